@@ -1,0 +1,125 @@
+"""What a diagnosis says: verdicts with evidence, causes with shares. Frozen values, no logic that reads logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["present", "absent", "unknown"]
+Severity = Literal["critical", "high", "medium", "low", "info"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One line of the input that shows what is claimed.
+
+    Attributes
+    ----------
+    path : str
+        File as the user would find it (archive members after ``!``).
+    line : int
+        Line number in that file, from 1.
+    text : str
+        The line, redacted, at most a few hundred characters.
+    """
+
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A signature's or check's verdict on one dataset.
+
+    Attributes
+    ----------
+    id : str
+        Stable name, e.g. ``error_decoding_response_body``.
+    title : str
+        One short line for people.
+    verdict : {"present", "absent", "unknown"}
+        ``unknown`` where the input cannot tell; `reason` says why.
+    severity : str
+        One of `SEVERITIES`; `info` never asks for action.
+    count : int
+        Failures (not lines: echoes of one failure count once).
+    tasks : int
+        Failed tasks it concerns.
+    first, last : str or None
+        ISO times of the first and last sighting.
+    knob : str or None
+        The setting that governs it.
+    reason : str
+        What was seen, in a sentence with numbers, or what to collect.
+    echo_of : str or None
+        Set where this is the repetition of another finding.
+    evidence : tuple of Evidence
+    """
+
+    id: str
+    title: str
+    verdict: Verdict
+    severity: Severity
+    count: int = 0
+    tasks: int = 0
+    first: str | None = None
+    last: str | None = None
+    knob: str | None = None
+    reason: str = ""
+    echo_of: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class CauseShare:
+    """The share of failed tasks that one cause explains, with a 95 % Wilson interval.
+
+    Attributes
+    ----------
+    cause : str
+        One of the contract's causes.
+    share, low, high : float
+        Between 0 and 1; shares of one diagnosis add up to 1.
+    tasks : int
+        Failed tasks attributed to it.
+    """
+
+    cause: str
+    share: float
+    low: float
+    high: float
+    tasks: int
+
+
+class Diagnosis(list[Finding]):
+    """The findings of one dataset, a list, with the causes beside them.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+    causes : iterable of CauseShare
+        Sorted, largest share first.
+    primary_cause : str or None
+        ``None`` where no task failed.
+    """
+
+    def __init__(
+        self, findings: Iterable[Finding], causes: Iterable[CauseShare] = (), primary_cause: str | None = None
+    ) -> None:
+        super().__init__(findings)
+        self.causes: tuple[CauseShare, ...] = tuple(causes)
+        self.primary_cause = primary_cause
+
+    def get(self, finding_id: str) -> Finding | None:
+        """Return the finding of that id, or None."""
+        return next((finding for finding in self if finding.id == finding_id), None)
+
+    def present(self) -> list[Finding]:
+        """Return the findings that were seen, gravest first."""
+        seen = [finding for finding in self if finding.verdict == "present"]
+        return sorted(
+            seen, key=lambda finding: (SEVERITIES.index(finding.severity), -finding.tasks, -finding.count, finding.id)
+        )

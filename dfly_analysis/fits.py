@@ -1,0 +1,97 @@
+"""What a model says: intervals, parameters, goodness, or the reason why there is no fit. Frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its confidence interval, in the unit its maker names.
+
+    Attributes
+    ----------
+    value, low, high : float
+        ``low <= value <= high``.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Param:
+    """A fitted parameter.
+
+    Attributes
+    ----------
+    name : str
+    value, low, high : float
+        Estimate and 95 % interval.
+    unit : str
+        ``log s``, ``1``, ``s``, ``B/s`` …
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class NotFitted:
+    """No fit, because the data do not carry it.
+
+    Attributes
+    ----------
+    name : str
+        Which model.
+    reason : str
+        One sentence.
+    collect : str
+        What to collect so that it can be fitted.
+    n : int
+        Rows there were.
+    """
+
+    name: str
+    reason: str
+    collect: str
+    n: int = 0
+
+    def __bool__(self) -> bool:
+        """Return False, so that ``if fit:`` reads well."""
+        return False
+
+
+@runtime_checkable
+class Fit(Protocol):
+    """What every fitted model offers."""
+
+    name: str
+    law: str
+    params: tuple[Param, ...]
+    n: int
+    n_censored: int
+    goodness: Mapping[str, float]
+    window: tuple[str, str] | None
+    extrapolates_beyond_s: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line to draw with a band, all three of one length.
+
+    Attributes
+    ----------
+    x, y, low, high : tuple of float
+    """
+
+    x: tuple[float, ...] = field(default_factory=tuple)
+    y: tuple[float, ...] = field(default_factory=tuple)
+    low: tuple[float, ...] = field(default_factory=tuple)
+    high: tuple[float, ...] = field(default_factory=tuple)

@@ -1,0 +1,1 @@
+"""What is known of Dragonfly, as data: formats, events, signatures, facts and texts, loaded into typed records."""

@@ -1,0 +1,153 @@
+"""Sizes and durations: the only place that reads or prints them.
+
+Durations are seconds (float), sizes are bytes (int). Go prints ``1m2.3s`` and ``812.5ms``, the Rust client's
+configuration takes humantime (``1h 30m``, ``2days``), Kubernetes writes ``16Gi``, people write ``20GB``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from dfly_analysis.errors import DflyError
+
+_SECONDS = {
+    "ns": 1e-9, "nsec": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "usec": 1e-6, "ms": 1e-3, "msec": 1e-3,
+    "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "secs": 1.0,
+    "m": 60.0, "min": 60.0, "mins": 60.0, "minute": 60.0, "minutes": 60.0,
+    "h": 3600.0, "hr": 3600.0, "hrs": 3600.0, "hour": 3600.0, "hours": 3600.0,
+    "d": 86400.0, "day": 86400.0, "days": 86400.0, "w": 604800.0, "week": 604800.0, "weeks": 604800.0,
+}  # fmt: skip
+_BYTES = {"": 1, "b": 1}
+for _power, _letter in enumerate("kmgtpe", start=1):
+    _BYTES[_letter] = _BYTES[f"{_letter}b"] = 1000**_power
+    _BYTES[f"{_letter}i"] = _BYTES[f"{_letter}ib"] = 1024**_power
+_DURATION_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zµμ]+)", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+
+
+def parse_duration(text: str | float) -> float:
+    """Read a duration.
+
+    Parameters
+    ----------
+    text : str or float
+        ``6s``, ``1m2.345678s``, ``812.5ms``, ``1h 30m``, ``-``-free; a bare number is seconds.
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Raises
+    ------
+    DflyError
+        Where the text is not a duration.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    stripped = str(text).strip()
+    if re.fullmatch(r"\d+(?:\.\d+)?", stripped):
+        return float(stripped)
+    total, end = 0.0, 0
+    while end < len(stripped):
+        part = _DURATION_PART.match(stripped, end)
+        unit = _SECONDS.get(part[2].lower()) if part else None
+        if part is None or unit is None:
+            raise DflyError(f"{text!r} is not a duration", hint="write it like 30s, 1m30s, 812.5ms or 3h")
+        total += float(part[1]) * unit
+        end = part.end()
+    if not stripped:
+        raise DflyError("an empty text is not a duration", hint="write it like 30s, 1m30s, 812.5ms or 3h")
+    return total
+
+
+def parse_size(text: str | float) -> int:
+    """Read a size.
+
+    Parameters
+    ----------
+    text : str or float
+        ``20GiB``, ``16Gi``, ``20 GB``, ``4194304``; ``k``, ``M``, ``G`` count by 1000, with ``i`` by 1024.
+
+    Returns
+    -------
+    int
+        Bytes, rounded to the nearest.
+
+    Raises
+    ------
+    DflyError
+        Where the text is not a size.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return round(text)
+    match = _SIZE.fullmatch(str(text))
+    factor = _BYTES.get(match[2].lower()) if match else None
+    if match is None or factor is None:
+        raise DflyError(f"{text!r} is not a size", hint="write it like 20GiB, 64MiB, 20GB or 4194304")
+    return round(float(match[1]) * factor)
+
+
+def format_duration(seconds: float) -> str:
+    """Print a duration for people, three significant digits: ``6 s``, ``812 ms``, ``3 min 32 s``, ``1 h 5 min``."""
+    if not math.isfinite(seconds):
+        return "unbounded" if seconds > 0 else "unknown"
+    if abs(seconds) < 0.9995:
+        return f"{_digits(seconds * 1000)} ms" if seconds else "0 s"
+    if abs(seconds) < 120:
+        return f"{_digits(seconds)} s"
+    whole = round(seconds)
+    if whole >= 48 * 3600:
+        return f"{_digits(whole / 86400)} d"
+    minutes, left = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (left if not hours else 0, "s")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def format_size(size_bytes: float) -> str:
+    """Print a size for people in powers of 1024: ``4 MiB``, ``20 GiB``, ``300 MiB``."""
+    if not math.isfinite(size_bytes):
+        return "unknown"
+    value, unit = float(size_bytes), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
+        if abs(value) < 1023.95 or unit == "PiB":
+            break
+        value /= 1024
+    return f"{_digits(value)} {unit}"
+
+
+def format_rate(bytes_per_s: float) -> str:
+    """Print a bandwidth for people in powers of 1000, as network people count: ``26.8 MB/s``."""
+    if not math.isfinite(bytes_per_s):
+        return "unknown"
+    value, unit = float(bytes_per_s), "B/s"
+    for unit in ("B/s", "kB/s", "MB/s", "GB/s", "TB/s"):
+        if abs(value) < 999.5 or unit == "TB/s":
+            break
+        value /= 1000
+    return f"{_digits(value)} {unit}"
+
+
+def format_share(share: float) -> str:
+    """Print a probability or share for people: ``37 %``, ``0.12 %``, ``< 0.001 %``."""
+    if not math.isfinite(share):
+        return "unknown"
+    percent = 100 * share
+    if 0 < percent < 0.001:
+        return "< 0.001 %"
+    return f"{_digits(percent)} %"
+
+
+def duration_setting(seconds: float) -> str:
+    """Print a duration as Dragonfly's configuration takes it: whole seconds, ``180s``."""
+    return f"{math.ceil(seconds - 1e-9)}s"
+
+
+def _digits(value: float, significant: int = 3) -> str:
+    if value == 0:
+        return "0"
+    decimals = max(0, significant - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
