@@ -1,0 +1,85 @@
+# Everything a person or a machine does with this checkout. `make help` lists it.
+# A fresh machine needs python3 (3.11 or newer, with its venv module) and make; the rest is installed into .venv from lock/.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SAMPLE := data/samples/article-v0.1.118.tar.gz
+LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
+
+# A command that cannot answer is better stopped than waited for; apt must never ask.
+export DEBIAN_FRONTEND := noninteractive
+
+.PHONY: help report test lint format types docs bench lock clean system-packages
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+report: .venv/runtime.stamp ## analyse the sample; prints the path of the HTML report
+	@$(BIN)/dfly-analysis report $(SAMPLE) --client v0.1.118 -o reports/sample
+
+test: .venv/dev.stamp system-packages ## run every test
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: .venv/dev.stamp ## style, format and floors
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+format: .venv/dev.stamp ## mend what lint can mend by itself
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: .venv/dev.stamp ## strict static types
+	@$(BIN)/mypy
+
+docs: .venv/dev.stamp ## build docs/_build/html; a warning is an error
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+bench: .venv/dev.stamp ## measure, and write docs/bench.md
+	@$(BIN)/python tests/bench/run.py
+
+lock: ## resolve the locks anew (needs uv)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it, or name it with UV=/path/to/uv" >&2; exit 1; }
+	@$(UV) pip compile $(LOCK_FLAGS) --upgrade --extra dev --extra lab pyproject.toml lock/build.in -o lock/dev.txt
+	@$(UV) pip compile $(LOCK_FLAGS) --upgrade --constraint lock/dev.txt pyproject.toml lock/build.in -o lock/runtime.txt
+
+clean: ## remove everything that can be made again
+	@rm -rf .venv build dist docs/_build docs/reference/generated reports/sample
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one with PYTHON=python3.12" >&2; exit 1; }
+	@echo "making .venv" >&2
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) lacks its venv module (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+# Both stamps may stand at once: the development lock holds every pin of the runtime lock, so order does not matter.
+.venv/runtime.stamp: lock/runtime.txt pyproject.toml | .venv/bin/python
+	@echo "installing the package and what it runs on" >&2
+	@$(PIP) install --require-hashes -r lock/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: lock/dev.txt lock/runtime.txt pyproject.toml | .venv/bin/python
+	@echo "installing the package, JupyterLab and the development tools" >&2
+	@$(PIP) install --require-hashes -r lock/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch .venv/runtime.stamp $@
+
+# The tests look at the report in a real browser and have the alert rules checked by Prometheus' own tool.
+system-packages:
+	@command -v chromium >/dev/null && command -v promtool >/dev/null && exit 0; \
+	root=; \
+	if [ "$$(id -u)" -ne 0 ]; then root="sudo -n"; fi; \
+	if ! command -v apt-get >/dev/null || { [ -n "$$root" ] && ! $$root true 2>/dev/null; }; then \
+	  echo "the tests need chromium and promtool on the PATH: install them (on Debian: apt-get install chromium prometheus)" >&2; exit 1; \
+	fi; \
+	echo "installing chromium and promtool from the system's packages" >&2; \
+	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends chromium prometheus >/dev/null

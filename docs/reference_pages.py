@@ -1,0 +1,110 @@
+"""Writes the reference pages from the code: one a module, the tables, the known failures and the commands."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import click
+
+import dfly_analysis
+from dfly_analysis import tables
+from dfly_analysis.knowledge.signature import load_signatures
+
+
+def write_reference(folder: Path) -> None:
+    """Write all pages into a folder, which holds nothing else.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made where it is missing; pages of things that are gone are removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = dict(_pages())
+    for stale in {path.name for path in folder.iterdir()} - set(pages):
+        (folder / stale).unlink()
+    for name, text in pages.items():
+        path = folder / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+
+def _pages() -> Iterator[tuple[str, str]]:
+    yield "tables.md", _tables_page()
+    yield "failures.md", _failures_page()
+    if importlib.util.find_spec("dfly_analysis.cli"):
+        yield "commands.md", _commands_page()
+    for name in _public_modules():
+        title = f"``{name}``"
+        yield (
+            f"{name}.rst",
+            f"{title}\n{'=' * len(title)}\n\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n",
+        )
+
+
+def _public_modules() -> Iterator[str]:
+    yield dfly_analysis.__name__
+    for module in pkgutil.walk_packages(dfly_analysis.__path__, prefix="dfly_analysis."):
+        if not any(part.startswith("_") for part in module.name.split(".")):
+            yield module.name
+
+
+def _tables_page() -> str:
+    parts = ["# Tables\n\nEvery frame is checked against one of these when it is made.\n"]
+    for table in tables.ALL:
+        rows = [(f"`{column.name}`", column.dtype, column.unit, column.meaning) for column in table.columns]
+        parts.append(
+            f"## {table.name}\n\nOne row is {table.row}.\n\n{_grid(('column', 'type', 'unit', 'meaning'), rows)}"
+        )
+    return "\n".join(parts)
+
+
+def _failures_page() -> str:
+    rows = [
+        (
+            f"`{one.id}`",
+            one.title,
+            one.component,
+            one.layer,
+            one.cause.replace("_", " "),
+            f"`{one.knob}`" if one.knob else "",
+        )
+        for one in sorted(load_signatures(), key=lambda one: one.id)
+    ]
+    intro = (
+        "# Known failures\n\nHow each failure looks is written in `dfly_analysis/knowledge/signatures/`. A *cause* says why, a *symptom*\n"
+        "what was seen, a *wrapper* which step reported it, an *echo* repeats another line, and a *benign* one only looks bad.\n"
+    )
+    return f"{intro}\n{_grid(('id', 'what', 'written by', 'layer', 'cause', 'setting'), rows)}"
+
+
+def _commands_page() -> str:
+    main = importlib.import_module("dfly_analysis.cli").main
+    parts = ["# Commands\n"]
+    for path, command in _commands(main, ("dfly-analysis",)):
+        context = click.Context(command, info_name=" ".join(path), max_content_width=100, terminal_width=100)
+        parts.append(f"{'#' * (len(path) + 1)} {' '.join(path)}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None and not inner.hidden:
+                yield from _commands(inner, (*path, name))
+
+
+def _grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [
+        header,
+        ["---"] * len(header),
+        *([cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
