@@ -11,9 +11,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SAMPLE := data/samples/article-v0.1.118.tar.gz
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
-# A command that cannot answer is better stopped than waited for; apt must never ask.
-export DEBIAN_FRONTEND := noninteractive
-
 .PHONY: help report test lint format types docs bench lock clean system-packages
 
 help: ## list the targets
@@ -82,4 +79,5 @@ system-packages:
 	  echo "the tests need chromium and promtool on the PATH: install them (on Debian: apt-get install chromium prometheus)" >&2; exit 1; \
 	fi; \
 	echo "installing chromium and promtool from the system's packages" >&2; \
-	$$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends chromium prometheus >/dev/null
+	apt="$$root env DEBIAN_FRONTEND=noninteractive apt-get"; \
+	$$apt update -qq && $$apt install -y -qq --no-install-recommends chromium prometheus >/dev/null
