@@ -1,0 +1,290 @@
+"""Facts by version: every fact is sound, and queries by release, line and role answer as documented."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dfly_analysis.errors import DflyError, FactMissingError
+from dfly_analysis.knowledge import fact as knowledge
+from dfly_analysis.knowledge.fact import UNITS, facts
+from dfly_analysis.knowledge.version import (
+    charts,
+    known_release,
+    line_of,
+    parse_version,
+    release_date,
+    releases,
+    within,
+)
+from dfly_analysis.units import parse_duration, parse_size
+
+GiB, MiB = 1024**3, 1024**2
+CLIENTS = releases("client")
+
+
+def _check(unit: str, value: object) -> None:
+    if value is None:
+        return
+    if unit == "duration":
+        assert isinstance(value, str)
+        assert parse_duration(value) > 0
+    elif unit in {"size", "rate", "quantity"}:
+        assert parse_size(value) >= 0
+    elif unit in {"count", "requests_per_s", "percent", "nanoseconds"}:
+        assert isinstance(value, int)
+        assert not isinstance(value, bool)
+    elif unit == "bool":
+        assert isinstance(value, bool)
+    else:
+        assert isinstance(value, str)
+
+
+@pytest.mark.parametrize("item", facts(), ids=lambda item: f"{item.component}:{item.key}")
+def test_every_fact_is_sound(item):
+    """Each value parses in its unit, eras are sorted and apart, each has a source, and the key says what it means."""
+    assert item.unit in UNITS
+    assert len(item.meaning) > 8
+    assert item.eras or item.chart_runs
+    for era in item.eras:
+        assert parse_version(era.since) <= parse_version(era.until)
+        assert era.source.startswith("dragonflyoss/")
+        assert era.ignored is None or era.default is None
+        _check(item.unit, era.default)
+    if item.unit != "text" and item.unit != "mapping":
+        for run in item.chart_runs:
+            _check(item.unit, run.value)
+    for spans in (item.eras, item.chart_runs):
+        for before, after in itertools.pairwise(spans):
+            assert parse_version(before.until) < parse_version(after.since)
+
+
+@pytest.mark.parametrize("item", [one for one in facts() if one.eras], ids=lambda item: f"{item.component}:{item.key}")
+def test_eras_begin_and_end_at_known_releases(item):
+    """An era names releases that exist, so that a typing error in a version is caught."""
+    known = releases(item.line)
+    for era in item.eras:
+        assert {era.since, era.until} <= set(known)
+
+
+def test_releases_are_sorted_and_charts_ship_known_clients():
+    """Versions stand oldest first, and each client image of a chart is a release of the client."""
+    for line in ("client", "server", "chart"):
+        order = [parse_version(text) for text in releases(line)]
+        assert order == sorted(order)
+        assert len(set(order)) == len(order)
+    assert {chart.images["client"] for chart in charts()} - {None} <= set(CLIENTS)
+    assert release_date("chart", "1.4.1") == "2025-07-03"
+
+
+def test_versions_order_as_releases_do():
+    """Numbers count as numbers, a pre-release comes before its release, the leading v does not matter."""
+    order = ["v0.1.9", "0.1.118", "v1.0.0-alpha.2", "v1.0.0-alpha.10", "v1.0.0-rc.0", "1.0.0", "v2.1.63"]
+    assert sorted(order, key=parse_version) == order
+    assert parse_version("v1.7.4") == parse_version("chart-1.7.4") == parse_version("1.7.4")
+    with pytest.raises(FactMissingError, match="not a release"):
+        parse_version("latest")
+
+
+@pytest.mark.parametrize(
+    ("version", "value"),
+    [
+        ("v0.1.38", "30s"),
+        ("v0.1.118", "60s"),
+        ("v0.1.120", "10s"),
+        ("v0.2.26", "15s"),
+        ("v0.2.27", "120s"),
+        ("v1.5.1", "360s"),
+    ],
+)
+def test_the_binary_default_of_the_piece_timeout_moved(version, value):
+    """The default of a key is that of the era a release lies in."""
+    assert knowledge.value_at("client", "download.pieceTimeout", version) == value
+    assert knowledge.value_at("seedClient", "download.pieceTimeout", version) == value
+
+
+def test_chart_sets_seed_and_client_apart():
+    """Chart 1.7.4 gives the seed client 40 s and the client 360 s."""
+    assert knowledge.chart_value("seedClient.config.download.pieceTimeout", "1.7.4") == "40s"
+    assert knowledge.chart_value("client.config.download.pieceTimeout", "1.7.4") == "360s"
+    assert knowledge.chart_value("client.config.storage.writePieceTimeout", "1.3.27") is None
+    with pytest.raises(FactMissingError, match=r"seedClient\.config\.download\.pieceTimeout"):
+        knowledge.chart_value("seedClient.config.download.pieceTimeot", "1.7.4")
+
+
+def test_images_and_charts_find_each_other():
+    """A chart names its images; a client names the latest chart that ships it, or None."""
+    assert knowledge.images_of("1.7.4") == {
+        "client": "v1.4.0", "seedClient": "v1.4.0", "scheduler": "v2.5.0", "manager": "v2.5.0",
+    }  # fmt: skip
+    assert knowledge.images_of("1.5.1")["seedClient"] == "v1.1.0"
+    assert knowledge.images_of("9.0.0") == knowledge.images_of("1.7.4")
+    assert knowledge.chart_for_client("v1.4.0") == "1.7.4"
+    assert knowledge.chart_for_client("v1.5.1") is None
+    with pytest.raises(FactMissingError, match="known from"):
+        knowledge.images_of("0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("key", "places"),
+    [
+        ("download.pieceTimeout", {"client", "seedClient"}),
+        ("pieceTimeout", {"client", "seedClient"}),
+        ("seedClient:download.pieceTimeout", {"seedClient"}),
+        ("seedClient.config.download.pieceTimeout", {"seedClient"}),
+        ("pieceDownloadTimeout", {"client", "seedClient", "scheduler", "go-client"}),
+        ("dfdaemon.config.download.pieceDownloadTimeout", {"go-client"}),
+        ("scheduler.config.dynconfig.refreshInterval", {"scheduler"}),
+        ("args.timeout", {"manager"}),
+        ("database:seed_peer_cluster.config.load_limit", {"manager"}),
+        ("seedClient.resources.limits.memory", {"seedClient"}),
+        ("client.config.server.adaptiveRateLimit.memoryThreshold", {"client"}),
+    ],
+)
+def test_a_key_is_found_under_each_of_its_names(key, places):
+    """Full Helm path, bare key, last part and component:key all find the facts."""
+    assert {item.component for item in knowledge.fact(key)} == places
+
+
+def test_an_unknown_key_offers_the_nearest_names():
+    """The error of a misspelt key holds the right one."""
+    with pytest.raises(FactMissingError, match=r"did you mean download\.pieceTimeout"):
+        knowledge.fact("pieceTimout")
+    with pytest.raises(FactMissingError):
+        knowledge.fact("")
+
+
+def test_what_the_rust_client_ignores_can_be_asked_for():
+    """The wrong key of the article has a fact that names the right one, and no value in any client."""
+    rows = knowledge.facts_at("download.pieceDownloadTimeout", "v1.4.0")
+    assert {row["component"] for row in rows} == {"client", "seedClient"}
+    assert all(row["value"] is None and "download.pieceTimeout" in row["note"] for row in rows)
+    assert knowledge.value_at("scheduler", "scheduler.gc.pieceDownloadTimeout", "v2.5.1") == "30m"
+    assert knowledge.value_at("go-client", "download.pieceDownloadTimeout", "v2.3.4") == "30s"
+
+
+def test_at_a_chart_both_layers_answer():
+    """At a chart, the row of the image's default stands before that of the chart, which goes before it in force."""
+    rows = knowledge.facts_at("seedClient:download.pieceTimeout", "1.7.4")
+    assert [(row["layer"], row["version"], row["value"]) for row in rows] == [
+        ("binary", "v1.4.0", "360s"), ("chart", "1.7.4", "40s"),
+    ]  # fmt: skip
+    assert all("taken as a release of the chart" in row["note"] for row in rows)
+
+
+def test_at_a_client_the_latest_chart_that_ships_it_answers_too():
+    """A client's row comes with the chart that ships it; a client no chart ships has its own row alone."""
+    layers = {row["layer"]: row["version"] for row in knowledge.facts_at("client:download.pieceTimeout", "v0.1.118")}
+    assert layers == {"binary": "v0.1.118", "chart": "1.2.24"}
+    assert [row["layer"] for row in knowledge.facts_at("client:download.pieceTimeout", "v1.5.1")] == ["binary"]
+
+
+def test_a_chart_value_that_its_client_does_not_read_says_so():
+    """Chart 1.6.9 ships the new name of the rate limit with a client that does not know it yet."""
+    rows = {row["layer"]: row for row in knowledge.facts_at("client:download.bandwidthLimit", "chart-1.6.9")}
+    assert rows["binary"]["value"] is None
+    assert "not yet known" in rows["binary"]["note"]
+    assert rows["chart"]["value"] == "50GB"
+    assert "does not read it" in rows["chart"]["note"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "number"),
+    [
+        ("v0.1.118", "client", "v0.1.118"), ("v1.7.4", "client", "v1.7.4"), ("1.7.4", "chart", "1.7.4"),
+        ("chart-1.7.4", "chart", "1.7.4"), ("v2.1.63", "server", "v2.1.63"), ("2.1.63", "server", "v2.1.63"),
+        ("0.1.118", "client", "v0.1.118"),
+    ],
+)  # fmt: skip
+def test_a_release_tells_its_numbering_line(text, line, number):
+    """The leading v, the prefix chart- and the major number tell the three numbering lines apart."""
+    assert line_of(text)[:2] == (line, number)
+    assert number.removeprefix("v") in line_of(text)[2]
+
+
+def test_asking_by_the_wrong_line_is_an_error_that_says_which_is_right():
+    """A client's key has no value in a scheduler's release."""
+    with pytest.raises(FactMissingError, match="ask by a release of client"):
+        knowledge.facts_at("download.pieceTimeout", "v2.5.1")
+
+
+def test_a_release_newer_than_all_known_is_read_as_the_newest_and_says_so():
+    """Tomorrow's release answers with today's newest facts, marked."""
+    row = knowledge.facts_at("client:download.pieceTimeout", "v1.99.0")[0]
+    assert row["value"] == "360s"
+    assert "read as v1.5.1" in row["note"]
+
+
+def test_diff_names_what_moved():
+    """Between two charts the seed's timeout moved in the chart and in the binary; equal sides are marked unchanged."""
+    changes = {change.layer: change for change in knowledge.diff("seedClient:download.pieceTimeout", "1.3.26", "1.7.4")}
+    assert (changes["chart"].before, changes["chart"].after, changes["chart"].changed) == ("30s", "40s", True)
+    assert (changes["binary"].before, changes["binary"].after) == ("15s", "360s")
+    assert not any(
+        row["changed"] for row in knowledge.facts_diff("gc.interval", "v0.1.118", "v1.5.1") if row["layer"] == "binary"
+    )
+    with pytest.raises(FactMissingError, match="cannot be compared"):
+        knowledge.diff("download.pieceTimeout", "1.7.4", "v2.5.1")
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "version", "length_mib", "count"),
+    [
+        (20 * GiB, "v0.1.97", 4, 5120), (20 * 10**9, "v0.1.98", 16, 1193), (20 * 10**9, "v0.2.25", 16, 1193),
+        (20 * 10**9, "v0.2.26", 64, 299), (20 * GiB, "v1.5.1", 64, 320), (4 * 10**9, "v1.0.26", 8, 477),
+        (10 * 10**9, "v1.0.26", 32, 299), (500 * 4 * MiB, "v1.5.1", 4, 500), (500 * 4 * MiB + 500, "v1.5.1", 8, 251),
+        (1, "v1.5.1", 4, 1),
+    ],
+)  # fmt: skip
+def test_piece_length_steps(size_bytes, version, length_mib, count):
+    """Pieces are powers of two that depend on the layer and the client's release."""
+    assert knowledge.piece_length_bytes(size_bytes, version) == length_mib * MiB
+    assert knowledge.piece_count(size_bytes, version) == count
+
+
+@given(st.integers(0, 10**13), st.integers(0, 10**13), st.sampled_from(CLIENTS))
+def test_piece_length_is_a_power_of_two_that_grows_with_the_layer(one, other, version):
+    """A larger layer never has shorter pieces, and a length lies between 4 and 64 MiB."""
+    small, large = (knowledge.piece_length_bytes(size, version) for size in sorted((one, other)))
+    assert small <= large
+    assert small & (small - 1) == 0
+    assert 4 * MiB <= small <= large <= 64 * MiB
+
+
+def test_attempts_and_siblings_by_release():
+    """Retries before the body went 0, 3, 1; siblings are cancelled from v1.0.18; without a release the newest counts."""
+    assert knowledge.piece_attempts("v0.1.118") == (2, 0)
+    assert knowledge.piece_attempts("v0.1.120").retries_before_body == 3
+    assert knowledge.piece_attempts("v0.2.27") == knowledge.piece_attempts() == (2, 1)
+    assert not knowledge.siblings_cancelled("v1.0.17")
+    assert knowledge.siblings_cancelled("v1.0.18")
+    assert knowledge.siblings_cancelled()
+
+
+@given(st.sampled_from([item for item in facts() if item.eras]), st.data())
+def test_a_release_lies_in_at_most_one_era(item, data):
+    """Whatever release is asked for, the answer is the one era that covers it, or none."""
+    version = data.draw(st.sampled_from(releases(item.line)))
+    covering = [era for era in item.eras if within(version, era.since, era.until)]
+    assert len(covering) <= 1
+    assert item.at(version) == (covering[0] if covering else None)
+
+
+@given(st.text(max_size=20))
+def test_any_text_for_a_release_is_an_answer_or_one_clear_error(text):
+    """No text makes a query fail with anything but an error of this package."""
+    try:
+        rows = knowledge.facts_at("pieceTimeout", text)
+    except DflyError as problem:
+        rows = [str(problem)]
+    assert rows
+    assert all("\n" not in str(row) for row in rows)
+
+
+@given(st.sampled_from(CLIENTS))
+def test_a_known_release_is_itself(version):
+    """Looking up a release that exists changes nothing."""
+    assert known_release("client", version) == version
