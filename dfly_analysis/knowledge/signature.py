@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from dfly_analysis.errors import KnowledgeError
@@ -14,8 +14,28 @@ from dfly_analysis.tables import CAUSES, OUTCOMES
 
 LAYERS = ("cause", "symptom", "wrapper", "echo", "benign")
 COMPONENTS = ("client", "scheduler", "manager", "kubernetes", "go-client", "any")
+_READ_CHARS = 8_000  # log text is untrusted: an endless line must not hold the reader up
 _KEYS = frozenset(
-    "id title component versions layer priority literals regex cause outcome severity knob echo_of remedy collect references samples finding".split()
+    [
+        "id",
+        "title",
+        "component",
+        "versions",
+        "layer",
+        "priority",
+        "literals",
+        "regex",
+        "cause",
+        "outcome",
+        "severity",
+        "knob",
+        "echo_of",
+        "remedy",
+        "collect",
+        "references",
+        "samples",
+        "finding",
+    ]
 )
 
 
@@ -81,8 +101,9 @@ class Signature:
     other: tuple[str, ...]
 
     def matches(self, text: str) -> bool:
-        """Return whether the text shows this signature."""
-        return any(literal in text for literal in self.literals) and self.regex.search(text) is not None
+        """Return whether the text shows this signature; only its first 8,000 characters are read."""
+        head = text[:_READ_CHARS]
+        return any(literal in head for literal in self.literals) and self.regex.search(head) is not None
 
 
 @cache
@@ -104,22 +125,45 @@ def load_signatures() -> tuple[Signature, ...]:
 @cache
 def signature(signature_id: str) -> Signature | None:
     """Return the signature of that id, or None."""
-    return next((one for one in load_signatures() if one.id == signature_id), None)
+    return _by_id().get(signature_id)
 
 
 @cache
-def _layer(layer: str) -> tuple[Signature, ...]:
-    return tuple(one for one in load_signatures() if one.layer == layer)
+def _by_id() -> dict[str, Signature]:
+    return {one.id: one for one in load_signatures()}
 
 
+@cache
+def _literals(layer: str | None) -> tuple[tuple[str, Signature], ...]:
+    """Return each literal with its signature, in the signatures' order."""
+    return tuple((literal, one) for one in load_signatures() if layer in {None, one.layer} for literal in one.literals)
+
+
+def _shown(text: str, layer: str | None) -> Iterator[Signature]:
+    head = text[:_READ_CHARS]
+    candidates = dict.fromkeys([one.id for literal, one in _literals(layer) if literal in head])
+    for signature_id in candidates:
+        one = _by_id()[signature_id]
+        if one.regex.search(head) is not None:
+            yield one
+
+
+@lru_cache(maxsize=4_096)  # one failure is told by many lines, word for word
 def cause_of(text: str) -> Signature | None:
     """Return the cause signature of lowest priority that a text shows, or None."""
-    return next((one for one in _layer("cause") if one.matches(text)), None)
+    return next(_shown(text, "cause"), None)
 
 
+@lru_cache(maxsize=4_096)
 def is_benign(text: str) -> bool:
     """Return whether a text is one of the lines that look bad and mean nothing."""
-    return any(one.matches(text) for one in _layer("benign"))
+    return next(_shown(text, "benign"), None) is not None
+
+
+@lru_cache(maxsize=4_096)
+def signatures_in(text: str) -> tuple[Signature, ...]:
+    """Return all signatures that a text shows, of every layer, lowest priority number first."""
+    return tuple(_shown(text, None))
 
 
 def _entries(content: Any) -> list[Mapping[str, Any]]:
