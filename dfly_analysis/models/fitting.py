@@ -1,0 +1,55 @@
+"""Every fit a dataset can carry, by name."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pandas as pd
+
+from dfly_analysis.fits import NotFitted
+from dfly_analysis.models.duration import DurationFit, fit_duration
+from dfly_analysis.models.tasks import TaskFailureFit, task_failure_by_size
+
+_ORIGINS = ("source", "parent")
+_FEWEST_OF_A_ROLE = 200
+
+
+class Frames(Protocol):
+    """The two tables fits are made of."""
+
+    @property
+    def pieces(self) -> pd.DataFrame:
+        """Return the attempts at pieces."""
+        ...
+
+    @property
+    def tasks(self) -> pd.DataFrame:
+        """Return the tasks."""
+        ...
+
+
+def fit_all(dataset: Frames) -> dict[str, DurationFit | TaskFailureFit | NotFitted]:
+    """Fit everything the tables carry.
+
+    Parameters
+    ----------
+    dataset : object with ``pieces`` and ``tasks``
+        Frames as the tables' schemas say.
+
+    Returns
+    -------
+    dict of str to DurationFit, TaskFailureFit or NotFitted
+        ``piece_from_source``, ``piece_from_parent`` and ``task_failure`` always; ``piece_from_source_seedClient`` and
+        the like where a role other than the only one has 200 attempts.
+    """
+    pieces = dataset.pieces
+    made: dict[str, DurationFit | TaskFailureFit | NotFitted] = {}
+    for origin in _ORIGINS:
+        name = f"piece_from_{origin}"
+        rows = pieces[(pieces["origin"] == origin).fillna(value=False)]
+        made[name] = fit_duration(rows, name=name)
+        roles = rows["role"].value_counts() if "role" in rows.columns else pd.Series(dtype="int64")
+        for role in sorted(str(role) for role, count in roles.items() if count >= _FEWEST_OF_A_ROLE and len(roles) > 1):
+            made[f"{name}_{role}"] = fit_duration(rows[rows["role"] == role], name=f"{name}_{role}")
+    made["task_failure"] = task_failure_by_size(dataset.tasks)
+    return made

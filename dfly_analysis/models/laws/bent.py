@@ -1,0 +1,90 @@
+"""Log-normal bent by a smooth curve: for times that no named family fits, such as links shared by a varying number."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from dfly_analysis.models.law import LARGEST_LOG, SCALE, Array, Parameters, Shape, StandardLaw, log_positive
+
+# In standard deviations; the tails beyond the outer two are straight, that is, log-normal with a spread of their own.
+_KNOTS = np.array([-2.2, -1.3, -0.5, 0.3, 1.1, 1.9, 2.7])
+_LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
+_LEAST_SLOPE = 1e-3
+_PRICE = 20.0
+
+
+class Bent(StandardLaw):
+    """``P(D <= t) = Phi(g(z))`` with a natural cubic spline ``g`` (after Royston and Parmar, Stat. Med. 21, 2002)."""
+
+    name = "bent"
+    title = "log-normal bent by a spline"
+    shapes = (SCALE, *(Shape(f"bend_{place}", 0.0, 0.0, 0.5) for place in range(1, 6)))
+
+    def density_z(self, z: Array, shape: Parameters) -> Array:
+        """Return the log density of the standardised residual."""
+        bent, slope = _bend(z, shape)
+        # A curve that falls is no law: the price of a slope below zero keeps the search away from it.
+        price = _PRICE * np.minimum(slope - _LEAST_SLOPE, 0.0)
+        return np.asarray(-0.5 * bent * bent - _LOG_ROOT_TWO_PI + log_positive(np.maximum(slope, _LEAST_SLOPE)) + price)
+
+    def survival_z(self, z: Array, shape: Parameters) -> Array:
+        """Return the log survival of the standardised residual."""
+        return np.asarray(special.log_ndtr(-_bend(z, shape)[0]))
+
+    def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
+        """Return the derivatives by the residual and the bends, in closed form."""
+        basis = _basis(z)
+        bent = z + sum(a * cubic for a, (cubic, _, _) in zip(shape, basis, strict=True))
+        slope = 1.0 + sum(3.0 * a * square for a, (_, square, _) in zip(shape, basis, strict=True))
+        if survival:
+            hazard = np.exp(-0.5 * bent * bent - _LOG_ROOT_TWO_PI - special.log_ndtr(-bent))
+            return [-hazard * slope, *(-hazard * cubic for cubic, _, _ in basis)]
+        curve = sum(6.0 * a * over for a, (_, _, over) in zip(shape, basis, strict=True))
+        by_slope = np.where(slope > _LEAST_SLOPE, 1.0 / np.maximum(slope, _LEAST_SLOPE), _PRICE)
+        return [
+            -bent * slope + by_slope * curve,
+            *(-bent * cubic + by_slope * 3.0 * square for cubic, square, _ in basis),
+        ]
+
+    def quantile_z(self, p: Array, shape: Parameters) -> Array:
+        """Return the quantile of the standardised residual, by halving."""
+        target = -special.ndtri(1.0 - np.asarray(p, dtype=float))
+        size = np.broadcast_shapes(np.shape(target), *(np.shape(value) for value in shape))
+        low, high = np.full(size, -LARGEST_LOG), np.full(size, LARGEST_LOG)
+        for _ in range(45):
+            middle = 0.5 * (low + high)
+            below = _bend(middle, shape)[0] < target
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return np.asarray(0.5 * (low + high))
+
+
+def _bend(z: Array, shape: Parameters) -> tuple[Array, Array]:
+    """Return the curve and its slope."""
+    value, slope = np.asarray(z), np.ones(np.shape(z))
+    for coefficient, (cubic, square, _) in zip(shape, _basis(z), strict=True):
+        value = value + coefficient * cubic
+        slope = slope + 3.0 * coefficient * square
+    return value, slope
+
+
+def _basis(z: Array) -> list[tuple[Array, Array, Array]]:
+    """Return the natural cubic basis without its linear part, a third of its slope, a sixth of its bend."""
+    first, last = _KNOTS[0], _KNOTS[-1]
+    from_first, from_last = np.maximum(z - first, 0.0), np.maximum(z - last, 0.0)
+    first_square, last_square = from_first * from_first, from_last * from_last
+    first_cube, last_cube = first_square * from_first, last_square * from_last
+    made = []
+    for knot in _KNOTS[1:-1]:
+        share = (last - knot) / (last - first)
+        over = np.maximum(z - knot, 0.0)
+        square = over * over
+        made.append((
+            over * square - share * first_cube - (1.0 - share) * last_cube,
+            square - share * first_square - (1.0 - share) * last_square,
+            over - share * from_first - (1.0 - share) * from_last,
+        ))  # fmt: skip
+    return made
+
+
+LAW = Bent()

@@ -1,0 +1,114 @@
+"""What the data alone say of the residual, all sizes together: the counterweight to the laws where there are data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from dfly_analysis.fits import Interval
+from dfly_analysis.models.law import Array
+from dfly_analysis.models.likelihood import Fitted
+from dfly_analysis.models.nonparametric import survival_steps
+
+# The last attempt of all says where the data end, not how many lie beyond.
+_FEWEST_AT_RISK = 2.0
+_QUARTILE = 0.6745
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Kaplan and Meier's survival of what remains of a time after overhead and size are taken out.
+
+    Attributes
+    ----------
+    fitted : Fitted
+        The law whose location was taken out.
+    residual, survival, least, most : array
+        Where something finished, in logs; the share that lasts longer, and the middle half of its uncertainty.
+    distance, expected : float
+        Largest distance to the law, and what chance would reach in one of twenty fits (Kolmogorov's bound).
+    """
+
+    fitted: Fitted
+    residual: Array
+    survival: Array
+    least: Array
+    most: Array
+    distance: float
+    expected: float
+
+    @property
+    def pooled(self) -> bool:
+        """Return whether time is in proportion to size under the law, so that residuals of all sizes are alike."""
+        return self.fitted.model.law.name != "stall"
+
+    def widened_quantile(self, interval: Interval, x: float, p: float) -> Interval:
+        """Stretch an interval of the log of a time to the data's own quantile, as far as the data reach."""
+        if not self.pooled:
+            return interval
+        early = int(np.searchsorted(-self.least, p - 1.0))
+        late = min(int(np.searchsorted(-self.most, p - 1.0)), len(self.most) - 1)
+        low = self._time(self.residual[early], x) if early < len(self.least) else interval.low
+        return Interval(interval.value, min(interval.low, low), max(interval.high, self._time(self.residual[late], x)))
+
+    def widened_survival(self, interval: Interval, x: float, y: float) -> Interval:
+        """Stretch an interval of a survival to the data's own, as far as the data reach."""
+        if not self.pooled:
+            return interval
+        model, theta = self.fitted.model, self.fitted.theta
+        residual = float(model.after_overhead(theta, np.array(y)) - model.located(theta, np.array(x)))
+        place = int(np.searchsorted(self.residual, residual, side="right"))
+        least = float(self.least[place - 1]) if place else 1.0
+        most = float(self.most[place - 1]) if place else 1.0
+        reached = place < len(self.residual)
+        return Interval(
+            interval.value, min(interval.low, least), max(interval.high, most) if reached else interval.high
+        )
+
+    def _time(self, residual: float, x: float) -> float:
+        model, theta = self.fitted.model, self.fitted.theta
+        overhead = float(model.overhead(theta))
+        return float(np.logaddexp(residual + model.located(theta, np.array(x)), np.log(max(overhead, 1e-300))))
+
+
+def take_residuals(fitted: Fitted) -> Residuals:
+    """Take overhead and size out of the times.
+
+    Parameters
+    ----------
+    fitted : Fitted
+
+    Returns
+    -------
+    Residuals
+    """
+    model, theta, rows = fitted.model, fitted.theta, fitted.model.rows
+    residual = model.after_overhead(theta, rows.y) - model.located(theta, rows.x)
+    time, survival, variance = survival_steps(residual, rows.event, rows.weight)
+    order = np.argsort(residual)
+    at_risk = np.cumsum(rows.weight[order][::-1])[::-1][np.searchsorted(residual[order], time)]
+    inside = at_risk >= min(_FEWEST_AT_RISK, float(at_risk.max()))
+    # Under a law with stalls the residual depends on size, so the law's survival is averaged over the rows at each time.
+    expected = _law_survival(fitted, time)
+    before = np.concatenate([[1.0], survival[:-1]])
+    gap = np.maximum(np.abs(survival - expected), np.abs(before - expected))[inside]
+    total = float(rows.weight.sum())
+    half = np.exp(_QUARTILE * np.sqrt(variance) / np.maximum(-np.log(np.clip(survival, 1e-12, 1.0)), 1e-12))
+    least, most = np.minimum.accumulate(survival**half), np.minimum.accumulate(survival ** (1.0 / half))
+    bound = float(special.kolmogi(0.05)) / np.sqrt(total)
+    return Residuals(
+        fitted, time[inside], survival[inside], least[inside], most[inside], float(gap.max()), float(bound)
+    )
+
+
+def _law_survival(fitted: Fitted, residual: Array) -> Array:
+    model, theta, rows = fitted.model, fitted.theta, fitted.model.rows
+    places = np.round(rows.x, 1)
+    made = np.zeros(len(residual))
+    for place in np.unique(places):
+        share = rows.weight[places == place].sum() / rows.weight.sum()
+        location = model.located(theta, np.array(place))
+        made += share * np.exp(model.law.log_survival(residual + location, location, theta[2:]))
+    return made
