@@ -1,0 +1,48 @@
+"""What was loaded: checked frames, the settings in force, and what the input lacks. Frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dfly_analysis.settings import Settings
+from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything that was read, as frames.
+
+    Attributes
+    ----------
+    events, pieces, tasks, jobs, runs, coverage : pandas.DataFrame
+        Each obeys its schema in `dfly_analysis.tables`; further columns may follow.
+    settings : Settings
+        Resolved with the versions and rendered files found in the input.
+    lacks : tuple of str
+        What the input does not hold and what that costs, a sentence each.
+    problems : tuple of str
+        Files that could not be read, or only in part, one line each.
+    """
+
+    events: pd.DataFrame
+    pieces: pd.DataFrame
+    tasks: pd.DataFrame
+    jobs: pd.DataFrame
+    runs: pd.DataFrame
+    coverage: pd.DataFrame
+    settings: Settings = field(default_factory=Settings.resolve)
+    lacks: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for table in (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE):
+            table.check(getattr(self, table.name))
+
+    @property
+    def failed_tasks(self) -> pd.DataFrame:
+        """Return the tasks that failed or whose process died."""
+        return self.tasks[self.tasks["outcome"].isin(["failed", "died"])]
