@@ -234,6 +234,20 @@ def test_a_timeout_row_counts_at_its_limit_even_without_a_duration():
     assert fit_duration(unknown).quantile(64 * MIB, 0.99) == fit_duration(pieces).quantile(64 * MIB, 0.99)
 
 
+def test_attempts_that_slip_past_their_limit_do_not_bend_the_law_down():
+    """A few that finish just after the limit are the lucky ones among many cut there: bounds, not finished times."""
+    pieces, _ = _pieces(seed=20, n=900, sizes=[16 * MIB], limit=8.0)
+    lucky = pieces.index[pieces["outcome"] == "timeout"][:20]
+    slipped = pieces.copy()
+    slipped.loc[lucky, "outcome"] = "ok"
+    slipped.loc[lucky, "duration_s"] = np.linspace(8.05, 8.4, 20)
+    fit = fit_duration(slipped)
+    assert fit.goodness["n_finished_late"] == 20
+    assert fit.quantile(16 * MIB, 0.99) == fit_duration(pieces).quantile(16 * MIB, 0.99)
+    unlimited = pieces.assign(outcome="ok", timeout_s=1.0)
+    assert fit_duration(unlimited).goodness["n_finished_late"] == 0
+
+
 def test_rows_without_time_or_size_are_counted_and_left_out():
     """Missing, zero and negative times, sizes and unheard-of outcomes are dropped, and the fit says how many."""
     pieces, _ = _pieces(seed=2, n=400)

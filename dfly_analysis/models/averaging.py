@@ -102,7 +102,10 @@ def average(candidates: list[Fitted]) -> Average:
     sparing = np.array([fitted.criterion(effect, cost) for fitted in ranked])
     lavish = np.array([fitted.criterion(effect) for fitted in ranked])
     sparing, lavish = sparing - sparing.min(), lavish - lavish.min()
-    kept = np.flatnonzero((sparing < WORST_DIFFERENCE) | (lavish < WORST_DIFFERENCE))
+    # A wait that does not grow with size bends a stand-in, which knows only proportion, into a tail without end.
+    waits = not ranked[0].model.law.proportional
+    fits = np.array([not (waits and fitted.model.law.stand_in) for fitted in ranked])
+    kept = np.flatnonzero(((sparing < WORST_DIFFERENCE) | (lavish < WORST_DIFFERENCE)) & fits)
     members = tuple(ranked[place] for place in kept)
     wide = 0.5 * _shares(lavish[kept] * _WIDENING_TEMPER) + 0.5 * _shares(sparing[kept])
     return Average(members, _shares(sparing[kept]), wide)

@@ -42,7 +42,7 @@ class DurationFit:
     goodness : mapping of str to float
         ``aic_<law>``, ``weight_<law>``, ``km_distance`` (largest distance between the law and Kaplan and Meier's
         survival, below the limit), ``km_distance_expected`` (what chance alone would reach in one of twenty),
-        ``design_effect``, ``n_dropped``, ``distinct_sizes``, and ``stall_share`` where stalls or slow attempts are seen.
+        ``design_effect``, ``n_dropped``, ``n_finished_late``, ``distinct_sizes``, and ``stall_share`` where stalls or slow attempts are seen.
     window : (str, str) or None
         First and last start.
     extrapolates_beyond_s : float or None
@@ -345,6 +345,7 @@ def _goodness(mean: Average, candidates: list[Fitted], attempts: Attempts, resid
     made |= {f"weight_{f.model.name}": float(w) for f, w in zip(mean.members, mean.weights, strict=True)}
     made |= {"km_distance": residuals.distance, "km_distance_expected": residuals.expected * float(np.sqrt(effect))}
     made |= {"design_effect": effect, "n_dropped": float(attempts.n_dropped)}
+    made["n_finished_late"] = float(attempts.n_late)
     made["distinct_sizes"] = float(len(np.unique(np.round(np.log(attempts.size_bytes), 2))))
     mixed = [(f, w) for f, w in zip(mean.members, mean.weights, strict=True) if f.model.law.heterogeneous]
     if sum(w for _, w in mixed) > 0.5:

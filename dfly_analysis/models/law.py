@@ -63,6 +63,10 @@ class Law:
     ----------
     name, title : str
         Id and words for it.
+    stand_in : bool
+        Whether it only follows the data where no named law does.
+    proportional : bool
+        Whether all its times grow with the location, so that residuals of all sizes are alike.
     shapes : tuple of Shape
         Parameters after the location; the first is always the log of the scale.
     heterogeneous : bool
@@ -70,6 +74,8 @@ class Law:
     """
 
     name: str = ""
+    stand_in: bool = False
+    proportional: bool = True
     title: str = ""
     shapes: tuple[Shape, ...] = (SCALE,)
     heterogeneous: bool = False

@@ -12,8 +12,10 @@ from dfly_analysis.models.law import Array
 from dfly_analysis.models.likelihood import Fitted
 from dfly_analysis.models.nonparametric import survival_steps
 
-# The last attempt of all says where the data end, not how many lie beyond.
+# The curve ends with the last attempt of all, and where nearly all that would still run have been cut: what finishes
+# beyond its limit, by a late clock, says nothing of the others.
 _FEWEST_AT_RISK = 2.0
+_LEAST_SHARE_AT_RISK = 0.15
 _QUARTILE = 0.6745
 
 
@@ -42,7 +44,7 @@ class Residuals:
     @property
     def pooled(self) -> bool:
         """Return whether time is in proportion to size under the law, so that residuals of all sizes are alike."""
-        return self.fitted.model.law.name != "stall"
+        return self.fitted.model.law.proportional
 
     def widened_quantile(self, interval: Interval, x: float, p: float) -> Interval:
         """Stretch an interval of the log of a time to the data's own quantile, as far as the data reach."""
@@ -89,12 +91,13 @@ def take_residuals(fitted: Fitted) -> Residuals:
     time, survival, variance = survival_steps(residual, rows.event, rows.weight)
     order = np.argsort(residual)
     at_risk = np.cumsum(rows.weight[order][::-1])[::-1][np.searchsorted(residual[order], time)]
-    inside = at_risk >= min(_FEWEST_AT_RISK, float(at_risk.max()))
+    before = np.concatenate([[1.0], survival[:-1]])
+    total = float(rows.weight.sum())
+    known = (at_risk >= _FEWEST_AT_RISK) & (at_risk >= _LEAST_SHARE_AT_RISK * before * total)
+    inside = np.arange(len(time)) < max(int(np.argmin(known)) if not known.all() else len(time), 1)
     # Under a law with stalls the residual depends on size, so the law's survival is averaged over the rows at each time.
     expected = _law_survival(fitted, time)
-    before = np.concatenate([[1.0], survival[:-1]])
     gap = np.maximum(np.abs(survival - expected), np.abs(before - expected))[inside]
-    total = float(rows.weight.sum())
     half = np.exp(_QUARTILE * np.sqrt(variance) / np.maximum(-np.log(np.clip(survival, 1e-12, 1.0)), 1e-12))
     least, most = np.minimum.accumulate(survival**half), np.minimum.accumulate(survival ** (1.0 / half))
     bound = float(special.kolmogi(0.05)) / np.sqrt(total)

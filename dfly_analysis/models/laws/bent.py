@@ -18,6 +18,7 @@ class Bent(StandardLaw):
     """``P(D <= t) = Phi(g(z))`` with a natural cubic spline ``g`` (after Royston and Parmar, Stat. Med. 21, 2002)."""
 
     name = "bent"
+    stand_in = True
     title = "log-normal bent by a spline"
     shapes = (SCALE, *(Shape(f"bend_{place}", 0.0, 0.0, 0.5) for place in range(1, 6)))
 

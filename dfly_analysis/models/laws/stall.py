@@ -22,6 +22,7 @@ class Stall(Law):
     name = "stall"
     title = "log-normal with stalls"
     heterogeneous = True
+    proportional = False
     shapes = (
         SCALE,
         Shape("share", -3.5, -3.5, 2.0, "logit"),
