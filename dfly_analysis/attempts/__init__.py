@@ -1,0 +1,5 @@
+"""Rebuilds attempts from events: start and finish become pieces, pieces and outcomes become tasks, each with a cause."""
+
+from dfly_analysis.attempts.rebuild import Limits, rebuild
+
+__all__ = ["Limits", "rebuild"]

@@ -1,0 +1,33 @@
+"""What the rebuilder must know of the settings in force, handed in so that it need not know where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+JITTER_S = 0.35
+JITTER_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Settings that bound and shape an attempt.
+
+    Attributes
+    ----------
+    piece_timeout_s : callable (role, host) -> float or None
+        Limit of one request for a piece, seconds; None where unknown.
+    pieces_in_flight : callable (role, host) -> int or None
+        Pieces of one task that a host fetches at a time.
+    siblings_cancelled : callable (role, host) -> bool
+        Whether a failed piece takes the task's other pieces with it.
+    """
+
+    piece_timeout_s: Callable[[str, str], float | None] = lambda _role, _host: None
+    pieces_in_flight: Callable[[str, str], int | None] = lambda _role, _host: None
+    siblings_cancelled: Callable[[str, str], bool] = lambda _role, _host: True
+
+
+def is_at_limit(duration_s: float, limit_s: float | None) -> bool:
+    """Return whether an attempt ran as long as the limit lets it, but for the jitter of timers and log lines."""
+    return limit_s is not None and abs(duration_s - limit_s) <= max(JITTER_S, JITTER_SHARE * limit_s)

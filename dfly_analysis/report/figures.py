@@ -1,0 +1,100 @@
+"""Figures with their words and their numbers beside them."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from dfly_analysis.report.view import Heading, TableView, View
+
+
+class Drawn(Protocol):
+    """A finished picture.
+
+    Attributes
+    ----------
+    media_type : str
+        ``image/svg+xml`` or ``image/png``.
+    data : bytes
+    alt, caption : str
+        What it shows, in words with numbers; the sentence below it.
+    columns : tuple of str
+    rows : tuple of tuple of str
+        Its numbers as a table.
+    width_px : int
+        Width it is meant for.
+    """
+
+    media_type: str
+    data: bytes
+    alt: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    width_px: int
+
+
+class NotDrawn(Protocol):
+    """No picture, and why."""
+
+    reason: str
+
+
+class Drawing(Protocol):
+    """Who draws: `dfly_analysis.plots.Figures`."""
+
+    def timeline(self) -> Drawn | NotDrawn:
+        """Draw failures against time."""
+        ...
+
+    def durations(self) -> Drawn | NotDrawn:
+        """Draw durations against size."""
+        ...
+
+    def failure_rates(self) -> Drawn | NotDrawn:
+        """Draw the failure rate against the timeout."""
+        ...
+
+    def task_failures(self) -> Drawn | NotDrawn:
+        """Draw the failures of tasks against size."""
+        ...
+
+
+@dataclass(frozen=True)
+class FigureView(View):
+    """A picture, or why there is none.
+
+    Attributes
+    ----------
+    source : str
+        Data URI of the picture, empty where there is none.
+    alt, caption : str
+    table : TableView
+        Its numbers.
+    width_px : int
+    reason : str
+        Why there is no picture.
+    """
+
+    template: ClassVar[str] = "figure.html.j2"
+    source: str
+    alt: str
+    caption: str
+    table: TableView
+    width_px: int
+    reason: str = ""
+
+
+def show(drawn: Drawn | NotDrawn) -> FigureView:
+    """Show a picture, or the reason why there is none."""
+    if not hasattr(drawn, "media_type"):
+        return FigureView("", "", "", TableView((), ()), 0, drawn.reason)
+    source = data_uri(drawn.media_type, drawn.data)
+    headings = tuple(Heading(text, "text" if place == 0 else "number") for place, text in enumerate(drawn.columns))
+    return FigureView(source, drawn.alt, drawn.caption, TableView(headings, drawn.rows), drawn.width_px)
+
+
+def data_uri(media_type: str, data: bytes) -> str:
+    """Return bytes as an address that needs no network."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"

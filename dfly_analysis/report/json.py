@@ -1,0 +1,154 @@
+"""The JSON shapes that scripts build on. What is not a number is null."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from dfly_analysis.advice import Advice
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.findings import Diagnosis, Finding
+from dfly_analysis.fits import NotFitted
+
+SCHEMA_VERSION = 1
+
+
+def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
+    """Shape a diagnosis.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives the coverage.
+    findings : Diagnosis
+
+    Returns
+    -------
+    dict
+        Keys ``schema_version``, ``primary_cause``, ``causes``, ``findings``, ``coverage``; only JSON's own types.
+    """
+    return plain_json(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "primary_cause": findings.primary_cause,
+            "causes": [asdict(share) for share in findings.causes],
+            "findings": [_finding(finding) for finding in findings],
+            "coverage": coverage_json(dataset),
+        }
+    )
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return asdict(finding)
+
+
+def coverage_json(dataset: Dataset) -> dict[str, Any]:
+    """Sum up what was read: files, lines, how many begin a record, how many nothing could be made of, first and last."""
+    coverage = dataset.coverage
+    return plain_json(
+        {
+            "files": len(coverage),
+            **{name: int(coverage[name].fillna(0).sum()) for name in ("lines", "parsed", "rejected")},
+            "first": coverage["first"].min(),
+            "last": coverage["last"].max(),
+        }
+    )
+
+
+def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
+    """Shape fits.
+
+    Parameters
+    ----------
+    fits : mapping of str to fit or NotFitted
+
+    Returns
+    -------
+    dict
+        Keys ``schema_version``, ``fits`` and ``not_fitted``; only JSON's own types.
+    """
+    made = [_fit(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
+    missing = [{**asdict(fit), "name": name} for name, fit in fits.items() if isinstance(fit, NotFitted)]
+    return plain_json({"schema_version": SCHEMA_VERSION, "fits": made, "not_fitted": missing})
+
+
+def _fit(name: str, fit: Any) -> dict[str, Any]:
+    shown = {
+        "name": name,
+        "law": fit.law,
+        "params": [asdict(param) for param in fit.params],
+        "n": fit.n,
+        "n_censored": fit.n_censored,
+        "goodness": dict(fit.goodness),
+        "window": list(fit.window) if fit.window else None,
+        "extrapolates_beyond_s": fit.extrapolates_beyond_s,
+    }
+    if hasattr(fit, "notes"):
+        shown["notes"] = list(fit.notes)
+    if hasattr(fit, "bins"):
+        shown["bins"] = [asdict(one) for one in fit.bins]
+    return shown
+
+
+def recommend_json(advice: Advice) -> dict[str, Any]:
+    """Shape advice.
+
+    Parameters
+    ----------
+    advice : Advice
+
+    Returns
+    -------
+    dict
+        Keys ``schema_version``, ``size_bytes``, ``target_failure_rate``, ``recommendations``, ``no_advice``, ``warnings``;
+        only JSON's own types.
+    """
+    return plain_json(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "size_bytes": advice.size_bytes,
+            "target_failure_rate": advice.target_failure_rate,
+            "recommendations": [asdict(item) for item in advice.recommendations],
+            "no_advice": [asdict(item) for item in advice.no_advice],
+            "warnings": list(advice.warnings),
+        }
+    )
+
+
+def settings_json(dataset: Dataset) -> dict[str, Any]:
+    """Shape the settings: chart, versions, what is in force with its layer and source, and what is ignored."""
+    settings = dataset.settings
+    return plain_json(
+        {
+            "chart": settings.chart,
+            "versions": dict(settings.versions),
+            "in_force": settings.table().to_dict("records"),
+            "ignored": [{"path": path, "reason": reason} for path, reason in settings.ignored],
+        }
+    )
+
+
+def inputs_json(dataset: Dataset) -> list[dict[str, Any]]:
+    """List the files that were read: path, sha256 and lines."""
+    records = dataset.coverage[["path", "sha256", "lines"]].to_dict("records")
+    return [plain_json(record) for record in records]
+
+
+def plain_json(value: Any) -> Any:
+    """Return a value in JSON's own types: times as ISO text, what is missing or not finite as null."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(inner) for key, inner in value.items()}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "isoformat"):
+        text = value.isoformat()
+        return None if text == "NaT" else text
+    if hasattr(value, "item"):
+        return plain_json(value.item())
+    if isinstance(value, Iterable):
+        return [plain_json(inner) for inner in value]
+    return None if type(value).__name__ == "NAType" else str(value)

@@ -1,0 +1,147 @@
+"""What a layer of the asked size would meet, under the settings in force and under the proposed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dfly_analysis.advice import Advice
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.fits import Interval
+from dfly_analysis.knowledge.pieces import piece_attempts, piece_length_bytes
+from dfly_analysis.units import parse_duration
+
+TIMEOUTS = ("download.pieceTimeout", "storage.writePieceTimeout")
+"""Both bound a piece from the source; the shorter one cuts."""
+ROLE = "seedClient"
+FITS = ("piece_from_source_seedClient", "piece_from_source")
+
+
+@dataclass(frozen=True)
+class NoPrediction:
+    """Why nothing can be foretold.
+
+    Attributes
+    ----------
+    reason : str
+    """
+
+    reason: str
+
+    def __bool__(self) -> bool:
+        """Return False, so that ``if prediction:`` reads well."""
+        return False
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How often a layer from the source fails on a seed client.
+
+    Attributes
+    ----------
+    fit : str
+        Name of the fit it rests on.
+    size_bytes, piece_bytes : int
+        Of the layer and its pieces.
+    n_pieces, passes : int
+        Pieces of the layer, and attempts each gets.
+    timeout_now_s, timeout_then_s : float or None
+        What cuts a piece today and after the change, seconds; None where not known or nothing changes.
+    now, then : Interval or None
+        Share of such layers that fail, 0 to 1.
+    largest_seen_bytes : float
+        Largest piece that finished in the data.
+    longest_seen_s : float or None
+        Longest time of a piece in the data, seconds.
+    """
+
+    fit: str
+    size_bytes: int
+    piece_bytes: int
+    n_pieces: int
+    passes: int
+    timeout_now_s: float | None
+    timeout_then_s: float | None
+    now: Interval | None
+    then: Interval | None
+    largest_seen_bytes: float
+    longest_seen_s: float | None
+
+    def rate(self, fits: Mapping[str, Any], timeout_s: float) -> Interval:
+        """Return the share of such layers that fail at another timeout.
+
+        Parameters
+        ----------
+        fits : mapping of str to fit
+            Those this prediction was made from.
+        timeout_s : float
+            Seconds, above 0.
+        """
+        from dfly_analysis.models import layer_failure_rate
+
+        return layer_failure_rate(fits[self.fit], self.size_bytes, self.piece_bytes, timeout_s, self.passes)
+
+
+def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Prediction | NoPrediction:
+    """Foretell how often a layer of the asked size fails, now and then.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its settings say what is in force.
+    fits : mapping of str to fit
+    advice : Advice
+        Names the size and the proposed timeouts.
+
+    Returns
+    -------
+    Prediction or NoPrediction
+    """
+    name = next((name for name in FITS if fits.get(name)), None)
+    if name is None:
+        missing = fits.get(FITS[-1])
+        reason = getattr(missing, "reason", "no times of pieces from the source were seen")
+        return NoPrediction(f"A failure rate cannot be foretold: {reason}.")
+    if advice.size_bytes <= 0:
+        return NoPrediction("A failure rate cannot be foretold: no layer size was asked for, and none was seen.")
+    version = dataset.settings.versions.get(ROLE)
+    piece = min(piece_length_bytes(advice.size_bytes, version), advice.size_bytes)
+    attempts, now_s = fits[name].attempts, timeout_in_force(dataset)
+    then_s = _proposed_timeout(dataset, advice)
+    bare = Prediction(
+        fit=name,
+        size_bytes=advice.size_bytes,
+        piece_bytes=piece,
+        n_pieces=-(-advice.size_bytes // piece),
+        passes=piece_attempts(version).passes,
+        timeout_now_s=now_s,
+        timeout_then_s=then_s if then_s != now_s else None,
+        now=None,
+        then=None,
+        largest_seen_bytes=float(attempts.size_bytes[attempts.event].max()),
+        longest_seen_s=fits[name].extrapolates_beyond_s,
+    )
+    return _with_rates(bare, fits)
+
+
+def _with_rates(bare: Prediction, fits: Mapping[str, Any]) -> Prediction:
+    from dataclasses import replace
+
+    now = bare.rate(fits, bare.timeout_now_s) if bare.timeout_now_s else None
+    then = bare.rate(fits, bare.timeout_then_s) if bare.timeout_then_s else None
+    return replace(bare, now=now, then=then)
+
+
+def timeout_in_force(dataset: Dataset) -> float | None:
+    """Return what cuts a piece from the source on a seed client today, seconds; None where it is not known."""
+    found = [dataset.settings.get(key, ROLE).seconds for key in TIMEOUTS]
+    return min((value for value in found if value is not None), default=None)
+
+
+def _proposed_timeout(dataset: Dataset, advice: Advice) -> float | None:
+    proposals = [(advice.get(key, ROLE), dataset.settings.get(key, ROLE).seconds) for key in TIMEOUTS]
+    if not any(proposal for proposal, _ in proposals):
+        return None
+    bounds = [parse_duration(proposal.proposed) if proposal else current for proposal, current in proposals]
+    return min((bound for bound in bounds if bound is not None), default=None)

@@ -1,0 +1,174 @@
+"""The first screen: what happened, what to set, what that will do, and what to beware of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from dfly_analysis.advice import Advice, Recommendation
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.findings import CauseShare, Diagnosis
+from dfly_analysis.report.prediction import NoPrediction, Prediction
+from dfly_analysis.report.view import View
+from dfly_analysis.report.words import CAUSES, LAYERS, REMEDIES, ROLES, counted, figure
+from dfly_analysis.units import format_duration, format_size
+
+MOST_SETTINGS = 3
+_WIDE_FACTOR = 1.5
+
+
+@dataclass(frozen=True)
+class Verdict(View):
+    """What a reader must know, on one screen.
+
+    Attributes
+    ----------
+    n_tasks, n_failed : int
+        Tasks with a known end, and those of them that failed or whose process died.
+    primary : CauseShare or None
+        The cause of most failures.
+    others : tuple of CauseShare
+    confidence : str or None
+        How sure the primary cause is: high, medium or low.
+    recommendations : tuple of Recommendation
+        The first few.
+    n_recommendations : int
+        Of all.
+    prediction : Prediction or NoPrediction
+    target_failure_rate : float
+    reason_without_settings : str
+        Why nothing is proposed, where nothing is.
+    warnings : tuple of str
+    """
+
+    template: ClassVar[str] = "verdict.html.j2"
+    n_tasks: int
+    n_failed: int
+    primary: CauseShare | None
+    others: tuple[CauseShare, ...]
+    confidence: str | None
+    recommendations: tuple[Recommendation, ...]
+    n_recommendations: int
+    prediction: Prediction | NoPrediction
+    target_failure_rate: float
+    reason_without_settings: str
+    warnings: tuple[str, ...]
+
+    @property
+    def tone(self) -> str:
+        """How it went, for the colour: ``bad``, ``good`` or ``unknown``."""
+        if self.n_tasks == 0:
+            return "unknown"
+        return "bad" if self.n_failed else "good"
+
+    @property
+    def headline(self) -> str:
+        """The verdict in a line."""
+        if self.n_tasks == 0:
+            return "The input shows no task from start to end"
+        if not self.n_failed:
+            return f"Nothing failed: {_all(self.n_tasks)} finished"
+        cause = f": {CAUSES[self.primary.cause]}" if self.primary else ""
+        return f"{self.n_failed:,} of {counted(self.n_tasks, 'task')} failed{cause}"
+
+    @property
+    def words(self) -> dict[str, dict[str, str]]:
+        """Words for causes, remedies, layers and roles."""
+        return {"causes": CAUSES, "remedies": REMEDIES, "layers": LAYERS, "roles": ROLES}
+
+
+def give_verdict(
+    dataset: Dataset, findings: Diagnosis, advice: Advice, prediction: Prediction | NoPrediction
+) -> Verdict:
+    """Draw the first screen from what was found.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    findings : Diagnosis
+    advice : Advice
+    prediction : Prediction or NoPrediction
+
+    Returns
+    -------
+    Verdict
+    """
+    known = dataset.tasks[dataset.tasks["outcome"].isin(["ok", "failed", "died"])]
+    failed = known[known["outcome"] != "ok"]
+    primary = next((share for share in findings.causes if share.cause == findings.primary_cause), None)
+    return Verdict(
+        n_tasks=len(known),
+        n_failed=len(failed),
+        primary=primary if len(failed) else None,
+        others=tuple(share for share in findings.causes if share is not primary and share.tasks),
+        confidence=_confidence(failed, primary),
+        recommendations=advice.recommendations[:MOST_SETTINGS],
+        n_recommendations=len(advice.recommendations),
+        prediction=prediction,
+        target_failure_rate=advice.target_failure_rate,
+        reason_without_settings=_why_nothing(advice, len(failed)),
+        warnings=(*_job_warnings(dataset), *_reach_warnings(prediction), *advice.warnings, *dataset.problems),
+    )
+
+
+def false_successes(jobs: Any) -> Any:
+    """Return the jobs that claim success while blobs are missing."""
+    missing = (jobs["failed"].fillna(0) > 0) | (jobs["succeeded"].fillna(jobs["layers"]) < jobs["layers"]).fillna(
+        value=False
+    )
+    return jobs[(jobs["state"] == "SUCCESS") & missing]
+
+
+def _all(n: int) -> str:
+    return "the one task" if n == 1 else f"all {n:,} tasks"
+
+
+def _confidence(failed: Any, primary: CauseShare | None) -> str | None:
+    if primary is None:
+        return None
+    counts = failed.loc[failed["cause"] == primary.cause, "confidence"].dropna().value_counts()
+    return str(counts.index[0]) if len(counts) else None
+
+
+def _why_nothing(advice: Advice, n_failed: int) -> str:
+    if advice.recommendations:
+        return ""
+    if advice.no_advice:
+        first = advice.no_advice[0]
+        return f"{first.topic}: {first.reason}."
+    return "No setting explains these failures." if n_failed else "Nothing has to change."
+
+
+def _job_warnings(dataset: Dataset) -> list[str]:
+    false = false_successes(dataset.jobs)
+    if not len(false):
+        return []
+    missing = int(false["failed"].fillna(false["layers"] - false["succeeded"]).sum())
+    said = "claims" if len(false) == 1 else "claim"
+    return [
+        f"{counted(len(false), 'job')} of {len(dataset.jobs):,} {said} SUCCESS while {counted(missing, 'layer')} "
+        "did not arrive: count the layers, not the job's state."
+    ]
+
+
+def _reach_warnings(prediction: Prediction | NoPrediction) -> list[str]:
+    if isinstance(prediction, NoPrediction):
+        return []
+    made = []
+    if prediction.piece_bytes > _WIDE_FACTOR * prediction.largest_seen_bytes:
+        made.append(
+            f"A layer of {format_size(prediction.size_bytes)} is cut into pieces of {format_size(prediction.piece_bytes)}; "
+            f"the largest piece seen here has {format_size(prediction.largest_seen_bytes)}. "
+            "Times of larger pieces follow from the law alone."
+        )
+    timeout = prediction.timeout_then_s or prediction.timeout_now_s
+    if timeout and prediction.longest_seen_s and timeout > _WIDE_FACTOR * prediction.longest_seen_s:
+        made.append(
+            f"The failure rate at {format_duration(timeout)} lies beyond the longest time seen, "
+            f"{format_duration(prediction.longest_seen_s)}: trust its interval, not its value."
+        )
+    if prediction.then and prediction.then.high > 0.5 > prediction.then.low:
+        made.append(
+            f"The interval after the change is wide, up to {figure(prediction.then.high, 'share')}: measure again with the new setting."
+        )
+    return made

@@ -1,0 +1,128 @@
+"""A part of a report that shows itself, by a template that escapes whatever it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, Literal
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dfly_analysis.report.words import counted, figure, interval_words, moment, range_words
+
+MARK = "dfly_analysis"
+"""Key of an output's metadata that says its HTML was made here, hence escaped."""
+
+Kind = Literal["text", "number", "code"]
+
+
+@cache
+def templates() -> Environment:
+    """Return the environment of the report's templates: everything is escaped, and a missing name is an error."""
+    made = Environment(
+        loader=PackageLoader("dfly_analysis.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "figure": figure,
+        "interval": interval_words,
+        "moment": moment,
+    }
+    made.globals |= {"range_words": range_words, "counted": counted}
+    return made
+
+
+@cache
+def style(name: str) -> str:
+    """Return the text of one of the report's style sheets."""
+    env = templates()
+    assert env.loader is not None
+    return env.loader.get_source(env, name)[0]
+
+
+def without_style(html: str) -> str:
+    """Return a view's HTML as a page wants it, which has the style already."""
+    return html.removeprefix(_style_element())
+
+
+@cache
+def _style_element() -> str:
+    return f"<style>{style('view.css')}</style>\n"
+
+
+class View:
+    """Base of what shows itself in a notebook and on a page; frozen dataclasses derive from it."""
+
+    template: ClassVar[str]
+
+    def html(self) -> str:
+        """Return the view as an HTML fragment, all text in it escaped."""
+        return templates().get_template(self.template).render(view=self)
+
+    def _repr_html_(self) -> str:
+        return _style_element() + self.html()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        name = type(self).__name__
+        return {"text/html": self._repr_html_(), "text/plain": f"<{name}>"}, {MARK: {"view": name}}
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column of a table that is shown.
+
+    Attributes
+    ----------
+    text : str
+    kind : {"text", "number", "code"}
+        Numbers stand right, code in a fixed width.
+    """
+
+    text: str
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True)
+class TableView(View):
+    """A table with what there is to say about it.
+
+    Attributes
+    ----------
+    headings : tuple of Heading
+    rows : tuple of tuple of str
+    caption : str
+        One line above the table.
+    notes : tuple of str
+        Sentences before the table.
+    empty : str
+        What to say where there are no rows.
+    """
+
+    template: ClassVar[str] = "table.html.j2"
+    headings: tuple[Heading, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+    notes: tuple[str, ...] = ()
+    empty: str = "Nothing to show."
+
+
+@dataclass(frozen=True)
+class Several(View):
+    """Views one below the other.
+
+    Attributes
+    ----------
+    views : tuple of View
+    """
+
+    template: ClassVar[str] = "several.html.j2"
+    views: tuple[View, ...]
+
+
+def is_trusted(metadata: Mapping[str, Any]) -> bool:
+    """Return whether an output's metadata says that a view made it."""
+    return isinstance(metadata.get(MARK), Mapping)

@@ -1,0 +1,117 @@
+"""The words for what the program names by ids: causes, roles, outcomes, layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from dfly_analysis.fits import Interval
+from dfly_analysis.units import format_duration, format_rate, format_share, format_size
+
+CAUSES = {
+    "timeout_too_short": "a timeout is too short",
+    "network_instability": "connections were cut",
+    "resource_limit": "CPU, memory or descriptors ran out",
+    "storage_io": "the disk failed or was too slow",
+    "origin_registry": "the registry answered with errors",
+    "auth": "the registry refused the credentials",
+    "scheduler_unavailable": "the scheduler was silent or away",
+    "disk_full": "the disk was full",
+    "rate_limited": "requests were rate-limited",
+    "client_bug": "a fault of the client",
+    "cancelled": "cancelled because of another failure",
+    "unknown": "the cause cannot be told",
+}
+REMEDIES = {
+    "timeout_too_short": "A longer timeout, fewer pieces in flight, or more bandwidth.",
+    "network_instability": "No timeout cures this: look at load balancers, proxies and links; retries help.",
+    "resource_limit": "Raise the limits of the pod, or ask less of it.",
+    "storage_io": "Faster or healthier storage.",
+    "origin_registry": "Look at the registry; retries help against brief faults.",
+    "auth": "Longer-lived credentials, or a preheat that ends before they do.",
+    "scheduler_unavailable": "Look at the scheduler and the way to it.",
+    "disk_full": "A larger volume, or earlier eviction.",
+    "rate_limited": "Raise the limit, or ask more slowly.",
+    "client_bug": "Another client release.",
+    "cancelled": "Cure what cancelled it.",
+    "unknown": "Collect what the data quality section asks for.",
+}
+ROLES = {"seedClient": "seed client", "client": "client", "scheduler": "scheduler", "manager": "manager"}
+OUTCOMES = {
+    "ok": "finished",
+    "timeout": "cut by the timeout",
+    "reset": "connection cut",
+    "storage": "storage error",
+    "origin": "registry error",
+    "cancelled": "cancelled with a sibling",
+    "unknown": "unknown",
+    "failed": "failed",
+    "died": "process ended first",
+}
+LAYERS = {
+    "binary": "the binary's default",
+    "chart": "the chart",
+    "user": "your values",
+    "rendered": "the host's own file",
+    "unknown": "not known",
+}
+
+
+def interval_words(interval: Interval, unit: str) -> str:
+    """Say a figure with its interval: ``37 % (30 % to 45 %)``.
+
+    Parameters
+    ----------
+    interval : Interval
+    unit : {"share", "s", "bytes", "B/s", …}
+        How to print; anything else is a plain number.
+    """
+    return f"{figure(interval.value, unit)} ({range_words(interval.low, interval.high, unit)})"
+
+
+def range_words(low: float, high: float, unit: str) -> str:
+    """Say a range: ``30 % to 45 %``."""
+    return f"{figure(low, unit)} to {figure(high, unit)}"
+
+
+def figure(value: float | None, unit: str) -> str:
+    """Print a number in its unit for people; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if unit == "share":
+        return "0 %" if value < 5e-8 else format_share(value)
+    if unit == "s":
+        return format_duration(value)
+    if unit == "bytes":
+        return format_size(value)
+    if unit == "B/s":
+        return format_rate(value)
+    return plain(value)
+
+
+def plain(value: float) -> str:
+    """Print a number with at most four significant digits, whole numbers whole and grouped."""
+    if not math.isfinite(value):
+        return "unbounded"
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.4g}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Say how many: ``1 task``, ``2 tasks``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def moment(time: Any) -> str:
+    """Print a time to the second, or a dash where it is missing."""
+    import pandas as pd
+
+    if time is None or pd.isna(time):
+        return "–"
+    return str(pd.Timestamp(time).strftime("%Y-%m-%d %H:%M:%S"))
+
+
+def text_of(value: Any) -> str:
+    """Print a cell of a frame; a dash where it is missing."""
+    import pandas as pd
+
+    return "–" if value is None or (not isinstance(value, list | tuple | dict) and pd.isna(value)) else str(value)
