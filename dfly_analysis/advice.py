@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from dfly_analysis.fits import Interval
+
 Confidence = Literal["high", "medium", "low"]
 CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
 
@@ -57,6 +59,9 @@ class Recommendation:
         Bytes per second that the proposal silently demands from the source for the asked size.
     rule_of_thumb : str or None
         What the article or the documentation would have said, for comparison.
+    layer_failure_now, layer_failure_then : Interval or None
+        Chance that a timeout fails a layer of the asked size at the limit in force and at the proposal; None where no
+        law was fitted.
     """
 
     key: str
@@ -73,6 +78,8 @@ class Recommendation:
     how_to_check: str
     demanded_bandwidth_bps: float | None = None
     rule_of_thumb: str | None = None
+    layer_failure_now: Interval | None = None
+    layer_failure_then: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -84,12 +91,15 @@ class NoAdvice:
     topic : str
     reason : str
     collect : str
-        What to collect so that there can be.
+        What to collect so that there can be; empty where nothing is missing.
+    role : str
+        Whose setting it is about; empty where it is about no role's.
     """
 
     topic: str
     reason: str
     collect: str
+    role: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Protocol, runtime_checkable
+
+from dfly_analysis.errors import TableError
 
 
 @dataclass(frozen=True)
@@ -95,3 +99,33 @@ class Curve:
     y: tuple[float, ...] = field(default_factory=tuple)
     low: tuple[float, ...] = field(default_factory=tuple)
     high: tuple[float, ...] = field(default_factory=tuple)
+
+
+def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
+    """Return a share with Wilson's interval.
+
+    Parameters
+    ----------
+    successes, n : float
+        Counts; ``0 <= successes <= n``.
+    level : float
+
+    Returns
+    -------
+    Interval
+        A share, 0 to 1; with ``n`` 0 the value is 0 and the interval all of it.
+
+    Raises
+    ------
+    TableError
+        Where the counts cannot be.
+    """
+    if not 0 <= successes <= n:
+        raise TableError(f"{successes} of {n} is not a share")
+    if n == 0:
+        return Interval(0.0, 0.0, 1.0)
+    z = NormalDist().inv_cdf(0.5 + level / 2.0)
+    share = successes / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(share, min(max(middle - half, 0.0), share), max(min(middle + half, 1.0), share))

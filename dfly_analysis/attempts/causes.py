@@ -10,8 +10,21 @@ from dfly_analysis.attempts.tasks import Task
 from dfly_analysis.knowledge.signature import cause_of, signature
 
 # The text with the whole chain of sources first, then the final word, then what led to it.
-_TELLING = ("source_round_failed", "task_failed", "scheduler_round_failed", "task_failure_repeated", "preheat_stream_failed", "preheat_failed", "peer_failed")
-_BY_OUTCOME = {"timeout": "timeout_too_short", "reset": "network_instability", "storage": "storage_io", "origin": "origin_registry"}
+_TELLING = (
+    "source_round_failed",
+    "task_failed",
+    "scheduler_round_failed",
+    "task_failure_repeated",
+    "preheat_stream_failed",
+    "preheat_failed",
+    "peer_failed",
+)
+_BY_OUTCOME = {
+    "timeout": "timeout_too_short",
+    "reset": "network_instability",
+    "storage": "storage_io",
+    "origin": "origin_registry",
+}
 
 
 def find_causes(tasks: dict[str, Task], attempts: Iterable[Attempt]) -> dict[str, tuple[str, str]]:
@@ -36,7 +49,9 @@ def find_causes(tasks: dict[str, Task], attempts: Iterable[Attempt]) -> dict[str
         if task.outcome == "died":
             found[task.peer_id] = ("resource_limit", "medium")
         elif task.outcome == "failed":
-            found[task.peer_id] = _by_words(task) or _by_pieces(failed_pieces.get(task.peer_id, [])) or ("unknown", "low")
+            found[task.peer_id] = (
+                _by_words(task) or _by_pieces(failed_pieces.get(task.peer_id, [])) or ("unknown", "low")
+            )
     return _inherit(tasks, found)
 
 
@@ -61,9 +76,11 @@ def _by_pieces(failed: list[Attempt]) -> tuple[str, str] | None:
 
 
 def _inherit(tasks: dict[str, Task], found: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """A host that only passes on another's failure shares its cause."""
+    """Give a host that only passes on another's failure the cause of that one."""
     known = {tasks[peer].task_id: cause for peer, (cause, _) in found.items() if cause != "unknown"}
     return {
-        peer: (known[tasks[peer].task_id], "medium") if cause == "unknown" and tasks[peer].task_id in known else (cause, sure)
+        peer: (known[tasks[peer].task_id], "medium")
+        if cause == "unknown" and tasks[peer].task_id in known
+        else (cause, sure)
         for peer, (cause, sure) in found.items()
     }

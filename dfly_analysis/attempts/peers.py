@@ -23,10 +23,17 @@ def fill_peers(events: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
     """
-    lacking = events["peer_id"].isna() & events["task_id"].notna() & events["event_id"].notna() & (events["component"] == "client")
+    lacking = (
+        events["peer_id"].isna()
+        & events["task_id"].notna()
+        & events["event_id"].notna()
+        & (events["component"] == "client")
+    )
     if not lacking.any():
         return events
-    known = events.loc[events["peer_id"].notna() & (events["component"] == "client"), ["host", "task_id", "peer_id", "time"]]
+    known = events.loc[
+        events["peer_id"].notna() & (events["component"] == "client"), ["host", "task_id", "peer_id", "time"]
+    ]
     first = known.groupby(["host", "task_id", "peer_id"], sort=False)["time"].min().reset_index().sort_values("time")
     starts: dict[tuple[str, str], list[tuple[Any, str]]] = {}
     for row in first.itertuples():
@@ -36,7 +43,7 @@ def fill_peers(events: pd.DataFrame) -> pd.DataFrame:
         peers = starts.get((row.host, row.task_id), [])
         if peers:
             at = bisect_right([time for time, _ in peers], row.time) - 1
-            filled.at[row.Index] = peers[max(at, 0)][1]
+            filled.loc[row.Index] = peers[max(at, 0)][1]
     role = events["role"].mask(lacking & filled.fillna("").str.endswith("-seed"), "seedClient")
     return events.assign(peer_id=filled, role=role)
 

@@ -16,7 +16,9 @@ Place = tuple[str, int, str, int]
 _ORIGINS = {"source": "source", "BACK_TO_SOURCE": "source", "local": "local", "LOCAL_PEER": "local"}
 _ENDS = frozenset({"piece_finished", "piece_report_closed"})
 _FAILURES = frozenset({"piece_failed", "content_write_failed", "backend_failed", "parent_piece_failed"})
-PIECE_EVENTS = frozenset({"piece_started", "piece_deleted", "pieces_planned", "task_finished", "task_failed"}) | _ENDS | _FAILURES
+PIECE_EVENTS = (
+    frozenset({"piece_started", "piece_deleted", "pieces_planned", "task_finished", "task_failed"}) | _ENDS | _FAILURES
+)
 
 
 @dataclass
@@ -78,7 +80,10 @@ def read_client_pieces(events: pd.DataFrame, limits: Limits) -> dict[str, PeerPi
     """
     peers: dict[str, PeerPieces] = {}
     running: dict[Place, int] = {}
-    chosen = events[(events["component"] == "client") & events["event_id"].isin(PIECE_EVENTS) & events["peer_id"].notna()]
+    finished: set[Place] = set()
+    chosen = events[
+        (events["component"] == "client") & events["event_id"].isin(PIECE_EVENTS) & events["peer_id"].notna()
+    ]
     for row in chosen.sort_values(["time", "log_line"], kind="stable").itertuples(index=False):
         peer = peers.setdefault(row.peer_id, PeerPieces())
         if row.event_id == "pieces_planned":
@@ -86,7 +91,7 @@ def read_client_pieces(events: pd.DataFrame, limits: Limits) -> dict[str, PeerPi
             if peer.round == 2 and limits.siblings_cancelled(row.role, row.host):
                 cut_open(peer, row.time, running)
         elif pd.notna(row.piece_number) and pd.notna(row.task_id):
-            _piece_record(peer, row, running)
+            _piece_record(peer, row, running, finished)
     return peers
 
 
@@ -102,26 +107,31 @@ def cut_open(peer: PeerPieces, moment: pd.Timestamp, running: dict[Place, int]) 
 
 
 def _plan(peer: PeerPieces, row: Any) -> None:
-    numbers = tuple(int(number) for number in str(row.pieces).split(",") if number.strip().isdigit()) if isinstance(row.pieces, str) else ()
+    numbers = (
+        tuple(int(number) for number in str(row.pieces).split(",") if number.strip().isdigit())
+        if isinstance(row.pieces, str)
+        else ()
+    )
     if row.stage == "downloading from scheduler" or (row.stage == "removing the finished piece" and peer.rounds):
         peer.round = 2
     if numbers:
         peer.rounds.append((row.time, numbers))
 
 
-def _piece_record(peer: PeerPieces, row: Any, running: dict[Place, int]) -> None:
+def _piece_record(peer: PeerPieces, row: Any, running: dict[Place, int], finished: set[Place]) -> None:
     number = int(row.piece_number)
     place = (row.host, row.life, row.task_id, number)
     if row.event_id == "piece_started":
         peer.sees_starts = True
         attempt = _new(row, number, peer.round, started=row.time)
-        if running.get(place, 0) > 0:
-            attempt.origin = "local"  # it waits for the request that another pass or peer has under way
+        if running.get(place, 0) > 0 or place in finished:
+            attempt.origin = "local"  # it waits for the request of another pass or peer, or finds the piece there: no request of its own
         running[place] = running.get(place, 0) + 1
         peer.open[number, peer.round if (number, peer.round) not in peer.open else peer.round + 1] = attempt
     elif row.event_id in _ENDS and "Failed" not in row.message[:40]:
         attempt = _close(peer, row, number, running)
         attempt.outcome = "ok"
+        finished.add(place)
     elif row.event_id in _FAILURES:
         _fail(peer, row, number, running)
     elif row.event_id == "piece_deleted":
@@ -152,7 +162,11 @@ def _close(peer: PeerPieces, row: Any, number: int, running: dict[Place, int]) -
 def _fail(peer: PeerPieces, row: Any, number: int, running: dict[Place, int]) -> None:
     text = row.error if isinstance(row.error, str) else row.message
     before = peer.failed_at.get(number)
-    if before and (row.time - before[0]).total_seconds() <= FOLD_S and row.event_id not in ("content_write_failed", "backend_failed"):
+    if (
+        before
+        and (row.time - before[0]).total_seconds() <= FOLD_S
+        and row.event_id not in ("content_write_failed", "backend_failed")
+    ):
         attempt = before[1]  # an echo of the same failure: keep the first, learn what it adds
         attempt.text = attempt.text if cause_of(attempt.text) else f"{attempt.text} {text}"
         attempt.signature = attempt.signature or (row.signature if isinstance(row.signature, str) else None)
@@ -173,12 +187,14 @@ def judge(attempt: Attempt, limits: Limits) -> None:
     limit_s = limits.piece_timeout_s(attempt.role, attempt.host)
     if known is not None and known.outcome != "unknown":
         attempt.outcome, attempt.signature = known.outcome, known.id
-    elif attempt.duration_s is not None and is_at_limit(attempt.duration_s, limit_s):
+        return
+    body = "decoding response body" in attempt.text
+    attempt.signature = "error_decoding_response_body" if body else attempt.signature
+    attempt.outcome = "unknown"
+    if attempt.duration_s is not None and is_at_limit(attempt.duration_s, limit_s):
         attempt.outcome = "timeout"
-        attempt.signature = "error_decoding_response_body" if "decoding response body" in attempt.text else attempt.signature
-    else:
-        attempt.outcome = "unknown"
-        attempt.signature = "error_decoding_response_body" if "decoding response body" in attempt.text else attempt.signature
+    elif body and attempt.duration_s is not None and limit_s is not None and attempt.duration_s < limit_s:
+        attempt.outcome = "reset"  # a body ends early because its time is up, or because the other side cut it
 
 
 def attempts_of(peers: dict[str, PeerPieces]) -> Iterator[Attempt]:

@@ -14,6 +14,7 @@ from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, read_clie
 from dfly_analysis.attempts.reports import join_reports
 from dfly_analysis.attempts.siblings import add_cancelled
 from dfly_analysis.attempts.tasks import Task, add_pieces, read_tasks, settle_outcomes
+from dfly_analysis.knowledge.signature import cause_of
 from dfly_analysis.tables import PIECES, TASKS
 
 
@@ -49,9 +50,7 @@ def rebuild(events: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, pd.Data
 
 
 def _judge_by_task(attempts: list[Attempt], tasks: dict[str, Task]) -> None:
-    """A failed piece without a cause of its own takes the one that its task's text names."""
-    from dfly_analysis.knowledge.signature import cause_of
-
+    """Give a failed piece without an ending of its own the one that its task's text names."""
     for attempt in attempts:
         task = tasks.get(attempt.peer_id)
         if attempt.outcome == "unknown" and attempt.ended is not None and task and "source_round_failed" in task.texts:
@@ -60,7 +59,13 @@ def _judge_by_task(attempts: list[Attempt], tasks: dict[str, Task]) -> None:
 
 
 def _pieces(attempts: list[Attempt], tasks: dict[str, Task], limits: Limits) -> pd.DataFrame:
-    attempts.sort(key=lambda attempt: (attempt.peer_id, attempt.piece_number, attempt.started or attempt.ended or pd.Timestamp(0, tz="UTC")))
+    attempts.sort(
+        key=lambda attempt: (
+            attempt.peer_id,
+            attempt.piece_number,
+            attempt.started or attempt.ended or pd.Timestamp(0, tz="UTC"),
+        )
+    )
     numbers: Counter[tuple[str, int]] = Counter()
     rows: list[dict[str, Any]] = []
     for attempt in attempts:
@@ -87,7 +92,9 @@ def _tasks(tasks: dict[str, Task], attempts: list[Attempt], causes: dict[str, tu
     got: dict[str, Counter[str]] = {}
     for attempt in attempts:
         if attempt.outcome == "ok" and attempt.origin != "local":
-            got.setdefault(attempt.peer_id, Counter())[attempt.origin] += attempt.size_bytes or _size(tasks.get(attempt.peer_id), attempt.piece_number) or 0
+            got.setdefault(attempt.peer_id, Counter())[attempt.origin] += (
+                attempt.size_bytes or _size(tasks.get(attempt.peer_id), attempt.piece_number) or 0
+            )
     rows = []
     for task in tasks.values():
         if task.task_id is None or (task.started is None and task.outcome == "unknown"):

@@ -22,7 +22,9 @@ def join_reports(peers: dict[str, PeerPieces], events: pd.DataFrame) -> None:
         Changed in place: it is this stage's own scratch, made by `read_client_pieces`.
     events : pandas.DataFrame
     """
-    reports = events[(events["event_id"] == "piece_reported") & events["peer_id"].notna() & events["piece_number"].notna()]
+    reports = events[
+        (events["event_id"] == "piece_reported") & events["peer_id"].notna() & events["piece_number"].notna()
+    ]
     finished: dict[tuple[str, int], list[Attempt]] = {}
     for peer_id, peer in peers.items():
         for attempt in peer.done:

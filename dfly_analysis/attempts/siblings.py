@@ -5,8 +5,6 @@ from __future__ import annotations
 import heapq
 from dataclasses import replace
 
-import pandas as pd
-
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.pieces import FOLD_S, Attempt, PeerPieces, cut_open
 
@@ -38,11 +36,19 @@ def add_cancelled(peers: dict[str, PeerPieces], limits: Limits) -> None:
 
 def _add_deleted(peer: PeerPieces, like: Attempt) -> None:
     for number, row in peer.deleted:
-        near = [a for a in peer.done if a.piece_number == number and a.ended is not None and abs((row.time - a.ended).total_seconds()) <= FOLD_S]
+        near = [
+            a
+            for a in peer.done
+            if a.piece_number == number and a.ended is not None and abs((row.time - a.ended).total_seconds()) <= FOLD_S
+        ]
         if any(attempt.outcome != "cancelled" for attempt in near if attempt.outcome != "ok"):
             continue
         key = next((key for key in sorted(peer.open) if key[0] == number), None)
-        attempt = peer.open.pop(key) if key else replace(like, piece_number=number, started=None, size_bytes=None, parent_id=None)
+        attempt = (
+            peer.open.pop(key)
+            if key
+            else replace(like, piece_number=number, started=None, size_bytes=None, parent_id=None)
+        )
         attempt.ended, attempt.outcome, attempt.signature, attempt.text = row.time, "cancelled", None, ""
         attempt.log_path, attempt.log_line = row.log_path, int(row.log_line)
         attempt.duration_s = (row.time - attempt.started).total_seconds() if attempt.started is not None else None
@@ -51,7 +57,11 @@ def _add_deleted(peer: PeerPieces, like: Attempt) -> None:
 
 def _cut_last_round(peer: PeerPieces) -> None:
     """End what was still open when the task's last round was lost."""
-    failures = [attempt.ended for attempt in peer.done if attempt.outcome not in ("ok", "cancelled") and attempt.ended is not None]
+    failures = [
+        attempt.ended
+        for attempt in peer.done
+        if attempt.outcome not in ("ok", "cancelled") and attempt.ended is not None
+    ]
     begun = [attempt.started for attempt in peer.open.values() if attempt.started is not None]
     after = [time for time in failures if begun and time >= min(begun)]
     if after:
@@ -75,7 +85,10 @@ def _start_by_slot(peer: PeerPieces, like: Attempt, limits: Limits) -> None:
     """Give pieces without a start the moment their slot became free."""
     slots = limits.pieces_in_flight(like.role, like.host)
     for number, (begun, planned) in enumerate(peer.rounds[:2], start=1):
-        attempts = sorted((a for a in peer.done if a.round == number and a.ended is not None and a.origin == "source"), key=lambda a: a.piece_number)
+        attempts = sorted(
+            (a for a in peer.done if a.round == number and a.ended is not None and a.origin == "source"),
+            key=lambda a: a.piece_number,
+        )
         if not attempts or not slots:
             continue
         by_number = {attempt.piece_number: attempt for attempt in attempts}

@@ -13,7 +13,15 @@ from dfly_analysis.attempts.pieces import Attempt
 
 _STARTS = frozenset({"task_started", "peer_registered"})
 _CLIENT_ENDS = frozenset({"task_finished", "task_output_written"})
-_ERRORS = ("source_round_failed", "task_failed", "scheduler_round_failed", "task_failure_repeated", "preheat_stream_failed", "preheat_failed", "peer_failed")
+_ERRORS = (
+    "source_round_failed",
+    "task_failed",
+    "scheduler_round_failed",
+    "task_failure_repeated",
+    "preheat_stream_failed",
+    "preheat_failed",
+    "peer_failed",
+)
 _ERROR_LEVELS = frozenset({"ERROR", "FATAL"})
 
 
@@ -93,10 +101,15 @@ def _client_record(task: Task, row: Any) -> None:
     elif row.event_id == "task_failed":
         task.outcome, task.ended = "failed", row.time
         _place(task, row)
-    if row.event_id == "pieces_planned" and task.n_pieces is None and isinstance(row.pieces, str) and row.pieces.strip():
+    if (
+        row.event_id == "pieces_planned"
+        and task.n_pieces is None
+        and isinstance(row.pieces, str)
+        and row.pieces.strip()
+    ):
         task.n_pieces = max(int(number) for number in row.pieces.split(",")) + 1
     if row.event_id in _ERRORS:
-        task.texts[row.event_id] = _text(row.error) or row.message
+        task.texts[row.event_id] = row.message
     if row.level in _ERROR_LEVELS and row.event_id != "piece_report_closed":
         task.first_error = task.first_error or row.message
         task.last_error = row.message
@@ -146,7 +159,12 @@ def settle_outcomes(tasks: dict[str, Task], events: pd.DataFrame, starts: dict[s
         if task.outcome != "unknown":
             continue
         if task.in_client_log:
-            if task.host and task.last_seen is not None and task.started is not None and started_anew(starts, task.host, task.last_seen):
+            if (
+                task.host
+                and task.last_seen is not None
+                and task.started is not None
+                and started_anew(starts, task.host, task.last_seen)
+            ):
                 task.outcome = "died"
             continue
         _settle_by_scheduler(task, by_key)
@@ -181,7 +199,11 @@ def add_pieces(tasks: dict[str, Task], attempts: Iterable[Attempt]) -> None:
             task.n_errors = 1
         task.piece_bytes = task.piece_bytes or longest.get(task.task_id or "")
         if task.size_bytes is None and task.outcome == "ok":
-            sizes = {attempt.piece_number: attempt.size_bytes for attempt in own if attempt.outcome == "ok" and attempt.size_bytes}
+            sizes = {
+                attempt.piece_number: attempt.size_bytes
+                for attempt in own
+                if attempt.outcome == "ok" and attempt.size_bytes
+            }
             if sizes and len(sizes) == max(sizes) + 1:
                 task.size_bytes = sum(sizes.values())
     _share_sizes(tasks)

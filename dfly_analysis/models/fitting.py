@@ -12,6 +12,7 @@ from dfly_analysis.models.tasks import TaskFailureFit, task_failure_by_size
 
 _ORIGINS = ("source", "parent")
 _FEWEST_OF_A_ROLE = 200
+_PIECE_STEP_BYTES, _WHOLE_SHARE, _FEWEST_WHOLE = 4 << 20, 0.8, 100
 
 
 class Frames(Protocol):
@@ -48,10 +49,20 @@ def fit_all(dataset: Frames) -> dict[str, DurationFit | TaskFailureFit | NotFitt
     made: dict[str, DurationFit | TaskFailureFit | NotFitted] = {}
     for origin in _ORIGINS:
         name = f"piece_from_{origin}"
-        rows = pieces[(pieces["origin"] == origin).fillna(value=False)]
+        rows = _whole_pieces(pieces[(pieces["origin"] == origin).fillna(value=False)])
         made[name] = fit_duration(rows, name=name)
         roles = rows["role"].value_counts() if "role" in rows.columns else pd.Series(dtype="int64")
         for role in sorted(str(role) for role, count in roles.items() if count >= _FEWEST_OF_A_ROLE and len(roles) > 1):
             made[f"{name}_{role}"] = fit_duration(rows[rows["role"] == role], name=f"{name}_{role}")
     made["task_failure"] = task_failure_by_size(dataset.tasks)
     return made
+
+
+def _whole_pieces(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out last pieces of layers where whole ones abound.
+
+    A last piece may be of any size down to a byte, its time is mostly set-up; a few of them make the law bend where no
+    whole piece ever is. Piece lengths are multiples of 4 MiB in every release.
+    """
+    whole = (rows["size_bytes"] % _PIECE_STEP_BYTES == 0).fillna(value=False).astype(bool)
+    return rows[whole] if whole.mean() >= _WHOLE_SHARE and whole.sum() >= _FEWEST_WHOLE else rows

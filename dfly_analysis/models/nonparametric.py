@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import special
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Curve, Interval
+from dfly_analysis.fits import Curve
 from dfly_analysis.models.law import Array
 
 
@@ -64,33 +64,3 @@ def survival_steps(time: Array, event: npt.NDArray[np.bool_], weight: Array) -> 
     survival = np.cumprod(left / at_risk)
     variance = np.cumsum(finished / (at_risk * np.maximum(left, 1e-300)))
     return points, survival, np.where(left > 0, variance, 0.0)
-
-
-def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
-    """Return a share with Wilson's interval.
-
-    Parameters
-    ----------
-    successes, n : float
-        Counts; ``0 <= successes <= n``.
-    level : float
-
-    Returns
-    -------
-    Interval
-        A share, 0 to 1; with ``n`` 0 the value is 0 and the interval all of it.
-
-    Raises
-    ------
-    TableError
-        Where the counts cannot be.
-    """
-    if not 0 <= successes <= n:
-        raise TableError(f"{successes} of {n} is not a share")
-    if n == 0:
-        return Interval(0.0, 0.0, 1.0)
-    z = float(special.ndtri(0.5 + level / 2.0))
-    share = successes / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return Interval(share, min(max(middle - half, 0.0), share), max(min(middle + half, 1.0), share))

@@ -11,9 +11,8 @@ import pandas as pd
 from scipy import optimize, special
 
 from dfly_analysis.errors import TableError, nearest
-from dfly_analysis.fits import Interval, NotFitted, Param
+from dfly_analysis.fits import Interval, NotFitted, Param, wilson
 from dfly_analysis.models.law import Array
-from dfly_analysis.models.nonparametric import wilson
 
 _MIB = 2.0**20
 SIZE_BOUNDS_BYTES = tuple(_MIB * bound for bound in (4, 16, 64, 128, 256, 512, 1024, 4096, 8192, 16384, 32768))

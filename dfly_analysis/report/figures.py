@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from dfly_analysis.report.view import Heading, TableView, View
 
@@ -48,11 +48,11 @@ class Drawing(Protocol):
         """Draw failures against time."""
         ...
 
-    def durations(self) -> Drawn | NotDrawn:
+    def durations(self, foretold: Any) -> Drawn | NotDrawn:
         """Draw durations against size."""
         ...
 
-    def failure_rates(self) -> Drawn | NotDrawn:
+    def failure_rates(self, foretold: Any) -> Drawn | NotDrawn:
         """Draw the failure rate against the timeout."""
         ...
 

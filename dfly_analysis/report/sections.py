@@ -255,5 +255,10 @@ def _fit_table(name: str, fit: Any) -> TableView:
             f"Largest distance to the curve without a law: {figure(distance, 'share')}; chance alone reaches {figure(expected, 'share')}."
         )
     notes += [f"{note[0].upper()}{note[1:]}." for note in getattr(fit, "notes", ())]
-    headings = (Heading("Parameter"), Heading("Estimate", "number"), Heading("95 % interval", "number"), Heading("Unit"))
+    headings = (
+        Heading("Parameter"),
+        Heading("Estimate", "number"),
+        Heading("95 % interval", "number"),
+        Heading("Unit"),
+    )
     return TableView(headings, rows, caption=name, notes=tuple(notes), empty="No parameters: counts only.")

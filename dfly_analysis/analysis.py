@@ -1,0 +1,76 @@
+"""The whole program on one page: from files to a report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dfly_analysis.report import Report
+
+
+def analyse(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    chart: str | None = None,
+    client: str | None = None,
+    size: str | int | None = None,
+    target_failure_rate: float = 1e-3,
+    tz: str = "UTC",
+    lang: str = "en",
+    **versions: str | None,
+) -> Report:
+    """Say why a preheat failed, what to set, and what that will do.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        Logs, archives, directories, job JSON, benchmark tables.
+    values : path or mapping, optional
+        Helm values in force.
+    chart, client : str, optional
+        Releases, ``1.7.4`` and ``v1.4.0``.
+    size : str or int, optional
+        Layer size to advise for, ``20GiB`` or bytes; the largest seen where not given.
+    target_failure_rate : float
+        Share of layers that may fail, between 0 and 1.
+    tz : str
+        Zone of times that do not name one.
+    lang : str
+        Language of the words; so far they are English whatever is asked, and the page says so.
+    **versions
+        ``scheduler`` and ``manager``, releases.
+
+    Returns
+    -------
+    Report
+        Frozen; shows itself in a notebook, `save` writes it.
+
+    Raises
+    ------
+    DflyError
+        Where paths, values, releases or sizes cannot be used.
+    """
+    from dfly_analysis.diagnose import diagnose
+    from dfly_analysis.loading import load
+    from dfly_analysis.models import fit_all
+    from dfly_analysis.overlay import Overlay
+    from dfly_analysis.plots import Figures
+    from dfly_analysis.report import Report
+    from dfly_analysis.rules import recommend
+    from dfly_analysis.settings import Settings
+
+    listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    asked = {"paths": [str(path) for path in listed], "values": values, "chart": chart, "client": client, **versions}
+    asked |= {"size": size, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang}
+
+    settings = Settings.resolve(values, chart=chart, client=client, **versions)
+    dataset = load(listed, settings=settings, tz=tz)
+    findings = diagnose(dataset)
+    fits = fit_all(dataset)
+    advice = recommend(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
+    overlay = Overlay.from_advice(advice)
+    figures = Figures(dataset, fits, advice)
+    return Report(dataset, findings, fits, advice, overlay, figures, parameters=asked)

@@ -1,0 +1,29 @@
+"""From frames to findings with evidence, and to cause shares that add up to one."""
+
+from __future__ import annotations
+
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.diagnose.causes import cause_shares, primary_cause
+from dfly_analysis.diagnose.checks import run_checks
+from dfly_analysis.diagnose.signs import find_signs
+from dfly_analysis.findings import Diagnosis
+
+__all__ = ["diagnose"]
+
+
+def diagnose(dataset: Dataset) -> Diagnosis:
+    """Say what happened, with proof.
+
+    Parameters
+    ----------
+    dataset : Dataset
+
+    Returns
+    -------
+    Diagnosis
+        One finding for each signature and check, present, absent or unknown; the causes of failed tasks with their
+        shares; the primary cause, None where no task failed.
+    """
+    findings = [*find_signs(dataset), *run_checks(dataset)]
+    causes = cause_shares(dataset.failed_tasks)
+    return Diagnosis(findings, causes, primary_cause(causes))

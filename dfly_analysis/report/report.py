@@ -1,0 +1,189 @@
+"""The report: what was loaded, found, fitted and advised, each part an object that shows itself. Frozen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from dfly_analysis.advice import Advice
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.findings import Diagnosis
+from dfly_analysis.report import sections
+from dfly_analysis.report.figures import Drawing, FigureView, show
+from dfly_analysis.report.json import (
+    SCHEMA_VERSION,
+    coverage_json,
+    diagnose_json,
+    fit_json,
+    inputs_json,
+    plain_json,
+    recommend_json,
+    settings_json,
+)
+from dfly_analysis.report.prediction import NoPrediction, Prediction, predict
+from dfly_analysis.report.verdict import Verdict, give_verdict
+from dfly_analysis.report.view import Heading, Several, TableView
+
+
+class WritesYaml(Protocol):
+    """Helm values that can be written: `dfly_analysis.overlay.Overlay`."""
+
+    def to_yaml(self) -> str:
+        """Return the values as YAML."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Undrawn:
+    reason: str = "This report was made without figures."
+
+
+_UNDRAWN = _Undrawn()
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything one analysis says.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    findings : Diagnosis
+    fits : mapping of str to fit or NotFitted
+    advice : Advice
+    overlay : Overlay or None
+        The advice as Helm values.
+    figures : Figures or None
+        Who draws, `dfly_analysis.plots.Figures`.
+    parameters : mapping of str to value
+        What was asked.
+    """
+
+    dataset: Dataset
+    findings: Diagnosis
+    fits: Mapping[str, Any]
+    advice: Advice
+    overlay: WritesYaml | None = None
+    figures: Drawing | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def prediction(self) -> Prediction | NoPrediction:
+        """How often a layer of the asked size fails, now and then."""
+        return predict(self.dataset, self.fits, self.advice)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What happened, what to set, what that will do: one screen."""
+        return give_verdict(self.dataset, self.findings, self.advice, self.prediction)
+
+    @property
+    def causes(self) -> sections.Causes:
+        """Shares of the causes, with intervals."""
+        return sections.causes_of(self.findings)
+
+    @property
+    def evidence(self) -> sections.EvidenceView:
+        """What was seen, with the lines that show it, and what was not."""
+        return sections.evidence_of(self.findings)
+
+    @property
+    def timeline(self) -> FigureView:
+        """Failures against time."""
+        return show(self.figures.timeline() if self.figures else _UNDRAWN)
+
+    @property
+    def durations(self) -> FigureView:
+        """Durations of pieces against their size."""
+        return show(self.figures.durations(self.prediction or None) if self.figures else _UNDRAWN)
+
+    @property
+    def failure_rates(self) -> FigureView:
+        """The failure rate against the timeout."""
+        return show(self.figures.failure_rates(self.prediction or None) if self.figures else _UNDRAWN)
+
+    @property
+    def task_failures(self) -> FigureView:
+        """Failures of tasks against their size."""
+        return show(self.figures.task_failures() if self.figures else _UNDRAWN)
+
+    @property
+    def advice_table(self) -> sections.AdviceView:
+        """Every proposal with its reason, and the topics without one."""
+        proposed = self.overlay is not None and self.advice.recommendations
+        return sections.AdviceView(self.advice, self.overlay.to_yaml() if self.overlay and proposed else None)
+
+    @property
+    def settings_table(self) -> TableView:
+        """The settings in force, by layer."""
+        return sections.settings_of(self.dataset)
+
+    @property
+    def jobs_table(self) -> TableView:
+        """What the manager says of its jobs, beside what arrived."""
+        return sections.jobs_of(self.dataset)
+
+    @property
+    def data_quality(self) -> Several:
+        """What was read, how much of it was understood, and what is missing."""
+        return sections.data_quality_of(self.dataset)
+
+    @property
+    def method(self) -> Several:
+        """Every fit with its parameters and how well it follows the data."""
+        return sections.fits_of(self.fits)
+
+    @property
+    def parameters_table(self) -> TableView:
+        """What was asked."""
+        rows = tuple((name, str(plain_json(value))) for name, value in self.parameters.items())
+        return TableView((Heading("Parameter", "code"), Heading("Value", "code")), rows, empty="Nothing was asked for.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report in JSON's own types; what is not a finite number is None."""
+        prediction = self.prediction
+        foretold = vars(prediction) | {
+            name: vars(value) for name, value in vars(prediction).items() if name in ("now", "then") and value
+        }
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "parameters": plain_json(self.parameters),
+            "inputs": inputs_json(self.dataset),
+            "diagnose": diagnose_json(self.dataset, self.findings),
+            "fit": fit_json(self.fits),
+            "recommend": recommend_json(self.advice),
+            "prediction": plain_json(foretold),
+            "settings": settings_json(self.dataset),
+            "data_quality": {
+                "coverage": coverage_json(self.dataset),
+                "lacks": list(self.dataset.lacks),
+                "problems": list(self.dataset.problems),
+            },
+        }
+
+    def save(self, directory: str | os.PathLike[str], *, html: bool = True) -> sections.Listing:
+        """Write the report's files.
+
+        Parameters
+        ----------
+        directory : path
+            Made where it is missing.
+        html : bool
+            Whether to write ``report.html`` too; a notebook's page is made from the notebook itself.
+
+        Returns
+        -------
+        Listing
+            The files that were written; shows itself.
+
+        Raises
+        ------
+        SourceError
+            Where the folder cannot be written.
+        """
+        from dfly_analysis.report.saving import save_report
+
+        return save_report(self, directory, html=html)

@@ -1,0 +1,97 @@
+"""Writes a report's files: page, JSON, Helm values, manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis.errors import SourceError
+from dfly_analysis.report.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
+from dfly_analysis.report.packaged import blocks_without_kernel, notebook_path
+from dfly_analysis.report.page import package_version, render_page
+from dfly_analysis.report.sections import Listing
+from dfly_analysis.report.words import counted, moment
+
+if TYPE_CHECKING:
+    from dfly_analysis.report.report import Report
+
+NOTEBOOK = "tuning_report"
+TITLE = "Why the preheat failed, and what to set"
+LIBRARIES = ("numpy", "pandas", "scipy", "matplotlib", "jinja2", "markdown-it-py", "papermill")
+_MEANINGS = {
+    "report.html": "the page to send",
+    "report.json": "the same in numbers, for scripts",
+    "overlay.values.yaml": "Helm values that set what is proposed",
+    "manifest.json": "inputs with their hashes, versions, what was asked",
+}
+
+
+def save_report(report: Report, directory: str | os.PathLike[str], *, html: bool) -> Listing:
+    """Write a report's files; see `dfly_analysis.report.Report.save`."""
+    folder = Path(directory)
+    texts = {
+        "report.json": _json(report.to_dict()),
+        "manifest.json": _json(manifest_of(report)),
+        **({"overlay.values.yaml": report.overlay.to_yaml()} if report.overlay is not None else {}),
+    }
+    names = [name for name in _MEANINGS if name in texts or name == "report.html"]
+    written = Listing("", tuple(f"{name}: {_MEANINGS[name]}" for name in names))
+    if html:
+        texts["report.html"] = page_of(report, written)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_whole(folder / name, text)
+    except OSError as problem:
+        raise SourceError(f"cannot be written: {problem.strerror}", where=str(problem.filename or folder)) from problem
+    return written
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees all of it or nothing of it."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, "utf-8")
+    part.replace(path)
+
+
+def page_of(report: Report, written: Listing) -> str:
+    """Render a report as the packaged notebook shows it, without running the notebook."""
+    blocks = blocks_without_kernel(notebook_path(NOTEBOOK), report, written)
+    return render_page(blocks, title=TITLE, subtitle=subtitle_of(report))
+
+
+def subtitle_of(report: Report) -> str:
+    """Say in a line what was read: files and the time they cover."""
+    coverage = report.dataset.coverage
+    span = f"{moment(coverage['first'].min())} to {moment(coverage['last'].max())} UTC"
+    return f"{counted(len(coverage), 'file')} · {span}" if coverage["first"].notna().any() else ""
+
+
+def manifest_of(report: Report) -> dict[str, Any]:
+    """Return what the report was made of: inputs with hashes, versions, parameters, settings."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "made_by": {"dfly-analysis": package_version(), "python": platform.python_version(), **_versions()},
+        "inputs": inputs_json(report.dataset),
+        "parameters": plain_json(report.parameters),
+        "settings": settings_json(report.dataset),
+    }
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

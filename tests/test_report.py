@@ -1,0 +1,298 @@
+"""The report: a verdict first, evidence that points at lines, JSON in its shapes, one page that loads nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from report_cases import ATTACK, TruthlessOverlay, failing_report, healthy_report, make_report, no_tasks_report
+
+from dfly_analysis.errors import NotebookError, SourceError
+from dfly_analysis.report import diagnose_json, fit_json, notebook_names, notebook_path, recommend_json
+from dfly_analysis.report.json import plain_json
+from dfly_analysis.report.page import Picture, Plain, Prose, Trusted, render_page
+from dfly_analysis.report.view import MARK
+from dfly_analysis.report.words import CAUSES, REMEDIES
+from dfly_analysis.tables import CAUSES as KNOWN_CAUSES
+
+SECTIONS = (
+    "verdict", "causes", "evidence", "timeline", "durations", "failure_rates", "task_failures", "advice_table",
+    "settings_table", "jobs_table", "data_quality", "method", "parameters_table",
+)  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What a page holds: start tags with their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Save the failing report once."""
+    folder = tmp_path_factory.mktemp("report")
+    failing_report().save(folder)
+    return folder
+
+
+@cache
+def verdict_words() -> str:
+    return Page(failing_report().verdict.html()).words
+
+
+def test_the_verdict_says_how_many_failed_and_why():
+    """Counts, cause in words, share with its interval and the confidence stand first."""
+    assert "12 of 40 tasks failed: a timeout is too short" in verdict_words()
+    assert "9 of the 12 failures, 75 % (95 % interval 46.8 % to 91.1 %)" in verdict_words()
+    assert "Confidence of the attribution: high." in verdict_words()
+    assert "connections were cut: 3 tasks, 25 %" in verdict_words()
+
+
+def test_the_verdict_says_what_to_set_from_what_to_what():
+    """Key, role, value now and proposed, interval and confidence."""
+    assert re.search(r"download\.pieceTimeout 6s → 60s seed client · interval 13 s to 60 s · high confidence", verdict_words())
+
+
+def test_the_verdict_foretells_with_and_without_the_change():
+    """The failure rates shown are those of the prediction, at both limits."""
+    prediction = failing_report().prediction
+    assert (prediction.timeout_now_s, prediction.timeout_then_s) == (6.0, 60.0)
+    assert prediction.now.value > 0.99
+    assert prediction.then.value < prediction.now.value
+    assert f"{prediction.n_pieces} pieces of 64 MiB, 2 attempts each" in verdict_words()
+    assert "now, at 6 s 100 %" in verdict_words()
+
+
+def test_the_verdict_warns_of_false_successes_and_of_reaching_beyond_the_data():
+    """A job that claims success with layers missing, larger pieces than any seen, times beyond any seen."""
+    warnings = " ".join(failing_report().verdict.warnings)
+    assert "1 job of 2 claims SUCCESS while 3 layers did not arrive" in warnings
+    assert "pieces of 64 MiB; the largest piece seen here has 4 MiB" in warnings
+    assert "beyond the longest time seen, 6 s" in warnings
+
+
+def test_a_healthy_run_is_called_healthy():
+    """Nothing failed, nothing is proposed, no cause is named, no alarm is sounded."""
+    report = healthy_report()
+    page = Page(report.verdict.html())
+    assert "Nothing failed: all 40 tasks finished" in page.words
+    assert "Nothing has to change." in page.words
+    assert report.verdict.tone == "good"
+    assert "Beware" not in page.words
+    assert "there is no cause to name" in Page(report.causes.html()).words
+
+
+def test_an_input_without_tasks_is_not_called_healthy():
+    """Where no task was seen from start to end the verdict says that, and foretells nothing."""
+    report = no_tasks_report()
+    words = Page(report.verdict.html()).words
+    assert "shows no task from start to end" in words
+    assert report.verdict.tone == "unknown"
+    assert "cannot be foretold" in words
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("make", [failing_report, healthy_report, no_tasks_report])
+def test_every_section_shows_itself_and_says_so(name, make):
+    """In a notebook a section is HTML marked as ours, with its style; empty ones say what is not there."""
+    data, metadata = getattr(make(), name)._repr_mimebundle_()
+    assert MARK in metadata
+    assert data["text/html"].startswith("<style>")
+    assert len(Page(data["text/html"].partition("</style>")[2]).words) > 10
+
+
+def test_every_cause_has_words():
+    """No id of a cause reaches a reader bare."""
+    assert set(CAUSES) == set(REMEDIES) == set(KNOWN_CAUSES)
+
+
+def test_evidence_points_at_lines_and_marks_echoes():
+    """A present finding opens to path:line with the line; an echo names what it repeats; the unknown say why."""
+    page = Page(failing_report().evidence.html())
+    assert "seed-client-0/dfdaemon.log:18231" in page.words
+    assert "an echo of error_decoding_response_body" in page.words
+    assert "the scheduler's log is not in the input" in page.words
+    assert "1 known failure looked for and not seen" in page.words
+    assert page.words.index("Error decoding response body") < page.words.index("Content write failed")
+
+
+def test_text_of_logs_is_only_text():
+    """A line that holds markup appears as it was written and makes no element, wherever it comes from."""
+    html = failing_report().evidence.html()
+    assert ATTACK not in html
+    assert ATTACK in Page(html).text
+    assert Page(html).all("script") == []
+
+
+@given(st.text(alphabet="<>&\"'`=/ scriptonerrorimg\n", max_size=60))
+@settings(max_examples=40)
+def test_no_text_makes_an_element(text):
+    """Whatever text a log, a setting or a file name holds, the elements of the section stay the same."""
+    plain, odd = make_report(line_text="x"), make_report(line_text=text)
+    assert [tag for tag, _ in Page(odd.evidence.html()).tags] == [tag for tag, _ in Page(plain.evidence.html()).tags]
+    blocks = [Plain(text), Prose("## Heading")]
+    assert [tag for tag, _ in Page(render_page(blocks, title=text)).tags] == [
+        tag for tag, _ in Page(render_page([Plain("x"), Prose("## Heading")], title="x")).tags
+    ]
+
+
+def test_saving_writes_the_four_files(saved):
+    """Page, JSON, Helm values and manifest; no half-written file is left."""
+    names = sorted(path.name for path in saved.iterdir())
+    assert names == ["manifest.json", "overlay.values.yaml", "report.html", "report.json"]
+    assert (saved / "overlay.values.yaml").read_text("utf-8") == TruthlessOverlay().to_yaml()
+
+
+def test_saving_without_the_page_writes_no_page(tmp_path):
+    """A notebook saves the rest; its page is made from the notebook itself."""
+    shown = failing_report().save(tmp_path / "new" / "folder", html=False)
+    assert not (tmp_path / "new" / "folder" / "report.html").exists()
+    assert "report.json" in shown.html()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_with_its_place(tmp_path):
+    """A file where the folder should be is named."""
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(SourceError, match="taken"):
+        failing_report().save(tmp_path / "taken")
+
+
+def test_the_saved_json_holds_the_contract(saved):
+    """The blocks of diagnose, fit and recommend, with the schema's version, and nothing that is not JSON."""
+    content = json.loads((saved / "report.json").read_text("utf-8"), parse_constant=pytest.fail)
+    assert content["schema_version"] == 1
+    assert {"primary_cause", "causes", "findings", "coverage"} <= set(content["diagnose"])
+    assert set(content["diagnose"]["causes"][0]) == {"cause", "share", "low", "high", "tasks"}
+    assert {"id", "verdict", "severity", "count", "tasks", "first", "last", "knob", "reason", "evidence"} <= set(
+        content["diagnose"]["findings"][0]
+    )
+    assert set(content["diagnose"]["coverage"]) == {"files", "lines", "parsed", "rejected", "first", "last"}
+    fitted = next(fit for fit in content["fit"]["fits"] if fit["name"] == "piece_from_source")
+    assert {"name", "law", "params", "n", "n_censored", "goodness", "window", "extrapolates_beyond_s"} <= set(fitted)
+    (advised,) = content["recommend"]["recommendations"]
+    assert set(advised["current"]) == {"value", "layer", "source"}
+    assert {"key", "role", "helm_path", "proposed", "unit", "low", "high", "because", "confidence", "findings", "how_to_check"} <= set(advised)  # fmt: skip
+    assert content["inputs"][0] == {"path": "seed-client-0/dfdaemon.log", "sha256": "ab" * 32, "lines": 30000}
+    assert content["prediction"]["now"]["value"] > 0.99
+
+
+def test_blocks_of_commands_carry_their_version():
+    """Each of the three blocks stands alone."""
+    report = failing_report()
+    blocks = [diagnose_json(report.dataset, report.findings), fit_json(report.fits), recommend_json(report.advice)]
+    assert [block["schema_version"] for block in blocks] == [1, 1, 1]
+    assert blocks[1]["not_fitted"][0]["name"] == "piece_from_parent"
+
+
+@given(st.recursive(st.none() | st.floats() | st.text() | st.sampled_from([np.float64("nan"), np.int64(3), np.True_]), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))  # fmt: skip
+def test_json_is_strict_whatever_it_is_made_of(value):
+    """NaN and infinity become null, numpy's numbers numbers; the text reads back."""
+    text = json.dumps(plain_json(value), allow_nan=False)
+    assert json.loads(text) == plain_json(value)
+
+
+def test_the_manifest_says_what_made_the_report(saved):
+    """Inputs with hash and lines, versions of the package and its libraries, parameters, settings."""
+    content = json.loads((saved / "manifest.json").read_text("utf-8"))
+    assert content["inputs"][0]["sha256"] == "ab" * 32
+    assert {"dfly-analysis", "python", "numpy", "pandas"} <= set(content["made_by"])
+    assert content["parameters"]["size"] == "20GiB"
+    assert any(item["key"] == "download.pieceTimeout" and item["value"] == "6s" for item in content["settings"]["in_force"])  # fmt: skip
+
+
+def test_the_page_loads_nothing_and_runs_nothing(saved):
+    """Its policy forbids scripts and addresses, and no element asks for any."""
+    html = (saved / "report.html").read_text("utf-8")
+    page = Page(html)
+    policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+    assert "script" not in policy
+    assert page.all("script") == page.all("iframe") == page.all("object") == []
+    assert all(image["src"].startswith("data:") for image in page.all("img"))
+    assert [attrs for _, attrs in page.tags for name in attrs if name.startswith("on")] == []
+    assert not re.search(r"url\(|@import", html)
+    assert len(html.encode()) < 1_000_000
+
+
+def test_the_page_shows_every_section_of_the_notebook(saved):
+    """Each question of the notebook is a heading with an anchor that the contents link to."""
+    cells = json.loads(notebook_path("tuning_report").read_text("utf-8"))["cells"]
+    questions = [line[3:].strip() for cell in cells for line in cell["source"] if line.startswith("## ")]
+    page = Page((saved / "report.html").read_text("utf-8"))
+    anchors = [attrs["id"] for attrs in page.all("h2")]
+    links = [attrs["href"] for attrs in page.all("a") if attrs["href"].startswith("#") and attrs["href"] != "#content"]
+    assert len(questions) == len(anchors) == len(set(anchors)) > 8
+    assert links == [f"#{anchor}" for anchor in anchors]
+    assert all(question in page.words for question in questions)
+    assert page.words.index("12 of 40 tasks failed") < page.words.index(questions[0], page.words.index("12 of 40"))
+
+
+def test_the_page_has_landmarks_language_and_alt_texts(saved):
+    """It can be read aloud: language, main, nav, skip link, and words for every picture."""
+    page = Page((saved / "report.html").read_text("utf-8"))
+    assert page.all("html")[0]["lang"] == "en"
+    assert len(page.all("main")) == len(page.all("nav")) == len(page.all("h1")) == 1
+    assert page.all("a")[0]["href"] == "#content"
+    assert len(page.all("img")) >= 3
+    assert all(len(image["alt"]) > 40 for image in page.all("img"))
+
+
+def test_headings_of_one_name_get_anchors_of_their_own():
+    """Contents link to each of them."""
+    page = Page(render_page([Prose("## Same\n\n## Same\n\n## 原因 1")], title="t"))
+    assert [attrs["id"] for attrs in page.all("h2")] == ["same", "same-2", "原因-1"]
+
+
+def test_markdown_shows_markup_as_text_and_fetches_no_picture():
+    """HTML in prose is text, and a picture in prose is no picture."""
+    page = Page(render_page([Prose("<b>bold</b> ![x](http://example.test/a.png)")], title="t"))
+    assert "<b>bold</b>" in page.text
+    assert page.all("b") == page.all("img") == []
+
+
+def test_pictures_are_embedded_and_other_media_are_not():
+    """A picture of a known kind becomes a data URI; anything else only its words."""
+    page = Page(render_page([Picture("image/png", b"\x89PNG", 'a "dot"'), Picture("text/html", b"<b>", "words")], title="t"))
+    assert page.all("img") == [{"src": "data:image/png;base64,iVBORw==", "alt": 'a "dot"'}]
+    assert "words" in page.text
+
+
+def test_trusted_html_is_put_in_as_it_is():
+    """What views made is not escaped a second time."""
+    assert "<p class=x>" in render_page([Trusted("<p class=x>")], title="t")
+
+
+def test_settings_name_the_layer_and_what_it_covers():
+    """The value in force, who set it, and the chart's value below it."""
+    words = Page(failing_report().settings_table.html()).words
+    assert re.search(r"seed client download\.pieceTimeout 6s your values the chart: 30s", words)
+
+
+def test_a_misspelt_notebook_is_answered_with_the_nearest():
+    """The names that exist are offered."""
+    assert "tuning_report" in notebook_names()
+    with pytest.raises(NotebookError, match="did you mean tuning_report"):
+        notebook_path("tunning_report")
