@@ -52,6 +52,7 @@ def pieces(n: int = 600, *, limit_s: float = LIMIT_S, seed: int = 5) -> pd.DataF
             "outcome": outcome,
             "timeout_s": [limit_s] * n,
             "censored": outcome != "ok",
+            "comparable": [True] * n,
             "log_path": ["seed-client-0/dfdaemon.log"] * n,
             "log_line": np.arange(n) + 1,
         }
@@ -102,7 +103,10 @@ def coverage() -> pd.DataFrame:
 def jobs() -> pd.DataFrame:
     made = {"type": "preheat", "scope": "single_seed_peer", "state": "SUCCESS", "created": BEGIN, "layers": 8}
     return JOBS.frame(
-        [{**made, "job_id": "group_1", "succeeded": 5, "failed": 3}, {**made, "job_id": "group_2", "succeeded": 8, "failed": 0}]
+        [
+            {**made, "job_id": "group_1", "succeeded": 5, "failed": 3},
+            {**made, "job_id": "group_2", "succeeded": 8, "failed": 0},
+        ]
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dfly_analysis.advice import Advice
@@ -49,7 +49,9 @@ class Prediction:
     timeout_now_s, timeout_then_s : float or None
         What cuts a piece today and after the change, seconds; None where not known or nothing changes.
     now, then : Interval or None
-        Share of such layers that fail, 0 to 1.
+        Share of such layers that fail for any cause, 0 to 1.
+    then_timeouts : Interval or None
+        Share of them that timeouts alone would fail after the change, 0 to 1.
     largest_seen_bytes : float
         Largest piece that finished in the data.
     longest_seen_s : float or None
@@ -65,10 +67,11 @@ class Prediction:
     timeout_then_s: float | None
     now: Interval | None
     then: Interval | None
+    then_timeouts: Interval | None
     largest_seen_bytes: float
     longest_seen_s: float | None
 
-    def rate(self, fits: Mapping[str, Any], timeout_s: float) -> Interval:
+    def rate(self, fits: Mapping[str, Any], timeout_s: float, *, competing: bool = True) -> Interval:
         """Return the share of such layers that fail at another timeout.
 
         Parameters
@@ -77,10 +80,13 @@ class Prediction:
             Those this prediction was made from.
         timeout_s : float
             Seconds, above 0.
+        competing : bool
+            Whether resets and errors count too, or timeouts alone.
         """
         from dfly_analysis.models import layer_failure_rate
 
-        return layer_failure_rate(fits[self.fit], self.size_bytes, self.piece_bytes, timeout_s, self.passes)
+        layer = (self.size_bytes, self.piece_bytes)
+        return layer_failure_rate(fits[self.fit], *layer, timeout_s, self.passes, competing=competing)
 
 
 def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Prediction | NoPrediction:
@@ -119,6 +125,7 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
         timeout_then_s=then_s if then_s != now_s else None,
         now=None,
         then=None,
+        then_timeouts=None,
         largest_seen_bytes=float(attempts.size_bytes[attempts.event].max()),
         longest_seen_s=fits[name].extrapolates_beyond_s,
     )
@@ -126,11 +133,12 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
 
 
 def _with_rates(bare: Prediction, fits: Mapping[str, Any]) -> Prediction:
-    from dataclasses import replace
-
     now = bare.rate(fits, bare.timeout_now_s) if bare.timeout_now_s else None
-    then = bare.rate(fits, bare.timeout_then_s) if bare.timeout_then_s else None
-    return replace(bare, now=now, then=then)
+    if not bare.timeout_then_s:
+        return replace(bare, now=now)
+    then = bare.rate(fits, bare.timeout_then_s)
+    alone = bare.rate(fits, bare.timeout_then_s, competing=False)
+    return replace(bare, now=now, then=then, then_timeouts=alone)
 
 
 def timeout_in_force(dataset: Dataset) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from dfly_analysis.advice import Advice
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
+from dfly_analysis.fits import Interval
 from dfly_analysis.report import sections
 from dfly_analysis.report.figures import Drawing, FigureView, show
 from dfly_analysis.report.json import (
@@ -146,7 +147,7 @@ class Report:
         """Return the report in JSON's own types; what is not a finite number is None."""
         prediction = self.prediction
         foretold = vars(prediction) | {
-            name: vars(value) for name, value in vars(prediction).items() if name in ("now", "then") and value
+            name: vars(value) for name, value in vars(prediction).items() if isinstance(value, Interval)
         }
         return {
             "schema_version": SCHEMA_VERSION,

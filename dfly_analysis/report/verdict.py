@@ -107,7 +107,12 @@ def give_verdict(
         prediction=prediction,
         target_failure_rate=advice.target_failure_rate,
         reason_without_settings=_why_nothing(advice, len(failed)),
-        warnings=(*_job_warnings(dataset), *_reach_warnings(prediction), *advice.warnings, *dataset.problems),
+        warnings=(
+            *_job_warnings(dataset),
+            *_reach_warnings(prediction, advice.target_failure_rate),
+            *advice.warnings,
+            *dataset.problems,
+        ),
     )
 
 
@@ -151,7 +156,7 @@ def _job_warnings(dataset: Dataset) -> list[str]:
     ]
 
 
-def _reach_warnings(prediction: Prediction | NoPrediction) -> list[str]:
+def _reach_warnings(prediction: Prediction | NoPrediction, target: float) -> list[str]:
     if isinstance(prediction, NoPrediction):
         return []
     made = []
@@ -161,8 +166,9 @@ def _reach_warnings(prediction: Prediction | NoPrediction) -> list[str]:
             f"the largest piece seen here has {format_size(prediction.largest_seen_bytes)}. "
             "Times of larger pieces follow from the law alone."
         )
-    timeout = prediction.timeout_then_s or prediction.timeout_now_s
-    if timeout and prediction.longest_seen_s and timeout > _WIDE_FACTOR * prediction.longest_seen_s:
+    timeout, rate = prediction.timeout_then_s or prediction.timeout_now_s, prediction.then or prediction.now
+    doubtful = rate is not None and rate.high > target
+    if doubtful and timeout and prediction.longest_seen_s and timeout > _WIDE_FACTOR * prediction.longest_seen_s:
         made.append(
             f"The failure rate at {format_duration(timeout)} lies beyond the longest time seen, "
             f"{format_duration(prediction.longest_seen_s)}: trust its interval, not its value."
