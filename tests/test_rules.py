@@ -51,6 +51,7 @@ def drawn_pieces(
             "outcome": np.where(cut, "timeout", "ok"),
             "timeout_s": [limit_s] * n,
             "censored": cut,
+            "comparable": [True] * n,
         }
     )
 
@@ -287,6 +288,14 @@ def test_a_stream_that_ran_out_speaks_for_the_role_that_logged_it():
     advice = recommend(dataset, found("tokio_stream_elapsed"), no_fits())
     assert advice.get(SCHEDULE, "client").findings == ("tokio_stream_elapsed",)
     assert advice.get(SCHEDULE, "seedClient") is None
+
+
+def test_a_stream_that_ran_out_is_no_reason_to_raise_the_piece_timeout():
+    """Tasks that failed by TokioStreamElapsed alone have another knob, so no rule of thumb is given for pieces."""
+    dataset = dataset_of(Settings.resolve(chart="1.2.24"), tasks=drawn_tasks())
+    advice = recommend(dataset, found("tokio_stream_elapsed", cause="timeout_too_short"), no_fits())
+    assert advice.get(PIECE, "seedClient") is None
+    assert advice.get(SCHEDULE, "seedClient") is not None
 
 
 def test_the_articles_key_is_warned_of_and_never_advised():

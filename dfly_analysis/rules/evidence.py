@@ -14,6 +14,8 @@ TIMEOUT_FINDINGS = (
     "write_piece_timed_out",
 )
 _PROOFS = ("reqwest_body_timed_out", "write_piece_timed_out")
+# Timeouts too, but of a stream of messages: no limit on a piece cures them.
+_STREAM_FINDINGS = ("tokio_stream_elapsed", "scheduler_message_late", "parent_silent")
 _SMALLEST_TELLING_LAYER_BYTES = 64 * 2**20
 
 
@@ -30,7 +32,7 @@ class Cuts:
     limit_s : float or None
         The longest limit that cut one.
     seen : bool
-        Whether a timeout cut anything of this role.
+        Whether a limit on a piece cut anything of this role; streams of messages that ran out of time do not count.
     """
 
     failed: int
@@ -51,15 +53,18 @@ def count_cuts(case: Case, role: str) -> Cuts:
     cut_tasks, cut_pieces = tasks[tasks["cause"] == TIMEOUT], pieces[pieces["outcome"] == "timeout"]
     own_tasks, own_pieces = cut_tasks[cut_tasks["role"] == role], cut_pieces[cut_pieces["role"] == role]
     limits = own_pieces["timeout_s"].dropna()
-    told = bool(case.present(*_PROOFS)) or case.diagnosis.primary_cause == TIMEOUT
+    proven = bool(case.present(*_PROOFS))
+    streams_only = not proven and bool(case.present(*_STREAM_FINDINGS))
+    told = proven or (case.diagnosis.primary_cause == TIMEOUT and not streams_only)
     by_finding = role == "seedClient" and told and cut_tasks.empty and cut_pieces.empty
+    by_task = len(own_tasks) > 0 and not streams_only
     return Cuts(
         failed=int((tasks["role"] == role).sum()),
         cut=len(own_tasks),
         attempts=int((pieces["role"] == role).sum()),
         cut_attempts=len(own_pieces),
         limit_s=float(limits.max()) if len(limits) else None,
-        seen=bool(len(own_tasks) or len(own_pieces) or by_finding),
+        seen=len(own_pieces) > 0 or by_task or by_finding,
     )
 
 
