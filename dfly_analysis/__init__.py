@@ -1,1 +1,71 @@
-"""Why a large Dragonfly preheat failed, what to set, and what that will do."""
+"""Why a large Dragonfly preheat failed, what to set, and what that will do.
+
+The public names load when they are first used, so that ``import dfly_analysis`` stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dfly_analysis.advice import Advice, NoAdvice, Recommendation
+    from dfly_analysis.analysis import analyse
+    from dfly_analysis.dataset import Dataset
+    from dfly_analysis.diagnose import diagnose
+    from dfly_analysis.errors import DflyError
+    from dfly_analysis.findings import Diagnosis, Evidence, Finding
+    from dfly_analysis.fits import Interval, NotFitted
+    from dfly_analysis.loading import load
+    from dfly_analysis.models import fit_all, fit_duration
+    from dfly_analysis.overlay import Overlay
+    from dfly_analysis.report import Report
+    from dfly_analysis.rules import recommend
+    from dfly_analysis.settings import Setting, Settings
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis", "Dataset": "dataset", "diagnose": "diagnose",
+    "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
+    "load": "loading", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
+    "Setting": "settings", "Settings": "settings",
+}  # fmt: skip
+
+__all__ = [
+    "Advice",
+    "Dataset",
+    "DflyError",
+    "Diagnosis",
+    "Evidence",
+    "Finding",
+    "Interval",
+    "NoAdvice",
+    "NotFitted",
+    "Overlay",
+    "Recommendation",
+    "Report",
+    "Setting",
+    "Settings",
+    "__version__",
+    "analyse",
+    "diagnose",
+    "fit_all",
+    "fit_duration",
+    "load",
+    "recommend",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that holds it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dfly_analysis' has no attribute {name!r}")
+    value = getattr(import_module(f"dfly_analysis.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,8 +63,15 @@ def analyse(
     from dfly_analysis.rules import recommend
     from dfly_analysis.settings import Settings
 
-    listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    asked = {"paths": [str(path) for path in listed], "values": values, "chart": chart, "client": client, **versions}
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    listed = [Path(path) if isinstance(path, os.PathLike) else path for path in given]
+    asked: dict[str, Any] = {
+        "paths": [str(path) for path in listed],
+        "values": values,
+        "chart": chart,
+        "client": client,
+        **versions,
+    }
     asked |= {"size": size, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang}
 
     settings = Settings.resolve(values, chart=chart, client=client, **versions)

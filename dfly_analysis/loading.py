@@ -76,8 +76,56 @@ def load(
     SourceError
         Where a path does not exist, or nothing in it can be read.
     """
-    _check_zone(tz)
     listed: Sequence[str | Path] = [paths] if isinstance(paths, str | Path) else list(paths)
+    gathered = _gather(listed, tz, on_problem, progress)
+    _refuse_nothing(listed, gathered)
+    return _join(gathered, settings or Settings.resolve())
+
+
+def take_stock(paths: Sequence[str | Path], tz: str = "UTC") -> list[dict[str, Any]]:
+    """Return the coverage row of each file, whatever it is, without joining anything."""
+    gathered = _gather(paths, tz, None, None)
+    rows = [
+        *gathered.coverage,
+        *(
+            {"path": text, "kind": "unreadable", "lines": 0, "parsed": 0, "continuation": 0, "rejected": 0}
+            for text in gathered.problems
+        ),
+    ]
+    if not rows:
+        _refuse_nothing(paths, gathered)
+    return rows
+
+
+def check_input(paths: Sequence[str | Path], tz: str = "UTC") -> None:
+    """Refuse, as `load` would, what does not exist or holds nothing that can be read; stops at the first that can.
+
+    Raises
+    ------
+    SourceError
+    """
+    _check_zone(tz)
+    if "-" in paths:
+        return
+    gathered = _Gathered()
+
+    def told(error: SourceError) -> None:
+        gathered.problems.append(str(error))
+
+    for opened in open_sources(paths, on_problem=told):
+        head = opened.head().decode("utf-8", "replace")
+        if "\x00" not in head[:4096] and (
+            sniff_format(head) is not None or jobs.recognises(head) or bench.recognises(head)
+        ):
+            return
+        gathered.coverage.append({"kind": "foreign" if head else "empty"})
+        if opened.problem:
+            told(SourceError(opened.problem, where=opened.address, hint="copy the file anew"))
+    _refuse_nothing(paths, gathered)
+
+
+def _gather(paths: Sequence[str | Path], tz: str, on_problem: OnProblem | None, progress: Progress | None) -> _Gathered:
+    _check_zone(tz)
     gathered = _Gathered()
 
     def told(error: SourceError) -> None:
@@ -85,7 +133,7 @@ def load(
         if on_problem:
             on_problem(error)
 
-    for opened in open_sources(listed, on_problem=told):
+    for opened in open_sources(paths, on_problem=told):
         if progress:
             progress(opened.address)
         _read(opened, gathered, tz)
@@ -93,8 +141,7 @@ def load(
             told(
                 SourceError(opened.problem, where=opened.address, hint="what came before was read; copy the file anew")
             )
-    _refuse_nothing(listed, gathered)
-    return _join(gathered, settings or Settings.resolve())
+    return gathered
 
 
 def _check_zone(tz: str) -> None:

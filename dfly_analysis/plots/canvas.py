@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -114,7 +114,7 @@ class NotDrawn:
 @contextmanager
 def drawing(height_px: int) -> Iterator[Canvas]:
     """Open a canvas in the house's look; draw and finish it inside."""
-    with mpl.rc_context(_LOOK):
+    with mpl.rc_context(cast("Any", _LOOK)):
         canvas = Canvas(figsize=(WIDTH_PX / _DOTS_PER_INCH, height_px / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH)
         FigureCanvasAgg(canvas)
         yield canvas

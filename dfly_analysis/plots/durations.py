@@ -16,6 +16,7 @@ _DASHES = {0.5: (0, (1, 1)), 0.99: (0, (5, 2)), 0.999: "solid"}
 _MARKERS = {"timeout": "^", "reset": "x", "storage": "s", "origin": "D", "cancelled": "+", "unknown": "*"}
 _NAMES = {"timeout": "cut by the timeout", "reset": "connection cut", "storage": "storage error", "origin": "registry error", "cancelled": "cancelled with a sibling", "unknown": "unknown end"}  # fmt: skip
 _SIZES_IN_TABLE = 10
+NOTHING = "\N{EN DASH}"
 
 
 def draw_durations(pieces: pd.DataFrame, fit: Any, asked_piece_bytes: float | None = None) -> Figure | NotDrawn:
@@ -117,7 +118,7 @@ def _survival(axes: Any, fit: Any, rows: pd.DataFrame, size: float) -> None:
     if seen.x:
         x, y, below, above = (np.array(part) for part in (seen.x, seen.y, seen.low, seen.high))
         keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), 300)).astype(int))
-        axes.step(x[keep], y[keep], where="post", color=COLOURS["ok"], linewidth=1.5, label="seen (Kaplan–Meier)")
+        axes.step(x[keep], y[keep], where="post", color=COLOURS["ok"], linewidth=1.5, label="seen (Kaplan and Meier)")
         axes.fill_between(x[keep], below[keep], above[keep], step="post", color=COLOURS["ok"], alpha=0.15, linewidth=0)
     if fit:
         high = max(high, min(fit.quantile(size, 0.9995).value, 20 * high))
@@ -180,7 +181,7 @@ def _table(rows: pd.DataFrame, fit: Any) -> list[tuple[str, ...]]:
     for size in common:
         counts = tuple(f"{count:,}" for count in _counts(rows[sizes == size]))
         found = [fit.quantile(float(size), p) for p in QUANTILES] if fit else []
-        times = tuple(format_duration(one.value) for one in found) or ("–",) * 3
-        reach = f"{format_duration(found[-1].low)} to {format_duration(found[-1].high)}" if found else "–"
+        times = tuple(format_duration(one.value) for one in found) or (NOTHING,) * 3
+        reach = f"{format_duration(found[-1].low)} to {format_duration(found[-1].high)}" if found else NOTHING
         made.append((format_size(float(size)), *counts, *times, reach))
     return made

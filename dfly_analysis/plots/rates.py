@@ -8,7 +8,18 @@ from typing import Any, Protocol
 import numpy as np
 
 from dfly_analysis.fits import Interval
-from dfly_analysis.plots.canvas import COLOURS, FAINT, FIT, INK, PROPOSED, Figure, NotDrawn, drawing, finish, readable_log_axis  # fmt: skip
+from dfly_analysis.plots.canvas import (  # fmt: skip
+    COLOURS,
+    FAINT,
+    FIT,
+    INK,
+    PROPOSED,
+    Figure,
+    NotDrawn,
+    drawing,
+    finish,
+    readable_log_axis,
+)
 from dfly_analysis.units import format_duration, format_share, format_size
 
 ROUND_TIMEOUTS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)

@@ -100,16 +100,17 @@ def _strips(axes: Any, edges: Any, failures: pd.DataFrame, slot: Any, hosts: lis
     grid = pd.crosstab(failures["host"].fillna("unknown host"), slot).reindex(hosts, fill_value=0)
     most = max(int(grid.to_numpy().max()), 1)
     for place, host in enumerate(hosts):
-        for column in grid.columns[grid.loc[host].to_numpy() > 0]:
-            share = float(grid.loc[host, column]) / most
+        counts = grid.loc[host].to_dict()
+        for column in (column for column, count in counts.items() if count):
+            share = float(counts[column]) / most
             axes.barh(place, pd.Timedelta(width_s, "s"), left=edges[column], height=0.82, color=COLOURS["timeout"], alpha=0.25 + 0.75 * share)  # fmt: skip
     axes.set_yticks(range(len(hosts)), hosts)
     axes.set_ylim(len(hosts) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.set_title(f"By host, at most {most:,} per {format_duration(width_s)}")
-    locator = AutoDateLocator(tz="UTC")
+    locator = AutoDateLocator(tz="UTC")  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))  # type: ignore[no-untyped-call]
 
 
 def _word(kind: Any) -> str:

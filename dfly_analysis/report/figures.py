@@ -4,41 +4,67 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeGuard
 
 from dfly_analysis.report.view import Heading, TableView, View
 
 
 class Drawn(Protocol):
-    """A finished picture.
+    """A finished picture: `dfly_analysis.plots.Figure`."""
 
-    Attributes
-    ----------
-    media_type : str
-        ``image/svg+xml`` or ``image/png``.
-    data : bytes
-    alt, caption : str
-        What it shows, in words with numbers; the sentence below it.
-    columns : tuple of str
-    rows : tuple of tuple of str
-        Its numbers as a table.
-    width_px : int
-        Width it is meant for.
-    """
+    @property
+    def media_type(self) -> str:
+        """``image/svg+xml`` or ``image/png``."""
+        ...
 
-    media_type: str
-    data: bytes
-    alt: str
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    width_px: int
+    @property
+    def data(self) -> bytes:
+        """The picture."""
+        ...
+
+    @property
+    def alt(self) -> str:
+        """What it shows, in words with numbers."""
+        ...
+
+    @property
+    def caption(self) -> str:
+        """The sentence below it."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Headings of its numbers."""
+        ...
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """Its numbers."""
+        ...
+
+    @property
+    def width_px(self) -> int:
+        """Width it is meant for."""
+        ...
 
 
 class NotDrawn(Protocol):
     """No picture, and why."""
 
-    reason: str
+    @property
+    def reason(self) -> str:
+        """Return why there is none."""
+        ...
+
+
+def is_drawn(result: Drawn | NotDrawn) -> TypeGuard[Drawn]:
+    """Return whether there is a picture."""
+    return hasattr(result, "media_type")
+
+
+def is_missing(result: Drawn | NotDrawn) -> TypeGuard[NotDrawn]:
+    """Return whether there is none."""
+    return hasattr(result, "reason")
 
 
 class Drawing(Protocol):
@@ -88,8 +114,9 @@ class FigureView(View):
 
 def show(drawn: Drawn | NotDrawn) -> FigureView:
     """Show a picture, or the reason why there is none."""
-    if not hasattr(drawn, "media_type"):
+    if is_missing(drawn):
         return FigureView("", "", "", TableView((), ()), 0, drawn.reason)
+    assert is_drawn(drawn)
     source = data_uri(drawn.media_type, drawn.data)
     headings = tuple(Heading(text, "text" if place == 0 else "number") for place, text in enumerate(drawn.columns))
     return FigureView(source, drawn.alt, drawn.caption, TableView(headings, drawn.rows), drawn.width_px)

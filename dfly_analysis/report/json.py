@@ -29,7 +29,7 @@ def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
     dict
         Keys ``schema_version``, ``primary_cause``, ``causes``, ``findings``, ``coverage``; only JSON's own types.
     """
-    return plain_json(
+    return _object(
         {
             "schema_version": SCHEMA_VERSION,
             "primary_cause": findings.primary_cause,
@@ -47,7 +47,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def coverage_json(dataset: Dataset) -> dict[str, Any]:
     """Sum up what was read: files, lines, how many begin a record, how many nothing could be made of, first and last."""
     coverage = dataset.coverage
-    return plain_json(
+    return _object(
         {
             "files": len(coverage),
             **{name: int(coverage[name].fillna(0).sum()) for name in ("lines", "parsed", "rejected")},
@@ -71,7 +71,7 @@ def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
     """
     made = [_fit(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
     missing = [{**asdict(fit), "name": name} for name, fit in fits.items() if isinstance(fit, NotFitted)]
-    return plain_json({"schema_version": SCHEMA_VERSION, "fits": made, "not_fitted": missing})
+    return _object({"schema_version": SCHEMA_VERSION, "fits": made, "not_fitted": missing})
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def recommend_json(advice: Advice) -> dict[str, Any]:
         Keys ``schema_version``, ``size_bytes``, ``target_failure_rate``, ``recommendations``, ``no_advice``, ``warnings``;
         only JSON's own types.
     """
-    return plain_json(
+    return _object(
         {
             "schema_version": SCHEMA_VERSION,
             "size_bytes": advice.size_bytes,
@@ -120,7 +120,7 @@ def recommend_json(advice: Advice) -> dict[str, Any]:
 def settings_json(dataset: Dataset) -> dict[str, Any]:
     """Shape the settings: chart, versions, what is in force with its layer and source, and what is ignored."""
     settings = dataset.settings
-    return plain_json(
+    return _object(
         {
             "chart": settings.chart,
             "versions": dict(settings.versions),
@@ -136,19 +136,24 @@ def inputs_json(dataset: Dataset) -> list[dict[str, Any]]:
     return [plain_json(record) for record in records]
 
 
+def _object(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name): plain_json(value) for name, value in content.items()}
+
+
 def plain_json(value: Any) -> Any:
     """Return a value in JSON's own types: times as ISO text, what is missing or not finite as null."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
     if isinstance(value, Mapping):
-        return {str(key): plain_json(inner) for key, inner in value.items()}
+        return _object(value)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [plain_json(inner) for inner in value]
+    return _scalar(value.item() if hasattr(value, "item") else value)
+
+
+def _scalar(value: Any) -> str | bool | int | float | None:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if hasattr(value, "isoformat"):
-        text = value.isoformat()
-        return None if text == "NaT" else text
-    if hasattr(value, "item"):
-        return plain_json(value.item())
-    if isinstance(value, Iterable):
-        return [plain_json(inner) for inner in value]
-    return None if type(value).__name__ == "NAType" else str(value)
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if type(value).__name__ in {"NAType", "NaTType"}:
+        return None
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

@@ -22,6 +22,7 @@ from dfly_analysis.report.words import (
     moment,
     plain,
     range_words,
+    remark,
     text_of,
 )
 from dfly_analysis.settings import KEYS_THAT_MATTER
@@ -106,7 +107,8 @@ def evidence_of(findings: Diagnosis) -> EvidenceView:
 
 def jobs_of(dataset: Dataset) -> TableView:
     """Show what the manager says of its jobs beside what arrived."""
-    jobs, false = dataset.jobs, set(false_successes(dataset.jobs).index)
+    jobs: Any = dataset.jobs
+    false = set(false_successes(dataset.jobs).index)
     columns = (
         Heading("Job", "code"),
         Heading("State"),
@@ -126,9 +128,7 @@ def jobs_of(dataset: Dataset) -> TableView:
             text_of(job.succeeded),
             text_of(job.failed),
             moment(job.created),
-            "claims success, yet layers are missing"
-            if job.Index in false
-            else ("" if text_of(job.error) == "–" else text_of(job.error)[:200]),
+            "claims success, yet layers are missing" if job.Index in false else remark(job.error),
         )
         for job in jobs.head(MOST_JOBS).itertuples()
     )
@@ -143,11 +143,12 @@ def jobs_of(dataset: Dataset) -> TableView:
 def settings_of(dataset: Dataset) -> TableView:
     """Show each setting in force, where it comes from, and what it covers."""
     settings = dataset.settings
-    rows = []
-    for record in settings.table(KEYS_THAT_MATTER).itertuples():
+    rows: list[tuple[str, ...]] = []
+    table: Any = settings.table(KEYS_THAT_MATTER)
+    for record in table.itertuples():
         if record.value is None:
             continue
-        below = settings.chain(str(record.key), str(record.role), record.host)[:-1]
+        below = settings.chain(record.key, record.role, record.host)[:-1]
         covered = ", ".join(f"{LAYERS[layer.layer]}: {layer.value}" for layer in reversed(below))
         role = ROLES.get(str(record.role), str(record.role))
         who = f"{role} {record.host}" if record.host else role
@@ -156,7 +157,7 @@ def settings_of(dataset: Dataset) -> TableView:
     notes = [
         f"Versions: {', '.join(versions) or 'none known; name them to see what the binaries default to'}.",
         *([f"Chart {settings.chart}."] if settings.chart else []),
-        *(f"Ignored: {path} – {reason}." for path, reason in settings.ignored),
+        *(f"Ignored: {path}: {reason}." for path, reason in settings.ignored),
     ]
     headings = tuple(Heading(text) for text in ("Role", "Setting", "In force", "Set by", "Covers", "Source"))
     kinds = (headings[0], Heading("Setting", "code"), Heading("In force", "code"), *headings[3:])
@@ -165,7 +166,7 @@ def settings_of(dataset: Dataset) -> TableView:
 
 def data_quality_of(dataset: Dataset) -> Several:
     """Show what was read, how much of it was understood, and what is missing."""
-    coverage = dataset.coverage
+    coverage: Any = dataset.coverage
     lines, rejected = int(coverage["lines"].fillna(0).sum()), int(coverage["rejected"].fillna(0).sum())
     share = rejected / lines if lines else 0.0
     notes = (
@@ -190,7 +191,7 @@ def data_quality_of(dataset: Dataset) -> Several:
                 text_of(row.lines),
                 text_of(row.parsed),
                 text_of(row.rejected),
-                "" if text_of(row.note) == "–" else text_of(row.note),
+                remark(row.note),
             )
             for row in coverage.head(MOST_FILES).itertuples()
         ),

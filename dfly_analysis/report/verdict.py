@@ -150,10 +150,11 @@ def _job_warnings(dataset: Dataset) -> list[str]:
         return []
     missing = int(false["failed"].fillna(false["layers"] - false["succeeded"]).sum())
     said = "claims" if len(false) == 1 else "claim"
-    return [
+    text = (
         f"{counted(len(false), 'job')} of {len(dataset.jobs):,} {said} SUCCESS while {counted(missing, 'layer')} "
         "did not arrive: count the layers, not the job's state."
-    ]
+    )
+    return [text]
 
 
 def _reach_warnings(prediction: Prediction | NoPrediction, target: float) -> list[str]:

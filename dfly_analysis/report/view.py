@@ -66,7 +66,7 @@ class View:
     def _repr_html_(self) -> str:
         return _style_element() + self.html()
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         name = type(self).__name__
         return {"text/html": self._repr_html_(), "text/plain": f"<{name}>"}, {MARK: {"view": name}}
 

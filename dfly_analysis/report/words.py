@@ -36,6 +36,7 @@ REMEDIES = {
     "cancelled": "Cure what cancelled it.",
     "unknown": "Collect what the data quality section asks for.",
 }
+NOTHING = "\N{EN DASH}"
 ROLES = {"seedClient": "seed client", "client": "client", "scheduler": "scheduler", "manager": "manager"}
 OUTCOMES = {
     "ok": "finished",
@@ -77,7 +78,7 @@ def range_words(low: float, high: float, unit: str) -> str:
 def figure(value: float | None, unit: str) -> str:
     """Print a number in its unit for people; a dash where there is none."""
     if value is None or math.isnan(value):
-        return "–"
+        return NOTHING
     if unit == "share":
         return "0 %" if value < 5e-8 else format_share(value)
     if unit == "s":
@@ -106,7 +107,7 @@ def moment(time: Any) -> str:
     import pandas as pd
 
     if time is None or pd.isna(time):
-        return "–"
+        return NOTHING
     return str(pd.Timestamp(time).strftime("%Y-%m-%d %H:%M:%S"))
 
 
@@ -114,4 +115,10 @@ def text_of(value: Any) -> str:
     """Print a cell of a frame; a dash where it is missing."""
     import pandas as pd
 
-    return "–" if value is None or (not isinstance(value, list | tuple | dict) and pd.isna(value)) else str(value)
+    return NOTHING if value is None or (not isinstance(value, list | tuple | dict) and pd.isna(value)) else str(value)
+
+
+def remark(value: Any) -> str:
+    """Print a cell that is often empty, at most 200 characters."""
+    text = text_of(value)
+    return "" if text == NOTHING else text[:200]

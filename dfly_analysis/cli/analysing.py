@@ -1,0 +1,262 @@
+"""Commands that read input and say what it means: report, load, diagnose, fit, recommend."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dfly_analysis.cli.options import (
+    Progress,
+    fail_on_option,
+    format_option,
+    load_dataset,
+    paths_argument,
+    settings_options,
+    size_option,
+    target_option,
+    tz_option,
+)
+from dfly_analysis.cli.printing import print_result
+from dfly_analysis.errors import NotEnoughDataError
+from dfly_analysis.units import format_rate, format_share, format_size
+
+if TYPE_CHECKING:
+    from dfly_analysis.findings import Diagnosis
+
+
+@click.command()
+@paths_argument
+@settings_options
+@size_option
+@target_option
+@tz_option
+@click.option("--lang", type=click.Choice(["en"]), default="en", show_default=True, help="Language of the report.")
+@click.option("--timeout", default="30m", show_default=True, help="How long the notebook may run.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("reports/run"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder to write to.",
+)
+def report(
+    paths: tuple[str, ...],
+    output: Path,
+    size: int | None,
+    target_failure_rate: float,
+    tz: str,
+    lang: str,
+    timeout: str,
+    **asked: Any,
+) -> None:
+    """Write the tuning report: report.html, report.json, overlay.values.yaml, manifest.json, executed.ipynb.
+
+    The last line of stdout is the path of the HTML page.
+    """
+    from dfly_analysis.notebook import run_notebook
+    from dfly_analysis.settings import Settings
+    from dfly_analysis.units import parse_duration
+
+    Settings.resolve(
+        asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"]
+    )  # refuse a wrong file before a kernel starts
+    parameters = {
+        "paths": [path if path == "-" or "://" in path else str(Path(path).absolute()) for path in paths],
+        "size": f"{size}B" if size else None, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang,
+        **{name: str(value) if value else None for name, value in asked.items()},
+    }  # fmt: skip
+    if asked["values"]:
+        parameters["values"] = str(asked["values"].absolute())
+    _check_readable(paths, tz)
+    with Progress() as progress:
+        page = run_notebook(
+            "tuning_report",
+            {name: value for name, value in parameters.items() if value is not None},
+            output,
+            timeout_s=parse_duration(timeout),
+            progress=progress,
+        )
+    click.echo(str(page))
+
+
+def _check_readable(paths: tuple[str, ...], tz: str) -> None:
+    """Refuse what cannot be read with its own one line and exit code, before a notebook wraps it."""
+    from dfly_analysis.loading import check_input
+
+    check_input(paths, tz)
+
+
+@click.command()
+@paths_argument
+@settings_options
+@tz_option
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder to write to."
+)
+def load(paths: tuple[str, ...], output: Path, tz: str, **asked: Any) -> None:
+    """Write the tables as Parquet, and coverage.json."""
+    from dfly_analysis.report.json import coverage_json
+    from dfly_analysis.tables import ALL
+
+    dataset = load_dataset(paths, tz=tz, **asked)
+    output.mkdir(parents=True, exist_ok=True)
+    for table in ALL:
+        frame = getattr(dataset, table.name)
+        frame.to_parquet(output / f"{table.name}.parquet", index=False)
+        click.echo(f"{output / f'{table.name}.parquet'}\t{len(frame)} rows")
+    coverage = {
+        **coverage_json(dataset),
+        "by_file": json.loads(dataset.coverage.to_json(orient="records", date_format="iso")),
+        "lacks": list(dataset.lacks),
+        "problems": list(dataset.problems),
+    }
+    (output / "coverage.json").write_text(json.dumps(coverage, indent=1, ensure_ascii=False), "utf-8")
+    click.echo(str(output / "coverage.json"))
+
+
+@click.command()
+@paths_argument
+@settings_options
+@tz_option
+@fail_on_option
+@format_option
+def diagnose(paths: tuple[str, ...], tz: str, fail_on: str | None, output_format: str, **asked: Any) -> None:
+    """Say what failed and why, with evidence, and each cause's share of the failed tasks."""
+    from dfly_analysis.diagnose import diagnose as run
+    from dfly_analysis.report.json import diagnose_json
+
+    dataset = load_dataset(paths, tz=tz, **asked)
+    findings = run(dataset)
+    failed, total = len(dataset.failed_tasks), len(dataset.tasks)
+    heading = f"{failed} of {total} tasks failed; primary cause: {findings.primary_cause or 'none'}"
+    causes = [
+        {
+            "cause": one.cause,
+            "tasks": one.tasks,
+            "share": format_share(one.share),
+            "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}",
+        }
+        for one in findings.causes
+    ]
+    rows = [
+        {
+            "finding": one.id,
+            "severity": one.severity,
+            "count": one.count,
+            "tasks": one.tasks,
+            "evidence": _first(one),
+            "what": one.reason,
+        }
+        for one in findings.present()
+    ]
+    print_result(
+        diagnose_json(dataset, findings),
+        output_format,
+        {f"{heading}\n\nFindings": rows or [{"finding": "none", "what": "nothing bad was seen"}], "Causes": causes},
+    )
+    _end(findings, fail_on)
+
+
+def _first(finding: Any) -> str:
+    return f"{finding.evidence[0].path.rsplit('!', 1)[-1]}:{finding.evidence[0].line}" if finding.evidence else "-"
+
+
+def _end(findings: Diagnosis, fail_on: str | None) -> None:
+    from dfly_analysis.findings import SEVERITIES
+
+    if fail_on and any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in findings.present()):  # type: ignore[arg-type]
+        click.get_current_context().exit(1)
+
+
+@click.command()
+@paths_argument
+@settings_options
+@tz_option
+@format_option
+def fit(paths: tuple[str, ...], tz: str, output_format: str, **asked: Any) -> None:
+    """Fit the models the data carry: laws of a piece's time, failure of tasks by size."""
+    from dfly_analysis.fits import NotFitted
+    from dfly_analysis.models import fit_all
+    from dfly_analysis.report.json import fit_json
+
+    fits = fit_all(load_dataset(paths, tz=tz, **asked))
+    made = {name: one for name, one in fits.items() if not isinstance(one, NotFitted)}
+    if not made:
+        first = next(iter(fits.values()))
+        raise NotEnoughDataError(
+            f"no model can be fitted: {getattr(first, 'reason', '')}",
+            where=", ".join(paths),
+            hint=getattr(first, "collect", None),
+        )
+    parameters = [
+        {
+            "fit": name,
+            "law": one.law,
+            "n": one.n,
+            "censored": one.n_censored,
+            "parameter": param.name,
+            "value": param.value,
+            "low": param.low,
+            "high": param.high,
+            "unit": param.unit,
+        }
+        for name, one in made.items()
+        for param in one.params
+    ]
+    refused = [
+        {"fit": name, "reason": one.reason, "collect": one.collect}
+        for name, one in fits.items()
+        if isinstance(one, NotFitted)
+    ]
+    print_result(fit_json(fits), output_format, {"Fits": parameters, "Not fitted": refused})
+
+
+@click.command()
+@paths_argument
+@settings_options
+@size_option
+@target_option
+@tz_option
+@click.option(
+    "--overlay", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Helm values to this file."
+)
+@format_option
+def recommend(
+    paths: tuple[str, ...],
+    size: int | None,
+    target_failure_rate: float,
+    tz: str,
+    overlay: Path | None,
+    output_format: str,
+    **asked: Any,
+) -> None:
+    """Say which settings to change, from what to what, with interval and reason."""
+    from dfly_analysis.diagnose import diagnose as run
+    from dfly_analysis.models import fit_all
+    from dfly_analysis.overlay import Overlay
+    from dfly_analysis.report.json import recommend_json
+    from dfly_analysis.rules import recommend as advise
+
+    dataset = load_dataset(paths, tz=tz, **asked)
+    advice = advise(dataset, run(dataset), fit_all(dataset), size=size, target_failure_rate=target_failure_rate)
+    if overlay:
+        Overlay.from_advice(advice).write(overlay)
+    rows = [
+        {"set": one.helm_path, "now": one.current.value or "unknown", "to": one.proposed, "low": one.low, "high": one.high, "confidence": one.confidence,
+         "demands": format_rate(one.demanded_bandwidth_bps) if one.demanded_bandwidth_bps else None, "because": one.because}
+        for one in advice
+    ]  # fmt: skip
+    none = [{"topic": one.topic, "reason": one.reason, "collect": one.collect} for one in advice.no_advice]
+    heading = f"For a layer of {format_size(advice.size_bytes)}, at most {format_share(advice.target_failure_rate)} of layers failing"
+    print_result(
+        recommend_json(advice),
+        output_format,
+        {heading: rows or [{"set": "nothing", "because": "see the reasons below"}], "No advice": none},
+    )
+    for warning in advice.warnings:
+        click.echo(f"dfly-analysis: warning: {warning}", err=True)

@@ -1,0 +1,124 @@
+"""Options that several commands share, and how their values become settings and a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dfly_analysis.errors import DflyError, SourceError
+from dfly_analysis.units import parse_size
+
+if TYPE_CHECKING:
+    from dfly_analysis.dataset import Dataset
+
+FORMATS = ("table", "json", "yaml", "csv")
+
+
+class Size(click.ParamType):
+    """A size such as 20GiB; hands on bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it, or say how to write it."""
+        try:
+            size = parse_size(value)
+        except DflyError as problem:
+            self.fail(str(problem), param, ctx)
+        if size <= 0:
+            self.fail(f"{value!r} is not above zero", param, ctx)
+        return size
+
+
+paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="How to print the result.",
+)
+size_option = click.option(
+    "--size", type=Size(), help="Layer size to advise for, e.g. 20GiB.  [default: the largest seen]"
+)
+target_option = click.option(
+    "--target-failure-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=1e-3,
+    show_default=True,
+    help="Share of layers that may fail.",
+)
+tz_option = click.option(
+    "--tz", default="UTC", show_default=True, help="Zone of log times that carry none (scheduler and manager files)."
+)
+fail_on_option = click.option(
+    "--fail-on",
+    type=click.Choice(["critical", "high", "medium", "low"]),
+    help="Exit with 1 where a finding is as grave.",
+)
+
+
+def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --values, --chart, --client and --scheduler."""
+    for option in (
+        click.option("--scheduler", metavar="V", help="Release of scheduler and manager, e.g. v2.5.1."),
+        click.option("--client", metavar="V", help="Release of the client, e.g. v1.5.1."),
+        click.option("--chart", metavar="V", help="Version of the Helm chart, e.g. 1.7.4."),
+        click.option("--values", type=click.Path(path_type=Path), metavar="FILE", help="Your Helm values."),
+    ):
+        function = option(function)
+    return function
+
+
+def load_dataset(
+    paths: Sequence[str],
+    *,
+    tz: str,
+    values: Path | None = None,
+    chart: str | None = None,
+    client: str | None = None,
+    scheduler: str | None = None,
+) -> Dataset:
+    """Load what the user named, tell of files that cannot be read, and show progress on a terminal."""
+    from dfly_analysis.loading import load
+    from dfly_analysis.settings import Settings
+
+    settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler)
+    told: list[str] = []
+
+    def tell(problem: SourceError) -> None:
+        told.append(str(problem))
+
+    with Progress() as progress:
+        dataset = load(paths, settings=settings, tz=tz, on_problem=tell, progress=progress)
+    for problem in told:
+        click.echo(f"dfly-analysis: {problem}", err=True)
+    return dataset
+
+
+class Progress:
+    """One line on stderr that says which file is read; silent where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        self._shows = click.get_text_stream("stderr").isatty()
+        self._width = 0
+
+    def __enter__(self) -> Progress:
+        """Begin."""
+        return self
+
+    def __call__(self, text: str) -> None:
+        """Show what is being done."""
+        if self._shows:
+            line = text if len(text) <= 100 else f"…{text[-99:]}"
+            click.echo(f"\r{line:<{self._width}}", nl=False, err=True)
+            self._width = len(line)
+
+    def __exit__(self, *_: object) -> None:
+        """Wipe the line."""
+        if self._shows and self._width:
+            click.echo(f"\r{'':<{self._width}}\r", nl=False, err=True)
