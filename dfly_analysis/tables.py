@@ -184,7 +184,7 @@ PIECES = Table("pieces", "one attempt at one piece", (
     Column("timeout_s", FLOAT, "limit in force for this attempt, missing where unknown", "s"),
     Column("censored", FLAG, "whether the duration is only a lower bound"),
     Column("round", INTEGER, "1 under the scheduler, 2 the direct pass after it"),
-    Column("comparable", FLAG, "whether finished pieces of the same round are seen too, so that the row may enter a fit"),
+    Column("survivors_unseen", FLAG, "whether nobody logged the finished pieces of its round; such a row may not enter a fit"),
     *_PLACE,
 ))  # fmt: skip
 TASKS = Table("tasks", "one host's attempt at one blob (one peer)", (

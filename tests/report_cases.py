@@ -52,7 +52,6 @@ def pieces(n: int = 600, *, limit_s: float = LIMIT_S, seed: int = 5) -> pd.DataF
             "outcome": outcome,
             "timeout_s": [limit_s] * n,
             "censored": outcome != "ok",
-            "comparable": [True] * n,
             "log_path": ["seed-client-0/dfdaemon.log"] * n,
             "log_line": np.arange(n) + 1,
         }

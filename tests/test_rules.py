@@ -51,7 +51,6 @@ def drawn_pieces(
             "outcome": np.where(cut, "timeout", "ok"),
             "timeout_s": [limit_s] * n,
             "censored": cut,
-            "comparable": [True] * n,
         }
     )
 

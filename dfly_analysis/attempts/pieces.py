@@ -41,7 +41,7 @@ class Attempt:
     text: str = ""
     round: int = 1
     life: int = 0
-    comparable: bool = True
+    survivors_unseen: bool = False
     log_path: str | None = None
     log_line: int | None = None
 

@@ -74,7 +74,7 @@ def _pieces(attempts: list[Attempt], tasks: dict[str, Task], limits: Limits) -> 
         limit_s = limits.piece_timeout_s(attempt.role, attempt.host) if attempt.origin == "source" else None
         row |= {
             "attempt": numbers[attempt.peer_id, attempt.piece_number], "timeout_s": limit_s, "censored": attempt.outcome != "ok",
-            "size_bytes": attempt.size_bytes or _size(tasks.get(attempt.peer_id), attempt.piece_number), "comparable": attempt.comparable,
+            "size_bytes": attempt.size_bytes or _size(tasks.get(attempt.peer_id), attempt.piece_number), "survivors_unseen": attempt.survivors_unseen,
         }  # fmt: skip
         rows.append(row)
     return PIECES.frame(rows)

@@ -72,13 +72,13 @@ def _mark_rounds(peer: PeerPieces) -> None:
     """Without start lines the finished pieces of the direct pass are unseen: rows of it may not enter a fit."""
     if not any(attempt.outcome == "ok" for attempt in peer.done):
         for attempt in peer.done:
-            attempt.comparable = False
+            attempt.survivors_unseen = True
     if len(peer.rounds) < 2:
         return
     second = peer.rounds[-1][0]
     for attempt in peer.done:
         if attempt.ended is not None and attempt.ended > second and attempt.outcome != "ok":
-            attempt.round, attempt.comparable = 2, False
+            attempt.round, attempt.survivors_unseen = 2, True
 
 
 def _start_by_slot(peer: PeerPieces, like: Attempt, limits: Limits) -> None:

@@ -144,26 +144,21 @@ def diagnose(paths: tuple[str, ...], tz: str, fail_on: str | None, output_format
         for one in findings.causes
     ]
     rows = [
-        {
-            "finding": one.id,
-            "severity": one.severity,
-            "count": one.count,
-            "tasks": one.tasks,
-            "evidence": _first(one),
-            "what": one.reason,
-        }
+        {"severity": one.severity, "finding": one.id, "count": one.count, "tasks": one.tasks, "what": one.reason}
         for one in findings.present()
     ]
+    proof = [
+        {"finding": one.id, "line": f"{line.path}:{line.line}"}
+        for one in findings.present()
+        for line in one.evidence[:2]
+    ]
+    nothing = [{"severity": "-", "finding": "none", "what": "nothing bad was seen"}]
     print_result(
         diagnose_json(dataset, findings),
         output_format,
-        {f"{heading}\n\nFindings": rows or [{"finding": "none", "what": "nothing bad was seen"}], "Causes": causes},
+        {f"{heading}\n\nFindings": rows or nothing, "Causes": causes, "Evidence": proof},
     )
     _end(findings, fail_on)
-
-
-def _first(finding: Any) -> str:
-    return f"{finding.evidence[0].path.rsplit('!', 1)[-1]}:{finding.evidence[0].line}" if finding.evidence else "-"
 
 
 def _end(findings: Diagnosis, fail_on: str | None) -> None:

@@ -44,8 +44,8 @@ def fit_all(dataset: Frames) -> dict[str, DurationFit | TaskFailureFit | NotFitt
         the like where a role other than the only one has 200 attempts.
     """
     pieces = dataset.pieces
-    if "comparable" in pieces.columns:  # rows of rounds whose finished pieces nobody logged would bend the law upward
-        pieces = pieces[pieces["comparable"]]
+    if "survivors_unseen" in pieces.columns:  # such rounds show their failures only and would bend the law upward
+        pieces = pieces[~pieces["survivors_unseen"]]
     made: dict[str, DurationFit | TaskFailureFit | NotFitted] = {}
     for origin in _ORIGINS:
         name = f"piece_from_{origin}"

@@ -149,7 +149,10 @@ class Model:
         weight, scores = self.rows.weight[self.order], np.nan_to_num(self.scores(theta))
         curvature = (scores * weight[:, None]).T @ scores + np.diag(self.prior_precision)
         curvature += 1e-3 * np.diag(np.diag(curvature))
-        made = np.linalg.inv(curvature) * weight.sum()
+        try:
+            made = np.linalg.inv(curvature) * weight.sum()
+        except np.linalg.LinAlgError:  # the scores say nothing of some direction
+            return np.eye(len(theta))
         return np.asarray(0.5 * (made + made.T)) if np.isfinite(made).all() else np.eye(len(theta))
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -11,9 +11,17 @@ from typing import Any, cast
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 MOST_SVG_MARKS = 2000
+MOST_TICKS = 7
 WIDTH_PX = 880
+DURATION_TICKS_S = (
+    *(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+    *(60, 180, 600, 1800, 3600, 3 * 3600, 8 * 3600, 86400, 3 * 86400, 10 * 86400),
+)
+SIZE_TICKS_BYTES = tuple(float(2**power) for power in range(51))
+SHARE_TICKS = tuple(10.0**-power for power in range(10, -1, -1))
 _DOTS_PER_INCH = 100
 _PNG_SCALE = 1.6
 
@@ -140,18 +148,10 @@ def finish(
     return Figure(media_type, data, alt, caption, tuple(columns), tuple(tuple(row) for row in rows))
 
 
-def readable_log_axis(axis: Any, write: Any, low: float, high: float, *, step: float = 10.0) -> None:
-    """Label a logarithmic axis with figures people say, each printed by `write`, at powers of `step`."""
-    import numpy as np
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
-
-    base = 1.0 if step == 10.0 else 2.0**20
-    powers = range(
-        int(np.floor(np.log(low / base) / np.log(step))), int(np.ceil(np.log(high / base) / np.log(step))) + 1
-    )
-    factors = (1.0, 2.0, 5.0) if step == 10.0 and len(powers) < 5 else (1.0,)
-    ticks = [base * step**power * factor for power in powers for factor in factors]
-    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+def log_axis(axis: Any, ticks: Sequence[float], write: Callable[[float], str], low: float, high: float) -> None:
+    """Label a logarithmic axis with those figures of a list that lie on it, at most seven, each printed by `write`."""
+    inside = [tick for tick in ticks if low <= tick <= high]
+    axis.set_major_locator(FixedLocator(inside[:: -(-len(inside) // MOST_TICKS) or 1]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())

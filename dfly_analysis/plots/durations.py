@@ -7,7 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.plots.canvas import COLOURS, FIT, INK, Figure, NotDrawn, drawing, finish, readable_log_axis
+from dfly_analysis.plots.canvas import (
+    COLOURS,
+    DURATION_TICKS_S,
+    FIT,
+    INK,
+    SHARE_TICKS,
+    SIZE_TICKS_BYTES,
+    Figure,
+    NotDrawn,
+    drawing,
+    finish,
+    log_axis,
+)
 from dfly_analysis.units import format_duration, format_share, format_size
 
 MOST_POINTS = 6000
@@ -103,8 +115,8 @@ def _dress_left(axes: Any, rows: pd.DataFrame, asked: float | None) -> None:
     bottom = max(bottom, float(rows["duration_s"].quantile(0.002)) / 2)
     top = max(top, float(limits.max()) * 1.3) if len(limits) else top
     axes.set_ylim(bottom, top)
-    readable_log_axis(axes.xaxis, format_size, low, high, step=2.0 if high / low < 64 else 4.0)
-    readable_log_axis(axes.yaxis, format_duration, bottom, top)
+    log_axis(axes.xaxis, SIZE_TICKS_BYTES, format_size, low, high)
+    log_axis(axes.yaxis, DURATION_TICKS_S, format_duration, bottom, top)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, handletextpad=0.4, columnspacing=1.0)
 
 
@@ -130,8 +142,8 @@ def _survival(axes: Any, fit: Any, rows: pd.DataFrame, size: float) -> None:
         axes.axvline(limit, color=INK, linestyle="--", linewidth=1.1)
     low = float(near["duration_s"].quantile(0.01)) / 1.5
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(5e-4, 1.15), xlabel="time", ylabel="share of attempts that last longer", title=f"Pieces of {format_size(size)}")  # fmt: skip
-    readable_log_axis(axes.xaxis, format_duration, low, high)
-    readable_log_axis(axes.yaxis, format_share, 5e-4, 1.15)
+    log_axis(axes.xaxis, DURATION_TICKS_S, format_duration, low, high)
+    log_axis(axes.yaxis, SHARE_TICKS, format_share, 5e-4, 1.15)
     if len(axes.get_legend_handles_labels()[0]):
         axes.legend(loc="lower left")
 

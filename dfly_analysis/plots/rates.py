@@ -8,17 +8,19 @@ from typing import Any, Protocol
 import numpy as np
 
 from dfly_analysis.fits import Interval
-from dfly_analysis.plots.canvas import (  # fmt: skip
+from dfly_analysis.plots.canvas import (
     COLOURS,
+    DURATION_TICKS_S,
     FAINT,
     FIT,
     INK,
     PROPOSED,
+    SHARE_TICKS,
     Figure,
     NotDrawn,
     drawing,
     finish,
-    readable_log_axis,
+    log_axis,
 )
 from dfly_analysis.units import format_duration, format_share, format_size
 
@@ -36,7 +38,7 @@ class Foretold(Protocol):
     timeout_then_s: float | None
     longest_seen_s: float | None
 
-    def rate(self, fits: Mapping[str, Any], timeout_s: float) -> Interval:
+    def rate(self, fits: Mapping[str, Any], timeout_s: float, *, competing: bool = True) -> Interval:
         """Return the share of such layers that fail at a timeout."""
         ...
 
@@ -63,13 +65,22 @@ def draw_failure_rates(foretold: Foretold, fits: Mapping[str, Any], target_failu
     with drawing(400) as canvas:
         axes = canvas.subplots()
         values, lows, highs = (np.maximum([getattr(one, end) for one in found], LEAST_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
-        axes.plot(grid, values, color=COLOURS["timeout"], linewidth=2, label=f"layers of {format_size(foretold.size_bytes)} that fail")  # fmt: skip
+        axes.plot(grid, values, color=COLOURS["timeout"], linewidth=2, label=f"layers of {format_size(foretold.size_bytes)} that fail, any cause")  # fmt: skip
         axes.fill_between(grid, lows, highs, color=COLOURS["timeout"], alpha=0.16, linewidth=0, label="95 % interval")
+        alone = [foretold.rate(fits, float(time), competing=False).value for time in grid]
+        axes.plot(
+            grid,
+            np.maximum(alone, LEAST_RATE / 10),
+            color=FIT,
+            linewidth=1.6,
+            linestyle=(0, (5, 2)),
+            label="by timeouts alone",
+        )
         _mark(axes, foretold, target_failure_rate, high)
         bottom = max(LEAST_RATE, min(float(values.min()), target_failure_rate) / 4)
-        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.4), xlabel="timeout of a piece", ylabel="share that fails")  # fmt: skip
-        readable_log_axis(axes.xaxis, format_duration, low, high)
-        readable_log_axis(axes.yaxis, format_share, bottom, 1.4)
+        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel="timeout of a piece", ylabel="share that fails")  # fmt: skip
+        log_axis(axes.xaxis, DURATION_TICKS_S, format_duration, low, high)
+        log_axis(axes.yaxis, SHARE_TICKS, format_share, bottom, 1.1)
         axes.legend(loc="lower left")
         return finish(
             canvas,
@@ -86,7 +97,7 @@ def _mark(axes: Any, foretold: Foretold, target: float, high: float) -> None:
     for time, name, colour in pairs:
         if time:
             axes.axvline(time, color=colour, linestyle=":", linewidth=1.8)
-            axes.annotate(f"{name} {format_duration(time)}", (time, 1.0), xycoords=("data", "axes fraction"), xytext=(4, -11), textcoords="offset points", color=colour, fontsize=9)  # fmt: skip
+            axes.annotate(f"{name} {format_duration(time)}", (time, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center", color=colour, fontsize=9)  # fmt: skip
     axes.axhline(target, color=FAINT, linestyle="--", linewidth=1)
     axes.annotate(f"asked for: {format_share(target)}", (1.0, target), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
     if foretold.longest_seen_s and foretold.longest_seen_s < high:
@@ -134,7 +145,7 @@ def draw_task_failures(fit: Any) -> Figure | NotDrawn:
         below, above = ([abs(rate.value - getattr(rate, end)) for rate in rates] for end in ("low", "high"))
         axes.errorbar(place, [rate.value for rate in rates], yerr=[below, above], fmt="o", color=COLOURS["timeout"], ecolor=FAINT, capsize=4, markersize=8, label="counted, with 95 % interval")  # fmt: skip
         for x, one in zip(place, fit.bins, strict=True):
-            axes.annotate(f"{one.failed:,} of {one.n:,}", (x, one.rate.value), xytext=(9, 0), textcoords="offset points", va="center", fontsize=9)  # fmt: skip
+            axes.annotate(f"{one.failed:,} of {one.n:,}", (x, one.rate.value), xytext=(9, 5), textcoords="offset points", fontsize=9)  # fmt: skip
         if fit.law == "logistic":
             middle = [fit.rate(_middle(one)) for one in fit.bins]
             axes.plot(place, [rate.value for rate in middle], color=FIT, linewidth=1.6, label="logistic line")

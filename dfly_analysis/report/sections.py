@@ -160,7 +160,7 @@ def settings_of(dataset: Dataset) -> TableView:
         *(f"Ignored: {path}: {reason}." for path, reason in settings.ignored),
     ]
     headings = tuple(Heading(text) for text in ("Role", "Setting", "In force", "Set by", "Covers", "Source"))
-    kinds = (headings[0], Heading("Setting", "code"), Heading("In force", "code"), *headings[3:])
+    kinds = (headings[0], Heading("Setting", "code"), *headings[2:])
     return TableView(kinds, tuple(rows), notes=tuple(notes), empty="Nothing is known of the settings in force.")
 
 

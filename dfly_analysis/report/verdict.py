@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from dfly_analysis.advice import Advice, Recommendation
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.findings import CauseShare, Diagnosis
+from dfly_analysis.findings import CauseShare, Diagnosis, Finding
 from dfly_analysis.report.prediction import NoPrediction, Prediction
 from dfly_analysis.report.view import View
 from dfly_analysis.report.words import CAUSES, LAYERS, REMEDIES, ROLES, counted, figure
@@ -27,6 +27,8 @@ class Verdict(View):
         Tasks with a known end, and those of them that failed or whose process died.
     primary : CauseShare or None
         The cause of most failures.
+    proof : Finding or None
+        The gravest finding that shows a failure and is no echo.
     others : tuple of CauseShare
     confidence : str or None
         How sure the primary cause is: high, medium or low.
@@ -45,6 +47,7 @@ class Verdict(View):
     n_tasks: int
     n_failed: int
     primary: CauseShare | None
+    proof: Finding | None
     others: tuple[CauseShare, ...]
     confidence: str | None
     recommendations: tuple[Recommendation, ...]
@@ -100,6 +103,7 @@ def give_verdict(
         n_tasks=len(known),
         n_failed=len(failed),
         primary=primary if len(failed) else None,
+        proof=_proof(findings),
         others=tuple(share for share in findings.causes if share is not primary and share.tasks),
         confidence=_confidence(failed, primary),
         recommendations=advice.recommendations[:MOST_SETTINGS],
@@ -126,6 +130,11 @@ def false_successes(jobs: Any) -> Any:
 
 def _all(n: int) -> str:
     return "the one task" if n == 1 else f"all {n:,} tasks"
+
+
+def _proof(findings: Diagnosis) -> Finding | None:
+    shown = [one for one in findings.present() if one.evidence and not one.echo_of and one.tasks]
+    return max(shown, key=lambda one: one.tasks, default=None)
 
 
 def _confidence(failed: Any, primary: CauseShare | None) -> str | None:

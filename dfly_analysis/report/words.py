@@ -36,6 +36,7 @@ REMEDIES = {
     "cancelled": "Cure what cancelled it.",
     "unknown": "Collect what the data quality section asks for.",
 }
+LEAST_SHARE = 1e-5
 NOTHING = "\N{EN DASH}"
 ROLES = {"seedClient": "seed client", "client": "client", "scheduler": "scheduler", "manager": "manager"}
 OUTCOMES = {
@@ -71,7 +72,9 @@ def interval_words(interval: Interval, unit: str) -> str:
 
 
 def range_words(low: float, high: float, unit: str) -> str:
-    """Say a range: ``30 % to 45 %``."""
+    """Say a range: ``30 % to 45 %``; a share from next to nothing is ``at most 45 %``."""
+    if unit == "share" and low < LEAST_SHARE:
+        return f"at most {figure(high, unit)}"
     return f"{figure(low, unit)} to {figure(high, unit)}"
 
 
@@ -80,14 +83,18 @@ def figure(value: float | None, unit: str) -> str:
     if value is None or math.isnan(value):
         return NOTHING
     if unit == "share":
-        return "0 %" if value < 5e-8 else format_share(value)
+        return _unbroken(format_share(value))
     if unit == "s":
-        return format_duration(value)
+        return _unbroken(format_duration(value))
     if unit == "bytes":
-        return format_size(value)
+        return _unbroken(format_size(value))
     if unit == "B/s":
-        return format_rate(value)
+        return _unbroken(format_rate(value))
     return plain(value)
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def plain(value: float) -> str:
