@@ -133,7 +133,7 @@ def _all(n: int) -> str:
 
 
 def _proof(findings: Diagnosis) -> Finding | None:
-    shown = [one for one in findings.present() if one.evidence and not one.echo_of and one.tasks]
+    shown = [one for one in findings.present() if one.evidence and not one.echo_of and one.severity != "info"]
     return max(shown, key=lambda one: one.tasks, default=None)
 
 
