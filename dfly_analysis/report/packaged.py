@@ -57,10 +57,9 @@ def read_cells(path: Path) -> list[Mapping[str, Any]]:
         Where the file cannot be read or is no notebook.
     """
     try:
-        cells = json.loads(path.read_text("utf-8"))["cells"]
+        return [dict(cell) for cell in json.loads(path.read_text("utf-8"))["cells"]]
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as problem:
         raise NotebookError("is not a notebook that can be read", where=str(path)) from problem
-    return list(cells)
 
 
 def source_of(cell: Mapping[str, Any]) -> str:

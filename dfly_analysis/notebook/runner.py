@@ -1,0 +1,241 @@
+"""Runs a notebook strictly: parameters checked first, every cell and the whole run bounded in time, failures named."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dfly_analysis import errors
+from dfly_analysis.errors import NotebookError, RunTimeoutError, SourceError
+from dfly_analysis.notebook.executed import blocks_of_executed
+from dfly_analysis.notebook.kernel import end_kernel, kernel_manager_class
+from dfly_analysis.notebook.parameters import check_parameters, read_parameters
+from dfly_analysis.report.packaged import notebook_path, read_cells, source_of
+from dfly_analysis.report.page import Prose, render_page
+from dfly_analysis.report.saving import write_whole
+from dfly_analysis.units import format_duration
+
+CELL_TIMEOUT_S = 1800.0
+RUN_TIMEOUT_S = 3600.0
+EXECUTED = "executed.ipynb"
+PAGE = "report.html"
+Progress = Callable[[int, int, str], None]
+_INPUT_ERRORS = ("SourceError", "LogFormatError", "NotEnoughDataError")
+_LONGEST_SOCKET_FOLDER = 60
+
+
+def run_notebook(
+    notebook: str | os.PathLike[str],
+    parameters: Mapping[str, Any],
+    output_dir: str | os.PathLike[str],
+    *,
+    timeout_s: float = RUN_TIMEOUT_S,
+    cell_timeout_s: float = CELL_TIMEOUT_S,
+    progress: Progress | None = None,
+) -> Path:
+    """Run a notebook and write its page.
+
+    Parameters
+    ----------
+    notebook : str or path
+        Name of a packaged notebook, or path of one.
+    parameters : mapping of str to value
+        For its parameters cell; ``output_dir`` is added where the notebook takes it.
+    output_dir : path
+        Gets ``executed.ipynb`` (also where a cell fails), ``report.html``, and what the notebook itself saves.
+    timeout_s, cell_timeout_s : float
+        Seconds for the whole run and for each cell.
+    progress : callable, optional
+        Called before each cell with its number, how many there are, and the heading above it.
+
+    Returns
+    -------
+    Path
+        Of the page.
+
+    Raises
+    ------
+    NotebookError
+        Where a parameter is unknown or of another type, or a cell fails: its number, and the last line of its error.
+        The exit code is that of the input's error, where one caused it.
+    RunTimeoutError
+        Where the run or a cell takes too long.
+    SourceError
+        Where the folder cannot be written.
+    """
+    path = _found(notebook)
+    folder = Path(output_dir)
+    asked = check_parameters(path, parameters)
+    if "output_dir" in read_parameters(path):
+        asked = {**asked, "output_dir": str(folder)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise SourceError(f"cannot be made: {problem.strerror}", where=str(folder)) from problem
+    executed = folder / EXECUTED
+    run = _Run(path, executed, asked, timeout_s, cell_timeout_s, progress)
+    run.execute()
+    write_whole(folder / PAGE, page_of_executed(executed))
+    return folder / PAGE
+
+
+def page_of_executed(path: Path) -> str:
+    """Render an executed notebook as a page; its first heading is the title."""
+    blocks = list(blocks_of_executed(path))
+    lines = (line for block in blocks if isinstance(block, Prose) for line in block.markdown.splitlines())
+    title = next((line[2:].strip() for line in lines if line.startswith("# ")), path.stem)
+    return render_page(blocks, title=title)
+
+
+def _found(notebook: str | os.PathLike[str]) -> Path:
+    path = Path(notebook)
+    if path.suffix == ".ipynb" and path.is_file():
+        return path
+    return notebook_path(str(notebook))
+
+
+@dataclass
+class _Run:
+    """One execution of a notebook by papermill, watched."""
+
+    path: Path
+    executed: Path
+    parameters: Mapping[str, Any]
+    timeout_s: float
+    cell_timeout_s: float
+    progress: Progress | None
+    managers: list[Any] = field(default_factory=list)
+    overdue: threading.Event = field(default_factory=threading.Event)
+
+    def execute(self) -> None:
+        from jupyter_client.kernelspec import NoSuchKernel
+        from nbclient.exceptions import CellTimeoutError, DeadKernelError
+        from papermill.exceptions import PapermillExecutionError
+
+        watchdog = threading.Timer(self.timeout_s, self._stop)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            self._papermill()
+        except PapermillExecutionError as failure:
+            self._refuse_overdue()
+            raise self._failed(failure) from None
+        except (CellTimeoutError, TimeoutError):
+            said = f"a cell took longer than {format_duration(self.cell_timeout_s)}"
+            raise RunTimeoutError(said, where=self._where(self._running()), hint=self._kept()) from None
+        except (DeadKernelError, RuntimeError, NoSuchKernel) as problem:
+            self._refuse_overdue()
+            said = f"the kernel died ({problem})"
+            hint = f"out of memory? {self._kept()}"
+            raise NotebookError(said, where=self._where(self._running()), hint=hint) from None
+        finally:
+            watchdog.cancel()
+            for manager in self.managers:
+                end_kernel(manager)
+
+    def _papermill(self) -> None:
+        import papermill
+
+        with _private_folder() as folder, _quiet():
+            papermill.execute_notebook(
+                str(self.path),
+                str(self.executed),
+                parameters=dict(self.parameters),
+                engine_name=None,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                execution_timeout=self.cell_timeout_s,
+                kernel_manager_class=kernel_manager_class(folder, self.managers),
+                on_cell_start=self._tell,
+            )
+
+    def _tell(self, cell: Any, cell_index: int) -> None:
+        injected = "injected-parameters" in cell["metadata"].get("tags", [])
+        if self.progress is not None and cell["cell_type"] == "code" and not injected:
+            cells = read_cells(self.path)
+            self.progress(self._number(cell_index), len(cells), _heading(cells, cell.get("id")))
+
+    def _stop(self) -> None:
+        self.overdue.set()
+        for manager in self.managers:
+            end_kernel(manager)
+
+    def _refuse_overdue(self) -> None:
+        if self.overdue.is_set():
+            said = f"the run took longer than {format_duration(self.timeout_s)}"
+            raise RunTimeoutError(said, where=self._where(self._running()), hint=self._kept())
+
+    def _failed(self, failure: Any) -> NotebookError:
+        last = next((line for line in reversed(str(failure.evalue).splitlines()) if line.strip()), "")
+        where = self._where(self._number(failure.cell_index))
+        error = NotebookError(f"{failure.ename}: {last.strip()}", where=where, hint=self._kept())
+        if failure.ename in _INPUT_ERRORS:
+            error.exit_code = getattr(errors, failure.ename).exit_code
+        return error
+
+    def _number(self, executed_index: int) -> int:
+        """Return a cell's number in the notebook, from 1: papermill puts a cell in behind the parameters."""
+        tags = [cell.get("metadata", {}).get("tags", []) for cell in read_cells(self.path)]
+        place = next((place for place, names in enumerate(tags) if "parameters" in names), -1)
+        injected = bool(self.parameters) and executed_index > place
+        return executed_index + 1 - int(injected)
+
+    def _running(self) -> int | None:
+        """Return the number of the cell that was running, by the notebook as it was last written."""
+        if not self.executed.exists():
+            return None
+        cells = read_cells(self.executed)
+        states = [cell.get("metadata", {}).get("papermill", {}).get("status") for cell in cells]
+        return next((self._number(place) for place, state in enumerate(states) if state == "running"), None)
+
+    def _where(self, number: int | None) -> str:
+        return f"{self.path.name}, cell {number}" if number else self.path.name
+
+    def _kept(self) -> str:
+        return f"see {self.executed}"
+
+
+def _heading(cells: list[Mapping[str, Any]], cell_id: Any) -> str:
+    place = next((place for place, cell in enumerate(cells) if cell.get("id") == cell_id), 0)
+    for cell in reversed(cells[:place]):
+        lines = [line for line in source_of(cell).splitlines() if line.startswith("#")]
+        if cell["cell_type"] == "markdown" and lines:
+            return lines[-1].lstrip("# ")
+    return ""
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Make a folder only this user may enter, its path short enough for sockets."""
+    usual = tempfile.gettempdir()
+    folder = Path(tempfile.mkdtemp(prefix="dfly-", dir=usual if len(usual) < _LONGEST_SOCKET_FOLDER else "/tmp"))  # noqa: S108
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep papermill's and the kernel client's chatter off the terminal; what goes wrong is raised."""
+    loggers = [logging.getLogger(name) for name in ("papermill", "traitlets", "nbclient", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for logger in loggers:
+                logger.setLevel(logging.CRITICAL)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
