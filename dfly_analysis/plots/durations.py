@@ -59,7 +59,13 @@ def draw_durations(pieces: pd.DataFrame, fit: Any, asked_piece_bytes: float | No
         shown, every = _thinned(rows)
         _scatter(left, shown)
         if fit:
-            _lines(left, fit, size.min(), max(size.max(), asked_piece_bytes or 0.0), float(size.max()))
+            _lines(
+                left,
+                fit,
+                float(fit.attempts.size_bytes.min()),
+                max(size.max(), asked_piece_bytes or 0.0),
+                float(size.max()),
+            )
         _limits(left, rows)
         _dress_left(left, rows, asked_piece_bytes if fit else None)
         _survival(right, fit, rows, most_common)

@@ -25,7 +25,7 @@ from dfly_analysis.plots.canvas import (
 from dfly_analysis.units import format_duration, format_share, format_size
 
 ROUND_TIMEOUTS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-LEAST_RATE = 1e-6
+LEAST_RATE = 1e-5
 
 
 class Foretold(Protocol):
@@ -81,7 +81,7 @@ def draw_failure_rates(foretold: Foretold, fits: Mapping[str, Any], target_failu
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel="timeout of a piece", ylabel="share that fails")  # fmt: skip
         log_axis(axes.xaxis, DURATION_TICKS_S, format_duration, low, high)
         log_axis(axes.yaxis, SHARE_TICKS, format_share, bottom, 1.1)
-        axes.legend(loc="lower left")
+        axes.legend(loc="best")
         return finish(
             canvas,
             len(grid),

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.plots.canvas import CAUSE_COLOURS, COLOURS, HATCHES, INK, Figure, NotDrawn, drawing, finish
+from dfly_analysis.plots.canvas import CAUSE_COLOURS, COLOURS, FAINT, HATCHES, INK, Figure, NotDrawn, drawing, finish
 from dfly_analysis.units import format_duration
 
 WIDTHS_S = (10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 86400)
 MOST_BINS = 90
 MOST_HOSTS = 20
-_WORDS = {"timeout": "cut by the timeout", "reset": "connection cut", "storage": "storage error", "origin": "registry error", "cancelled": "cancelled with a sibling"}  # fmt: skip
+_WORDS = {"timeout": "cut by the timeout", "reset": "connection cut", "storage": "storage error", "origin": "registry error", "cancelled": "cancelled with a sibling", "unknown": "unknown end"}  # fmt: skip
 
 
 def draw_timeline(pieces: pd.DataFrame, tasks: pd.DataFrame) -> Figure | NotDrawn:
@@ -40,17 +40,20 @@ def draw_timeline(pieces: pd.DataFrame, tasks: pd.DataFrame) -> Figure | NotDraw
     again = _retries(pieces, begin, width_s, n_bins)
     hosts = failures["host"].fillna("unknown host").value_counts()
     shown = list(hosts.index[:MOST_HOSTS])
-    with drawing(300 + 24 * len(shown)) as canvas:
-        top, bottom = canvas.subplots(2, 1, sharex=True, height_ratios=(210, 40 + 24 * len(shown)))
+    with drawing(400 + 24 * len(shown)) as canvas:
+        top, middle, bottom = canvas.subplots(3, 1, sharex=True, height_ratios=(210, 100, 40 + 24 * len(shown)))
         edges = begin + pd.to_timedelta(np.arange(n_bins) * width_s, "s")
-        _bars(top, edges, counts, again, width_s)
-        top.set(ylabel=f"per {format_duration(width_s)}", title=f"Failed {what} and repeated attempts")
+        _bars(top, edges, counts, width_s)
+        top.set(ylabel=f"per {format_duration(width_s)}", title=f"Failed {what}")
+        middle.bar(edges, again, width=pd.Timedelta(width_s * 0.92, "s"), align="edge", color=FAINT)
+        middle.set(ylabel=f"per {format_duration(width_s)}", title="Attempts at a piece after its first")
+        _whole(middle)
         _strips(bottom, edges, failures, slot, shown, width_s)
         return finish(
             canvas,
             int((counts.to_numpy() > 0).sum()) + n_bins,
             alt=_alt(failures, what, width_s, again, hosts),
-            caption=f"Above: failed {what} by kind, and attempts at a piece after its first. Below: the same failures by host; darker is more. Times in UTC."
+            caption=f"From above: failed {what} by kind; attempts at a piece after its first; the failures by host; darker is more. Times in UTC."
             + (f" The {MOST_HOSTS} hosts with most failures of {len(hosts):,}." if len(hosts) > MOST_HOSTS else ""),
             columns=("Host", *(_word(kind) for kind in counts.columns), "All"),
             rows=_table(failures, list(counts.columns)),
@@ -79,19 +82,21 @@ def _retries(pieces: pd.DataFrame, begin: pd.Timestamp, width_s: int, n_bins: in
     return np.bincount(slot[(slot >= 0) & (slot < n_bins)], minlength=n_bins)
 
 
-def _bars(axes: Any, edges: Any, counts: pd.DataFrame, again: np.ndarray[Any, Any], width_s: int) -> None:
+def _bars(axes: Any, edges: Any, counts: pd.DataFrame, width_s: int) -> None:
     below = np.zeros(len(edges))
     for kind in counts.columns:
         tall = counts[kind].to_numpy()
         colour = COLOURS.get(str(kind)) or CAUSE_COLOURS.get(str(kind), INK)
         axes.bar(edges, tall, width=pd.Timedelta(width_s * 0.92, "s"), bottom=below, align="edge", color=colour, hatch=HATCHES.get(str(kind)), edgecolor="white", linewidth=0.3, label=_word(kind))  # fmt: skip
         below += tall
-    if again.any():
-        axes.step([*edges, edges[-1] + pd.Timedelta(width_s, "s")], [*again, again[-1]], where="post", color=INK, linewidth=1.2, label="attempts after the first")  # fmt: skip
     axes.margins(x=0.01)
+    _whole(axes)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
+
+
+def _whole(axes: Any) -> None:
     axes.set_ylim(bottom=0)
     axes.yaxis.get_major_locator().set_params(integer=True)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
 
 
 def _strips(axes: Any, edges: Any, failures: pd.DataFrame, slot: Any, hosts: list[str], width_s: int) -> None:

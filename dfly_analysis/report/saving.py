@@ -15,7 +15,6 @@ from dfly_analysis.report.json import SCHEMA_VERSION, inputs_json, plain_json, s
 from dfly_analysis.report.packaged import blocks_without_kernel, notebook_path
 from dfly_analysis.report.page import package_version, render_page
 from dfly_analysis.report.sections import Listing
-from dfly_analysis.report.words import counted, moment
 
 if TYPE_CHECKING:
     from dfly_analysis.report.report import Report
@@ -62,14 +61,7 @@ def write_whole(path: Path, text: str) -> None:
 def page_of(report: Report, written: Listing) -> str:
     """Render a report as the packaged notebook shows it, without running the notebook."""
     blocks = blocks_without_kernel(notebook_path(NOTEBOOK), report, written)
-    return render_page(blocks, title=TITLE, subtitle=subtitle_of(report))
-
-
-def subtitle_of(report: Report) -> str:
-    """Say in a line what was read: files and the time they cover."""
-    coverage = report.dataset.coverage
-    span = f"{moment(coverage['first'].min())} to {moment(coverage['last'].max())} UTC"
-    return f"{counted(len(coverage), 'file')} · {span}" if coverage["first"].notna().any() else ""
+    return render_page(blocks, title=TITLE)
 
 
 def manifest_of(report: Report) -> dict[str, Any]:

@@ -14,9 +14,12 @@ from dfly_analysis.report.verdict import false_successes
 from dfly_analysis.report.view import Heading, Several, TableView, View
 from dfly_analysis.report.words import (
     CAUSES,
+    FITS,
     LAYERS,
     REMEDIES,
     ROLES,
+    SHORT_LAYERS,
+    common_folder,
     counted,
     figure,
     moment,
@@ -102,7 +105,8 @@ def causes_of(findings: Diagnosis) -> Causes:
 def evidence_of(findings: Diagnosis) -> EvidenceView:
     """Show what was seen, what was not, and what cannot be told."""
     grouped = {name: tuple(one for one in findings if one.verdict == name) for name in ("unknown", "absent")}
-    return EvidenceView(tuple(findings.present()), grouped["unknown"], grouped["absent"])
+    present = sorted(findings.present(), key=lambda one: one.echo_of is not None)
+    return EvidenceView(tuple(present), grouped["unknown"], grouped["absent"])
 
 
 def jobs_of(dataset: Dataset) -> TableView:
@@ -142,17 +146,26 @@ def jobs_of(dataset: Dataset) -> TableView:
 
 def settings_of(dataset: Dataset) -> TableView:
     """Show each setting in force, where it comes from, and what it covers."""
-    settings = dataset.settings
+    settings, folder = dataset.settings, common_folder(dataset.coverage["path"])
     rows: list[tuple[str, ...]] = []
     table: Any = settings.table(KEYS_THAT_MATTER)
     for record in table.itertuples():
         if record.value is None:
             continue
         below = settings.chain(record.key, record.role, record.host)[:-1]
-        covered = ", ".join(f"{LAYERS[layer.layer]}: {layer.value}" for layer in reversed(below))
+        covered = ", ".join(f"{SHORT_LAYERS[layer.layer]} {layer.value}" for layer in reversed(below))
         role = ROLES.get(str(record.role), str(record.role))
         who = f"{role} {record.host}" if record.host else role
-        rows.append((who, str(record.key), text_of(record.value), LAYERS[str(record.layer)], covered, record.source))
+        rows.append(
+            (
+                who,
+                str(record.key),
+                text_of(record.value),
+                SHORT_LAYERS[record.layer],
+                covered,
+                record.source.replace(folder, "") if folder else record.source,
+            )
+        )
     versions = [f"{ROLES[role]} {text}" for role, text in settings.versions.items() if text]
     notes = [
         f"Versions: {', '.join(versions) or 'none known; name them to see what the binaries default to'}.",
@@ -167,11 +180,13 @@ def settings_of(dataset: Dataset) -> TableView:
 def data_quality_of(dataset: Dataset) -> Several:
     """Show what was read, how much of it was understood, and what is missing."""
     coverage: Any = dataset.coverage
+    folder = common_folder(coverage["path"])
     lines, rejected = int(coverage["lines"].fillna(0).sum()), int(coverage["rejected"].fillna(0).sum())
     share = rejected / lines if lines else 0.0
     notes = (
         f"{counted(len(coverage), 'file')}, {counted(lines, 'line')}; nothing could be made of {rejected:,} ({figure(share, 'share')}).",
         f"Records from {moment(coverage['first'].min())} to {moment(coverage['last'].max())} UTC.",
+        *([f"Paths below begin with {folder}"] if folder else []),
     )
     files = TableView(
         (
@@ -185,7 +200,7 @@ def data_quality_of(dataset: Dataset) -> Several:
         ),
         tuple(
             (
-                text_of(row.path),
+                text_of(row.path).removeprefix(folder),
                 text_of(row.kind),
                 text_of(row.host),
                 text_of(row.lines),
@@ -262,4 +277,10 @@ def _fit_table(name: str, fit: Any) -> TableView:
         Heading("95 % interval", "number"),
         Heading("Unit"),
     )
-    return TableView(headings, rows, caption=name, notes=tuple(notes), empty="No parameters: counts only.")
+    return TableView(
+        headings,
+        rows,
+        caption=f"{FITS[name]} ({name})" if name in FITS else name,
+        notes=tuple(notes),
+        empty="No parameters: counts only.",
+    )

@@ -10,7 +10,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import CauseShare, Diagnosis, Finding
 from dfly_analysis.report.prediction import NoPrediction, Prediction
 from dfly_analysis.report.view import View
-from dfly_analysis.report.words import CAUSES, LAYERS, REMEDIES, ROLES, counted, figure
+from dfly_analysis.report.words import CAUSES, LAYERS, REMEDIES, ROLES, common_folder, counted, figure, moment
 from dfly_analysis.units import format_duration, format_size
 
 MOST_SETTINGS = 3
@@ -41,6 +41,10 @@ class Verdict(View):
     reason_without_settings : str
         Why nothing is proposed, where nothing is.
     warnings : tuple of str
+    read : str
+        What was read, in a line.
+    folder : str
+        Beginning that all paths share.
     """
 
     template: ClassVar[str] = "verdict.html.j2"
@@ -56,6 +60,12 @@ class Verdict(View):
     target_failure_rate: float
     reason_without_settings: str
     warnings: tuple[str, ...]
+    read: str
+    folder: str
+
+    def short(self, path: str) -> str:
+        """Return a path without the beginning that all share."""
+        return path.removeprefix(self.folder)
 
     @property
     def tone(self) -> str:
@@ -117,6 +127,8 @@ def give_verdict(
             *advice.warnings,
             *dataset.problems,
         ),
+        read=_read(dataset),
+        folder=common_folder(dataset.coverage["path"]),
     )
 
 
@@ -130,6 +142,15 @@ def false_successes(jobs: Any) -> Any:
 
 def _all(n: int) -> str:
     return "the one task" if n == 1 else f"all {n:,} tasks"
+
+
+def _read(dataset: Dataset) -> str:
+    coverage = dataset.coverage
+    lines = counted(int(coverage["lines"].fillna(0).sum()), "line")
+    text = f"Read: {counted(len(coverage), 'file')}, {lines}"
+    if coverage["first"].isna().all():
+        return f"{text}."
+    return f"{text}, {moment(coverage['first'].min())} to {moment(coverage['last'].max())} UTC."
 
 
 def _proof(findings: Diagnosis) -> Finding | None:

@@ -8,8 +8,10 @@ from functools import cache
 from typing import Any, ClassVar, Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from dfly_analysis.report.words import counted, figure, interval_words, moment, range_words
+from dfly_analysis.units import parse_duration
 
 MARK = "dfly_analysis"
 """Key of an output's metadata that says its HTML was made here, hence escaped."""
@@ -31,9 +33,26 @@ def templates() -> Environment:
         "figure": figure,
         "interval": interval_words,
         "moment": moment,
+        "ticks": ticked,
+        "spoken": spoken,
     }
     made.globals |= {"range_words": range_words, "counted": counted}
     return made
+
+
+def ticked(text: str) -> Markup:
+    """Escape a text, and show what stands between backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
+
+
+def spoken(item: Any) -> Markup:
+    """Say a proposed duration as people do, where that is not how it is written: ``10800s`` is ``3 h``."""
+    text = figure(parse_duration(item.proposed), "s") if item.unit == "s" else ""
+    told = text and "".join(text.split()) != item.proposed
+    return Markup(' <span class="quiet">({})</span>').format(text) if told else Markup("")
 
 
 @cache

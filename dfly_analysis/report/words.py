@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from dfly_analysis.fits import Interval
@@ -35,6 +36,22 @@ REMEDIES = {
     "client_bug": "Another client release.",
     "cancelled": "Cure what cancelled it.",
     "unknown": "Collect what the data quality section asks for.",
+}
+SHORT_LAYERS = {
+    "binary": "binary",
+    "chart": "chart",
+    "user": "your values",
+    "rendered": "host's file",
+    "unknown": "unknown",
+}
+FITS = {
+    "piece_from_source": "Pieces from the registry",
+    "piece_from_source_seedClient": "Pieces from the registry, seed clients",
+    "piece_from_source_client": "Pieces from the registry, clients",
+    "piece_from_parent": "Pieces from other hosts",
+    "piece_from_parent_seedClient": "Pieces from other hosts, seed clients",
+    "piece_from_parent_client": "Pieces from other hosts, clients",
+    "task_failure": "Failures of tasks by size",
 }
 LEAST_SHARE = 1e-5
 NOTHING = "\N{EN DASH}"
@@ -75,7 +92,8 @@ def range_words(low: float, high: float, unit: str) -> str:
     """Say a range: ``30 % to 45 %``; a share from next to nothing is ``at most 45 %``."""
     if unit == "share" and low < LEAST_SHARE:
         return f"at most {figure(high, unit)}"
-    return f"{figure(low, unit)} to {figure(high, unit)}"
+    said = figure(low, unit), figure(high, unit)
+    return said[0] if said[0] == said[1] else f"{said[0]} to {said[1]}"
 
 
 def figure(value: float | None, unit: str) -> str:
@@ -129,3 +147,11 @@ def remark(value: Any) -> str:
     """Print a cell that is often empty, at most 200 characters."""
     text = text_of(value)
     return "" if text == NOTHING else text[:200]
+
+
+def common_folder(paths: Iterable[str]) -> str:
+    """Return the beginning that all paths share, up to a slash or an archive's mark; empty where they share none."""
+    listed = list(paths)
+    first, last = min(listed, default=""), max(listed, default="")
+    alike = next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    return first[: max(first.rfind("/", 0, alike), first.rfind("!", 0, alike)) + 1]

@@ -1,0 +1,159 @@
+"""The page in a real browser: it reads at a desk and on a telephone, runs nothing, asks for nothing."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import sync_playwright
+from report_cases import failing_report, healthy_report
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run", "--disable-quic",
+]  # fmt: skip
+WIDTHS_PX = (1280, 390)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """Start the system's Chromium once."""
+    with sync_playwright() as started:
+        running = started.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Save the reports once."""
+    folder = tmp_path_factory.mktemp("pages")
+    for name, make in (("failing", failing_report), ("healthy", healthy_report)):
+        make().save(folder / name)
+    return folder
+
+
+@pytest.fixture(params=WIDTHS_PX, ids=lambda width: f"{width}px")
+def opened(request, browser, pages):
+    """Open the failing report at a width, with all its details open, and note what it says and asks for."""
+    page = browser.new_page(viewport={"width": request.param, "height": 800})
+    page.noted = {"console": [], "requests": [], "errors": []}
+    page.on("console", lambda message: page.noted["console"].append(message.text))
+    page.on("pageerror", lambda error: page.noted["errors"].append(str(error)))
+    page.on("request", lambda asked: page.noted["requests"].append(asked.url))
+    page.goto((pages / "failing" / "report.html").as_uri())
+    for summary in page.query_selector_all("summary"):
+        summary.click()
+    yield page
+    page.close()
+
+
+def test_it_asks_for_nothing_but_itself_and_the_console_is_silent(opened):
+    """No request leaves the file, no message or error appears."""
+    outside = [url for url in opened.noted["requests"] if not url.startswith(("file:", "data:"))]
+    assert outside == []
+    assert len([url for url in opened.noted["requests"] if url.startswith("file:")]) == 1
+    assert opened.noted["console"] == opened.noted["errors"] == []
+
+
+def test_a_crafted_line_of_a_log_does_not_run(opened):
+    """Markup in a log line is on the page as text and has done nothing."""
+    assert "owned" not in opened.title()
+    assert "<script>document.title='owned'</script>" in opened.inner_text("main")
+    assert opened.query_selector_all("main script, main [onerror]") == []
+
+
+def test_the_page_does_not_overflow(opened):
+    """It is as wide as the window; what is wider scrolls inside its own frame."""
+    assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    stray = opened.evaluate(
+        """() => [...document.querySelectorAll('main *')].filter(element =>
+             element.getBoundingClientRect().right > innerWidth + 1 && !element.closest('.scroll, .pan, pre'))
+             .map(element => element.outerHTML.slice(0, 80))"""
+    )
+    assert stray == []
+
+
+def test_the_verdict_is_on_the_first_screen(opened):
+    """Headline and the first proposed value are seen without scrolling; at a desk the forecast is too."""
+    seen = [".headline", ".card .then"] + ([".card .rate"] if opened.viewport_size["width"] > 1000 else [])
+    for selector in seen:
+        box = opened.query_selector(selector).bounding_box()
+        assert box["y"] + box["height"] <= 800, selector
+
+
+def test_every_link_of_the_contents_leads_to_its_heading(opened):
+    """Each entry brings its heading into view, not hidden by what sticks to the top."""
+    links = opened.query_selector_all("nav a")
+    assert len(links) > 8
+    for link in links:
+        link.click()
+        target = opened.query_selector(f"[id='{link.get_attribute('href')[1:]}']")
+        assert target.inner_text() == link.inner_text()
+        assert 0 <= target.bounding_box()["y"] < 800
+        covering = opened.evaluate(
+            """heading => { const box = heading.getBoundingClientRect();
+                 return document.elementFromPoint(box.x + 5, box.y + box.height / 2) === heading }""",
+            target,
+        )
+        assert covering, link.inner_text()
+
+
+def test_pictures_are_drawn_and_described(opened):
+    """Each picture has a size of its own and words in its place."""
+    pictures = opened.evaluate("[...document.images].map(image => [image.naturalWidth, image.alt.length])")
+    assert len(pictures) >= 3
+    assert all(width > 100 and words > 40 for width, words in pictures)
+
+
+def test_the_keyboard_reaches_the_content_first(browser, pages):
+    """The first stop of the tabulator is the link that skips to the content."""
+    page = browser.new_page()
+    page.goto((pages / "failing" / "report.html").as_uri())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["failing", "healthy"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_what_is_behind_it(browser, pages, name, scheme):
+    """Every text has a contrast of at least 4.5 to 1 with its background, in light and in dark."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    page.goto((pages / name / "report.html").as_uri())
+    for summary in page.query_selector_all("summary"):
+        summary.click()
+    faint = page.evaluate(CONTRAST)
+    checked = page.evaluate("document.querySelectorAll('body *').length")
+    page.close()
+    assert checked > 200
+    assert faint == []
+
+
+def test_paper_shows_what_is_folded(browser, pages, tmp_path):
+    """Printed, the lines behind a finding appear, and the contents list does not."""
+    page = browser.new_page()
+    page.goto((pages / "failing" / "report.html").as_uri())
+    page.emulate_media(media="print")
+    assert not page.is_visible("nav")
+    assert page.evaluate("document.querySelector('.lines pre').getBoundingClientRect().height") > 0
+    page.close()
+
+
+CONTRAST = """() => {
+  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, place) => sum + v * [.2126, .7152, .0722][place], 0);
+  const behind = element => { for (let at = element; at; at = at.parentElement) {
+    const colour = parse(getComputedStyle(at).backgroundColor);
+    if (colour.length === 3 || colour[3] > 0) return colour; }
+    return [255, 255, 255]; };
+  const found = [];
+  for (const element of document.querySelectorAll('body *')) {
+    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.getClientRects().length) continue;
+    const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) found.push(element.outerHTML.slice(0, 100));
+  }
+  return found;
+}"""
