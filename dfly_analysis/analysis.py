@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dfly_analysis.errors import DflyError
+
 if TYPE_CHECKING:
     from dfly_analysis.report import Report
+
+LANGUAGES = ("en", "zh")
 
 
 def analyse(
@@ -64,6 +68,8 @@ def analyse(
     from dfly_analysis.settings import Settings
 
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    if lang not in LANGUAGES:
+        raise DflyError(f"there are no words in {lang!r}", hint=f"known are {', '.join(LANGUAGES)}")
     listed = [Path(path) if isinstance(path, os.PathLike) else path for path in given]
     asked: dict[str, Any] = {
         "paths": [str(path) for path in listed],

@@ -242,3 +242,34 @@ def test_outputs_become_blocks_by_what_they_are(tmp_path):
         Plain("E: v"),
     ]
     assert "<title>T</title>" in page_of_executed(tmp_path / "executed.ipynb")
+
+
+@pytest.fixture(scope="module")
+def sample_run(article_sample, tmp_path_factory):
+    """Run the tuning notebook on the article's failure once."""
+    folder = tmp_path_factory.mktemp("sample")
+    run_notebook("tuning_report", {"paths": [str(article_sample)], "size": "20GiB"}, folder)
+    return folder
+
+
+def test_the_tuning_notebook_explains_the_article_s_failure(sample_run, article_truth):
+    """From the packaged notebook alone: page, JSON, Helm values, manifest, executed notebook, and the true cause."""
+    names = {path.name for path in sample_run.iterdir()}
+    assert names == {"report.html", "report.json", "overlay.values.yaml", "manifest.json", "executed.ipynb"}
+    said = json.loads((sample_run / "report.json").read_text("utf-8"))
+    assert said["diagnose"]["primary_cause"] == article_truth["primary_cause"]
+    html = (sample_run / "report.html").read_text("utf-8")
+    assert "failed: a timeout is too short" in html
+    assert len(html.encode()) < 1_000_000
+    executed = json.loads((sample_run / "executed.ipynb").read_text("utf-8"))
+    kinds = {output["output_type"] for each in executed["cells"] for output in each.get("outputs", [])}
+    assert kinds == {"execute_result"}
+
+
+def test_a_saved_report_has_the_notebook_s_page(sample_run, article_sample, tmp_path):
+    """Without a kernel the page is the same, but for the values of the parameters."""
+    from dfly_analysis import analyse
+
+    analyse([str(article_sample)], size="20GiB").save(tmp_path)
+    ran, saved = ((folder / "report.html").read_text("utf-8") for folder in (sample_run, tmp_path))
+    assert ran.splitlines() == saved.splitlines()

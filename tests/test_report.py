@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
@@ -13,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import ATTACK, TruthlessOverlay, failing_report, healthy_report, make_report, no_tasks_report
 
-from dfly_analysis.errors import NotebookError, SourceError
+from dfly_analysis.analysis import analyse
+from dfly_analysis.errors import DflyError, NotebookError, SourceError
+from dfly_analysis.findings import Diagnosis
 from dfly_analysis.report import diagnose_json, fit_json, notebook_names, notebook_path, recommend_json
 from dfly_analysis.report.json import plain_json
 from dfly_analysis.report.page import Picture, Plain, Prose, Trusted, render_page
@@ -105,6 +108,23 @@ def test_a_healthy_run_is_called_healthy():
     assert report.verdict.tone == "good"
     assert "Beware" not in page.words
     assert "there is no cause to name" in Page(report.causes.html()).words
+
+
+def test_timeouts_proposed_beside_another_cause_are_not_sold_as_its_cure():
+    """Where connections were cut, the card says that the proposed timeouts do not cure that."""
+    report = failing_report()
+    shares = tuple(replace(share, cause=other) for share, other in zip(report.findings.causes, ("network_instability", "timeout_too_short"), strict=True))  # fmt: skip
+    turned = replace(report, findings=Diagnosis(report.findings, shares, "network_instability"))
+    assert "They do not cure the main cause." in Page(turned.verdict.html()).words
+    assert "do not cure" not in verdict_words()
+
+
+def test_a_language_without_words_is_said():
+    """The page does not pretend to be in another language."""
+    turned = replace(failing_report(), parameters={"lang": "zh"})
+    assert "This page is in English" in turned.verdict.warnings[-1]
+    with pytest.raises(DflyError, match="'fr'.*en, zh"):
+        analyse([], lang="fr")
 
 
 def test_an_input_without_tasks_is_not_called_healthy():

@@ -23,11 +23,13 @@ from dfly_analysis.plots.canvas import (
 from dfly_analysis.units import format_duration, format_share, format_size
 
 MOST_POINTS = 6000
+MOST_ABOVE = 50.0  # a band may reach to the end of time; the axis does not follow it further than this
 QUANTILES = (0.5, 0.99, 0.999)
 _DASHES = {0.5: (0, (1, 1)), 0.99: (0, (5, 2)), 0.999: "solid"}
 _MARKERS = {"timeout": "^", "reset": "x", "storage": "s", "origin": "D", "cancelled": "+", "unknown": "*"}
 _NAMES = {"timeout": "cut by the timeout", "reset": "connection cut", "storage": "storage error", "origin": "registry error", "cancelled": "cancelled with a sibling", "unknown": "unknown end"}  # fmt: skip
 _SIZES_IN_TABLE = 10
+_SIZES_OF_A_LINE = 9  # each costs three quantiles with intervals; in logs the lines bend little
 NOTHING = "\N{EN DASH}"
 
 
@@ -98,7 +100,7 @@ def _scatter(axes: Any, rows: pd.DataFrame) -> None:
 def _lines(axes: Any, fit: Any, low: float, high: float, seen: float) -> None:
     if high <= low * 1.01:
         low, high = low / 1.6, high * 1.6
-    grid = np.geomspace(low, high, 24)
+    grid = np.geomspace(low, high, _SIZES_OF_A_LINE)
     for p in QUANTILES:
         found = [fit.quantile(size, p) for size in grid]
         axes.plot(grid, [one.value for one in found], color=FIT, linestyle=_DASHES[p], linewidth=1.6, label=f"{format_share(p)} within")  # fmt: skip
@@ -119,7 +121,8 @@ def _dress_left(axes: Any, rows: pd.DataFrame, asked: float | None) -> None:
     axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel="size of the piece", ylabel="duration of the attempt", title="Duration against size")  # fmt: skip
     bottom, top = axes.get_ylim()
     bottom = max(bottom, float(rows["duration_s"].quantile(0.002)) / 2)
-    top = max(top, float(limits.max()) * 1.3) if len(limits) else top
+    longest = max([float(rows["duration_s"].max()), *limits])
+    top = min(max(top, longest * 1.3), longest * MOST_ABOVE)
     axes.set_ylim(bottom, top)
     log_axis(axes.xaxis, SIZE_TICKS_BYTES, format_size, low, high)
     log_axis(axes.yaxis, DURATION_TICKS_S, format_duration, bottom, top)
@@ -140,7 +143,7 @@ def _survival(axes: Any, fit: Any, rows: pd.DataFrame, size: float) -> None:
         axes.fill_between(x[keep], below[keep], above[keep], step="post", color=COLOURS["ok"], alpha=0.15, linewidth=0)
     if fit:
         high = max(high, min(fit.quantile(size, 0.9995).value, 20 * high))
-        grid = np.geomspace(max(high / 500, 1e-3), high, 28)
+        grid = np.geomspace(max(high / 500, 1e-3), high, 24)
         found = [fit.timeout_rate(size, float(time)) for time in grid]
         axes.plot(grid, [one.value for one in found], color=FIT, linewidth=1.6, label="fitted")
         axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.15, linewidth=0)  # fmt: skip

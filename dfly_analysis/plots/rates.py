@@ -60,22 +60,16 @@ def draw_failure_rates(foretold: Foretold, fits: Mapping[str, Any], target_failu
     marked = [time for time in (foretold.timeout_now_s, foretold.timeout_then_s) if time]
     ends = [*marked, fits[foretold.fit].quantile(foretold.piece_bytes, 0.5).value]
     low, high = min(ends) / 2, max([*ends, foretold.longest_seen_s or 0.0]) * 4
-    grid = np.geomspace(low, high, 36)
+    grid = np.geomspace(low, high, 28)
     found = [foretold.rate(fits, float(time)) for time in grid]
     with drawing(400) as canvas:
         axes = canvas.subplots()
         values, lows, highs = (np.maximum([getattr(one, end) for one in found], LEAST_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
         axes.plot(grid, values, color=COLOURS["timeout"], linewidth=2, label=f"layers of {format_size(foretold.size_bytes)} that fail, any cause")  # fmt: skip
         axes.fill_between(grid, lows, highs, color=COLOURS["timeout"], alpha=0.16, linewidth=0, label="95 % interval")
-        alone = [foretold.rate(fits, float(time), competing=False).value for time in grid]
-        axes.plot(
-            grid,
-            np.maximum(alone, LEAST_RATE / 10),
-            color=FIT,
-            linewidth=1.6,
-            linestyle=(0, (5, 2)),
-            label="by timeouts alone",
-        )
+        if any(ending.count for ending in fits[foretold.fit].endings.values()):
+            alone = [foretold.rate(fits, float(time), competing=False).value for time in grid]
+            axes.plot(grid, np.maximum(alone, LEAST_RATE / 10), color=FIT, linewidth=1.6, linestyle=(0, (5, 2)), label="by timeouts alone")  # fmt: skip
         _mark(axes, foretold, target_failure_rate, high)
         bottom = max(LEAST_RATE, min(float(values.min()), target_failure_rate) / 4)
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel="timeout of a piece", ylabel="share that fails")  # fmt: skip

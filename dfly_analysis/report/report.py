@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -79,7 +79,13 @@ class Report:
     @property
     def verdict(self) -> Verdict:
         """What happened, what to set, what that will do: one screen."""
-        return give_verdict(self.dataset, self.findings, self.advice, self.prediction)
+        made = give_verdict(self.dataset, self.findings, self.advice, self.prediction)
+        if self.parameters.get("lang", "en") == "en":
+            return made
+        return replace(
+            made,
+            warnings=(*made.warnings, "This page is in English: its words in other languages are not written yet."),
+        )
 
     @property
     def causes(self) -> sections.Causes:

@@ -14,6 +14,7 @@ from dfly_analysis.report.words import CAUSES, LAYERS, REMEDIES, ROLES, common_f
 from dfly_analysis.units import format_duration, format_size
 
 MOST_SETTINGS = 3
+MOST_PROBLEMS = 3
 _WIDE_FACTOR = 1.5
 
 
@@ -85,6 +86,12 @@ class Verdict(View):
         return f"{self.n_failed:,} of {counted(self.n_tasks, 'task')} failed{cause}"
 
     @property
+    def misses_the_cause(self) -> bool:
+        """Whether only timeouts are proposed while something else is the main cause."""
+        other = self.primary is not None and self.primary.cause not in ("timeout_too_short", "unknown")
+        return other and all(item.key.endswith("Timeout") for item in self.recommendations)
+
+    @property
     def words(self) -> dict[str, dict[str, str]]:
         """Words for causes, remedies, layers and roles."""
         return {"causes": CAUSES, "remedies": REMEDIES, "layers": LAYERS, "roles": ROLES}
@@ -125,7 +132,7 @@ def give_verdict(
             *_job_warnings(dataset),
             *_reach_warnings(prediction, advice.target_failure_rate),
             *advice.warnings,
-            *dataset.problems,
+            *_problems(dataset.problems),
         ),
         read=_read(dataset),
         folder=common_folder(dataset.coverage["path"]),
@@ -153,6 +160,12 @@ def _read(dataset: Dataset) -> str:
     return f"{text}, {moment(coverage['first'].min())} to {moment(coverage['last'].max())} UTC."
 
 
+def _problems(problems: tuple[str, ...]) -> tuple[str, ...]:
+    more = len(problems) - MOST_PROBLEMS
+    said = f"{counted(more, 'more file')} could not be read, or only in part: see what was read, below."
+    return (*problems[:MOST_PROBLEMS], *([said] if more > 0 else []))
+
+
 def _proof(findings: Diagnosis) -> Finding | None:
     shown = [one for one in findings.present() if one.evidence and not one.echo_of and one.severity != "info"]
     return max(shown, key=lambda one: one.tasks, default=None)
@@ -168,10 +181,12 @@ def _confidence(failed: Any, primary: CauseShare | None) -> str | None:
 def _why_nothing(advice: Advice, n_failed: int) -> str:
     if advice.recommendations:
         return ""
+    if not n_failed:
+        return "Nothing has to change."
     if advice.no_advice:
         first = advice.no_advice[0]
         return f"{first.topic}: {first.reason}."
-    return "No setting explains these failures." if n_failed else "Nothing has to change."
+    return "No setting explains these failures."
 
 
 def _job_warnings(dataset: Dataset) -> list[str]:

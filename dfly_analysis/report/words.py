@@ -93,7 +93,7 @@ def range_words(low: float, high: float, unit: str) -> str:
     if unit == "share" and low < LEAST_SHARE:
         return f"at most {figure(high, unit)}"
     said = figure(low, unit), figure(high, unit)
-    return said[0] if said[0] == said[1] else f"{said[0]} to {said[1]}"
+    return said[0] if unit == "share" and said[0] == said[1] else f"{said[0]} to {said[1]}"
 
 
 def figure(value: float | None, unit: str) -> str:
