@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dfly_analysis.cli.options import (
+    Duration,
     Progress,
     fail_on_option,
     format_option,
@@ -19,9 +25,9 @@ from dfly_analysis.cli.options import (
     target_option,
     tz_option,
 )
-from dfly_analysis.cli.printing import print_result
+from dfly_analysis.cli.printing import enveloped, print_result
+from dfly_analysis.cli.rows import advice_rows, advice_text, diagnosis_tables, fit_rows, fits_text
 from dfly_analysis.errors import NotEnoughDataError
-from dfly_analysis.units import format_rate, format_share, format_size
 
 if TYPE_CHECKING:
     from dfly_analysis.findings import Diagnosis
@@ -34,7 +40,7 @@ if TYPE_CHECKING:
 @target_option
 @tz_option
 @click.option("--lang", type=click.Choice(["en"]), default="en", show_default=True, help="Language of the report.")
-@click.option("--timeout", default="30m", show_default=True, help="How long the notebook may run.")
+@click.option("--timeout", type=Duration(), default="30m", show_default=True, help="How long the notebook may run.")
 @click.option(
     "-o",
     "--output",
@@ -51,7 +57,7 @@ def report(
     target_failure_rate: float,
     tz: str,
     lang: str,
-    timeout: str,
+    timeout: float,
     **asked: Any,
 ) -> None:
     """Write the tuning report: report.html, report.json, overlay.values.yaml, manifest.json, executed.ipynb.
@@ -60,31 +66,48 @@ def report(
     """
     from dfly_analysis.notebook import run_notebook
     from dfly_analysis.settings import Settings
-    from dfly_analysis.units import parse_duration
 
     Settings.resolve(
         asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"]
     )  # refuse a wrong file before a kernel starts
-    parameters = {
-        "paths": [path if path == "-" or "://" in path else str(Path(path).absolute()) for path in paths],
+    parameters: dict[str, Any] = {
         "size": f"{size}B" if size else None, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang,
         **{name: str(value) if value else None for name, value in asked.items()},
     }  # fmt: skip
     if asked["values"]:
         parameters["values"] = str(asked["values"].absolute())
-    _check_readable(paths, tz)
-    with Progress() as progress:
+    with _kept_stdin(paths) as listed, Progress() as progress:
+        _check_readable(listed, tz)
+        parameters["paths"] = listed
         page = run_notebook(
             "tuning_report",
             {name: value for name, value in parameters.items() if value is not None},
             output,
-            timeout_s=parse_duration(timeout),
-            progress=progress,
+            timeout_s=timeout,
+            cell_timeout_s=timeout,
+            progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
         )
     click.echo(str(page))
 
 
-def _check_readable(paths: tuple[str, ...], tz: str) -> None:
+@contextmanager
+def _kept_stdin(paths: Sequence[str]) -> Iterator[list[str]]:
+    """Give absolute paths, and a file in place of standard input, which a notebook's kernel does not share."""
+    with ExitStack() as stack:
+        listed = []
+        for path in paths:
+            if path == "-":
+                folder = stack.enter_context(TemporaryDirectory(prefix="dfly-analysis-"))
+                kept = Path(folder, "stdin")
+                with kept.open("wb") as file:
+                    shutil.copyfileobj(sys.stdin.buffer, file)
+                listed.append(str(kept))
+            else:
+                listed.append(path if "://" in path else str(Path(path).absolute()))
+        yield listed
+
+
+def _check_readable(paths: Sequence[str], tz: str) -> None:
     """Refuse what cannot be read with its own one line and exit code, before a notebook wraps it."""
     from dfly_analysis.loading import check_input
 
@@ -109,12 +132,8 @@ def load(paths: tuple[str, ...], output: Path, tz: str, **asked: Any) -> None:
         frame = getattr(dataset, table.name)
         frame.to_parquet(output / f"{table.name}.parquet", index=False)
         click.echo(f"{output / f'{table.name}.parquet'}\t{len(frame)} rows")
-    coverage = {
-        **coverage_json(dataset),
-        "by_file": json.loads(dataset.coverage.to_json(orient="records", date_format="iso")),
-        "lacks": list(dataset.lacks),
-        "problems": list(dataset.problems),
-    }
+    by_file = json.loads(dataset.coverage.to_json(orient="records", date_format="iso"))
+    coverage = enveloped(**coverage_json(dataset), by_file=by_file, lacks=dataset.lacks, problems=dataset.problems)
     (output / "coverage.json").write_text(json.dumps(coverage, indent=1, ensure_ascii=False), "utf-8")
     click.echo(str(output / "coverage.json"))
 
@@ -132,39 +151,14 @@ def diagnose(paths: tuple[str, ...], tz: str, fail_on: str | None, output_format
 
     dataset = load_dataset(paths, tz=tz, **asked)
     findings = run(dataset)
-    failed, total = len(dataset.failed_tasks), len(dataset.tasks)
-    heading = f"{failed} of {total} tasks failed; primary cause: {findings.primary_cause or 'none'}"
-    causes = [
-        {
-            "cause": one.cause,
-            "tasks": one.tasks,
-            "share": format_share(one.share),
-            "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}",
-        }
-        for one in findings.causes
-    ]
-    rows = [
-        {"severity": one.severity, "finding": one.id, "count": one.count, "tasks": one.tasks, "what": one.reason}
-        for one in findings.present()
-    ]
-    proof = [
-        {"finding": one.id, "line": f"{line.path}:{line.line}"}
-        for one in findings.present()
-        for line in one.evidence[:2]
-    ]
-    nothing = [{"severity": "-", "finding": "none", "what": "nothing bad was seen"}]
-    print_result(
-        diagnose_json(dataset, findings),
-        output_format,
-        {f"{heading}\n\nFindings": rows or nothing, "Causes": causes, "Evidence": proof},
-    )
+    print_result(diagnose_json(dataset, findings), output_format, diagnosis_tables(dataset, findings))
     _end(findings, fail_on)
 
 
 def _end(findings: Diagnosis, fail_on: str | None) -> None:
     from dfly_analysis.findings import SEVERITIES
 
-    if fail_on and any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in findings.present()):  # type: ignore[arg-type]
+    if fail_on and any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in findings.present()):
         click.get_current_context().exit(1)
 
 
@@ -188,27 +182,9 @@ def fit(paths: tuple[str, ...], tz: str, output_format: str, **asked: Any) -> No
             where=", ".join(paths),
             hint=getattr(first, "collect", None),
         )
-    parameters = [
-        {
-            "fit": name,
-            "law": one.law,
-            "n": one.n,
-            "censored": one.n_censored,
-            "parameter": param.name,
-            "value": param.value,
-            "low": param.low,
-            "high": param.high,
-            "unit": param.unit,
-        }
-        for name, one in made.items()
-        for param in one.params
-    ]
-    refused = [
-        {"fit": name, "reason": one.reason, "collect": one.collect}
-        for name, one in fits.items()
-        if isinstance(one, NotFitted)
-    ]
-    print_result(fit_json(fits), output_format, {"Fits": parameters, "Not fitted": refused})
+    missing = {name: one for name, one in fits.items() if isinstance(one, NotFitted)}
+    text = fits_text(made, missing) if output_format == "table" else None
+    print_result(fit_json(fits), output_format, {"Fits": fit_rows(made)}, text)
 
 
 @click.command()
@@ -241,17 +217,7 @@ def recommend(
     advice = advise(dataset, run(dataset), fit_all(dataset), size=size, target_failure_rate=target_failure_rate)
     if overlay:
         Overlay.from_advice(advice).write(overlay)
-    rows = [
-        {"set": one.helm_path, "now": one.current.value or "unknown", "to": one.proposed, "low": one.low, "high": one.high, "confidence": one.confidence,
-         "demands": format_rate(one.demanded_bandwidth_bps) if one.demanded_bandwidth_bps else None, "because": one.because}
-        for one in advice
-    ]  # fmt: skip
-    none = [{"topic": one.topic, "reason": one.reason, "collect": one.collect} for one in advice.no_advice]
-    heading = f"For a layer of {format_size(advice.size_bytes)}, at most {format_share(advice.target_failure_rate)} of layers failing"
-    print_result(
-        recommend_json(advice),
-        output_format,
-        {heading: rows or [{"set": "nothing", "because": "see the reasons below"}], "No advice": none},
-    )
+    text = advice_text(advice, str(overlay) if overlay else None)
+    print_result(recommend_json(advice), output_format, {"Advice": advice_rows(advice)}, text)
     for warning in advice.warnings:
         click.echo(f"dfly-analysis: warning: {warning}", err=True)

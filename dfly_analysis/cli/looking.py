@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dfly_analysis.cli.options import format_option, paths_argument, tz_option
-from dfly_analysis.cli.printing import print_result
+from dfly_analysis.cli.printing import as_table, enveloped, print_result, terminal_width, wrap
 from dfly_analysis.errors import FactMissingError, SourceError, nearest
+
+if TYPE_CHECKING:
+    from dfly_analysis.diagnose.checks import Check
+    from dfly_analysis.knowledge.signature import Signature
 
 
 @click.command()
@@ -26,7 +33,29 @@ def inspect(paths: tuple[str, ...], tz: str, output_format: str) -> None:
          "parsed": row["parsed"], "continued": row["continuation"], "rejected": row["rejected"], "note": row.get("note"), "path": row["path"]}
         for row in take_stock(paths, tz)
     ]  # fmt: skip
-    print_result(rows, output_format, {f"{len(rows)} files": rows})
+    text = _stock_text(rows) if output_format == "table" else None
+    print_result(enveloped(files=rows), output_format, {"files": rows}, text)
+
+
+def _stock_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Show paths without what all of them begin with, and how many files there are of each kind."""
+    folders = [re.sub(r"[^/!]*$", "", str(row["path"])) for row in rows]
+    # A prefix of letters, cut back to a whole step: archive members follow after "!", which paths do not know.
+    shared = re.sub(r"[^/!]*$", "", os.path.commonprefix(folders)) if len(rows) > 1 else ""  # noqa: RUF071
+    kinds = Counter(str(row["kind"]) for row in rows)
+    counted = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+    title = f"{len(rows)} file{'' if len(rows) == 1 else 's'}: {counted}" + (f"\nunder {shared}" if shared else "")
+    left_out = ("path", "component", "note")
+    shown = [
+        {name: value for name, value in row.items() if name not in left_out} | {"path": _noted(row, shared)}
+        for row in rows
+    ]
+    return as_table(title, shown)
+
+
+def _noted(row: Mapping[str, Any], shared: str) -> str:
+    path = str(row["path"]).removeprefix(shared)
+    return f"{path} ({row['note']})" if isinstance(row.get("note"), str) else path
 
 
 @click.command()
@@ -66,10 +95,24 @@ def facts(key: str, version: str | None, between: tuple[str, str] | None, output
             for one in fact(key)
             for era in one.eras
         ]
-    meaning = {f"{one.component}: {one.key}": one.meaning for one in fact(key)} if output_format == "table" else {}
-    for name, text in meaning.items():
-        click.echo(f"{name}: {text}", err=True)
-    print_result(rows, output_format, {key: rows or [{"key": key, "value": "no difference"}]})
+    meanings = {f"{one.component}: {one.key}": one.meaning for one in fact(key)}
+    text = _facts_text(meanings, rows) if output_format == "table" else None
+    print_result(enveloped(key=key, facts=rows), output_format, {key: rows}, text)
+
+
+def _facts_text(meanings: Mapping[str, str], rows: list[dict[str, Any]]) -> str:
+    """Show what the key means, then its rows without what is the same in all of them."""
+    said: dict[str, list[str]] = {}
+    for name, meaning in meanings.items():
+        said.setdefault(meaning, []).append(name)
+    lines = [
+        line for meaning, names in said.items() for line in wrap(f"{', '.join(names)}: {meaning}", terminal_width())
+    ]
+    notes = dict.fromkeys(str(row["note"]) for row in rows if row.get("note"))
+    lines += [line for note in notes for line in wrap(f"note: {note}", terminal_width())]
+    hidden = {"note", "key", "line"} | ({"component"} if all(row.get("helm_path") for row in rows) else set())
+    shown = [{name: value for name, value in row.items() if name not in hidden} for row in rows]
+    return "\n".join([*lines, "", as_table("", shown) if shown else "no difference"])
 
 
 @click.command()
@@ -77,20 +120,36 @@ def facts(key: str, version: str | None, between: tuple[str, str] | None, output
 @format_option
 def explain(finding_id: str, output_format: str) -> None:
     """Explain a finding: what it means, what to do, what to collect."""
+    from dfly_analysis.diagnose.checks import all_checks
     from dfly_analysis.knowledge.signature import load_signatures, signature
 
+    check = next((known for known in all_checks() if known.id == finding_id), None)
     one = signature(finding_id)
-    if one is None:
-        hint = nearest(finding_id, (known.id for known in load_signatures()))
-        raise FactMissingError(
-            f"no signature is called {finding_id!r}", hint=hint or "`dfly-analysis diagnose` prints the ids"
-        )
-    data = {
+    if check is not None:
+        data = _about_check(check)
+    elif one is not None:
+        data = _about_signature(one)
+    else:
+        known = [*(one.id for one in load_signatures()), *(one.id for one in all_checks())]
+        hint = nearest(finding_id, known) or "`dfly-analysis diagnose` prints the ids"
+        raise FactMissingError(f"no finding is called {finding_id!r}", hint=hint)
+    rows = [{"": name, finding_id: value} for name, value in data.items() if value and name != "id"]
+    print_result(enveloped(**data), output_format, {"": rows})
+
+
+def _about_signature(one: Signature) -> dict[str, Any]:
+    return {
         "id": one.id, "title": one.title, "written by": one.component, "versions": one.versions or "all", "layer": one.layer, "cause": one.cause,
         "severity": one.severity, "governed by": one.knob, "repeats": one.echo_of, "what to do": one.remedy, "what to collect": one.collect,
         "looks like": one.matching[0] if one.matching else None, "references": "; ".join(one.references),
     }  # fmt: skip
-    print_result(data, output_format, {one.id: [{"what": name, "": value} for name, value in data.items() if value]})
+
+
+def _about_check(one: Check) -> dict[str, Any]:
+    return {
+        "id": one.id, "title": one.title, "layer": "check", "governed by": one.knob, "how it is found": one.method, "what to do": one.remedy,
+        "what to collect": one.collect,
+    }  # fmt: skip
 
 
 @click.command()

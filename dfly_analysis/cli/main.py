@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,8 @@ _COMMANDS = {
     "sample": "making", "init": "making", "lab": "making",
 }  # fmt: skip
 INTERRUPTED = 130
+TRACEBACK = "DFLY_ANALYSIS_TRACEBACK"
+"""Set this variable to see the traceback of a fault of this program."""
 
 
 class _Commands(click.Group):
@@ -40,11 +43,18 @@ class _Commands(click.Group):
             raise click.UsageError(f"no such command {args[0]!r}: {hint}")
         return super().resolve_command(ctx, args)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help where no command is named."""
+        if not args:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and turn every error into one line on stderr and its exit code."""
         extra.pop("standalone_mode", None)
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            code: Any = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
         except click.UsageError as problem:
             sys.exit(_say(_usage(problem), 2))
         except click.exceptions.Abort:
@@ -56,9 +66,32 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             sys.exit(_say("interrupted", INTERRUPTED))
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _silence()
             sys.exit(0)
+        except OSError as problem:
+            sys.exit(_say(_system(problem), 2))
+        except Exception as problem:
+            if os.environ.get(TRACEBACK):
+                raise
+            sys.exit(_say(_fault(problem), 2))
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _silence() -> None:
+    """Let what is still to be written vanish: the reader of stdout is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _system(problem: OSError) -> str:
+    where = f"{problem.filename}: " if problem.filename else ""
+    return f"{where}{problem.strerror or problem} (check the path and its permissions)"
+
+
+def _fault(problem: Exception) -> str:
+    """Name a fault of this program: what it was and where, without the text of a log."""
+    frame = traceback.extract_tb(problem.__traceback__)[-1]
+    place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+    return f"a fault of this program: {type(problem).__name__} at {place} (set {TRACEBACK}=1 to see all of it, and report it)"
 
 
 def _say(text: str, code: int) -> int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from dfly_analysis.errors import DflyError, SourceError
-from dfly_analysis.units import parse_size
+from dfly_analysis.errors import DflyError, SourceError, nearest
+from dfly_analysis.knowledge.version import LINE_TITLES, Line, known_release, parse_version, releases
+from dfly_analysis.units import parse_duration, parse_size
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "yaml", "csv")
 
 
-class Size(click.ParamType):
+class Size(click.ParamType):  # type: ignore[type-arg]
     """A size such as 20GiB; hands on bytes."""
 
     name = "size"
@@ -27,10 +29,60 @@ class Size(click.ParamType):
         try:
             size = parse_size(value)
         except DflyError as problem:
-            self.fail(str(problem), param, ctx)
+            raise click.BadParameter(str(problem), ctx, param) from problem
         if size <= 0:
-            self.fail(f"{value!r} is not above zero", param, ctx)
+            raise click.BadParameter(f"{value!r} is not above zero", ctx, param)
         return size
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]
+    """A duration such as 30m; hands on seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it, or say how to write it."""
+        try:
+            seconds = parse_duration(value)
+        except DflyError as problem:
+            raise click.BadParameter(str(problem), ctx, param) from problem
+        if seconds <= 0:
+            raise click.BadParameter(f"{value!r} is not above zero", ctx, param)
+        return seconds
+
+
+class Release(click.ParamType):  # type: ignore[type-arg]
+    """A release of one numbering line; hands on the text.
+
+    A release newer than all known ones of its major number is taken, with a warning, as the newest known; any other that
+    was never tagged is refused, for it is misspelt or of another line.
+    """
+
+    name = "release"
+
+    def __init__(self, line: Line) -> None:
+        self.line: Line = line
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Look it up, or offer the nearest."""
+        text, known = str(value).strip(), releases(self.line)
+        try:
+            asked, tagged = parse_version(text), {parse_version(one) for one in known}
+        except DflyError as problem:
+            raise click.BadParameter(str(problem), ctx, param) from problem
+        if asked in tagged:
+            return text
+        newest = max(tagged)
+        read_as = known_release(self.line, text)
+        stage_of_known = parse_version(str(asked)) in tagged
+        if read_as and (stage_of_known or (asked > newest and asked.release[0] == newest.release[0])):
+            click.echo(
+                f"dfly-analysis: warning: {LINE_TITLES[self.line]} {text} is not known; read as {read_as}", err=True
+            )
+            return text
+        near = nearest(text, known)
+        span = f"there are {known[0]} to {known[-1]}{'; ' if near else ''}{near}"
+        raise click.BadParameter(f"{LINE_TITLES[self.line]} {text} is not known ({span})", ctx, param)
 
 
 paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
@@ -65,9 +117,11 @@ fail_on_option = click.option(
 def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --values, --chart, --client and --scheduler."""
     for option in (
-        click.option("--scheduler", metavar="V", help="Release of scheduler and manager, e.g. v2.5.1."),
-        click.option("--client", metavar="V", help="Release of the client, e.g. v1.5.1."),
-        click.option("--chart", metavar="V", help="Version of the Helm chart, e.g. 1.7.4."),
+        click.option(
+            "--scheduler", type=Release("server"), metavar="V", help="Release of scheduler and manager, e.g. v2.5.1."
+        ),
+        click.option("--client", type=Release("client"), metavar="V", help="Release of the client, e.g. v1.5.1."),
+        click.option("--chart", type=Release("chart"), metavar="V", help="Version of the Helm chart, e.g. 1.7.4."),
         click.option("--values", type=click.Path(path_type=Path), metavar="FILE", help="Your Helm values."),
     ):
         function = option(function)
@@ -104,10 +158,10 @@ class Progress:
     """One line on stderr that says which file is read; silent where stderr is no terminal."""
 
     def __init__(self) -> None:
-        self._shows = click.get_text_stream("stderr").isatty()
+        self._shows = bool(sys.stderr.isatty())
         self._width = 0
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         """Begin."""
         return self
 

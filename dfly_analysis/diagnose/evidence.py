@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -28,6 +30,12 @@ def evidence_of(rows: pd.DataFrame) -> tuple[Evidence, ...]:
     )
 
 
+def job_evidence(jobs: pd.DataFrame, texts: Iterable[str]) -> tuple[Evidence, ...]:
+    """Return the places of the first few jobs, each with what is said of it."""
+    places = zip(jobs["log_path"], jobs["log_line"], texts, strict=True)
+    return tuple(Evidence(str(path), int(line), text) for path, line, text in islice(places, MOST_LINES))
+
+
 def hosts_in_words(rows: pd.DataFrame) -> str:
     """Return the hosts of the rows, most frequent first: ``seed-0, seed-1 and 3 more``."""
     counts = rows["host"].dropna().value_counts()
@@ -43,6 +51,11 @@ def hosts_in_words(rows: pd.DataFrame) -> str:
 def plural(count: int, noun: str) -> str:
     """Return ``1 task``, ``2 tasks``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def be(count: int, one: str = "is", many: str = "are") -> str:
+    """Return the verb that goes with a count: ``is`` for one, ``are`` for more."""
+    return one if count == 1 else many
 
 
 def iso(time: Any) -> str | None:

@@ -10,11 +10,14 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnose.evidence import evidence_of, hosts_in_words, iso, plural
 from dfly_analysis.findings import Finding
 from dfly_analysis.knowledge.signature import Signature, is_benign, load_signatures, signatures_in
+from dfly_analysis.tables import EVENTS
 
 FOLD_S = 2.0
 _BAD_LEVELS = ("WARN", "ERROR", "FATAL")
 # Said at info level, yet reporting a failure.
 _INFO_FAILURES = ("job_failed", "peer_failed", "job_processed")
+# Layers that fail something; the others repeat or wrap it.
+_FAILING = ("cause", "symptom")
 
 
 def find_signs(dataset: Dataset) -> list[Finding]:
@@ -32,10 +35,25 @@ def find_signs(dataset: Dataset) -> list[Finding]:
     """
     events = dataset.events
     bad = events[events["level"].isin(_BAD_LEVELS) | events["event_id"].isin(_INFO_FAILURES)]
+    bad = _with_job_errors(bad, dataset.jobs)
     matched = _match(bad)
     failed = set(dataset.failed_tasks["peer_id"].dropna())
     components = set(events["component"].dropna())
     return [_verdict(one, matched.get(one.id), dataset, failed, components) for one in load_signatures() if one.finding]
+
+
+def _with_job_errors(bad: pd.DataFrame, jobs: pd.DataFrame) -> pd.DataFrame:
+    """Add the error text of each job: often it is all that a user holds."""
+    failed = jobs[jobs["error"].notna()]
+    if failed.empty:
+        return bad
+    rows = EVENTS.frame(
+        {
+            "time": failed["ended"], "level": "ERROR", "component": "manager", "message": failed["error"], "job_id": failed["job_id"],
+            "log_path": failed["log_path"], "log_line": failed["log_line"],
+        }
+    )  # fmt: skip
+    return pd.concat([bad, rows], ignore_index=True)
 
 
 def _match(bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -54,25 +72,23 @@ def _verdict(
     one: Signature, rows: pd.DataFrame | None, dataset: Dataset, failed: set[str], components: set[str]
 ) -> Finding:
     if rows is None or rows.empty:
-        needs = {"any": {"client", "scheduler"}, "kubernetes": {"kubernetes"}}.get(one.component, {one.component})
-        if needs & components:
-            return Finding(one.id, one.title, "absent", "info", knob=one.knob, reason="no line shows it")
-        return Finding(
-            one.id,
-            one.title,
-            "unknown",
-            "info",
-            knob=one.knob,
-            reason=f"the input holds no log of a {' or '.join(sorted(needs))}",
-        )
+        return _not_seen(one, components)
     count = count_failures(rows)
     tasks = _tasks(rows, dataset.failed_tasks, failed)
     echo_of = one.echo_of if one.echo_of and _is_echo(rows, one.echo_of) else None
-    severity = one.severity if tasks else "low" if one.layer == "cause" else "info"
+    severity = one.severity if tasks else "low" if one.layer in _FAILING else "info"
     return Finding(
         one.id, one.title, "present", severity, count, tasks, iso(rows["time"].min()), iso(rows["time"].max()), one.knob,  # type: ignore[arg-type]
         _reason(rows, count, tasks, dataset, echo_of, one), echo_of, evidence_of(rows),
     )  # fmt: skip
+
+
+def _not_seen(one: Signature, components: set[str]) -> Finding:
+    needs = {"any": {"client", "scheduler"}, "kubernetes": {"kubernetes"}}.get(one.component, {one.component})
+    if needs & components:
+        return Finding(one.id, one.title, "absent", "info", knob=one.knob, reason="no line shows it")
+    reason = f"the input holds no log of a {' or '.join(sorted(needs))}"
+    return Finding(one.id, one.title, "unknown", "info", knob=one.knob, reason=reason)
 
 
 def count_failures(rows: pd.DataFrame) -> int:
@@ -111,17 +127,28 @@ def _is_echo(rows: pd.DataFrame, of: str) -> bool:
 
 def _reason(rows: pd.DataFrame, count: int, tasks: int, dataset: Dataset, echo_of: str | None, one: Signature) -> str:
     lines = len(rows)
-    parts = [f"{plural(count, 'failure')} in {plural(lines, 'line')} on {hosts_in_words(rows)}"]
+    noun = "failure" if one.layer in _FAILING else "sighting"
+    parts = [f"{plural(count, noun)} in {plural(lines, 'line')}{_where(rows)}"]
     total = len(dataset.failed_tasks)
     if total:
         parts.append(f"{tasks} of {plural(total, 'failed task')}")
-    elif one.layer == "cause":
-        parts.append("no task failed of it")
+    elif one.layer in _FAILING and len(dataset.tasks):
+        parts.append("no task failed")
     if echo_of:
         parts.append(f"repeats `{echo_of}`, no failure of its own")
     if one.id == "error_decoding_response_body":
         parts += _timing(rows, dataset.pieces)
     return "; ".join(parts) + "."
+
+
+def _where(rows: pd.DataFrame) -> str:
+    return (
+        f" on {hosts_in_words(rows)}"
+        if rows["host"].notna().any()
+        else " of job records"
+        if rows["component"].eq("manager").all()
+        else ""
+    )
 
 
 def _timing(rows: pd.DataFrame, pieces: pd.DataFrame) -> Iterable[str]:

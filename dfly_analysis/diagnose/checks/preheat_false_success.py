@@ -2,81 +2,65 @@
 
 from __future__ import annotations
 
-from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.evidence import iso, plural
-from dfly_analysis.findings import Evidence, Finding
+import pandas as pd
 
-ID, TITLE = "preheat_false_success", "A preheat job claims SUCCESS while layers are missing"
-KNOB = "POST /oapi/v1/jobs args.scope"
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.diagnose.check import Check
+from dfly_analysis.diagnose.evidence import be, job_evidence, plural
+from dfly_analysis.findings import Finding
+
+ABOUT = Check(
+    "preheat_false_success",
+    "A preheat job claims SUCCESS while layers are missing",
+    method="What each job was asked for, and what its seed clients lost, against the list of what it reports as there.",
+    remedy="Do not trust the state of a job whose image is one task: compare success_tasks with the layers of the image, and preheat the missing ones anew.",
+    collect="GET /oapi/v1/jobs?type=preheat and the scheduler's job.log beside the logs",
+    knob="POST /oapi/v1/jobs args.scope",
+)
 
 
 def check(dataset: Dataset) -> Finding:
     """Compare what each job reports as there with what it was asked for, or with what its seeds lost."""
     preheats = dataset.jobs[dataset.jobs["type"] == "preheat"]
     if preheats.empty:
-        reason = "the input holds no preheat job; save GET /oapi/v1/jobs?type=preheat beside the logs"
-        return Finding(ID, TITLE, "unknown", "info", knob=KNOB, reason=reason)
+        return ABOUT.unknown("the input holds no preheat job")
     claims = preheats[preheats["state"] == "SUCCESS"]
-    lost = dataset.failed_tasks
-    lost = set(lost.loc[lost["role"] == "seedClient", "url"].dropna()) - {
-        url for urls in preheats.get("urls_succeeded", ()) for url in urls
-    }
+    if claims.empty:
+        return ABOUT.absent("no preheat job claims SUCCESS")
     false = claims[claims["false_success"]]
-    if not false.empty:
+    if len(false):
         missing = sum(len(urls) for urls in false["missing_urls"])
-        reason = f"{len(claims)} of {plural(len(preheats), 'preheat job')} claim SUCCESS; in {len(false)} of them {plural(missing, 'layer')} of those asked for {'is' if missing == 1 else 'are'} missing."
-        texts = [
-            Evidence(
-                row.log_path,
-                int(row.log_line),
-                f"job {row.job_id}: state {row.state}, {row.succeeded} of {row.layers} blobs are there",
-            )
-            for row in false.head(6).itertuples()
-        ]
-        return Finding(
-            ID,
-            TITLE,
-            "present",
-            "high",
-            len(false),
-            missing,
-            iso(false["created"].min()),
-            iso(false["ended"].max()),
-            KNOB,
-            reason,
-            None,
-            tuple(texts),
+        reason = (
+            f"{len(claims)} of {plural(len(preheats), 'preheat job')} {be(len(claims), 'claims', 'claim')} SUCCESS; "
+            f"in {len(false)} of them {plural(missing, 'layer')} of those asked for {be(missing)} missing."
         )
-    if not claims["checked"].all() and lost and len(claims):
-        first = claims.iloc[0]
-        reason = f"{plural(len(lost), 'blob')} that seed clients lost appear in no job's list of success, while {plural(len(claims), 'job')} claim SUCCESS."
-        text = Evidence(
-            first["log_path"],
-            int(first["log_line"]),
-            f"job {first['job_id']}: state SUCCESS, {first['succeeded']} blobs are there",
+        return _present(false, reason, missing)
+    unchecked = claims[~claims["checked"].astype(bool)]
+    lost = _lost(dataset, preheats)
+    if len(unchecked) and lost:
+        reason = (
+            f"{plural(len(lost), 'blob')} that seed clients lost {be(len(lost), 'appears', 'appear')} in no job's list of success, "
+            f"while {plural(len(unchecked), 'job')} {be(len(unchecked), 'claims', 'claim')} SUCCESS."
         )
-        return Finding(
-            ID,
-            TITLE,
-            "present",
-            "high",
-            len(claims),
-            len(lost),
-            iso(claims["created"].min()),
-            iso(claims["ended"].max()),
-            KNOB,
-            reason,
-            None,
-            (text,),
-        )
-    if len(claims) and not claims["checked"].all():
-        reason = "what the jobs were asked for is not known; add the scheduler's job.log or the image's manifest"
-        return Finding(ID, TITLE, "unknown", "info", knob=KNOB, reason=reason)
-    return Finding(
-        ID,
-        TITLE,
-        "absent",
-        "info",
-        knob=KNOB,
-        reason=f"{plural(len(claims), 'job')} claim SUCCESS and every blob asked for is there",
+        return _present(unchecked, reason, len(lost))
+    if len(unchecked):
+        return ABOUT.unknown("what the jobs were asked for is not known")
+    return ABOUT.absent(f"{plural(len(claims), 'job')} {be(len(claims), 'claims', 'claim')} SUCCESS and every blob asked for is there")  # fmt: skip
+
+
+def _lost(dataset: Dataset, preheats: pd.DataFrame) -> set[str]:
+    """Return the blobs that a seed client failed to fetch and no job says are there."""
+    failed = dataset.failed_tasks
+    lost = set(failed.loc[failed["role"] == "seedClient", "url"].dropna())
+    return lost - {url for urls in preheats.get("urls_succeeded", ()) for url in urls}
+
+
+def _present(jobs: pd.DataFrame, reason: str, missing: int) -> Finding:
+    texts = [
+        f"job {job}: state SUCCESS, {there}{'' if pd.isna(asked) else f' of {asked}'} blobs are there"
+        for job, there, asked in zip(jobs["job_id"], jobs["succeeded"], jobs["layers"], strict=True)
+    ]
+    times = [*jobs["created"].dropna(), *jobs["ended"].dropna()]
+    return ABOUT.present(
+        "high", reason, count=len(jobs), tasks=missing, times=times, evidence=job_evidence(jobs, texts)
     )

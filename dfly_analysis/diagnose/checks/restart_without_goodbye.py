@@ -5,45 +5,50 @@ from __future__ import annotations
 import pandas as pd
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.evidence import evidence_of, hosts_in_words, iso, plural
+from dfly_analysis.diagnose.check import Check
+from dfly_analysis.diagnose.evidence import evidence_of, hosts_in_words, plural
 from dfly_analysis.findings import Finding
 
-ID, TITLE, KNOB = (
+ABOUT = Check(
     "restart_without_goodbye",
     "A client's process ended without a word and started again",
-    "resources.limits.memory",
+    method="A second start of a host's process without a line of shutdown before it.",
+    remedy="Find out what ended it: most often memory. Give the pod the memory it needs, or let it fetch less at once.",
+    collect="add `kubectl get pods -o json` and `kubectl get events -o json`: they say whether memory ran out (OOMKilled, exit code 137)",
+    knob="resources.limits.memory",
 )
 CRASH_LOOP_S = 10.0
-_ADVICE = "add `kubectl get pods -o json` and `kubectl get events -o json`: they say whether memory ran out (OOMKilled, exit code 137)"
 
 
 def check(dataset: Dataset) -> Finding:
     """Look for a second start of a host's process without a shutdown before it."""
     events = dataset.events[dataset.events["component"] == "client"]
     if events.empty:
-        return Finding(ID, TITLE, "unknown", "info", knob=KNOB, reason="the input holds no client log")
-    marks = events[events["event_id"].isin(["process_started", "process_stopped"])].sort_values(["host", "time"])
-    again = marks[
-        (marks["event_id"] == "process_started") & (marks.groupby("host")["event_id"].shift() == "process_started")
-    ]
-    gaps = again.groupby("host")["time"].diff().dt.total_seconds()
-    restarts = again[gaps.isna() | (gaps > CRASH_LOOP_S)]
-    died = dataset.tasks[dataset.tasks["outcome"] == "died"]
+        return ABOUT.unknown("the input holds no client log")
+    restarts = find_restarts(events)
     if restarts.empty:
-        return Finding(
-            ID,
-            TITLE,
-            "absent",
-            "info",
-            knob=KNOB,
-            reason="each process started once, or said goodbye before it started anew",
-        )
-    reason = f"{plural(len(restarts), 'restart')} without a shutdown line on {hosts_in_words(restarts)}; {plural(len(died), 'task')} had no end; {_ADVICE}."
-    severity = "critical" if len(died) else "medium"
-    return Finding(
-        ID, TITLE, "present", severity, len(restarts), len(died), iso(restarts["time"].min()), iso(restarts["time"].max()), KNOB, reason, None,
-        evidence_of(_with_died(restarts, dataset, died)),
-    )  # fmt: skip
+        return ABOUT.absent("each process started once, or said goodbye before it started anew")
+    died = dataset.tasks[dataset.tasks["outcome"] == "died"]
+    reason = (
+        f"{plural(len(restarts), 'restart')} without a shutdown line on {hosts_in_words(restarts)}; "
+        f"{plural(len(died), 'task')} had no end; {ABOUT.collect}."
+    )
+    evidence = evidence_of(_with_died(restarts, dataset, died))
+    return ABOUT.present("critical", reason, count=len(restarts), tasks=len(died), times=restarts["time"], evidence=evidence)  # fmt: skip
+
+
+def find_restarts(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the starts that no shutdown of the same host goes before.
+
+    A start told by two files (the log's own and the container's output) counts once, as do starts of a crash loop.
+    """
+    marks = events[events["event_id"].isin(["process_started", "process_stopped"])]
+    marks = marks.drop_duplicates(["host", "time", "event_id"]).sort_values(["host", "time"])
+    started = marks["event_id"] == "process_started"
+    again: pd.DataFrame = marks[started & (marks.groupby("host")["event_id"].shift() == "process_started")]
+    gaps = again.groupby("host")["time"].diff().dt.total_seconds()
+    restarts: pd.DataFrame = again[gaps.isna() | (gaps > CRASH_LOOP_S)]
+    return restarts
 
 
 def _with_died(restarts: pd.DataFrame, dataset: Dataset, died: pd.DataFrame) -> pd.DataFrame:

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.diagnose.check import Check
+from dfly_analysis.diagnose.evidence import plural
 from dfly_analysis.findings import Finding
 
-ID, TITLE, KNOB = (
+ABOUT = Check(
     "wrong_timeout_key",
     "A timeout is set under a key that does not do what it says",
-    "download.pieceTimeout",
+    method="Each timeout in the Helm values and in rendered configuration, against the keys that the release reads.",
+    remedy="Set download.pieceTimeout of the seed client; take the key that does nothing out of the values.",
+    collect="add --values, or the dfdaemon.yaml in force",
+    knob="download.pieceTimeout",
 )
 
 
 def check(dataset: Dataset) -> Finding:
     """Look through the user's values for timeouts that are ignored."""
-    wrong = [(path, why) for path, why in dataset.settings.ignored if "timeout" in path.lower()]
+    settings = dataset.settings
+    wrong = [(path, why) for path, why in settings.ignored if "timeout" in path.lower()]
     if wrong:
+        failed = dataset.failed_tasks
+        timeouts = int((failed["cause"] == "timeout_too_short").sum())
         reason = "; ".join(f"{path}: {why}" for path, why in wrong)
-        return Finding(ID, TITLE, "present", "medium", len(wrong), 0, knob=KNOB, reason=reason)
-    if not dataset.settings.user and not dataset.settings.rendered:
-        return Finding(
-            ID,
-            TITLE,
-            "unknown",
-            "info",
-            knob=KNOB,
-            reason="no Helm values and no rendered configuration were given; add --values",
-        )
-    return Finding(
-        ID, TITLE, "absent", "info", knob=KNOB, reason="every timeout in the values given is one its component knows"
-    )
+        if timeouts:
+            reason = f"{reason}; meanwhile timeouts failed {plural(timeouts, 'task')}"
+        return ABOUT.present("medium", f"{reason}.", count=len(wrong), tasks=timeouts)
+    if not settings.user.entries and not settings.rendered:
+        return ABOUT.unknown("no Helm values and no rendered configuration were given")
+    return ABOUT.absent("every timeout in the values given is one its component knows")

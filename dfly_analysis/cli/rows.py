@@ -1,0 +1,155 @@
+"""What people are shown of a diagnosis, of fits and of advice: rows of tables, and a card for each recommendation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis.cli.printing import as_table, terminal_width, wrap
+from dfly_analysis.units import format_duration, format_rate, format_share, format_size
+
+if TYPE_CHECKING:
+    from dfly_analysis.advice import Advice, Recommendation
+    from dfly_analysis.dataset import Dataset
+    from dfly_analysis.findings import Diagnosis
+
+Rows = list[dict[str, Any]]
+_LABEL = 12
+_QUANTILES = (0.5, 0.99, 0.999)
+
+
+def diagnosis_tables(dataset: Dataset, findings: Diagnosis) -> dict[str, Rows]:
+    """Return findings, causes, evidence and what the input lacks, by heading."""
+    failed, total = len(dataset.failed_tasks), len(dataset.tasks)
+    heading = f"{failed} of {total} tasks failed; primary cause: {findings.primary_cause or 'none'}"
+    nothing = "nothing bad was seen"
+    if not total:
+        heading = "no task is seen in this input; primary cause: none"
+        nothing = "no finding, which says little: no task is seen in this input"
+    present = findings.present()
+    rows: Rows = [
+        {"severity": one.severity, "finding": one.id, "count": one.count, "tasks": one.tasks, "what": one.reason}
+        for one in present
+    ]
+    causes: Rows = [
+        {"cause": one.cause, "tasks": one.tasks, "share": format_share(one.share), "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}"}
+        for one in findings.causes
+    ]  # fmt: skip
+    return {
+        f"{heading}\n\nFindings": rows or [{"severity": "-", "finding": "none", "what": nothing}],
+        "Causes of the failed tasks": causes,
+        "Evidence": [
+            {"finding": one.id, "line": f"{line.path}:{line.line}"} for one in present for line in one.evidence[:2]
+        ],
+        "What the input lacks": [{"": "-", "what": text} for text in dataset.lacks],
+    }
+
+
+def fit_rows(fits: Mapping[str, Any]) -> Rows:
+    """Return one row for each parameter of each fit, for programs."""
+    return [
+        {"fit": name, "law": one.law, "n": one.n, "censored": one.n_censored, "parameter": param.name, "value": param.value, "low": param.low,
+         "high": param.high, "unit": param.unit}
+        for name, one in fits.items()
+        for param in one.params
+    ]  # fmt: skip
+
+
+def fits_text(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> str:
+    """Return each fit under its own heading, with the times it predicts, then what could not be fitted."""
+    parts = []
+    for name, one in fits.items():
+        title = f"{name}: law {one.law}, {one.n} rows, {one.n_censored} of them censored"
+        rows = [
+            {"parameter": param.name, "value": param.value, "95 % interval": f"{param.low:.4g} to {param.high:.4g}", "unit": param.unit}
+            for param in one.params
+        ]  # fmt: skip
+        parts.append("\n".join([as_table(title, rows), *_predictions(one), *_said(getattr(one, "notes", ()))]))
+    refused = [
+        {"fit": name, "reason": one.reason, "what to collect": one.collect or None} for name, one in missing.items()
+    ]
+    return "\n\n".join([*parts, *([as_table("Not fitted", refused)] if refused else [])])
+
+
+def _predictions(fit: Any) -> Iterable[str]:
+    """Say how long a piece of the usual length takes, where the fit is a law of durations."""
+    if not hasattr(fit, "quantile") or not hasattr(fit, "attempts"):
+        return
+    sizes = sorted(fit.attempts.size_bytes)
+    size_bytes = float(sizes[len(sizes) // 2])
+    for p in _QUANTILES:
+        found = fit.quantile(size_bytes, p)
+        shown = f"{format_duration(found.value)} ({format_duration(found.low)} to {format_duration(found.high)}), if nothing cuts them"
+        yield f"  {format_share(p)} of pieces of {format_size(size_bytes)} take at most {shown}"
+
+
+def _said(notes: Iterable[str]) -> Iterable[str]:
+    for note in notes:
+        yield from _hanging("  note: ", note)
+
+
+def advice_rows(advice: Advice) -> Rows:
+    """Return one row for each recommendation, for programs."""
+    return [
+        {"set": one.helm_path, "now": one.current.value, "to": one.proposed, "low": one.low, "high": one.high, "unit": one.unit,
+         "confidence": one.confidence, "demands": format_rate(one.demanded_bandwidth_bps) if one.demanded_bandwidth_bps else None,
+         "because": one.because, "how_to_check": one.how_to_check}
+        for one in advice
+    ]  # fmt: skip
+
+
+def advice_text(advice: Advice, overlay: str | None) -> str:
+    """Return a card for each recommendation, then the topics without advice.
+
+    Parameters
+    ----------
+    advice : Advice
+    overlay : str or None
+        Path of the Helm values written, which are the way to apply it all.
+    """
+    target = format_share(advice.target_failure_rate)
+    parts = [f"For a layer of {format_size(advice.size_bytes)}, at most {target} of layers failing"]
+    parts += [_card(one) for one in advice] or ["Nothing to set; see the reasons below."]
+    silent: Rows = [{"topic": _topic(one.topic, one.role), "reason": one.reason, "what to collect": one.collect or None} for one in advice.no_advice]  # fmt: skip
+    if silent:
+        parts.append(as_table("No advice", silent))
+    if overlay:
+        parts.append(f"Helm values: {overlay}   (apply with: helm upgrade … -f {overlay})")
+    elif advice.recommendations:
+        parts.append("`--overlay FILE` writes these as Helm values.")
+    return "\n\n".join(parts)
+
+
+def _topic(topic: str, role: str) -> str:
+    return f"{role} {topic}" if role else topic
+
+
+def _card(one: Recommendation) -> str:
+    needed = f"{_quantity(one.low, one.unit)} to {_quantity(one.high, one.unit)}"
+    lines = [f"{one.helm_path}: {one.current.value or 'unknown'} -> {one.proposed}"]
+    lines += _labelled("needed", f"{needed}; confidence {one.confidence}")
+    if one.demanded_bandwidth_bps:
+        lines += _labelled("demands", f"{format_rate(one.demanded_bandwidth_bps)} from the source")
+    for number, reason in enumerate(one.because.split("; ")):
+        lines += _labelled("because" if number == 0 else "", f"- {reason}", "  ")
+    lines += _labelled("check", one.how_to_check)
+    if one.rule_of_thumb:
+        lines += _labelled("compare", one.rule_of_thumb)
+    return "\n".join(lines)
+
+
+def _quantity(value: float, unit: str) -> str:
+    if unit == "s":
+        return format_duration(value)
+    return format_rate(value) if unit == "B/s" else f"{value:.4g} {unit}".removesuffix(" 1")
+
+
+def _labelled(label: str, text: str, indent: str = "") -> list[str]:
+    return _hanging(f"  {label}".ljust(_LABEL), text, indent)
+
+
+def _hanging(head: str, text: str, indent: str = "") -> list[str]:
+    """Wrap a text behind a head; further lines stand below its beginning."""
+    margin = " " * len(head)
+    first, *rest = wrap(text, terminal_width() - len(head) - len(indent))
+    return [head + first, *(margin + indent + line for line in rest)]

@@ -1,0 +1,40 @@
+"""The manager itself says that a preheat failed."""
+
+from __future__ import annotations
+
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.diagnose.check import Check
+from dfly_analysis.diagnose.evidence import be, job_evidence, plural
+from dfly_analysis.findings import Finding
+
+ABOUT = Check(
+    "preheat_job_failed",
+    "A preheat job failed",
+    method="The state that the manager gives each preheat job.",
+    remedy="See the causes of the failed tasks; where only the job is at hand, add the logs of the seed clients.",
+    collect="GET /oapi/v1/jobs?type=preheat beside the logs",
+)
+_LONGEST_ERROR = 160
+
+
+def check(dataset: Dataset) -> Finding:
+    """Count the preheat jobs that the manager calls failed."""
+    preheats = dataset.jobs[dataset.jobs["type"] == "preheat"]
+    if preheats.empty:
+        return ABOUT.unknown("the input holds no preheat job")
+    failed = preheats[preheats["state"] == "FAILURE"]
+    if failed.empty:
+        return ABOUT.absent("no preheat job says FAILURE")
+    missing = int(failed["failed"].fillna(1).clip(lower=1).sum())
+    reason = (
+        f"{len(failed)} of {plural(len(preheats), 'preheat job')} {be(len(failed), 'says', 'say')} FAILURE; "
+        f"{plural(missing, 'blob')} {be(missing)} missing."
+    )
+    texts = [
+        f"job {job}: {str(error)[:_LONGEST_ERROR]}"
+        for job, error in zip(failed["job_id"], failed["error"], strict=True)
+    ]
+    times = [*failed["created"].dropna(), *failed["ended"].dropna()]
+    return ABOUT.present(
+        "high", reason, count=len(failed), tasks=missing, times=times, evidence=job_evidence(failed, texts)
+    )
