@@ -119,6 +119,15 @@ def test_timeouts_proposed_beside_another_cause_are_not_sold_as_its_cure():
     assert "do not cure" not in verdict_words()
 
 
+def test_a_forecast_says_which_cause_it_leaves_out():
+    """How pieces end says nothing of a full disk, so the forecast must not look like an all-clear."""
+    report = failing_report()
+    shares = (replace(report.findings.causes[0], cause="disk_full"), report.findings.causes[1])
+    turned = replace(report, findings=Diagnosis(report.findings, shares, "disk_full"))
+    assert "It leaves out the main cause: the disk was full." in Page(turned.verdict.html()).words
+    assert "leaves out" not in verdict_words()
+
+
 def test_a_language_without_words_is_said():
     """The page does not pretend to be in another language."""
     turned = replace(failing_report(), parameters={"lang": "zh"})

@@ -98,6 +98,7 @@ def _scatter(axes: Any, rows: pd.DataFrame) -> None:
 
 
 def _lines(axes: Any, fit: Any, low: float, high: float, seen: float) -> None:
+    beyond = high > seen * 1.05
     if high <= low * 1.01:
         low, high = low / 1.6, high * 1.6
     grid = np.geomspace(low, high, _SIZES_OF_A_LINE)
@@ -105,7 +106,7 @@ def _lines(axes: Any, fit: Any, low: float, high: float, seen: float) -> None:
         found = [fit.quantile(size, p) for size in grid]
         axes.plot(grid, [one.value for one in found], color=FIT, linestyle=_DASHES[p], linewidth=1.6, label=f"{format_share(p)} within")  # fmt: skip
         axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.13, linewidth=0)  # fmt: skip
-    if high > seen * 1.05:
+    if beyond:
         axes.axvspan(seen, high, color="#eef1f4", zorder=0, label="larger than any seen")
 
 

@@ -14,6 +14,8 @@ from dfly_analysis.report.words import CAUSES, LAYERS, REMEDIES, ROLES, common_f
 from dfly_analysis.units import format_duration, format_size
 
 MOST_SETTINGS = 3
+ENDINGS_OF_PIECES = ("timeout_too_short", "network_instability", "storage_io", "origin_registry")
+"""Causes that the law of a piece's endings knows."""
 MOST_PROBLEMS = 3
 _WIDE_FACTOR = 1.5
 
@@ -90,6 +92,11 @@ class Verdict(View):
         """Whether only timeouts are proposed while something else is the main cause."""
         other = self.primary is not None and self.primary.cause not in ("timeout_too_short", "unknown")
         return other and all(item.key.endswith("Timeout") for item in self.recommendations)
+
+    @property
+    def forecast_misses_the_cause(self) -> bool:
+        """Whether the forecast, made of how pieces end, leaves the main cause out."""
+        return self.primary is not None and self.primary.cause not in ENDINGS_OF_PIECES
 
     @property
     def words(self) -> dict[str, dict[str, str]]:
@@ -183,10 +190,9 @@ def _why_nothing(advice: Advice, n_failed: int) -> str:
         return ""
     if not n_failed:
         return "Nothing has to change."
-    if advice.no_advice:
-        first = advice.no_advice[0]
-        return f"{first.topic}: {first.reason}."
-    return "No setting explains these failures."
+    return (
+        "Nothing: no setting that was examined explains these failures. The section on settings says what was examined."
+    )
 
 
 def _job_warnings(dataset: Dataset) -> list[str]:
