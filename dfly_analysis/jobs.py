@@ -126,6 +126,8 @@ def build_jobs(rows: Iterable[Mapping[str, Any]], events: pd.DataFrame) -> pd.Da
             **row, "layers": len(urls) or row["layers"], "failed": len(missing) if urls else row["failed"],
             "missing_urls": tuple(missing) if urls else row["urls_failed"], "checked": bool(urls), "false_success": bool(claims and urls and missing),
         })  # fmt: skip
+    for row in made:  # a date that is none is missing, as any other field of such a job would be
+        row |= {name: pd.to_datetime(str(row[name]), utc=True, errors="coerce") for name in ("created", "ended")}
     frame = JOBS.frame(made)
     for name, empty in (("missing_urls", ()), ("checked", False), ("false_success", False)):
         if name not in frame.columns:
@@ -155,6 +157,7 @@ def job_of_url(jobs: pd.DataFrame, events: pd.DataFrame) -> dict[str, str]:
     owner = {url: group for group, urls in asked_urls(events).items() for url in urls}
     known = set(jobs["job_id"].dropna())
     owner.update({url: group for group, urls in asked_urls(events).items() for url in urls if group in known})
+    row: Any
     for row in jobs.itertuples(index=False):
         for url in (*getattr(row, "urls_asked", ()), *getattr(row, "urls_succeeded", ())):
             owner.setdefault(url, row.job_id)

@@ -42,6 +42,7 @@ class _Gathered:
     rendered: list[RenderedFile] = field(default_factory=list)
     versions: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
 
 
 def load(
@@ -164,9 +165,13 @@ def _read(opened: Opened, gathered: _Gathered, tz: str) -> None:
         row |= {"lines": opened.drain(), "note": "another program's file"}
     elif sniff_format(head) is not None:
         part = read_log(opened, tz=tz)
-        gathered.events.append(part.events)
         gathered.versions += part.versions
         row = part.coverage
+        twin = gathered.hashes.setdefault(opened.sha256, opened.address)
+        if twin == opened.address:
+            gathered.events.append(part.events)
+        else:
+            row["note"] = f"the same bytes as {twin}; its records count once"
     else:
         row |= _read_whole(opened, head, gathered)
     gathered.coverage.append({**row, "size_bytes": opened.size_bytes, "sha256": opened.sha256})
@@ -271,6 +276,11 @@ def limits_of(settings: Settings) -> Limits:
     def timeout_s(role: str, host: str) -> float | None:
         return settings.get("download.pieceTimeout", role, host).seconds if role in ("client", "seedClient") else None
 
+    def write_timeout_s(role: str, host: str) -> float | None:
+        return (
+            settings.get("storage.writePieceTimeout", role, host).seconds if role in ("client", "seedClient") else None
+        )
+
     def in_flight(role: str, host: str) -> int | None:
         number = (
             settings.get("download.concurrentPieceCount", role, host).number
@@ -280,7 +290,7 @@ def limits_of(settings: Settings) -> Limits:
         return int(number) if number else None
 
     cancelled = siblings_cancelled(client)
-    return Limits(timeout_s, in_flight, lambda _role, _host: cancelled)
+    return Limits(timeout_s, in_flight, lambda _role, _host: cancelled, write_timeout_s)
 
 
 def what_lacks(events: pd.DataFrame, pieces: pd.DataFrame, tasks: pd.DataFrame) -> tuple[str, ...]:

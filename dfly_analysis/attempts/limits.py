@@ -21,11 +21,19 @@ class Limits:
         Pieces of one task that a host fetches at a time.
     siblings_cancelled : callable (role, host) -> bool
         Whether a failed piece takes the task's other pieces with it.
+    write_timeout_s : callable (role, host) -> float or None
+        Limit of receiving and writing a piece's body, seconds; None where the release has none.
     """
 
     piece_timeout_s: Callable[[str, str], float | None] = lambda _role, _host: None
     pieces_in_flight: Callable[[str, str], int | None] = lambda _role, _host: None
     siblings_cancelled: Callable[[str, str], bool] = lambda _role, _host: True
+    write_timeout_s: Callable[[str, str], float | None] = lambda _role, _host: None
+
+    def limit_s(self, role: str, host: str) -> float | None:
+        """Return the limit that cuts first, seconds: both clocks cover the same body."""
+        known = [limit for limit in (self.piece_timeout_s(role, host), self.write_timeout_s(role, host)) if limit]
+        return min(known, default=None)
 
 
 def is_at_limit(duration_s: float, limit_s: float | None) -> bool:

@@ -36,6 +36,7 @@ def fill_peers(events: pd.DataFrame) -> pd.DataFrame:
     ]
     first = known.groupby(["host", "task_id", "peer_id"], sort=False)["time"].min().reset_index().sort_values("time")
     starts: dict[tuple[str, str], list[tuple[Any, str]]] = {}
+    row: Any
     for row in first.itertuples():
         starts.setdefault((row.host, row.task_id), []).append((row.time, row.peer_id))
     filled = events["peer_id"].copy()
@@ -52,6 +53,12 @@ def process_starts(events: pd.DataFrame) -> dict[str, list[pd.Timestamp]]:
     """Return when the client process of each host started, in order; the second entry is the first restart."""
     starts = events.loc[events["event_id"] == "process_started", ["host", "time"]].dropna().sort_values("time")
     return {str(host): list(times) for host, times in starts.groupby("host")["time"]}
+
+
+def count_lives(rows: pd.DataFrame, events: pd.DataFrame) -> list[int]:
+    """Return for each row how often the process of its host had started by then, whichever file of the host says so."""
+    starts = process_starts(events)
+    return [bisect_right(starts.get(host, []), time) for host, time in zip(rows["host"], rows["time"], strict=True)]
 
 
 def started_anew(starts: dict[str, list[pd.Timestamp]], host: str, after: pd.Timestamp) -> bool:

@@ -71,7 +71,7 @@ def _pieces(attempts: list[Attempt], tasks: dict[str, Task], limits: Limits) -> 
     for attempt in attempts:
         numbers[attempt.peer_id, attempt.piece_number] += 1
         row = {name: getattr(attempt, name) for name in PIECES.names if hasattr(attempt, name)}
-        limit_s = limits.piece_timeout_s(attempt.role, attempt.host) if attempt.origin == "source" else None
+        limit_s = limits.limit_s(attempt.role, attempt.host) if attempt.origin == "source" else None
         row |= {
             "attempt": numbers[attempt.peer_id, attempt.piece_number], "timeout_s": limit_s, "censored": attempt.outcome != "ok",
             "size_bytes": attempt.size_bytes or _size(tasks.get(attempt.peer_id), attempt.piece_number), "survivors_unseen": attempt.survivors_unseen,

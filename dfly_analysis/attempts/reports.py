@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dfly_analysis.attempts.pieces import Attempt, PeerPieces, origin_of
+from dfly_analysis.errors import DflyError
 from dfly_analysis.units import parse_duration
 
 
@@ -31,6 +32,7 @@ def join_reports(peers: dict[str, PeerPieces], events: pd.DataFrame) -> None:
             if attempt.outcome == "ok":
                 finished.setdefault((peer_id, attempt.piece_number), []).append(attempt)
     seen: set[tuple[str, int]] = set()
+    row: Any
     for row in reports.itertuples(index=False):
         key = (row.peer_id, int(row.piece_number))
         if key in seen:
@@ -61,4 +63,7 @@ def _reported(row: Any) -> Attempt:
 
 
 def _seconds(text: Any) -> float | None:
-    return parse_duration(text) if isinstance(text, str) else None
+    try:
+        return parse_duration(text) if isinstance(text, str) else None
+    except DflyError:
+        return None

@@ -5,16 +5,19 @@ from __future__ import annotations
 import heapq
 from dataclasses import replace
 
+import pandas as pd
+
 from dfly_analysis.attempts.limits import Limits
-from dfly_analysis.attempts.pieces import FOLD_S, Attempt, PeerPieces, cut_open
+from dfly_analysis.attempts.pieces import Attempt, PeerPieces
 
 
 def add_cancelled(peers: dict[str, PeerPieces], limits: Limits) -> None:
     """Add cancelled siblings and the starts that the log does not show.
 
-    A client of the cancelling kind drops the other pieces of the task when a round is lost. Its record of each dropped
-    piece may be logged (``delete piece metadata``); else the pieces in flight are rebuilt: pieces take slots in ascending
-    number, a slot frees when a piece ends.
+    A client of the cancelling kind drops the other pieces of a round when it is lost. Where it logs starts, what was open
+    then is known (`read_client_pieces`). Where it does not, and does not name what it drops either, a planned piece that
+    neither finished nor failed was in flight: such a client starts all pieces before it looks. Which pieces a lost second round had in flight nobody says unless their records are logged as
+    dropped: none are made up.
 
     Parameters
     ----------
@@ -24,48 +27,14 @@ def add_cancelled(peers: dict[str, PeerPieces], limits: Limits) -> None:
     """
     for peer in peers.values():
         first = next((attempt for attempt in peer.done), None)
-        if first is None or not limits.siblings_cancelled(first.role, first.host):
+        if first is None or peer.sees_starts or not limits.siblings_cancelled(first.role, first.host):
             continue
-        _add_deleted(peer, first)
-        if peer.sees_starts:
-            _cut_last_round(peer)
-        else:
-            _mark_rounds(peer)
-            _start_by_slot(peer, first, limits)
-
-
-def _add_deleted(peer: PeerPieces, like: Attempt) -> None:
-    for number, row in peer.deleted:
-        near = [
-            a
-            for a in peer.done
-            if a.piece_number == number and a.ended is not None and abs((row.time - a.ended).total_seconds()) <= FOLD_S
-        ]
-        if any(attempt.outcome != "cancelled" for attempt in near if attempt.outcome != "ok"):
-            continue
-        key = next((key for key in sorted(peer.open) if key[0] == number), None)
-        attempt = (
-            peer.open.pop(key)
-            if key
-            else replace(like, piece_number=number, started=None, size_bytes=None, parent_id=None)
-        )
-        attempt.ended, attempt.outcome, attempt.signature, attempt.text = row.time, "cancelled", None, ""
-        attempt.log_path, attempt.log_line = row.log_path, int(row.log_line)
-        attempt.duration_s = (row.time - attempt.started).total_seconds() if attempt.started is not None else None
-        peer.done.append(attempt)
-
-
-def _cut_last_round(peer: PeerPieces) -> None:
-    """End what was still open when the task's last round was lost."""
-    failures = [
-        attempt.ended
-        for attempt in peer.done
-        if attempt.outcome not in ("ok", "cancelled") and attempt.ended is not None
-    ]
-    begun = [attempt.started for attempt in peer.open.values() if attempt.started is not None]
-    after = [time for time in failures if begun and time >= min(begun)]
-    if after:
-        cut_open(peer, max(after), {})
+        slots = limits.pieces_in_flight(first.role, first.host)
+        _mark_rounds(peer)
+        if not any(attempt.deleted for attempt in peer.done):  # else this client names them itself
+            peer.done += _infer_cancelled(peer)
+        _start_by_slot(peer, slots)
+        _keep_what_fits(peer, slots)
 
 
 def _mark_rounds(peer: PeerPieces) -> None:
@@ -77,29 +46,53 @@ def _mark_rounds(peer: PeerPieces) -> None:
         return
     second = peer.rounds[-1][0]
     for attempt in peer.done:
-        if attempt.ended is not None and attempt.ended > second and attempt.outcome != "ok":
-            attempt.round, attempt.survivors_unseen = 2, True
-
-
-def _start_by_slot(peer: PeerPieces, like: Attempt, limits: Limits) -> None:
-    """Give pieces without a start the moment their slot became free."""
-    slots = limits.pieces_in_flight(like.role, like.host)
-    for number, (begun, planned) in enumerate(peer.rounds[:2], start=1):
-        attempts = sorted(
-            (a for a in peer.done if a.round == number and a.ended is not None and a.origin == "source"),
-            key=lambda a: a.piece_number,
-        )
-        if not attempts or not slots:
+        if attempt.ended is None or attempt.ended <= second:
             continue
-        by_number = {attempt.piece_number: attempt for attempt in attempts}
-        free = [begun] * min(slots, len(planned))
-        heapq.heapify(free)
-        for piece in sorted(planned):
-            attempt = by_number.get(piece)
-            if not free or attempt is None:
+        if attempt.outcome != "ok":
+            attempt.round, attempt.survivors_unseen = 2, True
+        elif attempt.started is None or attempt.started >= second:  # else its report came a moment later
+            attempt.round = 2
+
+
+def _infer_cancelled(peer: PeerPieces) -> list[Attempt]:
+    """Return the planned pieces of the lost first round that neither finished nor failed; nothing where no end is seen."""
+    own = [attempt for attempt in peer.done if attempt.round == 1]
+    failed = [attempt for attempt in own if attempt.outcome not in ("ok", "cancelled") and attempt.origin == "source"]
+    if len(peer.rounds) < 2 or not failed or failed[-1].survivors_unseen:
+        return []
+    (_, planned), (ended, again) = peer.rounds[0], peer.rounds[-1]
+    missing = (set(planned) & set(again)) - {attempt.piece_number for attempt in own}
+    return [
+        replace(
+            failed[-1], piece_number=number, outcome="cancelled", started=None, ended=ended, duration_s=None, size_bytes=None,
+            signature=None, text="", guessed=True,
+        )
+        for number in sorted(missing)
+    ]  # fmt: skip
+
+
+def _keep_what_fits(peer: PeerPieces, slots: int | None) -> None:
+    """Drop guesses that had no slot before the round was lost, and more of them than there are slots, the oldest first."""
+    guessed = [attempt for attempt in peer.done if attempt.guessed]
+    begun = [attempt for attempt in guessed if not attempt.never_began]
+    kept = {attempt.piece_number for attempt in begun[-slots:]} if slots else set()
+    peer.done = [attempt for attempt in peer.done if not attempt.guessed or attempt.piece_number in kept]
+
+
+def _start_by_slot(peer: PeerPieces, slots: int | None) -> None:
+    """Give pieces without a start the moment their slot became free, as far as all ends before it are seen."""
+    for number, (begun, planned) in enumerate(peer.rounds[:2], start=1) if slots else ():
+        own = {a.piece_number: a for a in peer.done if a.round == number and a.ended is not None}
+        ends: list[pd.Timestamp] = []
+        for place, piece in enumerate(sorted(planned)):
+            attempt = own.get(piece)
+            if place >= (slots or 0) and len(ends) < (slots or 0):
+                break  # somebody's end is not seen, so it is not known when a slot became free
+            slot = heapq.heappop(ends) if place >= (slots or 0) else begun
+            if attempt is None or attempt.ended is None:
                 continue
-            slot = heapq.heappop(free)
-            known = attempt.started if attempt.started is not None else slot
-            if attempt.started is None and attempt.ended is not None and slot <= attempt.ended:
+            if attempt.started is None and slot < attempt.ended:
                 attempt.started, attempt.duration_s = slot, (attempt.ended - slot).total_seconds()
-            heapq.heappush(free, max(attempt.ended or known, known))
+            elif attempt.started is None:
+                attempt.never_began = True
+            heapq.heappush(ends, max(attempt.ended, slot))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dfly_analysis.attempts.peers import started_anew
-from dfly_analysis.attempts.pieces import Attempt
+from dfly_analysis.attempts.pieces import Attempt, piece_numbers
 
 _STARTS = frozenset({"task_started", "peer_registered"})
 _CLIENT_ENDS = frozenset({"task_finished", "task_output_written"})
@@ -67,6 +67,7 @@ def read_tasks(events: pd.DataFrame) -> dict[str, Task]:
     """
     tasks: dict[str, Task] = {}
     chosen = events[events["peer_id"].notna() & (events["event_id"].notna() | events["level"].isin(_ERROR_LEVELS))]
+    row: Any
     for row in chosen.sort_values(["time", "log_line"], kind="stable").itertuples(index=False):
         task = tasks.setdefault(row.peer_id, Task(row.peer_id))
         _who(task, row)
@@ -101,13 +102,8 @@ def _client_record(task: Task, row: Any) -> None:
     elif row.event_id == "task_failed":
         task.outcome, task.ended = "failed", row.time
         _place(task, row)
-    if (
-        row.event_id == "pieces_planned"
-        and task.n_pieces is None
-        and isinstance(row.pieces, str)
-        and row.pieces.strip()
-    ):
-        task.n_pieces = max(int(number) for number in row.pieces.split(",")) + 1
+    if row.event_id == "pieces_planned" and task.n_pieces is None and (numbers := piece_numbers(row.pieces)):
+        task.n_pieces = max(numbers) + 1
     if row.event_id in _ERRORS:
         task.texts[row.event_id] = row.message
     if row.level in _ERROR_LEVELS and row.event_id != "piece_report_closed":
@@ -151,6 +147,7 @@ def settle_outcomes(tasks: dict[str, Task], events: pd.DataFrame, starts: dict[s
     jobs = events[events["event_id"].isin(["preheat_failed", "preheat_stream_failed", "preheat_succeeded"])]
     verdicts = {"preheat_failed": "failed", "preheat_stream_failed": "failed", "preheat_succeeded": "ok"}
     by_key: dict[str, tuple[str, str]] = {}
+    row: Any
     for row in jobs.itertuples(index=False):
         for key in (row.task_id, row.url):
             if isinstance(key, str):
