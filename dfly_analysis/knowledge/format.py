@@ -11,7 +11,7 @@ from typing import Any
 from dfly_analysis.errors import KnowledgeError
 from dfly_analysis.knowledge.files import read_folder
 
-GRAMMARS = ("compact", "full", "pretty", "json", "console", "gin")
+GRAMMARS = ("compact", "full", "pretty", "json", "console", "gin", "redirect", "panic")
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class LogFormat:
         Component is ``client``, ``scheduler`` or ``manager``; the Go services share formats.
     grammar : str
         Which way the fields of a record are taken out, one of `GRAMMARS`.
-    zone : {"in text", "given"}
-        Whether the time carries its zone, or the user must give it.
+    zone : {"in text", "given", "none"}
+        Whether the time carries its zone, or the user must give it; none where the line has no time.
     first : str
         Characters a record can begin with, colours taken off.
     head : re.Pattern

@@ -32,6 +32,8 @@ _BRACES = re.compile(r"([A-Za-z_]\w*)(?:\{((?:[^\"{}]|\"(?:\\.|[^\"\\])*\")*)\})
 _PRETTY_AT = re.compile(r"^\s{4}at (?P<source>\S+\.rs:\d+)$")
 _PRETTY_IN = re.compile(r"^\s{4}in (?P<span>[\w:]+)(?: with (?P<fields>.*))?$")
 _PRETTY_FIELD = re.compile(r'([A-Za-z_][\w.]*): ("(?:\\.|[^"\\])*"|[^,\s]+)')
+_CRASH = re.compile(r"panic: |fatal error: |unexpected fault address|SIG[A-Z]+: ")
+_PANIC_AT = re.compile(r"(\S+\.rs:\d+)(?::\d+)?:?$")
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -42,6 +44,7 @@ class Record:
     Attributes
     ----------
     time, level, source, message : str
+        The time as it is written, empty where there is none.
     span : str or None
         Innermost span.
     fields : dict
@@ -101,7 +104,7 @@ def read_json(match: re.Match[str], _rest: list[str]) -> Record | None:
     """Read a zap JSON record; None where the line is no JSON object of zap's."""
     try:
         data = json.loads(match["json"])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or not {"level", "ts", "msg"} <= data.keys():
         return None
@@ -112,7 +115,7 @@ def read_console(match: re.Match[str], rest: list[str]) -> Record:
     """Read a zap console record; stack lines that follow it are left out."""
     try:
         fields = json.loads(match["json"]) if match["json"] else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = {}
     message = "\n".join([match["message"], *(line for line in rest if not line.startswith("\t") and " " in line)])
     return _zap(match["time"], match["level"], match["source"], message, fields if isinstance(fields, dict) else {})
@@ -123,9 +126,23 @@ def read_gin(match: re.Match[str], _rest: list[str]) -> Record:
     return Record(match["time"].replace("/", "-").replace(" - ", " "), "INFO", "gin", match["message"])
 
 
+def read_redirect(match: re.Match[str], rest: list[str]) -> Record:
+    """Read what a Go service says when it begins to write its output to a file; a crash follows without a time."""
+    words = [line for line in rest if _CRASH.match(line)]
+    level = "FATAL" if words else "INFO"
+    return Record(f"{match['time']}{match['zone']}", level, "", "\n".join([match["message"], *words]))
+
+
+def read_panic(match: re.Match[str], rest: list[str]) -> Record:
+    """Read what Rust's runtime prints when a thread panics; it says no time."""
+    told = [line for line in rest if line.strip() and not line.startswith(("note: ", "stack backtrace:", " "))]
+    place = _PANIC_AT.search(match["message"])
+    return Record("", "FATAL", place[1] if place else "", "\n".join([match["message"], *told]))
+
+
 READERS = {
-    "compact": read_compact, "full": read_full, "pretty": read_pretty,
-    "json": read_json, "console": read_console, "gin": read_gin,
+    "compact": read_compact, "full": read_full, "pretty": read_pretty, "json": read_json,
+    "console": read_console, "gin": read_gin, "redirect": read_redirect, "panic": read_panic,
 }  # fmt: skip
 
 

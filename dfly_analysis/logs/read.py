@@ -31,10 +31,10 @@ DETAILS = (
     "error",
     "detail",
     "host_id",
-    "life",
     "text",
 )
 TEXT_CAP = 600
+_MOST_DIGITS = 18
 _HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)-(?P<host>.+?)(?P<seed>-seed)?$")
 _UUID = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=-seed$|$)")
 _BAD_LEVELS = frozenset({"WARN", "ERROR", "FATAL"})
@@ -76,7 +76,7 @@ class _Columns:
     continuation: int = 0
     formats: Counter[str] = field(default_factory=Counter)
     versions: set[tuple[str, str]] = field(default_factory=set)
-    life: int = 0
+    time: str = ""
 
 
 def read_log(opened: Opened, *, tz: str = "UTC", log_format: LogFormat | None = None) -> LogPart:
@@ -103,6 +103,7 @@ def read_log(opened: Opened, *, tz: str = "UTC", log_format: LogFormat | None = 
             columns.parsed -= 1
             continue
         columns.formats[own_format.id] += 1
+        record.time = columns.time = record.time or columns.time  # a record without a time came after the one before it
         columns.rows.append(_row(record, own_format, line_number, columns, [match[0], *rest]))
     return _finish(opened, columns, main, tz)
 
@@ -143,12 +144,13 @@ def _row(
     if "content_length" in fields:
         row["size_bytes"] = fields["content_length"]
     if "piece_id" in fields:
-        row["task_id"], _, row["piece_number"] = str(fields["piece_id"]).rpartition("-")
-        row["task_id"] = fields.get("task_id") or row["task_id"]
+        task_id, _, row["piece_number"] = str(fields["piece_id"]).rpartition("-")
+        row["task_id"] = row["task_id"] or task_id
     named = name_event(message)
     if named:
         _take_event(row, *named, columns)
-    row["life"] = columns.life
+    for name in ("piece_number", "size_bytes", "piece_bytes"):
+        row[name] = _whole(row.get(name))
     if record.level in _BAD_LEVELS and not is_benign(message):
         cause = cause_of(message)
         row["signature"] = cause.id if cause else None
@@ -176,18 +178,18 @@ def _take_event(row: dict[str, Any], event_id: str, fields: Any, columns: _Colum
             row["url"] = row["url"] or _bare(value)
         else:
             row["detail"] = value
-    if event_id == "process_started" and row["detail"].rstrip("/").rsplit("/", 1)[-1] in (
-        "dfdaemon",
-        "daemon",
-        "dfdaemon.log",
-    ):
-        columns.life += 1
-    elif event_id == "process_started":
-        row["event_id"] = "tool_started"
+    if event_id == "process_started":
+        folder = row["detail"].rstrip("/").rsplit("/", 1)[-1]
+        row["event_id"] = event_id if folder in ("dfdaemon", "daemon", "dfdaemon.log") else "tool_started"
     elif event_id == "service_version":
         columns.versions.add(("service", fields["version"]))
     elif event_id == "host_announced" and (release := re.search(r'git_version: "v?(\d[\w.+-]*)"', row["message"])):
         columns.versions.add(("client", f"v{release[1]}"))
+
+
+def _whole(text: Any) -> str | None:
+    """Return the text where it is a number that a column of integers can hold; log text is untrusted."""
+    return text if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def _bare(url: str | None) -> str | None:

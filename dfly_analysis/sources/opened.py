@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +14,9 @@ from typing import BinaryIO
 HEAD_BYTES = 65536
 BLOCK_BYTES = 1 << 20
 LINE_CAP_BYTES = 4 << 20
+BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
+"""What the standard library's readers raise on damaged or truncated bytes."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass
@@ -45,7 +51,7 @@ class Opened:
             parts: list[bytes] = []
             while sum(map(len, parts)) < HEAD_BYTES and (part := self._read(HEAD_BYTES)):
                 parts.append(part)
-            self._head = b"".join(parts)
+            self._head = b"".join(parts).removeprefix(_BYTE_ORDER_MARK)
         return self._head
 
     def blocks(self) -> Iterator[bytes]:
@@ -104,7 +110,7 @@ class Opened:
             return b""
         try:
             block = self.stream.read(most)
-        except (EOFError, OSError, zlib.error) as problem:
+        except BROKEN as problem:
             self.problem = f"ends before its time: {problem}"
             return b""
         self.size_bytes += len(block)

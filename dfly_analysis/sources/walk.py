@@ -10,13 +10,12 @@ import lzma
 import sys
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from dfly_analysis.errors import SourceError, nearest
-from dfly_analysis.sources.opened import Opened
+from dfly_analysis.sources.opened import BROKEN, Opened
 
 DEPTH_CAP = 4
 MEMBER_CAP = 200_000
@@ -57,7 +56,7 @@ def open_sources(
             try:
                 with opener() as stream:
                     yield from _expand(name, stream, 0, tell)
-            except (OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as problem:
+            except (*BROKEN, RuntimeError) as problem:  # RuntimeError: a zip with a password
                 reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
                 tell(SourceError(f"cannot be read: {reason}", where=name, hint="copy the file anew, or leave it out"))
 
@@ -99,7 +98,7 @@ def _expand(address: str, stream: BinaryIO, depth: int, tell: Callable[[SourceEr
     buffered = io.BufferedReader(cast("io.RawIOBase", stream), 1 << 16)
     try:
         magic = buffered.peek(_TAR_MAGIC_AT + 5)
-    except (OSError, EOFError, zlib.error) as problem:
+    except BROKEN as problem:
         tell(SourceError(f"ends before its time or is damaged: {problem}", where=address, hint="copy the file anew"))
         return
     if depth > DEPTH_CAP:
@@ -131,7 +130,7 @@ def _tar(address: str, stream: BinaryIO, depth: int, tell: Callable[[SourceError
                 content = archive.extractfile(member) if member.isfile() else None
                 if content is not None:
                     yield from _expand(f"{address}!{member.name}", cast("BinaryIO", content), depth + 1, tell)
-    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as problem:
+    except BROKEN as problem:
         tell(
             SourceError(
                 f"the archive ends before its time: {problem}",
