@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnose.causes import cause_shares, primary_cause
 from dfly_analysis.diagnose.checks import run_checks
@@ -27,3 +30,13 @@ def diagnose(dataset: Dataset) -> Diagnosis:
     findings = [*find_signs(dataset), *run_checks(dataset)]
     causes = cause_shares(dataset.failed_tasks)
     return Diagnosis(findings, causes, primary_cause(causes))
+
+
+class _CalledLikeItsFunction(ModuleType):
+    """Whoever imports this package first finds it, not the function, under ``dfly_analysis.diagnose``; both can be called."""
+
+    def __call__(self, dataset: Dataset) -> Diagnosis:
+        return diagnose(dataset)
+
+
+sys.modules[__name__].__class__ = _CalledLikeItsFunction
