@@ -162,7 +162,7 @@ def redact(paths: tuple[str, ...], output: Path) -> None:
     from dfly_analysis.redaction import redact as without_secrets
     from dfly_analysis.sources import open_sources
 
-    written = 0
+    written: set[Path] = set()
 
     def tell(problem: SourceError) -> None:
         click.echo(f"dfly-analysis: {problem}", err=True)
@@ -171,18 +171,32 @@ def redact(paths: tuple[str, ...], output: Path) -> None:
         if b"\x00" in opened.head()[:4096]:
             tell(SourceError("is not text and was not copied", where=opened.address))
             continue
-        target = output / _safe(opened.address)
+        target = _unused(output / _safe(opened.address), written)
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("w", encoding="utf-8") as out:
             for line in opened.lines():
                 out.write(without_secrets(line) + "\n")
-        written += 1
+        written.add(target)
         click.echo(str(target))
+        if opened.problem:
+            tell(SourceError(opened.problem, where=opened.address, hint="what came before was copied"))
     if not written:
         raise SourceError("nothing could be copied", where=", ".join(paths))
 
 
+def _unused(target: Path, written: set[Path]) -> Path:
+    """Return the path, or one beside it where another input was already written there."""
+    number, found = 2, target
+    while found in written:
+        found = target.with_name(f"{target.stem}-{number}{target.suffix}")
+        number += 1
+    return found
+
+
 def _safe(address: str) -> Path:
-    """Return a relative path that stays inside the folder it is put into."""
+    """Return a relative path that stays inside the folder it is put into; what is written there is not compressed."""
+    if address == "-":
+        return Path("stdin.log")
     parts = [part for part in re.split(r"[/!\\]+", address) if part not in ("", ".", "..")]
-    return Path(*(re.sub(r"[^\w.+=@-]", "_", part) for part in parts)) if address != "-" else Path("stdin.log")
+    parts[-1] = re.sub(r"(?<=.)\.(?:gz|xz|bz2|zst)$", "", parts[-1])
+    return Path(*(re.sub(r"[^\w.+=@-]", "_", part) for part in parts))

@@ -50,6 +50,17 @@ class _Commands(click.Group):
             ctx.exit(2)
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an interrupt is said on one line, and a reader of stdout that went away is no failure."""
+        # Here and not below: click would print an empty line, and would exit with 1, which says --fail-on.
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(_say("interrupted", INTERRUPTED))
+        except BrokenPipeError:
+            _silence()
+            sys.exit(0)
+
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and turn every error into one line on stderr and its exit code."""
         extra.pop("standalone_mode", None)
@@ -63,11 +74,6 @@ class _Commands(click.Group):
             sys.exit(_say(problem.format_message(), 2))
         except DflyError as problem:
             sys.exit(_say(str(problem), problem.exit_code))
-        except KeyboardInterrupt:
-            sys.exit(_say("interrupted", INTERRUPTED))
-        except BrokenPipeError:
-            _silence()
-            sys.exit(0)
         except OSError as problem:
             sys.exit(_say(_system(problem), 2))
         except Exception as problem:

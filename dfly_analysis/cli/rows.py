@@ -9,7 +9,7 @@ from dfly_analysis.cli.printing import as_table, terminal_width, wrap
 from dfly_analysis.units import format_duration, format_rate, format_share, format_size
 
 if TYPE_CHECKING:
-    from dfly_analysis.advice import Advice, Recommendation
+    from dfly_analysis.advice import Advice, NoAdvice, Recommendation
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.findings import Diagnosis
 
@@ -110,9 +110,8 @@ def advice_text(advice: Advice, overlay: str | None) -> str:
     target = format_share(advice.target_failure_rate)
     parts = [f"For a layer of {format_size(advice.size_bytes)}, at most {target} of layers failing"]
     parts += [_card(one) for one in advice] or ["Nothing to set; see the reasons below."]
-    silent: Rows = [{"topic": _topic(one.topic, one.role), "reason": one.reason, "what to collect": one.collect or None} for one in advice.no_advice]  # fmt: skip
-    if silent:
-        parts.append(as_table("No advice", silent))
+    if advice.no_advice:
+        parts.append("\n".join(["No advice", *(line for one in advice.no_advice for line in _silence(one))]))
     if overlay:
         parts.append(f"Helm values: {overlay}   (apply with: helm upgrade … -f {overlay})")
     elif advice.recommendations:
@@ -120,8 +119,10 @@ def advice_text(advice: Advice, overlay: str | None) -> str:
     return "\n\n".join(parts)
 
 
-def _topic(topic: str, role: str) -> str:
-    return f"{role} {topic}" if role else topic
+def _silence(one: NoAdvice) -> Iterable[str]:
+    yield from _hanging("  ", f"{one.role} {one.topic}: {one.reason}".strip(), "  ")
+    if one.collect:
+        yield from _hanging("    ", f"collect: {one.collect}", "  ")
 
 
 def _card(one: Recommendation) -> str:
