@@ -16,7 +16,8 @@ def recognises(head: str) -> bool:
     """Return whether a text begins like job JSON of the manager's API."""
     stripped = head.lstrip()
     return (
-        stripped[:1] in "[{"
+        stripped[:1] in ("[", "{")
+        and not stripped.startswith('{"level"')  # a service's log that speaks of jobs
         and '"state"' in head
         and ('"job_states"' in head or '"JobStates"' in head or ('"type"' in head and '"args"' in head))
     )

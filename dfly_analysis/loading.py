@@ -148,7 +148,7 @@ def _gather(paths: Sequence[str | Path], tz: str, on_problem: OnProblem | None, 
 def _check_zone(tz: str) -> None:
     try:
         pd.Timestamp("2026-01-01").tz_localize(tz)
-    except (ValueError, KeyError, TypeError, OSError) as problem:
+    except (LookupError, ValueError, TypeError, OSError) as problem:
         raise SettingsError(
             f"{tz!r} is not a time zone", where="--tz", hint="write it like UTC, Asia/Shanghai or +08:00"
         ) from problem
@@ -163,15 +163,15 @@ def _read(opened: Opened, gathered: _Gathered, tz: str) -> None:
         row |= {"lines": opened.drain(), "note": "not text"}
     elif _FOREIGN.search(opened.address):
         row |= {"lines": opened.drain(), "note": "another program's file"}
-    elif sniff_format(head) is not None:
+    elif not jobs.recognises(head) and sniff_format(head) is not None:
         part = read_log(opened, tz=tz)
         gathered.versions += part.versions
         row = part.coverage
-        twin = gathered.hashes.setdefault(opened.sha256, opened.address)
-        if twin == opened.address:
-            gathered.events.append(part.events)
+        if opened.sha256 in gathered.hashes:
+            row["note"] = f"the same bytes as {gathered.hashes[opened.sha256]}; its records count once"
         else:
-            row["note"] = f"the same bytes as {twin}; its records count once"
+            gathered.hashes[opened.sha256] = opened.address
+            gathered.events.append(part.events)
     else:
         row |= _read_whole(opened, head, gathered)
     gathered.coverage.append({**row, "size_bytes": opened.size_bytes, "sha256": opened.sha256})

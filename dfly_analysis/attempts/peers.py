@@ -7,6 +7,17 @@ from typing import Any
 
 import pandas as pd
 
+_ROTATED = r"\.(\d{1,3})(?:\.(?:gz|xz|bz2|zst))?$"
+
+
+def in_order(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the events in the order they were written: by time, within one moment the older of rotated files first."""
+    number = events["log_path"].str.extract(_ROTATED, expand=False).astype("float64").fillna(0.0)
+    ordered = events.assign(age=-number).sort_values(
+        ["time", "age", "log_path", "log_line"], kind="stable", ignore_index=True
+    )
+    return ordered.drop(columns="age")
+
 
 def fill_peers(events: pd.DataFrame) -> pd.DataFrame:
     """Return the events with the peer filled in where a client's record names only its task.

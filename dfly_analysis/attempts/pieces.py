@@ -111,7 +111,7 @@ def read_client_pieces(events: pd.DataFrame, limits: Limits) -> dict[str, PeerPi
     Parameters
     ----------
     events : pandas.DataFrame
-        Client events with peers filled in.
+        With peers filled in, in the order they were written.
     limits : Limits
 
     Returns
@@ -124,7 +124,7 @@ def read_client_pieces(events: pd.DataFrame, limits: Limits) -> dict[str, PeerPi
     chosen = events[
         (events["component"] == "client") & events["event_id"].isin(PIECE_EVENTS) & events["peer_id"].notna()
     ]
-    chosen = chosen.assign(life=count_lives(chosen, events)).sort_values(["time", "log_line"], kind="stable")
+    chosen = chosen.assign(life=count_lives(chosen, events))
     row: Any
     for row in chosen.itertuples(index=False):
         peer = peers.setdefault(row.peer_id, PeerPieces())

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dfly_analysis.attempts.causes import find_causes
 from dfly_analysis.attempts.limits import Limits
-from dfly_analysis.attempts.peers import fill_peers, process_starts
+from dfly_analysis.attempts.peers import fill_peers, in_order, process_starts
 from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, read_client_pieces
 from dfly_analysis.attempts.reports import join_reports
 from dfly_analysis.attempts.siblings import add_cancelled
@@ -34,7 +34,7 @@ def rebuild(events: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, pd.Data
         `dfly_analysis.tables.PIECES` and `dfly_analysis.tables.TASKS`. Works with the clients' logs alone, the
         scheduler's alone, or both; a piece that both saw is one row.
     """
-    events = fill_peers(events)
+    events = fill_peers(in_order(events))
     peers = read_client_pieces(events, limits)
     join_reports(peers, events)
     add_cancelled(peers, limits)

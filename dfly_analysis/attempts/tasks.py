@@ -58,7 +58,7 @@ def read_tasks(events: pd.DataFrame) -> dict[str, Task]:
     Parameters
     ----------
     events : pandas.DataFrame
-        With peers filled in.
+        With peers filled in, in the order they were written.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def read_tasks(events: pd.DataFrame) -> dict[str, Task]:
     tasks: dict[str, Task] = {}
     chosen = events[events["peer_id"].notna() & (events["event_id"].notna() | events["level"].isin(_ERROR_LEVELS))]
     row: Any
-    for row in chosen.sort_values(["time", "log_line"], kind="stable").itertuples(index=False):
+    for row in chosen.itertuples(index=False):
         task = tasks.setdefault(row.peer_id, Task(row.peer_id))
         _who(task, row)
         if row.component == "client":

@@ -60,8 +60,11 @@ class Record:
 
 
 def read_compact(match: re.Match[str], rest: list[str]) -> Record:
-    """Read a compact record: the ids of all spans stand at the end of its last line."""
+    """Read a compact record: the ids of all spans stand at the end of its last line, unless stray lines follow it."""
     message, fields = split_tail("\n".join([match["message"], *rest]) if rest else match["message"])
+    if rest and not fields:
+        first, fields = split_tail(match["message"])
+        message = "\n".join([first, *rest])
     spans = match["spans"]
     return Record(
         match["time"],

@@ -220,8 +220,8 @@ def _finish(opened: Opened, columns: _Columns, main: LogFormat | None, tz: str) 
     split = {value: split_host(value) for value in ids.dropna().unique()}
     own = [split[value] for value in frame.loc[ids.notna(), "host_id"].dropna()] if component == "client" else []
     host, role = Counter(own).most_common(1)[0][0] if own else _from_address(opened.address, component)
-    frame["host"] = ids.map({value: pair[0] for value, pair in split.items()}).fillna(host)
-    frame["role"] = ids.map({value: pair[1] for value, pair in split.items()}).fillna(role)
+    frame["host"] = ids.map({value: pair[0] for value, pair in split.items()}).astype(object).fillna(host)
+    frame["role"] = ids.map({value: pair[1] for value, pair in split.items()}).astype(object).fillna(role)
     frame["time"] = _times(frame["time"], tz)
     events = EVENTS.conform(frame)
     coverage = {
@@ -238,12 +238,17 @@ def _times(texts: pd.Series[Any], tz: str) -> pd.Series[Any]:
     import pandas as pd
 
     zoned = texts.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).fillna(value=False).astype(bool)
-    times = pd.to_datetime(texts.where(zoned), format="ISO8601", utc=True, errors="coerce")
+    times = _as_nanoseconds(pd.to_datetime(texts.where(zoned), format="ISO8601", utc=True, errors="coerce"))
     if not zoned.all():
         local = pd.to_datetime(texts.where(~zoned), format="ISO8601", errors="coerce")
         given = local.dt.tz_localize(tz, ambiguous="NaT", nonexistent="shift_forward").dt.tz_convert("UTC")
-        times = times.fillna(given)
+        times = times.fillna(_as_nanoseconds(given))
     return times
+
+
+def _as_nanoseconds(times: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the times in the table's type; a year that it cannot hold is none."""
+    return times.where(times.dt.year.between(1970, 2200)).astype(EVENTS.columns[0].dtype)  # type: ignore[call-overload,no-any-return]
 
 
 def _component(frame: pd.DataFrame, address: str, main: LogFormat | None) -> str:

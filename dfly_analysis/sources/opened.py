@@ -7,7 +7,7 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -84,7 +84,7 @@ class Opened:
             if size > most_bytes:
                 self.problem = f"larger than {most_bytes} bytes; the rest was not read"
                 break
-        return b"".join(parts).decode("utf-8", "replace")
+        return b"".join(parts)[:most_bytes].decode("utf-8", "replace")
 
     def drain(self) -> int:
         """Read to the end and return how many lines there were."""
@@ -105,11 +105,16 @@ class Opened:
             piece = piece[:LINE_CAP_BYTES]
         return piece.removesuffix(b"\r").decode("utf-8", "replace")
 
+    @property
+    def _take(self) -> Callable[[int], bytes]:
+        """What hands over the bytes there are: a read that waits for more would lose them where the stream breaks."""
+        return getattr(self.stream, "read1", self.stream.read)
+
     def _read(self, most: int) -> bytes:
         if self.problem:
             return b""
         try:
-            block = self.stream.read(most)
+            block = self._take(most)
         except BROKEN as problem:
             self.problem = f"ends before its time: {problem}"
             return b""

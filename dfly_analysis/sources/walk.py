@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from dfly_analysis.errors import SourceError, nearest
 from dfly_analysis.sources.opened import BROKEN, Opened
@@ -20,11 +20,26 @@ from dfly_analysis.sources.opened import BROKEN, Opened
 DEPTH_CAP = 4
 MEMBER_CAP = 200_000
 _TAR_MAGIC_AT = 257
-_COMPRESSION: tuple[tuple[bytes, Callable[[BinaryIO], BinaryIO]], ...] = (
-    (b"\x1f\x8b", lambda stream: cast("BinaryIO", gzip.GzipFile(fileobj=stream))),
-    (b"\xfd7zXZ\x00", lambda stream: cast("BinaryIO", lzma.LZMAFile(stream))),  # noqa: SIM115 - closed with the stream under it
-    (b"BZh", lambda stream: cast("BinaryIO", bz2.BZ2File(stream))),
+_COMPRESSION: tuple[tuple[bytes, Callable[[BinaryIO], gzip.GzipFile | lzma.LZMAFile | bz2.BZ2File]], ...] = (
+    (b"\x1f\x8b", lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")),
+    (b"\xfd7zXZ\x00", lzma.LZMAFile),
+    (b"BZh", bz2.BZ2File),
 )
+
+
+class _Decompressed(io.RawIOBase):
+    """Hands over what one step of decompression gives, so that nothing before a break is lost."""
+
+    def __init__(self, stream: gzip.GzipFile | lzma.LZMAFile | bz2.BZ2File) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self._stream.read1(len(buffer))
+        buffer[: len(block)] = block
+        return len(block)
 
 
 def open_sources(
@@ -110,7 +125,8 @@ def _expand(address: str, stream: BinaryIO, depth: int, tell: Callable[[SourceEr
         return
     for start, decompress in _COMPRESSION:
         if magic.startswith(start):
-            yield from _expand(address, decompress(cast("BinaryIO", buffered)), depth + 1, tell)
+            plain = _Decompressed(decompress(cast("BinaryIO", buffered)))
+            yield from _expand(address, cast("BinaryIO", plain), depth + 1, tell)
             return
     if magic[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
         yield from _tar(address, cast("BinaryIO", buffered), depth, tell)
