@@ -21,8 +21,9 @@ from dfly_analysis.settings import RenderedFile, Settings, read_rendered
 from dfly_analysis.sources import Opened, open_sources
 from dfly_analysis.tables import COVERAGE, EVENTS, RUNS
 
-_VERSION_METRIC = re.compile(
-    r'^dragonfly_(client|scheduler|manager)_version\{[^}]*git_version="v?([^"]+)"', re.MULTILINE
+_VERSION_METRIC = re.compile(  # a build that does not know its commit does not know its release either
+    r'^dragonfly_(client|scheduler|manager)_version\{(?![^}]*git_commit="unknown")[^}]*git_version="v?([^"]+)"',
+    re.MULTILINE,
 )
 _FOREIGN = re.compile(r"(?:_LOG(?:\.old\.\d+)?$|/LOG(?:\.old\.\d+)?$|dynconfig\.ya?ml$)")
 _CONFIGURATION = re.compile(

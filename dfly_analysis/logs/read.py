@@ -181,7 +181,9 @@ def _take_event(row: dict[str, Any], event_id: str, fields: Any, columns: _Colum
     if event_id == "process_started":
         folder = row["detail"].rstrip("/").rsplit("/", 1)[-1]
         row["event_id"] = event_id if folder in ("dfdaemon", "daemon", "dfdaemon.log") else "tool_started"
-    elif event_id == "service_version":
+    elif (
+        event_id == "service_version" and "GitCommit: unknown" not in row["message"]
+    ):  # such a build does not know its release
         columns.versions.add(("service", fields["version"]))
     elif event_id == "host_announced" and (release := re.search(r'git_version: "v?(\d[\w.+-]*)"', row["message"])):
         columns.versions.add(("client", f"v{release[1]}"))

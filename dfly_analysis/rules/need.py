@@ -26,6 +26,7 @@ _TIMES_THE_ESTIMATE = 4.0
 _COLLECTOR_S = 1800.0
 _LONGEST_S = 30.0 * 86_400.0
 _WIDE, _VERY_WIDE = 4.0, 10.0
+_NEAR = 1.5  # an answer this many times the longest time seen still leans on the data
 _PARENT_BODY_IN_WRITE_SINCE = "v1.0.22"
 
 Verdict = Literal["raise", "thumb", "meets", "not_cut", "step", "ceiling", "not_fitted", "idle", "unknown_value"]
@@ -97,7 +98,7 @@ def find_needs(case: Case) -> dict[tuple[str, str], Need]:
 
 
 def confidence_of(case: Case, need: Need) -> Confidence:
-    """Return how sure a proposal is: how far the law reaches beyond the data, and whether timeouts were the trouble."""
+    """Return how sure a proposal is: how far the answer lies beyond the data, and whether timeouts were the trouble."""
     if need.needed is None or not isinstance(need.law, DurationFit) or need.held == "ceiling":
         return "low"
     spread = need.needed.high / need.needed.low
@@ -106,7 +107,9 @@ def confidence_of(case: Case, need: Need) -> Confidence:
     loose = need.law.goodness.get("km_distance", 0.0) > need.law.goodness.get("km_distance_expected", math.inf)
     blamed = need.cuts.seen and case.diagnosis.primary_cause in (None, TIMEOUT)
     known = need.current.seconds is not None
-    return "high" if blamed and known and not loose and spread <= _WIDE else "medium"
+    seen_s = need.law.extrapolates_beyond_s
+    near = seen_s is None or need.needed.value <= _NEAR * seen_s
+    return "high" if blamed and known and not loose and near and spread <= _WIDE else "medium"
 
 
 def beyond_sizes_seen(case: Case, need: Need) -> bool:

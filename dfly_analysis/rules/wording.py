@@ -40,9 +40,17 @@ def current_of(setting: Setting) -> Current:
     return Current(None if setting.value is None else str(setting.value), setting.layer, setting.source)
 
 
+def short_source(source: str) -> str:
+    """Return where a value is written, without the folders above the input: ``seed-client-0/dfdaemon.yaml``."""
+    if "/" not in source or ": " in source:
+        return source
+    return "/".join(source.rsplit("!", 1)[-1].split("/")[-2:])
+
+
 def in_force_text(setting: Setting) -> str:
     """Return the value in force in words, e.g. ``now 40s (chart 1.7.4)``."""
-    return f"now {setting.value} ({setting.source})" if setting.value is not None else f"now unknown ({setting.source})"
+    source = short_source(setting.source)
+    return f"now {setting.value} ({source})" if setting.value is not None else f"now unknown ({source})"
 
 
 def range_text(interval: Interval) -> str:
