@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from importlib import import_module
@@ -56,6 +57,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            signal.signal(
+                signal.SIGINT, signal.SIG_IGN
+            )  # who presses the keys twice still gets the line, and the exit code
             sys.exit(_say("interrupted", INTERRUPTED))
         except BrokenPipeError:
             _silence()
