@@ -200,10 +200,15 @@ def _job_warnings(dataset: Dataset) -> list[str]:
     if not len(false):
         return []
     missing = int(false["failed"].fillna(false["layers"] - false["succeeded"]).sum())
-    said = "claims" if len(false) == 1 else "claim"
+    claims = int((dataset.jobs["state"] == "SUCCESS").sum())
+    who = (
+        f"All {claims} jobs claim"
+        if claims == len(dataset.jobs) > 1
+        else f"{counted(claims, 'job')} of {len(dataset.jobs):,} claim{'s' * (claims == 1)}"
+    )
     text = (
-        f"{counted(len(false), 'job')} of {len(dataset.jobs):,} {said} SUCCESS while {counted(missing, 'layer')} "
-        "did not arrive: count the layers, not the job's state."
+        f"{who} SUCCESS, yet {counted(missing, 'layer')} of {counted(len(false), 'job')} {'is' if missing == 1 else 'are'} missing: "
+        "count the layers, not the job's state."
     )
     return [text]
 
