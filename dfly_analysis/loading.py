@@ -256,7 +256,7 @@ def _join(gathered: _Gathered, given: Settings) -> Dataset:
     )
     events = events.sort_values(["time", "log_path", "log_line"], kind="stable", ignore_index=True)
     found = {
-        component: max(release for name, release in gathered.versions if name == component)
+        component: max((release for name, release in gathered.versions if name == component), key=_order)
         for component, _ in gathered.versions
     }
     settings = given.with_versions(**found).with_rendered(gathered.rendered)
@@ -268,6 +268,10 @@ def _join(gathered: _Gathered, given: Settings) -> Dataset:
         events=EVENTS.check(events), pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(gathered.runs),
         coverage=COVERAGE.frame(gathered.coverage), settings=settings, lacks=what_lacks(events, pieces, tasks), problems=tuple(gathered.problems),
     )  # fmt: skip
+
+
+def _order(release: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", release)[:3])
 
 
 def limits_of(settings: Settings) -> Limits:

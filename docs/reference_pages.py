@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code: one a module, the tables, the known failures and the commands."""
+"""Writes the reference pages from the code: one a module, the tables, the findings, the known failures and the commands."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 
 import dfly_analysis
 from dfly_analysis import tables
+from dfly_analysis.diagnose.checks import all_checks
 from dfly_analysis.knowledge.signature import load_signatures
 
 
@@ -35,6 +36,7 @@ def write_reference(folder: Path) -> None:
 
 def _pages() -> Iterator[tuple[str, str]]:
     yield "tables.md", _tables_page()
+    yield "findings.md", _findings_page()
     yield "failures.md", _failures_page()
     if importlib.util.find_spec("dfly_analysis.cli"):
         yield "commands.md", _commands_page()
@@ -61,6 +63,24 @@ def _tables_page() -> str:
             f"## {table.name}\n\nOne row is {table.row}.\n\n{_grid(('column', 'type', 'unit', 'meaning'), rows)}"
         )
     return "\n".join(parts)
+
+
+def _findings_page() -> str:
+    signs = [
+        (one.id, one.title, "a line's words", one.cause.replace("_", " "), one.knob, one.remedy)
+        for one in load_signatures()
+        if one.finding
+    ]
+    checks = [(one.id, one.title, one.method, "", one.knob, one.remedy) for one in all_checks()]
+    rows = [
+        (f"`{name}`", title, how, cause, f"`{knob}`" if knob else "", remedy)
+        for name, title, how, cause, knob, remedy in sorted(signs + checks)
+    ]
+    intro = (
+        f"# Findings\n\nWhat a diagnosis gives a verdict on: {len(signs)} known failures by their words, {len(checks)} checks of frames. "
+        "`dfly-analysis explain ID` says the same and more.\n"
+    )
+    return f"{intro}\n{_grid(('id', 'what', 'how it is found', 'cause', 'setting', 'what to do'), rows)}"
 
 
 def _failures_page() -> str:

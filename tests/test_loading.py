@@ -306,3 +306,24 @@ def test_secrets_of_any_file_reach_no_table(tmp_path):
     assert len(dataset.jobs) == len(dataset.tasks) == 1
     for name in TABLES:
         assert secret not in getattr(dataset, name).to_csv()
+
+
+def test_the_newest_release_of_several_counts_by_number(tmp_path):
+    """Of two releases in the input v1.10.0 is newer than v1.9.0, though it sorts before it as text."""
+    log = '2026-05-02T10:00:00.000001Z  INFO src/main.rs:42: tracing initialized directory: "/var/log/dragonfly/dfdaemon", level: INFO\n'
+    (tmp_path / "dfdaemon.log").write_text(log)
+    for number, release in enumerate(("1.10.0", "1.9.0")):
+        (tmp_path / f"metrics-{number}.txt").write_text(
+            f'# HELP x y\ndragonfly_client_version{{git_commit="ab1",git_version="{release}"}} 1\n'
+        )
+    assert load([tmp_path]).settings.versions["client"] == "v1.10.0"
+
+
+def test_a_build_that_does_not_know_its_commit_names_no_release(tmp_path):
+    """Binaries built without release information all claim the same version; it is not believed."""
+    log = '2026-05-02T10:00:00.000001Z  INFO src/main.rs:42: tracing initialized directory: "/var/log/dragonfly/dfdaemon", level: INFO\n'
+    (tmp_path / "dfdaemon.log").write_text(log)
+    (tmp_path / "metrics.txt").write_text(
+        '# HELP x y\ndragonfly_scheduler_version{git_commit="unknown",git_version="v2.5.0"} 1\n'
+    )
+    assert load([tmp_path]).settings.versions.get("scheduler") is None
