@@ -6,19 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from dfly_analysis.attempts.pieces import Attempt
-from dfly_analysis.attempts.tasks import Task
+from dfly_analysis.attempts.tasks import TELLING, Task
 from dfly_analysis.knowledge.signature import cause_of, signature
 
-# The text with the whole chain of sources first, then the final word, then what led to it.
-_TELLING = (
-    "source_round_failed",
-    "task_failed",
-    "scheduler_round_failed",
-    "task_failure_repeated",
-    "preheat_stream_failed",
-    "preheat_failed",
-    "peer_failed",
-)
 _BY_OUTCOME = {
     "timeout": "timeout_too_short",
     "reset": "network_instability",
@@ -56,7 +46,7 @@ def find_causes(tasks: dict[str, Task], attempts: Iterable[Attempt]) -> dict[str
 
 
 def _by_words(task: Task) -> tuple[str, str] | None:
-    for event_id in _TELLING:
+    for event_id in TELLING:
         known = cause_of(task.texts[event_id]) if event_id in task.texts else None
         if known is not None and known.cause not in ("unknown", "cancelled"):
             return known.cause, "high"

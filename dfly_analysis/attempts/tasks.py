@@ -13,10 +13,12 @@ from dfly_analysis.attempts.pieces import Attempt, piece_numbers
 
 _STARTS = frozenset({"task_started", "peer_registered"})
 _CLIENT_ENDS = frozenset({"task_finished", "task_output_written"})
-_ERRORS = (
+# Records that say why: the text with the whole chain of sources first, then the final word, then what led to it.
+TELLING = (
     "source_round_failed",
     "task_failed",
     "scheduler_round_failed",
+    "scheduler_call_failed",
     "task_failure_repeated",
     "preheat_stream_failed",
     "preheat_failed",
@@ -104,7 +106,7 @@ def _client_record(task: Task, row: Any) -> None:
         _place(task, row)
     if row.event_id == "pieces_planned" and task.n_pieces is None and (numbers := piece_numbers(row.pieces)):
         task.n_pieces = max(numbers) + 1
-    if row.event_id in _ERRORS:
+    if row.event_id in TELLING:
         task.texts[row.event_id] = row.message
     if row.level in _ERROR_LEVELS and row.event_id != "piece_report_closed":
         task.first_error = task.first_error or row.message
