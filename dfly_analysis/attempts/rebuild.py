@@ -9,6 +9,7 @@ import pandas as pd
 
 from dfly_analysis.attempts.causes import find_causes
 from dfly_analysis.attempts.limits import Limits
+from dfly_analysis.attempts.observed import observe_limits
 from dfly_analysis.attempts.peers import fill_peers, in_order, process_starts
 from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, read_client_pieces
 from dfly_analysis.attempts.reports import join_reports
@@ -38,6 +39,7 @@ def rebuild(events: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, pd.Data
     peers = read_client_pieces(events, limits)
     join_reports(peers, events)
     add_cancelled(peers, limits)
+    limits = observe_limits(peers.values(), limits)
     attempts = list(attempts_of(peers))
     for attempt in attempts:
         judge(attempt, limits)

@@ -1,0 +1,54 @@
+"""The limit that failures show, where the configuration is not among the input."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from dfly_analysis.diagnose import diagnose
+from dfly_analysis.loading import load
+from dfly_analysis.models import fit_all
+from dfly_analysis.rules import recommend
+from dfly_analysis.settings import Settings
+from dfly_analysis.synth import CASES, write_run
+
+
+def run_without_configuration(folder: Path, client: str, piece_timeout_s: float) -> Path:
+    """Write a run of a slow registry and take its configuration files away."""
+    write_run(
+        folder,
+        case=dataclasses.replace(CASES["slow-source"], piece_timeout_s=piece_timeout_s),
+        client=client,
+        seed=3,
+        scale=1.0,
+    )
+    for file in (folder / "run").rglob("*.yaml"):
+        file.unlink()
+    return folder / "run"
+
+
+@pytest.mark.parametrize("client", ["v0.1.118", "v1.0.26", "v1.5.1"])
+def test_the_limit_is_learned_from_where_failures_pile_up(tmp_path, client):
+    """With the release alone a default is believed; pieces cut at 6 s show that 6 s was in force."""
+    dataset = load([run_without_configuration(tmp_path, client, 6.0)], settings=Settings.resolve(client=client))
+    cut = dataset.pieces[dataset.pieces["outcome"] == "timeout"]
+    assert len(cut) >= 5
+    assert (cut["timeout_s"] - 6.0).abs().max() < 0.4
+    assert diagnose(dataset).primary_cause == "timeout_too_short"
+
+
+def test_advice_says_that_the_limit_it_knows_is_not_the_one_that_cut(tmp_path):
+    """The reader is asked for the configuration instead of being told a figure that rests on the wrong limit."""
+    dataset = load([run_without_configuration(tmp_path, "v1.5.1", 6.0)], settings=Settings.resolve(client="v1.5.1"))
+    advice = recommend(dataset, diagnose(dataset), fit_all(dataset), size="1GiB")
+    assert any("were cut at 6" in text and "believed to be 360s" in text for text in advice.warnings)
+
+
+def test_a_limit_that_is_known_is_left_alone(tmp_path):
+    """Where the configuration is there, failures at its limit change nothing and nothing is warned of."""
+    write_run(tmp_path, case="slow-source", client="v1.5.1", seed=3)
+    dataset = load([tmp_path / "run"], settings=Settings.resolve(client="v1.5.1"))
+    known = dataset.settings.get("download.pieceTimeout", "seedClient").seconds
+    cut = dataset.pieces[dataset.pieces["outcome"] == "timeout"]
+    assert set(cut["timeout_s"]) == {known}
+    assert not recommend(dataset, diagnose(dataset), fit_all(dataset), size="1GiB").warnings
