@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from statistics import median
 
-from dfly_analysis.attempts.limits import Limits, is_at_limit
-from dfly_analysis.attempts.pieces import PeerPieces
+from dfly_analysis.attempts.limits import LATE_S, Limits, is_at_limit
+from dfly_analysis.attempts.pieces import Attempt, PeerPieces
 from dfly_analysis.knowledge.signature import cause_of
 
 WELL_BELOW = 0.9
 FEWEST, PILED_SHARE = 5, 0.8
+TIGHT_S, TIGHT_SHARE = 0.06, 0.01  # timers on real runs fire up to 44 ms late
 
 
 def observe_limits(peers: Iterable[PeerPieces], limits: Limits) -> Limits:
@@ -61,10 +62,17 @@ def _piled(peers: list[PeerPieces]) -> float | None:
                 ran.append(attempt.duration_s)
             elif peer.rounds and (known := cause_of(attempt.text)) is not None and known.outcome == "timeout":
                 since_round.append((attempt.ended - peer.rounds[0][0]).total_seconds())
+    longest_ok = max((_finished_s(attempt) for peer in peers for attempt in peer.done), default=0.0)
     if len(ran) >= FEWEST:
         middle = median(ran)
-        return middle if sum(is_at_limit(one, middle) for one in ran) >= PILED_SHARE * len(ran) else None
+        near = sum(abs(one - middle) <= max(TIGHT_S, TIGHT_SHARE * middle) for one in ran)
+        return middle if near >= PILED_SHARE * len(ran) and longest_ok <= middle + LATE_S else None
     earliest = min(since_round, default=None)
     if earliest is None or earliest <= 0 or sum(is_at_limit(one, earliest) for one in since_round) < 2:
         return None
     return earliest
+
+
+def _finished_s(attempt: Attempt) -> float:
+    """Return how long a finished request took; one longer than a supposed limit shows that it is none."""
+    return attempt.duration_s or 0.0 if attempt.outcome == "ok" and attempt.origin == "source" else 0.0
