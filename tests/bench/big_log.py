@@ -28,7 +28,7 @@ CLIENT_UPGRADE, SCHEDULER_UPGRADE = 0.97, 0.5  # share of the file written by th
 Waves = Iterator[list[bytes]]
 
 
-def write_client_log(path: Path, size_bytes: int, seed: int = 0) -> int:
+def write_client_log(path: Path, size_bytes: int, seed: int = 0, *, broken_share: float = BROKEN_SHARE) -> int:
     """Write a client's `dfdaemon.log` of nearly that size; return its number of lines."""
     rng = np.random.default_rng(seed)
     host = client_wave.Host.of(rng)
@@ -36,20 +36,20 @@ def write_client_log(path: Path, size_bytes: int, seed: int = 0) -> int:
         path,
         size_bytes,
         CLIENT_UPGRADE,
-        lambda time_ns: client_wave.piece_waves(rng, host, time_ns, BROKEN_SHARE),
-        lambda time_ns: client_wave.task_waves(rng, host, time_ns, BROKEN_SHARE),
+        lambda time_ns: client_wave.piece_waves(rng, host, time_ns, broken_share),
+        lambda time_ns: client_wave.task_waves(rng, host, time_ns, broken_share),
     )
 
 
-def write_scheduler_log(path: Path, size_bytes: int, seed: int = 0) -> int:
+def write_scheduler_log(path: Path, size_bytes: int, seed: int = 0, *, broken_share: float = BROKEN_SHARE) -> int:
     """Write a scheduler's `core.log` of nearly that size; return its number of lines."""
     rng = np.random.default_rng(seed)
     return _write(
         path,
         size_bytes,
         SCHEDULER_UPGRADE,
-        lambda time_ns: scheduler_wave.waves(rng, "v2.1.63", time_ns, BROKEN_SHARE),
-        lambda time_ns: scheduler_wave.waves(rng, "v2.5.1", time_ns, BROKEN_SHARE),
+        lambda time_ns: scheduler_wave.waves(rng, "v2.1.63", time_ns, broken_share),
+        lambda time_ns: scheduler_wave.waves(rng, "v2.5.1", time_ns, broken_share),
     )
 
 

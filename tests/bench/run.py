@@ -1,110 +1,125 @@
-"""Measures the commands as a user meets them, each as a whole process, and writes docs/bench.md.
+"""Measures the program as a user meets it, each time as a whole process, and writes docs/bench.md.
 
-A figure is the median of several runs. Memory is the largest resident set of the process or of one process it waited for.
+    python tests/bench/run.py [commands] [reading] [scaling] [--size 1GiB] [--work DIR]
+
+Figures are kept in docs/bench.json, from which the page is rendered: an area that is not named keeps the figures it has.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PAGE = ROOT / "docs" / "bench.md"
+from measure import ROOT, Command, Figure, run
+from page import PLOT, draw, page
+from reading import GROUPS, OURS, measure_reading
+from scaling import SIZES, measure_scaling
+
+from dfly_analysis.units import parse_size
+
+DOCS = ROOT / "docs"
+AREAS = ("commands", "reading", "scaling")
+READING_BYTES = 1 << 30
 SAMPLE = "data/samples/article-v0.1.118.tar.gz"
-COMMAND = str(Path(sys.executable).with_name("dfly-analysis"))
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A command to time; `{out}` in an argument stands for an empty folder."""
-
-    name: str
-    command: tuple[str, ...]
-    repeats: int = 5
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What a command took; `failure` says why there is none."""
-
-    name: str
-    repeats: int
-    wall_s: tuple[float, ...] = ()
-    peak_bytes: int = 0
-    failure: str | None = None
-
-
-MEASUREMENTS = (
-    Measurement("python alone", (sys.executable, "-c", "pass")),
-    Measurement("`import dfly_analysis`, python included", (sys.executable, "-c", "import dfly_analysis")),
-    Measurement("`dfly-analysis --version`", (COMMAND, "--version")),
-    Measurement("`dfly-analysis diagnose` on the sample", (COMMAND, "diagnose", SAMPLE, "--client", "v0.1.118")),
-    Measurement(
-        "`dfly-analysis report` on the sample",
-        (COMMAND, "report", SAMPLE, "--client", "v0.1.118", "-o", "{out}"),
-        repeats=3,
+COMMANDS = (
+    (Command("python alone", (sys.executable, "-c", "pass")), 5),
+    (Command("`import dfly_analysis`, python included", (sys.executable, "-c", "import dfly_analysis")), 5),
+    (Command("`dfly-analysis --version`", (OURS, "--version")), 5),
+    (Command("`dfly-analysis diagnose` on the sample", (OURS, "diagnose", SAMPLE, "--client", "v0.1.118")), 5),
+    (
+        Command("`dfly-analysis report` on the sample", (OURS, "report", SAMPLE, "--client", "v0.1.118", "-o", "{out}")),
+        3,
     ),
-)
+)  # fmt: skip
+
+Record = dict[str, Any]
 
 
-def measure(measurement: Measurement) -> Figure:
-    """Run a command once to warm the caches, then as often as asked; stop at its first failure."""
-    walls, peak = [], 0
-    for _ in range(measurement.repeats + 1):
-        with tempfile.TemporaryDirectory() as out, tempfile.TemporaryFile() as words:
-            command = [argument.replace("{out}", out) for argument in measurement.command]
-            began = time.perf_counter()
-            # A missing command raises here, and is a failure like any other.
-            try:
-                process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=words, stderr=words)
-            except OSError as problem:
-                return Figure(measurement.name, 0, failure=problem.strerror)
-            _, status, usage = os.wait4(process.pid, 0)
-            walls.append(time.perf_counter() - began)
-            process.returncode = code = os.waitstatus_to_exitcode(status)
-            if code:
-                return Figure(measurement.name, 0, failure=f"exit code {code}")
-            # Linux counts it in KiB, macOS in bytes.
-            peak = max(peak, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
-    return Figure(measurement.name, measurement.repeats, tuple(walls[1:]), peak)
+def measure_commands() -> list[Record]:
+    """Run each command once to warm the caches, then as often as asked; stop at its first failure."""
+    rows = []
+    for command, repeats in COMMANDS:
+        warm = run(command)
+        figure = Figure(command.name, [warm] if warm.failure else [])
+        while not figure.failure and len(figure.runs) < repeats:
+            figure.runs.append(run(command))
+        rows.append(figure.record())
+    return rows
 
 
-def page(figures: list[Figure]) -> str:
-    """Write the figures as a table, with the machine they belong to."""
-    machine = (
-        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
-    )
-    rows = "".join(_row(figure) for figure in figures)
-    return (
-        "# Figures\n\n"
-        f"Measured by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine}. Whole processes, warm caches; the median, with the fastest and\n"
-        "slowest run. Memory is the largest resident set of any one process.\n\n"
-        "| what | median | fastest to slowest | runs | memory |\n|---|---|---|---|---|\n"
-        f"{rows}"
-    )
+def measure(given: argparse.Namespace, figures: Record, stamp: Record) -> None:
+    """Measure the areas asked for, into the figures there are; each part is stored as soon as it is there."""
+    with tempfile.TemporaryDirectory(prefix="dfly-bench-", dir=given.work) as folder:
+        work = Path(folder)
+        if "commands" in given.areas:
+            figures["commands"] = {**stamp, "rows": measure_commands()}
+            store(given, figures)
+        if "reading" in given.areas:
+            size_bytes = given.size or READING_BYTES
+            for group in measure_reading(size_bytes, work, given.repeats, frozenset(given.only)):
+                figures.setdefault("reading", {})[group["name"]] = {**stamp, **group}
+                store(given, figures)
+        if "scaling" in given.areas:
+            for row in measure_scaling(given.size or SIZES[-1], work, given.repeats):
+                kept = {(old["size_bytes"], old["name"]): old for old in figures.get("scaling", [])}
+                kept[row["size_bytes"], row["name"]] = {**stamp, **row}
+                figures["scaling"] = [kept[key] for key in sorted(kept)]
+                store(given, figures)
 
 
-def _row(figure: Figure) -> str:
-    if figure.failure:
-        return f"| {figure.name} | did not run: {figure.failure} | | | |\n"
-    spread = f"{min(figure.wall_s):.2f} to {max(figure.wall_s):.2f} s"
-    return f"| {figure.name} | {statistics.median(figure.wall_s):.2f} s | {spread} | {figure.repeats} | {figure.peak_bytes / 1e6:.0f} MB |\n"
+def store(given: argparse.Namespace, figures: Record) -> None:
+    """Write the figures, the plot and the page."""
+    if "reading" in figures:
+        figures["reading"] = {
+            group.name: figures["reading"][group.name] for group in GROUPS if group.name in figures["reading"]
+        }
+    given.docs.mkdir(parents=True, exist_ok=True)
+    (given.docs / "bench.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    if "scaling" in figures:
+        draw(figures["scaling"], given.docs / PLOT)
+    (given.docs / "bench.md").write_text(page(figures), "utf-8")
+
+
+def machine() -> str:
+    """Name what the figures belong to."""
+    return f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
 
 
 def main() -> int:
-    """Measure all, write the page, and fail where a command did not run."""
-    figures = [measure(measurement) for measurement in MEASUREMENTS]
-    PAGE.write_text(page(figures), "utf-8")
-    print(PAGE.read_text("utf-8"))
-    return 1 if any(figure.failure for figure in figures) else 0
+    """Measure, write the page, and fail where a command of ours did not run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("areas", nargs="*", metavar="AREA", help=f"{', '.join(AREAS)}; all where none is named")
+    parser.add_argument(
+        "--size", type=parse_size, help="of the client log that is read, and the largest that scaling tries"
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each way of reading")
+    parser.add_argument("--only", nargs="*", default=(), metavar="GROUP", help="groups of the area reading")
+    parser.add_argument(
+        "--work", type=Path, help="folder for the big files; the system's temporary folder if not named"
+    )
+    parser.add_argument("--docs", type=Path, default=DOCS, help="folder of bench.json and bench.md")
+    given = parser.parse_args()
+    given.areas = given.areas or AREAS
+    if unknown := set(given.areas) - set(AREAS):
+        parser.error(f"no such area: {', '.join(sorted(unknown))}; there are {', '.join(AREAS)}")
+    kept = given.docs / "bench.json"
+    figures: Record = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    measure(given, figures, {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine()})
+    print(page(figures))
+    return 1 if failed(figures) else 0
+
+
+def failed(figures: Record) -> bool:
+    """Say whether one of our own commands did not run."""
+    areas = [figures.get("commands", {}), *figures.get("reading", {}).values(), {"rows": figures.get("scaling", [])}]
+    return any("failure" in row and "dfly" in row["name"] for area in areas for row in area.get("rows", ()))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,113 @@
+"""The benchmark's own tools: logs as they are said to be, figures as they were measured."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+from big_log import write_client_log, write_scheduler_log
+from hypothesis import given
+from hypothesis import strategies as st
+from measure import Command, Figure, Run, run
+from page import page
+from rendering import costs, stamps
+
+from dfly_analysis import load
+from dfly_analysis.units import parse_duration
+
+STAMP = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{3,6}")
+
+
+@pytest.mark.parametrize("write", [write_client_log, write_scheduler_log])
+def test_a_log_is_as_big_as_asked_and_the_same_each_time(write, tmp_path):
+    """Size and seed alone decide; the last line is whole."""
+    n_lines = write(tmp_path / "a.log", 200_000, 7)
+    write(tmp_path / "b.log", 200_000, 7)
+    write(tmp_path / "c.log", 200_000, 8)
+    first, again, other = ((tmp_path / f"{name}.log").read_bytes() for name in "abc")
+    assert first == again != other
+    assert 150_000 < len(first) <= 200_000
+    assert first.endswith(b"\n")
+    assert first.count(b"\n") == n_lines
+
+
+@pytest.mark.parametrize("write", [write_client_log, write_scheduler_log])
+def test_times_rise_where_no_line_is_broken(write, tmp_path):
+    """Both versions in the file go on from one another."""
+    write(tmp_path / "a.log", 400_000, broken_share=0)
+    times = [STAMP.search(line)[0].replace(b" ", b"T") for line in (tmp_path / "a.log").open("rb")]
+    assert [time[:23] for time in times] == sorted(time[:23] for time in times)
+
+
+def test_about_two_lines_of_a_hundred_are_warnings_or_errors(tmp_path):
+    """And a tenth of one is broken."""
+    n_lines = write_client_log(tmp_path / "a.log", 40_000_000)
+    text = (tmp_path / "a.log").read_bytes()
+    assert 0.01 < len(re.findall(rb"^\S+ (?: WARN|ERROR) ", text, re.MULTILINE)) / n_lines < 0.03
+    whole = len(re.findall(rb"^\d{4}-\d\d-\d\dT\S+ +[A-Z]+ .*\.rs:\d+: ", text, re.MULTILINE))
+    assert 0.0001 < 1 - whole / n_lines < 0.003
+
+
+def test_the_package_reads_whole_lines_without_a_remainder(tmp_path):
+    """Starts and ends belong together: pieces that were not cut by the end of the file have an outcome."""
+    write_client_log(tmp_path / "dfdaemon.log", 1_000_000, broken_share=0)
+    dataset = load([tmp_path / "dfdaemon.log"])
+    assert dataset.coverage["rejected"].sum() == 0
+    outcomes = dataset.pieces["outcome"].value_counts(normalize=True)
+    assert outcomes["ok"] > 0.9
+    assert dataset.pieces["duration_s"].dropna().gt(0).all()
+
+
+TIMES = st.lists(st.integers(0, 4 * 10**18), min_size=1, max_size=20)
+
+
+@given(TIMES)
+def test_stamps_say_the_time(times_ns):
+    """Nanoseconds are kept; the scheduler's stamps are cut to milliseconds."""
+    times = np.array(times_ns)
+    read = np.array(
+        [stamp.removesuffix(b"+00:00").decode() for stamp in stamps(times, "nanoseconds")], "datetime64[ns]"
+    )
+    assert (read.astype(np.int64) == times).all()
+    milli = np.array([stamp.decode() for stamp in stamps(times, "zap")], "datetime64[ms]")
+    assert (milli.astype(np.int64) == times // 10**6).all()
+
+
+@given(st.integers(1, 10**12))
+def test_costs_read_back(duration_ns):
+    """A cost in Go's words is the duration to the nearest unit it prints."""
+    said = parse_duration(costs(np.array([duration_ns]))[0].decode())
+    assert said == pytest.approx(duration_ns / 1e9, abs=1e-6)
+
+
+def test_a_run_counts_its_rows_and_the_memory_of_its_children():
+    """Two processes of 60 MB at a time are 120 MB, whoever started them."""
+    hold = "import time; held = bytearray(60_000_000); time.sleep(0.5)"
+    both = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {hold!r}]); {hold}; child.wait()"
+    assert run(Command("both", (sys.executable, "-c", both))).peak_bytes > 120_000_000
+    assert run(Command("one", (sys.executable, "-c", hold))).peak_bytes < 110_000_000
+
+
+def test_a_failure_says_its_last_words():
+    """A command that fails gives a reason instead of a figure, and one that is missing says so."""
+    assert run(Command("bad", (sys.executable, "-c", "raise SystemExit('no such thing')"))).failure == (
+        "exit code 1: no such thing"
+    )
+    assert run(Command("absent", ("no-such-command-here",))).failure == "not installed"
+    assert Figure("bad", [Run(1.0), Run(failure="broke")]).record() == {"name": "bad", "failure": "broke"}
+
+
+def test_the_page_shows_what_the_store_holds():
+    """Ratios are taken within a table; what did not run says why; an area that is missing is left out."""
+    stamp = {"date": "2026-01-02", "machine": "a machine"}
+    fast = Figure("polars_split", [Run(2.0, 5_000_000, 9), Run(4.0, 7_000_000, 9), Run(3.0, 6_000_000, 9)]).record()
+    ours = Figure("`dfly-analysis load`", [Run(1.0, 1_000_000, 9)]).record()
+    failed = Figure("duckdb_split", [Run(failure="exit code 1")]).record()
+    group = {**stamp, "title": "Client log", "raw_bytes": 10**9, "file_bytes": 10**9, "rows": [ours, fast, failed]}
+    text = page(json.loads(json.dumps({"reading": {"client": group}})))
+    assert "| polars_split | 0.333 | 1 | 3.00 s | 2.00 to 4.00 s | 7 | 9 |" in text
+    assert "| `dfly-analysis load` | 1.000 | 3 | 1.00 s |" in text
+    assert "did not run: exit code 1" in text
+    assert "## Commands" not in text
+    assert "## Time" not in text
