@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def run(command: Command, work: Path | None = None) -> Run:
         largest, status = int(others[0]), os.waitstatus_to_exitcode(int(others[1]))
         if status:
             words.seek(0)
-            return Run(failure=_reason(status, words.read().decode("utf-8", "replace"), out))
+            return Run(failure=_reason(status, words.read().decode("utf-8", "replace")))
         # Linux counts it in KiB, macOS in bytes.
         largest *= 1 if sys.platform == "darwin" else 1024
         return Run(float(first), max(largest, watch.peak_bytes), _rows(Path(out)))
@@ -139,12 +140,12 @@ def _resident(pid: int) -> int:
         return 0
 
 
-def _reason(code: int, words: str, out: str) -> str:
+def _reason(code: int, words: str) -> str:
     if code < 0:
         return "killed: out of memory" if code == -9 else f"ended by signal {-code}"
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    lines = [line.strip() for line in words.splitlines() if any(map(str.isalpha, line))]
     said = lines[-1] if lines else ""
-    said = said.replace(out, "OUT").replace(str(ROOT), ".").partition(" (set ")[0]
+    said = re.sub(r"(?:/[\w.@-]+)+/", "", said).partition(" (set ")[0]  # the page names no folder of this machine
     return f"exit code {code}: {said}"[:160].rstrip(": ")
 
 

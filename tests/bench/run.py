@@ -57,7 +57,7 @@ def measure_commands() -> list[Record]:
 def measure(given: argparse.Namespace, figures: Record, stamp: Record) -> None:
     """Measure the areas asked for, into the figures there are; each part is stored as soon as it is there."""
     with tempfile.TemporaryDirectory(prefix="dfly-bench-", dir=given.work) as folder:
-        work = Path(folder)
+        work = Path(folder).resolve()
         if "commands" in given.areas:
             figures["commands"] = {**stamp, "rows": measure_commands()}
             store(given, figures)

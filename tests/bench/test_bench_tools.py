@@ -91,8 +91,8 @@ def test_a_run_counts_its_rows_and_the_memory_of_its_children():
 
 def test_a_failure_says_its_last_words():
     """A command that fails gives a reason instead of a figure, and one that is missing says so."""
-    assert run(Command("bad", (sys.executable, "-c", "raise SystemExit('no such thing')"))).failure == (
-        "exit code 1: no such thing"
+    assert run(Command("bad", (sys.executable, "-c", "raise SystemExit('/a/b.d/c: no such thing')"))).failure == (
+        "exit code 1: c: no such thing"
     )
     assert run(Command("absent", ("no-such-command-here",))).failure == "not installed"
     assert Figure("bad", [Run(1.0), Run(failure="broke")]).record() == {"name": "bad", "failure": "broke"}
