@@ -97,10 +97,11 @@ def draw(rows: list[Record], path: Path) -> None:
         for name, colour in zip(names, COLOURS, strict=False):
             of_name = [row for row in done if row["name"] == name]
             sizes = [row["size_bytes"] / 1e6 for row in of_name]
-            panel.loglog(sizes, [row[column] for row in of_name], "o-", color=colour, label=name.strip("`"))
-        panel.set(xlabel="size of the log, MB", ylabel=label)
+            panel.plot(sizes, [row[column] for row in of_name], "o-", color=colour, label=name.strip("`"))
+        panel.set(xlabel="size of the log, MB", xscale="log", ylabel=label)
         panel.grid(visible=True, which="major", alpha=0.3)
-    panels[1].set_ylim(bottom=50)
+    panels[0].set_yscale("log")
+    panels[1].set_ylim(bottom=0)
     if names:
         panels[0].legend(frameon=False)
     figure.savefig(path, metadata={"Date": None, "Creator": None})
