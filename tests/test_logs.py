@@ -8,7 +8,7 @@ from reading_cases import HOST_ID, IDS, PEER, TASK, line, opened, read, zap
 
 from dfly_analysis.logs import read_log
 from dfly_analysis.logs.fields import split_tail
-from dfly_analysis.logs.read import split_host
+from dfly_analysis.logs.writers import split_host
 from dfly_analysis.logs.sniff import find_format, strip_colour
 
 AT = "dragonfly-client/src/resource/task.rs:1201"

@@ -26,6 +26,8 @@ class EventKind:
     regex : re.Pattern
         Takes its fields out, by name.
     samples : tuple of (text, fields)
+    bulk : bool
+        Whether a log holds so many of them that their lines are not kept beside their fields.
     """
 
     id: str
@@ -33,6 +35,7 @@ class EventKind:
     starts: tuple[str, ...]
     regex: re.Pattern[str]
     samples: tuple[tuple[str, Mapping[str, Any]], ...]
+    bulk: bool = False
 
 
 @cache
@@ -52,7 +55,12 @@ def _event(entry: Mapping[str, Any], address: str) -> EventKind:
     try:
         samples = tuple((sample["text"], sample["fields"]) for sample in entry["samples"])
         kind = EventKind(
-            entry["id"], entry["meaning"], tuple(entry["starts"]), re.compile(entry["regex"], re.DOTALL), samples
+            entry["id"],
+            entry["meaning"],
+            tuple(entry["starts"]),
+            re.compile(entry["regex"], re.DOTALL),
+            samples,
+            bool(entry.get("bulk", False)),
         )
     except (re.error, KeyError) as problem:
         raise KnowledgeError(f"cannot be used: {problem}", where=where) from problem
@@ -60,6 +68,13 @@ def _event(entry: Mapping[str, Any], address: str) -> EventKind:
     if short:
         raise KnowledgeError(f"starts {short} are shorter than {_KEY_LENGTH} characters", where=where)
     return kind
+
+
+@cache
+def starts_in_order() -> tuple[tuple[str, EventKind], ...]:
+    """Return every start with its kind, by first byte, the longest of one key first, as `name_event` tries them."""
+    listed = [entry for entries in _by_start().values() for entry in entries]
+    return tuple(sorted(listed, key=lambda entry: entry[0].encode()[0]))
 
 
 @cache

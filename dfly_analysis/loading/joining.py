@@ -1,0 +1,96 @@
+"""From parts to one dataset: copies left out, releases and configuration put over what the user said, attempts rebuilt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dfly_analysis import jobs
+from dfly_analysis.attempts import rebuild
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.loading.copies import find_copies, repeated_rows
+from dfly_analysis.loading.gathered import Gathered
+from dfly_analysis.loading.lacks import limits_of, what_lacks
+from dfly_analysis.logs.schema import arrow_schema, to_frame
+from dfly_analysis.settings import Settings
+from dfly_analysis.tables import COVERAGE, EVENTS, RUNS
+
+
+def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Dataset:
+    """Join what the files gave.
+
+    Parameters
+    ----------
+    records : sequence of pyarrow.Table
+        In the columns of `arrow_schema`.
+    gathered : Gathered
+        Of all files together.
+    given : Settings
+        What the user said.
+
+    Returns
+    -------
+    Dataset
+    """
+    copies = find_copies(gathered.coverage, gathered.sketches)
+    table = pa.concat_tables(records) if records else arrow_schema().empty_table()
+    events = without_copies(to_frame(table), copies)
+    events = events.sort_values(["time", "log_path", "log_line"], kind="stable", ignore_index=True)
+    settings = settle(given, gathered)
+    pieces, tasks = rebuild(events, limits_of(settings))
+    job_frame = jobs.build_jobs(gathered.jobs, events)
+    owner = jobs.job_of_url(job_frame, events)
+    tasks["job_id"] = tasks["url"].map(owner).where(tasks["role"] == "seedClient").astype("str")
+    return Dataset(
+        events=EVENTS.check(events), pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(gathered.runs),
+        coverage=COVERAGE.frame(with_notes(gathered.coverage, copies)), settings=settings,
+        lacks=what_lacks(events, pieces, tasks), problems=tuple(gathered.problems),
+    )  # fmt: skip
+
+
+def settle(given: Settings, gathered: Gathered) -> Settings:
+    """Return the settings with the releases and configuration that the input itself names."""
+    found = {
+        component: max((release for name, release in gathered.versions if name == component), key=_order)
+        for component, _ in gathered.versions
+    }
+    return given.with_versions(**found).with_rendered(gathered.rendered)
+
+
+def _order(release: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", release)[:3])
+
+
+def without_copies(events: pd.DataFrame, copies: Mapping[str, str]) -> pd.DataFrame:
+    """Return the records without those that a copy repeats; what only the copy holds stays."""
+    repeated = pd.Series(False, index=events.index)
+    for copy, original in copies.items():
+        rows = events[events["log_path"] == copy]
+        repeated.loc[rows.index] = repeated_rows(rows, events[events["log_path"] == original])
+    return events[~repeated] if repeated.any() else events
+
+
+def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the rows of coverage; that of a copy says what it repeats."""
+    sizes = {row["path"]: row["sha256"] for row in coverage}
+    noted = []
+    for row in coverage:
+        original = copies.get(row["path"])
+        if original:
+            what = "the same bytes as" if sizes[row["path"]] == sizes[original] else "tells the same events as"
+            note = f"{what} {original}; its records count once"
+            row = {**row, "note": f"{row['note']}; {note}" if row.get("note") else note}  # noqa: PLW2901
+        noted.append(dict(row))
+    return noted
+
+
+def is_telling(table: pa.Table) -> pa.Table:
+    """Return the records that carry information for an analysis: known events, warnings and errors."""
+    known = pc.is_valid(table.column("event_id"))
+    bad = pc.is_in(table.column("level").cast(pa.string()), pa.array(["WARN", "ERROR", "FATAL"]))
+    return table.filter(pc.or_(known, bad))

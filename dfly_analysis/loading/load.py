@@ -1,0 +1,247 @@
+"""Loads everything the user names into one dataset in memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.errors import SettingsError, SourceError
+from dfly_analysis.loading.cache import Cache, stamp_of
+from dfly_analysis.loading.gathered import Gathered
+from dfly_analysis.loading.joining import is_telling, join
+from dfly_analysis.loading.parts import read_gathered, read_records, write_part
+from dfly_analysis.loading.staging import Reading, is_readable, stage_file
+from dfly_analysis.settings import Settings
+from dfly_analysis.sources import SourceFile, list_files, open_file
+
+OnProblem = Callable[[SourceError], None]
+Progress = Callable[[str], None]
+_SIDE_BY_SIDE = 4
+"""Small files read at one time."""
+
+
+def load(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    settings: Settings | None = None,
+    tz: str = "UTC",
+    log_format: str | None = None,
+    records: Literal["all", "telling"] = "all",
+    cache: Cache | None = None,
+    on_problem: OnProblem | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Load logs, job JSON, benchmark tables, metrics, rendered configuration, and parts that ``load -o`` wrote.
+
+    Parameters
+    ----------
+    paths : path or iterable of paths
+        Files, folders, globs, archives, compressed files, ``s3://``; ``-`` is standard input.
+    settings : Settings, optional
+        What the user said of values and versions; the input's own configuration and releases are laid over it.
+    tz : str
+        Zone of times that carry none, e.g. ``Asia/Shanghai``.
+    log_format : str, optional
+        Id of the format to read logs in, instead of the one sniffed.
+    records : {"all", "telling"}
+        Which records `Dataset.events` holds: all, or only those that an analysis looks at (known events, warnings and
+        errors), which is less to hold in memory and gives the same findings.
+    cache : Cache, optional
+        Where parts of larger files are kept, so that they are parsed once.
+    on_problem : callable, optional
+        Told of each file that cannot be read; the others go on. Problems are in ``Dataset.problems`` too.
+    progress : callable, optional
+        Told the address of each file.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    SourceError
+        Where a path does not exist, or nothing in it can be read.
+    """
+    listed: Sequence[str | Path] = [paths] if isinstance(paths, str | Path) else list(paths)
+    check_zone(tz)
+    tables: list[pa.Table] = []
+    reading = Reading(tz, log_format)
+
+    def take(table: pa.Table) -> None:
+        tables.append(is_telling(table) if records == "telling" else table)
+
+    gathered = read_all(listed, reading, take, cache=cache, on_problem=on_problem, progress=progress)
+    refuse_nothing(listed, gathered)
+    return join(tables, gathered, settings or Settings.resolve())
+
+
+def read_all(
+    paths: Sequence[str | Path],
+    reading: Reading,
+    take: Callable[[pa.Table], None],
+    *,
+    cache: Cache | None = None,
+    on_problem: OnProblem | None = None,
+    progress: Progress | None = None,
+) -> Gathered:
+    """Read all files, side by side where there are several, and hand their records over in the files' order."""
+    problems: list[str] = []
+
+    def told(error: SourceError) -> None:
+        problems.append(str(error))
+        if on_problem:
+            on_problem(error)
+
+    sources = list_files(paths, on_problem=told)
+    parts: list[Gathered] = [Gathered(problems=problems)]
+    with workers() as (files, blocks):
+        for source, (tables, part) in _in_order(sources, reading, cache, files, blocks):
+            if progress:
+                progress(source.address)
+            for table in tables:
+                take(table)
+            for problem in part.problems:
+                if on_problem:
+                    on_problem(SourceError(problem))
+            parts.append(part)
+    return Gathered.joined(parts)
+
+
+@contextmanager
+def workers() -> Iterator[tuple[Executor, Executor]]:
+    """Yield a pool that reads files and one that reads blocks of them; what is not begun is dropped at the end."""
+    cores = os.cpu_count() or 1
+    files, blocks = ThreadPoolExecutor(_SIDE_BY_SIDE, "files"), ThreadPoolExecutor(cores, "blocks")
+    try:
+        yield files, blocks
+    finally:
+        for pool in (files, blocks):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+Staged = tuple[list[pa.Table], Gathered]
+
+
+def _in_order(
+    sources: Sequence[SourceFile], reading: Reading, cache: Cache | None, files: Executor, blocks: Executor
+) -> Iterator[tuple[SourceFile, Staged]]:
+    waiting: list[tuple[SourceFile, Future[Staged]]] = []
+    for source in sources:
+        waiting.append((source, files.submit(_stage, source, reading, cache, blocks)))
+        if len(waiting) > _SIDE_BY_SIDE:
+            done, future = waiting.pop(0)
+            yield done, future.result()
+    for source, future in waiting:
+        yield source, future.result()
+
+
+def _stage(source: SourceFile, reading: Reading, cache: Cache | None, blocks: Executor) -> Staged:
+    written = _written(source)
+    if written is not None:
+        return [read_records(source.location)], written
+    if cache is None or not cache.takes(source):
+        tables: list[pa.Table] = []
+        return tables, stage_file(source, reading, tables.append, blocks)
+    found = cache.find(source, reading)
+    if found is None:
+        stamp = stamp_of(source)
+        with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
+            path = Path(folder, "part.parquet")
+            gathered = write_part(source, reading, path, blocks)
+            cache.keep(source, reading, path, stamp)
+            return [read_records(path)], gathered
+    return [read_records(found)], read_gathered(found) or Gathered()
+
+
+def _written(source: SourceFile) -> Gathered | None:
+    """Return what a part holds that was written before by `load -o`; None for any other file."""
+    if source.kind != "file" or not source.location.endswith(".parquet"):
+        return None
+    return read_gathered(source.location)
+
+
+def take_stock(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | None = None) -> list[dict[str, Any]]:
+    """Return the coverage row of each file, whatever it is, without joining anything."""
+    check_zone(tz)
+    gathered = read_all(paths, Reading(tz, log_format), lambda _table: None)
+    unreadable = {"kind": "unreadable", "lines": 0, "parsed": 0, "continuation": 0, "rejected": 0}
+    rows = [*gathered.coverage, *({"path": text, **unreadable} for text in gathered.problems)]
+    if not rows:
+        refuse_nothing(paths, gathered)
+    return rows
+
+
+def check_input(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | None = None) -> None:
+    """Refuse, as `load` would, what does not exist or holds nothing that can be read; stops at the first that can.
+
+    Raises
+    ------
+    SourceError
+    """
+    check_zone(tz)
+    if "-" in paths:
+        return
+    gathered, reading = Gathered(), Reading(tz, log_format)
+
+    def told(error: SourceError) -> None:
+        gathered.problems.append(str(error))
+
+    for source in list_files(paths, on_problem=told):
+        if _written(source) is not None:
+            return
+        for opened in open_file(source, on_problem=told):
+            if is_readable(opened, reading):
+                return
+            gathered.coverage.append({"kind": "foreign" if opened.head() else "empty"})
+            if opened.problem:
+                told(SourceError(opened.problem, where=opened.address, hint="copy the file anew"))
+    refuse_nothing(paths, gathered)
+
+
+def check_zone(tz: str) -> None:
+    """Refuse what is no time zone.
+
+    Raises
+    ------
+    SettingsError
+    """
+    try:
+        pd.Timestamp("2026-01-01").tz_localize(tz)
+    except (LookupError, ValueError, TypeError, OSError) as problem:
+        raise SettingsError(
+            f"{tz!r} is not a time zone", where="--tz", hint="write it like UTC, Asia/Shanghai or +08:00"
+        ) from problem
+
+
+def refuse_nothing(paths: Sequence[str | Path], gathered: Gathered) -> None:
+    """Refuse an input of which nothing can be analysed.
+
+    Raises
+    ------
+    SourceError
+        Naming the paths, the first reason and the way out.
+    """
+    if gathered.jobs or gathered.runs or any(row["kind"] == "log" for row in gathered.coverage):
+        return
+    where = ", ".join(str(path) for path in paths)
+    if gathered.problems and not gathered.coverage:
+        raise SourceError(f"nothing could be read: {gathered.problems[0].removeprefix(where + ': ')}", where=where)
+    if all(row["kind"] == "empty" for row in gathered.coverage):
+        raise SourceError(
+            "is empty", where=where, hint="name a log of a client, scheduler or manager, job JSON, or a dfbench table"
+        )
+    reason = f"; {gathered.problems[0]}" if gathered.problems else ""
+    raise SourceError(
+        f"nothing in it is a log, job JSON or benchmark table{reason}",
+        where=where,
+        hint="`dfly-analysis inspect` says what each file was taken for",
+    )

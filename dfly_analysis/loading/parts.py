@@ -1,0 +1,117 @@
+"""A part: one file's records as Parquet, and all else it gave in the same file's metadata; written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from dfly_analysis.loading.gathered import Gathered
+from dfly_analysis.loading.staging import Reading, stage_file
+from dfly_analysis.logs.schema import arrow_schema
+from dfly_analysis.sources import SourceFile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+META = b"dfly_analysis"
+LAYOUT = 1
+"""Raised when parts of before can no longer be read."""
+_ROW_GROUP = 1 << 18
+
+
+class PartWriter:
+    """Writes the records of one file as they come; a context that closes the file."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow.parquet as pq
+
+        plain = [field.name for field in arrow_schema() if str(field.type) == "string"]
+        numbers = [field.name for field in arrow_schema() if str(field.type) in ("int64", "timestamp[ns, tz=UTC]")]
+        self._writer = pq.ParquetWriter(
+            path, arrow_schema(), compression="lz4", use_dictionary=[name for name in arrow_schema().names if name not in (*plain, *numbers)],
+            write_statistics=["time", "log_line"],
+        )  # fmt: skip
+
+    def write(self, table: pa.Table) -> None:
+        """Append records."""
+        if len(table):
+            self._writer.write_table(table, row_group_size=_ROW_GROUP)
+
+    def finish(self, gathered: Gathered) -> None:
+        """Add what else the file gave."""
+        self._writer.add_key_value_metadata({META: gathered.to_json()})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._writer.close()
+
+
+def write_part(source: SourceFile, reading: Reading, path: Path, executor: Executor | None = None) -> Gathered:
+    """Read one file and write its part; where reading is interrupted no part is left.
+
+    Parameters
+    ----------
+    source : SourceFile
+    reading : Reading
+    path : Path
+        Replaced when the part is complete.
+    executor : Executor, optional
+
+    Returns
+    -------
+    Gathered
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as folder:
+        unfinished = Path(folder, "part.parquet")
+        with PartWriter(unfinished) as writer:
+            gathered = stage_file(source, reading, writer.write, executor)
+            writer.finish(gathered)
+        unfinished.replace(path)
+    return gathered
+
+
+def read_gathered(path: Any) -> Gathered | None:
+    """Return what a part holds besides its records; None where the file is no part that this release can read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        return Gathered.from_json(metadata[META]) if META in metadata else None
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_records(path: Any, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the records of a part, or some of their columns."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, columns=list(columns) if columns else None, partitioning=None)
+
+
+def part_name(place: int, source: SourceFile) -> str:
+    """Return the name of the part of the file at that place of the list: sorted by name, parts are in the list's order."""
+    return f"part-{place:06d}-{hashlib.sha256(source.address.encode()).hexdigest()[:12]}.parquet"
+
+
+@cache
+def fingerprint() -> str:
+    """Return what makes parts of one release differ from those of another: layout, code of the readers, knowledge."""
+    root = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256(str(LAYOUT).encode())
+    for folder in ("bench", "jobs", "knowledge", "loading", "logs", "metrics", "settings", "sources"):
+        for path in sorted(Path(root, folder).rglob("*")):
+            if path.suffix in {".py", ".yaml", ".c", ".h"}:
+                digest.update(path.read_bytes())
+    for path in (root / "redaction.py", root / "tables.py"):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,138 @@
+"""Reads any line of any format by the grammars in `fields`; slower than the compiled reader, and the judge of what is right."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import re
+
+from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.logs.fields import READERS, Record
+from dfly_analysis.logs.naming import MOST_DIGITS, cause_in, is_bulk, take_event
+from dfly_analysis.logs.sniff import match_head
+from dfly_analysis.redaction import redact
+
+TEXT_CAP = 600
+BAD_LEVELS = frozenset({"WARN", "ERROR", "FATAL"})
+_MOST_LINES = 2000
+"""Lines that may continue one record."""
+
+
+@dataclass
+class Counts:
+    """What became of the lines.
+
+    Attributes
+    ----------
+    lines, parsed, continuation : int
+        Parsed lines begin a record.
+    formats : Counter
+        Records by id of their format.
+    versions : set of (str, str)
+    """
+
+    lines: int = 0
+    parsed: int = 0
+    continuation: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+    versions: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, other: Counts) -> None:
+        """Add the counts of another part of the file."""
+        self.lines += other.lines
+        self.parsed += other.parsed
+        self.continuation += other.continuation
+        self.formats += other.formats
+        self.versions |= other.versions
+
+
+def read_rows(lines: Sequence[str], first: int, main: LogFormat | None, counts: Counts) -> list[dict[str, Any]]:
+    """Read lines to rows.
+
+    Parameters
+    ----------
+    lines : sequence of str
+    first : int
+        Number of the first.
+    main : LogFormat or None
+        The format tried first.
+    counts : Counts
+        Added to.
+
+    Returns
+    -------
+    list of dict
+        Columns of the parts by name; times are texts still.
+    """
+    rows: list[dict[str, Any]] = []
+    time = ""
+    for line_number, own_format, match, rest in _records(lines, first, main, counts):
+        record = READERS[own_format.grammar](match, rest)
+        if record is None:
+            counts.parsed -= 1
+            continue
+        counts.formats[own_format.id] += 1
+        record.time = time = record.time or time  # a record without a time came after the one before it
+        rows.append(_row(record, line_number, counts, [match[0], *rest]))
+    return rows
+
+
+def _records(
+    lines: Sequence[str], first: int, main: LogFormat | None, counts: Counts
+) -> Iterator[tuple[int, LogFormat, re.Match[str], list[str]]]:
+    pending: tuple[int, LogFormat, re.Match[str]] | None = None
+    rest: list[str] = []
+    for line_number, raw in enumerate(lines, first):
+        line = redact(raw)
+        found = match_head(line, main)
+        if found:
+            if pending:
+                yield (*pending, rest)
+            pending, rest = (line_number, *found), []
+            counts.parsed += 1
+        elif pending and len(rest) < _MOST_LINES and pending[1].grammar != "json":
+            if line.strip() or pending[1].grammar == "pretty":
+                rest.append(line)
+            counts.continuation += 1
+    counts.lines += len(lines)
+    if pending:
+        yield (*pending, rest)
+
+
+def _row(record: Record, line_number: int, counts: Counts, physical: list[str]) -> dict[str, Any]:
+    fields, message = record.fields, record.message
+    row: dict[str, Any] = {
+        "time": record.time, "level": record.level, "span": record.span, "source": record.source, "message": message,
+        "task_id": fields.get("task_id"), "peer_id": fields.get("peer_id"), "job_id": fields.get("job_id"),
+        "url": _bare(fields.get("url")), "host_id": fields.get("host_id"), "log_line": line_number,
+    }  # fmt: skip
+    if "content_length" in fields:
+        row["size_bytes"] = fields["content_length"]
+    if "piece_id" in fields:
+        task_id, _, row["piece_number"] = str(fields["piece_id"]).rpartition("-")
+        row["task_id"] = row["task_id"] or task_id
+    for name, value in take_event(message, counts.versions).items():
+        if name == "url":
+            row["url"] = row["url"] or _bare(value)
+        elif row.get(name) is None or name not in ("task_id", "size_bytes"):
+            row[name] = value
+    for name in ("piece_number", "size_bytes", "piece_bytes"):
+        row[name] = _whole(row.get(name))
+    if record.level in BAD_LEVELS:
+        row["signature"] = cause_in(message)
+    if record.level in BAD_LEVELS or ("event_id" in row and not is_bulk(row["event_id"])):
+        row["text"] = "\n".join(physical)[:TEXT_CAP]
+    return row
+
+
+def _whole(text: Any) -> int | None:
+    """Return the number of a text where a column of integers can hold it; log text is untrusted."""
+    fine = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    return int(text) if fine else None
+
+
+def _bare(url: str | None) -> str | None:
+    return url.split("?", 1)[0] if url else None

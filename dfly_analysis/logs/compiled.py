@@ -1,0 +1,184 @@
+"""The compiled reader of compact and zap JSON lines, where the package was built with one."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dfly_analysis.knowledge.event import EventKind, starts_in_order
+
+GRAMMARS = {"compact": 0, "json": 1}
+LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+TEXTS = ("span", "source", "host_id", "task_id", "peer_id", "job_id", "url")
+_ARRAYS = (
+    ("line", np.int32), ("time_ns", np.int64), ("level", np.int8), ("raw_start", np.int64), ("raw_length", np.int32),
+    ("message_offset", np.int32), ("message_data", np.uint8), ("piece_number", np.int64), ("size_bytes", np.int64), ("start", np.int16),
+)  # fmt: skip
+_RESTS = (("rest_start", np.int64), ("rest_end", np.int64), ("rest_line", np.int32))
+
+
+class _Texts(ctypes.Structure):
+    _fields_ = (
+        ("codes", ctypes.c_void_p),
+        ("start", ctypes.c_void_p),
+        ("length", ctypes.c_void_p),
+        ("count", ctypes.c_int64),
+    )
+
+
+class _Block(ctypes.Structure):
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("size", ctypes.c_int64),
+        ("start_count", ctypes.c_int64),
+        ("start_data", ctypes.c_void_p),
+        ("start_offset", ctypes.c_void_p),
+        ("start_index", ctypes.c_void_p),
+        *((name, ctypes.c_void_p) for name, _ in _ARRAYS),
+        ("texts", _Texts * len(TEXTS)),
+        *((name, ctypes.c_void_p) for name, _ in _RESTS),
+        ("records", ctypes.c_int64),
+        ("rests", ctypes.c_int64),
+        ("lines", ctypes.c_int64),
+    )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the compiled reader took out of a block.
+
+    Attributes
+    ----------
+    line : array of int32
+        Line of each record in the block, from 0.
+    time_ns : array of int64
+        Nanoseconds since 1970, in the zone the text is written in.
+    level : array of int8
+        Place in `LEVELS`.
+    raw_start, raw_length : arrays
+        Where in the block the record's line stands.
+    message : pyarrow.StringArray
+    piece_number, size_bytes : arrays of int64
+        -1 where there is none.
+    start : array of int16
+        Place in `starts_in_order()` of how the message begins, -1 for none.
+    texts : dict of str to pyarrow.DictionaryArray
+        Columns of `TEXTS`.
+    rests : list of (int, int, int)
+        Start, end and first line of what the careful reader must read.
+    lines : int
+        Lines of the block.
+    """
+
+    line: npt.NDArray[np.int32]
+    time_ns: npt.NDArray[np.int64]
+    level: npt.NDArray[np.int8]
+    raw_start: npt.NDArray[np.int64]
+    raw_length: npt.NDArray[np.int32]
+    message: pa.StringArray
+    piece_number: npt.NDArray[np.int64]
+    size_bytes: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int16]
+    texts: dict[str, pa.DictionaryArray]
+    rests: list[tuple[int, int, int]]
+    lines: int
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """Return the compiled reader, or None where the package has none or ``DFLY_ANALYSIS_ENGINE=python`` says so."""
+    if os.environ.get("DFLY_ANALYSIS_ENGINE") == "python":
+        return None
+    for path in sorted(Path(__file__).parent.glob("_core.*")):
+        try:
+            return ctypes.CDLL(str(path))
+        except OSError:  # built for another machine
+            continue
+    return None
+
+
+def is_available() -> bool:
+    """Return whether there is a compiled reader; without one everything is read by the careful reader, more slowly."""
+    return _library() is not None
+
+
+@cache
+def _starts() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    texts = [start.encode() for start, _ in starts_in_order()]
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int32)
+    first = np.array([text[0] for text in texts])
+    index = np.searchsorted(first, np.arange(257)).astype(np.int32)
+    return np.frombuffer(b"".join(texts), np.uint8), offsets, index
+
+
+def kind_of_start() -> tuple[EventKind, ...]:
+    """Return the kind of event of each start, in the order in which the reader numbers them."""
+    return tuple(kind for _, kind in starts_in_order())
+
+
+def read_columns(data: bytes, grammar: str) -> Columns:
+    """Read a block of whole lines.
+
+    Parameters
+    ----------
+    data : bytes
+    grammar : {"compact", "json"}
+
+    Returns
+    -------
+    Columns
+        Of the lines that are plain records; the others are in `Columns.rests`.
+
+    Raises
+    ------
+    MemoryError
+    """
+    library = _library()
+    if library is None:
+        raise RuntimeError("this package was built without its compiled reader")
+    most = data.count(b"\n") + 1
+    sizes = {"message_offset": most + 1, "message_data": len(data) + 8}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        name: np.empty(sizes.get(name, most), kind) for name, kind in (*_ARRAYS, *_RESTS)
+    }
+    texts = [(np.empty(most, np.int32), np.empty(most, np.int64), np.empty(most, np.int32)) for _ in TEXTS]
+    source = np.frombuffer(data, np.uint8)
+    start_data, start_offset, start_index = _starts()
+    block = _Block(
+        data=source.ctypes.data, size=len(data), start_count=len(start_offset) - 1, start_data=start_data.ctypes.data,
+        start_offset=start_offset.ctypes.data, start_index=start_index.ctypes.data, **{name: array.ctypes.data for name, array in arrays.items()},
+    )  # fmt: skip
+    for place, (codes, start, length) in enumerate(texts):
+        block.texts[place] = _Texts(codes.ctypes.data, start.ctypes.data, length.ctypes.data, 0)
+    if not library.dfly_read_block(ctypes.byref(block), ctypes.c_int64(GRAMMARS[grammar])):
+        raise MemoryError
+    return _columns(data, block, arrays, texts)
+
+
+def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], texts: list[Any]) -> Columns:
+    n = block.records
+    used = {name: arrays[name][:n] for name, _ in _ARRAYS if not name.startswith("message")}
+    offsets = arrays["message_offset"][: n + 1]
+    message = pa.StringArray.from_buffers(
+        n, pa.py_buffer(offsets), pa.py_buffer(arrays["message_data"][: offsets[n] if n else 0])
+    )
+    rests = zip(*(arrays[name][: block.rests].tolist() for name, _ in _RESTS), strict=True)
+    dictionaries = {
+        name: _dictionary(data, *texts[place], n, block.texts[place].count) for place, name in enumerate(TEXTS)
+    }
+    return Columns(message=message, texts=dictionaries, rests=list(rests), lines=block.lines, **used)
+
+
+def _dictionary(data: bytes, codes: Any, start: Any, length: Any, n: int, count: int) -> pa.DictionaryArray:
+    begins, ends = start[:count].tolist(), (start[:count] + length[:count]).tolist()
+    values = [data[begin:end].decode("ascii") for begin, end in zip(begins, ends, strict=True)]
+    own = codes[:n]
+    return pa.DictionaryArray.from_arrays(pa.array(own, mask=own < 0), pa.array(values, pa.string()))

@@ -1,0 +1,185 @@
+/* A block of lines to columns. What this reader is not sure of is handed back as ranges of lines for the careful reader. */
+#include "records.h"
+
+#include <stdlib.h>
+
+/* Texts already seen, by hash; slots hold a code plus one. */
+typedef struct {
+  uint32_t *slots;
+  uint32_t *hashes;
+  int64_t mask;
+} Seen;
+
+static uint32_t hash_of(Slice text) {
+  uint64_t hash = (uint64_t)text.length * 0x9E3779B97F4A7C15u;
+  int64_t at = 0;
+  for (; at + 8 <= text.length; at += 8) {
+    uint64_t word;
+    memcpy(&word, text.at + at, 8);
+    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+    hash ^= hash >> 29;
+  }
+  uint64_t word = 0;
+  memcpy(&word, text.at + at, (size_t)(text.length - at));
+  hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+  return (uint32_t)(hash >> 32);
+}
+
+static int grow(Seen *seen) {
+  int64_t mask = seen->slots ? seen->mask * 2 + 1 : 1023;
+  uint32_t *slots = calloc((size_t)mask + 1, sizeof(uint32_t));
+  uint32_t *hashes = malloc(((size_t)mask + 1) * sizeof(uint32_t));
+  if (slots == NULL || hashes == NULL) {
+    free(slots);
+    free(hashes);
+    return 0;
+  }
+  for (int64_t i = 0; seen->slots && i <= seen->mask; i++) {
+    if (seen->slots[i] == 0) continue;
+    int64_t at = seen->hashes[i] & mask;
+    while (slots[at]) at = (at + 1) & mask;
+    slots[at] = seen->slots[i];
+    hashes[at] = seen->hashes[i];
+  }
+  free(seen->slots);
+  free(seen->hashes);
+  *seen = (Seen){slots, hashes, mask};
+  return 1;
+}
+
+/* The code of a text, a new one where it was not seen before; -1 where memory is out. */
+static int32_t code_of(Slice text, const uint8_t *data, Texts *texts, Seen *seen) {
+  if ((seen->slots == NULL || texts->count * 2 > seen->mask) && !grow(seen)) return -1;
+  uint32_t hash = hash_of(text);
+  int64_t at = hash & seen->mask;
+  for (; seen->slots[at]; at = (at + 1) & seen->mask) {
+    int64_t code = seen->slots[at] - 1;
+    if (seen->hashes[at] == hash && texts->length[code] == text.length &&
+        memcmp(data + texts->start[code], text.at, (size_t)text.length) == 0)
+      return (int32_t)code;
+  }
+  texts->start[texts->count] = text.at - data;
+  texts->length[texts->count] = (int32_t)text.length;
+  seen->hashes[at] = hash;
+  seen->slots[at] = (uint32_t)++texts->count;
+  return (int32_t)(texts->count - 1);
+}
+
+static uint8_t *copy_text(uint8_t *to, Slice text, int escaped) {
+  if (!escaped) {
+    memcpy(to, text.at, (size_t)text.length);
+    return to + text.length;
+  }
+  static const char FROM[] = "bfnrt", INTO[] = "\b\f\n\r\t";
+  for (const uint8_t *at = text.at; at < text.at + text.length; at++) {
+    if (*at != '\\') {
+      *to++ = *at;
+      continue;
+    }
+    const char *place = memchr(FROM, *++at, 5);
+    *to++ = place ? (uint8_t)INTO[place - FROM] : *at;
+  }
+  return to;
+}
+
+static int holds(const uint8_t *from, const uint8_t *to, const uint8_t *text, int64_t length) {
+  for (; to - from >= length && (from = memchr(from, *text, (size_t)(to - from - length + 1))); from++)
+    if (memcmp(from, text, (size_t)length) == 0) return 1;
+  return 0;
+}
+
+/* The message, and behind it the error it was written with unless it says it itself. */
+static int32_t write_message(uint8_t *to, const Record *record) {
+  uint8_t *end = copy_text(to, record->message, record->escaped);
+  if (record->error.length == 0) return (int32_t)(end - to);
+  uint8_t *error = end + 2;
+  uint8_t *error_end = copy_text(error, record->error, record->escaped);
+  if (holds(to, end, error, error_end - error)) return (int32_t)(end - to);
+  end[0] = ':';
+  end[1] = ' ';
+  return (int32_t)(error_end - to);
+}
+
+/* Which of the ways known events begin this message begins with; -1 for none. `start_index` is by first byte. */
+static int16_t start_of(const Block *block, Slice message) {
+  if (message.length == 0) return -1;
+  for (int32_t i = block->start_index[*message.at]; i < block->start_index[*message.at + 1]; i++) {
+    int32_t length = block->start_offset[i + 1] - block->start_offset[i];
+    if (message.length >= length && memcmp(message.at, block->start_data + block->start_offset[i], (size_t)length) == 0) return (int16_t)i;
+  }
+  return -1;
+}
+
+typedef struct {
+  Record record;
+  const uint8_t *at;
+  int64_t length;
+  int32_t line;
+  int open;
+} Pending;
+
+static int commit(Block *block, Pending *pending, Seen *seen) {
+  if (!pending->open) return 1;
+  const Record *record = &pending->record;
+  int64_t row = block->records;
+  int32_t *offset = block->message_offset + row;
+  int32_t length = write_message(block->message_data + *offset, record);
+  offset[1] = *offset + length;
+  block->line[row] = pending->line;
+  block->time_ns[row] = record->time_ns;
+  block->level[row] = record->level;
+  block->raw_start[row] = pending->at - block->data;
+  block->raw_length[row] = (int32_t)pending->length;
+  block->piece_number[row] = record->piece_number;
+  block->size_bytes[row] = record->size_bytes;
+  block->start[row] = start_of(block, (Slice){block->message_data + *offset, length});
+  for (int column = 0; column < TEXTS; column++) {
+    Slice text = record->texts[column];
+    block->texts[column].codes[row] = -1;
+    if (text.at && (block->texts[column].codes[row] = code_of(text, block->data, &block->texts[column], &seen[column])) < 0) return 0;
+  }
+  block->records = row + 1;
+  pending->open = 0;
+  return 1;
+}
+
+/* Hand a line to the careful reader, together with the record before it, which it may continue. */
+static void set_aside(Block *block, Pending *pending, const uint8_t *at, const uint8_t *next, int32_t line, int *aside) {
+  if (!*aside) {
+    block->rest_start[block->rests] = (pending->open ? pending->at : at) - block->data;
+    block->rest_line[block->rests++] = pending->open ? pending->line : line;
+  }
+  block->rest_end[block->rests - 1] = next - block->data;
+  pending->open = 0;
+  *aside = 1;
+}
+
+/* Read a block of whole lines. `zap` chooses the grammar. Returns 0 where memory is out. */
+int64_t dfly_read_block(Block *block, int64_t zap) {
+  Seen seen[TEXTS] = {{NULL, NULL, 0}};
+  Pending pending = {.open = 0};
+  int aside = 0, fine = 1;
+  const uint8_t *end = block->data + block->size;
+  block->records = block->rests = block->lines = 0;
+  block->message_offset[0] = 0;
+  for (int column = 0; column < TEXTS; column++) block->texts[column].count = 0;
+  for (const uint8_t *at = block->data, *next; at < end && fine; at = next, block->lines++) {
+    const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
+    if (stop == NULL) stop = end;
+    next = stop + (stop < end);
+    Record record = {.piece_number = -1, .size_bytes = -1};
+    if (zap ? read_zap(at, stop, &record) : read_compact(at, stop, &record)) {
+      fine = commit(block, &pending, seen);
+      pending = (Pending){record, at, stop - at, (int32_t)block->lines, 1};
+      aside = 0;
+    } else {
+      set_aside(block, &pending, at, next, (int32_t)block->lines, &aside);
+    }
+  }
+  fine = fine && commit(block, &pending, seen);
+  for (int column = 0; column < TEXTS; column++) {
+    free(seen[column].slots);
+    free(seen[column].hashes);
+  }
+  return fine;
+}

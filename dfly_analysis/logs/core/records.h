@@ -1,0 +1,77 @@
+/* What the compiled reader shares: the block it fills and the small pieces every grammar needs. */
+#ifndef DFLY_RECORDS_H
+#define DFLY_RECORDS_H
+
+#include <stdint.h>
+#include <string.h>
+
+enum { SPAN, SOURCE, HOST_ID, TASK_ID, PEER_ID, JOB_ID, URL, TEXTS };
+enum { TRACE, DEBUG, INFO, WARN, ERROR, FATAL };
+
+/* One column of texts that repeat: each record's code, and where in the data each code's text stands. */
+typedef struct {
+  int32_t *codes;
+  int64_t *start;
+  int32_t *length;
+  int64_t count;
+} Texts;
+
+/* All arrays are the caller's, as long as the block has lines; `start_*` lists how messages of known events begin. */
+typedef struct {
+  const uint8_t *data;
+  int64_t size;
+  int64_t start_count;
+  const uint8_t *start_data;
+  const int32_t *start_offset;
+  const int32_t *start_index;
+  int32_t *line;
+  int64_t *time_ns;
+  int8_t *level;
+  int64_t *raw_start;
+  int32_t *raw_length;
+  int32_t *message_offset;
+  uint8_t *message_data;
+  int64_t *piece_number;
+  int64_t *size_bytes;
+  int16_t *start;
+  Texts texts[TEXTS];
+  int64_t *rest_start;
+  int64_t *rest_end;
+  int32_t *rest_line;
+  int64_t records;
+  int64_t rests;
+  int64_t lines;
+} Block;
+
+typedef struct {
+  const uint8_t *at;
+  int64_t length;
+} Slice;
+
+/* One record as its grammar read it, before it is written to the block's columns. */
+typedef struct {
+  int64_t time_ns;
+  int8_t level;
+  Slice message;
+  Slice error;
+  int escaped;
+  Slice texts[TEXTS];
+  int64_t piece_number;
+  int64_t size_bytes;
+} Record;
+
+int is_plain(const uint8_t *at, const uint8_t *end);
+int read_compact(const uint8_t *at, const uint8_t *end, Record *record);
+int read_zap(const uint8_t *at, const uint8_t *end, Record *record);
+int begins_compact(const uint8_t *at, const uint8_t *end);
+const uint8_t *read_time(const uint8_t *at, const uint8_t *end, char between, int zoned, int64_t *time_ns);
+int64_t read_whole(Slice digits);
+
+static inline int is_digit(uint8_t c) { return (uint8_t)(c - '0') < 10; }
+static inline int is_letter(uint8_t c) { return (uint8_t)((c | 32) - 'a') < 26 || c == '_'; }
+static inline int is_word(uint8_t c) { return is_letter(c) || is_digit(c); }
+static inline int equals(Slice text, const char *other) {
+  return text.length == (int64_t)strlen(other) && memcmp(text.at, other, (size_t)text.length) == 0;
+}
+
+#endif

@@ -1,0 +1,176 @@
+"""One block of lines to a table of records: by the compiled reader what it can, by the careful one the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.logs import compiled
+from dfly_analysis.logs.blocks import LineBlock
+from dfly_analysis.logs.careful import BAD_LEVELS, TEXT_CAP, Counts, read_rows
+from dfly_analysis.logs.naming import Named, Scattered, name_causes, name_events, whole_numbers
+from dfly_analysis.logs.schema import WHOLE, arrow_schema
+from dfly_analysis.logs.times import as_times, local_to_utc
+
+FILE_WIDE = ("component", "role", "host", "log_path")
+"""Columns that are known only when the file's first block was seen."""
+
+
+@dataclass(frozen=True)
+class ParsedBlock:
+    """Records of a block.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        `arrow_schema` without the columns of `FILE_WIDE`, in the order of the lines.
+    counts : Counts
+    """
+
+    table: pa.Table
+    counts: Counts
+
+
+def parse_block(block: LineBlock, main: LogFormat | None, tz: str) -> ParsedBlock:
+    """Read a block that begins with a record and ends with one.
+
+    Parameters
+    ----------
+    block : LineBlock
+    main : LogFormat or None
+    tz : str
+        Zone of times that carry none.
+
+    Returns
+    -------
+    ParsedBlock
+    """
+    counts = Counts()
+    if main is None or main.grammar not in compiled.GRAMMARS or not compiled.is_available():
+        rows = read_rows(_lines(block.data), 0, main, counts)
+        return ParsedBlock(_numbered(_table(rows, tz), block), counts)
+    columns = compiled.read_columns(block.data, main.grammar)
+    tables = [_fast(block.data, columns, main, tz, counts)]
+    rest: list[dict[str, Any]] = []
+    for start, end, line in columns.rests:
+        rest += read_rows(_lines(block.data[start:end]), line, main, counts)
+    counts.lines = columns.lines
+    if rest:
+        tables.append(_table(rest, tz))
+    table = pa.concat_tables(tables) if rest else tables[0]
+    if rest:
+        table = table.unify_dictionaries().combine_chunks()
+        table = table.take(pc.sort_indices(table, sort_keys=[("log_line", "ascending")]))
+    return ParsedBlock(_numbered(table, block), counts)
+
+
+def _lines(data: bytes) -> list[str]:
+    lines = data.decode("utf-8", "replace").split("\n")
+    return lines[:-1] if not lines[-1] else lines
+
+
+def _numbered(table: pa.Table, block: LineBlock) -> pa.Table:
+    """Turn places in the block into line numbers of the file."""
+    place = table.column("log_line").to_numpy()
+    lines = block.line_numbers[place] if block.line_numbers is not None else place + block.first_line
+    return table.set_column(table.schema.get_field_index("log_line"), "log_line", pa.array(lines, pa.int64()))
+
+
+def _schema() -> pa.Schema:
+    return pa.schema([field for field in arrow_schema() if field.name not in FILE_WIDE])
+
+
+def _table(rows: list[dict[str, Any]], tz: str) -> pa.Table:
+    columns = {name: pa.array([row.get(name) for row in rows], _plain(kind)) for name, kind in _fields() if name != "time"}
+    columns["time"] = as_times([row["time"] for row in rows], tz)
+    return _conform(columns)
+
+
+def _fields() -> list[tuple[str, pa.DataType]]:
+    return [(field.name, field.type) for field in _schema()]
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _conform(columns: dict[str, Any]) -> pa.Table:
+    arrays = []
+    for name, kind in _fields():
+        array = columns[name]
+        if pa.types.is_dictionary(kind) and not pa.types.is_dictionary(array.type):
+            array = array.dictionary_encode()
+        arrays.append(array)
+    return pa.Table.from_arrays(arrays, schema=_schema())
+
+
+def _fast(data: bytes, columns: compiled.Columns, main: LogFormat, tz: str, counts: Counts) -> pa.Table:
+    n = len(columns.line)
+    counts.parsed += n
+    counts.formats[main.id] += n
+    named = name_events(columns.message, columns.start, compiled.kind_of_start())
+    counts.versions |= named.versions
+    bad = np.isin(columns.level, [compiled.LEVELS.index(level) for level in BAD_LEVELS])
+    texts = columns.texts
+    made: dict[str, Any] = {
+        "time": pa.array(local_to_utc(columns.time_ns, tz) if main.zone == "given" else columns.time_ns.astype("M8[ns]"), pa.timestamp("ns", "UTC")),
+        "level": pa.DictionaryArray.from_arrays(pa.array(columns.level.astype(np.int32)), pa.array(compiled.LEVELS)),
+        "message": columns.message, "event_id": named.event_id.text(), "signature": _where(n, bad, columns.message),
+        "log_line": pa.array(columns.line.astype(np.int64)), "text": _texts(data, columns, bad | _kept(named)),
+        "span": texts["span"], "source": texts["source"], "peer_id": texts["peer_id"], "job_id": texts["job_id"], "host_id": texts["host_id"],
+        "task_id": _filled(texts["task_id"], named.column("task_id")), "url": _filled(texts["url"], named.column("url")),
+    }  # fmt: skip
+    own = {"piece_number": columns.piece_number, "size_bytes": columns.size_bytes, "piece_bytes": np.full(n, -1)}
+    for name in WHOLE:
+        made[name] = _numbers(own[name], named.column(name), keeps=name == "size_bytes")
+    for name, _ in _fields():
+        if name not in made:
+            made[name] = named.column(name).text()
+    return _conform(made)
+
+
+def _kept(named: Named) -> npt.NDArray[np.bool_]:
+    place = named.event_id.place
+    return np.zeros(named.rows, np.bool_) if place is None else (place >= 0) & ~named.bulk
+
+
+def _where(n: int, bad: npt.NDArray[np.bool_], messages: pa.StringArray) -> pa.Array:
+    signature = Scattered(n)
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        signature.put(rows, name_causes(messages.take(pa.array(rows))))
+    return signature.text()
+
+
+def _texts(data: bytes, columns: compiled.Columns, kept: npt.NDArray[np.bool_]) -> pa.Array:
+    rows = np.flatnonzero(kept)
+    starts = columns.raw_start[rows].tolist()
+    ends = (columns.raw_start[rows] + np.minimum(columns.raw_length[rows], TEXT_CAP)).tolist()
+    text = Scattered(len(kept))
+    if len(rows):
+        text.put(rows, pa.array([data[start:end].decode("ascii") for start, end in zip(starts, ends, strict=True)]))
+    return text.text()
+
+
+def _filled(own: pa.DictionaryArray, named: Scattered) -> pa.Array:
+    """Return the ids of the spans, and where they have none those of the message."""
+    if named.place is None or not ((named.place >= 0) & np.asarray(own.is_null())).any():
+        return own
+    return pc.coalesce(own.cast(pa.string()), named.text()).dictionary_encode()
+
+
+def _numbers(own: npt.NDArray[np.int64], named: Scattered, *, keeps: bool) -> pa.Array:
+    """Return the numbers of the spans overruled by those of the message, or, where `keeps`, filled up by them."""
+    of_spans = pa.array(own, mask=own < 0)
+    if named.place is None:
+        return of_spans
+    numbers = whole_numbers(named.text())
+    if keeps:
+        return pc.coalesce(of_spans, numbers)
+    return pc.if_else(pa.array(named.place >= 0), numbers, of_spans)

@@ -1,0 +1,66 @@
+"""The columns every reader of logs delivers, as Arrow types: texts that repeat are dictionaries from the start."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis.tables import EVENTS, INTEGER, TIME
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+DETAILS = ("origin", "parent_id", "size_bytes", "piece_bytes", "pieces", "stage", "cost", "error", "detail", "host_id", "text")
+"""Columns that readers add to those of `dfly_analysis.tables.EVENTS`."""  # fmt: skip
+WHOLE = ("piece_number", "size_bytes", "piece_bytes")
+_NUMBERS = frozenset({*WHOLE, *(column.name for column in EVENTS.columns if column.dtype == INTEGER)})
+_UNIQUE = frozenset({"message", "pieces", "cost", "error", "detail", "text"})
+
+
+@cache
+def arrow_schema() -> pa.Schema:
+    """Return the schema of a part: `EVENTS` and behind it `DETAILS`."""
+    import pyarrow as pa
+
+    repeated = pa.dictionary(pa.int32(), pa.string())
+
+    def kind(name: str) -> Any:
+        if name in _NUMBERS:
+            return pa.int64()
+        return pa.string() if name in _UNIQUE else repeated
+
+    fields = [
+        (column.name, pa.timestamp("ns", "UTC") if column.dtype == TIME else kind(column.name))
+        for column in EVENTS.columns
+    ]
+    return pa.schema([*fields, *((name, kind(name)) for name in DETAILS)])
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return the rows as a frame in the types of `EVENTS`; numbers that may be missing are ``Int64``.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        In the columns of `arrow_schema`, some of which may be left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {}
+    for field in table.schema:
+        array = table.column(field.name)
+        if pa.types.is_dictionary(field.type):
+            array = array.cast(pa.string())
+        if field.name in _NUMBERS:
+            columns[field.name] = array.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        else:
+            columns[field.name] = array.to_pandas()
+            if pa.types.is_string(array.type):
+                columns[field.name] = columns[field.name].astype("str")
+    return pd.DataFrame(columns)

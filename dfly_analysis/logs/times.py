@@ -1,0 +1,55 @@
+"""Times of records to nanoseconds in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+
+
+def as_times(texts: Sequence[str], tz: str) -> pa.Array:
+    """Return times as they are written, in any form, as timestamps.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Empty where a record has none.
+    tz : str
+        Zone of those that carry none.
+
+    Returns
+    -------
+    pyarrow.Array
+        Nanoseconds in UTC; null where a text is no time between 1970 and 2200.
+    """
+    series = pd.Series(list(texts), dtype="str")
+    zoned = series.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).fillna(value=False).astype(bool)
+    times = _in_range(pd.to_datetime(series.where(zoned), format="ISO8601", utc=True, errors="coerce"))
+    if not zoned.all():
+        local = pd.to_datetime(series.where(~zoned), format="ISO8601", errors="coerce")
+        times = times.fillna(_in_range(_localised(local, tz)))
+    return pa.array(times, pa.timestamp("ns", "UTC"))
+
+
+def local_to_utc(time_ns: npt.NDArray[np.int64], tz: str) -> npt.NDArray[Any]:
+    """Return nanoseconds of a zone's clock as moments; not a time where the clock shows an hour twice."""
+    moments = time_ns.astype("M8[ns]")
+    if tz.upper() == "UTC":
+        return moments
+    return _localised(pd.Series(moments), tz).dt.tz_localize(None).to_numpy()
+
+
+def _localised(local: pd.Series[Any], tz: str) -> pd.Series[Any]:
+    return local.dt.tz_localize(tz, ambiguous="NaT", nonexistent="shift_forward").dt.tz_convert("UTC")
+
+
+def _in_range(times: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the times in nanoseconds; a year that they cannot hold is none."""
+    fine = times.dt.year.between(_FIRST_YEAR, _LAST_YEAR)
+    return times.where(fine).astype("datetime64[ns, UTC]")

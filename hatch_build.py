@@ -1,0 +1,58 @@
+"""Builds the compiled reader where there is a C compiler; without one the package is complete too, only slower."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SOURCES = "dfly_analysis/logs/core"
+TARGET = "dfly_analysis/logs/_core"
+
+
+class CompiledReader(BuildHookInterface):  # type: ignore[type-arg]
+    """Compiles `SOURCES` to one shared library beside the modules that load it."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+        """Compile; ``DFLY_ANALYSIS_COMPILE=no`` leaves it out, ``=must`` makes its failure an error."""
+        wish = os.environ.get("DFLY_ANALYSIS_COMPILE", "try")
+        if wish == "no" or self.target_name != "wheel":
+            return
+        library = Path(self.root, f"{TARGET}{'.dll' if sys.platform == 'win32' else '.so'}")
+        problem = compile_library(Path(self.root, SOURCES), library)
+        if problem and wish == "must":
+            raise RuntimeError(problem)
+        if problem:
+            self.app.display_warning(f"the compiled reader was not built, logs are read more slowly: {problem}")
+            return
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+        build_data["artifacts"].append(f"/{library.relative_to(self.root)}")
+
+
+def compile_library(folder: Path, library: Path) -> str | None:
+    """Compile all sources of a folder to a shared library; return why that failed, or None."""
+    command = shlex.split(os.environ.get("CC", "")) or [
+        next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), "")
+    ]
+    if not command[0]:
+        return "there is no C compiler"
+    unfinished = library.with_suffix(f".{os.getpid()}")
+    flags = ["-O3", "-std=c11", "-shared", "-fPIC", *shlex.split(os.environ.get("CFLAGS", ""))]
+    sources = [str(path) for path in sorted(folder.glob("*.c"))]
+    try:
+        done = subprocess.run([*command, *flags, "-o", str(unfinished), *sources], capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError as error:
+        return str(error)
+    if done.returncode:
+        unfinished.unlink(missing_ok=True)
+        return (done.stderr.strip().splitlines() or ["the compiler failed"])[0]
+    unfinished.replace(library)
+    return None
