@@ -4,12 +4,71 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 
 from dfly_analysis.errors import LogFormatError, nearest
 from dfly_analysis.knowledge.format import LogFormat, load_formats
+from dfly_analysis.knowledge.wrapper import Wrapper
+from dfly_analysis.logs.blocks import COLOUR
 
 SNIFF_LINES = 300
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m|\[(?:[0123]|2;3|1;3[0-9]|3[0-9])m")
+_COLOUR = re.compile(COLOUR.pattern.decode())
+
+
+@dataclass(frozen=True)
+class Sniffed:
+    """What a file's first lines say of it.
+
+    Attributes
+    ----------
+    wrapper : Wrapper or None
+        The outermost wrapper, None for bare lines.
+    log_format : LogFormat or None
+        The format of the lines inside, None where no line begins a record.
+    reason : str
+        Why, in one sentence.
+    """
+
+    wrapper: Wrapper | None
+    log_format: LogFormat | None
+    reason: str
+
+
+def sniff(head: bytes) -> Sniffed:
+    """Find out how a file's lines are wrapped and in which format they are written.
+
+    Parameters
+    ----------
+    head : bytes
+        The beginning of the file, some tens of kilobytes, as it is (also UTF-16).
+
+    Returns
+    -------
+    Sniffed
+    """
+    from dfly_analysis.logs.wrappers import sniff_wrappers
+
+    wrappers, text = sniff_wrappers(head)
+    counts = count_records(text.decode("utf-8", "replace"))
+    n_lines = min(text.count(b"\n"), SNIFF_LINES)
+    around = " around ".join(wrapper.title for wrapper in wrappers)
+    outer = wrappers[0] if wrappers else None
+    if not counts:
+        kind = f"{around} around lines of no known format" if around else "no log of a known format"
+        return Sniffed(outer, None, f"{kind}: none of the first {n_lines} lines begins a record")
+    main = find_format(counts.most_common(1)[0][0])
+    named = f"{around} around {main.id}" if around else main.id
+    return Sniffed(outer, main, f"{named}: {counts.total()} of the first {n_lines} lines begin a record")
+
+
+def count_records(head: str) -> Counter[str]:
+    """Count the records that the first lines begin, by format id."""
+    counts: Counter[str] = Counter()
+    for line in head.split("\n")[:SNIFF_LINES]:
+        found = match_head(strip_colour(line.removesuffix("\r"))) if line else None
+        if found:
+            counts[found[0].id] += 1
+    return counts
 
 
 def strip_colour(line: str) -> str:
@@ -42,11 +101,7 @@ def sniff_format(head: str) -> LogFormat | None:
     LogFormat or None
         None where no line begins a record of any format.
     """
-    counts: Counter[str] = Counter()
-    for line in head.split("\n")[:SNIFF_LINES]:
-        found = match_head(strip_colour(line.removesuffix("\r"))) if line else None
-        if found:
-            counts[found[0].id] += 1
+    counts = count_records(head)
     return find_format(counts.most_common(1)[0][0]) if counts else None
 
 
