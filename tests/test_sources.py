@@ -13,9 +13,8 @@ import pytest
 from reading_cases import opened, pack, write_tree
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.sources import open_sources
+from dfly_analysis.sources import CAPS, open_sources
 from dfly_analysis.sources.opened import LINE_CAP_BYTES
-from dfly_analysis.sources.walk import DEPTH_CAP
 
 TEXT = b"one\ntwo\n"
 
@@ -174,7 +173,7 @@ def test_a_zip_with_a_password_is_told(tmp_path):
 def test_archives_in_archives_end_somewhere(tmp_path):
     """Nesting beyond the cap is refused with a way out."""
     data = TEXT
-    for _ in range(DEPTH_CAP + 2):
+    for _ in range(CAPS.depth + 1):
         data = gzip.compress(data)
     path = tmp_path / "deep.gz"
     path.write_bytes(data)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import lzma
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any
+
+from dfly_analysis.sources.streams import BLOCK_BYTES, BROKEN, BrokenStreamError, reason_of
 
 HEAD_BYTES = 65536
-BLOCK_BYTES = 1 << 20
 LINE_CAP_BYTES = 4 << 20
-BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
-"""What the standard library's readers raise on damaged or truncated bytes."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -27,10 +22,12 @@ class Opened:
     ----------
     address : str
         Path as given; archive members follow after ``!``.
-    stream : BinaryIO
+    stream : ByteStream or BinaryIO
         Decompressed bytes.
     problem : str or None
         Set where the stream ended before its time (a truncated archive); what came before was read.
+    note : str or None
+        What is worth knowing of the bytes and is no failure (the file grew while it was read); known at the end.
     size_bytes : int
         Bytes read so far.
     cut_lines : int
@@ -38,28 +35,33 @@ class Opened:
     """
 
     address: str
-    stream: BinaryIO
+    stream: Any
     problem: str | None = None
+    note: str | None = None
     size_bytes: int = 0
     cut_lines: int = 0
-    _hash: object = field(default_factory=hashlib.sha256, repr=False)
+    _hash: Any = field(default_factory=hashlib.sha256, repr=False)
+    _first: list[bytes] = field(default_factory=list, repr=False)
     _head: bytes | None = field(default=None, repr=False)
 
     def head(self) -> bytes:
         """Return up to the first 64 KiB without losing them for the reader."""
         if self._head is None:
-            parts: list[bytes] = []
-            while sum(map(len, parts)) < HEAD_BYTES and (part := self._read(HEAD_BYTES)):
-                parts.append(part)
-            self._head = b"".join(parts).removeprefix(_BYTE_ORDER_MARK)
+            size = 0
+            while size < HEAD_BYTES + len(_BYTE_ORDER_MARK) and (block := self._read()):
+                self._first.append(block)
+                size += len(block)
+            start = b"".join(self._first).removeprefix(_BYTE_ORDER_MARK)
+            self._first = [start] if start else []
+            self._head = start[:HEAD_BYTES]
         return self._head
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes in order, the head first."""
-        head = self.head()
-        if head:
-            yield head
-        while block := self._read(BLOCK_BYTES):
+        """Yield the bytes in order, about 1 MiB at a time, without a byte order mark."""
+        self.head()
+        while self._first:
+            yield self._first.pop(0)
+        while block := self._read():
             yield block
 
     def lines(self) -> Iterator[str]:
@@ -97,7 +99,7 @@ class Opened:
     @property
     def sha256(self) -> str:
         """Return the hash of what was read so far."""
-        return self._hash.hexdigest()  # type: ignore[attr-defined,no-any-return]
+        return str(self._hash.hexdigest())
 
     def _text(self, piece: bytes) -> str:
         if len(piece) > LINE_CAP_BYTES:
@@ -108,16 +110,22 @@ class Opened:
     @property
     def _take(self) -> Callable[[int], bytes]:
         """What hands over the bytes there are: a read that waits for more would lose them where the stream breaks."""
-        return getattr(self.stream, "read1", self.stream.read)
+        return getattr(self.stream, "read1", self.stream.read)  # type: ignore[no-any-return]
 
-    def _read(self, most: int) -> bytes:
+    def _read(self) -> bytes:
         if self.problem:
             return b""
         try:
-            block = self._take(most)
-        except BROKEN as problem:
-            self.problem = f"ends before its time: {problem}"
+            block = self._take(BLOCK_BYTES)
+        except BrokenStreamError as problem:
+            problem.told = True
+            self.problem = str(problem)
             return b""
+        except BROKEN as problem:
+            self.problem = f"ends before its time: {reason_of(problem)}"
+            return b""
+        if not block:
+            self.note = self.note or getattr(self.stream, "note", None)
         self.size_bytes += len(block)
-        self._hash.update(block)  # type: ignore[attr-defined]
+        self._hash.update(block)
         return block

@@ -1,59 +1,130 @@
-"""From paths to opened streams: walks folders and globs, peels compression and archives, keeps caps."""
+"""From the user's words to opened streams: first the list of files, then each of them with what it holds."""
 
 from __future__ import annotations
 
-import bz2
-import glob
-import gzip
-import io
-import lzma
-import sys
-import tarfile
-import zipfile
+import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Literal
 
-from dfly_analysis.errors import SourceError, nearest
-from dfly_analysis.sources.opened import BROKEN, Opened
+from dfly_analysis.errors import SourceError
+from dfly_analysis.sources.addresses import clean
+from dfly_analysis.sources.archives import expand
+from dfly_analysis.sources.caps import CAPS, Caps, Reading
+from dfly_analysis.sources.listing import Found, find_local
+from dfly_analysis.sources.local import LocalFile, Pipe, kind_of, standard_input
+from dfly_analysis.sources.opened import Opened
+from dfly_analysis.sources.streams import BROKEN, BrokenStreamError, ByteStream, RandomAccess, reason_of
 
-DEPTH_CAP = 4
-MEMBER_CAP = 200_000
-_TAR_MAGIC_AT = 257
-_COMPRESSION: tuple[tuple[bytes, Callable[[BinaryIO], gzip.GzipFile | lzma.LZMAFile | bz2.BZ2File]], ...] = (
-    (b"\x1f\x8b", lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")),
-    (b"\xfd7zXZ\x00", lzma.LZMAFile),
-    (b"BZh", bz2.BZ2File),
-)
-
-
-class _Decompressed(io.RawIOBase):
-    """Hands over what one step of decompression gives, so that nothing before a break is lost."""
-
-    def __init__(self, stream: gzip.GzipFile | lzma.LZMAFile | bz2.BZ2File) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        block = self._stream.read1(len(buffer))
-        buffer[: len(block)] = block
-        return len(block)
+OnProblem = Callable[[SourceError], None]
+STDIN = "-"
+_OBJECTS = "s3://"
 
 
-def open_sources(
-    paths: Iterable[str | Path], *, on_problem: Callable[[SourceError], None] | None = None
-) -> Iterator[Opened]:
-    """Open everything the paths name, one stream at a time, in sorted order.
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that was listed and is yet to be opened; it can be sent to another process.
+
+    Attributes
+    ----------
+    address : str
+        As it is shown: the path as the user named it, printable whatever the file is called.
+    size_bytes : int or None
+        Size when it was listed; None where only reading will tell.
+    kind : str
+        ``file``, ``pipe``, ``object`` (``s3://``) or ``stdin``.
+    location : str
+        Path or URL to open it by.
+    """
+
+    address: str
+    size_bytes: int | None
+    kind: Literal["file", "pipe", "object", "stdin"]
+    location: str
+
+
+def list_files(paths: Iterable[str | Path], *, on_problem: OnProblem | None = None) -> list[SourceFile]:
+    """List the files that the paths name, each once, without reading any.
 
     Parameters
     ----------
     paths : iterable of str or Path
-        Files, folders, globs, archives (tar, zip, also compressed and nested), compressed files (gz, xz, bz2);
+        Files, folders, globs, ``s3://bucket/prefix`` (an object, everything below a prefix, or a glob);
         ``-`` is standard input.
     on_problem : callable, optional
+        Told of what cannot be read and of what is passed over; the others go on. Without it the first that cannot be
+        read is raised.
+
+    Returns
+    -------
+    list of SourceFile
+        Path by path as given; within a folder, glob or prefix in natural order, rotated sets oldest first.
+
+    Raises
+    ------
+    SourceError
+        Where a path names nothing; for what cannot be read, without `on_problem`.
+    """
+    tell = on_problem or _raise
+    mention = on_problem or _ignore
+    listed: dict[object, SourceFile] = {}
+    for path in paths:
+        for identity, source in _list(str(path), tell, mention):
+            listed.setdefault(identity, source)
+    return list(listed.values())
+
+
+def open_file(source_file: SourceFile, *, on_problem: OnProblem | None = None, caps: Caps = CAPS) -> Iterator[Opened]:
+    """Open one listed file: itself, or, where it is compressed or an archive, what it holds.
+
+    Parameters
+    ----------
+    source_file : SourceFile
+    on_problem : callable, optional
+        Told of each part that cannot be read; the others go on. Without it the first such error is raised.
+    caps : Caps
+        How much it may unpack to.
+
+    Yields
+    ------
+    Opened
+        Read it before asking for the next. A break within it is its `problem` and is not told to `on_problem`.
+
+    Raises
+    ------
+    SourceError
+        For parts that cannot be read, without `on_problem`.
+    """
+    reading = Reading(
+        on_problem or _raise,
+        caps,
+        threads=source_file.kind in ("file", "object"),
+        remote=source_file.kind == "object",
+    )
+    try:
+        with _stream(source_file, reading) as (stream, anywhere):
+            yield from expand(source_file.address, stream, reading, anywhere=anywhere)
+    except BROKEN as problem:
+        reading.say_broken(problem, source_file.address)
+
+
+def open_sources(
+    paths: Iterable[str | Path], *, on_problem: OnProblem | None = None, caps: Caps = CAPS
+) -> Iterator[Opened]:
+    """Open everything the paths name, one stream at a time: `list_files` and `open_file` in one.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        Files, folders, globs, archives (tar, zip, also compressed and nested), compressed files (gz, zst, xz, bz2),
+        ``s3://bucket/prefix``; ``-`` is standard input.
+    on_problem : callable, optional
         Told of each file that cannot be read; the others go on. Without it the first such error is raised.
+    caps : Caps
+        How much each file may unpack to.
 
     Yields
     ------
@@ -65,100 +136,75 @@ def open_sources(
     SourceError
         Where a path does not exist, and for unreadable files without `on_problem`.
     """
-    tell = on_problem or _raise
-    for path in paths:
-        for name, opener in _files(str(path)):
-            try:
-                with opener() as stream:
-                    yield from _expand(name, stream, 0, tell)
-            except (*BROKEN, RuntimeError) as problem:  # RuntimeError: a zip with a password
-                reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
-                tell(SourceError(f"cannot be read: {reason}", where=name, hint="copy the file anew, or leave it out"))
+    for source_file in list_files(paths, on_problem=on_problem):
+        yield from open_file(source_file, on_problem=on_problem, caps=caps)
 
 
 def _raise(error: SourceError) -> None:
     raise error
 
 
-def _files(path: str) -> Iterator[tuple[str, Callable[[], BinaryIO]]]:
-    if path == "-":
-        yield "-", lambda: cast("BinaryIO", sys.stdin.buffer)
-        return
-    if "://" in path:
-        raise SourceError("addresses of this kind cannot be read yet", where=path, hint="copy the files here first")
-    found = Path(path)
-    if not found.exists():
-        matches = sorted(glob.glob(path, recursive=True)) if glob.has_magic(path) else []  # noqa: PTH207 - absolute patterns too
-        if not matches:
-            raise SourceError("no such file or folder", where=path, hint=_beside(found))
-        for match in matches:
-            yield from _files(match)
-        return
-    if found.is_dir():
-        members = sorted(entry for entry in found.rglob("*") if entry.is_file())
-        if not members:
-            raise SourceError("the folder holds no files", where=path, hint="name the folder that holds the logs")
+def _ignore(_: SourceError) -> None:
+    pass
+
+
+def _list(path: str, tell: OnProblem, mention: OnProblem) -> Iterator[tuple[object, SourceFile]]:
+    if path == STDIN:
+        yield STDIN, SourceFile(STDIN, None, "stdin", STDIN)
+    elif path.startswith(_OBJECTS):
+        from dfly_analysis.sources.objects import list_objects
+
+        for url, size_bytes in list_objects(path):
+            yield url, SourceFile(clean(url), size_bytes, "object", url)
+    elif "://" in path:
+        raise SourceError("addresses of this kind cannot be read", where=path, hint="copy the files here first")
     else:
-        members = [found]
-    for member in members:
-        yield str(member), cast("Callable[[], BinaryIO]", lambda member=member: member.open("rb"))
+        for found in find_local(path, tell, mention):
+            yield _identity(found), _local(found)
 
 
-def _beside(path: Path) -> str:
-    siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    return nearest(path.name, siblings) or "check the path"
+def _identity(found: Found) -> object:
+    """Return what two names of the same file have in common."""
+    status = found.status
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(found.path)
 
 
-def _expand(address: str, stream: BinaryIO, depth: int, tell: Callable[[SourceError], None]) -> Iterator[Opened]:
-    buffered = io.BufferedReader(cast("io.RawIOBase", stream), 1 << 16)
-    try:
-        magic = buffered.peek(_TAR_MAGIC_AT + 5)
-    except BROKEN as problem:
-        tell(SourceError(f"ends before its time or is damaged: {problem}", where=address, hint="copy the file anew"))
-        return
-    if depth > DEPTH_CAP:
-        tell(
-            SourceError(
-                f"archives stand in archives more than {DEPTH_CAP} deep", where=address, hint="unpack it by hand"
-            )
-        )
-        return
-    for start, decompress in _COMPRESSION:
-        if magic.startswith(start):
-            plain = _Decompressed(decompress(cast("BinaryIO", buffered)))
-            yield from _expand(address, cast("BinaryIO", plain), depth + 1, tell)
-            return
-    if magic[_TAR_MAGIC_AT : _TAR_MAGIC_AT + 5] == b"ustar":
-        yield from _tar(address, cast("BinaryIO", buffered), depth, tell)
-    elif magic.startswith(b"PK\x03\x04"):
-        yield from _zip(address, cast("BinaryIO", buffered), depth, tell)
+def _local(found: Found) -> SourceFile:
+    if stat.S_ISFIFO(found.status.st_mode):
+        return SourceFile(clean(found.path), None, "pipe", found.path)
+    return SourceFile(clean(found.path), found.status.st_size, "file", found.path)
+
+
+@contextmanager
+def _stream(source: SourceFile, reading: Reading) -> Iterator[tuple[ByteStream, RandomAccess | None]]:
+    if source.kind == "stdin":
+        yield Pipe(standard_input(), reading), None
+    elif source.kind == "object":
+        from dfly_analysis.sources.objects import ObjectFile
+
+        remote = ObjectFile(source.location, reading)
+        yield remote, remote
     else:
-        yield Opened(address, cast("BinaryIO", buffered))
+        with open(_descriptor(source), "rb", buffering=0) as raw:
+            if source.kind == "pipe":
+                yield Pipe(raw, reading), None
+            else:
+                local = LocalFile(raw, reading, source.size_bytes)
+                yield local, local
 
 
-def _tar(address: str, stream: BinaryIO, depth: int, tell: Callable[[SourceError], None]) -> Iterator[Opened]:
+def _descriptor(source: SourceFile) -> int:
+    """Open a path; one that was a regular file when it was listed must still be one, lest a pipe is waited for."""
+    waiting = 0 if source.kind == "pipe" else os.O_NONBLOCK
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            for count, member in enumerate(archive):
-                if count >= MEMBER_CAP:
-                    tell(SourceError(f"holds more than {MEMBER_CAP} members; the rest was not read", where=address))
-                    return
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is not None:
-                    yield from _expand(f"{address}!{member.name}", cast("BinaryIO", content), depth + 1, tell)
-    except BROKEN as problem:
-        tell(
-            SourceError(
-                f"the archive ends before its time: {problem}",
-                where=address,
-                hint="what came before was read; copy the file anew",
-            )
-        )
-
-
-def _zip(address: str, stream: BinaryIO, depth: int, tell: Callable[[SourceError], None]) -> Iterator[Opened]:
-    with zipfile.ZipFile(io.BytesIO(stream.read())) as archive:
-        for member in sorted(archive.infolist(), key=lambda entry: entry.filename)[:MEMBER_CAP]:
-            if not member.is_dir():
-                with archive.open(member) as content:
-                    yield from _expand(f"{address}!{member.filename}", cast("BinaryIO", content), depth + 1, tell)
+        descriptor = os.open(source.location, os.O_RDONLY | os.O_CLOEXEC | waiting)
+    except FileNotFoundError as problem:
+        raise BrokenStreamError("vanished between being listed and being read: rotated away or deleted") from problem
+    except PermissionError as problem:
+        raise BrokenStreamError(f"cannot be read: {reason_of(problem)}; check its permissions") from problem
+    mode = os.fstat(descriptor).st_mode
+    if source.kind == "file" and not stat.S_ISREG(mode):
+        os.close(descriptor)
+        what = "folder" if stat.S_ISDIR(mode) else kind_of(mode)
+        raise BrokenStreamError(f"was a file when it was listed and is a {what} now; it was not read")
+    return descriptor

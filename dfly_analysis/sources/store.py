@@ -1,0 +1,227 @@
+"""Where parts of a result are written and found again: a folder, or a prefix of an S3 bucket; whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol, cast
+
+from dfly_analysis.errors import SourceError
+from dfly_analysis.sources.caps import Reading
+from dfly_analysis.sources.streams import BrokenStreamError, RandomAccess, reason_of
+
+_UNFINISHED = ".unfinished"
+
+
+class Store(Protocol):
+    """A place for named files.
+
+    Names are relative paths with ``/`` between folders. Every method raises `SourceError`, one line, where the place
+    cannot be used.
+    """
+
+    @property
+    def address(self) -> str:
+        """Return where it is: a path, or ``s3://bucket/prefix``."""
+
+    def write(self, name: str, local_path: str | Path) -> None:
+        """Put a copy of a local file there under a name, over whatever has that name; seen only when it is whole."""
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the sorted names that begin with a text."""
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading, with seeking."""
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is a file of that name."""
+
+    def delete(self, name: str) -> None:
+        """Delete a file; one that is not there is no error."""
+
+
+def open_store(address: str | Path) -> Store:
+    """Return the store at an address; a folder is made at the first writing.
+
+    Parameters
+    ----------
+    address : str or Path
+        A local folder, or ``s3://bucket/prefix``. The latter's client is configured by the ``AWS_*`` variables of the
+        process that calls this, so send the address to other processes, not the store.
+
+    Raises
+    ------
+    SourceError
+        Where the address is of another kind, or the library for it is not installed.
+    """
+    text = str(address)
+    if text.startswith("s3://"):
+        return ObjectStore(text)
+    if "://" in text:
+        raise SourceError("addresses of this kind cannot be written to", where=text, hint="name a folder or s3://bucket/prefix")  # fmt: skip
+    return FolderStore(text)
+
+
+def _checked(name: str, where: str) -> str:
+    """Refuse names that would lead out of the store."""
+    path = PurePosixPath(name)
+    if not name or path.is_absolute() or ".." in path.parts or str(path) != name or "\x00" in name:
+        raise SourceError(f"{name!r} is no name within a store", where=where, hint="use a relative path without ..")
+    return name
+
+
+class FolderStore:
+    """A folder of this machine.
+
+    Parameters
+    ----------
+    address : str
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._top = Path(address)
+
+    def write(self, name: str, local_path: str | Path) -> None:
+        """Copy to a file beside the target, then put it in the target's place in one step."""
+        target = self._top / _checked(name, self.address)
+        with self._said(name):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}{_UNFINISHED}")
+            try:
+                with unfinished.open("xb") as out, Path(local_path).open("rb") as source:
+                    shutil.copyfileobj(source, out, 1 << 20)
+                    out.flush()
+                    os.fsync(out.fileno())
+                unfinished.replace(target)
+            finally:
+                unfinished.unlink(missing_ok=True)
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the sorted names that begin with a text."""
+        with self._said(prefix):
+            files = (entry for entry in self._top.rglob("*") if entry.is_file() and entry.suffix != _UNFINISHED)
+            found = (entry.relative_to(self._top).as_posix() for entry in files)
+            return sorted(name for name in found if name.startswith(prefix))
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+        with self._said(name):
+            return (self._top / _checked(name, self.address)).open("rb")
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is a file of that name."""
+        return (self._top / _checked(name, self.address)).is_file()
+
+    def delete(self, name: str) -> None:
+        """Delete a file; one that is not there is no error."""
+        with self._said(name):
+            (self._top / _checked(name, self.address)).unlink(missing_ok=True)
+
+    @contextmanager
+    def _said(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            hint = (
+                "free some space"
+                if problem.errno in (errno.ENOSPC, errno.EDQUOT)
+                else "check the folder and its permissions"
+            )
+            raise SourceError(reason_of(problem), where=str(self._top / name), hint=hint) from problem
+
+
+class ObjectStore:
+    """A prefix of an S3 bucket.
+
+    Parameters
+    ----------
+    address : str
+        ``s3://bucket/prefix``.
+    """
+
+    def __init__(self, address: str) -> None:
+        from dfly_analysis.sources import objects
+
+        self.address = address.rstrip("/")
+        bucket, prefix = objects.split_url(self.address)
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._client = objects.connect(bucket)
+
+    def _key(self, name: str) -> str:
+        return self._prefix + _checked(name, self.address)
+
+    def _where(self, name: str) -> str:
+        return f"{self.address}/{name}"
+
+    def write(self, name: str, local_path: str | Path) -> None:
+        """Upload a file, in parts where it is large; it is seen only once it is whole."""
+        from dfly_analysis.sources import objects
+
+        objects.put(self._client, self._key(name), Path(local_path), self._where(name))
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the sorted names that begin with a text."""
+        from dfly_analysis.sources import objects
+
+        folder = (self._prefix + prefix).rpartition("/")[0]
+        keys = (key for key, _ in objects.list_keys(self._client, folder, self.address))
+        found = (key.removeprefix(self._prefix) for key in keys)
+        return sorted(name for name in found if name.startswith(prefix))
+
+    def open(self, name: str) -> BinaryIO:
+        """Open an object for reading, fetched in windows of a few megabytes."""
+        from dfly_analysis.sources import objects
+
+        if not self.exists(name):
+            raise SourceError("there is no such object", where=self._where(name), hint="check the name")
+        try:
+            remote = objects.ObjectFile(self._where(name), Reading(tell=lambda _: None))
+        except BrokenStreamError as problem:
+            raise SourceError(str(problem), where=self._where(name)) from problem
+        return cast("BinaryIO", io.BufferedReader(_Seekable(remote), 1 << 16))
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is an object of that name."""
+        from dfly_analysis.sources import objects
+
+        return objects.size_of(self._client, self._key(name), self._where(name)) is not None
+
+    def delete(self, name: str) -> None:
+        """Delete an object; one that is not there is no error."""
+        from dfly_analysis.sources import objects
+
+        objects.delete(self._client, self._key(name), self._where(name))
+
+
+class _Seekable(io.RawIOBase):
+    """An object as Python's files are, for readers of Parquet."""
+
+    def __init__(self, remote: RandomAccess) -> None:
+        self._remote, self._at = remote, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._remote.size_bytes}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        block = self._remote.read_at(self._at, len(buffer))
+        buffer[: len(block)] = block
+        self._at += len(block)
+        return len(block)

@@ -1,0 +1,303 @@
+"""Compressed streams: whatever bytes, through whatever layers, cut wherever: the same bytes, or their beginning."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import sys
+import tarfile
+import threading
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dfly_analysis.sources import open_file, open_sources
+from dfly_analysis.sources.caps import Reading
+from dfly_analysis.sources.compression import CODECS, Decompressed, codec_of
+from dfly_analysis.sources.streams import AHEAD_FROM_BYTES, BLOCK_BYTES, Buffered, ReadAhead
+from dfly_analysis.sources.walk import SourceFile
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ROWS = b"".join(b"%d row of a log, %d\n" % (number, number * 7919 % 1000003) for number in range(60_000))
+BIG = ROWS * 12
+
+
+def in_tar(data: bytes) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        member = tarfile.TarInfo("m")
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+    return made.getvalue()
+
+
+def in_zip(data: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m", data)
+    return made.getvalue()
+
+
+def in_zip_of_a_pipe(data: bytes) -> bytes:
+    """Return a zip whose sizes stand behind the data, as written by what cannot seek."""
+    made = io.BytesIO()
+
+    class Pipe(io.RawIOBase):
+        def writable(self):
+            return True
+
+        def write(self, block):
+            return made.write(block)
+
+    with zipfile.ZipFile(Pipe(), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m", data)
+    return made.getvalue()
+
+
+def in_two(compress):
+    return lambda data: compress(data[: len(data) // 3]) + compress(data[len(data) // 3 :])
+
+
+COMPRESSORS = {"gzip": gzip.compress, "zstd": zstd.compress, "xz": lzma.compress, "bzip2": bz2.compress}
+LAYERS = {
+    **COMPRESSORS,
+    **{f"two {name}": in_two(compress) for name, compress in COMPRESSORS.items()},
+    "tar": in_tar,
+    "zip": in_zip,
+    "zip of a pipe": in_zip_of_a_pipe,
+}
+SMALL = st.binary(max_size=3000) | st.text(alphabet="ab\n ", max_size=3000).map(str.encode)
+
+
+def read_back(path, data):
+    """Return what reading such a file gives, everything told, and the problems of streams."""
+    path.write_bytes(data)
+    told, streams = [], []
+    read = b""
+    for one in open_sources([path], on_problem=told.append):
+        streams.append(one)
+        read += b"".join(one.blocks())
+    return read, told + [one.problem for one in streams if one.problem]
+
+
+def packs_itself(data: bytes) -> bool:
+    """Say whether plain bytes would be taken for something packed."""
+    return bool(codec_of(data)) or data.startswith(
+        (b"PK", b"\xef\xbb\xbf", b"7z", b"Rar", b"\x04", b"\x1f", b"LZIP", b"\x89")
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=SMALL, names=st.lists(st.sampled_from(sorted(LAYERS)), max_size=4))
+def test_any_bytes_come_through_any_layers(tmp_path_factory, data, names):
+    """Packed up to four times, in whatever order, they come out as they were, and nobody complains."""
+    if packs_itself(data):
+        return
+    packed = data
+    for name in names:
+        packed = LAYERS[name](packed)
+    read, problems = read_back(tmp_path_factory.getbasetemp() / "layers", packed)
+    assert (read, problems) == (data, [])
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=SMALL, names=st.lists(st.sampled_from(sorted(LAYERS)), min_size=1, max_size=3), where=st.floats(0, 1))
+def test_a_cut_anywhere_gives_a_beginning_and_is_told_once(tmp_path_factory, data, names, where):
+    """However a packed file is cut, nothing is raised, what is read is a beginning, and there is one complaint."""
+    if packs_itself(data):
+        return
+    stages = [data]
+    for name in names:
+        stages.append(LAYERS[name](stages[-1]))
+    cut = stages[-1][: int(len(stages[-1]) * where)]
+    read, problems = read_back(tmp_path_factory.getbasetemp() / "cut", cut)
+    # what is too short to show what it is, is read as it is: the beginning of an inner layer
+    assert data.startswith(read) or (len(read) < 512 and any(stage.startswith(read) for stage in stages[1:]))
+    assert len(problems) <= 1
+    if len(cut) >= 512 and len(read) < len(data):
+        assert problems
+
+
+@pytest.mark.parametrize("name", sorted(COMPRESSORS))
+def test_big_files_come_in_large_blocks_and_whole(tmp_path, name):
+    """Blocks of a mebibyte, the bytes the same, whether read to the end or not; hashed as they are read."""
+    import hashlib
+
+    path = tmp_path / "big"
+    path.write_bytes(COMPRESSORS[name](BIG))
+    (one,) = (stream for stream in open_sources([path]) if (blocks := list(stream.blocks())))
+    assert b"".join(blocks) == BIG
+    assert {len(block) for block in blocks[:-1]} == {BLOCK_BYTES}
+    assert one.sha256 == hashlib.sha256(BIG).hexdigest()
+    assert one.size_bytes == len(BIG)
+
+
+@pytest.mark.parametrize("name", sorted(COMPRESSORS))
+def test_a_cut_big_file_gives_nearly_everything_before_the_cut(tmp_path, name):
+    """The loss is what the compressor held together, and the threads end."""
+    path = tmp_path / "cut"
+    packed = COMPRESSORS[name](ROWS) * 10 + COMPRESSORS[name](ROWS)[:-100]
+    path.write_bytes(packed)
+    ((read, problem),) = ((b"".join(one.blocks()), one.problem) for one in open_sources([path]))
+    assert (ROWS * 11).startswith(read)
+    assert len(read) >= 10 * len(ROWS)
+    assert "ends before its time" in problem
+
+
+def test_a_reader_that_stops_early_ends_the_thread(tmp_path):
+    """Closing the generator, leaving the loop, or asking for the next file: no thread is left running."""
+    path = tmp_path / "big.gz"
+    path.write_bytes(gzip.compress(BIG, 1))
+
+    def running():
+        return [thread for thread in threading.enumerate() if thread.name == "dfly-read-ahead"]
+
+    streams = open_sources([path])
+    blocks = next(streams).blocks()
+    read = 0
+    while read <= AHEAD_FROM_BYTES + 2 * BLOCK_BYTES:
+        read += len(next(blocks))
+    assert running()
+    streams.close()
+    assert not running()
+    for one in open_sources([path, tmp_path]):
+        assert one.head()
+        assert [block for block, _ in zip(one.blocks(), range(7), strict=False)]
+    assert not running()
+
+
+def test_what_a_thread_meets_is_raised_in_the_reader():
+    """A break in the thread comes after the bytes before it, and stays."""
+
+    class Breaks:
+        note = None
+        left = 3
+
+        def read(self, most, /):
+            self.left -= 1
+            if self.left < 0:
+                raise OSError("the cable was pulled")
+            return b"x" * 10
+
+    ahead = ReadAhead(Breaks(), from_bytes=0)
+    assert [ahead.read(6), ahead.read(6)] == [b"x" * 6, b"x" * 4]
+    assert [ahead.read(99), ahead.read(99)] == [b"x" * 10, b"x" * 10]
+    for _ in range(2):
+        with pytest.raises(OSError, match="cable"):
+            ahead.read(1)
+    ahead.close()
+
+
+def test_a_look_ahead_loses_nothing_before_a_break():
+    """What came before a break is handed over although the look ahead met the break."""
+
+    class Breaks:
+        note = None
+        pieces = (b"ab", b"cd")
+
+        def read(self, most, /):
+            if not self.pieces:
+                raise OSError("gone")
+            first, *self.pieces = self.pieces
+            return first
+
+    buffered = Buffered(Breaks())
+    assert buffered.peek(100) == b"abcd"
+    assert buffered.read(3) == b"abc"
+    assert buffered.read(3) == b"d"
+    with pytest.raises(OSError, match="gone"):
+        buffered.read(3)
+
+
+@pytest.mark.parametrize("name", sorted(COMPRESSORS))
+def test_padding_and_garbage_behind_the_end(tmp_path, name):
+    """Zero bytes behind the end are passed over, other bytes are left with a word; both are no failure."""
+    packed = COMPRESSORS[name](ROWS)
+    path = tmp_path / "x"
+    for tail, noted in ((b"\x00" * 5000, False), (b"something else altogether", True)):
+        path.write_bytes(packed + tail)
+        ((read, problem, note),) = ((b"".join(one.blocks()), one.problem, one.note) for one in open_sources([path]))
+        assert (read, problem) == (ROWS, None)
+        assert bool(note) == noted
+
+
+def test_many_tiny_members_are_read_one_after_another(tmp_path):
+    """Ten thousand gzip members and zstd frames of a line each, with skippable frames between the latter."""
+    lines = [b"line %d\n" % number for number in range(10_000)]
+    skippable = b"\x50\x2a\x4d\x18\x04\x00\x00\x00skip"
+    for packed in (
+        b"".join(gzip.compress(line, 1) for line in lines),
+        skippable + b"".join(zstd.compress(line) + skippable for line in lines),
+    ):
+        assert read_back(tmp_path / "x", packed) == (b"".join(lines), [])
+
+
+def test_without_the_fast_libraries(tmp_path, monkeypatch):
+    """Gzip and zip are read by the standard library alone, also cut; zstd then says what to install."""
+    for name in ("isal", "backports", "backports.zstd", "compression.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr("dfly_analysis.sources.compression._crc32", None)
+    for pack in (gzip.compress, in_two(gzip.compress), in_zip, in_zip_of_a_pipe):
+        assert read_back(tmp_path / "x", pack(ROWS)) == (ROWS, [])
+        read, problems = read_back(tmp_path / "x", pack(ROWS)[:-1000])
+        assert ROWS.startswith(read)
+        assert len(read) > len(ROWS) // 3
+        assert len(problems) == 1
+    read, problems = read_back(tmp_path / "x", b"\x28\xb5\x2f\xfd" + b"rest")
+    assert read == b""
+    assert "pip install backports.zstd" in str(problems[0])
+
+
+def test_a_forged_header_cannot_ask_for_gigabytes(tmp_path):
+    """An xz or zstd stream with an enormous window is refused in words instead of memory."""
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 30}]
+    xz = lzma.compress(b"x" * 5000, format=lzma.FORMAT_XZ, filters=filters)
+    parameter = zstd.CompressionParameter
+    long = zstd.compress(b"y" * 5000, options={parameter.window_log: 30, parameter.content_size_flag: 0})
+    wide = bytearray(long)
+    wide[5] = 0xA0  # window descriptor of 1 GiB
+    for packed in (xz, bytes(wide)):
+        read, problems = read_back(tmp_path / "x", packed)
+        assert read == b""
+        assert "too much memory" in str(problems[0])
+
+
+def test_a_codec_reads_exactly_its_own_bytes():
+    """Where the container does not say how long a member is, the codec does."""
+
+    class Bytes:
+        note = None
+
+        def __init__(self, data):
+            self.rest = io.BytesIO(data)
+
+        def read(self, most, /):
+            return self.rest.read(most)
+
+    for codec in CODECS:
+        packed = COMPRESSORS[codec.name](ROWS)
+        stream = Decompressed(Bytes(packed + b"tail of another kind"), codec, Reading(tell=print))
+        assert b"".join(iter(stream.read, b"")) == ROWS
+        assert stream.used_bytes == len(packed)
+
+
+def test_a_slow_pipe_is_read_without_threads(tmp_path):
+    """A compressed named pipe is read to its end and leaves no thread waiting."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_bytes(gzip.compress(BIG, 1)))
+    writer.start()
+    before = threading.active_count()
+    for one in open_file(SourceFile(str(path), None, "pipe", str(path))):
+        assert b"".join(one.blocks()) == BIG
+        assert threading.active_count() <= before
+    writer.join()
