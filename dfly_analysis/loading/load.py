@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -104,9 +105,9 @@ def read_all(
     sources = list_files(paths, on_problem=told)
     parts: list[Gathered] = [Gathered(problems=problems)]
     with workers() as (files, blocks):
-        for source, (tables, part) in _in_order(sources, reading, cache, files, blocks):
-            if progress:
-                progress(source.address)
+        for tables, part in _in_order(sources, reading, cache, files, blocks):
+            for row in part.coverage if progress else ():
+                progress(str(row["path"]))
             for table in tables:
                 take(table)
             for problem in part.problems:
@@ -133,15 +134,14 @@ Staged = tuple[list[pa.Table], Gathered]
 
 def _in_order(
     sources: Sequence[SourceFile], reading: Reading, cache: Cache | None, files: Executor, blocks: Executor
-) -> Iterator[tuple[SourceFile, Staged]]:
-    waiting: list[tuple[SourceFile, Future[Staged]]] = []
+) -> Iterator[Staged]:
+    waiting: deque[Future[Staged]] = deque()
     for source in sources:
-        waiting.append((source, files.submit(_stage, source, reading, cache, blocks)))
+        waiting.append(files.submit(_stage, source, reading, cache, blocks))
         if len(waiting) > _SIDE_BY_SIDE:
-            done, future = waiting.pop(0)
-            yield done, future.result()
-    for source, future in waiting:
-        yield source, future.result()
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _stage(source: SourceFile, reading: Reading, cache: Cache | None, blocks: Executor) -> Staged:

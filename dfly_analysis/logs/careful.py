@@ -120,7 +120,7 @@ def _row(record: Record, line_number: int, counts: Counts, physical: list[str]) 
         elif row.get(name) is None or name not in ("task_id", "size_bytes"):
             row[name] = value
     for name in ("piece_number", "size_bytes", "piece_bytes"):
-        row[name] = _whole(row.get(name))
+        row[name] = whole_number(row.get(name))
     if record.level in BAD_LEVELS:
         row["signature"] = cause_in(message)
     if record.level in BAD_LEVELS or ("event_id" in row and not is_bulk(row["event_id"])):
@@ -128,7 +128,7 @@ def _row(record: Record, line_number: int, counts: Counts, physical: list[str]) 
     return row
 
 
-def _whole(text: Any) -> int | None:
+def whole_number(text: Any) -> int | None:
     """Return the number of a text where a column of integers can hold it; log text is untrusted."""
     fine = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
     return int(text) if fine else None

@@ -14,14 +14,19 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.event import EventKind, starts_in_order
+from dfly_analysis.logs.patterns import TEXT_FIELDS, Program
 
 GRAMMARS = {"compact": 0, "json": 1}
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-TEXTS = ("span", "source", "host_id", "task_id", "peer_id", "job_id", "url")
+TEXTS = ("span", "source", "host_id", "peer_id", "job_id", *TEXT_FIELDS)
 _ARRAYS = (
     ("line", np.int32), ("time_ns", np.int64), ("level", np.int8), ("raw_start", np.int64), ("raw_length", np.int32),
-    ("message_offset", np.int32), ("message_data", np.uint8), ("piece_number", np.int64), ("size_bytes", np.int64), ("start", np.int16),
+    ("message_offset", np.int32), ("message_data", np.uint8), ("piece_number", np.int64), ("size_bytes", np.int64),
+    ("piece_bytes", np.int64), ("start", np.int16), ("event", np.int8),
 )  # fmt: skip
+_FEW_BYTES = 4096
+NEEDS_PYTHON = frozenset({"process_started", "service_version", "host_announced"})
+"""Events of which more is read than their pattern says."""
 _RESTS = (("rest_start", np.int64), ("rest_end", np.int64), ("rest_line", np.int32))
 
 
@@ -42,6 +47,9 @@ class _Block(ctypes.Structure):
         ("start_data", ctypes.c_void_p),
         ("start_offset", ctypes.c_void_p),
         ("start_index", ctypes.c_void_p),
+        ("pattern", ctypes.c_void_p),
+        ("steps", ctypes.c_void_p),
+        ("sets", ctypes.c_void_p),
         *((name, ctypes.c_void_p) for name, _ in _ARRAYS),
         ("texts", _Texts * len(TEXTS)),
         *((name, ctypes.c_void_p) for name, _ in _RESTS),
@@ -66,10 +74,12 @@ class Columns:
     raw_start, raw_length : arrays
         Where in the block the record's line stands.
     message : pyarrow.StringArray
-    piece_number, size_bytes : arrays of int64
+    piece_number, size_bytes, piece_bytes : arrays of int64
         -1 where there is none.
     start : array of int16
-        Place in `starts_in_order()` of how the message begins, -1 for none.
+        Place in `kind_of_start()` of how the message begins, -1 for none.
+    event : array of int8
+        1 where the record is that event and its fields are taken, 0 where it is none, -1 where Python must look.
     texts : dict of str to pyarrow.DictionaryArray
         Columns of `TEXTS`.
     rests : list of (int, int, int)
@@ -86,7 +96,9 @@ class Columns:
     message: pa.StringArray
     piece_number: npt.NDArray[np.int64]
     size_bytes: npt.NDArray[np.int64]
+    piece_bytes: npt.NDArray[np.int64]
     start: npt.NDArray[np.int16]
+    event: npt.NDArray[np.int8]
     texts: dict[str, pa.DictionaryArray]
     rests: list[tuple[int, int, int]]
     lines: int
@@ -99,9 +111,12 @@ def _library() -> ctypes.CDLL | None:
         return None
     for path in sorted(Path(__file__).parent.glob("_core.*")):
         try:
-            return ctypes.CDLL(str(path))
+            library = ctypes.CDLL(str(path))
         except OSError:  # built for another machine
             continue
+        library.dfly_read_block.restype = library.dfly_count_lines.restype = ctypes.c_int64
+        library.dfly_gather.restype = None
+        return library
     return None
 
 
@@ -110,13 +125,30 @@ def is_available() -> bool:
     return _library() is not None
 
 
+@dataclass(frozen=True)
+class _Knowledge:
+    """What the compiled reader knows of events: how they begin, and the steps of their patterns."""
+
+    start_data: npt.NDArray[np.uint8]
+    start_offset: npt.NDArray[np.int32]
+    start_index: npt.NDArray[np.int32]
+    pattern: npt.NDArray[np.int32]
+    steps: npt.NDArray[np.int32]
+    sets: npt.NDArray[np.uint8]
+
+
 @cache
-def _starts() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+def _knowledge() -> _Knowledge:
     texts = [start.encode() for start, _ in starts_in_order()]
     offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int32)
     first = np.array([text[0] for text in texts])
-    index = np.searchsorted(first, np.arange(257)).astype(np.int32)
-    return np.frombuffer(b"".join(texts), np.uint8), offsets, index
+    program = Program()
+    kinds = {kind.id: kind for kind in kind_of_start()}
+    places = {name: -1 if name in NEEDS_PYTHON else program.add(kind) for name, kind in kinds.items()}
+    return _Knowledge(
+        np.frombuffer(b"".join(texts), np.uint8), offsets, np.searchsorted(first, np.arange(257)).astype(np.int32),
+        np.array([places[kind.id] for kind in kind_of_start()], np.int32), *program.arrays(),
+    )  # fmt: skip
 
 
 def kind_of_start() -> tuple[EventKind, ...]:
@@ -144,17 +176,17 @@ def read_columns(data: bytes, grammar: str) -> Columns:
     library = _library()
     if library is None:
         raise RuntimeError("this package was built without its compiled reader")
-    most = data.count(b"\n") + 1
+    most = count_lines(data) + 1
     sizes = {"message_offset": most + 1, "message_data": len(data) + 8}
     arrays: dict[str, npt.NDArray[Any]] = {
         name: np.empty(sizes.get(name, most), kind) for name, kind in (*_ARRAYS, *_RESTS)
     }
     texts = [(np.empty(most, np.int32), np.empty(most, np.int64), np.empty(most, np.int32)) for _ in TEXTS]
     source = np.frombuffer(data, np.uint8)
-    start_data, start_offset, start_index = _starts()
+    known = _knowledge()
     block = _Block(
-        data=source.ctypes.data, size=len(data), start_count=len(start_offset) - 1, start_data=start_data.ctypes.data,
-        start_offset=start_offset.ctypes.data, start_index=start_index.ctypes.data, **{name: array.ctypes.data for name, array in arrays.items()},
+        data=source.ctypes.data, size=len(data), start_count=len(known.pattern),
+        **{name: array.ctypes.data for name, array in (*vars(known).items(), *arrays.items())},
     )  # fmt: skip
     for place, (codes, start, length) in enumerate(texts):
         block.texts[place] = _Texts(codes.ctypes.data, start.ctypes.data, length.ctypes.data, 0)
@@ -163,13 +195,20 @@ def read_columns(data: bytes, grammar: str) -> Columns:
     return _columns(data, block, arrays, texts)
 
 
+def count_lines(data: bytes) -> int:
+    """Return the number of line ends."""
+    library = _library()
+    if library is None or len(data) < _FEW_BYTES:
+        return data.count(b"\n")
+    return int(library.dfly_count_lines(data, ctypes.c_int64(len(data))))
+
+
 def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], texts: list[Any]) -> Columns:
     n = block.records
     used = {name: arrays[name][:n] for name, _ in _ARRAYS if not name.startswith("message")}
     offsets = arrays["message_offset"][: n + 1]
-    message = pa.StringArray.from_buffers(
-        n, pa.py_buffer(offsets), pa.py_buffer(arrays["message_data"][: offsets[n] if n else 0])
-    )
+    text = arrays["message_data"][: offsets[n]].copy()  # the array has room for the whole block
+    message = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
     rests = zip(*(arrays[name][: block.rests].tolist() for name, _ in _RESTS), strict=True)
     dictionaries = {
         name: _dictionary(data, *texts[place], n, block.texts[place].count) for place, name in enumerate(TEXTS)
@@ -178,7 +217,14 @@ def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], te
 
 
 def _dictionary(data: bytes, codes: Any, start: Any, length: Any, n: int, count: int) -> pa.DictionaryArray:
-    begins, ends = start[:count].tolist(), (start[:count] + length[:count]).tolist()
-    values = [data[begin:end].decode("ascii") for begin, end in zip(begins, ends, strict=True)]
-    own = codes[:n]
-    return pa.DictionaryArray.from_arrays(pa.array(own, mask=own < 0), pa.array(values, pa.string()))
+    own = codes[:n].copy()  # what is kept must not hold on to arrays as long as the block has lines
+    offset = np.empty(count + 1, np.int32)
+    out = np.empty(int(length[:count].sum()), np.uint8)
+    library = _library()
+    assert library is not None
+    library.dfly_gather(
+        data, *(ctypes.c_void_p(array.ctypes.data) for array in (start, length)), ctypes.c_int64(count),
+        *(ctypes.c_void_p(array.ctypes.data) for array in (offset, out)),
+    )  # fmt: skip
+    values = pa.StringArray.from_buffers(count, pa.py_buffer(offset), pa.py_buffer(out))
+    return pa.DictionaryArray.from_arrays(pa.array(own, mask=own < 0), values)

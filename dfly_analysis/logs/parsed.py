@@ -14,8 +14,10 @@ from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs import compiled
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.careful import BAD_LEVELS, TEXT_CAP, Counts, read_rows
-from dfly_analysis.logs.naming import Named, Scattered, name_causes, name_events, whole_numbers
-from dfly_analysis.logs.schema import WHOLE, arrow_schema
+from dfly_analysis.logs.compiled import Columns
+from dfly_analysis.logs.naming import is_bulk, name_causes
+from dfly_analysis.logs.schema import arrow_schema
+from dfly_analysis.logs.telling import name_rows
 from dfly_analysis.logs.times import as_times, local_to_utc
 
 FILE_WIDE = ("component", "role", "host", "log_path")
@@ -110,67 +112,37 @@ def _conform(columns: dict[str, Any]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=_schema())
 
 
-def _fast(data: bytes, columns: compiled.Columns, main: LogFormat, tz: str, counts: Counts) -> pa.Table:
-    n = len(columns.line)
-    counts.parsed += n
-    counts.formats[main.id] += n
-    named = name_events(columns.message, columns.start, compiled.kind_of_start())
-    counts.versions |= named.versions
+def _fast(data: bytes, columns: Columns, main: LogFormat, tz: str, counts: Counts) -> pa.Table:
+    counts.parsed += len(columns.line)
+    counts.formats[main.id] += len(columns.line)
+    moments = local_to_utc(columns.time_ns, tz) if main.zone == "given" else columns.time_ns.astype("M8[ns]")
     bad = np.isin(columns.level, [compiled.LEVELS.index(level) for level in BAD_LEVELS])
-    texts = columns.texts
+    event_id, told = name_rows(columns, counts)
+    kept = bad | (event_id.codes >= 0) & ~np.isin(event_id.codes, event_id.places(is_bulk))
     made: dict[str, Any] = {
-        "time": pa.array(local_to_utc(columns.time_ns, tz) if main.zone == "given" else columns.time_ns.astype("M8[ns]"), pa.timestamp("ns", "UTC")),
+        "time": pa.array(moments, pa.timestamp("ns", "UTC")), "event_id": event_id.array(), "message": columns.message,
         "level": pa.DictionaryArray.from_arrays(pa.array(columns.level.astype(np.int32)), pa.array(compiled.LEVELS)),
-        "message": columns.message, "event_id": named.event_id.text(), "signature": _where(n, bad, columns.message),
-        "log_line": pa.array(columns.line.astype(np.int64)), "text": _texts(data, columns, bad | _kept(named)),
-        "span": texts["span"], "source": texts["source"], "peer_id": texts["peer_id"], "job_id": texts["job_id"], "host_id": texts["host_id"],
-        "task_id": _filled(texts["task_id"], named.column("task_id")), "url": _filled(texts["url"], named.column("url")),
+        "signature": _signatures(columns.message, bad), "log_line": pa.array(columns.line.astype(np.int64)),
+        "text": _texts(data, columns, kept), **columns.texts, **told,
     }  # fmt: skip
-    own = {"piece_number": columns.piece_number, "size_bytes": columns.size_bytes, "piece_bytes": np.full(n, -1)}
-    for name in WHOLE:
-        made[name] = _numbers(own[name], named.column(name), keeps=name == "size_bytes")
-    for name, _ in _fields():
-        if name not in made:
-            made[name] = named.column(name).text()
     return _conform(made)
 
 
-def _kept(named: Named) -> npt.NDArray[np.bool_]:
-    place = named.event_id.place
-    return np.zeros(named.rows, np.bool_) if place is None else (place >= 0) & ~named.bulk
-
-
-def _where(n: int, bad: npt.NDArray[np.bool_], messages: pa.StringArray) -> pa.Array:
-    signature = Scattered(n)
+def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> pa.Array:
     rows = np.flatnonzero(bad)
-    if len(rows):
-        signature.put(rows, name_causes(messages.take(pa.array(rows))))
-    return signature.text()
+    return _spread(name_causes(messages.take(pa.array(rows))), rows, len(bad))
 
 
-def _texts(data: bytes, columns: compiled.Columns, kept: npt.NDArray[np.bool_]) -> pa.Array:
+def _texts(data: bytes, columns: Columns, kept: npt.NDArray[np.bool_]) -> pa.Array:
     rows = np.flatnonzero(kept)
     starts = columns.raw_start[rows].tolist()
     ends = (columns.raw_start[rows] + np.minimum(columns.raw_length[rows], TEXT_CAP)).tolist()
-    text = Scattered(len(kept))
-    if len(rows):
-        text.put(rows, pa.array([data[start:end].decode("ascii") for start, end in zip(starts, ends, strict=True)]))
-    return text.text()
+    lines = [data[start:end].decode("ascii") for start, end in zip(starts, ends, strict=True)]
+    return _spread(pa.array(lines, pa.string()), rows, len(kept))
 
 
-def _filled(own: pa.DictionaryArray, named: Scattered) -> pa.Array:
-    """Return the ids of the spans, and where they have none those of the message."""
-    if named.place is None or not ((named.place >= 0) & np.asarray(own.is_null())).any():
-        return own
-    return pc.coalesce(own.cast(pa.string()), named.text()).dictionary_encode()
-
-
-def _numbers(own: npt.NDArray[np.int64], named: Scattered, *, keeps: bool) -> pa.Array:
-    """Return the numbers of the spans overruled by those of the message, or, where `keeps`, filled up by them."""
-    of_spans = pa.array(own, mask=own < 0)
-    if named.place is None:
-        return of_spans
-    numbers = whole_numbers(named.text())
-    if keeps:
-        return pc.coalesce(of_spans, numbers)
-    return pc.if_else(pa.array(named.place >= 0), numbers, of_spans)
+def _spread(values: pa.Array, rows: npt.NDArray[np.int64], n: int) -> pa.Array:
+    """Return a column with the values in those rows and nothing in the others."""
+    place = np.full(n, -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    return values.take(pa.array(place, mask=place < 0))

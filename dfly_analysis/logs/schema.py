@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 DETAILS = ("origin", "parent_id", "size_bytes", "piece_bytes", "pieces", "stage", "cost", "error", "detail", "host_id", "text")
 """Columns that readers add to those of `dfly_analysis.tables.EVENTS`."""  # fmt: skip
-WHOLE = ("piece_number", "size_bytes", "piece_bytes")
-_NUMBERS = frozenset({*WHOLE, *(column.name for column in EVENTS.columns if column.dtype == INTEGER)})
+_WHOLE = ("piece_number", "size_bytes", "piece_bytes")
+_NUMBERS = frozenset({*_WHOLE, *(column.name for column in EVENTS.columns if column.dtype == INTEGER)})
 _UNIQUE = frozenset({"message", "pieces", "cost", "error", "detail", "text"})
 
 

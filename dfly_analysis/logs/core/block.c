@@ -110,6 +110,24 @@ static int16_t start_of(const Block *block, Slice message) {
   return -1;
 }
 
+/* Take what the message of a known event tells: 1; 0 for any other message; -1 where Python must look, as for messages that are not in the line as such. */
+static int take_event(const Block *block, int16_t start, Record *record) {
+  Slice fields[FIELDS];
+  int32_t first = start < 0 ? -1 : block->pattern[start];
+  if (first < 0 || record->escaped || record->error.length) return start < 0 ? 0 : -1;
+  if (!match_event(&block->patterns, first, record->message, fields)) return -1;
+  for (int column = TASK_ID; column < TEXTS; column++) {
+    Slice text = fields[column - TASK_ID];
+    if (text.at == NULL || record->texts[column].at) continue;
+    if (column == URL) without_query(&text);
+    if (text.length) record->texts[column] = text;
+  }
+  if (fields[PIECE_NUMBER].at) record->piece_number = read_whole(fields[PIECE_NUMBER]);
+  if (fields[PIECE_BYTES].at) record->piece_bytes = read_whole(fields[PIECE_BYTES]);
+  if (fields[SIZE_BYTES].at && record->size_bytes < 0) record->size_bytes = read_whole(fields[SIZE_BYTES]);
+  return 1;
+}
+
 typedef struct {
   Record record;
   const uint8_t *at;
@@ -120,7 +138,7 @@ typedef struct {
 
 static int commit(Block *block, Pending *pending, Seen *seen) {
   if (!pending->open) return 1;
-  const Record *record = &pending->record;
+  Record *record = &pending->record;
   int64_t row = block->records;
   int32_t *offset = block->message_offset + row;
   int32_t length = write_message(block->message_data + *offset, record);
@@ -130,9 +148,11 @@ static int commit(Block *block, Pending *pending, Seen *seen) {
   block->level[row] = record->level;
   block->raw_start[row] = pending->at - block->data;
   block->raw_length[row] = (int32_t)pending->length;
+  block->start[row] = start_of(block, (Slice){block->message_data + *offset, length});
+  block->event[row] = (int8_t)take_event(block, block->start[row], record);
   block->piece_number[row] = record->piece_number;
   block->size_bytes[row] = record->size_bytes;
-  block->start[row] = start_of(block, (Slice){block->message_data + *offset, length});
+  block->piece_bytes[row] = record->piece_bytes;
   for (int column = 0; column < TEXTS; column++) {
     Slice text = record->texts[column];
     block->texts[column].codes[row] = -1;
@@ -167,7 +187,7 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
     const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
     if (stop == NULL) stop = end;
     next = stop + (stop < end);
-    Record record = {.piece_number = -1, .size_bytes = -1};
+    Record record = {.piece_number = -1, .size_bytes = -1, .piece_bytes = -1};
     if (zap ? read_zap(at, stop, &record) : read_compact(at, stop, &record)) {
       fine = commit(block, &pending, seen);
       pending = (Pending){record, at, stop - at, (int32_t)block->lines, 1};
@@ -182,4 +202,24 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
     free(seen[column].hashes);
   }
   return fine;
+}
+
+int64_t dfly_count_lines(const uint8_t *data, int64_t size) {
+  int64_t count = 0;
+  for (int64_t from = 0; from < size;) {
+    uint8_t part = 0; /* eight bits are enough for this many, and sixteen of them are added at once */
+    int64_t to = size - from > 255 ? from + 255 : size;
+    for (; from < to; from++) part = (uint8_t)(part + (data[from] == '\n'));
+    count += part;
+  }
+  return count;
+}
+
+/* Copy texts one after another; `offset` has one more than there are texts. */
+void dfly_gather(const uint8_t *data, const int64_t *start, const int32_t *length, int64_t count, int32_t *offset, uint8_t *out) {
+  offset[0] = 0;
+  for (int64_t i = 0; i < count; i++) {
+    memcpy(out + offset[i], data + start[i], (size_t)length[i]);
+    offset[i + 1] = offset[i] + length[i];
+  }
 }

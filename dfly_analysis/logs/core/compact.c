@@ -10,14 +10,14 @@ static const struct {
   const char *name;
   int64_t length;
   int column;
-} FIELDS[] = {
+} SPAN_FIELDS[] = {
     FIELD("host_id=", HOST_ID), FIELD("task_id=", TASK_ID), FIELD("peer_id=", PEER_ID), FIELD("piece_id=", PIECE_ID),
     FIELD("url=", URL), FIELD("content_length=", CONTENT_LENGTH), FIELD("remote_host_id=", IGNORED), FIELD("piece_number=", IGNORED),
     FIELD("piece_length=", IGNORED), FIELD("uri=", IGNORED), FIELD("method=", IGNORED), FIELD("remote_ip=", IGNORED),
     FIELD("remote_address=", IGNORED), FIELD("local_only=", IGNORED), FIELD("num=", IGNORED), FIELD("lid=", IGNORED),
     FIELD("gid=", IGNORED), FIELD("id=", IGNORED),
 };
-enum { FIELD_COUNT = sizeof(FIELDS) / sizeof(*FIELDS), ONLY_LENGTH = 1 << 5, HAS_TASK = 1 << 1 };
+enum { FIELD_COUNT = sizeof(SPAN_FIELDS) / sizeof(*SPAN_FIELDS), ONLY_LENGTH = 1 << 5, HAS_TASK = 1 << 1 };
 
 /* How the fields at the end of a line can begin; of each only the first place in a message counts. */
 #define TAIL_START(text) {text, sizeof(text) - 1}
@@ -80,8 +80,8 @@ static const uint8_t *read_place(const uint8_t *at, const uint8_t *end, Record *
 
 static const uint8_t *field_at(const uint8_t *at, const uint8_t *end, int *field) {
   for (int i = 0; i < FIELD_COUNT; i++) {
-    int64_t length = FIELDS[i].length;
-    if (end - at >= length && *at == (uint8_t)*FIELDS[i].name && memcmp(at, FIELDS[i].name, (size_t)length) == 0) {
+    int64_t length = SPAN_FIELDS[i].length;
+    if (end - at >= length && *at == (uint8_t)*SPAN_FIELDS[i].name && memcmp(at, SPAN_FIELDS[i].name, (size_t)length) == 0) {
       *field = i;
       return at + length;
     }
@@ -119,9 +119,9 @@ static int read_tail(const uint8_t *at, const uint8_t *end, Record *record) {
   if (seen == ONLY_LENGTH || seen == 0) return 0; /* content_length alone is part of the message */
   for (int i = 0; i < FIELD_COUNT; i++) {
     if (!(seen >> i & 1)) continue;
-    if (FIELDS[i].column < TEXTS) record->texts[FIELDS[i].column] = values[i];
-    if (FIELDS[i].column == CONTENT_LENGTH) record->size_bytes = read_whole(values[i]);
-    if (FIELDS[i].column == PIECE_ID) {
+    if (SPAN_FIELDS[i].column < TEXTS) record->texts[SPAN_FIELDS[i].column] = values[i];
+    if (SPAN_FIELDS[i].column == CONTENT_LENGTH && (record->size_bytes = read_whole(values[i])) < 0) return -1;
+    if (SPAN_FIELDS[i].column == PIECE_ID) {
       const uint8_t *dash = values[i].at + values[i].length - 1;
       while (dash > values[i].at && *dash != '-') dash--;
       if (dash == values[i].at) return -1;
@@ -153,7 +153,7 @@ static int split_tail(const uint8_t *at, const uint8_t *end, Record *record) {
   return 1;
 }
 
-static void without_query(Slice *url) {
+void without_query(Slice *url) {
   const uint8_t *mark = url->at ? memchr(url->at, '?', (size_t)url->length) : NULL;
   if (mark) url->length = mark - url->at;
 }

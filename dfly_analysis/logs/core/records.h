@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SPAN, SOURCE, HOST_ID, TASK_ID, PEER_ID, JOB_ID, URL, TEXTS };
+enum { SPAN, SOURCE, HOST_ID, PEER_ID, JOB_ID, TASK_ID, URL, ORIGIN, PARENT_ID, STAGE, COST, PIECES, ERROR_TEXT, DETAIL, TEXTS };
+/* What an event can tell: texts of the same names, from TASK_ID on, then numbers. */
+enum { PIECE_NUMBER = TEXTS - TASK_ID, SIZE_BYTES, PIECE_BYTES, FIELDS };
 enum { TRACE, DEBUG, INFO, WARN, ERROR, FATAL };
 
 /* One column of texts that repeat: each record's code, and where in the data each code's text stands. */
@@ -16,7 +18,19 @@ typedef struct {
   int64_t count;
 } Texts;
 
-/* All arrays are the caller's, as long as the block has lines; `start_*` lists how messages of known events begin. */
+/* One step of a pattern; what a, b and c are depends on op. */
+typedef struct {
+  int32_t op, a, b, c;
+} Step;
+
+typedef struct {
+  const Step *steps;
+  const uint8_t *sets;
+} Patterns;
+
+/* All arrays are the caller's, as long as the block has lines. `start_*` lists how messages of known events begin, `pattern`
+   the first step of each one's pattern, or -1. `event` is 1 where a record's pattern matched, 0 where it is no
+   known event, -1 where Python must look. */
 typedef struct {
   const uint8_t *data;
   int64_t size;
@@ -24,6 +38,8 @@ typedef struct {
   const uint8_t *start_data;
   const int32_t *start_offset;
   const int32_t *start_index;
+  const int32_t *pattern;
+  Patterns patterns;
   int32_t *line;
   int64_t *time_ns;
   int8_t *level;
@@ -33,7 +49,9 @@ typedef struct {
   uint8_t *message_data;
   int64_t *piece_number;
   int64_t *size_bytes;
+  int64_t *piece_bytes;
   int16_t *start;
+  int8_t *event;
   Texts texts[TEXTS];
   int64_t *rest_start;
   int64_t *rest_end;
@@ -58,6 +76,7 @@ typedef struct {
   Slice texts[TEXTS];
   int64_t piece_number;
   int64_t size_bytes;
+  int64_t piece_bytes;
 } Record;
 
 int is_plain(const uint8_t *at, const uint8_t *end);
@@ -66,6 +85,8 @@ int read_zap(const uint8_t *at, const uint8_t *end, Record *record);
 int begins_compact(const uint8_t *at, const uint8_t *end);
 const uint8_t *read_time(const uint8_t *at, const uint8_t *end, char between, int zoned, int64_t *time_ns);
 int64_t read_whole(Slice digits);
+int match_event(const Patterns *patterns, int32_t first, Slice message, Slice *fields);
+void without_query(Slice *url);
 
 static inline int is_digit(uint8_t c) { return (uint8_t)(c - '0') < 10; }
 static inline int is_letter(uint8_t c) { return (uint8_t)((c | 32) - 'a') < 26 || c == '_'; }

@@ -111,9 +111,8 @@ int read_zap(const uint8_t *at, const uint8_t *end, Record *record) {
     }
     if (at >= end) return 0;
     if (*at == '}') {
-      const uint8_t *mark = record->texts[URL].at ? memchr(record->texts[URL].at, '?', (size_t)record->texts[URL].length) : NULL;
-      if (mark) record->texts[URL].length = mark - record->texts[URL].at;
-      if (mark && record->texts[URL].length == 0) return 0;
+      without_query(&record->texts[URL]);
+      if (record->texts[URL].at && record->texts[URL].length == 0) return 0;
       return at + 1 == end && has == (HAS_LEVEL | HAS_TIME | HAS_MESSAGE | HAS_CALLER);
     }
     if (*at != ',') return 0;

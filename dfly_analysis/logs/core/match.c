@@ -1,0 +1,91 @@
+/* Matches the patterns of known events, compiled by patterns.py: backtracking as Python's own engine does, in its order. */
+#include "records.h"
+
+enum { CHAR, SET, SPLIT, JUMP, SAVE, AT_END, GREEDY, LAZY, DONE };
+enum { MOST_STEPS = 20000 };
+
+typedef struct {
+  const Patterns *patterns;
+  const uint8_t *end;
+  const uint8_t *saved[2 * FIELDS];
+  int steps;
+} Matching;
+
+static int in_set(const Matching *matching, int32_t set, uint8_t c) { return matching->patterns->sets[set * 32 + (c >> 3)] >> (c & 7) & 1; }
+
+static int run(Matching *matching, int32_t place, const uint8_t *at);
+
+/* As many as there are, then fewer; only places where the next character fits are tried. */
+static int run_greedy(Matching *matching, const Step *step, int32_t place, const uint8_t *at) {
+  int64_t count = 0, most = step->c < 0 ? matching->end - at : step->c;
+  if (most > matching->end - at) most = matching->end - at;
+  while (count < most && in_set(matching, step->a, at[count])) count++;
+  const Step *next = step + 1;
+  for (; count >= step->b; count--) {
+    if (next->op == CHAR && (at + count == matching->end || at[count] != next->a)) continue;
+    int found = run(matching, place + 1, at + count);
+    if (found) return found;
+  }
+  return 0;
+}
+
+static int run_lazy(Matching *matching, const Step *step, int32_t place, const uint8_t *at) {
+  for (int64_t count = 0;; count++) {
+    if (count >= step->b) {
+      int found = run(matching, place + 1, at + count);
+      if (found) return found;
+    }
+    if (count == step->c || at + count == matching->end || !in_set(matching, step->a, at[count])) return 0;
+  }
+}
+
+/* 1: matched; 0: not; -1: given up. */
+static int run(Matching *matching, int32_t place, const uint8_t *at) {
+  for (;; place++) {
+    const Step *step = matching->patterns->steps + place;
+    if (++matching->steps > MOST_STEPS) return -1;
+    switch (step->op) {
+    case CHAR:
+      if (at == matching->end || *at++ != step->a) return 0;
+      break;
+    case SET:
+      if (at == matching->end || !in_set(matching, step->a, *at++)) return 0;
+      break;
+    case SPLIT: {
+      int found = run(matching, step->a, at);
+      if (found) return found;
+      place = step->b - 1;
+      break;
+    }
+    case JUMP:
+      place = step->a - 1;
+      break;
+    case SAVE: {
+      const uint8_t *before = matching->saved[step->a];
+      matching->saved[step->a] = at;
+      int found = run(matching, place + 1, at);
+      if (found != 1) matching->saved[step->a] = before;
+      return found;
+    }
+    case AT_END:
+      if (at != matching->end) return 0;
+      break;
+    case GREEDY:
+      return run_greedy(matching, step, place, at);
+    case LAZY:
+      return run_lazy(matching, step, place, at);
+    default:
+      return 1;
+    }
+  }
+}
+
+int match_event(const Patterns *patterns, int32_t first, Slice message, Slice *fields) {
+  Matching matching = {.patterns = patterns, .end = message.at + message.length};
+  if (run(&matching, first, message.at) != 1) return 0;
+  for (int field = 0; field < FIELDS; field++) {
+    const uint8_t *from = matching.saved[2 * field], *to = matching.saved[2 * field + 1];
+    fields[field] = from && to > from ? (Slice){from, to - from} : (Slice){NULL, 0};
+  }
+  return 1;
+}
