@@ -352,7 +352,15 @@ def test_damaged_answers_give_jobs_or_problems(at, length, instead, indent):
 
 
 @pytest.mark.parametrize(
-    "deep", ["[" * 100_000, '{"a":' * 50_000, "[" * 5000 + "]" * 5000, "{" * 100_000, '"' + "[{" * 50_000]
+    "deep",
+    [
+        "[" * 100_000,
+        '{"a":' * 50_000,
+        "[" * 5000 + "]" * 5000,
+        "{" * 100_000,
+        "[" * 900 + "1," * 200_000,
+        '"' + "[{" * 50_000,
+    ],
 )
 def test_deep_nesting_is_refused_without_harm(deep):
     """Hostile input costs little and breaks nothing."""

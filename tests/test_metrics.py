@@ -129,7 +129,7 @@ def test_a_size_level_nobody_knows_has_no_size(level):
 
 
 @pytest.mark.parametrize(
-    "broken", [f'{NAME}_bucket{{task_size_level="8",ta', "\x00\x01", "dragonfly_client_download_task_total NaN", "nonsense here", 'x{a="b} 1', "-5"]
+    "broken", [f'{NAME}_bucket{{task_size_level="8",ta', "\x00\x01", "dragonfly_client_download_task_total NaN", "nonsense here", "x " + "9" * 400, 'x{a="b} 1', "-5"]
 )  # fmt: skip
 def test_a_broken_line_is_counted_and_the_rest_is_read(broken):
     """The line is rejected alone."""

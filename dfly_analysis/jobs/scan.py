@@ -11,8 +11,10 @@ OnBroken = Callable[[int, str], None]
 """Called with the offset of what is broken and what is wrong there."""
 _BEGINNING = re.compile(r"[\[{]")
 _OPENINGS = re.compile(r"[\[{\s]*")
-# Each broken place costs at most one reading of what stands around it; this bounds what hostile input can cost.
 _MOST_BROKEN = 1000
+# A broken place is read once for each level around it. Answers have about ten levels; more is hostile, and is skipped.
+_MOST_READINGS = 16
+_MOST_DIGITS = 100
 
 
 def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
@@ -30,14 +32,13 @@ def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
     tuple of (int, object)
         Offset of the value and the value.
     """
-    decoder, at, failures, told = json.JSONDecoder(), 0, 0, -1
+    decoder = json.JSONDecoder(parse_int=_integer)
+    at, failures, told, left = 0, 0, -1, _MOST_READINGS * len(text)
     while match := _BEGINNING.search(text, at):
         try:
             content, at = decoder.raw_decode(text, match.start())
-        except ValueError as problem:
-            broken = problem.pos if isinstance(problem, json.JSONDecodeError) else match.start()
-            said = problem.msg if isinstance(problem, json.JSONDecodeError) else str(problem)
-            at = match.end()
+        except json.JSONDecodeError as problem:
+            at, broken, said = match.end(), problem.pos, problem.msg
         except RecursionError:
             opening = _OPENINGS.match(text, match.start())
             at = max(match.end(), opening.end() if opening else 0)
@@ -45,10 +46,16 @@ def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
         else:
             yield match.start(), content
             continue
-        failures += 1
+        failures, left = failures + 1, left - (broken - match.start())
+        at = max(at, broken) if left < 0 else at
         if broken > told:  # what encloses the same place fails at it again
             on_broken(broken, said)
             told = broken
         if failures >= _MOST_BROKEN:
             on_broken(at, f"more than {_MOST_BROKEN} broken places; the rest was not read")
             return
+
+
+def _integer(digits: str) -> float:
+    # Python refuses to read thousands of digits; no field of a job has more than twenty.
+    return int(digits) if len(digits) < _MOST_DIGITS else float(digits)

@@ -95,11 +95,12 @@ def _sample(line: str) -> tuple[Series, float] | None:
 
     try:
         found = next(iter(text_string_to_metric_families(_EXEMPLAR.sub("", line) + "\n"))).samples[0]
+        value = float(found.value)
     except (ValueError, IndexError, KeyError, StopIteration, OverflowError):
         return None
-    if not math.isfinite(found.value) and "quantile" not in found.labels:
+    if not math.isfinite(value) and "quantile" not in found.labels:
         return None
-    return (found.name, tuple(sorted(found.labels.items()))), found.value
+    return (found.name, tuple(sorted(found.labels.items()))), value
 
 
 def _places(samples: Mapping[Series, tuple[float, int]]) -> dict[tuple[str, str | None], int]:

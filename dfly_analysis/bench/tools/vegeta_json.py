@@ -34,7 +34,7 @@ def read(text: str, reject: Reject) -> list[dict[str, Any]]:
             rows += [{**row, "log_line": line} for row in _rows(content)]
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
             reject(line, f"is not vegeta's report: {problem or type(problem).__name__}", _HINT)
-            at = max(at, match.end())
+            at = max(match.end(), getattr(problem, "pos", 0))  # what is nested in it is no report of its own
     return rows
 
 
