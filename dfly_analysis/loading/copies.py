@@ -78,7 +78,10 @@ def find_copies(coverage: Sequence[Mapping[str, Any]], sketches: Mapping[str, Se
             continue
         near = {id(other): other for one in sketches[address][:16] for other in by_hash.get(one, ())}
         for other in near.values():
-            if other["component"] == row["component"] and share(sketches[address], sketches[str(other["path"])]) >= SHARED:
+            if (
+                other["component"] == row["component"]
+                and share(sketches[address], sketches[str(other["path"])]) >= SHARED
+            ):
                 copies[address] = str(other["path"])
                 break
         for one in sketches[address]:

@@ -15,8 +15,9 @@ from dfly_analysis.attempts import rebuild
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.loading.copies import find_copies, repeated_rows
 from dfly_analysis.loading.gathered import Gathered
-from dfly_analysis.loading.lacks import limits_of, what_lacks
+from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
 from dfly_analysis.logs.schema import arrow_schema, to_frame
+from dfly_analysis.metrics import newest_dumps
 from dfly_analysis.settings import Settings
 from dfly_analysis.tables import COVERAGE, EVENTS, RUNS
 
@@ -47,9 +48,9 @@ def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Da
     owner = jobs.job_of_url(job_frame, events)
     tasks["job_id"] = tasks["url"].map(owner).where(tasks["role"] == "seedClient").astype("str")
     return Dataset(
-        events=EVENTS.check(events), pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(gathered.runs),
+        events=EVENTS.check(events), pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(newest_dumps(gathered.runs)),
         coverage=COVERAGE.frame(with_notes(gathered.coverage, copies)), settings=settings,
-        lacks=what_lacks(events, pieces, tasks), problems=tuple(gathered.problems),
+        lacks=what_lacks(set(events["component"].dropna()), Seen.of(pieces, tasks)), problems=tuple(gathered.problems),
     )  # fmt: skip
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import astuple, dataclass
+
 import pandas as pd
 
 from dfly_analysis.attempts import Limits
 from dfly_analysis.knowledge.fact import siblings_cancelled
 from dfly_analysis.settings import Settings
+
+_MOST_SHARE = 0.98
+"""Of the pieces expected; where fewer are seen it is worth a word."""
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -33,32 +39,70 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(timeout_s, in_flight, lambda _role, _host: cancelled, write_timeout_s)
 
 
-def what_lacks(events: pd.DataFrame, pieces: pd.DataFrame, tasks: pd.DataFrame) -> tuple[str, ...]:
-    """Say what the input does not hold and what that costs, a sentence each."""
-    components = set(events["component"].dropna())
+@dataclass(frozen=True)
+class Seen:
+    """Counts that tell what an input lacks; those of several buckets of tasks add up.
+
+    Attributes
+    ----------
+    tasks, unknown : int
+        Tasks, and those without an end.
+    reported : int
+        Finished pieces from the source.
+    expected, found : int
+        Pieces of tasks that went well at the source, and those of them that are reported.
+    """
+
+    tasks: int = 0
+    unknown: int = 0
+    reported: int = 0
+    expected: int = 0
+    found: int = 0
+
+    @classmethod
+    def of(cls, pieces: pd.DataFrame, tasks: pd.DataFrame) -> Seen:
+        """Count."""
+        finished = pieces[(pieces["origin"] == "source") & (pieces["outcome"] == "ok")]
+        whole = tasks[(tasks["outcome"] == "ok") & (tasks["origin"] == "source") & tasks["n_pieces"].notna()]
+        return cls(
+            len(tasks),
+            int((tasks["outcome"] == "unknown").sum()),
+            len(finished),
+            int(whole["n_pieces"].sum()),
+            int(finished["peer_id"].isin(whole["peer_id"]).sum()),
+        )
+
+    def __add__(self, other: Seen) -> Seen:
+        """Add the counts of another bucket."""
+        return Seen(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
+
+
+def what_lacks(components: Collection[str], seen: Seen) -> tuple[str, ...]:
+    """Say what the input does not hold and what that costs, a sentence each.
+
+    Parameters
+    ----------
+    components : collection of str
+        Those whose logs are there; empty where there is no log.
+    seen : Seen
+    """
     said = []
-    if "client" not in components and len(events):
+    if components and "client" not in components:
         said.append(
             "No client log: failed pieces, their reasons and restarts are not seen; outcomes come from the scheduler alone."
         )
-    if "scheduler" not in components and len(events):
+    if components and "scheduler" not in components:
         said.append(
             "No scheduler log: lengths and costs of pieces are known only where the clients print them (info level up to v1.4.0)."
         )
-    source = pieces[pieces["origin"] == "source"]
-    if len(tasks) and not (source["outcome"] == "ok").any():
+    if seen.tasks and not seen.reported:
         said.append(
             "No finished piece from the source is seen: the law of a piece's time cannot be fitted; add the scheduler's core.log."
         )
-    reported = int((source["outcome"] == "ok").sum())
-    whole = tasks[(tasks["outcome"] == "ok") & (tasks["origin"] == "source") & tasks["n_pieces"].notna()]
-    expected = int(whole["n_pieces"].sum())
-    seen = int(source[(source["outcome"] == "ok") & source["peer_id"].isin(whole["peer_id"])].shape[0])
-    if expected and seen < 0.98 * expected:
+    if seen.expected and seen.found < _MOST_SHARE * seen.expected:
         said.append(
-            f"{expected - seen} of {expected} pieces of tasks that went well at the source left no record (direct passes are not reported); {reported} are seen."
+            f"{seen.expected - seen.found} of {seen.expected} pieces of tasks that went well at the source left no record (direct passes are not reported); {seen.reported} are seen."
         )
-    unknown = int((tasks["outcome"] == "unknown").sum())
-    if unknown:
-        said.append(f"{unknown} tasks have no end in these logs: they ran on, or the log was cut.")
+    if seen.unknown:
+        said.append(f"{seen.unknown} tasks have no end in these logs: they ran on, or the log was cut.")
     return tuple(said)

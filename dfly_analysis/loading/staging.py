@@ -78,7 +78,9 @@ def stage_file(source: SourceFile, reading: Reading, sink: Sink, executor: Execu
         row |= {"note": "; ".join(notes) or None, "size_bytes": opened.size_bytes, "sha256": opened.sha256}
         gathered.coverage.append(row)
         if opened.problem:
-            told(SourceError(opened.problem, where=opened.address, hint="what came before was read; copy the file anew"))
+            told(
+                SourceError(opened.problem, where=opened.address, hint="what came before was read; copy the file anew")
+            )
     return gathered
 
 
@@ -90,7 +92,9 @@ def is_readable(opened: Opened, reading: Reading) -> bool:
     return bool(text) and (is_log or jobs.recognises(text) or bench.recognises(text))
 
 
-def _read(opened: Opened, gathered: Gathered, reading: Reading, sink: Sink, executor: Executor | None) -> dict[str, Any]:
+def _read(
+    opened: Opened, gathered: Gathered, reading: Reading, sink: Sink, executor: Executor | None
+) -> dict[str, Any]:
     head = opened.head()
     text = head.decode("utf-8", "replace")
     row: dict[str, Any] = {"path": opened.address, "kind": "foreign", "parsed": 0, "continuation": 0, "rejected": 0}
@@ -107,7 +111,9 @@ def _read(opened: Opened, gathered: Gathered, reading: Reading, sink: Sink, exec
     return {**row, **_read_whole(opened, text, gathered, sniffed.reason)}
 
 
-def _read_log(opened: Opened, gathered: Gathered, reading: Reading, sink: Sink, executor: Executor | None) -> dict[str, Any]:
+def _read_log(
+    opened: Opened, gathered: Gathered, reading: Reading, sink: Sink, executor: Executor | None
+) -> dict[str, Any]:
     reader, sketch = LogReader(opened, reading.tz, reading.log_format, executor), Sketch()
     for table in reader.tables():
         sketch.add(table)
@@ -129,7 +135,14 @@ def _read_whole(opened: Opened, head: str, gathered: Gathered, reason: str) -> d
         part = metrics.read_metrics(text, opened.address)
         gathered.runs += [dict(found) for found in part.rows]
         gathered.versions += part.versions
-        return {"kind": "metrics", "component": part.component, "host": part.host, "lines": lines, "parsed": lines - part.rejected, "rejected": part.rejected}
+        return {
+            "kind": "metrics",
+            "component": part.component,
+            "host": part.host,
+            "lines": lines,
+            "parsed": lines - part.rejected,
+            "rejected": part.rejected,
+        }
     if jobs.recognises(head):
         return _read_jobs(text, lines, opened.address, gathered)
     if bench.recognises(head):
@@ -138,7 +151,13 @@ def _read_whole(opened: Opened, head: str, gathered: Gathered, reason: str) -> d
     rendered = _rendered(text, opened.address)
     if rendered is not None:
         gathered.rendered.append(rendered)
-        return {"kind": "configuration", "component": rendered.component, "host": rendered.host, "lines": lines, "parsed": lines}
+        return {
+            "kind": "configuration",
+            "component": rendered.component,
+            "host": rendered.host,
+            "lines": lines,
+            "parsed": lines,
+        }
     return {"lines": lines, "rejected": lines, "note": reason}
 
 
@@ -157,4 +176,8 @@ def _read_jobs(text: str, lines: int, address: str, gathered: Gathered) -> dict[
 
     read = jobs.read_jobs(text, address, on_problem=told)
     gathered.jobs += read
-    return {"kind": "jobs", "lines": lines, "parsed": lines} if read else {"kind": "jobs", "lines": lines, "rejected": lines}
+    return (
+        {"kind": "jobs", "lines": lines, "parsed": lines}
+        if read
+        else {"kind": "jobs", "lines": lines, "rejected": lines}
+    )

@@ -19,6 +19,7 @@ from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.loading.cache import Cache, stamp_of
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.joining import is_telling, join
+from dfly_analysis.loading.live import Prometheus, ask
 from dfly_analysis.loading.parts import read_gathered, read_records, write_part
 from dfly_analysis.loading.staging import Reading, is_readable, stage_file
 from dfly_analysis.settings import Settings
@@ -30,7 +31,7 @@ _SIDE_BY_SIDE = 4
 """Small files read at one time."""
 
 
-def load(
+def load(  # noqa: PLR0913 - each is one of the user's words
     paths: str | Path | Iterable[str | Path],
     *,
     settings: Settings | None = None,
@@ -38,6 +39,7 @@ def load(
     log_format: str | None = None,
     records: Literal["all", "telling"] = "all",
     cache: Cache | None = None,
+    prometheus: Prometheus | None = None,
     on_problem: OnProblem | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -58,6 +60,8 @@ def load(
         errors), which is less to hold in memory and gives the same findings.
     cache : Cache, optional
         Where parts of larger files are kept, so that they are parsed once.
+    prometheus : Prometheus, optional
+        A server to ask for the time the logs cover.
     on_problem : callable, optional
         Told of each file that cannot be read; the others go on. Problems are in ``Dataset.problems`` too.
     progress : callable, optional
@@ -81,6 +85,7 @@ def load(
         tables.append(is_telling(table) if records == "telling" else table)
 
     gathered = read_all(listed, reading, take, cache=cache, on_problem=on_problem, progress=progress)
+    ask(prometheus, gathered, on_problem)
     refuse_nothing(listed, gathered)
     return join(tables, gathered, settings or Settings.resolve())
 
@@ -106,8 +111,9 @@ def read_all(
     parts: list[Gathered] = [Gathered(problems=problems)]
     with workers() as (files, blocks):
         for tables, part in _in_order(sources, reading, cache, files, blocks):
-            for row in part.coverage if progress else ():
-                progress(str(row["path"]))
+            if progress:
+                for row in part.coverage:
+                    progress(str(row["path"]))
             for table in tables:
                 take(table)
             for problem in part.problems:

@@ -1,0 +1,75 @@
+"""Sends the stage of each file to the workers of a ``dask.distributed`` cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis.errors import SourceError
+from dfly_analysis.loading.gathered import Gathered
+
+if TYPE_CHECKING:
+    from dfly_analysis.loading.writing import Stage
+
+RETRIES = 3
+CONNECT_S = 30
+
+
+def run_on_cluster(stages: Sequence[Stage], address: str) -> Iterator[tuple[Gathered, int]]:
+    """Run the stages on a cluster and yield what they gave, in their order.
+
+    A worker that dies has its files read by others: a part is put into the store as a whole or not at all, under a name
+    that does not depend on who wrote it.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+    address : str
+        Of the scheduler, such as ``tcp://scheduler:8786``.
+
+    Raises
+    ------
+    SourceError
+        Where the library is missing, the scheduler cannot be reached, or a file kills every worker that reads it.
+    """
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError as problem:
+        raise SourceError(
+            "a cluster needs the library distributed", where=address, hint="pip install 'dfly-analysis[distributed]'"
+        ) from problem
+    client = _connect(Client, address)
+    try:
+        futures = [
+            client.submit(_run, stage, key=f"dfly-analysis-{stage.name}", pure=False, retries=RETRIES)
+            for stage in stages
+        ]
+        for stage, future in zip(stages, futures, strict=True):
+            try:
+                text, count = future.result()
+            except KilledWorker as problem:
+                raise SourceError(
+                    "killed every worker that read it",
+                    where=stage.source.address,
+                    hint="give the workers more memory, or leave the file out",
+                ) from problem
+            yield Gathered.from_json(text), count
+            future.release()
+    finally:
+        client.close()
+
+
+def _connect(client: Any, address: str) -> Any:
+    try:
+        return client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as problem:
+        reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        raise SourceError(
+            f"no scheduler answers: {reason}", where=address, hint="name it like tcp://scheduler:8786"
+        ) from problem
+
+
+def _run(stage: Stage) -> tuple[str, int]:
+    """Run one stage on a worker; what goes back is text, whatever the versions of pandas there and here."""
+    gathered, count = stage.run()
+    return gathered.to_json(), count

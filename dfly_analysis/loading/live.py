@@ -1,0 +1,63 @@
+"""Asks a live Prometheus for the time that the logs cover."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dfly_analysis.errors import SourceError
+from dfly_analysis.loading.gathered import Gathered
+from dfly_analysis.metrics import query_prometheus
+
+MARGIN_S = 60.0
+"""Asked for before and after the logs: counters are scraped late."""
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A server and what to ask it.
+
+    Attributes
+    ----------
+    url : str
+    selector : str
+        Label matchers that narrow the targets, such as ``namespace="dragonfly-system"``.
+    step : str
+        The interval at which the components are scraped.
+    window_s : float
+        Time before now that is asked for where no log says a time.
+    """
+
+    url: str
+    selector: str = ""
+    step: str = "15s"
+    window_s: float = 6 * 3600.0
+
+
+def ask(prometheus: Prometheus | None, gathered: Gathered, on_problem: Callable[[SourceError], None] | None) -> None:
+    """Add what a server counted to what files gave; a server that cannot be asked is a problem like an unreadable file."""
+    if prometheus is None:
+        return
+    start, end = _window(gathered, prometheus.window_s)
+    try:
+        part = query_prometheus(prometheus.url, start, end, step=prometheus.step, selector=prometheus.selector)
+    except SourceError as problem:
+        gathered.problems.append(str(problem))
+        if on_problem:
+            on_problem(problem)
+        return
+    gathered.runs += [dict(row) for row in part.rows]
+    gathered.versions += part.versions
+
+
+def _window(gathered: Gathered, window_s: float) -> tuple[float, float]:
+    """Return the seconds since 1970 at which the logs begin and end, a margin around them, but not beyond now."""
+    now = pd.Timestamp.now("UTC").timestamp()
+    times = [
+        row[name].timestamp() for row in gathered.coverage for name in ("first", "last") if row.get(name) is not None
+    ]
+    if not times:
+        return now - window_s, now
+    return min(times) - MARGIN_S, min(max(times) + MARGIN_S, now)
