@@ -48,7 +48,9 @@ def compile_library(folder: Path, library: Path) -> str | None:
     flags = ["-O3", "-std=c11", "-shared", "-fPIC", *shlex.split(os.environ.get("CFLAGS", ""))]
     sources = [str(path) for path in sorted(folder.glob("*.c"))]
     try:
-        done = subprocess.run([*command, *flags, "-o", str(unfinished), *sources], capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - the compiler that the user's environment names
+            [*command, *flags, "-o", str(unfinished), *sources], capture_output=True, text=True, check=False
+        )
     except OSError as error:
         return str(error)
     if done.returncode:

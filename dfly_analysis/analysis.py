@@ -59,7 +59,7 @@ def analyse(
         Where paths, values, releases or sizes cannot be used.
     """
     from dfly_analysis.diagnose import diagnose
-    from dfly_analysis.loading import load
+    from dfly_analysis.loading import Cache, load
     from dfly_analysis.models import fit_all
     from dfly_analysis.overlay import Overlay
     from dfly_analysis.plots import Figures
@@ -81,7 +81,7 @@ def analyse(
     asked |= {"size": size, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang}
 
     settings = Settings.resolve(values, chart=chart, client=client, **versions)
-    dataset = load(listed, settings=settings, tz=tz)
+    dataset = load(listed, settings=settings, tz=tz, records="telling", cache=Cache.of_user())
     findings = diagnose(dataset)
     fits = fit_all(dataset)
     advice = recommend(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import io
+import shutil
 import tarfile
 from functools import cache
 from pathlib import Path
@@ -74,6 +76,7 @@ def pack(folder: Path, archive: Path) -> Path:
 def generated(case: str, client: str, seed: int = 3, images: int = 2) -> tuple[Path, Truth]:
     """Write a small run once for all tests and return its folder and its truth."""
     top = Path(mkdtemp(prefix="dfly-reading-"))
+    atexit.register(shutil.rmtree, top, ignore_errors=True)
     truth = write_run(top, case=case, client=client, seed=seed, images=images, layers_per_image=3)
     return top / "run", truth
 

@@ -15,14 +15,17 @@ import click
 
 from dfly_analysis.cli.options import (
     Duration,
+    LogFormatId,
     Progress,
     fail_on_option,
     format_option,
     load_dataset,
     paths_argument,
+    reading_options,
     settings_options,
     size_option,
     target_option,
+    telling,
     tz_option,
 )
 from dfly_analysis.cli.printing import enveloped, print_result
@@ -31,6 +34,7 @@ from dfly_analysis.errors import NotEnoughDataError
 
 if TYPE_CHECKING:
     from dfly_analysis.findings import Diagnosis
+    from dfly_analysis.loading.writing import Written
 
 
 @click.command()
@@ -119,37 +123,69 @@ def _check_readable(paths: Sequence[str], tz: str) -> None:
 @settings_options
 @tz_option
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder to write to."
+    "--log-format", "--format", type=LogFormatId(), metavar="ID", help="Read logs in this format, not the one found."
 )
-def load(paths: tuple[str, ...], output: Path, tz: str, **asked: Any) -> None:
-    """Write the tables as Parquet, and coverage.json."""
-    from dfly_analysis.report.json import coverage_json
-    from dfly_analysis.tables import ALL
+@click.option("--prometheus", metavar="URL", help="Ask this server too, for the time the logs cover.")
+@click.option("--cluster", metavar="ADDRESS", help="Let the workers of this dask.distributed scheduler read the files.")
+@click.option("-o", "--output", required=True, metavar="DIR", help="Folder, or s3://bucket/prefix, to write to.")
+def load(
+    paths: tuple[str, ...],
+    output: str,
+    tz: str,
+    log_format: str | None,
+    prometheus: str | None,
+    cluster: str | None,
+    **asked: Any,
+) -> None:
+    """Write the tables as Parquet, and coverage.json, in memory that does not grow with the input.
 
-    dataset = load_dataset(paths, tz=tz, **asked)
-    output.mkdir(parents=True, exist_ok=True)
-    for table in ALL:
-        frame = getattr(dataset, table.name)
-        frame.to_parquet(output / f"{table.name}.parquet", index=False)
-        click.echo(f"{output / f'{table.name}.parquet'}\t{len(frame)} rows")
-    by_file = json.loads(dataset.coverage.to_json(orient="records", date_format="iso"))
-    coverage = enveloped(**coverage_json(dataset), by_file=by_file, lacks=dataset.lacks, problems=dataset.problems)
-    (output / "coverage.json").write_text(json.dumps(coverage, indent=1, ensure_ascii=False), "utf-8")
-    click.echo(str(output / "coverage.json"))
+    DIR/events.parquet is a folder with one part a file; it can be given to the other commands in place of the logs.
+    """
+    from dfly_analysis.loading import Prometheus, Reading
+    from dfly_analysis.loading.writing import write_tables
+    from dfly_analysis.settings import Settings
+
+    settings = Settings.resolve(
+        asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"]
+    )
+    with telling() as (tell, progress):
+        written = write_tables(
+            paths, output, Reading(tz, log_format), settings=settings, cluster=cluster,
+            prometheus=Prometheus(prometheus) if prometheus else None, on_problem=tell, progress=progress,
+        )  # fmt: skip
+    for name, rows in written.tables.items():
+        click.echo(f"{output.rstrip('/')}/{name}\t{rows} rows")
+    click.echo(f"{output.rstrip('/')}/{_write_coverage(output, written)}")
+
+
+def _write_coverage(output: str, written: Written) -> str:
+    """Write what became of the input, and return the name of that file."""
+    from dfly_analysis.report.json import coverage_json
+    from dfly_analysis.sources.store import open_store
+
+    by_file = json.loads(written.coverage.to_json(orient="records", date_format="iso"))
+    content = enveloped(
+        **coverage_json(written.coverage), by_file=by_file, lacks=written.lacks, problems=written.problems
+    )
+    with TemporaryDirectory(prefix="dfly-analysis-") as folder:
+        path = Path(folder, "coverage.json")
+        path.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
+        open_store(output).write(path.name, path)
+        return path.name
 
 
 @click.command()
 @paths_argument
 @settings_options
-@tz_option
+@reading_options
 @fail_on_option
 @format_option
-def diagnose(paths: tuple[str, ...], tz: str, fail_on: str | None, output_format: str, **asked: Any) -> None:
+def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **asked: Any) -> None:
     """Say what failed and why, with evidence, and each cause's share of the failed tasks."""
     from dfly_analysis.diagnose import diagnose as run
     from dfly_analysis.report.json import diagnose_json
 
-    dataset = load_dataset(paths, tz=tz, **asked)
+    dataset = load_dataset(paths, **asked)
     findings = run(dataset)
     print_result(diagnose_json(dataset, findings), output_format, diagnosis_tables(dataset, findings))
     _end(findings, fail_on)
@@ -165,15 +201,15 @@ def _end(findings: Diagnosis, fail_on: str | None) -> None:
 @click.command()
 @paths_argument
 @settings_options
-@tz_option
+@reading_options
 @format_option
-def fit(paths: tuple[str, ...], tz: str, output_format: str, **asked: Any) -> None:
+def fit(paths: tuple[str, ...], output_format: str, **asked: Any) -> None:
     """Fit the models the data carry: laws of a piece's time, failure of tasks by size."""
     from dfly_analysis.fits import NotFitted
     from dfly_analysis.models import fit_all
     from dfly_analysis.report.json import fit_json
 
-    fits = fit_all(load_dataset(paths, tz=tz, **asked))
+    fits = fit_all(load_dataset(paths, **asked))
     made = {name: one for name, one in fits.items() if not isinstance(one, NotFitted)}
     if not made:
         first = next(iter(fits.values()))
@@ -192,7 +228,7 @@ def fit(paths: tuple[str, ...], tz: str, output_format: str, **asked: Any) -> No
 @settings_options
 @size_option
 @target_option
-@tz_option
+@reading_options
 @click.option(
     "--overlay", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Helm values to this file."
 )
@@ -201,7 +237,6 @@ def recommend(
     paths: tuple[str, ...],
     size: int | None,
     target_failure_rate: float,
-    tz: str,
     overlay: Path | None,
     output_format: str,
     **asked: Any,
@@ -213,7 +248,7 @@ def recommend(
     from dfly_analysis.report.json import recommend_json
     from dfly_analysis.rules import recommend as advise
 
-    dataset = load_dataset(paths, tz=tz, **asked)
+    dataset = load_dataset(paths, **asked)
     advice = advise(dataset, run(dataset), fit_all(dataset), size=size, target_failure_rate=target_failure_rate)
     if overlay:
         Overlay.from_advice(advice).write(overlay)

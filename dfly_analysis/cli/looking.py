@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import format_option, paths_argument, tz_option
+from dfly_analysis.cli.options import format_option, log_format_option, paths_argument, tz_option
 from dfly_analysis.cli.printing import as_table, enveloped, print_result, terminal_width, wrap
 from dfly_analysis.errors import FactMissingError, SourceError, nearest
 
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 @click.command()
 @paths_argument
 @tz_option
+@log_format_option
 @format_option
-def inspect(paths: tuple[str, ...], tz: str, output_format: str) -> None:
+def inspect(paths: tuple[str, ...], tz: str, log_format: str | None, output_format: str) -> None:
     """Say what each file was taken for, and what became of its lines."""
     from dfly_analysis.loading import take_stock
 
     rows: list[dict[str, Any]] = [
         {"kind": row["kind"], "format": row.get("format"), "component": row.get("component"), "host": row.get("host"), "lines": row["lines"],
          "parsed": row["parsed"], "continued": row["continuation"], "rejected": row["rejected"], "note": row.get("note"), "path": row["path"]}
-        for row in take_stock(paths, tz)
+        for row in take_stock(paths, tz, log_format)
     ]  # fmt: skip
     text = _stock_text(rows) if output_format == "table" else None
     print_result(enveloped(files=rows), output_format, {"files": rows}, text)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -85,6 +86,22 @@ class Release(click.ParamType):  # type: ignore[type-arg]
         raise click.BadParameter(f"{LINE_TITLES[self.line]} {text} is not known ({span})", ctx, param)
 
 
+class LogFormatId(click.ParamType):  # type: ignore[type-arg]
+    """A log format such as zap-console; hands on its id."""
+
+    name = "format"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Look it up, or offer the nearest."""
+        from dfly_analysis.knowledge.format import load_formats
+
+        known = [one.id for one in load_formats()]
+        if value in known:
+            return str(value)
+        near = nearest(str(value), known)
+        raise click.BadParameter(f"{value!r} is no log format; {near or 'known are ' + ', '.join(known)}", ctx, param)
+
+
 paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 format_option = click.option(
     "--format",
@@ -107,6 +124,26 @@ target_option = click.option(
 tz_option = click.option(
     "--tz", default="UTC", show_default=True, help="Zone of log times that carry none (scheduler and manager files)."
 )
+log_format_option = click.option(
+    "--log-format",
+    type=LogFormatId(),
+    metavar="ID",
+    help="Read logs in this format, e.g. zap-console, not the one found.",
+)
+
+
+def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --tz, --log-format, --prometheus and --no-cache."""
+    for option in (
+        click.option("--no-cache", is_flag=True, help="Parse large files anew, and keep nothing of them."),
+        click.option("--prometheus", metavar="URL", help="Ask this server too, for the time the logs cover."),
+        log_format_option,
+        tz_option,
+    ):
+        function = option(function)
+    return function
+
+
 fail_on_option = click.option(
     "--fail-on",
     type=click.Choice(["critical", "high", "medium", "low"]),
@@ -128,30 +165,42 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def load_dataset(
+def load_dataset(  # noqa: PLR0913 - each is an option of the commands
     paths: Sequence[str],
     *,
     tz: str,
+    log_format: str | None = None,
+    prometheus: str | None = None,
+    no_cache: bool = False,
     values: Path | None = None,
     chart: str | None = None,
     client: str | None = None,
     scheduler: str | None = None,
 ) -> Dataset:
     """Load what the user named, tell of files that cannot be read, and show progress on a terminal."""
-    from dfly_analysis.loading import load
+    from dfly_analysis.loading import Cache, Prometheus, load
     from dfly_analysis.settings import Settings
 
     settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler)
+    with telling() as (tell, progress):
+        return load(
+            paths, settings=settings, tz=tz, log_format=log_format, records="telling", cache=None if no_cache else Cache.of_user(),
+            prometheus=Prometheus(prometheus) if prometheus else None, on_problem=tell, progress=progress,
+        )  # fmt: skip
+
+
+@contextmanager
+def telling() -> Iterator[tuple[Callable[[SourceError], None], Progress]]:
+    """Show progress on a terminal, and at the end say what could not be read, a line each."""
     told: list[str] = []
 
     def tell(problem: SourceError) -> None:
         told.append(str(problem))
 
     with Progress() as progress:
-        dataset = load(paths, settings=settings, tz=tz, on_problem=tell, progress=progress)
+        yield tell, progress
     for problem in told:
         click.echo(f"dfly-analysis: {problem}", err=True)
-    return dataset
 
 
 class Progress:

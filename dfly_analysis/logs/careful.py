@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import re
 
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs.fields import READERS, Record

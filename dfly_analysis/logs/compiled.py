@@ -211,12 +211,13 @@ def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], te
     message = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
     rests = zip(*(arrays[name][: block.rests].tolist() for name, _ in _RESTS), strict=True)
     dictionaries = {
-        name: _dictionary(data, *texts[place], n, block.texts[place].count) for place, name in enumerate(TEXTS)
+        name: _dictionary(data, texts[place], n, block.texts[place].count) for place, name in enumerate(TEXTS)
     }
     return Columns(message=message, texts=dictionaries, rests=list(rests), lines=block.lines, **used)
 
 
-def _dictionary(data: bytes, codes: Any, start: Any, length: Any, n: int, count: int) -> pa.DictionaryArray:
+def _dictionary(data: bytes, arrays: Any, n: int, count: int) -> pa.DictionaryArray:
+    codes, start, length = arrays
     own = codes[:n].copy()  # what is kept must not hold on to arrays as long as the block has lines
     offset = np.empty(count + 1, np.int32)
     out = np.empty(int(length[:count].sum()), np.uint8)

@@ -89,7 +89,9 @@ def _schema() -> pa.Schema:
 
 
 def _table(rows: list[dict[str, Any]], tz: str) -> pa.Table:
-    columns = {name: pa.array([row.get(name) for row in rows], _plain(kind)) for name, kind in _fields() if name != "time"}
+    columns = {
+        name: pa.array([row.get(name) for row in rows], _plain(kind)) for name, kind in _fields() if name != "time"
+    }
     columns["time"] = as_times([row["time"] for row in rows], tz)
     return _conform(columns)
 

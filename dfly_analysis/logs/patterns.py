@@ -19,7 +19,9 @@ _OPS = ("CHAR", "SET", "SPLIT", "JUMP", "SAVE", "AT_END", "GREEDY", "LAZY", "DON
 _CODE = {name: code for code, name in enumerate(_OPS)}
 _MOST_COPIES = 64
 _WHOLE_NUMBERS = frozenset(range(ord("0"), ord("9") + 1))
-_WORD = _WHOLE_NUMBERS | frozenset(range(ord("a"), ord("z") + 1)) | frozenset(range(ord("A"), ord("Z") + 1)) | {ord("_")}
+_WORD = (
+    _WHOLE_NUMBERS | frozenset(range(ord("a"), ord("z") + 1)) | frozenset(range(ord("A"), ord("Z") + 1)) | {ord("_")}
+)
 _SPACE = frozenset(b" \t\n\r\f\v")
 _ALL = frozenset(range(256))
 

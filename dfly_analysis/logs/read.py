@@ -98,7 +98,11 @@ class LogReader:
             self._own_lines = max(self._own_lines, block.own_lines)
             stream = self._streams.get(block.writer)
             if stream is None:
-                main = self.log_format or sniff_format(block.data[:_HEAD_BYTES].decode("utf-8", "replace")) or sniffed.log_format
+                main = (
+                    self.log_format
+                    or sniff_format(block.data[:_HEAD_BYTES].decode("utf-8", "replace"))
+                    or sniffed.log_format
+                )
                 stream = self._streams[block.writer] = _Stream(main, Cutter(main))
             for whole in stream.cutter.cut(block):
                 yield stream, whole

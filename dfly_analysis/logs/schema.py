@@ -11,7 +11,19 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-DETAILS = ("origin", "parent_id", "size_bytes", "piece_bytes", "pieces", "stage", "cost", "error", "detail", "host_id", "text")
+DETAILS = (
+    "origin",
+    "parent_id",
+    "size_bytes",
+    "piece_bytes",
+    "pieces",
+    "stage",
+    "cost",
+    "error",
+    "detail",
+    "host_id",
+    "text",
+)
 """Columns that readers add to those of `dfly_analysis.tables.EVENTS`."""  # fmt: skip
 _WHOLE = ("piece_number", "size_bytes", "piece_bytes")
 _NUMBERS = frozenset({*_WHOLE, *(column.name for column in EVENTS.columns if column.dtype == INTEGER)})
@@ -37,13 +49,15 @@ def arrow_schema() -> pa.Schema:
     return pa.schema([*fields, *((name, kind(name)) for name in DETAILS)])
 
 
-def to_frame(table: pa.Table) -> pd.DataFrame:
+def to_frame(table: pa.Table, *, categories: bool = False) -> pd.DataFrame:
     """Return the rows as a frame in the types of `EVENTS`; numbers that may be missing are ``Int64``.
 
     Parameters
     ----------
     table : pyarrow.Table
         In the columns of `arrow_schema`, some of which may be left out.
+    categories : bool
+        Leave texts that repeat as categories, which takes a fraction of the memory; otherwise they are ``str``.
 
     Returns
     -------
@@ -52,10 +66,11 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
+    table = table.unify_dictionaries()
     columns: dict[str, Any] = {}
     for field in table.schema:
         array = table.column(field.name)
-        if pa.types.is_dictionary(field.type):
+        if pa.types.is_dictionary(field.type) and not categories:
             array = array.cast(pa.string())
         if field.name in _NUMBERS:
             columns[field.name] = array.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)

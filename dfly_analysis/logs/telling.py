@@ -70,7 +70,9 @@ def name_rows(columns: Columns, counts: Counts) -> tuple[Coded, dict[str, Any]]:
         encoded = columns.message.take(pa.array(rows)).dictionary_encode()
         found = [take_event(text, counts.versions) for text in encoded.dictionary.to_pylist()]
         codes = np.asarray(encoded.indices)
-        event_id.codes[rows] = np.array([place.get(fields.get("event_id", ""), -1) for fields in found], np.int32)[codes]
+        event_id.codes[rows] = np.array([place.get(fields.get("event_id", ""), -1) for fields in found], np.int32)[
+            codes
+        ]
         for name in {name for fields in found for name in fields}.intersection(TEXT_FIELDS):
             texts = pa.array([fields.get(name) for fields in found], pa.string()).take(encoded.indices)
             told[name] = _put(columns.texts[name], rows, texts, fills=name in _FILLS)
@@ -79,7 +81,9 @@ def name_rows(columns: Columns, counts: Counts) -> tuple[Coded, dict[str, Any]]:
     return event_id, told | {name: pa.array(own, mask=own < 0) for name, own in numbers.items()}
 
 
-def _put(column: pa.DictionaryArray, rows: npt.NDArray[np.int64], texts: pa.Array, *, fills: bool) -> pa.DictionaryArray:
+def _put(
+    column: pa.DictionaryArray, rows: npt.NDArray[np.int64], texts: pa.Array, *, fills: bool
+) -> pa.DictionaryArray:
     """Return the column with the texts in those rows, missing ones left out."""
     codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).copy()
     given = np.asarray(texts.is_valid())
@@ -93,7 +97,12 @@ def _put(column: pa.DictionaryArray, rows: npt.NDArray[np.int64], texts: pa.Arra
 
 
 def _put_numbers(
-    numbers: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], found: list[str | None], codes: npt.NDArray[Any], *, fills: bool
+    numbers: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    found: list[str | None],
+    codes: npt.NDArray[Any],
+    *,
+    fills: bool,
 ) -> None:
     given = np.array([text is not None for text in found])[codes]
     whole = np.array([number if (number := whole_number(text)) is not None else -1 for text in found], np.int64)[codes]

@@ -42,11 +42,11 @@ def local_to_utc(time_ns: npt.NDArray[np.int64], tz: str) -> npt.NDArray[Any]:
     moments = time_ns.astype("M8[ns]")
     if tz.upper() == "UTC":
         return moments
-    return _localised(pd.Series(moments), tz).dt.tz_localize(None).to_numpy()
+    return np.asarray(_localised(pd.Series(moments), tz).dt.tz_localize(None))
 
 
 def _localised(local: pd.Series[Any], tz: str) -> pd.Series[Any]:
-    return local.dt.tz_localize(tz, ambiguous="NaT", nonexistent="shift_forward").dt.tz_convert("UTC")
+    return local.dt.tz_localize(tz, ambiguous="NaT", nonexistent="shift_forward").dt.tz_convert("UTC")  # type: ignore[no-any-return]
 
 
 def _in_range(times: pd.Series[Any]) -> pd.Series[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,7 +105,7 @@ def add_writer(table: pa.Table, writer: Writer, address: str) -> pa.Table:
     return table
 
 
-def _dictionary(places: np.ndarray, values: list[str | None]) -> pa.DictionaryArray:
+def _dictionary(places: np.ndarray, values: Sequence[str | None]) -> pa.DictionaryArray:
     unique = list(dict.fromkeys(value for value in values if value is not None))
     code = {value: place for place, value in enumerate(unique)}
     codes = np.array([code.get(value, -1) if value is not None else -1 for value in values], np.int32)[places]
@@ -121,9 +121,10 @@ def _codes(table: pa.Table, name: str) -> tuple[np.ndarray, list[str]]:
 
 
 def _counted(table: pa.Table, name: str) -> list[tuple[str, int]]:
+    """Return each value and how often it stands, in the order of first standing."""
     codes, values = _codes(table, name)
-    counts = np.bincount(codes[codes >= 0], minlength=len(values)).tolist()
-    return [(value, count) for value, count in zip(values, counts, strict=True) if count]
+    found, first, counts = np.unique(codes[codes >= 0], return_index=True, return_counts=True)
+    return [(values[found[place]], int(counts[place])) for place in np.argsort(first)]
 
 
 def _texts(table: pa.Table, name: str) -> list[str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.advice import Advice
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis, Finding
 from dfly_analysis.fits import NotFitted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = 1
 
@@ -35,7 +38,7 @@ def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
             "primary_cause": findings.primary_cause,
             "causes": [asdict(share) for share in findings.causes],
             "findings": [_finding(finding) for finding in findings],
-            "coverage": coverage_json(dataset),
+            "coverage": coverage_json(dataset.coverage),
         }
     )
 
@@ -44,9 +47,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return asdict(finding)
 
 
-def coverage_json(dataset: Dataset) -> dict[str, Any]:
+def coverage_json(coverage: pd.DataFrame) -> dict[str, Any]:
     """Sum up what was read: files, lines, how many begin a record, how many nothing could be made of, first and last."""
-    coverage = dataset.coverage
     return _object(
         {
             "files": len(coverage),

@@ -165,7 +165,7 @@ class Report:
             "prediction": plain_json(foretold),
             "settings": settings_json(self.dataset),
             "data_quality": {
-                "coverage": coverage_json(self.dataset),
+                "coverage": coverage_json(self.dataset.coverage),
                 "lacks": list(self.dataset.lacks),
                 "problems": list(self.dataset.problems),
             },
