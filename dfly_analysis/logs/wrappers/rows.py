@@ -90,7 +90,7 @@ class CsvPeeler(Peeler):
         self.tally.own_lines += row.count(b"\n")
         if row.startswith(b"sep=") or not row.strip():  # what Excel wants to be told
             return
-        header = row[:_COLUMNS_CAP]
+        header = row[:_COLUMNS_CAP].rstrip(b"\n") + b"\n"  # a cell without an end would be looked for at every place
         delimiter = max(_DELIMITERS, key=header.count)
         mark = re.escape(bytes([delimiter]))
         self._cell = re.compile(b'(?:"([^"]*(?:""[^"]*)*)"|([^' + mark + b"\\n]*))(" + mark + b"|\\n)")
