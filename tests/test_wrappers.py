@@ -170,6 +170,7 @@ def test_streams_that_interleave_come_in_blocks_of_their_own(rows, block_bytes):
     joined = {"o": "", "e": ""}
     for block in unwrap(opened(data), find_wrapper("cri"), block_bytes):
         for mark in {text[:1] for text in block.data.decode().split("\n") if text}:
+            assert block.part == {"o": "stdout", "e": "stderr"}[mark]
             assert set(block.data.decode()) <= {mark, "a", "b", "\n"}
             joined[mark] += block.data.decode()
     assert {mark: text.rstrip("\n") for mark, text in joined.items()} == {

@@ -20,6 +20,7 @@ COLOUR = re.compile(rb"\x1b\[[0-9;]*[mK]|\\u001[bB]\[[0-9;]*[mK]|\[(?:[0123]|2;3
 """Colours as a terminal gets them, as JSON escapes them, and as an exporter that drops the escape byte leaves them."""
 _SCAN_BYTES = 1 << 16
 _SMALL_BYTES = 1 << 18
+_STRAY_BYTES, _STRAY_MARKS = 1 << 16, 3
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -39,6 +40,8 @@ class LineBlock:
         Pod, container or host that the wrapper names, empty where the file is one writer's.
     own_lines : int
         Lines of the file that are the wrapper's own words and carry nothing of the program (notices), up to here.
+    part : str
+        What of the writer's lines must not be mixed with the rest: container, stream, file; empty where there is one.
     """
 
     data: bytes
@@ -46,6 +49,7 @@ class LineBlock:
     line_numbers: npt.NDArray[np.int64] | None = None
     writer: str = ""
     own_lines: int = 0
+    part: str = ""
 
 
 def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
@@ -83,7 +87,13 @@ def whole_lines(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[tupl
 
 
 def clean(data: bytes) -> bytes:
-    """Return the lines without colours, carriage returns and NUL bytes."""
+    """Return the lines without colours, carriage returns and NUL bytes.
+
+    A large block of which few lines have any is returned as it is: the careful reader cleans line by line what the
+    compiled one leaves to it, and searching the whole block would take longer than reading it.
+    """
+    if len(data) >= _SMALL_BYTES and not _is_worth_cleaning(data):
+        return data
     if b"\0" in data:
         data = data.translate(None, b"\0")
     if b"\x1b" in data or _has_bare_colours(data):
@@ -118,14 +128,14 @@ def count_lines(data: bytes) -> int:
 
 
 def _has_bare_colours(data: bytes) -> bool:
-    """Say whether there are colours without their escape byte.
+    """Say whether there are colours without their escape byte."""
+    return b"[0m" in data or b"[2m" in data
 
-    They are looked for in a sixteenth of a large block, for a search for three bytes is slow: a stretch of them is
-    seen unless it is shorter than 15 KiB and stands amid a block without any.
-    """
-    if len(data) < _SMALL_BYTES:
-        return b"[0m" in data or b"[2m" in data
-    return any(data.find(b"[0m", place, place + 1024) >= 0 for place in range(0, len(data), 16384))
+
+def _is_worth_cleaning(data: bytes) -> bool:
+    """Say whether a sixty-fourth of a block has marks of what is taken off in more than a stray line or two."""
+    looked_at = b"".join(data[place : place + 1024] for place in range(0, len(data), _STRAY_BYTES))
+    return sum(looked_at.count(mark) for mark in (b"\x1b", b"\r", b"\0", b"[0m", b"[2m")) > _STRAY_MARKS
 
 
 def _encoding(head: bytes) -> str | None:

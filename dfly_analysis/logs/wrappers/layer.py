@@ -75,7 +75,7 @@ class _Layer:
                 self._below[key] = self._layer_below(key, block.data)
             below = self._below[key]
             if below is None:
-                yield replace(block, data=clean(block.data), writer=key[0])
+                yield _written_by(key, replace(block, data=clean(block.data)))
             else:
                 yield from (_written_by(key, inner) for inner in below.feed(block))
 
@@ -88,4 +88,6 @@ class _Layer:
 
 
 def _written_by(key: Key, block: LineBlock) -> LineBlock:
-    return block if block.writer else replace(block, writer=key[0])
+    """Name who wrote a block; where a wrapper inside names the writer too, its word counts."""
+    part = " ".join(filter(None, (*key[1:], block.part)))
+    return replace(block, writer=block.writer or key[0], part=part)
