@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import re
 import shutil
+from unittest import mock
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reading_cases import PEER, TASK, generated, line, loaded, read, reported, settings_of, write_tree, zap
 
-from dfly_analysis.attempts import Limits, rebuild
+from dfly_analysis.attempts import (
+    COLUMNS,
+    EVERYWHERE,
+    Limits,
+    assign_parts,
+    choose_everywhere,
+    needed_rows,
+    rebuild,
+    rebuild_parts,
+    tasks_of_peers,
+)
 from dfly_analysis.attempts.limits import is_at_limit
+from dfly_analysis.attempts.pairs import pair_up
 from dfly_analysis.loading import limits_of, load
 from dfly_analysis.synth import CLIENTS
 
@@ -502,3 +519,129 @@ def test_an_empty_input_is_two_empty_tables(tmp_path):
     assert dataset.pieces.empty
     assert dataset.tasks.empty
     assert {"piece_number", "duration_s", "outcome"} <= set(dataset.pieces.columns)
+
+
+STAGE = importlib.import_module("dfly_analysis.attempts.rebuild")
+OTHER_PEER = PEER.replace("1111", "9999")
+RESTART = "tracing initialized directory: /var/log/dragonfly/dfdaemon, level: INFO"
+STEPS = st.tuples(
+    st.sampled_from([started, started, finished, finished, failed, deleted, planned, None]),
+    st.integers(0, 2),
+    st.sampled_from([PEER, PEER, PEER, OTHER_PEER]),
+    st.sampled_from([0.0, 0.5, 3.0, 6.0]),
+)
+
+
+def written(steps):
+    """Write a client's log of such steps, one after another; None is a restart."""
+    lines, second = [], 1.0
+    for step, number, peer, wait_s in steps:
+        second += wait_s
+        if step is None:
+            lines.append(line(second, RESTART, ids="", spans=""))
+        else:
+            told = step(second, range(number + 1) if step is planned else number)
+            lines.append(told.replace(PEER, peer))
+    return client(*lines)
+
+
+def one_by_one(records, background):
+    """Leave every piece to the pairing record by record."""
+    paired = pair_up(records, background)
+    rows = np.sort(np.concatenate([paired.rest, *(one[one >= 0] for one in (paired.started, paired.ended))]))
+    none = np.empty(0, dtype=np.int64)
+    return dataclasses.replace(paired, started=none, ended=none, found_there=none.astype(bool), rest=rows)
+
+
+@given(st.lists(STEPS, min_size=1, max_size=25), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_ordinary_pieces_paired_at_once_are_those_paired_one_by_one(steps, cancelled):
+    """Whatever happens to siblings, rounds, processes and other peers, the short way gives the rows of the long one."""
+    log = written(steps)
+    at_once = rebuilt(log, cancelled=cancelled)
+    with mock.patch.object(STAGE, "pair_up", one_by_one):
+        for left, right in zip(at_once, rebuilt(log, cancelled=cancelled), strict=True):
+            pd.testing.assert_frame_equal(left, right)
+
+
+def test_most_pieces_of_a_real_log_are_ordinary(article_sample):
+    """Else the short way would be none: of a run with many failures more than half of the pieces take it."""
+    taken = []
+
+    def counted(records, background):
+        paired = pair_up(records, background)
+        taken.append(len(paired.started))
+        return paired
+
+    with mock.patch.object(STAGE, "pair_up", counted):
+        pieces = load(article_sample).pieces
+    assert sum(taken) > 0.5 * len(pieces)
+
+
+def rejoined(tables):
+    """Put the tables of all parts together in the order of the whole."""
+    pieces, tasks = (pd.concat(frames) for frames in zip(*tables, strict=True))
+    began = tasks["started"].fillna(pd.Timestamp(0, tz="UTC"))
+    tasks = tasks.assign(began=began).sort_values(["began", "peer_id"], ignore_index=True).drop(columns="began")
+    return pieces.sort_values(["peer_id", "piece_number", "attempt"], ignore_index=True), tasks
+
+
+def split(events, n_parts, known=None):
+    part = assign_parts(events, n_parts, known)
+    return [lambda number=number: events[part == number] for number in range(n_parts)]
+
+
+def assert_same(got, wanted):
+    for left, right in zip(got, wanted, strict=True):
+        pd.testing.assert_frame_equal(left, right)
+
+
+def all_events(case, version):
+    """Return the events of a generated run with the columns that loading drops."""
+    run, _ = generated(case, version)
+    logs = sorted(path for path in run.rglob("*.log"))
+    return pd.concat(
+        [read(path.read_text("utf-8"), str(path.relative_to(run))).events for path in logs], ignore_index=True
+    )
+
+
+@pytest.mark.parametrize("everywhere", ["given", "collected"])
+@pytest.mark.parametrize("n_parts", [1, 3, 16])
+@pytest.mark.parametrize(
+    ("case", "version"), [(case, version) for case in ("mixture", "killed") for version in CLIENTS]
+)
+def test_parts_have_the_rows_of_the_whole(case, version, n_parts, everywhere):
+    """Limits learned from all parts, restarts and verdicts of preheats reach each of them, without any configuration too."""
+    events = all_events(case, version)
+    limits = Limits(lambda _role, _host: 360.0, lambda _role, _host: SLOTS, lambda _role, _host: version != "v0.1.118")
+    shared = choose_everywhere(events) if everywhere == "given" else None
+    whole = rebuild(events, limits)
+    assert len(whole[0]) > 100
+    assert_same(rejoined(rebuild_parts(split(events, n_parts), limits, shared)), whole)
+
+
+def test_a_record_that_names_only_its_peer_is_in_the_part_of_its_task():
+    """Also where another file says which task that is; the rows stay those of the whole."""
+    events = all_events("mixture", "v1.5.1")
+    known = tasks_of_peers(events)
+    bare = events["peer_id"].notna() & events["event_id"].isin(["task_started", "task_failed", "peer_registered"])
+    without = events.assign(task_id=events["task_id"].mask(bare))
+    named = assign_parts(events, 7)
+    assert bare.sum() > 10
+    assert (assign_parts(without, 7, known)[bare] == named[bare]).all()
+    assert_same(rejoined(rebuild_parts(split(without, 7, known), Limits())), rebuild(without, Limits()))
+
+
+@pytest.mark.parametrize("version", CLIENTS)
+def test_what_is_not_needed_changes_nothing(version):
+    """Neither other rows and columns, nor the order of rows, nor whether texts are categories and numbers are numbers."""
+    events = all_events("mixture", version)
+    whole = rebuild(events, Limits())
+    needed = events.loc[needed_rows(events), list(COLUMNS)]
+    assert len(needed) < len(events)
+    assert set(events.loc[events["event_id"].isin(EVERYWHERE)].index) <= set(needed.index)
+    texts = needed.select_dtypes(["str", "object"]).columns.difference(["size_bytes", "piece_bytes"])
+    numbers = {name: pd.to_numeric(needed[name]).astype("Int64") for name in ("size_bytes", "piece_bytes")}
+    lean = needed.astype(dict.fromkeys(texts, "category")).assign(**numbers)
+    assert_same(rebuild(lean, Limits()), whole)
+    assert_same(rebuild(events.sample(frac=1, random_state=3), Limits()), whole)

@@ -1,6 +1,26 @@
 """Rebuilds attempts from events: start and finish become pieces, pieces and outcomes become tasks, each with a cause."""
 
+from dfly_analysis.attempts.background import Background, choose_everywhere, read_background
 from dfly_analysis.attempts.limits import Limits
-from dfly_analysis.attempts.rebuild import rebuild
+from dfly_analysis.attempts.observed import Observed, observe_limits
+from dfly_analysis.attempts.parts import assign_parts, rebuild_parts, tasks_of_peers
+from dfly_analysis.attempts.rebuild import observe_part, rebuild, rebuild_part
+from dfly_analysis.attempts.records import COLUMNS, EVERYWHERE, needed_rows
 
-__all__ = ["Limits", "rebuild"]
+__all__ = [
+    "COLUMNS",
+    "EVERYWHERE",
+    "Background",
+    "Limits",
+    "Observed",
+    "assign_parts",
+    "choose_everywhere",
+    "needed_rows",
+    "observe_limits",
+    "observe_part",
+    "read_background",
+    "rebuild",
+    "rebuild_part",
+    "rebuild_parts",
+    "tasks_of_peers",
+]

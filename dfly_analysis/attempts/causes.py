@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dfly_analysis.attempts.pieces import Attempt
-from dfly_analysis.attempts.tasks import TELLING, Task
+from dfly_analysis.attempts.tasks import TELLING, Tasks
 from dfly_analysis.knowledge.signature import cause_of, signature
 
 _BY_OUTCOME = {
@@ -15,49 +15,52 @@ _BY_OUTCOME = {
     "storage": "storage_io",
     "origin": "origin_registry",
 }
+Cause = tuple[str, str]
 
 
-def find_causes(tasks: dict[str, Task], attempts: Iterable[Attempt]) -> dict[str, tuple[str, str]]:
+def find_causes(tasks: Tasks, attempts: Iterable[Attempt]) -> dict[int, Cause]:
     """Give each failed task a cause and how sure it is.
 
     Parameters
     ----------
-    tasks : dict of str to Task
+    tasks : Tasks
     attempts : iterable of Attempt
+        With those that failed.
 
     Returns
     -------
-    dict of str to (str, str)
-        By peer id: one of `dfly_analysis.tables.CAUSES`, and ``high``, ``medium`` or ``low``.
+    dict of int to (str, str)
+        By place in `tasks`: one of `dfly_analysis.tables.CAUSES`, and ``high``, ``medium`` or ``low``.
     """
     failed_pieces: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         if attempt.outcome not in ("ok", "cancelled") and attempt.ended is not None:
-            failed_pieces.setdefault(attempt.peer_id, []).append(attempt)
-    found: dict[str, tuple[str, str]] = {}
-    for task in tasks.values():
-        if task.outcome == "died":
-            found[task.peer_id] = ("resource_limit", "medium")
-        elif task.outcome == "failed":
-            found[task.peer_id] = (
-                _by_words(task) or _by_pieces(failed_pieces.get(task.peer_id, [])) or ("unknown", "low")
-            )
+            failed_pieces.setdefault(attempt.record.peer_id, []).append(attempt)
+    found: dict[int, Cause] = {}
+    for at in tasks.places_of("died", "failed"):
+        if tasks.outcome[at] == "died":
+            found[at] = ("resource_limit", "medium")
+            continue
+        pieces = failed_pieces.get(tasks.peer_id(at), [])
+        found[at] = _by_words(tasks.texts.get(at, {})) or _by_pieces(pieces) or ("unknown", "low")
     return _inherit(tasks, found)
 
 
-def _by_words(task: Task) -> tuple[str, str] | None:
+def _by_words(texts: Mapping[str, str]) -> Cause | None:
     for event_id in TELLING:
-        known = cause_of(task.texts[event_id]) if event_id in task.texts else None
+        known = cause_of(texts[event_id]) if event_id in texts else None
         if known is not None and known.cause not in ("unknown", "cancelled"):
             return known.cause, "high"
     return None
 
 
-def _by_pieces(failed: list[Attempt]) -> tuple[str, str] | None:
+def _by_pieces(failed: list[Attempt]) -> Cause | None:
     """Take what the pieces of the last round say, most frequent first."""
-    last = [attempt for attempt in failed if attempt.round == max(one.round for one in failed)]
+    last_round = max((attempt.round for attempt in failed), default=1)
     counts: Counter[str] = Counter()
-    for attempt in last:
+    for attempt in failed:
+        if attempt.round != last_round:
+            continue
         known = signature(attempt.signature) if attempt.signature else None
         cause = known.cause if known is not None and known.layer == "cause" else _BY_OUTCOME.get(attempt.outcome)
         if cause and cause != "unknown":
@@ -65,12 +68,10 @@ def _by_pieces(failed: list[Attempt]) -> tuple[str, str] | None:
     return (counts.most_common(1)[0][0], "medium") if counts else None
 
 
-def _inherit(tasks: dict[str, Task], found: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+def _inherit(tasks: Tasks, found: dict[int, Cause]) -> dict[int, Cause]:
     """Give a host that only passes on another's failure the cause of that one."""
-    known = {tasks[peer].task_id: cause for peer, (cause, _) in found.items() if cause != "unknown"}
+    known = {tasks.task[at]: cause for at, (cause, _) in found.items() if cause != "unknown"}
     return {
-        peer: (known[tasks[peer].task_id], "medium")
-        if cause == "unknown" and tasks[peer].task_id in known
-        else (cause, sure)
-        for peer, (cause, sure) in found.items()
+        at: (known[tasks.task[at]], "medium") if cause == "unknown" and tasks.task[at] in known else (cause, sure)
+        for at, (cause, sure) in found.items()
     }

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from statistics import median
 
+import numpy as np
+import pandas as pd
+
+from dfly_analysis.attempts.columns import OK, SOURCE
 from dfly_analysis.attempts.limits import LATE_S, Limits, is_at_limit
-from dfly_analysis.attempts.pieces import Attempt, PeerPieces
+from dfly_analysis.attempts.pieces import PeerPieces, span_s
+from dfly_analysis.attempts.records import Records
+from dfly_analysis.attempts.typed import each_pair
 from dfly_analysis.knowledge.signature import cause_of
 
 WELL_BELOW = 0.9
@@ -15,7 +21,84 @@ FEWEST, PILED_SHARE = 5, 0.8
 TIGHT_S, TIGHT_SHARE = 0.06, 0.01  # timers on real runs fire up to 44 ms late
 
 
-def observe_limits(peers: Iterable[PeerPieces], limits: Limits) -> Limits:
+@dataclass(frozen=True)
+class Observed:
+    """What the attempts of one role show of the limit that cut them; those of several inputs add up.
+
+    Attributes
+    ----------
+    hosts : frozenset of str
+        Hosts with attempts that ended.
+    ran_s : tuple of float
+        How long failed requests had run whose start is logged, seconds.
+    since_round_s : tuple of float
+        When the others that name a timeout failed, seconds after their round began.
+    longest_ok_s : float
+        The longest a finished request took, seconds; one longer than a supposed limit shows that it is none.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    ran_s: tuple[float, ...] = ()
+    since_round_s: tuple[float, ...] = ()
+    longest_ok_s: float = 0.0
+
+    def __or__(self, other: Observed) -> Observed:
+        return Observed(
+            self.hosts | other.hosts,
+            self.ran_s + other.ran_s,
+            self.since_round_s + other.since_round_s,
+            max(self.longest_ok_s, other.longest_ok_s),
+        )
+
+
+def observe(records: Records, finished: pd.DataFrame, peers: Mapping[str, PeerPieces]) -> dict[str, Observed]:
+    """Return role by role what the attempts of one part show.
+
+    Parameters
+    ----------
+    records : Records
+    finished : pandas.DataFrame
+        Of `attempt_frame`; those that did not finish are not looked at.
+    peers : mapping of str to PeerPieces
+        With the attempts that failed.
+
+    Returns
+    -------
+    dict of str to Observed
+    """
+    ok = finished[finished["outcome"] == OK]
+    speakers, at = each_pair(records.role.at(ok["role"].to_numpy()), records.host.at(ok["host"].to_numpy()))
+    asked_s = pd.Series(np.where(ok["origin"] == SOURCE, ok["duration_s"], 0.0), dtype="float64")
+    longest_s = asked_s.groupby(at).max().fillna(0.0).tolist()
+    seen: dict[str, Observed] = {}
+    for (role, host), longest in zip(speakers, longest_s, strict=True):
+        seen[role] = seen.get(role, Observed()) | Observed(frozenset({host}), longest_ok_s=longest)
+    for role, one in _observe_failures(peers.values()).items():
+        seen[role] = seen.get(role, Observed()) | one
+    return seen
+
+
+def _observe_failures(peers: Iterable[PeerPieces]) -> dict[str, Observed]:
+    hosts: dict[str, set[str]] = {}
+    ran_s: dict[str, list[float]] = {}
+    since_round_s: dict[str, list[float]] = {}
+    for peer in peers:
+        for attempt in peer.done:
+            role = attempt.record.role
+            hosts.setdefault(role, set()).add(attempt.record.host)
+            if attempt.outcome != "failed" or attempt.origin != "source" or attempt.ended is None:
+                continue
+            if peer.sees_starts and attempt.duration_s is not None:
+                ran_s.setdefault(role, []).append(attempt.duration_s)
+            elif peer.rounds and (known := cause_of(attempt.text)) is not None and known.outcome == "timeout":
+                since_round_s.setdefault(role, []).append(span_s(peer.rounds[0][0], attempt.ended))
+    return {
+        role: Observed(frozenset(hosts[role]), tuple(ran_s.get(role, ())), tuple(since_round_s.get(role, ())))
+        for role in hosts
+    }
+
+
+def observe_limits(parts: Iterable[Mapping[str, Observed]], limits: Limits) -> Limits:
     """Return the limits, corrected role by role where the input shows a shorter one.
 
     Without rendered configuration or values a default is believed to be in force. Where pieces nevertheless end in
@@ -23,19 +106,22 @@ def observe_limits(peers: Iterable[PeerPieces], limits: Limits) -> Limits:
 
     Parameters
     ----------
-    peers : iterable of PeerPieces
+    parts : iterable of mapping of str to Observed
+        What `observe` saw in each part of the input.
     limits : Limits
 
     Returns
     -------
     Limits
+        The same object where nothing is to be corrected.
     """
-    listed = list(peers)
+    shown: dict[str, Observed] = {}
+    for part in parts:
+        shown |= {role: shown.get(role, Observed()) | one for role, one in part.items()}
     seen: dict[str, float] = {}
-    for role in sorted({attempt.role for peer in listed for attempt in peer.done}):
-        piled = _piled([peer for peer in listed if any(attempt.role == role for attempt in peer.done)])
-        hosts = {attempt.host for peer in listed for attempt in peer.done if attempt.role == role}
-        believed = [limit for host in hosts if (limit := limits.limit_s(role, host)) is not None]
+    for role, one in shown.items():
+        piled = _piled(one)
+        believed = [limit for host in one.hosts if (limit := limits.limit_s(role, host)) is not None]
         if piled is not None and (not believed or piled < WELL_BELOW * min(believed)):
             seen[role] = piled
     if not seen:
@@ -47,32 +133,17 @@ def observe_limits(peers: Iterable[PeerPieces], limits: Limits) -> Limits:
     )
 
 
-def _piled(peers: list[PeerPieces]) -> float | None:
+def _piled(one: Observed) -> float | None:
     """Return the time at which failed pieces pile up, or None.
 
     With starts logged: four of five failures at one time. Without: the pieces that took the first slots of a round began
     with it, so the earliest words of a timeout give the limit; a second piece must agree.
     """
-    ran, since_round = [], []
-    for peer in peers:
-        for attempt in peer.done:
-            if attempt.outcome != "failed" or attempt.origin != "source" or attempt.ended is None:
-                continue
-            if peer.sees_starts and attempt.duration_s is not None:
-                ran.append(attempt.duration_s)
-            elif peer.rounds and (known := cause_of(attempt.text)) is not None and known.outcome == "timeout":
-                since_round.append((attempt.ended - peer.rounds[0][0]).total_seconds())
-    longest_ok = max((_finished_s(attempt) for peer in peers for attempt in peer.done), default=0.0)
-    if len(ran) >= FEWEST:
-        middle = median(ran)
-        near = sum(abs(one - middle) <= max(TIGHT_S, TIGHT_SHARE * middle) for one in ran)
-        return middle if near >= PILED_SHARE * len(ran) and longest_ok <= middle + LATE_S else None
-    earliest = min(since_round, default=None)
-    if earliest is None or earliest <= 0 or sum(is_at_limit(one, earliest) for one in since_round) < 2:
+    if len(one.ran_s) >= FEWEST:
+        middle = median(one.ran_s)
+        near = sum(abs(ran - middle) <= max(TIGHT_S, TIGHT_SHARE * middle) for ran in one.ran_s)
+        return middle if near >= PILED_SHARE * len(one.ran_s) and one.longest_ok_s <= middle + LATE_S else None
+    earliest = min(one.since_round_s, default=None)
+    if earliest is None or earliest <= 0 or sum(is_at_limit(since, earliest) for since in one.since_round_s) < 2:
         return None
     return earliest
-
-
-def _finished_s(attempt: Attempt) -> float:
-    """Return how long a finished request took; one longer than a supposed limit shows that it is none."""
-    return attempt.duration_s or 0.0 if attempt.outcome == "ok" and attempt.origin == "source" else 0.0

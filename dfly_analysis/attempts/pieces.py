@@ -1,70 +1,93 @@
-"""Pieces from the client's own log: start paired with finish, failure or cancellation."""
+"""Pieces from the client's own log: start paired with finish, failure or cancellation, record after record."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-import pandas as pd
+import numpy as np
 
+from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.limits import Limits, is_at_limit
-from dfly_analysis.attempts.peers import count_lives
+from dfly_analysis.attempts.records import NumberArray, Records, times_of
 from dfly_analysis.knowledge.signature import cause_of, signature
 
 FOLD_S = 2.0
 Place = tuple[str, int, str, int]
 _ORIGINS = {"source": "source", "BACK_TO_SOURCE": "source", "local": "local", "LOCAL_PEER": "local"}
-_ENDS = frozenset({"piece_finished", "piece_report_closed"})
-_FAILURES = frozenset({"piece_failed", "content_write_failed", "backend_failed", "parent_piece_failed"})
-_LOST = frozenset({"source_round_failed", "task_failed"})
-PIECE_EVENTS = frozenset({"piece_started", "piece_deleted", "pieces_planned"}) | _ENDS | _FAILURES | _LOST
+ENDS = frozenset({"piece_finished", "piece_report_closed"})
+FAILURES = frozenset({"piece_failed", "content_write_failed", "backend_failed", "parent_piece_failed"})
+MARKS = frozenset({"pieces_planned", "source_round_failed", "task_failed"})  # of a peer's rounds, not of one piece
+PIECE_EVENTS = frozenset({"piece_started", "piece_deleted"}) | ENDS | FAILURES
+_PLAN = re.compile(r"\s*\d{1,9}\s*(?:,\s*\d{1,9}\s*)*")
 
 
-@dataclass
+class Record(NamedTuple):
+    """What the pairing needs of a client's record; `at` is its place among all."""
+
+    at: int
+    event: str
+    peer_id: str
+    time: float
+    number: int
+    task_id: str
+    host: str
+    role: str
+    life: int
+    origin: str | None
+    parent_id: str | None
+    span: str | None
+    message: str | None
+    error: str | None
+    signature: str | None
+    plan: str | None
+    stage: str | None
+
+
+@dataclass(slots=True)
 class Attempt:
     """One attempt at one piece while it is being put together; becomes a row of `pieces`.
 
-    `place` is host, life of its process, task and piece; of several attempts open at one place the first asks
-    (`asked_of`: whom), the others wait for it and are ``local`` as long as they do. `deleted`: whether its record is
-    known to be dropped. `guessed`: no line of its own; `never_began`: it had no slot in time.
+    `record` is its first, `last` the place of its last among all. Times are nanoseconds since 1970; ``nan`` where the
+    record has none, which is neither before nor after anything. `place` is host, life of its process, task and piece; of
+    several attempts open at one place the first asks, the others wait for it and are ``local`` as long as they do.
+    `deleted`: whether its record is known to be dropped. `guessed`: no line of its own; `never_began`: it had no slot in time.
     """
 
-    task_id: str
-    peer_id: str
-    host: str
-    role: str
+    record: Record
+    last: int
     piece_number: int
-    origin: str = "source"
-    parent_id: str | None = None
-    size_bytes: int | None = None
-    started: pd.Timestamp | None = None
-    ended: pd.Timestamp | None = None
+    origin: str
+    round: int = 1
+    started: float | None = None
+    ended: float | None = None
     duration_s: float | None = None
     outcome: str = "unknown"
+    parent_id: str | None = None
+    size_bytes: int | None = None
     signature: str | None = None
     text: str = ""
-    round: int = 1
     place: Place | None = None
-    asked_of: str = "source"
     deleted: bool = False
     guessed: bool = False
     never_began: bool = False
     survivors_unseen: bool = False
-    log_path: str | None = None
-    log_line: int | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class PeerPieces:
-    """All attempts of one peer seen so far."""
+    """All attempts of one peer seen so far; `second_from` is the record with which its second round began."""
 
     done: list[Attempt] = field(default_factory=list)
     open: dict[tuple[int, int], Attempt] = field(default_factory=dict)
-    failed_at: dict[int, tuple[pd.Timestamp, Attempt]] = field(default_factory=dict)
+    failed_at: dict[int, tuple[float, Attempt]] = field(default_factory=dict)
+    lost: dict[int, list[Attempt]] = field(default_factory=dict)
     round: int = 1
-    rounds: list[tuple[pd.Timestamp, tuple[int, ...]]] = field(default_factory=list)
+    rounds: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
+    second_from: int | None = None
     sees_starts: bool = False
 
 
@@ -73,45 +96,66 @@ def origin_of(text: Any) -> str:
     return _ORIGINS.get(str(text), "parent" if isinstance(text, str) else "source")
 
 
-@dataclass
+def asked_of(record: Record) -> str:
+    """Return whom a client's request goes to, by its own words, else by the span it was made in."""
+    return origin_of(record.origin) if record.origin is not None else origin_of_span(record.span)
+
+
+def origin_of_span(span: str | None) -> str:
+    """Return whom requests go to that are made in a span."""
+    return "parent" if span is not None and "parent" in span else "source"
+
+
+def span_s(begun: float, ended: float) -> float:
+    """Return the seconds between two times in nanoseconds."""
+    return (ended - begun) / 1e9
+
+
+@dataclass(slots=True)
 class _Running:
     """What the processes are at: attempts open at each place, oldest first, and places whose piece is there."""
 
-    open: dict[Place, list[Attempt]] = field(default_factory=dict)
+    open: dict[Place, dict[int, Attempt]] = field(default_factory=dict)
     finished: set[Place] = field(default_factory=set)
 
     def begin(self, attempt: Attempt, place: Place) -> None:
-        others = self.open.setdefault(place, [])
+        others = self.open.setdefault(place, {})
         if others or place in self.finished:
             attempt.origin = "local"  # it waits for another's request, or finds the piece there
         attempt.place = place
-        others.append(attempt)
+        others[id(attempt)] = attempt
 
-    def end(self, attempt: Attempt, moment: pd.Timestamp) -> None:
-        others = self.open.get(attempt.place, []) if attempt.place else []
-        if not any(other is attempt for other in others):
+    def end(self, attempt: Attempt, moment: float) -> None:
+        others = self.open.get(attempt.place, {}) if attempt.place else {}
+        if attempt.place is None or others.pop(id(attempt), None) is None:
             return
-        others[:] = [other for other in others if other is not attempt]
         if attempt.outcome == "ok":
-            self.finished.add(attempt.place)  # type: ignore[arg-type]
+            self.finished.add(attempt.place)
         elif attempt.origin != "local":
-            for other in others:  # what they waited for is gone: now they ask themselves
-                other.origin, other.started = other.asked_of, moment
+            for other in others.values():  # what they waited for is gone: now they ask themselves
+                other.origin, other.started = asked_of(other.record), moment
 
 
-def piece_numbers(text: Any) -> tuple[int, ...]:
+def piece_numbers(text: str | None) -> tuple[int, ...]:
     """Return the numbers of a plan as the client prints it; empty for anything else."""
-    parts = text.split(",") if isinstance(text, str) else ()
-    return tuple(int(part) for part in parts if re.fullmatch(r"\s*\d{1,9}\s*", part))
+    if text is None:
+        return ()
+    if _PLAN.fullmatch(text):
+        return tuple(map(int, text.split(",")))
+    return tuple(int(part) for part in text.split(",") if _PLAN.fullmatch(part))
 
 
-def read_client_pieces(events: pd.DataFrame, limits: Limits) -> dict[str, PeerPieces]:
-    """Put the client's piece records together, peer by peer.
+def read_client_pieces(
+    records: Records, rows: NumberArray, background: Background, limits: Limits
+) -> dict[str, PeerPieces]:
+    """Put a client's piece records together, peer by peer.
 
     Parameters
     ----------
-    events : pandas.DataFrame
-        With peers filled in, in the order they were written.
+    records : Records
+    rows : numpy.ndarray of int
+        Places of the clients' records of `PIECE_EVENTS` and `MARKS` to look at, in order.
+    background : Background
     limits : Limits
 
     Returns
@@ -121,110 +165,122 @@ def read_client_pieces(events: pd.DataFrame, limits: Limits) -> dict[str, PeerPi
     """
     peers: dict[str, PeerPieces] = {}
     running = _Running()
-    chosen = events[
-        (events["component"] == "client") & events["event_id"].isin(PIECE_EVENTS) & events["peer_id"].notna()
-    ]
-    chosen = chosen.assign(life=count_lives(chosen, events))
-    row: Any
-    for row in chosen.itertuples(index=False):
-        peer = peers.setdefault(row.peer_id, PeerPieces())
-        cancelling = limits.siblings_cancelled(row.role, row.host)
-        if row.event_id == "pieces_planned":
-            _plan(peer, row)
-        if cancelling and (row.event_id in _LOST or (row.event_id == "pieces_planned" and peer.round == 2)):
-            _cut_open(peer, row.time, running)
-        elif pd.notna(row.piece_number) and pd.notna(row.task_id):
-            _piece_record(peer, row, running, cancelling=cancelling)
+    siblings_cancelled = cache(limits.siblings_cancelled)
+    for record in each_record(records, rows, background):
+        peer = peers.get(record.peer_id) or peers.setdefault(record.peer_id, PeerPieces())
+        cancelling = siblings_cancelled(record.role, record.host)
+        if record.event == "pieces_planned":
+            _plan(peer, record)
+        if record.event in MARKS:
+            if cancelling and (record.event != "pieces_planned" or peer.round == 2):
+                _cut_open(peer, record.time, running)
+        else:
+            _piece_record(peer, record, running, cancelling=cancelling)
     return peers
 
 
-def _cut_open(peer: PeerPieces, moment: pd.Timestamp, running: _Running) -> None:
+def each_record(records: Records, rows: NumberArray, background: Background | None = None) -> Iterator[Record]:
+    """Yield some records one by one; without a background all in the first life of their process."""
+    chosen = records.take(rows)
+    lives = np.zeros(len(rows), dtype=np.int64) if background is None else background.lives(chosen)
+    tells = chosen.event.among(FAILURES)
+    plans = chosen.event.among({"pieces_planned"})
+    columns = [
+        rows.tolist(), chosen.event.texts(), chosen.peer.texts(), times_of(chosen.time), chosen.number.tolist(), chosen.task.texts(),
+        chosen.host.texts(), chosen.role.texts(), lives.tolist(),
+        chosen.origin.texts(), chosen.parent.texts(), chosen.span.texts(),
+        *(chosen.texts(name, tells) for name in ("message", "error", "signature")),
+        *(chosen.texts(name, plans) for name in ("pieces", "stage")),
+    ]  # fmt: skip
+    return map(Record._make, zip(*columns, strict=True))
+
+
+def _cut_open(peer: PeerPieces, moment: float, running: _Running) -> None:
     """End pieces that started and never ended: their round was lost by then, and they were cancelled with it."""
     for attempt in peer.open.values():
-        _settle(attempt, "cancelled", moment)
+        _settle(peer, attempt, "cancelled", moment)
         running.end(attempt, moment)
-        peer.done.append(attempt)
     peer.open.clear()
 
 
-def _settle(attempt: Attempt, outcome: str, moment: pd.Timestamp) -> None:
+def _settle(peer: PeerPieces, attempt: Attempt, outcome: str, moment: float) -> None:
     attempt.outcome, attempt.ended = outcome, moment
     if attempt.started is not None:
-        attempt.duration_s = (moment - attempt.started).total_seconds()
-
-
-def _plan(peer: PeerPieces, row: Any) -> None:
-    numbers = piece_numbers(row.pieces)
-    if row.stage == "downloading from scheduler" or (row.stage == "removing the finished piece" and peer.rounds):
-        peer.round = 2
-    if numbers:
-        peer.rounds.append((row.time, numbers))
-
-
-def _piece_record(peer: PeerPieces, row: Any, running: _Running, *, cancelling: bool) -> None:
-    number = int(row.piece_number)
-    if row.event_id == "piece_started":
-        peer.sees_starts = True
-        attempt = _new(row, number, peer.round, started=row.time)
-        running.begin(attempt, (row.host, row.life, row.task_id, number))
-        peer.open[number, peer.round if (number, peer.round) not in peer.open else peer.round + 1] = attempt
-    elif row.event_id in _ENDS and "Failed" not in row.message[:40]:
-        _close(peer, row, number, "ok", running)
-    elif row.event_id in _FAILURES:
-        _fail(peer, row, number, running)
-    elif row.event_id == "piece_deleted":
-        _delete(peer, row, number, running, cancelling=cancelling)
-
-
-def _new(row: Any, number: int, round_number: int, started: pd.Timestamp | None = None) -> Attempt:
-    origin = origin_of(row.origin)
-    if not isinstance(row.origin, str) and "parent" in str(row.span):
-        origin = "parent"
-    return Attempt(
-        row.task_id, row.peer_id, row.host, row.role, number, origin, row.parent_id if isinstance(row.parent_id, str) else None,
-        started=started, round=round_number, asked_of=origin, log_path=row.log_path, log_line=int(row.log_line),
-    )  # fmt: skip
-
-
-def _close(peer: PeerPieces, row: Any, number: int, outcome: str, running: _Running) -> Attempt:
-    keys = sorted(key for key in peer.open if key[0] == number)
-    # A report that found its channel closed comes from the older pass, the lost round; everything else too, oldest first.
-    attempt = peer.open.pop(keys[0]) if keys else _new(row, number, peer.round)
-    attempt.log_path, attempt.log_line = row.log_path, int(row.log_line)
-    _settle(attempt, outcome, row.time)
-    running.end(attempt, row.time)
+        attempt.duration_s = span_s(attempt.started, moment)
     peer.done.append(attempt)
+    if outcome != "ok":
+        peer.lost.setdefault(attempt.piece_number, []).append(attempt)
+
+
+def _plan(peer: PeerPieces, record: Record) -> None:
+    numbers = piece_numbers(record.plan)
+    again = record.stage == "removing the finished piece" and peer.rounds
+    if peer.round == 1 and (again or record.stage == "downloading from scheduler"):
+        peer.round, peer.second_from = 2, record.at
+    if numbers:
+        peer.rounds.append((record.time, numbers))
+
+
+def _piece_record(peer: PeerPieces, record: Record, running: _Running, *, cancelling: bool) -> None:
+    if record.event == "piece_started":
+        peer.sees_starts = True
+        attempt = _new(record, peer.round, started=record.time)
+        running.begin(attempt, (record.host, record.life, record.task_id, record.number))
+        key = (record.number, peer.round)
+        peer.open[key if key not in peer.open else (record.number, peer.round + 1)] = attempt
+    elif record.event in ENDS:
+        _close(peer, record, "ok", running)
+    elif record.event in FAILURES:
+        _fail(peer, record, running)
+    elif record.event == "piece_deleted":
+        _delete(peer, record, running, cancelling=cancelling)
+
+
+def _new(record: Record, round_number: int, started: float | None = None) -> Attempt:
+    origin = asked_of(record)
+    return Attempt(record, record.at, record.number, origin, round_number, started, parent_id=record.parent_id)
+
+
+def _close(peer: PeerPieces, record: Record, outcome: str, running: _Running) -> Attempt:
+    attempt = None
+    # A report that found its channel closed comes from the older pass, the lost round; everything else too, oldest first.
+    for round_number in (1, 2, 3):
+        attempt = peer.open.pop((record.number, round_number), None)
+        if attempt is not None:
+            break
+    attempt = attempt or _new(record, peer.round)
+    attempt.last = record.at
+    _settle(peer, attempt, outcome, record.time)
+    running.end(attempt, record.time)
     return attempt
 
 
-def _fail(peer: PeerPieces, row: Any, number: int, running: _Running) -> None:
-    text = row.error if isinstance(row.error, str) else row.message
-    before = peer.failed_at.get(number)
+def _fail(peer: PeerPieces, record: Record, running: _Running) -> None:
+    text = record.error if record.error is not None else record.message or ""
+    before = peer.failed_at.get(record.number)
     if (
         before
-        and (row.time - before[0]).total_seconds() <= FOLD_S
-        and row.event_id not in ("content_write_failed", "backend_failed")
+        and span_s(before[0], record.time) <= FOLD_S
+        and record.event not in ("content_write_failed", "backend_failed")
     ):
         attempt = before[1]  # an echo of the same failure: keep the first, learn what it adds
         attempt.text = attempt.text if cause_of(attempt.text) else f"{attempt.text} {text}"
-        attempt.signature = attempt.signature or (row.signature if isinstance(row.signature, str) else None)
+        attempt.signature = attempt.signature or record.signature
         return
-    attempt = _close(peer, row, number, "failed", running)
+    attempt = _close(peer, record, "failed", running)
     attempt.text = text
-    attempt.signature = row.signature if isinstance(row.signature, str) else None
-    peer.failed_at[number] = (row.time, attempt)
+    attempt.signature = record.signature
+    peer.failed_at[record.number] = (record.time, attempt)
 
 
-def _delete(peer: PeerPieces, row: Any, number: int, running: _Running, *, cancelling: bool) -> None:
+def _delete(peer: PeerPieces, record: Record, running: _Running, *, cancelling: bool) -> None:
     """Take a dropped record for what it follows, a failure; else for a sibling's end."""
-    for attempt in reversed(peer.done):
-        if attempt.piece_number != number or attempt.deleted or attempt.outcome == "ok" or attempt.ended is None:
-            continue
-        if (row.time - attempt.ended).total_seconds() <= FOLD_S:
+    for attempt in reversed(peer.lost.get(record.number, [])):
+        if not attempt.deleted and attempt.ended is not None and span_s(attempt.ended, record.time) <= FOLD_S:
             attempt.deleted = True
             return
     if cancelling:
-        _close(peer, row, number, "cancelled", running).deleted = True
+        _close(peer, record, "cancelled", running).deleted = True
 
 
 def judge(attempt: Attempt, limits: Limits) -> None:
@@ -234,12 +290,12 @@ def judge(attempt: Attempt, limits: Limits) -> None:
     known = cause_of(attempt.text)
     if known is None and attempt.signature:
         known = signature(attempt.signature)
-    limit_s = limits.limit_s(attempt.role, attempt.host)
+    limit_s = limits.limit_s(attempt.record.role, attempt.record.host)
     if known is not None and known.outcome != "unknown":
         attempt.outcome, attempt.signature = known.outcome, known.id
         if known.outcome == "timeout" and attempt.duration_s is None and attempt.ended is not None and limit_s:
             # A start that nobody logged: what was cut by its limit had run exactly as long.
-            attempt.started, attempt.duration_s = attempt.ended - pd.Timedelta(seconds=limit_s), limit_s
+            attempt.started, attempt.duration_s = attempt.ended - int(limit_s * 1e9), limit_s
         return
     body = "decoding response body" in attempt.text
     attempt.signature = "error_decoding_response_body" if body else attempt.signature
@@ -250,7 +306,7 @@ def judge(attempt: Attempt, limits: Limits) -> None:
         attempt.outcome = "reset"  # a body ends early because its time is up, or because the other side cut it
 
 
-def attempts_of(peers: dict[str, PeerPieces]) -> Iterator[Attempt]:
+def attempts_of(peers: Mapping[str, PeerPieces]) -> Iterator[Attempt]:
     """Yield all attempts, the unfinished ones too."""
     for peer in peers.values():
         yield from peer.done

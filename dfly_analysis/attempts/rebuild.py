@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pandas as pd
 
+from dfly_analysis.attempts.background import Background, read_background
 from dfly_analysis.attempts.causes import find_causes
+from dfly_analysis.attempts.columns import frame_of_attempts, frame_of_pairs
 from dfly_analysis.attempts.limits import Limits
-from dfly_analysis.attempts.observed import observe_limits
-from dfly_analysis.attempts.peers import fill_peers, in_order, process_starts
+from dfly_analysis.attempts.observed import Observed, observe, observe_limits
+from dfly_analysis.attempts.pairs import pair_up
 from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, read_client_pieces
-from dfly_analysis.attempts.reports import join_reports
-from dfly_analysis.attempts.siblings import add_cancelled
-from dfly_analysis.attempts.tasks import Task, add_pieces, read_tasks, settle_outcomes
-from dfly_analysis.knowledge.signature import cause_of
-from dfly_analysis.tables import PIECES, TASKS
+from dfly_analysis.attempts.records import Records, read_records
+from dfly_analysis.attempts.reports import join_to_frame, join_to_peers, read_reports
+from dfly_analysis.attempts.result import make_pieces, make_tasks
+from dfly_analysis.attempts.siblings import add_cancelled, mark_reported_rounds
+from dfly_analysis.attempts.sizes import fetched_bytes, fill_sizes, learn_from_pieces
+from dfly_analysis.attempts.tasks import judge_by_task, read_tasks, settle_outcomes
+
+Tables = tuple[pd.DataFrame, pd.DataFrame]
 
 
-def rebuild(events: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, pd.DataFrame]:
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python from looking for cycles: to go through millions of attempts, which have none, takes longer than to make them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_no_collection()
+def rebuild(events: pd.DataFrame, limits: Limits) -> Tables:
     """Rebuild pieces and tasks.
 
     Parameters
@@ -35,80 +55,100 @@ def rebuild(events: pd.DataFrame, limits: Limits) -> tuple[pd.DataFrame, pd.Data
         `dfly_analysis.tables.PIECES` and `dfly_analysis.tables.TASKS`. Works with the clients' logs alone, the
         scheduler's alone, or both; a piece that both saw is one row.
     """
-    events = fill_peers(in_order(events))
-    peers = read_client_pieces(events, limits)
-    join_reports(peers, events)
-    add_cancelled(peers, limits)
-    limits = observe_limits(peers.values(), limits)
-    attempts = list(attempts_of(peers))
-    for attempt in attempts:
-        judge(attempt, limits)
-    tasks = read_tasks(events)
-    settle_outcomes(tasks, events, process_starts(events))
-    add_pieces(tasks, attempts)
-    _judge_by_task(attempts, tasks)
-    causes = find_causes(tasks, attempts)
-    return _pieces(attempts, tasks, limits), _tasks(tasks, attempts, causes)
+    background = read_background(events)
+    put = _put_together(read_records(events), background, limits)
+    return _judge(put, background, observe_limits([put.observed], limits))
 
 
-def _judge_by_task(attempts: list[Attempt], tasks: dict[str, Task]) -> None:
-    """Give a failed piece without an ending of its own the one that its task's text names."""
-    for attempt in attempts:
-        task = tasks.get(attempt.peer_id)
-        if attempt.outcome == "unknown" and attempt.ended is not None and task and "source_round_failed" in task.texts:
-            known = cause_of(task.texts["source_round_failed"])
-            attempt.outcome = known.outcome if known is not None and known.outcome != "timeout" else attempt.outcome
+@_no_collection()
+def observe_part(events: pd.DataFrame, limits: Limits, background: Background) -> dict[str, Observed]:
+    """Return what the events of one part show of the limits in force; `observe_limits` joins the parts.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        All needed events of some tasks, see `parts`.
+    limits : Limits
+        Settings believed to be in force.
+    background : Background
+        Of the whole input.
+
+    Returns
+    -------
+    dict of str to Observed
+        By role; small, and may be pickled.
+    """
+    return _put_together(read_records(events), background, limits).observed
 
 
-def _pieces(attempts: list[Attempt], tasks: dict[str, Task], limits: Limits) -> pd.DataFrame:
-    attempts.sort(
-        key=lambda attempt: (
-            attempt.peer_id,
-            attempt.piece_number,
-            attempt.started or attempt.ended or pd.Timestamp(0, tz="UTC"),
-        )
+@_no_collection()
+def rebuild_part(events: pd.DataFrame, limits: Limits, background: Background) -> Tables:
+    """Rebuild the pieces and tasks of one part, with limits that are already corrected by all parts.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        All needed events of some tasks, see `parts`.
+    limits : Limits
+        As `observe_limits` returns them.
+    background : Background
+        Of the whole input.
+
+    Returns
+    -------
+    tuple of (pandas.DataFrame, pandas.DataFrame)
+        As of `rebuild`.
+    """
+    return _judge(_put_together(read_records(events), background, limits), background, limits)
+
+
+@dataclass(frozen=True)
+class _Attempts:
+    """Attempts before anybody says how the failed ones failed.
+
+    `columns` holds those that finished, and ordinary ones still open; `others` the rest, each with its place in the order.
+    """
+
+    records: Records
+    columns: pd.DataFrame
+    others: list[tuple[int, Attempt]]
+    planned: dict[str, int]
+    observed: dict[str, Observed]
+
+
+def _put_together(records: Records, background: Background, limits: Limits) -> _Attempts:
+    paired, reports = pair_up(records, background), read_reports(records)
+    peers = read_client_pieces(records, paired.rest, background, limits)
+    for peer_id, peer in peers.items():
+        peer.sees_starts = bool(paired.starting[records.peer.place[peer_id]])
+    startless = {peer_id: peer for peer_id, peer in peers.items() if peer.done and not peer.sees_starts}
+    singly = records.peer.take(reports.rows).among(startless)
+    join_to_peers(startless, records, reports.take(singly))
+    add_cancelled(startless, limits)
+
+    finished: list[tuple[int, Attempt]] = []
+    others: list[tuple[int, Attempt]] = []
+    for place, attempt in enumerate(attempts_of(peers)):
+        (finished if attempt.outcome == "ok" else others).append((place, attempt))
+    columns = pd.concat(
+        [frame_of_pairs(records, paired, peers), frame_of_attempts(records, finished)], ignore_index=True
     )
-    numbers: Counter[tuple[str, int]] = Counter()
-    rows: list[dict[str, Any]] = []
-    for attempt in attempts:
-        numbers[attempt.peer_id, attempt.piece_number] += 1
-        row = {name: getattr(attempt, name) for name in PIECES.names if hasattr(attempt, name)}
-        limit_s = limits.limit_s(attempt.role, attempt.host) if attempt.origin == "source" else None
-        row |= {
-            "attempt": numbers[attempt.peer_id, attempt.piece_number], "timeout_s": limit_s, "censored": attempt.outcome != "ok",
-            "size_bytes": attempt.size_bytes or _size(tasks.get(attempt.peer_id), attempt.piece_number), "survivors_unseen": attempt.survivors_unseen,
-        }  # fmt: skip
-        rows.append(row)
-    return PIECES.frame(rows)
+    columns = join_to_frame(columns, records, reports.take(~singly))
+    planned = {peer_id: peer for peer_id, peer in peers.items() if not peer.done and not peer.sees_starts}
+    columns = mark_reported_rounds(columns, records, planned, limits)
+    n_planned = {peer_id: max(peer.rounds[0][1]) + 1 for peer_id, peer in peers.items() if peer.rounds}
+    return _Attempts(records, columns, others, n_planned, observe(records, columns, peers))
 
 
-def _size(task: Task | None, piece_number: int) -> int | None:
-    if task is None or not task.piece_bytes:
-        return None
-    if task.size_bytes is None or piece_number < (task.n_pieces or 1) - 1:
-        return task.piece_bytes if task.size_bytes is None or task.size_bytes >= task.piece_bytes else task.size_bytes
-    return task.size_bytes - piece_number * task.piece_bytes or task.piece_bytes
-
-
-def _tasks(tasks: dict[str, Task], attempts: list[Attempt], causes: dict[str, tuple[str, str]]) -> pd.DataFrame:
-    got: dict[str, Counter[str]] = {}
-    for attempt in attempts:
-        if attempt.outcome == "ok" and attempt.origin != "local":
-            got.setdefault(attempt.peer_id, Counter())[attempt.origin] += (
-                attempt.size_bytes or _size(tasks.get(attempt.peer_id), attempt.piece_number) or 0
-            )
-    rows = []
-    for task in tasks.values():
-        if task.task_id is None or (task.started is None and task.outcome == "unknown"):
-            continue
-        cause, confidence = causes.get(task.peer_id, (None, None))
-        fetched = got.get(task.peer_id, Counter())
-        row = {name: getattr(task, name) for name in TASKS.names if hasattr(task, name)}
-        ended = task.ended if task.outcome in ("ok", "failed") else None
-        row |= {
-            "ended": ended, "cause": cause, "confidence": confidence, "bytes_from_source": fetched["source"], "bytes_from_parent": fetched["parent"],
-            "duration_s": (ended - task.started).total_seconds() if ended is not None and task.started is not None else None,
-            "origin": "both" if fetched["source"] and fetched["parent"] else "source" if fetched["source"] else "parent" if fetched["parent"] else None,
-        }  # fmt: skip
-        rows.append(row)
-    return TASKS.frame(sorted(rows, key=lambda row: (row["started"] or pd.Timestamp(0, tz="UTC"), row["peer_id"])))
+def _judge(put: _Attempts, background: Background, limits: Limits) -> Tables:
+    records, others = put.records, [one for _, one in put.others]
+    for attempt in others:
+        judge(attempt, limits)
+    tasks = read_tasks(records, put.planned)
+    settle_outcomes(tasks, background)
+    learn_from_pieces(tasks, put.columns, others)
+    judge_by_task(others, tasks)
+    causes = find_causes(tasks, others)
+    attempts = pd.concat([put.columns, frame_of_attempts(records, put.others)], ignore_index=True)
+    sized = fill_sizes(attempts, tasks)
+    return make_pieces(records, sized, limits), make_tasks(tasks, causes, fetched_bytes(sized, tasks))

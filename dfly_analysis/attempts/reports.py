@@ -2,68 +2,162 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from dfly_analysis.attempts.pieces import Attempt, PeerPieces, origin_of
+from dfly_analysis.attempts.columns import OK, REPORTED, attempt_frame, origin_codes, who
+from dfly_analysis.attempts.pairs import key_of, piece_key
+from dfly_analysis.attempts.pieces import Attempt, PeerPieces, each_record, origin_of
+from dfly_analysis.attempts.records import NO_TIME, NONE, FlagArray, NumberArray, Records, times_of
+from dfly_analysis.attempts.typed import FloatArray
 from dfly_analysis.errors import DflyError
 from dfly_analysis.units import parse_duration
 
 
-def join_reports(peers: dict[str, PeerPieces], events: pd.DataFrame) -> None:
-    """Add the scheduler's piece reports to the peers, each piece once.
+@dataclass(frozen=True)
+class Reports:
+    """The first report of each piece.
+
+    Attributes
+    ----------
+    rows : numpy.ndarray of int
+        Their places among the records.
+    cost_s : numpy.ndarray of float
+        What each piece cost, seconds; ``nan`` where it cannot be read.
+    """
+
+    rows: NumberArray
+    cost_s: FloatArray
+
+    def take(self, chosen: FlagArray) -> Reports:
+        """Return some of the reports."""
+        return Reports(self.rows[chosen], self.cost_s[chosen])
+
+
+def read_reports(records: Records) -> Reports:
+    """Return the first report of each piece."""
+    rows = np.flatnonzero(records.event.among({"piece_reported"}) & (records.number != NONE))
+    rows = rows[~pd.Series(piece_key(records)[rows]).duplicated().to_numpy()]
+    return Reports(rows, _read_costs_s(records.take(rows).column("cost")))
+
+
+def _read_costs_s(texts: pd.Series[Any]) -> FloatArray:
+    """Return costs in seconds: most are milliseconds or seconds and read at once, the others one by one."""
+    texts = texts.astype("str")
+    number = texts.str.removesuffix("s").str.removesuffix("m")
+    plain = (texts.str.fullmatch(r"[0-9]+(?:\.[0-9]+)?m?s") & texts.notna()).to_numpy(dtype=bool)
+    costs_s = np.full(len(texts), np.nan)
+    costs_s[plain] = number[plain].astype("float64")
+    costs_s[plain] *= np.where(texts[plain].str.endswith("ms"), 1e-3, 1.0)
+    costs_s[~plain] = [_seconds(text) for text in texts[~plain].tolist()]
+    return costs_s
+
+
+def _seconds(text: Any) -> float:
+    try:
+        return parse_duration(text) if isinstance(text, str) else np.nan
+    except DflyError:
+        return np.nan
+
+
+def begun_ns(time: NumberArray, cost_s: FloatArray) -> NumberArray:
+    """Return when reported pieces began: their cost before the report."""
+    return np.where(time == NO_TIME, NO_TIME, time - (np.nan_to_num(cost_s) * 1e9).astype(np.int64))
+
+
+def join_to_frame(attempts: pd.DataFrame, records: Records, reports: Reports) -> pd.DataFrame:
+    """Return the attempts with what the reports add, and the pieces that only the scheduler saw behind them.
 
     A piece that the client's log holds with its times keeps them and takes its size from the report; a piece that only
     the scheduler saw becomes an attempt of its own, begun its cost before it was reported.
 
     Parameters
     ----------
-    peers : dict of str to PeerPieces
-        Changed in place: it is this stage's own scratch, made by `read_client_pieces`.
-    events : pandas.DataFrame
+    attempts : pandas.DataFrame
+        Of `attempt_frame`, those of one peer in the order of their ends.
+    records : Records
+    reports : Reports
+
+    Returns
+    -------
+    pandas.DataFrame
     """
-    reports = events[
-        (events["event_id"] == "piece_reported") & events["peer_id"].notna() & events["piece_number"].notna()
-    ]
-    finished: dict[tuple[str, int], list[Attempt]] = {}
-    for peer_id, peer in peers.items():
-        for attempt in peer.done:
-            if attempt.outcome == "ok":
-                finished.setdefault((peer_id, attempt.piece_number), []).append(attempt)
-    seen: set[tuple[str, int]] = set()
-    row: Any
-    for row in reports.itertuples(index=False):
-        key = (row.peer_id, int(row.piece_number))
-        if key in seen:
-            continue
-        seen.add(key)
-        match = finished.get(key)
-        if match:
-            _complete(match[0], row)
-        else:
-            peers.setdefault(row.peer_id, PeerPieces()).done.append(_reported(row))
+    finished = np.flatnonzero(attempts["outcome"] == OK)
+    keys = key_of(attempts["peer"].to_numpy()[finished], attempts["piece_number"].to_numpy()[finished])
+    once = ~pd.Series(keys).duplicated().to_numpy()
+    at = pd.Index(keys[once]).get_indexer(piece_key(records)[reports.rows])  # type: ignore[arg-type]
+    known = at != NONE
+    completed = _complete(attempts, finished[once][at[known]], records, reports.take(known))
+    return pd.concat([completed, frame_of_reports(records, reports.take(~known))], ignore_index=True)
 
 
-def _complete(attempt: Attempt, row: Any) -> None:
-    attempt.size_bytes = int(row.size_bytes) if pd.notna(row.size_bytes) else attempt.size_bytes
-    attempt.parent_id = attempt.parent_id or (row.parent_id if isinstance(row.parent_id, str) else None)
-    cost_s = _seconds(row.cost)
-    if attempt.duration_s is None and cost_s is not None:
-        attempt.duration_s, attempt.started = cost_s, row.time - pd.Timedelta(seconds=cost_s)
+def _complete(attempts: pd.DataFrame, which: NumberArray, records: Records, reports: Reports) -> pd.DataFrame:
+    size, parent, started, duration_s = (
+        attempts[name].to_numpy(copy=True) for name in ("size_bytes", "parent", "started", "duration_s")
+    )
+    told = records.size_bytes[reports.rows]
+    size[which] = np.where(told == NONE, size[which], told)
+    nobody = np.isin(parent[which], [NONE, records.parent.place.get("", NONE)])
+    parent[which] = np.where(nobody, records.parent.codes[reports.rows], parent[which])
+    lacking = np.isnan(duration_s[which]) & ~np.isnan(reports.cost_s)
+    duration_s[which[lacking]] = reports.cost_s[lacking]
+    started[which[lacking]] = begun_ns(records.time[reports.rows], reports.cost_s)[lacking]
+    return attempts.assign(size_bytes=size, parent=parent, started=started, duration_s=duration_s)
 
 
-def _reported(row: Any) -> Attempt:
-    cost_s = _seconds(row.cost)
-    return Attempt(
-        row.task_id, row.peer_id, row.host, row.role, int(row.piece_number), origin_of(row.origin), row.parent_id if isinstance(row.parent_id, str) else None,
-        int(row.size_bytes) if pd.notna(row.size_bytes) else None, row.time - pd.Timedelta(seconds=cost_s or 0.0), row.time, cost_s, "ok",
-        log_path=row.log_path, log_line=int(row.log_line),
+def frame_of_reports(records: Records, reports: Reports) -> pd.DataFrame:
+    """Return reported pieces as attempts of their own."""
+    rows, time = reports.rows, records.time[reports.rows]
+    return attempt_frame(
+        {
+            **who(records, rows), "origin": origin_codes(records, rows), "parent": records.parent.codes[rows],
+            "size_bytes": records.size_bytes[rows], "started": begun_ns(time, reports.cost_s), "ended": time, "duration_s": reports.cost_s,
+            "outcome": OK, "signature": None, "round": 1, "survivors_unseen": False, "path": records.path.codes[rows],
+            "log_line": records.line[rows], "order": np.arange(REPORTED, REPORTED + len(rows)),
+        }
     )  # fmt: skip
 
 
-def _seconds(text: Any) -> float | None:
-    try:
-        return parse_duration(text) if isinstance(text, str) else None
-    except DflyError:
-        return None
+def join_to_peers(peers: Mapping[str, PeerPieces], records: Records, reports: Reports) -> None:
+    """Do the same for attempts that are still put together one by one.
+
+    Parameters
+    ----------
+    peers : mapping of str to PeerPieces
+        Changed in place: it is this stage's own scratch, made by `read_client_pieces`.
+    records : Records
+    reports : Reports
+        Of those peers.
+    """
+    finished: dict[tuple[str, int], Attempt] = {}
+    for peer_id, peer in peers.items():
+        for attempt in peer.done:
+            if attempt.outcome == "ok":
+                finished.setdefault((peer_id, attempt.piece_number), attempt)
+    for reported in _attempts(records, reports):
+        own = finished.get((reported.record.peer_id, reported.piece_number))
+        if own is None:
+            peers[reported.record.peer_id].done.append(reported)
+            continue
+        own.size_bytes = own.size_bytes if reported.size_bytes is None else reported.size_bytes
+        own.parent_id = own.parent_id or reported.parent_id
+        if own.duration_s is None and reported.duration_s is not None:
+            own.duration_s, own.started = reported.duration_s, reported.started
+
+
+def _attempts(records: Records, reports: Reports) -> list[Attempt]:
+    """Return reported pieces as attempts of their own, in order."""
+    begun = times_of(begun_ns(records.time[reports.rows], reports.cost_s))
+    sizes = records.size_bytes[reports.rows].tolist()
+    return [
+        Attempt(
+            record, record.at, record.number, origin_of(record.origin), started=started, ended=record.time, outcome="ok",
+            duration_s=None if math.isnan(cost) else cost, parent_id=record.parent_id, size_bytes=None if size == NONE else size,
+        )
+        for record, started, cost, size in zip(each_record(records, reports.rows), begun, reports.cost_s.tolist(), sizes, strict=True)
+    ]  # fmt: skip

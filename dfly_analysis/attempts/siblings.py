@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import heapq
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from dfly_analysis.attempts.limits import Limits
-from dfly_analysis.attempts.pieces import Attempt, PeerPieces
+from dfly_analysis.attempts.pieces import Attempt, PeerPieces, span_s
+from dfly_analysis.attempts.records import LAST, Records
 
 
-def add_cancelled(peers: dict[str, PeerPieces], limits: Limits) -> None:
+def add_cancelled(peers: Mapping[str, PeerPieces], limits: Limits) -> None:
     """Add cancelled siblings and the starts that the log does not show.
 
     A client of the cancelling kind drops the other pieces of a round when it is lost. Where it logs starts, what was open
@@ -21,13 +25,13 @@ def add_cancelled(peers: dict[str, PeerPieces], limits: Limits) -> None:
 
     Parameters
     ----------
-    peers : dict of str to PeerPieces
-        Scratch of this stage, changed in place.
+    peers : mapping of str to PeerPieces
+        Scratch of this stage, changed in place: peers whose starts are not logged.
     limits : Limits
     """
     for peer in peers.values():
-        first = next((attempt for attempt in peer.done), None)
-        if first is None or peer.sees_starts or not limits.siblings_cancelled(first.role, first.host):
+        first = peer.done[0].record
+        if not limits.siblings_cancelled(first.role, first.host):
             continue
         slots = limits.pieces_in_flight(first.role, first.host)
         _mark_rounds(peer)
@@ -35,6 +39,39 @@ def add_cancelled(peers: dict[str, PeerPieces], limits: Limits) -> None:
             peer.done += _infer_cancelled(peer)
         _start_by_slot(peer, slots)
         _keep_what_fits(peer, slots)
+
+
+def mark_reported_rounds(
+    reported: pd.DataFrame, records: Records, peers: Mapping[str, PeerPieces], limits: Limits
+) -> pd.DataFrame:
+    """Return reported pieces, none of whose siblings failed by its client's log, with the round they belong to.
+
+    Parameters
+    ----------
+    reported : pandas.DataFrame
+        Of `attempt_frame`, in the order of the records.
+    records : Records
+    peers : mapping of str to PeerPieces
+        Peers of which plans are known and nothing else.
+    limits : Limits
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    second = np.full(len(records.peer.words), LAST, dtype=np.int64)
+    firsts = reported.drop_duplicates("peer")
+    speakers = dict(zip(firsts["peer"], zip(firsts["role"], firsts["host"], strict=True), strict=True))
+    for peer_id, peer in peers.items():
+        code = records.peer.place[peer_id]
+        if len(peer.rounds) < 2 or code not in speakers or math.isnan(peer.rounds[-1][0]):
+            continue
+        role, host = speakers[code]
+        if limits.siblings_cancelled(records.role.text(role), records.host.text(host)):
+            second[code] = peer.rounds[-1][0]
+    again = second[reported["peer"]]
+    is_later = (reported["started"] >= again) & (reported["ended"] > again)
+    return reported.assign(round=np.where(is_later, 2, reported["round"]).astype("int8"))
 
 
 def _mark_rounds(peer: PeerPieces) -> None:
@@ -83,7 +120,7 @@ def _start_by_slot(peer: PeerPieces, slots: int | None) -> None:
     """Give pieces without a start the moment their slot became free, as far as all ends before it are seen."""
     for number, (begun, planned) in enumerate(peer.rounds[:2], start=1) if slots else ():
         own = {a.piece_number: a for a in peer.done if a.round == number and a.ended is not None}
-        ends: list[pd.Timestamp] = []
+        ends: list[float] = []
         for place, piece in enumerate(sorted(planned)):
             attempt = own.get(piece)
             if place >= (slots or 0) and len(ends) < (slots or 0):
@@ -92,7 +129,7 @@ def _start_by_slot(peer: PeerPieces, slots: int | None) -> None:
             if attempt is None or attempt.ended is None:
                 continue
             if attempt.started is None and slot < attempt.ended:
-                attempt.started, attempt.duration_s = slot, (attempt.ended - slot).total_seconds()
+                attempt.started, attempt.duration_s = slot, span_s(slot, attempt.ended)
             elif attempt.started is None:
                 attempt.never_began = True
             heapq.heappush(ends, max(attempt.ended, slot))

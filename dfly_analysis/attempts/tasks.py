@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from dfly_analysis.attempts.peers import started_anew
-from dfly_analysis.attempts.pieces import Attempt, piece_numbers
+from dfly_analysis.attempts.background import Background
+from dfly_analysis.attempts.pieces import Attempt
+from dfly_analysis.attempts.records import ERROR_LEVELS, NONE, FlagArray, NumberArray, Records, Words, missing_last
+from dfly_analysis.attempts.typed import at_rows, first_of, last_of
+from dfly_analysis.knowledge.signature import cause_of
 
 _STARTS = frozenset({"task_started", "peer_registered"})
 _CLIENT_ENDS = frozenset({"task_finished", "task_output_written"})
+_SCHEDULER_ENDS = frozenset({"peer_finished", "peer_failed"})
 # Records that say why: the text with the whole chain of sources first, then the final word, then what led to it.
 TELLING = (
     "source_round_failed",
@@ -24,201 +29,164 @@ TELLING = (
     "preheat_failed",
     "peer_failed",
 )
-_ERROR_LEVELS = frozenset({"ERROR", "FATAL"})
 
 
 @dataclass
-class Task:
-    """One peer's attempt at one blob while it is being put together."""
+class Tasks:
+    """What peers did with blobs while it is being put together; all arrays have one element a peer, in order of appearance.
 
-    peer_id: str
-    task_id: str | None = None
-    host: str | None = None
-    role: str | None = None
-    url: str | None = None
-    size_bytes: int | None = None
-    piece_bytes: int | None = None
-    n_pieces: int | None = None
-    started: pd.Timestamp | None = None
-    ended: pd.Timestamp | None = None
-    last_seen: pd.Timestamp | None = None
-    outcome: str = "unknown"
-    in_client_log: bool = False
-    scheduler_says: str | None = None
-    texts: dict[str, str] = field(default_factory=dict)
-    first_error: str | None = None
-    last_error: str | None = None
-    n_errors: int = 0
-    job_id: str | None = None
-    log_path: str | None = None
-    log_line: int | None = None
+    Numbers of texts are those of `records`; numbers and rows are -1 where unknown.
+    """
+
+    records: Records
+    peer: NumberArray
+    task: NumberArray
+    host: NumberArray
+    role: NumberArray
+    url: list[str | None]
+    in_client_log: FlagArray
+    size_bytes: NumberArray
+    piece_bytes: NumberArray
+    n_pieces: NumberArray
+    n_errors: NumberArray
+    started_row: NumberArray
+    ended_row: NumberArray
+    seen_row: NumberArray
+    placed_row: NumberArray
+    outcome: np.ndarray[Any, Any]
+    scheduler_says: list[str | None]
+    texts: dict[int, dict[str, str]]
+    first_error: dict[int, str]
+    last_error: dict[int, str]
+
+    def __len__(self) -> int:
+        return len(self.peer)
+
+    def peer_id(self, at: int) -> str:
+        """Return the peer id of one."""
+        return str(self.records.peer.words[self.peer[at]])
+
+    def places_of(self, *outcomes: str) -> list[int]:
+        """Return the places of those with an outcome, in order."""
+        return np.flatnonzero(np.isin(self.outcome, outcomes)).tolist()
 
 
-def read_tasks(events: pd.DataFrame) -> dict[str, Task]:
+def read_tasks(records: Records, planned: Mapping[str, int]) -> Tasks:
     """Put the records of each peer together.
 
     Parameters
     ----------
-    events : pandas.DataFrame
-        With peers filled in, in the order they were written.
+    records : Records
+    planned : mapping of str to int
+        How many pieces the first plan of a peer speaks of.
 
     Returns
     -------
-    dict of str to Task
-        By peer id.
+    Tasks
     """
-    tasks: dict[str, Task] = {}
-    chosen = events[events["peer_id"].notna() & (events["event_id"].notna() | events["level"].isin(_ERROR_LEVELS))]
-    row: Any
-    for row in chosen.itertuples(index=False):
-        task = tasks.setdefault(row.peer_id, Task(row.peer_id))
-        _who(task, row)
-        if row.component == "client":
-            _client_record(task, row)
-        elif row.component == "scheduler":
-            _scheduler_record(task, row)
+    peers, of = _appearance(records)
+    size = len(peers)
+    client, scheduler = (records.component.among({name}) for name in ("client", "scheduler"))
+
+    def first(chosen: FlagArray) -> NumberArray:
+        return first_of(of, np.flatnonzero(chosen), size)
+
+    def last(chosen: FlagArray) -> NumberArray:
+        return last_of(of, np.flatnonzero(chosen), size)
+
+    def event(*names: str) -> FlagArray:
+        return records.event.among(names)
+
+    first_client, failed = first(client), last(client & event("task_failed"))
+    own = first_client != NONE
+    before = scheduler & (np.arange(len(records)) < np.where(own, first_client, len(records))[of])
+    client_end, told_end = first(client & event(*_CLIENT_ENDS)), last(before & event(*_SCHEDULER_ENDS))
+    started = np.where(own, first(client & event(*_STARTS)), first(before & event(*_STARTS)))
+    sized = (records.size_bytes != NONE) & ~event("piece_reported")
+    url = Words.of(records.column("url"))
+    tasks = Tasks(
+        records=records, peer=peers, in_client_log=own,
+        task=at_rows(records.task.codes, first(_is_said(records.task))), host=at_rows(records.host.codes, first(_is_said(records.host))),
+        role=at_rows(records.role.codes, first(_is_said(records.role))), url=_texts_at(url, first(_is_said(url))),
+        size_bytes=at_rows(records.size_bytes, last(sized)), piece_bytes=at_rows(records.piece_bytes, last(records.piece_bytes != NONE)),
+        n_pieces=np.array([planned.get(peer_id, NONE) for peer_id in records.peer.at(peers).texts()], dtype=np.int64), n_errors=np.zeros(size, dtype=np.int64), started_row=started,
+        ended_row=np.where(failed != NONE, failed, np.where(told_end != NONE, told_end, client_end)), seen_row=last(client),
+        placed_row=np.where(own, np.max([first_client, started, failed], axis=0), started),
+        outcome=np.where(failed != NONE, "failed", np.where(client_end != NONE, "ok", "unknown")).astype(object),
+        scheduler_says=_texts_at(records.event, last(scheduler & event(*_SCHEDULER_ENDS))),
+        texts={}, first_error={}, last_error={},
+    )  # fmt: skip
+    _read_texts(tasks, of, client, scheduler)
+    errors = np.flatnonzero(client & records.level.among(ERROR_LEVELS) & ~event("piece_report_closed"))
+    for at, text in zip(of[errors].tolist(), records.take(errors).texts("message"), strict=True):
+        tasks.first_error[at] = tasks.first_error.get(at) or text or ""
+        tasks.last_error[at] = text or ""
     return tasks
 
 
-def _who(task: Task, row: Any) -> None:
-    task.task_id = task.task_id or _text(row.task_id)
-    task.host = task.host or _text(row.host)
-    task.role = task.role or _text(row.role)
-    task.url = task.url or _text(row.url)
-    if pd.notna(row.piece_bytes):
-        task.piece_bytes = int(row.piece_bytes)
-    if pd.notna(row.size_bytes) and row.event_id != "piece_reported":
-        task.size_bytes = int(row.size_bytes)
+def _appearance(records: Records) -> tuple[NumberArray, NumberArray]:
+    """Return the peers in the order of their first records, and for each record which of them it is of."""
+    of, peers = pd.factorize(records.peer.codes)
+    return np.asarray(peers, dtype=np.int64), of
 
 
-def _client_record(task: Task, row: Any) -> None:
-    if not task.in_client_log:
-        task.in_client_log, task.started, task.log_path, task.log_line = True, None, None, None
-    task.last_seen = row.time
-    if row.event_id in _STARTS and task.started is None:
-        _place(task, row)
-        task.started = row.time
-    elif row.event_id in _CLIENT_ENDS and task.outcome != "failed":
-        task.outcome = "ok"
-        task.ended = task.ended or row.time
-    elif row.event_id == "task_failed":
-        task.outcome, task.ended = "failed", row.time
-        _place(task, row)
-    if row.event_id == "pieces_planned" and task.n_pieces is None and (numbers := piece_numbers(row.pieces)):
-        task.n_pieces = max(numbers) + 1
-    if row.event_id in TELLING:
-        task.texts[row.event_id] = row.message
-    if row.level in _ERROR_LEVELS and row.event_id != "piece_report_closed":
-        task.first_error = task.first_error or row.message
-        task.last_error = row.message
-    if task.log_path is None:
-        _place(task, row)
+def _is_said(words: Words) -> FlagArray:
+    said: FlagArray = (words.codes != NONE) & ~words.among({""})
+    return said
 
 
-def _scheduler_record(task: Task, row: Any) -> None:
-    if not task.in_client_log:
-        task.last_seen = row.time
-        if row.event_id in _STARTS and task.started is None:
-            task.started = row.time
-            _place(task, row)
-    if row.event_id in ("peer_finished", "peer_failed"):
-        task.scheduler_says = row.event_id
-        if not task.in_client_log:
-            task.ended = row.time
-        if row.event_id == "peer_finished" and pd.notna(row.size_bytes):
-            task.size_bytes = int(row.size_bytes)
-    if row.event_id == "peer_failed" and isinstance(row.error, str):
-        task.texts.setdefault("peer_failed", row.error)
+def _texts_at(words: Words, rows: NumberArray) -> list[str | None]:
+    return words.at(at_rows(words.codes, rows)).texts()
 
 
-def _place(task: Task, row: Any) -> None:
-    task.log_path, task.log_line = row.log_path, int(row.log_line)
+def _read_texts(tasks: Tasks, of: NumberArray, client: FlagArray, scheduler: FlagArray) -> None:
+    """Keep the last of the client's words of each kind, else the first that the scheduler was told."""
+    records = tasks.records
+    told = np.flatnonzero(scheduler & records.event.among({"peer_failed"}))
+    for at, text in zip(of[told].tolist(), records.take(told).texts("error"), strict=True):
+        if text is not None:
+            tasks.texts.setdefault(at, {}).setdefault("peer_failed", text)
+    rows = np.flatnonzero(client & records.event.among(TELLING))
+    chosen = records.take(rows)
+    for at, event_id, text in zip(of[rows].tolist(), chosen.event.texts(), chosen.texts("message"), strict=True):
+        tasks.texts.setdefault(at, {})[event_id] = text or ""
 
 
-def settle_outcomes(tasks: dict[str, Task], events: pd.DataFrame, starts: dict[str, list[pd.Timestamp]]) -> None:
+def settle_outcomes(tasks: Tasks, background: Background) -> None:
     """Decide the outcome of tasks whose own records do not: deaths, and peers that only the scheduler saw.
 
     Parameters
     ----------
-    tasks : dict of str to Task
+    tasks : Tasks
         Scratch, changed in place.
-    events : pandas.DataFrame
-    starts : dict of str to list of Timestamp
-        Process starts by host.
+    background : Background
     """
-    jobs = events[events["event_id"].isin(["preheat_failed", "preheat_stream_failed", "preheat_succeeded"])]
-    verdicts = {"preheat_failed": "failed", "preheat_stream_failed": "failed", "preheat_succeeded": "ok"}
-    by_key: dict[str, tuple[str, str]] = {}
-    row: Any
-    for row in jobs.itertuples(index=False):
-        for key in (row.task_id, row.url):
-            if isinstance(key, str):
-                by_key[key] = (verdicts[row.event_id], row.error if isinstance(row.error, str) else row.message)
-    for task in tasks.values():
-        if task.outcome != "unknown":
-            continue
-        if task.in_client_log:
-            if (
-                task.host
-                and task.last_seen is not None
-                and task.started is not None
-                and started_anew(starts, task.host, task.last_seen)
-            ):
-                task.outcome = "died"
-            continue
-        _settle_by_scheduler(task, by_key)
+    records = tasks.records
+    seen = missing_last(at_rows(records.time, tasks.seen_row))
+    for at in tasks.places_of("unknown"):
+        if not tasks.in_client_log[at]:
+            _settle_by_scheduler(tasks, at, background)
+        elif tasks.started_row[at] != NONE and background.started_anew(records.host.text(tasks.host[at]), seen[at]):
+            tasks.outcome[at] = "died"
 
 
-def _settle_by_scheduler(task: Task, by_key: dict[str, tuple[str, str]]) -> None:
-    job = by_key.get(task.task_id or "") or by_key.get(task.url or "")
-    if task.scheduler_says == "peer_finished":
-        task.outcome = "ok"
-    elif job and task.role == "seedClient":
-        task.outcome = job[0]
-        if job[0] == "failed":
-            task.texts.setdefault("preheat_failed", job[1])
-            task.first_error = task.last_error = job[1]
+def _settle_by_scheduler(tasks: Tasks, at: int, background: Background) -> None:
+    by_task = background.verdicts.get(tasks.records.task.text(tasks.task[at]) or "")
+    verdict = by_task or background.verdicts.get(tasks.url[at] or "")
+    if tasks.scheduler_says[at] == "peer_finished":
+        tasks.outcome[at] = "ok"
+    elif verdict and tasks.records.role.text(tasks.role[at]) == "seedClient":
+        tasks.outcome[at] = verdict[0]
+        if verdict[0] == "failed":
+            tasks.texts.setdefault(at, {}).setdefault("preheat_failed", verdict[1])
+            tasks.first_error[at] = tasks.last_error[at] = verdict[1]
 
 
-def add_pieces(tasks: dict[str, Task], attempts: Iterable[Attempt]) -> None:
-    """Learn sizes and the number of failures from the pieces.
-
-    Where a client's log does not say the size of a blob, the lengths of its pieces do: the longest is the piece length.
-    """
-    longest: dict[str, int] = {}
-    by_peer: dict[str, list[Attempt]] = {}
+def judge_by_task(attempts: Sequence[Attempt], tasks: Tasks) -> None:
+    """Give a failed piece without an ending of its own the one that its task's text names."""
+    said = {tasks.peer_id(at): texts.get("source_round_failed") for at, texts in tasks.texts.items()}
     for attempt in attempts:
-        by_peer.setdefault(attempt.peer_id, []).append(attempt)
-        if attempt.size_bytes:
-            longest[attempt.task_id] = max(longest.get(attempt.task_id, 0), attempt.size_bytes)
-    for task in tasks.values():
-        own = by_peer.get(task.peer_id, [])
-        task.n_errors = sum(attempt.outcome not in ("ok", "cancelled") and attempt.ended is not None for attempt in own)
-        if task.outcome == "failed" and not task.n_errors:
-            task.n_errors = 1
-        task.piece_bytes = task.piece_bytes or longest.get(task.task_id or "")
-        if task.size_bytes is None and task.outcome == "ok":
-            sizes = {
-                attempt.piece_number: attempt.size_bytes
-                for attempt in own
-                if attempt.outcome == "ok" and attempt.size_bytes
-            }
-            if sizes and len(sizes) == max(sizes) + 1:
-                task.size_bytes = sum(sizes.values())
-    _share_sizes(tasks)
-
-
-def _share_sizes(tasks: dict[str, Task]) -> None:
-    sizes = {task.task_id: task.size_bytes for task in tasks.values() if task.size_bytes}
-    lengths = {task.task_id: task.piece_bytes for task in tasks.values() if task.piece_bytes}
-    counts = {task.task_id: task.n_pieces for task in tasks.values() if task.n_pieces}
-    for task in tasks.values():
-        task.size_bytes = task.size_bytes or sizes.get(task.task_id)
-        task.piece_bytes = task.piece_bytes or lengths.get(task.task_id)
-        if task.size_bytes and task.piece_bytes:
-            task.n_pieces = -(-task.size_bytes // task.piece_bytes)
-        task.n_pieces = task.n_pieces or counts.get(task.task_id)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+        text = said.get(attempt.record.peer_id)
+        if attempt.outcome == "unknown" and attempt.ended is not None and text is not None:
+            known = cause_of(text)
+            attempt.outcome = known.outcome if known is not None and known.outcome != "timeout" else attempt.outcome

@@ -1,0 +1,98 @@
+"""Attempts as columns: from ordinary pairs and from single attempts; texts stay numbers until the table is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dfly_analysis.attempts.pairs import Paired
+from dfly_analysis.attempts.pieces import Attempt, PeerPieces, origin_of, origin_of_span
+from dfly_analysis.attempts.records import NO_TIME, NONE, NumberArray, Records
+from dfly_analysis.attempts.typed import seconds_between
+from dfly_analysis.tables import OUTCOMES
+
+ORIGINS = ("source", "parent", "local")
+SOURCE, PARENT, LOCAL = range(3)
+REPORTED, OPEN = 1 << 40, 1 << 41  # the order of a peer's attempts: by their ends, then reported ones, then open ones
+OK, UNKNOWN = OUTCOMES.index("ok"), OUTCOMES.index("unknown")
+_ORIGIN = {origin: code for code, origin in enumerate(ORIGINS)}
+_OUTCOME = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+_FIELDS = (
+    "last", "piece_number", "origin", "parent_id", "size_bytes", "started", "ended", "duration_s", "outcome", "signature", "round",
+    "survivors_unseen",
+)  # fmt: skip
+_TYPES = {
+    "task": "int32", "peer": "int32", "host": "int32", "role": "int32", "piece_number": "int64", "origin": "int8", "parent": "int32",
+    "size_bytes": "int64", "started": "int64", "ended": "int64", "duration_s": "float64", "outcome": "int8", "signature": "object",
+    "round": "int8", "survivors_unseen": "bool", "path": "int32", "log_line": "int64", "order": "int64",
+}  # fmt: skip
+
+
+def attempt_frame(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return attempts as a frame of numbers; a single value stands for all rows."""
+    size = len(columns["peer"])
+    made = {name: np.broadcast_to(np.asarray(columns[name], dtype=kind), size) for name, kind in _TYPES.items()}
+    return pd.DataFrame(made)
+
+
+def frame_of_pairs(records: Records, paired: Paired, peers: Mapping[str, PeerPieces]) -> pd.DataFrame:
+    """Return the ordinary pieces; those without a finish are open."""
+    second_from = np.full(len(records.peer.words), len(records), dtype=np.int64)
+    for peer_id, peer in peers.items():
+        if peer.second_from is not None:
+            second_from[records.peer.place[peer_id]] = peer.second_from
+    begun, finished = paired.started != NONE, paired.ended != NONE
+    first = np.where(begun, paired.started, paired.ended)
+    last = np.where(finished, paired.ended, paired.started)
+    started = np.where(begun, records.time[first], NO_TIME)
+    ended = np.where(finished, records.time[last], NO_TIME)
+    return attempt_frame(
+        {
+            **who(records, first), "origin": np.where(paired.found_there, LOCAL, origin_codes(records, first)), "parent": records.parent.codes[first], "size_bytes": NONE,
+            "started": started, "ended": ended, "duration_s": seconds_between(started, ended), "outcome": np.where(finished, OK, UNKNOWN),
+            "signature": None, "round": np.where(first > second_from[records.peer.codes[first]], 2, 1), "survivors_unseen": False,
+            "path": records.path.codes[last], "log_line": records.line[last], "order": np.where(finished, 0, OPEN),
+        }
+    )  # fmt: skip
+
+
+def frame_of_attempts(records: Records, listed: Sequence[tuple[int, Attempt]]) -> pd.DataFrame:
+    """Return attempts that were put together one by one, each with its place in the order."""
+    fields = zip(*map(attrgetter("record.at", *_FIELDS), (one for _, one in listed)), strict=True)
+    first, *values = fields if listed else [()] * (1 + len(_FIELDS))
+    made = dict(zip(_FIELDS, values, strict=True))
+    last = np.array(made["last"], dtype=np.int64)
+    return attempt_frame(
+        {
+            **who(records, np.array(first, dtype=np.int64)), **{name: made[name] for name in _FIELDS if name in _TYPES},
+            "origin": [_ORIGIN[origin] for origin in made["origin"]], "outcome": [_OUTCOME[outcome] for outcome in made["outcome"]],
+            "parent": [NONE if parent is None else records.parent.place[parent] for parent in made["parent_id"]],
+            "size_bytes": [NONE if size is None else size for size in made["size_bytes"]],
+            "started": _times(made["started"]), "ended": _times(made["ended"]),
+            "path": records.path.codes[last], "log_line": records.line[last], "order": [place if one.ended is not None else place + OPEN for place, one in listed],
+        }
+    )  # fmt: skip
+
+
+def _times(times: Sequence[float | None]) -> list[float]:
+    return [NO_TIME if time is None or time != time else time for time in times]  # noqa: PLR0124 - nan
+
+
+def who(records: Records, rows: NumberArray) -> dict[str, NumberArray]:
+    """Return whom some records speak of."""
+    return {
+        **{name: getattr(records, name).codes[rows] for name in ("task", "peer", "host", "role")},
+        "piece_number": records.number[rows],
+    }
+
+
+def origin_codes(records: Records, rows: NumberArray) -> NumberArray:
+    """Return where the pieces of some clients' records come from, as places in `ORIGINS`."""
+    by_word = np.array([_ORIGIN[origin_of(word)] for word in records.origin.words] + [NONE])
+    by_span = np.array([_ORIGIN[origin_of_span(word)] for word in records.span.words] + [SOURCE])
+    told = by_word[records.origin.codes[rows]]
+    return np.where(told == NONE, by_span[records.span.codes[rows]], told)

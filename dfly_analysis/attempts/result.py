@@ -1,0 +1,125 @@
+"""The two tables, from attempts and tasks as columns of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dfly_analysis.attempts.causes import Cause
+from dfly_analysis.attempts.columns import OK, ORIGINS, SOURCE
+from dfly_analysis.attempts.limits import Limits
+from dfly_analysis.attempts.records import NO_TIME, NONE, NumberArray, Records, Words
+from dfly_analysis.attempts.tasks import Tasks
+from dfly_analysis.attempts.typed import (
+    FloatArray,
+    at_rows,
+    each_pair,
+    integer_column,
+    seconds_between,
+    text_column,
+    time_column,
+)
+from dfly_analysis.tables import OUTCOMES, PIECES, TASKS
+
+
+def make_pieces(records: Records, attempts: pd.DataFrame, limits: Limits) -> pd.DataFrame:
+    """Return the table of pieces.
+
+    Parameters
+    ----------
+    records : Records
+    attempts : pandas.DataFrame
+        Of `attempt_frame`, with their sizes filled in as far as known.
+    limits : Limits
+
+    Returns
+    -------
+    pandas.DataFrame
+        `dfly_analysis.tables.PIECES`, by peer, piece and time.
+    """
+    began = np.where(attempts["started"] != NO_TIME, attempts["started"], attempts["ended"])
+    peer, number = attempts["peer"].to_numpy(), attempts["piece_number"].to_numpy()
+    keys = (attempts["order"].to_numpy(), np.where(began == NO_TIME, 0, began), number, records.peer.rank[peer])
+    rows = attempts.take(np.lexsort(keys))
+    same = np.flatnonzero((rows["peer"].diff() != 0) | (rows["piece_number"].diff() != 0))
+    length = np.diff(same, append=len(rows))
+    codes = {name: rows[name].to_numpy() for name in rows.columns}
+    words = {
+        "task_id": "task",
+        "peer_id": "peer",
+        "host": "host",
+        "role": "role",
+        "parent_id": "parent",
+        "log_path": "path",
+    }
+    return PIECES.frame(
+        {
+            **{column: text_column(getattr(records, name).at(codes[name])) for column, name in words.items()},
+            **{name: codes[name] for name in ("piece_number", "duration_s", "round", "survivors_unseen")},
+            "attempt": np.arange(len(rows)) - np.repeat(same, length) + 1,
+            "origin": text_column(Words(codes["origin"], np.array(ORIGINS, dtype=object))),
+            "size_bytes": integer_column(codes["size_bytes"], codes["size_bytes"] == NONE),
+            "started": time_column(codes["started"]), "ended": time_column(codes["ended"]),
+            "outcome": text_column(Words(codes["outcome"], np.array(OUTCOMES, dtype=object))), "signature": codes["signature"],
+            "timeout_s": _limits_s(records, codes, limits), "censored": codes["outcome"] != OK,
+            "log_line": integer_column(codes["log_line"], codes["log_line"] == NONE),
+        }
+    )  # fmt: skip
+
+
+def _limits_s(records: Records, codes: Mapping[str, Any], limits: Limits) -> FloatArray:
+    """Return the limit in force for each attempt at the source, seconds."""
+    hosts, at = each_pair(records.role.at(codes["role"]), records.host.at(codes["host"]))
+    known = np.array([limits.limit_s(role, host) for role, host in hosts], dtype=np.float64)
+    return np.where(codes["origin"] == SOURCE, known[at], np.nan) if len(at) else np.empty(0)
+
+
+def make_tasks(tasks: Tasks, causes: Mapping[int, Cause], fetched: Mapping[str, NumberArray]) -> pd.DataFrame:
+    """Return the table of tasks.
+
+    Parameters
+    ----------
+    tasks : Tasks
+    causes : mapping of int to (str, str)
+        Of those that failed, by place in `tasks`: the cause, and how sure it is.
+    fetched : mapping of str to numpy.ndarray of int
+        Bytes by origin, one element a task.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `dfly_analysis.tables.TASKS`, by time of start.
+    """
+    records = tasks.records
+    ends = np.where(np.isin(tasks.outcome, ["ok", "failed"]), tasks.ended_row, NONE)
+    started, ended = (at_rows(records.time, rows, NO_TIME) for rows in (tasks.started_row, ends))
+    order = np.lexsort((records.peer.rank[tasks.peer], np.where(started == NO_TIME, 0, started)))
+    known = (tasks.task != NONE) & ((tasks.started_row != NONE) | (tasks.outcome != "unknown"))
+    rows = order[known[order]]
+    numbers = {name: getattr(tasks, name)[rows] for name in ("size_bytes", "piece_bytes", "n_pieces")}
+    found = [causes.get(at, (None, None)) for at in rows.tolist()]
+    words = {"task_id": "task", "peer_id": "peer", "host": "host", "role": "role"}
+    path = records.path.at(at_rows(records.path.codes, tasks.placed_row)[rows])
+    line = at_rows(records.line, tasks.placed_row)[rows]
+    return TASKS.frame(
+        {
+            **{column: text_column(getattr(records, of).at(getattr(tasks, of)[rows])) for column, of in words.items()},
+            **{name: integer_column(values, values <= 0) for name, values in numbers.items()},
+            "url": [tasks.url[at] for at in rows], "started": time_column(started[rows]), "ended": time_column(ended[rows]),
+            "duration_s": seconds_between(started, ended)[rows], "outcome": tasks.outcome[rows],
+            "cause": [cause for cause, _ in found], "confidence": [sure for _, sure in found],
+            "first_error": [tasks.first_error.get(at) for at in rows.tolist()], "last_error": [tasks.last_error.get(at) for at in rows.tolist()],
+            "n_errors": tasks.n_errors[rows], "bytes_from_source": fetched["source"][rows], "bytes_from_parent": fetched["parent"][rows],
+            "origin": text_column(_task_origins(fetched).take(rows)), "log_path": text_column(path), "log_line": integer_column(line, line == NONE),
+        }
+    )  # fmt: skip
+
+
+def _task_origins(fetched: Mapping[str, NumberArray]) -> Words:
+    """Return whether the bytes of each task came from the source, from parents, or from both."""
+    from_source, from_parent = fetched["source"] != 0, fetched["parent"] != 0
+    codes = from_source + 2 * from_parent.astype(np.int64) - 1
+    return Words(codes, np.array(["source", "parent", "both"], dtype=object))
