@@ -22,7 +22,7 @@ import pandas as pd
 from dfly_analysis.attempts.background import choose_everywhere, read_background
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.observed import observe_limits
-from dfly_analysis.attempts.rebuild import Tables, observe_part, rebuild_part
+from dfly_analysis.attempts.rebuild import Tables, observe_part, rebuild, rebuild_part
 from dfly_analysis.attempts.records import NONE, NumberArray, Words, needed_rows
 
 Part = Callable[[], pd.DataFrame]
@@ -31,7 +31,8 @@ Part = Callable[[], pd.DataFrame]
 def rebuild_parts(parts: Sequence[Part], limits: Limits, everywhere: pd.DataFrame | None = None) -> Iterator[Tables]:
     """Rebuild pieces and tasks part by part; only one part is in memory at a time.
 
-    Each part is read twice: first to learn which limits were in force (`observe_limits`), then for its tables.
+    Each part is read twice, unless it is the only one: first to learn which limits were in force (`observe_limits`), then
+    for its tables.
 
     Parameters
     ----------
@@ -51,6 +52,9 @@ def rebuild_parts(parts: Sequence[Part], limits: Limits, everywhere: pd.DataFram
     """
     known = collect_everywhere(part() for part in parts) if everywhere is None else everywhere
     background = read_background(known)
+    if len(parts) == 1:
+        yield rebuild(parts[0](), limits, background)
+        return
     corrected = observe_limits((observe_part(part(), limits, background) for part in parts), limits)
     for part in parts:
         yield rebuild_part(part(), corrected, background)

@@ -39,7 +39,7 @@ def _no_collection() -> Iterator[None]:
 
 
 @_no_collection()
-def rebuild(events: pd.DataFrame, limits: Limits) -> Tables:
+def rebuild(events: pd.DataFrame, limits: Limits, background: Background | None = None) -> Tables:
     """Rebuild pieces and tasks.
 
     Parameters
@@ -48,6 +48,8 @@ def rebuild(events: pd.DataFrame, limits: Limits) -> Tables:
         Rows of `dfly_analysis.tables.EVENTS` with the reader's further columns.
     limits : Limits
         Settings in force.
+    background : Background, optional
+        Of the whole input, where the events are not all of it; read from them where not given.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def rebuild(events: pd.DataFrame, limits: Limits) -> Tables:
         `dfly_analysis.tables.PIECES` and `dfly_analysis.tables.TASKS`. Works with the clients' logs alone, the
         scheduler's alone, or both; a piece that both saw is one row.
     """
-    background = read_background(events)
+    background = background or read_background(events)
     put = _put_together(read_records(events), background, limits)
     return _judge(put, background, observe_limits([put.observed], limits))
 
