@@ -9,7 +9,7 @@ from dfly_analysis.errors import SourceError
 from dfly_analysis.loading.gathered import Gathered
 
 if TYPE_CHECKING:
-    from dfly_analysis.loading.writing import Stage
+    from dfly_analysis.loading.stages import Stage
 
 RETRIES = 3
 CONNECT_S = 30

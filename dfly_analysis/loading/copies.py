@@ -31,7 +31,10 @@ class Sketch:
 
     def add(self, table: pa.Table) -> None:
         """Take the records of a table into account."""
-        self.kept = np.unique(np.concatenate([self.kept, _hashes(table)]))[:SKETCH]
+        hashes = _hashes(table)
+        if len(self.kept) == SKETCH:
+            hashes = hashes[hashes < self.kept[-1]]
+        self.kept = np.unique(np.concatenate([self.kept, hashes]))[:SKETCH]
 
     def smallest(self) -> list[int]:
         """Return the hashes, ascending."""

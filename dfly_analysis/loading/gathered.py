@@ -55,10 +55,14 @@ class Gathered:
         """Return what several files gave, in their order."""
         whole = cls()
         for part in parts:
-            for name in ("coverage", "jobs", "runs", "rendered", "versions", "problems"):
-                getattr(whole, name).extend(getattr(part, name))
-            whole.sketches |= part.sketches
+            whole.add(part)
         return whole
+
+    def add(self, part: Gathered) -> None:
+        """Add what another file gave."""
+        for name in ("coverage", "jobs", "runs", "rendered", "versions", "problems"):
+            getattr(self, name).extend(getattr(part, name))
+        self.sketches |= part.sketches
 
 
 def _encode(value: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dfly_analysis import jobs
 from dfly_analysis.attempts import rebuild
@@ -16,7 +15,8 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.loading.copies import find_copies, repeated_rows
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
-from dfly_analysis.logs.schema import arrow_schema, to_frame
+from dfly_analysis.logs.careful import BAD_LEVELS
+from dfly_analysis.logs.schema import among, arrow_schema, to_frame
 from dfly_analysis.metrics import newest_dumps
 from dfly_analysis.settings import Settings
 from dfly_analysis.tables import COVERAGE, EVENTS, RUNS
@@ -92,6 +92,5 @@ def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Mapping[str, str])
 
 def is_telling(table: pa.Table) -> pa.Table:
     """Return the records that carry information for an analysis: known events, warnings and errors."""
-    known = pc.is_valid(table.column("event_id"))
-    bad = pc.is_in(table.column("level").cast(pa.string()), pa.array(["WARN", "ERROR", "FATAL"]))
-    return table.filter(pc.or_(known, bad))
+    known = table.column("event_id").is_valid().to_numpy()
+    return table.filter(pa.array(known | among(table, "level", BAD_LEVELS)))

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from dfly_analysis.loading.gathered import Gathered
-from dfly_analysis.loading.staging import Reading, stage_file
+from dfly_analysis.loading.staging import Reading, Sink, stage_file
 from dfly_analysis.logs.schema import arrow_schema
 from dfly_analysis.sources import SourceFile
 
@@ -56,7 +56,9 @@ class PartWriter:
         self._writer.close()
 
 
-def write_part(source: SourceFile, reading: Reading, path: Path, executor: Executor | None = None) -> Gathered:
+def write_part(
+    source: SourceFile, reading: Reading, path: Path, executor: Executor | None = None, also: Sink | None = None
+) -> Gathered:
     """Read one file and write its part; where reading is interrupted no part is left.
 
     Parameters
@@ -66,6 +68,8 @@ def write_part(source: SourceFile, reading: Reading, path: Path, executor: Execu
     path : Path
         Replaced when the part is complete.
     executor : Executor, optional
+    also : callable, optional
+        Given every table as well.
 
     Returns
     -------
@@ -75,7 +79,13 @@ def write_part(source: SourceFile, reading: Reading, path: Path, executor: Execu
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as folder:
         unfinished = Path(folder, "part.parquet")
         with PartWriter(unfinished) as writer:
-            gathered = stage_file(source, reading, writer.write, executor)
+
+            def take(table: pa.Table) -> None:
+                writer.write(table)
+                if also is not None:
+                    also(table)
+
+            gathered = stage_file(source, reading, take, executor)
             writer.finish(gathered)
         unfinished.replace(path)
     return gathered

@@ -1,10 +1,11 @@
-"""Rebuilds pieces and tasks from parts in a store: all at once while they are few, else in buckets of tasks."""
+"""Rebuilds pieces and tasks from the records of parts: all at once while they are few, else in buckets of tasks."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,21 +19,47 @@ from dfly_analysis.attempts import Limits
 from dfly_analysis.attempts.background import Background, read_background
 from dfly_analysis.attempts.observed import observe_limits
 from dfly_analysis.attempts.rebuild import observe_part, rebuild_part
-from dfly_analysis.attempts.records import COLUMNS, EVERYWHERE
-from dfly_analysis.knowledge.event import load_events
-from dfly_analysis.loading.joining import is_telling
-from dfly_analysis.logs.schema import arrow_schema, to_frame
+from dfly_analysis.attempts.records import EVERYWHERE
+from dfly_analysis.loading.spilling import SPILLED, chosen, read_spill, spilled_schema, telling_records
+from dfly_analysis.logs.schema import to_frame
 from dfly_analysis.sources.store import Store
 
-MOST_AT_ONCE = 400_000
+MOST_AT_ONCE = 1_000_000
 """Records that are rebuilt at one time; a bucket holds about as many."""
 _BATCH = 1 << 17
-_COLUMNS = (*COLUMNS, "job_id")
 _SHARED = sorted({*EVERYWHERE, "job_received"})
 
 
+@dataclass(frozen=True)
+class Records:
+    """Where the telling records of an input are.
+
+    Attributes
+    ----------
+    store : Store
+    parts : dict of str to Path or None
+        Name of each part that has records, in order, and the file its telling records were put aside in, if they were.
+    count : int
+        Of all records, telling or not.
+    """
+
+    store: Store
+    parts: Mapping[str, Path | None]
+    count: int
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Yield them in the columns of `SPILLED`."""
+        for name, spill in self.parts.items():
+            if spill is not None:
+                yield from read_spill(spill)
+                continue
+            with self.store.open(name) as file:
+                for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH, columns=list(SPILLED)):
+                    yield telling_records(pa.Table.from_batches([batch]))
+
+
 class Rebuilding:
-    """The records that attempts are rebuilt from, taken out of the parts once.
+    """The records of an input sorted into buckets, so that all of one task are in the same.
 
     Attributes
     ----------
@@ -42,12 +69,11 @@ class Rebuilding:
         What all buckets must know.
     """
 
-    def __init__(self, store: Store, counts: Mapping[str, int], folder: Path) -> None:
-        self._store = store
-        self._names = [name for name, count in sorted(counts.items()) if count]
-        total = sum(counts.values())
-        self._paths = [folder / f"bucket-{place:04d}" for place in range(max(1, -(-total // MOST_AT_ONCE)))]
-        shared = self._sort()
+    def __init__(self, records: Records, folder: Path) -> None:
+        self._records = records
+        n = -(-records.count // MOST_AT_ONCE)
+        self._paths = [folder / f"bucket-{place:04d}" for place in range(n)] if n > 1 else []
+        shared = self._sort() if self._paths else self._shared()
         self.events_of_jobs = shared[shared["event_id"] == "job_received"]
         self.background: Background = read_background(shared)
 
@@ -61,63 +87,54 @@ class Rebuilding:
         owner : mapping of str to str
             Preheat job of each URL.
         """
-        seen = [observe_part(_bucket(path), limits, self.background) for path in self._paths]
+        seen = [observe_part(events, limits, self.background) for events in self._buckets()]
         corrected = observe_limits(seen, limits)
-        for path in self._paths:
-            pieces, tasks = rebuild_part(_bucket(path), corrected, self.background)
+        for events in self._buckets():
+            pieces, tasks = rebuild_part(events, corrected, self.background)
             tasks["job_id"] = tasks["url"].map(owner).where(tasks["role"] == "seedClient").astype("str")
             yield pieces, tasks
 
+    def _buckets(self) -> Iterator[pd.DataFrame]:
+        if not self._paths:
+            yield _frame(list(self._records.tables()))
+        for path in self._paths:
+            yield _frame(list(read_spill(path)))
+
+    def _shared(self) -> pd.DataFrame:
+        return _frame([chosen(table, _SHARED) for table in self._records.tables()])
+
     def _sort(self) -> pd.DataFrame:
         """Put each record into the bucket of its task; return those that all buckets must know."""
-        task_of = self._tasks_of_peers() if len(self._paths) > 1 else {}
+        task_of = self._tasks_of_peers()
         shared = []
         with ExitStack() as stack:
-            schema = pa.schema([arrow_schema().field(name) for name in _COLUMNS])
-            writers = [stack.enter_context(pa.ipc.new_stream(path, schema)) for path in self._paths]
-            for table in self._records(_COLUMNS):
-                telling = _without_bulk(is_telling(table))
-                shared.append(telling.filter(pc.is_in(_plain(telling, "event_id"), pa.array(_SHARED))))
-                places = _places(telling, task_of, len(writers)) if len(writers) > 1 else None
+            writers = [stack.enter_context(pa.ipc.new_stream(path, spilled_schema())) for path in self._paths]
+            for table in self._records.tables():
+                shared.append(chosen(table, _SHARED))
+                places = _places(table, task_of, len(writers))
                 for place, writer in enumerate(writers):
-                    own = telling if places is None else telling.filter(pa.array(places == place))
+                    own = table.filter(pa.array(places == place))
                     if len(own):
-                        writer.write_table(own.cast(schema))
-        return to_frame(pa.concat_tables(shared) if shared else schema.empty_table())
-
-    def _records(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        for name in self._names:
-            with self._store.open(name) as file:
-                for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH, columns=list(columns)):
-                    yield pa.Table.from_batches([batch]).select(list(columns))
+                        writer.write_table(own)
+        return _frame(shared)
 
     def _tasks_of_peers(self) -> dict[str, str]:
         """Return the task of each peer: a record may name its peer alone."""
         task_of: dict[str, str] = {}
-        for table in self._records(("peer_id", "task_id")):
+        for table in self._records.tables():
             both = table.filter(pc.and_(pc.is_valid(table.column("peer_id")), pc.is_valid(table.column("task_id"))))
             pairs = both.group_by(["peer_id", "task_id"]).aggregate([])
-            for peer, task in zip(
-                _plain(pairs, "peer_id").to_pylist(), _plain(pairs, "task_id").to_pylist(), strict=True
-            ):
+            for peer, task in zip(*(_plain(pairs, name).to_pylist() for name in ("peer_id", "task_id")), strict=True):
                 task_of.setdefault(peer, task)
         return task_of
 
 
-def _bucket(path: Path) -> pd.DataFrame:
-    with pa.ipc.open_stream(path) as reader:
-        return to_frame(reader.read_all(), categories=True)
+def _frame(tables: Sequence[pa.Table]) -> pd.DataFrame:
+    return to_frame(pa.concat_tables(tables) if tables else spilled_schema().empty_table(), categories=True)
 
 
 def _plain(table: pa.Table, name: str) -> pa.ChunkedArray:
     return table.column(name).cast(pa.string())
-
-
-def _without_bulk(table: pa.Table) -> pa.Table:
-    """Take the words off records of which only the fields count: they are most of a log."""
-    bulk = pc.is_in(_plain(table, "event_id"), pa.array([kind.id for kind in load_events() if kind.bulk]))
-    message = pc.if_else(bulk, "", table.column("message"))
-    return table.set_column(table.schema.get_field_index("message"), "message", message)
 
 
 def _places(table: pa.Table, task_of: Mapping[str, str], n: int) -> npt.NDArray[np.int64]:

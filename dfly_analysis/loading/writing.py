@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,61 +12,23 @@ from dfly_analysis import jobs
 from dfly_analysis.errors import SourceError
 from dfly_analysis.loading.copies import find_copies
 from dfly_analysis.loading.gathered import Gathered
-from dfly_analysis.loading.in_memory import OnProblem, Progress, check_zone, refuse_nothing, workers
-from dfly_analysis.loading.joining import settle, with_notes, without_copies
+from dfly_analysis.loading.in_memory import OnProblem, Progress, check_zone, refuse_nothing
+from dfly_analysis.loading.joining import settle, with_notes
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
 from dfly_analysis.loading.live import Prometheus, ask
-from dfly_analysis.loading.parts import PartWriter, part_name, read_gathered, read_records, write_part
-from dfly_analysis.loading.rebuilding import Rebuilding
+from dfly_analysis.loading.parts import PartWriter
+from dfly_analysis.loading.rebuilding import Rebuilding, Records
+from dfly_analysis.loading.rewriting import rewrite_copies
+from dfly_analysis.loading.stages import EVENTS_FOLDER, Staged, run_stages, stages_of
 from dfly_analysis.loading.staging import Reading
-from dfly_analysis.logs.schema import to_frame
 from dfly_analysis.metrics import newest_dumps
 from dfly_analysis.settings import Settings
-from dfly_analysis.sources import SourceFile, list_files
+from dfly_analysis.sources import list_files
 from dfly_analysis.sources.store import Store, open_store
 from dfly_analysis.tables import COVERAGE, JOBS, PIECES, RUNS, TASKS, Table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-EVENTS_FOLDER = "events.parquet"
-Submit = Callable[["Stage"], Any]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What one worker does for one file; it can be sent to another machine.
-
-    Attributes
-    ----------
-    source : SourceFile
-    reading : Reading
-    store : str
-        Address of the store the part goes to.
-    name : str
-        Of the part in the store.
-    """
-
-    source: SourceFile
-    reading: Reading
-    store: str
-    name: str
-
-    def run(self, executor: Executor | None = None) -> tuple[Gathered, int]:
-        """Read the file, put its part into the store where it has records, and return what else it gave and how many."""
-        with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
-            path = Path(folder, "part.parquet")
-            gathered = write_part(self.source, self.reading, path, executor)
-            count = _count(path)
-            if count:
-                open_store(self.store).write(self.name, path)
-            return gathered, count
-
-
-def _count(path: Any) -> int:
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(path).num_rows)
 
 
 @dataclass(frozen=True)
@@ -88,6 +49,26 @@ class Written:
     coverage: pd.DataFrame
     lacks: tuple[str, ...]
     problems: tuple[str, ...]
+
+
+@dataclass
+class _Input:
+    """All files, staged."""
+
+    whole: Gathered = field(default_factory=Gathered)
+    bare: list[Gathered] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    spills: dict[str, Path | None] = field(default_factory=dict)
+    logs: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, staged: Staged) -> None:
+        self.whole.add(staged.gathered)
+        name = staged.stage.name
+        if not staged.count:
+            self.bare.append(staged.gathered)
+            return
+        self.counts[name], self.spills[name] = staged.count, staged.spill
+        self.logs[name] = set(staged.gathered.sketches)
 
 
 def write_tables(
@@ -130,60 +111,59 @@ def write_tables(
         Where a path does not exist, nothing in it can be read, or the store cannot be written.
     """
     check_zone(reading.tz)
-    store, problems = open_store(out), Gathered()
+    store = open_store(out)
+    with tempfile.TemporaryDirectory(prefix="dfly-analysis-load-") as folder:
+        staged = _stage_all(paths, reading, store, cluster, Path(folder), on_problem, progress)
+        asked = Gathered()
+        ask(prometheus, asked, on_problem)
+        staged.bare.append(asked)
+        staged.whole.add(asked)
+        refuse_nothing(paths, staged.whole)
+        copies = find_copies(staged.whole.coverage, staged.whole.sketches)
+        for name, count in rewrite_copies(store, staged.logs, copies).items() if copies else ():
+            staged.counts[name], staged.spills[name] = count, None
+        _write_bare(store, staged)
+        _drop_old(store, staged.counts)
+        return _write_tables(store, staged, settle(settings or Settings.resolve(), staged.whole), copies, Path(folder))
+
+
+def _stage_all(
+    paths: Sequence[str | Path],
+    reading: Reading,
+    store: Store,
+    cluster: str | None,
+    folder: Path,
+    on_problem: OnProblem | None,
+    progress: Progress | None,
+) -> _Input:
+    staged = _Input()
 
     def told(error: SourceError) -> None:
-        problems.problems.append(str(error))
+        staged.whole.problems.append(str(error))
         if on_problem:
             on_problem(error)
 
     sources = list_files(paths, on_problem=told)
-    stages = [
-        Stage(source, reading, store.address, f"{EVENTS_FOLDER}/{part_name(place, source)}")
-        for place, source in enumerate(sources)
-    ]
-    parts, counts, bare = [problems], dict[str, int](), []
-    for stage, (gathered, count) in zip(stages, _run(stages, cluster), strict=True):
+    for done in run_stages(stages_of(sources, reading, store.address), cluster, folder):
         if progress:
-            for row in gathered.coverage:
+            for row in done.gathered.coverage:
                 progress(str(row["path"]))
         if on_problem:
-            for text in gathered.problems:
+            for text in done.gathered.problems:
                 on_problem(SourceError(text))
-        parts.append(gathered)
-        if count:
-            counts[stage.name] = count
-        else:
-            bare.append(gathered)
-    whole = Gathered.joined(parts)
-    asked = Gathered()
-    ask(prometheus, asked, on_problem)
-    whole = Gathered.joined([whole, asked])
-    refuse_nothing(paths, whole)
-    counts |= _write_bare(store, Gathered.joined([*bare, asked]), len(sources))
-    _drop_old(store, counts)
-    return _write_rest(store, whole, counts, settings or Settings.resolve())
+        staged.add(done)
+    return staged
 
 
-def _run(stages: Sequence[Stage], cluster: str | None) -> Iterator[tuple[Gathered, int]]:
-    if cluster is not None:
-        from dfly_analysis.loading.cluster import run_on_cluster
-
-        yield from run_on_cluster(stages, cluster)
-        return
-    with workers() as (files, blocks):
-        yield from files.map(lambda stage: stage.run(blocks), stages)
-
-
-def _write_bare(store: Store, gathered: Gathered, place: int) -> dict[str, int]:
+def _write_bare(store: Store, staged: _Input) -> None:
     """Write what files without records gave as one part, so that the folder can be loaded like the files themselves."""
-    name = f"{EVENTS_FOLDER}/part-{place:06d}-rest.parquet"
+    name = f"{EVENTS_FOLDER}/part-rest.parquet"
     with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
         path = Path(folder, "part.parquet")
         with PartWriter(path) as writer:
-            writer.finish(gathered)
+            writer.finish(Gathered.joined(staged.bare))
         store.write(name, path)
-    return {name: 0}
+    staged.counts[name] = 0
 
 
 def _drop_old(store: Store, counts: Mapping[str, int]) -> None:
@@ -193,63 +173,19 @@ def _drop_old(store: Store, counts: Mapping[str, int]) -> None:
             store.delete(name)
 
 
-def _write_rest(store: Store, whole: Gathered, counts: dict[str, int], given: Settings) -> Written:
-    copies = find_copies(whole.coverage, whole.sketches)
-    if copies:
-        counts |= _rewrite_copies(store, counts, copies)
-    settings = settle(given, whole)
-    rows = {EVENTS_FOLDER: sum(counts.values())}
-    with tempfile.TemporaryDirectory(prefix="dfly-analysis-rebuild-") as folder:
-        rebuilding = Rebuilding(store, counts, Path(folder))
-        frame = jobs.build_jobs(whole.jobs, rebuilding.events_of_jobs)
-        owner = jobs.job_of_url(frame, rebuilding.events_of_jobs)
-        written, seen = _write_streams(store, rebuilding.tables(limits_of(settings), owner), Path(folder))
-    coverage = COVERAGE.frame(with_notes(whole.coverage, copies))
-    rows |= written
-    for table, content in ((JOBS, frame), (RUNS, RUNS.frame(newest_dumps(whole.runs))), (COVERAGE, coverage)):
+def _write_tables(store: Store, staged: _Input, settings: Settings, copies: Mapping[str, str], folder: Path) -> Written:
+    total = sum(staged.counts.values())
+    rebuilding = Rebuilding(Records(store, staged.spills, total), folder)
+    frame = jobs.build_jobs(staged.whole.jobs, rebuilding.events_of_jobs)
+    owner = jobs.job_of_url(frame, rebuilding.events_of_jobs)
+    written, seen = _write_streams(store, rebuilding.tables(limits_of(settings), owner), folder)
+    coverage = COVERAGE.frame(with_notes(staged.whole.coverage, copies))
+    rows = {EVENTS_FOLDER: total, **written}
+    runs = RUNS.frame(newest_dumps(staged.whole.runs))
+    for table, content in ((JOBS, frame), (RUNS, runs), (COVERAGE, coverage)):
         rows[f"{table.name}.parquet"] = _write_frame(store, table, content)
     components = set(coverage.loc[coverage["kind"] == "log", "component"].dropna())
-    return Written(rows, coverage, what_lacks(components, seen), tuple(whole.problems))
-
-
-def _rewrite_copies(store: Store, counts: Mapping[str, int], copies: Mapping[str, str]) -> dict[str, int]:
-    """Write anew the parts that repeat what another file holds, without what they repeat."""
-    changed: dict[str, int] = {}
-    addresses = {name: _addresses(store, name) for name, count in counts.items() if count}
-    for name in addresses:
-        own = {copy: original for copy, original in copies.items() if copy in addresses[name]}
-        if not own:
-            continue
-        originals = [other for other, held in addresses.items() if other != name and held & set(own.values())]
-        changed[name] = _rewrite(store, name, originals, own)
-    return changed
-
-
-def _addresses(store: Store, name: str) -> set[str]:
-    with store.open(name) as file:
-        gathered = read_gathered(file)
-    return {str(row["path"]) for row in gathered.coverage} if gathered else set()
-
-
-def _rewrite(store: Store, name: str, originals: Sequence[str], copies: Mapping[str, str]) -> int:
-    import pandas as pd
-    import pyarrow as pa
-
-    with store.open(name) as file:
-        gathered, table = read_gathered(file) or Gathered(), read_records(file)
-    frames = [to_frame(table).assign(_place=range(len(table)))]
-    for other in originals:
-        with store.open(other) as file:
-            frames.append(to_frame(read_records(file, ["time", "message", "log_path"])))
-    kept = without_copies(pd.concat(frames, ignore_index=True), copies)
-    places = kept["_place"].dropna().astype("int64").to_numpy()
-    with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
-        path = Path(folder, "part.parquet")
-        with PartWriter(path) as writer:
-            writer.write(table.take(pa.array(places)))
-            writer.finish(gathered)
-        store.write(name, path)
-    return len(places)
+    return Written(rows, coverage, what_lacks(components, seen), tuple(staged.whole.problems))
 
 
 def _write_frame(store: Store, table: Table, frame: pd.DataFrame) -> int:
@@ -264,19 +200,15 @@ def _write_streams(
     store: Store, made: Iterator[tuple[pd.DataFrame, pd.DataFrame]], folder: Path
 ) -> tuple[dict[str, int], Seen]:
     """Write pieces and tasks as they are made."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names, rows, seen = (PIECES.name, TASKS.name), dict[str, int](), Seen()
-    writers: dict[str, pq.ParquetWriter] = {}
+    rows, seen, writers = dict[str, int](), Seen(), dict[str, pq.ParquetWriter]()
     for frames in made:
         seen += Seen.of(*frames)
-        for name, frame in zip(names, frames, strict=True):
-            table = pa.Table.from_pandas(
-                frame, preserve_index=False, schema=writers[name].schema if name in writers else None
-            )
+        for name, frame in zip((PIECES.name, TASKS.name), frames, strict=True):
+            table = _arrow(frame)
             if name not in writers:
-                writers[name] = pq.ParquetWriter(folder / f"{name}.parquet", _wide(table.schema), compression="lz4")
+                writers[name] = pq.ParquetWriter(folder / f"{name}.parquet", table.schema, compression="lz4")
             writers[name].write_table(table.cast(writers[name].schema))
             rows[f"{name}.parquet"] = rows.get(f"{name}.parquet", 0) + len(frame)
     for name, writer in writers.items():
@@ -285,11 +217,12 @@ def _write_streams(
     return rows, seen
 
 
-def _wide(schema: Any) -> Any:
-    """Return the schema with columns that were empty in the first frame as texts."""
+def _arrow(frame: pd.DataFrame) -> Any:
+    """Return a frame as Arrow, columns without any value as texts, whatever the other buckets have in them."""
     import pyarrow as pa
 
-    for place, column in enumerate(schema):
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    for place, column in enumerate(table.schema):
         if pa.types.is_null(column.type):
-            schema = schema.set(place, column.with_type(pa.large_string()))
-    return schema
+            table = table.set_column(place, column.name, pa.nulls(len(table), pa.large_string()))
+    return table

@@ -11,7 +11,7 @@ from typing import Any
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs.fields import READERS, Record
 from dfly_analysis.logs.naming import MOST_DIGITS, cause_in, is_bulk, take_event
-from dfly_analysis.logs.sniff import match_head
+from dfly_analysis.logs.sniff import match_head, strip_colour
 from dfly_analysis.redaction import redact
 
 TEXT_CAP = 600
@@ -85,7 +85,7 @@ def _records(
     pending: tuple[int, LogFormat, re.Match[str]] | None = None
     rest: list[str] = []
     for line_number, raw in enumerate(lines, first):
-        line = redact(raw)
+        line = redact(_tidy(raw))
         found = match_head(line, main)
         if found:
             if pending:
@@ -99,6 +99,13 @@ def _records(
     counts.lines += len(lines)
     if pending:
         yield (*pending, rest)
+
+
+def _tidy(line: str) -> str:
+    """Take off what `clean` leaves where few lines have it."""
+    if "\x1b" in line or line[:1] == "[":
+        line = strip_colour(line)
+    return line.removesuffix("\r").replace("\0", "")
 
 
 def _row(record: Record, line_number: int, counts: Counts, physical: list[str]) -> dict[str, Any]:

@@ -9,82 +9,88 @@ import numpy as np
 import numpy.typing as npt
 
 from dfly_analysis.knowledge.format import LogFormat
-from dfly_analysis.logs.blocks import LineBlock
+from dfly_analysis.logs.blocks import LineBlock, count_lines
 
-MOST_CARRIED_BYTES = 16 << 20
-"""More lines than that do not belong to one record."""
+MOST_CONTINUED_BYTES = 16 << 20
+"""More than that does not belong to one record: lines behind it are read by themselves."""
 
 
 @dataclass
 class Cutter:
-    """Holds back the last record of one writer's block: the next block may continue it.
+    """Holds a block back until the next one has given it the lines that continue its last record.
+
+    Most blocks begin with a record, so that nothing has to be moved.
 
     Attributes
     ----------
     main : LogFormat or None
         What records begin like.
-    carried : LineBlock or None
+    held : LineBlock or None
     """
 
     main: LogFormat | None
-    carried: LineBlock | None = None
+    held: LineBlock | None = None
 
     def cut(self, block: LineBlock) -> Iterator[LineBlock]:
-        """Yield the lines up to the block's last record, those held back before them."""
-        joined = block if self.carried is None else _join(self.carried, block)
-        at = self._last_record(joined.data, len(joined.data) - len(block.data))
-        if at == 0 and len(joined.data) < MOST_CARRIED_BYTES:
-            self.carried = joined
+        """Yield the block held back when it is whole."""
+        held, self.held = self.held, block
+        if held is None:
             return
+        at = self._first_record(block.data)
         if at == 0:
-            self.carried = None
-            yield joined
+            yield held
             return
-        whole, self.carried = _split(joined, at)
-        yield whole
+        continued, rest = _split(block, at)
+        held = _join(held, continued)
+        if rest.data or len(held.data) >= MOST_CONTINUED_BYTES:
+            self.held = rest if rest.data else None
+            yield held
+        else:
+            self.held = held
 
     def rest(self) -> Iterator[LineBlock]:
         """Yield what is held back when the file ends."""
-        if self.carried is not None and self.carried.data:
-            yield self.carried
-        self.carried = None
+        if self.held is not None and self.held.data:
+            yield self.held
+        self.held = None
 
-    def _last_record(self, data: bytes, least: int) -> int:
-        """Return where the last record begins, looking no further back than `least`; 0 where none does."""
-        end = len(data)
-        while self.main is not None and end > least:
-            start = data.rfind(b"\n", 0, end - 1) + 1
-            line = data[start : end - 1].decode("utf-8", "replace")
+    def _first_record(self, data: bytes) -> int:
+        """Return where the first record begins; the end where none does."""
+        start = 0
+        while self.main is not None and start < len(data):
+            end = data.find(b"\n", start)
+            end = len(data) if end < 0 else end
+            line = data[start:end].decode("utf-8", "replace")
             if line[:1] in self.main.first and line and self.main.head.match(line):
                 return start
-            end = start
-        return 0
+            start = end + 1
+        return len(data)
 
 
 def _numbers(block: LineBlock) -> npt.NDArray[np.int64]:
     if block.line_numbers is not None:
         return block.line_numbers
-    return np.arange(block.first_line, block.first_line + block.data.count(b"\n"), dtype=np.int64)
+    return np.arange(block.first_line, block.first_line + count_lines(block.data), dtype=np.int64)
 
 
 def _join(first: LineBlock, second: LineBlock) -> LineBlock:
     follows = (
         first.line_numbers is None
         and second.line_numbers is None
-        and first.first_line + first.data.count(b"\n") == second.first_line
+        and first.first_line + count_lines(first.data) == second.first_line
     )
     numbers = None if follows else np.concatenate([_numbers(first), _numbers(second)])
-    return LineBlock(first.data + second.data, first.first_line, numbers, first.writer, second.own_lines)
+    return LineBlock(first.data + second.data, first.first_line, numbers, first.writer)
 
 
 def _split(block: LineBlock, at: int) -> tuple[LineBlock, LineBlock]:
-    head, tail = block.data[:at], block.data[at:]
-    lines = block.line_numbers
+    head, tail, lines = block.data[:at], block.data[at:], block.line_numbers
+    count = count_lines(head)
     if lines is None:
-        number = block.first_line + head.count(b"\n")
-        return LineBlock(head, block.first_line, None, block.writer), LineBlock(tail, number, None, block.writer)
-    count = head.count(b"\n")
-    return (
-        LineBlock(head, block.first_line, lines[:count], block.writer),
-        LineBlock(tail, int(lines[count]), lines[count:], block.writer),
+        return LineBlock(head, block.first_line, None, block.writer), LineBlock(
+            tail, block.first_line + count, None, block.writer
+        )
+    number = int(lines[count]) if count < len(lines) else 0
+    return LineBlock(head, block.first_line, lines[:count], block.writer), LineBlock(
+        tail, number, lines[count:], block.writer
     )

@@ -77,7 +77,7 @@ class LogReader:
     log_format: LogFormat | None = None
     executor: Executor | None = None
     counts: Counts = field(default_factory=Counts)
-    _streams: dict[str, _Stream] = field(default_factory=dict)
+    _streams: dict[tuple[str, str], _Stream] = field(default_factory=dict)
     _span: list[Any] = field(default_factory=list)
     _own_lines: int = 0
 
@@ -96,14 +96,14 @@ class LogReader:
     def _cut(self, blocks: Iterator[LineBlock], sniffed: Sniffed) -> Iterator[tuple[_Stream, LineBlock]]:
         for block in blocks:
             self._own_lines = max(self._own_lines, block.own_lines)
-            stream = self._streams.get(block.writer)
+            stream = self._streams.get((block.writer, block.part))
             if stream is None:
                 main = (
                     self.log_format
                     or sniff_format(block.data[:_HEAD_BYTES].decode("utf-8", "replace"))
                     or sniffed.log_format
                 )
-                stream = self._streams[block.writer] = _Stream(main, Cutter(main))
+                stream = self._streams[block.writer, block.part] = _Stream(main, Cutter(main))
             for whole in stream.cutter.cut(block):
                 yield stream, whole
         for stream in self._streams.values():

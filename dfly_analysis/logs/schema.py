@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.tables import EVENTS, INTEGER, TIME
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
 
@@ -47,6 +50,29 @@ def arrow_schema() -> pa.Schema:
         for column in EVENTS.columns
     ]
     return pa.schema([*fields, *((name, kind(name)) for name in DETAILS)])
+
+
+def among(table: pa.Table, name: str, chosen: Collection[str]) -> npt.NDArray[np.bool_]:
+    """Return for each row whether a column of texts that repeat has one of those texts; each text is looked at once.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    name : str
+    chosen : collection of str
+
+    Returns
+    -------
+    array of bool
+        False where there is no text.
+    """
+    import numpy as np
+
+    parts = [np.zeros(0, np.bool_)]
+    for chunk in table.column(name).chunks:
+        known = np.array([text in chosen for text in chunk.dictionary.to_pylist()] + [False])
+        parts.append(known[chunk.indices.fill_null(-1).to_numpy()])
+    return np.concatenate(parts)
 
 
 def to_frame(table: pa.Table, *, categories: bool = False) -> pd.DataFrame:
