@@ -4,7 +4,7 @@ from dfly_analysis.attempts.background import Background, choose_everywhere, rea
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.observed import Observed, observe_limits
 from dfly_analysis.attempts.parts import assign_parts, rebuild_parts, tasks_of_peers
-from dfly_analysis.attempts.rebuild import observe_part, rebuild, rebuild_part
+from dfly_analysis.attempts.rebuild import observe_part, rebuild, rebuild_and_observe, rebuild_part
 from dfly_analysis.attempts.records import COLUMNS, EVERYWHERE, needed_rows
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "observe_part",
     "read_background",
     "rebuild",
+    "rebuild_and_observe",
     "rebuild_part",
     "rebuild_parts",
     "tasks_of_peers",

@@ -104,6 +104,30 @@ def rebuild_part(events: pd.DataFrame, limits: Limits, background: Background) -
     return _judge(_put_together(read_records(events), background, limits), background, limits)
 
 
+@_no_collection()
+def rebuild_and_observe(
+    events: pd.DataFrame, limits: Limits, background: Background
+) -> tuple[Tables, dict[str, Observed]]:
+    """Rebuild one part by limits that may still prove wrong, and return what it shows of them: two passes in one.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        All needed events of some tasks, see `parts`.
+    limits : Limits
+        Settings believed to be in force. Where `observe_limits` of all parts returns others, the tables do not hold.
+    background : Background
+        Of the whole input.
+
+    Returns
+    -------
+    tuple of (Tables, dict of str to Observed)
+        As of `rebuild_part` and `observe_part`.
+    """
+    put = _put_together(read_records(events), background, limits)
+    return _judge(put, background, limits), put.observed
+
+
 @dataclass(frozen=True)
 class _Attempts:
     """Attempts before anybody says how the failed ones failed.

@@ -1,67 +1,157 @@
-"""Puts the records that attempts are rebuilt from aside while a file is read, so that its part need not be read again."""
+"""Puts the records that attempts are rebuilt from aside, sorted into buckets of tasks, while a file is read."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dfly_analysis.attempts.records import COLUMNS
+from dfly_analysis.attempts import COLUMNS, EVERYWHERE
 from dfly_analysis.knowledge.event import load_events
 from dfly_analysis.loading.joining import is_telling
 from dfly_analysis.logs.schema import among, arrow_schema
 
 SPILLED = (*COLUMNS, "job_id")
+SHARED = frozenset({*EVERYWHERE, "job_received"})
+"""Events that all buckets must know."""
+_HELD_ROWS = 200_000
 
 
+@cache
 def spilled_schema() -> pa.Schema:
     """Return the columns that are put aside."""
     return pa.schema([arrow_schema().field(name) for name in SPILLED])
 
 
-def telling_records(table: pa.Table) -> pa.Table:
-    """Return the records that attempts are rebuilt from, in the columns of `SPILLED`.
-
-    Of kinds that are most of a log only the fields count; their words are left out.
-    """
-    telling = is_telling(table.select(list(SPILLED)))
-    bulk = among(telling, "event_id", [kind.id for kind in load_events() if kind.bulk])
-    message = pc.if_else(pa.array(bulk), "", telling.column("message"))
-    return telling.set_column(telling.schema.get_field_index("message"), "message", message)
+@cache
+def _bulk() -> frozenset[str]:
+    return frozenset(kind.id for kind in load_events() if kind.bulk)
 
 
+@dataclass
 class Spill:
-    """A file of telling records; a context that closes it."""
+    """The telling records of one file, in as many buckets as the whole input is rebuilt in.
 
-    def __init__(self, path: Path) -> None:
-        self._writer = pa.ipc.new_stream(path, spilled_schema())
+    Attributes
+    ----------
+    stem : Path
+        Beginning of the names of its files.
+    buckets : int
+    shared : list of pyarrow.Table
+        Records of `SHARED`.
+    peers_only : list of pyarrow.Table
+        Records that name a peer and no task: their bucket is known when the whole input was read.
+    """
+
+    stem: Path
+    buckets: int
+    shared: list[pa.Table] = field(default_factory=list)
+    peers_only: list[pa.Table] = field(default_factory=list)
+    _held: list[pa.Table] = field(default_factory=list)
+    _held_rows: int = 0
+    _flushes: int = 0
 
     def write(self, table: pa.Table) -> None:
-        """Append the telling records of a table."""
-        telling = telling_records(table)
-        if len(telling):
-            self._writer.write_table(telling)
+        """Take the telling records of a table; of kinds that are most of a log only the fields count, not the words."""
+        telling = is_telling(table.select(list(SPILLED)))
+        message = pc.if_else(pa.array(among(telling, "event_id", _bulk())), "", telling.column("message"))
+        telling = telling.set_column(telling.schema.get_field_index("message"), "message", message)
+        shared = among(telling, "event_id", SHARED)
+        if shared.any():
+            self.shared.append(telling.filter(pa.array(shared)))
+        self._held.append(telling)
+        self._held_rows += len(telling)
+        if self._held_rows >= _HELD_ROWS:
+            self.flush()
 
-    def __enter__(self) -> Self:
-        return self
+    def flush(self) -> None:
+        """Write what is held; to be called when the file was read."""
+        if not self._held_rows:
+            return
+        table = pa.concat_tables(self._held).unify_dictionaries().combine_chunks()
+        self._held, self._held_rows = [], 0
+        if self.buckets == 1:
+            self._append(0, table)
+        else:
+            self._sort(table)
+        self._flushes += 1
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.close()
+    def tables(self, bucket: int) -> Iterator[pa.Table]:
+        """Yield what was put into a bucket, in the order it was written."""
+        for flush in range(self._flushes):
+            path = self._path(bucket, flush)
+            if path.exists():
+                with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
+                    yield reader.read_all()
+
+    def _sort(self, table: pa.Table) -> None:
+        lacking = table.column("task_id").is_null().to_numpy() & table.column("peer_id").is_valid().to_numpy()
+        if lacking.any():
+            self.peers_only.append(table.filter(pa.array(lacking)))
+            table = table.filter(pa.array(~lacking))
+        places = bucket_of(table.column("task_id"), self.buckets)
+        order = np.argsort(places, kind="stable")
+        ordered = table.take(pa.array(order))
+        bounds = np.searchsorted(places[order], np.arange(self.buckets + 1))
+        for bucket in range(self.buckets):
+            start, end = int(bounds[bucket]), int(bounds[bucket + 1])
+            if end > start:
+                self._append(bucket, ordered.slice(start, end - start))
+
+    def _append(self, bucket: int, table: pa.Table) -> None:
+        with pa.ipc.new_stream(self._path(bucket, self._flushes), spilled_schema()) as writer:
+            writer.write_table(table)
+
+    def _path(self, bucket: int, flush: int) -> Path:
+        return self.stem.with_name(f"{self.stem.name}-{bucket:04d}-{flush:05d}")
 
 
-def read_spill(path: Path) -> Iterator[pa.Table]:
-    """Yield the tables of a spill in the order they were written."""
-    with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
+def bucket_of(tasks: pa.ChunkedArray, buckets: int) -> npt.NDArray[np.int64]:
+    """Return the bucket of each record by its task; 0 for those without."""
+    places = [np.zeros(0, np.int64)]
+    for chunk in tasks.chunks:
+        of_value = np.array([*(place_of(text, buckets) for text in chunk.dictionary.to_pylist()), 0], np.int64)
+        places.append(of_value[chunk.indices.fill_null(-1).to_numpy()])
+    return np.concatenate(places)
 
 
-def chosen(table: pa.Table, event_ids: Sequence[str]) -> pa.Table:
-    """Return the records of some events."""
-    return table.filter(pa.array(among(table, "event_id", event_ids)))
+def place_of(task: str, buckets: int) -> int:
+    """Return the bucket of a task, the same in every process."""
+    return zlib.crc32(task.encode()) % buckets
+
+
+def place_peers_only(spills: Sequence[Spill], buckets: int) -> list[pa.Table]:
+    """Return for each bucket the records that name a peer alone, by the task that peer has anywhere in the input."""
+    tables = [table for spill in spills for table in spill.peers_only]
+    if not tables:
+        return [spilled_schema().empty_table()] * buckets
+    joined = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    peers = set(joined.column("peer_id").cast(pa.string()).unique().to_pylist())
+    task_of = {
+        peer: task
+        for spill in spills
+        for bucket in range(buckets)
+        for table in spill.tables(bucket)
+        for peer, task in _pairs(table, peers)
+    }
+    by_peer = [
+        place_of(task_of.get(peer, peer), buckets) for peer in joined.column("peer_id").cast(pa.string()).to_pylist()
+    ]
+    places = np.array(by_peer, np.int64)
+    return [joined.filter(pa.array(places == bucket)) for bucket in range(buckets)]
+
+
+def _pairs(table: pa.Table, peers: set[str]) -> Iterator[tuple[str, str]]:
+    chosen = table.filter(pa.array(among(table, "peer_id", peers))).group_by(["peer_id", "task_id"]).aggregate([])
+    for peer, task in zip(
+        *(chosen.column(name).cast(pa.string()).to_pylist() for name in ("peer_id", "task_id")), strict=True
+    ):
+        if task is not None:
+            yield peer, task

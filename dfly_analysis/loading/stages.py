@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,20 +39,21 @@ class Stage:
     store: str
     name: str
 
-    def run(self, executor: Executor | None = None, spill: Path | None = None) -> tuple[Gathered, int]:
+    def run(self, executor: Executor | None = None, spill: Spill | None = None) -> tuple[Gathered, int]:
         """Read the file, put its part into the store where it has records, and return what else it gave and how many.
 
         Parameters
         ----------
         executor : Executor, optional
             Reads blocks of one log side by side.
-        spill : Path, optional
+        spill : Spill, optional
             Where to put telling records aside, for the one who rebuilds attempts on the same machine.
         """
         with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
             path = Path(folder, "part.parquet")
-            with Spill(spill) if spill else nullcontext() as aside:
-                gathered = write_part(self.source, self.reading, path, executor, aside.write if aside else None)
+            gathered = write_part(self.source, self.reading, path, executor, spill.write if spill else None)
+            if spill:
+                spill.flush()
             count = _count(path)
             if count:
                 open_store(self.store).write(self.name, path)
@@ -84,17 +84,17 @@ class Staged:
     gathered : Gathered
     count : int
         Of records.
-    spill : Path or None
-        Where the telling ones were put aside.
+    spill : Spill or None
+        Where the telling ones were put aside, if they were.
     """
 
     stage: Stage
     gathered: Gathered
     count: int
-    spill: Path | None = None
+    spill: Spill | None = None
 
 
-def run_stages(stages: Sequence[Stage], cluster: str | None, folder: Path) -> Iterator[Staged]:
+def run_stages(stages: Sequence[Stage], cluster: str | None, folder: Path, buckets: int) -> Iterator[Staged]:
     """Run the stages, here or on a cluster, and yield what they gave in their order.
 
     Parameters
@@ -104,6 +104,8 @@ def run_stages(stages: Sequence[Stage], cluster: str | None, folder: Path) -> It
         Address of a ``dask.distributed`` scheduler.
     folder : Path
         For what is put aside here.
+    buckets : int
+        In how many buckets attempts will be rebuilt.
     """
     if cluster is not None:
         from dfly_analysis.loading.cluster import run_on_cluster
@@ -111,7 +113,7 @@ def run_stages(stages: Sequence[Stage], cluster: str | None, folder: Path) -> It
         for stage, (gathered, count) in zip(stages, run_on_cluster(stages, cluster), strict=True):
             yield Staged(stage, gathered, count)
         return
-    spills = [folder / f"telling-{place:06d}" for place in range(len(stages))]
+    spills = [Spill(folder / f"telling-{place:06d}", buckets) for place in range(len(stages))]
     with workers() as (files, blocks):
         done = files.map(lambda pair: pair[0].run(blocks, pair[1]), zip(stages, spills, strict=True))
         for stage, spill, (gathered, count) in zip(stages, spills, done, strict=True):

@@ -17,18 +17,22 @@ from dfly_analysis.loading.joining import settle, with_notes
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
 from dfly_analysis.loading.live import Prometheus, ask
 from dfly_analysis.loading.parts import PartWriter
-from dfly_analysis.loading.rebuilding import Rebuilding, Records
+from dfly_analysis.loading.rebuilding import Rebuilding, buckets_for, spill_part
 from dfly_analysis.loading.rewriting import rewrite_copies
+from dfly_analysis.loading.spilling import Spill
 from dfly_analysis.loading.stages import EVENTS_FOLDER, Staged, run_stages, stages_of
 from dfly_analysis.loading.staging import Reading
 from dfly_analysis.metrics import newest_dumps
 from dfly_analysis.settings import Settings
-from dfly_analysis.sources import list_files
+from dfly_analysis.sources import SourceFile, list_files
 from dfly_analysis.sources.store import Store, open_store
 from dfly_analysis.tables import COVERAGE, JOBS, PIECES, RUNS, TASKS, Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_PACKED = (".gz", ".zst", ".xz", ".bz2", ".zip", ".tgz", ".tzst", ".txz", ".parquet")
+_PACKED_RATIO = 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class _Input:
     whole: Gathered = field(default_factory=Gathered)
     bare: list[Gathered] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    spills: dict[str, Path | None] = field(default_factory=dict)
+    spills: dict[str, Spill | None] = field(default_factory=dict)
+    buckets: int = 1
     logs: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, staged: Staged) -> None:
@@ -144,7 +149,8 @@ def _stage_all(
             on_problem(error)
 
     sources = list_files(paths, on_problem=told)
-    for done in run_stages(stages_of(sources, reading, store.address), cluster, folder):
+    staged.buckets = buckets_for(sum(_likely_bytes(source) for source in sources))
+    for done in run_stages(stages_of(sources, reading, store.address), cluster, folder, staged.buckets):
         if progress:
             for row in done.gathered.coverage:
                 progress(str(row["path"]))
@@ -153,6 +159,12 @@ def _stage_all(
                 on_problem(SourceError(text))
         staged.add(done)
     return staged
+
+
+def _likely_bytes(source: SourceFile) -> int:
+    """Return about how many bytes a file unpacks to."""
+    is_packed = source.location.lower().endswith(_PACKED)
+    return (source.size_bytes or 0) * (_PACKED_RATIO if is_packed else 1)
 
 
 def _write_bare(store: Store, staged: _Input) -> None:
@@ -175,10 +187,17 @@ def _drop_old(store: Store, counts: Mapping[str, int]) -> None:
 
 def _write_tables(store: Store, staged: _Input, settings: Settings, copies: Mapping[str, str], folder: Path) -> Written:
     total = sum(staged.counts.values())
-    rebuilding = Rebuilding(Records(store, staged.spills, total), folder)
+    spills = [
+        spill or spill_part(store, name, folder / f"part-{place:06d}", staged.buckets)
+        for place, (name, spill) in enumerate(staged.spills.items())
+    ]
+    rebuilding = Rebuilding(spills, staged.buckets)
     frame = jobs.build_jobs(staged.whole.jobs, rebuilding.events_of_jobs)
     owner = jobs.job_of_url(frame, rebuilding.events_of_jobs)
-    written, seen = _write_streams(store, rebuilding.tables(limits_of(settings), owner), folder)
+    limits = limits_of(settings)
+    written, seen = _write_streams(store, rebuilding.tables(limits, owner), folder)
+    if (corrected := rebuilding.corrected(limits)) is not limits:
+        written, seen = _write_streams(store, rebuilding.tables(corrected, owner), folder)
     coverage = COVERAGE.frame(with_notes(staged.whole.coverage, copies))
     rows = {EVENTS_FOLDER: total, **written}
     runs = RUNS.frame(newest_dumps(staged.whole.runs))
