@@ -43,7 +43,7 @@ const uint8_t *read_time(const uint8_t *at, const uint8_t *end, char between, in
   int64_t fraction = 0;
   if (at < end && *at == '.') {
     int digits = 0;
-    for (at++; at < end && is_digit(*at); at++, digits++) fraction = fraction * 10 + (*at - '0');
+    for (at++; at < end && digits < 10 && is_digit(*at); at++, digits++) fraction = fraction * 10 + (*at - '0');
     if (digits < 1 || digits > 9) return NULL;
     for (; digits < 9; digits++) fraction *= 10;
   }
