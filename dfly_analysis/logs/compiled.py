@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -109,15 +110,22 @@ def _library() -> ctypes.CDLL | None:
     """Return the compiled reader, or None where the package has none or ``DFLY_ANALYSIS_ENGINE=python`` says so."""
     if os.environ.get("DFLY_ANALYSIS_ENGINE") == "python":
         return None
-    for path in sorted(Path(__file__).parent.glob("_core.*")):
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError:  # built for another machine
-            continue
+    for library in _built("_core.*"):
+        library.dfly_has_newer.restype = ctypes.c_int64
+        if library.dfly_has_newer():
+            library = next(_built("_core_newer.*"), library)  # noqa: PLW2901 - the same for newer processors
         library.dfly_read_block.restype = library.dfly_count_lines.restype = ctypes.c_int64
         library.dfly_gather.restype = None
         return library
     return None
+
+
+def _built(pattern: str) -> Iterator[ctypes.CDLL]:
+    for path in sorted(Path(__file__).parent.glob(pattern)):
+        try:
+            yield ctypes.CDLL(str(path))
+        except OSError:  # built for another machine
+            continue
 
 
 def is_available() -> bool:

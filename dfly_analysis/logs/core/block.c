@@ -204,6 +204,15 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
   return fine;
 }
 
+/* Whether this processor has what a library built for newer ones needs. */
+int64_t dfly_has_newer(void) {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+#else
+  return 0;
+#endif
+}
+
 int64_t dfly_count_lines(const uint8_t *data, int64_t size) {
   int64_t count = 0;
   for (int64_t from = 0; from < size;) {

@@ -102,10 +102,11 @@ static const uint8_t *read_value(const uint8_t *at, const uint8_t *end, Slice *v
   return at > from ? at : NULL;
 }
 
-/* 1: fields to the end of the line; 0: not the tail; -1: Python must look. */
+/* How many fields there are to the end of the line; 0: not the tail; -1: Python must look. */
 static int read_tail(const uint8_t *at, const uint8_t *end, Record *record) {
   Slice values[FIELD_COUNT] = {{NULL, 0}};
   unsigned seen = 0;
+  int count = 0;
   for (at++; at < end;) {
     int field = 0;
     Slice value;
@@ -115,6 +116,7 @@ static int read_tail(const uint8_t *at, const uint8_t *end, Record *record) {
     if (value.length == 0) return -1;
     if (!(seen >> field & 1)) values[field] = value;
     seen |= 1u << field;
+    count++;
   }
   if (seen == ONLY_LENGTH || seen == 0) return 0; /* content_length alone is part of the message */
   for (int i = 0; i < FIELD_COUNT; i++) {
@@ -129,28 +131,35 @@ static int read_tail(const uint8_t *at, const uint8_t *end, Record *record) {
       if (!(seen & HAS_TASK)) record->texts[TASK_ID] = (Slice){values[i].at, dash - values[i].at};
     }
   }
-  return 1;
+  return count;
 }
 
-/* Split a message from the fields behind it. */
+static int may_begin_tail(uint8_t c) {
+  switch (c) {
+  case 'h': case 'r': case 't': case 'p': case 'u': case 'i': case 'm': case 'c':
+    return 1;
+  default:
+    return 0;
+  }
+}
+
+/* Split a message from the fields behind it; how many there are, or -1 where Python must look. */
 static int split_tail(const uint8_t *at, const uint8_t *end, Record *record) {
   unsigned tried = 0;
   for (const uint8_t *space = at; space < end && (space = memchr(space, ' ', (size_t)(end - space))); space++) {
-    if (end - space < 2 || memchr("hrtpuimc", space[1], 8) == NULL) continue;
+    if (end - space < 2 || !may_begin_tail(space[1])) continue;
     for (int i = 0; i < TAIL_START_COUNT; i++) {
       int64_t length = TAIL_STARTS[i].length;
       if (tried >> i & 1 || end - space < length || memcmp(space, TAIL_STARTS[i].text, (size_t)length) != 0) continue;
       tried |= 1u << i;
       int found = read_tail(space, end, record);
-      if (found < 0) return 0;
-      if (found) {
-        record->message = (Slice){at, space - at};
-        return 1;
-      }
+      if (found == 0) continue;
+      record->message = (Slice){at, space - at};
+      return found;
     }
   }
   record->message = (Slice){at, end - at};
-  return 1;
+  return 0;
 }
 
 void without_query(Slice *url) {
@@ -163,8 +172,11 @@ int read_compact(const uint8_t *at, const uint8_t *end, Record *record) {
   if ((at = read_time(at, end, 'T', 1, &record->time_ns)) == NULL) return 0;
   if ((at = read_level(at, end, &record->level)) == NULL) return 0;
   if ((at = read_place(at, end, record)) == NULL) return 0;
-  if (memchr(at, '\\', (size_t)(end - at)) || !is_plain(line, end)) return 0;
-  if (!split_tail(at, end, record)) return 0;
+  if (memchr(at, '\\', (size_t)(end - at))) return 0;
+  int fields = split_tail(at, end, record);
+  const uint8_t *tail = record->message.at + record->message.length;
+  if (fields < 0 || !is_plain(line, tail)) return 0;
+  if (tail < end && !are_plain_fields(tail, end, fields) && !is_plain(line, end)) return 0;
   without_query(&record->texts[URL]);
   return record->texts[URL].at == NULL || record->texts[URL].length > 0;
 }

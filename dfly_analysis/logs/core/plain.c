@@ -93,20 +93,34 @@ static int may_tell(const uint8_t *from, const uint8_t *at, const uint8_t *end, 
   return 0;
 }
 
+/* The marks of the next bytes; what lies behind the line is not ours to read. */
+static Marks look_at(const uint8_t *at, const uint8_t *end) {
+  if (end - at >= WIDTH) return look(at);
+  uint8_t last[WIDTH];
+  memset(last, '.', WIDTH);
+  memcpy(last, at, (size_t)(end - at));
+  return look(last);
+}
+
 int is_plain(const uint8_t *from, const uint8_t *end) {
   int address = 0;
   uint32_t at_signs = 0;
   for (const uint8_t *at = from; at < end; at += WIDTH) {
-    uint8_t last[WIDTH];
-    const uint8_t *part = at;
-    if (end - at < WIDTH) { /* what lies behind the line is not ours to read */
-      memset(last, '.', WIDTH);
-      memcpy(last, at, (size_t)(end - at));
-      part = last;
-    }
-    Marks marks = look(part);
+    Marks marks = look_at(at, end);
     if (marks.odd || may_tell(from, at, end, marks, &address)) return 0;
     at_signs |= marks.at_sign;
   }
   return !(at_signs && address);
+}
+
+/* The same of so many fields at the end of a line: their names are known, so only their values could tell. 0 where one has
+   what a value rarely has: all of the line must be looked at then. */
+int are_plain_fields(const uint8_t *from, const uint8_t *end, int count) {
+  int pairs = 0;
+  for (const uint8_t *at = from; at < end; at += WIDTH) {
+    Marks marks = look_at(at, end);
+    if (marks.odd || marks.scheme || marks.at_sign || marks.web_token) return 0;
+    pairs += __builtin_popcount(marks.pair);
+  }
+  return pairs == count;
 }

@@ -80,6 +80,7 @@ typedef struct {
 } Record;
 
 int is_plain(const uint8_t *at, const uint8_t *end);
+int are_plain_fields(const uint8_t *at, const uint8_t *end, int count);
 int read_compact(const uint8_t *at, const uint8_t *end, Record *record);
 int read_zap(const uint8_t *at, const uint8_t *end, Record *record);
 int begins_compact(const uint8_t *at, const uint8_t *end);
