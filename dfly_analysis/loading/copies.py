@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +16,15 @@ import pyarrow.compute as pc
 SKETCH = 2048
 """Hashes kept of a log: enough to find the copy of a part as small as a two-hundredth."""
 _FEWEST = 8
+_FEWEST_ABROAD = 32
+"""Records two logs must share to be one where they name different hosts: fewer may fall into one moment by chance."""
 SHARED = 0.5
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 
 
 @dataclass
 class Sketch:
-    """The smallest hashes of a log's records, by time and length of the message (bottom-k sketch).
+    """The smallest hashes of a log's records, by time, host id and length of the message (bottom-k sketch).
 
     Two logs of which one holds what the other holds share most of their smallest hashes below the lesser of their
     largest; records that differ only in the way they are printed have equal hashes.
@@ -47,9 +50,18 @@ def _hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
     timed = table.filter(pc.is_valid(time)) if time.null_count else table
     moments = timed.column("time").cast(pa.int64()).to_numpy().astype(np.uint64)
     lengths = pc.fill_null(pc.binary_length(timed.column("message")), 0).to_numpy().astype(np.uint64)
-    mixed = (moments ^ (lengths << np.uint64(40))) * _MIX[0]
+    mixed = (moments ^ (lengths << np.uint64(40)) ^ _hosts(timed)) * _MIX[0]
     mixed = (mixed ^ (mixed >> np.uint64(31))) * _MIX[1]
     return np.asarray(mixed ^ (mixed >> np.uint64(29)), np.uint64)
+
+
+def _hosts(table: pa.Table) -> npt.NDArray[np.uint64]:
+    """Return a number for the host that each record names itself, 0 where it names none; each name is looked at once."""
+    parts = [np.zeros(0, np.uint64)]
+    for chunk in table.column("host_id").chunks:
+        numbers = [*(zlib.crc32(name.encode()) for name in chunk.dictionary.to_pylist()), 0]
+        parts.append(np.array(numbers, np.uint64)[chunk.indices.fill_null(-1).to_numpy()])
+    return np.concatenate(parts)
 
 
 def find_copies(coverage: Sequence[Mapping[str, Any]], sketches: Mapping[str, Sequence[int]]) -> dict[str, str]:
@@ -81,15 +93,19 @@ def find_copies(coverage: Sequence[Mapping[str, Any]], sketches: Mapping[str, Se
             continue
         near = {id(other): other for one in sketches[address][:16] for other in by_hash.get(one, ())}
         for other in near.values():
-            if (
-                other["component"] == row["component"]
-                and share(sketches[address], sketches[str(other["path"])]) >= SHARED
-            ):
+            if _is_copy(row, other, sketches):
                 copies[address] = str(other["path"])
                 break
         for one in sketches[address]:
             by_hash.setdefault(one, []).append(row)
     return copies
+
+
+def _is_copy(row: Mapping[str, Any], other: Mapping[str, Any], sketches: Mapping[str, Sequence[int]]) -> bool:
+    small, large = sketches[str(row["path"])], sketches[str(other["path"])]
+    if other["component"] != row["component"] or share(small, large) < SHARED:
+        return False
+    return row["host"] == other["host"] or len(set(small).intersection(large)) >= _FEWEST_ABROAD
 
 
 def share(small: Sequence[int], large: Sequence[int]) -> float:
@@ -108,9 +124,9 @@ def repeated_rows(copy: pd.DataFrame, original: pd.DataFrame) -> pd.Series[bool]
     Parameters
     ----------
     copy, original : pandas.DataFrame
-        With ``time`` and ``message``.
+        With ``time``, ``message`` and ``host_id``.
     """
-    names = ["time", "message"]
+    names = ["time", "message", "host_id"]
     left = copy[names].assign(_turn=copy.groupby(names, dropna=False).cumcount())
     right = original[names].assign(_turn=original.groupby(names, dropna=False).cumcount())
     keys = pd.MultiIndex.from_frame(left)

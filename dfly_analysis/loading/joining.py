@@ -19,7 +19,10 @@ from dfly_analysis.logs.careful import BAD_LEVELS
 from dfly_analysis.logs.schema import among, arrow_schema, to_frame
 from dfly_analysis.metrics import newest_dumps
 from dfly_analysis.settings import Settings
+from dfly_analysis.sources.order import path_key
 from dfly_analysis.tables import COVERAGE, EVENTS, RUNS
+
+_STEPS = re.compile("[/!]")
 
 
 def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Dataset:
@@ -40,8 +43,7 @@ def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Da
     """
     copies = find_copies(gathered.coverage, gathered.sketches)
     table = pa.concat_tables(records) if records else arrow_schema().empty_table()
-    events = without_copies(to_frame(table), copies)
-    events = events.sort_values(["time", "log_path", "log_line"], kind="stable", ignore_index=True)
+    events = in_order(without_copies(to_frame(table), copies))
     settings = settle(given, gathered)
     pieces, tasks = rebuild(events, limits_of(settings))
     job_frame = jobs.build_jobs(gathered.jobs, events)
@@ -65,6 +67,18 @@ def settle(given: Settings, gathered: Gathered) -> Settings:
 
 def _order(release: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", release)[:3])
+
+
+def in_order(events: pd.DataFrame) -> pd.DataFrame:
+    """Return records by time; those of one moment by their file, the older of a rotated set first, and as they were read.
+
+    Not by their lines, for in an export that lists the newest first a later line was written earlier.
+    """
+    names = events["log_path"].unique()
+    ordered = sorted(names, key=lambda name: path_key(tuple(_STEPS.split(name))))
+    file = events["log_path"].map({name: place for place, name in enumerate(ordered)})
+    chosen = events[["time"]].assign(file=file).sort_values(["time", "file"], kind="stable")
+    return events.loc[chosen.index].reset_index(drop=True)
 
 
 def without_copies(events: pd.DataFrame, copies: Mapping[str, str]) -> pd.DataFrame:

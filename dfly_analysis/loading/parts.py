@@ -31,12 +31,15 @@ class PartWriter:
     def __init__(self, path: Path) -> None:
         import pyarrow.parquet as pq
 
-        plain = [field.name for field in arrow_schema() if str(field.type) == "string"]
-        numbers = [field.name for field in arrow_schema() if str(field.type) in ("int64", "timestamp[ns, tz=UTC]")]
+        rising = ("time", "log_line")
         self._writer = pq.ParquetWriter(
-            path, arrow_schema(), compression="lz4", use_dictionary=[name for name in arrow_schema().names if name not in (*plain, *numbers)],
-            write_statistics=["time", "log_line"],
-        )  # fmt: skip
+            path,
+            arrow_schema(),
+            compression="lz4",
+            use_dictionary=[field.name for field in arrow_schema() if str(field.type).startswith("dictionary")],
+            column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
+            write_statistics=list(rising),
+        )
 
     def write(self, table: pa.Table) -> None:
         """Append records."""

@@ -14,7 +14,7 @@ from dfly_analysis.loading.spilling import SPILLED, Spill, place_peers_only, spi
 from dfly_analysis.logs.schema import to_frame
 from dfly_analysis.sources.store import Store
 
-BUCKET_BYTES = 512 << 20
+BUCKET_BYTES = 384 << 20
 """Bytes of logs that are rebuilt at one time."""
 _BATCH = 1 << 17
 Tables = tuple[pd.DataFrame, pd.DataFrame]

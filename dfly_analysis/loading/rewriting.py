@@ -47,7 +47,7 @@ def _rewrite(store: Store, name: str, others: Sequence[str], copies: Mapping[str
     frames = [to_frame(table).assign(_place=range(len(table)))]
     for other in others:
         with store.open(other) as file:
-            frames.append(to_frame(read_records(file, ["time", "message", "log_path"])))
+            frames.append(to_frame(read_records(file, ["time", "message", "host_id", "log_path"])))
     kept = without_copies(pd.concat(frames, ignore_index=True), copies)
     places = kept["_place"].dropna().astype("int64").to_numpy()
     with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
