@@ -15,7 +15,8 @@ static const struct {
     FIELD("url=", URL), FIELD("content_length=", CONTENT_LENGTH), FIELD("remote_host_id=", IGNORED), FIELD("piece_number=", IGNORED),
     FIELD("piece_length=", IGNORED), FIELD("uri=", IGNORED), FIELD("method=", IGNORED), FIELD("remote_ip=", IGNORED),
     FIELD("remote_address=", IGNORED), FIELD("local_only=", IGNORED), FIELD("num=", IGNORED), FIELD("lid=", IGNORED),
-    FIELD("gid=", IGNORED), FIELD("id=", IGNORED),
+    FIELD("gid=", IGNORED), FIELD("id=", IGNORED), FIELD("panic.payload=", IGNORED), FIELD("panic.location=", IGNORED),
+    FIELD("panic.backtrace=", IGNORED), FIELD("panic.note=", IGNORED),
 };
 enum { FIELD_COUNT = sizeof(SPAN_FIELDS) / sizeof(*SPAN_FIELDS), ONLY_LENGTH = 1 << 5, HAS_TASK = 1 << 1 };
 
@@ -27,6 +28,7 @@ static const struct {
 } TAIL_STARTS[] = {
     TAIL_START(" host_id=\""), TAIL_START(" remote_host_id=\""), TAIL_START(" task_id=\""), TAIL_START(" piece_id=\""),
     TAIL_START(" url="), TAIL_START(" uri="), TAIL_START(" id="), TAIL_START(" method="), TAIL_START(" content_length="),
+    TAIL_START(" panic.payload=\""),
 };
 enum { TAIL_START_COUNT = sizeof(TAIL_STARTS) / sizeof(*TAIL_STARTS) };
 
