@@ -39,7 +39,10 @@ class CompiledReader(BuildHookInterface):  # type: ignore[type-arg]
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
         made = [library]
-        if platform.machine().lower() in {"x86_64", "amd64"} and compile_library(Path(self.root, SOURCES), newer, NEWER) is None:
+        if (
+            platform.machine().lower() in {"x86_64", "amd64"}
+            and compile_library(Path(self.root, SOURCES), newer, NEWER) is None
+        ):
             made.append(newer)
         build_data["artifacts"] += [f"/{path.relative_to(self.root)}" for path in made]
 

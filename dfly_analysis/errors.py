@@ -41,6 +41,12 @@ class SourceError(DflyError):
     exit_code = 3
 
 
+class StoreError(SourceError):
+    """What was asked for cannot be written where it was asked to be."""
+
+    exit_code = 2
+
+
 class LogFormatError(DflyError):
     """A format's definition is wrong, or a file asked to be in a format is not."""
 

@@ -65,7 +65,9 @@ def test_the_compiled_reader_was_built():
     assert compiled.is_available()
 
 
-@pytest.mark.parametrize(("case", "client"), [(name, client) for name, case in sorted(CASES.items()) for client in case.clients])
+@pytest.mark.parametrize(
+    ("case", "client"), [(name, client) for name, case in sorted(CASES.items()) for client in case.clients]
+)
 def test_generated_logs_read_the_same_either_way(case, client, careful):
     """Every log of a run, client's and services', gives the same events, counts and releases."""
     run, _ = generated(case, client)
@@ -136,7 +138,11 @@ SECRETS = [
 ]  # fmt: skip
 
 
-@given(st.sampled_from(SECRETS), st.text(string.ascii_letters + string.digits + ' ."=-_:', max_size=40), st.sampled_from(TAILS))
+@given(
+    st.sampled_from(SECRETS),
+    st.text(string.ascii_letters + string.digits + ' ."=-_:', max_size=40),
+    st.sampled_from(TAILS),
+)
 @settings(max_examples=400, deadline=None)
 def test_a_line_with_a_secret_never_takes_the_fast_way(secret, around, tail):
     """The compiled reader does not redact: whatever redaction would change must be left to the careful one."""
@@ -170,7 +176,10 @@ def test_patterns_match_as_in_python(kind):
         named = name_event(text)
         assert named is not None
         assert kinds[columns.start[place]].id == named[0]
-        got = {name: columns.texts[name][place].as_py() for name in ("origin", "parent_id", "stage", "cost", "pieces", "error")}
+        got = {
+            name: columns.texts[name][place].as_py()
+            for name in ("origin", "parent_id", "stage", "cost", "pieces", "error")
+        }
         expected = {name: named[1].get(name) for name in got}
         assert got == expected
 
@@ -216,7 +225,9 @@ def test_line_numbers_are_those_of_the_file():
     assert parsed.table.column("log_line").to_pylist() == [2, 5, 9]
 
 
-@given(st.sampled_from([text for one in load_signatures() for text in (*one.matching, *one.other)]), st.integers(0, 10**6))
+@given(
+    st.sampled_from([text for one in load_signatures() for text in (*one.matching, *one.other)]), st.integers(0, 10**6)
+)
 @settings(max_examples=300, deadline=None)
 def test_ids_do_not_matter_to_causes(text, number):
     """A cause is found by the words, whatever task and piece they speak of."""

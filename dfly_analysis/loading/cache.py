@@ -109,7 +109,7 @@ class Cache:
 
 def _key(source: SourceFile, reading: Reading) -> str:
     """Return what besides the content shapes a part: address (it names hosts), way of reading, release."""
-    text = json.dumps([source.address, reading.tz, reading.format_id, fingerprint()])
+    text = json.dumps([source.address, reading.tz, reading.format_id, reading.records, fingerprint()])
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

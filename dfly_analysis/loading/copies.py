@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +14,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_SAME = ("time", "message", "host_id")
+COMPARED = (*_SAME, "log_path")
+"""Columns that tell whether two records are one."""
 SKETCH = 2048
 """Hashes kept of a log: enough to find the copy of a part as small as a two-hundredth."""
-_FEWEST = 8
-_FEWEST_ABROAD = 32
-"""Records two logs must share to be one where they name different hosts: fewer may fall into one moment by chance."""
 SHARED = 0.5
+_FEWEST = 8
+_NO_CHANCE = 32
+"""So many hashes in common are not those of different records that fell into one moment."""
+_LEAST_SHARE = 0.01
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 
 
@@ -64,8 +69,18 @@ def _hosts(table: pa.Table) -> npt.NDArray[np.uint64]:
     return np.concatenate(parts)
 
 
-def find_copies(coverage: Sequence[Mapping[str, Any]], sketches: Mapping[str, Sequence[int]]) -> dict[str, str]:
-    """Find files whose records another file holds as well.
+@dataclass(frozen=True, eq=False)
+class _Log:
+    path: str
+    component: object
+    host: object
+    hashes: Sequence[int]
+
+
+def find_copies(
+    coverage: Sequence[Mapping[str, Any]], sketches: Mapping[str, Sequence[int]]
+) -> dict[str, tuple[str, ...]]:
+    """Find files whose records other files hold as well.
 
     Parameters
     ----------
@@ -76,46 +91,55 @@ def find_copies(coverage: Sequence[Mapping[str, Any]], sketches: Mapping[str, Se
 
     Returns
     -------
-    dict of str to str
-        Address of the copy, and of the file it repeats: the one with more records, of equals the first. Files of the
-        same bytes are copies whatever they hold.
+    dict of str to tuple of str
+        Address of the copy, and of the files it repeats: those with more records, of equals the first; several where
+        two sets of files were rotated at different times. Logs of one host are copies where they share half of the
+        smaller, or more records than chance explains; logs that name different hosts, where both is true.
     """
+    copies: dict[str, tuple[str, ...]] = {}
+    held: dict[int, list[_Log]] = {}
+    by_bytes: dict[object, str] = {}
     logs = [row for row in coverage if row["path"] in sketches]
-    ordered = sorted(logs, key=lambda row: -int(row["parsed"]))
-    copies: dict[str, str] = {}
-    by_hash: dict[int, list[Mapping[str, Any]]] = {}
-    by_bytes: dict[str, str] = {}
-    for row in ordered:
-        address = str(row["path"])
-        original = by_bytes.setdefault(str(row["sha256"]), address)
-        if original != address:
-            copies[address] = original
+    for row in sorted(logs, key=lambda row: -int(row["parsed"])):
+        log = _Log(str(row["path"]), row["component"], row["host"], sketches[row["path"]])
+        bytes_of = (row["sha256"], log.host if len(log.hashes) < _FEWEST else None)
+        original = by_bytes.setdefault(bytes_of, log.path)
+        if original != log.path:
+            copies[log.path] = (original,)
             continue
-        near = {id(other): other for one in sketches[address][:16] for other in by_hash.get(one, ())}
-        for other in near.values():
-            if _is_copy(row, other, sketches):
-                copies[address] = str(other["path"])
-                break
-        for one in sketches[address]:
-            by_hash.setdefault(one, []).append(row)
+        originals = _originals(log, held)
+        if originals:
+            copies[log.path] = originals
+        for one in log.hashes:
+            held.setdefault(one, []).append(log)
     return copies
 
 
-def _is_copy(row: Mapping[str, Any], other: Mapping[str, Any], sketches: Mapping[str, Sequence[int]]) -> bool:
-    small, large = sketches[str(row["path"])], sketches[str(other["path"])]
-    if other["component"] != row["component"] or share(small, large) < SHARED:
-        return False
-    return row["host"] == other["host"] or len(set(small).intersection(large)) >= _FEWEST_ABROAD
+def _originals(log: _Log, held: Mapping[int, Sequence[_Log]]) -> tuple[str, ...]:
+    """Return the files whose records a log repeats, of those with more records."""
+    counts = Counter(other for one in log.hashes for other in held.get(one, ()) if other.component == log.component)
+    near = [other for other, count in counts.items() if count >= _LEAST_SHARE * len(log.hashes)]
+    at_home = [other for other in near if other.host == log.host]
+    repeated, shared = _repeated(log.hashes, [other.hashes for other in at_home])
+    if shared >= _NO_CHANCE or (shared and repeated >= SHARED):
+        return tuple(other.path for other in at_home)
+    repeated, shared = _repeated(log.hashes, [other.hashes for other in near])
+    return tuple(other.path for other in near) if shared >= _NO_CHANCE and repeated >= SHARED else ()
+
+
+def _repeated(own: Sequence[int], others: Sequence[Sequence[int]]) -> tuple[float, int]:
+    """Return the share of a log's records that others together hold, and how many of its hashes it was told from."""
+    reach = min((hashes[-1] for hashes in others if len(hashes) == SKETCH), default=None)
+    seen = own if reach is None else [one for one in own if one <= reach]
+    if len(seen) < max(1, min(_FEWEST, len(own))):
+        return 0.0, 0
+    shared = len(set().union(*others).intersection(seen))
+    return shared / len(seen), shared
 
 
 def share(small: Sequence[int], large: Sequence[int]) -> float:
     """Return the share of one log's records that another holds, estimated where both sketches reach."""
-    if not small or not large:
-        return 0.0
-    seen = small if len(large) < SKETCH else [one for one in small if one <= large[-1]]
-    if len(seen) < min(_FEWEST, len(small)):
-        return 0.0
-    return len(set(large).intersection(seen)) / len(seen)
+    return _repeated(small, [large])[0]
 
 
 def repeated_rows(copy: pd.DataFrame, original: pd.DataFrame) -> pd.Series[bool]:
@@ -124,9 +148,9 @@ def repeated_rows(copy: pd.DataFrame, original: pd.DataFrame) -> pd.Series[bool]
     Parameters
     ----------
     copy, original : pandas.DataFrame
-        With ``time``, ``message`` and ``host_id``.
+        With the columns of `COMPARED`.
     """
-    names = ["time", "message", "host_id"]
+    names = [*_SAME]
     left = copy[names].assign(_turn=copy.groupby(names, dropna=False).cumcount())
     right = original[names].assign(_turn=original.groupby(names, dropna=False).cumcount())
     keys = pd.MultiIndex.from_frame(left)

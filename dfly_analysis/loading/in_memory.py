@@ -18,7 +18,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.loading.cache import Cache, stamp_of
 from dfly_analysis.loading.gathered import Gathered
-from dfly_analysis.loading.joining import is_telling, join
+from dfly_analysis.loading.joining import join
 from dfly_analysis.loading.live import Prometheus, ask
 from dfly_analysis.loading.parts import read_gathered, read_records, write_part
 from dfly_analysis.loading.staging import Reading, is_readable, stage_file
@@ -79,12 +79,8 @@ def load(  # noqa: PLR0913 - each is one of the user's words
     listed: Sequence[str | Path] = [paths] if isinstance(paths, str | Path) else list(paths)
     check_zone(tz)
     tables: list[pa.Table] = []
-    reading = Reading(tz, log_format)
-
-    def take(table: pa.Table) -> None:
-        tables.append(is_telling(table) if records == "telling" else table)
-
-    gathered = read_all(listed, reading, take, cache=cache, on_problem=on_problem, progress=progress)
+    reading = Reading(tz, log_format, records)
+    gathered = read_all(listed, reading, tables.append, cache=cache, on_problem=on_problem, progress=progress)
     ask(prometheus, gathered, on_problem)
     refuse_nothing(listed, gathered)
     return join(tables, gathered, settings or Settings.resolve())

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -15,14 +16,15 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.loading.copies import find_copies, repeated_rows
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
-from dfly_analysis.logs.careful import BAD_LEVELS
-from dfly_analysis.logs.schema import among, arrow_schema, to_frame
+from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.metrics import newest_dumps
 from dfly_analysis.settings import Settings
 from dfly_analysis.sources.order import path_key
 from dfly_analysis.tables import COVERAGE, EVENTS, RUNS
 
 _STEPS = re.compile("[/!]")
+Copies = Mapping[str, Sequence[str]]
+"""Address of each copy, and of the logs it repeats."""
 
 
 def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Dataset:
@@ -81,30 +83,30 @@ def in_order(events: pd.DataFrame) -> pd.DataFrame:
     return events.loc[chosen.index].reset_index(drop=True)
 
 
-def without_copies(events: pd.DataFrame, copies: Mapping[str, str]) -> pd.DataFrame:
+def without_copies(events: pd.DataFrame, copies: Copies) -> pd.DataFrame:
     """Return the records without those that a copy repeats; what only the copy holds stays."""
-    repeated = pd.Series(False, index=events.index)
-    for copy, original in copies.items():
-        rows = events[events["log_path"] == copy]
-        repeated.loc[rows.index] = repeated_rows(rows, events[events["log_path"] == original])
-    return events[~repeated] if repeated.any() else events
+    if not copies:
+        return events
+    places = events.groupby("log_path", observed=True).indices
+    kept = np.ones(len(events), np.bool_)
+    for copy, originals in copies.items():
+        held = [places[path] for path in originals if path in places]
+        if copy in places and held:
+            own = places[copy]
+            kept[own] = ~repeated_rows(events.iloc[own], events.iloc[np.concatenate(held)])
+    return events[kept]
 
 
-def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Mapping[str, str]) -> list[dict[str, Any]]:
+def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Copies) -> list[dict[str, Any]]:
     """Return the rows of coverage; that of a copy says what it repeats."""
     sizes = {row["path"]: row["sha256"] for row in coverage}
     noted = []
     for row in coverage:
-        original = copies.get(row["path"])
-        if original:
-            what = "the same bytes as" if sizes[row["path"]] == sizes[original] else "tells the same events as"
-            note = f"{what} {original}; its records count once"
+        originals = copies.get(row["path"])
+        if originals:
+            same = sizes[row["path"]] == sizes[originals[0]]
+            what = "the same bytes as" if same else "tells the same events as"
+            note = f"{what} {' and '.join(originals)}; its records count once"
             row = {**row, "note": f"{row['note']}; {note}" if row.get("note") else note}  # noqa: PLW2901
         noted.append(dict(row))
     return noted
-
-
-def is_telling(table: pa.Table) -> pa.Table:
-    """Return the records that carry information for an analysis: known events, warnings and errors."""
-    known = table.column("event_id").is_valid().to_numpy()
-    return table.filter(pa.array(known | among(table, "level", BAD_LEVELS)))

@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 
 from dfly_analysis.attempts import COLUMNS, EVERYWHERE
 from dfly_analysis.knowledge.event import load_events
-from dfly_analysis.loading.joining import is_telling
-from dfly_analysis.logs.schema import among, arrow_schema
+from dfly_analysis.logs.schema import among, arrow_schema, is_telling
 
 SPILLED = (*COLUMNS, "job_id")
 SHARED = frozenset({*EVERYWHERE, "job_received"})
@@ -60,7 +59,7 @@ class Spill:
 
     def write(self, table: pa.Table) -> None:
         """Take the telling records of a table; of kinds that are most of a log only the fields count, not the words."""
-        telling = is_telling(table.select(list(SPILLED)))
+        telling = table.select(list(SPILLED)).filter(pa.array(is_telling(table)))
         message = pc.if_else(pa.array(among(telling, "event_id", _bulk())), "", telling.column("message"))
         telling = telling.set_column(telling.schema.get_field_index("message"), "message", message)
         shared = among(telling, "event_id", SHARED)

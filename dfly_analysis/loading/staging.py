@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dfly_analysis import bench, jobs, metrics
 from dfly_analysis.errors import SettingsError, SourceError
@@ -39,10 +39,13 @@ class Reading:
         Zone of times that carry none.
     format_id : str or None
         Log format that the user named, instead of the one sniffed.
+    records : {"all", "telling"}
+        Whether records that no analysis looks at are read, or only counted.
     """
 
     tz: str = "UTC"
     format_id: str | None = None
+    records: Literal["all", "telling"] = "all"
 
     @property
     def log_format(self) -> LogFormat | None:
@@ -114,7 +117,10 @@ def _read(
 def _read_log(
     opened: Opened, gathered: Gathered, reading: Reading, sink: Sink, executor: Executor | None
 ) -> dict[str, Any]:
-    reader, sketch = LogReader(opened, reading.tz, reading.log_format, executor), Sketch()
+    reader, sketch = (
+        LogReader(opened, reading.tz, reading.log_format, executor, telling=reading.records == "telling"),
+        Sketch(),
+    )
     for table in reader.tables():
         sketch.add(table)
         sink(table)

@@ -13,7 +13,7 @@ from dfly_analysis.errors import SourceError
 from dfly_analysis.loading.copies import find_copies
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.in_memory import OnProblem, Progress, check_zone, refuse_nothing
-from dfly_analysis.loading.joining import settle, with_notes
+from dfly_analysis.loading.joining import Copies, settle, with_notes
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
 from dfly_analysis.loading.live import Prometheus, ask
 from dfly_analysis.loading.parts import PartWriter
@@ -185,7 +185,7 @@ def _drop_old(store: Store, counts: Mapping[str, int]) -> None:
             store.delete(name)
 
 
-def _write_tables(store: Store, staged: _Input, settings: Settings, copies: Mapping[str, str], folder: Path) -> Written:
+def _write_tables(store: Store, staged: _Input, settings: Settings, copies: Copies, folder: Path) -> Written:
     total = sum(staged.counts.values())
     spills = [
         spill or spill_part(store, name, folder / f"part-{place:06d}", staged.buckets)

@@ -11,11 +11,11 @@ from typing import Any
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs.fields import READERS, Record
 from dfly_analysis.logs.naming import MOST_DIGITS, cause_in, is_bulk, take_event
+from dfly_analysis.logs.schema import BAD_LEVELS
 from dfly_analysis.logs.sniff import match_head, strip_colour
 from dfly_analysis.redaction import redact
 
 TEXT_CAP = 600
-BAD_LEVELS = frozenset({"WARN", "ERROR", "FATAL"})
 _MOST_LINES = 2000
 """Lines that may continue one record."""
 
@@ -31,6 +31,8 @@ class Counts:
     formats : Counter
         Records by id of their format.
     versions : set of (str, str)
+    span_ns : tuple of (int, int) or None
+        Earliest and latest time, nanoseconds since 1970.
     """
 
     lines: int = 0
@@ -38,6 +40,7 @@ class Counts:
     continuation: int = 0
     formats: Counter[str] = field(default_factory=Counter)
     versions: set[tuple[str, str]] = field(default_factory=set)
+    span_ns: tuple[int, int] | None = None
 
     def add(self, other: Counts) -> None:
         """Add the counts of another part of the file."""
@@ -46,6 +49,13 @@ class Counts:
         self.continuation += other.continuation
         self.formats += other.formats
         self.versions |= other.versions
+        self.reach(other.span_ns)
+
+    def reach(self, span_ns: tuple[int, int] | None) -> None:
+        """Take times into account."""
+        if span_ns is not None:
+            own = self.span_ns or span_ns
+            self.span_ns = min(own[0], span_ns[0]), max(own[1], span_ns[1])
 
 
 def read_rows(lines: Sequence[str], first: int, main: LogFormat | None, counts: Counts) -> list[dict[str, Any]]:

@@ -54,9 +54,10 @@ class _Block(ctypes.Structure):
         *((name, ctypes.c_void_p) for name, _ in _ARRAYS),
         ("texts", _Texts * len(TEXTS)),
         *((name, ctypes.c_void_p) for name, _ in _RESTS),
-        ("records", ctypes.c_int64),
-        ("rests", ctypes.c_int64),
-        ("lines", ctypes.c_int64),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("telling", "records", "rests", "lines", "passed_over", "earliest_ns", "latest_ns")
+        ),
     )
 
 
@@ -85,8 +86,10 @@ class Columns:
         Columns of `TEXTS`.
     rests : list of (int, int, int)
         Start, end and first line of what the careful reader must read.
-    lines : int
-        Lines of the block.
+    lines, passed_over : int
+        Lines of the block, and those that were asked to be only counted.
+    span_ns : tuple of (int, int) or None
+        Earliest and latest time of the lines passed over, in the zone the text is written in.
     """
 
     line: npt.NDArray[np.int32]
@@ -103,6 +106,8 @@ class Columns:
     texts: dict[str, pa.DictionaryArray]
     rests: list[tuple[int, int, int]]
     lines: int
+    passed_over: int
+    span_ns: tuple[int, int] | None
 
 
 @cache
@@ -164,13 +169,15 @@ def kind_of_start() -> tuple[EventKind, ...]:
     return tuple(kind for _, kind in starts_in_order())
 
 
-def read_columns(data: bytes, grammar: str) -> Columns:
+def read_columns(data: bytes, grammar: str, *, telling: bool = False) -> Columns:
     """Read a block of whole lines.
 
     Parameters
     ----------
     data : bytes
     grammar : {"compact", "json"}
+    telling : bool
+        Whether records below WARN that are no known event are only counted.
 
     Returns
     -------
@@ -193,7 +200,7 @@ def read_columns(data: bytes, grammar: str) -> Columns:
     source = np.frombuffer(data, np.uint8)
     known = _knowledge()
     block = _Block(
-        data=source.ctypes.data, size=len(data), start_count=len(known.pattern),
+        data=source.ctypes.data, size=len(data), start_count=len(known.pattern), telling=telling,
         **{name: array.ctypes.data for name, array in (*vars(known).items(), *arrays.items())},
     )  # fmt: skip
     for place, (codes, start, length) in enumerate(texts):
@@ -221,7 +228,9 @@ def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], te
     dictionaries = {
         name: _dictionary(data, texts[place], n, block.texts[place].count) for place, name in enumerate(TEXTS)
     }
-    return Columns(message=message, texts=dictionaries, rests=list(rests), lines=block.lines, **used)
+    return Columns(message=message, texts=dictionaries, rests=list(rests), lines=block.lines,
+        passed_over=block.passed_over, span_ns=(block.earliest_ns, block.latest_ns) if block.passed_over else None, **used,
+    )  # fmt: skip
 
 
 def _dictionary(data: bytes, arrays: Any, n: int, count: int) -> pa.DictionaryArray:

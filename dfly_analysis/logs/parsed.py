@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs import compiled
 from dfly_analysis.logs.blocks import LineBlock
-from dfly_analysis.logs.careful import BAD_LEVELS, TEXT_CAP, Counts, read_rows
+from dfly_analysis.logs.careful import TEXT_CAP, Counts, read_rows
 from dfly_analysis.logs.compiled import Columns
 from dfly_analysis.logs.naming import is_bulk, name_causes
-from dfly_analysis.logs.schema import arrow_schema
+from dfly_analysis.logs.schema import BAD_LEVELS, arrow_schema, is_telling
 from dfly_analysis.logs.telling import name_rows
 from dfly_analysis.logs.times import as_times, local_to_utc
 
@@ -39,7 +39,7 @@ class ParsedBlock:
     counts: Counts
 
 
-def parse_block(block: LineBlock, main: LogFormat | None, tz: str) -> ParsedBlock:
+def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool = False) -> ParsedBlock:
     """Read a block that begins with a record and ends with one.
 
     Parameters
@@ -48,6 +48,8 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str) -> ParsedBloc
     main : LogFormat or None
     tz : str
         Zone of times that carry none.
+    telling : bool
+        Whether records that no analysis looks at are only counted.
 
     Returns
     -------
@@ -55,19 +57,18 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str) -> ParsedBloc
     """
     counts = Counts()
     if main is None or main.grammar not in compiled.GRAMMARS or not compiled.is_available():
-        rows = read_rows(_lines(block.data), 0, main, counts)
-        return ParsedBlock(_numbered(_table(rows, tz), block), counts)
-    columns = compiled.read_columns(block.data, main.grammar)
-    tables = [_fast(block.data, columns, main, tz, counts)]
+        table = _table(read_rows(_lines(block.data), 0, main, counts), tz, counts, telling=telling)
+        return ParsedBlock(_numbered(table, block), counts)
+    columns = compiled.read_columns(block.data, main.grammar, telling=telling)
+    table = _fast(block.data, columns, main, tz, counts)
     rest: list[dict[str, Any]] = []
     for start, end, line in columns.rests:
         rest += read_rows(_lines(block.data[start:end]), line, main, counts)
     counts.lines = columns.lines
     if rest:
-        tables.append(_table(rest, tz))
-    table = pa.concat_tables(tables) if rest else tables[0]
-    if rest:
-        table = table.unify_dictionaries().combine_chunks()
+        table = (
+            pa.concat_tables([table, _table(rest, tz, counts, telling=telling)]).unify_dictionaries().combine_chunks()
+        )
         table = table.take(pc.sort_indices(table, sort_keys=[("log_line", "ascending")]))
     return ParsedBlock(_numbered(table, block), counts)
 
@@ -88,12 +89,20 @@ def _schema() -> pa.Schema:
     return pa.schema([field for field in arrow_schema() if field.name not in FILE_WIDE])
 
 
-def _table(rows: list[dict[str, Any]], tz: str) -> pa.Table:
+def _table(rows: list[dict[str, Any]], tz: str, counts: Counts, *, telling: bool) -> pa.Table:
     columns = {
         name: pa.array([row.get(name) for row in rows], _plain(kind)) for name, kind in _fields() if name != "time"
     }
     columns["time"] = as_times([row["time"] for row in rows], tz)
-    return _conform(columns)
+    counts.reach(_span(columns["time"]))
+    table = _conform(columns)
+    return table.filter(pa.array(is_telling(table))) if telling else table
+
+
+def _span(times: pa.Array) -> tuple[int, int] | None:
+    """Return the earliest and the latest time."""
+    span = pc.min_max(times)
+    return (span["min"].value, span["max"].value) if span["min"].is_valid else None
 
 
 def _fields() -> list[tuple[str, pa.DataType]]:
@@ -115,14 +124,18 @@ def _conform(columns: dict[str, Any]) -> pa.Table:
 
 
 def _fast(data: bytes, columns: Columns, main: LogFormat, tz: str, counts: Counts) -> pa.Table:
-    counts.parsed += len(columns.line)
-    counts.formats[main.id] += len(columns.line)
-    moments = local_to_utc(columns.time_ns, tz) if main.zone == "given" else columns.time_ns.astype("M8[ns]")
+    counts.parsed += len(columns.line) + columns.passed_over
+    counts.formats[main.id] += len(columns.line) + columns.passed_over
+    zone = tz if main.zone == "given" else "UTC"
+    times = pa.array(local_to_utc(columns.time_ns, zone), pa.timestamp("ns", "UTC"))
+    counts.reach(_span(times))
+    if columns.span_ns is not None:
+        counts.reach(_span(pa.array(local_to_utc(np.array(columns.span_ns), zone), pa.timestamp("ns", "UTC"))))
     bad = np.isin(columns.level, [compiled.LEVELS.index(level) for level in BAD_LEVELS])
     event_id, told = name_rows(columns, counts)
     kept = bad | (event_id.codes >= 0) & ~np.isin(event_id.codes, event_id.places(is_bulk))
     made: dict[str, Any] = {
-        "time": pa.array(moments, pa.timestamp("ns", "UTC")), "event_id": event_id.array(), "message": columns.message,
+        "time": times, "event_id": event_id.array(), "message": columns.message,
         "level": pa.DictionaryArray.from_arrays(pa.array(columns.level.astype(np.int32)), pa.array(compiled.LEVELS)),
         "signature": _signatures(columns.message, bad), "log_line": pa.array(columns.line.astype(np.int64)),
         "text": _texts(data, columns, kept), **columns.texts, **told,

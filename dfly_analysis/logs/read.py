@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs.blocks import LineBlock, read_blocks
@@ -70,15 +69,17 @@ class LogReader:
         Sniffed from the first lines where not given.
     executor : Executor, optional
         Reads blocks side by side, where given.
+    telling : bool
+        Whether records that no analysis looks at are only counted.
     """
 
     opened: Opened
     tz: str = "UTC"
     log_format: LogFormat | None = None
     executor: Executor | None = None
+    telling: bool = False
     counts: Counts = field(default_factory=Counts)
     _streams: dict[tuple[str, str], _Stream] = field(default_factory=dict)
-    _span: list[Any] = field(default_factory=list)
     _own_lines: int = 0
 
     def tables(self) -> Iterator[pa.Table]:
@@ -112,18 +113,14 @@ class LogReader:
 
     def _parse(self, block: LineBlock, main: LogFormat | None) -> Future[ParsedBlock] | ParsedBlock:
         if self.executor is None:
-            return parse_block(block, main, self.tz)
-        return self.executor.submit(parse_block, block, main, self.tz)
+            return parse_block(block, main, self.tz, telling=self.telling)
+        return self.executor.submit(parse_block, block, main, self.tz, telling=self.telling)
 
     def _finish(self, stream: _Stream, named: str, parsing: Future[ParsedBlock] | ParsedBlock) -> pa.Table:
         parsed = parsing.result() if isinstance(parsing, Future) else parsing
         self.counts.add(parsed.counts)
         if stream.writer is None:
             stream.writer = find_writer(parsed.table, self.opened.address, named, stream.main)
-        if len(parsed.table):
-            span = pc.min_max(parsed.table.column("time"))
-            self._span += [moment for moment in (span["min"], span["max"]) if moment.is_valid]
-            self._span = [min(self._span, key=_moment), max(self._span, key=_moment)] if self._span else []
         return add_writer(parsed.table, stream.writer, self.opened.address).select(arrow_schema().names)
 
     @property
@@ -141,7 +138,7 @@ class LogReader:
         """Return the file's row of `dfly_analysis.tables.COVERAGE`: each line parsed, continuation or rejected."""
         counts, writer = self.counts, self._first_writer()
         most = counts.formats.most_common(1)
-        first, last = (moment.as_py() for moment in self._span) if self._span else (None, None)
+        first, last = (_moment(time_ns) for time_ns in counts.span_ns) if counts.span_ns else (None, None)
         cut = self.opened.cut_lines
         return {
             "path": self.opened.address, "kind": "log", "format": most[0][0] if most else None, "component": writer.component,
@@ -151,8 +148,8 @@ class LogReader:
         }  # fmt: skip
 
 
-def _moment(moment: pa.Scalar) -> int:
-    return int(moment.value)
+def _moment(time_ns: int) -> Any:
+    return pa.scalar(time_ns, pa.timestamp("ns", "UTC")).as_py()
 
 
 def read_log(opened: Opened, *, tz: str = "UTC", log_format: LogFormat | None = None) -> LogPart:

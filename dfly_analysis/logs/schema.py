@@ -29,6 +29,7 @@ DETAILS = (
 )
 """Columns that readers add to those of `dfly_analysis.tables.EVENTS`."""  # fmt: skip
 _WHOLE = ("piece_number", "size_bytes", "piece_bytes")
+BAD_LEVELS = frozenset({"WARN", "ERROR", "FATAL"})
 _NUMBERS = frozenset({*_WHOLE, *(column.name for column in EVENTS.columns if column.dtype == INTEGER)})
 _UNIQUE = frozenset({"message", "pieces", "cost", "error", "detail", "text"})
 
@@ -73,6 +74,13 @@ def among(table: pa.Table, name: str, chosen: Collection[str]) -> npt.NDArray[np
         known = np.array([text in chosen for text in chunk.dictionary.to_pylist()] + [False])
         parts.append(known[chunk.indices.fill_null(-1).to_numpy()])
     return np.concatenate(parts)
+
+
+def is_telling(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Return for each record whether it carries information for an analysis: known events, warnings and errors."""
+    import numpy as np
+
+    return np.asarray(table.column("event_id").is_valid()) | among(table, "level", BAD_LEVELS)
 
 
 def to_frame(table: pa.Table, *, categories: bool = False) -> pd.DataFrame:

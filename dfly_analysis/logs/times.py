@@ -14,7 +14,8 @@ import pyarrow as pa
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _USUAL = re.compile(
-    r"(?P<moment>(?:19[789]|20\d|21\d)\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d\d:?\d\d)?\Z", re.ASCII
+    r"(?P<moment>(?:197[1-9]|19[89]\d|2[01]\d\d)-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d\d:?\d\d)?\Z",
+    re.ASCII,
 )
 """Times as the programs write them, which need no general reader of times."""
 
@@ -58,7 +59,9 @@ def _as_usual(matches: Sequence[re.Match[str]], tz: str) -> pa.Array:
 def _nanoseconds(match: re.Match[str]) -> int | None:
     """Return nanoseconds since 1970, None for a day or an hour that does not exist."""
     try:
-        moment = datetime.fromisoformat(f"{match['moment']}{'+00:00' if match['zone'] in {None, 'Z'} else match['zone']}")
+        moment = datetime.fromisoformat(
+            f"{match['moment']}{'+00:00' if match['zone'] in {None, 'Z'} else match['zone']}"
+        )
     except ValueError:
         return None
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)

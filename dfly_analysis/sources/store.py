@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, cast
 
-from dfly_analysis.errors import SourceError
+from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.sources.caps import Reading
 from dfly_analysis.sources.streams import BrokenStreamError, RandomAccess, reason_of
 
@@ -134,7 +134,7 @@ class FolderStore:
                 if problem.errno in (errno.ENOSPC, errno.EDQUOT)
                 else "check the folder and its permissions"
             )
-            raise SourceError(reason_of(problem), where=str(self._top / name), hint=hint) from problem
+            raise StoreError(reason_of(problem), where=str(self._top / name), hint=hint) from problem
 
 
 class ObjectStore:

@@ -100,16 +100,6 @@ static int32_t write_message(uint8_t *to, const Record *record) {
   return (int32_t)(error_end - to);
 }
 
-/* Which of the ways known events begin this message begins with; -1 for none. `start_index` is by first byte. */
-static int16_t start_of(const Block *block, Slice message) {
-  if (message.length == 0) return -1;
-  for (int32_t i = block->start_index[*message.at]; i < block->start_index[*message.at + 1]; i++) {
-    int32_t length = block->start_offset[i + 1] - block->start_offset[i];
-    if (message.length >= length && memcmp(message.at, block->start_data + block->start_offset[i], (size_t)length) == 0) return (int16_t)i;
-  }
-  return -1;
-}
-
 /* Take what the message of a known event tells: 1; 0 for any other message; -1 where Python must look, as for messages that are not in the line as such. */
 static int take_event(const Block *block, int16_t start, Record *record) {
   Slice fields[FIELDS];
@@ -138,6 +128,13 @@ typedef struct {
 
 static int commit(Block *block, Pending *pending, Seen *seen) {
   if (!pending->open) return 1;
+  pending->open = 0;
+  if (pending->record.passed_over) {
+    block->passed_over++;
+    if (pending->record.time_ns < block->earliest_ns) block->earliest_ns = pending->record.time_ns;
+    if (pending->record.time_ns > block->latest_ns) block->latest_ns = pending->record.time_ns;
+    return 1;
+  }
   Record *record = &pending->record;
   int64_t row = block->records;
   int32_t *offset = block->message_offset + row;
@@ -159,7 +156,6 @@ static int commit(Block *block, Pending *pending, Seen *seen) {
     if (text.at && (block->texts[column].codes[row] = code_of(text, block->data, &block->texts[column], &seen[column])) < 0) return 0;
   }
   block->records = row + 1;
-  pending->open = 0;
   return 1;
 }
 
@@ -180,7 +176,9 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
   Pending pending = {.open = 0};
   int aside = 0, fine = 1;
   const uint8_t *end = block->data + block->size;
-  block->records = block->rests = block->lines = 0;
+  block->records = block->rests = block->lines = block->passed_over = 0;
+  block->earliest_ns = INT64_MAX;
+  block->latest_ns = INT64_MIN;
   block->message_offset[0] = 0;
   for (int column = 0; column < TEXTS; column++) block->texts[column].count = 0;
   for (const uint8_t *at = block->data, *next; at < end && fine; at = next, block->lines++) {
@@ -188,7 +186,8 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
     if (stop == NULL) stop = end;
     next = stop + (stop < end);
     Record record = {.piece_number = -1, .size_bytes = -1, .piece_bytes = -1};
-    if (zap ? read_zap(at, stop, &record) : read_compact(at, stop, &record)) {
+    if (zap ? read_zap(at, stop, &record) : read_compact(block, at, stop, &record)) {
+      if (zap && tells_nothing(block, &record)) record.passed_over = 1;
       fine = commit(block, &pending, seen);
       pending = (Pending){record, at, stop - at, (int32_t)block->lines, 1};
       aside = 0;

@@ -169,11 +169,13 @@ void without_query(Slice *url) {
   if (mark) url->length = mark - url->at;
 }
 
-int read_compact(const uint8_t *at, const uint8_t *end, Record *record) {
+int read_compact(const Block *block, const uint8_t *at, const uint8_t *end, Record *record) {
   const uint8_t *line = at;
   if ((at = read_time(at, end, 'T', 1, &record->time_ns)) == NULL) return 0;
   if ((at = read_level(at, end, &record->level)) == NULL) return 0;
   if ((at = read_place(at, end, record)) == NULL) return 0;
+  record->message = (Slice){at, end - at};
+  if (tells_nothing(block, record)) return record->passed_over = 1;
   if (memchr(at, '\\', (size_t)(end - at))) return 0;
   int fields = split_tail(at, end, record);
   const uint8_t *tail = record->message.at + record->message.length;

@@ -89,3 +89,17 @@ int match_event(const Patterns *patterns, int32_t first, Slice message, Slice *f
   }
   return 1;
 }
+
+/* Which of the ways known events begin this message begins with; -1 for none. `start_index` is by first byte. */
+int16_t start_of(const Block *block, Slice message) {
+  if (message.length == 0) return -1;
+  for (int32_t i = block->start_index[*message.at]; i < block->start_index[*message.at + 1]; i++) {
+    int32_t length = block->start_offset[i + 1] - block->start_offset[i];
+    if (message.length >= length && memcmp(message.at, block->start_data + block->start_offset[i], (size_t)length) == 0) return (int16_t)i;
+  }
+  return -1;
+}
+
+int tells_nothing(const Block *block, const Record *record) {
+  return block->telling && record->level <= INFO && start_of(block, record->message) < 0;
+}

@@ -30,7 +30,8 @@ typedef struct {
 
 /* All arrays are the caller's, as long as the block has lines. `start_*` lists how messages of known events begin, `pattern`
    the first step of each one's pattern, or -1. `event` is 1 where a record's pattern matched, 0 where it is no
-   known event, -1 where Python must look. */
+   known event, -1 where Python must look. Where
+   `telling` is set, records below WARN that are no known event are only counted, with their earliest and latest time. */
 typedef struct {
   const uint8_t *data;
   int64_t size;
@@ -56,9 +57,13 @@ typedef struct {
   int64_t *rest_start;
   int64_t *rest_end;
   int32_t *rest_line;
+  int64_t telling;
   int64_t records;
   int64_t rests;
   int64_t lines;
+  int64_t passed_over;
+  int64_t earliest_ns;
+  int64_t latest_ns;
 } Block;
 
 typedef struct {
@@ -73,6 +78,7 @@ typedef struct {
   Slice message;
   Slice error;
   int escaped;
+  int passed_over;
   Slice texts[TEXTS];
   int64_t piece_number;
   int64_t size_bytes;
@@ -81,12 +87,14 @@ typedef struct {
 
 int is_plain(const uint8_t *at, const uint8_t *end);
 int are_plain_fields(const uint8_t *at, const uint8_t *end, int count);
-int read_compact(const uint8_t *at, const uint8_t *end, Record *record);
+int read_compact(const Block *block, const uint8_t *at, const uint8_t *end, Record *record);
 int read_zap(const uint8_t *at, const uint8_t *end, Record *record);
 int begins_compact(const uint8_t *at, const uint8_t *end);
 const uint8_t *read_time(const uint8_t *at, const uint8_t *end, char between, int zoned, int64_t *time_ns);
 int64_t read_whole(Slice digits);
 int match_event(const Patterns *patterns, int32_t first, Slice message, Slice *fields);
+int16_t start_of(const Block *block, Slice message);
+int tells_nothing(const Block *block, const Record *record);
 void without_query(Slice *url);
 
 static inline int is_digit(uint8_t c) { return (uint8_t)(c - '0') < 10; }

@@ -1,0 +1,1 @@
+"""Fuzzers of everything that reads untrusted bytes; see README.md."""

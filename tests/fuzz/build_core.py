@@ -1,0 +1,76 @@
+"""Builds the fuzzer of the compiled reader with clang: `python -m tests.fuzz.build_core FOLDER` puts it, its seeds and its words there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from dfly_analysis.logs import compiled
+from tests.fuzz import seeds
+
+HERE = Path(__file__).resolve().parent
+CORE = Path(compiled.__file__).parent / "core"
+FLAGS = (
+    "-std=c11",
+    "-O1",
+    "-g",
+    "-fno-omit-frame-pointer",
+    "-fsanitize=fuzzer,address,undefined",
+    "-fno-sanitize-recover=all",
+)
+
+
+def write_knowledge(header: Path) -> None:
+    """Write what the compiled reader is given of known events as C arrays."""
+    known = compiled._knowledge()
+    arrays = {
+        "uint8_t START_DATA": known.start_data, "int32_t START_OFFSET": known.start_offset, "int32_t START_INDEX": known.start_index,
+        "int32_t PATTERN": known.pattern, "int32_t STEPS": known.steps.reshape(-1), "uint8_t SETS": known.sets.reshape(-1),
+    }  # fmt: skip
+    lines = [f"enum {{ START_COUNT = {len(known.pattern)} }};"]
+    lines += [f"static const {name}[] = {{{', '.join(map(str, array.tolist()))}}};" for name, array in arrays.items()]
+    header.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def write_words(target: Path, words: Iterable[bytes]) -> None:
+    """Write words as libFuzzer reads them."""
+    lines = ['"' + "".join(f"\\x{byte:02x}" for byte in word) + '"' for word in words]
+    target.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def write_seeds(folder: Path) -> None:
+    """Write the lines the fuzzer begins with, each for both grammars."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, data in enumerate(seeds.logs()):
+        for grammar in (b"\0", b"\1"):
+            (folder / f"{number}-{grammar[0]}").write_bytes(grammar + data)
+
+
+def build(folder: Path) -> Path:
+    """Compile the fuzzer and return its path.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no clang.
+    subprocess.CalledProcessError
+        Where it does not compile.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    clang = shutil.which("clang") or shutil.which("clang-14")
+    if clang is None:
+        raise FileNotFoundError("clang is needed (on Debian: apt-get install clang-14 libclang-rt-14-dev)")
+    write_knowledge(folder / "knowledge.h")
+    write_words(folder / "words.dict", seeds.words())
+    write_seeds(folder / "seeds")
+    made = folder / "fuzz_core"
+    sources = [*sorted(CORE.glob("*.c")), HERE / "core_main.c"]
+    subprocess.run([clang, *FLAGS, f"-I{CORE}", f"-I{folder}", *map(str, sources), "-o", str(made)], check=True)
+    return made
+
+
+if __name__ == "__main__":
+    print(build(Path(sys.argv[1])))

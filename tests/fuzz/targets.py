@@ -1,0 +1,137 @@
+"""Entry points that take untrusted bytes. Each returns, or raises what is no `DflyError`: that is a finding."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import pyarrow as pa
+
+from dfly_analysis import bench, jobs, metrics
+from dfly_analysis.errors import DflyError
+from dfly_analysis.jobs import read_jobs
+from dfly_analysis.loading import load
+from dfly_analysis.logs import LogReader, compiled, sniff
+from dfly_analysis.logs.schema import arrow_schema, to_frame
+from dfly_analysis.redaction import redact
+from dfly_analysis.settings import read_rendered
+from dfly_analysis.sources import Opened, open_sources
+from tests.fuzz.seeds import SEPARATOR
+
+_ADDRESS = "seed-client-0/dfdaemon/dfdaemon.log"
+_ZONES = ("UTC", "Asia/Shanghai", "America/New_York")
+
+
+def _tables(data: bytes, tz: str) -> tuple[LogReader, pa.Table]:
+    reader = LogReader(Opened(_ADDRESS, io.BytesIO(data)), tz)
+    tables = list(reader.tables())
+    return reader, pa.concat_tables(tables) if tables else arrow_schema().empty_table()
+
+
+def check_log(data: bytes) -> None:
+    """A log, wrapped or not: the compiled and the careful reader agree, and every line is counted."""
+    tz = _ZONES[len(data) % len(_ZONES)]
+    fast, table = _tables(data, tz)
+    with mock.patch.object(compiled, "is_available", return_value=False):
+        careful, other = _tables(data, tz)
+    assert fast.coverage == careful.coverage, (fast.coverage, careful.coverage)
+    assert fast.versions == careful.versions
+    for name in table.column_names:
+        assert table.column(name).to_pylist() == other.column(name).to_pylist(), name
+    counted = fast.coverage
+    assert counted["parsed"] + counted["continuation"] + counted["rejected"] == counted["lines"]
+    assert counted["rejected"] >= 0
+    if len(table):
+        numbers = table.column("log_line").to_numpy()
+        assert numbers.min() >= 1
+        assert numbers.max() <= data.count(b"\n") + 1
+        if len(data) % 16 == 0:
+            to_frame(table)
+
+
+def check_sniffing(data: bytes) -> None:
+    """The first bytes of a file: something is said of them."""
+    sniff(data)
+    text = data.decode("utf-8", "replace")
+    for one in (jobs, bench, metrics):
+        one.recognises(text)
+
+
+def check_redaction(data: bytes) -> None:
+    """Any text: redaction ends, and is done once and for all."""
+    clean = redact(data.decode("utf-8", "replace"))
+    assert redact(clean) == clean
+
+
+def check_jobs(data: bytes) -> None:
+    """A text taken for job JSON, whatever it is: rows that a table can hold."""
+    rows = read_jobs(data.decode("utf-8", "replace"), "a/jobs.json", on_problem=lambda _: None)
+    _check_cells(rows)
+
+
+def check_bench(data: bytes) -> None:
+    """A text taken for a benchmark's output."""
+    _check_cells(bench.read_bench(data.decode("utf-8", "replace"), "a/bench.txt", on_problem=lambda _: None))
+
+
+def check_metrics(data: bytes) -> None:
+    """A text taken for a Prometheus dump."""
+    _check_cells([dict(row) for row in metrics.read_metrics(data.decode("utf-8", "replace"), "a/metrics.txt").rows])
+
+
+def check_settings(data: bytes) -> None:
+    """A text taken for a component's rendered configuration."""
+    read_rendered(data.decode("utf-8", "replace"), "a/dfdaemon.yaml")
+
+
+def _check_cells(rows: list[dict]) -> None:
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, int):
+                assert abs(value) < 2**63, name
+            if isinstance(value, str):
+                value.encode()
+
+
+def check_sources(data: bytes) -> None:
+    """A file of these bytes, compressed or an archive or neither: every stream in it ends."""
+    with tempfile.TemporaryDirectory(prefix="dfly-fuzz-", dir=_memory()) as top:
+        path = Path(top) / "x"
+        path.write_bytes(data)
+        for opened in open_sources([path], on_problem=lambda _: None):
+            opened.head()
+            for block in opened.blocks():
+                del block
+        assert sorted(Path(top).rglob("*")) == [path]
+
+
+def check_folder(data: bytes) -> None:
+    """A folder of up to three files: a dataset, or a `DflyError`."""
+    names = ("a/dfdaemon.log", "b/scheduler/x", "c/jobs.json")
+    with tempfile.TemporaryDirectory(prefix="dfly-fuzz-", dir=_memory()) as top:
+        for name, content in zip(names, data.split(SEPARATOR), strict=False):
+            path = Path(top) / name
+            path.parent.mkdir(parents=True)
+            path.write_bytes(content)
+        load(top)
+
+
+def _memory() -> str | None:
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "logs": check_log, "sniffing": check_sniffing, "redaction": check_redaction, "jobs": check_jobs, "bench": check_bench,
+    "metrics": check_metrics, "settings": check_settings, "sources": check_sources, "folder": check_folder,
+}  # fmt: skip
+
+
+def run(target: str, data: bytes) -> None:
+    """Feed bytes to an entry point; an error of this package is an answer, anything else goes up."""
+    try:
+        TARGETS[target](data)
+    except DflyError:
+        return
