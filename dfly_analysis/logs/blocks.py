@@ -42,6 +42,8 @@ class LineBlock:
         Lines of the file that are the wrapper's own words and carry nothing of the program (notices), up to here.
     part : str
         What of the writer's lines must not be mixed with the rest: container, stream, file; empty where there is one.
+    lines : int or None
+        How many lines there are, where they were counted.
     """
 
     data: bytes
@@ -50,6 +52,7 @@ class LineBlock:
     writer: str = ""
     own_lines: int = 0
     part: str = ""
+    lines: int | None = None
 
 
 def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
@@ -68,8 +71,9 @@ def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[Line
     """
     first_line = 1
     for data in _assembled(opened, max(block_bytes, 1)):
-        yield LineBlock(clean(data), first_line)
-        first_line += count_lines(data)
+        lines = count_lines(data)
+        yield LineBlock(clean(data), first_line, lines=lines)
+        first_line += lines
 
 
 def whole_lines(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[bytes, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,7 @@ _ARRAYS = (
     ("piece_bytes", np.int64), ("start", np.int16), ("event", np.int8),
 )  # fmt: skip
 _FEW_BYTES = 4096
+_OF_THREAD = threading.local()
 NEEDS_PYTHON = frozenset({"process_started", "service_version", "host_announced"})
 """Events of which more is read than their pattern says."""
 _RESTS = (("rest_start", np.int64), ("rest_end", np.int64), ("rest_line", np.int32))
@@ -169,7 +171,16 @@ def kind_of_start() -> tuple[EventKind, ...]:
     return tuple(kind for _, kind in starts_in_order())
 
 
-def read_columns(data: bytes, grammar: str, *, telling: bool = False) -> Columns:
+def _scratch(name: str, size: int, kind: type[np.generic]) -> npt.NDArray[Any]:
+    """Return an array for the compiled reader to fill, the same one in each block: fresh pages cost more than the filling."""
+    held: dict[str, npt.NDArray[Any]] = _OF_THREAD.__dict__
+    array = held.get(name)
+    if array is None or len(array) < size:
+        array = held[name] = np.empty(size + size // 4, kind)
+    return array
+
+
+def read_columns(data: bytes, grammar: str, *, telling: bool = False, lines: int | None = None) -> Columns:
     """Read a block of whole lines.
 
     Parameters
@@ -178,6 +189,8 @@ def read_columns(data: bytes, grammar: str, *, telling: bool = False) -> Columns
     grammar : {"compact", "json"}
     telling : bool
         Whether records below WARN that are no known event are only counted.
+    lines : int, optional
+        How many lines there are, where that is known.
 
     Returns
     -------
@@ -191,12 +204,17 @@ def read_columns(data: bytes, grammar: str, *, telling: bool = False) -> Columns
     library = _library()
     if library is None:
         raise RuntimeError("this package was built without its compiled reader")
-    most = count_lines(data) + 1
+    most = (count_lines(data) if lines is None else lines) + 1
     sizes = {"message_offset": most + 1, "message_data": len(data) + 8}
-    arrays: dict[str, npt.NDArray[Any]] = {
-        name: np.empty(sizes.get(name, most), kind) for name, kind in (*_ARRAYS, *_RESTS)
-    }
-    texts = [(np.empty(most, np.int32), np.empty(most, np.int64), np.empty(most, np.int32)) for _ in TEXTS]
+    arrays = {name: _scratch(name, sizes.get(name, most), kind) for name, kind in (*_ARRAYS, *_RESTS)}
+    texts = [
+        (
+            _scratch(f"{name} codes", most, np.int32),
+            _scratch(f"{name} start", most, np.int64),
+            _scratch(f"{name} length", most, np.int32),
+        )
+        for name in TEXTS
+    ]
     source = np.frombuffer(data, np.uint8)
     known = _knowledge()
     block = _Block(
@@ -220,9 +238,9 @@ def count_lines(data: bytes) -> int:
 
 def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], texts: list[Any]) -> Columns:
     n = block.records
-    used = {name: arrays[name][:n] for name, _ in _ARRAYS if not name.startswith("message")}
-    offsets = arrays["message_offset"][: n + 1]
-    text = arrays["message_data"][: offsets[n]].copy()  # the array has room for the whole block
+    used = {name: arrays[name][:n].copy() for name, _ in _ARRAYS if not name.startswith("message")}
+    offsets = arrays["message_offset"][: n + 1].copy()
+    text = arrays["message_data"][: offsets[n]].copy()
     message = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
     rests = zip(*(arrays[name][: block.rests].tolist() for name, _ in _RESTS), strict=True)
     dictionaries = {
@@ -235,7 +253,7 @@ def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], te
 
 def _dictionary(data: bytes, arrays: Any, n: int, count: int) -> pa.DictionaryArray:
     codes, start, length = arrays
-    own = codes[:n].copy()  # what is kept must not hold on to arrays as long as the block has lines
+    own = codes[:n].copy()
     offset = np.empty(count + 1, np.int32)
     out = np.empty(int(length[:count].sum()), np.uint8)
     library = _library()

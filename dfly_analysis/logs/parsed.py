@@ -59,7 +59,7 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
     if main is None or main.grammar not in compiled.GRAMMARS or not compiled.is_available():
         table = _table(read_rows(_lines(block.data), 0, main, counts), tz, counts, telling=telling)
         return ParsedBlock(_numbered(table, block), counts)
-    columns = compiled.read_columns(block.data, main.grammar, telling=telling)
+    columns = compiled.read_columns(block.data, main.grammar, telling=telling, lines=block.lines)
     table = _fast(block.data, columns, main, tz, counts)
     rest: list[dict[str, Any]] = []
     for start, end, line in columns.rests:

@@ -8,6 +8,7 @@ typedef struct {
   uint32_t *slots;
   uint32_t *hashes;
   int64_t mask;
+  int64_t last; /* the code of the last text, which often comes again */
 } Seen;
 
 static uint32_t hash_of(Slice text) {
@@ -43,26 +44,29 @@ static int grow(Seen *seen) {
   }
   free(seen->slots);
   free(seen->hashes);
-  *seen = (Seen){slots, hashes, mask};
+  *seen = (Seen){slots, hashes, mask, seen->last};
   return 1;
+}
+
+static inline int is_text(Slice text, const uint8_t *data, const Texts *texts, int64_t code) {
+  return texts->length[code] == text.length && memcmp(data + texts->start[code], text.at, (size_t)text.length) == 0;
 }
 
 /* The code of a text, a new one where it was not seen before; -1 where memory is out. */
 static int32_t code_of(Slice text, const uint8_t *data, Texts *texts, Seen *seen) {
+  if (texts->count && is_text(text, data, texts, seen->last)) return (int32_t)seen->last;
   if ((seen->slots == NULL || texts->count * 2 > seen->mask) && !grow(seen)) return -1;
   uint32_t hash = hash_of(text);
   int64_t at = hash & seen->mask;
   for (; seen->slots[at]; at = (at + 1) & seen->mask) {
     int64_t code = seen->slots[at] - 1;
-    if (seen->hashes[at] == hash && texts->length[code] == text.length &&
-        memcmp(data + texts->start[code], text.at, (size_t)text.length) == 0)
-      return (int32_t)code;
+    if (seen->hashes[at] == hash && is_text(text, data, texts, code)) return (int32_t)(seen->last = code);
   }
   texts->start[texts->count] = text.at - data;
   texts->length[texts->count] = (int32_t)text.length;
   seen->hashes[at] = hash;
   seen->slots[at] = (uint32_t)++texts->count;
-  return (int32_t)(texts->count - 1);
+  return (int32_t)(seen->last = texts->count - 1);
 }
 
 static uint8_t *copy_text(uint8_t *to, Slice text, int escaped) {
@@ -172,7 +176,7 @@ static void set_aside(Block *block, Pending *pending, const uint8_t *at, const u
 
 /* Read a block of whole lines. `zap` chooses the grammar. Returns 0 where memory is out. */
 int64_t dfly_read_block(Block *block, int64_t zap) {
-  Seen seen[TEXTS] = {{NULL, NULL, 0}};
+  Seen seen[TEXTS] = {{NULL, NULL, 0, 0}};
   Pending pending = {.open = 0};
   int aside = 0, fine = 1;
   const uint8_t *end = block->data + block->size;

@@ -145,9 +145,19 @@ static int may_begin_tail(uint8_t c) {
   }
 }
 
+/* Whether a line can end with a field: with a quote, a space, or a last word that has an equals sign. */
+static int may_end_tail(const uint8_t *at, const uint8_t *end) {
+  if (end == at || end[-1] == '"' || end[-1] == ' ') return 1;
+  for (const uint8_t *last = end; last-- > at && *last != ' ';)
+    if (*last == '=') return 1;
+  return 0;
+}
+
 /* Split a message from the fields behind it; how many there are, or -1 where Python must look. */
 static int split_tail(const uint8_t *at, const uint8_t *end, Record *record) {
   unsigned tried = 0;
+  record->message = (Slice){at, end - at};
+  if (!may_end_tail(at, end)) return 0;
   for (const uint8_t *space = at; space < end && (space = memchr(space, ' ', (size_t)(end - space))); space++) {
     if (end - space < 2 || !may_begin_tail(space[1])) continue;
     for (int i = 0; i < TAIL_START_COUNT; i++) {
@@ -160,7 +170,6 @@ static int split_tail(const uint8_t *at, const uint8_t *end, Record *record) {
       return found;
     }
   }
-  record->message = (Slice){at, end - at};
   return 0;
 }
 

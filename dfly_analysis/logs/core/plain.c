@@ -3,25 +3,30 @@
 #include "records.h"
 
 /* What the names of secrets end with, by last letter, in lower case. */
-static const char *const ENDINGS[26][5] = {
-    ['d' - 'a'] = {"passwd", "password", "keyid", "key_id", "key-id"},
-    ['e' - 'a'] = {"cookie", "signature", "passphrase"},
-    ['g' - 'a'] = {"sig"},
-    ['h' - 'a'] = {"auth"},
-    ['l' - 'a'] = {"credential"},
-    ['n' - 'a'] = {"authorization", "token"},
-    ['s' - 'a'] = {"signedheaders"},
-    ['t' - 'a'] = {"secret"},
-    ['y' - 'a'] = {"key"},
+typedef struct {
+  const char *text;
+  int64_t length;
+} Ending;
+
+#define ENDING(text) {text, sizeof(text) - 1}
+static const Ending ENDINGS[26][6] = {
+    ['d' - 'a'] = {ENDING("passwd"), ENDING("password"), ENDING("keyid"), ENDING("key_id"), ENDING("key-id")},
+    ['e' - 'a'] = {ENDING("cookie"), ENDING("signature"), ENDING("passphrase")},
+    ['g' - 'a'] = {ENDING("sig")},
+    ['h' - 'a'] = {ENDING("auth")},
+    ['l' - 'a'] = {ENDING("credential")},
+    ['n' - 'a'] = {ENDING("authorization"), ENDING("token")},
+    ['s' - 'a'] = {ENDING("signedheaders")},
+    ['t' - 'a'] = {ENDING("secret")},
+    ['y' - 'a'] = {ENDING("key")},
 };
 
-static int ends_with(const uint8_t *from, const uint8_t *to, const char *ending) {
-  int64_t length = (int64_t)strlen(ending);
-  if (to - from < length) return 0;
-  for (int64_t i = 0; i < length; i++) {
-    uint8_t c = to[i - length];
+static inline int ends_with(const uint8_t *from, const uint8_t *to, Ending ending) {
+  if (to - from < ending.length) return 0;
+  for (int64_t i = 0; i < ending.length; i++) {
+    uint8_t c = to[i - ending.length];
     if (c >= 'A' && c <= 'Z') c |= 32;
-    if (c != (uint8_t)ending[i]) return 0;
+    if (c != (uint8_t)ending.text[i]) return 0;
   }
   return 1;
 }
@@ -32,32 +37,51 @@ static int names_secret(const uint8_t *from, const uint8_t *to) {
   if (to == from) return 0;
   uint8_t last = (uint8_t)((to[-1] | 32) - 'a');
   if (last >= 26) return 0;
-  for (int i = 0; i < 5 && ENDINGS[last][i]; i++)
-    if (ends_with(from, to, ENDINGS[last][i])) return 1;
+  for (const Ending *ending = ENDINGS[last]; ending->length; ending++)
+    if (ends_with(from, to, *ending)) return 1;
   return 0;
 }
-
-enum { WIDTH = 16 };
 
 /* Bytes that need a look, as bits: beyond printable ASCII; pairs; the end of a scheme; of the start of a web token; at signs. */
 typedef struct {
   uint32_t odd, pair, scheme, web_token, at_sign;
 } Marks;
 
-#if defined(__SSE2__)
+#if defined(__AVX2__)
+#include <immintrin.h>
+enum { WIDTH = 32 };
+typedef __m256i Bytes;
+#define LOAD(at) _mm256_loadu_si256((const __m256i *)(at))
+#define ALL(c) _mm256_set1_epi8(c)
+#define OR(a, b) _mm256_or_si256(a, b)
+#define BELOW(a, b) _mm256_cmpgt_epi8(b, a)
+#define BITS(bytes) (uint32_t)_mm256_movemask_epi8(bytes)
+#define EQUAL(a, b) _mm256_cmpeq_epi8(a, b)
+#elif defined(__SSE2__)
 #include <emmintrin.h>
+enum { WIDTH = 16 };
+typedef __m128i Bytes;
+#define LOAD(at) _mm_loadu_si128((const __m128i *)(at))
+#define ALL(c) _mm_set1_epi8(c)
+#define OR(a, b) _mm_or_si128(a, b)
+#define BELOW(a, b) _mm_cmplt_epi8(a, b)
+#define BITS(bytes) (uint32_t)_mm_movemask_epi8(bytes)
+#define EQUAL(a, b) _mm_cmpeq_epi8(a, b)
+#else
+enum { WIDTH = 16 };
+#endif
 
-static uint32_t where(__m128i bytes, char c) { return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c))); }
+#if defined(__SSE2__)
+static inline uint32_t where(Bytes bytes, char c) { return BITS(EQUAL(bytes, ALL(c))); }
 
-static Marks look(const uint8_t *at) {
-  __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-  __m128i lower = _mm_or_si128(bytes, _mm_set1_epi8(' '));
-  __m128i below = _mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')); /* signed: bytes above 127 are below too */
-  uint32_t spaces = where(bytes, ' ');
+static inline Marks look(const uint8_t *at) {
+  Bytes bytes = LOAD(at);
+  Bytes lower = OR(bytes, ALL(' '));
+  uint32_t spaces = where(bytes, ' '), ends = BITS(OR(EQUAL(lower, ALL('r')), EQUAL(lower, ALL('c'))));
   return (Marks){
-      .odd = (uint32_t)_mm_movemask_epi8(below) | where(bytes, 127),
-      .pair = where(bytes, ':') | where(bytes, '='),
-      .scheme = spaces & ((where(lower, 'r') | where(lower, 'c')) << 1 | 1),
+      .odd = BITS(OR(BELOW(bytes, ALL(' ')), EQUAL(bytes, ALL(127)))), /* signed: bytes above 127 are below too */
+      .pair = BITS(OR(EQUAL(bytes, ALL(':')), EQUAL(bytes, ALL('=')))),
+      .scheme = spaces & (ends << 1 | 1),
       .web_token = where(lower, 'j'),
       .at_sign = where(bytes, '@'),
   };
@@ -77,6 +101,8 @@ static Marks look(const uint8_t *at) {
 }
 #endif
 
+static const Ending BEARER = ENDING("bearer"), BASIC = ENDING("basic"), WEB_TOKEN = ENDING("ey");
+
 /* Whether a secret may stand in the part of a line that begins at `at`; the line begins at `from`. */
 static int may_tell(const uint8_t *from, const uint8_t *at, const uint8_t *end, Marks marks, int *address) {
   for (uint32_t bits = marks.pair; bits; bits &= bits - 1) {
@@ -86,15 +112,15 @@ static int may_tell(const uint8_t *from, const uint8_t *at, const uint8_t *end, 
   }
   for (uint32_t bits = marks.scheme; bits; bits &= bits - 1) {
     const uint8_t *mark = at + __builtin_ctz(bits);
-    if (ends_with(from, mark, "bearer") || ends_with(from, mark, "basic")) return 1;
+    if (ends_with(from, mark, BEARER) || ends_with(from, mark, BASIC)) return 1;
   }
   for (uint32_t bits = marks.web_token; bits; bits &= bits - 1)
-    if (ends_with(from, at + __builtin_ctz(bits), "ey")) return 1;
+    if (ends_with(from, at + __builtin_ctz(bits), WEB_TOKEN)) return 1;
   return 0;
 }
 
 /* The marks of the next bytes; what lies behind the line is not ours to read. */
-static Marks look_at(const uint8_t *at, const uint8_t *end) {
+static inline Marks look_at(const uint8_t *at, const uint8_t *end) {
   if (end - at >= WIDTH) return look(at);
   uint8_t last[WIDTH];
   memset(last, '.', WIDTH);
