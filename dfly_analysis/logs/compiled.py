@@ -254,13 +254,17 @@ def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], te
 def _dictionary(data: bytes, arrays: Any, n: int, count: int) -> pa.DictionaryArray:
     codes, start, length = arrays
     own = codes[:n].copy()
-    offset = np.empty(count + 1, np.int32)
-    out = np.empty(int(length[:count].sum()), np.uint8)
+    return pa.DictionaryArray.from_arrays(pa.array(own, mask=own < 0), gather(data, start[:count], length[:count]))
+
+
+def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int32]) -> pa.StringArray:
+    """Return the texts that begin at those places of the data and are so long; they must be UTF-8."""
     library = _library()
     assert library is not None
+    offset = np.empty(len(start) + 1, np.int32)
+    out = np.empty(int(length.sum(dtype=np.int64)), np.uint8)
     library.dfly_gather(
-        data, *(ctypes.c_void_p(array.ctypes.data) for array in (start, length)), ctypes.c_int64(count),
+        data, *(ctypes.c_void_p(array.ctypes.data) for array in (start, length)), ctypes.c_int64(len(start)),
         *(ctypes.c_void_p(array.ctypes.data) for array in (offset, out)),
     )  # fmt: skip
-    values = pa.StringArray.from_buffers(count, pa.py_buffer(offset), pa.py_buffer(out))
-    return pa.DictionaryArray.from_arrays(pa.array(own, mask=own < 0), values)
+    return pa.StringArray.from_buffers(len(start), pa.py_buffer(offset), pa.py_buffer(out))

@@ -54,11 +54,11 @@ def is_bulk(event_id: str) -> bool:
     return any(kind.bulk for kind in load_events() if kind.id == event_id)
 
 
-def name_causes(messages: pa.StringArray) -> pa.Array:
+def name_causes(messages: pa.StringArray) -> pa.DictionaryArray:
     """Return for each message of a warning or error the cause signature it shows, or null."""
     encoded = messages.dictionary_encode()
     found = [cause_in(text) for text in encoded.dictionary.to_pylist()]
-    return pa.array(found, pa.string()).take(encoded.indices)
+    return pa.array(found, pa.string()).dictionary_encode().take(encoded.indices)
 
 
 def cause_in(message: str) -> str | None:

@@ -24,6 +24,9 @@ FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
 
 
+_IS_BAD = np.array([level in BAD_LEVELS for level in compiled.LEVELS])
+
+
 @dataclass(frozen=True)
 class ParsedBlock:
     """Records of a block.
@@ -131,9 +134,9 @@ def _fast(data: bytes, columns: Columns, main: LogFormat, tz: str, counts: Count
     counts.reach(_span(times))
     if columns.span_ns is not None:
         counts.reach(_span(pa.array(local_to_utc(np.array(columns.span_ns), zone), pa.timestamp("ns", "UTC"))))
-    bad = np.isin(columns.level, [compiled.LEVELS.index(level) for level in BAD_LEVELS])
+    bad = _IS_BAD[columns.level]
     event_id, told = name_rows(columns, counts)
-    kept = bad | (event_id.codes >= 0) & ~np.isin(event_id.codes, event_id.places(is_bulk))
+    kept = bad | np.array([*(not is_bulk(value) for value in event_id.values), False])[event_id.codes]
     made: dict[str, Any] = {
         "time": times, "event_id": event_id.array(), "message": columns.message,
         "level": pa.DictionaryArray.from_arrays(pa.array(columns.level.astype(np.int32)), pa.array(compiled.LEVELS)),
@@ -143,21 +146,16 @@ def _fast(data: bytes, columns: Columns, main: LogFormat, tz: str, counts: Count
     return _conform(made)
 
 
-def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> pa.Array:
+def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> pa.DictionaryArray:
     rows = np.flatnonzero(bad)
-    return _spread(name_causes(messages.take(pa.array(rows))), rows, len(bad))
+    causes = name_causes(messages.take(pa.array(rows)))
+    codes = np.full(len(bad), -1, np.int32)
+    codes[rows] = causes.indices.fill_null(-1).to_numpy()
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), causes.dictionary)
 
 
-def _texts(data: bytes, columns: Columns, kept: npt.NDArray[np.bool_]) -> pa.Array:
-    rows = np.flatnonzero(kept)
-    starts = columns.raw_start[rows].tolist()
-    ends = (columns.raw_start[rows] + np.minimum(columns.raw_length[rows], TEXT_CAP)).tolist()
-    lines = [data[start:end].decode("ascii") for start, end in zip(starts, ends, strict=True)]
-    return _spread(pa.array(lines, pa.string()), rows, len(kept))
-
-
-def _spread(values: pa.Array, rows: npt.NDArray[np.int64], n: int) -> pa.Array:
-    """Return a column with the values in those rows and nothing in the others."""
-    place = np.full(n, -1, np.int64)
-    place[rows] = np.arange(len(rows))
-    return values.take(pa.array(place, mask=place < 0))
+def _texts(data: bytes, columns: Columns, kept: npt.NDArray[np.bool_]) -> pa.StringArray:
+    length = np.where(kept, np.minimum(columns.raw_length, TEXT_CAP), 0).astype(np.int32)
+    lines = compiled.gather(data, columns.raw_start, length)
+    valid = pa.py_buffer(np.packbits(kept, bitorder="little"))
+    return pa.StringArray.from_buffers(len(lines), *lines.buffers()[1:], valid)

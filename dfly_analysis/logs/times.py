@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,25 +48,32 @@ def as_times(texts: Sequence[str], tz: str) -> pa.Array:
 
 
 def _as_usual(matches: Sequence[re.Match[str]], tz: str) -> pa.Array:
-    found = [_nanoseconds(match) for match in matches]
-    moments = np.array([np.iinfo(np.int64).min if one is None else one for one in found], np.int64).astype("M8[ns]")
+    seconds = _seconds([match["moment"] for match in matches])
+    fraction = np.array([int((match["fraction"] or "0").ljust(9, "0")) for match in matches], np.int64)
+    ahead = np.array([_ahead(match["zone"]) for match in matches], "m8[s]")
+    moments = (seconds - ahead).astype("M8[ns]") + fraction.astype("m8[ns]")
     local = np.array([match["zone"] is None for match in matches], np.bool_)
     if local.any():
         moments[local] = local_to_utc(moments[local].astype(np.int64), tz)
     return pa.array(moments, pa.timestamp("ns", "UTC"), mask=np.isnat(moments))
 
 
-def _nanoseconds(match: re.Match[str]) -> int | None:
-    """Return nanoseconds since 1970, None for a day or an hour that does not exist."""
+def _seconds(texts: Sequence[str]) -> npt.NDArray[Any]:
+    """Return days and hours as moments; those that do not exist as no time."""
     try:
-        moment = datetime.fromisoformat(
-            f"{match['moment']}{'+00:00' if match['zone'] in {None, 'Z'} else match['zone']}"
-        )
+        return np.array(texts, "M8[s]")
     except ValueError:
-        return None
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    fraction = (match["fraction"] or "").ljust(9, "0")
-    return (since.days * 86400 + since.seconds) * 1_000_000_000 + int(fraction)
+        return np.array([_seconds([text])[0] if len(texts) > 1 else np.datetime64("NaT") for text in texts], "M8[s]")
+
+
+@lru_cache(maxsize=256)
+def _ahead(zone: str | None) -> np.timedelta64:
+    """Return how far the clock of a zone such as ``+08:00`` is ahead of UTC; no time for one that does not exist."""
+    if zone is None or zone == "Z":
+        return np.timedelta64(0, "s")
+    hours, minutes = int(zone[1:3]), int(zone[-2:])
+    ahead_s = (hours * 3600 + minutes * 60) * (-1 if zone[0] == "-" else 1)
+    return np.timedelta64(ahead_s, "s") if hours < 24 and minutes < 60 else np.timedelta64("NaT")
 
 
 def local_to_utc(time_ns: npt.NDArray[np.int64], tz: str) -> npt.NDArray[Any]:

@@ -21,6 +21,20 @@ static const Ending ENDINGS[26][6] = {
     ['y' - 'a'] = {ENDING("key")},
 };
 
+#define LETTER(c) (1u << ((c) - 'a'))
+/* The letters before the last one in those. */
+static const uint32_t BEFORE_LAST[26] = {
+    ['d' - 'a'] = LETTER('w') | LETTER('r') | LETTER('i'),
+    ['e' - 'a'] = LETTER('i') | LETTER('r') | LETTER('s'),
+    ['g' - 'a'] = LETTER('i'),
+    ['h' - 'a'] = LETTER('t'),
+    ['l' - 'a'] = LETTER('a'),
+    ['n' - 'a'] = LETTER('o') | LETTER('e'),
+    ['s' - 'a'] = LETTER('r'),
+    ['t' - 'a'] = LETTER('e'),
+    ['y' - 'a'] = LETTER('e'),
+};
+
 static inline int ends_with(const uint8_t *from, const uint8_t *to, Ending ending) {
   if (to - from < ending.length) return 0;
   for (int64_t i = 0; i < ending.length; i++) {
@@ -34,9 +48,9 @@ static inline int ends_with(const uint8_t *from, const uint8_t *to, Ending endin
 /* Whether a name before a colon or equals sign is one of a secret; quotes and spaces may stand between. */
 static int names_secret(const uint8_t *from, const uint8_t *to) {
   while (to > from && (to[-1] == ' ' || to[-1] == '"' || to[-1] == '\'' || to[-1] == '\\')) to--;
-  if (to == from) return 0;
-  uint8_t last = (uint8_t)((to[-1] | 32) - 'a');
-  if (last >= 26) return 0;
+  if (to - from < 2) return 0;
+  uint8_t last = (uint8_t)((to[-1] | 32) - 'a'), before = (uint8_t)((to[-2] | 32) - 'a');
+  if (last >= 26 || before >= 26 || !(BEFORE_LAST[last] >> before & 1)) return 0;
   for (const Ending *ending = ENDINGS[last]; ending->length; ending++)
     if (ends_with(from, to, *ending)) return 1;
   return 0;
