@@ -28,6 +28,8 @@ _ENDINGS = (
     "authorization", "cookie", "token", "passwd", "password", "secret", "key", "keyid", "key_id", "key-id", "signature", "credential",
     "signedheaders", "passphrase", "sig", "auth",
 )  # fmt: skip
+_ROOTS = ("auth", "cookie", "token", "passw", "passphrase", "secret", "key", "sig", "credential", "signedheaders")
+"""One of these stands in each of those endings."""
 _EMPTY = frozenset({"", "none", "null", "nil", "some(", "(nil)", "true", "false", "<nil>", MARK, MARK[:-1]})
 
 
@@ -50,7 +52,8 @@ def redact(text: str) -> str:
     lowered = text.lower()
     if "cookie" in lowered:
         text = _COOKIE.sub(lambda match: f"{match['head']}{MARK}", text)
-    if any(word.endswith(_ENDINGS) for word in _WORD.findall(lowered)):
+    has_root = any(root in lowered for root in _ROOTS)
+    if has_root and any(word.endswith(_ENDINGS) for word in _WORD.findall(lowered)):
         text = _without_pairs(text)
     if "bearer" in lowered or "basic" in lowered:
         text = _SCHEME.sub(lambda match: f"{match['scheme']} {MARK}", text)

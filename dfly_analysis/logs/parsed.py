@@ -58,21 +58,26 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
     -------
     ParsedBlock
     """
-    counts = Counts()
     if main is None or main.grammar not in compiled.GRAMMARS or not compiled.is_available():
-        table = _table(read_rows(_lines(block.data), 0, main, counts), tz, counts, telling=telling)
-        return ParsedBlock(_numbered(table, block), counts)
+        return _careful(block, main, tz, telling=telling)
     columns = compiled.read_columns(block.data, main.grammar, telling=telling, lines=block.lines)
-    table = _fast(block.data, columns, main, tz, counts)
-    rest: list[dict[str, Any]] = []
+    counts, rest = Counts(), list[dict[str, Any]]()
     for start, end, line in columns.rests:
         rest += read_rows(_lines(block.data[start:end]), line, main, counts)
+    if main.grammar == "json" and not all(row["time"] for row in rest):
+        return _careful(block, main, tz, telling=telling)  # they have the time of the record before, whoever read that
+    table = _fast(block.data, columns, main, tz, counts)
     counts.lines = columns.lines
     if rest:
-        table = (
-            pa.concat_tables([table, _table(rest, tz, counts, telling=telling)]).unify_dictionaries().combine_chunks()
-        )
-        table = table.take(pc.sort_indices(table, sort_keys=[("log_line", "ascending")]))
+        joined = pa.concat_tables([table, _table(rest, tz, counts, telling=telling)])
+        order = np.argsort(joined.column("log_line").to_numpy(), kind="stable")
+        table = joined.unify_dictionaries().combine_chunks().take(pa.array(order))
+    return ParsedBlock(_numbered(table, block), counts)
+
+
+def _careful(block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool) -> ParsedBlock:
+    counts = Counts()
+    table = _table(read_rows(_lines(block.data), 0, main, counts), tz, counts, telling=telling)
     return ParsedBlock(_numbered(table, block), counts)
 
 

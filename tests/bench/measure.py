@@ -150,8 +150,8 @@ def _reason(code: int, words: str) -> str:
 
 
 def _rows(out: Path) -> int | None:
-    # Ours names its table of records `events`, in one file or in a folder of parts; a peer writes out.parquet.
-    files = [*out.glob("out.parquet"), *out.rglob("events*.parquet"), *out.rglob("events/*.parquet")]
+    # Ours writes a folder of parts, a peer out.parquet.
+    files = [*out.glob("out.parquet"), *out.rglob("events.parquet/*.parquet")]
     if not files:
         return None
     import pyarrow.parquet as pq

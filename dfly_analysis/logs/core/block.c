@@ -196,6 +196,7 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
       pending = (Pending){record, at, stop - at, (int32_t)block->lines, 1};
       aside = 0;
     } else {
+      if (zap ? *at == '{' : record.begins) fine = commit(block, &pending, seen);
       set_aside(block, &pending, at, next, (int32_t)block->lines, &aside);
     }
   }

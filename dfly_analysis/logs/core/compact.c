@@ -184,6 +184,7 @@ int read_compact(const Block *block, const uint8_t *at, const uint8_t *end, Reco
   if ((at = read_level(at, end, &record->level)) == NULL) return 0;
   if ((at = read_place(at, end, record)) == NULL) return 0;
   record->message = (Slice){at, end - at};
+  record->begins = 1;
   if (tells_nothing(block, record)) return record->passed_over = 1;
   if (memchr(at, '\\', (size_t)(end - at))) return 0;
   int fields = split_tail(at, end, record);

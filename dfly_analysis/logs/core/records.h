@@ -79,6 +79,7 @@ typedef struct {
   Slice error;
   int escaped;
   int passed_over;
+  int begins; /* certain to begin a record, even where Python must read it */
   Slice texts[TEXTS];
   int64_t piece_number;
   int64_t size_bytes;
