@@ -179,18 +179,17 @@ void without_query(Slice *url) {
 }
 
 int read_compact(const Block *block, const uint8_t *at, const uint8_t *end, Record *record) {
-  const uint8_t *line = at;
   if ((at = read_time(at, end, 'T', 1, &record->time_ns)) == NULL) return 0;
   if ((at = read_level(at, end, &record->level)) == NULL) return 0;
+  const uint8_t *place = at; /* time and level hold no secret */
   if ((at = read_place(at, end, record)) == NULL) return 0;
   record->message = (Slice){at, end - at};
   record->begins = 1;
   if (tells_nothing(block, record)) return record->passed_over = 1;
-  if (memchr(at, '\\', (size_t)(end - at))) return 0;
   int fields = split_tail(at, end, record);
   const uint8_t *tail = record->message.at + record->message.length;
-  if (fields < 0 || !is_plain(line, tail)) return 0;
-  if (tail < end && !are_plain_fields(tail, end, fields) && !is_plain(line, end)) return 0;
+  if (fields < 0 || !is_plain_without_escapes(place, tail)) return 0;
+  if (tail < end && !are_plain_fields(tail, end, fields) && !is_plain_without_escapes(place, end)) return 0;
   without_query(&record->texts[URL]);
   return record->texts[URL].at == NULL || record->texts[URL].length > 0;
 }

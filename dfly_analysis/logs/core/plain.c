@@ -56,9 +56,9 @@ static int names_secret(const uint8_t *from, const uint8_t *to) {
   return 0;
 }
 
-/* Bytes that need a look, as bits: beyond printable ASCII; pairs; the end of a scheme; of the start of a web token; at signs. */
+/* Bytes that need a look, as bits: beyond printable ASCII; pairs; the end of a scheme; of the start of a web token; at signs; backslashes. */
 typedef struct {
-  uint32_t odd, pair, scheme, web_token, at_sign;
+  uint32_t odd, pair, scheme, web_token, at_sign, escape;
 } Marks;
 
 #if defined(__AVX2__)
@@ -98,11 +98,12 @@ static inline Marks look(const uint8_t *at) {
       .scheme = spaces & (ends << 1 | 1),
       .web_token = where(lower, 'j'),
       .at_sign = where(bytes, '@'),
+      .escape = where(bytes, '\\'),
   };
 }
 #else
 static Marks look(const uint8_t *at) {
-  Marks marks = {0, 0, 0, 0, 0};
+  Marks marks = {0, 0, 0, 0, 0, 0};
   for (uint32_t i = 0; i < WIDTH; i++) {
     uint32_t bit = 1u << i;
     if (at[i] < ' ' || at[i] > 126) marks.odd |= bit;
@@ -110,6 +111,7 @@ static Marks look(const uint8_t *at) {
     if (at[i] == ' ') marks.scheme |= bit;
     if (at[i] == 'j' || at[i] == 'J') marks.web_token |= bit;
     if (at[i] == '@') marks.at_sign |= bit;
+    if (at[i] == '\\') marks.escape |= bit;
   }
   return marks;
 }
@@ -142,16 +144,20 @@ static inline Marks look_at(const uint8_t *at, const uint8_t *end) {
   return look(last);
 }
 
-int is_plain(const uint8_t *from, const uint8_t *end) {
+static inline int tells_no_secret(const uint8_t *from, const uint8_t *end, int escapes) {
   int address = 0;
   uint32_t at_signs = 0;
   for (const uint8_t *at = from; at < end; at += WIDTH) {
     Marks marks = look_at(at, end);
-    if (marks.odd || may_tell(from, at, end, marks, &address)) return 0;
+    if (marks.odd || (!escapes && marks.escape) || may_tell(from, at, end, marks, &address)) return 0;
     at_signs |= marks.at_sign;
   }
   return !(at_signs && address);
 }
+
+int is_plain(const uint8_t *from, const uint8_t *end) { return tells_no_secret(from, end, 1); }
+
+int is_plain_without_escapes(const uint8_t *from, const uint8_t *end) { return tells_no_secret(from, end, 0); }
 
 /* The same of so many fields at the end of a line: their names are known, so only their values could tell. 0 where one has
    what a value rarely has: all of the line must be looked at then. */
@@ -159,7 +165,7 @@ int are_plain_fields(const uint8_t *from, const uint8_t *end, int count) {
   int pairs = 0;
   for (const uint8_t *at = from; at < end; at += WIDTH) {
     Marks marks = look_at(at, end);
-    if (marks.odd || marks.scheme || marks.at_sign || marks.web_token) return 0;
+    if (marks.odd || marks.scheme || marks.at_sign || marks.web_token || marks.escape) return 0;
     pairs += __builtin_popcount(marks.pair);
   }
   return pairs == count;

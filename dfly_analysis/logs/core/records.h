@@ -87,6 +87,7 @@ typedef struct {
 } Record;
 
 int is_plain(const uint8_t *at, const uint8_t *end);
+int is_plain_without_escapes(const uint8_t *at, const uint8_t *end);
 int are_plain_fields(const uint8_t *at, const uint8_t *end, int count);
 int read_compact(const Block *block, const uint8_t *at, const uint8_t *end, Record *record);
 int read_zap(const uint8_t *at, const uint8_t *end, Record *record);
