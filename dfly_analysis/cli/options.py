@@ -192,6 +192,9 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
 @contextmanager
 def telling() -> Iterator[tuple[Callable[[SourceError], None], Progress]]:
     """Show progress on a terminal, and at the end say what could not be read, a line each."""
+    from dfly_analysis.loading.memory import keep_pages
+
+    keep_pages()
     told: list[str] = []
 
     def tell(problem: SourceError) -> None:
