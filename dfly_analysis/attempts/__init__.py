@@ -2,6 +2,7 @@
 
 from dfly_analysis.attempts.background import Background, choose_everywhere, read_background
 from dfly_analysis.attempts.limits import Limits
+from dfly_analysis.attempts.made import Made
 from dfly_analysis.attempts.observed import Observed, observe_limits
 from dfly_analysis.attempts.parts import assign_parts, rebuild_parts, tasks_of_peers
 from dfly_analysis.attempts.rebuild import observe_part, rebuild, rebuild_and_observe, rebuild_part
@@ -12,6 +13,7 @@ __all__ = [
     "EVERYWHERE",
     "Background",
     "Limits",
+    "Made",
     "Observed",
     "assign_parts",
     "choose_everywhere",

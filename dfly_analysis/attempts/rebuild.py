@@ -13,6 +13,7 @@ from dfly_analysis.attempts.background import Background, read_background
 from dfly_analysis.attempts.causes import find_causes
 from dfly_analysis.attempts.columns import frame_of_attempts, frame_of_pairs
 from dfly_analysis.attempts.limits import Limits
+from dfly_analysis.attempts.made import Made
 from dfly_analysis.attempts.observed import Observed, observe, observe_limits
 from dfly_analysis.attempts.pairs import pair_up
 from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, read_client_pieces
@@ -59,7 +60,7 @@ def rebuild(events: pd.DataFrame, limits: Limits, background: Background | None 
     """
     background = background or read_background(events)
     put = _put_together(read_records(events), background, limits)
-    return _judge(put, background, observe_limits([put.observed], limits))
+    return _frames(_judge(put, background, observe_limits([put.observed], limits)))
 
 
 @_no_collection()
@@ -101,13 +102,17 @@ def rebuild_part(events: pd.DataFrame, limits: Limits, background: Background) -
     tuple of (pandas.DataFrame, pandas.DataFrame)
         As of `rebuild`.
     """
-    return _judge(_put_together(read_records(events), background, limits), background, limits)
+    return _frames(_judge(_put_together(read_records(events), background, limits), background, limits))
+
+
+def _frames(made: tuple[Made, Made]) -> Tables:
+    return made[0].frame(), made[1].frame()
 
 
 @_no_collection()
 def rebuild_and_observe(
     events: pd.DataFrame, limits: Limits, background: Background
-) -> tuple[Tables, dict[str, Observed]]:
+) -> tuple[tuple[Made, Made], dict[str, Observed]]:
     """Rebuild one part by limits that may still prove wrong, and return what it shows of them: two passes in one.
 
     Parameters
@@ -121,8 +126,8 @@ def rebuild_and_observe(
 
     Returns
     -------
-    tuple of (Tables, dict of str to Observed)
-        As of `rebuild_part` and `observe_part`.
+    tuple of ((Made, Made), dict of str to Observed)
+        As of `rebuild_part`, not yet written out as frames, and as of `observe_part`.
     """
     put = _put_together(read_records(events), background, limits)
     return _judge(put, background, limits), put.observed
@@ -166,7 +171,7 @@ def _put_together(records: Records, background: Background, limits: Limits) -> _
     return _Attempts(records, columns, others, n_planned, observe(records, columns, peers))
 
 
-def _judge(put: _Attempts, background: Background, limits: Limits) -> Tables:
+def _judge(put: _Attempts, background: Background, limits: Limits) -> tuple[Made, Made]:
     records, others = put.records, [one for _, one in put.others]
     for attempt in others:
         judge(attempt, limits)

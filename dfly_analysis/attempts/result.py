@@ -11,21 +11,14 @@ import pandas as pd
 from dfly_analysis.attempts.causes import Cause
 from dfly_analysis.attempts.columns import OK, ORIGINS, SOURCE
 from dfly_analysis.attempts.limits import Limits
+from dfly_analysis.attempts.made import Integers, Made, Times
 from dfly_analysis.attempts.records import NO_TIME, NONE, NumberArray, Records, Words
 from dfly_analysis.attempts.tasks import Tasks
-from dfly_analysis.attempts.typed import (
-    FloatArray,
-    at_rows,
-    each_pair,
-    integer_column,
-    seconds_between,
-    text_column,
-    time_column,
-)
+from dfly_analysis.attempts.typed import FloatArray, at_rows, each_pair, seconds_between
 from dfly_analysis.tables import OUTCOMES, PIECES, TASKS
 
 
-def make_pieces(records: Records, attempts: pd.DataFrame, limits: Limits) -> pd.DataFrame:
+def make_pieces(records: Records, attempts: pd.DataFrame, limits: Limits) -> Made:
     """Return the table of pieces.
 
     Parameters
@@ -37,7 +30,7 @@ def make_pieces(records: Records, attempts: pd.DataFrame, limits: Limits) -> pd.
 
     Returns
     -------
-    pandas.DataFrame
+    Made
         `dfly_analysis.tables.PIECES`, by peer, piece and time.
     """
     began = np.where(attempts["started"] != NO_TIME, attempts["started"], attempts["ended"])
@@ -55,17 +48,17 @@ def make_pieces(records: Records, attempts: pd.DataFrame, limits: Limits) -> pd.
         "parent_id": "parent",
         "log_path": "path",
     }
-    return PIECES.frame(
-        {
-            **{column: text_column(getattr(records, name).at(codes[name])) for column, name in words.items()},
+    return Made(
+        PIECES, len(rows), {
+            **{column: getattr(records, name).at(codes[name]) for column, name in words.items()},
             **{name: codes[name] for name in ("piece_number", "duration_s", "round", "survivors_unseen")},
             "attempt": np.arange(len(rows)) - np.repeat(same, length) + 1,
-            "origin": text_column(Words(codes["origin"], np.array(ORIGINS, dtype=object))),
-            "size_bytes": integer_column(codes["size_bytes"], codes["size_bytes"] == NONE),
-            "started": time_column(codes["started"]), "ended": time_column(codes["ended"]),
-            "outcome": text_column(Words(codes["outcome"], np.array(OUTCOMES, dtype=object))), "signature": codes["signature"],
+            "origin": Words(codes["origin"], np.array(ORIGINS, dtype=object)),
+            "size_bytes": Integers(codes["size_bytes"], codes["size_bytes"] == NONE),
+            "started": Times(codes["started"]), "ended": Times(codes["ended"]),
+            "outcome": Words(codes["outcome"], np.array(OUTCOMES, dtype=object)), "signature": Words.of(pd.Series(codes["signature"], dtype=object)),
             "timeout_s": _limits_s(records, codes, limits), "censored": codes["outcome"] != OK,
-            "log_line": integer_column(codes["log_line"], codes["log_line"] == NONE),
+            "log_line": Integers(codes["log_line"], codes["log_line"] == NONE),
         }
     )  # fmt: skip
 
@@ -77,7 +70,7 @@ def _limits_s(records: Records, codes: Mapping[str, Any], limits: Limits) -> Flo
     return np.where(codes["origin"] == SOURCE, known[at], np.nan) if len(at) else np.empty(0)
 
 
-def make_tasks(tasks: Tasks, causes: Mapping[int, Cause], fetched: Mapping[str, NumberArray]) -> pd.DataFrame:
+def make_tasks(tasks: Tasks, causes: Mapping[int, Cause], fetched: Mapping[str, NumberArray]) -> Made:
     """Return the table of tasks.
 
     Parameters
@@ -90,7 +83,7 @@ def make_tasks(tasks: Tasks, causes: Mapping[int, Cause], fetched: Mapping[str, 
 
     Returns
     -------
-    pandas.DataFrame
+    Made
         `dfly_analysis.tables.TASKS`, by time of start.
     """
     records = tasks.records
@@ -104,16 +97,16 @@ def make_tasks(tasks: Tasks, causes: Mapping[int, Cause], fetched: Mapping[str, 
     words = {"task_id": "task", "peer_id": "peer", "host": "host", "role": "role"}
     path = records.path.at(at_rows(records.path.codes, tasks.placed_row)[rows])
     line = at_rows(records.line, tasks.placed_row)[rows]
-    return TASKS.frame(
-        {
-            **{column: text_column(getattr(records, of).at(getattr(tasks, of)[rows])) for column, of in words.items()},
-            **{name: integer_column(values, values <= 0) for name, values in numbers.items()},
-            "url": [tasks.url[at] for at in rows], "started": time_column(started[rows]), "ended": time_column(ended[rows]),
+    return Made(
+        TASKS, len(rows), {
+            **{column: getattr(records, of).at(getattr(tasks, of)[rows]) for column, of in words.items()},
+            **{name: Integers(values, values <= 0) for name, values in numbers.items()},
+            "url": [tasks.url[at] for at in rows], "started": Times(started[rows]), "ended": Times(ended[rows]),
             "duration_s": seconds_between(started, ended)[rows], "outcome": tasks.outcome[rows],
             "cause": [cause for cause, _ in found], "confidence": [sure for _, sure in found],
             "first_error": [tasks.first_error.get(at) for at in rows.tolist()], "last_error": [tasks.last_error.get(at) for at in rows.tolist()],
             "n_errors": tasks.n_errors[rows], "bytes_from_source": fetched["source"][rows], "bytes_from_parent": fetched["parent"][rows],
-            "origin": text_column(_task_origins(fetched).take(rows)), "log_path": text_column(path), "log_line": integer_column(line, line == NONE),
+            "origin": _task_origins(fetched).take(rows), "log_path": path, "log_line": Integers(line, line == NONE),
         }
     )  # fmt: skip
 

@@ -7,24 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.attempts.records import NO_TIME, NONE, FlagArray, NumberArray, Words
+from dfly_analysis.attempts.records import NO_TIME, NONE, NumberArray, Words
 
 FloatArray: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
-
-
-def text_column(texts: Words) -> pd.Series[Any]:
-    """Return a column of texts, missing where there is none."""
-    return pd.Series(pd.array(texts.words.tolist(), dtype="str").take(texts.codes, allow_fill=True))
-
-
-def time_column(times: NumberArray) -> pd.Series[Any]:
-    """Return a column of times in UTC, missing where there is none."""
-    return pd.Series(times.view("M8[ns]")).dt.tz_localize("UTC")
-
-
-def integer_column(numbers: NumberArray, missing: FlagArray) -> pd.Series[Any]:
-    """Return a column of integers of which some are missing."""
-    return pd.Series(pd.arrays.IntegerArray(numbers.astype(np.int64), missing))
 
 
 def seconds_between(started: NumberArray, ended: NumberArray) -> FloatArray:

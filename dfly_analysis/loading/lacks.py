@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import astuple, dataclass
+from typing import ClassVar
 
 import pandas as pd
 
@@ -49,10 +50,14 @@ class Seen:
         Tasks, and those without an end.
     reported : int
         Finished pieces from the source.
+    OF_PIECES, OF_TASKS : tuple of str
+        Columns that are looked at.
     expected, found : int
         Pieces of tasks that went well at the source, and those of them that are reported.
     """
 
+    OF_PIECES: ClassVar = ("origin", "outcome", "peer_id")
+    OF_TASKS: ClassVar = ("origin", "outcome", "peer_id", "n_pieces")
     tasks: int = 0
     unknown: int = 0
     reported: int = 0
@@ -62,14 +67,14 @@ class Seen:
     @classmethod
     def of(cls, pieces: pd.DataFrame, tasks: pd.DataFrame) -> Seen:
         """Count."""
-        finished = pieces[(pieces["origin"] == "source") & (pieces["outcome"] == "ok")]
+        finished = pieces.loc[(pieces["origin"] == "source") & (pieces["outcome"] == "ok"), "peer_id"]
         whole = tasks[(tasks["outcome"] == "ok") & (tasks["origin"] == "source") & tasks["n_pieces"].notna()]
         return cls(
             len(tasks),
             int((tasks["outcome"] == "unknown").sum()),
             len(finished),
             int(whole["n_pieces"].sum()),
-            int(finished["peer_id"].isin(whole["peer_id"]).sum()),
+            int(finished.isin(whole["peer_id"]).sum()),
         )
 
     def __add__(self, other: Seen) -> Seen:

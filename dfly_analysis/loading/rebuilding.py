@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dfly_analysis.attempts import Limits, Observed, observe_limits, read_background, rebuild_and_observe
+from dfly_analysis.attempts import Limits, Made, Observed, observe_limits, read_background, rebuild_and_observe
 from dfly_analysis.loading.spilling import SPILLED, Spill, place_peers_only, spilled_schema
 from dfly_analysis.logs.schema import to_frame
 from dfly_analysis.sources.store import Store
@@ -17,7 +17,7 @@ from dfly_analysis.sources.store import Store
 BUCKET_BYTES = 384 << 20
 """Bytes of logs that are rebuilt at one time."""
 _BATCH = 1 << 17
-Tables = tuple[pd.DataFrame, pd.DataFrame]
+Tables = tuple[Made, Made]
 
 
 def buckets_for(size_bytes: int) -> int:
@@ -67,8 +67,7 @@ class Rebuilding:
         for bucket in range(self._buckets):
             (pieces, tasks), observed = rebuild_and_observe(self._events(bucket), limits, self._background)
             self.observed.append(observed)
-            tasks["job_id"] = tasks["url"].map(owner).where(tasks["role"] == "seedClient").astype("str")
-            yield pieces, tasks
+            yield pieces, _with_jobs(tasks, owner)
 
     def corrected(self, limits: Limits) -> Limits:
         """Return the limits as all buckets show them: the same object where they show no other."""
@@ -77,6 +76,13 @@ class Rebuilding:
     def _events(self, bucket: int) -> pd.DataFrame:
         tables = [table for spill in self._spills for table in spill.tables(bucket)]
         return _frame([*tables, self._peers_only[bucket]])
+
+
+def _with_jobs(tasks: Made, owner: Mapping[str, str]) -> Made:
+    known = tasks.sketch(["url", "role"])
+    of_seed = (known["role"] == "seedClient").tolist()
+    jobs = [owner.get(url) if is_seed else None for url, is_seed in zip(known["url"], of_seed, strict=True)]
+    return tasks.with_column("job_id", jobs)
 
 
 def _frame(tables: Iterable[pa.Table]) -> pd.DataFrame:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dfly_analysis import jobs
+from dfly_analysis.attempts import Made
 from dfly_analysis.errors import SourceError
 from dfly_analysis.loading.copies import find_copies
 from dfly_analysis.loading.gathered import Gathered
@@ -22,6 +24,7 @@ from dfly_analysis.loading.rewriting import rewrite_copies
 from dfly_analysis.loading.spilling import Spill
 from dfly_analysis.loading.stages import EVENTS_FOLDER, Staged, run_stages, stages_of
 from dfly_analysis.loading.staging import Reading
+from dfly_analysis.loading.streaming import TableWriter
 from dfly_analysis.metrics import newest_dumps
 from dfly_analysis.settings import Settings
 from dfly_analysis.sources import SourceFile, list_files
@@ -215,33 +218,16 @@ def _write_frame(store: Store, table: Table, frame: pd.DataFrame) -> int:
     return len(frame)
 
 
-def _write_streams(
-    store: Store, made: Iterator[tuple[pd.DataFrame, pd.DataFrame]], folder: Path
-) -> tuple[dict[str, int], Seen]:
+def _write_streams(store: Store, made: Iterator[tuple[Made, Made]], folder: Path) -> tuple[dict[str, int], Seen]:
     """Write pieces and tasks as they are made."""
-    import pyarrow.parquet as pq
-
-    rows, seen, writers = dict[str, int](), Seen(), dict[str, pq.ParquetWriter]()
-    for frames in made:
-        seen += Seen.of(*frames)
-        for name, frame in zip((PIECES.name, TASKS.name), frames, strict=True):
-            table = _arrow(frame)
-            if name not in writers:
-                writers[name] = pq.ParquetWriter(folder / f"{name}.parquet", table.schema, compression="lz4")
-            writers[name].write_table(table.cast(writers[name].schema))
-            rows[f"{name}.parquet"] = rows.get(f"{name}.parquet", 0) + len(frame)
-    for name, writer in writers.items():
-        writer.close()
-        store.write(f"{name}.parquet", folder / f"{name}.parquet")
+    rows, seen = dict[str, int](), Seen()
+    with ExitStack() as stack:
+        writers = {table.name: stack.enter_context(TableWriter(folder, table)) for table in (PIECES, TASKS)}
+        for pieces, tasks in made:
+            seen += Seen.of(pieces.sketch(Seen.OF_PIECES), tasks.sketch(Seen.OF_TASKS))
+            for one in (pieces, tasks):
+                writers[one.table.name].write(one)
+                rows[f"{one.table.name}.parquet"] = rows.get(f"{one.table.name}.parquet", 0) + one.size
+    for name in rows:
+        store.write(name, folder / name)
     return rows, seen
-
-
-def _arrow(frame: pd.DataFrame) -> Any:
-    """Return a frame as Arrow, columns without any value as texts, whatever the other buckets have in them."""
-    import pyarrow as pa
-
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    for place, column in enumerate(table.schema):
-        if pa.types.is_null(column.type):
-            table = table.set_column(place, column.name, pa.nulls(len(table), pa.large_string()))
-    return table

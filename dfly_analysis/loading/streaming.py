@@ -1,0 +1,64 @@
+"""Writes a table to a file as it is made, bucket by bucket."""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from dfly_analysis.attempts import Made
+from dfly_analysis.tables import FLAG, FLOAT, INTEGER, TEXT, TIME, Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class TableWriter:
+    """Writes what of a table is made to ``<name>.parquet`` in a folder; a context that closes the file."""
+
+    def __init__(self, folder: Path, table: Table) -> None:
+        import pyarrow.parquet as pq
+
+        self._schema = _written_schema(table)
+        rising = [column.name for column in table.columns if column.dtype == TIME or column.name == "log_line"]
+        alike = [column.name for column in table.columns if column.name not in {*rising, "duration_s"}]
+        self._writer = pq.ParquetWriter(
+            folder / f"{table.name}.parquet",
+            self._schema,
+            compression="lz4",
+            store_schema=False,
+            use_dictionary=alike,
+            column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
+            write_statistics=rising,
+        )
+
+    def write(self, made: Made) -> None:
+        """Append rows."""
+        self._writer.write_table(made.arrow(self._schema))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.add_key_value_metadata(self._schema.metadata)
+        self._writer.close()
+
+
+@cache
+def _written_schema(table: Table) -> pa.Schema:
+    """Return the columns as they are handed over, texts as dictionaries, and for readers that they are ordinary texts."""
+    import pyarrow as pa
+
+    text = pa.large_string()
+    kinds = {
+        TIME: pa.timestamp("ns", "UTC"), TEXT: text, FLOAT: pa.float64(), INTEGER: pa.int64(), FLAG: pa.bool_(),
+    }  # fmt: skip
+    plain = pa.schema([(column.name, kinds[column.dtype]) for column in table.columns])
+    for_pandas = pa.Schema.from_pandas(table.frame(), preserve_index=False).metadata
+    for_arrow = {b"ARROW:schema": base64.b64encode(plain.with_metadata(for_pandas).serialize().to_pybytes())}
+    handed = [(field.name, pa.dictionary(pa.int32(), text) if field.type == text else field.type) for field in plain]
+    return pa.schema(handed, for_pandas | for_arrow)
