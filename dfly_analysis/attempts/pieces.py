@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -136,6 +136,7 @@ class _Running:
                 other.origin, other.started = asked_of(other.record), moment
 
 
+@lru_cache(maxsize=256)  # a blob's plan is the same on every host, and comes back in every round
 def piece_numbers(text: str | None) -> tuple[int, ...]:
     """Return the numbers of a plan as the client prints it; empty for anything else."""
     if text is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import astuple, dataclass
+from functools import cache
 from typing import ClassVar
 
 import pandas as pd
@@ -37,7 +38,7 @@ def limits_of(settings: Settings) -> Limits:
         return int(number) if number else None
 
     cancelled = siblings_cancelled(client)
-    return Limits(timeout_s, in_flight, lambda _role, _host: cancelled, write_timeout_s)
+    return Limits(cache(timeout_s), cache(in_flight), lambda _role, _host: cancelled, cache(write_timeout_s))
 
 
 @dataclass(frozen=True)
