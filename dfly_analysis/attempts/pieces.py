@@ -22,6 +22,7 @@ ENDS = frozenset({"piece_finished", "piece_report_closed"})
 FAILURES = frozenset({"piece_failed", "content_write_failed", "backend_failed", "parent_piece_failed"})
 MARKS = frozenset({"pieces_planned", "source_round_failed", "task_failed"})  # of a peer's rounds, not of one piece
 PIECE_EVENTS = frozenset({"piece_started", "piece_deleted"}) | ENDS | FAILURES
+_PLANNED = re.compile(r"\s*\d{1,9}\s*(?:,|\Z)")
 _PLAN = re.compile(r"\s*\d{1,9}\s*(?:,\s*\d{1,9}\s*)*")
 
 
@@ -79,14 +80,17 @@ class Attempt:
 
 @dataclass(slots=True)
 class PeerPieces:
-    """All attempts of one peer seen so far; `second_from` is the record with which its second round began."""
+    """All attempts of one peer seen so far; `second_from` is the record with which its second round began.
+
+    `rounds` holds the time and the plan of each round, in the client's words (`piece_numbers`).
+    """
 
     done: list[Attempt] = field(default_factory=list)
     open: dict[tuple[int, int], Attempt] = field(default_factory=dict)
     failed_at: dict[int, tuple[float, Attempt]] = field(default_factory=dict)
     lost: dict[int, list[Attempt]] = field(default_factory=dict)
     round: int = 1
-    rounds: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
+    rounds: list[tuple[float, str]] = field(default_factory=list)
     second_from: int | None = None
     sees_starts: bool = False
 
@@ -214,12 +218,11 @@ def _settle(peer: PeerPieces, attempt: Attempt, outcome: str, moment: float) -> 
 
 
 def _plan(peer: PeerPieces, record: Record) -> None:
-    numbers = piece_numbers(record.plan)
     again = record.stage == "removing the finished piece" and peer.rounds
     if peer.round == 1 and (again or record.stage == "downloading from scheduler"):
         peer.round, peer.second_from = 2, record.at
-    if numbers:
-        peer.rounds.append((record.time, numbers))
+    if record.plan is not None and (_PLANNED.match(record.plan) or piece_numbers(record.plan)):
+        peer.rounds.append((record.time, record.plan))
 
 
 def _piece_record(peer: PeerPieces, record: Record, running: _Running, *, cancelling: bool) -> None:

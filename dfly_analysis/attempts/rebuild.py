@@ -16,8 +16,8 @@ from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.made import Made
 from dfly_analysis.attempts.observed import Observed, observe, observe_limits
 from dfly_analysis.attempts.pairs import pair_up
-from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, read_client_pieces
-from dfly_analysis.attempts.records import Records, read_records
+from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, piece_numbers, read_client_pieces
+from dfly_analysis.attempts.records import Events, Records, read_records
 from dfly_analysis.attempts.reports import join_to_frame, join_to_peers, read_reports
 from dfly_analysis.attempts.result import make_pieces, make_tasks
 from dfly_analysis.attempts.siblings import add_cancelled, mark_reported_rounds
@@ -111,13 +111,13 @@ def _frames(made: tuple[Made, Made]) -> Tables:
 
 @_no_collection()
 def rebuild_and_observe(
-    events: pd.DataFrame, limits: Limits, background: Background
+    events: Events, limits: Limits, background: Background
 ) -> tuple[tuple[Made, Made], dict[str, Observed]]:
     """Rebuild one part by limits that may still prove wrong, and return what it shows of them: two passes in one.
 
     Parameters
     ----------
-    events : pandas.DataFrame
+    events : pandas.DataFrame or pyarrow.Table
         All needed events of some tasks, see `parts`.
     limits : Limits
         Settings believed to be in force. Where `observe_limits` of all parts returns others, the tables do not hold.
@@ -167,7 +167,7 @@ def _put_together(records: Records, background: Background, limits: Limits) -> _
     columns = join_to_frame(columns, records, reports.take(~singly))
     planned = {peer_id: peer for peer_id, peer in peers.items() if not peer.done and not peer.sees_starts}
     columns = mark_reported_rounds(columns, records, planned, limits)
-    n_planned = {peer_id: max(peer.rounds[0][1]) + 1 for peer_id, peer in peers.items() if peer.rounds}
+    n_planned = {peer_id: max(piece_numbers(peer.rounds[0][1])) + 1 for peer_id, peer in peers.items() if peer.rounds}
     return _Attempts(records, columns, others, n_planned, observe(records, columns, peers))
 
 

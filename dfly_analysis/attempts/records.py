@@ -11,9 +11,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 NumberArray: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 FlagArray: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+Events: TypeAlias = "pd.DataFrame | pa.Table"
+Column: TypeAlias = "pd.Series[Any] | pa.ChunkedArray"
 
 COLUMNS = (
     "time", "level", "component", "role", "host", "span", "message", "event_id", "signature", "task_id", "peer_id", "piece_number", "url",
@@ -45,8 +48,10 @@ class Words:
     words: np.ndarray[Any, Any]
 
     @classmethod
-    def of(cls, texts: pd.Series[Any]) -> Words:
-        """Read a column of texts or of categories; neither is copied."""
+    def of(cls, texts: Column) -> Words:
+        """Read a column of texts, of categories or dictionaries; what repeats already is not looked at again."""
+        if isinstance(texts, pa.ChunkedArray):
+            return cls(*_codes_and_words(texts))
         if isinstance(texts.dtype, pd.CategoricalDtype):
             return cls(np.asarray(texts.cat.codes), np.asarray(texts.cat.categories, dtype=object))
         codes, words = pd.factorize(texts)
@@ -103,7 +108,7 @@ class Records:
         -1 where missing.
     row : numpy.ndarray of int
         Place in `events`, for texts that few records need.
-    events : pandas.DataFrame
+    events : pandas.DataFrame or pyarrow.Table
     """
 
     time: NumberArray
@@ -123,7 +128,7 @@ class Records:
     size_bytes: NumberArray
     piece_bytes: NumberArray
     row: NumberArray
-    events: pd.DataFrame
+    events: Events
 
     def __len__(self) -> int:
         return len(self.time)
@@ -138,7 +143,7 @@ class Records:
         # A mask, for to take a few places out of a column in chunks would copy all of it first.
         chosen = np.zeros(len(self.events), dtype=bool)
         chosen[self.row] = True
-        picked = pd.Series(self.events[name].array[chosen])
+        picked = _pick(self.events[name], chosen)
         if (np.diff(self.row) > 0).all():
             return picked
         return picked.take((np.cumsum(chosen) - 1)[self.row]).reset_index(drop=True)
@@ -162,7 +167,27 @@ class Records:
         return Records(**made, events=self.events)
 
 
-def needed_rows(events: pd.DataFrame) -> FlagArray:
+def _codes_and_words(texts: pa.ChunkedArray) -> tuple[NumberArray, np.ndarray[Any, Any]]:
+    encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
+    chunks = encoded.unify_dictionaries().chunks
+    words = chunks[0].dictionary.to_pylist() if chunks else []
+    codes = [chunk.indices.fill_null(NONE).to_numpy() for chunk in chunks]
+    return np.concatenate([np.empty(0, np.int32), *codes]), np.array([*words, None], dtype=object)[:-1]
+
+
+def _pick(column: Column, chosen: FlagArray) -> pd.Series[Any]:
+    if isinstance(column, pa.ChunkedArray):
+        return column.filter(pa.array(chosen)).to_pandas()  # type: ignore[no-any-return]
+    return pd.Series(column.array[chosen])
+
+
+def is_there(column: Column) -> FlagArray:
+    """Return which rows of a column have a value."""
+    there = column.is_valid() if isinstance(column, pa.ChunkedArray) else column.notna()
+    return np.asarray(there.to_numpy(), dtype=bool)
+
+
+def needed_rows(events: Events) -> FlagArray:
     """Return which events `rebuild` looks at; the others may be left out without any change of its result.
 
     Needed are records that name an event and either a peer or a task, records of level ERROR or FATAL that name a peer, and
@@ -170,7 +195,7 @@ def needed_rows(events: pd.DataFrame) -> FlagArray:
 
     Parameters
     ----------
-    events : pandas.DataFrame
+    events : pandas.DataFrame or pyarrow.Table
         Columns ``event_id``, ``level``, ``peer_id`` and ``task_id``.
 
     Returns
@@ -178,30 +203,31 @@ def needed_rows(events: pd.DataFrame) -> FlagArray:
     numpy.ndarray of bool
     """
     event = Words.of(events["event_id"])
-    has_peer, has_task = (events[name].notna().to_numpy() for name in ("peer_id", "task_id"))
+    has_peer, has_task = (is_there(events[name]) for name in ("peer_id", "task_id"))
     named = (event.codes != NONE) & (has_peer | has_task)
     failing = Words.of(events["level"]).among(ERROR_LEVELS)
     needed: FlagArray = named | event.among(EVERYWHERE) | (has_peer & failing)
     return needed
 
 
-def read_records(events: pd.DataFrame) -> Records:
+def read_records(events: Events) -> Records:
     """Read the needed events that belong to a peer, in the order they were written.
 
     Parameters
     ----------
-    events : pandas.DataFrame
-        Rows of `dfly_analysis.tables.EVENTS` with the columns of `COLUMNS`; texts may be categories.
+    events : pandas.DataFrame or pyarrow.Table
+        Rows of `dfly_analysis.tables.EVENTS` with the columns of `COLUMNS`; texts may be categories, or dictionaries.
 
     Returns
     -------
     Records
         Within one moment the older of rotated files comes first.
     """
-    rows = np.flatnonzero(needed_rows(events))
+    row = np.flatnonzero(needed_rows(events))
+    rows = row if len(row) < len(events) else slice(None)
     columns: dict[str, Any] = {name: Words.of(events[column]).take(rows) for name, column in _WORDS.items()}
     columns |= {name: whole_numbers(events[column])[rows] for name, column in _NUMBERS.items()}
-    records = Records(**columns, time=nanoseconds(events["time"])[rows], row=rows, events=events)
+    records = Records(**columns, time=nanoseconds(events["time"])[rows], row=row, events=events)
     number = np.where(records.number < _MOST_PIECES, records.number, NONE)
     order = writing_order(records.sort_time, records.path, records.line)
     filled = _fill_peers(replace(records, number=number).take(order))
@@ -215,9 +241,11 @@ _WORDS = {
 _NUMBERS = {"number": "piece_number", "line": "log_line", "size_bytes": "size_bytes", "piece_bytes": "piece_bytes"}
 
 
-def nanoseconds(times: pd.Series[Any]) -> NumberArray:
+def nanoseconds(times: Column) -> NumberArray:
     """Return times as nanoseconds since 1970, `NO_TIME` where missing."""
-    return times.dt.as_unit("ns").astype("int64").to_numpy() if len(times) else np.empty(0, dtype=np.int64)
+    if isinstance(times, pa.ChunkedArray):
+        return np.asarray(times.cast(pa.int64()).fill_null(NO_TIME).to_numpy())
+    return np.asarray(times.dt.as_unit("ns").astype("int64")) if len(times) else np.empty(0, dtype=np.int64)
 
 
 def missing_last(time: NumberArray) -> NumberArray:
@@ -231,8 +259,10 @@ def times_of(time: NumberArray) -> list[float]:
     return [math.nan if one == NO_TIME else one for one in listed] if (time == NO_TIME).any() else listed
 
 
-def whole_numbers(numbers: pd.Series[Any]) -> NumberArray:
+def whole_numbers(numbers: Column) -> NumberArray:
     """Return a column of integers, or of texts that are such, as numbers; -1 where missing."""
+    if isinstance(numbers, pa.ChunkedArray):
+        return np.asarray(numbers.fill_null(NONE).to_numpy())
     if isinstance(numbers.dtype, pd.CategoricalDtype):
         numbers = numbers.astype(numbers.cat.categories.dtype)
     if pd.api.types.is_integer_dtype(numbers.dtype):

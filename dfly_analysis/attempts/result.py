@@ -12,6 +12,7 @@ from dfly_analysis.attempts.causes import Cause
 from dfly_analysis.attempts.columns import OK, ORIGINS, SOURCE
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.made import Integers, Made, Times
+from dfly_analysis.attempts.pairs import key_of
 from dfly_analysis.attempts.records import NO_TIME, NONE, NumberArray, Records, Words
 from dfly_analysis.attempts.tasks import Tasks
 from dfly_analysis.attempts.typed import FloatArray, at_rows, each_pair, seconds_between
@@ -35,11 +36,9 @@ def make_pieces(records: Records, attempts: pd.DataFrame, limits: Limits) -> Mad
     """
     began = np.where(attempts["started"] != NO_TIME, attempts["started"], attempts["ended"])
     peer, number = attempts["peer"].to_numpy(), attempts["piece_number"].to_numpy()
-    keys = (attempts["order"].to_numpy(), np.where(began == NO_TIME, 0, began), number, records.peer.rank[peer])
-    rows = attempts.take(np.lexsort(keys))
-    same = np.flatnonzero((rows["peer"].diff() != 0) | (rows["piece_number"].diff() != 0))
+    rows, same = _by_piece(key_of(records.peer.rank[peer], number), began, attempts["order"].to_numpy())
     length = np.diff(same, append=len(rows))
-    codes = {name: rows[name].to_numpy() for name in rows.columns}
+    codes = {name: attempts[name].to_numpy()[rows] for name in attempts.columns}
     words = {
         "task_id": "task",
         "peer_id": "peer",
@@ -61,6 +60,17 @@ def make_pieces(records: Records, attempts: pd.DataFrame, limits: Limits) -> Mad
             "log_line": Integers(codes["log_line"], codes["log_line"] == NONE),
         }
     )  # fmt: skip
+
+
+def _by_piece(key: NumberArray, began: NumberArray, order: NumberArray) -> tuple[NumberArray, NumberArray]:
+    """Return the places of attempts by piece, time and order, and where in this order each piece begins."""
+    rows = np.argsort(key, kind="stable")
+    first = np.diff(key[rows], prepend=NONE) != 0
+    again = np.flatnonzero(~first)
+    several = np.unique(np.concatenate([again - 1, again]))  # most pieces have one attempt
+    of = rows[several]
+    rows[several] = of[np.lexsort((order[of], np.where(began[of] == NO_TIME, 0, began[of]), key[of]))]
+    return rows, np.flatnonzero(first)
 
 
 def _limits_s(records: Records, codes: Mapping[str, Any], limits: Limits) -> FloatArray:

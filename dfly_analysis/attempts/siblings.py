@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dfly_analysis.attempts.limits import Limits
-from dfly_analysis.attempts.pieces import Attempt, PeerPieces, span_s
+from dfly_analysis.attempts.pieces import Attempt, PeerPieces, piece_numbers, span_s
 from dfly_analysis.attempts.records import LAST, Records
 
 
@@ -98,7 +98,7 @@ def _infer_cancelled(peer: PeerPieces) -> list[Attempt]:
     if len(peer.rounds) < 2 or not failed or failed[-1].survivors_unseen:
         return []
     (_, planned), (ended, again) = peer.rounds[0], peer.rounds[-1]
-    missing = (set(planned) & set(again)) - {attempt.piece_number for attempt in own}
+    missing = (set(piece_numbers(planned)) & set(piece_numbers(again))) - {attempt.piece_number for attempt in own}
     return [
         replace(
             failed[-1], piece_number=number, outcome="cancelled", started=None, ended=ended, duration_s=None, size_bytes=None,
@@ -121,7 +121,7 @@ def _start_by_slot(peer: PeerPieces, slots: int | None) -> None:
     for number, (begun, planned) in enumerate(peer.rounds[:2], start=1) if slots else ():
         own = {a.piece_number: a for a in peer.done if a.round == number and a.ended is not None}
         ends: list[float] = []
-        for place, piece in enumerate(sorted(planned)):
+        for place, piece in enumerate(sorted(piece_numbers(planned))):
             attempt = own.get(piece)
             if place >= (slots or 0) and len(ends) < (slots or 0):
                 break  # somebody's end is not seen, so it is not known when a slot became free

@@ -73,9 +73,9 @@ class Rebuilding:
         """Return the limits as all buckets show them: the same object where they show no other."""
         return observe_limits(self.observed, limits)
 
-    def _events(self, bucket: int) -> pd.DataFrame:
+    def _events(self, bucket: int) -> pa.Table:
         tables = [table for spill in self._spills for table in spill.tables(bucket)]
-        return _frame([*tables, self._peers_only[bucket]])
+        return pa.concat_tables([*tables, self._peers_only[bucket]])
 
 
 def _with_jobs(tasks: Made, owner: Mapping[str, str]) -> Made:
