@@ -53,20 +53,14 @@ class Spill:
     buckets: int
     shared: list[pa.Table] = field(default_factory=list)
     peers_only: list[pa.Table] = field(default_factory=list)
-    _held: list[pa.Table] = field(default_factory=list)
+    _held: dict[int, list[pa.Table]] = field(default_factory=dict)
     _held_rows: int = 0
     _flushes: int = 0
 
     def write(self, table: pa.Table) -> None:
         """Take the telling records of a table; of kinds that are most of a log only the fields count, not the words."""
-        telling = table.select(list(SPILLED)).filter(pa.array(is_telling(table)))
-        message = pc.if_else(pa.array(among(telling, "event_id", _bulk())), "", telling.column("message"))
-        telling = telling.set_column(telling.schema.get_field_index("message"), "message", message)
-        shared = among(telling, "event_id", SHARED)
-        if shared.any():
-            self.shared.append(telling.filter(pa.array(shared)))
-        self._held.append(telling)
-        self._held_rows += len(telling)
+        for batch in table.select(list(SPILLED)).to_batches():
+            self._take(pa.Table.from_batches([batch]))
         if self._held_rows >= _HELD_ROWS:
             self.flush()
 
@@ -74,12 +68,11 @@ class Spill:
         """Write what is held; to be called when the file was read."""
         if not self._held_rows:
             return
-        table = pa.concat_tables(self._held).unify_dictionaries().combine_chunks()
-        self._held, self._held_rows = [], 0
-        if self.buckets == 1:
-            self._append(0, table)
-        else:
-            self._sort(table)
+        for bucket, tables in self._held.items():
+            with pa.ipc.new_stream(self._path(bucket, self._flushes), spilled_schema()) as writer:
+                for table in tables:
+                    writer.write_table(table)
+        self._held, self._held_rows = {}, 0
         self._flushes += 1
 
     def tables(self, bucket: int) -> Iterator[pa.Table]:
@@ -90,26 +83,39 @@ class Spill:
                 with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
                     yield reader.read_all()
 
-    def _sort(self, table: pa.Table) -> None:
-        lacking = table.column("task_id").is_null().to_numpy() & table.column("peer_id").is_valid().to_numpy()
-        if lacking.any():
-            self.peers_only.append(table.filter(pa.array(lacking)))
-            table = table.filter(pa.array(~lacking))
-        places = bucket_of(table.column("task_id"), self.buckets)
+    def _take(self, table: pa.Table) -> None:
+        """Hold the telling records, bucket by bucket: every column is copied once."""
+        rows = np.flatnonzero(is_telling(table))
+        places = np.zeros(len(rows), np.int64)
+        if self.buckets > 1:
+            places = bucket_of(table.column("task_id"), self.buckets)[rows]
+            lacking = table.column("task_id").is_null().to_numpy() & table.column("peer_id").is_valid().to_numpy()
+            places[lacking[rows]] = self.buckets
         order = np.argsort(places, kind="stable")
-        ordered = table.take(pa.array(order))
-        bounds = np.searchsorted(places[order], np.arange(self.buckets + 1))
-        for bucket in range(self.buckets):
+        ordered = _wordless(table, rows[order])
+        bounds = np.searchsorted(places[order], np.arange(self.buckets + 2))
+        for bucket in range(self.buckets + 1):
             start, end = int(bounds[bucket]), int(bounds[bucket + 1])
-            if end > start:
-                self._append(bucket, ordered.slice(start, end - start))
-
-    def _append(self, bucket: int, table: pa.Table) -> None:
-        with pa.ipc.new_stream(self._path(bucket, self._flushes), spilled_schema()) as writer:
-            writer.write_table(table)
+            if end > start and bucket == self.buckets:
+                self.peers_only.append(ordered.slice(start, end - start))
+            elif end > start:
+                self._held.setdefault(bucket, []).append(ordered.slice(start, end - start))
+        shared = among(ordered, "event_id", SHARED)
+        if shared.any():
+            self.shared.append(ordered.take(pa.array(np.flatnonzero(shared)[np.argsort(order[shared], kind="stable")])))
+        self._held_rows += len(rows)
 
     def _path(self, bucket: int, flush: int) -> Path:
         return self.stem.with_name(f"{self.stem.name}-{bucket:04d}-{flush:05d}")
+
+
+def _wordless(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
+    """Return some records, those of kinds that are most of a log without their words."""
+    at = table.schema.get_field_index("message")
+    bulk = among(table, "event_id", _bulk())[rows]
+    message = table.column(at).take(pa.array(rows, mask=bulk)) if not bulk.all() else pa.nulls(len(rows), pa.string())
+    rest = table.remove_column(at).take(pa.array(rows))
+    return rest.add_column(at, "message", pc.if_else(pa.array(bulk), "", message))
 
 
 def bucket_of(tasks: pa.ChunkedArray, buckets: int) -> npt.NDArray[np.int64]:
