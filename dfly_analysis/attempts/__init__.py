@@ -6,10 +6,11 @@ from dfly_analysis.attempts.made import Made
 from dfly_analysis.attempts.observed import Observed, observe_limits
 from dfly_analysis.attempts.parts import assign_parts, rebuild_parts, tasks_of_peers
 from dfly_analysis.attempts.rebuild import observe_part, rebuild, rebuild_and_observe, rebuild_part
-from dfly_analysis.attempts.records import COLUMNS, EVERYWHERE, needed_rows
+from dfly_analysis.attempts.records import COLUMNS, ERROR_LEVELS, EVERYWHERE, needed_rows
 
 __all__ = [
     "COLUMNS",
+    "ERROR_LEVELS",
     "EVERYWHERE",
     "Background",
     "Limits",

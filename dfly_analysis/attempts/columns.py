@@ -36,7 +36,7 @@ def attempt_frame(columns: Mapping[str, Any]) -> pd.DataFrame:
     """Return attempts as a frame of numbers; a single value stands for all rows."""
     size = len(columns["peer"])
     made = {name: np.broadcast_to(np.asarray(columns[name], dtype=kind), size) for name, kind in _TYPES.items()}
-    return pd.DataFrame(made)
+    return pd.DataFrame(made, copy=False)
 
 
 def frame_of_pairs(records: Records, paired: Paired, peers: Mapping[str, PeerPieces]) -> pd.DataFrame:

@@ -66,9 +66,12 @@ def observe(records: Records, finished: pd.DataFrame, peers: Mapping[str, PeerPi
     -------
     dict of str to Observed
     """
-    ok = finished[finished["outcome"] == OK]
-    speakers, at = each_pair(records.role.at(ok["role"].to_numpy()), records.host.at(ok["host"].to_numpy()))
-    asked_s = pd.Series(np.where(ok["origin"] == SOURCE, ok["duration_s"], 0.0), dtype="float64")
+    ok = np.flatnonzero(finished["outcome"] == OK)
+    roles, hosts, origin, duration_s = (
+        finished[name].to_numpy()[ok] for name in ("role", "host", "origin", "duration_s")
+    )
+    speakers, at = each_pair(records.role.at(roles), records.host.at(hosts))
+    asked_s = pd.Series(np.where(origin == SOURCE, duration_s, 0.0), dtype="float64")
     longest_s = asked_s.groupby(at).max().fillna(0.0).tolist()
     seen: dict[str, Observed] = {}
     for (role, host), longest in zip(speakers, longest_s, strict=True):

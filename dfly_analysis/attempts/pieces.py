@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -22,6 +24,7 @@ ENDS = frozenset({"piece_finished", "piece_report_closed"})
 FAILURES = frozenset({"piece_failed", "content_write_failed", "backend_failed", "parent_piece_failed"})
 MARKS = frozenset({"pieces_planned", "source_round_failed", "task_failed"})  # of a peer's rounds, not of one piece
 PIECE_EVENTS = frozenset({"piece_started", "piece_deleted"}) | ENDS | FAILURES
+_MOST = 10**9  # no number of nine digits
 _PLANNED = re.compile(r"\s*\d{1,9}\s*(?:,|\Z)")
 _PLAN = re.compile(r"\s*\d{1,9}\s*(?:,\s*\d{1,9}\s*)*")
 
@@ -145,6 +148,11 @@ def piece_numbers(text: str | None) -> tuple[int, ...]:
     """Return the numbers of a plan as the client prints it; empty for anything else."""
     if text is None:
         return ()
+    if not text.encode().translate(None, b"0123456789, "):
+        with suppress(ValueError):  # a JSON reader takes a third of the time
+            numbers = tuple(json.loads(f"[{text}]"))
+            if max(numbers, default=_MOST) < _MOST:
+                return numbers
     if _PLAN.fullmatch(text):
         return tuple(map(int, text.split(",")))
     return tuple(int(part) for part in text.split(",") if _PLAN.fullmatch(part))

@@ -91,7 +91,9 @@ def fill_sizes(attempts: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
 
 def fetched_bytes(attempts: pd.DataFrame, tasks: Tasks) -> dict[str, NumberArray]:
     """Return for each task how many bytes came from each origin, as far as seen."""
-    got = attempts[(attempts["outcome"] == OK) & (attempts["origin"] != LOCAL) & (attempts["size_bytes"] != NONE)]
-    fetched = np.zeros((len(ORIGINS), len(tasks)), dtype=np.int64)
-    np.add.at(fetched, (got["origin"].to_numpy(), place_of_peer(tasks)[got["peer"]]), got["size_bytes"].to_numpy())
-    return dict(zip(ORIGINS, fetched, strict=True))
+    origin, size = attempts["origin"].to_numpy(), attempts["size_bytes"].to_numpy()
+    got = np.flatnonzero((attempts["outcome"] == OK) & (origin != LOCAL) & (size != NONE))
+    place = origin[got] * np.int64(len(tasks)) + place_of_peer(tasks)[attempts["peer"].to_numpy()[got]]
+    fetched = np.zeros(len(ORIGINS) * len(tasks), dtype=np.int64)
+    np.add.at(fetched, place, size[got])
+    return dict(zip(ORIGINS, fetched.reshape(len(ORIGINS), len(tasks)), strict=True))

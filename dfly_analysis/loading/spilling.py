@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dfly_analysis.attempts import COLUMNS, EVERYWHERE
+from dfly_analysis.attempts import COLUMNS, ERROR_LEVELS, EVERYWHERE
 from dfly_analysis.knowledge.event import load_events
-from dfly_analysis.logs.schema import among, arrow_schema, is_telling
+from dfly_analysis.logs.schema import among, arrow_schema
 
 SPILLED = (*COLUMNS, "job_id")
 SHARED = frozenset({*EVERYWHERE, "job_received"})
@@ -85,7 +85,10 @@ class Spill:
 
     def _take(self, table: pa.Table) -> None:
         """Hold the telling records, bucket by bucket: every column is copied once."""
-        rows = np.flatnonzero(is_telling(table))
+        shared = among(table, "event_id", SHARED)
+        if shared.any():
+            self.shared.append(_wordless(table, np.flatnonzero(shared)))
+        rows = np.flatnonzero(_needed(table))
         places = np.zeros(len(rows), np.int64)
         if self.buckets > 1:
             places = bucket_of(table.column("task_id"), self.buckets)[rows]
@@ -100,13 +103,16 @@ class Spill:
                 self.peers_only.append(ordered.slice(start, end - start))
             elif end > start:
                 self._held.setdefault(bucket, []).append(ordered.slice(start, end - start))
-        shared = among(ordered, "event_id", SHARED)
-        if shared.any():
-            self.shared.append(ordered.take(pa.array(np.flatnonzero(shared)[np.argsort(order[shared], kind="stable")])))
         self._held_rows += len(rows)
 
     def _path(self, bucket: int, flush: int) -> Path:
         return self.stem.with_name(f"{self.stem.name}-{bucket:04d}-{flush:05d}")
+
+
+def _needed(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Return which records attempts are rebuilt from, see `dfly_analysis.attempts.needed_rows`, and speak of a peer or task."""
+    event, task, peer = (table.column(name).is_valid().to_numpy() for name in ("event_id", "task_id", "peer_id"))
+    return np.asarray((event & (task | peer)) | (peer & among(table, "level", ERROR_LEVELS)))
 
 
 def _wordless(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
