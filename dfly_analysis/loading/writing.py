@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -223,11 +224,22 @@ def _write_streams(store: Store, made: Iterator[tuple[Made, Made]], folder: Path
     rows, seen = dict[str, int](), Seen()
     with ExitStack() as stack:
         writers = {table.name: stack.enter_context(TableWriter(folder, table)) for table in (PIECES, TASKS)}
+        behind = stack.enter_context(ThreadPoolExecutor(1))  # one bucket is written while the next is rebuilt
+        writing: Future[None] | None = None
         for pieces, tasks in made:
             seen += Seen.of(pieces.sketch(Seen.OF_PIECES), tasks.sketch(Seen.OF_TASKS))
+            if writing is not None:
+                writing.result()
+            writing = behind.submit(_write_all, writers, (pieces, tasks))
             for one in (pieces, tasks):
-                writers[one.table.name].write(one)
                 rows[f"{one.table.name}.parquet"] = rows.get(f"{one.table.name}.parquet", 0) + one.size
+        if writing is not None:
+            writing.result()
     for name in rows:
         store.write(name, folder / name)
     return rows, seen
+
+
+def _write_all(writers: Mapping[str, TableWriter], tables: Sequence[Made]) -> None:
+    for one in tables:
+        writers[one.table.name].write(one)
