@@ -337,9 +337,9 @@ def _fill_peers(records: Records) -> Records:
     peer = records.peer.codes.astype(np.int64)
     peer[lacking] = np.append(peer, NONE)[_begun_last(records.sort_time, pair, firsts, lacking)]
     seeds = np.array([str(word).endswith("-seed") for word in records.peer.words] + [False])
-    roles = np.append(records.role.words, "seedClient")
+    roles = records.role.words if "seedClient" in records.role.place else np.append(records.role.words, "seedClient")
     role = records.role.codes.astype(np.int64)
-    role[lacking] = np.where(seeds[peer[lacking]], len(roles) - 1, role[lacking])
+    role[lacking] = np.where(seeds[peer[lacking]], np.flatnonzero(roles == "seedClient")[0], role[lacking])
     return replace(records, peer=Words(peer, records.peer.words), role=Words(role, roles))
 
 

@@ -1,0 +1,44 @@
+"""What is written bucket by bucket is what a load into memory shows, in the same types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from reading_cases import generated, settings_of
+
+from dfly_analysis.loading import Reading, load, rebuilding
+from dfly_analysis.loading.writing import write_tables
+
+KEYS = ["peer_id", "piece_number", "attempt"]
+
+
+@pytest.mark.parametrize("bucket_bytes", [1 << 30, 20_000])
+@pytest.mark.parametrize(("case", "client"), [("mixture", "v1.5.1"), ("killed", "v0.1.118"), ("healthy", "v1.0.26")])
+def test_written_tables_are_those_of_a_load(tmp_path, monkeypatch, case, client, bucket_bytes):
+    """One bucket or many: the rows of pieces and tasks are the same, and what pandas reads back has the same types."""
+    monkeypatch.setattr(rebuilding, "BUCKET_BYTES", bucket_bytes)
+    run, _ = generated(case, client)
+    sizes = sum(path.stat().st_size for path in Path(run).rglob("*") if path.is_file())
+    assert (rebuilding.buckets_for(sizes) > 1) == (bucket_bytes < 1 << 30)
+    written = write_tables([run], tmp_path, Reading(), settings=settings_of(client))
+    dataset = load(run, settings=settings_of(client))
+    for name, keys in (("pieces", KEYS), ("tasks", ["peer_id"])):
+        read = pd.read_parquet(tmp_path / f"{name}.parquet").sort_values(keys, ignore_index=True)
+        shown = getattr(dataset, name).sort_values(keys, ignore_index=True)
+        assert len(read) == written.tables[f"{name}.parquet"] > 0
+        pd.testing.assert_frame_equal(read, shown, check_exact=True)
+    assert written.lacks == dataset.lacks
+
+
+def test_readers_of_arrow_see_ordinary_texts(tmp_path):
+    """Texts are handed over as dictionaries, but nobody who reads the file has to know."""
+    run, _ = generated("mixture", "v1.5.1")
+    write_tables([run], tmp_path, Reading(), settings=settings_of("v1.5.1"))
+    for name in ("pieces", "tasks"):
+        kinds = {field.name: field.type for field in pq.read_schema(tmp_path / f"{name}.parquet")}
+        assert kinds["peer_id"] == kinds["outcome"] == pa.large_string()
+        assert kinds["started"] == pa.timestamp("ns", "UTC")
