@@ -127,6 +127,12 @@ def _check_readable(paths: Sequence[str], tz: str) -> None:
 )
 @click.option("--prometheus", metavar="URL", help="Ask this server too, for the time the logs cover.")
 @click.option("--cluster", metavar="ADDRESS", help="Let the workers of this dask.distributed scheduler read the files.")
+@click.option(
+    "--tables",
+    type=click.Choice(["all", "events"]),
+    default="all",
+    help="All tables, or records alone: no pieces and tasks are rebuilt from them.",
+)
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder, or s3://bucket/prefix, to write to.")
 def load(
     paths: tuple[str, ...],
@@ -135,6 +141,7 @@ def load(
     log_format: str | None,
     prometheus: str | None,
     cluster: str | None,
+    tables: str,
     **asked: Any,
 ) -> None:
     """Write the tables as Parquet, and coverage.json, in memory that does not grow with the input.
@@ -151,7 +158,7 @@ def load(
     with telling() as (tell, progress):
         written = write_tables(
             paths, output, Reading(tz, log_format), settings=settings, cluster=cluster,
-            prometheus=Prometheus(prometheus) if prometheus else None, on_problem=tell, progress=progress,
+            prometheus=Prometheus(prometheus) if prometheus else None, rebuild=tables == "all", on_problem=tell, progress=progress,
         )  # fmt: skip
     for name, rows in written.tables.items():
         click.echo(f"{output.rstrip('/')}/{name}\t{rows} rows")

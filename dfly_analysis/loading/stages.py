@@ -105,7 +105,7 @@ def run_stages(stages: Sequence[Stage], cluster: str | None, folder: Path, bucke
     folder : Path
         For what is put aside here.
     buckets : int
-        In how many buckets attempts will be rebuilt.
+        In how many buckets attempts will be rebuilt; 0 where they will not be.
     """
     if cluster is not None:
         from dfly_analysis.loading.cluster import run_on_cluster
@@ -113,7 +113,7 @@ def run_stages(stages: Sequence[Stage], cluster: str | None, folder: Path, bucke
         for stage, (gathered, count) in zip(stages, run_on_cluster(stages, cluster), strict=True):
             yield Staged(stage, gathered, count)
         return
-    spills = [Spill(folder / f"telling-{place:06d}", buckets) for place in range(len(stages))]
+    spills = [Spill(folder / f"telling-{place:06d}", buckets) if buckets else None for place in range(len(stages))]
     with workers() as (files, blocks):
         done = files.map(lambda pair: pair[0].run(blocks, pair[1]), zip(stages, spills, strict=True))
         for stage, spill, (gathered, count) in zip(stages, spills, done, strict=True):

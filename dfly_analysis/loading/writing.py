@@ -80,7 +80,7 @@ class _Input:
         self.logs[name] = set(staged.gathered.sketches)
 
 
-def write_tables(
+def write_tables(  # noqa: PLR0913 - each is one of the user's words
     paths: Sequence[str | Path],
     out: str | Path,
     reading: Reading,
@@ -88,6 +88,7 @@ def write_tables(
     settings: Settings | None = None,
     cluster: str | None = None,
     prometheus: Prometheus | None = None,
+    rebuild: bool = True,
     on_problem: OnProblem | None = None,
     progress: Progress | None = None,
 ) -> Written:
@@ -104,6 +105,8 @@ def write_tables(
         Address of a ``dask.distributed`` scheduler, whose workers read the files; paths and `out` must mean the same
         to them as here.
     prometheus : Prometheus, optional
+    rebuild : bool
+        Whether pieces, tasks and jobs are rebuilt from the records; otherwise those tables are not written.
     on_problem : callable, optional
         Told of each file that cannot be read.
     progress : callable, optional
@@ -122,7 +125,7 @@ def write_tables(
     check_zone(reading.tz)
     store = open_store(out)
     with tempfile.TemporaryDirectory(prefix="dfly-analysis-load-") as folder:
-        staged = _stage_all(paths, reading, store, cluster, Path(folder), on_problem, progress)
+        staged = _stage_all(paths, reading, store, cluster, Path(folder), rebuild, on_problem, progress)
         asked = Gathered()
         ask(prometheus, asked, on_problem)
         staged.bare.append(asked)
@@ -142,6 +145,7 @@ def _stage_all(
     store: Store,
     cluster: str | None,
     folder: Path,
+    rebuild: bool,
     on_problem: OnProblem | None,
     progress: Progress | None,
 ) -> _Input:
@@ -153,7 +157,7 @@ def _stage_all(
             on_problem(error)
 
     sources = list_files(paths, on_problem=told)
-    staged.buckets = buckets_for(sum(_likely_bytes(source) for source in sources))
+    staged.buckets = buckets_for(sum(_likely_bytes(source) for source in sources)) if rebuild else 0
     for done in run_stages(stages_of(sources, reading, store.address), cluster, folder, staged.buckets):
         if progress:
             for row in done.gathered.coverage:
@@ -190,7 +194,26 @@ def _drop_old(store: Store, counts: Mapping[str, int]) -> None:
 
 
 def _write_tables(store: Store, staged: _Input, settings: Settings, copies: Copies, folder: Path) -> Written:
-    total = sum(staged.counts.values())
+    rows = {EVENTS_FOLDER: sum(staged.counts.values())}
+    coverage = COVERAGE.frame(with_notes(staged.whole.coverage, copies))
+    runs = RUNS.frame(newest_dumps(staged.whole.runs))
+    rebuilt, seen = _write_rebuilt(store, staged, settings, folder) if staged.buckets else (_drop_rebuilt(store), None)
+    rows |= rebuilt
+    for table, content in ((RUNS, runs), (COVERAGE, coverage)):
+        rows[f"{table.name}.parquet"] = _write_frame(store, table, content)
+    components = set(coverage.loc[coverage["kind"] == "log", "component"].dropna())
+    lacks = what_lacks(components, seen) if seen else ()
+    return Written(rows, coverage, lacks, tuple(staged.whole.problems))
+
+
+def _drop_rebuilt(store: Store) -> dict[str, int]:
+    """Delete what an earlier run rebuilt: it would not belong to these records."""
+    for table in (PIECES, TASKS, JOBS):
+        store.delete(f"{table.name}.parquet")
+    return {}
+
+
+def _write_rebuilt(store: Store, staged: _Input, settings: Settings, folder: Path) -> tuple[dict[str, int], Seen]:
     spills = [
         spill or spill_part(store, name, folder / f"part-{place:06d}", staged.buckets)
         for place, (name, spill) in enumerate(staged.spills.items())
@@ -202,13 +225,8 @@ def _write_tables(store: Store, staged: _Input, settings: Settings, copies: Copi
     written, seen = _write_streams(store, rebuilding.tables(limits, owner), folder)
     if (corrected := rebuilding.corrected(limits)) is not limits:
         written, seen = _write_streams(store, rebuilding.tables(corrected, owner), folder)
-    coverage = COVERAGE.frame(with_notes(staged.whole.coverage, copies))
-    rows = {EVENTS_FOLDER: total, **written}
-    runs = RUNS.frame(newest_dumps(staged.whole.runs))
-    for table, content in ((JOBS, frame), (RUNS, runs), (COVERAGE, coverage)):
-        rows[f"{table.name}.parquet"] = _write_frame(store, table, content)
-    components = set(coverage.loc[coverage["kind"] == "log", "component"].dropna())
-    return Written(rows, coverage, what_lacks(components, seen), tuple(staged.whole.problems))
+    written[f"{JOBS.name}.parquet"] = _write_frame(store, JOBS, frame)
+    return written, seen
 
 
 def _write_frame(store: Store, table: Table, frame: pd.DataFrame) -> int:

@@ -17,6 +17,7 @@ PEERS = Path(__file__).resolve().parent / "peers"
 OURS = str(Path(sys.executable).with_name("dfly-analysis"))
 SCHEDULER_BYTES, COMPRESSED_BYTES = 300_000_000, 256_000_000
 OUR_NAME = "`dfly-analysis load`"
+RECORDS_NAME = "`dfly-analysis load --tables events`"
 
 
 @dataclass(frozen=True)
@@ -130,13 +131,15 @@ def measure_reading(size_bytes: int, work: Path, repeats: int, only: frozenset[s
 def _ways(group: Group, path: Path) -> dict[str, Command]:
     file = str(path)
     limits = {"wc": ("wc", "-l", file), "cat": ("cat", file), "rg": ("rg", "-a", "-c", "ERROR", file)}
-    ways = {OUR_NAME: load(path)} | {NAMES.get(name, name): peer(name, path) for name in group.peers}
+    ways = {OUR_NAME: load(path), RECORDS_NAME: load(path, "--tables", "events")} | {
+        NAMES.get(name, name): peer(name, path) for name in group.peers
+    }
     return ways | {NAMES[name]: Command(name, limits[name]) for name in group.limits}
 
 
-def load(path: Path) -> Command:
+def load(path: Path, *more: str) -> Command:
     """Return our command."""
-    return Command("ours", (OURS, "load", str(path), "-o", "{out}"))
+    return Command("ours", (OURS, "load", str(path), *more, "-o", "{out}"))
 
 
 def peer(name: str, path: Path) -> Command:

@@ -42,3 +42,18 @@ def test_readers_of_arrow_see_ordinary_texts(tmp_path):
         kinds = {field.name: field.type for field in pq.read_schema(tmp_path / f"{name}.parquet")}
         assert kinds["peer_id"] == kinds["outcome"] == pa.large_string()
         assert kinds["started"] == pa.timestamp("ns", "UTC")
+
+
+def test_records_alone(tmp_path):
+    """Without rebuilding the records are the same, and tables that an earlier run rebuilt do not stay beside them."""
+    run, _ = generated("healthy", "v1.5.1")
+    whole = write_tables([run], tmp_path / "whole", Reading())
+    write_tables([run], tmp_path / "records", Reading())
+    alone = write_tables([run], tmp_path / "records", Reading(), rebuild=False)
+    assert {name: rows for name, rows in whole.tables.items() if name in alone.tables} == alone.tables
+    assert not {"pieces.parquet", "tasks.parquet", "jobs.parquet"}.intersection(alone.tables)
+    assert sorted(path.name for path in (tmp_path / "records").iterdir()) == [
+        "coverage.parquet", "events.parquet", "runs.parquet"
+    ]  # fmt: skip
+    kept, again = (pq.read_table(tmp_path / name / "events.parquet") for name in ("whole", "records"))
+    assert again.equals(kept)
