@@ -137,7 +137,7 @@ class LogReader:
     def coverage(self) -> dict[str, Any]:
         """Return the file's row of `dfly_analysis.tables.COVERAGE`: each line parsed, continuation or rejected."""
         counts, writer = self.counts, self._first_writer()
-        most = counts.formats.most_common(1)
+        most = sorted(counts.formats.items(), key=lambda item: (-item[1], item[0]))
         first, last = (_moment(time_ns) for time_ns in counts.span_ns) if counts.span_ns else (None, None)
         cut = self.opened.cut_lines
         return {
