@@ -1,17 +1,28 @@
-"""All shapes in which logs come give the tables of the plain files: wrapped, packed, rotated, recoded, coloured."""
+"""All shapes in which logs come give the tables of the plain files: wrapped, packed, rotated, recoded, coloured, exported."""
 
 from __future__ import annotations
 
+import atexit
 import bz2
 import gzip
 import io
 import lzma
+import shutil
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
+from tempfile import mkdtemp
 
-from wrapping import SHAPES, split_lines
+import pandas as pd
+import pytest
+from conftest import ROOT, SAMPLES
+from reading_cases import generated, settings_of, write_tree
+from wrapping import NAMING, SHAPES, split_lines
+
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.loading import load
 
 try:
     from compression import zstd
@@ -20,20 +31,24 @@ except ImportError:
 
 Files = dict[str, bytes]
 Change = Callable[[str, bytes], Files]
-RUNS = (("slow-source", "v0.1.118"), ("slow-source", "v1.5.1"), ("mixture", "v1.0.26"))
+GENERATED = (("slow-source", "v0.1.118"), ("slow-source", "v1.5.1"), ("mixture", "v1.0.26"))
+REAL = sorted(SAMPLES.glob("*.tar.gz")) + sorted((ROOT.parent / "shared/real").glob("*.tar.gz"))
+"""The committed samples, and where they lie beside the checkout all real runs."""
+TABLES = ("events", "pieces", "tasks", "jobs")
 PLACE = ["log_path", "log_line"]
+COVERED = 0.999
 
 
 def files_of(run: Path) -> Files:
     return {path.relative_to(run).as_posix(): path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
 
 
-def changed(run: Path, change: Change) -> Files:
-    """Return a run's files with each log replaced by what `change` makes of its name and bytes."""
-    files: Files = {}
-    for name, data in files_of(run).items():
-        files |= change(name, data) if name.endswith(".log") and data else {name: data}
-    return files
+def changed(files: Files, logs: Collection[str], change: Change) -> Files:
+    """Return the files with each log replaced by what `change` makes of its name and bytes."""
+    made: Files = {}
+    for name, data in files.items():
+        made |= change(name, data) if name in logs else {name: data}
+    return made
 
 
 def wrapped(shape: str) -> Change:
@@ -120,3 +135,101 @@ ARCHIVES: dict[str, tuple[str, Callable[[Files], bytes]]] = {
     "zip": ("run.zip", zip_of),
     "nested": ("run.tar", nested),
 }
+EXPORTS = ("kubectl-prefix", "stern", "compose", "grep", "loki-api", "grafana-csv-labels", "grafana-json", "logcli-jsonl", "journal-json", "elastic-search")  # fmt: skip
+SHAPE: dict[str, Callable[[Files, Collection[str]], Files]] = {
+    **{f"in {name}": lambda files, logs, name=name: changed(files, logs, wrapped(name)) for name in SHAPES},
+    **{name: lambda files, logs, change=change: changed(files, logs, change) for name, change in PACKED.items()},
+    **{f"run.{name}": lambda files, _, packed=packed: {packed[0]: packed[1](files)} for name, packed in ARCHIVES.items()},
+    **{f"all in {name}": lambda files, logs, name=name: exported(files, logs, name) for name in EXPORTS},
+    "in cri, rotated and compressed": lambda files, logs: changed(
+        changed(files, logs, wrapped("cri")), logs, PACKED["rotated and compressed"]
+    ),
+    "in crlf and coloured in docker-json in a tar.zst": lambda files, logs: {
+        "run.tar.zst": zstd.compress(
+            tar_of(changed(changed(changed(files, logs, wrapped("colours")), logs, wrapped("crlf")), logs, wrapped("docker-json")))
+        )
+    },
+}  # fmt: skip
+
+
+def exported(files: Files, logs: Collection[str], shape: str) -> Files:
+    """Put the clients' logs into one file, as an export of all pods does; hosts are then known by the names it gives."""
+    assert shape in NAMING
+    writers = {PurePosixPath(name).parts[0]: files[name] for name in sorted(logs) if name.endswith("/dfdaemon.log")}
+    left = {name: data for name, data in files.items() if not name.endswith("/dfdaemon.log")}
+    return {**left, "export": SHAPES[shape](writers)}
+
+
+@cache
+def plain(place: int) -> tuple[Files, frozenset[str], Dataset]:
+    """Return a generated run's files, the names of its logs, and what is loaded from them as they are."""
+    case, client = GENERATED[place]
+    run, _ = generated(case, client, images=1)
+    dataset = load(run, settings=settings_of(client))
+    return files_of(run), logs_of(dataset, run), dataset
+
+
+def logs_of(dataset: Dataset, run: Path) -> frozenset[str]:
+    rows = dataset.coverage[dataset.coverage["kind"] == "log"]
+    return frozenset(Path(path).relative_to(run).as_posix() for path in rows["path"])
+
+
+def assert_same(got: Dataset, wanted: Dataset, *, one_file: bool = False) -> None:
+    """Every row of every table is there, in order, but for where it stands in the input.
+
+    In one file of several hosts, what hosts wrote in the same moment has the order of that file.
+    """
+    for name in TABLES:
+        one, two = (getattr(dataset, name).drop(columns=PLACE, errors="ignore") for dataset in (got, wanted))
+        if one_file and name == "events":
+            one, two = (frame.sort_values(["time", "host"], kind="stable", ignore_index=True) for frame in (one, two))
+        pd.testing.assert_frame_equal(one, two, obj=name)
+
+
+def assert_covered(dataset: Dataset) -> None:
+    """Of every log nearly all lines begin or continue a record."""
+    rows = dataset.coverage[dataset.coverage["kind"] == "log"]
+    read = (rows["parsed"] + rows["continuation"]) / rows["lines"]
+    assert rows[read < COVERED].empty, rows[read < COVERED]
+
+
+@pytest.mark.parametrize("shape", SHAPE)
+@pytest.mark.parametrize("place", range(len(GENERATED)), ids=[client for _, client in GENERATED])
+def test_any_shape_gives_the_tables_of_the_plain_files(tmp_path, shape, place):
+    """Events, pieces, tasks and jobs of three eras are the same, row for row, and no line is lost."""
+    files, logs, wanted = plain(place)
+    got = load(write_tree(tmp_path / "run", SHAPE[shape](files, logs)), settings=settings_of(GENERATED[place][1]))
+    assert len(wanted.events) > 500
+    assert_same(got, wanted, one_file=shape.startswith("all in "))
+    assert_covered(got)
+    assert got.problems == ()
+
+
+def unpacked(run: Path) -> Path:
+    """Unpack a real run and return its folder of hosts."""
+    folder = Path(mkdtemp(prefix="dfly-shapes-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with tarfile.open(run) as archive:
+        archive.extractall(folder, filter="data")
+    (top,) = folder.iterdir()
+    return top
+
+
+@pytest.mark.parametrize(
+    ("run", "shape"),
+    [(run, list(SHAPE)[7 * place % len(SHAPE)]) for place, run in enumerate([*REAL, *REAL[:2]])],
+    ids=lambda value: value.name.removesuffix(".tar.gz") if isinstance(value, Path) else value,
+)
+def test_real_runs_give_the_tables_of_the_plain_files(tmp_path, run, shape):
+    """Each run in another shape; of every file that is Dragonfly's own nearly all lines are read."""
+    folder = unpacked(run)
+    settings = settings_of(run.name.rpartition("-")[2].removesuffix(".tar.gz")) if "-v" in run.name else None
+    wanted = load(folder, settings=settings)
+    assert_covered(wanted)
+    own = wanted.coverage["path"].str.contains(r"/(?:dfdaemon|scheduler|manager)/\w+\.log$")
+    assert own.any()
+    assert set(wanted.coverage.loc[own, "kind"]) <= {"log", "empty"}
+    made = SHAPE[shape](files_of(folder), logs_of(wanted, folder))
+    got = load(write_tree(tmp_path / "run", made), settings=settings)
+    assert_same(got, wanted, one_file=shape.startswith("all in "))
+    assert_covered(got)

@@ -304,8 +304,21 @@ def writing_order(sort_time: NumberArray, path: Words, line: NumberArray) -> Num
     age = np.array([float(match[1]) if match else 0.0 for match in found] + [0.0])
     file = np.empty(len(age), dtype=np.int64)
     file[np.lexsort((path.rank, -age))] = np.arange(len(age))
-    keys = (line, file[path.codes], sort_time)
-    return slice(None) if _is_sorted(*keys) else np.lexsort(keys)
+    files = file[path.codes]
+    if _is_sorted(line, files, sort_time):
+        return slice(None)
+    order = np.lexsort((line, files, sort_time))
+    turned = _newest_first(order[: np.searchsorted(sort_time[order], LAST)], line, files, sort_time)
+    return np.lexsort((np.where(turned[files], -line, line), files, sort_time)) if turned.any() else order
+
+
+def _newest_first(order: NumberArray, line: NumberArray, files: NumberArray, time: NumberArray) -> NumberArray:
+    """Return for each file whether a record of its latest moment stands before one of its earliest, as in an export of a log store."""
+    first = np.zeros(int(files.max(initial=0)) + 1, dtype=np.int64)
+    last = first.copy()
+    first[files[order[::-1]]] = order[::-1]
+    last[files[order]] = order
+    return (time[first] < time[last]) & (line[first] > line[last])
 
 
 def _is_sorted(line: NumberArray, file: NumberArray, time: NumberArray) -> bool:

@@ -94,7 +94,8 @@ def find_copies(
     dict of str to tuple of str
         Address of the copy, and of the files it repeats: those with more records, of equals the first; several where
         two sets of files were rotated at different times. Logs of one host are copies where they share half of the
-        smaller, or more records than chance explains; logs that name different hosts, where both is true.
+        smaller (all of one with a few records), or more records than chance explains; logs that name different hosts,
+        where both is true.
     """
     copies: dict[str, tuple[str, ...]] = {}
     held: dict[int, list[_Log]] = {}
@@ -121,7 +122,9 @@ def _originals(log: _Log, held: Mapping[int, Sequence[_Log]]) -> tuple[str, ...]
     near = [other for other, count in counts.items() if count >= _LEAST_SHARE * len(log.hashes)]
     at_home = [other for other in near if other.host == log.host]
     repeated, shared = _repeated(log.hashes, [other.hashes for other in at_home])
-    if shared >= _NO_CHANCE or (shared and repeated >= SHARED):
+    # a few records may be like those before a rotation: workers that begin in one moment say the same
+    least = SHARED if len(log.hashes) >= _FEWEST else 1.0
+    if shared >= _NO_CHANCE or (shared and repeated >= least):
         return tuple(other.path for other in at_home)
     repeated, shared = _repeated(log.hashes, [other.hashes for other in near])
     return tuple(other.path for other in near) if shared >= _NO_CHANCE and repeated >= SHARED else ()
