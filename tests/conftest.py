@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "data" / "samples"
+BUCKET = "logs"
 
 # No deadline: the machine may be busy, and no test is about time. In CI the examples are the same at each run.
 hypothesis.settings.register_profile("house", deadline=None)
@@ -59,6 +60,44 @@ def chromium() -> str:
 def promtool() -> str:
     """Return the path of Prometheus' rule checker; its absence fails."""
     return _tool("promtool")
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """Serve the S3 API on loopback and return its URL."""
+    from moto.server import ThreadedMotoServer
+
+    made = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    made.start()
+    host, port = made.get_host_and_port()
+    yield f"http://{host}:{port}"
+    made.stop()
+
+
+@pytest.fixture
+def bucket(s3_server, monkeypatch):
+    """Return a client of a fresh bucket; the environment points to the server."""
+    import boto3
+
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    client.create_bucket(Bucket=BUCKET)
+    yield client
+    listed = client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    for one in listed:
+        client.delete_object(Bucket=BUCKET, Key=one["Key"])
+    client.delete_bucket(Bucket=BUCKET)
+
+
+def fill(client, files):
+    """Put files into the bucket."""
+    for name, data in files.items():
+        client.put_object(Bucket=BUCKET, Key=name, Body=data)
 
 
 def _tool(name: str) -> str:

@@ -9,6 +9,7 @@ import sys
 import zipfile
 
 import pytest
+from conftest import BUCKET, fill
 from reading_cases import pack, write_tree
 
 from dfly_analysis.errors import SourceError
@@ -16,49 +17,12 @@ from dfly_analysis.sources import list_files, open_file, open_sources
 from dfly_analysis.sources.objects import WINDOW_BYTES
 from dfly_analysis.sources.store import open_store
 
-BUCKET = "logs"
 BIG = b"".join(b"%d a line of a log that is long\n" % number for number in range(3 * WINDOW_BYTES // 32))
-
-
-@pytest.fixture(scope="module")
-def server():
-    from moto.server import ThreadedMotoServer
-
-    made = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    made.start()
-    host, port = made.get_host_and_port()
-    yield f"http://{host}:{port}"
-    made.stop()
-
-
-@pytest.fixture
-def bucket(server, monkeypatch):
-    """Return a client of a fresh bucket; the environment points to the server."""
-    import boto3
-
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    client = boto3.client("s3", endpoint_url=server, region_name="us-east-1")
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    listed = client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
-    for one in listed:
-        client.delete_object(Bucket=BUCKET, Key=one["Key"])
-    client.delete_bucket(Bucket=BUCKET)
 
 
 def texts(*paths, problems=None):
     told = problems.append if problems is not None else None
     return {one.address: one.text() for one in open_sources(paths, on_problem=told)}
-
-
-def fill(client, files):
-    for name, data in files.items():
-        client.put_object(Bucket=BUCKET, Key=name, Body=data)
 
 
 def test_a_prefix_is_read_as_a_folder(bucket, tmp_path):

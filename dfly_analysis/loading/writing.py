@@ -187,7 +187,8 @@ def _write_bare(store: Store, staged: _Input) -> None:
 
 
 def _drop_old(store: Store, counts: Mapping[str, int]) -> None:
-    """Delete the parts of an earlier run."""
+    """Delete the parts of an earlier run, and what a killed one left half written."""
+    store.tidy()
     for name in store.names(f"{EVENTS_FOLDER}/part-"):
         if name not in counts:
             store.delete(name)

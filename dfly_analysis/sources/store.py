@@ -45,6 +45,9 @@ class Store(Protocol):
     def delete(self, name: str) -> None:
         """Delete a file; one that is not there is no error."""
 
+    def tidy(self) -> None:
+        """Remove what writers that were killed left unfinished; not while others write."""
+
 
 def open_store(address: str | Path) -> Store:
     """Return the store at an address; a folder is made at the first writing.
@@ -124,6 +127,12 @@ class FolderStore:
         with self._said(name):
             (self._top / _checked(name, self.address)).unlink(missing_ok=True)
 
+    def tidy(self) -> None:
+        """Remove what writers that were killed left unfinished."""
+        with self._said(""):
+            for entry in self._top.rglob(f".*{_UNFINISHED}"):
+                entry.unlink(missing_ok=True)
+
     @contextmanager
     def _said(self, name: str) -> Iterator[None]:
         try:
@@ -198,6 +207,9 @@ class ObjectStore:
         from dfly_analysis.sources import objects
 
         objects.delete(self._client, self._key(name), self._where(name))
+
+    def tidy(self) -> None:
+        """Do nothing: an upload that was not completed is no object."""
 
 
 class _Seekable(io.RawIOBase):
