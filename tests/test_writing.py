@@ -89,7 +89,8 @@ KILLING = """
 import os, shutil, signal
 from pathlib import Path
 
-whole = shutil.copyfileobj
+whole = getattr(shutil, "whole", shutil.copyfileobj)
+shutil.whole = whole  # a worker runs this twice
 
 def killed(source, out, *rest):
     try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +24,7 @@ from dfly_analysis.loading.parts import read_gathered, read_records, write_part
 from dfly_analysis.loading.staging import Reading, is_readable, stage_file
 from dfly_analysis.settings import Settings
 from dfly_analysis.sources import SourceFile, list_files, open_file
+from dfly_analysis.sources.store import open_store
 
 OnProblem = Callable[[SourceError], None]
 Progress = Callable[[str], None]
@@ -149,7 +150,8 @@ def _in_order(
 def _stage(source: SourceFile, reading: Reading, cache: Cache | None, blocks: Executor) -> Staged:
     written = _written(source)
     if written is not None:
-        return [read_records(source.location)], written
+        with _opened(source) as file:
+            return [read_records(file)], written
     if cache is None or not cache.takes(source):
         tables: list[pa.Table] = []
         return tables, stage_file(source, reading, tables.append, blocks)
@@ -166,9 +168,20 @@ def _stage(source: SourceFile, reading: Reading, cache: Cache | None, blocks: Ex
 
 def _written(source: SourceFile) -> Gathered | None:
     """Return what a part holds that was written before by `load -o`; None for any other file."""
-    if source.kind != "file" or not source.location.endswith(".parquet"):
+    if source.kind not in ("file", "object") or not source.location.endswith(".parquet"):
         return None
-    return read_gathered(source.location)
+    try:
+        with _opened(source) as file:
+            return read_gathered(file)
+    except (OSError, SourceError):  # it is read as any other file, and said there
+        return None
+
+
+def _opened(source: SourceFile) -> BinaryIO:
+    if source.kind == "file":
+        return Path(source.location).open("rb")
+    folder, _, name = source.location.rpartition("/")
+    return open_store(folder).open(name)
 
 
 def take_stock(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | None = None) -> list[dict[str, Any]]:
