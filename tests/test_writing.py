@@ -197,8 +197,8 @@ def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path):
     import distributed
 
     made, _ = workers
-    run, _ = generated("slow-source", "v0.1.118")
-    packed = [pack(run, tmp_path / f"run-{number}.tar.gz") for number in range(8)]
+    run, _ = generated("mixture", "v1.0.26")
+    packed = [pack(run, tmp_path / f"run-{number}.tar.gz") for number in range(4)]
     killed = []
 
     def kill_one(_address):
@@ -211,9 +211,9 @@ def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path):
                     os.kill(pids[worker], signal.SIGKILL)
                     killed.append(worker)
 
-    got = write_tables(packed, tmp_path / "cluster", Reading(), cluster=made.scheduler_address, progress=kill_one)
+    got = write_tables([run, *packed], tmp_path / "cluster", Reading(), cluster=made.scheduler_address, progress=kill_one)
     assert killed
-    wanted = write_tables(packed, tmp_path / "alone", Reading())
+    wanted = write_tables([run, *packed], tmp_path / "alone", Reading())
     assert got.tables == wanted.tables
     assert got.problems == wanted.problems
     assert_same(written(tmp_path / "cluster"), written(tmp_path / "alone"))

@@ -50,12 +50,15 @@ class Cache:
         known = self._known(source, reading)
         if known is None or known["size"] != source.size_bytes:
             return None
-        if known["stamp"] != _stamp(source) and known["sha256"] != _hash(source):
+        if known["stamp"] != _stamp(source) and known["sha256"] != _hash(source.location):
             return None
         path = self._part(known["sha256"], source, reading)
-        if read_gathered(path) is None:
+        try:
+            if known["part"] != _hash(path) or read_gathered(path) is None:
+                return None
+            os.utime(path)  # the oldest unused goes first
+        except OSError:
             return None
-        os.utime(path)  # the oldest unused goes first
         return path
 
     def keep(self, source: SourceFile, reading: Reading, part: Path, stamp: list[int]) -> None:
@@ -72,14 +75,15 @@ class Cache:
         if stamp != _stamp(source):
             return
         try:
-            digest = _hash(source)
+            digest = _hash(source.location)
             target = self._part(digest, source, reading)
             target.parent.mkdir(parents=True, exist_ok=True)
             unfinished = target.with_suffix(f".{os.getpid()}")
             shutil.copyfile(part, unfinished)
             unfinished.replace(target)
             note = self._note(source, reading)
-            note.write_text(json.dumps({"size": source.size_bytes, "stamp": stamp, "sha256": digest}), "utf-8")
+            known = {"size": source.size_bytes, "stamp": stamp, "sha256": digest, "part": _hash(target)}
+            note.write_text(json.dumps(known), "utf-8")
             self._tidy()
         except OSError:  # a cache that cannot be written is no reason to fail
             return
@@ -87,7 +91,7 @@ class Cache:
     def _known(self, source: SourceFile, reading: Reading) -> dict[str, object] | None:
         try:
             known = json.loads(self._note(source, reading).read_text("utf-8"))
-            return known if known.keys() == {"size", "stamp", "sha256"} else None
+            return known if known.keys() == {"size", "stamp", "sha256", "part"} else None
         except (OSError, ValueError, AttributeError):
             return None
 
@@ -126,6 +130,6 @@ def _stamp(source: SourceFile) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ino]
 
 
-def _hash(source: SourceFile) -> str:
-    with Path(source.location).open("rb") as file:
+def _hash(path: str | Path) -> str:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
