@@ -10,11 +10,11 @@ _NAMES = (
     r"authorization|cookie|token|passw(?:or)?d|secret(?:[_-]?(?:access[_-]?)?key)?|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key"
     r"|signature|credential|x-amz-signedheaders|passphrase|x-registry-auth|(?<=[?&])sig|auth(?=\\*[\"'])"
 )
-# The end of a name, then : or =, then the value: quoted (quotes may be escaped any number of times, and
-# the end may be cut off), a Go or Rust list, or bare.
+# The end of a name, then : or =, then the value: quoted (quotes may be escaped any number of times or doubled as in a cell
+# of CSV, and the end may be cut off), a Go or Rust list, or bare.
 _PAIR = re.compile(
-    rf"(?P<head>(?:{_NAMES})(?P<q>\\*[\"'])?\s*[:=]\s*(?:Some\()?(?:\[\]string)?(?:[\[{{](?!redacted\]))?)"
-    r"(?:(?P<open>\\*[\"'])(?P<quoted>(?>\\.|[^\\])*?)(?:(?<!\\)(?P=open)|\Z)"
+    rf"(?P<head>(?:{_NAMES})(?P<q>\"\"|\\*[\"'])?\s*[:=]\s*(?:Some\()?(?:\[\]string)?(?:[\[{{](?!redacted\]))?)"
+    r"(?:(?P<open>\"\"(?=[^\s\"',;)}\]\\&])|\\*[\"'])(?P<quoted>(?>\\.|[^\\])*?)(?:(?<!\\)(?P=open)|\Z)"
     r"|(?P<bare>Digest\s+\w+=[^\n]*|(?:(?:Bearer|Basic|Digest|Token)\s+)?[^\s\"'&,;)}\]\\]+))",
     re.IGNORECASE | re.DOTALL,
 )
@@ -23,7 +23,7 @@ _SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+(?P<value>[A-Za-z0-9._~+/=-]
 _JSON_WEB_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?")
 _USER_IN_URL = re.compile(r"(?P<scheme>://)[^\s/@\"'\[]+@(?!sha\d+:)")
 # Words before : or =, and how those end that name a secret: most lines hold none, and looking for them is cheap.
-_WORD = re.compile(r"(?<![\w-])([\w-]++)(?:\\*[\"'])?\s*[:=]")
+_WORD = re.compile(r"(?<![\w-])([\w-]++)(?:\"\"|\\*[\"'])?\s*[:=]")
 _ENDINGS = (
     "authorization", "cookie", "token", "passwd", "password", "secret", "key", "keyid", "key_id", "key-id", "signature", "credential",
     "signedheaders", "passphrase", "sig", "auth",

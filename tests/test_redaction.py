@@ -26,7 +26,7 @@ SECRETS = [
     "mysql://root:{}@db:3306/m", '{{"auths":{{"reg":{{"auth":"{}"}}}}}}', "passphrase={}",
 ]  # fmt: skip
 HARMLESS = [
-    'request_header: {"Authorization": "", "Accept": "x"}', "authentication: none", "author: me", "Authorization: None", "token: null",
+    'request_header: {"Authorization": "", "Accept": "x"}', "authentication: none", "author: me", "Authorization: None", "token: null", '""Authorization"": """", ""Accept"": ""x""', 'token="" next=1',
     'Www-Authenticate: Bearer realm="https://auth.example/token",service="registry"', "docker://alpine@sha256:0011", "mail me at a@b.example",
     "the token expired", "invalid credentials", "basic checks passed", "tokio::time", "GET https://reg.example/v2/m/blobs/sha256:00",
 ]  # fmt: skip
@@ -47,6 +47,15 @@ def test_a_secret_goes_and_its_name_stays(shape):
 def test_what_is_no_secret_stays(text):
     """Empty values, prose, image digests and addresses are left as they are."""
     assert redact(text) == text
+
+
+@pytest.mark.parametrize("shape", SECRETS)
+def test_quotes_doubled_by_an_export_hide_no_secret(shape):
+    """A row of CSV that was not taken apart, as in a copy that is passed on."""
+    text = shape.format(*[CANARY] * 2).replace('"', '""')
+    clean = redact(f'"2026-05-02 10:00:00","x {text} y"')
+    assert CANARY not in clean
+    assert redact(clean) == clean
 
 
 def test_bare_credentials_go_without_a_name():

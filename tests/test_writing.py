@@ -211,7 +211,9 @@ def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path):
                     os.kill(pids[worker], signal.SIGKILL)
                     killed.append(worker)
 
-    got = write_tables([run, *packed], tmp_path / "cluster", Reading(), cluster=made.scheduler_address, progress=kill_one)
+    got = write_tables(
+        [run, *packed], tmp_path / "cluster", Reading(), cluster=made.scheduler_address, progress=kill_one
+    )
     assert killed
     wanted = write_tables([run, *packed], tmp_path / "alone", Reading())
     assert got.tables == wanted.tables

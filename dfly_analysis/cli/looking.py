@@ -160,6 +160,7 @@ def _about_check(one: Check) -> dict[str, Any]:
 )
 def redact(paths: tuple[str, ...], output: Path) -> None:
     """Copy text files with secrets taken out, so that they can be passed on."""
+    from dfly_analysis.logs.sniff import strip_colour
     from dfly_analysis.redaction import redact as without_secrets
     from dfly_analysis.sources import open_sources
 
@@ -176,7 +177,7 @@ def redact(paths: tuple[str, ...], output: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("w", encoding="utf-8") as out:
             for line in opened.lines():
-                out.write(without_secrets(line) + "\n")
+                out.write(without_secrets(strip_colour(line)) + "\n")  # a colour would hide a word
         written.add(target)
         click.echo(str(target))
         if opened.problem:

@@ -92,9 +92,9 @@ def mutate_packed(data: bytes, most: int, seed: int) -> bytes:
     if way == 1 and (inner := _unpacked(data)) is not None:
         return gzip.compress(atheris.Mutate(inner or b"x", max(2 * len(inner), 64)))[:most]
     if way == 2:
-        return seeds.zipped(
-            data[: most // 2], draw.choice(("../x", "/x", "a/" * 40, "x.gz", "a\\..\\b", "é", "a\n"))
-        )[:most]
+        return seeds.zipped(data[: most // 2], draw.choice(("../x", "/x", "a/" * 40, "x.gz", "a\\..\\b", "é", "a\n")))[
+            :most
+        ]
     if way == 3:
         return seeds.tarred(data[: most // 2], draw.choice(("../x", "/x", "a/" * 40, "x.zst", "é", "a\n")))[:most]
     if way == 4:
