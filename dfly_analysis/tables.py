@@ -267,5 +267,6 @@ COVERAGE = Table("coverage", "one file of the input", (
     Column("size_bytes", INTEGER, "bytes after decompression", "bytes"),
     Column("sha256", TEXT, "hash of those bytes"),
     Column("note", TEXT, "what is worth knowing of this file, or missing"),
+    Column("why", TEXT, "what a log was taken for and what in its first lines says so, or missing"),
 ))  # fmt: skip
 ALL = (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE)

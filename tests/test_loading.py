@@ -12,6 +12,7 @@ import pytest
 from reading_cases import HOST_ID, TASK, generated, line, loaded, pack, reported, settings_of, write_tree, zap
 from test_bench import ASCII
 from test_jobs import job
+from wrapping import SHAPES
 
 from dfly_analysis.errors import DflyError, SettingsError, SourceError
 from dfly_analysis.loading import check_input, limits_of, load, take_stock
@@ -81,6 +82,51 @@ def test_a_file_given_twice_counts_once(tmp_path):
     assert len(both.events) == len(once.events)
     assert both.pieces["outcome"].value_counts().to_dict() == once.pieces["outcome"].value_counts().to_dict()
     assert both.coverage["note"].str.contains("the same bytes as", na=False).sum() == 1
+
+
+def console(record: str) -> str:
+    """Return a zap record as the scheduler's console prints it."""
+    fields = json.loads(record)
+    level, stamp, caller, message = (fields.pop(name) for name in ("level", "ts", "caller", "msg"))
+    rest = f"\t{json.dumps(fields)}" if fields else ""
+    return f"{stamp.replace(' ', 'T')}Z\t{level.upper()}\t{caller}\t{message}{rest}"
+
+
+@pytest.mark.parametrize("client", ["v0.1.118", "v1.5.1"])
+@pytest.mark.parametrize("how", ["whole", "overlapping", "all pods in one file"])
+def test_console_and_file_copies_of_the_same_events_count_once(tmp_path, client, how):
+    """What kubectl logs printed beside the files of the pods: every event once, whichever of the two it is in."""
+    run, _ = generated("slow-source", client)
+    once = load(run, settings=settings_of(client))
+    twice = shutil.copytree(run, tmp_path / "run")
+    printed = {}
+    for log in sorted(twice.glob("*/*/*.log")):
+        if log.name == "job.log":
+            continue
+        lines = log.read_text("utf-8").splitlines()
+        host = log.relative_to(twice).parts[0]
+        if log.name == "core.log":
+            shown = [console(record) for record in lines]
+        else:  # the first clients' console is coloured
+            shown = [f"\x1b[2m{text[:27]}\x1b[0m{text[27:]}" if client == "v0.1.118" else text for text in lines]
+        if how == "overlapping":
+            shown = shown[len(shown) // 4 :]
+            log.write_text("".join(f"{text}\n" for text in lines[: 3 * len(lines) // 4]), "utf-8")
+        printed[host] = "".join(f"{text}\n" for text in shown).encode()
+    if how == "all pods in one file":
+        write_tree(twice, {"all.log": SHAPES["kubectl-prefix"](printed)})
+    else:
+        write_tree(twice, {f"{host}/console.log": data for host, data in printed.items()})
+    both = load(twice, settings=settings_of(client))
+    keys = ["time", "host", "component", "message", "event_id", "piece_number"]
+    counts = [dataset.events.groupby(keys, dropna=False).size() for dataset in (once, both)]
+    pd.testing.assert_series_equal(*counts)
+    for table in ("pieces", "tasks"):
+        left, right = (getattr(dataset, table).drop(columns=["log_path", "log_line"]) for dataset in (once, both))
+        order = ["task_id", "peer_id", *(["piece_number", "attempt"] if table == "pieces" else [])]
+        left, right = (frame.sort_values(order, ignore_index=True) for frame in (left, right))
+        pd.testing.assert_frame_equal(left, right)
+    assert both.coverage["note"].str.contains("its records count once", na=False).any()
 
 
 def test_local_times_of_the_scheduler_join_with_the_clients_utc(tmp_path):

@@ -14,18 +14,23 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from test_bench import SAMPLES as BENCHMARKS
 from test_jobs import job
 
 from dfly_analysis import bench, jobs, metrics
+from dfly_analysis.cli import main
 from dfly_analysis.errors import SourceError
+from dfly_analysis.loading import Prometheus, load
 from dfly_analysis.metrics.live import increase
 from dfly_analysis.sources import open_sources
 from dfly_analysis.tables import RUNS
@@ -391,6 +396,36 @@ def test_a_selector_narrows_the_targets(scraped):
 def test_an_address_with_a_path_is_taken_as_the_server(scraped):
     """What people copy from the browser works too."""
     assert metrics.query_prometheus(f"{scraped.url}/graph?g0.expr=up", scraped.start, scraped.end).rows
+
+
+def test_the_commands_ask_the_server_named(scraped, tmp_path):
+    """`load` and `diagnose --prometheus URL` add what the server counted while the logs were written: buckets with bounds, and the release."""
+    times = [
+        datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")
+        for moment in (scraped.start, scraped.end)
+    ]
+    log = "".join(f"{text.replace('+00:00', 'Z')}  INFO src/main.rs:1: x\n" for text in times)
+    (tmp_path / "dfdaemon.log").write_text(log, "utf-8")
+    done = CliRunner().invoke(
+        main, ["load", str(tmp_path / "dfdaemon.log"), "--prometheus", scraped.url, "-o", str(tmp_path / "out")]
+    )
+    assert done.exit_code == 0, done.output
+    runs = pd.read_parquet(tmp_path / "out/runs.parquet")
+    counted = runs[runs["kind"] == "histogram"]
+    assert {"seed-0", "late-0"} <= set(counted["host"])
+    assert (counted["lower_s"] < counted["upper_s"]).all()
+    assert (counted["n"] >= 1).all()
+    assert runs["log_path"].eq(scraped.url).all()
+    dataset = load(tmp_path / "dfdaemon.log", prometheus=Prometheus(scraped.url, selector='pod="seed-0"', step="1s"))
+    assert set(dataset.runs["host"]) == {"seed-0"}
+    assert dataset.settings.versions["client"] == "v1.5.1"
+    unreachable = CliRunner().invoke(
+        main,
+        ["load", str(tmp_path / "dfdaemon.log"), "--prometheus", "http://127.0.0.1:9", "-o", str(tmp_path / "out")],
+    )
+    assert unreachable.exit_code == 0
+    assert "http://127.0.0.1:9: cannot be reached" in unreachable.stderr
+    assert len(pd.read_parquet(tmp_path / "out/runs.parquet")) == 0
 
 
 # --- what can go wrong with a server ---

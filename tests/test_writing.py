@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import BUCKET, fill
 from reading_cases import generated, line, pack, settings_of, write_tree
+from wrapping import SHAPES
 
 from dfly_analysis.cli import main
 from dfly_analysis.errors import SourceError
@@ -70,6 +71,19 @@ def test_written_tables_are_those_of_load(tmp_path, monkeypatch, case, client, b
     assert_same(written(tmp_path / "out"), wanted)
     again = load(tmp_path / "out" / "events.parquet", settings=settings_of(client))
     assert_same({table.name: getattr(again, table.name) for table in TABLES}, wanted)
+
+
+def test_copies_are_left_out_of_written_tables_too(tmp_path):
+    """All pods in one file beside their own files: the tables are those of `load`, in which every event counts once."""
+    run, _ = generated("slow-source", "v1.5.1")
+    tree = shutil.copytree(run, tmp_path / "in")
+    logs = {log.relative_to(run).parts[0]: log.read_bytes() for log in sorted(run.glob("*/dfdaemon/dfdaemon.log"))}
+    write_tree(tree, {"all.log": SHAPES["kubectl-prefix"](logs)})
+    write_tables([tree], tmp_path / "out", Reading(), settings=settings_of("v1.5.1"))
+    dataset, once = (load(path, settings=settings_of("v1.5.1")) for path in (tree, run))
+    assert len(dataset.events) == len(once.events)
+    assert len(dataset.pieces) == len(once.pieces)
+    assert_same(written(tmp_path / "out"), {table.name: getattr(dataset, table.name) for table in TABLES})
 
 
 def test_writing_again_leaves_nothing_of_before(tmp_path):

@@ -31,7 +31,7 @@ def inspect(paths: tuple[str, ...], tz: str, log_format: str | None, output_form
 
     rows: list[dict[str, Any]] = [
         {"kind": row["kind"], "format": row.get("format"), "component": row.get("component"), "host": row.get("host"), "lines": row["lines"],
-         "parsed": row["parsed"], "continued": row["continuation"], "rejected": row["rejected"], "note": row.get("note"), "path": row["path"]}
+         "parsed": row["parsed"], "continued": row["continuation"], "rejected": row["rejected"], "note": row.get("note"), "why": row.get("why"), "path": row["path"]}
         for row in take_stock(paths, tz, log_format)
     ]  # fmt: skip
     text = _stock_text(rows) if output_format == "table" else None
@@ -46,12 +46,21 @@ def _stock_text(rows: Sequence[Mapping[str, Any]]) -> str:
     kinds = Counter(str(row["kind"]) for row in rows)
     counted = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
     title = f"{len(rows)} file{'' if len(rows) == 1 else 's'}: {counted}" + (f"\nunder {shared}" if shared else "")
-    left_out = ("path", "component", "note")
+    if len(rows) == 1 and rows[0].get("why"):
+        title += f"\n{rows[0]['why']}"
+    left_out = ("path", "component", "note", "why")
     shown = [
-        {name: value for name, value in row.items() if name not in left_out} | {"path": _noted(row, shared)}
+        {name: value for name, value in row.items() if name not in left_out}
+        | {"format": _wrapped(row), "path": _noted(row, shared)}
         for row in rows
     ]
     return as_table(title, shown)
+
+
+def _wrapped(row: Mapping[str, Any]) -> Any:
+    """Return the format, with what is around it where it is wrapped."""
+    around, _, _ = str(row.get("why") or "").partition(":")
+    return around if " around " in around and "as asked" not in around else row["format"]
 
 
 def _noted(row: Mapping[str, Any], shared: str) -> str:

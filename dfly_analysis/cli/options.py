@@ -86,6 +86,18 @@ class Release(click.ParamType):  # type: ignore[type-arg]
         raise click.BadParameter(f"{LINE_TITLES[self.line]} {text} is not known ({span})", ctx, param)
 
 
+class OutputFormat(click.Choice):  # type: ignore[type-arg]
+    """How to print; who names a log format here is told the option for that."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Look it up, or say which option is meant."""
+        from dfly_analysis.knowledge.format import load_formats
+
+        if value not in FORMATS and any(one.id == value for one in load_formats()):
+            raise click.BadParameter(f"{value!r} is a log format: name it with --log-format", ctx, param)
+        return str(super().convert(value, param, ctx))
+
+
 class LogFormatId(click.ParamType):  # type: ignore[type-arg]
     """A log format such as zap-console; hands on its id."""
 
@@ -106,7 +118,7 @@ paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH.
 format_option = click.option(
     "--format",
     "output_format",
-    type=click.Choice(FORMATS),
+    type=OutputFormat(FORMATS),
     default="table",
     show_default=True,
     help="How to print the result.",

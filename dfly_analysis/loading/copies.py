@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +87,7 @@ def find_copies(
     coverage : sequence of dict
         Rows of `dfly_analysis.tables.COVERAGE`.
     sketches : mapping of str to sequence of int
-        By address.
+        By `sketch_key`.
 
     Returns
     -------
@@ -100,20 +100,36 @@ def find_copies(
     copies: dict[str, tuple[str, ...]] = {}
     held: dict[int, list[_Log]] = {}
     by_bytes: dict[object, str] = {}
-    logs = [row for row in coverage if row["path"] in sketches]
-    for row in sorted(logs, key=lambda row: -int(row["parsed"])):
-        log = _Log(str(row["path"]), row["component"], row["host"], sketches[row["path"]])
+    # by the size of the whole file, so that of two files one alone can be the copy
+    for row, log in sorted(_units(coverage, sketches), key=lambda unit: -int(unit[0]["parsed"])):
         bytes_of = (row["sha256"], log.host if len(log.hashes) < _FEWEST else None)
         original = by_bytes.setdefault(bytes_of, log.path)
         if original != log.path:
             copies[log.path] = (original,)
             continue
-        originals = _originals(log, held)
+        originals = [path for path in _originals(log, held) if path != log.path]
         if originals:
-            copies[log.path] = originals
+            copies[log.path] = tuple(dict.fromkeys([*copies.get(log.path, ()), *originals]))
         for one in log.hashes:
             held.setdefault(one, []).append(log)
     return copies
+
+
+def sketch_key(address: str, writer: Any = None) -> str:
+    """Return what a sketch is kept under: the file's address, with a further writer's component and host behind it."""
+    return address if writer is None else f"{address}\n{writer.component}\n{writer.host or ''}"
+
+
+def _units(
+    coverage: Sequence[Mapping[str, Any]], sketches: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[Mapping[str, Any], _Log]]:
+    """Yield each writer's records in each file."""
+    rows = {row["path"]: row for row in coverage}
+    for key, hashes in sketches.items():
+        path, *writer = key.split("\n")
+        if (row := rows.get(path)) is not None:
+            component, host = writer or (row["component"], row["host"])
+            yield row, _Log(path, component, host or None, hashes)
 
 
 def _originals(log: _Log, held: Mapping[int, Sequence[_Log]]) -> tuple[str, ...]:

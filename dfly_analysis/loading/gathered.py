@@ -27,7 +27,7 @@ class Gathered:
     problems : list of str
         What could not be read, a line each.
     sketches : dict of str to list of int
-        By log's address, the smallest hashes of its records: two logs that share many tell of the same events.
+        By log (`dfly_analysis.loading.copies.sketch_key`), the smallest hashes of its records: two logs that share many tell of the same events.
     """
 
     coverage: list[dict[str, Any]] = field(default_factory=list)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from dfly_analysis import bench, jobs, metrics
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.knowledge.format import LogFormat
-from dfly_analysis.loading.copies import Sketch
+from dfly_analysis.loading.copies import Sketch, sketch_key
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.logs import LogReader, find_format, sniff
+from dfly_analysis.logs.writers import Writer
 from dfly_analysis.settings import RenderedFile, read_rendered
 from dfly_analysis.sources import Opened, SourceFile, open_file
 
@@ -26,6 +27,8 @@ _CONFIGURATION = re.compile(
     re.MULTILINE,
 )
 _MOST_CONFIGURATION_BYTES = 1 << 20
+_MOST_WRITERS = 500
+"""Of one file that are compared with other files each for itself."""
 Sink = Callable[["pa.Table"], None]
 
 
@@ -108,7 +111,12 @@ def _read(
     is_job = jobs.recognises(text)
     sniffed = sniff(head)
     if not is_job and (reading.format_id or sniffed.log_format is not None):
-        return _read_log(opened, gathered, reading, sink, executor)
+        why = (
+            sniffed.reason
+            if reading.format_id is None
+            else f"{reading.format_id}, as asked; it looks like {sniffed.reason}"
+        )
+        return {**_read_log(opened, gathered, reading, sink, executor), "why": why}
     if "\x00" in text[:4096]:
         return {**row, "lines": opened.drain(), "note": "not text"}
     return {**row, **_read_whole(opened, text, gathered, sniffed.reason)}
@@ -117,15 +125,17 @@ def _read(
 def _read_log(
     opened: Opened, gathered: Gathered, reading: Reading, sink: Sink, executor: Executor | None
 ) -> dict[str, Any]:
-    reader, sketch = (
-        LogReader(opened, reading.tz, reading.log_format, executor, telling=reading.records == "telling"),
-        Sketch(),
-    )
+    reader = LogReader(opened, reading.tz, reading.log_format, executor, telling=reading.records == "telling")
+    sketches: dict[Writer | None, Sketch] = {}
     for table in reader.tables():
-        sketch.add(table)
+        writer = reader.writer if len(sketches) < _MOST_WRITERS else next(iter(sketches))
+        sketches.setdefault(writer, Sketch()).add(table)
         sink(table)
     gathered.versions += sorted(reader.versions)
-    gathered.sketches[opened.address] = sketch.smallest()
+    for writer, sketch in (sketches or {None: Sketch()}).items():
+        is_first = opened.address not in gathered.sketches
+        key = sketch_key(opened.address, None if is_first else writer)
+        gathered.sketches[key] = sketch.smallest()
     return reader.coverage
 
 

@@ -77,7 +77,7 @@ class _Input:
             self.bare.append(staged.gathered)
             return
         self.counts[name], self.spills[name] = staged.count, staged.spill
-        self.logs[name] = set(staged.gathered.sketches)
+        self.logs[name] = {str(row["path"]) for row in staged.gathered.coverage if row["kind"] == "log"}
 
 
 def write_tables(  # noqa: PLR0913 - each is one of the user's words

@@ -71,6 +71,8 @@ class LogReader:
         Reads blocks side by side, where given.
     telling : bool
         Whether records that no analysis looks at are only counted.
+    writer : Writer or None
+        Of the table that was yielded last.
     """
 
     opened: Opened
@@ -78,6 +80,7 @@ class LogReader:
     log_format: LogFormat | None = None
     executor: Executor | None = None
     telling: bool = False
+    writer: Writer | None = None
     counts: Counts = field(default_factory=Counts)
     _streams: dict[tuple[str, str], _Stream] = field(default_factory=dict)
     _own_lines: int = 0
@@ -121,6 +124,7 @@ class LogReader:
         self.counts.add(parsed.counts)
         if stream.writer is None:
             stream.writer = find_writer(parsed.table, self.opened.address, named, stream.main)
+        self.writer = stream.writer
         return add_writer(parsed.table, stream.writer, self.opened.address).select(arrow_schema().names)
 
     @property
