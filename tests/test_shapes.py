@@ -18,7 +18,7 @@ from tempfile import mkdtemp
 import pandas as pd
 import pytest
 from conftest import ROOT, SAMPLES
-from reading_cases import generated, settings_of, write_tree
+from reading_cases import generated, line, settings_of, write_tree
 from wrapping import NAMING, SHAPES, split_lines
 
 from dfly_analysis.dataset import Dataset
@@ -203,6 +203,28 @@ def test_any_shape_gives_the_tables_of_the_plain_files(tmp_path, shape, place):
     assert_same(got, wanted, one_file=shape.startswith("all in "))
     assert_covered(got)
     assert got.problems == ()
+
+
+LONG: dict[str, Change] = {
+    "plain": lambda name, data: {name: data},
+    "gz": PACKED[".gz"],
+    "CRI": wrapped("cri"),
+    "CRLF": wrapped("crlf"),
+}
+
+
+@pytest.mark.parametrize("shape", LONG)
+def test_a_line_of_tens_of_megabytes_and_wrong_bytes_cost_only_themselves(tmp_path, shape):
+    """The endless line is cut at 4 MiB and counted, wrong bytes are replaced; the records around are whole."""
+    long, odd = line(2, "y" * (24 << 20)), line(3, "odd \ufffd byte")
+    data = f"{line(1, 'before')}\n{long}\n{odd}\n{line(4, 'after')}\n".encode().replace("\ufffd".encode(), b"\xff")
+    dataset = load(write_tree(tmp_path, LONG[shape]("h/dfdaemon.log", data)))
+    assert dataset.events["message"].str.len().tolist()[:1] == [6]
+    assert dataset.events["message"].tolist()[2:] == ["odd \ufffd byte", "after"]
+    assert dataset.events["message"].str.len()[1] <= 4 << 20
+    (row,) = dataset.coverage.to_dict("records")
+    assert (row["parsed"], row["rejected"]) == (4, 0)
+    assert "1 lines longer than 4 MiB were cut" in row["note"]
 
 
 def unpacked(run: Path) -> Path:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -312,7 +313,9 @@ def writing_order(sort_time: NumberArray, path: Words, line: NumberArray) -> Num
     return np.lexsort((np.where(turned[files], -line, line), files, sort_time)) if turned.any() else order
 
 
-def _newest_first(order: NumberArray, line: NumberArray, files: NumberArray, time: NumberArray) -> NumberArray:
+def _newest_first(
+    order: NumberArray, line: NumberArray, files: NumberArray, time: NumberArray
+) -> npt.NDArray[np.bool_]:
     """Return for each file whether a record of its latest moment stands before one of its earliest, as in an export of a log store."""
     first = np.zeros(int(files.max(initial=0)) + 1, dtype=np.int64)
     last = first.copy()
