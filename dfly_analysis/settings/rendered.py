@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
+from dfly_analysis.errors import SettingsError
 from dfly_analysis.knowledge.fact import Value
+from dfly_analysis.settings.located import Repeated, key_lines, load_located, repeated_keys
 from dfly_analysis.settings.values import flatten
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_CHARACTERS = 1_000_000  # a component's file has a few thousand
 _GLANCE = re.compile(r"^(?:download|storage|seedPeer|server|auth|scheduler):", re.MULTILINE)
 _CLIENT = frozenset({"download", "upload", "storage", "seedPeer", "proxy", "gc", "dynconfig", "host"})
@@ -38,6 +37,10 @@ class RenderedFile:
         As the file names it, else the name of its folder.
     values : mapping of str to value
         Dotted keys; secrets are left out.
+    lines : mapping of str to int
+        Line of each key and section.
+    repeated : tuple of Repeated
+        Keys written twice.
     """
 
     path: str
@@ -45,6 +48,8 @@ class RenderedFile:
     role: str
     host: str | None
     values: Mapping[str, Value] = field(hash=False)
+    lines: Mapping[str, int] = field(default_factory=dict, hash=False)
+    repeated: tuple[Repeated, ...] = ()
 
     def first(self, names: Iterable[str]) -> tuple[str, Value] | None:
         """Return the first of several spellings that the file holds, with its value, or None."""
@@ -69,8 +74,8 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
     if len(text) > _MOST_CHARACTERS or not _GLANCE.search(text):
         return None
     try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - the loader is a safe one
-    except (yaml.YAMLError, ValueError, RecursionError):
+        content = load_located(text, path)
+    except SettingsError:
         return None
     component = _component(content) if isinstance(content, Mapping) else None
     if component is None:
@@ -85,7 +90,7 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
         else None
     )
     host = named if isinstance(named, str) and named else _folder(path)
-    return RenderedFile(path, component, role, host, values)
+    return RenderedFile(path, component, role, host, values, key_lines(content), repeated_keys(content))
 
 
 def _component(content: Mapping[str, Any]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,12 +78,12 @@ class Setting:
         """The value as a duration, or None where it is none; a bare number is nanoseconds to the Go components."""
         if self.value is None or isinstance(self.value, bool) or self.unit not in {None, "duration"}:
             return None
-        if isinstance(self.value, int | float) and self.role not in CLIENT_ROLES:
-            return self.value * 1e-9
         try:
-            return parse_duration(self.value)
+            seconds = parse_duration(self.value)
         except DflyError:
             return None
+        bare = isinstance(self.value, int | float) and self.role not in CLIENT_ROLES
+        return seconds * 1e-9 if bare else seconds
 
     @property
     def size_bytes(self) -> int | None:
@@ -100,9 +101,10 @@ class Setting:
         if self.value is None or isinstance(self.value, bool):
             return None
         try:
-            return float(self.value)
-        except ValueError:
+            number = float(self.value)
+        except (ValueError, OverflowError):
             return None
+        return number if math.isfinite(number) else None
 
 
 def helm_path_of(role: str, key: str) -> str | None:

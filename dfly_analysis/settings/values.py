@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.knowledge.fact import Value
 from dfly_analysis.redaction import redact
+from dfly_analysis.settings.located import Repeated, key_lines, load_located, repeated_keys
 from dfly_analysis.settings.setting import ROLES
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SECRET = re.compile(
     r"pass(?:word|wd)|secret|token|credential|private|authorization|(?:^|[._-])(?:api)?key$|[a-z]Key$|header",
     re.IGNORECASE,
@@ -39,11 +37,20 @@ class UserValues:
     entries : mapping of str to value
         Dotted path from the role on, e.g. ``seedClient.config.download.pieceTimeout``; None takes the chart's value
         away, as Helm does.
+    address : str
+        Path of the file as it was given; empty where there was none.
+    lines : mapping of str to int
+        Line of each path and of each section above one; empty where the values came as a mapping.
+    repeated : tuple of Repeated
+        Paths written twice in the file.
     """
 
     name: str = "values"
     prefix: str = ""
     entries: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    address: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict, hash=False)
+    repeated: tuple[Repeated, ...] = ()
 
     def place(self, path: str) -> str:
         """Return the address of a path, e.g. ``values.yaml: seedClient.config.download.pieceTimeout``."""
@@ -77,39 +84,48 @@ def read_values(values: str | os.PathLike[str] | Mapping[str, Any] | None) -> Us
     if values is None:
         return UserValues()
     if isinstance(values, Mapping):
-        name, content = "values", values
-    else:
-        path = Path(values)
-        name, content = path.name, _content(path)
+        return _user_values(values, "values")
+    path = Path(values)
+    return read_values_text(_text(path), str(path), name=path.name)
+
+
+def read_values_text(text: str, address: str, *, name: str | None = None) -> UserValues:
+    """Read Helm values from a text, see `read_values`.
+
+    Parameters
+    ----------
+    text : str
+        The whole file.
+    address : str
+        For errors and as address of the values.
+    name : str, optional
+        Short name of the file; the address where not given.
+    """
+    content = load_located(text, address)
+    if content is None:
+        return UserValues(name or address, address=address)
+    if not isinstance(content, Mapping):
+        hint = "Helm values start with names such as seedClient:"
+        raise SettingsError(f"a {type(content).__name__}, not a mapping", where=f"{address}:1", hint=hint)
+    return _user_values(content, name or address, address)
+
+
+def _user_values(content: Mapping[str, Any], name: str, address: str = "") -> UserValues:
     if set(content) >= {"download"} and len(_FILE_SECTIONS & set(content)) > 1:
         hint = "put it among the inputs; values are what helm install -f takes"
         raise SettingsError("this is a client's own dfdaemon.yaml, no Helm values", where=name, hint=hint)
     prefix, section = _section(content)
-    return UserValues(name, prefix, dict(flatten(section)))
+    return UserValues(name, prefix, dict(flatten(section)), address, key_lines(section), repeated_keys(section))
 
 
-def _content(path: Path) -> Mapping[str, Any]:
+def _text(path: Path) -> str:
     try:
-        text = path.read_text("utf-8-sig")
+        return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
         reason = getattr(problem, "strerror", None) or "not UTF-8 text"
         raise SettingsError(
             f"the values file cannot be read: {reason}", where=str(path), hint="give a Helm values file"
         ) from problem
-    try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - the loader is a safe one
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        mark = getattr(problem, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        reason = getattr(problem, "problem", None) or "it cannot be parsed"
-        hint = "check quotes, colons and indentation there; values of several files go into one"
-        raise SettingsError(f"not YAML: {reason}", where=where, hint=hint) from problem
-    if content is None:
-        return {}
-    if not isinstance(content, Mapping):
-        hint = "Helm values start with names such as seedClient:"
-        raise SettingsError(f"a {type(content).__name__}, not a mapping", where=f"{path}:1", hint=hint)
-    return content
 
 
 def _section(content: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
