@@ -89,6 +89,36 @@ def parse_size(text: str | float) -> int:
     return round(_finite(float(match[1]) * factor))
 
 
+def parse_rate(text: str | float) -> float:
+    """Read a bandwidth.
+
+    Parameters
+    ----------
+    text : str or float
+        ``100MB/s``, ``50MiB``, ``1Gbit/s``, ``800Mbps``; a bare number is bytes per second. Bits are told by ``bit``
+        or by ``bps``.
+
+    Returns
+    -------
+    float
+        Bytes per second.
+
+    Raises
+    ------
+    DflyError
+        Where the text is not a bandwidth.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return _finite(text)
+    bare = re.sub(r"(?:/s(?:ec)?|ps)$", "", str(text).strip(), flags=re.IGNORECASE)
+    bits = re.fullmatch(r"(.+?)\s*(?:bits?|(?<=[KMGTPkmgtp])b)", bare)
+    in_bits = bits is not None and (bare.lower().endswith(("bit", "bits")) or str(text).strip().lower().endswith("bps"))
+    try:
+        return parse_size(bits[1] if in_bits and bits else bare) / (8 if in_bits else 1)
+    except DflyError as problem:
+        raise DflyError(f"{text!r} is not a bandwidth", hint="write it like 100MB/s, 50MiB/s or 1Gbit/s") from problem
+
+
 def _finite(number: float) -> float:
     try:
         value = float(number)

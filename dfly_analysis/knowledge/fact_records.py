@@ -12,7 +12,8 @@ from dfly_analysis.knowledge.files import read_file
 from dfly_analysis.knowledge.version import Line, known_release, require_known, within
 
 Value = str | int | float | bool | None
-FILES = ("client", "go_client", "manager", "resources", "scheduler")
+FILES = ("client", "fixed_client", "fixed_server", "go_client", "manager", "resources", "scheduler")
+_PREFIXES = ("database:", "fixed:")
 UNITS = (
     "duration", "nanoseconds", "size", "rate", "count", "requests_per_s", "percent", "quantity", "bool", "text", "list", "mapping",
 )  # fmt: skip
@@ -172,17 +173,19 @@ def fact(key: str) -> tuple[Fact, ...]:
     Parameters
     ----------
     key : str
-        ``download.pieceTimeout``, its last part ``pieceTimeout``, a Helm path, or ``seedClient:download.pieceTimeout``.
+        ``download.pieceTimeout``, its last part ``pieceTimeout``, a Helm path, or ``seedClient:download.pieceTimeout``;
+        what no configuration changes is called ``fixed:preheat.pollingWindow`` and so on.
 
     Raises
     ------
     FactMissingError
         With the nearest names, where no fact has that key.
     """
-    component, colon, bare = key.rpartition(":") if not key.startswith("database:") else ("", "", key)
+    component, colon, bare = key.rpartition(":") if not key.startswith(_PREFIXES) else ("", "", key)
     known = [item for item in facts() if not colon or item.component == component]
     tests = (
         lambda item: bare in (item.key, item.helm_path),
+        lambda item: item.key == f"fixed:{bare}",
         lambda item: item.key.endswith(f".{bare}") or item.key.endswith(f" args.{bare}"),
         lambda item: item.key.lower().endswith(bare.lower()),
     )

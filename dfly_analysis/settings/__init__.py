@@ -5,9 +5,10 @@ from __future__ import annotations
 from dfly_analysis.settings.rendered import RenderedFile, read_rendered
 from dfly_analysis.settings.resolve import Settings
 from dfly_analysis.settings.setting import KEYS_THAT_MATTER, LAYERS, PIECE_LENGTH, ROLES, Setting
-from dfly_analysis.settings.values import UserValues, read_values
+from dfly_analysis.settings.traps import KeyTrap, find_key_traps
+from dfly_analysis.settings.values import UserValues, read_values, read_values_text
 
 __all__ = [
-    "KEYS_THAT_MATTER", "LAYERS", "PIECE_LENGTH", "ROLES", "RenderedFile", "Setting", "Settings", "UserValues", "read_rendered",
-    "read_values",
+    "KEYS_THAT_MATTER", "LAYERS", "PIECE_LENGTH", "ROLES", "KeyTrap", "RenderedFile", "Setting", "Settings", "UserValues", "find_key_traps",
+    "read_rendered", "read_values", "read_values_text",
 ]  # fmt: skip

@@ -58,7 +58,7 @@ class Settings:
     @classmethod
     def resolve(
         cls,
-        values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        values: UserValues | str | os.PathLike[str] | Mapping[str, Any] | None = None,
         *,
         chart: str | None = None,
         client: str | None = None,
@@ -69,7 +69,7 @@ class Settings:
 
         Parameters
         ----------
-        values : path, mapping or None
+        values : path, mapping, UserValues or None
             Helm values.
         chart : str, optional
             Release of the chart, ``1.7.4``: its defaults go over the binary's, its images name the versions.

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 KeyKind = Literal[
     "removed_section", "misplaced", "never_read", "renamed", "not_yet", "no_longer", "not_passed_on", "reverse", "bare_number",
-    "both_names", "misspelt", "unknown", "unreadable",
+    "both_names", "misspelt", "unknown", "unreadable", "repeated",
 ]  # fmt: skip
-_UNSURE: frozenset[KeyKind] = frozenset({"unknown", "unreadable"})
+_UNSURE: frozenset[KeyKind] = frozenset({"unknown", "unreadable", "repeated"})
 _LAST_GO_CHART, _FIRST_RUST_CHART = "1.1.65", "1.1.12"
 _GO_SECTIONS = ("dfdaemon", "seedPeer")
 _CONFIG_SECTIONS = frozenset({"download", "upload", "backend", "storage", "gc", "proxy", "dynconfig"})
@@ -93,7 +93,16 @@ def find_key_traps(settings: Settings) -> tuple[KeyTrap, ...]:
         for path, value in settings.user.entries.items()
         if (told := _told(settings, path, value))
     ]  # fmt: skip
-    return (*_misspelt_sections(settings), *found, *_in_rendered(settings))
+    return (*_misspelt_sections(settings), *_repeated(settings), *found, *_in_rendered(settings))
+
+
+def _repeated(settings: Settings) -> Iterator[KeyTrap]:
+    user = settings.user
+    rows = [(user.address, f"{user.prefix}{one.path}", one, False) for one in user.repeated]
+    rows += [(file.path, one.path, one, True) for file in settings.rendered for one in file.repeated]
+    for file, path, one, rendered in rows:
+        reason = f"written twice; what line {one.earlier} says is lost"
+        yield KeyTrap(path, file, one.line, path.partition(".")[0], None, "repeated", reason, rendered)
 
 
 def _misspelt_sections(settings: Settings) -> Iterator[KeyTrap]:

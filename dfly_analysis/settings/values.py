@@ -63,13 +63,13 @@ class UserValues:
         return any(head in self.entries and self.entries[head] is None for head in heads)
 
 
-def read_values(values: str | os.PathLike[str] | Mapping[str, Any] | None) -> UserValues:
+def read_values(values: UserValues | str | os.PathLike[str] | Mapping[str, Any] | None) -> UserValues:
     """Read Helm values.
 
     Parameters
     ----------
-    values : path, mapping or None
-        A file, or what such a file holds; nested or with dotted keys.
+    values : path, mapping, UserValues or None
+        A file, or what such a file holds; nested or with dotted keys. What was read before is returned as it is.
 
     Returns
     -------
@@ -83,6 +83,8 @@ def read_values(values: str | os.PathLike[str] | Mapping[str, Any] | None) -> Us
     """
     if values is None:
         return UserValues()
+    if isinstance(values, UserValues):
+        return values
     if isinstance(values, Mapping):
         return _user_values(values, "values")
     path = Path(values)

@@ -1,0 +1,90 @@
+"""Traps as knowledge: each sample that holds one is named, with its line, and each clean one is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dfly_analysis.configcheck import ConfigCheck, check_config
+from dfly_analysis.errors import KnowledgeError
+from dfly_analysis.knowledge.fact import fact
+from dfly_analysis.knowledge.trap import Sample, Trap, load_traps, parse_comparison
+
+TRAPS = load_traps()
+
+
+def nested(values: dict[str, Any]) -> dict[str, Any]:
+    """Turn dotted paths into sections, as a file has them."""
+    made: dict[str, Any] = {}
+    for path, value in values.items():
+        node = made
+        *sections, leaf = path.split(".")
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[leaf] = value
+    return made
+
+
+def check_sample(sample: Sample, folder: Path) -> ConfigCheck:
+    """Check a sample as a user would: from files."""
+    for name, content in sample.rendered.items():
+        (folder / name).write_text(yaml.safe_dump(content), "utf-8")
+    if not sample.rendered:
+        (folder / "values.yaml").write_text(sample.text or yaml.safe_dump(nested(dict(sample.values))), "utf-8")
+    path = folder if sample.rendered else folder / "values.yaml"
+    asked: dict[str, Any] = dict(sample.asked)
+    return check_config(path, **{name: int(text) if name == "layers" else text for name, text in asked.items()})
+
+
+def each(part: str) -> list[Any]:
+    return [
+        pytest.param(trap, sample, id=f"{trap.id}-{number}")
+        for trap in TRAPS
+        for number, sample in enumerate(getattr(trap, part))
+    ]
+
+
+@pytest.mark.parametrize(("trap", "sample"), each("holds"))
+def test_a_configuration_that_holds_a_trap_is_told_so(trap: Trap, sample: Sample, tmp_path: Path):
+    """Each sample that holds a trap has its finding present, with a reason, and a line where the file sets it."""
+    found = check_sample(sample, tmp_path).get(trap.id)
+    assert found is not None
+    assert (found.verdict, found.severity) == ("present", trap.severity)
+    assert found.count >= 1
+    assert "{" not in found.reason
+    assert "\n" not in found.reason
+    for line in found.evidence:
+        text = Path(line.path).read_text("utf-8").splitlines()[line.line - 1]
+        assert line.text.partition(":")[0] in text
+
+
+@pytest.mark.parametrize(("trap", "sample"), each("clean"))
+def test_a_configuration_without_a_trap_is_not_accused(trap: Trap, sample: Sample, tmp_path: Path):
+    """Each clean sample of a trap does not have its finding present."""
+    found = check_sample(sample, tmp_path).get(trap.id)
+    assert found is not None
+    assert found.verdict != "present", found.reason
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.id)
+def test_every_trap_is_sound(trap: Trap):
+    """A trap has samples of both kinds, a remedy, and a setting that the facts or charts know."""
+    assert trap.holds
+    assert trap.clean
+    assert len(trap.remedy) > 10
+    assert len(trap.title) > 10
+    assert trap.kinds or trap.says
+    if trap.knob and trap.knob != "proxy.rules":
+        assert fact(trap.knob)
+
+
+def test_a_comparison_that_is_none_is_an_error_that_names_it():
+    """A typing error in a trap's condition is caught where it is read."""
+    with pytest.raises(KnowledgeError, match="is no comparison"):
+        parse_comparison("download.pieceTimeout", "traps/x.yaml y")
+    both = parse_comparison("a.b * 2 / $x >= 5s", "x")
+    assert [(one.name, one.inverse) for one in both.left] == [("a.b", False), ("2", False), ("$x", True)]
+    assert (both.operator, both.right[0].name) == (">=", "5s")
