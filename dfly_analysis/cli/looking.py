@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import format_option, log_format_option, paths_argument, tz_option
+from dfly_analysis.cli.options import Size, format_option, log_format_option, paths_argument, tz_option
 from dfly_analysis.cli.printing import as_table, enveloped, print_result, terminal_width, wrap
+from dfly_analysis.cli.upgrading import print_upgrade
 from dfly_analysis.errors import FactMissingError, SourceError, nearest
 
 if TYPE_CHECKING:
@@ -69,24 +70,41 @@ def _noted(row: Mapping[str, Any], shared: str) -> str:
 
 
 @click.command()
-@click.argument("key")
+@click.argument("key", required=False)
 @click.option(
     "--at",
     "version",
     metavar="V",
     help="Value at a release: v1.5.1 (client), v2.5.1 (scheduler, manager), 1.7.4 or chart-1.7.4.",
 )
-@click.option("--diff", "between", nargs=2, metavar="V1 V2", help="What changed between two releases of one line.")
+@click.option(
+    "--diff",
+    "between",
+    nargs=2,
+    metavar="V1 V2",
+    help="What changed between two releases; without KEY, an upgrade note.",
+)
+@click.option("--size", type=Size(), help="Size of the layer an upgrade note tells of.  [default: 20GiB]")
 @format_option
-def facts(key: str, version: str | None, between: tuple[str, str] | None, output_format: str) -> None:
+def facts(
+    key: str | None, version: str | None, between: tuple[str, str] | None, size: int | None, output_format: str
+) -> None:
     """Look up a setting: what it means, its default at a release, what changed between two.
 
     KEY may be download.pieceTimeout, a Helm path such as seedClient.config.download.pieceTimeout, or component:key.
+    Without KEY, --diff V1 V2 prints all that an upgrade changes, and what follows for a large layer.
     """
     from dfly_analysis.knowledge.fact import fact, facts_at, facts_diff
 
     if version and between:
         raise click.UsageError("--at and --diff exclude each other")
+    if key is None:
+        if between is None:
+            raise click.UsageError("name a KEY, or two releases with --diff V1 V2")
+        print_upgrade(*between, size, output_format)
+        return
+    if size is not None:
+        raise click.UsageError("--size goes with --diff V1 V2 and no KEY")
     if between:
         rows = facts_diff(key, *between)
     elif version:

@@ -92,7 +92,7 @@ def _in_role(trap: Trap, question: Question, role: str, host: str | None) -> _Se
     for group, (verdict, _) in zip(trap.when, verdicts, strict=True):
         if verdict == "present":
             return _Seen(
-                role, host, "present", _say(trap.says, question, role, host), _read(group, question, role, host)
+                role, host, "present", _say(trap.says, question, role, host), _read(trap, group, question, role, host)
             )
     unknown = next((reason for verdict, reason in verdicts if verdict == "unknown"), None)
     return _Seen(role, host, "unknown" if unknown is not None else "absent", unknown or "")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from dfly_analysis.errors import FactMissingError
+from dfly_analysis.errors import FactMissingError, nearest
 from dfly_analysis.knowledge.fact_records import (
     UNITS,
     ChartRun,
@@ -39,6 +39,7 @@ from dfly_analysis.knowledge.version import (
     chart_for_server,
     images_of,
     line_of,
+    parse_version,
     releases,
     require_known,
 )
@@ -46,7 +47,7 @@ from dfly_analysis.knowledge.version import (
 Layer = Literal["binary", "chart"]
 
 __all__ = [
-    "IMAGES", "UNITS", "Change", "ChartRun", "Era", "Fact", "PieceAttempts", "Value", "chart_for_client", "chart_for_server",
+    "IMAGES", "UNITS", "Change", "ChartRun", "Era", "Fact", "PieceAttempts", "Value", "changes_between", "chart_for_client", "chart_for_server",
     "chart_run", "chart_value", "diff", "fact", "fact_of", "facts", "facts_at", "facts_diff", "images_of", "piece_attempts",
     "piece_count", "piece_length_bytes", "piece_length_rule", "siblings_cancelled", "value_at",
 ]  # fmt: skip
@@ -73,10 +74,7 @@ def facts_at(key: str, version: str) -> list[dict[str, Any]]:
     FactMissingError
         Where the key or the release is not known, or the release is of another line than the key.
     """
-    line, number, assumed = line_of(version)
-    known = require_known(line, number)
-    if known.removeprefix("v") != number.removeprefix("v"):
-        assumed = f"{assumed}, which is not known: read as {known}"
+    line, known, assumed = _asked(version)
     found = fact(key)
     rows = [row for item in found for row in _rows(item, line, known, assumed)]
     if not rows:
@@ -85,6 +83,20 @@ def facts_at(key: str, version: str) -> list[dict[str, Any]]:
             f"{found[0].key} has no value in {version}", where=assumed, hint=f"ask by a release of {lines}"
         )
     return rows
+
+
+def _asked(version: str) -> tuple[Line, str, str]:
+    """Return line, known release and what was assumed; refuse a release that was never tagged between those that were."""
+    line, number, assumed = line_of(version)
+    known = require_known(line, number)
+    if parse_version(known) == parse_version(number):
+        return line, known, assumed
+    known_all = releases(line)
+    asked, newest = parse_version(number), parse_version(known_all[-1])
+    if asked < newest and asked.release not in {parse_version(one).release for one in known_all}:
+        hint = nearest(number, known_all) or f"there are {known_all[0]} to {known_all[-1]}"
+        raise FactMissingError(f"{LINE_TITLES[line]} {version} was never tagged", hint=hint)
+    return line, known, f"{assumed}, which is not known: read as {known}"
 
 
 def _rows(item: Fact, line: Line, number: str, assumed: str) -> Iterator[dict[str, Any]]:
@@ -160,15 +172,48 @@ def diff(key: str, v1: str, v2: str) -> tuple[Change, ...]:
     FactMissingError
         Where the key or a release is not known, or the releases are of two lines.
     """
-    lines = [line_of(v1), line_of(v2)]
-    if lines[0][0] != lines[1][0]:
-        raise FactMissingError(
-            f"{lines[0][2]}, {lines[1][2]}: they cannot be compared", hint="name two releases of one line"
-        )
+    _same_line(v1, v2)
     before, after = (
         {(r["component"], r["key"], r["layer"]): r for r in facts_at(key, version)} for version in (v1, v2)
     )
     return tuple(_change(place, before.get(place), after.get(place)) for place in dict.fromkeys([*before, *after]))
+
+
+def changes_between(v1: str, v2: str) -> tuple[Change, ...]:
+    """Return what differs between two releases of one numbering line, over all facts.
+
+    Parameters
+    ----------
+    v1, v2 : str
+        As `facts_at` takes them.
+
+    Returns
+    -------
+    tuple of Change
+        Only what changed; in the order of the facts. Empty for a release and itself.
+
+    Raises
+    ------
+    FactMissingError
+        Where a release is not known, or the two are of two lines.
+    """
+    _same_line(v1, v2)
+    sides = []
+    for version in (v1, v2):
+        line, known, assumed = _asked(version)
+        rows = (row for item in facts() for row in _rows(item, line, known, assumed))
+        # Between two programs, the charts that happen to ship them say nothing.
+        told = (row for row in rows if line == "chart" or row["layer"] == "binary")
+        sides.append({(row["component"], row["key"], row["layer"]): row for row in told})
+    before, after = sides
+    changes = (_change(place, before.get(place), after.get(place)) for place in dict.fromkeys([*before, *after]))
+    return tuple(change for change in changes if change.changed)
+
+
+def _same_line(v1: str, v2: str) -> None:
+    (first, _, says), (second, _, other) = _asked(v1), _asked(v2)
+    if first != second:
+        raise FactMissingError(f"{says}, {other}: they cannot be compared", hint="name two releases of one line")
 
 
 def _change(place: tuple[str, str, str], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Change:
