@@ -31,6 +31,7 @@ COMMANDS = (
     "diagnose",
     "fit",
     "recommend",
+    "check-config",
     "inspect",
     "facts",
     "explain",
