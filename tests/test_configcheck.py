@@ -337,3 +337,61 @@ def test_the_same_input_gives_the_same_answer(tmp_path):
     first, second = (check_config(path, chart="1.7.4") for _ in range(2))
     assert first == second
     assert json.dumps([one.id for one in first.findings]) == json.dumps([one.id for one in second.findings])
+
+
+SEED, CLIENT = "seedClient.config", "client.config"
+KNOWN_TRAPS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
+    # the wrong key, in each of the three places it can stand, and what it does there
+    ("0.1 Rust client", "wrong_timeout_key", {f"{SEED}.download.pieceDownloadTimeout": "600s"}, {"chart": "1.7.4"}, "ignores it"),
+    ("0.1 scheduler", "wrong_timeout_key", {"scheduler.config.scheduler.gc.pieceDownloadTimeout": "600s"}, {"chart": "1.7.4"}, "lowers it from 30 min"),
+    ("0.1 Go client", "wrong_timeout_key", {"dfdaemon.config.download.pieceDownloadTimeout": "600s"}, {"chart": "1.7.4"}, "old Go daemon"),
+    ("0.1 margin", "collector_removes_slow_peers", {f"{SEED}.download.pieceTimeout": "16m"}, {"chart": "1.7.4"}, "not above 2 tries"),
+    # limits on a piece, and the shorter one that acts first
+    ("0.2 limit", "demands_more_than_a_link", {f"{SEED}.download.pieceTimeout": "30s"}, {"chart": "1.7.4"}, "demand 35.8 MB/s"),
+    ("0.2 body", "write_timeout_below_piece_timeout", {f"{SEED}.download.pieceTimeout": "10m"}, {"chart": "1.5.1"}, "30s"),
+    ("0.2 binary", "write_timeout_below_piece_timeout", {f"{SEED}.storage.dir": "/d"}, {"client": "v1.0.35"}, "90s"),
+    # patience with scheduler and parents
+    ("0.3 scheduler", "schedule_timeout_too_short", {f"{SEED}.scheduler.scheduleTimeout": "30s"}, {"chart": "1.7.4"}, "TokioStreamElapsed"),
+    ("0.3 binary", "schedule_timeout_too_short", {f"{SEED}.storage.dir": "/d"}, {"client": "v0.2.5"}, "10s"),
+    ("0.3 parents", "collected_timeout_below_piece_timeout", {f"{SEED}.download.collectedPieceTimeout": "5s"}, {"chart": "1.7.4"}, "215 MB/s"),
+    # defaults of charts, row by row
+    ("2 1.3.26", "demands_more_than_a_link", {f"{SEED}.storage.dir": "/d"}, {"chart": "1.3.26"}, "demand 35.8 MB/s"),
+    ("2 1.3.27", "demands_more_than_a_link", {f"{SEED}.storage.dir": "/d"}, {"chart": "1.3.27"}, "demand 17.9 MB/s"),
+    ("2 1.4.1", "demands_more_than_a_link", {f"{SEED}.storage.dir": "/d"}, {"chart": "1.4.1"}, "demand 35.8 MB/s"),
+    ("2 1.4.13", "demands_more_than_a_link", {f"{SEED}.storage.dir": "/d"}, {"chart": "1.4.13"}, "demand 71.6 MB/s"),
+    ("2 1.4.13 streams", "too_many_pieces_in_flight", {f"{SEED}.storage.dir": "/d"}, {"chart": "1.4.13"}, "32"),
+    ("2 1.7.4", "demands_more_than_a_link", {f"{SEED}.storage.dir": "/d"}, {"chart": "1.7.4"}, "215 MB/s for the 8 layers"),
+    ("2 seed left behind", "seed_limits_below_client_limits", {f"{CLIENT}.download.pieceTimeout": "10m"}, {"chart": "1.7.4"}, "40s"),
+    ("2 lazy loading", "limits_for_lazy_loading", {f"{SEED}.storage.writePieceTimeout": "30s"}, {"chart": "1.7.4"}, "40s, 5s and 30s"),
+    ("2 asked", "not_feasible", {f"{SEED}.storage.dir": "/d"}, {"chart": "1.7.4", "size": "20GB", "bandwidth": "10MB/s"}, "26.8 MB/s"),
+    # the knob each log line leads to, set so that the line will come
+    ("4 retries", "retries_do_not_cover_bodies", {f"{SEED}.backend.maxRetries": 9}, {"chart": "1.7.4"}, "not tried again"),
+    ("4 no timeout key", "wrong_timeout_key", {f"{SEED}.backend.requestTimeout": "5m"}, {"chart": "1.7.4"}, "download.pieceTimeout"),
+    ("4 upload limit", "upload_limit_starves_children", {f"{SEED}.upload.bandwidthLimit": "5MB"}, {"chart": "1.7.4"}, "5MB"),
+    ("4 space", "volume_below_layer", {"seedClient.persistence.size": "8Gi"}, {"chart": "1.7.4"}, "refused"),
+    ("4 disk threshold", "disk_threshold_below_layer", {f"{SEED}.gc.policy.diskThreshold": "8GiB"}, {"client": "v1.4.0"}, "8GiB"),
+    ("4 job deadline", "rate_limit_outlasts_the_job", {f"{SEED}.download.backToSourceBandwidthLimit": "1MB"}, {"chart": "1.7.4"}, "60m"),
+    ("4 retry of parents", "sent_to_source_too_soon", {"scheduler.config.scheduler.retryInterval": "50ms"}, {"chart": "1.7.4"}, "50ms"),
+    ("4 rounds", "schedule_rounds_lowered", {f"{CLIENT}.scheduler.maxScheduleCount": 1}, {"chart": "1.7.4"}, "costs a round"),
+    ("4 calls", "request_limit_lowered", {f"{SEED}.upload.server.requestRateLimit": 10}, {"chart": "1.7.4"}, "RESOURCE_EXHAUSTED"),
+    # preheats that succeed and are not used
+    ("5 digest", "preheat_not_used", {f"{CLIENT}.proxy.registryMirror.enableTaskIDBasedBlobDigest": True}, {"chart": "1.7.4"}, "v2.5.1"),
+    ("5 default", "preheat_not_used", {f"{CLIENT}.storage.dir": "/d"}, {"chart": "1.5.10"}, "True"),
+    ("5 other capitals", "renamed_key", {f"{CLIENT}.proxy.registryMirror.enableTaskIDBasedBlobDigest": True}, {"client": "v1.1.6"}, "enableTaskIdBasedBlobDigest"),
+    ("5 parameters", "query_parameters_in_task_id", {f"{CLIENT}.proxy.rules": [{"regex": ".*", "filteredQueryParams": ["X"]}]}, {"chart": "1.7.4"}, "name of a task"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("trap", "values", "asked", "words"), [row[1:] for row in KNOWN_TRAPS], ids=[row[0] for row in KNOWN_TRAPS])  # fmt: skip
+def test_each_known_trap_is_named_on_a_file_that_holds_it(tmp_path, trap, values, asked, words):
+    """One minimal values file for each trap: its finding is present, and its reason says what the trap is."""
+    content: dict[str, Any] = {}
+    for path, value in values.items():
+        node = content
+        *sections, leaf = path.split(".")
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[leaf] = value
+    found = check_config(written(tmp_path, content), **asked).get(trap)
+    assert found.verdict == "present"
+    assert words in found.reason

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dfly_analysis.configcheck.operands import Operand, operand, product
-from dfly_analysis.configcheck.question import Question
+from dfly_analysis.configcheck.question import Alike, Question
 from dfly_analysis.findings import Evidence, Finding
 from dfly_analysis.knowledge.trap import Comparison, Factor, Trap
 from dfly_analysis.settings import KeyTrap, Setting, Settings
@@ -23,7 +23,7 @@ class _Seen:
     """A trap in one role, on one host."""
 
     role: str
-    host: str | None
+    alike: Alike
     verdict: Verdict
     said: str
     settings: tuple[Setting, ...] = ()
@@ -44,15 +44,17 @@ def judge(trap: Trap, question: Question, keys: Sequence[KeyTrap]) -> Finding:
     if not trap.possible(question.settings.versions):
         return _finding(trap, "absent", "the releases in force cannot hold it")
     seen = [
-        _in_role(trap, question, role, host)
+        _in_role(trap, question, role, alike)
         for role in trap.roles
         if role in question.roles
-        for host in question.hosts(role)
+        for alike in question.hosts[role]
     ]
     present = [one for one in seen if one.verdict == "present"]
     if present:
         evidence = _unique(line for one in present for line in _evidence(question.settings, one.settings))
-        return _finding(trap, "present", _joined(_named(one) for one in present), len(present), evidence)
+        return _finding(
+            trap, "present", _joined(_named(one) for one in present), sum(one.alike.hosts for one in present), evidence
+        )
     unknown = next((one for one in seen if one.verdict == "unknown"), None)
     if unknown is not None:
         return _finding(trap, "unknown", unknown.said)
@@ -87,15 +89,16 @@ def _shown(leaf: str, value: object) -> str:
     return f"{leaf}: {value}" if value is not None else f"{leaf}:"
 
 
-def _in_role(trap: Trap, question: Question, role: str, host: str | None) -> _Seen:
+def _in_role(trap: Trap, question: Question, role: str, alike: Alike) -> _Seen:
+    host = alike.host
     verdicts = [_all_of(group, question, role, host) for group in trap.when]
     for group, (verdict, _) in zip(trap.when, verdicts, strict=True):
         if verdict == "present":
             return _Seen(
-                role, host, "present", _say(trap.says, question, role, host), _read(trap, group, question, role, host)
+                role, alike, "present", _say(trap.says, question, role, host), _read(trap, group, question, role, host)
             )
     unknown = next((reason for verdict, reason in verdicts if verdict == "unknown"), None)
-    return _Seen(role, host, "unknown" if unknown is not None else "absent", unknown or "")
+    return _Seen(role, alike, "unknown" if unknown is not None else "absent", unknown or "")
 
 
 def _all_of(group: Iterable[Comparison], question: Question, role: str, host: str | None) -> tuple[Verdict, str]:
@@ -173,8 +176,7 @@ def _unique(lines: Iterable[Evidence]) -> tuple[Evidence, ...]:
 
 
 def _named(one: _Seen) -> str:
-    where = f"{one.role} on {one.host}" if one.host else one.role
-    return f"{where}: {one.said}"
+    return f"{one.role}{one.alike.label}: {one.said}"
 
 
 def _joined(parts: Iterable[str]) -> str:

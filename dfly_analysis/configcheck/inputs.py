@@ -19,6 +19,20 @@ _ENDINGS = frozenset({".yaml", ".yml", ".json"})
 _CONFIG_MAP = re.compile(r"^\s*(?:- )?[\"']?kind[\"']?:\s*[\"']?ConfigMap\b", re.MULTILINE)
 _DOCUMENT = re.compile(r"^---(?:\s.*)?$", re.MULTILINE)
 _SECTIONS = (*ROLES, "dfdaemon", "seedPeer")
+_OF_A_CHART = frozenset(
+    {
+        "config",
+        "enable",
+        "image",
+        "replicas",
+        "resources",
+        "persistence",
+        "metrics",
+        "extraVolumes",
+        "nodeSelector",
+        "tolerations",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,9 @@ def _folder(folder: Path) -> Given:
 
 
 def _is_values(read: UserValues) -> bool:
-    return any(path.partition(".")[0] in _SECTIONS for path in read.entries)
+    """Return whether a file of a folder is Helm values: other files have sections of these names too, dynconfig.yaml above all."""
+    steps = (path.split(".") for path in read.entries)
+    return any(len(one) > 1 and one[0] in _SECTIONS and one[1] in _OF_A_CHART for one in steps)
 
 
 def _text(path: str) -> str:

@@ -123,6 +123,8 @@ def _worth(setting: Setting) -> Worth:
     }  # fmt: skip
     if setting.unit in numbers:
         return numbers[setting.unit]()
+    if setting.unit in {"text", None} and isinstance(value, int | float):
+        return float(value) if abs(value) < 1e300 else None
     return setting.number if setting.unit in {"count", "percent", "requests_per_s", "nanoseconds"} else str(value)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from dfly_analysis.configcheck.demand import Demand, demand_of
 from dfly_analysis.knowledge.fact import fact_of
@@ -13,6 +16,32 @@ USUAL_SIZE_BYTES = 20 * 1024**3
 USUAL_LINK_BPS = 125e6  # 1 Gbit/s, the card of a small node
 _LAYERS = "POST /oapi/v1/jobs args.concurrent_task_count"
 _USUAL_LAYERS = 8
+_IDENTITY = re.compile(r"^host\.|(?:^|\.)(?:ip|host|advertiseIP)$")  # what is each host's own
+
+
+class Alike(NamedTuple):
+    """Hosts of a role that are configured alike.
+
+    Attributes
+    ----------
+    host : str or None
+        One of them; None where no files were given.
+    hosts : int
+        How many they are.
+    label : str
+        For people, behind the role; empty where they are all.
+    """
+
+    host: str | None
+    hosts: int
+    label: str
+
+
+def _label(hosts: Sequence[str | None], groups: int) -> str:
+    if groups == 1:
+        return f" ({len(hosts)} hosts)" if len(hosts) > 1 else ""
+    more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
+    return f" on {hosts[0] or 'a host without name'}{more}"
 
 
 @dataclass(frozen=True)
@@ -55,11 +84,18 @@ class Question:
             return tuple(role for role in ROLES if role in there)
         return ROLES
 
-    def hosts(self, role: str) -> tuple[str | None, ...]:
-        """Return the hosts of a role whose files were given; one None where there are none, or where they agree."""
-        found = [file for file in self.settings.rendered if file.role == role]
-        alike = len({repr(sorted(file.values.items(), key=str)) for file in found}) <= 1
-        return (None,) if alike else tuple(dict.fromkeys(file.host for file in found))
+    @cached_property
+    def hosts(self) -> Mapping[str, tuple[Alike, ...]]:
+        """Return by role the hosts whose files were given, those that say the same together; one without a host where none was."""
+        found: dict[str, dict[str, list[str | None]]] = {role: {} for role in ROLES}
+        for file in self.settings.rendered:
+            said = {key: value for key, value in file.values.items() if not _IDENTITY.search(key)}
+            found[file.role].setdefault(repr(sorted(said.items())), []).append(file.host)
+        none = (Alike(None, 1, ""),)
+        return {
+            role: tuple(Alike(hosts[0], len(hosts), _label(hosts, len(groups))) for hosts in groups.values()) or none
+            for role, groups in found.items()
+        }
 
     def demand(self, role: str, host: str | None = None) -> Demand:
         """Return what a role demands for the layer asked for."""
