@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
     from dfly_analysis.analysis import analyse
+    from dfly_analysis.configcheck import ConfigCheck, check_config
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.diagnose import diagnose
     from dfly_analysis.errors import DflyError
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis", "Dataset": "dataset", "diagnose": "diagnose",
+    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis",
+    "ConfigCheck": "configcheck", "check_config": "configcheck", "Dataset": "dataset", "diagnose": "diagnose",
     "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
     "load": "loading", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
     "Setting": "settings", "Settings": "settings",
@@ -34,6 +36,7 @@ _HOMES = {
 
 __all__ = [
     "Advice",
+    "ConfigCheck",
     "Dataset",
     "DflyError",
     "Diagnosis",
@@ -49,6 +52,7 @@ __all__ = [
     "Settings",
     "__version__",
     "analyse",
+    "check_config",
     "diagnose",
     "fit_all",
     "fit_duration",

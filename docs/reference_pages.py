@@ -13,7 +13,9 @@ import click
 import dfly_analysis
 from dfly_analysis import tables
 from dfly_analysis.diagnose.checks import all_checks
+from dfly_analysis.knowledge.fact import Fact, facts
 from dfly_analysis.knowledge.signature import load_signatures
+from dfly_analysis.knowledge.trap import load_traps
 
 
 def write_reference(folder: Path) -> None:
@@ -38,6 +40,8 @@ def _pages() -> Iterator[tuple[str, str]]:
     yield "tables.md", _tables_page()
     yield "findings.md", _findings_page()
     yield "failures.md", _failures_page()
+    yield "traps.md", _traps_page()
+    yield "settings.md", _settings_page()
     if importlib.util.find_spec("dfly_analysis.cli"):
         yield "commands.md", _commands_page()
     for name in _public_modules():
@@ -100,6 +104,52 @@ def _failures_page() -> str:
         "what was seen, a *wrapper* which step reported it, an *echo* repeats another line, and a *benign* one only looks bad.\n"
     )
     return f"{intro}\n{_grid(('id', 'what', 'written by', 'layer', 'cause', 'setting'), rows)}"
+
+
+def _traps_page() -> str:
+    rows = [
+        (
+            f"`{one.id}`",
+            one.title,
+            one.severity,
+            " or ".join(" and ".join(f"`{part.text}`" for part in group) for group in one.when)
+            or f"a key is {', '.join(one.kinds).replace('_', ' ')}",
+            f"`{one.knob}`" if one.knob else "",
+            one.remedy,
+        )
+        for one in load_traps()
+    ]
+    intro = (
+        f"# Traps of a configuration\n\nWhat `dfly-analysis check-config` looks for: {len(rows)} traps, written with samples in\n"
+        "`dfly_analysis/knowledge/traps/`. A name with `$` is a quantity that follows from settings, size and bandwidth.\n"
+    )
+    return f"{intro}\n{_grid(('id', 'what', 'severity', 'when', 'setting', 'what to do'), rows)}"
+
+
+def _settings_page() -> str:
+    known = [item for item in facts() if item.eras or item.component in ("client", "seedClient")]
+    intro = (
+        f"# Settings by version\n\n{len(known)} settings and rules, as `dfly-analysis facts KEY` tells them, each with its defaults by\n"
+        "release. Client and seed client are one program; what the chart writes for each may differ.\n"
+    )
+    parts = [intro]
+    for component in dict.fromkeys(item.component for item in known):
+        rows = [_setting_row(item) for item in known if item.component == component]
+        parts.append(f"## {component}\n\n{_grid(('key', 'unit', 'what it does', 'default', 'chart'), rows)}")
+    return "\n".join(parts)
+
+
+def _setting_row(item: Fact) -> tuple[str, ...]:
+    eras = "; ".join(
+        f"{era.since} to {era.until}: {f'ignored, {era.ignored}' if era.ignored else _written(era.default)}"
+        for era in item.eras
+    )
+    runs = "; ".join(f"{run.since} to {run.until}: {_written(run.value)}" for run in item.chart_runs)
+    return (f"`{item.key}`", item.unit.replace("_", " "), item.meaning, eras, runs)
+
+
+def _written(value: object) -> str:
+    return "unset" if value is None else f"`{value}`" if str(value) else "empty"
 
 
 def _commands_page() -> str:

@@ -83,8 +83,7 @@ def _card(one: Finding, remedy: str) -> str:
 
 
 def _feasibility(one: Feasibility) -> str:
-    verdict = {True: "Feasible", False: "NOT feasible", None: "Feasibility"}[one.feasible]
-    lines = wrap(f"{verdict}: {one.reason}", terminal_width())
+    lines = wrap(f"Feasibility: {one.reason}", terminal_width())
     shape = f"{one.pieces} pieces of {format_size(one.piece_length_bytes)}, {one.pieces_in_flight or 'an unknown number'} in flight"
     lines += wrap(f"A layer of {format_size(one.size_bytes)} has {shape}.", terminal_width())
     rows = [

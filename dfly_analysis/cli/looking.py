@@ -19,6 +19,7 @@ from dfly_analysis.errors import FactMissingError, SourceError, nearest
 if TYPE_CHECKING:
     from dfly_analysis.diagnose.checks import Check
     from dfly_analysis.knowledge.signature import Signature
+    from dfly_analysis.knowledge.trap import Trap
 
 
 @click.command()
@@ -150,15 +151,20 @@ def explain(finding_id: str, output_format: str) -> None:
     """Explain a finding: what it means, what to do, what to collect."""
     from dfly_analysis.diagnose.checks import all_checks
     from dfly_analysis.knowledge.signature import load_signatures, signature
+    from dfly_analysis.knowledge.trap import load_traps
 
     check = next((known for known in all_checks() if known.id == finding_id), None)
     one = signature(finding_id)
+    trap = next((known for known in load_traps() if known.id == finding_id), None)
     if check is not None:
         data = _about_check(check)
     elif one is not None:
         data = _about_signature(one)
+    elif trap is not None:
+        data = _about_trap(trap)
     else:
-        known = [*(one.id for one in load_signatures()), *(one.id for one in all_checks())]
+        known = [one.id for one in load_signatures()] + [one.id for one in all_checks()]
+        known += [one.id for one in load_traps()]
         hint = nearest(finding_id, known) or "`dfly-analysis diagnose` prints the ids"
         raise FactMissingError(f"no finding is called {finding_id!r}", hint=hint)
     rows = [{"": name, finding_id: value} for name, value in data.items() if value and name != "id"]
@@ -170,6 +176,15 @@ def _about_signature(one: Signature) -> dict[str, Any]:
         "id": one.id, "title": one.title, "written by": one.component, "versions": one.versions or "all", "layer": one.layer, "cause": one.cause,
         "severity": one.severity, "governed by": one.knob, "repeats": one.echo_of, "what to do": one.remedy, "what to collect": one.collect,
         "looks like": one.matching[0] if one.matching else None, "references": "; ".join(one.references),
+    }  # fmt: skip
+
+
+def _about_trap(one: Trap) -> dict[str, Any]:
+    when = " or ".join(" and ".join(comparison.text for comparison in group) for group in one.when)
+    return {
+        "id": one.id, "title": one.title, "layer": "trap of a configuration", "severity": one.severity, "governed by": one.knob,
+        "roles": ", ".join(one.roles) if one.when else None, "how it is found": when or f"a key is {' or '.join(one.kinds)}".replace("_", " "),
+        "what to do": one.remedy, "what to collect": "values or components' own files, for check-config", "references": "; ".join(one.references),
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dfly_analysis.configcheck.demand import COLLECTED, PIECE, WRITE, demanded_bps
+from dfly_analysis.configcheck.demand import COLLECTED, PIECE, WRITE, Demand, demanded_bps
 from dfly_analysis.configcheck.question import Question
 from dfly_analysis.settings import Setting
 from dfly_analysis.units import format_rate, format_size
@@ -109,7 +109,7 @@ def assess(question: Question) -> Feasibility:
         question.size_bytes, question.bandwidth_bps, layers, question.job_layers, demand.client_version, demand.piece_bytes, demand.pieces,
         demand.streams, None if demand.bps is None else demand.bps * layers,
         None if demand.bps is None else demand.bps * question.job_layers, feasible, worst.factor if worst and feasible is not None else None,
-        worst.key if worst and feasible is not None else None, _reason(question, layers, worst, feasible, demand.reason), bounds,
+        worst.key if worst and feasible is not None else None, _reason(question, layers, worst, feasible, demand), bounds,
     )  # fmt: skip
 
 
@@ -157,18 +157,27 @@ def _caps(question: Question) -> list[float]:
     return [float(value) for value in found if value]
 
 
-def _reason(question: Question, layers: int, worst: Bound | None, feasible: bool | None, lacking: str) -> str:
+def _reason(question: Question, layers: int, worst: Bound | None, feasible: bool | None, demand: Demand) -> str:
     what = (
         f"{layers} layers of {format_size(question.size_bytes)}"
         if layers > 1
         else f"a layer of {format_size(question.size_bytes)}"
     )
     if question.bandwidth_bps is None:
-        return lacking or "no bandwidth was named, so only what is demanded is told"
+        return (
+            demand.reason
+            or f"no bandwidth was named; {what} asks for {format_rate(demand.bps or 0)}{_of_job(question, demand)}"
+        )
     if feasible is None or worst is None or worst.factor is None:
-        return lacking or "no bound is known; name the chart or the client"
+        return demand.reason or "no bound is known; name the chart or the client"
     at = f"{what} at {format_rate(question.bandwidth_bps)}"
     if feasible:
-        return f"{at}: feasible, {worst.factor:.3g} times what {worst.key} ({worst.role}) asks for is there"
+        return f"{at}: feasible, {worst.factor:.3g} times what {worst.key} ({worst.role}) asks for is there{_of_job(question, demand)}"
     demanded = format_rate(worst.demanded_bps) if worst.demanded_bps else "more"
-    return f"{at}: not feasible; {worst.key} ({worst.role}) asks for {demanded}, {1 / worst.factor:.3g} times as much"
+    return f"{at}: not feasible; {worst.key} ({worst.role}) asks for {demanded}, {1 / worst.factor:.3g} times as much{_of_job(question, demand)}"
+
+
+def _of_job(question: Question, demand: Demand) -> str:
+    if question.layers is not None or question.job_layers < 2 or demand.bps is None:
+        return ""
+    return f"; {question.job_layers} such layers, as a job fetches at a time, ask for {format_rate(demand.bps * question.job_layers)}"
