@@ -18,6 +18,9 @@ from dfly_analysis.knowledge.signature import load_signatures
 from dfly_analysis.knowledge.trap import load_traps
 
 
+_METRIC = "metric:"
+
+
 def write_reference(folder: Path) -> None:
     """Write all pages into a folder, which holds nothing else.
 
@@ -42,6 +45,7 @@ def _pages() -> Iterator[tuple[str, str]]:
     yield "failures.md", _failures_page()
     yield "traps.md", _traps_page()
     yield "settings.md", _settings_page()
+    yield "metrics.md", _metrics_page()
     if importlib.util.find_spec("dfly_analysis.cli"):
         yield "commands.md", _commands_page()
     for name in _public_modules():
@@ -127,7 +131,7 @@ def _traps_page() -> str:
 
 
 def _settings_page() -> str:
-    known = [item for item in facts() if item.eras or item.component in ("client", "seedClient")]
+    known = [item for item in facts() if not item.key.startswith(_METRIC)]
     intro = (
         f"# Settings by version\n\n{len(known)} settings and rules, as `dfly-analysis facts KEY` tells them, each with its defaults by\n"
         "release. Client and seed client are one program; what the chart writes for each may differ.\n"
@@ -137,6 +141,21 @@ def _settings_page() -> str:
         rows = [_setting_row(item) for item in known if item.component == component]
         parts.append(f"## {component}\n\n{_grid(('key', 'unit', 'what it does', 'default', 'chart'), rows)}")
     return "\n".join(parts)
+
+
+def _metrics_page() -> str:
+    known = [item for item in facts() if item.key.startswith(_METRIC)]
+    rows = [
+        (
+            f"`{item.key.removeprefix(_METRIC)}`",
+            item.component,
+            item.meaning,
+            "; ".join(f"{era.since} to {era.until}: {era.default}" for era in item.eras),
+        )
+        for item in known
+    ]
+    intro = f"# Metrics by version\n\n{len(rows)} metrics that the components export for Prometheus, with their labels by release.\n"
+    return f"{intro}\n{_grid(('name', 'exported by', 'what it counts', 'kind and labels'), rows)}"
 
 
 def _setting_row(item: Fact) -> tuple[str, ...]:

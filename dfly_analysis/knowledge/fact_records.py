@@ -12,8 +12,10 @@ from dfly_analysis.knowledge.files import read_file
 from dfly_analysis.knowledge.version import Line, known_release, require_known, within
 
 Value = str | int | float | bool | None
-FILES = ("client", "fixed_client", "fixed_server", "go_client", "manager", "resources", "scheduler")
-_PREFIXES = ("database:", "fixed:")
+FILES = (
+    "client", "fixed_client", "fixed_server", "go_client", "manager", "metrics_client", "metrics_server", "resources", "scheduler",
+)  # fmt: skip
+_PREFIXES = ("database:", "fixed:", "metric:")
 UNITS = (
     "duration", "nanoseconds", "size", "rate", "count", "requests_per_s", "percent", "quantity", "bool", "text", "list", "mapping",
 )  # fmt: skip
