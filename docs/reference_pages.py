@@ -17,7 +17,6 @@ from dfly_analysis.knowledge.fact import Fact, facts
 from dfly_analysis.knowledge.signature import load_signatures
 from dfly_analysis.knowledge.trap import load_traps
 
-
 _METRIC = "metric:"
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from dfly_analysis.configcheck import ConfigCheck, check_config
+from dfly_analysis.configcheck import ConfigCheck, Question, check_config
+from dfly_analysis.configcheck.operands import operand
 from dfly_analysis.errors import KnowledgeError
 from dfly_analysis.knowledge.fact import fact
+from dfly_analysis.knowledge.names import is_known_name
 from dfly_analysis.knowledge.trap import Sample, Trap, load_traps, parse_comparison
+from dfly_analysis.settings import Settings
+from dfly_analysis.settings.setting import is_chart_only
 
 TRAPS = load_traps()
 
@@ -79,6 +84,28 @@ def test_every_trap_is_sound(trap: Trap):
     assert trap.kinds or trap.says
     if trap.knob and trap.knob != "proxy.rules":
         assert fact(trap.knob)
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.id)
+def test_every_operand_is_one(trap: Trap):
+    """Each name in a condition or a sentence is a quantity, a literal, or a setting that some role is known to have."""
+    question = Question(Settings.resolve(chart="1.7.4"), bandwidth_bps=1e6)
+    names = [factor.name for group in trap.when for one in group for factor in (*one.left, *one.right)]
+    for name in [*names, *re.findall(r"\{([^{}]+)\}", trap.says)]:
+        for role in trap.roles:
+            operand(question, role, None, name)
+        if not re.match(r"[$\d'\"]|true|false", name):
+            bare = name.partition("@")[0]
+            whose, colon, key = bare.partition(":")
+            roles = (whose,) if colon else trap.roles
+            key = key if colon else bare
+            assert any(is_known_name(role, key) or is_chart_only(key) for role in roles), name
+
+
+def test_a_quantity_that_is_none_is_an_error_that_names_the_others():
+    """A typing error behind a dollar sign is caught."""
+    with pytest.raises(KnowledgeError, match=r"no quantity is called \$speed .*\$demand"):
+        operand(Question(Settings.resolve()), "client", None, "$speed")
 
 
 def test_a_comparison_that_is_none_is_an_error_that_names_it():
