@@ -6,12 +6,15 @@ import pickle
 import textwrap
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dfly_analysis.errors import FactMissingError, SettingsError
+from dfly_analysis.knowledge.names import is_known_name, meant_by, nearest_names
 from dfly_analysis.knowledge.version import releases
-from dfly_analysis.settings import KEYS_THAT_MATTER, RenderedFile, Settings, read_rendered, read_values
+from dfly_analysis.settings import KEYS_THAT_MATTER, RenderedFile, Settings, find_key_traps, read_rendered, read_values
+from dfly_analysis.settings.located import load_located
 
 DFDAEMON = """
 host:
@@ -400,3 +403,112 @@ def test_settings_travel_between_processes():
     settings = Settings.resolve(_values("download.pieceTimeout", "9s"), chart="1.7.4").with_rendered([_dfdaemon("s")])
     assert pickle.loads(pickle.dumps(settings)) == settings
     assert hash(settings) == hash(pickle.loads(pickle.dumps(settings)))
+
+
+CHART_KEYS = {
+    "seedClient": """backend.cacheTemporaryRedirectTTL backend.maxRetries backend.putChunkSize backend.putConcurrentChunkCount backend.putTimeout
+    backend.requestHeader console download.bandwidthLimit download.collectedPieceTimeout download.protocol download.server.socketPath dynconfig.refreshInterval
+    gc.interval gc.policy.distHighThresholdPercent gc.policy.persistentTaskTTL gc.policy.taskTTL health.server.port host.idc host.location
+    host.schedulerClusterID log.level manager.addr metrics.server.port network.enableIPv6 proxy.disableBackToSource proxy.prefetchBandwidthLimit proxy.readBufferSize
+    proxy.registryMirror.addr proxy.rules proxy.server.port scheduler.announceInterval scheduler.maxScheduleCount server.pluginDir stats.server.port storage.dir
+    storage.server.quicPort storage.server.tcpPort storage.writeBufferSize tracing.protocol upload.disableShared upload.server.port upload.server.requestRateLimit
+    seedPeer.clusterID seedPeer.enable seedPeer.type""",
+    "scheduler": """console dynconfig.refreshInterval host.idc host.location manager.keepAlive.interval manager.schedulerClusterID network.enableIPv6 pprofPort
+    scheduler.algorithm scheduler.backToSourceCount scheduler.gc.hostTTL scheduler.gc.peerGCInterval scheduler.retryBackToSourceLimit scheduler.retryLimit
+    server.advertiseIP server.advertisePort server.cacheDir server.dataDir server.listenIP server.logDir server.logLevel server.pluginDir server.port
+    server.requestRateLimit server.workHome tracing.protocol""",
+    "manager": """auth.jwt.key auth.jwt.maxRefresh auth.jwt.realm auth.jwt.timeout cache.local.size cache.local.ttl cache.redis.ttl console
+    job.preheat.tls.insecureSkipVerify job.syncPeers.interval job.syncPeers.timeout network.enableIPv6 pprofPort server.cacheDir server.grpc.advertiseIP
+    server.grpc.requestRateLimit server.logDir server.logLevel server.pluginDir server.rest.tls.cert server.workHome tracing.protocol""",
+}
+
+
+@pytest.mark.parametrize(("role", "key"), [(role, key) for role, keys in CHART_KEYS.items() for key in keys.split()])
+def test_keys_that_charts_write_are_known_by_name(role, key):
+    """No key of a recent chart's values that its component reads is called misspelt or unknown."""
+    assert is_known_name(role, key)
+    assert not is_known_name(role, f"x{key}")
+
+
+@pytest.mark.parametrize(
+    ("role", "key", "meant"),
+    [
+        ("seedClient", "download.pieceTimout", "download.pieceTimeout"), ("client", "download.PieceTimeout", "download.pieceTimeout"),
+        ("seedClient", "dowload.pieceTimeout", "download.pieceTimeout"), ("scheduler", "scheduler.gc.peerTtl", "scheduler.gc.peerTTL"),
+        ("scheduler", "scheduler.retryIntervall", "scheduler.retryInterval"), ("manager", "job.syncPeer.timeout", "job.syncPeers.timeout"),
+        ("client", "something.else", None), ("client", "download", None), ("client", "", None),
+    ],
+)  # fmt: skip
+def test_a_misspelt_key_is_answered_with_the_one_meant(role, key, meant):
+    """One or two wrong letters in a name or a section are recognised, anything further is not guessed."""
+    assert meant_by(role, key)[:1] == ((meant,) if meant else ())
+
+
+@given(st.sampled_from(["client", "seedClient", "scheduler", "manager"]), st.text(max_size=30))
+def test_any_name_has_an_answer(role, key):
+    """Whatever a key is called, it is known or not, and what it may have meant are keys of that role."""
+    assert is_known_name(role, key) in (True, False)
+    assert all(is_known_name(role, name) for name in (*meant_by(role, key), *nearest_names(role, key)))
+
+
+def test_a_value_equal_to_the_charts_is_the_charts_doing():
+    """Who starts from the chart's whole values is not told of its dead keys, but of those they changed."""
+    path = "manager.config.job.rateLimit.capacity"
+    assert find_key_traps(Settings.resolve({path: 10}, chart="1.7.4")) == ()
+    (found,) = find_key_traps(Settings.resolve({path: 100}, chart="1.7.4"))
+    assert (found.kind, found.role, found.value, found.line, found.sure) == ("no_longer", "manager", 100, 0, True)
+
+
+def test_sections_of_the_go_daemon_are_read_by_charts_that_have_it():
+    """Up to chart 1.1.65 the old sections count; before 1.1.12 there is no client to configure."""
+    old = {"dfdaemon.config.download.pieceDownloadTimeout": "600s"}
+    assert Settings.resolve(old, chart="1.1.65").ignored == ()
+    assert Settings.resolve(old, chart="1.1.66").ignored
+    early = Settings.resolve({"seedClient.config.download.pieceTimeout": "600s"}, chart="1.1.11")
+    assert "it came with chart 1.1.12" in early.ignored[0][1]
+
+
+def test_go_components_read_names_in_any_capitals_and_the_client_does_not():
+    """A scheduler's key in other capitals is in force as far as it goes; a client's is lost."""
+    assert Settings.resolve({"scheduler.config.scheduler.retrylimit": 9}, scheduler="v2.5.1").ignored == ()
+    assert Settings.resolve({"client.config.download.piecetimeout": "9s"}, client="v1.5.1").ignored
+
+
+def test_what_is_not_known_is_told_apart_from_what_is_ignored():
+    """A name that no release is known to read is a trap of its own, and not among what is surely ignored."""
+    settings = Settings.resolve({"seedClient.config.download.turbo": True}, chart="1.7.4")
+    (found,) = find_key_traps(settings)
+    assert (found.kind, found.sure) == ("unknown", False)
+    assert settings.ignored == ()
+
+
+def test_lines_and_repeated_keys_of_a_values_file(tmp_path):
+    """Each path has its line, counted in the file as it is; a key written twice keeps the last value and is told."""
+    path = tmp_path / "values.yaml"
+    path.write_text("# a\n\nclient:\n  config:\n    storage: {keep: true}\n    storage: {keep: false}\n", "utf-8")
+    values = read_values(path)
+    assert values.entries == {"client.config.storage.keep": False}
+    assert values.lines["client.config.storage.keep"] == 6
+    assert [(one.path, one.line, one.earlier) for one in values.repeated] == [("client.config.storage", 6, 5)]
+
+
+@pytest.mark.parametrize(
+    "text", ["download:\n  x: " + "[" * 150_000, "download: &a\n  b: *a\nserver: {}\n", "storage:\n" + "- " * 50_000]
+)
+def test_a_hostile_file_among_the_inputs_is_no_rendered_file(text):
+    """Depth that would end the process, and anchors that hold themselves, are passed over."""
+    assert read_rendered(text, "host/dfdaemon.yaml") is None
+
+
+NESTED = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.floats(allow_nan=False) | st.text("abc: #-'\"\n", max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abcxyz", min_size=1, max_size=3), inner, max_size=3),
+    max_leaves=10,
+)  # fmt: skip
+
+
+@given(NESTED, st.booleans())
+def test_the_bounded_reader_reads_what_a_safe_loader_reads(content, flow):
+    """Built from events, a document is the same as built by the library, in block and in flow."""
+    text = yaml.safe_dump(content, default_flow_style=flow)
+    assert load_located(text, "x") == yaml.safe_load(text)
