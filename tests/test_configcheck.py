@@ -193,6 +193,27 @@ def test_hosts_that_differ_are_judged_each(tmp_path):
     assert found.evidence[0].path.endswith("1/dfdaemon.yaml")
 
 
+def test_roles_that_do_not_run_are_not_judged():
+    """A role that is switched off, and the new clients of a chart whose old daemon is configured, hold no trap."""
+    off = check_config(
+        {"seedClient.enable": False, "client.enable": False, "client.config.download.pieceTimeout": "30s"},
+        chart="1.7.4",
+    )
+    assert [one.id for one in off.present()] == []
+    old = check_config({"dfdaemon.config.download.pieceDownloadTimeout": "600s"}, chart="1.1.60")
+    assert [one.id for one in old.present()] == []
+    assert check_config({"seedClient.enable": True, "dfdaemon.enable": True}, chart="1.1.60").present()
+
+
+@pytest.mark.parametrize("tag", ["v0.0.1", "v99.0.0", "latest", "1.4", 7, None, "v1.4.0@sha256:00"])
+def test_any_image_tag_is_taken(tag):
+    """A tag that is no known release leaves its role's release unknown, or is read as the newest; it breaks nothing."""
+    found = check_config(
+        {"seedClient": {"image": {"tag": tag}, "config": {"download": {"pieceTimeout": "30s"}}}}, client=None
+    )
+    assert {one.verdict for one in found.findings} <= {"present", "absent", "unknown"}
+
+
 @given(st.integers(1, 10**13), st.integers(1, 10**13), st.sampled_from(releases("chart")[-120:]))
 def test_demanded_bandwidth_grows_with_the_layer(one, other, chart):
     """A larger layer never demands less."""
@@ -229,7 +250,7 @@ KEYS = st.sampled_from([
 ])  # fmt: skip
 LEAVES = (
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=8)
-    | st.sampled_from(["30s", "0s", "20GiB", "9" * 400 + "s", "-5s", "1e999", "500m", "v1.4.0", "latest"])
+    | st.sampled_from(["30s", "0s", "20GiB", "9" * 400 + "s", "-5s", "1e999", "500m", "v1.4.0", "latest", "v0.0.1", "v99.0.0"])
 )  # fmt: skip
 TREES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=4), inner, max_size=4), max_leaves=12)  # fmt: skip
 DEEP = st.tuples(

@@ -10,12 +10,15 @@ from typing import NamedTuple
 
 from dfly_analysis.configcheck.demand import Demand, demand_of
 from dfly_analysis.knowledge.fact import fact_of
+from dfly_analysis.knowledge.version import parse_version
 from dfly_analysis.settings import ROLES, Settings
+from dfly_analysis.settings.setting import CLIENT_ROLES
 
 USUAL_SIZE_BYTES = 20 * 1024**3
 USUAL_LINK_BPS = 125e6  # 1 Gbit/s, the card of a small node
 _LAYERS = "POST /oapi/v1/jobs args.concurrent_task_count"
 _USUAL_LAYERS = 8
+_LAST_CHART_WITH_BOTH, _OLD_SECTIONS = "1.1.65", ("dfdaemon", "seedPeer")
 _IDENTITY = re.compile(r"^host\.|(?:^|\.)(?:ip|host|advertiseIP)$")  # what is each host's own
 
 
@@ -78,11 +81,21 @@ class Question:
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
-        """Return the roles something is known of: all, or where only rendered files were given, those they are of."""
+        """Return the roles something is known of and that run: of rendered files alone those they are of, else all switched on."""
         if self.settings.rendered and not self.settings.user.entries and self.settings.chart is None:
             there = {file.role for file in self.settings.rendered}
             return tuple(role for role in ROLES if role in there)
-        return ROLES
+        return tuple(role for role in ROLES if self._runs(role))
+
+    def _runs(self, role: str) -> bool:
+        entries, chart = self.settings.user.entries, self.settings.chart
+        switch = entries.get(f"{role}.enable")
+        if isinstance(switch, bool):
+            return switch
+        # Charts that have both daemons run the old one unless told; who configures the old one alone runs that.
+        both = chart is not None and parse_version(chart).release <= parse_version(_LAST_CHART_WITH_BOTH).release
+        of_old = any(path.partition(".")[0] in _OLD_SECTIONS for path in entries)
+        return not (role in CLIENT_ROLES and both and of_old)
 
     @cached_property
     def hosts(self) -> Mapping[str, tuple[Alike, ...]]:

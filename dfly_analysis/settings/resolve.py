@@ -292,9 +292,12 @@ def _written(version: str | None) -> str | None:
 def _tag(user: UserValues, role: str) -> str | None:
     tag = user.entries.get(f"{role}.image.tag")
     try:
-        return _written(str(tag)) if tag is not None else None
+        written = _written(str(tag)) if tag is not None else None
     except FactMissingError:
         return None
+    # Older than every release, it is a tag of someone's own.
+    line: Line = "client" if role in CLIENT_ROLES else "server"
+    return written if written and known_release(line, written) else None
 
 
 def _as_known(line: Line, version: str) -> str:
