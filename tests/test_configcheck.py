@@ -176,6 +176,19 @@ def test_config_maps_are_read_with_the_lines_of_their_file(tmp_path):
     assert text.splitlines()[found.evidence[0].line - 1].strip() == "pieceDownloadTimeout: 600s"
 
 
+def test_config_maps_in_json_are_read_too(tmp_path):
+    """In a list as kubectl prints it in JSON, the line is that of the text."""
+    body = "download:\n  pieceDownloadTimeout: 600s\nstorage:\n  keep: true\nseedPeer:\n  enable: true\n"
+    content = {
+        "kind": "List",
+        "items": [{"kind": "ConfigMap", "metadata": {"name": "seed"}, "data": {"dfdaemon.yaml": body}}],
+    }
+    text = json.dumps(content, indent=1)
+    found = check_config(written(tmp_path, text), client="v1.4.0").get("wrong_timeout_key")
+    assert found.verdict == "present"
+    assert "pieceDownloadTimeout" in text.splitlines()[found.evidence[0].line - 1]
+
+
 def test_hosts_that_differ_are_judged_each(tmp_path):
     """Of three seeds one has a short limit: that one is named."""
     for number, limit in enumerate(("360s", "30s", "360s")):
@@ -191,6 +204,14 @@ def test_hosts_that_differ_are_judged_each(tmp_path):
     assert found.count == 1
     assert found.reason.startswith("seedClient on seed-1: ")
     assert found.evidence[0].path.endswith("1/dfdaemon.yaml")
+
+
+def test_an_empty_file_checks_the_defaults(tmp_path):
+    """No key is ignored in a file without keys; the chart's own defaults are judged."""
+    found = check_config(written(tmp_path, "# nothing yet\n"), chart="1.7.4")
+    assert {one.verdict for one in found.findings} == {"present", "absent"}
+    assert found.get("wrong_timeout_key").verdict == "absent"
+    assert found.get("demands_more_than_a_link").verdict == "present"
 
 
 def test_roles_that_do_not_run_are_not_judged():

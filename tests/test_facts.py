@@ -166,6 +166,30 @@ def test_what_the_rust_client_ignores_can_be_asked_for():
     assert knowledge.value_at("go-client", "download.pieceDownloadTimeout", "v2.3.4") == "30s"
 
 
+def test_a_key_lists_all_its_spans_in_both_layers():
+    """Without a release, the program's defaults come before what charts write; what only charts know is listed too."""
+    rows = knowledge.facts_by_release("seedClient:download.collectedPieceTimeout")
+    assert [(row["layer"], row["default"]) for row in rows] == [
+        ("binary", "10s"), ("binary", "360s"), ("chart", "10s"), ("chart", "30s"), ("chart", "5s"),
+    ]  # fmt: skip
+    only = knowledge.facts_by_release("seedClient.persistence.size")
+    assert [(row["layer"], row["default"]) for row in only] == [("chart", "50Gi"), ("chart", "100Gi")]
+    ignored = knowledge.facts_by_release("client:scheduler.enableBackToSource")
+    assert any(row["default"] is None and "ignored" in row["note"] for row in ignored)
+
+
+@given(st.sampled_from([item for item in facts() if not item.key.startswith("metric:")]))
+def test_every_fact_can_be_asked_for_by_its_own_name(item):
+    """A key, and a Helm path, finds the fact it belongs to, with a row for each span."""
+    for name in {item.key, item.helm_path} - {None}:
+        rows = [
+            row
+            for row in knowledge.facts_by_release(name)
+            if row["component"] == item.component and row["key"] == item.key
+        ]
+        assert len(rows) == len(item.eras) + len(item.chart_runs)
+
+
 def test_at_a_chart_both_layers_answer():
     """At a chart, the row of the image's default stands before that of the chart, which goes before it in force."""
     rows = knowledge.facts_at("seedClient:download.pieceTimeout", "1.7.4")

@@ -18,6 +18,7 @@ from dfly_analysis.errors import FactMissingError, SourceError, nearest
 
 if TYPE_CHECKING:
     from dfly_analysis.diagnose.checks import Check
+    from dfly_analysis.knowledge.fact import Fact
     from dfly_analysis.knowledge.signature import Signature
     from dfly_analysis.knowledge.trap import Trap
 
@@ -95,7 +96,7 @@ def facts(
     KEY may be download.pieceTimeout, a Helm path such as seedClient.config.download.pieceTimeout, or component:key.
     Without KEY, --diff V1 V2 prints all that an upgrade changes, and what follows for a large layer.
     """
-    from dfly_analysis.knowledge.fact import fact, facts_at, facts_diff
+    from dfly_analysis.knowledge.fact import fact, facts_at, facts_by_release, facts_diff
 
     if version and between:
         raise click.UsageError("--at and --diff exclude each other")
@@ -111,22 +112,15 @@ def facts(
     elif version:
         rows = facts_at(key, version)
     else:
-        rows = [
-            {
-                "component": one.component,
-                "key": one.key,
-                "helm_path": one.helm_path,
-                "since": era.since,
-                "until": era.until,
-                "default": era.default,
-                "source": era.source,
-            }
-            for one in fact(key)
-            for era in one.eras
-        ]
-    meanings = {f"{one.component}: {one.key}": one.meaning for one in fact(key)}
+        rows = facts_by_release(key)
+    meanings = {f"{one.component}: {one.key}": _meaning(one) for one in fact(key)}
     text = _facts_text(meanings, rows) if output_format == "table" else None
     print_result(enveloped(key=key, facts=rows), output_format, {key: rows}, text)
+
+
+def _meaning(one: Fact) -> str:
+    costs = [f"{word}: {said}" for word, said in (("too small", one.too_small), ("too large", one.too_large)) if said]
+    return "; ".join([one.meaning, *costs])
 
 
 def _facts_text(meanings: Mapping[str, str], rows: list[dict[str, Any]]) -> str:

@@ -70,7 +70,7 @@ def _finding(trap: Trap, verdict: Verdict, reason: str, count: int = 0, evidence
 
 def _of_keys(trap: Trap, settings: Settings, found: Sequence[KeyTrap]) -> Finding:
     if not found:
-        if not settings.user.entries and not settings.rendered:
+        if not settings.user.entries and not settings.rendered and not settings.user.address:
             return _finding(trap, "unknown", "no values and no rendered configuration were given")
         return _finding(trap, "absent", "no key given is one of these")
     lines = tuple(

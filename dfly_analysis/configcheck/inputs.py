@@ -140,7 +140,7 @@ def _carried(text: str, path: str) -> Iterator[RenderedFile]:
         document = text[begin:end].removesuffix("---")
         above = text.count("\n", 0, begin)
         for holder in _config_maps(load_located(_without_mark(document), path)):
-            yield from _of_map(holder, path, above)
+            yield from _of_map(holder, path, above, in_json=document.lstrip().startswith("{"))
 
 
 def _without_mark(document: str) -> str:
@@ -157,14 +157,14 @@ def _config_maps(content: Any) -> Iterator[Mapping[str, Any]]:
         yield from _config_maps(item)
 
 
-def _of_map(holder: Mapping[str, Any], path: str, above: int) -> Iterator[RenderedFile]:
+def _of_map(holder: Mapping[str, Any], address: str, above: int, *, in_json: bool) -> Iterator[RenderedFile]:
     data = holder["data"]
     named = holder.get("metadata")
     name = named.get("name") if isinstance(named, Mapping) else None
     for key, text in data.items():
         file = read_rendered(text, f"{name or 'config-map'}/{key}") if isinstance(text, str) else None
         if file is not None:
-            shift = above + getattr(data, "lines", {}).get(key, 0)
-            yield replace(
-                file, path=f"{path}!{file.path}", lines={key: line + shift for key, line in file.lines.items()}
-            )
+            begins = above + getattr(data, "lines", {}).get(key, 0)
+            # In JSON the whole text stands on the line of its key.
+            lines = {path: begins + (0 if in_json else line) for path, line in file.lines.items()}
+            yield replace(file, path=f"{address}!{file.path}", lines=lines)

@@ -48,9 +48,41 @@ Layer = Literal["binary", "chart"]
 
 __all__ = [
     "IMAGES", "UNITS", "Change", "ChartRun", "Era", "Fact", "PieceAttempts", "Value", "changes_between", "chart_for_client", "chart_for_server",
-    "chart_run", "chart_value", "diff", "fact", "fact_of", "facts", "facts_at", "facts_diff", "images_of", "piece_attempts",
+    "chart_run", "chart_value", "diff", "fact", "fact_of", "facts", "facts_at", "facts_by_release", "facts_diff", "images_of", "piece_attempts",
     "piece_count", "piece_length_bytes", "piece_length_rule", "siblings_cancelled", "value_at",
 ]  # fmt: skip
+
+
+def facts_by_release(key: str) -> list[dict[str, Any]]:
+    """Return all that is known of a key, a row for each span of releases and layer.
+
+    Parameters
+    ----------
+    key : str
+        As `fact` takes it.
+
+    Returns
+    -------
+    list of dict
+        component, key, helm_path, layer, since, until, default, source, note; the program's own defaults before what charts
+        write. A default is None where the key is unset or ignored, and the note says which.
+
+    Raises
+    ------
+    FactMissingError
+        Where the key is not known.
+    """
+    rows = []
+    for item in fact(key):
+        head = {"component": item.component, "key": item.key, "helm_path": item.helm_path}
+        for era in item.eras:
+            note = f"{era.since} to {era.until}: ignored, {era.ignored}" if era.ignored else era.note
+            span = {"layer": "binary", "since": era.since, "until": era.until, "default": era.default}
+            rows.append({**head, **span, "source": era.source, "note": note})
+        for run in item.chart_runs:
+            span = {"layer": "chart", "since": run.since, "until": run.until, "default": run.value}
+            rows.append({**head, **span, "source": f"dragonflyoss/helm-charts dragonfly-{run.since}", "note": ""})
+    return rows
 
 
 def facts_at(key: str, version: str) -> list[dict[str, Any]]:
