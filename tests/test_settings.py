@@ -482,6 +482,12 @@ def test_what_is_not_known_is_told_apart_from_what_is_ignored():
     assert settings.ignored == ()
 
 
+def test_a_file_of_nothing_but_unknown_keys_is_told_of_up_to_a_bound():
+    """Twenty thousand unknown keys are not each compared with every name."""
+    values = {f"client.config.download.x{number}": number for number in range(20_000)}
+    assert len(find_key_traps(Settings.resolve(values, chart="1.7.4"))) == 500
+
+
 def test_lines_and_repeated_keys_of_a_values_file(tmp_path):
     """Each path has its line, counted in the file as it is; a key written twice keeps the last value and is told."""
     path = tmp_path / "values.yaml"

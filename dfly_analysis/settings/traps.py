@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dfly_analysis.knowledge.fact import Fact, Value, chart_run, facts
@@ -22,6 +23,7 @@ KeyKind = Literal[
     "both_names", "misspelt", "unknown", "unreadable", "repeated",
 ]  # fmt: skip
 _UNSURE: frozenset[KeyKind] = frozenset({"unknown", "unreadable", "repeated"})
+_MOST_TOLD = 500
 _LAST_GO_CHART, _FIRST_RUST_CHART = "1.1.65", "1.1.12"
 _GO_SECTIONS = ("dfdaemon", "seedPeer")
 _CONFIG_SECTIONS = frozenset({"download", "upload", "backend", "storage", "gc", "proxy", "dynconfig"})
@@ -86,14 +88,20 @@ def find_key_traps(settings: Settings) -> tuple[KeyTrap, ...]:
     -------
     tuple of KeyTrap
         In the order of the values, then of the rendered files; the same key of several files of a role once. A value
-        equal to what the chart writes itself is the chart's doing and left out.
+        equal to what the chart writes itself is the chart's doing and left out. At most 500, for who has more has given
+        some other file.
     """
-    found = [
-        KeyTrap(f"{settings.user.prefix}{path}", settings.user.address, settings.user.lines.get(path, 0), path.partition(".")[0], value, *told)
-        for path, value in settings.user.entries.items()
-        if (told := _told(settings, path, value))
-    ]  # fmt: skip
-    return (*_misspelt_sections(settings), *_repeated(settings), *found, *_in_rendered(settings))
+    every = (*_misspelt_sections(settings), *_repeated(settings)), _in_values(settings), _in_rendered(settings)
+    return tuple(islice(chain.from_iterable(every), _MOST_TOLD))
+
+
+def _in_values(settings: Settings) -> Iterator[KeyTrap]:
+    user = settings.user
+    for path, value in user.entries.items():
+        told = _told(settings, path, value)
+        if told:
+            role = path.partition(".")[0]
+            yield KeyTrap(f"{user.prefix}{path}", user.address, user.lines.get(path, 0), role, value, *told)
 
 
 def _repeated(settings: Settings) -> Iterator[KeyTrap]:
