@@ -506,11 +506,19 @@ def test_a_hostile_file_among_the_inputs_is_no_rendered_file(text):
     assert read_rendered(text, "host/dfdaemon.yaml") is None
 
 
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**6), 10**6)
+    | st.floats(allow_nan=False)
+    | st.text("abc: #-'\"\n", max_size=6)
+)
+NAMES = st.text("abcxyz", min_size=1, max_size=3)
 NESTED = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.floats(allow_nan=False) | st.text("abc: #-'\"\n", max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abcxyz", min_size=1, max_size=3), inner, max_size=3),
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
     max_leaves=10,
-)  # fmt: skip
+)
 
 
 @given(NESTED, st.booleans())
