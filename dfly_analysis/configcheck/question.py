@@ -110,6 +110,13 @@ class Question:
             for role, groups in found.items()
         }
 
+    @cached_property
+    def _demands(self) -> dict[tuple[str, str | None], Demand]:
+        return {}
+
     def demand(self, role: str, host: str | None = None) -> Demand:
         """Return what a role demands for the layer asked for."""
-        return demand_of(self.settings, role, self.size_bytes, host)
+        known = self._demands.get((role, host))
+        if known is None:
+            known = self._demands[role, host] = demand_of(self.settings, role, self.size_bytes, host)
+        return known
