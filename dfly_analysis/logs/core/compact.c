@@ -71,7 +71,7 @@ static const uint8_t *read_place(const uint8_t *at, const uint8_t *end, Record *
   }
   const uint8_t *colon = source;
   for (; colon < end && *colon != ':'; colon++)
-    if (*colon == ' ' || *colon == '{' || *colon == '}' || *colon == '"') return NULL;
+    if (*colon <= ' ' || *colon > 126 || *colon == '{' || *colon == '}' || *colon == '"') return NULL;
   if (colon - source < 4 || memcmp(colon - 3, ".rs", 3) != 0) return NULL;
   const uint8_t *number = colon + 1;
   while (number < end && is_digit(*number)) number++;
@@ -178,18 +178,23 @@ void without_query(Slice *url) {
   if (mark) url->length = mark - url->at;
 }
 
-int read_compact(const Block *block, const uint8_t *at, const uint8_t *end, Record *record) {
-  if ((at = read_time(at, end, 'T', 1, &record->time_ns)) == NULL) return 0;
-  if ((at = read_level(at, end, &record->level)) == NULL) return 0;
-  const uint8_t *place = at; /* time and level hold no secret */
-  if ((at = read_place(at, end, record)) == NULL) return 0;
-  record->message = (Slice){at, end - at};
-  record->begins = 1;
-  if (tells_nothing(block, record)) return record->passed_over = 1;
+/* Read what stands behind a record's place. */
+static int read_message(const uint8_t *place, const uint8_t *at, const uint8_t *end, Record *record) {
   int fields = split_tail(at, end, record);
   const uint8_t *tail = record->message.at + record->message.length;
   if (fields < 0 || !is_plain_without_escapes(place, tail)) return 0;
   if (tail < end && !are_plain_fields(tail, end, fields) && !is_plain_without_escapes(place, end)) return 0;
   without_query(&record->texts[URL]);
   return record->texts[URL].at == NULL || record->texts[URL].length > 0;
+}
+
+int read_compact(const Block *block, const uint8_t *at, const uint8_t *end, Record *record) {
+  if ((at = read_time(at, end, 'T', 1, &record->time_ns)) == NULL) return 0;
+  if ((at = read_level(at, end, &record->level)) == NULL) return 0;
+  const uint8_t *place = at; /* time and level hold no secret */
+  if ((at = read_place(at, end, record)) == NULL) return 0;
+  record->message = (Slice){at, end - at};
+  if (!tells_nothing(block, record) && read_message(place, at, end, record)) return 1;
+  record->begins = is_plain_without_escapes(place, at); /* else redaction may leave no head of a record */
+  return record->passed_over = record->begins && tells_nothing(block, record);
 }
