@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
     from dfly_analysis.analysis import analyse
     from dfly_analysis.dataset import Dataset
-    from dfly_analysis.diagnose import diagnose
+    from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.errors import DflyError
     from dfly_analysis.findings import Diagnosis, Evidence, Finding
     from dfly_analysis.fits import Interval, NotFitted
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis", "Dataset": "dataset", "diagnose": "diagnose",
+    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis", "Dataset": "dataset", "diagnose": "diagnosis",
     "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
     "load": "loading", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
     "Setting": "settings", "Settings": "settings",

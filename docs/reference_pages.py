@@ -12,7 +12,7 @@ import click
 
 import dfly_analysis
 from dfly_analysis import tables
-from dfly_analysis.diagnose.checks import all_checks
+from dfly_analysis.diagnosis.checks import all_checks
 from dfly_analysis.knowledge.signature import load_signatures
 
 

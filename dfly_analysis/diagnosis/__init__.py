@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.causes import cause_shares, primary_cause
-from dfly_analysis.diagnose.checks import run_checks
-from dfly_analysis.diagnose.signs import find_signs
+from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
+from dfly_analysis.diagnosis.checks import run_checks
+from dfly_analysis.diagnosis.signs import find_signs
 from dfly_analysis.findings import Diagnosis
 
 __all__ = ["diagnose"]
@@ -31,12 +28,3 @@ def diagnose(dataset: Dataset) -> Diagnosis:
     causes = cause_shares(dataset.failed_tasks)
     return Diagnosis(findings, causes, primary_cause(causes))
 
-
-class _CalledLikeItsFunction(ModuleType):
-    """Whoever imports this package first finds it, not the function, under ``dfly_analysis.diagnose``; both can be called."""
-
-    def __call__(self, dataset: Dataset) -> Diagnosis:
-        return diagnose(dataset)
-
-
-sys.modules[__name__].__class__ = _CalledLikeItsFunction
