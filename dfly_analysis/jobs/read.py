@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.jobs.scan import scan
+from dfly_analysis.sources.values import scan
 from dfly_analysis.redaction import redact
 
 OnProblem = Callable[[SourceError], None]
