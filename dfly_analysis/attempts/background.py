@@ -26,6 +26,8 @@ _SECOND = 1_000_000_000
 _EARLY = 2 * _SECOND  # Kubernetes tells whole seconds
 Death = tuple[int | None, str, str]
 """When a process ended against its will (nanoseconds since 1970), of which cause, and how sure that is."""
+
+
 @dataclass(frozen=True)
 class Loss:
     """A blob that the scheduler says a preheat did not get.
@@ -137,7 +139,7 @@ def read_background(events: pd.DataFrame, deaths: Mapping[str, tuple[Death, ...]
             text = row.error if isinstance(row.error, str) else row.message
             task_id, url = (key if isinstance(key, str) else None for key in (row.task_id, row.url))
             keys = [key for key in (task_id, url) if key]
-            verdicts |= {key: (VERDICTS[row.event_id], text) for key in keys}
+            verdicts |= dict.fromkeys(keys, (VERDICTS[row.event_id], text))
             if keys:
                 losses[url or keys[0]] = Loss(row.time, task_id, url, text, row.log_path, row.log_line)
         elif isinstance(row.host, str) and row.time < LAST:

@@ -55,7 +55,10 @@ def _by_death(tasks: Tasks, at: int, background: Background) -> Cause:
     """Take what Kubernetes says of the process's end; without it, memory is the likeliest reason."""
     records = tasks.records
     seen = missing_last(at_rows(records.time, tasks.seen_row[at : at + 1]))
-    return background.cause_of_death(records.host.text(tasks.host[at]) or "", int(seen[0])) or ("resource_limit", "medium")
+    return background.cause_of_death(records.host.text(tasks.host[at]) or "", int(seen[0])) or (
+        "resource_limit",
+        "medium",
+    )
 
 
 def _by_words(texts: Mapping[str, str]) -> Cause | None:

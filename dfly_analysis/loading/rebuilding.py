@@ -9,7 +9,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dfly_analysis.attempts import Death, Limits, Observed, observe_limits, read_background, rebuild_and_observe, unseen_tasks
+from dfly_analysis.attempts import (
+    Death,
+    Limits,
+    Observed,
+    observe_limits,
+    read_background,
+    rebuild_and_observe,
+    unseen_tasks,
+)
 from dfly_analysis.loading.spilling import SPILLED, Spill, place_peers_only, spilled_schema
 from dfly_analysis.logs.schema import to_frame
 from dfly_analysis.sources.store import Store

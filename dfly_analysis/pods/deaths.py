@@ -45,32 +45,37 @@ def read_ending(row: Mapping[str, Any]) -> Death | None:
     row : mapping
         Of `dfly_analysis.tables.PODS`; missing values are None.
     """
-    reason, code, message = row.get("reason") or "", row.get("exit_code"), row.get("message") or ""
-    time, kind = row.get("time"), row.get("kind")
-    if kind == "event" and reason not in _DEADLY_EVENTS:
+    reason, kind = row.get("reason") or "", row.get("kind")
+    told = kind == "ending" or (kind == "event" and reason in _DEADLY_EVENTS) or (kind == "pod" and reason == "Evicted")
+    if not told:
         return None
-    if kind in ("container", "node") or (kind == "pod" and reason != "Evicted"):
-        return None
-    if reason in _OUT_OF_MEMORY:
-        return Death(time, "resource_limit", "high", f"{reason}{_coded(code)}")
     if reason == "Evicted":
-        if _STORAGE.search(message):
-            return Death(time, "disk_full", "high", "evicted: the node ran short of disk")
-        sure = "high" if _MEMORY.search(message) else "medium"
-        return Death(time, "resource_limit", sure, "evicted: the node ran short of memory" if sure == "high" else "evicted")
+        return _evicted(row)
+    cause, sure, words = _ended(reason, row.get("exit_code"))
+    code = "" if row.get("exit_code") is None else f", exit code {row['exit_code']}"
+    return Death(row.get("time"), cause, sure, f"{reason or 'ended'}{code}{words}") if cause else None
+
+
+def _evicted(row: Mapping[str, Any]) -> Death:
+    message, time = row.get("message") or "", row.get("time")
+    if _STORAGE.search(message):
+        return Death(time, "disk_full", "high", "evicted: the node ran short of disk")
+    if _MEMORY.search(message):
+        return Death(time, "resource_limit", "high", "evicted: the node ran short of memory")
+    return Death(time, "resource_limit", "medium", "evicted")
+
+
+def _ended(reason: str, code: int | None) -> tuple[str, str, str]:
+    """Return cause, confidence and a remark; an empty cause where all is well."""
+    if reason in _OUT_OF_MEMORY:
+        return "resource_limit", "high", ""
     if code == _KILLED:
-        return Death(time, "resource_limit", "medium", f"{reason or 'killed'}{_coded(code)}: SIGKILL from outside")
+        return "resource_limit", "medium", ": SIGKILL from outside"
     if code in _CRASHES:
-        return Death(time, "client_bug", "high", f"{reason or 'crashed'}{_coded(code)}: it crashed by itself")
+        return "client_bug", "high", ": it crashed by itself"
     if code == _TERMINATED:
-        return Death(time, "cancelled", "medium", f"{reason or 'stopped'}{_coded(code)}: asked to stop, and did not in time")
-    if code:
-        return Death(time, "client_bug", "medium", f"{reason or 'ended'}{_coded(code)}")
-    return None
-
-
-def _coded(code: Any) -> str:
-    return "" if code is None else f", exit code {code}"
+        return "cancelled", "medium", ": asked to stop, and did not in time"
+    return ("client_bug", "medium", "") if code else ("", "", "")
 
 
 def deaths_by_host(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Death, ...]]:

@@ -91,7 +91,7 @@ def _one_container(lines: Sequence[Line], base: dict[str, Any]) -> Iterator[dict
         if match is None:
             continue
         name, value = match["name"], match["value"]
-        if len(match["indent"]) == 4:  # noqa: PLR2004 - kubectl's own step
+        if len(match["indent"]) == 4:
             heading = name
             if name in ("State", "Last State"):
                 states.append({"is": value, "line": number})

@@ -1,63 +1,106 @@
-"""One host fails far more often than its peers."""
+"""One host does far worse than its peers."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
+from dfly_analysis.diagnosis.pieces import told_pieces
+from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
+from dfly_analysis.diagnosis.slowness import SlowHost, slow_host
 from dfly_analysis.findings import Finding
-from dfly_analysis.fits import Interval, wilson
-from dfly_analysis.units import format_share
+from dfly_analysis.units import format_rate, format_share
 
 ABOUT = Check(
     "host_outlier",
-    "One host fails far more often than its peers",
-    method="The share of pieces from the source that fail on each host, against that of all other hosts of its role together.",
+    "One host fails far more often than its peers, or is far slower",
+    method="The share of pieces from the source that fail on each host, of its tasks, and how fast its pieces come, against all other hosts of its role together.",
     remedy="Look at that host first: its link, its disk, its limits, its settings; a change for all hosts cures what all hosts have.",
     collect="logs of two hosts of one role at least, with finished pieces in them",
 )
-FEWEST_FAILURES, FEWEST_HOSTS = 5, 2
-_TIMES, _LEAST_SHARE = 2.0, 0.01
-Row = tuple[str, str, int, int]
+FEWEST_HOSTS = 2
+# Whoever refuses or is silent does so to all hosts alike; which of them asks meanwhile is chance.
+_NOT_OF_THE_HOST = ("auth", "origin_registry", "rate_limited", "scheduler_unavailable")
+_LINES = ("piece_failed", "task_failed", "content_write_failed")
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What one host's attempts came to, and those of its peers."""
+
+    noun: str
+    role: str
+    host: str
+    own: Counted
+    rest: Counted
+    peers: int
+    inflation: float
 
 
 def check(dataset: Dataset) -> Finding:
-    """Compare the share of failed pieces of each host with that of the others of its role."""
-    table = _failures_by_host(dataset)
-    if len(table) < FEWEST_HOSTS:
-        return ABOUT.unknown("pieces of fewer than two hosts can be compared")
-    compared = 0
-    for role, host, bad, n in sorted(table, key=lambda row: (-row[2] / row[3], row[1])):
-        others = [row for row in table if row[0] == role and row[1] != host]
-        compared += bool(others)
-        own, rest = wilson(bad, n), wilson(sum(row[2] for row in others), sum(row[3] for row in others))
-        if others and bad >= FEWEST_FAILURES and own.low > max(_TIMES * rest.high, _LEAST_SHARE):
-            return _bad_host(dataset, (role, host, bad, n), own, rest, len(others))
-    if not compared:
-        return ABOUT.unknown("no two hosts of one role fetched pieces from the source")
-    return ABOUT.absent("no host fails clearly more often than the others of its role")
+    """Compare the failed share of each host's pieces and tasks with that of the others of its role."""
+    groups = [*_groups("piece", told_pieces(dataset)), *_groups("task", _own_tasks(dataset))]
+    if not groups:
+        hosts = told_pieces(dataset)["host"].nunique()
+        return ABOUT.unknown("pieces of fewer than two hosts can be compared" if hosts < FEWEST_HOSTS else "no two hosts of one role fetched pieces from the source")  # fmt: skip
+    worse = [one for one in groups if stands_out(one.own, one.rest, one.inflation)]
+    if not worse:
+        slow = slow_host(dataset)
+        if slow is not None:
+            return _slow(dataset, slow)
+        return ABOUT.absent("no host fails clearly more often than the others of its role")
+    return _bad_host(dataset, max(worse, key=lambda one: (one.noun == "piece", one.own.bad / one.own.n)))
 
 
-def _failures_by_host(dataset: Dataset) -> list[Row]:
-    """Return role, host, failed and all pieces; where nobody logs survivors, shares say nothing and the rows are left out."""
-    pieces = dataset.pieces
-    told = (
-        (pieces["origin"] == "source") & pieces["host"].notna() & pieces["ended"].notna() & ~pieces["survivors_unseen"]
-    )
-    pieces = pieces[told & (pieces["outcome"] != "cancelled")]
-    counts = pieces.assign(bad=pieces["outcome"] != "ok").groupby(["role", "host"])["bad"].agg(["sum", "size"])
-    return [
-        (str(role), str(host), int(bad), int(n))
-        for (role, host), bad, n in zip(counts.index, counts["sum"], counts["size"], strict=True)
-    ]
+def _groups(noun: str, attempts: pd.DataFrame) -> Iterator[_Group]:
+    """Yield each host of a role with two or more."""
+    for role, rows in attempts.groupby("role", observed=True):
+        counts = rows.groupby("host", observed=True)["bad"].agg(["sum", "size"])
+        if len(counts) < FEWEST_HOSTS:
+            continue
+        inflation = inflation_of(rows["bad"], rows["host"], rows["peer_id"])
+        whole = Counted(int(counts["sum"].sum()), int(counts["size"].sum()))
+        for host, bad, n in counts.itertuples():
+            own = Counted(int(bad), int(n))
+            yield _Group(noun, str(role), str(host), own, whole.without(own), len(counts) - 1, inflation)
 
 
-def _bad_host(dataset: Dataset, row: Row, own: Interval, rest: Interval, others: int) -> Finding:
-    _, host, bad, n = row
+def _own_tasks(dataset: Dataset) -> pd.DataFrame:
+    """Return the tasks that ended and have a host, without those that failed for what no host has part in.
+
+    One death takes all tasks of its host along: that is one event, and a finding of its own.
+    """
+    tasks = dataset.tasks
+    ended = tasks[tasks["outcome"].isin(["ok", "failed"]) & tasks["host"].notna() & tasks["role"].notna()]
+    ended = ended[~ended["cause"].isin(_NOT_OF_THE_HOST)]
+    return ended.assign(bad=ended["outcome"] != "ok")
+
+
+def _bad_host(dataset: Dataset, one: _Group) -> Finding:
+    own, rest = one.own.share(one.inflation, 0.95), one.rest.share(one.inflation, 0.95)
     reason = (
-        f"{host}: {bad} of {plural(n, 'piece')} failed ({format_share(own.value)}, at least {format_share(own.low)}); "
-        f"its {plural(others, 'peer')}: {format_share(rest.value)}, at most {format_share(rest.high)}."
+        f"{one.host}: {one.own.bad} of {plural(one.own.n, one.noun)} failed ({format_share(own.value)}, at least {format_share(own.low)}); "
+        f"its {plural(one.peers, 'peer')}: {format_share(rest.value)}, at most {format_share(rest.high)}."
     )
-    lines = dataset.events[(dataset.events["host"] == host) & (dataset.events["event_id"] == "piece_failed")]
-    tasks = int((dataset.failed_tasks["host"] == host).sum())
-    return ABOUT.present("high", reason, count=bad, tasks=tasks, times=lines["time"], evidence=evidence_of(lines))
+    events = dataset.events
+    lines = events[(events["host"] == one.host) & events["event_id"].isin(_LINES)]
+    tasks = int((dataset.failed_tasks["host"] == one.host).sum())
+    return ABOUT.present("high", reason, count=one.own.bad, tasks=tasks, times=lines["time"], evidence=evidence_of(lines))  # fmt: skip
+
+
+def _slow(dataset: Dataset, slow: SlowHost) -> Finding:
+    reason = (
+        f"{slow.host}: a piece comes at {format_rate(slow.rate_bps)} (median of {plural(slow.tasks, 'task')}); "
+        f"its {plural(slow.peers, 'peer')}: {format_rate(slow.peers_bps)}."
+    )
+    events = dataset.events
+    lines = events[(events["host"] == slow.host) & (events["event_id"] == "task_started")]
+    tasks = int((dataset.failed_tasks["host"] == slow.host).sum())
+    return ABOUT.present(
+        "medium", reason, count=slow.tasks, tasks=tasks, times=lines["time"], evidence=evidence_of(lines)
+    )
