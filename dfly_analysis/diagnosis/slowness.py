@@ -12,7 +12,7 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 
 TIMES = 2.5
-FEWEST_TASKS = 8
+FEWEST_TASKS = 5
 _LEVEL = 0.99
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, plural
 from dfly_analysis.diagnosis.kubernetes import COLLECT, endings, evidence_of_rows, in_words
 from dfly_analysis.findings import Finding
+from dfly_analysis.pods import deaths_by_host
 
 ABOUT = Check(
     "pod_ended_badly",
@@ -29,7 +28,9 @@ def check(dataset: Dataset) -> Finding:
     if not ended:
         more = f", though a container was started anew {plural(restarts, 'time')}" if restarts else ""
         return ABOUT.absent(f"no container ended against its will{more}")
-    pods = Counter(str(row.get("pod")) for row, _ in ended)
+    by_host = deaths_by_host(row for row, _ in ended)
+    pods = {str(row["pod"]) for row, _ in ended if row["pod"]}
+    count = sum(len(by_host.get(pod, ())) for pod in pods) or len(ended)
     hosts = {str(row.get(name)) for row, _ in ended for name in ("pod", "node")}
     tasks = int((dataset.tasks["host"].isin(hosts) & (dataset.tasks["outcome"] == "died")).sum())
     said = [(row, in_words(row, death)) for row, death in ended]
@@ -38,5 +39,5 @@ def check(dataset: Dataset) -> Finding:
     reason = f"{plural(len(pods), 'pod')} {be(len(pods), 'has', 'have')} ended badly: {shown}{most}."
     times = [death.time for _, death in ended if death.time is not None]
     return ABOUT.present(
-        "critical", reason, count=len(ended), tasks=tasks, times=times, evidence=evidence_of_rows(said)
+        "critical", reason, count=count, tasks=tasks, times=times, evidence=evidence_of_rows(said)
     )
