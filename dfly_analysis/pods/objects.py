@@ -66,7 +66,7 @@ def _pod_rows(pod: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     labels = _mapping(meta.get("labels"))
     base["role"] = role_of(_text(labels.get("component")) or "", base["pod"] or "")
     if _text(status.get("reason")):
-        yield {**base, "kind": "pod", "reason": _text(status["reason"]), "message": _text(status.get("message")), "time": _time(status.get("startTime"))}  # fmt: skip
+        yield {**base, "kind": "pod", "reason": _text(status["reason"]), "message": _text(status.get("message"))}  # fmt: skip
     limits = {
         _text(one.get("name")): _mapping(_mapping(one.get("resources")).get("limits"))
         for one in map(_mapping, _list(spec.get("containers")))

@@ -30,11 +30,11 @@ def check(dataset: Dataset) -> Finding:
         return ABOUT.unknown("no attempt with an end is seen")
     if not attempts["bad"].any():
         return ABOUT.absent("nothing failed at any time")
-    span_s = (attempts["ended"].max() - attempts["ended"].min()).total_seconds()
+    span_s = (attempts["began"].max() - attempts["began"].min()).total_seconds()
     width_s = next((width for width in _WIDTHS_S if span_s / width <= _MOST_STRETCHES), _WIDTHS_S[-1])
     if span_s < FEWEST_STRETCHES * width_s:
         return ABOUT.unknown(f"the attempts cover {format_duration(span_s)} only")
-    worst = _crowd(attempts.assign(stretch=attempts["ended"].dt.floor(f"{width_s}s")), width_s)
+    worst = _crowd(attempts.assign(stretch=attempts["began"].dt.floor(f"{width_s}s")), width_s)
     if worst is None:
         return ABOUT.absent(f"no stretch of {format_duration(width_s)} is clearly worse than the rest")
     begin, end, own, rest, inflation = worst
@@ -44,7 +44,7 @@ def check(dataset: Dataset) -> Finding:
         f"{format_share(mine.low)}); at all other times {format_share(others.value)}, at most {format_share(others.high)}."
     )
     failed = dataset.failed_tasks
-    tasks = int(failed["ended"].between(begin, end).sum())
+    tasks = int(failed["started"].fillna(failed["ended"]).between(begin, end).sum())
     lines = dataset.events[
         dataset.events["time"].between(begin, end) & dataset.events["event_id"].isin(["piece_failed", "task_failed"])
     ]
@@ -52,14 +52,18 @@ def check(dataset: Dataset) -> Finding:
 
 
 def _attempts(dataset: Dataset) -> pd.DataFrame:
-    """Return the ends of pieces and tasks; a task whose pieces are seen counts by them alone."""
-    pieces = told_pieces(dataset)[["ended", "bad", "peer_id"]]
+    """Return when pieces and tasks began, their end where no beginning is seen; a task whose pieces are seen counts by them alone.
+
+    By beginnings, for what is cut at a limit ends late, and the last stretch would hold little else.
+    """
+    pieces = told_pieces(dataset)[["started", "ended", "bad", "peer_id"]]
     tasks = dataset.tasks
     tasks = tasks[
         tasks["outcome"].isin(["ok", "failed"]) & tasks["ended"].notna() & ~tasks["peer_id"].isin(pieces["peer_id"])
     ]
-    tasks = tasks.assign(bad=tasks["outcome"] != "ok")[["ended", "bad", "peer_id"]]
-    return pd.concat([pieces, tasks], ignore_index=True)
+    tasks = tasks.assign(bad=tasks["outcome"] != "ok")[["started", "ended", "bad", "peer_id"]]
+    attempts = pd.concat([pieces, tasks], ignore_index=True)
+    return attempts.assign(began=attempts["started"].fillna(attempts["ended"]))
 
 
 def _crowd(attempts: pd.DataFrame, width_s: int) -> tuple[pd.Timestamp, pd.Timestamp, Counted, Counted, float] | None:
@@ -74,7 +78,7 @@ def _crowd(attempts: pd.DataFrame, width_s: int) -> tuple[pd.Timestamp, pd.Times
         for last in range(first, len(begins)):
             own = Counted(own.bad + bad[last], own.n + n[last])
             rest = whole.without(own)
-            if own.n * 2 > whole.n:
+            if (last - first + 1) * 2 > len(begins):
                 break
             if stands_out(own, rest, inflation):
                 gain = own.share(inflation).low - rest.share(inflation).high
