@@ -76,4 +76,8 @@ def failures_of(dataset: Dataset) -> pd.DataFrame:
     lost = failed["failed"].fillna(1).clip(lower=1).astype(int)
     known = [cause_of(text) if isinstance(text, str) else None for text in failed["error"]]
     causes = pd.Series([one.cause if one is not None else "unknown" for one in known], index=failed.index, dtype="str")
-    return TASKS.frame({"cause": causes.repeat(lost.tolist()).reset_index(drop=True)}) if len(causes) else dataset.failed_tasks
+    return (
+        TASKS.frame({"cause": causes.repeat(lost.tolist()).reset_index(drop=True)})
+        if len(causes)
+        else dataset.failed_tasks
+    )

@@ -12,7 +12,7 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 
 TIMES = 2.5
-FEWEST_TASKS = 4
+FEWEST_TASKS = 3
 _WHOLE = 0.5
 _LEVEL = 0.99
 
@@ -52,7 +52,9 @@ def slow_host(dataset: Dataset) -> SlowHost | None:
         & pieces["host"].notna()
     ]
     known = known[known["outcome"].isin(["ok", "timeout"])]
-    known = known[known["size_bytes"] >= _WHOLE * known["size_bytes"].max()]  # of a small one the first byte takes longest
+    known = known[
+        known["size_bytes"] >= _WHOLE * known["size_bytes"].max()
+    ]  # of a small one the first byte takes longest
     if known.empty:
         return None
     rates = known.assign(rate=known["size_bytes"].astype("float64") / known["duration_s"])

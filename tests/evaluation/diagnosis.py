@@ -35,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         summary.runs.append(judge(planned))
         alone = Summary(summary.runs[-1:])
         for _, why in alone.wrong():
-            print(f"{planned.case.name} {planned.client} seed {planned.seed} {planned.shape} {planned.noise}: {why}", flush=True)  # noqa: T201
+            print(
+                f"{planned.case.name} {planned.client} seed {planned.seed} {planned.shape} {planned.noise}: {why}",
+                flush=True,
+            )  # noqa: T201
     text = render(summary, asked.seeds)
     if asked.no_write:
         print(text)  # noqa: T201
@@ -47,7 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def render(summary: Summary, seeds: int) -> str:
     """Return the page."""
-    wrong = [f"| {run.planned.case.name} | {run.planned.client} | {run.planned.shape} | {run.planned.noise} | {why} |" for run, why in summary.wrong()]
+    wrong = [
+        f"| {run.planned.case.name} | {run.planned.client} | {run.planned.shape} | {run.planned.noise} | {why} |"
+        for run, why in summary.wrong()
+    ]
     return "\n".join(
         [
             "# Evaluation of the diagnosis on generated runs",
@@ -86,11 +92,21 @@ def render(summary: Summary, seeds: int) -> str:
 def _overall(summary: Summary) -> Iterable[str]:
     yield "| part | runs | primary cause right | failed tasks counted exactly | largest error of a share, mean (max) |"
     yield "|---|---|---|---|---|"
-    groups: list[tuple[str, list[Judged]]] = [("one planted cause", [run for run in summary.runs if len(run.truth) == 1 and _is_plain(run)])]
+    groups: list[tuple[str, list[Judged]]] = [
+        ("one planted cause", [run for run in summary.runs if len(run.truth) == 1 and _is_plain(run)])
+    ]
     groups.append(("mixtures", [run for run in summary.runs if len(run.truth) > 1 and _is_plain(run)]))
     groups.append(("nothing failed", [run for run in summary.runs if not run.truth and _is_plain(run)]))
-    groups += [(f"shape: {name}", [run for run in summary.runs if run.planned.shape == name]) for name in SHAPED if name != "plain"]
-    groups += [(f"noise: {name}", [run for run in summary.runs if run.planned.noise == name]) for name in NOISY if name != "none"]
+    groups += [
+        (f"shape: {name}", [run for run in summary.runs if run.planned.shape == name])
+        for name in SHAPED
+        if name != "plain"
+    ]
+    groups += [
+        (f"noise: {name}", [run for run in summary.runs if run.planned.noise == name])
+        for name in NOISY
+        if name != "none"
+    ]
     for name, runs in groups:
         if runs:
             right = sum(run.primary_right for run in runs)

@@ -51,7 +51,9 @@ class Planned:
         """Write the run and return its truth; ``folder/run`` is the input."""
         truth = write_run(folder, case=self.case, client=self.client, seed=self.seed, images=4, layers_per_image=4)
         run = folder / "run"
-        files = {path.relative_to(run).as_posix(): path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+        files = {
+            path.relative_to(run).as_posix(): path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()
+        }
         changed = SHAPED[self.shape](NOISY[self.noise](files))
         for name in files:
             (run / name).unlink()
@@ -70,7 +72,9 @@ def plan(seeds: int, *, every_shape: bool = True) -> Iterator[Planned]:
                 yield from (Planned(case, client, seed) for seed in range(1, seeds + 1))
     if not every_shape:
         return
-    changed = [("shape", name) for name in SHAPED if name != "plain"] + [("noise", name) for name in NOISY if name != "none"]
+    changed = [("shape", name) for name in SHAPED if name != "plain"] + [
+        ("noise", name) for name in NOISY if name != "none"
+    ]
     for number, case in enumerate(everything):
         for place, (what, name) in enumerate(changed):
             client = CLIENTS[(number + place) % len(CLIENTS)]
@@ -108,15 +112,24 @@ def _without(*parts: str) -> Callable[[Files], Files]:
 
 def _foreign(files: Files) -> Files:
     """Add what lies about in such folders and is none of Dragonfly's."""
-    chatter = b"".join(b"2026/05/12-06:00:%02d.1 7f1 [db/compaction.cc:12] compaction job %d error: none\n" % (n % 60, n) for n in range(400))
-    extra = {"seed-client-0/dfdaemon/var_lib_dragonfly_metadata_LOG": chatter, "README.txt": b"error decoding response body, they say\n" * 20}
+    chatter = b"".join(
+        b"2026/05/12-06:00:%02d.1 7f1 [db/compaction.cc:12] compaction job %d error: none\n" % (n % 60, n)
+        for n in range(400)
+    )
+    extra = {
+        "seed-client-0/dfdaemon/var_lib_dragonfly_metadata_LOG": chatter,
+        "README.txt": b"error decoding response body, they say\n" * 20,
+    }
     return {**files, **extra}
 
 
 def _harmless(files: Files) -> Files:
     """Add what a healthy client prints at WARN and ERROR all the time."""
     line = "{}Z {} dragonfly-client/src/gc/mod.rs:1: {}\n"
-    texts = (("WARN", "container detected but cgroup memory stats unavailable, falling back to process stats"), ("ERROR", "no blkio controller found for pid 4711"))
+    texts = (
+        ("WARN", "container detected but cgroup memory stats unavailable, falling back to process stats"),
+        ("ERROR", "no blkio controller found for pid 4711"),
+    )
 
     def change(name: str, data: bytes) -> tuple[str, bytes]:
         if "dfdaemon.log" not in name or "T" not in data[:19].decode("utf-8", "replace"):

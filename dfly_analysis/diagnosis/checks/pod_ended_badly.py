@@ -38,6 +38,4 @@ def check(dataset: Dataset) -> Finding:
     most = f"; up to {plural(restarts, 'restart')} of one container" if restarts else ""
     reason = f"{plural(len(pods), 'pod')} {be(len(pods), 'has', 'have')} ended badly: {shown}{most}."
     times = [death.time for _, death in ended if death.time is not None]
-    return ABOUT.present(
-        "critical", reason, count=count, tasks=tasks, times=times, evidence=evidence_of_rows(said)
-    )
+    return ABOUT.present("critical", reason, count=count, tasks=tasks, times=times, evidence=evidence_of_rows(said))
