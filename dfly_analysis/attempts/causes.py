@@ -10,7 +10,7 @@ from dfly_analysis.attempts.pieces import Attempt
 from dfly_analysis.attempts.records import missing_last
 from dfly_analysis.attempts.tasks import TELLING, Tasks
 from dfly_analysis.attempts.typed import at_rows
-from dfly_analysis.knowledge.signature import cause_of, signature
+from dfly_analysis.knowledge.signature import cause_of, signature, signatures_in
 
 _BY_OUTCOME = {
     "timeout": "timeout_too_short",
@@ -47,7 +47,8 @@ def find_causes(tasks: Tasks, attempts: Iterable[Attempt], background: Backgroun
             found[at] = _by_death(tasks, at, background)
             continue
         pieces = failed_pieces.get(tasks.peer_id(at), [])
-        found[at] = _by_words(tasks.texts.get(at, {})) or _by_pieces(pieces) or ("unknown", "low")
+        texts = tasks.texts.get(at, {})
+        found[at] = _by_words(texts) or _by_pieces(pieces) or _by_symptom(texts) or ("unknown", "low")
     return _inherit(tasks, found)
 
 
@@ -66,6 +67,15 @@ def _by_words(texts: Mapping[str, str]) -> Cause | None:
         known = cause_of(texts[event_id]) if event_id in texts else None
         if known is not None and known.cause not in ("unknown", "cancelled"):
             return known.cause, "high"
+    return None
+
+
+def _by_symptom(texts: Mapping[str, str]) -> Cause | None:
+    """Take what a symptom usually comes from, where nothing says more; no more than a guess."""
+    for event_id in TELLING:
+        for one in signatures_in(texts[event_id]) if event_id in texts else ():
+            if one.layer == "symptom" and one.cause not in ("unknown", "cancelled"):
+                return one.cause, "low"
     return None
 
 

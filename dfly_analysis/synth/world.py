@@ -69,7 +69,6 @@ class Tally:
     pulls: int = 0
     pulls_failed: int = 0
 
-
     def fail(self, who: str, cause: str) -> None:
         """Count a failed task: its peer id, or its blob's URL where no peer was made."""
         self.failed_tasks[cause] += 1

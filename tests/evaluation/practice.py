@@ -73,7 +73,9 @@ def rows() -> Iterator[Row]:
     for case in yaml.safe_load((HERE / "practice.yaml").read_text("utf-8")):
         with tempfile.TemporaryDirectory(prefix="dfly-practice-") as folder:
             _write(Path(folder), case)
-            findings = dfly.diagnose(dfly.load(Path(folder)))
+            findings = dfly.diagnose(
+                dfly.load(Path(folder), settings=dfly.Settings.resolve(client=case.get("release")))
+            )
         wanted = case.get("finding")
         present = {one.id for one in findings.present()}
         yield Row(
@@ -125,7 +127,10 @@ def _write(folder: Path, case: Mapping[str, Any]) -> None:
     if "scheduler" in case:
         _put(folder / "scheduler-0" / "scheduler" / "core.log", "".join(_zap(line) for line in case["scheduler"]))
     if "go" in case:
-        _put(folder / CLIENT / "daemon" / "core.log", "".join(_zap(line) for line in case["go"]))
+        _put(
+            folder / CLIENT / "daemon" / "core.log",
+            "".join(_zap(line, "peer/peertask_conductor.go:1") for line in case["go"]),
+        )
     if "job" in case:
         _put(folder / "jobs.json", json.dumps([_job(**case["job"])], indent=1))
     if "pods" in case:
@@ -169,9 +174,9 @@ def _rust(line: str, host: str) -> str:
     return f"{stamp} {level:>5} download_task: dragonfly-client/src/resource/task.rs:1: {text} {ids}{at}\n"
 
 
-def _zap(line: str) -> str:
+def _zap(line: str, caller: str = "job/job.go:1") -> str:
     moment, level, text, of = _split(line)
-    record = {"level": level, "ts": moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], "caller": "job/job.go:1"}
+    record = {"level": level, "ts": moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], "caller": caller}
     if text == "preheat":
         text = f"[preheat]: preheat {_blob(of)}"
     record["msg"] = text.replace("BLOB", _blob(of))

@@ -24,8 +24,8 @@ ABOUT = Check(
     collect="logs of two hosts of one role at least, with finished pieces in them",
 )
 FEWEST_HOSTS = 2
-# Whoever refuses or is silent does so to all hosts alike; which of them asks meanwhile is chance.
-_NOT_OF_THE_HOST = ("auth", "origin_registry", "rate_limited", "scheduler_unavailable")
+# Whoever refuses or is silent does so to all hosts alike; which of them asks meanwhile is chance. One death takes all tasks along.
+_NOT_OF_THE_HOST = ("resource_limit", "auth", "origin_registry", "rate_limited", "scheduler_unavailable")
 _LINES = ("piece_failed", "task_failed", "content_write_failed")
 
 
