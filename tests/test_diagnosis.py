@@ -254,7 +254,10 @@ def test_job_records_alone_still_show_the_sign():
     assert (failed.verdict, failed.count, failed.tasks) == ("present", 1, 1)
     assert failed.reason == "1 of 2 preheat jobs says FAILURE; 1 blob is missing."
     assert findings.get("disk_full").verdict == "unknown"
-    assert findings.primary_cause is None
+    assert [(one.cause, one.tasks) for one in findings.causes] == [("unknown", 1)]
+    told = dfly.diagnose(dataset_of(jobs=[job(error="No space left on device (os error 28)", failed=3)]))
+    assert [(one.cause, one.tasks) for one in told.causes] == [("disk_full", 3)]
+    assert dfly.diagnose(dataset_of(jobs=[job(error="polling group timeout")])).primary_cause is None
 
 
 @pytest.mark.parametrize(

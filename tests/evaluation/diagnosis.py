@@ -34,11 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for planned in plan(asked.seeds):
         summary.runs.append(judge(planned))
         alone = Summary(summary.runs[-1:])
-        for _, why in alone.wrong():
-            print(
-                f"{planned.case.name} {planned.client} seed {planned.seed} {planned.shape} {planned.noise}: {why}",
-                flush=True,
-            )  # noqa: T201
+        for _, _why in alone.wrong():
+            pass  # noqa: T201
     text = render(summary, asked.seeds)
     if asked.no_write:
         print(text)  # noqa: T201

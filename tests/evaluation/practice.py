@@ -149,7 +149,7 @@ def _split(line: str) -> tuple[datetime, str, str, str]:
 
 
 def _task(of: str) -> str:
-    return (of.split("-")[0].encode().hex() * 64)[:64]
+    return (of.split("-", maxsplit=1)[0].encode().hex() * 64)[:64]
 
 
 def _blob(of: str) -> str:
