@@ -41,8 +41,8 @@ def check(dataset: Dataset) -> Finding:
         )
     rows = tasks[tasks["blob"].isin(worst)]
     failed = rows[rows["bad"]]
-    size = failed["size_bytes"].max()
-    large = f" ({format_size(float(size))})" if size == size and size else ""  # noqa: PLR0124 - a missing size is not itself
+    sizes = failed["size_bytes"].dropna()
+    large = f" ({format_size(float(sizes.max()))})" if len(sizes) else ""
     reason = f"{plural(len(worst), 'layer')}, the first {str(worst[0])[-72:]}{large}: {len(failed)} of {plural(len(rows), 'task')} failed; all others: {whole.bad - len(failed)} of {whole.n - len(rows)}."
     lines = dataset.events[
         dataset.events["peer_id"].isin(failed["peer_id"].dropna()) & (dataset.events["event_id"] == "task_failed")
