@@ -34,6 +34,7 @@ class _Group:
     """What one host's attempts came to, and those of its peers."""
 
     noun: str
+    verb: str
     role: str
     host: str
     own: Counted
@@ -44,9 +45,14 @@ class _Group:
 
 def check(dataset: Dataset) -> Finding:
     """Compare the failed share of each host's pieces and tasks with that of the others of its role."""
-    groups = [*_groups("piece", told_pieces(dataset)), *_groups("task", _own_tasks(dataset))]
+    pieces = told_pieces(dataset)
+    groups = [
+        *_groups("piece", "failed", pieces),
+        *_groups("task", "lost pieces", _by_task(pieces)),
+        *_groups("task", "failed", _own_tasks(dataset)),
+    ]
     if not groups:
-        hosts = told_pieces(dataset)["host"].nunique()
+        hosts = pieces["host"].nunique()
         return ABOUT.unknown("pieces of fewer than two hosts can be compared" if hosts < FEWEST_HOSTS else "no two hosts of one role fetched pieces from the source")  # fmt: skip
     worse = [one for one in groups if stands_out(one.own, one.rest, one.inflation)]
     if not worse:
@@ -57,7 +63,7 @@ def check(dataset: Dataset) -> Finding:
     return _bad_host(dataset, max(worse, key=lambda one: (one.noun == "piece", one.own.bad / one.own.n)))
 
 
-def _groups(noun: str, attempts: pd.DataFrame) -> Iterator[_Group]:
+def _groups(noun: str, verb: str, attempts: pd.DataFrame) -> Iterator[_Group]:
     """Yield each host of a role with two or more."""
     for role, rows in attempts.groupby("role", observed=True):
         counts = rows.groupby("host", observed=True)["bad"].agg(["sum", "size"])
@@ -67,7 +73,12 @@ def _groups(noun: str, attempts: pd.DataFrame) -> Iterator[_Group]:
         whole = Counted(int(counts["sum"].sum()), int(counts["size"].sum()))
         for host, bad, n in counts.itertuples():
             own = Counted(int(bad), int(n))
-            yield _Group(noun, str(role), str(host), own, whole.without(own), len(counts) - 1, inflation)
+            yield _Group(noun, verb, str(role), str(host), own, whole.without(own), len(counts) - 1, inflation)
+
+
+def _by_task(pieces: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a task, bad where it lost a piece: heaps of failures within a task count once."""
+    return pieces.groupby(["role", "host", "peer_id"], observed=True)["bad"].any().reset_index()
 
 
 def _own_tasks(dataset: Dataset) -> pd.DataFrame:
@@ -84,7 +95,7 @@ def _own_tasks(dataset: Dataset) -> pd.DataFrame:
 def _bad_host(dataset: Dataset, one: _Group) -> Finding:
     own, rest = one.own.share(one.inflation, 0.95), one.rest.share(one.inflation, 0.95)
     reason = (
-        f"{one.host}: {one.own.bad} of {plural(one.own.n, one.noun)} failed ({format_share(own.value)}, at least {format_share(own.low)}); "
+        f"{one.host}: {one.own.bad} of {plural(one.own.n, one.noun)} {one.verb} ({format_share(own.value)}, at least {format_share(own.low)}); "
         f"its {plural(one.peers, 'peer')}: {format_share(rest.value)}, at most {format_share(rest.high)}."
     )
     events = dataset.events
