@@ -32,7 +32,7 @@ def diagnosis_tables(dataset: Dataset, findings: Diagnosis) -> dict[str, Rows]:
         for one in present
     ]
     causes: Rows = [
-        {"cause": one.cause, "tasks": one.tasks, "share": format_share(one.share), "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}"}
+        {"cause": one.cause, "tasks": one.tasks, "share": format_share(one.share), "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}", "confidence": one.confidence}
         for one in findings.causes
     ]  # fmt: skip
     return {

@@ -17,7 +17,7 @@ from statistics import mean
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from measure import Judged, Summary, judge
-from runs import MIXTURES, NOISY, SHAPED, plan
+from runs import MIXTURES, NOISY, PARTS, SHAPED, plan
 
 from dfly_analysis.fits import wilson
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def render(summary: Summary, seeds: int) -> str:
     """Return the page."""
     wrong = [
-        f"| {run.planned.case.name} | {run.planned.client} | {run.planned.shape} | {run.planned.noise} | {why} |"
+        f"| {run.planned.case.name} | {run.planned.client} | {run.planned.shape} | {run.planned.noise} | {run.planned.part} | {why} |"
         for run, why in summary.wrong()
     ]
     return "\n".join(
@@ -56,7 +56,7 @@ def render(summary: Summary, seeds: int) -> str:
             "# Evaluation of the diagnosis on generated runs",
             "",
             f"{len(summary.runs)} runs written by `dfly_analysis.synth` with planted causes: each cause in each client era with {seeds} seeds, then",
-            "each shape of the input and each noise. Written by `python tests/evaluation/diagnosis.py`; a small part of it is a test.",
+            "each shape of the input, each noise and parts of it. Written by `python tests/evaluation/diagnosis.py`; a small part of it is a test.",
             "",
             "## Primary cause, counts and shares",
             "",
@@ -78,9 +78,21 @@ def render(summary: Summary, seeds: int) -> str:
             "|---|---|---|---|",
             *_mixtures(summary),
             "",
+            "## Parts of the input",
+            "",
+            "*Open* is an answer that names no cause where there is one; *wrong* names one that nobody planted.",
+            "",
+            "| what is at hand | runs | right | open | wrong |",
+            "|---|---|---|---|---|",
+            *_parts(summary),
+            "",
             "## What was not as it should be",
             "",
-            *(["| case | client | shape | noise | what |", "|---|---|---|---|---|", *wrong] if wrong else ["Nothing."]),
+            *(
+                ["| case | client | shape | noise | part | what |", "|---|---|---|---|---|---|", *wrong]
+                if wrong
+                else ["Nothing."]
+            ),
             "",
         ]
     )
@@ -113,7 +125,14 @@ def _overall(summary: Summary) -> Iterable[str]:
 
 
 def _is_plain(run: Judged) -> bool:
-    return run.planned.shape == "plain" and run.planned.noise == "none"
+    return (run.planned.shape, run.planned.noise, run.planned.part) == ("plain", "none", "whole")
+
+
+def _parts(summary: Summary) -> Iterable[str]:
+    for part in PARTS:
+        verdicts = Counter(run.verdict for run in summary.runs if run.planned.part == part)
+        if part != "whole" and verdicts:
+            yield f"| {part} | {verdicts.total()} | {verdicts['right']} | {verdicts['open']} | {verdicts['wrong']} |"
 
 
 def _confusion(counts: Counter[tuple[str, str]]) -> Iterable[str]:

@@ -37,8 +37,8 @@ class Planned:
     case : Case
     client : str
     seed : int
-    shape, noise : str
-        Keys of `SHAPED` and `NOISY`.
+    shape, noise, part : str
+        Keys of `SHAPED`, `NOISY` and `PARTS`.
     """
 
     case: Case
@@ -46,6 +46,7 @@ class Planned:
     seed: int
     shape: str = "plain"
     noise: str = "none"
+    part: str = "whole"
 
     def write(self, folder: Path) -> Truth:
         """Write the run and return its truth; ``folder/run`` is the input."""
@@ -54,7 +55,7 @@ class Planned:
         files = {
             path.relative_to(run).as_posix(): path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()
         }
-        changed = SHAPED[self.shape](NOISY[self.noise](files))
+        changed = SHAPED[self.shape](NOISY[self.noise](PARTS[self.part](files)))
         for name in files:
             (run / name).unlink()
         for name, data in changed.items():
@@ -72,8 +73,9 @@ def plan(seeds: int, *, every_shape: bool = True) -> Iterator[Planned]:
                 yield from (Planned(case, client, seed) for seed in range(1, seeds + 1))
     if not every_shape:
         return
-    changed = [("shape", name) for name in SHAPED if name != "plain"] + [
-        ("noise", name) for name in NOISY if name != "none"
+    changed = [("shape", name) for name in SHAPED if name != "plain"]
+    changed += [("noise", name) for name in NOISY if name != "none"] + [
+        ("part", name) for name in PARTS if name != "whole"
     ]
     for number, case in enumerate(everything):
         for place, (what, name) in enumerate(changed):
@@ -152,4 +154,36 @@ NOISY: Mapping[str, Callable[[Files], Files]] = {
     "no jobs": _without("jobs.json"),
     "foreign files": _foreign,
     "harmless lines": _harmless,
+}
+
+
+def _only(*parts: str) -> Callable[[Files], Files]:
+    return lambda files: {name: data for name, data in files.items() if any(name.startswith(part) for part in parts)}
+
+
+def _errors(name: str, data: bytes) -> tuple[str, bytes]:
+    """Keep what somebody finds who greps for errors."""
+    marks = (b" ERROR ", b'"level":"error"')
+    return name, b"".join(line for line in data.splitlines(keepends=True) if any(mark in line for mark in marks))
+
+
+def _later(name: str, data: bytes) -> tuple[str, bytes]:
+    lines = data.splitlines(keepends=True)
+    return name, b"".join(lines[len(lines) // 3 :])
+
+
+PARTS: Mapping[str, Callable[[Files], Files]] = {
+    "whole": lambda files: files,
+    "logs of the seeds": lambda files: {
+        name: data for name, data in _only("seed-client")(files).items() if name.endswith(".log")
+    },
+    "logs of the scheduler": lambda files: {
+        name: data for name, data in _only("scheduler")(files).items() if name.endswith(".log")
+    },
+    "job JSON": _only("jobs.json"),
+    "one seed missing": _without("seed-client-0/"),
+    "error lines": lambda files: {
+        name: data for name, data in _each_log(_errors)(files).items() if name.endswith(".log") and data
+    },
+    "without the beginning": _each_log(_later),
 }
