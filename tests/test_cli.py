@@ -125,7 +125,7 @@ def test_the_module_is_the_command():
         (["facts", "download.pieceTimeout", "--at", "v1.0.0", "--diff", "v1.0.0", "v1.0.1"], "exclude each other"),
         (["explain", "disk_ful"], "did you mean disk_full?"),
         (["explain", "host_outlyer"], "did you mean host_outlier"),
-        (["sample", "x", "--case", "slow-sorce"], "did you mean slow-source?"),
+        (["sample", "x", "--case", "slow-sorce"], "did you mean slow-source"),
         (["sample", "x", "--client", "v3.0.0"], "v1.5.1"),
     ],
 )
