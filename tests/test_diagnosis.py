@@ -380,7 +380,7 @@ def test_a_sign_says_how_it_ended_and_whether_tasks_failed(tmp_path):
 
 
 def test_the_function_is_called_the_same_however_it_is_reached():
-    """``dfly.diagnose`` can be called though the package of that name was imported before it was asked for."""
+    """``dfly.diagnose`` is the function, whichever of its modules was imported before it was asked for."""
     code = "import dfly_analysis.diagnosis.causes, dfly_analysis as dfly; print(dfly.diagnose(dfly.load('-')).primary_cause)"
     done = subprocess.run(
         [sys.executable, "-c", code], input=rust(0, START), capture_output=True, text=True, check=True
