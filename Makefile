@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SAMPLE := data/samples/article-v0.1.118.tar.gz
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
-.PHONY: help report test lint format types docs bench lock clean system-packages
+.PHONY: help report test lint format types docs evaluate bench lock clean system-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ types: .venv/dev.stamp ## strict static types
 docs: .venv/dev.stamp ## build docs/_build/html; a warning is an error
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build/html
 	@echo docs/_build/html/index.html
+
+evaluate: .venv/dev.stamp ## judge diagnoses of generated runs and public reports, and write docs/evaluation/
+	@$(BIN)/python tests/evaluation/diagnosis.py
+	@$(BIN)/python tests/evaluation/practice.py
 
 bench: .venv/dev.stamp ## measure, and write docs/bench.md
 	@$(BIN)/python tests/bench/run.py

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dfly_analysis.analysis import analyse
     from dfly_analysis.configcheck import ConfigCheck, check_config
     from dfly_analysis.dataset import Dataset
-    from dfly_analysis.diagnose import diagnose
+    from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.errors import DflyError
     from dfly_analysis.findings import Diagnosis, Evidence, Finding
     from dfly_analysis.fits import Interval, NotFitted
@@ -28,7 +28,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis",
-    "ConfigCheck": "configcheck", "check_config": "configcheck", "Dataset": "dataset", "diagnose": "diagnose",
+    "ConfigCheck": "configcheck", "check_config": "configcheck", "Dataset": "dataset", "diagnose": "diagnosis",
     "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
     "load": "loading", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
     "Setting": "settings", "Settings": "settings",

@@ -58,7 +58,7 @@ def analyse(
     DflyError
         Where paths, values, releases or sizes cannot be used.
     """
-    from dfly_analysis.diagnose import diagnose
+    from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.loading import Cache, load
     from dfly_analysis.models import fit_all
     from dfly_analysis.overlay import Overlay

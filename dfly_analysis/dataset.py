@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dfly_analysis.settings import Settings
-from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
+from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, PODS, RUNS, TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,8 @@ class Dataset:
         What the input does not hold and what that costs, a sentence each.
     problems : tuple of str
         Files that could not be read, or only in part, one line each.
+    pods : pandas.DataFrame
+        What Kubernetes says; empty where the input holds nothing of it.
     """
 
     events: pd.DataFrame
@@ -37,9 +39,10 @@ class Dataset:
     settings: Settings = field(default_factory=Settings.resolve)
     lacks: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    pods: pd.DataFrame = field(default_factory=PODS.frame)
 
     def __post_init__(self) -> None:
-        for table in (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE):
+        for table in (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE, PODS):
             table.check(getattr(self, table.name))
 
     @property

@@ -85,6 +85,8 @@ class CauseShare:
         Between 0 and 1; shares of one diagnosis add up to 1.
     tasks : int
         Failed tasks attributed to it.
+    confidence : {"high", "medium", "low"} or None
+        How sure most of these tasks' cause is; of equally many the lower. None where nothing tells.
     """
 
     cause: str
@@ -92,6 +94,7 @@ class CauseShare:
     low: float
     high: float
     tasks: int
+    confidence: str | None = None
 
 
 class Diagnosis(list[Finding]):

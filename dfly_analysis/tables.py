@@ -252,9 +252,25 @@ RUNS = Table("runs", "one figure of a benchmark or of Prometheus", (
     Column("ended", TIME, "when the counting ended", "UTC"),
     *_PLACE,
 ))  # fmt: skip
+PODS = Table("pods", "one thing that Kubernetes knows: a container, how one ended, a pod's end, an event, a node's condition", (
+    Column("time", TIME, "when it ended or happened; of a container, when it started", "UTC"),
+    Column("kind", TEXT, "container, ending, pod, event or node"),
+    Column("namespace", TEXT, "namespace"),
+    Column("pod", TEXT, "name of the pod"),
+    Column("container", TEXT, "name of the container"),
+    Column("node", TEXT, "name of the node"),
+    Column("role", TEXT, "client, seedClient, scheduler or manager, where label or name tell"),
+    Column("reason", TEXT, "Kubernetes' word for it: OOMKilled, Error, Evicted, CrashLoopBackOff, MemoryPressure …"),
+    Column("exit_code", INTEGER, "of an ending; 137 is SIGKILL"),
+    Column("restarts", INTEGER, "how often the container was started anew"),
+    Column("memory_limit_bytes", INTEGER, "limit of the container's memory", "bytes"),
+    Column("count", INTEGER, "how often an event was seen"),
+    Column("message", TEXT, "what it says, redacted"),
+    *_PLACE,
+))  # fmt: skip
 COVERAGE = Table("coverage", "one file of the input", (
     Column("path", TEXT, "file, archive members after '!'"),
-    Column("kind", TEXT, "log, jobs, bench, configuration, metrics, foreign or empty"),
+    Column("kind", TEXT, "log, jobs, bench, configuration, metrics, pods, foreign or empty"),
     Column("format", TEXT, "log format it was read in, or missing"),
     Column("component", TEXT, "client, scheduler, manager or missing"),
     Column("host", TEXT, "host it belongs to, where it can be told"),
@@ -269,4 +285,4 @@ COVERAGE = Table("coverage", "one file of the input", (
     Column("note", TEXT, "what is worth knowing of this file, or missing"),
     Column("why", TEXT, "what a log was taken for and what in its first lines says so, or missing"),
 ))  # fmt: skip
-ALL = (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE)
+ALL = (EVENTS, PIECES, TASKS, JOBS, RUNS, PODS, COVERAGE)

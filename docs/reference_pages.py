@@ -12,7 +12,7 @@ import click
 
 import dfly_analysis
 from dfly_analysis import tables
-from dfly_analysis.diagnose.checks import all_checks
+from dfly_analysis.diagnosis.checks import all_checks
 from dfly_analysis.knowledge.fact import Fact, facts
 from dfly_analysis.knowledge.signature import load_signatures
 from dfly_analysis.knowledge.trap import load_traps
@@ -96,17 +96,21 @@ def _failures_page() -> str:
             f"`{one.id}`",
             one.title,
             one.component,
+            one.versions or "all",
             one.layer,
             one.cause.replace("_", " "),
             f"`{one.knob}`" if one.knob else "",
+            f"`{one.echo_of}`" if one.echo_of else "",
+            one.remedy,
         )
         for one in sorted(load_signatures(), key=lambda one: one.id)
     ]
     intro = (
         "# Known failures\n\nHow each failure looks is written in `dfly_analysis/knowledge/signatures/`. A *cause* says why, a *symptom*\n"
         "what was seen, a *wrapper* which step reported it, an *echo* repeats another line, and a *benign* one only looks bad.\n"
+        "`dfly-analysis explain ID` prints one with a sample and its references.\n"
     )
-    return f"{intro}\n{_grid(('id', 'what', 'written by', 'layer', 'cause', 'setting'), rows)}"
+    return f"{intro}\n{_grid(('id', 'what', 'written by', 'versions', 'layer', 'cause', 'setting', 'repeats', 'what to do'), rows)}"
 
 
 def _traps_page() -> str:

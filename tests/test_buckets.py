@@ -53,7 +53,7 @@ def test_records_alone(tmp_path):
     assert {name: rows for name, rows in whole.tables.items() if name in alone.tables} == alone.tables
     assert not {"pieces.parquet", "tasks.parquet", "jobs.parquet"}.intersection(alone.tables)
     assert sorted(path.name for path in (tmp_path / "records").iterdir()) == [
-        "coverage.parquet", "events.parquet", "runs.parquet"
+        "coverage.parquet", "events.parquet", "pods.parquet", "runs.parquet"
     ]  # fmt: skip
     kept, again = (pq.read_table(tmp_path / name / "events.parquet") for name in ("whole", "records"))
     assert again.equals(kept)

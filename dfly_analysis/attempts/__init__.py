@@ -1,18 +1,20 @@
 """Rebuilds attempts from events: start and finish become pieces, pieces and outcomes become tasks, each with a cause."""
 
-from dfly_analysis.attempts.background import Background, choose_everywhere, read_background
+from dfly_analysis.attempts.background import Background, Death, choose_everywhere, read_background
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.made import Made
 from dfly_analysis.attempts.observed import Observed, observe_limits
 from dfly_analysis.attempts.parts import assign_parts, rebuild_parts, tasks_of_peers
 from dfly_analysis.attempts.rebuild import observe_part, rebuild, rebuild_and_observe, rebuild_part
 from dfly_analysis.attempts.records import COLUMNS, ERROR_LEVELS, EVERYWHERE, needed_rows
+from dfly_analysis.attempts.unseen import unseen_tasks
 
 __all__ = [
     "COLUMNS",
     "ERROR_LEVELS",
     "EVERYWHERE",
     "Background",
+    "Death",
     "Limits",
     "Made",
     "Observed",
@@ -27,4 +29,5 @@ __all__ = [
     "rebuild_part",
     "rebuild_parts",
     "tasks_of_peers",
+    "unseen_tasks",
 ]

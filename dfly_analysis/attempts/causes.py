@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.pieces import Attempt
+from dfly_analysis.attempts.records import missing_last
 from dfly_analysis.attempts.tasks import TELLING, Tasks
-from dfly_analysis.knowledge.signature import cause_of, signature
+from dfly_analysis.attempts.typed import at_rows
+from dfly_analysis.knowledge.signature import cause_of, signature, signatures_in
 
 _BY_OUTCOME = {
     "timeout": "timeout_too_short",
@@ -18,7 +21,7 @@ _BY_OUTCOME = {
 Cause = tuple[str, str]
 
 
-def find_causes(tasks: Tasks, attempts: Iterable[Attempt]) -> dict[int, Cause]:
+def find_causes(tasks: Tasks, attempts: Iterable[Attempt], background: Background) -> dict[int, Cause]:
     """Give each failed task a cause and how sure it is.
 
     Parameters
@@ -26,6 +29,8 @@ def find_causes(tasks: Tasks, attempts: Iterable[Attempt]) -> dict[int, Cause]:
     tasks : Tasks
     attempts : iterable of Attempt
         With those that failed.
+    background : Background
+        What is known of the ends of processes.
 
     Returns
     -------
@@ -39,11 +44,22 @@ def find_causes(tasks: Tasks, attempts: Iterable[Attempt]) -> dict[int, Cause]:
     found: dict[int, Cause] = {}
     for at in tasks.places_of("died", "failed"):
         if tasks.outcome[at] == "died":
-            found[at] = ("resource_limit", "medium")
+            found[at] = _by_death(tasks, at, background)
             continue
         pieces = failed_pieces.get(tasks.peer_id(at), [])
-        found[at] = _by_words(tasks.texts.get(at, {})) or _by_pieces(pieces) or ("unknown", "low")
+        texts = tasks.texts.get(at, {})
+        found[at] = _by_words(texts) or _by_pieces(pieces) or _by_symptom(texts) or ("unknown", "low")
     return _inherit(tasks, found)
+
+
+def _by_death(tasks: Tasks, at: int, background: Background) -> Cause:
+    """Take what Kubernetes says of the process's end; without it, memory is the likeliest reason."""
+    records = tasks.records
+    seen = missing_last(at_rows(records.time, tasks.seen_row[at : at + 1]))
+    return background.cause_of_death(records.host.text(tasks.host[at]) or "", int(seen[0])) or (
+        "resource_limit",
+        "medium",
+    )
 
 
 def _by_words(texts: Mapping[str, str]) -> Cause | None:
@@ -51,6 +67,15 @@ def _by_words(texts: Mapping[str, str]) -> Cause | None:
         known = cause_of(texts[event_id]) if event_id in texts else None
         if known is not None and known.cause not in ("unknown", "cancelled"):
             return known.cause, "high"
+    return None
+
+
+def _by_symptom(texts: Mapping[str, str]) -> Cause | None:
+    """Take what a symptom usually comes from, where nothing says more; no more than a guess."""
+    for event_id in TELLING:
+        for one in signatures_in(texts[event_id]) if event_id in texts else ():
+            if one.layer == "symptom" and one.cause not in ("unknown", "cancelled"):
+                return one.cause, "low"
     return None
 
 

@@ -52,6 +52,11 @@ class Made:
     size: int
     columns: Mapping[str, Typed]
 
+    @classmethod
+    def of(cls, table: Table, frame: pd.DataFrame) -> Made:
+        """Return a frame in the types of its schema as a table that is put together."""
+        return cls(table, len(frame), {column.name: _typed(frame[column.name]) for column in table.columns})
+
     def with_column(self, name: str, column: Typed) -> Made:
         """Return the table with another column."""
         return replace(self, columns={**self.columns, name: column})
@@ -81,6 +86,16 @@ class Made:
             for field in schema
         ]
         return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _typed(column: pd.Series[Any]) -> Typed:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return Times(column.dt.tz_localize(None).to_numpy("M8[ns]").view(np.int64))
+    if isinstance(column.dtype, pd.Int64Dtype):
+        return Integers(column.fillna(0).to_numpy(np.int64), column.isna().to_numpy())
+    if column.dtype == "str":
+        return [None if missing else text for text, missing in zip(column, column.isna(), strict=True)]
+    return column.to_numpy()
 
 
 def _series(column: Typed) -> Any:

@@ -179,7 +179,7 @@ def _judge(put: _Attempts, background: Background, limits: Limits) -> tuple[Made
     settle_outcomes(tasks, background)
     learn_from_pieces(tasks, put.columns, others)
     judge_by_task(others, tasks)
-    causes = find_causes(tasks, others)
+    causes = find_causes(tasks, others, background)
     attempts = pd.concat([put.columns, frame_of_attempts(records, put.others)], ignore_index=True)
     sized = fill_sizes(attempts, tasks)
     return make_pieces(records, sized, limits), make_tasks(tasks, causes, fetched_bytes(sized, tasks))

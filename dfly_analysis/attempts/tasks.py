@@ -166,8 +166,20 @@ def settle_outcomes(tasks: Tasks, background: Background) -> None:
     for at in tasks.places_of("unknown"):
         if not tasks.in_client_log[at]:
             _settle_by_scheduler(tasks, at, background)
-        elif tasks.started_row[at] != NONE and background.started_anew(records.host.text(tasks.host[at]), seen[at]):
+        elif tasks.started_row[at] != NONE and background.died(records.host.text(tasks.host[at]), int(seen[at])):
             tasks.outcome[at] = "died"
+        else:
+            _settle_by_job(tasks, at, background)
+
+
+def _settle_by_job(tasks: Tasks, at: int, background: Background) -> None:
+    """End a seed client's task, whose own log ends before it, as the preheat that asked for it says it failed."""
+    by_task = background.verdicts.get(tasks.records.task.text(tasks.task[at]) or "")
+    outcome, text = by_task or background.verdicts.get(tasks.url[at] or "", ("unknown", ""))
+    if outcome == "failed" and tasks.records.role.text(tasks.role[at]) == "seedClient":
+        tasks.outcome[at] = outcome
+        tasks.texts.setdefault(at, {}).setdefault("preheat_failed", text)
+        tasks.first_error[at] = tasks.last_error[at] = text
 
 
 def _settle_by_scheduler(tasks: Tasks, at: int, background: Background) -> None:

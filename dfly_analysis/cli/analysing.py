@@ -189,7 +189,7 @@ def _write_coverage(output: str, written: Written) -> str:
 @format_option
 def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **asked: Any) -> None:
     """Say what failed and why, with evidence, and each cause's share of the failed tasks."""
-    from dfly_analysis.diagnose import diagnose as run
+    from dfly_analysis.diagnosis import diagnose as run
     from dfly_analysis.report.json import diagnose_json
 
     dataset = load_dataset(paths, **asked)
@@ -249,7 +249,7 @@ def recommend(
     **asked: Any,
 ) -> None:
     """Say which settings to change, from what to what, with interval and reason."""
-    from dfly_analysis.diagnose import diagnose as run
+    from dfly_analysis.diagnosis import diagnose as run
     from dfly_analysis.models import fit_all
     from dfly_analysis.overlay import Overlay
     from dfly_analysis.report.json import recommend_json

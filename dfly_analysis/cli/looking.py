@@ -17,7 +17,7 @@ from dfly_analysis.cli.upgrading import print_upgrade
 from dfly_analysis.errors import FactMissingError, SourceError, nearest
 
 if TYPE_CHECKING:
-    from dfly_analysis.diagnose.checks import Check
+    from dfly_analysis.diagnosis.checks import Check
     from dfly_analysis.knowledge.fact import Fact
     from dfly_analysis.knowledge.signature import Signature
     from dfly_analysis.knowledge.trap import Trap
@@ -143,7 +143,7 @@ def _facts_text(meanings: Mapping[str, str], rows: list[dict[str, Any]]) -> str:
 @format_option
 def explain(finding_id: str, output_format: str) -> None:
     """Explain a finding: what it means, what to do, what to collect."""
-    from dfly_analysis.diagnose.checks import all_checks
+    from dfly_analysis.diagnosis.checks import all_checks
     from dfly_analysis.knowledge.signature import load_signatures, signature
     from dfly_analysis.knowledge.trap import load_traps
 

@@ -24,7 +24,7 @@ def diagnosis_tables(dataset: Dataset, findings: Diagnosis) -> dict[str, Rows]:
     heading = f"{failed} of {total} tasks failed; primary cause: {findings.primary_cause or 'none'}"
     nothing = "nothing bad was seen"
     if not total:
-        heading = "no task is seen in this input; primary cause: none"
+        heading = f"no task is seen in this input; primary cause: {findings.primary_cause or 'none'}"
         nothing = "no finding, which says little: no task is seen in this input"
     present = findings.present()
     rows: Rows = [
@@ -32,7 +32,7 @@ def diagnosis_tables(dataset: Dataset, findings: Diagnosis) -> dict[str, Rows]:
         for one in present
     ]
     causes: Rows = [
-        {"cause": one.cause, "tasks": one.tasks, "share": format_share(one.share), "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}"}
+        {"cause": one.cause, "tasks": one.tasks, "share": format_share(one.share), "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}", "confidence": one.confidence}
         for one in findings.causes
     ]  # fmt: skip
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,18 +62,31 @@ def _written(row: Mapping[str, Any]) -> datetime:
 def asked_urls(events: pd.DataFrame) -> dict[str, set[str]]:
     """Return the blobs each job asked for, by group id, from the scheduler's job log."""
     asked: dict[str, set[str]] = {}
+    for group, request in _requests(events):
+        urls = {bare_url(url) for url in [request.get("url"), *(request.get("urls") or [])] if url}
+        asked.setdefault(group, set()).update(urls)
+    return asked
+
+
+def asked_timeouts(events: pd.DataFrame) -> dict[str, int]:
+    """Return each job's deadline in nanoseconds, by group id, from the scheduler's job log."""
+    return {group: request["timeout"] for group, request in _requests(events) if type(request.get("timeout")) is int}
+
+
+def _requests(events: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield group id and request of each preheat that the scheduler was handed."""
     received = events[events["event_id"] == "job_received"]
     for message in received["message"]:
         try:
             envelope = json.loads(message.removeprefix("Received new message: "))
-            value = json.loads(envelope["Args"][0]["Value"])
-            urls = {bare_url(url) for url in [value.get("url"), *(value.get("urls") or [])] if url}
+            request = json.loads(envelope["Args"][0]["Value"])
+            if envelope.get("Name") != "preheat" or not isinstance(request.get("urls") or [], list):
+                continue
+            groups = {request.get("group_uuid"), envelope.get("GroupUUID")} - {None, ""}
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
             continue
-        if envelope.get("Name") == "preheat":
-            for group in {value.get("group_uuid"), envelope.get("GroupUUID")} - {None, ""}:
-                asked.setdefault(str(group), set()).update(urls)
-    return asked
+        for group in groups:
+            yield str(group), request
 
 
 def job_of_url(jobs: pd.DataFrame, events: pd.DataFrame) -> dict[str, str]:

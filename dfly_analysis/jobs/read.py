@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.jobs.scan import scan
 from dfly_analysis.redaction import redact
+from dfly_analysis.sources.values import scan
 
 OnProblem = Callable[[SourceError], None]
 STATES = ("PENDING", "RECEIVED", "STARTED", "RETRY", "SUCCESS", "FAILURE")

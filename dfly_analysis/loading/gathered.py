@@ -21,6 +21,8 @@ class Gathered:
         Rows of `dfly_analysis.tables.COVERAGE`.
     jobs, runs : list of dict
         Rows for `dfly_analysis.jobs.build_jobs` and of `dfly_analysis.tables.RUNS`.
+    pods : list of dict
+        Rows of `dfly_analysis.tables.PODS`.
     rendered : list of RenderedFile
     versions : list of (str, str)
         Component and release that a file names.
@@ -33,6 +35,7 @@ class Gathered:
     coverage: list[dict[str, Any]] = field(default_factory=list)
     jobs: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
+    pods: list[dict[str, Any]] = field(default_factory=list)
     rendered: list[RenderedFile] = field(default_factory=list)
     versions: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -60,7 +63,7 @@ class Gathered:
 
     def add(self, part: Gathered) -> None:
         """Add what another file gave."""
-        for name in ("coverage", "jobs", "runs", "rendered", "versions", "problems"):
+        for name in ("coverage", "jobs", "runs", "pods", "rendered", "versions", "problems"):
             getattr(self, name).extend(getattr(part, name))
         self.sketches |= part.sketches
 

@@ -245,7 +245,7 @@ def refuse_nothing(paths: Sequence[str | Path], gathered: Gathered) -> None:
     SourceError
         Naming the paths, the first reason and the way out.
     """
-    if gathered.jobs or gathered.runs or any(row["kind"] == "log" for row in gathered.coverage):
+    if gathered.jobs or gathered.runs or gathered.pods or any(row["kind"] == "log" for row in gathered.coverage):
         return
     where = ", ".join(str(path) for path in paths)
     if gathered.problems and not gathered.coverage:

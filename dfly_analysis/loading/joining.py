@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,17 @@ import pandas as pd
 import pyarrow as pa
 
 from dfly_analysis import jobs
-from dfly_analysis.attempts import rebuild
+from dfly_analysis.attempts import Background, Death, read_background, rebuild, unseen_tasks
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.loading.copies import find_copies, repeated_rows
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
 from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.metrics import newest_dumps
+from dfly_analysis.pods import deaths_by_host
 from dfly_analysis.settings import Settings
 from dfly_analysis.sources.order import path_key
-from dfly_analysis.tables import COVERAGE, EVENTS, RUNS
+from dfly_analysis.tables import COVERAGE, EVENTS, PODS, RUNS
 
 _STEPS = re.compile("[/!]")
 Copies = Mapping[str, Sequence[str]]
@@ -47,7 +49,9 @@ def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Da
     table = pa.concat_tables(records) if records else arrow_schema().empty_table()
     events = in_order(without_copies(to_frame(table), copies))
     settings = settle(given, gathered)
-    pieces, tasks = rebuild(events, limits_of(settings))
+    background = read_background(events, deaths_of(gathered))
+    pieces, tasks = rebuild(events, limits_of(settings), background)
+    tasks = with_unseen(tasks, background)
     job_frame = jobs.build_jobs(gathered.jobs, events)
     owner = jobs.job_of_url(job_frame, events)
     tasks["job_id"] = tasks["url"].map(owner).where(tasks["role"] == "seedClient").astype("str")
@@ -55,7 +59,27 @@ def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Da
         events=EVENTS.check(events), pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(newest_dumps(gathered.runs)),
         coverage=COVERAGE.frame(with_notes(gathered.coverage, copies)), settings=settings,
         lacks=what_lacks(set(events["component"].dropna()), Seen.of(pieces, tasks)), problems=tuple(gathered.problems),
+        pods=PODS.frame(gathered.pods),
     )  # fmt: skip
+
+
+def with_unseen(tasks: pd.DataFrame, background: Background) -> pd.DataFrame:
+    """Return the tasks, and those that only the record of a failed preheat tells of."""
+    seeds = tasks[tasks["role"] == "seedClient"]
+    more = unseen_tasks(background, set(seeds["task_id"].dropna()), set(seeds["url"].dropna()))
+    return pd.concat([tasks, more], ignore_index=True) if len(more) else tasks
+
+
+def deaths_of(gathered: Gathered) -> dict[str, tuple[Death, ...]]:
+    """Return what Kubernetes knows of the ends of processes, in the form that rebuilding takes."""
+    return {
+        host: tuple((_nanoseconds(one.time), one.cause, one.confidence) for one in deaths)
+        for host, deaths in deaths_by_host(gathered.pods).items()
+    }
+
+
+def _nanoseconds(time: datetime | None) -> int | None:
+    return None if time is None else pd.Timestamp(time).value
 
 
 def settle(given: Settings, gathered: Gathered) -> Settings:

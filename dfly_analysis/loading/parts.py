@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 META = b"dfly_analysis"
-LAYOUT = 1
+LAYOUT = 2
 """Raised when parts of before can no longer be read."""
 _ROW_GROUP = 1 << 18
 
@@ -132,7 +132,7 @@ def fingerprint() -> str:
     """Return what makes parts of one release differ from those of another: layout, code of the readers, knowledge."""
     root = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256(str(LAYOUT).encode())
-    for folder in ("bench", "jobs", "knowledge", "loading", "logs", "metrics", "settings", "sources"):
+    for folder in ("bench", "jobs", "knowledge", "loading", "logs", "metrics", "pods", "settings", "sources"):
         for path in sorted(Path(root, folder).rglob("*")):
             if path.suffix in {".py", ".yaml", ".c", ".h"}:
                 digest.update(path.read_bytes())

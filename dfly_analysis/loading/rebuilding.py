@@ -9,10 +9,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dfly_analysis.attempts import Limits, Made, Observed, observe_limits, read_background, rebuild_and_observe
+from dfly_analysis.attempts import (
+    Death,
+    Limits,
+    Made,
+    Observed,
+    observe_limits,
+    read_background,
+    rebuild_and_observe,
+    unseen_tasks,
+)
 from dfly_analysis.loading.spilling import SPILLED, Spill, place_peers_only, spilled_schema
 from dfly_analysis.logs.schema import to_frame
 from dfly_analysis.sources.store import Store
+from dfly_analysis.tables import PIECES, TASKS
 
 BUCKET_BYTES = 384 << 20
 """Bytes of logs that are rebuilt at one time."""
@@ -46,11 +56,13 @@ class Rebuilding:
         What the buckets rebuilt so far show of the limits in force.
     """
 
-    def __init__(self, spills: Sequence[Spill], buckets: int) -> None:
+    def __init__(
+        self, spills: Sequence[Spill], buckets: int, deaths: Mapping[str, tuple[Death, ...]] | None = None
+    ) -> None:
         self._spills, self._buckets = spills, buckets
         shared = _frame(table for spill in spills for table in spill.shared)
         self.events_of_jobs = shared[shared["event_id"] == "job_received"]
-        self._background = read_background(shared)
+        self._background = read_background(shared, deaths)
         self._peers_only = place_peers_only(spills, buckets)
         self.observed: list[dict[str, Observed]] = []
 
@@ -64,10 +76,17 @@ class Rebuilding:
             Preheat job of each URL.
         """
         self.observed = []
+        ids, urls = set[str](), set[str]()
         for bucket in range(self._buckets):
             (pieces, tasks), observed = rebuild_and_observe(self._events(bucket), limits, self._background)
             self.observed.append(observed)
+            seeds = tasks.sketch(["role", "task_id", "url"])
+            seeds = seeds[seeds["role"] == "seedClient"]
+            ids, urls = ids | set(seeds["task_id"].dropna()), urls | set(seeds["url"].dropna())
             yield pieces, _with_jobs(tasks, owner)
+        unseen = unseen_tasks(self._background, ids, urls)
+        if len(unseen):
+            yield Made.of(PIECES, PIECES.frame()), _with_jobs(Made.of(TASKS, unseen), owner)
 
     def corrected(self, limits: Limits) -> Limits:
         """Return the limits as all buckets show them: the same object where they show no other."""

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from dfly_analysis import bench, jobs, metrics
+from dfly_analysis import bench, jobs, metrics, pods
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.loading.copies import Sketch, sketch_key
@@ -95,7 +95,7 @@ def is_readable(opened: Opened, reading: Reading) -> bool:
     head = opened.head()
     text = head.decode("utf-8", "replace")
     is_log = reading.format_id is not None or sniff(head).log_format is not None
-    return bool(text) and (is_log or jobs.recognises(text) or bench.recognises(text))
+    return bool(text) and (is_log or jobs.recognises(text) or bench.recognises(text) or pods.recognises(text))
 
 
 def _read(
@@ -108,9 +108,9 @@ def _read(
         return {**row, "kind": "empty", "lines": 0}
     if _FOREIGN.search(opened.address):
         return {**row, "lines": opened.drain(), "note": "another program's file"}
-    is_job = jobs.recognises(text)
+    is_other = jobs.recognises(text) or pods.recognises(text)
     sniffed = sniff(head)
-    if not is_job and (reading.format_id or sniffed.log_format is not None):
+    if not is_other and (reading.format_id or sniffed.log_format is not None):
         why = (
             sniffed.reason
             if reading.format_id is None
@@ -161,6 +161,10 @@ def _read_whole(opened: Opened, head: str, gathered: Gathered, reason: str) -> d
         }
     if jobs.recognises(head):
         return _read_jobs(text, lines, opened.address, gathered)
+    if pods.recognises(head):
+        found = pods.read_pods(text, opened.address, on_problem=told)
+        gathered.pods += found
+        return {"kind": "pods", "lines": lines, "parsed": lines if found else 0, "rejected": 0 if found else lines}
     if bench.recognises(head):
         gathered.runs += bench.read_bench(text, opened.address, on_problem=told)
         return {"kind": "bench", "lines": lines, "parsed": lines}

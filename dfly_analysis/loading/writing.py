@@ -16,7 +16,7 @@ from dfly_analysis.errors import SourceError
 from dfly_analysis.loading.copies import find_copies
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.in_memory import OnProblem, Progress, check_zone, refuse_nothing
-from dfly_analysis.loading.joining import Copies, settle, with_notes
+from dfly_analysis.loading.joining import Copies, deaths_of, settle, with_notes
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
 from dfly_analysis.loading.live import Prometheus, ask
 from dfly_analysis.loading.parts import PartWriter
@@ -30,7 +30,7 @@ from dfly_analysis.metrics import newest_dumps
 from dfly_analysis.settings import Settings
 from dfly_analysis.sources import SourceFile, list_files
 from dfly_analysis.sources.store import Store, open_store
-from dfly_analysis.tables import COVERAGE, JOBS, PIECES, RUNS, TASKS, Table
+from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,7 +200,7 @@ def _write_tables(store: Store, staged: _Input, settings: Settings, copies: Copi
     runs = RUNS.frame(newest_dumps(staged.whole.runs))
     rebuilt, seen = _write_rebuilt(store, staged, settings, folder) if staged.buckets else (_drop_rebuilt(store), None)
     rows |= rebuilt
-    for table, content in ((RUNS, runs), (COVERAGE, coverage)):
+    for table, content in ((RUNS, runs), (PODS, PODS.frame(staged.whole.pods)), (COVERAGE, coverage)):
         rows[f"{table.name}.parquet"] = _write_frame(store, table, content)
     components = set(coverage.loc[coverage["kind"] == "log", "component"].dropna())
     lacks = what_lacks(components, seen) if seen else ()
@@ -219,7 +219,7 @@ def _write_rebuilt(store: Store, staged: _Input, settings: Settings, folder: Pat
         spill or spill_part(store, name, folder / f"part-{place:06d}", staged.buckets)
         for place, (name, spill) in enumerate(staged.spills.items())
     ]
-    rebuilding = Rebuilding(spills, staged.buckets)
+    rebuilding = Rebuilding(spills, staged.buckets, deaths_of(staged.whole))
     frame = jobs.build_jobs(staged.whole.jobs, rebuilding.events_of_jobs)
     owner = jobs.job_of_url(frame, rebuilding.events_of_jobs)
     limits = limits_of(settings)

@@ -17,6 +17,9 @@ _UUID = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 _GO_MANAGER = re.compile(
     r"^(?:manager/|handlers/|gin@|gin$|middlewares/|searcher/|recovery/interceptors|.*manager_server)"
 )
+_GO_CLIENT = re.compile(
+    r"(?:.*/)?(?:peer/(?:peertask_|piece_|traffic_)|daemon/|transport/|upload/upload_|storage/(?:local_|storage_manager))"
+)
 _GO_SCHEDULER = re.compile(
     r"^(?:scheduler/|scheduling/|standard/|announcer/|service/service_v|resource/|.*scheduler_server)"
 )
@@ -139,6 +142,8 @@ def _component(sources: Iterable[str], address: str, main: LogFormat | None) -> 
         if name in folders[:-1]:
             return name
     listed = list(sources)
+    if sum(bool(_GO_CLIENT.match(source)) for source in listed) * 2 > len(listed):
+        return "client"
     is_manager = sum(bool(_GO_MANAGER.match(source)) for source in listed) > sum(
         bool(_GO_SCHEDULER.match(source)) for source in listed
     )

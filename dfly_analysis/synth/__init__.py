@@ -5,7 +5,7 @@ what an operator would hold; the truth lies beside it. The lines' shapes come fr
 there are some; ``eras/*.yaml`` says which do not.
 """
 
-from dfly_analysis.synth.cases import CASES, Case, find_case
+from dfly_analysis.synth.cases import CASES, VARIANTS, Case, find_case
 from dfly_analysis.synth.eras import CLIENTS
 from dfly_analysis.synth.laws import Limits, Origin, draw_request
 from dfly_analysis.synth.layout import Hosts, piece_length
@@ -14,6 +14,7 @@ from dfly_analysis.synth.tree import Truth, write_run, write_sample
 __all__ = [
     "CASES",
     "CLIENTS",
+    "VARIANTS",
     "Case",
     "Hosts",
     "Limits",

@@ -23,8 +23,11 @@ CAUSES: Mapping[str, str] = MappingProxyType(
         "disk_at_start": "disk_full",
         "killed": "resource_limit",
         "scheduler": "scheduler_unavailable",
+        "throttled": "rate_limited",
+        "deadline": "timeout_too_short",
     }
 )
+_DEATHS = {"evicted": "disk_full", "panic": "client_bug"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,22 @@ class Case:
         Layers each client pulls.
     clients : tuple of str
         Client versions that can show it.
+    calm : Origin, optional
+        The registry's law outside of `trouble_s` and for all seeds but `bad_seed`.
+    trouble_s : tuple of float, optional
+        When `origin` is in force, seconds after the first job; `calm` before and after.
+    bad_seed : int, optional
+        The only seed that `origin` is in force for; `calm` for all other hosts.
+    pods : {"running", "oom", "evicted", "panic"}, optional
+        What Kubernetes says of the seeds; None where nobody asked it.
+    manager_gives_up : bool
+        Whether the manager stops asking before the jobs end, and calls them failed.
+    job_timeout_ns : int, optional
+        Deadline of each job where it is not the default; less than a second ends each layer before it begins.
+    pulls_by_digest : bool
+        Whether clients compute another task id than the preheat, and so go to the registry.
+    wrong_key : str, optional
+        A line that somebody wrote into the download section of each client's configuration.
     """
 
     name: str
@@ -73,6 +92,27 @@ class Case:
     images: int = 4
     pulls: int = 4
     clients: tuple[str, ...] = _ALL
+    calm: Origin | None = None
+    trouble_s: tuple[float, float] | None = None
+    bad_seed: int | None = None
+    pods: str | None = None
+    manager_gives_up: bool = False
+    job_timeout_ns: int | None = None
+    pulls_by_digest: bool = False
+    wrong_key: str | None = None
+
+    def cause_of(self, kind: str) -> str:
+        """Return the cause of a kind of failure."""
+        why = _DEATHS.get(self.pods or "") if kind == "killed" else None
+        return why or CAUSES[kind]
+
+    def origin_at(self, since_first_job_s: float, host: str) -> Origin:
+        """Return the registry's law for a host at a moment."""
+        if self.calm is None:
+            return self.origin
+        begin_s, end_s = self.trouble_s or (float("-inf"), float("inf"))
+        meant = self.bad_seed is None or host == f"seed-client-{self.bad_seed}"
+        return self.origin if meant and begin_s <= since_first_job_s < end_s else self.calm
 
 
 _CASES = (
@@ -136,6 +176,24 @@ _CASES = (
     ),
 )
 CASES: Mapping[str, Case] = MappingProxyType({case.name: case for case in _CASES})
+_CALM = Origin(8e6)
+# What differs from the cases above is not how lines look, but who suffers, when, and what others say of it.
+_VARIANTS = (
+    Case("throttled", "the registry answers 429 from 15 s to 40 s after the first job", Origin(6e6, refusal="throttled", refusal_from_s=15.0, refusal_until_s=40.0)),
+    Case("bad-host", "connections of one seed are reset at 0.3 per second", Origin(4e6, 0.3, reset_per_s=0.3), calm=_CALM, bad_seed=1),
+    Case("slow-host", "one seed has a tenth of the others' rate and still brings all layers", Origin(8e5), calm=_CALM, bad_seed=1, piece_timeout_s=60.0),
+    Case("bad-hour", "connections are reset at 0.4 per second between 10 s and 30 s after the first job", Origin(4e6, 0.3, reset_per_s=0.4), calm=_CALM, trouble_s=(10.0, 30.0), images=8),
+    Case("oom", "three times a seed runs out of memory; Kubernetes says OOMKilled", Origin(4e6), kills=3, pods="oom"),
+    Case("evicted", "a seed's pod is evicted because its node runs short of disk", Origin(4e6), kills=1, pods="evicted"),
+    Case("panic", "a seed's process crashes; Kubernetes says exit code 101", Origin(4e6), kills=1, pods="panic"),
+    Case("healthy-pods", "nothing; Kubernetes says that all pods run", _CALM, pods="running"),
+    Case("false-failure", "nothing, but the manager stops asking before the jobs end", _CALM, manager_gives_up=True),
+    Case("nanoseconds", "the jobs' timeout is 3600, which is 3.6 microseconds", _CALM, job_timeout_ns=3600, pulls=0),
+    Case("unused", "clients compute another task id than the preheat", _CALM, pulls_by_digest=True),
+    Case("wrong-key", "a slow registry, and pieceDownloadTimeout where pieceTimeout was meant", Origin(1.6e6, 0.5), piece_timeout_s=6.0, wrong_key='pieceDownloadTimeout: "600s"'),
+)  # fmt: skip
+VARIANTS: Mapping[str, Case] = MappingProxyType({case.name: case for case in _VARIANTS})
+_KNOWN: Mapping[str, Case] = MappingProxyType({**CASES, **VARIANTS})
 
 
 def find_case(name: str, client: str) -> Case:
@@ -144,7 +202,7 @@ def find_case(name: str, client: str) -> Case:
     Parameters
     ----------
     name : str
-        A key of `CASES`.
+        A key of `CASES` or `VARIANTS`.
     client : str
         A client version with synthetic logs.
 
@@ -158,9 +216,9 @@ def find_case(name: str, client: str) -> Case:
     DflyError
         Where there is none of that name, or that client cannot show it; nearest names are offered.
     """
-    if name not in CASES:
-        raise DflyError(f"no case {name!r}", hint=nearest(name, CASES) or f"known: {', '.join(CASES)}")
-    case = CASES[name]
+    if name not in _KNOWN:
+        raise DflyError(f"no case {name!r}", hint=nearest(name, _KNOWN) or f"known: {', '.join(_KNOWN)}")
+    case = _KNOWN[name]
     if client not in case.clients:
         raise DflyError(f"client {client} cannot show {name}", hint=f"use {' or '.join(case.clients)}")
     return case

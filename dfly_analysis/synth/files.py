@@ -19,7 +19,7 @@ download:
     socketPath: "/var/run/dragonfly/dfdaemon.sock"
   pieceTimeout: "${piece_timeout_s}s"
   concurrentPieceCount: $concurrent_pieces
-  $limit_key: "$limit"
+  $limit_key: "$limit"$wrong_key
 upload:
   server:
     port: 4000
@@ -64,6 +64,7 @@ def dfdaemon_yaml(world: World, host: Host) -> str:
         schedule_timeout_s=f"{case.schedule_timeout_s:g}",
         concurrent_pieces=case.concurrent_pieces,
         limit_key=key,
+        wrong_key=f"\n  {case.wrong_key}" if case.wrong_key else "",
         limit="10GiB" if key == "rateLimit" else "50GB",
         is_seed="true" if host.role == "seed" else "false",
         manager_ip=MANAGER_IP,
@@ -124,7 +125,8 @@ def jobs_json(preheat: Preheat) -> list[dict[str, Any]]:
 def _job(preheat: Preheat, job: Job) -> dict[str, Any]:
     heads = [[layer] for layer in job.layers] if preheat.per_layer else [job.layers]
     states = [_state(preheat, job, layers) for layers in heads]
-    state = "FAILURE" if any(found["state"] == "FAILURE" for found in states) else "SUCCESS"
+    lost = preheat.world.case.manager_gives_up or any(found["state"] == "FAILURE" for found in states)
+    state = "FAILURE" if lost else "SUCCESS"
     created, updated = moment(job.created_s), moment(job.created_s + _POLL_S * (1 + job_polls(job)))
     return {
         "id": job.number,
@@ -165,7 +167,7 @@ def _args(preheat: Preheat, job: Job) -> dict[str, Any]:
         "platform": "linux/amd64",
         "scope": preheat.world.scheduler.scope,
         "tag": "",
-        "timeout": (1800 if preheat.per_layer else 3600) * 1_000_000_000,
+        "timeout": preheat.world.case.job_timeout_ns or (1800 if preheat.per_layer else 3600) * 1_000_000_000,
         "type": "image",
         "url": job.image.manifest_url,
         "username": "",
@@ -174,6 +176,8 @@ def _args(preheat: Preheat, job: Job) -> dict[str, Any]:
 
 def _state(preheat: Preheat, job: Job, layers: list[Layer]) -> dict[str, Any]:
     failed = preheat.per_layer and layers[0].failure is not None
+    if preheat.world.case.manager_gives_up:
+        return _unheard_state(job, layers[0])
     found = results_of(layers)
     order = ("failure_tasks", "scheduler_cluster_id", "success_tasks")
     return {
@@ -183,5 +187,18 @@ def _state(preheat: Preheat, job: Job, layers: list[Layer]) -> dict[str, Any]:
         "state": "FAILURE" if failed else "SUCCESS",
         "task_name": "preheat",
         "task_uuid": layers[0].task_uuid,
+        "ttl": 0,
+    }
+
+
+def _unheard_state(job: Job, layer: Layer) -> dict[str, Any]:
+    """Return the state of a task that still ran when the manager asked for the last time."""
+    return {
+        "created_at": moment(job.created_s).isoformat().replace("+00:00", "Z"),
+        "error": "",
+        "results": None,
+        "state": "STARTED",
+        "task_name": "preheat",
+        "task_uuid": layer.task_uuid,
         "ttl": 0,
     }

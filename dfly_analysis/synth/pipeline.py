@@ -58,7 +58,7 @@ class Round:
         """Ask the registry for a piece."""
         world, task = self.task.world, self.task
         task.waiting[piece] = []
-        request = draw_request(world.rng, world.case.origin, task.blob.bytes_of(piece), world.limits)
+        request = draw_request(world.rng, world.origin_of(task.state.host), task.blob.bytes_of(piece), world.limits)
         world.clock.after(request.duration_s, partial(self._answered, piece, request))
 
     def _answered(self, piece: int, request: Request) -> None:
@@ -187,7 +187,7 @@ class SourceTask:
         self.later(0.004 + float(self.world.rng.exponential(0.002)), self._after_stat)
 
     def _after_stat(self) -> None:
-        origin = self.world.case.origin
+        origin = self.world.origin_of(self.state.host)
         if origin.refuses(self.world.clock.now_s - self.world.first_job_s):
             kind = str(origin.refusal)
             self.world.tally.requests[f"refused: {kind}"] += 1

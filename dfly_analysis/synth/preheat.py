@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from dfly_analysis.synth.cases import CAUSES
 from dfly_analysis.synth.eras import filter_params
 from dfly_analysis.synth.journal import JOB
 from dfly_analysis.synth.layout import SCHEDULER_IP, Blob, Image, draw_uuid
@@ -16,6 +15,7 @@ from dfly_analysis.synth.pipeline import SourceTask
 from dfly_analysis.synth.world import HostState, World, blob_values, host_values
 
 JOB_INTERVAL_S = 10.0
+_SECOND_NS = 1_000_000_000
 _LAYERS_AT_ONCE = {"one_task_a_layer": 20, "one_task_an_image": 8}
 _AWAY_S = 4.0
 _FIRST_KILL_S, _BETWEEN_KILLS_S = 3.0, 12.0
@@ -113,10 +113,23 @@ class Preheat:
         layer.seed = alive[0]
         host = layer.seed.host
         self._core("layer_queued", job, layer)
+        if (self.world.case.job_timeout_ns or _SECOND_NS) < _SECOND_NS:
+            self.world.clock.after(0.0002, partial(self._late, job, layer))
+            return
         peer_id = f"{host.ip}-{host.name}-{draw_uuid(self.world.rng)}-seed"
         values = self.world.task_values(host, layer.blob, peer_id, SCHEDULER_IP)
         task = SourceTask(self.world, layer.seed, layer.blob, values, partial(self._ended, job, layer))
         task.later(0.03 + float(self.world.rng.exponential(0.01)), task.start)
+
+    def _late(self, job: Job, layer: Layer) -> None:
+        """End a layer whose deadline had passed before its seed was asked."""
+        layer.ended_s, layer.failure = self.world.clock.now_s, "deadline"
+        layer.code, layer.error = "DeadlineExceeded", "context deadline exceeded"
+        self.world.tally.fail(layer.blob.url, self.world.case.cause_of("deadline"))
+        self.running -= 1
+        self._core("layer_failed", job, layer)
+        self._report(job, layer)
+        self._fill()
 
     def _ended(self, job: Job, layer: Layer, task: SourceTask, failure: str | None) -> None:
         layer.ended_s, layer.failure = self.world.clock.now_s, failure
@@ -125,7 +138,7 @@ class Preheat:
             self.world.tally.preheated.add(layer.blob.digest)
             self._core("layer_succeeded", job, layer)
         else:
-            self.world.tally.failed_tasks[CAUSES[failure]] += 1
+            self.world.tally.fail(str(task.values["peer_id"]), self.world.case.cause_of(failure))
             layer.code = "Unavailable" if failure == "killed" else "Internal"
             killed = "error reading from server: EOF"
             layer.error = killed if failure == "killed" else task.words(failure, task.failed_piece)["error"]
@@ -207,12 +220,14 @@ class Preheat:
         """Return the end of the request, which differs by version."""
         trust = {"certificate_chain": None, "insecure_skip_verify": False}
         if self.per_layer:
-            return {"concurrent_count": 50} | trust | {"timeout": 1_800_000_000_000}
+            return {"concurrent_count": 50} | trust | {"timeout": self.world.case.job_timeout_ns or 1_800_000_000_000}
         chosen = {"ips": None, "percentage": None, "count": None}
         parallel = {"concurrent_task_count": 8, "concurrent_peer_count": 500}
         ids = {"group_uuid": job.group_uuid, "task_uuid": layer.task_uuid}
         sinks = {"object_storage": None, "hdfs": None, "output_path": None}
-        return chosen | parallel | trust | {"timeout": 3_600_000_000_000} | ids | sinks
+        return (
+            chosen | parallel | trust | {"timeout": self.world.case.job_timeout_ns or 3_600_000_000_000} | ids | sinks
+        )
 
     def _envelope(self, job: Job, layer: Layer, request: str) -> dict[str, Any]:
         """Return what the job queue wraps around a request."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from dfly_analysis.synth.cases import CAUSES
 from dfly_analysis.synth.journal import go_duration
 from dfly_analysis.synth.layout import Blob, draw_uuid
 from dfly_analysis.synth.pipeline import SourceTask
@@ -51,12 +51,16 @@ class Pull:
         self.world.clock.after(0.005, self._after_stat)
 
     def _after_stat(self) -> None:
-        now_s, origin = self.world.clock.now_s, self.world.case.origin
+        now_s, origin = self.world.clock.now_s, self.world.origin_of(self.state.host)
         if origin.refuses(now_s - self.world.first_job_s):
             kind = str(origin.refusal)
             self.world.tally.requests[f"refused: {kind}"] += 1
             self._say(now_s, "task_refused_client", **self.world.client.words(kind, self.values))
             self._failed(kind)
+            return
+        if self.world.case.pulls_by_digest:
+            self._say(now_s, "task_ready_client")
+            SourceTask(self.world, self.state, self.blob, self.values, self._source_ended).direct(first=True)
             return
         self._say(now_s, "task_ready_client")
         if now_s >= self.world.frozen_from_s:
@@ -80,7 +84,7 @@ class Pull:
             self._failed(failure)
 
     def _failed(self, kind: str) -> None:
-        self.world.tally.failed_tasks[CAUSES[kind]] += 1
+        self.world.tally.fail(str(self.values["peer_id"]), self.world.case.cause_of(kind))
         self.world.tally.pulls_failed += 1
         self.on_end()
 
@@ -142,6 +146,7 @@ def schedule_pulls(world: World, preheat: Preheat) -> None:
 def _next(world: World, state: HostState, left: list[tuple[HostState, Blob]]) -> None:
     if left:
         parent, blob = left[0]
+        blob = replace(blob, task_id=blob.digest) if world.case.pulls_by_digest else blob
         Pull(world, state, parent, blob, partial(_next, world, state, left[1:])).start()
 
 

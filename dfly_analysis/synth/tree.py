@@ -12,6 +12,7 @@ import numpy as np
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.synth.cases import Case, find_case
+from dfly_analysis.synth.cluster import events_json, pods_json
 from dfly_analysis.synth.eras import load_client, load_scheduler
 from dfly_analysis.synth.files import dfdaemon_yaml, jobs_json, scheduler_yaml
 from dfly_analysis.synth.journal import CORE, JOB, Journal
@@ -47,6 +48,8 @@ class Truth:
         Blobs on hosts that failed: layers, configs and pulls.
     tasks_failed_by_cause : mapping of str to int
         The same by cause; the sum is `tasks_failed`.
+    failed_peers : mapping of str to str
+        Cause of each by its peer id, or by its blob's URL where no peer was made.
     layers_failed : int
         Layers that are not preheated.
     pulls, pulls_failed : int
@@ -72,6 +75,7 @@ class Truth:
     layers: tuple[Mapping[str, Any], ...]
     tasks_failed: int
     tasks_failed_by_cause: Mapping[str, int]
+    failed_peers: Mapping[str, str]
     layers_failed: int
     pulls: int
     pulls_failed: int
@@ -101,7 +105,7 @@ def write_run(
     directory : str or Path
         Where to write: ``run/`` holds what an operator would hold, ``truth.json`` lies beside it.
     case : str or Case
-        What to plant: a key of `CASES`, or a case of your own (``dataclasses.replace`` of one).
+        What to plant: a key of `CASES` or `VARIANTS`, or a case of your own (``dataclasses.replace`` of one).
     client : str
         ``v0.1.118``, ``v1.0.26`` or ``v1.5.1``; the scheduler's version follows from it.
     seed : int
@@ -223,6 +227,7 @@ def _truth(world: World, preheat: Preheat) -> Truth:
         layers=layers,
         tasks_failed=sum(failed.values()),
         tasks_failed_by_cause=failed,
+        failed_peers=dict(tally.failed_peers),
         layers_failed=sum(not layer["preheated"] for layer in layers),
         pulls=tally.pulls,
         pulls_failed=tally.pulls_failed,
@@ -241,6 +246,8 @@ def _write(directory: Path, world: World, preheat: Preheat, truth: Truth) -> Non
         texts[f"{state.host.name}/dfdaemon.yaml"] = dfdaemon_yaml(world, state.host)
     texts["scheduler-0/scheduler.yaml"] = scheduler_yaml()
     texts["jobs.json"] = _json(jobs_json(preheat))
+    if world.case.pods:
+        texts |= {"pods.json": _json(pods_json(world)), "events.json": _json(events_json(world))}
     for path, text in texts.items():
         target = directory / "run" / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import numpy as np
 from dfly_analysis.synth.cases import Case
 from dfly_analysis.synth.eras import ClientEra, SchedulerEra
 from dfly_analysis.synth.journal import Journal
-from dfly_analysis.synth.laws import Limits
+from dfly_analysis.synth.laws import Limits, Origin
 from dfly_analysis.synth.layout import MANAGER_IP, SCHEDULER_IP, Blob, Host
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Tally:
 
     requests: Counter[str] = field(default_factory=Counter)
     failed_tasks: Counter[str] = field(default_factory=Counter)
+    failed_peers: dict[str, str] = field(default_factory=dict)
     preheated: set[str] = field(default_factory=set)
     pieces_started: int = 0
     pieces_ok: int = 0
@@ -67,6 +68,11 @@ class Tally:
     pieces_cancelled: int = 0
     pulls: int = 0
     pulls_failed: int = 0
+
+    def fail(self, who: str, cause: str) -> None:
+        """Count a failed task: its peer id, or its blob's URL where no peer was made."""
+        self.failed_tasks[cause] += 1
+        self.failed_peers[who] = cause
 
 
 @dataclass
@@ -91,6 +97,10 @@ class World:
         if self.client.behaviour.write_timeout:
             return Limits(self.case.piece_timeout_s, self.case.write_timeout_s)
         return Limits(self.case.piece_timeout_s)
+
+    def origin_of(self, host: Host) -> Origin:
+        """Return the registry's law for a host now."""
+        return self.case.origin_at(self.clock.now_s - self.first_job_s, host.name)
 
     @property
     def seeds(self) -> list[HostState]:

@@ -8,7 +8,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.check import Check
+from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.findings import Finding
 
 __all__ = ["Check", "all_checks", "run_checks"]

@@ -15,6 +15,7 @@ _PRECEDENCE = (
     "resource_limit", "disk_full", "auth", "origin_registry", "rate_limited", "scheduler_unavailable", "storage_io",
     "network_instability", "timeout_too_short", "client_bug", "cancelled", "unknown",
 )  # fmt: skip
+_SURE = ("low", "medium", "high")
 
 
 def cause_shares(failed: pd.DataFrame) -> tuple[CauseShare, ...]:
@@ -30,13 +31,28 @@ def cause_shares(failed: pd.DataFrame) -> tuple[CauseShare, ...]:
     tuple of CauseShare
         Largest first; shares add up to 1; empty where nothing failed.
     """
-    counts = failed["cause"].fillna("unknown").value_counts()
+    named = failed["cause"].fillna("unknown")
+    counts = named.value_counts()
     total = int(counts.sum())
     shares = []
     for cause, count in counts.items():
         interval = wilson(int(count), total)
-        shares.append(CauseShare(str(cause), int(count) / total, interval.low, interval.high, int(count)))
+        shares.append(
+            CauseShare(
+                str(cause),
+                int(count) / total,
+                interval.low,
+                interval.high,
+                int(count),
+                _confidence(failed[named == cause]),
+            )
+        )
     return tuple(sorted(shares, key=lambda share: (-share.tasks, _PRECEDENCE.index(share.cause))))
+
+
+def _confidence(failed: pd.DataFrame) -> str | None:
+    counts = failed["confidence"].dropna().value_counts()
+    return max(_SURE, key=lambda sure: (counts.get(sure, 0), -_SURE.index(sure))) if len(counts) else None
 
 
 def primary_cause(shares: Sequence[CauseShare]) -> str | None:

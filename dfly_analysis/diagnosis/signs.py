@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.evidence import evidence_of, hosts_in_words, iso, plural
+from dfly_analysis.diagnosis.evidence import evidence_of, hosts_in_words, iso, plural
 from dfly_analysis.findings import Finding
 from dfly_analysis.knowledge.signature import Signature, is_benign, load_signatures, signatures_in
 from dfly_analysis.tables import EVENTS
@@ -114,10 +114,10 @@ def _bursts(rows: pd.DataFrame, keys: list[str]) -> int:
 
 
 def _tasks(rows: pd.DataFrame, failed_tasks: pd.DataFrame, failed: set[str]) -> int:
-    by_peer = set(rows["peer_id"].dropna()) & failed
+    by_peer = failed_tasks["peer_id"].isin(set(rows["peer_id"].dropna()) & failed)
     named = rows[rows["peer_id"].isna()]
     same = failed_tasks["task_id"].isin(named["task_id"].dropna()) | failed_tasks["url"].isin(named["url"].dropna())
-    return len(by_peer | set(failed_tasks.loc[same, "peer_id"]))
+    return int((by_peer | same).sum())
 
 
 def _is_echo(rows: pd.DataFrame, of: str) -> bool:

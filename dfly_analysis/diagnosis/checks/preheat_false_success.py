@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.check import Check
-from dfly_analysis.diagnose.evidence import be, job_evidence, plural
+from dfly_analysis.diagnosis.check import Check
+from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
+from dfly_analysis.diagnosis.preheats import preheats_of, seed_tasks, urls_there
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(
@@ -21,13 +22,13 @@ ABOUT = Check(
 
 def check(dataset: Dataset) -> Finding:
     """Compare what each job reports as there with what it was asked for, or with what its seeds lost."""
-    preheats = dataset.jobs[dataset.jobs["type"] == "preheat"]
+    preheats = preheats_of(dataset)
     if preheats.empty:
         return ABOUT.unknown("the input holds no preheat job")
     claims = preheats[preheats["state"] == "SUCCESS"]
     if claims.empty:
         return ABOUT.absent("no preheat job claims SUCCESS")
-    false = claims[claims["false_success"]]
+    false = claims[claims["false_success"].astype(bool)]
     if len(false):
         missing = sum(len(urls) for urls in false["missing_urls"])
         reason = (
@@ -36,23 +37,30 @@ def check(dataset: Dataset) -> Finding:
         )
         return _present(false, reason, missing)
     unchecked = claims[~claims["checked"].astype(bool)]
-    lost = _lost(dataset, preheats)
-    if len(unchecked) and lost:
+    lost = len(_lost(dataset, preheats))
+    explained = _failures_admitted(preheats)
+    if len(unchecked) and lost > explained:
         reason = (
-            f"{plural(len(lost), 'blob')} that seed clients lost {be(len(lost), 'appears', 'appear')} in no job's list of success, "
+            f"{plural(lost, 'blob')} that seed clients lost {be(lost, 'appears', 'appear')} in no job's list of success, "
             f"while {plural(len(unchecked), 'job')} {be(len(unchecked), 'claims', 'claim')} SUCCESS."
         )
-        return _present(unchecked, reason, len(lost))
+        return _present(unchecked, reason, lost - explained)
     if len(unchecked):
         return ABOUT.unknown("what the jobs were asked for is not known")
     return ABOUT.absent(f"{plural(len(claims), 'job')} {be(len(claims), 'claims', 'claim')} SUCCESS and every blob asked for is there")  # fmt: skip
 
 
 def _lost(dataset: Dataset, preheats: pd.DataFrame) -> set[str]:
-    """Return the blobs that a seed client failed to fetch and no job says are there."""
-    failed = dataset.failed_tasks
-    lost = set(failed.loc[failed["role"] == "seedClient", "url"].dropna())
+    """Return the blobs that a seed client failed to fetch for good and no job says are there."""
+    seeds = seed_tasks(dataset)
+    lost = set(seeds.loc[seeds["outcome"].isin(["failed", "died"]), "url"].dropna()) - urls_there(dataset)
     return lost - {url for urls in preheats.get("urls_succeeded", ()) for url in urls}
+
+
+def _failures_admitted(preheats: pd.DataFrame) -> int:
+    """Return how many lost blobs the jobs that say FAILURE may stand for."""
+    admitted = preheats[preheats["state"] != "SUCCESS"]
+    return int(admitted["failed"].fillna(1).clip(lower=1).sum())
 
 
 def _present(jobs: pd.DataFrame, reason: str, missing: int) -> Finding:

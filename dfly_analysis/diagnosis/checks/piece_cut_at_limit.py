@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.check import Check
-from dfly_analysis.diagnose.evidence import evidence_of, hosts_in_words, plural
+from dfly_analysis.diagnosis.check import Check
+from dfly_analysis.diagnosis.evidence import evidence_of, hosts_in_words, plural
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_duration
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.check import Check
-from dfly_analysis.diagnose.evidence import plural
+from dfly_analysis.diagnosis.check import Check
+from dfly_analysis.diagnosis.evidence import plural
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dfly_analysis.diagnose.evidence import iso
+from dfly_analysis.diagnosis.evidence import iso
 from dfly_analysis.findings import Evidence, Finding, Severity
 
 

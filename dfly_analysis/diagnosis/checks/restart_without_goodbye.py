@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.check import Check
-from dfly_analysis.diagnose.evidence import evidence_of, hosts_in_words, plural
+from dfly_analysis.diagnosis.check import Check
+from dfly_analysis.diagnosis.evidence import evidence_of, hosts_in_words, plural
+from dfly_analysis.diagnosis.kubernetes import COLLECT, told_of
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(
@@ -14,7 +15,7 @@ ABOUT = Check(
     "A client's process ended without a word and started again",
     method="A second start of a host's process without a line of shutdown before it.",
     remedy="Find out what ended it: most often memory. Give the pod the memory it needs, or let it fetch less at once.",
-    collect="add `kubectl get pods -o json` and `kubectl get events -o json`: they say whether memory ran out (OOMKilled, exit code 137)",
+    collect=COLLECT,
     knob="resources.limits.memory",
 )
 CRASH_LOOP_S = 10.0
@@ -31,10 +32,19 @@ def check(dataset: Dataset) -> Finding:
     died = dataset.tasks[dataset.tasks["outcome"] == "died"]
     reason = (
         f"{plural(len(restarts), 'restart')} without a shutdown line on {hosts_in_words(restarts)}; "
-        f"{plural(len(died), 'task')} had no end; {ABOUT.collect}."
+        f"{plural(len(died), 'task')} had no end; {_why(dataset, restarts)}."
     )
     evidence = evidence_of(_with_died(restarts, dataset, died))
     return ABOUT.present("critical", reason, count=len(restarts), tasks=len(died), times=restarts["time"], evidence=evidence)  # fmt: skip
+
+
+def _why(dataset: Dataset, restarts: pd.DataFrame) -> str:
+    """Say what Kubernetes knows of it, else what to collect."""
+    told = {host: told_of(dataset, host) for host in restarts["host"].dropna().unique()}
+    said = [f"{host} {deaths[-1].words}" for host, deaths in told.items() if deaths]
+    if not said:
+        return ABOUT.collect
+    return f"Kubernetes says: {'; '.join(said[:3])}"
 
 
 def find_restarts(events: pd.DataFrame) -> pd.DataFrame:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.check import Check
-from dfly_analysis.diagnose.evidence import be, job_evidence, plural
+from dfly_analysis.diagnosis.check import Check
+from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
+from dfly_analysis.diagnosis.preheats import false_failures, preheats_of
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(
     "preheat_job_failed",
     "A preheat job failed",
-    method="The state that the manager gives each preheat job.",
+    method="The state that the manager gives each preheat job, but for those of which nothing is missing.",
     remedy="See the causes of the failed tasks; where only the job is at hand, add the logs of the seed clients.",
     collect="GET /oapi/v1/jobs?type=preheat beside the logs",
 )
@@ -19,12 +20,15 @@ _LONGEST_ERROR = 160
 
 def check(dataset: Dataset) -> Finding:
     """Count the preheat jobs that the manager calls failed."""
-    preheats = dataset.jobs[dataset.jobs["type"] == "preheat"]
+    preheats = preheats_of(dataset)
     if preheats.empty:
         return ABOUT.unknown("the input holds no preheat job")
     failed = preheats[preheats["state"] == "FAILURE"]
     if failed.empty:
         return ABOUT.absent("no preheat job says FAILURE")
+    failed = failed.drop(index=false_failures(dataset).index)
+    if failed.empty:
+        return ABOUT.absent("of the jobs that say FAILURE nothing is missing")
     missing = int(failed["failed"].fillna(1).clip(lower=1).sum())
     reason = (
         f"{len(failed)} of {plural(len(preheats), 'preheat job')} {be(len(failed), 'says', 'say')} FAILURE; "

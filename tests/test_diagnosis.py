@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import dfly_analysis as dfly
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.causes import cause_shares, primary_cause
-from dfly_analysis.diagnose.checks import all_checks, run_checks
-from dfly_analysis.diagnose.evidence import MOST_LINES, evidence_of, hosts_in_words, plural
-from dfly_analysis.diagnose.signs import FOLD_S, count_failures
+from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
+from dfly_analysis.diagnosis.checks import all_checks, run_checks
+from dfly_analysis.diagnosis.evidence import MOST_LINES, evidence_of, hosts_in_words, plural
+from dfly_analysis.diagnosis.signs import FOLD_S, count_failures
 from dfly_analysis.knowledge.signature import load_signatures, signature
 from dfly_analysis.tables import CAUSES, COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
 
@@ -254,7 +254,10 @@ def test_job_records_alone_still_show_the_sign():
     assert (failed.verdict, failed.count, failed.tasks) == ("present", 1, 1)
     assert failed.reason == "1 of 2 preheat jobs says FAILURE; 1 blob is missing."
     assert findings.get("disk_full").verdict == "unknown"
-    assert findings.primary_cause is None
+    assert [(one.cause, one.tasks) for one in findings.causes] == [("unknown", 1)]
+    told = dfly.diagnose(dataset_of(jobs=[job(error="No space left on device (os error 28)", failed=3)]))
+    assert [(one.cause, one.tasks) for one in told.causes] == [("disk_full", 3)]
+    assert dfly.diagnose(dataset_of(jobs=[job(error="polling group timeout")])).primary_cause is None
 
 
 @pytest.mark.parametrize(
@@ -377,8 +380,8 @@ def test_a_sign_says_how_it_ended_and_whether_tasks_failed(tmp_path):
 
 
 def test_the_function_is_called_the_same_however_it_is_reached():
-    """``dfly.diagnose`` can be called though the package of that name was imported before it was asked for."""
-    code = "import dfly_analysis.diagnose.causes, dfly_analysis as dfly; print(dfly.diagnose(dfly.load('-')).primary_cause)"
+    """``dfly.diagnose`` is the function, whichever of its modules was imported before it was asked for."""
+    code = "import dfly_analysis.diagnosis.causes, dfly_analysis as dfly; print(dfly.diagnose(dfly.load('-')).primary_cause)"
     done = subprocess.run(
         [sys.executable, "-c", code], input=rust(0, START), capture_output=True, text=True, check=True
     )

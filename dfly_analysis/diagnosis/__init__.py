@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnose.causes import cause_shares, primary_cause
-from dfly_analysis.diagnose.checks import run_checks
-from dfly_analysis.diagnose.signs import find_signs
+from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
+from dfly_analysis.diagnosis.checks import run_checks
+from dfly_analysis.diagnosis.preheats import failures_of
+from dfly_analysis.diagnosis.signs import find_signs
 from dfly_analysis.findings import Diagnosis
 
 __all__ = ["diagnose"]
@@ -25,18 +23,9 @@ def diagnose(dataset: Dataset) -> Diagnosis:
     -------
     Diagnosis
         One finding for each signature and check, present, absent or unknown; the causes of failed tasks with their
-        shares; the primary cause, None where no task failed.
+        shares; the primary cause, None where no task failed. Where no log shows any task, the blobs that jobs admit to have
+        lost stand for them.
     """
     findings = [*find_signs(dataset), *run_checks(dataset)]
-    causes = cause_shares(dataset.failed_tasks)
+    causes = cause_shares(failures_of(dataset))
     return Diagnosis(findings, causes, primary_cause(causes))
-
-
-class _CalledLikeItsFunction(ModuleType):
-    """Whoever imports this package first finds it, not the function, under ``dfly_analysis.diagnose``; both can be called."""
-
-    def __call__(self, dataset: Dataset) -> Diagnosis:
-        return diagnose(dataset)
-
-
-sys.modules[__name__].__class__ = _CalledLikeItsFunction

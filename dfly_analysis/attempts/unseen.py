@@ -1,0 +1,46 @@
+"""Tasks of which no log shows the peer: all that is known of them is that the scheduler calls their preheat failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from dfly_analysis.attempts.background import Background
+from dfly_analysis.attempts.records import LAST
+from dfly_analysis.knowledge.signature import cause_of
+from dfly_analysis.tables import TASKS
+
+
+def unseen_tasks(background: Background, task_ids: Collection[str], urls: Collection[str]) -> pd.DataFrame:
+    """Return a row for each lost blob that no task stands for.
+
+    A task that ends at its first request never reaches the scheduler as a peer; where its seed client's log is not at hand
+    either, only the preheat's own record tells of it.
+
+    Parameters
+    ----------
+    background : Background
+    task_ids, urls : collection of str
+        Of the seed clients' tasks that are known.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `dfly_analysis.tables.TASKS` without peer and host.
+    """
+    rows = []
+    for loss in background.losses:
+        if (loss.task_id and loss.task_id in task_ids) or (loss.url and loss.url in urls):
+            continue
+        known = cause_of(loss.text)
+        ended = None if loss.time == LAST else pd.Timestamp(loss.time, tz="UTC")
+        cause = known.cause if known is not None else "unknown"
+        rows.append(
+            {
+                "task_id": loss.task_id, "url": loss.url, "role": "seedClient", "ended": ended, "outcome": "failed", "cause": cause,
+                "confidence": "low" if cause == "unknown" else "medium", "first_error": loss.text, "last_error": loss.text, "n_errors": 1,
+                "log_path": loss.log_path, "log_line": loss.log_line,
+            }
+        )  # fmt: skip
+    return TASKS.frame(rows)

@@ -1,0 +1,54 @@
+"""Tasks failed in a way that the client's release is known for, and a later one is not."""
+
+from __future__ import annotations
+
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.diagnosis.check import Check
+from dfly_analysis.diagnosis.evidence import evidence_of, plural
+from dfly_analysis.findings import Finding
+from dfly_analysis.knowledge.fault import Fault, load_faults
+from dfly_analysis.knowledge.signature import signatures_in
+
+ABOUT = Check(
+    "known_fault_of_release",
+    "Tasks failed as the client's release is known to fail",
+    method="The words of failed tasks and how long they ran, against the known faults of the client's release.",
+    remedy="Go to a release without the fault; where content may have been damaged, clear the stores of seed clients and clients first.",
+    collect="name the release with --client, or add the client's log from its start on, or its metrics.txt",
+)
+
+
+def check(dataset: Dataset) -> Finding:
+    """Look for failures that a later release does not have."""
+    versions = dataset.settings.versions
+    release = versions.get("client") or versions.get("seedClient")
+    failed = dataset.failed_tasks
+    if failed.empty:
+        return ABOUT.absent("no task failed") if len(dataset.tasks) else ABOUT.unknown("no task is seen")
+    if release is None:
+        return ABOUT.unknown("the client's release is not known")
+    known = [fault for fault in load_faults() if fault.concerns(release)]
+    shown = [
+        (peer, fault)
+        for peer, first, last, ran_s in zip(
+            failed["peer_id"], failed["first_error"], failed["last_error"], failed["duration_s"], strict=True
+        )
+        for fault in known
+        if _shows(fault, f"{first}\n{last}", ran_s)
+    ]
+    if not shown:
+        return ABOUT.absent(f"no failed task shows a known fault of client {release}")
+    faults = {fault.id: fault for _, fault in shown}
+    peers = {peer for peer, _ in shown}
+    said = "; ".join(f"{one.title.lower()} up to {one.until}, not from {one.mended} on" for one in faults.values())
+    lines = dataset.events[dataset.events["peer_id"].isin(peers) & (dataset.events["event_id"] == "task_failed")]
+    reason = f"{plural(len(peers), 'failed task')} on client {release}: {said}."
+    return ABOUT.present(
+        "high", reason, count=len(shown), tasks=len(peers), times=lines["time"], evidence=evidence_of(lines)
+    )
+
+
+def _shows(fault: Fault, text: str, ran_s: float) -> bool:
+    if fault.longer_than_s and not ran_s > fault.longer_than_s:
+        return False
+    return any(one.id in fault.signatures for one in signatures_in(text))

@@ -1,0 +1,56 @@
+"""What Kubernetes says in the input, in words: endings of containers, and nodes under pressure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.findings import Evidence
+from dfly_analysis.pods import Death, deaths_by_host, read_ending
+from dfly_analysis.units import format_size
+
+ROLES = ("client", "seedClient", "scheduler", "manager")
+COLLECT = "add `kubectl get pods -o json` and `kubectl get events -o json`: they say whether memory ran out (OOMKilled, exit code 137)"
+_MOST_LINES = 6
+
+
+def rows_of(pods: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as mappings, missing values as None."""
+    names = [str(name) for name in pods.columns]
+    return [
+        {name: None if _is_missing(value) else value for name, value in zip(names, values, strict=True)}
+        for values in pods.itertuples(index=False, name=None)
+    ]
+
+
+def _is_missing(value: Any) -> bool:
+    return bool(pd.isna(value))
+
+
+def endings(dataset: Dataset) -> Iterator[tuple[Mapping[str, Any], Death]]:
+    """Yield each ending of a container or pod that nobody asked for, with what it means."""
+    for row in rows_of(dataset.pods):
+        death = read_ending(row)
+        if death is not None:
+            yield row, death
+
+
+def told_of(dataset: Dataset, host: str) -> tuple[Death, ...]:
+    """Return what Kubernetes says of the ends of a host's processes."""
+    return deaths_by_host(rows_of(dataset.pods)).get(host, ())
+
+
+def in_words(row: Mapping[str, Any], death: Death) -> str:
+    """Return an ending in words: ``seed-client-0: OOMKilled, exit code 137, memory limit 2 GiB``."""
+    limit = row.get("memory_limit_bytes")
+    return (
+        f"{row.get('pod') or row.get('node')}: {death.words}{f', memory limit {format_size(limit)}' if limit else ''}"
+    )
+
+
+def evidence_of_rows(rows: Sequence[tuple[Mapping[str, Any], str]]) -> tuple[Evidence, ...]:
+    """Return the places of the first few rows, each with what is said of it."""
+    return tuple(Evidence(str(row["log_path"]), int(row["log_line"] or 1), text) for row, text in rows[:_MOST_LINES])

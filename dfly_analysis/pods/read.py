@@ -1,0 +1,74 @@
+"""Recognises what kubectl prints, and hands it to the reader of its form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from dfly_analysis.errors import SourceError
+from dfly_analysis.pods.describe import read_description
+from dfly_analysis.pods.objects import rows_of
+from dfly_analysis.redaction import redact
+from dfly_analysis.sources.values import scan
+
+OnProblem = Callable[[SourceError], None]
+_OBJECT = re.compile(r'"kind"\s*:\s*"(?:Pod|PodList|Event|EventList|Node|NodeList)"')
+_LIST = re.compile(r'"apiVersion"\s*:\s*"v1"')
+_NAME = re.compile(r"\AName:\s+\S", re.MULTILINE)
+_SECTION = re.compile(
+    r"^(?:Containers|Conditions|Events|Restart Policy|QoS Class|Node|Namespace|Roles|Labels):", re.MULTILINE
+)
+_FEWEST_SECTIONS = 2
+_HINT = "save what kubectl printed anew"
+
+
+def recognises(head: str) -> bool:
+    """Return whether a text begins like pods, events or nodes as kubectl prints them."""
+    stripped = head.lstrip()
+    if stripped[:1] in ("{", "["):
+        if '"apiVersion"' not in head:
+            return False
+        return _OBJECT.search(head) is not None or (_LIST.search(head) is not None and '"items"' in head)
+    return _NAME.match(stripped) is not None and len(set(_SECTION.findall(stripped))) >= _FEWEST_SECTIONS
+
+
+def read_pods(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
+    """Read a file that kubectl printed.
+
+    Parameters
+    ----------
+    text : str
+        JSON of one object or a list, several of these one after another, or the text of ``kubectl describe``.
+    address : str
+        Where it lies.
+    on_problem : callable, optional
+        Told of each place that is not JSON; what is whole around it is read all the same.
+
+    Returns
+    -------
+    list of dict
+        Rows of `dfly_analysis.tables.PODS`; of objects that say nothing of an ending there is one row a container.
+    """
+    if text.lstrip()[:1] not in ("{", "["):
+        return [_placed(row, address, row.pop("line", 1)) for row in read_description(text)]
+
+    def broken(at: int, message: str) -> None:
+        if on_problem is not None:
+            where = f"{address}:{text.count(chr(10), 0, at) + 1}"
+            on_problem(SourceError(f"is not the JSON it looks like: {message}", where=where, hint=_HINT))
+
+    rows, line, counted = [], 1, 0
+    for at, content in scan(text, broken):
+        line, counted = line + text.count("\n", counted, at), at
+        for row in rows_of(content):
+            found = text.find(f'"{row["uid"]}"', counted) if row.get("uid") else -1
+            place = line + text.count("\n", counted, found) if found >= 0 else line
+            rows.append(_placed(row, address, place))
+    return rows
+
+
+def _placed(row: dict[str, Any], address: str, line: int) -> dict[str, Any]:
+    said = row.get("message")
+    shown = {name: value for name, value in row.items() if name != "uid"}
+    return {**shown, "message": redact(said) if said else None, "log_path": address, "log_line": line}

@@ -1,0 +1,73 @@
+"""The evaluation in small: planted causes are found, and public reports are judged as their maintainers judged them."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "evaluation"))
+
+import diagnosis
+import measure
+import practice
+import runs
+
+from dfly_analysis.synth import VARIANTS
+
+SMALL = [
+    *(runs.Planned(VARIANTS[name], "v1.5.1", 2) for name in ("bad-host", "oom", "unused", "nanoseconds", "false-failure", "throttled")),
+    *(runs.Planned(case, client, 1) for case, client in zip(runs.MIXTURES, ("v0.1.118", "v1.5.1", "v1.0.26", "v0.1.118", "v1.5.1", "v1.0.26"), strict=True)),
+    runs.Planned(VARIANTS["healthy-pods"], "v1.0.26", 1, shape="cri", noise="harmless lines"),
+    runs.Planned(VARIANTS["wrong-key"], "v0.1.118", 1, shape="gzip", noise="no jobs"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def summary():
+    """Return what became of the small runs."""
+    return measure.Summary.of(SMALL)
+
+
+def test_planted_causes_are_found(summary):
+    """The primary cause is right, tasks are counted exactly, shares are within 0.05, and what is planted beside is named."""
+    assert [(run.planned.case.name, why) for run, why in summary.wrong()] == []
+
+
+def test_high_confidence_is_right_at_least_as_often_as_medium(summary):
+    """Of the tasks with a cause of high confidence nearly all have the planted one."""
+    right = {sure: good / n for sure, (n, good) in summary.calibration().items()}
+    assert right["high"] > 0.95
+    assert right["high"] >= right.get("medium", 0.0) - 0.05
+
+
+def test_the_page_shows_what_was_measured(summary):
+    """Each planted cause is a row of the confusion table, and each count of it is there."""
+    text = diagnosis.render(summary, 1)
+    for (planted, _), count in summary.confusion().items():
+        assert any(line.startswith(f"| {planted} |") and f" {count} |" in line for line in text.splitlines())
+
+
+def test_the_measure_notices_what_is_wrong(summary):
+    """It is not blind: another primary cause, a task too many and a finding missed are each told."""
+    one = next(run for run in summary.runs if run.planned.case.name == "bad-host")
+    other = type(one)(
+        **{
+            **vars(one),
+            "primary": (one.primary[0], "auth"),
+            "said": one.said + type(one.said)(["auth"]),
+            "present": frozenset(),
+        }
+    )
+    told = [why for _, why in measure.Summary([other]).wrong()]
+    assert len(told) >= 3
+    assert any("host_outlier" in why for why in told)
+
+
+def test_public_reports_are_judged_as_their_maintainers_did():
+    """At least nine of ten agree, each difference is explained, and the page says just that."""
+    rows = list(practice.rows())
+    agreed = [row for row in rows if row.agrees]
+    assert len(rows) >= 40
+    assert len(agreed) >= 0.9 * len(rows)
+    assert [row.issue for row in rows if not row.agrees and not row.why] == []
+    assert practice.PAGE.read_text("utf-8") == practice.render(rows)
