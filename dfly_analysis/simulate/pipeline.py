@@ -1,0 +1,350 @@
+"""The piece pipeline of one client release, many copies at once: layers, slots, limits, passes, and a link that is shared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
+# Times are tabled against the normal score of a probability, which is even where it matters: in the tail.
+SCORES = np.linspace(-4.0, 5.0, 181)
+_MOST_STEPS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Layers to fetch, in the order in which they are handed out; arrays of one length.
+
+    Attributes
+    ----------
+    n_pieces, passes : array of int
+        Pieces, and rounds over what is missing.
+    whole, last : array of int
+        Size class of whole pieces, and of the last one.
+    link : array of int
+        Which link it comes over, from 0.
+    arrival_s : array
+        When it may begin, seconds, ascending.
+    """
+
+    n_pieces: Index
+    passes: Index
+    whole: Index
+    last: Index
+    link: Index
+    arrival_s: Array
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """Settings and what the client's release does.
+
+    Attributes
+    ----------
+    slots, lanes : int
+        Pieces of one layer in flight, and layers in flight.
+    timeout_s : (float, float)
+        What cuts an attempt in the first and in later passes.
+    siblings_cancelled, noticed_at_once : bool
+        Whether a failed piece takes the others of its round with it, and whether the round ends at once or only when its
+        last piece has got a slot. Where siblings are not cancelled, they run on and a failed piece is tried anew beside them.
+    limit_bps : float
+        Of the client's own rate limiter; infinite where there is none.
+    """
+
+    slots: int
+    lanes: int
+    timeout_s: tuple[float, float]
+    siblings_cancelled: bool = True
+    noticed_at_once: bool = False
+    limit_bps: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What is assumed of the source, in several variants.
+
+    Attributes
+    ----------
+    log_time : array
+        Log seconds of an attempt at the usual load, shape (variants, 2 passes, size classes, `SCORES`).
+    hazard_per_s, at_start : array
+        Other failures, per second and at the start of an attempt, shape (variants, 2 passes).
+    crowding, usual_crowding : array
+        How much one more piece in flight slows the others, then and when the law was seen; shape (variants).
+    usual_load : float
+        Pieces in flight on a link when the law was seen.
+    sharpness : float
+        1 for a throughput that saturates softly, large for a link that is full at a stroke.
+    class_bytes : array
+        Bytes of each size class.
+    fate : float
+        Correlation of the scores of attempts of one layer.
+    """
+
+    log_time: Array
+    hazard_per_s: Array
+    at_start: Array
+    crowding: Array
+    usual_crowding: Array
+    usual_load: float
+    sharpness: float
+    class_bytes: Array
+    fate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of each copy (row) and layer (column).
+
+    Attributes
+    ----------
+    started_s, ended_s : array
+    ok : array of bool
+    attempts, cut, failed : array
+        Attempts of each copy, those that a timeout cut, and those that failed for any cause (not those cancelled).
+    """
+
+    started_s: Array
+    ended_s: Array
+    ok: Flags
+    attempts: Array
+    cut: Array
+    failed: Array
+
+
+def throughput_shape(in_flight: Array | float, crowding: Array | float, sharpness: float) -> Array:
+    """Return the speed of one piece of several in flight, of that of a piece alone: ``(1 + (c n)^k)^(-1/k)``."""
+    return np.asarray((1.0 + (np.asarray(crowding) * in_flight) ** sharpness) ** (-1.0 / sharpness))
+
+
+def run_pipeline(
+    layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator
+) -> Outcome:
+    """Run copies of a pipeline, each under one variant of what is assumed.
+
+    Parameters
+    ----------
+    layers : Layers
+    conduct : Conduct
+    assumed : Assumed
+    variant : array of int
+        Variant of each copy.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Outcome
+    """
+    return _Pipeline(layers, conduct, assumed, variant, rng).run()
+
+
+class _Pipeline:
+    """Copies advance event by event, all in step; a piece's progress is counted in seconds at the usual load.
+
+    All pieces on one link advance at one speed, so that a piece ends when its link's clock reaches the clock at its start
+    plus its time: no piece needs to be touched while others come and go.
+    """
+
+    def __init__(
+        self, layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator
+    ) -> None:
+        rows, count = len(variant), len(layers.n_pieces)
+        self.layers, self.conduct, self.assumed, self.variant, self.rng = layers, conduct, assumed, variant, rng
+        self.width = conduct.slots * (1 if conduct.siblings_cancelled else 2)
+        lanes, links = (rows, conduct.lanes), (rows, int(layers.link.max()) + 1)
+        slots = (*lanes, self.width)
+        self.now, self.clock, self.load, self.bucket = np.zeros(rows), np.zeros(links), np.zeros(links), np.zeros(links)
+        self.end, self.fail, self.begin = (np.full(slots, np.inf) for _ in range(3))
+        self.work, self.patience = np.zeros(slots), np.zeros(slots)
+        self.cuts, self.is_last = np.zeros(slots, dtype=bool), np.zeros(slots, dtype=bool)
+        self.layer = np.full(lanes, -1)
+        self.round, self.queue, self.lost, self.running, self.again = (np.zeros(lanes, dtype=np.intp) for _ in range(5))
+        self.last_queued, self.last_lost = np.zeros(lanes, dtype=bool), np.zeros(lanes, dtype=bool)
+        self.fate = np.zeros(lanes)
+        self.next_layer = np.zeros(rows, dtype=np.intp)
+        self.started, self.ended = np.full((rows, count), np.nan), np.full((rows, count), np.nan)
+        self.ok = np.zeros((rows, count), dtype=bool)
+        self.attempts, self.cut, self.failed = np.zeros(rows), np.zeros(rows), np.zeros(rows)
+
+    def run(self) -> Outcome:
+        for _ in range(_MOST_STEPS):
+            if not self._step():
+                break
+        return Outcome(self.started, self.ended, self.ok, self.attempts, self.cut, self.failed)
+
+    def _speed(self) -> Array:
+        known = self.assumed
+        if not (known.crowding.any() or known.usual_crowding.any()):
+            return np.ones_like(self.load)
+        usual = throughput_shape(known.usual_load, known.usual_crowding, known.sharpness)
+        crowding = known.crowding[self.variant][:, None]
+        return throughput_shape(self.load, crowding, known.sharpness) / usual[self.variant][:, None]
+
+    def _step(self) -> bool:
+        """Advance each copy to its next event; return whether any had one."""
+        rows, speed = np.arange(len(self.now)), self._speed()
+        link = self.layers.link[self.layer]
+        left = self.end - np.take_along_axis(self.clock, link, 1)[:, :, None]
+        done = self.now[:, None, None] + left / np.take_along_axis(speed, link, 1)[:, :, None]
+        due = np.minimum(np.minimum(done, self.fail), self.begin).reshape(len(rows), -1)
+        place = due.argmin(axis=1)
+        event = due[rows, place]
+        waiting = (self.next_layer < len(self.layers.arrival_s)) & (self.layer < 0).any(axis=1)
+        coming = self.layers.arrival_s[np.minimum(self.next_layer, len(self.layers.arrival_s) - 1)]
+        coming = np.where(waiting, np.maximum(coming, self.now), np.inf)
+        then = np.minimum(event, coming)
+        live = np.isfinite(then)
+        passed = np.where(live, then - self.now, 0.0)
+        self.clock += speed * passed[:, None]
+        self.now += passed
+        arriving = live & (coming <= event)
+        if arriving.any():
+            self._arrive(np.flatnonzero(arriving))
+        at = np.flatnonzero(live & ~arriving)
+        if len(at):
+            lane, slot = np.divmod(place[at], self.width)
+            beginning = self.begin[at, lane, slot] <= event[at]
+            if beginning.any():
+                self._begin(at[beginning], lane[beginning], slot[beginning])
+            rest = ~beginning
+            finished = done[at, lane, slot] <= self.fail[at, lane, slot]
+            self._settle(at[rest], lane[rest], slot[rest], finished[rest])
+        return bool(live.any())
+
+    def _arrive(self, rows: Index) -> None:
+        lane = (self.layer[rows] < 0).argmax(axis=1)
+        layer = self.next_layer[rows]
+        self.next_layer[rows] += 1
+        self.layer[rows, lane] = layer
+        self.started[rows, layer] = self.now[rows]
+        self.fate[rows, lane] = self.rng.standard_normal(len(rows))
+        self.round[rows, lane] = 0
+        self._open_round(rows, lane, self.layers.n_pieces[layer], np.ones(len(rows), dtype=bool))
+
+    def _open_round(self, rows: Index, lane: Index, pieces: Index, with_last: Flags) -> None:
+        """Begin a round over so many pieces: fill all slots."""
+        self.queue[rows, lane], self.last_queued[rows, lane] = pieces, with_last
+        self.lost[rows, lane], self.last_lost[rows, lane] = 0, False
+        most = np.minimum(pieces, self.conduct.slots)
+        for slot in range(int(most.max(initial=0))):
+            some = most > slot
+            self._take(rows[some], lane[some], np.full(int(some.sum()), slot))
+
+    def _take(self, rows: Index, lane: Index, slot: Index) -> None:
+        """Give a slot to the next piece of the queue."""
+        last = (self.queue[rows, lane] == 1) & self.last_queued[rows, lane]
+        self.queue[rows, lane] -= 1
+        self._ask(rows, lane, slot, last)
+
+    def _ask(self, rows: Index, lane: Index, slot: Index, last: Flags) -> None:
+        """Draw how an attempt goes, and begin it as soon as the client's rate limiter allows."""
+        layer, known = self.layer[rows, lane], self.assumed
+        later = np.minimum(self.round[rows, lane], 1) if self.conduct.siblings_cancelled else slot >= self.conduct.slots
+        later = later.astype(np.intp)
+        size = np.where(last, self.layers.last[layer], self.layers.whole[layer])
+        score = self.rng.standard_normal(len(rows)) * np.sqrt(1.0 - known.fate)
+        score += np.sqrt(known.fate) * self.fate[rows, lane]
+        variant = self.variant[rows]
+        place = np.clip((score - SCORES[0]) / (SCORES[1] - SCORES[0]), 0.0, len(SCORES) - 1.001)
+        low = place.astype(np.intp)
+        below, above = (known.log_time[variant, later, size, low + step] for step in (0, 1))
+        limit = np.array(self.conduct.timeout_s)[later]
+        with np.errstate(divide="ignore"):
+            other = self.rng.standard_exponential(len(rows)) / known.hazard_per_s[variant, later]
+        other = np.where(self.rng.random(len(rows)) < known.at_start[variant, later], 0.0, other)
+        spot = (rows, lane, slot)
+        self.work[spot] = np.exp(below + (above - below) * (place - low))
+        self.patience[spot], self.cuts[spot], self.is_last[spot] = np.minimum(limit, other), limit <= other, last
+        self.running[rows, lane] += 1
+        self.attempts[rows] += 1
+        link = self.layers.link[layer]
+        allowed = np.maximum(self.now[rows], self.bucket[rows, link])
+        self.bucket[rows, link] = allowed + known.class_bytes[size] / self.conduct.limit_bps
+        self.begin[spot] = allowed
+        at_once = allowed <= self.now[rows]
+        self._begin(rows[at_once], lane[at_once], slot[at_once])
+
+    def _begin(self, rows: Index, lane: Index, slot: Index) -> None:
+        link = self.layers.link[self.layer[rows, lane]]
+        spot = (rows, lane, slot)
+        self.begin[spot] = np.inf
+        self.end[spot] = self.clock[rows, link] + self.work[spot]
+        self.fail[spot] = self.now[rows] + self.patience[spot]
+        self.load[rows, link] += 1
+
+    def _settle(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
+        """Free slots whose attempts have ended, and go on with their layers."""
+        spot = (rows, lane, slot)
+        self.end[spot] = self.fail[spot] = np.inf
+        self.load[rows, self.layers.link[self.layer[rows, lane]]] -= 1
+        self.running[rows, lane] -= 1
+        self.failed[rows] += ~finished
+        self.cut[rows] += ~finished & self.cuts[spot]
+        if self.conduct.siblings_cancelled:
+            self._go_on_in_rounds(rows, lane, slot, finished)
+        else:
+            self._go_on_beside(rows, lane, slot, finished)
+
+    def _go_on_in_rounds(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
+        self.lost[rows, lane] += ~finished
+        self.last_lost[rows, lane] |= ~finished & self.is_last[rows, lane, slot]
+        broken = self.lost[rows, lane] > 0
+        more = (self.queue[rows, lane] > 0) & ~(broken & self.conduct.noticed_at_once)
+        self._take(rows[more], lane[more], slot[more])
+        ended = broken & (self.conduct.noticed_at_once | (self.queue[rows, lane] == 0))
+        whole = ~broken & (self.queue[rows, lane] == 0) & (self.running[rows, lane] == 0)
+        self._leave(rows[whole], lane[whole], ok=True)
+        self._close_round(rows[ended], lane[ended])
+
+    def _close_round(self, rows: Index, lane: Index) -> None:
+        """Cancel what is in flight; begin the next pass over what is missing, or lose the layer."""
+        if not len(rows):
+            return
+        missing = self.lost[rows, lane] + self.running[rows, lane] + self.queue[rows, lane]
+        held = np.isfinite(self.end[rows, lane]) | np.isfinite(self.begin[rows, lane])
+        last = self.last_lost[rows, lane] | (held & self.is_last[rows, lane]).any(axis=1)
+        last |= (self.queue[rows, lane] > 0) & self.last_queued[rows, lane]
+        self._clear(rows, lane)
+        self.round[rows, lane] += 1
+        over = self.round[rows, lane] >= self.layers.passes[self.layer[rows, lane]]
+        self._leave(rows[over], lane[over], ok=False)
+        self._open_round(rows[~over], lane[~over], missing[~over], last[~over])
+
+    def _go_on_beside(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
+        """Try a failed piece once more in slots of the second pass, while its siblings run on."""
+        slots = self.conduct.slots
+        second = slot >= slots
+        lost = ~finished & (second | (self.layers.passes[self.layer[rows, lane]] < 2))
+        self.again[rows, lane] += ~finished & ~lost
+        more = ~lost & ~second & (self.queue[rows, lane] > 0)
+        self._take(rows[more], lane[more], slot[more])
+        idle = ~np.isfinite(self.end[rows, lane, slots:]) & ~np.isfinite(self.begin[rows, lane, slots:])
+        retry = ~lost & (self.again[rows, lane] > 0) & idle.any(axis=1)
+        self.again[rows, lane] -= retry
+        self._ask(rows[retry], lane[retry], slots + idle.argmax(axis=1)[retry], np.zeros(int(retry.sum()), dtype=bool))
+        left = self.queue[rows, lane] + self.again[rows, lane] + self.running[rows, lane]
+        whole = ~lost & (left == 0)
+        self._leave(rows[whole], lane[whole], ok=True)
+        self._clear(rows[lost], lane[lost])
+        self._leave(rows[lost], lane[lost], ok=False)
+
+    def _clear(self, rows: Index, lane: Index) -> None:
+        """Drop what is in flight in a lane."""
+        if not len(rows):
+            return
+        flying = np.isfinite(self.end[rows, lane]).sum(axis=1)
+        self.load[rows, self.layers.link[self.layer[rows, lane]]] -= flying
+        self.end[rows, lane] = self.fail[rows, lane] = self.begin[rows, lane] = np.inf
+        self.running[rows, lane] = self.queue[rows, lane] = self.again[rows, lane] = 0
+
+    def _leave(self, rows: Index, lane: Index, *, ok: bool) -> None:
+        """End layers."""
+        layer = self.layer[rows, lane]
+        self.ended[rows, layer], self.ok[rows, layer] = self.now[rows], ok
+        self.layer[rows, lane] = -1
