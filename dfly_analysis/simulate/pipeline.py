@@ -107,7 +107,7 @@ class Outcome:
     started_s, ended_s : array
     ok : array of bool
     attempts, cut, failed : array
-        Attempts of each copy, those that a timeout cut, and those that failed for any cause (not those cancelled).
+        Attempts of each copy that were not cancelled, those that a timeout cut, and those that failed for any cause.
     """
 
     started_s: Array
@@ -167,6 +167,8 @@ class _Pipeline:
         self.round, self.queue, self.lost, self.running, self.again = (np.zeros(lanes, dtype=np.intp) for _ in range(5))
         self.last_queued, self.last_lost = np.zeros(lanes, dtype=bool), np.zeros(lanes, dtype=bool)
         self.fate = np.zeros(lanes)
+        # The earliest end, failure and begin in each lane, so that a step need not look at all slots.
+        self.first_end, self.first_fail, self.first_begin = (np.full(lanes, np.inf) for _ in range(3))
         self.next_layer = np.zeros(rows, dtype=np.intp)
         self.started, self.ended = np.full((rows, count), np.nan), np.full((rows, count), np.nan)
         self.ok = np.zeros((rows, count), dtype=bool)
@@ -190,11 +192,11 @@ class _Pipeline:
         """Advance each copy to its next event; return whether any had one."""
         rows, speed = np.arange(len(self.now)), self._speed()
         link = self.layers.link[self.layer]
-        left = self.end - np.take_along_axis(self.clock, link, 1)[:, :, None]
-        done = self.now[:, None, None] + left / np.take_along_axis(speed, link, 1)[:, :, None]
-        due = np.minimum(np.minimum(done, self.fail), self.begin).reshape(len(rows), -1)
-        place = due.argmin(axis=1)
-        event = due[rows, place]
+        left = self.first_end - np.take_along_axis(self.clock, link, 1)
+        done = self.now[:, None] + left / np.take_along_axis(speed, link, 1)
+        due = np.minimum(np.minimum(done, self.first_fail), self.first_begin)
+        lane = due.argmin(axis=1)
+        event = due[rows, lane]
         waiting = (self.next_layer < len(self.layers.arrival_s)) & (self.layer < 0).any(axis=1)
         coming = self.layers.arrival_s[np.minimum(self.next_layer, len(self.layers.arrival_s) - 1)]
         coming = np.where(waiting, np.maximum(coming, self.now), np.inf)
@@ -205,19 +207,36 @@ class _Pipeline:
         self.now += passed
         arriving = live & (coming <= event)
         if arriving.any():
-            self._arrive(np.flatnonzero(arriving))
+            at = np.flatnonzero(arriving)
+            lane[at] = self._arrive(at)
         at = np.flatnonzero(live & ~arriving)
-        if len(at):
-            lane, slot = np.divmod(place[at], self.width)
-            beginning = self.begin[at, lane, slot] <= event[at]
-            if beginning.any():
-                self._begin(at[beginning], lane[beginning], slot[beginning])
-            rest = ~beginning
-            finished = done[at, lane, slot] <= self.fail[at, lane, slot]
-            self._settle(at[rest], lane[rest], slot[rest], finished[rest])
+        beginning = self.first_begin[at, lane[at]] <= event[at]
+        finished = done[at, lane[at]] <= self.first_fail[at, lane[at]]
+        self._advance(at, lane[at], beginning, finished)
+        self._look(rows[live], lane[live])
         return bool(live.any())
 
-    def _arrive(self, rows: Index) -> None:
+    def _advance(self, rows: Index, lane: Index, beginning: Flags, finished: Flags) -> None:
+        """Let the earliest slot of each lane begin, finish or fail."""
+        if not len(rows):
+            return
+        if beginning.any():
+            some, own = rows[beginning], lane[beginning]
+            self._begin(some, own, self.begin[some, own].argmin(axis=1))
+        rest = ~beginning
+        some, own, well = rows[rest], lane[rest], finished[rest]
+        by_end, by_fail = (times[some, own].argmin(axis=1) for times in (self.end, self.fail))
+        self._settle(some, own, np.where(well, by_end, by_fail), well)
+
+    def _look(self, rows: Index, lane: Index) -> None:
+        """Note what comes first in lanes that changed."""
+        self.first_end[rows, lane] = self.end[rows, lane].min(axis=1)
+        self.first_fail[rows, lane] = self.fail[rows, lane].min(axis=1)
+        if np.isfinite(self.conduct.limit_bps):
+            self.first_begin[rows, lane] = self.begin[rows, lane].min(axis=1)
+
+    def _arrive(self, rows: Index) -> Index:
+        """Put the next layer into a free lane, and return the lanes."""
         lane = (self.layer[rows] < 0).argmax(axis=1)
         layer = self.next_layer[rows]
         self.next_layer[rows] += 1
@@ -226,6 +245,7 @@ class _Pipeline:
         self.fate[rows, lane] = self.rng.standard_normal(len(rows))
         self.round[rows, lane] = 0
         self._open_round(rows, lane, self.layers.n_pieces[layer], np.ones(len(rows), dtype=bool))
+        return lane
 
     def _open_round(self, rows: Index, lane: Index, pieces: Index, with_last: Flags) -> None:
         """Begin a round over so many pieces: fill all slots."""
@@ -248,27 +268,35 @@ class _Pipeline:
         later = np.minimum(self.round[rows, lane], 1) if self.conduct.siblings_cancelled else slot >= self.conduct.slots
         later = later.astype(np.intp)
         size = np.where(last, self.layers.last[layer], self.layers.whole[layer])
-        score = self.rng.standard_normal(len(rows)) * np.sqrt(1.0 - known.fate)
-        score += np.sqrt(known.fate) * self.fate[rows, lane]
+        score = self.rng.standard_normal(len(rows))
+        if known.fate:
+            score = score * np.sqrt(1.0 - known.fate) + np.sqrt(known.fate) * self.fate[rows, lane]
         variant = self.variant[rows]
         place = np.clip((score - SCORES[0]) / (SCORES[1] - SCORES[0]), 0.0, len(SCORES) - 1.001)
         low = place.astype(np.intp)
         below, above = (known.log_time[variant, later, size, low + step] for step in (0, 1))
         limit = np.array(self.conduct.timeout_s)[later]
-        with np.errstate(divide="ignore"):
-            other = self.rng.standard_exponential(len(rows)) / known.hazard_per_s[variant, later]
-        other = np.where(self.rng.random(len(rows)) < known.at_start[variant, later], 0.0, other)
+        other = self._other_failure_s(variant, later)
         spot = (rows, lane, slot)
         self.work[spot] = np.exp(below + (above - below) * (place - low))
         self.patience[spot], self.cuts[spot], self.is_last[spot] = np.minimum(limit, other), limit <= other, last
         self.running[rows, lane] += 1
-        self.attempts[rows] += 1
         link = self.layers.link[layer]
         allowed = np.maximum(self.now[rows], self.bucket[rows, link])
         self.bucket[rows, link] = allowed + known.class_bytes[size] / self.conduct.limit_bps
         self.begin[spot] = allowed
         at_once = allowed <= self.now[rows]
         self._begin(rows[at_once], lane[at_once], slot[at_once])
+
+    def _other_failure_s(self, variant: Index, later: Index) -> Array:
+        """Draw when something else than a timeout would end attempts: never, where nothing of the kind was seen."""
+        known, other = self.assumed, np.full(len(variant), np.inf)
+        if known.hazard_per_s.any():
+            with np.errstate(divide="ignore"):
+                other = self.rng.standard_exponential(len(variant)) / known.hazard_per_s[variant, later]
+        if known.at_start.any():
+            other = np.where(self.rng.random(len(variant)) < known.at_start[variant, later], 0.0, other)
+        return other
 
     def _begin(self, rows: Index, lane: Index, slot: Index) -> None:
         link = self.layers.link[self.layer[rows, lane]]
@@ -284,6 +312,7 @@ class _Pipeline:
         self.end[spot] = self.fail[spot] = np.inf
         self.load[rows, self.layers.link[self.layer[rows, lane]]] -= 1
         self.running[rows, lane] -= 1
+        self.attempts[rows] += 1
         self.failed[rows] += ~finished
         self.cut[rows] += ~finished & self.cuts[spot]
         if self.conduct.siblings_cancelled:
