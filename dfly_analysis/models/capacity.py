@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -109,7 +109,7 @@ class CapacityFit:
     def bandwidth_bps(self) -> Interval:
         """Return what throughput tends to, bytes per second; ends without bound are infinite."""
         c = self.crowding
-        return Interval(*(self.rate_alone_bps / x if x > 0 else float("inf") for x in (c.value, c.high, c.low)))
+        return Interval(*(_bandwidth(self, x) for x in (c.value, c.high, c.low)))
 
     def throughput(self, in_flight: float) -> Interval:
         """Return what a link carries with so many pieces in flight.
@@ -192,7 +192,8 @@ def fit_capacity(pieces: pd.DataFrame, *, name: str = NAME) -> CapacityFit | Not
         for sharp in SHARPNESSES
     }
     scope, sharp = max(curves, key=lambda key: float(curves[key][0].max()))
-    effect = _design_effect(spans, loads[scope])
+    top = float((_GRID / usual[scope])[int(curves[scope, sharp][0].argmax())])
+    effect = _design_effect(spans, loads[scope], top, sharp)
     bounds = {key: _bounds(gain / effect, _GRID / usual[key[0]]) for key, (gain, _) in curves.items()}
     crowding = bounds[scope, sharp]
     if crowding.value == 0:
@@ -202,6 +203,13 @@ def fit_capacity(pieces: pd.DataFrame, *, name: str = NAME) -> CapacityFit | Not
     rate = _rate_alone(spans, loads[scope], crowding.value, sharp)
     gain = float(curves[scope, sharp][0].max())
     return _described(name, spans, loads[scope], crowding, (scope, sharp, usual[scope], rate, gain, effect), pieces)
+
+
+def _bandwidth(fit: CapacityFit, crowding: float) -> float:
+    """Return the bandwidth under another crowding that agrees on the speed at the usual load, where it was seen."""
+    seen = fit.rate_alone_bps * shared_speed(fit.usual_load, fit.crowding.value, fit.sharpness)
+    alone = float(seen / shared_speed(fit.usual_load, crowding, fit.sharpness))
+    return alone / crowding if crowding > 0 else float("inf")
 
 
 class HasPieces(Protocol):
@@ -318,9 +326,9 @@ def _peak(gain: Array, grid: Array, top: int) -> float:
     return float(np.exp(x[1] + np.clip(-slope / (2.0 * bend), x[0] - x[1], x[2] - x[1]))) if bend < 0 else float(grid[top])
 
 
-def _design_effect(spans: Spans, steps: Steps) -> float:
+def _design_effect(spans: Spans, steps: Steps, crowding: float, sharp: float) -> float:
     """Return how much tasks differ beyond chance: the variance of their summed residuals over that of independent rows."""
-    seen = _rows(spans, steps, 0.0, 1.0)[0]
+    seen = _rows(spans, steps, crowding, sharp)[0]
     residual = (seen - seen.mean()) / (seen.std() + 1e-9)
     task = spans.task[spans.telling & spans.finished]
     summed = np.bincount(task[task >= 0], weights=residual[task >= 0])
@@ -348,26 +356,20 @@ def _described(
 ) -> CapacityFit:  # fmt: skip
     scope, sharp, usual, rate, gain, effect = found
     hosts = _host_rates(spans)
-    shared = crowding.value > 0
-    law = _OWN if not shared else _SOFT if sharp == SHARPNESSES[0] else _HARD
-    c = crowding
-    band = [rate / x if x > 0 else float("inf") for x in (c.value, c.high, c.low)]
-    params = (
-        Param("rate_alone", rate, rate * np.exp(-1.96 / np.sqrt(spans.finished.sum())), rate * np.exp(1.96 / np.sqrt(spans.finished.sum())), "B/s"),
-        Param("bandwidth", band[0], band[1], band[2], "B/s"),
-    )  # fmt: skip
-    notes = _notes(spans, scope, crowding, usual)
     started = pd.to_datetime(pieces["started"], utc=True).iloc[spans.row]
     goodness = {
         "gain": gain, "design_effect": effect, "usual_load": usual, "most_in_flight": float(steps.load.max()),
         "busiest_bps": max(one.rate_bps for one in hosts),
     }  # fmt: skip
-    return CapacityFit(
-        name=name, law=law, params=params, n=int(spans.telling.sum()),
-        n_censored=int((spans.telling & ~spans.finished).sum()), goodness=goodness,
+    bare = CapacityFit(
+        name=name, law=_OWN if crowding.value == 0 else _SOFT if sharp == SHARPNESSES[0] else _HARD, params=(),
+        n=int(spans.telling.sum()), n_censored=int((spans.telling & ~spans.finished).sum()), goodness=goodness,
         window=(started.min().isoformat(), started.max().isoformat()), scope=scope, crowding=crowding, sharpness=sharp,
-        usual_load=usual, rate_alone_bps=rate, hosts=hosts, notes=notes,
+        usual_load=usual, rate_alone_bps=rate, hosts=hosts, notes=_notes(spans, scope, crowding, usual),
     )  # fmt: skip
+    wide, band = np.exp(1.96 * np.sqrt(effect / spans.finished.sum())), bare.bandwidth_bps
+    alone = Param("rate_alone", rate, float(rate / wide), float(rate * wide), "B/s")
+    return replace(bare, params=(alone, Param("bandwidth", band.value, float(band.low / wide), float(band.high * wide), "B/s")))
 
 
 def _notes(spans: Spans, scope: str, crowding: Interval, usual: float) -> tuple[str, ...]:
