@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from dfly_analysis.advice import Advice
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.fits import Interval, NotFitted
 from dfly_analysis.report.json import SCHEMA_VERSION, plain_json
 from dfly_analysis.report.view import Heading, TableView
 from dfly_analysis.report.words import ROLES, counted, figure, interval_words, plain
-from dfly_analysis.simulate import Outlook, WhatIf
+from dfly_analysis.simulate import KNOBS, Change, Outlook, WhatIf, parse_changes
 from dfly_analysis.units import format_rate, format_size
 
+ROLE = "seedClient"
 Row = tuple[str, str, str, str]
 DOUBTS = {
     "law": "the law of a piece's time",
@@ -85,7 +89,7 @@ def layer_rows(found: WhatIf) -> list[Row]:
         ("a layer fails", "", share(now.failure_rate), share(then.failure_rate)),
         ("an attempt at a piece fails", "", share(now.attempt_failure_rate), share(then.attempt_failure_rate)),
         ("a timeout cuts an attempt", "", share(now.cut_rate), share(then.cut_rate)),
-        ("a layer takes", "", _time(now.layer_time_s), _time(then.layer_time_s)),
+        ("a layer ends after", "", _time(now.layer_time_s), _time(then.layer_time_s)),
     ]
 
 
@@ -119,6 +123,8 @@ def agreement_text(found: WhatIf) -> str:
 
 def doubt_text(found: WhatIf) -> str:
     """Say what the interval of the changed failure rate is made of."""
+    if found.layer_then.doubt.get("chance", 1.0) > 0.5:
+        return ""  # the interval is narrow, or one-sided
     told = sorted(found.layer_then.doubt.items(), key=lambda pair: -pair[1])
     parts = [f"{DOUBTS[name]} {figure(part, 'share')}" for name, part in told if part >= 0.01]
     return f"The interval of a layer's failure rate is wide because of: {', '.join(parts)}." if parts else ""
@@ -138,6 +144,45 @@ def replay_of(found: WhatIf | NotFitted) -> TableView:
     return TableView(
         tuple(headings), rows, notes=tuple(notes), empty="The input shows no layer from the source that ended."
     )
+
+
+def proposed_changes(advice: Advice, role: str = ROLE) -> tuple[Change, ...]:
+    """Return what of some advice a simulation can try."""
+    own = [one for one in advice.recommendations if one.role == role and one.key in KNOBS]
+    return parse_changes([f"{one.key}={one.proposed}" for one in own], role=role)
+
+
+def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> TableView:
+    """Show how the limit a layer needs moves with target, size, bandwidth and pieces in flight, and what waiting costs."""
+    from dfly_analysis.models import choosing
+
+    headings = (
+        Heading("Changed"), Heading("Layer", "number"), Heading("Pieces in flight", "number"), Heading("May fail", "number"),
+        Heading("Surely enough", "number"), Heading("By the estimate", "number"), Heading("Waited for the dead, a layer", "number"),
+    )  # fmt: skip
+    law = fits.get(f"piece_from_source_{ROLE}") or fits.get("piece_from_source")
+    slots, size = dataset.settings.get("download.concurrentPieceCount", ROLE).number, advice.size_bytes
+    if not law or not slots or size <= 0:
+        lacks = "no law of a piece's time was fitted" if not law else "the number of pieces in flight or the layer is not known"
+        return TableView(headings, (), empty=f"No limit can be worked out: {lacks}.")
+    version, count = dataset.settings.versions.get(ROLE), max(1, int(slots))
+    layer = choosing.LayerShape.of_client(size, count, version)
+    capacity = fits.get("source_capacity") or None
+    table: Any = choosing.timeout_sensitivity(
+        law, layer, advice.target_failure_rate, capacity=capacity, client_version=version, targets=(1e-2, 1e-4),
+        sizes_bytes=(size / 4, size * 4), slots=(max(1, count // 2), 2 * count),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            row.changed if row.speed == 1.0 else f"bandwidth × {row.speed:g}", figure(row.size_bytes, "bytes"), plain(row.slots),
+            figure(row.target_failure_rate, "share"), figure(row.timeout_s, "s"), figure(row.estimate_s, "s"), figure(row.waited_s, "s"),
+        )
+        for row in table.itertuples()
+    )  # fmt: skip
+    notes = ("“Surely enough” is the smallest limit at which the upper end of the failure rate's 95 % interval meets the target, timeouts alone.",)  # fmt: skip
+    if capacity is None or not capacity.shared:
+        notes += ("More pieces in flight are taken not to slow each other: no shared link is seen.",)
+    return TableView(headings, rows, notes=notes)
 
 
 def share(interval: Interval) -> str:

@@ -17,7 +17,7 @@ AXES = (LAW, LINK, OTHER)
 """What may be wrong: the law of a piece's time, how pieces share a link, the rate of other failures."""
 EDGE = 1.959964
 _VARIANT = {0: "value", -1: "low", 1: "high"}
-_STEP, _LEAST_TAIL = 0.12, 2e-7
+_STEP, _LEAST_TAIL = 0.2, 2e-7
 _FARTHEST_LOG = 14.0
 
 
@@ -94,10 +94,15 @@ class Doubts:
         return np.array([1.0 - 2 * count * side, *[side] * (2 * count)])
 
 
-def open_doubts(source: Source) -> Doubts:
-    """Return the axes on which there is any doubt."""
+def open_doubts(source: Source, *, same_load: bool) -> Doubts:
+    """Return the axes on which there is any doubt.
+
+    How pieces share a link does not matter where none is seen to be shared and as many are in flight as were.
+    """
     other = any(ending.count for law in source.laws for ending in law.endings.values())
-    link = source.sharing is not None and source.sharing.crowding.high > source.sharing.crowding.low
+    sharing = source.sharing
+    link = sharing is not None and sharing.crowding.high > sharing.crowding.low
+    link = link and not (same_load and sharing is not None and sharing.crowding.value == 0)
     return Doubts(tuple(axis for axis, there in ((LAW, True), (LINK, link), (OTHER, other)) if there))
 
 

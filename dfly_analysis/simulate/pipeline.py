@@ -124,8 +124,8 @@ def throughput_shape(in_flight: Array | float, crowding: Array | float, sharpnes
 
 
 def run_pipeline(
-    layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator
-) -> Outcome:
+    layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator, *, own: Index | None = None
+) -> Outcome:  # fmt: skip
     """Run copies of a pipeline, each under one variant of what is assumed.
 
     Parameters
@@ -136,12 +136,15 @@ def run_pipeline(
     variant : array of int
         Variant of each copy.
     rng : numpy.random.Generator
+    own : array of int, optional
+        The one layer of each copy, at once; all layers in each copy where not given.
 
     Returns
     -------
     Outcome
+        With one column where ``own`` is given.
     """
-    return _Pipeline(layers, conduct, assumed, variant, rng).run()
+    return _Pipeline(layers, conduct, assumed, variant, rng, own).run()
 
 
 class _Pipeline:
@@ -152,13 +155,15 @@ class _Pipeline:
     """
 
     def __init__(
-        self, layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator
-    ) -> None:
-        rows, count = len(variant), len(layers.n_pieces)
+        self, layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator, own: Index | None
+    ) -> None:  # fmt: skip
+        rows, count = len(variant), len(layers.n_pieces) if own is None else 1
         self.layers, self.conduct, self.assumed, self.variant, self.rng = layers, conduct, assumed, variant, rng
         self.width = conduct.slots * (1 if conduct.siblings_cancelled else 2)
+        self.own = own
         lanes, links = (rows, conduct.lanes), (rows, int(layers.link.max()) + 1)
         slots = (*lanes, self.width)
+        self.tied = bool(assumed.crowding.any() or assumed.usual_crowding.any())
         self.now, self.clock, self.load, self.bucket = np.zeros(rows), np.zeros(links), np.zeros(links), np.zeros(links)
         self.end, self.fail, self.begin = (np.full(slots, np.inf) for _ in range(3))
         self.work, self.patience = np.zeros(slots), np.zeros(slots)
@@ -169,7 +174,7 @@ class _Pipeline:
         self.fate = np.zeros(lanes)
         # The earliest end, failure and begin in each lane, so that a step need not look at all slots.
         self.first_end, self.first_fail, self.first_begin = (np.full(lanes, np.inf) for _ in range(3))
-        self.next_layer = np.zeros(rows, dtype=np.intp)
+        self.next_layer = np.zeros(rows, dtype=np.intp) if own is None else own.copy()
         self.started, self.ended = np.full((rows, count), np.nan), np.full((rows, count), np.nan)
         self.ok = np.zeros((rows, count), dtype=bool)
         self.attempts, self.cut, self.failed = np.zeros(rows), np.zeros(rows), np.zeros(rows)
@@ -182,7 +187,7 @@ class _Pipeline:
 
     def _speed(self) -> Array:
         known = self.assumed
-        if not (known.crowding.any() or known.usual_crowding.any()):
+        if not self.tied:
             return np.ones_like(self.load)
         usual = throughput_shape(known.usual_load, known.usual_crowding, known.sharpness)
         crowding = known.crowding[self.variant][:, None]
@@ -199,7 +204,7 @@ class _Pipeline:
         event = due[rows, lane]
         waiting = (self.next_layer < len(self.layers.arrival_s)) & (self.layer < 0).any(axis=1)
         coming = self.layers.arrival_s[np.minimum(self.next_layer, len(self.layers.arrival_s) - 1)]
-        coming = np.where(waiting, np.maximum(coming, self.now), np.inf)
+        coming = np.where(waiting, np.maximum(coming if self.own is None else 0.0, self.now), np.inf)
         then = np.minimum(event, coming)
         live = np.isfinite(then)
         passed = np.where(live, then - self.now, 0.0)
@@ -239,13 +244,16 @@ class _Pipeline:
         """Put the next layer into a free lane, and return the lanes."""
         lane = (self.layer[rows] < 0).argmax(axis=1)
         layer = self.next_layer[rows]
-        self.next_layer[rows] += 1
+        self.next_layer[rows] = layer + 1 if self.own is None else len(self.layers.arrival_s)
         self.layer[rows, lane] = layer
-        self.started[rows, layer] = self.now[rows]
+        self.started[rows, self._column(layer)] = self.now[rows]
         self.fate[rows, lane] = self.rng.standard_normal(len(rows))
         self.round[rows, lane] = 0
         self._open_round(rows, lane, self.layers.n_pieces[layer], np.ones(len(rows), dtype=bool))
         return lane
+
+    def _column(self, layer: Index) -> Index:
+        return layer if self.own is None else np.zeros_like(layer)
 
     def _open_round(self, rows: Index, lane: Index, pieces: Index, with_last: Flags) -> None:
         """Begin a round over so many pieces: fill all slots."""
@@ -374,6 +382,6 @@ class _Pipeline:
 
     def _leave(self, rows: Index, lane: Index, *, ok: bool) -> None:
         """End layers."""
-        layer = self.layer[rows, lane]
-        self.ended[rows, layer], self.ok[rows, layer] = self.now[rows], ok
+        column = self._column(self.layer[rows, lane])
+        self.ended[rows, column], self.ok[rows, column] = self.now[rows], ok
         self.layer[rows, lane] = -1

@@ -19,18 +19,19 @@ from dfly_analysis.knowledge.pieces import (
 )
 from dfly_analysis.knowledge.version import releases
 from dfly_analysis.settings import Settings
+from dfly_analysis.simulate.apart import are_apart, run_apart
 from dfly_analysis.simulate.assumptions import Doubts, Source, assume, open_doubts, time_tables
 from dfly_analysis.simulate.knobs import Change, Knobs, knobs_in_force, parse_changes, unread, with_changes
 from dfly_analysis.simulate.outlook import Outlook, sum_up
-from dfly_analysis.simulate.pipeline import Conduct, Layers, run_pipeline
+from dfly_analysis.simulate.pipeline import SCORES, Conduct, Layers, run_pipeline
 from dfly_analysis.simulate.workload import Observed, Workload, cut_layers, read_workload
 from dfly_analysis.units import format_size, parse_size
 
 NAME = "whatif"
 COPIES = 120
 """Copies of the run under what is most likely; each end of each doubt gets a third as many."""
-LAYER_COPIES = 720
-_MOST_LAYERS = 16
+_LAYERS_OF_ALL_COPIES = 720
+_MOST_LAYERS, _FAR_BEYOND = 16, 3.0
 _COLLECT_LAW = "client logs with piece start and finish lines (level debug from client v1.4.1)"
 
 
@@ -145,6 +146,7 @@ class _Case:
     source: Source
     doubts: Doubts
     seed: int
+    copies: int
     notes: tuple[str, ...] = ()
     tables: Mapping[tuple[int, float], Any] = field(default_factory=dict)
 
@@ -162,6 +164,7 @@ def simulate(
     source_speed: float = 1.0,
     layers_at_once: int | None = None,
     seed: int = 1,
+    copies: int = COPIES,
 ) -> WhatIf | NotFitted:
     """Predict how often layers fail and how long they take, under the settings in force and under changed ones.
 
@@ -185,6 +188,8 @@ def simulate(
     layers_at_once : int, optional
         Layers on one link at a time; as many as in the run where not given.
     seed : int
+    copies : int
+        Copies of the run: more take longer and blur less.
 
     Returns
     -------
@@ -213,7 +218,8 @@ def simulate(
     if isinstance(now, NotFitted):
         return now
     then = with_changes(now, effective, role)
-    case = _Case(used, role, version, source, open_doubts(source), seed, _notes(used, role, ignored))
+    same_load = (now.slots, question.bandwidth_bps, question.layers_at_once) == (then.slots, None, None)
+    case = _Case(used, role, version, source, open_doubts(source, same_load=same_load), seed, copies, _notes(used, role, ignored))
     return _answer(case, dataset, question, parsed, (now, then))
 
 
@@ -290,20 +296,17 @@ def _answer(
     )  # fmt: skip
     plain = replace(case.source, retries=knobs[0].retries or 0, retries_seen=knobs[0].retries or 0)
     same = knobs[0] == knobs[1] and changed == plain
-    each = max(1, round(LAYER_COPIES / at_once))
-    alone = [_run(case, plain, knobs[0], layers, classes, at_once, each)]
-    alone.append(alone[0] if same else _run(case, changed, knobs[1], layers, classes, at_once, each))
-    again: list[Outlook | None] = [None, None]
-    if workload is not None:
-        again[0] = _run(case, plain, knobs[0], workload.layers, workload.class_bytes, workload.lanes, COPIES)
-        again[1] = again[0] if same else _run(
-            case, changed, knobs[1], workload.layers, workload.class_bytes, workload.lanes, COPIES
-        )  # fmt: skip
+    runs = [(plain, knobs[0])] if same else [(plain, knobs[0]), (changed, knobs[1])]
+    alone = [_run(case, source, one, layers, classes, at_once) for source, one in runs]
+    again = [
+        _run(case, source, one, workload.layers, workload.class_bytes, workload.lanes) for source, one in runs if workload
+    ]
     observed = workload.observed if workload else None
     return WhatIf(
         role=case.role, version=case.version, changes=changes, question=question, size_bytes=size, piece_bytes=piece,
         n_pieces=int(layers.n_pieces[0]), layers_at_once=at_once, knobs_now=knobs[0], knobs_then=knobs[1], layer_now=alone[0],
-        layer_then=alone[1], run_now=again[0], run_then=again[1], observed=observed, agreement=_agreement(again[0], observed),
+        layer_then=alone[-1], run_now=again[0] if again else None, run_then=again[-1] if again else None, observed=observed,
+        agreement=_agreement(again[0], workload) if again and workload else (),
         notes=(*case.notes, *_more_notes(case, question, workload)), seed=case.seed,
     )  # fmt: skip
 
@@ -317,33 +320,45 @@ def _usual_layers(case: _Case, workload: Workload | None, knobs: Knobs) -> int:
 
 
 def _run(
-    case: _Case, source: Source, knobs: Knobs, layers: Layers, classes: tuple[float, ...], lanes: int, copies: int
+    case: _Case, source: Source, knobs: Knobs, layers: Layers, classes: tuple[float, ...], lanes: int
 ) -> Outlook:
-    limits = [x for x in (knobs.limit_bps, knobs.source_limit_bps) if x]
     later = knobs.source_timeout_s or float("inf")
     first = later if source.laws[0] is source.laws[1] else knobs.parent_timeout_s(case.version) or later
     passes = layers.passes if knobs.back_to_source else np.ones_like(layers.passes)
     conduct = Conduct(
         slots=knobs.slots or 1, lanes=lanes, timeout_s=(first, later),
         siblings_cancelled=siblings_cancelled(case.version), noticed_at_once=failure_noticed_at_once(case.version),
-        limit_bps=min(limits, default=float("inf")),
+        limit_bps=_binding_limit(case, knobs, lanes),
     )  # fmt: skip
     variants = len(case.doubts.signs)
+    # Few layers need more copies, for a rate is told by layers.
+    most = _LAYERS_OF_ALL_COPIES * case.copies / COPIES
+    copies = max(case.copies, round(most / len(layers.n_pieces)))
     shares = [copies, *[max(1, copies // 3)] * (variants - 1)]
     variant = np.repeat(np.arange(variants), shares)
     assumed = assume(source, classes, case.doubts, case.tables)
-    outcome = run_pipeline(replace(layers, passes=passes), conduct, assumed, variant, np.random.default_rng(case.seed))
+    run = run_apart if are_apart(conduct, assumed) else run_pipeline
+    outcome = run(replace(layers, passes=passes), conduct, assumed, variant, np.random.default_rng(case.seed))
     return sum_up(outcome, variant, case.doubts)
 
 
-def _agreement(run: Outlook | None, seen: Observed | None) -> tuple[Agreement, ...]:
-    if run is None or seen is None:
-        return ()
+def _binding_limit(case: _Case, knobs: Knobs, lanes: int) -> float:
+    """Return the client's rate limit, or infinity where it is far beyond what so many pieces could ask for."""
+    limit = min((x for x in (knobs.limit_bps, knobs.source_limit_bps) if x), default=float("inf"))
+    middle = len(SCORES) // 2
+    asked = max(size / float(np.exp(table[0, middle])) for (_, size), table in case.tables.items())
+    return limit if limit < _FAR_BEYOND * asked * (knobs.slots or 1) * lanes else float("inf")
+
+
+def _agreement(run: Outlook, workload: Workload) -> tuple[Agreement, ...]:
+    seen, every = workload.observed, workload.every
+    failed = Interval(*(every * end for end in (run.failed.value, run.failed.low, run.failed.high)))
     made = [
-        Agreement("layers that fail", "1", run.failed, float(seen.failed)),
+        Agreement("layers that fail", "1", failed, float(seen.failed)),
         Agreement("middle time of a layer", "s", run.layer_time_s, seen.layer_time_s),
-        Agreement("from first start to last end", "s", run.makespan_s, seen.makespan_s),
     ]
+    if every == 1:
+        made.append(Agreement("from first start to last end", "s", run.makespan_s, seen.makespan_s))
     return tuple(one for one in made if np.isfinite(one.observed))
 
 
@@ -354,7 +369,9 @@ def _more_notes(case: _Case, question: Question, workload: Workload | None) -> t
         said.append("no shared link is seen in the data: a wider link changes nothing here, a narrower one does")
     if workload is None:
         said.append("the input shows no layer from the source that ended: nothing to compare the prediction with")
-    elif workload.observed.left_out:
+    elif workload.every > 1:
+        said.append(f"the run has very many pieces: one layer of {workload.every} was run again")
+    if workload is not None and workload.observed.left_out:
         said.append(f"{workload.observed.left_out} failed layers are left out: their cause is no failure of a piece")
     if question.size_bytes and workload and question.size_bytes > 4 * workload.largest_bytes:
         said.append(f"the largest layer seen has {format_size(workload.largest_bytes)}: the asked one is far beyond it")

@@ -66,6 +66,8 @@ class Workload:
         Of them, those that ran at a time on one host, on average while it was busy.
     largest_bytes : int
     observed : Observed
+    every : int
+        Of how many layers one is run again: 1, or more where the run has very many pieces.
     """
 
     layers: Layers
@@ -74,6 +76,7 @@ class Workload:
     a_link: float
     largest_bytes: int
     observed: Observed
+    every: int = 1
 
 
 def read_workload(dataset: Dataset, role: str, *, one_link: bool) -> Workload | None:
@@ -100,15 +103,17 @@ def read_workload(dataset: Dataset, role: str, *, one_link: bool) -> Workload | 
     piece = np.array([t if t > 0 else piece_length_bytes(int(s), version) for t, s in zip(told, size, strict=True)])
     arrival = _arrivals(start, end, lanes)
     link = np.zeros(len(size), dtype=np.intp) if one_link else np.asarray(host, dtype=np.intp)
-    chosen = _few_enough(size, piece)
+    every = max(1, int(np.ceil(np.ceil(size / piece).sum() / _MOST_PIECES)))
+    chosen = np.arange(0, len(size), every)
     layers, classes = cut_layers(size[chosen], piece[chosen], version, link=link[chosen], arrival_s=arrival[chosen])
     return Workload(
         layers=layers,
         class_bytes=classes,
-        lanes=max(1, min(lanes, len(layers.n_pieces))),
+        lanes=int(np.clip(round(lanes / every), 1, len(layers.n_pieces))),
         a_link=float(_overlap(start, end, link).mean()),
         largest_bytes=int(size.max()),
         observed=_observed(dataset, tasks, role, left_out),
+        every=every,
     )
 
 
@@ -184,8 +189,12 @@ def _seconds(column: pd.Series[pd.Timestamp], since: pd.Timestamp) -> Array:
 
 def _overlap(start: Array, end: Array, link: Index) -> Array:
     """Return how many layers of its link ran when each began, itself among them."""
-    together = (start[None, :] <= start[:, None]) & (end[None, :] > start[:, None]) & (link[None, :] == link[:, None])
-    return np.asarray(np.maximum(together.sum(axis=1), 1))
+    made = np.zeros(len(start), dtype=np.intp)
+    for code in np.unique(link):
+        own = link == code
+        begun = np.searchsorted(np.sort(start[own]), start[own], side="right")
+        made[own] = begun - np.searchsorted(np.sort(end[own]), start[own], side="right")
+    return np.maximum(made, 1)
 
 
 def _arrivals(start: Array, end: Array, lanes: int) -> Array:
@@ -200,9 +209,3 @@ def _arrivals(start: Array, end: Array, lanes: int) -> Array:
             arrival[place] = arrival[place - 1]
     return np.maximum.accumulate(arrival)
 
-
-def _few_enough(size: Array, piece: Array) -> Index:
-    """Return all layers, or where they have very many pieces some of them, spread evenly over their order."""
-    total = float(np.ceil(size / piece).sum())
-    step = max(1, int(np.ceil(total / _MOST_PIECES)))
-    return np.arange(0, len(size), step)
