@@ -64,7 +64,8 @@ class Rate(Size):
 @settings_options
 @reading_options
 @format_option
-def whatif(
+def whatif(  # noqa: PLR0913 - each is an option
+    *,
     paths: tuple[str, ...],
     changes: tuple[str, ...],
     role: str,

@@ -198,7 +198,11 @@ def _best(found: Summaries) -> Array | None:
     for shift in (0.0, -2.0):
         begin = start + np.array([shift, 0.5 * shift, 0.0])
         near = optimize.minimize(
-            _cost, begin, args=(found, start), method="Nelder-Mead", options={"maxiter": 400, "xatol": 1e-3, "fatol": 1e-3}
+            _cost,
+            begin,
+            args=(found, start),
+            method="Nelder-Mead",
+            options={"maxiter": 400, "xatol": 1e-3, "fatol": 1e-3},
         )
         made = optimize.minimize(
             _cost, near.x, args=(found, start), method="L-BFGS-B", jac="3-point", options={"maxiter": 200},
@@ -242,7 +246,9 @@ def _covariance(found: Summaries, theta: Array) -> tuple[Array, float]:
 def _notes(found: Summaries) -> tuple[str, ...]:
     notes = []
     if found.hidden:
-        notes.append("the tool tells survivors only: how many downloads failed, and how long those would have taken, is not known")
+        notes.append(
+            "the tool tells survivors only: how many downloads failed, and how long those would have taken, is not known"
+        )
     if found.n_failed > found.n_bounds:
         notes.append(f"{found.n_failed - found.n_bounds} failed downloads do not tell how long they ran: they count as failures, not as times")  # fmt: skip
     return tuple(notes)

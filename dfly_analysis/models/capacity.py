@@ -323,7 +323,9 @@ def _peak(gain: Array, grid: Array, top: int) -> float:
         return float(grid[top])
     x, y = np.log(grid[top - 1 : top + 2]), gain[top - 1 : top + 2]
     bend, slope, _ = np.polyfit(x - x[1], y - y[1], 2)
-    return float(np.exp(x[1] + np.clip(-slope / (2.0 * bend), x[0] - x[1], x[2] - x[1]))) if bend < 0 else float(grid[top])
+    return (
+        float(np.exp(x[1] + np.clip(-slope / (2.0 * bend), x[0] - x[1], x[2] - x[1]))) if bend < 0 else float(grid[top])
+    )
 
 
 def _design_effect(spans: Spans, steps: Steps, crowding: float, sharp: float) -> float:
@@ -369,7 +371,9 @@ def _described(
     )  # fmt: skip
     wide, band = np.exp(1.96 * np.sqrt(effect / spans.finished.sum())), bare.bandwidth_bps
     alone = Param("rate_alone", rate, float(rate / wide), float(rate * wide), "B/s")
-    return replace(bare, params=(alone, Param("bandwidth", band.value, float(band.low / wide), float(band.high * wide), "B/s")))
+    return replace(
+        bare, params=(alone, Param("bandwidth", band.value, float(band.low / wide), float(band.high * wide), "B/s"))
+    )
 
 
 def _notes(spans: Spans, scope: str, crowding: Interval, usual: float) -> tuple[str, ...]:

@@ -176,7 +176,9 @@ def choose_timeout(
         Where an argument is out of range.
     """
     if not (0.0 < target_failure_rate < 1.0 and slower > 0.0):
-        raise TableError(f"a target of {target_failure_rate} at {slower} times the time cannot be", where="choose_timeout")
+        raise TableError(
+            f"a target of {target_failure_rate} at {slower} times the time cannot be", where="choose_timeout"
+        )
     asked = fit.failure_rate if competing else fit.timeout_rate
     size = min(layer.piece_bytes, layer.size_bytes)
 
@@ -193,7 +195,7 @@ def choose_timeout(
     return TimeoutChoice(layer, target_failure_rate, sure, estimate, rate(at), waited, delay)
 
 
-def timeout_sensitivity(
+def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
     fit: PieceFailure,
     layer: LayerShape,
     target_failure_rate: float,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from dfly_analysis.models.law import Array
 from dfly_analysis.models.observations import Index
 from dfly_analysis.tables import OUTCOMES
 
+Flags = npt.NDArray[np.bool_]
 HOST, SOURCE = "host", "source"
 _PIECE_STEP_BYTES, _WHOLE_SHARE = 4 << 20, 0.8
 # More tell nothing new, and each candidate walks over all of them.
@@ -44,9 +46,9 @@ class Spans:
     begin_s: Array
     end_s: Array
     size_bytes: Array
-    finished: Index
-    cut: Index
-    telling: Index
+    finished: Flags
+    cut: Flags
+    telling: Flags
     host: Index
     task: Index
     hosts: tuple[str, ...]

@@ -111,7 +111,9 @@ def plan_runs(
     limit = pd.to_numeric(pieces["timeout_s"]).dropna()
     limit_s = float(limit.median()) if len(limit) else float(fit.attempts.duration_s.max())
     if fit.n < _FEWEST:
-        return NotFitted(NAME, f"{fit.n} attempts are too few to compare further runs", "any run with 60 attempts", fit.n)
+        return NotFitted(
+            NAME, f"{fit.n} attempts are too few to compare further runs", "any run with 60 attempts", fit.n
+        )
     options = []
     for timeout_s in _timeouts(limit_s, now):
         times = _times(fit, size_bytes)
@@ -139,7 +141,9 @@ def _times(fit: DurationFit, size_bytes: float) -> Array:
     low, high = np.log(fit.attempts.duration_s.min()) - 3.0, np.log(fit.attempts.duration_s.max()) + 6.0
     log_time = np.linspace(low, high, 4 * _GRID)
     lasting = np.array([fit.timeout_rate(size_bytes, float(np.exp(y))).value for y in log_time])
-    reached = np.maximum.accumulate(-special.ndtri(np.clip(lasting, 1e-12, 1.0 - 1e-12))) + 1e-9 * np.arange(len(lasting))
+    reached = np.maximum.accumulate(-special.ndtri(np.clip(lasting, 1e-12, 1.0 - 1e-12))) + 1e-9 * np.arange(
+        len(lasting)
+    )
     return np.asarray(np.interp(score, reached, log_time))
 
 
@@ -155,7 +159,7 @@ def _with_more(pieces: pd.DataFrame, times: Array, size_bytes: float, timeout_s:
         "outcome": np.where(time > timeout_s, "timeout", "ok"), "timeout_s": np.full(count, timeout_s), "task_id": task,
     }  # fmt: skip
     names = [name for name in more if name in pieces.columns]
-    kept = pieces[names].astype({name: "float64" for name in ("size_bytes", "duration_s", "timeout_s")})
+    kept = pieces[names].astype(dict.fromkeys(("size_bytes", "duration_s", "timeout_s"), "float64"))
     return pd.concat([kept.astype({"outcome": object}), pd.DataFrame({name: more[name] for name in names})], ignore_index=True)  # fmt: skip
 
 

@@ -66,7 +66,9 @@ def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) 
     """
     told = runs["label"].fillna("").astype(str).str.contains(_LABEL, case=False, regex=True)
     own = runs[told & runs["kind"].eq("sample") & runs["tool"].eq("csv") & runs["outcome"].fillna("ok").eq("ok")]
-    size, time = (pd.to_numeric(own[column]).to_numpy(dtype="float64", na_value=np.nan) for column in ("size_bytes", "duration_s"))
+    size, time = (
+        pd.to_numeric(own[column]).to_numpy(dtype="float64", na_value=np.nan) for column in ("size_bytes", "duration_s")
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         speed = np.log(size / time)
     speed = speed[np.isfinite(speed)]

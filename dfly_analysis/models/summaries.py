@@ -247,4 +247,3 @@ def _told(runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
         replaced = row["kind"] == "aggregate" and row["log_path"] in bucketed and row["log_path"] is not None
         if row["size_bytes"] and row["kind"] in ("sample", "histogram", "aggregate") and not replaced:
             yield row
-

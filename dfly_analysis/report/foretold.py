@@ -163,7 +163,11 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     law = fits.get(f"piece_from_source_{ROLE}") or fits.get("piece_from_source")
     slots, size = dataset.settings.get("download.concurrentPieceCount", ROLE).number, advice.size_bytes
     if not law or not slots or size <= 0:
-        lacks = "no law of a piece's time was fitted" if not law else "the number of pieces in flight or the layer is not known"
+        lacks = (
+            "no law of a piece's time was fitted"
+            if not law
+            else "the number of pieces in flight or the layer is not known"
+        )
         return TableView(headings, (), empty=f"No limit can be worked out: {lacks}.")
     version, count = dataset.settings.versions.get(ROLE), max(1, int(slots))
     layer = choosing.LayerShape.of_client(size, count, version)
@@ -174,12 +178,12 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     )  # fmt: skip
     rows = tuple(
         (
-            row.changed if row.speed == 1.0 else f"bandwidth × {row.speed:g}", figure(row.size_bytes, "bytes"), plain(row.slots),
+            row.changed if row.speed == 1.0 else f"bandwidth, {row.speed:g} times", figure(row.size_bytes, "bytes"), plain(row.slots),
             figure(row.target_failure_rate, "share"), figure(row.timeout_s, "s"), figure(row.estimate_s, "s"), figure(row.waited_s, "s"),
         )
         for row in table.itertuples()
     )  # fmt: skip
-    notes = ("“Surely enough” is the smallest limit at which the upper end of the failure rate's 95 % interval meets the target, timeouts alone.",)  # fmt: skip
+    notes: tuple[str, ...] = ("“Surely enough” is the smallest limit at which the upper end of the failure rate's 95 % interval meets the target, timeouts alone.",)  # fmt: skip
     if capacity is None or not capacity.shared:
         notes += ("More pieces in flight are taken not to slow each other: no shared link is seen.",)
     return TableView(headings, rows, notes=notes)

@@ -30,7 +30,6 @@ from dfly_analysis.report.verdict import Verdict, give_verdict
 from dfly_analysis.report.view import Heading, Several, TableView
 from dfly_analysis.simulate import WhatIf
 
-
 _COPIES = 40
 """Copies of the run that a report simulates: intervals need no third digit there."""
 

@@ -17,9 +17,7 @@ def are_apart(conduct: Conduct, assumed: Assumed) -> bool:
     return not (assumed.crowding.any() or assumed.usual_crowding.any() or np.isfinite(conduct.limit_bps))
 
 
-def run_apart(
-    layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator
-) -> Outcome:
+def run_apart(layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator) -> Outcome:
     """Run copies of a pipeline whose layers do not feel each other; arguments as `run_pipeline`."""
     copies, count = len(variant), len(layers.n_pieces)
     time, ok = np.zeros((copies, count)), np.zeros((copies, count), dtype=bool)

@@ -86,7 +86,7 @@ class Knobs:
         return min((x for x in (self.piece_timeout_s, self.write_timeout_s) if x is not None), default=None)
 
     def parent_timeout_s(self, version: str | None) -> float | None:
-        """What cuts the body of a piece from another host, which differs by release."""
+        """Return what cuts the body of a piece from another host, which differs by release."""
         new = version is None or parse_version(version).release >= parse_version(_PARENT_BODY_IN_WRITE_SINCE).release
         return self.write_timeout_s if new else self.piece_timeout_s
 

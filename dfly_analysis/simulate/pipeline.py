@@ -242,8 +242,8 @@ class _Pipeline:
 
     def _arrive(self, rows: Index) -> Index:
         """Put the next layer into a free lane, and return the lanes."""
-        lane = (self.layer[rows] < 0).argmax(axis=1)
-        layer = self.next_layer[rows]
+        lane: Index = (self.layer[rows] < 0).argmax(axis=1)
+        layer: Index = self.next_layer[rows]
         self.next_layer[rows] = layer + 1 if self.own is None else len(self.layers.arrival_s)
         self.layer[rows, lane] = layer
         self.started[rows, self._column(layer)] = self.now[rows]
@@ -273,8 +273,8 @@ class _Pipeline:
     def _ask(self, rows: Index, lane: Index, slot: Index, last: Flags) -> None:
         """Draw how an attempt goes, and begin it as soon as the client's rate limiter allows."""
         layer, known = self.layer[rows, lane], self.assumed
-        later = np.minimum(self.round[rows, lane], 1) if self.conduct.siblings_cancelled else slot >= self.conduct.slots
-        later = later.astype(np.intp)
+        second = self.round[rows, lane] > 0 if self.conduct.siblings_cancelled else slot >= self.conduct.slots
+        later: Index = np.asarray(second, dtype=np.intp)
         size = np.where(last, self.layers.last[layer], self.layers.whole[layer])
         score = self.rng.standard_normal(len(rows))
         if known.fate:

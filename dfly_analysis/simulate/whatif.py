@@ -151,7 +151,7 @@ class _Case:
     tables: Mapping[tuple[int, float], Any] = field(default_factory=dict)
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - each is one thing that may be asked
     dataset: Dataset,
     fits: Mapping[str, Any],
     settings: Settings | None = None,
@@ -219,7 +219,9 @@ def simulate(
         return now
     then = with_changes(now, effective, role)
     same_load = (now.slots, question.bandwidth_bps, question.layers_at_once) == (then.slots, None, None)
-    case = _Case(used, role, version, source, open_doubts(source, same_load=same_load), seed, copies, _notes(used, role, ignored))
+    case = _Case(
+        used, role, version, source, open_doubts(source, same_load=same_load), seed, copies, _notes(used, role, ignored)
+    )
     return _answer(case, dataset, question, parsed, (now, then))
 
 
@@ -287,9 +289,7 @@ def _answer(
     piece = min(question.piece_bytes or piece_length_bytes(size, case.version), size)
     at_once = question.layers_at_once or _usual_layers(case, workload, knobs[0])
     layers, classes = cut_layers([size] * at_once, [float(piece)] * at_once, case.version)
-    case = replace(
-        case, tables=time_tables(case.source.laws, [*classes, *(workload.class_bytes if workload else ())])
-    )
+    case = replace(case, tables=time_tables(case.source.laws, [*classes, *(workload.class_bytes if workload else ())]))
     changed = replace(
         case.source, bandwidth_bps=question.bandwidth_bps, speed=question.source_speed,
         retries=knobs[1].retries or 0, retries_seen=knobs[0].retries or 0,
@@ -299,7 +299,9 @@ def _answer(
     runs = [(plain, knobs[0])] if same else [(plain, knobs[0]), (changed, knobs[1])]
     alone = [_run(case, source, one, layers, classes, at_once) for source, one in runs]
     again = [
-        _run(case, source, one, workload.layers, workload.class_bytes, workload.lanes) for source, one in runs if workload
+        _run(case, source, one, workload.layers, workload.class_bytes, workload.lanes)
+        for source, one in runs
+        if workload
     ]
     observed = workload.observed if workload else None
     return WhatIf(
@@ -319,9 +321,7 @@ def _usual_layers(case: _Case, workload: Workload | None, knobs: Knobs) -> int:
     return int(np.clip(round(sharing.usual_load / knobs.slots), 1, _MOST_LAYERS))
 
 
-def _run(
-    case: _Case, source: Source, knobs: Knobs, layers: Layers, classes: tuple[float, ...], lanes: int
-) -> Outlook:
+def _run(case: _Case, source: Source, knobs: Knobs, layers: Layers, classes: tuple[float, ...], lanes: int) -> Outlook:
     later = knobs.source_timeout_s or float("inf")
     first = later if source.laws[0] is source.laws[1] else knobs.parent_timeout_s(case.version) or later
     passes = layers.passes if knobs.back_to_source else np.ones_like(layers.passes)

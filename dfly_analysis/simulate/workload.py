@@ -208,4 +208,3 @@ def _arrivals(start: Array, end: Array, lanes: int) -> Array:
         if waited:
             arrival[place] = arrival[place - 1]
     return np.maximum.accumulate(arrival)
-

@@ -16,9 +16,9 @@ from dfly_analysis.synth.eras import load_client, load_scheduler
 from dfly_analysis.synth.files import dfdaemon_yaml, jobs_json, scheduler_yaml
 from dfly_analysis.synth.journal import CORE, JOB, Journal
 from dfly_analysis.synth.layout import MANAGER_IP, SCHEDULER_IP, Hosts, draw_sizes, make_hosts, make_images
+from dfly_analysis.synth.link import Link
 from dfly_analysis.synth.preheat import Preheat, start_lines
 from dfly_analysis.synth.pulls import schedule_pulls
-from dfly_analysis.synth.link import Link
 from dfly_analysis.synth.world import Clock, HostState, World, host_values
 
 _FIRST_JOB_S = 25.0

@@ -61,7 +61,7 @@ def predict(world: World, seed: int, truths: dict[str, Real]) -> list[Score]:
         dataset = dfly.load([f"{folder}/run"])
     fits = dfly.fit_all(dataset)
     return [
-        _score(world, change, seed, simulate(dataset, fits, changes=change.asked, **change.question), truths[change.name])
+        _score(world, change, seed, simulate(dataset, fits, changes=change.asked, copies=60, **change.question), truths[change.name])
         for change in world.changes
     ]  # fmt: skip
 
@@ -129,7 +129,9 @@ def main() -> None:
     seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
     scores: list[Score] = []
     for world in WORLDS:
-        if asked.worlds and not any(f"{world.name} {world.client}".startswith(name) for name in asked.worlds.split(",")):
+        if asked.worlds and not any(
+            f"{world.name} {world.client}".startswith(name) for name in asked.worlds.split(",")
+        ):
             continue
         begin, others = time.monotonic(), range(100_000 + seeds[0], 100_000 + seeds[0] + asked.truth_runs)
         truths = {one.name: really(world.changed(one), world.client, others) for one in world.changes}

@@ -88,7 +88,16 @@ def _case(origin: Origin, timeout_s: float) -> Case:
 OWN, CUT = Origin(1.6e6, 0.5), Origin(4e6, 0.3, reset_per_s=0.02)
 STALLS, SHARED = Origin(6e6, 0.25, stall_share=0.04, stall_mean_s=8.0), Origin(2.5e6, 0.4, link_bps=16e6)
 NONE = Change("nothing")
-_OWN_CHANGES = (NONE, timeout(5.0), timeout(8.0), timeout(12.0), slots(4), slots(16), source(0.75, OWN), source(1.5, OWN))
+_OWN_CHANGES = (
+    NONE,
+    timeout(5.0),
+    timeout(8.0),
+    timeout(12.0),
+    slots(4),
+    slots(16),
+    source(0.75, OWN),
+    source(1.5, OWN),
+)
 _SHARED_CHANGES = (NONE, timeout(10.0), timeout(20.0), slots(4), slots(12), link(12e6), link(32e6))
 WORLDS = (
     *(World("own rates", client, _case(OWN, 6.0), _OWN_CHANGES) for client in ("v0.1.118", "v1.0.26", "v1.5.1")),
