@@ -15,6 +15,7 @@ from dfly_analysis.tables import OUTCOMES
 Flags = npt.NDArray[np.bool_]
 HOST, SOURCE = "host", "source"
 _PIECE_STEP_BYTES, _WHOLE_SHARE = 4 << 20, 0.8
+_NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "task_id")
 # More tell nothing new, and each candidate walks over all of them.
 _MOST = 60_000
 
@@ -91,12 +92,13 @@ def take_spans(pieces: pd.DataFrame) -> Spans:
     Parameters
     ----------
     pieces : DataFrame
-        Of `dfly_analysis.tables.PIECES`; not changed.
+        Of `dfly_analysis.tables.PIECES`; not changed. One without the columns needed tells nothing.
 
     Returns
     -------
     Spans
     """
+    pieces = pieces if set(_NEEDED) <= set(pieces.columns) else pd.DataFrame(columns=list(_NEEDED))
     begin = pd.to_datetime(pieces["started"], utc=True)
     duration = pd.to_numeric(pieces["duration_s"]).to_numpy(dtype="float64", na_value=np.nan)
     size = pd.to_numeric(pieces["size_bytes"]).to_numpy(dtype="float64", na_value=np.nan)

@@ -161,16 +161,18 @@ class _Pipeline:
         self.layers, self.conduct, self.assumed, self.variant, self.rng = layers, conduct, assumed, variant, rng
         self.width = conduct.slots * (1 if conduct.siblings_cancelled else 2)
         self.own = own
-        lanes, links = (rows, conduct.lanes), (rows, int(layers.link.max()) + 1)
-        slots = (*lanes, self.width)
         self.tied = bool(assumed.crowding.any() or assumed.usual_crowding.any())
+        # Where siblings run on, those of a lost layer load the link while the next layer runs: they keep their lane.
+        self.haunted = self.tied and not conduct.siblings_cancelled
+        lanes, links = (rows, conduct.lanes * (2 if self.haunted else 1)), (rows, int(layers.link.max()) + 1)
+        slots = (*lanes, self.width)
         self.now, self.clock, self.load, self.bucket = np.zeros(rows), np.zeros(links), np.zeros(links), np.zeros(links)
         self.end, self.fail, self.begin = (np.full(slots, np.inf) for _ in range(3))
         self.work, self.patience = np.zeros(slots), np.zeros(slots)
         self.cuts, self.is_last = np.zeros(slots, dtype=bool), np.zeros(slots, dtype=bool)
         self.layer = np.full(lanes, -1)
         self.round, self.queue, self.lost, self.running, self.again = (np.zeros(lanes, dtype=np.intp) for _ in range(5))
-        self.last_queued, self.last_lost = np.zeros(lanes, dtype=bool), np.zeros(lanes, dtype=bool)
+        self.last_queued, self.last_lost, self.ghost = (np.zeros(lanes, dtype=bool) for _ in range(3))
         self.fate = np.zeros(lanes)
         # The earliest end, failure and begin in each lane, so that a step need not look at all slots.
         self.first_end, self.first_fail, self.first_begin = (np.full(lanes, np.inf) for _ in range(3))
@@ -180,6 +182,7 @@ class _Pipeline:
         self.attempts, self.cut, self.failed = np.zeros(rows), np.zeros(rows), np.zeros(rows)
 
     def run(self) -> Outcome:
+        """Advance until nothing is left to happen."""
         for _ in range(_MOST_STEPS):
             if not self._step():
                 break
@@ -203,6 +206,8 @@ class _Pipeline:
         lane = due.argmin(axis=1)
         event = due[rows, lane]
         waiting = (self.next_layer < len(self.layers.arrival_s)) & (self.layer < 0).any(axis=1)
+        if self.haunted:
+            waiting &= ((self.layer >= 0) & ~self.ghost).sum(axis=1) < self.conduct.lanes
         coming = self.layers.arrival_s[np.minimum(self.next_layer, len(self.layers.arrival_s) - 1)]
         coming = np.where(waiting, np.maximum(coming if self.own is None else 0.0, self.now), np.inf)
         then = np.minimum(event, coming)
@@ -355,21 +360,31 @@ class _Pipeline:
 
     def _go_on_beside(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
         """Try a failed piece once more in slots of the second pass, while its siblings run on."""
-        slots = self.conduct.slots
+        slots, ghost = self.conduct.slots, self.ghost[rows, lane]
         second = slot >= slots
-        lost = ~finished & (second | (self.layers.passes[self.layer[rows, lane]] < 2))
-        self.again[rows, lane] += ~finished & ~lost
-        more = ~lost & ~second & (self.queue[rows, lane] > 0)
+        lost = ~finished & ~ghost & (second | (self.layers.passes[self.layer[rows, lane]] < 2))
+        self.again[rows, lane] += ~finished & ~lost & ~ghost
+        more = (~lost | self.haunted) & ~second & (self.queue[rows, lane] > 0)
         self._take(rows[more], lane[more], slot[more])
         idle = ~np.isfinite(self.end[rows, lane, slots:]) & ~np.isfinite(self.begin[rows, lane, slots:])
         retry = ~lost & (self.again[rows, lane] > 0) & idle.any(axis=1)
         self.again[rows, lane] -= retry
         self._ask(rows[retry], lane[retry], slots + idle.argmax(axis=1)[retry], np.zeros(int(retry.sum()), dtype=bool))
-        left = self.queue[rows, lane] + self.again[rows, lane] + self.running[rows, lane]
-        whole = ~lost & (left == 0)
+        self._lose(rows[lost], lane[lost])
+        over = self.queue[rows, lane] + self.again[rows, lane] + self.running[rows, lane] == 0
+        whole, gone = over & ~lost & ~ghost, over & self.ghost[rows, lane]
         self._leave(rows[whole], lane[whole], ok=True)
-        self._clear(rows[lost], lane[lost])
-        self._leave(rows[lost], lane[lost], ok=False)
+        self.layer[rows[gone], lane[gone]] = -1
+        self.ghost[rows[gone], lane[gone]] = False
+
+    def _lose(self, rows: Index, lane: Index) -> None:
+        """Lose layers whose siblings run on: drop them where nobody feels that, else let them load the link."""
+        layer = self.layer[rows, lane]
+        if not self.haunted:
+            self._clear(rows, lane)
+        self._leave(rows, lane, ok=False)
+        if self.haunted:
+            self.layer[rows, lane], self.ghost[rows, lane], self.again[rows, lane] = layer, True, 0
 
     def _clear(self, rows: Index, lane: Index) -> None:
         """Drop what is in flight in a lane."""

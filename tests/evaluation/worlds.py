@@ -81,12 +81,18 @@ def link(bandwidth_bps: float) -> Change:
 
 def _case(origin: Origin, timeout_s: float) -> Case:
     return replace(
-        CASES["slow-source"], origin=origin, piece_timeout_s=timeout_s, layer_sizes_bytes=SIZES_BYTES, images=8, pulls=0
+        CASES["slow-source"],
+        origin=origin,
+        piece_timeout_s=timeout_s,
+        layer_sizes_bytes=SIZES_BYTES,
+        images=16,
+        pulls=0,
     )
 
 
 OWN, CUT = Origin(1.6e6, 0.5), Origin(4e6, 0.3, reset_per_s=0.02)
-STALLS, SHARED = Origin(6e6, 0.25, stall_share=0.04, stall_mean_s=8.0), Origin(2.5e6, 0.4, link_bps=16e6)
+STALLS = Origin(6e6, 0.25, stall_share=0.04, stall_mean_s=8.0)
+SHARED = {"v0.1.118": Origin(2.5e6, 0.4, link_bps=30e6), "v1.5.1": Origin(2.5e6, 0.4, link_bps=24e6)}
 NONE = Change("nothing")
 _OWN_CHANGES = (
     NONE,
@@ -98,12 +104,18 @@ _OWN_CHANGES = (
     source(0.75, OWN),
     source(1.5, OWN),
 )
-_SHARED_CHANGES = (NONE, timeout(10.0), timeout(20.0), slots(4), slots(12), link(12e6), link(32e6))
+
+
+def _shared_changes(origin: Origin) -> tuple[Change, ...]:
+    narrower, wider = link(0.75 * origin.link_bps), link(2.0 * origin.link_bps)
+    return (NONE, timeout(8.0), timeout(20.0), slots(4), slots(12), narrower, wider)
+
+
 WORLDS = (
-    *(World("own rates", client, _case(OWN, 6.0), _OWN_CHANGES) for client in ("v0.1.118", "v1.0.26", "v1.5.1")),
+    *(World("own rates", client, _case(OWN, 6.0), _OWN_CHANGES) for client in ("v0.1.118", "v1.5.1")),
     World("resets", "v1.5.1", _case(CUT, 4.0), (NONE, timeout(2.5), timeout(12.0), slots(16), source(0.6, CUT))),
     World("stalls", "v1.5.1", _case(STALLS, 8.0), (NONE, timeout(5.0), timeout(12.0), slots(4), source(0.5, STALLS))),
-    *(World("shared link", client, _case(SHARED, 13.0), _SHARED_CHANGES) for client in ("v0.1.118", "v1.5.1")),
+    *(World("shared link", name, _case(origin, 10.0), _shared_changes(origin)) for name, origin in SHARED.items()),
 )
 
 
@@ -123,19 +135,26 @@ class Real:
         return self.failed / self.layers
 
     @property
+    def rate_error(self) -> float:
+        """Standard error of the rate."""
+        share = (self.failed + 0.5) / (self.layers + 1.0)
+        return float(np.sqrt(share * (1.0 - share) / self.layers))
+
+    @property
     def attempt_rate(self) -> float:
         """Share of attempts, cancelled ones left out, that failed."""
         return self.attempts_failed / self.attempts
 
 
-def really(case: Case, client: str, seeds: range) -> Real:
-    """Let a world happen several times, without writing a log."""
+def really(case: Case, client: str, base: int, others: range) -> Real:
+    """Let the world of a seed happen several times with other chance, without writing a log: same layers on the same hosts."""
     layers = failed = attempts = lost = 0
     by_run = []
-    for seed in seeds:
-        rng = np.random.default_rng(seed)
+    for other in others:
+        rng = np.random.default_rng(base)
         world = tree._world(case, client, rng, Hosts(), 1.0)
         preheat = Preheat(world, make_images(rng, client, [list(case.layer_sizes_bytes)] * case.images))
+        world.rng = np.random.default_rng([base, other])
         preheat.schedule()
         world.clock.run()
         ended = [layer for job in preheat.jobs for layer in job.layers if layer.blob.is_layer]
