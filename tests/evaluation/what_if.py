@@ -100,7 +100,7 @@ def page(scores: list[Score], seeds: range, layers: int) -> str:
             f"Written by `tests/evaluation/what_if.py --seeds {len(seeds)} --first-seed {seeds[0]} --write`. From the logs of one made-up run",
             "(96 layers, about 2 480 pieces) each row's world is predicted; the truth is the share of layers that failed in runs",
             f"of the same layers on the same hosts with other chance ({layers:,} layers, so known to about a point, and held against the interval to within its standard error). *Nothing* replays the settings in force. Own rates: each",
-            "request draws its own; shared link: 24 or 48 MB/s a host, shared by its pieces.",
+            "request draws its own; shared link: 24 or 30 MB/s a host, shared by its pieces.",
             "",
             "| figure | layers | attempts at pieces |",
             "|---|---|---|",
