@@ -17,7 +17,8 @@ from dfly_analysis.errors import SettingsError
 from dfly_analysis.models.choosing import LayerShape, layer_failure_chance
 from dfly_analysis.simulate import WhatIf, parse_changes, simulate
 from dfly_analysis.simulate.apart import run_apart
-from dfly_analysis.simulate.pipeline import SCORES, Assumed, Conduct, Layers, run_pipeline
+from dfly_analysis.simulate.pipeline import run_pipeline
+from dfly_analysis.simulate.premises import SCORES, Assumed, Conduct, Layers
 from dfly_analysis.synth import CASES, write_run
 
 MIB = 2**20

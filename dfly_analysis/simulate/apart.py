@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dfly_analysis.simulate.pipeline import Array, Assumed, Conduct, Index, Layers, Outcome, run_pipeline
+from dfly_analysis.simulate.pipeline import run_pipeline
+from dfly_analysis.simulate.premises import Array, Assumed, Conduct, Index, Layers, Outcome
 
 _UNLIKE = 1.6
 

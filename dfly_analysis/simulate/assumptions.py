@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from dfly_analysis.fits import Interval
-from dfly_analysis.simulate.pipeline import SCORES, Array, Assumed, Index, throughput_shape
+from dfly_analysis.simulate.premises import SCORES, Array, Assumed, Index, throughput_shape
 
 LAW, LINK, OTHER = "law", "link", "other"
 AXES = (LAW, LINK, OTHER)

@@ -9,7 +9,7 @@ import numpy as np
 
 from dfly_analysis.fits import Interval
 from dfly_analysis.simulate.assumptions import EDGE, Doubts
-from dfly_analysis.simulate.pipeline import Array, Index, Outcome
+from dfly_analysis.simulate.premises import Array, Index, Outcome
 
 _HALF = 0.5
 _LOGIT_EDGE = 30.0

@@ -23,7 +23,8 @@ from dfly_analysis.simulate.apart import are_apart, run_apart
 from dfly_analysis.simulate.assumptions import Doubts, Source, assume, open_doubts, time_tables
 from dfly_analysis.simulate.knobs import Change, Knobs, knobs_in_force, parse_changes, unread, with_changes
 from dfly_analysis.simulate.outlook import Outlook, sum_up
-from dfly_analysis.simulate.pipeline import SCORES, Conduct, Layers, run_pipeline
+from dfly_analysis.simulate.pipeline import run_pipeline
+from dfly_analysis.simulate.premises import SCORES, Conduct, Layers
 from dfly_analysis.simulate.workload import Observed, Workload, cut_layers, read_workload
 from dfly_analysis.units import format_size, parse_size
 
