@@ -18,7 +18,7 @@ from dfly_analysis.models.load import HOST, SOURCE, Spans, Steps, count_load, sh
 
 NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
 FEWEST = 30
-SHARPNESSES = (1.0, 4.0)
+SHARPNESSES = (1.0, 4.0, 12.0)
 _OWN, _SOFT, _HARD = "own rates", "shared softly", "shared link"
 # Crowding times the usual load: 0 for requests that do not feel each other, large for a link that is always full.
 _GRID = np.array([0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 7.0, 15.0, 60.0, 1000.0])
@@ -67,7 +67,7 @@ class CapacityFit:
     ----------
     name : str
     law : str
-        ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4).
+        ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4 or 12).
     params : tuple of Param
         ``rate_alone`` and ``bandwidth``, bytes per second; the latter is infinite where no sharing is seen.
     n, n_censored : int

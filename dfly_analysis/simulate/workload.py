@@ -16,7 +16,7 @@ from dfly_analysis.simulate.premises import Array, Index, Layers
 MODELLED = ("timeout_too_short", "network_instability", "origin_registry", "storage_io")
 """Causes of a task's failure that are failures of its pieces."""
 _SMALLEST_LAYER_BYTES = 64 << 10
-_SOON_S = 1.5
+_SOON_S, _UNLIMITED = 1.5, 3
 _MOST_PIECES = 6_000
 _CLASSES_A_DOUBLING = 2
 _FAILING = ("timeout", "reset", "storage", "origin")
@@ -61,7 +61,7 @@ class Workload:
     class_bytes : tuple of float
         Bytes of each size class.
     lanes : int
-        Layers that ran at a time.
+        Layers that may run at a time: as many as did where others waited for a place, else three times as many.
     a_link : float
         Of them, those that ran at a time on one host, on average while it was busy.
     largest_bytes : int
@@ -105,6 +105,8 @@ def read_workload(dataset: Dataset, role: str, *, one_link: bool) -> Workload | 
     link = np.zeros(len(size), dtype=np.intp) if one_link else np.asarray(host, dtype=np.intp)
     every = max(1, int(np.ceil(np.ceil(size / piece).sum() / _MOST_PIECES)))
     chosen = np.arange(0, len(size), every)
+    if (arrival == start).all():  # none had to wait for a place: what ran at a time is no limit
+        lanes *= _UNLIMITED
     layers, classes = cut_layers(size[chosen], piece[chosen], version, link=link[chosen], arrival_s=arrival[chosen])
     return Workload(
         layers=layers,
