@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dfly_analysis.report import Report
     from dfly_analysis.rules import recommend
     from dfly_analysis.settings import Setting, Settings
+    from dfly_analysis.simulate import WhatIf, simulate
 
 __version__ = "0.1.0"
 
@@ -31,7 +32,7 @@ _HOMES = {
     "ConfigCheck": "configcheck", "check_config": "configcheck", "Dataset": "dataset", "diagnose": "diagnosis",
     "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
     "load": "loading", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
-    "Setting": "settings", "Settings": "settings",
+    "Setting": "settings", "Settings": "settings", "WhatIf": "simulate", "simulate": "simulate",
 }  # fmt: skip
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Report",
     "Setting",
     "Settings",
+    "WhatIf",
     "__version__",
     "analyse",
     "check_config",
@@ -58,6 +60,7 @@ __all__ = [
     "fit_duration",
     "load",
     "recommend",
+    "simulate",
 ]
 
 

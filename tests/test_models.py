@@ -498,7 +498,7 @@ def test_fit_all_takes_the_empty_tables():
     from dfly_analysis.tables import PIECES, TASKS
 
     made = fit_all(SimpleNamespace(pieces=PIECES.frame(), tasks=TASKS.frame()))
-    assert set(made) == {"piece_from_source", "piece_from_parent", "task_failure"}
+    assert set(made) >= {"piece_from_source", "piece_from_parent", "task_failure"}
     assert all(isinstance(fit, NotFitted) for fit in made.values())
 
 

@@ -25,6 +25,8 @@ from dfly_analysis.knowledge.fact_records import (
 )
 from dfly_analysis.knowledge.pieces import (
     PieceAttempts,
+    failure_noticed_at_once,
+    passes_of_a_single_piece,
     piece_attempts,
     piece_count,
     piece_length_bytes,
@@ -48,8 +50,9 @@ Layer = Literal["binary", "chart"]
 
 __all__ = [
     "IMAGES", "UNITS", "Change", "ChartRun", "Era", "Fact", "PieceAttempts", "Value", "changes_between", "chart_for_client", "chart_for_server",
-    "chart_run", "chart_value", "diff", "fact", "fact_of", "facts", "facts_at", "facts_by_release", "facts_diff", "images_of", "piece_attempts",
-    "piece_count", "piece_length_bytes", "piece_length_rule", "siblings_cancelled", "value_at",
+    "chart_run", "chart_value", "diff", "fact", "fact_of", "facts", "facts_at", "facts_by_release", "facts_diff", "failure_noticed_at_once",
+    "images_of", "passes_of_a_single_piece", "piece_attempts", "piece_count", "piece_length_bytes", "piece_length_rule", "siblings_cancelled",
+    "value_at",
 ]  # fmt: skip
 
 

@@ -85,6 +85,16 @@ def siblings_cancelled(client_version: str | None = None) -> bool:
     return bool(_rule("siblings", client_version)["cancelled"])
 
 
+def failure_noticed_at_once(client_version: str | None = None) -> bool:
+    """Return whether a round ends at its first failed piece, or only once its last piece has been given a slot (from v1.0.18)."""
+    return bool(_rule("siblings", client_version)["noticed"] == "at_once")
+
+
+def passes_of_a_single_piece(client_version: str | None = None) -> int:
+    """Return how many passes a layer of one piece gets: one where it goes to the source without the scheduler."""
+    return int(_rule("single", client_version)["passes"])
+
+
 def piece_attempts(client_version: str | None = None) -> PieceAttempts:
     """Return how many passes a layer gets and how often a request is retried before its body.
 

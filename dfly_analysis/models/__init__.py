@@ -1,24 +1,41 @@
 """Statistics: the law of a piece's time, what else ends it, how often tasks and layers fail. Only this package uses scipy."""
 
 from dfly_analysis.fits import wilson
+from dfly_analysis.models.benchmarks import BenchmarkFit, fit_benchmark
+from dfly_analysis.models.capacity import CapacityFit, fit_capacity
+from dfly_analysis.models.choosing import LayerShape, TimeoutChoice, choose_timeout, timeout_sensitivity
 from dfly_analysis.models.duration import DurationFit, fit_duration
 from dfly_analysis.models.fitting import fit_all
 from dfly_analysis.models.laws import all_laws
 from dfly_analysis.models.layers import layer_failure_rate, task_failure_probability, timeout_for_target
+from dfly_analysis.models.more_runs import RunPlan, plan_runs
 from dfly_analysis.models.nonparametric import kaplan_meier
+from dfly_analysis.models.storage import StorageFit, fit_storage
 from dfly_analysis.models.tasks import SizeBin, TaskFailureFit, task_failure_by_size
 
 __all__ = [
+    "BenchmarkFit",
+    "CapacityFit",
     "DurationFit",
+    "LayerShape",
+    "RunPlan",
     "SizeBin",
+    "StorageFit",
     "TaskFailureFit",
+    "TimeoutChoice",
     "all_laws",
+    "choose_timeout",
     "fit_all",
+    "fit_benchmark",
+    "fit_capacity",
     "fit_duration",
+    "fit_storage",
     "kaplan_meier",
     "layer_failure_rate",
+    "plan_runs",
     "task_failure_by_size",
     "task_failure_probability",
     "timeout_for_target",
+    "timeout_sensitivity",
     "wilson",
 ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import importlib
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Protocol
 
 import pandas as pd
 
-from dfly_analysis.fits import NotFitted
-from dfly_analysis.models.duration import DurationFit, fit_duration
-from dfly_analysis.models.tasks import TaskFailureFit, task_failure_by_size
+from dfly_analysis.models.duration import fit_duration
+from dfly_analysis.models.tasks import task_failure_by_size
 
 _ORIGINS = ("source", "parent")
 _FEWEST_OF_A_ROLE = 200
@@ -29,7 +32,17 @@ class Frames(Protocol):
         ...
 
 
-def fit_all(dataset: Frames) -> dict[str, DurationFit | TaskFailureFit | NotFitted]:
+@cache
+def further_fitters() -> tuple[Callable[[Frames], dict[str, Any]], ...]:
+    """Return ``fit_from_dataset`` of every module of this folder that has one, in the order of their names."""
+    from dfly_analysis import models
+
+    names = sorted(found.name for found in pkgutil.iter_modules(models.__path__))
+    modules = [importlib.import_module(f"{models.__name__}.{name}") for name in names]
+    return tuple(module.fit_from_dataset for module in modules if hasattr(module, "fit_from_dataset"))
+
+
+def fit_all(dataset: Frames) -> dict[str, Any]:
     """Fit everything the tables carry.
 
     Parameters
@@ -39,14 +52,14 @@ def fit_all(dataset: Frames) -> dict[str, DurationFit | TaskFailureFit | NotFitt
 
     Returns
     -------
-    dict of str to DurationFit, TaskFailureFit or NotFitted
+    dict of str to fit or NotFitted
         ``piece_from_source``, ``piece_from_parent`` and ``task_failure`` always; ``piece_from_source_seedClient`` and
-        the like where a role other than the only one has 200 attempts.
+        the like where a role other than the only one has 200 attempts; then what the other modules of this folder fit.
     """
     pieces = dataset.pieces
     if "survivors_unseen" in pieces.columns:  # such rounds show their failures only and would bend the law upward
         pieces = pieces[~pieces["survivors_unseen"]]
-    made: dict[str, DurationFit | TaskFailureFit | NotFitted] = {}
+    made: dict[str, Any] = {}
     for origin in _ORIGINS:
         name = f"piece_from_{origin}"
         rows = _whole_pieces(pieces[(pieces["origin"] == origin).fillna(value=False)])
@@ -55,6 +68,8 @@ def fit_all(dataset: Frames) -> dict[str, DurationFit | TaskFailureFit | NotFitt
         for role in sorted(str(role) for role, count in roles.items() if count >= _FEWEST_OF_A_ROLE and len(roles) > 1):
             made[f"{name}_{role}"] = fit_duration(rows[rows["role"] == role], name=f"{name}_{role}")
     made["task_failure"] = task_failure_by_size(dataset.tasks)
+    for fitter in further_fitters():
+        made |= fitter(dataset)
     return made
 
 

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 from dfly_analysis.advice import Advice
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.fits import Interval
+from dfly_analysis.fits import Interval, NotFitted
 from dfly_analysis.report import sections
 from dfly_analysis.report.figures import Drawing, FigureView, show
+from dfly_analysis.report.foretold import proposed_changes, replay_of, sensitivity_of, whatif_json
 from dfly_analysis.report.json import (
     SCHEMA_VERSION,
     coverage_json,
@@ -27,6 +28,10 @@ from dfly_analysis.report.json import (
 from dfly_analysis.report.prediction import NoPrediction, Prediction, predict
 from dfly_analysis.report.verdict import Verdict, give_verdict
 from dfly_analysis.report.view import Heading, Several, TableView
+from dfly_analysis.simulate import WhatIf
+
+_COPIES = 40
+"""Copies of the run that a report simulates: intervals need no third digit there."""
 
 
 class WritesYaml(Protocol):
@@ -75,6 +80,25 @@ class Report:
     def prediction(self) -> Prediction | NoPrediction:
         """How often a layer of the asked size fails, now and then."""
         return predict(self.dataset, self.fits, self.advice)
+
+    @cached_property
+    def whatif(self) -> WhatIf | NotFitted:
+        """The run replayed under the settings in force, and under the proposed ones."""
+        from dfly_analysis.simulate import simulate
+
+        return simulate(
+            self.dataset, self.fits, changes=proposed_changes(self.advice), size=self.advice.size_bytes or None, copies=_COPIES
+        )  # fmt: skip
+
+    @property
+    def replay(self) -> TableView:
+        """What was seen of the run beside what its own settings and the proposed ones predict."""
+        return replay_of(self.whatif)
+
+    @property
+    def sensitivity(self) -> TableView:
+        """How the limit that a layer needs moves with target, size, bandwidth and pieces in flight."""
+        return sensitivity_of(self.dataset, self.fits, self.advice)
 
     @property
     def verdict(self) -> Verdict:
@@ -163,6 +187,7 @@ class Report:
             "fit": fit_json(self.fits),
             "recommend": recommend_json(self.advice),
             "prediction": plain_json(foretold),
+            "whatif": whatif_json(self.whatif),
             "settings": settings_json(self.dataset),
             "data_quality": {
                 "coverage": coverage_json(self.dataset.coverage),

@@ -52,6 +52,13 @@ FITS = {
     "piece_from_parent_seedClient": "Pieces from other hosts, seed clients",
     "piece_from_parent_client": "Pieces from other hosts, clients",
     "task_failure": "Failures of tasks by size",
+    "source_capacity": "What the source carries",
+    "piece_from_source_at_usual_load": "Pieces from the registry, at the usual number in flight",
+    "storage_write": "What storage takes",
+    "benchmark": "Benchmarks",
+    "benchmark_dfbench": "Benchmark, dfbench",
+    "benchmark_vegeta": "Benchmark, vegeta",
+    "benchmark_csv": "Benchmark, own measurements",
 }
 LEAST_SHARE = 1e-5
 NOTHING = "\N{EN DASH}"

@@ -25,6 +25,8 @@ class Origin:
         Kind of refusal at the stat request: ``token`` (401) or ``registry`` (503).
     refusal_from_s, refusal_until_s : float
         Window of the refusals, seconds after the first preheat job.
+    link_bps : float
+        What each host's link to the registry carries, bytes a second; its transfers share it. Without bound by default.
     """
 
     rate_bps: float
@@ -36,6 +38,7 @@ class Origin:
     refusal: str | None = None
     refusal_from_s: float = 0.0
     refusal_until_s: float = float("inf")
+    link_bps: float = float("inf")
 
     def refuses(self, since_first_job_s: float) -> bool:
         """Say whether a stat request at this moment is refused."""
@@ -47,6 +50,8 @@ class Origin:
         for name in ("reset_per_s", "truncated_share", "stall_share", "stall_mean_s"):
             if value := getattr(self, name):
                 found[name] = value
+        if self.link_bps != float("inf"):
+            found["link_bps"] = self.link_bps
         if self.refusal:
             found |= {"refusal": self.refusal, "refusal_from_s": self.refusal_from_s}
         return found
@@ -68,8 +73,31 @@ class Request:
     outcome: str
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What chance has decided of one request.
+
+    Attributes
+    ----------
+    alone_s : float
+        Seconds until its end were nothing to cut it and it had the link for itself.
+    end : str
+        ``ok`` or ``truncated``: how it ends then.
+    cut_s, cut : float, str
+        When something else ends it, and what.
+    rate_bps : float
+        Its own rate.
+    """
+
+    alone_s: float
+    end: str
+    cut_s: float
+    cut: str
+    rate_bps: float
+
+
 def draw_request(rng: np.random.Generator, origin: Origin, size_bytes: int, limits: Limits) -> Request:
-    """Draw how one request for a piece goes.
+    """Draw how one request for a piece goes that has its link for itself.
 
     Parameters
     ----------
@@ -87,15 +115,21 @@ def draw_request(rng: np.random.Generator, origin: Origin, size_bytes: int, limi
     Request
         ``ok``, ``timeout``, ``write_timeout``, ``reset`` or ``truncated``: whichever comes first.
     """
+    drawn = draw_alone(rng, origin, size_bytes, limits)
+    return Request(*min((drawn.alone_s, drawn.end), (drawn.cut_s, drawn.cut)))
+
+
+def draw_alone(rng: np.random.Generator, origin: Origin, size_bytes: int, limits: Limits) -> Drawn:
+    """Draw what chance decides of one request; see `draw_request`."""
     first_byte_s = 0.002 + float(rng.exponential(0.002))
-    transfer_s = size_bytes / (origin.rate_bps * float(np.exp(origin.rate_sigma * rng.standard_normal())))
+    rate_bps = origin.rate_bps * float(np.exp(origin.rate_sigma * rng.standard_normal()))
+    transfer_s = size_bytes / rate_bps
     stalled, stall_s = rng.random() < origin.stall_share, float(rng.exponential(1.0)) * origin.stall_mean_s
     transfer_s += stall_s if stalled else 0.0
     ends_early, ends_at, reset_at_s = rng.random(), float(rng.uniform(0.05, 0.95)), float(rng.exponential(1.0))
-    fates = [(first_byte_s + transfer_s, "ok"), (limits.piece_timeout_s, "timeout")]
-    fates.append((first_byte_s + limits.write_timeout_s, "write_timeout"))
+    truncated = bool(ends_early < origin.truncated_share)
+    fates = [(limits.piece_timeout_s, "timeout"), (first_byte_s + limits.write_timeout_s, "write_timeout")]
     if origin.reset_per_s:
         fates.append((first_byte_s + reset_at_s / origin.reset_per_s, "reset"))
-    if ends_early < origin.truncated_share:
-        fates.append((first_byte_s + transfer_s * ends_at, "truncated"))
-    return Request(*min(fates))
+    end_s = first_byte_s + (transfer_s * ends_at if truncated else transfer_s)
+    return Drawn(end_s, "truncated" if truncated else "ok", *min(fates), rate_bps)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from dfly_analysis.synth.journal import go_duration
-from dfly_analysis.synth.laws import Request, draw_request
+from dfly_analysis.synth.laws import Drawn, Request, draw_alone, draw_request
 from dfly_analysis.synth.layout import Blob
 from dfly_analysis.synth.world import HostState, World
 
@@ -32,6 +32,7 @@ class Round:
         self.task, self.kind = task, kind
         self.queue = deque(pieces)
         self.running: dict[int, float] = {}
+        self.carried: dict[int, int] = {}
         self.failure: str | None = None
         self.failed_piece = 0
         self.ended = False
@@ -58,8 +59,26 @@ class Round:
         """Ask the registry for a piece."""
         world, task = self.task.world, self.task
         task.waiting[piece] = []
-        request = draw_request(world.rng, world.origin_of(task.state.host), task.blob.bytes_of(piece), world.limits)
-        world.clock.after(request.duration_s, partial(self._answered, piece, request))
+        origin, size_bytes = world.origin_of(task.state.host), task.blob.bytes_of(piece)
+        if origin.link_bps == float("inf"):
+            request = draw_request(world.rng, origin, size_bytes, world.limits)
+            world.clock.after(request.duration_s, partial(self._answered, piece, request))
+        else:
+            self._share_link(piece, draw_alone(world.rng, origin, size_bytes, world.limits))
+
+    def _share_link(self, piece: int, drawn: Drawn) -> None:
+        """Let a request run on the host's link until its end, or until something cuts it."""
+        world, link = self.task.world, self.task.state.link
+        begun_s = world.clock.now_s
+
+        def end(outcome: str) -> None:
+            if self.carried.get(piece) == number:
+                link.drop(self.carried.pop(piece))
+                self._answered(piece, Request(world.clock.now_s - begun_s, outcome))
+
+        number = link.carry(drawn.alone_s, drawn.rate_bps, partial(end, drawn.end))
+        self.carried[piece] = number
+        world.clock.after(drawn.cut_s, partial(end, drawn.cut))
 
     def _answered(self, piece: int, request: Request) -> None:
         if self.task.dead or piece not in self.running:
@@ -124,6 +143,8 @@ class Round:
             self.task.world.tally.pieces_cancelled += 1
             self.task.world.tally.requests["cut before the limit"] += 1
             self.task.say(f"{self.kind}_cancelled", piece=piece)
+            if piece in self.carried:
+                self.task.state.link.drop(self.carried.pop(piece))
         self.running.clear()
 
 

@@ -17,9 +17,10 @@ from dfly_analysis.synth.eras import load_client, load_scheduler
 from dfly_analysis.synth.files import dfdaemon_yaml, jobs_json, scheduler_yaml
 from dfly_analysis.synth.journal import CORE, JOB, Journal
 from dfly_analysis.synth.layout import MANAGER_IP, SCHEDULER_IP, Hosts, draw_sizes, make_hosts, make_images
+from dfly_analysis.synth.link import Link
 from dfly_analysis.synth.preheat import Preheat, start_lines
 from dfly_analysis.synth.pulls import schedule_pulls
-from dfly_analysis.synth.world import HostState, World, host_values
+from dfly_analysis.synth.world import Clock, HostState, World, host_values
 
 _FIRST_JOB_S = 25.0
 
@@ -153,13 +154,15 @@ def write_sample(directory: str | Path, case: str, client: str, seed: int = 1) -
 def _world(case: Case, client: str, rng: np.random.Generator, hosts: Hosts, scale: float) -> World:
     era = load_client(client)
     scheduler = load_scheduler(era.scheduler)
+    clock, bandwidth_bps = Clock(), case.origin.link_bps
     return World(
         case=case,
         client=era,
         scheduler=scheduler,
         rng=rng,
         journal=Journal(era, scheduler),
-        hosts=[HostState(host) for host in make_hosts(rng, hosts)],
+        hosts=[HostState(host, Link(clock, bandwidth_bps)) for host in make_hosts(rng, hosts)],
+        clock=clock,
         volume_bytes=case.volume_bytes * scale if case.volume_bytes else float("inf"),
         first_job_s=_FIRST_JOB_S,
     )

@@ -15,6 +15,7 @@ from dfly_analysis.synth.eras import ClientEra, SchedulerEra
 from dfly_analysis.synth.journal import Journal
 from dfly_analysis.synth.laws import Limits, Origin
 from dfly_analysis.synth.layout import MANAGER_IP, SCHEDULER_IP, Blob, Host
+from dfly_analysis.synth.link import Link
 
 if TYPE_CHECKING:
     from dfly_analysis.synth.pipeline import SourceTask
@@ -42,9 +43,10 @@ class Clock:
 
 @dataclass
 class HostState:
-    """One host during the run: bytes on its volume, tasks it runs, times its process was away."""
+    """One host during the run: its link to the registry, bytes on its volume, tasks it runs, times its process was away."""
 
     host: Host
+    link: Link
     used_bytes: int = 0
     full: bool = False
     alive: bool = True

@@ -1,0 +1,254 @@
+"""Time against size in benchmarks: an overhead, a throughput, and how much repeats differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, special, stats
+
+from dfly_analysis.errors import TableError
+from dfly_analysis.fits import Interval, NotFitted, Param, wilson
+from dfly_analysis.models.law import Array
+from dfly_analysis.models.summaries import Summaries, read_summaries
+
+NAME = "benchmark"
+TOOLS = ("dfbench", "file-bench", "dfget-bench", "image-bench", "proxy-bench", "vegeta", "csv")
+LAW = "overhead + size / throughput"
+FEWEST = 3
+_DRAWS, _SEED = 2_000, 4_711
+_STEP = 1e-4
+_COLLECT = "dfbench, vegeta or CSV results of at least two sizes, several repeats each, failed ones included"
+
+
+@dataclass(frozen=True)
+class BenchmarkFit:
+    """How long a download takes, given its size: ``overhead + size / throughput``, times a log-normal factor.
+
+    Attributes
+    ----------
+    name, law : str
+    params : tuple of Param
+        ``overhead`` (s), ``throughput`` (B/s) and ``spread`` (of the log of the time, repeats and sizes together).
+    n, n_censored : int
+        Downloads, and those that did not finish.
+    goodness : mapping of str to float
+        ``rows``, ``sizes``, ``lower_bounds`` (failed downloads that enter as such).
+    window : None
+    extrapolates_beyond_s : None
+    largest_bytes : float
+        Beyond it the line is drawn on.
+    failure_rate : Interval or None
+        Share of downloads that failed; None where the tool hides them.
+    notes : tuple of str
+    """
+
+    name: str
+    law: str
+    params: tuple[Param, ...]
+    n: int
+    n_censored: int
+    goodness: Mapping[str, float]
+    largest_bytes: float
+    failure_rate: Interval | None
+    notes: tuple[str, ...]
+    window: tuple[str, str] | None = None
+    extrapolates_beyond_s: float | None = None
+    _drawn: Array = field(default_factory=lambda: np.zeros((0, 3)))
+
+    def time(self, size_bytes: float, level: float = 0.95) -> Interval:
+        """Return the middle time of a download.
+
+        Parameters
+        ----------
+        size_bytes : float
+            Above 0.
+        level : float
+
+        Returns
+        -------
+        Interval
+            Seconds.
+
+        Raises
+        ------
+        TableError
+            Where an argument is out of range.
+        """
+        if not (np.isfinite(size_bytes) and size_bytes > 0 and 0.0 < level < 1.0):
+            raise TableError(f"a size of {size_bytes} at level {level} cannot be", where="benchmark")
+        overhead, throughput = self.params[0].value, self.params[1].value
+        drawn = np.exp(self._drawn[:, 0]) + size_bytes / np.exp(self._drawn[:, 1])
+        low, high = np.quantile(drawn, [0.5 - level / 2.0, 0.5 + level / 2.0])
+        value = overhead + size_bytes / throughput
+        return Interval(value, min(float(low), value), max(float(high), value))
+
+    def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
+        """Return the time within which a share ``p`` of downloads ends; arguments as `time`."""
+        if not 0.0 < p < 1.0:
+            raise TableError(f"p is {p}, not between 0 and 1", where="benchmark")
+        middle, z = self.time(size_bytes, level), float(special.ndtri(p))
+        wide = sorted(float(np.exp(z * edge)) for edge in (self.params[2].low, self.params[2].high))
+        return Interval(
+            middle.value * float(np.exp(z * self.params[2].value)), middle.low * wide[0], middle.high * wide[1]
+        )
+
+
+def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) -> BenchmarkFit | NotFitted:
+    """Fit time against size.
+
+    Exact times enter with their density, downloads that failed after a known time as lower bounds, buckets and quantiles as
+    ranges. Of an aggregate (n, least, mean, greatest) the joint density of least and greatest and that of the mean of the
+    others enter; of three repeats all three are known.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Rows of one benchmark, see `dfly_analysis.tables.RUNS`; not changed.
+    name : str
+    level : float
+
+    Returns
+    -------
+    BenchmarkFit or NotFitted
+    """
+    found = read_summaries(runs)
+    sizes = found.sizes
+    statements = len(found.statement_sizes)
+    if statements < FEWEST:
+        return NotFitted(name, f"{statements} times with a size are too few; {FEWEST} are needed", _COLLECT, found.n)
+    if len(sizes) < 2 or sizes[-1] < 2.0 * sizes[0]:
+        reason = "all downloads are of about one size: overhead and throughput cannot be told apart"
+        return NotFitted(name, reason, _COLLECT, found.n)
+    theta = _best(found)
+    if theta is None:
+        return NotFitted(name, "the likelihood has no finite best point", _COLLECT, found.n)
+    spread, freedom = _covariance(found, theta)
+    rng = np.random.default_rng(_SEED)
+    scale = np.sqrt(freedom / rng.chisquare(freedom, size=(_DRAWS, 1)))
+    drawn = theta + scale * rng.multivariate_normal(np.zeros(3), spread, size=_DRAWS, method="eigh")
+    half = float(stats.t.ppf(0.5 + level / 2.0, freedom)) * np.sqrt(np.diag(spread))
+    units = (("overhead", "s"), ("throughput", "B/s"), ("spread", "1"))
+    params = tuple(
+        Param(title, float(np.exp(value)), float(np.exp(value - wide)), float(np.exp(min(value + wide, 300.0))), unit)
+        for (title, unit), value, wide in zip(units, theta, half, strict=True)
+    )
+    return BenchmarkFit(
+        name=name, law=LAW, params=params, n=found.n, n_censored=found.n_failed,
+        goodness={"rows": float(len(found.rows)), "sizes": float(len(sizes)), "lower_bounds": float(found.n_bounds)},
+        largest_bytes=float(sizes[-1]), failure_rate=None if found.hidden else wilson(found.n_failed, max(found.n, 1)),
+        notes=_notes(found), _drawn=drawn,
+    )  # fmt: skip
+
+
+def fit_from_dataset(dataset: object) -> dict[str, BenchmarkFit | NotFitted]:
+    """Return a fit for each benchmark of a dataset, told apart by tool and settings.
+
+    Parameters
+    ----------
+    dataset : object, perhaps with ``runs``
+
+    Returns
+    -------
+    dict of str to fit
+        ``benchmark`` alone, not fitted, where there is none; else ``benchmark_<tool>`` and, where one tool ran under
+        several settings, ``benchmark_<tool>_2`` and so on.
+    """
+    runs = getattr(dataset, "runs", None)
+    own = runs[runs["tool"].isin(TOOLS)] if runs is not None else pd.DataFrame()
+    if own.empty:
+        return {NAME: NotFitted(NAME, "the input holds no benchmark", _COLLECT, 0)}
+    made: dict[str, BenchmarkFit | NotFitted] = {}
+    for tool in sorted(own["tool"].unique()):
+        groups = own[own["tool"] == tool].groupby("settings", dropna=False, sort=False)
+        for number, (_, rows) in enumerate(groups, start=1):
+            name = f"{NAME}_{tool.replace('-', '_')}" + (f"_{number}" if number > 1 else "")
+            made[name] = fit_benchmark(rows, name=name)
+    return made
+
+
+def _value(found: Summaries, theta: Array) -> Array:
+    """Return the log likelihood of each statement."""
+    centre = np.log(np.exp(theta[0]) + found.statement_sizes / np.exp(theta[1]))
+    return found.log_likelihood(centre, float(np.exp(np.clip(theta[2], -8.0, 4.0))))
+
+
+def _prior(theta: Array, start: Array) -> float:
+    """Keep what the data do not tell finite: an overhead of nothing, a throughput without bound."""
+    return float(0.5 * (((theta - start) / np.array([6.0, 6.0, 3.0])) ** 2).sum())
+
+
+def _cost(theta: Array, found: Summaries, start: Array) -> float:
+    value = float(_value(found, theta).sum())
+    return _prior(theta, start) - value if np.isfinite(value) else 1e12
+
+
+def _start(found: Summaries) -> Array:
+    middle = np.sqrt(found.extremes.min_s * found.extremes.max_s)
+    time = np.concatenate([found.exact.time_s, np.maximum(found.ranges.lower_s, 1e-3), middle])
+    size = found.statement_sizes
+    return np.array([np.log(time.min() + 1e-6), np.log((size / time).max()), np.log(0.5)])
+
+
+def _best(found: Summaries) -> Array | None:
+    start = _start(found)
+    best = None
+    for shift in (0.0, -2.0):
+        begin = start + np.array([shift, 0.5 * shift, 0.0])
+        near = optimize.minimize(
+            _cost,
+            begin,
+            args=(found, start),
+            method="Nelder-Mead",
+            options={"maxiter": 400, "xatol": 1e-3, "fatol": 1e-3},
+        )
+        made = optimize.minimize(
+            _cost, near.x, args=(found, start), method="L-BFGS-B", jac="3-point", options={"maxiter": 200},
+            bounds=[(edge - wide, edge + wide) for edge, wide in zip(start, (12.0, 12.0, 4.0), strict=True)],
+        )  # fmt: skip
+        best = made if best is None or made.fun < best.fun else best
+    return np.asarray(best.x, dtype=float) if best is not None and np.isfinite(best.fun) else None
+
+
+def _covariance(found: Summaries, theta: Array) -> tuple[Array, float]:
+    """Return the sandwich over rows and its degrees of freedom; the larger of it and the inverse curvature on each axis."""
+    steps = np.eye(3) * _STEP
+    scores = np.stack(
+        [(_value(found, theta + step) - _value(found, theta - step)) / (2.0 * _STEP) for step in steps], axis=1
+    )
+    start = _start(found)
+
+    def gradient(at: Array) -> Array:
+        return np.array(
+            [
+                (_value(found, at + s).sum() - _value(found, at - s).sum() - _prior(at + s, start) + _prior(at - s, start))
+                / (2.0 * _STEP)
+                for s in steps * 10.0
+            ]
+        ) / 10.0  # fmt: skip
+
+    curvature = -np.array([(gradient(theta + s) - gradient(theta - s)) / (2.0 * _STEP * 10.0) for s in steps * 10.0])
+    curvature = 0.5 * (curvature + curvature.T)
+    values, vectors = np.linalg.eigh(curvature)
+    inverse = (vectors / np.maximum(values, 1e-3)) @ vectors.T
+    rows = np.unique(found.statement_rows, return_inverse=True)[1]
+    count = int(rows.max()) + 1
+    if count <= 3:
+        return np.asarray(inverse), float(max(len(scores) - 3, 1))
+    summed = np.stack([np.bincount(rows, weights=scores[:, k]) for k in range(3)], axis=1)
+    robust = inverse @ (summed.T @ summed) @ inverse * count / (count - 3)
+    wider = np.sqrt(np.maximum(np.diag(inverse) / np.maximum(np.diag(robust), 1e-300), 1.0))
+    return np.asarray(robust * np.outer(wider, wider)), float(count - 3)
+
+
+def _notes(found: Summaries) -> tuple[str, ...]:
+    notes = []
+    if found.hidden:
+        notes.append(
+            "the tool tells survivors only: how many downloads failed, and how long those would have taken, is not known"
+        )
+    if found.n_failed > found.n_bounds:
+        notes.append(f"{found.n_failed - found.n_bounds} failed downloads do not tell how long they ran: they count as failures, not as times")  # fmt: skip
+    return tuple(notes)

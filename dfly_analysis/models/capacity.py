@@ -1,0 +1,393 @@
+"""Bandwidth from bytes in flight: whether pieces share a link, how much it carries, and what limit concurrency demands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, special
+
+from dfly_analysis.errors import TableError
+from dfly_analysis.fits import Interval, NotFitted, Param
+from dfly_analysis.models.duration import DurationFit, fit_duration
+from dfly_analysis.models.law import Array
+from dfly_analysis.models.load import HOST, SOURCE, Spans, Steps, count_load, shared_speed, take_spans
+
+NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
+FEWEST = 30
+SHARPNESSES = (1.0, 4.0, 12.0)
+_OWN, _SOFT, _HARD = "own rates", "shared softly", "shared link"
+# Crowding times the usual load: 0 for requests that do not feel each other, large for a link that is always full.
+_GRID = np.array([0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 7.0, 15.0, 60.0, 1000.0])
+_TELLING = 0.5 * 3.841  # half of the 95 % quantile of chi-squared with one degree of freedom
+_COLLECT = "client logs with piece start and finish lines (level debug from client v1.4.1), or the scheduler's log"
+
+
+class HasQuantile(Protocol):
+    """What is asked of a law of a piece's time."""
+
+    def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
+        """Return the time within which a share of attempts would finish."""
+        ...
+
+
+@dataclass(frozen=True)
+class HostRate:
+    """What one host fetched.
+
+    Attributes
+    ----------
+    host : str
+    busy_s : float
+        Seconds with a piece in flight.
+    rate_bps : float
+        Finished bytes per busy second.
+    n : int
+        Attempts.
+    """
+
+    host: str
+    busy_s: float
+    rate_bps: float
+    n: int
+
+
+@dataclass(frozen=True)
+class CapacityFit:
+    """Throughput of the source against pieces in flight: ``X(n) = n r (1 + (c n)^k)^(-1/k)``.
+
+    ``r`` is the rate of a piece alone, ``c`` the crowding: 0 where pieces do not feel each other, and ``r / c`` the bandwidth that
+    throughput tends to. A piece's progress is counted as the integral of its speed over the pieces in flight beside it, so
+    that a slow piece which outlives its siblings is not taken for one that profits from their absence.
+
+    Attributes
+    ----------
+    name : str
+    law : str
+        ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4 or 12).
+    params : tuple of Param
+        ``rate_alone`` and ``bandwidth``, bytes per second; the latter is infinite where no sharing is seen.
+    n, n_censored : int
+    goodness : mapping of str to float
+        ``gain`` (log likelihood over own rates), ``design_effect``, ``usual_load``, ``most_in_flight``, ``busiest_bps``.
+    window : (str, str) or None
+    extrapolates_beyond_s : None
+        It holds no time; beyond ``most_in_flight`` it extrapolates.
+    scope : {"host", "source"}
+        Whether pieces of one host share, or those of all.
+    crowding : Interval
+    sharpness, usual_load, rate_alone_bps : float
+    hosts : tuple of HostRate
+    notes : tuple of str
+    """
+
+    name: str
+    law: str
+    params: tuple[Param, ...]
+    n: int
+    n_censored: int
+    goodness: Mapping[str, float]
+    window: tuple[str, str] | None
+    scope: str
+    crowding: Interval
+    sharpness: float
+    usual_load: float
+    rate_alone_bps: float
+    hosts: tuple[HostRate, ...] = ()
+    notes: tuple[str, ...] = ()
+    extrapolates_beyond_s: float | None = field(default=None)
+
+    @property
+    def shared(self) -> bool:
+        """Return whether the data show that pieces share a link."""
+        return self.crowding.value > 0
+
+    @property
+    def bandwidth_bps(self) -> Interval:
+        """Return what throughput tends to, bytes per second; ends without bound are infinite."""
+        c = self.crowding
+        return Interval(*(_bandwidth(self, x) for x in (c.value, c.high, c.low)))
+
+    def throughput(self, in_flight: float) -> Interval:
+        """Return what a link carries with so many pieces in flight.
+
+        Parameters
+        ----------
+        in_flight : float
+            At least 1.
+
+        Returns
+        -------
+        Interval
+            Bytes per second; the ends from the ends of the crowding, at the usual load all agree.
+
+        Raises
+        ------
+        TableError
+            Where the number is below 1.
+        """
+        if not in_flight >= 1:
+            raise TableError(f"{in_flight} pieces in flight cannot be", where="capacity")
+        usual = shared_speed(self.usual_load, self.crowding.value, self.sharpness) * self.rate_alone_bps
+        made = [
+            float(usual * in_flight * shared_speed(in_flight, c, self.sharpness) / shared_speed(self.usual_load, c, self.sharpness))
+            for c in (self.crowding.value, self.crowding.low, self.crowding.high)
+        ]  # fmt: skip
+        return Interval(made[0], min(made), max(made))
+
+    def demanded_timeout_s(self, law: HasQuantile, piece_bytes: float, in_flight: float, p: float = 0.999) -> Interval:
+        """Return the limit that a number of pieces in flight demands.
+
+        ``pieces in flight * piece length / throughput``, times the tail: how much longer than the middle one the piece
+        at probability ``p`` takes.
+
+        Parameters
+        ----------
+        law : DurationFit
+        piece_bytes, in_flight : float
+        p : float
+            Share of pieces that have to come through.
+
+        Returns
+        -------
+        Interval
+            Seconds.
+        """
+        middle, far = law.quantile(piece_bytes, 0.5), law.quantile(piece_bytes, p)
+        carried, usual = self.throughput(in_flight), self.throughput(max(1.0, self.usual_load))
+        slower = [
+            in_flight / max(1.0, self.usual_load) * usual.value / x for x in (carried.value, carried.high, carried.low)
+        ]
+        tail = (far.value / middle.value, far.low / middle.value, far.high / middle.value)
+        return Interval(*(middle.value * times * share for times, share in zip(tail, slower, strict=True)))
+
+
+def fit_capacity(pieces: pd.DataFrame, *, name: str = NAME) -> CapacityFit | NotFitted:
+    """Fit throughput against pieces in flight.
+
+    Parameters
+    ----------
+    pieces : DataFrame
+        Of `dfly_analysis.tables.PIECES`; not changed.
+    name : str
+
+    Returns
+    -------
+    CapacityFit or NotFitted
+    """
+    spans = take_spans(pieces)
+    used = int((spans.telling & spans.finished).sum())
+    if used < FEWEST:
+        reason = f"{used} finished attempts at the source tell when they ran; {FEWEST} are needed"
+        return NotFitted(name, reason, _COLLECT, len(spans.row))
+    scopes = (HOST, SOURCE) if len(spans.hosts) > 1 else (HOST,)
+    loads = {scope: count_load(spans, scope) for scope in scopes}
+    usual = {scope: _usual_load(spans, steps) for scope, steps in loads.items()}
+    curves = {
+        (scope, sharp): _profile(spans, loads[scope], _GRID / usual[scope], sharp)
+        for scope in scopes
+        for sharp in SHARPNESSES
+    }
+    scope, sharp = max(curves, key=lambda key: float(curves[key][0].max()))
+    top = float((_GRID / usual[scope])[int(curves[scope, sharp][0].argmax())])
+    effect = _design_effect(spans, loads[scope], top, sharp)
+    bounds = {key: _bounds(gain / effect, _GRID / usual[key[0]]) for key, (gain, _) in curves.items()}
+    crowding = bounds[scope, sharp]
+    if crowding.value == 0:
+        scope = HOST
+        sharp = max(SHARPNESSES, key=lambda one: bounds[HOST, one].high)
+        crowding = bounds[HOST, sharp]
+    rate = _rate_alone(spans, loads[scope], crowding.value, sharp)
+    gain = float(curves[scope, sharp][0].max())
+    return _described(name, spans, loads[scope], crowding, (scope, sharp, usual[scope], rate, gain, effect), pieces)
+
+
+def _bandwidth(fit: CapacityFit, crowding: float) -> float:
+    """Return the bandwidth under another crowding that agrees on the speed at the usual load, where it was seen."""
+    seen = fit.rate_alone_bps * shared_speed(fit.usual_load, fit.crowding.value, fit.sharpness)
+    alone = float(seen / shared_speed(fit.usual_load, crowding, fit.sharpness))
+    return alone / crowding if crowding > 0 else float("inf")
+
+
+class HasPieces(Protocol):
+    """What is asked of a dataset."""
+
+    @property
+    def pieces(self) -> pd.DataFrame:
+        """Return the attempts at pieces."""
+        ...
+
+
+def fit_from_dataset(dataset: HasPieces) -> dict[str, CapacityFit | DurationFit | NotFitted]:
+    """Return the capacity, and where sharing is seen the law of a piece's time at the usual load.
+
+    Parameters
+    ----------
+    dataset : object with ``pieces``
+
+    Returns
+    -------
+    dict of str to fit
+    """
+    pieces = dataset.pieces
+    capacity = fit_capacity(pieces)
+    made: dict[str, CapacityFit | DurationFit | NotFitted] = {NAME: capacity}
+    if isinstance(capacity, CapacityFit) and capacity.shared:
+        made[LAW_NAME] = fit_duration(at_usual_load(pieces, capacity), name=LAW_NAME)
+    return made
+
+
+def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit) -> pd.DataFrame:
+    """Return attempts with the times they would have had with the usual number of pieces in flight all along.
+
+    Parameters
+    ----------
+    pieces : DataFrame
+    capacity : CapacityFit
+        Fitted to them.
+
+    Returns
+    -------
+    DataFrame
+        Its rows that tell when they ran; times and limits in seconds at the usual load.
+    """
+    spans = take_spans(pieces)
+    steps = count_load(spans, capacity.scope)
+    usual = shared_speed(capacity.usual_load, capacity.crowding.value, capacity.sharpness)
+    time = steps.progress(capacity.crowding.value, capacity.sharpness) / usual
+    made = pieces.iloc[spans.row[spans.telling]].copy()
+    made["duration_s"] = time[spans.telling]
+    made["timeout_s"] = np.where(spans.cut, time, np.nan)[spans.telling]
+    return made
+
+
+def _usual_load(spans: Spans, steps: Steps) -> float:
+    """Return the pieces in flight beside an attempt, itself among them: the mean over attempts of the mean over their time."""
+    passed = np.maximum(np.diff(steps.time_s, append=steps.time_s[-1:]), 0.0)
+    area = np.concatenate([[0.0], np.cumsum(passed * steps.load)])
+    mean = (area[steps.last] - area[steps.first]) / np.maximum(spans.end_s - spans.begin_s, 1e-9)
+    return float(max(mean[spans.telling].mean(), 1.0))
+
+
+def _rows(spans: Spans, steps: Steps, crowding: float, sharp: float) -> tuple[Array, Array]:
+    """Return logs of seconds a byte alone, of finished and of all other telling attempts."""
+    pace = np.log(np.maximum(steps.progress(crowding, sharp), 1e-9) / spans.size_bytes)
+    return pace[spans.telling & spans.finished], pace[spans.telling & ~spans.finished]
+
+
+def _profile(spans: Spans, steps: Steps, grid: Array, sharp: float) -> tuple[Array, Array]:
+    """Return the log likelihood over that of no crowding, and the fitted centre and spread, for each crowding."""
+    ended = steps.load_at_end[spans.telling & spans.finished]
+    value, best = [], []
+    start: Array | None = None
+    for crowding in grid:
+        seen, cut = _rows(spans, steps, float(crowding), sharp)
+        centre = float(seen.mean())
+        here = np.array([0.0, np.log(seen.std() + 1e-3)]) if start is None else start
+        found = optimize.minimize(_negative, here, args=(seen - centre, cut - centre), jac=True, method="BFGS")
+        start = np.asarray(found.x)
+        # Density of a time in seconds, not of its log: the speed at the end is the slope between the two clocks.
+        turn = np.log(shared_speed(ended, float(crowding), sharp)).sum() - seen.sum()
+        value.append(-float(found.fun) + turn)
+        best.append((start[0] + centre, float(np.exp(start[1]))))
+    return np.array(value) - value[0], np.array(best)
+
+
+def _negative(theta: Array, seen: Array, cut: Array) -> tuple[float, Array]:
+    """Return the negative log likelihood of a normal law with cut rows, and its gradient."""
+    spread = np.exp(theta[1])
+    z, q = (seen - theta[0]) / spread, (cut - theta[0]) / spread
+    tail = special.log_ndtr(-q)
+    hazard = np.exp(-0.5 * q * q - 0.5 * np.log(2.0 * np.pi) - tail)
+    value = 0.5 * (z @ z) + len(z) * theta[1] - tail.sum()
+    return float(value), np.array([-(z.sum() + hazard.sum()) / spread, len(z) - z @ z - hazard @ q])
+
+
+def _bounds(gain: Array, grid: Array) -> Interval:
+    """Return the best crowding with its profile interval; none where the data do not rule that out."""
+    top = int(gain.argmax())
+    inside = np.flatnonzero(gain >= gain[top] - _TELLING)
+    low, high = float(grid[inside[0]]), float(grid[min(inside[-1] + 1, len(grid) - 1)])
+    if inside[0] == 0:
+        return Interval(0.0, 0.0, high)
+    low = float(grid[inside[0] - 1]) if inside[0] > 1 else low
+    return Interval(_peak(gain, grid, top), low, max(high, float(grid[top])))
+
+
+def _peak(gain: Array, grid: Array, top: int) -> float:
+    """Return where a parabola in the log of the crowding through the best three points is highest."""
+    if top < 2 or top + 1 >= len(grid):
+        return float(grid[top])
+    x, y = np.log(grid[top - 1 : top + 2]), gain[top - 1 : top + 2]
+    bend, slope, _ = np.polyfit(x - x[1], y - y[1], 2)
+    return (
+        float(np.exp(x[1] + np.clip(-slope / (2.0 * bend), x[0] - x[1], x[2] - x[1]))) if bend < 0 else float(grid[top])
+    )
+
+
+def _design_effect(spans: Spans, steps: Steps, crowding: float, sharp: float) -> float:
+    """Return how much tasks differ beyond chance: the variance of their summed residuals over that of independent rows."""
+    seen = _rows(spans, steps, crowding, sharp)[0]
+    residual = (seen - seen.mean()) / (seen.std() + 1e-9)
+    task = spans.task[spans.telling & spans.finished]
+    summed = np.bincount(task[task >= 0], weights=residual[task >= 0])
+    return float(max(1.0, (summed @ summed) / max(residual @ residual, 1e-9))) if len(summed) >= 5 else 1.0
+
+
+def _rate_alone(spans: Spans, steps: Steps, crowding: float, sharp: float) -> float:
+    _, best = _profile(spans, steps, np.array([crowding]), sharp)
+    return float(np.exp(-(best[0, 0] + 0.5 * best[0, 1] ** 2)))
+
+
+def _host_rates(spans: Spans) -> tuple[HostRate, ...]:
+    made = []
+    for code, host in enumerate(spans.hosts):
+        own = spans.host == code
+        begin, end = spans.begin_s[own], np.maximum.accumulate(spans.end_s[own])
+        busy = float(end[-1] - begin[0] - np.maximum(begin[1:] - end[:-1], 0.0).sum())
+        done = float(spans.size_bytes[own & spans.finished].sum())
+        made.append(HostRate(host, busy, done / max(busy, 1e-9), int(own.sum())))
+    return tuple(sorted(made, key=lambda one: one.host))
+
+
+def _described(
+    name: str, spans: Spans, steps: Steps, crowding: Interval, found: tuple[str, float, float, float, float, float], pieces: pd.DataFrame
+) -> CapacityFit:  # fmt: skip
+    scope, sharp, usual, rate, gain, effect = found
+    hosts = _host_rates(spans)
+    started = pd.to_datetime(pieces["started"], utc=True).iloc[spans.row]
+    goodness = {
+        "gain": gain, "design_effect": effect, "usual_load": usual, "most_in_flight": float(steps.load.max()),
+        "busiest_bps": max(one.rate_bps for one in hosts),
+    }  # fmt: skip
+    bare = CapacityFit(
+        name=name, law=_OWN if crowding.value == 0 else _SOFT if sharp == SHARPNESSES[0] else _HARD, params=(),
+        n=int(spans.telling.sum()), n_censored=int((spans.telling & ~spans.finished).sum()), goodness=goodness,
+        window=(started.min().isoformat(), started.max().isoformat()), scope=scope, crowding=crowding, sharpness=sharp,
+        usual_load=usual, rate_alone_bps=rate, hosts=hosts, notes=_notes(spans, scope, crowding, usual),
+    )  # fmt: skip
+    wide, band = np.exp(1.96 * np.sqrt(effect / spans.finished.sum())), bare.bandwidth_bps
+    alone = Param("rate_alone", rate, float(rate / wide), float(rate * wide), "B/s")
+    return replace(
+        bare, params=(alone, Param("bandwidth", band.value, float(band.low / wide), float(band.high * wide), "B/s"))
+    )
+
+
+def _notes(spans: Spans, scope: str, crowding: Interval, usual: float) -> tuple[str, ...]:
+    whose = "one host" if scope == HOST else "all hosts together"
+    notes = []
+    if crowding.value > 0:
+        notes.append(f"pieces of {whose} share a link: more in flight are each slower")
+    elif crowding.high * usual > 1.0:
+        notes.append(
+            f"whether pieces share a link cannot be told, since about {usual:.0f} were in flight all the time; a run with half of "
+            "download.concurrentPieceCount would tell"
+        )
+    else:
+        notes.append("pieces in flight do not slow each other as far as the data reach")
+    if bool((~spans.telling).any()) and len(spans.hosts) > 1:
+        notes.append("rounds whose finished pieces nobody logged are missing from the pieces in flight")
+    return tuple(notes)

@@ -1,0 +1,106 @@
+"""How fast storage takes what is written: from measurements that say so, for logs do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from dfly_analysis.fits import Interval, NotFitted, Param
+from dfly_analysis.units import format_rate
+
+NAME = "storage_write"
+_LABEL = r"\bwrit(?:e|es|ing)\b|\bfio\b|\bdd\b"
+_FEWEST = 3
+_COLLECT = (
+    "times of plain writes to the content volume (dd or fio with a sync at the end) as a CSV of size_bytes,duration_s,label with the label "
+    "`write`, three or more of a few GiB"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StorageFit:
+    """Bytes per second that storage takes.
+
+    Attributes
+    ----------
+    name, law : str
+    params : tuple of Param
+        ``write`` (B/s): the middle speed.
+    n, n_censored : int
+    goodness : mapping of str to float
+        ``spread`` of the log of the speed.
+    window, extrapolates_beyond_s : None
+    speed_bps : Interval
+    """
+
+    name: str
+    law: str
+    params: tuple[Param, ...]
+    n: int
+    n_censored: int
+    goodness: Mapping[str, float]
+    speed_bps: Interval
+    window: tuple[str, str] | None = None
+    extrapolates_beyond_s: float | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) -> StorageFit | NotFitted:
+    """Fit the speed of writes.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Of `dfly_analysis.tables.RUNS`; samples of CSV whose label speaks of writing count. Not changed.
+    seen_bps : float
+        What downloads wrote at the least, bytes per second; it is named where nothing else is known.
+    name : str
+
+    Returns
+    -------
+    StorageFit or NotFitted
+    """
+    told = runs["label"].fillna("").astype(str).str.contains(_LABEL, case=False, regex=True)
+    own = runs[told & runs["kind"].eq("sample") & runs["tool"].eq("csv") & runs["outcome"].fillna("ok").eq("ok")]
+    size, time = (
+        pd.to_numeric(own[column]).to_numpy(dtype="float64", na_value=np.nan) for column in ("size_bytes", "duration_s")
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        speed = np.log(size / time)
+    speed = speed[np.isfinite(speed)]
+    if len(speed) < _FEWEST:
+        bound = f"; it took at least {format_rate(seen_bps)}, for so much came down" if seen_bps > 0 else ""
+        return NotFitted(name, f"{len(speed)} writes were measured, {_FEWEST} are needed{bound}", _COLLECT, len(speed))
+    middle, spread = float(speed.mean()), float(speed.std(ddof=1))
+    half = float(stats.t.ppf(0.975, len(speed) - 1)) * spread / np.sqrt(len(speed))
+    found = Interval(*(float(np.exp(edge)) for edge in (middle, middle - half, middle + half)))
+    return StorageFit(
+        name=name, law="lognormal", params=(Param("write", found.value, found.low, found.high, "B/s"),), n=len(speed), n_censored=0,
+        goodness={"spread": spread}, speed_bps=found,
+    )  # fmt: skip
+
+
+def fit_from_dataset(dataset: object) -> dict[str, StorageFit | NotFitted]:
+    """Return the speed of writes, with what downloads show as its least where it was not measured.
+
+    Parameters
+    ----------
+    dataset : object, perhaps with ``runs`` and ``tasks``
+
+    Returns
+    -------
+    dict of str to fit
+    """
+    runs, tasks = getattr(dataset, "runs", None), getattr(dataset, "tasks", None)
+    if runs is None:
+        return {NAME: NotFitted(NAME, "no writes were measured", _COLLECT, 0)}
+    seen = 0.0
+    if tasks is not None and {"bytes_from_source", "duration_s", "outcome"} <= set(tasks.columns):
+        whole = tasks[tasks["outcome"].eq("ok") & tasks["duration_s"].gt(0)]
+        rate = (whole["bytes_from_source"].astype("float64") / whole["duration_s"]).dropna()
+        seen = float(rate.max()) if len(rate) else 0.0
+    return {NAME: fit_storage(runs, seen)}
