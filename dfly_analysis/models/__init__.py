@@ -3,7 +3,6 @@
 from dfly_analysis.fits import wilson
 from dfly_analysis.models.benchmarks import BenchmarkFit, fit_benchmark
 from dfly_analysis.models.capacity import CapacityFit, fit_capacity
-from dfly_analysis.models.choosing import LayerShape, TimeoutChoice, choose_timeout, timeout_sensitivity
 from dfly_analysis.models.duration import DurationFit, fit_duration
 from dfly_analysis.models.fitting import fit_all
 from dfly_analysis.models.laws import all_laws
@@ -12,6 +11,7 @@ from dfly_analysis.models.more_runs import RunPlan, plan_runs
 from dfly_analysis.models.nonparametric import kaplan_meier
 from dfly_analysis.models.storage import StorageFit, fit_storage
 from dfly_analysis.models.tasks import SizeBin, TaskFailureFit, task_failure_by_size
+from dfly_analysis.models.timeouts import LayerShape, TimeoutChoice, choose_timeout, timeout_sensitivity
 
 __all__ = [
     "BenchmarkFit",
