@@ -7,7 +7,8 @@ from typing import Protocol
 import pandas as pd
 
 from dfly_analysis.fits import NotFitted
-from dfly_analysis.models.duration import DurationFit, fit_duration
+from dfly_analysis.models.choosing import fit_duration
+from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.tasks import TaskFailureFit, task_failure_by_size
 
 _ORIGINS = ("source", "parent")

@@ -32,6 +32,8 @@ class Shape:
         ``log``, ``logit`` or ``plain``: how the parameter is searched.
     unit : str
         Unit of the parameter itself.
+    reach : float
+        How far it may get from the prior's mean: nearer the edge, a step of the search moves it less and less.
     """
 
     name: str
@@ -40,9 +42,17 @@ class Shape:
     prior_sd: float
     scale: str = "plain"
     unit: str = "1"
+    reach: float = float("inf")
+
+    def held(self, searched: Array) -> Array:
+        """Return the value within reach, on the scale of the search."""
+        if np.isinf(self.reach):
+            return searched
+        return np.asarray(self.prior_mean + self.reach * np.tanh((searched - self.prior_mean) / self.reach))
 
     def natural(self, searched: float) -> float:
         """Return the parameter itself from its value on the scale of the search."""
+        searched = float(self.held(np.array(searched)))
         if self.scale == "log":
             return float(np.exp(np.clip(searched, -LARGEST_LOG, LARGEST_LOG)))
         if self.scale == "logit":
