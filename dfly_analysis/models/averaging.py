@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -124,10 +125,12 @@ def average(candidates: list[Fitted]) -> Average:
         Without the laws that have lost by both.
     """
     rows = candidates[0].model.rows
-    cost = max(2.0, float(np.log(rows.weight[~rows.cut].sum())))
+    cost = max(2.0, 0.5 * float(np.log(rows.weight[~rows.cut].sum())))
+    votes = Counter(fitted.model.law.kin or fitted.model.law.name for fitted in candidates)
     ranked = sorted(candidates, key=lambda fitted: fitted.criterion(1.0, cost))
-    sparing = np.array([fitted.criterion(1.0, cost) for fitted in ranked])
-    lavish = np.array([fitted.criterion() for fitted in ranked])
+    shared = np.array([2.0 * np.log(votes[fitted.model.law.kin or fitted.model.law.name]) for fitted in ranked])
+    sparing = np.array([fitted.criterion(1.0, cost) for fitted in ranked]) + shared
+    lavish = np.array([fitted.criterion() for fitted in ranked]) + shared
     sparing, lavish = sparing - sparing.min(), lavish - lavish.min()
     # A wait that does not grow with size bends a stand-in, which knows only proportion, into a tail without end.
     waits = not ranked[0].model.law.proportional

@@ -14,6 +14,7 @@ Parameters = Sequence[Array] | Array
 LARGEST_LOG = 60.0
 _LOG_TINY = 1e-300
 _STEP = 1e-4
+_NEAR, _NEWTON_STEPS = 1e-3, 2
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Law:
         Id and words for it.
     stand_in : bool
         Whether it only follows the data where no named law does.
+    kin : str
+        Laws of one kin are variants of one idea and share one vote.
     proportional : bool
         Whether all its times grow with the location, so that residuals of all sizes are alike.
     shapes : tuple of Shape
@@ -85,6 +88,7 @@ class Law:
 
     name: str = ""
     stand_in: bool = False
+    kin: str = ""
     proportional: bool = True
     title: str = ""
     shapes: tuple[Shape, ...] = (SCALE,)
@@ -112,15 +116,27 @@ class Law:
         ]
 
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
-        """Return ``y`` below which a share ``p`` lies, by halving; laws with a closed form replace this."""
+        """Return ``y`` below which a share ``p`` lies, by search; laws with a closed form replace this."""
+        return self.search_quantile(p, location, shape, -LARGEST_LOG, LARGEST_LOG)
+
+    def search_quantile(
+        self, p: Array, location: Array, shape: Parameters, low: Array | float, high: Array | float
+    ) -> Array:
+        """Return ``y`` below which a share ``p`` lies, between two bounds: halving, and Newton's steps in the end."""
         target = np.log1p(-np.asarray(p, dtype=float))
         size = np.broadcast_shapes(target.shape, np.shape(location), *(np.shape(value) for value in shape))
-        low, high = np.full(size, -LARGEST_LOG), np.full(size, LARGEST_LOG)
-        for _ in range(60):
+        low, high = np.broadcast_to(low, size), np.broadcast_to(high, size)
+        halvings = int(np.ceil(np.log2(max(float(np.max(high - low)), 1e-9) / _NEAR)))
+        for _ in range(max(halvings, 1)):
             middle = 0.5 * (low + high)
             above = self.log_survival(middle, location, shape) > target
             low, high = np.where(above, middle, low), np.where(above, high, middle)
-        return np.asarray(0.5 * (low + high))
+        y = 0.5 * (low + high)
+        for _ in range(_NEWTON_STEPS):
+            survival = self.log_survival(y, location, shape)
+            hazard = np.exp(np.clip(self.log_density(y, location, shape) - survival, -LARGEST_LOG, LARGEST_LOG))
+            y = np.clip(y + (survival - target) / hazard, low, high)
+        return np.asarray(y)
 
 
 class StandardLaw(Law):

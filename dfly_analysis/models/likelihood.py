@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from dfly_analysis.models.law import Array, Law, Parameters, central
-from dfly_analysis.models.observations import Rows
+from dfly_analysis.models.observations import Index, Rows
 
 POWER, OVERHEAD = "power", "overhead"
 _SLOPE_PRIOR_SD = 0.25
@@ -104,7 +104,7 @@ class Model:
         return tuple(made)
 
     @cached_property
-    def order(self) -> Array:
+    def order(self) -> Index:
         """Return the rows in the order ``contributions`` gives them: finished, cut, between two bounds."""
         rows = self.rows
         kinds = np.where(rows.event, 0, np.where(rows.cut, 1, 2))
@@ -113,7 +113,7 @@ class Model:
     @cached_property
     def weight(self) -> Array:
         """Return the weights of the rows, in the order of ``contributions``."""
-        return self.rows.weight[self.order]
+        return np.asarray(self.rows.weight[self.order])
 
     def contributions(self, theta: Parameters) -> Array:
         """Return each row's log likelihood, along the last axis in the order of ``order``."""

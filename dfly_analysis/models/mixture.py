@@ -11,7 +11,6 @@ from dfly_analysis.models.law import Array, Law, Parameters
 
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 _STEP = 1e-5
-_HALVINGS = 44
 
 
 class Components(NamedTuple):
@@ -25,8 +24,6 @@ class Components(NamedTuple):
 class LogNormalMixture(Law):
     """A mixture of log-normals; a law of this kind says only what its components are."""
 
-    heterogeneous = True
-
     def components(self, shape: Parameters) -> Components:
         """Return the components under the shapes; these may be arrays of draws."""
         raise NotImplementedError
@@ -35,7 +32,7 @@ class LogNormalMixture(Law):
         """Return the log density of ``y``."""
         parts = self._aligned(shape, y, location)
         z = (y - location - parts.shift) * np.exp(-parts.log_scale)
-        return _log_sum(parts.log_share - parts.log_scale - 0.5 * z * z) - _LOG_ROOT_TWO_PI
+        return np.asarray(_log_sum(parts.log_share - parts.log_scale - 0.5 * z * z) - _LOG_ROOT_TWO_PI)
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
         """Return the log of the probability to last beyond ``y``."""
@@ -60,19 +57,11 @@ class LogNormalMixture(Law):
         return [by_shift.sum(axis=0), *made]
 
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
-        """Return ``y`` below which a share ``p`` lies, by halving between the fastest and the slowest component."""
+        """Return ``y`` below which a share ``p`` lies, between that of the fastest and that of the slowest component."""
         share = np.asarray(p, dtype=float)
-        target = np.log1p(-share)
         _, shift, log_scale = self._aligned(shape, share, location)
-        single = shift - np.exp(log_scale) * special.ndtri(1.0 - share)
-        size = np.broadcast_shapes(target.shape, np.shape(location), np.shape(single)[1:])
-        low = np.broadcast_to(location + single.min(axis=0), size)
-        high = np.broadcast_to(location + single.max(axis=0), size)
-        for _ in range(_HALVINGS):
-            middle = 0.5 * (low + high)
-            above = self.log_survival(middle, location, shape) > target
-            low, high = np.where(above, middle, low), np.where(above, high, middle)
-        return np.asarray(0.5 * (low + high))
+        single = location + shift - np.exp(log_scale) * special.ndtri(1.0 - share)
+        return self.search_quantile(p, location, shape, single.min(axis=0), single.max(axis=0))
 
     def _aligned(self, shape: Parameters, *others: Array) -> Components:
         """Return the components with axes enough to go with other arrays."""

@@ -17,6 +17,7 @@ from dfly_analysis.models.observations import Cluster
 _PROPOSAL_FREEDOM = 5
 _SEED = 20_241
 _FEWEST_CLUSTERS = 5
+_ROUGH, _FINE = 1e-3, 1e-5
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Fitted:
         likelihood itself (importance resampling), since where the data say little of a parameter it is no bell. What
         clusters scatter beyond the likelihood stretches the draws afterwards.
         """
-        tried = max(2 * count, 120)
+        tried = 2 * max(3 * count // 4, 60)
         source = np.random.default_rng(_SEED)
         half = source.standard_normal((tried // 2, len(self.theta)))
         half /= np.sqrt(source.chisquare(_PROPOSAL_FREEDOM, tried // 2) / _PROPOSAL_FREEDOM)[:, None]
@@ -87,6 +88,8 @@ class Fitted:
         freedom, count = _PROPOSAL_FREEDOM, theta.shape[1]
         with np.errstate(all="ignore"):
             aim = model.contributions(columns) @ model.weight - model.penalty(theta)
+            # Coarse rows have their best point a little aside, so their slope at this one is taken out.
+            aim += (theta - self.theta) @ (model.objective(self.theta)[1] * model.rows.total)
             proposed = -0.5 * (freedom + count) * np.log1p((normal**2).sum(axis=1) / freedom)
             ratio = np.nan_to_num(aim - proposed, nan=-np.inf, posinf=-np.inf)
             weights = np.exp(ratio - ratio.max())
@@ -109,18 +112,22 @@ def maximise(model: Model, start: Sequence[float] | Array) -> Fitted | None:
     Fitted or None
         None where the search did not end at finite numbers.
     """
-    best = None
+    begins = [np.array([*start, *extra]) for extra in model.law.starts]
     with np.errstate(all="ignore"):
-        for extra in model.law.starts:
-            begin = np.array([*start, *extra])
-            options: Any = {"gtol": 1e-5, "maxiter": 200, "hess_inv0": _metric(model, begin)}
-            found: Any = optimize.minimize(model.objective, begin, jac=True, method="BFGS", options=options)
-            if np.isfinite(found.fun) and np.isfinite(found.x).all() and (best is None or found.fun < best.fun):
-                best = found
-        if best is None:
+        if len(begins) > 1:  # which hill is the highest shows on coarse rows as well
+            tried = [found for found in (_climb(model.coarse, begin, _ROUGH) for begin in begins) if found is not None]
+            begins = [min(tried, key=lambda found: float(found.fun)).x] if tried else begins
+        found = _climb(model, begins[0], _FINE)
+        if found is None:
             return None
-        likelihood = float(model.weight @ model.contributions(best.x))
-    return Fitted(model, best.x, likelihood) if np.isfinite(likelihood) else None
+        likelihood = float(model.weight @ model.contributions(found.x))
+    return Fitted(model, found.x, likelihood) if np.isfinite(likelihood) else None
+
+
+def _climb(model: Model, begin: Array, gradient: float) -> Any:
+    options: Any = {"gtol": gradient, "maxiter": 200, "hess_inv0": _metric(model, begin)}
+    found: Any = optimize.minimize(model.objective, begin, jac=True, method="BFGS", options=options)
+    return found if np.isfinite(found.fun) and np.isfinite(found.x).all() else None
 
 
 def _metric(model: Model, theta: Array) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 from dfly_analysis.models.law import LARGEST_LOG, SCALE, Array, Law, Parameters, Shape
 from dfly_analysis.models.laws.lognormal import LAW as LOGNORMAL
 
-_LOG_SMALLEST = -650.0
+LOG_SMALLEST = -650.0
 STALL_SHAPES = (SCALE, Shape("share", -3.5, -3.5, 2.0, "logit"))
 
 
@@ -19,6 +19,7 @@ class Stalling(Law):
     """
 
     heterogeneous = True
+    kin = "stall"
     proportional = False
 
     def wait_density(self, log_wait: Array, shape: Parameters) -> Array:
@@ -34,13 +35,13 @@ class Stalling(Law):
         usual = LOGNORMAL.log_density(y, location, shape[:1])
         log_wait, log_slope = _wait(y, location, shape)
         stalled = self.wait_density(log_wait, shape[2:]) - log_wait + log_slope + y
-        return _mixed(usual, np.maximum(stalled, _LOG_SMALLEST), shape[1])
+        return _mixed(usual, np.maximum(stalled, LOG_SMALLEST), shape[1])
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
         """Return the log of the probability to last beyond ``y``."""
         usual = LOGNORMAL.log_survival(y, location, shape[:1])
         stalled = self.wait_survival(_wait(y, location, shape)[0], shape[2:])
-        return _mixed(usual, np.maximum(stalled, _LOG_SMALLEST), shape[1])
+        return _mixed(usual, np.maximum(stalled, LOG_SMALLEST), shape[1])
 
 
 def _wait(y: Array, location: Array, shape: Parameters) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ class InverseGaussian(Law):
         z = np.clip(y - location, -LARGEST_LOG, LARGEST_LOG)
         inverse = np.exp(-shape[0])
         # (t - 1)^2 / t = 4 sinh(z / 2)^2
-        return -0.5 * z - shape[0] - _LOG_ROOT_TWO_PI - 2.0 * (np.sinh(0.5 * z) * inverse) ** 2
+        return np.asarray(-0.5 * z - shape[0] - _LOG_ROOT_TWO_PI - 2.0 * (np.sinh(0.5 * z) * inverse) ** 2)
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
         """Return the log of the probability to last beyond ``y``."""

@@ -15,43 +15,29 @@ _LOG_SHARING = np.log1p(_OTHERS)
 
 
 class SharedLink(LogNormalMixture):
-    """``D = (1 + others) * size / bandwidth``, ``others`` negative binomial, the bandwidth log-normal.
+    """``D = (1 + others) * size / bandwidth``, the bandwidth log-normal, ``P(others = k) ~ exp(crowding k) / k! ** evenness``.
 
-    The negative binomial holds the Poisson (pieces come independently) and the geometric law (a queue) as ends.
+    Conway and Maxwell's law of a count (1962): with evenness 1 pieces come independently (Poisson), with 0 they queue
+    (geometric), above 1 they are spread more evenly than chance.
     """
 
     name = "shared_link"
     title = "link shared by a varying number of pieces"
-    heterogeneous = False
-    shapes = (
-        SCALE,
-        Shape("others", 0.7, 0.5, 0.7, "log"),
-        Shape("clumping", -1.5, -1.5, 1.2, "log"),
-    )
+    shapes = (SCALE, Shape("crowding", 0.5, 0.3, 1.0), Shape("evenness", -0.2, -0.2, 0.7, "log", reach=2.5))
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Return where to begin: two others and a link that is shared evenly, or in clumps."""
-        return ((0.7, -2.5), (0.3, 0.0))
+        """Return where to begin: two others at a time, and a queue."""
+        return ((0.7, 0.0), (-0.4, -1.5))
 
     def components(self, shape: Parameters) -> Components:
         """Return one log-normal for each number of pieces at once."""
-        scale, others, clumping = shape
-        log_share = _log_negative_binomial(np.exp(others), np.exp(-clumping))
+        scale, crowding, evenness = shape
         axes = (slice(None), *(None,) * np.ndim(scale))
-        shift = np.broadcast_to(_LOG_SHARING[axes], log_share.shape)
-        return Components(log_share, shift, stacked(*[scale] * _MOST))
-
-
-def _log_negative_binomial(mean: Array, size: Array) -> Array:
-    count = _OTHERS.reshape(-1, *(1,) * np.ndim(mean))
-    factorial = _LOG_FACTORIAL.reshape(count.shape)
-    total = np.log(size + mean)
-    logs = special.gammaln(count + size) - special.gammaln(size) - factorial
-    logs = logs + size * (np.log(size) - total) + count * (np.log(mean) - total)
-    # What lies beyond the most that are counted is shared out among the others.
-    most = logs.max(axis=0)
-    return np.asarray(logs - (most + np.log(np.exp(logs - most).sum(axis=0))))
+        logs = _OTHERS[axes] * crowding - np.exp(self.shapes[2].held(evenness)) * _LOG_FACTORIAL[axes]
+        most = logs.max(axis=0)
+        log_share: Array = logs - (most + np.log(np.exp(logs - most).sum(axis=0)))
+        return Components(log_share, np.broadcast_to(_LOG_SHARING[axes], log_share.shape), stacked(*[scale] * _MOST))
 
 
 LAW = SharedLink()

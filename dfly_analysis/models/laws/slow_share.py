@@ -13,10 +13,11 @@ class SlowShare(LogNormalMixture):
 
     name = "slow_share"
     title = "log-normal with a slow share"
+    heterogeneous = True
     shapes = (
         SCALE,
         Shape("share", -2.5, -2.5, 2.0, "logit"),
-        Shape("slower_log", 0.0, 0.0, 0.7, "log", "log"),
+        Shape("slower_log", 0.0, 0.0, 0.5, "log", "log"),
         Shape("slow_scale", -0.7, -0.7, 0.7, "log", reach=2.0),
     )
 

@@ -13,7 +13,11 @@ class Stall(Stalling):
 
     name = "stall"
     title = "log-normal with stalls"
-    shapes = (*STALL_SHAPES, Shape("wait", 1.5, 1.0, 1.5, "log", "s"), Shape("wait_power", 0.0, 0.0, 0.4, "log", reach=1.2))
+    shapes = (
+        *STALL_SHAPES,
+        Shape("wait", 1.5, 1.0, 1.0, "log", "s"),
+        Shape("wait_power", 0.0, 0.0, 0.4, "log", reach=1.2),
+    )
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:

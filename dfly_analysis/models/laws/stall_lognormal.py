@@ -14,7 +14,11 @@ class StallLogNormal(Stalling):
 
     name = "stall_lognormal"
     title = "log-normal with log-normal stalls"
-    shapes = (*STALL_SHAPES, Shape("wait", 1.5, 1.0, 1.5, "log", "s"), Shape("wait_scale", -0.1, -0.1, 0.4, "log", reach=1.2))
+    shapes = (
+        *STALL_SHAPES,
+        Shape("wait", 1.5, 1.0, 1.0, "log", "s"),
+        Shape("wait_scale", -0.1, -0.1, 0.4, "log", reach=1.2),
+    )
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
