@@ -9,14 +9,13 @@ import numpy as np
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Curve, Interval, Param
+from dfly_analysis.models import incidence
 from dfly_analysis.models.averaging import Average, interval
 from dfly_analysis.models.competing import Ending
-from dfly_analysis.models.law import Array
+from dfly_analysis.models.incidence import TimeoutChange
 from dfly_analysis.models.nonparametric import kaplan_meier
 from dfly_analysis.models.observations import Attempts
 from dfly_analysis.models.residuals import Residuals
-
-_GRID = 40
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,7 @@ class DurationFit:
     def failure_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
         """Return the chance that an attempt fails at a timeout, for any cause.
 
-        With survival ``S`` of the uncut time, hazard ``h`` of all other failures per second and chance ``q`` of those at
-        the start: ``q + (1 - q) (S(T) exp(-h T) + h * integral of S(t) exp(-h t) from 0 to T)``.
+        The timeout, and what else ends attempts: resets, storage and origin errors, each at the hazard or chance seen.
 
         Parameters
         ----------
@@ -142,25 +140,62 @@ class DurationFit:
             Where an argument is out of range.
         """
         _check(timeout_s=timeout_s, level=level, size_bytes=size_bytes)
-        x, y = self._x(size_bytes), self._y(timeout_s)
         if not any(ending.count for ending in self.endings.values()):
             return self.timeout_rate(size_bytes, timeout_s, level)
-        time = np.concatenate([[0.0], timeout_s * np.geomspace(1e-3, 1.0, _GRID)])
-        grid = y + np.log(np.maximum(time, 1e-12 * timeout_s) / timeout_s)
-        hazard = sum(ending.value for ending in self.endings.values() if not ending.per_attempt)
-        chance = 1.0 - np.prod([1.0 - ending.value for ending in self.endings.values() if ending.per_attempt])
-        value = _failing(self.average.survival(x, grid), time, np.array([hazard]), np.array([chance]))
-        survival = self.average.drawn_survival(x, grid)
-        count = len(survival)
-        drawn = [ending.draws(count) for ending in self.endings.values() if not ending.per_attempt]
-        kept = [1.0 - np.minimum(ending.draws(count), 1.0) for ending in self.endings.values() if ending.per_attempt]
-        hazards = np.sum(drawn, axis=0) if drawn else np.zeros(count)
-        chances = 1.0 - np.prod(kept, axis=0) if kept else np.zeros(count)
-        found = interval(float(value[0]), _failing(survival, time, hazards, chances), level)
-        cut = interval(float(self.average.survival(x, np.array(y))), survival[..., -1], level)
-        wide = self.residuals.widened_survival(cut, x, y)
-        stretched = (found.low - (cut.low - wide.low), found.high + (wide.high - cut.high))
-        return Interval(found.value, max(stretched[0], 0.0), min(stretched[1], 1.0))
+        x, y = self._x(size_bytes), self._y(timeout_s)
+        value = float(incidence.estimated(self.average, self.endings, x, y).failures[0])
+        draws = incidence.drawn(self.average, self.endings, x, y)
+        return self._stretched(interval(value, draws.failures, level), x, y, level)
+
+    def incidence(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> dict[str, Interval]:
+        """Return how attempts end under a timeout: their cumulative incidence by cause.
+
+        Parameters
+        ----------
+        size_bytes, timeout_s : float
+            Above 0.
+        level : float
+
+        Returns
+        -------
+        dict of str to Interval
+            Shares; ``timeout``, ``reset``, ``storage``, ``origin`` and ``ok``. The values add up to 1.
+
+        Raises
+        ------
+        TableError
+            Where an argument is out of range.
+        """
+        _check(timeout_s=timeout_s, level=level, size_bytes=size_bytes)
+        x, y = self._x(size_bytes), self._y(timeout_s)
+        best = incidence.estimated(self.average, self.endings, x, y)
+        draws = incidence.drawn(self.average, self.endings, x, y)
+        cut = self._stretched(interval(float(best.timeout[0]), draws.timeout, level), x, y, level)
+        others = {name: interval(float(best.others[name][0]), draws.others[name], level) for name in self.endings}
+        failing = self._stretched(interval(float(best.failures[0]), draws.failures, level), x, y, level)
+        return {"timeout": cut, **others, "ok": Interval(1.0 - failing.value, 1.0 - failing.high, 1.0 - failing.low)}
+
+    def change(self, size_bytes: float, from_s: float, to_s: float, level: float = 0.95) -> TimeoutChange:
+        """Return what another timeout gains in timeouts, and costs in other endings and in time.
+
+        Parameters
+        ----------
+        size_bytes, from_s, to_s : float
+            Above 0.
+        level : float
+
+        Returns
+        -------
+        TimeoutChange
+
+        Raises
+        ------
+        TableError
+            Where an argument is out of range.
+        """
+        _check(from_s=from_s, to_s=to_s, level=level, size_bytes=size_bytes)
+        ys = (self._y(from_s), self._y(to_s))
+        return incidence.change(self.average, self.endings, self._x(size_bytes), ys, level)
 
     def curve(self, size_bytes: float, probabilities: Sequence[float], level: float = 0.95) -> Curve:
         """Return quantiles as a line: ``x`` seconds (with ``low`` and ``high`` of the seconds), ``y`` the probabilities."""
@@ -196,19 +231,20 @@ class DurationFit:
             near = np.abs(np.log(data.size_bytes / size_bytes)) < np.log(1.1)
         return kaplan_meier(data.duration_s[near], ~data.event[near], data.weight[near])
 
+    def _stretched(self, found: Interval, x: float, y: float, level: float) -> Interval:
+        """Stretch an interval of failures as the data stretch that of the timeouts among them."""
+        if not self.residuals.pooled:
+            return found
+        cut = interval(float(self.average.survival(x, np.array(y))), self.average.drawn_survival(x, np.array(y)), level)
+        wide = self.residuals.widened_survival(cut, x, y)
+        low, high = found.low - (cut.low - wide.low), found.high + (wide.high - cut.high)
+        return Interval(found.value, min(max(low, 0.0), found.value), min(max(high, found.value), 1.0))
+
     def _x(self, size_bytes: float) -> float:
         return float(np.log(size_bytes)) - self.average.best.model.rows.log_size
 
     def _y(self, timeout_s: float) -> float:
         return float(np.log(timeout_s)) - self.average.best.model.rows.log_unit
-
-
-def _failing(survival: Array, time: Array, hazard: Array, chance: Array) -> Array:
-    """Return the chance to fail by the last time; hazard and chance of one length, the survival's last axis is time."""
-    decay = np.exp(-hazard[..., None] * time)
-    risk = survival * decay
-    area = (0.5 * (risk[..., 1:] + risk[..., :-1]) * np.diff(time)).sum(axis=-1)
-    return np.asarray(chance + (1.0 - chance) * np.minimum(risk[..., -1] + hazard * area, 1.0))
 
 
 def _check(**given: float) -> None:
