@@ -10,7 +10,7 @@ import numpy as np
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Curve, Interval, Param
 from dfly_analysis.models import incidence
-from dfly_analysis.models.averaging import Average, interval
+from dfly_analysis.models.averaging import Average
 from dfly_analysis.models.competing import Ending
 from dfly_analysis.models.incidence import TimeoutChange
 from dfly_analysis.models.nonparametric import kaplan_meier
@@ -88,7 +88,7 @@ class DurationFit:
         _check(p=p, level=level, size_bytes=size_bytes)
         x = self._x(size_bytes)
         value = self.average.log_quantile(x, p)
-        found = interval(value, self.average.drawn_log_quantile(x, p), level)
+        found = self.average.interval(value, self.average.drawn_log_quantile(x, p), level)
         found = self.residuals.widened_quantile(found, x, p)
         unit = self.average.best.model.rows.log_unit
         return Interval(*(float(np.exp(edge + unit)) for edge in (found.value, found.low, found.high)))
@@ -115,7 +115,7 @@ class DurationFit:
         _check(timeout_s=timeout_s, level=level, size_bytes=size_bytes)
         x, y = self._x(size_bytes), self._y(timeout_s)
         value = float(self.average.survival(x, np.array(y)))
-        found = interval(value, self.average.drawn_survival(x, np.array(y)), level)
+        found = self.average.interval(value, self.average.drawn_survival(x, np.array(y)), level)
         return self.residuals.widened_survival(found, x, y)
 
     def failure_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
@@ -145,7 +145,7 @@ class DurationFit:
         x, y = self._x(size_bytes), self._y(timeout_s)
         value = float(incidence.estimated(self.average, self.endings, x, y).failures[0])
         draws = incidence.drawn(self.average, self.endings, x, y)
-        return self._stretched(interval(value, draws.failures, level), x, y, level)
+        return self._stretched(self.average.interval(value, draws.failures, level), x, y, level)
 
     def incidence(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> dict[str, Interval]:
         """Return how attempts end under a timeout: their cumulative incidence by cause.
@@ -170,9 +170,11 @@ class DurationFit:
         x, y = self._x(size_bytes), self._y(timeout_s)
         best = incidence.estimated(self.average, self.endings, x, y)
         draws = incidence.drawn(self.average, self.endings, x, y)
-        cut = self._stretched(interval(float(best.timeout[0]), draws.timeout, level), x, y, level)
-        others = {name: interval(float(best.others[name][0]), draws.others[name], level) for name in self.endings}
-        failing = self._stretched(interval(float(best.failures[0]), draws.failures, level), x, y, level)
+        cut = self._stretched(self.average.interval(float(best.timeout[0]), draws.timeout, level), x, y, level)
+        others = {
+            name: self.average.interval(float(best.others[name][0]), draws.others[name], level) for name in self.endings
+        }
+        failing = self._stretched(self.average.interval(float(best.failures[0]), draws.failures, level), x, y, level)
         return {"timeout": cut, **others, "ok": Interval(1.0 - failing.value, 1.0 - failing.high, 1.0 - failing.low)}
 
     def change(self, size_bytes: float, from_s: float, to_s: float, level: float = 0.95) -> TimeoutChange:
@@ -235,7 +237,9 @@ class DurationFit:
         """Stretch an interval of failures as the data stretch that of the timeouts among them."""
         if not self.residuals.pooled:
             return found
-        cut = interval(float(self.average.survival(x, np.array(y))), self.average.drawn_survival(x, np.array(y)), level)
+        cut = self.average.interval(
+            float(self.average.survival(x, np.array(y))), self.average.drawn_survival(x, np.array(y)), level
+        )
         wide = self.residuals.widened_survival(cut, x, y)
         low, high = found.low - (cut.low - wide.low), found.high + (wide.high - cut.high)
         return Interval(found.value, min(max(low, 0.0), found.value), min(max(high, found.value), 1.0))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dfly_analysis.fits import Interval
-from dfly_analysis.models.averaging import Average, interval
+from dfly_analysis.models.averaging import Average
 from dfly_analysis.models.competing import Ending
 from dfly_analysis.models.law import Array
 
@@ -92,10 +92,10 @@ def change(
 
     def between(of: str) -> Interval:
         value = getattr(after, of) - getattr(before, of)
-        return interval(float(value[0]), getattr(drawn_after, of) - getattr(drawn_before, of), level)
+        return average.interval(float(value[0]), getattr(drawn_after, of) - getattr(drawn_before, of), level)
 
     timeouts, failures = between("timeout"), between("failures")
-    others = interval(
+    others = average.interval(
         float((after.failures - after.timeout - before.failures + before.timeout)[0]),
         drawn_after.failures - drawn_after.timeout - drawn_before.failures + drawn_before.timeout,
         level,

@@ -83,7 +83,10 @@ class Model:
 
     def quantile(self, theta: Parameters, x: Array, p: Array) -> Array:
         """Return the log of the time below which a share ``p`` of attempts lies."""
-        y = self.law.quantile(p, self.located(theta, x), theta[2:])
+        return self.with_overhead(theta, self.law.quantile(p, self.located(theta, x), theta[2:]))
+
+    def with_overhead(self, theta: Parameters, y: Array) -> Array:
+        """Return the log of a time, from that of the time after the overhead."""
         return y if self.form == POWER else np.logaddexp(y, np.log(np.maximum(self.overhead(theta), 1e-300)))
 
     @cached_property

@@ -17,7 +17,7 @@ from dfly_analysis.tables import OUTCOMES
 # A bin of a twentieth of the spread, taken at its mean, loses 1 part in 5 000 of the variance: less than a million
 # attempts can tell. Few attempts stay as they are.
 _BINS_A_SPREAD = 20.0
-_COARSE_BINS_A_SPREAD = 8.0
+_COARSE_BINS_A_SPREAD = 6.0
 # A survival is smoother than a density.
 _CUT_BINS_WIDER = 3.0
 _MOST_EXACT_ROWS = 400

@@ -68,7 +68,7 @@ class Fitted:
         likelihood itself (importance resampling), since where the data say little of a parameter it is no bell. What
         clusters scatter beyond the likelihood stretches the draws afterwards.
         """
-        tried = 2 * max(3 * count // 4, 60)
+        tried = 2 * max(2 * count // 3, 60)
         source = np.random.default_rng(_SEED)
         half = source.standard_normal((tried // 2, len(self.theta)))
         half /= np.sqrt(source.chisquare(_PROPOSAL_FREEDOM, tried // 2) / _PROPOSAL_FREEDOM)[:, None]

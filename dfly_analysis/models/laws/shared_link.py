@@ -8,7 +8,7 @@ from scipy import special
 from dfly_analysis.models.law import SCALE, Array, Parameters, Shape
 from dfly_analysis.models.mixture import Components, LogNormalMixture, stacked
 
-_MOST = 20
+_MOST = 28
 _OTHERS = np.arange(_MOST, dtype=float)
 _LOG_FACTORIAL = special.gammaln(_OTHERS + 1.0)
 _LOG_SHARING = np.log1p(_OTHERS)
@@ -23,7 +23,7 @@ class SharedLink(LogNormalMixture):
 
     name = "shared_link"
     title = "link shared by a varying number of pieces"
-    shapes = (SCALE, Shape("crowding", 0.5, 0.3, 1.0), Shape("evenness", -0.2, -0.2, 0.7, "log", reach=2.5))
+    shapes = (SCALE, Shape("crowding", 0.5, 0.3, 1.0), Shape("evenness", -0.4, -0.4, 1.1, "log", reach=2.5))
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
