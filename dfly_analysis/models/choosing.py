@@ -24,6 +24,8 @@ from dfly_analysis.models.searching import Fitted, maximise
 FEWEST_EVENTS = 5
 _FIRST_LAW, _FLEXIBLE_LAW = "lognormal", "bent"
 _LEAST_SPAN_OF_SIZES = 0.1
+# Fewer finished attempts do not say how to bend a law.
+_FEWEST_TO_BEND = 150
 # A law of more parameters is fitted in that form of its location only which is ahead.
 _FEW_SHAPES = 2
 _LEFT_OUT = {
@@ -35,7 +37,12 @@ _LEFT_OUT = {
 
 
 def fit_duration(
-    pieces: pd.DataFrame, *, law: str | None = None, name: str = "piece_duration", level: float = 0.95
+    pieces: pd.DataFrame,
+    *,
+    law: str | None = None,
+    name: str = "piece_duration",
+    level: float = 0.95,
+    of_pieces: bool = True,
 ) -> DurationFit | NotFitted:
     """Fit the law of an attempt's uncut time, given its size.
 
@@ -43,14 +50,19 @@ def fit_duration(
     ----------
     pieces : DataFrame
         Needs ``size_bytes`` (bytes), ``duration_s`` (s), ``outcome`` (``ok`` finished; ``timeout`` is a lower bound at
-        ``timeout_s``, every other outcome one at ``duration_s``) and ``timeout_s`` (s). Takes ``task_id`` and ``host``
-        (attempts of one share a fate), ``started`` (window) and ``weight``. It is not changed.
+        ``timeout_s``, every other outcome one at ``duration_s``) and ``timeout_s`` (s). Takes ``upper_s`` (a finished row
+        then lies between ``duration_s`` and this, as in a bucket of a histogram), ``task_id`` and ``host`` (attempts of
+        one share a fate), ``started`` (window) and ``weight``. Of several origins (``origin``) the source's rows alone are
+        taken, with a note; so are whole pieces where they abound, and rounds whose finished pieces can be seen
+        (``survivors_unseen``). It is not changed.
     law : str, optional
-        Only this law; otherwise all, weighed by Akaike's criterion.
+        Only this law; otherwise all, weighed by how well they fit.
     name : str
         What to call the fit.
     level : float
         Of the parameters' intervals.
+    of_pieces : bool
+        Whether rows are attempts at pieces, of which the last one of a layer is shorter; else whole tasks, say.
 
     Returns
     -------
@@ -62,7 +74,7 @@ def fit_duration(
         Where a column is missing or the law is not known.
     """
     laws = _chosen(law)
-    attempts = read_attempts(pieces)
+    attempts = read_attempts(pieces, of_pieces=of_pieces)
     refusal = _refusal(attempts, name)
     if refusal is not None:
         return refusal
@@ -131,6 +143,8 @@ def find_candidates(laws: Sequence[Law], rows: Rows) -> list[Fitted]:
     best = ahead(pairs)
     kept = [form for form in plain if best[form] - min(best.values()) < WORST_DIFFERENCE]
     found = [fitted for fitted in pairs if fitted.model.law in laws]
+    if len(laws) > 1 and rows.weight[finished].sum() < _FEWEST_TO_BEND:
+        found = [fitted for fitted in found if not fitted.model.law.stand_in]
     for law in sorted(laws, key=lambda law: len(law.shapes)):
         if law in (first, flexible):
             continue

@@ -11,11 +11,14 @@ from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Curve, Interval, Param
 from dfly_analysis.models import incidence
 from dfly_analysis.models.averaging import Average
+from dfly_analysis.models.checking import Checks, check
 from dfly_analysis.models.competing import Ending
 from dfly_analysis.models.incidence import TimeoutChange
 from dfly_analysis.models.nonparametric import kaplan_meier
 from dfly_analysis.models.observations import Attempts
 from dfly_analysis.models.residuals import Residuals
+
+_COMMON_QUANTILES, _MOST_SIZES = (0.5, 0.9, 0.99, 0.999), 5
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,24 @@ class DurationFit:
         if size_bytes is not None:
             near = np.abs(np.log(data.size_bytes / size_bytes)) < np.log(1.1)
         return kaplan_meier(data.duration_s[near], ~data.event[near], data.weight[near])
+
+    def checks(self) -> Checks:
+        """Return frames to check the fit with: survival, probabilities, residuals, and how far it leans on each host."""
+        return check(self)
+
+    def common_quantiles(self, level: float = 0.95) -> list[dict[str, float]]:
+        """Return quantiles at the commonest sizes: rows of ``size_bytes``, ``p``, ``value_s``, ``low_s``, ``high_s``, ``beyond_data``."""
+        size, count = np.unique(np.round(self.attempts.size_bytes), return_counts=True)
+        made = []
+        for size_bytes in np.sort(size[np.argsort(-count, kind="stable")[:_MOST_SIZES]]):
+            longest = float(self.attempts.duration_s[np.abs(self.attempts.size_bytes - size_bytes) < 1.0].max())
+            for p in _COMMON_QUANTILES:
+                found = self.quantile(float(size_bytes), p, level)
+                made.append({
+                    "size_bytes": float(size_bytes), "p": p, "value_s": found.value, "low_s": found.low,
+                    "high_s": found.high, "beyond_data": found.value > longest,
+                })  # fmt: skip
+        return made
 
     def _stretched(self, found: Interval, x: float, y: float, level: float) -> Interval:
         """Stretch an interval of failures as the data stretch that of the timeouts among them."""

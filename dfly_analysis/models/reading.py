@@ -21,7 +21,7 @@ _PIECE_STEP_BYTES = 4 << 20
 _WHOLE_SHARE, _FEWEST_WHOLE = 0.5, 10
 
 
-def read_attempts(pieces: pd.DataFrame) -> Attempts:
+def read_attempts(pieces: pd.DataFrame, *, of_pieces: bool = True) -> Attempts:
     """Read the columns a fit needs, without changing the frame.
 
     Where the frame says where pieces came from and there are several places, the source's alone are read: another link
@@ -33,6 +33,8 @@ def read_attempts(pieces: pd.DataFrame) -> Attempts:
     pieces : DataFrame
         ``size_bytes``, ``duration_s``, ``outcome``, ``timeout_s``; perhaps ``upper_s`` (then ``duration_s`` is the lower
         bound of a bucket), ``origin``, ``survivors_unseen``, ``task_id``, ``host``, ``started``, ``weight``.
+    of_pieces : bool
+        Whether rows of other origins and short last pieces are to be left out.
 
     Returns
     -------
@@ -61,12 +63,13 @@ def read_attempts(pieces: pd.DataFrame) -> Attempts:
     with np.errstate(invalid="ignore"):
         keep = np.isfinite(seen) & (seen > 0) & (upper >= seen) & np.isfinite(size) & (size > 0) & (outcome >= 0)
         keep &= np.isfinite(weight) & (weight > 0)
-    aside = _set_aside(pieces, size, keep)
+    aside = _set_aside(pieces, size, keep) if of_pieces else {}
     left_out = {"unusable": int(len(pieces) - keep.sum()), **{why: int(rows.sum()) for why, rows in aside.items()}}
     for rows in aside.values():
         keep &= ~rows
-    coded = {name: pd.factorize(pieces[name]) for name in CLUSTERS if name in pieces.columns}
-    clusters = {name: np.asarray(codes[keep]) for name, (codes, _) in coded.items()}
+    kept = pieces if keep.all() else pieces[keep]
+    coded = {name: pd.factorize(kept[name]) for name in CLUSTERS if name in pieces.columns}
+    clusters = {name: np.asarray(codes) for name, (codes, _) in coded.items()}
     return Attempts(
         duration_s=seen[keep],
         upper_s=upper[keep],

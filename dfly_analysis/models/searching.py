@@ -49,6 +49,12 @@ class Fitted:
         return np.asarray(inflated @ inflated.T)
 
     @property
+    def model_covariance(self) -> Array:
+        """Return the covariance of the parameters by the likelihood alone."""
+        root = self._uncertainty[0]
+        return np.asarray(root @ root.T)
+
+    @property
     def design_effect(self) -> float:
         """Return how many times the robust variance is the model's own, on average, at least 1."""
         return self._uncertainty[2]
