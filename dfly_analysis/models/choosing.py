@@ -104,7 +104,7 @@ def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
     if attempts.n_events < FEWEST_EVENTS:
         reason = f"only {attempts.n_events} of {attempts.n} attempts finished; {FEWEST_EVENTS} are needed"
         return NotFitted(name, reason, "a run with a longer timeout, so that attempts finish", attempts.n)
-    seen = attempts.duration_s[attempts.event] / attempts.size_bytes[attempts.event]
+    seen = attempts.middle_s[attempts.finished] / attempts.size_bytes[attempts.finished]
     if np.ptp(np.log(seen)) < 1e-9:
         return NotFitted(
             name, "all attempts took the same time for their size", "times with their fractions", attempts.n
@@ -151,7 +151,8 @@ def find_candidates(laws: Sequence[Law], rows: Rows) -> list[Fitted]:
         leading = ahead(pairs + found)
         few = len(law.shapes) <= _FEW_SHAPES
         for form in kept if few else (min(kept, key=leading.__getitem__),):
-            found += [f for f in (maximise(Model(law, form, rows), plain[form].theta),) if f]
+            best_yet = min(leading.values())
+            found += [f for f in (maximise(Model(law, form, rows), plain[form].theta, best_yet),) if f]
     return found
 
 

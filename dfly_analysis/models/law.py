@@ -99,6 +99,13 @@ class Law:
         """Return where to begin the search for the shapes after the scale; more than one where the likelihood has hills."""
         return (tuple(shape.start for shape in self.shapes[1:]),)
 
+    def placed(self, theta: Array) -> Array:
+        """Return a beginning of the search, from location, second parameter, scale and the law's own shapes.
+
+        Location and scale come from a log-normal; a law that moves or spreads times by other means takes that out here.
+        """
+        return theta
+
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
         """Return the log density of ``y``."""
         raise NotImplementedError

@@ -22,6 +22,7 @@ _COARSE_BINS_A_SPREAD = 6.0
 _CUT_BINS_WIDER = 3.0
 _MOST_EXACT_ROWS = 400
 _SIZE_BIN_LOG = 0.02
+_DRAWN_ANEW = {"host": 0.5}
 
 Index = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
@@ -97,9 +98,13 @@ class Cluster:
     ----------
     held : sparse array, clusters by rows
         How much of each row belongs to each cluster.
+    drawn_anew : float
+        How much of what clusters scatter counts: all of it where the next run meets others, as it does with tasks; half
+        of it for hosts, which are mostly the same ones.
     """
 
     held: Any
+    drawn_anew: float = 1.0
 
     @property
     def count(self) -> int:
@@ -183,7 +188,10 @@ def bin_attempts(attempts: Attempts) -> Rows:
     exact = Rows(y - log_unit, upper - log_unit, x - log_size, weight, event, log_unit, log_size)
     few = len(y) <= _MOST_EXACT_ROWS
     rows, row_of = (exact, np.arange(len(y))) if few else _binned(exact, _BINS_A_SPREAD)
-    clusters = tuple(_cluster(codes, row_of, attempts.weight, len(rows.y)) for codes in attempts.clusters.values())
+    clusters = tuple(
+        _cluster(codes, row_of, attempts.weight, len(rows.y), _DRAWN_ANEW.get(name, 1.0))
+        for name, codes in attempts.clusters.items()
+    )
     return Rows(rows.y, rows.upper, rows.x, rows.weight, rows.event, log_unit, log_size, clusters)
 
 
@@ -209,12 +217,13 @@ def _binned(rows: Rows, bins_a_spread: float) -> tuple[Rows, Index]:
     return Rows(y, upper, mean(rows.x), weight, event, rows.log_unit, rows.log_size), row_of
 
 
-def _cluster(codes: Index, row_of: Index, weight: Array, n_rows: int) -> Cluster:
+def _cluster(codes: Index, row_of: Index, weight: Array, n_rows: int, drawn_anew: float) -> Cluster:
     missing = codes < 0
     if missing.any():  # what has no name is taken as alone
         codes = codes.copy()
         codes[missing] = codes.max() + 1 + np.arange(missing.sum())
-    return Cluster(sparse.coo_array((weight, (codes, row_of)), shape=(int(codes.max()) + 1, n_rows)))
+    held = sparse.coo_array((weight, (codes, row_of)), shape=(int(codes.max()) + 1, n_rows))
+    return Cluster(held, drawn_anew)
 
 
 def _code(value: Array, width: float) -> Index:

@@ -18,6 +18,7 @@ _PROPOSAL_FREEDOM = 5
 _SEED = 20_241
 _FEWEST_CLUSTERS = 5
 _ROUGH, _FINE = 1e-3, 1e-5
+_FAR_BEHIND = 60.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Fitted:
         return np.asarray(weights / weights.sum())
 
 
-def maximise(model: Model, start: Sequence[float] | Array) -> Fitted | None:
+def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float("inf")) -> Fitted | None:
     """Find the best parameters.
 
     Parameters
@@ -112,26 +113,36 @@ def maximise(model: Model, start: Sequence[float] | Array) -> Fitted | None:
     model : Model
     start : sequence of float
         Intercept, slope (or logit of the overhead) and log scale to begin with; the law adds its own.
+    ahead : float
+        Akaike's criterion of the best model so far: one that is far behind on coarse rows is not followed further.
 
     Returns
     -------
     Fitted or None
         None where the search did not end at finite numbers.
     """
-    begins = [np.array([*start, *extra]) for extra in model.law.starts]
+    begins = [model.law.placed(np.array([*start, *extra])) for extra in model.law.starts]
     with np.errstate(all="ignore"):
         if len(begins) > 1:  # which hill is the highest shows on coarse rows as well
-            tried = [found for found in (_climb(model.coarse, begin, _ROUGH) for begin in begins) if found is not None]
-            begins = [min(tried, key=lambda found: float(found.fun)).x] if tried else begins
-        found = _climb(model, begins[0], _FINE)
-        if found is None:
-            return None
-        likelihood = float(model.weight @ model.contributions(found.x))
-    return Fitted(model, found.x, likelihood) if np.isfinite(likelihood) else None
+            tried = [
+                found for found in (_climb(model.coarse, begin, _ROUGH, 40) for begin in begins) if found is not None
+            ]
+            if tried:
+                begins = [min(tried, key=lambda found: float(found.fun)).x]
+                rough = _at(model, begins[0])
+                if rough is not None and rough.criterion() > ahead + _FAR_BEHIND:
+                    return rough
+        found = _climb(model, begins[0], _FINE, 200)
+        return None if found is None else _at(model, found.x)
 
 
-def _climb(model: Model, begin: Array, gradient: float) -> Any:
-    options: Any = {"gtol": gradient, "maxiter": 200, "hess_inv0": _metric(model, begin)}
+def _at(model: Model, theta: Array) -> Fitted | None:
+    likelihood = float(model.weight @ model.contributions(theta))
+    return Fitted(model, theta, likelihood) if np.isfinite(likelihood) else None
+
+
+def _climb(model: Model, begin: Array, gradient: float, steps: int) -> Any:
+    options: Any = {"gtol": gradient, "maxiter": steps, "hess_inv0": _metric(model, begin)}
     found: Any = optimize.minimize(model.objective, begin, jac=True, method="BFGS", options=options)
     return found if np.isfinite(found.fun) and np.isfinite(found.x).all() else None
 
@@ -184,5 +195,9 @@ def _meat(scores: Array, cluster: Cluster) -> tuple[Array, float]:
     """Return the variance of the summed scores over clusters, and the factor for their small number."""
     sums = cluster.held @ scores
     sums = sums - sums.mean(axis=0)
-    student = float(special.stdtrit(cluster.count - 1, 0.975)) / float(special.ndtri(0.975))
-    return np.asarray(sums.T @ sums * cluster.count / (cluster.count - 1)), student**2
+    few = (
+        float(special.stdtrit(cluster.count - 1, 0.975)) / float(special.ndtri(0.975))
+        if cluster.drawn_anew == 1
+        else 1.0
+    )
+    return np.asarray(sums.T @ sums * cluster.count / (cluster.count - 1)), cluster.drawn_anew * few**2
