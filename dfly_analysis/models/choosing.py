@@ -28,6 +28,7 @@ _LEAST_SPAN_OF_SIZES = 0.1
 _FEWEST_TO_BEND = 150
 # A law of more parameters is fitted in that form of its location only which is ahead.
 _FEW_SHAPES = 2
+_NOWHERE_NEAR = 0.3
 _LEFT_OUT = {
     "unusable": "without a positive time or size, or with an unknown outcome",
     "other_origin": "not from the source",
@@ -79,7 +80,7 @@ def fit_duration(
     if refusal is not None:
         return refusal
     rows = bin_attempts(attempts)
-    candidates = find_candidates(laws, rows)
+    candidates = _believable(find_candidates(laws, rows))
     if not candidates:
         return NotFitted(
             name, "no law's likelihood has a finite best point", "more attempts, with their sizes", attempts.n
@@ -110,6 +111,16 @@ def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
             name, "all attempts took the same time for their size", "times with their fractions", attempts.n
         )
     return None
+
+
+def _believable(candidates: list[Fitted]) -> list[Fitted]:
+    """Leave out laws that are nowhere near the data, whatever their likelihood: it has no digits, or sits on ties."""
+    if len(candidates) < 2:
+        return candidates
+    with np.errstate(all="ignore"):
+        distance = np.array([take_residuals(fitted).distance for fitted in candidates])
+    kept = ~(distance > max(_NOWHERE_NEAR, 1.5 * float(np.nanmin(distance))))
+    return [fitted for fitted, keep in zip(candidates, kept, strict=True) if keep]
 
 
 def find_candidates(laws: Sequence[Law], rows: Rows) -> list[Fitted]:
