@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 from dfly_analysis.models.law import SCALE, Array, Parameters, Shape
-from dfly_analysis.models.mixture import Components, LogNormalMixture, stacked
+from dfly_analysis.models.mixture import Components, LogNormalMixture
 
 _MOST = 26
 # How sharply a limit on the number ends it.
@@ -57,7 +57,11 @@ class SharedLink(LogNormalMixture):
         logs = logs - np.logaddexp(0.0, _END * (others + 1.0 - np.exp(self.shapes[3].held(most))))
         largest = logs.max(axis=0)
         log_share: Array = logs - (largest + np.log(np.exp(logs - largest).sum(axis=0)))
-        return Components(log_share, np.broadcast_to(_LOG_SHARING[axes], log_share.shape), stacked(*[scale] * _MOST))
+        return Components(
+            log_share,
+            np.broadcast_to(_LOG_SHARING[axes], log_share.shape),
+            np.broadcast_to(np.asarray(scale, dtype=float), log_share.shape),
+        )
 
 
 LAW = SharedLink()
