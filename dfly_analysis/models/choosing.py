@@ -164,7 +164,21 @@ def find_candidates(laws: Sequence[Law], rows: Rows) -> list[Fitted]:
         for form in kept if few else (min(kept, key=leading.__getitem__),):
             best_yet = min(leading.values())
             found += [f for f in (maximise(Model(law, form, rows), plain[form].theta, best_yet),) if f]
-    return found
+    return found + _in_other_form(found, {form: plain[form] for form in kept})
+
+
+def _in_other_form(found: list[Fitted], plain: Mapping[str, Fitted]) -> list[Fitted]:
+    """Fit the leading law in the form it was not tried in, so that the answer does not rest on one form alone."""
+    if not found:
+        return []
+    leading = min(found, key=lambda fitted: fitted.criterion())
+    tried = {fitted.model.form for fitted in found if fitted.model.law is leading.model.law}
+    others = (
+        maximise(Model(leading.model.law, form, leading.model.rows), plain[form].theta)
+        for form in plain
+        if form not in tried
+    )
+    return [fitted for fitted in others if fitted]
 
 
 def _start(start: tuple[float, float, float], form: str) -> tuple[float, float, float]:

@@ -18,6 +18,7 @@ from dfly_analysis.models.nonparametric import kaplan_meier
 from dfly_analysis.models.observations import Attempts
 from dfly_analysis.models.residuals import Residuals
 
+_TOLD_FROM_NOTHING = 0.05
 _COMMON_QUANTILES, _MOST_SIZES = (0.5, 0.9, 0.99, 0.999), 5
 
 
@@ -119,7 +120,7 @@ class DurationFit:
         x, y = self._x(size_bytes), self._y(timeout_s)
         value = float(self.average.survival(x, np.array(y)))
         found = self.average.interval(value, self.average.drawn_survival(x, np.array(y)), level)
-        return self.residuals.widened_survival(found, x, y)
+        return self._from_nothing(self.residuals.widened_survival(found, x, y))
 
     def failure_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
         """Return the chance that an attempt fails at a timeout, for any cause.
@@ -256,14 +257,16 @@ class DurationFit:
 
     def _stretched(self, found: Interval, x: float, y: float, level: float) -> Interval:
         """Stretch an interval of failures as the data stretch that of the timeouts among them."""
-        if not self.residuals.pooled:
-            return found
         cut = self.average.interval(
             float(self.average.survival(x, np.array(y))), self.average.drawn_survival(x, np.array(y)), level
         )
-        wide = self.residuals.widened_survival(cut, x, y)
+        wide = self._from_nothing(self.residuals.widened_survival(cut, x, y))
         low, high = found.low - (cut.low - wide.low), found.high + (wide.high - cut.high)
         return Interval(found.value, min(max(low, 0.0), found.value), min(max(high, found.value), 1.0))
+
+    def _from_nothing(self, found: Interval) -> Interval:
+        """Let an interval of a share begin at 0 where its low end is less than such a table could tell from nothing."""
+        return found if found.low > _TOLD_FROM_NOTHING / self.n else Interval(found.value, 0.0, found.high)
 
     def _x(self, size_bytes: float) -> float:
         return float(np.log(size_bytes)) - self.average.best.model.rows.log_size

@@ -17,7 +17,7 @@ from model_laws import FAMILIES, LIMIT_S, MIB, Drawn, sample
 from dfly_analysis.models import fit_duration
 
 # Laws, sizes and seeds for the page; none of them was used while the models were built.
-SEED, N, FITS, PEER_FITS = 7_310_000, 3_000, 24, 4
+SEED, N, FITS, PEER_FITS = 8_640_000, 3_000, 24, 4
 MANY = 1_000_000
 PEERS = ("lifelines==0.30.3", "surpyval", "statsmodels", "pandas<3", "numpy<2.3")
 SCRIPT = Path(__file__).resolve().parent / "peers" / "survival.py"

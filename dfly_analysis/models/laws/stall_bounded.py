@@ -19,13 +19,13 @@ class StallBounded(Stalling):
     shapes = (
         *STALL_SHAPES,
         Shape("longest_wait", 3.0, 2.5, 1.0, "log", "s"),
-        Shape("early", 0.0, -0.5, 1.0, "log", reach=2.5),
+        Shape("early", -1.0, -1.5, 1.2, "log", reach=2.5),
     )
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
         """Return where to begin: waits up to ten and thirty times a transfer."""
-        return ((-3.0, 3.0, 0.0), (-3.5, 4.5, 1.0))
+        return ((-3.0, 3.0, -1.0), (-3.5, 4.5, 0.5))
 
     def wait_density(self, log_wait: Array, shape: Parameters) -> Array:
         """Return the log density of the log of a wait."""
