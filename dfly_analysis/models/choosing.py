@@ -30,10 +30,10 @@ _FEWEST_TO_BEND = 150
 _FEW_SHAPES = 2
 _NOWHERE_NEAR = 0.3
 _LEFT_OUT = {
-    "unusable": "without a positive time or size, or with an unknown outcome",
+    "unusable": "no positive time or size, or an unknown outcome",
     "other_origin": "not from the source",
     "last_piece": "last pieces of layers, shorter than the others",
-    "survivors_unseen": "of rounds that show their failures only",
+    "survivors_unseen": "their round shows its failures only",
 }
 
 
@@ -236,5 +236,5 @@ def _notes(goodness: Mapping[str, float], endings: Mapping[str, Ending], attempt
         for e in endings.values()
         if e.per_attempt
     ]
-    made += [f"{count} rows {_LEFT_OUT[why]} were left out" for why, count in attempts.left_out.items()]
+    made += [f"{count} rows were left out: {_LEFT_OUT[why]}" for why, count in attempts.left_out.items()]
     return tuple(made)
