@@ -15,7 +15,7 @@ from dfly_analysis.plots import Figure, NotDrawn, draw_durations, draw_task_fail
 from dfly_analysis.plots.canvas import CAUSE_COLOURS, COLOURS
 from dfly_analysis.tables import CAUSES, OUTCOMES, PIECES, TASKS
 
-NAMES = ("timeline", "durations", "failure_rates", "task_failures")
+NAMES = ("timeline", "durations", "law_checks", "failure_rates", "task_failures")
 
 
 def drawn(report, name):

@@ -3,7 +3,8 @@
 from dfly_analysis.fits import wilson
 from dfly_analysis.models.benchmarks import BenchmarkFit, fit_benchmark
 from dfly_analysis.models.capacity import CapacityFit, fit_capacity
-from dfly_analysis.models.duration import DurationFit, fit_duration
+from dfly_analysis.models.choosing import fit_duration
+from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.fitting import fit_all
 from dfly_analysis.models.laws import all_laws
 from dfly_analysis.models.layers import layer_failure_rate, task_failure_probability, timeout_for_target

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from dfly_analysis.fits import Interval
 from dfly_analysis.models.law import LARGEST_LOG, Array
-from dfly_analysis.models.likelihood import N_DRAWS, Fitted
+from dfly_analysis.models.searching import Fitted
 
+N_DRAWS = 600
 # A law this much worse by a criterion has lost: its weight would be below one in four hundred.
 WORST_DIFFERENCE = 12.0
 _WIDENING_TEMPER = 0.5
+_FEWEST_DRAWS = 8
+_STEPS = 60
+_NEARLY = 0.3
+_LEAST_WEIGHT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,7 @@ class Average:
 
     The distribution answered from is the weighted mixture of the laws', so that a quantile and a rate always agree.
     The interval is made of draws from every law's own uncertainty, with flatter weights, so that a law which fits a
-    little worse still widens what lies beyond the data.
+    little worse still widens what lies beyond the data. The draws are made once and kept.
 
     Attributes
     ----------
@@ -40,43 +47,92 @@ class Average:
         """Return the law with the best criterion."""
         return self.members[0]
 
-    def log_quantile(self, x: float, p: Array) -> Array:
-        """Return the quantiles of the mixture, in logs of the rows' unit."""
-        points = [np.array([member.model.quantile(member.theta, np.array(x), p)]) for member in self.members]
-        low, high = np.min(points, axis=0).ravel(), np.max(points, axis=0).ravel()
-        for _ in range(50):
-            middle = 0.5 * (low + high)
-            below = 1.0 - self.survival(x, middle) < p
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.asarray(0.5 * (low + high))
+    @cached_property
+    def _residuals(self) -> dict[tuple[int, float], Array]:
+        """Hold quantiles of the draws without their location, by law and share: they are the same for every size."""
+        return {}
+
+    @cached_property
+    def draws(self) -> tuple[tuple[Fitted, tuple[Array, ...]], ...]:
+        """Return about `N_DRAWS` draws of parameters in all, to each law its share of them."""
+        counts = np.round(self.spread_weights * N_DRAWS).astype(int)
+        return tuple(
+            (member, member.draw(int(count)))
+            for member, count in zip(self.members, counts, strict=True)
+            if count >= _FEWEST_DRAWS
+        )
+
+    def log_quantile(self, x: float, p: float) -> float:
+        """Return a quantile of the mixture, in logs of the rows' unit."""
+        place, share = np.array(x), np.array(p)
+        points = [float(m.model.quantile(m.theta, place, share)) for m, w in self._weighty]
+        low, high = min(points), max(points)
+        target = float(np.log1p(-p))
+
+        def above(y: float) -> float:
+            return float(np.log(max(float(self.survival(x, np.array(y))), 1e-300))) - target
+
+        below, beyond = above(low), above(high)
+        for _ in range(_STEPS):
+            if high - low < 1e-9 or below <= 0.0 or beyond >= 0.0:
+                break
+            y = low + (high - low) * below / (below - beyond)
+            found = above(y)
+            if found > 0.0:
+                low, below, beyond = y, found, 0.5 * beyond
+            else:
+                high, beyond, below = y, found, 0.5 * below
+            if abs(found) < 1e-10:
+                return y
+        return low if below <= 0.0 else high if beyond >= 0.0 else 0.5 * (low + high)
 
     def survival(self, x: float, y: Array) -> Array:
         """Return the mixture's survival at logs of time."""
-        made = [np.exp(m.model.log_survival(m.theta, np.array(x), y)) for m in self.members]
-        return np.asarray(np.tensordot(self.weights, np.array(made), 1))
+        made = [w * np.exp(m.model.log_survival(m.theta, np.array(x), y)) for m, w in self._weighty]
+        return np.asarray(np.sum(made, axis=0))
 
     def drawn_log_quantile(self, x: float, p: float) -> Array:
-        """Return the quantile under each drawn parameter, shape ``(members, draws)``."""
-        made = [m.model.quantile(m.drawn[0], np.array(x), np.array(p)) for m in self.members]
-        return np.clip(np.array(made), -LARGEST_LOG, LARGEST_LOG)
+        """Return the quantile under each drawn parameter."""
+        made = []
+        for place, (member, theta) in enumerate(self.draws):
+            model = member.model
+            if not model.law.proportional:
+                made.append(model.quantile(theta, np.array(x), np.array(p)))
+                continue
+            if (place, p) not in self._residuals:
+                self._residuals[place, p] = model.law.quantile(np.array(p), np.zeros(len(theta[0])), theta[2:])
+            made.append(model.with_overhead(theta, model.located(theta, np.array(x)) + self._residuals[place, p]))
+        return np.clip(np.concatenate(made), -LARGEST_LOG, LARGEST_LOG)
 
     def drawn_survival(self, x: float, y: Array) -> Array:
-        """Return the survival under each drawn parameter, shape ``(members, draws, *y)``."""
+        """Return the survival under each drawn parameter, shape ``(draws, *y)``."""
         made = []
-        for member in self.members:
-            theta = tuple(value.reshape(-1, *(1,) * np.ndim(y)) for value in member.drawn[0])
-            made.append(np.exp(member.model.log_survival(theta, np.array(x), y)))
-        return np.array(made)
+        for member, theta in self.draws:
+            columns = tuple(value.reshape(-1, *(1,) * np.ndim(y)) for value in theta)
+            made.append(np.exp(member.model.log_survival(columns, np.array(x), y)))
+        return np.concatenate(made)
 
     def interval(self, value: float, drawn: Array, level: float) -> Interval:
-        """Return a value with the interval that holds a share ``level`` of the draws."""
-        sample = drawn.reshape(len(self.members), -1)
-        weights = np.concatenate([w * m.drawn[1] for w, m in zip(self.spread_weights, self.members, strict=True)])
-        order = np.argsort(sample, axis=None)
-        place = np.cumsum(weights[order])
-        edges = np.searchsorted(place, [0.5 - level / 2.0, 0.5 + level / 2.0])
-        low, high = sample.ravel()[order][np.minimum(edges, len(order) - 1)]
+        """Return a value with the interval that holds a share ``level`` of the draws.
+
+        It also holds the whole interval of each law that does nearly as well as the best: where the data cannot choose,
+        the interval does not either.
+        """
+        tails = [0.5 - level / 2.0, 0.5 + level / 2.0]
+        low, high = np.quantile(drawn, tails)
+        begin, most = 0, max(len(theta[0]) for _, theta in self.draws)
+        for _, theta in self.draws:
+            end = begin + len(theta[0])
+            if end - begin >= _NEARLY * most:
+                own_low, own_high = np.quantile(drawn[begin:end], tails)
+                low, high = min(low, own_low), max(high, own_high)
+            begin = end
         return Interval(value, min(float(low), value), max(float(high), value))
+
+    @cached_property
+    def _weighty(self) -> tuple[tuple[Fitted, float], ...]:
+        kept = np.where(self.weights > _LEAST_WEIGHT, self.weights, 0.0)
+        return tuple((m, float(w)) for m, w in zip(self.members, kept / kept.sum(), strict=True) if w)
 
 
 def average(candidates: list[Fitted]) -> Average:
@@ -95,12 +151,13 @@ def average(candidates: list[Fitted]) -> Average:
     Average
         Without the laws that have lost by both.
     """
-    effect = min(candidates, key=lambda fitted: fitted.criterion()).design_effect
     rows = candidates[0].model.rows
-    cost = max(2.0, float(np.log(rows.weight[rows.event].sum() / effect)))
-    ranked = sorted(candidates, key=lambda fitted: fitted.criterion(effect, cost))
-    sparing = np.array([fitted.criterion(effect, cost) for fitted in ranked])
-    lavish = np.array([fitted.criterion(effect) for fitted in ranked])
+    cost = max(2.0, 0.5 * float(np.log(rows.weight[~rows.cut].sum())))
+    votes = Counter(fitted.model.law.kin or fitted.model.law.name for fitted in candidates)
+    ranked = sorted(candidates, key=lambda fitted: fitted.criterion(1.0, cost))
+    shared = np.array([2.0 * np.log(votes[fitted.model.law.kin or fitted.model.law.name]) for fitted in ranked])
+    sparing = np.array([fitted.criterion(1.0, cost) for fitted in ranked]) + shared
+    lavish = np.array([fitted.criterion() for fitted in ranked]) + shared
     sparing, lavish = sparing - sparing.min(), lavish - lavish.min()
     # A wait that does not grow with size bends a stand-in, which knows only proportion, into a tail without end.
     waits = not ranked[0].model.law.proportional
@@ -114,6 +171,3 @@ def average(candidates: list[Fitted]) -> Average:
 def _shares(difference: Array) -> Array:
     made = np.exp(-0.5 * difference)
     return np.asarray(made / made.sum())
-
-
-__all__ = ["N_DRAWS", "WORST_DIFFERENCE", "Average", "average"]

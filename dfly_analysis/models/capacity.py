@@ -12,7 +12,8 @@ from scipy import optimize, special
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Interval, NotFitted, Param
-from dfly_analysis.models.duration import DurationFit, fit_duration
+from dfly_analysis.models.choosing import fit_duration
+from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.law import Array
 from dfly_analysis.models.load import HOST, SOURCE, Spans, Steps, count_load, shared_speed, take_spans
 

@@ -10,7 +10,6 @@ from scipy import special
 
 from dfly_analysis.fits import Interval
 from dfly_analysis.models.law import Array
-from dfly_analysis.models.likelihood import N_DRAWS
 from dfly_analysis.models.observations import Attempts
 from dfly_analysis.tables import OUTCOMES
 
@@ -57,12 +56,12 @@ class Ending:
         high = float(special.gammaincinv(count + _JEFFREYS, 1.0 - tail)) / exposure
         return Interval(self.value, min(low, self.value), max(high, self.value))
 
-    def draws(self) -> Array:
+    def draws(self, count: int) -> Array:
         """Return rates drawn from their uncertainty; none where it was never seen, so that no cause is made up."""
         if self.count == 0:
-            return np.zeros(N_DRAWS)
+            return np.zeros(count)
         seed = _SEED + FAILURES.index(self.outcome)
-        made = np.random.default_rng(seed).gamma(self.count / self.dispersion + _JEFFREYS, size=N_DRAWS)
+        made = np.random.default_rng(seed).gamma(self.count / self.dispersion + _JEFFREYS, size=count)
         return np.asarray(made * self.dispersion / self.exposure)
 
 
@@ -83,7 +82,7 @@ def count_endings(attempts: Attempts) -> Mapping[str, Ending]:
 
 def _ending(attempts: Attempts, outcome: str) -> Ending:
     struck = attempts.outcome == OUTCOMES.index(outcome)
-    time, weight = attempts.duration_s, attempts.weight
+    time, weight = attempts.middle_s, attempts.weight
     exposure, count = float(time @ weight), float(weight[struck].sum())
     per_attempt = False
     if count:

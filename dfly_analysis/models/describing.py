@@ -6,8 +6,9 @@ import numpy as np
 from scipy import special
 
 from dfly_analysis.fits import Param
-from dfly_analysis.models.law import Shape
-from dfly_analysis.models.likelihood import POWER, Fitted
+from dfly_analysis.models.law import LARGEST_LOG, Shape
+from dfly_analysis.models.likelihood import POWER
+from dfly_analysis.models.searching import Fitted
 
 _MIB = 2.0**20
 
@@ -36,7 +37,7 @@ def describe(fitted: Fitted, level: float = 0.95) -> tuple[Param, ...]:
     middle = float(row @ theta) + (0.0 if power else x) + rows.log_unit
     half = z * float(np.sqrt(row @ fitted.spread @ row))
     edges = (middle, middle - half, middle + half)
-    made = [_param("location_1mib", [float(np.exp(edge)) for edge in edges], "s")]
+    made = [_param("location_1mib", [float(np.exp(np.clip(edge, -LARGEST_LOG, LARGEST_LOG))) for edge in edges], "s")]
     spread = z * float(np.sqrt(fitted.spread[1, 1]))
     second = [float(theta[1] + step * spread) for step in (0.0, -1.0, 1.0)]
     if power:

@@ -5,17 +5,25 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any, Protocol
 
 import pandas as pd
 
-from dfly_analysis.models.duration import fit_duration
-from dfly_analysis.models.tasks import task_failure_by_size
+from dfly_analysis.fits import NotFitted
+from dfly_analysis.knowledge.fact import piece_attempts
+from dfly_analysis.models.buckets import whole_tasks
+from dfly_analysis.models.calibration import calibrate
+from dfly_analysis.models.choosing import fit_duration
+from dfly_analysis.models.duration import DurationFit
+from dfly_analysis.models.tasks import TaskFailureFit, task_failure_by_size
 
 _ORIGINS = ("source", "parent")
+_SEED = "seedClient"
 _FEWEST_OF_A_ROLE = 200
-_PIECE_STEP_BYTES, _WHOLE_SHARE, _FEWEST_WHOLE = 4 << 20, 0.8, 100
+
+Fits = dict[str, DurationFit | TaskFailureFit | NotFitted]
 
 
 class Frames(Protocol):
@@ -48,36 +56,40 @@ def fit_all(dataset: Frames) -> dict[str, Any]:
     Parameters
     ----------
     dataset : object with ``pieces`` and ``tasks``
-        Frames as the tables' schemas say.
+        Frames as the tables' schemas say; ``runs`` and ``settings`` are used where it has them.
 
     Returns
     -------
     dict of str to fit or NotFitted
         ``piece_from_source``, ``piece_from_parent`` and ``task_failure`` always; ``piece_from_source_seedClient`` and
-        the like where a role other than the only one has 200 attempts; then what the other modules of this folder fit.
+        the like where a role other than the only one has 200 attempts; ``task_duration`` where log rows of whole tasks
+        and Prometheus' buckets of them carry it; then what the other modules of this folder fit.
     """
     pieces = dataset.pieces
-    if "survivors_unseen" in pieces.columns:  # such rounds show their failures only and would bend the law upward
-        pieces = pieces[~pieces["survivors_unseen"]]
     made: dict[str, Any] = {}
     for origin in _ORIGINS:
         name = f"piece_from_{origin}"
-        rows = _whole_pieces(pieces[(pieces["origin"] == origin).fillna(value=False)])
+        rows = pieces[(pieces["origin"] == origin).fillna(value=False)]
         made[name] = fit_duration(rows, name=name)
         roles = rows["role"].value_counts() if "role" in rows.columns else pd.Series(dtype="int64")
         for role in sorted(str(role) for role, count in roles.items() if count >= _FEWEST_OF_A_ROLE and len(roles) > 1):
             made[f"{name}_{role}"] = fit_duration(rows[rows["role"] == role], name=f"{name}_{role}")
-    made["task_failure"] = task_failure_by_size(dataset.tasks)
+    made["task_failure"] = _calibrated(dataset, task_failure_by_size(dataset.tasks), made)
+    tasks = whole_tasks(dataset.tasks, getattr(dataset, "runs", None))
+    lasting = fit_duration(tasks, name="task_duration", of_pieces=False)
+    if isinstance(lasting, DurationFit):
+        made["task_duration"] = lasting
     for fitter in further_fitters():
         made |= fitter(dataset)
     return made
 
 
-def _whole_pieces(rows: pd.DataFrame) -> pd.DataFrame:
-    """Leave out last pieces of layers where whole ones abound.
-
-    A last piece may be of any size down to a byte, its time is mostly set-up; a few of them make the law bend where no
-    whole piece ever is. Piece lengths are multiples of 4 MiB in every release.
-    """
-    whole = (rows["size_bytes"] % _PIECE_STEP_BYTES == 0).fillna(value=False).astype(bool)
-    return rows[whole] if whole.mean() >= _WHOLE_SHARE and whole.sum() >= _FEWEST_WHOLE else rows
+def _calibrated(dataset: Frames, fit: TaskFailureFit | NotFitted, laws: Fits) -> TaskFailureFit | NotFitted:
+    """Set the failures seen beside those the law of a piece foretells, where both are there."""
+    name = "piece_from_source"
+    law = next((laws[key] for key in (f"{name}_{_SEED}", name) if isinstance(laws.get(key), DurationFit)), None)
+    if not isinstance(fit, TaskFailureFit) or not isinstance(law, DurationFit):
+        return fit
+    versions = getattr(getattr(dataset, "settings", None), "versions", {})
+    passes = piece_attempts(versions.get(_SEED) or versions.get("client")).passes
+    return replace(fit, calibration=calibrate(law, dataset.tasks, dataset.pieces, passes))

@@ -14,6 +14,7 @@ Parameters = Sequence[Array] | Array
 LARGEST_LOG = 60.0
 _LOG_TINY = 1e-300
 _STEP = 1e-4
+_NEAR, _NEWTON_STEPS = 1e-3, 2
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Shape:
         ``log``, ``logit`` or ``plain``: how the parameter is searched.
     unit : str
         Unit of the parameter itself.
+    reach : float
+        How far it may get from the prior's mean: nearer the edge, a step of the search moves it less and less.
     """
 
     name: str
@@ -40,9 +43,17 @@ class Shape:
     prior_sd: float
     scale: str = "plain"
     unit: str = "1"
+    reach: float = float("inf")
+
+    def held(self, searched: Array) -> Array:
+        """Return the value within reach, on the scale of the search."""
+        if np.isinf(self.reach):
+            return searched
+        return np.asarray(self.prior_mean + self.reach * np.tanh((searched - self.prior_mean) / self.reach))
 
     def natural(self, searched: float) -> float:
         """Return the parameter itself from its value on the scale of the search."""
+        searched = float(self.held(np.array(searched)))
         if self.scale == "log":
             return float(np.exp(np.clip(searched, -LARGEST_LOG, LARGEST_LOG)))
         if self.scale == "logit":
@@ -65,6 +76,8 @@ class Law:
         Id and words for it.
     stand_in : bool
         Whether it only follows the data where no named law does.
+    kin : str
+        Laws of one kin are variants of one idea and share one vote.
     proportional : bool
         Whether all its times grow with the location, so that residuals of all sizes are alike.
     shapes : tuple of Shape
@@ -75,6 +88,7 @@ class Law:
 
     name: str = ""
     stand_in: bool = False
+    kin: str = ""
     proportional: bool = True
     title: str = ""
     shapes: tuple[Shape, ...] = (SCALE,)
@@ -84,6 +98,13 @@ class Law:
     def starts(self) -> tuple[tuple[float, ...], ...]:
         """Return where to begin the search for the shapes after the scale; more than one where the likelihood has hills."""
         return (tuple(shape.start for shape in self.shapes[1:]),)
+
+    def placed(self, theta: Array) -> Array:
+        """Return a beginning of the search, from location, second parameter, scale and the law's own shapes.
+
+        Location and scale come from a log-normal; a law that moves or spreads times by other means takes that out here.
+        """
+        return theta
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
         """Return the log density of ``y``."""
@@ -102,15 +123,27 @@ class Law:
         ]
 
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
-        """Return ``y`` below which a share ``p`` lies, by halving; laws with a closed form replace this."""
+        """Return ``y`` below which a share ``p`` lies, by search; laws with a closed form replace this."""
+        return self.search_quantile(p, location, shape, -LARGEST_LOG, LARGEST_LOG)
+
+    def search_quantile(
+        self, p: Array, location: Array, shape: Parameters, low: Array | float, high: Array | float
+    ) -> Array:
+        """Return ``y`` below which a share ``p`` lies, between two bounds: halving, and Newton's steps in the end."""
         target = np.log1p(-np.asarray(p, dtype=float))
         size = np.broadcast_shapes(target.shape, np.shape(location), *(np.shape(value) for value in shape))
-        low, high = np.full(size, -LARGEST_LOG), np.full(size, LARGEST_LOG)
-        for _ in range(60):
+        low, high = np.broadcast_to(low, size), np.broadcast_to(high, size)
+        halvings = int(np.ceil(np.log2(max(float(np.max(high - low)), 1e-9) / _NEAR)))
+        for _ in range(max(halvings, 1)):
             middle = 0.5 * (low + high)
             above = self.log_survival(middle, location, shape) > target
             low, high = np.where(above, middle, low), np.where(above, high, middle)
-        return np.asarray(0.5 * (low + high))
+        y = 0.5 * (low + high)
+        for _ in range(_NEWTON_STEPS):
+            survival = self.log_survival(y, location, shape)
+            hazard = np.exp(np.clip(self.log_density(y, location, shape) - survival, -LARGEST_LOG, LARGEST_LOG))
+            y = np.clip(y + (survival - target) / hazard, low, high)
+        return np.asarray(y)
 
 
 class StandardLaw(Law):

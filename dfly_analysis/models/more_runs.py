@@ -10,7 +10,8 @@ from scipy import special
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Interval, NotFitted
-from dfly_analysis.models.duration import DurationFit, fit_duration
+from dfly_analysis.models.choosing import fit_duration
+from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.law import Array
 from dfly_analysis.units import duration_setting, format_duration, format_share, format_size
 

@@ -9,8 +9,8 @@ from scipy import special
 
 from dfly_analysis.fits import Interval
 from dfly_analysis.models.law import Array
-from dfly_analysis.models.likelihood import Fitted
 from dfly_analysis.models.nonparametric import survival_steps
+from dfly_analysis.models.searching import Fitted
 
 # The curve ends with the last attempt of all, and where nearly all that would still run have been cut: what finishes
 # beyond its limit, by a late clock, says nothing of the others.
@@ -87,8 +87,8 @@ def take_residuals(fitted: Fitted) -> Residuals:
     Residuals
     """
     model, theta, rows = fitted.model, fitted.theta, fitted.model.rows
-    residual = model.after_overhead(theta, rows.y) - model.located(theta, rows.x)
-    time, survival, variance = survival_steps(residual, rows.event, rows.weight)
+    residual = model.after_overhead(theta, rows.middle) - model.located(theta, rows.x)
+    time, survival, variance = survival_steps(residual, ~rows.cut, rows.weight)
     order = np.argsort(residual)
     at_risk = np.cumsum(rows.weight[order][::-1])[::-1][np.searchsorted(residual[order], time)]
     before = np.concatenate([[1.0], survival[:-1]])

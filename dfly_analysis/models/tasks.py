@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from scipy import optimize, special
 from dfly_analysis.errors import TableError, nearest
 from dfly_analysis.fits import Interval, NotFitted, Param, wilson
 from dfly_analysis.models.law import Array
+
+if TYPE_CHECKING:
+    from dfly_analysis.models.calibration import Calibration
 
 _MIB = 2.0**20
 SIZE_BOUNDS_BYTES = tuple(_MIB * bound for bound in (4, 16, 64, 128, 256, 512, 1024, 4096, 8192, 16384, 32768))
@@ -54,6 +58,8 @@ class TaskFailureFit:
         Those that hold tasks, small to large.
     goodness : mapping of str to float
     window : (str, str) or None
+    calibration : Calibration or None
+        The same failures beside those that the law of a piece foretells.
     extrapolates_beyond_s : None
         Kept so that every fit reads alike; this one holds no time.
     """
@@ -68,6 +74,7 @@ class TaskFailureFit:
     goodness: Mapping[str, float] = field(default_factory=dict)
     window: tuple[str, str] | None = None
     extrapolates_beyond_s: float | None = None
+    calibration: Calibration | None = None
     _line: tuple[Array, Array, float] | None = None
 
     def rate(self, size_bytes: float, level: float = 0.95) -> Interval:

@@ -9,6 +9,7 @@ from typing import Any
 from dfly_analysis.advice import Advice
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.plots.canvas import Figure, NotDrawn
+from dfly_analysis.plots.checks import draw_law_checks
 from dfly_analysis.plots.durations import draw_durations
 from dfly_analysis.plots.rates import Foretold, draw_failure_rates, draw_task_failures
 from dfly_analysis.plots.timeline import draw_timeline
@@ -40,6 +41,10 @@ class Figures:
         fit = next((self.fits[name] for name in FITS if self.fits.get(name)), None)
         return draw_durations(self.dataset.pieces, fit, foretold.piece_bytes if foretold else None)
 
+    def law_checks(self) -> Figure | NotDrawn:
+        """Draw how well the law fits, over all attempts and by host."""
+        return draw_law_checks(next((self.fits[name] for name in FITS if self.fits.get(name)), None))
+
     def failure_rates(self, foretold: Foretold | None) -> Figure | NotDrawn:
         """Draw the failure rate of a layer against the timeout of a piece."""
         if not foretold:
@@ -57,6 +62,7 @@ __all__ = [
     "NotDrawn",
     "draw_durations",
     "draw_failure_rates",
+    "draw_law_checks",
     "draw_task_failures",
     "draw_timeline",
 ]

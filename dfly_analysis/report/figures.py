@@ -82,6 +82,10 @@ class Drawing(Protocol):
         """Draw the failure rate against the timeout."""
         ...
 
+    def law_checks(self) -> Drawn | NotDrawn:
+        """Draw how well the law fits."""
+        ...
+
     def task_failures(self) -> Drawn | NotDrawn:
         """Draw the failures of tasks against size."""
         ...

@@ -89,6 +89,10 @@ def _fit(name: str, fit: Any) -> dict[str, Any]:
     }
     if hasattr(fit, "notes"):
         shown["notes"] = list(fit.notes)
+    if hasattr(fit, "common_quantiles"):
+        shown["quantiles"] = fit.common_quantiles()
+    if getattr(fit, "calibration", None) is not None:
+        shown["calibration"] = asdict(fit.calibration)
     if hasattr(fit, "bins"):
         shown["bins"] = [asdict(one) for one in fit.bins]
     return shown

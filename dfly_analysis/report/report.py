@@ -137,6 +137,11 @@ class Report:
         return show(self.figures.failure_rates(self.prediction or None) if self.figures else _UNDRAWN)
 
     @property
+    def law_checks(self) -> FigureView:
+        """The fitted law against the data, over all attempts and by host."""
+        return show(self.figures.law_checks() if self.figures else _UNDRAWN)
+
+    @property
     def task_failures(self) -> FigureView:
         """Failures of tasks against their size."""
         return show(self.figures.task_failures() if self.figures else _UNDRAWN)

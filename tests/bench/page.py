@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from models_page import models_part
 from reading import OUR_NAME
+from tables import table as _table
 
 PLOT = "bench-scaling.svg"
 COLOURS = ("#0b6e99", "#b3541e")
@@ -23,6 +25,8 @@ def page(figures: Record) -> str:
         parts += _reading(figures["reading"])
     if "scaling" in figures:
         parts += _scaling(figures["scaling"])
+    if "models" in figures:
+        parts += models_part(figures["models"], _measured([figures["models"]]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -121,8 +125,3 @@ def _size(size_bytes: int) -> str:
         if size_bytes >= value and (size_bytes % value == 0 or unit == "MB"):
             return f"{size_bytes / value:.3g} {unit}"
     return f"{size_bytes / 1e6:.2g} MB"
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
-    lines = (" | ".join(str(cell) for cell in cells) for cells in (heads, ["---"] * len(heads), *rows))
-    return "\n".join(f"| {line} |" for line in lines)

@@ -1,6 +1,6 @@
 """Measures the program as a user meets it, each time as a whole process, and writes docs/bench.md.
 
-    python tests/bench/run.py [commands] [reading] [scaling] [--size 1GiB] [--work DIR]
+    python tests/bench/run.py [commands] [reading] [scaling] [models] [--size 1GiB] [--work DIR]
 
 Figures are kept in docs/bench.json, from which the page is rendered: an area that is not named keeps the figures it has.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import ROOT, Command, Figure, run
+from models import FITS, measure_models
 from page import PLOT, draw, page
 from reading import GROUPS, OURS, measure_reading
 from scaling import SIZES, measure_scaling
@@ -25,7 +26,7 @@ from scaling import SIZES, measure_scaling
 from dfly_analysis.units import parse_size
 
 DOCS = ROOT / "docs"
-AREAS = ("commands", "reading", "scaling")
+AREAS = ("commands", "reading", "scaling", "models")
 READING_BYTES = 1 << 30
 SAMPLE = "data/samples/article-v0.1.118.tar.gz"
 COMMANDS = (
@@ -72,6 +73,9 @@ def measure(given: argparse.Namespace, figures: Record, stamp: Record) -> None:
                 kept[row["size_bytes"], row["name"]] = {**stamp, **row}
                 figures["scaling"] = [kept[key] for key in sorted(kept)]
                 store(given, figures)
+        if "models" in given.areas:
+            figures["models"] = {**stamp, **measure_models(work, given.fits)}
+            store(given, figures)
 
 
 def store(given: argparse.Namespace, figures: Record) -> None:
@@ -101,6 +105,7 @@ def main() -> int:
     )
     parser.add_argument("--repeats", type=int, default=3, help="runs of each way of reading")
     parser.add_argument("--only", nargs="*", default=(), metavar="GROUP", help="groups of the area reading")
+    parser.add_argument("--fits", type=int, default=FITS, help="samples of each law in the area models")
     parser.add_argument(
         "--work", type=Path, help="folder for the big files; the system's temporary folder if not named"
     )

@@ -10,6 +10,8 @@ from big_log import write_client_log, write_scheduler_log
 from hypothesis import given
 from hypothesis import strategies as st
 from measure import Command, Figure, Run, run
+from model_laws import FAMILIES, MIB, sample
+from models import peer_row, score, summed
 from page import page
 from rendering import costs, stamps
 
@@ -111,3 +113,34 @@ def test_the_page_shows_what_the_store_holds():
     assert "did not run: exit code 1" in text
     assert "## Commands" not in text
     assert "## Time" not in text
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_drawn_times_follow_the_law_that_is_the_truth(name):
+    """What attempts are drawn from and what scores are counted against is one law, for every family."""
+    law = FAMILIES[name](np.random.default_rng(3))
+    size = 16 * MIB
+    drawn = law.draw(np.full(40_000, size), np.random.default_rng(4))
+    for p in (0.5, 0.9):
+        shared = 0.15 if name == "tasks share their luck" else 0.04
+        assert np.quantile(drawn, p) == pytest.approx(law.quantile(size, p), rel=shared)
+    assert 0.0 <= law.survival(30.0, size) <= law.failure(size, 30.0) <= 1.0
+
+
+def test_a_fit_is_scored_against_its_law():
+    """Errors and coverage of one sample, and their sum over samples of a law."""
+    law = FAMILIES["log-normal"](np.random.default_rng(5))
+    row = score(law, sample(law, np.random.default_rng(6), 600))
+    assert abs(row["tail_error"]) < 0.5
+    summed_up = summed("log-normal", [row, row])
+    assert summed_up["tail_error"] == pytest.approx(abs(row["tail_error"]), abs=1e-4)
+    assert summed_up["tail_held"] in (0.0, 1.0)
+
+
+def test_peers_are_summed_up_over_laws_without_stalls():
+    """The median over laws of the median error, the worst law, and how often there was no answer."""
+    handed = [{"law": law, "truth": [10.0, 5.0]} for law in ("a", "a", "b", "stalls, even")]
+    row = peer_row("one", [[11.0, 5.0], [11.0, 5.0], [13.0, None], [99.0, 5.0]], handed)
+    assert row["tail_error"] == pytest.approx(0.2)
+    assert row["tail_worst"] == pytest.approx(0.3)
+    assert row["inside_none"] == 0.25

@@ -11,6 +11,8 @@ from dfly_analysis.models.law import LARGEST_LOG, SCALE, Array, Parameters, Shap
 _KNOTS = np.array([-2.2, -1.3, -0.5, 0.3, 1.1, 1.9, 2.7])
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 _LEAST_SLOPE = 1e-3
+# Beyond the last knot the spread may be this many times the scale at most: so far out few attempts have a say.
+_LEAST_TAIL_SLOPE = 0.3
 _PRICE = 20.0
 
 
@@ -35,17 +37,21 @@ class Bent(StandardLaw):
 
     def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
         """Return the derivatives by the residual and the bends, in closed form."""
-        basis = _basis(z)
-        bent = z + sum(a * cubic for a, (cubic, _, _) in zip(shape, basis, strict=True))
-        slope = 1.0 + sum(3.0 * a * square for a, (_, square, _) in zip(shape, basis, strict=True))
+        bent, slope = _bend(z, shape)
+        basis, held = _basis(np.minimum(z, _KNOTS[-1])), _tail_slope(shape) < _LEAST_TAIL_SLOPE
+        beyond = np.maximum(z - _KNOTS[-1], 0.0)
+        still = (beyond > 0.0) & held
+        steep = [np.where(still, 0.0, 3.0 * square) for _, square, _ in basis]
+        lifted = [cubic + beyond * steepness for (cubic, _, _), steepness in zip(basis, steep, strict=True)]
         if survival:
             hazard = np.exp(-0.5 * bent * bent - _LOG_ROOT_TWO_PI - special.log_ndtr(-bent))
-            return [-hazard * slope, *(-hazard * cubic for cubic, _, _ in basis)]
+            return [-hazard * slope, *(-hazard * lift for lift in lifted)]
         curve = sum(6.0 * a * over for a, (_, _, over) in zip(shape, basis, strict=True))
+        curve = np.where(beyond > 0.0, 0.0, curve)
         by_slope = np.where(slope > _LEAST_SLOPE, 1.0 / np.maximum(slope, _LEAST_SLOPE), _PRICE)
         return [
             -bent * slope + by_slope * curve,
-            *(-bent * cubic + by_slope * 3.0 * square for cubic, square, _ in basis),
+            *(-bent * lift + by_slope * steepness for lift, steepness in zip(lifted, steep, strict=True)),
         ]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
@@ -62,11 +68,20 @@ class Bent(StandardLaw):
 
 def _bend(z: Array, shape: Parameters) -> tuple[Array, Array]:
     """Return the curve and its slope."""
-    value, slope = np.asarray(z), np.ones(np.shape(z))
-    for coefficient, (cubic, square, _) in zip(shape, _basis(z), strict=True):
+    inside = np.minimum(z, _KNOTS[-1])
+    value, slope = inside, np.ones(np.shape(inside))
+    for coefficient, (cubic, square, _) in zip(shape, _basis(inside), strict=True):
         value = value + coefficient * cubic
         slope = slope + 3.0 * coefficient * square
-    return value, slope
+    tail = np.maximum(_tail_slope(shape), _LEAST_TAIL_SLOPE)
+    return value + tail * (z - inside), np.where(z > inside, tail, slope)
+
+
+def _tail_slope(shape: Parameters) -> Array:
+    made = np.asarray(1.0)
+    for coefficient, (_, square, _) in zip(shape, _basis(_KNOTS[-1:]), strict=True):
+        made = made + 3.0 * coefficient * square[0]
+    return made
 
 
 def _basis(z: Array) -> list[tuple[Array, Array, Array]]:

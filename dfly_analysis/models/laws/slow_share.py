@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from dfly_analysis.models.law import SCALE, Array, Law, Parameters, Shape
-from dfly_analysis.models.laws.lognormal import LAW as LOGNORMAL
+from dfly_analysis.models.law import SCALE, Parameters, Shape
+from dfly_analysis.models.mixture import Components, LogNormalMixture, stacked
 
 
-class SlowShare(Law):
+class SlowShare(LogNormalMixture):
     """``(1 - share)`` log-normal, ``share`` log-normal again but slower by a factor and with a spread of its own."""
 
     name = "slow_share"
@@ -17,8 +17,8 @@ class SlowShare(Law):
     shapes = (
         SCALE,
         Shape("share", -2.5, -2.5, 2.0, "logit"),
-        Shape("slower_log", 0.0, 0.0, 0.7, "log", "log"),
-        Shape("slow_scale", -0.7, -0.7, 0.7, "log"),
+        Shape("slower_log", 0.0, 0.0, 0.5, "log", "log"),
+        Shape("slow_scale", -0.7, -0.7, 0.7, "log", reach=2.0),
     )
 
     @property
@@ -26,22 +26,14 @@ class SlowShare(Law):
         """Return where to begin: a small share much slower, and a large one a little slower."""
         return ((-3.0, 0.4, -0.7), (-0.7, -0.2, -0.7))
 
-    def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
-        """Return the log density of ``y``."""
-        usual = LOGNORMAL.log_density(y, location, shape[:1])
-        slow = LOGNORMAL.log_density(y, location + np.exp(shape[2]), shape[3:])
-        return mixed(usual, slow, shape[1])
-
-    def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
-        """Return the log of the probability to last beyond ``y``."""
-        usual = LOGNORMAL.log_survival(y, location, shape[:1])
-        slow = LOGNORMAL.log_survival(y, location + np.exp(shape[2]), shape[3:])
-        return mixed(usual, slow, shape[1])
-
-
-def mixed(usual: Array, rare: Array, share_logit: Array) -> Array:
-    """Return the log of the mean of two log probabilities, the second with the share given by its logit."""
-    return np.logaddexp(usual - np.logaddexp(0.0, share_logit), rare - np.logaddexp(0.0, -share_logit))
+    def components(self, shape: Parameters) -> Components:
+        """Return the usual kind and the slow one."""
+        scale, share, slower, slow_scale = shape
+        return Components(
+            stacked(-np.logaddexp(0.0, share), -np.logaddexp(0.0, -share)),
+            stacked(0.0 * slower, np.exp(slower)),
+            stacked(scale, self.shapes[3].held(slow_scale)),
+        )
 
 
 LAW = SlowShare()

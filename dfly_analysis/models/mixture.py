@@ -1,0 +1,92 @@
+"""Laws that are several log-normals at once, with their derivatives in closed form."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from dfly_analysis.models.law import Array, Law, Parameters
+
+_LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
+_STEP = 1e-5
+
+
+class Components(NamedTuple):
+    """The log-normals of a mixture along the first axis: logs of their shares, shifts of the location, logs of their scales."""
+
+    log_share: Array
+    shift: Array
+    log_scale: Array
+
+
+class LogNormalMixture(Law):
+    """A mixture of log-normals; a law of this kind says only what its components are."""
+
+    def components(self, shape: Parameters) -> Components:
+        """Return the components under the shapes; these may be arrays of draws."""
+        raise NotImplementedError
+
+    def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
+        """Return the log density of ``y``."""
+        parts = self._aligned(shape, y, location)
+        z = (y - location - parts.shift) * np.exp(-parts.log_scale)
+        return np.asarray(_log_sum(parts.log_share - parts.log_scale - 0.5 * z * z) - _LOG_ROOT_TWO_PI)
+
+    def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
+        """Return the log of the probability to last beyond ``y``."""
+        parts = self._aligned(shape, y, location)
+        return _log_sum(parts.log_share + special.log_ndtr(-(y - location - parts.shift) * np.exp(-parts.log_scale)))
+
+    def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
+        """Return each row's derivatives: those of the components, each with the share it has in the row."""
+        vector = np.array([float(value) for value in shape])
+        log_share, shift, log_scale = (np.reshape(part, (-1, 1)) for part in self.components(vector))
+        inverse = np.exp(-log_scale)
+        z = (y - location - shift) * inverse
+        single = special.log_ndtr(-z) if survival else -0.5 * z * z - log_scale
+        logs = log_share + single
+        held = np.exp(logs - logs.max(axis=0))
+        held /= held.sum(axis=0)
+        hazard = np.exp(-0.5 * z * z - _LOG_ROOT_TWO_PI - single) if survival else z
+        by_shift = held * hazard * inverse
+        by_scale = held * (hazard * z if survival else z * z - 1.0)
+        slopes = self._slopes(vector)
+        made = slopes[:, 0].T @ held + slopes[:, 1].T @ by_shift + slopes[:, 2].T @ by_scale
+        return [by_shift.sum(axis=0), *made]
+
+    def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
+        """Return ``y`` below which a share ``p`` lies, between that of the fastest and that of the slowest component."""
+        share = np.asarray(p, dtype=float)
+        _, shift, log_scale = self._aligned(shape, share, location)
+        single = location + shift - np.exp(log_scale) * special.ndtri(1.0 - share)
+        return self.search_quantile(p, location, shape, single.min(axis=0), single.max(axis=0))
+
+    def _aligned(self, shape: Parameters, *others: Array) -> Components:
+        """Return the components with axes enough to go with other arrays."""
+        parts = self.components(shape)
+        missing = max(np.ndim(other) for other in others) - (parts.log_share.ndim - 1)
+        if missing <= 0:
+            return parts
+        return Components(*(np.reshape(part, (len(part), *(1,) * missing, *part.shape[1:])) for part in parts))
+
+    def _slopes(self, shape: Array) -> Array:
+        """Return the derivatives of the components by the shapes, ``(components, 3, shapes)``."""
+        made = []
+        for place in range(len(shape)):
+            step = np.zeros(len(shape))
+            step[place] = _STEP
+            above, below = self.components(shape + step), self.components(shape - step)
+            made.append(np.stack([(up - down) / (2.0 * _STEP) for up, down in zip(above, below, strict=True)], axis=1))
+        return np.stack(made, axis=2)
+
+
+def stacked(*values: Array | float) -> Array:
+    """Return values that broadcast as one array with a first axis for the components."""
+    return np.stack(np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in values)))
+
+
+def _log_sum(logs: Array) -> Array:
+    most = logs.max(axis=0)
+    return np.asarray(most + np.log(np.exp(logs - most).sum(axis=0)))

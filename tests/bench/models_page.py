@@ -1,0 +1,79 @@
+"""The part of the page of figures that is about the duration law."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+from tables import table
+
+Record = dict[str, Any]
+_HELD = ("tail_held", "inside_held", "rate_15_held", "rate_60_held", "rate_120_held", "failure_60_held")
+
+
+def models_part(area: Record, measured: str) -> Iterator[str]:
+    """Write what the duration law makes of laws it is not told, and what others make of the same rows."""
+    laws = area["laws"]
+    calm = [law for law in laws if not law["name"].startswith("stalls")]
+    yield "## The law of a piece's time"
+    yield (
+        f"{measured} {area['fits']} samples of each law, {area['n']:,} attempts each, cut at 30 s and by random resets; the parameters of a law are "
+        "drawn anew for every sample (`tests/bench/model_laws.py`), and the family is not told. Asked for are the 99.9 % quantile at 64 MiB, beyond "
+        "the limit, and the 99 % quantile at 16 MiB. Errors are medians; coverage is that of 95 % intervals."
+    )
+    yield _peers_table(area, calm)
+    yield _laws_table(laws)
+    many = area["many"]
+    yield f"A million attempts of 20,000 tasks on 20 hosts, the fit and its first interval: {many['median_s']:.2f} s (fastest of three {many['fastest_s']:.2f} s)."
+
+
+def _peers_table(area: Record, calm: list[Record]) -> str:
+    def of(part: str, choose: Any) -> str:
+        return _percent(choose(law[f"{part}_error"] for law in calm))
+
+    rows: list[tuple[object, ...]] = [
+        (
+            "dfly-analysis",
+            of("tail", median),
+            of("tail", max),
+            of("inside", median),
+            of("inside", max),
+            "0 %",
+            f"{median(law['seconds'] for law in area['laws']):.2f} s",
+        )
+    ]
+    peers = area["peers"]
+    for row in peers.get("rows", ()):
+        none = f"{row['tail_none']:.0%}".replace("%", " %")
+        cells = (_percent(row[name]) for name in ("tail_error", "tail_worst", "inside_error", "inside_worst"))
+        rows.append((row["name"], *cells, none, f"{peers['seconds'][row['name']]:.2f} s"))
+    if "failure" in peers:
+        rows.append((f"others: did not run: {peers['failure']}", *[""] * 6))
+    versions = ", ".join(f"{name} {version}" for name, version in peers.get("versions", {}).items())
+    heads = (
+        "way",
+        "99.9 % beyond the limit: median over laws",
+        "worst law",
+        "99 % inside: median",
+        "worst law",
+        "no answer",
+        "time of a sample",
+    )
+    return f"{table(heads, rows)}\n\nLaws without stalls. {f'Others on fewer samples of each law: {versions}.' if versions else ''}".rstrip()
+
+
+def _laws_table(laws: list[Record]) -> str:
+    heads = (
+        "law", "failed", "99.9 %: error", "nine in ten below", "upper end, times the truth", "99 %: error", "holds 99.9 %", "holds 99 %",
+        "holds rate at 15 s", "60 s", "120 s", "holds failures at 60 s", "rate at 60 s within a point", "120 s",
+    )  # fmt: skip
+    return table(heads, [
+        (law["name"], _percent(law["cut"]), _percent(law["tail_error"]), _percent(law["tail_error_90"]), law["tail_high"], _percent(law["inside_error"]),
+         *(f"{law[name]:.0%}".replace("%", " %") for name in (*_HELD, "within_60", "within_120")))
+        for law in laws
+    ])  # fmt: skip
+
+
+def _percent(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1%}".replace("%", " %")

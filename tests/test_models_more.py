@@ -1,0 +1,258 @@
+"""The models beyond one law of one table: buckets, origins, competing endings, calibration, diagnostics, hard data."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dfly_analysis.fits import NotFitted
+from dfly_analysis.models import DurationFit, fit_all, fit_duration
+from dfly_analysis.models.buckets import METRIC, whole_tasks
+from dfly_analysis.models.calibration import calibrate
+from dfly_analysis.models.layers import task_failure_probability
+
+MIB = 2**20
+
+
+def _pieces(seed=1, n=1500, sizes=(4, 16, 64), limit=30.0, reset_per_s=0.003, spread=0.5):
+    source = np.random.default_rng(seed)
+    size = source.choice(np.array(sizes) * MIB, n)
+    duration = size / (3.0 * MIB) * np.exp(spread * source.standard_normal(n))
+    reset = source.exponential(1 / reset_per_s, n)
+    seen = np.minimum(np.minimum(duration, reset), limit)
+    outcome = np.where(duration <= seen, "ok", np.where(reset < limit, "reset", "timeout"))
+    return pd.DataFrame({"size_bytes": size, "duration_s": seen, "outcome": outcome, "timeout_s": limit})
+
+
+@pytest.fixture(scope="module")
+def fit():
+    """A log-normal law with resets, cut at 30 s."""
+    made = fit_duration(_pieces())
+    assert isinstance(made, DurationFit)
+    return made
+
+
+def _as_buckets(pieces):
+    """Round the finished ones down and up to powers of two, as a histogram would."""
+    lower = 2.0 ** np.floor(np.log2(pieces["duration_s"]))
+    done = pieces["outcome"] == "ok"
+    return pieces.assign(duration_s=lower.where(done, pieces["duration_s"]), upper_s=(2 * lower).where(done))
+
+
+def test_buckets_and_exact_rows_make_one_law():
+    """Half of the attempts known only to a factor of two move the law little, and all of them still give it."""
+    pieces = _pieces(seed=3)
+    exact = fit_duration(pieces, law="lognormal").quantile(16 * MIB, 0.99)
+    half = pd.concat([pieces.iloc[::2], _as_buckets(pieces.iloc[1::2])], ignore_index=True)
+    for rows in (half, _as_buckets(pieces)):
+        found = fit_duration(rows, law="lognormal").quantile(16 * MIB, 0.99)
+        assert found.value == pytest.approx(exact.value, rel=0.06)
+        assert np.log(found.high / found.low) > 0.95 * np.log(exact.high / exact.low)
+
+
+def test_a_bucket_counts_as_often_as_its_weight():
+    """A bucket of weight 3 is three attempts in it, and the first bucket may begin at nothing."""
+    pieces = _as_buckets(_pieces(seed=4, n=300))
+    pieces.loc[pieces["duration_s"] < 1.0, "duration_s"] = 0.0
+    pieces.loc[(pieces["duration_s"] == 0.0) & (pieces["outcome"] == "ok"), "upper_s"] = 1.0
+    thrice = fit_duration(pd.concat([pieces] * 3, ignore_index=True), law="weibull")
+    weighted = fit_duration(pieces.assign(weight=3.0), law="weibull")
+    assert weighted.n == thrice.n
+    assert weighted.quantile(16 * MIB, 0.9).value == pytest.approx(thrice.quantile(16 * MIB, 0.9).value, rel=5e-3)
+
+
+def test_rows_of_other_origins_and_short_last_pieces_are_left_out_with_a_note():
+    """A raw table holds parents' pieces, local copies and last pieces of any size: the source's whole ones make the law."""
+    whole = _pieces(seed=5, n=600, sizes=(4,), limit=6.0)
+    parents = _pieces(seed=6, n=300, sizes=(4,)).assign(duration_s=0.05, outcome="ok")
+    source = np.random.default_rng(7)
+    last = pd.DataFrame({
+        "size_bytes": source.integers(1, 4 * MIB, 40), "duration_s": source.uniform(0.01, 5.0, 40), "outcome": "ok", "timeout_s": 6.0,
+    })  # fmt: skip
+    raw = pd.concat(
+        [whole.assign(origin="source"), parents.assign(origin="parent"), last.assign(origin="source")],
+        ignore_index=True,
+    )
+    fit = fit_duration(raw)
+    assert fit.quantile(4 * MIB, 0.999) == fit_duration(whole).quantile(4 * MIB, 0.999)
+    assert fit.goodness["n_other_origin"] == 300
+    assert fit.goodness["n_last_piece"] >= 39
+    assert any("not from the source" in note for note in fit.notes)
+    assert any("last pieces" in note for note in fit.notes)
+
+
+def test_endings_add_up_under_any_timeout(fit):
+    """Cumulative incidences and the share that finishes add up to one, at the timeout in force and at others."""
+    for timeout in (5.0, 30.0, 300.0):
+        shares = fit.incidence(64 * MIB, timeout)
+        assert sum(one.value for one in shares.values()) == pytest.approx(1.0, abs=1e-6)
+        failing = fit.failure_rate(64 * MIB, timeout).value
+        assert shares["timeout"].value + shares["reset"].value == pytest.approx(failing, abs=1e-6)
+        assert all(one.low <= one.value <= one.high for one in shares.values())
+
+
+def test_a_longer_timeout_gains_timeouts_and_costs_resets_and_time(fit):
+    """From 30 to 90 s fewer are cut, more are reset, and attempts hold their slots for longer; each near the truth."""
+    change = fit.change(64 * MIB, 30.0, 90.0)
+    assert change.timeouts.high < 0 < change.others.low
+    assert change.busy_s.low > 0
+    assert change.failures.value == pytest.approx(change.timeouts.value + change.others.value, abs=1e-9)
+    source = np.random.default_rng(2)
+    time = 64 / 3.0 * np.exp(0.5 * source.standard_normal(400_000))
+    reset = source.exponential(1 / 0.003, len(time))
+    lost = [(reset < np.minimum(time, limit)).mean() for limit in (30.0, 90.0)]
+    assert change.others.low <= lost[1] - lost[0] <= change.others.high
+
+
+def test_draws_lie_about_the_estimate(fit):
+    """Half of the draws of a quantile are below the value: the uncertainty has its middle where the estimate is."""
+    drawn = fit.average.drawn_log_quantile(fit._x(16 * MIB), 0.99)
+    middle = fit.average.log_quantile(fit._x(16 * MIB), 0.99)
+    assert abs((drawn < middle).mean() - 0.5) < 0.12
+
+
+def test_checks_of_a_law_that_fits(fit):
+    """Cox and Snell's residuals have mean 1, the probabilities lie on a line, and what is extrapolated says so."""
+    checks = fit.checks()
+    residual = checks.residuals
+    assert (residual["weight"] * residual["residual"]).sum() / residual["weight"][
+        residual["finished"]
+    ].sum() == pytest.approx(1.0, abs=0.03)
+    assert np.corrcoef(checks.probability["law_z"], checks.probability["seen_z"])[0, 1] > 0.995
+    beyond = checks.survival[checks.survival["extrapolated"]]
+    assert len(beyond)
+    assert beyond["seen"].isna().all()
+    assert (checks.survival["law_low"] <= checks.survival["law_high"]).all()
+    assert not len(checks.hosts)
+
+
+def test_a_slow_host_stands_out_and_its_pull_on_the_answer_is_told():
+    """Without the one host of eight that is three times slower the 99 % quantile would be lower; it leads the table."""
+    pieces = _pieces(seed=8, n=1600, sizes=(4,), limit=60.0)
+    host = np.arange(len(pieces)) % 8
+    slow = host == 5
+    pieces.loc[slow, "duration_s"] *= 3.0
+    hosts = fit_duration(pieces.assign(host=[f"seed-{code}" for code in host])).checks().hosts
+    assert hosts.iloc[0]["host"] == "seed-5"
+    assert hosts.iloc[0]["high"] < 0.7
+    assert hosts.iloc[0]["shift_q99"] == hosts["shift_q99"].min() < 0.95
+    assert hosts["n"].sum() == len(pieces)
+
+
+@pytest.mark.parametrize(
+    ("make", "most"),
+    [
+        (lambda s: 0.5 + s.exponential(0.01, 700), 1.3),
+        (lambda s: np.round(s.lognormal(0.0, 0.05, 700), 2), 1.3),
+        (lambda s: np.where(s.random(700) < 0.5, 1.0, 2.0), 1.6),
+        (lambda s: s.lognormal(0.0, 0.4, 700).round(3), 2.0),
+    ],
+    ids=["a rate that hardly varies", "rounded to hundredths", "two values only", "rounded to milliseconds"],
+)
+def test_hard_data_keep_the_answer_near_what_was_seen(make, most):
+    """Ties and times that hardly vary leave the 99 % quantile near that of the data, finite and ordered."""
+    duration = make(np.random.default_rng(9))
+    pieces = pd.DataFrame({"size_bytes": 4 * MIB, "duration_s": duration, "outcome": "ok", "timeout_s": 30.0})
+    found = fit_duration(pieces).quantile(4 * MIB, 0.99)
+    seen = np.quantile(duration, 0.99)
+    assert seen / most < found.value < seen * most
+    assert np.isfinite(found.high)
+    assert found.low <= found.value <= found.high
+
+
+@pytest.mark.parametrize("n", [5, 8, 20])
+def test_very_few_attempts_are_answered_widely_or_not_at_all(n):
+    """Five finished attempts give an interval wider than a factor of two, or a refusal that says what to collect."""
+    made = fit_duration(_pieces(seed=10, n=n, sizes=(16,)))
+    if isinstance(made, NotFitted):
+        assert made.collect
+        return
+    found = made.quantile(16 * MIB, 0.999)
+    assert np.isfinite(found.high)
+    assert found.high / found.low > 2.0
+
+
+def test_no_failure_at_all_still_bounds_the_rate_from_above():
+    """Where nothing failed the failure rate at the longest time seen is small, its upper end is not nothing."""
+    pieces = _pieces(seed=12, n=500, sizes=(4,), reset_per_s=1e-9)
+    assert (pieces["outcome"] == "ok").all()
+    found = fit_duration(pieces).failure_rate(4 * MIB, float(pieces["duration_s"].max()))
+    assert found.value < 0.01
+    assert 0.001 < found.high < 0.03
+
+
+def _tasks(attempt, fate, *, n=400, seed=11):
+    source = np.random.default_rng(seed)
+    count = source.integers(1, 40, n)
+    chance = [task_failure_probability(attempt, k, 2, shared_fate=fate) for k in count]
+    failed = source.random(n) < np.array(chance)
+    return pd.DataFrame({
+        "size_bytes": count * 64 * MIB, "piece_bytes": 64 * MIB, "outcome": np.where(failed, "failed", "ok"), "role": "seedClient",
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("fate", [0.0, 0.3])
+def test_shared_fate_is_found_from_how_many_tasks_failed(fate):
+    """Tasks whose passes repeat their failures fail more often than independent passes would; how much is recovered."""
+    pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
+    law = fit_duration(pieces)
+    found = calibrate(law, _tasks(law.failure_rate(64 * MIB, 30.0).value, fate), pieces, passes=2)
+    assert found.shared_fate.low <= fate <= found.shared_fate.high
+    assert found.agrees
+    assert found.n == sum(one.n for one in found.bins) == 400
+    assert found.failed == sum(one.failed for one in found.bins)
+    for one in found.bins:
+        assert 0 <= one.foretold.low <= one.foretold.value <= one.foretold.high <= 1
+
+
+def test_whole_tasks_take_log_rows_first_and_buckets_of_other_hosts():
+    """A host whose tasks are in the logs is not counted again from its metrics; clients are not mixed with seeds."""
+    tasks = pd.DataFrame({
+        "task_id": ["a", "b", "c", "d"], "host": ["seed-0", "seed-0", "seed-0", "client-0"], "role": ["seedClient"] * 3 + ["client"],
+        "size_bytes": [100 * MIB] * 4, "duration_s": [10.0, 4.0, 3.0, 1.0], "outcome": ["ok", "failed", "unknown", "ok"],
+    })  # fmt: skip
+    runs = pd.DataFrame({
+        "metric": METRIC, "kind": "histogram", "host": ["seed-0", "seed-1", "client-1"], "role": ["seedClient", "seedClient", "client"],
+        "size_lower_bytes": 64 * MIB, "size_upper_bytes": 128 * MIB, "lower_s": 8.192, "upper_s": 16.384, "n": [5, 7, 9],
+    })  # fmt: skip
+    made = whole_tasks(tasks, runs)
+    assert made["host"].tolist() == ["seed-0", "seed-0", "seed-1"]
+    assert made["outcome"].tolist() == ["ok", "unknown", "ok"]
+    assert made["weight"].tolist() == [1.0, 1.0, 7.0]
+
+
+def test_fit_all_puts_logs_and_metrics_of_tasks_into_one_law():
+    """Whole tasks of one seed from its logs and of another from its buckets become one fit of all of them."""
+    source = np.random.default_rng(14)
+    size = source.choice([64, 128, 512], 300) * MIB
+    duration = size / (10 * MIB) * np.exp(0.3 * source.standard_normal(300))
+    tasks = pd.DataFrame({
+        "size_bytes": size[:150], "duration_s": duration[:150], "outcome": "ok", "host": "seed-0", "role": "seedClient",
+        "task_id": [f"task-{number}" for number in range(150)],
+    })  # fmt: skip
+    low = 2.0 ** np.floor(np.log2(duration[150:]))
+    runs = pd.DataFrame({
+        "metric": METRIC, "kind": "histogram", "host": "seed-1", "role": "seedClient", "size_lower_bytes": size[150:] // 2 + 1,
+        "size_upper_bytes": size[150:] * 2, "lower_s": low, "upper_s": 2 * low, "n": 1,
+    })  # fmt: skip
+    pieces = _pieces(n=60).assign(origin="source", role="seedClient")
+    fit = fit_all(SimpleNamespace(pieces=pieces, tasks=tasks, runs=runs))["task_duration"]
+    assert fit.n == 300
+    assert fit.quantile(128 * MIB, 0.5).value == pytest.approx(12.8, rel=0.15)
+
+
+def test_a_link_shared_by_a_varying_number_of_pieces_is_recovered():
+    """Times that are a whole number of turns, with the number told to nobody, give the tail within a tenth."""
+    source = np.random.default_rng(15)
+    size = source.choice(np.array([4, 16, 64]) * MIB, 3000)
+    duration = size / (12.0 * MIB) * source.integers(1, 8, 3000) * np.exp(0.2 * source.standard_normal(3000))
+    pieces = pd.DataFrame({
+        "size_bytes": size, "duration_s": np.minimum(duration, 30.0), "outcome": np.where(duration < 30.0, "ok", "timeout"), "timeout_s": 30.0,
+    })  # fmt: skip
+    found = fit_duration(pieces).quantile(64 * MIB, 0.999)
+    truth = np.quantile(
+        64 / 12.0 * source.integers(1, 8, 400_000) * np.exp(0.2 * source.standard_normal(400_000)), 0.999
+    )
+    assert found.value == pytest.approx(truth, rel=0.1)
+    assert found.low <= truth <= found.high
