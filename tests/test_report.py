@@ -216,7 +216,7 @@ def test_the_saved_json_holds_the_contract(saved):
     content = json.loads((saved / "report.json").read_text("utf-8"), parse_constant=pytest.fail)
     assert content["schema_version"] == 1
     assert {"primary_cause", "causes", "findings", "coverage"} <= set(content["diagnose"])
-    assert set(content["diagnose"]["causes"][0]) == {"cause", "share", "low", "high", "tasks"}
+    assert set(content["diagnose"]["causes"][0]) == {"cause", "share", "low", "high", "tasks", "confidence"}
     assert {"id", "verdict", "severity", "count", "tasks", "first", "last", "knob", "reason", "evidence"} <= set(
         content["diagnose"]["findings"][0]
     )
