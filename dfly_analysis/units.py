@@ -45,10 +45,10 @@ def parse_duration(text: str | float) -> float:
         Where the text is not a duration.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
-        return float(text)
+        return _finite(text)
     stripped = str(text).strip()
     if re.fullmatch(r"\d+(?:\.\d+)?", stripped):
-        return float(stripped)
+        return _finite(float(stripped))
     total, end = 0.0, 0
     while end < len(stripped):
         part = _DURATION_PART.match(stripped, end)
@@ -59,7 +59,7 @@ def parse_duration(text: str | float) -> float:
         end = part.end()
     if not stripped:
         raise DflyError("an empty text is not a duration", hint="write it like 30s, 1m30s, 812.5ms or 3h")
-    return total
+    return _finite(total)
 
 
 def parse_size(text: str | float) -> int:
@@ -81,12 +81,52 @@ def parse_size(text: str | float) -> int:
         Where the text is not a size.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
-        return round(text)
+        return round(_finite(text)) if isinstance(text, float) else text
     match = _SIZE.fullmatch(str(text))
     factor = _BYTES.get(match[2].lower()) if match else None
     if match is None or factor is None:
         raise DflyError(f"{text!r} is not a size", hint="write it like 20GiB, 64MiB, 20GB or 4194304")
-    return round(float(match[1]) * factor)
+    return round(_finite(float(match[1]) * factor))
+
+
+def parse_rate(text: str | float) -> float:
+    """Read a bandwidth.
+
+    Parameters
+    ----------
+    text : str or float
+        ``100MB/s``, ``50MiB``, ``1Gbit/s``, ``800Mbps``; a bare number is bytes per second. Bits are told by ``bit``
+        or by ``bps``.
+
+    Returns
+    -------
+    float
+        Bytes per second.
+
+    Raises
+    ------
+    DflyError
+        Where the text is not a bandwidth.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return _finite(text)
+    bare = re.sub(r"(?:/s(?:ec)?|ps)$", "", str(text).strip(), flags=re.IGNORECASE)
+    bits = re.fullmatch(r"(.+?)\s*(?:bits?|(?<=[KMGTPkmgtp])b)", bare)
+    in_bits = bits is not None and (bare.lower().endswith(("bit", "bits")) or str(text).strip().lower().endswith("bps"))
+    try:
+        return parse_size(bits[1] if in_bits and bits else bare) / (8 if in_bits else 1)
+    except DflyError as problem:
+        raise DflyError(f"{text!r} is not a bandwidth", hint="write it like 100MB/s, 50MiB/s or 1Gbit/s") from problem
+
+
+def _finite(number: float) -> float:
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise DflyError("a number without bounds is no quantity", hint="write a smaller one")
+    return value
 
 
 def format_duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ import click
 
 from dfly_analysis.errors import DflyError, SourceError, nearest
 from dfly_analysis.knowledge.version import LINE_TITLES, Line, known_release, parse_version, releases
-from dfly_analysis.units import parse_duration, parse_size
+from dfly_analysis.units import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
@@ -34,6 +34,22 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         if size <= 0:
             raise click.BadParameter(f"{value!r} is not above zero", ctx, param)
         return size
+
+
+class Bandwidth(click.ParamType):  # type: ignore[type-arg]
+    """A bandwidth such as 100MB/s or 1Gbit/s; hands on bytes per second."""
+
+    name = "bandwidth"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it, or say how to write it."""
+        try:
+            rate = parse_rate(value)
+        except DflyError as problem:
+            raise click.BadParameter(str(problem), ctx, param) from problem
+        if rate <= 0:
+            raise click.BadParameter(f"{value!r} is not above zero", ctx, param)
+        return rate
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]
