@@ -17,6 +17,7 @@ from dfly_analysis.errors import DflyError, nearest
 _COMMANDS = {
     "report": "analysing", "load": "analysing", "diagnose": "analysing", "fit": "analysing", "recommend": "analysing",
     "inspect": "looking", "facts": "looking", "explain": "looking", "redact": "looking",
+    "collect": "collecting", "plan-preheat": "planning", "plan-stress": "planning",
     "sample": "making", "init": "making", "lab": "making",
 }  # fmt: skip
 INTERRUPTED = 130
@@ -33,7 +34,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        found = getattr(import_module(f"dfly_analysis.cli.{_COMMANDS[cmd_name]}"), cmd_name)
+        found = getattr(import_module(f"dfly_analysis.cli.{_COMMANDS[cmd_name]}"), cmd_name.replace("-", "_"))
         return found if isinstance(found, click.Command) else None
 
     def resolve_command(
