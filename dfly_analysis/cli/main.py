@@ -17,7 +17,7 @@ from dfly_analysis.errors import DflyError, nearest
 _COMMANDS = {
     "report": "analysing", "load": "analysing", "diagnose": "analysing", "fit": "analysing", "recommend": "analysing",
     "inspect": "looking", "facts": "looking", "explain": "looking", "redact": "looking",
-    "collect": "collecting", "plan-preheat": "planning", "plan-stress": "planning",
+    "alerts": "monitoring", "collect": "collecting", "plan-preheat": "planning", "plan-stress": "planning",
     "sample": "making", "init": "making", "lab": "making",
 }  # fmt: skip
 INTERRUPTED = 130
