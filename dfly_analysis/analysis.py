@@ -66,6 +66,7 @@ def analyse(
     from dfly_analysis.overlay import Overlay
     from dfly_analysis.plots import Figures
     from dfly_analysis.report import Report
+    from dfly_analysis.report.prediction import Prediction
     from dfly_analysis.rules import recommend
     from dfly_analysis.settings import Settings
 
@@ -90,4 +91,5 @@ def analyse(
     overlay = Overlay.from_advice(advice)
     figures = Figures(dataset, fits, advice)
     report = Report(dataset, findings, fits, advice, overlay, figures, parameters=asked)
-    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, report.prediction or None))
+    foretold = report.prediction if isinstance(report.prediction, Prediction) else None
+    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, foretold))

@@ -30,15 +30,50 @@ _USUAL_SLOTS = 8  # default of the client from v1.0.36 on
 class Foretold(Protocol):
     """What is asked of a prediction: `dfly_analysis.report.prediction.Prediction`."""
 
-    fit: str
-    size_bytes: int
-    piece_bytes: int
-    n_pieces: int
-    passes: int
-    timeout_now_s: float | None
-    timeout_then_s: float | None
-    now: Interval | None
-    then: Interval | None
+    @property
+    def fit(self) -> str:
+        """Return the name of the fit it rests on."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the layer's size."""
+        ...
+
+    @property
+    def piece_bytes(self) -> int:
+        """Return the length of its pieces."""
+        ...
+
+    @property
+    def n_pieces(self) -> int:
+        """Return how many pieces it has."""
+        ...
+
+    @property
+    def passes(self) -> int:
+        """Return how many attempts each piece gets."""
+        ...
+
+    @property
+    def timeout_now_s(self) -> float | None:
+        """Return what cuts a piece today, seconds."""
+        ...
+
+    @property
+    def timeout_then_s(self) -> float | None:
+        """Return what cuts a piece after the change, seconds."""
+        ...
+
+    @property
+    def now(self) -> Interval | None:
+        """Return the share of such layers that fail today."""
+        ...
+
+    @property
+    def then(self) -> Interval | None:
+        """Return the share that fail after the change."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,7 +105,8 @@ def values_of(
     seed, client : str
         Label matchers of the targets.
     """
-    texts, missing = {"seed": seed, "client": client}, {}
+    texts = {"seed": seed, "client": client}
+    missing: dict[str, str] = {}
     _failures(texts, missing, advice, foretold or None)
     _layer_time(texts, missing, dataset, fits, advice, foretold or None)
     _size(texts, missing, advice)

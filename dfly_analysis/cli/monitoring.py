@@ -53,14 +53,15 @@ def alerts(
     from dfly_analysis.alerts.alerts import DASHBOARD, RULES, TESTS
     from dfly_analysis.diagnose import diagnose
     from dfly_analysis.models import fit_all
-    from dfly_analysis.report.prediction import predict
+    from dfly_analysis.report.prediction import Prediction, predict
     from dfly_analysis.report.saving import write_whole
     from dfly_analysis.rules import recommend
 
     dataset = load_dataset(paths, **asked)
     fits = fit_all(dataset)
     advice = recommend(dataset, diagnose(dataset), fits, size=size, target_failure_rate=target_failure_rate)
-    foretold = predict(dataset, fits, advice) or None
+    found = predict(dataset, fits, advice)
+    foretold = found if isinstance(found, Prediction) else None
     made = Alerts.from_analysis(dataset, fits, advice, foretold, seed=seed_selector, client=client_selector)
     output.mkdir(parents=True, exist_ok=True)
     for name, text in ((RULES, made.to_yaml()), (TESTS, made.tests_yaml()), (DASHBOARD, made.dashboard())):

@@ -200,5 +200,5 @@ def _read_back(results: str, output_format: str, **asked: Any) -> None:
     best = {str(size): asdict(setup) if setup else None for size, setup in found.best.items()}
     content = {"tested": [asdict(one) for one in found.tested], "best": best, "open_rows": found.open_rows}
     print_result(enveloped(**content), output_format, tables, shown)
-    for problem in found.problems:
-        click.echo(f"dfly-analysis: {problem}", err=True)
+    for told in found.problems:
+        click.echo(f"dfly-analysis: {told}", err=True)

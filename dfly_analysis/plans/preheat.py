@@ -256,7 +256,8 @@ def _found(manifest: Manifest, asked: str) -> str:
 
 
 def _leading(manifest: Manifest) -> set[str]:
-    total, seen, found = manifest.size_bytes or 0, 0, []
+    total, seen = manifest.size_bytes or 0, 0
+    found: list[str] = []
     for layer in manifest.layers:
         seen += layer.size_bytes or 0
         if found and seen > _FIRST_SHARE * total:
