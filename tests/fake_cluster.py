@@ -15,6 +15,11 @@ root = Path({root!r})
 words = sys.argv[1:]
 with (root / "asked.jsonl").open("a") as log:
     log.write(json.dumps([Path(sys.argv[0]).name, *words]) + "\\n")
+name = None
+for flag in ("-n", "--context", "--kube-context"):
+    if flag in words:
+        place = words.index(flag)
+        del words[place : place + 2]
 line = " ".join(words)
 plan = json.loads((root / "plan.json").read_text())
 for part, action in plan.items():
@@ -26,9 +31,6 @@ for part, action in plan.items():
         elif action == "interrupt":
             import signal
             os.kill(os.getppid(), signal.SIGINT); time.sleep(600)
-name = None
-while words and words[0] in ("-n", "--context", "--kube-context"):
-    words = words[2:]
 if Path(sys.argv[0]).name == "helm":
     name = "helm-list" if words[0] == "list" else "helm-values"
     if words == ["list", "-q"]:

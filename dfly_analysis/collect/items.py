@@ -50,23 +50,22 @@ class Cluster:
         if not _NAME.fullmatch(self.namespace) or len(self.namespace) > 63:
             raise DflyError(f"{self.namespace!r} is no namespace", hint="kubectl get namespaces lists them")
 
-    def kubectl(self, *arguments: str) -> tuple[str, ...]:
+    def kubectl(self, verb: str, *arguments: str) -> tuple[str, ...]:
         """Return a command of kubectl for this cluster; only what reads is accepted."""
-        command = ("kubectl", *(("--context", self.context) if self.context else ()), "-n", self.namespace, *arguments)
+        inside = arguments.index("--") if "--" in arguments else len(arguments)
+        command = ("kubectl", verb, *arguments[:inside], *self.flags("--context"), *arguments[inside:])
         check_reading(command)
         return command
 
-    def helm(self, *arguments: str) -> tuple[str, ...]:
+    def helm(self, *words: str) -> tuple[str, ...]:
         """Return a command of helm for this cluster; only what reads is accepted."""
-        command = (
-            "helm",
-            *(("--kube-context", self.context) if self.context else ()),
-            "-n",
-            self.namespace,
-            *arguments,
-        )
+        command = ("helm", *words, *self.flags("--kube-context"))
         check_reading(command)
         return command
+
+    def flags(self, context: str) -> tuple[str, ...]:
+        """Return what names the cluster, given the name of the flag for the context."""
+        return (*((context, self.context) if self.context else ()), "-n", self.namespace)
 
 
 @dataclass(frozen=True)
@@ -127,10 +126,8 @@ def check_reading(command: Sequence[str]) -> None:
     DflyError
         Where the verb, or what is run in a container, is not among those that only read.
     """
-    words = [word for word in command[1:] if word not in ("-n", "--context", "--kube-context")]
-    skipped = sum(word in ("-n", "--context", "--kube-context") for word in command[1:])
-    verb, *rest = words[skipped:] or [""]
-    if command[0] == "helm":
+    program, verb, *rest = (*command, "", "")[: max(3, len(command))]
+    if program == "helm":
         allowed = any((verb, *rest)[: len(one)] == one for one in HELM_VERBS)
     else:
         inside = rest[rest.index("--") + 1] if "--" in rest[:-1] else None

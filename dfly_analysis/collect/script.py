@@ -12,12 +12,12 @@ _SCRIPT = """\
 # Which pods there are is asked as it runs, so look it over, then run it with sh.
 out={folder}
 mkdir -p "$out/kubernetes"
-{kubectl} get pods -o json > "$out/kubernetes/pods.json"
-{kubectl} get events -o json > "$out/kubernetes/events.json"
-{kubectl} get configmaps -o yaml > "$out/kubernetes/configmaps.yaml"
-{kubectl} top pods --containers > "$out/kubernetes/top-pods.txt" 2>/dev/null
-for pod in $({kubectl} get pods -o 'jsonpath={{range .items[*]}}{{.metadata.name}}{{"\\n"}}{{end}}'); do
-    containers=$({kubectl} get pod "$pod" -o 'jsonpath={{range .spec.containers[*]}}{{.name}}{{"\\n"}}{{end}}')
+kubectl get pods {kubectl} -o json > "$out/kubernetes/pods.json"
+kubectl get events {kubectl} -o json > "$out/kubernetes/events.json"
+kubectl get configmaps {kubectl} -o yaml > "$out/kubernetes/configmaps.yaml"
+kubectl top pods {kubectl} --containers > "$out/kubernetes/top-pods.txt" 2>/dev/null
+for pod in $(kubectl get pods {kubectl} -o 'jsonpath={{range .items[*]}}{{.metadata.name}}{{"\\n"}}{{end}}'); do
+    containers=$(kubectl get pod "$pod" {kubectl} -o 'jsonpath={{range .spec.containers[*]}}{{.name}}{{"\\n"}}{{end}}')
     main=
     for container in $containers; do
         case "$container" in
@@ -28,23 +28,23 @@ for pod in $({kubectl} get pods -o 'jsonpath={{range .items[*]}}{{.metadata.name
     done
     [ -n "$main" ] || continue
     mkdir -p "$out/$pod"
-    {kubectl} exec "$pod" -c "$main" -- cat {configuration}/$file > "$out/$pod/$file"
-    {kubectl} get --raw "/api/v1/namespaces/{namespace}/pods/$pod:$port/proxy/metrics" > "$out/$pod/metrics.txt"
+    kubectl exec "$pod" {kubectl} -c "$main" -- cat {configuration}/$file > "$out/$pod/$file"
+    kubectl get {kubectl} --raw "/api/v1/namespaces/{namespace}/pods/$pod:$port/proxy/metrics" > "$out/$pod/metrics.txt"
     for container in $containers; do
-        {kubectl} logs "$pod" -c "$container"{since} > "$out/$pod/console-$container.log"
-        {kubectl} logs "$pod" -c "$container" --previous > "$out/$pod/console-$container.previous.log" 2>/dev/null
+        kubectl logs "$pod" {kubectl} -c "$container"{since} > "$out/$pod/console-$container.log"
+        kubectl logs "$pod" {kubectl} -c "$container" --previous > "$out/$pod/console-$container.previous.log" 2>/dev/null
     done
-    for log in $({kubectl} exec "$pod" -c "$main" -- find {logs} -type f); do
+    for log in $(kubectl exec "$pod" {kubectl} -c "$main" -- find {logs} -type f); do
         case "$log" in *.log|*.log.*|*.log-*) ;; *) continue ;; esac
         mkdir -p "$out/$pod/$(dirname "${{log#{logs}/}}")"
-        {kubectl} exec "$pod" -c "$main" -- cat "$log" > "$out/$pod/${{log#{logs}/}}"
+        kubectl exec "$pod" {kubectl} -c "$main" -- cat "$log" > "$out/$pod/${{log#{logs}/}}"
     done
 done
 if command -v helm > /dev/null; then
     mkdir -p "$out/helm"
-    {helm} list -o json > "$out/helm/releases.json"
-    for release in $({helm} list -q); do
-        {helm} get values "$release" -o yaml > "$out/helm/$release.values.yaml"
+    helm list {helm} -o json > "$out/helm/releases.json"
+    for release in $(helm list {helm} -q); do
+        helm get values "$release" {helm} -o yaml > "$out/helm/$release.values.yaml"
     done
 fi
 find "$out" -type f -empty -delete
@@ -68,10 +68,8 @@ def collecting_script(cluster: Cluster, folder: str) -> str:
     str
         What it writes, `dfly_analysis.collect.collect` writes too, but for the redaction.
     """
-    kubectl = ["kubectl", *(["--context", cluster.context] if cluster.context else []), "-n", cluster.namespace]
-    helm = ["helm", *(["--kube-context", cluster.context] if cluster.context else []), "-n", cluster.namespace]
     return _SCRIPT.format(
-        folder=shlex.quote(folder), kubectl=shlex.join(kubectl), helm=shlex.join(helm), namespace=cluster.namespace,
+        folder=shlex.quote(folder), kubectl=shlex.join(cluster.flags("--context")), helm=shlex.join(cluster.flags("--kube-context")), namespace=cluster.namespace,
         configuration=CONFIGURATION_FOLDER, logs=LOG_FOLDER,
         since=f" --since={shlex.quote(cluster.since)}" if cluster.since else "",
     )  # fmt: skip
