@@ -273,6 +273,25 @@ def test_names_from_the_cluster_cannot_leave_the_folder():
     assert [one.path for one in log_files_of(Cluster("a"), known, listing)] == ["client-0/dfdaemon/x.log"]
 
 
+@pytest.mark.parametrize(
+    ("name", "labels", "container", "component"),
+    [
+        ("x", {"component": "seed-client"}, "main", "seed-client"),
+        ("x", {}, "scheduler", "scheduler"),
+        ("prod-dragonfly-manager-6d5f", {}, "main", "manager"),
+        ("seed-client-0", {}, "main", "seed-client"),
+        ("cert-manager-6d5f", {}, "main", None),
+        ("dragonfly-mysql-0", {"component": "primary"}, "mysql", None),
+    ],
+)
+def test_pods_of_dragonfly_are_known_by_label_container_or_name(name, labels, container, component):
+    """In this order; pods of other programs are left out and named."""
+    pod = {"metadata": {"name": name, "labels": labels}, "spec": {"containers": [{"name": container}]}}
+    found, others = pods_of({"items": [pod]})
+    assert [one.component for one in found] == ([component] if component else [])
+    assert others == (() if component else (name,))
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

@@ -22,6 +22,7 @@ _COMPONENTS: Mapping[str, tuple[str, int]] = {
     "scheduler": ("scheduler.yaml", 8000), "manager": ("manager.yaml", 8000),
 }  # fmt: skip
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_POD_NAME = re.compile(r"(?:^|dragonfly-)(seed-client|client|dfdaemon|scheduler|manager)(?:-|$)")
 _LOG_FILE = re.compile(r"\.log(?:[.-][\w.:-]+)?$")
 
 Content = Literal["text", "json", "gzip"]
@@ -170,7 +171,7 @@ def _pod(name: str, item: Mapping[str, Any]) -> Pod | None:
     named = [str(one.get("name")) for one in item.get("spec", {}).get("containers") or []]
     containers = tuple(one for one in named if _NAME.fullmatch(one))
     labelled = labels.get("component") or labels.get("app.kubernetes.io/component")
-    component = next((one for one in (labelled, *containers) if one in _COMPONENTS), None)
+    component = next((one for one in (labelled, *containers) if one in _COMPONENTS), None) or _named(name)
     if component is None or not containers:
         return None
     states = item.get("status", {}).get("containerStatuses") or []
@@ -178,6 +179,12 @@ def _pod(name: str, item: Mapping[str, Any]) -> Pod | None:
     release = labels.get("release") or labels.get("app.kubernetes.io/instance")
     main = component if component in containers else containers[0]
     return Pod(name, component, containers, main, restarted, release if release and _NAME.fullmatch(release) else None)
+
+
+def _named(name: str) -> str | None:
+    """Return the component that a pod's name tells, where neither label nor container does."""
+    found = _POD_NAME.search(name)
+    return found[1] if found else None
 
 
 def items_of(cluster: Cluster, pod: Pod) -> Iterator[Item]:
