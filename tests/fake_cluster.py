@@ -27,6 +27,7 @@ for part, action in plan.items():
         if action == "hang":
             sys.stdout.write("first\\n"); sys.stdout.flush(); time.sleep(600)
         elif action == "fail":
+            sys.stderr.write("E0101 memcache.go:265] noise before\\n")
             sys.exit("Error from server (Forbidden): " + part + " token=s3cr3tv4lue")
         elif action == "interrupt":
             import signal

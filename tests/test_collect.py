@@ -189,6 +189,7 @@ def test_a_cluster_that_cannot_be_asked_is_one_line(cluster, tmp_path):
     assert done.exit_code == 3
     assert done.stderr.count("\n") == 1
     assert "the pods cannot be listed: Error from server (Forbidden)" in done.stderr
+    assert list(tmp_path.glob("bundle*")) == []
 
 
 def test_a_namespace_without_dragonfly_is_told(cluster, tmp_path):

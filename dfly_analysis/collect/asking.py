@@ -23,6 +23,7 @@ _LONGEST_LINE = 16 << 20  # a longer one is cut, so that memory is bounded
 _SECRET_NAMES = ("PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CREDENTIALS", "AUTH", "DSN")
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _LONGEST_REASON = 200
+_MOST_SAID = 1 << 20
 
 
 def fetch(item: Item, target: Path, silence_s: float) -> str | None:
@@ -71,7 +72,9 @@ def _run(item: Item, out: IO[bytes], silence_s: float) -> str | None:
         finally:
             _end(running)
         said.seek(0)
-        words = " ".join(said.read(4096).decode("utf-8", "replace").split())
+        lines = said.read(_MOST_SAID).decode("utf-8", "replace").split("\n")
+    # kubectl writes what it tried before what went wrong
+    words = next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
     if reason is not None:
         return reason
     if running.returncode:

@@ -152,6 +152,8 @@ def _own(folder: Path, cluster: Cluster) -> None:
 def _pods(at_work: _Gathering, item: Item, cluster: Cluster) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
     path = at_work.take(item)
     if path is None:
+        if not at_work.kept:
+            shutil.rmtree(at_work.folder)  # it holds nothing
         raise SourceError(f"the pods cannot be listed: {at_work.missing[-1][1]}", where=item.shown)
     pods, others = pods_of(json.loads(path.read_bytes()))
     if not pods:

@@ -225,7 +225,7 @@ def plan_stress(
     setups = tuple(Setup(int(size), float(timeout), int(count)) for timeout, count, size in chosen)
     because = (
         f"{repeats} repeats of each make the 95 % interval of a failure rate near {expected_failure_rate:.3g} at most "
-        f"{width:.3g} wide; {len(setups)} combinations make {repeats * len(setups)} runs"
+        f"{width:.3g} wide; {len(setups)} combination{'s make' if len(setups) > 1 else ' makes'} {repeats * len(setups)} runs"
     )
     steps = tuple(_steps(setups, repeats, api, url, namespace))
     return StressPlan(setups, repeats, expected_failure_rate, width, steps, because)
