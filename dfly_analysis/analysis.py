@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,12 +59,14 @@ def analyse(
     DflyError
         Where paths, values, releases or sizes cannot be used.
     """
+    from dfly_analysis.alerts import Alerts
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.loading import Cache, load
     from dfly_analysis.models import fit_all
     from dfly_analysis.overlay import Overlay
     from dfly_analysis.plots import Figures
     from dfly_analysis.report import Report
+    from dfly_analysis.report.prediction import Prediction
     from dfly_analysis.rules import recommend
     from dfly_analysis.settings import Settings
 
@@ -87,4 +90,6 @@ def analyse(
     advice = recommend(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
     overlay = Overlay.from_advice(advice)
     figures = Figures(dataset, fits, advice)
-    return Report(dataset, findings, fits, advice, overlay, figures, parameters=asked)
+    report = Report(dataset, findings, fits, advice, overlay, figures, parameters=asked)
+    foretold = report.prediction if isinstance(report.prediction, Prediction) else None
+    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, foretold))

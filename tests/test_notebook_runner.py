@@ -255,7 +255,8 @@ def sample_run(article_sample, tmp_path_factory):
 def test_the_tuning_notebook_explains_the_article_s_failure(sample_run, article_truth):
     """From the packaged notebook alone: page, JSON, Helm values, manifest, executed notebook, and the true cause."""
     names = {path.name for path in sample_run.iterdir()}
-    assert names == {"report.html", "report.json", "overlay.values.yaml", "manifest.json", "executed.ipynb"}
+    alerts = {"alerts.rules.yaml", "alerts.tests.yaml", "alerts.dashboard.json"}
+    assert names == {"report.html", "report.json", "overlay.values.yaml", "manifest.json", "executed.ipynb"} | alerts
     said = json.loads((sample_run / "report.json").read_text("utf-8"))
     assert said["diagnose"]["primary_cause"] == article_truth["primary_cause"]
     html = (sample_run / "report.html").read_text("utf-8")

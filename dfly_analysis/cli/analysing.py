@@ -64,7 +64,7 @@ def report(
     timeout: float,
     **asked: Any,
 ) -> None:
-    """Write the tuning report: report.html, report.json, overlay.values.yaml, manifest.json, executed.ipynb.
+    """Write the tuning report: report.html, report.json, overlay.values.yaml, alerts.rules.yaml, manifest.json, executed.ipynb.
 
     The last line of stdout is the path of the HTML page.
     """

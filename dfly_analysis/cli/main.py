@@ -18,6 +18,7 @@ _COMMANDS = {
     "report": "analysing", "load": "analysing", "diagnose": "analysing", "fit": "analysing", "recommend": "analysing",
     "check-config": "checking", "whatif": "asking",
     "inspect": "looking", "facts": "looking", "explain": "looking", "redact": "looking",
+    "alerts": "monitoring", "collect": "collecting", "plan-preheat": "planning", "plan-stress": "planning",
     "sample": "making", "init": "making", "lab": "making",
 }  # fmt: skip
 INTERRUPTED = 130

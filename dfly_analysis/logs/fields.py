@@ -103,10 +103,18 @@ def read_pretty(match: re.Match[str], rest: list[str]) -> Record:
     return Record(match["time"], match["level"], source, "\n".join(message), span, fields)
 
 
+def _loads(text: str) -> Any:
+    """Read JSON; half a character, which JSON can write and no table can hold, becomes a question mark."""
+    data = json.loads(text)
+    if "\\u" not in text:
+        return data
+    return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+
+
 def read_json(match: re.Match[str], _rest: list[str]) -> Record | None:
     """Read a zap JSON record; None where the line is no JSON object of zap's."""
     try:
-        data = json.loads(match["json"])
+        data = _loads(match["json"])
     except (ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or not {"level", "ts", "msg"} <= data.keys():
@@ -117,7 +125,7 @@ def read_json(match: re.Match[str], _rest: list[str]) -> Record | None:
 def read_console(match: re.Match[str], rest: list[str]) -> Record:
     """Read a zap console record; stack lines that follow it are left out."""
     try:
-        fields = json.loads(match["json"]) if match["json"] else {}
+        fields = _loads(match["json"]) if match["json"] else {}
     except (ValueError, RecursionError):
         fields = {}
     message = "\n".join([match["message"], *(line for line in rest if not line.startswith("\t") and " " in line)])

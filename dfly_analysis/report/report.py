@@ -42,6 +42,22 @@ class WritesYaml(Protocol):
         ...
 
 
+class WritesAlerts(Protocol):
+    """Rules for Prometheus that can be written: `dfly_analysis.alerts.Alerts`."""
+
+    def to_yaml(self) -> str:
+        """Return the rules."""
+        ...
+
+    def tests_yaml(self) -> str:
+        """Return unit tests of the rules."""
+        ...
+
+    def dashboard(self) -> str:
+        """Return a Grafana dashboard."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Undrawn:
     reason: str = "This report was made without figures."
@@ -66,6 +82,8 @@ class Report:
         Who draws, `dfly_analysis.plots.Figures`.
     parameters : mapping of str to value
         What was asked.
+    alerts : Alerts or None
+        Rules for Prometheus that stand on this analysis.
     """
 
     dataset: Dataset
@@ -75,6 +93,7 @@ class Report:
     overlay: WritesYaml | None = None
     figures: Drawing | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    alerts: WritesAlerts | None = None
 
     @cached_property
     def prediction(self) -> Prediction | NoPrediction:

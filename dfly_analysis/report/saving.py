@@ -26,6 +26,9 @@ _MEANINGS = {
     "report.html": "the page to send",
     "report.json": "the same in numbers, for scripts",
     "overlay.values.yaml": "Helm values that set what is proposed",
+    "alerts.rules.yaml": "rules for Prometheus that follow from this run",
+    "alerts.tests.yaml": "tests of these rules, for promtool",
+    "alerts.dashboard.json": "a Grafana dashboard for large preheats",
     "manifest.json": "inputs with their hashes, versions, what was asked",
 }
 
@@ -38,6 +41,9 @@ def save_report(report: Report, directory: str | os.PathLike[str], *, html: bool
         "manifest.json": _json(manifest_of(report)),
         **({"overlay.values.yaml": report.overlay.to_yaml()} if report.overlay is not None else {}),
     }
+    if report.alerts is not None:
+        texts["alerts.rules.yaml"], texts["alerts.tests.yaml"] = report.alerts.to_yaml(), report.alerts.tests_yaml()
+        texts["alerts.dashboard.json"] = report.alerts.dashboard()
     names = [name for name in _MEANINGS if name in texts or name == "report.html"]
     written = Listing("", tuple(f"{name}: {_MEANINGS[name]}" for name in names))
     if html:

@@ -101,7 +101,11 @@ class RowReader:
         if key is None:
             if len(self._keys) >= _KEYS_CAP:
                 self._keys.clear()
-            self._keys[told] = key = (writer_of(row, self._fields), *part_of(row, self._fields))
+            names_told = (writer_of(row, self._fields), *part_of(row, self._fields))
+            writer, *part = (
+                name.encode("utf-8", "replace").decode() for name in names_told
+            )  # no table holds half a character
+            self._keys[told] = key = (writer, *part)
         return key
 
     def _plan(self, names: tuple[str, ...]) -> _Plan:
