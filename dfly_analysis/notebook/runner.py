@@ -16,10 +16,12 @@ from typing import Any
 
 from dfly_analysis import errors
 from dfly_analysis.errors import NotebookError, RunTimeoutError, SourceError
+from dfly_analysis.notebook.cells import CAN_FORK, CellProcess
+from dfly_analysis.notebook.engine import import_papermill, register_engine
 from dfly_analysis.notebook.executed import blocks_of_executed
 from dfly_analysis.notebook.kernel import end_kernel, kernel_manager_class
 from dfly_analysis.notebook.parameters import check_parameters, read_parameters
-from dfly_analysis.report.packaged import notebook_path, read_cells, source_of
+from dfly_analysis.report.packaged import notebook_folder, notebook_path, read_cells, source_of
 from dfly_analysis.report.page import Prose, render_page
 from dfly_analysis.report.saving import write_whole
 from dfly_analysis.units import format_duration
@@ -82,7 +84,8 @@ def run_notebook(
     except OSError as problem:
         raise SourceError(f"cannot be made: {problem.strerror}", where=str(folder)) from problem
     executed = folder / EXECUTED
-    run = _Run(path, executed, asked, timeout_s, cell_timeout_s, progress)
+    forked = CAN_FORK and path.parent == notebook_folder()  # only those of the package are known to be thin
+    run = _Run(path, executed, asked, timeout_s, cell_timeout_s, progress, CellProcess() if forked else None)
     run.execute()
     write_whole(folder / PAGE, page_of_executed(executed))
     return folder / PAGE
@@ -113,10 +116,12 @@ class _Run:
     timeout_s: float
     cell_timeout_s: float
     progress: Progress | None
+    cells: CellProcess | None = None
     managers: list[Any] = field(default_factory=list)
     overdue: threading.Event = field(default_factory=threading.Event)
 
     def execute(self) -> None:
+        import_papermill()
         from jupyter_client.kernelspec import NoSuchKernel
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillExecutionError
@@ -139,8 +144,7 @@ class _Run:
             raise NotebookError(said, where=self._where(self._running()), hint=hint) from None
         finally:
             watchdog.cancel()
-            for manager in self.managers:
-                end_kernel(manager)
+            self._end()
 
     def _papermill(self) -> None:
         import papermill
@@ -150,14 +154,26 @@ class _Run:
                 str(self.path),
                 str(self.executed),
                 parameters=dict(self.parameters),
-                engine_name=None,
                 kernel_name="python3",
                 language="python",
                 progress_bar=False,
                 execution_timeout=self.cell_timeout_s,
-                kernel_manager_class=kernel_manager_class(folder, self.managers),
                 on_cell_start=self._tell,
+                **self._engine(folder),
             )
+
+    def _engine(self, folder: Path) -> dict[str, Any]:
+        """Return what says to papermill in what the cells run: the fork, or else a kernel."""
+        if self.cells is None:
+            return {"engine_name": None, "kernel_manager_class": kernel_manager_class(folder, self.managers)}
+        kept = {"request_save_on_cell_execute": False, "keep_at": str(self.executed)}
+        return {"engine_name": register_engine(), "cells": self.cells, **kept}
+
+    def _end(self) -> None:
+        if self.cells is not None:
+            self.cells.end()
+        for manager in self.managers:
+            end_kernel(manager)
 
     def _tell(self, cell: Any, cell_index: int) -> None:
         injected = "injected-parameters" in cell["metadata"].get("tags", [])
@@ -167,8 +183,7 @@ class _Run:
 
     def _stop(self) -> None:
         self.overdue.set()
-        for manager in self.managers:
-            end_kernel(manager)
+        self._end()
 
     def _refuse_overdue(self) -> None:
         if self.overdue.is_set():
