@@ -129,8 +129,8 @@ class _Printed(io.TextIOBase):
 
 def _run_cell(source: str, count: int, names: dict[str, Any]) -> Ran:
     outputs: list[dict[str, Any]] = []
-    printed = contextlib.redirect_stdout(_Printed("stdout", outputs))  # type: ignore[type-var]
-    told = contextlib.redirect_stderr(_Printed("stderr", outputs))  # type: ignore[type-var]
+    printed = contextlib.redirect_stdout(_Printed("stdout", outputs))
+    told = contextlib.redirect_stderr(_Printed("stderr", outputs))
     try:
         with printed, told:
             value = _evaluate(source, names)
@@ -160,8 +160,8 @@ def _evaluate(source: str, names: dict[str, Any]) -> Any:
 def _bundle(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a value as JupyterLab would be given it."""
     if hasattr(value, "_repr_mimebundle_"):
-        made = value._repr_mimebundle_()  # noqa: SLF001 - the protocol of IPython
+        made = value._repr_mimebundle_()
         data, metadata = made if isinstance(made, tuple) else (made, {})
         return dict(data), dict(metadata)
-    html = value._repr_html_() if hasattr(value, "_repr_html_") else None  # noqa: SLF001 - the protocol of IPython
+    html = value._repr_html_() if hasattr(value, "_repr_html_") else None
     return {"text/plain": repr(value), **({"text/html": html} if html else {})}, {}

@@ -46,7 +46,7 @@ def register_engine() -> str:
         """Runs each cell in a process that is given."""
 
         @classmethod
-        def execute_managed_notebook(  # noqa: PLR0913 - papermill names them
+        def execute_managed_notebook(
             cls,
             nb_man: Any,
             kernel_name: str,  # noqa: ARG003
@@ -79,7 +79,7 @@ def _run_all(nb_man: Any, cells: CellProcess, timeout_s: float, on_cell_start: C
             on_cell_start(cell=cell, cell_index=index)
             ran = cells.run(cell.source, count, timeout_s)
             cell.execution_count = count
-            cell.outputs = [from_dict(output) for output in ran.outputs]
+            cell.outputs = [from_dict(output) for output in ran.outputs]  # type: ignore[no-untyped-call]
             if ran.error:
                 nb_man.cell_exception(cell, index)
                 nb_man.cell_complete(cell, index)

@@ -32,7 +32,6 @@ def kernel_manager_class(folder: Path, started: list[Any]) -> type[AsyncKernelMa
     type
         Takes no notice of installed kernels: the kernel is the interpreter that runs this program.
     """
-
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
