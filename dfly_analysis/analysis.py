@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import DflyError
+from dfly_analysis.knowledge.text import LANGUAGES
 
 if TYPE_CHECKING:
     from dfly_analysis.report import Report
-
-LANGUAGES = ("en", "zh")
 
 
 def analyse(
@@ -44,7 +43,7 @@ def analyse(
     tz : str
         Zone of times that do not name one.
     lang : str
-        Language of the words; so far they are English whatever is asked, and the page says so.
+        Language the report shows itself in, ``en`` or ``zh``; ids, keys and units are the same in both.
     **versions
         ``scheduler`` and ``manager``, releases.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -18,11 +19,12 @@ from dfly_analysis import errors
 from dfly_analysis.errors import NotebookError, RunTimeoutError, SourceError
 from dfly_analysis.notebook.cells import CAN_FORK, CellProcess
 from dfly_analysis.notebook.engine import import_papermill, register_engine
-from dfly_analysis.notebook.executed import blocks_of_executed
+from dfly_analysis.notebook.executed import blocks_of_executed, executed_name, executed_parameters
 from dfly_analysis.notebook.kernel import end_kernel, kernel_manager_class
 from dfly_analysis.notebook.parameters import check_parameters, read_parameters
-from dfly_analysis.report.packaged import notebook_folder, notebook_path, read_cells, source_of
+from dfly_analysis.report.packaged import notebook_folder, notebook_names, notebook_path, read_cells, source_of
 from dfly_analysis.report.page import Prose, render_page
+from dfly_analysis.report.record import record_of
 from dfly_analysis.report.saving import write_whole
 from dfly_analysis.units import format_duration
 
@@ -30,6 +32,7 @@ CELL_TIMEOUT_S = 1800.0
 RUN_TIMEOUT_S = 3600.0
 EXECUTED = "executed.ipynb"
 PAGE = "report.html"
+MANIFEST = "manifest.json"
 Progress = Callable[[int, int, str], None]
 _INPUT_ERRORS = ("SourceError", "LogFormatError", "NotEnoughDataError")
 _LONGEST_SOCKET_FOLDER = 60
@@ -84,6 +87,7 @@ def run_notebook(
     except OSError as problem:
         raise SourceError(f"cannot be made: {problem.strerror}", where=str(folder)) from problem
     executed = folder / EXECUTED
+    (folder / MANIFEST).unlink(missing_ok=True)  # that of an earlier run says nothing of this one
     forked = CAN_FORK and path.parent == notebook_folder()  # only those of the package are known to be thin
     run = _Run(path, executed, asked, timeout_s, cell_timeout_s, progress, CellProcess() if forked else None)
     run.execute()
@@ -92,11 +96,23 @@ def run_notebook(
 
 
 def page_of_executed(path: Path) -> str:
-    """Render an executed notebook as a page; its first heading is the title."""
+    """Render an executed notebook as a page; its first heading is the title.
+
+    The language is that of its parameters. Where the notebook has saved a manifest beside itself, the page carries what it
+    takes to make it again.
+    """
     blocks = list(blocks_of_executed(path))
     lines = (line for block in blocks if isinstance(block, Prose) for line in block.markdown.splitlines())
     title = next((line[2:].strip() for line in lines if line.startswith("# ")), path.stem)
-    return render_page(blocks, title=title)
+    ran = executed_parameters(path)
+    return render_page(blocks, title=title, lang=str(ran.get("lang") or "en"), run=_record(path))
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    manifest, name = path.with_name(MANIFEST), executed_name(path)
+    if name not in notebook_names() or not manifest.is_file():
+        return None
+    return record_of(json.loads(manifest.read_text("utf-8")), name)
 
 
 def _found(notebook: str | os.PathLike[str]) -> Path:
