@@ -16,6 +16,7 @@ from dfly_analysis.errors import DflyError, nearest
 # Where each command lives; a command's module is imported when it is asked for, so that --help is quick.
 _COMMANDS = {
     "report": "analysing", "load": "analysing", "diagnose": "analysing", "fit": "analysing", "recommend": "analysing",
+    "rerun": "repeating", "batch": "repeating", "compare": "comparing",
     "inspect": "looking", "facts": "looking", "explain": "looking", "redact": "looking",
     "sample": "making", "init": "making", "lab": "making",
 }  # fmt: skip

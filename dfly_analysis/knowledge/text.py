@@ -21,10 +21,12 @@ _KINDS = {
     None: ".+?",
     "n": r"[\d,]+",
     "q": rf"(?:{_NUMBER}(?:\s?[%\w/]+)?(?:\s\d+\s(?:min|h|d|s|ms))*|unbounded|\N{{EN DASH}})",
+    "c": r"[\d,]+ [a-z]+(?: [a-z]+){0,2}",
+    "l": r"[\w.\-]+(?:, [\w.\-]+)*(?: and (?:[\d,]+ more|[\w.\-]+))?",
     "id": r"[\w.\-/\[\]]+",
     "time": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\N{EN DASH}",
 }
-"""What may stand in a place: anything, a count, a quantity with its unit, an id, a time."""
+"""What may stand in a place: anything, a number, a quantity with its unit, things counted, a list of names, an id, a time."""
 _GAPS = re.compile(r"(?<=\d) (?=(?:%|(?:[KMGTP]i?)?B(?:/s)?\b|(?:ms|s|min|h|d)\b))")
 _ENDS = tuple(re.compile(rf"(?<={end})\s+(?=\S)") for end in (r"\.", ";", ":"))
 """Where a text may be taken apart, tried in this order."""
@@ -62,6 +64,11 @@ class Sentence:
         return re.compile("".join([*parts, re.escape(text[at:])]), re.DOTALL)
 
     @cached_property
+    def said(self) -> int:
+        """How many characters stand outside its places."""
+        return len(PLACE.sub("", self.english))
+
+    @cached_property
     def longest(self) -> str:
         """The longest text between its places, to tell quickly that a sentence is another."""
         return max((part for part in PLACE.sub("\0", self.english).split("\0")), key=len)
@@ -80,7 +87,8 @@ class Translator:
         self.language = language
         sentences = load_sentences(language)
         self._whole = {one.english: one.other for one in sentences if not PLACE.search(one.english)}
-        self._open = [one for one in sentences if PLACE.search(one.english)]
+        # the one that says most first, so that "{a} to {b}" does not take what a longer sentence says better
+        self._open = sorted((one for one in sentences if PLACE.search(one.english)), key=lambda one: -one.said)
         self._known: dict[str, str | None] = {}
 
     def find(self, english: str) -> str | None:
