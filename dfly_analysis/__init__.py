@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
-    from dfly_analysis.analysis import analyse
+    from dfly_analysis.analysis import analyse, compare
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.diagnose import diagnose
     from dfly_analysis.errors import DflyError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis", "Dataset": "dataset", "diagnose": "diagnose",
+    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis", "compare": "analysis", "Dataset": "dataset", "diagnose": "diagnose",
     "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
     "load": "loading", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
     "Setting": "settings", "Settings": "settings",
@@ -49,6 +49,7 @@ __all__ = [
     "Settings",
     "__version__",
     "analyse",
+    "compare",
     "diagnose",
     "fit_all",
     "fit_duration",

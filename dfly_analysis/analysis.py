@@ -12,10 +12,13 @@ from dfly_analysis.knowledge.text import LANGUAGES
 
 if TYPE_CHECKING:
     from dfly_analysis.report import Report
+    from dfly_analysis.report.compared import ComparisonReport
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def analyse(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: Paths,
     *,
     values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     chart: str | None = None,
@@ -87,3 +90,53 @@ def analyse(
     overlay = Overlay.from_advice(advice)
     figures = Figures(dataset, fits, advice)
     return Report(dataset, findings, fits, advice, overlay, figures, parameters=asked)
+
+
+def compare(
+    before: Paths,
+    after: Paths,
+    *,
+    values_before: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    values_after: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    tz: str = "UTC",
+    lang: str = "en",
+    chart: str | None = None,
+    **versions: str | None,
+) -> ComparisonReport:
+    """Say whether a change helped, and by how much.
+
+    Parameters
+    ----------
+    before, after : path or sequence of paths
+        Logs of a run before the change, and of one after it.
+    values_before, values_after : path or mapping, optional
+        Helm values in force in each.
+    tz, lang : str
+        As `analyse` takes them.
+    chart : str, optional
+        Release of the chart in both runs.
+    **versions
+        ``client``, ``scheduler`` and ``manager``, releases in both runs.
+
+    Returns
+    -------
+    ComparisonReport
+        Its parts show themselves; ``comparison`` holds the figures.
+
+    Raises
+    ------
+    DflyError
+        Where paths, values or releases cannot be used.
+    """
+    from dfly_analysis.comparison import compare_datasets
+    from dfly_analysis.loading import Cache, load
+    from dfly_analysis.report.compared import ComparisonReport
+    from dfly_analysis.settings import Settings
+
+    runs = []
+    for paths, values in ((before, values_before), (after, values_after)):
+        given = [paths] if isinstance(paths, str | os.PathLike) else paths
+        listed = [Path(path) if isinstance(path, os.PathLike) else path for path in given]
+        settings = Settings.resolve(values, chart=chart, **versions)
+        runs.append(load(listed, settings=settings, tz=tz, records="telling", cache=Cache.of_user()))
+    return ComparisonReport(compare_datasets(*runs), lang)

@@ -203,7 +203,7 @@ def test_a_kernel_that_dies_is_an_error(tmp_path):
 def packaged(tmp_path, monkeypatch):
     """Write notebooks that count as the package's own, which run in a fork."""
     monkeypatch.setattr("dfly_analysis.notebook.runner.notebook_folder", lambda: tmp_path)
-    monkeypatch.setattr("dfly_analysis.notebook.cells._import_ahead", lambda: None)
+    monkeypatch.setattr("dfly_analysis.notebook.cells.import_ahead", lambda: None)
     return lambda *sources: write(tmp_path, *sources)
 
 

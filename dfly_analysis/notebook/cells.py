@@ -92,7 +92,7 @@ def _serve(pipe: Connection, parents: Connection) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
-    _import_ahead()
+    import_ahead()
     names: dict[str, Any] = {"__name__": "__main__"}
     while True:
         try:
@@ -102,7 +102,7 @@ def _serve(pipe: Connection, parents: Connection) -> None:
         pipe.send(_run_cell(source, count, names))
 
 
-def _import_ahead() -> None:
+def import_ahead() -> None:
     """Import what the first cell will need, while the parent is still reading the notebook; a fault shows in the cell."""
     from importlib import import_module
 
