@@ -156,9 +156,9 @@ def _cautions(before: Dataset, after: Dataset, settings: tuple[SettingPair, ...]
         said.append(f"{changed} settings differ: the effect is that of all of them together")
     if not changed:
         said.append("no setting is seen to differ: what made a difference is not in these settings")
-    largest = [run.tasks["size_bytes"].dropna().max() for run in (before, after)]
-    if all(size == size and size > 0 for size in largest) and not 0.5 <= largest[1] / largest[0] <= 2.0:  # noqa: PLR0124
-        texts = [format_size(float(size)) for size in largest]
+    largest = [float(max(run.tasks["size_bytes"].dropna(), default=0.0)) for run in (before, after)]
+    if all(largest) and not 0.5 <= largest[1] / largest[0] <= 2.0:
+        texts = [format_size(size) for size in largest]
         said.append(f"the largest layers differ: {texts[0]} before, {texts[1]} after")
     n = [int((run.tasks["size_bytes"].fillna(0) >= 2**20).sum()) for run in (before, after)]
     if min(n) < 5:

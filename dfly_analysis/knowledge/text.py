@@ -16,7 +16,7 @@ from dfly_analysis.knowledge.files import read_folder
 
 LANGUAGES = ("en", "zh")
 PLACE = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<kind>[a-z]+))?\}")
-_NUMBER = r"(?:[<≈] )?-?[\d.,]+(?:e[-+]?\d+)?"
+_NUMBER = r"(?:[<≈] )?[-+]?[\d.,]+(?:e[-+]?\d+)?"
 _KINDS = {
     None: ".+?",
     "n": r"[\d,]+",
