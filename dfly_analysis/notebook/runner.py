@@ -80,8 +80,8 @@ def run_notebook(
     path = _found(notebook)
     folder = Path(output_dir)
     asked = check_parameters(path, parameters)
-    if "output_dir" in read_parameters(path):
-        asked = {**asked, "output_dir": str(folder)}
+    own = {"output_dir": str(folder), "interactive": False}  # widgets hang in a batch
+    asked |= {name: value for name, value in own.items() if name in read_parameters(path)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:

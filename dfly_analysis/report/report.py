@@ -13,6 +13,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.fits import Interval
 from dfly_analysis.report import sections
+from dfly_analysis.report.by_size import explore, timeouts_of
 from dfly_analysis.report.figures import Drawing, Drawn, FigureView, NotDrawn, show
 from dfly_analysis.report.json import (
     SCHEMA_VERSION,
@@ -24,6 +25,7 @@ from dfly_analysis.report.json import (
     recommend_json,
     settings_json,
 )
+from dfly_analysis.report.lists import benchmarks_of, failed_tasks_of
 from dfly_analysis.report.prediction import NoPrediction, Prediction, predict
 from dfly_analysis.report.verdict import Verdict, give_verdict
 from dfly_analysis.report.view import Heading, Several, TableView, View
@@ -140,6 +142,25 @@ class Report:
     def jobs_table(self) -> TableView:
         """What the manager says of its jobs, beside what arrived."""
         return self._shown(sections.jobs_of(self.dataset))
+
+    @property
+    def failed_tasks(self) -> TableView:
+        """Each task that failed."""
+        return self._shown(failed_tasks_of(self.dataset))
+
+    @property
+    def benchmarks(self) -> TableView:
+        """Benchmark figures side by side."""
+        return self._shown(benchmarks_of(self.dataset))
+
+    @property
+    def timeouts_by_size(self) -> TableView:
+        """The timeout that layers of other sizes need."""
+        return timeouts_of(self)
+
+    def explore(self, *, interactive: bool = True) -> Any:
+        """Return sliders over size, timeout and pieces in flight, or a table; see `dfly_analysis.report.by_size.explore`."""
+        return explore(self, interactive=interactive)
 
     @property
     def data_quality(self) -> Several:
