@@ -78,6 +78,7 @@ def analyse(
         "values": values,
         "chart": chart,
         "client": client,
+        "scheduler": None,
         **versions,
     }
     asked |= {"size": size, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang}

@@ -154,7 +154,8 @@ class Translator:
 
     def _value(self, text: str) -> str:
         """Return what stands in a place in the language, where it is words that are known."""
-        found = self._look_up(text) if _WORDS.search(text) or text.isalpha() else self._matched(text)
+        known = self._whole.get(text)
+        found = known or (self._look_up(text) if _WORDS.search(text) else self._matched(text))
         return text if found is None else found
 
 
