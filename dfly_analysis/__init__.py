@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
-    from dfly_analysis.analysis import analyse
+    from dfly_analysis.analysis import analyse, compare
     from dfly_analysis.configcheck import ConfigCheck, check_config
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.diagnosis import diagnose
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis",
+    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis", "compare": "analysis",
     "ConfigCheck": "configcheck", "check_config": "configcheck", "Dataset": "dataset", "diagnose": "diagnosis",
     "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
     "load": "loading", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
@@ -55,6 +55,7 @@ __all__ = [
     "__version__",
     "analyse",
     "check_config",
+    "compare",
     "diagnose",
     "fit_all",
     "fit_duration",

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import DflyError
+from dfly_analysis.knowledge.text import LANGUAGES
 
 if TYPE_CHECKING:
     from dfly_analysis.report import Report
+    from dfly_analysis.report.compared import ComparisonReport
 
-LANGUAGES = ("en", "zh")
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def analyse(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: Paths,
     *,
     values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     chart: str | None = None,
@@ -45,7 +47,7 @@ def analyse(
     tz : str
         Zone of times that do not name one.
     lang : str
-        Language of the words; so far they are English whatever is asked, and the page says so.
+        Language the report shows itself in, ``en`` or ``zh``; ids, keys and units are the same in both.
     **versions
         ``scheduler`` and ``manager``, releases.
 
@@ -79,6 +81,7 @@ def analyse(
         "values": values,
         "chart": chart,
         "client": client,
+        "scheduler": None,
         **versions,
     }
     asked |= {"size": size, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang}
@@ -93,3 +96,53 @@ def analyse(
     report = Report(dataset, findings, fits, advice, overlay, figures, parameters=asked)
     foretold = report.prediction if isinstance(report.prediction, Prediction) else None
     return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, foretold))
+
+
+def compare(
+    before: Paths,
+    after: Paths,
+    *,
+    values_before: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    values_after: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    tz: str = "UTC",
+    lang: str = "en",
+    chart: str | None = None,
+    **versions: str | None,
+) -> ComparisonReport:
+    """Say whether a change helped, and by how much.
+
+    Parameters
+    ----------
+    before, after : path or sequence of paths
+        Logs of a run before the change, and of one after it.
+    values_before, values_after : path or mapping, optional
+        Helm values in force in each.
+    tz, lang : str
+        As `analyse` takes them.
+    chart : str, optional
+        Release of the chart in both runs.
+    **versions
+        ``client``, ``scheduler`` and ``manager``, releases in both runs.
+
+    Returns
+    -------
+    ComparisonReport
+        Its parts show themselves; ``comparison`` holds the figures.
+
+    Raises
+    ------
+    DflyError
+        Where paths, values or releases cannot be used.
+    """
+    from dfly_analysis.comparison import compare_datasets
+    from dfly_analysis.loading import Cache, load
+    from dfly_analysis.report.compared import ComparisonReport
+    from dfly_analysis.settings import Settings
+
+    runs = []
+    for paths, values in ((before, values_before), (after, values_after)):
+        given = [paths] if isinstance(paths, str | os.PathLike) else paths
+        listed = [Path(path) if isinstance(path, os.PathLike) else path for path in given]
+        settings = Settings.resolve(values, chart=chart, **versions)
+        runs.append(load(listed, settings=settings, tz=tz, records="telling", cache=Cache.of_user()))
+    return ComparisonReport(compare_datasets(*runs), lang)

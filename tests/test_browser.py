@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 from report_cases import failing_report, healthy_report
 
@@ -28,6 +31,8 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     for name, make in (("failing", failing_report), ("healthy", healthy_report)):
         make().save(folder / name)
+    in_chinese = replace(failing_report(), parameters=failing_report().parameters | {"lang": "zh"})
+    in_chinese.save(folder / "failing-zh")
     return folder
 
 
@@ -115,7 +120,25 @@ def test_the_keyboard_reaches_the_content_first(browser, pages):
     page.close()
 
 
-@pytest.mark.parametrize("name", ["failing", "healthy"])
+@pytest.mark.parametrize("name", ["failing", "failing-zh"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser, pages, name, scheme):
+    """In both languages, in light and in dark, with all details open."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    page.goto((pages / name / "report.html").as_uri())
+    for summary in page.query_selector_all("summary"):
+        summary.click()
+    found = Axe().run(page).response
+    page.close()
+    assert len(found["passes"]) > 20
+    assert [
+        (one["id"], one["impact"], [node["html"][:120] for node in one["nodes"]])
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ] == []
+
+
+@pytest.mark.parametrize("name", ["failing", "failing-zh", "healthy"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_what_is_behind_it(browser, pages, name, scheme):
     """Every text has a contrast of at least 4.5 to 1 with its background, in light and in dark."""

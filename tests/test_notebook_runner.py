@@ -199,6 +199,53 @@ def test_a_kernel_that_dies_is_an_error(tmp_path):
         run_notebook(write(tmp_path, "import os\nos._exit(1)"), {}, tmp_path / "out")
 
 
+@pytest.fixture
+def packaged(tmp_path, monkeypatch):
+    """Write notebooks that count as the package's own, which run in a fork."""
+    monkeypatch.setattr("dfly_analysis.notebook.runner.notebook_folder", lambda: tmp_path)
+    monkeypatch.setattr("dfly_analysis.notebook.cells.import_ahead", lambda: None)
+    return lambda *sources: write(tmp_path, *sources)
+
+
+def test_a_fork_shows_what_a_kernel_shows(packaged, tmp_path):
+    """Views, streams, foreign values and values without a view make the same page and the same outputs."""
+    shows = (VIEW, STREAM, FOREIGN, "count", "print(1)\nprint(2)\ncount = None", "count")
+    path, given = packaged(*shows), {"paths": ["a b.log"], "size": "20GiB", "rate": 1}
+    forked = run_notebook(path, given, tmp_path / "out")
+    kernel = run_notebook(path.rename(tmp_path.parent / "asked.ipynb"), given, tmp_path / "out2")
+    assert "4 &lt;b&gt;20GiB&lt;/b&gt;" in forked.read_text("utf-8")
+    assert forked.read_text("utf-8") == kernel.read_text("utf-8")
+    both = [json.loads((page.parent / "executed.ipynb").read_text("utf-8"))["cells"] for page in (forked, kernel)]
+    shown = [[(cell.get("outputs"), cell.get("execution_count")) for cell in cells] for cells in both]
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "said"),
+    [
+        (
+            "raise ValueError('first\\nno such size')",
+            NotebookError,
+            r"cell 4: ValueError: no such size .*executed.ipynb",
+        ),
+        ("import os\nos._exit(1)", NotebookError, "cell 4: the kernel died .it ended with 1."),
+        ("import time\ntime.sleep(600)", RunTimeoutError, "cell 4: a cell took longer than 2 s"),
+    ],
+)
+def test_a_fork_fails_as_a_kernel_does(packaged, tmp_path, source, error, said):
+    """What a cell raises, a process that is gone and a cell that hangs are named; what ran is kept."""
+    with pytest.raises(error, match=said):
+        run_notebook(packaged(source), {}, tmp_path / "out", cell_timeout_s=2.0)
+    assert (tmp_path / "out" / "executed.ipynb").exists()
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_run_in_a_fork_is_bounded_as_a_whole(packaged, tmp_path):
+    """The watchdog ends the fork."""
+    with pytest.raises(RunTimeoutError, match="the run took longer than 3 s"):
+        run_notebook(packaged("import time\ntime.sleep(600)"), {}, tmp_path / "out", timeout_s=3.0)
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     """A file where the folder should be."""
     (tmp_path / "out").write_text("")

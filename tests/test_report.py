@@ -128,10 +128,8 @@ def test_a_forecast_says_which_cause_it_leaves_out():
     assert "leaves out" not in verdict_words()
 
 
-def test_a_language_without_words_is_said():
-    """The page does not pretend to be in another language."""
-    turned = replace(failing_report(), parameters={"lang": "zh"})
-    assert "This page is in English" in turned.verdict.warnings[-1]
+def test_an_unknown_language_is_refused():
+    """The known ones are named."""
     with pytest.raises(DflyError, match="'fr'.*en, zh"):
         analyse([], lang="fr")
 

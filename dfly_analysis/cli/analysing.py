@@ -31,6 +31,7 @@ from dfly_analysis.cli.options import (
 from dfly_analysis.cli.printing import enveloped, print_result
 from dfly_analysis.cli.rows import advice_rows, advice_text, diagnosis_tables, fit_rows, fits_text
 from dfly_analysis.errors import NotEnoughDataError
+from dfly_analysis.knowledge.text import LANGUAGES
 
 if TYPE_CHECKING:
     from dfly_analysis.findings import Diagnosis
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 @size_option
 @target_option
 @tz_option
-@click.option("--lang", type=click.Choice(["en"]), default="en", show_default=True, help="Language of the report.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the report.")
 @click.option("--timeout", type=Duration(), default="30m", show_default=True, help="How long the notebook may run.")
 @click.option(
     "-o",

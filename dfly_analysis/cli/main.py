@@ -17,6 +17,7 @@ from dfly_analysis.errors import DflyError, nearest
 _COMMANDS = {
     "report": "analysing", "load": "analysing", "diagnose": "analysing", "fit": "analysing", "recommend": "analysing",
     "check-config": "checking", "whatif": "asking",
+    "rerun": "repeating", "batch": "repeating", "compare": "comparing",
     "inspect": "looking", "facts": "looking", "explain": "looking", "redact": "looking",
     "alerts": "monitoring", "collect": "collecting", "plan-preheat": "planning", "plan-stress": "planning",
     "sample": "making", "init": "making", "lab": "making",

@@ -51,7 +51,7 @@ def alerts(
     """Write Prometheus rules with the values of a run: alerts.rules.yaml, tests for promtool, and a Grafana dashboard."""
     from dfly_analysis.alerts import Alerts
     from dfly_analysis.alerts.alerts import DASHBOARD, RULES, TESTS
-    from dfly_analysis.diagnose import diagnose
+    from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.models import fit_all
     from dfly_analysis.report.prediction import Prediction, predict
     from dfly_analysis.report.saving import write_whole

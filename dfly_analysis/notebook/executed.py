@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,6 +37,24 @@ def blocks_of_executed(path: Path) -> Iterator[Block]:
             yield Prose(source_of(cell))
         for output in cell.get("outputs", []):
             yield from _shown(output)
+
+
+def executed_parameters(path: Path) -> dict[str, Any]:
+    """Return the parameters papermill gave to an executed notebook; empty where it names none."""
+    return dict(_papermill(path).get("parameters") or {})
+
+
+def executed_name(path: Path) -> str:
+    """Return the name of the notebook that an executed one was made of; empty where it does not say."""
+    return Path(str(_papermill(path).get("input_path") or "")).stem
+
+
+def _papermill(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))["metadata"]["papermill"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _shown(output: Mapping[str, Any]) -> Iterator[Block]:

@@ -7,13 +7,13 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
+if TYPE_CHECKING:
+    from jupyter_client.manager import AsyncKernelManager
 
 # Colours and bars of a terminal are noise in a stored output; a backend that opens windows would hang.
-_ENVIRONMENT = {"MPLBACKEND": "agg", "NO_COLOR": "1", "TERM": "dumb", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+KERNEL_VARIABLES = {"MPLBACKEND": "agg", "NO_COLOR": "1", "TERM": "dumb", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 _OPTIONS = ("--InteractiveShellApp.ignore_cwd=True", "--HistoryManager.enabled=False", "--IPKernelApp.quiet=True")
 
 
@@ -32,6 +32,8 @@ def kernel_manager_class(folder: Path, started: list[Any]) -> type[AsyncKernelMa
     type
         Takes no notice of installed kernels: the kernel is the interpreter that runs this program.
     """
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
 
     class OwnKernelManager(AsyncKernelManager):
         """Starts this interpreter's kernel over sockets in the folder."""
@@ -63,7 +65,7 @@ def kernel_environment(folder: Path) -> Mapping[str, str]:
         name: str(folder) for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
     }
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONSTARTUP", "JUPYTER_PATH")}
-    return kept | _ENVIRONMENT | pinned
+    return kept | KERNEL_VARIABLES | pinned
 
 
 def end_kernel(manager: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -16,11 +17,14 @@ from typing import Any
 
 from dfly_analysis import errors
 from dfly_analysis.errors import NotebookError, RunTimeoutError, SourceError
-from dfly_analysis.notebook.executed import blocks_of_executed
+from dfly_analysis.notebook.cells import CAN_FORK, CellProcess
+from dfly_analysis.notebook.engine import import_papermill, register_engine
+from dfly_analysis.notebook.executed import blocks_of_executed, executed_name, executed_parameters
 from dfly_analysis.notebook.kernel import end_kernel, kernel_manager_class
 from dfly_analysis.notebook.parameters import check_parameters, read_parameters
-from dfly_analysis.report.packaged import notebook_path, read_cells, source_of
+from dfly_analysis.report.packaged import notebook_folder, notebook_names, notebook_path, read_cells, source_of
 from dfly_analysis.report.page import Prose, render_page
+from dfly_analysis.report.record import record_of
 from dfly_analysis.report.saving import write_whole
 from dfly_analysis.units import format_duration
 
@@ -28,6 +32,7 @@ CELL_TIMEOUT_S = 1800.0
 RUN_TIMEOUT_S = 3600.0
 EXECUTED = "executed.ipynb"
 PAGE = "report.html"
+MANIFEST = "manifest.json"
 Progress = Callable[[int, int, str], None]
 _INPUT_ERRORS = ("SourceError", "LogFormatError", "NotEnoughDataError")
 _LONGEST_SOCKET_FOLDER = 60
@@ -75,25 +80,39 @@ def run_notebook(
     path = _found(notebook)
     folder = Path(output_dir)
     asked = check_parameters(path, parameters)
-    if "output_dir" in read_parameters(path):
-        asked = {**asked, "output_dir": str(folder)}
+    own = {"output_dir": str(folder), "interactive": False}  # widgets hang in a batch
+    asked |= {name: value for name, value in own.items() if name in read_parameters(path)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise SourceError(f"cannot be made: {problem.strerror}", where=str(folder)) from problem
     executed = folder / EXECUTED
-    run = _Run(path, executed, asked, timeout_s, cell_timeout_s, progress)
+    (folder / MANIFEST).unlink(missing_ok=True)  # that of an earlier run says nothing of this one
+    forked = CAN_FORK and path.parent == notebook_folder()  # only those of the package are known to be thin
+    run = _Run(path, executed, asked, timeout_s, cell_timeout_s, progress, CellProcess() if forked else None)
     run.execute()
     write_whole(folder / PAGE, page_of_executed(executed))
     return folder / PAGE
 
 
 def page_of_executed(path: Path) -> str:
-    """Render an executed notebook as a page; its first heading is the title."""
+    """Render an executed notebook as a page; its first heading is the title.
+
+    The language is that of its parameters. Where the notebook has saved a manifest beside itself, the page carries what it
+    takes to make it again.
+    """
     blocks = list(blocks_of_executed(path))
     lines = (line for block in blocks if isinstance(block, Prose) for line in block.markdown.splitlines())
     title = next((line[2:].strip() for line in lines if line.startswith("# ")), path.stem)
-    return render_page(blocks, title=title)
+    ran = executed_parameters(path)
+    return render_page(blocks, title=title, lang=str(ran.get("lang") or "en"), run=_record(path))
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    manifest, name = path.with_name(MANIFEST), executed_name(path)
+    if name not in notebook_names() or not manifest.is_file():
+        return None
+    return record_of(json.loads(manifest.read_text("utf-8")), name)
 
 
 def _found(notebook: str | os.PathLike[str]) -> Path:
@@ -113,10 +132,12 @@ class _Run:
     timeout_s: float
     cell_timeout_s: float
     progress: Progress | None
+    cells: CellProcess | None = None
     managers: list[Any] = field(default_factory=list)
     overdue: threading.Event = field(default_factory=threading.Event)
 
     def execute(self) -> None:
+        import_papermill()
         from jupyter_client.kernelspec import NoSuchKernel
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillExecutionError
@@ -139,8 +160,7 @@ class _Run:
             raise NotebookError(said, where=self._where(self._running()), hint=hint) from None
         finally:
             watchdog.cancel()
-            for manager in self.managers:
-                end_kernel(manager)
+            self._end()
 
     def _papermill(self) -> None:
         import papermill
@@ -150,14 +170,26 @@ class _Run:
                 str(self.path),
                 str(self.executed),
                 parameters=dict(self.parameters),
-                engine_name=None,
                 kernel_name="python3",
                 language="python",
                 progress_bar=False,
                 execution_timeout=self.cell_timeout_s,
-                kernel_manager_class=kernel_manager_class(folder, self.managers),
                 on_cell_start=self._tell,
+                **self._engine(folder),
             )
+
+    def _engine(self, folder: Path) -> dict[str, Any]:
+        """Return what says to papermill in what the cells run: the fork, or else a kernel."""
+        if self.cells is None:
+            return {"engine_name": None, "kernel_manager_class": kernel_manager_class(folder, self.managers)}
+        kept = {"request_save_on_cell_execute": False, "keep_at": str(self.executed)}
+        return {"engine_name": register_engine(), "cells": self.cells, **kept}
+
+    def _end(self) -> None:
+        if self.cells is not None:
+            self.cells.end()
+        for manager in self.managers:
+            end_kernel(manager)
 
     def _tell(self, cell: Any, cell_index: int) -> None:
         injected = "injected-parameters" in cell["metadata"].get("tags", [])
@@ -167,8 +199,7 @@ class _Run:
 
     def _stop(self) -> None:
         self.overdue.set()
-        for manager in self.managers:
-            end_kernel(manager)
+        self._end()
 
     def _refuse_overdue(self) -> None:
         if self.overdue.is_set():

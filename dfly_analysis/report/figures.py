@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
+from html import escape, unescape
 from typing import Any, ClassVar, Protocol, TypeGuard
 
+from dfly_analysis.knowledge.text import translator
 from dfly_analysis.report.view import Heading, TableView, View
+
+_TEXT = re.compile(r">([^<>]+)</t(?=ext>|span>)")
 
 
 class Drawn(Protocol):
@@ -116,14 +121,27 @@ class FigureView(View):
     reason: str = ""
 
 
-def show(drawn: Drawn | NotDrawn) -> FigureView:
-    """Show a picture, or the reason why there is none."""
+def show(drawn: Drawn | NotDrawn, lang: str = "en") -> FigureView:
+    """Show a picture, or the reason why there is none.
+
+    The words in a picture made of lines are put into the language too; the reader's own fonts write them. A picture made
+    of dots stays as it was drawn, for the fonts it was drawn with know Latin letters only, and its caption says so.
+    """
     if is_missing(drawn):
-        return FigureView("", "", "", TableView((), ()), 0, drawn.reason)
+        return FigureView("", "", "", TableView((), ()), 0, drawn.reason, lang=lang)
     assert is_drawn(drawn)
-    source = data_uri(drawn.media_type, drawn.data)
+    lines, caption = drawn.media_type == "image/svg+xml", drawn.caption
+    source = data_uri(drawn.media_type, _in_language(drawn.data, lang) if lines and lang != "en" else drawn.data)
+    if lang != "en" and not lines:
+        caption = f"{caption} The words in the picture are English."
     headings = tuple(Heading(text, "text" if place == 0 else "number") for place, text in enumerate(drawn.columns))
-    return FigureView(source, drawn.alt, drawn.caption, TableView(headings, drawn.rows), drawn.width_px)
+    return FigureView(source, drawn.alt, caption, TableView(headings, drawn.rows), drawn.width_px, lang=lang)
+
+
+def _in_language(svg: bytes, lang: str) -> bytes:
+    """Put the texts of a picture into a language."""
+    say = translator(lang).say
+    return _TEXT.sub(lambda found: f">{escape(say(unescape(found[1])))}</t", svg.decode()).encode()
 
 
 def data_uri(media_type: str, data: bytes) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
+from typing import Any
 
 from markdown_it import MarkdownIt
 
+from dfly_analysis.knowledge.text import translator
 from dfly_analysis.report.figures import data_uri
 from dfly_analysis.report.view import style, templates
 
+UNTRANSLATED = ' lang="en">'
+"""What marks English on a page in another language."""
 PICTURES = ("image/png", "image/svg+xml", "image/jpeg")
 
 
@@ -87,7 +92,14 @@ class Entry:
     anchor: str
 
 
-def render_page(blocks: Iterable[Block], *, title: str, subtitle: str = "", lang: str = "en") -> str:
+def render_page(
+    blocks: Iterable[Block],
+    *,
+    title: str,
+    subtitle: str = "",
+    lang: str = "en",
+    run: Mapping[str, Any] | None = None,
+) -> str:
     """Render a self-contained page.
 
     Parameters
@@ -99,7 +111,10 @@ def render_page(blocks: Iterable[Block], *, title: str, subtitle: str = "", lang
     subtitle : str
         Beside the product's name, e.g. which input.
     lang : str
-        Language of the words, as HTML names it.
+        Language of the words, as HTML names it. Sentences without words in it stay English and are marked so; the foot
+        of the page counts them.
+    run : mapping, optional
+        What the page was made of, kept in its head so that it can be made again; only JSON's own types.
 
     Returns
     -------
@@ -107,14 +122,16 @@ def render_page(blocks: Iterable[Block], *, title: str, subtitle: str = "", lang
         HTML that loads nothing: pictures are embedded, its policy forbids scripts and any address.
     """
     contents: list[Entry] = []
-    parts = [_rendered(block, contents) for block in blocks]
-    page = templates().get_template("page.html.j2")
+    parts = [_rendered(block, contents, lang) for block in blocks]
+    page = templates(lang).get_template("page.html.j2")
     return page.render(
         title=title,
         subtitle=subtitle,
         lang=lang,
         contents=contents,
         parts=parts,
+        untranslated=sum(part.count(UNTRANSLATED) for part in parts),
+        run=json.dumps(run, ensure_ascii=False, allow_nan=False) if run else "",
         version=package_version(),
         view_style=style("view.css"),
         page_style=style("page.css"),
@@ -129,16 +146,16 @@ def package_version() -> str:
         return "unknown"
 
 
-def _rendered(block: Block, contents: list[Entry]) -> str:
+def _rendered(block: Block, contents: list[Entry], lang: str) -> str:
     if isinstance(block, Prose):
-        return f'<div class="prose">{_prose(block.markdown, contents)}</div>'
+        return f'<div class="prose">{_prose(block.markdown, contents, lang)}</div>'
     if isinstance(block, Trusted):
         return block.html
     if isinstance(block, Picture) and block.media_type in PICTURES:
         source = data_uri(block.media_type, block.data)
-        return templates().get_template("picture.html.j2").render(source=source, alt=block.alt)
+        return templates(lang).get_template("picture.html.j2").render(source=source, alt=block.alt)
     text = block.text if isinstance(block, Plain) else block.alt
-    return templates().get_template("plain.html.j2").render(text=text)
+    return templates(lang).get_template("plain.html.j2").render(text=text)
 
 
 @cache
@@ -148,15 +165,26 @@ def _markdown() -> MarkdownIt:
     return made
 
 
-def _prose(markdown: str, contents: list[Entry]) -> str:
-    tokens = _markdown().parse(markdown)
+def _prose(markdown: str, contents: list[Entry], lang: str) -> str:
+    if lang == "en":
+        return _paragraph(markdown, contents, lang)
+    return "".join(_paragraph(part, contents, lang) for part in re.split(r"\n\s*\n", markdown) if part.strip())
+
+
+def _paragraph(markdown: str, contents: list[Entry], lang: str) -> str:
+    mark, _, text = markdown.partition(" ") if re.match(r"#+ ", markdown) else ("", "", markdown)
+    found = translator(lang).find(text)
+    marked = '<div lang="en">{}</div>' if found is None else "{}"
+    tokens = _markdown().parse(markdown if found is None or found == text else f"{mark} {found}".strip())
     for place, token in enumerate(tokens):
         if token.type == "heading_open" and token.tag == "h2":
-            text = _words(tokens[place + 1].children or [])
-            entry = Entry(text, _anchor(text, {known.anchor for known in contents}))
+            words = _words(tokens[place + 1].children or [])
+            # the address of a heading is the same in all languages
+            name = words if lang == "en" else text
+            entry = Entry(words, _anchor(name, {known.anchor for known in contents}))
             contents.append(entry)
             token.attrSet("id", entry.anchor)
-    return str(_markdown().renderer.render(tokens, _markdown().options, {}))
+    return marked.format(_markdown().renderer.render(tokens, _markdown().options, {}))
 
 
 def _words(tokens: Iterable[object]) -> str:

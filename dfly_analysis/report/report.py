@@ -6,14 +6,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from dfly_analysis.advice import Advice
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.fits import Interval, NotFitted
 from dfly_analysis.report import sections
-from dfly_analysis.report.figures import Drawing, FigureView, show
+from dfly_analysis.report.by_size import explore, timeouts_of
+from dfly_analysis.report.figures import Drawing, Drawn, FigureView, NotDrawn, show
 from dfly_analysis.report.foretold import proposed_changes, replay_of, sensitivity_of, whatif_json
 from dfly_analysis.report.json import (
     SCHEMA_VERSION,
@@ -25,11 +26,13 @@ from dfly_analysis.report.json import (
     recommend_json,
     settings_json,
 )
+from dfly_analysis.report.lists import benchmarks_of, failed_tasks_of
 from dfly_analysis.report.prediction import NoPrediction, Prediction, predict
 from dfly_analysis.report.verdict import Verdict, give_verdict
-from dfly_analysis.report.view import Heading, Several, TableView
+from dfly_analysis.report.view import Heading, Several, TableView, View
 from dfly_analysis.simulate import WhatIf
 
+V = TypeVar("V", bound=View)
 _COPIES = 40
 """Copies of the run that a report simulates: intervals need no third digit there."""
 
@@ -112,90 +115,116 @@ class Report:
     @property
     def replay(self) -> TableView:
         """What was seen of the run beside what its own settings and the proposed ones predict."""
-        return replay_of(self.whatif)
+        return self._shown(replay_of(self.whatif))
 
     @property
     def sensitivity(self) -> TableView:
         """How the limit that a layer needs moves with target, size, bandwidth and pieces in flight."""
-        return sensitivity_of(self.dataset, self.fits, self.advice)
+        return self._shown(sensitivity_of(self.dataset, self.fits, self.advice))
+
+    @property
+    def lang(self) -> str:
+        """Language the report shows itself in."""
+        return str(self.parameters.get("lang") or "en")
+
+    def _shown(self, view: V) -> V:
+        return replace(view, lang=self.lang)
+
+    def _drawn(self, drawn: Drawn | NotDrawn) -> FigureView:
+        return show(drawn, self.lang)
 
     @property
     def verdict(self) -> Verdict:
         """What happened, what to set, what that will do: one screen."""
-        made = give_verdict(self.dataset, self.findings, self.advice, self.prediction)
-        if self.parameters.get("lang", "en") == "en":
-            return made
-        return replace(
-            made,
-            warnings=(*made.warnings, "This page is in English: its words in other languages are not written yet."),
-        )
+        return self._shown(give_verdict(self.dataset, self.findings, self.advice, self.prediction))
 
     @property
     def causes(self) -> sections.Causes:
         """Shares of the causes, with intervals."""
-        return sections.causes_of(self.findings)
+        return self._shown(sections.causes_of(self.findings))
 
     @property
     def evidence(self) -> sections.EvidenceView:
         """What was seen, with the lines that show it, and what was not."""
-        return sections.evidence_of(self.findings)
+        return self._shown(sections.evidence_of(self.findings))
 
     @property
     def timeline(self) -> FigureView:
         """Failures against time."""
-        return show(self.figures.timeline() if self.figures else _UNDRAWN)
+        return self._drawn(self.figures.timeline() if self.figures else _UNDRAWN)
 
     @property
     def durations(self) -> FigureView:
         """Durations of pieces against their size."""
-        return show(self.figures.durations(self.prediction or None) if self.figures else _UNDRAWN)
+        return self._drawn(self.figures.durations(self.prediction or None) if self.figures else _UNDRAWN)
 
     @property
     def failure_rates(self) -> FigureView:
         """The failure rate against the timeout."""
-        return show(self.figures.failure_rates(self.prediction or None) if self.figures else _UNDRAWN)
+        return self._drawn(self.figures.failure_rates(self.prediction or None) if self.figures else _UNDRAWN)
 
     @property
     def law_checks(self) -> FigureView:
         """The fitted law against the data, over all attempts and by host."""
-        return show(self.figures.law_checks() if self.figures else _UNDRAWN)
+        return self._drawn(self.figures.law_checks() if self.figures else _UNDRAWN)
 
     @property
     def task_failures(self) -> FigureView:
         """Failures of tasks against their size."""
-        return show(self.figures.task_failures() if self.figures else _UNDRAWN)
+        return self._drawn(self.figures.task_failures() if self.figures else _UNDRAWN)
 
     @property
     def advice_table(self) -> sections.AdviceView:
         """Every proposal with its reason, and the topics without one."""
         proposed = self.overlay is not None and self.advice.recommendations
-        return sections.AdviceView(self.advice, self.overlay.to_yaml() if self.overlay and proposed else None)
+        values = self.overlay.to_yaml() if self.overlay and proposed else None
+        return self._shown(sections.AdviceView(self.advice, values))
 
     @property
     def settings_table(self) -> TableView:
         """The settings in force, by layer."""
-        return sections.settings_of(self.dataset)
+        return self._shown(sections.settings_of(self.dataset))
 
     @property
     def jobs_table(self) -> TableView:
         """What the manager says of its jobs, beside what arrived."""
-        return sections.jobs_of(self.dataset)
+        return self._shown(sections.jobs_of(self.dataset))
+
+    @property
+    def failed_tasks(self) -> TableView:
+        """Each task that failed."""
+        return self._shown(failed_tasks_of(self.dataset))
+
+    @property
+    def benchmarks(self) -> TableView:
+        """Benchmark figures side by side."""
+        return self._shown(benchmarks_of(self.dataset))
+
+    @property
+    def timeouts_by_size(self) -> TableView:
+        """The timeout that layers of other sizes need."""
+        return timeouts_of(self)
+
+    def explore(self, *, interactive: bool = True) -> Any:
+        """Return sliders over size, timeout and pieces in flight, or a table; see `dfly_analysis.report.by_size.explore`."""
+        return explore(self, interactive=interactive)
 
     @property
     def data_quality(self) -> Several:
         """What was read, how much of it was understood, and what is missing."""
-        return sections.data_quality_of(self.dataset)
+        return self._shown(sections.data_quality_of(self.dataset))
 
     @property
     def method(self) -> Several:
         """Every fit with its parameters and how well it follows the data."""
-        return sections.fits_of(self.fits)
+        return self._shown(sections.fits_of(self.fits))
 
     @property
     def parameters_table(self) -> TableView:
         """What was asked."""
         rows = tuple((name, str(plain_json(value))) for name, value in self.parameters.items())
-        return TableView((Heading("Parameter", "code"), Heading("Value", "code")), rows, empty="Nothing was asked for.")
+        headings = (Heading("Parameter", "code"), Heading("Value", "code"))
+        return self._shown(TableView(headings, rows, empty="Nothing was asked for."))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in JSON's own types; what is not a finite number is None."""

@@ -14,6 +14,7 @@ from dfly_analysis.errors import SourceError
 from dfly_analysis.report.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
 from dfly_analysis.report.packaged import blocks_without_kernel, notebook_path
 from dfly_analysis.report.page import package_version, render_page
+from dfly_analysis.report.record import hash_of, record_of, verdict_of
 from dfly_analysis.report.sections import Listing
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def save_report(report: Report, directory: str | os.PathLike[str], *, html: bool
         texts["alerts.rules.yaml"], texts["alerts.tests.yaml"] = report.alerts.to_yaml(), report.alerts.tests_yaml()
         texts["alerts.dashboard.json"] = report.alerts.dashboard()
     names = [name for name in _MEANINGS if name in texts or name == "report.html"]
-    written = Listing("", tuple(f"{name}: {_MEANINGS[name]}" for name in names))
+    written = Listing("", tuple(f"{name}: {_MEANINGS[name]}" for name in names), lang=report.lang)
     if html:
         texts["report.html"] = page_of(report, written)
     try:
@@ -67,7 +68,7 @@ def write_whole(path: Path, text: str) -> None:
 def page_of(report: Report, written: Listing) -> str:
     """Render a report as the packaged notebook shows it, without running the notebook."""
     blocks = blocks_without_kernel(notebook_path(NOTEBOOK), report, written)
-    return render_page(blocks, title=TITLE)
+    return render_page(blocks, title=TITLE, lang=report.lang, run=record_of(manifest_of(report), NOTEBOOK))
 
 
 def manifest_of(report: Report) -> dict[str, Any]:
@@ -77,6 +78,8 @@ def manifest_of(report: Report) -> dict[str, Any]:
         "made_by": {"dfly-analysis": package_version(), "python": platform.python_version(), **_versions()},
         "inputs": inputs_json(report.dataset),
         "parameters": plain_json(report.parameters),
+        "values_sha256": hash_of(report.parameters.get("values")),
+        "verdict": verdict_of(report),
         "settings": settings_json(report.dataset),
     }
 

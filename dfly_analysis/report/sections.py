@@ -74,6 +74,12 @@ class EvidenceView(View):
     absent: tuple[Finding, ...]
     most: int = MOST_EVIDENCE
 
+    @staticmethod
+    def extent(finding: Finding) -> str:
+        """Say how often something was seen, in how many tasks, and from when to when."""
+        text = f"{counted(finding.count, 'failure')} in {counted(finding.tasks, 'task')}"
+        return f"{text}, {moment(finding.first)} to {moment(finding.last)}" if finding.first else text
+
 
 @dataclass(frozen=True)
 class AdviceView(View):

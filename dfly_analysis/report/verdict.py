@@ -88,6 +88,24 @@ class Verdict(View):
         return f"{self.n_failed:,} of {counted(self.n_tasks, 'task')} failed{cause}"
 
     @property
+    def part(self) -> str:
+        """How many of the failures the primary cause holds."""
+        assert self.primary is not None
+        if self.primary.tasks < self.n_failed:
+            return f"{self.primary.tasks} of the {counted(self.n_failed, 'failure')}, {figure(self.primary.share, 'share')}"
+        return "The one failure" if self.n_failed == 1 else f"All {self.n_failed} failures"
+
+    @property
+    def cut_into(self) -> str:
+        """Into how many pieces a layer is cut, how often each is tried, and what was asked for."""
+        assert isinstance(self.prediction, Prediction)
+        pieces, passes = counted(self.prediction.n_pieces, "piece"), counted(self.prediction.passes, "attempt")
+        return (
+            f"{pieces} of {figure(self.prediction.piece_bytes, 'bytes')}, {passes} each; "
+            f"asked for: at most {figure(self.target_failure_rate, 'share')}"
+        )
+
+    @property
     def misses_the_cause(self) -> bool:
         """Whether only timeouts are proposed while something else is the main cause."""
         other = self.primary is not None and self.primary.cause not in ("timeout_too_short", "unknown")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from dfly_analysis.knowledge.text import translator
 from dfly_analysis.report.words import counted, figure, interval_words, moment, range_words
 from dfly_analysis.units import parse_duration
 
@@ -20,8 +21,11 @@ Kind = Literal["text", "number", "code"]
 
 
 @cache
-def templates() -> Environment:
-    """Return the environment of the report's templates: everything is escaped, and a missing name is an error."""
+def templates(lang: str = "en") -> Environment:
+    """Return the environment of the report's templates in a language: everything is escaped, a missing name is an error.
+
+    In a template ``_(text)`` shows a text in the language, ``say(text)`` gives it as bare text, for attributes.
+    """
     made = Environment(
         loader=PackageLoader("dfly_analysis.report"),
         autoescape=True,
@@ -29,15 +33,44 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    say = translator(lang).say
     made.filters |= {
         "figure": figure,
-        "interval": interval_words,
+        "interval": lambda *given: say(interval_words(*given)),
         "moment": moment,
-        "ticks": ticked,
+        "ticks": lambda text: shown(text, lang, code=True),
         "spoken": spoken,
     }
-    made.globals |= {"range_words": range_words, "counted": counted}
+    made.globals |= {
+        "_": lambda text: shown(text, lang),
+        "say": say,
+        "range_words": lambda *given: say(range_words(*given)),
+        "counted": lambda *given: say(counted(*given)),
+        "lang": lang,
+    }
     return made
+
+
+def shown(text: Any, lang: str, *, code: bool = False) -> Markup:
+    """Show a text in a language, escaped; a sentence without words in it stays English and is marked so.
+
+    Parameters
+    ----------
+    text : object
+        What is not text is shown as it prints.
+    lang : str
+    code : bool
+        Whether what stands between backticks is code.
+    """
+    english, words = str(text), translator(lang)
+    write = ticked if code else escape
+    if not words.lacks(english):
+        return write(words.say(english))
+    parts = words.parts(english)
+    return Markup(" ").join(
+        Markup('<span lang="en">{}</span>').format(write(part)) if found is None else write(found)
+        for part, found in parts
+    )
 
 
 def ticked(text: str) -> Markup:
@@ -73,14 +106,22 @@ def _style_element() -> str:
     return f"<style>{style('view.css')}</style>\n"
 
 
+@dataclass(frozen=True, kw_only=True)
 class View:
-    """Base of what shows itself in a notebook and on a page; frozen dataclasses derive from it."""
+    """Base of what shows itself in a notebook and on a page; frozen dataclasses derive from it.
+
+    Attributes
+    ----------
+    lang : str
+        Language it shows itself in.
+    """
 
     template: ClassVar[str]
+    lang: str = "en"
 
-    def html(self) -> str:
-        """Return the view as an HTML fragment, all text in it escaped."""
-        return templates().get_template(self.template).render(view=self)
+    def html(self, lang: str | None = None) -> str:
+        """Return the view as an HTML fragment, all text in it escaped; in another language where one is named."""
+        return templates(lang or self.lang).get_template(self.template).render(view=self)
 
     def _repr_html_(self) -> str:
         return _style_element() + self.html()

@@ -1,0 +1,125 @@
+"""A comparison of two runs as views, and in JSON's shape."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from dfly_analysis.comparison import Comparison
+from dfly_analysis.comparison.compare import TITLES
+from dfly_analysis.fits import Interval
+from dfly_analysis.report.json import SCHEMA_VERSION, plain_json
+from dfly_analysis.report.view import Heading, TableView, View
+from dfly_analysis.report.words import CAUSES, NOTHING, ROLES, SHORT_LAYERS, figure, interval_words
+
+_HEADLINES = {
+    "helped": "It helped",
+    "worse": "It is worse",
+    "no difference": "It made no difference",
+    "cannot tell": "It cannot be told whether it helped",
+}
+_TONES = {"helped": "good", "worse": "bad"}
+
+
+@dataclass(frozen=True)
+class ComparedVerdict(View):
+    """Whether it helped, and why that is said.
+
+    Attributes
+    ----------
+    headline, tone : str
+    because, cautions : tuple of str
+    """
+
+    template: ClassVar[str] = "compared.html.j2"
+    headline: str
+    tone: str
+    because: tuple[str, ...]
+    cautions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ComparisonReport:
+    """A comparison whose parts show themselves.
+
+    Attributes
+    ----------
+    comparison : Comparison
+    lang : str
+    """
+
+    comparison: Comparison
+    lang: str = "en"
+
+    @property
+    def verdict(self) -> ComparedVerdict:
+        """Whether it helped."""
+        found = self.comparison
+        tone = _TONES.get(found.verdict, "unknown")
+        return ComparedVerdict(_HEADLINES[found.verdict], tone, found.because, found.cautions, lang=self.lang)
+
+    @property
+    def effects(self) -> TableView:
+        """Shares of failures before and after, the difference, and the times."""
+        texts = ("What", "Before", "After", "Difference")
+        headings = (Heading(texts[0]), *(Heading(text, "number") for text in texts[1:]))
+        rows = [
+            (
+                TITLES[one.id],
+                f"{one.bad_before:,} / {one.n_before:,}: {interval_words(one.before, 'share')}",
+                f"{one.bad_after:,} / {one.n_after:,}: {interval_words(one.after, 'share')}",
+                _points(one.difference),
+            )
+            for one in self.comparison.effects
+        ]
+        times = self.comparison.times
+        if times is not None:
+            name = f"median time of a {figure(times.size_bytes, 'bytes')} piece"
+            ratio = f"{times.ratio.value:.2f} ({times.ratio.low:.2f} to {times.ratio.high:.2f}) times"
+            rows.append((name, figure(times.before_s, "s"), figure(times.after_s, "s"), ratio))
+        empty = "Nothing can be counted in both runs."
+        return TableView(
+            headings, tuple(rows), notes=("All intervals are 95 % intervals.",), empty=empty, lang=self.lang
+        )
+
+    @property
+    def settings_table(self) -> TableView:
+        """The settings of both runs, those that differ first."""
+        texts = ("Role", "Setting", "Before", "After", "Set by", "Differs")
+        headings = tuple(Heading(text, "code" if text == "Setting" else "text") for text in texts)
+        rows = tuple(
+            (
+                ROLES.get(pair.role, pair.role),
+                pair.key,
+                pair.before if pair.before is not None else NOTHING,
+                pair.after if pair.after is not None else NOTHING,
+                SHORT_LAYERS.get(pair.layer_after, pair.layer_after),
+                "differs" if pair.changed else "",
+            )
+            for pair in self.comparison.settings
+            if pair.before is not None or pair.after is not None
+        )
+        return TableView(headings, rows, empty="Nothing is known of the settings in force.", lang=self.lang)
+
+    @property
+    def causes_table(self) -> TableView:
+        """Failed tasks of both runs by cause."""
+        before, after = dict(self.comparison.causes_before), dict(self.comparison.causes_after)
+        headings = (Heading("Cause"), Heading("Before", "number"), Heading("After", "number"))
+        rows = tuple(
+            (CAUSES.get(cause, cause), f"{before.get(cause, 0):,}", f"{after.get(cause, 0):,}")
+            for cause in dict.fromkeys([*before, *after])
+        )
+        return TableView(headings, rows, empty="No task failed in either run.", lang=self.lang)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison in JSON's own types."""
+        content = asdict(self.comparison)
+        settings = [{**asdict(pair), "changed": pair.changed} for pair in self.comparison.settings]
+        causes = {name: dict(content.pop(f"causes_{name}")) for name in ("before", "after")}
+        return {"schema_version": SCHEMA_VERSION, **plain_json({**content, "settings": settings, "causes": causes})}
+
+
+def _points(interval: Interval) -> str:
+    value, low, high = (f"{100.0 * edge:+.3g}" for edge in (interval.value, interval.low, interval.high))
+    return f"{value} % ({low} % to {high} %)"

@@ -1,0 +1,201 @@
+"""Comparing two runs: helped, worse, no difference or cannot tell, each with an interval that tells the truth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from conftest import SAMPLES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from report_cases import coverage, pieces, tasks
+
+from dfly_analysis import compare
+from dfly_analysis.cli.comparing import compare as command
+from dfly_analysis.comparison import compare_datasets
+from dfly_analysis.comparison.shares import Counted, effect_of, pieces_counted
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.settings import Settings
+from dfly_analysis.tables import EVENTS, JOBS, RUNS
+
+BEFORE, AFTER = (SAMPLES / f"twenty-{name}.tar.gz" for name in ("before", "after"))
+
+
+def run(*, limit_s=6.0, seed=5, failed=12, n=600, values=None, quicker=1.0, all_ok=False):
+    """Make a run: pieces cut at a limit, tasks that failed, and a file of its own."""
+    drawn = pieces(n, limit_s=limit_s, seed=seed)
+    if all_ok:
+        drawn = drawn[drawn["outcome"] == "ok"]
+    drawn = drawn.assign(duration_s=drawn["duration_s"] * quicker)
+    read = coverage().assign(sha256=f"{seed:064x}")
+    return Dataset(
+        EVENTS.frame(), drawn, tasks(failed=failed), JOBS.frame(), RUNS.frame(), read, Settings.resolve(values)
+    )
+
+
+@pytest.fixture(scope="module")
+def twenty():
+    """Compare the real layer of 20 GiB before and after its timeout was raised, once."""
+    return compare(BEFORE, AFTER)
+
+
+def test_the_real_change_helped_and_says_why(twenty):
+    """One layer each proves nothing; that a tenth of the pieces was cut and then none, and that many outlasted the old limit, does."""
+    found = twenty.comparison
+    assert found.verdict == "helped"
+    assert found.get("layers_failed").direction == 0
+    cut = found.get("pieces_cut")
+    assert cut.direction == -1
+    assert (cut.bad_before >= 30, cut.bad_after) == (True, 0)
+    assert cut.difference.high < -0.05
+    assert found.outlasted > 30
+    assert any("repeat the run" in text for text in found.cautions)
+
+
+def test_the_setting_that_differs_stands_first(twenty):
+    """Both roles' piece timeout, from 40 s to 180 s; everything else is listed as the same."""
+    first = twenty.comparison.settings[:2]
+    assert {(pair.role, pair.key, pair.before, pair.after) for pair in first} == {
+        ("client", "download.pieceTimeout", "40s", "180s"),
+        ("seedClient", "download.pieceTimeout", "40s", "180s"),
+    }
+    assert not any(pair.changed for pair in twenty.comparison.settings[2:])
+
+
+def test_the_other_way_round_it_is_worse():
+    """The verdict turns with the order."""
+    assert compare(AFTER, BEFORE).comparison.verdict == "worse"
+
+
+def test_the_same_files_make_no_difference():
+    """Whatever failed in them."""
+    assert compare(BEFORE, BEFORE).comparison.verdict == "no difference"
+
+
+def test_clear_changes_of_tasks_decide():
+    """A third of forty tasks failed and then none, or the reverse."""
+    bad, good = run(), run(seed=6, failed=0, all_ok=True, limit_s=360.0)
+    assert compare_datasets(bad, good).verdict == "helped"
+    assert compare_datasets(good, bad).verdict == "worse"
+
+
+def test_two_runs_of_one_law_are_not_told_apart():
+    """With the same failure rates and times the verdict is never that something changed."""
+    for seed in range(6, 12):
+        found = compare_datasets(run(), run(seed=seed))
+        assert found.verdict in ("no difference", "cannot tell"), seed
+
+
+def test_large_quiet_runs_make_no_difference():
+    """Where nothing failed among many, the interval leaves no room for a difference that matters."""
+    quiet = {"failed": 0, "all_ok": True, "limit_s": 360.0, "n": 2000}
+    assert compare_datasets(run(**quiet), run(seed=6, **quiet)).verdict == "no difference"
+
+
+def test_little_data_cannot_tell():
+    """Two tasks that went well on both sides say next to nothing."""
+    few = [
+        replace(one, tasks=one.tasks.tail(2), pieces=one.pieces.head(0))
+        for one in (run(failed=0), run(seed=6, failed=0))
+    ]
+    assert compare_datasets(*few).verdict == "cannot tell"
+    none = [replace(one, tasks=one.tasks.head(0)) for one in few]
+    assert compare_datasets(*none).verdict == "cannot tell"
+    assert compare_datasets(*none).effects == ()
+
+
+def test_times_decide_where_nothing_failed():
+    """Pieces that take half the time are a help, twice the time are worse."""
+    quiet = {"failed": 0, "all_ok": True, "limit_s": 360.0}
+    assert compare_datasets(run(**quiet), run(seed=6, quicker=0.5, **quiet)).verdict == "helped"
+    slower = compare_datasets(run(**quiet), run(seed=6, quicker=2.0, **quiet))
+    assert slower.verdict == "worse"
+    assert slower.times.ratio.low < 2.0 < slower.times.ratio.high
+
+
+def test_failures_in_bursts_count_for_less():
+    """The same counts in groups that fail together give a wider interval than spread evenly."""
+    even, bursts = Counted((2,) * 10, (20,) * 10), Counted((20, 0, 0, 0, 0, 0, 0, 0, 0, 0), (20,) * 10)
+    none = Counted((0,) * 10, (20,) * 10)
+    narrow, wide = effect_of("x", even, none), effect_of("x", bursts, none)
+    assert narrow.difference.value == wide.difference.value == pytest.approx(-0.1)
+    assert wide.difference.low < narrow.difference.low < narrow.difference.high < wide.difference.high
+    assert (narrow.direction, wide.direction) == (-1, 0)
+
+
+def test_cancelled_siblings_are_no_failures_of_their_own():
+    """They count neither as failed nor as finished."""
+    drawn = pieces(100)
+    drawn["outcome"] = np.where(np.arange(100) < 30, "cancelled", drawn["outcome"])
+    assert sum(pieces_counted(drawn, ("timeout", "reset")).n) == 70
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1, max_size=20), st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1, max_size=20))  # fmt: skip
+@settings(max_examples=60)
+def test_intervals_are_in_order_and_turn_with_the_runs(before, after):
+    """The value lies in its interval, the strict one holds the other, and exchanging the runs changes the sign."""
+    runs = [Counted(tuple(min(b, n) for b, n in rows), tuple(n for _, n in rows)) for rows in (before, after)]
+    there, back = effect_of("x", *runs), effect_of("x", *reversed(runs))
+    for one in (there.difference, there.strict):
+        assert -1.0 <= one.low <= one.value <= one.high <= 1.0
+    assert there.strict.low <= there.difference.low
+    assert there.strict.high >= there.difference.high
+    assert there.difference.low == pytest.approx(-back.difference.high)
+    assert there.direction == -back.direction
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    """Of two hundred pairs of runs in which groups share a fate, at least nine in ten intervals hold the true difference."""
+    draw, held = np.random.default_rng(3), 0
+    for _ in range(200):
+        runs = []
+        for mean in (0.2, 0.1):
+            chance = draw.beta(mean * 20, (1 - mean) * 20, 30)
+            runs.append(Counted(tuple(int(draw.binomial(20, one)) for one in chance), (20,) * 30))
+        found = effect_of("x", *runs).difference
+        held += found.low <= -0.1 <= found.high
+    assert held >= 180
+
+
+def test_the_command_prints_verdict_effects_and_what_differs():
+    """For people; in JSON the same with all settings; CSV the effects."""
+    done = CliRunner().invoke(command, [str(BEFORE), str(AFTER)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("Verdict: helped")
+    assert "Settings that differ" in done.stdout
+    said = json.loads(CliRunner().invoke(command, [str(BEFORE), str(AFTER), "--format", "json"]).stdout)
+    assert (said["schema_version"], said["verdict"]) == (1, "helped")
+    assert [pair["changed"] for pair in said["settings"]][:3] == [True, True, False]
+    assert said["causes"] == {"before": {"timeout_too_short": 1}, "after": {}}
+
+
+def test_what_holds_no_tasks_is_not_enough(tmp_path):
+    """Exit code 4 and one line."""
+    from dfly_analysis.errors import NotEnoughDataError
+
+    (tmp_path / "a.log").write_text((SAMPLES / "dfbench-readme.txt").read_text("utf-8"))
+    with pytest.raises(NotEnoughDataError, match="nothing can be counted in both runs") as caught:
+        CliRunner().invoke(command, [str(tmp_path), str(tmp_path)], catch_exceptions=False, standalone_mode=False)
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_comparison_shows_itself_in_both_languages(twenty, lang):
+    """Verdict, effects, causes and settings; nothing of it without words in the other language."""
+    shown = replace(twenty, lang=lang)
+    for view in (shown.verdict, shown.effects, shown.causes_table, shown.settings_table):
+        assert '<span lang="en">' not in view.html()
+    assert ("有效" if lang == "zh" else "It helped") in shown.verdict.html()
+
+
+def test_frames_are_not_changed():
+    """Comparing leaves both runs as they were."""
+    both = run(), run(seed=6)
+    copies = [one.pieces.copy() for one in both]
+    compare_datasets(*both)
+    for one, copy in zip(both, copies, strict=True):
+        pd.testing.assert_frame_equal(one.pieces, copy)
