@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent / "evaluation"))
 
 import diagnosis
-import measure
+import judging
 import practice
 import runs
 
@@ -25,7 +25,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def summary():
     """Return what became of the small runs."""
-    return measure.Summary.of(SMALL)
+    return judging.Summary.of(SMALL)
 
 
 def test_planted_causes_are_found(summary):
@@ -58,7 +58,7 @@ def test_the_measure_notices_what_is_wrong(summary):
             "present": frozenset(),
         }
     )
-    told = [why for _, why in measure.Summary([other]).wrong()]
+    told = [why for _, why in judging.Summary([other]).wrong()]
     assert len(told) >= 3
     assert any("host_outlier" in why for why in told)
 

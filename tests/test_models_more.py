@@ -11,6 +11,7 @@ from dfly_analysis.models import DurationFit, fit_all, fit_duration
 from dfly_analysis.models.buckets import METRIC, whole_tasks
 from dfly_analysis.models.calibration import calibrate
 from dfly_analysis.models.layers import task_failure_probability
+from dfly_analysis.tables import RUNS
 
 MIB = 2**20
 
@@ -212,8 +213,8 @@ def test_whole_tasks_take_log_rows_first_and_buckets_of_other_hosts():
         "task_id": ["a", "b", "c", "d"], "host": ["seed-0", "seed-0", "seed-0", "client-0"], "role": ["seedClient"] * 3 + ["client"],
         "size_bytes": [100 * MIB] * 4, "duration_s": [10.0, 4.0, 3.0, 1.0], "outcome": ["ok", "failed", "unknown", "ok"],
     })  # fmt: skip
-    runs = pd.DataFrame({
-        "metric": METRIC, "kind": "histogram", "host": ["seed-0", "seed-1", "client-1"], "role": ["seedClient", "seedClient", "client"],
+    runs = RUNS.frame({
+        "tool": "prometheus", "metric": METRIC, "kind": "histogram", "host": ["seed-0", "seed-1", "client-1"], "role": ["seedClient", "seedClient", "client"],
         "size_lower_bytes": 64 * MIB, "size_upper_bytes": 128 * MIB, "lower_s": 8.192, "upper_s": 16.384, "n": [5, 7, 9],
     })  # fmt: skip
     made = whole_tasks(tasks, runs)
@@ -232,8 +233,8 @@ def test_fit_all_puts_logs_and_metrics_of_tasks_into_one_law():
         "task_id": [f"task-{number}" for number in range(150)],
     })  # fmt: skip
     low = 2.0 ** np.floor(np.log2(duration[150:]))
-    runs = pd.DataFrame({
-        "metric": METRIC, "kind": "histogram", "host": "seed-1", "role": "seedClient", "size_lower_bytes": size[150:] // 2 + 1,
+    runs = RUNS.frame({
+        "tool": "prometheus", "metric": METRIC, "kind": "histogram", "host": "seed-1", "role": "seedClient", "size_lower_bytes": size[150:] // 2 + 1,
         "size_upper_bytes": size[150:] * 2, "lower_s": low, "upper_s": 2 * low, "n": 1,
     })  # fmt: skip
     pieces = _pieces(n=60).assign(origin="source", role="seedClient")

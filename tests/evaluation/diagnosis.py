@@ -16,7 +16,7 @@ from statistics import mean
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from measure import Judged, Summary, judge
+from judging import Judged, Summary, judge
 from runs import MIXTURES, NOISY, PARTS, SHAPED, plan
 
 from dfly_analysis.fits import wilson

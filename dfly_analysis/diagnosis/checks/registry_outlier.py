@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
@@ -19,6 +19,8 @@ ABOUT = Check(
     collect="logs of preheats from two registries at least",
 )
 FEWEST_REGISTRIES = 2
+_HOST = re.compile(r"\w+://(?:[^/@]*@)?(?P<host>[^/?#]+)")
+"""Not the standard library's reader of addresses, which refuses one whose user was redacted."""
 
 
 def check(dataset: Dataset) -> Finding:
@@ -27,7 +29,7 @@ def check(dataset: Dataset) -> Finding:
     tasks = tasks[
         tasks["outcome"].isin(["ok", "failed", "died"]) & tasks["url"].notna() & (tasks["origin"] != "parent")
     ]
-    names = {url: urlsplit(url).netloc for url in tasks["url"].unique()}
+    names = {url: _registry(url) for url in tasks["url"].unique()}
     tasks = tasks.assign(registry=tasks["url"].map(names), bad=tasks["outcome"] != "ok")
     counts = tasks.groupby("registry")["bad"].agg(["sum", "size"])
     if len(counts) < FEWEST_REGISTRIES:
@@ -50,3 +52,8 @@ def check(dataset: Dataset) -> Finding:
             ]
             return ABOUT.present("high", reason, count=own.bad, tasks=own.bad, times=failed["ended"], evidence=evidence_of(lines))  # fmt: skip
     return ABOUT.absent("no registry's tasks fail clearly more often than those of the others")
+
+
+def _registry(url: str) -> str | None:
+    found = _HOST.match(url)
+    return found["host"] if found else None
