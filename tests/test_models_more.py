@@ -197,7 +197,7 @@ def test_shared_fate_is_found_from_how_many_tasks_failed(fate):
     """Tasks whose passes repeat their failures fail more often than independent passes would; how much is recovered."""
     pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
     law = fit_duration(pieces)
-    found = calibrate(law, _tasks(law.failure_rate(64 * MIB, 30.0).value, fate), pieces, passes=2)
+    found = calibrate(law, _tasks(law.failure_rate(64 * MIB, 30.0).value, fate), pieces, "v1.0.17")
     assert found.shared_fate.low <= fate <= found.shared_fate.high
     assert found.agrees
     assert found.n == sum(one.n for one in found.bins) == 400

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
 from dfly_analysis.errors import SettingsError
-from dfly_analysis.models.timeouts import LayerShape, layer_failure_chance
+from dfly_analysis.models import LayerShape, layer_failure_chance
 from dfly_analysis.simulate import WhatIf, parse_changes, simulate
 from dfly_analysis.simulate.apart import run_apart
 from dfly_analysis.simulate.pipeline import run_pipeline
