@@ -10,6 +10,7 @@ from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Fit, Interval, NotFitted
 from dfly_analysis.models import (
     DurationFit,
+    LayerShape,
     TaskFailureFit,
     all_laws,
     fit_all,
@@ -465,11 +466,11 @@ def test_task_failure_probability_by_simulation():
 
 def test_timeout_for_target_meets_the_target_and_no_shorter_one_does(fit):
     """At the advised timeout the upper end of the layer's failure is at the target, a little below it is not."""
-    layer, piece, target = 20 * 1024 * MIB, 64 * MIB, 1e-3
-    advised = timeout_for_target(fit, layer, piece, target)
+    layer, target = LayerShape(20 * 1024 * MIB, 64 * MIB, 16), 1e-3
+    advised = timeout_for_target(fit, layer, target)
     assert advised.low <= advised.value <= advised.high
-    at = layer_failure_rate(fit, layer, piece, advised.high, competing=False)
-    below = layer_failure_rate(fit, layer, piece, advised.high * 0.97, competing=False)
+    at = layer_failure_rate(fit, layer, advised.high, competing=False)
+    below = layer_failure_rate(fit, layer, advised.high * 0.97, competing=False)
     assert at.high <= target < below.high
     assert at.low <= at.value <= at.high
     assert advised.value > 60.0
@@ -477,7 +478,7 @@ def test_timeout_for_target_meets_the_target_and_no_shorter_one_does(fit):
 
 def test_no_timeout_cures_resets(fit):
     """Where resets alone fail the layer more often than the target, the timeout asked for is infinite."""
-    found = timeout_for_target(fit, 20 * 1024 * MIB, 64 * MIB, 1e-6, competing=True)
+    found = timeout_for_target(fit, LayerShape(20 * 1024 * MIB, 64 * MIB, 16), 1e-6, competing=True)
     assert found.value == found.high == np.inf
 
 

@@ -9,7 +9,7 @@ import pytest
 from dfly_analysis.fits import NotFitted
 from dfly_analysis.models import DurationFit, fit_all, fit_duration
 from dfly_analysis.models.buckets import METRIC, whole_tasks
-from dfly_analysis.models.calibration import calibrate
+from dfly_analysis.models.calibration import calibrate, measured_fate
 from dfly_analysis.models.layers import task_failure_probability
 from dfly_analysis.tables import RUNS
 
@@ -198,13 +198,25 @@ def test_shared_fate_is_found_from_how_many_tasks_failed(fate):
     """Tasks whose passes repeat their failures fail more often than independent passes would; how much is recovered."""
     pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
     law = fit_duration(pieces)
-    found = calibrate(law, _tasks(law.failure_rate(64 * MIB, 30.0).value, fate), pieces, passes=2)
+    found = calibrate(law, _tasks(law.failure_rate(64 * MIB, 30.0).value, fate), pieces, "v1.0.17")
     assert found.shared_fate.low <= fate <= found.shared_fate.high
     assert found.agrees
     assert found.n == sum(one.n for one in found.bins) == 400
     assert found.failed == sum(one.failed for one in found.bins)
     for one in found.bins:
         assert 0 <= one.foretold.low <= one.foretold.value <= one.foretold.high <= 1
+
+
+def test_measured_fate_is_used_only_where_tasks_tell():
+    """Many tasks measure how much repeats; a handful that all worked measure nothing, and the caution stands."""
+    pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
+    law = fit_duration(pieces)
+    tasks = _tasks(law.failure_rate(64 * MIB, 30.0).value, 0.3)
+    few = tasks.iloc[:6].assign(outcome="ok", size_bytes=64 * MIB)
+    made = [SimpleNamespace(calibration=calibrate(law, rows, pieces, "v1.0.17")) for rows in (tasks, few)]
+    assert measured_fate({"task_failure": made[0]}).value == pytest.approx(0.3, abs=0.15)
+    assert measured_fate({"task_failure": made[1]}) is None
+    assert measured_fate({}) is None
 
 
 def test_whole_tasks_take_log_rows_first_and_buckets_of_other_hosts():

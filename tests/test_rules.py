@@ -361,7 +361,7 @@ def test_lower_targets_need_longer_limits():
     """A stricter target never shortens the need."""
     dataset, findings, fits = article()
     case, _ = make_case(dataset, findings, fits)
-    needs = [timeout_for_target(fits["piece_from_source"], case.size_bytes, case.piece_bytes, target).high for target in (0.1, 0.01, 0.001)]  # fmt: skip
+    needs = [timeout_for_target(fits["piece_from_source"], case.layer("seedClient"), target).high for target in (0.1, 0.01, 0.001)]  # fmt: skip
     assert needs == sorted(needs)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
 from dfly_analysis.errors import SettingsError
-from dfly_analysis.models.timeouts import LayerShape, layer_failure_chance
+from dfly_analysis.models import LayerShape, layer_failure_chance
 from dfly_analysis.simulate import WhatIf, parse_changes, simulate
 from dfly_analysis.simulate.apart import run_apart
 from dfly_analysis.simulate.pipeline import run_pipeline
@@ -69,6 +69,26 @@ def test_the_closed_form_is_a_chance_that_grows_with_that_of_an_attempt(one, oth
     low, high = (layer_failure_chance(chance, shape) for chance in sorted((one, other)))
     assert 0.0 <= low <= high + 1e-6 * high + 1e-9
     assert high <= 1.0
+
+
+@given(st.floats(1e-12, 0.9), st.floats(0, 1), st.floats(0, 1), st.integers(1, 400), st.integers(1, 64), st.booleans())
+def test_the_closed_form_grows_with_shared_fate(chance, one, other, pieces, slots, cancelled):
+    """More failures that repeat never make a layer safer, also where chances are tiny."""
+    shape = LayerShape(pieces * 4.0 * MIB, 4.0 * MIB, slots, 2, cancelled)
+    low, high = (layer_failure_chance(chance, shape, shared_fate=fate) for fate in sorted((one, other)))
+    assert 0.0 <= low <= high * (1 + 1e-9) + 1e-15
+    assert high <= 1.0
+
+
+@given(st.floats(1e-9, 0.9), st.floats(0, 1), st.integers(1, 400))
+def test_one_piece_in_flight_has_exactly_its_two_tries(chance, fate, pieces):
+    """A lone piece loses nothing by cancelling; where all failures repeat, no pass after the first helps."""
+    lone = (
+        layer_failure_chance(chance, LayerShape(1.0, 1.0, 8, 2, cancels), shared_fate=fate) for cancels in (True, False)
+    )
+    assert next(lone) == pytest.approx(next(lone), rel=1e-9)
+    doomed = layer_failure_chance(chance, LayerShape(float(pieces), 1.0, 8), shared_fate=1.0)
+    assert doomed == pytest.approx(1.0 - (1.0 - chance) ** pieces, rel=1e-6)
 
 
 @settings(max_examples=25)

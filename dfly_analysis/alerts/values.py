@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dfly_analysis.fits import Interval
 from dfly_analysis.knowledge.files import read_file
-from dfly_analysis.models import timeout_for_target
+from dfly_analysis.models import LayerShape, timeout_for_target
 from dfly_analysis.plans.jobs import api_of
 from dfly_analysis.units import format_duration, format_share, format_size, parse_size
 
@@ -43,6 +43,11 @@ class Foretold(Protocol):
     @property
     def piece_bytes(self) -> int:
         """Return the length of its pieces."""
+        ...
+
+    @property
+    def siblings_cancelled(self) -> bool:
+        """Return whether a failed piece takes those in flight with it."""
         ...
 
     @property
@@ -156,11 +161,11 @@ def _layer_time(
         return
     law, settings = fits[foretold.fit], dataset.settings
     number = settings.get("download.concurrentPieceCount", "seedClient").number
-    rounds = foretold.n_pieces / max(1, min(int(number or _USUAL_SLOTS), foretold.n_pieces))
+    slots = max(1, min(int(number or _USUAL_SLOTS), foretold.n_pieces))
+    rounds = foretold.n_pieces / slots
     layer_s = rounds * _mean_s(law, foretold.piece_bytes)
-    needed = timeout_for_target(
-        law, foretold.size_bytes, foretold.piece_bytes, advice.target_failure_rate, foretold.passes
-    )
+    layer = LayerShape(foretold.size_bytes, foretold.piece_bytes, slots, foretold.passes, foretold.siblings_cancelled)
+    needed = timeout_for_target(law, layer, advice.target_failure_rate)
     window_s = _NEAR * api_of(settings.versions.get("manager") or settings.versions.get("scheduler")).window_s
     # times of pieces and layers stretch alike: where a layer takes so much longer, so do the slowest of its pieces
     tail_s = layer_s * limit_s / needed.value if math.isfinite(needed.value) else math.inf

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+from dfly_analysis.knowledge.fact_records import fact_of
 from dfly_analysis.knowledge.files import read_file
 from dfly_analysis.knowledge.version import releases, require_known, within
 from dfly_analysis.units import format_size, parse_size
@@ -102,3 +103,10 @@ def piece_attempts(client_version: str | None = None) -> PieceAttempts:
     """
     rule = _rule("attempts", client_version)
     return PieceAttempts(int(rule["passes"]), int(rule["retries"]))
+
+
+def usual_pieces_in_flight(client_version: str | None = None) -> int:
+    """Return how many pieces of a layer a client fetches at a time where nothing sets ``download.concurrentPieceCount``."""
+    known = fact_of("client", "download.concurrentPieceCount")
+    era = known.at(client_version or releases("client")[-1]) if known else None
+    return int(era.default) if era and isinstance(era.default, int) else 16

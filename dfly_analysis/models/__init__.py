@@ -2,19 +2,28 @@
 
 from dfly_analysis.fits import wilson
 from dfly_analysis.models.benchmarks import BenchmarkFit, fit_benchmark
+from dfly_analysis.models.calibration import measured_fate
 from dfly_analysis.models.capacity import CapacityFit, fit_capacity
 from dfly_analysis.models.choosing import fit_duration
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.fitting import fit_all
 from dfly_analysis.models.laws import all_laws
-from dfly_analysis.models.layers import layer_failure_rate, task_failure_probability, timeout_for_target
+from dfly_analysis.models.layers import (
+    CAUTIOUS_FATE,
+    LayerShape,
+    layer_failure_chance,
+    layer_failure_rate,
+    task_failure_probability,
+    timeout_for_target,
+)
 from dfly_analysis.models.more_runs import RunPlan, plan_runs
 from dfly_analysis.models.nonparametric import kaplan_meier
 from dfly_analysis.models.storage import StorageFit, fit_storage
 from dfly_analysis.models.tasks import SizeBin, TaskFailureFit, task_failure_by_size
-from dfly_analysis.models.timeouts import LayerShape, TimeoutChoice, choose_timeout, timeout_sensitivity
+from dfly_analysis.models.timeouts import TimeoutChoice, choose_timeout, timeout_sensitivity
 
 __all__ = [
+    "CAUTIOUS_FATE",
     "BenchmarkFit",
     "CapacityFit",
     "DurationFit",
@@ -32,7 +41,9 @@ __all__ = [
     "fit_duration",
     "fit_storage",
     "kaplan_meier",
+    "layer_failure_chance",
     "layer_failure_rate",
+    "measured_fate",
     "plan_runs",
     "task_failure_by_size",
     "task_failure_probability",

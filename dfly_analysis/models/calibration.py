@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +12,14 @@ import pandas as pd
 from dfly_analysis.fits import Interval, wilson
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.law import Array
-from dfly_analysis.models.layers import task_failure_probability
+from dfly_analysis.models.layers import LayerShape, layer_failure_chance
 from dfly_analysis.models.observations import Flags
 from dfly_analysis.models.tasks import SIZE_BOUNDS_BYTES
 
 _FATES = np.linspace(0.0, 1.0, 101)
 _FEWEST_TASKS = 5
+# A share of which not even half the range can be ruled out is no measurement.
+_WIDEST = 0.5
 _SEED = "seedClient"
 
 
@@ -55,7 +59,8 @@ class Calibration:
         How many tasks would have failed by the law and that share.
     failed, n : int
         How many did, of how many.
-    passes : int
+    passes, slots : int
+        Of a layer of several pieces, and its pieces in flight.
     timeout_s : float
         The timeout in force.
     bins : tuple of CalibrationBin
@@ -66,6 +71,7 @@ class Calibration:
     failed: int
     n: int
     passes: int
+    slots: int
     timeout_s: float
     bins: tuple[CalibrationBin, ...]
 
@@ -74,8 +80,32 @@ class Calibration:
         """Return whether the number that failed lies within the interval of what is foretold."""
         return self.expected.low <= self.failed <= self.expected.high
 
+    @property
+    def measures_fate(self) -> bool:
+        """Return whether enough tasks ended, one way or the other, to say how much fate passes share."""
+        return self.shared_fate.high - self.shared_fate.low <= _WIDEST
 
-def calibrate(law: DurationFit, tasks: pd.DataFrame, pieces: pd.DataFrame, passes: int) -> Calibration | None:
+
+def measured_fate(fits: Mapping[str, Any]) -> Interval | None:
+    """Return the shared fate of passes at the source that a run itself shows.
+
+    Parameters
+    ----------
+    fits : mapping of str to fit
+        As `fit_all` names them.
+
+    Returns
+    -------
+    Interval or None
+        None where too few tasks failed or ended to tell: then `CAUTIOUS_FATE` is all there is.
+    """
+    found = getattr(fits.get("task_failure"), "calibration", None)
+    return found.shared_fate if isinstance(found, Calibration) and found.measures_fate else None
+
+
+def calibrate(
+    law: DurationFit, tasks: pd.DataFrame, pieces: pd.DataFrame, client_version: str | None, slots: float | None = None
+) -> Calibration | None:
     """Set what was seen of tasks from the source beside what the law of their pieces foretells.
 
     Parameters
@@ -84,8 +114,10 @@ def calibrate(law: DurationFit, tasks: pd.DataFrame, pieces: pd.DataFrame, passe
         Of pieces from the source.
     tasks, pieces : DataFrame
         The tables; seed clients' tasks count where there are any.
-    passes : int
-        Attempts that each piece of a layer gets.
+    client_version : str or None
+        Says how often a piece is tried and what becomes of its siblings; the newest release known where None.
+    slots : float, optional
+        Pieces in flight; the release's default where not known.
 
     Returns
     -------
@@ -104,16 +136,24 @@ def calibrate(law: DurationFit, tasks: pd.DataFrame, pieces: pd.DataFrame, passe
     failed = (rows["outcome"] == "failed").to_numpy(dtype=bool)
     piece, count = _pieces_of(rows, law)
     attempt = law.failure_rate(piece, timeout_s)
-    chance = np.array([_chances(attempt.value, count, passes, fate) for fate in _FATES])
+    distinct, place = np.unique(count, return_inverse=True)
+    layers = [LayerShape.of_client(n * piece, slots, client_version, piece) for n in distinct]
+
+    def chances(of_attempt: float, fate: float) -> Array:
+        return np.array([layer_failure_chance(of_attempt, layer, shared_fate=fate) for layer in layers])[place]
+
+    chance = np.array([chances(attempt.value, fate) for fate in _FATES])
     fate = _posterior(chance, failed)
-    low, high = _chances(attempt.low, count, passes, fate.low), _chances(attempt.high, count, passes, fate.high)
-    value = _chances(attempt.value, count, passes, fate.value)
+    low, high = chances(attempt.low, fate.low), chances(attempt.high, fate.high)
+    value = chances(attempt.value, fate.value)
+    largest = layers[-1]
     return Calibration(
         fate,
         _expected(value, low, high),
         int(failed.sum()),
         len(failed),
-        passes,
+        largest.passes,
+        largest.slots,
         timeout_s,
         _bins(size, failed, value, low, high),
     )
@@ -128,11 +168,6 @@ def _pieces_of(rows: pd.DataFrame, law: DurationFit) -> tuple[float, Array]:
         known = rows["piece_bytes"].to_numpy(dtype="float64", na_value=np.nan)
         length = np.where(np.isfinite(known) & (known > 0), known, usual)
     return usual, np.maximum(np.ceil(size / length), 1.0)
-
-
-def _chances(attempt: float, count: Array, passes: int, fate: float) -> Array:
-    distinct, place = np.unique(count, return_inverse=True)
-    return np.array([task_failure_probability(attempt, n, passes, shared_fate=fate) for n in distinct])[place]
 
 
 def _posterior(chance: Array, failed: Flags) -> Interval:

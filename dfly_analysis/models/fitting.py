@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import pandas as pd
 
 from dfly_analysis.fits import NotFitted
-from dfly_analysis.knowledge.fact import piece_attempts
 from dfly_analysis.models.buckets import whole_tasks
 from dfly_analysis.models.calibration import calibrate
 from dfly_analysis.models.choosing import fit_duration
@@ -90,6 +89,8 @@ def _calibrated(dataset: Frames, fit: TaskFailureFit | NotFitted, laws: Fits) ->
     law = next((laws[key] for key in (f"{name}_{_SEED}", name) if isinstance(laws.get(key), DurationFit)), None)
     if not isinstance(fit, TaskFailureFit) or not isinstance(law, DurationFit):
         return fit
-    versions = getattr(getattr(dataset, "settings", None), "versions", {})
-    passes = piece_attempts(versions.get(_SEED) or versions.get("client")).passes
-    return replace(fit, calibration=calibrate(law, dataset.tasks, dataset.pieces, passes))
+    settings: Any = getattr(dataset, "settings", None)
+    versions = getattr(settings, "versions", {})
+    slots = settings.get("download.concurrentPieceCount", _SEED).number if settings else None
+    version = versions.get(_SEED) or versions.get("client")
+    return replace(fit, calibration=calibrate(law, dataset.tasks, dataset.pieces, version, slots))

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Interval
+from dfly_analysis.knowledge.pieces import (
+    passes_of_a_single_piece,
+    piece_attempts,
+    piece_length_bytes,
+    siblings_cancelled,
+    usual_pieces_in_flight,
+)
 
-_LONGEST_S = 30.0 * 86_400.0
+LONGEST_S = 30.0 * 86_400.0
 _SHORTEST_S = 1e-3
-# Caution, not a measurement: how many failures of a first pass are taken to repeat in the second for the upper end.
-_REPEATING_SHARE = 0.1
+CAUTIOUS_FATE = Interval(0.0, 0.0, 0.1)
+"""Caution, not a measurement: how many failures of a pass are taken to repeat in the next, where a run does not say."""
 
 
 class PieceFailure(Protocol):
@@ -26,6 +34,63 @@ class PieceFailure(Protocol):
     def timeout_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
         """Return the chance that a timeout cuts an attempt."""
         ...
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """A layer and how a client fetches it.
+
+    Attributes
+    ----------
+    size_bytes, piece_bytes : float
+    slots : int
+        Pieces in flight.
+    passes : int
+    siblings_cancelled : bool
+        Whether a lost round takes what is in flight with it, so that those pieces have one try left.
+    """
+
+    size_bytes: float
+    piece_bytes: float
+    slots: int
+    passes: int = 2
+    siblings_cancelled: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what is no layer."""
+        if not (self.size_bytes > 0 and self.piece_bytes > 0 and self.slots >= 1 and self.passes >= 1):
+            given = (
+                f"{self.size_bytes} bytes in pieces of {self.piece_bytes}, {self.slots} at a time, {self.passes} passes"
+            )
+            raise TableError(f"a layer of {given} cannot be", where="LayerShape")
+        object.__setattr__(self, "piece_bytes", min(self.piece_bytes, self.size_bytes))
+
+    @property
+    def n_pieces(self) -> int:
+        """Return how many pieces it has."""
+        return int(np.ceil(self.size_bytes / self.piece_bytes))
+
+    @classmethod
+    def of_client(
+        cls, size_bytes: float, slots: float | None, client_version: str | None = None, piece_bytes: float | None = None
+    ) -> LayerShape:
+        """Return a layer as a client's release cuts and fetches it.
+
+        Parameters
+        ----------
+        size_bytes : float
+        slots : float or None
+            Pieces in flight; the release's own default where None.
+        client_version : str, optional
+            The newest known where not given.
+        piece_bytes : float, optional
+            By the release's rule where not given.
+        """
+        piece = min(float(piece_bytes or piece_length_bytes(int(size_bytes), client_version)), float(size_bytes))
+        single = size_bytes <= piece
+        passes = passes_of_a_single_piece(client_version) if single else piece_attempts(client_version).passes
+        in_flight = usual_pieces_in_flight(client_version) if slots is None else int(slots)
+        return cls(float(size_bytes), piece, max(1, in_flight), passes, siblings_cancelled(client_version))
 
 
 def task_failure_probability(
@@ -67,33 +132,77 @@ def task_failure_probability(
     return 1.0 if piece >= 1.0 else float(-np.expm1(n_pieces * np.log1p(-piece)))
 
 
+def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, shared_fate: float = 0.0) -> float:
+    """Return the chance that a layer fails, from that of one attempt at a piece.
+
+    A piece that failed fails again with ``g = shared_fate + (1 - shared_fate) f``. Where siblings run on, or there is a single
+    pass, each piece has its tries for itself: see `task_failure_probability`. Where a lost round cancels what is in flight,
+    those ``slots`` pieces begin anew with one try left. With ``e = n - slots`` pieces that end before the last has its slot, the
+    layer comes through with ``(1 - f g)^e (1-f)^s``, where nothing fails or what fails does so before, plus
+    ``(1-f)^e (1 - (1-f)^s) (1-g) (1-f)^((s-1)/2)``: a first failure among the last ``s``, when about half of the others are
+    still in flight.
+
+    Parameters
+    ----------
+    attempt_failure : float
+        0 to 1.
+    layer : LayerShape
+    shared_fate : float
+        Share of the failures of a pass that repeat for sure in the next: 0 (independent) to 1.
+
+    Returns
+    -------
+    float
+        0 to 1; it grows with ``attempt_failure`` and with ``shared_fate``.
+
+    Raises
+    ------
+    TableError
+        Where an argument is out of range.
+    """
+    f, n = attempt_failure, layer.n_pieces
+    if layer.passes < 2 or not layer.siblings_cancelled:
+        return task_failure_probability(f, n, layer.passes, shared_fate=shared_fate)
+    if not (0.0 <= f <= 1.0 and 0.0 <= shared_fate <= 1.0):
+        raise TableError(f"no chance follows from {f} and a shared fate of {shared_fate}", where="layer_failure_chance")
+    if f >= 1.0:
+        return 1.0
+    slots = min(layer.slots, n)
+    early, well = n - slots, np.log1p(-f)
+    both_well = np.log1p(-f * (shared_fate + (1.0 - shared_fate) * f))
+    # One less both ways through, as a sum of what is never negative: small chances keep their digits.
+    ahead = early * (well - both_well) + 0.5 * (slots + 1) * well
+    lost_late = shared_fate * np.exp(ahead) - np.expm1(ahead)
+    lost = -np.expm1(early * both_well) - np.expm1(slots * well) * np.exp(early * both_well) * lost_late
+    return float(np.clip(lost, 0.0, 1.0))
+
+
 def layer_failure_rate(
     fit: PieceFailure,
-    layer_size_bytes: float,
-    piece_bytes: float,
+    layer: LayerShape,
     timeout_s: float,
-    passes: int = 2,
     level: float = 0.95,
     *,
     competing: bool = True,
+    shared_fate: Interval = CAUTIOUS_FATE,
 ) -> Interval:
     """Return the chance that a layer fails at a piece timeout.
 
-    Value and lower end take the passes as independent. The upper end takes the interval's upper end of an attempt's
-    failure and lets a tenth of the failures repeat, since the two passes of a task share host, link and registry.
+    Each end takes the same end of the interval of an attempt's failure and of the shared fate.
 
     Parameters
     ----------
     fit : DurationFit
         Of attempts at pieces.
-    layer_size_bytes, piece_bytes : float
+    layer : LayerShape
     timeout_s : float
         Of one attempt.
-    passes : int
-        Attempts each piece gets.
     level : float
     competing : bool
         Whether resets, storage and origin errors count too; else only the timeout.
+    shared_fate : Interval
+        Share of the failures of a pass that repeat in the next; by default passes are independent, and a tenth repeats at
+        the upper end, since the passes of a task share host, link and registry.
 
     Returns
     -------
@@ -105,42 +214,34 @@ def layer_failure_rate(
     TableError
         Where an argument is out of range.
     """
-    if not (layer_size_bytes > 0 and piece_bytes > 0):
-        raise TableError(
-            f"a layer of {layer_size_bytes} bytes in pieces of {piece_bytes} cannot be", where="layer_failure_rate"
-        )
-    n_pieces = float(np.ceil(layer_size_bytes / piece_bytes))
-    size = min(piece_bytes, layer_size_bytes)
-    attempt = fit.failure_rate(size, timeout_s, level) if competing else fit.timeout_rate(size, timeout_s, level)
-    return Interval(
-        value=task_failure_probability(attempt.value, n_pieces, passes),
-        low=task_failure_probability(attempt.low, n_pieces, passes),
-        high=task_failure_probability(attempt.high, n_pieces, passes, shared_fate=_REPEATING_SHARE),
-    )
+    asked = fit.failure_rate if competing else fit.timeout_rate
+    one = asked(layer.piece_bytes, timeout_s, level)
+    ends = ((one.value, shared_fate.value), (one.low, shared_fate.low), (one.high, shared_fate.high))
+    return Interval(*(layer_failure_chance(attempt, layer, shared_fate=fate) for attempt, fate in ends))
 
 
 def timeout_for_target(
     fit: PieceFailure,
-    layer_size_bytes: float,
-    piece_bytes: float,
+    layer: LayerShape,
     target_failure_rate: float,
-    passes: int = 2,
     level: float = 0.95,
     *,
     competing: bool = False,
+    shared_fate: Interval = CAUTIOUS_FATE,
 ) -> Interval:
     """Return the piece timeout at which a layer's failure rate meets a target.
 
     Parameters
     ----------
     fit : DurationFit
-    layer_size_bytes, piece_bytes : float
+    layer : LayerShape
     target_failure_rate : float
         Between 0 and 1.
-    passes : int
     level : float
     competing : bool
         Whether resets and the like count too. No timeout cures those, so by default only timeouts do.
+    shared_fate : Interval
+        See `layer_failure_rate`.
 
     Returns
     -------
@@ -157,7 +258,7 @@ def timeout_for_target(
         raise TableError(f"a target of {target_failure_rate} is not between 0 and 1", where="timeout_for_target")
 
     def rate(timeout_s: float) -> Interval:
-        return layer_failure_rate(fit, layer_size_bytes, piece_bytes, timeout_s, passes, level, competing=competing)
+        return layer_failure_rate(fit, layer, timeout_s, level, competing=competing, shared_fate=shared_fate)
 
     value = _smallest(lambda t: rate(t).value <= target_failure_rate)
     low = _smallest(lambda t: rate(t).low <= target_failure_rate)
@@ -167,9 +268,9 @@ def timeout_for_target(
 
 def _smallest(meets: Callable[[float], bool]) -> float:
     """Return the smallest timeout that meets a condition which, once met, stays so; to a thousandth."""
-    if not meets(_LONGEST_S):
+    if not meets(LONGEST_S):
         return float("inf")
-    low, high = np.log(_SHORTEST_S), np.log(_LONGEST_S)
+    low, high = np.log(_SHORTEST_S), np.log(LONGEST_S)
     while high - low > 1e-3:
         middle = 0.5 * (low + high)
         low, high = (low, middle) if meets(float(np.exp(middle))) else (middle, high)

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
 import pandas as pd
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Interval
-from dfly_analysis.knowledge.pieces import (
-    passes_of_a_single_piece,
-    piece_attempts,
-    piece_length_bytes,
-    siblings_cancelled,
+from dfly_analysis.models.layers import (
+    CAUTIOUS_FATE,
+    LONGEST_S,
+    LayerShape,
+    PieceFailure,
+    layer_failure_rate,
+    timeout_for_target,
 )
 
-_SHORTEST_S, _LONGEST_S = 1e-2, 30.0 * 86_400.0
 _LEVEL = 0.95
-
-
-class PieceFailure(Protocol):
-    """What is asked of a law of a piece's time."""
-
-    def failure_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
-        """Return the chance that an attempt fails, for any cause."""
-        ...
-
-    def timeout_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
-        """Return the chance that a timeout cuts an attempt."""
-        ...
 
 
 class Throughput(Protocol):
@@ -40,42 +28,6 @@ class Throughput(Protocol):
     def throughput(self, in_flight: float) -> Interval:
         """Return bytes per second."""
         ...
-
-
-@dataclass(frozen=True)
-class LayerShape:
-    """A layer and how a client fetches it.
-
-    Attributes
-    ----------
-    size_bytes, piece_bytes : float
-    slots : int
-        Pieces in flight.
-    passes : int
-    siblings_cancelled : bool
-        Whether a lost round takes what is in flight with it, so that those pieces have one try left.
-    """
-
-    size_bytes: float
-    piece_bytes: float
-    slots: int
-    passes: int = 2
-    siblings_cancelled: bool = True
-
-    @property
-    def n_pieces(self) -> int:
-        """Return how many pieces it has."""
-        return int(np.ceil(self.size_bytes / self.piece_bytes))
-
-    @classmethod
-    def of_client(
-        cls, size_bytes: float, slots: int, client_version: str | None = None, piece_bytes: float | None = None
-    ) -> LayerShape:
-        """Return a layer as a client's release cuts and fetches it."""
-        piece = min(float(piece_bytes or piece_length_bytes(int(size_bytes), client_version)), float(size_bytes))
-        single = size_bytes <= piece
-        passes = passes_of_a_single_piece(client_version) if single else piece_attempts(client_version).passes
-        return cls(float(size_bytes), piece, max(1, slots), passes, siblings_cancelled(client_version))
 
 
 @dataclass(frozen=True)
@@ -107,50 +59,14 @@ class TimeoutChoice:
     layer_delay_s: Interval
 
 
-def layer_failure_chance(attempt_failure: float, layer: LayerShape) -> float:
-    """Return the chance that a layer fails, from that of one attempt.
-
-    Where siblings run on, or there is a single pass, each piece has its tries for itself: ``1 - (1 - f^passes)^n``. Where a lost
-    round cancels what is in flight, those ``slots`` pieces begin anew with one try left. With ``e = n - slots`` pieces
-    that end before the last has its slot, the layer comes through with
-    ``(1-f)^n + (1-f)^e (1 - (1-f)^s) (1-f)^(s/2) + ((1-f^2)^e - (1-f)^e) (1-f)^s``: no failure; a first failure among the last
-    ``s``, when about half of them are still in flight; a failure before.
-
-    Parameters
-    ----------
-    attempt_failure : float
-        0 to 1.
-    layer : LayerShape
-
-    Returns
-    -------
-    float
-        0 to 1.
-
-    Raises
-    ------
-    TableError
-        Where the chance is none.
-    """
-    if not 0.0 <= attempt_failure <= 1.0:
-        raise TableError(f"a chance of {attempt_failure} cannot be", where="layer_failure_chance")
-    f, n = attempt_failure, layer.n_pieces
-    if f >= 1.0:
-        return 1.0
-    if layer.passes < 2 or not layer.siblings_cancelled:
-        return float(-np.expm1(n * np.log1p(-(f**layer.passes))))
-    slots = min(layer.slots, n)
-    early, well = n - slots, np.log1p(-f)
-    late_loss = -np.expm1(slots * well)
-    through = np.exp(n * well) + np.exp((early + 0.5 * slots) * well) * late_loss
-    through += (np.exp(early * np.log1p(-f * f)) - np.exp(early * well)) * np.exp(slots * well)
-    # For small chances the sum above loses its digits; what is left out there is of second order.
-    small = f * f * (early * (slots + 1) + 0.5 * slots * slots) if n * f < 1e-6 else 0.0
-    return float(np.clip(small or 1.0 - through, 0.0, 1.0))
-
-
 def choose_timeout(
-    fit: PieceFailure, layer: LayerShape, target_failure_rate: float, *, slower: float = 1.0, competing: bool = False
+    fit: PieceFailure,
+    layer: LayerShape,
+    target_failure_rate: float,
+    *,
+    slower: float = 1.0,
+    competing: bool = False,
+    shared_fate: Interval = CAUTIOUS_FATE,
 ) -> TimeoutChoice:
     """Choose a piece timeout.
 
@@ -165,6 +81,8 @@ def choose_timeout(
         How many times as long as seen each attempt takes, e.g. because more share the link.
     competing : bool
         Whether resets and the like count too; no timeout cures those.
+    shared_fate : Interval
+        See `layer_failure_rate`.
 
     Returns
     -------
@@ -179,20 +97,15 @@ def choose_timeout(
         raise TableError(
             f"a target of {target_failure_rate} at {slower} times the time cannot be", where="choose_timeout"
         )
-    asked = fit.failure_rate if competing else fit.timeout_rate
-    size = min(layer.piece_bytes, layer.size_bytes)
-
-    def rate(timeout_s: float) -> Interval:
-        one = asked(size, timeout_s / slower, _LEVEL)
-        return Interval(*(layer_failure_chance(end, layer) for end in (one.value, one.low, one.high)))
-
-    estimate = _smallest(lambda t: rate(t).value <= target_failure_rate)
-    sure = max(estimate, _smallest(lambda t: rate(t).high <= target_failure_rate))
-    at = min(sure, _LONGEST_S)
-    cut = fit.timeout_rate(size, at / slower, _LEVEL)
+    # Where each attempt takes longer, it is the limit that counts less.
+    needed = timeout_for_target(fit, layer, target_failure_rate, _LEVEL, competing=competing, shared_fate=shared_fate)
+    estimate, sure = needed.value * slower, needed.high * slower
+    at = min(sure, LONGEST_S)
+    rate = layer_failure_rate(fit, layer, at / slower, _LEVEL, competing=competing, shared_fate=shared_fate)
+    cut = fit.timeout_rate(layer.piece_bytes, at / slower, _LEVEL)
     waited = Interval(*(layer.n_pieces * end * at for end in (cut.value, cut.low, cut.high)))
     delay = Interval(*(end / min(layer.slots, layer.n_pieces) for end in (waited.value, waited.low, waited.high)))
-    return TimeoutChoice(layer, target_failure_rate, sure, estimate, rate(at), waited, delay)
+    return TimeoutChoice(layer, target_failure_rate, sure, estimate, rate, waited, delay)
 
 
 def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
@@ -206,6 +119,7 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
     sizes_bytes: Sequence[float] = (),
     speeds: Sequence[float] = (0.5, 2.0),
     slots: Sequence[int] = (),
+    shared_fate: Interval = CAUTIOUS_FATE,
 ) -> pd.DataFrame:
     """Return how the chosen timeout moves, one thing changed at a time.
 
@@ -221,6 +135,8 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
         Cuts the layers of other sizes.
     targets, sizes_bytes, speeds, slots : sequences
         Other targets, layer sizes, bandwidths (as multiples of that seen) and pieces in flight.
+    shared_fate : Interval
+        See `layer_failure_rate`.
 
     Returns
     -------
@@ -240,20 +156,9 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
         rows.append(("concurrency", replace(layer, slots=count), target_failure_rate, 1.0, slower))
     made = []
     for changed, one, target, speed, slower in rows:
-        choice = choose_timeout(fit, one, target, slower=slower)
+        choice = choose_timeout(fit, one, target, slower=slower, shared_fate=shared_fate)
         made.append(
             (changed, target, one.size_bytes, one.piece_bytes, one.slots, speed, choice.timeout_s, choice.estimate_s, choice.waited_s.value)
         )  # fmt: skip
     names = ["changed", "target_failure_rate", "size_bytes", "piece_bytes", "slots", "speed", "timeout_s", "estimate_s", "waited_s"]  # fmt: skip
     return pd.DataFrame(made, columns=names)
-
-
-def _smallest(meets: Callable[[float], bool]) -> float:
-    """Return the smallest timeout that meets a condition which, once met, stays so; to a thousandth."""
-    if not meets(_LONGEST_S):
-        return float("inf")
-    low, high = np.log(_SHORTEST_S), np.log(_LONGEST_S)
-    while high - low > 1e-3:
-        middle = 0.5 * (low + high)
-        low, high = (low, middle) if meets(float(np.exp(middle))) else (middle, high)
-    return float(np.exp(high))

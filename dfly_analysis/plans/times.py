@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dfly_analysis.fits import Interval
-from dfly_analysis.knowledge.pieces import piece_length_bytes
-from dfly_analysis.models import layer_failure_rate
+from dfly_analysis.knowledge.pieces import piece_length_bytes, siblings_cancelled
+from dfly_analysis.models import LayerShape, layer_failure_rate
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -131,9 +131,9 @@ class Link:
         key = ("failure", self._rounded(size_bytes), round(self.slower(beside), 3))
         if key not in self._known:
             limit = self.timeout_s / self.slower(beside)
-            self._known[key] = layer_failure_rate(
-                self.law, size_bytes, self.piece_bytes(size_bytes), limit, self.passes
-            )
+            slots, piece_bytes = self.in_flight(size_bytes), self.piece_bytes(size_bytes)
+            layer = LayerShape(size_bytes, piece_bytes, slots, self.passes, siblings_cancelled(self.client))
+            self._known[key] = layer_failure_rate(self.law, layer, limit)
         found: Interval = self._known[key]
         return found
 

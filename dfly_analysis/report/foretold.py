@@ -154,7 +154,7 @@ def proposed_changes(advice: Advice, role: str = ROLE) -> tuple[Change, ...]:
 
 def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> TableView:
     """Show how the limit a layer needs moves with target, size, bandwidth and pieces in flight, and what waiting costs."""
-    from dfly_analysis.models import timeouts
+    from dfly_analysis.models import CAUTIOUS_FATE, LayerShape, measured_fate, timeout_sensitivity
 
     headings = (
         Heading("Changed"), Heading("Layer", "number"), Heading("Pieces in flight", "number"), Heading("May fail", "number"),
@@ -170,11 +170,12 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
         )
         return TableView(headings, (), empty=f"No limit can be worked out: {lacks}.")
     version, count = dataset.settings.versions.get(ROLE), max(1, int(slots))
-    layer = timeouts.LayerShape.of_client(size, count, version)
+    layer = LayerShape.of_client(size, count, version)
     capacity = fits.get("source_capacity") or None
-    table: Any = timeouts.timeout_sensitivity(
+    table: Any = timeout_sensitivity(
         law, layer, advice.target_failure_rate, capacity=capacity, client_version=version, targets=(1e-2, 1e-4),
         sizes_bytes=(size / 4, size * 4), slots=(max(1, count // 2), 2 * count),
+        shared_fate=measured_fate(fits) or CAUTIOUS_FATE,
     )  # fmt: skip
     rows = tuple(
         (

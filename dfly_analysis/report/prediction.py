@@ -9,7 +9,6 @@ from typing import Any
 from dfly_analysis.advice import Advice
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.fits import Interval
-from dfly_analysis.knowledge.pieces import piece_attempts, piece_length_bytes
 from dfly_analysis.units import parse_duration
 
 TIMEOUTS = ("download.pieceTimeout", "storage.writePieceTimeout")
@@ -44,8 +43,14 @@ class Prediction:
         Name of the fit it rests on.
     size_bytes, piece_bytes : int
         Of the layer and its pieces.
-    n_pieces, passes : int
-        Pieces of the layer, and attempts each gets.
+    n_pieces, passes, slots : int
+        Pieces of the layer, attempts each gets, and pieces in flight.
+    siblings_cancelled : bool
+        Whether a failed piece takes those in flight with it, which leaves them one try.
+    shared_fate : Interval
+        Share of failures taken to repeat in the next pass.
+    fate_measured : bool
+        Whether the run itself shows that share; else it is a caution.
     timeout_now_s, timeout_then_s : float or None
         What cuts a piece today and after the change, seconds; None where not known or nothing changes.
     now, then : Interval or None
@@ -63,6 +68,10 @@ class Prediction:
     piece_bytes: int
     n_pieces: int
     passes: int
+    slots: int
+    siblings_cancelled: bool
+    shared_fate: Interval
+    fate_measured: bool
     timeout_now_s: float | None
     timeout_then_s: float | None
     now: Interval | None
@@ -83,10 +92,10 @@ class Prediction:
         competing : bool
             Whether resets and errors count too, or timeouts alone.
         """
-        from dfly_analysis.models import layer_failure_rate
+        from dfly_analysis.models import LayerShape, layer_failure_rate
 
-        layer = (self.size_bytes, self.piece_bytes)
-        return layer_failure_rate(fits[self.fit], *layer, timeout_s, self.passes, competing=competing)
+        layer = LayerShape(self.size_bytes, self.piece_bytes, self.slots, self.passes, self.siblings_cancelled)
+        return layer_failure_rate(fits[self.fit], layer, timeout_s, competing=competing, shared_fate=self.shared_fate)
 
 
 def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Prediction | NoPrediction:
@@ -111,16 +120,22 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
         return NoPrediction(f"A failure rate cannot be foretold: {reason}.")
     if advice.size_bytes <= 0:
         return NoPrediction("A failure rate cannot be foretold: no layer size was asked for, and none was seen.")
-    version = dataset.settings.versions.get(ROLE)
-    piece = min(piece_length_bytes(advice.size_bytes, version), advice.size_bytes)
+    from dfly_analysis.models import CAUTIOUS_FATE, LayerShape, measured_fate
+
+    slots, fate = dataset.settings.get("download.concurrentPieceCount", ROLE).number, measured_fate(fits)
+    layer = LayerShape.of_client(advice.size_bytes, slots, dataset.settings.versions.get(ROLE))
     attempts, now_s = fits[name].attempts, timeout_in_force(dataset)
     then_s = _proposed_timeout(dataset, advice)
     bare = Prediction(
         fit=name,
         size_bytes=advice.size_bytes,
-        piece_bytes=piece,
-        n_pieces=-(-advice.size_bytes // piece),
-        passes=piece_attempts(version).passes,
+        piece_bytes=int(layer.piece_bytes),
+        n_pieces=layer.n_pieces,
+        passes=layer.passes,
+        slots=layer.slots,
+        siblings_cancelled=layer.siblings_cancelled,
+        shared_fate=fate or CAUTIOUS_FATE,
+        fate_measured=fate is not None,
         timeout_now_s=now_s,
         timeout_then_s=then_s if then_s != now_s else None,
         now=None,

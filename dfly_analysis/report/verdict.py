@@ -106,6 +106,31 @@ class Verdict(View):
         )
 
     @property
+    def cut_short(self) -> str:
+        """Which pieces have one try less, empty where none."""
+        forecast = self.prediction
+        if not isinstance(forecast, Prediction) or not forecast.siblings_cancelled or forecast.passes < 2:
+            return ""
+        return "Pieces in flight beside a failed one have one attempt less."
+
+    @property
+    def fate(self) -> str:
+        """How often a failure repeats in the next attempt, and whence that is known; empty where there is no next one."""
+        if not isinstance(self.prediction, Prediction) or self.prediction.passes < 2:
+            return ""
+        fate = self.prediction.shared_fate
+        if self.prediction.fate_measured:
+            low, high = figure(fate.low, "share"), figure(fate.high, "share")
+            return (
+                f"{figure(fate.value, 'share')} ({low} to {high}) of failures repeat in the next attempt, by how many tasks "
+                "failed in this run."
+            )
+        return (
+            f"The upper ends let {figure(fate.high, 'share')} of failures repeat in the next attempt: a caution, since too "
+            "few tasks ended here to measure it."
+        )
+
+    @property
     def misses_the_cause(self) -> bool:
         """Whether only timeouts are proposed while something else is the main cause."""
         other = self.primary is not None and self.primary.cause not in ("timeout_too_short", "unknown")

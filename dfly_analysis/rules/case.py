@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.fits import NotFitted
+from dfly_analysis.fits import Interval, NotFitted
 from dfly_analysis.knowledge.fact import fact_of, piece_attempts, piece_length_bytes
 from dfly_analysis.knowledge.version import parse_version
-from dfly_analysis.models import DurationFit
+from dfly_analysis.models import CAUTIOUS_FATE, DurationFit, LayerShape, measured_fate
 from dfly_analysis.settings import Setting, Settings
 
 if TYPE_CHECKING:
@@ -66,11 +66,6 @@ class Case:
         """Return how many pieces the layer asked for has."""
         return math.ceil(self.size_bytes / self.piece_bytes)
 
-    @property
-    def passes(self) -> int:
-        """Return how many rounds over its missing pieces a layer gets."""
-        return piece_attempts(self.client_version).passes
-
     def version(self, role: str) -> str | None:
         """Return the release of a role's component, or None."""
         return self.settings.versions.get(role)
@@ -96,6 +91,22 @@ class Case:
         """Return how many pieces of one layer a role fetches at a time, or None where it is not known."""
         number = self.setting("download.concurrentPieceCount", role).number
         return max(1, min(int(number), self.n_pieces)) if number else None
+
+    def layer(self, role: str) -> LayerShape:
+        """Return the layer asked for as a role's release fetches it."""
+        version, number = (
+            self.version(role) or self.client_version,
+            self.setting("download.concurrentPieceCount", role).number,
+        )
+        return LayerShape.of_client(self.size_bytes, number, version, self.piece_bytes)
+
+    def measured_fate(self, origin: str | None) -> Interval | None:
+        """Return the share of failures that repeat in the next pass, where this run shows it: its tasks from the source do."""
+        return None if origin == "parent" else measured_fate(self.fits)
+
+    def shared_fate(self, origin: str | None) -> Interval:
+        """Return the share of failures taken to repeat in the next pass: measured, else a caution."""
+        return self.measured_fate(origin) or CAUTIOUS_FATE
 
     def retries(self, role: str) -> int:
         """Return how often a request is tried anew before its body."""

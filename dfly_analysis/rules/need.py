@@ -138,7 +138,11 @@ def _need(case: Case, role: str, key: str) -> Need:
         return Need(role, key, current, "idle", cuts)
     laws = [(origin, case.law(origin, role)) for origin in origins]
     asked = [
-        (timeout_for_target(law, case.size_bytes, case.piece_bytes, case.target, case.passes, LEVEL), origin, law)
+        (
+            timeout_for_target(law, case.layer(role), case.target, LEVEL, shared_fate=case.shared_fate(origin)),
+            origin,
+            law,
+        )
         for origin, law in laws
         if isinstance(law, DurationFit)
     ]

@@ -6,7 +6,7 @@ import math
 
 from dfly_analysis.advice import Current, NoAdvice, Recommendation
 from dfly_analysis.fits import Interval, NotFitted
-from dfly_analysis.models import DurationFit, layer_failure_rate
+from dfly_analysis.models import CAUTIOUS_FATE, DurationFit, layer_failure_rate
 from dfly_analysis.rules.case import Case
 from dfly_analysis.rules.evidence import TIMEOUT_FINDINGS, largest_piece_bytes, timeout_share
 from dfly_analysis.rules.need import (
@@ -62,8 +62,8 @@ def layer_failure(case: Case, need: Need, timeout_s: float | None, *, competing:
     """Return the chance that a layer of the asked size fails at a limit, by timeouts alone or for any cause."""
     if timeout_s is None or not isinstance(need.law, DurationFit):
         return None
-    layer = (case.size_bytes, case.piece_bytes)
-    return layer_failure_rate(need.law, *layer, timeout_s, case.passes, LEVEL, competing=competing)
+    fate = case.shared_fate(need.origin)
+    return layer_failure_rate(need.law, case.layer(need.role), timeout_s, LEVEL, competing=competing, shared_fate=fate)
 
 
 def bandwidth_bps(case: Case, role: str, timeout_s: float) -> float | None:
@@ -129,12 +129,14 @@ def _predicted(case: Case, need: Need, in_force: float | None) -> list[str]:
         f"999 of 1000 attempts at a {piece} piece from {_ORIGIN_TITLES[need.origin]} take at most {slowest} ({sample})"
     ]
     if need.needed is not None:
+        passes = case.layer(need.role).passes
         proposal = "" if need.held else f"; its upper end times {HEADROOM}, rounded up, is proposed"
         made.append(
             f"a failure rate of {format_share(case.target)} for a layer of {format_size(case.size_bytes)} ({case.n_pieces} pieces, "
-            f"{case.passes} passes) takes {range_text(need.needed)}, {format_share(LEVEL)} interval{proposal}"
+            f"{passes} {'passes' if passes > 1 else 'pass'}) takes {range_text(need.needed)}, {format_share(LEVEL)} interval{proposal}"
         )
     made += [_rates(case, need, limit) for limit in (in_force, need.proposed_s) if limit is not None]
+    made += _second_tries(case, need)
     return made + _limits_of_the_forecast(case, need)
 
 
@@ -146,6 +148,29 @@ def _rates(case: Case, need: Need, limit_s: float) -> str:
         f"at {duration_setting(limit_s)} a timeout cuts {format_share(attempt.value)} of attempts and fails "
         f"{format_share(layer.value)} of such layers ({format_share(layer.low)} to {format_share(layer.high)})"
     )
+
+
+def _second_tries(case: Case, need: Need) -> list[str]:
+    """Say what is taken of the tries after the first."""
+    layer, fate = case.layer(need.role), case.measured_fate(need.origin)
+    if layer.passes < 2:
+        return []
+    made = []
+    if layer.siblings_cancelled:
+        made.append(
+            f"this release cancels the pieces in flight ({layer.slots}) with a failed one, which leaves them one try"
+        )
+    if fate is None:
+        share = format_share(CAUTIOUS_FATE.high)
+        made.append(
+            f"the upper ends let {share} of failures repeat in the next pass: a caution, since too few tasks ended here to measure it"
+        )
+    else:
+        ends = f"{format_share(fate.low)} to {format_share(fate.high)}"
+        made.append(
+            f"{format_share(fate.value)} ({ends}) of failures repeat in the next pass, by how many tasks failed in this run"
+        )
+    return made
 
 
 def _limits_of_the_forecast(case: Case, need: Need) -> list[str]:
