@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dfly_analysis.fits import NotFitted
-from dfly_analysis.models import DurationFit, fit_all, fit_duration
+from dfly_analysis.models import DurationFit, fit_all, fit_duration, incidence
 from dfly_analysis.models.buckets import METRIC, whole_tasks
 from dfly_analysis.models.calibration import calibrate, measured_fate
 from dfly_analysis.models.layers import task_failure_probability
@@ -269,3 +269,13 @@ def test_a_link_shared_by_a_varying_number_of_pieces_is_recovered():
     )
     assert found.value == pytest.approx(truth, rel=0.1)
     assert found.low <= truth <= found.high
+
+
+def test_shares_of_all_causes_never_add_up_to_more_than_one():
+    """Chances that add up to one but for the last bit of their sum stay a chance."""
+    share = np.array([0.7, 0.1])
+    both = incidence.Incidence(
+        share, {"reset": np.array([0.2 + 1e-16, 0.2]), "origin": np.array([0.1 + 2e-16, 0.7 + 1e-15])}, share
+    )
+    assert both.failures.max() <= 1.0
+    assert both.failures[0] == pytest.approx(1.0)

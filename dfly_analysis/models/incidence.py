@@ -59,7 +59,8 @@ class Incidence:
     @property
     def failures(self) -> Array:
         """Return the share that fails for any cause."""
-        return np.asarray(self.timeout + sum(self.others.values(), np.zeros_like(self.timeout)))
+        total = self.timeout + sum(self.others.values(), np.zeros_like(self.timeout))
+        return np.minimum(total, 1.0)  # the last bit of a sum may lead beyond
 
 
 def estimated(average: Average, endings: Mapping[str, Ending], x: float, y: float) -> Incidence:

@@ -134,9 +134,9 @@ def replay_of(found: WhatIf | NotFitted) -> TableView:
     """Show the run replayed: what was seen beside what its own settings predict, and beside the proposed ones."""
     if isinstance(found, NotFitted):
         empty = f"The run cannot be replayed: {found.reason}. To have it, collect {found.collect}."
-        return TableView((Heading("Figure"),), (), empty=empty)
+        return TableView((Heading("What"),), (), empty=empty)
     changed = found.changed
-    headings = [Heading("Figure"), Heading("Seen", "number"), Heading("Predicted, settings in force", "number")]
+    headings = [Heading("What"), Heading("Seen", "number"), Heading("Predicted, settings in force", "number")]
     headings += [Heading("Predicted, proposed settings", "number")] if changed else []
     rows = tuple(row if changed else row[:3] for row in run_rows(found))
     notes = [f"{about(found)}; proposed: {changes_text(found)}." if changed else f"{about(found)}."]
