@@ -89,7 +89,7 @@ class Average:
     def survival(self, x: float, y: Array) -> Array:
         """Return the mixture's survival at logs of time."""
         made = [w * np.exp(m.model.log_survival(m.theta, np.array(x), y)) for m, w in self._weighty]
-        return np.minimum(np.sum(made, axis=0), 1.0)  # the last bit of a sum of weights may lead beyond
+        return np.asarray(np.minimum(np.sum(made, axis=0), 1.0))  # the last bit of a sum of weights may lead beyond
 
     def drawn_log_quantile(self, x: float, p: float) -> Array:
         """Return the quantile under each drawn parameter."""
