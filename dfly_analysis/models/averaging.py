@@ -110,7 +110,7 @@ class Average:
         for member, theta in self.draws:
             columns = tuple(value.reshape(-1, *(1,) * np.ndim(y)) for value in theta)
             made.append(np.exp(member.model.log_survival(columns, np.array(x), y)))
-        return np.concatenate(made)
+        return np.minimum(np.concatenate(made), 1.0)  # as above
 
     def interval(self, value: float, drawn: Array, level: float) -> Interval:
         """Return a value with the interval that holds a share ``level`` of the draws.
@@ -118,16 +118,21 @@ class Average:
         It also holds the whole interval of each law that does nearly as well as the best: where the data cannot choose,
         the interval does not either.
         """
-        tails = [0.5 - level / 2.0, 0.5 + level / 2.0]
-        low, high = np.quantile(drawn, tails)
+        low, high = self.ends(drawn, level)
+        return Interval(value, min(float(low), value), max(float(high), value))
+
+    def ends(self, drawn: Array, level: float) -> tuple[Array, Array]:
+        """Return the ends of such intervals, of draws along the first axis."""
+        tails = (0.5 - level / 2.0, 0.5 + level / 2.0)
+        low, high = _quantiles(drawn, tails)
         begin, most = 0, max(len(theta[0]) for _, theta in self.draws)
         for _, theta in self.draws:
             end = begin + len(theta[0])
-            if end - begin >= _NEARLY * most:
-                own_low, own_high = np.quantile(drawn[begin:end], tails)
-                low, high = min(low, own_low), max(high, own_high)
+            if end - begin >= _NEARLY * most and end - begin < len(drawn):
+                own_low, own_high = _quantiles(drawn[begin:end], tails)
+                low, high = np.minimum(low, own_low), np.maximum(high, own_high)
             begin = end
-        return Interval(value, min(float(low), value), max(float(high), value))
+        return low, high
 
     @cached_property
     def _weighty(self) -> tuple[tuple[Fitted, float], ...]:
@@ -166,6 +171,18 @@ def average(candidates: list[Fitted]) -> Average:
     members = tuple(ranked[place] for place in kept)
     wide = 0.5 * _shares(lavish[kept] * _WIDENING_TEMPER) + 0.5 * _shares(sparing[kept])
     return Average(members, _shares(sparing[kept]), wide)
+
+
+def _quantiles(drawn: Array, shares: tuple[float, ...]) -> tuple[Array, ...]:
+    """Return quantiles along the first axis as `numpy.quantile` does, which takes ten times as long over so few."""
+    ordered = np.sort(drawn, axis=0)
+    made = []
+    for share in shares:
+        place = share * (len(ordered) - 1)
+        below = int(place)
+        lower, upper = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+        made.append(lower + (upper - lower) * (place - below))
+    return tuple(made)
 
 
 def _shares(difference: Array) -> Array:

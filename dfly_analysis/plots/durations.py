@@ -145,7 +145,7 @@ def _survival(axes: Any, fit: Any, rows: pd.DataFrame, size: float) -> None:
     if fit:
         high = max(high, min(fit.quantile(size, 0.9995).value, 20 * high))
         grid = np.geomspace(max(high / 500, 1e-3), high, 24)
-        found = [fit.timeout_rate(size, float(time)) for time in grid]
+        found = fit.timeout_rates(size, grid.tolist())
         axes.plot(grid, [one.value for one in found], color=FIT, linewidth=1.6, label="fitted")
         axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.15, linewidth=0)  # fmt: skip
     for limit in sorted(limits.unique())[:4]:
