@@ -94,7 +94,18 @@ class DurationFit:
             Where an argument is out of range.
         """
         _check(p=p, level=level, size_bytes=size_bytes)
-        return self._once("quantile", float(size_bytes), float(p), level, self._quantile)
+        return self.quantiles([size_bytes], [p], level)[0]
+
+    def quantiles(self, sizes_bytes: Sequence[float], shares: Sequence[float], level: float = 0.95) -> list[Interval]:
+        """Return `quantile` of many pairs of a size and a share, in a fraction of the time that one after another takes."""
+        keys = [("quantile", float(size), float(p), level) for size, p in zip(sizes_bytes, shares, strict=True)]
+        for _, size, p, _ in keys:
+            _check(p=p, level=level, size_bytes=size)
+        new = [key for key in dict.fromkeys(keys) if key not in self._answers]
+        if new:
+            asked = np.array([self._x(size) for _, size, _, _ in new]), np.array([p for _, _, p, _ in new])
+            self._answers.update(zip(new, self._quantiles(*asked, level), strict=True))
+        return [self._answers[key] for key in keys]
 
     def timeout_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
         """Return the chance that a timeout cuts an attempt.
@@ -214,7 +225,7 @@ class DurationFit:
 
     def curve(self, size_bytes: float, probabilities: Sequence[float], level: float = 0.95) -> Curve:
         """Return quantiles as a line: ``x`` seconds (with ``low`` and ``high`` of the seconds), ``y`` the probabilities."""
-        found = [self.quantile(size_bytes, p, level) for p in probabilities]
+        found = self.quantiles([size_bytes] * len(probabilities), probabilities, level)
         return Curve(
             x=tuple(interval.value for interval in found),
             y=tuple(float(p) for p in probabilities),
@@ -256,8 +267,8 @@ class DurationFit:
         made = []
         for size_bytes in np.sort(size[np.argsort(-count, kind="stable")[:_MOST_SIZES]]):
             longest = float(self.attempts.duration_s[np.abs(self.attempts.size_bytes - size_bytes) < 1.0].max())
-            for p in _COMMON_QUANTILES:
-                found = self.quantile(float(size_bytes), p, level)
+            all_found = self.quantiles([float(size_bytes)] * len(_COMMON_QUANTILES), _COMMON_QUANTILES, level)
+            for p, found in zip(_COMMON_QUANTILES, all_found, strict=True):
                 made.append({
                     "size_bytes": float(size_bytes), "p": p, "value_s": found.value, "low_s": found.low,
                     "high_s": found.high, "beyond_data": found.value > longest,
@@ -277,13 +288,14 @@ class DurationFit:
             self._answers[key] = answer(size_bytes, at, level)
         return self._answers[key]
 
-    def _quantile(self, size_bytes: float, p: float, level: float) -> Interval:
-        x = self._x(size_bytes)
-        value = self.average.log_quantile(x, p)
-        found = self.average.interval(value, self.average.drawn_log_quantile(x, p), level)
-        found = self.residuals.widened_quantile(found, x, p)
-        unit = self.average.best.model.rows.log_unit
-        return Interval(*(float(np.exp(edge + unit)) for edge in (found.value, found.low, found.high)))
+    def _quantiles(self, xs: Array, shares: Array, level: float) -> list[Interval]:
+        values = self.average.log_quantiles(xs, shares)
+        lows, highs = self.average.ends(self.average.drawn_log_quantiles(xs, shares), level)
+        unit, made = self.average.best.model.rows.log_unit, []
+        for x, p, value, low, high in zip(*(part.tolist() for part in (xs, shares, values, lows, highs)), strict=True):
+            found = self.residuals.widened_quantile(Interval(value, min(low, value), max(high, value)), x, p)
+            made.append(Interval(*(float(np.exp(edge + unit)) for edge in (found.value, found.low, found.high))))
+        return made
 
     def _timeout_rate(self, size_bytes: float, timeout_s: float, level: float) -> Interval:
         return self._timeout_rates(size_bytes, [timeout_s], level)[0]
