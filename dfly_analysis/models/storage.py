@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from dfly_analysis.fits import Interval, NotFitted, Param
 from dfly_analysis.units import format_rate
@@ -76,7 +76,7 @@ def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) 
         bound = f"; it took at least {format_rate(seen_bps)}, for so much came down" if seen_bps > 0 else ""
         return NotFitted(name, f"{len(speed)} writes were measured, {_FEWEST} are needed{bound}", _COLLECT, len(speed))
     middle, spread = float(speed.mean()), float(speed.std(ddof=1))
-    half = float(stats.t.ppf(0.975, len(speed) - 1)) * spread / np.sqrt(len(speed))
+    half = float(special.stdtrit(len(speed) - 1, 0.975)) * spread / np.sqrt(len(speed))
     found = Interval(*(float(np.exp(edge)) for edge in (middle, middle - half, middle + half)))
     return StorageFit(
         name=name, law="lognormal", params=(Param("write", found.value, found.low, found.high, "B/s"),), n=len(speed), n_censored=0,

@@ -33,6 +33,14 @@ class PieceLaw(Protocol):
         """Return the chance that an attempt lasts beyond a time."""
         ...
 
+    def timeout_rates(self, size_bytes: float, timeouts_s: Sequence[float], level: float = 0.95) -> list[Interval]:
+        """Return the same beyond many times."""
+        ...
+
+    def lasting(self, size_bytes: float, times_s: Sequence[float]) -> Array:
+        """Return its estimates, without intervals."""
+        ...
+
 
 class Sharing(Protocol):
     """What is asked of a fitted capacity: `dfly_analysis.models.capacity.CapacityFit`."""
@@ -156,7 +164,7 @@ def time_tables(laws: tuple[PieceLaw, PieceLaw], class_bytes: Iterable[float]) -
 def _time_tables(law: PieceLaw, size_bytes: float) -> Array:
     """Return log seconds against `SCORES`: of the law, and of the lower and the upper end of its interval."""
     log_time = _grid(law, size_bytes)
-    found = [law.timeout_rate(size_bytes, float(np.exp(y))) for y in log_time]
+    found = law.timeout_rates(size_bytes, np.exp(log_time).tolist())
     made = []
     for name in ("value", "low", "high"):
         lasting = np.clip([getattr(one, name) for one in found], 1e-12, 1.0 - 1e-12)
@@ -168,17 +176,13 @@ def _time_tables(law: PieceLaw, size_bytes: float) -> Array:
 def _grid(law: PieceLaw, size_bytes: float) -> Array:
     """Return logs of times from where nothing has ended to where nothing is left."""
 
-    def lasting(y: float) -> float:
-        return law.timeout_rate(size_bytes, float(np.exp(y))).value
-
-    low = high = 0.0
-    while lasting(low) < 1.0 - 1e-4 and low > -_FARTHEST_LOG:
-        low -= 0.5
-    while lasting(high) > _LEAST_TAIL and high < _FARTHEST_LOG:
-        high += 0.5
-    while lasting(low + 0.5) > 1.0 - 1e-4 and low < high - 1.0:
-        low += 0.5
-    return np.append(np.arange(low, high + 3.0, _STEP), _FARTHEST_LOG + 4.0)
+    log_time = np.arange(-_FARTHEST_LOG, _FARTHEST_LOG + 0.5, 0.5)
+    lasting = law.lasting(size_bytes, np.exp(log_time).tolist())
+    # Where fewer than one in ten thousand have ended, and where fewer than the least tail are left.
+    begun, over = lasting < 1.0 - 1e-4, lasting <= _LEAST_TAIL
+    high = max(float(log_time[over.argmax()]) if over.any() else _FARTHEST_LOG, 0.0)
+    low = float(log_time[max(int(begun.argmax()) - 1, 0)]) if begun.any() else _FARTHEST_LOG
+    return np.append(np.arange(min(low, max(high - 1.0, 0.0)), high + 3.0, _STEP), _FARTHEST_LOG + 4.0)
 
 
 def _others(law: PieceLaw, source: Source) -> Array:
