@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfly_analysis.cli.options import (
-    Duration,
-    LogFormatId,
     Progress,
+    cluster_option,
+    end_where_grave,
     fail_on_option,
+    folder_option,
     format_option,
+    lang_option,
     load_dataset,
     paths_argument,
     reading_options,
@@ -26,16 +28,20 @@ from dfly_analysis.cli.options import (
     size_option,
     target_option,
     telling,
-    tz_option,
+    timeout_option,
+    writing_options,
 )
 from dfly_analysis.cli.printing import enveloped, print_result
 from dfly_analysis.cli.rows import advice_rows, advice_text, diagnosis_tables, fit_rows, fits_text
 from dfly_analysis.errors import NotEnoughDataError
-from dfly_analysis.knowledge.text import LANGUAGES
 
 if TYPE_CHECKING:
-    from dfly_analysis.findings import Diagnosis
     from dfly_analysis.loading.writing import Written
+    from dfly_analysis.settings import Settings
+
+TABLES = "tables"
+"""Folder inside a report's, for what a cluster has read."""
+EVENTS = "events.parquet"
 
 
 @click.command()
@@ -43,46 +49,39 @@ if TYPE_CHECKING:
 @settings_options
 @size_option
 @target_option
-@tz_option
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the report.")
-@click.option("--timeout", type=Duration(), default="30m", show_default=True, help="How long the notebook may run.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("reports/run"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder to write to.",
-)
+@reading_options
+@cluster_option
+@lang_option
+@timeout_option
+@folder_option("reports/run")
 def report(
     paths: tuple[str, ...],
     output: Path,
     size: int | None,
-    target_failure_rate: float,
-    tz: str,
     lang: str,
     timeout: float,
+    *,
+    cluster: str | None,
+    no_cache: bool,
     **asked: Any,
 ) -> None:
     """Write the tuning report: report.html, report.json, overlay.values.yaml, alerts.rules.yaml, manifest.json, executed.ipynb.
 
-    The last line of stdout is the path of the HTML page.
+    The last line of stdout is the path of the HTML page. With --cluster, the tables that its workers write are kept in
+    DIR/tables, which has to mean the same to them as here.
     """
+    from dfly_analysis.loading import check_input
     from dfly_analysis.notebook import run_notebook
-    from dfly_analysis.settings import Settings
 
-    Settings.resolve(
-        asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"]
-    )  # refuse a wrong file before a kernel starts
+    settings = _resolved(asked)  # refuse a wrong file before a kernel starts
     parameters: dict[str, Any] = {
-        "size": f"{size}B" if size else None, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang,
-        **{name: str(value) if value else None for name, value in asked.items()},
+        **asked, "size": f"{size}B" if size else None, "lang": lang, "cache": not no_cache,
+        "values": str(asked["values"].absolute()) if asked["values"] else None,
     }  # fmt: skip
-    if asked["values"]:
-        parameters["values"] = str(asked["values"].absolute())
     with _kept_stdin(paths) as listed, Progress() as progress:
-        _check_readable(listed, tz)
+        check_input(listed, asked["tz"], asked["log_format"])  # refuse it in one line, before a notebook wraps it
+        if cluster:
+            listed = [_read_by(cluster, listed, output / TABLES, settings, asked)]
         parameters["paths"] = listed
         page = run_notebook(
             "tuning_report",
@@ -112,22 +111,29 @@ def _kept_stdin(paths: Sequence[str]) -> Iterator[list[str]]:
         yield listed
 
 
-def _check_readable(paths: Sequence[str], tz: str) -> None:
-    """Refuse what cannot be read with its own one line and exit code, before a notebook wraps it."""
-    from dfly_analysis.loading import check_input
+def _resolved(asked: Mapping[str, Any]) -> Settings:
+    from dfly_analysis.settings import Settings
 
-    check_input(paths, tz)
+    return Settings.resolve(asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"])
+
+
+def _read_by(cluster: str, paths: Sequence[str], folder: Path, settings: Settings, asked: Mapping[str, Any]) -> str:
+    """Let a cluster read the files into a folder of tables, and return what stands for the files from then on."""
+    from dfly_analysis.loading import Reading
+    from dfly_analysis.loading.writing import write_tables
+
+    reading = Reading(asked["tz"], asked["log_format"])
+    with telling() as (tell, progress):
+        write_tables(
+            paths, folder.absolute(), reading, settings=settings, cluster=cluster, rebuild=False, on_problem=tell, progress=progress,
+        )  # fmt: skip
+    return str(folder.absolute() / EVENTS)
 
 
 @click.command()
 @paths_argument
 @settings_options
-@tz_option
-@click.option(
-    "--log-format", "--format", type=LogFormatId(), metavar="ID", help="Read logs in this format, not the one found."
-)
-@click.option("--prometheus", metavar="URL", help="Ask this server too, for the time the logs cover.")
-@click.option("--cluster", metavar="ADDRESS", help="Let the workers of this dask.distributed scheduler read the files.")
+@writing_options
 @click.option(
     "--tables",
     type=click.Choice(["all", "events"]),
@@ -151,11 +157,8 @@ def load(
     """
     from dfly_analysis.loading import Prometheus, Reading
     from dfly_analysis.loading.writing import write_tables
-    from dfly_analysis.settings import Settings
 
-    settings = Settings.resolve(
-        asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"]
-    )
+    settings = _resolved(asked)
     with telling() as (tell, progress):
         written = write_tables(
             paths, output, Reading(tz, log_format), settings=settings, cluster=cluster,
@@ -196,14 +199,7 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
     dataset = load_dataset(paths, **asked)
     findings = run(dataset)
     print_result(diagnose_json(dataset, findings), output_format, diagnosis_tables(dataset, findings))
-    _end(findings, fail_on)
-
-
-def _end(findings: Diagnosis, fail_on: str | None) -> None:
-    from dfly_analysis.findings import SEVERITIES
-
-    if fail_on and any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in findings.present()):
-        click.get_current_context().exit(1)
+    end_where_grave(findings.present(), fail_on)
 
 
 @click.command()

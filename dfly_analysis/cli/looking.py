@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import Size, format_option, log_format_option, paths_argument, tz_option
+from dfly_analysis.cli.options import Size, folder_option, format_option, log_format_option, paths_argument, tz_option
 from dfly_analysis.cli.printing import as_table, enveloped, print_result, terminal_width, wrap
 from dfly_analysis.cli.upgrading import print_upgrade
 from dfly_analysis.errors import FactMissingError, SourceError, nearest
@@ -191,9 +191,7 @@ def _about_check(one: Check) -> dict[str, Any]:
 
 @click.command()
 @paths_argument
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder to write to."
-)
+@folder_option()
 def redact(paths: tuple[str, ...], output: Path) -> None:
     """Copy text files with secrets taken out, so that they can be passed on."""
     from dfly_analysis.logs.sniff import strip_colour

@@ -58,11 +58,13 @@ def repeat_report(
 
 
 def _refuse_what_is_gone(parameters: dict[str, object], page: Path) -> None:
-    values, paths = parameters.get("values"), parameters.get("paths")
-    if isinstance(values, dict):
+    values = [parameters.get(name) for name in ("values", "values_before", "values_after")]
+    if any(isinstance(one, dict) for one in values):
         hint = "repeat the call of dfly_analysis.analyse"
         raise SourceError("was made in Python, with Helm values that no file holds", where=str(page), hint=hint)
-    local = [str(path) for path in [*(paths if isinstance(paths, list) else []), *([values] if values else [])]]
+    listed = [parameters.get(name) for name in ("paths", "before", "after")]
+    local = [str(path) for paths in listed if isinstance(paths, list) for path in paths]
+    local += [str(path) for path in values if path]
     for path in local:
         if "://" not in path and not any(mark in path for mark in "*?[") and not Path(path).exists():
             raise SourceError("has vanished since the report was made", where=path, hint="put it back, or report anew")
