@@ -166,20 +166,24 @@ class CapacityFit:
         return Interval(*(middle.value * times * share for times, share in zip(tail, slower, strict=True)))
 
 
-def fit_capacity(pieces: pd.DataFrame, *, name: str = NAME) -> CapacityFit | NotFitted:
+def fit_capacity(
+    pieces: pd.DataFrame, tasks: pd.DataFrame | None = None, *, name: str = NAME
+) -> CapacityFit | NotFitted:
     """Fit throughput against pieces in flight.
 
     Parameters
     ----------
     pieces : DataFrame
         Of `dfly_analysis.tables.PIECES`; not changed.
+    tasks : DataFrame, optional
+        Of `dfly_analysis.tables.TASKS`; not changed. They tell how long passes lasted that nobody logged.
     name : str
 
     Returns
     -------
     CapacityFit or NotFitted
     """
-    spans = take_spans(pieces)
+    spans = take_spans(pieces, tasks)
     used = int((spans.telling & spans.finished).sum())
     if used < FEWEST:
         reason = f"{used} finished attempts at the source tell when they ran; {FEWEST} are needed"
@@ -221,27 +225,34 @@ class HasPieces(Protocol):
         """Return the attempts at pieces."""
         ...
 
+    @property
+    def tasks(self) -> pd.DataFrame:
+        """Return the tasks."""
+        ...
+
 
 def fit_from_dataset(dataset: HasPieces) -> dict[str, CapacityFit | DurationFit | NotFitted]:
     """Return the capacity, and where sharing is seen the law of a piece's time at the usual load.
 
     Parameters
     ----------
-    dataset : object with ``pieces``
+    dataset : object with ``pieces`` and ``tasks``
 
     Returns
     -------
     dict of str to fit
     """
-    pieces = dataset.pieces
-    capacity = fit_capacity(pieces)
+    pieces, tasks = dataset.pieces, dataset.tasks
+    capacity = fit_capacity(pieces, tasks)
     made: dict[str, CapacityFit | DurationFit | NotFitted] = {NAME: capacity}
     if isinstance(capacity, CapacityFit) and capacity.shared:
-        made[LAW_NAME] = fit_duration(at_usual_load(pieces, capacity), name=LAW_NAME)
+        made[LAW_NAME] = fit_duration(at_usual_load(pieces, capacity, tasks), name=LAW_NAME)
     return made
 
 
-def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit) -> pd.DataFrame:
+def at_usual_load(
+    pieces: pd.DataFrame, capacity: CapacityFit, tasks: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return attempts with the times they would have had with the usual number of pieces in flight all along.
 
     Parameters
@@ -249,13 +260,15 @@ def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit) -> pd.DataFrame:
     pieces : DataFrame
     capacity : CapacityFit
         Fitted to them.
+    tasks : DataFrame, optional
+        As given to the fit.
 
     Returns
     -------
     DataFrame
         Its rows that tell when they ran; times and limits in seconds at the usual load.
     """
-    spans = take_spans(pieces)
+    spans = take_spans(pieces, tasks)
     steps = count_load(spans, capacity.scope)
     usual = shared_speed(capacity.usual_load, capacity.crowding.value, capacity.sharpness)
     time = steps.progress(capacity.crowding.value, capacity.sharpness) / usual
@@ -339,8 +352,15 @@ def _design_effect(spans: Spans, steps: Steps, crowding: float, sharp: float) ->
 
 
 def _rate_alone(spans: Spans, steps: Steps, crowding: float, sharp: float) -> float:
+    """Return the own rate of those in flight, on average over their time: slow ones are in flight for longer, cut ones less so."""
     _, best = _profile(spans, steps, np.array([crowding]), sharp)
-    return float(np.exp(-(best[0, 0] + 0.5 * best[0, 1] ** 2)))
+    centre, spread = best[0]
+    pace = np.log(np.maximum(steps.progress(crowding, sharp), 1e-9) / spans.size_bytes)
+    z = (pace - centre) / spread
+    # Of one that was cut, what is expected of a rate that is lower than what it showed.
+    cut = np.exp(-centre + 0.5 * spread**2 + special.log_ndtr(-(z + spread)) - special.log_ndtr(-z))
+    rate, lasted = np.where(spans.finished, np.exp(-pace), cut), spans.end_s - spans.begin_s
+    return float((rate * lasted)[spans.telling].sum() / lasted[spans.telling].sum())
 
 
 def _host_rates(spans: Spans) -> tuple[HostRate, ...]:

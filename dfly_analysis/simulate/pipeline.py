@@ -259,11 +259,11 @@ class _Pipeline:
         slots, ghost = self.conduct.slots, self.ghost[rows, lane]
         second = slot >= slots
         lost = ~finished & ~ghost & (second | (self.layers.passes[self.layer[rows, lane]] < 2))
-        self.again[rows, lane] += ~finished & ~lost & ~ghost
+        self.again[rows, lane] += ~finished & ~second & (self.layers.passes[self.layer[rows, lane]] >= 2)
         more = (~lost | self.haunted) & ~second & (self.queue[rows, lane] > 0)
         self._take(rows[more], lane[more], slot[more])
         idle = ~np.isfinite(self.end[rows, lane, slots:]) & ~np.isfinite(self.begin[rows, lane, slots:])
-        retry = ~lost & (self.again[rows, lane] > 0) & idle.any(axis=1)
+        retry = (~lost | self.haunted) & (self.again[rows, lane] > 0) & idle.any(axis=1)
         self.again[rows, lane] -= retry
         self._ask(rows[retry], lane[retry], slots + idle.argmax(axis=1)[retry], np.zeros(int(retry.sum()), dtype=bool))
         self._lose(rows[lost], lane[lost])
@@ -280,7 +280,7 @@ class _Pipeline:
             self._clear(rows, lane)
         self._leave(rows, lane, ok=False)
         if self.haunted:
-            self.layer[rows, lane], self.ghost[rows, lane], self.again[rows, lane] = layer, True, 0
+            self.layer[rows, lane], self.ghost[rows, lane] = layer, True
 
     def _clear(self, rows: Index, lane: Index) -> None:
         """Drop what is in flight in a lane."""
