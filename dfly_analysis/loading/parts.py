@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from dfly_analysis.loading.gathered import Gathered
+from dfly_analysis.loading.schemas import part_schema
 from dfly_analysis.loading.staging import Reading, Sink, stage_file
-from dfly_analysis.logs.schema import arrow_schema, to_frame
+from dfly_analysis.logs.schema import arrow_schema
 from dfly_analysis.sources import SourceFile
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class PartWriter:
         rising = ("time", "log_line")
         self._writer = pq.ParquetWriter(
             path,
-            _schema_for_pandas(),
+            part_schema(),
             compression="lz4",
             use_dictionary=[field.name for field in arrow_schema() if str(field.type).startswith("dictionary")],
             column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
@@ -57,15 +58,6 @@ class PartWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.close()
-
-
-@cache
-def _schema_for_pandas() -> pa.Schema:
-    """Return the columns with what pandas needs to read whole numbers as such, also where some are missing."""
-    import pyarrow as pa
-
-    empty = to_frame(arrow_schema().empty_table())
-    return arrow_schema().with_metadata(pa.Schema.from_pandas(empty, preserve_index=False).metadata)
 
 
 def write_part(

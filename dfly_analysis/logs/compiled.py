@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.event import EventKind, starts_in_order
+from dfly_analysis.logs.arrow import coded
 from dfly_analysis.logs.patterns import TEXT_FIELDS, Program
 
 GRAMMARS = {"compact": 0, "json": 1}
@@ -254,7 +255,7 @@ def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], te
 def _dictionary(data: bytes, arrays: Any, n: int, count: int) -> pa.DictionaryArray:
     codes, start, length = arrays
     own = codes[:n].copy()
-    return pa.DictionaryArray.from_arrays(pa.array(own, mask=own < 0), gather(data, start[:count], length[:count]))
+    return coded(own, gather(data, start[:count], length[:count]))
 
 
 def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int32]) -> pa.StringArray:
