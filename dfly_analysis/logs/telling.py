@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dfly_analysis.logs.careful import Counts, whole_number
-from dfly_analysis.logs.compiled import Columns, kind_of_start
+from dfly_analysis.logs.compiled import Columns, coded, kind_of_start
 from dfly_analysis.logs.naming import take_event
 from dfly_analysis.logs.patterns import NUMBER_FIELDS, TEXT_FIELDS
 
@@ -40,9 +40,7 @@ class Coded:
 
     def array(self) -> pa.DictionaryArray:
         """Return the column."""
-        return pa.DictionaryArray.from_arrays(
-            pa.array(self.codes, mask=self.codes < 0), pa.array(self.values, pa.string())
-        )
+        return coded(self.codes, pa.array(self.values, pa.string()))
 
 
 def name_rows(columns: Columns, counts: Counts) -> tuple[Coded, dict[str, Any]]:
@@ -82,9 +80,13 @@ def name_rows(columns: Columns, counts: Counts) -> tuple[Coded, dict[str, Any]]:
 
 
 def _put(
-    column: pa.DictionaryArray, rows: npt.NDArray[np.int64], texts: pa.Array, *, fills: bool
-) -> pa.DictionaryArray:
+    column: pa.DictionaryArray | pa.StringArray, rows: npt.NDArray[np.int64], texts: pa.Array, *, fills: bool
+) -> pa.DictionaryArray | pa.StringArray:
     """Return the column with the texts in those rows, missing ones left out."""
+    if pa.types.is_string(column.type):
+        is_given = np.zeros(len(column), np.bool_)
+        is_given[rows] = np.asarray(texts.is_valid())
+        return pc.replace_with_mask(column, pa.array(is_given), texts.drop_null())
     codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).copy()
     given = np.asarray(texts.is_valid())
     given &= (codes[rows] < 0) if fills else True
@@ -93,7 +95,7 @@ def _put(
     new = encoded.dictionary.filter(known.is_null())
     joined = pa.concat_arrays([column.dictionary, new])
     codes[rows[given]] = np.asarray(pc.index_in(encoded.dictionary, value_set=joined).take(encoded.indices))
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), joined)
+    return coded(codes, joined)
 
 
 def _put_numbers(
