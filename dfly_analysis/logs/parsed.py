@@ -63,10 +63,9 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
         return _careful(block, main, tz, telling=telling)
     columns = compiled.read_columns(block.data, main.grammar, telling=telling, lines=block.lines)
     counts, rest = Counts(), list[dict[str, Any]]()
-    for start, end, line in columns.rests:
-        rest += read_rows(_lines(block.data[start:end]), line, main, counts)
-    if main.grammar == "json" and not all(row["time"] for row in rest):
-        return _careful(block, main, tz, telling=telling)  # they have the time of the record before, whoever read that
+    for start, end, line, time_ns in columns.rests:
+        time = "" if time_ns == compiled.TIMELESS else str(np.datetime64(time_ns, "ns"))
+        rest += read_rows(_lines(block.data[start:end]), line, main, counts, time)
     table = _fast(block.data, columns, main, tz, counts)
     counts.lines = columns.lines
     if rest:

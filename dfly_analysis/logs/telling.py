@@ -81,11 +81,15 @@ def name_rows(columns: Columns, counts: Counts) -> tuple[Coded, dict[str, Any]]:
 
 
 def _put(
-    column: pa.DictionaryArray, rows: npt.NDArray[np.int64], texts: pa.Array, *, fills: bool
-) -> pa.DictionaryArray:
+    column: pa.DictionaryArray | pa.StringArray, rows: npt.NDArray[np.int64], texts: pa.Array, *, fills: bool
+) -> pa.DictionaryArray | pa.StringArray:
     """Return the column with the texts in those rows, missing ones left out."""
-    codes = codes_of(column).copy()
     given = is_there(texts).copy()
+    if pa.types.is_string(column.type):
+        is_given = np.zeros(len(column), np.bool_)
+        is_given[rows] = given
+        return pc.replace_with_mask(column, flags(is_given), texts.drop_null())
+    codes = codes_of(column).copy()
     given &= (codes[rows] < 0) if fills else True
     encoded = texts.filter(flags(given)).dictionary_encode()
     known = pc.index_in(encoded.dictionary, value_set=column.dictionary)
