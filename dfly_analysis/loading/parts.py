@@ -6,11 +6,13 @@ import hashlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from dfly_analysis.loading.behind import Behind
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.schemas import part_schema
 from dfly_analysis.loading.staging import Reading, Sink, stage_file
@@ -73,7 +75,7 @@ def write_part(
         Replaced when the part is complete.
     executor : Executor, optional
     also : callable, optional
-        Given every table as well.
+        Given every table as well, one after another, in a thread of its own.
 
     Returns
     -------
@@ -83,13 +85,18 @@ def write_part(
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as folder:
         unfinished = Path(folder, "part.parquet")
         with PartWriter(unfinished) as writer:
+            with ExitStack() as stack:
+                sinks = [
+                    stack.enter_context(Behind(do, name))
+                    for name, do in (("part", writer.write), ("also", also))
+                    if do is not None
+                ]
 
-            def take(table: pa.Table) -> None:
-                writer.write(table)
-                if also is not None:
-                    also(table)
+                def take(table: pa.Table) -> None:
+                    for sink in sinks:
+                        sink(table)
 
-            gathered = stage_file(source, reading, take, executor)
+                gathered = stage_file(source, reading, take, executor)
             writer.finish(gathered)
         unfinished.replace(path)
     return gathered

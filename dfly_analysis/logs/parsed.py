@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,7 @@ def _numbered(table: pa.Table, block: LineBlock) -> pa.Table:
     )
 
 
+@cache
 def _schema() -> pa.Schema:
     return pa.schema([field for field in arrow_schema() if field.name not in FILE_WIDE])
 
@@ -128,6 +130,7 @@ def _span(times: pa.Array) -> tuple[int, int] | None:
     return (span["min"].value, span["max"].value) if span["min"].is_valid else None
 
 
+@cache
 def _fields() -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in _schema()]
 
