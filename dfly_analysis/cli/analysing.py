@@ -236,12 +236,19 @@ def fit(paths: tuple[str, ...], output_format: str, **asked: Any) -> None:
 @click.option(
     "--overlay", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Helm values to this file."
 )
+@click.option(
+    "--compression-ratio",
+    type=click.FloatRange(1.0, min_open=True),
+    metavar="R",
+    help="Bytes of files in a compressed byte of a layer, e.g. 2.5; what is usual where not given.",
+)
 @format_option
 def recommend(
     paths: tuple[str, ...],
     size: int | None,
     target_failure_rate: float,
     overlay: Path | None,
+    compression_ratio: float | None,
     output_format: str,
     **asked: Any,
 ) -> None:
@@ -253,7 +260,10 @@ def recommend(
     from dfly_analysis.rules import recommend as advise
 
     dataset = load_dataset(paths, **asked)
-    advice = advise(dataset, run(dataset), fit_all(dataset), size=size, target_failure_rate=target_failure_rate)
+    advice = advise(
+        dataset, run(dataset), fit_all(dataset), size=size, target_failure_rate=target_failure_rate,
+        compression_ratio=compression_ratio,
+    )  # fmt: skip
     if overlay:
         Overlay.from_advice(advice).write(overlay)
     text = advice_text(advice, str(overlay) if overlay else None)

@@ -18,7 +18,7 @@ from dfly_analysis.models.layers import (
 )
 from dfly_analysis.models.more_runs import RunPlan, plan_runs
 from dfly_analysis.models.nonparametric import kaplan_meier
-from dfly_analysis.models.storage import StorageFit, fit_storage
+from dfly_analysis.models.storage import StorageFit, UnpackFit, fit_storage
 from dfly_analysis.models.tasks import SizeBin, TaskFailureFit, task_failure_by_size
 from dfly_analysis.models.timeouts import TimeoutChoice, choose_timeout, timeout_sensitivity
 
@@ -33,6 +33,7 @@ __all__ = [
     "StorageFit",
     "TaskFailureFit",
     "TimeoutChoice",
+    "UnpackFit",
     "all_laws",
     "choose_timeout",
     "fit_all",
