@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from dfly_analysis.models.law import Array, Law, Parameters
 
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 _STEP = 1e-5
-# What a search may leave out: less than any number of attempts can tell.
-_LEAST_LOG_SHARE = -40.0
+# What is left out: less than any number of attempts can tell.
+_LEAST_LOG_SHARE = -23.0
 
 
 class Components(NamedTuple):
@@ -51,7 +52,7 @@ class LogNormalMixture(Law):
         """Return the law's log with its derivatives: those of the components, each with the share it has in the row."""
         vector = np.array([float(value) for value in shape])
         parts = self.components(vector)
-        weighty = parts.log_share > _LEAST_LOG_SHARE
+        weighty = _weighty(parts)
         log_share, shift, log_scale = (part[weighty][:, None] for part in parts)
         inverse = np.exp(-log_scale)
         z = (y - location - shift) * inverse
@@ -79,6 +80,7 @@ class LogNormalMixture(Law):
     def _aligned(self, shape: Parameters, *others: Array) -> Components:
         """Return the components with axes enough to go with other arrays."""
         parts = self.components(shape)
+        parts = Components(*(part[_weighty(parts)] for part in parts))
         missing = max(np.ndim(other) for other in others) - (parts.log_share.ndim - 1)
         if missing <= 0:
             return parts
@@ -96,6 +98,11 @@ class LogNormalMixture(Law):
 def stacked(*values: Array | float) -> Array:
     """Return values that broadcast as one array with a first axis for the components."""
     return np.stack(np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in values)))
+
+
+def _weighty(parts: Components) -> npt.NDArray[np.bool_]:
+    """Return which components have a share worth their work, in any of the draws."""
+    return np.asarray(parts.log_share.reshape(len(parts.log_share), -1).max(axis=1) > _LEAST_LOG_SHARE)
 
 
 def _log_sum(logs: Array) -> Array:
