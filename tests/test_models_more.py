@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfly_analysis.fits import NotFitted
+from dfly_analysis.fits import NotFitted, measured_fate
 from dfly_analysis.models import DurationFit, fit_all, fit_duration, incidence
 from dfly_analysis.models.buckets import METRIC, whole_tasks
-from dfly_analysis.models.calibration import calibrate, measured_fate
+from dfly_analysis.models.calibration import calibrate
 from dfly_analysis.models.layers import task_failure_probability
 from dfly_analysis.tables import RUNS
 

@@ -1,15 +1,13 @@
 """Statistics: the law of a piece's time, what else ends it, how often tasks and layers fail. Only this package uses scipy."""
 
-from dfly_analysis.fits import wilson
+from dfly_analysis.fits import CAUTIOUS_FATE, measured_fate, wilson
 from dfly_analysis.models.benchmarks import BenchmarkFit, fit_benchmark
-from dfly_analysis.models.calibration import measured_fate
 from dfly_analysis.models.capacity import CapacityFit, fit_capacity
 from dfly_analysis.models.choosing import fit_duration
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.fitting import fit_all
 from dfly_analysis.models.laws import all_laws
 from dfly_analysis.models.layers import (
-    CAUTIOUS_FATE,
     LayerShape,
     layer_failure_chance,
     layer_failure_rate,

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Interval
+from dfly_analysis.fits import CAUTIOUS_FATE, Interval
 from dfly_analysis.knowledge.pieces import (
     passes_of_a_single_piece,
     piece_attempts,
@@ -22,8 +22,6 @@ LONGEST_S = 30.0 * 86_400.0
 _SHORTEST_S = 1e-3
 # Between the shortest and the longest timeout, by equal factors of less than a thousandth.
 _CELLS, _CELLS_A_STEP = 2**15, 8
-CAUTIOUS_FATE = Interval(0.0, 0.0, 0.1)
-"""Caution, not a measurement: how many failures of a pass are taken to repeat in the next, where a run does not say."""
 
 
 class PieceFailure(Protocol):

@@ -163,7 +163,9 @@ def take_spans(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Spans
         task=task,
         hosts=tuple(str(name) for name in names),
         row=row,
-        unseen=_unseen(pieces, tasks, kept, names, float(start[0]) if len(start) else 0.0, _most_at_once(begin_s, end_s, task)),
+        unseen=_unseen(
+            pieces, tasks, kept, names, float(start[0]) if len(start) else 0.0, _most_at_once(begin_s, end_s, task)
+        ),
     )
 
 
@@ -172,10 +174,14 @@ def _unseen(
 ) -> UnseenPieces:  # fmt: skip
     """Return the pieces in flight in second passes that nobody logged, as many as a layer has in flight else."""
     key = ["task_id", "host"]
-    passes = _unseen_passes(pieces, tasks) if tasks is not None and {"round", "survivors_unseen"} <= set(pieces) else None
+    passes = (
+        _unseen_passes(pieces, tasks) if tasks is not None and {"round", "survivors_unseen"} <= set(pieces) else None
+    )
     if passes is None or not len(passes):
         return UnseenPieces(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.intp), np.zeros(len(kept), dtype=bool))
-    begin, end = (passes[name].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9 - zero_s for name in ("over", "ended"))
+    begin, end = (
+        passes[name].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9 - zero_s for name in ("over", "ended")
+    )
     missing = np.maximum((passes["n_pieces"] - passes["whole"]).to_numpy(dtype="float64", na_value=1.0), 1.0)
     many = np.minimum(missing, slots).astype(np.intp)
     own = np.repeat(np.arange(len(passes)), many)
@@ -183,9 +189,11 @@ def _unseen(
     # Where the layer came through, its slots fell empty one by one in the end; a lost one is cut with all that is in flight.
     thinning = np.where(passes["outcome"].eq("ok"), _THINNING * (end - begin) * many / missing, 0.0)
     left = 1.0 - (place + 1.0) / many[own]
-    coded = pd.Index(hosts).get_indexer(passes["host"].fillna("?"))
+    coded = pd.Index(hosts).get_indexer(pd.Index(passes["host"].fillna("?")))
     named = pd.MultiIndex.from_frame(passes[key])
-    again = pd.MultiIndex.from_frame(kept[key]).isin(named) & kept["survivors_unseen"].fillna(value=False).to_numpy(dtype=bool)
+    again = pd.MultiIndex.from_frame(kept[key]).isin(named) & kept["survivors_unseen"].fillna(value=False).to_numpy(
+        dtype=bool
+    )
     known = coded[own] >= 0
     return UnseenPieces(begin[own][known], (end[own] - thinning[own] * left)[known], coded[own][known], again)
 
@@ -210,7 +218,7 @@ def _most_at_once(begin_s: Array, end_s: Array, task: Index) -> int:
     if not len(task):
         return 1
     none = np.zeros(0)
-    time, load, order = _steps(begin_s, end_s, np.ones(len(task)), task, (none, none, none.astype(np.intp)))
+    _, load, order = _steps(begin_s, end_s, np.ones(len(task)), task, (none, none, none.astype(np.intp)))
     most = np.zeros(int(task.max()) + 2)
     np.maximum.at(most, np.concatenate([task, task])[order], load)
     return max(1, round(float(np.quantile(most[most > 0], 0.9))))
@@ -234,7 +242,9 @@ def count_load(spans: Spans, scope: str) -> Steps:
     if scope == SOURCE:
         link, beside = np.zeros_like(link), np.zeros_like(beside)
     weight = np.where(spans.unseen.instead_of, 0.0, 1.0)
-    time, load, order = _steps(spans.begin_s, spans.end_s, weight, link, (spans.unseen.begin_s, spans.unseen.end_s, beside))
+    time, load, order = _steps(
+        spans.begin_s, spans.end_s, weight, link, (spans.unseen.begin_s, spans.unseen.end_s, beside)
+    )
     place = np.empty(len(order), dtype=np.intp)
     place[order] = np.arange(len(order))
     return Steps(time, load, place[:count], place[count : 2 * count])
