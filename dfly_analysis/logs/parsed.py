@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
 
 
-_FEW_RECORDS = 32
+_FEW_STRETCHES = 32
 _IS_BAD = np.array([level in BAD_LEVELS for level in compiled.LEVELS])
 
 
@@ -77,11 +76,13 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
 
 
 def _merged(most: pa.Table, few: pa.Table) -> pa.Table:
-    """Return the rows of two tables by line; of the larger one whole stretches are copied, not row by row."""
+    """Return the rows of two tables by line; where few stretches come between, whole slices are copied, not row by row."""
     joined = pa.concat_tables([most, few]).unify_dictionaries()
     most, few = joined.slice(0, len(most)), joined.slice(len(most))
     places = np.searchsorted(values_of(most.column("log_line")), values_of(few.column("log_line")), side="right")
     starts = np.flatnonzero(np.diff(places, prepend=-1))
+    if len(starts) > _FEW_STRETCHES:
+        return joined.combine_chunks().take(pa.array(np.argsort(joined.column("log_line").to_numpy(), kind="stable")))
     parts, done = [], 0
     for start, end in zip(starts, [*starts[1:], len(few)], strict=True):
         parts += [most.slice(done, places[start] - done), few.slice(start, end - start)]
@@ -93,19 +94,6 @@ def _careful(block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool
     counts = Counts()
     table = _table(read_rows(_lines(block.data), 0, main, counts), tz, counts, telling=telling)
     return ParsedBlock(_numbered(table, block), counts)
-
-
-def _merged(table: pa.Table, rest: pa.Table) -> pa.Table:
-    """Put records of the rest where their lines are; a few are put between slices, which is faster than ordering all."""
-    if len(rest) > _FEW_RECORDS:
-        joined = pa.concat_tables([table, rest])
-        order = np.argsort(joined.column("log_line").to_numpy(), kind="stable")
-        return joined.unify_dictionaries().combine_chunks().take(pa.array(order))
-    places = np.searchsorted(table.column("log_line").to_numpy(), rest.column("log_line").to_numpy()).tolist()
-    parts = []
-    for number, (start, end) in enumerate(pairwise([0, *places, len(table)])):
-        parts += [table.slice(start, end - start), rest.slice(number, 1)]
-    return pa.concat_tables([part for part in parts if len(part)] or [table]).unify_dictionaries().combine_chunks()
 
 
 def _lines(data: bytes) -> list[str]:

@@ -107,7 +107,7 @@ class Average:
                 self._residuals[place, share] = model.law.quantile(np.array(share), np.zeros(len(theta[0])), theta[2:])
             residual = np.stack([self._residuals[place, share] for share in p.tolist()], axis=1)
             made.append(model.with_overhead(columns, model.located(columns, x) + residual))
-        return np.clip(np.concatenate(made), -LARGEST_LOG, LARGEST_LOG)
+        return np.asarray(np.clip(np.concatenate(made), -LARGEST_LOG, LARGEST_LOG))
 
     def drawn_survival(self, x: float, y: Array) -> Array:
         """Return the survival under each drawn parameter, shape ``(draws, *y)``."""
@@ -115,7 +115,7 @@ class Average:
         for member, theta in self.draws:
             columns = tuple(value.reshape(-1, *(1,) * np.ndim(y)) for value in theta)
             made.append(np.exp(member.model.log_survival(columns, np.array(x), y)))
-        return np.minimum(np.concatenate(made), 1.0)  # as above
+        return np.asarray(np.minimum(np.concatenate(made), 1.0))  # as above
 
     def interval(self, value: float, drawn: Array, level: float) -> Interval:
         """Return a value with the interval that holds a share ``level`` of the draws.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import optimize, special
 
@@ -27,7 +29,9 @@ def profile(spans: Spans, steps: Steps, grid: Array, sharp: float) -> tuple[Arra
         seen, cut = _rows(spans, steps, float(crowding), sharp)
         centre = float(seen.mean())
         here = np.array([0.0, np.log(seen.std() + 1e-3)]) if start is None else start
-        found = optimize.minimize(_negative, here, args=(seen - centre, cut - centre), jac=True, method="BFGS")
+        found = optimize.minimize(
+            _negative, here, args=(_Moments.of(seen - centre), cut - centre), jac=True, method="BFGS"
+        )
         start = np.asarray(found.x)
         # Density of a time in seconds, not of its log: the speed at the end is the slope between the two clocks.
         turn = np.log(shared_speed(ended, float(crowding), sharp)).sum() - seen.sum()
@@ -36,14 +40,28 @@ def profile(spans: Spans, steps: Steps, grid: Array, sharp: float) -> tuple[Arra
     return np.array(value) - value[0], np.array(best)
 
 
-def _negative(theta: Array, seen: Array, cut: Array) -> tuple[float, Array]:
+class _Moments(NamedTuple):
+    """All that a normal likelihood asks of rows that finished: how many, their sum and the sum of their squares."""
+
+    rows: int
+    total: float
+    squares: float
+
+    @classmethod
+    def of(cls, seen: Array) -> _Moments:
+        return cls(len(seen), float(seen.sum()), float(seen @ seen))
+
+
+def _negative(theta: Array, seen: _Moments, cut: Array) -> tuple[float, Array]:
     """Return the negative log likelihood of a normal law with cut rows, and its gradient."""
-    spread = np.exp(theta[1])
-    z, q = (seen - theta[0]) / spread, (cut - theta[0]) / spread
+    spread, centre = np.exp(theta[1]), theta[0]
+    sum_z = (seen.total - seen.rows * centre) / spread
+    sum_zz = (seen.squares - 2.0 * centre * seen.total + seen.rows * centre * centre) / (spread * spread)
+    q = (cut - centre) / spread
     tail = special.log_ndtr(-q)
     hazard = np.exp(-0.5 * q * q - 0.5 * np.log(2.0 * np.pi) - tail)
-    value = 0.5 * (z @ z) + len(z) * theta[1] - tail.sum()
-    return float(value), np.array([-(z.sum() + hazard.sum()) / spread, len(z) - z @ z - hazard @ q])
+    value = 0.5 * sum_zz + seen.rows * theta[1] - tail.sum()
+    return float(value), np.array([-(sum_z + hazard.sum()) / spread, seen.rows - sum_zz - hazard @ q])
 
 
 def bounds(gain: Array, grid: Array) -> Interval:

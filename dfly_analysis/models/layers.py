@@ -303,7 +303,9 @@ def _smallest(meets: Callable[[list[float]], Sequence[Sequence[bool]]], count: i
         part = max(width // step, 1)
         wanted = {begin + place for begin in low for place in range(part, width, part)}
         new = sorted(wanted - set(known))
-        known |= dict(zip(new, meets([float(np.exp(first + (last - first) * one / _CELLS)) for one in new]), strict=True))
+        known |= dict(
+            zip(new, meets([float(np.exp(first + (last - first) * one / _CELLS)) for one in new]), strict=True)
+        )
         low = [
             max((place for place in range(begin + part, begin + width, part) if not known[place][which]), default=begin)
             for which, begin in enumerate(low)

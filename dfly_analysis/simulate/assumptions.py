@@ -183,7 +183,6 @@ def _time_tables(law: PieceLaw, size_bytes: float) -> Array:
 
 def _grid(law: PieceLaw, size_bytes: float) -> Array:
     """Return logs of times from where nothing has ended to where nothing is left."""
-
     log_time = np.arange(-_FARTHEST_LOG, _FARTHEST_LOG + 0.5, 0.5)
     lasting = law.lasting(size_bytes, np.exp(log_time).tolist())
     # Where fewer than one in ten thousand have ended, and where fewer than the least tail are left.
