@@ -70,8 +70,8 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
         rest += read_rows(_lines(block.data[start:end]), line, main, counts, time)
     table = _fast(block.data, columns, main, tz, counts)
     counts.lines = columns.lines
-    if rest:
-        table = _merged(table, _table(rest, tz, counts, telling=telling))
+    few = _table(rest, tz, counts, telling=telling) if rest else table.slice(0, 0)
+    table = _merged(table, few) if len(few) else table
     return ParsedBlock(_numbered(table, block), counts)
 
 
