@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.knowledge.pieces import piece_attempts
@@ -80,6 +80,7 @@ def find_links(
     said: list[str] = []
     source = _link("seedClient", "source", known, dataset, fits, rates.get("registry"), said)
     origin = _link("client", "source", known, None, fits, rates.get("registry") or source.bandwidth_bps, [])
+    origin = replace(origin, _laws=source._laws)  # noqa: SLF001 - the same law, asked once
     seed = _link("client", "parent", known, dataset, fits, rates.get("seed"), said)
     node_bps = rates.get("node") or NODE_BPS
     if not rates.get("node"):

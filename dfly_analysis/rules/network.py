@@ -186,7 +186,7 @@ def _demand(case: Case) -> tuple[Estimate, ...]:
         sure = isinstance(law, DurationFit) and band.low > demanded
         made.append(Estimate(
             TOPIC, role, "layers in parallel that the link bears", value, low, high, "1", "computed", "medium" if sure else "low",
-            f"the bandwidth over {MARGIN:g} times what one layer demands at {duration_setting(limit_s)}; `dfly-analysis plan-preheat` weighs it by time",
+            f"the bandwidth over {MARGIN:g} times what one layer demands at {duration_setting(limit_s)}; dfly-analysis plan-preheat weighs it by time",
             "`dfly-analysis plan-preheat MANIFEST --from LOGS` shows time and failures for each number",
         ))  # fmt: skip
     return tuple(made)

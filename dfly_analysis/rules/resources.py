@@ -32,6 +32,7 @@ _GIB = 2**30
 _TELLING_S = 3  # of processor: it is told in whole seconds
 _GROWS = 1.25
 _NEARLY = 0.8
+_WELL_BELOW = 0.9
 _FINDINGS = ("pod_ended_badly", "restart_without_goodbye", "node_pressure")
 _COLLECT = "`kubectl get pods -o json` and `kubectl get events -o json` of the namespace, the Helm values, and metrics.txt of every seed client"
 _THROTTLED = "container_cpu_cfs_throttled_periods_total and container_memory_working_set_bytes of the pods over the run, from Prometheus"
@@ -39,15 +40,30 @@ _THROTTLED = "container_cpu_cfs_throttled_periods_total and container_memory_wor
 
 def advise(case: Case) -> Advice:
     """Return requests and limits where processes ran out of them; what was used and what is documented as estimates."""
-    said, silent = [], []
+    said, silent, warnings = [], [], []
     for role in CLIENT_ROLES:
         endings = endings_of(case, role)
+        warnings += _doubt(case, role, endings)
         found = [*(_memory(case, role, endings) if endings.any else []), *_processor(case, role)]
         said += found
         if not found and (endings.any or role == "seedClient"):
             silent.append(_silence(case, role, endings))
     estimates = (*(one for role in CLIENT_ROLES for one in _estimates(case, role)), *_growth(case))
-    return Advice(recommendations=tuple(said), no_advice=tuple(silent), estimates=estimates)
+    return Advice(recommendations=tuple(said), no_advice=tuple(silent), warnings=tuple(warnings), estimates=estimates)
+
+
+def _doubt(case: Case, role: str, endings: Endings) -> list[str]:
+    """Warn where a container had another limit than the one that is believed to be in force."""
+    believed = case.setting(MEMORY, role)
+    shown, thought = endings.limit_bytes, believed.size_bytes
+    if shown is None or thought is None or shown >= _WELL_BELOW * thought:
+        return []
+    return [
+        (
+            f"a container of the {role} was ended at a limit of {format_size(shown)}, yet {MEMORY} is believed to be {believed.value} ({believed.source}): "
+            "give the Helm values in force with --values; until then no advice on it can be trusted"
+        )
+    ]
 
 
 def floor_bytes(case: Case, role: str) -> tuple[float, int, int] | None:

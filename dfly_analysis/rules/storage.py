@@ -23,7 +23,9 @@ HIGH, LOW = "gc.policy.distHighThresholdPercent", "gc.policy.distLowThresholdPer
 _USUAL_HIGH, _USUAL_LOW = 80.0, 60.0  # the client's own
 _STEP, _BETWEEN, _LEAST = 5, 20, 30
 _FINDING = "disk_full"
+_WELL_BELOW = 0.8  # a file system keeps a little for itself
 _CHECK = "set it, repeat the preheat, then run `dfly-analysis diagnose`: expect disk_full absent"
+_CLAIMS = "Helm does not enlarge claims that exist: `kubectl patch pvc` each, or make them anew"
 _COLLECT = "`df` of the content volume, metrics.txt of every seed client, and the Helm values or the chart's version"
 
 
@@ -70,7 +72,28 @@ def advise(case: Case) -> Advice:
     estimates = [*_write_speed(case), *(one for room in rooms.values() for one in _estimates(case, room))]
     silent = [_silence(case, room) for room in rooms.values() if not (changes and room.role == "seedClient")]
     return Advice(
-        recommendations=tuple(changes), no_advice=tuple(one for one in silent if one), estimates=tuple(estimates)
+        recommendations=tuple(changes),
+        no_advice=tuple(one for one in silent if one),
+        warnings=_doubt(case, rooms["seedClient"]),
+        estimates=tuple(estimates),
+    )
+
+
+def _doubt(case: Case, room: Room) -> tuple[str, ...]:
+    """Warn where a disk that filled up is smaller than the volume that is believed to be in force."""
+    believed, disk = case.setting(VOLUME, room.role), room.measured
+    if (
+        not room.full
+        or disk is None
+        or believed.size_bytes is None
+        or disk.total_bytes >= _WELL_BELOW * believed.size_bytes
+    ):
+        return ()
+    return (
+        (
+            f"the disk of {disk.host} holds {format_size(disk.total_bytes)} by its metrics, yet {VOLUME} is believed to be {believed.value} "
+            f"({believed.source}): give the Helm values in force with --values; until then no advice on it can be trusted"
+        ),
     )
 
 
@@ -137,7 +160,7 @@ def _volume(case: Case, room: Room) -> Recommendation:
     return Recommendation(
         key=VOLUME, role=room.role, helm_path=helm_path_of(room.role, VOLUME) or f"{room.role}.{VOLUME}", current=current_of(current),
         proposed=size_setting(proposed), unit="bytes", low=room.low_bytes, high=max(float(proposed), room.high_bytes),
-        because="; ".join(why), confidence=_confidence(room), findings=case.present(_FINDING), how_to_check=_CHECK,
+        because="; ".join(why), confidence=_confidence(room), findings=case.present(_FINDING), how_to_check=f"{_CHECK}; {_CLAIMS}",
         rule_of_thumb=f"{format_size(documented.disk_bytes)} for each seed client ({sizing_source()})" if documented else None,
     )  # fmt: skip
 
