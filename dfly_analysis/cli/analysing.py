@@ -168,12 +168,12 @@ def load(
 
 def _write_coverage(output: str, written: Written) -> str:
     """Write what became of the input, and return the name of that file."""
-    from dfly_analysis.report.json import coverage_json
+    from dfly_analysis.report.json import coverage_of_rows, coverage_rows_json
     from dfly_analysis.sources.store import open_store
 
-    by_file = json.loads(written.coverage.to_json(orient="records", date_format="iso"))
+    by_file = coverage_rows_json(written.coverage)
     content = enveloped(
-        **coverage_json(written.coverage), by_file=by_file, lacks=written.lacks, problems=written.problems
+        **coverage_of_rows(written.coverage), by_file=by_file, lacks=written.lacks, problems=written.problems
     )
     with TemporaryDirectory(prefix="dfly-analysis-") as folder:
         path = Path(folder, "coverage.json")

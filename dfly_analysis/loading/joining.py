@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from dfly_analysis import jobs
-from dfly_analysis.attempts import Background, Death, read_background, rebuild, unseen_tasks
-from dfly_analysis.dataset import Dataset
 from dfly_analysis.loading.copies import find_copies, repeated_rows
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
@@ -23,6 +20,12 @@ from dfly_analysis.pods import deaths_by_host
 from dfly_analysis.settings import Settings
 from dfly_analysis.sources.order import path_key
 from dfly_analysis.tables import COVERAGE, EVENTS, PODS, RUNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dfly_analysis.attempts import Background, Death
+    from dfly_analysis.dataset import Dataset
 
 _STEPS = re.compile("[/!]")
 Copies = Mapping[str, Sequence[str]]
@@ -45,6 +48,9 @@ def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Da
     -------
     Dataset
     """
+    from dfly_analysis.attempts import read_background, rebuild
+    from dfly_analysis.dataset import Dataset
+
     copies = find_copies(gathered.coverage, gathered.sketches)
     table = pa.concat_tables(records) if records else arrow_schema().empty_table()
     events = in_order(without_copies(to_frame(table), copies))
@@ -65,6 +71,10 @@ def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Da
 
 def with_unseen(tasks: pd.DataFrame, background: Background) -> pd.DataFrame:
     """Return the tasks, and those that only the record of a failed preheat tells of."""
+    import pandas as pd
+
+    from dfly_analysis.attempts import unseen_tasks
+
     seeds = tasks[tasks["role"] == "seedClient"]
     more = unseen_tasks(background, set(seeds["task_id"].dropna()), set(seeds["url"].dropna()))
     return pd.concat([tasks, more], ignore_index=True) if len(more) else tasks
@@ -79,7 +89,11 @@ def deaths_of(gathered: Gathered) -> dict[str, tuple[Death, ...]]:
 
 
 def _nanoseconds(time: datetime | None) -> int | None:
-    return None if time is None else pd.Timestamp(time).value
+    if time is None:
+        return None
+    import pandas as pd
+
+    return pd.Timestamp(time).value
 
 
 def settle(given: Settings, gathered: Gathered) -> Settings:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.event import EventKind, starts_in_order
+from dfly_analysis.logs.arrow import coded
 from dfly_analysis.logs.patterns import TEXT_FIELDS, Program
 
 GRAMMARS = {"compact": 0, "json": 1}
@@ -269,13 +270,6 @@ def _unique(data: bytes, arrays: Any, n: int, count: int) -> pa.StringArray:
         return pa.nulls(n, pa.string())
     valid = pa.py_buffer(np.packbits(codes[:n] >= 0, bitorder="little"))
     return pa.StringArray.from_buffers(n, *gather(data, start[:n], length[:n]).buffers()[1:], valid)
-
-
-def coded(codes: npt.NDArray[np.int32], values: pa.StringArray) -> pa.DictionaryArray:
-    """Return the texts of those places in `values`, null where a place is negative."""
-    valid = pa.py_buffer(np.packbits(codes >= 0, bitorder="little"))
-    indices = pa.Array.from_buffers(pa.int32(), len(codes), [valid, pa.py_buffer(codes)])
-    return pa.DictionaryArray.from_arrays(indices, values, safe=False)
 
 
 def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int32]) -> pa.StringArray:

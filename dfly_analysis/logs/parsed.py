@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs import compiled
+from dfly_analysis.logs.arrow import coded, codes_of, flags, moments, numbers, strings, values_of, whole_numbers
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.careful import TEXT_CAP, Counts, read_rows
 from dfly_analysis.logs.compiled import Columns
@@ -25,7 +27,6 @@ FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
 
 
-_FEW_RECORDS = 32
 _IS_BAD = np.array([level in BAD_LEVELS for level in compiled.LEVELS])
 
 
@@ -74,23 +75,23 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
     return ParsedBlock(_numbered(table, block), counts)
 
 
+def _merged(most: pa.Table, few: pa.Table) -> pa.Table:
+    """Return the rows of two tables by line; of the larger one whole stretches are copied, not row by row."""
+    joined = pa.concat_tables([most, few]).unify_dictionaries()
+    most, few = joined.slice(0, len(most)), joined.slice(len(most))
+    places = np.searchsorted(values_of(most.column("log_line")), values_of(few.column("log_line")), side="right")
+    starts = np.flatnonzero(np.diff(places, prepend=-1))
+    parts, done = [], 0
+    for start, end in pairwise([*starts, len(few)]):
+        parts += [most.slice(done, places[start] - done), few.slice(start, end - start)]
+        done = places[start]
+    return pa.concat_tables([*parts, most.slice(done)]).combine_chunks()
+
+
 def _careful(block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool) -> ParsedBlock:
     counts = Counts()
     table = _table(read_rows(_lines(block.data), 0, main, counts), tz, counts, telling=telling)
     return ParsedBlock(_numbered(table, block), counts)
-
-
-def _merged(table: pa.Table, rest: pa.Table) -> pa.Table:
-    """Put records of the rest where their lines are; a few are put between slices, which is faster than ordering all."""
-    if len(rest) > _FEW_RECORDS:
-        joined = pa.concat_tables([table, rest])
-        order = np.argsort(joined.column("log_line").to_numpy(), kind="stable")
-        return joined.unify_dictionaries().combine_chunks().take(pa.array(order))
-    places = np.searchsorted(table.column("log_line").to_numpy(), rest.column("log_line").to_numpy()).tolist()
-    parts = []
-    for number, (start, end) in enumerate(pairwise([0, *places, len(table)])):
-        parts += [table.slice(start, end - start), rest.slice(number, 1)]
-    return pa.concat_tables([part for part in parts if len(part)] or [table]).unify_dictionaries().combine_chunks()
 
 
 def _lines(data: bytes) -> list[str]:
@@ -100,23 +101,28 @@ def _lines(data: bytes) -> list[str]:
 
 def _numbered(table: pa.Table, block: LineBlock) -> pa.Table:
     """Turn places in the block into line numbers of the file."""
-    place = table.column("log_line").to_numpy()
+    place = values_of(table.column("log_line"))
     lines = block.line_numbers[place] if block.line_numbers is not None else place + block.first_line
-    return table.set_column(table.schema.get_field_index("log_line"), "log_line", pa.array(lines, pa.int64()))
+    return table.set_column(
+        table.schema.get_field_index("log_line"), "log_line", numbers(lines.astype(np.int64, copy=False))
+    )
 
 
+@cache
 def _schema() -> pa.Schema:
     return pa.schema([field for field in arrow_schema() if field.name not in FILE_WIDE])
 
 
 def _table(rows: list[dict[str, Any]], tz: str, counts: Counts, *, telling: bool) -> pa.Table:
     columns = {
-        name: pa.array([row.get(name) for row in rows], _plain(kind)) for name, kind in _fields() if name != "time"
+        name: (whole_numbers if pa.types.is_integer(kind) else strings)([row.get(name) for row in rows])
+        for name, kind in _fields()
+        if name != "time"
     }
     columns["time"] = as_times([row["time"] for row in rows], tz)
     counts.reach(_span(columns["time"]))
     table = _conform(columns)
-    return table.filter(pa.array(is_telling(table))) if telling else table
+    return table.filter(flags(is_telling(table))) if telling else table
 
 
 def _span(times: pa.Array) -> tuple[int, int] | None:
@@ -125,12 +131,9 @@ def _span(times: pa.Array) -> tuple[int, int] | None:
     return (span["min"].value, span["max"].value) if span["min"].is_valid else None
 
 
+@cache
 def _fields() -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in _schema()]
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _conform(columns: dict[str, Any]) -> pa.Table:
@@ -147,17 +150,17 @@ def _fast(data: bytes, columns: Columns, main: LogFormat, tz: str, counts: Count
     counts.parsed += len(columns.line) + columns.passed_over
     counts.formats[main.id] += len(columns.line) + columns.passed_over
     zone = tz if main.zone == "given" else "UTC"
-    times = pa.array(local_to_utc(columns.time_ns, zone), pa.timestamp("ns", "UTC"))
+    times = moments(local_to_utc(columns.time_ns, zone))
     counts.reach(_span(times))
     if columns.span_ns is not None:
-        counts.reach(_span(pa.array(local_to_utc(np.array(columns.span_ns), zone), pa.timestamp("ns", "UTC"))))
+        counts.reach(_span(moments(local_to_utc(np.array(columns.span_ns), zone))))
     bad = _IS_BAD[columns.level]
     event_id, told = name_rows(columns, counts)
     kept = bad | np.array([*(not is_bulk(value) for value in event_id.values), False])[event_id.codes]
     made: dict[str, Any] = {
         "time": times, "event_id": event_id.array(), "message": columns.message,
-        "level": pa.DictionaryArray.from_arrays(pa.array(columns.level.astype(np.int32)), pa.array(compiled.LEVELS)),
-        "signature": _signatures(columns.message, bad), "log_line": pa.array(columns.line.astype(np.int64)),
+        "level": coded(columns.level.astype(np.int32), strings(compiled.LEVELS)),
+        "signature": _signatures(columns.message, bad), "log_line": numbers(columns.line.astype(np.int64)),
         "text": _texts(data, columns, kept), **columns.texts, **told,
     }  # fmt: skip
     return _conform(made)
@@ -165,10 +168,10 @@ def _fast(data: bytes, columns: Columns, main: LogFormat, tz: str, counts: Count
 
 def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> pa.DictionaryArray:
     rows = np.flatnonzero(bad)
-    causes = name_causes(messages.take(pa.array(rows)))
+    causes = name_causes(messages.take(numbers(rows)))
     codes = np.full(len(bad), -1, np.int32)
-    codes[rows] = causes.indices.fill_null(-1).to_numpy()
-    return compiled.coded(codes, causes.dictionary)
+    codes[rows] = codes_of(causes)
+    return coded(codes, causes.dictionary)
 
 
 def _texts(data: bytes, columns: Columns, kept: npt.NDArray[np.bool_]) -> pa.StringArray:

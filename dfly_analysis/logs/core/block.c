@@ -178,7 +178,12 @@ static int commit(Block *block, Pending *pending, Seen *seen) {
   for (int column = 0; column < FIRST_UNIQUE; column++) {
     Slice text = record->texts[column];
     block->texts[column].codes[row] = -1;
-    if (text.at && (block->texts[column].codes[row] = code_of(text, block->data, &block->texts[column], &seen[column])) < 0) return 0;
+    if (text.at == NULL) continue;
+    int32_t *known = recalled_code(record, column);
+    int32_t code = known && *known >= 0 ? *known : code_of(text, block->data, &block->texts[column], &seen[column]);
+    if (code < 0) return 0;
+    if (known) *known = code;
+    block->texts[column].codes[row] = code;
   }
   for (int column = FIRST_UNIQUE; column < TEXTS; column++) put_unique(&block->texts[column], row, record->texts[column], block->data);
   block->records = row + 1;
@@ -201,6 +206,7 @@ static void set_aside(Block *block, Pending *pending, const uint8_t *at, const u
 int64_t dfly_read_block(Block *block, int64_t zap) {
   Seen seen[TEXTS] = {{NULL, NULL, 0, 0}};
   Pending pending = {.open = 0};
+  Recall recall;
   int aside = 0, fine = 1;
   int64_t time_ns = TIMELESS;
   const uint8_t *end = block->data + block->size;
@@ -208,13 +214,14 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
   block->earliest_ns = INT64_MAX;
   block->latest_ns = INT64_MIN;
   block->message_offset[0] = 0;
+  for (int i = 0; i < RECALLED; i++) recall.places[i].length = recall.tails[i].length = 0;
   for (int column = 0; column < TEXTS; column++) block->texts[column].count = 0;
   for (const uint8_t *at = block->data, *next; at < end && fine; at = next, block->lines++) {
     const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
     if (stop == NULL) stop = end;
     next = stop + (stop < end);
     Pending now = {{.piece_number = -1, .size_bytes = -1, .piece_bytes = -1}, at, stop - at, (int32_t)block->lines, 1};
-    if (zap ? read_zap(at, stop, end, &now.record) : read_compact(block, at, stop, &now.record)) {
+    if (zap ? read_zap(&recall, at, stop, end, &now.record) : read_compact(block, &recall, at, stop, &now.record)) {
       if (zap && tells_nothing(block, &now.record)) now.record.passed_over = 1;
       fine = commit(block, zap ? &now : &pending, seen); /* nothing continues an object */
       if (!zap) pending = now;

@@ -78,6 +78,29 @@ typedef struct {
   int64_t length;
 } Slice;
 
+/* Where a record was written, and the fields at the end of its line, with the codes of their texts, -1 where not yet known. */
+typedef struct {
+  const uint8_t *at;
+  int64_t length;
+  Slice texts[SOURCE + 1];
+  int32_t codes[SOURCE + 1];
+} Place;
+
+typedef struct {
+  const uint8_t *at;
+  int64_t length;
+  Slice texts[TEXTS];
+  int32_t codes[TEXTS];
+  int64_t piece_number;
+  int64_t size_bytes;
+} Tail;
+
+enum { RECALLED = 64 };
+typedef struct {
+  Place places[RECALLED];
+  Tail tails[RECALLED];
+} Recall;
+
 /* One record as its grammar read it, before it is written to the block's columns. */
 typedef struct {
   int64_t time_ns;
@@ -91,13 +114,22 @@ typedef struct {
   int64_t piece_number;
   int64_t size_bytes;
   int64_t piece_bytes;
+  Place *place;
+  Tail *tail;
 } Record;
 
 int is_plain(const uint8_t *at, const uint8_t *end);
 int is_plain_without_escapes(const uint8_t *at, const uint8_t *end);
 int are_plain_fields(const uint8_t *at, const uint8_t *end, int count);
-int read_compact(const Block *block, const uint8_t *at, const uint8_t *end, Record *record);
-int read_zap(const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record *record);
+int read_compact(const Block *block, Recall *recall, const uint8_t *at, const uint8_t *end, Record *record);
+int read_zap(Recall *recall, const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record *record);
+Place *recall_place(Recall *recall, const uint8_t *at, const uint8_t *end);
+Place *keep_place(Recall *recall, const uint8_t *at, const uint8_t *stop, const Record *record);
+Tail *recall_tail(Recall *recall, const uint8_t *at, const uint8_t *end);
+Tail *recall_fields(Recall *recall, const uint8_t *at, const uint8_t *end);
+Tail *keep_tail(Recall *recall, const uint8_t *at, const uint8_t *end, const Record *record);
+void take_tail(const Tail *tail, Record *record);
+int32_t *recalled_code(const Record *record, int column);
 int begins_compact(const uint8_t *at, const uint8_t *end);
 const uint8_t *read_time(const uint8_t *at, const uint8_t *end, char between, int zoned, int64_t *time_ns);
 int64_t read_whole(Slice digits);
