@@ -97,7 +97,7 @@ class Spill:
         """Hold the telling records, bucket by bucket: every column is copied once."""
         shared = among(table, "event_id", SHARED)
         if shared.any():
-            self.shared.append(_wordless(table, np.flatnonzero(shared)))
+            self.shared.append(_compact(_wordless(table, np.flatnonzero(shared))))
         rows = np.flatnonzero(_needed(table))
         places = np.zeros(len(rows), np.int64)
         if self.buckets > 1:
@@ -110,7 +110,7 @@ class Spill:
         for bucket in range(self.buckets + 1):
             start, end = int(bounds[bucket]), int(bounds[bucket + 1])
             if end > start and bucket == self.buckets:
-                self.peers_only.append(ordered.slice(start, end - start))
+                self.peers_only.append(_compact(ordered.slice(start, end - start)))
             elif end > start:
                 self._held.setdefault(bucket, []).append(ordered.slice(start, end - start))
         self._held_rows += len(rows)
@@ -144,6 +144,15 @@ def _wordless(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
     message = table.column(at).take(numbers(rows, bulk)) if not bulk.all() else pa.nulls(len(rows), pa.string())
     rest = table.remove_column(at).take(numbers(rows))
     return rest.add_column(at, "message", pc.if_else(flags(bulk), "", message))
+
+
+def _compact(table: pa.Table) -> pa.Table:
+    """Return the rows with dictionaries of their own texts alone, not of all texts of the block they come from."""
+    columns = [
+        column.cast(pa.string()).dictionary_encode() if pa.types.is_dictionary(column.type) else column
+        for column in table.columns
+    ]
+    return pa.Table.from_arrays(columns, schema=table.schema)
 
 
 def bucket_of(tasks: pa.ChunkedArray, buckets: int) -> npt.NDArray[np.int64]:

@@ -215,6 +215,7 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
   block->latest_ns = INT64_MIN;
   block->message_offset[0] = 0;
   for (int i = 0; i < RECALLED; i++) recall.places[i].length = recall.tails[i].length = 0;
+  recall.last = NULL;
   for (int column = 0; column < TEXTS; column++) block->texts[column].count = 0;
   for (const uint8_t *at = block->data, *next; at < end && fine; at = next, block->lines++) {
     const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));

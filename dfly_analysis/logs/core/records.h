@@ -79,11 +79,12 @@ typedef struct {
 } Slice;
 
 /* Where a record was written, and the fields at the end of its line, with the codes of their texts, -1 where not yet known. */
-typedef struct {
+typedef struct Place {
   const uint8_t *at;
   int64_t length;
   Slice texts[SOURCE + 1];
   int32_t codes[SOURCE + 1];
+  struct Place *next; /* what came after it the last time */
 } Place;
 
 typedef struct {
@@ -99,6 +100,7 @@ enum { RECALLED = 64 };
 typedef struct {
   Place places[RECALLED];
   Tail tails[RECALLED];
+  Place *last;
 } Recall;
 
 /* One record as its grammar read it, before it is written to the block's columns. */
