@@ -155,6 +155,9 @@ def load(
 
     DIR/events.parquet is a folder with one part a file; it can be given to the other commands in place of the logs.
     """
+    from dfly_analysis.sources.memory import keep_pages
+
+    keep_pages()  # before there are threads: also those that numpy starts
     from dfly_analysis.loading import Prometheus, Reading
     from dfly_analysis.loading.writing import write_tables
 

@@ -248,6 +248,9 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
     scheduler: str | None = None,
 ) -> Dataset:
     """Load what the user named, tell of files that cannot be read, and show progress on a terminal."""
+    from dfly_analysis.sources.memory import keep_pages
+
+    keep_pages()  # before there are threads: also those that numpy starts
     from dfly_analysis.loading import Cache, Prometheus, load
     from dfly_analysis.settings import Settings
 
@@ -262,9 +265,6 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
 @contextmanager
 def telling() -> Iterator[tuple[Callable[[SourceError], None], Progress]]:
     """Show progress on a terminal, and at the end say what could not be read, a line each."""
-    from dfly_analysis.loading.memory import keep_pages
-
-    keep_pages()
     told: list[str] = []
 
     def tell(problem: SourceError) -> None:

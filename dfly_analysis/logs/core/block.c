@@ -215,13 +215,14 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
   block->latest_ns = INT64_MIN;
   block->message_offset[0] = 0;
   for (int i = 0; i < RECALLED; i++) recall.places[i].length = recall.tails[i].length = 0;
+  recall.last = NULL;
   for (int column = 0; column < TEXTS; column++) block->texts[column].count = 0;
   for (const uint8_t *at = block->data, *next; at < end && fine; at = next, block->lines++) {
     const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
     if (stop == NULL) stop = end;
     next = stop + (stop < end);
     Pending now = {{.piece_number = -1, .size_bytes = -1, .piece_bytes = -1}, at, stop - at, (int32_t)block->lines, 1};
-    if (zap ? read_zap(at, stop, end, &now.record) : read_compact(block, &recall, at, stop, &now.record)) {
+    if (zap ? read_zap(&recall, at, stop, end, &now.record) : read_compact(block, &recall, at, stop, &now.record)) {
       if (zap && tells_nothing(block, &now.record)) now.record.passed_over = 1;
       fine = commit(block, zap ? &now : &pending, seen); /* nothing continues an object */
       if (!zap) pending = now;

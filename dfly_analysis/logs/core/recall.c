@@ -28,12 +28,23 @@ static Place *place_of(Recall *recall, const uint8_t *at, const uint8_t *stop) {
   return stop - at < 16 ? NULL : &recall->places[slot_of(word_at(stop - 8), word_at(stop - 16), stop - at)];
 }
 
+static inline int is_place(const Place *place, const uint8_t *at, const uint8_t *end) {
+  return end - at >= place->length && memcmp(place->at, at, (size_t)place->length) == 0;
+}
+
+static Place *follow(Recall *recall, Place *place) {
+  if (recall->last) recall->last->next = place;
+  return recall->last = place;
+}
+
 Place *recall_place(Recall *recall, const uint8_t *at, const uint8_t *end) {
+  Place *likely = recall->last ? recall->last->next : NULL;
+  if (likely && is_place(likely, at, end)) return recall->last = likely;
   const uint8_t *colon = at;
   for (int i = 0; i < 2 && (colon = colon_space(colon, end)); i++) {
     colon += 2;
     Place *place = place_of(recall, at, colon);
-    if (place && place->length == colon - at && memcmp(place->at, at, (size_t)place->length) == 0) return place;
+    if (place && place->length == colon - at && is_place(place, at, end)) return follow(recall, place);
   }
   return NULL;
 }
@@ -42,8 +53,8 @@ Place *recall_place(Recall *recall, const uint8_t *at, const uint8_t *end) {
 Place *keep_place(Recall *recall, const uint8_t *at, const uint8_t *stop, const Record *record) {
   Place *place = place_of(recall, at, stop);
   if (place == NULL || !is_plain_without_escapes(at, stop) || memchr(at, '@', (size_t)(stop - at))) return NULL;
-  *place = (Place){at, stop - at, {record->texts[SPAN], record->texts[SOURCE]}, {-1, -1}};
-  return place;
+  *place = (Place){at, stop - at, {record->texts[SPAN], record->texts[SOURCE]}, {-1, -1}, NULL};
+  return follow(recall, place);
 }
 
 static Tail *tail_of(Recall *recall, const uint8_t *end) { return &recall->tails[slot_of(word_at(end - 8), word_at(end - 16), 0)]; }
@@ -54,6 +65,13 @@ Tail *recall_tail(Recall *recall, const uint8_t *at, const uint8_t *end) {
   int64_t length = tail->length;
   if (length == 0 || end - at < length || memcmp(end - length, tail->at, (size_t)length) != 0) return NULL;
   return memchr(at, '=', (size_t)(end - at - length)) ? NULL : tail; /* else they may begin earlier */
+}
+
+/* The same where it is known where they begin. */
+Tail *recall_fields(Recall *recall, const uint8_t *at, const uint8_t *end) {
+  if (end - at < TAIL_END) return NULL;
+  Tail *tail = tail_of(recall, end);
+  return tail->length == end - at && memcmp(at, tail->at, (size_t)tail->length) == 0 ? tail : NULL;
 }
 
 Tail *keep_tail(Recall *recall, const uint8_t *at, const uint8_t *end, const Record *record) {

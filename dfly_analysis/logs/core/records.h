@@ -79,11 +79,12 @@ typedef struct {
 } Slice;
 
 /* Where a record was written, and the fields at the end of its line, with the codes of their texts, -1 where not yet known. */
-typedef struct {
+typedef struct Place {
   const uint8_t *at;
   int64_t length;
   Slice texts[SOURCE + 1];
   int32_t codes[SOURCE + 1];
+  struct Place *next; /* what came after it the last time */
 } Place;
 
 typedef struct {
@@ -99,6 +100,7 @@ enum { RECALLED = 64 };
 typedef struct {
   Place places[RECALLED];
   Tail tails[RECALLED];
+  Place *last;
 } Recall;
 
 /* One record as its grammar read it, before it is written to the block's columns. */
@@ -122,10 +124,11 @@ int is_plain(const uint8_t *at, const uint8_t *end);
 int is_plain_without_escapes(const uint8_t *at, const uint8_t *end);
 int are_plain_fields(const uint8_t *at, const uint8_t *end, int count);
 int read_compact(const Block *block, Recall *recall, const uint8_t *at, const uint8_t *end, Record *record);
-int read_zap(const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record *record);
+int read_zap(Recall *recall, const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record *record);
 Place *recall_place(Recall *recall, const uint8_t *at, const uint8_t *end);
 Place *keep_place(Recall *recall, const uint8_t *at, const uint8_t *stop, const Record *record);
 Tail *recall_tail(Recall *recall, const uint8_t *at, const uint8_t *end);
+Tail *recall_fields(Recall *recall, const uint8_t *at, const uint8_t *end);
 Tail *keep_tail(Recall *recall, const uint8_t *at, const uint8_t *end, const Record *record);
 void take_tail(const Tail *tail, Record *record);
 int32_t *recalled_code(const Record *record, int column);
