@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def _merged(most: pa.Table, few: pa.Table) -> pa.Table:
     places = np.searchsorted(values_of(most.column("log_line")), values_of(few.column("log_line")), side="right")
     starts = np.flatnonzero(np.diff(places, prepend=-1))
     parts, done = [], 0
-    for start, end in zip(starts, [*starts[1:], len(few)], strict=True):
+    for start, end in pairwise([*starts, len(few)]):
         parts += [most.slice(done, places[start] - done), few.slice(start, end - start)]
         done = places[start]
     return pa.concat_tables([*parts, most.slice(done)]).combine_chunks()

@@ -222,7 +222,7 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
     if (stop == NULL) stop = end;
     next = stop + (stop < end);
     Pending now = {{.piece_number = -1, .size_bytes = -1, .piece_bytes = -1}, at, stop - at, (int32_t)block->lines, 1};
-    if (zap ? read_zap(at, stop, end, &now.record) : read_compact(block, &recall, at, stop, &now.record)) {
+    if (zap ? read_zap(&recall, at, stop, end, &now.record) : read_compact(block, &recall, at, stop, &now.record)) {
       if (zap && tells_nothing(block, &now.record)) now.record.passed_over = 1;
       fine = commit(block, zap ? &now : &pending, seen); /* nothing continues an object */
       if (!zap) pending = now;

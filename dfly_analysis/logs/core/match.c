@@ -101,7 +101,9 @@ int16_t start_of(const Block *block, Slice message) {
   if (message.length == 0) return -1;
   for (int32_t i = block->start_index[*message.at]; i < block->start_index[*message.at + 1]; i++) {
     int32_t length = block->start_offset[i + 1] - block->start_offset[i];
-    if (message.length >= length && memcmp(message.at, block->start_data + block->start_offset[i], (size_t)length) == 0) return (int16_t)i;
+    const uint8_t *start = block->start_data + block->start_offset[i];
+    if (message.length < length || message.at[length - 1] != start[length - 1]) continue; /* most differ there already */
+    if (memcmp(message.at, start, (size_t)length) == 0) return (int16_t)i;
   }
   return -1;
 }

@@ -52,7 +52,7 @@ static int names_secret(const uint8_t *from, const uint8_t *to) {
   uint8_t last = (uint8_t)((to[-1] | 32) - 'a'), before = (uint8_t)((to[-2] | 32) - 'a');
   if (last >= 26 || before >= 26 || !(BEFORE_LAST[last] >> before & 1)) return 0;
   for (const Ending *ending = ENDINGS[last]; ending->length; ending++)
-    if (ends_with(from, to, *ending)) return 1;
+    if (to - from >= ending->length && (to[-ending->length] | 32) == *ending->text && ends_with(from, to, *ending)) return 1;
   return 0;
 }
 

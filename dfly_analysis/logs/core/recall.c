@@ -67,6 +67,13 @@ Tail *recall_tail(Recall *recall, const uint8_t *at, const uint8_t *end) {
   return memchr(at, '=', (size_t)(end - at - length)) ? NULL : tail; /* else they may begin earlier */
 }
 
+/* The same where it is known where they begin. */
+Tail *recall_fields(Recall *recall, const uint8_t *at, const uint8_t *end) {
+  if (end - at < TAIL_END) return NULL;
+  Tail *tail = tail_of(recall, end);
+  return tail->length == end - at && memcmp(at, tail->at, (size_t)tail->length) == 0 ? tail : NULL;
+}
+
 Tail *keep_tail(Recall *recall, const uint8_t *at, const uint8_t *end, const Record *record) {
   if (end - at < TAIL_END) return NULL;
   Tail *tail = tail_of(recall, end);

@@ -193,10 +193,23 @@ static int is_whole(int seen, Record *record) {
   return (seen & NEEDED) == NEEDED && (record->texts[URL].at == NULL || record->texts[URL].length > 0);
 }
 
+/* Names that say whose the record is: what stands behind its message is remembered where it has only those, and others that tell nothing. */
+enum { OWNERS = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 };
+
+/* Take the fields from `at` on as they were read in another line. A comma behind a quote begins them, so that no secret can reach over it. */
+static int take_again(Recall *recall, const uint8_t *at, const uint8_t *end, int seen, Record *record) {
+  Tail *tail = seen & OWNERS ? NULL : recall_fields(recall, at, end);
+  if (tail == NULL) return 0;
+  record->tail = tail;
+  take_tail(tail, record);
+  return 1;
+}
+
 /* Read a line; bytes behind it, up to `limit`, may be looked at. */
-int read_zap(const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record *record) {
-  if (end - at < 2 || *at != '{' || end[-1] != '}' || !is_plain(at, end)) return 0;
-  int seen = 0;
+int read_zap(Recall *recall, const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record *record) {
+  if (end - at < 2 || *at != '{' || end[-1] != '}') return 0;
+  const uint8_t *line = at, *fields = NULL; /* where those behind the message begin */
+  int seen = 0, seen_before = 0;
   for (at++; at < end;) {
     int escapes = 0, name_escapes = 0;
     if (*at != '"') return 0;
@@ -214,8 +227,17 @@ int read_zap(const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record
       return 0;
     }
     if (at == end) return 0;
-    if (*at == '}') return at + 1 == end && is_whole(seen, record);
+    if (*at == '}') {
+      if (at + 1 != end || !is_plain(line, end) || !is_whole(seen, record)) return 0;
+      if (fields && !(seen_before & OWNERS) && !((seen ^ seen_before) & ~OWNERS)) record->tail = keep_tail(recall, fields, end, record);
+      return 1;
+    }
     if (*at != ',') return 0;
+    if (name.kind == MESSAGE) {
+      if (take_again(recall, at, end, seen, record)) return is_plain(line, at) && is_whole(seen, record);
+      fields = at;
+      seen_before = seen;
+    }
     at = skip_spaces(at + 1, end);
   }
   return 0;
