@@ -91,6 +91,31 @@ def compact(message: str, tail: str, level: str = "ERROR", spans: str = "downloa
     return f"2026-05-02T10:00:00.000001Z {level} {spans}dragonfly-client/src/resource/task.rs:12: {message}{tail}"
 
 
+def test_what_is_remembered_of_lines_before_changes_nothing(careful):
+    """Places and fields at line ends that repeat are recalled; a message that begins the fields earlier, or tells a secret, is seen still."""
+    places = ["a:b: dragonfly-client/src/x.rs:1: ", "main.rs:22: ", "a: /root/.cargo/index@6f17d22bba15001f/y.rs:333: "]
+    messages = [
+        "x",
+        "a b=c",
+        'x task_id="t2"',
+        "x url=https://u:p@h/x",
+        "see https://u:p@h/x",
+        "token: abc",
+        "basic dGhpcyBpcyBh",
+        "u@h",
+        "x id=1",
+    ]
+    lines = [
+        f"2026-05-02T10:00:00.000001Z  INFO {place}{message}{tail}"
+        for tail in TAILS
+        for place in places
+        for message in messages
+    ]
+    order = np.random.default_rng(0).integers(0, len(lines), 2 * len(lines))
+    data = "\n".join([*lines, *(lines[at] for at in order)]).encode()
+    assert_same(fast(data), careful(data))
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_mixture_of_lines_reads_the_same_either_way(careful, data):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +24,7 @@ from dfly_analysis.logs.schema import to_frame
 from dfly_analysis.tables import PIECES, TASKS
 
 Tables = tuple[Made, Made]
+_AT_A_TIME = 2
 
 
 class Rebuilding:
@@ -56,8 +59,7 @@ class Rebuilding:
         """
         self.observed = []
         ids, urls = set[str](), set[str]()
-        for bucket in range(self._buckets):
-            (pieces, tasks), observed = rebuild_and_observe(self._events(bucket), limits, self._background)
+        for (pieces, tasks), observed in self._rebuilt(limits):
             self.observed.append(observed)
             seeds = tasks.sketch(["role", "task_id", "url"])
             seeds = seeds[seeds["role"] == "seedClient"]
@@ -66,6 +68,21 @@ class Rebuilding:
         unseen = unseen_tasks(self._background, ids, urls)
         if len(unseen):
             yield Made.of(PIECES, PIECES.frame()), _with_jobs(Made.of(TASKS, unseen), owner)
+
+    def _rebuilt(self, limits: Limits) -> Iterator[tuple[Tables, dict[str, Observed]]]:
+        """Rebuild two buckets at a time and yield them in their order."""
+
+        def rebuilt(bucket: int) -> tuple[Tables, dict[str, Observed]]:
+            return rebuild_and_observe(self._events(bucket), limits, self._background)
+
+        with ThreadPoolExecutor(_AT_A_TIME, "rebuild") as threads:
+            waiting: deque[Future[tuple[Tables, dict[str, Observed]]]] = deque()
+            for bucket in range(self._buckets):
+                waiting.append(threads.submit(rebuilt, bucket))
+                if len(waiting) > _AT_A_TIME:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def corrected(self, limits: Limits) -> Limits:
         """Return the limits as all buckets show them: the same object where they show no other."""

@@ -22,15 +22,17 @@ from dfly_analysis.sources.store import Store
 SPILLED = (*COLUMNS, "job_id")
 SHARED = frozenset({*EVERYWHERE, "job_received"})
 """Events that all buckets must know."""
-BUCKET_BYTES = 384 << 20
+BUCKET_BYTES = 256 << 20
 """Bytes of logs that are rebuilt at one time."""
 _HELD_ROWS = 200_000
 _BATCH = 1 << 17
 
 
 def buckets_for(size_bytes: int) -> int:
-    """Return in how many buckets logs of that size are rebuilt."""
-    return max(1, -(-size_bytes // BUCKET_BYTES))
+    """Return in how many buckets logs of that size are rebuilt, two of them at a time."""
+    if size_bytes <= BUCKET_BYTES // 4:
+        return 1
+    return 2 * max(1, -(-size_bytes // (2 * BUCKET_BYTES)))
 
 
 @cache
