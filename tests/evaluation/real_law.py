@@ -111,7 +111,7 @@ def page(runs: list[Run]) -> str:
         "request of a whole piece: its own seconds where it sent all, the rate and stall drawn for it where the request was cut. These are quantiles of",
         "a thousand requests, so the 99.9 % one is that of one or two of them.",
         "",
-        f"Both quantiles within {NEAR:.0%}: {near} of {len(runs)} runs. Truth in the 95 % interval: {sum(held)} of {len(held)}.".replace("%", " %"),
+        f"Both quantiles within {100 * NEAR:.0f} %: {near} of {len(runs)} runs. Truth in the 95 % interval: {sum(held)} of {len(held)}.",
         "",
         "| run | attempts fitted | not finished | law | 99 %: registry | fitted | interval | error | held | 99.9 %: registry | fitted | interval | error | held |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
