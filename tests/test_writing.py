@@ -21,7 +21,7 @@ from wrapping import SHAPES
 
 from dfly_analysis.cli import main
 from dfly_analysis.errors import SourceError
-from dfly_analysis.loading import Reading, cluster, load, rebuilding, writing
+from dfly_analysis.loading import Reading, cluster, load, spilling, writing
 from dfly_analysis.loading.staging import stage_file
 from dfly_analysis.loading.writing import write_tables
 from dfly_analysis.sources import list_files
@@ -64,7 +64,7 @@ def assert_same(got: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame]) -
 def test_written_tables_are_those_of_load(tmp_path, monkeypatch, case, client, bucket_bytes):
     """Whether attempts are rebuilt at once or in buckets; and what was written can be loaded in place of the logs."""
     run, _ = generated(case, client)
-    monkeypatch.setattr(rebuilding, "BUCKET_BYTES", bucket_bytes)
+    monkeypatch.setattr(spilling, "BUCKET_BYTES", bucket_bytes)
     write_tables([run], tmp_path / "out", Reading(), settings=settings_of(client))
     dataset = load(run, settings=settings_of(client))
     wanted = {table.name: getattr(dataset, table.name) for table in TABLES}

@@ -187,12 +187,12 @@ def load(
 
 def _write_coverage(output: str, written: Written) -> str:
     """Write what became of the input, and return the name of that file."""
-    from dfly_analysis.report.json import coverage_json
+    from dfly_analysis.report.json import coverage_of_rows, coverage_rows_json
     from dfly_analysis.sources.store import open_store
 
-    by_file = json.loads(written.coverage.to_json(orient="records", date_format="iso"))
+    by_file = coverage_rows_json(written.coverage)
     content = enveloped(
-        **coverage_json(written.coverage), by_file=by_file, lacks=written.lacks, problems=written.problems
+        **coverage_of_rows(written.coverage), by_file=by_file, lacks=written.lacks, problems=written.problems
     )
     with TemporaryDirectory(prefix="dfly-analysis-") as folder:
         path = Path(folder, "coverage.json")
@@ -252,12 +252,19 @@ def fit(paths: tuple[str, ...], output_format: str, **asked: Any) -> None:
 @click.option(
     "--overlay", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Helm values to this file."
 )
+@click.option(
+    "--compression-ratio",
+    type=click.FloatRange(1.0, min_open=True),
+    metavar="R",
+    help="Bytes of files in a compressed byte of a layer, e.g. 2.5; what is usual where not given.",
+)
 @format_option
 def recommend(
     paths: tuple[str, ...],
     size: int | None,
     target_failure_rate: float,
     overlay: Path | None,
+    compression_ratio: float | None,
     output_format: str,
     **asked: Any,
 ) -> None:
@@ -269,7 +276,10 @@ def recommend(
     from dfly_analysis.rules import recommend as advise
 
     dataset = load_dataset(paths, **asked)
-    advice = advise(dataset, run(dataset), fit_all(dataset), size=size, target_failure_rate=target_failure_rate)
+    advice = advise(
+        dataset, run(dataset), fit_all(dataset), size=size, target_failure_rate=target_failure_rate,
+        compression_ratio=compression_ratio,
+    )  # fmt: skip
     if overlay:
         Overlay.from_advice(advice).write(overlay)
     text = advice_text(advice, str(overlay) if overlay else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -23,6 +24,8 @@ _COMMANDS = {
     "sample": "making", "init": "making", "lab": "making",
 }  # fmt: skip
 INTERRUPTED = 130
+_COLLECTED_AFTER = 100_000
+"""New objects after which Python looks for cycles: the usual 700 cost more than the few cycles here are worth."""
 TRACEBACK = "DFLY_ANALYSIS_TRACEBACK"
 """Set this variable to see the traceback of a fault of this program."""
 
@@ -70,6 +73,7 @@ class _Commands(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and turn every error into one line on stderr and its exit code."""
+        gc.set_threshold(_COLLECTED_AFTER, 50, 50)
         extra.pop("standalone_mode", None)
         try:
             code: Any = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dfly_analysis.attempts import (
     Death,
@@ -19,30 +17,11 @@ from dfly_analysis.attempts import (
     rebuild_and_observe,
     unseen_tasks,
 )
-from dfly_analysis.loading.spilling import SPILLED, Spill, place_peers_only, spilled_schema
+from dfly_analysis.loading.spilling import Spill, place_peers_only, spilled_schema
 from dfly_analysis.logs.schema import to_frame
-from dfly_analysis.sources.store import Store
 from dfly_analysis.tables import PIECES, TASKS
 
-BUCKET_BYTES = 384 << 20
-"""Bytes of logs that are rebuilt at one time."""
-_BATCH = 1 << 17
 Tables = tuple[Made, Made]
-
-
-def buckets_for(size_bytes: int) -> int:
-    """Return in how many buckets logs of that size are rebuilt."""
-    return max(1, -(-size_bytes // BUCKET_BYTES))
-
-
-def spill_part(store: Store, name: str, stem: Path, buckets: int) -> Spill:
-    """Return the telling records of a part that somebody else wrote."""
-    spill = Spill(stem, buckets)
-    with store.open(name) as file:
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH, columns=list(SPILLED)):
-            spill.write(pa.Table.from_batches([batch]))
-    spill.flush()
-    return spill
 
 
 class Rebuilding:

@@ -141,7 +141,7 @@ def _times(fit: DurationFit, size_bytes: float) -> Array:
     score = np.linspace(-3.5, 4.5, _GRID)
     low, high = np.log(fit.attempts.duration_s.min()) - 3.0, np.log(fit.attempts.duration_s.max()) + 6.0
     log_time = np.linspace(low, high, 4 * _GRID)
-    lasting = np.array([fit.timeout_rate(size_bytes, float(np.exp(y))).value for y in log_time])
+    lasting = fit.lasting(size_bytes, np.exp(log_time).tolist())
     reached = np.maximum.accumulate(-special.ndtri(np.clip(lasting, 1e-12, 1.0 - 1e-12))) + 1e-9 * np.arange(
         len(lasting)
     )

@@ -9,9 +9,8 @@ from typing import Protocol
 import pandas as pd
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Interval
+from dfly_analysis.fits import CAUTIOUS_FATE, Interval
 from dfly_analysis.models.layers import (
-    CAUTIOUS_FATE,
     LONGEST_S,
     LayerShape,
     PieceFailure,

@@ -20,6 +20,8 @@ Row = tuple[str, str, str, str]
 DOUBTS = {
     "law": "the law of a piece's time",
     "link": "whether pieces share a link",
+    "bandwidth": "what the link carries",
+    "fate": "whether what failed fails again in the next pass",
     "other": "resets and errors",
     "chance": "the number of copies simulated",
 }

@@ -74,7 +74,7 @@ def measure(given: argparse.Namespace, figures: Record, stamp: Record) -> None:
                 figures["scaling"] = [kept[key] for key in sorted(kept)]
                 store(given, figures)
         if "models" in given.areas:
-            figures["models"] = {**stamp, **measure_models(work, given.fits)}
+            figures["models"] = {**stamp, **measure_models(work, given.fits, given.minutes)}
             store(given, figures)
 
 
@@ -105,7 +105,8 @@ def main() -> int:
     )
     parser.add_argument("--repeats", type=int, default=3, help="runs of each way of reading")
     parser.add_argument("--only", nargs="*", default=(), metavar="GROUP", help="groups of the area reading")
-    parser.add_argument("--fits", type=int, default=FITS, help="samples of each law in the area models")
+    parser.add_argument("--fits", type=int, default=FITS, help="samples of each law in the area models, at most")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="for the samples of the area models")
     parser.add_argument(
         "--work", type=Path, help="folder for the big files; the system's temporary folder if not named"
     )
