@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.knowledge.text import LANGUAGES
+from dfly_analysis.redaction import redact
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from dfly_analysis.report.compared import ComparisonReport
     from dfly_analysis.settings import Settings
 
-_USUAL_READING = {"tz": None, "log_format": None, "prometheus": None, "cache": True}
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-def analyse(
+def analyse(  # noqa: PLR0913 - each is one of the user's words
     paths: Paths,
     *,
     values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
@@ -95,11 +95,10 @@ def analyse(
         **versions,
     }
     asked |= {"size": size, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang}
-    reading = {"tz": tz, "log_format": log_format, "prometheus": prometheus, "cache": cache}
-    asked |= {name: value for name, value in reading.items() if value != _USUAL_READING[name]}
+    asked |= {"log_format": log_format, "prometheus": prometheus and redact(prometheus), "cache": cache}
 
     settings = Settings.resolve(values, chart=chart, client=client, **versions)
-    dataset = _load(listed, settings, **reading)
+    dataset = _load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache)
     findings = diagnose(dataset)
     fits = fit_all(dataset)
     advice = recommend(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
@@ -110,7 +109,7 @@ def analyse(
     return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, foretold))
 
 
-def compare(
+def compare(  # noqa: PLR0913 - each is one of the user's words
     before: Paths,
     after: Paths,
     *,
@@ -155,14 +154,14 @@ def compare(
 
     _refuse_unknown(lang)
     runs: list[Dataset] = []
-    reading = {"tz": tz, "log_format": log_format, "prometheus": prometheus, "cache": cache}
     asked: dict[str, Any] = {}
     for name, paths, values in (("before", before, values_before), ("after", after, values_after)):
         listed = _listed(paths)
         settings = Settings.resolve(values, chart=chart, **versions)
-        runs.append(_load(listed, settings, **reading))
+        runs.append(_load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache))
         asked |= {name: [str(path) for path in listed], f"values_{name}": values}
     asked |= {"chart": chart, **versions, "tz": tz, "lang": lang}
+    asked |= {"log_format": log_format, "prometheus": prometheus and redact(prometheus), "cache": cache}
     return ComparisonReport(compare_datasets(*runs), lang, tuple(runs), asked)
 
 

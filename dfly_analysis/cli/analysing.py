@@ -74,15 +74,14 @@ def report(
     from dfly_analysis.notebook import run_notebook
 
     settings = _resolved(asked)  # refuse a wrong file before a kernel starts
+    _refuse_secret(asked["prometheus"])
     parameters: dict[str, Any] = {
         **asked, "size": f"{size}B" if size else None, "lang": lang, "cache": not no_cache,
         "values": str(asked["values"].absolute()) if asked["values"] else None,
     }  # fmt: skip
     with _kept_stdin(paths) as listed, Progress() as progress:
         check_input(listed, asked["tz"], asked["log_format"])  # refuse it in one line, before a notebook wraps it
-        if cluster:
-            listed = [_read_by(cluster, listed, output / TABLES, settings, asked)]
-        parameters["paths"] = listed
+        parameters["paths"] = [_read_by(cluster, listed, output / TABLES, settings, asked)] if cluster else listed
         page = run_notebook(
             "tuning_report",
             {name: value for name, value in parameters.items() if value is not None},
@@ -91,7 +90,14 @@ def report(
             cell_timeout_s=timeout,
             progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
         )
+    _tell_problems(page.with_name("report.json"))
     click.echo(str(page))
+
+
+def _tell_problems(written: Path) -> None:
+    """Say what could not be read, a line each: the notebook shows it on the page alone."""
+    for problem in json.loads(written.read_text("utf-8"))["data_quality"]["problems"]:
+        click.echo(f"dfly-analysis: {problem}", err=True)
 
 
 @contextmanager
@@ -111,6 +117,16 @@ def _kept_stdin(paths: Sequence[str]) -> Iterator[list[str]]:
         yield listed
 
 
+def _refuse_secret(prometheus: str | None) -> None:
+    """Refuse an address with a password: a report keeps its parameters in clear."""
+    from dfly_analysis.metrics.api import TOKEN
+    from dfly_analysis.redaction import redact
+
+    if prometheus and redact(prometheus) != prometheus:
+        way = f"put the password into ~/.netrc, or a token into the variable {TOKEN}"
+        raise click.UsageError(f"--prometheus holds a password, which the report would keep: {way}")
+
+
 def _resolved(asked: Mapping[str, Any]) -> Settings:
     from dfly_analysis.settings import Settings
 
@@ -123,10 +139,10 @@ def _read_by(cluster: str, paths: Sequence[str], folder: Path, settings: Setting
     from dfly_analysis.loading.writing import write_tables
 
     reading = Reading(asked["tz"], asked["log_format"])
-    with telling() as (tell, progress):
+    with Progress() as progress:  # what cannot be read is kept in the tables, and told by who reads them
         write_tables(
-            paths, folder.absolute(), reading, settings=settings, cluster=cluster, rebuild=False, on_problem=tell, progress=progress,
-        )  # fmt: skip
+            paths, folder.absolute(), reading, settings=settings, cluster=cluster, rebuild=False, progress=progress
+        )
     return str(folder.absolute() / EVENTS)
 
 

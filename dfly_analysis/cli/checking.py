@@ -28,6 +28,7 @@ def check_config(values: str, fail_on: str | None, output_format: str, **asked: 
 
     VALUES is a Helm values file, a component's own dfdaemon.yaml, scheduler.yaml or manager.yaml, ConfigMaps as kubectl
     prints them, a folder of such files, or - for stdin. With --bandwidth: feasible or not, and by what factor.
+    Of an empty file, the defaults of the releases named are judged, and the first line says so.
     """
     from dataclasses import asdict
 
@@ -38,9 +39,9 @@ def check_config(values: str, fail_on: str | None, output_format: str, **asked: 
     settings = found.settings
     data = enveloped(
         findings=[asdict(one) for one in found.findings], feasibility=asdict(found.feasibility), chart=settings.chart,
-        versions=dict(settings.versions), notes=list(found.notes),
+        versions=dict(settings.versions), notes=list(found.notes), only_defaults=found.only_defaults,
     )  # fmt: skip
-    print_result(data, output_format, {"Findings": rows}, _text(found))
+    print_result(data, output_format, {"Findings": rows}, _text(found, values))
     for note in found.notes:
         click.echo(f"dfly-analysis: note: {note}", err=True)
     end_where_grave(found.present(), fail_on)
@@ -54,7 +55,7 @@ def _row(one: Finding) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _text(found: ConfigCheck) -> str:
+def _text(found: ConfigCheck, given: str) -> str:
     from dfly_analysis.knowledge.trap import load_traps
 
     remedies = {trap.id: trap.remedy for trap in load_traps()}
@@ -62,6 +63,8 @@ def _text(found: ConfigCheck) -> str:
     unknown = sum(one.verdict == "unknown" for one in found.findings)
     blind = f", {unknown} cannot be told" if unknown else ""
     head = f"{len(present)} of {len(found.findings)} known traps are in this configuration{blind}"
+    if found.only_defaults:
+        head = f"Only defaults are judged: {given} sets nothing of a component\n{head}"
     cards = [_card(one, remedies[one.id]) for one in present]
     return "\n\n".join([head, *cards, _feasibility(found.feasibility)])
 

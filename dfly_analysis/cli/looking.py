@@ -231,7 +231,7 @@ def redact(paths: tuple[str, ...], output: Path) -> None:
         if opened.problem:
             tell(SourceError(opened.problem, where=opened.address, hint="what came before was copied"))
     if not written:
-        raise SourceError("nothing could be copied", where=", ".join(paths))
+        raise SourceError("nothing could be copied", where=", ".join(paths), hint="name text files, or what holds them")
 
 
 def _unused(target: Path, written: set[Path]) -> Path:

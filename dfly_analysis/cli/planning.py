@@ -108,6 +108,9 @@ def _manifest(name: str, image: str | None, platform: str | None) -> Manifest:
         except UnicodeDecodeError:
             raise SourceError("is not JSON", where=source, hint="give the manifest, not the image itself") from None
         except OSError as problem:
+            if Path(name).is_dir():
+                hint = "give an OCI layout, which holds index.json, or a manifest"
+                raise SourceError("the folder is no OCI layout", where=name, hint=hint) from problem
             raise SourceError(f"cannot be read: {problem.strerror}", where=source, hint="check the path") from problem
     found = read_manifest(text, source, platform=platform, folder=folder)
     return replace(found, url=image_url(image) if image else found.url, platform=found.platform or platform)

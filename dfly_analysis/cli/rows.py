@@ -65,7 +65,8 @@ def fits_text(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> str:
             {"parameter": param.name, "value": param.value, "95 % interval": f"{param.low:.4g} to {param.high:.4g}", "unit": param.unit}
             for param in one.params
         ]  # fmt: skip
-        parts.append("\n".join([as_table(title, rows), *_predictions(one), *_said(getattr(one, "notes", ()))]))
+        head = as_table(title, rows) if rows else title  # a law of the data alone has no parameters
+        parts.append("\n".join([head, *_predictions(one), *_said(getattr(one, "notes", ()))]))
     refused = [
         {"fit": name, "reason": one.reason, "what to collect": one.collect or None} for name, one in missing.items()
     ]

@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dfly_analysis.errors import SourceError
+from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.notebook.runner import Progress, run_notebook
 from dfly_analysis.report.record import differences, inputs_of, read_record, refuse_changed
+from dfly_analysis.report.saving import WRITABLE
 
 
 def repeat_report(
@@ -53,7 +54,9 @@ def repeat_report(
             for file in sorted(Path(folder).iterdir()):
                 shutil.move(file, output_dir / file.name)
         except OSError as problem:
-            raise SourceError(f"cannot be written: {problem.strerror}", where=str(output_dir)) from problem
+            raise StoreError(
+                f"cannot be written: {problem.strerror}", where=str(output_dir), hint=WRITABLE
+            ) from problem
     return output_dir / page.name, differences(record["verdict"], manifest["verdict"])
 
 

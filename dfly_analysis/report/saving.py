@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.errors import SourceError
+from dfly_analysis.errors import StoreError
 from dfly_analysis.report.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
 from dfly_analysis.report.packaged import blocks_without_kernel, notebook_path
 from dfly_analysis.report.page import package_version, render_page
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NOTEBOOK = "tuning_report"
 TITLE = "Why the preheat failed, and what to set"
+WRITABLE = "name another folder with -o"
 LIBRARIES = ("numpy", "pandas", "scipy", "matplotlib", "jinja2", "markdown-it-py", "papermill")
 _MEANINGS = {
     "report.html": "the page to send",
@@ -91,7 +92,9 @@ def _write_all(folder: Path, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
             write_whole(folder / name, text)
     except OSError as problem:
-        raise SourceError(f"cannot be written: {problem.strerror}", where=str(problem.filename or folder)) from problem
+        raise StoreError(
+            f"cannot be written: {problem.strerror}", where=str(problem.filename or folder), hint=WRITABLE
+        ) from problem
 
 
 def write_whole(path: Path, text: str) -> None:
