@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
+from scipy import optimize
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Interval, NotFitted, Param
@@ -16,6 +16,7 @@ from dfly_analysis.models.choosing import fit_duration
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.law import Array
 from dfly_analysis.models.load import HOST, SOURCE, Spans, Steps, count_load, shared_speed, take_spans
+from dfly_analysis.models.normal import Moments, negative_log_likelihood
 
 NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
 FEWEST = 30
@@ -289,7 +290,7 @@ def _profile(spans: Spans, steps: Steps, grid: Array, sharp: float) -> tuple[Arr
         centre = float(seen.mean())
         here = np.array([0.0, np.log(seen.std() + 1e-3)]) if start is None else start
         found = optimize.minimize(
-            _negative, here, args=(_Moments.of(seen - centre), cut - centre), jac=True, method="BFGS"
+            negative_log_likelihood, here, args=(Moments.of(seen - centre), cut - centre), jac=True, method="BFGS"
         )
         start = np.asarray(found.x)
         # Density of a time in seconds, not of its log: the speed at the end is the slope between the two clocks.
@@ -297,30 +298,6 @@ def _profile(spans: Spans, steps: Steps, grid: Array, sharp: float) -> tuple[Arr
         value.append(-float(found.fun) + turn)
         best.append((start[0] + centre, float(np.exp(start[1]))))
     return np.array(value) - value[0], np.array(best)
-
-
-class _Moments(NamedTuple):
-    """All that a normal likelihood asks of rows that finished: how many, their sum and the sum of their squares."""
-
-    count: int
-    total: float
-    squares: float
-
-    @classmethod
-    def of(cls, seen: Array) -> _Moments:
-        return cls(len(seen), float(seen.sum()), float(seen @ seen))
-
-
-def _negative(theta: Array, seen: _Moments, cut: Array) -> tuple[float, Array]:
-    """Return the negative log likelihood of a normal law with cut rows, and its gradient."""
-    spread, centre = np.exp(theta[1]), theta[0]
-    sum_z = (seen.total - seen.count * centre) / spread
-    sum_zz = (seen.squares - 2.0 * centre * seen.total + seen.count * centre * centre) / (spread * spread)
-    q = (cut - centre) / spread
-    tail = special.log_ndtr(-q)
-    hazard = np.exp(-0.5 * q * q - 0.5 * np.log(2.0 * np.pi) - tail)
-    value = 0.5 * sum_zz + seen.count * theta[1] - tail.sum()
-    return float(value), np.array([-(sum_z + hazard.sum()) / spread, seen.count - sum_zz - hazard @ q])
 
 
 def _bounds(gain: Array, grid: Array) -> Interval:
