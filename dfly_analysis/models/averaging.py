@@ -115,7 +115,7 @@ class Average:
         for member, theta in self.draws:
             columns = tuple(value.reshape(-1, *(1,) * np.ndim(y)) for value in theta)
             made.append(np.exp(member.model.log_survival(columns, np.array(x), y)))
-        return np.minimum(np.concatenate(made), 1.0)  # as above
+        return np.asarray(np.minimum(np.concatenate(made), 1.0))  # as above
 
     def interval(self, value: float, drawn: Array, level: float) -> Interval:
         """Return a value with the interval that holds a share ``level`` of the draws.

@@ -13,7 +13,7 @@ from dfly_analysis.models.law import Array
 class Moments(NamedTuple):
     """All that a normal likelihood asks of rows that finished: how many, their sum and the sum of their squares."""
 
-    count: int
+    rows: int
     total: float
     squares: float
 
@@ -26,10 +26,10 @@ class Moments(NamedTuple):
 def negative_log_likelihood(theta: Array, seen: Moments, cut: Array) -> tuple[float, Array]:
     """Return the negative log likelihood of a normal law with cut rows, and its gradient."""
     spread, centre = np.exp(theta[1]), theta[0]
-    sum_z = (seen.total - seen.count * centre) / spread
-    sum_zz = (seen.squares - 2.0 * centre * seen.total + seen.count * centre * centre) / (spread * spread)
+    sum_z = (seen.total - seen.rows * centre) / spread
+    sum_zz = (seen.squares - 2.0 * centre * seen.total + seen.rows * centre * centre) / (spread * spread)
     q = (cut - centre) / spread
     tail = special.log_ndtr(-q)
     hazard = np.exp(-0.5 * q * q - 0.5 * np.log(2.0 * np.pi) - tail)
-    value = 0.5 * sum_zz + seen.count * theta[1] - tail.sum()
-    return float(value), np.array([-(sum_z + hazard.sum()) / spread, seen.count - sum_zz - hazard @ q])
+    value = 0.5 * sum_zz + seen.rows * theta[1] - tail.sum()
+    return float(value), np.array([-(sum_z + hazard.sum()) / spread, seen.rows - sum_zz - hazard @ q])

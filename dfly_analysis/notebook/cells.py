@@ -18,7 +18,19 @@ from dfly_analysis.notebook.kernel import KERNEL_VARIABLES
 
 CAN_FORK = sys.platform == "linux"
 """Elsewhere libraries of the system do not survive a fork, and a kernel is started."""
-MODULES_AHEAD = ("analysis", "loading", "loading.joining", "diagnosis", "models", "simulate", "rules", "overlay", "plots", "alerts", "report")
+MODULES_AHEAD = (
+    "analysis",
+    "loading",
+    "loading.joining",
+    "diagnosis",
+    "models",
+    "simulate",
+    "rules",
+    "overlay",
+    "plots",
+    "alerts",
+    "report",
+)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ class PieceLaw(Protocol):
         """Return the chance that a timeout cuts an attempt."""
         ...
 
+    def timeout_rates(self, size_bytes: float, timeouts_s: Sequence[float], level: float = 0.95) -> list[Interval]:
+        """Return the same at many timeouts."""
+        ...
+
 
 @dataclass(frozen=True)
 class Link:
