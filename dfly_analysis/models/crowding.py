@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy import optimize, special
 
 from dfly_analysis.fits import Interval
 from dfly_analysis.models.law import Array
 from dfly_analysis.models.load import Spans, Steps, shared_speed
+from dfly_analysis.models.normal import Moments, negative_log_likelihood
 
 _TELLING = 0.5 * 3.841  # half of the 95 % quantile of chi-squared with one degree of freedom
 
@@ -30,7 +29,7 @@ def profile(spans: Spans, steps: Steps, grid: Array, sharp: float) -> tuple[Arra
         centre = float(seen.mean())
         here = np.array([0.0, np.log(seen.std() + 1e-3)]) if start is None else start
         found = optimize.minimize(
-            _negative, here, args=(_Moments.of(seen - centre), cut - centre), jac=True, method="BFGS"
+            negative_log_likelihood, here, args=(Moments.of(seen - centre), cut - centre), jac=True, method="BFGS"
         )
         start = np.asarray(found.x)
         # Density of a time in seconds, not of its log: the speed at the end is the slope between the two clocks.
@@ -38,30 +37,6 @@ def profile(spans: Spans, steps: Steps, grid: Array, sharp: float) -> tuple[Arra
         value.append(-float(found.fun) + turn)
         best.append((start[0] + centre, float(np.exp(start[1]))))
     return np.array(value) - value[0], np.array(best)
-
-
-class _Moments(NamedTuple):
-    """All that a normal likelihood asks of rows that finished: how many, their sum and the sum of their squares."""
-
-    rows: int
-    total: float
-    squares: float
-
-    @classmethod
-    def of(cls, seen: Array) -> _Moments:
-        return cls(len(seen), float(seen.sum()), float(seen @ seen))
-
-
-def _negative(theta: Array, seen: _Moments, cut: Array) -> tuple[float, Array]:
-    """Return the negative log likelihood of a normal law with cut rows, and its gradient."""
-    spread, centre = np.exp(theta[1]), theta[0]
-    sum_z = (seen.total - seen.rows * centre) / spread
-    sum_zz = (seen.squares - 2.0 * centre * seen.total + seen.rows * centre * centre) / (spread * spread)
-    q = (cut - centre) / spread
-    tail = special.log_ndtr(-q)
-    hazard = np.exp(-0.5 * q * q - 0.5 * np.log(2.0 * np.pi) - tail)
-    value = 0.5 * sum_zz + seen.rows * theta[1] - tail.sum()
-    return float(value), np.array([-(sum_z + hazard.sum()) / spread, seen.rows - sum_zz - hazard @ q])
 
 
 def bounds(gain: Array, grid: Array) -> Interval:

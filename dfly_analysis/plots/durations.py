@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dfly_analysis.fits import Interval
 from dfly_analysis.plots.canvas import (
     COLOURS,
     DURATION_TICKS_S,
@@ -193,7 +194,7 @@ def _caption(every: int, fit: Any, asked: float | None, largest: float) -> str:
 
 
 def _columns() -> tuple[str, ...]:
-    return ("Piece size", "Finished", "Cut by timeout", "Ended otherwise", "Median (fitted)", "99 % within", "99.9 % within", "Interval of 99.9 %")  # fmt: skip
+    return ("Piece size", "Finished", "Cut by timeout", "Ended otherwise", "Median (fitted)", "99 % within", "99.9 % within")  # fmt: skip
 
 
 def _table(rows: pd.DataFrame, fit: Any) -> list[tuple[str, ...]]:
@@ -205,7 +206,10 @@ def _table(rows: pd.DataFrame, fit: Any) -> list[tuple[str, ...]]:
     for size in common:
         counts = tuple(f"{count:,}" for count in _counts(rows[sizes == size]))
         found = fit.quantiles([float(size)] * len(QUANTILES), QUANTILES) if fit else []
-        times = tuple(format_duration(one.value) for one in found) or (NOTHING,) * 3
-        reach = f"{format_duration(found[-1].low)} to {format_duration(found[-1].high)}" if found else NOTHING
-        made.append((format_size(float(size)), *counts, *times, reach))
+        times = tuple(_with_interval(one) for one in found) or (NOTHING,) * 3
+        made.append((format_size(float(size)), *counts, *times))
     return made
+
+
+def _with_interval(one: Interval) -> str:
+    return f"{format_duration(one.value)} ({format_duration(one.low)} to {format_duration(one.high)})"
