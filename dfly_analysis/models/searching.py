@@ -178,7 +178,7 @@ def follow(model: Model, near: Fitted) -> Fitted | None:
     if model.form == POWER:
         begin[0] += begin[1] * (new.log_size - old.log_size)
     with np.errstate(all="ignore"):
-        found = _climb(model, begin, _FINE, 200)
+        found = _climb(model, begin, _FINE)
         return None if found is None else _at(model, found.x)
 
 
