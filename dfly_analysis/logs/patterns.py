@@ -40,13 +40,13 @@ class Program:
     ----------
     steps : list of [op, a, b, c]
     sets : list of frozenset of int
-        Sets of bytes that steps refer to by number.
+        Sets of bytes that steps refer to by number; the first holds all.
     literals : bytearray
         Texts that steps refer to by place and length.
     """
 
     steps: list[list[int]] = field(default_factory=list)
-    sets: list[frozenset[int]] = field(default_factory=list)
+    sets: list[frozenset[int]] = field(default_factory=lambda: [_ALL])
     literals: bytearray = field(default_factory=bytearray)
 
     def add(self, kind: EventKind) -> int:
@@ -65,7 +65,7 @@ class Program:
 
     def arrays(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """Return steps, sets and literals as the compiled reader takes them."""
-        held = np.zeros((max(1, len(self.sets)), 256), np.uint8)
+        held = np.zeros((len(self.sets), 256), np.uint8)
         for number, members in enumerate(self.sets):
             held[number, sorted(members)] = 1
         return np.array(self.steps, np.int32), held, np.frombuffer(bytes(self.literals) or b"\0", np.uint8)

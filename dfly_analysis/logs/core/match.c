@@ -2,7 +2,7 @@
 #include "records.h"
 
 enum { TEXT, SET, SPLIT, JUMP, SAVE, AT_END, GREEDY, LAZY, DONE };
-enum { MOST_STEPS = 20000 };
+enum { MOST_STEPS = 20000, ANYTHING = 0 };
 
 typedef struct {
   const Patterns *patterns;
@@ -21,8 +21,12 @@ static int run(Matching *matching, int32_t place, const uint8_t *at);
 static int run_greedy(Matching *matching, const Step *step, int32_t place, const uint8_t *at) {
   int64_t count = 0, most = step->c < 0 ? matching->end - at : step->c;
   if (most > matching->end - at) most = matching->end - at;
-  const uint8_t *set = set_of(matching, step);
-  while (count < most && set[at[count]]) count++;
+  if (step->a == ANYTHING) {
+    count = most;
+  } else {
+    const uint8_t *set = set_of(matching, step);
+    while (count < most && set[at[count]]) count++;
+  }
   const Step *next = step + 1;
   while (next->op == SAVE) next++;
   for (; count >= step->b; count--) {
