@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "evaluation"))
@@ -10,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "evaluation"))
 import diagnosis
 import judging
 import practice
+import real_law
 import runs
 
 from dfly_analysis.synth import VARIANTS
@@ -71,3 +73,18 @@ def test_public_reports_are_judged_as_their_maintainers_did():
     assert len(agreed) >= 0.9 * len(rows)
     assert [row.issue for row in rows if not row.agrees and not row.why] == []
     assert practice.PAGE.read_text("utf-8") == practice.render(rows)
+
+
+def test_what_a_registry_took_for_a_piece(tmp_path):
+    """Seconds count for what was sent, rate and stall for what was cut; requests for less than a piece do not."""
+    path = tmp_path / "run.served.csv.gz"
+    piece = 4 << 20
+    pd.DataFrame([
+        {"start": 0, "stop": 1, "how": "sent", "seconds": 0.1, "rate_bps": 1.0, "stalled_s": None},
+        {"start": 0, "stop": piece, "how": "sent", "seconds": 2.5, "rate_bps": piece / 2, "stalled_s": None},
+        {"start": piece, "stop": 2 * piece, "how": "sent", "seconds": 1.9, "rate_bps": piece / 2, "stalled_s": None},
+        {"start": 0, "stop": piece, "how": "cut at the limit", "seconds": 6.0, "rate_bps": piece / 2, "stalled_s": 12.0},
+    ]).to_csv(path, index=False)  # fmt: skip
+    length, took = real_law.origin_times(path)
+    assert length == piece
+    assert took.tolist() == [2.5, 2.0, 14.0]

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfly_analysis.fits import NotFitted
-from dfly_analysis.models import DurationFit, fit_all, fit_duration, incidence
+from dfly_analysis.fits import NotFitted, measured_fate
+from dfly_analysis.models import DurationFit, all_laws, fit_all, fit_duration, incidence
 from dfly_analysis.models.buckets import METRIC, whole_tasks
-from dfly_analysis.models.calibration import calibrate, measured_fate
+from dfly_analysis.models.calibration import calibrate
 from dfly_analysis.models.layers import task_failure_probability
 from dfly_analysis.tables import RUNS
 
@@ -108,7 +108,7 @@ def test_a_longer_timeout_gains_timeouts_and_costs_resets_and_time(fit):
 
 def test_draws_lie_about_the_estimate(fit):
     """Half of the draws of a quantile are below the value: the uncertainty has its middle where the estimate is."""
-    drawn = fit.average.drawn_log_quantile(fit._x(16 * MIB), 0.99)
+    drawn = fit.average.drawn_log_quantiles(np.array([fit._x(16 * MIB)]), np.array([0.99]))[:, 0]
     middle = fit.average.log_quantile(fit._x(16 * MIB), 0.99)
     assert abs((drawn < middle).mean() - 0.5) < 0.12
 
@@ -269,6 +269,31 @@ def test_a_link_shared_by_a_varying_number_of_pieces_is_recovered():
     )
     assert found.value == pytest.approx(truth, rel=0.1)
     assert found.low <= truth <= found.high
+
+
+@pytest.mark.parametrize("longest", [2.0, 4.0])
+def test_a_stalled_attempt_takes_its_transfer_and_its_wait(longest):
+    """The tail of a bounded wait is that of the sum of both, not of the wait after a usual transfer."""
+    source, sigma = np.random.default_rng(3), 0.4
+    both = np.exp(sigma * source.standard_normal(200_000)) + longest * source.random(200_000)
+    law, surely, straight = all_laws()["stall_bounded"], 50.0, -40.0
+    shape = [np.array(value) for value in (np.log(sigma), surely, np.log(longest), straight)]
+    p = np.array([0.3, 0.5, 0.9, 0.97, 0.999])
+    np.testing.assert_allclose(np.exp(law.quantile(p, np.array(0.0), shape)), np.quantile(both, p), rtol=0.05)
+
+
+def test_a_limit_on_pieces_at_once_is_not_made_up():
+    """Pieces that queue on a link without a limit keep their long tail: a law with a limit may not end it where data end."""
+    source = np.random.default_rng(27)
+    size = source.choice(np.array([4, 16, 64]) * MIB, 3000)
+    turns = source.geometric(0.35, 3000) * np.exp(0.2 * source.standard_normal(3000))
+    duration = 0.35 * size / (3.0 * MIB) * turns
+    pieces = pd.DataFrame({
+        "size_bytes": size, "duration_s": np.minimum(duration, 30.0), "outcome": np.where(duration < 30.0, "ok", "timeout"), "timeout_s": 30.0,
+    })  # fmt: skip
+    found = fit_duration(pieces).quantile(64 * MIB, 0.999)
+    more = source.geometric(0.35, 400_000) * np.exp(0.2 * source.standard_normal(400_000))
+    assert found.low <= 0.35 * 64 / 3.0 * np.quantile(more, 0.999) <= found.high
 
 
 def test_shares_of_all_causes_never_add_up_to_more_than_one():

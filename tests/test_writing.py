@@ -206,6 +206,28 @@ def test_a_killed_worker_changes_nothing(workers, tmp_path):
         assert got[name].equals(table), name
 
 
+def test_a_report_can_be_read_by_a_cluster(workers, tmp_path, monkeypatch):
+    """Its workers write tables into the report's folder, and the notebook is given these in place of the logs."""
+    made, _ = workers
+    run, _ = generated("slow-source", "v1.5.1")
+    asked = {}
+
+    def noted(_notebook, parameters, output, **_more):
+        asked.update(parameters)
+        output.joinpath("report.json").write_text('{"data_quality": {"problems": []}}', "utf-8")
+        return output / "report.html"
+
+    monkeypatch.setattr("dfly_analysis.notebook.run_notebook", noted)
+    done = CliRunner().invoke(
+        main, ["report", str(run), "-o", str(tmp_path / "out"), "--no-cache", "--cluster", made.scheduler_address]
+    )
+    assert done.exit_code == 0, done.output
+    assert asked["paths"] == [str(tmp_path / "out" / "tables" / "events.parquet")]
+    assert asked["cache"] is False
+    got, wanted = load(asked["paths"]), load([run])
+    assert got.tasks["outcome"].value_counts().to_dict() == wanted.tasks["outcome"].value_counts().to_dict()
+
+
 def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path):
     """The process that holds unfinished files is killed when the first file is done: the others take them."""
     import distributed

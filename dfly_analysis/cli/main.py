@@ -122,10 +122,6 @@ def _say(text: str, code: int) -> int:
 def _usage(problem: click.UsageError) -> str:
     command = problem.ctx.command_path if problem.ctx else "dfly-analysis"
     text = problem.format_message()
-    if isinstance(problem, click.NoSuchOption) and problem.ctx and not problem.possibilities:
-        names = [name for parameter in problem.ctx.command.params for name in parameter.opts]
-        hint = nearest(problem.option_name, names)
-        text = f"{text} {hint}".strip()
     return f"{text.rstrip('.')} (see `{command} --help`)"
 
 

@@ -58,7 +58,8 @@ def load(  # noqa: PLR0913 - each is one of the user's words
         Id of the format to read logs in, instead of the one sniffed.
     records : {"all", "telling"}
         Which records `Dataset.events` holds: all, or only those that an analysis looks at (known events, warnings and
-        errors), which is less to hold in memory and gives the same findings.
+        errors, without begin and end of the pieces that came through, which `Dataset.pieces` holds): less to hold in
+        memory, and the same findings.
     cache : Cache, optional
         Where parts of larger files are kept, so that they are parsed once.
     prometheus : Prometheus, optional
@@ -86,7 +87,8 @@ def load(  # noqa: PLR0913 - each is one of the user's words
     gathered = read_all(listed, reading, tables.append, cache=cache, on_problem=on_problem, progress=progress)
     ask(prometheus, gathered, on_problem)
     refuse_nothing(listed, gathered)
-    return join(tables, gathered, settings or Settings.resolve())
+    handed_over = (tables.pop(0) for _ in range(len(tables)))
+    return join(handed_over, gathered, settings or Settings.resolve(), condensed=records == "telling")
 
 
 def read_all(

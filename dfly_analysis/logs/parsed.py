@@ -27,6 +27,7 @@ FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
 
 
+_FEW_STRETCHES = 32
 _IS_BAD = np.array([level in BAD_LEVELS for level in compiled.LEVELS])
 
 
@@ -70,17 +71,19 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
         rest += read_rows(_lines(block.data[start:end]), line, main, counts, time)
     table = _fast(block.data, columns, main, tz, counts)
     counts.lines = columns.lines
-    if rest:
-        table = _merged(table, _table(rest, tz, counts, telling=telling))
+    few = _table(rest, tz, counts, telling=telling) if rest else table.slice(0, 0)
+    table = _merged(table, few) if len(few) else table
     return ParsedBlock(_numbered(table, block), counts)
 
 
 def _merged(most: pa.Table, few: pa.Table) -> pa.Table:
-    """Return the rows of two tables by line; of the larger one whole stretches are copied, not row by row."""
+    """Return the rows of two tables by line; where few stretches come between, whole slices are copied, not row by row."""
     joined = pa.concat_tables([most, few]).unify_dictionaries()
     most, few = joined.slice(0, len(most)), joined.slice(len(most))
     places = np.searchsorted(values_of(most.column("log_line")), values_of(few.column("log_line")), side="right")
     starts = np.flatnonzero(np.diff(places, prepend=-1))
+    if len(starts) > _FEW_STRETCHES:
+        return joined.combine_chunks().take(pa.array(np.argsort(joined.column("log_line").to_numpy(), kind="stable")))
     parts, done = [], 0
     for start, end in pairwise([*starts, len(few)]):
         parts += [most.slice(done, places[start] - done), few.slice(start, end - start)]

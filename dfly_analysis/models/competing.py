@@ -95,10 +95,12 @@ def _ending(attempts: Attempts, outcome: str) -> Ending:
 def _dispersion(attempts: Attempts, struck: Array, at_risk: Array) -> float:
     worst = 1.0
     count = struck.sum()
+    if not count:
+        return worst
     for codes in attempts.clusters.values():
         inside = codes >= 0
         seen = np.bincount(codes[inside], weights=struck[inside])
         expected = np.bincount(codes[inside], weights=at_risk[inside]) * count / at_risk.sum()
-        if count and len(seen) >= 5:
+        if len(seen) >= 5:
             worst = max(worst, float(((seen - expected) ** 2).sum() / expected.sum()))
     return worst

@@ -122,6 +122,13 @@ class Law:
             _by_shape(lambda moved: function(y, location, moved), shape, place) for place in range(len(shape))
         ]
 
+    def value_and_scores(
+        self, y: Array, location: Array, shape: Parameters, *, survival: bool
+    ) -> tuple[Array, list[Array]]:
+        """Return the log survival or the log density, and its derivatives; laws for which both are one work replace this."""
+        function = self.log_survival if survival else self.log_density
+        return function(y, location, shape), self.scores(y, location, shape, survival=survival)
+
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
         """Return ``y`` below which a share ``p`` lies, by search; laws with a closed form replace this."""
         return self.search_quantile(p, location, shape, -LARGEST_LOG, LARGEST_LOG)
@@ -163,10 +170,22 @@ class StandardLaw(Law):
 
     def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
         """Return each row's derivatives; location and scale both follow from the slope in the residual."""
+        return self.value_and_scores(y, location, shape, survival=survival)[1]
+
+    def value_and_scores(
+        self, y: Array, location: Array, shape: Parameters, *, survival: bool
+    ) -> tuple[Array, list[Array]]:
+        """Return the log survival or the log density, and its derivatives."""
         inverse = np.exp(-shape[0])
         z = (y - location) * inverse
-        slope, *rest = self.slopes_z(z, shape[1:], survival=survival)
-        return [-slope * inverse, -slope * z - (0.0 if survival else 1.0), *rest]
+        value, (slope, *rest) = self.value_and_slopes_z(z, shape[1:], survival=survival)
+        slopes = [-slope * inverse, -slope * z - (0.0 if survival else 1.0), *rest]
+        return value if survival else value - shape[0], slopes
+
+    def value_and_slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> tuple[Array, list[Array]]:
+        """Return the log survival or log density of the residual, and its derivatives by it and the shapes."""
+        function = self.survival_z if survival else self.density_z
+        return function(z, shape), self.slopes_z(z, shape, survival=survival)
 
     def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
         """Return the derivatives of the log survival or log density by the residual and the shapes after the scale."""

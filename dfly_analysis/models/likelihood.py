@@ -135,21 +135,44 @@ class Model:
 
     def scores(self, theta: Array) -> Array:
         """Return each row's derivatives, shape ``(rows, parameters)``, in the order of ``order``."""
+        return self._with_scores(theta)[1]
+
+    def _with_scores(self, theta: Array) -> tuple[Array, Array]:
+        """Return each row's log likelihood and its derivatives."""
         made = []
         for kind, y, upper, x in self._groups:
-            part = self._part_scores(theta, y, x, survival=kind != "exact")
+            value, slopes = self._part(theta, y, x, survival=kind != "exact")
             if kind == "between":
-                beyond = self._part_scores(theta, upper, x, survival=True)
-                gone = np.exp(np.minimum(self.log_survival(theta, x, upper) - self.log_survival(theta, x, y), -1e-9))
-                part = (part - gone[:, None] * beyond) / (1.0 - gone)[:, None]
-            made.append(part)
-        return np.concatenate(made)
+                beyond, beyond_slopes = self._part(theta, upper, x, survival=True)
+                gone = np.minimum(beyond - value, -1e-12)
+                value = value + np.log(-np.expm1(gone))
+                slopes = (slopes - np.exp(gone)[:, None] * beyond_slopes) / -np.expm1(gone)[:, None]
+            made.append((value, slopes))
+        return np.concatenate([value for value, _ in made]), np.concatenate([slopes for _, slopes in made])
 
-    def _part_scores(self, theta: Array, y: Array, x: Array, *, survival: bool) -> Array:
+    def _part(self, theta: Array, y: Array, x: Array, *, survival: bool) -> tuple[Array, Array]:
+        """Return the log of the survival or the density at times, and its derivatives."""
         inner = self.after_overhead(theta, y)
-        by_location, *by_shape = self.law.scores(inner, self.located(theta, x), theta[2:], survival=survival)
+        value, (by_location, *by_shape) = self.law.value_and_scores(
+            inner, self.located(theta, x), theta[2:], survival=survival
+        )
         if self.form == POWER:
-            return np.stack([by_location, by_location * x, *by_shape], axis=1)
+            return value, np.stack([by_location, by_location * x, *by_shape], axis=1)
+        if not survival:
+            value = value + (y - inner)
+        return value, np.stack(
+            [by_location, self._by_overhead(theta, y, x, by_location, survival=survival), *by_shape], axis=1
+        )
+
+    def _by_overhead(self, theta: Array, y: Array, x: Array, by_location: Array, *, survival: bool) -> Array:
+        """Return the derivative by the logit of the overhead: what it takes from the time that is left."""
+        if self.law.proportional:  # a later time is as good as an earlier location
+            taken = (
+                self.overhead(theta)
+                * special.expit(-theta[1])
+                / np.maximum(np.exp(y) - self.overhead(theta), 1e-9 * np.exp(y))
+            )
+            return np.asarray(taken * (by_location + (0.0 if survival else 1.0)))
 
         def moved(step: float) -> Array:
             there = theta.copy()
@@ -160,7 +183,7 @@ class Model:
                 return self.law.log_survival(inner, place, theta[2:])
             return self.law.log_density(inner, place, theta[2:]) - inner
 
-        return np.stack([by_location, central(moved), *by_shape], axis=1)
+        return central(moved)
 
     def penalty(self, theta: Array) -> Array:
         """Return the negative log of the priors, up to a constant; parameters along the last axis."""
@@ -171,8 +194,9 @@ class Model:
     def objective(self, theta: Array) -> tuple[float, Array]:
         """Return the penalised negative log likelihood per attempt, and its gradient."""
         total, (mean, precision) = self.rows.total, self._priors
-        value = -(self.weight @ self.contributions(theta)) + self.penalty(theta)
-        gradient = -(self.weight @ self.scores(theta)) + precision * (theta - mean)
+        rows, slopes = self._with_scores(theta)
+        value = -(self.weight @ rows) + self.penalty(theta)
+        gradient = -(self.weight @ slopes) + precision * (theta - mean)
         gradient[2] += 2.0 * total * min(theta[2] - _LEAST_LOG_SCALE, 0.0)
         return float(value / total), gradient / total
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from dfly_analysis.models.law import Array, Law, Parameters
 
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 _STEP = 1e-5
+# What is left out: less than any number of attempts can tell.
+_LEAST_LOG_SHARE = -23.0
 
 
 class Components(NamedTuple):
@@ -40,21 +43,32 @@ class LogNormalMixture(Law):
         return _log_sum(parts.log_share + special.log_ndtr(-(y - location - parts.shift) * np.exp(-parts.log_scale)))
 
     def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return each row's derivatives: those of the components, each with the share it has in the row."""
+        """Return each row's derivatives."""
+        return self.value_and_scores(y, location, shape, survival=survival)[1]
+
+    def value_and_scores(
+        self, y: Array, location: Array, shape: Parameters, *, survival: bool
+    ) -> tuple[Array, list[Array]]:
+        """Return the law's log with its derivatives: those of the components, each with the share it has in the row."""
         vector = np.array([float(value) for value in shape])
-        log_share, shift, log_scale = (np.reshape(part, (-1, 1)) for part in self.components(vector))
+        parts = self.components(vector)
+        weighty = _weighty(parts)
+        log_share, shift, log_scale = (part[weighty][:, None] for part in parts)
         inverse = np.exp(-log_scale)
         z = (y - location - shift) * inverse
         single = special.log_ndtr(-z) if survival else -0.5 * z * z - log_scale
         logs = log_share + single
-        held = np.exp(logs - logs.max(axis=0))
-        held /= held.sum(axis=0)
+        most = logs.max(axis=0)
+        held = np.exp(logs - most)
+        total = held.sum(axis=0)
+        held /= total
+        value = most + np.log(total) - (0.0 if survival else _LOG_ROOT_TWO_PI)
         hazard = np.exp(-0.5 * z * z - _LOG_ROOT_TWO_PI - single) if survival else z
         by_shift = held * hazard * inverse
         by_scale = held * (hazard * z if survival else z * z - 1.0)
-        slopes = self._slopes(vector)
+        slopes = self._slopes(vector)[weighty]
         made = slopes[:, 0].T @ held + slopes[:, 1].T @ by_shift + slopes[:, 2].T @ by_scale
-        return [by_shift.sum(axis=0), *made]
+        return value, [by_shift.sum(axis=0), *made]
 
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
         """Return ``y`` below which a share ``p`` lies, between that of the fastest and that of the slowest component."""
@@ -66,6 +80,7 @@ class LogNormalMixture(Law):
     def _aligned(self, shape: Parameters, *others: Array) -> Components:
         """Return the components with axes enough to go with other arrays."""
         parts = self.components(shape)
+        parts = Components(*(part[_weighty(parts)] for part in parts))
         missing = max(np.ndim(other) for other in others) - (parts.log_share.ndim - 1)
         if missing <= 0:
             return parts
@@ -73,18 +88,21 @@ class LogNormalMixture(Law):
 
     def _slopes(self, shape: Array) -> Array:
         """Return the derivatives of the components by the shapes, ``(components, 3, shapes)``."""
-        made = []
-        for place in range(len(shape)):
-            step = np.zeros(len(shape))
-            step[place] = _STEP
-            above, below = self.components(shape + step), self.components(shape - step)
-            made.append(np.stack([(up - down) / (2.0 * _STEP) for up, down in zip(above, below, strict=True)], axis=1))
-        return np.stack(made, axis=2)
+        count = len(shape)
+        steps = _STEP * np.eye(count)
+        moved = np.concatenate([shape + steps, shape - steps])
+        parts = np.stack([np.asarray(part) for part in self.components(tuple(moved.T))], axis=1)
+        return np.asarray((parts[..., :count] - parts[..., count:]) / (2.0 * _STEP))
 
 
 def stacked(*values: Array | float) -> Array:
     """Return values that broadcast as one array with a first axis for the components."""
     return np.stack(np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in values)))
+
+
+def _weighty(parts: Components) -> npt.NDArray[np.bool_]:
+    """Return which components have a share worth their work, in any of the draws."""
+    return np.asarray(parts.log_share.reshape(len(parts.log_share), -1).max(axis=1) > _LEAST_LOG_SHARE)
 
 
 def _log_sum(logs: Array) -> Array:

@@ -17,6 +17,7 @@ from dfly_analysis.models.searching import Fitted
 _FEWEST_AT_RISK = 2.0
 _LEAST_SHARE_AT_RISK = 0.15
 _QUARTILE = 0.6745
+_ONE_SIZE = 0.02
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,16 @@ class Residuals:
     distance: float
     expected: float
 
-    @property
-    def pooled(self) -> bool:
-        """Return whether time is in proportion to size under the law, so that residuals of all sizes are alike."""
-        return self.fitted.model.law.proportional
+    def pooled(self, x: float) -> bool:
+        """Return whether the residuals are those of this size: under the law they are alike for all, or the data have no other."""
+        if self.fitted.model.law.proportional:
+            return True
+        sizes = self.fitted.model.rows.x
+        return bool(max(sizes.max(), x) - min(sizes.min(), x) < _ONE_SIZE)
 
     def widened_quantile(self, interval: Interval, x: float, p: float) -> Interval:
         """Stretch an interval of the log of a time to the data's own quantile, as far as the data reach."""
-        if not self.pooled:
+        if not self.pooled(x):
             return interval
         early = int(np.searchsorted(-self.least, p - 1.0))
         late = min(int(np.searchsorted(-self.most, p - 1.0)), len(self.most) - 1)
@@ -57,7 +60,7 @@ class Residuals:
 
     def widened_survival(self, interval: Interval, x: float, y: float) -> Interval:
         """Stretch an interval of a survival to the data's own, as far as the data reach."""
-        if not self.pooled:
+        if not self.pooled(x):
             return interval
         model, theta = self.fitted.model, self.fitted.theta
         residual = float(model.after_overhead(theta, np.array(y)) - model.located(theta, np.array(x)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import optimize, special
@@ -17,8 +17,33 @@ from dfly_analysis.models.observations import Cluster
 _PROPOSAL_FREEDOM = 5
 _SEED = 20_241
 _FEWEST_CLUSTERS = 5
-_ROUGH, _FINE = 1e-3, 1e-5
 _FAR_BEHIND = 60.0
+_SMALL_GAINS = 2
+
+
+class _Search(NamedTuple):
+    """When a search ends: at a gradient per attempt, after steps, or after steps that gained less log likelihood than ``gain``."""
+
+    gradient: float
+    steps: int
+    gain: float
+
+
+_ROUGH, _FINE = _Search(1e-3, 40, 0.3), _Search(1e-5, 200, 0.01)
+
+
+class _Gains:
+    """Ends a search along a ridge, where parameters still move but nothing is gained."""
+
+    def __init__(self, least: float) -> None:
+        self._least, self._best, self._small = least, float("inf"), 0
+
+    def __call__(self, intermediate_result: Any) -> None:
+        gained = self._best - float(intermediate_result.fun)
+        self._best = float(intermediate_result.fun)
+        self._small = 0 if gained > self._least else self._small + 1
+        if self._small == _SMALL_GAINS:
+            raise StopIteration
 
 
 @dataclass(frozen=True)
@@ -124,15 +149,36 @@ def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float(
     begins = [model.law.placed(np.array([*start, *extra])) for extra in model.law.starts]
     with np.errstate(all="ignore"):
         if len(begins) > 1:  # which hill is the highest shows on coarse rows as well
-            tried = [
-                found for found in (_climb(model.coarse, begin, _ROUGH, 40) for begin in begins) if found is not None
-            ]
+            tried = [found for found in (_climb(model.coarse, begin, _ROUGH) for begin in begins) if found is not None]
             if tried:
                 begins = [min(tried, key=lambda found: float(found.fun)).x]
                 rough = _at(model, begins[0])
                 if rough is not None and rough.criterion() > ahead + _FAR_BEHIND:
                     return rough
-        found = _climb(model, begins[0], _FINE, 200)
+        found = _climb(model, begins[0], _FINE)
+        return None if found is None else _at(model, found.x)
+
+
+def follow(model: Model, near: Fitted) -> Fitted | None:
+    """Find the best parameters from those that another model of the same law and form has on nearly the same data.
+
+    Parameters
+    ----------
+    model : Model
+    near : Fitted
+        Its units may differ from the model's.
+
+    Returns
+    -------
+    Fitted or None
+        None where the search did not end at finite numbers.
+    """
+    old, new, begin = near.model.rows, model.rows, near.theta.copy()
+    begin[0] += old.log_unit - new.log_unit
+    if model.form == POWER:
+        begin[0] += begin[1] * (new.log_size - old.log_size)
+    with np.errstate(all="ignore"):
+        found = _climb(model, begin, _FINE)
         return None if found is None else _at(model, found.x)
 
 
@@ -141,9 +187,10 @@ def _at(model: Model, theta: Array) -> Fitted | None:
     return Fitted(model, theta, likelihood) if np.isfinite(likelihood) else None
 
 
-def _climb(model: Model, begin: Array, gradient: float, steps: int) -> Any:
-    options: Any = {"gtol": gradient, "maxiter": steps, "hess_inv0": _metric(model, begin)}
-    found: Any = optimize.minimize(model.objective, begin, jac=True, method="BFGS", options=options)
+def _climb(model: Model, begin: Array, search: _Search) -> Any:
+    options: Any = {"gtol": search.gradient, "maxiter": search.steps, "hess_inv0": _metric(model, begin)}
+    stop: Any = _Gains(search.gain / model.rows.total)
+    found: Any = optimize.minimize(model.objective, begin, jac=True, method="BFGS", options=options, callback=stop)
     return found if np.isfinite(found.fun) and np.isfinite(found.x).all() else None
 
 

@@ -139,8 +139,8 @@ def recommend_json(advice: Advice) -> dict[str, Any]:
     Returns
     -------
     dict
-        Keys ``schema_version``, ``size_bytes``, ``target_failure_rate``, ``recommendations``, ``no_advice``, ``warnings``;
-        only JSON's own types.
+        Keys ``schema_version``, ``size_bytes``, ``target_failure_rate``, ``recommendations``, ``no_advice``, ``estimates``,
+        ``warnings``; only JSON's own types.
     """
     return _object(
         {
@@ -149,6 +149,7 @@ def recommend_json(advice: Advice) -> dict[str, Any]:
             "target_failure_rate": advice.target_failure_rate,
             "recommendations": [asdict(item) for item in advice.recommendations],
             "no_advice": [asdict(item) for item in advice.no_advice],
+            "estimates": [asdict(item) for item in advice.estimates],
             "warnings": list(advice.warnings),
         }
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from tables import table
+
+from dfly_analysis.fits import wilson
 
 Record = dict[str, Any]
 _HELD = ("tail_held", "inside_held", "rate_15_held", "rate_60_held", "rate_120_held", "failure_60_held")
@@ -20,12 +22,17 @@ def models_part(area: Record, measured: str) -> Iterator[str]:
     yield (
         f"{measured} {area['fits']} samples of each law, {area['n']:,} attempts each, cut at 30 s and by random resets; the parameters of a law are "
         "drawn anew for every sample (`tests/bench/model_laws.py`), and the family is not told. Asked for are the 99.9 % quantile at 64 MiB, beyond "
-        "the limit, and the 99 % quantile at 16 MiB. Errors are medians; coverage is that of 95 % intervals."
+        "the limit, and the 99 % quantile at 16 MiB. Errors are medians; coverage is that of 95 % intervals, and in brackets is what so few samples "
+        "leave open of it (Wilson's 95 % interval of a share)."
     )
     yield _peers_table(area, calm)
-    yield _laws_table(laws)
+    yield _laws_table(laws, area["fits"])
     many = area["many"]
-    yield f"A million attempts of 20,000 tasks on 20 hosts, the fit and its first interval: {many['median_s']:.2f} s (fastest of three {many['fastest_s']:.2f} s)."
+    spent = f", {many['processor_s']:.2f} s of a processor" if "processor_s" in many else ""
+    yield (
+        "A million attempts of 20,000 tasks on 20 hosts, the fit and its first interval: "
+        f"{many['median_s']:.2f} s (fastest of three {many['fastest_s']:.2f} s){spent}."
+    )
 
 
 def _peers_table(area: Record, calm: list[Record]) -> str:
@@ -63,16 +70,26 @@ def _peers_table(area: Record, calm: list[Record]) -> str:
     return f"{table(heads, rows)}\n\nLaws without stalls. {f'Others on fewer samples of each law: {versions}.' if versions else ''}".rstrip()
 
 
-def _laws_table(laws: list[Record]) -> str:
+def _laws_table(laws: list[Record], fits: int) -> str:
     heads = (
         "law", "failed", "99.9 %: error", "nine in ten below", "upper end, times the truth", "99 %: error", "holds 99.9 %", "holds 99 %",
         "holds rate at 15 s", "60 s", "120 s", "holds failures at 60 s", "rate at 60 s within a point", "120 s",
     )  # fmt: skip
+    near = ("within_60", "within_120")
     return table(heads, [
         (law["name"], _percent(law["cut"]), _percent(law["tail_error"]), _percent(law["tail_error_90"]), law["tail_high"], _percent(law["inside_error"]),
-         *(f"{law[name]:.0%}".replace("%", " %") for name in (*_HELD, "within_60", "within_120")))
+         *(_share(law[name], fits) for name in _HELD), *(f"{law[name]:.0%}".replace("%", " %") for name in near))
         for law in laws
+    ] + [
+        ("all", *[""] * 5, *(_share(mean(law[name] for law in laws), fits * len(laws)) for name in _HELD),
+         *(f"{mean(law[name] for law in laws):.0%}".replace("%", " %") for name in near)),
     ])  # fmt: skip
+
+
+def _share(value: float, of: int) -> str:
+    """Write a share of so many samples with what these leave open."""
+    open_ = wilson(round(value * of), of)
+    return f"{value:.0%} ({open_.low:.0%} to {open_.high:.0%})".replace("%", " %")
 
 
 def _percent(value: float | None) -> str:

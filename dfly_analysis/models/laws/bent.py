@@ -26,30 +26,28 @@ class Bent(StandardLaw):
 
     def density_z(self, z: Array, shape: Parameters) -> Array:
         """Return the log density of the standardised residual."""
-        bent, slope = _bend(z, shape)
-        # A curve that falls is no law: the price of a slope below zero keeps the search away from it.
-        price = _PRICE * np.minimum(slope - _LEAST_SLOPE, 0.0)
-        return np.asarray(-0.5 * bent * bent - _LOG_ROOT_TWO_PI + log_positive(np.maximum(slope, _LEAST_SLOPE)) + price)
+        return _density(*_bend(z, shape))
 
     def survival_z(self, z: Array, shape: Parameters) -> Array:
         """Return the log survival of the standardised residual."""
         return np.asarray(special.log_ndtr(-_bend(z, shape)[0]))
 
-    def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return the derivatives by the residual and the bends, in closed form."""
-        bent, slope = _bend(z, shape)
+    def value_and_slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> tuple[Array, list[Array]]:
+        """Return the log survival or log density, with the derivatives by the residual and the bends in closed form."""
         basis, held = _basis(np.minimum(z, _KNOTS[-1])), _tail_slope(shape) < _LEAST_TAIL_SLOPE
+        bent, slope = _bend(z, shape, basis)
         beyond = np.maximum(z - _KNOTS[-1], 0.0)
         still = (beyond > 0.0) & held
         steep = [np.where(still, 0.0, 3.0 * square) for _, square, _ in basis]
         lifted = [cubic + beyond * steepness for (cubic, _, _), steepness in zip(basis, steep, strict=True)]
         if survival:
-            hazard = np.exp(-0.5 * bent * bent - _LOG_ROOT_TWO_PI - special.log_ndtr(-bent))
-            return [-hazard * slope, *(-hazard * lift for lift in lifted)]
+            value = special.log_ndtr(-bent)
+            hazard = np.exp(-0.5 * bent * bent - _LOG_ROOT_TWO_PI - value)
+            return value, [-hazard * slope, *(-hazard * lift for lift in lifted)]
         curve = sum(6.0 * a * over for a, (_, _, over) in zip(shape, basis, strict=True))
         curve = np.where(beyond > 0.0, 0.0, curve)
         by_slope = np.where(slope > _LEAST_SLOPE, 1.0 / np.maximum(slope, _LEAST_SLOPE), _PRICE)
-        return [
+        return _density(bent, slope), [
             -bent * slope + by_slope * curve,
             *(-bent * lift + by_slope * steepness for lift, steepness in zip(lifted, steep, strict=True)),
         ]
@@ -66,11 +64,17 @@ class Bent(StandardLaw):
         return np.asarray(0.5 * (low + high))
 
 
-def _bend(z: Array, shape: Parameters) -> tuple[Array, Array]:
-    """Return the curve and its slope."""
+def _density(bent: Array, slope: Array) -> Array:
+    # A curve that falls is no law: the price of a slope below zero keeps the search away from it.
+    price = _PRICE * np.minimum(slope - _LEAST_SLOPE, 0.0)
+    return np.asarray(-0.5 * bent * bent - _LOG_ROOT_TWO_PI + log_positive(np.maximum(slope, _LEAST_SLOPE)) + price)
+
+
+def _bend(z: Array, shape: Parameters, basis: list[tuple[Array, Array, Array]] | None = None) -> tuple[Array, Array]:
+    """Return the curve and its slope; the basis up to the last knot is made where not given."""
     inside = np.minimum(z, _KNOTS[-1])
     value, slope = inside, np.ones(np.shape(inside))
-    for coefficient, (cubic, square, _) in zip(shape, _basis(inside), strict=True):
+    for coefficient, (cubic, square, _) in zip(shape, _basis(inside) if basis is None else basis, strict=True):
         value = value + coefficient * cubic
         slope = slope + 3.0 * coefficient * square
     tail = np.maximum(_tail_slope(shape), _LEAST_TAIL_SLOPE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 
 from dfly_analysis.models.law import Array, Parameters, StandardLaw
 
@@ -22,6 +23,12 @@ class LogLogistic(StandardLaw):
         """Return the log survival of the standardised residual."""
         del shape
         return -np.logaddexp(0.0, z)
+
+    def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
+        """Return the derivative by the residual."""
+        del shape
+        gone = special.expit(z)
+        return [-gone if survival else 1.0 - 2.0 * gone]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
         """Return the quantile of the standardised residual."""

@@ -26,6 +26,11 @@ class LogNormal(StandardLaw):
         del shape
         return np.asarray(special.log_ndtr(-z))
 
+    def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
+        """Return the derivative by the residual."""
+        del shape
+        return [-np.exp(-0.5 * z * z - _LOG_ROOT_TWO_PI - special.log_ndtr(-z)) if survival else -z]
+
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
         """Return the quantile of the standardised residual."""
         del shape

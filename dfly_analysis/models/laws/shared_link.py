@@ -8,9 +8,7 @@ from scipy import special
 from dfly_analysis.models.law import SCALE, Array, Parameters, Shape
 from dfly_analysis.models.mixture import Components, LogNormalMixture
 
-_MOST = 26
-# How sharply a limit on the number ends it.
-_END = 5.0
+_MOST = 48
 _LEAST_VARIANCE = 0.02
 _OTHERS = np.arange(_MOST, dtype=float)
 _LOG_FACTORIAL = special.gammaln(_OTHERS + 1.0)
@@ -21,22 +19,18 @@ class SharedLink(LogNormalMixture):
     """``D = (1 + others) * size / bandwidth``, the bandwidth log-normal, ``P(others = k) ~ exp(crowding k) / k! ** evenness``.
 
     Conway and Maxwell's law of a count (1962): with evenness 1 pieces come independently (Poisson), with 0 they queue
-    (geometric), above 1 they are spread more evenly than chance. A limit on the pieces in flight ends it at ``most``.
+    (geometric), above 1 they are spread more evenly than chance.
     """
 
     name = "shared_link"
     title = "link shared by a varying number of pieces"
-    shapes = (
-        SCALE,
-        Shape("crowding", 0.5, 0.3, 1.0),
-        Shape("evenness", 0.7, 0.7, 0.7),
-        Shape("most", 3.0, 3.0, 1.0, "log", reach=2.5),
-    )
+    kin = "shared_link"
+    shapes: tuple[Shape, ...] = (SCALE, Shape("crowding", 0.5, 0.3, 1.0), Shape("evenness", 0.7, 0.7, 0.7))
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Return where to begin: two others at a time, a queue, and up to six at a time."""
-        return ((0.7, 1.0, 3.0), (-0.4, 0.1, 3.0), (0.2, 0.2, 1.8))
+        """Return where to begin: two others at a time, and a queue."""
+        return ((0.7, 1.0), (-0.4, 0.1))
 
     def placed(self, theta: Array) -> Array:
         """Take what sharing adds to location and spread out of the beginning."""
@@ -50,18 +44,18 @@ class SharedLink(LogNormalMixture):
 
     def components(self, shape: Parameters) -> Components:
         """Return one log-normal for each number of pieces at once."""
-        scale, crowding, evenness, most = shape
+        scale = np.asarray(shape[0], dtype=float)
         axes = (slice(None), *(None,) * np.ndim(scale))
-        others = _OTHERS[axes]
-        logs = others * crowding - np.maximum(evenness, 0.0) * _LOG_FACTORIAL[axes]
-        logs = logs - np.logaddexp(0.0, _END * (others + 1.0 - np.exp(self.shapes[3].held(most))))
+        logs = self.weigh(_OTHERS[axes], _LOG_FACTORIAL[axes], shape[1:])
         largest = logs.max(axis=0)
         log_share: Array = logs - (largest + np.log(np.exp(logs - largest).sum(axis=0)))
         return Components(
-            log_share,
-            np.broadcast_to(_LOG_SHARING[axes], log_share.shape),
-            np.broadcast_to(np.asarray(scale, dtype=float), log_share.shape),
+            log_share, np.broadcast_to(_LOG_SHARING[axes], log_share.shape), np.broadcast_to(scale, log_share.shape)
         )
+
+    def weigh(self, others: Array, log_factorial: Array, shape: Parameters) -> Array:
+        """Return the log of the chance of each number of others, up to a constant."""
+        return np.asarray(others * shape[0] - np.maximum(shape[1], 0.0) * log_factorial)
 
 
 LAW = SharedLink()

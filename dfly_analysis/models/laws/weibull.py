@@ -23,6 +23,12 @@ class Weibull(StandardLaw):
         del shape
         return -np.exp(np.minimum(z, LARGEST_LOG))
 
+    def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
+        """Return the derivative by the residual."""
+        del shape
+        gone = np.exp(np.minimum(z, LARGEST_LOG))
+        return [-gone if survival else 1.0 - gone]
+
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
         """Return the quantile of the standardised residual."""
         del shape
