@@ -126,6 +126,10 @@ def count_lines(data: bytes) -> int:
         return data.count(b"\n")
     import numpy as np
 
+    from dfly_analysis.logs import compiled
+
+    if compiled.is_available():
+        return compiled.count_lines(data)
     octets = np.frombuffer(data, np.uint8)
     starts = range(0, len(octets), _SCAN_BYTES)
     return sum(int(np.count_nonzero(octets[start : start + _SCAN_BYTES] == 0x0A)) for start in starts)

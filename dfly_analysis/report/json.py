@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.advice import Advice
-from dfly_analysis.dataset import Dataset
-from dfly_analysis.findings import Diagnosis, Finding
-from dfly_analysis.fits import NotFitted
 from dfly_analysis.tables import COVERAGE
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dfly_analysis.advice import Advice
+    from dfly_analysis.dataset import Dataset
+    from dfly_analysis.findings import Diagnosis, Finding
 
 SCHEMA_VERSION = 1
 
@@ -100,6 +100,8 @@ def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
     dict
         Keys ``schema_version``, ``fits`` and ``not_fitted``; only JSON's own types.
     """
+    from dfly_analysis.fits import NotFitted
+
     made = [_fit(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
     missing = [{**asdict(fit), "name": name} for name, fit in fits.items() if isinstance(fit, NotFitted)]
     return _object({"schema_version": SCHEMA_VERSION, "fits": made, "not_fitted": missing})
