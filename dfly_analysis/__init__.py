@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
-    from dfly_analysis.analysis import analyse, compare
+    from dfly_analysis.analysis import analyse, compare, what_if
     from dfly_analysis.configcheck import ConfigCheck, check_config
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.diagnosis import diagnose
@@ -32,7 +32,7 @@ _HOMES = {
     "ConfigCheck": "configcheck", "check_config": "configcheck", "Dataset": "dataset", "diagnose": "diagnosis",
     "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
     "load": "loading", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
-    "Setting": "settings", "Settings": "settings", "WhatIf": "simulate", "simulate": "simulate",
+    "Setting": "settings", "Settings": "settings", "WhatIf": "simulate", "simulate": "simulate", "what_if": "analysis",
 }  # fmt: skip
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "load",
     "recommend",
     "simulate",
+    "what_if",
 ]
 
 

@@ -9,6 +9,8 @@ from typing import Literal
 from dfly_analysis.fits import Interval
 
 Confidence = Literal["high", "medium", "low"]
+Topic = Literal["network", "resources", "storage", "compression"]
+Basis = Literal["measured", "computed", "documented", "article", "assumed"]
 CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
 
 
@@ -46,7 +48,7 @@ class Recommendation:
     proposed : str
         As the configuration takes it, e.g. ``180s``.
     unit : str
-        ``s``, ``B/s``, ``1`` …
+        ``s``, ``B/s``, ``bytes``, ``cores``, ``percent``, ``1``.
     low, high : float
         Interval of the proposal in `unit`.
     because : str
@@ -103,6 +105,40 @@ class NoAdvice:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """One quantity that sizing rests on, whether or not anything has to change.
+
+    Attributes
+    ----------
+    topic : {"network", "resources", "storage", "compression"}
+    role : {"client", "seedClient", ""}
+        Whose; empty where it is about no role's.
+    what : str
+    value, low, high : float
+        In `unit`; `high` is infinite where nothing bounds it.
+    unit : {"B/s", "bytes", "share", "cores", "1"}
+    basis : {"measured", "computed", "documented", "article", "assumed"}
+        Whence it is known.
+    confidence : {"high", "medium", "low"}
+    because : str
+        What it was made of, and what follows from it.
+    how_to_check : str
+    """
+
+    topic: Topic
+    role: str
+    what: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    basis: Basis
+    confidence: Confidence
+    because: str
+    how_to_check: str = ""
+
+
+@dataclass(frozen=True)
 class Advice:
     """All recommendations of one analysis.
 
@@ -115,6 +151,8 @@ class Advice:
     size_bytes : int
         The layer size advice was asked for.
     target_failure_rate : float
+    estimates : tuple of Estimate
+        What hosts, links and volumes need or give; no call to change anything.
     """
 
     recommendations: tuple[Recommendation, ...] = ()
@@ -122,6 +160,7 @@ class Advice:
     warnings: tuple[str, ...] = ()
     size_bytes: int = 0
     target_failure_rate: float = 1e-3
+    estimates: tuple[Estimate, ...] = ()
 
     def __iter__(self) -> Iterator[Recommendation]:
         """Iterate over the recommendations."""
@@ -141,4 +180,5 @@ def merge(parts: Iterable[Advice], *, size_bytes: int, target_failure_rate: floa
         warnings=tuple(dict.fromkeys(text for part in listed for text in part.warnings)),
         size_bytes=size_bytes,
         target_failure_rate=target_failure_rate,
+        estimates=tuple(item for part in listed for item in part.estimates),
     )

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.knowledge.text import LANGUAGES
+from dfly_analysis.redaction import redact
 
 if TYPE_CHECKING:
+    from dfly_analysis.dataset import Dataset
     from dfly_analysis.report import Report
+    from dfly_analysis.report.asked import WhatIfReport
     from dfly_analysis.report.compared import ComparisonReport
+    from dfly_analysis.settings import Settings
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-def analyse(
+def analyse(  # noqa: PLR0913 - each is one of the user's words
     paths: Paths,
     *,
     values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
@@ -28,6 +32,9 @@ def analyse(
     target_failure_rate: float = 1e-3,
     tz: str = "UTC",
     lang: str = "en",
+    log_format: str | None = None,
+    prometheus: str | None = None,
+    cache: bool = True,
     **versions: str | None,
 ) -> Report:
     """Say why a preheat failed, what to set, and what that will do.
@@ -48,6 +55,12 @@ def analyse(
         Zone of times that do not name one.
     lang : str
         Language the report shows itself in, ``en`` or ``zh``; ids, keys and units are the same in both.
+    log_format : str, optional
+        Id of the format to read logs in, instead of the one found.
+    prometheus : str, optional
+        Address of a server to ask for the time the logs cover.
+    cache : bool
+        Whether what was parsed of large files is kept, and used.
     **versions
         ``scheduler`` and ``manager``, releases.
 
@@ -63,7 +76,6 @@ def analyse(
     """
     from dfly_analysis.alerts import Alerts
     from dfly_analysis.diagnosis import diagnose
-    from dfly_analysis.loading import Cache, load
     from dfly_analysis.models import fit_all
     from dfly_analysis.overlay import Overlay
     from dfly_analysis.plots import Figures
@@ -72,10 +84,8 @@ def analyse(
     from dfly_analysis.rules import recommend
     from dfly_analysis.settings import Settings
 
-    given = [paths] if isinstance(paths, str | os.PathLike) else paths
-    if lang not in LANGUAGES:
-        raise DflyError(f"there are no words in {lang!r}", hint=f"known are {', '.join(LANGUAGES)}")
-    listed = [Path(path) if isinstance(path, os.PathLike) else path for path in given]
+    listed = _listed(paths)
+    _refuse_unknown(lang)
     asked: dict[str, Any] = {
         "paths": [str(path) for path in listed],
         "values": values,
@@ -85,9 +95,10 @@ def analyse(
         **versions,
     }
     asked |= {"size": size, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang}
+    asked |= {"log_format": log_format, "prometheus": prometheus and redact(prometheus), "cache": cache}
 
     settings = Settings.resolve(values, chart=chart, client=client, **versions)
-    dataset = load(listed, settings=settings, tz=tz, records="telling", cache=Cache.of_user())
+    dataset = _load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache)
     findings = diagnose(dataset)
     fits = fit_all(dataset)
     advice = recommend(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
@@ -98,7 +109,7 @@ def analyse(
     return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, foretold))
 
 
-def compare(
+def compare(  # noqa: PLR0913 - each is one of the user's words
     before: Paths,
     after: Paths,
     *,
@@ -106,6 +117,9 @@ def compare(
     values_after: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     tz: str = "UTC",
     lang: str = "en",
+    log_format: str | None = None,
+    prometheus: str | None = None,
+    cache: bool = True,
     chart: str | None = None,
     **versions: str | None,
 ) -> ComparisonReport:
@@ -117,7 +131,7 @@ def compare(
         Logs of a run before the change, and of one after it.
     values_before, values_after : path or mapping, optional
         Helm values in force in each.
-    tz, lang : str
+    tz, lang, log_format, prometheus, cache
         As `analyse` takes them.
     chart : str, optional
         Release of the chart in both runs.
@@ -135,14 +149,105 @@ def compare(
         Where paths, values or releases cannot be used.
     """
     from dfly_analysis.comparison import compare_datasets
-    from dfly_analysis.loading import Cache, load
     from dfly_analysis.report.compared import ComparisonReport
     from dfly_analysis.settings import Settings
 
-    runs = []
-    for paths, values in ((before, values_before), (after, values_after)):
-        given = [paths] if isinstance(paths, str | os.PathLike) else paths
-        listed = [Path(path) if isinstance(path, os.PathLike) else path for path in given]
+    _refuse_unknown(lang)
+    runs: list[Dataset] = []
+    asked: dict[str, Any] = {}
+    for name, paths, values in (("before", before, values_before), ("after", after, values_after)):
+        listed = _listed(paths)
         settings = Settings.resolve(values, chart=chart, **versions)
-        runs.append(load(listed, settings=settings, tz=tz, records="telling", cache=Cache.of_user()))
-    return ComparisonReport(compare_datasets(*runs), lang)
+        runs.append(_load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache))
+        asked |= {name: [str(path) for path in listed], f"values_{name}": values}
+    asked |= {"chart": chart, **versions, "tz": tz, "lang": lang}
+    asked |= {"log_format": log_format, "prometheus": prometheus and redact(prometheus), "cache": cache}
+    return ComparisonReport(compare_datasets(*runs), lang, tuple(runs), asked)
+
+
+def what_if(  # noqa: PLR0913 - each is one thing that may be asked
+    paths: Paths,
+    changes: Mapping[str, str] | Sequence[str] = (),
+    *,
+    role: str = "seedClient",
+    size: str | float | None = None,
+    bandwidth: str | float | None = None,
+    source_speed: float = 1.0,
+    values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    chart: str | None = None,
+    tz: str = "UTC",
+    lang: str = "en",
+    **versions: str | None,
+) -> WhatIfReport:
+    """Say what other settings would do, beside what the settings in force do and what was seen.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        Logs and configurations of a run.
+    changes : mapping of str to str, or sequence of str
+        ``{"download.pieceTimeout": "120s"}``, or ``["download.pieceTimeout=120s"]``.
+    role, size, bandwidth, source_speed
+        As `dfly_analysis.simulate` takes them.
+    values, chart, tz, lang
+        As `analyse` takes them.
+    **versions
+        ``client``, ``scheduler`` and ``manager``, releases.
+
+    Returns
+    -------
+    WhatIfReport
+        Its parts show themselves; ``found`` holds the figures.
+
+    Raises
+    ------
+    DflyError
+        Where paths, values, releases, changes or sizes cannot be used.
+    """
+    from dfly_analysis.models import fit_all
+    from dfly_analysis.report.asked import WhatIfReport
+    from dfly_analysis.settings import Settings
+    from dfly_analysis.simulate import parse_changes, simulate
+
+    _refuse_unknown(lang)
+    listed = _listed(paths)
+    texts = [f"{key}={value}" for key, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
+    parsed = parse_changes(texts, role=role)  # refuse a wrong key before the logs are read
+    settings = Settings.resolve(values, chart=chart, **versions)
+    dataset = _load(listed, settings, tz=tz)
+    found = simulate(
+        dataset, fit_all(dataset), changes=parsed, role=role, size=size, bandwidth=bandwidth, source_speed=source_speed
+    )
+    parameters = {
+        "paths": [str(path) for path in listed], "changes": dict(text.split("=", 1) for text in texts), "values": values, "chart": chart,
+        **versions, "role": role, "size": size, "bandwidth": bandwidth, "source_speed": source_speed, "tz": tz, "lang": lang,
+    }  # fmt: skip
+    return WhatIfReport(found, dataset, parameters)
+
+
+def _load(
+    paths: Sequence[str | Path],
+    settings: Settings,
+    *,
+    tz: str,
+    log_format: str | None = None,
+    prometheus: str | None = None,
+    cache: bool = True,
+) -> Dataset:
+    """Load what an analysis needs, as the user wants it read."""
+    from dfly_analysis.loading import Cache, Prometheus, load
+
+    return load(
+        paths, settings=settings, tz=tz, log_format=log_format, records="telling", cache=Cache.of_user() if cache else None,
+        prometheus=Prometheus(prometheus) if prometheus else None,
+    )  # fmt: skip
+
+
+def _listed(paths: Paths) -> list[str | Path]:
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    return [Path(path) if isinstance(path, os.PathLike) else path for path in given]
+
+
+def _refuse_unknown(lang: str) -> None:
+    if lang not in LANGUAGES:
+        raise DflyError(f"there are no words in {lang!r}", hint=f"known are {', '.join(LANGUAGES)}")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from dfly_analysis.errors import TableError
 
@@ -24,6 +24,10 @@ class Interval:
     value: float
     low: float
     high: float
+
+
+CAUTIOUS_FATE = Interval(0.0, 0.0, 0.1)
+"""Caution, not a measurement: how many failures of a pass are taken to repeat in the next, where a run does not say."""
 
 
 @dataclass(frozen=True)
@@ -129,3 +133,20 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return Interval(share, min(max(middle - half, 0.0), share), max(min(middle + half, 1.0), share))
+
+
+def measured_fate(fits: Mapping[str, Any]) -> Interval | None:
+    """Return the shared fate of passes at the source that a run itself shows.
+
+    Parameters
+    ----------
+    fits : mapping of str to fit
+        As `dfly_analysis.fit_all` names them.
+
+    Returns
+    -------
+    Interval or None
+        None where too few tasks failed or ended to tell: then `CAUTIOUS_FATE` is all there is.
+    """
+    found = getattr(fits.get("task_failure"), "calibration", None)
+    return found.shared_fate if found is not None and found.measures_fate else None

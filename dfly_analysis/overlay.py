@@ -234,7 +234,8 @@ def _scalar(item: Recommendation) -> str | int | bool:
 
 def _comment(item: Recommendation) -> str:
     now = f"was {item.current.value or 'unset'} ({item.current.layer}); {item.confidence} confidence"
-    interval = f"needed {item.low:.4g} to {item.high:.4g} {item.unit}"
+    low, high = (format_size(end) if item.unit == "bytes" else f"{end:.4g}" for end in (item.low, item.high))
+    interval = f"needed {low} to {high}{'' if item.unit == 'bytes' else f' {item.unit}'}"
     because = item.because.partition("; ")[2] if item.because.startswith("now ") else item.because
     printable = "".join(letter if letter.isprintable() else " " for letter in f"{now}; {interval}; {because}")
     return textwrap.shorten(printable, _COMMENT_LENGTH, placeholder=" …")

@@ -185,6 +185,18 @@ def duration_setting(seconds: float) -> str:
     return f"{math.ceil(seconds - 1e-9)}s"
 
 
+def size_setting(size_bytes: float) -> str:
+    """Print a size as Kubernetes takes it, rounded up: ``16Gi``, from 1 GiB on; ``512Mi`` below."""
+    unit, name = (2**30, "Gi") if size_bytes >= 2**30 else (2**20, "Mi")
+    return f"{max(1, math.ceil(size_bytes / unit - 1e-9))}{name}"
+
+
+def rate_setting(bytes_per_s: float, *, bare: bool = False) -> str:
+    """Print a bandwidth as Dragonfly's configuration takes it, rounded up: ``200MB``, or bare bytes a second."""
+    whole = max(1, math.ceil(bytes_per_s / 1e6 - 1e-9))
+    return str(whole * 1_000_000) if bare else f"{whole}MB"
+
+
 def _digits(value: float, significant: int = 3) -> str:
     if value == 0:
         return "0"

@@ -12,9 +12,10 @@ import click
 
 import dfly_analysis
 from dfly_analysis import tables
+from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.checks import all_checks
 from dfly_analysis.knowledge.fact import Fact, facts
-from dfly_analysis.knowledge.signature import load_signatures
+from dfly_analysis.knowledge.signature import Signature, load_signatures
 from dfly_analysis.knowledge.trap import load_traps
 
 _METRIC = "metric:"
@@ -44,6 +45,7 @@ def _pages() -> Iterator[tuple[str, str]]:
     yield "failures.md", _failures_page()
     yield "traps.md", _traps_page()
     yield "settings.md", _settings_page()
+    yield "timeouts.md", _timeouts_page()
     yield "metrics.md", _metrics_page()
     if importlib.util.find_spec("dfly_analysis.cli"):
         yield "commands.md", _commands_page()
@@ -73,21 +75,60 @@ def _tables_page() -> str:
 
 
 def _findings_page() -> str:
-    signs = [
-        (one.id, one.title, "a line's words", one.cause.replace("_", " "), one.knob, one.remedy)
-        for one in load_signatures()
-        if one.finding
-    ]
-    checks = [(one.id, one.title, one.method, "", one.knob, one.remedy) for one in all_checks()]
-    rows = [
-        (f"`{name}`", title, how, cause, f"`{knob}`" if knob else "", remedy)
-        for name, title, how, cause, knob, remedy in sorted(signs + checks)
-    ]
+    signs = {one.id: one for one in load_signatures() if one.finding}
+    checks = {one.id: one for one in all_checks()}
     intro = (
         f"# Findings\n\nWhat a diagnosis gives a verdict on: {len(signs)} known failures by their words, {len(checks)} checks of frames. "
-        "`dfly-analysis explain ID` says the same and more.\n"
+        "`dfly-analysis explain ID` says the same in the terminal.\n"
     )
-    return f"{intro}\n{_grid(('id', 'what', 'how it is found', 'cause', 'setting', 'what to do'), rows)}"
+    groups: dict[str, list[str]] = {}
+    for one in signs.values():
+        groups.setdefault(_cause_title(one.cause), []).append(one.id)
+    groups["Found by comparing and counting"] = list(checks)
+    index = [
+        (title, ", ".join(f"[`{name}`](#{name})" for name in sorted(names))) for title, names in sorted(groups.items())
+    ]
+    parts = [intro, _grid(("cause", "findings"), index)]
+    entries = {
+        **{name: _sign_entry(one) for name, one in signs.items()},
+        **{name: _check_entry(one) for name, one in checks.items()},
+    }
+    return "\n".join([*parts, *(entries[name] for name in sorted(entries))])
+
+
+def _cause_title(cause: str) -> str:
+    return "Words that do not tell the cause" if cause == "unknown" else cause.replace("_", " ").capitalize()
+
+
+def _sign_entry(one: Signature) -> str:
+    said = [
+        (
+            "Found by",
+            f"a line's words, written by {'any component' if one.component == 'any' else one.component} ({one.versions or 'all releases'})",
+        ),
+        ("Cause", f"{one.cause.replace('_', ' ')} ({one.layer})" if one.cause else one.layer),
+        ("Repeats", f"`{one.echo_of}`" if one.echo_of else ""),
+        ("Setting", f"`{one.knob}`" if one.knob else ""),
+        ("What to do", one.remedy),
+        ("What to collect", one.collect or ""),
+    ]
+    sample = f"\n```text\n{one.matching[0]}\n```\n" if one.matching else ""
+    return _entry(one.id, one.title, said) + sample
+
+
+def _check_entry(one: Check) -> str:
+    said = [
+        ("Found by", one.method),
+        ("Setting", f"`{one.knob}`" if one.knob else ""),
+        ("What to do", one.remedy),
+        ("What to collect", one.collect or ""),
+    ]
+    return _entry(one.id, one.title, said)
+
+
+def _entry(name: str, title: str, said: Sequence[tuple[str, str]]) -> str:
+    rows = "".join(f"* **{label}:** {' '.join(text.split())}\n" for label, text in said if text)
+    return f"## {name}\n\n{title}.\n\n{rows}"
 
 
 def _failures_page() -> str:
@@ -143,6 +184,30 @@ def _settings_page() -> str:
     for component in dict.fromkeys(item.component for item in known):
         rows = [_setting_row(item) for item in known if item.component == component]
         parts.append(f"## {component}\n\n{_grid(('key', 'unit', 'what it does', 'default', 'chart'), rows)}")
+    return "\n".join(parts)
+
+
+def _timeouts_page() -> str:
+    known = [item for item in facts() if not item.key.startswith(_METRIC) and "timeout" in item.key.lower()]
+    intro = (
+        f"# Timeouts by version\n\n{len(known)} limits whose name says timeout, with their default by release: what the program itself has, and what "
+        "the chart writes over it. What each of them bounds on a layer's way is [explained](../../explanation/timeouts.md); "
+        "`dfly-analysis facts KEY` says where a value was read.\n"
+    )
+    parts = [intro]
+    for item in known:
+        rows = [
+            (
+                "program",
+                f"{era.since} to {era.until}",
+                f"ignored, {era.ignored}" if era.ignored else _written(era.default),
+            )
+            for era in item.eras
+        ]
+        rows += [("chart", f"{run.since} to {run.until}", _written(run.value)) for run in item.chart_runs]
+        parts.append(
+            f"## {item.component}: {item.key}\n\n{item.meaning}.\n\n{_grid(('by', 'releases', 'default'), rows)}"
+        )
     return "\n".join(parts)
 
 

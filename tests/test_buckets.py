@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from reading_cases import generated, settings_of
 
-from dfly_analysis.loading import Reading, load, rebuilding
+from dfly_analysis.loading import Reading, load, spilling
 from dfly_analysis.loading.writing import write_tables
 
 KEYS = ["peer_id", "piece_number", "attempt"]
@@ -20,10 +20,10 @@ KEYS = ["peer_id", "piece_number", "attempt"]
 @pytest.mark.parametrize(("case", "client"), [("mixture", "v1.5.1"), ("killed", "v0.1.118"), ("healthy", "v1.0.26")])
 def test_written_tables_are_those_of_a_load(tmp_path, monkeypatch, case, client, bucket_bytes):
     """One bucket or many: the rows of pieces and tasks are the same, and what pandas reads back has the same types."""
-    monkeypatch.setattr(rebuilding, "BUCKET_BYTES", bucket_bytes)
+    monkeypatch.setattr(spilling, "BUCKET_BYTES", bucket_bytes)
     run, _ = generated(case, client)
     sizes = sum(path.stat().st_size for path in Path(run).rglob("*") if path.is_file())
-    assert (rebuilding.buckets_for(sizes) > 1) == (bucket_bytes < 1 << 30)
+    assert (spilling.buckets_for(sizes) > 1) == (bucket_bytes < 1 << 30)
     written = write_tables([run], tmp_path, Reading(), settings=settings_of(client))
     dataset = load(run, settings=settings_of(client))
     for name, keys in (("pieces", KEYS), ("tasks", ["peer_id"])):

@@ -601,3 +601,38 @@ def test_errors_are_of_one_family():
     """What a command may raise on purpose carries an exit code of the contract."""
     kinds = [DflyError, *DflyError.__subclasses__()]
     assert {kind.exit_code for kind in kinds} <= {2, 3, 4, 5, 6}
+
+
+def test_options_of_reading_are_the_same_wherever_logs_are_analysed():
+    """One set: zone, format, Prometheus and cache, beside values and releases where these are one run's."""
+    for name in ("report", "diagnose", "fit", "recommend", "whatif", "alerts", "plan-preheat", "compare"):
+        known = {option for one in main.get_command(None, name).params for option in one.opts}
+        assert {"--tz", "--log-format", "--prometheus", "--no-cache", "--chart", "--client", "--scheduler"} <= known, (
+            name
+        )
+    for name in ("report", "load"):
+        assert "--cluster" in {option for one in main.get_command(None, name).params for option in one.opts}
+
+
+def test_a_report_does_not_keep_a_password(tmp_path):
+    """An address with one is refused before anything is read, and not repeated in the refusal."""
+    done = invoke(
+        "report", "nowhere", "--prometheus", f"https://bob:{CANARY}@prometheus.example", "-o", tmp_path / "out"
+    )
+    assert done.exit_code == 2
+    assert "~/.netrc" in done.stderr
+    assert CANARY not in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_law_without_parameters_is_printed(monkeypatch):
+    """A fit that is the data themselves has a heading and no table."""
+    from dfly_analysis.cli.rows import fits_text
+
+    class Binned:
+        law, n, n_censored, params, notes = "binned", 2, 0, (), ("few",)
+
+    assert fits_text({"task_failure": Binned()}, {}).splitlines() == [
+        "task_failure: law binned, 2 rows, 0 of them censored",
+        "  note: few",
+    ]

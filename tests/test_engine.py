@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import string
 
@@ -90,6 +91,31 @@ def compact(message: str, tail: str, level: str = "ERROR", spans: str = "downloa
     return f"2026-05-02T10:00:00.000001Z {level} {spans}dragonfly-client/src/resource/task.rs:12: {message}{tail}"
 
 
+def test_what_is_remembered_of_lines_before_changes_nothing(careful):
+    """Places and fields at line ends that repeat are recalled; a message that begins the fields earlier, or tells a secret, is seen still."""
+    places = ["a:b: dragonfly-client/src/x.rs:1: ", "main.rs:22: ", "a: /root/.cargo/index@6f17d22bba15001f/y.rs:333: "]
+    messages = [
+        "x",
+        "a b=c",
+        'x task_id="t2"',
+        "x url=https://u:p@h/x",
+        "see https://u:p@h/x",
+        "token: abc",
+        "basic dGhpcyBpcyBh",
+        "u@h",
+        "x id=1",
+    ]
+    lines = [
+        f"2026-05-02T10:00:00.000001Z  INFO {place}{message}{tail}"
+        for tail in TAILS
+        for place in places
+        for message in messages
+    ]
+    order = np.random.default_rng(0).integers(0, len(lines), 2 * len(lines))
+    data = "\n".join([*lines, *(lines[at] for at in order)]).encode()
+    assert_same(fast(data), careful(data))
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_mixture_of_lines_reads_the_same_either_way(careful, data):
@@ -123,13 +149,79 @@ def test_any_mixture_of_lines_reads_the_same_either_way(careful, data):
 )  # fmt: skip
 def test_any_json_record_reads_the_same_either_way(careful, records, spaced, escaped):
     """Escapes, missing names, wrong types, nested values, spaces between them."""
-    import json
-
     separators = (", ", ": ") if spaced else (",", ":")
     first = '{"level":"info","ts":"2025-03-04 05:06:07.123","caller":"a/b.go:1","msg":"x"}'
     lines = [first, *(json.dumps(record, separators=separators, ensure_ascii=escaped) for record in records)]
     raw = "\n".join(lines).encode()
     assert_same(fast(raw, "Asia/Shanghai"), careful(raw, "Asia/Shanghai"))
+
+
+HEAD = '{"level":"info","ts":"2025-03-04 05:06:07.123","caller":"a/b.go:1","msg":"%s"'
+PARTS = [
+    ',"hostID":"10.0.0.1-node-1","taskID":"t","peerID":"10.0.0.1-node-1-p"', ',"hostID":"10.0.0.1-node-1","taskID":"t","peerID":"10.0.0.1-node-1-q"',
+    ',"taskID":"t","task":"u"', ',"taskID":"t","taskID":5', ',"url":"https://h/x?y","urls":["https://h/x"]', ',"urls":["a", {"b":[1,-2.5e3,{}]}, []]',
+    ',"n":01', ',"n":1.', ',"n":-0', ',"n":1E+5', ',"n":Infinity', ',"n":[1,]', ',"n":{"a" :1}', ',"n":{"a":1,}', ',"stacktrace":"a\\n\\tb@v1.2"',
+    ',"x":"\\u00e9"', ',"x":"\\ud800"', ',"x":"\\u12"', ',"error":"boom"', ',"error":null', ',"time":"05:06:07"', ',"at":"u@h"', ',"to":"https://h:1/p"', ',"n":' + "[" * 20 + "]" * 20,
+]  # fmt: skip
+PANIC = "thread 'main' panicked at a/b.rs:5:6:\nboom"
+ESCAPED = [
+    '\\"Authorization\\":\\"\\"',
+    '\\"x-token\\":\\"\\"',
+    '\\"Authorization\\":\\"s\\"',
+    '\\"cache-key\\":\\"\\"',
+    "\\u0041",
+    "\\t",
+    "\\/",
+    "a@b",
+    "https://u@h/",
+    "é",
+]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_service_line_reads_the_same_either_way(careful, data):
+    """Numbers and lists as JSON has them and as it does not, names that come twice, fields that repeat, panics between."""
+    message = st.one_of(st.sampled_from([json.dumps(text)[1:-1] for text in MESSAGES]), st.sampled_from(ESCAPED))
+    words = st.builds(" ".join, st.lists(message, min_size=1, max_size=2))
+    parts = st.builds("".join, st.lists(st.sampled_from(PARTS), max_size=3))
+    line = st.one_of(
+        st.builds(lambda text, more: f"{HEAD % text}{more}}}", words, parts), st.sampled_from([PANIC, "{", "x"])
+    )
+    raw = "\n".join([HEAD % "x" + "}", *data.draw(st.lists(line, max_size=8))]).encode()
+    assert_same(fast(raw, "Asia/Shanghai"), careful(raw, "Asia/Shanghai"))
+
+
+def test_service_lines_take_the_fast_way():
+    """Every sound line of a scheduler and of a manager is read by the compiled reader, but for those that list a whole job."""
+    run, _ = generated("slow-source", "v1.5.1")
+    lines = [
+        line
+        for name in ("scheduler", "manager")
+        for path in run.rglob(f"{name}/*.log")
+        for line in path.read_text("utf-8").splitlines()
+        if line.startswith('{"level"') and redact(line) == line and '"Received new message' not in line
+    ]
+    assert len(lines) > 100
+    left = [line for line in lines if not len(compiled.read_columns(f"{line}\n".encode(), "json").line)]
+    assert len(left) <= 0.01 * len(lines), left[:3]
+
+
+def test_a_record_without_a_time_has_that_of_the_line_before():
+    """Also where the line before was read by the compiled reader, and even if it is only counted."""
+    data = "\n".join([HEAD % "x" + "}", PANIC, ""]).encode()
+    for telling in (False, True):
+        table = parse_block(LineBlock(data), find_format("zap-json"), "UTC", telling=telling).table
+        assert [str(time) for time in table.column("time").to_pylist()][-1] == "2025-03-04 05:06:07.123000+00:00"
+
+
+@given(st.lists(st.one_of(st.sampled_from(ESCAPED), st.text('tokenAuhriz-_:=" @/\\', max_size=12)), max_size=6))
+@settings(max_examples=400, deadline=None)
+def test_what_redaction_would_change_of_a_service_line_is_left_to_the_careful_reader(words):
+    """Names of secrets with values and without, users in addresses, with quotes that are escaped."""
+    line = HEAD % "".join(words) + ',"taskID":"t"}'
+    if redact(line) != line:
+        assert len(compiled.read_columns(f"{line}\n".encode(), "json").line) == 0
 
 
 SECRETS = [

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfly_analysis.fits import NotFitted
+from dfly_analysis.fits import NotFitted, measured_fate
 from dfly_analysis.models import DurationFit, all_laws, fit_all, fit_duration, incidence
 from dfly_analysis.models.buckets import METRIC, whole_tasks
-from dfly_analysis.models.calibration import calibrate, measured_fate
+from dfly_analysis.models.calibration import calibrate
 from dfly_analysis.models.layers import task_failure_probability
 from dfly_analysis.tables import RUNS
 
@@ -108,7 +108,7 @@ def test_a_longer_timeout_gains_timeouts_and_costs_resets_and_time(fit):
 
 def test_draws_lie_about_the_estimate(fit):
     """Half of the draws of a quantile are below the value: the uncertainty has its middle where the estimate is."""
-    drawn = fit.average.drawn_log_quantile(fit._x(16 * MIB), 0.99)
+    drawn = fit.average.drawn_log_quantiles(np.array([fit._x(16 * MIB)]), np.array([0.99]))[:, 0]
     middle = fit.average.log_quantile(fit._x(16 * MIB), 0.99)
     assert abs((drawn < middle).mean() - 0.5) < 0.12
 

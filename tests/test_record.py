@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from html import escape
 
 import pytest
 from report_cases import failing_report
@@ -92,3 +93,16 @@ def test_values_that_no_file_holds_cannot_be_repeated(tmp_path):
     replace(report, parameters={**report.parameters, "values": {"seedClient": {}}}).save(tmp_path)
     with pytest.raises(SourceError, match="Helm values that no file holds"):
         repeat_report(tmp_path / "report.html", tmp_path / "out", timeout_s=60.0)
+
+
+def test_a_page_of_two_runs_names_the_one_that_is_gone(tmp_path):
+    """Pages that compare have two inputs, each looked for before anything runs."""
+    page = tmp_path / "report.html"
+    record = {
+        "version": 1,
+        "notebook": "before_after",
+        "parameters": {"before": [str(tmp_path)], "after": [str(tmp_path / "gone")]},
+    }
+    page.write_text(f'<meta name="dfly-analysis-run" content="{escape(json.dumps(record))}">')
+    with pytest.raises(SourceError, match="gone: has vanished"):
+        repeat_report(page, tmp_path / "out", timeout_s=60.0)

@@ -26,7 +26,7 @@ from dfly_analysis.tables import CAUSES as KNOWN_CAUSES
 
 SECTIONS = (
     "verdict", "causes", "evidence", "timeline", "durations", "failure_rates", "task_failures", "advice_table",
-    "settings_table", "jobs_table", "data_quality", "method", "parameters_table",
+    "settings_table", "jobs_table", "data_quality", "method", "parameters_table", "sizing", "preheat_plan", "next_runs", "monitoring",
 )  # fmt: skip
 
 

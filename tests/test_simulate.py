@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
+from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.models import LayerShape, layer_failure_chance
+from dfly_analysis.report.prediction import predict
+from dfly_analysis.rules import recommend
 from dfly_analysis.simulate import WhatIf, parse_changes, simulate
 from dfly_analysis.simulate.apart import run_apart
 from dfly_analysis.simulate.pipeline import run_pipeline
@@ -251,6 +254,46 @@ def test_twenty_gib_fails_at_the_charts_limit_and_is_foretold_to_work_at_the_oth
     assert took.value == pytest.approx(worked["duration_s"], rel=0.1)
 
 
+@pytest.fixture(scope="module")
+def article(article_sample):
+    dataset = dfly.load([article_sample])
+    return dataset, dfly.fit_all(dataset)
+
+
+@pytest.mark.parametrize("run_name", ["article", "slow", "small"])
+def test_whatif_and_the_forecast_give_one_answer(run_name, request):
+    """Both know what repeats from pass to pass: each one's failure rate of the largest layer lies in the other's interval."""
+    dataset, fits = request.getfixturevalue(run_name)
+    found = simulate(dataset, fits, copies=60)
+    advice = recommend(dataset, diagnose(dataset), fits, size=found.size_bytes)
+    foretold, simulated = predict(dataset, fits, advice).now, found.layer_now.failure_rate
+    assert foretold.low <= simulated.value <= foretold.high
+    assert simulated.low <= foretold.value <= simulated.high
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_shared_fate_in_the_pipeline_is_that_of_the_closed_form(cancelled):
+    """A third of what failed fails again: the simulated share of lost layers agrees with the formula to a few points."""
+    timeout_s = float(np.exp(0.5 * 2.2))  # 1.4 % of attempts
+    law = assumed(shared_fate=np.array([1 / 3]))
+    made = run(layers(60), Conduct(8, 1, (timeout_s, timeout_s), cancelled, not cancelled), law)
+    shape = LayerShape(60 * 4 * MIB, 4 * MIB, 8, 2, cancelled)
+    expected = layer_failure_chance(0.0139, shape, shared_fate=1 / 3)
+    assert float((~made.ok).mean()) == pytest.approx(expected, abs=0.03)
+    assert expected > 2 * layer_failure_chance(0.0139, shape) or cancelled
+
+
+def test_a_fast_piece_loads_a_link_for_more_than_one():
+    """A full link carries its bandwidth whatever the rates of its pieces: their spread changes no layer's time."""
+    bandwidth, usual = 4.0 * MIB, 4.0 * MIB  # one usual piece a second
+    what = {"crowding": np.array([1.0]), "usual_crowding": np.zeros(1), "usual_bps": usual, "sharpness": 12.0}
+    times = [
+        float(np.median(run(layers(300), Conduct(8, 1, (1e9, 1e9)), assumed(1.0, sigma, **what), copies=30).ended_s))
+        for sigma in (0.01, 0.8)
+    ]
+    assert times == pytest.approx([300 * 4.0 * MIB / bandwidth] * 2, rel=0.05)
+
+
 def test_the_command_prints_both_predictions_beside_what_was_seen(slow_sample):
     """As JSON and as a table; the table names the change and the agreement."""
     asked = ["whatif", str(slow_sample), "--set", "download.pieceTimeout=12s", "--size", "300MiB"]
@@ -275,15 +318,25 @@ def test_the_command_refuses_a_misspelt_key_before_reading_and_says_what_lacks(t
     assert (empty.exit_code, empty.stderr.count("\n")) == (4, 1)
 
 
-def test_a_changed_world_is_predicted_from_one_run(tmp_path):
+SMALL = dataclasses.replace(
+    CASES["slow-source"], layer_sizes_bytes=(13_000_000, 42_400_000, 95_000_000, 168_300_000), images=8, pulls=0
+)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Return a made-up run with a slow registry, cut at 6 s, and its fits."""
+    folder = tmp_path_factory.mktemp("small")
+    write_run(folder, case=SMALL, client="v1.5.1", seed=11)
+    dataset = dfly.load([folder / "run"])
+    return dataset, dfly.fit_all(dataset)
+
+
+def test_a_changed_world_is_predicted_from_one_run(small, tmp_path):
     """The evaluation in small: from a run cut at 6 s the share of attempts cut at 4.5 s and 8 s, within 2 points and in the interval."""
-    sizes = (13_000_000, 42_400_000, 95_000_000, 168_300_000)
-    case = dataclasses.replace(CASES["slow-source"], layer_sizes_bytes=sizes, images=8, pulls=0)
-    write_run(tmp_path / "base", case=case, client="v1.5.1", seed=11)
-    dataset = dfly.load([tmp_path / "base" / "run"])
-    fits = dfly.fit_all(dataset)
+    dataset, fits = small
     for timeout_s in (4.5, 8.0):
-        changed = dataclasses.replace(case, piece_timeout_s=timeout_s, images=16)
+        changed = dataclasses.replace(SMALL, piece_timeout_s=timeout_s, images=16)
         happened = write_run(tmp_path / f"{timeout_s}", case=changed, client="v1.5.1", seed=12).requests_at_origin
         share = happened["cut at the limit"] / (happened["cut at the limit"] + happened["sent"])
         found = simulate(dataset, fits, changes=[f"download.pieceTimeout={timeout_s}s"], copies=40)

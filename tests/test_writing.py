@@ -21,7 +21,7 @@ from wrapping import SHAPES
 
 from dfly_analysis.cli import main
 from dfly_analysis.errors import SourceError
-from dfly_analysis.loading import Reading, cluster, load, rebuilding, writing
+from dfly_analysis.loading import Reading, cluster, load, spilling, writing
 from dfly_analysis.loading.staging import stage_file
 from dfly_analysis.loading.writing import write_tables
 from dfly_analysis.sources import list_files
@@ -64,7 +64,7 @@ def assert_same(got: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame]) -
 def test_written_tables_are_those_of_load(tmp_path, monkeypatch, case, client, bucket_bytes):
     """Whether attempts are rebuilt at once or in buckets; and what was written can be loaded in place of the logs."""
     run, _ = generated(case, client)
-    monkeypatch.setattr(rebuilding, "BUCKET_BYTES", bucket_bytes)
+    monkeypatch.setattr(spilling, "BUCKET_BYTES", bucket_bytes)
     write_tables([run], tmp_path / "out", Reading(), settings=settings_of(client))
     dataset = load(run, settings=settings_of(client))
     wanted = {table.name: getattr(dataset, table.name) for table in TABLES}
@@ -204,6 +204,28 @@ def test_a_killed_worker_changes_nothing(workers, tmp_path):
     assert got.keys() == wanted.keys()
     for name, table in wanted.items():
         assert got[name].equals(table), name
+
+
+def test_a_report_can_be_read_by_a_cluster(workers, tmp_path, monkeypatch):
+    """Its workers write tables into the report's folder, and the notebook is given these in place of the logs."""
+    made, _ = workers
+    run, _ = generated("slow-source", "v1.5.1")
+    asked = {}
+
+    def noted(_notebook, parameters, output, **_more):
+        asked.update(parameters)
+        output.joinpath("report.json").write_text('{"data_quality": {"problems": []}}', "utf-8")
+        return output / "report.html"
+
+    monkeypatch.setattr("dfly_analysis.notebook.run_notebook", noted)
+    done = CliRunner().invoke(
+        main, ["report", str(run), "-o", str(tmp_path / "out"), "--no-cache", "--cluster", made.scheduler_address]
+    )
+    assert done.exit_code == 0, done.output
+    assert asked["paths"] == [str(tmp_path / "out" / "tables" / "events.parquet")]
+    assert asked["cache"] is False
+    got, wanted = load(asked["paths"]), load([run])
+    assert got.tasks["outcome"].value_counts().to_dict() == wanted.tasks["outcome"].value_counts().to_dict()
 
 
 def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path):

@@ -6,8 +6,9 @@ from dfly_analysis.attempts.made import Made
 from dfly_analysis.attempts.observed import Observed, observe_limits
 from dfly_analysis.attempts.parts import assign_parts, rebuild_parts, tasks_of_peers
 from dfly_analysis.attempts.rebuild import observe_part, rebuild, rebuild_and_observe, rebuild_part
-from dfly_analysis.attempts.records import COLUMNS, ERROR_LEVELS, EVERYWHERE, needed_rows
+from dfly_analysis.attempts.records import needed_rows
 from dfly_analysis.attempts.unseen import unseen_tasks
+from dfly_analysis.knowledge.needed import COLUMNS, ERROR_LEVELS, EVERYWHERE
 
 __all__ = [
     "COLUMNS",

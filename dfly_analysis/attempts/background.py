@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dfly_analysis.attempts.records import (
-    EVERYWHERE,
     LAST,
-    VERDICTS,
     NumberArray,
     Records,
     Words,
@@ -21,6 +19,7 @@ from dfly_analysis.attempts.records import (
     whole_numbers,
     writing_order,
 )
+from dfly_analysis.knowledge.needed import EVERYWHERE, VERDICTS
 
 _SECOND = 1_000_000_000
 _EARLY = 2 * _SECOND  # Kubernetes tells whole seconds

@@ -14,18 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from dfly_analysis.knowledge.needed import ERROR_LEVELS, EVERYWHERE
+
 NumberArray: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 FlagArray: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 Events: TypeAlias = "pd.DataFrame | pa.Table"
 Column: TypeAlias = "pd.Series[Any] | pa.ChunkedArray"
 
-COLUMNS = (
-    "time", "level", "component", "role", "host", "span", "message", "event_id", "signature", "task_id", "peer_id", "piece_number", "url",
-    "log_path", "log_line", "origin", "parent_id", "size_bytes", "piece_bytes", "pieces", "stage", "cost", "error",
-)  # fmt: skip
-VERDICTS = {"preheat_failed": "failed", "preheat_stream_failed": "failed", "preheat_succeeded": "ok"}
-EVERYWHERE = frozenset({"process_started", *VERDICTS})
-ERROR_LEVELS = frozenset({"ERROR", "FATAL"})
 NO_TIME = np.iinfo(np.int64).min  # how numpy stores NaT
 NONE = -1
 LAST = np.iinfo(np.int64).max

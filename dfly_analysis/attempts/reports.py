@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dfly_analysis.attempts.columns import OK, REPORTED, attempt_frame, origin_codes, who
 from dfly_analysis.attempts.pairs import key_of, piece_key
@@ -48,13 +50,14 @@ def read_reports(records: Records) -> Reports:
 
 def _read_costs_s(texts: pd.Series[Any]) -> FloatArray:
     """Return costs in seconds: most are milliseconds or seconds and read at once, the others one by one."""
-    texts = texts.astype("str")
-    number = texts.str.removesuffix("s").str.removesuffix("m")
-    plain = (texts.str.fullmatch(r"[0-9]+(?:\.[0-9]+)?m?s") & texts.notna()).to_numpy(dtype=bool)
-    costs_s = np.full(len(texts), np.nan)
-    costs_s[plain] = number[plain].astype("float64")
-    costs_s[plain] *= np.where(texts[plain].str.endswith("ms"), 1e-3, 1.0)
-    costs_s[~plain] = [_seconds(text) for text in texts[~plain].tolist()]
+    column = pa.array(texts, pa.large_string(), from_pandas=True)
+    plain = pc.match_substring_regex(column, r"\A[0-9]+(?:\.[0-9]+)?m?s\z").fill_null(False)
+    usual = column.filter(plain)
+    is_plain = np.asarray(plain)
+    costs_s = np.full(len(column), np.nan)
+    costs_s[is_plain] = np.asarray(pc.ascii_rtrim(usual, characters="ms").cast(pa.float64()))
+    costs_s[is_plain] *= np.where(np.asarray(pc.ends_with(usual, "ms")), 1e-3, 1.0)
+    costs_s[~is_plain] = [_seconds(text) for text in column.filter(pc.invert(plain)).to_pylist()]
     return costs_s
 
 

@@ -11,8 +11,9 @@ import pandas as pd
 
 from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.pieces import Attempt
-from dfly_analysis.attempts.records import ERROR_LEVELS, NONE, FlagArray, NumberArray, Records, Words, missing_last
+from dfly_analysis.attempts.records import NONE, FlagArray, NumberArray, Records, Words, missing_last
 from dfly_analysis.attempts.typed import at_rows, first_of, last_of
+from dfly_analysis.knowledge.needed import ERROR_LEVELS
 from dfly_analysis.knowledge.signature import cause_of
 
 _STARTS = frozenset({"task_started", "peer_registered"})

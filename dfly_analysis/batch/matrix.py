@@ -19,6 +19,7 @@ from dfly_analysis.report.packaged import notebook_path
 _KEYS = ("notebook", "defaults", "reports", "matrix")
 _NAME = re.compile(r"[\w][\w.\-=]{0,99}")
 _PATHS = ("paths", "before", "after")
+_USAGE = "list reports under `reports:`, see `dfly-analysis batch --help`"
 _MOST = 10_000
 
 
@@ -86,15 +87,22 @@ def _content(path: Path) -> Mapping[str, Any]:
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except OSError as problem:
-        raise DflyError(f"cannot be read: {problem.strerror}", where=str(path)) from problem
-    except (UnicodeDecodeError, yaml.YAMLError) as problem:
-        raise DflyError(f"is not YAML: {' '.join(str(problem).split())[:200]}", where=str(path)) from problem
+        raise DflyError(f"cannot be read: {problem.strerror}", where=str(path), hint="check the path") from problem
+    except UnicodeDecodeError as problem:
+        raise DflyError("is not text", where=str(path), hint=_USAGE) from problem
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        reason = getattr(problem, "problem", None) or "it cannot be read"
+        raise DflyError(
+            f"is not YAML: {reason}", where=where, hint="check quotes, colons and indentation there"
+        ) from problem
     return _mapping(content, path, "the file")
 
 
 def _mapping(value: Any, path: Path, place: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise DflyError(f"{place} is not a mapping of names to values", where=str(path), hint="see `batch --help`")
+        raise DflyError(f"{place} is not a mapping of names to values", where=str(path), hint=_USAGE)
     return {str(name): inner for name, inner in value.items()}
 
 
@@ -124,7 +132,7 @@ def _crossed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]
     combinations = itertools.islice(itertools.product(*(enumerate(values, 1) for values in matrix.values())), _MOST + 1)
     for number, chosen in enumerate(combinations, 1):
         if number > _MOST:
-            raise DflyError(f"the matrix asks for more than {_MOST:,} reports", where=str(path))
+            raise DflyError(f"the matrix asks for more than {_MOST:,} reports", where=str(path), hint="split it")
         given = {**defaults, **dict(zip(matrix, (value for _, value in chosen), strict=True))}
         said = "-".join(_said(*one) for one in chosen)
         yield Asked(f"{number:03}-{said}"[:100].rstrip(".-="), notebook, _absolute(given, path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfly_analysis.cli.options import (
-    Duration,
-    LogFormatId,
     Progress,
+    cluster_option,
+    end_where_grave,
     fail_on_option,
+    folder_option,
     format_option,
+    lang_option,
     load_dataset,
     paths_argument,
     reading_options,
@@ -26,16 +28,20 @@ from dfly_analysis.cli.options import (
     size_option,
     target_option,
     telling,
-    tz_option,
+    timeout_option,
+    writing_options,
 )
 from dfly_analysis.cli.printing import enveloped, print_result
 from dfly_analysis.cli.rows import advice_rows, advice_text, diagnosis_tables, fit_rows, fits_text
 from dfly_analysis.errors import NotEnoughDataError
-from dfly_analysis.knowledge.text import LANGUAGES
 
 if TYPE_CHECKING:
-    from dfly_analysis.findings import Diagnosis
     from dfly_analysis.loading.writing import Written
+    from dfly_analysis.settings import Settings
+
+TABLES = "tables"
+"""Folder inside a report's, for what a cluster has read."""
+EVENTS = "events.parquet"
 
 
 @click.command()
@@ -43,47 +49,39 @@ if TYPE_CHECKING:
 @settings_options
 @size_option
 @target_option
-@tz_option
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the report.")
-@click.option("--timeout", type=Duration(), default="30m", show_default=True, help="How long the notebook may run.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("reports/run"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder to write to.",
-)
+@reading_options
+@cluster_option
+@lang_option
+@timeout_option
+@folder_option("reports/run")
 def report(
     paths: tuple[str, ...],
     output: Path,
     size: int | None,
-    target_failure_rate: float,
-    tz: str,
     lang: str,
     timeout: float,
+    *,
+    cluster: str | None,
+    no_cache: bool,
     **asked: Any,
 ) -> None:
     """Write the tuning report: report.html, report.json, overlay.values.yaml, alerts.rules.yaml, manifest.json, executed.ipynb.
 
-    The last line of stdout is the path of the HTML page.
+    The last line of stdout is the path of the HTML page. With --cluster, the tables that its workers write are kept in
+    DIR/tables, which has to mean the same to them as here.
     """
+    from dfly_analysis.loading import check_input
     from dfly_analysis.notebook import run_notebook
-    from dfly_analysis.settings import Settings
 
-    Settings.resolve(
-        asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"]
-    )  # refuse a wrong file before a kernel starts
+    settings = _resolved(asked)  # refuse a wrong file before a kernel starts
+    _refuse_secret(asked["prometheus"])
     parameters: dict[str, Any] = {
-        "size": f"{size}B" if size else None, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang,
-        **{name: str(value) if value else None for name, value in asked.items()},
+        **asked, "size": f"{size}B" if size else None, "lang": lang, "cache": not no_cache,
+        "values": str(asked["values"].absolute()) if asked["values"] else None,
     }  # fmt: skip
-    if asked["values"]:
-        parameters["values"] = str(asked["values"].absolute())
     with _kept_stdin(paths) as listed, Progress() as progress:
-        _check_readable(listed, tz)
-        parameters["paths"] = listed
+        check_input(listed, asked["tz"], asked["log_format"])  # refuse it in one line, before a notebook wraps it
+        parameters["paths"] = [_read_by(cluster, listed, output / TABLES, settings, asked)] if cluster else listed
         page = run_notebook(
             "tuning_report",
             {name: value for name, value in parameters.items() if value is not None},
@@ -92,7 +90,14 @@ def report(
             cell_timeout_s=timeout,
             progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
         )
+    _tell_problems(page.with_name("report.json"))
     click.echo(str(page))
+
+
+def _tell_problems(written: Path) -> None:
+    """Say what could not be read, a line each: the notebook shows it on the page alone."""
+    for problem in json.loads(written.read_text("utf-8"))["data_quality"]["problems"]:
+        click.echo(f"dfly-analysis: {problem}", err=True)
 
 
 @contextmanager
@@ -112,22 +117,39 @@ def _kept_stdin(paths: Sequence[str]) -> Iterator[list[str]]:
         yield listed
 
 
-def _check_readable(paths: Sequence[str], tz: str) -> None:
-    """Refuse what cannot be read with its own one line and exit code, before a notebook wraps it."""
-    from dfly_analysis.loading import check_input
+def _refuse_secret(prometheus: str | None) -> None:
+    """Refuse an address with a password: a report keeps its parameters in clear."""
+    from dfly_analysis.metrics.api import TOKEN
+    from dfly_analysis.redaction import redact
 
-    check_input(paths, tz)
+    if prometheus and redact(prometheus) != prometheus:
+        way = f"put the password into ~/.netrc, or a token into the variable {TOKEN}"
+        raise click.UsageError(f"--prometheus holds a password, which the report would keep: {way}")
+
+
+def _resolved(asked: Mapping[str, Any]) -> Settings:
+    from dfly_analysis.settings import Settings
+
+    return Settings.resolve(asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"])
+
+
+def _read_by(cluster: str, paths: Sequence[str], folder: Path, settings: Settings, asked: Mapping[str, Any]) -> str:
+    """Let a cluster read the files into a folder of tables, and return what stands for the files from then on."""
+    from dfly_analysis.loading import Reading
+    from dfly_analysis.loading.writing import write_tables
+
+    reading = Reading(asked["tz"], asked["log_format"])
+    with Progress() as progress:  # what cannot be read is kept in the tables, and told by who reads them
+        write_tables(
+            paths, folder.absolute(), reading, settings=settings, cluster=cluster, rebuild=False, progress=progress
+        )
+    return str(folder.absolute() / EVENTS)
 
 
 @click.command()
 @paths_argument
 @settings_options
-@tz_option
-@click.option(
-    "--log-format", "--format", type=LogFormatId(), metavar="ID", help="Read logs in this format, not the one found."
-)
-@click.option("--prometheus", metavar="URL", help="Ask this server too, for the time the logs cover.")
-@click.option("--cluster", metavar="ADDRESS", help="Let the workers of this dask.distributed scheduler read the files.")
+@writing_options
 @click.option(
     "--tables",
     type=click.Choice(["all", "events"]),
@@ -149,13 +171,13 @@ def load(
 
     DIR/events.parquet is a folder with one part a file; it can be given to the other commands in place of the logs.
     """
+    from dfly_analysis.sources.memory import keep_pages
+
+    keep_pages()  # before there are threads: also those that numpy starts
     from dfly_analysis.loading import Prometheus, Reading
     from dfly_analysis.loading.writing import write_tables
-    from dfly_analysis.settings import Settings
 
-    settings = Settings.resolve(
-        asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"]
-    )
+    settings = _resolved(asked)
     with telling() as (tell, progress):
         written = write_tables(
             paths, output, Reading(tz, log_format), settings=settings, cluster=cluster,
@@ -168,12 +190,12 @@ def load(
 
 def _write_coverage(output: str, written: Written) -> str:
     """Write what became of the input, and return the name of that file."""
-    from dfly_analysis.report.json import coverage_json
+    from dfly_analysis.report.json import coverage_of_rows, coverage_rows_json
     from dfly_analysis.sources.store import open_store
 
-    by_file = json.loads(written.coverage.to_json(orient="records", date_format="iso"))
+    by_file = coverage_rows_json(written.coverage)
     content = enveloped(
-        **coverage_json(written.coverage), by_file=by_file, lacks=written.lacks, problems=written.problems
+        **coverage_of_rows(written.coverage), by_file=by_file, lacks=written.lacks, problems=written.problems
     )
     with TemporaryDirectory(prefix="dfly-analysis-") as folder:
         path = Path(folder, "coverage.json")
@@ -196,14 +218,7 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
     dataset = load_dataset(paths, **asked)
     findings = run(dataset)
     print_result(diagnose_json(dataset, findings), output_format, diagnosis_tables(dataset, findings))
-    _end(findings, fail_on)
-
-
-def _end(findings: Diagnosis, fail_on: str | None) -> None:
-    from dfly_analysis.findings import SEVERITIES
-
-    if fail_on and any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in findings.present()):
-        click.get_current_context().exit(1)
+    end_where_grave(findings.present(), fail_on)
 
 
 @click.command()
@@ -240,12 +255,19 @@ def fit(paths: tuple[str, ...], output_format: str, **asked: Any) -> None:
 @click.option(
     "--overlay", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write Helm values to this file."
 )
+@click.option(
+    "--compression-ratio",
+    type=click.FloatRange(1.0, min_open=True),
+    metavar="R",
+    help="Bytes of files in a compressed byte of a layer, e.g. 2.5; what is usual where not given.",
+)
 @format_option
 def recommend(
     paths: tuple[str, ...],
     size: int | None,
     target_failure_rate: float,
     overlay: Path | None,
+    compression_ratio: float | None,
     output_format: str,
     **asked: Any,
 ) -> None:
@@ -257,7 +279,10 @@ def recommend(
     from dfly_analysis.rules import recommend as advise
 
     dataset = load_dataset(paths, **asked)
-    advice = advise(dataset, run(dataset), fit_all(dataset), size=size, target_failure_rate=target_failure_rate)
+    advice = advise(
+        dataset, run(dataset), fit_all(dataset), size=size, target_failure_rate=target_failure_rate,
+        compression_ratio=compression_ratio,
+    )  # fmt: skip
     if overlay:
         Overlay.from_advice(advice).write(overlay)
     text = advice_text(advice, str(overlay) if overlay else None)

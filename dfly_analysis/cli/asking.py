@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfly_analysis.cli.options import (
+    Bandwidth,
     Size,
     format_option,
     load_dataset,
@@ -19,16 +20,6 @@ from dfly_analysis.errors import NotEnoughDataError
 
 if TYPE_CHECKING:
     from dfly_analysis.simulate import WhatIf
-
-
-class Rate(Size):
-    """A bandwidth such as 50MB/s; hands on bytes per second."""
-
-    name = "rate"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read it, or say how to write it."""
-        return super().convert(value.removesuffix("/s") if isinstance(value, str) else value, param, ctx)
 
 
 @click.command()
@@ -49,7 +40,7 @@ class Rate(Size):
 )
 @click.option("--size", type=Size(), help="Layer asked about, e.g. 20GiB.  [default: the largest seen]")
 @click.option("--piece-length", type=Size(), help="Piece length named in the request.  [default: the client's rule]")
-@click.option("--bandwidth", type=Rate(), help="What the link that pieces share carries, e.g. 50MB/s.")
+@click.option("--bandwidth", type=Bandwidth(), help="What the link that pieces share carries, e.g. 50MB/s.")
 @click.option(
     "--source-speed",
     type=click.FloatRange(0, 1e6, min_open=True, max_open=True),
@@ -71,7 +62,7 @@ def whatif(  # noqa: PLR0913 - each is an option
     role: str,
     size: int | None,
     piece_length: int | None,
-    bandwidth: int | None,
+    bandwidth: float | None,
     source_speed: float,
     layers_at_once: int | None,
     seed: int,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import Bandwidth, Release, Size, fail_on_option, format_option
+from dfly_analysis.cli.options import Bandwidth, Size, end_where_grave, fail_on_option, format_option, release_options
 from dfly_analysis.cli.printing import as_table, enveloped, print_result, terminal_width, wrap
 from dfly_analysis.units import format_duration, format_rate, format_size
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("check-config")
 @click.argument("values", metavar="VALUES")
-@click.option("--chart", type=Release("chart"), metavar="V", help="Version of the Helm chart, e.g. 1.7.4.")
-@click.option("--client", type=Release("client"), metavar="V", help="Release of the client, e.g. v1.5.1.")
-@click.option("--scheduler", type=Release("server"), metavar="V", help="Release of scheduler and manager, e.g. v2.5.1.")
+@release_options
 @click.option("--size", type=Size(), help="Size of the largest layer, e.g. 20GiB.  [default: 20GiB]")
 @click.option("--bandwidth", type=Bandwidth(), help="From the registry to one seed client, e.g. 100MB/s or 1Gbit/s.")
 @click.option("--layers", type=click.IntRange(1), help="Layers in flight to answer for.  [default: 1]")
@@ -30,24 +28,23 @@ def check_config(values: str, fail_on: str | None, output_format: str, **asked: 
 
     VALUES is a Helm values file, a component's own dfdaemon.yaml, scheduler.yaml or manager.yaml, ConfigMaps as kubectl
     prints them, a folder of such files, or - for stdin. With --bandwidth: feasible or not, and by what factor.
+    Of an empty file, the defaults of the releases named are judged, and the first line says so.
     """
     from dataclasses import asdict
 
     from dfly_analysis.configcheck import check_config as check
-    from dfly_analysis.findings import SEVERITIES
 
     found = check(values, **asked)
     rows = [_row(one) for one in found.present()]
     settings = found.settings
     data = enveloped(
         findings=[asdict(one) for one in found.findings], feasibility=asdict(found.feasibility), chart=settings.chart,
-        versions=dict(settings.versions), notes=list(found.notes),
+        versions=dict(settings.versions), notes=list(found.notes), only_defaults=found.only_defaults,
     )  # fmt: skip
-    print_result(data, output_format, {"Findings": rows}, _text(found))
+    print_result(data, output_format, {"Findings": rows}, _text(found, values))
     for note in found.notes:
         click.echo(f"dfly-analysis: note: {note}", err=True)
-    if fail_on and any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in found.present()):
-        click.get_current_context().exit(1)
+    end_where_grave(found.present(), fail_on)
 
 
 def _row(one: Finding) -> dict[str, Any]:
@@ -58,7 +55,7 @@ def _row(one: Finding) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _text(found: ConfigCheck) -> str:
+def _text(found: ConfigCheck, given: str) -> str:
     from dfly_analysis.knowledge.trap import load_traps
 
     remedies = {trap.id: trap.remedy for trap in load_traps()}
@@ -66,6 +63,8 @@ def _text(found: ConfigCheck) -> str:
     unknown = sum(one.verdict == "unknown" for one in found.findings)
     blind = f", {unknown} cannot be told" if unknown else ""
     head = f"{len(present)} of {len(found.findings)} known traps are in this configuration{blind}"
+    if found.only_defaults:
+        head = f"Only defaults are judged: {given} sets nothing of a component\n{head}"
     cards = [_card(one, remedies[one.id]) for one in present]
     return "\n\n".join([head, *cards, _feasibility(found.feasibility)])
 

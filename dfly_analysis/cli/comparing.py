@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dfly_analysis.cli.options import Release, format_option, tz_option
+from dfly_analysis.cli.options import format_option, reading_options, release_options
 from dfly_analysis.cli.printing import as_table, print_result
 from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.report.view import TableView
@@ -20,27 +20,27 @@ _FILE = click.Path(path_type=Path)
 @click.argument("after")
 @click.option("--values-before", type=_FILE, metavar="FILE", help="Helm values in force before.")
 @click.option("--values-after", type=_FILE, metavar="FILE", help="Helm values in force after.")
-@click.option("--chart", type=Release("chart"), metavar="V", help="Version of the Helm chart in both runs.")
-@click.option("--client", type=Release("client"), metavar="V", help="Release of the client in both runs.")
-@click.option("--scheduler", type=Release("server"), metavar="V", help="Release of the scheduler in both runs.")
-@tz_option
+@release_options
+@reading_options
 @format_option
 def compare(
     before: str,
     after: str,
     values_before: Path | None,
     values_after: Path | None,
-    tz: str,
     output_format: str,
-    **releases: Any,
+    *,
+    no_cache: bool,
+    **asked: Any,
 ) -> None:
     """Say whether a change helped: BEFORE and AFTER are the logs of a run before it and of one after it.
 
-    The verdict is one of: helped, no difference, worse, cannot tell.
+    The verdict is one of: helped, no difference, worse, cannot tell. The releases named are those of both runs; what the logs
+    and rendered files of a run say counts more.
     """
     from dfly_analysis.analysis import compare as run
 
-    found = run(before, after, values_before=values_before, values_after=values_after, tz=tz, **releases)
+    found = run(before, after, values_before=values_before, values_after=values_after, cache=not no_cache, **asked)
     if not found.comparison.effects:
         hint = "logs of clients, seed clients and scheduler in both"
         raise NotEnoughDataError("nothing can be counted in both runs", where=f"{before}, {after}", hint=hint)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import Size, format_option, log_format_option, paths_argument, tz_option
+from dfly_analysis.cli.options import Size, folder_option, format_option, log_format_option, paths_argument, tz_option
 from dfly_analysis.cli.printing import as_table, enveloped, print_result, terminal_width, wrap
 from dfly_analysis.cli.upgrading import print_upgrade
 from dfly_analysis.errors import FactMissingError, SourceError, nearest
@@ -142,27 +143,40 @@ def _facts_text(meanings: Mapping[str, str], rows: list[dict[str, Any]]) -> str:
 @click.argument("finding_id")
 @format_option
 def explain(finding_id: str, output_format: str) -> None:
-    """Explain a finding: what it means, what to do, what to collect."""
+    """Explain a finding, a trap or a topic of advice: what it means, what to do, what to collect."""
     from dfly_analysis.diagnosis.checks import all_checks
     from dfly_analysis.knowledge.signature import load_signatures, signature
     from dfly_analysis.knowledge.trap import load_traps
+    from dfly_analysis.rules import all_rules
 
     check = next((known for known in all_checks() if known.id == finding_id), None)
     one = signature(finding_id)
     trap = next((known for known in load_traps() if known.id == finding_id), None)
+    rules = all_rules()
     if check is not None:
         data = _about_check(check)
     elif one is not None:
         data = _about_signature(one)
     elif trap is not None:
         data = _about_trap(trap)
+    elif finding_id in rules:
+        data = _about_rule(finding_id, rules[finding_id])
     else:
         known = [one.id for one in load_signatures()] + [one.id for one in all_checks()]
-        known += [one.id for one in load_traps()]
+        known += [*(one.id for one in load_traps()), *rules]
         hint = nearest(finding_id, known) or "`dfly-analysis diagnose` prints the ids"
         raise FactMissingError(f"no finding is called {finding_id!r}", hint=hint)
     rows = [{"": name, finding_id: value} for name, value in data.items() if value and name != "id"]
     print_result(enveloped(**data), output_format, {"": rows})
+
+
+def _about_rule(name: str, rule: Callable[..., Any]) -> dict[str, Any]:
+    about = (sys.modules[rule.__module__].__doc__ or "").partition("\n")[0]
+    return {
+        "id": name, "title": about.replace("`", ""), "layer": "topic of advice", "what it says": (rule.__doc__ or "").partition("\n")[0],
+        "what to do": "run `dfly-analysis recommend` on your logs; docs/explanation/sizing.md says what each topic rests on",
+        "what to collect": "what `dfly-analysis collect` gathers",
+    }  # fmt: skip
 
 
 def _about_signature(one: Signature) -> dict[str, Any]:
@@ -191,9 +205,7 @@ def _about_check(one: Check) -> dict[str, Any]:
 
 @click.command()
 @paths_argument
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder to write to."
-)
+@folder_option()
 def redact(paths: tuple[str, ...], output: Path) -> None:
     """Copy text files with secrets taken out, so that they can be passed on."""
     from dfly_analysis.logs.sniff import strip_colour
@@ -219,7 +231,7 @@ def redact(paths: tuple[str, ...], output: Path) -> None:
         if opened.problem:
             tell(SourceError(opened.problem, where=opened.address, hint="what came before was copied"))
     if not written:
-        raise SourceError("nothing could be copied", where=", ".join(paths))
+        raise SourceError("nothing could be copied", where=", ".join(paths), hint="name text files, or what holds them")
 
 
 def _unused(target: Path, written: set[Path]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -23,6 +24,8 @@ _COMMANDS = {
     "sample": "making", "init": "making", "lab": "making",
 }  # fmt: skip
 INTERRUPTED = 130
+_COLLECTED_AFTER = 100_000
+"""New objects after which Python looks for cycles: the usual 700 cost more than the few cycles here are worth."""
 TRACEBACK = "DFLY_ANALYSIS_TRACEBACK"
 """Set this variable to see the traceback of a fault of this program."""
 
@@ -70,6 +73,7 @@ class _Commands(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and turn every error into one line on stderr and its exit code."""
+        gc.set_threshold(_COLLECTED_AFTER, 50, 50)
         extra.pop("standalone_mode", None)
         try:
             code: Any = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
@@ -115,10 +119,6 @@ def _say(text: str, code: int) -> int:
 def _usage(problem: click.UsageError) -> str:
     command = problem.ctx.command_path if problem.ctx else "dfly-analysis"
     text = problem.format_message()
-    if isinstance(problem, click.NoSuchOption) and problem.ctx and not problem.possibilities:
-        names = [name for parameter in problem.ctx.command.params for name in parameter.opts]
-        hint = nearest(problem.option_name, names)
-        text = f"{text} {hint}".strip()
     return f"{text.rstrip('.')} (see `{command} --help`)"
 
 

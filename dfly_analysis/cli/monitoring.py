@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dfly_analysis.cli.options import (
+    folder_option,
     load_dataset,
     paths_argument,
     reading_options,
@@ -37,14 +38,7 @@ from dfly_analysis.cli.options import (
     metavar="MATCHER",
     help="Labels of the clients' targets.",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder to write to.",
-)
+@folder_option()
 def alerts(
     paths: tuple[str, ...], output: Path, size: int | None, target_failure_rate: float, seed_selector: str, client_selector: str, **asked: Any
 ) -> None:  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from dfly_analysis.errors import DflyError, SourceError, nearest
+from dfly_analysis.findings import SEVERITIES
+from dfly_analysis.knowledge.text import LANGUAGES
 from dfly_analysis.knowledge.version import LINE_TITLES, Line, known_release, parse_version, releases
 from dfly_analysis.units import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
+    from dfly_analysis.findings import Finding
 
 FORMATS = ("table", "json", "yaml", "csv")
 
@@ -130,6 +133,20 @@ class LogFormatId(click.ParamType):  # type: ignore[type-arg]
         raise click.BadParameter(f"{value!r} is no log format; {near or 'known are ' + ', '.join(known)}", ctx, param)
 
 
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def together(*options: Decorator) -> Decorator:
+    """Make one decorator of several options; they are shown in this order."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
 paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 format_option = click.option(
     "--format",
@@ -149,48 +166,73 @@ target_option = click.option(
     show_default=True,
     help="Share of layers that may fail.",
 )
+lang_option = click.option(
+    "--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the page."
+)
+timeout_option = click.option(
+    "--timeout", type=Duration(), default="30m", show_default=True, help="How long a report may take."
+)
+fail_on_option = click.option(
+    "--fail-on", type=click.Choice(SEVERITIES[:-1]), help="Exit with 1 where a finding is as grave."
+)
 tz_option = click.option(
     "--tz", default="UTC", show_default=True, help="Zone of log times that carry none (scheduler and manager files)."
 )
-log_format_option = click.option(
-    "--log-format",
-    type=LogFormatId(),
-    metavar="ID",
-    help="Read logs in this format, e.g. zap-console, not the one found.",
+
+
+def _log_format(*names: str) -> Decorator:
+    said = "Read logs in this format, e.g. zap-console, not the one found."
+    return click.option("--log-format", *names, type=LogFormatId(), metavar="ID", help=said)
+
+
+log_format_option = _log_format()
+prometheus_option = click.option(
+    "--prometheus", metavar="URL", help="Ask this server too, for the time the logs cover."
 )
-
-
-def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --tz, --log-format, --prometheus and --no-cache."""
-    for option in (
-        click.option("--no-cache", is_flag=True, help="Parse large files anew, and keep nothing of them."),
-        click.option("--prometheus", metavar="URL", help="Ask this server too, for the time the logs cover."),
-        log_format_option,
-        tz_option,
-    ):
-        function = option(function)
-    return function
-
-
-fail_on_option = click.option(
-    "--fail-on",
-    type=click.Choice(["critical", "high", "medium", "low"]),
-    help="Exit with 1 where a finding is as grave.",
+cluster_option = click.option(
+    "--cluster", metavar="ADDRESS", help="Let the workers of this dask.distributed scheduler read the files."
 )
+reading_options = together(
+    tz_option,
+    log_format_option,
+    prometheus_option,
+    click.option("--no-cache", is_flag=True, help="Parse large files anew, and keep nothing of them."),
+)
+"""How input is read, for commands that analyse it: --tz, --log-format, --prometheus and --no-cache."""
+writing_options = together(tz_option, _log_format("--format"), prometheus_option, cluster_option)
+"""The same for the command that writes tables, which needs no cache: --tz, --log-format, --prometheus and --cluster."""
+release_options = together(
+    click.option("--chart", type=Release("chart"), metavar="V", help="Version of the Helm chart, e.g. 1.7.4."),
+    click.option("--client", type=Release("client"), metavar="V", help="Release of the client, e.g. v1.5.1."),
+    click.option(
+        "--scheduler", type=Release("server"), metavar="V", help="Release of scheduler and manager, e.g. v2.5.1."
+    ),
+)
+"""What runs: --chart, --client and --scheduler."""
+settings_options = together(
+    click.option("--values", type=click.Path(path_type=Path), metavar="FILE", help="Your Helm values."), release_options
+)
+"""What is set and what runs: --values, --chart, --client and --scheduler."""
 
 
-def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --values, --chart, --client and --scheduler."""
-    for option in (
-        click.option(
-            "--scheduler", type=Release("server"), metavar="V", help="Release of scheduler and manager, e.g. v2.5.1."
-        ),
-        click.option("--client", type=Release("client"), metavar="V", help="Release of the client, e.g. v1.5.1."),
-        click.option("--chart", type=Release("chart"), metavar="V", help="Version of the Helm chart, e.g. 1.7.4."),
-        click.option("--values", type=click.Path(path_type=Path), metavar="FILE", help="Your Helm values."),
-    ):
-        function = option(function)
-    return function
+def folder_option(default: str | None = None) -> Decorator:
+    """Return -o, a folder to write to; without a default it has to be named."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(default) if default else None,
+        required=default is None,
+        show_default=default is not None,
+        metavar="DIR",
+        help="Folder to write to.",
+    )
+
+
+def end_where_grave(present: Iterable[Finding], fail_on: str | None) -> None:
+    """End with 1 where a finding is as grave as --fail-on says."""
+    if fail_on and any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in present):
+        click.get_current_context().exit(1)
 
 
 def load_dataset(  # noqa: PLR0913 - each is an option of the commands
@@ -206,6 +248,9 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
     scheduler: str | None = None,
 ) -> Dataset:
     """Load what the user named, tell of files that cannot be read, and show progress on a terminal."""
+    from dfly_analysis.sources.memory import keep_pages
+
+    keep_pages()  # before there are threads: also those that numpy starts
     from dfly_analysis.loading import Cache, Prometheus, load
     from dfly_analysis.settings import Settings
 
@@ -220,9 +265,6 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
 @contextmanager
 def telling() -> Iterator[tuple[Callable[[SourceError], None], Progress]]:
     """Show progress on a terminal, and at the end say what could not be read, a line each."""
-    from dfly_analysis.loading.memory import keep_pages
-
-    keep_pages()
     told: list[str] = []
 
     def tell(problem: SourceError) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,12 @@ from dfly_analysis.cli.options import (
     Duration,
     Release,
     Size,
+    format_option,
     load_dataset,
+    reading_options,
     settings_options,
     target_option,
-    tz_option,
+    together,
 )
 from dfly_analysis.cli.planned import preheat_json, preheat_tables, stress_rows, tested_rows
 from dfly_analysis.cli.printing import enveloped, print_result
@@ -28,28 +29,19 @@ if TYPE_CHECKING:
     from dfly_analysis.plans import Manifest
 
 _SCOPES = ("single_seed_peer", "all_seed_peers", "all_peers")
-_formats = click.option(
-    "--format", "output_format", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True,
-    help="How the result is printed.",
+_preheat_options = together(
+    click.option("--first", multiple=True, metavar="DIGEST", help="A layer needed for start-up, or how its digest begins."),
+    click.option("--first-annotation", metavar="KEY", help="Layers with this annotation are needed for start-up."),
+    click.option("--image", metavar="NAME", help="The image, e.g. registry.example/ml/train:v1, for addresses in jobs."),
+    click.option("--platform", metavar="OS/ARCH", help="Which manifest of an index, e.g. linux/amd64."),
+    click.option("--scope", type=click.Choice(_SCOPES), default=_SCOPES[0], show_default=True, help="Who is preheated."),
+    click.option("--parallel", type=click.IntRange(1, 100), help="Layers at a time; chosen where not given."),
+    click.option("--from", "logs", multiple=True, metavar="PATH", help="Logs of a run to predict from. May be given several times."),
+    click.option("--bandwidth", type=Bandwidth(), help="From the registry to the seeds together, e.g. 100MB/s."),
+    click.option("--seed-bandwidth", type=Bandwidth(), help="From the seeds to one node, e.g. 1Gbit/s."),
+    click.option("--node-rate", type=Bandwidth(), help="Out of a node's own cache, e.g. 1GB/s."),
+    click.option("--unpack-rate", type=Bandwidth(), help="What a node unpacks, in compressed bytes, e.g. 150MB/s."),
 )  # fmt: skip
-
-
-def _preheat_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--unpack-rate", type=Bandwidth(), help="What a node unpacks, in compressed bytes, e.g. 150MB/s."),
-        click.option("--node-rate", type=Bandwidth(), help="Out of a node's own cache, e.g. 1GB/s."),
-        click.option("--seed-bandwidth", type=Bandwidth(), help="From the seeds to one node, e.g. 1Gbit/s."),
-        click.option("--bandwidth", type=Bandwidth(), help="From the registry to the seeds together, e.g. 100MB/s."),
-        click.option("--from", "logs", multiple=True, metavar="PATH", help="Logs of a run to predict from. May be given several times."),
-        click.option("--parallel", type=click.IntRange(1, 100), help="Layers at a time; chosen where not given."),
-        click.option("--scope", type=click.Choice(_SCOPES), default=_SCOPES[0], show_default=True, help="Who is preheated."),
-        click.option("--platform", metavar="OS/ARCH", help="Which manifest of an index, e.g. linux/amd64."),
-        click.option("--image", metavar="NAME", help="The image, e.g. registry.example/ml/train:v1, for addresses in jobs."),
-        click.option("--first-annotation", metavar="KEY", help="Layers with this annotation are needed for start-up."),
-        click.option("--first", multiple=True, metavar="DIGEST", help="A layer needed for start-up, or how its digest begins."),
-    ):  # fmt: skip
-        function = option(function)
-    return function
 
 
 @click.command("plan-preheat")
@@ -57,8 +49,8 @@ def _preheat_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @_preheat_options
 @settings_options
 @target_option
-@tz_option
-@_formats
+@reading_options
+@format_option
 def plan_preheat(
     manifest: str,
     first: tuple[str, ...],
@@ -83,8 +75,9 @@ def plan_preheat(
         "registry": asked["bandwidth"], "seed": asked["seed_bandwidth"], "node": asked["node_rate"], "unpack": asked["unpack_rate"],
     }  # fmt: skip
     of_settings = {name: asked[name] for name in ("values", "chart", "client", "scheduler")}
+    of_reading = {name: asked[name] for name in ("tz", "log_format", "prometheus", "no_cache")}
     found = _manifest(manifest, image, platform)
-    dataset = load_dataset(logs, tz=asked["tz"], **of_settings) if logs else None
+    dataset = load_dataset(logs, **of_reading, **of_settings) if logs else None
     made = plan(
         found, settings=Settings.resolve(of_settings.pop("values"), **of_settings), dataset=dataset,
         fits=fit_all(dataset) if dataset is not None else None, first=first, annotation=first_annotation, scope=asked["scope"],
@@ -115,6 +108,9 @@ def _manifest(name: str, image: str | None, platform: str | None) -> Manifest:
         except UnicodeDecodeError:
             raise SourceError("is not JSON", where=source, hint="give the manifest, not the image itself") from None
         except OSError as problem:
+            if Path(name).is_dir():
+                hint = "give an OCI layout, which holds index.json, or a manifest"
+                raise SourceError("the folder is no OCI layout", where=name, hint=hint) from problem
             raise SourceError(f"cannot be read: {problem.strerror}", where=source, hint="check the path") from problem
     found = read_manifest(text, source, platform=platform, folder=folder)
     return replace(found, url=image_url(image) if image else found.url, platform=found.platform or platform)
@@ -162,7 +158,7 @@ def _manifest(name: str, image: str | None, platform: str | None) -> Manifest:
     metavar="FILE",
     help="Write the results file to fill.",
 )
-@_formats
+@format_option
 def plan_stress(results: str | None, output: Path | None, output_format: str, **asked: Any) -> None:
     """Plan a stress test over size, timeout and concurrency, or read its results.
 

@@ -8,32 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dfly_analysis.cli.options import Duration, Progress, format_option
+from dfly_analysis.cli.options import Progress, folder_option, format_option, lang_option, timeout_option
 from dfly_analysis.cli.printing import enveloped, print_result
 from dfly_analysis.errors import NotebookError
-from dfly_analysis.knowledge.text import LANGUAGES
 
 if TYPE_CHECKING:
     from dfly_analysis.batch import Outcome
 
-_DIR = click.Path(path_type=Path, file_okay=False)
-_timeout = click.option(
-    "--timeout", type=Duration(), default="30m", show_default=True, help="How long a report may take."
-)
-
 
 @click.command()
 @click.argument("page", metavar="REPORT.html", type=click.Path(path_type=Path, dir_okay=False))
-@_timeout
-@click.option(
-    "-o",
-    "--output",
-    type=_DIR,
-    default=Path("reports/rerun"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder to write to.",
-)
+@timeout_option
+@folder_option("reports/rerun")
 def rerun(page: Path, output: Path, timeout: float) -> None:
     """Make a report again from what its page carries, and say whether the verdict is the same.
 
@@ -67,17 +53,9 @@ def rerun(page: Path, output: Path, timeout: float) -> None:
     help="How many at a time.",
 )
 @click.option("--resume", is_flag=True, help="Keep the reports that an earlier run made with the same parameters.")
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the index.")
-@_timeout
-@click.option(
-    "-o",
-    "--output",
-    type=_DIR,
-    default=Path("reports/batch"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder to write to.",
-)
+@lang_option
+@timeout_option
+@folder_option("reports/batch")
 @format_option
 def batch(
     matrix: Path, output: Path, workers: int, resume: bool, lang: str, timeout: float, output_format: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,8 @@ def fits_text(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> str:
             {"parameter": param.name, "value": param.value, "95 % interval": f"{param.low:.4g} to {param.high:.4g}", "unit": param.unit}
             for param in one.params
         ]  # fmt: skip
-        parts.append("\n".join([as_table(title, rows), *_predictions(one), *_said(getattr(one, "notes", ()))]))
+        head = as_table(title, rows) if rows else title  # a law of the data alone has no parameters
+        parts.append("\n".join([head, *_predictions(one), *_said(getattr(one, "notes", ()))]))
     refused = [
         {"fit": name, "reason": one.reason, "what to collect": one.collect or None} for name, one in missing.items()
     ]
@@ -98,6 +100,15 @@ def advice_rows(advice: Advice) -> Rows:
     ]  # fmt: skip
 
 
+def estimate_rows(advice: Advice) -> Rows:
+    """Return one row for each estimate, quantities in words."""
+    return [
+        {"topic": one.topic, "of": one.role, "what": one.what, "value": _quantity(one.value, one.unit),
+         "interval": f"{_quantity(one.low, one.unit)} to {_quantity(one.high, one.unit)}", "basis": one.basis, "confidence": one.confidence}
+        for one in advice.estimates
+    ]  # fmt: skip
+
+
 def advice_text(advice: Advice, overlay: str | None) -> str:
     """Return a card for each recommendation, then the topics without advice.
 
@@ -110,6 +121,8 @@ def advice_text(advice: Advice, overlay: str | None) -> str:
     target = format_share(advice.target_failure_rate)
     parts = [f"For a layer of {format_size(advice.size_bytes)}, at most {target} of layers failing"]
     parts += [_card(one) for one in advice] or ["Nothing to set; see the reasons below."]
+    if advice.estimates:
+        parts.append(as_table("What hosts, links and volumes need or give", estimate_rows(advice)))
     if advice.no_advice:
         parts.append("\n".join(["No advice", *(line for one in advice.no_advice for line in _silence(one))]))
     if overlay:
@@ -140,9 +153,10 @@ def _card(one: Recommendation) -> str:
 
 
 def _quantity(value: float, unit: str) -> str:
-    if unit == "s":
-        return format_duration(value)
-    return format_rate(value) if unit == "B/s" else f"{value:.4g} {unit}".removesuffix(" 1")
+    if math.isinf(value):
+        return "unbounded"
+    printed = {"s": format_duration, "B/s": format_rate, "bytes": format_size, "share": format_share}.get(unit)
+    return printed(value) if printed else f"{value:.4g} {unit}".removesuffix(" 1")
 
 
 def _labelled(label: str, text: str, indent: str = "") -> list[str]:

@@ -144,7 +144,9 @@ def _own(folder: Path, cluster: Cluster) -> None:
         if not mark.exists():
             mark.write_text(asked, "utf-8")
     except OSError as problem:
-        raise DflyError(f"cannot be written: {problem.strerror}", where=str(folder)) from problem
+        raise DflyError(
+            f"cannot be written: {problem.strerror}", where=str(folder), hint="name another place with -o"
+        ) from problem
     if mark.read_text("utf-8") != asked:
         raise DflyError("holds what was fetched with other options", where=str(folder), hint="remove it to begin anew")
 
@@ -209,4 +211,6 @@ def _pack(folder: Path, bundle: Path) -> None:
                     archive.addfile(member, content)
         part.replace(bundle)
     except OSError as problem:
-        raise DflyError(f"cannot be written: {problem.strerror}", where=str(bundle)) from problem
+        raise DflyError(
+            f"cannot be written: {problem.strerror}", where=str(bundle), hint="name another place with -o"
+        ) from problem

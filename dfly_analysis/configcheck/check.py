@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dfly_analysis.configcheck.feasibility import Feasibility, assess
 from dfly_analysis.configcheck.holding import judge
-from dfly_analysis.configcheck.inputs import Given, read_given
+from dfly_analysis.configcheck.inputs import Given, read_given, refuse_nothing, sets_nothing
 from dfly_analysis.configcheck.question import USUAL_SIZE_BYTES, Question
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.findings import SEVERITIES, Finding
@@ -30,12 +30,15 @@ class ConfigCheck:
     feasibility : Feasibility
     notes : tuple of str
         What was assumed or left out, a line each.
+    only_defaults : bool
+        Whether the file given sets nothing of a component, so that what is judged are defaults alone.
     """
 
     settings: Settings
     findings: tuple[Finding, ...]
     feasibility: Feasibility
     notes: tuple[str, ...] = ()
+    only_defaults: bool = False
 
     def present(self) -> tuple[Finding, ...]:
         """Return the traps the configuration holds, gravest first."""
@@ -78,7 +81,8 @@ def check_config(
     Raises
     ------
     DflyError
-        Where the input, a release, the size or the bandwidth is not one.
+        Where the input, a release, the size or the bandwidth is not one; where a file holds no key of Dragonfly, or nothing at
+        all and no release is named whose defaults could be judged.
 
     Examples
     --------
@@ -91,9 +95,13 @@ def check_config(
         if values is None or isinstance(values, Mapping)
         else read_given(os.fspath(values))
     )
+    bare = sets_nothing(given)
+    if bare and given.values is not None and given.values.address:
+        refuse_nothing(given.values, defaults_known=bool(chart or client or scheduler))
     settings = Settings.resolve(given.values, chart=chart, client=client, scheduler=scheduler, manager=scheduler)
     settings = settings.with_rendered(given.rendered)
-    return check_settings(settings, size=size, bandwidth=bandwidth, layers=layers, notes=given.skipped)
+    found = check_settings(settings, size=size, bandwidth=bandwidth, layers=layers, notes=given.skipped)
+    return replace(found, only_defaults=bare)
 
 
 def check_settings(

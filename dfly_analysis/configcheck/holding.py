@@ -40,7 +40,7 @@ def judge(trap: Trap, question: Question, keys: Sequence[KeyTrap]) -> Finding:
         As `dfly_analysis.settings.find_key_traps` gives them.
     """
     if trap.kinds:
-        return _of_keys(trap, question.settings, [one for one in keys if trap.takes(one.kind, _words(one))])
+        return _of_keys(trap, question.settings, [one for one in keys if trap.takes(one.kind, one.words)])
     if not trap.possible(question.settings.versions):
         return _finding(trap, "absent", "the releases in force cannot hold it")
     seen = [
@@ -78,11 +78,6 @@ def _of_keys(trap: Trap, settings: Settings, found: Sequence[KeyTrap]) -> Findin
     )
     said = _joined(f"{one.path}: {one.reason}" for one in found)
     return _finding(trap, "present", said, len(found), lines)
-
-
-def _words(one: KeyTrap) -> str:
-    # A misspelt key is one of timeouts where the key that was meant is.
-    return f"{one.path} {one.reason}" if one.kind == "misspelt" else one.path
 
 
 def _shown(leaf: str, value: object) -> str:

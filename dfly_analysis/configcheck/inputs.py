@@ -6,19 +6,43 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from dfly_analysis.errors import SettingsError
+from dfly_analysis.errors import NotEnoughDataError, SettingsError
 from dfly_analysis.settings import ROLES, RenderedFile, UserValues, read_rendered, read_values_text
 from dfly_analysis.settings.located import load_located
 
 _MOST_BYTES = 4_000_000  # a chart's values have about a hundred thousand
 _MOST_FILES = 5_000
+_NEAR = 0.75  # how alike a section and a name have to be for one to be meant
 _ENDINGS = frozenset({".yaml", ".yml", ".json"})
 _CONFIG_MAP = re.compile(r"^\s*(?:- )?[\"']?kind[\"']?:\s*[\"']?ConfigMap\b", re.MULTILINE)
 _DOCUMENT = re.compile(r"^---(?:\s.*)?$", re.MULTILINE)
 _SECTIONS = (*ROLES, "dfdaemon", "seedPeer")
+_PLAIN_SECTIONS = frozenset(name.lower() for name in _SECTIONS)
+_BESIDE = frozenset(
+    {
+        "cdn",
+        "clusterDomain",
+        "containerRuntime",
+        "externalManager",
+        "externalMysql",
+        "externalRedis",
+        "fullnameOverride",
+        "global",
+        "hostAliases",
+        "injector",
+        "jaeger",
+        "mysql",
+        "nameOverride",
+        "namespaceOverride",
+        "redis",
+        "triton",
+    }
+)
+"""What a chart's values hold besides components: a file of these alone is one of Dragonfly's, and sets none of them."""
 _OF_A_CHART = frozenset(
     {
         "config",
@@ -65,6 +89,46 @@ def read_given(path: str) -> Given:
     text = _text(path)
     rendered = tuple(_rendered(text, path))
     return Given(None, rendered) if rendered else Given(read_values_text(text, path, name=Path(path).name), ())
+
+
+def sets_nothing(given: Given) -> bool:
+    """Return whether what was given holds no key of a component."""
+    entries = given.values.entries if given.values is not None else {}
+    return not given.rendered and not any(_plain(path) in _PLAIN_SECTIONS for path in entries)
+
+
+def refuse_nothing(values: UserValues, *, defaults_known: bool) -> None:
+    """Refuse a file that sets nothing of a component, unless it may well be so and defaults can be judged.
+
+    Raises
+    ------
+    SettingsError
+        Where it holds keys, and none of Dragonfly's chart.
+    NotEnoughDataError
+        Where it holds none, and no release is named.
+    """
+    tops = list(dict.fromkeys(path.partition(".")[0] for path in values.entries))
+    if tops and _BESIDE.isdisjoint(tops):
+        shown = ", ".join(tops[:4]) + (" and more" if len(tops) > 4 else "")
+        meant = [near for top in tops for near in get_close_matches(top, _SECTIONS, 1, _NEAR)]
+        usual = "give the values of the Dragonfly chart (seedClient:, client:, scheduler:, manager:), or a component's own file"
+        raise SettingsError(
+            f"no key of Dragonfly in it; it holds {shown}",
+            where=values.address,
+            hint=f"did you mean {meant[0]}?" if meant else usual,
+        )
+    if not defaults_known:
+        hint = "add --chart 1.7.4, or --client and --scheduler"
+        raise NotEnoughDataError(
+            "it sets nothing of Dragonfly's components, and no release is named whose defaults could be judged",
+            where=values.address,
+            hint=hint,
+        )
+
+
+def _plain(path: str) -> str:
+    """Return a path's section without capitals and signs: a misspelt section is a finding, not nothing."""
+    return path.partition(".")[0].lower().replace("_", "").replace("-", "")
 
 
 def _folder(folder: Path) -> Given:

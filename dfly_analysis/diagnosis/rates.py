@@ -65,7 +65,10 @@ def inflation_of(bad: pd.Series[Any], groups: pd.Series[Any], clusters: pd.Serie
     float
         1 or more.
     """
-    counts = pd.DataFrame({"bad": bad.to_numpy(bool), "group": groups.to_numpy(), "cluster": clusters.to_numpy()})
+    group, cluster = (pd.factorize(of)[0] for of in (groups, clusters))
+    counts = pd.DataFrame({"bad": bad.to_numpy(bool), "group": group, "cluster": cluster})[
+        (group >= 0) & (cluster >= 0)
+    ]
     by_cluster = counts.groupby(["group", "cluster"], observed=True)["bad"].agg(["sum", "size"])
     by_group = by_cluster.groupby(level="group", observed=True).sum()
     share = (by_group["sum"] / by_group["size"]).reindex(by_cluster.index.get_level_values("group")).to_numpy()

@@ -38,7 +38,7 @@ def find_signs(dataset: Dataset) -> list[Finding]:
     bad = _with_job_errors(bad, dataset.jobs)
     matched = _match(bad)
     failed = set(dataset.failed_tasks["peer_id"].dropna())
-    components = set(events["component"].dropna())
+    components = set(events["component"].dropna().unique())
     return [_verdict(one, matched.get(one.id), dataset, failed, components) for one in load_signatures() if one.finding]
 
 

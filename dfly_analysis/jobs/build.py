@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.jobs.read import bare_url
 from dfly_analysis.tables import JOBS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def build_jobs(rows: Iterable[Mapping[str, Any]], events: pd.DataFrame) -> pd.DataFrame:
@@ -29,6 +30,8 @@ def build_jobs(rows: Iterable[Mapping[str, Any]], events: pd.DataFrame) -> pd.Da
         `dfly_analysis.tables.JOBS` with ``missing_urls``, ``false_success`` (the manager says SUCCESS, blobs are
         missing) and ``checked`` (whether the blobs asked for are known).
     """
+    import pandas as pd
+
     asked = asked_urls(events)
     made = []
     for row in _newest(rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 CONNECT_S = 30
+_ADDRESS = re.compile(r"(?:[a-z]+://)?\S+:\d{1,5}/?|inproc://\S+")
 
 
 def run_on_cluster(stages: Sequence[Stage], address: str) -> Iterator[tuple[Gathered, int]]:
@@ -60,6 +62,8 @@ def run_on_cluster(stages: Sequence[Stage], address: str) -> Iterator[tuple[Gath
 
 
 def _connect(client: Any, address: str) -> Any:
+    if not _ADDRESS.fullmatch(address):
+        raise SourceError("is no scheduler's address", where=address, hint="name it like tcp://scheduler:8786")
     try:
         return client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as problem:

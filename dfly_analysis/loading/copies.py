@@ -6,13 +6,17 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from dfly_analysis.logs.arrow import codes_of, is_there, values_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SAME = ("time", "message", "host_id")
 COMPARED = (*_SAME, "log_path")
@@ -53,11 +57,17 @@ def _hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
     """Hash each record that has a time."""
     time = table.column("time")
     timed = table.filter(pc.is_valid(time)) if time.null_count else table
-    moments = timed.column("time").cast(pa.int64()).to_numpy().astype(np.uint64)
-    lengths = pc.fill_null(pc.binary_length(timed.column("message")), 0).to_numpy().astype(np.uint64)
+    moments = values_of(timed.column("time")).astype(np.uint64)
+    lengths = _lengths(timed.column("message"))
     mixed = (moments ^ (lengths << np.uint64(40)) ^ _hosts(timed)) * _MIX[0]
     mixed = (mixed ^ (mixed >> np.uint64(31))) * _MIX[1]
     return np.asarray(mixed ^ (mixed >> np.uint64(29)), np.uint64)
+
+
+def _lengths(texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """Return how many bytes each text has, 0 where there is none."""
+    lengths = values_of(pc.binary_length(texts))
+    return np.where(is_there(texts), lengths, 0).astype(np.uint64) if texts.null_count else lengths.astype(np.uint64)
 
 
 def _hosts(table: pa.Table) -> npt.NDArray[np.uint64]:
@@ -65,7 +75,7 @@ def _hosts(table: pa.Table) -> npt.NDArray[np.uint64]:
     parts = [np.zeros(0, np.uint64)]
     for chunk in table.column("host_id").chunks:
         numbers = [*(zlib.crc32(name.encode()) for name in chunk.dictionary.to_pylist()), 0]
-        parts.append(np.array(numbers, np.uint64)[chunk.indices.fill_null(-1).to_numpy()])
+        parts.append(np.array(numbers, np.uint64)[codes_of(chunk)])
     return np.concatenate(parts)
 
 
@@ -169,6 +179,8 @@ def repeated_rows(copy: pd.DataFrame, original: pd.DataFrame) -> pd.Series[bool]
     copy, original : pandas.DataFrame
         With the columns of `COMPARED`.
     """
+    import pandas as pd
+
     names = [*_SAME]
     left = copy[names].assign(_turn=copy.groupby(names, dropna=False).cumcount())
     right = original[names].assign(_turn=original.groupby(names, dropna=False).cumcount())

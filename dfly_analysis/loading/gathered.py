@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from dfly_analysis.settings import RenderedFile
 
 
@@ -50,6 +52,10 @@ class Gathered:
         """Return what `to_json` wrote."""
         data = json.loads(text, object_hook=_decode)
         data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
+        for row in data["coverage"]:  # releases before wrote pandas' times
+            row |= {
+                name: row[name].to_datetime64() for name in ("first", "last") if hasattr(row.get(name), "to_datetime64")
+            }
         data["versions"] = [tuple(pair) for pair in data["versions"]]
         return cls(**data)
 
@@ -71,6 +77,8 @@ class Gathered:
 def _encode(value: Any) -> Any:
     if isinstance(value, datetime):  # pandas' Timestamp is one
         return {"$time": value.isoformat()}
+    if isinstance(value, np.datetime64):
+        return {"$moment": int(value.astype("M8[ns]").astype(np.int64))}
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"{type(value).__name__} cannot be kept in a part")
@@ -81,4 +89,6 @@ def _decode(data: dict[str, Any]) -> Any:
         import pandas as pd
 
         return pd.Timestamp(data["$time"])
+    if data.keys() == {"$moment"}:
+        return np.datetime64(data["$moment"], "ns")
     return data

@@ -9,22 +9,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
-import pandas as pd
-import pyarrow as pa
-
-from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.loading.cache import Cache, stamp_of
 from dfly_analysis.loading.gathered import Gathered
-from dfly_analysis.loading.joining import join
 from dfly_analysis.loading.live import Prometheus, ask
 from dfly_analysis.loading.parts import read_gathered, read_records, write_part
 from dfly_analysis.loading.staging import Reading, is_readable, stage_file
 from dfly_analysis.settings import Settings
 from dfly_analysis.sources import SourceFile, list_files, open_file
 from dfly_analysis.sources.store import open_store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dfly_analysis.dataset import Dataset
 
 OnProblem = Callable[[SourceError], None]
 Progress = Callable[[str], None]
@@ -58,7 +58,8 @@ def load(  # noqa: PLR0913 - each is one of the user's words
         Id of the format to read logs in, instead of the one sniffed.
     records : {"all", "telling"}
         Which records `Dataset.events` holds: all, or only those that an analysis looks at (known events, warnings and
-        errors), which is less to hold in memory and gives the same findings.
+        errors, without begin and end of the pieces that came through, which `Dataset.pieces` holds): less to hold in
+        memory, and the same findings.
     cache : Cache, optional
         Where parts of larger files are kept, so that they are parsed once.
     prometheus : Prometheus, optional
@@ -77,6 +78,8 @@ def load(  # noqa: PLR0913 - each is one of the user's words
     SourceError
         Where a path does not exist, or nothing in it can be read.
     """
+    from dfly_analysis.loading.joining import join
+
     listed: Sequence[str | Path] = [paths] if isinstance(paths, str | Path) else list(paths)
     check_zone(tz)
     tables: list[pa.Table] = []
@@ -84,7 +87,8 @@ def load(  # noqa: PLR0913 - each is one of the user's words
     gathered = read_all(listed, reading, tables.append, cache=cache, on_problem=on_problem, progress=progress)
     ask(prometheus, gathered, on_problem)
     refuse_nothing(listed, gathered)
-    return join(tables, gathered, settings or Settings.resolve())
+    handed_over = (tables.pop(0) for _ in range(len(tables)))
+    return join(handed_over, gathered, settings or Settings.resolve(), condensed=records == "telling")
 
 
 def read_all(
@@ -132,7 +136,7 @@ def workers() -> Iterator[tuple[Executor, Executor]]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-Staged = tuple[list[pa.Table], Gathered]
+Staged: TypeAlias = "tuple[list[pa.Table], Gathered]"
 
 
 def _in_order(
@@ -229,6 +233,10 @@ def check_zone(tz: str) -> None:
     ------
     SettingsError
     """
+    if tz == "UTC":
+        return
+    import pandas as pd
+
     try:
         pd.Timestamp("2026-01-01").tz_localize(tz)
     except (LookupError, ValueError, TypeError, OSError) as problem:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from dfly_analysis import jobs
-from dfly_analysis.attempts import Background, Death, read_background, rebuild, unseen_tasks
-from dfly_analysis.dataset import Dataset
 from dfly_analysis.loading.copies import find_copies, repeated_rows
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
@@ -24,30 +21,41 @@ from dfly_analysis.settings import Settings
 from dfly_analysis.sources.order import path_key
 from dfly_analysis.tables import COVERAGE, EVENTS, PODS, RUNS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dfly_analysis.attempts import Background, Death
+    from dfly_analysis.dataset import Dataset
+
 _STEPS = re.compile("[/!]")
 Copies = Mapping[str, Sequence[str]]
 """Address of each copy, and of the logs it repeats."""
 
 
-def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Dataset:
+def join(records: Iterable[pa.Table], gathered: Gathered, given: Settings, *, condensed: bool = False) -> Dataset:
     """Join what the files gave.
 
     Parameters
     ----------
-    records : sequence of pyarrow.Table
-        In the columns of `arrow_schema`.
+    records : iterable of pyarrow.Table
+        In the columns of `arrow_schema`. An iterator is let go of once it is read, so that records are held once.
     gathered : Gathered
         Of all files together.
     given : Settings
         What the user said.
+    condensed : bool
+        Whether records of pieces that `Dataset.pieces` tells of in full are left out of `Dataset.events`.
 
     Returns
     -------
     Dataset
     """
+    from dfly_analysis.attempts import read_background, rebuild
+    from dfly_analysis.dataset import Dataset
+    from dfly_analysis.loading.condensing import condense
+
     copies = find_copies(gathered.coverage, gathered.sketches)
-    table = pa.concat_tables(records) if records else arrow_schema().empty_table()
-    events = in_order(without_copies(to_frame(table), copies))
+    events = in_order(without_copies(to_frame(_one_table(records), categories=condensed), copies))
     settings = settle(given, gathered)
     background = read_background(events, deaths_of(gathered))
     pieces, tasks = rebuild(events, limits_of(settings), background)
@@ -55,16 +63,26 @@ def join(records: Sequence[pa.Table], gathered: Gathered, given: Settings) -> Da
     job_frame = jobs.build_jobs(gathered.jobs, events)
     owner = jobs.job_of_url(job_frame, events)
     tasks["job_id"] = tasks["url"].map(owner).where(tasks["role"] == "seedClient").astype("str")
+    components = set(events["component"].dropna().unique())
+    events = condense(events, pieces) if condensed else events
     return Dataset(
         events=EVENTS.check(events), pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(newest_dumps(gathered.runs)),
         coverage=COVERAGE.frame(with_notes(gathered.coverage, copies)), settings=settings,
-        lacks=what_lacks(set(events["component"].dropna()), Seen.of(pieces, tasks)), problems=tuple(gathered.problems),
+        lacks=what_lacks(components, Seen.of(pieces, tasks)), problems=tuple(gathered.problems),
         pods=PODS.frame(gathered.pods),
     )  # fmt: skip
 
 
+def _one_table(records: Iterable[pa.Table]) -> pa.Table:
+    return pa.concat_tables([arrow_schema().empty_table(), *records])
+
+
 def with_unseen(tasks: pd.DataFrame, background: Background) -> pd.DataFrame:
     """Return the tasks, and those that only the record of a failed preheat tells of."""
+    import pandas as pd
+
+    from dfly_analysis.attempts import unseen_tasks
+
     seeds = tasks[tasks["role"] == "seedClient"]
     more = unseen_tasks(background, set(seeds["task_id"].dropna()), set(seeds["url"].dropna()))
     return pd.concat([tasks, more], ignore_index=True) if len(more) else tasks
@@ -79,7 +97,11 @@ def deaths_of(gathered: Gathered) -> dict[str, tuple[Death, ...]]:
 
 
 def _nanoseconds(time: datetime | None) -> int | None:
-    return None if time is None else pd.Timestamp(time).value
+    if time is None:
+        return None
+    import pandas as pd
+
+    return pd.Timestamp(time).value
 
 
 def settle(given: Settings, gathered: Gathered) -> Settings:
@@ -102,9 +124,12 @@ def in_order(events: pd.DataFrame) -> pd.DataFrame:
     """
     names = events["log_path"].unique()
     ordered = sorted(names, key=lambda name: path_key(tuple(_STEPS.split(name))))
-    file = events["log_path"].map({name: place for place, name in enumerate(ordered)})
-    chosen = events[["time"]].assign(file=file).sort_values(["time", "file"], kind="stable")
-    return events.loc[chosen.index].reset_index(drop=True)
+    file = events["log_path"].map({name: place for place, name in enumerate(ordered)}).astype("int64")
+    chosen = (
+        events[["time"]].assign(file=file).reset_index(drop=True).sort_values(["time", "file"], kind="stable").index
+    )
+    # To take all rows anew holds all of them twice; a log alone is mostly in order as it is.
+    return (events if chosen.is_monotonic_increasing else events.iloc[chosen]).reset_index(drop=True)
 
 
 def without_copies(events: pd.DataFrame, copies: Copies) -> pd.DataFrame:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import astuple, dataclass
 from functools import cache
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import pandas as pd
-
-from dfly_analysis.attempts import Limits
-from dfly_analysis.knowledge.fact import siblings_cancelled
 from dfly_analysis.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dfly_analysis.attempts import Limits
 
 _MOST_SHARE = 0.98
 """Of the pieces expected; where fewer are seen it is worth a word."""
@@ -19,6 +20,9 @@ _MOST_SHARE = 0.98
 
 def limits_of(settings: Settings) -> Limits:
     """Return the limits that shape attempts, from the settings in force."""
+    from dfly_analysis.attempts import Limits
+    from dfly_analysis.knowledge.fact import siblings_cancelled
+
     client = settings.versions.get("client") or settings.versions.get("seedClient")
 
     def timeout_s(role: str, host: str) -> float | None:

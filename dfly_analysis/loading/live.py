@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import pandas as pd
 
 from dfly_analysis.errors import SourceError
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.metrics import query_prometheus
+from dfly_analysis.tables import COVERAGE
 
 MARGIN_S = 60.0
 """Asked for before and after the logs: counters are scraped late."""
@@ -54,10 +54,9 @@ def ask(prometheus: Prometheus | None, gathered: Gathered, on_problem: Callable[
 
 def _window(gathered: Gathered, window_s: float) -> tuple[float, float]:
     """Return the seconds since 1970 at which the logs begin and end, a margin around them, but not beyond now."""
-    now = pd.Timestamp.now("UTC").timestamp()
-    times = [
-        row[name].timestamp() for row in gathered.coverage for name in ("first", "last") if row.get(name) is not None
-    ]
+    now = time.time()
+    coverage = COVERAGE.frame(gathered.coverage)
+    times = [moment.timestamp() for name in ("first", "last") for moment in coverage[name].dropna()]
     if not times:
         return now - window_s, now
     return min(times) - MARGIN_S, min(max(times) + MARGIN_S, now)

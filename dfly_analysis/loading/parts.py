@@ -6,14 +6,17 @@ import hashlib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from dfly_analysis.loading.behind import Behind
 from dfly_analysis.loading.gathered import Gathered
+from dfly_analysis.loading.schemas import part_schema
 from dfly_analysis.loading.staging import Reading, Sink, stage_file
-from dfly_analysis.logs.schema import arrow_schema, to_frame
+from dfly_analysis.logs.schema import arrow_schema
 from dfly_analysis.sources import SourceFile
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ class PartWriter:
         rising = ("time", "log_line")
         self._writer = pq.ParquetWriter(
             path,
-            _schema_for_pandas(),
+            part_schema(),
             compression="lz4",
             use_dictionary=[field.name for field in arrow_schema() if str(field.type).startswith("dictionary")],
             column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
@@ -59,15 +62,6 @@ class PartWriter:
         self._writer.close()
 
 
-@cache
-def _schema_for_pandas() -> pa.Schema:
-    """Return the columns with what pandas needs to read whole numbers as such, also where some are missing."""
-    import pyarrow as pa
-
-    empty = to_frame(arrow_schema().empty_table())
-    return arrow_schema().with_metadata(pa.Schema.from_pandas(empty, preserve_index=False).metadata)
-
-
 def write_part(
     source: SourceFile, reading: Reading, path: Path, executor: Executor | None = None, also: Sink | None = None
 ) -> Gathered:
@@ -81,7 +75,7 @@ def write_part(
         Replaced when the part is complete.
     executor : Executor, optional
     also : callable, optional
-        Given every table as well.
+        Given every table as well, one after another, in a thread of its own.
 
     Returns
     -------
@@ -91,13 +85,18 @@ def write_part(
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as folder:
         unfinished = Path(folder, "part.parquet")
         with PartWriter(unfinished) as writer:
+            with ExitStack() as stack:
+                sinks = [
+                    stack.enter_context(Behind(do, name))
+                    for name, do in (("part", writer.write), ("also", also))
+                    if do is not None
+                ]
 
-            def take(table: pa.Table) -> None:
-                writer.write(table)
-                if also is not None:
-                    also(table)
+                def take(table: pa.Table) -> None:
+                    for sink in sinks:
+                        sink(table)
 
-            gathered = stage_file(source, reading, take, executor)
+                gathered = stage_file(source, reading, take, executor)
             writer.finish(gathered)
         unfinished.replace(path)
     return gathered

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dfly_analysis.attempts import (
     Death,
@@ -19,30 +19,12 @@ from dfly_analysis.attempts import (
     rebuild_and_observe,
     unseen_tasks,
 )
-from dfly_analysis.loading.spilling import SPILLED, Spill, place_peers_only, spilled_schema
+from dfly_analysis.loading.spilling import Spill, place_peers_only, spilled_schema
 from dfly_analysis.logs.schema import to_frame
-from dfly_analysis.sources.store import Store
 from dfly_analysis.tables import PIECES, TASKS
 
-BUCKET_BYTES = 384 << 20
-"""Bytes of logs that are rebuilt at one time."""
-_BATCH = 1 << 17
 Tables = tuple[Made, Made]
-
-
-def buckets_for(size_bytes: int) -> int:
-    """Return in how many buckets logs of that size are rebuilt."""
-    return max(1, -(-size_bytes // BUCKET_BYTES))
-
-
-def spill_part(store: Store, name: str, stem: Path, buckets: int) -> Spill:
-    """Return the telling records of a part that somebody else wrote."""
-    spill = Spill(stem, buckets)
-    with store.open(name) as file:
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH, columns=list(SPILLED)):
-            spill.write(pa.Table.from_batches([batch]))
-    spill.flush()
-    return spill
+_AT_A_TIME = 2
 
 
 class Rebuilding:
@@ -77,8 +59,7 @@ class Rebuilding:
         """
         self.observed = []
         ids, urls = set[str](), set[str]()
-        for bucket in range(self._buckets):
-            (pieces, tasks), observed = rebuild_and_observe(self._events(bucket), limits, self._background)
+        for (pieces, tasks), observed in self._rebuilt(limits):
             self.observed.append(observed)
             seeds = tasks.sketch(["role", "task_id", "url"])
             seeds = seeds[seeds["role"] == "seedClient"]
@@ -87,6 +68,21 @@ class Rebuilding:
         unseen = unseen_tasks(self._background, ids, urls)
         if len(unseen):
             yield Made.of(PIECES, PIECES.frame()), _with_jobs(Made.of(TASKS, unseen), owner)
+
+    def _rebuilt(self, limits: Limits) -> Iterator[tuple[Tables, dict[str, Observed]]]:
+        """Rebuild two buckets at a time and yield them in their order."""
+
+        def rebuilt(bucket: int) -> tuple[Tables, dict[str, Observed]]:
+            return rebuild_and_observe(self._events(bucket), limits, self._background)
+
+        with ThreadPoolExecutor(_AT_A_TIME, "rebuild") as threads:
+            waiting: deque[Future[tuple[Tables, dict[str, Observed]]]] = deque()
+            for bucket in range(self._buckets):
+                waiting.append(threads.submit(rebuilt, bucket))
+                if len(waiting) > _AT_A_TIME:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def corrected(self, limits: Limits) -> Limits:
         """Return the limits as all buckets show them: the same object where they show no other."""

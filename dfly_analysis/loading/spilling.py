@@ -13,14 +13,26 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dfly_analysis.attempts import COLUMNS, ERROR_LEVELS, EVERYWHERE
 from dfly_analysis.knowledge.event import load_events
+from dfly_analysis.knowledge.needed import COLUMNS, ERROR_LEVELS, EVERYWHERE
+from dfly_analysis.logs.arrow import codes_of, flags, is_there, numbers
 from dfly_analysis.logs.schema import among, arrow_schema
+from dfly_analysis.sources.store import Store
 
 SPILLED = (*COLUMNS, "job_id")
 SHARED = frozenset({*EVERYWHERE, "job_received"})
 """Events that all buckets must know."""
+BUCKET_BYTES = 256 << 20
+"""Bytes of logs that are rebuilt at one time."""
 _HELD_ROWS = 200_000
+_BATCH = 1 << 17
+
+
+def buckets_for(size_bytes: int) -> int:
+    """Return in how many buckets logs of that size are rebuilt, two of them at a time."""
+    if size_bytes <= BUCKET_BYTES // 4:
+        return 1
+    return 2 * max(1, -(-size_bytes // (2 * BUCKET_BYTES)))
 
 
 @cache
@@ -87,12 +99,12 @@ class Spill:
         """Hold the telling records, bucket by bucket: every column is copied once."""
         shared = among(table, "event_id", SHARED)
         if shared.any():
-            self.shared.append(_wordless(table, np.flatnonzero(shared)))
+            self.shared.append(_compact(_wordless(table, np.flatnonzero(shared))))
         rows = np.flatnonzero(_needed(table))
         places = np.zeros(len(rows), np.int64)
         if self.buckets > 1:
             places = bucket_of(table.column("task_id"), self.buckets)[rows]
-            lacking = table.column("task_id").is_null().to_numpy() & table.column("peer_id").is_valid().to_numpy()
+            lacking = ~is_there(table.column("task_id")) & is_there(table.column("peer_id"))
             places[lacking[rows]] = self.buckets
         order = np.argsort(places, kind="stable")
         ordered = _wordless(table, rows[order])
@@ -100,7 +112,7 @@ class Spill:
         for bucket in range(self.buckets + 1):
             start, end = int(bounds[bucket]), int(bounds[bucket + 1])
             if end > start and bucket == self.buckets:
-                self.peers_only.append(ordered.slice(start, end - start))
+                self.peers_only.append(_compact(ordered.slice(start, end - start)))
             elif end > start:
                 self._held.setdefault(bucket, []).append(ordered.slice(start, end - start))
         self._held_rows += len(rows)
@@ -109,9 +121,21 @@ class Spill:
         return self.stem.with_name(f"{self.stem.name}-{bucket:04d}-{flush:05d}")
 
 
+def spill_part(store: Store, name: str, stem: Path, buckets: int) -> Spill:
+    """Return the telling records of a part that somebody else wrote."""
+    import pyarrow.parquet as pq
+
+    spill = Spill(stem, buckets)
+    with store.open(name) as file:
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH, columns=list(SPILLED)):
+            spill.write(pa.Table.from_batches([batch]))
+    spill.flush()
+    return spill
+
+
 def _needed(table: pa.Table) -> npt.NDArray[np.bool_]:
     """Return which records attempts are rebuilt from, see `dfly_analysis.attempts.needed_rows`, and speak of a peer or task."""
-    event, task, peer = (table.column(name).is_valid().to_numpy() for name in ("event_id", "task_id", "peer_id"))
+    event, task, peer = (is_there(table.column(name)) for name in ("event_id", "task_id", "peer_id"))
     return np.asarray((event & (task | peer)) | (peer & among(table, "level", ERROR_LEVELS)))
 
 
@@ -119,9 +143,18 @@ def _wordless(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
     """Return some records, those of kinds that are most of a log without their words."""
     at = table.schema.get_field_index("message")
     bulk = among(table, "event_id", _bulk())[rows]
-    message = table.column(at).take(pa.array(rows, mask=bulk)) if not bulk.all() else pa.nulls(len(rows), pa.string())
-    rest = table.remove_column(at).take(pa.array(rows))
-    return rest.add_column(at, "message", pc.if_else(pa.array(bulk), "", message))
+    message = table.column(at).take(numbers(rows, bulk)) if not bulk.all() else pa.nulls(len(rows), pa.string())
+    rest = table.remove_column(at).take(numbers(rows))
+    return rest.add_column(at, "message", pc.if_else(flags(bulk), "", message))
+
+
+def _compact(table: pa.Table) -> pa.Table:
+    """Return the rows with dictionaries of their own texts alone, not of all texts of the block they come from."""
+    columns = [
+        column.cast(pa.string()).dictionary_encode() if pa.types.is_dictionary(column.type) else column
+        for column in table.columns
+    ]
+    return pa.Table.from_arrays(columns, schema=table.schema)
 
 
 def bucket_of(tasks: pa.ChunkedArray, buckets: int) -> npt.NDArray[np.int64]:
@@ -129,7 +162,7 @@ def bucket_of(tasks: pa.ChunkedArray, buckets: int) -> npt.NDArray[np.int64]:
     places = [np.zeros(0, np.int64)]
     for chunk in tasks.chunks:
         of_value = np.array([*(place_of(text, buckets) for text in chunk.dictionary.to_pylist()), 0], np.int64)
-        places.append(of_value[chunk.indices.fill_null(-1).to_numpy()])
+        places.append(of_value[codes_of(chunk)])
     return np.concatenate(places)
 
 
@@ -156,11 +189,11 @@ def place_peers_only(spills: Sequence[Spill], buckets: int) -> list[pa.Table]:
         place_of(task_of.get(peer, peer), buckets) for peer in joined.column("peer_id").cast(pa.string()).to_pylist()
     ]
     places = np.array(by_peer, np.int64)
-    return [joined.filter(pa.array(places == bucket)) for bucket in range(buckets)]
+    return [joined.filter(flags(places == bucket)) for bucket in range(buckets)]
 
 
 def _pairs(table: pa.Table, peers: set[str]) -> Iterator[tuple[str, str]]:
-    chosen = table.filter(pa.array(among(table, "peer_id", peers))).group_by(["peer_id", "task_id"]).aggregate([])
+    chosen = table.filter(flags(among(table, "peer_id", peers))).group_by(["peer_id", "task_id"]).aggregate([])
     for peer, task in zip(
         *(chosen.column(name).cast(pa.string()).to_pylist() for name in ("peer_id", "task_id")), strict=True
     ):

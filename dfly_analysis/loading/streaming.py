@@ -8,11 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from dfly_analysis.attempts import Made
-from dfly_analysis.tables import FLAG, FLOAT, INTEGER, TEXT, TIME, Table
+from dfly_analysis.loading.schemas import table_schema
+from dfly_analysis.tables import TIME, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from dfly_analysis.attempts import Made
 
 
 class TableWriter:
@@ -53,12 +55,7 @@ def _written_schema(table: Table) -> pa.Schema:
     """Return the columns as they are handed over, texts as dictionaries, and for readers that they are ordinary texts."""
     import pyarrow as pa
 
-    text = pa.large_string()
-    kinds = {
-        TIME: pa.timestamp("ns", "UTC"), TEXT: text, FLOAT: pa.float64(), INTEGER: pa.int64(), FLAG: pa.bool_(),
-    }  # fmt: skip
-    plain = pa.schema([(column.name, kinds[column.dtype]) for column in table.columns])
-    for_pandas = pa.Schema.from_pandas(table.frame(), preserve_index=False).metadata
-    for_arrow = {b"ARROW:schema": base64.b64encode(plain.with_metadata(for_pandas).serialize().to_pybytes())}
+    text, plain = pa.large_string(), table_schema(table)
+    for_arrow = {b"ARROW:schema": base64.b64encode(plain.serialize().to_pybytes())}
     handed = [(field.name, pa.dictionary(pa.int32(), text) if field.type == text else field.type) for field in plain]
-    return pa.schema(handed, for_pandas | for_arrow)
+    return pa.schema(handed, plain.metadata | for_arrow)

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from dfly_analysis import jobs
-from dfly_analysis.attempts import Made
 from dfly_analysis.errors import SourceError
 from dfly_analysis.loading.copies import find_copies
 from dfly_analysis.loading.gathered import Gathered
@@ -20,9 +21,9 @@ from dfly_analysis.loading.joining import Copies, deaths_of, settle, with_notes
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
 from dfly_analysis.loading.live import Prometheus, ask
 from dfly_analysis.loading.parts import PartWriter
-from dfly_analysis.loading.rebuilding import Rebuilding, buckets_for, spill_part
 from dfly_analysis.loading.rewriting import rewrite_copies
-from dfly_analysis.loading.spilling import Spill
+from dfly_analysis.loading.schemas import write_rows
+from dfly_analysis.loading.spilling import Spill, buckets_for, spill_part
 from dfly_analysis.loading.stages import EVENTS_FOLDER, Staged, run_stages, stages_of
 from dfly_analysis.loading.staging import Reading
 from dfly_analysis.loading.streaming import TableWriter
@@ -34,6 +35,8 @@ from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Tabl
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dfly_analysis.attempts import Made
 
 _PACKED = (".gz", ".zst", ".xz", ".bz2", ".zip", ".tgz", ".tzst", ".txz", ".parquet")
 _PACKED_RATIO = 20
@@ -47,14 +50,14 @@ class Written:
     ----------
     tables : dict of str to int
         Rows of each table by its name in the store.
-    coverage : pandas.DataFrame
-        `dfly_analysis.tables.COVERAGE`.
+    coverage : tuple of mappings
+        Rows of `dfly_analysis.tables.COVERAGE`, times in UTC as numpy has them.
     lacks, problems : tuple of str
         As of `dfly_analysis.dataset.Dataset`.
     """
 
     tables: Mapping[str, int]
-    coverage: pd.DataFrame
+    coverage: tuple[Mapping[str, Any], ...]
     lacks: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -124,6 +127,8 @@ def write_tables(  # noqa: PLR0913 - each is one of the user's words
     """
     check_zone(reading.tz)
     store = open_store(out)
+    if rebuild:
+        Thread(target=_prepare, name="prepare").start()
     with tempfile.TemporaryDirectory(prefix="dfly-analysis-load-") as folder:
         staged = _stage_all(paths, reading, store, cluster, Path(folder), rebuild, on_problem, progress)
         asked = Gathered()
@@ -137,6 +142,13 @@ def write_tables(  # noqa: PLR0913 - each is one of the user's words
         _write_bare(store, staged)
         _drop_old(store, staged.counts)
         return _write_tables(store, staged, settle(settings or Settings.resolve(), staged.whole), copies, Path(folder))
+
+
+def _prepare() -> None:
+    """Load what is needed to rebuild attempts, while files are read."""
+    import_module("dfly_analysis.loading.rebuilding")
+    limits = limits_of(Settings.resolve())
+    limits.piece_timeout_s("client", "")
 
 
 def _stage_all(
@@ -196,15 +208,14 @@ def _drop_old(store: Store, counts: Mapping[str, int]) -> None:
 
 def _write_tables(store: Store, staged: _Input, settings: Settings, copies: Copies, folder: Path) -> Written:
     rows = {EVENTS_FOLDER: sum(staged.counts.values())}
-    coverage = COVERAGE.frame(with_notes(staged.whole.coverage, copies))
-    runs = RUNS.frame(newest_dumps(staged.whole.runs))
+    coverage = with_notes(staged.whole.coverage, copies)
     rebuilt, seen = _write_rebuilt(store, staged, settings, folder) if staged.buckets else (_drop_rebuilt(store), None)
     rows |= rebuilt
-    for table, content in ((RUNS, runs), (PODS, PODS.frame(staged.whole.pods)), (COVERAGE, coverage)):
-        rows[f"{table.name}.parquet"] = _write_frame(store, table, content)
-    components = set(coverage.loc[coverage["kind"] == "log", "component"].dropna())
+    for table, found in ((RUNS, newest_dumps(staged.whole.runs)), (PODS, staged.whole.pods), (COVERAGE, coverage)):
+        rows[f"{table.name}.parquet"] = _write_rows(store, table, found)
+    components = {row["component"] for row in coverage if row["kind"] == "log" and row.get("component") is not None}
     lacks = what_lacks(components, seen) if seen else ()
-    return Written(rows, coverage, lacks, tuple(staged.whole.problems))
+    return Written(rows, tuple(coverage), lacks, tuple(staged.whole.problems))
 
 
 def _drop_rebuilt(store: Store) -> dict[str, int]:
@@ -215,6 +226,8 @@ def _drop_rebuilt(store: Store) -> dict[str, int]:
 
 
 def _write_rebuilt(store: Store, staged: _Input, settings: Settings, folder: Path) -> tuple[dict[str, int], Seen]:
+    from dfly_analysis.loading.rebuilding import Rebuilding
+
     spills = [
         spill or spill_part(store, name, folder / f"part-{place:06d}", staged.buckets)
         for place, (name, spill) in enumerate(staged.spills.items())
@@ -228,6 +241,16 @@ def _write_rebuilt(store: Store, staged: _Input, settings: Settings, folder: Pat
         written, seen = _write_streams(store, rebuilding.tables(corrected, owner), folder)
     written[f"{JOBS.name}.parquet"] = _write_frame(store, JOBS, frame)
     return written, seen
+
+
+def _write_rows(store: Store, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    if rows and table is not COVERAGE:  # what tools and Kubernetes say is not yet in the types of its table
+        return _write_frame(store, table, table.frame(rows))
+    with tempfile.TemporaryDirectory(prefix="dfly-analysis-table-") as folder:
+        path = Path(folder, f"{table.name}.parquet")
+        write_rows(path, table, rows)
+        store.write(path.name, path)
+    return len(rows)
 
 
 def _write_frame(store: Store, table: Table, frame: pd.DataFrame) -> int:

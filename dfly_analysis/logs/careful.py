@@ -58,7 +58,9 @@ class Counts:
             self.span_ns = min(own[0], span_ns[0]), max(own[1], span_ns[1])
 
 
-def read_rows(lines: Sequence[str], first: int, main: LogFormat | None, counts: Counts) -> list[dict[str, Any]]:
+def read_rows(
+    lines: Sequence[str], first: int, main: LogFormat | None, counts: Counts, time: str = ""
+) -> list[dict[str, Any]]:
     """Read lines to rows.
 
     Parameters
@@ -70,6 +72,8 @@ def read_rows(lines: Sequence[str], first: int, main: LogFormat | None, counts: 
         The format tried first.
     counts : Counts
         Added to.
+    time : str
+        Of the record before them, empty where there is none.
 
     Returns
     -------
@@ -77,7 +81,6 @@ def read_rows(lines: Sequence[str], first: int, main: LogFormat | None, counts: 
         Columns of the parts by name; times are texts still.
     """
     rows: list[dict[str, Any]] = []
-    time = ""
     for line_number, own_format, match, rest in _records(lines, first, main, counts):
         record = READERS[own_format.grammar](match, rest)
         if record is None:

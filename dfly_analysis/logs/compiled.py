@@ -16,21 +16,25 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.event import EventKind, starts_in_order
+from dfly_analysis.logs.arrow import coded
 from dfly_analysis.logs.patterns import TEXT_FIELDS, Program
 
 GRAMMARS = {"compact": 0, "json": 1}
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 TEXTS = ("span", "source", "host_id", "peer_id", "job_id", *TEXT_FIELDS)
+UNIQUE_TEXTS = frozenset({"cost", "pieces", "error", "detail"})
+"""Texts that rarely repeat: `arrow_schema` has them as they are."""
 _ARRAYS = (
     ("line", np.int32), ("time_ns", np.int64), ("level", np.int8), ("raw_start", np.int64), ("raw_length", np.int32),
     ("message_offset", np.int32), ("message_data", np.uint8), ("piece_number", np.int64), ("size_bytes", np.int64),
     ("piece_bytes", np.int64), ("start", np.int16), ("event", np.int8),
 )  # fmt: skip
+TIMELESS = -(2**63)
 _FEW_BYTES = 4096
 _OF_THREAD = threading.local()
 NEEDS_PYTHON = frozenset({"process_started", "service_version", "host_announced"})
 """Events of which more is read than their pattern says."""
-_RESTS = (("rest_start", np.int64), ("rest_end", np.int64), ("rest_line", np.int32))
+_RESTS = (("rest_start", np.int64), ("rest_end", np.int64), ("rest_line", np.int32), ("rest_time_ns", np.int64))
 
 
 class _Texts(ctypes.Structure):
@@ -53,6 +57,7 @@ class _Block(ctypes.Structure):
         ("pattern", ctypes.c_void_p),
         ("steps", ctypes.c_void_p),
         ("sets", ctypes.c_void_p),
+        ("literals", ctypes.c_void_p),
         *((name, ctypes.c_void_p) for name, _ in _ARRAYS),
         ("texts", _Texts * len(TEXTS)),
         *((name, ctypes.c_void_p) for name, _ in _RESTS),
@@ -85,9 +90,10 @@ class Columns:
     event : array of int8
         1 where the record is that event and its fields are taken, 0 where it is none, -1 where Python must look.
     texts : dict of str to pyarrow.DictionaryArray
-        Columns of `TEXTS`.
-    rests : list of (int, int, int)
-        Start, end and first line of what the careful reader must read.
+        Columns of `TEXTS`; a `pyarrow.StringArray` where texts rarely repeat.
+    rests : list of (int, int, int, int)
+        Start, end and first line of what the careful reader must read, and the time of the record before, `TIMELESS` where there
+        is none.
     lines, passed_over : int
         Lines of the block, and those that were asked to be only counted.
     span_ns : tuple of (int, int) or None
@@ -105,8 +111,8 @@ class Columns:
     piece_bytes: npt.NDArray[np.int64]
     start: npt.NDArray[np.int16]
     event: npt.NDArray[np.int8]
-    texts: dict[str, pa.DictionaryArray]
-    rests: list[tuple[int, int, int]]
+    texts: dict[str, pa.DictionaryArray | pa.StringArray]
+    rests: list[tuple[int, int, int, int]]
     lines: int
     passed_over: int
     span_ns: tuple[int, int] | None
@@ -150,6 +156,7 @@ class _Knowledge:
     pattern: npt.NDArray[np.int32]
     steps: npt.NDArray[np.int32]
     sets: npt.NDArray[np.uint8]
+    literals: npt.NDArray[np.uint8]
 
 
 @cache
@@ -244,7 +251,8 @@ def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], te
     message = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
     rests = zip(*(arrays[name][: block.rests].tolist() for name, _ in _RESTS), strict=True)
     dictionaries = {
-        name: _dictionary(data, texts[place], n, block.texts[place].count) for place, name in enumerate(TEXTS)
+        name: (_unique if name in UNIQUE_TEXTS else _dictionary)(data, texts[place], n, block.texts[place].count)
+        for place, name in enumerate(TEXTS)
     }
     return Columns(message=message, texts=dictionaries, rests=list(rests), lines=block.lines,
         passed_over=block.passed_over, span_ns=(block.earliest_ns, block.latest_ns) if block.passed_over else None, **used,
@@ -253,8 +261,15 @@ def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], te
 
 def _dictionary(data: bytes, arrays: Any, n: int, count: int) -> pa.DictionaryArray:
     codes, start, length = arrays
-    own = codes[:n].copy()
-    return pa.DictionaryArray.from_arrays(pa.array(own, mask=own < 0), gather(data, start[:count], length[:count]))
+    return coded(codes[:n].copy(), gather(data, start[:count], length[:count]))
+
+
+def _unique(data: bytes, arrays: Any, n: int, count: int) -> pa.StringArray:
+    codes, start, length = arrays
+    if not count:
+        return pa.nulls(n, pa.string())
+    valid = pa.py_buffer(np.packbits(codes[:n] >= 0, bitorder="little"))
+    return pa.StringArray.from_buffers(n, *gather(data, start[:n], length[:n]).buffers()[1:], valid)
 
 
 def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int32]) -> pa.StringArray:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dfly_analysis.knowledge.event import load_events, name_event
 from dfly_analysis.knowledge.signature import cause_of, is_benign
+from dfly_analysis.logs.arrow import strings
 from dfly_analysis.logs.patterns import FIELDS
 
 MOST_DIGITS = 18
@@ -58,7 +59,7 @@ def name_causes(messages: pa.StringArray) -> pa.DictionaryArray:
     """Return for each message of a warning or error the cause signature it shows, or null."""
     encoded = messages.dictionary_encode()
     found = [cause_in(text) for text in encoded.dictionary.to_pylist()]
-    return pa.array(found, pa.string()).dictionary_encode().take(encoded.indices)
+    return strings(found).dictionary_encode().take(encoded.indices)
 
 
 def cause_in(message: str) -> str | None:

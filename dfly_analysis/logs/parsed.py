@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pyarrow.compute as pc
 
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs import compiled
+from dfly_analysis.logs.arrow import coded, codes_of, flags, moments, numbers, strings, values_of, whole_numbers
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.careful import TEXT_CAP, Counts, read_rows
 from dfly_analysis.logs.compiled import Columns
@@ -24,6 +27,7 @@ FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
 
 
+_FEW_STRETCHES = 32
 _IS_BAD = np.array([level in BAD_LEVELS for level in compiled.LEVELS])
 
 
@@ -62,17 +66,29 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
         return _careful(block, main, tz, telling=telling)
     columns = compiled.read_columns(block.data, main.grammar, telling=telling, lines=block.lines)
     counts, rest = Counts(), list[dict[str, Any]]()
-    for start, end, line in columns.rests:
-        rest += read_rows(_lines(block.data[start:end]), line, main, counts)
-    if main.grammar == "json" and not all(row["time"] for row in rest):
-        return _careful(block, main, tz, telling=telling)  # they have the time of the record before, whoever read that
+    for start, end, line, time_ns in columns.rests:
+        time = "" if time_ns == compiled.TIMELESS else str(np.datetime64(time_ns, "ns"))
+        rest += read_rows(_lines(block.data[start:end]), line, main, counts, time)
     table = _fast(block.data, columns, main, tz, counts)
     counts.lines = columns.lines
-    if rest:
-        joined = pa.concat_tables([table, _table(rest, tz, counts, telling=telling)])
-        order = np.argsort(joined.column("log_line").to_numpy(), kind="stable")
-        table = joined.unify_dictionaries().combine_chunks().take(pa.array(order))
+    few = _table(rest, tz, counts, telling=telling) if rest else table.slice(0, 0)
+    table = _merged(table, few) if len(few) else table
     return ParsedBlock(_numbered(table, block), counts)
+
+
+def _merged(most: pa.Table, few: pa.Table) -> pa.Table:
+    """Return the rows of two tables by line; where few stretches come between, whole slices are copied, not row by row."""
+    joined = pa.concat_tables([most, few]).unify_dictionaries()
+    most, few = joined.slice(0, len(most)), joined.slice(len(most))
+    places = np.searchsorted(values_of(most.column("log_line")), values_of(few.column("log_line")), side="right")
+    starts = np.flatnonzero(np.diff(places, prepend=-1))
+    if len(starts) > _FEW_STRETCHES:
+        return joined.combine_chunks().take(pa.array(np.argsort(joined.column("log_line").to_numpy(), kind="stable")))
+    parts, done = [], 0
+    for start, end in pairwise([*starts, len(few)]):
+        parts += [most.slice(done, places[start] - done), few.slice(start, end - start)]
+        done = places[start]
+    return pa.concat_tables([*parts, most.slice(done)]).combine_chunks()
 
 
 def _careful(block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool) -> ParsedBlock:
@@ -88,23 +104,28 @@ def _lines(data: bytes) -> list[str]:
 
 def _numbered(table: pa.Table, block: LineBlock) -> pa.Table:
     """Turn places in the block into line numbers of the file."""
-    place = table.column("log_line").to_numpy()
+    place = values_of(table.column("log_line"))
     lines = block.line_numbers[place] if block.line_numbers is not None else place + block.first_line
-    return table.set_column(table.schema.get_field_index("log_line"), "log_line", pa.array(lines, pa.int64()))
+    return table.set_column(
+        table.schema.get_field_index("log_line"), "log_line", numbers(lines.astype(np.int64, copy=False))
+    )
 
 
+@cache
 def _schema() -> pa.Schema:
     return pa.schema([field for field in arrow_schema() if field.name not in FILE_WIDE])
 
 
 def _table(rows: list[dict[str, Any]], tz: str, counts: Counts, *, telling: bool) -> pa.Table:
     columns = {
-        name: pa.array([row.get(name) for row in rows], _plain(kind)) for name, kind in _fields() if name != "time"
+        name: (whole_numbers if pa.types.is_integer(kind) else strings)([row.get(name) for row in rows])
+        for name, kind in _fields()
+        if name != "time"
     }
     columns["time"] = as_times([row["time"] for row in rows], tz)
     counts.reach(_span(columns["time"]))
     table = _conform(columns)
-    return table.filter(pa.array(is_telling(table))) if telling else table
+    return table.filter(flags(is_telling(table))) if telling else table
 
 
 def _span(times: pa.Array) -> tuple[int, int] | None:
@@ -113,12 +134,9 @@ def _span(times: pa.Array) -> tuple[int, int] | None:
     return (span["min"].value, span["max"].value) if span["min"].is_valid else None
 
 
+@cache
 def _fields() -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in _schema()]
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _conform(columns: dict[str, Any]) -> pa.Table:
@@ -135,17 +153,17 @@ def _fast(data: bytes, columns: Columns, main: LogFormat, tz: str, counts: Count
     counts.parsed += len(columns.line) + columns.passed_over
     counts.formats[main.id] += len(columns.line) + columns.passed_over
     zone = tz if main.zone == "given" else "UTC"
-    times = pa.array(local_to_utc(columns.time_ns, zone), pa.timestamp("ns", "UTC"))
+    times = moments(local_to_utc(columns.time_ns, zone))
     counts.reach(_span(times))
     if columns.span_ns is not None:
-        counts.reach(_span(pa.array(local_to_utc(np.array(columns.span_ns), zone), pa.timestamp("ns", "UTC"))))
+        counts.reach(_span(moments(local_to_utc(np.array(columns.span_ns), zone))))
     bad = _IS_BAD[columns.level]
     event_id, told = name_rows(columns, counts)
     kept = bad | np.array([*(not is_bulk(value) for value in event_id.values), False])[event_id.codes]
     made: dict[str, Any] = {
         "time": times, "event_id": event_id.array(), "message": columns.message,
-        "level": pa.DictionaryArray.from_arrays(pa.array(columns.level.astype(np.int32)), pa.array(compiled.LEVELS)),
-        "signature": _signatures(columns.message, bad), "log_line": pa.array(columns.line.astype(np.int64)),
+        "level": coded(columns.level.astype(np.int32), strings(compiled.LEVELS)),
+        "signature": _signatures(columns.message, bad), "log_line": numbers(columns.line.astype(np.int64)),
         "text": _texts(data, columns, kept), **columns.texts, **told,
     }  # fmt: skip
     return _conform(made)
@@ -153,10 +171,10 @@ def _fast(data: bytes, columns: Columns, main: LogFormat, tz: str, counts: Count
 
 def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> pa.DictionaryArray:
     rows = np.flatnonzero(bad)
-    causes = name_causes(messages.take(pa.array(rows)))
+    causes = name_causes(messages.take(numbers(rows)))
     codes = np.full(len(bad), -1, np.int32)
-    codes[rows] = causes.indices.fill_null(-1).to_numpy()
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), causes.dictionary)
+    codes[rows] = codes_of(causes)
+    return coded(codes, causes.dictionary)
 
 
 def _texts(data: bytes, columns: Columns, kept: npt.NDArray[np.bool_]) -> pa.StringArray:

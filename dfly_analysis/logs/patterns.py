@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ TEXT_FIELDS = ("task_id", "url", "origin", "parent_id", "stage", "cost", "pieces
 NUMBER_FIELDS = ("piece_number", "size_bytes", "piece_bytes")
 FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)
 """What an event can tell; any other name of a pattern is ``detail``."""
-_OPS = ("CHAR", "SET", "SPLIT", "JUMP", "SAVE", "AT_END", "GREEDY", "LAZY", "DONE")
+_OPS = ("TEXT", "SET", "SPLIT", "JUMP", "SAVE", "AT_END", "GREEDY", "LAZY", "DONE")
 _CODE = {name: code for code, name in enumerate(_OPS)}
 _MOST_COPIES = 64
 _WHOLE_NUMBERS = frozenset(range(ord("0"), ord("9") + 1))
@@ -24,6 +25,7 @@ _WORD = (
 )
 _SPACE = frozenset(b" \t\n\r\f\v")
 _ALL = frozenset(range(256))
+_LAST_ASCII = 127
 
 
 class _NoStepsError(Exception):
@@ -39,10 +41,13 @@ class Program:
     steps : list of [op, a, b, c]
     sets : list of frozenset of int
         Sets of bytes that steps refer to by number.
+    literals : bytearray
+        Texts that steps refer to by place and length.
     """
 
     steps: list[list[int]] = field(default_factory=list)
     sets: list[frozenset[int]] = field(default_factory=list)
+    literals: bytearray = field(default_factory=bytearray)
 
     def add(self, kind: EventKind) -> int:
         """Add the pattern of an event; return its first step, or -1 where it has to stay with Python's engine."""
@@ -58,12 +63,12 @@ class Program:
         self._step("DONE")
         return first
 
-    def arrays(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-        """Return steps and sets as the compiled reader takes them."""
-        bits = np.zeros((max(1, len(self.sets)), 256), np.uint8)
+    def arrays(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """Return steps, sets and literals as the compiled reader takes them."""
+        held = np.zeros((max(1, len(self.sets)), 256), np.uint8)
         for number, members in enumerate(self.sets):
-            bits[number, sorted(members)] = 1
-        return np.array(self.steps, np.int32), np.packbits(bits, axis=1, bitorder="little")
+            held[number, sorted(members)] = 1
+        return np.array(self.steps, np.int32), held, np.frombuffer(bytes(self.literals) or b"\0", np.uint8)
 
     def _step(self, name: str, a: int = 0, b: int = 0, c: int = 0) -> int:
         self.steps.append([_CODE[name], a, b, c])
@@ -75,14 +80,22 @@ class Program:
         return self.sets.index(members)
 
     def _sequence(self, parsed: Any, fields: dict[int, int]) -> None:
-        for op, value in parsed:
-            self._node(str(op), value, fields)
+        for is_text, nodes in groupby(parsed, key=lambda node: str(node[0]) == "LITERAL"):
+            if is_text:
+                self._text([value for _, value in nodes])
+            else:
+                for op, value in nodes:
+                    self._node(str(op), value, fields)
+
+    def _text(self, characters: list[int]) -> None:
+        if max(characters) > _LAST_ASCII:
+            raise _NoStepsError("a character that is not ASCII")
+        self._step("TEXT", len(self.literals), len(characters))
+        self.literals += bytes(characters)
 
     def _node(self, op: str, value: Any, fields: dict[int, int]) -> None:
         members = _members(op, value)
-        if op == "LITERAL":
-            self._step("CHAR", value)
-        elif members is not None:
+        if members is not None:
             self._step("SET", self._set(members))
         elif op == "AT" and str(value) == "AT_BEGINNING":
             return
@@ -150,7 +163,7 @@ def _parse(regex: re.Pattern[str]) -> Any:
 def _members(op: str, value: Any) -> frozenset[int] | None:
     """Return the bytes that a node of one character matches, None for other nodes. Lines here are ASCII."""
     if op == "LITERAL":
-        return frozenset({value}) if value < 128 else None
+        return frozenset({value}) if value <= _LAST_ASCII else None
     if op == "NOT_LITERAL":
         return _ALL - {value}
     if op == "ANY":

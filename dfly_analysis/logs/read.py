@@ -8,6 +8,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from dfly_analysis.knowledge.format import LogFormat
@@ -142,7 +143,7 @@ class LogReader:
         """Return the file's row of `dfly_analysis.tables.COVERAGE`: each line parsed, continuation or rejected."""
         counts, writer = self.counts, self._first_writer()
         most = sorted(counts.formats.items(), key=lambda item: (-item[1], item[0]))
-        first, last = (_moment(time_ns) for time_ns in counts.span_ns) if counts.span_ns else (None, None)
+        first, last = (np.datetime64(time_ns, "ns") for time_ns in counts.span_ns) if counts.span_ns else (None, None)
         cut = self.opened.cut_lines
         return {
             "path": self.opened.address, "kind": "log", "format": most[0][0] if most else None, "component": writer.component,
@@ -150,10 +151,6 @@ class LogReader:
             "continuation": counts.continuation + self._own_lines, "rejected": counts.lines - counts.parsed - counts.continuation,
             "first": first, "last": last, "note": f"{cut} lines longer than 4 MiB were cut" if cut else None,
         }  # fmt: skip
-
-
-def _moment(time_ns: int) -> Any:
-    return pa.scalar(time_ns, pa.timestamp("ns", "UTC")).as_py()
 
 
 def read_log(opened: Opened, *, tz: str = "UTC", log_format: LogFormat | None = None) -> LogPart:

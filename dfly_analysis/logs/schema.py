@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.tables import EVENTS, INTEGER, TIME
+from dfly_analysis.tables import EVENTS, INTEGER, TEXT, TIME
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +53,12 @@ def arrow_schema() -> pa.Schema:
     return pa.schema([*fields, *((name, kind(name)) for name in DETAILS)])
 
 
+def pandas_types() -> list[tuple[str, str]]:
+    """Return each column of `arrow_schema` with the type that `to_frame` gives it, in the words of `dfly_analysis.tables`."""
+    own = {column.name: column.dtype for column in EVENTS.columns}
+    return [(name, own.get(name) or (INTEGER if name in _NUMBERS else TEXT)) for name in arrow_schema().names]
+
+
 def among(table: pa.Table, name: str, chosen: Collection[str]) -> npt.NDArray[np.bool_]:
     """Return for each row whether a column of texts that repeat has one of those texts; each text is looked at once.
 
@@ -69,18 +75,20 @@ def among(table: pa.Table, name: str, chosen: Collection[str]) -> npt.NDArray[np
     """
     import numpy as np
 
+    from dfly_analysis.logs.arrow import codes_of
+
     parts = [np.zeros(0, np.bool_)]
     for chunk in table.column(name).chunks:
         known = np.array([text in chosen for text in chunk.dictionary.to_pylist()] + [False])
-        parts.append(known[chunk.indices.fill_null(-1).to_numpy()])
+        parts.append(known[codes_of(chunk)])
     return np.concatenate(parts)
 
 
 def is_telling(table: pa.Table) -> npt.NDArray[np.bool_]:
     """Return for each record whether it carries information for an analysis: known events, warnings and errors."""
-    import numpy as np
+    from dfly_analysis.logs.arrow import is_there
 
-    return np.asarray(table.column("event_id").is_valid()) | among(table, "level", BAD_LEVELS)
+    return is_there(table.column("event_id")) | among(table, "level", BAD_LEVELS)
 
 
 def to_frame(table: pa.Table, *, categories: bool = False) -> pd.DataFrame:

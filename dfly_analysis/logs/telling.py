@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dfly_analysis.logs.arrow import coded, codes_of, flags, is_there, numbers, strings, values_of
 from dfly_analysis.logs.careful import Counts, whole_number
 from dfly_analysis.logs.compiled import Columns, kind_of_start
 from dfly_analysis.logs.naming import take_event
@@ -40,9 +41,7 @@ class Coded:
 
     def array(self) -> pa.DictionaryArray:
         """Return the column."""
-        return pa.DictionaryArray.from_arrays(
-            pa.array(self.codes, mask=self.codes < 0), pa.array(self.values, pa.string())
-        )
+        return coded(self.codes, strings(self.values))
 
 
 def name_rows(columns: Columns, counts: Counts) -> tuple[Coded, dict[str, Any]]:
@@ -63,41 +62,45 @@ def name_rows(columns: Columns, counts: Counts) -> tuple[Coded, dict[str, Any]]:
     place = {value: number for number, value in enumerate(values)}
     by_start = np.array([*(place[kind.id] for kind in kind_of_start()), -1], np.int32)
     event_id = Coded(np.where(columns.event == 1, by_start[columns.start], -1).astype(np.int32), values)
-    numbers = {name: getattr(columns, name).copy() for name in NUMBER_FIELDS}
+    whole = {name: getattr(columns, name).copy() for name in NUMBER_FIELDS}
     told: dict[str, Any] = {}
     rows = np.flatnonzero(columns.event == -1)
     if len(rows):
-        encoded = columns.message.take(pa.array(rows)).dictionary_encode()
+        encoded = columns.message.take(numbers(rows)).dictionary_encode()
         found = [take_event(text, counts.versions) for text in encoded.dictionary.to_pylist()]
-        codes = np.asarray(encoded.indices)
+        codes = values_of(encoded.indices)
         event_id.codes[rows] = np.array([place.get(fields.get("event_id", ""), -1) for fields in found], np.int32)[
             codes
         ]
         for name in {name for fields in found for name in fields}.intersection(TEXT_FIELDS):
-            texts = pa.array([fields.get(name) for fields in found], pa.string()).take(encoded.indices)
+            texts = strings([fields.get(name) for fields in found]).take(encoded.indices)
             told[name] = _put(columns.texts[name], rows, texts, fills=name in _FILLS)
         for name in NUMBER_FIELDS:
-            _put_numbers(numbers[name], rows, [fields.get(name) for fields in found], codes, fills=name in _FILLS)
-    return event_id, told | {name: pa.array(own, mask=own < 0) for name, own in numbers.items()}
+            _put_numbers(whole[name], rows, [fields.get(name) for fields in found], codes, fills=name in _FILLS)
+    return event_id, told | {name: numbers(own, own < 0) for name, own in whole.items()}
 
 
 def _put(
-    column: pa.DictionaryArray, rows: npt.NDArray[np.int64], texts: pa.Array, *, fills: bool
-) -> pa.DictionaryArray:
+    column: pa.DictionaryArray | pa.StringArray, rows: npt.NDArray[np.int64], texts: pa.Array, *, fills: bool
+) -> pa.DictionaryArray | pa.StringArray:
     """Return the column with the texts in those rows, missing ones left out."""
-    codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).copy()
-    given = np.asarray(texts.is_valid())
+    given = is_there(texts).copy()
+    if pa.types.is_string(column.type):
+        is_given = np.zeros(len(column), np.bool_)
+        is_given[rows] = given
+        return pc.replace_with_mask(column, flags(is_given), texts.drop_null())
+    codes = codes_of(column).copy()
     given &= (codes[rows] < 0) if fills else True
-    encoded = texts.filter(pa.array(given)).dictionary_encode()
+    encoded = texts.filter(flags(given)).dictionary_encode()
     known = pc.index_in(encoded.dictionary, value_set=column.dictionary)
     new = encoded.dictionary.filter(known.is_null())
     joined = pa.concat_arrays([column.dictionary, new])
-    codes[rows[given]] = np.asarray(pc.index_in(encoded.dictionary, value_set=joined).take(encoded.indices))
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), joined)
+    codes[rows[given]] = values_of(pc.index_in(encoded.dictionary, value_set=joined))[values_of(encoded.indices)]
+    return coded(codes, joined)
 
 
 def _put_numbers(
-    numbers: npt.NDArray[np.int64],
+    column: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
     found: list[str | None],
     codes: npt.NDArray[Any],
@@ -106,5 +109,5 @@ def _put_numbers(
 ) -> None:
     given = np.array([text is not None for text in found])[codes]
     whole = np.array([number if (number := whole_number(text)) is not None else -1 for text in found], np.int64)[codes]
-    given &= (numbers[rows] < 0) if fills else True
-    numbers[rows[given]] = whole[given]
+    given &= (column[rows] < 0) if fills else True
+    column[rows[given]] = whole[given]

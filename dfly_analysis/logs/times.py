@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
+
+from dfly_analysis.logs.arrow import moments as as_moments
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _USUAL = re.compile(
@@ -38,6 +42,12 @@ def as_times(texts: Sequence[str], tz: str) -> pa.Array:
     usual = [_USUAL.match(text) for text in texts]
     if all(match is not None for match in usual):
         return _as_usual([match for match in usual if match], tz)
+    return _as_any(texts, tz)
+
+
+def _as_any(texts: Sequence[str], tz: str) -> pa.Array:
+    import pandas as pd
+
     series = pd.Series(list(texts), dtype="str")
     zoned = series.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).fillna(value=False).astype(bool)
     times = _in_range(pd.to_datetime(series.where(zoned), format="ISO8601", utc=True, errors="coerce"))
@@ -55,7 +65,7 @@ def _as_usual(matches: Sequence[re.Match[str]], tz: str) -> pa.Array:
     local = np.array([match["zone"] is None for match in matches], np.bool_)
     if local.any():
         moments[local] = local_to_utc(moments[local].astype(np.int64), tz)
-    return pa.array(moments, pa.timestamp("ns", "UTC"), mask=np.isnat(moments))
+    return as_moments(moments)
 
 
 def _seconds(texts: Sequence[str]) -> npt.NDArray[Any]:
@@ -81,6 +91,8 @@ def local_to_utc(time_ns: npt.NDArray[np.int64], tz: str) -> npt.NDArray[Any]:
     moments = time_ns.astype("M8[ns]")
     if tz.upper() == "UTC":
         return moments
+    import pandas as pd
+
     return np.asarray(_localised(pd.Series(moments), tz).dt.tz_localize(None))
 
 

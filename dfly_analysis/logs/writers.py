@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.logs.arrow import coded, codes_of, strings
 
 _HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)-(?P<host>.+?)(?P<seed>-seed)?$")
 _UUID = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=-seed$|$)")
@@ -100,8 +101,8 @@ def add_writer(table: pa.Table, writer: Writer, address: str) -> pa.Table:
     roles = [*(pair[1] or writer.role for pair in pairs), writer.role]
     constant = np.zeros(len(table), np.int32)
     added = {
-        "component": pa.DictionaryArray.from_arrays(constant, pa.array([writer.component])), "role": _dictionary(own, roles),
-        "host": _dictionary(own, hosts), "log_path": pa.DictionaryArray.from_arrays(constant, pa.array([address])),
+        "component": coded(constant, strings([writer.component])), "role": _dictionary(own, roles),
+        "host": _dictionary(own, hosts), "log_path": coded(constant, strings([address])),
     }  # fmt: skip
     for name, array in added.items():
         table = table.append_column(name, array)
@@ -112,15 +113,14 @@ def _dictionary(places: np.ndarray, values: Sequence[str | None]) -> pa.Dictiona
     unique = list(dict.fromkeys(value for value in values if value is not None))
     code = {value: place for place, value in enumerate(unique)}
     codes = np.array([code.get(value, -1) if value is not None else -1 for value in values], np.int32)[places]
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(unique, pa.string()))
+    return coded(codes, strings(unique))
 
 
 def _codes(table: pa.Table, name: str) -> tuple[np.ndarray, list[str]]:
     column = table.column(name).combine_chunks()
     if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string()).dictionary_encode()
-    codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return codes, column.dictionary.to_pylist()
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else strings([]).dictionary_encode()
+    return codes_of(column), column.dictionary.to_pylist()
 
 
 def _counted(table: pa.Table, name: str) -> list[tuple[str, int]]:

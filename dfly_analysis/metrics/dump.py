@@ -170,7 +170,8 @@ def newest_dumps(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     for row in kept:
         if _process(row) is not None:
             counts = counted.setdefault(_process(row) or (), {})
-            counts[row["log_path"]] = counts.get(row["log_path"], 0) + (row.get("n") or 0)
+            number = 0 if row.get("kind") == "gauge" else row.get("n") or 0  # a gauge may fall
+            counts[row["log_path"]] = counts.get(row["log_path"], 0) + number
     newest = {process: max(counts, key=lambda path: (counts[path], path)) for process, counts in counted.items()}
     return [row for row in kept if _process(row) is None or newest[_process(row) or ()] == row["log_path"]]
 

@@ -32,7 +32,8 @@ class MetricsPart:
     rows : tuple of dict
         Rows of `dfly_analysis.tables.RUNS`, tool ``prometheus``. A bucket of a histogram is a row of kind ``histogram``:
         `n` durations above `lower_s` and at most `upper_s`; empty buckets are left out. A summary is an ``aggregate``, a
-        counter and the counter of its failures are one row of kind ``counter``.
+        counter and the counter of its failures are one row of kind ``counter``. A ``gauge`` is what a process said of itself
+        when it was asked, in `n`.
     versions : tuple of (str, str)
         Component and release, such as ``("client", "v1.5.1")``.
     component : str or None
@@ -67,6 +68,7 @@ class _Known:
     units: Mapping[str, float]
     outcomes: Mapping[str, str]
     failed_of: Mapping[str, str | None]
+    gauges: frozenset[str]
     size_bounds: tuple[int, ...]
     version_labels: frozenset[str]
 
@@ -90,6 +92,7 @@ def known() -> _Known:
         return _Known(
             prefixes=tuple(content["durations"]["prefixes"]), units=dict(content["durations"]["units"]), outcomes=dict(content["outcomes"]),
             failed_of={entry["total"]: entry.get("failed") for entry in content["counters"]},
+            gauges=frozenset(content["gauges"]),
             size_bounds=tuple(parse_size(bound) for bound in content["size_level_bounds"]), version_labels=frozenset(content["version_labels"]),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as problem:
@@ -106,7 +109,7 @@ def wanted_pattern() -> str:
 def is_wanted(name: str) -> bool:
     """Return whether `build_rows` looks at a metric of this name."""
     base = name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum")
-    return name in known().counters or known().scale(base) is not None
+    return name in known().counters or name in known().gauges or known().scale(base) is not None
 
 
 def build_rows(samples: Mapping[Series, float]) -> list[dict[str, Any]]:
@@ -134,7 +137,7 @@ def build_rows(samples: Mapping[Series, float]) -> list[dict[str, Any]]:
             rows += [{**common, **bucket} for bucket in _bucket_rows(seen)]
         elif seen.total:
             rows.append({**common, "kind": "aggregate", "n": round(seen.total), **seen.quantiles})
-    return rows + list(_counter_rows(samples))
+    return [*rows, *_counter_rows(samples), *_gauge_rows(samples)]
 
 
 def label_of(labels: Labels) -> str | None:
@@ -213,6 +216,12 @@ def _counter_rows(samples: Mapping[Series, float]) -> Iterator[dict[str, Any]]:
             "tool": "prometheus", "kind": "counter", "metric": name, "label": label_of(labels), "n": None if total is None else round(total),
             "failures": None if failures is None else round(failures), **_traffic(name, labels, total),
         }  # fmt: skip
+
+
+def _gauge_rows(samples: Mapping[Series, float]) -> Iterator[dict[str, Any]]:
+    for (name, labels), value in sorted(samples.items()):
+        if name in known().gauges and value >= 0:
+            yield {"tool": "prometheus", "kind": "gauge", "metric": name, "label": label_of(labels), "n": int(value)}
 
 
 def _traffic(name: str, labels: Labels, total: float | None) -> dict[str, int]:

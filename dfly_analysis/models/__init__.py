@@ -1,15 +1,13 @@
 """Statistics: the law of a piece's time, what else ends it, how often tasks and layers fail. Only this package uses scipy."""
 
-from dfly_analysis.fits import wilson
+from dfly_analysis.fits import CAUTIOUS_FATE, measured_fate, wilson
 from dfly_analysis.models.benchmarks import BenchmarkFit, fit_benchmark
-from dfly_analysis.models.calibration import measured_fate
 from dfly_analysis.models.capacity import CapacityFit, fit_capacity
 from dfly_analysis.models.choosing import fit_duration
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.fitting import fit_all
 from dfly_analysis.models.laws import all_laws
 from dfly_analysis.models.layers import (
-    CAUTIOUS_FATE,
     LayerShape,
     layer_failure_chance,
     layer_failure_rate,
@@ -18,7 +16,7 @@ from dfly_analysis.models.layers import (
 )
 from dfly_analysis.models.more_runs import RunPlan, plan_runs
 from dfly_analysis.models.nonparametric import kaplan_meier
-from dfly_analysis.models.storage import StorageFit, fit_storage
+from dfly_analysis.models.storage import StorageFit, UnpackFit, fit_storage
 from dfly_analysis.models.tasks import SizeBin, TaskFailureFit, task_failure_by_size
 from dfly_analysis.models.timeouts import TimeoutChoice, choose_timeout, timeout_sensitivity
 
@@ -33,6 +31,7 @@ __all__ = [
     "StorageFit",
     "TaskFailureFit",
     "TimeoutChoice",
+    "UnpackFit",
     "all_laws",
     "choose_timeout",
     "fit_all",

@@ -64,45 +64,50 @@ class Average:
 
     def log_quantile(self, x: float, p: float) -> float:
         """Return a quantile of the mixture, in logs of the rows' unit."""
-        place, share = np.array(x), np.array(p)
-        points = [float(m.model.quantile(m.theta, place, share)) for m, w in self._weighty]
-        low, high = min(points), max(points)
-        target = float(np.log1p(-p))
+        return float(self.log_quantiles(np.array([x]), np.array([p]))[0])
 
-        def above(y: float) -> float:
-            return float(np.log(max(float(self.survival(x, np.array(y))), 1e-300))) - target
+    def log_quantiles(self, x: Array, p: Array) -> Array:
+        """Return quantiles of the mixture, one for each pair of a size and a share."""
+        points = [np.broadcast_to(m.model.quantile(m.theta, x, p), x.shape) for m, w in self._weighty]
+        low, high = np.min(points, axis=0), np.max(points, axis=0)
+        target = np.log1p(-p)
+
+        def above(y: Array) -> Array:
+            return np.asarray(np.log(np.maximum(self.survival(x, y), 1e-300)) - target)
 
         below, beyond = above(low), above(high)
+        high = np.where(below <= 0.0, low, high)
+        low = np.where(beyond >= 0.0, high, low)
         for _ in range(_STEPS):
-            if high - low < 1e-9 or below <= 0.0 or beyond >= 0.0:
+            if not (high - low >= 1e-9).any():
                 break
-            y = low + (high - low) * below / (below - beyond)
+            y = low + (high - low) * below / np.maximum(below - beyond, 1e-300)
             found = above(y)
-            if found > 0.0:
-                low, below, beyond = y, found, 0.5 * beyond
-            else:
-                high, beyond, below = y, found, 0.5 * below
-            if abs(found) < 1e-10:
-                return y
-        return low if below <= 0.0 else high if beyond >= 0.0 else 0.5 * (low + high)
+            near = np.abs(found) < 1e-10
+            up = (found > 0.0) | near
+            down = ~up | near
+            low, high = np.where(up, y, low), np.where(down, y, high)
+            below, beyond = np.where(up, found, 0.5 * below), np.where(up, 0.5 * beyond, found)
+        return np.asarray(0.5 * (low + high))
 
-    def survival(self, x: float, y: Array) -> Array:
-        """Return the mixture's survival at logs of time."""
+    def survival(self, x: float | Array, y: Array) -> Array:
+        """Return the mixture's survival at logs of time, of one size or of a size for each."""
         made = [w * np.exp(m.model.log_survival(m.theta, np.array(x), y)) for m, w in self._weighty]
         return np.asarray(np.minimum(np.sum(made, axis=0), 1.0))  # the last bit of a sum of weights may lead beyond
 
-    def drawn_log_quantile(self, x: float, p: float) -> Array:
-        """Return the quantile under each drawn parameter."""
+    def drawn_log_quantiles(self, x: Array, p: Array) -> Array:
+        """Return quantiles under each drawn parameter, one for each pair of a size and a share: shape ``(draws, pairs)``."""
         made = []
         for place, (member, theta) in enumerate(self.draws):
-            model = member.model
+            model, columns = member.model, tuple(value[:, None] for value in theta)
             if not model.law.proportional:
-                made.append(model.quantile(theta, np.array(x), np.array(p)))
+                made.append(model.quantile(columns, x, p))
                 continue
-            if (place, p) not in self._residuals:
-                self._residuals[place, p] = model.law.quantile(np.array(p), np.zeros(len(theta[0])), theta[2:])
-            made.append(model.with_overhead(theta, model.located(theta, np.array(x)) + self._residuals[place, p]))
-        return np.clip(np.concatenate(made), -LARGEST_LOG, LARGEST_LOG)
+            for share in set(p.tolist()) - {known for at, known in self._residuals if at == place}:
+                self._residuals[place, share] = model.law.quantile(np.array(share), np.zeros(len(theta[0])), theta[2:])
+            residual = np.stack([self._residuals[place, share] for share in p.tolist()], axis=1)
+            made.append(model.with_overhead(columns, model.located(columns, x) + residual))
+        return np.asarray(np.clip(np.concatenate(made), -LARGEST_LOG, LARGEST_LOG))
 
     def drawn_survival(self, x: float, y: Array) -> Array:
         """Return the survival under each drawn parameter, shape ``(draws, *y)``."""
@@ -110,7 +115,7 @@ class Average:
         for member, theta in self.draws:
             columns = tuple(value.reshape(-1, *(1,) * np.ndim(y)) for value in theta)
             made.append(np.exp(member.model.log_survival(columns, np.array(x), y)))
-        return np.concatenate(made)
+        return np.asarray(np.minimum(np.concatenate(made), 1.0))  # as above
 
     def interval(self, value: float, drawn: Array, level: float) -> Interval:
         """Return a value with the interval that holds a share ``level`` of the draws.
@@ -118,16 +123,21 @@ class Average:
         It also holds the whole interval of each law that does nearly as well as the best: where the data cannot choose,
         the interval does not either.
         """
-        tails = [0.5 - level / 2.0, 0.5 + level / 2.0]
-        low, high = np.quantile(drawn, tails)
+        low, high = self.ends(drawn, level)
+        return Interval(value, min(float(low), value), max(float(high), value))
+
+    def ends(self, drawn: Array, level: float) -> tuple[Array, Array]:
+        """Return the ends of such intervals, of draws along the first axis."""
+        tails = (0.5 - level / 2.0, 0.5 + level / 2.0)
+        low, high = _quantiles(drawn, tails)
         begin, most = 0, max(len(theta[0]) for _, theta in self.draws)
         for _, theta in self.draws:
             end = begin + len(theta[0])
-            if end - begin >= _NEARLY * most:
-                own_low, own_high = np.quantile(drawn[begin:end], tails)
-                low, high = min(low, own_low), max(high, own_high)
+            if end - begin >= _NEARLY * most and end - begin < len(drawn):
+                own_low, own_high = _quantiles(drawn[begin:end], tails)
+                low, high = np.minimum(low, own_low), np.maximum(high, own_high)
             begin = end
-        return Interval(value, min(float(low), value), max(float(high), value))
+        return low, high
 
     @cached_property
     def _weighty(self) -> tuple[tuple[Fitted, float], ...]:
@@ -166,6 +176,18 @@ def average(candidates: list[Fitted]) -> Average:
     members = tuple(ranked[place] for place in kept)
     wide = 0.5 * _shares(lavish[kept] * _WIDENING_TEMPER) + 0.5 * _shares(sparing[kept])
     return Average(members, _shares(sparing[kept]), wide)
+
+
+def _quantiles(drawn: Array, shares: tuple[float, ...]) -> tuple[Array, ...]:
+    """Return quantiles along the first axis as `numpy.quantile` does, which takes ten times as long over so few."""
+    ordered = np.sort(drawn, axis=0)
+    made = []
+    for share in shares:
+        place = share * (len(ordered) - 1)
+        below = int(place)
+        lower, upper = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+        made.append(lower + (upper - lower) * (place - below))
+    return tuple(made)
 
 
 def _shares(difference: Array) -> Array:

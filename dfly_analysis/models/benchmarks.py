@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Interval, NotFitted, Param, wilson
@@ -129,7 +129,7 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
     rng = np.random.default_rng(_SEED)
     scale = np.sqrt(freedom / rng.chisquare(freedom, size=(_DRAWS, 1)))
     drawn = theta + scale * rng.multivariate_normal(np.zeros(3), spread, size=_DRAWS, method="eigh")
-    half = float(stats.t.ppf(0.5 + level / 2.0, freedom)) * np.sqrt(np.diag(spread))
+    half = float(special.stdtrit(freedom, 0.5 + level / 2.0)) * np.sqrt(np.diag(spread))
     units = (("overhead", "s"), ("throughput", "B/s"), ("spread", "1"))
     params = tuple(
         Param(title, float(np.exp(value)), float(np.exp(value - wide)), float(np.exp(min(value + wide, 300.0))), unit)

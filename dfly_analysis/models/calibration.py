@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,23 +82,6 @@ class Calibration:
     def measures_fate(self) -> bool:
         """Return whether enough tasks ended, one way or the other, to say how much fate passes share."""
         return self.shared_fate.high - self.shared_fate.low <= _WIDEST
-
-
-def measured_fate(fits: Mapping[str, Any]) -> Interval | None:
-    """Return the shared fate of passes at the source that a run itself shows.
-
-    Parameters
-    ----------
-    fits : mapping of str to fit
-        As `fit_all` names them.
-
-    Returns
-    -------
-    Interval or None
-        None where too few tasks failed or ended to tell: then `CAUTIOUS_FATE` is all there is.
-    """
-    found = getattr(fits.get("task_failure"), "calibration", None)
-    return found.shared_fate if isinstance(found, Calibration) and found.measures_fate else None
 
 
 def calibrate(

@@ -8,13 +8,12 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Interval, NotFitted, Param
 from dfly_analysis.models.choosing import fit_duration
+from dfly_analysis.models.crowding import bounds, design_effect, profile, rate_alone
 from dfly_analysis.models.duration import DurationFit
-from dfly_analysis.models.law import Array
 from dfly_analysis.models.load import HOST, SOURCE, Spans, Steps, count_load, shared_speed, take_spans
 
 NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
@@ -23,7 +22,6 @@ SHARPNESSES = (1.0, 4.0, 12.0)
 _OWN, _SOFT, _HARD = "own rates", "shared softly", "shared link"
 # Crowding times the usual load: 0 for requests that do not feel each other, large for a link that is always full.
 _GRID = np.array([0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 7.0, 15.0, 60.0, 1000.0])
-_TELLING = 0.5 * 3.841  # half of the 95 % quantile of chi-squared with one degree of freedom
 _COLLECT = "client logs with piece start and finish lines (level debug from client v1.4.1), or the scheduler's log"
 
 
@@ -81,6 +79,8 @@ class CapacityFit:
         Whether pieces of one host share, or those of all.
     crowding : Interval
     sharpness, usual_load, rate_alone_bps : float
+    rate_error : float
+        Relative standard error of that rate, and so of the bandwidth.
     hosts : tuple of HostRate
     notes : tuple of str
     """
@@ -97,6 +97,7 @@ class CapacityFit:
     sharpness: float
     usual_load: float
     rate_alone_bps: float
+    rate_error: float
     hosts: tuple[HostRate, ...] = ()
     notes: tuple[str, ...] = ()
     extrapolates_beyond_s: float | None = field(default=None)
@@ -166,20 +167,24 @@ class CapacityFit:
         return Interval(*(middle.value * times * share for times, share in zip(tail, slower, strict=True)))
 
 
-def fit_capacity(pieces: pd.DataFrame, *, name: str = NAME) -> CapacityFit | NotFitted:
+def fit_capacity(
+    pieces: pd.DataFrame, tasks: pd.DataFrame | None = None, *, name: str = NAME
+) -> CapacityFit | NotFitted:
     """Fit throughput against pieces in flight.
 
     Parameters
     ----------
     pieces : DataFrame
         Of `dfly_analysis.tables.PIECES`; not changed.
+    tasks : DataFrame, optional
+        Of `dfly_analysis.tables.TASKS`; not changed. They tell how long passes lasted that nobody logged.
     name : str
 
     Returns
     -------
     CapacityFit or NotFitted
     """
-    spans = take_spans(pieces)
+    spans = take_spans(pieces, tasks)
     used = int((spans.telling & spans.finished).sum())
     if used < FEWEST:
         reason = f"{used} finished attempts at the source tell when they ran; {FEWEST} are needed"
@@ -188,22 +193,21 @@ def fit_capacity(pieces: pd.DataFrame, *, name: str = NAME) -> CapacityFit | Not
     loads = {scope: count_load(spans, scope) for scope in scopes}
     usual = {scope: _usual_load(spans, steps) for scope, steps in loads.items()}
     curves = {
-        (scope, sharp): _profile(spans, loads[scope], _GRID / usual[scope], sharp)
+        (scope, sharp): profile(spans, loads[scope], _GRID / usual[scope], sharp)
         for scope in scopes
         for sharp in SHARPNESSES
     }
     scope, sharp = max(curves, key=lambda key: float(curves[key][0].max()))
     top = float((_GRID / usual[scope])[int(curves[scope, sharp][0].argmax())])
-    effect = _design_effect(spans, loads[scope], top, sharp)
-    bounds = {key: _bounds(gain / effect, _GRID / usual[key[0]]) for key, (gain, _) in curves.items()}
-    crowding = bounds[scope, sharp]
+    effect = design_effect(spans, loads[scope], top, sharp)
+    found = {key: bounds(gain / effect, _GRID / usual[key[0]]) for key, (gain, _) in curves.items()}
+    crowding = found[scope, sharp]
     if crowding.value == 0:
         scope = HOST
-        sharp = max(SHARPNESSES, key=lambda one: bounds[HOST, one].high)
-        crowding = bounds[HOST, sharp]
-    rate = _rate_alone(spans, loads[scope], crowding.value, sharp)
+        sharp = max(SHARPNESSES, key=lambda one: found[HOST, one].high)
+        crowding = found[HOST, sharp]
     gain = float(curves[scope, sharp][0].max())
-    return _described(name, spans, loads[scope], crowding, (scope, sharp, usual[scope], rate, gain, effect), pieces)
+    return _described(name, spans, loads[scope], crowding, (scope, sharp, usual[scope], gain, effect), pieces)
 
 
 def _bandwidth(fit: CapacityFit, crowding: float) -> float:
@@ -221,27 +225,32 @@ class HasPieces(Protocol):
         """Return the attempts at pieces."""
         ...
 
+    @property
+    def tasks(self) -> pd.DataFrame:
+        """Return the tasks."""
+        ...
+
 
 def fit_from_dataset(dataset: HasPieces) -> dict[str, CapacityFit | DurationFit | NotFitted]:
     """Return the capacity, and where sharing is seen the law of a piece's time at the usual load.
 
     Parameters
     ----------
-    dataset : object with ``pieces``
+    dataset : object with ``pieces`` and ``tasks``
 
     Returns
     -------
     dict of str to fit
     """
-    pieces = dataset.pieces
-    capacity = fit_capacity(pieces)
+    pieces, tasks = dataset.pieces, dataset.tasks
+    capacity = fit_capacity(pieces, tasks)
     made: dict[str, CapacityFit | DurationFit | NotFitted] = {NAME: capacity}
     if isinstance(capacity, CapacityFit) and capacity.shared:
-        made[LAW_NAME] = fit_duration(at_usual_load(pieces, capacity), name=LAW_NAME)
+        made[LAW_NAME] = fit_duration(at_usual_load(pieces, capacity, tasks), name=LAW_NAME)
     return made
 
 
-def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit) -> pd.DataFrame:
+def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit, tasks: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return attempts with the times they would have had with the usual number of pieces in flight all along.
 
     Parameters
@@ -249,13 +258,15 @@ def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit) -> pd.DataFrame:
     pieces : DataFrame
     capacity : CapacityFit
         Fitted to them.
+    tasks : DataFrame, optional
+        As given to the fit.
 
     Returns
     -------
     DataFrame
         Its rows that tell when they ran; times and limits in seconds at the usual load.
     """
-    spans = take_spans(pieces)
+    spans = take_spans(pieces, tasks)
     steps = count_load(spans, capacity.scope)
     usual = shared_speed(capacity.usual_load, capacity.crowding.value, capacity.sharpness)
     time = steps.progress(capacity.crowding.value, capacity.sharpness) / usual
@@ -273,76 +284,6 @@ def _usual_load(spans: Spans, steps: Steps) -> float:
     return float(max(mean[spans.telling].mean(), 1.0))
 
 
-def _rows(spans: Spans, steps: Steps, crowding: float, sharp: float) -> tuple[Array, Array]:
-    """Return logs of seconds a byte alone, of finished and of all other telling attempts."""
-    pace = np.log(np.maximum(steps.progress(crowding, sharp), 1e-9) / spans.size_bytes)
-    return pace[spans.telling & spans.finished], pace[spans.telling & ~spans.finished]
-
-
-def _profile(spans: Spans, steps: Steps, grid: Array, sharp: float) -> tuple[Array, Array]:
-    """Return the log likelihood over that of no crowding, and the fitted centre and spread, for each crowding."""
-    ended = steps.load_at_end[spans.telling & spans.finished]
-    value, best = [], []
-    start: Array | None = None
-    for crowding in grid:
-        seen, cut = _rows(spans, steps, float(crowding), sharp)
-        centre = float(seen.mean())
-        here = np.array([0.0, np.log(seen.std() + 1e-3)]) if start is None else start
-        found = optimize.minimize(_negative, here, args=(seen - centre, cut - centre), jac=True, method="BFGS")
-        start = np.asarray(found.x)
-        # Density of a time in seconds, not of its log: the speed at the end is the slope between the two clocks.
-        turn = np.log(shared_speed(ended, float(crowding), sharp)).sum() - seen.sum()
-        value.append(-float(found.fun) + turn)
-        best.append((start[0] + centre, float(np.exp(start[1]))))
-    return np.array(value) - value[0], np.array(best)
-
-
-def _negative(theta: Array, seen: Array, cut: Array) -> tuple[float, Array]:
-    """Return the negative log likelihood of a normal law with cut rows, and its gradient."""
-    spread = np.exp(theta[1])
-    z, q = (seen - theta[0]) / spread, (cut - theta[0]) / spread
-    tail = special.log_ndtr(-q)
-    hazard = np.exp(-0.5 * q * q - 0.5 * np.log(2.0 * np.pi) - tail)
-    value = 0.5 * (z @ z) + len(z) * theta[1] - tail.sum()
-    return float(value), np.array([-(z.sum() + hazard.sum()) / spread, len(z) - z @ z - hazard @ q])
-
-
-def _bounds(gain: Array, grid: Array) -> Interval:
-    """Return the best crowding with its profile interval; none where the data do not rule that out."""
-    top = int(gain.argmax())
-    inside = np.flatnonzero(gain >= gain[top] - _TELLING)
-    low, high = float(grid[inside[0]]), float(grid[min(inside[-1] + 1, len(grid) - 1)])
-    if inside[0] == 0:
-        return Interval(0.0, 0.0, high)
-    low = float(grid[inside[0] - 1]) if inside[0] > 1 else low
-    return Interval(_peak(gain, grid, top), low, max(high, float(grid[top])))
-
-
-def _peak(gain: Array, grid: Array, top: int) -> float:
-    """Return where a parabola in the log of the crowding through the best three points is highest."""
-    if top < 2 or top + 1 >= len(grid):
-        return float(grid[top])
-    x, y = np.log(grid[top - 1 : top + 2]), gain[top - 1 : top + 2]
-    bend, slope, _ = np.polyfit(x - x[1], y - y[1], 2)
-    return (
-        float(np.exp(x[1] + np.clip(-slope / (2.0 * bend), x[0] - x[1], x[2] - x[1]))) if bend < 0 else float(grid[top])
-    )
-
-
-def _design_effect(spans: Spans, steps: Steps, crowding: float, sharp: float) -> float:
-    """Return how much tasks differ beyond chance: the variance of their summed residuals over that of independent rows."""
-    seen = _rows(spans, steps, crowding, sharp)[0]
-    residual = (seen - seen.mean()) / (seen.std() + 1e-9)
-    task = spans.task[spans.telling & spans.finished]
-    summed = np.bincount(task[task >= 0], weights=residual[task >= 0])
-    return float(max(1.0, (summed @ summed) / max(residual @ residual, 1e-9))) if len(summed) >= 5 else 1.0
-
-
-def _rate_alone(spans: Spans, steps: Steps, crowding: float, sharp: float) -> float:
-    _, best = _profile(spans, steps, np.array([crowding]), sharp)
-    return float(np.exp(-(best[0, 0] + 0.5 * best[0, 1] ** 2)))
-
-
 def _host_rates(spans: Spans) -> tuple[HostRate, ...]:
     made = []
     for code, host in enumerate(spans.hosts):
@@ -355,10 +296,11 @@ def _host_rates(spans: Spans) -> tuple[HostRate, ...]:
 
 
 def _described(
-    name: str, spans: Spans, steps: Steps, crowding: Interval, found: tuple[str, float, float, float, float, float], pieces: pd.DataFrame
+    name: str, spans: Spans, steps: Steps, crowding: Interval, found: tuple[str, float, float, float, float], pieces: pd.DataFrame
 ) -> CapacityFit:  # fmt: skip
-    scope, sharp, usual, rate, gain, effect = found
-    hosts = _host_rates(spans)
+    scope, sharp, usual, gain, effect = found
+    rate, spread = rate_alone(spans, steps, crowding.value, sharp)
+    error, hosts = float(spread * np.sqrt(effect / spans.finished.sum())), _host_rates(spans)
     started = pd.to_datetime(pieces["started"], utc=True).iloc[spans.row]
     goodness = {
         "gain": gain, "design_effect": effect, "usual_load": usual, "most_in_flight": float(steps.load.max()),
@@ -368,9 +310,9 @@ def _described(
         name=name, law=_OWN if crowding.value == 0 else _SOFT if sharp == SHARPNESSES[0] else _HARD, params=(),
         n=int(spans.telling.sum()), n_censored=int((spans.telling & ~spans.finished).sum()), goodness=goodness,
         window=(started.min().isoformat(), started.max().isoformat()), scope=scope, crowding=crowding, sharpness=sharp,
-        usual_load=usual, rate_alone_bps=rate, hosts=hosts, notes=_notes(spans, scope, crowding, usual),
+        usual_load=usual, rate_alone_bps=rate, rate_error=error, hosts=hosts, notes=_notes(spans, scope, crowding, usual),
     )  # fmt: skip
-    wide, band = np.exp(1.96 * np.sqrt(effect / spans.finished.sum())), bare.bandwidth_bps
+    wide, band = np.exp(1.96 * error), bare.bandwidth_bps
     alone = Param("rate_alone", rate, float(rate / wide), float(rate * wide), "B/s")
     return replace(
         bare, params=(alone, Param("bandwidth", band.value, float(band.low / wide), float(band.high * wide), "B/s"))

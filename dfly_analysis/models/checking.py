@@ -72,7 +72,7 @@ def _survival(fit: DurationFit) -> pd.DataFrame:
         longest = float(data.middle_s[near].max())
         high = max(longest, fit.quantile(float(size), 0.9995).value)
         time = np.geomspace(float(data.middle_s[near].min()), high, 40)
-        law = [fit.timeout_rate(float(size), float(t)) for t in time]
+        law = fit.timeout_rates(float(size), time.tolist())
         place = np.searchsorted(seen.x, time, side="right") - 1
         beyond = time > longest
         stepped = [

@@ -19,7 +19,7 @@ from dfly_analysis.models.likelihood import OVERHEAD, POWER, Model
 from dfly_analysis.models.observations import Attempts, Rows, bin_attempts
 from dfly_analysis.models.reading import read_attempts
 from dfly_analysis.models.residuals import Residuals, take_residuals
-from dfly_analysis.models.searching import Fitted, maximise
+from dfly_analysis.models.searching import Fitted, follow, maximise
 
 FEWEST_EVENTS = 5
 _FIRST_LAW, _FLEXIBLE_LAW = "lognormal", "bent"
@@ -86,6 +86,33 @@ def fit_duration(
             name, "no law's likelihood has a finite best point", "more attempts, with their sizes", attempts.n
         )
     return _finished(name, average(candidates), candidates, attempts, level)
+
+
+def refit(fit: DurationFit, pieces: pd.DataFrame, level: float = 0.95) -> DurationFit | NotFitted:
+    """Fit to other attempts those laws that a fit answers from: much quicker than all laws anew.
+
+    Parameters
+    ----------
+    fit : DurationFit
+    pieces : DataFrame
+        As `fit_duration` takes them, nearly those of the fit; not changed.
+    level : float
+        Of the parameters' intervals.
+
+    Returns
+    -------
+    DurationFit or NotFitted
+    """
+    attempts = read_attempts(pieces)
+    refusal = _refusal(attempts, fit.name)
+    if refusal is not None:
+        return refusal
+    rows = bin_attempts(attempts)
+    tried = (follow(Model(near.model.law, near.model.form, rows), near) for near in fit.average.members)
+    candidates = [fitted for fitted in tried if fitted is not None]
+    if not candidates:
+        return NotFitted(fit.name, "no law's likelihood has a finite best point", "more attempts", attempts.n)
+    return _finished(fit.name, average(candidates), candidates, attempts, level)
 
 
 def _chosen(law: str | None) -> tuple[Law, ...]:

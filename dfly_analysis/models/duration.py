@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,11 +15,14 @@ from dfly_analysis.models.averaging import Average
 from dfly_analysis.models.checking import Checks, check
 from dfly_analysis.models.competing import Ending
 from dfly_analysis.models.incidence import TimeoutChange
+from dfly_analysis.models.law import Array
 from dfly_analysis.models.nonparametric import kaplan_meier
 from dfly_analysis.models.observations import Attempts
 from dfly_analysis.models.residuals import Residuals
 
 _TOLD_FROM_NOTHING = 0.05
+_AT_A_TIME = 32
+"""Timeouts answered for together: six hundred draws of each are what fits a processor's cache."""
 _COMMON_QUANTILES, _MOST_SIZES = (0.5, 0.9, 0.99, 0.999), 5
 
 
@@ -90,12 +94,18 @@ class DurationFit:
             Where an argument is out of range.
         """
         _check(p=p, level=level, size_bytes=size_bytes)
-        x = self._x(size_bytes)
-        value = self.average.log_quantile(x, p)
-        found = self.average.interval(value, self.average.drawn_log_quantile(x, p), level)
-        found = self.residuals.widened_quantile(found, x, p)
-        unit = self.average.best.model.rows.log_unit
-        return Interval(*(float(np.exp(edge + unit)) for edge in (found.value, found.low, found.high)))
+        return self.quantiles([size_bytes], [p], level)[0]
+
+    def quantiles(self, sizes_bytes: Sequence[float], shares: Sequence[float], level: float = 0.95) -> list[Interval]:
+        """Return `quantile` of many pairs of a size and a share, in a fraction of the time that one after another takes."""
+        keys = [("quantile", float(size), float(p), level) for size, p in zip(sizes_bytes, shares, strict=True)]
+        for _, size, p, _ in keys:
+            _check(p=p, level=level, size_bytes=size)
+        new = [key for key in dict.fromkeys(keys) if key not in self._answers]
+        if new:
+            asked = np.array([self._x(size) for _, size, _, _ in new]), np.array([p for _, _, p, _ in new])
+            self._answers.update(zip(new, self._quantiles(*asked, level), strict=True))
+        return [self._answers[key] for key in keys]
 
     def timeout_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
         """Return the chance that a timeout cuts an attempt.
@@ -117,10 +127,23 @@ class DurationFit:
             Where an argument is out of range.
         """
         _check(timeout_s=timeout_s, level=level, size_bytes=size_bytes)
-        x, y = self._x(size_bytes), self._y(timeout_s)
-        value = float(self.average.survival(x, np.array(y)))
-        found = self.average.interval(value, self.average.drawn_survival(x, np.array(y)), level)
-        return self._from_nothing(self.residuals.widened_survival(found, x, y))
+        return self._once("timeout", float(size_bytes), float(timeout_s), level, self._timeout_rate)
+
+    def timeout_rates(self, size_bytes: float, timeouts_s: Sequence[float], level: float = 0.95) -> list[Interval]:
+        """Return `timeout_rate` at many timeouts, in a fraction of the time that asking for one after another takes."""
+        times = [float(time) for time in timeouts_s]
+        _check(level=level, size_bytes=size_bytes, **{"timeout_s": min(times)} if times else {})
+        known = self._answers
+        asked = [time for time in dict.fromkeys(times) if ("timeout", float(size_bytes), time, level) not in known]
+        for begin in range(0, len(asked), _AT_A_TIME):
+            some = asked[begin : begin + _AT_A_TIME]
+            for time, found in zip(some, self._timeout_rates(float(size_bytes), some, level), strict=True):
+                known["timeout", float(size_bytes), time, level] = found
+        return [known["timeout", float(size_bytes), time, level] for time in times]
+
+    def lasting(self, size_bytes: float, times_s: Sequence[float]) -> Array:
+        """Return the share of attempts that would last longer than each time (s): `timeout_rate` without its interval."""
+        return self.average.survival(self._x(size_bytes), np.array([self._y(time) for time in times_s]))
 
     def failure_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
         """Return the chance that an attempt fails at a timeout, for any cause.
@@ -146,10 +169,7 @@ class DurationFit:
         _check(timeout_s=timeout_s, level=level, size_bytes=size_bytes)
         if not any(ending.count for ending in self.endings.values()):
             return self.timeout_rate(size_bytes, timeout_s, level)
-        x, y = self._x(size_bytes), self._y(timeout_s)
-        value = float(incidence.estimated(self.average, self.endings, x, y).failures[0])
-        draws = incidence.drawn(self.average, self.endings, x, y)
-        return self._stretched(self.average.interval(value, draws.failures, level), x, y, level)
+        return self._once("failure", float(size_bytes), float(timeout_s), level, self._failure_rate)
 
     def incidence(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> dict[str, Interval]:
         """Return how attempts end under a timeout: their cumulative incidence by cause.
@@ -205,7 +225,7 @@ class DurationFit:
 
     def curve(self, size_bytes: float, probabilities: Sequence[float], level: float = 0.95) -> Curve:
         """Return quantiles as a line: ``x`` seconds (with ``low`` and ``high`` of the seconds), ``y`` the probabilities."""
-        found = [self.quantile(size_bytes, p, level) for p in probabilities]
+        found = self.quantiles([size_bytes] * len(probabilities), probabilities, level)
         return Curve(
             x=tuple(interval.value for interval in found),
             y=tuple(float(p) for p in probabilities),
@@ -247,13 +267,54 @@ class DurationFit:
         made = []
         for size_bytes in np.sort(size[np.argsort(-count, kind="stable")[:_MOST_SIZES]]):
             longest = float(self.attempts.duration_s[np.abs(self.attempts.size_bytes - size_bytes) < 1.0].max())
-            for p in _COMMON_QUANTILES:
-                found = self.quantile(float(size_bytes), p, level)
+            all_found = self.quantiles([float(size_bytes)] * len(_COMMON_QUANTILES), _COMMON_QUANTILES, level)
+            for p, found in zip(_COMMON_QUANTILES, all_found, strict=True):
                 made.append({
                     "size_bytes": float(size_bytes), "p": p, "value_s": found.value, "low_s": found.low,
                     "high_s": found.high, "beyond_data": found.value > longest,
                 })  # fmt: skip
         return made
+
+    @cached_property
+    def _answers(self) -> dict[tuple[str, float, float, float], Interval]:
+        """Hold what was asked for before: a report asks for the same many times."""
+        return {}
+
+    def _once(
+        self, what: str, size_bytes: float, at: float, level: float, answer: Callable[[float, float, float], Interval]
+    ) -> Interval:
+        key = (what, size_bytes, at, level)
+        if key not in self._answers:
+            self._answers[key] = answer(size_bytes, at, level)
+        return self._answers[key]
+
+    def _quantiles(self, xs: Array, shares: Array, level: float) -> list[Interval]:
+        values = self.average.log_quantiles(xs, shares)
+        lows, highs = self.average.ends(self.average.drawn_log_quantiles(xs, shares), level)
+        unit, made = self.average.best.model.rows.log_unit, []
+        for x, p, value, low, high in zip(*(part.tolist() for part in (xs, shares, values, lows, highs)), strict=True):
+            found = self.residuals.widened_quantile(Interval(value, min(low, value), max(high, value)), x, p)
+            made.append(Interval(*(float(np.exp(edge + unit)) for edge in (found.value, found.low, found.high))))
+        return made
+
+    def _timeout_rate(self, size_bytes: float, timeout_s: float, level: float) -> Interval:
+        return self._timeout_rates(size_bytes, [timeout_s], level)[0]
+
+    def _timeout_rates(self, size_bytes: float, timeouts_s: Sequence[float], level: float) -> list[Interval]:
+        x, ys = self._x(size_bytes), np.array([self._y(time) for time in timeouts_s])
+        values = self.average.survival(x, ys)
+        lows, highs = self.average.ends(self.average.drawn_survival(x, ys), level)
+        made = []
+        for y, value, low, high in zip(ys.tolist(), values.tolist(), lows.tolist(), highs.tolist(), strict=True):
+            found = Interval(value, min(low, value), max(high, value))
+            made.append(self._from_nothing(self.residuals.widened_survival(found, x, y)))
+        return made
+
+    def _failure_rate(self, size_bytes: float, timeout_s: float, level: float) -> Interval:
+        x, y = self._x(size_bytes), self._y(timeout_s)
+        value = float(incidence.estimated(self.average, self.endings, x, y).failures[0])
+        draws = incidence.drawn(self.average, self.endings, x, y)
+        return self._stretched(self.average.interval(value, draws.failures, level), x, y, level)
 
     def _stretched(self, found: Interval, x: float, y: float, level: float) -> Interval:
         """Stretch an interval of failures as the data stretch that of the timeouts among them."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Interval
+from dfly_analysis.fits import CAUTIOUS_FATE, Interval
 from dfly_analysis.knowledge.pieces import (
     passes_of_a_single_piece,
     piece_attempts,
@@ -20,8 +20,8 @@ from dfly_analysis.knowledge.pieces import (
 
 LONGEST_S = 30.0 * 86_400.0
 _SHORTEST_S = 1e-3
-CAUTIOUS_FATE = Interval(0.0, 0.0, 0.1)
-"""Caution, not a measurement: how many failures of a pass are taken to repeat in the next, where a run does not say."""
+# Between the shortest and the longest timeout, by equal factors of less than a thousandth.
+_CELLS, _CELLS_A_STEP = 2**15, 8
 
 
 class PieceFailure(Protocol):
@@ -33,6 +33,10 @@ class PieceFailure(Protocol):
 
     def timeout_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
         """Return the chance that a timeout cuts an attempt."""
+        ...
+
+    def timeout_rates(self, size_bytes: float, timeouts_s: Sequence[float], level: float = 0.95) -> list[Interval]:
+        """Return the same at many timeouts."""
         ...
 
 
@@ -215,9 +219,7 @@ def layer_failure_rate(
         Where an argument is out of range.
     """
     asked = fit.failure_rate if competing else fit.timeout_rate
-    one = asked(layer.piece_bytes, timeout_s, level)
-    ends = ((one.value, shared_fate.value), (one.low, shared_fate.low), (one.high, shared_fate.high))
-    return Interval(*(layer_failure_chance(attempt, layer, shared_fate=fate) for attempt, fate in ends))
+    return _of_layer(asked(layer.piece_bytes, timeout_s, level), layer, shared_fate)
 
 
 def timeout_for_target(
@@ -257,21 +259,59 @@ def timeout_for_target(
     if not 0.0 < target_failure_rate < 1.0:
         raise TableError(f"a target of {target_failure_rate} is not between 0 and 1", where="timeout_for_target")
 
-    def rate(timeout_s: float) -> Interval:
-        return layer_failure_rate(fit, layer, timeout_s, level, competing=competing, shared_fate=shared_fate)
+    asked = _failure_rates if competing else _timeout_rates
 
-    value = _smallest(lambda t: rate(t).value <= target_failure_rate)
-    low = _smallest(lambda t: rate(t).low <= target_failure_rate)
-    high = _smallest(lambda t: rate(t).high <= target_failure_rate)
+    def meets(timeouts_s: list[float]) -> list[tuple[bool, bool, bool]]:
+        """Say of timeouts whether estimate, lower and upper end of a layer's failure rate meet the target."""
+        rates = asked(fit, layer.piece_bytes, timeouts_s, level)
+        layers = (_of_layer(one, layer, shared_fate) for one in rates)
+        return [(one.value <= target_failure_rate, one.low <= target_failure_rate, one.high <= target_failure_rate) for one in layers]  # fmt: skip
+
+    value, low, high = _smallest(meets, 3, step=2 if competing else _CELLS_A_STEP)
     return Interval(value, min(low, value), max(high, value))
 
 
-def _smallest(meets: Callable[[float], bool]) -> float:
-    """Return the smallest timeout that meets a condition which, once met, stays so; to a thousandth."""
-    if not meets(LONGEST_S):
-        return float("inf")
-    low, high = np.log(_SHORTEST_S), np.log(LONGEST_S)
-    while high - low > 1e-3:
-        middle = 0.5 * (low + high)
-        low, high = (low, middle) if meets(float(np.exp(middle))) else (middle, high)
-    return float(np.exp(high))
+def _of_layer(attempt: Interval, layer: LayerShape, shared_fate: Interval) -> Interval:
+    ends = ((attempt.value, shared_fate.value), (attempt.low, shared_fate.low), (attempt.high, shared_fate.high))
+    return Interval(*(layer_failure_chance(attempt, layer, shared_fate=fate) for attempt, fate in ends))
+
+
+def _failure_rates(fit: PieceFailure, size_bytes: float, timeouts_s: list[float], level: float) -> list[Interval]:
+    return [fit.failure_rate(size_bytes, timeout_s, level) for timeout_s in timeouts_s]
+
+
+def _timeout_rates(fit: PieceFailure, size_bytes: float, timeouts_s: list[float], level: float) -> list[Interval]:
+    return fit.timeout_rates(size_bytes, timeouts_s, level)
+
+
+def _smallest(meets: Callable[[list[float]], Sequence[Sequence[bool]]], count: int, step: int) -> list[float]:
+    """Return the smallest timeout that meets each of some conditions which, once met, stay so; to a thousandth.
+
+    Parameters
+    ----------
+    meets : callable
+        Says of each of many timeouts which conditions it meets.
+    count : int
+        How many conditions there are.
+    step : int
+        In how many parts, a power of two, what is left for the answer is cut at a time: the answer does not depend on it.
+    """
+    first, last = np.log(_SHORTEST_S), np.log(LONGEST_S)
+    known = {_CELLS: meets([LONGEST_S])[0]}
+    low, width = [0] * count, _CELLS
+    while width > 1:
+        part = max(width // step, 1)
+        wanted = {begin + place for begin in low for place in range(part, width, part)}
+        new = sorted(wanted - set(known))
+        known |= dict(
+            zip(new, meets([float(np.exp(first + (last - first) * one / _CELLS)) for one in new]), strict=True)
+        )
+        low = [
+            max((place for place in range(begin + part, begin + width, part) if not known[place][which]), default=begin)
+            for which, begin in enumerate(low)
+        ]
+        width = part
+    return [
+        float(np.exp(first + (last - first) * (begin + 1) / _CELLS)) if known[_CELLS][which] else float("inf")
+        for which, begin in enumerate(low)
+    ]

@@ -20,11 +20,36 @@ _NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "
 _SLACK_S, _SLACK_SHARE = 0.005, 0.002
 # More tell nothing new, and each candidate walks over all of them.
 _MOST = 60_000
+_FAILING = ("timeout", "reset", "storage", "origin")
+# A pass that nobody logged: shorter ones are a client's pause; its last pieces end one after the other over this share of its end.
+_SHORTEST_PASS_S, _THINNING = 0.05, 0.6
 
 
 def shared_speed(in_flight: Array | float, crowding: float, sharpness: float) -> Array:
     """Return the speed of one piece among so many in flight, of that of a piece alone: ``(1 + (c n)^k)^(-1/k)``."""
     return np.asarray((1.0 + (crowding * np.asarray(in_flight, dtype=float)) ** sharpness) ** (-1.0 / sharpness))
+
+
+@dataclass(frozen=True)
+class UnseenPieces:
+    """Pieces in flight in passes whose pieces nobody logged, one entry each.
+
+    At level info a client from v1.4.1 names no finished piece, and the scheduler knows of the first pass alone: a layer that lost
+    a piece then fetches all that is missing unseen, with all its slots.
+
+    Attributes
+    ----------
+    begin_s, end_s : array
+    host : array of int
+        Codes of the `Spans` they belong to.
+    instead_of : array of bool
+        Of each attempt of the `Spans`, whether it is one of these and must not be counted twice.
+    """
+
+    begin_s: Array
+    end_s: Array
+    host: Index
+    instead_of: Flags
 
 
 @dataclass(frozen=True)
@@ -44,6 +69,8 @@ class Spans:
         Names of the codes.
     row : array of int
         Place in the frame.
+    unseen : UnseenPieces
+        In flight beside them, in passes that nobody logged.
     """
 
     begin_s: Array
@@ -56,6 +83,7 @@ class Spans:
     task: Index
     hosts: tuple[str, ...]
     row: Index
+    unseen: UnseenPieces
 
 
 @dataclass(frozen=True)
@@ -88,13 +116,15 @@ class Steps:
         return self.load[np.maximum(self.last - 1, 0)]
 
 
-def take_spans(pieces: pd.DataFrame) -> Spans:
+def take_spans(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Spans:
     """Take attempts at the source out of a frame of pieces that tell when they ran.
 
     Parameters
     ----------
     pieces : DataFrame
         Of `dfly_analysis.tables.PIECES`; not changed. One without the columns needed tells nothing.
+    tasks : DataFrame, optional
+        Of `dfly_analysis.tables.TASKS`; not changed. They tell of passes that nobody logged.
 
     Returns
     -------
@@ -120,18 +150,78 @@ def take_spans(pieces: pd.DataFrame) -> Spans:
     if "survivors_unseen" in kept.columns:
         telling = telling & ~kept["survivors_unseen"].fillna(value=False).to_numpy(dtype=bool)
     begin_s = start - start[0] if len(start) else start
+    end_s = begin_s + duration[row]
+    task = pd.factorize(kept["task_id"])[0]
     return Spans(
         begin_s=begin_s,
-        end_s=begin_s + duration[row],
+        end_s=end_s,
         size_bytes=size[row],
         finished=(kept["outcome"] == "ok").to_numpy(dtype=bool),
         cut=(kept["outcome"] == "timeout").to_numpy(dtype=bool),
         telling=telling,
         host=hosts,
-        task=pd.factorize(kept["task_id"])[0],
+        task=task,
         hosts=tuple(str(name) for name in names),
         row=row,
+        unseen=_unseen(
+            pieces, tasks, kept, names, float(start[0]) if len(start) else 0.0, _most_at_once(begin_s, end_s, task)
+        ),
     )
+
+
+def _unseen(
+    pieces: pd.DataFrame, tasks: pd.DataFrame | None, kept: pd.DataFrame, hosts: pd.Index[str], zero_s: float, slots: int
+) -> UnseenPieces:  # fmt: skip
+    """Return the pieces in flight in second passes that nobody logged, as many as a layer has in flight else."""
+    key = ["task_id", "host"]
+    passes = (
+        _unseen_passes(pieces, tasks) if tasks is not None and {"round", "survivors_unseen"} <= set(pieces) else None
+    )
+    if passes is None or not len(passes):
+        return UnseenPieces(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.intp), np.zeros(len(kept), dtype=bool))
+    begin, end = (
+        passes[name].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9 - zero_s for name in ("over", "ended")
+    )
+    missing = np.maximum((passes["n_pieces"] - passes["whole"]).to_numpy(dtype="float64", na_value=1.0), 1.0)
+    many = np.minimum(missing, slots).astype(np.intp)
+    own = np.repeat(np.arange(len(passes)), many)
+    place = np.arange(len(own)) - np.repeat(np.cumsum(many) - many, many)
+    # Where the layer came through, its slots fell empty one by one in the end; a lost one is cut with all that is in flight.
+    thinning = np.where(passes["outcome"].eq("ok"), _THINNING * (end - begin) * many / missing, 0.0)
+    left = 1.0 - (place + 1.0) / many[own]
+    coded = pd.Index(hosts).get_indexer(pd.Index(passes["host"].fillna("?")))
+    named = pd.MultiIndex.from_frame(passes[key])
+    again = pd.MultiIndex.from_frame(kept[key]).isin(named) & kept["survivors_unseen"].fillna(value=False).to_numpy(
+        dtype=bool
+    )
+    known = coded[own] >= 0
+    return UnseenPieces(begin[own][known], (end[own] - thinning[own] * left)[known], coded[own][known], again)
+
+
+def _unseen_passes(pieces: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
+    """Return layers that lost a piece and went on, though of their second pass no finished piece is seen."""
+    key = ["task_id", "host"]
+    own = pieces[pieces["origin"].eq("source")]
+    hidden = own["survivors_unseen"].fillna(value=False).astype(bool)
+    first = own[own["round"].eq(1) & ~hidden]
+    first = first.assign(bad=first["outcome"].isin(_FAILING), ok=first["outcome"].eq("ok"))
+    grouped = first.groupby(key).agg(over=("ended", "max"), bad=("bad", "any"), whole=("ok", "sum")).reset_index()
+    seen = pd.MultiIndex.from_frame(own.loc[own["round"].eq(2) & ~hidden, key])
+    lost = grouped[grouped["bad"] & ~pd.MultiIndex.from_frame(grouped[key]).isin(seen)]
+    ended = tasks.loc[tasks["ended"].notna(), [*key, "ended", "outcome", "n_pieces"]].drop_duplicates(key, keep="last")
+    found = lost.merge(ended, on=key)
+    return found[(found["ended"] - found["over"]).dt.total_seconds() > _SHORTEST_PASS_S]
+
+
+def _most_at_once(begin_s: Array, end_s: Array, task: Index) -> int:
+    """Return how many pieces of one layer are in flight at most, as nearly all layers that have so many show."""
+    if not len(task):
+        return 1
+    none = np.zeros(0)
+    _, load, order = _steps(begin_s, end_s, np.ones(len(task)), task, (none, none, none.astype(np.intp)))
+    most = np.zeros(int(task.max()) + 2)
+    np.maximum.at(most, np.concatenate([task, task])[order], load)
+    return max(1, round(float(np.quantile(most[most > 0], 0.9))))
 
 
 def count_load(spans: Spans, scope: str) -> Steps:
@@ -148,12 +238,27 @@ def count_load(spans: Spans, scope: str) -> Steps:
     Steps
     """
     count = len(spans.begin_s)
-    link = spans.host if scope == HOST else np.zeros(count, dtype=np.intp)
-    slack = np.minimum(_SLACK_S, _SLACK_SHARE * (spans.end_s - spans.begin_s))
-    time = np.concatenate([spans.begin_s, spans.end_s - slack])
-    change = np.repeat([1.0, -1.0], count)
+    link, beside = spans.host, spans.unseen.host
+    if scope == SOURCE:
+        link, beside = np.zeros_like(link), np.zeros_like(beside)
+    weight = np.where(spans.unseen.instead_of, 0.0, 1.0)
+    time, load, order = _steps(
+        spans.begin_s, spans.end_s, weight, link, (spans.unseen.begin_s, spans.unseen.end_s, beside)
+    )
+    place = np.empty(len(order), dtype=np.intp)
+    place[order] = np.arange(len(order))
+    return Steps(time, load, place[:count], place[count : 2 * count])
+
+
+def _steps(
+    begin_s: Array, end_s: Array, weight: Array, link: Index, beside: tuple[Array, Array, Index]
+) -> tuple[Array, Array, Index]:
+    """Return times, the load from each on, and which event each is: begins, ends, then those of what is beside."""
+    slack = np.minimum(_SLACK_S, _SLACK_SHARE * (end_s - begin_s))
+    more = np.ones(len(beside[0]))
+    time = np.concatenate([begin_s, end_s - slack, beside[0], beside[1]])
+    change = np.concatenate([weight, -weight, more, -more])
+    sort = np.concatenate([np.ones(len(link)), -np.ones(len(link)), more, -more])
     # An end goes before a begin of about the same moment: the slot that became free was not yet taken.
-    order = np.lexsort((change, time, np.tile(link, 2)))
-    place = np.empty(2 * count, dtype=np.intp)
-    place[order] = np.arange(2 * count)
-    return Steps(time[order], np.cumsum(change[order]), place[:count], place[count:])
+    order = np.lexsort((sort, time, np.concatenate([link, link, beside[2], beside[2]])))
+    return time[order], np.cumsum(change[order]), order

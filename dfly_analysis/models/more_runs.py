@@ -10,7 +10,7 @@ from scipy import special
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import Interval, NotFitted
-from dfly_analysis.models.choosing import fit_duration
+from dfly_analysis.models.choosing import refit
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.law import Array
 from dfly_analysis.units import duration_setting, format_duration, format_share, format_size
@@ -115,11 +115,10 @@ def plan_runs(
         return NotFitted(
             NAME, f"{fit.n} attempts are too few to compare further runs", "any run with 60 attempts", fit.n
         )
-    options = []
+    options, times = [], _times(fit, size_bytes)
     for timeout_s in _timeouts(limit_s, now):
-        times = _times(fit, size_bytes)
         for many in _TIMES_AS_MANY:
-            made = fit_duration(_with_more(pieces, times, size_bytes, timeout_s, round(many * fit.n)))
+            made = refit(fit, _with_more(pieces, times, size_bytes, timeout_s, round(many * fit.n)))
             if isinstance(made, DurationFit):
                 then = made.quantile(size_bytes, p, level)
                 options.append(RunOption(size_bytes, timeout_s, round(many * fit.n), then, then.high / then.low))
@@ -141,7 +140,7 @@ def _times(fit: DurationFit, size_bytes: float) -> Array:
     score = np.linspace(-3.5, 4.5, _GRID)
     low, high = np.log(fit.attempts.duration_s.min()) - 3.0, np.log(fit.attempts.duration_s.max()) + 6.0
     log_time = np.linspace(low, high, 4 * _GRID)
-    lasting = np.array([fit.timeout_rate(size_bytes, float(np.exp(y))).value for y in log_time])
+    lasting = fit.lasting(size_bytes, np.exp(log_time).tolist())
     reached = np.maximum.accumulate(-special.ndtri(np.clip(lasting, 1e-12, 1.0 - 1e-12))) + 1e-9 * np.arange(
         len(lasting)
     )

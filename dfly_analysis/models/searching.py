@@ -159,6 +159,29 @@ def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float(
         return None if found is None else _at(model, found.x)
 
 
+def follow(model: Model, near: Fitted) -> Fitted | None:
+    """Find the best parameters from those that another model of the same law and form has on nearly the same data.
+
+    Parameters
+    ----------
+    model : Model
+    near : Fitted
+        Its units may differ from the model's.
+
+    Returns
+    -------
+    Fitted or None
+        None where the search did not end at finite numbers.
+    """
+    old, new, begin = near.model.rows, model.rows, near.theta.copy()
+    begin[0] += old.log_unit - new.log_unit
+    if model.form == POWER:
+        begin[0] += begin[1] * (new.log_size - old.log_size)
+    with np.errstate(all="ignore"):
+        found = _climb(model, begin, _FINE)
+        return None if found is None else _at(model, found.x)
+
+
 def _at(model: Model, theta: Array) -> Fitted | None:
     likelihood = float(model.weight @ model.contributions(theta))
     return Fitted(model, theta, likelihood) if np.isfinite(likelihood) else None

@@ -1,4 +1,4 @@
-"""How fast storage takes what is written: from measurements that say so, for logs do not."""
+"""How fast storage takes what is written, and how fast a core unpacks: from measurements that say so, for logs do not."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from dfly_analysis.fits import Interval, NotFitted, Param
+from dfly_analysis.models.law import Array
 from dfly_analysis.units import format_rate
 
 NAME = "storage_write"
 _LABEL = r"\bwrit(?:e|es|ing)\b|\bfio\b|\bdd\b"
+UNPACK = {
+    "gzip": r"\b(?:unpack|decompress)\w* gzip\b|\bgunzip\b",
+    "zstd": r"\b(?:unpack|decompress)\w* zstd\b|\bunzstd\b",
+}
+"""Fits that are named after an algorithm, and how the label of a measurement speaks of it."""
 _FEWEST = 3
 _COLLECT = (
     "times of plain writes to the content volume (dd or fio with a sync at the end) as a CSV of size_bytes,duration_s,label with the label "
@@ -49,6 +55,10 @@ class StorageFit:
     notes: tuple[str, ...] = field(default=())
 
 
+class UnpackFit(StorageFit):
+    """Compressed bytes per second that a core unpacks; attributes as `StorageFit`, the parameter is ``unpack`` (B/s)."""
+
+
 def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) -> StorageFit | NotFitted:
     """Fit the speed of writes.
 
@@ -64,28 +74,62 @@ def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) 
     -------
     StorageFit or NotFitted
     """
-    told = runs["label"].fillna("").astype(str).str.contains(_LABEL, case=False, regex=True)
-    own = runs[told & runs["kind"].eq("sample") & runs["tool"].eq("csv") & runs["outcome"].fillna("ok").eq("ok")]
-    size, time = (
-        pd.to_numeric(own[column]).to_numpy(dtype="float64", na_value=np.nan) for column in ("size_bytes", "duration_s")
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        speed = np.log(size / time)
-    speed = speed[np.isfinite(speed)]
+    speed = _speeds(runs, _LABEL)
     if len(speed) < _FEWEST:
         bound = f"; it took at least {format_rate(seen_bps)}, for so much came down" if seen_bps > 0 else ""
         return NotFitted(name, f"{len(speed)} writes were measured, {_FEWEST} are needed{bound}", _COLLECT, len(speed))
-    middle, spread = float(speed.mean()), float(speed.std(ddof=1))
-    half = float(stats.t.ppf(0.975, len(speed) - 1)) * spread / np.sqrt(len(speed))
-    found = Interval(*(float(np.exp(edge)) for edge in (middle, middle - half, middle + half)))
+    found, spread = _middle(speed)
     return StorageFit(
         name=name, law="lognormal", params=(Param("write", found.value, found.low, found.high, "B/s"),), n=len(speed), n_censored=0,
         goodness={"spread": spread}, speed_bps=found,
     )  # fmt: skip
 
 
+def fit_unpack(runs: pd.DataFrame, algorithm: str) -> UnpackFit | None:
+    """Fit the speed at which a core unpacks.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Of `dfly_analysis.tables.RUNS`; samples of CSV whose label speaks of unpacking count, sizes are compressed. Not changed.
+    algorithm : {"gzip", "zstd"}
+
+    Returns
+    -------
+    UnpackFit or None
+        None where fewer than three were measured.
+    """
+    speed = _speeds(runs, UNPACK[algorithm])
+    if len(speed) < _FEWEST:
+        return None
+    found, spread = _middle(speed)
+    return UnpackFit(
+        name=f"unpack_{algorithm}", law="lognormal", params=(Param("unpack", found.value, found.low, found.high, "B/s"),), n=len(speed),
+        n_censored=0, goodness={"spread": spread}, speed_bps=found,
+    )  # fmt: skip
+
+
+def _speeds(runs: pd.DataFrame, label: str) -> Array:
+    """Return logs of bytes per second of the samples whose label fits."""
+    told = runs["label"].fillna("").astype(str).str.contains(label, case=False, regex=True)
+    own = runs[told & runs["kind"].eq("sample") & runs["tool"].eq("csv") & runs["outcome"].fillna("ok").eq("ok")]
+    size, time = (
+        pd.to_numeric(own[column]).to_numpy(dtype="float64", na_value=np.nan) for column in ("size_bytes", "duration_s")
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        speed = np.log(size / time)
+    return np.asarray(speed[np.isfinite(speed)])
+
+
+def _middle(speed: Array) -> tuple[Interval, float]:
+    """Return the middle of speeds given by their logs, with Student's interval, and the spread of the logs."""
+    middle, spread = float(speed.mean()), float(speed.std(ddof=1))
+    half = float(special.stdtrit(len(speed) - 1, 0.975)) * spread / np.sqrt(len(speed))
+    return Interval(*(float(np.exp(edge)) for edge in (middle, middle - half, middle + half))), spread
+
+
 def fit_from_dataset(dataset: object) -> dict[str, StorageFit | NotFitted]:
-    """Return the speed of writes, with what downloads show as its least where it was not measured.
+    """Return the speed of writes, with what downloads show as its least where it was not measured, and of unpacking where it was.
 
     Parameters
     ----------
@@ -103,4 +147,5 @@ def fit_from_dataset(dataset: object) -> dict[str, StorageFit | NotFitted]:
         whole = tasks[tasks["outcome"].eq("ok") & tasks["duration_s"].gt(0)]
         rate = (whole["bytes_from_source"].astype("float64") / whole["duration_s"]).dropna()
         seen = float(rate.max()) if len(rate) else 0.0
-    return {NAME: fit_storage(runs, seen)}
+    unpacked = {f"unpack_{one}": fit_unpack(runs, one) for one in UNPACK}
+    return {NAME: fit_storage(runs, seen), **{name: fit for name, fit in unpacked.items() if fit is not None}}

@@ -9,9 +9,8 @@ from typing import Protocol
 import pandas as pd
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Interval
+from dfly_analysis.fits import CAUTIOUS_FATE, Interval
 from dfly_analysis.models.layers import (
-    CAUTIOUS_FATE,
     LONGEST_S,
     LayerShape,
     PieceFailure,
@@ -142,7 +141,8 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
     -------
     DataFrame
         ``changed`` (asked, target, size, bandwidth or concurrency), ``target_failure_rate``, ``size_bytes``, ``piece_bytes``, ``slots``,
-        ``speed``, ``timeout_s``, ``estimate_s``, ``waited_s`` (expected, a layer); the first row is what was asked.
+        ``speed``, ``timeout_s``, ``estimate_s``, ``waited_s``, ``waited_low_s``, ``waited_high_s``
+        (expected, a layer); the first row is what was asked.
     """
     rows: list[tuple[str, LayerShape, float, float, float]] = [("asked", layer, target_failure_rate, 1.0, 1.0)]
     rows += [("target", layer, target, 1.0, 1.0) for target in targets if target != target_failure_rate]
@@ -158,7 +158,8 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
     for changed, one, target, speed, slower in rows:
         choice = choose_timeout(fit, one, target, slower=slower, shared_fate=shared_fate)
         made.append(
-            (changed, target, one.size_bytes, one.piece_bytes, one.slots, speed, choice.timeout_s, choice.estimate_s, choice.waited_s.value)
+            (changed, target, one.size_bytes, one.piece_bytes, one.slots, speed, choice.timeout_s, choice.estimate_s,
+             choice.waited_s.value, choice.waited_s.low, choice.waited_s.high)
         )  # fmt: skip
-    names = ["changed", "target_failure_rate", "size_bytes", "piece_bytes", "slots", "speed", "timeout_s", "estimate_s", "waited_s"]  # fmt: skip
+    names = ["changed", "target_failure_rate", "size_bytes", "piece_bytes", "slots", "speed", "timeout_s", "estimate_s", "waited_s", "waited_low_s", "waited_high_s"]  # fmt: skip
     return pd.DataFrame(made, columns=names)

@@ -1,9 +1,8 @@
 """Notebooks run in a batch, strictly. Only this package uses papermill."""
 
-from dfly_analysis.notebook.cells import import_ahead
-from dfly_analysis.notebook.engine import import_papermill
 from dfly_analysis.notebook.executed import blocks_of_executed
 from dfly_analysis.notebook.parameters import Parameter, check_parameters, read_parameters
+from dfly_analysis.notebook.preparing import prepare_runs
 from dfly_analysis.notebook.runner import page_of_executed, run_notebook
 from dfly_analysis.report.packaged import notebook_names, notebook_path
 
@@ -18,9 +17,3 @@ __all__ = [
     "read_parameters",
     "run_notebook",
 ]
-
-
-def prepare_runs() -> None:
-    """Import what running a packaged notebook takes, so that forks of this process have it already."""
-    import_papermill()
-    import_ahead()

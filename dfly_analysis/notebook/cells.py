@@ -18,7 +18,19 @@ from dfly_analysis.notebook.kernel import KERNEL_VARIABLES
 
 CAN_FORK = sys.platform == "linux"
 """Elsewhere libraries of the system do not survive a fork, and a kernel is started."""
-_MODULES_AHEAD = ("analysis", "loading", "diagnose", "models", "rules", "overlay", "plots", "report")
+MODULES_AHEAD = (
+    "analysis",
+    "loading",
+    "loading.joining",
+    "diagnosis",
+    "models",
+    "simulate",
+    "rules",
+    "overlay",
+    "plots",
+    "alerts",
+    "report",
+)
 
 
 @dataclass(frozen=True)
@@ -106,8 +118,8 @@ def import_ahead() -> None:
     """Import what the first cell will need, while the parent is still reading the notebook; a fault shows in the cell."""
     from importlib import import_module
 
-    with contextlib.suppress(Exception):
-        for name in _MODULES_AHEAD:
+    for name in MODULES_AHEAD:
+        with contextlib.suppress(Exception):
             import_module(f"dfly_analysis.{name}")
 
 

@@ -40,6 +40,8 @@ class Parameter:
             return value is None or isinstance(value, str)
         if isinstance(self.default, float):
             return isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(self.default, dict):
+            return isinstance(value, dict) and all(isinstance(item, str) for pair in value.items() for item in pair)
         if isinstance(self.default, list | tuple):
             return isinstance(value, list | tuple) and all(isinstance(item, str | int | float) for item in value)
         return type(value) is type(self.default)
@@ -49,9 +51,13 @@ class Parameter:
         """What it takes, in words."""
         if self.default is None:
             return "text or nothing"
-        return {"str": "text", "float": "a number", "int": "a whole number", "bool": "true or false"}.get(
-            type(self.default).__name__, "a list"
-        )
+        return {
+            "str": "text",
+            "float": "a number",
+            "int": "a whole number",
+            "bool": "true or false",
+            "dict": "names with a text each",
+        }.get(type(self.default).__name__, "a list")
 
 
 def read_parameters(path: Path) -> dict[str, Parameter]:

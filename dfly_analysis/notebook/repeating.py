@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dfly_analysis.errors import SourceError
+from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.notebook.runner import Progress, run_notebook
 from dfly_analysis.report.record import differences, inputs_of, read_record, refuse_changed
+from dfly_analysis.report.saving import WRITABLE
 
 
 def repeat_report(
@@ -53,16 +54,20 @@ def repeat_report(
             for file in sorted(Path(folder).iterdir()):
                 shutil.move(file, output_dir / file.name)
         except OSError as problem:
-            raise SourceError(f"cannot be written: {problem.strerror}", where=str(output_dir)) from problem
+            raise StoreError(
+                f"cannot be written: {problem.strerror}", where=str(output_dir), hint=WRITABLE
+            ) from problem
     return output_dir / page.name, differences(record["verdict"], manifest["verdict"])
 
 
 def _refuse_what_is_gone(parameters: dict[str, object], page: Path) -> None:
-    values, paths = parameters.get("values"), parameters.get("paths")
-    if isinstance(values, dict):
+    values = [parameters.get(name) for name in ("values", "values_before", "values_after")]
+    if any(isinstance(one, dict) for one in values):
         hint = "repeat the call of dfly_analysis.analyse"
         raise SourceError("was made in Python, with Helm values that no file holds", where=str(page), hint=hint)
-    local = [str(path) for path in [*(paths if isinstance(paths, list) else []), *([values] if values else [])]]
+    listed = [parameters.get(name) for name in ("paths", "before", "after")]
+    local = [str(path) for paths in listed if isinstance(paths, list) for path in paths]
+    local += [str(path) for path in values if path]
     for path in local:
         if "://" not in path and not any(mark in path for mark in "*?[") and not Path(path).exists():
             raise SourceError("has vanished since the report was made", where=path, hint="put it back, or report anew")

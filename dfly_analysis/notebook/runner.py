@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dfly_analysis import errors
-from dfly_analysis.errors import NotebookError, RunTimeoutError, SourceError
+from dfly_analysis.errors import NotebookError, RunTimeoutError, StoreError
 from dfly_analysis.notebook.cells import CAN_FORK, CellProcess
 from dfly_analysis.notebook.engine import import_papermill, register_engine
 from dfly_analysis.notebook.executed import blocks_of_executed, executed_name, executed_parameters
@@ -25,7 +25,7 @@ from dfly_analysis.notebook.parameters import check_parameters, read_parameters
 from dfly_analysis.report.packaged import notebook_folder, notebook_names, notebook_path, read_cells, source_of
 from dfly_analysis.report.page import Prose, render_page
 from dfly_analysis.report.record import record_of
-from dfly_analysis.report.saving import write_whole
+from dfly_analysis.report.saving import WRITABLE, write_whole
 from dfly_analysis.units import format_duration
 
 CELL_TIMEOUT_S = 1800.0
@@ -85,7 +85,7 @@ def run_notebook(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise SourceError(f"cannot be made: {problem.strerror}", where=str(folder)) from problem
+        raise StoreError(f"cannot be made: {problem.strerror}", where=str(folder), hint=WRITABLE) from problem
     executed = folder / EXECUTED
     (folder / MANIFEST).unlink(missing_ok=True)  # that of an earlier run says nothing of this one
     forked = CAN_FORK and path.parent == notebook_folder()  # only those of the package are known to be thin

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.knowledge.pieces import piece_attempts
+from dfly_analysis.knowledge.sizing import unpack_speeds
 from dfly_analysis.knowledge.version import releases
 from dfly_analysis.plans.manifest import Layer
 from dfly_analysis.plans.times import Link
@@ -24,8 +25,6 @@ _USUAL_SLOTS = 8  # default of the client from v1.0.36 on
 PULLED_AT_ONCE = 3  # containerd's max_concurrent_downloads
 # Published: a file of 6.17 GB out of the local cache in 19.7 s (d7y.io, integration with Hugging Face).
 NODE_BPS = 313e6
-# Assumed, not measured: what one core unpacks of compressed bytes a second.
-UNPACK_BPS: Mapping[str, float] = {"gzip": 100e6, "unknown": 100e6, "zstd": 300e6, "none": 500e6}
 _BUSY_QUANTILE = 0.95
 
 
@@ -63,8 +62,14 @@ class Links:
         for layer in layers:
             if layer.size_bytes is None:
                 return None
-            total += layer.size_bytes / (self.unpack_bps or UNPACK_BPS[layer.compression])
+            total += layer.size_bytes / (self.unpack_bps or _usual_unpack_bps(layer.compression))
         return total
+
+
+def _usual_unpack_bps(compression: str) -> float:
+    """Return what one core unpacks of compressed bytes a second; what is not known is taken for gzip."""
+    speeds = unpack_speeds()
+    return speeds[compression if compression in speeds else "gzip"].value
 
 
 def find_links(
@@ -75,6 +80,7 @@ def find_links(
     said: list[str] = []
     source = _link("seedClient", "source", known, dataset, fits, rates.get("registry"), said)
     origin = _link("client", "source", known, None, fits, rates.get("registry") or source.bandwidth_bps, [])
+    origin = replace(origin, _laws=source._laws)  # noqa: SLF001 - the same law, asked once
     seed = _link("client", "parent", known, dataset, fits, rates.get("seed"), said)
     node_bps = rates.get("node") or NODE_BPS
     if not rates.get("node"):
@@ -82,7 +88,7 @@ def find_links(
             f"the node's cache gives {format_rate(NODE_BPS)}, as published for a file of 6.17 GB; name yours with --node-rate"
         )
     if not rates.get("unpack"):
-        shown = ", ".join(f"{name} at {format_rate(UNPACK_BPS[name])}" for name in ("gzip", "zstd"))
+        shown = ", ".join(f"{name} at {format_rate(_usual_unpack_bps(name))}" for name in ("gzip", "zstd"))
         said.append(f"unpacking is assumed, not measured: {shown} of compressed bytes; name yours with --unpack-rate")
     said.append("a node that finds nothing preheated has the registry's bandwidth to itself")
     said.append(f"a node pulls {PULLED_AT_ONCE} layers at once, as containerd does by default")

@@ -36,6 +36,10 @@ class PieceLaw(Protocol):
         """Return the chance that a timeout cuts an attempt."""
         ...
 
+    def timeout_rates(self, size_bytes: float, timeouts_s: Sequence[float], level: float = 0.95) -> list[Interval]:
+        """Return the chance for each of several timeouts."""
+        ...
+
 
 @dataclass(frozen=True)
 class Link:
@@ -64,6 +68,8 @@ class Link:
     client: str | None
     passes: int = 2
     _known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    _laws: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Quantiles by law and size, which links may share."""
 
     @property
     def knows(self) -> bool:
@@ -150,13 +156,14 @@ class Link:
     def _quantiles(self, piece_bytes: int) -> tuple[list[float], list[float], list[float], list[float]]:
         """Return probabilities and the times of a piece: estimate, lower and upper end."""
         size = 1 << max(12, (piece_bytes - 1).bit_length())  # few sizes, so that few laws are asked
-        if ("law", size) not in self._known:
+        key = (id(self.law), size)
+        if key not in self._laws:
             assert self.law is not None
             grid = [*(place / 24 for place in range(1, 24)), *_TAIL]
             found = [self.law.quantile(size, p) for p in grid]
             made = [[one.value for one in found], [one.low for one in found], [one.high for one in found]]
-            self._known["law", size] = ([0.0, *grid, 1.0], *([side[0], *side, side[-1]] for side in made))
-        answer: tuple[list[float], list[float], list[float], list[float]] = self._known["law", size]
+            self._laws[key] = ([0.0, *grid, 1.0], *([side[0], *side, side[-1]] for side in made))
+        answer: tuple[list[float], list[float], list[float], list[float]] = self._laws[key]
         return answer
 
     def _drawn(self, size_bytes: int, slower: float) -> Interval:

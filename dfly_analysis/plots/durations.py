@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dfly_analysis.fits import Interval
 from dfly_analysis.plots.canvas import (
     COLOURS,
     DURATION_TICKS_S,
@@ -103,7 +104,7 @@ def _lines(axes: Any, fit: Any, low: float, high: float, seen: float) -> None:
         low, high = low / 1.6, high * 1.6
     grid = np.geomspace(low, high, _SIZES_OF_A_LINE)
     for p in QUANTILES:
-        found = [fit.quantile(size, p) for size in grid]
+        found = fit.quantiles(grid.tolist(), [p] * len(grid))
         axes.plot(grid, [one.value for one in found], color=FIT, linestyle=_DASHES[p], linewidth=1.6, label=f"{format_share(p)} within")  # fmt: skip
         axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.13, linewidth=0)  # fmt: skip
     if beyond:
@@ -145,7 +146,7 @@ def _survival(axes: Any, fit: Any, rows: pd.DataFrame, size: float) -> None:
     if fit:
         high = max(high, min(fit.quantile(size, 0.9995).value, 20 * high))
         grid = np.geomspace(max(high / 500, 1e-3), high, 24)
-        found = [fit.timeout_rate(size, float(time)) for time in grid]
+        found = fit.timeout_rates(size, grid.tolist())
         axes.plot(grid, [one.value for one in found], color=FIT, linewidth=1.6, label="fitted")
         axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.15, linewidth=0)  # fmt: skip
     for limit in sorted(limits.unique())[:4]:
@@ -193,17 +194,22 @@ def _caption(every: int, fit: Any, asked: float | None, largest: float) -> str:
 
 
 def _columns() -> tuple[str, ...]:
-    return ("Piece size", "Finished", "Cut by timeout", "Ended otherwise", "Median (fitted)", "99 % within", "99.9 % within", "Interval of 99.9 %")  # fmt: skip
+    return ("Piece size", "Finished", "Cut by timeout", "Ended otherwise", "Median (fitted)", "99 % within", "99.9 % within")  # fmt: skip
 
 
 def _table(rows: pd.DataFrame, fit: Any) -> list[tuple[str, ...]]:
     sizes = rows["size_bytes"].astype(float)
     common = sizes.value_counts().head(_SIZES_IN_TABLE).index.sort_values()
+    if fit:  # all of them at once; below each is only looked up
+        fit.quantiles([size for size in common for _ in QUANTILES], QUANTILES * len(common))
     made = []
     for size in common:
         counts = tuple(f"{count:,}" for count in _counts(rows[sizes == size]))
-        found = [fit.quantile(float(size), p) for p in QUANTILES] if fit else []
-        times = tuple(format_duration(one.value) for one in found) or (NOTHING,) * 3
-        reach = f"{format_duration(found[-1].low)} to {format_duration(found[-1].high)}" if found else NOTHING
-        made.append((format_size(float(size)), *counts, *times, reach))
+        found = fit.quantiles([float(size)] * len(QUANTILES), QUANTILES) if fit else []
+        times = tuple(_with_interval(one) for one in found) or (NOTHING,) * 3
+        made.append((format_size(float(size)), *counts, *times))
     return made
+
+
+def _with_interval(one: Interval) -> str:
+    return f"{format_duration(one.value)} ({format_duration(one.low)} to {format_duration(one.high)})"

@@ -81,7 +81,7 @@ def draw_failure_rates(foretold: Foretold, fits: Mapping[str, Any], target_failu
             len(grid),
             alt=_rates_alt(foretold, fits, target_failure_rate),
             caption=f"Layers of {format_size(foretold.size_bytes)} in pieces of {format_size(foretold.piece_bytes)}, from the registry by a seed client. Grey: beyond the longest time seen.",
-            columns=("Timeout of a piece", "Layers that fail", "Low", "High", "Attempts that fail"),
+            columns=("Timeout of a piece", "Layers that fail", "Low", "High", "Attempts that fail", "Low", "High"),
             rows=_rates_table(foretold, fits, marked),
         )
 
@@ -113,7 +113,9 @@ def _rates_table(foretold: Foretold, fits: Mapping[str, Any], marked: list[float
         rate = foretold.rate(fits, time)
         attempt = fits[foretold.fit].failure_rate(foretold.piece_bytes, time)
         names = {foretold.timeout_now_s: " (now)", foretold.timeout_then_s: " (proposed)"}
-        shares = (format_share(share) for share in (rate.value, rate.low, rate.high, attempt.value))
+        shares = (
+            format_share(share) for share in (rate.value, rate.low, rate.high, attempt.value, attempt.low, attempt.high)
+        )
         made.append((f"{format_duration(time)}{names.get(time, '')}", *shares))
     return made
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from dfly_analysis.comparison import Comparison
 from dfly_analysis.comparison.compare import TITLES
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.fits import Interval
 from dfly_analysis.report.json import SCHEMA_VERSION, plain_json
+from dfly_analysis.report.saving import manifest_with, write_listed
+from dfly_analysis.report.sections import Listing
 from dfly_analysis.report.view import Heading, TableView, View
 from dfly_analysis.report.words import CAUSES, NOTHING, ROLES, SHORT_LAYERS, figure, interval_words
 
@@ -18,12 +23,13 @@ _HEADLINES = {
     "no difference": "It made no difference",
     "cannot tell": "It cannot be told whether it helped",
 }
+FILE = "comparison.json"
 _TONES = {"helped": "good", "worse": "bad"}
 
 
 @dataclass(frozen=True)
-class ComparedVerdict(View):
-    """Whether it helped, and why that is said.
+class ShortVerdict(View):
+    """An answer in one line, why that is said, and what weakens it.
 
     Attributes
     ----------
@@ -46,17 +52,23 @@ class ComparisonReport:
     ----------
     comparison : Comparison
     lang : str
+    runs : sequence of Dataset
+        The run before and the one after.
+    parameters : mapping of str to value
+        What was asked.
     """
 
     comparison: Comparison
     lang: str = "en"
+    runs: Sequence[Dataset] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def verdict(self) -> ComparedVerdict:
+    def verdict(self) -> ShortVerdict:
         """Whether it helped."""
         found = self.comparison
         tone = _TONES.get(found.verdict, "unknown")
-        return ComparedVerdict(_HEADLINES[found.verdict], tone, found.because, found.cautions, lang=self.lang)
+        return ShortVerdict(_HEADLINES[found.verdict], tone, found.because, found.cautions, lang=self.lang)
 
     @property
     def effects(self) -> TableView:
@@ -118,6 +130,30 @@ class ComparisonReport:
         settings = [{**asdict(pair), "changed": pair.changed} for pair in self.comparison.settings]
         causes = {name: dict(content.pop(f"causes_{name}")) for name in ("before", "after")}
         return {"schema_version": SCHEMA_VERSION, **plain_json({**content, "settings": settings, "causes": causes})}
+
+    def save(self, directory: str | os.PathLike[str]) -> Listing:
+        """Write the comparison and what it was made of.
+
+        Parameters
+        ----------
+        directory : path
+            Made where it is missing; gets ``comparison.json`` and ``manifest.json``.
+
+        Returns
+        -------
+        Listing
+            The files that were written; shows itself.
+
+        Raises
+        ------
+        SourceError
+            Where the folder cannot be written.
+        """
+        found, asked = self.comparison, self.parameters
+        verdict = {"verdict": found.verdict, **{one.id: [one.bad_before, one.bad_after] for one in found.effects}}
+        values = [asked.get(f"values_{which}") for which in ("before", "after")]
+        manifest = manifest_with(self.runs, asked, values, verdict)
+        return write_listed(directory, {FILE: self.to_dict(), "manifest.json": manifest}, self.lang)
 
 
 def _points(interval: Interval) -> str:

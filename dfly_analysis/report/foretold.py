@@ -20,6 +20,8 @@ Row = tuple[str, str, str, str]
 DOUBTS = {
     "law": "the law of a piece's time",
     "link": "whether pieces share a link",
+    "bandwidth": "what the link carries",
+    "fate": "whether what failed fails again in the next pass",
     "other": "resets and errors",
     "chance": "the number of copies simulated",
 }
@@ -180,7 +182,7 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     rows = tuple(
         (
             row.changed if row.speed == 1.0 else f"bandwidth, {row.speed:g} times", figure(row.size_bytes, "bytes"), plain(row.slots),
-            figure(row.target_failure_rate, "share"), figure(row.timeout_s, "s"), figure(row.estimate_s, "s"), figure(row.waited_s, "s"),
+            figure(row.target_failure_rate, "share"), figure(row.timeout_s, "s"), figure(row.estimate_s, "s"), interval_words(Interval(row.waited_s, row.waited_low_s, row.waited_high_s), "s"),
         )
         for row in table.itertuples()
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from dfly_analysis.advice import Advice
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis, Finding
 from dfly_analysis.fits import NotFitted
+from dfly_analysis.tables import COVERAGE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,34 @@ def coverage_json(coverage: pd.DataFrame) -> dict[str, Any]:
             "last": coverage["last"].max(),
         }
     )
+
+
+def coverage_of_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Sum up as `coverage_json` does, from rows whose times are numpy's, without pandas."""
+    times = {name: [row[name] for row in rows if row.get(name) is not None] for name in ("first", "last")}
+    return {
+        "files": len(rows),
+        **{name: sum(row.get(name) or 0 for row in rows) for name in ("lines", "parsed", "rejected")},
+        "first": _moment(min(times["first"])) if times["first"] else None,
+        "last": _moment(max(times["last"])) if times["last"] else None,
+    }
+
+
+def coverage_rows_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List the files with every column of `COVERAGE`; times to the millisecond."""
+    return [{name: _cell(row.get(name)) for name in COVERAGE.names} for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    return f"{value.astype('M8[ms]')}Z" if hasattr(value, "dtype") else value
+
+
+def _moment(time: Any) -> str:
+    """Return one of numpy's times in UTC as ISO text, as long as it has to be."""
+    whole, _, fraction = str(time).partition(".")
+    fraction = fraction.ljust(9, "0")
+    kept = "" if not int(fraction) else "." + (fraction[:6] if fraction.endswith("000") else fraction)
+    return f"{whole}{kept}+00:00"
 
 
 def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,8 +137,8 @@ def recommend_json(advice: Advice) -> dict[str, Any]:
     Returns
     -------
     dict
-        Keys ``schema_version``, ``size_bytes``, ``target_failure_rate``, ``recommendations``, ``no_advice``, ``warnings``;
-        only JSON's own types.
+        Keys ``schema_version``, ``size_bytes``, ``target_failure_rate``, ``recommendations``, ``no_advice``, ``estimates``,
+        ``warnings``; only JSON's own types.
     """
     return _object(
         {
@@ -118,6 +147,7 @@ def recommend_json(advice: Advice) -> dict[str, Any]:
             "target_failure_rate": advice.target_failure_rate,
             "recommendations": [asdict(item) for item in advice.recommendations],
             "no_advice": [asdict(item) for item in advice.no_advice],
+            "estimates": [asdict(item) for item in advice.estimates],
             "warnings": list(advice.warnings),
         }
     )

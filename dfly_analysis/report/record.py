@@ -19,6 +19,7 @@ NAME = "dfly-analysis-run"
 _VERSION = 1
 _MOST_FILES = 2000
 _HASH_LENGTH = 16
+_WANTED = "give the report.html of `dfly-analysis report`"
 
 
 def record_of(manifest: Mapping[str, Any], notebook: str) -> dict[str, Any]:
@@ -89,9 +90,9 @@ def read_record(page: Path) -> dict[str, Any]:
     try:
         text = page.read_text("utf-8")
     except OSError as problem:
-        raise SourceError(f"cannot be read: {problem.strerror}", where=str(page)) from problem
+        raise SourceError(f"cannot be read: {problem.strerror}", where=str(page), hint=_WANTED) from problem
     except UnicodeDecodeError as problem:
-        raise SourceError("is no report: it is not text", where=str(page)) from problem
+        raise SourceError("is no report: it is not text", where=str(page), hint=_WANTED) from problem
     finder = _Finder()
     finder.feed(text)
     try:
@@ -99,9 +100,11 @@ def read_record(page: Path) -> dict[str, Any]:
         if record["version"] == _VERSION:
             return dict(record)
     except (ValueError, KeyError, TypeError) as problem:
-        hint = "give the report.html of `dfly-analysis report`"
-        raise SourceError("is no report that carries its parameters", where=str(page), hint=hint) from problem
-    raise SourceError(f"was written by dfly-analysis {record.get('made_by')}, in another shape", where=str(page))
+        raise SourceError("is no report that carries its parameters", where=str(page), hint=_WANTED) from problem
+    made_by = record.get("made_by")
+    raise SourceError(
+        f"was written by dfly-analysis {made_by}, in another shape", where=str(page), hint="use that release"
+    )
 
 
 class _Finder(HTMLParser):

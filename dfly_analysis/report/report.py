@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dfly_analysis.advice import Advice
 from dfly_analysis.dataset import Dataset
@@ -27,10 +27,17 @@ from dfly_analysis.report.json import (
     settings_json,
 )
 from dfly_analysis.report.lists import benchmarks_of, failed_tasks_of
+from dfly_analysis.report.monitoring import monitoring_of
+from dfly_analysis.report.next_runs import next_runs_of
 from dfly_analysis.report.prediction import NoPrediction, Prediction, predict
+from dfly_analysis.report.preheating import preheat_of
+from dfly_analysis.report.sizing import sizing_of
 from dfly_analysis.report.verdict import Verdict, give_verdict
 from dfly_analysis.report.view import Heading, Several, TableView, View
 from dfly_analysis.simulate import WhatIf
+
+if TYPE_CHECKING:
+    from dfly_analysis.alerts import Alerts
 
 V = TypeVar("V", bound=View)
 _COPIES = 40
@@ -42,22 +49,6 @@ class WritesYaml(Protocol):
 
     def to_yaml(self) -> str:
         """Return the values as YAML."""
-        ...
-
-
-class WritesAlerts(Protocol):
-    """Rules for Prometheus that can be written: `dfly_analysis.alerts.Alerts`."""
-
-    def to_yaml(self) -> str:
-        """Return the rules."""
-        ...
-
-    def tests_yaml(self) -> str:
-        """Return unit tests of the rules."""
-        ...
-
-    def dashboard(self) -> str:
-        """Return a Grafana dashboard."""
         ...
 
 
@@ -96,7 +87,7 @@ class Report:
     overlay: WritesYaml | None = None
     figures: Drawing | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    alerts: WritesAlerts | None = None
+    alerts: Alerts | None = None
 
     @cached_property
     def prediction(self) -> Prediction | NoPrediction:
@@ -179,6 +170,26 @@ class Report:
         proposed = self.overlay is not None and self.advice.recommendations
         values = self.overlay.to_yaml() if self.overlay and proposed else None
         return self._shown(sections.AdviceView(self.advice, values))
+
+    @property
+    def sizing(self) -> Several:
+        """What hosts, links and volumes need or give, and whether compression pays."""
+        return self._shown(sizing_of(self.advice))
+
+    @property
+    def preheat_plan(self) -> Several:
+        """Stages, layers in parallel, and pulls of the image that was seen, with and without a preheat."""
+        return self._shown(preheat_of(self.dataset, self.fits))
+
+    @property
+    def next_runs(self) -> Several:
+        """What to test next, and how many more runs are needed."""
+        return self._shown(next_runs_of(self.dataset, self.fits, self.advice))
+
+    @property
+    def monitoring(self) -> Several:
+        """The rules for Prometheus that stand on this analysis."""
+        return self._shown(monitoring_of(self.alerts))
 
     @property
     def settings_table(self) -> TableView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dfly_analysis.fits import Interval
@@ -107,15 +107,10 @@ def figure(value: float | None, unit: str) -> str:
     """Print a number in its unit for people; a dash where there is none."""
     if value is None or math.isnan(value):
         return NOTHING
-    if unit == "share":
-        return _unbroken(format_share(value))
-    if unit == "s":
-        return _unbroken(format_duration(value))
-    if unit == "bytes":
-        return _unbroken(format_size(value))
-    if unit == "B/s":
-        return _unbroken(format_rate(value))
-    return plain(value)
+    if math.isinf(value):
+        return "unbounded"
+    printed = _PRINTED.get(unit)
+    return _unbroken(printed(value)) if printed else plain(value)
 
 
 def _unbroken(text: str) -> str:
@@ -127,6 +122,12 @@ def plain(value: float) -> str:
     if not math.isfinite(value):
         return "unbounded"
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.4g}"
+
+
+_PRINTED: Mapping[str, Callable[[float], str]] = {
+    "share": format_share, "s": format_duration, "bytes": format_size, "B/s": format_rate,
+    "percent": lambda value: f"{plain(value)} %", "cores": lambda value: f"{plain(value)} cores",
+}  # fmt: skip
 
 
 def counted(n: int, noun: str) -> str:

@@ -17,11 +17,16 @@ from dfly_analysis.findings import Diagnosis, Finding
 from dfly_analysis.knowledge.version import releases
 from dfly_analysis.rules.case import Case
 from dfly_analysis.rules.need import find_needs
+from dfly_analysis.rules.sharing import find_fewer
 from dfly_analysis.units import format_size, parse_size
 
 __all__ = ["Case", "all_rules", "make_case", "recommend"]
 
 _USUAL_SIZE = "20GiB"
+# What a cause is cured by stands first; timeouts do by the order of rules.
+_CURES: Mapping[str, tuple[str, ...]] = {
+    "disk_full": ("persistence.", "gc."), "resource_limit": ("resources.",), "rate_limited": ("download.concurrentPieceCount",),
+}  # fmt: skip
 
 
 @cache
@@ -39,6 +44,7 @@ def recommend(
     *,
     size: str | float | None = _USUAL_SIZE,
     target_failure_rate: float = 1e-3,
+    compression_ratio: float | None = None,
 ) -> Advice:
     """Return what to set so that layers of a size come through.
 
@@ -54,6 +60,8 @@ def recommend(
         Of one layer, bytes; None for the largest layer seen.
     target_failure_rate : float
         Share of such layers that may fail by timeouts, between 0 and 1.
+    compression_ratio : float, optional
+        Bytes of files that a compressed byte of a layer holds, above 1; without it what is usual counts.
 
     Returns
     -------
@@ -63,12 +71,20 @@ def recommend(
     Raises
     ------
     DflyError
-        Where the size or the target is out of range.
+        Where the size, the target or the ratio is out of range.
     """
     case, notes = make_case(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
+    if compression_ratio is not None:
+        if not 1.0 < compression_ratio < math.inf:
+            raise DflyError(
+                f"a layer cannot be compressed {compression_ratio:g} times", hint="2.5 is usual for programs"
+            )
+        case = replace(case, compression_ratio=compression_ratio)
     said = [rule(case) for rule in all_rules().values()]
     parts = [Advice(warnings=notes), *said]
-    return merge(parts, size_bytes=case.size_bytes, target_failure_rate=case.target)
+    advice = merge(parts, size_bytes=case.size_bytes, target_failure_rate=case.target)
+    cures = _CURES.get(case.diagnosis.primary_cause or "", ())
+    return replace(advice, recommendations=tuple(sorted(advice, key=lambda one: not one.key.startswith(cures))))
 
 
 def make_case(
@@ -90,7 +106,8 @@ def make_case(
         notes += (
             f"the client's version is not known: pieces are taken to be cut as {newest} does; name it or the chart",
         )
-    return replace(case, needs=find_needs(case)), notes
+    needed = replace(case, needs=find_needs(case))
+    return replace(needed, fewer=find_fewer(needed)), notes
 
 
 def _size(dataset: Dataset, size: str | float | None) -> tuple[int, tuple[str, ...]]:

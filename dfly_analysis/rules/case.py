@@ -17,6 +17,7 @@ from dfly_analysis.settings import Setting, Settings
 
 if TYPE_CHECKING:
     from dfly_analysis.rules.need import Need
+    from dfly_analysis.rules.sharing import Fewer
 
 CLIENT_ROLES = ("seedClient", "client")
 
@@ -37,6 +38,10 @@ class Case:
         Share of such layers that may fail, 0 to 1.
     needs : mapping of (role, key) to Need
         What each timeout has to be, computed once for all rules.
+    fewer : mapping of str to Fewer
+        By role, how many pieces may be in flight where fewer than now are advised; computed from the needs.
+    compression_ratio : float or None
+        Bytes of files that a compressed byte of a layer holds, where somebody named it.
     """
 
     dataset: Dataset
@@ -45,6 +50,8 @@ class Case:
     size_bytes: int
     target: float
     needs: Mapping[tuple[str, str], Need] = field(default_factory=dict, hash=False)
+    fewer: Mapping[str, Fewer] = field(default_factory=dict, hash=False)
+    compression_ratio: float | None = None
 
     @property
     def settings(self) -> Settings:
@@ -88,8 +95,10 @@ class Case:
         return self.settings.get(key, role)
 
     def pieces_in_flight(self, role: str) -> int | None:
-        """Return how many pieces of one layer a role fetches at a time, or None where it is not known."""
+        """Return how many pieces of one layer a role fetches at a time once the advice is followed, or None where it is not known."""
         number = self.setting("download.concurrentPieceCount", role).number
+        if number and role in self.fewer:
+            number = min(number, self.fewer[role].slots)
         return max(1, min(int(number), self.n_pieces)) if number else None
 
     def layer(self, role: str) -> LayerShape:

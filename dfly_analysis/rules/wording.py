@@ -85,7 +85,10 @@ def raise_limit(case: Case, need: Need) -> Recommendation:
     assert need.proposed_s is not None
     in_force = need.current.seconds if need.current.seconds is not None else need.cuts.limit_s
     proposed = duration_setting(need.proposed_s)
-    low, high = (need.needed.low, need.needed.high) if need.needed else (in_force or 0.0, need.proposed_s)
+    eased = _eased(case, need.role)
+    low, high = (
+        (need.needed.low * eased, need.needed.high * eased) if need.needed else (in_force or 0.0, need.proposed_s)
+    )
     return Recommendation(
         key=need.key,
         role=need.role,
@@ -102,8 +105,14 @@ def raise_limit(case: Case, need: Need) -> Recommendation:
         demanded_bandwidth_bps=bandwidth_bps(case, need.role, need.proposed_s),
         rule_of_thumb=thumb_text(case, need.key),
         layer_failure_now=layer_failure(case, need, in_force),
-        layer_failure_then=layer_failure(case, need, need.proposed_s),
+        layer_failure_then=layer_failure(case, need, need.proposed_s / eased),
     )
+
+
+def _eased(case: Case, role: str) -> float:
+    """Return how much less time a piece takes once the advised number of them is in flight, where a limit was made for it."""
+    fewer = case.fewer.get(role)
+    return fewer.times if fewer is not None and fewer.why == "limit" else 1.0
 
 
 def _seen(case: Case, need: Need) -> list[str]:
@@ -191,6 +200,11 @@ def _limits_of_the_forecast(case: Case, need: Need) -> list[str]:
         )
     if need.held == "ceiling":
         made.append(f"the law's upper end asks for more, but a piece with its retries has to end before {COLLECTOR}")
+    if need.role in case.fewer and need.needed is not None:
+        eased = _eased(case, need.role)
+        shorter = Interval(need.needed.value * eased, need.needed.low * eased, need.needed.high * eased)
+        slots = case.fewer[need.role].slots
+        made.append(f"with {slots} pieces in flight, as is advised beside this, it takes {range_text(shorter)}")
     whole = layer_failure(case, need, need.proposed_s, competing=True)
     if whole is not None and whole.value > case.target:
         made.append(

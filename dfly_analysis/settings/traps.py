@@ -76,6 +76,16 @@ class KeyTrap:
         """Whether the facts are certain that the key has not the effect its name says."""
         return self.kind not in _UNSURE
 
+    @property
+    def shown(self) -> str:
+        """The path as it is shown, with the file in front where it is a component's own."""
+        return f"{self.file}: {self.path}" if self.rendered else self.path
+
+    @property
+    def words(self) -> str:
+        """What the key is about: its path, and of a misspelt one the key that was meant too."""
+        return f"{self.path} {self.reason}" if self.kind == "misspelt" else self.path
+
 
 def find_key_traps(settings: Settings) -> tuple[KeyTrap, ...]:
     """Return every key that is ignored, misspelt, renamed, of another release, or does something else.
@@ -140,7 +150,7 @@ def find_ignored(settings: Settings) -> tuple[tuple[str, str], ...]:
         is known to be without effect is named; keys that the facts do not know are left alone.
     """
     sure = (trap for trap in find_key_traps(settings) if trap.sure)
-    return tuple({f"{trap.file}: {trap.path}" if trap.rendered else trap.path: trap.reason for trap in sure}.items())
+    return tuple({trap.shown: trap.reason for trap in sure}.items())
 
 
 def _told(settings: Settings, path: str, value: Value) -> _Told | None:

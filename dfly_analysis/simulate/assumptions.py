@@ -12,10 +12,11 @@ from scipy import special
 from dfly_analysis.fits import Interval
 from dfly_analysis.simulate.premises import SCORES, Array, Assumed, Index, throughput_shape
 
-LAW, LINK, OTHER = "law", "link", "other"
-AXES = (LAW, LINK, OTHER)
-"""What may be wrong: the law of a piece's time, how pieces share a link, the rate of other failures."""
+LAW, LINK, WIDTH, OTHER, FATE = "law", "link", "bandwidth", "other", "fate"
+AXES = (LAW, LINK, WIDTH, OTHER, FATE)
+"""What may be wrong: the law of a piece's time, how pieces share a link, what it carries, other failures, what repeats."""
 EDGE = 1.959964
+NO_FATE = Interval(0.0, 0.0, 0.0)
 _VARIANT = {0: "value", -1: "low", 1: "high"}
 _STEP, _LEAST_TAIL = 0.2, 2e-7
 _FARTHEST_LOG = 14.0
@@ -33,6 +34,14 @@ class PieceLaw(Protocol):
         """Return the chance that an attempt lasts beyond a time."""
         ...
 
+    def timeout_rates(self, size_bytes: float, timeouts_s: Sequence[float], level: float = 0.95) -> list[Interval]:
+        """Return the same beyond many times."""
+        ...
+
+    def lasting(self, size_bytes: float, times_s: Sequence[float]) -> Array:
+        """Return its estimates, without intervals."""
+        ...
+
 
 class Sharing(Protocol):
     """What is asked of a fitted capacity: `dfly_analysis.models.capacity.CapacityFit`."""
@@ -41,6 +50,7 @@ class Sharing(Protocol):
     sharpness: float
     usual_load: float
     rate_alone_bps: float
+    rate_error: float
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,8 @@ class Source:
         Of the link, where another than the fitted one is asked for.
     speed : float
         How many times as fast everything is as it was seen.
+    shared_fate : Interval
+        Share of the failures of a pass that repeat in the next, beyond what a link's load explains.
     retries, retries_seen : int
         Tries more of a request that fails at its start, then and when the law was seen.
     """
@@ -65,6 +77,7 @@ class Source:
     sharing: Sharing | None = None
     bandwidth_bps: float | None = None
     speed: float = 1.0
+    shared_fate: Interval = NO_FATE
     retries: int = 0
     retries_seen: int = 0
 
@@ -103,11 +116,14 @@ def open_doubts(source: Source, *, same_load: bool) -> Doubts:
     sharing = source.sharing
     link = sharing is not None and sharing.crowding.high > sharing.crowding.low
     link = link and not (same_load and sharing is not None and sharing.crowding.value == 0)
-    return Doubts(tuple(axis for axis, there in ((LAW, True), (LINK, link), (OTHER, other)) if there))
+    width = sharing is not None and sharing.crowding.value > 0
+    fate = source.shared_fate.high > source.shared_fate.low
+    doubted = ((LAW, True), (LINK, link), (WIDTH, width), (OTHER, other), (FATE, fate))
+    return Doubts(tuple(axis for axis, there in doubted if there))
 
 
 def assume(
-    source: Source, class_bytes: Sequence[float], doubts: Doubts, tables: Mapping[tuple[int, float], Array], fate: float = 0.0
+    source: Source, class_bytes: Sequence[float], doubts: Doubts, tables: Mapping[tuple[int, float], Array]
 ) -> Assumed:  # fmt: skip
     """Return what each variant assumes.
 
@@ -119,8 +135,6 @@ def assume(
     doubts : Doubts
     tables : mapping of (0 or 1, float) to array
         By pass and bytes, from `time_tables`.
-    fate : float
-        Correlation of attempts of one layer.
 
     Returns
     -------
@@ -132,7 +146,8 @@ def assume(
     hazards = np.array([_others(law, source) for law in laws])
     signs = doubts.signs
     end = {axis: np.array([("value", "low", "high").index(_VARIANT[sign[axis]]) for sign in signs]) for axis in AXES}
-    crowding, usual = _crowding(source, end[LINK])
+    crowding, usual = _crowding(source, end[LINK], np.array([sign[WIDTH] for sign in signs]))
+    fate = source.shared_fate
     return Assumed(
         log_time=pair[end[LAW]],
         hazard_per_s=hazards[:, 0, :].T[end[OTHER]],
@@ -142,7 +157,8 @@ def assume(
         usual_load=source.sharing.usual_load if source.sharing else 1.0,
         sharpness=source.sharing.sharpness if source.sharing else 4.0,
         class_bytes=np.asarray(class_bytes, dtype=float),
-        fate=fate,
+        shared_fate=np.array([fate.value, fate.low, fate.high])[end[FATE]],
+        usual_bps=_seen_bps(source.sharing) * source.speed if source.sharing else 0.0,
     )
 
 
@@ -156,7 +172,7 @@ def time_tables(laws: tuple[PieceLaw, PieceLaw], class_bytes: Iterable[float]) -
 def _time_tables(law: PieceLaw, size_bytes: float) -> Array:
     """Return log seconds against `SCORES`: of the law, and of the lower and the upper end of its interval."""
     log_time = _grid(law, size_bytes)
-    found = [law.timeout_rate(size_bytes, float(np.exp(y))) for y in log_time]
+    found = law.timeout_rates(size_bytes, np.exp(log_time).tolist())
     made = []
     for name in ("value", "low", "high"):
         lasting = np.clip([getattr(one, name) for one in found], 1e-12, 1.0 - 1e-12)
@@ -167,18 +183,13 @@ def _time_tables(law: PieceLaw, size_bytes: float) -> Array:
 
 def _grid(law: PieceLaw, size_bytes: float) -> Array:
     """Return logs of times from where nothing has ended to where nothing is left."""
-
-    def lasting(y: float) -> float:
-        return law.timeout_rate(size_bytes, float(np.exp(y))).value
-
-    low = high = 0.0
-    while lasting(low) < 1.0 - 1e-4 and low > -_FARTHEST_LOG:
-        low -= 0.5
-    while lasting(high) > _LEAST_TAIL and high < _FARTHEST_LOG:
-        high += 0.5
-    while lasting(low + 0.5) > 1.0 - 1e-4 and low < high - 1.0:
-        low += 0.5
-    return np.append(np.arange(low, high + 3.0, _STEP), _FARTHEST_LOG + 4.0)
+    log_time = np.arange(-_FARTHEST_LOG, _FARTHEST_LOG + 0.5, 0.5)
+    lasting = law.lasting(size_bytes, np.exp(log_time).tolist())
+    # Where fewer than one in ten thousand have ended, and where fewer than the least tail are left.
+    begun, over = lasting < 1.0 - 1e-4, lasting <= _LEAST_TAIL
+    high = max(float(log_time[over.argmax()]) if over.any() else _FARTHEST_LOG, 0.0)
+    low = float(log_time[max(int(begun.argmax()) - 1, 0)]) if begun.any() else _FARTHEST_LOG
+    return np.append(np.arange(min(low, max(high - 1.0, 0.0)), high + 3.0, _STEP), _FARTHEST_LOG + 4.0)
 
 
 def _others(law: PieceLaw, source: Source) -> Array:
@@ -197,14 +208,22 @@ def _others(law: PieceLaw, source: Source) -> Array:
     return np.array([per_s, 1.0 - kept])
 
 
-def _crowding(source: Source, end: Index) -> tuple[Array, Array]:
+def _crowding(source: Source, end: Index, width: Index) -> tuple[Array, Array]:
+    """Return the crowding to be and the one seen; a link that carries less than was thought crowds its pieces more."""
     sharing = source.sharing
     if sharing is None:
         return np.zeros(len(end)), np.zeros(len(end))
     ends = np.array([sharing.crowding.value, sharing.crowding.low, sharing.crowding.high])[end]
+    carried = np.exp(EDGE * sharing.rate_error * width)
     if source.bandwidth_bps is None:
-        return ends, ends
+        return ends / carried, ends
     # All variants agree on the speed at the usual load, where it was seen.
-    seen = sharing.rate_alone_bps * throughput_shape(sharing.usual_load, sharing.crowding.value, sharing.sharpness)
-    alone = seen / throughput_shape(sharing.usual_load, ends, sharing.sharpness) * source.speed
-    return alone / source.bandwidth_bps, ends
+    alone = _seen_bps(sharing) / throughput_shape(sharing.usual_load, ends, sharing.sharpness) * source.speed
+    return alone / source.bandwidth_bps / carried, ends
+
+
+def _seen_bps(sharing: Sharing) -> float:
+    """Return what a piece in flight was carried at under the usual load, where all variants agree."""
+    return float(
+        sharing.rate_alone_bps * throughput_shape(sharing.usual_load, sharing.crowding.value, sharing.sharpness)
+    )

@@ -17,6 +17,7 @@ from dfly_analysis.simulate.premises import (
 )
 
 _MOST_STEPS = 2_000_000
+_NEVER_S = 1e12
 
 
 def run_pipeline(
@@ -64,12 +65,13 @@ class _Pipeline:
         slots = (*lanes, self.width)
         self.now, self.clock, self.load, self.bucket = np.zeros(rows), np.zeros(links), np.zeros(links), np.zeros(links)
         self.end, self.fail, self.begin = (np.full(slots, np.inf) for _ in range(3))
-        self.work, self.patience = np.zeros(slots), np.zeros(slots)
+        self.work, self.patience, self.weight = np.zeros(slots), np.zeros(slots), np.ones(slots)
         self.cuts, self.is_last = np.zeros(slots, dtype=bool), np.zeros(slots, dtype=bool)
         self.layer = np.full(lanes, -1)
-        self.round, self.queue, self.lost, self.running, self.again = (np.zeros(lanes, dtype=np.intp) for _ in range(5))
+        self.round, self.queue, self.lost, self.running, self.again, self.repeat = (
+            np.zeros(lanes, dtype=np.intp) for _ in range(6)
+        )
         self.last_queued, self.last_lost, self.ghost = (np.zeros(lanes, dtype=bool) for _ in range(3))
-        self.fate = np.zeros(lanes)
         # The earliest end, failure and begin in each lane, so that a step need not look at all slots.
         self.first_end, self.first_fail, self.first_begin = (np.full(lanes, np.inf) for _ in range(3))
         self.next_layer = np.zeros(rows, dtype=np.intp) if own is None else own.copy()
@@ -90,7 +92,7 @@ class _Pipeline:
             return np.ones_like(self.load)
         usual = throughput_shape(known.usual_load, known.usual_crowding, known.sharpness)
         crowding = known.crowding[self.variant][:, None]
-        return throughput_shape(self.load, crowding, known.sharpness) / usual[self.variant][:, None]
+        return throughput_shape(np.maximum(self.load, 0.0), crowding, known.sharpness) / usual[self.variant][:, None]
 
     def _step(self) -> bool:
         """Advance each copy to its next event; return whether any had one."""
@@ -148,8 +150,7 @@ class _Pipeline:
         self.next_layer[rows] = layer + 1 if self.own is None else len(self.layers.arrival_s)
         self.layer[rows, lane] = layer
         self.started[rows, self._column(layer)] = self.now[rows]
-        self.fate[rows, lane] = self.rng.standard_normal(len(rows))
-        self.round[rows, lane] = 0
+        self.round[rows, lane] = self.repeat[rows, lane] = 0
         self._open_round(rows, lane, self.layers.n_pieces[layer], np.ones(len(rows), dtype=bool))
         return lane
 
@@ -161,25 +162,34 @@ class _Pipeline:
         self.queue[rows, lane], self.last_queued[rows, lane] = pieces, with_last
         self.lost[rows, lane], self.last_lost[rows, lane] = 0, False
         most = np.minimum(pieces, self.conduct.slots)
-        for slot in range(int(most.max(initial=0))):
-            some = most > slot
-            self._take(rows[some], lane[some], np.full(int(some.sum()), slot))
+        if np.isfinite(self.conduct.limit_bps):  # the limiter lets them begin one after the other
+            for slot in range(int(most.max(initial=0))):
+                some = most > slot
+                self._take(rows[some], lane[some], np.full(int(some.sum()), slot))
+            return
+        own = np.repeat(np.arange(len(rows)), most)
+        slots = np.arange(len(own)) - np.repeat(np.cumsum(most) - most, most)
+        last = (pieces[own] - slots == 1) & with_last[own]
+        again = self.repeat[rows, lane][own] > slots
+        self.queue[rows, lane] -= most
+        self.repeat[rows, lane] = np.maximum(self.repeat[rows, lane] - most, 0)
+        self._ask(rows[own], lane[own], slots, last, again)
 
     def _take(self, rows: Index, lane: Index, slot: Index) -> None:
         """Give a slot to the next piece of the queue."""
         last = (self.queue[rows, lane] == 1) & self.last_queued[rows, lane]
+        again = self.repeat[rows, lane] > 0
         self.queue[rows, lane] -= 1
-        self._ask(rows, lane, slot, last)
+        self.repeat[rows, lane] -= again
+        self._ask(rows, lane, slot, last, again)
 
-    def _ask(self, rows: Index, lane: Index, slot: Index, last: Flags) -> None:
-        """Draw how an attempt goes, and begin it as soon as the client's rate limiter allows."""
+    def _ask(self, rows: Index, lane: Index, slot: Index, last: Flags, again: Flags) -> None:
+        """Draw how an attempt goes, and begin it as soon as the client's rate limiter allows; ``again`` where it failed before."""
         layer, known = self.layer[rows, lane], self.assumed
         second = self.round[rows, lane] > 0 if self.conduct.siblings_cancelled else slot >= self.conduct.slots
         later: Index = np.asarray(second, dtype=np.intp)
         size = np.where(last, self.layers.last[layer], self.layers.whole[layer])
         score = self.rng.standard_normal(len(rows))
-        if known.fate:
-            score = score * np.sqrt(1.0 - known.fate) + np.sqrt(known.fate) * self.fate[rows, lane]
         variant = self.variant[rows]
         place = np.clip((score - SCORES[0]) / (SCORES[1] - SCORES[0]), 0.0, len(SCORES) - 1.001)
         low = place.astype(np.intp)
@@ -188,8 +198,17 @@ class _Pipeline:
         other = self._other_failure_s(variant, later)
         spot = (rows, lane, slot)
         self.work[spot] = np.exp(below + (above - below) * (place - low))
+        if known.shared_fate.any() and again.any():
+            doomed = again & (self.rng.random(len(rows)) < known.shared_fate[variant])
+            self.work[rows[doomed], lane[doomed], slot[doomed]] = _NEVER_S
+            other = np.where(doomed & np.isinf(limit), 0.0, other)
+        if known.usual_bps:
+            self.weight[spot] = known.class_bytes[size] / self.work[spot] / known.usual_bps
         self.patience[spot], self.cuts[spot], self.is_last[spot] = np.minimum(limit, other), limit <= other, last
-        self.running[rows, lane] += 1
+        np.add.at(self.running, (rows, lane), 1)  # all slots of a lane may be asked for at once
+        if np.isinf(self.conduct.limit_bps):
+            self._begin(rows, lane, slot)
+            return
         link = self.layers.link[layer]
         allowed = np.maximum(self.now[rows], self.bucket[rows, link])
         self.bucket[rows, link] = allowed + known.class_bytes[size] / self.conduct.limit_bps
@@ -213,13 +232,13 @@ class _Pipeline:
         self.begin[spot] = np.inf
         self.end[spot] = self.clock[rows, link] + self.work[spot]
         self.fail[spot] = self.now[rows] + self.patience[spot]
-        self.load[rows, link] += 1
+        np.add.at(self.load, (rows, link), self.weight[spot])
 
     def _settle(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
         """Free slots whose attempts have ended, and go on with their layers."""
         spot = (rows, lane, slot)
         self.end[spot] = self.fail[spot] = np.inf
-        self.load[rows, self.layers.link[self.layer[rows, lane]]] -= 1
+        self.load[rows, self.layers.link[self.layer[rows, lane]]] -= self.weight[spot]
         self.running[rows, lane] -= 1
         self.attempts[rows] += 1
         self.failed[rows] += ~finished
@@ -248,6 +267,7 @@ class _Pipeline:
         held = np.isfinite(self.end[rows, lane]) | np.isfinite(self.begin[rows, lane])
         last = self.last_lost[rows, lane] | (held & self.is_last[rows, lane]).any(axis=1)
         last |= (self.queue[rows, lane] > 0) & self.last_queued[rows, lane]
+        self.repeat[rows, lane] = self.lost[rows, lane]
         self._clear(rows, lane)
         self.round[rows, lane] += 1
         over = self.round[rows, lane] >= self.layers.passes[self.layer[rows, lane]]
@@ -259,13 +279,18 @@ class _Pipeline:
         slots, ghost = self.conduct.slots, self.ghost[rows, lane]
         second = slot >= slots
         lost = ~finished & ~ghost & (second | (self.layers.passes[self.layer[rows, lane]] < 2))
-        self.again[rows, lane] += ~finished & ~lost & ~ghost
+        self.again[rows, lane] += ~finished & ~second & (self.layers.passes[self.layer[rows, lane]] >= 2)
         more = (~lost | self.haunted) & ~second & (self.queue[rows, lane] > 0)
         self._take(rows[more], lane[more], slot[more])
         idle = ~np.isfinite(self.end[rows, lane, slots:]) & ~np.isfinite(self.begin[rows, lane, slots:])
-        retry = ~lost & (self.again[rows, lane] > 0) & idle.any(axis=1)
+        retry = (~lost | self.haunted) & (self.again[rows, lane] > 0) & idle.any(axis=1)
         self.again[rows, lane] -= retry
-        self._ask(rows[retry], lane[retry], slots + idle.argmax(axis=1)[retry], np.zeros(int(retry.sum()), dtype=bool))
+        self._ask(
+            rows[retry],
+            lane[retry],
+            slots + idle.argmax(axis=1)[retry],
+            *np.array([[False], [True]]).repeat(int(retry.sum()), axis=1),
+        )
         self._lose(rows[lost], lane[lost])
         over = self.queue[rows, lane] + self.again[rows, lane] + self.running[rows, lane] == 0
         whole, gone = over & ~lost & ~ghost, over & self.ghost[rows, lane]
@@ -280,13 +305,13 @@ class _Pipeline:
             self._clear(rows, lane)
         self._leave(rows, lane, ok=False)
         if self.haunted:
-            self.layer[rows, lane], self.ghost[rows, lane], self.again[rows, lane] = layer, True, 0
+            self.layer[rows, lane], self.ghost[rows, lane] = layer, True
 
     def _clear(self, rows: Index, lane: Index) -> None:
         """Drop what is in flight in a lane."""
         if not len(rows):
             return
-        flying = np.isfinite(self.end[rows, lane]).sum(axis=1)
+        flying = np.where(np.isfinite(self.end[rows, lane]), self.weight[rows, lane], 0.0).sum(axis=1)
         self.load[rows, self.layers.link[self.layer[rows, lane]]] -= flying
         self.end[rows, lane] = self.fail[rows, lane] = self.begin[rows, lane] = np.inf
         self.running[rows, lane] = self.queue[rows, lane] = self.again[rows, lane] = 0

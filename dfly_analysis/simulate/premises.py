@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -80,10 +80,13 @@ class Assumed:
         Pieces in flight on a link when the law was seen.
     sharpness : float
         1 for a throughput that saturates softly, large for a link that is full at a stroke.
+    usual_bps : float
+        What a usual piece is carried at under the usual load, bytes per second: a faster one loads the link for more than one
+        piece, a slower one for less. 0 where each loads it alike.
+    shared_fate : array
+        Share of the failures of a pass that repeat for sure in the next, shape (variants); none where empty.
     class_bytes : array
         Bytes of each size class.
-    fate : float
-        Correlation of the scores of attempts of one layer.
     """
 
     log_time: Array
@@ -94,7 +97,8 @@ class Assumed:
     usual_load: float
     sharpness: float
     class_bytes: Array
-    fate: float = 0.0
+    usual_bps: float = 0.0
+    shared_fate: Array = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)

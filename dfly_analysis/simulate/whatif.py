@@ -10,7 +10,7 @@ import numpy as np
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
-from dfly_analysis.fits import Interval, NotFitted
+from dfly_analysis.fits import CAUTIOUS_FATE, Interval, NotFitted, measured_fate
 from dfly_analysis.knowledge.pieces import (
     failure_noticed_at_once,
     piece_attempts,
@@ -253,7 +253,16 @@ def _source(fits: Mapping[str, Any], role: str) -> Source | NotFitted:
     if not law:
         reason = getattr(law, "reason", "no law of a piece's time was fitted")
         return NotFitted(NAME, reason, getattr(law, "collect", _COLLECT_LAW), getattr(law, "n", 0))
-    return Source((first or law, law), capacity)
+    return Source((first or law, law), capacity, shared_fate=_shared_fate(fits, capacity, alike=first is law))
+
+
+def _shared_fate(fits: Mapping[str, Any], capacity: Any, *, alike: bool) -> Interval:
+    """Return the share of failures that repeat in the next pass, as the forecast takes it.
+
+    Where a link is simulated, its load already makes passes fail together; and a parent's failure is none of the source's.
+    """
+    explained = not alike or (capacity is not None and capacity.shared)
+    return CAUTIOUS_FATE if explained else measured_fate(fits) or CAUTIOUS_FATE
 
 
 def _known_enough(knobs: Knobs, dataset: Dataset, role: str, version: str | None) -> Knobs | NotFitted:

@@ -48,6 +48,8 @@ CAPS = Caps()
 class CapExceededError(BrokenStreamError):
     """One of the caps was reached: the named file is not read any further."""
 
+    way_out = "unpack it by hand"
+
 
 @dataclass
 class Reading:
@@ -129,8 +131,7 @@ class Reading:
             problem = BrokenStreamError(f"cannot be read: {reason_of(problem)}")
         if not problem.told:
             problem.told = True
-            hint = "unpack it by hand" if isinstance(problem, CapExceededError) else "what came before was read"
-            self.say(str(problem), address, hint)
+            self.say(str(problem), address, problem.way_out)
 
     def say_too_deep(self, address: str) -> None:
         """Tell, once for the whole file, that archives are nested too deep."""

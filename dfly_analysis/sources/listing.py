@@ -57,7 +57,12 @@ def find_local(path: str, tell: Tell, mention: Tell) -> Iterator[Found]:
     if not stat.S_ISDIR(status.st_mode):
         yield from _explicit(path, status, tell)
         return
-    found = [*_walk(path, tell, mention)]
+    closed: list[SourceError] = []
+    found = [*_walk(path, closed.append, mention)]
+    for shut in closed:
+        tell(shut)
+    if not found and closed:
+        return
     if not found:
         raise SourceError("the folder holds no files", where=path, hint="name the folder that holds the logs")
     depth = len(Path(path).parts)

@@ -26,9 +26,18 @@ class BrokenStreamError(OSError):
     ----------
     told : bool
         Whether somebody has been told already.
+    way_out : str
+        What is said beside it.
     """
 
     told = False
+    way_out = "what came before was read"
+
+
+class ClosedFileError(BrokenStreamError):
+    """A file may not be read by this user; nothing of it was."""
+
+    way_out = "check its permissions"
 
 
 def reason_of(problem: BaseException) -> str:

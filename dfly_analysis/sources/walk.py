@@ -17,7 +17,14 @@ from dfly_analysis.sources.caps import CAPS, Caps, Reading
 from dfly_analysis.sources.listing import Found, find_local
 from dfly_analysis.sources.local import LocalFile, Pipe, kind_of, standard_input
 from dfly_analysis.sources.opened import Opened
-from dfly_analysis.sources.streams import BROKEN, BrokenStreamError, ByteStream, RandomAccess, reason_of
+from dfly_analysis.sources.streams import (
+    BROKEN,
+    BrokenStreamError,
+    ByteStream,
+    ClosedFileError,
+    RandomAccess,
+    reason_of,
+)
 
 OnProblem = Callable[[SourceError], None]
 STDIN = "-"
@@ -201,7 +208,7 @@ def _descriptor(source: SourceFile) -> int:
     except FileNotFoundError as problem:
         raise BrokenStreamError("vanished between being listed and being read: rotated away or deleted") from problem
     except PermissionError as problem:
-        raise BrokenStreamError(f"cannot be read: {reason_of(problem)}; check its permissions") from problem
+        raise ClosedFileError(f"cannot be read: {reason_of(problem)}") from problem
     mode = os.fstat(descriptor).st_mode
     if source.kind == "file" and not stat.S_ISREG(mode):
         os.close(descriptor)

@@ -217,7 +217,7 @@ def find_case(name: str, client: str) -> Case:
         Where there is none of that name, or that client cannot show it; nearest names are offered.
     """
     if name not in _KNOWN:
-        raise DflyError(f"no case {name!r}", hint=nearest(name, _KNOWN) or f"known: {', '.join(_KNOWN)}")
+        raise DflyError(f"no case {name!r}", hint=f"{nearest(name, _KNOWN)} known are {', '.join(_KNOWN)}".strip())
     case = _KNOWN[name]
     if client not in case.clients:
         raise DflyError(f"client {client} cannot show {name}", hint=f"use {' or '.join(case.clients)}")

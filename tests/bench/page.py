@@ -20,7 +20,9 @@ def page(figures: Record) -> str:
     """Write all areas as tables."""
     parts = ["# Figures", "Whole processes, warm caches; medians, with the fastest and slowest run."]
     if "commands" in figures:
-        parts += _commands(figures["commands"])
+        parts += _commands("Commands", figures["commands"])
+    if "reports" in figures:
+        parts += _commands("Reports", figures["reports"])
     if "reading" in figures:
         parts += _reading(figures["reading"])
     if "scaling" in figures:
@@ -30,8 +32,8 @@ def page(figures: Record) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _commands(area: Record) -> Iterator[str]:
-    yield "## Commands"
+def _commands(title: str, area: Record) -> Iterator[str]:
+    yield f"## {title}"
     yield f"{_measured([area])} Memory is the largest resident set of the process and those it started together."
     rows = [
         (row["name"], f"{row['median_s']:.2f} s", _spread(row), row["runs"], f"{row['peak_mb']} MB")

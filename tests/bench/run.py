@@ -1,6 +1,6 @@
 """Measures the program as a user meets it, each time as a whole process, and writes docs/bench.md.
 
-    python tests/bench/run.py [commands] [reading] [scaling] [models] [--size 1GiB] [--work DIR]
+    python tests/bench/run.py [commands] [reports] [reading] [scaling] [models] [--size 1GiB] [--work DIR]
 
 Figures are kept in docs/bench.json, from which the page is rendered: an area that is not named keeps the figures it has.
 """
@@ -23,10 +23,11 @@ from page import PLOT, draw, page
 from reading import GROUPS, OURS, measure_reading
 from scaling import SIZES, measure_scaling
 
-from dfly_analysis.units import parse_size
+from dfly_analysis.units import format_size, parse_size
+from reports import measure_reports
 
 DOCS = ROOT / "docs"
-AREAS = ("commands", "reading", "scaling", "models")
+AREAS = ("commands", "reports", "reading", "scaling", "models")
 READING_BYTES = 1 << 30
 SAMPLE = "data/samples/article-v0.1.118.tar.gz"
 COMMANDS = (
@@ -62,6 +63,13 @@ def measure(given: argparse.Namespace, figures: Record, stamp: Record) -> None:
         if "commands" in given.areas:
             figures["commands"] = {**stamp, "rows": measure_commands()}
             store(given, figures)
+        if "reports" in given.areas:
+            size_bytes = given.size or READING_BYTES
+            rows: list[Record] = []
+            for row in measure_reports(size_bytes, f"a client's log of {format_size(size_bytes)}", work, given.repeats):
+                rows.append(row)
+                figures["reports"] = {**stamp, "rows": rows}
+                store(given, figures)
         if "reading" in given.areas:
             size_bytes = given.size or READING_BYTES
             for group in measure_reading(size_bytes, work, given.repeats, frozenset(given.only)):
@@ -124,7 +132,7 @@ def main() -> int:
 
 def failed(figures: Record) -> bool:
     """Say whether one of our own commands did not run, in the areas measured now."""
-    groups = [figures.get("commands") or {}, *(figures.get("reading") or {}).values()]
+    groups = [figures.get("commands") or {}, figures.get("reports") or {}, *(figures.get("reading") or {}).values()]
     rows = [row for group in groups for row in group.get("rows", ())] + (figures.get("scaling") or [])
     return any("failure" in row and "dfly" in row["name"] for row in rows)
 

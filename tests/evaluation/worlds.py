@@ -10,7 +10,7 @@ import numpy as np
 
 from dfly_analysis.synth import CASES, Case, Hosts, Origin, tree
 from dfly_analysis.synth.layout import make_images
-from dfly_analysis.synth.preheat import Preheat
+from dfly_analysis.synth.preheat import Layer, Preheat
 
 MIB = 2**20
 SIZES_BYTES = (4_000_000, 13_000_000, 42_400_000, 95_000_000, 168_300_000, 315_000_000)
@@ -151,16 +151,31 @@ def really(case: Case, client: str, base: int, others: range) -> Real:
     layers = failed = attempts = lost = 0
     by_run = []
     for other in others:
-        rng = np.random.default_rng(base)
-        world = tree._world(case, client, rng, Hosts(), 1.0)
-        preheat = Preheat(world, make_images(rng, client, [list(case.layer_sizes_bytes)] * case.images))
-        world.rng = np.random.default_rng([base, other])
-        preheat.schedule()
-        world.clock.run()
-        ended = [layer for job in preheat.jobs for layer in job.layers if layer.blob.is_layer]
+        ended, world = _happen(case, client, base, other)
         bad = sum(layer.failure is not None for layer in ended)
         asked = {name: count for name, count in world.tally.requests.items() if name != "cut before the limit"}
         layers, failed, attempts = layers + len(ended), failed + bad, attempts + sum(asked.values())
         lost += sum(count for name, count in asked.items() if name != "sent")
         by_run.append(bad)
     return Real(layers, failed, attempts, lost, tuple(by_run))
+
+
+def _happen(case: Case, client: str, base: int, other: int) -> tuple[list[Layer], Any]:
+    """Let a world happen once; return its layers and itself."""
+    rng = np.random.default_rng(base)
+    world = tree._world(case, client, rng, Hosts(), 1.0)
+    preheat = Preheat(world, make_images(rng, client, [list(case.layer_sizes_bytes)] * case.images))
+    world.rng = np.random.default_rng([base, other])
+    preheat.schedule()
+    world.clock.run()
+    return [layer for job in preheat.jobs for layer in job.layers if layer.blob.is_layer], world
+
+
+def lost_to_limits(case: Case, client: str, base: int, others: range) -> tuple[int, int]:
+    """Return the layers of several runs of a world, see `really`, and how many of them a limit on a piece failed."""
+    layers = lost = 0
+    for other in others:
+        ended = _happen(case, client, base, other)[0]
+        layers += len(ended)
+        lost += sum(layer.failure in ("timeout", "write_timeout") for layer in ended)
+    return layers, lost

@@ -29,6 +29,7 @@ def write_knowledge(header: Path) -> None:
     arrays = {
         "uint8_t START_DATA": known.start_data, "int32_t START_OFFSET": known.start_offset, "int32_t START_INDEX": known.start_index,
         "int32_t PATTERN": known.pattern, "int32_t STEPS": known.steps.reshape(-1), "uint8_t SETS": known.sets.reshape(-1),
+        "uint8_t LITERALS": known.literals,
     }  # fmt: skip
     lines = [f"enum {{ START_COUNT = {len(known.pattern)} }};"]
     lines += [f"static const {name}[] = {{{', '.join(map(str, array.tolist()))}}};" for name, array in arrays.items()]

@@ -13,17 +13,17 @@ static void require(int holds) {
   if (!holds) abort();
 }
 
-static void check_texts(const Block *block, const Texts *texts) {
+static void check_texts(const Block *block, const Texts *texts, int64_t held) {
   int64_t total = 0;
-  for (int64_t code = 0; code < texts->count; code++) {
+  for (int64_t code = 0; code < held; code++) {
     require(texts->start[code] >= 0 && texts->length[code] >= 0 && texts->start[code] + texts->length[code] <= block->size);
     total += texts->length[code];
   }
   for (int64_t row = 0; row < block->records; row++) require(texts->codes[row] >= -1 && texts->codes[row] < texts->count);
-  int32_t *offset = malloc((size_t)(texts->count + 1) * sizeof(int32_t));
+  int32_t *offset = malloc((size_t)(held + 1) * sizeof(int32_t));
   uint8_t *out = malloc((size_t)total + 1);
-  dfly_gather(block->data, texts->start, texts->length, texts->count, offset, out);
-  require(offset[texts->count] == total);
+  dfly_gather(block->data, texts->start, texts->length, held, offset, out);
+  require(offset[held] == total);
   free(offset);
   free(out);
 }
@@ -53,7 +53,10 @@ static void check_block(const Block *block, int64_t most) {
     taken += dfly_count_lines(from, size) + (from[size - 1] != '\n');
   }
   require(end <= block->size && taken == block->lines);
-  for (int column = 0; column < TEXTS; column++) check_texts(block, &block->texts[column]);
+  for (int column = 0; column < TEXTS; column++) {
+    const Texts *texts = &block->texts[column];
+    check_texts(block, texts, column < FIRST_UNIQUE ? texts->count : block->records);
+  }
 }
 
 static void *room(int64_t count, size_t width) { return malloc((size_t)count * width); }
@@ -62,17 +65,17 @@ static void read_all(const uint8_t *data, int64_t size, int64_t zap) {
   int64_t most = dfly_count_lines(data, size) + 1;
   Block block = {
       .data = data, .size = size, .start_count = START_COUNT, .start_data = START_DATA, .start_offset = START_OFFSET,
-      .start_index = START_INDEX, .pattern = PATTERN, .patterns = {(const Step *)STEPS, SETS},
+      .start_index = START_INDEX, .pattern = PATTERN, .patterns = {(const Step *)STEPS, SETS, LITERALS},
       .line = room(most, 4), .time_ns = room(most, 8), .level = room(most, 1), .raw_start = room(most, 8),
       .raw_length = room(most, 4), .message_offset = room(most + 1, 4), .message_data = room(size + 8, 1),
       .piece_number = room(most, 8), .size_bytes = room(most, 8), .piece_bytes = room(most, 8), .start = room(most, 2),
-      .event = room(most, 1), .rest_start = room(most, 8), .rest_end = room(most, 8), .rest_line = room(most, 4),
+      .event = room(most, 1), .rest_start = room(most, 8), .rest_end = room(most, 8), .rest_line = room(most, 4), .rest_time_ns = room(most, 8),
   };
   for (int column = 0; column < TEXTS; column++) block.texts[column] = (Texts){room(most, 4), room(most, 8), room(most, 4), 0};
   require(dfly_read_block(&block, zap) == 1);
   check_block(&block, most + 1);
   void *all[] = {block.line, block.time_ns, block.level, block.raw_start, block.raw_length, block.message_offset, block.message_data,
-                 block.piece_number, block.size_bytes, block.piece_bytes, block.start, block.event, block.rest_start, block.rest_end, block.rest_line};
+                 block.piece_number, block.size_bytes, block.piece_bytes, block.start, block.event, block.rest_start, block.rest_end, block.rest_line, block.rest_time_ns};
   for (unsigned i = 0; i < sizeof(all) / sizeof(*all); i++) free(all[i]);
   for (int column = 0; column < TEXTS; column++) {
     free(block.texts[column].codes);

@@ -59,7 +59,9 @@ def _attempts(dataset: Dataset) -> pd.DataFrame:
     pieces = told_pieces(dataset)[["started", "ended", "bad", "peer_id"]]
     tasks = dataset.tasks
     tasks = tasks[
-        tasks["outcome"].isin(["ok", "failed"]) & tasks["ended"].notna() & ~tasks["peer_id"].isin(pieces["peer_id"])
+        tasks["outcome"].isin(["ok", "failed"])
+        & tasks["ended"].notna()
+        & ~tasks["peer_id"].isin(pieces["peer_id"].unique())
     ]
     tasks = tasks.assign(bad=tasks["outcome"] != "ok")[["started", "ended", "bad", "peer_id"]]
     attempts = pd.concat([pieces, tasks], ignore_index=True)

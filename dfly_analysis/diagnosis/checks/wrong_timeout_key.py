@@ -6,6 +6,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import plural
 from dfly_analysis.findings import Finding
+from dfly_analysis.settings import find_key_traps
 
 ABOUT = Check(
     "wrong_timeout_key",
@@ -20,11 +21,12 @@ ABOUT = Check(
 def check(dataset: Dataset) -> Finding:
     """Look through the user's values for timeouts that are ignored."""
     settings = dataset.settings
-    wrong = [(path, why) for path, why in settings.ignored if "timeout" in path.lower()]
+    about = (one for one in find_key_traps(settings) if one.sure and "timeout" in one.words.lower())
+    wrong = {one.shown: one.reason for one in about}
     if wrong:
         failed = dataset.failed_tasks
         timeouts = int((failed["cause"] == "timeout_too_short").sum())
-        reason = "; ".join(f"{path}: {why}" for path, why in wrong)
+        reason = "; ".join(f"{path}: {why}" for path, why in wrong.items())
         if timeouts:
             reason = f"{reason}; meanwhile timeouts failed {plural(timeouts, 'task')}"
         return ABOUT.present("medium", f"{reason}.", count=len(wrong), tasks=timeouts)

@@ -69,6 +69,13 @@ static int32_t code_of(Slice text, const uint8_t *data, Texts *texts, Seen *seen
   return (int32_t)(seen->last = texts->count - 1);
 }
 
+static inline void put_unique(Texts *texts, int64_t row, Slice text, const uint8_t *data) {
+  texts->codes[row] = text.at ? 0 : -1;
+  texts->start[row] = text.at ? text.at - data : 0;
+  texts->length[row] = (int32_t)text.length;
+  texts->count += text.at != NULL;
+}
+
 static uint8_t *copy_text(uint8_t *to, Slice text, int escaped) {
   if (!escaped) {
     memcpy(to, text.at, (size_t)text.length);
@@ -104,15 +111,29 @@ static int32_t write_message(uint8_t *to, const Record *record) {
   return (int32_t)(error_end - to);
 }
 
-/* Take what the message of a known event tells: 1; 0 for any other message; -1 where Python must look, as for messages that are not in the line as such. */
-static int take_event(const Block *block, int16_t start, Record *record) {
+/* Where a part of the message as it was written to `copy` stands in the line; 0 where it does not stand there as such. */
+static int find_in_line(const Record *record, const uint8_t *copy, Slice *part) {
+  const uint8_t *at = record->message.at, *end = at + record->message.length;
+  if (!record->escaped) {
+    part->at = at + (part->at - copy);
+    return 1;
+  }
+  for (; copy < part->at; copy++) at += 1 + (*at == '\\');
+  if (end - at < part->length || memchr(at, '\\', (size_t)part->length)) return 0;
+  part->at = at;
+  return 1;
+}
+
+/* Take what the message of a known event tells: 1; 0 for any other message; -1 where Python must look. */
+static int take_event(const Block *block, int16_t start, Slice message, Record *record) {
   Slice fields[FIELDS];
   int32_t first = start < 0 ? -1 : block->pattern[start];
-  if (first < 0 || record->escaped || record->error.length) return start < 0 ? 0 : -1;
-  if (!match_event(&block->patterns, first, record->message, fields)) return -1;
+  if (first < 0 || record->error.length) return start < 0 ? 0 : -1;
+  if (!match_event(&block->patterns, first, message, fields)) return -1;
   for (int column = TASK_ID; column < TEXTS; column++) {
     Slice text = fields[column - TASK_ID];
     if (text.at == NULL || record->texts[column].at) continue;
+    if (!find_in_line(record, message.at, &text)) return -1;
     if (column == URL) without_query(&text);
     if (text.length) record->texts[column] = text;
   }
@@ -150,22 +171,29 @@ static int commit(Block *block, Pending *pending, Seen *seen) {
   block->raw_start[row] = pending->at - block->data;
   block->raw_length[row] = (int32_t)pending->length;
   block->start[row] = start_of(block, (Slice){block->message_data + *offset, length});
-  block->event[row] = (int8_t)take_event(block, block->start[row], record);
+  block->event[row] = (int8_t)take_event(block, block->start[row], (Slice){block->message_data + *offset, length}, record);
   block->piece_number[row] = record->piece_number;
   block->size_bytes[row] = record->size_bytes;
   block->piece_bytes[row] = record->piece_bytes;
-  for (int column = 0; column < TEXTS; column++) {
+  for (int column = 0; column < FIRST_UNIQUE; column++) {
     Slice text = record->texts[column];
     block->texts[column].codes[row] = -1;
-    if (text.at && (block->texts[column].codes[row] = code_of(text, block->data, &block->texts[column], &seen[column])) < 0) return 0;
+    if (text.at == NULL) continue;
+    int32_t *known = recalled_code(record, column);
+    int32_t code = known && *known >= 0 ? *known : code_of(text, block->data, &block->texts[column], &seen[column]);
+    if (code < 0) return 0;
+    if (known) *known = code;
+    block->texts[column].codes[row] = code;
   }
+  for (int column = FIRST_UNIQUE; column < TEXTS; column++) put_unique(&block->texts[column], row, record->texts[column], block->data);
   block->records = row + 1;
   return 1;
 }
 
 /* Hand a line to the careful reader, together with the record before it, which it may continue. */
-static void set_aside(Block *block, Pending *pending, const uint8_t *at, const uint8_t *next, int32_t line, int *aside) {
+static void set_aside(Block *block, Pending *pending, const uint8_t *at, const uint8_t *next, int32_t line, int64_t time_ns, int *aside) {
   if (!*aside) {
+    block->rest_time_ns[block->rests] = time_ns;
     block->rest_start[block->rests] = (pending->open ? pending->at : at) - block->data;
     block->rest_line[block->rests++] = pending->open ? pending->line : line;
   }
@@ -178,26 +206,31 @@ static void set_aside(Block *block, Pending *pending, const uint8_t *at, const u
 int64_t dfly_read_block(Block *block, int64_t zap) {
   Seen seen[TEXTS] = {{NULL, NULL, 0, 0}};
   Pending pending = {.open = 0};
+  Recall recall;
   int aside = 0, fine = 1;
+  int64_t time_ns = TIMELESS;
   const uint8_t *end = block->data + block->size;
   block->records = block->rests = block->lines = block->passed_over = 0;
   block->earliest_ns = INT64_MAX;
   block->latest_ns = INT64_MIN;
   block->message_offset[0] = 0;
+  for (int i = 0; i < RECALLED; i++) recall.places[i].length = recall.tails[i].length = 0;
+  recall.last = NULL;
   for (int column = 0; column < TEXTS; column++) block->texts[column].count = 0;
   for (const uint8_t *at = block->data, *next; at < end && fine; at = next, block->lines++) {
     const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
     if (stop == NULL) stop = end;
     next = stop + (stop < end);
-    Record record = {.piece_number = -1, .size_bytes = -1, .piece_bytes = -1};
-    if (zap ? read_zap(at, stop, &record) : read_compact(block, at, stop, &record)) {
-      if (zap && tells_nothing(block, &record)) record.passed_over = 1;
-      fine = commit(block, &pending, seen);
-      pending = (Pending){record, at, stop - at, (int32_t)block->lines, 1};
+    Pending now = {{.piece_number = -1, .size_bytes = -1, .piece_bytes = -1}, at, stop - at, (int32_t)block->lines, 1};
+    if (zap ? read_zap(&recall, at, stop, end, &now.record) : read_compact(block, &recall, at, stop, &now.record)) {
+      if (zap && tells_nothing(block, &now.record)) now.record.passed_over = 1;
+      fine = commit(block, zap ? &now : &pending, seen); /* nothing continues an object */
+      if (!zap) pending = now;
+      time_ns = now.record.time_ns;
       aside = 0;
     } else {
-      if (zap ? *at == '{' : record.begins) fine = commit(block, &pending, seen);
-      set_aside(block, &pending, at, next, (int32_t)block->lines, &aside);
+      if (now.record.begins) fine = commit(block, &pending, seen);
+      set_aside(block, &pending, at, next, (int32_t)block->lines, time_ns, &aside);
     }
   }
   fine = fine && commit(block, &pending, seen);

@@ -179,22 +179,42 @@ void without_query(Slice *url) {
 }
 
 /* Read what stands behind a record's place. */
-static int read_message(const uint8_t *place, const uint8_t *at, const uint8_t *end, Record *record) {
+static int read_message(Recall *recall, const uint8_t *place, const uint8_t *at, const uint8_t *end, Record *record) {
+  if (record->place) place = at; /* it tells nothing */
+  if ((record->tail = recall_tail(recall, at, end))) {
+    take_tail(record->tail, record);
+    record->message.length = end - at - record->tail->length;
+    return is_plain_without_escapes(place, end - record->tail->length);
+  }
   int fields = split_tail(at, end, record);
   const uint8_t *tail = record->message.at + record->message.length;
   if (fields < 0 || !is_plain_without_escapes(place, tail)) return 0;
-  if (tail < end && !are_plain_fields(tail, end, fields) && !is_plain_without_escapes(place, end)) return 0;
+  int plain = tail < end && are_plain_fields(tail, end, fields);
+  if (tail < end && !plain && !is_plain_without_escapes(place, end)) return 0;
   without_query(&record->texts[URL]);
-  return record->texts[URL].at == NULL || record->texts[URL].length > 0;
+  if (record->texts[URL].at && record->texts[URL].length == 0) return 0;
+  if (plain) record->tail = keep_tail(recall, tail, end, record);
+  return 1;
 }
 
-int read_compact(const Block *block, const uint8_t *at, const uint8_t *end, Record *record) {
+/* Read or recall a record's place; what stands behind it. */
+static const uint8_t *take_place(Recall *recall, const uint8_t *at, const uint8_t *end, Record *record) {
+  if ((record->place = recall_place(recall, at, end))) {
+    memcpy(record->texts, record->place->texts, sizeof(record->place->texts));
+    return at + record->place->length;
+  }
+  const uint8_t *message = read_place(at, end, record);
+  if (message) record->place = keep_place(recall, at, message, record);
+  return message;
+}
+
+int read_compact(const Block *block, Recall *recall, const uint8_t *at, const uint8_t *end, Record *record) {
   if ((at = read_time(at, end, 'T', 1, &record->time_ns)) == NULL) return 0;
   if ((at = read_level(at, end, &record->level)) == NULL) return 0;
   const uint8_t *place = at; /* time and level hold no secret */
-  if ((at = read_place(at, end, record)) == NULL) return 0;
+  if ((at = take_place(recall, at, end, record)) == NULL) return 0;
   record->message = (Slice){at, end - at};
-  if (!tells_nothing(block, record) && read_message(place, at, end, record)) return 1;
-  record->begins = is_plain_without_escapes(place, at); /* else redaction may leave no head of a record */
+  if (!tells_nothing(block, record) && read_message(recall, place, at, end, record)) return 1;
+  record->begins = record->place || is_plain_without_escapes(place, at); /* else redaction may leave no head of a record */
   return record->passed_over = record->begins && tells_nothing(block, record);
 }

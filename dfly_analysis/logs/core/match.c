@@ -1,7 +1,7 @@
 /* Matches the patterns of known events, compiled by patterns.py: backtracking as Python's own engine does, in its order. */
 #include "records.h"
 
-enum { CHAR, SET, SPLIT, JUMP, SAVE, AT_END, GREEDY, LAZY, DONE };
+enum { TEXT, SET, SPLIT, JUMP, SAVE, AT_END, GREEDY, LAZY, DONE };
 enum { MOST_STEPS = 20000 };
 
 typedef struct {
@@ -11,7 +11,9 @@ typedef struct {
   int steps;
 } Matching;
 
-static int in_set(const Matching *matching, int32_t set, uint8_t c) { return matching->patterns->sets[set * 32 + (c >> 3)] >> (c & 7) & 1; }
+static inline const uint8_t *set_of(const Matching *matching, const Step *step) { return matching->patterns->sets + step->a * 256; }
+
+static inline const uint8_t *text_of(const Matching *matching, const Step *step) { return matching->patterns->literals + step->a; }
 
 static int run(Matching *matching, int32_t place, const uint8_t *at);
 
@@ -19,10 +21,12 @@ static int run(Matching *matching, int32_t place, const uint8_t *at);
 static int run_greedy(Matching *matching, const Step *step, int32_t place, const uint8_t *at) {
   int64_t count = 0, most = step->c < 0 ? matching->end - at : step->c;
   if (most > matching->end - at) most = matching->end - at;
-  while (count < most && in_set(matching, step->a, at[count])) count++;
+  const uint8_t *set = set_of(matching, step);
+  while (count < most && set[at[count]]) count++;
   const Step *next = step + 1;
+  while (next->op == SAVE) next++;
   for (; count >= step->b; count--) {
-    if (next->op == CHAR && (at + count == matching->end || at[count] != next->a)) continue;
+    if (next->op == TEXT && (at + count == matching->end || at[count] != *text_of(matching, next))) continue;
     int found = run(matching, place + 1, at + count);
     if (found) return found;
   }
@@ -30,12 +34,13 @@ static int run_greedy(Matching *matching, const Step *step, int32_t place, const
 }
 
 static int run_lazy(Matching *matching, const Step *step, int32_t place, const uint8_t *at) {
+  const uint8_t *set = set_of(matching, step);
   for (int64_t count = 0;; count++) {
     if (count >= step->b) {
       int found = run(matching, place + 1, at + count);
       if (found) return found;
     }
-    if (count == step->c || at + count == matching->end || !in_set(matching, step->a, at[count])) return 0;
+    if (count == step->c || at + count == matching->end || !set[at[count]]) return 0;
   }
 }
 
@@ -45,11 +50,12 @@ static int run(Matching *matching, int32_t place, const uint8_t *at) {
     const Step *step = matching->patterns->steps + place;
     if (++matching->steps > MOST_STEPS) return -1;
     switch (step->op) {
-    case CHAR:
-      if (at == matching->end || *at++ != step->a) return 0;
+    case TEXT:
+      if (matching->end - at < step->b || memcmp(at, text_of(matching, step), (size_t)step->b) != 0) return 0;
+      at += step->b;
       break;
     case SET:
-      if (at == matching->end || !in_set(matching, step->a, *at++)) return 0;
+      if (at == matching->end || !set_of(matching, step)[*at++]) return 0;
       break;
     case SPLIT: {
       int found = run(matching, step->a, at);
@@ -95,7 +101,9 @@ int16_t start_of(const Block *block, Slice message) {
   if (message.length == 0) return -1;
   for (int32_t i = block->start_index[*message.at]; i < block->start_index[*message.at + 1]; i++) {
     int32_t length = block->start_offset[i + 1] - block->start_offset[i];
-    if (message.length >= length && memcmp(message.at, block->start_data + block->start_offset[i], (size_t)length) == 0) return (int16_t)i;
+    const uint8_t *start = block->start_data + block->start_offset[i];
+    if (message.length < length || message.at[length - 1] != start[length - 1]) continue; /* most differ there already */
+    if (memcmp(message.at, start, (size_t)length) == 0) return (int16_t)i;
   }
   return -1;
 }

@@ -52,7 +52,17 @@ static int names_secret(const uint8_t *from, const uint8_t *to) {
   uint8_t last = (uint8_t)((to[-1] | 32) - 'a'), before = (uint8_t)((to[-2] | 32) - 'a');
   if (last >= 26 || before >= 26 || !(BEFORE_LAST[last] >> before & 1)) return 0;
   for (const Ending *ending = ENDINGS[last]; ending->length; ending++)
-    if (ends_with(from, to, *ending)) return 1;
+    if (to - from >= ending->length && (to[-ending->length] | 32) == *ending->text && ends_with(from, to, *ending)) return 1;
+  return 0;
+}
+
+/* Whether the secret that a name before a colon names is empty, as in Go's `\"Authorization\":\"\"`, where nothing is redacted. Only
+   of names that redaction knows as they end here; others may be parts of longer ones. */
+static int is_empty_secret(const uint8_t *from, const uint8_t *mark, const uint8_t *end) {
+  static const Ending WHOLE[] = {ENDING("authorization\\\""), ENDING("token\\\""), ENDING("password\\\""), ENDING("signature\\\"")};
+  if (end - mark < 5 || memcmp(mark, ":\\\"\\\"", 5) != 0) return 0;
+  for (unsigned i = 0; i < sizeof(WHOLE) / sizeof(*WHOLE); i++)
+    if (ends_with(from, mark, WHOLE[i])) return 1;
   return 0;
 }
 
@@ -123,7 +133,7 @@ static const Ending BEARER = ENDING("bearer"), BASIC = ENDING("basic"), WEB_TOKE
 static int may_tell(const uint8_t *from, const uint8_t *at, const uint8_t *end, Marks marks, int *address) {
   for (uint32_t bits = marks.pair; bits; bits &= bits - 1) {
     const uint8_t *mark = at + __builtin_ctz(bits);
-    if (names_secret(from, mark)) return 1;
+    if (names_secret(from, mark) && !is_empty_secret(from, mark, end)) return 1;
     *address |= *mark == ':' && end - mark > 2 && mark[1] == '/' && mark[2] == '/';
   }
   for (uint32_t bits = marks.scheme; bits; bits &= bits - 1) {
@@ -144,6 +154,17 @@ static inline Marks look_at(const uint8_t *at, const uint8_t *end) {
   return look(last);
 }
 
+/* Whether a user may stand in the address of a line that has an at sign. */
+static int names_user(const uint8_t *at, const uint8_t *end) {
+  while (at < end && (at = memchr(at, ':', (size_t)(end - at)))) {
+    if (end - ++at < 2 || at[0] != '/' || at[1] != '/') continue;
+    at += 2;
+    while (at < end && *at != '@' && !memchr(" /\"'[", *at, 5)) at++;
+    if (at < end && *at == '@') return 1;
+  }
+  return 0;
+}
+
 static inline int tells_no_secret(const uint8_t *from, const uint8_t *end, int escapes) {
   int address = 0;
   uint32_t at_signs = 0;
@@ -152,7 +173,7 @@ static inline int tells_no_secret(const uint8_t *from, const uint8_t *end, int e
     if (marks.odd || (!escapes && marks.escape) || may_tell(from, at, end, marks, &address)) return 0;
     at_signs |= marks.at_sign;
   }
-  return !(at_signs && address);
+  return !(at_signs && address && names_user(from, end));
 }
 
 int is_plain(const uint8_t *from, const uint8_t *end) { return tells_no_secret(from, end, 1); }

@@ -8,9 +8,13 @@
 enum { SPAN, SOURCE, HOST_ID, PEER_ID, JOB_ID, TASK_ID, URL, ORIGIN, PARENT_ID, STAGE, COST, PIECES, ERROR_TEXT, DETAIL, TEXTS };
 /* What an event can tell: texts of the same names, from TASK_ID on, then numbers. */
 enum { PIECE_NUMBER = TEXTS - TASK_ID, SIZE_BYTES, PIECE_BYTES, FIELDS };
+/* From this one on texts rarely repeat. */
+enum { FIRST_UNIQUE = COST };
+#define TIMELESS INT64_MIN
 enum { TRACE, DEBUG, INFO, WARN, ERROR, FATAL };
 
-/* One column of texts that repeat: each record's code, and where in the data each code's text stands. */
+/* One column of texts that repeat: each record's code, and where in the data each code's text stands. Of texts that rarely do,
+   `start` and `length` are by record, `codes` 0 where there is a text and -1 where there is none, and `count` says how many there are. */
 typedef struct {
   int32_t *codes;
   int64_t *start;
@@ -23,14 +27,16 @@ typedef struct {
   int32_t op, a, b, c;
 } Step;
 
+/* `sets` have a byte for each of their 256 members that may be, `literals` are texts one after another. */
 typedef struct {
   const Step *steps;
   const uint8_t *sets;
+  const uint8_t *literals;
 } Patterns;
 
 /* All arrays are the caller's, as long as the block has lines. `start_*` lists how messages of known events begin, `pattern`
    the first step of each one's pattern, or -1. `event` is 1 where a record's pattern matched, 0 where it is no
-   known event, -1 where Python must look. Where
+   known event, -1 where Python must look. `rest_time_ns` is the time of the record before a rest, TIMELESS where there is none. Where
    `telling` is set, records below WARN that are no known event are only counted, with their earliest and latest time. */
 typedef struct {
   const uint8_t *data;
@@ -57,6 +63,7 @@ typedef struct {
   int64_t *rest_start;
   int64_t *rest_end;
   int32_t *rest_line;
+  int64_t *rest_time_ns;
   int64_t telling;
   int64_t records;
   int64_t rests;
@@ -71,6 +78,31 @@ typedef struct {
   int64_t length;
 } Slice;
 
+/* Where a record was written, and the fields at the end of its line, with the codes of their texts, -1 where not yet known. */
+typedef struct Place {
+  const uint8_t *at;
+  int64_t length;
+  Slice texts[SOURCE + 1];
+  int32_t codes[SOURCE + 1];
+  struct Place *next; /* what came after it the last time */
+} Place;
+
+typedef struct {
+  const uint8_t *at;
+  int64_t length;
+  Slice texts[TEXTS];
+  int32_t codes[TEXTS];
+  int64_t piece_number;
+  int64_t size_bytes;
+} Tail;
+
+enum { RECALLED = 64 };
+typedef struct {
+  Place places[RECALLED];
+  Tail tails[RECALLED];
+  Place *last;
+} Recall;
+
 /* One record as its grammar read it, before it is written to the block's columns. */
 typedef struct {
   int64_t time_ns;
@@ -84,13 +116,22 @@ typedef struct {
   int64_t piece_number;
   int64_t size_bytes;
   int64_t piece_bytes;
+  Place *place;
+  Tail *tail;
 } Record;
 
 int is_plain(const uint8_t *at, const uint8_t *end);
 int is_plain_without_escapes(const uint8_t *at, const uint8_t *end);
 int are_plain_fields(const uint8_t *at, const uint8_t *end, int count);
-int read_compact(const Block *block, const uint8_t *at, const uint8_t *end, Record *record);
-int read_zap(const uint8_t *at, const uint8_t *end, Record *record);
+int read_compact(const Block *block, Recall *recall, const uint8_t *at, const uint8_t *end, Record *record);
+int read_zap(Recall *recall, const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record *record);
+Place *recall_place(Recall *recall, const uint8_t *at, const uint8_t *end);
+Place *keep_place(Recall *recall, const uint8_t *at, const uint8_t *stop, const Record *record);
+Tail *recall_tail(Recall *recall, const uint8_t *at, const uint8_t *end);
+Tail *recall_fields(Recall *recall, const uint8_t *at, const uint8_t *end);
+Tail *keep_tail(Recall *recall, const uint8_t *at, const uint8_t *end, const Record *record);
+void take_tail(const Tail *tail, Record *record);
+int32_t *recalled_code(const Record *record, int column);
 int begins_compact(const uint8_t *at, const uint8_t *end);
 const uint8_t *read_time(const uint8_t *at, const uint8_t *end, char between, int zoned, int64_t *time_ns);
 int64_t read_whole(Slice digits);

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""Names of the two settings for ``mallopt`` of the GNU C library, from its malloc.h."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+"""Names of the settings for ``mallopt`` of the GNU C library, from its malloc.h."""
 _LARGEST_HELD_BYTES = 32 << 20
 _HELD_BYTES = 1 << 30
 
@@ -18,13 +18,14 @@ def keep_pages() -> None:
     pages have to be emptied each time, which is a fifth of the work. For programs, not for a library: it holds for all
     of the process. Does nothing where the C library is another.
     """
-    import pyarrow as pa
-
     if not sys.platform.startswith("linux"):
         return
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return
+    mallopt(_ARENA_MAX, 1)  # what one thread gave back serves the others too; set before there are any
+    import pyarrow as pa
+
     if mallopt(_MMAP_THRESHOLD, _LARGEST_HELD_BYTES) and mallopt(_TRIM_THRESHOLD, _HELD_BYTES):
         pa.set_memory_pool(pa.system_memory_pool())

@@ -1,0 +1,13 @@
+"""Which records attempts are rebuilt from, and what of them; told apart from the rebuilding, so that reading need not load it."""
+
+from __future__ import annotations
+
+COLUMNS = (
+    "time", "level", "component", "role", "host", "span", "message", "event_id", "signature", "task_id", "peer_id", "piece_number", "url",
+    "log_path", "log_line", "origin", "parent_id", "size_bytes", "piece_bytes", "pieces", "stage", "cost", "error",
+)  # fmt: skip
+VERDICTS = {"preheat_failed": "failed", "preheat_stream_failed": "failed", "preheat_succeeded": "ok"}
+"""Events that say how a preheat ended, and how."""
+EVERYWHERE = frozenset({"process_started", *VERDICTS})
+"""Events that speak of all tasks of a host, or of one that no other record names."""
+ERROR_LEVELS = frozenset({"ERROR", "FATAL"})

@@ -1,0 +1,37 @@
+"""What is left of the records once pieces are rebuilt from them: no stage reads the begin and end of a piece that came through."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+_OF_PIECES = ("piece_started", "piece_finished")
+_TOLD_QUIETLY = ("TRACE", "DEBUG", "INFO")
+
+
+def condense(events: pd.DataFrame, pieces: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the records that `dfly_analysis.tables.PIECES` tells of in full: most of a large log.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        Records in order; texts may be categories. It is not changed.
+    pieces : pandas.DataFrame
+        What was rebuilt from them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Without begins and ends of pieces at usual levels. What proves that a piece failed stays, and so do the first and
+        the last record of each host, which say how long it was seen. Texts are ``str``.
+    """
+    quiet = events["event_id"].isin(_OF_PIECES) & events["level"].isin(_TOLD_QUIETLY) & events["signature"].isna()
+    kept = ~quiet.to_numpy(dtype=bool)
+    # A line's number alone is looked at: in another file it keeps a record more, which does no harm.
+    proofs = pieces.loc[pieces["outcome"] != "ok", "log_line"].dropna().unique()
+    kept |= events["log_line"].isin(proofs).to_numpy(dtype=bool)
+    timed = events[["host", "time"]].reset_index(drop=True).dropna(subset=["time"])
+    by_host = timed.groupby("host", dropna=False, observed=True)["time"]
+    kept[np.concatenate([by_host.idxmin(), by_host.idxmax()]).astype(np.intp)] = True
+    left = events[kept].reset_index(drop=True)
+    return left.astype({name: "str" for name, dtype in left.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)})

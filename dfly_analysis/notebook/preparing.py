@@ -1,0 +1,56 @@
+"""What many runs have in common, done once before they are forked off."""
+
+from __future__ import annotations
+
+from dfly_analysis.notebook.cells import import_ahead
+from dfly_analysis.notebook.engine import import_papermill
+
+
+def prepare_runs() -> None:
+    """Import what running a packaged notebook takes and read what is known, so that forks of this process have it already."""
+    import_papermill()
+    import_ahead()
+    _read_knowledge()
+    _compile_templates()
+    _draw_nothing()
+
+
+def _read_knowledge() -> None:
+    """Read the knowledge that every run asks for; each of these keeps what it read."""
+    from dfly_analysis.diagnosis.checks import all_checks
+    from dfly_analysis.knowledge.event import starts_in_order
+    from dfly_analysis.knowledge.fact import fact_of
+    from dfly_analysis.knowledge.fault import load_faults
+    from dfly_analysis.knowledge.format import load_formats
+    from dfly_analysis.knowledge.signature import signatures_in
+    from dfly_analysis.knowledge.version import charts, releases
+    from dfly_analysis.knowledge.wrapper import load_notices, load_wrappers
+    from dfly_analysis.models.fitting import further_fitters
+    from dfly_analysis.models.laws import all_laws
+    from dfly_analysis.rules import all_rules
+
+    for read in (
+        *(all_checks, starts_in_order, load_faults, load_formats, charts, load_notices, load_wrappers),
+        *(further_fitters, all_laws, all_rules),
+    ):
+        read()
+    fact_of("seedClient", "download.pieceTimeout")
+    releases("client")
+    signatures_in("")
+
+
+def _compile_templates() -> None:
+    from dfly_analysis.report.view import templates
+
+    made = templates()
+    for name in made.list_templates(extensions=["j2"]):
+        made.get_template(name)
+
+
+def _draw_nothing() -> None:
+    """Draw an empty figure: the first one looks for fonts."""
+    from dfly_analysis.plots.canvas import drawing, finish
+
+    with drawing(100) as canvas:
+        canvas.subplots().set_title("0")
+        finish(canvas, 0, alt="", caption="")

@@ -1,0 +1,101 @@
+"""Arrays over numpy's memory hold what Arrow itself would make of the same values."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dfly_analysis.loading.behind import Behind
+from dfly_analysis.loading.parts import PartWriter
+from dfly_analysis.loading.schemas import metadata_for_pandas, part_schema, table_schema, write_rows
+from dfly_analysis.logs import arrow
+from dfly_analysis.logs.schema import arrow_schema, to_frame
+from dfly_analysis.tables import ALL, COVERAGE
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.none() | st.integers(-(2**62), 2**62), max_size=20),
+    st.lists(st.none() | st.text(max_size=5), max_size=20),
+)
+def test_arrays_hold_what_arrow_makes_of_the_values(whole, texts):
+    """Numbers and texts, some missing, also of a part of an array."""
+    numbers, strings = arrow.whole_numbers(whole), arrow.strings(texts)
+    numbers.validate(full=True)
+    strings.validate(full=True)
+    assert numbers.equals(pa.array(whole, pa.int64()))
+    assert strings.equals(pa.array([text and text.encode("utf-8", "replace").decode() for text in texts], pa.string()))
+    assert arrow.is_there(numbers[1:]).tolist() == [one is not None for one in whole[1:]]
+    assert [one for one in arrow.values_of(numbers[1:]).tolist() if one] == [one for one in whole[1:] if one]
+    coded = strings.dictionary_encode()
+    codes = arrow.codes_of(coded[2:])
+    assert arrow.coded(codes, coded.dictionary).equals(coded[2:])
+    assert arrow.flags(codes < 0).to_pylist() == [text is None for text in texts[2:]]
+
+
+def test_times_that_are_none_are_missing():
+    """Numpy's word for no time becomes Arrow's."""
+    times = np.array(["2026-01-01T00:00:00.000000001", "NaT"], "M8[ns]")
+    assert arrow.moments(times).equals(pa.array(times, pa.timestamp("ns", "UTC")))
+
+
+def test_files_say_to_pandas_what_pandas_itself_says():
+    """The type of each column that pandas reads is the one it wrote, though it did not write the file."""
+    frames = [(table_schema(table), table.frame()) for table in ALL]
+    for schema, frame in [*frames, (part_schema(), to_frame(arrow_schema().empty_table()))]:
+        own = json.loads(pa.Schema.from_pandas(frame, preserve_index=False).metadata[b"pandas"])
+        made = json.loads(schema.metadata[b"pandas"])
+        assert own.keys() == made.keys()
+        assert {(one["name"], one["numpy_type"]) for one in own["columns"]} == {
+            (one["name"], one["numpy_type"]) for one in made["columns"]
+        }
+    assert all(schema.empty_table().to_pandas().dtypes.equals(frame.dtypes) for schema, frame in frames)
+    with pytest.raises(KeyError):
+        metadata_for_pandas([("x", "complex")])
+
+
+def test_rows_are_written_in_the_types_of_their_table(tmp_path):
+    """What is written without pandas is what pandas makes of the same rows."""
+    rows = [
+        {"path": "a", "kind": "log", "lines": 3, "first": np.datetime64(5, "ns"), "note": "é"},
+        {"path": "b", "kind": "empty"},
+    ]
+    write_rows(tmp_path / "c.parquet", COVERAGE, rows)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "c.parquet"), COVERAGE.frame(rows))
+
+
+def test_records_are_loaded_without_pandas(tmp_path):
+    """It takes longer to import than to read a small log; only rebuilding needs it."""
+    record = "2026-05-02T10:00:00.000001Z  INFO a: dragonfly-client/src/resource/task.rs:12: x\n"
+    (tmp_path / "dfdaemon.log").write_text(20 * record, "utf-8")
+    command = ["load", str(tmp_path / "dfdaemon.log"), "--tables", "events", "-o", str(tmp_path / "out")]
+    asked = f"import sys\nfrom dfly_analysis.cli import main\ntry:\n    main({command})\nfinally:\n    print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+    assert "20 rows" in done.stdout
+
+
+def test_calls_behind_are_made_in_order_and_their_errors_are_raised():
+    """What fails in the thread fails for the caller, at the latest at the end."""
+    seen: list[int] = []
+    with Behind(seen.append, "test") as behind:
+        for number in range(50):
+            behind(number)
+    assert seen == list(range(50))
+    with pytest.raises(ZeroDivisionError), Behind(lambda number: 1 // number, "test") as behind:
+        behind(0)
+
+
+def test_a_part_without_records_is_whole(tmp_path):
+    """Its columns are there, and what pandas needs to know of them."""
+    with PartWriter(tmp_path / "part.parquet"):
+        pass
+    assert pd.read_parquet(tmp_path / "part.parquet").columns.tolist() == arrow_schema().names

@@ -1,0 +1,142 @@
+"""Every row of the article's table works on a generated run, and a section of the report shows it, in English and in Chinese.
+
+`docs/how-to/article-row-by-row.md` says the same to people: each row with its command and the section's heading.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+from test_report import Page
+
+from dfly_analysis.analysis import analyse
+from dfly_analysis.report import Report
+from dfly_analysis.synth import write_run
+
+HAN = re.compile("[\u4e00-\u9fff]")
+DOCS = Path(__file__).parent.parent / "docs" / "how-to" / "article-row-by-row.md"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its id, the run that has it, the section that shows it, and what has to stand there."""
+
+    id: str
+    run: str
+    section: str
+    heading: str
+    shown: tuple[str, ...]
+
+
+ROWS = (
+    Row("S1", "article", "evidence", "What shows it?", ("error_decoding_response_body", "dfdaemon.log:")),
+    Row("S2", "article", "evidence", "What shows it?", ("content_write_failed",)),
+    Row("S3", "article", "evidence", "What shows it?", ("reqwest_body_timed_out",)),
+    Row("S4", "frozen", "evidence", "What shows it?", ("tokio_stream_elapsed",)),
+    Row("C1", "article", "causes", "Which causes, in what shares?", ("timeout_too_short", "confidence")),
+    Row("C2", "resets", "causes", "Which causes, in what shares?", ("network_instability", "confidence")),
+    Row("C3", "oom", "causes", "Which causes, in what shares?", ("resource_limit", "confidence")),
+    Row("C4", "disk", "causes", "Which causes, in what shares?", ("disk_full", "confidence")),
+    Row("R1", "article", "advice_table", "What should be set?", ("download.pieceTimeout", "600s", "confidence")),
+    Row("R2", "oom", "sizing", "What do hosts, links and volumes need?", ("resources.limits.memory", "memory limit", "GiB", "cores")),
+    Row("R3", "resets", "sizing", "What do hosts, links and volumes need?", ("bandwidth that one layer demands", "MB/s", "connection was cut")),
+    Row("R4", "disk", "sizing", "What do hosts, links and volumes need?", ("persistence.size", "volume of each seed client", "GiB")),
+    Row("P1", "article", "preheat_plan", "How should the image be preheated?", ("Layers needed for start-up", "The rest")),
+    Row("P2", "article", "preheat_plan", "How should the image be preheated?", ("Layers in parallel", "(chosen)")),
+    Row("P3", "article", "preheat_plan", "How should the image be preheated?", ("Nothing preheated", "Preheated on the node")),
+    Row("P4", "article", "sizing", "What do hosts, links and volumes need?", ("gzip pays below this bandwidth", "zstd pays")),
+    Row("T1", "article", "next_runs", "What to measure next?", ("Repeats", "More runs")),
+    Row("T2", "article", "monitoring", "What to watch from now on?", ("DragonflySeedFailuresAboveModel", "increase(")),
+)  # fmt: skip
+RUNS = {
+    "article": ("slow-source", "v0.1.118"), "frozen": ("scheduler-frozen", "v0.1.118"), "resets": ("resets", "v1.5.1"), "oom": ("oom", "v1.5.1"),
+    "disk": ("disk-full", "v1.5.1"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def report_of(tmp_path_factory):
+    """Generate and analyse each run once, when it is first asked for."""
+
+    @cache
+    def made(run: str) -> Report:
+        case, client = RUNS[run]
+        folder = tmp_path_factory.mktemp(run)
+        write_run(folder, case=case, client=client, images=2)
+        if run == "frozen":
+            _let_the_clients_clock_run_out(folder)
+        return analyse(folder, chart="1.2.24" if run == "article" else None)
+
+    return made
+
+
+def _let_the_clients_clock_run_out(folder: Path) -> None:
+    """Let a client's own wait for a silent scheduler end its streams, in place of the connection's."""
+    for log in folder.rglob("client-*/**/*.log"):
+        text = log.read_text("utf-8")
+        ended = re.sub(
+            r"(download with scheduler error: )TonicStatus\(.*?\)\)\) \}\)", r"\1TokioStreamElapsed(Elapsed(()))", text
+        )
+        log.write_text(ended, "utf-8")
+
+
+@pytest.fixture(scope="module")
+def view_of(report_of):
+    """Make each section of each run once; it shows itself in any language."""
+    return cache(lambda run, section: getattr(report_of(run), section))
+
+
+@pytest.fixture(scope="module")
+def page(report_of, tmp_path_factory):
+    """Write the article's report as a page, without a kernel."""
+    folder = tmp_path_factory.mktemp("page")
+    report_of("article").save(folder)
+    return Page((folder / "report.html").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_the_row_is_shown_by_its_section(row, view_of):
+    """The section says what the row asks for; in Chinese it says it in Chinese, with the same ids and settings."""
+    view = view_of(row.run, row.section)
+    words, chinese = (Page(view.html(lang)).words.replace("\N{NO-BREAK SPACE}", " ") for lang in ("en", "zh"))
+    assert HAN.search(chinese)
+    for text in row.shown:
+        assert text in words
+        assert text in chinese or not re.search(r"[._]\w", text), text
+
+
+def test_the_page_has_every_section(page):
+    """Each row's heading stands on the page, and in its table of contents."""
+    for row in ROWS:
+        assert row.heading in page.words
+        anchor = re.sub(r"[^\w]+", "-", row.heading.casefold()).strip("-")
+        assert any(link.get("href") == f"#{anchor}" for link in page.all("a")), row.heading
+
+
+def test_the_guide_names_each_row_with_its_section():
+    """The page of the documentation has a line for each row, with the heading of the section that shows it."""
+    lines = DOCS.read_text("utf-8").splitlines()
+    for row in ROWS:
+        assert any(line.startswith(f"| {row.id} |") and row.heading in line for line in lines), row.id
+
+
+def test_figures_beside_the_causes_say_how_sure_they_are(report_of):
+    """Each share of the causes carries the confidence that the diagnosis gives it."""
+    report = report_of("article")
+    words = Page(report.causes.html()).words
+    for share in report.findings.causes:
+        assert not share.tasks or f"{share.confidence} confidence" in words
+
+
+def test_advice_for_the_article_is_consistent(report_of):
+    """What the proposed limit demands of the source is what was seen to be carried, or less; requests are within limits."""
+    report = report_of("article")
+    item = report.advice.get("download.pieceTimeout", "seedClient")
+    carried = next(one for one in report.advice.estimates if one.what.startswith("most that one host carried"))
+    assert item.demanded_bandwidth_bps <= carried.value
+    demanded = next(one for one in report.advice.estimates if one.what == "bandwidth that one layer demands")
+    assert demanded.value == pytest.approx(item.demanded_bandwidth_bps)

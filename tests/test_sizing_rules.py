@@ -1,0 +1,251 @@
+"""The rules on network, volumes, requests and limits, and compression: evidence first, no change without trouble, no contradiction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_rules import dataset_of, drawn_pieces, drawn_tasks, found
+
+from dfly_analysis.advice import Advice
+from dfly_analysis.findings import Diagnosis
+from dfly_analysis.knowledge.fact import fact_of
+from dfly_analysis.models import fit_all
+from dfly_analysis.overlay import Overlay, apply
+from dfly_analysis.rules import make_case, recommend
+from dfly_analysis.rules.sharing import SLOTS, capacity_of
+from dfly_analysis.settings import Settings
+from dfly_analysis.tables import PIECES, PODS, RUNS, TASKS
+
+MIB, GIB = 2**20, 2**30
+UNITS = {"duration": "s", "count": "1", "rate": "B/s", "size": "bytes", "percent": "percent"}
+CHART = "1.7.4"
+BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")
+
+
+def on_one_link(
+    bandwidth_bps: float, slots: int = 16, rounds: int = 40, limit_s: float = 40.0, spread: float = 0.35
+) -> pd.DataFrame:
+    """Draw pieces of 64 MiB of one host that share a link evenly, a third of the time with a quarter of them in flight."""
+    source, rows, now = np.random.default_rng(8), [], BEGIN
+    for number in range(rounds):
+        count = slots if number % 3 else max(1, slots // 4)
+        time = 64 * MIB * count / bandwidth_bps * np.exp(spread * source.standard_normal(count) - 0.5 * spread**2)
+        rows += [
+            {
+                "started": now,
+                "duration_s": min(one, limit_s),
+                "outcome": "ok" if one < limit_s else "timeout",
+                "round": number,
+            }
+            for one in time
+        ]
+        now += pd.Timedelta(float(min(time.max(), limit_s)) + 0.5, "s")
+    frame = pd.DataFrame(rows)
+    return PIECES.frame(
+        {
+            "task_id": [f"task-{number}" for number in frame["round"]], "host": ["seed-0"] * len(frame), "role": ["seedClient"] * len(frame),
+            "piece_number": np.arange(len(frame)), "attempt": [1] * len(frame), "origin": ["source"] * len(frame),
+            "size_bytes": [64 * MIB] * len(frame), "started": frame["started"], "ended": frame["started"] + pd.to_timedelta(frame["duration_s"], "s"),
+            "duration_s": frame["duration_s"], "outcome": frame["outcome"], "timeout_s": [limit_s] * len(frame), "censored": frame["outcome"] != "ok",
+        }
+    )  # fmt: skip
+
+
+def tasks_of(
+    cause: str | None, *, failed: int = 4, n: int = 9, role: str = "seedClient", size_bytes: int = 2 * GIB
+) -> pd.DataFrame:
+    rows = [
+        {"task_id": f"task-{number}", "host": f"seed-{number % 3}", "role": role, "size_bytes": size_bytes,
+         "outcome": "failed" if number < failed else "ok", "cause": cause if number < failed else None}
+        for number in range(n)
+    ]  # fmt: skip
+    return TASKS.frame(rows)
+
+
+def gauges(**values: dict[str, int]) -> pd.DataFrame:
+    """Make what metrics of hosts said: metric to value by host."""
+    names = {
+        "disk": "dragonfly_client_disk_space_total", "used": "dragonfly_client_disk_usage_space_total",
+        "resident": "process_resident_memory_bytes", "processor": "process_cpu_seconds_total",
+    }  # fmt: skip
+    common = {"tool": "prometheus", "role": "seedClient", "started": BEGIN}
+    rows = [
+        {**common, "kind": "gauge", "metric": names[name], "host": host, "n": number}
+        for name, by_host in values.items()
+        for host, number in by_host.items()
+        if name != "fetched"
+    ]
+    rows += [
+        {
+            **common,
+            "kind": "counter",
+            "metric": "dragonfly_client_download_traffic",
+            "host": host,
+            "n": number,
+            "bytes_from_source": number,
+        }
+        for host, number in values.get("fetched", {}).items()
+    ]
+    return RUNS.frame(rows)
+
+
+def oom(limit_bytes: int = 2 * GIB) -> pd.DataFrame:
+    row = {"kind": "ending", "pod": "seed-0", "container": "seed-client", "role": "seedClient", "reason": "OOMKilled", "exit_code": 137,
+           "time": BEGIN, "restarts": 3, "memory_limit_bytes": limit_bytes}  # fmt: skip
+    return PODS.frame([row])
+
+
+def with_frames(dataset, **frames):
+    return replace(dataset, **frames)
+
+
+def disk_full(volume_gib: int | None = 5, **resolve):
+    """Seeds of a chart with a small volume, asked for more than it holds."""
+    values = {"seedClient": {"persistence": {"size": f"{volume_gib}Gi"}}} if volume_gib else {}
+    settings = Settings.resolve(**{"values": values, "chart": CHART, **resolve})
+    return dataset_of(settings, tasks=tasks_of("disk_full")), found("disk_full", cause="disk_full"), {}
+
+
+def out_of_memory(**resolve):
+    settings = Settings.resolve(
+        **{"values": {"seedClient": {"resources": {"limits": {"memory": "2Gi"}}}}, "chart": CHART, **resolve}
+    )
+    dataset = with_frames(dataset_of(settings, tasks=tasks_of("resource_limit")), pods=oom())
+    return dataset, found("pod_ended_badly", cause="resource_limit"), {}
+
+
+def killed(**resolve):
+    settings = Settings.resolve(**{"chart": "1.3.10", **resolve})
+    return (
+        dataset_of(settings, tasks=tasks_of("resource_limit")),
+        found("restart_without_goodbye", cause="resource_limit"),
+        {},
+    )
+
+
+def throttled():
+    dataset = dataset_of(Settings.resolve(chart=CHART), drawn_at_once(), tasks_of("rate_limited"))
+    return dataset, found("registry_status", cause="rate_limited"), {}
+
+
+@cache
+def drawn_at_once() -> pd.DataFrame:
+    """Sixteen pieces of a layer at a time, at rates of their own."""
+    pieces = drawn_pieces(n=160, size_bytes=64 * MIB, median_s=10.0, sigma=0.2, limit_s=40.0).copy()
+    rounds = np.arange(160) // 16
+    pieces["task_id"] = [f"task-{number}" for number in rounds]
+    pieces["host"] = "seed-0"
+    pieces["started"] = BEGIN + pd.to_timedelta(30.0 * rounds, "s")
+    return PIECES.frame(pieces.to_dict("list"))
+
+
+@cache
+def thin_link():
+    """A link so thin that no sensible limit suffices for sixteen pieces of 64 MiB at a time."""
+    settings = Settings.resolve({"seedClient": {"config": {"download": {"pieceTimeout": "600s"}}}}, chart=CHART)
+    dataset = dataset_of(settings, on_one_link(1.4e6, limit_s=600.0), drawn_tasks())
+    return dataset, found("reqwest_body_timed_out", cause="timeout_too_short"), fit_all(dataset)
+
+
+def slow_limit(**resolve):
+    values = {"seedClient": {"config": {"download": {"bandwidthLimit": "5MB"}}}}
+    return (
+        dataset_of(Settings.resolve(**{"values": values, "chart": CHART, **resolve}), tasks=tasks_of(None, failed=0)),
+        Diagnosis([]),
+        {},
+    )
+
+
+@cache
+def cut_on_one_link():
+    """Connections are cut, and pieces of one host share a link: those that are in flight shorter are cut less often."""
+    dataset = dataset_of(Settings.resolve(chart=CHART), on_one_link(200e6, rounds=15), tasks_of("network_instability"))
+    return dataset, found("connection_reset", cause="network_instability"), fit_all(dataset)
+
+
+@cache
+def busy_processor():
+    """A seed that takes nearly all of the two cores it may."""
+    settings = Settings.resolve({"seedClient": {"resources": {"limits": {"cpu": 2}}}}, chart=CHART)
+    dataset = dataset_of(settings, on_one_link(200e6, rounds=15), tasks_of("origin_registry"))
+    fits = fit_all(dataset)
+    rate = capacity_of(make_case(dataset, [], fits)[0]).goodness["busiest_bps"]
+    seconds = round(1.9 * 100 * GIB / rate)
+    return (
+        with_frames(dataset, runs=gauges(processor={"seed-0": seconds}, fetched={"seed-0": 100 * GIB})),
+        found(cause="origin_registry"),
+        fits,
+    )
+
+
+CASES = {
+    "disk full": disk_full, "disk full, volume unknown": lambda: disk_full(None, chart=None, values=None, client="v1.5.1"),
+    "room above the threshold": lambda: disk_full(60), "out of memory": out_of_memory, "killed": killed, "throttled": throttled,
+    "thin link": thin_link, "slow limit": slow_limit, "slow limit of old": lambda: slow_limit(values={"seedClient": {"config": {"download": {"rateLimit": "5MiB"}}}}, chart="1.3.26"),
+    "processor": busy_processor, "cut on one link": cut_on_one_link,
+}  # fmt: skip
+WANTED = {
+    "disk full": {"persistence.size"}, "disk full, volume unknown": {"persistence.size"},
+    "room above the threshold": {"gc.policy.distHighThresholdPercent", "gc.policy.distLowThresholdPercent"},
+    "out of memory": {"resources.limits.memory", "resources.requests.memory"}, "killed": {"resources.limits.memory", "resources.requests.memory"},
+    "throttled": {SLOTS}, "thin link": {SLOTS}, "slow limit": {"download.bandwidthLimit"}, "slow limit of old": {"download.rateLimit"},
+    "processor": {"resources.limits.cpu"}, "cut on one link": {SLOTS},
+}  # fmt: skip
+
+
+@cache
+def advice_of(name: str) -> Advice:
+    return recommend(*CASES[name]())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_contract_of_the_sizing_rules(name):
+    """What is wanted is there; each names a known key at its path, in its unit, an interval that holds the proposal's need, and a check."""
+    advice = advice_of(name)
+    assert {item.key for item in advice} >= WANTED[name]
+    for item in advice:
+        known = fact_of(item.role, item.key)
+        assert item.helm_path == known.helm_path
+        assert item.unit in {
+            UNITS.get(known.unit),
+            "bytes" if known.unit == "quantity" else None,
+            "cores" if known.unit == "quantity" else None,
+        }
+        assert 0.0 <= item.low <= item.high < np.inf
+        assert item.because and item.how_to_check  # noqa: PT018 - both are texts
+        assert item.confidence in {"high", "medium", "low"}
+    for one in advice.estimates:
+        assert one.low <= one.value <= one.high
+        assert one.because
+
+
+def nested(entries):
+    made: dict = {}
+    for path, value in entries.items():
+        *sections, leaf = path.split(".")
+        node = made
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[leaf] = value
+    return made
+
+
+def followed(dataset, advice: Advice):
+    """Return the dataset with the advice applied to its values."""
+    settings = dataset.settings
+    values = apply(nested(settings.user.entries), Overlay.from_advice(advice))
+    return replace(
+        dataset, settings=Settings.resolve(values, chart=settings.chart, client=settings.versions["seedClient"])
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_following_the_sizing_advice_settles_it(name):
+    """With the overlay applied to the values, the same data lead to no further change."""
+    dataset, findings, fits = CASES[name]()
+    again = recommend(followed(dataset, advice_of(name)), findings, fits)
+    assert [f"{item.role} {item.key} {item.proposed}" for item in again] == []
