@@ -326,9 +326,8 @@ class DurationFit:
         return Interval(found.value, min(max(low, 0.0), found.value), min(max(high, found.value), 1.0))
 
     def _from_nothing(self, found: Interval) -> Interval:
-        """Let an interval of a share reach from 0, and no less far up, where such a table could not tell it from nothing."""
-        least = _TOLD_FROM_NOTHING / self.n
-        return Interval(found.value, found.low if found.low > least else 0.0, max(found.high, least))
+        """Let an interval of a share begin at 0 where its low end is less than such a table could tell from nothing."""
+        return found if found.low > _TOLD_FROM_NOTHING / self.n else Interval(found.value, 0.0, found.high)
 
     def _x(self, size_bytes: float) -> float:
         return float(np.log(size_bytes)) - self.average.best.model.rows.log_size
