@@ -219,12 +219,18 @@ def main() -> None:
     parser.add_argument("--causes", default="", help="only these, with commas")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--json", type=Path, help="also write the results to this file")
+    parser.add_argument("--read", type=Path, help="take the results from such a file, and run nothing")
     asked = parser.parse_args()
-    results, runs = [], 0
-    for planned in plan(range(asked.first_seed, asked.first_seed + asked.seeds)):
-        if asked.causes and planned.cause not in asked.causes.split(","):
-            continue
-        runs += 1
+    chosen = [
+        one
+        for one in plan(range(asked.first_seed, asked.first_seed + asked.seeds))
+        if not asked.causes or one.cause in asked.causes.split(",")
+    ]
+    told = json.loads(asked.read.read_text()) if asked.read else []
+    results = [
+        Result(**{**one, "planned": Planned(**one["planned"]), "because": tuple(one["because"])}) for one in told
+    ]
+    for planned in () if asked.read else chosen:
         found = judge(planned)
         print(
             planned,
@@ -235,7 +241,7 @@ def main() -> None:
         results += [found] if found else []
         if asked.json:
             asked.json.write_text(json.dumps([asdict(one) for one in results], indent=1))
-    text = page(results, runs, asked.first_seed, asked.seeds)
+    text = page(results, len(chosen), asked.first_seed, asked.seeds)
     print(text)
     if asked.write:
         PAGE.write_text(text, "utf-8")
