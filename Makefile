@@ -38,9 +38,11 @@ docs: .venv/dev.stamp ## build docs/_build/html; a warning is an error
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build/html
 	@echo docs/_build/html/index.html
 
-evaluate: .venv/dev.stamp ## judge diagnoses of generated runs and public reports, and write docs/evaluation/
+evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated runs, and public reports; write docs/evaluation/
 	@$(BIN)/python tests/evaluation/diagnosis.py
 	@$(BIN)/python tests/evaluation/practice.py
+	@$(BIN)/python tests/evaluation/what_if.py --seeds 1 --first-seed 9101 --truth-runs 5 --write
+	@$(BIN)/python tests/evaluation/advice.py --write
 
 bench: .venv/dev.stamp ## measure, and write docs/bench.md
 	@$(BIN)/python tests/bench/run.py

@@ -117,6 +117,26 @@ def test_times_decide_where_nothing_failed():
     assert slower.times.ratio.low < 2.0 < slower.times.ratio.high
 
 
+def reset_beside(dataset, every: int):
+    """Let each so many-th finished piece be reset instead."""
+    drawn = dataset.pieces.copy()
+    ok = drawn.index[drawn["outcome"] == "ok"]
+    drawn.loc[ok[::every], "outcome"] = "reset"
+    return replace(dataset, pieces=drawn)
+
+
+def test_where_resets_hide_the_rest_attempts_cut_decide():
+    """Timeouts are gone, resets are not: all failures together are not clear, and the cut ones are; they may not go against it."""
+    before, after = reset_beside(run(failed=12), 4), reset_beside(run(limit_s=60.0, seed=6, failed=11), 4)
+    found = compare_datasets(before, after)
+    assert [found.get(one).direction for one in ("tasks_failed", "pieces_failed", "pieces_cut")] == [0, 0, -1]
+    assert found.verdict == "helped"
+    assert "cut by a timeout" in " ".join(found.because)
+    worse = compare_datasets(before, reset_beside(run(limit_s=60.0, seed=6, failed=11), 3))
+    assert worse.get("pieces_cut").direction == -1
+    assert worse.verdict != "helped"
+
+
 def test_failures_in_bursts_count_for_less():
     """The same counts in groups that fail together give a wider interval than spread evenly."""
     even, bursts = Counted((2,) * 10, (20,) * 10), Counted((20, 0, 0, 0, 0, 0, 0, 0, 0, 0), (20,) * 10)

@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "evaluation"))
 
+import advice
 import diagnosis
 import judging
 import practice
@@ -63,6 +64,24 @@ def test_the_measure_notices_what_is_wrong(summary):
     told = [why for _, why in judging.Summary([other]).wrong()]
     assert len(told) >= 3
     assert any("host_outlier" in why for why in told)
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        advice.Planned("slower registry", "v1.5.1", "to 95 MB", "8 in flight", 1),
+        advice.Planned("write limit", "v1.0.26", "to 315 MB", "4 in flight", 1),
+    ],
+    ids=lambda planned: planned.cause,
+)
+def test_advice_is_followed_to_a_run_that_works(planned):
+    """What the overlay sets meets the target in the simulator and in the world, and the comparison says that it helped."""
+    found = advice.judge(planned, truth_runs=4)
+    assert found.failed > 0
+    assert found.set
+    assert found.met
+    assert found.really_met
+    assert found.verdict == "helped"
 
 
 def test_public_reports_are_judged_as_their_maintainers_did():

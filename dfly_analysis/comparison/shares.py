@@ -12,7 +12,7 @@ from dfly_analysis.fits import Interval, wilson
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVEL, STRICT = 0.95, 0.975
+LEVEL, STRICT = 0.95, 1.0 - 0.05 / 3.0
 FEWEST_TASKS = 5
 """With fewer tasks than this, pieces are grouped by stretches of time within a task instead."""
 _USUAL_BLOCK_S = 10.0

@@ -25,7 +25,7 @@ class Effect:
     difference : Interval
         After minus before, -1 to 1, with its 95 % interval.
     strict : Interval
-        The same with a 97.5 % interval, which the verdict rests on, since it looks at two of these.
+        The same with a 98.3 % interval, which the verdict rests on, since it looks at three of these.
     clusters_before, clusters_after : int
         Groups that share a fate: tasks, or stretches of time where tasks are few; for tasks, the tasks themselves.
     """

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dfly_analysis.fits import CAUTIOUS_FATE, measured_fate
 from dfly_analysis.knowledge.pieces import piece_attempts
 from dfly_analysis.knowledge.sizing import unpack_speeds
 from dfly_analysis.knowledge.version import releases
@@ -126,7 +127,8 @@ def _link(
         )
     else:
         said.append(f"{where}: nothing is known, so no time; give logs with --from, or a bandwidth")
-    return Link(law, bandwidth_bps, slots, timeout_s, client, piece_attempts(client).passes)
+    fate = (measured_fate(fits) if fits and way == "source" else None) or CAUTIOUS_FATE
+    return Link(law, bandwidth_bps, slots, timeout_s, client, piece_attempts(client).passes, fate)
 
 
 def _settings_said(client: str | None, timeout_s: float | None, slots: int, *, known: bool) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dfly_analysis.fits import Interval
+from dfly_analysis.fits import CAUTIOUS_FATE, Interval
 from dfly_analysis.knowledge.pieces import piece_length_bytes, siblings_cancelled
 from dfly_analysis.models import LayerShape, layer_failure_rate
 
@@ -59,6 +59,8 @@ class Link:
         Release, for the length of pieces.
     passes : int
         Attempts each piece gets.
+    shared_fate : Interval
+        Share of the failures of a pass that repeat in the next.
     """
 
     law: PieceLaw | None
@@ -67,6 +69,7 @@ class Link:
     timeout_s: float | None
     client: str | None
     passes: int = 2
+    shared_fate: Interval = CAUTIOUS_FATE
     _known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     _laws: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     """Quantiles by law and size, which links may share."""
@@ -139,7 +142,7 @@ class Link:
             limit = self.timeout_s / self.slower(beside)
             slots, piece_bytes = self.in_flight(size_bytes), self.piece_bytes(size_bytes)
             layer = LayerShape(size_bytes, piece_bytes, slots, self.passes, siblings_cancelled(self.client))
-            self._known[key] = layer_failure_rate(self.law, layer, limit)
+            self._known[key] = layer_failure_rate(self.law, layer, limit, shared_fate=self.shared_fate)
         found: Interval = self._known[key]
         return found
 
