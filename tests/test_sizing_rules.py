@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
-from test_rules import dataset_of, drawn_pieces, drawn_tasks, found
+from hypothesis import given
+from hypothesis import strategies as st
+from test_rules import PIECE, dataset_of, drawn_pieces, drawn_tasks, fits_of, found
 
 from dfly_analysis.advice import Advice
+from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis
+from dfly_analysis.fits import NotFitted
 from dfly_analysis.knowledge.fact import fact_of
+from dfly_analysis.knowledge.sizing import article_shares, documented_sizing, held_in_memory_bytes
 from dfly_analysis.models import fit_all
+from dfly_analysis.models.storage import fit_unpack
 from dfly_analysis.overlay import Overlay, apply
+from dfly_analysis.report.sections import AdviceView
+from dfly_analysis.report.sizing import sizing_of
 from dfly_analysis.rules import make_case, recommend
-from dfly_analysis.rules.sharing import SLOTS, capacity_of
+from dfly_analysis.rules.compression import break_even_bps
+from dfly_analysis.rules.sharing import SLOTS, capacity_of, slowed
 from dfly_analysis.settings import Settings
 from dfly_analysis.tables import PIECES, PODS, RUNS, TASKS
+from dfly_analysis.units import parse_duration, parse_size
 
 MIB, GIB = 2**20, 2**30
 UNITS = {"duration": "s", "count": "1", "rate": "B/s", "size": "bytes", "percent": "percent"}
@@ -249,3 +260,153 @@ def test_following_the_sizing_advice_settles_it(name):
     dataset, findings, fits = CASES[name]()
     again = recommend(followed(dataset, advice_of(name)), findings, fits)
     assert [f"{item.role} {item.key} {item.proposed}" for item in again] == []
+
+
+def estimate(advice: Advice, what: str, role: str = "seedClient"):
+    return next(one for one in advice.estimates if one.what.startswith(what) and one.role == role)
+
+
+@pytest.mark.parametrize("chart", ["1.2.24", "1.3.10", CHART])
+def test_nothing_is_changed_where_nothing_is_wrong(chart):
+    """Defaults below the documented sizes are told as estimates; no task failed, so no setting is proposed."""
+    advice = recommend(dataset_of(Settings.resolve(chart=chart), tasks=tasks_of(None, failed=0)), Diagnosis([]), {})
+    assert advice.recommendations == ()
+    assert estimate(advice, "documented memory limit").basis == "documented"
+
+
+def test_fewer_pieces_and_the_limit_belong_together():
+    """The limit proposed beside fewer pieces in flight holds for them, by the estimate, and not for as many as now."""
+    dataset, findings, fits = thin_link()
+    advice = advice_of("thin link")
+    slots, limit_s = (
+        int(advice.get(SLOTS, "seedClient").proposed),
+        parse_duration(advice.get(PIECE, "seedClient").proposed),
+    )
+    case, _ = make_case(dataset, findings, fits)
+    needed_s, fewer = case.needs["seedClient", PIECE].needed.value, case.fewer["seedClient"]
+    assert needed_s > limit_s >= needed_s * fewer.times
+    assert fewer.slots == slots
+    assert advice.get(PIECE, "seedClient").demanded_bandwidth_bps == pytest.approx(slots * 64 * MIB / limit_s)
+    assert advice.get(PIECE, "seedClient").low <= limit_s
+
+
+def test_a_limit_that_suffices_leaves_the_pieces_in_flight():
+    """Where raising the limit cures it, pieces in flight are not lowered as well."""
+    key = (900, 64 * MIB, 40.0, 27.0, 0.3)
+    advice = recommend(dataset_of(Settings.resolve(chart=CHART), drawn_pieces(*key), drawn_tasks()), found("reqwest_body_timed_out", cause="timeout_too_short"), fits_of(*key))  # fmt: skip
+    assert advice.get(PIECE, "seedClient") is not None
+    assert advice.get(SLOTS, "seedClient") is None
+
+
+def test_what_cures_the_cause_stands_first():
+    """A full disk is cured by a volume, so that stands before any timeout."""
+    assert next(iter(advice_of("disk full"))).key == "persistence.size"
+
+
+def test_a_volume_holds_what_is_kept_and_a_layer_above():
+    """The proposal holds the layer asked for above the high threshold, and what was kept below the low one."""
+    item = advice_of("disk full").get("persistence.size", "seedClient")
+    volume = parse_size(item.proposed)
+    assert volume * (1 - 0.9) >= 20 * GIB * (1 - 1e-6)
+    assert volume * 0.7 >= 6 * GIB
+    assert "1 TiB" in item.rule_of_thumb
+
+
+def test_a_disk_smaller_than_the_values_say_is_doubted():
+    """Where metrics show another disk than the values believed in force, that is said and nothing proposed on them."""
+    dataset, findings, _ = disk_full(500)
+    runs = gauges(disk={"seed-0": GIB}, used={"seed-0": GIB})
+    advice = recommend(replace(dataset, runs=runs), findings, {})
+    assert advice.get("persistence.size", "seedClient") is None
+    assert any("holds 1 GiB by its metrics" in text for text in advice.warnings)
+
+
+def test_a_container_killed_below_the_believed_limit_is_doubted():
+    """Kubernetes names the limit a container was ended at; another one in the values is called into doubt."""
+    dataset, findings, _ = out_of_memory(values=None)
+    advice = recommend(dataset, findings, {})
+    assert any("ended at a limit of 2 GiB" in text for text in advice.warnings)
+
+
+def test_a_process_far_below_its_limit_was_not_ended_for_memory():
+    """What it held when its metrics were read speaks against memory, so no limit is raised and more is asked for."""
+    dataset, findings, _ = killed()
+    advice = recommend(replace(dataset, runs=gauges(resident={"seed-0": 100 * MIB})), findings, {})
+    assert not [item for item in advice if item.key.startswith("resources.")]
+    reason = next(one for one in advice.no_advice if one.topic == "resources")
+    assert "memory is hardly the reason" in reason.reason
+    assert "kubectl get pods" in reason.collect
+
+
+def test_the_articles_figures_are_a_fallback_and_called_so():
+    """Without a measurement the article's figures are proposed from 20 GB on, with low confidence, the guide's below."""
+    large, small = advice_of("killed"), recommend(*killed(), size="2GiB")
+    assert large.get("resources.limits.memory", "seedClient").proposed == "32Gi"
+    assert "a fallback without a measurement" in large.get("resources.limits.memory", "seedClient").because
+    assert small.get("resources.limits.memory", "seedClient").proposed == "16Gi"
+    assert {item.confidence for item in large if item.key.startswith("resources.")} == {"low"}
+    assert article_shares("seedClient").limit_memory_bytes > documented_sizing("seedClient").memory_bytes
+
+
+def test_up_to_one_release_a_piece_between_peers_is_whole_in_memory():
+    """From v1.0.22 on a piece in flight holds a buffer; between v1.0.27 and v1.2.5 a window to the registry as well."""
+    sizes = [held_in_memory_bytes("parent", 64 * MIB, 4 * MIB, version) for version in ("v1.0.21", "v1.0.22", "v1.5.1")]
+    assert sizes == [64 * MIB, 4 * MIB, 4 * MIB]
+    assert held_in_memory_bytes("source", 64 * MIB, 4 * MIB, "v1.2.0") == 20 * MIB
+
+
+@given(st.floats(1.01, 8.0), st.floats(1e6, 1e9), st.floats(1e7, 2e9))
+def test_at_the_break_even_both_take_equally_long(ratio, unpack, plain):
+    """Fetching and unpacking, one after the other, take the same time compressed and plain; below it compressed is quicker."""
+    bandwidth = break_even_bps(ratio, unpack, plain)
+
+    def seconds(rate: float, shrunk: float, speed: float) -> float:
+        return 1.0 / (shrunk * rate) + 1.0 / (shrunk * speed)
+
+    if np.isinf(bandwidth):
+        assert seconds(1e12, ratio, unpack) <= seconds(1e12, 1.0, plain) * (1 + 1e-9) + 1e-12
+        return
+    assert seconds(bandwidth, ratio, unpack) == pytest.approx(seconds(bandwidth, 1.0, plain), rel=1e-6)
+    assert seconds(0.5 * bandwidth, ratio, unpack) < seconds(0.5 * bandwidth, 1.0, plain)
+
+
+def test_compression_is_judged_at_the_bandwidth_seen_only():
+    """Without a bandwidth there is no advice; with one each algorithm is judged, and a ratio that is named narrows it."""
+    silent = next(one for one in advice_of("killed").no_advice if one.topic == "compression")
+    assert "bandwidth to a node is not known" in silent.reason
+    assert silent.collect
+    wide = estimate(advice_of("thin link"), "gzip pays below this bandwidth, programs", "client")
+    named = recommend(*thin_link(), compression_ratio=2.5)
+    narrow = estimate(named, "gzip pays below this bandwidth, layers that shrink 2.5", "client")
+    assert narrow.low >= wide.low
+    assert "gzip pays at" in narrow.because
+    with pytest.raises(DflyError, match="cannot be compressed"):
+        recommend(*killed(), compression_ratio=0.9)
+
+
+def test_measured_unpacking_goes_before_what_is_assumed():
+    """Three runs whose label speaks of unpacking give the speed; two do not."""
+    rows = [
+        {"tool": "csv", "kind": "sample", "label": "unpack gzip", "size_bytes": GIB, "duration_s": one}
+        for one in (10.0, 11.0, 12.0)
+    ]
+    fit = fit_unpack(RUNS.frame(rows), "gzip")
+    assert fit.speed_bps.low < GIB / 11.0 < fit.speed_bps.high
+    assert fit_unpack(RUNS.frame(rows[:2]), "gzip") is None
+    assert fit_unpack(RUNS.frame(rows), "zstd") is None
+
+
+def test_fewer_in_flight_are_never_slower():
+    """By the fitted throughput a piece among fewer never takes longer."""
+    capacity = capacity_of(make_case(*thin_link())[0])
+    assert not isinstance(capacity, NotFitted)
+    times = [slowed(capacity, n) for n in (1, 2, 4, 8, 16, 32)]
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("view", [lambda advice: AdviceView(advice, None), sizing_of])
+def test_all_of_the_advice_has_chinese_words(name, view):
+    """No sentence of a proposal, an estimate or a reason for none stands in English on a Chinese page."""
+    html = view(advice_of(name)).html("zh")
+    assert re.findall(r'<span lang="en">(.*?)</span>', html) == []

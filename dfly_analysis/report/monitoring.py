@@ -12,11 +12,20 @@ if TYPE_CHECKING:
 _EMPTY = "This report was made without rules for Prometheus."
 
 
+_MOST = 120
+
+
+def _beginning(expression: str) -> str:
+    """Return how an expression begins; the file holds all of it."""
+    flat = " ".join(expression.split())
+    return flat if len(flat) <= _MOST else f"{flat[:_MOST]} …"
+
+
 def monitoring_of(alerts: Alerts | None) -> Several:
     """Show the rules with their expressions, and the ones left out with the reason."""
     if alerts is None:
         return Several((TableView((), (), empty=_EMPTY),))
-    rows = tuple((one.name, one.severity, f"{one.summary}.", one.expr) for one in alerts.rules)
+    rows = tuple((one.name, one.severity, f"{one.summary}.", _beginning(one.expr)) for one in alerts.rules)
     headings = (Heading("Alert", "code"), Heading("Severity"), Heading("Says"), Heading("Expression", "code"))
     note = "They lie in alerts.rules.yaml beside this page, with unit tests for promtool and a dashboard for Grafana."
     left = tuple((one.name, f"{one.reason}.") for one in alerts.left_out)

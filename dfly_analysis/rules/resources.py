@@ -266,7 +266,7 @@ def _estimates(case: Case, role: str) -> list[Estimate]:
             ("memory limit", "bytes", float(documented.memory_bytes), float(article.request_memory_bytes), float(article.limit_memory_bytes)),
             ("processor limit", "cores", documented.cpu, article.request_cpu, article.limit_cpu),
         ):  # fmt: skip
-            made.append(Estimate(TOPIC, role, f"documented {what}", value, min(value, least), max(value, most), unit, "documented", "low", f"{sizing_source()}; the range is the article's, requests to limits"))  # fmt: skip
+            made.append(Estimate(TOPIC, role, f"documented {what}", value, min(value, least), max(value, most), unit, "documented", "low", "the guide of the project; the range is the article's, requests to limits"))  # fmt: skip
     return made
 
 

@@ -256,7 +256,7 @@ def _estimates(case: Case, room: Room) -> list[Estimate]:
         documented = documented_sizing(room.role)
         if documented is not None:
             disk = float(documented.disk_bytes)
-            made.append(Estimate(TOPIC, room.role, f"documented disk of each {title}", disk, disk, disk, "bytes", "documented", "low", f"for up to {documented.peers} peers; {sizing_source()}"))  # fmt: skip
+            made.append(Estimate(TOPIC, room.role, f"documented disk of each {title}", disk, disk, disk, "bytes", "documented", "low", f"the guide of the project, for up to {documented.peers} peers"))  # fmt: skip
     return made
 
 
