@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from test_bench import ASCII
 from test_jobs import job
 from wrapping import SHAPES
 
+from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.errors import DflyError, SettingsError, SourceError
 from dfly_analysis.loading import check_input, limits_of, load, take_stock
 from dfly_analysis.settings import Settings
@@ -373,3 +375,15 @@ def test_a_build_that_does_not_know_its_commit_names_no_release(tmp_path):
         '# HELP x y\ndragonfly_scheduler_version{git_commit="unknown",git_version="v2.5.0"} 1\n'
     )
     assert load([tmp_path]).settings.versions.get("scheduler") is None
+
+
+def test_telling_records_give_the_same_findings_without_pieces_that_came_through():
+    """Begin and end of each finished piece are left out once pieces are rebuilt; findings, pieces and tasks stay the same."""
+    path = Path(__file__).parent.parent / "data" / "samples" / "article-v0.1.118.tar.gz"
+    whole, telling = (load(path, records=records) for records in ("all", "telling"))
+    for name in ("pieces", "tasks", "jobs"):
+        pd.testing.assert_frame_equal(getattr(whole, name), getattr(telling, name))
+    assert [*diagnose(whole)] == [*diagnose(telling)]
+    told = telling.events["event_id"].value_counts()
+    assert told.get("piece_finished", 0) < 0.1 * (whole.events["event_id"] == "piece_finished").sum()
+    assert (telling.events["level"] == "ERROR").sum() == (whole.events["level"] == "ERROR").sum()

@@ -304,3 +304,24 @@ def test_shares_of_all_causes_never_add_up_to_more_than_one():
     )
     assert both.failures.max() <= 1.0
     assert both.failures[0] == pytest.approx(1.0)
+
+
+def test_many_answers_at_once_are_those_of_one_after_another(fit):
+    """Quantiles and rates asked for together are the same as asked for alone, and asked again."""
+    sizes, shares, times = [4 * MIB, 16 * MIB, 64 * MIB], [0.5, 0.99, 0.999], [1.0, 12.0, 90.0]
+    alone = fit_duration(_pieces())
+    assert isinstance(alone, DurationFit)
+    together = fit.quantiles(sizes, shares), fit.timeout_rates(16 * MIB, times)
+    again = fit.quantiles(sizes, shares), fit.timeout_rates(16 * MIB, times)
+    assert together == again
+    for many, ones in zip(
+        together,
+        (
+            [alone.quantile(size, p) for size, p in zip(sizes, shares, strict=True)],
+            [alone.timeout_rate(16 * MIB, time) for time in times],
+        ),
+        strict=True,
+    ):
+        for found, one in zip(many, ones, strict=True):
+            assert vars(found) == pytest.approx(vars(one), rel=1e-7)
+    assert fit.lasting(16 * MIB, times).tolist() == pytest.approx([rate.value for rate in together[1]])
