@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from test_rules import PIECE, dataset_of, drawn_pieces, drawn_tasks, fits_of, found
 
 from dfly_analysis.advice import Advice
+from dfly_analysis.configcheck import check_settings
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.fits import NotFitted
@@ -410,3 +411,12 @@ def test_all_of_the_advice_has_chinese_words(name, view):
     """No sentence of a proposal, an estimate or a reason for none stands in English on a Chinese page."""
     html = view(advice_of(name)).html("zh")
     assert re.findall(r'<span lang="en">(.*?)</span>', html) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_check_config_accepts_what_is_advised(name):
+    """No trap lies in a key that was advised: it is read, spelt right, and its value holds the layer asked for."""
+    dataset, advice = followed(CASES[name]()[0], advice_of(name)), advice_of(name)
+    advised = {item.key for item in advice if not item.key.endswith("Timeout")}
+    present = [one for one in check_settings(dataset.settings, size="20GiB").findings if one.verdict == "present"]
+    assert [one.id for one in present if one.knob in advised and one.severity in {"critical", "high"}] == []

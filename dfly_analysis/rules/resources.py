@@ -205,11 +205,12 @@ def _processor(case: Case, role: str) -> list[Recommendation]:
     if not used or limit is None or case.dataset.failed_tasks.empty or used[0].low < _NEARLY * limit:
         return []
     article = article_shares(role)
-    proposed = max(math.ceil(_TIMES * limit), round(article.request_cpu))
+    documented = documented_sizing(role)
+    proposed = max(math.ceil(_TIMES * limit), math.ceil(documented.cpu) if documented else 0)
     why = [
         in_force_text(current),
         f"at the rate of the fastest host a process takes {used[0].value:.2g} cores ({used[0].low:.2g} to {used[0].high:.2g}): {used[0].because}",
-        "a process that is held back at its limit is slow without saying so; twice the limit is proposed",
+        "a process that is held back at its limit is slow without saying so; the larger of twice the limit and what the guide of the project gives is proposed",
     ]
     return [Recommendation(
         key=PROCESSOR, role=role, helm_path=helm_path_of(role, PROCESSOR) or f"{role}.{PROCESSOR}", current=current_of(current),
