@@ -22,7 +22,7 @@ from dfly_analysis.sources.store import Store
 SPILLED = (*COLUMNS, "job_id")
 SHARED = frozenset({*EVERYWHERE, "job_received"})
 """Events that all buckets must know."""
-BUCKET_BYTES = 256 << 20
+BUCKET_BYTES = 192 << 20
 """Bytes of logs that are rebuilt at one time."""
 _HELD_ROWS = 200_000
 _BATCH = 1 << 17
