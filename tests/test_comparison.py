@@ -137,6 +137,18 @@ def test_where_resets_hide_the_rest_attempts_cut_decide():
     assert worse.verdict != "helped"
 
 
+@pytest.mark.parametrize(("saved", "verdict"), [(4, "cannot tell"), (5, "helped")])
+def test_pieces_that_outlast_the_limit_before_are_no_matter_of_chance(saved, verdict):
+    """Too few failed to tell, but five pieces finished where the old limit would have cut them."""
+    values = {"seedClient": {"config": {"download": {"pieceTimeout": "60s"}}}}
+    before, after = (run(limit_s=60.0, n=40, seed=seed, failed=1, values=values, all_ok=True) for seed in (5, 6))
+    short = after.pieces.assign(duration_s=before.pieces["duration_s"].median())
+    short.loc[short.index[:saved], "duration_s"] = 61.0
+    found = compare_datasets(before, replace(after, pieces=short))
+    assert found.outlasted == saved
+    assert found.verdict == verdict
+
+
 def test_failures_in_bursts_count_for_less():
     """The same counts in groups that fail together give a wider interval than spread evenly."""
     even, bursts = Counted((2,) * 10, (20,) * 10), Counted((20, 0, 0, 0, 0, 0, 0, 0, 0, 0), (20,) * 10)

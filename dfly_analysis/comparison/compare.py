@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TASK_MARGIN, PIECE_MARGIN, TIME_MARGIN = 0.1, 0.01, 0.25
 """Differences below these make no difference: a share of tasks, a share of pieces, a ratio of times less one."""
+_SAVED = 5
+"""So many pieces that outlasted the limit before show that a longer one helped, where failures did not grow beside it."""
 _FAILURES = ("timeout", "reset", "storage", "origin")
 _LIMITS = ("download.pieceTimeout", "storage.writePieceTimeout")
 TITLES = {
@@ -38,7 +40,7 @@ def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
     -------
     Comparison
         Tasks decide where they can; where they are too few, attempts at pieces from the source do; where neither is clear,
-        attempts cut by a timeout do, if the others went the same way. A difference counts where its 98.3 % interval leaves out
+        attempts cut by a timeout do, if the others went the same way, and pieces that outlasted the limit before. A difference counts where its 98.3 % interval leaves out
         zero, for there are three chances to see one.
     """
     pieces = source_pieces(before.pieces), source_pieces(after.pieces)
@@ -52,7 +54,7 @@ def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
     made = [effect_of(name, *both) for name, both in counted.items()]
     effects = tuple(one for one in made if one is not None)
     times, outlasted = time_effect(*pieces), _outlasted(before, pieces[1])
-    verdict, because = _judge({one.id: one for one in effects}, times, same=_same_files(before, after))
+    verdict, because = _judge({one.id: one for one in effects}, times, outlasted, same=_same_files(before, after))
     settings = _settings(before, after)
     if outlasted:
         limit = format_duration(_limit_s(before) or 0.0)
@@ -72,7 +74,9 @@ def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
     )
 
 
-def _judge(effects: dict[str, Effect], times: TimeEffect | None, *, same: bool) -> tuple[Verdict, tuple[str, ...]]:
+def _judge(
+    effects: dict[str, Effect], times: TimeEffect | None, outlasted: int, *, same: bool
+) -> tuple[Verdict, tuple[str, ...]]:
     if same:
         return "no difference", ("both runs hold the same files",)
     tasks, pieces = effects.get("tasks_failed"), effects.get("pieces_failed")
@@ -90,6 +94,9 @@ def _judge(effects: dict[str, Effect], times: TimeEffect | None, *, same: bool) 
     ):
         # What fails beside hides the rest: cut attempts changed for certain, and all failures together did not go against it.
         clear, said = {cut.direction}, (*said, _effect_text(cut))
+    elif not clear and outlasted >= _SAVED and all(one.difference.value <= 0.0 for one in deciding):
+        # That these finished is no matter of chance: the limit before would have cut each of them.
+        clear = {-1}
     if clear:
         return ("helped" if min(clear) < 0 else "worse"), said
     if not deciding:
