@@ -19,7 +19,7 @@ class StallBounded(Stalling):
     shapes = (
         *STALL_SHAPES,
         Shape("longest_wait", 3.0, 2.5, 1.0, "log", "s"),
-        Shape("early", -1.0, -1.5, 1.2, "log", reach=2.5),
+        Shape("early", -1.0, -2.5, 1.2, "log", reach=2.5),
     )
 
     @property
