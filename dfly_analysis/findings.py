@@ -11,6 +11,11 @@ Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 
 
+def on_one_line(text: str) -> str:
+    """Return a text in which what cannot be printed, a line's end among it, is a space: a user's key may hold anything."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One line of the input that shows what is claimed.

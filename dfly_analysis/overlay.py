@@ -14,6 +14,7 @@ import yaml
 
 from dfly_analysis.advice import Advice, Recommendation
 from dfly_analysis.errors import DflyError, OverlayConflictError
+from dfly_analysis.findings import on_one_line
 from dfly_analysis.knowledge.fact import piece_attempts
 from dfly_analysis.units import format_size, parse_duration
 
@@ -237,8 +238,7 @@ def _comment(item: Recommendation) -> str:
     low, high = (format_size(end) if item.unit == "bytes" else f"{end:.4g}" for end in (item.low, item.high))
     interval = f"needed {low} to {high}{'' if item.unit == 'bytes' else f' {item.unit}'}"
     because = item.because.partition("; ")[2] if item.because.startswith("now ") else item.because
-    printable = "".join(letter if letter.isprintable() else " " for letter in f"{now}; {interval}; {because}")
-    return textwrap.shorten(printable, _COMMENT_LENGTH, placeholder=" …")
+    return textwrap.shorten(on_one_line(f"{now}; {interval}; {because}"), _COMMENT_LENGTH, placeholder=" …")
 
 
 def _commented(values: Mapping[str, Any], comments: Mapping[str, str], above: str = "") -> Any:

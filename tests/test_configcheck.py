@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dfly_analysis.configcheck import check_config, demand_of, demanded_bps
@@ -303,6 +303,7 @@ def test_any_structure_is_answered(tmp_path_factory, tree):
 
 
 @given(st.lists(DEEP, max_size=4))
+@example([("client", ["seedClient"], {"\n": False})])
 @settings(max_examples=150)
 def test_any_value_at_a_known_key_is_answered(tmp_path_factory, parts):
     """Wrong types at the right places do not break the check."""

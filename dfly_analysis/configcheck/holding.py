@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from dfly_analysis.configcheck.operands import Operand, operand, product
 from dfly_analysis.configcheck.question import Alike, Question
-from dfly_analysis.findings import Evidence, Finding
+from dfly_analysis.findings import Evidence, Finding, on_one_line
 from dfly_analysis.knowledge.trap import Comparison, Factor, Trap
 from dfly_analysis.settings import KeyTrap, Setting, Settings
 
@@ -76,7 +76,7 @@ def _of_keys(trap: Trap, settings: Settings, found: Sequence[KeyTrap]) -> Findin
     lines = tuple(
         Evidence(one.file, one.line, _shown(one.path.rpartition(".")[2], one.value)) for one in found if one.line
     )
-    said = _joined(f"{one.path}: {one.reason}" for one in found)
+    said = _joined(on_one_line(f"{one.path}: {one.reason}") for one in found)
     return _finding(trap, "present", said, len(found), lines)
 
 
