@@ -24,8 +24,6 @@ _COMMANDS = {
     "sample": "making", "init": "making", "lab": "making",
 }  # fmt: skip
 INTERRUPTED = 130
-_TURN_S = 2e-4
-"""How long one thread may keep the others waiting that read or write files; Python's own 5 ms leaves the disk idle."""
 _COLLECTED_AFTER = 100_000
 """New objects after which Python looks for cycles: the usual 700 cost more than the few cycles here are worth."""
 TRACEBACK = "DFLY_ANALYSIS_TRACEBACK"
@@ -76,7 +74,6 @@ class _Commands(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and turn every error into one line on stderr and its exit code."""
         gc.set_threshold(_COLLECTED_AFTER, 50, 50)
-        sys.setswitchinterval(_TURN_S)
         extra.pop("standalone_mode", None)
         try:
             code: Any = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
