@@ -34,6 +34,7 @@ from dfly_analysis.cli.options import (
 from dfly_analysis.cli.printing import enveloped, print_result
 from dfly_analysis.cli.rows import advice_rows, advice_text, diagnosis_tables, fit_rows, fits_text
 from dfly_analysis.errors import NotEnoughDataError
+from dfly_analysis.units import format_size, parse_size
 
 if TYPE_CHECKING:
     from dfly_analysis.loading.writing import Written
@@ -76,7 +77,7 @@ def report(
     settings = _resolved(asked)  # refuse a wrong file before a kernel starts
     _refuse_secret(asked["prometheus"])
     parameters: dict[str, Any] = {
-        **asked, "size": f"{size}B" if size else None, "lang": lang, "cache": not no_cache,
+        **asked, "size": _size_text(size) if size else None, "lang": lang, "cache": not no_cache,
         "values": str(asked["values"].absolute()) if asked["values"] else None,
     }  # fmt: skip
     with _kept_stdin(paths) as listed, Progress() as progress:
@@ -115,6 +116,12 @@ def _kept_stdin(paths: Sequence[str]) -> Iterator[list[str]]:
             else:
                 listed.append(path if "://" in path else str(Path(path).absolute()))
         yield listed
+
+
+def _size_text(size_bytes: int) -> str:
+    """Write a size as people do, where that says all of it."""
+    text = "".join(format_size(size_bytes).split())
+    return text if parse_size(text) == size_bytes else f"{size_bytes}B"
 
 
 def _refuse_secret(prometheus: str | None) -> None:
