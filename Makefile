@@ -37,7 +37,7 @@ types: .venv/dev.stamp ## strict static types
 	@$(BIN)/mypy
 
 docs: .venv/dev.stamp ## build docs/_build/html; a warning is an error
-	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build/html
+	@$(BIN)/sphinx-build --jobs auto --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build/html
 	@echo docs/_build/html/index.html
 
 evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated runs, and public reports; write docs/evaluation/

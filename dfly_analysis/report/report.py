@@ -261,7 +261,7 @@ class Report:
         }
 
     def save(self, directory: str | os.PathLike[str], *, html: bool = True) -> sections.Listing:
-        """Write the report's files.
+        """Write the report's files; returns and raises what `dfly_analysis.report.saved.Saved.save` does.
 
         Parameters
         ----------
@@ -269,16 +269,6 @@ class Report:
             Made where it is missing.
         html : bool
             Whether to write ``report.html`` too; a notebook's page is made from the notebook itself.
-
-        Returns
-        -------
-        Listing
-            The files that were written; shows itself.
-
-        Raises
-        ------
-        SourceError
-            Where the folder cannot be written.
         """
         from dfly_analysis.report.saving import save_report
 
