@@ -103,9 +103,12 @@ class Average:
             if not model.law.proportional:
                 made.append(model.quantile(columns, x, p))
                 continue
-            for share in set(p.tolist()) - {known for at, known in self._residuals if at == place}:
-                self._residuals[place, share] = model.law.quantile(np.array(share), np.zeros(len(theta[0])), theta[2:])
-            residual = np.stack([self._residuals[place, share] for share in p.tolist()], axis=1)
+            shares = p.tolist()
+            if new := [share for share in dict.fromkeys(shares) if (place, share) not in self._residuals]:
+                nowhere = np.zeros(len(theta[0]))
+                found = model.law.quantile(np.array(new)[:, None], nowhere, theta[2:])
+                self._residuals.update({(place, share): row for share, row in zip(new, found, strict=True)})
+            residual = np.stack([self._residuals[place, share] for share in shares], axis=1)
             made.append(model.with_overhead(columns, model.located(columns, x) + residual))
         return np.asarray(np.clip(np.concatenate(made), -LARGEST_LOG, LARGEST_LOG))
 

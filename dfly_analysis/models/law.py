@@ -136,21 +136,17 @@ class Law:
     def search_quantile(
         self, p: Array, location: Array, shape: Parameters, low: Array | float, high: Array | float
     ) -> Array:
-        """Return ``y`` below which a share ``p`` lies, between two bounds: halving, and Newton's steps in the end."""
+        """Return ``y`` below which a share ``p`` lies, between two bounds; see `falling_to`."""
         target = np.log1p(-np.asarray(p, dtype=float))
         size = np.broadcast_shapes(target.shape, np.shape(location), *(np.shape(value) for value in shape))
-        low, high = np.broadcast_to(low, size), np.broadcast_to(high, size)
-        halvings = int(np.ceil(np.log2(max(float(np.max(high - low)), 1e-9) / _NEAR)))
-        for _ in range(max(halvings, 1)):
-            middle = 0.5 * (low + high)
-            above = self.log_survival(middle, location, shape) > target
-            low, high = np.where(above, middle, low), np.where(above, high, middle)
-        y = 0.5 * (low + high)
-        for _ in range(_NEWTON_STEPS):
-            survival = self.log_survival(y, location, shape)
-            hazard = np.exp(np.clip(self.log_density(y, location, shape) - survival, -LARGEST_LOG, LARGEST_LOG))
-            y = np.clip(y + (survival - target) / hazard, low, high)
-        return np.asarray(y)
+
+        def survival(y: Array) -> Array:
+            return self.log_survival(y, location, shape)
+
+        def density(y: Array) -> Array:
+            return self.log_density(y, location, shape)
+
+        return falling_to(target, np.broadcast_to(low, size), np.broadcast_to(high, size), survival, density)
 
 
 class StandardLaw(Law):
@@ -214,6 +210,33 @@ def central(function: Callable[[float], Array]) -> Array:
 def _by_shape(function: Callable[[list[Array]], Array], shape: Parameters, place: int) -> Array:
     """Return the derivative by one of the shapes."""
     return central(lambda step: function([value + step if at == place else value for at, value in enumerate(shape)]))
+
+
+def falling_to(
+    target: Array, low: Array, high: Array, survival: Callable[[Array], Array], density: Callable[[Array], Array]
+) -> Array:
+    """Return where the log of a survival falls to a target, between two bounds: halving, and Newton's steps in the end.
+
+    Parameters
+    ----------
+    target : array
+        Logs of survivals.
+    low, high : array
+        Bounds, of the answer's shape.
+    survival, density : callable
+        Logs of both at any place.
+    """
+    halvings = int(np.ceil(np.log2(max(float(np.max(high - low)), 1e-9) / _NEAR)))
+    for _ in range(max(halvings, 1)):
+        middle = 0.5 * (low + high)
+        above = survival(middle) > target
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    y = 0.5 * (low + high)
+    for _ in range(_NEWTON_STEPS):
+        there = survival(y)
+        hazard = np.exp(np.clip(density(y) - there, -LARGEST_LOG, LARGEST_LOG))
+        y = np.clip(y + (there - target) / hazard, low, high)
+    return np.asarray(y)
 
 
 def log_positive(value: Array) -> Array:

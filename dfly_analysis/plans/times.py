@@ -24,8 +24,8 @@ _SEED = 20260301
 class PieceLaw(Protocol):
     """What is asked of a fit: `dfly_analysis.models.DurationFit`."""
 
-    def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
-        """Return the time within which a share of attempts would finish."""
+    def quantiles(self, sizes_bytes: Sequence[float], shares: Sequence[float], level: float = 0.95) -> list[Interval]:
+        """Return the times within which shares of attempts of such sizes would finish."""
         ...
 
     def failure_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
@@ -163,7 +163,7 @@ class Link:
         if key not in self._laws:
             assert self.law is not None
             grid = [*(place / 24 for place in range(1, 24)), *_TAIL]
-            found = [self.law.quantile(size, p) for p in grid]
+            found = self.law.quantiles([size] * len(grid), grid)
             made = [[one.value for one in found], [one.low for one in found], [one.high for one in found]]
             self._laws[key] = ([0.0, *grid, 1.0], *([side[0], *side, side[-1]] for side in made))
         answer: tuple[list[float], list[float], list[float], list[float]] = self._laws[key]
