@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dfly_analysis.models.crossing import crossing
+
 Array = npt.NDArray[np.float64]
 # A vector, or one array of draws for each parameter.
 Parameters = Sequence[Array] | Array
 LARGEST_LOG = 60.0
 _LOG_TINY = 1e-300
 _STEP = 1e-4
-_NEAR, _NEWTON_STEPS = 1e-3, 2
 
 
 @dataclass(frozen=True)
@@ -136,17 +137,14 @@ class Law:
     def search_quantile(
         self, p: Array, location: Array, shape: Parameters, low: Array | float, high: Array | float
     ) -> Array:
-        """Return ``y`` below which a share ``p`` lies, between two bounds; see `falling_to`."""
+        """Return ``y`` below which a share ``p`` lies, between two bounds."""
         target = np.log1p(-np.asarray(p, dtype=float))
         size = np.broadcast_shapes(target.shape, np.shape(location), *(np.shape(value) for value in shape))
 
-        def survival(y: Array) -> Array:
-            return self.log_survival(y, location, shape)
+        def above(y: Array) -> Array:
+            return np.asarray(self.log_survival(y, location, shape) - target)
 
-        def density(y: Array) -> Array:
-            return self.log_density(y, location, shape)
-
-        return falling_to(target, np.broadcast_to(low, size), np.broadcast_to(high, size), survival, density)
+        return crossing(above, np.broadcast_to(low, size), np.broadcast_to(high, size))
 
 
 class StandardLaw(Law):
@@ -210,33 +208,6 @@ def central(function: Callable[[float], Array]) -> Array:
 def _by_shape(function: Callable[[list[Array]], Array], shape: Parameters, place: int) -> Array:
     """Return the derivative by one of the shapes."""
     return central(lambda step: function([value + step if at == place else value for at, value in enumerate(shape)]))
-
-
-def falling_to(
-    target: Array, low: Array, high: Array, survival: Callable[[Array], Array], density: Callable[[Array], Array]
-) -> Array:
-    """Return where the log of a survival falls to a target, between two bounds: halving, and Newton's steps in the end.
-
-    Parameters
-    ----------
-    target : array
-        Logs of survivals.
-    low, high : array
-        Bounds, of the answer's shape.
-    survival, density : callable
-        Logs of both at any place.
-    """
-    halvings = int(np.ceil(np.log2(max(float(np.max(high - low)), 1e-9) / _NEAR)))
-    for _ in range(max(halvings, 1)):
-        middle = 0.5 * (low + high)
-        above = survival(middle) > target
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    y = 0.5 * (low + high)
-    for _ in range(_NEWTON_STEPS):
-        there = survival(y)
-        hazard = np.exp(np.clip(density(y) - there, -LARGEST_LOG, LARGEST_LOG))
-        y = np.clip(y + (there - target) / hazard, low, high)
-    return np.asarray(y)
 
 
 def log_positive(value: Array) -> Array:

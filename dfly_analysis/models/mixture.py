@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from dfly_analysis.models.law import Array, Law, Parameters, falling_to
+from dfly_analysis.models.crossing import crossing
+from dfly_analysis.models.law import Array, Law, Parameters
 
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 _STEP = 1e-5
@@ -73,13 +74,8 @@ class LogNormalMixture(Law):
         parts = self._aligned(shape, share, location)
         single = location + parts.shift - np.exp(parts.log_scale) * special.ndtri(1.0 - share)
         low, high = single.min(axis=0), single.max(axis=0)
-        return falling_to(
-            np.log1p(-share),
-            low,
-            high,
-            lambda y: _survival(parts, y - location),
-            lambda y: _density(parts, y - location),
-        )
+        target = np.log1p(-share)
+        return crossing(lambda y: _survival(parts, y - location) - target, low, high)
 
     def _aligned(self, shape: Parameters, *others: Array) -> Components:
         """Return the components with axes enough to go with other arrays."""

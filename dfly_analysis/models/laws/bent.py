@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
+from dfly_analysis.models.crossing import crossing
 from dfly_analysis.models.law import LARGEST_LOG, SCALE, Array, Parameters, Shape, StandardLaw, log_positive
 
 # In standard deviations; the tails beyond the outer two are straight, that is, log-normal with a spread of their own.
@@ -14,8 +15,6 @@ _LEAST_SLOPE = 1e-3
 # Beyond the last knot the spread may be this many times the scale at most: so far out few attempts have a say.
 _LEAST_TAIL_SLOPE = 0.3
 _PRICE = 20.0
-# So close, the curve is nearly straight: after three steps nothing of the bracket is left but rounding.
-_HALVINGS, _NEWTON_STEPS = 17, 3
 
 
 class Bent(StandardLaw):
@@ -55,20 +54,13 @@ class Bent(StandardLaw):
         ]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
-        """Return the quantile of the standardised residual: halving, and Newton's steps in the end."""
+        """Return the quantile of the standardised residual, by search."""
         target = -special.ndtri(1.0 - np.asarray(p, dtype=float))
         size = np.broadcast_shapes(np.shape(target), *(np.shape(value) for value in shape))
-        low, high = np.full(size, -LARGEST_LOG), np.full(size, LARGEST_LOG)
         tail = np.maximum(_tail_slope(shape), _LEAST_TAIL_SLOPE)
-        for _ in range(_HALVINGS):
-            middle = 0.5 * (low + high)
-            below = _bend(middle, shape, tail=tail)[0] < target
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        z = 0.5 * (low + high)
-        for _ in range(_NEWTON_STEPS):
-            value, slope = _bend(z, shape, tail=tail)
-            z = np.clip(z - (value - target) / np.maximum(slope, _LEAST_SLOPE), low, high)
-        return np.asarray(z)
+        return crossing(
+            lambda z: target - _bend(z, shape, tail=tail)[0], np.full(size, -LARGEST_LOG), np.full(size, LARGEST_LOG)
+        )
 
 
 def _density(bent: Array, slope: Array) -> Array:
