@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from dfly_analysis.fits import Interval
+from dfly_analysis.models.crossing import crossing
 from dfly_analysis.models.law import LARGEST_LOG, Array
 from dfly_analysis.models.searching import Fitted
 
@@ -17,7 +18,6 @@ N_DRAWS = 600
 WORST_DIFFERENCE = 12.0
 _WIDENING_TEMPER = 0.5
 _FEWEST_DRAWS = 8
-_STEPS = 60
 _NEARLY = 0.15
 _LEAST_WEIGHT = 1e-3
 
@@ -75,20 +75,7 @@ class Average:
         def above(y: Array) -> Array:
             return np.asarray(np.log(np.maximum(self.survival(x, y), 1e-300)) - target)
 
-        below, beyond = above(low), above(high)
-        high = np.where(below <= 0.0, low, high)
-        low = np.where(beyond >= 0.0, high, low)
-        for _ in range(_STEPS):
-            if not (high - low >= 1e-9).any():
-                break
-            y = low + (high - low) * below / np.maximum(below - beyond, 1e-300)
-            found = above(y)
-            near = np.abs(found) < 1e-10
-            up = (found > 0.0) | near
-            down = ~up | near
-            low, high = np.where(up, y, low), np.where(down, y, high)
-            below, beyond = np.where(up, found, 0.5 * below), np.where(up, 0.5 * beyond, found)
-        return np.asarray(0.5 * (low + high))
+        return crossing(above, low, high)
 
     def survival(self, x: float | Array, y: Array) -> Array:
         """Return the mixture's survival at logs of time, of one size or of a size for each."""
@@ -103,9 +90,12 @@ class Average:
             if not model.law.proportional:
                 made.append(model.quantile(columns, x, p))
                 continue
-            for share in set(p.tolist()) - {known for at, known in self._residuals if at == place}:
-                self._residuals[place, share] = model.law.quantile(np.array(share), np.zeros(len(theta[0])), theta[2:])
-            residual = np.stack([self._residuals[place, share] for share in p.tolist()], axis=1)
+            shares = p.tolist()
+            if new := [share for share in dict.fromkeys(shares) if (place, share) not in self._residuals]:
+                nowhere = np.zeros(len(theta[0]))
+                found = model.law.quantile(np.array(new)[:, None], nowhere, theta[2:])
+                self._residuals.update({(place, share): row for share, row in zip(new, found, strict=True)})
+            residual = np.stack([self._residuals[place, share] for share in shares], axis=1)
             made.append(model.with_overhead(columns, model.located(columns, x) + residual))
         return np.asarray(np.clip(np.concatenate(made), -LARGEST_LOG, LARGEST_LOG))
 

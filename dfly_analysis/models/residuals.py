@@ -111,6 +111,8 @@ def take_residuals(fitted: Fitted) -> Residuals:
 
 def _law_survival(fitted: Fitted, residual: Array) -> Array:
     model, theta, rows = fitted.model, fitted.theta, fitted.model.rows
+    if model.law.proportional:  # the residual is the same for all sizes
+        return np.exp(model.law.log_survival(residual, np.array(0.0), theta[2:]))
     places = np.round(rows.x, 1)
     made = np.zeros(len(residual))
     for place in np.unique(places):
