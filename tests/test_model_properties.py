@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dfly_analysis.models import fit_duration, kaplan_meier, task_failure_probability, wilson
+from dfly_analysis.models.crossing import crossing
 
 MIB = 2**20
 SEEDS = st.integers(min_value=0, max_value=10_000)
@@ -109,3 +110,17 @@ def test_a_task_fails_more_with_worse_pieces_and_less_with_more_passes(f, g, n, 
     low, high = sorted((f, g))
     assert task_failure_probability(low, n, passes) <= task_failure_probability(high, n, passes) + 1e-12
     assert task_failure_probability(f, n, passes + 1) <= task_failure_probability(f, n, passes) + 1e-12
+
+
+@given(
+    roots=st.lists(st.floats(-5, 5), min_size=1, max_size=8), power=st.sampled_from([1, 3]), steep=st.floats(0.05, 50)
+)
+def test_crossings_of_many_curves_are_found_together(roots, power, steep):
+    """Each curve crosses where it does by itself, however steep or bent; one that crosses beyond the bounds ends at the nearer bound."""
+    at = np.array(roots)
+
+    def falling(place):
+        return np.tanh(at - place) * 1e-3 + steep * (at - place) ** power
+
+    found = crossing(falling, np.full(len(at), -4.0), np.full(len(at), 4.5))
+    assert found == pytest.approx(np.clip(at, -4.0, 4.5), abs=1e-7)

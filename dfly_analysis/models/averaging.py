@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from dfly_analysis.fits import Interval
+from dfly_analysis.models.crossing import crossing
 from dfly_analysis.models.law import LARGEST_LOG, Array
 from dfly_analysis.models.searching import Fitted
 
@@ -17,7 +18,6 @@ N_DRAWS = 600
 WORST_DIFFERENCE = 12.0
 _WIDENING_TEMPER = 0.5
 _FEWEST_DRAWS = 8
-_STEPS = 60
 _NEARLY = 0.15
 _LEAST_WEIGHT = 1e-3
 
@@ -36,11 +36,14 @@ class Average:
         Best first.
     weights, spread_weights : array
         One a member, for the value and for the interval.
+    slower_log : float
+        By how much the log of each transfer's time is above what was fitted: answers are of a source so much slower.
     """
 
     members: tuple[Fitted, ...]
     weights: Array
     spread_weights: Array
+    slower_log: float = 0.0
 
     @property
     def best(self) -> Fitted:
@@ -57,9 +60,10 @@ class Average:
         """Return about `N_DRAWS` draws of parameters in all, to each law its share of them."""
         counts = np.round(self.spread_weights * N_DRAWS).astype(int)
         return tuple(
-            (member, member.draw(int(count)))
+            (member, (theta[0] + self.slower_log, *theta[1:]))
             for member, count in zip(self.members, counts, strict=True)
             if count >= _FEWEST_DRAWS
+            for theta in (member.draw(int(count)),)
         )
 
     def log_quantile(self, x: float, p: float) -> float:
@@ -75,20 +79,7 @@ class Average:
         def above(y: Array) -> Array:
             return np.asarray(np.log(np.maximum(self.survival(x, y), 1e-300)) - target)
 
-        below, beyond = above(low), above(high)
-        high = np.where(below <= 0.0, low, high)
-        low = np.where(beyond >= 0.0, high, low)
-        for _ in range(_STEPS):
-            if not (high - low >= 1e-9).any():
-                break
-            y = low + (high - low) * below / np.maximum(below - beyond, 1e-300)
-            found = above(y)
-            near = np.abs(found) < 1e-10
-            up = (found > 0.0) | near
-            down = ~up | near
-            low, high = np.where(up, y, low), np.where(down, y, high)
-            below, beyond = np.where(up, found, 0.5 * below), np.where(up, 0.5 * beyond, found)
-        return np.asarray(0.5 * (low + high))
+        return crossing(above, low, high)
 
     def survival(self, x: float | Array, y: Array) -> Array:
         """Return the mixture's survival at logs of time, of one size or of a size for each."""
@@ -103,9 +94,12 @@ class Average:
             if not model.law.proportional:
                 made.append(model.quantile(columns, x, p))
                 continue
-            for share in set(p.tolist()) - {known for at, known in self._residuals if at == place}:
-                self._residuals[place, share] = model.law.quantile(np.array(share), np.zeros(len(theta[0])), theta[2:])
-            residual = np.stack([self._residuals[place, share] for share in p.tolist()], axis=1)
+            shares = p.tolist()
+            if new := [share for share in dict.fromkeys(shares) if (place, share) not in self._residuals]:
+                nowhere = np.zeros(len(theta[0]))
+                found = model.law.quantile(np.array(new)[:, None], nowhere, theta[2:])
+                self._residuals.update({(place, share): row for share, row in zip(new, found, strict=True)})
+            residual = np.stack([self._residuals[place, share] for share in shares], axis=1)
             made.append(model.with_overhead(columns, model.located(columns, x) + residual))
         return np.asarray(np.clip(np.concatenate(made), -LARGEST_LOG, LARGEST_LOG))
 
@@ -142,7 +136,8 @@ class Average:
     @cached_property
     def _weighty(self) -> tuple[tuple[Fitted, float], ...]:
         kept = np.where(self.weights > _LEAST_WEIGHT, self.weights, 0.0)
-        return tuple((m, float(w)) for m, w in zip(self.members, kept / kept.sum(), strict=True) if w)
+        members = (member.slower(self.slower_log) for member in self.members)
+        return tuple((m, float(w)) for m, w in zip(members, kept / kept.sum(), strict=True) if w)
 
 
 def average(candidates: list[Fitted]) -> Average:

@@ -16,6 +16,7 @@ from dfly_analysis.models.buckets import whole_tasks
 from dfly_analysis.models.calibration import calibrate
 from dfly_analysis.models.choosing import fit_duration
 from dfly_analysis.models.duration import DurationFit
+from dfly_analysis.models.reading import COLUMNS
 from dfly_analysis.models.tasks import TaskFailureFit, task_failure_by_size
 
 _ORIGINS = ("source", "parent")
@@ -64,7 +65,7 @@ def fit_all(dataset: Frames) -> dict[str, Any]:
         the like where a role other than the only one has 200 attempts; ``task_duration`` where log rows of whole tasks
         and Prometheus' buckets of them carry it; then what the other modules of this folder fit.
     """
-    pieces = dataset.pieces
+    pieces = dataset.pieces[[name for name in dataset.pieces.columns if name in (*COLUMNS, "role")]]
     made: dict[str, Any] = {}
     for origin in _ORIGINS:
         name = f"piece_from_{origin}"

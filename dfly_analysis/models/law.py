@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dfly_analysis.models.crossing import crossing
+
 Array = npt.NDArray[np.float64]
 # A vector, or one array of draws for each parameter.
 Parameters = Sequence[Array] | Array
 LARGEST_LOG = 60.0
 _LOG_TINY = 1e-300
 _STEP = 1e-4
-_NEAR, _NEWTON_STEPS = 1e-3, 2
 
 
 @dataclass(frozen=True)
@@ -136,21 +137,14 @@ class Law:
     def search_quantile(
         self, p: Array, location: Array, shape: Parameters, low: Array | float, high: Array | float
     ) -> Array:
-        """Return ``y`` below which a share ``p`` lies, between two bounds: halving, and Newton's steps in the end."""
+        """Return ``y`` below which a share ``p`` lies, between two bounds."""
         target = np.log1p(-np.asarray(p, dtype=float))
         size = np.broadcast_shapes(target.shape, np.shape(location), *(np.shape(value) for value in shape))
-        low, high = np.broadcast_to(low, size), np.broadcast_to(high, size)
-        halvings = int(np.ceil(np.log2(max(float(np.max(high - low)), 1e-9) / _NEAR)))
-        for _ in range(max(halvings, 1)):
-            middle = 0.5 * (low + high)
-            above = self.log_survival(middle, location, shape) > target
-            low, high = np.where(above, middle, low), np.where(above, high, middle)
-        y = 0.5 * (low + high)
-        for _ in range(_NEWTON_STEPS):
-            survival = self.log_survival(y, location, shape)
-            hazard = np.exp(np.clip(self.log_density(y, location, shape) - survival, -LARGEST_LOG, LARGEST_LOG))
-            y = np.clip(y + (survival - target) / hazard, low, high)
-        return np.asarray(y)
+
+        def above(y: Array) -> Array:
+            return np.asarray(self.log_survival(y, location, shape) - target)
+
+        return crossing(above, np.broadcast_to(low, size), np.broadcast_to(high, size))
 
 
 class StandardLaw(Law):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ Flags = npt.NDArray[np.bool_]
 HOST, SOURCE = "host", "source"
 _PIECE_STEP_BYTES, _WHOLE_SHARE = 4 << 20, 0.8
 _NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "task_id")
+_USED = ("ended", "round", "survivors_unseen")
 # Two hosts tell of one moment, to a millisecond: the client begins a piece, the scheduler hears of the end of the one before.
 _SLACK_S, _SLACK_SHARE = 0.005, 0.002
 # More tell nothing new, and each candidate walks over all of them.
@@ -105,10 +107,21 @@ class Steps:
 
     def progress(self, crowding: float, sharpness: float) -> Array:
         """Return the seconds each attempt would have needed alone for what it did: the integral of its speed."""
-        speed = shared_speed(self.load, crowding, sharpness)
-        passed = np.diff(self.time_s, append=self.time_s[-1:])
-        clock = np.concatenate([[0.0], np.cumsum(np.maximum(passed, 0.0) * speed)])
+        loads, place = self._loads
+        speed = shared_speed(loads, crowding, sharpness)[place]
+        clock = np.concatenate([[0.0], np.cumsum(self._passed * speed)])
         return np.asarray(clock[self.last] - clock[self.first])
+
+    @cached_property
+    def _passed(self) -> Array:
+        """Return the seconds for which each step lasts."""
+        return np.asarray(np.maximum(np.diff(self.time_s, append=self.time_s[-1:]), 0.0))
+
+    @cached_property
+    def _loads(self) -> tuple[Array, Index]:
+        """Return the few loads there are, and which of them each step has."""
+        loads, place = np.unique(self.load, return_inverse=True)
+        return loads, place
 
     @property
     def load_at_end(self) -> Array:
@@ -131,6 +144,7 @@ def take_spans(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Spans
     Spans
     """
     pieces = pieces if set(_NEEDED) <= set(pieces.columns) else pd.DataFrame(columns=list(_NEEDED))
+    pieces = pieces[[name for name in pieces.columns if name in (*_NEEDED, *_USED)]]
     begin = pd.to_datetime(pieces["started"], utc=True)
     duration = pd.to_numeric(pieces["duration_s"]).to_numpy(dtype="float64", na_value=np.nan)
     size = pd.to_numeric(pieces["size_bytes"]).to_numpy(dtype="float64", na_value=np.nan)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from dfly_analysis.models.crossing import crossing
 from dfly_analysis.models.law import Array, Law, Parameters
 
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
@@ -33,14 +34,11 @@ class LogNormalMixture(Law):
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
         """Return the log density of ``y``."""
-        parts = self._aligned(shape, y, location)
-        z = (y - location - parts.shift) * np.exp(-parts.log_scale)
-        return np.asarray(_log_sum(parts.log_share - parts.log_scale - 0.5 * z * z) - _LOG_ROOT_TWO_PI)
+        return _density(self._aligned(shape, y, location), y - location)
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
         """Return the log of the probability to last beyond ``y``."""
-        parts = self._aligned(shape, y, location)
-        return _log_sum(parts.log_share + special.log_ndtr(-(y - location - parts.shift) * np.exp(-parts.log_scale)))
+        return _survival(self._aligned(shape, y, location), y - location)
 
     def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
         """Return each row's derivatives."""
@@ -73,9 +71,11 @@ class LogNormalMixture(Law):
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
         """Return ``y`` below which a share ``p`` lies, between that of the fastest and that of the slowest component."""
         share = np.asarray(p, dtype=float)
-        _, shift, log_scale = self._aligned(shape, share, location)
-        single = location + shift - np.exp(log_scale) * special.ndtri(1.0 - share)
-        return self.search_quantile(p, location, shape, single.min(axis=0), single.max(axis=0))
+        parts = self._aligned(shape, share, location)
+        single = location + parts.shift - np.exp(parts.log_scale) * special.ndtri(1.0 - share)
+        low, high = single.min(axis=0), single.max(axis=0)
+        target = np.log1p(-share)
+        return crossing(lambda y: _survival(parts, y - location) - target, low, high)
 
     def _aligned(self, shape: Parameters, *others: Array) -> Components:
         """Return the components with axes enough to go with other arrays."""
@@ -93,6 +93,17 @@ class LogNormalMixture(Law):
         moved = np.concatenate([shape + steps, shape - steps])
         parts = np.stack([np.asarray(part) for part in self.components(tuple(moved.T))], axis=1)
         return np.asarray((parts[..., :count] - parts[..., count:]) / (2.0 * _STEP))
+
+
+def _density(parts: Components, z: Array) -> Array:
+    """Return the log density at logs of time less the location."""
+    inner = (z - parts.shift) * np.exp(-parts.log_scale)
+    return np.asarray(_log_sum(parts.log_share - parts.log_scale - 0.5 * inner * inner) - _LOG_ROOT_TWO_PI)
+
+
+def _survival(parts: Components, z: Array) -> Array:
+    """Return the log of the survival at logs of time less the location."""
+    return _log_sum(parts.log_share + special.log_ndtr(-(z - parts.shift) * np.exp(-parts.log_scale)))
 
 
 def stacked(*values: Array | float) -> Array:

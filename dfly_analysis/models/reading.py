@@ -16,6 +16,8 @@ from dfly_analysis.tables import OUTCOMES
 
 REQUIRED = ("size_bytes", "duration_s", "outcome", "timeout_s")
 CLUSTERS = ("task_id", "host")
+COLUMNS = (*REQUIRED, *CLUSTERS, "upper_s", "weight", "origin", "survivors_unseen", "started")
+"""All that is read of a frame of attempts; to take rows of these alone is several times as quick as to take whole rows."""
 ORIGINS = ("source", "parent", "local")
 _PIECE_STEP_BYTES = 4 << 20
 _WHOLE_SHARE, _FEWEST_WHOLE = 0.5, 10

@@ -159,7 +159,8 @@ def busy_rate_bps(pieces: pd.DataFrame, way: str) -> float | None:
     """
     import numpy as np
 
-    rows = pieces[(pieces["origin"] == way).fillna(value=False) & (pieces["outcome"] == "ok")]
+    told = (pieces["origin"] == way).fillna(value=False) & (pieces["outcome"] == "ok")
+    rows = pieces.loc[told, ["duration_s", "size_bytes", "ended"]]
     rows = rows[(rows["duration_s"] > 0) & rows["size_bytes"].notna() & rows["ended"].notna()]
     if rows.empty:
         return None

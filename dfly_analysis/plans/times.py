@@ -24,8 +24,8 @@ _SEED = 20260301
 class PieceLaw(Protocol):
     """What is asked of a fit: `dfly_analysis.models.DurationFit`."""
 
-    def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
-        """Return the time within which a share of attempts would finish."""
+    def quantiles(self, sizes_bytes: Sequence[float], shares: Sequence[float], level: float = 0.95) -> list[Interval]:
+        """Return the times within which shares of attempts of such sizes would finish."""
         ...
 
     def failure_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
@@ -72,7 +72,7 @@ class Link:
     shared_fate: Interval = CAUTIOUS_FATE
     _known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     _laws: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
-    """Quantiles by law and size, which links may share."""
+    """Quantiles by law and size, and times drawn from them, which links may share."""
 
     @property
     def knows(self) -> bool:
@@ -163,7 +163,7 @@ class Link:
         if key not in self._laws:
             assert self.law is not None
             grid = [*(place / 24 for place in range(1, 24)), *_TAIL]
-            found = [self.law.quantile(size, p) for p in grid]
+            found = self.law.quantiles([size] * len(grid), grid)
             made = [[one.value for one in found], [one.low for one in found], [one.high for one in found]]
             self._laws[key] = ([0.0, *grid, 1.0], *([side[0], *side, side[-1]] for side in made))
         answer: tuple[list[float], list[float], list[float], list[float]] = self._laws[key]
@@ -174,20 +174,34 @@ class Link:
         if key not in self._known:
             import numpy as np
 
-            piece = self.piece_bytes(size_bytes)
-            grid, *sides = self._quantiles(piece)
-            n = math.ceil(size_bytes / piece)
-            ends = []
-            for side, share in zip(sides, (50.0, 2.5, 97.5), strict=True):
-                rng = np.random.default_rng(_SEED)
-                drawn = np.interp(rng.random((_RUNS, n)), grid, np.asarray(side) * slower)
-                again = np.interp(rng.random((_RUNS, n)), grid, np.asarray(side) * slower)
-                limit = self.timeout_s or math.inf
-                times = np.minimum(drawn, limit) + np.where(drawn > limit, np.minimum(again, limit), 0.0)
-                ends.append(float(np.percentile(_makespan(times, self.in_flight(size_bytes)), share)))
+            first, again = self._times(size_bytes)
+            limit = self.timeout_s or math.inf
+            times = np.minimum(first * slower, limit)
+            times += np.where(first * slower > limit, np.minimum(again * slower, limit), 0.0)
+            done = _makespan(times.reshape(-1, times.shape[-1]), self.in_flight(size_bytes)).reshape(3, _RUNS)
+            ends = [float(np.percentile(own, share)) for own, share in zip(done, (50.0, 2.5, 97.5), strict=True)]
             value, low, high = ends
             self._known[key] = Interval(value, min(low, value), max(high, value))
         found: Interval = self._known[key]
+        return found
+
+    def _times(self, size_bytes: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return times of a layer's pieces and of their second attempts, by estimate and ends of the law, run and piece."""
+        piece = self.piece_bytes(size_bytes)
+        n = math.ceil(size_bytes / piece)
+        key = ("times", id(self.law), piece, n)
+        if key not in self._laws:
+            import numpy as np
+
+            grid, *sides = self._quantiles(piece)
+            rng, known, made = np.random.default_rng(_SEED), np.array(sides), []
+            for _ in range(2):
+                chance = rng.random((_RUNS, n))
+                low = np.searchsorted(grid, chance, side="right") - 1
+                part = (chance - np.take(grid, low)) / np.take(np.diff(grid), low)
+                made.append(known[:, low] + (known[:, low + 1] - known[:, low]) * part)
+            self._laws[key] = tuple(made)
+        found: tuple[npt.NDArray[Any], npt.NDArray[Any]] = self._laws[key]
         return found
 
 
@@ -198,10 +212,9 @@ def _makespan(times: npt.NDArray[Any], slots: int) -> npt.NDArray[Any]:
     runs, n = times.shape
     if n > _MOST_SCHEDULED:
         return np.asarray(times.sum(axis=1) / slots + 0.5 * times[:, -slots:].max(axis=1))
-    free, rows = np.zeros((runs, slots)), np.arange(runs)
-    for place in range(n):
-        first = free.argmin(axis=1)
-        free[rows, first] += times[:, place]
+    free, rows, turns = np.zeros((runs, slots)), np.arange(runs), np.ascontiguousarray(times.T)
+    for turn in turns:
+        free[rows, free.argmin(axis=1)] += turn
     return np.asarray(free.max(axis=1))
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
@@ -139,13 +140,17 @@ def finish(
     columns: Sequence[str] = (),
     rows: Sequence[Sequence[str]] = (),
 ) -> Figure:
-    """Turn a canvas into a picture: lines where marks are few, dots where they are many."""
+    """Turn a canvas into a picture: lines where marks are few, dots where they are many.
+
+    The backends are asked themselves: `Figure.savefig` would draw everything once more, to lay it out beforehand.
+    """
     out = io.BytesIO()
     if n_marks > MOST_SVG_MARKS:
-        canvas.savefig(out, format="png", dpi=_DOTS_PER_INCH * _PNG_SCALE, metadata={"Software": None})
+        canvas.set_dpi(_DOTS_PER_INCH * _PNG_SCALE)
+        FigureCanvasAgg(canvas).print_png(out, metadata={"Software": None})  # type: ignore[no-untyped-call]
         media_type, data = "image/png", out.getvalue()
     else:
-        canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(canvas).print_svg(out, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
         media_type, data = "image/svg+xml", _slim(out.getvalue())
     return Figure(media_type, data, alt, caption, tuple(columns), tuple(tuple(row) for row in rows))
 

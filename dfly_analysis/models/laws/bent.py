@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
+from dfly_analysis.models.crossing import crossing
 from dfly_analysis.models.law import LARGEST_LOG, SCALE, Array, Parameters, Shape, StandardLaw, log_positive
 
 # In standard deviations; the tails beyond the outer two are straight, that is, log-normal with a spread of their own.
@@ -53,15 +54,13 @@ class Bent(StandardLaw):
         ]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
-        """Return the quantile of the standardised residual, by halving."""
+        """Return the quantile of the standardised residual, by search."""
         target = -special.ndtri(1.0 - np.asarray(p, dtype=float))
         size = np.broadcast_shapes(np.shape(target), *(np.shape(value) for value in shape))
-        low, high = np.full(size, -LARGEST_LOG), np.full(size, LARGEST_LOG)
-        for _ in range(45):
-            middle = 0.5 * (low + high)
-            below = _bend(middle, shape)[0] < target
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.asarray(0.5 * (low + high))
+        tail = np.maximum(_tail_slope(shape), _LEAST_TAIL_SLOPE)
+        return crossing(
+            lambda z: target - _bend(z, shape, tail=tail)[0], np.full(size, -LARGEST_LOG), np.full(size, LARGEST_LOG)
+        )
 
 
 def _density(bent: Array, slope: Array) -> Array:
@@ -70,41 +69,44 @@ def _density(bent: Array, slope: Array) -> Array:
     return np.asarray(-0.5 * bent * bent - _LOG_ROOT_TWO_PI + log_positive(np.maximum(slope, _LEAST_SLOPE)) + price)
 
 
-def _bend(z: Array, shape: Parameters, basis: list[tuple[Array, Array, Array]] | None = None) -> tuple[Array, Array]:
-    """Return the curve and its slope; the basis up to the last knot is made where not given."""
+def _bend(
+    z: Array,
+    shape: Parameters,
+    basis: list[tuple[Array, Array, Array]] | None = None,
+    tail: Array | None = None,
+) -> tuple[Array, Array]:
+    """Return the curve and its slope; the basis up to the last knot and the slope beyond it are made where not given."""
     inside = np.minimum(z, _KNOTS[-1])
     value, slope = inside, np.ones(np.shape(inside))
     for coefficient, (cubic, square, _) in zip(shape, _basis(inside) if basis is None else basis, strict=True):
         value = value + coefficient * cubic
         slope = slope + 3.0 * coefficient * square
-    tail = np.maximum(_tail_slope(shape), _LEAST_TAIL_SLOPE)
+    tail = np.maximum(_tail_slope(shape), _LEAST_TAIL_SLOPE) if tail is None else tail
     return value + tail * (z - inside), np.where(z > inside, tail, slope)
 
 
 def _tail_slope(shape: Parameters) -> Array:
     made = np.asarray(1.0)
-    for coefficient, (_, square, _) in zip(shape, _basis(_KNOTS[-1:]), strict=True):
-        made = made + 3.0 * coefficient * square[0]
+    for coefficient, square in zip(shape, _LAST_SQUARES, strict=True):
+        made = made + 3.0 * coefficient * square
     return made
 
 
 def _basis(z: Array) -> list[tuple[Array, Array, Array]]:
-    """Return the natural cubic basis without its linear part, a third of its slope, a sixth of its bend."""
-    first, last = _KNOTS[0], _KNOTS[-1]
-    from_first, from_last = np.maximum(z - first, 0.0), np.maximum(z - last, 0.0)
-    first_square, last_square = from_first * from_first, from_last * from_last
-    first_cube, last_cube = first_square * from_first, last_square * from_last
+    """Return the natural cubic basis without its linear part, a third of its slope, a sixth of its bend; up to the last knot."""
+    from_first = np.maximum(z - _KNOTS[0], 0.0)
+    first_square = from_first * from_first
+    first_cube = first_square * from_first
     made = []
-    for knot in _KNOTS[1:-1]:
-        share = (last - knot) / (last - first)
+    for knot, share in zip(_KNOTS[1:-1], _SHARES, strict=True):
         over = np.maximum(z - knot, 0.0)
         square = over * over
-        made.append((
-            over * square - share * first_cube - (1.0 - share) * last_cube,
-            square - share * first_square - (1.0 - share) * last_square,
-            over - share * from_first - (1.0 - share) * from_last,
-        ))  # fmt: skip
+        made.append((over * square - share * first_cube, square - share * first_square, over - share * from_first))
     return made
+
+
+_SHARES = (_KNOTS[-1] - _KNOTS[1:-1]) / (_KNOTS[-1] - _KNOTS[0])
+_LAST_SQUARES = tuple(float(square) for _, square, _ in _basis(_KNOTS[-1]))
 
 
 LAW = Bent()
