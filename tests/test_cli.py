@@ -92,6 +92,8 @@ def test_each_command_has_a_help_that_fits_a_terminal():
         assert f"\n  {name} " in listed
         assert max(map(len, done.stdout.splitlines())) <= 110
         assert invoke(name, "-h").stdout == done.stdout
+    narrow = invoke("--help", env={"COLUMNS": "80"}).stdout.partition("Commands:")[2]
+    assert "..." not in narrow  # what each does is said to its end
 
 
 def test_no_command_shows_the_help():
