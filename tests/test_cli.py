@@ -119,6 +119,7 @@ def test_the_module_is_the_command():
         (["diagnose", "--format", "jsn", "."], "'table', 'json', 'yaml', 'csv'"),
         (["diagnose", "--fail-on", "hgh", "."], "'critical'"),
         (["recommend", ".", "--size", "abc"], "write it like 20GiB"),
+        (["recommend", ".", "--size", "20"], "'20' is 20 bytes; name the unit, as in 20GiB"),
         (["recommend", ".", "--size", "0"], "not above zero"),
         (["recommend", ".", "--target-failure-rate", "2"], "0<x<1"),
         (["report", ".", "--timeout", "soon"], "write it like 30s"),
