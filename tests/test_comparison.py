@@ -149,6 +149,18 @@ def test_pieces_that_outlast_the_limit_before_are_no_matter_of_chance(saved, ver
     assert found.verdict == verdict
 
 
+@pytest.mark.parametrize(("slower", "verdict"), [(1.0, "helped"), (3.0, "worse")])
+def test_saved_pieces_count_beside_failures_that_grew_by_chance(slower, verdict):
+    """One more task failed, which says nothing; pieces outlasted the old limit, which tells unless all of them became slower."""
+    values = {"seedClient": {"config": {"download": {"pieceTimeout": "60s"}}}}
+    before, after = (run(limit_s=60.0, n=80, seed=n, failed=n, values=values, all_ok=True) for n in (5, 6))
+    drawn = after.pieces.assign(duration_s=slower * np.resize(before.pieces["duration_s"], len(after.pieces)))
+    drawn.loc[drawn.index[:6], "duration_s"] = 61.0
+    found = compare_datasets(before, replace(after, pieces=drawn))
+    assert found.get("tasks_failed").difference.value > 0.0
+    assert (found.outlasted, found.verdict) == (6, verdict)
+
+
 def test_failures_in_bursts_count_for_less():
     """The same counts in groups that fail together give a wider interval than spread evenly."""
     even, bursts = Counted((2,) * 10, (20,) * 10), Counted((20, 0, 0, 0, 0, 0, 0, 0, 0, 0), (20,) * 10)
