@@ -8,6 +8,8 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# pip writes bytecode for what it installs, but not for an editable package.
+COMPILED := $(BIN)/python -m compileall -q dfly_analysis
 SAMPLE := data/samples/article-v0.1.118.tar.gz
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
@@ -35,7 +37,7 @@ types: .venv/dev.stamp ## strict static types
 	@$(BIN)/mypy
 
 docs: .venv/dev.stamp ## build docs/_build/html; a warning is an error
-	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build/html
+	@$(BIN)/sphinx-build --jobs auto --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build/html
 	@echo docs/_build/html/index.html
 
 evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated runs, and public reports; write docs/evaluation/
@@ -45,6 +47,7 @@ evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated ru
 	@$(BIN)/python tests/evaluation/advice.py --write
 
 bench: .venv/dev.stamp ## measure, and write docs/bench.md
+	@$(COMPILED)
 	@$(BIN)/python tests/bench/run.py
 
 lock: ## resolve the locks anew (needs uv)
@@ -68,12 +71,14 @@ clean: ## remove everything that can be made again
 	@echo "installing the package and what it runs on" >&2
 	@$(PIP) install --require-hashes -r lock/runtime.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(COMPILED)
 	@touch $@
 
 .venv/dev.stamp: lock/dev.txt lock/runtime.txt pyproject.toml | .venv/bin/python
 	@echo "installing the package, JupyterLab and the development tools" >&2
 	@$(PIP) install --require-hashes -r lock/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(COMPILED)
 	@touch .venv/runtime.stamp $@
 
 # The tests look at the report in a real browser and have the alert rules checked by Prometheus' own tool.

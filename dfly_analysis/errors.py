@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -108,7 +107,9 @@ def nearest(name: str, known: Iterable[str], *, most: int = 3) -> str:
     str
         ``did you mean a, b?``, or an empty string where nothing is near.
     """
+    from difflib import get_close_matches  # only where something was misspelt
+
     lowered = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.lower(), list(lowered), n=most, cutoff=0.5)
+    close = get_close_matches(name.lower(), list(lowered), n=most, cutoff=0.5)
     close += [low for low in lowered if name.lower() in low and low not in close][: most - len(close)]
     return f"did you mean {', '.join(lowered[low] for low in close)}?" if close else ""

@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code: one a module, the tables, the findings, the known failures and the commands."""
+"""Writes the reference pages from the code: one a stage, the tables, the findings, the known failures and the commands."""
 
 from __future__ import annotations
 
@@ -49,12 +49,22 @@ def _pages() -> Iterator[tuple[str, str]]:
     yield "metrics.md", _metrics_page()
     if importlib.util.find_spec("dfly_analysis.cli"):
         yield "commands.md", _commands_page()
+    stages: dict[str, list[str]] = {}
     for name in _public_modules():
+        stages.setdefault(".".join(name.split(".")[:2]), []).append(name)
+    for stage, names in stages.items():
+        yield f"{stage}.rst", _stage_page(names)
+
+
+def _stage_page(names: Sequence[str]) -> str:
+    """One page a stage, not one a module: the menu beside each page lists them all."""
+    parts = []
+    for place, name in enumerate(names):
         title = f"``{name}``"
-        yield (
-            f"{name}.rst",
-            f"{title}\n{'=' * len(title)}\n\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n",
+        parts.append(
+            f"{title}\n{('-' if place else '=') * len(title)}\n\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n"
         )
+    return "\n".join(parts)
 
 
 def _public_modules() -> Iterator[str]:

@@ -92,6 +92,8 @@ def test_each_command_has_a_help_that_fits_a_terminal():
         assert f"\n  {name} " in listed
         assert max(map(len, done.stdout.splitlines())) <= 110
         assert invoke(name, "-h").stdout == done.stdout
+    narrow = invoke("--help", env={"COLUMNS": "80"}).stdout.partition("Commands:")[2]
+    assert "..." not in narrow  # what each does is said to its end
 
 
 def test_no_command_shows_the_help():
@@ -117,6 +119,7 @@ def test_the_module_is_the_command():
         (["diagnose", "--format", "jsn", "."], "'table', 'json', 'yaml', 'csv'"),
         (["diagnose", "--fail-on", "hgh", "."], "'critical'"),
         (["recommend", ".", "--size", "abc"], "write it like 20GiB"),
+        (["recommend", ".", "--size", "20"], "'20' is 20 bytes; name the unit, as in 20GiB"),
         (["recommend", ".", "--size", "0"], "not above zero"),
         (["recommend", ".", "--target-failure-rate", "2"], "0<x<1"),
         (["report", ".", "--timeout", "soon"], "write it like 30s"),

@@ -17,6 +17,7 @@ from dfly_analysis.knowledge.event import load_events, name_event
 from dfly_analysis.knowledge.format import load_formats
 from dfly_analysis.knowledge.signature import load_signatures
 from dfly_analysis.logs import compiled, read_log
+from dfly_analysis.logs.arrow import coded
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.careful import Counts, read_rows
 from dfly_analysis.logs.cutting import Cutter
@@ -262,16 +263,14 @@ def test_patterns_match_as_in_python(kind):
     raw = "".join(compact(text, "") + "\n" for text in texts).encode()
     columns = compiled.read_columns(raw, "compact")
     kinds = compiled.kind_of_start()
+    texts = columns.unique | {name: coded(own.codes, own.values) for name, own in columns.texts.items()}
     for place, text in enumerate(columns.message.to_pylist()):
         if columns.event[place] != 1:
             continue
         named = name_event(text)
         assert named is not None
         assert kinds[columns.start[place]].id == named[0]
-        got = {
-            name: columns.texts[name][place].as_py()
-            for name in ("origin", "parent_id", "stage", "cost", "pieces", "error")
-        }
+        got = {name: texts[name][place].as_py() for name in ("origin", "parent_id", "stage", "cost", "pieces", "error")}
         expected = {name: named[1].get(name) for name in got}
         assert got == expected
 

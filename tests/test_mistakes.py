@@ -108,15 +108,16 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(here, monkeypatch):
     assert done.stderr == "dfly-analysis: folder: cannot be listed: Permission denied (check its permissions)\n"
 
 
-def test_a_file_that_may_not_be_read_does_not_claim_that_a_part_was(here, monkeypatch):
-    """The line names the permissions and nothing else."""
+@pytest.mark.parametrize("name", ["diagnose", "inspect"])
+def test_a_file_that_may_not_be_read_does_not_claim_that_a_part_was(here, monkeypatch, name):
+    """The line names the permissions and nothing else; of input of which nothing could be opened `inspect` has nothing to say."""
     from dfly_analysis.sources import walk
 
     def refuse(path, *_):
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(walk.os, "open", refuse)
-    code, line = told("diagnose", "d.log")
+    code, line = told(name, "d.log")
     assert (code, line.count("(")) == (3, 1)
     assert "Permission denied (check its permissions)" in line
 

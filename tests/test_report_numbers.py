@@ -28,7 +28,7 @@ CHOSEN = {"Piece size", "Size", "Size of the layer", "Timeout of a piece", "Laye
 """Columns of what was asked or counted, which no chance has part in."""
 UNIT = r"(?:%|ms|s|min|h|d|B|KiB|MiB|GiB|TiB|[kMG]?B/s|times)"
 FIGURE = rf"(?:[<>] )?-?[\d.,]+(?:e[+-]?\d+)? {UNIT}(?: \d+ (?:min|s))?"
-RANGE = rf"(?:at most {FIGURE}|(?:{FIGURE}|unbounded) to (?:{FIGURE}|unbounded)|{FIGURE})"
+RANGE = rf"(?:at (?:most|least) {FIGURE}|(?:{FIGURE}|unbounded) to (?:{FIGURE}|unbounded)|{FIGURE})"
 ESTIMATE = re.compile(rf"{FIGURE} \({RANGE}\)")
 PLAIN = re.compile(r"-?[\d.,]+(?:e[+-]?\d+)?")
 

@@ -161,8 +161,19 @@ def test_the_article_s_report_is_in_chinese(article_sample, tmp_path):
     html = (tmp_path / "report.html").read_text("utf-8")
     english = re.findall(r'<(?:span|div) lang="en">(.*?)</', html)
     assert [text for text in english if "rpc error" not in text and "code = Internal" not in text] == []
+    shown = re.sub(r"<(style|code|pre|cite|em|span lang)\b.*?</.*?>|<[^>]*>", "\n", html, flags=re.DOTALL)
+    assert (
+        re.findall(r"[a-z]{3,} [a-z]{3,} [a-z]{3,}.*", shown) == []
+    )  # a place of a sentence that took another sentence whole
     assert "48 个任务中有 4 个失败：超时设置过短" in Page(html).words
     assert len(html.encode()) < 500_000
+
+
+def test_a_place_for_anything_does_not_take_the_sentence_behind():
+    """Each of several sentences has its own words, also where the first could hold all of them."""
+    said = translator("zh").say("Law: own rates. 923 observations, 37 of them without a known end.")
+    assert "923 个观测" in said
+    assert "observations" not in said
 
 
 def test_a_translation_with_other_places_is_refused(monkeypatch):

@@ -386,15 +386,20 @@ def test_no_line_takes_time_that_grows_with_its_square(unit):
     [
         ({"id": "x", "kind": "none"}, "kind"),
         ({"id": "x", "kind": "prefix", "title": "t", "samples": []}, "head"),
-        ({"id": "x", "kind": "prefix", "head": "(?P<key>a"}, "does not close"),
-        ({"id": "x", "kind": "prefix", "head": "(?P<key>a)("}, "cannot be used"),
+        ({"id": "x", "kind": "prefix", "title": "t", "samples": [], "head": "(?P<key>a"}, "does not close"),
+        ({"id": "x", "kind": "prefix", "title": "t", "samples": [], "head": "(?P<key>a)("}, "cannot be used"),
         ({"id": "x", "kind": "plain", "title": "t", "samples": [], "notices": ["nobody"]}, "nobody"),
     ],
 )
 def test_a_wrong_wrapper_names_itself(entry, word):
     """A broken entry is refused with its file and id."""
+
+    def use():
+        wrapper = knowledge._wrapper(entry, "wrappers/new.yaml")
+        return wrapper.head, wrapper.notices
+
     with pytest.raises(KnowledgeError, match=word) as raised:
-        knowledge._wrapper(entry, "wrappers/new.yaml")
+        use()
     assert "wrappers/new.yaml x" in str(raised.value)
 
 

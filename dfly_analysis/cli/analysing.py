@@ -34,6 +34,7 @@ from dfly_analysis.cli.options import (
 from dfly_analysis.cli.printing import enveloped, print_result
 from dfly_analysis.cli.rows import advice_rows, advice_text, diagnosis_tables, fit_rows, fits_text
 from dfly_analysis.errors import NotEnoughDataError
+from dfly_analysis.units import format_size, parse_size
 
 if TYPE_CHECKING:
     from dfly_analysis.loading.writing import Written
@@ -65,7 +66,9 @@ def report(
     no_cache: bool,
     **asked: Any,
 ) -> None:
-    """Write the tuning report: report.html, report.json, overlay.values.yaml, alerts.rules.yaml, manifest.json, executed.ipynb.
+    """Write the tuning report: a page, its numbers, Helm values.
+
+    They are report.html, report.json, overlay.values.yaml, alerts.rules.yaml, manifest.json and executed.ipynb.
 
     The last line of stdout is the path of the HTML page. With --cluster, the tables that its workers write are kept in
     DIR/tables, which has to mean the same to them as here.
@@ -76,7 +79,7 @@ def report(
     settings = _resolved(asked)  # refuse a wrong file before a kernel starts
     _refuse_secret(asked["prometheus"])
     parameters: dict[str, Any] = {
-        **asked, "size": f"{size}B" if size else None, "lang": lang, "cache": not no_cache,
+        **asked, "size": _size_text(size) if size else None, "lang": lang, "cache": not no_cache,
         "values": str(asked["values"].absolute()) if asked["values"] else None,
     }  # fmt: skip
     with _kept_stdin(paths) as listed, Progress() as progress:
@@ -115,6 +118,12 @@ def _kept_stdin(paths: Sequence[str]) -> Iterator[list[str]]:
             else:
                 listed.append(path if "://" in path else str(Path(path).absolute()))
         yield listed
+
+
+def _size_text(size_bytes: int) -> str:
+    """Write a size as people do, where that says all of it."""
+    text = "".join(format_size(size_bytes).split())
+    return text if parse_size(text) == size_bytes else f"{size_bytes}B"
 
 
 def _refuse_secret(prometheus: str | None) -> None:
@@ -167,7 +176,9 @@ def load(
     tables: str,
     **asked: Any,
 ) -> None:
-    """Write the tables as Parquet, and coverage.json, in memory that does not grow with the input.
+    """Write the tables as Parquet, however large the input is.
+
+    Memory does not grow with it. What was read stands in coverage.json.
 
     DIR/events.parquet is a folder with one part a file; it can be given to the other commands in place of the logs.
     """
@@ -211,7 +222,7 @@ def _write_coverage(output: str, written: Written) -> str:
 @fail_on_option
 @format_option
 def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **asked: Any) -> None:
-    """Say what failed and why, with evidence, and each cause's share of the failed tasks."""
+    """Say what failed and why, by findings and shares of causes."""
     from dfly_analysis.diagnosis import diagnose as run
     from dfly_analysis.report.json import diagnose_json
 
@@ -227,7 +238,7 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
 @reading_options
 @format_option
 def fit(paths: tuple[str, ...], output_format: str, **asked: Any) -> None:
-    """Fit the models the data carry: laws of a piece's time, failure of tasks by size."""
+    """Fit laws of piece times, and failure of tasks by size."""
     from dfly_analysis.fits import NotFitted
     from dfly_analysis.models import fit_all
     from dfly_analysis.report.json import fit_json
@@ -271,7 +282,7 @@ def recommend(
     output_format: str,
     **asked: Any,
 ) -> None:
-    """Say which settings to change, from what to what, with interval and reason."""
+    """Say which settings to change, to what, and why."""
     from dfly_analysis.diagnosis import diagnose as run
     from dfly_analysis.models import fit_all
     from dfly_analysis.overlay import Overlay

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1e6, min_open=True, max_open=True),
     default=1.0,
     show_default=True,
-    help="How many times as fast the source answers.",
+    help="How many times as fast the source sends.",
 )
 @click.option(
     "--layers-at-once", type=click.IntRange(1, 16), help="Such layers on one link at a time.  [default: as in the run]"

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @fail_on_option
 @format_option
 def check_config(values: str, fail_on: str | None, output_format: str, **asked: Any) -> None:
-    """Say what a configuration holds that its author does not believe, and whether a layer comes through. No logs needed.
+    """Judge a configuration without logs: traps, and feasibility.
+
+    It says what a configuration holds that its author does not believe, and whether a layer comes through.
 
     VALUES is a Helm values file, a component's own dfdaemon.yaml, scheduler.yaml or manager.yaml, ConfigMaps as kubectl
     prints them, a folder of such files, or - for stdin. With --bandwidth: feasible or not, and by what factor.

@@ -35,7 +35,9 @@ def collect(
     *,
     dry_run: bool,
 ) -> None:
-    """Gather everything the analysis needs from a cluster, through your own kubectl, redacted. It only reads.
+    """Gather what the analysis needs from a cluster, redacted.
+
+    It asks through your own kubectl, and only reads.
 
     Logs of all containers and of their previous lives, log files, configuration in force, pods, events, metrics, and Helm
     values where helm is there. Interrupted, it goes on where it was when called again. The bundle is an input of report.

@@ -33,7 +33,9 @@ def compare(
     no_cache: bool,
     **asked: Any,
 ) -> None:
-    """Say whether a change helped: BEFORE and AFTER are the logs of a run before it and of one after it.
+    """Say whether a change helped, from two runs.
+
+    BEFORE and AFTER are the logs of a run before the change and of one after it.
 
     The verdict is one of: helped, no difference, worse, cannot tell. The releases named are those of both runs; what the logs
     and rendered files of a run say counts more.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @log_format_option
 @format_option
 def inspect(paths: tuple[str, ...], tz: str, log_format: str | None, output_format: str) -> None:
-    """Say what each file was taken for, and what became of its lines."""
+    """Say what each file was taken for, and what of it was read."""
     from dfly_analysis.loading import take_stock
 
     rows: list[dict[str, Any]] = [
@@ -92,7 +92,7 @@ def _noted(row: Mapping[str, Any], shared: str) -> str:
 def facts(
     key: str | None, version: str | None, between: tuple[str, str] | None, size: int | None, output_format: str
 ) -> None:
-    """Look up a setting: what it means, its default at a release, what changed between two.
+    """Look up a setting: its meaning, its defaults by release.
 
     KEY may be download.pieceTimeout, a Helm path such as seedClient.config.download.pieceTimeout, or component:key.
     Without KEY, --diff V1 V2 prints all that an upgrade changes, and what follows for a large layer.
@@ -143,7 +143,7 @@ def _facts_text(meanings: Mapping[str, str], rows: list[dict[str, Any]]) -> str:
 @click.argument("finding_id")
 @format_option
 def explain(finding_id: str, output_format: str) -> None:
-    """Explain a finding, a trap or a topic of advice: what it means, what to do, what to collect."""
+    """Explain a finding, a trap or a topic of advice."""
     from dfly_analysis.diagnosis.checks import all_checks
     from dfly_analysis.knowledge.signature import load_signatures, signature
     from dfly_analysis.knowledge.trap import load_traps
@@ -207,7 +207,7 @@ def _about_check(one: Check) -> dict[str, Any]:
 @paths_argument
 @folder_option()
 def redact(paths: tuple[str, ...], output: Path) -> None:
-    """Copy text files with secrets taken out, so that they can be passed on."""
+    """Copy text files without their secrets."""
     from dfly_analysis.logs.sniff import strip_colour
     from dfly_analysis.redaction import redact as without_secrets
     from dfly_analysis.sources import open_sources

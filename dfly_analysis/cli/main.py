@@ -26,6 +26,8 @@ _COMMANDS = {
 INTERRUPTED = 130
 _COLLECTED_AFTER = 100_000
 """New objects after which Python looks for cycles: the usual 700 cost more than the few cycles here are worth."""
+_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+"""The matrices here are small: a thread for each processor costs more to start than it ever saves."""
 TRACEBACK = "DFLY_ANALYSIS_TRACEBACK"
 """Set this variable to see the traceback of a fault of this program."""
 
@@ -74,6 +76,7 @@ class _Commands(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and turn every error into one line on stderr and its exit code."""
         gc.set_threshold(_COLLECTED_AFTER, 50, 50)
+        os.environ.setdefault(_BLAS_THREADS, "1")
         extra.pop("standalone_mode", None)
         try:
             code: Any = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]

@@ -20,7 +20,10 @@ from dfly_analysis.errors import DflyError
 @click.option("--client", default="v0.1.118", show_default=True, help="Client era: v0.1.118, v1.0.26 or v1.5.1.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed writes the same run.")
 def sample(directory: Path, case: str, client: str, seed: int) -> None:
-    """Write a made-up run with planted truth: DIRECTORY/run is what an operator would hold, DIRECTORY/truth.json what happened."""
+    """Write a made-up run whose truth is known.
+
+    DIRECTORY/run is what an operator would hold, DIRECTORY/truth.json what happened.
+    """
     from dfly_analysis.synth import write_sample
 
     write_sample(directory, case, client, seed)
@@ -31,7 +34,7 @@ def sample(directory: Path, case: str, client: str, seed: int) -> None:
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("notebooks"))
 def init(directory: Path) -> None:
-    """Copy the notebooks to a folder of yours; files already there are kept."""
+    """Copy the notebooks to a folder; what is there is kept."""
     from dfly_analysis.report.packaged import notebook_names, notebook_path
 
     directory.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,10 @@ from dfly_analysis.cli.options import (
 def alerts(
     paths: tuple[str, ...], output: Path, size: int | None, target_failure_rate: float, seed_selector: str, client_selector: str, **asked: Any
 ) -> None:  # fmt: skip
-    """Write Prometheus rules with the values of a run: alerts.rules.yaml, tests for promtool, and a Grafana dashboard."""
+    """Write Prometheus rules with the values of a run.
+
+    alerts.rules.yaml, tests of it for promtool, and a Grafana dashboard.
+    """
     from dfly_analysis.alerts import Alerts
     from dfly_analysis.alerts.alerts import DASHBOARD, RULES, TESTS
     from dfly_analysis.diagnosis import diagnose

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "yaml", "csv")
 
 
+_LEAST_BYTES = 1024  # of what is asked about; less is a number whose unit was forgotten
+
+
 class Size(click.ParamType):  # type: ignore[type-arg]
     """A size such as 20GiB; hands on bytes."""
 
@@ -36,6 +39,8 @@ class Size(click.ParamType):  # type: ignore[type-arg]
             raise click.BadParameter(str(problem), ctx, param) from problem
         if size <= 0:
             raise click.BadParameter(f"{value!r} is not above zero", ctx, param)
+        if size < _LEAST_BYTES:
+            raise click.BadParameter(f"{value!r} is {size} bytes; name the unit, as in 20GiB", ctx, param)
         return size
 
 

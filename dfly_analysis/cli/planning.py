@@ -62,7 +62,9 @@ def plan_preheat(
     output_format: str,
     **asked: Any,
 ) -> None:
-    """Plan the preheat of an image: stages, layers in parallel, times, failures, jobs, and checks that all layers are there.
+    """Plan the preheat of an image: stages, times, failures.
+
+    It says how many layers to fetch in parallel, gives the jobs, and how to check that all layers are there.
 
     MANIFEST is an OCI or Docker manifest, an OCI layout, what `docker manifest inspect -v` prints, a preheat job's JSON, or
     - for stdin. Times and failures come from the logs given with --from, else from --bandwidth; what is assumed is said.
@@ -160,11 +162,11 @@ def _manifest(name: str, image: str | None, platform: str | None) -> Manifest:
 )
 @format_option
 def plan_stress(results: str | None, output: Path | None, output_format: str, **asked: Any) -> None:
-    """Plan a stress test over size, timeout and concurrency, or read its results.
+    """Plan a stress test, or read its results.
 
-    The number of repeats follows from the wanted width of the interval. -o writes a CSV to fill; --results reads it back:
-    failure rate and time of each combination, how many more runs are needed, and which combination to take. The filled CSV
-    is an input of fit and report too.
+    It crosses size, timeout and concurrency; the number of repeats follows from the wanted width of the interval. -o writes a
+    CSV to fill; --results reads it back: failure rate and time of each combination, how many more runs are needed, and which
+    combination to take. The filled CSV is an input of fit and report too.
     """
     if results is not None:
         _read_back(results, output_format, **asked)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @timeout_option
 @folder_option("reports/rerun")
 def rerun(page: Path, output: Path, timeout: float) -> None:
-    """Make a report again from what its page carries, and say whether the verdict is the same.
+    """Make a report again from its page, and compare verdicts.
 
     An input that has changed or vanished is an error; a verdict that differs ends with 5. The last line of stdout is the
     path of the new page.
@@ -60,7 +60,9 @@ def rerun(page: Path, output: Path, timeout: float) -> None:
 def batch(
     matrix: Path, output: Path, workers: int, resume: bool, lang: str, timeout: float, output_format: str
 ) -> None:
-    """Make many reports: MATRIX.yaml lists them under `reports:`, or crosses lists of parameters under `matrix:`.
+    """Make many reports, listed or crossed in MATRIX.yaml.
+
+    It lists them under `reports:`, or crosses lists of parameters under `matrix:`.
 
     A report that fails is kept with its error and stops no other. DIR gets a folder a report, index.html, summary.csv and
     batch.json. Ends with 0 where all were made, else with the exit code the failures share, or 5.

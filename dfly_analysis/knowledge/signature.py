@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from dfly_analysis.errors import KnowledgeError
@@ -60,7 +60,7 @@ class Signature:
         The lowest of the causes that match a line wins.
     literals : tuple of str
         One of them must be in the text before `regex` is tried; case counts.
-    regex : re.Pattern
+    pattern : str
         Searched in the message (ids at the end already taken off), newline included.
     cause : str
         One of the contract's causes.
@@ -87,7 +87,7 @@ class Signature:
     layer: str
     priority: int
     literals: tuple[str, ...]
-    regex: re.Pattern[str]
+    pattern: str
     cause: str
     outcome: str
     severity: str
@@ -99,6 +99,14 @@ class Signature:
     references: tuple[str, ...]
     matching: tuple[str, ...]
     other: tuple[str, ...]
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Return the pattern, compiled at first use: a log shows few of all signatures."""
+        try:
+            return re.compile(self.pattern, re.DOTALL)
+        except re.error as problem:
+            raise KnowledgeError(f"its regex cannot be used: {problem}", where=self.id) from problem
 
     def matches(self, text: str) -> bool:
         """Return whether the text shows this signature; only its first 8,000 characters are read."""
@@ -183,14 +191,12 @@ def _signature(entry: Mapping[str, Any], address: str) -> Signature:
     for key, allowed in choices.items():
         if entry.get(key, defaults.get(key)) not in allowed:
             raise KnowledgeError(f"{key} is {entry.get(key)!r}", where=where, hint=f"one of {', '.join(allowed)}")
-    try:
-        regex = re.compile(entry["regex"], re.DOTALL)
-    except (re.error, KeyError) as problem:
-        raise KnowledgeError(f"its regex cannot be used: {problem}", where=where) from problem
+    if "regex" not in entry:
+        raise KnowledgeError("its regex is missing", where=where)
     samples = entry.get("samples", {})
     return Signature(
         id=entry["id"], title=entry["title"], component=entry.get("component", "any"), versions=str(entry.get("versions", "")),
-        layer=entry["layer"], priority=int(entry.get("priority", 100)), literals=tuple(entry["literals"]), regex=regex,
+        layer=entry["layer"], priority=int(entry.get("priority", 100)), literals=tuple(entry["literals"]), pattern=entry["regex"],
         cause=entry.get("cause", "unknown"), outcome=entry.get("outcome", "unknown"), severity=entry.get("severity", "info"),
         knob=entry.get("knob"), echo_of=entry.get("echo_of"), finding=bool(entry.get("finding", False)),
         remedy=entry.get("remedy", ""), collect=entry.get("collect", ""), references=tuple(entry.get("references", ())),

@@ -129,12 +129,17 @@ class Translator:
         return bool(_WORDS.search(english)) and self.find(english) is None
 
     def _look_up(self, text: str) -> str | None:
-        whole = self._whole.get(text) or self._matched(text)
+        # several sentences are looked up one by one first: a place that may hold anything would take all that follow
+        whole = self._whole.get(text) or self._several(text) or self._matched(text)
         if whole is not None or not text:
             return whole if text else text
         if text[-1] in _STOPS and (bare := self._look_up(text[:-1])):
             return bare + _STOPS[text[-1]]
-        for end in _ENDS:
+        return self._several(text, _ENDS[1:])
+
+    def _several(self, text: str, ends: tuple[re.Pattern[str], ...] = _ENDS[:1]) -> str | None:
+        """Return a text taken apart at one of the ends, where each part has words."""
+        for end in ends:
             parts = end.split(text)
             if len(parts) > 1:
                 found = [self._look_up(part) for part in parts]

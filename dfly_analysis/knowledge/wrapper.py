@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from dfly_analysis.errors import KnowledgeError
@@ -57,20 +58,18 @@ class Wrapper:
         Whether its shape is proof enough; otherwise a line inside must be of a known format.
     newest_first : bool
         Whether it may hold the newest line first.
-    head : re.Pattern or None
-        Matches a prefix, with its fields named.
-    line : re.Pattern or None
-        Matches one line of a block: group 1 what tells writers apart, group 2 the text with its newline.
-    key : re.Pattern or None
-        Takes group 1 apart.
+    prefix : str or None
+        Verbose pattern of what stands before a line, with its fields named.
     fields : Fields
-    notices : re.Pattern or None
-        Matches a line of the tool's own.
+    tools : tuple of str
+        Whose own lines stand between those that it carries.
     replaces : tuple of (bytes, bytes)
         What the tool wrote in place of characters it does not pass on.
     split_bytes : int
         Length at which the tool cuts a line in two without a mark, 0 where it does not.
     samples : tuple of mappings
+    where : str
+        File and id, for messages.
     """
 
     id: str
@@ -78,14 +77,42 @@ class Wrapper:
     kind: str
     certain: bool = False
     newest_first: bool = False
-    head: re.Pattern[bytes] | None = None
-    line: re.Pattern[bytes] | None = None
-    key: re.Pattern[bytes] | None = None
+    prefix: str | None = None
     fields: Fields = Fields()
-    notices: re.Pattern[bytes] | None = None
+    tools: tuple[str, ...] = ()
     replaces: tuple[tuple[bytes, bytes], ...] = ()
     split_bytes: int = 0
     samples: tuple[Mapping[str, Any], ...] = ()
+    where: str = ""
+
+    @property
+    def head(self) -> re.Pattern[bytes] | None:
+        """Return what matches a prefix, with its fields named."""
+        return self._compiled[0]
+
+    @property
+    def line(self) -> re.Pattern[bytes] | None:
+        """Return what matches one line of a block: group 1 what tells writers apart, group 2 the text with its newline."""
+        return self._compiled[1]
+
+    @property
+    def key(self) -> re.Pattern[bytes] | None:
+        """Return what takes that group 1 apart."""
+        return self._compiled[2]
+
+    # Compiled at first use: a plain log needs none of them, and all together cost as much as reading ten megabytes.
+    @cached_property
+    def _compiled(self) -> tuple[re.Pattern[bytes] | None, re.Pattern[bytes] | None, re.Pattern[bytes] | None]:
+        if self.prefix is None:
+            return None, None, None
+        with _named(self.where):
+            return _patterns(self.prefix)
+
+    @cached_property
+    def notices(self) -> re.Pattern[bytes] | None:
+        """Return what matches a line of a tool's own."""
+        with _named(self.where):
+            return compile_notices(self.tools)
 
 
 @dataclass(frozen=True)
@@ -142,23 +169,28 @@ def _wrapper(entry: Mapping[str, Any], address: str) -> Wrapper:
     where = f"{address} {entry.get('id', '(no id)')}"
     if entry.get("kind") not in KINDS:
         raise KnowledgeError(f"kind is {entry.get('kind')!r}", where=where, hint=f"one of {', '.join(KINDS)}")
-    try:
-        head, line, key = _patterns(entry["head"]) if entry["kind"] == "prefix" else (None, None, None)
+    with _named(where):
         return Wrapper(
             entry["id"],
             entry["title"],
             entry["kind"],
             certain=bool(entry.get("certain")),
             newest_first="newest_first" in entry,
-            head=head,
-            line=line,
-            key=key,
+            prefix=entry["head"] if entry["kind"] == "prefix" else None,
             fields=_fields(entry),
-            notices=compile_notices(entry.get("notices", ())),
+            tools=tuple(entry.get("notices", ())),
             replaces=tuple((old.encode(), new.encode()) for old, new in entry.get("replace", {}).items()),
             split_bytes=entry.get("split_bytes", 0),
             samples=tuple(entry["samples"]),
+            where=where,
         )
+
+
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Turn what a wrong entry raises into one line that names it."""
+    try:
+        yield
     except (re.error, KeyError, ValueError) as problem:
         raise KnowledgeError(f"cannot be used: {problem}", where=where) from problem
 

@@ -46,7 +46,10 @@ class Sketch:
         hashes = _hashes(table)
         if len(self.kept) == SKETCH:
             hashes = hashes[hashes < self.kept[-1]]
-        self.kept = np.unique(np.concatenate([self.kept, hashes]))[:SKETCH]
+        sorted_hashes = np.sort(np.concatenate([self.kept, hashes]))
+        is_new = np.ones(len(sorted_hashes), np.bool_)
+        np.not_equal(sorted_hashes[1:], sorted_hashes[:-1], out=is_new[1:])
+        self.kept = sorted_hashes[is_new][:SKETCH]
 
     def smallest(self) -> list[int]:
         """Return the hashes, ascending."""

@@ -193,14 +193,19 @@ def _opened(source: SourceFile) -> BinaryIO:
 
 
 def take_stock(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | None = None) -> list[dict[str, Any]]:
-    """Return the coverage row of each file, whatever it is, without joining anything."""
+    """Return the coverage row of each file, whatever it is, without joining anything.
+
+    Raises
+    ------
+    SourceError
+        Where no file could be opened.
+    """
     check_zone(tz)
     gathered = read_all(paths, Reading(tz, log_format), lambda _table: None)
-    unreadable = {"kind": "unreadable", "lines": 0, "parsed": 0, "continuation": 0, "rejected": 0}
-    rows = [*gathered.coverage, *({"path": text, **unreadable} for text in gathered.problems)]
-    if not rows:
+    if not gathered.coverage:
         refuse_nothing(paths, gathered)
-    return rows
+    unreadable = {"kind": "unreadable", "lines": 0, "parsed": 0, "continuation": 0, "rejected": 0}
+    return [*gathered.coverage, *({"path": text, **unreadable} for text in gathered.problems)]
 
 
 def check_input(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | None = None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,28 @@ import numpy.typing as npt
 import pyarrow as pa
 
 _KINDS = {np.dtype(np.int32): pa.int32(), np.dtype(np.int64): pa.int64()}
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column of texts that repeat.
+
+    Attributes
+    ----------
+    codes : array of int32
+        Place in `values`, -1 for none.
+    values : pyarrow.StringArray
+        Each text once.
+    """
+
+    codes: npt.NDArray[np.int32]
+    values: pa.StringArray
+
+
+@cache
+def no_strings() -> pa.StringArray:
+    """Return no texts."""
+    return strings([])
 
 
 def numbers(

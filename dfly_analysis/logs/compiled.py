@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.event import EventKind, starts_in_order
-from dfly_analysis.logs.arrow import coded
+from dfly_analysis.logs.arrow import Coded, no_strings
 from dfly_analysis.logs.patterns import TEXT_FIELDS, Program
 
 GRAMMARS = {"compact": 0, "json": 1}
@@ -70,7 +70,7 @@ class _Block(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Columns:
-    """What the compiled reader took out of a block.
+    """What the compiled reader took out of a block; its arrays hold until the same thread reads another one.
 
     Attributes
     ----------
@@ -89,8 +89,10 @@ class Columns:
         Place in `kind_of_start()` of how the message begins, -1 for none.
     event : array of int8
         1 where the record is that event and its fields are taken, 0 where it is none, -1 where Python must look.
-    texts : dict of str to pyarrow.DictionaryArray
-        Columns of `TEXTS`; a `pyarrow.StringArray` where texts rarely repeat.
+    texts : dict of str to Coded
+        Columns of `TEXTS` that repeat.
+    unique : dict of str to pyarrow.StringArray
+        Those of `UNIQUE_TEXTS`.
     rests : list of (int, int, int, int)
         Start, end and first line of what the careful reader must read, and the time of the record before, `TIMELESS` where there
         is none.
@@ -111,7 +113,8 @@ class Columns:
     piece_bytes: npt.NDArray[np.int64]
     start: npt.NDArray[np.int16]
     event: npt.NDArray[np.int8]
-    texts: dict[str, pa.DictionaryArray | pa.StringArray]
+    texts: dict[str, Coded]
+    unique: dict[str, pa.StringArray]
     rests: list[tuple[int, int, int, int]]
     lines: int
     passed_over: int
@@ -123,13 +126,14 @@ def _library() -> ctypes.CDLL | None:
     """Return the compiled reader, or None where the package has none or ``DFLY_ANALYSIS_ENGINE=python`` says so."""
     if os.environ.get("DFLY_ANALYSIS_ENGINE") == "python":
         return None
-    for library in _built("_core.*"):
-        library.dfly_has_newer.restype = ctypes.c_int64
-        if library.dfly_has_newer():
-            library = next(_built("_core_newer.*"), library)  # noqa: PLW2901 - the same for newer processors
-        library.dfly_read_block.restype = library.dfly_count_lines.restype = ctypes.c_int64
-        library.dfly_gather.restype = None
-        return library
+    for built in _built("_core.*"):
+        built.dfly_has_newer.restype = ctypes.c_int64
+        if built.dfly_has_newer():
+            built = next(_built("_core_newer.*"), built)  # noqa: PLW2901 - the same for newer processors
+        built.dfly_read_block.restype = built.dfly_count_lines.restype = ctypes.c_int64
+        built.dfly_spread_codes.restype = built.dfly_spread_numbers.restype = ctypes.c_int64
+        built.dfly_gather.restype = built.dfly_spread_texts.restype = None
+        return built
     return None
 
 
@@ -139,6 +143,19 @@ def _built(pattern: str) -> Iterator[ctypes.CDLL]:
             yield ctypes.CDLL(str(path))
         except OSError:  # built for another machine
             continue
+
+
+def library() -> ctypes.CDLL:
+    """Return the compiled reader; only to be called where there is one.
+
+    Raises
+    ------
+    RuntimeError
+    """
+    found = _library()
+    if found is None:
+        raise RuntimeError("this package was built without its compiled reader")
+    return found
 
 
 def is_available() -> bool:
@@ -208,9 +225,6 @@ def read_columns(data: bytes, grammar: str, *, telling: bool = False, lines: int
     ------
     MemoryError
     """
-    library = _library()
-    if library is None:
-        raise RuntimeError("this package was built without its compiled reader")
     most = (count_lines(data) if lines is None else lines) + 1
     sizes = {"message_offset": most + 1, "message_data": len(data) + 8}
     arrays = {name: _scratch(name, sizes.get(name, most), kind) for name, kind in (*_ARRAYS, *_RESTS)}
@@ -230,41 +244,40 @@ def read_columns(data: bytes, grammar: str, *, telling: bool = False, lines: int
     )  # fmt: skip
     for place, (codes, start, length) in enumerate(texts):
         block.texts[place] = _Texts(codes.ctypes.data, start.ctypes.data, length.ctypes.data, 0)
-    if not library.dfly_read_block(ctypes.byref(block), ctypes.c_int64(GRAMMARS[grammar])):
+    if not library().dfly_read_block(ctypes.byref(block), ctypes.c_int64(GRAMMARS[grammar])):
         raise MemoryError
     return _columns(data, block, arrays, texts)
 
 
 def count_lines(data: bytes) -> int:
     """Return the number of line ends."""
-    library = _library()
-    if library is None or len(data) < _FEW_BYTES:
+    found = _library()
+    if found is None or len(data) < _FEW_BYTES:
         return data.count(b"\n")
-    return int(library.dfly_count_lines(data, ctypes.c_int64(len(data))))
+    return int(found.dfly_count_lines(data, ctypes.c_int64(len(data))))
 
 
 def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], texts: list[Any]) -> Columns:
     n = block.records
-    used = {name: arrays[name][:n].copy() for name, _ in _ARRAYS if not name.startswith("message")}
-    offsets = arrays["message_offset"][: n + 1].copy()
-    text = arrays["message_data"][: offsets[n]].copy()
+    used = {name: arrays[name][:n] for name, _ in _ARRAYS if not name.startswith("message")}
+    offsets, text = arrays["message_offset"][: n + 1], arrays["message_data"][: arrays["message_offset"][n]]
     message = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
     rests = zip(*(arrays[name][: block.rests].tolist() for name, _ in _RESTS), strict=True)
-    dictionaries = {
-        name: (_unique if name in UNIQUE_TEXTS else _dictionary)(data, texts[place], n, block.texts[place].count)
-        for place, name in enumerate(TEXTS)
-    }
-    return Columns(message=message, texts=dictionaries, rests=list(rests), lines=block.lines,
-        passed_over=block.passed_over, span_ns=(block.earliest_ns, block.latest_ns) if block.passed_over else None, **used,
+    told = {name: (texts[place], block.texts[place].count) for place, name in enumerate(TEXTS)}
+    return Columns(
+        message=message, rests=list(rests), lines=block.lines, passed_over=block.passed_over,
+        span_ns=(block.earliest_ns, block.latest_ns) if block.passed_over else None,
+        texts={name: _coded(data, *own, n) for name, own in told.items() if name not in UNIQUE_TEXTS},
+        unique={name: _unique(data, *told[name], n) for name in UNIQUE_TEXTS}, **used,
     )  # fmt: skip
 
 
-def _dictionary(data: bytes, arrays: Any, n: int, count: int) -> pa.DictionaryArray:
+def _coded(data: bytes, arrays: Any, count: int, n: int) -> Coded:
     codes, start, length = arrays
-    return coded(codes[:n].copy(), gather(data, start[:count], length[:count]))
+    return Coded(codes[:n], gather(data, start[:count], length[:count]) if count else no_strings())
 
 
-def _unique(data: bytes, arrays: Any, n: int, count: int) -> pa.StringArray:
+def _unique(data: bytes, arrays: Any, count: int, n: int) -> pa.StringArray:
     codes, start, length = arrays
     if not count:
         return pa.nulls(n, pa.string())
@@ -274,11 +287,9 @@ def _unique(data: bytes, arrays: Any, n: int, count: int) -> pa.StringArray:
 
 def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int32]) -> pa.StringArray:
     """Return the texts that begin at those places of the data and are so long; they must be UTF-8."""
-    library = _library()
-    assert library is not None
     offset = np.empty(len(start) + 1, np.int32)
     out = np.empty(int(length.sum(dtype=np.int64)), np.uint8)
-    library.dfly_gather(
+    library().dfly_gather(
         data, *(ctypes.c_void_p(array.ctypes.data) for array in (start, length)), ctypes.c_int64(len(start)),
         *(ctypes.c_void_p(array.ctypes.data) for array in (offset, out)),
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,31 @@ import pyarrow.compute as pc
 
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs import compiled
-from dfly_analysis.logs.arrow import coded, codes_of, flags, moments, numbers, strings, values_of, whole_numbers
+from dfly_analysis.logs.arrow import (
+    Coded,
+    codes_of,
+    flags,
+    is_there,
+    moments,
+    no_strings,
+    numbers,
+    strings,
+    values_of,
+    whole_numbers,
+)
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.careful import TEXT_CAP, Counts, read_rows
 from dfly_analysis.logs.compiled import Columns
-from dfly_analysis.logs.naming import is_bulk, name_causes
+from dfly_analysis.logs.merging import Between
+from dfly_analysis.logs.naming import name_causes
 from dfly_analysis.logs.schema import BAD_LEVELS, arrow_schema, is_telling
-from dfly_analysis.logs.telling import name_rows
+from dfly_analysis.logs.telling import tell
 from dfly_analysis.logs.times import as_times, local_to_utc
 
 FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
 
 
-_FEW_STRETCHES = 32
 _IS_BAD = np.array([level in BAD_LEVELS for level in compiled.LEVELS])
 
 
@@ -69,32 +80,19 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
     for start, end, line, time_ns in columns.rests:
         time = "" if time_ns == compiled.TIMELESS else str(np.datetime64(time_ns, "ns"))
         rest += read_rows(_lines(block.data[start:end]), line, main, counts, time)
-    table = _fast(block.data, columns, main, tz, counts)
     counts.lines = columns.lines
-    few = _table(rest, tz, counts, telling=telling) if rest else table.slice(0, 0)
-    table = _merged(table, few) if len(few) else table
-    return ParsedBlock(_numbered(table, block), counts)
-
-
-def _merged(most: pa.Table, few: pa.Table) -> pa.Table:
-    """Return the rows of two tables by line; where few stretches come between, whole slices are copied, not row by row."""
-    joined = pa.concat_tables([most, few]).unify_dictionaries()
-    most, few = joined.slice(0, len(most)), joined.slice(len(most))
-    places = np.searchsorted(values_of(most.column("log_line")), values_of(few.column("log_line")), side="right")
-    starts = np.flatnonzero(np.diff(places, prepend=-1))
-    if len(starts) > _FEW_STRETCHES:
-        return joined.combine_chunks().take(pa.array(np.argsort(joined.column("log_line").to_numpy(), kind="stable")))
-    parts, done = [], 0
-    for start, end in pairwise([*starts, len(few)]):
-        parts += [most.slice(done, places[start] - done), few.slice(start, end - start)]
-        done = places[start]
-    return pa.concat_tables([*parts, most.slice(done)]).combine_chunks()
+    counts.parsed += len(columns.line) + columns.passed_over
+    counts.formats[main.id] += len(columns.line) + columns.passed_over
+    times, between = _between(columns, rest, tz, counts, telling=telling)
+    zone = tz if main.zone == "given" else "UTC"
+    return ParsedBlock(_joined(block, columns, zone, counts, times, between), counts)
 
 
 def _careful(block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool) -> ParsedBlock:
     counts = Counts()
     table = _table(read_rows(_lines(block.data), 0, main, counts), tz, counts, telling=telling)
-    return ParsedBlock(_numbered(table, block), counts)
+    at = table.schema.get_field_index("log_line")
+    return ParsedBlock(table.set_column(at, "log_line", _numbered(values_of(table.column(at)), block)), counts)
 
 
 def _lines(data: bytes) -> list[str]:
@@ -102,13 +100,10 @@ def _lines(data: bytes) -> list[str]:
     return lines[:-1] if not lines[-1] else lines
 
 
-def _numbered(table: pa.Table, block: LineBlock) -> pa.Table:
+def _numbered(place: npt.NDArray[np.int64], block: LineBlock) -> pa.Array:
     """Turn places in the block into line numbers of the file."""
-    place = values_of(table.column("log_line"))
     lines = block.line_numbers[place] if block.line_numbers is not None else place + block.first_line
-    return table.set_column(
-        table.schema.get_field_index("log_line"), "log_line", numbers(lines.astype(np.int64, copy=False))
-    )
+    return numbers(lines.astype(np.int64, copy=False))
 
 
 @cache
@@ -149,32 +144,63 @@ def _conform(columns: dict[str, Any]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=_schema())
 
 
-def _fast(data: bytes, columns: Columns, main: LogFormat, tz: str, counts: Counts) -> pa.Table:
-    counts.parsed += len(columns.line) + columns.passed_over
-    counts.formats[main.id] += len(columns.line) + columns.passed_over
-    zone = tz if main.zone == "given" else "UTC"
-    times = moments(local_to_utc(columns.time_ns, zone))
-    counts.reach(_span(times))
+def _joined(
+    block: LineBlock, columns: Columns, zone: str, counts: Counts, times: npt.NDArray[np.int64], between: Between
+) -> pa.Table:
+    """Return the records of both readers by line."""
+    bad, told = _IS_BAD[columns.level], tell(columns, counts)
+    texts = columns.texts | told.texts
+    texts["event_id"], texts["level"] = told.event_id, Coded(columns.level.astype(np.int32), _levels())
+    texts["signature"] = _signatures(columns.message, bad)
+    unique = columns.unique | told.unique
+    unique["message"], unique["text"] = columns.message, _texts(block.data, columns, bad | told.is_rare)
+    made: dict[str, Any] = {
+        "time": between.moments(_times(columns, zone, counts), times),
+        "log_line": _numbered(np.insert(columns.line.astype(np.int64), between.places, between.column("log_line")), block),
+        **{name: between.whole_numbers(own, name) for name, own in told.numbers.items()},
+        **{name: between.repeated(own, name) for name, own in texts.items()},
+        **{name: between.texts(own, name) for name, own in unique.items()},
+    }  # fmt: skip
+    return pa.Table.from_arrays([made[name] for name, _ in _fields()], schema=_schema())
+
+
+def _between(
+    columns: Columns, rows: list[dict[str, Any]], tz: str, counts: Counts, *, telling: bool
+) -> tuple[npt.NDArray[np.int64], Between]:
+    """Return the rows of the careful reader, and their times, with the places they have among those of the compiled one."""
+    times = np.empty(0, np.int64)
+    if rows:
+        read = as_times([row["time"] for row in rows], tz)
+        counts.reach(_span(read))
+        times = np.where(is_there(read), values_of(read), compiled.TIMELESS)
+    if telling:
+        kept = [row.get("event_id") is not None or row["level"] in BAD_LEVELS for row in rows]
+        rows, times = list(compress(rows, kept)), times[np.array(kept, np.bool_)]
+    return times, Between(np.searchsorted(columns.line, [row["log_line"] for row in rows], side="right"), rows)
+
+
+def _times(columns: Columns, zone: str, counts: Counts) -> npt.NDArray[np.int64]:
+    """Return nanoseconds in UTC of the records, and count how far they and those passed over reach."""
+    times = local_to_utc(columns.time_ns, zone).view(np.int64)
+    counts.reach(_span(moments(times.view("M8[ns]"))))
     if columns.span_ns is not None:
         counts.reach(_span(moments(local_to_utc(np.array(columns.span_ns), zone))))
-    bad = _IS_BAD[columns.level]
-    event_id, told = name_rows(columns, counts)
-    kept = bad | np.array([*(not is_bulk(value) for value in event_id.values), False])[event_id.codes]
-    made: dict[str, Any] = {
-        "time": times, "event_id": event_id.array(), "message": columns.message,
-        "level": coded(columns.level.astype(np.int32), strings(compiled.LEVELS)),
-        "signature": _signatures(columns.message, bad), "log_line": numbers(columns.line.astype(np.int64)),
-        "text": _texts(data, columns, kept), **columns.texts, **told,
-    }  # fmt: skip
-    return _conform(made)
+    return times
 
 
-def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> pa.DictionaryArray:
+@cache
+def _levels() -> pa.StringArray:
+    return strings(compiled.LEVELS)
+
+
+def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> Coded:
     rows = np.flatnonzero(bad)
-    causes = name_causes(messages.take(numbers(rows)))
     codes = np.full(len(bad), -1, np.int32)
+    if not len(rows):
+        return Coded(codes, no_strings())
+    causes = name_causes(messages.take(numbers(rows)))
     codes[rows] = codes_of(causes)
-    return coded(codes, causes.dictionary)
+    return Coded(codes, causes.dictionary)
 
 
 def _texts(data: bytes, columns: Columns, kept: npt.NDArray[np.bool_]) -> pa.StringArray:

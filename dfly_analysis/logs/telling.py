@@ -2,108 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dfly_analysis.logs.arrow import coded, codes_of, flags, is_there, numbers, strings, values_of
+from dfly_analysis.logs.arrow import Coded, flags, is_there, numbers, strings, values_of
 from dfly_analysis.logs.careful import Counts, whole_number
 from dfly_analysis.logs.compiled import Columns, kind_of_start
-from dfly_analysis.logs.naming import take_event
+from dfly_analysis.logs.merging import with_texts
+from dfly_analysis.logs.naming import is_bulk, take_event
 from dfly_analysis.logs.patterns import NUMBER_FIELDS, TEXT_FIELDS
 
 _FILLS = frozenset({"task_id", "url", "size_bytes"})
 """Fields that an event only fills in: what the record's own ids say goes before it."""
 
 
-@dataclass
-class Coded:
-    """A column of texts that repeat.
+@dataclass(frozen=True)
+class Told:
+    """What the records of a block tell.
 
     Attributes
     ----------
-    codes : array of int32
-        Place in `values`, -1 for none.
-    values : list of str
+    event_id : Coded
+    texts : dict of str to Coded
+        Columns of `dfly_analysis.logs.patterns.TEXT_FIELDS` that repeat and that Python had to complete.
+    unique : dict of str to pyarrow.StringArray
+        The same of those that rarely do.
+    numbers : dict of str to array of int64
+        Columns of `dfly_analysis.logs.patterns.NUMBER_FIELDS`, -1 where there is none.
+    is_rare : array of bool
+        Whether a record is of a known kind, and not of one that is most of a log.
     """
 
-    codes: npt.NDArray[np.int32]
-    values: list[str]
-
-    def places(self, chosen: Callable[[str], bool]) -> list[int]:
-        """Return the places of the values that are chosen."""
-        return [place for place, value in enumerate(self.values) if chosen(value)]
-
-    def array(self) -> pa.DictionaryArray:
-        """Return the column."""
-        return coded(self.codes, strings(self.values))
+    event_id: Coded
+    texts: dict[str, Coded]
+    unique: dict[str, pa.StringArray]
+    numbers: dict[str, npt.NDArray[np.int64]]
+    is_rare: npt.NDArray[np.bool_]
 
 
-def name_rows(columns: Columns, counts: Counts) -> tuple[Coded, dict[str, Any]]:
+@cache
+def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt.NDArray[np.bool_]]:
+    """Return the code of each kind of event, those by start, the kinds by code, and which of them are not most of a log."""
+    values = list(dict.fromkeys([*(kind.id for kind in kind_of_start()), "tool_started"]))
+    place = {value: number for number, value in enumerate(values)}
+    by_start = np.array([*(place[kind.id] for kind in kind_of_start()), -1], np.int32)
+    return place, by_start, strings(values), np.array([*(not is_bulk(value) for value in values), False])
+
+
+def tell(columns: Columns, counts: Counts) -> Told:
     """Name the event of each record.
 
     Parameters
     ----------
     columns : Columns
+        Its numbers are completed in place.
     counts : Counts
         Releases are added to its `versions`.
 
     Returns
     -------
-    tuple of (Coded, dict of str to pyarrow.Array)
-        Event ids, and the columns of `FIELDS` that Python had to complete or that hold numbers.
+    Told
     """
-    values = list(dict.fromkeys([*(kind.id for kind in kind_of_start()), "tool_started"]))
-    place = {value: number for number, value in enumerate(values)}
-    by_start = np.array([*(place[kind.id] for kind in kind_of_start()), -1], np.int32)
-    event_id = Coded(np.where(columns.event == 1, by_start[columns.start], -1).astype(np.int32), values)
-    whole = {name: getattr(columns, name).copy() for name in NUMBER_FIELDS}
-    told: dict[str, Any] = {}
+    place, by_start, values, rare = _kinds()
+    codes = by_start[np.where(columns.event == 1, columns.start, -1)]
+    texts: dict[str, Coded] = {}
+    unique: dict[str, pa.StringArray] = {}
+    whole = {name: getattr(columns, name) for name in NUMBER_FIELDS}
     rows = np.flatnonzero(columns.event == -1)
     if len(rows):
         encoded = columns.message.take(numbers(rows)).dictionary_encode()
         found = [take_event(text, counts.versions) for text in encoded.dictionary.to_pylist()]
-        codes = values_of(encoded.indices)
-        event_id.codes[rows] = np.array([place.get(fields.get("event_id", ""), -1) for fields in found], np.int32)[
-            codes
-        ]
+        same = values_of(encoded.indices)
+        codes[rows] = np.array([place.get(fields.get("event_id", ""), -1) for fields in found], np.int32)[same]
         for name in {name for fields in found for name in fields}.intersection(TEXT_FIELDS):
-            texts = strings([fields.get(name) for fields in found]).take(encoded.indices)
-            told[name] = _put(columns.texts[name], rows, texts, fills=name in _FILLS)
+            given = strings([fields.get(name) for fields in found]).take(encoded.indices)
+            if name in columns.unique:
+                unique[name] = _put_unique(columns.unique[name], rows, given)
+            else:
+                texts[name] = _put(columns.texts[name], rows, given, fills=name in _FILLS)
         for name in NUMBER_FIELDS:
-            _put_numbers(whole[name], rows, [fields.get(name) for fields in found], codes, fills=name in _FILLS)
-    return event_id, told | {name: numbers(own, own < 0) for name, own in whole.items()}
+            _put_numbers(whole[name], rows, [fields.get(name) for fields in found], same, fills=name in _FILLS)
+    return Told(Coded(codes, values), texts, unique, whole, rare[codes])
 
 
-def _put(
-    column: pa.DictionaryArray | pa.StringArray, rows: npt.NDArray[np.int64], texts: pa.Array, *, fills: bool
-) -> pa.DictionaryArray | pa.StringArray:
+def _put_unique(column: pa.StringArray, rows: npt.NDArray[np.int64], texts: pa.StringArray) -> pa.StringArray:
+    is_given = np.zeros(len(column), np.bool_)
+    is_given[rows] = is_there(texts)
+    return pc.replace_with_mask(column, flags(is_given), texts.drop_null())
+
+
+def _put(column: Coded, rows: npt.NDArray[np.int64], texts: pa.StringArray, *, fills: bool) -> Coded:
     """Return the column with the texts in those rows, missing ones left out."""
-    given = is_there(texts).copy()
-    if pa.types.is_string(column.type):
-        is_given = np.zeros(len(column), np.bool_)
-        is_given[rows] = given
-        return pc.replace_with_mask(column, flags(is_given), texts.drop_null())
-    codes = codes_of(column).copy()
-    given &= (codes[rows] < 0) if fills else True
+    codes = column.codes.copy()
+    given = is_there(texts) & ((codes[rows] < 0) if fills else True)
     encoded = texts.filter(flags(given)).dictionary_encode()
-    known = pc.index_in(encoded.dictionary, value_set=column.dictionary)
-    new = encoded.dictionary.filter(known.is_null())
-    joined = pa.concat_arrays([column.dictionary, new])
-    codes[rows[given]] = values_of(pc.index_in(encoded.dictionary, value_set=joined))[values_of(encoded.indices)]
-    return coded(codes, joined)
+    values, places = with_texts(column.values, encoded.dictionary)
+    codes[rows[given]] = places[values_of(encoded.indices)]
+    return Coded(codes, values)
 
 
 def _put_numbers(
     column: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
     found: list[str | None],
-    codes: npt.NDArray[Any],
+    codes: npt.NDArray[np.int32],
     *,
     fills: bool,
 ) -> None:

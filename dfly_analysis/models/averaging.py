@@ -36,11 +36,14 @@ class Average:
         Best first.
     weights, spread_weights : array
         One a member, for the value and for the interval.
+    slower_log : float
+        By how much the log of each transfer's time is above what was fitted: answers are of a source so much slower.
     """
 
     members: tuple[Fitted, ...]
     weights: Array
     spread_weights: Array
+    slower_log: float = 0.0
 
     @property
     def best(self) -> Fitted:
@@ -57,9 +60,10 @@ class Average:
         """Return about `N_DRAWS` draws of parameters in all, to each law its share of them."""
         counts = np.round(self.spread_weights * N_DRAWS).astype(int)
         return tuple(
-            (member, member.draw(int(count)))
+            (member, (theta[0] + self.slower_log, *theta[1:]))
             for member, count in zip(self.members, counts, strict=True)
             if count >= _FEWEST_DRAWS
+            for theta in (member.draw(int(count)),)
         )
 
     def log_quantile(self, x: float, p: float) -> float:
@@ -132,7 +136,8 @@ class Average:
     @cached_property
     def _weighty(self) -> tuple[tuple[Fitted, float], ...]:
         kept = np.where(self.weights > _LEAST_WEIGHT, self.weights, 0.0)
-        return tuple((m, float(w)) for m, w in zip(self.members, kept / kept.sum(), strict=True) if w)
+        members = (member.slower(self.slower_log) for member in self.members)
+        return tuple((m, float(w)) for m, w in zip(members, kept / kept.sum(), strict=True) if w)
 
 
 def average(candidates: list[Fitted]) -> Average:

@@ -18,6 +18,9 @@ _FATES = np.linspace(0.0, 1.0, 101)
 _FEWEST_TASKS = 5
 # A share of which not even half the range can be ruled out is no measurement.
 _WIDEST = 0.5
+# Twice the log of a likelihood ratio that a share of 0 reaches in one of twenty runs: half of chi-squared's mass is at 0,
+# since no share lies below it (Self and Liang, J. Am. Stat. Assoc. 82, 1987).
+_TOLD_FROM_NONE = 2.706
 _SEED = "seedClient"
 
 
@@ -52,7 +55,7 @@ class Calibration:
     ----------
     shared_fate : Interval
         Share of the failures of a pass that repeat for sure in the next one, which explains best how many tasks failed
-        (flat prior, 95 %). Near 0: the passes are independent; wide: too few failed to tell.
+        (flat prior, 95 %). 0 where independent passes do not explain them worse than chance would; wide: too few failed to tell.
     expected : Interval
         How many tasks would have failed by the law and that share.
     failed, n : int
@@ -157,6 +160,8 @@ def _posterior(chance: Array, failed: Flags) -> Interval:
     share = np.cumsum(np.exp(log - log.max()))
     share /= share[-1]
     low, high = (float(_FATES[min(int(np.searchsorted(share, p)), len(_FATES) - 1)]) for p in (0.025, 0.975))
+    if 2.0 * (log.max() - log[0]) < _TOLD_FROM_NONE:
+        return Interval(0.0, 0.0, high)
     value = float(_FATES[int(log.argmax())])
     return Interval(value, min(low, value), max(high, value))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +20,8 @@ from dfly_analysis.models.nonparametric import kaplan_meier
 from dfly_analysis.models.observations import Attempts
 from dfly_analysis.models.residuals import Residuals
 
-_TOLD_FROM_NOTHING = 0.05
+# So many attempts are expected of a share of which a table would as soon have shown none.
+_TOLD_FROM_NOTHING = float(np.log(2.0))
 _AT_A_TIME = 32
 """Timeouts answered for together: six hundred draws of each are what fits a processor's cache."""
 _COMMON_QUANTILES, _MOST_SIZES = (0.5, 0.9, 0.99, 0.999), 5
@@ -256,6 +257,13 @@ class DurationFit:
         if size_bytes is not None:
             near = np.abs(np.log(data.size_bytes / size_bytes)) < np.log(1.1)
         return kaplan_meier(data.duration_s[near], ~data.event[near], data.weight[near])
+
+    def at_speed(self, speed: float) -> DurationFit:
+        """Return the law of a source that sends so many times as fast: what does not grow with size stays as it is."""
+        _check(speed=speed)
+        by_log = -float(np.log(speed))
+        average = replace(self.average, slower_log=self.average.slower_log + by_log)
+        return replace(self, average=average, residuals=self.residuals.slower(by_log))
 
     def checks(self) -> Checks:
         """Return frames to check the fit with: survival, probabilities, residuals, and how far it leans on each host."""

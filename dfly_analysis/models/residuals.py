@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -32,6 +32,8 @@ class Residuals:
         Where something finished, in logs; the share that lasts longer, and the middle half of its uncertainty.
     distance, expected : float
         Largest distance to the law, and what chance would reach in one of twenty fits (Kolmogorov's bound).
+    moved : bool
+        Whether the law is that of a source of another speed than was seen.
     """
 
     fitted: Fitted
@@ -41,11 +43,16 @@ class Residuals:
     most: Array
     distance: float
     expected: float
+    moved: bool = False
+
+    def slower(self, by_log: float) -> Residuals:
+        """Return the same residuals beside the law of a slower source: see `Fitted.slower`."""
+        return replace(self, fitted=self.fitted.slower(by_log), moved=self.moved or by_log != 0.0)
 
     def pooled(self, x: float) -> bool:
         """Return whether the residuals are those of this size: under the law they are alike for all, or the data have no other."""
-        if self.fitted.model.law.proportional:
-            return True
+        if self.fitted.model.law.proportional or self.moved:
+            return self.fitted.model.law.proportional
         sizes = self.fitted.model.rows.x
         return bool(max(sizes.max(), x) - min(sizes.min(), x) < _ONE_SIZE)
 

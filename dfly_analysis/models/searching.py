@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -92,6 +92,12 @@ class Fitted:
         laws than their number says.
         """
         return -2.0 * self.log_likelihood / design_effect + cost * len(self.theta)
+
+    def slower(self, by_log: float) -> Fitted:
+        """Return the same law of a source whose transfers take longer by this log; waits and overhead stay as they are."""
+        if by_log == 0.0:
+            return self
+        return replace(self, theta=np.concatenate([self.theta[:1] + by_log, self.theta[1:]]))
 
     def draw(self, count: int) -> tuple[Array, ...]:
         """Return parameters drawn from their uncertainty, one array of ``count`` each.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,8 +19,8 @@ from dfly_analysis.report.foretold import (
     share,
     whatif_json,
 )
-from dfly_analysis.report.saving import manifest_with, write_listed
-from dfly_analysis.report.sections import Listing
+from dfly_analysis.report.saved import Saved
+from dfly_analysis.report.saving import manifest_with
 from dfly_analysis.report.view import Heading, TableView
 from dfly_analysis.simulate import WhatIf
 
@@ -29,7 +28,7 @@ FILE = "whatif.json"
 
 
 @dataclass(frozen=True)
-class WhatIfReport:
+class WhatIfReport(Saved):
     """What other settings would do; its parts show themselves.
 
     Attributes
@@ -94,26 +93,10 @@ class WhatIfReport:
         """Return the answer in JSON's own types."""
         return whatif_json(self.found)
 
-    def save(self, directory: str | os.PathLike[str]) -> Listing:
-        """Write the answer and what it was made of.
-
-        Parameters
-        ----------
-        directory : path
-            Made where it is missing; gets ``whatif.json`` and ``manifest.json``.
-
-        Returns
-        -------
-        Listing
-            The files that were written; shows itself.
-
-        Raises
-        ------
-        SourceError
-            Where the folder cannot be written.
-        """
+    def contents(self) -> dict[str, dict[str, Any]]:
+        """Return the files' contents: the answer and what it was made of."""
         manifest = manifest_with([self.dataset], self.parameters, [self.parameters.get("values")], self._foretold())
-        return write_listed(directory, {FILE: self.to_dict(), "manifest.json": manifest}, self.lang)
+        return {FILE: self.to_dict(), "manifest.json": manifest}
 
     def _foretold(self) -> dict[str, Any]:
         """Return the numbers that have to come out again."""

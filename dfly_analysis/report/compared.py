@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
@@ -12,8 +11,8 @@ from dfly_analysis.comparison.compare import TITLES
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.fits import Interval
 from dfly_analysis.report.json import SCHEMA_VERSION, plain_json
-from dfly_analysis.report.saving import manifest_with, write_listed
-from dfly_analysis.report.sections import Listing
+from dfly_analysis.report.saved import Saved
+from dfly_analysis.report.saving import manifest_with
 from dfly_analysis.report.view import Heading, TableView, View
 from dfly_analysis.report.words import CAUSES, NOTHING, ROLES, SHORT_LAYERS, figure, interval_words
 
@@ -45,7 +44,7 @@ class ShortVerdict(View):
 
 
 @dataclass(frozen=True)
-class ComparisonReport:
+class ComparisonReport(Saved):
     """A comparison whose parts show themselves.
 
     Attributes
@@ -131,29 +130,13 @@ class ComparisonReport:
         causes = {name: dict(content.pop(f"causes_{name}")) for name in ("before", "after")}
         return {"schema_version": SCHEMA_VERSION, **plain_json({**content, "settings": settings, "causes": causes})}
 
-    def save(self, directory: str | os.PathLike[str]) -> Listing:
-        """Write the comparison and what it was made of.
-
-        Parameters
-        ----------
-        directory : path
-            Made where it is missing; gets ``comparison.json`` and ``manifest.json``.
-
-        Returns
-        -------
-        Listing
-            The files that were written; shows itself.
-
-        Raises
-        ------
-        SourceError
-            Where the folder cannot be written.
-        """
+    def contents(self) -> dict[str, dict[str, Any]]:
+        """Return the files' contents: the answer and what it was made of."""
         found, asked = self.comparison, self.parameters
         verdict = {"verdict": found.verdict, **{one.id: [one.bad_before, one.bad_after] for one in found.effects}}
         values = [asked.get(f"values_{which}") for which in ("before", "after")]
         manifest = manifest_with(self.runs, asked, values, verdict)
-        return write_listed(directory, {FILE: self.to_dict(), "manifest.json": manifest}, self.lang)
+        return {FILE: self.to_dict(), "manifest.json": manifest}
 
 
 def _points(interval: Interval) -> str:

@@ -34,6 +34,7 @@ from dfly_analysis.report.preheating import preheat_of
 from dfly_analysis.report.sizing import sizing_of
 from dfly_analysis.report.verdict import Verdict, give_verdict
 from dfly_analysis.report.view import Heading, Several, TableView, View
+from dfly_analysis.report.words import asked_words
 from dfly_analysis.simulate import WhatIf
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ class Report:
     @property
     def parameters_table(self) -> TableView:
         """What was asked."""
-        rows = tuple((name, str(plain_json(value))) for name, value in self.parameters.items())
+        rows = tuple((name, asked_words(value)) for name, value in self.parameters.items())
         headings = (Heading("Parameter", "code"), Heading("Value", "code"))
         return self._shown(TableView(headings, rows, empty="Nothing was asked for."))
 
@@ -261,7 +262,7 @@ class Report:
         }
 
     def save(self, directory: str | os.PathLike[str], *, html: bool = True) -> sections.Listing:
-        """Write the report's files.
+        """Write the report's files; returns and raises what `dfly_analysis.report.saved.Saved.save` does.
 
         Parameters
         ----------
@@ -269,16 +270,6 @@ class Report:
             Made where it is missing.
         html : bool
             Whether to write ``report.html`` too; a notebook's page is made from the notebook itself.
-
-        Returns
-        -------
-        Listing
-            The files that were written; shows itself.
-
-        Raises
-        ------
-        SourceError
-            Where the folder cannot be written.
         """
         from dfly_analysis.report.saving import save_report
 

@@ -23,7 +23,6 @@ from dfly_analysis.report.words import (
     counted,
     figure,
     moment,
-    plain,
     range_words,
     remark,
     text_of,
@@ -266,9 +265,19 @@ def fits_of(fits: Mapping[str, Any]) -> Several:
     return Several((*made, *([Listing("Not fitted", missing)] if missing else [])))
 
 
+_WITH_VALUE = frozenset({"B/s", "bytes"})
+"""Units that go with the number and scale with it, as megabytes do."""
+
+
 def _fit_table(name: str, fit: Any) -> TableView:
     rows = tuple(
-        (param.name, plain(param.value), range_words(param.low, param.high, ""), param.unit) for param in fit.params
+        (
+            param.name,
+            figure(param.value, unit := param.unit if param.unit in _WITH_VALUE else ""),
+            range_words(param.low, param.high, unit),
+            "" if unit else param.unit,
+        )
+        for param in fit.params
     )
     distance, expected = fit.goodness.get("km_distance"), fit.goodness.get("km_distance_expected")
     notes = [f"Law: {fit.law}. {fit.n:,} observations, {fit.n_censored:,} of them without a known end."]

@@ -56,5 +56,5 @@ def _topic_of(key: str) -> str:
 def _row(one: Estimate) -> tuple[str, ...]:
     span = NOTHING if one.low == one.high else range_words(one.low, one.high, one.unit)
     return (
-        one.what, ROLES.get(one.role, NOTHING), figure(one.value, one.unit), span, BASES[one.basis], f"{one.confidence} confidence", f"{one.because}.",
+        one.what, ROLES.get(one.role, NOTHING), figure(one.value, one.unit), span, BASES[one.basis], one.confidence, f"{one.because}.",
     )  # fmt: skip

@@ -52,6 +52,7 @@ FITS = {
     "piece_from_parent_seedClient": "Pieces from other hosts, seed clients",
     "piece_from_parent_client": "Pieces from other hosts, clients",
     "task_failure": "Failures of tasks by size",
+    "task_duration": "Times of whole tasks",
     "source_capacity": "What the source carries",
     "piece_from_source_at_usual_load": "Pieces from the registry, at the usual number in flight",
     "storage_write": "What storage takes",
@@ -96,7 +97,9 @@ def interval_words(interval: Interval, unit: str) -> str:
 
 
 def range_words(low: float, high: float, unit: str) -> str:
-    """Say a range: ``30 % to 45 %``; a share from next to nothing is ``at most 45 %``."""
+    """Say a range: ``30 % to 45 %``; a share from next to nothing is ``at most 45 %``, and what has no upper end ``at least 3 s``."""
+    if math.isinf(high) and math.isfinite(low):
+        return f"at least {figure(low, unit)}"
     if unit == "share" and low < LEAST_SHARE:
         return f"at most {figure(high, unit)}"
     said = figure(low, unit), figure(high, unit)
@@ -126,7 +129,7 @@ def plain(value: float) -> str:
 
 _PRINTED: Mapping[str, Callable[[float], str]] = {
     "share": format_share, "s": format_duration, "bytes": format_size, "B/s": format_rate,
-    "percent": lambda value: f"{plain(value)} %", "cores": lambda value: f"{plain(value)} cores",
+    "percent": lambda value: f"{plain(value)} %", "cores": lambda value: f"{value:.3g} cores",
 }  # fmt: skip
 
 
@@ -149,6 +152,13 @@ def text_of(value: Any) -> str:
     import pandas as pd
 
     return NOTHING if value is None or (not isinstance(value, list | tuple | dict) and pd.isna(value)) else str(value)
+
+
+def asked_words(value: Any) -> str:
+    """Print a parameter as it is given on a command line; a dash where nothing was given."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(asked_words, value))
+    return str(value).lower() if isinstance(value, bool) else text_of(value)
 
 
 def remark(value: Any) -> str:

@@ -58,18 +58,16 @@ def _fewer(case: Case, role: str, fewer: Fewer) -> Recommendation:
 
 
 def _why_fewer(case: Case, fewer: Fewer) -> list[str]:
-    if fewer.why == "refused":
+    if fewer.link_bps is None:
         refused = int((case.dataset.failed_tasks["cause"] == "rate_limited").sum())
         return [
             f"the registry refused requests as too many, which failed {refused} tasks",
             f"up to {fewer.seen} pieces of one layer were in flight, so many requests at a time; half of that is a rule of thumb",
         ]
-    capacity = capacity_of(case)
-    assert isinstance(capacity, CapacityFit)
     share = format_share(fewer.times)
     made = [
         (
-            f"pieces in flight share a link of {format_rate(capacity.bandwidth_bps.value)}: "
+            f"pieces in flight share a link of {format_rate(fewer.link_bps)}: "
             f"with {fewer.slots} in place of {fewer.seen} a piece takes {share} of its time"
         )
     ]

@@ -41,6 +41,8 @@ class Fewer:
         How much longer a piece takes then than it did; below 1.
     limit_s : float or None
         The limit on a piece that it was made for, seconds.
+    link_bps : float or None
+        Bandwidth of the link that the pieces share, B/s; None where requests are refused, whatever the link.
     """
 
     role: str
@@ -50,7 +52,8 @@ class Fewer:
     low: int
     high: int
     times: float
-    limit_s: float | None
+    limit_s: float | None = None
+    link_bps: float | None = None
 
 
 def capacity_of(case: Case) -> CapacityFit | NotFitted:
@@ -111,7 +114,7 @@ def _halved(case: Case, role: str) -> Fewer | None:
     seen = slots_seen(case, role)
     if seen is None or seen < 2 or _raised(case, role):
         return None
-    return Fewer(role, "refused", seen, seen // 2, max(1, seen // 4), seen // 2, 1.0, None)
+    return Fewer(role, "refused", seen, seen // 2, max(1, seen // 4), seen // 2, 1.0)
 
 
 def _raised(case: Case, role: str) -> bool:
@@ -138,7 +141,8 @@ def _within_limit(case: Case, need: Need, capacity: CapacityFit) -> Fewer | None
     slots = low or high
     if not slots:
         return None
-    return Fewer(need.role, "limit", seen, slots, max(1, low), high, slowed(capacity, slots * layers), limit_s)
+    times = slowed(capacity, slots * layers)
+    return Fewer(need.role, "limit", seen, slots, max(1, low), high, times, limit_s, capacity.bandwidth_bps.value)
 
 
 def _against_resets(case: Case, role: str, capacity: CapacityFit) -> Fewer | None:
@@ -152,5 +156,6 @@ def _against_resets(case: Case, role: str, capacity: CapacityFit) -> Fewer | Non
         if carried < _STILL_CARRIED:
             return None
         if times * _WORTH <= 1.0:
-            return Fewer(role, "resets", seen, slots, max(1, slots // 2), max(slots, math.ceil(seen / 2)), times, None)
+            high, link_bps = max(slots, math.ceil(seen / 2)), capacity.bandwidth_bps.value
+            return Fewer(role, "resets", seen, slots, max(1, slots // 2), high, times, link_bps=link_bps)
     return None

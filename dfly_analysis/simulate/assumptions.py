@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,6 +42,10 @@ class PieceLaw(Protocol):
         """Return its estimates, without intervals."""
         ...
 
+    def at_speed(self, speed: float) -> PieceLaw:
+        """Return the law of a source that sends so many times as fast."""
+        ...
+
 
 class Sharing(Protocol):
     """What is asked of a fitted capacity: `dfly_analysis.models.capacity.CapacityFit`."""
@@ -66,7 +70,7 @@ class Source:
     bandwidth_bps : float or None
         Of the link, where another than the fitted one is asked for.
     speed : float
-        How many times as fast everything is as it was seen.
+        How many times as fast as it was seen the source sends, which the laws know already; what waits are seen stay.
     shared_fate : Interval
         Share of the failures of a pass that repeat in the next, beyond what a link's load explains.
     retries, retries_seen : int
@@ -80,6 +84,14 @@ class Source:
     shared_fate: Interval = NO_FATE
     retries: int = 0
     retries_seen: int = 0
+
+    def at_speed(self, speed: float) -> Source:
+        """Return the source sending so many times as fast."""
+        if speed == 1.0:
+            return self
+        first, later = self.laws
+        moved = first.at_speed(speed)
+        return replace(self, laws=(moved, moved if later is first else later.at_speed(speed)), speed=self.speed * speed)
 
 
 @dataclass(frozen=True)
@@ -142,7 +154,7 @@ def assume(
     """
     laws = source.laws
     passes = [np.stack([tables[later, size] for size in class_bytes], axis=1) for later in (0, 1)]
-    pair = np.stack(passes, axis=1) - np.log(source.speed)
+    pair = np.stack(passes, axis=1)
     hazards = np.array([_others(law, source) for law in laws])
     signs = doubts.signs
     end = {axis: np.array([("value", "low", "high").index(_VARIANT[sign[axis]]) for sign in signs]) for axis in AXES}

@@ -50,7 +50,7 @@ class Question:
     bandwidth_bps : float or None
         Of the link that pieces share.
     source_speed : float
-        How many times as fast the source answers.
+        How many times as fast the source sends; stalls, and what else does not grow with size, stay as they were.
     layers_at_once : int or None
         Such layers on one link at a time; as many as in the run where None.
     """
@@ -149,7 +149,7 @@ class _Case:
     seed: int
     copies: int
     notes: tuple[str, ...] = ()
-    tables: Mapping[tuple[int, float], Any] = field(default_factory=dict)
+    tables: Mapping[float, Mapping[tuple[int, float], Any]] = field(default_factory=dict)
 
 
 def simulate(  # noqa: PLR0913 - each is one thing that may be asked
@@ -185,7 +185,7 @@ def simulate(  # noqa: PLR0913 - each is one thing that may be asked
     bandwidth : str or float, optional
         Of the link that pieces share, bytes per second, ``50MB``; as fitted where not given.
     source_speed : float
-        How many times as fast the source answers as it did.
+        How many times as fast the source sends as it did; stalls, and what else does not grow with size, stay as they were.
     layers_at_once : int, optional
         Layers on one link at a time; as many as in the run where not given.
     seed : int
@@ -294,16 +294,20 @@ def _answer(
     case: _Case, dataset: Dataset, question: Question, changes: tuple[Change, ...], knobs: tuple[Knobs, Knobs]
 ) -> WhatIf:
     sharing = case.source.sharing
-    workload = read_workload(dataset, case.role, one_link=getattr(sharing, "scope", "host") == "source")
+    one_link = getattr(sharing, "scope", "host") == "source"
+    tied = sharing is not None and (sharing.crowding.value > 0 or question.bandwidth_bps is not None)
+    workload = read_workload(dataset, case.role, one_link=one_link, tied=tied)
     size = question.size_bytes or (workload.largest_bytes if workload else parse_size("20GiB"))
     piece = min(question.piece_bytes or piece_length_bytes(size, case.version), size)
     at_once = question.layers_at_once or _usual_layers(case, workload, knobs[0])
     layers, classes = cut_layers([size] * at_once, [float(piece)] * at_once, case.version)
-    case = replace(case, tables=time_tables(case.source.laws, [*classes, *(workload.class_bytes if workload else ())]))
     changed = replace(
-        case.source, bandwidth_bps=question.bandwidth_bps, speed=question.source_speed,
+        case.source.at_speed(question.source_speed), bandwidth_bps=question.bandwidth_bps,
         retries=knobs[1].retries or 0, retries_seen=knobs[0].retries or 0,
     )  # fmt: skip
+    sizes = [*classes, *(workload.class_bytes if workload else ())]
+    laws = {one.speed: one.laws for one in (case.source, changed)}
+    case = replace(case, tables={speed: time_tables(pair, sizes) for speed, pair in laws.items()})
     plain = replace(case.source, retries=knobs[0].retries or 0, retries_seen=knobs[0].retries or 0)
     same = knobs[0] == knobs[1] and changed == plain
     runs = [(plain, knobs[0])] if same else [(plain, knobs[0]), (changed, knobs[1])]
@@ -338,7 +342,7 @@ def _run(case: _Case, source: Source, knobs: Knobs, layers: Layers, classes: tup
     conduct = Conduct(
         slots=knobs.slots or 1, lanes=lanes, timeout_s=(first, later),
         siblings_cancelled=siblings_cancelled(case.version), noticed_at_once=failure_noticed_at_once(case.version),
-        limit_bps=_binding_limit(case, knobs, lanes),
+        limit_bps=_binding_limit(case.tables[source.speed], knobs, lanes),
     )  # fmt: skip
     variants = len(case.doubts.signs)
     # Few layers need more copies, for a rate is told by layers.
@@ -346,17 +350,17 @@ def _run(case: _Case, source: Source, knobs: Knobs, layers: Layers, classes: tup
     copies = max(case.copies, round(most / len(layers.n_pieces)))
     shares = [copies, *[max(1, copies // 3)] * (variants - 1)]
     variant = np.repeat(np.arange(variants), shares)
-    assumed = assume(source, classes, case.doubts, case.tables)
+    assumed = assume(source, classes, case.doubts, case.tables[source.speed])
     run = run_apart if are_apart(conduct, assumed) else run_pipeline
     outcome = run(replace(layers, passes=passes), conduct, assumed, variant, np.random.default_rng(case.seed))
     return sum_up(outcome, variant, case.doubts)
 
 
-def _binding_limit(case: _Case, knobs: Knobs, lanes: int) -> float:
+def _binding_limit(tables: Mapping[tuple[int, float], Any], knobs: Knobs, lanes: int) -> float:
     """Return the client's rate limit, or infinity where it is far beyond what so many pieces could ask for."""
     limit = min((x for x in (knobs.limit_bps, knobs.source_limit_bps) if x), default=float("inf"))
     middle = len(SCORES) // 2
-    asked = max(size / float(np.exp(table[0, middle])) for (_, size), table in case.tables.items())
+    asked = max(size / float(np.exp(table[0, middle])) for (_, size), table in tables.items())
     return limit if limit < _FAR_BEYOND * asked * (knobs.slots or 1) * lanes else float("inf")
 
 

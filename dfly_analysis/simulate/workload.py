@@ -79,7 +79,7 @@ class Workload:
     every: int = 1
 
 
-def read_workload(dataset: Dataset, role: str, *, one_link: bool) -> Workload | None:
+def read_workload(dataset: Dataset, role: str, *, one_link: bool, tied: bool = False) -> Workload | None:
     """Return what hosts of a role fetched from the source, or None where no such layer is seen.
 
     Parameters
@@ -88,6 +88,8 @@ def read_workload(dataset: Dataset, role: str, *, one_link: bool) -> Workload | 
     role : {"seedClient", "client"}
     one_link : bool
         Whether all hosts share one link; else each has its own.
+    tied : bool
+        Whether layers feel each other on their link: then a stretch of a large run is run again, else layers from all of it.
     """
     tasks = _layers_of(dataset.tasks, role)
     left_out = int((tasks["outcome"].ne("ok") & ~tasks["cause"].isin(MODELLED)).sum())
@@ -104,19 +106,31 @@ def read_workload(dataset: Dataset, role: str, *, one_link: bool) -> Workload | 
     arrival = _arrivals(start, end, lanes)
     link = np.zeros(len(size), dtype=np.intp) if one_link else np.asarray(host, dtype=np.intp)
     every = max(1, int(np.ceil(np.ceil(size / piece).sum() / _MOST_PIECES)))
-    chosen = np.arange(0, len(size), every)
+    chosen = _stretch(size, every) if tied else _every(size, every)
     if (arrival == start).all():  # none had to wait for a place: what ran at a time is no limit
         lanes *= _UNLIMITED
     layers, classes = cut_layers(size[chosen], piece[chosen], version, link=link[chosen], arrival_s=arrival[chosen])
     return Workload(
         layers=layers,
         class_bytes=classes,
-        lanes=int(np.clip(round(lanes / every), 1, len(layers.n_pieces))),
+        lanes=int(np.clip(lanes if tied else round(lanes / every), 1, len(layers.n_pieces))),
         a_link=float(_overlap(start, end, link).mean()),
         largest_bytes=int(size.max()),
         observed=_observed(dataset, tasks, role, left_out),
         every=every,
     )
+
+
+def _every(size: Array, every: int) -> Index:
+    """Return one layer of so many, of each size alike: images repeat their sizes, so that one of two in order may miss some."""
+    return np.sort(np.argsort(size, kind="stable")[every // 2 :: every])
+
+
+def _stretch(size: Array, every: int) -> Index:
+    """Return layers one after the other from the middle of a run, about one of so many by their bytes."""
+    done = np.cumsum(size) - 0.5 * size
+    middle = 0.5 * float(size.sum())
+    return np.flatnonzero(np.abs(done - middle) <= middle / every)
 
 
 def cut_layers(

@@ -49,6 +49,10 @@ def find_local(path: str, tell: Tell, mention: Tell) -> Iterator[Found]:
         return
     except (OSError, ValueError) as problem:
         matches = sorted(_matches(path), key=lambda match: path_key(Path(match).parts)) if has_magic(path) else []
+        if not matches and Path(path).is_symlink():
+            raise SourceError(
+                "the link leads to nothing", where=path, hint="name the file it was made for"
+            ) from problem
         if not matches:
             raise SourceError("no such file or folder", where=path, hint=_beside(path)) from problem
         for match in matches:

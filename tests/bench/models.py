@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from model_laws import FAMILIES, LIMIT_S, MIB, Drawn, sample
 from dfly_analysis.models import fit_duration
 
 # Laws, sizes and seeds for the page; none of them was used while the models were built.
-SEED, N, FITS, PEER_FITS = 27_110_000, 3_000, 24, 2
+SEED, N, FITS, PEER_FITS = 28_110_000, 3_000, 24, 2
 MANY = 1_000_000
 PEERS = ("lifelines==0.30.3", "surpyval", "statsmodels", "pandas<3", "numpy<2.3")
 SCRIPT = Path(__file__).resolve().parent / "peers" / "survival.py"
@@ -27,11 +28,17 @@ POINT = 0.01
 Record = dict[str, Any]
 
 
-def measure_models(work: Path, fits: int = FITS, minutes: float = float("inf"), peer_fits: int = PEER_FITS) -> Record:
-    """Time a large fit, fit samples of every law in rounds until there are enough or time is up, and have the peers fit some of them."""
+def measure_models(
+    work: Path, fits: int = FITS, minutes: float = float("inf"), peer_fits: int = PEER_FITS, known: Record | None = None
+) -> Iterator[Record]:
+    """Time a large fit, then fit samples of every law in rounds, and yield what there is after each; stop when time is up.
+
+    The peers fit the samples of the first rounds; with none for them their known figures stay.
+    """
     many, rows, handed = timed(), {name: [] for name in FAMILIES}, []
     end, number = time.monotonic() + 60.0 * minutes, 0
-    while number < fits and (number < peer_fits or time.monotonic() < end):
+    peers: Record = (known or {}).get("peers", {})
+    while number < fits and (number < max(peer_fits, 1) or time.monotonic() < end):
         for place, name in enumerate(FAMILIES):
             source = np.random.default_rng(SEED + 1000 * place + number)
             law = FAMILIES[name](source)
@@ -40,8 +47,10 @@ def measure_models(work: Path, fits: int = FITS, minutes: float = float("inf"), 
             if number < peer_fits:
                 handed.append(hand_over(law, pieces, name, work / f"sample-{place}-{number}.csv"))
         number += 1
-    laws = [summed(name, of_law) for name, of_law in rows.items()]
-    return {"n": N, "fits": number, "laws": laws, "many": many, "peers": run_peers(handed, work)}
+        if number == peer_fits:
+            peers = run_peers(handed, work)
+        laws = [summed(name, of_law) for name, of_law in rows.items()]
+        yield {"n": N, "fits": number, "laws": laws, "many": many, "peers": peers}
 
 
 def score(law: Drawn, pieces: pd.DataFrame) -> Record:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import ROOT, Command, Figure, run
-from models import FITS, measure_models
+from models import FITS, PEER_FITS, measure_models
 from page import PLOT, draw, page
 from reading import GROUPS, OURS, measure_reading
 from scaling import SIZES, measure_scaling
@@ -82,8 +82,10 @@ def measure(given: argparse.Namespace, figures: Record, stamp: Record) -> None:
                 figures["scaling"] = [kept[key] for key in sorted(kept)]
                 store(given, figures)
         if "models" in given.areas:
-            figures["models"] = {**stamp, **measure_models(work, given.fits, given.minutes)}
-            store(given, figures)
+            known = figures.get("models")
+            for area in measure_models(work, given.fits, given.minutes, given.peer_fits, known):
+                figures["models"] = {**stamp, **area}
+                store(given, figures)
 
 
 def store(given: argparse.Namespace, figures: Record) -> None:
@@ -114,6 +116,12 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="runs of each way of reading")
     parser.add_argument("--only", nargs="*", default=(), metavar="GROUP", help="groups of the area reading")
     parser.add_argument("--fits", type=int, default=FITS, help="samples of each law in the area models, at most")
+    parser.add_argument(
+        "--peer-fits",
+        type=int,
+        default=PEER_FITS,
+        help="samples of each law for the peers; 0 keeps the figures they have",
+    )
     parser.add_argument("--minutes", type=float, default=float("inf"), help="for the samples of the area models")
     parser.add_argument(
         "--work", type=Path, help="folder for the big files; the system's temporary folder if not named"

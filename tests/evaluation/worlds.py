@@ -136,9 +136,10 @@ class Real:
 
     @property
     def rate_error(self) -> float:
-        """Standard error of the rate."""
+        """Standard error of the rate: of independent layers, or by how runs scatter, whose layers share their links."""
         share = (self.failed + 0.5) / (self.layers + 1.0)
-        return float(np.sqrt(share * (1.0 - share) / self.layers))
+        alone, runs = np.sqrt(share * (1.0 - share) / self.layers), len(self.by_run)
+        return float(max(alone, np.std(self.by_run, ddof=1) * np.sqrt(runs) / self.layers if runs > 1 else 0.0))
 
     @property
     def attempt_rate(self) -> float:
@@ -160,10 +161,20 @@ def really(case: Case, client: str, base: int, others: range) -> Real:
     return Real(layers, failed, attempts, lost, tuple(by_run))
 
 
+class _Quiet:
+    """A journal in which nothing is written."""
+
+    def _nothing(self, *given: Any, **named: Any) -> None:
+        """Do nothing."""
+
+    client_says = raw_client = scheduler_says = zap = _nothing
+
+
 def _happen(case: Case, client: str, base: int, other: int) -> tuple[list[Layer], Any]:
     """Let a world happen once; return its layers and itself."""
     rng = np.random.default_rng(base)
     world = tree._world(case, client, rng, Hosts(), 1.0)
+    world.journal = _Quiet()
     preheat = Preheat(world, make_images(rng, client, [list(case.layer_sizes_bytes)] * case.images))
     world.rng = np.random.default_rng([base, other])
     preheat.schedule()

@@ -216,6 +216,7 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
   block->message_offset[0] = 0;
   for (int i = 0; i < RECALLED; i++) recall.places[i].length = recall.tails[i].length = 0;
   recall.last = NULL;
+  recall.limit = end;
   for (int column = 0; column < TEXTS; column++) block->texts[column].count = 0;
   for (const uint8_t *at = block->data, *next; at < end && fine; at = next, block->lines++) {
     const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));

@@ -184,13 +184,13 @@ static int read_message(Recall *recall, const uint8_t *place, const uint8_t *at,
   if ((record->tail = recall_tail(recall, at, end))) {
     take_tail(record->tail, record);
     record->message.length = end - at - record->tail->length;
-    return is_plain_without_escapes(place, end - record->tail->length);
+    return is_plain_without_escapes(place, end - record->tail->length, recall->limit);
   }
   int fields = split_tail(at, end, record);
   const uint8_t *tail = record->message.at + record->message.length;
-  if (fields < 0 || !is_plain_without_escapes(place, tail)) return 0;
-  int plain = tail < end && are_plain_fields(tail, end, fields);
-  if (tail < end && !plain && !is_plain_without_escapes(place, end)) return 0;
+  if (fields < 0 || !is_plain_without_escapes(place, tail, recall->limit)) return 0;
+  int plain = tail < end && are_plain_fields(tail, end, recall->limit, fields);
+  if (tail < end && !plain && !is_plain_without_escapes(place, end, recall->limit)) return 0;
   without_query(&record->texts[URL]);
   if (record->texts[URL].at && record->texts[URL].length == 0) return 0;
   if (plain) record->tail = keep_tail(recall, tail, end, record);
@@ -215,6 +215,6 @@ int read_compact(const Block *block, Recall *recall, const uint8_t *at, const ui
   if ((at = take_place(recall, at, end, record)) == NULL) return 0;
   record->message = (Slice){at, end - at};
   if (!tells_nothing(block, record) && read_message(recall, place, at, end, record)) return 1;
-  record->begins = record->place || is_plain_without_escapes(place, at); /* else redaction may leave no head of a record */
+  record->begins = record->place || is_plain_without_escapes(place, at, recall->limit); /* else redaction may leave no head of a record */
   return record->passed_over = record->begins && tells_nothing(block, record);
 }

@@ -2,13 +2,19 @@
 #include "records.h"
 
 enum { TEXT, SET, SPLIT, JUMP, SAVE, AT_END, GREEDY, LAZY, DONE };
-enum { MOST_STEPS = 20000, ANYTHING = 0 };
+enum { MOST_STEPS = 20000, MOST_UNDONE = 256, ANYTHING = 0 };
 
+/* What a way that fails has saved is taken back: `undo` holds what stood there before. */
 typedef struct {
   const Patterns *patterns;
   const uint8_t *end;
   const uint8_t *saved[2 * FIELDS];
   int steps;
+  int undone;
+  struct {
+    const uint8_t *before;
+    int place;
+  } undo[MOST_UNDONE];
 } Matching;
 
 static inline const uint8_t *set_of(const Matching *matching, const Step *step) { return matching->patterns->sets + step->a * 256; }
@@ -16,6 +22,18 @@ static inline const uint8_t *set_of(const Matching *matching, const Step *step) 
 static inline const uint8_t *text_of(const Matching *matching, const Step *step) { return matching->patterns->literals + step->a; }
 
 static int run(Matching *matching, int32_t place, const uint8_t *at);
+
+/* The same, where another way is tried if this one fails. */
+static int try(Matching *matching, int32_t place, const uint8_t *at) {
+  int undone = matching->undone;
+  int found = run(matching, place, at);
+  if (found == 0)
+    while (matching->undone > undone) {
+      matching->undone--;
+      matching->saved[matching->undo[matching->undone].place] = matching->undo[matching->undone].before;
+    }
+  return found;
+}
 
 /* As many as there are, then fewer; only places where the next character fits are tried. */
 static int run_greedy(Matching *matching, const Step *step, int32_t place, const uint8_t *at) {
@@ -31,7 +49,7 @@ static int run_greedy(Matching *matching, const Step *step, int32_t place, const
   while (next->op == SAVE) next++;
   for (; count >= step->b; count--) {
     if (next->op == TEXT && (at + count == matching->end || at[count] != *text_of(matching, next))) continue;
-    int found = run(matching, place + 1, at + count);
+    int found = try(matching, place + 1, at + count);
     if (found) return found;
   }
   return 0;
@@ -41,7 +59,7 @@ static int run_lazy(Matching *matching, const Step *step, int32_t place, const u
   const uint8_t *set = set_of(matching, step);
   for (int64_t count = 0;; count++) {
     if (count >= step->b) {
-      int found = run(matching, place + 1, at + count);
+      int found = try(matching, place + 1, at + count);
       if (found) return found;
     }
     if (count == step->c || at + count == matching->end || !set[at[count]]) return 0;
@@ -62,7 +80,7 @@ static int run(Matching *matching, int32_t place, const uint8_t *at) {
       if (at == matching->end || !set_of(matching, step)[*at++]) return 0;
       break;
     case SPLIT: {
-      int found = run(matching, step->a, at);
+      int found = try(matching, step->a, at);
       if (found) return found;
       place = step->b - 1;
       break;
@@ -70,13 +88,12 @@ static int run(Matching *matching, int32_t place, const uint8_t *at) {
     case JUMP:
       place = step->a - 1;
       break;
-    case SAVE: {
-      const uint8_t *before = matching->saved[step->a];
+    case SAVE:
+      if (matching->undone == MOST_UNDONE) return -1;
+      matching->undo[matching->undone].before = matching->saved[step->a];
+      matching->undo[matching->undone++].place = step->a;
       matching->saved[step->a] = at;
-      int found = run(matching, place + 1, at);
-      if (found != 1) matching->saved[step->a] = before;
-      return found;
-    }
+      break;
     case AT_END:
       if (at != matching->end) return 0;
       break;
@@ -91,7 +108,11 @@ static int run(Matching *matching, int32_t place, const uint8_t *at) {
 }
 
 int match_event(const Patterns *patterns, int32_t first, Slice message, Slice *fields) {
-  Matching matching = {.patterns = patterns, .end = message.at + message.length};
+  Matching matching;
+  matching.patterns = patterns;
+  matching.end = message.at + message.length;
+  matching.steps = matching.undone = 0;
+  memset(matching.saved, 0, sizeof(matching.saved));
   if (run(&matching, first, message.at) != 1) return 0;
   for (int field = 0; field < FIELDS; field++) {
     const uint8_t *from = matching.saved[2 * field], *to = matching.saved[2 * field + 1];

@@ -145,9 +145,14 @@ static int may_tell(const uint8_t *from, const uint8_t *at, const uint8_t *end, 
   return 0;
 }
 
-/* The marks of the next bytes; what lies behind the line is not ours to read. */
-static inline Marks look_at(const uint8_t *at, const uint8_t *end) {
+/* The marks of the next bytes; of bytes behind the line, up to `limit`, nothing is said. */
+static inline Marks look_at(const uint8_t *at, const uint8_t *end, const uint8_t *limit) {
   if (end - at >= WIDTH) return look(at);
+  if (limit - at >= WIDTH) {
+    Marks marks = look(at);
+    uint32_t own = (1u << (end - at)) - 1;
+    return (Marks){marks.odd & own, marks.pair & own, marks.scheme & own, marks.web_token & own, marks.at_sign & own, marks.escape & own};
+  }
   uint8_t last[WIDTH];
   memset(last, '.', WIDTH);
   memcpy(last, at, (size_t)(end - at));
@@ -165,27 +170,27 @@ static int names_user(const uint8_t *at, const uint8_t *end) {
   return 0;
 }
 
-static inline int tells_no_secret(const uint8_t *from, const uint8_t *end, int escapes) {
+static inline int tells_no_secret(const uint8_t *from, const uint8_t *end, const uint8_t *limit, int escapes) {
   int address = 0;
   uint32_t at_signs = 0;
   for (const uint8_t *at = from; at < end; at += WIDTH) {
-    Marks marks = look_at(at, end);
+    Marks marks = look_at(at, end, limit);
     if (marks.odd || (!escapes && marks.escape) || may_tell(from, at, end, marks, &address)) return 0;
     at_signs |= marks.at_sign;
   }
   return !(at_signs && address && names_user(from, end));
 }
 
-int is_plain(const uint8_t *from, const uint8_t *end) { return tells_no_secret(from, end, 1); }
+int is_plain(const uint8_t *from, const uint8_t *end, const uint8_t *limit) { return tells_no_secret(from, end, limit, 1); }
 
-int is_plain_without_escapes(const uint8_t *from, const uint8_t *end) { return tells_no_secret(from, end, 0); }
+int is_plain_without_escapes(const uint8_t *from, const uint8_t *end, const uint8_t *limit) { return tells_no_secret(from, end, limit, 0); }
 
 /* The same of so many fields at the end of a line: their names are known, so only their values could tell. 0 where one has
    what a value rarely has: all of the line must be looked at then. */
-int are_plain_fields(const uint8_t *from, const uint8_t *end, int count) {
+int are_plain_fields(const uint8_t *from, const uint8_t *end, const uint8_t *limit, int count) {
   int pairs = 0;
   for (const uint8_t *at = from; at < end; at += WIDTH) {
-    Marks marks = look_at(at, end);
+    Marks marks = look_at(at, end, limit);
     if (marks.odd || marks.scheme || marks.at_sign || marks.web_token || marks.escape) return 0;
     pairs += __builtin_popcount(marks.pair);
   }

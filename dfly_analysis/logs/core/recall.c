@@ -52,7 +52,7 @@ Place *recall_place(Recall *recall, const uint8_t *at, const uint8_t *end) {
 /* Only of places that tell nothing together with what follows them: without an at sign. */
 Place *keep_place(Recall *recall, const uint8_t *at, const uint8_t *stop, const Record *record) {
   Place *place = place_of(recall, at, stop);
-  if (place == NULL || !is_plain_without_escapes(at, stop) || memchr(at, '@', (size_t)(stop - at))) return NULL;
+  if (place == NULL || !is_plain_without_escapes(at, stop, recall->limit) || memchr(at, '@', (size_t)(stop - at))) return NULL;
   *place = (Place){at, stop - at, {record->texts[SPAN], record->texts[SOURCE]}, {-1, -1}, NULL};
   return follow(recall, place);
 }

@@ -101,6 +101,7 @@ typedef struct {
   Place places[RECALLED];
   Tail tails[RECALLED];
   Place *last;
+  const uint8_t *limit; /* the end of the block */
 } Recall;
 
 /* One record as its grammar read it, before it is written to the block's columns. */
@@ -120,9 +121,9 @@ typedef struct {
   Tail *tail;
 } Record;
 
-int is_plain(const uint8_t *at, const uint8_t *end);
-int is_plain_without_escapes(const uint8_t *at, const uint8_t *end);
-int are_plain_fields(const uint8_t *at, const uint8_t *end, int count);
+int is_plain(const uint8_t *at, const uint8_t *end, const uint8_t *limit);
+int is_plain_without_escapes(const uint8_t *at, const uint8_t *end, const uint8_t *limit);
+int are_plain_fields(const uint8_t *at, const uint8_t *end, const uint8_t *limit, int count);
 int read_compact(const Block *block, Recall *recall, const uint8_t *at, const uint8_t *end, Record *record);
 int read_zap(Recall *recall, const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record *record);
 Place *recall_place(Recall *recall, const uint8_t *at, const uint8_t *end);

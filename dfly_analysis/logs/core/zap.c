@@ -228,13 +228,13 @@ int read_zap(Recall *recall, const uint8_t *at, const uint8_t *end, const uint8_
     }
     if (at == end) return 0;
     if (*at == '}') {
-      if (at + 1 != end || !is_plain(line, end) || !is_whole(seen, record)) return 0;
+      if (at + 1 != end || !is_plain(line, end, limit) || !is_whole(seen, record)) return 0;
       if (fields && !(seen_before & OWNERS) && !((seen ^ seen_before) & ~OWNERS)) record->tail = keep_tail(recall, fields, end, record);
       return 1;
     }
     if (*at != ',') return 0;
     if (name.kind == MESSAGE) {
-      if (take_again(recall, at, end, seen, record)) return is_plain(line, at) && is_whole(seen, record);
+      if (take_again(recall, at, end, seen, record)) return is_plain(line, at, limit) && is_whole(seen, record);
       fields = at;
       seen_before = seen;
     }

@@ -1,0 +1,153 @@
+"""Lays the rows that the careful reader made between those of the compiled one, column by column, as Arrow keeps them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dfly_analysis.logs import compiled
+from dfly_analysis.logs.arrow import Coded, codes_of, is_there, strings, values_of
+
+_EARLIEST = -(2**63) + 1
+"""What is less is how numpy says that there is no time."""
+
+
+@dataclass(frozen=True)
+class Between:
+    """Rows to be laid between others.
+
+    Attributes
+    ----------
+    places : array of int64
+        Row before which each of them comes, rising.
+    rows : sequence of dict
+        Columns by name.
+    """
+
+    places: npt.NDArray[np.int64]
+    rows: Sequence[dict[str, Any]]
+
+    def column(self, name: str) -> list[Any]:
+        """Return a column, None where there is nothing."""
+        return [row.get(name) for row in self.rows]
+
+    @cached_property
+    def told(self) -> frozenset[str]:
+        """The columns in which there is something."""
+        return frozenset(name for row in self.rows for name, value in row.items() if value is not None)
+
+    @cached_property
+    def _nothing(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], pa.StringArray]:
+        size = len(self.rows)
+        return np.full(size, -1, np.int32), np.full(size, -1, np.int64), pa.nulls(size, pa.string())
+
+    def moments(self, most: npt.NDArray[np.int64], few: npt.NDArray[np.int64]) -> pa.Array:
+        """Return times, nanoseconds as numpy has them."""
+        return _spread_numbers(most, few, self.places, _EARLIEST, pa.timestamp("ns", "UTC"))
+
+    def whole_numbers(self, most: npt.NDArray[np.int64], name: str) -> pa.Array:
+        """Return whole numbers, those below 0 missing."""
+        few = self._nothing[1]
+        if name in self.told:
+            few = np.array([-1 if value is None else value for value in self.column(name)], np.int64)
+        return _spread_numbers(most, few, self.places, 0, pa.int64())
+
+    def repeated(self, most: Coded, name: str) -> pa.DictionaryArray:
+        """Return texts that repeat."""
+        codes, values = self._nothing[0], most.values
+        if name in self.told:
+            few = strings(self.column(name)).dictionary_encode()
+            codes = codes_of(few)
+            values, places = with_texts(values, few.dictionary)
+            codes = np.append(places, np.int32(-1))[codes]
+        indices = _spread("codes", np.ascontiguousarray(most.codes), codes, self.places, 0, pa.int32())
+        return pa.DictionaryArray.from_arrays(indices, values, safe=False)
+
+    def texts(self, most: pa.StringArray, name: str) -> pa.StringArray:
+        """Return texts that rarely repeat."""
+        few = strings(self.column(name)) if name in self.told else self._nothing[2]
+        if most.null_count == len(most) and few.null_count == len(few):
+            return pa.nulls(len(most) + len(few), pa.string())
+        bits = None
+        if most.null_count or few.null_count:
+            bits = pa.py_buffer(np.packbits(np.insert(is_there(most), self.places, is_there(few)), bitorder="little"))
+        return _spread_texts(most, few, self.places, bits)
+
+
+def with_texts(values: pa.StringArray, texts: pa.StringArray) -> tuple[pa.StringArray, npt.NDArray[np.int32]]:
+    """Return the values with those texts, each different, that are not among them; and where each text stands."""
+    known = pc.index_in(texts, value_set=values)
+    if not known.null_count:
+        return values, values_of(known)
+    joined = pa.concat_arrays([values, texts.filter(known.is_null())])
+    places = values_of(known).copy()
+    places[np.asarray(known.is_null())] = np.arange(len(values), len(joined))
+    return joined, places
+
+
+def _spread_numbers(
+    most: npt.NDArray[np.int64],
+    few: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    least: int,
+    kind: pa.DataType,
+) -> pa.Array:
+    return _spread("numbers", np.ascontiguousarray(most), few, places, least, kind)
+
+
+def _spread(
+    which: str,
+    most: npt.NDArray[Any],
+    few: npt.NDArray[Any],
+    places: npt.NDArray[np.int64],
+    least: int,
+    kind: pa.DataType,
+) -> pa.Array:
+    size = len(most) + len(few)
+    out, validity = np.empty(size, most.dtype), np.empty((size + 7) // 8, np.uint8)
+    missing = getattr(compiled.library(), f"dfly_spread_{which}")(
+        _at(most),
+        ctypes.c_int64(len(most)),
+        _at(places),
+        _at(few),
+        ctypes.c_int64(len(few)),
+        ctypes.c_int64(least),
+        _at(out),
+        _at(validity),
+    )
+    bits = pa.py_buffer(validity) if missing else None
+    return pa.Array.from_buffers(kind, size, [bits, pa.py_buffer(out)], missing)
+
+
+def _spread_texts(
+    most: pa.StringArray, few: pa.StringArray, places: npt.NDArray[np.int64], bits: pa.Buffer | None
+) -> pa.StringArray:
+    size = len(most) + len(few)
+    (offsets, data), (more_offsets, more) = _buffers(most), _buffers(few)
+    out_offsets, out = np.empty(size + 1, np.int32), np.empty(len(data) + len(more), np.uint8)
+    compiled.library().dfly_spread_texts(
+        _at(offsets), _at(data), ctypes.c_int64(len(most)), _at(places), _at(more_offsets), _at(more), ctypes.c_int64(len(few)),
+        _at(out_offsets), _at(out),
+    )  # fmt: skip
+    return pa.StringArray.from_buffers(size, pa.py_buffer(out_offsets), pa.py_buffer(out), bits)
+
+
+def _buffers(texts: pa.StringArray) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Return where each text begins and ends, and all of them one after another."""
+    if texts.null_count == len(texts):
+        return np.zeros(len(texts) + 1, np.int32), np.empty(0, np.uint8)
+    _, offsets, data = texts.buffers()
+    whole = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return whole, np.frombuffer(data, np.uint8)
+
+
+def _at(array: npt.NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.__array_interface__["data"][0])
