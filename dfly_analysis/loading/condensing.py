@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 _OF_PIECES = ("piece_started", "piece_finished")
 _TOLD_QUIETLY = ("TRACE", "DEBUG", "INFO")
 
 
-def condense(events: pd.DataFrame, pieces: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the records that `dfly_analysis.tables.PIECES` tells of in full: most of a large log.
+def rows_left(events: pd.DataFrame, pieces: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Find the records beyond those that `dfly_analysis.tables.PIECES` tells of in full: most of a large log.
 
     Parameters
     ----------
@@ -21,9 +22,9 @@ def condense(events: pd.DataFrame, pieces: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame
-        Without begins and ends of pieces at usual levels. What proves that a piece failed stays, and so do the first and
-        the last record of each host, which say how long it was seen. Texts are ``str``.
+    array of bool
+        False for begins and ends of pieces at usual levels. What proves that a piece failed stays, and so do the first and
+        the last record of each host, which say how long it was seen.
     """
     quiet = events["event_id"].isin(_OF_PIECES) & events["level"].isin(_TOLD_QUIETLY) & events["signature"].isna()
     kept = ~quiet.to_numpy(dtype=bool)
@@ -33,5 +34,15 @@ def condense(events: pd.DataFrame, pieces: pd.DataFrame) -> pd.DataFrame:
     timed = events[["host", "time"]].reset_index(drop=True).dropna(subset=["time"])
     by_host = timed.groupby("host", dropna=False, observed=True)["time"]
     kept[np.concatenate([by_host.idxmin(), by_host.idxmax()]).astype(np.intp)] = True
-    left = events[kept].reset_index(drop=True)
-    return left.astype({name: "str" for name, dtype in left.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)})
+    return kept
+
+
+def condense(events: pd.DataFrame, pieces: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the records that `dfly_analysis.tables.PIECES` tells of in full, see `rows_left`; texts become ``str``."""
+    return plain(events[rows_left(events, pieces)].reset_index(drop=True))
+
+
+def plain(events: pd.DataFrame) -> pd.DataFrame:
+    """Return records with texts in place of categories."""
+    categories = [name for name, dtype in events.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
+    return events.astype(dict.fromkeys(categories, "str"))

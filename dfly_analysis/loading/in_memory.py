@@ -19,6 +19,7 @@ from dfly_analysis.loading.parts import read_gathered, read_records, write_part
 from dfly_analysis.loading.staging import Reading, is_readable, stage_file
 from dfly_analysis.settings import Settings
 from dfly_analysis.sources import SourceFile, list_files, open_file
+from dfly_analysis.sources.memory import give_back
 from dfly_analysis.sources.store import open_store
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ def load(  # noqa: PLR0913 - each is one of the user's words
     ask(prometheus, gathered, on_problem)
     refuse_nothing(listed, gathered)
     handed_over = (tables.pop(0) for _ in range(len(tables)))
-    return join(handed_over, gathered, settings or Settings.resolve(), condensed=records == "telling")
+    give_back()
+    dataset = join(handed_over, gathered, settings or Settings.resolve(), condensed=records == "telling")
+    give_back()
+    return dataset
 
 
 def read_all(

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis import jobs
 from dfly_analysis.loading.copies import find_copies, repeated_rows
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
+from dfly_analysis.logs.arrow import flags, numbers
 from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.metrics import newest_dumps
 from dfly_analysis.pods import deaths_by_host
 from dfly_analysis.settings import Settings
+from dfly_analysis.sources.memory import give_back
 from dfly_analysis.sources.order import path_key
 from dfly_analysis.tables import COVERAGE, EVENTS, PODS, RUNS
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 _STEPS = re.compile("[/!]")
 Copies = Mapping[str, Sequence[str]]
 """Address of each copy, and of the logs it repeats."""
+Finish: TypeAlias = "Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]"
+"""What makes the records that are kept from those in order and the pieces rebuilt from them."""
 
 
 def join(records: Iterable[pa.Table], gathered: Gathered, given: Settings, *, condensed: bool = False) -> Dataset:
@@ -52,10 +57,10 @@ def join(records: Iterable[pa.Table], gathered: Gathered, given: Settings, *, co
     """
     from dfly_analysis.attempts import read_background, rebuild
     from dfly_analysis.dataset import Dataset
-    from dfly_analysis.loading.condensing import condense
 
     copies = find_copies(gathered.coverage, gathered.sketches)
-    events = in_order(without_copies(to_frame(_one_table(records), categories=condensed), copies))
+    events, finish = _read(_one_table(records), copies, condensed=condensed)
+    give_back()
     settings = settle(given, gathered)
     background = read_background(events, deaths_of(gathered))
     pieces, tasks = rebuild(events, limits_of(settings), background)
@@ -64,9 +69,10 @@ def join(records: Iterable[pa.Table], gathered: Gathered, given: Settings, *, co
     owner = jobs.job_of_url(job_frame, events)
     tasks["job_id"] = tasks["url"].map(owner).where(tasks["role"] == "seedClient").astype("str")
     components = set(events["component"].dropna().unique())
-    events = condense(events, pieces) if condensed else events
+    give_back()
+    events = EVENTS.check(finish(events, pieces))
     return Dataset(
-        events=EVENTS.check(events), pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(newest_dumps(gathered.runs)),
+        events=events, pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(newest_dumps(gathered.runs)),
         coverage=COVERAGE.frame(with_notes(gathered.coverage, copies)), settings=settings,
         lacks=what_lacks(components, Seen.of(pieces, tasks)), problems=tuple(gathered.problems),
         pods=PODS.frame(gathered.pods),
@@ -75,6 +81,37 @@ def join(records: Iterable[pa.Table], gathered: Gathered, given: Settings, *, co
 
 def _one_table(records: Iterable[pa.Table]) -> pa.Table:
     return pa.concat_tables([arrow_schema().empty_table(), *records])
+
+
+def _read(table: pa.Table, copies: Copies, *, condensed: bool) -> tuple[pd.DataFrame, Finish]:
+    """Return the records in order, and what makes of them those that are kept once pieces are rebuilt.
+
+    Where records are to be condensed, their words and what else rebuilding does not read stay aside until few are left;
+    unless there are copies, for these are told by their words.
+    """
+    import pandas as pd
+
+    from dfly_analysis.loading.condensing import condense, plain, rows_left
+    from dfly_analysis.loading.spilling import WORDS, without_words
+
+    if not condensed or copies:
+        events = without_copies(to_frame(table, categories=condensed), copies)
+        return _taken(events, order_of(events)), condense if condensed else lambda events, _: events
+    read = to_frame(without_words(table), categories=True)
+    order, count = order_of(read), len(read)
+    aside = table.select([name for name in table.column_names if name == WORDS or name not in read.columns])
+
+    def finish(events: pd.DataFrame, pieces: pd.DataFrame) -> pd.DataFrame:
+        left = np.flatnonzero(rows_left(events, pieces))
+        places = left if order is None else order[left]
+        kept = np.zeros(count, np.bool_)
+        kept[places] = True
+        few = aside.filter(flags(kept)).unify_dictionaries()  # chunk by chunk; to take rows would join all chunks first
+        words = to_frame(few.take(numbers(np.searchsorted(np.flatnonzero(kept), places))))
+        made = pd.concat([plain(events.iloc[left].drop(columns=WORDS).reset_index(drop=True)), words], axis=1)
+        return made[list(arrow_schema().names)]
+
+    return _taken(read, order), finish
 
 
 def with_unseen(tasks: pd.DataFrame, background: Background) -> pd.DataFrame:
@@ -117,10 +154,11 @@ def _order(release: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", release)[:3])
 
 
-def in_order(events: pd.DataFrame) -> pd.DataFrame:
-    """Return records by time; those of one moment by their file, the older of a rotated set first, and as they were read.
+def order_of(events: pd.DataFrame) -> npt.NDArray[np.int64] | None:
+    """Return the places of records by time; None where they are in order as they are.
 
-    Not by their lines, for in an export that lists the newest first a later line was written earlier.
+    Those of one moment come by their file, the older of a rotated set first, and as they were read: not by their lines, for
+    in an export that lists the newest first a later line was written earlier.
     """
     names = events["log_path"].unique()
     ordered = sorted(names, key=lambda name: path_key(tuple(_STEPS.split(name))))
@@ -128,8 +166,12 @@ def in_order(events: pd.DataFrame) -> pd.DataFrame:
     chosen = (
         events[["time"]].assign(file=file).reset_index(drop=True).sort_values(["time", "file"], kind="stable").index
     )
+    return None if chosen.is_monotonic_increasing else chosen.to_numpy(dtype=np.int64)
+
+
+def _taken(events: pd.DataFrame, order: npt.NDArray[np.int64] | None) -> pd.DataFrame:
     # To take all rows anew holds all of them twice; a log alone is mostly in order as it is.
-    return (events if chosen.is_monotonic_increasing else events.iloc[chosen]).reset_index(drop=True)
+    return (events if order is None else events.iloc[order]).reset_index(drop=True)
 
 
 def without_copies(events: pd.DataFrame, copies: Copies) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from dfly_analysis.logs.arrow import codes_of, flags, is_there, numbers
 from dfly_analysis.logs.schema import among, arrow_schema
 from dfly_analysis.sources.store import Store
 
+WORDS = "message"
 SPILLED = (*COLUMNS, "job_id")
 SHARED = frozenset({*EVERYWHERE, "job_received"})
 """Events that all buckets must know."""
@@ -141,11 +142,19 @@ def _needed(table: pa.Table) -> npt.NDArray[np.bool_]:
 
 def _wordless(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
     """Return some records, those of kinds that are most of a log without their words."""
-    at = table.schema.get_field_index("message")
+    at = table.schema.get_field_index(WORDS)
     bulk = among(table, "event_id", _bulk())[rows]
     message = table.column(at).take(numbers(rows, bulk)) if not bulk.all() else pa.nulls(len(rows), pa.string())
     rest = table.remove_column(at).take(numbers(rows))
-    return rest.add_column(at, "message", pc.if_else(flags(bulk), "", message))
+    return rest.add_column(at, WORDS, pc.if_else(flags(bulk), "", message))
+
+
+def without_words(table: pa.Table) -> pa.Table:
+    """Return the columns that attempts are rebuilt from; records of kinds that are most of a log come without their words."""
+    kept = table.select(list(SPILLED))
+    at = kept.schema.get_field_index(WORDS)
+    bulk = flags(among(table, "event_id", _bulk()))
+    return kept.set_column(at, WORDS, pc.if_else(bulk, "", kept.column(at)))
 
 
 def _compact(table: pa.Table) -> pa.Table:

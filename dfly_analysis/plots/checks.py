@@ -7,10 +7,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.plots.canvas import COLOURS, FAINT, FIT, INK, Figure, NotDrawn, drawing, finish
+from dfly_analysis.plots.canvas import (
+    COLOURS,
+    FAINT,
+    FIT,
+    INK,
+    SIZE_TICKS_BYTES,
+    Figure,
+    NotDrawn,
+    drawing,
+    finish,
+    log_axis,
+)
 from dfly_analysis.units import format_share
 
 _MOST_HOSTS = 12
+_MIB_TICKS = tuple(size / 2**20 for size in SIZE_TICKS_BYTES)
+_RESIDUAL_TICKS = tuple(10.0**power for power in range(-7, 4))
 _SHARES = (0.99, 0.9, 0.5, 0.1, 0.01, 0.001)
 _Z = (-2.3263, -1.2816, 0.0, 1.2816, 2.3263, 3.0902)
 
@@ -92,13 +105,12 @@ def _residuals(axes: Any, rows: pd.DataFrame) -> None:
     done = done.sort_values("time_s").iloc[::step]
     axes.plot(done["size_bytes"] / 2**20, done["residual"], ".", color=COLOURS["ok"], markersize=4)
     axes.axhline(1.0, color=INK, linewidth=1.0, linestyle="--")
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="size of the piece, MiB",
-        ylabel="residual (Cox and Snell)",
-        title="Residuals",
-    )
+    axes.set(xscale="log", yscale="log", xlabel="size of the piece, MiB", ylabel="residual (Cox and Snell)", title="Residuals")  # fmt: skip
+    for axis, ticks, edges in (
+        (axes.xaxis, _MIB_TICKS, axes.get_xlim()),
+        (axes.yaxis, _RESIDUAL_TICKS, axes.get_ylim()),
+    ):
+        log_axis(axis, ticks, "{:g}".format, *edges)
 
 
 def _alt(fit: Any, rows: pd.DataFrame, hosts: pd.DataFrame) -> str:

@@ -61,7 +61,8 @@ def draw_timeline(pieces: pd.DataFrame, tasks: pd.DataFrame) -> Figure | NotDraw
 
 
 def _failures(pieces: pd.DataFrame, tasks: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    bad = pieces[~pieces["outcome"].isin(["ok"]) & pieces["outcome"].notna()]
+    failed = ~pieces["outcome"].isin(["ok"]) & pieces["outcome"].notna()
+    bad = pieces.loc[failed, ["started", "ended", "outcome", "host"]]
     time = bad["ended"].fillna(bad["started"])
     made = pd.DataFrame({"time": time, "kind": bad["outcome"], "host": bad["host"]}).dropna(subset=["time"])
     if len(made):
@@ -77,7 +78,7 @@ def _width_s(span_s: float) -> int:
 
 
 def _retries(pieces: pd.DataFrame, begin: pd.Timestamp, width_s: int, n_bins: int) -> np.ndarray[Any, Any]:
-    again = pieces[(pieces["attempt"] > 1).fillna(value=False)]["started"].dropna()
+    again = pieces.loc[(pieces["attempt"] > 1).fillna(value=False), "started"].dropna()
     slot = ((again - begin).dt.total_seconds() // width_s).astype(int)
     return np.bincount(slot[(slot >= 0) & (slot < n_bins)], minlength=n_bins)
 

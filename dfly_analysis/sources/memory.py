@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import sys
 
@@ -29,3 +30,16 @@ def keep_pages() -> None:
 
     if mallopt(_MMAP_THRESHOLD, _LARGEST_HELD_BYTES) and mallopt(_TRIM_THRESHOLD, _HELD_BYTES):
         pa.set_memory_pool(pa.system_memory_pool())
+
+
+def give_back() -> None:
+    """Give memory that is held for nothing back to the system, as far as the libraries can.
+
+    After a large log was read, or pieces were rebuilt from it, that is as much as what is kept. It takes milliseconds.
+    """
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
