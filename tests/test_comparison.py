@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import SAMPLES
+from conftest import SAMPLES, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import coverage, pieces, tasks
@@ -179,7 +179,7 @@ def test_cancelled_siblings_are_no_failures_of_their_own():
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1, max_size=20), st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1, max_size=20))  # fmt: skip
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_intervals_are_in_order_and_turn_with_the_runs(before, after):
     """The value lies in its interval, the strict one holds the other, and exchanging the runs changes the sign."""
     runs = [Counted(tuple(min(b, n) for b, n in rows), tuple(n for _, n in rows)) for rows in (before, after)]
