@@ -15,6 +15,9 @@ FLAGS = [
 ]  # fmt: skip
 WIDTHS_PX = (1280, 390)
 
+A4_PX = 718
+"""Width of the paper between Chromium's usual margins."""
+
 
 @pytest.fixture(scope="module")
 def browser(chromium):
@@ -154,12 +157,13 @@ def test_text_stands_out_from_what_is_behind_it(browser, pages, name, scheme):
 
 
 def test_paper_shows_what_is_folded(browser, pages, tmp_path):
-    """Printed, the lines behind a finding appear, and the contents list does not."""
-    page = browser.new_page()
+    """Printed, the lines behind a finding appear, and the contents list does not; nothing is wider than the paper."""
+    page = browser.new_page(viewport={"width": A4_PX, "height": 1000})
     page.goto((pages / "failing" / "report.html").as_uri())
     page.emulate_media(media="print")
     assert not page.is_visible("nav")
     assert page.evaluate("document.querySelector('.lines pre').getBoundingClientRect().height") > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= A4_PX
     page.close()
 
 

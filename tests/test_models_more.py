@@ -174,6 +174,26 @@ def test_very_few_attempts_are_answered_widely_or_not_at_all(n):
     assert found.high / found.low > 2.0
 
 
+def test_a_faster_source_sends_faster_and_stalls_as_long_as_before():
+    """Half of the middle time at twice the speed; what lasts beyond any transfer is as frequent as it was."""
+    source = np.random.default_rng(14)
+    size = source.choice([4, 16], 3000) * MIB
+    wait = np.where(source.random(3000) < 0.05, source.exponential(12.0, 3000), 0.0)
+    duration = size / (4 * MIB) * source.lognormal(0.0, 0.3, 3000) + wait
+    outcome = np.where(duration > 40.0, "timeout", "ok")
+    pieces = pd.DataFrame({
+        "size_bytes": size, "duration_s": np.minimum(duration, 40.0), "outcome": outcome, "timeout_s": 40.0,
+    })  # fmt: skip
+    fit = fit_duration(pieces)
+    faster = fit.at_speed(2.0)
+    middle, then = (one.quantile(4 * MIB, 0.5) for one in (fit, faster))
+    assert then.value == pytest.approx(middle.value / 2.0, rel=0.02)
+    waits, still = (one.timeout_rate(4 * MIB, 8.0) for one in (fit, faster))
+    assert still.value == pytest.approx(waits.value, rel=0.15)
+    assert still.low < still.value < still.high
+    assert faster.at_speed(0.5).quantile(4 * MIB, 0.99).value == pytest.approx(fit.quantile(4 * MIB, 0.99).value)
+
+
 def test_no_failure_at_all_still_bounds_the_rate_from_above():
     """Where nothing failed the failure rate at the longest time seen is small, its upper end is not nothing."""
     pieces = _pieces(seed=12, n=500, sizes=(4,), reset_per_s=1e-9)
@@ -200,6 +220,7 @@ def test_shared_fate_is_found_from_how_many_tasks_failed(fate):
     law = fit_duration(pieces)
     found = calibrate(law, _tasks(law.failure_rate(64 * MIB, 30.0).value, fate), pieces, "v1.0.17")
     assert found.shared_fate.low <= fate <= found.shared_fate.high
+    assert (found.shared_fate.value == 0.0) == (fate == 0.0)
     assert found.agrees
     assert found.n == sum(one.n for one in found.bins) == 400
     assert found.failed == sum(one.failed for one in found.bins)

@@ -22,6 +22,7 @@ from dfly_analysis.simulate import WhatIf, parse_changes, simulate
 from dfly_analysis.simulate.apart import run_apart
 from dfly_analysis.simulate.pipeline import run_pipeline
 from dfly_analysis.simulate.premises import SCORES, Assumed, Conduct, Layers
+from dfly_analysis.simulate.workload import read_workload
 from dfly_analysis.synth import CASES, write_run
 
 MIB = 2**20
@@ -169,6 +170,19 @@ def test_the_run_replayed_agrees_with_what_was_seen(slow):
     )
     assert found.run_then is found.run_now
     assert not found.changed
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_part_of_a_large_run_is_like_the_whole(slow, monkeypatch, tied):
+    """Of a run with too many pieces a part is run again that holds its share of them; where layers feel each other, as many at a time."""
+    dataset = slow[0]
+    whole = read_workload(dataset, "seedClient", one_link=False, tied=tied)
+    monkeypatch.setattr("dfly_analysis.simulate.workload._MOST_PIECES", 400)
+    part = read_workload(dataset, "seedClient", one_link=False, tied=tied)
+    assert part.every > 1
+    assert part.layers.n_pieces.sum() * part.every == pytest.approx(whole.layers.n_pieces.sum(), rel=0.35)
+    assert part.lanes == min(whole.lanes if tied else round(whole.lanes / part.every), len(part.layers.n_pieces))
+    assert (np.diff(part.layers.arrival_s) >= 0).all()
 
 
 def test_a_longer_timeout_fails_less_and_the_input_stays(slow):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dfly_analysis.logs import compiled
-from dfly_analysis.logs.arrow import Coded, codes_of, is_there, strings, values_of
+from dfly_analysis.logs.arrow import Coded, is_there, strings
 
 _EARLIEST = -(2**63) + 1
 """What is less is how numpy says that there is no time."""
@@ -64,10 +63,7 @@ class Between:
         """Return texts that repeat."""
         codes, values = self._nothing[0], most.values
         if name in self.told:
-            few = strings(self.column(name)).dictionary_encode()
-            codes = codes_of(few)
-            values, places = with_texts(values, few.dictionary)
-            codes = np.append(places, np.int32(-1))[codes]
+            values, codes = with_texts(values, self.column(name))
         indices = _spread("codes", np.ascontiguousarray(most.codes), codes, self.places, 0, pa.int32())
         return pa.DictionaryArray.from_arrays(indices, values, safe=False)
 
@@ -82,15 +78,15 @@ class Between:
         return _spread_texts(most, few, self.places, bits)
 
 
-def with_texts(values: pa.StringArray, texts: pa.StringArray) -> tuple[pa.StringArray, npt.NDArray[np.int32]]:
-    """Return the values with those texts, each different, that are not among them; and where each text stands."""
-    known = pc.index_in(texts, value_set=values)
-    if not known.null_count:
-        return values, values_of(known)
-    joined = pa.concat_arrays([values, texts.filter(known.is_null())])
-    places = values_of(known).copy()
-    places[np.asarray(known.is_null())] = np.arange(len(values), len(joined))
-    return joined, places
+def with_texts(values: pa.StringArray, texts: Iterable[str | None]) -> tuple[pa.StringArray, npt.NDArray[np.int32]]:
+    """Return the values with those of some texts that are not among them; and where each text stands, -1 where there is none."""
+    held = values.to_pylist()
+    known = {value: place for place, value in enumerate(held)}
+    # what cannot be written as UTF-8 may be alike once it is written
+    sound = [text if text is None or text.isascii() else text.encode("utf-8", "replace").decode() for text in texts]
+    places = np.array([-1 if text is None else known.setdefault(text, len(known)) for text in sound], np.int32)
+    new = list(known)[len(held) :]
+    return pa.concat_arrays([values, strings(new)]) if new else values, places
 
 
 def _spread_numbers(

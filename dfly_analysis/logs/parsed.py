@@ -16,7 +16,6 @@ from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs import compiled
 from dfly_analysis.logs.arrow import (
     Coded,
-    codes_of,
     flags,
     is_there,
     moments,
@@ -199,8 +198,8 @@ def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> Coded:
     if not len(rows):
         return Coded(codes, no_strings())
     causes = name_causes(messages.take(numbers(rows)))
-    codes[rows] = codes_of(causes)
-    return Coded(codes, causes.dictionary)
+    codes[rows] = causes.codes
+    return Coded(codes, causes.values)
 
 
 def _texts(data: bytes, columns: Columns, kept: npt.NDArray[np.bool_]) -> pa.StringArray:

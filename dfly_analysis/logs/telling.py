@@ -101,7 +101,7 @@ def _put(column: Coded, rows: npt.NDArray[np.int64], texts: pa.StringArray, *, f
     codes = column.codes.copy()
     given = is_there(texts) & ((codes[rows] < 0) if fills else True)
     encoded = texts.filter(flags(given)).dictionary_encode()
-    values, places = with_texts(column.values, encoded.dictionary)
+    values, places = with_texts(column.values, encoded.dictionary.to_pylist())
     codes[rows[given]] = places[values_of(encoded.indices)]
     return Coded(codes, values)
 

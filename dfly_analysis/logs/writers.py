@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +48,7 @@ class Writer:
     role: str
 
 
+@lru_cache(maxsize=8_192)  # each block of a log names the same again
 def split_host(host_id: str | None) -> tuple[str | None, str | None]:
     """Return host name and role of a host or peer id, each None where it cannot be told.
 

@@ -182,7 +182,7 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     rows = tuple(
         (
             row.changed if row.speed == 1.0 else f"bandwidth, {row.speed:g} times", figure(row.size_bytes, "bytes"), plain(row.slots),
-            figure(row.target_failure_rate, "share"), figure(row.timeout_s, "s"), figure(row.estimate_s, "s"), interval_words(Interval(row.waited_s, row.waited_low_s, row.waited_high_s), "s"),
+            figure(row.target_failure_rate, "share"), figure(row.timeout_s, "s"), figure(row.estimate_s, "s"), _waited(row),
         )
         for row in table.itertuples()
     )  # fmt: skip
@@ -190,6 +190,15 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     if capacity is None or not capacity.shared:
         notes += ("More pieces in flight are taken not to slow each other: no shared link is seen.",)
     return TableView(headings, rows, notes=notes)
+
+
+def _waited(row: Any) -> str:
+    """Say how long is waited for pieces that never come; less than a millisecond is next to nothing."""
+    said = interval_words(Interval(row.waited_s, row.waited_low_s, row.waited_high_s), "s")
+    return f"< 1\N{NO-BREAK SPACE}ms ({said.partition('(')[2]}" if 0.0 < row.waited_s < _LEAST_WAIT_S else said
+
+
+_LEAST_WAIT_S = 1e-3
 
 
 def share(interval: Interval) -> str:

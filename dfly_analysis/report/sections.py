@@ -254,6 +254,9 @@ class Folded(View):
     view: View
 
 
+_CLIENTS_TIME = "These are the times of the clients: what their hosts add in reading and writing is in them, and the limit counts it too."
+
+
 def fits_of(fits: Mapping[str, Any]) -> Several:
     """Show every fit: law, parameters with intervals, how well it follows the data, and what could not be fitted."""
     made = [_fit_table(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
@@ -285,6 +288,7 @@ def _fit_table(name: str, fit: Any) -> TableView:
         notes.append(
             f"Largest distance to the curve without a law: {figure(distance, 'share')}; chance alone reaches {figure(expected, 'share')}."
         )
+    notes += [_CLIENTS_TIME] if name.startswith("piece_from_") else []
     notes += [f"{note[0].upper()}{note[1:]}." for note in getattr(fit, "notes", ())]
     headings = (
         Heading("Parameter"),

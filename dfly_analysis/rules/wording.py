@@ -155,7 +155,8 @@ def _rates(case: Case, need: Need, limit_s: float) -> str:
     assert layer is not None
     return (
         f"at {duration_setting(limit_s)} a timeout cuts {format_share(attempt.value)} of attempts and fails "
-        f"{format_share(layer.value)} of such layers ({format_share(layer.low)} to {format_share(layer.high)})"
+        f"{format_share(layer.value)} of such layers ({format_share(layer.low)} to {format_share(layer.high)}: timeouts alone, "
+        f"{format_share(LEVEL)} interval)"
     )
 
 

@@ -50,6 +50,11 @@ class World:
     case: Case
     changes: tuple[Change, ...]
 
+    @property
+    def layers(self) -> int:
+        """Layers of one run."""
+        return self.case.images * len(self.case.layer_sizes_bytes)
+
     def changed(self, change: Change) -> Case:
         """Return the case with the change made."""
         return replace(self.case, **change.case, origin=replace(self.case.origin, **change.origin))
@@ -79,13 +84,13 @@ def link(bandwidth_bps: float) -> Change:
     )
 
 
-def _case(origin: Origin, timeout_s: float) -> Case:
+def _case(origin: Origin, timeout_s: float, images: int = 64) -> Case:
     return replace(
         CASES["slow-source"],
         origin=origin,
         piece_timeout_s=timeout_s,
         layer_sizes_bytes=SIZES_BYTES,
-        images=16,
+        images=images,
         pulls=0,
     )
 
@@ -115,7 +120,10 @@ WORLDS = (
     *(World("own rates", client, _case(OWN, 6.0), _OWN_CHANGES) for client in ("v0.1.118", "v1.5.1")),
     World("resets", "v1.5.1", _case(CUT, 4.0), (NONE, timeout(2.5), timeout(12.0), slots(16), source(0.6, CUT))),
     World("stalls", "v1.5.1", _case(STALLS, 8.0), (NONE, timeout(5.0), timeout(12.0), slots(4), source(0.5, STALLS))),
-    *(World("shared link", name, _case(origin, 10.0), _shared_changes(origin)) for name, origin in SHARED.items()),
+    *(
+        World("shared link", name, _case(origin, 10.0, images=16), _shared_changes(origin))
+        for name, origin in SHARED.items()
+    ),
 )
 
 
@@ -133,6 +141,11 @@ class Real:
     def rate(self) -> float:
         """Share of layers that failed."""
         return self.failed / self.layers
+
+    @property
+    def run_error(self) -> float:
+        """How far the rate of one run is from that of all, on average."""
+        return float(np.mean(np.abs(np.array(self.by_run) * len(self.by_run) / self.layers - self.rate)))
 
     @property
     def rate_error(self) -> float:
