@@ -14,11 +14,14 @@ from dfly_analysis.redaction import redact
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
+    from dfly_analysis.findings import Diagnosis
     from dfly_analysis.report import Report
     from dfly_analysis.report.asked import WhatIfReport
     from dfly_analysis.report.compared import ComparisonReport
     from dfly_analysis.settings import Settings
 
+OF_THE_ANSWER = ("size", "target_failure_rate", "lang")
+"""Parameters on which neither what is read nor what is found in it depends."""
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -83,6 +86,7 @@ def analyse(  # noqa: PLR0913 - each is one of the user's words
     from dfly_analysis.report.prediction import Prediction
     from dfly_analysis.rules import recommend
     from dfly_analysis.settings import Settings
+    from dfly_analysis.sharing import shared
 
     listed = _listed(paths)
     _refuse_unknown(lang)
@@ -98,9 +102,12 @@ def analyse(  # noqa: PLR0913 - each is one of the user's words
     asked |= {"log_format": log_format, "prometheus": prometheus and redact(prometheus), "cache": cache}
 
     settings = Settings.resolve(values, chart=chart, client=client, **versions)
-    dataset = _load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache)
-    findings = diagnose(dataset)
-    fits = fit_all(dataset)
+
+    def found() -> tuple[Dataset, Diagnosis, dict[str, Any]]:
+        dataset = _load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache)
+        return dataset, diagnose(dataset), fit_all(dataset)
+
+    dataset, findings, fits = shared({name: asked[name] for name in asked if name not in OF_THE_ANSWER}, found)
     advice = recommend(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
     overlay = Overlay.from_advice(advice)
     figures = Figures(dataset, fits, advice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from dfly_analysis.batch.matrix import Asked
+from dfly_analysis.batch.queue import Queue
 from dfly_analysis.errors import DflyError, NotebookError
 from dfly_analysis.notebook import prepare_runs, run_notebook
 from dfly_analysis.notebook.cells import CAN_FORK
 from dfly_analysis.report.saving import write_whole
+from dfly_analysis.sharing import share_in
 
 STATE = "batch.json"
 ERROR = "error.txt"
@@ -82,7 +85,7 @@ def run_batch(
     Notes
     -----
     Each report is made in a fork of this process, which has everything imported already; where a system cannot fork, in
-    threads that each drive a kernel.
+    threads that each drive a kernel. What reports of the same input have in common, the first of them reads and fits for all.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
     earlier = _earlier(output_dir) if resume else {}
@@ -149,27 +152,31 @@ def _in_forks(asked: Sequence[Asked], output_dir: Path, workers: int, timeout_s:
         return
     prepare_runs()
     forking = multiprocessing.get_context("fork")
-    waiting = list(reversed(asked))
     running: dict[Connection, tuple[Asked, Any, float]] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                one = waiting.pop()
-                ours, theirs = forking.Pipe(duplex=False)
-                process = forking.Process(target=_make_and_tell, args=(one, output_dir, timeout_s, theirs))
-                process.start()
-                theirs.close()
-                running[ours] = (one, process, time.monotonic())
-            for ready in wait(list(running)):
-                assert isinstance(ready, Connection)
-                one, process, begin = running.pop(ready)
-                yield _told(ready, process, one, output_dir, begin)
-    finally:
-        for _, process, _ in running.values():
-            process.kill()
+    with tempfile.TemporaryDirectory(prefix="dfly-analysis-batch-", ignore_cleanup_errors=True) as folder:
+        queue = Queue(asked, Path(folder))
+        try:
+            while queue or running:
+                while queue and len(running) < workers:
+                    one, place = queue.next()
+                    ours, theirs = forking.Pipe(duplex=False)
+                    process = forking.Process(target=_make_and_tell, args=(one, output_dir, timeout_s, theirs, place))
+                    process.start()
+                    theirs.close()
+                    running[ours] = (one, process, time.monotonic())
+                for ready in wait(list(running)):
+                    assert isinstance(ready, Connection)
+                    one, process, begin = running.pop(ready)
+                    queue.done(one)
+                    yield _told(ready, process, one, output_dir, begin)
+        finally:
+            for _, process, _ in running.values():
+                process.kill()
+                process.join(5)
 
 
-def _make_and_tell(one: Asked, output_dir: Path, timeout_s: float, pipe: Connection) -> None:
+def _make_and_tell(one: Asked, output_dir: Path, timeout_s: float, pipe: Connection, place: Path | None) -> None:
+    share_in(place)
     pipe.send(make_report(one, output_dir, timeout_s))
 
 

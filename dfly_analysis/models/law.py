@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +95,12 @@ class Law:
     title: str = ""
     shapes: tuple[Shape, ...] = (SCALE,)
     heterogeneous: bool = False
+
+    def __reduce__(self) -> Any:
+        """Let another process have its own of the laws there are: fits tell laws apart by which one they are."""
+        from dfly_analysis.models.laws import all_laws, law_named
+
+        return (law_named, (self.name,)) if all_laws().get(self.name) is self else super().__reduce__()
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:

@@ -21,3 +21,8 @@ def all_laws() -> dict[str, Law]:
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     laws = [importlib.import_module(f"{__name__}.{name}").LAW for name in names]
     return {law.name: law for law in laws}
+
+
+def law_named(name: str) -> Law:
+    """Return the law of a name."""
+    return all_laws()[name]
