@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.knowledge.text import LANGUAGES
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OF_THE_ANSWER = ("size", "target_failure_rate", "lang")
 """Parameters on which neither what is read nor what is found in it depends."""
+Found: TypeAlias = "tuple[Dataset, Diagnosis, dict[str, Any]]"
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
@@ -78,10 +79,7 @@ def analyse(  # noqa: PLR0913 - each is one of the user's words
         Where paths, values, releases or sizes cannot be used.
     """
     from dfly_analysis.alerts import Alerts
-    from dfly_analysis.diagnosis import diagnose
-    from dfly_analysis.models import fit_all
     from dfly_analysis.overlay import Overlay
-    from dfly_analysis.plots import Figures
     from dfly_analysis.report import Report
     from dfly_analysis.report.prediction import Prediction
     from dfly_analysis.rules import recommend
@@ -103,17 +101,31 @@ def analyse(  # noqa: PLR0913 - each is one of the user's words
 
     settings = Settings.resolve(values, chart=chart, client=client, **versions)
 
-    def found() -> tuple[Dataset, Diagnosis, dict[str, Any]]:
-        dataset = _load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache)
-        return dataset, diagnose(dataset), fit_all(dataset)
+    def found() -> Found:
+        return _found(_load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache))
 
     dataset, findings, fits = shared({name: asked[name] for name in asked if name not in OF_THE_ANSWER}, found)
+    from dfly_analysis.plots import Figures
+
     advice = recommend(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
     overlay = Overlay.from_advice(advice)
     figures = Figures(dataset, fits, advice)
     report = Report(dataset, findings, fits, advice, overlay, figures, parameters=asked)
     foretold = report.prediction if isinstance(report.prediction, Prediction) else None
-    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, foretold))
+    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, foretold)).begun()
+
+
+def _found(dataset: Dataset) -> Found:
+    """Diagnose, and fit beside it."""
+    from dfly_analysis.beside import Beside
+    from dfly_analysis.diagnosis import diagnose
+    from dfly_analysis.models import fit_all
+
+    fits = Beside(lambda: fit_all(dataset), small=dataset.small)
+    findings = diagnose(dataset)
+    import dfly_analysis.plots  # noqa: F401 - wanted next; to import it takes about as long as the fits
+
+    return dataset, findings, fits.get()
 
 
 def compare(  # noqa: PLR0913 - each is one of the user's words

@@ -11,6 +11,8 @@ from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, PODS, RUNS, TAS
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_ROWS_OF_A_SMALL_ONE = 200_000
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -44,6 +46,11 @@ class Dataset:
     def __post_init__(self) -> None:
         for table in (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE, PODS):
             table.check(getattr(self, table.name))
+
+    @property
+    def small(self) -> bool:
+        """Return whether what is done with it may be done in several processes at a time, as far as memory goes."""
+        return len(self.pieces) + len(self.events) <= MOST_ROWS_OF_A_SMALL_ONE
 
     @property
     def failed_tasks(self) -> pd.DataFrame:

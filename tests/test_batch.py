@@ -10,9 +10,11 @@ from click.testing import CliRunner
 from test_notebook_runner import write
 
 from dfly_analysis.batch import Asked, read_matrix, run_batch, summary_rows, write_index
+from dfly_analysis.batch.queue import Queue
 from dfly_analysis.cli.repeating import batch as batch_command
 from dfly_analysis.errors import DflyError
 from dfly_analysis.report.record import NAME
+from dfly_analysis.sharing import share_in, shared
 
 CELL = """\
 from pathlib import Path
@@ -148,3 +150,42 @@ def test_the_command_makes_reports_of_the_sample_and_rerun_repeats_one(article_s
     sample.unlink()
     with pytest.raises(SourceError, match="sample.tar.gz: has vanished since the report was made"):
         CliRunner().invoke(rerun, [str(page)], catch_exceptions=False, standalone_mode=False)
+
+
+def test_reports_of_one_input_share_what_was_read_of_it_while_others_are_made(tmp_path):
+    """Another input is read before a second report of the first one begins; what they share goes with the last of them."""
+    asked = [
+        Asked(f"{path}-{size}", "n", {"paths": [path], "size": size}) for path in "ab" for size in ("1GiB", "2GiB")
+    ]
+    queue = Queue([*asked, Asked("c", "n", {"paths": ["c"]})], tmp_path)
+    (one, place), (other, elsewhere), (alone, nowhere) = (queue.next() for _ in range(3))
+    assert [one.name, other.name, alone.name] == ["a-1GiB", "b-1GiB", "c"]
+    assert place != elsewhere
+    assert nowhere is None
+    place.mkdir()
+    queue.done(one)
+    assert queue.next() == (asked[1], place)
+    assert place.exists()
+    queue.done(asked[1])
+    assert not place.exists()
+    assert queue.next()[0].name == "b-2GiB"
+    assert not queue
+
+
+def test_what_is_shared_is_made_once_and_what_cannot_be_kept_is_made_anew(tmp_path):
+    """By what was asked for; nothing is shared unless a folder was named."""
+    made = []
+
+    def make(value):
+        made.append(value)
+        return value
+
+    try:
+        share_in(tmp_path / "shared")
+        assert [shared({"x": 1}, lambda: make([1])), shared({"x": 1}, lambda: make([2]))] == [[1], [1]]
+        assert shared({"x": 2}, lambda: make([3])) == [3]
+        assert len([shared({"x": 3}, lambda: make(make)) for _ in range(2)]) == 2
+    finally:
+        share_in(None)
+    assert shared({"x": 1}, lambda: make([4])) == [4]
+    assert made == [[1], [3], make, make, [4]]

@@ -15,6 +15,7 @@ from typing import Any
 
 from dfly_analysis.batch.matrix import Asked
 from dfly_analysis.batch.queue import Queue
+from dfly_analysis.beside import refuse
 from dfly_analysis.errors import DflyError, NotebookError
 from dfly_analysis.notebook import prepare_runs, run_notebook
 from dfly_analysis.notebook.cells import CAN_FORK
@@ -177,6 +178,7 @@ def _in_forks(asked: Sequence[Asked], output_dir: Path, workers: int, timeout_s:
 
 def _make_and_tell(one: Asked, output_dir: Path, timeout_s: float, pipe: Connection, place: Path | None) -> None:
     share_in(place)
+    refuse()
     pipe.send(make_report(one, output_dir, timeout_s))
 
 

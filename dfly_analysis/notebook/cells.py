@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+from dfly_analysis.beside import allow
 from dfly_analysis.notebook.kernel import KERNEL_VARIABLES
 
 CAN_FORK = sys.platform == "linux"
@@ -27,7 +28,6 @@ MODULES_AHEAD = (
     "simulate",
     "rules",
     "overlay",
-    "plots",
     "alerts",
     "report",
 )
@@ -104,6 +104,7 @@ def _serve(pipe: Connection, parents: Connection) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
+    allow()
     import_ahead()
     names: dict[str, Any] = {"__name__": "__main__"}
     while True:

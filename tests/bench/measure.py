@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -87,9 +89,14 @@ def run(command: Command, work: Path | None = None) -> Run:
         )
         watch = _Watch(process.pid)
         watch.start()
-        process.wait()
-        watch.done.set()
-        watch.join()
+        try:
+            process.wait()
+        finally:  # a benchmark that is cut off leaves nothing behind
+            if process.poll() is None:
+                _end_all(process.pid)
+                process.wait()
+            watch.done.set()
+            watch.join()
         if watch.expired:
             return Run(failure=f"not done after {LIMIT_S:.0f} s")
         first, *others = record.read_text().split()
@@ -102,6 +109,21 @@ def run(command: Command, work: Path | None = None) -> Run:
         # Linux counts it in KiB, macOS in bytes.
         largest *= 1 if sys.platform == "darwin" else 1024
         return Run(float(first), max(largest, watch.peak_bytes), _rows(Path(out)))
+
+
+def _end_all(launcher: int) -> None:
+    """End a command with all it started: it leads a session of its own, so nothing else is met."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(launcher, signal.SIGKILL)
+
+
+def end_when_told() -> None:
+    """Let SIGTERM, which `timeout` sends, end this program as an interrupt does: so that it ends what it measures."""
+
+    def leave(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 class _Watch(threading.Thread):
@@ -118,8 +140,7 @@ class _Watch(threading.Thread):
             self.peak_bytes = max(self.peak_bytes, sum(map(_resident, _tree(self.launcher)[1:])))
             if time.perf_counter() - self.began > LIMIT_S and not self.expired:
                 self.expired = True
-                # The command leads a session of its own, so this ends what it started and nothing else.
-                os.killpg(self.launcher, 9)
+                _end_all(self.launcher)
 
 
 def _tree(pid: int) -> list[int]:

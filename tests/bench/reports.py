@@ -32,7 +32,7 @@ def measure_reports(size_bytes: int, name: str, work: Path, repeats: int) -> Ite
     row = _row(Command(f"`dfly-analysis batch` of twenty samples, {AT_A_TIME} at a time", batch), work, repeats)
     yield row
     each = {key: round(float(str(row[key])) / 20, 3) for key in ("median_s", "fastest_s", "slowest_s") if key in row}
-    yield {**row, "name": "the same, by report of the `dfly-analysis batch`", **each}
+    yield {**row, "name": "a batch of twenty by `dfly-analysis batch`, each", **each}
 
 
 def twenty() -> str:

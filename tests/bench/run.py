@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from measure import ROOT, Command, Figure, run
+from measure import ROOT, Command, Figure, end_when_told, run
 from models import FITS, PEER_FITS, measure_models
 from page import PLOT, draw, page
 from reading import GROUPS, OURS, measure_reading
@@ -128,6 +128,7 @@ def main() -> int:
     )
     parser.add_argument("--docs", type=Path, default=DOCS, help="folder of bench.json and bench.md")
     given = parser.parse_args()
+    end_when_told()
     given.areas = given.areas or AREAS
     if unknown := set(given.areas) - set(AREAS):
         parser.error(f"no such area: {', '.join(sorted(unknown))}; there are {', '.join(AREAS)}")

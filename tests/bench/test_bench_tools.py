@@ -2,7 +2,11 @@
 
 import json
 import re
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,6 +93,25 @@ def test_a_run_counts_its_rows_and_the_memory_of_its_children():
     both = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {hold!r}]); {hold}; child.wait()"
     assert run(Command("both", (sys.executable, "-c", both))).peak_bytes > 120_000_000
     assert run(Command("one", (sys.executable, "-c", hold))).peak_bytes < 110_000_000
+
+
+def test_a_benchmark_that_is_cut_off_ends_what_it_measures(tmp_path):
+    """What `timeout` sends reaches the command that runs just then, in its session of its own."""
+    told = tmp_path / "told"
+    hold = f"import os, pathlib, time; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    measured = f"from measure import *; end_when_told(); run(Command('held', (sys.executable, '-c', {hold!r})))"
+    benchmark = subprocess.Popen([sys.executable, "-c", measured], cwd=Path(__file__).parent)
+    while not (told.exists() and told.read_text()):
+        assert benchmark.poll() is None
+        time.sleep(0.02)
+    benchmark.terminate()
+    assert benchmark.wait() == 128 + signal.SIGTERM
+    left = Path(f"/proc/{told.read_text()}/stat")
+
+    def ended():  # an entry may stay until its new parent asks
+        return not left.exists() or left.read_text().rpartition(")")[2].split()[0] in "ZX"
+
+    assert any(ended() or time.sleep(0.02) for _ in range(500))
 
 
 def test_a_failure_says_its_last_words():
