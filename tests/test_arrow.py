@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.tables import ALL, COVERAGE
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     st.lists(st.none() | st.integers(-(2**62), 2**62), max_size=20),
     st.lists(st.none() | st.text(max_size=5), max_size=20),

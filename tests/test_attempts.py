@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import PEER, TASK, generated, line, loaded, read, reported, settings_of, write_tree, zap
@@ -554,7 +555,7 @@ def one_by_one(records, background):
 
 
 @given(st.lists(STEPS, min_size=1, max_size=25), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_ordinary_pieces_paired_at_once_are_those_paired_one_by_one(steps, cancelled):
     """Whatever happens to siblings, rounds, processes and other peers, the short way gives the rows of the long one."""
     log = written(steps)
@@ -605,8 +606,7 @@ def all_events(case, version):
     )
 
 
-@pytest.mark.parametrize("everywhere", ["given", "collected"])
-@pytest.mark.parametrize("n_parts", [1, 3, 16])
+@pytest.mark.parametrize(("n_parts", "everywhere"), [(1, "collected"), (3, "given"), (16, "collected")])
 @pytest.mark.parametrize(
     ("case", "version"), [(case, version) for case in ("mixture", "killed") for version in CLIENTS]
 )

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import TASK, generated, line, read, write_tree, zap
@@ -128,7 +129,7 @@ def test_a_report_holds_no_secret(tree, tmp_path):
 
 
 @given(st.sampled_from(SECRETS), st.sampled_from(sorted(SHAPES)), st.text("abcXYZ019-_.", min_size=4, max_size=20))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_no_secret_survives_its_wrapper(shape, wrapper, drawn):
     """Escaped by JSON, quoted in CSV, cut by a runtime, coloured: it is in no column."""
     secret = f"q{drawn}q"

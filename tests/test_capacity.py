@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,7 +117,7 @@ def test_a_pass_that_nobody_logged_is_in_flight_too():
     assert [load_at(beside, t) for t in (3.0, 20.0, 40.5)] == [4.0, 4.0, 1.0]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(st.tuples(st.floats(0, 50), st.floats(0.1, 20)), min_size=1, max_size=30), st.floats(0.0, 2.0))
 def test_progress_is_the_time_alone_and_never_more_than_the_time_that_passed(spans, crowding):
     """Without crowding an attempt has made the time it took; with it less, but no less than under the fullest load."""

@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_diagnosis import BEGIN, dataset_of, event, finding, job, pieces_of
@@ -244,7 +245,7 @@ def test_faults_name_what_exists(fault):
     assert all(signature(name) is not None for name in fault.signatures)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.integers(0, 40), st.integers(1, 60), st.integers(0, 40), st.integers(1, 200))
 def test_only_the_worse_stands_out(bad, n, rest_bad, rest_n):
     """A group never stands out with a share that is not twice that of the rest, and of two groups at most one does."""

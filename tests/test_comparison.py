@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import SAMPLES
+from conftest import SAMPLES, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import coverage, pieces, tasks
@@ -149,6 +149,18 @@ def test_pieces_that_outlast_the_limit_before_are_no_matter_of_chance(saved, ver
     assert found.verdict == verdict
 
 
+@pytest.mark.parametrize(("slower", "verdict"), [(1.0, "helped"), (3.0, "worse")])
+def test_saved_pieces_count_beside_failures_that_grew_by_chance(slower, verdict):
+    """One more task failed, which says nothing; pieces outlasted the old limit, which tells unless all of them became slower."""
+    values = {"seedClient": {"config": {"download": {"pieceTimeout": "60s"}}}}
+    before, after = (run(limit_s=60.0, n=80, seed=n, failed=n, values=values, all_ok=True) for n in (5, 6))
+    drawn = after.pieces.assign(duration_s=slower * np.resize(before.pieces["duration_s"], len(after.pieces)))
+    drawn.loc[drawn.index[:6], "duration_s"] = 61.0
+    found = compare_datasets(before, replace(after, pieces=drawn))
+    assert found.get("tasks_failed").difference.value > 0.0
+    assert (found.outlasted, found.verdict) == (6, verdict)
+
+
 def test_failures_in_bursts_count_for_less():
     """The same counts in groups that fail together give a wider interval than spread evenly."""
     even, bursts = Counted((2,) * 10, (20,) * 10), Counted((20, 0, 0, 0, 0, 0, 0, 0, 0, 0), (20,) * 10)
@@ -167,7 +179,7 @@ def test_cancelled_siblings_are_no_failures_of_their_own():
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1, max_size=20), st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1, max_size=20))  # fmt: skip
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_intervals_are_in_order_and_turn_with_the_runs(before, after):
     """The value lies in its interval, the strict one holds the other, and exchanging the runs changes the sign."""
     runs = [Counted(tuple(min(b, n) for b, n in rows), tuple(n for _, n in rows)) for rows in (before, after)]

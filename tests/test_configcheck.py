@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from conftest import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -296,7 +297,7 @@ def answers(text: str | bytes, folder: Path) -> None:
 
 
 @given(TREES)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_any_structure_is_answered(tmp_path_factory, tree):
     """Whatever types stand where, numbers without bounds included, the check answers or says one line."""
     answers(yaml.safe_dump(tree, allow_unicode=True), tmp_path_factory.getbasetemp())
@@ -304,7 +305,7 @@ def test_any_structure_is_answered(tmp_path_factory, tree):
 
 @given(st.lists(DEEP, max_size=4))
 @example([("client", ["seedClient"], {"\n": False})])
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_any_value_at_a_known_key_is_answered(tmp_path_factory, parts):
     """Wrong types at the right places do not break the check."""
     content: dict[str, Any] = {}
@@ -318,7 +319,7 @@ def test_any_value_at_a_known_key_is_answered(tmp_path_factory, parts):
 
 
 @given(st.text(max_size=80) | st.binary(max_size=80))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_any_text_or_bytes_are_answered(tmp_path_factory, text):
     """Text that is no YAML, and bytes that are no text, get one line."""
     answers(text, tmp_path_factory.getbasetemp())

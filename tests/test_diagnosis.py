@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,7 +108,7 @@ def test_a_bad_host_that_failed_no_task_is_of_low_severity():
     assert finding(dataset_of(pieces=rows), "host_outlier").severity == "low"
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(failed=st.integers(0, 40), hosts=st.integers(2, 4))
 def test_equal_hosts_have_no_outlier(failed, hosts):
     """Where all hosts fail alike, none is singled out, however often they fail."""

@@ -6,10 +6,12 @@ import io
 import json
 import re
 import string
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +32,7 @@ from dfly_analysis.sources import Opened
 from dfly_analysis.synth import CASES
 from tests.reading_cases import generated
 
+MOST_ALIKE = 5
 TASK = "0123456789abcdef" * 4
 LINES = [sample for one in load_formats() for sample, _ in one.samples]
 MESSAGES = [text for kind in load_events() for text, _ in kind.samples]
@@ -71,13 +74,24 @@ def test_the_compiled_reader_was_built():
     ("case", "client"), [(name, client) for name, case in sorted(CASES.items()) for client in case.clients]
 )
 def test_generated_logs_read_the_same_either_way(case, client, careful):
-    """Every log of a run, client's and services', gives the same events, counts and releases."""
+    """Every log of a run, client's and services', gives the same events, counts and releases; of one case every line is compared."""
     run, _ = generated(case, client)
     logs = [path for path in sorted(run.rglob("*.log")) if path.stat().st_size]
     assert logs
     for path in logs:
-        data = path.read_bytes()
+        data = path.read_bytes() if case == "mixture" else few_alike(path.read_bytes())
         assert_same(fast(data), careful(data))
+
+
+def few_alike(data: bytes) -> bytes:
+    """Leave of lines that differ in numbers and ids alone the first few."""
+    kept, seen = [], Counter()
+    for line in data.splitlines(keepends=True):
+        shape = re.sub(rb"[0-9a-f]{8,}|\d+", b"#", line)
+        seen[shape] += 1
+        if seen[shape] <= MOST_ALIKE:
+            kept.append(line)
+    return b"".join(kept)
 
 
 def test_most_lines_take_the_fast_way():
@@ -117,7 +131,7 @@ def test_what_is_remembered_of_lines_before_changes_nothing(careful):
     assert_same(fast(data), careful(data))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_mixture_of_lines_reads_the_same_either_way(careful, data):
     """Records of every format, cut, glued, broken and mixed with anything at all."""
@@ -133,7 +147,7 @@ def test_any_mixture_of_lines_reads_the_same_either_way(careful, data):
     assert_same(fast(raw, "Asia/Shanghai"), careful(raw, "Asia/Shanghai"))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -179,7 +193,7 @@ ESCAPED = [
 ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_service_line_reads_the_same_either_way(careful, data):
     """Numbers and lists as JSON has them and as it does not, names that come twice, fields that repeat, panics between."""
@@ -217,7 +231,7 @@ def test_a_record_without_a_time_has_that_of_the_line_before():
 
 
 @given(st.lists(st.one_of(st.sampled_from(ESCAPED), st.text('tokenAuhriz-_:=" @/\\', max_size=12)), max_size=6))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_what_redaction_would_change_of_a_service_line_is_left_to_the_careful_reader(words):
     """Names of secrets with values and without, users in addresses, with quotes that are escaped."""
     line = HEAD % "".join(words) + ',"taskID":"t"}'
@@ -236,7 +250,7 @@ SECRETS = [
     st.text(string.ascii_letters + string.digits + ' ."=-_:', max_size=40),
     st.sampled_from(TAILS),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_a_line_with_a_secret_never_takes_the_fast_way(secret, around, tail):
     """The compiled reader does not redact: whatever redaction would change must be left to the careful one."""
     text = compact(f"{around} {secret} {around}", tail)
@@ -246,7 +260,7 @@ def test_a_line_with_a_secret_never_takes_the_fast_way(secret, around, tail):
 
 
 @given(st.text(string.ascii_letters + string.digits + ' ."=-_:/@?&', max_size=120))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_what_redaction_would_change_is_left_to_the_careful_reader(message):
     """Also for words nobody thought of."""
     text = compact(message, "")
@@ -283,7 +297,7 @@ def test_most_patterns_are_compiled():
 
 
 @given(st.lists(st.sampled_from([*LINES[:4], "stray", "  more", ""]), max_size=30), st.integers(1, 400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_cutting_loses_no_line_and_no_record_is_torn(lines, size):
     """Blocks of any size, cut where records begin, hold all lines in order with their numbers."""
     main = find_format("client-compact")
@@ -319,7 +333,7 @@ def test_line_numbers_are_those_of_the_file():
 @given(
     st.sampled_from([text for one in load_signatures() for text in (*one.matching, *one.other)]), st.integers(0, 10**6)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_ids_do_not_matter_to_causes(text, number):
     """A cause is found by the words, whatever task and piece they speak of."""
     with_ids = re.sub(r"[0-9a-f]{64}(-\d+)?", lambda match: TASK + (f"-{number}" if match[1] else ""), text)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from dfly_analysis.models.crossing import crossing
 
 MIB = 2**20
 SEEDS = st.integers(min_value=0, max_value=10_000)
-FEW = settings(max_examples=12, deadline=None)
+FEW = settings(max_examples=examples(12), deadline=None)
 
 
 def _pieces(seed, n=200, limit=8.0):

@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 import yaml
 from click.testing import CliRunner
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import write_planted
@@ -127,7 +128,7 @@ def test_what_is_no_manifest_is_one_line_with_the_way_out(content, words, tmp_pa
     assert "(" in done.stderr
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import IDS, TASK, generated, line, loaded, opened, read, reported, settings_of, write_tree, zap
@@ -48,7 +49,7 @@ def comparable(dataset, name):
 
 
 @given(LINES)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_every_line_is_parsed_continuation_or_rejected(lines):
     """For any text the three counts add up to the lines, and each record stands on a line of its own."""
     text = "\n".join(lines)
@@ -64,7 +65,7 @@ def test_every_line_is_parsed_continuation_or_rejected(lines):
 
 
 @given(LINES)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_any_text_is_loaded_or_refused_in_one_line(lines):
     """`rebuild` takes whatever events arbitrary text gives."""
     part = read("\n".join([*lines, line(9, "z")]))
@@ -74,7 +75,7 @@ def test_any_text_is_loaded_or_refused_in_one_line(lines):
 
 
 @given(st.binary(max_size=2000))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_any_bytes_are_counted(data):
     """Draining and reading agree on the number of lines, whatever the bytes are."""
     assert opened(data).drain() == len(list(opened(data).lines())) == read(data).coverage["lines"]
@@ -94,7 +95,7 @@ def test_any_bytes_are_counted(data):
     ),
     st.integers(0, 12),
 )
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_a_planted_secret_is_in_no_column(lines, shape, at):
     """Wherever in a file it stands, as a line, behind a message or in a continuation."""
     text = shape.format(CANARY)
@@ -156,7 +157,7 @@ def test_what_is_sniffed_is_read(text, tail):
 @given(
     st.sampled_from(CLIENTS), st.sampled_from(["slow-source", "resets", "mixture", "killed"]), st.integers(1, 10_000)
 )
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 def test_pieces_of_any_generated_run_never_double(client, case, seed):
     """With clients' and scheduler's logs each finished piece is one row, and failures are as many as were planted."""
     with TemporaryDirectory() as top:
@@ -173,7 +174,7 @@ def test_pieces_of_any_generated_run_never_double(client, case, seed):
 
 
 @given(st.sampled_from(CLIENTS), st.randoms(use_true_random=False))
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 def test_the_order_of_files_changes_nothing(client, random):
     """Naming the same files in any order gives the same tables."""
     run, _ = generated("mixture", client)

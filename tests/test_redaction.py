@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import line, read
@@ -88,7 +89,7 @@ WORDS = st.sampled_from([
 
 
 @given(st.lists(WORDS, max_size=14).map("".join) | st.text(max_size=80))
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_redaction_is_done_once_and_for_all(text):
     """Redacting what was redacted changes nothing."""
     assert redact(redact(text)) == redact(text)

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import ATTACK, TruthlessOverlay, failing_report, healthy_report, make_report, no_tasks_report
@@ -177,7 +178,7 @@ def test_text_of_logs_is_only_text():
 
 
 @given(st.text(alphabet="<>&\"'`=/ scriptonerrorimg\n", max_size=60))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_no_text_makes_an_element(text):
     """Whatever text a log, a setting or a file name holds, the elements of the section stay the same."""
     plain, odd = make_report(line_text="x"), make_report(line_text=text)

@@ -193,10 +193,9 @@ def assert_covered(dataset: Dataset) -> None:
     assert rows[read < COVERED].empty, rows[read < COVERED]
 
 
-@pytest.mark.parametrize("shape", SHAPE)
-@pytest.mark.parametrize("place", range(len(GENERATED)), ids=[client for _, client in GENERATED])
+@pytest.mark.parametrize(("shape", "place"), [(shape, at % len(GENERATED)) for at, shape in enumerate(SHAPE)])
 def test_any_shape_gives_the_tables_of_the_plain_files(tmp_path, shape, place):
-    """Events, pieces, tasks and jobs of three eras are the same, row for row, and no line is lost."""
+    """Events, pieces, tasks and jobs are the same, row for row, and no line is lost; the eras take turns, for shapes know of none."""
     files, logs, wanted = plain(place)
     got = load(write_tree(tmp_path / "run", SHAPE[shape](files, logs)), settings=settings_of(GENERATED[place][1]))
     assert len(wanted.events) > 500

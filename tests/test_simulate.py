@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,7 +96,7 @@ def test_one_piece_in_flight_has_exactly_its_two_tries(chance, fate, pieces):
     assert doomed == pytest.approx(1.0 - (1.0 - chance) ** pieces, rel=1e-6)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(
     st.lists(st.integers(1, 12), min_size=1, max_size=4),
     st.integers(1, 5),

@@ -13,6 +13,7 @@ import threading
 import zipfile
 
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,7 +97,7 @@ def packs_itself(data: bytes) -> bool:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=SMALL, names=st.lists(st.sampled_from(sorted(LAYERS)), max_size=4))
 def test_any_bytes_come_through_any_layers(tmp_path_factory, data, names):
     """Packed up to four times, in whatever order, they come out as they were, and nobody complains."""
@@ -109,7 +110,7 @@ def test_any_bytes_come_through_any_layers(tmp_path_factory, data, names):
     assert (read, problems) == (data, [])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(data=SMALL, names=st.lists(st.sampled_from(sorted(LAYERS)), min_size=1, max_size=3), where=st.floats(0, 1))
 def test_a_cut_anywhere_gives_a_beginning_and_is_told_once(tmp_path_factory, data, names, where):
     """However a packed file is cut, nothing is raised, what is read is a beginning, and there is one complaint."""

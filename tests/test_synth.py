@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from line_shapes import UNSEEN, real_shape, run_shapes
@@ -173,7 +174,7 @@ def test_truth_agrees_with_the_text(tmp_path, case, client):
 
 @pytest.mark.parametrize("client", ["v0.1.118", "v1.0.26"])
 @given(seed=st.integers(0, 10_000), case=st.sampled_from(["slow-source", "resets", "mixture"]))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 def test_started_pieces_are_finished_failed_or_cancelled(tmp_path_factory, client, seed, case):
     """In the text as in the truth: each attempt that starts ends in exactly one way."""
     directory = tmp_path_factory.mktemp("run")
@@ -190,7 +191,7 @@ def test_started_pieces_are_finished_failed_or_cancelled(tmp_path_factory, clien
 
 
 @given(seed=st.integers(0, 10_000), client=st.sampled_from(CLIENTS))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 def test_no_more_pieces_in_flight_than_slots(tmp_path_factory, seed, client):
     """Without a failure, a task never has more pieces in flight than ``concurrentPieceCount``, and its slots are used."""
     directory = tmp_path_factory.mktemp("run")

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,7 +74,7 @@ def test_the_deadline_of_a_job_is_part_of_a_scheduler_note():
 
 
 @given(PAIRS, SIZES)
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_note_read_backwards_is_the_reverse(pair, size):
     """Before and after change places, and nothing else appears or is lost."""
     one, other = upgrade_note(*pair, size), upgrade_note(*reversed(pair), size)
@@ -87,7 +88,7 @@ def test_a_note_read_backwards_is_the_reverse(pair, size):
 
 
 @given(st.sampled_from(sorted(LINES)).flatmap(lambda line: st.sampled_from(LINES[line])))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_nothing_changes_from_a_release_to_itself(version):
     """The difference of a release and itself is empty."""
     note = upgrade_note(version, version)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 
 import pytest
+from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import generated, line, opened, zap
@@ -112,7 +113,7 @@ def test_notices_match_their_own_samples_and_no_record(tool):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @given(run=RUN, other=RUN, block_bytes=BLOCK_BYTES)
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 def test_wrapping_and_unwrapping_gives_the_same_lines(shape, run, other, block_bytes):
     """Law of every shape: the same lines of each writer, in order, on the right line of the file, notices counted."""
     files = {"client-0": encoded(run)}
@@ -126,7 +127,7 @@ def test_wrapping_and_unwrapping_gives_the_same_lines(shape, run, other, block_b
 
 @pytest.mark.parametrize("wrap", [wrap_cri, wrap_docker_json])
 @given(run=RUN, most=st.integers(4, 40), block_bytes=BLOCK_BYTES)
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_split_lines_are_joined(wrap, run, most, block_bytes):
     """Pieces of a line become the line, numbered by its first piece, also where a block ends between them."""
     laid = wrap({"client-0": encoded(run)}, most)
@@ -360,7 +361,7 @@ GARBAGE = st.binary(max_size=400) | st.lists(
 
 
 @given(GARBAGE, st.sampled_from([one.id for one in load_wrappers()]), BLOCK_BYTES)
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_garbage_never_raises_and_no_block_is_torn(data, wrapper_id, block_bytes):
     """Any bytes under any wrapper give whole lines with a number each, in memory that the input bounds."""
     sniff(data)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TASK_MARGIN, PIECE_MARGIN, TIME_MARGIN = 0.1, 0.01, 0.25
 """Differences below these make no difference: a share of tasks, a share of pieces, a ratio of times less one."""
 _SAVED = 5
-"""So many pieces that outlasted the limit before show that a longer one helped, where failures did not grow beside it."""
+"""So many pieces that outlasted the limit before show that a longer one helped, where nothing beside it speaks against."""
 _FAILURES = ("timeout", "reset", "storage", "origin")
 _LIMITS = ("download.pieceTimeout", "storage.writePieceTimeout")
 TITLES = {
@@ -94,7 +94,7 @@ def _judge(
     ):
         # What fails beside hides the rest: cut attempts changed for certain, and all failures together did not go against it.
         clear, said = {cut.direction}, (*said, _effect_text(cut))
-    elif not clear and outlasted >= _SAVED and all(one.difference.value <= 0.0 for one in deciding):
+    elif not clear and outlasted >= _SAVED and _nothing_against(deciding, cut, times):
         # That these finished is no matter of chance: the limit before would have cut each of them.
         clear = {-1}
     if clear:
@@ -106,6 +106,13 @@ def _judge(
         if times.ratio.high < 1.0 - TIME_MARGIN / 2 or times.ratio.low > 1.0 + TIME_MARGIN / 2:
             return ("helped" if times.ratio.value < 1.0 else "worse"), said
     return ("no difference" if _all_small(tasks, pieces, times) else "cannot tell"), said
+
+
+def _nothing_against(deciding: list[Effect], cut: Effect | None, times: TimeEffect | None) -> bool:
+    """Return whether failures did not grow; or grew within chance, while no more were cut and pieces took no longer than before."""
+    if all(one.difference.value <= 0.0 for one in deciding):
+        return True
+    return cut is not None and cut.difference.value <= 0.0 and times is not None and times.ratio.low <= 1.0
 
 
 def _all_small(tasks: Effect | None, pieces: Effect | None, times: TimeEffect | None) -> bool:
