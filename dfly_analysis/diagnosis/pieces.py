@@ -8,7 +8,7 @@ from dfly_analysis.dataset import Dataset
 
 
 def told_pieces(dataset: Dataset) -> pd.DataFrame:
-    """Return attempts at the source that ended, with ``bad``: whether they failed.
+    """Return role, host, peer, begin and end of attempts at the source that ended, with ``bad``: whether they failed.
 
     Where nobody logs survivors, shares say nothing and the rows are left out, as are siblings cancelled for another's failure.
     """
@@ -16,5 +16,6 @@ def told_pieces(dataset: Dataset) -> pd.DataFrame:
     told = (
         (pieces["origin"] == "source") & pieces["host"].notna() & pieces["ended"].notna() & ~pieces["survivors_unseen"]
     )
-    chosen = pieces[told & (pieces["outcome"] != "cancelled")]
-    return chosen.assign(bad=chosen["outcome"] != "ok")
+    chosen = told & (pieces["outcome"] != "cancelled")
+    bad = pieces["outcome"] != "ok"
+    return pieces.loc[chosen, ["role", "host", "peer_id", "started", "ended"]].assign(bad=bad)

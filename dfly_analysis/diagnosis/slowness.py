@@ -44,7 +44,7 @@ def slow_host(dataset: Dataset) -> SlowHost | None:
     One task is one observation, for its pieces share what they suffer from. The intervals of both medians (99 %, by order
     statistics) may not meet, and the medians differ by `TIMES` at least.
     """
-    pieces = dataset.pieces
+    pieces = dataset.pieces[["origin", "role", "host", "peer_id", "outcome", "duration_s", "size_bytes"]]
     known = pieces[
         (pieces["origin"] == "source")
         & (pieces["duration_s"] > 0)

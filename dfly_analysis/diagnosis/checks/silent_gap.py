@@ -60,7 +60,8 @@ def _waits(dataset: Dataset) -> pd.DataFrame:
         & tasks["started"].notna()
         & tasks["peer_id"].notna()
     ]
-    pieces = dataset.pieces[dataset.pieces["ended"].notna() & dataset.pieces["peer_id"].isin(tasks["peer_id"])]
+    pieces = dataset.pieces[["peer_id", "ended"]]
+    pieces = pieces[pieces["ended"].notna() & pieces["peer_id"].isin(tasks["peer_id"])]
     seen = pieces["peer_id"].value_counts().to_dict()
     share = tasks["peer_id"].map(lambda peer: seen.get(peer, 0)).astype("float64") / tasks["n_pieces"].astype("float64")
     tasks = tasks[share >= _SURELY]
