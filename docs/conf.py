@@ -30,6 +30,7 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_use_type_comments = False  # there are none, and looking for them parses every function anew
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 # The menu beside each page lists pages and modules; with every function in it, each page costs as much as all.

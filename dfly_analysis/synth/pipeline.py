@@ -247,8 +247,7 @@ class SourceTask:
         missing = [piece for piece in range(self.blob.n_pieces) if piece not in self.done]
         if not first:
             self.say("direct_started", pieces=missing)
-        in_order = [missing[-1], *missing[:-1]] if self.world.client.behaviour.last_piece_first else missing
-        Round(self, "direct", in_order).fill()
+        Round(self, "direct", missing).fill()
 
     def store(self, piece: int) -> str:
         """Write a piece to the volume: ``ok``, or ``disk`` where it does not fit."""
