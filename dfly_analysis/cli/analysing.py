@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,10 @@ def report(
         "values": str(asked["values"].absolute()) if asked["values"] else None,
     }  # fmt: skip
     with _kept_stdin(paths) as listed, Progress() as progress:
-        check_input(listed, asked["tz"], asked["log_format"])  # refuse it in one line, before a notebook wraps it
+        # refuse it in one line, before a notebook wraps it
+        check = partial(check_input, listed, asked["tz"], asked["log_format"])
+        if cluster:
+            check()
         parameters["paths"] = [_read_by(cluster, listed, output / TABLES, settings, asked)] if cluster else listed
         page = run_notebook(
             "tuning_report",
@@ -92,6 +96,7 @@ def report(
             timeout_s=timeout,
             cell_timeout_s=timeout,
             progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
+            before=None if cluster else check,
         )
     _tell_problems(page.with_name("report.json"))
     click.echo(str(page))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -44,5 +46,15 @@ def condense(events: pd.DataFrame, pieces: pd.DataFrame) -> pd.DataFrame:
 
 def plain(events: pd.DataFrame) -> pd.DataFrame:
     """Return records with texts in place of categories."""
-    categories = [name for name, dtype in events.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
-    return events.astype(dict.fromkeys(categories, "str"))
+    made = {
+        str(name): _texts(events[name])
+        for name, dtype in events.dtypes.items()
+        if isinstance(dtype, pd.CategoricalDtype)
+    }
+    return events.assign(**made)
+
+
+def _texts(column: pd.Series[Any]) -> pd.Series[str]:
+    """Return the texts of categories; each is looked at once, which `astype` does not."""
+    texts: Any = pd.Series(column.cat.categories, dtype="str").array
+    return pd.Series(texts.take(column.cat.codes.to_numpy(), allow_fill=True), column.index)

@@ -108,7 +108,7 @@ def _read(table: pa.Table, copies: Copies, *, condensed: bool) -> tuple[pd.DataF
         kept[places] = True
         few = aside.filter(flags(kept)).unify_dictionaries()  # chunk by chunk; to take rows would join all chunks first
         words = to_frame(few.take(numbers(np.searchsorted(np.flatnonzero(kept), places))))
-        made = pd.concat([plain(events.iloc[left].drop(columns=WORDS).reset_index(drop=True)), words], axis=1)
+        made = pd.concat([plain(events.drop(columns=WORDS).iloc[left].reset_index(drop=True)), words], axis=1)
         return made[list(arrow_schema().names)]
 
     return _taken(read, order), finish

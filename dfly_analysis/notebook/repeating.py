@@ -45,8 +45,9 @@ def repeat_report(
     parameters = dict(record["parameters"])
     _refuse_what_is_gone(parameters, page)
     with TemporaryDirectory(prefix="dfly-analysis-") as folder:
-        limits = {"timeout_s": timeout_s, "cell_timeout_s": timeout_s}
-        run_notebook(record["notebook"], parameters, folder, progress=progress, **limits)
+        run_notebook(
+            record["notebook"], parameters, folder, timeout_s=timeout_s, cell_timeout_s=timeout_s, progress=progress
+        )
         manifest = json.loads(Path(folder, "manifest.json").read_text("utf-8"))
         refuse_changed(record["inputs"], inputs_of(manifest))
         try:

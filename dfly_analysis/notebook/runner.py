@@ -46,6 +46,7 @@ def run_notebook(
     timeout_s: float = RUN_TIMEOUT_S,
     cell_timeout_s: float = CELL_TIMEOUT_S,
     progress: Progress | None = None,
+    before: Callable[[], None] | None = None,
 ) -> Path:
     """Run a notebook and write its page.
 
@@ -61,6 +62,8 @@ def run_notebook(
         Seconds for the whole run and for each cell.
     progress : callable, optional
         Called before each cell with its number, how many there are, and the heading above it.
+    before : callable, optional
+        Called while the process that will run the cells gets ready; what it raises ends the run before anything is written.
 
     Returns
     -------
@@ -82,17 +85,29 @@ def run_notebook(
     asked = check_parameters(path, parameters)
     own = {"output_dir": str(folder), "interactive": False}  # widgets hang in a batch
     asked |= {name: value for name, value in own.items() if name in read_parameters(path)}
+    forked = CAN_FORK and path.parent == notebook_folder()  # only those of the package are known to be thin
+    cells = CellProcess() if forked else None
+    try:
+        if before is not None:
+            before()
+        _make_room(folder)
+    except BaseException:
+        if cells is not None:
+            cells.end()
+        raise
+    executed = folder / EXECUTED
+    run = _Run(path, executed, asked, timeout_s, cell_timeout_s, progress, cells)
+    run.execute()
+    write_whole(folder / PAGE, page_of_executed(executed))
+    return folder / PAGE
+
+
+def _make_room(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise StoreError(f"cannot be made: {problem.strerror}", where=str(folder), hint=WRITABLE) from problem
-    executed = folder / EXECUTED
     (folder / MANIFEST).unlink(missing_ok=True)  # that of an earlier run says nothing of this one
-    forked = CAN_FORK and path.parent == notebook_folder()  # only those of the package are known to be thin
-    run = _Run(path, executed, asked, timeout_s, cell_timeout_s, progress, CellProcess() if forked else None)
-    run.execute()
-    write_whole(folder / PAGE, page_of_executed(executed))
-    return folder / PAGE
 
 
 def page_of_executed(path: Path) -> str:
