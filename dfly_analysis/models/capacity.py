@@ -18,7 +18,8 @@ from dfly_analysis.models.load import HOST, SOURCE, Spans, Steps, count_load, sh
 
 NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
 FEWEST = 30
-SHARPNESSES = (1.0, 4.0, 12.0)
+SHARPNESSES = (1.0, 4.0, 7.0, 12.0)
+_FALLEN_BEHIND = 8.0
 _OWN, _SOFT, _HARD = "own rates", "shared softly", "shared link"
 # Crowding times the usual load: 0 for requests that do not feel each other, large for a link that is always full.
 _GRID = np.array([0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 7.0, 15.0, 60.0, 1000.0])
@@ -66,7 +67,7 @@ class CapacityFit:
     ----------
     name : str
     law : str
-        ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4 or 12).
+        ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4, 7 or 12).
     params : tuple of Param
         ``rate_alone`` and ``bandwidth``, bytes per second; the latter is infinite where no sharing is seen.
     n, n_censored : int
@@ -80,7 +81,7 @@ class CapacityFit:
     crowding : Interval
     sharpness, usual_load, rate_alone_bps : float
     rate_error : float
-        Relative standard error of that rate, and so of the bandwidth.
+        Relative standard error of that rate, and so of the bandwidth; what other sharpnesses say that fit nearly as well is in it.
     hosts : tuple of HostRate
     notes : tuple of str
     """
@@ -207,7 +208,29 @@ def fit_capacity(
         sharp = max(SHARPNESSES, key=lambda one: found[HOST, one].high)
         crowding = found[HOST, sharp]
     gain = float(curves[scope, sharp][0].max())
-    return _described(name, spans, loads[scope], crowding, (scope, sharp, usual[scope], gain, effect), pieces)
+    bare = _described(name, spans, loads[scope], crowding, (scope, sharp, usual[scope], gain, effect), pieces)
+    others = {
+        other: (found[scope, other].value, (gain - float(curves[scope, other][0].max())) / effect)
+        for other in SHARPNESSES
+        if other != sharp
+    }
+    return _with_params(
+        replace(bare, rate_error=float(np.hypot(bare.rate_error, _disagreement(bare, spans, loads[scope], others))))
+    )
+
+
+def _disagreement(fit: CapacityFit, spans: Spans, steps: Steps, others: Mapping[float, tuple[float, float]]) -> float:
+    """Return how far the bandwidth under other sharpnesses is from the fitted one, in logs, weighted by how well they fit.
+
+    ``others`` holds the crowding of each, and by how much it falls short in log likelihood.
+    """
+    weights, squares = [1.0], [0.0]
+    for sharp, (crowding, short) in others.items():
+        if fit.crowding.value > 0 and crowding > 0 and short < _FALLEN_BEHIND:
+            bandwidth = rate_alone(spans, steps, crowding, sharp)[0] / crowding
+            weights.append(float(np.exp(-short)))
+            squares.append(float(np.log(bandwidth / fit.bandwidth_bps.value)) ** 2)
+    return float(np.sqrt(np.average(squares, weights=weights)))
 
 
 def _bandwidth(fit: CapacityFit, crowding: float) -> float:
@@ -306,17 +329,18 @@ def _described(
         "gain": gain, "design_effect": effect, "usual_load": usual, "most_in_flight": float(steps.load.max()),
         "busiest_bps": max(one.rate_bps for one in hosts),
     }  # fmt: skip
-    bare = CapacityFit(
+    return CapacityFit(
         name=name, law=_OWN if crowding.value == 0 else _SOFT if sharp == SHARPNESSES[0] else _HARD, params=(),
         n=int(spans.telling.sum()), n_censored=int((spans.telling & ~spans.finished).sum()), goodness=goodness,
         window=(started.min().isoformat(), started.max().isoformat()), scope=scope, crowding=crowding, sharpness=sharp,
         usual_load=usual, rate_alone_bps=rate, rate_error=error, hosts=hosts, notes=_notes(spans, scope, crowding, usual),
     )  # fmt: skip
-    wide, band = np.exp(1.96 * error), bare.bandwidth_bps
-    alone = Param("rate_alone", rate, float(rate / wide), float(rate * wide), "B/s")
-    return replace(
-        bare, params=(alone, Param("bandwidth", band.value, float(band.low / wide), float(band.high * wide), "B/s"))
-    )
+
+
+def _with_params(fit: CapacityFit) -> CapacityFit:
+    rate, wide, band = fit.rate_alone_bps, float(np.exp(1.96 * fit.rate_error)), fit.bandwidth_bps
+    alone = Param("rate_alone", rate, rate / wide, rate * wide, "B/s")
+    return replace(fit, params=(alone, Param("bandwidth", band.value, band.low / wide, band.high * wide, "B/s")))
 
 
 def _notes(spans: Spans, scope: str, crowding: Interval, usual: float) -> tuple[str, ...]:
