@@ -37,10 +37,10 @@ ROWS = (
     Row("S2", "article", "evidence", "What shows it?", ("content_write_failed",)),
     Row("S3", "article", "evidence", "What shows it?", ("reqwest_body_timed_out",)),
     Row("S4", "frozen", "evidence", "What shows it?", ("tokio_stream_elapsed",)),
-    Row("C1", "article", "causes", "Which causes, in what shares?", ("timeout_too_short", "confidence")),
-    Row("C2", "resets", "causes", "Which causes, in what shares?", ("network_instability", "confidence")),
-    Row("C3", "oom", "causes", "Which causes, in what shares?", ("resource_limit", "confidence")),
-    Row("C4", "disk", "causes", "Which causes, in what shares?", ("disk_full", "confidence")),
+    Row("C1", "article", "causes", "Which causes, in what shares?", ("timeout_too_short", "Confidence")),
+    Row("C2", "resets", "causes", "Which causes, in what shares?", ("network_instability", "Confidence")),
+    Row("C3", "oom", "causes", "Which causes, in what shares?", ("resource_limit", "Confidence")),
+    Row("C4", "disk", "causes", "Which causes, in what shares?", ("disk_full", "Confidence")),
     Row("R1", "article", "advice_table", "What should be set?", ("download.pieceTimeout", "600s", "confidence")),
     Row("R2", "oom", "sizing", "What do hosts, links and volumes need?", ("resources.limits.memory", "memory limit", "GiB", "cores")),
     Row("R3", "resets", "sizing", "What do hosts, links and volumes need?", ("bandwidth that one layer demands", "MB/s", "connection was cut")),
@@ -129,7 +129,7 @@ def test_figures_beside_the_causes_say_how_sure_they_are(report_of):
     report = report_of("article")
     words = Page(report.causes.html()).words
     for share in report.findings.causes:
-        assert not share.tasks or f"{share.confidence} confidence" in words
+        assert not share.tasks or f" {share.tasks} {share.confidence} " in words
 
 
 def test_advice_for_the_article_is_consistent(report_of):

@@ -11,6 +11,7 @@ import sys
 import tarfile
 import threading
 import zipfile
+from functools import partial
 
 import pytest
 from conftest import examples
@@ -68,7 +69,12 @@ def in_two(compress):
     return lambda data: compress(data[: len(data) // 3]) + compress(data[len(data) // 3 :])
 
 
-COMPRESSORS = {"gzip": gzip.compress, "zstd": zstd.compress, "xz": lzma.compress, "bzip2": bz2.compress}
+COMPRESSORS = {
+    "gzip": partial(gzip.compress, compresslevel=1),
+    "zstd": zstd.compress,
+    "xz": partial(lzma.compress, preset=0),
+    "bzip2": partial(bz2.compress, compresslevel=1),
+}
 LAYERS = {
     **COMPRESSORS,
     **{f"two {name}": in_two(compress) for name, compress in COMPRESSORS.items()},

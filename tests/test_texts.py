@@ -132,27 +132,32 @@ def test_every_section_shows_itself_in_chinese(name, make):
     assert ATTACK not in html
 
 
-def test_ids_keys_and_units_are_not_translated(tmp_path):
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Save the failing report in each language, with a sentence that no file knows."""
+    made = {}
+    for language in LANGUAGES:
+        report, folder = in_language(failing_report, language), tmp_path_factory.mktemp(language)
+        replace(report, advice=replace(report.advice, warnings=("Nobody has words for this one",))).save(folder)
+        made[language] = (folder / "report.html").read_text("utf-8")
+    return made
+
+
+def test_ids_keys_and_units_are_not_translated(pages):
     """Causes, findings, settings and anchors are the same in both languages."""
-    folders = {language: tmp_path / language for language in LANGUAGES}
-    for language, folder in folders.items():
-        in_language(failing_report, language).save(folder)
-    pages = {language: Page((folder / "report.html").read_text("utf-8")) for language, folder in folders.items()}
+    read = {language: Page(html) for language, html in pages.items()}
     for name in ("timeout_too_short", "download.pieceTimeout", "error_decoding_response_body", "MiB"):
-        assert all(name in page.text for page in pages.values())
-    anchors = [[link["href"] for link in page.all("a")] for page in pages.values()]
+        assert all(name in page.text for page in read.values())
+    anchors = [[link["href"] for link in page.all("a")] for page in read.values()]
     assert anchors[0] == anchors[1]
-    assert [page.all("html")[0]["lang"] for page in pages.values()] == ["en", "zh"]
+    assert [page.all("html")[0]["lang"] for page in read.values()] == ["en", "zh"]
 
 
-def test_what_has_no_words_is_english_and_counted(tmp_path):
+def test_what_has_no_words_is_english_and_counted(pages):
     """A sentence that no file knows is marked as English, and the foot of the page says how many there are."""
-    report = in_language(failing_report)
-    advice = replace(report.advice, warnings=("Nobody has words for this one",))
-    replace(report, advice=advice).save(tmp_path)
-    html = (tmp_path / "report.html").read_text("utf-8")
-    assert '<span lang="en">Nobody has words for this one</span>' in html
-    assert re.search(r"有 \d+ 句尚无中文，保留英文", html)
+    assert '<span lang="en">Nobody has words for this one</span>' in pages["zh"]
+    assert "Nobody has words for this one" in pages["en"]
+    assert re.search(r"有 \d+ 句尚无中文，保留英文", pages["zh"])
 
 
 def test_the_article_s_report_is_in_chinese(article_sample, tmp_path):
