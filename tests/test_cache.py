@@ -30,9 +30,9 @@ def parsed(monkeypatch):
     found = []
     whole = in_memory.write_part
 
-    def spy(source, *rest):
+    def spy(source, *others, **more):
         found.append(source.address)
-        return whole(source, *rest)
+        return whole(source, *others, **more)
 
     monkeypatch.setattr(in_memory, "write_part", spy)
     return found

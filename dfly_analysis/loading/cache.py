@@ -61,7 +61,9 @@ class Cache:
             return None
         return path
 
-    def keep(self, source: SourceFile, reading: Reading, part: Path, stamp: list[int]) -> None:
+    def keep(
+        self, source: SourceFile, reading: Reading, part: Path, stamp: list[int], digest: str | None = None
+    ) -> None:
         """Keep a part that was just made of a file; a file that has changed since is not kept.
 
         Parameters
@@ -71,11 +73,13 @@ class Cache:
         part : Path
         stamp : list of int
             `stamp_of` the file before it was read.
+        digest : str, optional
+            Hash of the file, where it is known already.
         """
         if stamp != _stamp(source):
             return
         try:
-            digest = _hash(source.location)
+            digest = digest or _hash(source.location)
             target = self._part(digest, source, reading)
             target.parent.mkdir(parents=True, exist_ok=True)
             unfinished = target.with_suffix(f".{os.getpid()}")

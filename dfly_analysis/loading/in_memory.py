@@ -168,10 +168,19 @@ def _stage(source: SourceFile, reading: Reading, cache: Cache | None, blocks: Ex
         stamp = stamp_of(source)
         with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
             path = Path(folder, "part.parquet")
-            gathered = write_part(source, reading, path, blocks)
-            cache.keep(source, reading, path, stamp)
-            return [read_records(path)], gathered
+            read: list[pa.Table] = []  # while the part is written, so that it need not be read back
+            gathered = write_part(source, reading, path, blocks, also=read.append)
+            cache.keep(source, reading, path, stamp, _hash_of_whole(source, gathered))
+            return read, gathered
     return [read_records(found)], read_gathered(found) or Gathered()
+
+
+def _hash_of_whole(source: SourceFile, gathered: Gathered) -> str | None:
+    """Return the hash of a file that was read as it is; None for an archive, or what was packed."""
+    rows = gathered.coverage
+    if len(rows) == 1 and rows[0]["path"] == source.address and rows[0]["size_bytes"] == source.size_bytes:
+        return str(rows[0]["sha256"])
+    return None
 
 
 def _written(source: SourceFile) -> Gathered | None:
