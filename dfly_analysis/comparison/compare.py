@@ -40,8 +40,8 @@ def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
     -------
     Comparison
         Tasks decide where they can; where they are too few, attempts at pieces from the source do; where neither is clear,
-        attempts cut by a timeout do, if the others went the same way, and pieces that outlasted the limit before. A difference counts where its 98.3 % interval leaves out
-        zero, for there are three chances to see one.
+        attempts cut by a timeout do, if the others went the same way, and pieces that outlasted the limit before. A
+        difference counts where its 98.3 % interval leaves out zero, for there are three chances to see one.
     """
     pieces = source_pieces(before.pieces), source_pieces(after.pieces)
     tasks = before.tasks, after.tasks
