@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -76,6 +77,7 @@ class _Commands(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and turn every error into one line on stderr and its exit code."""
         gc.set_threshold(_COLLECTED_AFTER, 50, 50)
+        atexit.register(gc.freeze)  # else a process that ends looks for cycles in all it holds, for a tenth of a second
         os.environ.setdefault(_BLAS_THREADS, "1")
         extra.pop("standalone_mode", None)
         try:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from dfly_analysis.logs.arrow import codes_of, is_there, values_of
+from dfly_analysis.logs.arrow import codes_of, is_there, lengths_of, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,18 +58,12 @@ class Sketch:
 def _hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
     """Hash each record that has a time."""
     time = table.column("time")
-    timed = table.filter(pc.is_valid(time)) if time.null_count else table
-    moments = values_of(timed.column("time")).astype(np.uint64)
-    lengths = _lengths(timed.column("message"))
-    mixed = (moments ^ (lengths << np.uint64(40)) ^ _hosts(timed)) * _MIX[0]
+    moments = values_of(time).astype(np.uint64)
+    lengths = lengths_of(table.column("message")).astype(np.uint64)
+    mixed = (moments ^ (lengths << np.uint64(40)) ^ _hosts(table)) * _MIX[0]
     mixed = (mixed ^ (mixed >> np.uint64(31))) * _MIX[1]
-    return np.asarray(mixed ^ (mixed >> np.uint64(29)), np.uint64)
-
-
-def _lengths(texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """Return how many bytes each text has, 0 where there is none."""
-    lengths = values_of(pc.binary_length(texts))
-    return np.where(is_there(texts), lengths, 0).astype(np.uint64) if texts.null_count else lengths.astype(np.uint64)
+    mixed = mixed ^ (mixed >> np.uint64(29))
+    return np.asarray(mixed[is_there(time)] if time.null_count else mixed, np.uint64)
 
 
 def _hosts(table: pa.Table) -> npt.NDArray[np.uint64]:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dfly_analysis.knowledge.event import load_events
 from dfly_analysis.knowledge.needed import COLUMNS, ERROR_LEVELS, EVERYWHERE
@@ -142,6 +141,8 @@ def _needed(table: pa.Table) -> npt.NDArray[np.bool_]:
 
 def _wordless(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
     """Return some records, those of kinds that are most of a log without their words."""
+    import pyarrow.compute as pc
+
     at = table.schema.get_field_index(WORDS)
     bulk = among(table, "event_id", _bulk())[rows]
     message = table.column(at).take(numbers(rows, bulk)) if not bulk.all() else pa.nulls(len(rows), pa.string())
@@ -151,6 +152,8 @@ def _wordless(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
 
 def without_words(table: pa.Table) -> pa.Table:
     """Return the columns that attempts are rebuilt from; records of kinds that are most of a log come without their words."""
+    import pyarrow.compute as pc
+
     kept = table.select(list(SPILLED))
     at = kept.schema.get_field_index(WORDS)
     bulk = flags(among(table, "event_id", _bulk()))

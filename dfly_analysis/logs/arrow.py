@@ -1,8 +1,11 @@
-"""Arrow arrays over numpy's memory: nothing is copied, and pandas, which `pyarrow.array` asks first, is not loaded."""
+"""Arrow arrays over numpy's memory: nothing is copied, and neither pandas, which `pyarrow.array` asks first, is loaded nor `pyarrow.compute`.
+
+Both take longer to load than a small log to read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -105,6 +108,36 @@ def strings(values: Sequence[str | None], kind: pa.DataType | None = None) -> pa
     missing = np.array([value is None for value in values], np.bool_)
     validity = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
     return pa.Array.from_buffers(kind, len(parts), [validity, pa.py_buffer(offsets), pa.py_buffer(b"".join(parts))])
+
+
+def distinct(texts: Iterable[str]) -> tuple[list[str], npt.NDArray[np.int32]]:
+    """Return each text once, in the order of first standing, and of every text its place among them."""
+    known: dict[str, int] = {}
+    places = [known.setdefault(text, len(known)) for text in texts]
+    return list(known), np.array(places, np.int32)
+
+
+def texts_at(texts: pa.StringArray, rows: npt.NDArray[np.int64]) -> list[str]:
+    """Return the texts of a few rows, none of which is missing."""
+    offsets, data = text_buffers(texts)
+    starts, ends = offsets[rows].tolist(), offsets[rows + 1].tolist()
+    return [data[start:end].tobytes().decode() for start, end in zip(starts, ends, strict=True)]
+
+
+def text_buffers(texts: pa.StringArray) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Return where each text begins and ends, and all of them one after another."""
+    _, offsets, data = texts.buffers()
+    if offsets is None or texts.null_count == len(texts):
+        return np.zeros(len(texts) + 1, np.int32), np.empty(0, np.uint8)
+    whole = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return whole, np.frombuffer(data or b"", np.uint8)
+
+
+def lengths_of(texts: pa.StringArray | pa.ChunkedArray) -> npt.NDArray[np.int32]:
+    """Return how many bytes each text has, 0 where there is none."""
+    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    lengths = [np.where(is_there(chunk), np.diff(text_buffers(chunk)[0]), 0) for chunk in chunks]
+    return np.concatenate([np.zeros(0, np.int32), *lengths])
 
 
 def whole_numbers(values: Sequence[int | None]) -> pa.Array:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.logs import compiled
-from dfly_analysis.logs.arrow import Coded, is_there, strings
+from dfly_analysis.logs.arrow import Coded, is_there, strings, text_buffers
 
 _EARLIEST = -(2**63) + 1
 """What is less is how numpy says that there is no time."""
@@ -127,22 +127,13 @@ def _spread_texts(
     most: pa.StringArray, few: pa.StringArray, places: npt.NDArray[np.int64], bits: pa.Buffer | None
 ) -> pa.StringArray:
     size = len(most) + len(few)
-    (offsets, data), (more_offsets, more) = _buffers(most), _buffers(few)
+    (offsets, data), (more_offsets, more) = text_buffers(most), text_buffers(few)
     out_offsets, out = np.empty(size + 1, np.int32), np.empty(len(data) + len(more), np.uint8)
     compiled.library().dfly_spread_texts(
         _at(offsets), _at(data), ctypes.c_int64(len(most)), _at(places), _at(more_offsets), _at(more), ctypes.c_int64(len(few)),
         _at(out_offsets), _at(out),
     )  # fmt: skip
     return pa.StringArray.from_buffers(size, pa.py_buffer(out_offsets), pa.py_buffer(out), bits)
-
-
-def _buffers(texts: pa.StringArray) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """Return where each text begins and ends, and all of them one after another."""
-    if texts.null_count == len(texts):
-        return np.zeros(len(texts) + 1, np.int32), np.empty(0, np.uint8)
-    _, offsets, data = texts.buffers()
-    whole = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return whole, np.frombuffer(data, np.uint8)
 
 
 def _at(array: npt.NDArray[Any]) -> ctypes.c_void_p:

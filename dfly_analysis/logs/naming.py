@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-import pyarrow as pa
 
 from dfly_analysis.knowledge.event import load_events, name_event
 from dfly_analysis.knowledge.signature import cause_of, is_benign
-from dfly_analysis.logs.arrow import Coded, strings, values_of
+from dfly_analysis.logs.arrow import Coded, distinct, strings
 from dfly_analysis.logs.patterns import FIELDS
 
 MOST_DIGITS = 18
@@ -56,13 +56,13 @@ def is_bulk(event_id: str) -> bool:
     return any(kind.bulk for kind in load_events() if kind.id == event_id)
 
 
-def name_causes(messages: pa.StringArray) -> Coded:
+def name_causes(messages: Sequence[str]) -> Coded:
     """Return for each message of a warning or error the cause signature it shows, or none."""
-    encoded = messages.dictionary_encode()
-    found = [cause_in(text) for text in encoded.dictionary.to_pylist()]
-    place = {cause: at for at, cause in enumerate(dict.fromkeys(cause for cause in found if cause is not None))}
-    of_text = np.array([-1 if cause is None else place[cause] for cause in found], np.int32)
-    return Coded(of_text[values_of(encoded.indices)], strings(list(place)))
+    texts, codes = distinct(messages)
+    found = [cause_in(text) for text in texts]
+    causes = list(dict.fromkeys(cause for cause in found if cause is not None))
+    of_text = np.array([-1 if cause is None else causes.index(cause) for cause in found], np.int32)
+    return Coded(of_text[codes], strings(causes))
 
 
 def cause_in(message: str) -> str | None:

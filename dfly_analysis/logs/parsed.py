@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs import compiled
@@ -18,10 +17,10 @@ from dfly_analysis.logs.arrow import (
     Coded,
     flags,
     is_there,
-    moments,
     no_strings,
     numbers,
     strings,
+    texts_at,
     values_of,
     whole_numbers,
 )
@@ -117,15 +116,20 @@ def _table(rows: list[dict[str, Any]], tz: str, counts: Counts, *, telling: bool
         if name != "time"
     }
     columns["time"] = as_times([row["time"] for row in rows], tz)
-    counts.reach(_span(columns["time"]))
+    counts.reach(_span(_moments(columns["time"])))
     table = _conform(columns)
     return table.filter(flags(is_telling(table))) if telling else table
 
 
-def _span(times: pa.Array) -> tuple[int, int] | None:
+def _moments(times: pa.Array) -> npt.NDArray[np.int64]:
+    """Return nanoseconds as numpy has them."""
+    return np.where(is_there(times), values_of(times), compiled.TIMELESS)
+
+
+def _span(times: npt.NDArray[np.int64]) -> tuple[int, int] | None:
     """Return the earliest and the latest time."""
-    span = pc.min_max(times)
-    return (span["min"].value, span["max"].value) if span["min"].is_valid else None
+    known = times[times != compiled.TIMELESS]
+    return (int(known.min()), int(known.max())) if len(known) else None
 
 
 @cache
@@ -169,9 +173,8 @@ def _between(
     """Return the rows of the careful reader, and their times, with the places they have among those of the compiled one."""
     times = np.empty(0, np.int64)
     if rows:
-        read = as_times([row["time"] for row in rows], tz)
-        counts.reach(_span(read))
-        times = np.where(is_there(read), values_of(read), compiled.TIMELESS)
+        times = _moments(as_times([row["time"] for row in rows], tz))
+        counts.reach(_span(times))
     if telling:
         kept = [row.get("event_id") is not None or row["level"] in BAD_LEVELS for row in rows]
         rows, times = list(compress(rows, kept)), times[np.array(kept, np.bool_)]
@@ -181,9 +184,9 @@ def _between(
 def _times(columns: Columns, zone: str, counts: Counts) -> npt.NDArray[np.int64]:
     """Return nanoseconds in UTC of the records, and count how far they and those passed over reach."""
     times = local_to_utc(columns.time_ns, zone).view(np.int64)
-    counts.reach(_span(moments(times.view("M8[ns]"))))
+    counts.reach(_span(times))
     if columns.span_ns is not None:
-        counts.reach(_span(moments(local_to_utc(np.array(columns.span_ns), zone))))
+        counts.reach(_span(local_to_utc(np.array(columns.span_ns), zone).view(np.int64)))
     return times
 
 
@@ -197,7 +200,7 @@ def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> Coded:
     codes = np.full(len(bad), -1, np.int32)
     if not len(rows):
         return Coded(codes, no_strings())
-    causes = name_causes(messages.take(numbers(rows)))
+    causes = name_causes(texts_at(messages, rows))
     codes[rows] = causes.codes
     return Coded(codes, causes.values)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +22,14 @@ from dfly_analysis.logs.sniff import Sniffed, sniff, sniff_format
 from dfly_analysis.logs.wrappers import unwrap
 from dfly_analysis.logs.writers import Writer, add_writer, find_writer
 from dfly_analysis.sources import Opened
+from dfly_analysis.sources.ahead import ahead
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _HEAD_BYTES = 65536
-_MOST_AHEAD = 3
+_MOST_AHEAD, _MOST_CUT = 3, 2
+"""Blocks that are read side by side, and that wait to be."""
 
 
 @dataclass
@@ -55,6 +58,9 @@ class _Stream:
     main: LogFormat | None
     cutter: Cutter
     writer: Writer | None = None
+
+
+_Cut: TypeAlias = "tuple[_Stream, LineBlock]"
 
 
 @dataclass
@@ -91,14 +97,19 @@ class LogReader:
         sniffed = sniff(self.opened.head())
         blocks = unwrap(self.opened, sniffed.wrapper) if sniffed.wrapper else read_blocks(self.opened)
         waiting: deque[tuple[_Stream, str, Future[ParsedBlock] | ParsedBlock]] = deque()
-        for stream, block in self._cut(blocks, sniffed):
-            waiting.append((stream, block.writer, self._parse(block, stream.main)))
-            if self.executor is None or len(waiting) > _MOST_AHEAD:
-                yield self._finish(*waiting.popleft())
+        with self._ahead(self._cut(blocks, sniffed)) as cut:
+            for stream, block in cut:
+                waiting.append((stream, block.writer, self._parse(block, stream.main)))
+                if self.executor is None or len(waiting) > _MOST_AHEAD:
+                    yield self._finish(*waiting.popleft())
         while waiting:
             yield self._finish(*waiting.popleft())
 
-    def _cut(self, blocks: Iterator[LineBlock], sniffed: Sniffed) -> Iterator[tuple[_Stream, LineBlock]]:
+    def _ahead(self, cut: Generator[_Cut]) -> AbstractContextManager[Generator[_Cut]]:
+        """Let blocks be read and cut in a thread of their own, where others read what is in them."""
+        return closing(cut if self.executor is None else ahead(cut, _MOST_CUT, "dfly-cut"))
+
+    def _cut(self, blocks: Iterator[LineBlock], sniffed: Sniffed) -> Generator[_Cut]:
         for block in blocks:
             self._own_lines = max(self._own_lines, block.own_lines)
             stream = self._streams.get((block.writer, block.part))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from dfly_analysis.logs.arrow import Coded, flags, is_there, numbers, strings, values_of
+from dfly_analysis.logs.arrow import Coded, distinct, strings, texts_at
 from dfly_analysis.logs.careful import Counts, whole_number
 from dfly_analysis.logs.compiled import Columns, kind_of_start
 from dfly_analysis.logs.merging import with_texts
@@ -75,12 +75,11 @@ def tell(columns: Columns, counts: Counts) -> Told:
     whole = {name: getattr(columns, name) for name in NUMBER_FIELDS}
     rows = np.flatnonzero(columns.event == -1)
     if len(rows):
-        encoded = columns.message.take(numbers(rows)).dictionary_encode()
-        found = [take_event(text, counts.versions) for text in encoded.dictionary.to_pylist()]
-        same = values_of(encoded.indices)
+        messages, same = distinct(texts_at(columns.message, rows))
+        found = [take_event(text, counts.versions) for text in messages]
         codes[rows] = np.array([place.get(fields.get("event_id", ""), -1) for fields in found], np.int32)[same]
         for name in {name for fields in found for name in fields}.intersection(TEXT_FIELDS):
-            given = strings([fields.get(name) for fields in found]).take(encoded.indices)
+            given = [found[at].get(name) for at in same.tolist()]
             if name in columns.unique:
                 unique[name] = _put_unique(columns.unique[name], rows, given)
             else:
@@ -90,19 +89,22 @@ def tell(columns: Columns, counts: Counts) -> Told:
     return Told(Coded(codes, values), texts, unique, whole, rare[codes])
 
 
-def _put_unique(column: pa.StringArray, rows: npt.NDArray[np.int64], texts: pa.StringArray) -> pa.StringArray:
-    is_given = np.zeros(len(column), np.bool_)
-    is_given[rows] = is_there(texts)
-    return pc.replace_with_mask(column, flags(is_given), texts.drop_null())
-
-
-def _put(column: Coded, rows: npt.NDArray[np.int64], texts: pa.StringArray, *, fills: bool) -> Coded:
+def _put_unique(column: pa.StringArray, rows: npt.NDArray[np.int64], texts: Sequence[str | None]) -> pa.StringArray:
     """Return the column with the texts in those rows, missing ones left out."""
+    parts, done = list[pa.StringArray](), 0
+    for row, text in zip(rows.tolist(), texts, strict=True):
+        if text is not None:
+            parts += [column.slice(done, row - done), strings([text])]
+            done = row + 1
+    return pa.concat_arrays([*parts, column.slice(done)])
+
+
+def _put(column: Coded, rows: npt.NDArray[np.int64], texts: Sequence[str | None], *, fills: bool) -> Coded:
+    """Return a column of texts that repeat with the texts in those rows; where it fills, only where there is none."""
     codes = column.codes.copy()
-    given = is_there(texts) & ((codes[rows] < 0) if fills else True)
-    encoded = texts.filter(flags(given)).dictionary_encode()
-    values, places = with_texts(column.values, encoded.dictionary.to_pylist())
-    codes[rows[given]] = places[values_of(encoded.indices)]
+    free = (codes[rows] < 0) if fills else np.ones(len(rows), np.bool_)
+    values, places = with_texts(column.values, [text if put else None for text, put in zip(texts, free, strict=True)])
+    codes[rows[places >= 0]] = places[places >= 0]
     return Coded(codes, values)
 
 

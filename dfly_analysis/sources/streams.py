@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import lzma
-import queue
 import tarfile
-import threading
 import zipfile
 import zlib
+from collections.abc import Generator, Iterator
 from typing import Protocol
+
+from dfly_analysis.sources.ahead import ahead
 
 BLOCK_BYTES = 1 << 20
 AHEAD_BLOCKS = 4
@@ -150,10 +151,8 @@ class ReadAhead:
     def __init__(self, under: ByteStream, from_bytes: int = AHEAD_FROM_BYTES) -> None:
         self._under = under
         self._inline_bytes = from_bytes
-        self._blocks: queue.Queue[bytes | BaseException] = queue.Queue(maxsize=AHEAD_BLOCKS)
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
-        self._end: bytes | BaseException | None = None
+        self._blocks: Generator[bytes] | None = None
+        self._broken: BaseException | None = None
         self._rest = b""
 
     @property
@@ -163,42 +162,30 @@ class ReadAhead:
 
     def read(self, most: int = BLOCK_BYTES, /) -> bytes:
         """Return the next bytes; what the stream below raises is raised here."""
-        if self._thread is None:
+        if self._blocks is None:
             if self._inline_bytes > 0:
                 block = self._under.read(most)
                 self._inline_bytes -= len(block)
                 return block
-            self._thread = threading.Thread(target=self._work, name="dfly-read-ahead", daemon=True)
-            self._thread.start()
-        block = self._rest or self._next()
+            self._blocks = ahead(self._below(), AHEAD_BLOCKS, "dfly-read-ahead")
+        block = self._rest or self._next(self._blocks)
         self._rest = block[most:]
         return block[:most] if self._rest else block
 
-    def _next(self) -> bytes:
-        if self._end is None:
-            item = self._blocks.get()
-            if isinstance(item, bytes) and item:
-                return item
-            self._end = item
-        if isinstance(self._end, BaseException):
-            raise self._end
-        return b""
+    def _below(self) -> Iterator[bytes]:
+        while block := self._under.read(BLOCK_BYTES):
+            yield block
 
-    def _work(self) -> None:
-        while not self._stop.is_set():
-            try:
-                item: bytes | BaseException = self._under.read(BLOCK_BYTES)
-            except BaseException as problem:  # noqa: BLE001 - whatever it is belongs to the reader
-                item = problem
-            self._blocks.put(item)
-            if not item or isinstance(item, BaseException):
-                return
+    def _next(self, blocks: Generator[bytes]) -> bytes:
+        if self._broken is not None:
+            raise self._broken
+        try:
+            return next(blocks, b"")
+        except BaseException as problem:
+            self._broken = problem
+            raise
 
     def close(self) -> None:
         """End the thread; bytes that nobody asked for are dropped."""
-        self._stop.set()
-        while self._thread is not None and self._thread.is_alive():
-            try:
-                self._blocks.get_nowait()
-            except queue.Empty:
-                self._thread.join(0.002)
+        if self._blocks is not None:
+            self._blocks.close()
