@@ -1,7 +1,12 @@
-"""Builds the compiled reader where there is a C compiler; without one the package is complete too, only slower."""
+"""Builds what makes the package faster: the compiled reader, where there is a C compiler, and the knowledge parsed from YAML.
+
+Without them it is complete too, only slower.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import shlex
@@ -12,6 +17,7 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = "dfly_analysis/logs/core"
@@ -19,14 +25,23 @@ TARGET = "dfly_analysis/logs/_core"
 NEWER = "-march=x86-64-v3"
 """Builds the same once more for processors of the last ten years; which one is taken is decided when it is loaded."""
 
+KNOWLEDGE, PARSED = "dfly_analysis/knowledge", "dfly_analysis/knowledge/parsed"
 
-class CompiledReader(BuildHookInterface):  # type: ignore[type-arg]
-    """Compiles `SOURCES` to one shared library beside the modules that load it."""
+
+class Faster(BuildHookInterface):  # type: ignore[type-arg]
+    """Compiles `SOURCES` to one shared library beside the modules that load it, and writes `PARSED`."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Compile; ``DFLY_ANALYSIS_COMPILE=no`` leaves it out, ``=must`` makes its failure an error."""
+        """Parse and compile; ``DFLY_ANALYSIS_COMPILE=no`` leaves the compiler out, ``=must`` makes its failure an error."""
+        if self.target_name != "wheel":
+            return
+        parsed = parse_knowledge(Path(self.root, KNOWLEDGE), Path(self.root, PARSED))
+        build_data["artifacts"] += [f"/{path.relative_to(self.root)}" for path in parsed]
+        self._compile(build_data)
+
+    def _compile(self, build_data: dict[str, Any]) -> None:
         wish = os.environ.get("DFLY_ANALYSIS_COMPILE", "try")
-        if wish == "no" or self.target_name != "wheel":
+        if wish == "no":
             return
         ending = ".dll" if sys.platform == "win32" else ".so"
         library, newer = Path(self.root, f"{TARGET}{ending}"), Path(self.root, f"{TARGET}_newer{ending}")
@@ -68,3 +83,21 @@ def compile_library(folder: Path, library: Path, *more: str) -> str | None:
         return (done.stderr.strip().splitlines() or ["the compiler failed"])[0]
     unfinished.replace(library)
     return None
+
+
+def parse_knowledge(folder: Path, parsed: Path) -> list[Path]:
+    """Write each YAML file that JSON can hold anew as JSON, named by its bytes, so that no other content is ever taken for it."""
+    parsed.mkdir(exist_ok=True)
+    made = []
+    for path in sorted(folder.rglob("*.yaml")):
+        data = path.read_bytes()
+        content = yaml.safe_load(data)
+        text = json.dumps(content, ensure_ascii=False, default=str)
+        if json.loads(text) == content:
+            made.append(parsed / f"{hashlib.sha256(data).hexdigest()[:32]}.json")
+            unfinished = made[-1].with_suffix(f".{os.getpid()}")
+            unfinished.write_text(text, "utf-8")
+            unfinished.replace(made[-1])
+    for path in set(parsed.iterdir()) - set(made):
+        path.unlink(missing_ok=True)
+    return made

@@ -12,6 +12,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+from dfly_analysis.knowledge.files import parsed_name
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = "article-v0.1.118.tar.gz"
@@ -66,6 +69,20 @@ def test_the_wheel_carries_code_knowledge_notebooks_and_samples(wheel):
     assert notebooks, "there is no notebook to carry"
     assert len(samples) >= 5
     assert (package | notebooks | samples | {"dfly_analysis/py.typed"}) - carried == set()
+
+
+def test_the_wheel_carries_what_its_knowledge_says(wheel):
+    """Each YAML file stands there parsed as well, under a name that only its bytes have."""
+    with zipfile.ZipFile(wheel) as carried:
+        named = [name for name in carried.namelist() if name.startswith("dfly_analysis/knowledge/")]
+        said = {
+            parsed_name(carried.read(name)): yaml.safe_load(carried.read(name))
+            for name in named
+            if name.endswith(".yaml")
+        }
+        parsed = {Path(name).name: json.loads(carried.read(name)) for name in named if name.endswith(".json")}
+    assert len(said) > 50
+    assert parsed == said
 
 
 def test_the_wheel_carries_nothing_else(wheel):

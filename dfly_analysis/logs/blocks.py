@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 BLOCK_BYTES = 8 << 20
+FIRST_BYTES = 1 << 20
+"""Of the first block; each is twice as long as the last, so that all that read on are busy soon."""
 COLOUR = re.compile(rb"\x1b\[[0-9;]*[mK]|\\u001[bB]\[[0-9;]*[mK]|\[(?:[0123]|2;3|1;3[0-9]|3[0-9])m")
 """Colours as a terminal gets them, as JSON escapes them, and as an exporter that drops the escape byte leaves them."""
 _SCAN_BYTES = 1 << 16
@@ -175,6 +177,7 @@ def _assembled(opened: Opened, block_bytes: int) -> Iterator[bytes]:
     """Yield blocks that end in a newline; of a line longer than the cap only its beginning is held."""
     held: list[bytes] = []
     size = tail = 0  # bytes held, and of them those behind the last newline
+    wanted = min(block_bytes, FIRST_BYTES)
     skipping = False
     for piece in _sliced(_decoded(opened.blocks(), _encoding(opened.head())), block_bytes):
         at = piece.rfind(b"\n")
@@ -185,7 +188,8 @@ def _assembled(opened: Opened, block_bytes: int) -> Iterator[bytes]:
             at, skipping = piece.rfind(b"\n"), False
         held.append(piece)
         size, tail = size + len(piece), tail + len(piece) if at < 0 else len(piece) - at - 1
-        if at >= 0 and size >= block_bytes:
+        if at >= 0 and size >= wanted:
+            wanted = min(block_bytes, 2 * wanted)
             yield cut_long(b"".join([*held[:-1], piece[: at + 1]]), opened)
             held, size = [piece[at + 1 :]], tail
         elif tail > LINE_CAP_BYTES:
