@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +21,7 @@ from dfly_analysis.sources import SourceFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 META = b"dfly_analysis"
 LAYOUT = 2
@@ -32,11 +33,15 @@ class PartWriter:
     """Writes the records of one file as they come; a context that closes the file."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def _writer(self) -> pq.ParquetWriter:
         import pyarrow.parquet as pq
 
         rising = ("time", "log_line")
-        self._writer = pq.ParquetWriter(
-            path,
+        return pq.ParquetWriter(
+            self._path,
             part_schema(),
             compression="lz4",
             use_dictionary=[field.name for field in arrow_schema() if str(field.type).startswith("dictionary")],
