@@ -131,10 +131,22 @@ def _library() -> ctypes.CDLL | None:
         if built.dfly_has_newer():
             built = next(_built("_core_newer.*"), built)  # noqa: PLW2901 - the same for newer processors
         built.dfly_read_block.restype = built.dfly_count_lines.restype = ctypes.c_int64
-        built.dfly_spread_codes.restype = built.dfly_spread_numbers.restype = ctypes.c_int64
-        built.dfly_gather.restype = built.dfly_spread_texts.restype = None
         return built
     return None
+
+
+@cache
+def small_calls() -> ctypes.PyDLL:
+    """Return what calls of microseconds are made through: between two of them no other thread takes Python's lock away.
+
+    Raises
+    ------
+    RuntimeError
+    """
+    found = ctypes.PyDLL(library()._name)
+    found.dfly_spread_codes.restype = found.dfly_spread_numbers.restype = ctypes.c_int64
+    found.dfly_gather.restype = found.dfly_spread_texts.restype = None
+    return found
 
 
 def _built(pattern: str) -> Iterator[ctypes.CDLL]:
@@ -289,7 +301,7 @@ def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int
     """Return the texts that begin at those places of the data and are so long; they must be UTF-8."""
     offset = np.empty(len(start) + 1, np.int32)
     out = np.empty(int(length.sum(dtype=np.int64)), np.uint8)
-    library().dfly_gather(
+    small_calls().dfly_gather(
         data, *(ctypes.c_void_p(array.ctypes.data) for array in (start, length)), ctypes.c_int64(len(start)),
         *(ctypes.c_void_p(array.ctypes.data) for array in (offset, out)),
     )  # fmt: skip

@@ -109,7 +109,7 @@ def _spread(
 ) -> pa.Array:
     size = len(most) + len(few)
     out, validity = np.empty(size, most.dtype), np.empty((size + 7) // 8, np.uint8)
-    missing = getattr(compiled.library(), f"dfly_spread_{which}")(
+    missing = getattr(compiled.small_calls(), f"dfly_spread_{which}")(
         _at(most),
         ctypes.c_int64(len(most)),
         _at(places),
@@ -129,7 +129,7 @@ def _spread_texts(
     size = len(most) + len(few)
     (offsets, data), (more_offsets, more) = text_buffers(most), text_buffers(few)
     out_offsets, out = np.empty(size + 1, np.int32), np.empty(len(data) + len(more), np.uint8)
-    compiled.library().dfly_spread_texts(
+    compiled.small_calls().dfly_spread_texts(
         _at(offsets), _at(data), ctypes.c_int64(len(most)), _at(places), _at(more_offsets), _at(more), ctypes.c_int64(len(few)),
         _at(out_offsets), _at(out),
     )  # fmt: skip
