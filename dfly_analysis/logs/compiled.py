@@ -122,41 +122,26 @@ class Columns:
 
 
 @cache
-def _library() -> ctypes.CDLL | None:
-    """Return the compiled reader, or None where the package has none or ``DFLY_ANALYSIS_ENGINE=python`` says so."""
+def _path() -> str | None:
+    """Return where the compiled reader is; None where the package has none or ``DFLY_ANALYSIS_ENGINE=python`` says so."""
     if os.environ.get("DFLY_ANALYSIS_ENGINE") == "python":
         return None
-    for built in _built("_core.*"):
+    for path, built in _built("_core.*"):
         built.dfly_has_newer.restype = ctypes.c_int64
-        if built.dfly_has_newer():
-            built = next(_built("_core_newer.*"), built)  # noqa: PLW2901 - the same for newer processors
-        built.dfly_read_block.restype = built.dfly_count_lines.restype = ctypes.c_int64
-        return built
+        newer = _built("_core_newer.*") if built.dfly_has_newer() else iter(())
+        return next((path for path, _ in newer), path)  # the same for newer processors
     return None
 
 
-@cache
-def small_calls() -> ctypes.PyDLL:
-    """Return what calls of microseconds are made through: between two of them no other thread takes Python's lock away.
-
-    Raises
-    ------
-    RuntimeError
-    """
-    found = ctypes.PyDLL(library()._name)
-    found.dfly_spread_codes.restype = found.dfly_spread_numbers.restype = ctypes.c_int64
-    found.dfly_gather.restype = found.dfly_spread_texts.restype = None
-    return found
-
-
-def _built(pattern: str) -> Iterator[ctypes.CDLL]:
+def _built(pattern: str) -> Iterator[tuple[str, ctypes.CDLL]]:
     for path in sorted(Path(__file__).parent.glob(pattern)):
         try:
-            yield ctypes.CDLL(str(path))
+            yield str(path), ctypes.CDLL(str(path))
         except OSError:  # built for another machine
             continue
 
 
+@cache
 def library() -> ctypes.CDLL:
     """Return the compiled reader; only to be called where there is one.
 
@@ -164,15 +149,26 @@ def library() -> ctypes.CDLL:
     ------
     RuntimeError
     """
-    found = _library()
-    if found is None:
+    path = _path()
+    if path is None:
         raise RuntimeError("this package was built without its compiled reader")
+    found = ctypes.CDLL(path)
+    found.dfly_read_block.restype = found.dfly_count_lines.restype = ctypes.c_int64
+    return found
+
+
+@cache
+def small_calls() -> ctypes.PyDLL:
+    """Return the same for calls of microseconds: between two of them no other thread takes Python's lock away."""
+    found = ctypes.PyDLL(_path())
+    found.dfly_spread_codes.restype = found.dfly_spread_numbers.restype = ctypes.c_int64
+    found.dfly_gather.restype = found.dfly_spread_texts.restype = None
     return found
 
 
 def is_available() -> bool:
     """Return whether there is a compiled reader; without one everything is read by the careful reader, more slowly."""
-    return _library() is not None
+    return _path() is not None
 
 
 @dataclass(frozen=True)
@@ -263,10 +259,9 @@ def read_columns(data: bytes, grammar: str, *, telling: bool = False, lines: int
 
 def count_lines(data: bytes) -> int:
     """Return the number of line ends."""
-    found = _library()
-    if found is None or len(data) < _FEW_BYTES:
+    if not is_available() or len(data) < _FEW_BYTES:
         return data.count(b"\n")
-    return int(found.dfly_count_lines(data, ctypes.c_int64(len(data))))
+    return int(library().dfly_count_lines(data, ctypes.c_int64(len(data))))
 
 
 def _columns(data: bytes, block: _Block, arrays: dict[str, npt.NDArray[Any]], texts: list[Any]) -> Columns:
