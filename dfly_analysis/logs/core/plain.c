@@ -76,7 +76,6 @@ typedef struct {
 enum { WIDTH = 32 };
 typedef __m256i Bytes;
 #define LOAD(at) _mm256_loadu_si256((const __m256i *)(at))
-#define ALL(c) _mm256_set1_epi8(c)
 #define OR(a, b) _mm256_or_si256(a, b)
 #define BELOW(a, b) _mm256_cmpgt_epi8(b, a)
 #define BITS(bytes) (uint32_t)_mm256_movemask_epi8(bytes)
@@ -86,7 +85,6 @@ typedef __m256i Bytes;
 enum { WIDTH = 16 };
 typedef __m128i Bytes;
 #define LOAD(at) _mm_loadu_si128((const __m128i *)(at))
-#define ALL(c) _mm_set1_epi8(c)
 #define OR(a, b) _mm_or_si128(a, b)
 #define BELOW(a, b) _mm_cmplt_epi8(a, b)
 #define BITS(bytes) (uint32_t)_mm_movemask_epi8(bytes)
@@ -96,23 +94,44 @@ enum { WIDTH = 16 };
 #endif
 
 #if defined(__SSE2__)
-static inline uint32_t where(Bytes bytes, char c) { return BITS(EQUAL(bytes, ALL(c))); }
+/* What bytes are compared with, each so often as there are bytes. Read through a pointer that the compiler knows nothing of: it would
+   make them anew for each look, which takes longer than the look. */
+#define EIGHT(c) c, c, c, c, c, c, c, c
+#define FULL(c) {EIGHT(c), EIGHT(c), EIGHT(c), EIGHT(c)}
+enum { SPACE, DELETE, COLON, EQUALS_SIGN, R, C, J, AT_SIGN, BACKSLASH, COMPARED };
+static const uint8_t COMPARED_WITH[COMPARED][32] __attribute__((aligned(32))) = {
+    FULL(' '), FULL(127), FULL(':'), FULL('='), FULL('r'), FULL('c'), FULL('j'), FULL('@'), FULL('\\'),
+};
+typedef const uint8_t (*Letters)[32];
 
-static inline Marks look(const uint8_t *at) {
+static inline Letters letters_to_look_for(void) {
+  Letters letters = COMPARED_WITH;
+  __asm__("" : "+r"(letters));
+  return letters;
+}
+
+static inline Bytes is(Bytes bytes, Letters letters, int which) { return EQUAL(bytes, LOAD(letters[which])); }
+
+static inline Marks look(const uint8_t *at, Letters letters) {
   Bytes bytes = LOAD(at);
-  Bytes lower = OR(bytes, ALL(' '));
-  uint32_t spaces = where(bytes, ' '), ends = BITS(OR(EQUAL(lower, ALL('r')), EQUAL(lower, ALL('c'))));
+  Bytes lower = OR(bytes, LOAD(letters[SPACE]));
+  uint32_t spaces = BITS(is(bytes, letters, SPACE)), ends = BITS(OR(is(lower, letters, R), is(lower, letters, C)));
   return (Marks){
-      .odd = BITS(OR(BELOW(bytes, ALL(' ')), EQUAL(bytes, ALL(127)))), /* signed: bytes above 127 are below too */
-      .pair = BITS(OR(EQUAL(bytes, ALL(':')), EQUAL(bytes, ALL('=')))),
+      .odd = BITS(OR(BELOW(bytes, LOAD(letters[SPACE])), is(bytes, letters, DELETE))), /* signed: bytes above 127 are below too */
+      .pair = BITS(OR(is(bytes, letters, COLON), is(bytes, letters, EQUALS_SIGN))),
       .scheme = spaces & (ends << 1 | 1),
-      .web_token = where(lower, 'j'),
-      .at_sign = where(bytes, '@'),
-      .escape = where(bytes, '\\'),
+      .web_token = BITS(is(lower, letters, J)),
+      .at_sign = BITS(is(bytes, letters, AT_SIGN)),
+      .escape = BITS(is(bytes, letters, BACKSLASH)),
   };
 }
 #else
-static Marks look(const uint8_t *at) {
+typedef int Letters;
+
+static inline Letters letters_to_look_for(void) { return 0; }
+
+static Marks look(const uint8_t *at, Letters letters) {
+  (void)letters;
   Marks marks = {0, 0, 0, 0, 0, 0};
   for (uint32_t i = 0; i < WIDTH; i++) {
     uint32_t bit = 1u << i;
@@ -146,17 +165,17 @@ static int may_tell(const uint8_t *from, const uint8_t *at, const uint8_t *end, 
 }
 
 /* The marks of the next bytes; of bytes behind the line, up to `limit`, nothing is said. */
-static inline Marks look_at(const uint8_t *at, const uint8_t *end, const uint8_t *limit) {
-  if (end - at >= WIDTH) return look(at);
+static inline Marks look_at(const uint8_t *at, const uint8_t *end, const uint8_t *limit, Letters letters) {
+  if (end - at >= WIDTH) return look(at, letters);
   if (limit - at >= WIDTH) {
-    Marks marks = look(at);
+    Marks marks = look(at, letters);
     uint32_t own = (1u << (end - at)) - 1;
     return (Marks){marks.odd & own, marks.pair & own, marks.scheme & own, marks.web_token & own, marks.at_sign & own, marks.escape & own};
   }
   uint8_t last[WIDTH];
   memset(last, '.', WIDTH);
   memcpy(last, at, (size_t)(end - at));
-  return look(last);
+  return look(last, letters);
 }
 
 /* Whether a user may stand in the address of a line that has an at sign. */
@@ -171,10 +190,11 @@ static int names_user(const uint8_t *at, const uint8_t *end) {
 }
 
 static inline int tells_no_secret(const uint8_t *from, const uint8_t *end, const uint8_t *limit, int escapes) {
+  Letters letters = letters_to_look_for();
   int address = 0;
   uint32_t at_signs = 0;
   for (const uint8_t *at = from; at < end; at += WIDTH) {
-    Marks marks = look_at(at, end, limit);
+    Marks marks = look_at(at, end, limit, letters);
     if (marks.odd || (!escapes && marks.escape) || may_tell(from, at, end, marks, &address)) return 0;
     at_signs |= marks.at_sign;
   }
@@ -188,9 +208,10 @@ int is_plain_without_escapes(const uint8_t *from, const uint8_t *end, const uint
 /* The same of so many fields at the end of a line: their names are known, so only their values could tell. 0 where one has
    what a value rarely has: all of the line must be looked at then. */
 int are_plain_fields(const uint8_t *from, const uint8_t *end, const uint8_t *limit, int count) {
+  Letters letters = letters_to_look_for();
   int pairs = 0;
   for (const uint8_t *at = from; at < end; at += WIDTH) {
-    Marks marks = look_at(at, end, limit);
+    Marks marks = look_at(at, end, limit, letters);
     if (marks.odd || marks.scheme || marks.at_sign || marks.web_token || marks.escape) return 0;
     pairs += __builtin_popcount(marks.pair);
   }
