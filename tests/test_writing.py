@@ -121,7 +121,7 @@ shutil.copyfileobj = killed
 COMMAND = "from dfly_analysis.cli import main; main()"
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGKILL", -signal.SIGKILL), ("SIGINT", 130)])
+@pytest.mark.parametrize(("name", "code"), [("SIGKILL", -signal.SIGKILL), ("SIGINT", 130), ("SIGTERM", 143)])
 def test_an_interrupted_load_leaves_whole_parts_and_the_next_completes(tmp_path, name, code):
     """Killed or interrupted half-way through writing a part: every part that is seen is whole, and the next run gives all tables."""
     run, _ = generated("slow-source", "v0.1.118")

@@ -17,6 +17,7 @@ from dfly_analysis.batch.matrix import Asked
 from dfly_analysis.batch.queue import Queue
 from dfly_analysis.beside import refuse
 from dfly_analysis.errors import DflyError, NotebookError
+from dfly_analysis.leaving import end, leave_when_told
 from dfly_analysis.notebook import prepare_runs, run_notebook
 from dfly_analysis.notebook.cells import CAN_FORK
 from dfly_analysis.report.saving import write_whole
@@ -172,11 +173,11 @@ def _in_forks(asked: Sequence[Asked], output_dir: Path, workers: int, timeout_s:
                     yield _told(ready, process, one, output_dir, begin)
         finally:
             for _, process, _ in running.values():
-                process.kill()
-                process.join(5)
+                end(process)
 
 
 def _make_and_tell(one: Asked, output_dir: Path, timeout_s: float, pipe: Connection, place: Path | None) -> None:
+    leave_when_told()
     share_in(place)
     refuse()
     pipe.send(make_report(one, output_dir, timeout_s))

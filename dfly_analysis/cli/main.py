@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from dfly_analysis.errors import DflyError, nearest
+from dfly_analysis.leaving import leave_when_told
 
 # Where each command lives; a command's module is imported when it is asked for, so that --help is quick.
 _COMMANDS = {
@@ -79,6 +80,7 @@ class _Commands(click.Group):
         gc.set_threshold(_COLLECTED_AFTER, 50, 50)
         atexit.register(gc.freeze)  # else a process that ends looks for cycles in all it holds, for a tenth of a second
         os.environ.setdefault(_BLAS_THREADS, "1")
+        leave_when_told("dfly-analysis: ended by SIGTERM")
         extra.pop("standalone_mode", None)
         try:
             code: Any = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
@@ -136,5 +138,5 @@ def main() -> None:
     dfbench tables. Data go to stdout, words to stderr. PATH may be a file, folder, glob, archive, or - for stdin.
 
     Exit codes: 0 done, 1 --fail-on reached, 2 usage, 3 nothing readable, 4 not enough data, 5 notebook failed, 6 timed out,
-    130 interrupted.
+    130 interrupted, 143 ended by SIGTERM.
     """

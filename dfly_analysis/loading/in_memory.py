@@ -130,13 +130,16 @@ def read_all(
 
 @contextmanager
 def workers() -> Iterator[tuple[Executor, Executor]]:
-    """Yield a pool that reads files and one that reads blocks of them; what is not begun is dropped at the end."""
+    """Yield a pool that reads files and one that reads blocks of them; what is not begun is dropped at the end.
+
+    Without its blocks a file that is half read ends too, so that nobody who interrupts has to wait for the rest of it.
+    """
     cores = os.cpu_count() or 1
     files, blocks = ThreadPoolExecutor(_SIDE_BY_SIDE, "files"), ThreadPoolExecutor(cores, "blocks")
     try:
         yield files, blocks
     finally:
-        for pool in (files, blocks):
+        for pool in (blocks, files):
             pool.shutdown(wait=True, cancel_futures=True)
 
 

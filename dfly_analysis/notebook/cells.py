@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from dfly_analysis.beside import allow
+from dfly_analysis.leaving import ToldToLeave, end, leave_when_told
 from dfly_analysis.notebook.kernel import KERNEL_VARIABLES
 
 CAN_FORK = sys.platform == "linux"
@@ -92,14 +93,14 @@ class CellProcess:
         return ran
 
     def end(self) -> None:
-        """End the process at once; no error where it has ended."""
-        self._process.kill()
-        self._process.join(5)
+        """End the process; no error where it has ended."""
+        end(self._process)
 
 
 def _serve(pipe: Connection, parents: Connection) -> None:
     parents.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says what an interrupt means
+    leave_when_told()
     os.environ |= KERNEL_VARIABLES
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
@@ -152,6 +153,8 @@ def _run_cell(source: str, count: int, names: dict[str, Any]) -> Ran:
                 outputs.append(
                     {"output_type": "execute_result", "execution_count": count, "data": data, "metadata": metadata}
                 )
+    except ToldToLeave:
+        raise
     except BaseException as failure:  # noqa: BLE001 - whatever a cell raises is its result
         lines = traceback.format_exception(failure)
         name, text = type(failure).__name__, str(failure)
