@@ -14,12 +14,14 @@ from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dfly_analysis.errors import DflyError
 from dfly_analysis.loading.behind import Behind
 from dfly_analysis.loading.parts import PartWriter
 from dfly_analysis.loading.schemas import metadata_for_pandas, part_schema, table_schema, write_rows
 from dfly_analysis.logs import arrow
 from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.tables import ALL, COVERAGE
+from dfly_analysis.units import parse_duration, seconds_of
 
 
 @settings(deadline=None, max_examples=examples(60))
@@ -100,3 +102,30 @@ def test_a_part_without_records_is_whole(tmp_path):
     with PartWriter(tmp_path / "part.parquet"):
         pass
     assert pd.read_parquet(tmp_path / "part.parquet").columns.tolist() == arrow_schema().names
+
+
+@given(
+    st.lists(
+        st.none()
+        | st.sampled_from(["5ms", "1.5s", "3", "1m2.5s", "5sms", "5ss", "1.s", "", "7m", "x", "1e3s"])
+        | st.text(),
+        max_size=6,
+    )
+)
+@settings(deadline=None, max_examples=examples(60))
+def test_many_durations_are_read_as_each_alone(texts):
+    """A column of costs gives what each of its texts gives, and nothing where one is no duration."""
+
+    def alone(text: str | None) -> float:
+        try:
+            return np.nan if text is None else parse_duration(text)
+        except DflyError:
+            return np.nan
+
+    kinds = (pa.string(), pa.large_string())
+    read = [seconds_of(pa.array(texts, kind)) for kind in kinds] + [
+        seconds_of(pa.chunked_array([texts, texts], pa.string()))
+    ]
+    expected = [alone(text) for text in texts]
+    for found in read:
+        np.testing.assert_allclose(found, expected * (len(found) // max(len(texts), 1)), rtol=1e-15)

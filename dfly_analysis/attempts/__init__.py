@@ -7,7 +7,9 @@ from dfly_analysis.attempts.observed import Observed, observe_limits
 from dfly_analysis.attempts.parts import assign_parts, rebuild_parts, tasks_of_peers
 from dfly_analysis.attempts.rebuild import observe_part, rebuild, rebuild_and_observe, rebuild_part
 from dfly_analysis.attempts.records import needed_rows
+from dfly_analysis.attempts.telling import Telling
 from dfly_analysis.attempts.unseen import unseen_tasks
+from dfly_analysis.attempts.words import Words
 from dfly_analysis.knowledge.needed import COLUMNS, ERROR_LEVELS, EVERYWHERE
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "Limits",
     "Made",
     "Observed",
+    "Telling",
+    "Words",
     "assign_parts",
     "choose_everywhere",
     "needed_rows",

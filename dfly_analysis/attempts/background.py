@@ -9,16 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.attempts.records import (
-    LAST,
-    NumberArray,
-    Records,
-    Words,
-    missing_last,
-    nanoseconds,
-    whole_numbers,
-    writing_order,
-)
+from dfly_analysis.attempts.records import Records, missing_last, nanoseconds, whole_numbers, writing_order
+from dfly_analysis.attempts.words import LAST, NumberArray, Words
 from dfly_analysis.knowledge.needed import EVERYWHERE, VERDICTS
 
 _SECOND = 1_000_000_000

@@ -11,8 +11,9 @@ import pandas as pd
 
 from dfly_analysis.attempts.pairs import Paired
 from dfly_analysis.attempts.pieces import Attempt, PeerPieces, origin_of, origin_of_span
-from dfly_analysis.attempts.records import NO_TIME, NONE, NumberArray, Records
+from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.typed import seconds_between
+from dfly_analysis.attempts.words import NO_TIME, NONE, NumberArray
 from dfly_analysis.tables import OUTCOMES
 
 ORIGINS = ("source", "parent", "local")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.attempts.records import NO_TIME, NONE, FlagArray, NumberArray, Words
+from dfly_analysis.attempts.words import NO_TIME, NONE, FlagArray, NumberArray, Words
 from dfly_analysis.tables import Table
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import pandas as pd
 
 from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.pieces import ENDS, MARKS, PIECE_EVENTS
-from dfly_analysis.attempts.records import NONE, FlagArray, NumberArray, Records, pair_of
+from dfly_analysis.attempts.records import Records, pair_of
+from dfly_analysis.attempts.words import NONE, FlagArray, NumberArray
 
 _START, _END, _OTHER = 0, 1, 2
 _NUMBER_BITS = 31

@@ -23,7 +23,8 @@ from dfly_analysis.attempts.background import choose_everywhere, read_background
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.observed import observe_limits
 from dfly_analysis.attempts.rebuild import Tables, observe_part, rebuild, rebuild_part
-from dfly_analysis.attempts.records import NONE, NumberArray, Words, needed_rows
+from dfly_analysis.attempts.records import needed_rows
+from dfly_analysis.attempts.words import NONE, NumberArray, Words
 
 Part = Callable[[], pd.DataFrame]
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dfly_analysis.attempts.columns import OK, REPORTED, attempt_frame, origin_codes, who
 from dfly_analysis.attempts.pairs import key_of, piece_key
 from dfly_analysis.attempts.pieces import Attempt, PeerPieces, each_record, origin_of
-from dfly_analysis.attempts.records import NO_TIME, NONE, FlagArray, NumberArray, Records, times_of
+from dfly_analysis.attempts.records import Records, times_of
+from dfly_analysis.attempts.telling import Telling
 from dfly_analysis.attempts.typed import FloatArray
-from dfly_analysis.errors import DflyError
-from dfly_analysis.units import parse_duration
+from dfly_analysis.attempts.words import NO_TIME, NONE, FlagArray, NumberArray
+from dfly_analysis.units import seconds_of
 
 
 @dataclass(frozen=True)
@@ -45,27 +44,13 @@ def read_reports(records: Records) -> Reports:
     """Return the first report of each piece."""
     rows = np.flatnonzero(records.event.among({"piece_reported"}) & (records.number != NONE))
     rows = rows[~pd.Series(piece_key(records)[rows]).duplicated().to_numpy()]
-    return Reports(rows, _read_costs_s(records.take(rows).column("cost")))
+    return Reports(rows, _costs_s(records, rows))
 
 
-def _read_costs_s(texts: pd.Series[Any]) -> FloatArray:
-    """Return costs in seconds: most are milliseconds or seconds and read at once, the others one by one."""
-    column = pa.array(texts, pa.large_string(), from_pandas=True)
-    plain = pc.match_substring_regex(column, r"\A[0-9]+(?:\.[0-9]+)?m?s\z").fill_null(False)
-    usual = column.filter(plain)
-    is_plain = np.asarray(plain)
-    costs_s = np.full(len(column), np.nan)
-    costs_s[is_plain] = np.asarray(pc.ascii_rtrim(usual, characters="ms").cast(pa.float64()))
-    costs_s[is_plain] *= np.where(np.asarray(pc.ends_with(usual, "ms")), 1e-3, 1.0)
-    costs_s[~is_plain] = [_seconds(text) for text in column.filter(pc.invert(plain)).to_pylist()]
-    return costs_s
-
-
-def _seconds(text: Any) -> float:
-    try:
-        return parse_duration(text) if isinstance(text, str) else np.nan
-    except DflyError:
-        return np.nan
+def _costs_s(records: Records, rows: NumberArray) -> FloatArray:
+    if isinstance(records.events, Telling):
+        return records.events.cost_s[records.row[rows]]
+    return seconds_of(pa.array(records.take(rows).column("cost"), pa.large_string(), from_pandas=True))
 
 
 def begun_ns(time: NumberArray, cost_s: FloatArray) -> NumberArray:

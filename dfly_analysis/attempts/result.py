@@ -13,9 +13,10 @@ from dfly_analysis.attempts.columns import OK, ORIGINS, SOURCE
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.made import Integers, Made, Times
 from dfly_analysis.attempts.pairs import key_of
-from dfly_analysis.attempts.records import NO_TIME, NONE, NumberArray, Records, Words
+from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.tasks import Tasks
 from dfly_analysis.attempts.typed import FloatArray, at_rows, each_pair, seconds_between
+from dfly_analysis.attempts.words import NO_TIME, NONE, NumberArray, Words
 from dfly_analysis.tables import OUTCOMES, PIECES, TASKS
 
 

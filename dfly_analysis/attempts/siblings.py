@@ -12,7 +12,8 @@ import pandas as pd
 
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.pieces import Attempt, PeerPieces, piece_numbers, span_s
-from dfly_analysis.attempts.records import LAST, Records
+from dfly_analysis.attempts.records import Records
+from dfly_analysis.attempts.words import LAST
 
 
 def add_cancelled(peers: Mapping[str, PeerPieces], limits: Limits) -> None:

@@ -9,9 +9,9 @@ import pandas as pd
 
 from dfly_analysis.attempts.columns import LOCAL, OK, ORIGINS
 from dfly_analysis.attempts.pieces import Attempt
-from dfly_analysis.attempts.records import NONE, NumberArray
 from dfly_analysis.attempts.tasks import Tasks
 from dfly_analysis.attempts.typed import last_of
+from dfly_analysis.attempts.words import NONE, NumberArray
 
 
 def learn_from_pieces(tasks: Tasks, finished: pd.DataFrame, others: Sequence[Attempt]) -> None:

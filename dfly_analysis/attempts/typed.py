@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.attempts.records import NO_TIME, NONE, NumberArray, Words
+from dfly_analysis.attempts.words import NO_TIME, NONE, NumberArray, Words
 
 FloatArray: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from dfly_analysis.attempts.background import Background
-from dfly_analysis.attempts.records import LAST
+from dfly_analysis.attempts.words import LAST
 from dfly_analysis.knowledge.signature import cause_of
 from dfly_analysis.tables import TASKS
 

@@ -14,12 +14,14 @@ from dfly_analysis.attempts import (
     Limits,
     Made,
     Observed,
+    Telling,
     observe_limits,
     read_background,
     rebuild_and_observe,
     unseen_tasks,
 )
-from dfly_analysis.loading.spilling import Spill, place_peers_only, spilled_schema
+from dfly_analysis.loading.spilled import place_peers_only, telling_of
+from dfly_analysis.loading.spilling import Spill, spilled_schema
 from dfly_analysis.logs.schema import to_frame
 from dfly_analysis.tables import PIECES, TASKS
 
@@ -88,9 +90,9 @@ class Rebuilding:
         """Return the limits as all buckets show them: the same object where they show no other."""
         return observe_limits(self.observed, limits)
 
-    def _events(self, bucket: int) -> pa.Table:
-        tables = [table for spill in self._spills for table in spill.tables(bucket)]
-        return pa.concat_tables([*tables, self._peers_only[bucket]])
+    def _events(self, bucket: int) -> Telling:
+        parts = [part for spill in self._spills for part in spill.parts(bucket)]
+        return telling_of([*parts, *self._peers_only.get(bucket, ())])
 
 
 def _with_jobs(tasks: Made, owner: Mapping[str, str]) -> Made:
