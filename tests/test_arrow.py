@@ -13,6 +13,7 @@ import pytest
 from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reading_cases import TASK, line
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.loading.behind import Behind
@@ -75,15 +76,19 @@ def test_rows_are_written_in_the_types_of_their_table(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "c.parquet"), COVERAGE.frame(rows))
 
 
-def test_records_are_loaded_without_pandas(tmp_path):
-    """It takes longer to import than to read a small log; only rebuilding needs it."""
-    record = "2026-05-02T10:00:00.000001Z  INFO a: dragonfly-client/src/resource/task.rs:12: x\n"
-    (tmp_path / "dfdaemon.log").write_text(20 * record, "utf-8")
-    command = ["load", str(tmp_path / "dfdaemon.log"), "--tables", "events", "-o", str(tmp_path / "out")]
+@pytest.mark.parametrize("tables", [["--tables", "events"], []], ids=["records", "all"])
+def test_logs_are_loaded_without_pandas(tmp_path, tables):
+    """It takes longer to import than to read a small log, or to rebuild its attempts."""
+    text = "\n".join(
+        line(second, f"{word} piece {TASK}-1 from source")
+        for second, word in enumerate(("start to download", "finished"), 1)
+    )
+    (tmp_path / "dfdaemon.log").write_text(text, "utf-8")
+    command = ["load", str(tmp_path / "dfdaemon.log"), *tables, "-o", str(tmp_path / "out")]
     asked = f"import sys\nfrom dfly_analysis.cli import main\ntry:\n    main({command})\nfinally:\n    print('pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
-    assert "20 rows" in done.stdout
+    assert "2 rows" in done.stdout
 
 
 def test_calls_behind_are_made_in_order_and_their_errors_are_raised():

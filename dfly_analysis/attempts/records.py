@@ -332,5 +332,10 @@ def _begun_last(time: NumberArray, pair: NumberArray, firsts: NumberArray, rows:
 
 
 def pair_of(records: Records) -> NumberArray:
-    """Return a number for each record's host and task together."""
-    return records.host.codes.astype(np.int64) * (len(records.task.words) + 1) + records.task.codes
+    """Return a number for each record's host and task together, from 0 to below `n_pairs`."""
+    return (records.host.codes.astype(np.int64) + 1) * (len(records.task.words) + 1) + records.task.codes + 1
+
+
+def n_pairs(records: Records) -> int:
+    """Return how many pairs of host and task there can be."""
+    return (len(records.host.words) + 1) * (len(records.task.words) + 1)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.pieces import Attempt
@@ -128,8 +127,12 @@ def read_tasks(records: Records, planned: Mapping[str, int]) -> Tasks:
 
 def _appearance(records: Records) -> tuple[NumberArray, NumberArray]:
     """Return the peers in the order of their first records, and for each record which of them it is of."""
-    of, peers = pd.factorize(records.peer.codes)
-    return np.asarray(peers, dtype=np.int64), of
+    first = first_of(records.peer.codes, np.arange(len(records)), len(records.peer.words))
+    there = np.flatnonzero(first != NONE)
+    peers = there[np.argsort(first[there])]
+    of = np.empty(len(first), dtype=np.int64)
+    of[peers] = np.arange(len(peers))
+    return peers, of[records.peer.codes]
 
 
 def _said_urls(records: Records) -> tuple[NumberArray, Words]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -46,6 +46,13 @@ class Words:
             return cls(np.asarray(texts.cat.codes), np.asarray(texts.cat.categories, dtype=object))
         codes, words = pd.factorize(texts)
         return cls(codes, np.asarray(words, dtype=object))
+
+    @classmethod
+    def read(cls, texts: Iterable[str | None]) -> Words:
+        """Read texts one by one."""
+        places: dict[str | None, int] = {}
+        codes = [NONE if text is None else places.setdefault(text, len(places)) for text in texts]
+        return cls(np.array(codes, dtype=np.int64), np.array([*places, None], dtype=object)[:-1])
 
     def among(self, chosen: Collection[str]) -> FlagArray:
         """Return for each record whether its text is one of those."""
