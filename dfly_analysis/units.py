@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from dfly_analysis.errors import DflyError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
 
 _SECONDS = {
     "ns": 1e-9, "nsec": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "usec": 1e-6, "ms": 1e-3, "msec": 1e-3,
@@ -60,6 +67,40 @@ def parse_duration(text: str | float) -> float:
     if not stripped:
         raise DflyError("an empty text is not a duration", hint="write it like 30s, 1m30s, 812.5ms or 3h")
     return _finite(total)
+
+
+def seconds_of(texts: pa.StringArray | pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Read many durations at once: most are milliseconds or seconds, the others are read one by one.
+
+    Parameters
+    ----------
+    texts : pyarrow.StringArray or pyarrow.ChunkedArray of such
+
+    Returns
+    -------
+    numpy.ndarray of float
+        Seconds; ``nan`` where the text is missing or not a duration.
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+
+    texts = texts.combine_chunks() if hasattr(texts, "chunks") else texts
+    # Through buffers, for pyarrow's own ways to numpy load pandas first.
+    chosen = pc.indices_nonzero(pc.match_substring_regex(texts, r"\A[0-9]+(?:\.[0-9]+)?m?s\z"))
+    usual = texts.take(chosen)
+    numbers = pc.cast(pc.ascii_rtrim(usual, characters="ms"), "float64")
+    in_ms = pc.cast(pc.ends_with(usual, "ms"), "uint8")
+    places = np.frombuffer(chosen.buffers()[1] or b"", np.uint64)
+    read = np.full(len(texts), np.nan)
+    read[places] = np.frombuffer(numbers.buffers()[1] or b"", np.float64)
+    read[places] *= np.array([1.0, 1e-3])[np.frombuffer(in_ms.buffers()[1] or b"", np.uint8)]
+    others = np.ones(len(texts), np.bool_)
+    others[places] = False
+    for place in np.flatnonzero(others).tolist():
+        with suppress(DflyError):
+            text = texts[place].as_py()
+            read[place] = math.nan if text is None else parse_duration(text)
+    return read
 
 
 def parse_size(text: str | float) -> int:

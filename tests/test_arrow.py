@@ -13,13 +13,16 @@ import pytest
 from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reading_cases import TASK, line
 
+from dfly_analysis.errors import DflyError
 from dfly_analysis.loading.behind import Behind
 from dfly_analysis.loading.parts import PartWriter
 from dfly_analysis.loading.schemas import metadata_for_pandas, part_schema, table_schema, write_rows
 from dfly_analysis.logs import arrow
 from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.tables import ALL, COVERAGE
+from dfly_analysis.units import parse_duration, seconds_of
 
 
 @settings(deadline=None, max_examples=examples(60))
@@ -73,16 +76,22 @@ def test_rows_are_written_in_the_types_of_their_table(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "c.parquet"), COVERAGE.frame(rows))
 
 
-def test_records_are_loaded_without_what_takes_longer_to_import(tmp_path):
-    """Pandas and Arrow's calculations take longer than a small log; only rebuilding needs them."""
-    record = "2026-05-02T10:00:00.000001Z  INFO a: dragonfly-client/src/resource/task.rs:12: x\n"
-    warning = record.replace(" INFO", " WARN").replace(": x", ": download failed, error decoding response body")
-    (tmp_path / "dfdaemon.log").write_text(19 * record + warning + "    caused by: é\n", "utf-8")
-    command = ["load", str(tmp_path / "dfdaemon.log"), "--tables", "events", "-o", str(tmp_path / "out")]
-    asked = f"import sys\nfrom dfly_analysis.cli import main\ntry:\n    main({command})\nfinally:\n    print({{'pandas', 'pyarrow.compute'}} & set(sys.modules))"
+@pytest.mark.parametrize(
+    ("tables", "absent"),
+    [(["--tables", "events"], {"pandas", "pyarrow.compute"}), ([], {"pandas"})],
+    ids=["records", "all"],
+)
+def test_logs_are_loaded_without_what_takes_longer_to_import(tmp_path, tables, absent):
+    """Pandas takes longer than to read a small log or to rebuild its attempts, and so do Arrow's calculations."""
+    texts = (f"{word} piece {TASK}-1 from source" for word in ("start to download", "finished"))
+    lines = [line(second, text) for second, text in enumerate(texts, 1)]
+    warning = line(3, "download failed, error decoding response body").replace(" INFO", " WARN")
+    (tmp_path / "dfdaemon.log").write_text("\n".join([*lines, warning, "    caused by: é\n"]), "utf-8")
+    command = ["load", str(tmp_path / "dfdaemon.log"), *tables, "-o", str(tmp_path / "out")]
+    asked = f"import sys\nfrom dfly_analysis.cli import main\ntry:\n    main({command})\nfinally:\n    print({absent} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
-    assert "20 rows" in done.stdout
+    assert "3 rows" in done.stdout
 
 
 def test_calls_behind_are_made_in_order_and_their_errors_are_raised():
@@ -101,3 +110,30 @@ def test_a_part_without_records_is_whole(tmp_path):
     with PartWriter(tmp_path / "part.parquet"):
         pass
     assert pd.read_parquet(tmp_path / "part.parquet").columns.tolist() == arrow_schema().names
+
+
+@given(
+    st.lists(
+        st.none()
+        | st.sampled_from(["5ms", "1.5s", "3", "1m2.5s", "5sms", "5ss", "1.s", "", "7m", "x", "1e3s"])
+        | st.text(),
+        max_size=6,
+    )
+)
+@settings(deadline=None, max_examples=examples(60))
+def test_many_durations_are_read_as_each_alone(texts):
+    """A column of costs gives what each of its texts gives, and nothing where one is no duration."""
+
+    def alone(text: str | None) -> float:
+        try:
+            return np.nan if text is None else parse_duration(text)
+        except DflyError:
+            return np.nan
+
+    kinds = (pa.string(), pa.large_string())
+    read = [seconds_of(pa.array(texts, kind)) for kind in kinds] + [
+        seconds_of(pa.chunked_array([texts, texts], pa.string()))
+    ]
+    expected = [alone(text) for text in texts]
+    for found in read:
+        np.testing.assert_allclose(found, expected * (len(found) // max(len(texts), 1)), rtol=1e-15)

@@ -26,6 +26,7 @@ from dfly_analysis.attempts import (
     rebuild,
     rebuild_parts,
     tasks_of_peers,
+    typed,
 )
 from dfly_analysis.attempts.limits import is_at_limit
 from dfly_analysis.attempts.pairs import pair_up
@@ -645,3 +646,21 @@ def test_what_is_not_needed_changes_nothing(version):
     lean = needed.astype(dict.fromkeys(texts, "category")).assign(**numbers)
     assert_same(rebuild(lean, Limits()), whole)
     assert_same(rebuild(events.sample(frac=1, random_state=3), Limits()), whole)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4) | st.integers(0, 2**31 - 1)), max_size=30), st.booleans()
+)
+@settings(max_examples=examples(80), deadline=None)
+def test_pieces_are_numbered_by_peer_and_number_whatever_gaps_there_are(pairs, sparse):
+    """Places among all possible numbers and places found by sorting put the same pieces together, in the same order."""
+    groups, numbers = (np.array([pair[at] for pair in pairs], dtype=np.int64) for at in (0, 1))
+    with mock.patch.multiple(typed, _ROOM=0 if sparse else 4, _ROOM_AT_LEAST=0 if sparse else 1 << 16):
+        slots, size = typed.slots_of(groups, numbers, 4)
+        codes, at = typed.numbered(groups, 4)
+        firsts = typed.first_per_slot(slots, size)
+    assert all(0 <= slot < size for slot in slots.tolist())
+    assert [sorted(set(pairs)).index(pair) for pair in pairs] == np.unique(slots, return_inverse=True)[1].tolist()
+    assert codes[at].tolist() == groups.tolist()
+    assert codes.tolist() == sorted(set(groups.tolist()))
+    assert firsts.tolist() == [place for place, pair in enumerate(pairs) if pair not in pairs[:place]]

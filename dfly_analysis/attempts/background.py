@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from dfly_analysis.attempts.records import (
-    LAST,
-    NumberArray,
-    Records,
-    Words,
-    missing_last,
-    nanoseconds,
-    whole_numbers,
-    writing_order,
-)
+from dfly_analysis.attempts.records import Records, missing_last, nanoseconds, whole_numbers, writing_order
+from dfly_analysis.attempts.words import LAST, NumberArray, Words
 from dfly_analysis.knowledge.needed import EVERYWHERE, VERDICTS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SECOND = 1_000_000_000
 _EARLY = 2 * _SECOND  # Kubernetes tells whole seconds
@@ -50,7 +44,18 @@ class Loss:
     log_line: int
 
 
-COLUMNS_EVERYWHERE = ("time", "event_id", "host", "task_id", "url", "error", "message", "log_path", "log_line")
+class Told(NamedTuple):
+    """A record of `EVERYWHERE`; its time is `LAST` and its line -1 where missing."""
+
+    time: int
+    event_id: str
+    host: str | None
+    task_id: str | None
+    url: str | None
+    error: str | None
+    message: str | None
+    log_path: str
+    log_line: int
 
 
 @dataclass(frozen=True)
@@ -109,8 +114,10 @@ class Background:
 
 def choose_everywhere(events: pd.DataFrame) -> pd.DataFrame:
     """Return the events of `EVERYWHERE`, with the columns that are needed of them."""
+    import pandas as pd
+
     chosen = Words.of(events["event_id"]).among(EVERYWHERE)
-    return pd.DataFrame({name: events[name].array[chosen] for name in COLUMNS_EVERYWHERE})
+    return pd.DataFrame({name: events[name].array[chosen] for name in Told._fields})
 
 
 def read_background(events: pd.DataFrame, deaths: Mapping[str, tuple[Death, ...]] | None = None) -> Background:
@@ -127,21 +134,27 @@ def read_background(events: pd.DataFrame, deaths: Mapping[str, tuple[Death, ...]
     Background
     """
     chosen = choose_everywhere(events)
-    time = missing_last(nanoseconds(chosen["time"]))
-    order = writing_order(time, Words.of(chosen["log_path"]), whole_numbers(chosen["log_line"]))
+    made = {name: [text if isinstance(text, str) else None for text in chosen[name]] for name in Told._fields}
+    made |= {"time": missing_last(nanoseconds(chosen["time"])).tolist()}
+    made |= {"log_line": whole_numbers(chosen["log_line"]).tolist()}
+    return background_of([Told(*one) for one in zip(*made.values(), strict=True)], deaths)
+
+
+def background_of(told: Sequence[Told], deaths: Mapping[str, tuple[Death, ...]] | None = None) -> Background:
+    """Read what records of `EVERYWHERE` say; see `read_background`."""
+    time, line = (np.array([getattr(one, name) for one in told], dtype=np.int64) for name in ("time", "log_line"))
+    order = np.arange(len(told))[writing_order(time, Words.read(one.log_path for one in told), line)]
     starts: dict[str, list[int]] = {}
     verdicts: dict[str, tuple[str, str]] = {}
     losses: dict[str, Loss] = {}
-    row: Any
-    for row in chosen.assign(time=time).iloc[order].itertuples():
+    for row in (told[place] for place in order.tolist()):
         if row.event_id in VERDICTS:
-            text = row.error if isinstance(row.error, str) else row.message
-            task_id, url = (key if isinstance(key, str) else None for key in (row.task_id, row.url))
-            keys = [key for key in (task_id, url) if key]
+            text = (row.message or "") if row.error is None else row.error
+            keys = [key for key in (row.task_id, row.url) if key]
             verdicts |= dict.fromkeys(keys, (VERDICTS[row.event_id], text))
             if keys:
-                losses[url or keys[0]] = Loss(row.time, task_id, url, text, row.log_path, row.log_line)
-        elif isinstance(row.host, str) and row.time < LAST:
+                losses[row.url or keys[0]] = Loss(row.time, row.task_id, row.url, text, row.log_path, row.log_line)
+        elif row.host is not None and row.time < LAST:
             starts.setdefault(row.host, []).append(row.time)
     lost = tuple(loss for key, loss in losses.items() if verdicts[key][0] == "failed")
     return Background({host: np.array(times) for host, times in starts.items()}, verdicts, dict(deaths or {}), lost)

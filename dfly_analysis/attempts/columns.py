@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from dfly_analysis.attempts.pairs import Paired
 from dfly_analysis.attempts.pieces import Attempt, PeerPieces, origin_of, origin_of_span
-from dfly_analysis.attempts.records import NO_TIME, NONE, NumberArray, Records
+from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.typed import seconds_between
+from dfly_analysis.attempts.words import NO_TIME, NONE, NumberArray
 from dfly_analysis.tables import OUTCOMES
 
+Columns: TypeAlias = dict[str, np.ndarray[Any, Any]]
+"""Attempts, an array of each of their properties."""
 ORIGINS = ("source", "parent", "local")
 SOURCE, PARENT, LOCAL = range(3)
 REPORTED, OPEN = 1 << 40, 1 << 41  # the order of a peer's attempts: by their ends, then reported ones, then open ones
@@ -27,19 +29,25 @@ _FIELDS = (
 )  # fmt: skip
 _TYPES = {
     "task": "int32", "peer": "int32", "host": "int32", "role": "int32", "piece_number": "int64", "origin": "int8", "parent": "int32",
-    "size_bytes": "int64", "started": "int64", "ended": "int64", "duration_s": "float64", "outcome": "int8", "signature": "object",
+    "size_bytes": "int64", "started": "int64", "ended": "int64", "duration_s": "float64", "outcome": "int8", "signature": "int32",
     "round": "int8", "survivors_unseen": "bool", "path": "int32", "log_line": "int64", "order": "int64",
 }  # fmt: skip
 
 
-def attempt_frame(columns: Mapping[str, Any]) -> pd.DataFrame:
-    """Return attempts as a frame of numbers; a single value stands for all rows."""
+def attempt_columns(columns: Mapping[str, Any]) -> Columns:
+    """Return attempts as numbers; a single value stands for all of them."""
     size = len(columns["peer"])
-    made = {name: np.broadcast_to(np.asarray(columns[name], dtype=kind), size) for name, kind in _TYPES.items()}
-    return pd.DataFrame(made, copy=False)
+    return {name: np.broadcast_to(np.asarray(columns[name], dtype=kind), size) for name, kind in _TYPES.items()}
 
 
-def frame_of_pairs(records: Records, paired: Paired, peers: Mapping[str, PeerPieces]) -> pd.DataFrame:
+def joined(first: Columns, second: Columns) -> Columns:
+    """Return attempts and others behind them."""
+    if not len(first["peer"]) or not len(second["peer"]):
+        return first if len(first["peer"]) else second
+    return {name: np.concatenate([first[name], second[name]]) for name in _TYPES}
+
+
+def columns_of_pairs(records: Records, paired: Paired, peers: Mapping[str, PeerPieces]) -> Columns:
     """Return the ordinary pieces; those without a finish are open."""
     second_from = np.full(len(records.peer.words), len(records), dtype=np.int64)
     for peer_id, peer in peers.items():
@@ -50,28 +58,29 @@ def frame_of_pairs(records: Records, paired: Paired, peers: Mapping[str, PeerPie
     last = np.where(finished, paired.ended, paired.started)
     started = np.where(begun, records.time[first], NO_TIME)
     ended = np.where(finished, records.time[last], NO_TIME)
-    return attempt_frame(
+    return attempt_columns(
         {
             **who(records, first), "origin": np.where(paired.found_there, LOCAL, origin_codes(records, first)), "parent": records.parent.codes[first], "size_bytes": NONE,
             "started": started, "ended": ended, "duration_s": seconds_between(started, ended), "outcome": np.where(finished, OK, UNKNOWN),
-            "signature": None, "round": np.where(first > second_from[records.peer.codes[first]], 2, 1), "survivors_unseen": False,
+            "signature": NONE, "round": np.where(first > second_from[records.peer.codes[first]], 2, 1), "survivors_unseen": False,
             "path": records.path.codes[last], "log_line": records.line[last], "order": np.where(finished, 0, OPEN),
         }
     )  # fmt: skip
 
 
-def frame_of_attempts(records: Records, listed: Sequence[tuple[int, Attempt]]) -> pd.DataFrame:
-    """Return attempts that were put together one by one, each with its place in the order."""
+def columns_of_attempts(records: Records, listed: Sequence[tuple[int, Attempt]], signatures: dict[str, int]) -> Columns:
+    """Return attempts that were put together one by one, each with its place in the order; `signatures` numbers what ended them."""
     fields = zip(*map(attrgetter("record.at", *_FIELDS), (one for _, one in listed)), strict=True)
     first, *values = fields if listed else [()] * (1 + len(_FIELDS))
     made = dict(zip(_FIELDS, values, strict=True))
     last = np.array(made["last"], dtype=np.int64)
-    return attempt_frame(
+    return attempt_columns(
         {
             **who(records, np.array(first, dtype=np.int64)), **{name: made[name] for name in _FIELDS if name in _TYPES},
             "origin": [_ORIGIN[origin] for origin in made["origin"]], "outcome": [_OUTCOME[outcome] for outcome in made["outcome"]],
             "parent": [NONE if parent is None else records.parent.place[parent] for parent in made["parent_id"]],
             "size_bytes": [NONE if size is None else size for size in made["size_bytes"]],
+            "signature": [NONE if one is None else signatures.setdefault(one, len(signatures)) for one in made["signature"]],
             "started": _times(made["started"]), "ended": _times(made["ended"]),
             "path": records.path.codes[last], "log_line": records.line[last], "order": [place if one.ended is not None else place + OPEN for place, one in listed],
         }

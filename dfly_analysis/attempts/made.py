@@ -1,4 +1,4 @@
-"""A table as it is made: columns of numbers, which become a frame for people or Arrow for files."""
+"""A table as it is made: columns of numbers, which become a frame for people, or Arrow for files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 
-from dfly_analysis.attempts.records import NO_TIME, NONE, FlagArray, NumberArray, Words
+from dfly_analysis.attempts.words import FlagArray, NumberArray, Words
 from dfly_analysis.tables import Table
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -65,30 +64,22 @@ class Made:
         """Return the table in the types of its schema."""
         return self.table.frame({name: _series(column) for name, column in self.columns.items()})
 
-    def sketch(self, names: Collection[str]) -> pd.DataFrame:
-        """Return some columns, of which texts that repeat stay categories: cheap, to count and compare."""
-        return pd.DataFrame({name: _category(self.columns[name]) for name in names}, copy=False)
+    def among(self, name: str, chosen: Collection[str]) -> FlagArray:
+        """Return for each row whether the text of a column is one of those."""
+        return self._words(name).among(chosen)
 
-    def arrow(self, schema: pa.Schema) -> pa.Table:
-        """Return the table as Arrow.
+    def texts(self, name: str, rows: FlagArray) -> list[str | None]:
+        """Return the texts of a column in some rows."""
+        return self._words(name).texts(rows)
 
-        Parameters
-        ----------
-        schema : pyarrow.Schema
-            The columns wanted, with texts as dictionaries.
-        """
-        import pyarrow as pa
-
-        arrays = [
-            _array(self.columns[field.name], field.type)
-            if field.name in self.columns
-            else pa.nulls(self.size, field.type)
-            for field in schema
-        ]
-        return pa.Table.from_arrays(arrays, schema=schema)
+    def _words(self, name: str) -> Words:
+        column: Any = self.columns[name]
+        return column if isinstance(column, Words) else Words.read(column)
 
 
 def _typed(column: pd.Series[Any]) -> Typed:
+    import pandas as pd
+
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         return Times(column.dt.tz_localize(None).to_numpy("M8[ns]").view(np.int64))
     if isinstance(column.dtype, pd.Int64Dtype):
@@ -99,6 +90,8 @@ def _typed(column: pd.Series[Any]) -> Typed:
 
 
 def _series(column: Typed) -> Any:
+    import pandas as pd
+
     if isinstance(column, Words):
         return pd.Series(pd.array(column.words.tolist(), dtype="str").take(column.codes, allow_fill=True))
     if isinstance(column, Times):
@@ -106,24 +99,3 @@ def _series(column: Typed) -> Any:
     if isinstance(column, Integers):
         return pd.Series(pd.arrays.IntegerArray(column.numbers.astype(np.int64), column.missing))
     return column
-
-
-def _category(column: Typed) -> Any:
-    if isinstance(column, Words):
-        return pd.Categorical.from_codes(column.codes, categories=pd.Index(column.words), validate=False)
-    return _series(column)
-
-
-def _array(column: Typed, kind: pa.DataType) -> pa.Array:
-    import pyarrow as pa
-
-    if isinstance(column, Words):
-        places = pa.array(column.codes.astype(np.int32), mask=column.codes == NONE)
-        return pa.DictionaryArray.from_arrays(places, pa.array(column.words.tolist(), kind.value_type), safe=False)
-    if isinstance(column, Times):
-        return pa.array(column.times, pa.int64(), mask=column.times == NO_TIME).cast(kind)
-    if isinstance(column, Integers):
-        return pa.array(column.numbers, kind, mask=column.missing)
-    if pa.types.is_dictionary(kind):
-        return pa.array(column, kind.value_type, from_pandas=True).dictionary_encode()
-    return pa.array(column, kind, from_pandas=True)

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
-import pandas as pd
 
-from dfly_analysis.attempts.columns import OK, SOURCE
+from dfly_analysis.attempts.columns import OK, SOURCE, Columns
 from dfly_analysis.attempts.limits import LATE_S, Limits, is_at_limit
 from dfly_analysis.attempts.pieces import PeerPieces, span_s
 from dfly_analysis.attempts.records import Records
@@ -51,14 +50,14 @@ class Observed:
         )
 
 
-def observe(records: Records, finished: pd.DataFrame, peers: Mapping[str, PeerPieces]) -> dict[str, Observed]:
+def observe(records: Records, finished: Columns, peers: Mapping[str, PeerPieces]) -> dict[str, Observed]:
     """Return role by role what the attempts of one part show.
 
     Parameters
     ----------
     records : Records
-    finished : pandas.DataFrame
-        Of `attempt_frame`; those that did not finish are not looked at.
+    finished : dict of str to numpy.ndarray
+        Of `attempt_columns`; those that did not finish are not looked at.
     peers : mapping of str to PeerPieces
         With the attempts that failed.
 
@@ -67,14 +66,12 @@ def observe(records: Records, finished: pd.DataFrame, peers: Mapping[str, PeerPi
     dict of str to Observed
     """
     ok = np.flatnonzero(finished["outcome"] == OK)
-    roles, hosts, origin, duration_s = (
-        finished[name].to_numpy()[ok] for name in ("role", "host", "origin", "duration_s")
-    )
+    roles, hosts, origin, duration_s = (finished[name][ok] for name in ("role", "host", "origin", "duration_s"))
     speakers, at = each_pair(records.role.at(roles), records.host.at(hosts))
-    asked_s = pd.Series(np.where(origin == SOURCE, duration_s, 0.0), dtype="float64")
-    longest_s = asked_s.groupby(at).max().fillna(0.0).tolist()
+    longest_s = np.zeros(len(speakers))
+    np.fmax.at(longest_s, at, np.where(origin == SOURCE, duration_s, 0.0))
     seen: dict[str, Observed] = {}
-    for (role, host), longest in zip(speakers, longest_s, strict=True):
+    for (role, host), longest in zip(speakers, longest_s.tolist(), strict=True):
         seen[role] = seen.get(role, Observed()) | Observed(frozenset({host}), longest_ok_s=longest)
     for role, one in _observe_failures(peers.values()).items():
         seen[role] = seen.get(role, Observed()) | one

@@ -6,16 +6,18 @@ Most records of a client's log are of such pieces. What is left goes to `pieces`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.pieces import ENDS, MARKS, PIECE_EVENTS
-from dfly_analysis.attempts.records import NONE, FlagArray, NumberArray, Records, pair_of
+from dfly_analysis.attempts.records import Records, n_pairs, pair_of
+from dfly_analysis.attempts.typed import first_of, last_of, numbered, slots_of
+from dfly_analysis.attempts.words import NONE, FlagArray, NumberArray
 
 _START, _END, _OTHER = 0, 1, 2
-_NUMBER_BITS = 31
+Kinds: TypeAlias = np.ndarray[Any, np.dtype[np.int8]]
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,6 @@ class Paired:
     starting: FlagArray
 
 
-def piece_key(records: Records) -> NumberArray:
-    """Return a number for each record's peer and piece together."""
-    return key_of(records.peer.codes, records.number)
-
-
-def key_of(peer: NumberArray, number: NumberArray) -> NumberArray:
-    """Return a number for each peer and piece together."""
-    return (peer.astype(np.int64) << _NUMBER_BITS) | number
-
-
 def pair_up(records: Records, background: Background) -> Paired:
     """Pair the records of ordinary pieces.
 
@@ -72,16 +64,18 @@ def pair_up(records: Records, background: Background) -> Paired:
     marks = np.flatnonzero(client & records.event.among(MARKS))
     of_piece = client & records.event.among(PIECE_EVENTS) & (records.number != NONE) & (records.task.codes != NONE)
     acting = np.flatnonzero(of_piece & ~_reports_a_failure(records))
-    kind = np.where(records.event.among({"piece_started"}), _START, np.where(records.event.among(ENDS), _END, _OTHER))
+    kind = _kinds(records)
     starting = np.zeros(len(records.peer.words), dtype=bool)
     starting[records.peer.codes[acting[kind[acting] == _START]]] = True
-    where = pair_of(records)
-    tractable = starting & _is_steady(records.peer.codes[acting], where[acting], len(starting))
-    kind[~tractable[records.peer.codes]] = _OTHER
+    where = pair_of(records)[acting]
+    tractable = starting & _is_steady(records.peer.codes[acting], where, len(starting))
+    if not tractable.all():
+        kind[~tractable[records.peer.codes]] = _OTHER
 
-    rows, first = _by_piece(records, acting, pd.factorize(where)[0])
-    started, ended, group = _take_turns(records, rows, first, kind)
-    disturbed = np.bincount(group[_is_disturbed(records, marks, started, ended)], minlength=len(first)) > 0
+    pairs, at = numbered(where, n_pairs(records))
+    piece, n_pieces = slots_of(at, records.number[acting], len(pairs))
+    started, ended, group = _pair(records, acting, piece, n_pieces, kind)
+    disturbed = np.bincount(group[_is_disturbed(records, marks, started, ended)], minlength=n_pieces) > 0
     started, ended, group = (one[~disturbed[group]] for one in (started, ended, group))
     left = np.zeros(len(records), dtype=bool)
     left[marks] = left[acting] = True
@@ -89,17 +83,44 @@ def pair_up(records: Records, background: Background) -> Paired:
     return Paired(started, ended, _is_there(records, started, group, background), np.flatnonzero(left), starting)
 
 
-def _by_piece(records: Records, acting: NumberArray, where: NumberArray) -> tuple[NumberArray, NumberArray]:
-    """Return the records of pieces in the order of host, task and piece, and where in this order each piece begins."""
-    key = key_of(where, records.number)[acting]
-    order = np.argsort(key, kind="stable")
-    return acting[order], np.flatnonzero(np.diff(key[order], prepend=NONE))
+def _kinds(records: Records) -> Kinds:
+    """Return for each record whether it begins a piece, ends one, or neither."""
+    of_word = [_START if word == "piece_started" else _END if word in ENDS else _OTHER for word in records.event.words]
+    return np.array([*of_word, _OTHER], dtype=np.int8)[records.event.codes]
+
+
+def _pair(
+    records: Records, acting: NumberArray, piece: NumberArray, n_pieces: int, kind: Kinds
+) -> tuple[NumberArray, NumberArray, NumberArray]:
+    """Return start, finish and piece of all attempts at pieces at which peers took turns, by piece.
+
+    Most pieces have one start and one finish: they are found without sorting.
+    """
+    count = np.bincount(piece, minlength=n_pieces)
+    first, last = first_of(piece, np.arange(len(piece)), n_pieces), last_of(piece, np.arange(len(piece)), n_pieces)
+    plain = np.flatnonzero(count == 2)
+    begun, finished = acting[first[plain]], acting[last[plain]]
+    in_turn = (kind[begun] == _START) & (kind[finished] == _END)
+    in_turn &= records.peer.codes[begun] == records.peer.codes[finished]
+    plain, begun, finished = plain[in_turn], begun[in_turn], finished[in_turn]
+    count[plain] = 0
+    others = np.flatnonzero(count[piece] > 0)
+    if not len(others):
+        return begun, finished, plain
+    started, ended, group = _take_turns(records, acting[others], piece[others], kind)
+    order = np.argsort(np.concatenate([plain, group]), kind="stable")
+    both = ((begun, started), (finished, ended), (plain, group))
+    begun, finished, plain = (np.concatenate(pair)[order] for pair in both)
+    return begun, finished, plain
 
 
 def _take_turns(
-    records: Records, rows: NumberArray, first: NumberArray, kind: NumberArray
+    records: Records, rows: NumberArray, piece: NumberArray, kind: Kinds
 ) -> tuple[NumberArray, NumberArray, NumberArray]:
     """Return start, finish and piece of all attempts at pieces at which peers took turns; else there are none."""
+    order = np.argsort(piece, kind="stable")
+    rows, piece = rows[order], piece[order]
+    first = np.flatnonzero(np.diff(piece, prepend=NONE))
     size = np.diff(first, append=len(rows))
     group = np.repeat(np.arange(len(first)), size)
     turn = np.arange(len(rows)) - np.repeat(first, size)
@@ -112,7 +133,7 @@ def _take_turns(
     at = np.flatnonzero(is_start & ~wild[group])
     following = np.append(rows, NONE)[at + 1]
     ended = np.where(turn[at] + 1 < size[group[at]], following, NONE)
-    return np.where(lone[at], NONE, rows[at]), np.where(lone[at], rows[at], ended), group[at]
+    return np.where(lone[at], NONE, rows[at]), np.where(lone[at], rows[at], ended), piece[at]
 
 
 def _is_there(records: Records, started: NumberArray, group: NumberArray, background: Background) -> FlagArray:
@@ -144,9 +165,14 @@ def _is_steady(peer: NumberArray, where: NumberArray, n_peers: int) -> FlagArray
 
 def _is_disturbed(records: Records, marks: NumberArray, started: NumberArray, ended: NumberArray) -> FlagArray:
     """Return which pieces had a record of their peer's rounds between start and end, or after a start without an end."""
-    place = len(records) + 1
-    peer = records.peer.codes.astype(np.int64) * place
-    times = np.sort(peer[marks] + marks)
-    until = np.where(ended == NONE, peer[started] + place - 1, peer[ended] + ended)
-    since = np.where(started == NONE, until, peer[started] + started)
-    return np.not_equal(np.searchsorted(times, since), np.searchsorted(times, until))
+    place, n_peers = len(records) + 1, len(records.peer.words)
+    peer = records.peer.codes[np.where(started == NONE, ended, started)].astype(np.int64)
+    until = np.where(ended == NONE, place - 1, ended)
+    since = np.where(started == NONE, until, started)
+    last = last_of(records.peer.codes, marks, n_peers)
+    near = np.flatnonzero(since <= last[peer])  # most pieces begin after the last mark
+    times = np.sort(records.peer.codes[marks] * np.int64(place) + marks)
+    disturbed = np.zeros(len(started), dtype=bool)
+    own = peer[near] * place
+    disturbed[near] = np.searchsorted(times, own + since[near]) != np.searchsorted(times, own + until[near])
+    return disturbed

@@ -15,17 +15,21 @@ tasks. A reader that writes parts
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from dfly_analysis.attempts.background import choose_everywhere, read_background
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.observed import observe_limits
 from dfly_analysis.attempts.rebuild import Tables, observe_part, rebuild, rebuild_part
-from dfly_analysis.attempts.records import NONE, NumberArray, Words, needed_rows
+from dfly_analysis.attempts.records import needed_rows
+from dfly_analysis.attempts.words import NONE, NumberArray, Words
 
-Part = Callable[[], pd.DataFrame]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Part: TypeAlias = "Callable[[], pd.DataFrame]"
 
 
 def rebuild_parts(parts: Sequence[Part], limits: Limits, everywhere: pd.DataFrame | None = None) -> Iterator[Tables]:
@@ -62,6 +66,8 @@ def rebuild_parts(parts: Sequence[Part], limits: Limits, everywhere: pd.DataFram
 
 def collect_everywhere(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Return the events of `EVERYWHERE` of all frames."""
+    import pandas as pd
+
     return pd.concat([choose_everywhere(frame) for frame in frames], ignore_index=True)
 
 
@@ -96,5 +102,7 @@ def assign_parts(events: pd.DataFrame, n_parts: int, known: Mapping[str, str] | 
 
 
 def _hash(words: Iterable[str]) -> NumberArray:
+    import pandas as pd
+
     hashed = pd.util.hash_array(np.array([*words, ""], dtype=object), categorize=False)
     return (hashed[:-1] >> np.uint64(1)).astype(np.int64)

@@ -14,7 +14,8 @@ import numpy as np
 
 from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.limits import Limits, is_at_limit
-from dfly_analysis.attempts.records import NumberArray, Records, times_of
+from dfly_analysis.attempts.records import Records, times_of
+from dfly_analysis.attempts.words import NumberArray
 from dfly_analysis.knowledge.signature import cause_of, signature
 
 FOLD_S = 2.0

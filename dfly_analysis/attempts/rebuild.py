@@ -6,25 +6,27 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING, TypeAlias
 
 from dfly_analysis.attempts.background import Background, read_background
 from dfly_analysis.attempts.causes import find_causes
-from dfly_analysis.attempts.columns import frame_of_attempts, frame_of_pairs
+from dfly_analysis.attempts.columns import Columns, columns_of_attempts, columns_of_pairs, joined
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.made import Made
 from dfly_analysis.attempts.observed import Observed, observe, observe_limits
 from dfly_analysis.attempts.pairs import pair_up
 from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, piece_numbers, read_client_pieces
 from dfly_analysis.attempts.records import Events, Records, read_records
-from dfly_analysis.attempts.reports import join_to_frame, join_to_peers, read_reports
+from dfly_analysis.attempts.reports import join_to_columns, join_to_peers, read_reports
 from dfly_analysis.attempts.result import make_pieces, make_tasks
 from dfly_analysis.attempts.siblings import add_cancelled, mark_reported_rounds
 from dfly_analysis.attempts.sizes import fetched_bytes, fill_sizes, learn_from_pieces
 from dfly_analysis.attempts.tasks import judge_by_task, read_tasks, settle_outcomes
 
-Tables = tuple[pd.DataFrame, pd.DataFrame]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Tables: TypeAlias = "tuple[pd.DataFrame, pd.DataFrame]"
 
 
 @contextmanager
@@ -117,7 +119,7 @@ def rebuild_and_observe(
 
     Parameters
     ----------
-    events : pandas.DataFrame or pyarrow.Table
+    events : pandas.DataFrame or Telling
         All needed events of some tasks, see `parts`.
     limits : Limits
         Settings believed to be in force. Where `observe_limits` of all parts returns others, the tables do not hold.
@@ -141,8 +143,9 @@ class _Attempts:
     """
 
     records: Records
-    columns: pd.DataFrame
+    columns: Columns
     others: list[tuple[int, Attempt]]
+    signatures: dict[str, int]
     planned: dict[str, int]
     observed: dict[str, Observed]
 
@@ -161,14 +164,14 @@ def _put_together(records: Records, background: Background, limits: Limits) -> _
     others: list[tuple[int, Attempt]] = []
     for place, attempt in enumerate(attempts_of(peers)):
         (finished if attempt.outcome == "ok" else others).append((place, attempt))
-    columns = pd.concat(
-        [frame_of_pairs(records, paired, peers), frame_of_attempts(records, finished)], ignore_index=True
-    )
-    columns = join_to_frame(columns, records, reports.take(~singly))
+    signatures: dict[str, int] = {}
+    one_by_one = columns_of_attempts(records, finished, signatures)
+    columns = joined(columns_of_pairs(records, paired, peers), one_by_one)
+    columns = join_to_columns(columns, records, reports.take(~singly))
     planned = {peer_id: peer for peer_id, peer in peers.items() if not peer.done and not peer.sees_starts}
     columns = mark_reported_rounds(columns, records, planned, limits)
     n_planned = {peer_id: max(piece_numbers(peer.rounds[0][1])) + 1 for peer_id, peer in peers.items() if peer.rounds}
-    return _Attempts(records, columns, others, n_planned, observe(records, columns, peers))
+    return _Attempts(records, columns, others, signatures, n_planned, observe(records, columns, peers))
 
 
 def _judge(put: _Attempts, background: Background, limits: Limits) -> tuple[Made, Made]:
@@ -180,6 +183,8 @@ def _judge(put: _Attempts, background: Background, limits: Limits) -> tuple[Made
     learn_from_pieces(tasks, put.columns, others)
     judge_by_task(others, tasks)
     causes = find_causes(tasks, others, background)
-    attempts = pd.concat([put.columns, frame_of_attempts(records, put.others)], ignore_index=True)
+    attempts = joined(put.columns, columns_of_attempts(records, put.others, put.signatures))
     sized = fill_sizes(attempts, tasks)
-    return make_pieces(records, sized, limits), make_tasks(tasks, causes, fetched_bytes(sized, tasks))
+    return make_pieces(records, sized, [*put.signatures], limits), make_tasks(
+        tasks, causes, fetched_bytes(sized, tasks)
+    )

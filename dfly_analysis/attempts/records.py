@@ -4,97 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
 
+from dfly_analysis.attempts.telling import Telling
+from dfly_analysis.attempts.words import LAST, NO_TIME, NONE, Column, FlagArray, NumberArray, Words
 from dfly_analysis.knowledge.needed import ERROR_LEVELS, EVERYWHERE
 
-NumberArray: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
-FlagArray: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
-Events: TypeAlias = "pd.DataFrame | pa.Table"
-Column: TypeAlias = "pd.Series[Any] | pa.ChunkedArray"
+if TYPE_CHECKING:
+    import pandas as pd
 
-NO_TIME = np.iinfo(np.int64).min  # how numpy stores NaT
-NONE = -1
-LAST = np.iinfo(np.int64).max
+Events: TypeAlias = "pd.DataFrame | Telling"
+
 _MOST_PIECES = 1 << 31
-_FEW = 6
 _ROTATED = re.compile(r"\.(\d{1,3})(?:\.(?:gz|xz|bz2|zst))?$")
-
-
-@dataclass(frozen=True)
-class Words:
-    """A column of texts as numbers.
-
-    Attributes
-    ----------
-    codes : numpy.ndarray of int
-        Places in `words`, one a record; -1 where the text is missing.
-    words : numpy.ndarray of str
-        Each text once.
-    """
-
-    codes: NumberArray
-    words: np.ndarray[Any, Any]
-
-    @classmethod
-    def of(cls, texts: Column) -> Words:
-        """Read a column of texts, of categories or dictionaries; what repeats already is not looked at again."""
-        if isinstance(texts, pa.ChunkedArray):
-            return cls(*_codes_and_words(texts))
-        if isinstance(texts.dtype, pd.CategoricalDtype):
-            return cls(np.asarray(texts.cat.codes), np.asarray(texts.cat.categories, dtype=object))
-        codes, words = pd.factorize(texts)
-        return cls(codes, np.asarray(words, dtype=object))
-
-    def among(self, chosen: Collection[str]) -> FlagArray:
-        """Return for each record whether its text is one of those."""
-        known: FlagArray = np.array([word in chosen for word in self.words] + [False])  # the last is the place of -1
-        places = np.flatnonzero(known)
-        if len(places) > _FEW:
-            return np.asarray(known[self.codes])
-        among = np.zeros(len(self.codes), dtype=bool)
-        for place in places:  # to compare all with one number takes a tenth of the time of looking all up
-            among |= self.codes == place
-        return among
-
-    def take(self, rows: NumberArray | FlagArray | slice) -> Words:
-        """Return the column of some records."""
-        return self.at(self.codes[rows])
-
-    def at(self, codes: NumberArray) -> Words:
-        """Return another column of the same words."""
-        return Words(codes, self.words)
-
-    def texts(self, rows: NumberArray | FlagArray | slice = slice(None)) -> list[Any]:
-        """Return the texts of some records, None where missing."""
-        words = np.array([*self.words, None], dtype=object)
-        texts: list[Any] = words[self.codes[rows]].tolist()
-        return texts
-
-    def text(self, code: int) -> Any:
-        """Return the text of a number, None for -1."""
-        return None if code == NONE else self.words[code]
-
-    @cached_property
-    def place(self) -> dict[Any, int]:
-        """The place of each text in `words`."""
-        return {word: at for at, word in enumerate(self.words)}
-
-    @cached_property
-    def rank(self) -> NumberArray:
-        """The place of each text of `words` in the order of texts."""
-        rank = np.empty(len(self.words) + 1, dtype=np.int64)
-        rank[np.argsort(self.words, kind="stable")] = np.arange(len(self.words))
-        rank[-1] = len(self.words)
-        return rank
 
 
 @dataclass(frozen=True)
@@ -110,7 +36,7 @@ class Records:
         -1 where missing.
     row : numpy.ndarray of int
         Place in `events`, for texts that few records need.
-    events : pandas.DataFrame or pyarrow.Table
+    events : pandas.DataFrame or Telling
     """
 
     time: NumberArray
@@ -140,22 +66,49 @@ class Records:
         """Times to sort and search by."""
         return missing_last(self.time)
 
+    def said(self, name: str) -> tuple[NumberArray, Words]:
+        """Return which records have a text in a column of the events, in order, and these texts."""
+        if isinstance(self.events, Telling):
+            rows, words = self.events.few[name]
+            at = np.full(len(self.events), NONE, dtype=np.int64)
+            at[self.row] = np.arange(len(self))
+            places, codes = at[rows], words.codes
+            order = np.argsort(places, kind="stable")[np.count_nonzero(places == NONE) :]
+            return places[order], words.at(codes[order])
+        words = Words.of(self.column(name))
+        places = np.flatnonzero(words.codes != NONE)
+        return places, words.take(places)
+
     def column(self, name: str) -> pd.Series[Any]:
-        """Return a column of the events, one element a record."""
+        """Return a column of the events that are a frame, one element a record."""
+        import pandas as pd
+
         # A mask, for to take a few places out of a column in chunks would copy all of it first.
         chosen = np.zeros(len(self.events), dtype=bool)
         chosen[self.row] = True
-        picked = _pick(self.events[name], chosen)
+        picked = pd.Series(self.events[name].array[chosen])  # type: ignore[index]
         if (np.diff(self.row) > 0).all():
             return picked
         return picked.take((np.cumsum(chosen) - 1)[self.row]).reset_index(drop=True)
 
     def texts(self, name: str, where: FlagArray | None = None) -> list[str | None]:
         """Return the texts of a column of the events, one a record; None where missing, and where not asked for."""
+        if isinstance(self.events, Telling):
+            return self._few(self.events, name, slice(None) if where is None else np.flatnonzero(where))
         if where is None:
             return [text if isinstance(text, str) else None for text in self.column(name).tolist()]
         texts = np.full(len(self), None, dtype=object)
         texts[where] = self.take(where).texts(name)
+        listed: list[str | None] = texts.tolist()
+        return listed
+
+    def _few(self, events: Telling, name: str, asked: NumberArray | slice) -> list[str | None]:
+        rows, words = events.few[name]
+        texts = np.full(len(self), None, dtype=object)
+        if len(rows):
+            at = np.minimum(np.searchsorted(rows, self.row[asked]), len(rows) - 1)
+            codes = np.where(rows[at] == self.row[asked], words.codes[at], NONE)
+            texts[asked] = words.at(codes).texts()
         listed: list[str | None] = texts.tolist()
         return listed
 
@@ -170,31 +123,12 @@ class Records:
         return Records(**made, events=self.events)
 
 
-def _codes_and_words(texts: pa.ChunkedArray) -> tuple[NumberArray, np.ndarray[Any, Any]]:
-    encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
-    chunks = encoded.unify_dictionaries().chunks
-    words = chunks[0].dictionary.to_pylist() if chunks else []
-    codes = [_filled(chunk.indices) for chunk in chunks]
-    return np.concatenate([np.empty(0, np.int32), *codes]), np.array([*words, None], dtype=object)[:-1]
-
-
-def _filled(numbers: pa.Array) -> NumberArray:
-    return np.asarray((numbers.fill_null(NONE) if numbers.null_count else numbers).to_numpy())
-
-
-def _pick(column: Column, chosen: FlagArray) -> pd.Series[Any]:
-    if isinstance(column, pa.ChunkedArray):
-        return column.filter(pa.array(chosen)).to_pandas()  # type: ignore[no-any-return]
-    return pd.Series(column.array[chosen])
-
-
 def is_there(column: Column) -> FlagArray:
     """Return which rows of a column have a value."""
-    there = column.is_valid() if isinstance(column, pa.ChunkedArray) else column.notna()
-    return np.asarray(there.to_numpy(), dtype=bool)
+    return np.asarray(column.notna().to_numpy(), dtype=bool)
 
 
-def needed_rows(events: Events) -> FlagArray:
+def needed_rows(events: pd.DataFrame) -> FlagArray:
     """Return which events `rebuild` looks at; the others may be left out without any change of its result.
 
     Needed are records that name an event and either a peer or a task, records of level ERROR or FATAL that name a peer, and
@@ -202,7 +136,7 @@ def needed_rows(events: Events) -> FlagArray:
 
     Parameters
     ----------
-    events : pandas.DataFrame or pyarrow.Table
+    events : pandas.DataFrame
         Columns ``event_id``, ``level``, ``peer_id`` and ``task_id``.
 
     Returns
@@ -222,24 +156,43 @@ def read_records(events: Events) -> Records:
 
     Parameters
     ----------
-    events : pandas.DataFrame or pyarrow.Table
-        Rows of `dfly_analysis.tables.EVENTS` with the columns of `COLUMNS`; texts may be categories, or dictionaries.
+    events : pandas.DataFrame or Telling
+        Rows of `dfly_analysis.tables.EVENTS` with the columns of `COLUMNS`, where texts may be categories; or what a reader
+        put aside of them.
 
     Returns
     -------
     Records
         Within one moment the older of rotated files comes first.
     """
+    records = _put_aside(events) if isinstance(events, Telling) else _of_frame(events)
+    order = writing_order(records.sort_time, records.path, records.line)
+    filled = _fill_peers(records if isinstance(order, slice) else records.take(order))
+    return filled.take(filled.peer.codes != NONE) if (filled.peer.codes == NONE).any() else filled
+
+
+def _of_frame(events: pd.DataFrame) -> Records:
     named = is_there(events["peer_id"]) | is_there(events["task_id"])  # what names neither belongs to nobody
     row = np.flatnonzero(needed_rows(events) & named)
     rows = row if len(row) < len(events) else slice(None)
     columns: dict[str, Any] = {name: Words.of(events[column]).take(rows) for name, column in _WORDS.items()}
     columns |= {name: whole_numbers(events[column])[rows] for name, column in _NUMBERS.items()}
-    records = Records(**columns, time=nanoseconds(events["time"])[rows], row=row, events=events)
-    number = np.where(records.number < _MOST_PIECES, records.number, NONE)
-    order = writing_order(records.sort_time, records.path, records.line)
-    filled = _fill_peers(replace(records, number=number).take(order))
-    return filled.take(filled.peer.codes != NONE) if (filled.peer.codes == NONE).any() else filled
+    columns["number"] = _pieces(columns["number"])
+    return Records(**columns, time=nanoseconds(events["time"])[rows], row=row, events=events)
+
+
+def _put_aside(told: Telling) -> Records:
+    columns: dict[str, Any] = {name: told.words[column] for name, column in _WORDS.items()}
+    columns |= {name: told.numbers[column] for name, column in _NUMBERS.items() if column in told.numbers}
+    columns["number"] = _pieces(columns["number"])
+    rows, lengths = told.few["piece_bytes"]
+    piece_bytes = np.full(len(told), NONE, dtype=np.int64)
+    piece_bytes[rows] = lengths.texts()
+    return Records(**columns, time=told.numbers["time"], piece_bytes=piece_bytes, row=np.arange(len(told)), events=told)
+
+
+def _pieces(numbers: NumberArray) -> NumberArray:
+    return np.where(numbers < _MOST_PIECES, numbers, NONE) if numbers.max(initial=NONE) >= _MOST_PIECES else numbers
 
 
 _WORDS = {
@@ -251,8 +204,6 @@ _NUMBERS = {"number": "piece_number", "line": "log_line", "size_bytes": "size_by
 
 def nanoseconds(times: Column) -> NumberArray:
     """Return times as nanoseconds since 1970, `NO_TIME` where missing."""
-    if isinstance(times, pa.ChunkedArray):
-        return np.asarray(times.cast(pa.int64()).fill_null(NO_TIME).to_numpy())
     return np.asarray(times.dt.as_unit("ns").astype("int64")) if len(times) else np.empty(0, dtype=np.int64)
 
 
@@ -269,8 +220,8 @@ def times_of(time: NumberArray) -> list[float]:
 
 def whole_numbers(numbers: Column) -> NumberArray:
     """Return a column of integers, or of texts that are such, as numbers; -1 where missing."""
-    if isinstance(numbers, pa.ChunkedArray):
-        return np.asarray(numbers.fill_null(NONE).to_numpy())
+    import pandas as pd
+
     if isinstance(numbers.dtype, pd.CategoricalDtype):
         numbers = numbers.astype(numbers.cat.categories.dtype)
     if pd.api.types.is_integer_dtype(numbers.dtype):
@@ -343,8 +294,7 @@ def _fill_peers(records: Records) -> Records:
         return records
     known = np.flatnonzero(tied & (records.peer.codes != NONE))
     pair = pair_of(records)
-    met = pd.Series(pair[known] * (len(records.peer.words) + 1) + records.peer.codes[known])
-    firsts = known[~met.duplicated().to_numpy()]  # records are in order, so the first is the earliest
+    firsts = known[first_places(pair[known], records.peer.codes[known], len(records.peer.words))]
     peer = records.peer.codes.astype(np.int64)
     peer[lacking] = np.append(peer, NONE)[_begun_last(records.sort_time, pair, firsts, lacking)]
     seeds = np.array([str(word).endswith("-seed") for word in records.peer.words] + [False])
@@ -352,6 +302,15 @@ def _fill_peers(records: Records) -> Records:
     role = records.role.codes.astype(np.int64)
     role[lacking] = np.where(seeds[peer[lacking]], np.flatnonzero(roles == "seedClient")[0], role[lacking])
     return replace(records, peer=Words(peer, records.peer.words), role=Words(role, roles))
+
+
+def first_places(pair: NumberArray, peer: NumberArray, n_peers: int) -> NumberArray:
+    """Return the places at which a pair is seen together with a peer for the first time, in order."""
+    first = np.full(n_peers, NONE, dtype=np.int64)
+    first[peer[::-1]] = np.arange(len(peer))[::-1]  # what is written last stays
+    if (pair == pair[first[peer]]).all():  # as ever: a peer is of one host and task
+        return np.sort(first[first != NONE])
+    return np.sort(np.unique(pair * (n_peers + 1) + peer, return_index=True)[1])
 
 
 def _begun_last(time: NumberArray, pair: NumberArray, firsts: NumberArray, rows: NumberArray) -> NumberArray:
@@ -373,5 +332,10 @@ def _begun_last(time: NumberArray, pair: NumberArray, firsts: NumberArray, rows:
 
 
 def pair_of(records: Records) -> NumberArray:
-    """Return a number for each record's host and task together."""
-    return records.host.codes.astype(np.int64) * (len(records.task.words) + 1) + records.task.codes
+    """Return a number for each record's host and task together, from 0 to below `n_pairs`."""
+    return (records.host.codes.astype(np.int64) + 1) * (len(records.task.words) + 1) + records.task.codes + 1
+
+
+def n_pairs(records: Records) -> int:
+    """Return how many pairs of host and task there can be."""
+    return (len(records.host.words) + 1) * (len(records.task.words) + 1)

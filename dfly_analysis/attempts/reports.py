@@ -5,20 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from dfly_analysis.attempts.columns import OK, REPORTED, attempt_frame, origin_codes, who
-from dfly_analysis.attempts.pairs import key_of, piece_key
+from dfly_analysis.attempts.columns import OK, REPORTED, Columns, attempt_columns, joined, origin_codes, who
 from dfly_analysis.attempts.pieces import Attempt, PeerPieces, each_record, origin_of
-from dfly_analysis.attempts.records import NO_TIME, NONE, FlagArray, NumberArray, Records, times_of
-from dfly_analysis.attempts.typed import FloatArray
-from dfly_analysis.errors import DflyError
-from dfly_analysis.units import parse_duration
+from dfly_analysis.attempts.records import Records, times_of
+from dfly_analysis.attempts.telling import Telling
+from dfly_analysis.attempts.typed import FloatArray, first_of, first_per_slot, slots_of
+from dfly_analysis.attempts.words import NO_TIME, NONE, FlagArray, NumberArray
+from dfly_analysis.units import seconds_of
 
 
 @dataclass(frozen=True)
@@ -44,28 +40,17 @@ class Reports:
 def read_reports(records: Records) -> Reports:
     """Return the first report of each piece."""
     rows = np.flatnonzero(records.event.among({"piece_reported"}) & (records.number != NONE))
-    rows = rows[~pd.Series(piece_key(records)[rows]).duplicated().to_numpy()]
-    return Reports(rows, _read_costs_s(records.take(rows).column("cost")))
+    pieces = slots_of(records.peer.codes[rows], records.number[rows], len(records.peer.words))
+    rows = rows[first_per_slot(*pieces)]
+    return Reports(rows, _costs_s(records, rows))
 
 
-def _read_costs_s(texts: pd.Series[Any]) -> FloatArray:
-    """Return costs in seconds: most are milliseconds or seconds and read at once, the others one by one."""
-    column = pa.array(texts, pa.large_string(), from_pandas=True)
-    plain = pc.match_substring_regex(column, r"\A[0-9]+(?:\.[0-9]+)?m?s\z").fill_null(False)
-    usual = column.filter(plain)
-    is_plain = np.asarray(plain)
-    costs_s = np.full(len(column), np.nan)
-    costs_s[is_plain] = np.asarray(pc.ascii_rtrim(usual, characters="ms").cast(pa.float64()))
-    costs_s[is_plain] *= np.where(np.asarray(pc.ends_with(usual, "ms")), 1e-3, 1.0)
-    costs_s[~is_plain] = [_seconds(text) for text in column.filter(pc.invert(plain)).to_pylist()]
-    return costs_s
+def _costs_s(records: Records, rows: NumberArray) -> FloatArray:
+    if isinstance(records.events, Telling):
+        return records.events.cost_s[records.row[rows]]
+    import pyarrow as pa
 
-
-def _seconds(text: Any) -> float:
-    try:
-        return parse_duration(text) if isinstance(text, str) else np.nan
-    except DflyError:
-        return np.nan
+    return seconds_of(pa.array(records.take(rows).column("cost"), pa.large_string(), from_pandas=True))
 
 
 def begun_ns(time: NumberArray, cost_s: FloatArray) -> NumberArray:
@@ -73,7 +58,7 @@ def begun_ns(time: NumberArray, cost_s: FloatArray) -> NumberArray:
     return np.where(time == NO_TIME, NO_TIME, time - (np.nan_to_num(cost_s) * 1e9).astype(np.int64))
 
 
-def join_to_frame(attempts: pd.DataFrame, records: Records, reports: Reports) -> pd.DataFrame:
+def join_to_columns(attempts: Columns, records: Records, reports: Reports) -> Columns:
     """Return the attempts with what the reports add, and the pieces that only the scheduler saw behind them.
 
     A piece that the client's log holds with its times keeps them and takes its size from the report; a piece that only
@@ -81,27 +66,32 @@ def join_to_frame(attempts: pd.DataFrame, records: Records, reports: Reports) ->
 
     Parameters
     ----------
-    attempts : pandas.DataFrame
-        Of `attempt_frame`, those of one peer in the order of their ends.
+    attempts : dict of str to numpy.ndarray
+        Of `attempt_columns`, those of one peer in the order of their ends.
     records : Records
     reports : Reports
 
     Returns
     -------
-    pandas.DataFrame
+    dict of str to numpy.ndarray
     """
+    if not len(reports.rows):
+        return attempts
     finished = np.flatnonzero(attempts["outcome"] == OK)
-    keys = key_of(attempts["peer"].to_numpy()[finished], attempts["piece_number"].to_numpy()[finished])
-    once = ~pd.Series(keys).duplicated().to_numpy()
-    at = pd.Index(keys[once]).get_indexer(piece_key(records)[reports.rows])  # type: ignore[arg-type]
+    peers, numbers = (
+        np.concatenate([attempts[name][finished], told[reports.rows]])
+        for name, told in (("peer", records.peer.codes), ("piece_number", records.number))
+    )
+    piece, n_pieces = slots_of(peers, numbers, len(records.peer.words))
+    at = first_of(piece[: len(finished)], np.arange(len(finished)), n_pieces)[piece[len(finished) :]]
     known = at != NONE
-    completed = _complete(attempts, finished[once][at[known]], records, reports.take(known))
-    return pd.concat([completed, frame_of_reports(records, reports.take(~known))], ignore_index=True)
+    completed = _complete(attempts, finished[at[known]], records, reports.take(known)) if known.any() else attempts
+    return joined(completed, columns_of_reports(records, reports.take(~known)))
 
 
-def _complete(attempts: pd.DataFrame, which: NumberArray, records: Records, reports: Reports) -> pd.DataFrame:
+def _complete(attempts: Columns, which: NumberArray, records: Records, reports: Reports) -> Columns:
     size, parent, started, duration_s = (
-        attempts[name].to_numpy(copy=True) for name in ("size_bytes", "parent", "started", "duration_s")
+        attempts[name].copy() for name in ("size_bytes", "parent", "started", "duration_s")
     )
     told = records.size_bytes[reports.rows]
     size[which] = np.where(told == NONE, size[which], told)
@@ -110,17 +100,17 @@ def _complete(attempts: pd.DataFrame, which: NumberArray, records: Records, repo
     lacking = np.isnan(duration_s[which]) & ~np.isnan(reports.cost_s)
     duration_s[which[lacking]] = reports.cost_s[lacking]
     started[which[lacking]] = begun_ns(records.time[reports.rows], reports.cost_s)[lacking]
-    return attempts.assign(size_bytes=size, parent=parent, started=started, duration_s=duration_s)
+    return {**attempts, "size_bytes": size, "parent": parent, "started": started, "duration_s": duration_s}
 
 
-def frame_of_reports(records: Records, reports: Reports) -> pd.DataFrame:
+def columns_of_reports(records: Records, reports: Reports) -> Columns:
     """Return reported pieces as attempts of their own."""
     rows, time = reports.rows, records.time[reports.rows]
-    return attempt_frame(
+    return attempt_columns(
         {
             **who(records, rows), "origin": origin_codes(records, rows), "parent": records.parent.codes[rows],
             "size_bytes": records.size_bytes[rows], "started": begun_ns(time, reports.cost_s), "ended": time, "duration_s": reports.cost_s,
-            "outcome": OK, "signature": None, "round": 1, "survivors_unseen": False, "path": records.path.codes[rows],
+            "outcome": OK, "signature": NONE, "round": 1, "survivors_unseen": False, "path": records.path.codes[rows],
             "log_line": records.line[rows], "order": np.arange(REPORTED, REPORTED + len(rows)),
         }
     )  # fmt: skip

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dfly_analysis.attempts.causes import Cause
-from dfly_analysis.attempts.columns import OK, ORIGINS, SOURCE
+from dfly_analysis.attempts.columns import OK, ORIGINS, SOURCE, Columns
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.made import Integers, Made, Times
-from dfly_analysis.attempts.pairs import key_of
-from dfly_analysis.attempts.records import NO_TIME, NONE, NumberArray, Records, Words
+from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.tasks import Tasks
-from dfly_analysis.attempts.typed import FloatArray, at_rows, each_pair, seconds_between
+from dfly_analysis.attempts.typed import FloatArray, at_rows, each_pair, seconds_between, slots_of
+from dfly_analysis.attempts.words import NO_TIME, NONE, NumberArray, Words
 from dfly_analysis.tables import OUTCOMES, PIECES, TASKS
 
 
-def make_pieces(records: Records, attempts: pd.DataFrame, limits: Limits) -> Made:
+def make_pieces(records: Records, attempts: Columns, signatures: Sequence[str], limits: Limits) -> Made:
     """Return the table of pieces.
 
     Parameters
     ----------
     records : Records
-    attempts : pandas.DataFrame
-        Of `attempt_frame`, with their sizes filled in as far as known.
+    attempts : dict of str to numpy.ndarray
+        Of `attempt_columns`, with their sizes filled in as far as known.
+    signatures : sequence of str
+        What their numbers of signatures stand for.
     limits : Limits
 
     Returns
@@ -35,10 +36,9 @@ def make_pieces(records: Records, attempts: pd.DataFrame, limits: Limits) -> Mad
         `dfly_analysis.tables.PIECES`, by peer, piece and time.
     """
     began = np.where(attempts["started"] != NO_TIME, attempts["started"], attempts["ended"])
-    peer, number = attempts["peer"].to_numpy(), attempts["piece_number"].to_numpy()
-    rows, same = _by_piece(key_of(records.peer.rank[peer], number), began, attempts["order"].to_numpy())
-    length = np.diff(same, append=len(rows))
-    codes = {name: attempts[name].to_numpy()[rows] for name in attempts.columns}
+    peer = records.peer.rank[attempts["peer"]]
+    rows, again = _by_piece(slots_of(peer, attempts["piece_number"], len(records.peer.words)), began, attempts["order"])
+    codes = {name: column[rows] for name, column in attempts.items()}
     words = {
         "task_id": "task",
         "peer_id": "peer",
@@ -51,26 +51,34 @@ def make_pieces(records: Records, attempts: pd.DataFrame, limits: Limits) -> Mad
         PIECES, len(rows), {
             **{column: getattr(records, name).at(codes[name]) for column, name in words.items()},
             **{name: codes[name] for name in ("piece_number", "duration_s", "round", "survivors_unseen")},
-            "attempt": np.arange(len(rows)) - np.repeat(same, length) + 1,
+            "attempt": again + 1,
             "origin": Words(codes["origin"], np.array(ORIGINS, dtype=object)),
             "size_bytes": Integers(codes["size_bytes"], codes["size_bytes"] == NONE),
             "started": Times(codes["started"]), "ended": Times(codes["ended"]),
-            "outcome": Words(codes["outcome"], np.array(OUTCOMES, dtype=object)), "signature": Words.of(pd.Series(codes["signature"], dtype=object)),
+            "outcome": Words(codes["outcome"], np.array(OUTCOMES, dtype=object)), "signature": Words(codes["signature"], np.array(signatures, dtype=object)),
             "timeout_s": _limits_s(records, codes, limits), "censored": codes["outcome"] != OK,
             "log_line": Integers(codes["log_line"], codes["log_line"] == NONE),
         }
     )  # fmt: skip
 
 
-def _by_piece(key: NumberArray, began: NumberArray, order: NumberArray) -> tuple[NumberArray, NumberArray]:
-    """Return the places of attempts by piece, time and order, and where in this order each piece begins."""
-    rows = np.argsort(key, kind="stable")
-    first = np.diff(key[rows], prepend=NONE) != 0
-    again = np.flatnonzero(~first)
-    several = np.unique(np.concatenate([again - 1, again]))  # most pieces have one attempt
-    of = rows[several]
-    rows[several] = of[np.lexsort((order[of], np.where(began[of] == NO_TIME, 0, began[of]), key[of]))]
-    return rows, np.flatnonzero(first)
+def _by_piece(
+    pieces: tuple[NumberArray, int], began: NumberArray, order: NumberArray
+) -> tuple[NumberArray, NumberArray]:
+    """Return the places of attempts by piece, time and order, and how many attempts at the piece each has before it."""
+    piece, n_pieces = pieces
+    count = np.bincount(piece, minlength=n_pieces)
+    start = np.cumsum(count) - count
+    rows, again = np.empty(len(piece), dtype=np.int64), np.zeros(len(piece), dtype=np.int64)
+    rows[start[piece]] = np.arange(len(piece))  # most pieces have one attempt; the others' places are put right below
+    several = np.flatnonzero(count[piece] > 1)
+    time = np.where(began[several] == NO_TIME, 0, began[several])
+    of = several[np.lexsort((order[several], time, piece[several]))]
+    first = np.flatnonzero(np.diff(piece[of], prepend=NONE))
+    before = np.arange(len(of)) - np.repeat(first, np.diff(first, append=len(of)))
+    places = start[piece[of]] + before
+    rows[places], again[places] = of, before
+    return rows, again
 
 
 def _limits_s(records: Records, codes: Mapping[str, Any], limits: Limits) -> FloatArray:

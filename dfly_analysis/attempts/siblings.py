@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
+from dfly_analysis.attempts.columns import Columns
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.pieces import Attempt, PeerPieces, piece_numbers, span_s
-from dfly_analysis.attempts.records import LAST, Records
+from dfly_analysis.attempts.records import Records
+from dfly_analysis.attempts.typed import first_of
+from dfly_analysis.attempts.words import LAST, NONE
 
 
 def add_cancelled(peers: Mapping[str, PeerPieces], limits: Limits) -> None:
@@ -42,14 +44,14 @@ def add_cancelled(peers: Mapping[str, PeerPieces], limits: Limits) -> None:
 
 
 def mark_reported_rounds(
-    reported: pd.DataFrame, records: Records, peers: Mapping[str, PeerPieces], limits: Limits
-) -> pd.DataFrame:
+    reported: Columns, records: Records, peers: Mapping[str, PeerPieces], limits: Limits
+) -> Columns:
     """Return reported pieces, none of whose siblings failed by its client's log, with the round they belong to.
 
     Parameters
     ----------
-    reported : pandas.DataFrame
-        Of `attempt_frame`, in the order of the records.
+    reported : dict of str to numpy.ndarray
+        Of `attempt_columns`, in the order of the records.
     records : Records
     peers : mapping of str to PeerPieces
         Peers of which plans are known and nothing else.
@@ -57,21 +59,25 @@ def mark_reported_rounds(
 
     Returns
     -------
-    pandas.DataFrame
+    dict of str to numpy.ndarray
     """
+    twice = {
+        records.peer.place[peer_id]: peer.rounds[-1][0]
+        for peer_id, peer in peers.items()
+        if len(peer.rounds) >= 2 and not math.isnan(peer.rounds[-1][0])
+    }
+    if not twice:
+        return reported
     second = np.full(len(records.peer.words), LAST, dtype=np.int64)
-    firsts = reported.drop_duplicates("peer")
-    speakers = dict(zip(firsts["peer"], zip(firsts["role"], firsts["host"], strict=True), strict=True))
-    for peer_id, peer in peers.items():
-        code = records.peer.place[peer_id]
-        if len(peer.rounds) < 2 or code not in speakers or math.isnan(peer.rounds[-1][0]):
-            continue
-        role, host = speakers[code]
-        if limits.siblings_cancelled(records.role.text(role), records.host.text(host)):
-            second[code] = peer.rounds[-1][0]
+    first = first_of(reported["peer"], np.arange(len(reported["peer"])), len(second))
+    for code, begun in twice.items():
+        if (at := first[code]) != NONE and limits.siblings_cancelled(
+            records.role.text(reported["role"][at]), records.host.text(reported["host"][at])
+        ):
+            second[code] = begun
     again = second[reported["peer"]]
     is_later = (reported["started"] >= again) & (reported["ended"] > again)
-    return reported.assign(round=np.where(is_later, 2, reported["round"]).astype("int8"))
+    return {**reported, "round": np.where(is_later, 2, reported["round"]).astype("int8")}
 
 
 def _mark_rounds(peer: PeerPieces) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
-from dfly_analysis.attempts.columns import LOCAL, OK, ORIGINS
+from dfly_analysis.attempts.columns import LOCAL, OK, ORIGINS, Columns
 from dfly_analysis.attempts.pieces import Attempt
-from dfly_analysis.attempts.records import NONE, NumberArray
 from dfly_analysis.attempts.tasks import Tasks
-from dfly_analysis.attempts.typed import last_of
+from dfly_analysis.attempts.typed import last_of, slots_of
+from dfly_analysis.attempts.words import NONE, NumberArray
 
 
-def learn_from_pieces(tasks: Tasks, finished: pd.DataFrame, others: Sequence[Attempt]) -> None:
+def learn_from_pieces(tasks: Tasks, finished: Columns, others: Sequence[Attempt]) -> None:
     """Learn sizes and the number of failures from the pieces.
 
     Where a client's log does not say the size of a blob, the lengths of its pieces do: the longest is the piece length.
@@ -23,8 +22,8 @@ def learn_from_pieces(tasks: Tasks, finished: pd.DataFrame, others: Sequence[Att
     ----------
     tasks : Tasks
         Scratch, changed in place.
-    finished : pandas.DataFrame
-        Of `attempt_frame`, with all lengths that are known.
+    finished : dict of str to numpy.ndarray
+        Of `attempt_columns`, with all lengths that are known.
     others : sequence of Attempt
         Those that did not finish.
     """
@@ -33,12 +32,12 @@ def learn_from_pieces(tasks: Tasks, finished: pd.DataFrame, others: Sequence[Att
         if attempt.outcome not in ("ok", "cancelled") and attempt.ended is not None:
             tasks.n_errors[place[tasks.records.peer.place[attempt.record.peer_id]]] += 1
     tasks.n_errors[(tasks.outcome == "failed") & (tasks.n_errors == 0)] = 1
-    sized = finished[finished["size_bytes"] > 0]
+    sized = np.flatnonzero(finished["size_bytes"] > 0)
     longest = np.zeros(len(tasks.records.task.words) + 1, dtype=np.int64)  # the last is the place of -1
-    np.maximum.at(longest, sized["task"].to_numpy(), sized["size_bytes"].to_numpy())
+    np.maximum.at(longest, finished["task"][sized], finished["size_bytes"][sized])
     longest[NONE] = 0
     tasks.piece_bytes = np.where(tasks.piece_bytes > 0, tasks.piece_bytes, longest[tasks.task])
-    _add_up(tasks, sized.assign(at=place[sized["peer"]]))
+    _add_up(tasks, finished, sized, place)
     _share(tasks)
 
 
@@ -49,15 +48,21 @@ def place_of_peer(tasks: Tasks) -> NumberArray:
     return place
 
 
-def _add_up(tasks: Tasks, sized: pd.DataFrame) -> None:
+def _add_up(tasks: Tasks, finished: Columns, sized: NumberArray, place: NumberArray) -> None:
     """Take the size of a finished blob whose size nobody says from its pieces, where the lengths of all are known."""
     lacking = (tasks.size_bytes == NONE) & (tasks.outcome == "ok")
-    own = sized[lacking[sized["at"]] & (sized["outcome"] == OK)].drop_duplicates(["at", "piece_number"], keep="last")
-    pieces = own.groupby("at").agg(
-        count=("piece_number", "size"), last=("piece_number", "max"), total=("size_bytes", "sum")
-    )
-    whole = pieces[pieces["count"] == pieces["last"] + 1]
-    tasks.size_bytes[whole.index] = whole["total"]
+    if not lacking.any():
+        return
+    own = sized[lacking[place[finished["peer"][sized]]] & (finished["outcome"][sized] == OK)]
+    at, number = place[finished["peer"][own]], finished["piece_number"][own]
+    piece, n_pieces = slots_of(at, number, len(tasks))
+    last = last_of(piece, np.arange(len(own)), n_pieces)
+    own, at, number = (one[last[last != NONE]] for one in (own, at, number))
+    highest, total = np.full(len(tasks), NONE, dtype=np.int64), np.zeros(len(tasks), dtype=np.int64)
+    np.maximum.at(highest, at, number)
+    np.add.at(total, at, finished["size_bytes"][own])
+    whole = (highest != NONE) & (np.bincount(at, minlength=len(tasks)) == highest + 1)
+    tasks.size_bytes[whole] = total[whole]
 
 
 def _share(tasks: Tasks) -> None:
@@ -77,23 +82,23 @@ def _known(tasks: Tasks, numbers: NumberArray) -> NumberArray:
     return np.where(at == NONE, 0, numbers[at])
 
 
-def fill_sizes(attempts: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
+def fill_sizes(attempts: Columns, tasks: Tasks) -> Columns:
     """Return attempts with the length that follows from blob and piece length where nobody says it."""
     at = place_of_peer(tasks)[attempts["peer"]]
-    number, own = attempts["piece_number"].to_numpy(), attempts["size_bytes"].to_numpy()
+    number, own = attempts["piece_number"], attempts["size_bytes"]
     size, length, count = tasks.size_bytes[at], tasks.piece_bytes[at], tasks.n_pieces[at]
     is_inner = (size == 0) | (number < np.maximum(count, 1) - 1)
     inner = np.where((size == 0) | (size >= length), length, size)
     left = size - number * length
     follows = np.where(is_inner, inner, np.where(left == 0, length, left))
-    return attempts.assign(size_bytes=np.where(own > 0, own, np.where(length > 0, follows, NONE)))
+    return {**attempts, "size_bytes": np.where(own > 0, own, np.where(length > 0, follows, NONE))}
 
 
-def fetched_bytes(attempts: pd.DataFrame, tasks: Tasks) -> dict[str, NumberArray]:
+def fetched_bytes(attempts: Columns, tasks: Tasks) -> dict[str, NumberArray]:
     """Return for each task how many bytes came from each origin, as far as seen."""
-    origin, size = attempts["origin"].to_numpy(), attempts["size_bytes"].to_numpy()
+    origin, size = attempts["origin"], attempts["size_bytes"]
     got = np.flatnonzero((attempts["outcome"] == OK) & (origin != LOCAL) & (size != NONE))
-    place = origin[got] * np.int64(len(tasks)) + place_of_peer(tasks)[attempts["peer"].to_numpy()[got]]
+    place = origin[got] * np.int64(len(tasks)) + place_of_peer(tasks)[attempts["peer"][got]]
     fetched = np.zeros(len(ORIGINS) * len(tasks), dtype=np.int64)
     np.add.at(fetched, place, size[got])
     return dict(zip(ORIGINS, fetched.reshape(len(ORIGINS), len(tasks)), strict=True))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.pieces import Attempt
-from dfly_analysis.attempts.records import NONE, FlagArray, NumberArray, Records, Words, missing_last
+from dfly_analysis.attempts.records import Records, missing_last
 from dfly_analysis.attempts.typed import at_rows, first_of, last_of
+from dfly_analysis.attempts.words import NONE, FlagArray, NumberArray, Words
 from dfly_analysis.knowledge.needed import ERROR_LEVELS
 from dfly_analysis.knowledge.signature import cause_of
 
@@ -104,11 +104,11 @@ def read_tasks(records: Records, planned: Mapping[str, int]) -> Tasks:
     client_end, told_end = first(client & event(*_CLIENT_ENDS)), last(before & event(*_SCHEDULER_ENDS))
     started = np.where(own, first(client & event(*_STARTS)), first(before & event(*_STARTS)))
     sized = (records.size_bytes != NONE) & ~event("piece_reported")
-    url = Words.of(records.column("url"))
+    with_url, url = _said_urls(records)
     tasks = Tasks(
         records=records, peer=peers, in_client_log=own,
         task=at_rows(records.task.codes, first(_is_said(records.task))), host=at_rows(records.host.codes, first(_is_said(records.host))),
-        role=at_rows(records.role.codes, first(_is_said(records.role))), url=_texts_at(url, first(_is_said(url))),
+        role=at_rows(records.role.codes, first(_is_said(records.role))), url=_texts_at(url, first_of(of[with_url], np.arange(len(with_url)), size)),
         size_bytes=at_rows(records.size_bytes, last(sized)), piece_bytes=at_rows(records.piece_bytes, last(records.piece_bytes != NONE)),
         n_pieces=np.array([planned.get(peer_id, NONE) for peer_id in records.peer.at(peers).texts()], dtype=np.int64), n_errors=np.zeros(size, dtype=np.int64), started_row=started,
         ended_row=np.where(failed != NONE, failed, np.where(told_end != NONE, told_end, client_end)), seen_row=last(client),
@@ -127,8 +127,18 @@ def read_tasks(records: Records, planned: Mapping[str, int]) -> Tasks:
 
 def _appearance(records: Records) -> tuple[NumberArray, NumberArray]:
     """Return the peers in the order of their first records, and for each record which of them it is of."""
-    of, peers = pd.factorize(records.peer.codes)
-    return np.asarray(peers, dtype=np.int64), of
+    first = first_of(records.peer.codes, np.arange(len(records)), len(records.peer.words))
+    there = np.flatnonzero(first != NONE)
+    peers = there[np.argsort(first[there])]
+    of = np.empty(len(first), dtype=np.int64)
+    of[peers] = np.arange(len(peers))
+    return peers, of[records.peer.codes]
+
+
+def _said_urls(records: Records) -> tuple[NumberArray, Words]:
+    rows, url = records.said("url")
+    told = _is_said(url)
+    return rows[told], url.take(told)
 
 
 def _is_said(words: Words) -> FlagArray:

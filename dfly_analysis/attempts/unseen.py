@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
 
 from dfly_analysis.attempts.background import Background
-from dfly_analysis.attempts.records import LAST
+from dfly_analysis.attempts.words import LAST
 from dfly_analysis.knowledge.signature import cause_of
 from dfly_analysis.tables import TASKS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def unseen_tasks(background: Background, task_ids: Collection[str], urls: Collection[str]) -> pd.DataFrame:
+    """Return the rows of `unseen_rows` as a frame of `dfly_analysis.tables.TASKS`."""
+    return TASKS.frame(unseen_rows(background, task_ids, urls))
+
+
+def unseen_rows(background: Background, task_ids: Collection[str], urls: Collection[str]) -> list[dict[str, Any]]:
     """Return a row for each lost blob that no task stands for.
 
     A task that ends at its first request never reaches the scheduler as a peer; where its seed client's log is not at hand
@@ -26,15 +35,15 @@ def unseen_tasks(background: Background, task_ids: Collection[str], urls: Collec
 
     Returns
     -------
-    pandas.DataFrame
-        `dfly_analysis.tables.TASKS` without peer and host.
+    list of dict
+        Rows of `dfly_analysis.tables.TASKS` without peer and host.
     """
     rows = []
     for loss in background.losses:
         if (loss.task_id and loss.task_id in task_ids) or (loss.url and loss.url in urls):
             continue
         known = cause_of(loss.text)
-        ended = None if loss.time == LAST else pd.Timestamp(loss.time, tz="UTC")
+        ended = None if loss.time == LAST else np.datetime64(loss.time, "ns")
         cause = known.cause if known is not None else "unknown"
         rows.append(
             {
@@ -43,4 +52,4 @@ def unseen_tasks(background: Background, task_ids: Collection[str], urls: Collec
                 "log_path": loss.log_path, "log_line": loss.log_line,
             }
         )  # fmt: skip
-    return TASKS.frame(rows)
+    return rows

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import astuple, dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dfly_analysis.attempts import Limits
+    from dfly_analysis.attempts import Limits, Made
 
 _MOST_SHARE = 0.98
 """Of the pieces expected; where fewer are seen it is worth a word."""
@@ -55,14 +55,10 @@ class Seen:
         Tasks, and those without an end.
     reported : int
         Finished pieces from the source.
-    OF_PIECES, OF_TASKS : tuple of str
-        Columns that are looked at.
     expected, found : int
         Pieces of tasks that went well at the source, and those of them that are reported.
     """
 
-    OF_PIECES: ClassVar = ("origin", "outcome", "peer_id")
-    OF_TASKS: ClassVar = ("origin", "outcome", "peer_id", "n_pieces")
     tasks: int = 0
     unknown: int = 0
     reported: int = 0
@@ -80,6 +76,22 @@ class Seen:
             len(finished),
             int(whole["n_pieces"].sum()),
             int(finished.isin(whole["peer_id"]).sum()),
+        )
+
+    @classmethod
+    def of_made(cls, pieces: Made, tasks: Made) -> Seen:
+        """Count in tables that are put together and not written out."""
+        ok, own = {"ok"}, {"source"}
+        finished = pieces.among("origin", own) & pieces.among("outcome", ok)
+        known: Any = tasks.columns["n_pieces"]
+        whole = tasks.among("outcome", ok) & tasks.among("origin", own) & ~known.missing
+        found = finished & pieces.among("peer_id", {text for text in tasks.texts("peer_id", whole) if text is not None})
+        return cls(
+            tasks.size,
+            int(tasks.among("outcome", {"unknown"}).sum()),
+            int(finished.sum()),
+            int(known.numbers[whole].sum()),
+            int(found.sum()),
         )
 
     def __add__(self, other: Seen) -> Seen:

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
 
 from dfly_analysis.attempts import (
+    EVERYWHERE,
     Death,
     Limits,
     Made,
     Observed,
+    Telling,
+    Told,
+    background_of,
     observe_limits,
-    read_background,
     rebuild_and_observe,
-    unseen_tasks,
+    unseen_rows,
 )
-from dfly_analysis.loading.spilling import Spill, place_peers_only, spilled_schema
-from dfly_analysis.logs.schema import to_frame
+from dfly_analysis.attempts.words import LAST
+from dfly_analysis.loading.spilled import place_peers_only, telling_of
+from dfly_analysis.loading.spilling import NONE, Spill, spilled_schema
+from dfly_analysis.logs.arrow import flags, is_there, values_of
+from dfly_analysis.logs.schema import among, to_frame
 from dfly_analysis.tables import PIECES, TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Tables = tuple[Made, Made]
 _AT_A_TIME = 2
@@ -32,8 +42,6 @@ class Rebuilding:
 
     Attributes
     ----------
-    events_of_jobs : pandas.DataFrame
-        Records of preheat jobs.
     observed : list of dict
         What the buckets rebuilt so far show of the limits in force.
     """
@@ -42,11 +50,17 @@ class Rebuilding:
         self, spills: Sequence[Spill], buckets: int, deaths: Mapping[str, tuple[Death, ...]] | None = None
     ) -> None:
         self._spills, self._buckets = spills, buckets
-        shared = _frame(table for spill in spills for table in spill.shared)
-        self.events_of_jobs = shared[shared["event_id"] == "job_received"]
-        self._background = read_background(shared, deaths)
+        self._shared = pa.concat_tables(
+            [pa.Table.from_batches([], spilled_schema()), *(table for spill in spills for table in spill.shared)]
+        )
+        self._background = background_of([*_told(self._shared)], deaths)
         self._peers_only = place_peers_only(spills, buckets)
         self.observed: list[dict[str, Observed]] = []
+
+    def events_of_jobs(self) -> pd.DataFrame | None:
+        """Return the records of preheat jobs; None where there are none."""
+        chosen = among(self._shared, "event_id", {"job_received"})
+        return to_frame(self._shared.filter(flags(chosen)), categories=True) if chosen.any() else None
 
     def tables(self, limits: Limits, owner: Mapping[str, str]) -> Iterator[Tables]:
         """Yield pieces and tasks bucket by bucket, judged by these limits.
@@ -61,13 +75,12 @@ class Rebuilding:
         ids, urls = set[str](), set[str]()
         for (pieces, tasks), observed in self._rebuilt(limits):
             self.observed.append(observed)
-            seeds = tasks.sketch(["role", "task_id", "url"])
-            seeds = seeds[seeds["role"] == "seedClient"]
-            ids, urls = ids | set(seeds["task_id"].dropna()), urls | set(seeds["url"].dropna())
+            of_seed = tasks.among("role", {"seedClient"})
+            ids.update(text for text in tasks.texts("task_id", of_seed) if text is not None)
+            urls.update(text for text in tasks.texts("url", of_seed) if text is not None)
             yield pieces, _with_jobs(tasks, owner)
-        unseen = unseen_tasks(self._background, ids, urls)
-        if len(unseen):
-            yield Made.of(PIECES, PIECES.frame()), _with_jobs(Made.of(TASKS, unseen), owner)
+        if unseen := unseen_rows(self._background, ids, urls):
+            yield Made.of(PIECES, PIECES.frame()), _with_jobs(Made.of(TASKS, TASKS.frame(unseen)), owner)
 
     def _rebuilt(self, limits: Limits) -> Iterator[tuple[Tables, dict[str, Observed]]]:
         """Rebuild two buckets at a time and yield them in their order."""
@@ -88,18 +101,24 @@ class Rebuilding:
         """Return the limits as all buckets show them: the same object where they show no other."""
         return observe_limits(self.observed, limits)
 
-    def _events(self, bucket: int) -> pa.Table:
-        tables = [table for spill in self._spills for table in spill.tables(bucket)]
-        return pa.concat_tables([*tables, self._peers_only[bucket]])
+    def _events(self, bucket: int) -> Telling:
+        parts = [part for spill in self._spills for part in spill.parts(bucket)]
+        return telling_of([*parts, *self._peers_only.get(bucket, ())])
 
 
 def _with_jobs(tasks: Made, owner: Mapping[str, str]) -> Made:
-    known = tasks.sketch(["url", "role"])
-    of_seed = (known["role"] == "seedClient").tolist()
-    jobs = [owner.get(url) if is_seed else None for url, is_seed in zip(known["url"], of_seed, strict=True)]
+    if not owner:
+        return tasks
+    of_seed = tasks.among("role", {"seedClient"})
+    urls = tasks.texts("url", np.ones(tasks.size, np.bool_))
+    jobs = [owner.get(url or "") if is_seed else None for url, is_seed in zip(urls, of_seed.tolist(), strict=True)]
     return tasks.with_column("job_id", jobs)
 
 
-def _frame(tables: Iterable[pa.Table]) -> pd.DataFrame:
-    listed = list(tables)
-    return to_frame(pa.concat_tables(listed) if listed else spilled_schema().empty_table(), categories=True)
+def _told(shared: pa.Table) -> Iterator[Told]:
+    """Yield the records that all buckets must know."""
+    chosen = shared.filter(flags(among(shared, "event_id", EVERYWHERE))).select(list(Told._fields))
+    columns = {name: chosen.column(name).to_pylist() for name in Told._fields if name != "time"}
+    columns["time"] = np.where(is_there(times := chosen.column("time")), values_of(times), LAST).tolist()
+    columns["log_line"] = [NONE if line is None else line for line in columns["log_line"]]
+    yield from (Told(*one) for one in zip(*(columns[name] for name in Told._fields), strict=True))

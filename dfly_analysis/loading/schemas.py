@@ -16,9 +16,11 @@ from dfly_analysis.tables import FLAG, FLOAT, INTEGER, TEXT, TIME, Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NOTHING = "nothing"
+"""The type of a column of lists that has no row."""
 _OF_PANDAS = {
     TEXT: ("unicode", "str", None), TIME: ("datetimetz", "datetime64[ns]", {"timezone": "UTC"}), FLOAT: ("float64", "float64", None),
-    INTEGER: ("int64", "Int64", None), FLAG: ("bool", "bool", None),
+    INTEGER: ("int64", "Int64", None), FLAG: ("bool", "bool", None), NOTHING: ("empty", "object", None),
 }  # fmt: skip
 """Of each type in `dfly_analysis.tables`: pandas' name for it, numpy's, and what else is to be known."""
 _VERSION = "3.0.0"
@@ -55,18 +57,20 @@ def part_schema() -> pa.Schema:
 
 
 @cache
-def table_schema(table: Table) -> pa.Schema:
-    """Return the columns of a table, texts as plain texts."""
+def table_schema(table: Table, more: tuple[tuple[str, str], ...] = ()) -> pa.Schema:
+    """Return the columns of a table and more, each name with its type; texts as plain texts."""
     import pyarrow as pa
 
     kinds = {
-        TIME: pa.timestamp("ns", "UTC"), TEXT: pa.large_string(), FLOAT: pa.float64(), INTEGER: pa.int64(), FLAG: pa.bool_(),
+        TIME: pa.timestamp("ns", "UTC"), TEXT: pa.large_string(), FLOAT: pa.float64(), INTEGER: pa.int64(), FLAG: pa.bool_(), NOTHING: pa.null(),
     }  # fmt: skip
-    types = [(column.name, column.dtype) for column in table.columns]
+    types = [*((column.name, column.dtype) for column in table.columns), *more]
     return pa.schema([(name, kinds[dtype]) for name, dtype in types], metadata_for_pandas(types))
 
 
-def write_rows(path: Path, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_rows(
+    path: Path, table: Table, rows: Sequence[Mapping[str, Any]], more: tuple[tuple[str, str], ...] = ()
+) -> None:
     """Write rows that are in the types of their table already; what a row lacks is missing.
 
     Parameters
@@ -74,11 +78,13 @@ def write_rows(path: Path, table: Table, rows: Sequence[Mapping[str, Any]]) -> N
     path : Path
     table : Table
     rows : sequence of mappings
+    more : tuple of (str, str)
+        Further columns, each name with its type.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = table_schema(table)
+    schema = table_schema(table, more)
     arrays = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path)
 
@@ -88,6 +94,8 @@ def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
     from dfly_analysis.logs import arrow
 
+    if pa.types.is_null(kind):
+        return pa.nulls(len(values))
     if pa.types.is_timestamp(kind):
         return arrow.moments(np.array(values, "M8[ns]"))
     if pa.types.is_integer(kind):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,10 @@ import pyarrow as pa
 
 from dfly_analysis.knowledge.event import load_events
 from dfly_analysis.knowledge.needed import COLUMNS, ERROR_LEVELS, EVERYWHERE
-from dfly_analysis.logs.arrow import codes_of, flags, is_there, numbers
+from dfly_analysis.logs.arrow import coded, codes_of, flags, is_there, numbers, strings, values_of
 from dfly_analysis.logs.schema import among, arrow_schema
 from dfly_analysis.sources.store import Store
+from dfly_analysis.units import seconds_of
 
 WORDS = "message"
 SPILLED = (*COLUMNS, "job_id")
@@ -24,6 +26,21 @@ SHARED = frozenset({*EVERYWHERE, "job_received"})
 """Events that all buckets must know."""
 BUCKET_BYTES = 192 << 20
 """Bytes of logs that are rebuilt at one time."""
+CODED = (
+    "level", "component", "role", "host", "span", "event_id", "task_id", "peer_id", "log_path", "origin", "parent_id",
+)  # fmt: skip
+"""Texts that most telling records have, and that repeat."""
+COUNTED = ("time", "piece_number", "log_line", "size_bytes")
+"""Numbers that most of them have."""
+COST = "cost"
+"""What a piece cost, a text in logs and seconds here; left out where no record has it."""
+FEW = ["message", "signature", "url", "piece_bytes", "pieces", "stage", "error"]
+"""What few of them have."""
+ROW = "row"
+"""The column that says which record one of the few is."""
+NONE = -1
+NO_TIME = np.iinfo(np.int64).min
+_BUCKET = "bucket"
 _HELD_ROWS = 200_000
 _BATCH = 1 << 17
 
@@ -46,6 +63,13 @@ def _bulk() -> frozenset[str]:
     return frozenset(kind.id for kind in load_events() if kind.bulk)
 
 
+class Part(NamedTuple):
+    """Records that were put aside together: what all have, and what few have, with the place of each among all."""
+
+    all: pa.Table
+    few: pa.Table
+
+
 @dataclass
 class Spill:
     """The telling records of one file, in as many buckets as the whole input is rebuilt in.
@@ -53,21 +77,20 @@ class Spill:
     Attributes
     ----------
     stem : Path
-        Beginning of the names of its files.
+        Beginning of the names of its files: one with what all records have and one with what few have, a flush.
     buckets : int
     shared : list of pyarrow.Table
         Records of `SHARED`.
-    peers_only : list of pyarrow.Table
-        Records that name a peer and no task: their bucket is known when the whole input was read.
     """
 
     stem: Path
     buckets: int
     shared: list[pa.Table] = field(default_factory=list)
-    peers_only: list[pa.Table] = field(default_factory=list)
-    _held: dict[int, list[pa.Table]] = field(default_factory=dict)
+    _held: list[dict[str, npt.NDArray[Any]]] = field(default_factory=list)
+    _few: list[pa.Table] = field(default_factory=list)
+    _places: dict[str, dict[str, int]] = field(default_factory=dict)
     _held_rows: int = 0
-    _flushes: int = 0
+    _bounds: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
     def write(self, table: pa.Table) -> None:
         """Take the telling records of a table; of kinds that are most of a log only the fields count, not the words."""
@@ -77,48 +100,67 @@ class Spill:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held; to be called when the file was read."""
+        """Write what is held, sorted by bucket; to be called when the file was read."""
         if not self._held_rows:
             return
-        for bucket, tables in self._held.items():
-            with pa.ipc.new_stream(self._path(bucket, self._flushes), spilled_schema()) as writer:
-                for table in tables:
-                    writer.write_table(table)
-        self._held, self._held_rows = {}, 0
-        self._flushes += 1
+        columns = {name: np.concatenate([held[name] for held in self._held]) for name in self._held[0]}
+        bucket, few = columns.pop(_BUCKET), pa.concat_tables(self._few).unify_dictionaries()
+        place = values_of(few.column(ROW))
+        if self.buckets > 1:
+            order = np.argsort(bucket, kind="stable")
+            columns = {name: column[order] for name, column in columns.items()}
+            place = invert(order)[place]
+            few = few.take(numbers(np.argsort(place, kind="stable")))
+        self._bounds.append(np.cumsum([0, *np.bincount(bucket, minlength=self.buckets + 1)]))
+        _write(self._path(len(self._bounds) - 1), pa.table(self._arrays(columns)))
+        _write(self._path(len(self._bounds) - 1, "few"), few.set_column(0, ROW, numbers(np.sort(place))))
+        self._held, self._few, self._places, self._held_rows = [], [], {}, 0
 
-    def tables(self, bucket: int) -> Iterator[pa.Table]:
-        """Yield what was put into a bucket, in the order it was written."""
-        for flush in range(self._flushes):
-            path = self._path(bucket, flush)
-            if path.exists():
-                with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
-                    yield reader.read_all()
+    def parts(self, bucket: int) -> Iterator[Part]:
+        """Yield what was put into a bucket, in the order it was written; the last bucket is of records that name a peer alone."""
+        for flush, bounds in enumerate(self._bounds):
+            start, end = bounds[bucket : bucket + 2].tolist()
+            if end > start:
+                few = _read(self._path(flush, "few"))
+                first, last = np.searchsorted(values_of(few.column(ROW)), [start, end]).tolist()
+                chosen = few.slice(first, last - first)
+                rows = numbers(values_of(chosen.column(ROW)) - start)
+                yield Part(_read(self._path(flush)).slice(start, end - start), chosen.set_column(0, ROW, rows))
 
     def _take(self, table: pa.Table) -> None:
-        """Hold the telling records, bucket by bucket: every column is copied once."""
         shared = among(table, "event_id", SHARED)
         if shared.any():
-            self.shared.append(_compact(_wordless(table, np.flatnonzero(shared))))
+            self.shared.append(_compact(table.filter(flags(shared))))
         rows = np.flatnonzero(_needed(table))
-        places = np.zeros(len(rows), np.int64)
+        if not len(rows):
+            return
+        held: dict[str, npt.NDArray[Any]] = {name: self._codes(name, table.column(name))[rows] for name in CODED}
+        held |= {name: _filled(table.column(name), NO_TIME if name == "time" else NONE)[rows] for name in COUNTED}
+        held[COST] = _costs_s(table.column("cost"), rows)
+        held[_BUCKET] = np.zeros(len(rows), np.uint16)
         if self.buckets > 1:
-            places = bucket_of(table.column("task_id"), self.buckets)[rows]
-            lacking = ~is_there(table.column("task_id")) & is_there(table.column("peer_id"))
-            places[lacking[rows]] = self.buckets
-        order = np.argsort(places, kind="stable")
-        ordered = _wordless(table, rows[order])
-        bounds = np.searchsorted(places[order], np.arange(self.buckets + 2))
-        for bucket in range(self.buckets + 1):
-            start, end = int(bounds[bucket]), int(bounds[bucket + 1])
-            if end > start and bucket == self.buckets:
-                self.peers_only.append(_compact(ordered.slice(start, end - start)))
-            elif end > start:
-                self._held.setdefault(bucket, []).append(ordered.slice(start, end - start))
+            lacking = (held["task_id"] == NONE) & (held["peer_id"] != NONE)
+            place = bucket_of(table.column("task_id"), self.buckets)[rows]
+            held[_BUCKET] = np.where(lacking, self.buckets, place).astype(np.uint16)
+        self._few.append(_few_of(table, rows, self._held_rows))
+        self._held.append(held)
         self._held_rows += len(rows)
 
-    def _path(self, bucket: int, flush: int) -> Path:
-        return self.stem.with_name(f"{self.stem.name}-{bucket:04d}-{flush:05d}")
+    def _codes(self, name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
+        """Return the texts of a column as places among those of all that is held."""
+        places, parts = self._places.setdefault(name, {}), []
+        for chunk in column.chunks:
+            known = [places.setdefault(text, len(places)) for text in chunk.dictionary.to_pylist()]
+            parts.append(np.array([*known, NONE], np.int32)[codes_of(chunk)])
+        return np.concatenate(parts)
+
+    def _arrays(self, columns: Mapping[str, npt.NDArray[Any]]) -> dict[str, pa.Array]:
+        made = {name: coded(columns[name], strings([*self._places[name]])) for name in CODED}
+        made |= {name: numbers(columns[name]) for name in COUNTED}
+        return made if np.isnan(columns[COST]).all() else made | {COST: numbers(columns[COST], kind=pa.float64())}
+
+    def _path(self, flush: int, kind: str = "all") -> Path:
+        return self.stem.with_name(f"{self.stem.name}-{flush:05d}-{kind}")
 
 
 def spill_part(store: Store, name: str, stem: Path, buckets: int) -> Spill:
@@ -139,15 +181,48 @@ def _needed(table: pa.Table) -> npt.NDArray[np.bool_]:
     return np.asarray((event & (task | peer)) | (peer & among(table, "level", ERROR_LEVELS)))
 
 
-def _wordless(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
-    """Return some records, those of kinds that are most of a log without their words."""
-    import pyarrow.compute as pc
+def _filled(column: pa.ChunkedArray, missing: int) -> npt.NDArray[np.int64]:
+    values = values_of(column)
+    return np.where(is_there(column), values, missing) if column.null_count else values
 
-    at = table.schema.get_field_index(WORDS)
-    bulk = among(table, "event_id", _bulk())[rows]
-    message = table.column(at).take(numbers(rows, bulk)) if not bulk.all() else pa.nulls(len(rows), pa.string())
-    rest = table.remove_column(at).take(numbers(rows))
-    return rest.add_column(at, WORDS, pc.if_else(flags(bulk), "", message))
+
+def _costs_s(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    if column.null_count == len(column):
+        return np.full(len(rows), np.nan)
+    return seconds_of(column.take(numbers(rows)))
+
+
+def _few_of(table: pa.Table, rows: npt.NDArray[np.int64], before: int) -> pa.Table:
+    """Return what few of some records have, and of which record it is; those of kinds that are most of a log come without words."""
+    bulk = among(table, "event_id", _bulk())
+    there = np.zeros(len(table), np.bool_)
+    for name in FEW:
+        column = table.column(name)
+        if column.null_count < len(column):
+            there |= is_there(column) & ~bulk if name == WORDS else is_there(column)
+    chosen = np.flatnonzero(there[rows])
+    few = table.select(FEW).take(numbers(rows[chosen]))
+    if (wordless := bulk[rows[chosen]]).any():
+        words = few.column(WORDS).take(numbers(np.arange(len(few)), wordless))
+        few = few.set_column(FEW.index(WORDS), WORDS, words)
+    return few.add_column(0, ROW, numbers(chosen + before))
+
+
+def invert(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return where each of the things in a new order stands in it."""
+    places = np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    return places
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with pa.ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _read(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
+        return reader.read_all()
 
 
 def without_words(table: pa.Table) -> pa.Table:
@@ -181,33 +256,3 @@ def bucket_of(tasks: pa.ChunkedArray, buckets: int) -> npt.NDArray[np.int64]:
 def place_of(task: str, buckets: int) -> int:
     """Return the bucket of a task, the same in every process."""
     return zlib.crc32(task.encode()) % buckets
-
-
-def place_peers_only(spills: Sequence[Spill], buckets: int) -> list[pa.Table]:
-    """Return for each bucket the records that name a peer alone, by the task that peer has anywhere in the input."""
-    tables = [table for spill in spills for table in spill.peers_only]
-    if not tables:
-        return [spilled_schema().empty_table()] * buckets
-    joined = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
-    peers = set(joined.column("peer_id").cast(pa.string()).unique().to_pylist())
-    task_of = {
-        peer: task
-        for spill in spills
-        for bucket in range(buckets)
-        for table in spill.tables(bucket)
-        for peer, task in _pairs(table, peers)
-    }
-    by_peer = [
-        place_of(task_of.get(peer, peer), buckets) for peer in joined.column("peer_id").cast(pa.string()).to_pylist()
-    ]
-    places = np.array(by_peer, np.int64)
-    return [joined.filter(flags(places == bucket)) for bucket in range(buckets)]
-
-
-def _pairs(table: pa.Table, peers: set[str]) -> Iterator[tuple[str, str]]:
-    chosen = table.filter(flags(among(table, "peer_id", peers))).group_by(["peer_id", "task_id"]).aggregate([])
-    for peer, task in zip(
-        *(chosen.column(name).cast(pa.string()).to_pylist() for name in ("peer_id", "task_id")), strict=True
-    ):
-        if task is not None:
-            yield peer, task

@@ -6,7 +6,9 @@ import base64
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from dfly_analysis.loading.schemas import table_schema
 from dfly_analysis.tables import TIME, Table
@@ -38,7 +40,7 @@ class TableWriter:
 
     def write(self, made: Made) -> None:
         """Append rows."""
-        self._writer.write_table(made.arrow(self._schema))
+        self._writer.write_table(as_arrow(made, self._schema))
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +50,44 @@ class TableWriter:
     ) -> None:
         self._writer.add_key_value_metadata(self._schema.metadata)
         self._writer.close()
+
+
+def as_arrow(made: Made, schema: pa.Schema) -> pa.Table:
+    """Return a table that is put together as Arrow.
+
+    Parameters
+    ----------
+    made : Made
+    schema : pyarrow.Schema
+        The columns wanted, with texts as dictionaries; those that the table lacks are missing.
+    """
+    import pyarrow as pa
+
+    columns = made.columns
+    arrays = [
+        _array(columns[field.name], field.type) if field.name in columns else pa.nulls(made.size, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(column: Any, kind: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+
+    from dfly_analysis.attempts import Words
+    from dfly_analysis.attempts.made import Integers, Times
+    from dfly_analysis.logs import arrow
+
+    if pa.types.is_dictionary(kind):
+        words = column if isinstance(column, Words) else Words.read(column)
+        return arrow.coded(words.codes.astype(np.int32), arrow.strings(words.words.tolist(), kind.value_type))
+    if isinstance(column, Times):
+        return arrow.moments(column.times.view("M8[ns]"))
+    if isinstance(column, Integers):
+        return arrow.numbers(column.numbers.astype(np.int64, copy=False), column.missing)
+    if pa.types.is_floating(kind):
+        return arrow.numbers(column, np.isnan(column), kind)
+    return arrow.flags(column) if pa.types.is_boolean(kind) else arrow.numbers(column.astype(np.int64))
 
 
 @cache

@@ -22,7 +22,7 @@ from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
 from dfly_analysis.loading.live import Prometheus, ask
 from dfly_analysis.loading.parts import PartWriter
 from dfly_analysis.loading.rewriting import rewrite_copies
-from dfly_analysis.loading.schemas import write_rows
+from dfly_analysis.loading.schemas import NOTHING, write_rows
 from dfly_analysis.loading.spilling import Spill, buckets_for, spill_part
 from dfly_analysis.loading.stages import EVENTS_FOLDER, Staged, run_stages, stages_of
 from dfly_analysis.loading.staging import Reading
@@ -31,7 +31,7 @@ from dfly_analysis.metrics import newest_dumps
 from dfly_analysis.settings import Settings
 from dfly_analysis.sources import SourceFile, list_files
 from dfly_analysis.sources.store import Store, open_store
-from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Table
+from dfly_analysis.tables import COVERAGE, EVENTS, FLAG, JOBS, PIECES, PODS, RUNS, TASKS, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _PACKED = (".gz", ".zst", ".xz", ".bz2", ".zip", ".tgz", ".tzst", ".txz", ".parquet")
 _PACKED_RATIO = 20
+_OF_JOBS = (("missing_urls", NOTHING), ("checked", FLAG), ("false_success", FLAG))
+"""What `dfly_analysis.jobs.build_jobs` adds to its table."""
 
 
 @dataclass(frozen=True)
@@ -233,22 +235,33 @@ def _write_rebuilt(store: Store, staged: _Input, settings: Settings, folder: Pat
         for place, (name, spill) in enumerate(staged.spills.items())
     ]
     rebuilding = Rebuilding(spills, staged.buckets, deaths_of(staged.whole))
-    frame = jobs.build_jobs(staged.whole.jobs, rebuilding.events_of_jobs)
-    owner = jobs.job_of_url(frame, rebuilding.events_of_jobs)
+    owner, n_jobs = _write_jobs(store, staged.whole.jobs, rebuilding.events_of_jobs())
     limits = limits_of(settings)
     written, seen = _write_streams(store, rebuilding.tables(limits, owner), folder)
     if (corrected := rebuilding.corrected(limits)) is not limits:
         written, seen = _write_streams(store, rebuilding.tables(corrected, owner), folder)
-    written[f"{JOBS.name}.parquet"] = _write_frame(store, JOBS, frame)
-    return written, seen
+    return written | {f"{JOBS.name}.parquet": n_jobs}, seen
 
 
-def _write_rows(store: Store, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+def _write_jobs(
+    store: Store, rows: Sequence[Mapping[str, Any]], events: pd.DataFrame | None
+) -> tuple[Mapping[str, str], int]:
+    """Write the jobs; return the job of each blob, by its URL, and how many they are."""
+    if not rows and events is None:  # as most often: pandas need not be loaded
+        return {}, _write_rows(store, JOBS, (), _OF_JOBS)
+    handed = EVENTS.frame() if events is None else events
+    frame = jobs.build_jobs(rows, handed)
+    return jobs.job_of_url(frame, handed), _write_frame(store, JOBS, frame)
+
+
+def _write_rows(
+    store: Store, table: Table, rows: Sequence[Mapping[str, Any]], more: tuple[tuple[str, str], ...] = ()
+) -> int:
     if rows and table is not COVERAGE:  # what tools and Kubernetes say is not yet in the types of its table
         return _write_frame(store, table, table.frame(rows))
     with tempfile.TemporaryDirectory(prefix="dfly-analysis-table-") as folder:
         path = Path(folder, f"{table.name}.parquet")
-        write_rows(path, table, rows)
+        write_rows(path, table, rows, more)
         store.write(path.name, path)
     return len(rows)
 
@@ -269,7 +282,7 @@ def _write_streams(store: Store, made: Iterator[tuple[Made, Made]], folder: Path
         behind = stack.enter_context(ThreadPoolExecutor(1))  # one bucket is written while the next is rebuilt
         writing: Future[None] | None = None
         for pieces, tasks in made:
-            seen += Seen.of(pieces.sketch(Seen.OF_PIECES), tasks.sketch(Seen.OF_TASKS))
+            seen += Seen.of_made(pieces, tasks)
             if writing is not None:
                 writing.result()
             writing = behind.submit(_write_all, writers, (pieces, tasks))
