@@ -50,7 +50,7 @@ class Recommendation:
     unit : str
         ``s``, ``B/s``, ``bytes``, ``cores``, ``percent``, ``1``.
     low, high : float
-        Interval of the proposal in `unit`.
+        Interval of the proposal in `unit`; `high` is infinite where nothing bounds it.
     because : str
         The reason with its numbers.
     confidence : {"high", "medium", "low"}

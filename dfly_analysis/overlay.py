@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -236,7 +237,8 @@ def _scalar(item: Recommendation) -> str | int | bool:
 def _comment(item: Recommendation) -> str:
     now = f"was {item.current.value or 'unset'} ({item.current.layer}); {item.confidence} confidence"
     low, high = (format_size(end) if item.unit == "bytes" else f"{end:.4g}" for end in (item.low, item.high))
-    interval = f"needed {low} to {high}{'' if item.unit == 'bytes' else f' {item.unit}'}"
+    ends = f"{low} to {high}" if math.isfinite(item.high) else f"at least {low}"
+    interval = f"needed {ends}{'' if item.unit == 'bytes' else f' {item.unit}'}"
     because = item.because.partition("; ")[2] if item.because.startswith("now ") else item.because
     return textwrap.shorten(on_one_line(f"{now}; {interval}; {because}"), _COMMENT_LENGTH, placeholder=" …")
 

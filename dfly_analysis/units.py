@@ -199,6 +199,15 @@ def format_size(size_bytes: float) -> str:
     return f"{_digits(value)} {unit}"
 
 
+def size_class(from_bytes: float, to_bytes: float) -> str:
+    """Name sizes from one up to another: ``under 4 MiB``, ``4 MiB to 16 MiB``, ``32 GiB and more``."""
+    if from_bytes <= 0:
+        return f"under {format_size(to_bytes)}"
+    if not math.isfinite(to_bytes):
+        return f"{format_size(from_bytes)} and more"
+    return f"{format_size(from_bytes)} to {format_size(to_bytes)}"
+
+
 def format_rate(bytes_per_s: float) -> str:
     """Print a bandwidth for people in powers of 1000, as network people count: ``26.8 MB/s``."""
     if not math.isfinite(bytes_per_s):

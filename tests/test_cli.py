@@ -643,14 +643,29 @@ def test_a_report_does_not_keep_a_password(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_law_without_parameters_is_printed(monkeypatch):
-    """A fit that is the data themselves has a heading and no table."""
+def test_a_law_without_parameters_is_printed():
+    """A fit that is the data themselves has a heading and what was counted, and no table."""
+    import pandas as pd
+
+    from dfly_analysis.cli.rows import fits_text
+    from dfly_analysis.models import task_failure_by_size
+
+    tasks = pd.DataFrame({"size_bytes": [4 << 20, 90 << 20], "outcome": ["ok", "failed"]})
+    assert fits_text({"task_failure": task_failure_by_size(tasks)}, {}).splitlines() == [
+        "task_failure: law binned, 2 rows, 0 of them censored",
+        "  of tasks 4 MiB to 16 MiB 0 of 1 failed, 0 % (0 % to 79.3 %)",
+        "  of tasks 64 MiB to 128 MiB 1 of 1 failed, 100 % (20.7 % to 100 %)",
+    ]
+
+
+def test_a_note_of_a_fit_is_printed():
+    """What a fit notes stands below it."""
     from dfly_analysis.cli.rows import fits_text
 
-    class Binned:
+    class Noted:
         law, n, n_censored, params, notes = "binned", 2, 0, (), ("few",)
 
-    assert fits_text({"task_failure": Binned()}, {}).splitlines() == [
+    assert fits_text({"task_failure": Noted()}, {}).splitlines() == [
         "task_failure: law binned, 2 rows, 0 of them censored",
         "  note: few",
     ]

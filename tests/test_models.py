@@ -328,6 +328,13 @@ def test_data_that_carry_no_fit_are_refused_with_a_reason(pieces, word):
     assert not refused
 
 
+def test_a_longer_timeout_is_asked_for_only_where_something_was_cut():
+    """Four attempts that all finished ask for more of them."""
+    few = _pieces(n=3000)[0].iloc[:4].assign(duration_s=[1.0, 1.1, 1.2, 1.3], outcome="ok")
+    assert "more or larger layers" in fit_duration(few, name="piece").collect
+    assert "longer timeout" in fit_duration(few.assign(outcome=["ok", "timeout", "ok", "ok"]), name="piece").collect
+
+
 def test_few_attempts_get_wide_finite_intervals():
     """Twelve attempts fit, and the interval of the far tail is wide but finite."""
     pieces, known = _pieces(seed=15, n=12, sizes=[4 * MIB, 16 * MIB])

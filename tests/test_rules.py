@@ -197,12 +197,23 @@ def test_a_law_that_forecasts_failure_speaks_though_nothing_was_cut():
 
 
 def test_without_a_law_a_proven_timeout_gives_a_rule_of_thumb():
-    """The finding alone, without pieces, leads to the article's 600 s, labelled and with low confidence."""
+    """The finding alone, without pieces, leads to the article's 600 s, labelled, with low confidence and no upper end."""
     dataset = dataset_of(Settings.resolve(chart="1.2.24"), tasks=drawn_tasks())
     item = recommend(dataset, timeouts(), no_fits(), size="20GiB").get(PIECE, "seedClient")
-    assert (item.proposed, item.confidence) == ("600s", "low")
+    assert (item.proposed, item.confidence, item.high) == ("600s", "low", np.inf)
     assert "rule of thumb" in item.because
     assert "no piece was seen" in item.because
+
+
+def test_few_attempts_give_low_confidence():
+    """Of some ten attempts a law can be had, and little trust in how slow the slowest of a thousand is."""
+    key = (12, 16 * MIB, 30.0, 20.0)
+    settings = Settings.resolve({"seedClient": {"config": {"download": {"pieceTimeout": "30s"}}}}, chart="1.2.24")
+    item = recommend(dataset_of(settings, drawn_pieces(*key), drawn_tasks()), timeouts(), fits_of(*key)).get(
+        PIECE, "seedClient"
+    )
+    assert "law " in item.because
+    assert item.confidence == "low"
 
 
 def test_without_a_law_the_limit_that_cut_is_multiplied():
@@ -384,7 +395,8 @@ def test_contract_of_all_rules(name):
         assert item.helm_path == fact_of(item.role, item.key).helm_path
         assert (fact_of(item.role, item.key).unit, item.unit) == ("duration", "s")
         assert parse_duration(item.proposed) > (parse_duration(item.current.value) if item.current.value else 0.0)
-        assert 0.0 <= item.low <= item.high < np.inf
+        assert 0.0 <= item.low <= item.high
+        assert np.isinf(item.high) == ("rule of thumb" in item.because)
         assert item.because
         assert item.how_to_check
         assert item.confidence in {"high", "medium", "low"}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.cli.printing import as_table, terminal_width, wrap
-from dfly_analysis.units import format_duration, format_rate, format_share, format_size
+from dfly_analysis.units import format_duration, format_rate, format_share, format_size, size_class
 
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
@@ -74,15 +74,19 @@ def fits_text(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> str:
 
 
 def _predictions(fit: Any) -> Iterable[str]:
-    """Say how long a piece of the usual length takes, where the fit is a law of durations."""
+    """Say how long a piece or task of the usual length takes by a law of durations, and how many tasks of each size failed."""
+    for one in getattr(fit, "bins", ()):
+        rate = f"{format_share(one.rate.value)} ({format_share(one.rate.low)} to {format_share(one.rate.high)})"
+        yield f"  of tasks {size_class(one.from_bytes, one.to_bytes)} {one.failed} of {one.n} failed, {rate}"
     if not hasattr(fit, "quantile") or not hasattr(fit, "attempts"):
         return
+    whole = "tasks" if fit.name == "task_duration" else "pieces"
     sizes = sorted(fit.attempts.size_bytes)
     size_bytes = float(sizes[len(sizes) // 2])
     for p in _QUANTILES:
         found = fit.quantile(size_bytes, p)
         shown = f"{format_duration(found.value)} ({format_duration(found.low)} to {format_duration(found.high)}), if nothing cuts them"
-        yield f"  {format_share(p)} of pieces of {format_size(size_bytes)} take at most {shown}"
+        yield f"  {format_share(p)} of {whole} of {format_size(size_bytes)} take at most {shown}"
 
 
 def _said(notes: Iterable[str]) -> Iterable[str]:

@@ -131,7 +131,9 @@ def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
         return NotFitted(name, "there are no attempts with a time and a size", collect, 0)
     if attempts.n_events < FEWEST_EVENTS:
         reason = f"only {attempts.n_events} of {attempts.n} attempts finished; {FEWEST_EVENTS} are needed"
-        return NotFitted(name, reason, "a run with a longer timeout, so that attempts finish", attempts.n)
+        cut = attempts.n_events < attempts.n
+        collect = "a run with a longer timeout, so that attempts finish" if cut else "a run with more or larger layers"
+        return NotFitted(name, reason, collect, attempts.n)
     seen = attempts.middle_s[attempts.finished] / attempts.size_bytes[attempts.finished]
     if np.ptp(np.log(seen)) < 1e-9:
         return NotFitted(

@@ -22,7 +22,7 @@ from dfly_analysis.plots.canvas import (
     finish,
     log_axis,
 )
-from dfly_analysis.units import format_duration, format_share, format_size
+from dfly_analysis.units import format_duration, format_share, format_size, size_class
 
 ROUND_TIMEOUTS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 LEAST_RATE = 1e-5
@@ -133,7 +133,7 @@ def draw_task_failures(fit: Any) -> Figure | NotDrawn:
     """
     if not fit:
         return NotDrawn(f"Failures by size cannot be shown: {getattr(fit, 'reason', 'they were not counted')}.")
-    names = [_bin_name(one) for one in fit.bins]
+    names = [size_class(one.from_bytes, one.to_bytes) for one in fit.bins]
     place = np.arange(len(names))
     rates = [one.rate for one in fit.bins]
     with drawing(340) as canvas:
@@ -161,14 +161,6 @@ def draw_task_failures(fit: Any) -> Figure | NotDrawn:
                 for name, one in zip(names, fit.bins, strict=True)
             ],
         )  # fmt: skip
-
-
-def _bin_name(one: Any) -> str:
-    if one.from_bytes <= 0:
-        return f"under {format_size(one.to_bytes)}"
-    if not np.isfinite(one.to_bytes):
-        return f"{format_size(one.from_bytes)} and more"
-    return f"{format_size(one.from_bytes)} to {format_size(one.to_bytes)}"
 
 
 def _middle(one: Any) -> float:

@@ -26,6 +26,7 @@ _TIMES_THE_ESTIMATE = 4.0
 _COLLECTOR_S = 1800.0
 _LONGEST_S = 30.0 * 86_400.0
 _WIDE, _VERY_WIDE = 4.0, 10.0
+_FEW = 30  # so few finished attempts say little of the slowest
 _NEAR = 1.5  # an answer this many times the longest time seen still leans on the data
 _PARENT_BODY_IN_WRITE_SINCE = "v1.0.22"
 
@@ -101,14 +102,14 @@ def confidence_of(case: Case, need: Need) -> Confidence:
     """Return how sure a proposal is: how far the answer lies beyond the data, and whether timeouts were the trouble."""
     if need.needed is None or not isinstance(need.law, DurationFit) or need.held == "ceiling":
         return "low"
-    spread = need.needed.high / need.needed.low
-    if beyond_sizes_seen(case, need) or (spread > _VERY_WIDE and need.held != "step"):
+    spread, seen_s = need.needed.high / need.needed.low, need.law.extrapolates_beyond_s
+    near = seen_s is None or need.needed.value <= _NEAR * seen_s
+    few = need.law.n - need.law.n_censored < _FEW
+    if beyond_sizes_seen(case, need) or few or (spread > _VERY_WIDE and not (near and need.held == "step")):
         return "low"
     loose = need.law.goodness.get("km_distance", 0.0) > need.law.goodness.get("km_distance_expected", math.inf)
     blamed = need.cuts.seen and case.diagnosis.primary_cause in (None, TIMEOUT)
     known = need.current.seconds is not None
-    seen_s = need.law.extrapolates_beyond_s
-    near = seen_s is None or need.needed.value <= _NEAR * seen_s
     return "high" if blamed and known and not loose and near and spread <= _WIDE else "medium"
 
 

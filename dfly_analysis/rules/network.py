@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dfly_analysis.advice import Advice, Estimate, NoAdvice, Recommendation, Topic
+from dfly_analysis.advice import Advice, Confidence, Estimate, NoAdvice, Recommendation, Topic
 from dfly_analysis.errors import DflyError
 from dfly_analysis.fits import NotFitted, wilson
 from dfly_analysis.models import CapacityFit, DurationFit
@@ -30,6 +30,7 @@ LIMIT, OLD_LIMIT, SOURCE_LIMIT = "download.bandwidthLimit", "download.rateLimit"
 RENAMED_IN, TEXT_SINCE = "v1.2.8", "v0.1.88"
 FEW = 200
 _ROOM = 2.0  # a limit's layer ends in half of the job's time
+_NARROW, _WIDE = 0.05, 0.2  # of the interval of a share
 _LOOK = "repeat the run with half of download.concurrentPieceCount: the bandwidth should stay"
 _FINDINGS = ("connection_reset", "body_truncated", "registry_status")
 
@@ -202,8 +203,10 @@ def _loss(case: Case) -> tuple[Estimate, ...]:
         share = wilson(lost, len(own))
         shown = case.present(*_FINDINGS)
         said = f"; {', '.join(shown)} seen" if shown else ""
+        wide = share.high - share.low
+        sure: Confidence = "high" if wide <= _NARROW else "medium" if wide <= _WIDE else "low"
         made.append(Estimate(
-            TOPIC, role, "attempts whose connection was cut", share.value, share.low, share.high, "share", "measured", "high",
+            TOPIC, role, "attempts whose connection was cut", share.value, share.low, share.high, "share", "measured", sure,
             f"{lost} of {len(own)} attempts of a {ROLE_TITLES[role]} at the registry{said}",
         ))  # fmt: skip
     return tuple(made)

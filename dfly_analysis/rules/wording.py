@@ -86,9 +86,10 @@ def raise_limit(case: Case, need: Need) -> Recommendation:
     in_force = need.current.seconds if need.current.seconds is not None else need.cuts.limit_s
     proposed = duration_setting(need.proposed_s)
     eased = _eased(case, need.role)
-    low, high = (
-        (need.needed.low * eased, need.needed.high * eased) if need.needed else (in_force or 0.0, need.proposed_s)
-    )
+    # A rule of thumb knows no upper end: what was cut says only that more is needed.
+    low, high = (in_force or 0.0, math.inf)
+    if need.needed:
+        low, high = (min(edge * eased, _LONGEST_S) for edge in (need.needed.low, need.needed.high))
     return Recommendation(
         key=need.key,
         role=need.role,
@@ -96,8 +97,8 @@ def raise_limit(case: Case, need: Need) -> Recommendation:
         current=current_of(need.current),
         proposed=proposed,
         unit="s",
-        low=min(low, _LONGEST_S),
-        high=min(high, _LONGEST_S),
+        low=low,
+        high=high,
         because="; ".join([in_force_text(need.current), *_seen(case, need), *_predicted(case, need, in_force)]),
         confidence=confidence_of(case, need),
         findings=case.present(*TIMEOUT_FINDINGS),
@@ -215,7 +216,7 @@ def _limits_of_the_forecast(case: Case, need: Need) -> list[str]:
 
 
 def _thumb_reason(case: Case, need: Need) -> str:
-    why = need.law.reason if isinstance(need.law, NotFitted) else "no law was fitted"
+    why = need.law.reason.partition("; ")[0] if isinstance(need.law, NotFitted) else "no law was fitted"
     if need.cuts.limit_s is not None:
         rule = "four times the limit that cut"
     elif case.size_bytes >= ARTICLE_FROM_BYTES:

@@ -19,8 +19,9 @@ def models_part(area: Record, measured: str) -> Iterator[str]:
     laws = area["laws"]
     calm = [law for law in laws if not law["name"].startswith("stalls")]
     yield "## The law of a piece's time"
+    more = ", ".join(f"{law['fits']} of {law['name']}" for law in laws if "fits" in law)
     yield (
-        f"{measured} {area['fits']} samples of each law, {area['n']:,} attempts each, cut at 30 s and by random resets; the parameters of a law are "
+        f"{measured} {area['fits']} samples of each law{f' ({more})' if more else ''}, {area['n']:,} attempts each, cut at 30 s and by random resets; the parameters of a law are "
         "drawn anew for every sample (`tests/bench/model_laws.py`), and the family is not told. Asked for are the 99.9 % quantile at 64 MiB, beyond "
         "the limit, and the 99 % quantile at 16 MiB. Errors are medians; coverage is that of 95 % intervals, and in brackets is what so few samples "
         "leave open of it (Wilson's 95 % interval of a share)."
@@ -78,7 +79,7 @@ def _laws_table(laws: list[Record], fits: int) -> str:
     near = ("within_60", "within_120")
     return table(heads, [
         (law["name"], _percent(law["cut"]), _percent(law["tail_error"]), _percent(law["tail_error_90"]), law["tail_high"], _percent(law["inside_error"]),
-         *(_share(law[name], fits) for name in _HELD), *(f"{law[name]:.0%}".replace("%", " %") for name in near))
+         *(_share(law[name], law.get("fits", fits)) for name in _HELD), *(f"{law[name]:.0%}".replace("%", " %") for name in near))
         for law in laws
     ] + [
         ("all", *[""] * 5, *(_share(mean(law[name] for law in laws), fits * len(laws)) for name in _HELD),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import ROOT, Command, Figure, end_when_told, run
-from models import FITS, PEER_FITS, measure_models
+from models import FAMILIES, FITS, PEER_FITS, measure_laws, measure_models
 from page import PLOT, draw, page
 from reading import GROUPS, OURS, measure_reading
 from scaling import SIZES, measure_scaling
@@ -83,7 +83,11 @@ def measure(given: argparse.Namespace, figures: Record, stamp: Record) -> None:
                 store(given, figures)
         if "models" in given.areas:
             known = figures.get("models")
-            for area in measure_models(work, given.fits, given.minutes, given.peer_fits, known):
+            if given.laws:
+                measured = measure_laws(given.laws, given.fits, figures["models"])
+            else:
+                measured = measure_models(work, given.fits, given.minutes, given.peer_fits, known)
+            for area in measured:
                 figures["models"] = {**stamp, **area}
                 store(given, figures)
 
@@ -121,6 +125,9 @@ def main() -> int:
         type=int,
         default=PEER_FITS,
         help="samples of each law for the peers; 0 keeps the figures they have",
+    )
+    parser.add_argument(
+        "--laws", nargs="*", default=(), choices=FAMILIES, metavar="LAW", help="only these, in the area models"
     )
     parser.add_argument("--minutes", type=float, default=float("inf"), help="for the samples of the area models")
     parser.add_argument(

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import models
 import numpy as np
 import pytest
 from big_log import write_client_log, write_scheduler_log
@@ -158,6 +159,22 @@ def test_a_fit_is_scored_against_its_law():
     summed_up = summed("log-normal", [row, row])
     assert summed_up["tail_error"] == pytest.approx(abs(row["tail_error"]), abs=1e-4)
     assert summed_up["tail_held"] in (0.0, 1.0)
+
+
+def test_more_samples_of_one_law_replace_its_figures_alone(monkeypatch):
+    """The law's row counts its own samples, the first of them those of the known figures; all other rows stay."""
+    known = json.loads((Path(__file__).resolve().parents[2] / "docs" / "bench.json").read_text("utf-8"))["models"]
+    row = score(*models.drawn("gamma", 0))
+    seen = []
+    monkeypatch.setattr(models, "score", lambda law, pieces: seen.append(pieces) or row)
+    (made,) = models.measure_laws(["gamma"], 3, known)
+    assert seen[0].equals(models.drawn("gamma", 0)[1])
+    fits = {law["name"]: law.get("fits") for law in made["laws"]}
+    assert fits.pop("gamma") == 3
+    assert [law for law in made["laws"] if law["name"] != "gamma"] == [
+        law for law in known["laws"] if law["name"] != "gamma"
+    ]
+    assert "3 of gamma" in page({"models": made})
 
 
 def test_peers_are_summed_up_over_laws_without_stalls():
