@@ -17,6 +17,8 @@ from dfly_analysis.models.calibration import calibrate
 from dfly_analysis.models.choosing import fit_duration
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.reading import COLUMNS
+from dfly_analysis.models.registry import NAME as REGISTRY
+from dfly_analysis.models.registry import fit_registry
 from dfly_analysis.models.tasks import TaskFailureFit, task_failure_by_size
 
 _ORIGINS = ("source", "parent")
@@ -62,7 +64,8 @@ def fit_all(dataset: Frames) -> dict[str, Any]:
     -------
     dict of str to fit or NotFitted
         ``piece_from_source``, ``piece_from_parent`` and ``task_failure`` always; ``piece_from_source_seedClient`` and
-        the like where a role other than the only one has 200 attempts; ``task_duration`` where log rows of whole tasks
+        the like where a role other than the only one has 200 attempts; ``registry_time`` where stretches of attempts at the
+        source differ beyond chance; ``task_duration`` where log rows of whole tasks
         and Prometheus' buckets of them carry it; then what the other modules of this folder fit.
     """
     pieces = dataset.pieces[[name for name in dataset.pieces.columns if name in (*COLUMNS, "role")]]
@@ -74,6 +77,9 @@ def fit_all(dataset: Frames) -> dict[str, Any]:
         roles = rows["role"].value_counts() if "role" in rows.columns else pd.Series(dtype="int64")
         for role in sorted(str(role) for role, count in roles.items() if count >= _FEWEST_OF_A_ROLE and len(roles) > 1):
             made[f"{name}_{role}"] = fit_duration(rows[rows["role"] == role], name=f"{name}_{role}")
+    told = fit_registry(dataset.pieces, made["piece_from_source"])
+    if told is not None:
+        made[REGISTRY] = told
     made["task_failure"] = _calibrated(dataset, task_failure_by_size(dataset.tasks), made)
     tasks = whole_tasks(dataset.tasks, getattr(dataset, "runs", None))
     lasting = fit_duration(tasks, name="task_duration", of_pieces=False)

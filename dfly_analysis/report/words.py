@@ -48,6 +48,7 @@ FITS = {
     "piece_from_source": "Pieces from the registry",
     "piece_from_source_seedClient": "Pieces from the registry, seed clients",
     "piece_from_source_client": "Pieces from the registry, clients",
+    "registry_time": "The registry's own time for a piece",
     "piece_from_parent": "Pieces from other hosts",
     "piece_from_parent_seedClient": "Pieces from other hosts, seed clients",
     "piece_from_parent_client": "Pieces from other hosts, clients",

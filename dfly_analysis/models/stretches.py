@@ -1,0 +1,272 @@
+"""Stretches of a run in which a host's pieces took longer than elsewhere, and whether another host was as quick as ever meanwhile.
+
+A registry serves all hosts. Where stretches of attempts differ beyond chance, something beside the registry's usual pace was at work; where
+another host fetched at its usual pace at the same moments, it was not the registry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from dfly_analysis.models.law import Array
+from dfly_analysis.models.observations import Flags, Index
+
+_NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "task_id")
+ORDER = ("piece_number", "round")
+"""By what a task's attempts follow each other, the last first."""
+# A stretch has forty attempts, for its mean rank to be told from another's; longer tables have longer stretches.
+_ATTEMPTS, _MOST_STRETCHES = 40, 200
+# A pause of so many usual durations begins a new stretch.
+_PAUSE = 5.0
+# Stretches that differ by more than chance does in one of a thousand tables are not alike.
+_CHANCE = 1e-3
+# Where some differ, so does one that is so many standard errors slower than the rest.
+_OUTLYING = 2.5
+# So much must remain as what others are compared with.
+_FEWEST_LEFT, _LEAST_LEFT = 50, 0.1
+# What another host did at the same moments tells from so many attempts on, where they are so many standard errors quicker.
+_FEWEST_BESIDE, _APART = 8, 3.0
+_FEWEST_TASKS = 2
+
+
+@dataclass(frozen=True)
+class Slowed:
+    """Which attempts are of a stretch that was slower than the rest.
+
+    Attributes
+    ----------
+    row : array of int
+        Places in the frame of the attempts that tell when they ran.
+    slow : array of bool
+        Of each: whether its stretch was slower than the others beyond chance.
+    quick : array of bool
+        Of each: whether neither its stretch nor the one before or after it is slow, for a slow time begins and ends in the midst of one.
+    excused : array of bool
+        Of each: whether it is of, or right before or after, a slow time of its host in which another host was at its usual pace: the
+        registry did not take that time.
+    share : float
+        Of the attempts: how many are slow.
+    proven_share : float
+        Of the slowness, counted in ranks: how much is proven to be the host's.
+    hosts : tuple of str
+        With slow stretches, in order.
+    """
+
+    row: Index
+    slow: Flags
+    quick: Flags
+    excused: Flags
+    share: float
+    proven_share: float
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Stretches:
+    """Attempts in time: the moment, host and stretch of each, and the rank of those of the usual length (else not a number).
+
+    ``follows`` says of each stretch whether it follows the one before on the same host without a pause.
+    """
+
+    row: Index
+    moment_s: Array
+    host: Index
+    task: Index
+    stretch: Index
+    follows: Flags
+    rank: Array
+    names: tuple[str, ...]
+
+    @property
+    def ranked(self) -> Flags:
+        return np.isfinite(self.rank)
+
+
+def find_slowed(pieces: pd.DataFrame) -> Slowed | None:
+    """Find the stretches in which attempts took longer than in the others.
+
+    Parameters
+    ----------
+    pieces : DataFrame
+        Of `dfly_analysis.tables.PIECES`; attempts at the source count. Not changed.
+
+    Returns
+    -------
+    Slowed or None
+        None where all stretches are alike, as far as chance lets tell, or where the rows do not say when and where they ran.
+    """
+    found = _take_stretches(pieces)
+    if found is None:
+        return None
+    count, mean = _means(found)
+    kept = _alike(count, mean, float(np.var(found.rank[found.ranked])))
+    judged = count > 0
+    if kept[judged].all():
+        return None
+    usual = float(mean[kept] @ count[kept] / count[kept].sum())
+    slowed = ~kept & judged
+    excess = np.where(slowed, np.maximum(mean - usual, 0.0) * count, 0.0)
+    shown = _whole_times(found, slowed, excess, _beside_quick(found, mean, usual, slowed))
+    slow, quick, excused, known = (
+        which[found.stretch]
+        for which in (slowed, _away(found, slowed, kept), shown | (kept & ~_away(found, shown, kept)), judged)
+    )
+    return Slowed(
+        row=found.row[known], slow=slow[known], quick=quick[known], excused=excused[known], share=float(slow[known].mean()),
+        proven_share=float(excess @ shown / max(excess.sum(), 1e-12)),
+        hosts=tuple(found.names[code] for code in np.unique(found.host[slow])),
+    )  # fmt: skip
+
+
+def _take_stretches(pieces: pd.DataFrame) -> _Stretches | None:
+    if any(name not in pieces.columns for name in _NEEDED):
+        return None
+    size = pieces["size_bytes"].to_numpy(dtype="float64", na_value=np.nan)
+    lasted = pieces["duration_s"].to_numpy(dtype="float64", na_value=np.nan)
+    usable = (pieces["origin"] == "source").fillna(value=False).to_numpy(dtype=bool)
+    usable = usable & pieces[["started", "host", "task_id"]].notna().all(axis=1).to_numpy()
+    with np.errstate(invalid="ignore"):
+        usable &= (lasted > 0) & (size > 0)
+    if "survivors_unseen" in pieces.columns:
+        usable &= ~pieces["survivors_unseen"].fillna(value=False).to_numpy(dtype=bool)
+    row = np.flatnonzero(usable)
+    if len(row) < 2 * _ATTEMPTS:
+        return None
+    some, lasted, size = pieces.iloc[row], lasted[row], size[row]
+    (host, names), task = pd.factorize(some["host"]), pd.factorize(some["task_id"])[0]
+    moment = _moments(some, lasted, np.asarray(host), np.asarray(task))
+    lengths, counts = np.unique(size, return_counts=True)
+    usual = size == lengths[counts.argmax()]
+    rank = np.full(len(row), np.nan)
+    rank[usual] = _ranks(lasted[usual], (some["outcome"] == "ok").to_numpy(dtype=bool)[usual])
+    stretch, follows = _cut(moment, np.asarray(host), _PAUSE * float(np.median(lasted)))
+    return _Stretches(row, moment, np.asarray(host), np.asarray(task), stretch, follows, rank, tuple(map(str, names)))
+
+
+def _moments(some: pd.DataFrame, lasted: Array, host: Index, task: Index) -> Array:
+    """Return when each attempt ran, by its place in the order of its task on its host, seconds.
+
+    Not by its own begin: a scheduler that hangs notes the ends late, and an order by begins would be one by durations.
+    """
+    began = some["started"].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9
+    began = began - began.min()
+    own = host * (int(task.max()) + 1) + task
+    keys = [some[name].to_numpy(dtype="float64", na_value=0.0) for name in ORDER if name in some.columns]
+    order = np.lexsort((began, *keys, own))
+    grouped = own[order]
+    first = np.flatnonzero(np.diff(grouped, prepend=-1))
+    count = np.diff(first, append=len(grouped))
+    begin = np.repeat(np.minimum.reduceat(began[order], first), count)
+    end = np.repeat(np.maximum.reduceat((began + lasted)[order], first), count)
+    place = (np.arange(len(grouped)) - np.repeat(first, count) + 0.5) / np.repeat(count, count)
+    made = np.empty(len(grouped))
+    made[order] = begin + (end - begin) * place
+    return made
+
+
+def _ranks(lasted: Array, finished: Flags) -> Array:
+    """Return each attempt's mean place among all, between 0 and 1, by Kaplan and Meier: of one that was cut, beyond what it showed."""
+    points, place = np.unique(lasted, return_inverse=True)
+    leaving, ended = np.bincount(place), np.bincount(place, weights=finished)
+    at_risk = np.cumsum(leaving[::-1])[::-1]
+    after = np.cumprod(1.0 - ended / at_risk)
+    before = np.concatenate([[1.0], after[: len(points) - 1]])
+    return np.where(finished, 1.0 - 0.5 * (before + after)[place], 1.0 - 0.5 * after[place])
+
+
+def _cut(moment: Array, host: Index, pause_s: float) -> tuple[Index, Flags]:
+    """Cut each host's attempts, in the order of their moments, at pauses and then into stretches of nearly equal numbers.
+
+    Return the stretch of each attempt, and of each stretch whether it follows the one before without a pause.
+    """
+    order = np.lexsort((moment, host))
+    new = (np.diff(host[order], prepend=-1) != 0) | (np.diff(moment[order], prepend=-np.inf) > pause_s)
+    first = np.flatnonzero(new)
+    count = np.diff(first, append=len(order))
+    each = max(_ATTEMPTS, len(order) // _MOST_STRETCHES)
+    parts = np.maximum(count // each, 1)
+    place = np.arange(len(order)) - np.repeat(first, count)
+    part = place * np.repeat(parts, count) // np.repeat(count, count)
+    made = np.empty(len(order), dtype=np.intp)
+    begins = np.cumsum(parts) - parts
+    made[order] = np.repeat(begins, count) + part
+    follows = np.ones(int(parts.sum()), dtype=bool)
+    follows[begins] = False
+    return made, follows
+
+
+def _means(found: _Stretches) -> tuple[Array, Array]:
+    """Return how many attempts of each stretch are ranked, and their mean rank."""
+    ranked, size = found.ranked, int(found.stretch.max()) + 1
+    count = np.bincount(found.stretch[ranked], minlength=size).astype(float)
+    total = np.bincount(found.stretch[ranked], weights=found.rank[ranked], minlength=size)
+    return count, total / np.maximum(count, 1.0)
+
+
+def _alike(count: Array, mean: Array, variance: float) -> Flags:
+    """Leave out the slowest stretch after the other until the rest is alike, as far as chance lets tell (Kruskal and Wallis's test)."""
+    kept = count > 0
+    total = count.sum()
+    while kept.sum() > 1:
+        centre = float(mean[kept] @ count[kept] / count[kept].sum())
+        errors = np.where(kept, (mean - centre) * np.sqrt(count / max(variance, 1e-12)), 0.0)
+        slowest = int(np.argmax(errors))
+        alike = special.chdtrc(kept.sum() - 1, errors @ errors) > _CHANCE
+        if alike and (kept.sum() == (count > 0).sum() or errors[slowest] < _OUTLYING):
+            break
+        if count[kept].sum() - count[slowest] < max(_FEWEST_LEFT, _LEAST_LEFT * total):
+            break
+        kept[slowest] = False
+    return kept
+
+
+def _whole_times(found: _Stretches, slowed: Flags, excess: Array, shown: Flags) -> Flags:
+    """Let slow stretches of a host that follow each other without a pause share what is shown of most of their slowness.
+
+    A slow host is the last to end, with nobody beside it.
+    """
+    goes_on = slowed & np.roll(slowed, 1) & found.follows
+    time = np.cumsum(~goes_on) - 1
+    proven = np.bincount(time, weights=excess * shown) > 0.5 * np.bincount(time, weights=excess)
+    return np.asarray(slowed & proven[time])
+
+
+def _away(found: _Stretches, slowed: Flags, kept: Flags) -> Flags:
+    """Return the stretches that are kept and beside no slow one without a pause between; where too few are, all that are kept."""
+    after = found.follows & np.roll(slowed, 1)
+    before = np.append(found.follows[1:] & slowed[1:], False)
+    away = kept & ~after & ~before
+    count = np.bincount(found.stretch[found.ranked], minlength=len(slowed))
+    return away if count[away].sum() >= _FEWEST_LEFT else kept
+
+
+def _beside_quick(found: _Stretches, mean: Array, usual: float, slow: Flags) -> Flags:
+    """Return which slow stretches ran while another host took no longer than usual.
+
+    A slow stretch of one task alone proves nothing: it may be the blob.
+    """
+    made = np.zeros(len(mean), dtype=bool)
+    spread = float(found.rank[found.ranked].std())
+    for one in np.flatnonzero(slow):
+        own = found.stretch == one
+        if len(np.unique(found.task[own])) < _FEWEST_TASKS:
+            continue
+        moment = found.moment_s[own]
+        others = (
+            found.ranked
+            & (found.moment_s >= moment.min())
+            & (found.moment_s <= moment.max())
+            & (found.host != found.host[own][0])
+        )
+        count = np.bincount(found.host[others], minlength=len(found.names))
+        theirs = np.bincount(found.host[others], weights=found.rank[others], minlength=len(found.names)) / np.maximum(
+            count, 1
+        )
+        nearer = theirs < 0.5 * (usual + mean[one])
+        apart = (mean[one] - theirs) * np.sqrt(count) > _APART * spread
+        made[one] = bool((nearer & apart & (count >= _FEWEST_BESIDE)).any())
+    return made
