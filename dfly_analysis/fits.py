@@ -25,7 +25,13 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def bound(self) -> float:
+        """Return the upper end of a time; infinity where it is a thousand times the figure, which bounds nothing."""
+        return self.high if self.high <= _BOUNDS_NOTHING * self.value else math.inf
 
+
+_BOUNDS_NOTHING = 1000.0
 CAUTIOUS_FATE = Interval(0.0, 0.0, 0.1)
 """Caution, not a measurement: how many failures of a pass are taken to repeat in the next, where a run does not say."""
 

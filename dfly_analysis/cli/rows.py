@@ -85,7 +85,9 @@ def _predictions(fit: Any) -> Iterable[str]:
     size_bytes = float(sizes[len(sizes) // 2])
     for p in _QUANTILES:
         found = fit.quantile(size_bytes, p)
-        shown = f"{format_duration(found.value)} ({format_duration(found.low)} to {format_duration(found.high)}), if nothing cuts them"
+        low, bounded = format_duration(found.low), math.isfinite(found.bound)
+        span = f"{low} to {format_duration(found.high)}" if bounded else f"at least {low}"
+        shown = f"{format_duration(found.value)} ({span}), if nothing cuts them"
         yield f"  {format_share(p)} of {whole} of {format_size(size_bytes)} take at most {shown}"
 
 

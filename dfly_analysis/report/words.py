@@ -94,7 +94,8 @@ def interval_words(interval: Interval, unit: str) -> str:
     unit : {"share", "s", "bytes", "B/s", …}
         How to print; anything else is a plain number.
     """
-    return f"{figure(interval.value, unit)} ({range_words(interval.low, interval.high, unit)})"
+    high = interval.bound if unit == "s" else interval.high
+    return f"{figure(interval.value, unit)} ({range_words(interval.low, high, unit)})"
 
 
 def range_words(low: float, high: float, unit: str) -> str:
