@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -21,17 +22,37 @@ KEYS = ["peer_id", "piece_number", "attempt"]
 def test_written_tables_are_those_of_a_load(tmp_path, monkeypatch, case, client, bucket_bytes):
     """One bucket or many: the rows of pieces and tasks are the same, and what pandas reads back has the same types."""
     monkeypatch.setattr(spilling, "BUCKET_BYTES", bucket_bytes)
+    monkeypatch.setattr(spilling, "_HELD_ROWS", 300)  # so that there are many files of what is put aside
     run, _ = generated(case, client)
     sizes = sum(path.stat().st_size for path in Path(run).rglob("*") if path.is_file())
     assert (spilling.buckets_for(sizes) > 1) == (bucket_bytes < 1 << 30)
     written = write_tables([run], tmp_path, Reading(), settings=settings_of(client))
-    dataset = load(run, settings=settings_of(client))
+    assert_same(tmp_path, written, load(run, settings=settings_of(client)))
+
+
+def assert_same(folder, written, dataset):
     for name, keys in (("pieces", KEYS), ("tasks", ["peer_id"])):
-        read = pd.read_parquet(tmp_path / f"{name}.parquet").sort_values(keys, ignore_index=True)
+        read = pd.read_parquet(folder / f"{name}.parquet").sort_values(keys, ignore_index=True)
         shown = getattr(dataset, name).sort_values(keys, ignore_index=True)
         assert len(read) == written.tables[f"{name}.parquet"] > 0
         pd.testing.assert_frame_equal(read, shown, check_exact=True)
     assert written.lacks == dataset.lacks
+
+
+def test_records_that_name_a_peer_alone_are_put_to_its_task(tmp_path, monkeypatch):
+    """Whichever bucket that is, and whichever file says so."""
+    monkeypatch.setattr(spilling, "BUCKET_BYTES", 20_000)
+    monkeypatch.setattr(spilling, "_HELD_ROWS", 300)
+    run, _ = generated("mixture", "v1.5.1")
+    lines = [line for path in sorted(Path(run).rglob("dfdaemon.log")) for line in path.read_text("utf-8").splitlines()]
+    named = [place for place, line in enumerate(lines) if 'peer_id="' in line and " task_id=" in line]
+    assert len(named) > 100
+    for place in named[::7]:
+        lines[place] = re.sub(r' task_id="[^"]*"', "", lines[place])
+    (tmp_path / "dfdaemon.log").write_text("\n".join(lines) + "\n", "utf-8")
+    given = [tmp_path / "dfdaemon.log"]
+    written = write_tables(given, tmp_path / "out", Reading(), settings=settings_of("v1.5.1"))
+    assert_same(tmp_path / "out", written, load(given, settings=settings_of("v1.5.1")))
 
 
 def test_readers_of_arrow_see_ordinary_texts(tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-NumberArray: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+NumberArray: TypeAlias = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
 FlagArray: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 Column: TypeAlias = "pd.Series[Any]"
 
@@ -52,7 +52,7 @@ class Words:
         """Read texts one by one."""
         places: dict[str | None, int] = {}
         codes = [NONE if text is None else places.setdefault(text, len(places)) for text in texts]
-        return cls(np.array(codes, dtype=np.int64), np.array([*places, None], dtype=object)[:-1])
+        return cls(np.array(codes, dtype=np.int32), np.array([*places, None], dtype=object)[:-1])
 
     def among(self, chosen: Collection[str]) -> FlagArray:
         """Return for each record whether its text is one of those."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.attempts import Telling, Words
-from dfly_analysis.loading.spilling import CODED, COST, COUNTED, FEW, NONE, ROW, Part, Spill, place_of
+from dfly_analysis.loading.spilling import ALIKE, CODED, COST, COUNTED, FEW, KIND, NONE, ROW, Part, Spill, place_of
 from dfly_analysis.logs.arrow import codes_of, flags, is_there, numbers, values_of
 from dfly_analysis.logs.schema import among
 
@@ -24,7 +24,7 @@ def telling_of(parts: Sequence[Part]) -> Telling:
     )
     return Telling(
         size=sum(sizes),
-        words={name: _words([part.all.column(name) for part in parts]) for name in CODED},
+        words={name: _words([part.all.column(name) for part in parts]) for name in CODED} | _alike(parts),
         numbers={name: values_of(pa.chunked_array([*_chunks(parts, name)], pa.int64())) for name in COUNTED},
         cost_s=np.concatenate([np.empty(0), *(_costs_s(part.all) for part in parts)]),
         few={name: _sparse(rows, [one.column(name) for one in few]) for name in FEW},
@@ -34,6 +34,23 @@ def telling_of(parts: Sequence[Part]) -> Telling:
 def _chunks(parts: Iterable[Part], name: str) -> Iterator[pa.Array]:
     for part in parts:
         yield from part.all.column(name).chunks
+
+
+def _alike(parts: Iterable[Part]) -> dict[str, Words]:
+    """Return the texts that records of a kind share."""
+    texts: dict[str, list[str | None]] = {name: [] for name in ALIKE}
+    kinds = [np.empty(0, np.int32)]
+    for part in parts:
+        own = values_of(part.all.column(KIND))
+        used = np.zeros(len(part.kinds), np.bool_)
+        used[own] = True
+        at = np.cumsum(used, dtype=np.int32) + np.int32(len(texts[ALIKE[0]]) - 1)
+        chosen = part.kinds.filter(flags(used))
+        for name in ALIKE:
+            texts[name] += chosen.column(name).to_pylist()
+        kinds.append(at[own])
+    kind = np.concatenate(kinds)
+    return {name: Words.read(texts[name]).take(kind) for name in ALIKE}
 
 
 def _words(columns: Iterable[pa.ChunkedArray]) -> Words:
@@ -97,7 +114,7 @@ def _some(part: Part, chosen: npt.NDArray[np.bool_]) -> Part:
     rows = values_of(part.few.column(ROW))
     few = part.few.filter(flags(chosen[rows]))
     at = numbers((np.cumsum(chosen) - 1)[rows[chosen[rows]]])
-    return Part(part.all.filter(flags(chosen)), few.set_column(0, ROW, at))
+    return Part(part.all.filter(flags(chosen)), part.kinds, few.set_column(0, ROW, at))
 
 
 def _pairs(table: pa.Table, peers: set[str]) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,10 +26,11 @@ SHARED = frozenset({*EVERYWHERE, "job_received"})
 """Events that all buckets must know."""
 BUCKET_BYTES = 192 << 20
 """Bytes of logs that are rebuilt at one time."""
-CODED = (
-    "level", "component", "role", "host", "span", "event_id", "task_id", "peer_id", "log_path", "origin", "parent_id",
-)  # fmt: skip
-"""Texts that most telling records have, and that repeat."""
+ALIKE = ("level", "component", "role", "host", "span", "event_id", "log_path", "origin")
+"""Texts that go together in few ways: a record has the number of its way, called its kind."""
+KIND = "kind"
+CODED = ("task_id", "peer_id", "parent_id")
+"""Other texts that most telling records have, and that repeat."""
 COUNTED = ("time", "piece_number", "log_line", "size_bytes")
 """Numbers that most of them have."""
 COST = "cost"
@@ -40,8 +41,8 @@ ROW = "row"
 """The column that says which record one of the few is."""
 NONE = -1
 NO_TIME = np.iinfo(np.int64).min
-_BUCKET = "bucket"
 _HELD_ROWS = 200_000
+_FEW_KINDS, _MOST_KINDS = 1 << 14, 1 << 20
 _BATCH = 1 << 17
 
 
@@ -64,9 +65,10 @@ def _bulk() -> frozenset[str]:
 
 
 class Part(NamedTuple):
-    """Records that were put aside together: what all have, and what few have, with the place of each among all."""
+    """Records that were put aside together: what all have, their kinds, and what few have, with the place of each among all."""
 
     all: pa.Table
+    kinds: pa.Table
     few: pa.Table
 
 
@@ -77,7 +79,8 @@ class Spill:
     Attributes
     ----------
     stem : Path
-        Beginning of the names of its files: one with what all records have and one with what few have, a flush.
+        Beginning of the names of its files: for every flush one with what all records have, one with their kinds and one
+        with what few have.
     buckets : int
     shared : list of pyarrow.Table
         Records of `SHARED`.
@@ -89,6 +92,7 @@ class Spill:
     _held: list[dict[str, npt.NDArray[Any]]] = field(default_factory=list)
     _few: list[pa.Table] = field(default_factory=list)
     _places: dict[str, dict[str, int]] = field(default_factory=dict)
+    _kinds: dict[tuple[str | None, ...], int] = field(default_factory=dict)
     _held_rows: int = 0
     _bounds: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
@@ -103,18 +107,22 @@ class Spill:
         """Write what is held, sorted by bucket; to be called when the file was read."""
         if not self._held_rows:
             return
-        columns = {name: np.concatenate([held[name] for held in self._held]) for name in self._held[0]}
-        bucket, few = columns.pop(_BUCKET), pa.concat_tables(self._few).unify_dictionaries()
+        columns = {name: np.concatenate([held[name] for held in self._held]) for name in (KIND, *CODED, *COUNTED)}
+        columns |= _costs(self._held)
+        bucket, few = self._buckets(columns), pa.concat_tables(self._few).unify_dictionaries()
         place = values_of(few.column(ROW))
         if self.buckets > 1:
             order = np.argsort(bucket, kind="stable")
             columns = {name: column[order] for name, column in columns.items()}
             place = invert(order)[place]
             few = few.take(numbers(np.argsort(place, kind="stable")))
+        flush = len(self._bounds)
         self._bounds.append(np.cumsum([0, *np.bincount(bucket, minlength=self.buckets + 1)]))
-        _write(self._path(len(self._bounds) - 1), pa.table(self._arrays(columns)))
-        _write(self._path(len(self._bounds) - 1, "few"), few.set_column(0, ROW, numbers(np.sort(place))))
-        self._held, self._few, self._places, self._held_rows = [], [], {}, 0
+        _write(self._path(flush, "all"), pa.table(self._arrays(columns)))
+        kinds = dict(zip(ALIKE, map(strings, zip(*self._kinds, strict=True)), strict=True))
+        _write(self._path(flush, "kinds"), pa.table(kinds))
+        _write(self._path(flush, "few"), few.set_column(0, ROW, numbers(np.sort(place))))
+        self._held, self._few, self._places, self._kinds, self._held_rows = [], [], {}, {}, 0
 
     def parts(self, bucket: int) -> Iterator[Part]:
         """Yield what was put into a bucket, in the order it was written; the last bucket is of records that name a peer alone."""
@@ -125,7 +133,8 @@ class Spill:
                 first, last = np.searchsorted(values_of(few.column(ROW)), [start, end]).tolist()
                 chosen = few.slice(first, last - first)
                 rows = numbers(values_of(chosen.column(ROW)) - start)
-                yield Part(_read(self._path(flush)).slice(start, end - start), chosen.set_column(0, ROW, rows))
+                own = _read(self._path(flush, "all")).slice(start, end - start)
+                yield Part(own, _read(self._path(flush, "kinds")), chosen.set_column(0, ROW, rows))
 
     def _take(self, table: pa.Table) -> None:
         shared = among(table, "event_id", SHARED)
@@ -136,15 +145,46 @@ class Spill:
             return
         held: dict[str, npt.NDArray[Any]] = {name: self._codes(name, table.column(name))[rows] for name in CODED}
         held |= {name: _filled(table.column(name), NO_TIME if name == "time" else NONE)[rows] for name in COUNTED}
-        held[COST] = _costs_s(table.column("cost"), rows)
-        held[_BUCKET] = np.zeros(len(rows), np.uint16)
-        if self.buckets > 1:
-            lacking = (held["task_id"] == NONE) & (held["peer_id"] != NONE)
-            place = bucket_of(table.column("task_id"), self.buckets)[rows]
-            held[_BUCKET] = np.where(lacking, self.buckets, place).astype(np.uint16)
+        if (cost := table.column(COST)).null_count < len(cost):
+            held[COST] = seconds_of(cost.take(numbers(rows)))
+        held[KIND] = self._kinds_of(table, rows)
         self._few.append(_few_of(table, rows, self._held_rows))
         self._held.append(held)
         self._held_rows += len(rows)
+
+    def _kinds_of(self, table: pa.Table, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """Return the kinds of some records."""
+        kind, size = np.zeros(len(rows), np.int64), 1
+        read: list[tuple[npt.NDArray[np.int32] | None, list[str | None]]] = []
+        for name in ALIKE:
+            chunk = table.column(name).chunk(0)
+            words = [*chunk.dictionary.to_pylist(), None]
+            if len(words) == 2 and not chunk.null_count:  # all have the same text
+                read.append((None, words))
+                continue
+            codes = codes_of(chunk)[rows]
+            read.append((codes, words))
+            if size * len(words) > _FEW_KINDS:
+                kind, size = _renumbered(kind, size)
+            kind, size = kind * len(words) + codes + 1, size * len(words)
+        kind, size = _renumbered(kind, size)
+        at = np.empty(size, np.int64)
+        at[kind] = np.arange(len(kind))
+        texts = [
+            [words[0]] * size if codes is None else [words[code] for code in codes[at].tolist()]
+            for codes, words in read
+        ]
+        known = [self._kinds.setdefault(one, len(self._kinds)) for one in zip(*texts, strict=True)]
+        return np.array(known, np.int32)[kind]
+
+    def _buckets(self, columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint16]:
+        """Return the bucket of each record by its task; those of a peer alone come into the last, others without into the first."""
+        if self.buckets == 1:
+            return np.zeros(len(columns[KIND]), np.uint16)
+        of_task = np.array([*(place_of(text, self.buckets) for text in self._places["task_id"]), 0], np.uint16)
+        bucket: npt.NDArray[np.uint16] = of_task[columns["task_id"]]
+        bucket[(columns["task_id"] == NONE) & (columns["peer_id"] != NONE)] = self.buckets
+        return bucket
 
     def _codes(self, name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
         """Return the texts of a column as places among those of all that is held."""
@@ -155,12 +195,12 @@ class Spill:
         return np.concatenate(parts)
 
     def _arrays(self, columns: Mapping[str, npt.NDArray[Any]]) -> dict[str, pa.Array]:
-        made = {name: coded(columns[name], strings([*self._places[name]])) for name in CODED}
-        made |= {name: numbers(columns[name]) for name in COUNTED}
-        return made if np.isnan(columns[COST]).all() else made | {COST: numbers(columns[COST], kind=pa.float64())}
+        made = {name: numbers(columns[name]) for name in (KIND, *COUNTED)}
+        made |= {name: coded(columns[name], strings([*self._places[name]])) for name in CODED}
+        return made | {COST: numbers(columns[COST], kind=pa.float64())} if COST in columns else made
 
-    def _path(self, flush: int, kind: str = "all") -> Path:
-        return self.stem.with_name(f"{self.stem.name}-{flush:05d}-{kind}")
+    def _path(self, flush: int, what: str) -> Path:
+        return self.stem.with_name(f"{self.stem.name}-{flush:05d}-{what}")
 
 
 def spill_part(store: Store, name: str, stem: Path, buckets: int) -> Spill:
@@ -186,10 +226,21 @@ def _filled(column: pa.ChunkedArray, missing: int) -> npt.NDArray[np.int64]:
     return np.where(is_there(column), values, missing) if column.null_count else values
 
 
-def _costs_s(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    if column.null_count == len(column):
-        return np.full(len(rows), np.nan)
-    return seconds_of(column.take(numbers(rows)))
+def _costs(held: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[np.float64]]:
+    if not any(COST in one for one in held):
+        return {}
+    return {COST: np.concatenate([one[COST] if COST in one else np.full(len(one[KIND]), np.nan) for one in held])}
+
+
+def _renumbered(numbers: npt.NDArray[np.int64], size: int) -> tuple[npt.NDArray[np.int64], int]:
+    """Return numbers below a size as places among those that occur, and how many these are."""
+    if size > _MOST_KINDS:
+        different, at = np.unique(numbers, return_inverse=True)
+        return at, len(different)
+    there = np.zeros(size, np.int64)
+    there[numbers] = 1
+    place = np.cumsum(there)
+    return place[numbers] - 1, int(place[-1])
 
 
 def _few_of(table: pa.Table, rows: npt.NDArray[np.int64], before: int) -> pa.Table:
@@ -242,15 +293,6 @@ def _compact(table: pa.Table) -> pa.Table:
         for column in table.columns
     ]
     return pa.Table.from_arrays(columns, schema=table.schema)
-
-
-def bucket_of(tasks: pa.ChunkedArray, buckets: int) -> npt.NDArray[np.int64]:
-    """Return the bucket of each record by its task; 0 for those without."""
-    places = [np.zeros(0, np.int64)]
-    for chunk in tasks.chunks:
-        of_value = np.array([*(place_of(text, buckets) for text in chunk.dictionary.to_pylist()), 0], np.int64)
-        places.append(of_value[codes_of(chunk)])
-    return np.concatenate(places)
 
 
 def place_of(task: str, buckets: int) -> int:
