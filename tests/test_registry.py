@@ -100,6 +100,12 @@ def test_ends_that_were_noted_late_do_not_make_slow_stretches():
     assert find_slowed(frame) is None
 
 
+def test_what_a_full_disk_ends_is_not_slow():
+    """A write that fails ends as late as the piece would have: whole stretches of those are no slow ones."""
+    frame = run(lambda *_: 0.0, seed=6)
+    assert find_slowed(frame.assign(outcome=np.where(frame["task_id"].isin(["0-1", "1-1"]), "storage", "ok"))) is None
+
+
 def test_frames_that_do_not_tell_when_are_left_alone(slow_host):
     """Without begins, hosts or enough rows there is no answer; the frame is not changed."""
     before = slow_host.copy()

@@ -22,6 +22,8 @@ ORDER = ("piece_number", "round")
 _ATTEMPTS, _MOST_STRETCHES = 40, 200
 # A pause of so many usual durations begins a new stretch.
 _PAUSE = 5.0
+# Their times, or lower bounds; what storage or registry refuse ends at the end of a transfer or at its start, and bounds nothing.
+_RANKED = ("ok", "timeout", "reset", "cancelled")
 # Stretches that differ by more than chance does in one of a thousand tables are not alike.
 _CHANCE = 1e-3
 # Where some differ, so does one that is so many standard errors slower than the rest.
@@ -134,15 +136,17 @@ def _take_stretches(pieces: pd.DataFrame) -> _Stretches | None:
     if "survivors_unseen" in pieces.columns:
         usable &= ~pieces["survivors_unseen"].fillna(value=False).to_numpy(dtype=bool)
     row = np.flatnonzero(usable)
-    if len(row) < 2 * _ATTEMPTS:
+    if not len(row):
         return None
     some, lasted, size = pieces.iloc[row], lasted[row], size[row]
     (host, names), task = pd.factorize(some["host"]), pd.factorize(some["task_id"])[0]
     moment = _moments(some, lasted, np.asarray(host), np.asarray(task))
     lengths, counts = np.unique(size, return_counts=True)
-    usual = size == lengths[counts.argmax()]
+    ranked = (size == lengths[counts.argmax()]) & some["outcome"].isin(_RANKED).to_numpy()
+    if ranked.sum() < 2 * _ATTEMPTS:
+        return None
     rank = np.full(len(row), np.nan)
-    rank[usual] = _ranks(lasted[usual], (some["outcome"] == "ok").to_numpy(dtype=bool)[usual])
+    rank[ranked] = _ranks(lasted[ranked], (some["outcome"] == "ok").to_numpy(dtype=bool)[ranked])
     stretch, follows = _cut(moment, np.asarray(host), _PAUSE * float(np.median(lasted)))
     return _Stretches(row, moment, np.asarray(host), np.asarray(task), stretch, follows, rank, tuple(map(str, names)))
 
