@@ -65,8 +65,9 @@ def join(records: Iterable[pa.Table], gathered: Gathered, given: Settings, *, co
     background = read_background(events, deaths_of(gathered))
     pieces, tasks = rebuild(events, limits_of(settings), background)
     tasks = with_unseen(tasks, background)
-    job_frame = jobs.build_jobs(gathered.jobs, events)
-    owner = jobs.job_of_url(job_frame, events)
+    handed = events[(events["event_id"] == "job_received").to_numpy(bool)]
+    job_frame = jobs.build_jobs(gathered.jobs, handed)
+    owner = jobs.job_of_url(job_frame, handed)
     tasks["job_id"] = tasks["url"].map(owner).where(tasks["role"] == "seedClient").astype("str")
     components = set(events["component"].dropna().unique())
     give_back()
@@ -160,13 +161,18 @@ def order_of(events: pd.DataFrame) -> npt.NDArray[np.int64] | None:
     Those of one moment come by their file, the older of a rotated set first, and as they were read: not by their lines, for
     in an export that lists the newest first a later line was written earlier.
     """
-    names = events["log_path"].unique()
-    ordered = sorted(names, key=lambda name: path_key(tuple(_STEPS.split(name))))
-    file = events["log_path"].map({name: place for place, name in enumerate(ordered)}).astype("int64")
-    chosen = (
-        events[["time"]].assign(file=file).reset_index(drop=True).sort_values(["time", "file"], kind="stable").index
+    import pandas as pd
+
+    from dfly_analysis.attempts.records import missing_last, nanoseconds
+
+    codes, names = pd.factorize(events["log_path"])
+    place = np.empty(len(names), np.int64)
+    place[sorted(range(len(names)), key=lambda at: path_key(tuple(_STEPS.split(str(names[at])))))] = np.arange(
+        len(names)
     )
-    return None if chosen.is_monotonic_increasing else chosen.to_numpy(dtype=np.int64)
+    file, time = place[codes], missing_last(nanoseconds(events["time"]))
+    falls = (time[1:] < time[:-1]) | ((time[1:] == time[:-1]) & (file[1:] < file[:-1]))
+    return np.lexsort((file, time)) if falls.any() else None
 
 
 def _taken(events: pd.DataFrame, order: npt.NDArray[np.int64] | None) -> pd.DataFrame:
