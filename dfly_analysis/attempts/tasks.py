@@ -85,12 +85,12 @@ def read_tasks(records: Records, planned: Mapping[str, int]) -> Tasks:
     -------
     Tasks
     """
-    peers, of = _appearance(records)
+    peers, appeared, of = _appearance(records)
     size = len(peers)
     client, scheduler = (records.component.among({name}) for name in ("client", "scheduler"))
 
     def first(chosen: FlagArray) -> NumberArray:
-        return first_of(of, np.flatnonzero(chosen), size)
+        return appeared if chosen[appeared].all() else first_of(of, np.flatnonzero(chosen), size)
 
     def last(chosen: FlagArray) -> NumberArray:
         return last_of(of, np.flatnonzero(chosen), size)
@@ -100,7 +100,9 @@ def read_tasks(records: Records, planned: Mapping[str, int]) -> Tasks:
 
     first_client, failed = first(client), last(client & event("task_failed"))
     own = first_client != NONE
-    before = scheduler & (np.arange(len(records)) < np.where(own, first_client, len(records))[of])
+    before = scheduler  # records of the scheduler alone, where it wrote any
+    if scheduler.any() and own.any():
+        before = scheduler & (np.arange(len(records)) < np.where(own, first_client, len(records))[of])
     client_end, told_end = first(client & event(*_CLIENT_ENDS)), last(before & event(*_SCHEDULER_ENDS))
     started = np.where(own, first(client & event(*_STARTS)), first(before & event(*_STARTS)))
     sized = (records.size_bytes != NONE) & ~event("piece_reported")
@@ -125,14 +127,14 @@ def read_tasks(records: Records, planned: Mapping[str, int]) -> Tasks:
     return tasks
 
 
-def _appearance(records: Records) -> tuple[NumberArray, NumberArray]:
-    """Return the peers in the order of their first records, and for each record which of them it is of."""
+def _appearance(records: Records) -> tuple[NumberArray, NumberArray, NumberArray]:
+    """Return the peers in the order of their first records, these records, and for each record which of the peers it is of."""
     first = first_of(records.peer.codes, np.arange(len(records)), len(records.peer.words))
     there = np.flatnonzero(first != NONE)
     peers = there[np.argsort(first[there])]
     of = np.empty(len(first), dtype=np.int64)
     of[peers] = np.arange(len(peers))
-    return peers, of[records.peer.codes]
+    return peers, first[peers], of[records.peer.codes]
 
 
 def _said_urls(records: Records) -> tuple[NumberArray, Words]:
@@ -142,8 +144,8 @@ def _said_urls(records: Records) -> tuple[NumberArray, Words]:
 
 
 def _is_said(words: Words) -> FlagArray:
-    said: FlagArray = (words.codes != NONE) & ~words.among({""})
-    return said
+    said: FlagArray = words.codes != NONE
+    return said & ~words.among({""}) if "" in words.place else said
 
 
 def _texts_at(words: Words, rows: NumberArray) -> list[str | None]:
