@@ -295,8 +295,9 @@ def test_an_endless_line_is_read_only_at_its_head():
 def test_a_wrong_entry_is_named(change, message):
     """A catalogue that is wrong says where."""
     entry = {"id": "a_b", "title": "t", "layer": "cause", "literals": ["x"], "regex": "x", **change}
-    with pytest.raises(KnowledgeError, match=message):
+    with pytest.raises(KnowledgeError, match=message) as raised:
         assert catalogue._signature(entry, "knowledge/signatures/a.yaml").regex
+    assert raised.value.where == f"knowledge/signatures/a.yaml {entry['id']}"
 
 
 def test_an_unknown_id_is_no_error():

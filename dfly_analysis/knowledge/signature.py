@@ -78,6 +78,8 @@ class Signature:
     references : tuple of str
     matching, other : tuple of str
         Samples that it matches, and that it does not.
+    where : str
+        File and id.
     """
 
     id: str
@@ -99,6 +101,7 @@ class Signature:
     references: tuple[str, ...]
     matching: tuple[str, ...]
     other: tuple[str, ...]
+    where: str
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
@@ -106,7 +109,7 @@ class Signature:
         try:
             return re.compile(self.pattern, re.DOTALL)
         except re.error as problem:
-            raise KnowledgeError(f"its regex cannot be used: {problem}", where=self.id) from problem
+            raise KnowledgeError(f"its regex cannot be used: {problem}", where=self.where) from problem
 
     def matches(self, text: str) -> bool:
         """Return whether the text shows this signature; only its first 8,000 characters are read."""
@@ -200,5 +203,5 @@ def _signature(entry: Mapping[str, Any], address: str) -> Signature:
         cause=entry.get("cause", "unknown"), outcome=entry.get("outcome", "unknown"), severity=entry.get("severity", "info"),
         knob=entry.get("knob"), echo_of=entry.get("echo_of"), finding=bool(entry.get("finding", False)),
         remedy=entry.get("remedy", ""), collect=entry.get("collect", ""), references=tuple(entry.get("references", ())),
-        matching=tuple(samples.get("match", ())), other=tuple(samples.get("other", ())),
+        matching=tuple(samples.get("match", ())), other=tuple(samples.get("other", ())), where=where,
     )  # fmt: skip

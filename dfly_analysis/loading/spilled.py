@@ -94,13 +94,7 @@ def place_peers_only(spills: Sequence[Spill], buckets: int) -> dict[int, list[Pa
     if not parts:
         return {}
     peers = {peer for part in parts for peer in _words([part.all.column("peer_id")]).words.tolist()}
-    task_of = {
-        peer: task
-        for spill in spills
-        for bucket in range(buckets)
-        for part in spill.parts(bucket)
-        for peer, task in _pairs(part.all, peers)
-    }
+    task_of = {peer: task for spill in spills for table in spill.pairs() for peer, task in _pairs(table, peers)}
     placed: dict[int, list[Part]] = {}
     for part in parts:
         words = _words([part.all.column("peer_id")])

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,25 +117,30 @@ class Spill:
             columns = {name: column[order] for name, column in columns.items()}
             place = invert(order)[place]
             few = few.take(numbers(np.argsort(place, kind="stable")))
+        place = np.sort(place)
+        bounds = np.cumsum([0, *np.bincount(bucket, minlength=self.buckets + 1)])
+        of_few = np.searchsorted(place, bounds)
+        place -= np.repeat(bounds[:-1], np.diff(of_few))
         flush = len(self._bounds)
-        self._bounds.append(np.cumsum([0, *np.bincount(bucket, minlength=self.buckets + 1)]))
-        _write(self._path(flush, "all"), pa.table(self._arrays(columns)))
-        kinds = dict(zip(ALIKE, map(strings, zip(*self._kinds, strict=True)), strict=True))
-        _write(self._path(flush, "kinds"), pa.table(kinds))
-        _write(self._path(flush, "few"), few.set_column(0, ROW, numbers(np.sort(place))))
+        self._bounds.append(bounds)
+        _write(self._path(flush, "all"), pa.table(self._arrays(columns)), bounds)
+        kinds = pa.table(dict(zip(ALIKE, map(strings, zip(*self._kinds, strict=True)), strict=True)))
+        _write(self._path(flush, "kinds"), kinds, (0, len(kinds)))
+        _write(self._path(flush, "few"), few.set_column(0, ROW, numbers(place)), of_few)
         self._held, self._few, self._places, self._kinds, self._held_rows = [], [], {}, {}, 0
 
     def parts(self, bucket: int) -> Iterator[Part]:
         """Yield what was put into a bucket, in the order it was written; the last bucket is of records that name a peer alone."""
         for flush, bounds in enumerate(self._bounds):
-            start, end = bounds[bucket : bucket + 2].tolist()
-            if end > start:
-                few = _read(self._path(flush, "few"))
-                first, last = np.searchsorted(values_of(few.column(ROW)), [start, end]).tolist()
-                chosen = few.slice(first, last - first)
-                rows = numbers(values_of(chosen.column(ROW)) - start)
-                own = _read(self._path(flush, "all")).slice(start, end - start)
-                yield Part(own, _read(self._path(flush, "kinds")), chosen.set_column(0, ROW, rows))
+            if bounds[bucket + 1] > bounds[bucket]:
+                of_all, kinds, few = (self._path(flush, what) for what in ("all", "kinds", "few"))
+                yield Part(_read(of_all, bucket), _read(kinds, 0), _read(few, bucket))
+
+    def pairs(self) -> Iterator[pa.Table]:
+        """Yield peer and task of all records, a flush at a time."""
+        for flush in range(len(self._bounds)):
+            for bucket in range(self.buckets):
+                yield _read(self._path(flush, "all"), bucket, ["peer_id", "task_id"])
 
     def _take(self, table: pa.Table) -> None:
         shared = among(table, "event_id", SHARED)
@@ -266,14 +272,22 @@ def invert(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return places
 
 
-def _write(path: Path, table: pa.Table) -> None:
-    with pa.ipc.new_stream(path, table.schema) as writer:
-        writer.write_table(table)
+def _write(path: Path, table: pa.Table, bounds: Sequence[int] | npt.NDArray[np.int64]) -> None:
+    """Write a table in as many batches as there are bounds between."""
+    batch = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
+    with pa.ipc.new_file(path, table.schema) as writer:
+        for start, end in pairwise(np.asarray(bounds).tolist()):
+            writer.write_batch(batch.slice(start, end - start))
 
 
-def _read(path: Path) -> pa.Table:
-    with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as reader:
-        return reader.read_all()
+def _read(path: Path, batch: int, names: Sequence[str] | None = None) -> pa.Table:
+    """Read one of the batches, or some of its columns; not mapped, for what is touched of a map counts, and that is soon all of it."""
+    with pa.OSFile(str(path)) as file:
+        reader = pa.ipc.open_file(file)
+        if names is not None:
+            chosen = [reader.schema.get_field_index(name) for name in names]
+            reader = pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=chosen))
+        return pa.Table.from_batches([reader.get_batch(batch)])
 
 
 def without_words(table: pa.Table) -> pa.Table:

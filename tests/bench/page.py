@@ -11,7 +11,7 @@ from reading import OUR_NAME
 from tables import table as _table
 
 PLOT = "bench-scaling.svg"
-COLOURS = ("#0b6e99", "#b3541e")
+COLOURS = ("#0b6e99", "#6ab0c9", "#b3541e")
 
 Record = dict[str, Any]
 

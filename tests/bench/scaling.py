@@ -8,7 +8,7 @@ from pathlib import Path
 
 from big_log import write_client_log
 from measure import Figure, run
-from reading import OUR_NAME, load, peer
+from reading import OUR_NAME, RECORDS_NAME, load, peer
 
 SIZES = (10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000)
 ONCE_FROM = 5_000_000_000
@@ -20,7 +20,7 @@ def measure_scaling(largest_bytes: int, work: Path, repeats: int) -> Iterator[di
     for size_bytes in (size for size in SIZES if size <= largest_bytes):
         path = work / "dfdaemon.log"
         write_client_log(path, size_bytes)
-        ways = {OUR_NAME: load(path), PEER: peer(PEER, path)}
+        ways = {OUR_NAME: load(path), RECORDS_NAME: load(path, "--tables", "events"), PEER: peer(PEER, path)}
         figures = [Figure(name) for name in ways]
         for _ in range(1 if size_bytes >= ONCE_FROM else repeats):
             for figure, command in zip(figures, ways.values(), strict=True):
