@@ -195,7 +195,7 @@ def load(
     from dfly_analysis.loading.writing import write_tables
 
     settings = _resolved(asked)
-    with telling() as (tell, progress), allowed():
+    with telling() as (tell, progress), allowed(if_so=cluster is None):
         written = write_tables(
             paths, output, Reading(tz, log_format), settings=settings, cluster=cluster,
             prometheus=Prometheus(prometheus) if prometheus else None, rebuild=tables == "all", on_problem=tell, progress=progress,

@@ -27,7 +27,7 @@ from dfly_analysis.attempts import (
 from dfly_analysis.attempts.words import LAST
 from dfly_analysis.beside import EachBeside
 from dfly_analysis.loading.spilled import place_peers_only, telling_of
-from dfly_analysis.loading.spilling import NONE, Spill, spilled_schema
+from dfly_analysis.loading.spilling import NONE, Spill, shared_schema
 from dfly_analysis.logs.arrow import flags, is_there, values_of
 from dfly_analysis.logs.schema import among, to_frame
 from dfly_analysis.tables import PIECES, TASKS
@@ -53,7 +53,7 @@ class Rebuilding:
     ) -> None:
         self._spills, self._buckets, self._folder = spills, buckets, folder
         self._shared = pa.concat_tables(
-            [pa.Table.from_batches([], spilled_schema()), *(table for spill in spills for table in spill.shared)]
+            [pa.Table.from_batches([], shared_schema()), *(table for spill in spills for table in spill.shared)]
         )
         self._background = background_of([*_told(self._shared)], deaths)
         self._peers_only = place_peers_only(spills, buckets)

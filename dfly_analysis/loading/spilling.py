@@ -25,6 +25,8 @@ WORDS = "message"
 SPILLED = (*COLUMNS, "job_id")
 SHARED = frozenset({*EVERYWHERE, "job_received"})
 """Events that all buckets must know."""
+OF_SHARED = ["time", "event_id", "host", "task_id", "url", "error", "message", "log_path", "log_line"]
+"""Their columns that are looked at."""
 BUCKET_BYTES = 192 << 20
 """Bytes of logs that are rebuilt at one time."""
 ALIKE = ("level", "component", "role", "host", "span", "event_id", "log_path", "origin")
@@ -55,9 +57,9 @@ def buckets_for(size_bytes: int) -> int:
 
 
 @cache
-def spilled_schema() -> pa.Schema:
-    """Return the columns that are put aside."""
-    return pa.schema([arrow_schema().field(name) for name in SPILLED])
+def shared_schema() -> pa.Schema:
+    """Return the columns of records that all buckets must know."""
+    return pa.schema([arrow_schema().field(name) for name in OF_SHARED])
 
 
 @cache
@@ -145,7 +147,7 @@ class Spill:
     def _take(self, table: pa.Table) -> None:
         shared = among(table, "event_id", SHARED)
         if shared.any():
-            self.shared.append(_compact(table.filter(flags(shared))))
+            self.shared.append(_compact(table.select(OF_SHARED).filter(flags(shared))))
         rows = np.flatnonzero(_needed(table))
         if not len(rows):
             return
