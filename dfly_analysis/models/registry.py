@@ -143,10 +143,9 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
 
 
 def _apart(quick: DurationFit, clients: DurationFit) -> bool:
-    """Return whether the readings differ by more than nothing, and by more than either knows itself."""
     size_bytes = usual_size(quick.attempts)
-    one, other = (fit.quantile(size_bytes, _TELLING_SHARE) for fit in (quick, clients))
-    return other.value > one.value * (1.0 + _LEAST_APART) and (other.value > one.high or one.value < other.low)
+    one, other = (fit.quantile(size_bytes, _TELLING_SHARE).value for fit in (quick, clients))
+    return other > one * (1.0 + _LEAST_APART)
 
 
 def usual_size(attempts: Attempts) -> float:

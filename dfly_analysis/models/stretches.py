@@ -32,7 +32,7 @@ _OUTLYING = 2.5
 _FEWEST_LEFT, _LEAST_LEFT = 50, 0.1
 # What another host did at the same moments tells from so many attempts on, where they are so many standard errors quicker.
 _FEWEST_BESIDE, _APART = 8, 3.0
-_FEWEST_TASKS = 2
+_TASKS_AT_ONCE, _TASKS_BY_AND_BY = 2, 3
 
 
 @dataclass(frozen=True)
@@ -251,26 +251,34 @@ def _away(found: _Stretches, slowed: Flags, kept: Flags) -> Flags:
 def _beside_quick(found: _Stretches, mean: Array, usual: float, slow: Flags) -> Flags:
     """Return which slow stretches ran while another host took no longer than usual.
 
-    A slow stretch of one task alone proves nothing: it may be the blob.
+    A slow stretch of one task proves nothing alone, for it may be the blob; two tasks at once do, or three on one host by and by.
     """
     made = np.zeros(len(mean), dtype=bool)
-    spread = float(found.rank[found.ranked].std())
+    tasks_of: dict[int, set[int]] = {}
+    alone = []
     for one in np.flatnonzero(slow):
         own = found.stretch == one
-        if len(np.unique(found.task[own])) < _FEWEST_TASKS:
+        if not _quick_elsewhere(found, own, float(mean[one]), usual):
             continue
-        moment = found.moment_s[own]
-        others = (
-            found.ranked
-            & (found.moment_s >= moment.min())
-            & (found.moment_s <= moment.max())
-            & (found.host != found.host[own][0])
-        )
-        count = np.bincount(found.host[others], minlength=len(found.names))
-        theirs = np.bincount(found.host[others], weights=found.rank[others], minlength=len(found.names)) / np.maximum(
-            count, 1
-        )
-        nearer = theirs < 0.5 * (usual + mean[one])
-        apart = (mean[one] - theirs) * np.sqrt(count) > _APART * spread
-        made[one] = bool((nearer & apart & (count >= _FEWEST_BESIDE)).any())
+        tasks, host = set(found.task[own].tolist()), int(found.host[own][0])
+        tasks_of.setdefault(host, set()).update(tasks)
+        made[one] = len(tasks) >= _TASKS_AT_ONCE
+        alone.append((one, host))
+    for one, host in alone:
+        made[one] |= len(tasks_of[host]) >= _TASKS_BY_AND_BY
     return made
+
+
+def _quick_elsewhere(found: _Stretches, own: Flags, mean: float, usual: float) -> bool:
+    """Return whether another host's attempts were nearer to the usual than a slow stretch of this mean, at its moments."""
+    moment, hosts = found.moment_s[own], len(found.names)
+    others = (
+        found.ranked
+        & (found.moment_s >= moment.min())
+        & (found.moment_s <= moment.max())
+        & (found.host != found.host[own][0])
+    )
+    count = np.bincount(found.host[others], minlength=hosts)
+    theirs = np.bincount(found.host[others], weights=found.rank[others], minlength=hosts) / np.maximum(count, 1)
+    apart = (mean - theirs) * np.sqrt(count) > _APART * float(found.rank[found.ranked].std())
+    return bool(((theirs < 0.5 * (usual + mean)) & apart & (count >= _FEWEST_BESIDE)).any())
