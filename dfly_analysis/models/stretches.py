@@ -113,10 +113,9 @@ def find_slowed(pieces: pd.DataFrame) -> Slowed | None:
     slowed = ~kept & judged
     excess = np.where(slowed, np.maximum(mean - usual, 0.0) * count, 0.0)
     shown = _whole_times(found, slowed, excess, _beside_quick(found, mean, usual, slowed))
-    slow, quick, excused, known = (
-        which[found.stretch]
-        for which in (slowed, _away(found, slowed, kept), shown | (kept & ~_away(found, shown, kept)), judged)
-    )
+    surely = _surely_quick(found, slowed, kept, count)
+    excused = shown | (kept & _next_to(found, shown))
+    slow, quick, excused, known = (which[found.stretch] for which in (slowed, surely, excused, judged))
     return Slowed(
         row=found.row[known], slow=slow[known], quick=quick[known], excused=excused[known], share=float(slow[known].mean()),
         proven_share=float(excess @ shown / max(excess.sum(), 1e-12)),
@@ -192,7 +191,7 @@ def _cut(moment: Array, host: Index, pause_s: float) -> tuple[Index, Flags]:
     first = np.flatnonzero(new)
     count = np.diff(first, append=len(order))
     each = max(_ATTEMPTS, len(order) // _MOST_STRETCHES)
-    parts = np.maximum(count // each, 1)
+    parts = np.maximum((count + each // 2) // each, 1)
     place = np.arange(len(order)) - np.repeat(first, count)
     part = place * np.repeat(parts, count) // np.repeat(count, count)
     made = np.empty(len(order), dtype=np.intp)
@@ -239,13 +238,16 @@ def _whole_times(found: _Stretches, slowed: Flags, excess: Array, shown: Flags) 
     return np.asarray(slowed & proven[time])
 
 
-def _away(found: _Stretches, slowed: Flags, kept: Flags) -> Flags:
-    """Return the stretches that are kept and beside no slow one without a pause between; where too few are, all that are kept."""
+def _next_to(found: _Stretches, slowed: Flags) -> Flags:
+    """Return which stretches come right before or after one of these on their host, without a pause."""
     after = found.follows & np.roll(slowed, 1)
-    before = np.append(found.follows[1:] & slowed[1:], False)
-    away = kept & ~after & ~before
-    count = np.bincount(found.stretch[found.ranked], minlength=len(slowed))
-    return away if count[away].sum() >= _FEWEST_LEFT else kept
+    return np.asarray(after | np.append(found.follows[1:] & slowed[1:], False))
+
+
+def _surely_quick(found: _Stretches, slowed: Flags, kept: Flags, count: Array) -> Flags:
+    """Return the stretches that are kept, long enough to tell, and next to no slow one; where those are too few, all that are kept."""
+    made = kept & ~_next_to(found, slowed) & (count >= _ATTEMPTS // 2)
+    return made if count[made].sum() >= _FEWEST_LEFT else kept
 
 
 def _beside_quick(found: _Stretches, mean: Array, usual: float, slow: Flags) -> Flags:
