@@ -55,7 +55,7 @@ class Slowed:
     proven_share : float
         Of the slowness, counted in ranks: how much is proven to be the host's.
     hosts : tuple of str
-        With slow stretches, in order.
+        With slow stretches, the one with most of the slowness first.
     """
 
     row: Index
@@ -119,8 +119,16 @@ def find_slowed(pieces: pd.DataFrame) -> Slowed | None:
     return Slowed(
         row=found.row[known], slow=slow[known], quick=quick[known], excused=excused[known], share=float(slow[known].mean()),
         proven_share=float(excess @ shown / max(excess.sum(), 1e-12)),
-        hosts=tuple(found.names[code] for code in np.unique(found.host[slow])),
+        hosts=_ordered(found, excess),
     )  # fmt: skip
+
+
+def _ordered(found: _Stretches, excess: Array) -> tuple[str, ...]:
+    """Return the hosts with any of the slowness, most of it first."""
+    owner = np.zeros(len(excess), dtype=np.intp)
+    owner[found.stretch] = found.host
+    own = np.bincount(owner, weights=excess, minlength=len(found.names))
+    return tuple(found.names[code] for code in np.argsort(-own, kind="stable") if own[code] > 0)
 
 
 def _take_stretches(pieces: pd.DataFrame) -> _Stretches | None:
