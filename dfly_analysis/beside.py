@@ -9,8 +9,11 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Callable
-from typing import Generic, TypeVar
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Generic, Self, TypeVar
 
 T = TypeVar("T")
 _DIE_WITH_PARENT = 1
@@ -26,6 +29,18 @@ class _Allowed:
 def allow() -> None:
     """Let this process compute beside itself, unless that was refused before; for processes of the package's own."""
     _Allowed.now = not _Allowed.refused and sys.platform == "linux" and (os.cpu_count() or 1) > 1
+
+
+@contextlib.contextmanager
+def allowed() -> Iterator[None]:
+    """Let this process compute beside itself for a while, unless it has threads already: they may be somebody else's."""
+    before = _Allowed.now
+    if threading.active_count() == 1:
+        allow()
+    try:
+        yield
+    finally:
+        _Allowed.now = before
 
 
 def refuse() -> None:
@@ -66,20 +81,89 @@ class Beside(Generic[T]):
         return self._make()
 
     def _begin(self) -> None:
-        ours, theirs = os.pipe()
-        gc.freeze()  # what is here stays, so that the fork need not copy its pages
-        self._process = os.fork()
-        if self._process:
-            gc.unfreeze()
-            os.close(theirs)
-            self._pipe = ours
-            return
-        try:
-            ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-            os.close(ours)
-            _Allowed.now = False
-            told = pickle.dumps(self._make(), protocol=5)
-            with os.fdopen(theirs, "wb") as pipe:
-                pipe.write(told)
-        finally:  # nothing written, and the value is made by who asks for it
-            os._exit(0)
+        def told(pipe: BinaryIO) -> None:
+            made = pickle.dumps(self._make(), protocol=5)
+            pipe.write(made)
+
+        self._process, self._pipe = _fork(told)
+
+
+class EachBeside(Generic[T]):
+    """Values that are computed one after another in a fork where that is allowed; a context that ends the fork.
+
+    Each is left in a file until it is asked for, so that memory does not grow with their number.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the value of a number. Must change nothing outside itself; its results are pickled. It is called anew, here,
+        where the fork fails.
+    numbers : sequence of int
+        In the order in which the values will be asked for.
+    folder : Path
+        For the files.
+    """
+
+    def __init__(self, make: Callable[[int], T], numbers: Sequence[int], folder: Path) -> None:
+        self._make, self._folder = make, folder
+        self._pipe: int | None = None
+        self._process = 0
+        if _Allowed.now and numbers:
+            with contextlib.suppress(OSError):
+                self._process, self._pipe = _fork(lambda pipe: self._leave(numbers, pipe))
+        self.begun = self._pipe is not None
+
+    def get(self, number: int) -> T:
+        """Return the value of the next number, when it is there."""
+        if self._pipe is not None and os.read(self._pipe, 1):
+            path = self._path(number)
+            with path.open("rb") as file:
+                made: T = pickle.load(file)  # noqa: S301 - from a fork of this process
+            path.unlink()
+            return made
+        self._end()
+        return self._make(number)
+
+    def _leave(self, numbers: Sequence[int], pipe: BinaryIO) -> None:
+        for number in numbers:
+            with self._path(number).open("wb") as file:
+                pickle.dump(self._make(number), file, protocol=5)
+            pipe.write(b".")
+            pipe.flush()
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"beside-{number:06d}"
+
+    def _end(self) -> None:
+        if self._pipe is not None:
+            os.close(self._pipe)
+            os.kill(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
+            self._pipe = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+
+def _fork(tell: Callable[[BinaryIO], None]) -> tuple[int, int]:
+    """Let a fork of this process write to a pipe; return the fork's number and the pipe's end to read from."""
+    ours, theirs = os.pipe()
+    gc.freeze()  # what is here stays, so that the fork need not copy its pages
+    process = os.fork()
+    if process:
+        gc.unfreeze()
+        os.close(theirs)
+        return process, ours
+    try:
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+        os.close(ours)
+        _Allowed.now = False
+        with os.fdopen(theirs, "wb") as pipe:
+            tell(pipe)
+    finally:  # where nothing was written the value is made by who asks for it
+        os._exit(0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
 from dfly_analysis import beside
-from dfly_analysis.beside import Beside
+from dfly_analysis.beside import Beside, EachBeside
 
 
 @pytest.fixture
@@ -49,3 +50,40 @@ def test_nothing_is_begun_unless_it_was_allowed_or_where_much_is_held(monkeypatc
     beside.refuse()
     beside.allow()
     assert not Beside(os.getpid).begun
+
+
+@pytest.mark.usefixtures("allowed")
+def test_values_come_one_after_another_from_one_other_process(tmp_path):
+    """Each stays in a file until it is asked for; what is not asked for any more is not waited for."""
+    with EachBeside(lambda number: (os.getpid(), number), [1, 3, 5], tmp_path) as values:
+        assert values.begun
+        process, number = values.get(1)
+        assert process != os.getpid()
+        assert number == 1
+        assert values.get(3) == (process, 3)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+@pytest.mark.usefixtures("allowed")
+@pytest.mark.parametrize("fault", [lambda: 1 / 0, lambda: os._exit(3)])
+def test_values_that_the_fork_does_not_give_are_made_here(tmp_path, fault):
+    """From the first one on at which it failed."""
+    here = os.getpid()
+    with EachBeside(
+        lambda number: number if number < 2 or os.getpid() == here else fault(), [1, 2, 3], tmp_path
+    ) as values:
+        assert [values.get(number) for number in (1, 2, 3)] == [1, 2, 3]
+    with EachBeside(lambda number: 1 / 0, [1], tmp_path) as values, pytest.raises(ZeroDivisionError):
+        values.get(1)
+
+
+def test_a_process_with_threads_is_not_allowed_to_fork(monkeypatch):
+    """They may be somebody else's, with locks that nobody in the fork would open."""
+    monkeypatch.setattr(beside._Allowed, "refused", False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    for threads in (1, 2):
+        monkeypatch.setattr(threading, "active_count", lambda threads=threads: threads)
+        with beside.allowed():
+            assert beside._Allowed.now == (threads == 1)
+        assert not beside._Allowed.now

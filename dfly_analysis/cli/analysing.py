@@ -187,6 +187,7 @@ def load(
 
     DIR/events.parquet is a folder with one part a file; it can be given to the other commands in place of the logs.
     """
+    from dfly_analysis.beside import allowed
     from dfly_analysis.sources.memory import keep_pages
 
     keep_pages()  # before there are threads: also those that numpy starts
@@ -194,7 +195,7 @@ def load(
     from dfly_analysis.loading.writing import write_tables
 
     settings = _resolved(asked)
-    with telling() as (tell, progress):
+    with telling() as (tell, progress), allowed():
         written = write_tables(
             paths, output, Reading(tz, log_format), settings=settings, cluster=cluster,
             prometheus=Prometheus(prometheus) if prometheus else None, rebuild=tables == "all", on_problem=tell, progress=progress,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ from dfly_analysis.attempts import (
     unseen_rows,
 )
 from dfly_analysis.attempts.words import LAST
+from dfly_analysis.beside import EachBeside
 from dfly_analysis.loading.spilled import place_peers_only, telling_of
 from dfly_analysis.loading.spilling import NONE, Spill, spilled_schema
 from dfly_analysis.logs.arrow import flags, is_there, values_of
@@ -47,9 +49,9 @@ class Rebuilding:
     """
 
     def __init__(
-        self, spills: Sequence[Spill], buckets: int, deaths: Mapping[str, tuple[Death, ...]] | None = None
+        self, spills: Sequence[Spill], buckets: int, deaths: Mapping[str, tuple[Death, ...]], folder: Path
     ) -> None:
-        self._spills, self._buckets = spills, buckets
+        self._spills, self._buckets, self._folder = spills, buckets, folder
         self._shared = pa.concat_tables(
             [pa.Table.from_batches([], spilled_schema()), *(table for spill in spills for table in spill.shared)]
         )
@@ -83,11 +85,16 @@ class Rebuilding:
             yield Made.of(PIECES, PIECES.frame()), _with_jobs(Made.of(TASKS, TASKS.frame(unseen)), owner)
 
     def _rebuilt(self, limits: Limits) -> Iterator[tuple[Tables, dict[str, Observed]]]:
-        """Rebuild two buckets at a time and yield them in their order."""
+        """Rebuild two buckets at a time and yield them in their order; every second one in a fork, where that is allowed."""
 
         def rebuilt(bucket: int) -> tuple[Tables, dict[str, Observed]]:
             return rebuild_and_observe(self._events(bucket), limits, self._background)
 
+        with EachBeside(rebuilt, range(1, self._buckets, 2), self._folder) as beside:
+            if beside.begun:
+                for bucket in range(self._buckets):
+                    yield beside.get(bucket) if bucket % 2 else rebuilt(bucket)
+                return
         with ThreadPoolExecutor(_AT_A_TIME, "rebuild") as threads:
             waiting: deque[Future[tuple[Tables, dict[str, Observed]]]] = deque()
             for bucket in range(self._buckets):

@@ -129,8 +129,9 @@ def write_tables(  # noqa: PLR0913 - each is one of the user's words
     """
     check_zone(reading.tz)
     store = open_store(out)
+    preparing = Thread(target=_prepare, name="prepare")
     if rebuild:
-        Thread(target=_prepare, name="prepare").start()
+        preparing.start()
     with tempfile.TemporaryDirectory(prefix="dfly-analysis-load-") as folder:
         staged = _stage_all(paths, reading, store, cluster, Path(folder), rebuild, on_problem, progress)
         asked = Gathered()
@@ -143,6 +144,8 @@ def write_tables(  # noqa: PLR0913 - each is one of the user's words
             staged.counts[name], staged.spills[name] = count, None
         _write_bare(store, staged)
         _drop_old(store, staged.counts)
+        if rebuild:
+            preparing.join()
         return _write_tables(store, staged, settle(settings or Settings.resolve(), staged.whole), copies, Path(folder))
 
 
@@ -234,7 +237,7 @@ def _write_rebuilt(store: Store, staged: _Input, settings: Settings, folder: Pat
         spill or spill_part(store, name, folder / f"part-{place:06d}", staged.buckets)
         for place, (name, spill) in enumerate(staged.spills.items())
     ]
-    rebuilding = Rebuilding(spills, staged.buckets, deaths_of(staged.whole))
+    rebuilding = Rebuilding(spills, staged.buckets, deaths_of(staged.whole), folder)
     owner, n_jobs = _write_jobs(store, staged.whole.jobs, rebuilding.events_of_jobs())
     limits = limits_of(settings)
     written, seen = _write_streams(store, rebuilding.tables(limits, owner), folder)
