@@ -45,6 +45,7 @@ evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated ru
 	@$(BIN)/python tests/evaluation/practice.py
 	@$(BIN)/python tests/evaluation/what_if.py --seeds 1 --first-seed 9201 --truth-layers 3840 --write
 	@$(BIN)/python tests/evaluation/advice.py --seeds 3 --first-seed 401 --write
+	@$(BIN)/python tests/evaluation/registry_time.py --runs 30 --first-seed 9301 --write
 
 bench: .venv/dev.stamp ## measure, and write docs/bench.md
 	@$(COMPILED)

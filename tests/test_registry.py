@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dfly_analysis import plots
 from dfly_analysis.knowledge.text import translator
 from dfly_analysis.models import fit_all, fit_duration
 from dfly_analysis.models.registry import NAME, RegistryFit, fit_registry
 from dfly_analysis.models.stretches import find_slowed
+from dfly_analysis.plots import Figure, Figures
 
 MIB = 2**20
 BEGIN = pd.Timestamp("2026-01-01T00:00:00Z")
@@ -50,6 +52,12 @@ def of_hosts(slow_host):
     return told(slow_host)
 
 
+@pytest.fixture(scope="module")
+def at_once():
+    """All hosts take a second more a piece for eight seconds."""
+    return told(run(lambda host, task, t: 1.0 if t < 8.0 else 0.0))
+
+
 def test_alike_stretches_tell_nothing_apart():
     """Where hosts add nothing, in ten runs no stretch is called slow, and there is no second law."""
     frames = [run(lambda *_: 0.0, seed=seed) for seed in range(10)]
@@ -64,16 +72,16 @@ def test_a_slow_host_beside_quick_ones_is_not_the_registry(slow_host, of_hosts):
     assert of_hosts.hosts == ("host-0",)
     assert found.value == pytest.approx(TRUTH_S, rel=0.1)
     assert found.low <= TRUTH_S <= found.high < of_hosts.clients.quantile(4 * MIB, 0.99).low
-    assert "it was the hosts that were slow" in of_hosts.notes[1]
+    assert "most of all on host-0; another host" in of_hosts.notes[1]
     truly = slow_host["task_id"].isin(["0-0", "0-1"])
     slow = find_slowed(slow_host)
     assert truly.iloc[slow.row[slow.slow]].mean() > 0.95
     assert not truly.iloc[slow.row[slow.quick]].any()
 
 
-def test_what_slows_all_hosts_at_once_may_be_the_registry():
-    """All are slow for the first eight seconds: the interval holds the quick reading and the clients' law, the value lies between."""
-    made = told(run(lambda host, task, t: 1.0 if t < 8.0 else 0.0))
+def test_what_slows_all_hosts_at_once_may_be_the_registry(at_once):
+    """The interval holds the quick reading and the clients' law, the value lies between."""
+    made = at_once
     found, clients = made.quantile(4 * MIB, 0.99), made.clients.quantile(4 * MIB, 0.99)
     assert not made.of_hosts
     assert found.low <= TRUTH_S < found.value < clients.value
@@ -127,7 +135,15 @@ def test_fit_all_has_both_laws(slow_host, of_hosts):
     assert row["value_s"] == of_hosts.quantile(4 * MIB, 0.99).value
 
 
-def test_its_notes_have_words(of_hosts):
+def test_the_caption_of_the_durations_says_it(slow_host, of_hosts, monkeypatch):
+    """Below the picture of durations stands what the registry itself takes, and who was slow; the picture is not drawn here."""
+    monkeypatch.setattr(plots, "draw_durations", lambda *_: Figure("image/svg+xml", b"", "", "Green: the fit."))
+    fits = {"piece_from_source": of_hosts.clients, NAME: of_hosts}
+    drawn = Figures(SimpleNamespace(pieces=slow_host), fits, None).durations(None)
+    assert drawn.caption == f"Green: the fit. {of_hosts.notes[0]}. {of_hosts.notes[1]}."
+
+
+def test_its_notes_have_words(of_hosts, at_once):
     """The report's sentences are known in Chinese."""
-    for note in of_hosts.notes:
-        assert translator("zh").find(f"{note[0].upper()}{note[1:]}.") is not None
+    for note in (*of_hosts.notes, *at_once.notes):
+        assert translator("zh").find(f"{note}.") is not None

@@ -145,34 +145,19 @@ def take_spans(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Spans
     """
     pieces = pieces if set(_NEEDED) <= set(pieces.columns) else pd.DataFrame(columns=list(_NEEDED))
     pieces = pieces[[name for name in pieces.columns if name in (*_NEEDED, *_USED)]]
-    begin = pd.to_datetime(pieces["started"], utc=True)
-    duration = pd.to_numeric(pieces["duration_s"]).to_numpy(dtype="float64", na_value=np.nan)
-    size = pd.to_numeric(pieces["size_bytes"]).to_numpy(dtype="float64", na_value=np.nan)
-    with np.errstate(invalid="ignore"):
-        keep = (begin.notna() & pieces["outcome"].isin(OUTCOMES) & (pieces["origin"] == "source")).to_numpy(dtype=bool)
-        keep = keep & (duration > 0) & (size > 0)
-    row = np.flatnonzero(keep)
-    start = begin.to_numpy(dtype="datetime64[ns]").astype("int64")[row] * 1e-9
-    order = np.argsort(start, kind="stable")
-    if len(order) > _MOST:
-        order = order[(len(order) - _MOST) // 2 :][:_MOST]
-    row, start = row[order], start[order]
+    row, start, lasted, size = _in_order(pieces)
     kept = pieces.iloc[row]
     hosts, names = pd.factorize(kept["host"].fillna("?"))
-    whole = size[row] % _PIECE_STEP_BYTES == 0
-    telling = whole if len(whole) and whole.mean() >= _WHOLE_SHARE else np.ones(len(row), dtype=bool)
-    if "survivors_unseen" in kept.columns:
-        telling = telling & ~kept["survivors_unseen"].fillna(value=False).to_numpy(dtype=bool)
     begin_s = start - start[0] if len(start) else start
-    end_s = begin_s + duration[row]
+    end_s = begin_s + lasted
     task = pd.factorize(kept["task_id"])[0]
     return Spans(
         begin_s=begin_s,
         end_s=end_s,
-        size_bytes=size[row],
+        size_bytes=size,
         finished=(kept["outcome"] == "ok").to_numpy(dtype=bool),
         cut=(kept["outcome"] == "timeout").to_numpy(dtype=bool),
-        telling=telling,
+        telling=_telling(kept, size),
         host=hosts,
         task=task,
         hosts=tuple(str(name) for name in names),
@@ -181,6 +166,33 @@ def take_spans(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Spans
             pieces, tasks, kept, names, float(start[0]) if len(start) else 0.0, _most_at_once(begin_s, end_s, task)
         ),
     )
+
+
+def _in_order(pieces: pd.DataFrame) -> tuple[Index, Array, Array, Array]:
+    """Return the places of attempts at the source in the order they began, a stretch of very many, with begin, seconds and bytes of each."""
+    begin = pd.to_datetime(pieces["started"], utc=True)
+    lasted, size = (
+        pd.to_numeric(pieces[name]).to_numpy(dtype="float64", na_value=np.nan) for name in ("duration_s", "size_bytes")
+    )
+    with np.errstate(invalid="ignore"):
+        keep = (begin.notna() & pieces["outcome"].isin(OUTCOMES) & (pieces["origin"] == "source")).to_numpy(dtype=bool)
+        keep = keep & (lasted > 0) & (size > 0)
+    row = np.flatnonzero(keep)
+    start = begin.to_numpy(dtype="datetime64[ns]").astype("int64")[row] * 1e-9
+    order = np.argsort(start, kind="stable")
+    if len(order) > _MOST:
+        order = order[(len(order) - _MOST) // 2 :][:_MOST]
+    row = row[order]
+    return row, start[order], lasted[row], size[row]
+
+
+def _telling(kept: pd.DataFrame, size: Array) -> Flags:
+    """Return which attempts a fit may use: whole pieces, where most are, of rounds whose finished ones can be seen."""
+    whole = size % _PIECE_STEP_BYTES == 0
+    telling = whole if len(whole) and whole.mean() >= _WHOLE_SHARE else np.ones(len(size), dtype=bool)
+    if "survivors_unseen" in kept.columns:
+        telling = telling & ~kept["survivors_unseen"].fillna(value=False).to_numpy(dtype=bool)
+    return telling
 
 
 def _unseen(

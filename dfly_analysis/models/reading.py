@@ -11,7 +11,7 @@ import pandas as pd
 
 from dfly_analysis.errors import TableError, nearest
 from dfly_analysis.models.law import Array
-from dfly_analysis.models.observations import OK, Attempts, Flags
+from dfly_analysis.models.observations import OK, Attempts, Flags, Index
 from dfly_analysis.tables import OUTCOMES
 
 REQUIRED = ("size_bytes", "duration_s", "outcome", "timeout_s")
@@ -51,16 +51,8 @@ def read_attempts(pieces: pd.DataFrame, *, of_pieces: bool = True) -> Attempts:
         if column not in pieces.columns:
             hint = nearest(column, (str(name) for name in pieces.columns)) or f"needed are {', '.join(REQUIRED)}"
             raise TableError(f"column {column!r} is missing", where="table pieces", hint=hint)
-    duration, size, limit = (_numbers(pieces, column) for column in ("duration_s", "size_bytes", "timeout_s"))
-    outcome = _outcomes(pieces["outcome"])
-    limited = np.isfinite(limit) & (limit > 0)
-    cut = (outcome == OUTCOMES.index("timeout")) & limited
-    late = _finished_late(outcome, duration, np.where(limited, limit, np.inf))
-    seen = np.where(cut | late, limit, duration)
-    upper = np.where((outcome == OK) & ~late, seen, np.inf)
-    event = (outcome == OK) & ~late
-    if "upper_s" in pieces.columns:
-        seen, upper, event = _bucketed(_numbers(pieces, "upper_s"), seen, upper, event)
+    size, outcome = _numbers(pieces, "size_bytes"), _outcomes(pieces["outcome"])
+    seen, upper, event, late = _bounds(pieces, outcome)
     weight = _numbers(pieces, "weight") if "weight" in pieces.columns else np.ones(len(pieces))
     with np.errstate(invalid="ignore"):
         keep = np.isfinite(seen) & (seen > 0) & (upper >= seen) & np.isfinite(size) & (size > 0) & (outcome >= 0)
@@ -69,9 +61,7 @@ def read_attempts(pieces: pd.DataFrame, *, of_pieces: bool = True) -> Attempts:
     left_out = {"unusable": int(len(pieces) - keep.sum()), **{why: int(rows.sum()) for why, rows in aside.items()}}
     for rows in aside.values():
         keep &= ~rows
-    kept = pieces if keep.all() else pieces[keep]
-    coded = {name: pd.factorize(kept[name]) for name in CLUSTERS if name in pieces.columns}
-    clusters = {name: np.asarray(codes) for name, (codes, _) in coded.items()}
+    clusters, hosts = _clusters(pieces if keep.all() else pieces[keep])
     return Attempts(
         duration_s=seen[keep],
         upper_s=upper[keep],
@@ -79,12 +69,33 @@ def read_attempts(pieces: pd.DataFrame, *, of_pieces: bool = True) -> Attempts:
         weight=weight[keep],
         event=event[keep],
         outcome=outcome[keep],
-        clusters={name: codes for name, codes in clusters.items() if codes.size and codes.min() != codes.max()},
-        hosts=tuple(str(name) for name in coded["host"][1]) if "host" in coded else (),
+        clusters=clusters,
+        hosts=hosts,
         window=_window(pieces, keep),
         left_out={why: count for why, count in left_out.items() if count},
         n_late=int((late & keep).sum()),
     )
+
+
+def _bounds(pieces: pd.DataFrame, outcome: npt.NDArray[np.int8]) -> tuple[Array, Array, Flags, Flags]:
+    """Return the time seen of each row, its upper bound, whether the time itself was seen, and whether it ended after its limit."""
+    duration, limit = _numbers(pieces, "duration_s"), _numbers(pieces, "timeout_s")
+    limited = np.isfinite(limit) & (limit > 0)
+    late = _finished_late(outcome, duration, np.where(limited, limit, np.inf))
+    seen = np.where(((outcome == OUTCOMES.index("timeout")) & limited) | late, limit, duration)
+    event = (outcome == OK) & ~late
+    upper = np.where(event, seen, np.inf)
+    if "upper_s" in pieces.columns:
+        seen, upper, event = _bucketed(_numbers(pieces, "upper_s"), seen, upper, event)
+    return seen, upper, event, late
+
+
+def _clusters(kept: pd.DataFrame) -> tuple[dict[str, Index], tuple[str, ...]]:
+    """Return codes of the tasks and hosts of rows, where there are several, and the hosts' names."""
+    coded = {name: pd.factorize(kept[name]) for name in CLUSTERS if name in kept.columns}
+    codes = {name: np.asarray(found) for name, (found, _) in coded.items()}
+    several = {name: found for name, found in codes.items() if found.size and found.min() != found.max()}
+    return several, tuple(str(name) for name in coded["host"][1]) if "host" in coded else ()
 
 
 def _bucketed(bound: Array, seen: Array, upper: Array, event: Flags) -> tuple[Array, Array, Flags]:

@@ -32,7 +32,7 @@ _OUTLYING = 2.5
 _FEWEST_LEFT, _LEAST_LEFT = 50, 0.1
 # What another host did at the same moments tells from so many attempts on, where they are so many standard errors quicker.
 _FEWEST_BESIDE, _APART = 8, 3.0
-_FEWEST_TASKS = 2
+_TASKS_AT_ONCE, _TASKS_BY_AND_BY = 2, 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Slowed:
     proven_share : float
         Of the slowness, counted in ranks: how much is proven to be the host's.
     hosts : tuple of str
-        With slow stretches, in order.
+        With slow stretches, the one with most of the slowness first.
     """
 
     row: Index
@@ -113,15 +113,22 @@ def find_slowed(pieces: pd.DataFrame) -> Slowed | None:
     slowed = ~kept & judged
     excess = np.where(slowed, np.maximum(mean - usual, 0.0) * count, 0.0)
     shown = _whole_times(found, slowed, excess, _beside_quick(found, mean, usual, slowed))
-    slow, quick, excused, known = (
-        which[found.stretch]
-        for which in (slowed, _away(found, slowed, kept), shown | (kept & ~_away(found, shown, kept)), judged)
-    )
+    surely = _surely_quick(found, slowed, kept, count)
+    excused = shown | (kept & _next_to(found, shown))
+    slow, quick, excused, known = (which[found.stretch] for which in (slowed, surely, excused, judged))
     return Slowed(
         row=found.row[known], slow=slow[known], quick=quick[known], excused=excused[known], share=float(slow[known].mean()),
         proven_share=float(excess @ shown / max(excess.sum(), 1e-12)),
-        hosts=tuple(found.names[code] for code in np.unique(found.host[slow])),
+        hosts=_ordered(found, excess),
     )  # fmt: skip
+
+
+def _ordered(found: _Stretches, excess: Array) -> tuple[str, ...]:
+    """Return the hosts with any of the slowness, most of it first."""
+    owner = np.zeros(len(excess), dtype=np.intp)
+    owner[found.stretch] = found.host
+    own = np.bincount(owner, weights=excess, minlength=len(found.names))
+    return tuple(found.names[code] for code in np.argsort(-own, kind="stable") if own[code] > 0)
 
 
 def _take_stretches(pieces: pd.DataFrame) -> _Stretches | None:
@@ -192,7 +199,7 @@ def _cut(moment: Array, host: Index, pause_s: float) -> tuple[Index, Flags]:
     first = np.flatnonzero(new)
     count = np.diff(first, append=len(order))
     each = max(_ATTEMPTS, len(order) // _MOST_STRETCHES)
-    parts = np.maximum(count // each, 1)
+    parts = np.maximum((count + each // 2) // each, 1)
     place = np.arange(len(order)) - np.repeat(first, count)
     part = place * np.repeat(parts, count) // np.repeat(count, count)
     made = np.empty(len(order), dtype=np.intp)
@@ -239,38 +246,49 @@ def _whole_times(found: _Stretches, slowed: Flags, excess: Array, shown: Flags) 
     return np.asarray(slowed & proven[time])
 
 
-def _away(found: _Stretches, slowed: Flags, kept: Flags) -> Flags:
-    """Return the stretches that are kept and beside no slow one without a pause between; where too few are, all that are kept."""
+def _next_to(found: _Stretches, slowed: Flags) -> Flags:
+    """Return which stretches come right before or after one of these on their host, without a pause."""
     after = found.follows & np.roll(slowed, 1)
-    before = np.append(found.follows[1:] & slowed[1:], False)
-    away = kept & ~after & ~before
-    count = np.bincount(found.stretch[found.ranked], minlength=len(slowed))
-    return away if count[away].sum() >= _FEWEST_LEFT else kept
+    return np.asarray(after | np.append(found.follows[1:] & slowed[1:], False))
+
+
+def _surely_quick(found: _Stretches, slowed: Flags, kept: Flags, count: Array) -> Flags:
+    """Return the stretches that are kept, long enough to tell, and next to no slow one; where those are too few, all that are kept."""
+    made = kept & ~_next_to(found, slowed) & (count >= _ATTEMPTS // 2)
+    return made if count[made].sum() >= _FEWEST_LEFT else kept
 
 
 def _beside_quick(found: _Stretches, mean: Array, usual: float, slow: Flags) -> Flags:
     """Return which slow stretches ran while another host took no longer than usual.
 
-    A slow stretch of one task alone proves nothing: it may be the blob.
+    A slow stretch of one task proves nothing alone, for it may be the blob; two tasks at once do, or three on one host by and by.
     """
     made = np.zeros(len(mean), dtype=bool)
-    spread = float(found.rank[found.ranked].std())
+    tasks_of: dict[int, set[int]] = {}
+    alone = []
     for one in np.flatnonzero(slow):
         own = found.stretch == one
-        if len(np.unique(found.task[own])) < _FEWEST_TASKS:
+        if not _quick_elsewhere(found, own, float(mean[one]), usual):
             continue
-        moment = found.moment_s[own]
-        others = (
-            found.ranked
-            & (found.moment_s >= moment.min())
-            & (found.moment_s <= moment.max())
-            & (found.host != found.host[own][0])
-        )
-        count = np.bincount(found.host[others], minlength=len(found.names))
-        theirs = np.bincount(found.host[others], weights=found.rank[others], minlength=len(found.names)) / np.maximum(
-            count, 1
-        )
-        nearer = theirs < 0.5 * (usual + mean[one])
-        apart = (mean[one] - theirs) * np.sqrt(count) > _APART * spread
-        made[one] = bool((nearer & apart & (count >= _FEWEST_BESIDE)).any())
+        tasks, host = set(found.task[own].tolist()), int(found.host[own][0])
+        tasks_of.setdefault(host, set()).update(tasks)
+        made[one] = len(tasks) >= _TASKS_AT_ONCE
+        alone.append((one, host))
+    for one, host in alone:
+        made[one] |= len(tasks_of[host]) >= _TASKS_BY_AND_BY
     return made
+
+
+def _quick_elsewhere(found: _Stretches, own: Flags, mean: float, usual: float) -> bool:
+    """Return whether another host's attempts were nearer to the usual than a slow stretch of this mean, at its moments."""
+    moment, hosts = found.moment_s[own], len(found.names)
+    others = (
+        found.ranked
+        & (found.moment_s >= moment.min())
+        & (found.moment_s <= moment.max())
+        & (found.host != found.host[own][0])
+    )
+    count = np.bincount(found.host[others], minlength=hosts)
+    theirs = np.bincount(found.host[others], weights=found.rank[others], minlength=hosts) / np.maximum(count, 1)
+    apart = (mean - theirs) * np.sqrt(count) > _APART * float(found.rank[found.ranked].std())
+    return bool(((theirs < 0.5 * (usual + mean)) & apart & (count >= _FEWEST_BESIDE)).any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dfly_analysis.advice import Advice
@@ -14,6 +14,7 @@ from dfly_analysis.plots.durations import draw_durations
 from dfly_analysis.plots.rates import Foretold, draw_failure_rates, draw_task_failures
 from dfly_analysis.plots.timeline import draw_timeline
 
+REGISTRY = "registry_time"
 FITS = ("piece_from_source_seedClient", "piece_from_source")
 
 
@@ -37,9 +38,13 @@ class Figures:
         return draw_timeline(self.dataset.pieces, self.dataset.tasks)
 
     def durations(self, foretold: Foretold | None) -> Figure | NotDrawn:
-        """Draw durations of pieces from the source against size, with the fitted law."""
+        """Draw durations of pieces from the source against size, with the fitted law; say what the registry's own time is, where that is told."""
         fit = next((self.fits[name] for name in FITS if self.fits.get(name)), None)
-        return draw_durations(self.dataset.pieces, fit, foretold.piece_bytes if foretold else None)
+        drawn = draw_durations(self.dataset.pieces, fit, foretold.piece_bytes if foretold else None)
+        told = self.fits.get(REGISTRY)
+        if not told or isinstance(drawn, NotDrawn):
+            return drawn
+        return replace(drawn, caption=" ".join([drawn.caption, *(f"{note}." for note in told.notes)]))
 
     def law_checks(self) -> Figure | NotDrawn:
         """Draw how well the law fits, over all attempts and by host."""
