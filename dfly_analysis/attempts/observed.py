@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from statistics import median
 
 import numpy as np
 
@@ -140,7 +139,7 @@ def _piled(one: Observed) -> float | None:
     with it, so the earliest words of a timeout give the limit; a second piece must agree.
     """
     if len(one.ran_s) >= FEWEST:
-        middle = median(one.ran_s)
+        middle = float(np.median(one.ran_s))
         near = sum(abs(ran - middle) <= max(TIGHT_S, TIGHT_SHARE * middle) for ran in one.ran_s)
         return middle if near >= PILED_SHARE * len(one.ran_s) and one.longest_ok_s <= middle + LATE_S else None
     earliest = min(one.since_round_s, default=None)
