@@ -10,6 +10,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,9 @@ from typing import BinaryIO, Generic, Self, TypeVar
 T = TypeVar("T")
 _DIE_WITH_PARENT = 1
 """``PR_SET_PDEATHSIG`` of Linux' prctl.h."""
+
+
+_AHEAD, _PAUSE_S = 2, 0.002
 
 
 class _Allowed:
@@ -91,7 +95,8 @@ class Beside(Generic[T]):
 class EachBeside(Generic[T]):
     """Values that are computed one after another in a fork where that is allowed; a context that ends the fork.
 
-    Each is left in a file until it is asked for, so that memory does not grow with their number.
+    Each is left in a file until it is asked for; the fork goes on when no more than two are left, so that neither memory nor
+    folder grows with their number.
 
     Parameters
     ----------
@@ -125,7 +130,9 @@ class EachBeside(Generic[T]):
         return self._make(number)
 
     def _leave(self, numbers: Sequence[int], pipe: BinaryIO) -> None:
-        for number in numbers:
+        for place, number in enumerate(numbers):
+            while place >= _AHEAD and self._path(numbers[place - _AHEAD]).exists():
+                time.sleep(_PAUSE_S)
             with self._path(number).open("wb") as file:
                 pickle.dump(self._make(number), file, protocol=5)
             pipe.write(b".")

@@ -66,6 +66,17 @@ def test_values_come_one_after_another_from_one_other_process(tmp_path):
 
 
 @pytest.mark.usefixtures("allowed")
+def test_few_values_are_left_at_a_time(tmp_path):
+    """The one that is being made, which is none yet or a part, and at most two before it."""
+    numbers = range(1, 40, 2)
+    with EachBeside(lambda _: len(list(tmp_path.iterdir())), numbers, tmp_path) as values:
+        assert values.begun
+        left = [values.get(number) for number in numbers]
+    assert max(left) <= 3
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("allowed")
 @pytest.mark.parametrize("fault", [lambda: 1 / 0, lambda: os._exit(3)])
 def test_values_that_the_fork_does_not_give_are_made_here(tmp_path, fault):
     """From the first one on at which it failed."""
