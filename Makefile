@@ -43,7 +43,7 @@ docs: .venv/dev.stamp ## build docs/_build/html; a warning is an error
 evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated runs, and public reports; write docs/evaluation/
 	@$(BIN)/python tests/evaluation/diagnosis.py
 	@$(BIN)/python tests/evaluation/practice.py
-	@$(BIN)/python tests/evaluation/what_if.py --seeds 1 --first-seed 9201 --truth-layers 3840 --write
+	@$(BIN)/python tests/evaluation/what_if.py --seeds 3 --first-seed 24001 --truth-layers 3840 --write
 	@$(BIN)/python tests/evaluation/advice.py --seeds 3 --first-seed 401 --write
 	@$(BIN)/python tests/evaluation/registry_time.py --runs 30 --first-seed 9301 --write
 

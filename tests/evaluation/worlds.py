@@ -97,23 +97,23 @@ def _case(origin: Origin, timeout_s: float, images: int = 64) -> Case:
 
 OWN, CUT = Origin(1.6e6, 0.5), Origin(4e6, 0.3, reset_per_s=0.02)
 STALLS = Origin(6e6, 0.25, stall_share=0.04, stall_mean_s=8.0)
-SHARED = {"v0.1.118": Origin(2.5e6, 0.4, link_bps=30e6), "v1.5.1": Origin(2.5e6, 0.4, link_bps=24e6)}
+SHARED = {"v0.1.118": Origin(2.5e6, 0.4, link_bps=27e6), "v1.5.1": Origin(2.5e6, 0.4, link_bps=24e6)}
 NONE = Change("nothing")
 _OWN_CHANGES = (
     NONE,
     timeout(5.0),
+    timeout(7.0),
     timeout(8.0),
-    timeout(12.0),
     slots(4),
     slots(16),
     source(0.75, OWN),
-    source(1.5, OWN),
+    source(1.25, OWN),
 )
 
 
 def _shared_changes(origin: Origin) -> tuple[Change, ...]:
-    narrower, wider = link(0.75 * origin.link_bps), link(2.0 * origin.link_bps)
-    return (NONE, timeout(8.0), timeout(20.0), slots(4), slots(12), narrower, wider)
+    narrower, wider = link(0.85 * origin.link_bps), link(1.2 * origin.link_bps)
+    return (NONE, timeout(8.0), timeout(12.0), slots(6), slots(12), narrower, wider)
 
 
 WORLDS = (
