@@ -19,9 +19,8 @@ from typing import BinaryIO, Generic, Self, TypeVar
 T = TypeVar("T")
 _DIE_WITH_PARENT = 1
 """``PR_SET_PDEATHSIG`` of Linux' prctl.h."""
-
-
 _AHEAD, _PAUSE_S = 2, 0.002
+"""Values that a fork may have left, and how long it waits before it looks whether one was taken."""
 
 
 class _Allowed:
@@ -86,8 +85,7 @@ class Beside(Generic[T]):
 
     def _begin(self) -> None:
         def told(pipe: BinaryIO) -> None:
-            made = pickle.dumps(self._make(), protocol=5)
-            pipe.write(made)
+            pipe.write(pickle.dumps(self._make(), protocol=5))
 
         self._process, self._pipe = _fork(told)
 

@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,9 +23,11 @@ from wrapping import SHAPES
 
 from dfly_analysis.cli import main
 from dfly_analysis.errors import SourceError
-from dfly_analysis.loading import Reading, cluster, load, spilling, writing
+from dfly_analysis.jobs import build_jobs
+from dfly_analysis.loading import Reading, cluster, in_memory, load, spilling, writing
 from dfly_analysis.loading.staging import stage_file
 from dfly_analysis.loading.writing import write_tables
+from dfly_analysis.logs.blocks import read_blocks
 from dfly_analysis.sources import list_files
 from dfly_analysis.sources.store import open_store
 from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
@@ -140,6 +144,36 @@ def test_an_interrupted_load_leaves_whole_parts_and_the_next_completes(tmp_path,
     write_tables([run], tmp_path / "undisturbed", Reading(), settings=settings_of("v0.1.118"))
     assert_same(written(out), written(tmp_path / "undisturbed"))
     assert not [path for path in out.rglob(".*") if path.is_file()]
+
+
+def test_an_interrupt_does_not_wait_for_the_rest_of_a_file(tmp_path, monkeypatch):
+    """What is half read when the pools are left is read no further."""
+    monkeypatch.setattr("dfly_analysis.logs.read.read_blocks", partial(read_blocks, block_bytes=500))
+    (tmp_path / "dfdaemon.log").write_text("".join(line(5, "x") + "\n" for _ in range(20_000)), "utf-8")
+    (source,) = list_files([tmp_path / "dfdaemon.log"])
+    taken, begun = list[int](), threading.Event()
+
+    def take(table):
+        taken.append(len(table))
+        begun.set()
+
+    def interrupted():
+        with in_memory.workers() as (files, blocks):
+            files.submit(stage_file, source, Reading(), take, blocks)
+            assert begun.wait(30)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert 0 < sum(taken) < 20_000
+
+
+def test_the_table_of_no_jobs_has_the_columns_of_jobs(tmp_path):
+    """It is written without building any, and read in the types that are built."""
+    (tmp_path / "dfdaemon.log").write_text(line(5, "x") + "\n", "utf-8")
+    write_tables([tmp_path / "dfdaemon.log"], tmp_path / "out", Reading())
+    read = pd.read_parquet(tmp_path / "out" / "jobs.parquet")
+    pd.testing.assert_series_equal(read.dtypes, build_jobs([], EVENTS.frame()).dtypes)
 
 
 def test_a_file_that_vanishes_between_listing_and_reading_is_one_line(tmp_path, monkeypatch):

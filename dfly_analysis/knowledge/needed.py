@@ -10,4 +10,6 @@ VERDICTS = {"preheat_failed": "failed", "preheat_stream_failed": "failed", "preh
 """Events that say how a preheat ended, and how."""
 EVERYWHERE = frozenset({"process_started", *VERDICTS})
 """Events that speak of all tasks of a host, or of one that no other record names."""
+COLUMNS_EVERYWHERE = ("time", "event_id", "host", "task_id", "url", "error", "message", "log_path", "log_line")
+"""What of those is looked at."""
 ERROR_LEVELS = frozenset({"ERROR", "FATAL"})

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.event import load_events
-from dfly_analysis.knowledge.needed import COLUMNS, ERROR_LEVELS, EVERYWHERE
+from dfly_analysis.knowledge.needed import COLUMNS, COLUMNS_EVERYWHERE, ERROR_LEVELS, EVERYWHERE
 from dfly_analysis.logs.arrow import coded, codes_of, flags, is_there, numbers, strings, values_of
 from dfly_analysis.logs.schema import among, arrow_schema
 from dfly_analysis.sources.store import Store
@@ -25,8 +25,6 @@ WORDS = "message"
 SPILLED = (*COLUMNS, "job_id")
 SHARED = frozenset({*EVERYWHERE, "job_received"})
 """Events that all buckets must know."""
-OF_SHARED = ["time", "event_id", "host", "task_id", "url", "error", "message", "log_path", "log_line"]
-"""Their columns that are looked at."""
 BUCKET_BYTES = 192 << 20
 """Bytes of logs that are rebuilt at one time."""
 ALIKE = ("level", "component", "role", "host", "span", "event_id", "log_path", "origin")
@@ -59,7 +57,7 @@ def buckets_for(size_bytes: int) -> int:
 @cache
 def shared_schema() -> pa.Schema:
     """Return the columns of records that all buckets must know."""
-    return pa.schema([arrow_schema().field(name) for name in OF_SHARED])
+    return pa.schema([arrow_schema().field(name) for name in COLUMNS_EVERYWHERE])
 
 
 @cache
@@ -147,7 +145,7 @@ class Spill:
     def _take(self, table: pa.Table) -> None:
         shared = among(table, "event_id", SHARED)
         if shared.any():
-            self.shared.append(_compact(table.select(OF_SHARED).filter(flags(shared))))
+            self.shared.append(_compact(table.select(list(COLUMNS_EVERYWHERE)).filter(flags(shared))))
         rows = np.flatnonzero(_needed(table))
         if not len(rows):
             return
