@@ -13,6 +13,9 @@ import ssl
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -249,22 +252,20 @@ def test_growth_is_the_sum_of_the_steps_of_each_life(lives):
 
 
 class Exporter:
-    """Serves dumps by path; what is not there yet answers 503."""
+    """Serves dumps by path, each with the number of the stage it belongs to; what is not there yet answers 503."""
 
-    def __init__(self):
-        self.texts, self.seen = {}, Counter()
+    def __init__(self, prometheus_url):
+        self.texts, self.stage, self.prometheus_url = {}, 0, prometheus_url
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                text = outer.texts.get(self.path, "")
-                body = text.encode()
-                self.send_response(200 if text else 503)
+                body = outer.texts.get(self.path, "").encode()
+                self.send_response(200 if body else 503)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
-                outer.seen[self.path, text] += 1
 
             def log_message(self, *_):
                 pass
@@ -273,11 +274,23 @@ class Exporter:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def serve(self, **texts):
-        """Serve these from now on, and wait until each was scraped twice."""
-        self.texts |= {f"/{name}": text for name, text in texts.items()}
-        until(
-            lambda: all(self.seen[f"/{name}", text] >= 2 for name, text in texts.items()), "the exporter is not scraped"
-        )
+        """Serve these from now on, and wait until Prometheus itself says that it has kept two scrapes of each: a scrape may be answered and still come too late."""
+        self.stage += 1
+        self.texts |= {f"/{name}": text and f"{text}exporter_stage_{self.stage} 1\n" for name, text in texts.items()}
+        until(lambda: all(self._kept(name, text) for name, text in texts.items()), "the exporter is not scraped")
+
+    def _kept(self, name, text):
+        job = f'{{job="{name.replace("_", "-")}"}}'
+        return self._ask(f"count_over_time(exporter_stage_{self.stage}{job}[5m]) >= 2" if text else f"up{job} == 0")
+
+    def _ask(self, query):
+        """Tell whether the server finds anything now."""
+        asked = urllib.parse.urlencode({"query": query})
+        try:
+            with urllib.request.urlopen(f"{self.prometheus_url}/api/v1/query?{asked}", timeout=10) as answer:
+                return bool(json.load(answer)["data"]["result"])
+        except urllib.error.URLError:
+            return False  # it is still starting
 
 
 def until(condition, complaint, patience_s=60.0):
@@ -306,7 +319,8 @@ def free_port():
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory):
     """Let a real Prometheus watch five clients: one grows and restarts, one is born, one was only found late, one rests, one ends."""
-    folder, exporter, port = tmp_path_factory.mktemp("prometheus"), Exporter(), free_port()
+    folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
+    exporter = Exporter(f"http://127.0.0.1:{port}")
     target = f"127.0.0.1:{exporter.server.server_port}"
     scrape = [
         {"job_name": pod, "metrics_path": f"/{pod.replace('-', '_')}", "static_configs": [{"targets": [target], "labels": {"pod": pod, "container": container}}]}
@@ -333,7 +347,7 @@ def scraped(tmp_path_factory):
         exporter.serve(seed_0=dump((1, 0), 2, 0, begun), gone_0="")
         exporter.serve(seed_0=dump((1, 2), 5, 1, begun), late_0=dump((7, 9), 52, 9, begun))
         end = time.time()
-        yield SimpleNamespace(url=f"http://127.0.0.1:{port}", start=start, end=end, exporter=exporter)
+        yield SimpleNamespace(url=exporter.prometheus_url, start=start, end=end, exporter=exporter)
     finally:
         server.terminate()
         server.wait(30)
