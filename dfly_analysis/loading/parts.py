@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 META = b"dfly_analysis"
 LAYOUT = 2
 """Raised when parts of before can no longer be read."""
-_ROW_GROUP, _AT_ONCE = 1 << 18, 1 << 16
-"""Rows, the second of them encoded in one go: as many as a block has."""
+_ROWS_AT_ONCE = 1 << 16
+"""Rows that are written together at least. The end of a file tells of each row group, and is held in memory until then: with one
+for each block, memory would grow by a fiftieth of what is read."""
 
 
 class PartWriter:
@@ -35,6 +36,7 @@ class PartWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._held: list[pa.Table] = []
 
     @cached_property
     def _writer(self) -> pq.ParquetWriter:
@@ -48,16 +50,28 @@ class PartWriter:
             use_dictionary=[field.name for field in arrow_schema() if str(field.type).startswith("dictionary")],
             column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
             write_statistics=list(rising),
-            write_batch_size=_AT_ONCE,
+            write_batch_size=_ROWS_AT_ONCE,
         )
 
     def write(self, table: pa.Table) -> None:
         """Append records."""
         if len(table):
-            self._writer.write_table(table, row_group_size=_ROW_GROUP)
+            self._held.append(table)
+        if sum(map(len, self._held)) >= _ROWS_AT_ONCE:
+            self._write_held()
+
+    def _write_held(self) -> None:
+        import pyarrow as pa
+
+        if self._held:
+            self._writer.write_table(
+                pa.concat_tables(self._held).unify_dictionaries(), row_group_size=4 * _ROWS_AT_ONCE
+            )
+            self._held.clear()
 
     def finish(self, gathered: Gathered) -> None:
         """Add what else the file gave."""
+        self._write_held()
         self._writer.add_key_value_metadata({META: gathered.to_json()})
 
     def __enter__(self) -> Self:
