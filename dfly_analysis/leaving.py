@@ -6,8 +6,11 @@ import os
 import signal
 import sys
 import threading
-from multiprocessing.process import BaseProcess
-from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+    from types import FrameType
 
 TERMINATED = 128 + signal.SIGTERM
 """Exit code of a process that SIGTERM ended, as shells count."""

@@ -1,0 +1,37 @@
+"""Puts tables that fit into memory into a store, each written whole before it takes its name."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis.loading.schemas import write_rows
+from dfly_analysis.sources.store import Store
+from dfly_analysis.tables import COVERAGE, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def store_rows(
+    store: Store, table: Table, rows: Sequence[Mapping[str, Any]], more: tuple[tuple[str, str], ...] = ()
+) -> int:
+    """Put rows of a table into a store, with further columns, each a name with its type; return how many they are."""
+    if rows and table is not COVERAGE:  # what tools and Kubernetes say is not yet in the types of its table
+        return store_frame(store, table, table.frame(rows))
+    with tempfile.TemporaryDirectory(prefix="dfly-analysis-table-") as folder:
+        path = Path(folder, f"{table.name}.parquet")
+        write_rows(path, table, rows, more)
+        store.write(path.name, path)
+    return len(rows)
+
+
+def store_frame(store: Store, table: Table, frame: pd.DataFrame) -> int:
+    """Put a frame that is a table into a store; return how many rows it has."""
+    with tempfile.TemporaryDirectory(prefix="dfly-analysis-table-") as folder:
+        path = Path(folder, f"{table.name}.parquet")
+        table.check(frame).to_parquet(path, index=False)
+        store.write(path.name, path)
+    return len(frame)
