@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from dfly_analysis.errors import LogFormatError, nearest
 from dfly_analysis.knowledge.wrapper import Wrapper, load_wrappers
 from dfly_analysis.logs.blocks import LineBlock, clean, head_text
-from dfly_analysis.logs.sniff import count_records
+from dfly_analysis.logs.sniff import begins_record, count_records
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Reversal, Tally
 from dfly_analysis.logs.wrappers.moments import is_newest_first
 from dfly_analysis.logs.wrappers.objects import DocumentPeeler, JsonPeeler
@@ -145,5 +145,5 @@ def _records(text: bytes) -> int:
 
 
 def _bare_times(text: bytes) -> list[str]:
-    lines = [line for line in clean(text).split(b"\n") if count_records(line.decode("utf-8", "replace"))]
-    return [match[0].decode() for line in lines if (match := _TIME.search(line, 0, 200))]
+    timed = [(line, match) for line in clean(text).split(b"\n") if (match := _TIME.search(line, 0, 200))]
+    return [match[0].decode() for line, match in timed if begins_record(line.decode("utf-8", "replace"))]
