@@ -83,6 +83,12 @@ def _event(entry: Mapping[str, Any], address: str) -> EventKind:
 
 
 @cache
+def bulk_events() -> frozenset[str]:
+    """Return the events of which a log holds so many that their lines are not kept beside their fields."""
+    return frozenset(kind.id for kind in load_events() if kind.bulk)
+
+
+@cache
 def starts_in_order() -> tuple[tuple[str, EventKind], ...]:
     """Return every start with its kind, by first byte, the longest of one key first, as `name_event` tries them."""
     listed = [entry for entries in _by_start().values() for entry in entries]

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs.blocks import LineBlock, read_blocks
-from dfly_analysis.logs.careful import Counts
+from dfly_analysis.logs.counts import Counts
 from dfly_analysis.logs.cutting import Cutter
 from dfly_analysis.logs.parsed import ParsedBlock, parse_block
 from dfly_analysis.logs.schema import arrow_schema, to_frame

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from dfly_analysis.errors import LogFormatError, nearest
 from dfly_analysis.knowledge.format import LogFormat, load_formats
@@ -16,8 +16,7 @@ SNIFF_LINES = 300
 _COLOUR = re.compile(COLOUR.pattern.decode())
 
 
-@dataclass(frozen=True)
-class Sniffed:
+class Sniffed(NamedTuple):
     """What a file's first lines say of it.
 
     Attributes
