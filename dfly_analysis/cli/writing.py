@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +13,8 @@ from dfly_analysis.cli.printing import enveloped
 if TYPE_CHECKING:
     from dfly_analysis.loading import Prometheus
     from dfly_analysis.loading.writing import Written
+
+_COVERAGE = "coverage.json"
 
 
 @click.command()
@@ -71,11 +71,8 @@ def _write_coverage(output: str, written: Written) -> str:
     content = enveloped(
         **coverage_of_rows(written.coverage), by_file=by_file, lacks=written.lacks, problems=written.problems
     )
-    with TemporaryDirectory(prefix="dfly-analysis-") as folder:
-        path = Path(folder, "coverage.json")
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
-        open_store(output).write(path.name, path)
-        return path.name
+    open_store(output).write(_COVERAGE, json.dumps(content, indent=1, ensure_ascii=False).encode())
+    return _COVERAGE
 
 
 def _server(url: str | None) -> Prometheus | None:

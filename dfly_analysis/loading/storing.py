@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
+import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.loading.schemas import write_rows
@@ -21,17 +20,13 @@ def store_rows(
     """Put rows of a table into a store, with further columns, each a name with its type; return how many they are."""
     if rows and table is not COVERAGE:  # what tools and Kubernetes say is not yet in the types of its table
         return store_frame(store, table, table.frame(rows))
-    with tempfile.TemporaryDirectory(prefix="dfly-analysis-table-") as folder:
-        path = Path(folder, f"{table.name}.parquet")
-        write_rows(path, table, rows, more)
-        store.write(path.name, path)
+    written = io.BytesIO()
+    write_rows(written, table, rows, more)
+    store.write(f"{table.name}.parquet", written.getvalue())
     return len(rows)
 
 
 def store_frame(store: Store, table: Table, frame: pd.DataFrame) -> int:
     """Put a frame that is a table into a store; return how many rows it has."""
-    with tempfile.TemporaryDirectory(prefix="dfly-analysis-table-") as folder:
-        path = Path(folder, f"{table.name}.parquet")
-        table.check(frame).to_parquet(path, index=False)
-        store.write(path.name, path)
+    store.write(f"{table.name}.parquet", table.check(frame).to_parquet(index=False))
     return len(frame)

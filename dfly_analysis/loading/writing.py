@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 _PACKED = (".gz", ".zst", ".xz", ".bz2", ".zip", ".tgz", ".tzst", ".txz", ".parquet")
 _PACKED_RATIO = 20
+_REST = f"{EVENTS_FOLDER}/part-rest.parquet"
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def write_tables(  # noqa: PLR0913 - each is one of the user's words
         copies = find_copies(staged.whole.coverage, staged.whole.sketches)
         if copies:
             _leave_out(copies, store, staged)
-        _write_bare(store, staged)
+        staged.counts[_REST] = 0
         _drop_old(store, staged.counts)
         if rebuild:
             preparing.join()
@@ -199,15 +203,12 @@ def _likely_bytes(source: SourceFile) -> int:
     return (source.size_bytes or 0) * (_PACKED_RATIO if is_packed else 1)
 
 
-def _write_bare(store: Store, staged: _Input) -> None:
+def _write_bare(store: Store, bare: Sequence[Gathered]) -> None:
     """Write what files without records gave as one part, so that the folder can be loaded like the files themselves."""
-    name = f"{EVENTS_FOLDER}/part-rest.parquet"
-    with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
-        path = Path(folder, "part.parquet")
-        with PartWriter(path) as writer:
-            writer.finish(Gathered.joined(staged.bare))
-        store.write(name, path)
-    staged.counts[name] = 0
+    written = io.BytesIO()
+    with PartWriter(written) as writer:
+        writer.finish(Gathered.joined(bare))
+    store.write(_REST, written.getvalue())
 
 
 def _drop_old(store: Store, counts: Mapping[str, int]) -> None:
@@ -224,8 +225,12 @@ def _write_tables(store: Store, staged: _Input, settings: Settings | None, copie
     rebuilt, lacks = _rebuild(store, staged, settings, folder) if staged.buckets else (_drop_rebuilt(store), ())
     rows |= rebuilt
     runs = metrics.newest_dumps(staged.whole.runs) if staged.whole.runs else ()
-    for table, found in ((RUNS, runs), (PODS, staged.whole.pods), (COVERAGE, coverage)):
-        rows[f"{table.name}.parquet"] = store_rows(store, table, found)
+    tables = {RUNS: runs, PODS: staged.whole.pods, COVERAGE: coverage}
+    with ThreadPoolExecutor(len(tables) + 1) as side_by_side:  # the disk is waited for once
+        rest = side_by_side.submit(_write_bare, store, staged.bare)
+        counts = side_by_side.map(partial(store_rows, store), tables, tables.values())
+        rows |= {f"{table.name}.parquet": count for table, count in zip(tables, counts, strict=True)}
+        rest.result()
     return Written(rows, tuple(coverage), lacks, tuple(staged.whole.problems))
 
 
