@@ -5,8 +5,9 @@ The public names load when they are first used, so that ``import dfly_analysis``
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dfly_analysis.late import late
 
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
@@ -66,13 +67,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name from the module that holds it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'dfly_analysis' has no attribute {name!r}")
-    value = getattr(import_module(f"dfly_analysis.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = late(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,5 @@
 """Lets ``python -m dfly_analysis`` do what the command does."""
 
-from dfly_analysis.cli import main
+from dfly_analysis.cli import run
 
-main()
+run()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.knowledge.text import LANGUAGES
+from dfly_analysis.knowledge.languages import LANGUAGES
 from dfly_analysis.redaction import redact
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from dfly_analysis.tables import SEVERITIES, Severity
+
 Verdict = Literal["present", "absent", "unknown"]
-Severity = Literal["critical", "high", "medium", "low", "info"]
-SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 
 
 def on_one_line(text: str) -> str:
@@ -48,7 +48,7 @@ class Finding:
     verdict : {"present", "absent", "unknown"}
         ``unknown`` where the input cannot tell; `reason` says why.
     severity : str
-        One of `SEVERITIES`; `info` never asks for action.
+        One of `dfly_analysis.tables.SEVERITIES`; `info` never asks for action.
     count : int
         Failures (not lines: echoes of one failure count once).
     tasks : int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dfly_analysis.errors import TableError, nearest
 
@@ -22,11 +22,13 @@ CAUSES = (
     "timeout_too_short", "network_instability", "resource_limit", "storage_io", "origin_registry", "auth",
     "scheduler_unavailable", "disk_full", "rate_limited", "client_bug", "cancelled", "unknown",
 )  # fmt: skip
+Severity = Literal["critical", "high", "medium", "low", "info"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+"""Of findings, the gravest first."""
 ROLES = ("client", "seedClient", "scheduler", "manager")
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A column of a table.
 
     Attributes

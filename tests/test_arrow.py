@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -76,13 +77,26 @@ def test_rows_are_written_in_the_types_of_their_table(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "c.parquet"), COVERAGE.frame(rows))
 
 
+OF_OTHER_INPUT = {
+    f"dfly_analysis.{name}"
+    for name in (
+        "metrics.dump", "metrics.live", "pods.read", "pods.deaths", "jobs.read", "jobs.build", "bench.tools.csv_rows", "settings.resolve",
+        "settings.rendered", "settings.traps", "findings", "knowledge.fact", "knowledge.fact_records", "knowledge.version", "knowledge.text",
+        "sources.unpacking", "sources.zips", "sources.tars", "sources.compression", "sources.objects", "logs.wrappers.objects",
+        "logs.wrappers.rows", "loading.live", "loading.cache", "loading.joining", "loading.rewriting", "loading.lacks", "loading.spilling",
+        "loading.rebuilt", "attempts", "cli.analysing",
+    )
+} | {"pandas", "pyarrow.compute", "tarfile", "zipfile", "multiprocessing", "csv", "yaml", "importlib.resources"}  # fmt: skip
+"""What a log alone does not need: readers of other input, settings, what unpacks, and what rebuilds attempts."""
+
+
 @pytest.mark.parametrize(
     ("tables", "absent"),
-    [(["--tables", "events"], {"pandas", "pyarrow.compute"}), ([], {"pandas"})],
+    [(["--tables", "events"], OF_OTHER_INPUT), ([], {"pandas"})],
     ids=["records", "all"],
 )
 def test_logs_are_loaded_without_what_takes_longer_to_import(tmp_path, tables, absent):
-    """Pandas takes longer than to read a small log or to rebuild its attempts, and so do Arrow's calculations."""
+    """Pandas takes longer than to read a small log or to rebuild its attempts, and so do readers of what is not there."""
     texts = (f"{word} piece {TASK}-1 from source" for word in ("start to download", "finished"))
     lines = [line(second, text) for second, text in enumerate(texts, 1)]
     warning = line(3, "download failed, error decoding response body").replace(" INFO", " WARN")
@@ -92,6 +106,7 @@ def test_logs_are_loaded_without_what_takes_longer_to_import(tmp_path, tables, a
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
     assert "3 rows" in done.stdout
+    assert [name for name in absent if find_spec(name) is None] == []
 
 
 def test_calls_behind_are_made_in_order_and_their_errors_are_raised():

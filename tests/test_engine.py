@@ -21,7 +21,8 @@ from dfly_analysis.knowledge.signature import load_signatures
 from dfly_analysis.logs import compiled, read_log
 from dfly_analysis.logs.arrow import coded
 from dfly_analysis.logs.blocks import LineBlock
-from dfly_analysis.logs.careful import Counts, read_rows
+from dfly_analysis.logs.careful import read_rows
+from dfly_analysis.logs.counts import Counts
 from dfly_analysis.logs.cutting import Cutter
 from dfly_analysis.logs.naming import cause_in
 from dfly_analysis.logs.parsed import parse_block

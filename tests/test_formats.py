@@ -130,7 +130,7 @@ def test_a_message_that_only_begins_alike_has_no_name():
 def test_a_wrong_format_names_itself(entry, word):
     """A broken entry is refused with its file and id."""
     with pytest.raises(KnowledgeError, match=word) as raised:
-        formats._format(entry, "formats/new.yaml")
+        assert formats._format(entry, "formats/new.yaml").head
     assert "formats/new.yaml x" in str(raised.value)
 
 
@@ -140,4 +140,4 @@ def test_a_wrong_event_names_itself():
     with pytest.raises(KnowledgeError, match="shorter"):
         events._event(entry, "events/new.yaml")
     with pytest.raises(KnowledgeError, match="events/new.yaml x"):
-        events._event({**entry, "regex": "("}, "events/new.yaml")
+        assert events._event({**entry, "starts": ["abcde"], "regex": "("}, "events/new.yaml").regex

@@ -19,10 +19,10 @@ from planted import PAIRS, write_planted
 
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
-from dfly_analysis.findings import SEVERITIES
 from dfly_analysis.knowledge.signature import load_signatures
 from dfly_analysis.redaction import redact
 from dfly_analysis.synth import CASES, CLIENTS, write_run
+from dfly_analysis.tables import SEVERITIES
 
 MIB = 2**20
 RUNS = ("article-v0.1.118", "slow-v1.5.1")

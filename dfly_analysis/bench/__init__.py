@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -19,6 +18,8 @@ _MOST = 2**63
 
 @cache
 def _tools() -> tuple[ModuleType, ...]:
+    import pkgutil
+
     names = sorted(found.name for found in pkgutil.iter_modules(tools.__path__))
     return tuple(importlib.import_module(f"{tools.__name__}.{name}") for name in names)
 

@@ -1,4 +1,4 @@
-"""Commands that read input and say what it means: report, load, diagnose, fit, recommend."""
+"""Commands that read input and say what it means: report, diagnose, fit, recommend."""
 
 from __future__ import annotations
 
@@ -25,20 +25,18 @@ from dfly_analysis.cli.options import (
     load_dataset,
     paths_argument,
     reading_options,
+    resolved,
     settings_options,
     size_option,
     target_option,
-    telling,
     timeout_option,
-    writing_options,
 )
-from dfly_analysis.cli.printing import enveloped, print_result
+from dfly_analysis.cli.printing import print_result
 from dfly_analysis.cli.rows import advice_rows, advice_text, diagnosis_tables, fit_rows, fits_text
 from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.units import format_size, parse_size
 
 if TYPE_CHECKING:
-    from dfly_analysis.loading.writing import Written
     from dfly_analysis.settings import Settings
 
 TABLES = "tables"
@@ -77,7 +75,7 @@ def report(
     from dfly_analysis.loading import check_input
     from dfly_analysis.notebook import run_notebook
 
-    settings = _resolved(asked)  # refuse a wrong file before a kernel starts
+    settings = resolved(asked)  # refuse a wrong file before a kernel starts
     _refuse_secret(asked["prometheus"])
     parameters: dict[str, Any] = {
         **asked, "size": _size_text(size) if size else None, "lang": lang, "cache": not no_cache,
@@ -141,13 +139,9 @@ def _refuse_secret(prometheus: str | None) -> None:
         raise click.UsageError(f"--prometheus holds a password, which the report would keep: {way}")
 
 
-def _resolved(asked: Mapping[str, Any]) -> Settings:
-    from dfly_analysis.settings import Settings
-
-    return Settings.resolve(asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"])
-
-
-def _read_by(cluster: str, paths: Sequence[str], folder: Path, settings: Settings, asked: Mapping[str, Any]) -> str:
+def _read_by(
+    cluster: str, paths: Sequence[str], folder: Path, settings: Settings | None, asked: Mapping[str, Any]
+) -> str:
     """Let a cluster read the files into a folder of tables, and return what stands for the files from then on."""
     from dfly_analysis.loading import Reading
     from dfly_analysis.loading.writing import write_tables
@@ -158,67 +152,6 @@ def _read_by(cluster: str, paths: Sequence[str], folder: Path, settings: Setting
             paths, folder.absolute(), reading, settings=settings, cluster=cluster, rebuild=False, progress=progress
         )
     return str(folder.absolute() / EVENTS)
-
-
-@click.command()
-@paths_argument
-@settings_options
-@writing_options
-@click.option(
-    "--tables",
-    type=click.Choice(["all", "events"]),
-    default="all",
-    help="All tables, or records alone: no pieces and tasks are rebuilt from them.",
-)
-@click.option("-o", "--output", required=True, metavar="DIR", help="Folder, or s3://bucket/prefix, to write to.")
-def load(
-    paths: tuple[str, ...],
-    output: str,
-    tz: str,
-    log_format: str | None,
-    prometheus: str | None,
-    cluster: str | None,
-    tables: str,
-    **asked: Any,
-) -> None:
-    """Write the tables as Parquet, however large the input is.
-
-    Memory does not grow with it. What was read stands in coverage.json.
-
-    DIR/events.parquet is a folder with one part a file; it can be given to the other commands in place of the logs.
-    """
-    from dfly_analysis.beside import allowed
-    from dfly_analysis.sources.memory import keep_pages
-
-    keep_pages()  # before there are threads: also those that numpy starts
-    from dfly_analysis.loading import Prometheus, Reading
-    from dfly_analysis.loading.writing import write_tables
-
-    settings = _resolved(asked)
-    with telling() as (tell, progress), allowed(if_so=cluster is None):
-        written = write_tables(
-            paths, output, Reading(tz, log_format), settings=settings, cluster=cluster,
-            prometheus=Prometheus(prometheus) if prometheus else None, rebuild=tables == "all", on_problem=tell, progress=progress,
-        )  # fmt: skip
-    for name, rows in written.tables.items():
-        click.echo(f"{output.rstrip('/')}/{name}\t{rows} rows")
-    click.echo(f"{output.rstrip('/')}/{_write_coverage(output, written)}")
-
-
-def _write_coverage(output: str, written: Written) -> str:
-    """Write what became of the input, and return the name of that file."""
-    from dfly_analysis.report.json import coverage_of_rows, coverage_rows_json
-    from dfly_analysis.sources.store import open_store
-
-    by_file = coverage_rows_json(written.coverage)
-    content = enveloped(
-        **coverage_of_rows(written.coverage), by_file=by_file, lacks=written.lacks, problems=written.problems
-    )
-    with TemporaryDirectory(prefix="dfly-analysis-") as folder:
-        path = Path(folder, "coverage.json")
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
-        open_store(output).write(path.name, path)
-        return path.name
 
 
 @click.command()

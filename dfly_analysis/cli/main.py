@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import sys
-import traceback
 from importlib import import_module
 from typing import Any
 
@@ -18,7 +17,7 @@ from dfly_analysis.leaving import leave_when_told
 
 # Where each command lives; a command's module is imported when it is asked for, so that --help is quick.
 _COMMANDS = {
-    "report": "analysing", "load": "analysing", "diagnose": "analysing", "fit": "analysing", "recommend": "analysing",
+    "report": "analysing", "load": "writing", "diagnose": "analysing", "fit": "analysing", "recommend": "analysing",
     "check-config": "checking", "whatif": "asking",
     "rerun": "repeating", "batch": "repeating", "compare": "comparing",
     "inspect": "looking", "facts": "looking", "explain": "looking", "redact": "looking",
@@ -113,6 +112,8 @@ def _system(problem: OSError) -> str:
 
 def _fault(problem: Exception) -> str:
     """Name a fault of this program: what it was and where, without the text of a log."""
+    import traceback
+
     frame = traceback.extract_tb(problem.__traceback__)[-1]
     place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
     return f"a fault of this program: {type(problem).__name__} at {place} (set {TRACEBACK}=1 to see all of it, and report it)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from dfly_analysis.errors import DflyError, SourceError, nearest
-from dfly_analysis.findings import SEVERITIES
-from dfly_analysis.knowledge.text import LANGUAGES
-from dfly_analysis.knowledge.version import LINE_TITLES, Line, known_release, parse_version, releases
+from dfly_analysis.knowledge.languages import LANGUAGES
+from dfly_analysis.tables import SEVERITIES
 from dfly_analysis.units import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.findings import Finding
+    from dfly_analysis.knowledge.version import Line
+    from dfly_analysis.settings import Settings
 
 FORMATS = ("table", "json", "yaml", "csv")
 
@@ -90,6 +91,8 @@ class Release(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Look it up, or offer the nearest."""
+        from dfly_analysis.knowledge.version import LINE_TITLES, known_release, parse_version, releases
+
         text, known = str(value).strip(), releases(self.line)
         try:
             asked, tagged = parse_version(text), {parse_version(one) for one in known}
@@ -218,6 +221,7 @@ settings_options = together(
     click.option("--values", type=click.Path(path_type=Path), metavar="FILE", help="Your Helm values."), release_options
 )
 """What is set and what runs: --values, --chart, --client and --scheduler."""
+_OF_SETTINGS = ("values", "chart", "client", "scheduler")
 
 
 def folder_option(default: str | None = None) -> Decorator:
@@ -238,6 +242,21 @@ def end_where_grave(present: Iterable[Finding], fail_on: str | None) -> None:
     """End with 1 where a finding is as grave as --fail-on says."""
     if fail_on and any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in present):
         click.get_current_context().exit(1)
+
+
+def resolved(asked: Mapping[str, Any]) -> Settings | None:
+    """Return the settings that --values, --chart, --client and --scheduler name; None where they name none.
+
+    Raises
+    ------
+    SettingsError
+        Where the values cannot be used.
+    """
+    if not any(asked[name] for name in _OF_SETTINGS):
+        return None
+    from dfly_analysis.settings import Settings
+
+    return Settings.resolve(asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"])
 
 
 def load_dataset(  # noqa: PLR0913 - each is an option of the commands

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import shutil
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -55,6 +53,8 @@ def enveloped(**content: Any) -> dict[str, Any]:
 
 def as_csv(rows: Sequence[Row]) -> str:
     """Return rows as CSV with a header; nothing for no rows."""
+    import csv
+
     out = io.StringIO()
     if rows:
         writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
@@ -97,6 +97,8 @@ def terminal_width() -> int:
 
 def wrap(text: str, width: int) -> list[str]:
     """Return the lines of a text, broken between words only; one empty line for an empty text."""
+    import textwrap
+
     return textwrap.wrap(text, max(1, width), break_on_hyphens=False, break_long_words=False) or [""]
 
 

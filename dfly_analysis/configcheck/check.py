@@ -12,9 +12,10 @@ from dfly_analysis.configcheck.holding import judge
 from dfly_analysis.configcheck.inputs import Given, read_given, refuse_nothing, sets_nothing
 from dfly_analysis.configcheck.question import USUAL_SIZE_BYTES, Question
 from dfly_analysis.errors import SettingsError
-from dfly_analysis.findings import SEVERITIES, Finding
+from dfly_analysis.findings import Finding
 from dfly_analysis.knowledge.trap import load_traps
 from dfly_analysis.settings import Settings, find_key_traps, read_values
+from dfly_analysis.tables import SEVERITIES
 from dfly_analysis.units import parse_rate, parse_size
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dfly_analysis.diagnosis.evidence import iso
-from dfly_analysis.findings import Evidence, Finding, Severity
+from dfly_analysis.findings import Evidence, Finding
+from dfly_analysis.tables import Severity
 
 
 @dataclass(frozen=True)

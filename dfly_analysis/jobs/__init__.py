@@ -1,6 +1,18 @@
 """Reads the manager's job JSON of every version, and compares what a job says with what was asked for."""
 
-from dfly_analysis.jobs.build import asked_timeouts, asked_urls, build_jobs, job_of_url
-from dfly_analysis.jobs.read import read_jobs, recognises
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dfly_analysis.jobs.recognise import recognises
+from dfly_analysis.late import late
+
+if TYPE_CHECKING:
+    from dfly_analysis.jobs.build import asked_timeouts, asked_urls, build_jobs, job_of_url
+    from dfly_analysis.jobs.read import read_jobs
 
 __all__ = ["asked_timeouts", "asked_urls", "build_jobs", "job_of_url", "read_jobs", "recognises"]
+__getattr__ = late(
+    __name__,
+    {"read_jobs": "read", **dict.fromkeys(("asked_timeouts", "asked_urls", "build_jobs", "job_of_url"), "build")},
+)

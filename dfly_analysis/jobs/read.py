@@ -13,33 +13,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dfly_analysis.errors import SourceError
+from dfly_analysis.jobs.recognise import LEGACY, STATES
 from dfly_analysis.redaction import redact
 from dfly_analysis.sources.values import scan
 
 OnProblem = Callable[[SourceError], None]
-STATES = ("PENDING", "RECEIVED", "STARTED", "RETRY", "SUCCESS", "FAILURE")
-_LEGACY = {"WAITING": "PENDING", "RUNNING": "STARTED", "SUCCESS": "SUCCESS", "FAIL": "FAILURE", "FAILED": "FAILURE"}
-_STATE = re.compile(rf'"(?:state|State)"\s*:\s*"(?:{"|".join(STATES)})"')
-_LEGACY_STATE = re.compile(rf'"status"\s*:\s*"(?:{"|".join(_LEGACY)})"')
-_LEGACY_TIME = re.compile(r'"(?:startTime|finishTime)"\s*:')
-_PARTS = re.compile(r'"(?:job_states|JobStates)"\s*:|"args"\s*:\s*\{|"task_id"\s*:\s*"group_')
-_FOREIGN = re.compile(r'"apiVersion"\s*:|"(?:logger|caller|level)"\s*:\s*"')
 _DEEPEST_WRAPPING = 4
 _HINT = "save the API's answer anew"
 _ZONE = re.compile(
     r"\s*(?:Z|UTC|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?)?(?:\s+[A-Z]{2,5}|\s+[+-]\d{2,4})?(?:\s+m=[+-][\d.]+)?\s*$"
 )
 _CLOCK = re.compile(r"^\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?")
-
-
-def recognises(head: str) -> bool:
-    """Return whether a text begins like job JSON of the manager's API, bare or wrapped."""
-    stripped = head.lstrip()
-    if stripped[:1] not in ("[", "{") or _FOREIGN.search(stripped.split("\n", 1)[0]) or '"apiVersion"' in head:
-        return False
-    if _STATE.search(head) and _PARTS.search(head):
-        return True
-    return _LEGACY_STATE.search(head) is not None and _LEGACY_TIME.search(head) is not None
 
 
 def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
@@ -98,7 +82,7 @@ def _jobs_in(content: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
 
 
 def _is_job(content: Mapping[str, Any]) -> bool:
-    if isinstance(content.get("status"), str) and content["status"] in _LEGACY:
+    if isinstance(content.get("status"), str) and content["status"] in LEGACY:
         return "startTime" in content or "finishTime" in content
     state = content.get("state") or content.get("State")
     if not isinstance(state, str) or state not in STATES:
@@ -127,7 +111,7 @@ def _row(job: Mapping[str, Any]) -> dict[str, Any]:
         "job_id": _text(job.get("task_id") or result.get("group_uuid") or result.get("GroupUUID") or (job.get("id") if legacy else None)) or None,
         "type": "preheat" if legacy else _text(job.get("type") or (states[0].get("task_name") or states[0].get("TaskName") if states else "")) or None,
         "scope": _text(arguments.get("scope")) or None,
-        "state": _LEGACY.get(str(job.get("status"))) if legacy else job.get("state") or job.get("State"),
+        "state": LEGACY.get(str(job.get("status"))) if legacy else job.get("state") or job.get("State"),
         "created": read_time(job.get("created_at") or job.get("CreatedAt") or job.get("startTime")),
         "ended": read_time(job.get("updated_at") or job.get("UpdatedAt") or job.get("finishTime")),
         "image": bare_url(arguments.get("url") or job.get("url")) or None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from dfly_analysis.errors import KnowledgeError
@@ -23,9 +23,11 @@ class EventKind:
     id, meaning : str
     starts : tuple of str
         Ways its message begins.
-    regex : re.Pattern
+    pattern : str
         Takes its fields out, by name.
     samples : tuple of (text, fields)
+    where : str
+        File and id.
     bulk : bool
         Whether a log holds so many of them that their lines are not kept beside their fields.
     """
@@ -33,9 +35,18 @@ class EventKind:
     id: str
     meaning: str
     starts: tuple[str, ...]
-    regex: re.Pattern[str]
+    pattern: str
     samples: tuple[tuple[str, Mapping[str, Any]], ...]
+    where: str
     bulk: bool = False
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Return the pattern, compiled at first use: the compiled reader has its own steps for nearly all."""
+        try:
+            return re.compile(self.pattern, re.DOTALL)
+        except re.error as problem:
+            raise KnowledgeError(f"its regex cannot be used: {problem}", where=self.where) from problem
 
 
 @cache
@@ -58,16 +69,23 @@ def _event(entry: Mapping[str, Any], address: str) -> EventKind:
             entry["id"],
             entry["meaning"],
             tuple(entry["starts"]),
-            re.compile(entry["regex"], re.DOTALL),
+            entry["regex"],
             samples,
+            where,
             bool(entry.get("bulk", False)),
         )
-    except (re.error, KeyError) as problem:
+    except KeyError as problem:
         raise KnowledgeError(f"cannot be used: {problem}", where=where) from problem
     short = [start for start in kind.starts if len(start) < _KEY_LENGTH]
     if short:
         raise KnowledgeError(f"starts {short} are shorter than {_KEY_LENGTH} characters", where=where)
     return kind
+
+
+@cache
+def bulk_events() -> frozenset[str]:
+    """Return the events of which a log holds so many that their lines are not kept beside their fields."""
+    return frozenset(kind.id for kind in load_events() if kind.bulk)
 
 
 @cache

@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 from dfly_analysis.errors import KnowledgeError
 
+_ROOT = Path(__file__).parent
 PARSED = "parsed"
 """Folder in which the installation leaves what JSON can hold of the files, by the hash of their bytes: YAML takes ten times as long."""
 
@@ -34,7 +34,7 @@ def read_folder(folder: str) -> Iterator[tuple[str, Any]]:
     KnowledgeError
         Where a file is not YAML.
     """
-    entries = sorted(_root().joinpath(folder).iterdir(), key=lambda entry: entry.name)
+    entries = sorted(_ROOT.joinpath(folder).iterdir(), key=lambda entry: entry.name)
     for entry in entries:
         if entry.name.endswith(".yaml"):
             yield f"knowledge/{folder}/{entry.name}", _content(entry, f"knowledge/{folder}/{entry.name}")
@@ -43,12 +43,7 @@ def read_folder(folder: str) -> Iterator[tuple[str, Any]]:
 @cache
 def read_file(folder: str, name: str) -> Any:
     """Return the parsed content of one knowledge file, e.g. ``read_file("facts", "charts")``."""
-    return _content(_root().joinpath(folder, f"{name}.yaml"), f"knowledge/{folder}/{name}.yaml")
-
-
-@cache
-def _root() -> Traversable:
-    return files("dfly_analysis").joinpath("knowledge")
+    return _content(_ROOT.joinpath(folder, f"{name}.yaml"), f"knowledge/{folder}/{name}.yaml")
 
 
 def parsed_name(data: bytes) -> str:
@@ -56,10 +51,10 @@ def parsed_name(data: bytes) -> str:
     return f"{hashlib.sha256(data).hexdigest()[:32]}.json"
 
 
-def _content(entry: Traversable, address: str) -> Any:
+def _content(entry: Path, address: str) -> Any:
     data = entry.read_bytes()
     try:
-        return json.loads(_root().joinpath(PARSED, parsed_name(data)).read_bytes())
+        return json.loads(_ROOT.joinpath(PARSED, parsed_name(data)).read_bytes())
     except FileNotFoundError:
         return parse(data.decode("utf-8"), address)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from dfly_analysis.errors import KnowledgeError
@@ -28,9 +28,11 @@ class LogFormat:
         Whether the time carries its zone, or the user must give it; none where the line has no time.
     first : str
         Characters a record can begin with, colours taken off.
-    head : re.Pattern
-        Matches the first line of a record.
+    pattern : str
+        Verbose pattern of the first line of a record.
     samples : tuple of (text, fields)
+    where : str
+        File and id.
     """
 
     id: str
@@ -39,8 +41,17 @@ class LogFormat:
     grammar: str
     zone: str
     first: str
-    head: re.Pattern[str]
+    pattern: str
     samples: tuple[tuple[str, Mapping[str, Any]], ...]
+    where: str
+
+    @cached_property
+    def head(self) -> re.Pattern[str]:
+        """Return the pattern, compiled at first use: a log begins like few of all formats."""
+        try:
+            return re.compile(self.pattern, re.DOTALL | re.VERBOSE)
+        except re.error as problem:
+            raise KnowledgeError(f"its head cannot be used: {problem}", where=self.where) from problem
 
 
 @cache
@@ -60,7 +71,7 @@ def _format(entry: Mapping[str, Any], address: str) -> LogFormat:
     if entry.get("grammar") not in GRAMMARS:
         raise KnowledgeError(f"grammar is {entry.get('grammar')!r}", where=where, hint=f"one of {', '.join(GRAMMARS)}")
     try:
-        head = re.compile(entry["head"], re.DOTALL | re.VERBOSE)
+        pattern = entry["head"]
         samples = tuple((sample["text"], sample["fields"]) for sample in entry["samples"])
         return LogFormat(
             entry["id"],
@@ -69,8 +80,9 @@ def _format(entry: Mapping[str, Any], address: str) -> LogFormat:
             entry["grammar"],
             entry["zone"],
             entry["first"],
-            head,
+            pattern,
             samples,
+            where,
         )
-    except (re.error, KeyError) as problem:
+    except KeyError as problem:
         raise KnowledgeError(f"cannot be used: {problem}", where=where) from problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
@@ -127,7 +128,7 @@ def load_signatures() -> tuple[Signature, ...]:
         Naming the file and the entry that is wrong.
     """
     read = [_signature(entry, address) for address, content in read_folder("signatures") for entry in _entries(content)]
-    doubled = {one.id for one in read if sum(other.id == one.id for other in read) > 1}
+    doubled = [name for name, count in Counter(one.id for one in read).items() if count > 1]
     if doubled:
         raise KnowledgeError(f"ids stand twice: {', '.join(sorted(doubled))}", where="knowledge/signatures")
     return tuple(sorted(read, key=lambda one: (one.priority, one.id)))

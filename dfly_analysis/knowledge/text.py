@@ -14,7 +14,6 @@ from functools import cache, cached_property, partial
 from dfly_analysis.errors import KnowledgeError
 from dfly_analysis.knowledge.files import read_folder
 
-LANGUAGES = ("en", "zh")
 PLACE = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<kind>[a-z]+))?\}")
 _NUMBER = r"(?:[<≈] )?[-+]?[\d.,]+(?:e[-+]?\d+)?"
 _KINDS = {
@@ -80,7 +79,7 @@ class Translator:
     Parameters
     ----------
     language : str
-        One of `LANGUAGES`.
+        One of `dfly_analysis.knowledge.languages.LANGUAGES`.
     """
 
     def __init__(self, language: str) -> None:

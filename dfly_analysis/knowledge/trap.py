@@ -11,9 +11,9 @@ from typing import Any, Literal
 from dfly_analysis.errors import KnowledgeError
 from dfly_analysis.knowledge.files import read_folder
 from dfly_analysis.knowledge.version import within
+from dfly_analysis.tables import SEVERITIES
 
 Operator = Literal["<=", ">=", "<", ">", "!=", "=", "contains"]
-SEVERITIES = ("critical", "high", "medium", "low", "info")
 _COMPARISON = re.compile(r"\s*(?P<left>.+?)\s+(?P<operator><=|>=|<|>|!=|=|contains)\s+(?P<right>.+?)\s*")
 _FACTOR = re.compile(r"\s+([*/])\s+")
 _HINT = "write it like `storage.writePieceTimeout < download.pieceTimeout`; factors stand apart, ` * ` and ` / `"

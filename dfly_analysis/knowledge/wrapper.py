@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from dfly_analysis.errors import KnowledgeError
 from dfly_analysis.knowledge.files import read_folder
@@ -16,8 +16,7 @@ KINDS = ("prefix", "plain", "json", "document", "csv")
 _NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 
 
-@dataclass(frozen=True)
-class Fields:
+class Fields(NamedTuple):
     """Where the fields of a JSON object or a CSV row stand, the first name present being taken.
 
     Attributes
@@ -42,6 +41,9 @@ class Fields:
     continues: Mapping[str, str] | None = None
     pieces: bool = False
     shape: str = ""
+
+
+_NO_FIELDS = Fields()
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Wrapper:
     certain: bool = False
     newest_first: bool = False
     prefix: str | None = None
-    fields: Fields = Fields()
+    fields: Fields = _NO_FIELDS
     tools: tuple[str, ...] = ()
     replaces: tuple[tuple[bytes, bytes], ...] = ()
     split_bytes: int = 0
@@ -115,8 +117,7 @@ class Wrapper:
             return compile_notices(self.tools)
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(NamedTuple):
     """Lines that a tool prints between those it carries.
 
     Attributes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from dfly_analysis.logs.arrow import codes_of, is_there, lengths_of, values_of
 if TYPE_CHECKING:
     import pandas as pd
 
+Copies = Mapping[str, Sequence[str]]
+"""Address of each copy, and of the logs it repeats."""
 _SAME = ("time", "message", "host_id")
 COMPARED = (*_SAME, "log_path")
 """Columns that tell whether two records are one."""
@@ -182,3 +184,18 @@ def repeated_rows(copy: pd.DataFrame, original: pd.DataFrame) -> pd.Series[bool]
     right = original[names].assign(_turn=original.groupby(names, dropna=False).cumcount())
     keys = pd.MultiIndex.from_frame(left)
     return pd.Series(keys.isin(pd.MultiIndex.from_frame(right)), index=copy.index)
+
+
+def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Copies) -> list[dict[str, Any]]:
+    """Return the rows of coverage; that of a copy says what it repeats."""
+    sizes = {row["path"]: row["sha256"] for row in coverage}
+    noted = []
+    for row in coverage:
+        originals = copies.get(row["path"])
+        if originals:
+            same = sizes[row["path"]] == sizes[originals[0]]
+            what = "the same bytes as" if same else "tells the same events as"
+            note = f"{what} {' and '.join(originals)}; its records count once"
+            row = {**row, "note": f"{row['note']}; {note}" if row.get("note") else note}  # noqa: PLW2901
+        noted.append(dict(row))
+    return noted

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dfly_analysis.settings import RenderedFile
+if TYPE_CHECKING:
+    from dfly_analysis.settings import RenderedFile
 
 
 @dataclass
@@ -51,7 +52,10 @@ class Gathered:
     def from_json(cls, text: str | bytes) -> Gathered:
         """Return what `to_json` wrote."""
         data = json.loads(text, object_hook=_decode)
-        data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
+        if data["rendered"]:
+            from dfly_analysis.settings import RenderedFile
+
+            data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
         for row in data["coverage"]:  # releases before wrote pandas' times
             row |= {
                 name: row[name].to_datetime64() for name in ("first", "last") if hasattr(row.get(name), "to_datetime64")

@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 from dfly_analysis.errors import SettingsError, SourceError
-from dfly_analysis.loading.cache import Cache, stamp_of
 from dfly_analysis.loading.gathered import Gathered
-from dfly_analysis.loading.live import Prometheus, ask
 from dfly_analysis.loading.parts import read_gathered, read_records, write_part
 from dfly_analysis.loading.staging import Reading, is_readable, stage_file
-from dfly_analysis.settings import Settings
 from dfly_analysis.sources import SourceFile, list_files, open_file
 from dfly_analysis.sources.memory import give_back
 from dfly_analysis.sources.store import open_store
@@ -26,6 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from dfly_analysis.dataset import Dataset
+    from dfly_analysis.loading.cache import Cache
+    from dfly_analysis.loading.live import Prometheus
+    from dfly_analysis.settings import Settings
 
 OnProblem = Callable[[SourceError], None]
 Progress = Callable[[str], None]
@@ -80,6 +80,8 @@ def load(  # noqa: PLR0913 - each is one of the user's words
         Where a path does not exist, or nothing in it can be read.
     """
     from dfly_analysis.loading.joining import join
+    from dfly_analysis.loading.live import ask
+    from dfly_analysis.settings import Settings
 
     listed: Sequence[str | Path] = [paths] if isinstance(paths, str | Path) else list(paths)
     check_zone(tz)
@@ -168,6 +170,8 @@ def _stage(source: SourceFile, reading: Reading, cache: Cache | None, blocks: Ex
         return tables, stage_file(source, reading, tables.append, blocks)
     found = cache.find(source, reading)
     if found is None:
+        from dfly_analysis.loading.cache import stamp_of
+
         stamp = stamp_of(source)
         with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
             path = Path(folder, "part.parquet")

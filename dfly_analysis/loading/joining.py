@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dfly_analysis import jobs
-from dfly_analysis.loading.copies import find_copies, repeated_rows
+from dfly_analysis import jobs, metrics, pods
+from dfly_analysis.loading.copies import Copies, find_copies, repeated_rows, with_notes
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
 from dfly_analysis.logs.arrow import flags, numbers
 from dfly_analysis.logs.schema import arrow_schema, to_frame
-from dfly_analysis.metrics import newest_dumps
-from dfly_analysis.pods import deaths_by_host
-from dfly_analysis.settings import Settings
 from dfly_analysis.sources.memory import give_back
 from dfly_analysis.sources.order import path_key
 from dfly_analysis.tables import COVERAGE, EVENTS, PODS, RUNS
@@ -29,10 +26,9 @@ if TYPE_CHECKING:
 
     from dfly_analysis.attempts import Background, Death
     from dfly_analysis.dataset import Dataset
+    from dfly_analysis.settings import Settings
 
 _STEPS = re.compile("[/!]")
-Copies = Mapping[str, Sequence[str]]
-"""Address of each copy, and of the logs it repeats."""
 Finish: TypeAlias = "Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]"
 """What makes the records that are kept from those in order and the pieces rebuilt from them."""
 
@@ -73,7 +69,7 @@ def join(records: Iterable[pa.Table], gathered: Gathered, given: Settings, *, co
     give_back()
     events = EVENTS.check(finish(events, pieces))
     return Dataset(
-        events=events, pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(newest_dumps(gathered.runs)),
+        events=events, pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(metrics.newest_dumps(gathered.runs) if gathered.runs else ()),
         coverage=COVERAGE.frame(with_notes(gathered.coverage, copies)), settings=settings,
         lacks=what_lacks(components, Seen.of(pieces, tasks)), problems=tuple(gathered.problems),
         pods=PODS.frame(gathered.pods),
@@ -130,7 +126,7 @@ def deaths_of(gathered: Gathered) -> dict[str, tuple[Death, ...]]:
     """Return what Kubernetes knows of the ends of processes, in the form that rebuilding takes."""
     return {
         host: tuple((_nanoseconds(one.time), one.cause, one.confidence) for one in deaths)
-        for host, deaths in deaths_by_host(gathered.pods).items()
+        for host, deaths in pods.deaths_by_host(gathered.pods).items()
     }
 
 
@@ -192,18 +188,3 @@ def without_copies(events: pd.DataFrame, copies: Copies) -> pd.DataFrame:
             own = places[copy]
             kept[own] = ~repeated_rows(events.iloc[own], events.iloc[np.concatenate(held)])
     return events[kept]
-
-
-def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Copies) -> list[dict[str, Any]]:
-    """Return the rows of coverage; that of a copy says what it repeats."""
-    sizes = {row["path"]: row["sha256"] for row in coverage}
-    noted = []
-    for row in coverage:
-        originals = copies.get(row["path"])
-        if originals:
-            same = sizes[row["path"]] == sizes[originals[0]]
-            what = "the same bytes as" if same else "tells the same events as"
-            note = f"{what} {' and '.join(originals)}; its records count once"
-            row = {**row, "note": f"{row['note']}; {note}" if row.get("note") else note}  # noqa: PLW2901
-        noted.append(dict(row))
-    return noted

@@ -7,12 +7,11 @@ from dataclasses import astuple, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.settings import Settings
-
 if TYPE_CHECKING:
     import pandas as pd
 
     from dfly_analysis.attempts import Limits, Made
+    from dfly_analysis.settings import Settings
 
 _MOST_SHARE = 0.98
 """Of the pieces expected; where fewer are seen it is worth a word."""

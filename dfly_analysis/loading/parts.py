@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from dfly_analysis.loading.behind import Behind
 from dfly_analysis.loading.gathered import Gathered
@@ -34,8 +34,8 @@ for each block, memory would grow by a fiftieth of what is read."""
 class PartWriter:
     """Writes the records of one file as they come; a context that closes the file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, target: Path | BinaryIO) -> None:
+        self._target = target
         self._held: list[pa.Table] = []
 
     @cached_property
@@ -44,7 +44,7 @@ class PartWriter:
 
         rising = ("time", "log_line")
         return pq.ParquetWriter(
-            self._path,
+            self._target,
             part_schema(),
             compression="lz4",
             use_dictionary=[field.name for field in arrow_schema() if str(field.type).startswith("dictionary")],

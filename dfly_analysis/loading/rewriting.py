@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dfly_analysis.loading.copies import COMPARED
+from dfly_analysis.loading.copies import COMPARED, Copies
 from dfly_analysis.loading.gathered import Gathered
-from dfly_analysis.loading.joining import Copies, without_copies
+from dfly_analysis.loading.joining import without_copies
 from dfly_analysis.loading.parts import PartWriter, read_gathered, read_records
 from dfly_analysis.logs.schema import to_frame
 from dfly_analysis.sources.store import Store

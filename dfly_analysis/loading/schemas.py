@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -69,13 +69,13 @@ def table_schema(table: Table, more: tuple[tuple[str, str], ...] = ()) -> pa.Sch
 
 
 def write_rows(
-    path: Path, table: Table, rows: Sequence[Mapping[str, Any]], more: tuple[tuple[str, str], ...] = ()
+    target: Path | BinaryIO, table: Table, rows: Sequence[Mapping[str, Any]], more: tuple[tuple[str, str], ...] = ()
 ) -> None:
     """Write rows that are in the types of their table already; what a row lacks is missing.
 
     Parameters
     ----------
-    path : Path
+    target : Path or file
     table : Table
     rows : sequence of mappings
     more : tuple of (str, str)
@@ -86,7 +86,7 @@ def write_rows(
 
     schema = table_schema(table, more)
     arrays = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path)
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), target)
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

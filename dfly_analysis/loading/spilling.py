@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dfly_analysis.knowledge.event import load_events
+from dfly_analysis.knowledge.event import bulk_events
 from dfly_analysis.knowledge.needed import COLUMNS, COLUMNS_EVERYWHERE, ERROR_LEVELS, EVERYWHERE
 from dfly_analysis.logs.arrow import coded, codes_of, flags, is_there, numbers, strings, values_of
 from dfly_analysis.logs.schema import among, arrow_schema
@@ -58,11 +58,6 @@ def buckets_for(size_bytes: int) -> int:
 def shared_schema() -> pa.Schema:
     """Return the columns of records that all buckets must know."""
     return pa.schema([arrow_schema().field(name) for name in COLUMNS_EVERYWHERE])
-
-
-@cache
-def _bulk() -> frozenset[str]:
-    return frozenset(kind.id for kind in load_events() if kind.bulk)
 
 
 class Part(NamedTuple):
@@ -251,7 +246,7 @@ def _renumbered(numbers: npt.NDArray[np.int64], size: int) -> tuple[npt.NDArray[
 
 def _few_of(table: pa.Table, rows: npt.NDArray[np.int64], before: int) -> pa.Table:
     """Return what few of some records have, and of which record it is; those of kinds that are most of a log come without words."""
-    bulk = among(table, "event_id", _bulk())
+    bulk = among(table, "event_id", bulk_events())
     there = np.zeros(len(table), np.bool_)
     for name in FEW:
         column = table.column(name)
@@ -296,7 +291,7 @@ def without_words(table: pa.Table) -> pa.Table:
 
     kept = table.select(list(SPILLED))
     at = kept.schema.get_field_index(WORDS)
-    bulk = flags(among(table, "event_id", _bulk()))
+    bulk = flags(among(table, "event_id", bulk_events()))
     return kept.set_column(at, WORDS, pc.if_else(bulk, "", kept.column(at)))
 
 

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.in_memory import workers
 from dfly_analysis.loading.parts import part_name, write_part
-from dfly_analysis.loading.spilling import Spill
 from dfly_analysis.loading.staging import Reading
 from dfly_analysis.sources import SourceFile
 from dfly_analysis.sources.store import open_store
+
+if TYPE_CHECKING:
+    from dfly_analysis.loading.spilling import Spill
 
 EVENTS_FOLDER = "events.parquet"
 
@@ -113,8 +115,16 @@ def run_stages(stages: Sequence[Stage], cluster: str | None, folder: Path, bucke
         for stage, (gathered, count) in zip(stages, run_on_cluster(stages, cluster), strict=True):
             yield Staged(stage, gathered, count)
         return
-    spills = [Spill(folder / f"telling-{place:06d}", buckets) if buckets else None for place in range(len(stages))]
+    spills = _spills(len(stages), folder, buckets)
     with workers() as (files, blocks):
         done = files.map(lambda pair: pair[0].run(blocks, pair[1]), zip(stages, spills, strict=True))
         for stage, spill, (gathered, count) in zip(stages, spills, done, strict=True):
             yield Staged(stage, gathered, count, spill)
+
+
+def _spills(count: int, folder: Path, buckets: int) -> Sequence[Spill | None]:
+    if not buckets:
+        return [None] * count
+    from dfly_analysis.loading.spilling import Spill
+
+    return [Spill(folder / f"telling-{place:06d}", buckets) for place in range(count)]

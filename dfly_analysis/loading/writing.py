@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis import jobs
+from dfly_analysis import metrics
 from dfly_analysis.errors import SourceError
-from dfly_analysis.loading.copies import find_copies
+from dfly_analysis.loading.copies import Copies, find_copies, with_notes
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.in_memory import OnProblem, Progress, check_zone, refuse_nothing
-from dfly_analysis.loading.joining import Copies, deaths_of, settle, with_notes
-from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
-from dfly_analysis.loading.live import Prometheus, ask
 from dfly_analysis.loading.parts import PartWriter
-from dfly_analysis.loading.rewriting import rewrite_copies
-from dfly_analysis.loading.schemas import NOTHING, write_rows
-from dfly_analysis.loading.spilling import Spill, buckets_for, spill_part
 from dfly_analysis.loading.stages import EVENTS_FOLDER, Staged, run_stages, stages_of
 from dfly_analysis.loading.staging import Reading
-from dfly_analysis.loading.streaming import TableWriter
-from dfly_analysis.metrics import newest_dumps
-from dfly_analysis.settings import Settings
+from dfly_analysis.loading.storing import store_rows
 from dfly_analysis.sources import SourceFile, list_files
 from dfly_analysis.sources.store import Store, open_store
-from dfly_analysis.tables import COVERAGE, EVENTS, FLAG, JOBS, PIECES, PODS, RUNS, TASKS, Table
+from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from dfly_analysis.attempts import Made
+    from dfly_analysis.loading.live import Prometheus
+    from dfly_analysis.loading.spilling import Spill
+    from dfly_analysis.settings import Settings
 
 _PACKED = (".gz", ".zst", ".xz", ".bz2", ".zip", ".tgz", ".tzst", ".txz", ".parquet")
 _PACKED_RATIO = 20
-_OF_JOBS = (("missing_urls", NOTHING), ("checked", FLAG), ("false_success", FLAG))
-"""What `dfly_analysis.jobs.build_jobs` adds to its table."""
+_REST = f"{EVENTS_FOLDER}/part-rest.parquet"
 
 
 @dataclass(frozen=True)
@@ -134,26 +126,39 @@ def write_tables(  # noqa: PLR0913 - each is one of the user's words
         preparing.start()
     with tempfile.TemporaryDirectory(prefix="dfly-analysis-load-") as folder:
         staged = _stage_all(paths, reading, store, cluster, Path(folder), rebuild, on_problem, progress)
-        asked = Gathered()
-        ask(prometheus, asked, on_problem)
-        staged.bare.append(asked)
-        staged.whole.add(asked)
+        if prometheus:
+            _ask(prometheus, staged, on_problem)
         refuse_nothing(paths, staged.whole)
         copies = find_copies(staged.whole.coverage, staged.whole.sketches)
-        for name, count in rewrite_copies(store, staged.logs, copies).items() if copies else ():
-            staged.counts[name], staged.spills[name] = count, None
-        _write_bare(store, staged)
+        if copies:
+            _leave_out(copies, store, staged)
+        staged.counts[_REST] = 0
         _drop_old(store, staged.counts)
         if rebuild:
             preparing.join()
-        return _write_tables(store, staged, settle(settings or Settings.resolve(), staged.whole), copies, Path(folder))
+        return _write_tables(store, staged, settings, copies, Path(folder))
 
 
 def _prepare() -> None:
     """Load what is needed to rebuild attempts, while files are read."""
-    import_module("dfly_analysis.loading.rebuilding")
-    limits = limits_of(Settings.resolve())
-    limits.piece_timeout_s("client", "")
+    import_module("dfly_analysis.loading.rebuilt").prepare()
+
+
+def _ask(prometheus: Prometheus, staged: _Input, on_problem: OnProblem | None) -> None:
+    from dfly_analysis.loading.live import ask
+
+    asked = Gathered()
+    ask(prometheus, asked, on_problem)
+    staged.bare.append(asked)
+    staged.whole.add(asked)
+
+
+def _leave_out(copies: Copies, store: Store, staged: _Input) -> None:
+    """Write parts anew without what they repeat."""
+    from dfly_analysis.loading.rewriting import rewrite_copies
+
+    for name, count in rewrite_copies(store, staged.logs, copies).items():
+        staged.counts[name], staged.spills[name] = count, None
 
 
 def _stage_all(
@@ -174,7 +179,7 @@ def _stage_all(
             on_problem(error)
 
     sources = list_files(paths, on_problem=told)
-    staged.buckets = buckets_for(sum(_likely_bytes(source) for source in sources)) if rebuild else 0
+    staged.buckets = _buckets_for(sources) if rebuild else 0
     for done in run_stages(stages_of(sources, reading, store.address), cluster, folder, staged.buckets):
         if progress:
             for row in done.gathered.coverage:
@@ -186,21 +191,24 @@ def _stage_all(
     return staged
 
 
+def _buckets_for(sources: Sequence[SourceFile]) -> int:
+    from dfly_analysis.loading.spilling import buckets_for
+
+    return buckets_for(sum(_likely_bytes(source) for source in sources))
+
+
 def _likely_bytes(source: SourceFile) -> int:
     """Return about how many bytes a file unpacks to."""
     is_packed = source.location.lower().endswith(_PACKED)
     return (source.size_bytes or 0) * (_PACKED_RATIO if is_packed else 1)
 
 
-def _write_bare(store: Store, staged: _Input) -> None:
+def _write_bare(store: Store, bare: Sequence[Gathered]) -> None:
     """Write what files without records gave as one part, so that the folder can be loaded like the files themselves."""
-    name = f"{EVENTS_FOLDER}/part-rest.parquet"
-    with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
-        path = Path(folder, "part.parquet")
-        with PartWriter(path) as writer:
-            writer.finish(Gathered.joined(staged.bare))
-        store.write(name, path)
-    staged.counts[name] = 0
+    written = io.BytesIO()
+    with PartWriter(written) as writer:
+        writer.finish(Gathered.joined(bare))
+    store.write(_REST, written.getvalue())
 
 
 def _drop_old(store: Store, counts: Mapping[str, int]) -> None:
@@ -211,16 +219,34 @@ def _drop_old(store: Store, counts: Mapping[str, int]) -> None:
             store.delete(name)
 
 
-def _write_tables(store: Store, staged: _Input, settings: Settings, copies: Copies, folder: Path) -> Written:
+def _write_tables(store: Store, staged: _Input, settings: Settings | None, copies: Copies, folder: Path) -> Written:
     rows = {EVENTS_FOLDER: sum(staged.counts.values())}
     coverage = with_notes(staged.whole.coverage, copies)
-    rebuilt, seen = _write_rebuilt(store, staged, settings, folder) if staged.buckets else (_drop_rebuilt(store), None)
+    rebuilt, lacks = _rebuild(store, staged, settings, folder) if staged.buckets else (_drop_rebuilt(store), ())
     rows |= rebuilt
-    for table, found in ((RUNS, newest_dumps(staged.whole.runs)), (PODS, staged.whole.pods), (COVERAGE, coverage)):
-        rows[f"{table.name}.parquet"] = _write_rows(store, table, found)
-    components = {row["component"] for row in coverage if row["kind"] == "log" and row.get("component") is not None}
-    lacks = what_lacks(components, seen) if seen else ()
+    runs = metrics.newest_dumps(staged.whole.runs) if staged.whole.runs else ()
+    tables = {RUNS: runs, PODS: staged.whole.pods, COVERAGE: coverage}
+    with ThreadPoolExecutor(len(tables) + 1) as side_by_side:  # the disk is waited for once
+        rest = side_by_side.submit(_write_bare, store, staged.bare)
+        counts = side_by_side.map(partial(store_rows, store), tables, tables.values())
+        rows |= {f"{table.name}.parquet": count for table, count in zip(tables, counts, strict=True)}
+        rest.result()
     return Written(rows, tuple(coverage), lacks, tuple(staged.whole.problems))
+
+
+def _rebuild(
+    store: Store, staged: _Input, settings: Settings | None, folder: Path
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Write what is rebuilt from records; return the rows of each table, and what the input does not hold."""
+    from dfly_analysis.loading.joining import settle
+    from dfly_analysis.loading.lacks import what_lacks
+    from dfly_analysis.loading.rebuilt import write_rebuilt
+    from dfly_analysis.settings import Settings
+
+    whole, in_force = staged.whole, settle(settings or Settings.resolve(), staged.whole)
+    rows, seen = write_rebuilt(store, staged.spills, staged.buckets, whole, in_force, folder)
+    logs = (row for row in whole.coverage if row["kind"] == "log")
+    return rows, what_lacks({row["component"] for row in logs if row.get("component") is not None}, seen)
 
 
 def _drop_rebuilt(store: Store) -> dict[str, int]:
@@ -228,76 +254,3 @@ def _drop_rebuilt(store: Store) -> dict[str, int]:
     for table in (PIECES, TASKS, JOBS):
         store.delete(f"{table.name}.parquet")
     return {}
-
-
-def _write_rebuilt(store: Store, staged: _Input, settings: Settings, folder: Path) -> tuple[dict[str, int], Seen]:
-    from dfly_analysis.loading.rebuilding import Rebuilding
-
-    spills = [
-        spill or spill_part(store, name, folder / f"part-{place:06d}", staged.buckets)
-        for place, (name, spill) in enumerate(staged.spills.items())
-    ]
-    rebuilding = Rebuilding(spills, staged.buckets, deaths_of(staged.whole), folder)
-    owner, n_jobs = _write_jobs(store, staged.whole.jobs, rebuilding.events_of_jobs())
-    limits = limits_of(settings)
-    written, seen = _write_streams(store, rebuilding.tables(limits, owner), folder)
-    if (corrected := rebuilding.corrected(limits)) is not limits:
-        written, seen = _write_streams(store, rebuilding.tables(corrected, owner), folder)
-    return written | {f"{JOBS.name}.parquet": n_jobs}, seen
-
-
-def _write_jobs(
-    store: Store, rows: Sequence[Mapping[str, Any]], events: pd.DataFrame | None
-) -> tuple[Mapping[str, str], int]:
-    """Write the jobs; return the job of each blob, by its URL, and how many they are."""
-    if not rows and events is None:  # as most often: pandas need not be loaded
-        return {}, _write_rows(store, JOBS, (), _OF_JOBS)
-    handed = EVENTS.frame() if events is None else events
-    frame = jobs.build_jobs(rows, handed)
-    return jobs.job_of_url(frame, handed), _write_frame(store, JOBS, frame)
-
-
-def _write_rows(
-    store: Store, table: Table, rows: Sequence[Mapping[str, Any]], more: tuple[tuple[str, str], ...] = ()
-) -> int:
-    if rows and table is not COVERAGE:  # what tools and Kubernetes say is not yet in the types of its table
-        return _write_frame(store, table, table.frame(rows))
-    with tempfile.TemporaryDirectory(prefix="dfly-analysis-table-") as folder:
-        path = Path(folder, f"{table.name}.parquet")
-        write_rows(path, table, rows, more)
-        store.write(path.name, path)
-    return len(rows)
-
-
-def _write_frame(store: Store, table: Table, frame: pd.DataFrame) -> int:
-    with tempfile.TemporaryDirectory(prefix="dfly-analysis-table-") as folder:
-        path = Path(folder, f"{table.name}.parquet")
-        table.check(frame).to_parquet(path, index=False)
-        store.write(path.name, path)
-    return len(frame)
-
-
-def _write_streams(store: Store, made: Iterator[tuple[Made, Made]], folder: Path) -> tuple[dict[str, int], Seen]:
-    """Write pieces and tasks as they are made."""
-    rows, seen = dict[str, int](), Seen()
-    with ExitStack() as stack:
-        writers = {table.name: stack.enter_context(TableWriter(folder, table)) for table in (PIECES, TASKS)}
-        behind = stack.enter_context(ThreadPoolExecutor(1))  # one bucket is written while the next is rebuilt
-        writing: Future[None] | None = None
-        for pieces, tasks in made:
-            seen += Seen.of_made(pieces, tasks)
-            if writing is not None:
-                writing.result()
-            writing = behind.submit(_write_all, writers, (pieces, tasks))
-            for one in (pieces, tasks):
-                rows[f"{one.table.name}.parquet"] = rows.get(f"{one.table.name}.parquet", 0) + one.size
-        if writing is not None:
-            writing.result()
-    for name in rows:
-        store.write(name, folder / name)
-    return rows, seen
-
-
-def _write_all(writers: Mapping[str, TableWriter], tables: Sequence[Made]) -> None:
-    for one in tables:
-        writers[one.table.name].write(one)

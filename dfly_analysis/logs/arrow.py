@@ -6,9 +6,8 @@ Both take longer to load than a small log to read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +16,7 @@ import pyarrow as pa
 _KINDS = {np.dtype(np.int32): pa.int32(), np.dtype(np.int64): pa.int64()}
 
 
-@dataclass(frozen=True)
-class Coded:
+class Coded(NamedTuple):
     """A column of texts that repeat.
 
     Attributes

@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from dfly_analysis.knowledge.event import bulk_events
 from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.logs.counts import Counts, whole_number
 from dfly_analysis.logs.fields import READERS, Record
-from dfly_analysis.logs.naming import MOST_DIGITS, cause_in, is_bulk, take_event
-from dfly_analysis.logs.schema import BAD_LEVELS
+from dfly_analysis.logs.naming import cause_in, take_event
+from dfly_analysis.logs.schema import BAD_LEVELS, TEXT_CAP
 from dfly_analysis.logs.sniff import match_head, strip_colour
 from dfly_analysis.redaction import redact
 
-TEXT_CAP = 600
 _MOST_LINES = 2000
 """Lines that may continue one record."""
-
-
-@dataclass
-class Counts:
-    """What became of the lines.
-
-    Attributes
-    ----------
-    lines, parsed, continuation : int
-        Parsed lines begin a record.
-    formats : Counter
-        Records by id of their format.
-    versions : set of (str, str)
-    span_ns : tuple of (int, int) or None
-        Earliest and latest time, nanoseconds since 1970.
-    """
-
-    lines: int = 0
-    parsed: int = 0
-    continuation: int = 0
-    formats: Counter[str] = field(default_factory=Counter)
-    versions: set[tuple[str, str]] = field(default_factory=set)
-    span_ns: tuple[int, int] | None = None
-
-    def add(self, other: Counts) -> None:
-        """Add the counts of another part of the file."""
-        self.lines += other.lines
-        self.parsed += other.parsed
-        self.continuation += other.continuation
-        self.formats += other.formats
-        self.versions |= other.versions
-        self.reach(other.span_ns)
-
-    def reach(self, span_ns: tuple[int, int] | None) -> None:
-        """Take times into account."""
-        if span_ns is not None:
-            own = self.span_ns or span_ns
-            self.span_ns = min(own[0], span_ns[0]), max(own[1], span_ns[1])
 
 
 def read_rows(
@@ -142,15 +103,9 @@ def _row(record: Record, line_number: int, counts: Counts, physical: list[str]) 
         row[name] = whole_number(row.get(name))
     if record.level in BAD_LEVELS:
         row["signature"] = cause_in(message)
-    if record.level in BAD_LEVELS or ("event_id" in row and not is_bulk(row["event_id"])):
+    if record.level in BAD_LEVELS or ("event_id" in row and row["event_id"] not in bulk_events()):
         row["text"] = "\n".join(physical)[:TEXT_CAP]
     return row
-
-
-def whole_number(text: Any) -> int | None:
-    """Return the number of a text where a column of integers can hold it; log text is untrusted."""
-    fine = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
-    return int(text) if fine else None
 
 
 def _bare(url: str | None) -> str | None:

@@ -6,10 +6,9 @@ import ctypes
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,8 +67,7 @@ class _Block(ctypes.Structure):
     )
 
 
-@dataclass(frozen=True)
-class Columns:
+class Columns(NamedTuple):
     """What the compiled reader took out of a block; its arrays hold until the same thread reads another one.
 
     Attributes
@@ -171,8 +169,7 @@ def is_available() -> bool:
     return _path() is not None
 
 
-@dataclass(frozen=True)
-class _Knowledge:
+class _Knowledge(NamedTuple):
     """What the compiled reader knows of events: how they begin, and the steps of their patterns."""
 
     start_data: npt.NDArray[np.uint8]
@@ -248,7 +245,7 @@ def read_columns(data: bytes, grammar: str, *, telling: bool = False, lines: int
     known = _knowledge()
     block = _Block(
         data=source.ctypes.data, size=len(data), start_count=len(known.pattern), telling=telling,
-        **{name: array.ctypes.data for name, array in (*vars(known).items(), *arrays.items())},
+        **{name: array.ctypes.data for name, array in (*known._asdict().items(), *arrays.items())},
     )  # fmt: skip
     for place, (codes, start, length) in enumerate(texts):
         block.texts[place] = _Texts(codes.ctypes.data, start.ctypes.data, length.ctypes.data, 0)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
-from dfly_analysis.knowledge.event import load_events, name_event
+from dfly_analysis.knowledge.event import name_event
 from dfly_analysis.knowledge.signature import cause_of, is_benign
 from dfly_analysis.logs.arrow import Coded, distinct, strings
 from dfly_analysis.logs.patterns import FIELDS
 
-MOST_DIGITS = 18
 _GIT_VERSION = re.compile(r'git_version: "v?(\d[\w.+-]*)"')
 _TASK = re.compile(r"\b[0-9a-f]{64}\b(-\d+)?")
 _DAEMON_FOLDERS = ("dfdaemon", "daemon", "dfdaemon.log")
@@ -48,12 +46,6 @@ def take_event(message: str, versions: set[tuple[str, str]]) -> dict[str, str]:
     elif event_id == "host_announced" and (release := _GIT_VERSION.search(message)):
         versions.add(("client", f"v{release[1]}"))
     return taken
-
-
-@cache
-def is_bulk(event_id: str) -> bool:
-    """Return whether a log holds so many events of that kind that their lines are not kept beside their fields."""
-    return any(kind.bulk for kind in load_events() if kind.id == event_id)
 
 
 def name_causes(messages: Sequence[str]) -> Coded:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import compress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +24,10 @@ from dfly_analysis.logs.arrow import (
     whole_numbers,
 )
 from dfly_analysis.logs.blocks import LineBlock
-from dfly_analysis.logs.careful import TEXT_CAP, Counts, read_rows
 from dfly_analysis.logs.compiled import Columns
+from dfly_analysis.logs.counts import Counts
 from dfly_analysis.logs.merging import Between
-from dfly_analysis.logs.naming import name_causes
-from dfly_analysis.logs.schema import BAD_LEVELS, arrow_schema, is_telling
+from dfly_analysis.logs.schema import BAD_LEVELS, TEXT_CAP, arrow_schema, is_telling
 from dfly_analysis.logs.telling import tell
 from dfly_analysis.logs.times import as_times, local_to_utc
 
@@ -40,8 +38,7 @@ FILE_WIDE = ("component", "role", "host", "log_path")
 _IS_BAD = np.array([level in BAD_LEVELS for level in compiled.LEVELS])
 
 
-@dataclass(frozen=True)
-class ParsedBlock:
+class ParsedBlock(NamedTuple):
     """Records of a block.
 
     Attributes
@@ -76,6 +73,8 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
     columns = compiled.read_columns(block.data, main.grammar, telling=telling, lines=block.lines)
     counts, rest = Counts(), list[dict[str, Any]]()
     for start, end, line, time_ns in columns.rests:
+        from dfly_analysis.logs.careful import read_rows
+
         time = "" if time_ns == compiled.TIMELESS else str(np.datetime64(time_ns, "ns"))
         rest += read_rows(_lines(block.data[start:end]), line, main, counts, time)
     counts.lines = columns.lines
@@ -87,6 +86,8 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
 
 
 def _careful(block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool) -> ParsedBlock:
+    from dfly_analysis.logs.careful import read_rows
+
     counts = Counts()
     table = _table(read_rows(_lines(block.data), 0, main, counts), tz, counts, telling=telling)
     at = table.schema.get_field_index("log_line")
@@ -200,6 +201,8 @@ def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> Coded:
     codes = np.full(len(bad), -1, np.int32)
     if not len(rows):
         return Coded(codes, no_strings())
+    from dfly_analysis.logs.naming import name_causes
+
     causes = name_causes(texts_at(messages, rows))
     codes[rows] = causes.codes
     return Coded(codes, causes.values)

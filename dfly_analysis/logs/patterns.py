@@ -52,11 +52,12 @@ class Program:
     def add(self, kind: EventKind) -> int:
         """Add the pattern of an event; return its first step, or -1 where it has to stay with Python's engine."""
         first = len(self.steps)
-        names = {number: name if name in FIELDS else "detail" for name, number in kind.regex.groupindex.items()}
-        if len(set(names.values())) < len(names) or kind.regex.flags & re.IGNORECASE:
-            return -1
         try:
-            self._sequence(_parse(kind.regex), {number: FIELDS.index(name) for number, name in names.items()})
+            parsed = _parse(kind.pattern)
+            names = {number: name if name in FIELDS else "detail" for name, number in parsed.state.groupdict.items()}
+            if len(set(names.values())) < len(names) or parsed.state.flags & re.IGNORECASE:
+                return -1
+            self._sequence(parsed, {number: FIELDS.index(name) for number, name in names.items()})
         except _NoStepsError:
             del self.steps[first:]
             return -1
@@ -151,13 +152,13 @@ class Program:
             self.steps[split][2] = len(self.steps)
 
 
-def _parse(regex: re.Pattern[str]) -> Any:
+def _parse(pattern: str) -> Any:
     """Return the parse tree of a pattern as Python's engine has it."""
     try:
         from re import _parser  # type: ignore[attr-defined]
     except ImportError as problem:  # another Python than those known
         raise _NoStepsError("no parser") from problem
-    return _parser.parse(regex.pattern, regex.flags & re.DOTALL)
+    return _parser.parse(pattern, re.DOTALL)
 
 
 def _members(op: str, value: Any) -> frozenset[int] | None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs.blocks import LineBlock, read_blocks
-from dfly_analysis.logs.careful import Counts
+from dfly_analysis.logs.counts import Counts
 from dfly_analysis.logs.cutting import Cutter
 from dfly_analysis.logs.parsed import ParsedBlock, parse_block
 from dfly_analysis.logs.schema import arrow_schema, to_frame
@@ -114,11 +114,7 @@ class LogReader:
             self._own_lines = max(self._own_lines, block.own_lines)
             stream = self._streams.get((block.writer, block.part))
             if stream is None:
-                main = (
-                    self.log_format
-                    or sniff_format(block.data[:_HEAD_BYTES].decode("utf-8", "replace"))
-                    or sniffed.log_format
-                )
+                main = self.log_format or sniff_format(_head(block.data)) or sniffed.log_format
                 stream = self._streams[block.writer, block.part] = _Stream(main, Cutter(main))
             for whole in stream.cutter.cut(block):
                 yield stream, whole
@@ -162,6 +158,11 @@ class LogReader:
             "continuation": counts.continuation + self._own_lines, "rejected": counts.lines - counts.parsed - counts.continuation,
             "first": first, "last": last, "note": f"{cut} lines longer than 4 MiB were cut" if cut else None,
         }  # fmt: skip
+
+
+def _head(data: bytes) -> str:
+    """Return the first lines of a block as text, those that were sniffed where nothing was taken off them."""
+    return data[: data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or _HEAD_BYTES].decode("utf-8", "replace")
 
 
 def read_log(opened: Opened, *, tz: str = "UTC", log_format: LogFormat | None = None) -> LogPart:

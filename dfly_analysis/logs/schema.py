@@ -29,6 +29,8 @@ DETAILS = (
 )
 """Columns that readers add to those of `dfly_analysis.tables.EVENTS`."""  # fmt: skip
 _WHOLE = ("piece_number", "size_bytes", "piece_bytes")
+TEXT_CAP = 600
+"""Characters that are kept of a record as it was written."""
 BAD_LEVELS = frozenset({"WARN", "ERROR", "FATAL"})
 _NUMBERS = frozenset({*_WHOLE, *(column.name for column in EVENTS.columns if column.dtype == INTEGER)})
 _UNIQUE = frozenset({"message", "pieces", "cost", "error", "detail", "text"})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from dfly_analysis.errors import LogFormatError, nearest
 from dfly_analysis.knowledge.format import LogFormat, load_formats
@@ -15,8 +16,7 @@ SNIFF_LINES = 300
 _COLOUR = re.compile(COLOUR.pattern.decode())
 
 
-@dataclass(frozen=True)
-class Sniffed:
+class Sniffed(NamedTuple):
     """What a file's first lines say of it.
 
     Attributes
@@ -34,6 +34,7 @@ class Sniffed:
     reason: str
 
 
+@lru_cache(maxsize=4)  # asked by who recognises a file, and by who reads it
 def sniff(head: bytes) -> Sniffed:
     """Find out how a file's lines are wrapped and in which format they are written.
 
@@ -61,14 +62,24 @@ def sniff(head: bytes) -> Sniffed:
     return Sniffed(outer, main, f"{named}: {counts.total()} of the first {n_lines} lines begin a record")
 
 
+@lru_cache(maxsize=4)  # each step of sniffing looks at the same head
 def count_records(head: str) -> Counter[str]:
-    """Count the records that the first lines begin, by format id."""
+    """Count the records that the first lines begin, by format id; not to be changed."""
     counts: Counter[str] = Counter()
     for line in head.split("\n")[:SNIFF_LINES]:
-        found = match_head(strip_colour(line.removesuffix("\r"))) if line else None
-        if found:
-            counts[found[0].id] += 1
+        if found := _begun(line):
+            counts[found.id] += 1
     return counts
+
+
+def begins_record(line: str) -> bool:
+    """Return whether a line begins a record of any format."""
+    return _begun(line) is not None
+
+
+def _begun(line: str) -> LogFormat | None:
+    found = match_head(strip_colour(line.removesuffix("\r"))) if line else None
+    return found[0] if found else None
 
 
 def strip_colour(line: str) -> str:

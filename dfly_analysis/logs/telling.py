@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dfly_analysis.knowledge.event import bulk_events
 from dfly_analysis.logs.arrow import Coded, distinct, strings, texts_at
-from dfly_analysis.logs.careful import Counts, whole_number
 from dfly_analysis.logs.compiled import Columns, kind_of_start
+from dfly_analysis.logs.counts import Counts, whole_number
 from dfly_analysis.logs.merging import with_texts
-from dfly_analysis.logs.naming import is_bulk, take_event
 from dfly_analysis.logs.patterns import NUMBER_FIELDS, TEXT_FIELDS
 
 _FILLS = frozenset({"task_id", "url", "size_bytes"})
 """Fields that an event only fills in: what the record's own ids say goes before it."""
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """What the records of a block tell.
 
     Attributes
@@ -51,7 +50,7 @@ def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt
     values = list(dict.fromkeys([*(kind.id for kind in kind_of_start()), "tool_started"]))
     place = {value: number for number, value in enumerate(values)}
     by_start = np.array([*(place[kind.id] for kind in kind_of_start()), -1], np.int32)
-    return place, by_start, strings(values), np.array([*(not is_bulk(value) for value in values), False])
+    return place, by_start, strings(values), np.array([*(value not in bulk_events() for value in values), False])
 
 
 def tell(columns: Columns, counts: Counts) -> Told:
@@ -75,6 +74,8 @@ def tell(columns: Columns, counts: Counts) -> Told:
     whole = {name: getattr(columns, name) for name in NUMBER_FIELDS}
     rows = np.flatnonzero(columns.event == -1)
     if len(rows):
+        from dfly_analysis.logs.naming import take_event
+
         messages, same = distinct(texts_at(columns.message, rows))
         found = [take_event(text, counts.versions) for text in messages]
         codes[rows] = np.array([place.get(fields.get("event_id", ""), -1) for fields in found], np.int32)[same]

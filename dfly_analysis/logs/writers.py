@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,24 +16,18 @@ from dfly_analysis.logs.arrow import coded, codes_of, strings
 
 _HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)-(?P<host>.+?)(?P<seed>-seed)?$")
 _UUID = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=-seed$|$)")
-_GO_MANAGER = re.compile(
-    r"^(?:manager/|handlers/|gin@|gin$|middlewares/|searcher/|recovery/interceptors|.*manager_server)"
-)
-_GO_CLIENT = re.compile(
-    r"(?:.*/)?(?:peer/(?:peertask_|piece_|traffic_)|daemon/|transport/|upload/upload_|storage/(?:local_|storage_manager))"
-)
-_GO_SCHEDULER = re.compile(
-    r"^(?:scheduler/|scheduling/|standard/|announcer/|service/service_v|resource/|.*scheduler_server)"
-)
+_GO_MANAGER = r"^(?:manager/|handlers/|gin@|gin$|middlewares/|searcher/|recovery/interceptors|.*manager_server)"
+_GO_CLIENT = r"(?:.*/)?(?:peer/(?:peertask_|piece_|traffic_)|daemon/|transport/|upload/upload_|storage/(?:local_|storage_manager))"
+_GO_SCHEDULER = r"^(?:scheduler/|scheduling/|standard/|announcer/|service/service_v|resource/|.*scheduler_server)"
+"""Sources of Go programs; compiled for their logs alone."""
 _OWN_FOLDERS = frozenset(
     {"dfdaemon", "scheduler", "manager", "daemon", "dfget", "dfcache", "dfstore", "log", "logs", "dragonfly", "var"}
 )
-_ARCHIVE = re.compile(r"\.(?:tar|tgz|tzst|zip|gz|zst|xz|bz2)")
-_ENDING = re.compile(r"\.(?:log|txt)(?:\.\d+)?(?:\.(?:gz|zst|xz|bz2))?$")
+_ARCHIVE = r"\.(?:tar|tgz|tzst|zip|gz|zst|xz|bz2)"
+_ENDING = r"\.(?:log|txt)(?:\.\d+)?(?:\.(?:gz|zst|xz|bz2))?$"
 
 
-@dataclass(frozen=True)
-class Writer:
+class Writer(NamedTuple):
     """Whose records they are where a record itself does not say.
 
     Attributes
@@ -144,11 +138,13 @@ def _component(sources: Iterable[str], address: str, main: LogFormat | None) -> 
         if name in folders[:-1]:
             return name
     listed = list(sources)
-    if sum(bool(_GO_CLIENT.match(source)) for source in listed) * 2 > len(listed):
-        return "client"
-    is_manager = sum(bool(_GO_MANAGER.match(source)) for source in listed) > sum(
-        bool(_GO_SCHEDULER.match(source)) for source in listed
+    client, manager, scheduler = (
+        sum(bool(re.match(pattern, source)) for source in listed)
+        for pattern in (_GO_CLIENT, _GO_MANAGER, _GO_SCHEDULER)
     )
+    if client * 2 > len(listed):
+        return "client"
+    is_manager = manager > scheduler
     return "manager" if is_manager or "manager" in folders[-1] else "scheduler"
 
 
@@ -160,8 +156,8 @@ def _from_name(named: str, component: str) -> tuple[str, str]:
 
 def _from_address(address: str, component: str) -> tuple[str | None, str]:
     parts = [part for part in re.split(r"[/!\\]", address) if part]
-    folders = [part for part in parts[:-1] if part.lower() not in _OWN_FOLDERS and not _ARCHIVE.search(part)]
-    name = folders[-1] if folders and address != "-" else _ENDING.sub("", parts[-1]) if parts else None
+    folders = [part for part in parts[:-1] if part.lower() not in _OWN_FOLDERS and not re.search(_ARCHIVE, part)]
+    name = folders[-1] if folders and address != "-" else re.sub(_ENDING, "", parts[-1]) if parts else None
     if name is None:
         return None, component if component != "client" else "client"
     return _from_name(name, component)

@@ -1,7 +1,18 @@
 """Reads Prometheus metrics of Dragonfly: saved text dumps, and a live Prometheus server."""
 
-from dfly_analysis.metrics.dump import newest_dumps, read_metrics, recognises
-from dfly_analysis.metrics.families import MetricsPart
-from dfly_analysis.metrics.live import query_prometheus
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dfly_analysis.late import late
+
+if TYPE_CHECKING:
+    from dfly_analysis.metrics.dump import newest_dumps, read_metrics, recognises
+    from dfly_analysis.metrics.families import MetricsPart
+    from dfly_analysis.metrics.live import query_prometheus
 
 __all__ = ["MetricsPart", "newest_dumps", "query_prometheus", "read_metrics", "recognises"]
+_OF_DUMPS = ("newest_dumps", "read_metrics", "recognises")
+__getattr__ = late(
+    __name__, {"MetricsPart": "families", "query_prometheus": "live", **dict.fromkeys(_OF_DUMPS, "dump")}
+)

@@ -22,8 +22,11 @@ CAN_FORK = sys.platform == "linux"
 """Elsewhere libraries of the system do not survive a fork, and a kernel is started."""
 MODULES_AHEAD = (
     "analysis",
-    "loading",
+    "loading.cache",
+    "loading.in_memory",
     "loading.joining",
+    "loading.live",
+    "settings.resolve",
     "diagnosis",
     "models",
     "simulate",

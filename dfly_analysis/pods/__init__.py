@@ -1,6 +1,17 @@
 """Reads what Kubernetes knows of Dragonfly's pods: ``kubectl get pods|events|nodes -o json`` and ``kubectl describe``."""
 
-from dfly_analysis.pods.deaths import Death, deaths_by_host, read_ending
-from dfly_analysis.pods.read import read_pods, recognises
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dfly_analysis.late import late
+from dfly_analysis.pods.recognise import recognises
+
+if TYPE_CHECKING:
+    from dfly_analysis.pods.deaths import Death, deaths_by_host, read_ending
+    from dfly_analysis.pods.read import read_pods
 
 __all__ = ["Death", "deaths_by_host", "read_ending", "read_pods", "recognises"]
+__getattr__ = late(
+    __name__, {"Death": "deaths", "deaths_by_host": "deaths", "read_ending": "deaths", "read_pods": "read"}
+)

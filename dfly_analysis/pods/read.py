@@ -1,8 +1,7 @@
-"""Recognises what kubectl prints, and hands it to the reader of its form."""
+"""Hands what kubectl prints to the reader of its form."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,24 +12,7 @@ from dfly_analysis.redaction import redact
 from dfly_analysis.sources.values import scan
 
 OnProblem = Callable[[SourceError], None]
-_OBJECT = re.compile(r'"kind"\s*:\s*"(?:Pod|PodList|Event|EventList|Node|NodeList)"')
-_LIST = re.compile(r'"apiVersion"\s*:\s*"v1"')
-_NAME = re.compile(r"\AName:\s+\S", re.MULTILINE)
-_SECTION = re.compile(
-    r"^(?:Containers|Conditions|Events|Restart Policy|QoS Class|Node|Namespace|Roles|Labels):", re.MULTILINE
-)
-_FEWEST_SECTIONS = 2
 _HINT = "save what kubectl printed anew"
-
-
-def recognises(head: str) -> bool:
-    """Return whether a text begins like pods, events or nodes as kubectl prints them."""
-    stripped = head.lstrip()
-    if stripped[:1] in ("{", "["):
-        if '"apiVersion"' not in head:
-            return False
-        return _OBJECT.search(head) is not None or (_LIST.search(head) is not None and '"items"' in head)
-    return _NAME.match(stripped) is not None and len(set(_SECTION.findall(stripped))) >= _FEWEST_SECTIONS
 
 
 def read_pods(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dfly_analysis.errors import SourceError
 from dfly_analysis.sources.streams import BrokenStreamError, reason_of
@@ -12,8 +13,7 @@ from dfly_analysis.units import format_size
 MOST_SAID = 20
 
 
-@dataclass(frozen=True)
-class Caps:
+class Caps(NamedTuple):
     """Bounds on what one named file may unpack to.
 
     Attributes
@@ -51,7 +51,7 @@ class CapExceededError(BrokenStreamError):
     way_out = "unpack it by hand"
 
 
-@dataclass
+@dataclass(eq=False)
 class Reading:
     """What all layers of one named file share: whom to tell, and what was spent.
 

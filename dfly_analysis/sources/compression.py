@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from dfly_analysis.sources.caps import Reading
+from dfly_analysis.sources.packed import MAGIC
 from dfly_analysis.sources.streams import BLOCK_BYTES, BrokenStreamError, ByteStream, reason_of
 
 INPUT_BYTES = 256 << 10
@@ -121,11 +122,12 @@ def _bzip2() -> Decompressor:
     return cast("Decompressor", bz2.BZ2Decompressor())
 
 
-ZSTD = Codec("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), _zstd)
-XZ = Codec("xz", re.compile(rb"\xfd7zXZ\x00"), _xz)
-BZIP2 = Codec("bzip2", re.compile(rb"BZh"), _bzip2)
+GZIP, ZSTD, XZ, BZIP2 = (
+    Codec(name, re.compile(MAGIC[name]), start)
+    for name, start in (("gzip", _gzip), ("zstd", _zstd), ("xz", _xz), ("bzip2", _bzip2))
+)
 DEFLATE = Codec("deflate", None, _deflate)
-CODECS = (Codec("gzip", re.compile(rb"\x1f\x8b"), _gzip), ZSTD, XZ, BZIP2)
+CODECS = (GZIP, ZSTD, XZ, BZIP2)
 
 
 def codec_of(head: bytes) -> Codec | None:

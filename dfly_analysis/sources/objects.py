@@ -266,8 +266,8 @@ class ObjectFile:
             raise BrokenStreamError("ends before its time: the object store sent nothing")
 
 
-def put(store: S3Store, key: str, local_path: Path, where: str) -> None:
-    """Write an object from a file; it is seen only once it is whole.
+def put(store: S3Store, key: str, content: Path | bytes, where: str) -> None:
+    """Write an object from a file or bytes; it is seen only once it is whole.
 
     Raises
     ------
@@ -276,7 +276,7 @@ def put(store: S3Store, key: str, local_path: Path, where: str) -> None:
     import obstore
 
     try:
-        obstore.put(store, key, local_path, chunk_size=_PART_BYTES, max_concurrency=4)
+        obstore.put(store, key, content, chunk_size=_PART_BYTES, max_concurrency=4)
     except Exception as problem:
         raise explain(problem, where) from problem
 

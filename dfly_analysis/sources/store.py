@@ -30,8 +30,8 @@ class Store(Protocol):
     def address(self) -> str:
         """Return where it is: a path, or ``s3://bucket/prefix``."""
 
-    def write(self, name: str, local_path: str | Path) -> None:
-        """Put a copy of a local file there under a name, over whatever has that name; seen only when it is whole."""
+    def write(self, name: str, content: str | Path | bytes) -> None:
+        """Put bytes or a copy of a local file there under a name, over whatever has that name; seen only when it is whole."""
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the sorted names that begin with a text."""
@@ -79,6 +79,10 @@ def _checked(name: str, where: str) -> str:
     return name
 
 
+def _opened(content: str | Path | bytes) -> BinaryIO:
+    return io.BytesIO(content) if isinstance(content, bytes) else Path(content).open("rb")
+
+
 class FolderStore:
     """A folder of this machine.
 
@@ -91,14 +95,14 @@ class FolderStore:
         self.address = address
         self._top = Path(address)
 
-    def write(self, name: str, local_path: str | Path) -> None:
-        """Copy to a file beside the target, then put it in the target's place in one step."""
+    def write(self, name: str, content: str | Path | bytes) -> None:
+        """Write to a file beside the target, then put it in the target's place in one step."""
         target = self._top / _checked(name, self.address)
         with self._said(name):
             target.parent.mkdir(parents=True, exist_ok=True)
             unfinished = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}{_UNFINISHED}")
             try:
-                with unfinished.open("xb") as out, Path(local_path).open("rb") as source:
+                with unfinished.open("xb") as out, _opened(content) as source:
                     shutil.copyfileobj(source, out, 1 << 20)
                     out.flush()
                     os.fsync(out.fileno())
@@ -169,11 +173,13 @@ class ObjectStore:
     def _where(self, name: str) -> str:
         return f"{self.address}/{name}"
 
-    def write(self, name: str, local_path: str | Path) -> None:
-        """Upload a file, in parts where it is large; it is seen only once it is whole."""
+    def write(self, name: str, content: str | Path | bytes) -> None:
+        """Upload it, in parts where it is large; it is seen only once it is whole."""
         from dfly_analysis.sources import objects
 
-        objects.put(self._client, self._key(name), Path(local_path), self._where(name))
+        objects.put(
+            self._client, self._key(name), Path(content) if isinstance(content, str) else content, self._where(name)
+        )
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the sorted names that begin with a text."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import tarfile
-import zipfile
 import zlib
 from collections.abc import Generator, Iterator
 from typing import Protocol
@@ -14,7 +12,7 @@ from dfly_analysis.sources.ahead import ahead
 BLOCK_BYTES = 1 << 20
 AHEAD_BLOCKS = 4
 AHEAD_FROM_BYTES = 4 << 20
-BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile)
+BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 """What readers of streams raise on damaged or truncated bytes."""
 
 

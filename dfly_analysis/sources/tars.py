@@ -6,29 +6,14 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dfly_analysis.sources.packed import RECORD_BYTES
 from dfly_analysis.sources.streams import BLOCK_BYTES, BrokenStreamError, Buffered
 
-RECORD_BYTES = 512
-_MAGIC_AT = 257
-_CHECKSUM_AT = slice(148, 156)
 _EXTENDED_AT = 482  # old GNU sparse header: says whether more of the map follows
 _MORE_AT = 504
 _NAME_CAP_BYTES = 64 << 10
 _PAX_CAP_BYTES = 1 << 20
 _SPARSE_NOTE = "stored sparse: its holes are left out"
-
-
-def is_tar(head: bytes) -> bool:
-    """Say whether a stream begins as a tar does: by its magic, or, older than that, by the checksum of its header."""
-    if head[_MAGIC_AT : _MAGIC_AT + 5] == b"ustar":
-        return True
-    if len(head) < RECORD_BYTES or not head[0] or not head[_CHECKSUM_AT].strip(b" \x00"):
-        return False
-    try:
-        member = tarfile.TarInfo.frombuf(head[:RECORD_BYTES], "utf-8", "surrogateescape")
-    except (tarfile.TarError, ValueError):
-        return False
-    return member.name.isprintable() and member.size >= 0
 
 
 @dataclass

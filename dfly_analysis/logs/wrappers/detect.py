@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from dfly_analysis.errors import LogFormatError, nearest
 from dfly_analysis.knowledge.wrapper import Wrapper, load_wrappers
 from dfly_analysis.logs.blocks import LineBlock, clean, head_text
-from dfly_analysis.logs.sniff import count_records
+from dfly_analysis.logs.sniff import begins_record, count_records
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Reversal, Tally
 from dfly_analysis.logs.wrappers.moments import is_newest_first
-from dfly_analysis.logs.wrappers.objects import DocumentPeeler, JsonPeeler
 from dfly_analysis.logs.wrappers.peel import Peeler, PlainPeeler, PrefixPeeler
-from dfly_analysis.logs.wrappers.rows import CsvPeeler
 from dfly_analysis.sources import Opened
 
 DEPTH_CAP = 3
@@ -105,10 +103,15 @@ def find_wrapper(wrapper_id: str) -> Wrapper:
 
 def peeler_for(wrapper: Wrapper, tally: Tally, opened: Opened) -> Peeler:
     """Return what takes a wrapper off."""
-    if wrapper.kind == "document":
-        return DocumentPeeler(wrapper, tally, opened)
-    kinds = {"prefix": PrefixPeeler, "plain": PlainPeeler, "json": JsonPeeler, "csv": CsvPeeler}
-    return kinds[wrapper.kind](wrapper, tally)
+    if wrapper.kind in ("prefix", "plain"):
+        return (PrefixPeeler if wrapper.kind == "prefix" else PlainPeeler)(wrapper, tally)
+    if wrapper.kind == "csv":
+        from dfly_analysis.logs.wrappers.rows import CsvPeeler
+
+        return CsvPeeler(wrapper, tally)
+    from dfly_analysis.logs.wrappers.objects import DocumentPeeler, JsonPeeler
+
+    return JsonPeeler(wrapper, tally) if wrapper.kind == "json" else DocumentPeeler(wrapper, tally, opened)
 
 
 def gathering_for(peeler: Peeler, opened: Opened, head: bytes) -> Gathering:
@@ -145,5 +148,5 @@ def _records(text: bytes) -> int:
 
 
 def _bare_times(text: bytes) -> list[str]:
-    lines = [line for line in clean(text).split(b"\n") if count_records(line.decode("utf-8", "replace"))]
-    return [match[0].decode() for line in lines if (match := _TIME.search(line, 0, 200))]
+    timed = [(line, match) for line in clean(text).split(b"\n") if (match := _TIME.search(line, 0, 200))]
+    return [match[0].decode() for line, match in timed if begins_record(line.decode("utf-8", "replace"))]
