@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 META = b"dfly_analysis"
 LAYOUT = 2
 """Raised when parts of before can no longer be read."""
-_ROW_GROUP = 1 << 18
+_ROW_GROUP, _AT_ONCE = 1 << 18, 1 << 16
+"""Rows, the second of them encoded in one go: as many as a block has."""
 
 
 class PartWriter:
@@ -47,6 +48,7 @@ class PartWriter:
             use_dictionary=[field.name for field in arrow_schema() if str(field.type).startswith("dictionary")],
             column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
             write_statistics=list(rising),
+            write_batch_size=_AT_ONCE,
         )
 
     def write(self, table: pa.Table) -> None:
