@@ -22,7 +22,7 @@ COLOUR = re.compile(rb"\x1b\[[0-9;]*[mK]|\\u001[bB]\[[0-9;]*[mK]|\[(?:[0123]|2;3
 """Colours as a terminal gets them, as JSON escapes them, and as an exporter that drops the escape byte leaves them."""
 _SCAN_BYTES = 1 << 16
 _SMALL_BYTES = 1 << 18
-_STRAY_BYTES, _STRAY_MARKS = 1 << 18, 1
+_LOOK_BYTES, _STRAY_SHARE = 1 << 17, 0.1
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -143,11 +143,10 @@ def _has_bare_colours(data: bytes) -> bool:
 
 
 def _is_worth_cleaning(data: bytes) -> bool:
-    """Say whether some kilobytes of a block have more than a stray mark of what is taken off."""
-    looked_at = b"".join(data[place : place + 1024] for place in range(0, len(data), _STRAY_BYTES))
-    # a mark is looked for before it is counted, which takes much longer
-    marks = [mark for mark in (b"\x1b", b"\r", b"\0", b"[0m", b"[2m") if mark in looked_at]
-    return sum(looked_at.count(mark) for mark in marks) > _STRAY_MARKS
+    """Say whether of the places looked at in a block so many have what is taken off that stray lines are not all."""
+    looked_at = [data[place : place + 1024] for place in range(0, len(data), _LOOK_BYTES)]
+    marked = sum(any(mark in part for mark in (b"\x1b", b"\r", b"\0", b"[0m", b"[2m")) for part in looked_at)
+    return marked > _STRAY_SHARE * len(looked_at)
 
 
 def _encoding(head: bytes) -> str | None:
