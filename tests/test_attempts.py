@@ -30,6 +30,7 @@ from dfly_analysis.attempts import (
 )
 from dfly_analysis.attempts.limits import is_at_limit
 from dfly_analysis.attempts.pairs import pair_up
+from dfly_analysis.attempts.pieces import n_planned
 from dfly_analysis.loading import limits_of, load
 from dfly_analysis.synth import CLIENTS
 
@@ -664,3 +665,13 @@ def test_pieces_are_numbered_by_peer_and_number_whatever_gaps_there_are(pairs, s
     assert codes[at].tolist() == groups.tolist()
     assert codes.tolist() == sorted(set(groups.tolist()))
     assert firsts.tolist() == [place for place, pair in enumerate(pairs) if pair not in pairs[:place]]
+
+
+@pytest.mark.parametrize("size", [1, 100, 101, 3000, 9000])
+def test_plans_are_counted_whether_or_not_they_have_to_be_read(size: int) -> None:
+    """A plan of all pieces in order is known as it is; others are read."""
+    numbers = list(range(size))
+    for listed in (numbers, numbers[::-1], numbers[size // 2 :], [*numbers, size + 50]):
+        text = ", ".join(map(str, listed))
+        assert n_planned(text) == max(listed) + 1
+        assert n_planned(text.replace(" ", "")) == max(listed) + 1

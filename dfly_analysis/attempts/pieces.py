@@ -26,6 +26,7 @@ FAILURES = frozenset({"piece_failed", "content_write_failed", "backend_failed", 
 MARKS = frozenset({"pieces_planned", "source_round_failed", "task_failed"})  # of a peer's rounds, not of one piece
 PIECE_EVENTS = frozenset({"piece_started", "piece_deleted"}) | ENDS | FAILURES
 _MOST = 10**9  # no number of nine digits
+_FEW, _COUNTED = 100, 1 << 13  # pieces of a blob whose plan, of all of them in order, is known without reading it
 _PLANNED = re.compile(r"\s*\d{1,9}\s*(?:,|\Z)")
 _PLAN = re.compile(r"\s*\d{1,9}\s*(?:,\s*\d{1,9}\s*)*")
 
@@ -157,6 +158,19 @@ def piece_numbers(text: str | None) -> tuple[int, ...]:
     if _PLAN.fullmatch(text):
         return tuple(map(int, text.split(",")))
     return tuple(int(part) for part in text.split(",") if _PLAN.fullmatch(part))
+
+
+def n_planned(text: str) -> int:
+    """Return how many pieces a blob has of which a plan speaks, as far as the plan knows."""
+    count = text.count(",") + 1
+    if _FEW < count <= _COUNTED and _all_numbers().startswith(f"{text},"):
+        return count
+    return max(piece_numbers(text)) + 1
+
+
+@cache
+def _all_numbers() -> str:
+    return ", ".join(map(str, range(_COUNTED + 1)))
 
 
 def read_client_pieces(

@@ -15,7 +15,7 @@ from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.made import Made
 from dfly_analysis.attempts.observed import Observed, observe, observe_limits
 from dfly_analysis.attempts.pairs import pair_up
-from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, piece_numbers, read_client_pieces
+from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, n_planned, read_client_pieces
 from dfly_analysis.attempts.records import Events, Records, read_records
 from dfly_analysis.attempts.reports import join_to_columns, join_to_peers, read_reports
 from dfly_analysis.attempts.result import make_pieces, make_tasks
@@ -170,8 +170,8 @@ def _put_together(records: Records, background: Background, limits: Limits) -> _
     columns = join_to_columns(columns, records, reports.take(~singly))
     planned = {peer_id: peer for peer_id, peer in peers.items() if not peer.done and not peer.sees_starts}
     columns = mark_reported_rounds(columns, records, planned, limits)
-    n_planned = {peer_id: max(piece_numbers(peer.rounds[0][1])) + 1 for peer_id, peer in peers.items() if peer.rounds}
-    return _Attempts(records, columns, others, signatures, n_planned, observe(records, columns, peers))
+    counts = {peer_id: n_planned(peer.rounds[0][1]) for peer_id, peer in peers.items() if peer.rounds}
+    return _Attempts(records, columns, others, signatures, counts, observe(records, columns, peers))
 
 
 def _judge(put: _Attempts, background: Background, limits: Limits) -> tuple[Made, Made]:

@@ -104,7 +104,7 @@ def _by_start() -> dict[str, tuple[tuple[str, EventKind], ...]]:
     return {key: tuple(sorted(entries, key=lambda entry: -len(entry[0]))) for key, entries in table.items()}
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1_024)
 def name_event(message: str) -> tuple[str, Mapping[str, str]] | None:
     """Name the event that a message is.
 

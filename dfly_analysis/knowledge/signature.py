@@ -160,19 +160,19 @@ def _shown(text: str, layer: str | None) -> Iterator[Signature]:
             yield one
 
 
-@lru_cache(maxsize=4_096)  # one failure is told by many lines, word for word
+@lru_cache(maxsize=1_024)  # one failure is told by many lines, word for word
 def cause_of(text: str) -> Signature | None:
     """Return the cause signature of lowest priority that a text shows, or None."""
     return next(_shown(text, "cause"), None)
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def is_benign(text: str) -> bool:
     """Return whether a text is one of the lines that look bad and mean nothing."""
     return next(_shown(text, "benign"), None) is not None
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def signatures_in(text: str) -> tuple[Signature, ...]:
     """Return all signatures that a text shows, of every layer, lowest priority number first."""
     return tuple(_shown(text, None))

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 META = b"dfly_analysis"
 LAYOUT = 2
 """Raised when parts of before can no longer be read."""
-_ROW_GROUP = 1 << 18
+_ROWS_AT_ONCE = 1 << 16
+"""Rows that are written together at least. The end of a file tells of each row group, and is held in memory until then: with one
+for each block, memory would grow by a fiftieth of what is read."""
 
 
 class PartWriter:
@@ -41,6 +43,7 @@ class PartWriter:
 
     def __init__(self, target: Path | BinaryIO) -> None:
         self._target, self.count = target, 0
+        self._held: list[pa.Table] = []
 
     @cached_property
     def _writer(self) -> pq.ParquetWriter:
@@ -52,16 +55,29 @@ class PartWriter:
             use_dictionary=[field.name for field in arrow_schema() if str(field.type).startswith("dictionary")],
             column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
             write_statistics=list(rising),
+            write_batch_size=_ROWS_AT_ONCE,
         )
 
     def write(self, table: pa.Table) -> None:
         """Append records."""
         self.count += len(table)
         if len(table):
-            self._writer.write_table(table, row_group_size=_ROW_GROUP)
+            self._held.append(table)
+        if sum(map(len, self._held)) >= _ROWS_AT_ONCE:
+            self._write_held()
+
+    def _write_held(self) -> None:
+        import pyarrow as pa
+
+        if self._held:
+            self._writer.write_table(
+                pa.concat_tables(self._held).unify_dictionaries(), row_group_size=4 * _ROWS_AT_ONCE
+            )
+            self._held.clear()
 
     def finish(self, gathered: Gathered) -> None:
         """Add what else the file gave."""
+        self._write_held()
         self._writer.add_key_value_metadata({META: gathered.to_json()})
 
     def __enter__(self) -> Self:

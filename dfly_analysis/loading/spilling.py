@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from dfly_analysis.knowledge.event import bulk_events
 from dfly_analysis.knowledge.needed import COLUMNS, COLUMNS_EVERYWHERE, ERROR_LEVELS, EVERYWHERE
-from dfly_analysis.logs.arrow import coded, codes_of, flags, is_there, numbers, strings, values_of
+from dfly_analysis.logs.arrow import coded, codes_of, flags, numbers, strings, values_of
+from dfly_analysis.logs.rows import codes_at, numbered_at, numbers_at, rows_of_peers, rows_with_any, seconds_at
 from dfly_analysis.logs.schema import among, arrow_schema
 from dfly_analysis.sources.store import Store
-from dfly_analysis.units import seconds_of
 
 WORDS = "message"
 SPILLED = (*COLUMNS, "job_id")
@@ -38,12 +38,13 @@ COST = "cost"
 """What a piece cost, a text in logs and seconds here; left out where no record has it."""
 FEW = ["message", "signature", "url", "piece_bytes", "pieces", "stage", "error"]
 """What few of them have."""
+PLAN = "pieces"
+"""The long one of them, which many records repeat."""
 ROW = "row"
 """The column that says which record one of the few is."""
 NONE = -1
 NO_TIME = np.iinfo(np.int64).min
 _HELD_ROWS = 200_000
-_FEW_KINDS, _MOST_KINDS = 1 << 14, 1 << 20
 _BATCH = 1 << 17
 
 
@@ -95,7 +96,7 @@ class Spill:
     def write(self, table: pa.Table) -> None:
         """Take the telling records of a table; of kinds that are most of a log only the fields count, not the words."""
         for batch in table.select(list(SPILLED)).to_batches():
-            self._take(pa.Table.from_batches([batch]))
+            self._take(batch)
         if self._held_rows >= _HELD_ROWS:
             self.flush()
 
@@ -137,44 +138,41 @@ class Spill:
             for bucket in range(self.buckets):
                 yield _read(self._path(flush, "all"), bucket, ["peer_id", "task_id"])
 
-    def _take(self, table: pa.Table) -> None:
-        shared = among(table, "event_id", SHARED)
-        if shared.any():
-            self.shared.append(_compact(table.select(list(COLUMNS_EVERYWHERE)).filter(flags(shared))))
-        rows = np.flatnonzero(_needed(table))
+    def _take(self, batch: pa.RecordBatch) -> None:
+        event, level = batch.column("event_id"), batch.column("level")
+        kinds = event.dictionary.to_pylist()
+        if (shared := _are_among(kinds, SHARED)).any():
+            self._share(batch, np.append(shared, False)[codes_of(event)])
+        failing = _are_among(level.dictionary.to_pylist(), ERROR_LEVELS)
+        rows = rows_of_peers(event, batch.column("task_id"), batch.column("peer_id"), level, failing)
         if not len(rows):
             return
-        held: dict[str, npt.NDArray[Any]] = {name: self._codes(name, table.column(name))[rows] for name in CODED}
-        held |= {name: _filled(table.column(name), NO_TIME if name == "time" else NONE)[rows] for name in COUNTED}
-        if (cost := table.column(COST)).null_count < len(cost):
-            held[COST] = seconds_of(cost.take(numbers(rows)))
-        held[KIND] = self._kinds_of(table, rows)
-        self._few.append(_few_of(table, rows, self._held_rows))
+        held: dict[str, npt.NDArray[Any]] = {
+            name: codes_at(batch.column(name), rows, self._known(name, batch.column(name))) for name in CODED
+        }
+        held |= {name: numbers_at(batch.column(name), rows, NO_TIME if name == "time" else NONE) for name in COUNTED}
+        if (cost := batch.column(COST)).null_count < len(cost):
+            held[COST] = seconds_at(cost, rows)
+        held[KIND] = self._kinds_of(batch, rows)
+        self._few.append(_few_of(batch, _are_among(kinds, bulk_events()), rows, self._held_rows))
         self._held.append(held)
         self._held_rows += len(rows)
 
-    def _kinds_of(self, table: pa.Table, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    def _share(self, batch: pa.RecordBatch, chosen: npt.NDArray[np.bool_]) -> None:
+        if chosen.any():
+            table = pa.Table.from_batches([batch]).select(list(COLUMNS_EVERYWHERE))
+            self.shared.append(_compact(table.filter(flags(chosen))))
+
+    def _kinds_of(self, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Return the kinds of some records."""
-        kind, size = np.zeros(len(rows), np.int64), 1
-        read: list[tuple[npt.NDArray[np.int32] | None, list[str | None]]] = []
-        for name in ALIKE:
-            chunk = table.column(name).chunk(0)
-            words = [*chunk.dictionary.to_pylist(), None]
-            if len(words) == 2 and not chunk.null_count:  # all have the same text
-                read.append((None, words))
-                continue
-            codes = codes_of(chunk)[rows]
-            read.append((codes, words))
-            if size * len(words) > _FEW_KINDS:
-                kind, size = _renumbered(kind, size)
-            kind, size = kind * len(words) + codes + 1, size * len(words)
-        kind, size = _renumbered(kind, size)
-        at = np.empty(size, np.int64)
-        at[kind] = np.arange(len(kind))
-        texts = [
-            [words[0]] * size if codes is None else [words[code] for code in codes[at].tolist()]
-            for codes, words in read
-        ]
+        columns = [batch.column(name) for name in ALIKE]
+        words = [[*column.dictionary.to_pylist(), None] for column in columns]
+        differing = [place for place, column in enumerate(columns) if column.null_count or len(words[place]) > 2]
+        kind, first = numbered_at([columns[place] for place in differing], rows)
+        texts = [[own[0]] * len(first) for own in words]
+        for place in differing:
+            codes = codes_at(columns[place], rows[first], np.arange(len(words[place]) - 1, dtype=np.int32))
+            texts[place] = [words[place][code] for code in codes.tolist()]
         known = [self._kinds.setdefault(one, len(self._kinds)) for one in zip(*texts, strict=True)]
         return np.array(known, np.int32)[kind]
 
@@ -187,13 +185,10 @@ class Spill:
         bucket[(columns["task_id"] == NONE) & (columns["peer_id"] != NONE)] = self.buckets
         return bucket
 
-    def _codes(self, name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
-        """Return the texts of a column as places among those of all that is held."""
-        places, parts = self._places.setdefault(name, {}), []
-        for chunk in column.chunks:
-            known = [places.setdefault(text, len(places)) for text in chunk.dictionary.to_pylist()]
-            parts.append(np.array([*known, NONE], np.int32)[codes_of(chunk)])
-        return np.concatenate(parts)
+    def _known(self, name: str, column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+        """Return the place of each text of a column among those of all that is held."""
+        places = self._places.setdefault(name, {})
+        return np.array([places.setdefault(text, len(places)) for text in column.dictionary.to_pylist()], np.int32)
 
     def _arrays(self, columns: Mapping[str, npt.NDArray[Any]]) -> dict[str, pa.Array]:
         made = {name: numbers(columns[name]) for name in (KIND, *COUNTED)}
@@ -216,15 +211,8 @@ def spill_part(store: Store, name: str, stem: Path, buckets: int) -> Spill:
     return spill
 
 
-def _needed(table: pa.Table) -> npt.NDArray[np.bool_]:
-    """Return which records attempts are rebuilt from, see `dfly_analysis.attempts.needed_rows`, and speak of a peer or task."""
-    event, task, peer = (is_there(table.column(name)) for name in ("event_id", "task_id", "peer_id"))
-    return np.asarray((event & (task | peer)) | (peer & among(table, "level", ERROR_LEVELS)))
-
-
-def _filled(column: pa.ChunkedArray, missing: int) -> npt.NDArray[np.int64]:
-    values = values_of(column)
-    return np.where(is_there(column), values, missing) if column.null_count else values
+def _are_among(texts: Sequence[str], chosen: frozenset[str]) -> npt.NDArray[np.bool_]:
+    return np.array([text in chosen for text in texts], np.bool_)
 
 
 def _costs(held: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[np.float64]]:
@@ -233,28 +221,13 @@ def _costs(held: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDAr
     return {COST: np.concatenate([one[COST] if COST in one else np.full(len(one[KIND]), np.nan) for one in held])}
 
 
-def _renumbered(numbers: npt.NDArray[np.int64], size: int) -> tuple[npt.NDArray[np.int64], int]:
-    """Return numbers below a size as places among those that occur, and how many these are."""
-    if size > _MOST_KINDS:
-        different, at = np.unique(numbers, return_inverse=True)
-        return at, len(different)
-    there = np.zeros(size, np.int64)
-    there[numbers] = 1
-    place = np.cumsum(there)
-    return place[numbers] - 1, int(place[-1])
-
-
-def _few_of(table: pa.Table, rows: npt.NDArray[np.int64], before: int) -> pa.Table:
+def _few_of(batch: pa.RecordBatch, bulk: npt.NDArray[np.bool_], rows: npt.NDArray[np.int64], before: int) -> pa.Table:
     """Return what few of some records have, and of which record it is; those of kinds that are most of a log come without words."""
-    bulk = among(table, "event_id", bulk_events())
-    there = np.zeros(len(table), np.bool_)
-    for name in FEW:
-        column = table.column(name)
-        if column.null_count < len(column):
-            there |= is_there(column) & ~bulk if name == WORDS else is_there(column)
-    chosen = np.flatnonzero(there[rows])
-    few = table.select(FEW).take(numbers(rows[chosen]))
-    if (wordless := bulk[rows[chosen]]).any():
+    event = batch.column("event_id")
+    chosen = rows_with_any([batch.column(name) for name in FEW], event, bulk, rows)
+    few = pa.Table.from_batches([batch.select(FEW)]).take(numbers(rows[chosen]))
+    few = few.set_column(FEW.index(PLAN), PLAN, few.column(PLAN).dictionary_encode())
+    if (wordless := codes_at(event, rows[chosen], bulk.astype(np.int32)) > 0).any():
         words = few.column(WORDS).take(numbers(np.arange(len(few)), wordless))
         few = few.set_column(FEW.index(WORDS), WORDS, words)
     return few.add_column(0, ROW, numbers(chosen + before))
@@ -269,7 +242,9 @@ def invert(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _write(path: Path, table: pa.Table, bounds: Sequence[int] | npt.NDArray[np.int64]) -> None:
     """Write a table in as many batches as there are bounds between."""
-    batch = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
+    # where there is no row there may be no chunk, and what combines none loads pandas to make an empty one
+    columns = [one.combine_chunks() if one.num_chunks else pa.nulls(0, one.type) for one in table.columns]
+    batch = pa.RecordBatch.from_arrays(columns, schema=table.schema)
     with pa.ipc.new_file(path, table.schema) as writer:
         for start, end in pairwise(np.asarray(bounds).tolist()):
             writer.write_batch(batch.slice(start, end - start))

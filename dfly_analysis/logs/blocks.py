@@ -22,7 +22,7 @@ COLOUR = re.compile(rb"\x1b\[[0-9;]*[mK]|\\u001[bB]\[[0-9;]*[mK]|\[(?:[0123]|2;3
 """Colours as a terminal gets them, as JSON escapes them, and as an exporter that drops the escape byte leaves them."""
 _SCAN_BYTES = 1 << 16
 _SMALL_BYTES = 1 << 18
-_STRAY_BYTES, _STRAY_MARKS = 1 << 16, 3
+_STRAY_BYTES, _STRAY_MARKS = 1 << 18, 1
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -143,9 +143,11 @@ def _has_bare_colours(data: bytes) -> bool:
 
 
 def _is_worth_cleaning(data: bytes) -> bool:
-    """Say whether a sixty-fourth of a block has marks of what is taken off in more than a stray line or two."""
+    """Say whether some kilobytes of a block have more than a stray mark of what is taken off."""
     looked_at = b"".join(data[place : place + 1024] for place in range(0, len(data), _STRAY_BYTES))
-    return sum(looked_at.count(mark) for mark in (b"\x1b", b"\r", b"\0", b"[0m", b"[2m")) > _STRAY_MARKS
+    # a mark is looked for before it is counted, which takes much longer
+    marks = [mark for mark in (b"\x1b", b"\r", b"\0", b"[0m", b"[2m") if mark in looked_at]
+    return sum(looked_at.count(mark) for mark in marks) > _STRAY_MARKS
 
 
 def _encoding(head: bytes) -> str | None:

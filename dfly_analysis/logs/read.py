@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HEAD_BYTES = 65536
-_MOST_AHEAD, _MOST_CUT = 3, 2
+_MOST_AHEAD, _MOST_CUT = 2, 1
 """Blocks that are read side by side, and that wait to be."""
 
 

@@ -205,7 +205,7 @@ static void set_aside(Block *block, Pending *pending, const uint8_t *at, const u
 /* Read a block of whole lines. `zap` chooses the grammar. Returns 0 where memory is out. */
 int64_t dfly_read_block(Block *block, int64_t zap) {
   Seen seen[TEXTS] = {{NULL, NULL, 0, 0}};
-  Pending pending = {.open = 0};
+  Pending slots[2] = {{.open = 0}, {.open = 0}}, *pending = slots, *now = slots + 1;
   Recall recall;
   int aside = 0, fine = 1;
   int64_t time_ns = TIMELESS;
@@ -222,19 +222,22 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
     const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
     if (stop == NULL) stop = end;
     next = stop + (stop < end);
-    Pending now = {{.piece_number = -1, .size_bytes = -1, .piece_bytes = -1}, at, stop - at, (int32_t)block->lines, 1};
-    if (zap ? read_zap(&recall, at, stop, end, &now.record) : read_compact(block, &recall, at, stop, &now.record)) {
-      if (zap && tells_nothing(block, &now.record)) now.record.passed_over = 1;
-      fine = commit(block, zap ? &now : &pending, seen); /* nothing continues an object */
-      if (!zap) pending = now;
-      time_ns = now.record.time_ns;
+    *now = (Pending){{.piece_number = -1, .size_bytes = -1, .piece_bytes = -1}, at, stop - at, (int32_t)block->lines, 1};
+    if (zap ? read_zap(&recall, at, stop, end, &now->record) : read_compact(block, &recall, at, stop, &now->record)) {
+      if (zap && tells_nothing(block, &now->record)) now->record.passed_over = 1;
+      fine = commit(block, zap ? now : pending, seen); /* nothing continues an object */
+      time_ns = now->record.time_ns;
       aside = 0;
+      if (zap) continue;
+      Pending *written = pending;
+      pending = now;
+      now = written;
     } else {
-      if (now.record.begins) fine = commit(block, &pending, seen);
-      set_aside(block, &pending, at, next, (int32_t)block->lines, time_ns, &aside);
+      if (now->record.begins) fine = commit(block, pending, seen);
+      set_aside(block, pending, at, next, (int32_t)block->lines, time_ns, &aside);
     }
   }
-  fine = fine && commit(block, &pending, seen);
+  fine = fine && commit(block, pending, seen);
   for (int column = 0; column < TEXTS; column++) {
     free(seen[column].slots);
     free(seen[column].hashes);

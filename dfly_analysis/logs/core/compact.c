@@ -106,7 +106,7 @@ static const uint8_t *read_value(const uint8_t *at, const uint8_t *end, Slice *v
 
 /* How many fields there are to the end of the line; 0: not the tail; -1: Python must look. */
 static int read_tail(const uint8_t *at, const uint8_t *end, Record *record) {
-  Slice values[FIELD_COUNT] = {{NULL, 0}};
+  Slice values[FIELD_COUNT]; /* of those seen */
   unsigned seen = 0;
   int count = 0;
   for (at++; at < end;) {

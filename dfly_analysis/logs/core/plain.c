@@ -112,6 +112,17 @@ static inline Letters letters_to_look_for(void) {
 
 static inline Bytes is(Bytes bytes, Letters letters, int which) { return EQUAL(bytes, LOAD(letters[which])); }
 
+/* Where any of those marks is: mostly nowhere. */
+static inline uint32_t marked(const uint8_t *at, Letters letters) {
+  Bytes bytes = LOAD(at);
+  Bytes lower = OR(bytes, LOAD(letters[SPACE]));
+  Bytes odd = OR(BELOW(bytes, LOAD(letters[SPACE])), is(bytes, letters, DELETE));
+  Bytes pair = OR(is(bytes, letters, COLON), is(bytes, letters, EQUALS_SIGN));
+  Bytes rare = OR(OR(is(lower, letters, J), is(bytes, letters, AT_SIGN)), is(bytes, letters, BACKSLASH));
+  uint32_t spaces = BITS(is(bytes, letters, SPACE)), ends = BITS(OR(is(lower, letters, R), is(lower, letters, C)));
+  return BITS(OR(OR(odd, pair), rare)) | (spaces & (ends << 1 | 1));
+}
+
 static inline Marks look(const uint8_t *at, Letters letters) {
   Bytes bytes = LOAD(at);
   Bytes lower = OR(bytes, LOAD(letters[SPACE]));
@@ -129,6 +140,12 @@ static inline Marks look(const uint8_t *at, Letters letters) {
 typedef int Letters;
 
 static inline Letters letters_to_look_for(void) { return 0; }
+
+static inline uint32_t marked(const uint8_t *at, Letters letters) {
+  (void)at;
+  (void)letters;
+  return ~0u;
+}
 
 static Marks look(const uint8_t *at, Letters letters) {
   (void)letters;
@@ -178,6 +195,11 @@ static inline Marks look_at(const uint8_t *at, const uint8_t *end, const uint8_t
   return look(last, letters);
 }
 
+static inline int is_unmarked(const uint8_t *at, const uint8_t *end, const uint8_t *limit, Letters letters) {
+  if (end - at >= WIDTH) return marked(at, letters) == 0;
+  return limit - at >= WIDTH && (marked(at, letters) & ((1u << (end - at)) - 1)) == 0;
+}
+
 /* Whether a user may stand in the address of a line that has an at sign. */
 static int names_user(const uint8_t *at, const uint8_t *end) {
   while (at < end && (at = memchr(at, ':', (size_t)(end - at)))) {
@@ -194,6 +216,7 @@ static inline int tells_no_secret(const uint8_t *from, const uint8_t *end, const
   int address = 0;
   uint32_t at_signs = 0;
   for (const uint8_t *at = from; at < end; at += WIDTH) {
+    if (is_unmarked(at, end, limit, letters)) continue;
     Marks marks = look_at(at, end, limit, letters);
     if (marks.odd || (!escapes && marks.escape) || may_tell(from, at, end, marks, &address)) return 0;
     at_signs |= marks.at_sign;
