@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import examples
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from reading_cases import TASK, line
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.loading.behind import Behind
+from dfly_analysis.loading.parquet import open_writer
 from dfly_analysis.loading.parts import PartWriter
 from dfly_analysis.loading.schemas import metadata_for_pandas, part_schema, table_schema, write_rows
 from dfly_analysis.logs import arrow
@@ -86,13 +88,13 @@ OF_OTHER_INPUT = {
         "logs.wrappers.rows", "loading.live", "loading.cache", "loading.joining", "loading.rewriting", "loading.lacks", "loading.spilling",
         "loading.rebuilt", "attempts", "cli.analysing",
     )
-} | {"pandas", "pyarrow.compute", "tarfile", "zipfile", "multiprocessing", "csv", "yaml", "importlib.resources"}  # fmt: skip
+} | {"pandas", "pyarrow.compute", "pyarrow.parquet", "ssl", "tarfile", "zipfile", "multiprocessing", "csv", "yaml", "importlib.resources"}  # fmt: skip
 """What a log alone does not need: readers of other input, settings, what unpacks, and what rebuilds attempts."""
 
 
 @pytest.mark.parametrize(
     ("tables", "absent"),
-    [(["--tables", "events"], OF_OTHER_INPUT), ([], {"pandas"})],
+    [(["--tables", "events"], OF_OTHER_INPUT), ([], {"pandas", "pyarrow.parquet"})],
     ids=["records", "all"],
 )
 def test_logs_are_loaded_without_what_takes_longer_to_import(tmp_path, tables, absent):
@@ -107,6 +109,23 @@ def test_logs_are_loaded_without_what_takes_longer_to_import(tmp_path, tables, a
     assert done.stdout.splitlines()[-1] == "set()"
     assert "3 rows" in done.stdout
     assert [name for name in absent if find_spec(name) is None] == []
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["own", "another"])
+def test_files_are_those_that_arrow_writes_itself(tmp_path, monkeypatch, known):
+    """What is written past `pyarrow.parquet` is the same bytes, and another Arrow is asked as it documents."""
+    if not known:
+        monkeypatch.setitem(sys.modules, "pyarrow._parquet", None)
+    table = pa.table({"a": [3, 4], "b": ["x", None], "c": pa.array(["y", "y"]).dictionary_encode()})
+    for options in (
+        {},
+        {"compression": "lz4", "use_dictionary": ["c"], "column_encoding": {"a": "DELTA_BINARY_PACKED"}},
+    ):
+        own, usual = tmp_path / "own", tmp_path / "usual"
+        for writer in (open_writer(own, table.schema, **options), pq.ParquetWriter(usual, table.schema, **options)):
+            writer.write_table(table)
+            writer.close()
+        assert own.read_bytes() == usual.read_bytes()
 
 
 def test_calls_behind_are_made_in_order_and_their_errors_are_raised():

@@ -176,7 +176,7 @@ def _stage(source: SourceFile, reading: Reading, cache: Cache | None, blocks: Ex
         with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
             path = Path(folder, "part.parquet")
             read: list[pa.Table] = []  # while the part is written, so that it need not be read back
-            gathered = write_part(source, reading, path, blocks, also=read.append)
+            gathered, _ = write_part(source, reading, path, blocks, also=read.append)
             cache.keep(source, reading, path, stamp, _hash_of_whole(source, gathered))
             return read, gathered
     return [read_records(found)], read_gathered(found) or Gathered()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from dfly_analysis.loading.behind import Behind
 from dfly_analysis.loading.gathered import Gathered
+from dfly_analysis.loading.parquet import open_writer
 from dfly_analysis.loading.schemas import part_schema
 from dfly_analysis.loading.staging import Reading, Sink, stage_file
 from dfly_analysis.logs.schema import arrow_schema
@@ -32,18 +33,22 @@ for each block, memory would grow by a fiftieth of what is read."""
 
 
 class PartWriter:
-    """Writes the records of one file as they come; a context that closes the file."""
+    """Writes the records of one file as they come; a context that closes the file.
+
+    Attributes
+    ----------
+    count : int
+        Records so far.
+    """
 
     def __init__(self, target: Path | BinaryIO) -> None:
-        self._target = target
+        self._target, self.count = target, 0
         self._held: list[pa.Table] = []
 
     @cached_property
     def _writer(self) -> pq.ParquetWriter:
-        import pyarrow.parquet as pq
-
         rising = ("time", "log_line")
-        return pq.ParquetWriter(
+        return open_writer(
             self._target,
             part_schema(),
             compression="lz4",
@@ -55,6 +60,7 @@ class PartWriter:
 
     def write(self, table: pa.Table) -> None:
         """Append records."""
+        self.count += len(table)
         if len(table):
             self._held.append(table)
         if sum(map(len, self._held)) >= _ROWS_AT_ONCE:
@@ -85,7 +91,7 @@ class PartWriter:
 
 def write_part(
     source: SourceFile, reading: Reading, path: Path, executor: Executor | None = None, also: Sink | None = None
-) -> Gathered:
+) -> tuple[Gathered, int]:
     """Read one file and write its part; where reading is interrupted no part is left.
 
     Parameters
@@ -100,7 +106,8 @@ def write_part(
 
     Returns
     -------
-    Gathered
+    tuple of (Gathered, int)
+        With how many records the part has.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as folder:
@@ -120,7 +127,7 @@ def write_part(
                 gathered = stage_file(source, reading, take, executor)
             writer.finish(gathered)
         unfinished.replace(path)
-    return gathered
+    return gathered, writer.count
 
 
 def read_gathered(path: Any) -> Gathered | None:

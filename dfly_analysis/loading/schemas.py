@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from dfly_analysis.loading.parquet import open_writer
 from dfly_analysis.logs.schema import arrow_schema, pandas_types
 from dfly_analysis.tables import FLAG, FLOAT, INTEGER, TEXT, TIME, Table
 
@@ -82,11 +83,12 @@ def write_rows(
         Further columns, each name with its type.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     schema = table_schema(table, more)
     arrays = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), target)
+    writer = open_writer(target, schema)
+    writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    writer.close()
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

@@ -242,7 +242,9 @@ def invert(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _write(path: Path, table: pa.Table, bounds: Sequence[int] | npt.NDArray[np.int64]) -> None:
     """Write a table in as many batches as there are bounds between."""
-    batch = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
+    # where there is no row there may be no chunk, and what combines none loads pandas to make an empty one
+    columns = [one.combine_chunks() if one.num_chunks else pa.nulls(0, one.type) for one in table.columns]
+    batch = pa.RecordBatch.from_arrays(columns, schema=table.schema)
     with pa.ipc.new_file(path, table.schema) as writer:
         for start, end in pairwise(np.asarray(bounds).tolist()):
             writer.write_batch(batch.slice(start, end - start))

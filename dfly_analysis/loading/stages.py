@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.in_memory import workers
@@ -53,19 +53,12 @@ class Stage:
         """
         with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
             path = Path(folder, "part.parquet")
-            gathered = write_part(self.source, self.reading, path, executor, spill.write if spill else None)
+            gathered, count = write_part(self.source, self.reading, path, executor, spill.write if spill else None)
             if spill:
                 spill.flush()
-            count = _count(path)
             if count:
                 open_store(self.store).write(self.name, path)
             return gathered, count
-
-
-def _count(path: Any) -> int:
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(path).num_rows)
 
 
 def stages_of(sources: Sequence[SourceFile], reading: Reading, store: str) -> list[Stage]:

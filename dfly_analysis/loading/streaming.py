@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from dfly_analysis.loading.parquet import open_writer
 from dfly_analysis.loading.schemas import table_schema
 from dfly_analysis.tables import TIME, Table
 
@@ -23,12 +24,10 @@ class TableWriter:
     """Writes what of a table is made to ``<name>.parquet`` in a folder; a context that closes the file."""
 
     def __init__(self, folder: Path, table: Table) -> None:
-        import pyarrow.parquet as pq
-
         self._schema = _written_schema(table)
         rising = [column.name for column in table.columns if column.dtype == TIME or column.name == "log_line"]
         alike = [column.name for column in table.columns if column.name not in {*rising, "duration_s"}]
-        self._writer = pq.ParquetWriter(
+        self._writer = open_writer(
             folder / f"{table.name}.parquet",
             self._schema,
             compression="lz4",
