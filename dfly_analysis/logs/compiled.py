@@ -282,11 +282,14 @@ def _coded(data: bytes, arrays: Any, count: int, n: int) -> Coded:
 
 
 def _unique(data: bytes, arrays: Any, count: int, n: int) -> pa.StringArray:
-    codes, start, length = arrays
     if not count:
         return pa.nulls(n, pa.string())
-    valid = pa.py_buffer(np.packbits(codes[:n] >= 0, bitorder="little"))
-    return pa.StringArray.from_buffers(n, *gather(data, start[:n], length[:n]).buffers()[1:], valid)
+    rows, start, length = (array[:count] for array in arrays)
+    lengths, is_there = np.zeros(n + 1, np.int32), np.zeros(n, np.bool_)
+    lengths[rows + 1], is_there[rows] = length, True
+    valid = pa.py_buffer(np.packbits(is_there, bitorder="little"))
+    offsets = pa.py_buffer(np.cumsum(lengths, dtype=np.int32))
+    return pa.StringArray.from_buffers(n, offsets, gather(data, start, length).buffers()[2], valid)
 
 
 def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int32]) -> pa.StringArray:

@@ -13,13 +13,14 @@ static void require(int holds) {
   if (!holds) abort();
 }
 
-static void check_texts(const Block *block, const Texts *texts, int64_t held) {
-  int64_t total = 0;
+static void check_texts(const Block *block, const Texts *texts, int repeat) {
+  int64_t total = 0, held = texts->count;
   for (int64_t code = 0; code < held; code++) {
     require(texts->start[code] >= 0 && texts->length[code] >= 0 && texts->start[code] + texts->length[code] <= block->size);
     total += texts->length[code];
   }
-  for (int64_t row = 0; row < block->records; row++) require(texts->codes[row] >= -1 && texts->codes[row] < texts->count);
+  for (int64_t row = 0; repeat && row < block->records; row++) require(texts->codes[row] >= -1 && texts->codes[row] < held);
+  for (int64_t at = 0; !repeat && at < held; at++) require(texts->codes[at] > (at ? texts->codes[at - 1] : -1) && texts->codes[at] < block->records);
   int32_t *offset = malloc((size_t)(held + 1) * sizeof(int32_t));
   uint8_t *out = malloc((size_t)total + 1);
   dfly_gather(block->data, texts->start, texts->length, held, offset, out);
@@ -53,10 +54,7 @@ static void check_block(const Block *block, int64_t most) {
     taken += dfly_count_lines(from, size) + (from[size - 1] != '\n');
   }
   require(end <= block->size && taken == block->lines);
-  for (int column = 0; column < TEXTS; column++) {
-    const Texts *texts = &block->texts[column];
-    check_texts(block, texts, column < FIRST_UNIQUE ? texts->count : block->records);
-  }
+  for (int column = 0; column < TEXTS; column++) check_texts(block, &block->texts[column], column < FIRST_UNIQUE);
 }
 
 static void *room(int64_t count, size_t width) { return malloc((size_t)count * width); }

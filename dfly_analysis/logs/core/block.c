@@ -70,10 +70,10 @@ static int32_t code_of(Slice text, const uint8_t *data, Texts *texts, Seen *seen
 }
 
 static inline void put_unique(Texts *texts, int64_t row, Slice text, const uint8_t *data) {
-  texts->codes[row] = text.at ? 0 : -1;
-  texts->start[row] = text.at ? text.at - data : 0;
-  texts->length[row] = (int32_t)text.length;
-  texts->count += text.at != NULL;
+  if (text.at == NULL) return;
+  texts->codes[texts->count] = (int32_t)row;
+  texts->start[texts->count] = text.at - data;
+  texts->length[texts->count++] = (int32_t)text.length;
 }
 
 static uint8_t *copy_text(uint8_t *to, Slice text, int escaped) {

@@ -14,7 +14,7 @@ enum { FIRST_UNIQUE = COST };
 enum { TRACE, DEBUG, INFO, WARN, ERROR, FATAL };
 
 /* One column of texts that repeat: each record's code, and where in the data each code's text stands. Of texts that rarely do,
-   `start` and `length` are by record, `codes` 0 where there is a text and -1 where there is none, and `count` says how many there are. */
+   `codes` are the records that have one. */
 typedef struct {
   int32_t *codes;
   int64_t *start;
