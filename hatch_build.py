@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Faster(BuildHookInterface):  # type: ignore[type-arg]
         if self.target_name != "wheel":
             return
         parsed = parse_knowledge(Path(self.root, KNOWLEDGE), Path(self.root, PARSED))
+        parsed.append(make_steps(Path(self.root)))
         build_data["artifacts"] += [f"/{path.relative_to(self.root)}" for path in parsed]
         self._compile(build_data)
 
@@ -101,3 +103,12 @@ def parse_knowledge(folder: Path, parsed: Path) -> list[Path]:
     for path in set(parsed.iterdir()) - set(made):
         path.unlink(missing_ok=True)
     return made
+
+
+def make_steps(root: Path) -> Path:
+    """Write the patterns of known events as steps for the compiled reader, by the package's own code, which needs no library for it."""
+    sys.path.insert(0, str(root))
+    try:
+        return import_module("dfly_analysis.knowledge.patterns").write_steps(root / PARSED)
+    finally:
+        sys.path.remove(str(root))

@@ -51,6 +51,19 @@ def parsed_name(data: bytes) -> str:
     return f"{hashlib.sha256(data).hexdigest()[:32]}.json"
 
 
+def read_parsed(name: str) -> Any:
+    """Return what the installation left under a name, or None."""
+    try:
+        return json.loads(_ROOT.joinpath(PARSED, name).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def source_of(folder: str) -> bytes:
+    """Return the bytes of all files of a knowledge folder."""
+    return b"".join(path.read_bytes() for path in sorted(_ROOT.joinpath(folder).glob("*.yaml")))
+
+
 def _content(entry: Path, address: str) -> Any:
     data = entry.read_bytes()
     try:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.event import EventKind, starts_in_order
+from dfly_analysis.knowledge.patterns import TEXT_FIELDS, steps_of_events
 from dfly_analysis.logs.arrow import Coded, no_strings
-from dfly_analysis.logs.patterns import TEXT_FIELDS, Program
 
 GRAMMARS = {"compact": 0, "json": 1}
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
@@ -31,8 +31,6 @@ _ARRAYS = (
 TIMELESS = -(2**63)
 _FEW_BYTES = 4096
 _OF_THREAD = threading.local()
-NEEDS_PYTHON = frozenset({"process_started", "service_version", "host_announced"})
-"""Events of which more is read than their pattern says."""
 _RESTS = (("rest_start", np.int64), ("rest_end", np.int64), ("rest_line", np.int32), ("rest_time_ns", np.int64))
 
 
@@ -186,12 +184,14 @@ def _knowledge() -> _Knowledge:
     texts = [start.encode() for start, _ in starts_in_order()]
     offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int32)
     first = np.array([text[0] for text in texts])
-    program = Program()
-    kinds = {kind.id: kind for kind in kind_of_start()}
-    places = {name: -1 if name in NEEDS_PYTHON else program.add(kind) for name, kind in kinds.items()}
+    made = steps_of_events()
+    sets = np.zeros((len(made["sets"]), 256), np.uint8)
+    for number, members in enumerate(made["sets"]):
+        sets[number, members] = 1
     return _Knowledge(
         np.frombuffer(b"".join(texts), np.uint8), offsets, np.searchsorted(first, np.arange(257)).astype(np.int32),
-        np.array([places[kind.id] for kind in kind_of_start()], np.int32), *program.arrays(),
+        np.array([made["places"][kind.id] for kind in kind_of_start()], np.int32), np.array(made["steps"], np.int32), sets,
+        np.frombuffer(made["literals"].encode() or b"\0", np.uint8),
     )  # fmt: skip
 
 

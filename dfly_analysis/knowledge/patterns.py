@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from dfly_analysis.knowledge.event import EventKind
+from dfly_analysis.knowledge.event import EventKind, load_events
+from dfly_analysis.knowledge.files import parsed_name, read_parsed, source_of
 
 TEXT_FIELDS = ("task_id", "url", "origin", "parent_id", "stage", "cost", "pieces", "error", "detail")
 NUMBER_FIELDS = ("piece_number", "size_bytes", "piece_bytes")
 FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)
 """What an event can tell; any other name of a pattern is ``detail``."""
+NEEDS_PYTHON = frozenset({"process_started", "service_version", "host_announced"})
+"""Events of which more is read than their pattern says."""
 _OPS = ("TEXT", "SET", "SPLIT", "JUMP", "SAVE", "AT_END", "GREEDY", "LAZY", "DONE")
 _CODE = {name: code for code, name in enumerate(_OPS)}
 _MOST_COPIES = 64
@@ -63,13 +66,6 @@ class Program:
             return -1
         self._step("DONE")
         return first
-
-    def arrays(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Return steps, sets and literals as the compiled reader takes them."""
-        held = np.zeros((len(self.sets), 256), np.uint8)
-        for number, members in enumerate(self.sets):
-            held[number, sorted(members)] = 1
-        return np.array(self.steps, np.int32), held, np.frombuffer(bytes(self.literals) or b"\0", np.uint8)
 
     def _step(self, name: str, a: int = 0, b: int = 0, c: int = 0) -> int:
         self.steps.append([_CODE[name], a, b, c])
@@ -188,3 +184,40 @@ def _of_class(kind: str, inner: Any) -> frozenset[int]:
     if name.replace("_NOT", "") in categories:
         return _ALL - categories[name.replace("_NOT", "")]
     raise _NoStepsError(name)
+
+
+def steps_of_events() -> dict[str, Any]:
+    """Return the steps of all events in what JSON can hold, as the installation made them or made anew.
+
+    Returns
+    -------
+    dict
+        ``places``: first step of each event, -1 where it stays with Python; ``steps``, each four numbers; ``sets``, each the
+        bytes in it; ``literals``, a text of one byte a character.
+    """
+    found: dict[str, Any] = read_parsed(steps_name()) or make_steps()
+    return found
+
+
+def steps_name() -> str:
+    """Return how the file is called that holds the steps: by the events, by what makes steps of them, and by Python's parser."""
+    return parsed_name(sys.version.encode() + Path(__file__).read_bytes() + source_of("events"))
+
+
+def make_steps() -> dict[str, Any]:
+    """Return the steps of all events, made of their patterns."""
+    program = Program()
+    places = {kind.id: -1 if kind.id in NEEDS_PYTHON else program.add(kind) for kind in load_events()}
+    return {
+        "places": places,
+        "steps": program.steps,
+        "sets": [sorted(members) for members in program.sets],
+        "literals": program.literals.decode("ascii"),
+    }
+
+
+def write_steps(folder: Path) -> Path:
+    """Write the steps where `steps_of_events` finds them, and return the file."""
+    path = folder / steps_name()
+    path.write_text(json.dumps(make_steps()), "utf-8")
+    return path
