@@ -56,14 +56,14 @@ def columns_of_pairs(records: Records, paired: Paired, peers: Mapping[str, PeerP
     begun, finished = paired.started != NONE, paired.ended != NONE
     first = np.where(begun, paired.started, paired.ended)
     last = np.where(finished, paired.ended, paired.started)
-    started = np.where(begun, records.time[first], NO_TIME)
-    ended = np.where(finished, records.time[last], NO_TIME)
+    started = np.where(begun, records.time.take(first), NO_TIME)
+    ended = np.where(finished, records.time.take(last), NO_TIME)
     return attempt_columns(
         {
-            **who(records, first), "origin": np.where(paired.found_there, LOCAL, origin_codes(records, first)), "parent": records.parent.codes[first], "size_bytes": NONE,
+            **who(records, first), "origin": np.where(paired.found_there, LOCAL, origin_codes(records, first)), "parent": records.parent.codes.take(first), "size_bytes": NONE,
             "started": started, "ended": ended, "duration_s": seconds_between(started, ended), "outcome": np.where(finished, OK, UNKNOWN),
-            "signature": NONE, "round": np.where(first > second_from[records.peer.codes[first]], 2, 1), "survivors_unseen": False,
-            "path": records.path.codes[last], "log_line": records.line[last], "order": np.where(finished, 0, OPEN),
+            "signature": NONE, "round": np.where(first > second_from.take(records.peer.codes.take(first)), 2, 1), "survivors_unseen": False,
+            "path": records.path.codes.take(last), "log_line": records.line.take(last), "order": np.where(finished, 0, OPEN),
         }
     )  # fmt: skip
 
@@ -94,8 +94,8 @@ def _times(times: Sequence[float | None]) -> list[float]:
 def who(records: Records, rows: NumberArray) -> dict[str, NumberArray]:
     """Return whom some records speak of."""
     return {
-        **{name: getattr(records, name).codes[rows] for name in ("task", "peer", "host", "role")},
-        "piece_number": records.number[rows],
+        **{name: getattr(records, name).codes.take(rows) for name in ("task", "peer", "host", "role")},
+        "piece_number": records.number.take(rows),
     }
 
 
@@ -103,5 +103,5 @@ def origin_codes(records: Records, rows: NumberArray) -> NumberArray:
     """Return where the pieces of some clients' records come from, as places in `ORIGINS`."""
     by_word = np.array([_ORIGIN[origin_of(word)] for word in records.origin.words] + [NONE])
     by_span = np.array([_ORIGIN[origin_of_span(word)] for word in records.span.words] + [SOURCE])
-    told = by_word[records.origin.codes[rows]]
-    return np.where(told == NONE, by_span[records.span.codes[rows]], told)
+    told = by_word.take(records.origin.codes.take(rows))
+    return np.where(told == NONE, by_span.take(records.span.codes.take(rows)), told)

@@ -65,7 +65,7 @@ def observe(records: Records, finished: Columns, peers: Mapping[str, PeerPieces]
     dict of str to Observed
     """
     ok = np.flatnonzero(finished["outcome"] == OK)
-    roles, hosts, origin, duration_s = (finished[name][ok] for name in ("role", "host", "origin", "duration_s"))
+    roles, hosts, origin, duration_s = (finished[name].take(ok) for name in ("role", "host", "origin", "duration_s"))
     speakers, at = each_pair(records.role.at(roles), records.host.at(hosts))
     longest_s = np.zeros(len(speakers))
     np.fmax.at(longest_s, at, np.where(origin == SOURCE, duration_s, 0.0))

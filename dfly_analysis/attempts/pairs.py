@@ -66,27 +66,28 @@ def pair_up(records: Records, background: Background) -> Paired:
     acting = np.flatnonzero(of_piece & ~_reports_a_failure(records))
     kind = _kinds(records)
     starting = np.zeros(len(records.peer.words), dtype=bool)
-    starting[records.peer.codes[acting[kind[acting] == _START]]] = True
-    where = pair_of(records)[acting]
-    tractable = starting & _is_steady(records.peer.codes[acting], where, len(starting))
+    starting[records.peer.codes.take(acting.compress(kind.take(acting) == _START)).astype(np.int64)] = True
+    where = pair_of(records).take(acting)
+    tractable = starting & _is_steady(records.peer.codes.take(acting), where, len(starting))
     if not tractable.all():
-        kind[~tractable[records.peer.codes]] = _OTHER
+        kind[~tractable.take(records.peer.codes)] = _OTHER
 
     pairs, at = numbered(where, n_pairs(records))
-    piece, n_pieces = slots_of(at, records.number[acting], len(pairs))
+    piece, n_pieces = slots_of(at, records.number.take(acting), len(pairs))
     started, ended, group = _pair(records, acting, piece, n_pieces, kind)
-    disturbed = np.bincount(group[_is_disturbed(records, marks, started, ended)], minlength=n_pieces) > 0
-    started, ended, group = (one[~disturbed[group]] for one in (started, ended, group))
+    disturbed = np.bincount(group.compress(_is_disturbed(records, marks, started, ended)), minlength=n_pieces) > 0
+    kept = ~disturbed.take(group)
+    started, ended, group = (one.compress(kept) for one in (started, ended, group))
     left = np.zeros(len(records), dtype=bool)
     left[marks] = left[acting] = True
-    left[started[started != NONE]] = left[ended[ended != NONE]] = False
+    left[started.compress(started != NONE)] = left[ended.compress(ended != NONE)] = False
     return Paired(started, ended, _is_there(records, started, group, background), np.flatnonzero(left), starting)
 
 
 def _kinds(records: Records) -> Kinds:
     """Return for each record whether it begins a piece, ends one, or neither."""
     of_word = [_START if word == "piece_started" else _END if word in ENDS else _OTHER for word in records.event.words]
-    return np.array([*of_word, _OTHER], dtype=np.int8)[records.event.codes]
+    return np.array([*of_word, _OTHER], dtype=np.int8).take(records.event.codes)
 
 
 def _pair(
@@ -99,18 +100,18 @@ def _pair(
     count = np.bincount(piece, minlength=n_pieces)
     first, last = first_of(piece, np.arange(len(piece)), n_pieces), last_of(piece, np.arange(len(piece)), n_pieces)
     plain = np.flatnonzero(count == 2)
-    begun, finished = acting[first[plain]], acting[last[plain]]
-    in_turn = (kind[begun] == _START) & (kind[finished] == _END)
-    in_turn &= records.peer.codes[begun] == records.peer.codes[finished]
-    plain, begun, finished = plain[in_turn], begun[in_turn], finished[in_turn]
+    begun, finished = acting.take(first.take(plain)), acting.take(last.take(plain))
+    in_turn = (kind.take(begun) == _START) & (kind.take(finished) == _END)
+    in_turn &= records.peer.codes.take(begun) == records.peer.codes.take(finished)
+    plain, begun, finished = (one.compress(in_turn) for one in (plain, begun, finished))
     count[plain] = 0
-    others = np.flatnonzero(count[piece] > 0)
+    others = np.flatnonzero(count.take(piece) > 0)
     if not len(others):
         return begun, finished, plain
-    started, ended, group = _take_turns(records, acting[others], piece[others], kind)
+    started, ended, group = _take_turns(records, acting.take(others), piece.take(others), kind)
     order = np.argsort(np.concatenate([plain, group]), kind="stable")
     both = ((begun, started), (finished, ended), (plain, group))
-    begun, finished, plain = (np.concatenate(pair)[order] for pair in both)
+    begun, finished, plain = (np.concatenate(pair).take(order) for pair in both)
     return begun, finished, plain
 
 
@@ -157,22 +158,22 @@ def _reports_a_failure(records: Records) -> FlagArray:
 def _is_steady(peer: NumberArray, where: NumberArray, n_peers: int) -> FlagArray:
     """Return for each peer whether all its records are of one task on one host."""
     of_peer = np.full(n_peers, NONE, dtype=np.int64)
-    of_peer[peer] = where
+    of_peer[peer.astype(np.int64)] = where
     steady = np.ones(n_peers, dtype=bool)
-    steady[peer[of_peer[peer] != where]] = False
+    steady[peer.compress(of_peer.take(peer) != where)] = False
     return steady
 
 
 def _is_disturbed(records: Records, marks: NumberArray, started: NumberArray, ended: NumberArray) -> FlagArray:
     """Return which pieces had a record of their peer's rounds between start and end, or after a start without an end."""
     place, n_peers = len(records) + 1, len(records.peer.words)
-    peer = records.peer.codes[np.where(started == NONE, ended, started)].astype(np.int64)
+    peer = records.peer.codes.take(np.where(started == NONE, ended, started)).astype(np.int64)
     until = np.where(ended == NONE, place - 1, ended)
     since = np.where(started == NONE, until, started)
     last = last_of(records.peer.codes, marks, n_peers)
-    near = np.flatnonzero(since <= last[peer])  # most pieces begin after the last mark
+    near = np.flatnonzero(since <= last.take(peer))  # most pieces begin after the last mark
     times = np.sort(records.peer.codes[marks] * np.int64(place) + marks)
     disturbed = np.zeros(len(started), dtype=bool)
-    own = peer[near] * place
-    disturbed[near] = np.searchsorted(times, own + since[near]) != np.searchsorted(times, own + until[near])
+    own = peer.take(near) * place
+    disturbed[near] = np.searchsorted(times, own + since.take(near)) != np.searchsorted(times, own + until.take(near))
     return disturbed

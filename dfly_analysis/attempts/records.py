@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dfly_analysis.attempts.telling import Telling
-from dfly_analysis.attempts.words import LAST, NO_TIME, NONE, Column, FlagArray, NumberArray, Words
+from dfly_analysis.attempts.words import LAST, NO_TIME, NONE, Column, FlagArray, NumberArray, Words, picked
 from dfly_analysis.knowledge.needed import ERROR_LEVELS, EVERYWHERE
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Records:
         """Return some of the records."""
         rows = np.flatnonzero(rows) if isinstance(rows, np.ndarray) and rows.dtype == bool else rows
         made: dict[str, Any] = {
-            name: value.take(rows) if isinstance(value, Words) else value[rows]
+            name: value.take(rows) if isinstance(value, Words) else picked(value, rows)
             for name, value in vars(self).items()
             if name != "events"
         }
@@ -251,7 +251,7 @@ def writing_order(sort_time: NumberArray, path: Words, line: NumberArray) -> Num
     age = np.array([float(match[1]) if match else 0.0 for match in found] + [0.0])
     file = np.empty(len(age), dtype=np.int64)
     file[np.lexsort((path.rank, -age))] = np.arange(len(age))
-    files = file[path.codes]
+    files = file.take(path.codes)
     if _is_sorted(line, files, sort_time):
         return slice(None)
     order = np.lexsort((line, files, sort_time))
@@ -294,7 +294,7 @@ def _fill_peers(records: Records) -> Records:
         return records
     known = np.flatnonzero(tied & (records.peer.codes != NONE))
     pair = pair_of(records)
-    firsts = known[first_places(pair[known], records.peer.codes[known], len(records.peer.words))]
+    firsts = known[first_places(pair.take(known), records.peer.codes.take(known), len(records.peer.words))]
     peer = records.peer.codes.astype(np.int64)
     peer[lacking] = np.append(peer, NONE)[_begun_last(records.sort_time, pair, firsts, lacking)]
     seeds = np.array([str(word).endswith("-seed") for word in records.peer.words] + [False])
@@ -307,8 +307,8 @@ def _fill_peers(records: Records) -> Records:
 def first_places(pair: NumberArray, peer: NumberArray, n_peers: int) -> NumberArray:
     """Return the places at which a pair is seen together with a peer for the first time, in order."""
     first = np.full(n_peers, NONE, dtype=np.int64)
-    first[peer[::-1]] = np.arange(len(peer))[::-1]  # what is written last stays
-    if (pair == pair[first[peer]]).all():  # as ever: a peer is of one host and task
+    first[peer[::-1].astype(np.int64)] = np.arange(len(peer))[::-1]  # what is written last stays
+    if (pair == pair.take(first.take(peer))).all():  # as ever: a peer is of one host and task
         return np.sort(first[first != NONE])
     return np.sort(np.unique(pair * (n_peers + 1) + peer, return_index=True)[1])
 

@@ -34,20 +34,20 @@ class Reports:
 
     def take(self, chosen: FlagArray) -> Reports:
         """Return some of the reports."""
-        return Reports(self.rows[chosen], self.cost_s[chosen])
+        return Reports(self.rows.compress(chosen), self.cost_s.compress(chosen))
 
 
 def read_reports(records: Records) -> Reports:
     """Return the first report of each piece."""
     rows = np.flatnonzero(records.event.among({"piece_reported"}) & (records.number != NONE))
-    pieces = slots_of(records.peer.codes[rows], records.number[rows], len(records.peer.words))
-    rows = rows[first_per_slot(*pieces)]
+    pieces = slots_of(records.peer.codes.take(rows), records.number.take(rows), len(records.peer.words))
+    rows = rows.take(first_per_slot(*pieces))
     return Reports(rows, _costs_s(records, rows))
 
 
 def _costs_s(records: Records, rows: NumberArray) -> FloatArray:
     if isinstance(records.events, Telling):
-        return records.events.cost_s[records.row[rows]]
+        return records.events.cost_s.take(records.row.take(rows))
     import pyarrow as pa
 
     return seconds_of(pa.array(records.take(rows).column("cost"), pa.large_string(), from_pandas=True))
@@ -79,11 +79,11 @@ def join_to_columns(attempts: Columns, records: Records, reports: Reports) -> Co
         return attempts
     finished = np.flatnonzero(attempts["outcome"] == OK)
     peers, numbers = (
-        np.concatenate([attempts[name][finished], told[reports.rows]])
+        np.concatenate([attempts[name].take(finished), told.take(reports.rows)])
         for name, told in (("peer", records.peer.codes), ("piece_number", records.number))
     )
     piece, n_pieces = slots_of(peers, numbers, len(records.peer.words))
-    at = first_of(piece[: len(finished)], np.arange(len(finished)), n_pieces)[piece[len(finished) :]]
+    at = first_of(piece[: len(finished)], np.arange(len(finished)), n_pieces).take(piece[len(finished) :])
     known = at != NONE
     completed = _complete(attempts, finished[at[known]], records, reports.take(known)) if known.any() else attempts
     return joined(completed, columns_of_reports(records, reports.take(~known)))
@@ -105,13 +105,13 @@ def _complete(attempts: Columns, which: NumberArray, records: Records, reports: 
 
 def columns_of_reports(records: Records, reports: Reports) -> Columns:
     """Return reported pieces as attempts of their own."""
-    rows, time = reports.rows, records.time[reports.rows]
+    rows, time = reports.rows, records.time.take(reports.rows)
     return attempt_columns(
         {
-            **who(records, rows), "origin": origin_codes(records, rows), "parent": records.parent.codes[rows],
-            "size_bytes": records.size_bytes[rows], "started": begun_ns(time, reports.cost_s), "ended": time, "duration_s": reports.cost_s,
-            "outcome": OK, "signature": NONE, "round": 1, "survivors_unseen": False, "path": records.path.codes[rows],
-            "log_line": records.line[rows], "order": np.arange(REPORTED, REPORTED + len(rows)),
+            **who(records, rows), "origin": origin_codes(records, rows), "parent": records.parent.codes.take(rows),
+            "size_bytes": records.size_bytes.take(rows), "started": begun_ns(time, reports.cost_s), "ended": time, "duration_s": reports.cost_s,
+            "outcome": OK, "signature": NONE, "round": 1, "survivors_unseen": False, "path": records.path.codes.take(rows),
+            "log_line": records.line.take(rows), "order": np.arange(REPORTED, REPORTED + len(rows)),
         }
     )  # fmt: skip
 

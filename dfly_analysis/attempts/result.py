@@ -14,7 +14,7 @@ from dfly_analysis.attempts.made import Integers, Made, Times
 from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.tasks import Tasks
 from dfly_analysis.attempts.typed import FloatArray, at_rows, each_pair, seconds_between, slots_of
-from dfly_analysis.attempts.words import NO_TIME, NONE, NumberArray, Words
+from dfly_analysis.attempts.words import NO_TIME, NONE, Array, NumberArray, Words
 from dfly_analysis.tables import OUTCOMES, PIECES, TASKS
 
 
@@ -36,9 +36,9 @@ def make_pieces(records: Records, attempts: Columns, signatures: Sequence[str], 
         `dfly_analysis.tables.PIECES`, by peer, piece and time.
     """
     began = np.where(attempts["started"] != NO_TIME, attempts["started"], attempts["ended"])
-    peer = records.peer.rank[attempts["peer"]]
+    peer = records.peer.rank.take(attempts["peer"])
     rows, again = _by_piece(slots_of(peer, attempts["piece_number"], len(records.peer.words)), began, attempts["order"])
-    codes = {name: column[rows] for name, column in attempts.items()}
+    codes = {name: _at(column, rows) for name, column in attempts.items()}
     words = {
         "task_id": "task",
         "peer_id": "peer",
@@ -62,6 +62,11 @@ def make_pieces(records: Records, attempts: Columns, signatures: Sequence[str], 
     )  # fmt: skip
 
 
+def _at(column: Array, rows: NumberArray) -> Array:
+    """Return some elements of a column, which may be one value for all."""
+    return np.broadcast_to(column[:1], len(rows)) if column.strides == (0,) and len(rows) else column.take(rows)
+
+
 def _by_piece(
     pieces: tuple[NumberArray, int], began: NumberArray, order: NumberArray
 ) -> tuple[NumberArray, NumberArray]:
@@ -70,8 +75,10 @@ def _by_piece(
     count = np.bincount(piece, minlength=n_pieces)
     start = np.cumsum(count) - count
     rows, again = np.empty(len(piece), dtype=np.int64), np.zeros(len(piece), dtype=np.int64)
-    rows[start[piece]] = np.arange(len(piece))  # most pieces have one attempt; the others' places are put right below
-    several = np.flatnonzero(count[piece] > 1)
+    rows[start.take(piece)] = np.arange(
+        len(piece)
+    )  # most pieces have one attempt; the others' places are put right below
+    several = np.flatnonzero(count.take(piece) > 1)
     time = np.where(began[several] == NO_TIME, 0, began[several])
     of = several[np.lexsort((order[several], time, piece[several]))]
     first = np.flatnonzero(np.diff(piece[of], prepend=NONE))
@@ -85,7 +92,7 @@ def _limits_s(records: Records, codes: Mapping[str, Any], limits: Limits) -> Flo
     """Return the limit in force for each attempt at the source, seconds."""
     hosts, at = each_pair(records.role.at(codes["role"]), records.host.at(codes["host"]))
     known = np.array([limits.limit_s(role, host) for role, host in hosts], dtype=np.float64)
-    return np.where(codes["origin"] == SOURCE, known[at], np.nan) if len(at) else np.empty(0)
+    return np.where(codes["origin"] == SOURCE, known.take(at), np.nan) if len(at) else np.empty(0)
 
 
 def make_tasks(tasks: Tasks, causes: Mapping[int, Cause], fetched: Mapping[str, NumberArray]) -> Made:

@@ -34,7 +34,7 @@ def learn_from_pieces(tasks: Tasks, finished: Columns, others: Sequence[Attempt]
     tasks.n_errors[(tasks.outcome == "failed") & (tasks.n_errors == 0)] = 1
     sized = np.flatnonzero(finished["size_bytes"] > 0)
     longest = np.zeros(len(tasks.records.task.words) + 1, dtype=np.int64)  # the last is the place of -1
-    np.maximum.at(longest, finished["task"][sized], finished["size_bytes"][sized])
+    np.maximum.at(longest, finished["task"].take(sized), finished["size_bytes"].take(sized))
     longest[NONE] = 0
     tasks.piece_bytes = np.where(tasks.piece_bytes > 0, tasks.piece_bytes, longest[tasks.task])
     _add_up(tasks, finished, sized, place)
@@ -53,11 +53,13 @@ def _add_up(tasks: Tasks, finished: Columns, sized: NumberArray, place: NumberAr
     lacking = (tasks.size_bytes == NONE) & (tasks.outcome == "ok")
     if not lacking.any():
         return
-    own = sized[lacking[place[finished["peer"][sized]]] & (finished["outcome"][sized] == OK)]
-    at, number = place[finished["peer"][own]], finished["piece_number"][own]
+    of_sized = place.take(finished["peer"].take(sized))
+    own = sized.compress(lacking.take(of_sized) & (finished["outcome"].take(sized) == OK))
+    at, number = place.take(finished["peer"].take(own)), finished["piece_number"].take(own)
     piece, n_pieces = slots_of(at, number, len(tasks))
     last = last_of(piece, np.arange(len(own)), n_pieces)
-    own, at, number = (one[last[last != NONE]] for one in (own, at, number))
+    last = last.compress(last != NONE)
+    own, at, number = (one.take(last) for one in (own, at, number))
     highest, total = np.full(len(tasks), NONE, dtype=np.int64), np.zeros(len(tasks), dtype=np.int64)
     np.maximum.at(highest, at, number)
     np.add.at(total, at, finished["size_bytes"][own])
@@ -84,9 +86,9 @@ def _known(tasks: Tasks, numbers: NumberArray) -> NumberArray:
 
 def fill_sizes(attempts: Columns, tasks: Tasks) -> Columns:
     """Return attempts with the length that follows from blob and piece length where nobody says it."""
-    at = place_of_peer(tasks)[attempts["peer"]]
+    at = place_of_peer(tasks).take(attempts["peer"])
     number, own = attempts["piece_number"], attempts["size_bytes"]
-    size, length, count = tasks.size_bytes[at], tasks.piece_bytes[at], tasks.n_pieces[at]
+    size, length, count = tasks.size_bytes.take(at), tasks.piece_bytes.take(at), tasks.n_pieces.take(at)
     is_inner = (size == 0) | (number < np.maximum(count, 1) - 1)
     inner = np.where((size == 0) | (size >= length), length, size)
     left = size - number * length
@@ -98,7 +100,7 @@ def fetched_bytes(attempts: Columns, tasks: Tasks) -> dict[str, NumberArray]:
     """Return for each task how many bytes came from each origin, as far as seen."""
     origin, size = attempts["origin"], attempts["size_bytes"]
     got = np.flatnonzero((attempts["outcome"] == OK) & (origin != LOCAL) & (size != NONE))
-    place = origin[got] * np.int64(len(tasks)) + place_of_peer(tasks)[attempts["peer"][got]]
+    place = origin.take(got) * np.int64(len(tasks)) + place_of_peer(tasks).take(attempts["peer"].take(got))
     fetched = np.zeros(len(ORIGINS) * len(tasks), dtype=np.int64)
-    np.add.at(fetched, place, size[got])
+    np.add.at(fetched, place, size.take(got))
     return dict(zip(ORIGINS, fetched.reshape(len(ORIGINS), len(tasks)), strict=True))

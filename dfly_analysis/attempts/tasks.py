@@ -134,7 +134,7 @@ def _appearance(records: Records) -> tuple[NumberArray, NumberArray, NumberArray
     peers = there[np.argsort(first[there])]
     of = np.empty(len(first), dtype=np.int64)
     of[peers] = np.arange(len(peers))
-    return peers, first[peers], of[records.peer.codes]
+    return peers, first[peers], of.take(records.peer.codes)
 
 
 def _said_urls(records: Records) -> tuple[NumberArray, Words]:

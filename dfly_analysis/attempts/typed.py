@@ -23,14 +23,14 @@ def seconds_between(started: NumberArray, ended: NumberArray) -> FloatArray:
 def first_of(groups: NumberArray, rows: NumberArray, n_groups: int) -> NumberArray:
     """Return for each group the first of the rows that is in it, -1 where none is; `groups` says each row's group."""
     found = np.full(n_groups, NONE, dtype=np.int64)
-    found[groups[rows[::-1]]] = rows[::-1]  # what is written last stays
+    found[groups.take(rows[::-1]).astype(np.int64)] = rows[::-1]  # what is written last stays
     return found
 
 
 def last_of(groups: NumberArray, rows: NumberArray, n_groups: int) -> NumberArray:
     """Return for each group the last of the rows that is in it, -1 where none is; `groups` says each row's group."""
     found = np.full(n_groups, NONE, dtype=np.int64)
-    found[groups[rows]] = rows
+    found[groups.take(rows).astype(np.int64)] = rows
     return found
 
 
@@ -51,7 +51,7 @@ def numbered(codes: NumberArray, size: int) -> tuple[NumberArray, NumberArray]:
         return different, at
     seen = np.zeros(size, dtype=bool)
     seen[codes] = True
-    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1).take(codes)
 
 
 def slots_of(groups: NumberArray, numbers: NumberArray, n_groups: int) -> tuple[NumberArray, int]:
@@ -63,7 +63,7 @@ def slots_of(groups: NumberArray, numbers: NumberArray, n_groups: int) -> tuple[
     room = np.zeros(n_groups, dtype=np.int64)
     np.maximum.at(room, groups, numbers + 1)
     if (size := int(room.sum())) <= _ROOM * len(groups) + _ROOM_AT_LEAST:
-        return (np.cumsum(room) - room)[groups] + numbers, size
+        return (np.cumsum(room) - room).take(groups) + numbers, size
     different, at = np.unique(key_of(groups, numbers), return_inverse=True)
     return at, len(different)
 
@@ -76,10 +76,11 @@ def key_of(groups: NumberArray, numbers: NumberArray) -> NumberArray:
 def first_per_slot(slots: NumberArray, n_slots: int) -> NumberArray:
     """Return the places of the first element of each slot, in order."""
     kept = np.zeros(len(slots), dtype=bool)
-    kept[(first := first_of(slots, np.arange(len(slots)), n_slots))[first != NONE]] = True
+    first = first_of(slots, np.arange(len(slots)), n_slots)
+    kept[first.compress(first != NONE)] = True
     return np.flatnonzero(kept)
 
 
 def at_rows(numbers: NumberArray, rows: NumberArray, missing: int = NONE) -> NumberArray:
     """Return the numbers of some rows; what is missing where the row is -1."""
-    return np.append(numbers.astype(np.int64), missing)[rows]
+    return np.append(numbers.astype(np.int64), missing).take(rows)

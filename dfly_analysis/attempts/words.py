@@ -14,12 +14,20 @@ if TYPE_CHECKING:
 
 NumberArray: TypeAlias = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
 FlagArray: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+Array: TypeAlias = np.ndarray[Any, Any]
 Column: TypeAlias = "pd.Series[Any]"
 
 NO_TIME = np.iinfo(np.int64).min  # how numpy stores NaT
 NONE = -1
 LAST = np.iinfo(np.int64).max
 _FEW = 6
+
+
+def picked(array: Array, rows: NumberArray | FlagArray | slice) -> Array:
+    """Return some elements of an array: the same as to index it, in a third of the time."""
+    if isinstance(rows, slice):
+        return array[rows]
+    return array.compress(rows) if rows.dtype == np.bool_ else array.take(rows)
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Words:
         known: FlagArray = np.array([word in chosen for word in self.words] + [False])  # the last is the place of -1
         places = np.flatnonzero(known)
         if len(places) > _FEW:
-            return np.asarray(known[self.codes])
+            return known.take(self.codes)
         among = np.zeros(len(self.codes), dtype=bool)
         for place in places:  # to compare all with one number takes a tenth of the time of looking all up
             among |= self.codes == place
@@ -67,7 +75,7 @@ class Words:
 
     def take(self, rows: NumberArray | FlagArray | slice) -> Words:
         """Return the column of some records."""
-        return self.at(self.codes[rows])
+        return self.at(picked(self.codes, rows))
 
     def at(self, codes: NumberArray) -> Words:
         """Return another column of the same words."""
@@ -76,7 +84,7 @@ class Words:
     def texts(self, rows: NumberArray | FlagArray | slice = slice(None)) -> list[Any]:
         """Return the texts of some records, None where missing."""
         words = np.array([*self.words, None], dtype=object)
-        texts: list[Any] = words[self.codes[rows]].tolist()
+        texts: list[Any] = words.take(picked(self.codes, rows)).tolist()
         return texts
 
     def text(self, code: int) -> Any:

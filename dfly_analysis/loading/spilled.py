@@ -48,7 +48,7 @@ def _alike(parts: Iterable[Part]) -> dict[str, Words]:
         chosen = part.kinds.filter(flags(used))
         for name in ALIKE:
             texts[name] += chosen.column(name).to_pylist()
-        kinds.append(at[own])
+        kinds.append(at.take(own))
     kind = np.concatenate(kinds)
     return {name: Words.read(texts[name]).take(kind) for name in ALIKE}
 
@@ -67,7 +67,7 @@ def _words(columns: Iterable[pa.ChunkedArray]) -> Words:
             at[chosen] = [
                 places.setdefault(text, len(places)) for text in chunk.dictionary.take(numbers(chosen)).to_pylist()
             ]
-            codes.append(at[own])
+            codes.append(at.take(own))
     return Words(np.concatenate(codes), np.array([*places, None], dtype=object)[:-1])
 
 

@@ -25,8 +25,8 @@ WORDS = "message"
 SPILLED = (*COLUMNS, "job_id")
 SHARED = frozenset({*EVERYWHERE, "job_received"})
 """Events that all buckets must know."""
-BUCKET_BYTES = 192 << 20
-"""Bytes of logs that are rebuilt at one time."""
+BUCKET_BYTES, ONE_BUCKET_BYTES = 128 << 20, 48 << 20
+"""Bytes of logs that are rebuilt at one time, and up to how many all are: a second process would not be done sooner."""
 ALIKE = ("level", "component", "role", "host", "span", "event_id", "log_path", "origin")
 """Texts that go together in few ways: a record has the number of its way, called its kind."""
 KIND = "kind"
@@ -50,7 +50,7 @@ _BATCH = 1 << 17
 
 def buckets_for(size_bytes: int) -> int:
     """Return in how many buckets logs of that size are rebuilt, two of them at a time."""
-    if size_bytes <= BUCKET_BYTES // 4:
+    if size_bytes <= min(BUCKET_BYTES, ONE_BUCKET_BYTES):
         return 1
     return 2 * max(1, -(-size_bytes // (2 * BUCKET_BYTES)))
 
