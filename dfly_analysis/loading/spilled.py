@@ -43,7 +43,7 @@ def _alike(parts: Iterable[Part]) -> dict[str, Words]:
     for part in parts:
         own = values_of(part.all.column(KIND))
         used = np.zeros(len(part.kinds), np.bool_)
-        used[own] = True
+        used[own.astype(np.int64)] = True
         at = np.cumsum(used, dtype=np.int32) + np.int32(len(texts[ALIKE[0]]) - 1)
         chosen = part.kinds.filter(flags(used))
         for name in ALIKE:
@@ -61,7 +61,7 @@ def _words(columns: Iterable[pa.ChunkedArray]) -> Words:
         for chunk in column.chunks:
             own = codes_of(chunk)
             used = np.zeros(len(chunk.dictionary) + 1, np.bool_)  # the last is the place of -1
-            used[own] = True
+            used[own.astype(np.int64)] = True
             at = np.full(len(used), NONE, np.int32)
             chosen = np.flatnonzero(used[:-1])
             at[chosen] = [

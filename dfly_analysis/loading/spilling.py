@@ -110,8 +110,8 @@ class Spill:
         place = values_of(few.column(ROW))
         if self.buckets > 1:
             order = np.argsort(bucket, kind="stable")
-            columns = {name: column[order] for name, column in columns.items()}
-            place = invert(order)[place]
+            columns = {name: column.take(order) for name, column in columns.items()}
+            place = invert(order).take(place)
             few = few.take(numbers(np.argsort(place, kind="stable")))
         place = np.sort(place)
         bounds = np.cumsum([0, *np.bincount(bucket, minlength=self.buckets + 1)])
@@ -181,7 +181,7 @@ class Spill:
         if self.buckets == 1:
             return np.zeros(len(columns[KIND]), np.uint16)
         of_task = np.array([*(place_of(text, self.buckets) for text in self._places["task_id"]), 0], np.uint16)
-        bucket: npt.NDArray[np.uint16] = of_task[columns["task_id"]]
+        bucket: npt.NDArray[np.uint16] = of_task.take(columns["task_id"])
         bucket[(columns["task_id"] == NONE) & (columns["peer_id"] != NONE)] = self.buckets
         return bucket
 
@@ -225,7 +225,7 @@ def _few_of(batch: pa.RecordBatch, bulk: npt.NDArray[np.bool_], rows: npt.NDArra
     """Return what few of some records have, and of which record it is; those of kinds that are most of a log come without words."""
     event = batch.column("event_id")
     chosen = rows_with_any([batch.column(name) for name in FEW], event, bulk, rows)
-    few = pa.Table.from_batches([batch.select(FEW)]).take(numbers(rows[chosen]))
+    few = pa.Table.from_batches([batch.select(FEW).take(numbers(rows[chosen]))])
     few = few.set_column(FEW.index(PLAN), PLAN, few.column(PLAN).dictionary_encode())
     if (wordless := codes_at(event, rows[chosen], bulk.astype(np.int32)) > 0).any():
         words = few.column(WORDS).take(numbers(np.arange(len(few)), wordless))
