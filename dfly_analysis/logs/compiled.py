@@ -292,12 +292,17 @@ def _unique(data: bytes, arrays: Any, count: int, n: int) -> pa.StringArray:
     return pa.StringArray.from_buffers(n, offsets, gather(data, start, length).buffers()[2], valid)
 
 
+def address_of(array: npt.NDArray[np.generic]) -> ctypes.c_void_p:
+    """Return where an array begins, to hand it to the library: several times as fast as numpy's own ``ctypes``."""
+    return ctypes.c_void_p(array.__array_interface__["data"][0])
+
+
 def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int32]) -> pa.StringArray:
     """Return the texts that begin at those places of the data and are so long; they must be UTF-8."""
     offset = np.empty(len(start) + 1, np.int32)
     out = np.empty(int(length.sum(dtype=np.int64)), np.uint8)
     small_calls().dfly_gather(
-        data, *(ctypes.c_void_p(array.ctypes.data) for array in (start, length)), ctypes.c_int64(len(start)),
-        *(ctypes.c_void_p(array.ctypes.data) for array in (offset, out)),
+        data, address_of(start), address_of(length), ctypes.c_int64(len(start)),
+        address_of(offset), address_of(out),
     )  # fmt: skip
     return pa.StringArray.from_buffers(len(start), pa.py_buffer(offset), pa.py_buffer(out))

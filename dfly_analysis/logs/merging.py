@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from dfly_analysis.logs import compiled
 from dfly_analysis.logs.arrow import Coded, is_there, strings, text_buffers
+from dfly_analysis.logs.compiled import address_of
 
 _EARLIEST = -(2**63) + 1
 """What is less is how numpy says that there is no time."""
@@ -110,14 +111,14 @@ def _spread(
     size = len(most) + len(few)
     out, validity = np.empty(size, most.dtype), np.empty((size + 7) // 8, np.uint8)
     missing = getattr(compiled.small_calls(), f"dfly_spread_{which}")(
-        _at(most),
+        address_of(most),
         ctypes.c_int64(len(most)),
-        _at(places),
-        _at(few),
+        address_of(places),
+        address_of(few),
         ctypes.c_int64(len(few)),
         ctypes.c_int64(least),
-        _at(out),
-        _at(validity),
+        address_of(out),
+        address_of(validity),
     )
     bits = pa.py_buffer(validity) if missing else None
     return pa.Array.from_buffers(kind, size, [bits, pa.py_buffer(out)], missing)
@@ -130,11 +131,7 @@ def _spread_texts(
     (offsets, data), (more_offsets, more) = text_buffers(most), text_buffers(few)
     out_offsets, out = np.empty(size + 1, np.int32), np.empty(len(data) + len(more), np.uint8)
     compiled.small_calls().dfly_spread_texts(
-        _at(offsets), _at(data), ctypes.c_int64(len(most)), _at(places), _at(more_offsets), _at(more), ctypes.c_int64(len(few)),
-        _at(out_offsets), _at(out),
+        address_of(offsets), address_of(data), ctypes.c_int64(len(most)), address_of(places),
+        address_of(more_offsets), address_of(more), ctypes.c_int64(len(few)), address_of(out_offsets), address_of(out),
     )  # fmt: skip
     return pa.StringArray.from_buffers(size, pa.py_buffer(out_offsets), pa.py_buffer(out), bits)
-
-
-def _at(array: npt.NDArray[Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.__array_interface__["data"][0])

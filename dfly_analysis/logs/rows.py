@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from dfly_analysis.logs import compiled
 from dfly_analysis.logs.arrow import codes_of, is_there, numbers, values_of
+from dfly_analysis.logs.compiled import address_of
 from dfly_analysis.units import seconds_of
 
 Rows = npt.NDArray[np.int64]
@@ -43,7 +44,7 @@ def rows_of_peers(
         return np.flatnonzero((of_event & (of_task | of_peer)) | (of_peer & np.append(levels, False)[codes_of(level)]))
     found = np.empty(len(event), np.int64)
     columns = (ctypes.byref(_column(column)) for column in (event, task, peer, level))
-    count = _calls().dfly_rows_of_peers(*columns, _at(levels), ctypes.c_int64(len(event)), _at(found))
+    count = _calls().dfly_rows_of_peers(*columns, address_of(levels), ctypes.c_int64(len(event)), address_of(found))
     return found[:count]
 
 
@@ -73,7 +74,8 @@ def rows_with_any(
     chosen = [columns[0], *(column for column in columns[1:] if column.null_count < len(column))]
     told = (_Column * len(chosen))(*map(_column, chosen))
     count = _calls().dfly_rows_with_any(
-        told, ctypes.c_int64(len(chosen)), ctypes.byref(_column(event)), _at(bulk), _at(rows), ctypes.c_int64(len(rows)), _at(found)
+        told, ctypes.c_int64(len(chosen)), ctypes.byref(_column(event)), address_of(bulk), address_of(rows),
+        ctypes.c_int64(len(rows)), address_of(found),
     )  # fmt: skip
     return found[:count]
 
@@ -83,7 +85,13 @@ def codes_at(column: pa.DictionaryArray, rows: Rows, places: npt.NDArray[np.int3
     if not compiled.is_available():
         return np.append(places, np.int32(-1))[codes_of(column)[rows]]
     codes = np.empty(len(rows), np.int32)
-    _calls().dfly_codes_at(ctypes.byref(_column(column)), _at(rows), ctypes.c_int64(len(rows)), _at(places), _at(codes))
+    _calls().dfly_codes_at(
+        ctypes.byref(_column(column)),
+        address_of(rows),
+        ctypes.c_int64(len(rows)),
+        address_of(places),
+        address_of(codes),
+    )
     return codes
 
 
@@ -93,7 +101,11 @@ def numbers_at(column: pa.Array, rows: Rows, missing: int) -> npt.NDArray[np.int
         return np.where(is_there(column)[rows], values_of(column)[rows], missing)
     found = np.empty(len(rows), np.int64)
     _calls().dfly_numbers_at(
-        ctypes.byref(_column(column)), _at(rows), ctypes.c_int64(len(rows)), ctypes.c_int64(missing), _at(found)
+        ctypes.byref(_column(column)),
+        address_of(rows),
+        ctypes.c_int64(len(rows)),
+        ctypes.c_int64(missing),
+        address_of(found),
     )
     return found
 
@@ -122,7 +134,7 @@ def seconds_at(column: pa.StringArray, rows: Rows) -> npt.NDArray[np.float64]:
     if compiled.is_available() and (data := column.buffers()[2]) is not None:
         found = np.empty(len(rows), np.float64)
         others = _calls().dfly_seconds_at(
-            ctypes.byref(_column(column)), ctypes.c_void_p(data.address), _at(rows), ctypes.c_int64(len(rows)), _at(found)
+            ctypes.byref(_column(column)), ctypes.c_void_p(data.address), address_of(rows), ctypes.c_int64(len(rows)), address_of(found)
         )  # fmt: skip
         if not others:
             return found
@@ -136,7 +148,11 @@ def _extend(keys: Rows, column: pa.DictionaryArray, rows: Rows) -> None:
         keys += codes_of(column)[rows] + 1
         return
     _calls().dfly_extend_keys(
-        ctypes.byref(_column(column)), _at(rows), ctypes.c_int64(len(rows)), ctypes.c_int64(size), _at(keys)
+        ctypes.byref(_column(column)),
+        address_of(rows),
+        ctypes.c_int64(len(rows)),
+        ctypes.c_int64(size),
+        address_of(keys),
     )
 
 
@@ -147,7 +163,7 @@ def _number(keys: Rows) -> tuple[npt.NDArray[np.int32], Rows]:
         rank[np.argsort(first)] = np.arange(len(first))
         return rank[of], np.sort(first)
     found, first = np.empty(len(keys), np.int32), np.empty(len(keys), np.int64)
-    count = _calls().dfly_number_keys(_at(keys), ctypes.c_int64(len(keys)), _at(found), _at(first))
+    count = _calls().dfly_number_keys(address_of(keys), ctypes.c_int64(len(keys)), address_of(found), address_of(first))
     if count < 0:
         raise MemoryError
     return found, first[:count].copy()
@@ -168,7 +184,3 @@ def _column(array: pa.Array) -> _Column:
     return _Column(
         values.address if values else None, bits.address if bits and array.null_count else None, array.offset
     )
-
-
-def _at(array: npt.NDArray[np.generic]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.__array_interface__["data"][0])
