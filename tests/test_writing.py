@@ -104,23 +104,21 @@ def test_writing_again_leaves_nothing_of_before(tmp_path):
 # --- interrupted ---
 
 KILLING = """
-import os, shutil, signal
-from pathlib import Path
+import os, signal
+from dfly_analysis.loading.parts import PartWriter
 
-whole = getattr(shutil, "whole", shutil.copyfileobj)
-shutil.whole = whole  # a worker runs this twice
+whole = getattr(PartWriter, "whole", PartWriter.finish)
+PartWriter.whole = whole  # a worker runs this twice
 
-def killed(source, out, *rest):
+def killed(writer, gathered):
     try:
         os.close(os.open({marker!r}, os.O_CREAT | os.O_EXCL))
     except FileExistsError:
-        return whole(source, out, *rest)
-    out.write(source.read(1000))
-    out.flush()
+        return whole(writer, gathered)
     os.kill(os.getpid(), signal.{signal})
-    return whole(source, out, *rest)
+    return whole(writer, gathered)
 
-shutil.copyfileobj = killed
+PartWriter.finish = killed
 """
 COMMAND = "from dfly_analysis.cli import main; main()"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
@@ -92,14 +91,14 @@ class PartWriter:
 def write_part(
     source: SourceFile, reading: Reading, path: Path, executor: Executor | None = None, also: Sink | None = None
 ) -> tuple[Gathered, int]:
-    """Read one file and write its part; where reading is interrupted no part is left.
+    """Read one file and write its part; where reading is interrupted what is left is no part.
 
     Parameters
     ----------
     source : SourceFile
     reading : Reading
     path : Path
-        Replaced when the part is complete.
+        Where nobody takes it for a part yet.
     executor : Executor, optional
     also : callable, optional
         Given every table as well, one after another, in a thread of its own.
@@ -109,24 +108,20 @@ def write_part(
     tuple of (Gathered, int)
         With how many records the part has.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as folder:
-        unfinished = Path(folder, "part.parquet")
-        with PartWriter(unfinished) as writer:
-            with ExitStack() as stack:
-                sinks = [
-                    stack.enter_context(Behind(do, name))
-                    for name, do in (("part", writer.write), ("also", also))
-                    if do is not None
-                ]
+    with PartWriter(path) as writer:
+        with ExitStack() as stack:
+            sinks = [
+                stack.enter_context(Behind(do, name))
+                for name, do in (("part", writer.write), ("also", also))
+                if do is not None
+            ]
 
-                def take(table: pa.Table) -> None:
-                    for sink in sinks:
-                        sink(table)
+            def take(table: pa.Table) -> None:
+                for sink in sinks:
+                    sink(table)
 
-                gathered = stage_file(source, reading, take, executor)
-            writer.finish(gathered)
-        unfinished.replace(path)
+            gathered = stage_file(source, reading, take, executor)
+        writer.finish(gathered)
     return gathered, writer.count
 
 

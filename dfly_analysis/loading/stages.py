@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -51,14 +50,13 @@ class Stage:
         spill : Spill, optional
             Where to put telling records aside, for the one who rebuilds attempts on the same machine.
         """
-        with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
-            path = Path(folder, "part.parquet")
+        with open_store(self.store).being_written(self.name) as path:
             gathered, count = write_part(self.source, self.reading, path, executor, spill.write if spill else None)
             if spill:
                 spill.flush()
-            if count:
-                open_store(self.store).write(self.name, path)
-            return gathered, count
+            if not count:
+                path.unlink()
+        return gathered, count
 
 
 def stages_of(sources: Sequence[SourceFile], reading: Reading, store: str) -> list[Stage]:

@@ -6,9 +6,10 @@ import errno
 import io
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, cast
 
@@ -32,6 +33,9 @@ class Store(Protocol):
 
     def write(self, name: str, content: str | Path | bytes) -> None:
         """Put bytes or a copy of a local file there under a name, over whatever has that name; seen only when it is whole."""
+
+    def being_written(self, name: str) -> AbstractContextManager[Path]:
+        """Return a context with the path of a local file to fill, which takes its name in the store at the end; not if it is not there."""
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the sorted names that begin with a text."""
@@ -83,6 +87,12 @@ def _opened(content: str | Path | bytes) -> BinaryIO:
     return io.BytesIO(content) if isinstance(content, bytes) else Path(content).open("rb")
 
 
+def _sync(path: Path) -> None:
+    """Wait until the disk has it: what takes its name must be whole after a crash too."""
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
+
+
 class FolderStore:
     """A folder of this machine.
 
@@ -97,18 +107,24 @@ class FolderStore:
 
     def write(self, name: str, content: str | Path | bytes) -> None:
         """Write to a file beside the target, then put it in the target's place in one step."""
+        with self.being_written(name) as path, self._said(name), path.open("xb") as out, _opened(content) as source:
+            shutil.copyfileobj(source, out, 1 << 20)
+
+    @contextmanager
+    def being_written(self, name: str) -> Iterator[Path]:
+        """Yield a path beside the target; what is there at the end is put in the target's place in one step."""
         target = self._top / _checked(name, self.address)
         with self._said(name):
             target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}{_UNFINISHED}")
-            try:
-                with unfinished.open("xb") as out, _opened(content) as source:
-                    shutil.copyfileobj(source, out, 1 << 20)
-                    out.flush()
-                    os.fsync(out.fileno())
-                unfinished.replace(target)
-            finally:
-                unfinished.unlink(missing_ok=True)
+        unfinished = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}{_UNFINISHED}")
+        try:
+            yield unfinished
+            with self._said(name):
+                if unfinished.exists():
+                    _sync(unfinished)
+                    unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the sorted names that begin with a text."""
@@ -180,6 +196,15 @@ class ObjectStore:
         objects.put(
             self._client, self._key(name), Path(content) if isinstance(content, str) else content, self._where(name)
         )
+
+    @contextmanager
+    def being_written(self, name: str) -> Iterator[Path]:
+        """Yield a path in a folder for the time; what is there at the end is uploaded."""
+        with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
+            path = Path(folder, PurePosixPath(_checked(name, self.address)).name)
+            yield path
+            if path.exists():
+                self.write(name, path)
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the sorted names that begin with a text."""
