@@ -67,9 +67,9 @@ def write_rebuilt(
     rebuilding = Rebuilding(spills, buckets, deaths_of(whole), folder)
     owner, n_jobs = _write_jobs(store, whole.jobs, rebuilding.events_of_jobs())
     limits = limits_of(settings)
-    written, seen = _write_streams(store, rebuilding.tables(limits, owner), folder)
+    written, seen = _write_streams(store, rebuilding.tables(limits, owner))
     if (corrected := rebuilding.corrected(limits)) is not limits:
-        written, seen = _write_streams(store, rebuilding.tables(corrected, owner), folder)
+        written, seen = _write_streams(store, rebuilding.tables(corrected, owner))
     return written | {f"{JOBS.name}.parquet": n_jobs}, seen
 
 
@@ -84,11 +84,12 @@ def _write_jobs(
     return jobs.job_of_url(frame, handed), store_frame(store, JOBS, frame)
 
 
-def _write_streams(store: Store, made: Iterator[tuple[Made, Made]], folder: Path) -> tuple[dict[str, int], Seen]:
+def _write_streams(store: Store, made: Iterator[tuple[Made, Made]]) -> tuple[dict[str, int], Seen]:
     """Write pieces and tasks as they are made."""
     rows, seen = dict[str, int](), Seen()
     with ExitStack() as stack:
-        writers = {table.name: stack.enter_context(TableWriter(folder, table)) for table in (PIECES, TASKS)}
+        paths = {table: stack.enter_context(store.being_written(f"{table.name}.parquet")) for table in (PIECES, TASKS)}
+        writers = {table.name: stack.enter_context(TableWriter(path, table)) for table, path in paths.items()}
         behind = stack.enter_context(ThreadPoolExecutor(1))  # one bucket is written while the next is rebuilt
         writing: Future[None] | None = None
         for pieces, tasks in made:
@@ -100,8 +101,6 @@ def _write_streams(store: Store, made: Iterator[tuple[Made, Made]], folder: Path
                 rows[f"{one.table.name}.parquet"] = rows.get(f"{one.table.name}.parquet", 0) + one.size
         if writing is not None:
             writing.result()
-    for name in rows:
-        store.write(name, folder / name)
     return rows, seen
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -64,9 +62,6 @@ def _rewrite(store: Store, name: str, places: npt.NDArray[np.int64]) -> None:
 
     with store.open(name) as file:
         gathered, table = read_gathered(file) or Gathered(), read_records(file)
-    with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
-        path = Path(folder, "part.parquet")
-        with PartWriter(path) as writer:
-            writer.write(table.take(pa.array(places)))
-            writer.finish(gathered)
-        store.write(name, path)
+    with store.being_written(name) as path, PartWriter(path) as writer:
+        writer.write(table.take(pa.array(places)))
+        writer.finish(gathered)

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class TableWriter:
-    """Writes what of a table is made to ``<name>.parquet`` in a folder; a context that closes the file."""
+    """Writes what of a table is made to a file; a context that closes it."""
 
-    def __init__(self, folder: Path, table: Table) -> None:
+    def __init__(self, path: Path, table: Table) -> None:
         self._schema = _written_schema(table)
         rising = [column.name for column in table.columns if column.dtype == TIME or column.name == "log_line"]
         alike = [column.name for column in table.columns if column.name not in {*rising, "duration_s"}]
         self._writer = open_writer(
-            folder / f"{table.name}.parquet",
+            path,
             self._schema,
             compression="lz4",
             store_schema=False,
