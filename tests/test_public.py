@@ -58,7 +58,7 @@ def test_version_and_command_are_those_of_the_distribution():
     """The package, its metadata and its command agree."""
     assert dfly.__version__ == version("dfly-analysis")
     assert [one.value for one in entry_points(group="console_scripts", name="dfly-analysis")] == [
-        "dfly_analysis.cli:main"
+        "dfly_analysis.cli:run"
     ]
 
 

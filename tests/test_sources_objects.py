@@ -245,6 +245,28 @@ def test_an_interrupted_write_leaves_nothing(store, tmp_path, monkeypatch):
         assert opened.read() == b"before"
 
 
+def test_a_file_takes_its_name_when_its_context_ends_well(store, tmp_path):
+    """What is not there at the end, or ends badly, is not seen; and a folder that came to be for nothing does not stay."""
+    with store.being_written("a/nothing"):
+        pass
+    with pytest.raises(ValueError, match="badly"), store.being_written("a/half") as path:
+        _write_half(path)
+    assert store.names() == []
+    store.tidy()
+    assert not (tmp_path / "out").exists()
+    with store.being_written("a/whole") as path:
+        path.write_bytes(b"whole")
+        assert store.names() == []
+    store.tidy()
+    with store.open("a/whole") as opened:
+        assert opened.read() == b"whole"
+
+
+def _write_half(path):
+    path.write_bytes(b"half")
+    raise ValueError("badly")
+
+
 def _no_space(*_):
     import errno
 

@@ -125,10 +125,14 @@ def write_tables(  # noqa: PLR0913 - each is one of the user's words
     if rebuild:
         preparing.start()
     with tempfile.TemporaryDirectory(prefix="dfly-analysis-load-") as folder:
-        staged = _stage_all(paths, reading, store, cluster, Path(folder), rebuild, on_problem, progress)
-        if prometheus:
-            _ask(prometheus, staged, on_problem)
-        refuse_nothing(paths, staged.whole)
+        try:
+            staged = _stage_all(paths, reading, store, cluster, Path(folder), rebuild, on_problem, progress)
+            if prometheus:
+                _ask(prometheus, staged, on_problem)
+            refuse_nothing(paths, staged.whole)
+        except BaseException:
+            store.tidy()
+            raise
         copies = find_copies(staged.whole.coverage, staged.whole.sketches)
         if copies:
             _leave_out(copies, store, staged)

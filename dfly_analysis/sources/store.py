@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, cast
 
@@ -50,7 +50,7 @@ class Store(Protocol):
         """Delete a file; one that is not there is no error."""
 
     def tidy(self) -> None:
-        """Remove what writers that were killed left unfinished; not while others write."""
+        """Remove what writers left unfinished, and a folder that came to be for nothing; not while others write."""
 
 
 def open_store(address: str | Path) -> Store:
@@ -104,6 +104,7 @@ class FolderStore:
     def __init__(self, address: str) -> None:
         self.address = address
         self._top = Path(address)
+        self._is_new = not self._top.exists()
 
     def write(self, name: str, content: str | Path | bytes) -> None:
         """Write to a file beside the target, then put it in the target's place in one step."""
@@ -148,10 +149,16 @@ class FolderStore:
             (self._top / _checked(name, self.address)).unlink(missing_ok=True)
 
     def tidy(self) -> None:
-        """Remove what writers that were killed left unfinished."""
+        """Remove what writers left unfinished, and the folder with those in it where it was not there before and holds nothing."""
         with self._said(""):
             for entry in self._top.rglob(f".*{_UNFINISHED}"):
                 entry.unlink(missing_ok=True)
+        if self._is_new:
+            for folder in sorted(
+                (entry for entry in (self._top, *self._top.rglob("*")) if entry.is_dir()), reverse=True
+            ):
+                with suppress(OSError):  # it holds something
+                    folder.rmdir()
 
     @contextmanager
     def _said(self, name: str) -> Iterator[None]:
