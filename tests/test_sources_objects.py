@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from conftest import BUCKET, fill
@@ -260,6 +261,19 @@ def test_a_file_takes_its_name_when_its_context_ends_well(store, tmp_path):
     store.tidy()
     with store.open("a/whole") as opened:
         assert opened.read() == b"whole"
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "expected"), [(0, (SourceError, "free some space")), (1 << 30, (OSError, "Errno"))]
+)
+def test_a_full_disk_is_told_by_whose_it_is(tmp_path, monkeypatch, free_bytes, expected):
+    """Whoever fills the file may meet a full disk there, or another that is full."""
+    usage = SimpleNamespace(free=free_bytes)
+    monkeypatch.setattr("dfly_analysis.sources.store.shutil.disk_usage", lambda _: usage)
+    store = open_store(tmp_path / "out")
+    with pytest.raises(expected[0], match=expected[1]), store.being_written("a/x"):
+        _no_space()
+    assert store.names() == []
 
 
 def _write_half(path):

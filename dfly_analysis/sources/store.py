@@ -18,6 +18,9 @@ from dfly_analysis.sources.caps import Reading
 from dfly_analysis.sources.streams import BrokenStreamError, RandomAccess, reason_of
 
 _UNFINISHED = ".unfinished"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NOTHING_BYTES = 1 << 20
+"""So few that are free are none."""
 
 
 class Store(Protocol):
@@ -124,6 +127,10 @@ class FolderStore:
                 if unfinished.exists():
                     _sync(unfinished)
                     unfinished.replace(target)
+        except OSError as problem:  # of whoever fills the file, perhaps with another
+            if problem.errno in _FULL and shutil.disk_usage(target.parent).free < _NOTHING_BYTES:
+                raise self._as_said(problem, name) from problem
+            raise
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -165,12 +172,12 @@ class FolderStore:
         try:
             yield
         except OSError as problem:
-            hint = (
-                "free some space"
-                if problem.errno in (errno.ENOSPC, errno.EDQUOT)
-                else "check the folder and its permissions"
-            )
-            raise StoreError(reason_of(problem), where=str(self._top / name), hint=hint) from problem
+            raise self._as_said(problem, name) from problem
+
+    def _as_said(self, problem: OSError, name: str) -> StoreError:
+        if problem.errno in _FULL:
+            return StoreError(os.strerror(problem.errno), where=str(self._top / name), hint="free some space")
+        return StoreError(reason_of(problem), where=str(self._top / name), hint="check the folder and its permissions")
 
 
 class ObjectStore:
