@@ -75,9 +75,8 @@ def _by_piece(
     count = np.bincount(piece, minlength=n_pieces)
     start = np.cumsum(count) - count
     rows, again = np.empty(len(piece), dtype=np.int64), np.zeros(len(piece), dtype=np.int64)
-    rows[start.take(piece)] = np.arange(
-        len(piece)
-    )  # most pieces have one attempt; the others' places are put right below
+    # most pieces have one attempt; the others' places are put right below
+    rows[start.take(piece)] = np.arange(len(piece))
     several = np.flatnonzero(count.take(piece) > 1)
     time = np.where(began[several] == NO_TIME, 0, began[several])
     of = several[np.lexsort((order[several], time, piece[several]))]

@@ -9,7 +9,7 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.knowledge.files import read_folder
+from dfly_analysis.knowledge.files import compile_pattern, read_folder
 
 _KEY_LENGTH = 5
 
@@ -43,10 +43,7 @@ class EventKind:
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """Return the pattern, compiled at first use: the compiled reader has its own steps for nearly all."""
-        try:
-            return re.compile(self.pattern, re.DOTALL)
-        except re.error as problem:
-            raise KnowledgeError(f"its regex cannot be used: {problem}", where=self.where) from problem
+        return compile_pattern(self.pattern, self.where)
 
 
 @cache

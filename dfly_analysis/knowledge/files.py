@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -66,10 +67,16 @@ def source_of(folder: str) -> bytes:
 
 def _content(entry: Path, address: str) -> Any:
     data = entry.read_bytes()
+    parsed = read_parsed(parsed_name(data))
+    return parse(data.decode("utf-8"), address) if parsed is None else parsed
+
+
+def compile_pattern(pattern: str, where: str, what: str = "regex", flags: re.RegexFlag = re.DOTALL) -> re.Pattern[str]:
+    """Compile a pattern of an entry, naming the entry where it is wrong."""
     try:
-        return json.loads(_ROOT.joinpath(PARSED, parsed_name(data)).read_bytes())
-    except FileNotFoundError:
-        return parse(data.decode("utf-8"), address)
+        return re.compile(pattern, flags)
+    except re.error as problem:
+        raise KnowledgeError(f"its {what} cannot be used: {problem}", where=where) from problem
 
 
 def parse(text: str, address: str) -> Any:

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.knowledge.files import read_folder
+from dfly_analysis.knowledge.files import compile_pattern, read_folder
 
 GRAMMARS = ("compact", "full", "pretty", "json", "console", "gin", "redirect", "panic")
 
@@ -48,10 +48,7 @@ class LogFormat:
     @cached_property
     def head(self) -> re.Pattern[str]:
         """Return the pattern, compiled at first use: a log begins like few of all formats."""
-        try:
-            return re.compile(self.pattern, re.DOTALL | re.VERBOSE)
-        except re.error as problem:
-            raise KnowledgeError(f"its head cannot be used: {problem}", where=self.where) from problem
+        return compile_pattern(self.pattern, self.where, "head", re.DOTALL | re.VERBOSE)
 
 
 @cache

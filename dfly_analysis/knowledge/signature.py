@@ -10,7 +10,7 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.knowledge.files import read_folder
+from dfly_analysis.knowledge.files import compile_pattern, read_folder
 from dfly_analysis.tables import CAUSES, OUTCOMES
 
 LAYERS = ("cause", "symptom", "wrapper", "echo", "benign")
@@ -107,10 +107,7 @@ class Signature:
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """Return the pattern, compiled at first use: a log shows few of all signatures."""
-        try:
-            return re.compile(self.pattern, re.DOTALL)
-        except re.error as problem:
-            raise KnowledgeError(f"its regex cannot be used: {problem}", where=self.where) from problem
+        return compile_pattern(self.pattern, self.where)
 
     def matches(self, text: str) -> bool:
         """Return whether the text shows this signature; only its first 8,000 characters are read."""

@@ -53,7 +53,7 @@ def write_rebuilt(
     settings : Settings
         In force.
     folder : Path
-        For what is put aside and for tables that are not yet whole.
+        For what is put aside.
 
     Returns
     -------
