@@ -254,10 +254,10 @@ def _load(
     cache: bool = True,
 ) -> Dataset:
     """Load what an analysis needs, as the user wants it read."""
-    from dfly_analysis.loading import Cache, Prometheus, load
+    from dfly_analysis.dataset import Cache, Prometheus, load
 
     return load(
-        paths, settings=settings, tz=tz, log_format=log_format, records="telling", cache=Cache.of_user() if cache else None,
+        paths, settings=settings, tz=tz, log_format=log_format, records="relevant", cache=Cache.of_user() if cache else None,
         prometheus=Prometheus(prometheus) if prometheus else None,
     )  # fmt: skip
 

@@ -275,13 +275,13 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
     from dfly_analysis.sources.memory import keep_pages
 
     keep_pages()  # before there are threads: also those that numpy starts
-    from dfly_analysis.loading import Cache, Prometheus, load
+    from dfly_analysis.dataset import Cache, Prometheus, load
     from dfly_analysis.settings import Settings
 
     settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler)
     with telling() as (tell, progress):
         return load(
-            paths, settings=settings, tz=tz, log_format=log_format, records="telling", cache=None if no_cache else Cache.of_user(),
+            paths, settings=settings, tz=tz, log_format=log_format, records="relevant", cache=None if no_cache else Cache.of_user(),
             prometheus=Prometheus(prometheus) if prometheus else None, on_problem=tell, progress=progress,
         )  # fmt: skip
 

@@ -20,7 +20,7 @@ from dfly_analysis.logs.parsed import ParsedBlock, parse_block
 from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.logs.sniff import Sniffed, sniff, sniff_format
 from dfly_analysis.logs.wrappers import unwrap
-from dfly_analysis.logs.writers import Writer, add_writer, find_writer
+from dfly_analysis.logs.writers import Writer, add_writers, find_writer
 from dfly_analysis.sources import Opened
 from dfly_analysis.sources.ahead import ahead
 
@@ -42,13 +42,10 @@ class LogPart:
         Rows of `dfly_analysis.tables.EVENTS`, the columns of `DETAILS` behind them.
     coverage : dict
         The file's row of `dfly_analysis.tables.COVERAGE`.
-    versions : frozenset of (str, str)
-        Component and release that the file names.
     """
 
     events: pd.DataFrame
     coverage: dict[str, Any]
-    versions: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass
@@ -65,7 +62,7 @@ _Cut: TypeAlias = "tuple[_Stream, LineBlock]"
 
 @dataclass
 class LogReader:
-    """Reads one log file to tables; `coverage` and `versions` are complete when the last table was taken.
+    """Reads one log file to tables; `coverage` is complete when the last table was taken.
 
     Attributes
     ----------
@@ -129,17 +126,11 @@ class LogReader:
 
     def _finish(self, stream: _Stream, named: str, parsing: Future[ParsedBlock] | ParsedBlock) -> pa.Table:
         parsed = parsing.result() if isinstance(parsing, Future) else parsing
-        self.counts.add(parsed.counts)
+        self.counts.add(parsed.counts[0])
         if stream.writer is None:
             stream.writer = find_writer(parsed.table, self.opened.address, named, stream.main)
         self.writer = stream.writer
-        return add_writer(parsed.table, stream.writer, self.opened.address).select(arrow_schema().names)
-
-    @property
-    def versions(self) -> frozenset[tuple[str, str]]:
-        """Return component and release that the file names."""
-        component = self._first_writer().component
-        return frozenset((component if name == "service" else name, version) for name, version in self.counts.versions)
+        return add_writers(parsed.table, [stream.writer], [self.opened.address]).select(arrow_schema().names)
 
     def _first_writer(self) -> Writer:
         found = [stream.writer for stream in self._streams.values() if stream.writer]
@@ -184,4 +175,4 @@ def read_log(opened: Opened, *, tz: str = "UTC", log_format: LogFormat | None = 
     reader = LogReader(opened, tz, log_format)
     tables = list(reader.tables())
     joined = pa.concat_tables(tables) if tables else arrow_schema().empty_table()
-    return LogPart(to_frame(joined), reader.coverage, reader.versions)
+    return LogPart(to_frame(joined), reader.coverage)

@@ -56,6 +56,18 @@ class Opened:
             self._head = start[:HEAD_BYTES]
         return self._head
 
+    def whole(self, most_bytes: int) -> bytes | None:
+        """Return the whole content where it is at most `most_bytes`, else None; nothing is lost for the reader."""
+        self.head()
+        size = sum(map(len, self._first))
+        while size <= most_bytes and (block := self._read()):
+            self._first.append(block)
+            size += len(block)
+        if size > most_bytes:
+            return None
+        self._first = [b"".join(self._first)]
+        return self._first[0]
+
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes in order, about 1 MiB at a time, without a byte order mark."""
         self.head()

@@ -17,10 +17,10 @@ from dfly_analysis import metrics
 from dfly_analysis.errors import SourceError
 from dfly_analysis.loading.copies import Copies, find_copies, with_notes
 from dfly_analysis.loading.gathered import Gathered
-from dfly_analysis.loading.in_memory import OnProblem, Progress, check_zone, refuse_nothing
+from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, refuse_nothing
 from dfly_analysis.loading.parts import PartWriter
 from dfly_analysis.loading.stages import EVENTS_FOLDER, Staged, run_stages, stages_of
-from dfly_analysis.loading.staging import Reading
+from dfly_analysis.loading.staging import ReadOptions
 from dfly_analysis.loading.storing import store_rows
 from dfly_analysis.sources import SourceFile, list_files
 from dfly_analysis.sources.store import Store, open_store
@@ -243,7 +243,7 @@ def _rebuild(
 ) -> tuple[dict[str, int], tuple[str, ...]]:
     """Write what is rebuilt from records; return the rows of each table, and what the input does not hold."""
     from dfly_analysis.loading.joining import settle
-    from dfly_analysis.loading.lacks import what_lacks
+    from dfly_analysis.loading.missing_inputs import what_lacks
     from dfly_analysis.loading.rebuilt import write_rebuilt
     from dfly_analysis.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Finds logs that tell of the same events twice: a console copy beside the file, a rotated file copied while it grew."""
+"""Finds logs that hold the same records: a console copy beside the file, a rotated file that was copied while it grew."""
 
 from __future__ import annotations
 
@@ -6,55 +6,66 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.logs.arrow import codes_of, is_there, lengths_of, values_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Copies = Mapping[str, Sequence[str]]
 """Address of each copy, and of the logs it repeats."""
-_SAME = ("time", "message", "host_id")
-COMPARED = (*_SAME, "log_path")
-"""Columns that tell whether two records are one."""
-SKETCH = 2048
+FINGERPRINT_SIZE = 2048
 """Hashes kept of a log: enough to find the copy of a part as small as a two-hundredth."""
 SHARED = 0.5
 _FEWEST = 8
-_NO_CHANCE = 32
-"""So many hashes in common are not those of different records that fell into one moment."""
+_NOT_BY_CHANCE = 32
+"""So many common hashes are not those of different records that fell into one moment."""
 _LEAST_SHARE = 0.01
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 
 
 @dataclass
-class Sketch:
+class Fingerprint:
     """The smallest hashes of a log's records, by time, host id and length of the message (bottom-k sketch).
 
     Two logs of which one holds what the other holds share most of their smallest hashes below the lesser of their
     largest; records that differ only in the way they are printed have equal hashes.
     """
 
-    kept: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    hashes: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
 
     def add(self, table: pa.Table) -> None:
         """Take the records of a table into account."""
-        hashes = _hashes(table)
-        if len(self.kept) == SKETCH:
-            hashes = hashes[hashes < self.kept[-1]]
-        sorted_hashes = np.sort(np.concatenate([self.kept, hashes]))
-        is_new = np.ones(len(sorted_hashes), np.bool_)
-        np.not_equal(sorted_hashes[1:], sorted_hashes[:-1], out=is_new[1:])
-        self.kept = sorted_hashes[is_new][:SKETCH]
+        self.add_hashes(_hashes(table))
+
+    def add_hashes(self, hashes: npt.NDArray[np.uint64]) -> None:
+        """Take hashes of records into account."""
+        if len(self.hashes) == FINGERPRINT_SIZE:
+            hashes = hashes[hashes < self.hashes[-1]]
+        self.hashes = np.unique(np.concatenate([self.hashes, hashes]))[:FINGERPRINT_SIZE]
 
     def smallest(self) -> list[int]:
         """Return the hashes, ascending."""
-        return [int(one) for one in self.kept]
+        return [int(one) for one in self.hashes]
+
+
+def fingerprints_of(table: pa.Table) -> dict[str, list[int]]:
+    """Return the fingerprint of each log of a table, by its address."""
+    column = table.column("log_path").combine_chunks()
+    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    known = is_there(table.column("time"))
+    codes, hashes = codes_of(column)[known], _hashes(table)
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(len(column.dictionary) + 1))
+    found: dict[str, list[int]] = {}
+    for place, address in enumerate(column.dictionary.to_pylist()):
+        fingerprint = Fingerprint()
+        fingerprint.add_hashes(hashes[order[bounds[place] : bounds[place + 1]]])
+        found[address] = fingerprint.smallest()
+    return found
 
 
 def _hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
@@ -86,7 +97,7 @@ class _Log:
 
 
 def find_copies(
-    coverage: Sequence[Mapping[str, Any]], sketches: Mapping[str, Sequence[int]]
+    coverage: Sequence[Mapping[str, Any]], fingerprints: Mapping[str, Sequence[int]]
 ) -> dict[str, tuple[str, ...]]:
     """Find files whose records other files hold as well.
 
@@ -94,8 +105,8 @@ def find_copies(
     ----------
     coverage : sequence of dict
         Rows of `dfly_analysis.tables.COVERAGE`.
-    sketches : mapping of str to sequence of int
-        By `sketch_key`.
+    fingerprints : mapping of str to sequence of int
+        By `log_key`.
 
     Returns
     -------
@@ -108,32 +119,41 @@ def find_copies(
     copies: dict[str, tuple[str, ...]] = {}
     held: dict[int, list[_Log]] = {}
     by_bytes: dict[object, str] = {}
+    shared = _shared_hashes(fingerprints)
     # by the size of the whole file, so that of two files one alone can be the copy
-    for row, log in sorted(_units(coverage, sketches), key=lambda unit: -int(unit[0]["parsed"])):
+    for row, log in sorted(_logs(coverage, fingerprints), key=lambda unit: -int(unit[0]["parsed"])):
         bytes_of = (row["sha256"], log.host if len(log.hashes) < _FEWEST else None)
         original = by_bytes.setdefault(bytes_of, log.path)
         if original != log.path:
             copies[log.path] = (original,)
             continue
-        originals = [path for path in _originals(log, held) if path != log.path]
+        own = shared.intersection(log.hashes) if shared else ()
+        originals = [path for path in _originals(log, held) if path != log.path] if own else []
         if originals:
             copies[log.path] = tuple(dict.fromkeys([*copies.get(log.path, ()), *originals]))
-        for one in log.hashes:
+        for one in own:
             held.setdefault(one, []).append(log)
     return copies
 
 
-def sketch_key(address: str, writer: Any = None) -> str:
-    """Return what a sketch is kept under: the file's address, with a further writer's component and host behind it."""
+def _shared_hashes(fingerprints: Mapping[str, Sequence[int]]) -> set[int]:
+    """Return the hashes that stand in more than one fingerprint."""
+    parts = [np.array(hashes, np.uint64) for hashes in fingerprints.values()]
+    whole = np.sort(np.concatenate([np.empty(0, np.uint64), *parts]))
+    return set(whole[1:][whole[1:] == whole[:-1]].tolist())
+
+
+def log_key(address: str, writer: Any = None) -> str:
+    """Return what a fingerprint is kept under: the file's address, with a further writer's component and host behind it."""
     return address if writer is None else f"{address}\n{writer.component}\n{writer.host or ''}"
 
 
-def _units(
-    coverage: Sequence[Mapping[str, Any]], sketches: Mapping[str, Sequence[int]]
+def _logs(
+    coverage: Sequence[Mapping[str, Any]], fingerprints: Mapping[str, Sequence[int]]
 ) -> Iterator[tuple[Mapping[str, Any], _Log]]:
     """Yield each writer's records in each file."""
     rows = {row["path"]: row for row in coverage}
-    for key, hashes in sketches.items():
+    for key, hashes in fingerprints.items():
         path, *writer = key.split("\n")
         if (row := rows.get(path)) is not None:
             component, host = writer or (row["component"], row["host"])
@@ -144,19 +164,19 @@ def _originals(log: _Log, held: Mapping[int, Sequence[_Log]]) -> tuple[str, ...]
     """Return the files whose records a log repeats, of those with more records."""
     counts = Counter(other for one in log.hashes for other in held.get(one, ()) if other.component == log.component)
     near = [other for other, count in counts.items() if count >= _LEAST_SHARE * len(log.hashes)]
-    at_home = [other for other in near if other.host == log.host]
-    repeated, shared = _repeated(log.hashes, [other.hashes for other in at_home])
-    # a few records may be like those before a rotation: workers that begin in one moment say the same
+    of_host = [other for other in near if other.host == log.host]
+    repeated, shared = _repeated(log.hashes, [other.hashes for other in of_host])
+    # a few records may be like those before a rotation: workers that begin in one moment write the same
     least = SHARED if len(log.hashes) >= _FEWEST else 1.0
-    if shared >= _NO_CHANCE or (shared and repeated >= least):
-        return tuple(other.path for other in at_home)
+    if shared >= _NOT_BY_CHANCE or (shared and repeated >= least):
+        return tuple(other.path for other in of_host)
     repeated, shared = _repeated(log.hashes, [other.hashes for other in near])
-    return tuple(other.path for other in near) if shared >= _NO_CHANCE and repeated >= SHARED else ()
+    return tuple(other.path for other in near) if shared >= _NOT_BY_CHANCE and repeated >= SHARED else ()
 
 
 def _repeated(own: Sequence[int], others: Sequence[Sequence[int]]) -> tuple[float, int]:
-    """Return the share of a log's records that others together hold, and how many of its hashes it was told from."""
-    reach = min((hashes[-1] for hashes in others if len(hashes) == SKETCH), default=None)
+    """Return the share of a log's records that others together hold, and how many of its hashes show it."""
+    reach = min((hashes[-1] for hashes in others if len(hashes) == FINGERPRINT_SIZE), default=None)
     seen = own if reach is None else [one for one in own if one <= reach]
     if len(seen) < max(1, min(_FEWEST, len(own))):
         return 0.0, 0
@@ -164,26 +184,41 @@ def _repeated(own: Sequence[int], others: Sequence[Sequence[int]]) -> tuple[floa
     return shared / len(seen), shared
 
 
-def share(small: Sequence[int], large: Sequence[int]) -> float:
-    """Return the share of one log's records that another holds, estimated where both sketches reach."""
+def shared_proportion(small: Sequence[int], large: Sequence[int]) -> float:
+    """Return the share of one log's records that another holds, estimated where both fingerprints reach."""
     return _repeated(small, [large])[0]
 
 
-def repeated_rows(copy: pd.DataFrame, original: pd.DataFrame) -> pd.Series[bool]:
-    """Return which rows of a copy tell of a record that the original holds as well; of several alike as many as it holds.
+def remove_copies(engine: Engine, copies: Copies) -> None:
+    """Redefine `events` without the records that a copy repeats; what only the copy holds stays.
 
-    Parameters
-    ----------
-    copy, original : pandas.DataFrame
-        With the columns of `COMPARED`.
+    Of several records alike as many are removed as the originals hold. A record is the same where time, message and host
+    id are.
     """
-    import pandas as pd
-
-    names = [*_SAME]
-    left = copy[names].assign(_turn=copy.groupby(names, dropna=False).cumcount())
-    right = original[names].assign(_turn=original.groupby(names, dropna=False).cumcount())
-    keys = pd.MultiIndex.from_frame(left)
-    return pd.Series(keys.isin(pd.MultiIndex.from_frame(right)), index=copy.index)
+    pairs = [{"copy": copy, "original": original} for copy, originals in copies.items() for original in originals]
+    engine.add_rows("copies", pairs, pa.schema([("copy", pa.string()), ("original", pa.string())]))
+    engine.execute("""
+        CREATE TABLE repeated_records AS
+        WITH own AS (
+            SELECT log_path AS copy, log_line, time, message, host_id,
+                row_number() OVER (PARTITION BY log_path, time, message, host_id ORDER BY log_line) AS turn
+            FROM events WHERE log_path IN (SELECT copy FROM copies)
+        ), original AS (
+            SELECT copy, time, message, host_id, row_number() OVER (PARTITION BY copy, time, message, host_id) AS turn
+            FROM events JOIN copies ON log_path = original
+        )
+        SELECT copy, log_line FROM own WHERE EXISTS (
+            SELECT 1 FROM original WHERE original.copy = own.copy AND original.time IS NOT DISTINCT FROM own.time
+            AND original.message = own.message AND original.host_id IS NOT DISTINCT FROM own.host_id
+            AND original.turn = own.turn
+        )
+    """)
+    engine.execute("ALTER VIEW events RENAME TO events_with_copies")
+    engine.execute("""
+        CREATE VIEW events AS SELECT * FROM events_with_copies e WHERE NOT EXISTS (
+            SELECT 1 FROM repeated_records r WHERE r.copy = e.log_path AND r.log_line = e.log_line
+        )
+    """)
 
 
 def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Copies) -> list[dict[str, Any]]:
@@ -194,7 +229,7 @@ def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Copies) -> list[di
         originals = copies.get(row["path"])
         if originals:
             same = sizes[row["path"]] == sizes[originals[0]]
-            what = "the same bytes as" if same else "tells the same events as"
+            what = "the same bytes as" if same else "holds the same records as"
             note = f"{what} {' and '.join(originals)}; its records count once"
             row = {**row, "note": f"{row['note']}; {note}" if row.get("note") else note}  # noqa: PLW2901
         noted.append(dict(row))

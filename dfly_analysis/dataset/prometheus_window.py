@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.loading.gathered import Gathered
+from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.metrics import query_prometheus
 from dfly_analysis.tables import COVERAGE
 
@@ -36,26 +36,26 @@ class Prometheus:
     window_s: float = 6 * 3600.0
 
 
-def ask(prometheus: Prometheus | None, gathered: Gathered, on_problem: Callable[[SourceError], None] | None) -> None:
+def ask(prometheus: Prometheus | None, result: FileResult, on_problem: Callable[[SourceError], None] | None) -> None:
     """Add what a server counted to what files gave; a server that cannot be asked is a problem like an unreadable file."""
     if prometheus is None:
         return
-    start, end = _window(gathered, prometheus.window_s)
+    start, end = _window(result, prometheus.window_s)
     try:
         part = query_prometheus(prometheus.url, start, end, step=prometheus.step, selector=prometheus.selector)
     except SourceError as problem:
-        gathered.problems.append(str(problem))
+        result.problems.append(str(problem))
         if on_problem:
             on_problem(problem)
         return
-    gathered.runs += [dict(row) for row in part.rows]
-    gathered.versions += part.versions
+    result.runs += [dict(row) for row in part.rows]
+    result.versions += part.versions
 
 
-def _window(gathered: Gathered, window_s: float) -> tuple[float, float]:
+def _window(result: FileResult, window_s: float) -> tuple[float, float]:
     """Return the seconds since 1970 at which the logs begin and end, a margin around them, but not beyond now."""
     now = time.time()
-    coverage = COVERAGE.frame(gathered.coverage)
+    coverage = COVERAGE.frame(result.coverage)
     times = [moment.timestamp() for name in ("first", "last") for moment in coverage[name].dropna()]
     if not times:
         return now - window_s, now

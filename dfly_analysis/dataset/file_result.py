@@ -1,9 +1,8 @@
-"""What reading one file gave besides its records, in a form that goes through JSON unchanged."""
+"""What reading files gave besides their records, in a form that passes through JSON unchanged."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,24 +14,24 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Gathered:
-    """What files gave besides the records of their logs.
+class FileResult:
+    """What one or more files gave besides the records of their logs.
 
     Attributes
     ----------
     coverage : list of dict
         Rows of `dfly_analysis.tables.COVERAGE`.
-    jobs, runs : list of dict
-        Rows for `dfly_analysis.jobs.build_jobs` and of `dfly_analysis.tables.RUNS`.
-    pods : list of dict
-        Rows of `dfly_analysis.tables.PODS`.
+    jobs, runs, pods : list of dict
+        Rows for `dfly_analysis.jobs.build_jobs`, and of `dfly_analysis.tables.RUNS` and `PODS`.
     rendered : list of RenderedFile
     versions : list of (str, str)
         Component and release that a file names.
     problems : list of str
         What could not be read, a line each.
-    sketches : dict of str to list of int
-        By log (`dfly_analysis.loading.copies.sketch_key`), the smallest hashes of its records: two logs that share many tell of the same events.
+    fingerprints : dict of str to list of int
+        By log (`dfly_analysis.dataset.deduplication.log_key`): the smallest hashes of its records.
+    newest_first : list of str
+        Logs whose lines stand in reverse order.
     """
 
     coverage: list[dict[str, Any]] = field(default_factory=list)
@@ -42,50 +41,39 @@ class Gathered:
     rendered: list[RenderedFile] = field(default_factory=list)
     versions: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    sketches: dict[str, list[int]] = field(default_factory=dict)
+    fingerprints: dict[str, list[int]] = field(default_factory=dict)
+    newest_first: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return all of it as JSON; times keep their type."""
         return json.dumps(asdict(self), default=_encode)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Gathered:
+    def from_json(cls, text: str | bytes) -> FileResult:
         """Return what `to_json` wrote."""
         data = json.loads(text, object_hook=_decode)
         if data["rendered"]:
             from dfly_analysis.settings import RenderedFile
 
             data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
-        for row in data["coverage"]:  # releases before wrote pandas' times
-            row |= {
-                name: row[name].to_datetime64() for name in ("first", "last") if hasattr(row.get(name), "to_datetime64")
-            }
         data["versions"] = [tuple(pair) for pair in data["versions"]]
         return cls(**data)
 
-    @classmethod
-    def joined(cls, parts: Iterable[Gathered]) -> Gathered:
-        """Return what several files gave, in their order."""
-        whole = cls()
-        for part in parts:
-            whole.add(part)
-        return whole
-
-    def add(self, part: Gathered) -> None:
-        """Add what another file gave."""
-        for name in ("coverage", "jobs", "runs", "pods", "rendered", "versions", "problems"):
-            getattr(self, name).extend(getattr(part, name))
-        self.sketches |= part.sketches
+    def add(self, other: FileResult) -> None:
+        """Append what other files gave."""
+        for name in ("coverage", "jobs", "runs", "pods", "rendered", "versions", "problems", "newest_first"):
+            getattr(self, name).extend(getattr(other, name))
+        self.fingerprints |= other.fingerprints
 
 
 def _encode(value: Any) -> Any:
     if isinstance(value, datetime):  # pandas' Timestamp is one
         return {"$time": value.isoformat()}
     if isinstance(value, np.datetime64):
-        return {"$moment": int(value.astype("M8[ns]").astype(np.int64))}
+        return {"$nanoseconds": int(value.astype("M8[ns]").astype(np.int64))}
     if hasattr(value, "item"):
         return value.item()
-    raise TypeError(f"{type(value).__name__} cannot be kept in a part")
+    raise TypeError(f"{type(value).__name__} cannot be stored in a part")
 
 
 def _decode(data: dict[str, Any]) -> Any:
@@ -93,6 +81,6 @@ def _decode(data: dict[str, Any]) -> Any:
         import pandas as pd
 
         return pd.Timestamp(data["$time"])
-    if data.keys() == {"$moment"}:
-        return np.datetime64(data["$moment"], "ns")
+    if data.keys() == {"$nanoseconds"}:
+        return np.datetime64(data["$nanoseconds"], "ns")
     return data
