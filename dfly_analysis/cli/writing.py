@@ -55,7 +55,7 @@ def load(
     with telling() as (tell, progress), allowed(if_so=cluster is None):
         written = write_tables(
             paths, output, ReadOptions(tz, log_format), settings=settings, cluster=cluster,
-            prometheus=_server(prometheus), rebuild=tables == "all", on_problem=tell, progress=progress,
+            prometheus=_server(prometheus), reconstruct=tables == "all", on_problem=tell, progress=progress,
         )  # fmt: skip
     for name, rows in written.tables.items():
         click.echo(f"{output.rstrip('/')}/{name}\t{rows} rows")

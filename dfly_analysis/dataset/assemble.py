@@ -29,7 +29,13 @@ _GIT_VERSION = r'git_version: "v?(\d[\w.+-]*)"'
 
 
 def assemble(
-    engine: Engine, tables: Sequence[pa.Table], parts: Sequence[Path], result: FileResult, given: Settings
+    engine: Engine,
+    tables: Sequence[pa.Table],
+    parts: Sequence[Path],
+    result: FileResult,
+    given: Settings,
+    *,
+    reconstruct: bool = True,
 ) -> Dataset:
     """Make a dataset of what the files gave.
 
@@ -44,6 +50,8 @@ def assemble(
         Of all files together.
     given : Settings
         What the user gave.
+    reconstruct : bool
+        Whether pieces, tasks and jobs are reconstructed from the records.
 
     Returns
     -------
@@ -54,12 +62,14 @@ def assemble(
     if copies:
         remove_copies(engine, copies)
     settings = infer_settings(given, engine, result)
-    engine.add_frame(COVERAGE, COVERAGE.frame(with_notes(result.coverage, copies)))
-    engine.add_frame(RUNS, RUNS.frame(metrics.newest_dumps(result.runs) if result.runs else ()))
-    engine.add_frame(PODS, PODS.frame(result.pods))
+    engine.add_rows(COVERAGE.name, with_notes(result.coverage, copies), table_schema(COVERAGE))
+    for table, rows in ((RUNS, metrics.newest_dumps(result.runs) if result.runs else ()), (PODS, result.pods)):
+        engine.add_table_rows(table, rows)
+    if not reconstruct:
+        return Dataset(engine, settings, (), tuple(result.problems), copies)
     _reconstruct(engine, settings, result)
     _add_jobs(engine, result)
-    return Dataset(engine, settings, missing_inputs(engine), tuple(result.problems))
+    return Dataset(engine, settings, missing_inputs(engine), tuple(result.problems), copies)
 
 
 def _file_order(result: FileResult) -> list[tuple[str, int, bool]]:

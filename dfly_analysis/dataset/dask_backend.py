@@ -1,4 +1,4 @@
-"""Sends the stage of each file to the workers of a ``dask.distributed`` cluster."""
+"""Sends the read stage of each group of files to the workers of a ``dask.distributed`` cluster."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.loading.gathered import Gathered
+from dfly_analysis.dataset.file_result import FileResult
 
 if TYPE_CHECKING:
-    from dfly_analysis.loading.stages import Stage
+    from dfly_analysis.dataset.export import PartTask
 
 RETRIES = 3
 CONNECT_S = 30
 _ADDRESS = re.compile(r"(?:[a-z]+://)?\S+:\d{1,5}/?|inproc://\S+")
 
 
-def run_on_cluster(stages: Sequence[Stage], address: str) -> Iterator[tuple[Gathered, int]]:
-    """Run the stages on a cluster and yield what they gave, in their order.
+def run_on_cluster(tasks: Sequence[PartTask], address: str) -> Iterator[tuple[FileResult, int]]:
+    """Run the tasks on a cluster and yield their results, in order.
 
     A worker that dies has its files read by others: a part is put into the store as a whole or not at all, under a name
     that does not depend on who wrote it.
 
     Parameters
     ----------
-    stages : sequence of Stage
+    tasks : sequence of PartTask
     address : str
         Of the scheduler, such as ``tcp://scheduler:8786``.
 
@@ -43,19 +43,19 @@ def run_on_cluster(stages: Sequence[Stage], address: str) -> Iterator[tuple[Gath
     client = _connect(Client, address)
     try:
         futures = [
-            client.submit(_run, stage, key=f"dfly-analysis-{stage.name}", pure=False, retries=RETRIES)
-            for stage in stages
+            client.submit(_run, task, key=f"dfly-analysis-{task.name}", pure=False, retries=RETRIES)
+            for task in tasks
         ]
-        for stage, future in zip(stages, futures, strict=True):
+        for task, future in zip(tasks, futures, strict=True):
             try:
                 text, count = future.result()
             except KilledWorker as problem:
                 raise SourceError(
                     "killed every worker that read it",
-                    where=stage.source.address,
+                    where=task.sources[0].address,
                     hint="give the workers more memory, or leave the file out",
                 ) from problem
-            yield Gathered.from_json(text), count
+            yield FileResult.from_json(text), count
             future.release()
     finally:
         client.close()
@@ -73,7 +73,7 @@ def _connect(client: Any, address: str) -> Any:
         ) from problem
 
 
-def _run(stage: Stage) -> tuple[str, int]:
-    """Run one stage on a worker; what goes back is text, whatever the versions of pandas there and here."""
-    gathered, count = stage.run()
-    return gathered.to_json(), count
+def _run(task: PartTask) -> tuple[str, int]:
+    """Run one task on a worker; what goes back is text, whatever the versions of pandas there and here."""
+    result, count = task.run()
+    return result.to_json(), count

@@ -35,6 +35,8 @@ class Dataset:
         What the input does not hold and what that costs, a sentence each.
     problems : tuple of str
         Files that could not be read, or only in part, one line each.
+    copies : mapping of str to sequence of str
+        Address of each log that repeats records of others, and of those others.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class Dataset:
         settings: Settings | None = None,
         missing_inputs: tuple[str, ...] = (),
         problems: tuple[str, ...] = (),
+        copies: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.engine = engine
         self.settings = settings or Settings.resolve()
         self.missing_inputs = missing_inputs
         self.problems = problems
+        self.copies = copies or {}
 
     @classmethod
     def from_frames(

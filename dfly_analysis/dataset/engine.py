@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from dfly_analysis.errors import TableError
@@ -80,7 +81,14 @@ class Engine:
 
     def add_rows(self, name: str, rows: Sequence[Any], schema: pa.Schema) -> None:
         """Add a relation of rows, each a mapping by column; what a row lacks is null."""
-        self.add_arrow(name, pa.Table.from_pylist(list(rows), schema))
+        self.add_arrow(name, pa.table([_column([row.get(field.name) for row in rows], field.type) for field in schema], schema))
+
+    def add_table_rows(self, table: Table, rows: Sequence[Any]) -> None:
+        """Add a table of rows that are not yet in its types."""
+        if rows:
+            self.add_frame(table, table.frame(rows))
+        else:
+            self.add_rows(table.name, (), table_schema(table))
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement that returns nothing."""
@@ -101,6 +109,10 @@ class Engine:
         except duckdb.Error as problem:
             raise TableError(" ".join(str(problem).split()), where="SQL query") from problem
 
+    def reader(self, query: str, batch_rows: int) -> pa.RecordBatchReader:
+        """Return the rows of a query in batches; to be read before the next query."""
+        return self._connection.sql(query).to_arrow_reader(batch_rows)
+
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query as tuples of Python values."""
         table = self.arrow(query, parameters)
@@ -118,6 +130,8 @@ class Engine:
                 columns[field.name] = column.to_pandas(types_mapper={field.type: pd.Int64Dtype()}.get)
             elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_null(field.type):
                 columns[field.name] = column.cast(pa.string()).to_pandas().astype("str")
+            elif pa.types.is_nested(field.type):
+                columns[field.name] = [tuple(one) if isinstance(one, list) else one for one in column.to_pylist()]
             else:
                 columns[field.name] = column.to_pandas()
         return pd.DataFrame(columns)
@@ -142,3 +156,10 @@ def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:
 def _quoted(text: str) -> str:
     """Return a text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_timestamp(kind):
+        return pa.array(values, kind)
+    nanoseconds = np.array(values, "M8[ns]")  # Arrow does not take numpy's moments one by one
+    return pa.array(nanoseconds, pa.timestamp("ns"), from_pandas=True).cast(kind)
