@@ -23,11 +23,8 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "256MB"
 """What DuckDB may hold before it spills to the temporary folder."""
+_BATCH_ROWS = 1 << 16
 _FILES = pa.schema([("log_path", pa.string()), ("file_order", pa.int64()), ("newest_first", pa.bool_())])
-_EVENT_ORDER = """
-    SELECT e.* FROM (SELECT * FROM events WHERE {where}) e LEFT JOIN files USING (log_path)
-    ORDER BY e.time NULLS LAST, files.file_order, CASE WHEN files.newest_first THEN -e.log_line ELSE e.log_line END
-"""
 
 
 class Engine:
@@ -105,7 +102,7 @@ class Engine:
         """
         try:
             with self._lock:
-                return self._connection.sql(query, params=list(parameters)).to_arrow_table()
+                return self._connection.sql(query, params=list(parameters)).to_arrow_reader(_BATCH_ROWS).read_all()
         except duckdb.Error as problem:
             raise TableError(" ".join(str(problem).split()), where="SQL query") from problem
 
@@ -138,9 +135,19 @@ class Engine:
 
     def ordered_frame(self, table: Table, where: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Return the rows of a table that satisfy a condition, records in the order they were written."""
-        if table is EVENTS:
-            return self.frame(_EVENT_ORDER.format(where=where), parameters)
-        return self.frame(f"SELECT * FROM {table.name} WHERE {where}", parameters)  # noqa: S608 - the package's own names
+        rows = self.frame(f"SELECT * FROM {table.name} WHERE {where}", parameters)  # noqa: S608 - the package's own names
+        return self._in_written_order(rows) if table is EVENTS else rows
+
+    def _in_written_order(self, records: pd.DataFrame) -> pd.DataFrame:
+        """Return records by time, those of one moment by file (the older of a rotated set first) and line."""
+        files = {path: (place, newest_first) for path, place, newest_first in self.rows("SELECT * FROM files")}
+        codes, paths = records["log_path"].factorize()
+        known = np.array([files.get(path, (-1, False)) for path in paths] + [(-1, False)], np.int64)
+        line = records["log_line"].to_numpy(np.int64, na_value=-1)
+        line = np.where(known[codes, 1] > 0, -line, line)
+        time = records["time"].astype("int64").to_numpy()
+        order = np.lexsort((line, known[codes, 0], np.where(records["time"].isna(), np.iinfo(np.int64).max, time)))
+        return records.iloc[order].reset_index(drop=True)
 
 
 def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:
