@@ -105,9 +105,10 @@ def _release_order(release: str) -> tuple[int, ...]:
 
 
 def _reconstruct(engine: Engine, settings: Settings, result: FileResult) -> None:
+    import pandas as pd
+
     from dfly_analysis.attempts import read_background, rebuild, unseen_tasks
     from dfly_analysis.tables import PIECES
-    import pandas as pd
 
     events = EVENTS.conform(engine.ordered_frame(EVENTS, "true"))
     background = read_background(events, terminations(result))
@@ -116,7 +117,9 @@ def _reconstruct(engine: Engine, settings: Settings, result: FileResult) -> None
     more = unseen_tasks(background, set(seeds["task_id"].dropna()), set(seeds["url"].dropna()))
     tasks = pd.concat([tasks, more], ignore_index=True) if len(more) else tasks
     for table, frame in ((PIECES, pieces), (TASKS, tasks)):
-        engine.add_arrow(f"{table.name}_frame", pa.Table.from_pandas(table.conform(frame), table_schema(table), preserve_index=False))
+        engine.add_arrow(
+            f"{table.name}_frame", pa.Table.from_pandas(table.conform(frame), table_schema(table), preserve_index=False)
+        )
         engine.execute(f"CREATE TABLE {table.name} AS SELECT * FROM {table.name}_frame")
 
 

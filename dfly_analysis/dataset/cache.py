@@ -89,9 +89,7 @@ class Cache:
                     pass
         return result
 
-    def _keep(
-        self, source: SourceFile, options: ReadOptions, part: Path, stamp: list[int], result: FileResult
-    ) -> None:
+    def _keep(self, source: SourceFile, options: ReadOptions, part: Path, stamp: list[int], result: FileResult) -> None:
         row = result.coverage[0] if len(result.coverage) == 1 else {}
         is_plain = row.get("path") == source.address and row.get("size_bytes") == source.size_bytes
         digest = str(row["sha256"]) if is_plain else _hash(source.location)

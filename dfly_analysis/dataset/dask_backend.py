@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.errors import SourceError
 from dfly_analysis.dataset.file_result import FileResult
+from dfly_analysis.errors import SourceError
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset.export import PartTask
@@ -43,8 +43,7 @@ def run_on_cluster(tasks: Sequence[PartTask], address: str) -> Iterator[tuple[Fi
     client = _connect(Client, address)
     try:
         futures = [
-            client.submit(_run, task, key=f"dfly-analysis-{task.name}", pure=False, retries=RETRIES)
-            for task in tasks
+            client.submit(_run, task, key=f"dfly-analysis-{task.name}", pure=False, retries=RETRIES) for task in tasks
         ]
         for task, future in zip(tasks, futures, strict=True):
             try:

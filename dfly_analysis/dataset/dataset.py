@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.errors import TableError
 from dfly_analysis.settings import Settings
-from dfly_analysis.tables import ALL, COVERAGE, EVENTS, JOBS, PIECES, PODS, RUNS, TASKS, Table
+from dfly_analysis.tables import ALL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from dfly_analysis.errors import TableError
 from dfly_analysis.dataset.parquet_schema import table_schema
+from dfly_analysis.errors import TableError
 from dfly_analysis.logs.schema import arrow_schema
 from dfly_analysis.tables import EVENTS, Table
 from dfly_analysis.workers import worker_count
@@ -50,6 +50,7 @@ class Engine:
             },
         )
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t::TIMESTAMP_NS)")
         self.add_rows("files", (), _FILES)
 
     @property
@@ -61,7 +62,9 @@ class Engine:
         """Add a relation that holds an Arrow table."""
         self._connection.register(name, table)
 
-    def set_events(self, tables: Sequence[pa.Table], parts: Sequence[Path], files: Sequence[tuple[str, int, bool]]) -> None:
+    def set_events(
+        self, tables: Sequence[pa.Table], parts: Sequence[Path], files: Sequence[tuple[str, int, bool]]
+    ) -> None:
         """Define `events` over tables and parts, and `files`: the address of each log, its place, whether its newest record is first."""
         self.add_arrow("events_in_memory", pa.concat_tables([arrow_schema().empty_table(), *tables]))
         query = "SELECT * FROM events_in_memory"
@@ -69,7 +72,9 @@ class Engine:
             names = ", ".join(_quoted(str(path)) for path in parts)
             query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], hive_partitioning = false)"  # noqa: S608 - quoted
         self.execute(f"CREATE VIEW events AS {query}")
-        rows = [{"log_path": path, "file_order": place, "newest_first": newest_first} for path, place, newest_first in files]
+        rows = [
+            {"log_path": path, "file_order": place, "newest_first": newest_first} for path, place, newest_first in files
+        ]
         self.add_rows("files", rows, _FILES)
 
     def add_frame(self, table: Table, frame: pd.DataFrame) -> None:
@@ -78,7 +83,9 @@ class Engine:
 
     def add_rows(self, name: str, rows: Sequence[Any], schema: pa.Schema) -> None:
         """Add a relation of rows, each a mapping by column; what a row lacks is null."""
-        self.add_arrow(name, pa.table([_column([row.get(field.name) for row in rows], field.type) for field in schema], schema))
+        self.add_arrow(
+            name, pa.table([_column([row.get(field.name) for row in rows], field.type) for field in schema], schema)
+        )
 
     def add_table_rows(self, table: Table, rows: Sequence[Any]) -> None:
         """Add a table of rows that are not yet in its types."""

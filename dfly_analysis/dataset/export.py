@@ -153,7 +153,9 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
         counts |= _rewrite_copies(store, counts, local, dataset)
     rows = {EVENTS_FOLDER: sum(counts.values())}
     tables = (*_RECONSTRUCTED, RUNS, PODS, COVERAGE) if reconstruct else (RUNS, PODS, COVERAGE)
-    for table in () if reconstruct else _RECONSTRUCTED:  # what an earlier run reconstructed does not belong to these records
+    for table in (
+        () if reconstruct else _RECONSTRUCTED
+    ):  # what an earlier run reconstructed does not belong to these records
         store.delete(f"{table.name}.parquet")
     rows |= {f"{table.name}.parquet": _write_table(store, engine, table) for table in tables}
     coverage = tuple(with_notes(whole.coverage, dataset.copies))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -246,5 +246,3 @@ class _FileReader:
             return settings.read_rendered(data.decode("utf-8", "replace"), opened.address) if data else None
         except SettingsError:
             return None
-
-

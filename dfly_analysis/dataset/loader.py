@@ -21,11 +21,10 @@ from dfly_analysis.dataset.prometheus_window import Prometheus, ask
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.settings import Settings
 from dfly_analysis.sources import SourceFile, list_files, open_file
-from dfly_analysis.sources.store import open_store
 from dfly_analysis.workers import worker_count
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 OnProblem = Callable[[SourceError], None]
 Progress = Callable[[str], None]

@@ -38,7 +38,9 @@ def with_pandas_metadata(schema: pa.Schema, table: Table) -> pa.Schema:
     own = {column.name: column.dtype for column in table.columns}
     columns = [
         {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": numpy_type, "metadata": details}
-        for name, (kind, numpy_type, details) in ((name, _PANDAS_TYPES[own[name]]) for name in schema.names if name in own)
+        for name, (kind, numpy_type, details) in (
+            (name, _PANDAS_TYPES[own[name]]) for name in schema.names if name in own
+        )
     ]
     metadata = {
         "index_columns": [], "column_indexes": [], "attributes": {}, "columns": columns,

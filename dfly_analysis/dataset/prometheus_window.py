@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dfly_analysis.errors import SourceError
 from dfly_analysis.dataset.file_result import FileResult
+from dfly_analysis.errors import SourceError
 from dfly_analysis.metrics import query_prometheus
 from dfly_analysis.tables import COVERAGE
 

@@ -121,7 +121,9 @@ def _rows_of_files(
     return rows
 
 
-def _parse_in_python(block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool, files: FileStarts) -> ParsedBlock:
+def _parse_in_python(
+    block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool, files: FileStarts
+) -> ParsedBlock:
     counts = [Counts() for _ in files.byte]
     rows = _rows_of_files(block.data, 0, len(block.data), 0, main, counts, files)
     table = _table(rows, tz, counts[0], telling=telling)

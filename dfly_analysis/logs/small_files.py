@@ -110,7 +110,9 @@ def _writers(
     writers = []
     for log, host_ids, of_sources in zip(logs, hosts, sources, strict=True):
         component = component_of(of_sources, log.address, log_format)
-        host, role = split_host(host_ids[0]) if host_ids and component == "client" else host_of_path(log.address, component)
+        host, role = (
+            split_host(host_ids[0]) if host_ids and component == "client" else host_of_path(log.address, component)
+        )
         writers.append(Writer(component, host, role or component))
     return writers
 
