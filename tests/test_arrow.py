@@ -20,7 +20,7 @@ from reading_cases import TASK, line
 from dfly_analysis.errors import DflyError
 from dfly_analysis.loading.behind import Behind
 from dfly_analysis.loading.parquet import open_writer
-from dfly_analysis.loading.parts import PartWriter
+from dfly_analysis.dataset.event_parts import PartWriter
 from dfly_analysis.loading.schemas import metadata_for_pandas, part_schema, table_schema, write_rows
 from dfly_analysis.logs import arrow
 from dfly_analysis.logs.schema import arrow_schema, to_frame
@@ -85,7 +85,7 @@ OF_OTHER_INPUT = {
         "metrics.dump", "metrics.live", "pods.read", "pods.deaths", "jobs.read", "jobs.build", "bench.tools.csv_rows", "settings.resolve",
         "settings.rendered", "settings.traps", "findings", "knowledge.fact", "knowledge.fact_records", "knowledge.version", "knowledge.text",
         "sources.unpacking", "sources.zips", "sources.tars", "sources.compression", "sources.objects", "logs.wrappers.objects",
-        "logs.wrappers.rows", "loading.live", "loading.cache", "loading.joining", "loading.rewriting", "loading.lacks", "loading.spilling",
+        "logs.wrappers.rows", "loading.live", "loading.cache", "loading.joining", "loading.rewriting", "loading.missing_inputs", "loading.spilling",
         "loading.rebuilt", "attempts", "cli.analysing",
     )
 } | {"pandas", "pyarrow.compute", "pyarrow.parquet", "ssl", "tarfile", "zipfile", "multiprocessing", "csv", "yaml", "importlib.resources"}  # fmt: skip

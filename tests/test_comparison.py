@@ -32,9 +32,7 @@ def run(*, limit_s=6.0, seed=5, failed=12, n=600, values=None, quicker=1.0, all_
         drawn = drawn[drawn["outcome"] == "ok"]
     drawn = drawn.assign(duration_s=drawn["duration_s"] * quicker)
     read = coverage().assign(sha256=f"{seed:064x}")
-    return Dataset(
-        EVENTS.frame(), drawn, tasks(failed=failed), JOBS.frame(), RUNS.frame(), read, Settings.resolve(values)
-    )
+    return Dataset.from_frames(Settings.resolve(values), pieces=drawn, tasks=tasks(failed=failed), coverage=read)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +120,7 @@ def reset_beside(dataset, every: int):
     drawn = dataset.pieces.copy()
     ok = drawn.index[drawn["outcome"] == "ok"]
     drawn.loc[ok[::every], "outcome"] = "reset"
-    return replace(dataset, pieces=drawn)
+    return dataset.with_frames(pieces=drawn)
 
 
 def test_where_resets_hide_the_rest_attempts_cut_decide():

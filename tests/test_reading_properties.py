@@ -15,7 +15,7 @@ from reading_cases import IDS, TASK, generated, line, loaded, opened, read, repo
 
 from dfly_analysis.attempts import rebuild
 from dfly_analysis.knowledge.format import load_formats
-from dfly_analysis.loading import limits_of, load
+from dfly_analysis.dataset import limits_of, load
 from dfly_analysis.logs import sniff_format
 from dfly_analysis.synth import CLIENTS, write_run
 from dfly_analysis.synth.journal import go_duration

@@ -22,7 +22,7 @@ from reading_cases import generated, line, settings_of, write_tree
 from wrapping import NAMING, SHAPES, split_lines
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.loading import load
+from dfly_analysis.dataset import load
 
 try:
     from compression import zstd

@@ -55,12 +55,12 @@ class Dataset:
     @classmethod
     def from_frames(
         cls,
-        frames: Mapping[str, pd.DataFrame],
         settings: Settings | None = None,
         missing_inputs: tuple[str, ...] = (),
         problems: tuple[str, ...] = (),
+        **frames: pd.DataFrame,
     ) -> Self:
-        """Return a dataset of DataFrames that obey their schemas, by the names of their tables.
+        """Return a dataset of DataFrames that obey their schemas, by the names of their tables; a table not given is empty.
 
         Raises
         ------
@@ -75,7 +75,11 @@ class Dataset:
     def with_frames(self, **frames: pd.DataFrame) -> Self:
         """Return a dataset in which these tables are replaced."""
         present = {name: getattr(self, name) for name in _TABLES}
-        return type(self).from_frames({**present, **frames}, self.settings, self.missing_inputs, self.problems)
+        return type(self).from_frames(self.settings, self.missing_inputs, self.problems, **{**present, **frames})
+
+    def with_settings(self, settings: Settings) -> Self:
+        """Return a dataset of the same tables with other settings."""
+        return type(self)(self.engine, settings, self.missing_inputs, self.problems, self.copies)
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Answer a question in SQL (DuckDB's) about `events`, `pieces`, `tasks`, `jobs`, `runs`, `pods` and `coverage`.

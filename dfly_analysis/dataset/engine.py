@@ -79,7 +79,12 @@ class Engine:
 
     def add_frame(self, table: Table, frame: pd.DataFrame) -> None:
         """Add a relation that holds a DataFrame in the types of its table."""
-        self.add_arrow(table.name, pa.Table.from_pandas(frame, frame_schema(table, frame), preserve_index=False))
+        arrow = pa.Table.from_pandas(frame, frame_schema(table, frame), preserve_index=False)
+        if table is EVENTS:
+            for field in arrow_schema():
+                if field.name not in arrow.column_names:
+                    arrow = arrow.append_column(field, pa.nulls(len(arrow), field.type))
+        self.add_arrow(table.name, arrow)
 
     def add_rows(self, name: str, rows: Sequence[Any], schema: pa.Schema) -> None:
         """Add a relation of rows, each a mapping by column; what a row lacks is null."""
@@ -159,7 +164,7 @@ class Engine:
 
 def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:
     """Return the Arrow schema of a DataFrame in the types of its table; further columns as Arrow infers them."""
-    own = table_schema(table)
+    own = arrow_schema() if table is EVENTS else table_schema(table)
     fields = [
         own.field(name) if name in own.names else pa.field(name, pa.array(frame[name], from_pandas=True).type)
         for name in frame.columns

@@ -120,7 +120,7 @@ def _loaded(run: Path) -> dfly.Dataset:
     try:
         return dfly.load(run)
     except dfly.DflyError:
-        return Dataset(*(table.frame() for table in (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE)))
+        return Dataset.from_frames()
 
 
 @dataclass

@@ -22,11 +22,11 @@ from reading_cases import generated, line, pack, settings_of, write_tree
 from wrapping import SHAPES
 
 from dfly_analysis.cli import main
+from dfly_analysis.dataset import ReadOptions, cluster, in_memory, load, spilling, writing
+from dfly_analysis.dataset.export import write_tables
+from dfly_analysis.dataset.file_reader import read_files
 from dfly_analysis.errors import SourceError
 from dfly_analysis.jobs import build_jobs
-from dfly_analysis.loading import Reading, cluster, in_memory, load, spilling, writing
-from dfly_analysis.loading.staging import stage_file
-from dfly_analysis.loading.writing import write_tables
 from dfly_analysis.logs.blocks import read_blocks
 from dfly_analysis.sources import list_files
 from dfly_analysis.sources.store import open_store
@@ -69,7 +69,7 @@ def test_written_tables_are_those_of_load(tmp_path, monkeypatch, case, client, b
     """Whether attempts are rebuilt at once or in buckets; and what was written can be loaded in place of the logs."""
     run, _ = generated(case, client)
     monkeypatch.setattr(spilling, "BUCKET_BYTES", bucket_bytes)
-    write_tables([run], tmp_path / "out", Reading(), settings=settings_of(client))
+    write_tables([run], tmp_path / "out", ReadOptions(), settings=settings_of(client))
     dataset = load(run, settings=settings_of(client))
     wanted = {table.name: getattr(dataset, table.name) for table in TABLES}
     assert_same(written(tmp_path / "out"), wanted)
@@ -83,7 +83,7 @@ def test_copies_are_left_out_of_written_tables_too(tmp_path):
     tree = shutil.copytree(run, tmp_path / "in")
     logs = {log.relative_to(run).parts[0]: log.read_bytes() for log in sorted(run.glob("*/dfdaemon/dfdaemon.log"))}
     write_tree(tree, {"all.log": SHAPES["kubectl-prefix"](logs)})
-    write_tables([tree], tmp_path / "out", Reading(), settings=settings_of("v1.5.1"))
+    write_tables([tree], tmp_path / "out", ReadOptions(), settings=settings_of("v1.5.1"))
     dataset, once = (load(path, settings=settings_of("v1.5.1")) for path in (tree, run))
     assert len(dataset.events) == len(once.events)
     assert len(dataset.pieces) == len(once.pieces)
@@ -93,10 +93,10 @@ def test_copies_are_left_out_of_written_tables_too(tmp_path):
 def test_writing_again_leaves_nothing_of_before(tmp_path):
     """Parts of files that are no longer there go, and so does what a killed run left half written."""
     tree = write_tree(tmp_path / "in", {f"h{number}/d.log": line(number, "x") + "\n" for number in range(3)})
-    write_tables([tree], tmp_path / "out", Reading())
+    write_tables([tree], tmp_path / "out", ReadOptions())
     (tmp_path / "out/events.parquet/.part-000001-x.parquet.abc.unfinished").write_bytes(b"PAR1")
     shutil.rmtree(tree / "h0")
-    write_tables([tree], tmp_path / "out", Reading())
+    write_tables([tree], tmp_path / "out", ReadOptions())
     assert len(pd.read_parquet(tmp_path / "out/events.parquet")) == 2
     assert len([*(tmp_path / "out/events.parquet").iterdir()]) == 3  # two logs, and the rest
 
@@ -105,7 +105,7 @@ def test_writing_again_leaves_nothing_of_before(tmp_path):
 
 KILLING = """
 import os, signal
-from dfly_analysis.loading.parts import PartWriter
+from dfly_analysis.dataset.event_parts import PartWriter
 
 whole = getattr(PartWriter, "whole", PartWriter.finish)
 PartWriter.whole = whole  # a worker runs this twice
@@ -139,7 +139,7 @@ def test_an_interrupted_load_leaves_whole_parts_and_the_next_completes(tmp_path,
     for part in seen:
         pq.ParquetFile(out / part).read()
     assert CliRunner().invoke(main, arguments).exit_code == 0
-    write_tables([run], tmp_path / "undisturbed", Reading(), settings=settings_of("v0.1.118"))
+    write_tables([run], tmp_path / "undisturbed", ReadOptions(), settings=settings_of("v0.1.118"))
     assert_same(written(out), written(tmp_path / "undisturbed"))
     assert not [path for path in out.rglob(".*") if path.is_file()]
 
@@ -157,7 +157,7 @@ def test_an_interrupt_does_not_wait_for_the_rest_of_a_file(tmp_path, monkeypatch
 
     def interrupted():
         with in_memory.workers() as (files, blocks):
-            files.submit(stage_file, source, Reading(), take, blocks)
+            files.submit(read_files, source, ReadOptions(), take, blocks)
             assert begun.wait(30)
             raise KeyboardInterrupt
 
@@ -169,7 +169,7 @@ def test_an_interrupt_does_not_wait_for_the_rest_of_a_file(tmp_path, monkeypatch
 def test_the_table_of_no_jobs_has_the_columns_of_jobs(tmp_path):
     """It is written without building any, and read in the types that are built."""
     (tmp_path / "dfdaemon.log").write_text(line(5, "x") + "\n", "utf-8")
-    write_tables([tmp_path / "dfdaemon.log"], tmp_path / "out", Reading())
+    write_tables([tmp_path / "dfdaemon.log"], tmp_path / "out", ReadOptions())
     read = pd.read_parquet(tmp_path / "out" / "jobs.parquet")
     pd.testing.assert_series_equal(read.dtypes, build_jobs([], EVENTS.frame()).dtypes)
 
@@ -198,7 +198,7 @@ def test_a_file_that_grows_is_noted(tmp_path):
     (source,) = list_files([tree])
     with (tree / "h/d.log").open("a") as more:
         more.write(line(2, "y") + "\n")
-    gathered = stage_file(source, Reading(), lambda _: None)
+    gathered = read_files(source, ReadOptions(), lambda _: None)
     assert "grew while it was read" in gathered.coverage[0]["note"]
     assert gathered.problems == []
 
@@ -280,10 +280,10 @@ def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path):
                     killed.append(worker)
 
     got = write_tables(
-        [run, *packed], tmp_path / "cluster", Reading(), cluster=made.scheduler_address, progress=kill_one
+        [run, *packed], tmp_path / "cluster", ReadOptions(), cluster=made.scheduler_address, progress=kill_one
     )
     assert killed
-    wanted = write_tables([run, *packed], tmp_path / "alone", Reading())
+    wanted = write_tables([run, *packed], tmp_path / "alone", ReadOptions())
     assert got.tables == wanted.tables
     assert got.problems == wanted.problems
     assert_same(written(tmp_path / "cluster"), written(tmp_path / "alone"))
@@ -295,7 +295,7 @@ def test_an_address_without_a_scheduler_is_one_line(tmp_path, monkeypatch):
     tree = write_tree(tmp_path / "in", {"h/d.log": line(1, "x") + "\n"})
     for address in ("tcp://127.0.0.1:9", "nonsense://x"):
         with pytest.raises(SourceError, match="tcp://scheduler:8786") as raised:
-            write_tables([tree], tmp_path / "out", Reading(), cluster=address)
+            write_tables([tree], tmp_path / "out", ReadOptions(), cluster=address)
         assert "\n" not in str(raised.value)
 
 

@@ -9,70 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import examples
+from diagnosis_cases import BEGIN, BODY, dataset_of, event, finding, job, pieces_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
-from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
-from dfly_analysis.diagnosis.checks import all_checks, run_checks
-from dfly_analysis.diagnosis.evidence import MOST_LINES, evidence_of, hosts_in_words, plural
-from dfly_analysis.diagnosis.signs import FOLD_S, count_failures
+from dfly_analysis.diagnosis.checks import all_checks
+from dfly_analysis.diagnosis.evidence import MOST_LINES, evidence_of, format_hosts, plural
+from dfly_analysis.diagnosis.signs import FOLD_S, find_signs
 from dfly_analysis.knowledge.signature import load_signatures, signature
-from dfly_analysis.tables import CAUSES, COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
-
-BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")
-BODY = "download piece finished: error decoding response body"
-
-
-def dataset_of(*, events=(), pieces=(), tasks=(), jobs=(), in_force=None):
-    known = {"missing_urls": (), "checked": False, "false_success": False}
-    job_frame = JOBS.frame([known | row for row in jobs])
-    for name in known:
-        if name not in job_frame:
-            job_frame[name] = pd.Series(dtype=object if name == "missing_urls" else bool)
-    return Dataset(
-        EVENTS.frame(events), PIECES.frame(pieces), TASKS.frame(tasks), job_frame, RUNS.frame(), COVERAGE.frame(),
-        in_force or dfly.Settings.resolve(),
-    )  # fmt: skip
-
-
-def event(second, message=BODY, **more):
-    row = {
-        "time": BEGIN + pd.Timedelta(seconds=second),
-        "level": "ERROR",
-        "component": "client",
-        "host": "seed-0",
-        "message": message,
-    }
-    return row | {"log_path": "seed-0.log", "log_line": int(second * 10) + 1} | more
-
-
-def pieces_of(host, ok, failed, *, role="seedClient", **more):
-    rows = []
-    for number in range(ok + failed):
-        end = BEGIN + pd.Timedelta(seconds=number)
-        row = {
-            "task_id": "a" * 64,
-            "peer_id": f"{host}-p",
-            "host": host,
-            "role": role,
-            "piece_number": number,
-            "attempt": 1,
-            "origin": "source",
-        }
-        row |= {
-            "started": end - pd.Timedelta(seconds=1),
-            "ended": end,
-            "duration_s": 1.0,
-            "outcome": "ok" if number < ok else "reset",
-        }
-        rows.append(row | {"log_path": f"{host}.log", "log_line": number + 1} | more)
-    return rows
-
-
-def finding(dataset, finding_id):
-    return next(one for one in run_checks(dataset) if one.id == finding_id)
+from dfly_analysis.tables import CAUSES
 
 
 def diagnosed(tmp_path, files, **asked):
@@ -182,6 +129,12 @@ def test_a_restart_is_a_start_that_no_goodbye_goes_before(tmp_path, files, resta
     assert {one.line for one in found.evidence} <= {1, 2, 3}
 
 
+def count_failures(rows):
+    """Return how many failures the lines come to that show the text of a body."""
+    found = find_signs(dataset_of(events=rows))
+    return next(one.count for one in found if one.id == "error_decoding_response_body")
+
+
 def test_lines_of_one_failure_count_once():
     """A piece's echoes within two seconds are one failure, a later attempt is another, the task's own line adds none."""
     piece = {"peer_id": "p", "piece_number": 3}
@@ -192,14 +145,9 @@ def test_lines_of_one_failure_count_once():
         event(FOLD_S + 9.1, peer_id="p"),
         event(1, component="scheduler"),
     ]
-    assert count_failures(EVENTS.frame(rows)) == 2
-    assert count_failures(EVENTS.frame(rows[3:])) == 1
-    assert (
-        count_failures(
-            EVENTS.frame([event(1, component="scheduler", url="u"), event(5, component="scheduler", url="u")])
-        )
-        == 1
-    )
+    assert count_failures(rows) == 2
+    assert count_failures(rows[3:]) == 1
+    assert count_failures([event(1, component="scheduler", url="u"), event(5, component="scheduler", url="u")]) == 1
 
 
 @given(
@@ -209,17 +157,17 @@ def test_lines_of_one_failure_count_once():
 def test_the_count_depends_neither_on_order_nor_on_repetition(places, random):
     """Shuffling lines, or reading each of them twice, changes no count; it is never above the number of lines."""
     rows = [event(second, peer_id=peer, piece_number=piece) for second, piece, peer in places]
-    expected = count_failures(EVENTS.frame(rows))
+    expected = count_failures(rows)
     shuffled = rows + rows
     random.shuffle(shuffled)
-    assert count_failures(EVENTS.frame(shuffled)) == expected
+    assert count_failures(shuffled) == expected
     assert len(set(places)) >= expected >= len({(piece, peer) for _, piece, peer in places})
 
 
 @given(st.lists(st.sampled_from(CAUSES), max_size=40))
 def test_shares_add_up_and_the_primary_cause_holds_most(causes):
     """Shares are counts over failed tasks: they add up to 1, each lies in its interval, the first is the largest."""
-    shares = cause_shares(TASKS.frame([{"cause": cause, "outcome": "failed"} for cause in causes]))
+    shares = cause_shares([(cause, None, 1) for cause in causes])
     assert sum(one.tasks for one in shares) == len(causes)
     assert math.fsum(one.share for one in shares) == pytest.approx(1 if causes else 0)
     assert all(0 <= one.low <= one.share <= one.high <= 1 for one in shares)
@@ -229,19 +177,8 @@ def test_shares_add_up_and_the_primary_cause_holds_most(causes):
 
 def test_of_two_causes_with_as_many_tasks_the_one_that_brings_the_other_about_is_first():
     """A dead process makes others wait until their time is up, never the other way round."""
-    shares = cause_shares(TASKS.frame([{"cause": "timeout_too_short"}, {"cause": "resource_limit"}, {"cause": None}]))
+    shares = cause_shares([("timeout_too_short", None, 1), ("resource_limit", None, 1), (None, None, 1)])
     assert [one.cause for one in shares] == ["resource_limit", "timeout_too_short", "unknown"]
-
-
-def job(state="FAILURE", **more):
-    row = {
-        "job_id": "group_1",
-        "type": "preheat",
-        "state": state,
-        "created": BEGIN,
-        "ended": BEGIN + pd.Timedelta(seconds=30),
-    }
-    return row | {"succeeded": 3, "log_path": "jobs.json", "log_line": 7} | more
 
 
 def test_job_records_alone_still_show_the_sign():
@@ -359,17 +296,16 @@ def test_evidence_is_spread_over_hosts_with_clients_first():
     """At most six lines: of each host in turn, earliest first, the scheduler's after the clients'."""
     rows = [event(n, host="seed-0") for n in range(9)] + [event(20 + n, host="seed-1") for n in range(2)]
     rows.append(event(0.2, host="scheduler-0", component="scheduler"))
-    shown = evidence_of(EVENTS.frame(rows))
+    shown = evidence_of(dataset_of(events=rows), "true")
     assert len(shown) == MOST_LINES
     assert [one.line for one in shown[:4]] == [1, 201, 11, 211]
 
 
 def test_words_for_hosts_and_counts_read_well():
     """Names are joined as people do, and only one thing is singular."""
-    hosts = pd.DataFrame({"host": ["a", "b", "a", "c", "d", "e", None]})
-    assert hosts_in_words(hosts) == "a, b, c, d and 1 more"
-    assert hosts_in_words(hosts.head(3)) == "a and b"
-    assert hosts_in_words(hosts.tail(1)) == "unnamed hosts"
+    assert format_hosts(["a", "b", "c", "d", "e", None]) == "a, b, c, d and 1 more"
+    assert format_hosts(["a", "b"]) == "a and b"
+    assert format_hosts([None]) == "unnamed hosts"
     assert [plural(n, "line") for n in (0, 1, 2)] == ["0 lines", "1 line", "2 lines"]
 
 

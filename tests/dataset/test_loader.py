@@ -15,9 +15,9 @@ from test_bench import ASCII
 from test_jobs import job
 from wrapping import SHAPES
 
+from dfly_analysis.dataset import check_input, inspect_inputs, limits_of, load
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.errors import DflyError, SettingsError, SourceError
-from dfly_analysis.loading import check_input, limits_of, load, take_stock
 from dfly_analysis.settings import Settings
 
 LOG = (
@@ -287,7 +287,7 @@ def test_each_half_of_the_logs_says_what_it_lacks(tmp_path, client):
     clients = shutil.copytree(run, tmp_path / "clients", ignore=shutil.ignore_patterns("scheduler-0"))
     scheduler = shutil.copytree(run, tmp_path / "scheduler", ignore=shutil.ignore_patterns("seed-client-*", "client-*"))
     without_scheduler, without_clients, both = (
-        load(path, settings=settings_of(client)).lacks for path in (clients, scheduler, run)
+        load(path, settings=settings_of(client)).missing_inputs for path in (clients, scheduler, run)
     )
     assert any(text.startswith("No scheduler log") for text in without_scheduler)
     assert any(text.startswith("No client log") for text in without_clients)
@@ -297,7 +297,7 @@ def test_each_half_of_the_logs_says_what_it_lacks(tmp_path, client):
 def test_stock_is_taken_of_every_file(tmp_path):
     """`take_stock` has a row for each, unreadable ones too, and joins nothing."""
     tree = write_tree(tmp_path / "in", {"a.log": LOG, "b.zip": b"PK\x03\x04 no", "c.txt": "x\n"})
-    assert [row["kind"] for row in take_stock([tree])] == ["log", "foreign", "unreadable"]
+    assert [row["kind"] for row in inspect_inputs([tree])] == ["log", "foreign", "unreadable"]
 
 
 def test_checking_input_stops_at_the_first_readable_file(tmp_path):
@@ -379,8 +379,8 @@ def test_a_build_that_does_not_know_its_commit_names_no_release(tmp_path):
 
 def test_telling_records_give_the_same_findings_without_pieces_that_came_through():
     """Begin and end of each finished piece are left out once pieces are rebuilt; findings, pieces and tasks stay the same."""
-    path = Path(__file__).parent.parent / "data" / "samples" / "article-v0.1.118.tar.gz"
-    whole, telling = (load(path, records=records) for records in ("all", "telling"))
+    path = Path(__file__).parents[2] / "data" / "samples" / "article-v0.1.118.tar.gz"
+    whole, telling = (load(path, records=records) for records in ("all", "relevant"))
     for name in ("pieces", "tasks", "jobs"):
         pd.testing.assert_frame_equal(getattr(whole, name), getattr(telling, name))
     assert [*diagnose(whole)] == [*diagnose(telling)]

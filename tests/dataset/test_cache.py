@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from reading_cases import line, write_tree
 
 from dfly_analysis.cli import main
-from dfly_analysis.loading import Cache, cache, in_memory, load
+from dfly_analysis.dataset import Cache, cache, in_memory, load
 from dfly_analysis.tables import ALL
 
 LOG = "".join(line(number, f"line {number}") + "\n" for number in range(300))
@@ -79,7 +79,7 @@ def test_a_touched_file_is_still_known_and_a_changed_one_is_not(tree, kept, pars
 
 
 @pytest.mark.parametrize(
-    "options", [{"tz": "Asia/Shanghai"}, {"log_format": "client-compact"}, {"records": "telling"}], ids=str
+    "options", [{"tz": "Asia/Shanghai"}, {"log_format": "client-compact"}, {"records": "relevant"}], ids=str
 )
 def test_another_way_of_reading_is_another_part(tree, kept, parsed, options):
     """Zone, format and choice of records are part of what is looked up."""

@@ -5,9 +5,9 @@ import json
 import pandas as pd
 import pytest
 from conftest import examples
+from diagnosis_cases import BEGIN, dataset_of, event, finding, job, pieces_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_diagnosis import BEGIN, dataset_of, event, finding, job, pieces_of
 
 import dfly_analysis as dfly
 from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
@@ -257,9 +257,5 @@ def test_only_the_worse_stands_out(bad, n, rest_bad, rest_n):
 
 def test_heaps_widen_the_interval():
     """Failures spread evenly count in full, all in one task count for less."""
-    spread = pd.DataFrame(
-        {"bad": [n % 10 == 0 for n in range(100)], "host": "a", "peer": [n // 10 for n in range(100)]}
-    )
-    heaped = spread.assign(bad=[n < 10 for n in range(100)])
-    assert inflation_of(spread["bad"], spread["host"], spread["peer"]) == 1.0
-    assert inflation_of(heaped["bad"], heaped["host"], heaped["peer"]) > 5
+    assert inflation_of(["a"] * 10, [1] * 10, [10] * 10) == 1.0
+    assert inflation_of(["a"] * 10, [10, *[0] * 9], [10] * 10) > 5
