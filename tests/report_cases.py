@@ -14,7 +14,7 @@ from dfly_analysis.models import fit_all
 from dfly_analysis.plots import Figures
 from dfly_analysis.report import Report
 from dfly_analysis.settings import Settings
-from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
+from dfly_analysis.tables import COVERAGE, JOBS, PIECES, TASKS
 
 MIB, GIB = 2**20, 2**30
 BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")

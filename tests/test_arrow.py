@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import examples
+from dfly_analysis.loading.behind import Behind
+from dfly_analysis.loading.parquet import open_writer
+from dfly_analysis.loading.schemas import metadata_for_pandas, part_schema, table_schema, write_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import TASK, line
 
-from dfly_analysis.errors import DflyError
-from dfly_analysis.loading.behind import Behind
-from dfly_analysis.loading.parquet import open_writer
 from dfly_analysis.dataset.event_parts import PartWriter
-from dfly_analysis.loading.schemas import metadata_for_pandas, part_schema, table_schema, write_rows
+from dfly_analysis.errors import DflyError
 from dfly_analysis.logs import arrow
 from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.tables import ALL, COVERAGE

@@ -1,6 +1,5 @@
 """The rules: what they advise follows the data, names real keys, settles when followed, and says why where it is silent."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np

@@ -21,8 +21,7 @@ from conftest import ROOT, SAMPLES
 from reading_cases import generated, line, settings_of, write_tree
 from wrapping import NAMING, SHAPES, split_lines
 
-from dfly_analysis.dataset import Dataset
-from dfly_analysis.dataset import load
+from dfly_analysis.dataset import Dataset, load
 
 try:
     from compression import zstd

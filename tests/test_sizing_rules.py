@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -250,9 +249,7 @@ def followed(dataset, advice: Advice):
     """Return the dataset with the advice applied to its values."""
     settings = dataset.settings
     values = apply(nested(settings.user.entries), Overlay.from_advice(advice))
-    return replace(
-        dataset, settings=Settings.resolve(values, chart=settings.chart, client=settings.versions["seedClient"])
-    )
+    return dataset.with_settings(Settings.resolve(values, chart=settings.chart, client=settings.versions["seedClient"]))
 
 
 @pytest.mark.parametrize("name", CASES)

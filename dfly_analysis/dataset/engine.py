@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ class Engine:
         self._folder = tempfile.TemporaryDirectory(prefix="dfly-analysis-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
         self._lock = threading.Lock()
-        self._connection = duckdb.connect(
+        connection = duckdb.connect(
             ":memory:",
             config={
                 "memory_limit": MEMORY_LIMIT,
@@ -49,18 +50,21 @@ class Engine:
                 "autoinstall_known_extensions": False,
             },
         )
-        self._connection.execute("SET TimeZone = 'UTC'")
-        self._connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t::TIMESTAMP_NS)")
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t::TIMESTAMP_NS)")
+        self._connections = [connection]
+        # At the end of the interpreter too, where a dataset may still be held by a cache: the database reports what is left.
+        weakref.finalize(self, _close, self._connections)
         self.add_rows("files", (), _FILES)
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The database; use a cursor of it in each thread."""
-        return self._connection
+        return self._connections[0]
 
     def add_arrow(self, name: str, table: pa.Table) -> None:
         """Add a relation that holds an Arrow table."""
-        self._connection.register(name, table)
+        self.connection.register(name, table)
 
     def set_events(
         self, tables: Sequence[pa.Table], parts: Sequence[Path], files: Sequence[tuple[str, int, bool]]
@@ -102,7 +106,7 @@ class Engine:
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement that returns nothing."""
         with self._lock:
-            self._connection.execute(statement, list(parameters))
+            self.connection.execute(statement, list(parameters))
 
     def arrow(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """Return the rows of a query as an Arrow table.
@@ -114,13 +118,13 @@ class Engine:
         """
         try:
             with self._lock:
-                return self._connection.sql(query, params=list(parameters)).to_arrow_reader(_BATCH_ROWS).read_all()
+                return self.connection.sql(query, params=list(parameters)).to_arrow_reader(_BATCH_ROWS).read_all()
         except duckdb.Error as problem:
             raise TableError(" ".join(str(problem).split()), where="SQL query") from problem
 
     def reader(self, query: str, batch_rows: int) -> pa.RecordBatchReader:
         """Return the rows of a query in batches; to be read before the next query."""
-        return self._connection.sql(query).to_arrow_reader(batch_rows)
+        return self.connection.sql(query).to_arrow_reader(batch_rows)
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query as tuples of Python values."""
@@ -170,6 +174,11 @@ def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:
         for name in frame.columns
     ]
     return pa.schema(fields)
+
+
+def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _quoted(text: str) -> str:

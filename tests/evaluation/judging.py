@@ -15,7 +15,6 @@ from runs import Planned
 
 import dfly_analysis as dfly
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
 
 EXPECTED = {
     "bad-host": "host_outlier", "slow-host": "host_outlier", "bad-hour": "bad_hour", "oom": "pod_ended_badly", "evicted": "pod_ended_badly",
