@@ -121,7 +121,7 @@ def _found(dataset: Dataset) -> Found:
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.models import fit_all
 
-    fits = Beside(lambda: fit_all(dataset), small=dataset.small)
+    fits = Beside(lambda: fit_all(dataset), small=False)
     findings = diagnose(dataset)
     import dfly_analysis.plots  # noqa: F401 - wanted next; to import it takes about as long as the fits
 
