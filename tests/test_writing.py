@@ -23,13 +23,13 @@ from wrapping import SHAPES
 
 from dfly_analysis.cli import main
 from dfly_analysis.errors import SourceError
+from dfly_analysis.io import list_files
+from dfly_analysis.io.output_store import open_store
 from dfly_analysis.jobs import build_jobs
 from dfly_analysis.loading import Reading, cluster, in_memory, load, spilling, writing
 from dfly_analysis.loading.staging import stage_file
 from dfly_analysis.loading.writing import write_tables
 from dfly_analysis.logs.blocks import read_blocks
-from dfly_analysis.sources import list_files
-from dfly_analysis.sources.store import open_store
 from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
 
 TABLES = (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE)

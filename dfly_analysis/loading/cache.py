@@ -9,9 +9,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from dfly_analysis.io import SourceFile
 from dfly_analysis.loading.parts import fingerprint, read_gathered
 from dfly_analysis.loading.staging import Reading
-from dfly_analysis.sources import SourceFile
 
 LEAST_BYTES = 4 << 20
 MOST_BYTES = 20 << 30

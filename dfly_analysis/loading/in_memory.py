@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 from dfly_analysis.errors import SettingsError, SourceError
+from dfly_analysis.io import SourceFile, list_files, open_file
+from dfly_analysis.io.allocator import give_back
+from dfly_analysis.io.output_store import open_store
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.parts import read_gathered, read_records, write_part
 from dfly_analysis.loading.staging import Reading, is_readable, stage_file
-from dfly_analysis.sources import SourceFile, list_files, open_file
-from dfly_analysis.sources.memory import give_back
-from dfly_analysis.sources.store import open_store
 
 if TYPE_CHECKING:
     import pyarrow as pa

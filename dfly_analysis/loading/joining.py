@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis import jobs, metrics, pods
+from dfly_analysis.io.allocator import give_back
+from dfly_analysis.io.natural_sort import path_key
 from dfly_analysis.loading.copies import Copies, find_copies, repeated_rows, with_notes
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.lacks import Seen, limits_of, what_lacks
 from dfly_analysis.logs.arrow import flags, numbers
 from dfly_analysis.logs.schema import arrow_schema, to_frame
-from dfly_analysis.sources.memory import give_back
-from dfly_analysis.sources.order import path_key
 from dfly_analysis.tables import COVERAGE, EVENTS, PODS, RUNS
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
+from dfly_analysis.io import SourceFile
 from dfly_analysis.loading.behind import Behind
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.parquet import open_writer
 from dfly_analysis.loading.schemas import part_schema
 from dfly_analysis.loading.staging import Reading, Sink, stage_file
 from dfly_analysis.logs.schema import arrow_schema
-from dfly_analysis.sources import SourceFile
 
 if TYPE_CHECKING:
     import pyarrow as pa

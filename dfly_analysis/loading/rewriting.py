@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from dfly_analysis.io.output_store import Store
 from dfly_analysis.loading.copies import COMPARED, Copies
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.joining import without_copies
 from dfly_analysis.loading.parts import PartWriter, read_gathered, read_records
 from dfly_analysis.logs.schema import to_frame
-from dfly_analysis.sources.store import Store
 
 
 def rewrite_copies(store: Store, addresses: Mapping[str, set[str]], copies: Copies) -> dict[str, int]:

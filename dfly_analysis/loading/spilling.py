@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dfly_analysis.io.output_store import Store
 from dfly_analysis.knowledge.event import bulk_events
 from dfly_analysis.knowledge.needed import COLUMNS, COLUMNS_EVERYWHERE, ERROR_LEVELS, EVERYWHERE
 from dfly_analysis.logs.arrow import coded, codes_of, flags, numbers, strings, values_of
 from dfly_analysis.logs.rows import codes_at, numbered_at, numbers_at, rows_of_peers, rows_with_any, seconds_at
 from dfly_analysis.logs.schema import among, arrow_schema
-from dfly_analysis.sources.store import Store
 
 WORDS = "message"
 SPILLED = (*COLUMNS, "job_id")

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dfly_analysis.io import SourceFile
+from dfly_analysis.io.output_store import open_store
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.in_memory import workers
 from dfly_analysis.loading.parts import part_name, write_part
 from dfly_analysis.loading.staging import Reading
-from dfly_analysis.sources import SourceFile
-from dfly_analysis.sources.store import open_store
 
 if TYPE_CHECKING:
     from dfly_analysis.loading.spilling import Spill

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dfly_analysis import bench, jobs, metrics, pods, settings
 from dfly_analysis.errors import SettingsError, SourceError
+from dfly_analysis.io import Opened, SourceFile, open_file
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.loading.copies import Sketch, sketch_key
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.logs import LogReader, find_format, sniff
 from dfly_analysis.logs.writers import Writer
-from dfly_analysis.sources import Opened, SourceFile, open_file
 
 if TYPE_CHECKING:
     import pyarrow as pa

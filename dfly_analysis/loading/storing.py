@@ -6,8 +6,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dfly_analysis.io.output_store import Store
 from dfly_analysis.loading.schemas import write_rows
-from dfly_analysis.sources.store import Store
 from dfly_analysis.tables import COVERAGE, Table
 
 if TYPE_CHECKING:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis import metrics
 from dfly_analysis.errors import SourceError
+from dfly_analysis.io import SourceFile, list_files
+from dfly_analysis.io.output_store import Store, open_store
 from dfly_analysis.loading.copies import Copies, find_copies, with_notes
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.in_memory import OnProblem, Progress, check_zone, refuse_nothing
@@ -22,8 +24,6 @@ from dfly_analysis.loading.parts import PartWriter
 from dfly_analysis.loading.stages import EVENTS_FOLDER, Staged, run_stages, stages_of
 from dfly_analysis.loading.staging import Reading
 from dfly_analysis.loading.storing import store_rows
-from dfly_analysis.sources import SourceFile, list_files
-from dfly_analysis.sources.store import Store, open_store
 from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS
 
 if TYPE_CHECKING:

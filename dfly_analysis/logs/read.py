@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from dfly_analysis.io import Opened
+from dfly_analysis.io.prefetch import ahead
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs.blocks import LineBlock, read_blocks
 from dfly_analysis.logs.counts import Counts
@@ -21,8 +23,6 @@ from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.logs.sniff import Sniffed, sniff, sniff_format
 from dfly_analysis.logs.wrappers import unwrap
 from dfly_analysis.logs.writers import Writer, add_writer, find_writer
-from dfly_analysis.sources import Opened
-from dfly_analysis.sources.ahead import ahead
 
 if TYPE_CHECKING:
     import pandas as pd

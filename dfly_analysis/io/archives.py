@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dfly_analysis.sources.caps import Reading
-from dfly_analysis.sources.opened import Opened
-from dfly_analysis.sources.packed import RECORD_BYTES, is_packed
-from dfly_analysis.sources.streams import BROKEN, Buffered, ByteStream, RandomAccess, ReadAhead
+from dfly_analysis.io.archive_limits import Reading
+from dfly_analysis.io.input_stream import Opened
+from dfly_analysis.io.magic_bytes import RECORD_BYTES, is_packed
+from dfly_analysis.io.streams import BROKEN, Buffered, ByteStream, RandomAccess, ReadAhead
 
 
 def expand(
@@ -39,7 +39,7 @@ def expand(
         reading.say_broken(problem, address)
         return
     if is_packed(head):
-        from dfly_analysis.sources.unpacking import unpack
+        from dfly_analysis.io.unpacking import unpack
 
         yield from unpack(address, buffered, head, reading, depth, anywhere)
     else:

@@ -8,8 +8,8 @@ import sys
 from io import FileIO
 from typing import BinaryIO
 
-from dfly_analysis.sources.caps import Reading
-from dfly_analysis.sources.streams import BLOCK_BYTES, BrokenStreamError, reason_of
+from dfly_analysis.io.archive_limits import Reading
+from dfly_analysis.io.streams import BLOCK_BYTES, BrokenStreamError, reason_of
 from dfly_analysis.units import format_size
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.sources.streams import BrokenStreamError, reason_of
+from dfly_analysis.io.streams import BrokenStreamError, reason_of
 from dfly_analysis.units import format_size
 
 MOST_SAID = 20

@@ -13,9 +13,9 @@ import zlib
 import pytest
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.sources import CAPS, Caps, open_sources
-from dfly_analysis.sources.caps import MOST_SAID
-from dfly_analysis.sources.packed import RECORD_BYTES
+from dfly_analysis.io import CAPS, Caps, open_sources
+from dfly_analysis.io.archive_limits import MOST_SAID
+from dfly_analysis.io.magic_bytes import RECORD_BYTES
 
 TEXT = b"one\ntwo\n"
 NOISE = bytes(zlib.crc32(number.to_bytes(4, "big")) & 255 for number in range(200_000))

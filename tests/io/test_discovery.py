@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from reading_cases import write_tree
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.sources import list_files, open_file, open_sources
-from dfly_analysis.sources.order import natural_key, path_key, reading_key
+from dfly_analysis.io import list_files, open_file, open_sources
+from dfly_analysis.io.natural_sort import natural_key, path_key, reading_key
 
 TEXT = b"one\ntwo\n"
 NAMES = st.one_of(

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import SourceError, nearest
-from dfly_analysis.sources.caps import Reading
-from dfly_analysis.sources.order import path_key
-from dfly_analysis.sources.streams import BLOCK_BYTES, BrokenStreamError
+from dfly_analysis.io.archive_limits import Reading
+from dfly_analysis.io.natural_sort import path_key
+from dfly_analysis.io.streams import BLOCK_BYTES, BrokenStreamError
 
 if TYPE_CHECKING:
     from obstore.store import S3Store

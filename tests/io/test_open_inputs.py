@@ -13,8 +13,8 @@ import pytest
 from reading_cases import opened, pack, write_tree
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.sources import CAPS, open_sources
-from dfly_analysis.sources.opened import LINE_CAP_BYTES
+from dfly_analysis.io import CAPS, open_sources
+from dfly_analysis.io.input_stream import LINE_CAP_BYTES
 
 TEXT = b"one\ntwo\n"
 

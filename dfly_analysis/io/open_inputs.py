@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.sources.addresses import clean
-from dfly_analysis.sources.archives import expand
-from dfly_analysis.sources.caps import CAPS, Caps, Reading
-from dfly_analysis.sources.listing import Found, find_local
-from dfly_analysis.sources.local import LocalFile, Pipe, kind_of, standard_input
-from dfly_analysis.sources.opened import Opened
-from dfly_analysis.sources.streams import (
+from dfly_analysis.io.archive_limits import CAPS, Caps, Reading
+from dfly_analysis.io.archives import expand
+from dfly_analysis.io.discovery import Found, find_local
+from dfly_analysis.io.display_paths import clean
+from dfly_analysis.io.input_stream import Opened
+from dfly_analysis.io.local import LocalFile, Pipe, kind_of, standard_input
+from dfly_analysis.io.streams import (
     BROKEN,
     BrokenStreamError,
     ByteStream,
@@ -159,7 +159,7 @@ def _list(path: str, tell: OnProblem, mention: OnProblem) -> Iterator[tuple[obje
     if path == STDIN:
         yield STDIN, SourceFile(STDIN, None, "stdin", STDIN)
     elif path.startswith(_OBJECTS):
-        from dfly_analysis.sources.objects import list_objects
+        from dfly_analysis.io.s3 import list_objects
 
         for url, size_bytes in list_objects(path):
             yield url, SourceFile(clean(url), size_bytes, "object", url)
@@ -187,7 +187,7 @@ def _stream(source: SourceFile, reading: Reading) -> Iterator[tuple[ByteStream, 
     if source.kind == "stdin":
         yield Pipe(standard_input(), reading), None
     elif source.kind == "object":
-        from dfly_analysis.sources.objects import ObjectFile
+        from dfly_analysis.io.s3 import ObjectFile
 
         remote = ObjectFile(source.location, reading)
         yield remote, remote

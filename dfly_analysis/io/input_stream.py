@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfly_analysis.sources.streams import BLOCK_BYTES, BROKEN, BrokenStreamError, reason_of
+from dfly_analysis.io.streams import BLOCK_BYTES, BROKEN, BrokenStreamError, reason_of
 
 HEAD_BYTES = 65536
 LINE_CAP_BYTES = 4 << 20

@@ -18,11 +18,11 @@ from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dfly_analysis.sources import open_file, open_sources
-from dfly_analysis.sources.caps import Reading
-from dfly_analysis.sources.compression import CODECS, Decompressed, codec_of
-from dfly_analysis.sources.streams import AHEAD_FROM_BYTES, BLOCK_BYTES, Buffered, ReadAhead
-from dfly_analysis.sources.walk import SourceFile
+from dfly_analysis.io import open_file, open_sources
+from dfly_analysis.io.archive_limits import Reading
+from dfly_analysis.io.compression import CODECS, Decompressed, codec_of
+from dfly_analysis.io.open_inputs import SourceFile
+from dfly_analysis.io.streams import AHEAD_FROM_BYTES, BLOCK_BYTES, Buffered, ReadAhead
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -252,7 +252,7 @@ def test_without_the_fast_libraries(tmp_path, monkeypatch):
     """Gzip and zip are read by the standard library alone, also cut; zstd then says what to install."""
     for name in ("isal", "backports", "backports.zstd", "compression.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setattr("dfly_analysis.sources.compression._crc32", None)
+    monkeypatch.setattr("dfly_analysis.io.compression._crc32", None)
     for pack in (gzip.compress, in_two(gzip.compress), in_zip, in_zip_of_a_pipe):
         assert read_back(tmp_path / "x", pack(ROWS)) == (ROWS, [])
         read, problems = read_back(tmp_path / "x", pack(ROWS)[:-1000])

@@ -6,8 +6,8 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dfly_analysis.sources.packed import RECORD_BYTES
-from dfly_analysis.sources.streams import BLOCK_BYTES, BrokenStreamError, Buffered
+from dfly_analysis.io.magic_bytes import RECORD_BYTES
+from dfly_analysis.io.streams import BLOCK_BYTES, BrokenStreamError, Buffered
 
 _EXTENDED_AT = 482  # old GNU sparse header: says whether more of the map follows
 _MORE_AT = 504

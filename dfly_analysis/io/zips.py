@@ -6,10 +6,10 @@ import stat
 import struct
 from dataclasses import dataclass
 
-from dfly_analysis.sources.caps import Reading
-from dfly_analysis.sources.compression import BZIP2, DEFLATE, XZ, ZSTD, Codec, Decompressed, crc32
-from dfly_analysis.sources.order import natural_key
-from dfly_analysis.sources.streams import BLOCK_BYTES, BrokenStreamError, ByteStream, RandomAccess
+from dfly_analysis.io.archive_limits import Reading
+from dfly_analysis.io.compression import BZIP2, DEFLATE, XZ, ZSTD, Codec, Decompressed, crc32
+from dfly_analysis.io.natural_sort import natural_key
+from dfly_analysis.io.streams import BLOCK_BYTES, BrokenStreamError, ByteStream, RandomAccess
 from dfly_analysis.units import format_size
 
 _STORED = 0

@@ -14,9 +14,9 @@ from conftest import BUCKET, fill
 from reading_cases import pack, write_tree
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.sources import list_files, open_file, open_sources
-from dfly_analysis.sources.objects import WINDOW_BYTES
-from dfly_analysis.sources.store import open_store
+from dfly_analysis.io import list_files, open_file, open_sources
+from dfly_analysis.io.output_store import open_store
+from dfly_analysis.io.s3 import WINDOW_BYTES
 
 BIG = b"".join(b"%d a line of a log that is long\n" % number for number in range(3 * WINDOW_BYTES // 32))
 
@@ -178,7 +178,9 @@ def test_the_missing_library_names_its_extra(monkeypatch):
     for attempt in (lambda: list_files(["s3://unseen/x"]), lambda: open_store("s3://unseen/x")):
         with pytest.raises(SourceError, match=r"dfly-analysis\[s3\]"):
             attempt()
-    code = "import sys, dfly_analysis.sources.store, dfly_analysis.sources; assert not {'obstore', 'isal'} & set(sys.modules)"
+    code = (
+        "import sys, dfly_analysis.io.output_store, dfly_analysis.io; assert not {'obstore', 'isal'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -236,7 +238,7 @@ def test_an_interrupted_write_leaves_nothing(store, tmp_path, monkeypatch):
         store.write("x", tmp_path / "nothing")
     with pytest.raises(SourceError):
         store.write("y", tmp_path / "nothing")
-    monkeypatch.setattr("dfly_analysis.sources.store.shutil.copyfileobj", _no_space)
+    monkeypatch.setattr("dfly_analysis.io.output_store.shutil.copyfileobj", _no_space)
     if store.address.startswith("/"):
         with pytest.raises(SourceError, match="free some space"):
             store.write("x", local)
@@ -269,7 +271,7 @@ def test_a_file_takes_its_name_when_its_context_ends_well(store, tmp_path):
 def test_a_full_disk_is_told_by_whose_it_is(tmp_path, monkeypatch, free_bytes, expected):
     """Whoever fills the file may meet a full disk there, or another that is full."""
     usage = SimpleNamespace(free=free_bytes)
-    monkeypatch.setattr("dfly_analysis.sources.store.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("dfly_analysis.io.output_store.shutil.disk_usage", lambda _: usage)
     store = open_store(tmp_path / "out")
     with pytest.raises(expected[0], match=expected[1]), store.being_written("a/x"):
         _no_space()

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from typing import Protocol
 
-from dfly_analysis.sources.ahead import ahead
+from dfly_analysis.io.prefetch import ahead
 
 BLOCK_BYTES = 1 << 20
 AHEAD_BLOCKS = 4

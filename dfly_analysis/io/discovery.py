@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dfly_analysis.errors import SourceError, nearest
-from dfly_analysis.sources.local import kind_of
-from dfly_analysis.sources.order import path_key
-from dfly_analysis.sources.streams import reason_of
+from dfly_analysis.io.local import kind_of
+from dfly_analysis.io.natural_sort import path_key
+from dfly_analysis.io.streams import reason_of
 
 Tell = Callable[[SourceError], None]
 

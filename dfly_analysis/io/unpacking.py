@@ -6,13 +6,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 
-from dfly_analysis.sources.addresses import clean
-from dfly_analysis.sources.archives import expand, read_ahead
-from dfly_analysis.sources.caps import Reading
-from dfly_analysis.sources.compression import Codec, Decompressed, codec_of
-from dfly_analysis.sources.opened import Opened
-from dfly_analysis.sources.packed import UNREAD, ZIP
-from dfly_analysis.sources.streams import (
+from dfly_analysis.io.archive_limits import Reading
+from dfly_analysis.io.archives import expand, read_ahead
+from dfly_analysis.io.compression import Codec, Decompressed, codec_of
+from dfly_analysis.io.display_paths import clean
+from dfly_analysis.io.input_stream import Opened
+from dfly_analysis.io.magic_bytes import UNREAD, ZIP
+from dfly_analysis.io.streams import (
     AHEAD_FROM_BYTES,
     BROKEN,
     BrokenStreamError,
@@ -21,8 +21,8 @@ from dfly_analysis.sources.streams import (
     RandomAccess,
     reason_of,
 )
-from dfly_analysis.sources.tars import tar_members
-from dfly_analysis.sources.zips import METHODS, ZipEntry, ZipMember, entry_at, next_entry_at, zip_entries
+from dfly_analysis.io.tars import tar_members
+from dfly_analysis.io.zips import METHODS, ZipEntry, ZipMember, entry_at, next_entry_at, zip_entries
 from dfly_analysis.units import format_size
 
 _SPOOL_MEMORY_BYTES = 16 << 20
@@ -39,7 +39,7 @@ def unpack(
     address : str
     buffered : Buffered
     head : bytes
-        Its first bytes, of which `dfly_analysis.sources.packed.is_packed` said that something is packed.
+        Its first bytes, of which `dfly_analysis.io.magic_bytes.is_packed` said that something is packed.
     reading : Reading
         What the layers of one named file share.
     depth : int

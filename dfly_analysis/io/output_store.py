@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, cast
 
 from dfly_analysis.errors import SourceError, StoreError
-from dfly_analysis.sources.caps import Reading
-from dfly_analysis.sources.streams import BrokenStreamError, RandomAccess, reason_of
+from dfly_analysis.io.archive_limits import Reading
+from dfly_analysis.io.streams import BrokenStreamError, RandomAccess, reason_of
 
 _UNFINISHED = ".unfinished"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -190,12 +190,12 @@ class ObjectStore:
     """
 
     def __init__(self, address: str) -> None:
-        from dfly_analysis.sources import objects
+        from dfly_analysis.io import s3
 
         self.address = address.rstrip("/")
-        bucket, prefix = objects.split_url(self.address)
+        bucket, prefix = s3.split_url(self.address)
         self._prefix = f"{prefix}/" if prefix else ""
-        self._client = objects.connect(bucket)
+        self._client = s3.connect(bucket)
 
     def _key(self, name: str) -> str:
         return self._prefix + _checked(name, self.address)
@@ -205,11 +205,9 @@ class ObjectStore:
 
     def write(self, name: str, content: str | Path | bytes) -> None:
         """Upload it, in parts where it is large; it is seen only once it is whole."""
-        from dfly_analysis.sources import objects
+        from dfly_analysis.io import s3
 
-        objects.put(
-            self._client, self._key(name), Path(content) if isinstance(content, str) else content, self._where(name)
-        )
+        s3.put(self._client, self._key(name), Path(content) if isinstance(content, str) else content, self._where(name))
 
     @contextmanager
     def being_written(self, name: str) -> Iterator[Path]:
@@ -222,36 +220,36 @@ class ObjectStore:
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the sorted names that begin with a text."""
-        from dfly_analysis.sources import objects
+        from dfly_analysis.io import s3
 
         folder = (self._prefix + prefix).rpartition("/")[0]
-        keys = (key for key, _ in objects.list_keys(self._client, folder, self.address))
+        keys = (key for key, _ in s3.list_keys(self._client, folder, self.address))
         found = (key.removeprefix(self._prefix) for key in keys)
         return sorted(name for name in found if name.startswith(prefix))
 
     def open(self, name: str) -> BinaryIO:
         """Open an object for reading, fetched in windows of a few megabytes."""
-        from dfly_analysis.sources import objects
+        from dfly_analysis.io import s3
 
         if not self.exists(name):
             raise SourceError("there is no such object", where=self._where(name), hint="check the name")
         try:
-            remote = objects.ObjectFile(self._where(name), Reading(tell=lambda _: None))
+            remote = s3.ObjectFile(self._where(name), Reading(tell=lambda _: None))
         except BrokenStreamError as problem:
             raise SourceError(str(problem), where=self._where(name)) from problem
         return cast("BinaryIO", io.BufferedReader(_Seekable(remote), 1 << 16))
 
     def exists(self, name: str) -> bool:
         """Say whether there is an object of that name."""
-        from dfly_analysis.sources import objects
+        from dfly_analysis.io import s3
 
-        return objects.size_of(self._client, self._key(name), self._where(name)) is not None
+        return s3.size_of(self._client, self._key(name), self._where(name)) is not None
 
     def delete(self, name: str) -> None:
         """Delete an object; one that is not there is no error."""
-        from dfly_analysis.sources import objects
+        from dfly_analysis.io import s3
 
-        objects.delete(self._client, self._key(name), self._where(name))
+        s3.delete(self._client, self._key(name), self._where(name))
 
     def tidy(self) -> None:
         """Do nothing: an upload that was not completed is no object."""

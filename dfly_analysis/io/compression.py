@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from dfly_analysis.sources.caps import Reading
-from dfly_analysis.sources.packed import MAGIC
-from dfly_analysis.sources.streams import BLOCK_BYTES, BrokenStreamError, ByteStream, reason_of
+from dfly_analysis.io.archive_limits import Reading
+from dfly_analysis.io.magic_bytes import MAGIC
+from dfly_analysis.io.streams import BLOCK_BYTES, BrokenStreamError, ByteStream, reason_of
 
 INPUT_BYTES = 256 << 10
 _XZ_MEMORY_BYTES = 256 << 20  # `xz -9` needs 65 MiB; a forged header may ask for gigabytes
