@@ -45,9 +45,6 @@ def load(
     DIR/events.parquet is a folder with one part a file; it can be given to the other commands in place of the logs.
     """
     from dfly_analysis.beside import allowed
-    from dfly_analysis.io.allocator import keep_pages
-
-    keep_pages()  # before there are threads: also those that numpy starts
     from dfly_analysis.loading import Reading
     from dfly_analysis.loading.writing import write_tables
 

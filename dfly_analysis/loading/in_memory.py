@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import SourceFile, list_files, open_file
-from dfly_analysis.io.allocator import give_back
 from dfly_analysis.io.output_store import open_store
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.parts import read_gathered, read_records, write_part
 from dfly_analysis.loading.staging import Reading, is_readable, stage_file
+from dfly_analysis.workers import worker_count
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,10 +90,7 @@ def load(  # noqa: PLR0913 - each is one of the user's words
     ask(prometheus, gathered, on_problem)
     refuse_nothing(listed, gathered)
     handed_over = (tables.pop(0) for _ in range(len(tables)))
-    give_back()
-    dataset = join(handed_over, gathered, settings or Settings.resolve(), condensed=records == "telling")
-    give_back()
-    return dataset
+    return join(handed_over, gathered, settings or Settings.resolve(), condensed=records == "telling")
 
 
 def read_all(
@@ -136,8 +132,7 @@ def workers() -> Iterator[tuple[Executor, Executor]]:
 
     Without its blocks a file that is half read ends too, so that nobody who interrupts has to wait for the rest of it.
     """
-    cores = os.cpu_count() or 1
-    files, blocks = ThreadPoolExecutor(_SIDE_BY_SIDE, "files"), ThreadPoolExecutor(cores, "blocks")
+    files, blocks = ThreadPoolExecutor(_SIDE_BY_SIDE, "files"), ThreadPoolExecutor(worker_count(), "blocks")
     try:
         yield files, blocks
     finally:

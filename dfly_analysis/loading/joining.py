@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis import jobs, metrics, pods
-from dfly_analysis.io.allocator import give_back
 from dfly_analysis.io.natural_sort import path_key
 from dfly_analysis.loading.copies import Copies, find_copies, repeated_rows, with_notes
 from dfly_analysis.loading.gathered import Gathered
@@ -56,7 +55,6 @@ def join(records: Iterable[pa.Table], gathered: Gathered, given: Settings, *, co
 
     copies = find_copies(gathered.coverage, gathered.sketches)
     events, finish = _read(_one_table(records), copies, condensed=condensed)
-    give_back()
     settings = settle(given, gathered)
     background = read_background(events, deaths_of(gathered))
     pieces, tasks = rebuild(events, limits_of(settings), background)
@@ -66,7 +64,6 @@ def join(records: Iterable[pa.Table], gathered: Gathered, given: Settings, *, co
     owner = jobs.job_of_url(job_frame, handed)
     tasks["job_id"] = tasks["url"].map(owner).where(tasks["role"] == "seedClient").astype("str")
     components = set(events["component"].dropna().unique())
-    give_back()
     events = EVENTS.check(finish(events, pieces))
     return Dataset(
         events=events, pieces=pieces, tasks=tasks, jobs=job_frame, runs=RUNS.frame(metrics.newest_dumps(gathered.runs) if gathered.runs else ()),
