@@ -84,7 +84,7 @@ OF_OTHER_INPUT = {
     for name in (
         "metrics.dump", "metrics.live", "pods.read", "pods.deaths", "jobs.read", "jobs.build", "bench.tools.csv_rows", "settings.resolve",
         "settings.rendered", "settings.traps", "findings", "knowledge.fact", "knowledge.fact_records", "knowledge.version", "knowledge.text",
-        "io.unpacking", "io.zips", "io.tars", "io.compression", "io.s3", "logs.wrappers.objects",
+        "io.tar_reader", "io.zip_reader", "io.compression", "io.s3", "logs.wrappers.objects",
         "logs.wrappers.rows", "loading.live", "loading.cache", "loading.joining", "loading.rewriting", "loading.lacks", "loading.spilling",
         "loading.rebuilt", "attempts", "cli.analysing",
     )

@@ -1,60 +1,73 @@
-"""What lies in a file: itself where it is plain, as most are; nothing that unpacks is loaded before something is packed."""
+"""What a file holds: itself where it is plain, else what is compressed or archived in it, layer by layer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import BinaryIO
 
-from dfly_analysis.io.archive_limits import Reading
+from dfly_analysis.io.archive_limits import Budget
+from dfly_analysis.io.display_paths import clean
 from dfly_analysis.io.input_stream import Opened
-from dfly_analysis.io.magic_bytes import RECORD_BYTES, is_packed
-from dfly_analysis.io.streams import BROKEN, Buffered, ByteStream, RandomAccess, ReadAhead
+from dfly_analysis.io.magic_bytes import COMPRESSED, RECORD_BYTES, UNSUPPORTED, packed_as
+from dfly_analysis.io.streams import BROKEN, Buffered, ByteStream
 
 
 def expand(
-    address: str, stream: ByteStream, reading: Reading, *, depth: int = 0, anywhere: RandomAccess | None = None
+    address: str, stream: ByteStream, budget: Budget, *, depth: int = 0, file: BinaryIO | None = None
 ) -> Iterator[Opened]:
-    """Open what a stream holds: itself where it is plain, else what is packed in it.
+    """Open what a stream holds; nothing that unpacks is imported before something is packed.
 
     Parameters
     ----------
     address : str
     stream : ByteStream
-    reading : Reading
-        What the layers of one named file share.
+    budget : Budget
+        Shared by all layers of one named file.
     depth : int
         Layers around this stream.
-    anywhere : RandomAccess, optional
-        The same bytes for reading in any order, where they lie so.
+    file : BinaryIO, optional
+        The same bytes as a seekable file, where they are one: a zip is read through its index.
 
     Yields
     ------
     Opened
         Read it before asking for the next.
     """
-    buffered = Buffered(stream)
+    buffered = Buffered(stream) if depth else Buffered(stream, budget.count_input)
     try:
         head = buffered.peek(RECORD_BYTES)
     except BROKEN as problem:
-        reading.say_broken(problem, address)
+        budget.report_break(problem, address)
         return
-    if is_packed(head):
-        from dfly_analysis.io.unpacking import unpack
+    kind = packed_as(head)
+    if kind is None:
+        yield Opened(address, buffered)
+    elif kind in UNSUPPORTED:
+        budget.report(f"is {kind}, which is not supported", address, "unpack it by hand")
+    elif depth >= budget.limits.depth:
+        budget.report_depth(address)
+    elif kind in COMPRESSED:
+        from dfly_analysis.io.compression import Decompressed
 
-        yield from unpack(address, buffered, head, reading, depth, anywhere)
+        yield from expand(address, Decompressed(buffered, kind, budget), budget, depth=depth + 1)
     else:
-        with read_ahead(buffered, reading, 0 if reading.remote else None) as ahead:
-            yield Opened(address, ahead)
+        try:
+            for name, member in _members(kind, address, buffered, budget, file):
+                if budget.exceeded:
+                    return
+                budget.count_member()
+                yield from expand(f"{address}!{clean(name)}", member, budget, depth=depth + 1)
+        except BROKEN as problem:
+            budget.report_break(problem, address)
 
 
-@contextmanager
-def read_ahead(stream: ByteStream, reading: Reading, from_bytes: int | None) -> Iterator[ByteStream]:
-    """Let a stream be read ahead while the block lasts, after so many bytes; None leaves it as it is."""
-    if from_bytes is None or not reading.threads:
-        yield stream
-        return
-    ahead = ReadAhead(stream, from_bytes)
-    try:
-        yield ahead
-    finally:
-        ahead.close()
+def _members(
+    kind: str, address: str, archive: Buffered, budget: Budget, file: BinaryIO | None
+) -> Iterator[tuple[str, ByteStream]]:
+    if kind == "tar":
+        from dfly_analysis.io.tar_reader import tar_members
+
+        return tar_members(archive)
+    from dfly_analysis.io.zip_reader import zip_members
+
+    return zip_members(address, archive, budget, file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,9 +25,9 @@ class Opened:
     stream : ByteStream or BinaryIO
         Decompressed bytes.
     problem : str or None
-        Set where the stream ended before its time (a truncated archive); what came before was read.
+        Set where the stream broke (a truncated archive); what came before was read.
     note : str or None
-        What is worth knowing of the bytes and is no failure (the file grew while it was read); known at the end.
+        A remark about the bytes that is no failure (the file grew while it was read); known at the end.
     size_bytes : int
         Bytes read so far.
     cut_lines : int
@@ -55,6 +55,18 @@ class Opened:
             self._first = [start] if start else []
             self._head = start[:HEAD_BYTES]
         return self._head
+
+    def whole(self, most_bytes: int) -> bytes | None:
+        """Return the whole content where it is at most `most_bytes`, else None; nothing is lost for the reader."""
+        self.head()
+        size = sum(map(len, self._first))
+        while size <= most_bytes and (block := self._read()):
+            self._first.append(block)
+            size += len(block)
+        if size > most_bytes:
+            return None
+        self._first = [b"".join(self._first)]
+        return self._first[0]
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes in order, about 1 MiB at a time, without a byte order mark."""
@@ -107,22 +119,19 @@ class Opened:
             piece = piece[:LINE_CAP_BYTES]
         return piece.removesuffix(b"\r").decode("utf-8", "replace")
 
-    @property
-    def _take(self) -> Callable[[int], bytes]:
-        """What hands over the bytes there are: a read that waits for more would lose them where the stream breaks."""
-        return getattr(self.stream, "read1", self.stream.read)  # type: ignore[no-any-return]
-
     def _read(self) -> bytes:
         if self.problem:
             return b""
+        # a read that waits for more would lose what there is where the stream breaks
+        read = getattr(self.stream, "read1", self.stream.read)
         try:
-            block = self._take(BLOCK_BYTES)
+            block: bytes = read(BLOCK_BYTES)
         except BrokenStreamError as problem:
-            problem.told = True
+            problem.reported = True
             self.problem = str(problem)
             return b""
         except BROKEN as problem:
-            self.problem = f"ends before its time: {reason_of(problem)}"
+            self.problem = f"truncated: {reason_of(problem)}"
             return b""
         if not block:
             self.note = self.note or getattr(self.stream, "note", None)

@@ -1,4 +1,4 @@
-"""Bytes of a file on this machine, also while somebody else writes to it, and of standard input."""
+"""Bytes of a file on this machine, also while somebody else writes to it, of named pipes and of standard input."""
 
 from __future__ import annotations
 
@@ -6,11 +6,38 @@ import os
 import stat
 import sys
 from io import FileIO
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
-from dfly_analysis.io.archive_limits import Reading
-from dfly_analysis.io.streams import BLOCK_BYTES, BrokenStreamError, reason_of
+from dfly_analysis.io.streams import BLOCK_BYTES, AccessDeniedError, BrokenStreamError, reason_of
 from dfly_analysis.units import format_size
+
+
+def open_local(path: str, kind: Literal["file", "pipe"]) -> FileIO:
+    """Open a path for reading; what was listed as a regular file must still be one, or a pipe might be waited for.
+
+    Raises
+    ------
+    BrokenStreamError
+        Where it is gone, is something else now, or may not be read.
+    """
+    without_waiting = 0 if kind == "pipe" else getattr(os, "O_NONBLOCK", 0)  # Windows has no such flag
+    try:
+        file = FileIO(path, opener=lambda path, flags: os.open(path, flags | without_waiting))
+    except FileNotFoundError as problem:
+        raise BrokenStreamError("vanished between being listed and being read: rotated away or deleted") from problem
+    except PermissionError as problem:
+        raise AccessDeniedError(f"cannot be read: {reason_of(problem)}") from problem
+    except IsADirectoryError as problem:
+        raise _changed("folder") from problem
+    mode = os.fstat(file.fileno()).st_mode
+    if kind == "file" and not stat.S_ISREG(mode):
+        file.close()
+        raise _changed(kind_of(mode))
+    return file
+
+
+def _changed(kind: str) -> BrokenStreamError:
+    return BrokenStreamError(f"was a file when it was listed and is a {kind} now; it was not read")
 
 
 class LocalFile:
@@ -18,64 +45,50 @@ class LocalFile:
 
     Parameters
     ----------
-    raw : FileIO
-    reading : Reading
+    file : FileIO
     listed_bytes : int or None
         Size when it was listed; a file that is shorter now was truncated in between.
-
-    Attributes
-    ----------
-    size_bytes : int
-        Size when it was opened.
     """
 
-    def __init__(self, raw: FileIO, reading: Reading, listed_bytes: int | None) -> None:
-        self._raw, self._reading = raw, reading
-        self.size_bytes = os.fstat(raw.fileno()).st_size
-        self._listed_bytes = self.size_bytes if listed_bytes is None else listed_bytes
-        self._expected_bytes = max(self.size_bytes, self._listed_bytes)
-        self._until = self.size_bytes
-        self._chased = False
+    def __init__(self, file: FileIO, listed_bytes: int | None) -> None:
+        self._file = file
+        self._opened_bytes = self._until = self._size()
+        self._listed_bytes = self._opened_bytes if listed_bytes is None else listed_bytes
+        self._end_was_met = False
         self._at = 0
         self._broken: BrokenStreamError | None = None
         self.note: str | None = None
 
-    def read(self, most: int = BLOCK_BYTES, /) -> bytes:
+    def read(self, size: int = BLOCK_BYTES, /) -> bytes:
         """Return the next bytes; a writer that never stops is followed only once beyond the size at opening."""
         if self._broken is not None:
             raise self._broken
-        if self._at >= self._until and not self._chased and self._at:
-            self._chased = True
-            self._until = max(self._until, os.fstat(self._raw.fileno()).st_size)
-        allowed = min(most, self._until - self._at) if self.size_bytes else most  # /proc says 0 and holds something
-        block = self._take(allowed) if allowed > 0 else b""
-        self._at += len(block)
-        self._reading.take(len(block))
-        if not block:
-            self._judge_end()
-        return block
-
-    def _take(self, most: int) -> bytes:
+        if self._at >= self._until and not self._end_was_met and self._at:
+            self._end_was_met = True
+            self._until = max(self._until, self._size())
+        size = min(size, self._until - self._at) if self._opened_bytes else size  # /proc says 0 and holds something
         try:
-            return self._raw.read(most) or b""
+            block = self._file.read(size) or b"" if size > 0 else b""
+            if not block:
+                self._check_size()
+        except BrokenStreamError as problem:
+            self._broken = problem
+            raise
         except OSError as problem:
             self._broken = BrokenStreamError(f"cannot be read any further: {reason_of(problem)}")
             raise self._broken from problem
+        self._at += len(block)
+        return block
 
-    def _judge_end(self) -> None:
-        if self._at < self._expected_bytes:
-            self._broken = BrokenStreamError(
-                f"shrank from {format_size(self._expected_bytes)} to {format_size(self._at)} while it was read: truncated or rotated by copying"
-            )
-            raise self._broken
-        if os.fstat(self._raw.fileno()).st_size > self._listed_bytes:
+    def _check_size(self) -> None:
+        expected = max(self._opened_bytes, self._listed_bytes)
+        if self._at < expected:
+            raise BrokenStreamError(f"shrank from {format_size(expected)} to {format_size(self._at)} while it was read: truncated or rotated by copying")  # fmt: skip
+        if self._size() > self._listed_bytes:
             self.note = f"grew while it was read; {format_size(self._at)} of it were"
 
-    def read_at(self, start: int, most: int, /) -> bytes:
-        """Return up to so many bytes from a position."""
-        block = os.pread(self._raw.fileno(), most, start)
-        self._reading.take(len(block))
-        return block
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
 
 
 class Pipe:
@@ -83,24 +96,22 @@ class Pipe:
 
     Parameters
     ----------
-    raw : FileIO or BinaryIO
-    reading : Reading
+    file : FileIO or BinaryIO
     """
 
     note: str | None = None
 
-    def __init__(self, raw: FileIO | BinaryIO, reading: Reading) -> None:
-        self._take = getattr(raw, "read1", raw.read)
-        self._reading = reading
+    def __init__(self, file: FileIO | BinaryIO) -> None:
+        self._read = getattr(file, "read1", file.read)
         self._broken: OSError | None = None
 
-    def read(self, most: int = BLOCK_BYTES, /) -> bytes:
+    def read(self, size: int = BLOCK_BYTES, /) -> bytes:
         """Return so many bytes, fewer only at the end or before a break; a pipe hands over 64 KiB at most at a time."""
         pieces: list[bytes] = []
-        missing = most
+        missing = size
         while missing > 0 and self._broken is None:
             try:
-                piece: bytes = self._take(missing) or b""
+                piece: bytes = self._read(missing) or b""
             except OSError as problem:
                 self._broken = problem
                 break
@@ -108,24 +119,22 @@ class Pipe:
                 break
             pieces.append(piece)
             missing -= len(piece)
-        self._reading.take(most - missing)
         if self._broken is not None and not pieces:
             raise self._broken
         return b"".join(pieces)
 
 
 def standard_input() -> FileIO | BinaryIO:
-    """Return standard input as bytes.
+    """Return standard input as bytes, without its buffer where there is a file below.
 
-    Its buffer is gone round where there is a file below: a thread that waits in it would hold a lock that Python needs
-    to end.
+    A thread that waits in the buffer would hold a lock that Python needs to end.
     """
     raw = getattr(sys.stdin.buffer, "raw", None)
     return raw if isinstance(raw, FileIO) else sys.stdin.buffer
 
 
 def kind_of(mode: int) -> str:
-    """Say what a file is that is neither a regular file nor a folder.
+    """Return what a file is that is neither a regular file nor a folder.
 
     Parameters
     ----------

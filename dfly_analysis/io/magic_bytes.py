@@ -1,42 +1,52 @@
-"""Tells by its first bytes whether a stream is packed, and how."""
+"""Recognises compressed files and archives by their first bytes."""
 
 from __future__ import annotations
 
 import re
 
 RECORD_BYTES = 512
-"""Of a tar; no sign of a packed stream lies behind the first of them."""
-MAGIC = {
+"""Block size of a tar; what is decisive for any format lies within the first of them."""
+COMPRESSED = {
     "gzip": rb"\x1f\x8b", "zstd": rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", "xz": rb"\xfd7zXZ\x00", "bzip2": rb"BZh",
 }  # fmt: skip
-"""What matches the beginning of compressed bytes."""
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-UNREAD = {
-    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
-    b"Rar!\x1a\x07": "a RAR archive",
-    b"\x04\x22\x4d\x18": "compressed with lz4",
-    b"\x1f\x9d": "compressed with `compress`",
-    b"LZIP\x01": "compressed with lzip",
-    b"\x89LZO\x00": "compressed with lzop",
-}
-"""How what is not read begins."""
-_COMPRESSED = b"|".join(MAGIC.values())
-_TAR_AT = 257
-_CHECKSUM_AT = slice(148, 156)
-_BINARY = (b"\x80", b"\xff")
-"""Begin a number of a tar that is not written in octal digits."""
+"""What compressed data begins with; zstd also with a skippable frame."""
+UNSUPPORTED = {
+    "a 7-Zip archive": rb"7z\xbc\xaf\x27\x1c", "a RAR archive": rb"Rar!\x1a\x07", "compressed with lz4": rb"\x04\x22\x4d\x18",
+    "compressed with `compress`": rb"\x1f\x9d", "compressed with lzip": rb"LZIP\x01", "compressed with lzop": rb"\x89LZO\x00",
+}  # fmt: skip
+_KINDS = list(COMPRESSED | UNSUPPORTED | {"zip": rb"PK\x03\x04|PK\x05\x06"})
+_MAGIC = re.compile(rb"|".join(b"(%b)" % magic for magic in (*COMPRESSED.values(), *UNSUPPORTED.values(), rb"PK\x03\x04|PK\x05\x06")))  # fmt: skip
+_USTAR = slice(257, 262)
+_CHECKSUM = slice(148, 156)
+_BINARY_NUMBER = (b"\x80", b"\xff")
 
 
-def is_packed(head: bytes) -> bool:
-    """Say whether something has to be unpacked; the first `RECORD_BYTES` of a stream tell."""
-    return bool(re.match(_COMPRESSED, head)) or head.startswith((*ZIP, *UNREAD)) or is_tar(head)
+def packed_as(head: bytes) -> str | None:
+    """Return how a stream is packed, None where it is plain.
+
+    Parameters
+    ----------
+    head : bytes
+        The first `RECORD_BYTES` of the stream.
+
+    Returns
+    -------
+    str or None
+        A key of `COMPRESSED` or `UNSUPPORTED`, ``zip`` or ``tar``.
+    """
+    found = _MAGIC.match(head)
+    if found and found.lastindex:
+        return _KINDS[found.lastindex - 1]
+    return "tar" if _is_tar(head) else None
 
 
-def is_tar(head: bytes) -> bool:
-    """Say whether a stream begins as a tar does: by its magic, or, older than that, by the checksum of its header."""
-    if head[_TAR_AT : _TAR_AT + 5] == b"ustar":
+def _is_tar(head: bytes) -> bool:
+    """Return whether a tar begins here: by its magic, or, in the oldest dialect, by the checksum of its header."""
+    if head[_USTAR] == b"ustar":
         return True
-    if len(head) < RECORD_BYTES or not head[0] or not _may_be_checksum(head[_CHECKSUM_AT]):
+    checksum = head[_CHECKSUM]
+    is_number = checksum.startswith(_BINARY_NUMBER) or re.fullmatch(rb" *[0-7]+ *", checksum.split(b"\x00", 1)[0])
+    if len(head) < RECORD_BYTES or not head[0] or not is_number:  # as nearly every log: tarfile is not even imported
         return False
     import tarfile
 
@@ -45,8 +55,3 @@ def is_tar(head: bytes) -> bool:
     except (tarfile.TarError, ValueError):
         return False
     return member.name.isprintable() and member.size >= 0
-
-
-def _may_be_checksum(field: bytes) -> bool:
-    """Say whether bytes are a number as tars have it, and not a piece of text as in nearly every log."""
-    return field.startswith(_BINARY) or bool(re.fullmatch(rb" *[0-7]+ *", field.split(b"\x00", 1)[0]))

@@ -14,8 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, cast
 
 from dfly_analysis.errors import SourceError, StoreError
-from dfly_analysis.io.archive_limits import Reading
-from dfly_analysis.io.streams import BrokenStreamError, RandomAccess, reason_of
+from dfly_analysis.io.streams import BrokenStreamError, reason_of
 
 _UNFINISHED = ".unfinished"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -92,7 +91,7 @@ def _opened(content: str | Path | bytes) -> BinaryIO:
 
 def _sync(path: Path) -> None:
     """Wait until the disk has it: what takes its name must be whole after a crash too."""
-    with path.open("rb") as written:
+    with path.open("r+b") as written:  # Windows syncs only what is open for writing
         os.fsync(written.fileno())
 
 
@@ -234,10 +233,10 @@ class ObjectStore:
         if not self.exists(name):
             raise SourceError("there is no such object", where=self._where(name), hint="check the name")
         try:
-            remote = s3.ObjectFile(self._where(name), Reading(tell=lambda _: None))
+            remote = s3.ObjectFile(self._where(name))
         except BrokenStreamError as problem:
             raise SourceError(str(problem), where=self._where(name)) from problem
-        return cast("BinaryIO", io.BufferedReader(_Seekable(remote), 1 << 16))
+        return cast("BinaryIO", io.BufferedReader(remote, 1 << 16))
 
     def exists(self, name: str) -> bool:
         """Say whether there is an object of that name."""
@@ -253,30 +252,3 @@ class ObjectStore:
 
     def tidy(self) -> None:
         """Do nothing: an upload that was not completed is no object."""
-
-
-class _Seekable(io.RawIOBase):
-    """An object as Python's files are, for readers of Parquet."""
-
-    def __init__(self, remote: RandomAccess) -> None:
-        self._remote, self._at = remote, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._remote.size_bytes}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        block = self._remote.read_at(self._at, len(buffer))
-        buffer[: len(block)] = block
-        self._at += len(block)
-        return len(block)
