@@ -103,14 +103,12 @@ class _Member:
         Raises
         ------
         BrokenStreamError
-            Where the member is truncated or damaged as far as that is known.
+            Where only the data tells where it ends, and is truncated or damaged.
         """
-        while not self._sizes_known and self.read():
-            pass
-        if self.broken is not None:
-            raise self.broken
         if self._sizes_known:
             return _data_start(self._file, self._header.header_offset) + self._header.compress_size
+        while self.read():
+            pass
         return self._start + self._stream.used_bytes if isinstance(self._stream, Decompressed) else _size_of(self._file)
 
     def _open(self) -> ByteStream:
@@ -154,14 +152,15 @@ def zip_members(
         Where the archive is truncated, or damaged as only bombs are.
     """
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_MEMORY_BYTES) as spool:
-        cut = BrokenStreamError("truncated: the zip's index is missing or damaged")
+        cut = None
         if file is None:
-            cut = _fill(spool, stream, budget.limits.spool_bytes) or cut
+            cut = _fill(spool, stream, budget.limits.spool_bytes)
         else:
             budget.count_input(_size_of(file))
         archive = file or cast("IO[bytes]", spool)
         headers = _read_index(archive, budget.limits.members)
         if headers is None:
+            cut = cut or BrokenStreamError("truncated: the zip's index is missing or damaged")
             yield from _members_without_index(archive, budget, cut)
             return
         refused: Counter[str] = Counter()
@@ -172,6 +171,8 @@ def zip_members(
                 yield _name(header), _Member(archive, header, budget)
         for reason, count in sorted(refused.items()):
             budget.report(f"{count} of its {len(headers)} members {reason} and were not read", address, "unpack it by hand")  # fmt: skip
+        if cut is not None:
+            raise cut
 
 
 def _fill(spool: tempfile.SpooledTemporaryFile[bytes], stream: ByteStream, most_bytes: int) -> BrokenStreamError | None:
@@ -198,6 +199,8 @@ def _read_index(file: IO[bytes], most_members: int) -> list[zipfile.ZipInfo] | N
     except BrokenStreamError:
         raise
     except Exception:  # noqa: BLE001 - what zipfile raises on a forged index is not documented
+        return None
+    if any(header.header_offset < 0 for header in headers):
         return None
     end = 0
     for header in sorted(headers, key=lambda header: header.header_offset):
@@ -241,9 +244,10 @@ def _members_without_index(file: IO[bytes], budget: Budget, cut: BrokenStreamErr
             yield _name(header), member
         try:
             behind = member.end()
-        except BrokenStreamError:
-            cut.reported = True  # it is the same cut
-            raise
+        finally:
+            cut.reported = cut.reported or member.broken is not None  # most likely it is the same cut
+        if member.broken is not None and not member.broken.reported:  # nobody read as far as that
+            raise member.broken
         file.seek(behind)
         at = behind + max(file.read(64).find(_LOCAL_MAGIC), 0)  # a data descriptor may stand between
     raise cut

@@ -361,3 +361,66 @@ def test_a_forged_header_of_a_tar_costs_no_memory(tmp_path):
         contents, told, problems = read(tmp_path, bytes(forged))
         assert contents == {}
         assert ["damaged" in one for one in told + problems] == [True]
+
+
+def pax(*records):
+    """Return a pax header with these records, valid or not."""
+    content = b"".join(records)
+    member = tarfile.TarInfo("pax")
+    member.type, member.size = tarfile.XHDTYPE, len(content)
+    return member.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % RECORD_BYTES)
+
+
+def record(key, value):
+    """Return a valid pax record."""
+    length = len(key) + len(value) + 3
+    length += len(str(length + len(str(length))))
+    return f"{length} {key}={value}\n".encode()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pax(b"2 " * (1 << 19), b"=x"),
+        pax(b"1" * (15 << 10)),
+        pax(record("path", "x" * 9)) * 3000,
+        pax(record("size", "-5000")),
+        pax(record("size", "x")) + pax(record("GNU.sparse.map", "1,x")),
+        pax(record("GNU.sparse.major", "1"), record("GNU.sparse.minor", "0")) + tar_of({"s": b"9" * 9 + b"\n1" * (3 << 20)})[: 4 << 20],
+    ],
+    ids=["quadratic keys", "quadratic digits", "endless chain", "negative size", "no numbers", "endless sparse map"],
+)  # fmt: skip
+def test_forged_pax_headers_are_damage(tmp_path, headers):
+    """What would cost tarfile memory, time or its stack ends in one line; the members before are read."""
+    before = tar_of({"a.log": TEXT})[: 2 * RECORD_BYTES]
+    contents, told, problems = read(tmp_path, before + headers + tar_of({"b.log": TEXT}))
+    assert contents.pop("!a.log") == TEXT
+    assert set(contents.values()) <= {b"", TEXT}
+    assert ["the archive is damaged" in one for one in told + problems] == [True]
+
+
+def test_a_damaged_index_of_a_zip_costs_no_member(tmp_path):
+    """Members are found by their own headers, and a damaged one among them costs only itself."""
+    packed = bytearray(zip_of({"a.log": TEXT, "b.log": b"other\n", "c.log": TEXT}, zipfile.ZIP_STORED))
+    packed[packed.index(b"PK\x01\x02")] = 0
+    contents, told, problems = read(tmp_path, bytes(packed))
+    assert contents == {"!a.log": TEXT, "!b.log": b"other\n", "!c.log": TEXT}
+    assert ["index is missing or damaged" in one for one in told + problems] == [True]
+    packed[packed.index(b"other")] ^= 1
+    contents, told, problems = read(tmp_path, bytes(packed))
+    assert (contents["!a.log"], contents["!c.log"]) == (TEXT, TEXT)
+    assert ["checksum" in one for one in told + problems] == [True]
+
+
+def test_an_index_of_gigabytes_is_not_read(tmp_path):
+    """An index far larger than the most members need is refused before it is held in memory."""
+    size = 300 << 20
+    path = tmp_path / "x"
+    with path.open("wb") as out:
+        out.truncate(size)
+        out.seek(size)
+        out.write(struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 9, 9, size, 0, 0))
+        out.seek(0)
+        out.write(b"PK\x03\x04")
+    with pytest.raises(SourceError, match="index is larger than"):
+        list(open_sources([path]))

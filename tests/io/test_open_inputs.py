@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import tarfile
 import zipfile
 
@@ -217,3 +218,16 @@ def test_an_endless_line_stays_bounded():
 def test_line_ends_and_wrong_bytes():
     """CRLF ends are taken off, bytes that are no UTF-8 are replaced, a byte order mark goes."""
     assert list(opened(b"\xef\xbb\xbfa\r\n\xff\xfe\r\n").lines()) == ["a", "\ufffd\ufffd"]
+
+
+def test_files_are_opened_where_posix_calls_are_missing(tree, tmp_path, monkeypatch):
+    """Windows has no O_NONBLOCK, no pread and no affinity; plain files, tars and zips are read all the same."""
+    pack(tree, tmp_path / "run.tar.gz")
+    with zipfile.ZipFile(tmp_path / "run.zip", "w") as made:
+        made.writestr("x.log", TEXT)
+    for name in ("O_NONBLOCK", "O_CLOEXEC", "pread", "sched_getaffinity", "mkfifo", "fork", "getuid"):
+        monkeypatch.delattr(os, name, raising=False)
+    found = contents(tmp_path)
+    assert found[f"{tree / 'a/y.log'}"] == "three\n"
+    assert found[f"{tmp_path / 'run.tar.gz'}!top/b/x.log"] == TEXT.decode()
+    assert found[f"{tmp_path / 'run.zip'}!x.log"] == TEXT.decode()
