@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
     from dfly_analysis.analysis import analyse, compare, what_if
     from dfly_analysis.configcheck import ConfigCheck, check_config
-    from dfly_analysis.dataset import Dataset
+    from dfly_analysis.dataset import Dataset, load
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.errors import DflyError
     from dfly_analysis.findings import Diagnosis, Evidence, Finding
     from dfly_analysis.fits import Interval, NotFitted
-    from dfly_analysis.dataset import load
     from dfly_analysis.models import fit_all, fit_duration
     from dfly_analysis.overlay import Overlay
     from dfly_analysis.report import Report

@@ -15,6 +15,7 @@ from conftest import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dfly_analysis.io import Opened
 from dfly_analysis.knowledge import patterns
 from dfly_analysis.knowledge.event import load_events, name_event
 from dfly_analysis.knowledge.format import load_formats
@@ -30,7 +31,6 @@ from dfly_analysis.logs.naming import cause_in
 from dfly_analysis.logs.parsed import parse_block
 from dfly_analysis.logs.sniff import find_format
 from dfly_analysis.redaction import redact
-from dfly_analysis.sources import Opened
 from dfly_analysis.synth import CASES
 from tests.reading_cases import generated
 

@@ -208,9 +208,9 @@ def _about_check(one: Check) -> dict[str, Any]:
 @folder_option()
 def redact(paths: tuple[str, ...], output: Path) -> None:
     """Copy text files without their secrets."""
+    from dfly_analysis.io import open_sources
     from dfly_analysis.logs.sniff import strip_colour
     from dfly_analysis.redaction import redact as without_secrets
-    from dfly_analysis.sources import open_sources
 
     written: set[Path] = set()
 

@@ -272,9 +272,7 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
     scheduler: str | None = None,
 ) -> Dataset:
     """Load what the user named, tell of files that cannot be read, and show progress on a terminal."""
-    from dfly_analysis.sources.memory import keep_pages
 
-    keep_pages()  # before there are threads: also those that numpy starts
     from dfly_analysis.dataset import Cache, Prometheus, load
     from dfly_analysis.settings import Settings
 

@@ -45,9 +45,6 @@ def load(
     DIR/events.parquet is a folder with one part a file; it can be given to the other commands in place of the logs.
     """
     from dfly_analysis.beside import allowed
-    from dfly_analysis.sources.memory import keep_pages
-
-    keep_pages()  # before there are threads: also those that numpy starts
     from dfly_analysis.dataset import ReadOptions
     from dfly_analysis.dataset.export import write_tables
 
@@ -64,8 +61,8 @@ def load(
 
 def _write_coverage(output: str, written: Written) -> str:
     """Write what became of the input, and return the name of that file."""
+    from dfly_analysis.io.output_store import open_store
     from dfly_analysis.report.json import coverage_of_rows, coverage_rows_json
-    from dfly_analysis.sources.store import open_store
 
     by_file = coverage_rows_json(written.coverage)
     content = enveloped(

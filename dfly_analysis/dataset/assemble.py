@@ -17,7 +17,7 @@ from dfly_analysis.dataset.deduplication import find_copies, remove_copies, with
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
-from dfly_analysis.sources.order import path_key
+from dfly_analysis.io.natural_sort import path_key
 from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PODS, RUNS, TASKS
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from dfly_analysis.dataset.event_parts import PartWriter, package_hash, read_part_result
 from dfly_analysis.dataset.file_reader import ReadOptions, read_files
 from dfly_analysis.dataset.file_result import FileResult
-from dfly_analysis.sources import SourceFile
+from dfly_analysis.io import SourceFile
 
 SMALLEST_BYTES = 4 << 20
 LARGEST_TOTAL_BYTES = 20 << 30

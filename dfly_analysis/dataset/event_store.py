@@ -10,7 +10,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from dfly_analysis.dataset.event_parts import PartWriter
-from dfly_analysis.sources.store import open_store
+from dfly_analysis.io.output_store import open_store
 
 MEMORY_BYTES = 96 << 20
 """Arrow data held before a part is written."""

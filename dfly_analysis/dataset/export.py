@@ -22,9 +22,9 @@ from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_ord
 from dfly_analysis.dataset.parquet_schema import with_pandas_metadata
 from dfly_analysis.dataset.prometheus_window import Prometheus, ask
 from dfly_analysis.errors import SourceError
+from dfly_analysis.io import SourceFile, list_files
+from dfly_analysis.io.output_store import Store, open_store
 from dfly_analysis.settings import Settings
-from dfly_analysis.sources import SourceFile, list_files
-from dfly_analysis.sources.store import Store, open_store
 from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Table
 
 EVENTS_FOLDER = "events.parquet"

@@ -12,13 +12,13 @@ from dfly_analysis import bench, jobs, metrics, pods, settings
 from dfly_analysis.dataset.deduplication import Fingerprint, fingerprints_of, log_key
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SettingsError, SourceError
+from dfly_analysis.io import Opened, SourceFile, open_file
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs import LogReader, find_format, sniff
 from dfly_analysis.logs.arrow import values_of
 from dfly_analysis.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
 from dfly_analysis.logs.sniff import match_head
 from dfly_analysis.logs.writers import Writer
-from dfly_analysis.sources import Opened, SourceFile, open_file
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,8 +19,8 @@ from dfly_analysis.dataset.file_reader import ReadOptions, group_files, is_reada
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.prometheus_window import Prometheus, ask
 from dfly_analysis.errors import SettingsError, SourceError
+from dfly_analysis.io import SourceFile, list_files, open_file
 from dfly_analysis.settings import Settings
-from dfly_analysis.sources import SourceFile, list_files, open_file
 from dfly_analysis.workers import worker_count
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def load(
     Parameters
     ----------
     paths : path or sequence of paths
-        As `dfly_analysis.sources.list_files` takes them; also parts that `load -o` wrote.
+        As `dfly_analysis.io.list_files` takes them; also parts that `load -o` wrote.
     settings : Settings, optional
         What the user says of versions and Helm values.
     tz : str

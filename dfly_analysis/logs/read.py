@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
+from dfly_analysis.io import Opened
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs.blocks import LineBlock, read_blocks
 from dfly_analysis.logs.counts import Counts
@@ -21,15 +21,13 @@ from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.logs.sniff import Sniffed, sniff, sniff_format
 from dfly_analysis.logs.wrappers import unwrap
 from dfly_analysis.logs.writers import Writer, add_writers, find_writer
-from dfly_analysis.sources import Opened
-from dfly_analysis.sources.ahead import ahead
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _HEAD_BYTES = 65536
-_MOST_AHEAD, _MOST_CUT = 2, 1
-"""Blocks that are read side by side, and that wait to be."""
+_MOST_AHEAD = 2
+"""Blocks that are parsed at the same time."""
 
 
 @dataclass
@@ -94,17 +92,12 @@ class LogReader:
         sniffed = sniff(self.opened.head())
         blocks = unwrap(self.opened, sniffed.wrapper) if sniffed.wrapper else read_blocks(self.opened)
         waiting: deque[tuple[_Stream, str, Future[ParsedBlock] | ParsedBlock]] = deque()
-        with self._ahead(self._cut(blocks, sniffed)) as cut:
-            for stream, block in cut:
-                waiting.append((stream, block.writer, self._parse(block, stream.main)))
-                if self.executor is None or len(waiting) > _MOST_AHEAD:
-                    yield self._finish(*waiting.popleft())
+        for stream, block in self._cut(blocks, sniffed):
+            waiting.append((stream, block.writer, self._parse(block, stream.main)))
+            if self.executor is None or len(waiting) > _MOST_AHEAD:
+                yield self._finish(*waiting.popleft())
         while waiting:
             yield self._finish(*waiting.popleft())
-
-    def _ahead(self, cut: Generator[_Cut]) -> AbstractContextManager[Generator[_Cut]]:
-        """Let blocks be read and cut in a thread of their own, where others read what is in them."""
-        return closing(cut if self.executor is None else ahead(cut, _MOST_CUT, "dfly-cut"))
 
     def _cut(self, blocks: Iterator[LineBlock], sniffed: Sniffed) -> Generator[_Cut]:
         for block in blocks:

@@ -26,10 +26,10 @@ from dfly_analysis.dataset import ReadOptions, cluster, in_memory, load, spillin
 from dfly_analysis.dataset.export import write_tables
 from dfly_analysis.dataset.file_reader import read_files
 from dfly_analysis.errors import SourceError
+from dfly_analysis.io import list_files
+from dfly_analysis.io.output_store import open_store
 from dfly_analysis.jobs import build_jobs
 from dfly_analysis.logs.blocks import read_blocks
-from dfly_analysis.sources import list_files
-from dfly_analysis.sources.store import open_store
 from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
 
 TABLES = (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE)

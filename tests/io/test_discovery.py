@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import gzip
-import itertools
 import os
 import pickle
 import random
@@ -13,22 +12,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from reading_cases import write_tree
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.sources import list_files, open_file, open_sources
-from dfly_analysis.sources.order import natural_key, path_key, reading_key
+from dfly_analysis.io import list_files, open_file, open_sources
+from dfly_analysis.io.natural_sort import reading_key
 
 TEXT = b"one\ntwo\n"
-NAMES = st.one_of(
-    st.text(alphabet="a1b02.-_T:", min_size=1, max_size=12),
-    st.text(min_size=1, max_size=8),
-    st.sampled_from(
-        ["core.log", "core.log.1", "core-2025-03-04T05-06-07.123.log", "dfdaemon.2025-03-04", "x.log.10.gz"]
-    ),
-)
 
 
 def names(listed):
@@ -58,23 +48,6 @@ def test_rotated_sets_come_oldest_first(tmp_path, expected):
     top = write_tree(tmp_path / "top", dict.fromkeys(shuffled, TEXT))
     assert names(list_files([top])) == expected
     assert sorted(shuffled, key=reading_key) == expected
-
-
-@given(st.lists(NAMES, unique=True, max_size=6))
-def test_the_order_is_total(many):
-    """However files come, they are sorted the same; different names never tie, and any two can be compared."""
-    for key in (natural_key, reading_key, lambda name: path_key(("f10", name))):
-        wanted = sorted(many, key=key)
-        assert all(sorted(other, key=key) == wanted for other in itertools.islice(itertools.permutations(many), 24))
-        assert len({key(name) for name in many}) == len(many)
-
-
-@given(NAMES, NAMES, NAMES)
-def test_the_order_is_transitive(one, two, three):
-    """Of any three names the order of the outer two follows from the other two."""
-    first, second, third = sorted([reading_key(one), reading_key(two), reading_key(three)])
-    assert first <= second <= third
-    assert first <= third
 
 
 def test_folders_are_in_natural_order(tmp_path):

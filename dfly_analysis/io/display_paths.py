@@ -1,4 +1,4 @@
-"""Addresses as they are shown and stored: whatever a file is called, its address is printable UTF-8."""
+"""Printable addresses of files, whatever their names are."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _REPLACEMENT = "\ufffd"
 
 
 def clean(name: str) -> str:
-    """Return a name without control characters, marks that turn writing round, and bytes that are no text.
+    """Return a name without control characters, bidirectional marks and undecodable bytes.
 
     Parameters
     ----------
     name : str
-        As the file system, the archive or the store has it.
+        From a file system, an archive or an object store.
 
     Returns
     -------

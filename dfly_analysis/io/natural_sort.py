@@ -1,4 +1,4 @@
-"""The order in which files are read: as a person would sort them, rotated sets oldest first."""
+"""Natural sort order of paths, with the files of a rotated set oldest first."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def natural_key(text: str) -> Key:
 
 
 def reading_key(name: str) -> Key:
-    """Return a key that puts the files of a rotated set side by side, the oldest first, the one in use last.
+    """Return a key that keeps the files of a rotated set together: the oldest first, the one in use last.
 
-    Known are numbers behind the name (``dfdaemon.log.2.gz``), dates behind or within it (``dfdaemon.2025-03-04-05``,
+    Rotated files have a number behind the name (``dfdaemon.log.2.gz``), or a date behind or within it (``dfdaemon.2025-03-04-05``,
     ``dfdaemon.log-20250304``, ``core-2025-03-04T05-06-07.123.log``, ``0.log.20250304-050607.gz``).
 
     Parameters
@@ -55,15 +55,11 @@ def reading_key(name: str) -> Key:
     """
     bare = _PACKED.sub("", name)
     if numbered := _NUMBERED.match(bare):
-        return (*_family(numbered["family"]), _NUMBER_RANK, "", -int(numbered["number"]), name)
+        return (*natural_key(numbered["family"]), _NUMBER_RANK, "", -int(numbered["number"]), name)
     if dated := _DATED.match(bare):
         stamp = "".join(_DIGITS.findall(dated["stamp"]))
-        return (*_family(dated["family"] + (dated["tail"] or "")), _DATE_RANK, stamp, 0, name)
-    return (*_family(bare), _CURRENT_RANK, "", 0, name)
-
-
-def _family(text: str) -> Key:
-    return natural_key(text)
+        return (*natural_key(dated["family"] + (dated["tail"] or "")), _DATE_RANK, stamp, 0, name)
+    return (*natural_key(bare), _CURRENT_RANK, "", 0, name)
 
 
 def path_key(parts: tuple[str, ...]) -> tuple[Key, ...]:

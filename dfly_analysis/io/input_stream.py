@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfly_analysis.sources.streams import BLOCK_BYTES, BROKEN, BrokenStreamError, reason_of
+from dfly_analysis.io.streams import BLOCK_BYTES, BROKEN, BrokenStreamError, reason_of
 
 HEAD_BYTES = 65536
 LINE_CAP_BYTES = 4 << 20
@@ -25,9 +25,9 @@ class Opened:
     stream : ByteStream or BinaryIO
         Decompressed bytes.
     problem : str or None
-        Set where the stream ended before its time (a truncated archive); what came before was read.
+        Set where the stream broke (a truncated archive); what came before was read.
     note : str or None
-        What is worth knowing of the bytes and is no failure (the file grew while it was read); known at the end.
+        A remark about the bytes that is no failure (the file grew while it was read); known at the end.
     size_bytes : int
         Bytes read so far.
     cut_lines : int
@@ -119,22 +119,19 @@ class Opened:
             piece = piece[:LINE_CAP_BYTES]
         return piece.removesuffix(b"\r").decode("utf-8", "replace")
 
-    @property
-    def _take(self) -> Callable[[int], bytes]:
-        """What hands over the bytes there are: a read that waits for more would lose them where the stream breaks."""
-        return getattr(self.stream, "read1", self.stream.read)  # type: ignore[no-any-return]
-
     def _read(self) -> bytes:
         if self.problem:
             return b""
+        # a read that waits for more would lose what there is where the stream breaks
+        read = getattr(self.stream, "read1", self.stream.read)
         try:
-            block = self._take(BLOCK_BYTES)
+            block: bytes = read(BLOCK_BYTES)
         except BrokenStreamError as problem:
-            problem.told = True
+            problem.reported = True
             self.problem = str(problem)
             return b""
         except BROKEN as problem:
-            self.problem = f"ends before its time: {reason_of(problem)}"
+            self.problem = f"truncated: {reason_of(problem)}"
             return b""
         if not block:
             self.note = self.note or getattr(self.stream, "note", None)

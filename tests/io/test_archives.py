@@ -13,9 +13,9 @@ import zlib
 import pytest
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.sources import CAPS, Caps, open_sources
-from dfly_analysis.sources.caps import MOST_SAID
-from dfly_analysis.sources.packed import RECORD_BYTES
+from dfly_analysis.io import DEFAULT_LIMITS, ArchiveLimits, open_sources
+from dfly_analysis.io.archive_limits import MOST_REPORTS
+from dfly_analysis.io.magic_bytes import RECORD_BYTES
 
 TEXT = b"one\ntwo\n"
 NOISE = bytes(zlib.crc32(number.to_bytes(4, "big")) & 255 for number in range(200_000))
@@ -39,12 +39,12 @@ def zip_of(files, method=zipfile.ZIP_DEFLATED):
     return made.getvalue()
 
 
-def read(tmp_path, data, caps=CAPS):
+def read(tmp_path, data, limits=DEFAULT_LIMITS):
     """Return contents by the address behind the file's own, what was told, and the problems of streams."""
     path = tmp_path / "x"
     path.write_bytes(data)
     told, contents, problems = [], {}, []
-    for one in open_sources([path], on_problem=told.append, caps=caps):
+    for one in open_sources([path], on_problem=told.append, limits=limits):
         contents[one.address.removeprefix(f"{path}")] = one.text().encode()
         problems += [one.problem] if one.problem else []
     assert all("\n" not in str(problem) for problem in [*told, *problems])
@@ -103,7 +103,9 @@ def test_sparse_members_are_read_without_their_holes(tmp_path):
     assert (told, problems) == ([], [])
     old = bytearray(tar_of({"old.log": TEXT, "next.log": b"n"}))
     old[156:157] = b"S"
+    old[386:410] = b"%011o\x00%011o\x00" % (1 << 20, len(TEXT))
     old[482] = 1  # the map goes on in one more record
+    old[483:495] = b"%011o\x00" % ((1 << 20) + len(TEXT))
     old[148:156] = b" " * 8
     old[148:156] = b"%06o\x00 " % sum(old[:RECORD_BYTES])
     old[RECORD_BYTES:RECORD_BYTES] = bytes(RECORD_BYTES)
@@ -166,8 +168,8 @@ def test_members_that_cannot_be_read_are_counted_in_one_line(tmp_path):
     contents, told, _ = read(tmp_path, bytes(packed))
     assert contents == {"!d.log": TEXT}
     assert len(told) == 2
-    assert "2 of its 4 members are encrypted with a password" in told[0]
-    assert "method 9" in told[1]
+    assert "1 of its 4 members are compressed by method 9" in told[0]
+    assert "2 of its 4 members are encrypted with a password" in told[1]
 
 
 def test_large_zip_fields(tmp_path):
@@ -233,7 +235,9 @@ def test_links_in_a_zip_are_passed_over(tmp_path):
     assert read(tmp_path, made.getvalue())[0] == {"!a.log": TEXT}
 
 
-SMALL_CAPS = Caps(total_bytes=8 << 20, ratio=50, ratio_from_bytes=1 << 20, members=50, depth=4, spool_bytes=1 << 20)
+SMALL_LIMITS = ArchiveLimits(
+    total_bytes=8 << 20, ratio=50, ratio_from_bytes=1 << 20, members=50, depth=4, spool_bytes=1 << 20
+)
 
 
 def test_a_bomb_is_stopped_by_its_ratio(tmp_path):
@@ -245,7 +249,7 @@ def test_a_bomb_is_stopped_by_its_ratio(tmp_path):
         zip_of({"a": zeros, "b": TEXT}),
         gzip.compress(tar_of({"a": zeros})),
     ):
-        contents, told, problems = read(tmp_path, packed, SMALL_CAPS)
+        contents, told, problems = read(tmp_path, packed, SMALL_LIMITS)
         assert sum(map(len, contents.values())) <= 3 << 20
         assert len(told + problems) == 1
         assert "50 times its size" in (told + problems)[0]
@@ -253,7 +257,7 @@ def test_a_bomb_is_stopped_by_its_ratio(tmp_path):
 
 def test_a_log_full_of_zeros_is_no_bomb(tmp_path):
     """What one layer of deflate can do at most passes the ratio that is in force."""
-    zeros = bytes(CAPS.ratio_from_bytes + (1 << 20))
+    zeros = bytes(DEFAULT_LIMITS.ratio_from_bytes + (1 << 20))
     path = tmp_path / "zeros.gz"
     path.write_bytes(gzip.compress(zeros))
     (one,) = (stream for stream in open_sources([path]) if stream.drain())
@@ -264,8 +268,8 @@ def test_the_total_is_capped(tmp_path):
     """However well it is packed, a file unpacks to no more than the cap, all members together."""
     noise = NOISE * 6
     packed = gzip.compress(tar_of({f"{number}.log": noise for number in range(10)}), 1)
-    contents, told, problems = read(tmp_path, packed, SMALL_CAPS)
-    assert sum(map(len, contents.values())) <= 3 * SMALL_CAPS.total_bytes  # replaced bytes are three long
+    contents, told, problems = read(tmp_path, packed, SMALL_LIMITS)
+    assert sum(map(len, contents.values())) <= 3 * SMALL_LIMITS.total_bytes  # replaced bytes are three long
     assert len(told + problems) == 1
     assert "more than 8 MiB" in (told + problems)[0]
 
@@ -273,11 +277,11 @@ def test_the_total_is_capped(tmp_path):
 def test_members_are_capped_over_all_archives(tmp_path):
     """Many archives of few members are as many members as one archive of many."""
     inner = tar_of({f"{number}.log": TEXT for number in range(20)})
-    contents, told, _ = read(tmp_path, tar_of({f"{number}.tar": inner for number in range(9)}), SMALL_CAPS)
-    assert len(contents) <= SMALL_CAPS.members
+    contents, told, _ = read(tmp_path, tar_of({f"{number}.tar": inner for number in range(9)}), SMALL_LIMITS)
+    assert len(contents) <= SMALL_LIMITS.members
     assert ["more than 50 members" in one for one in told] == [True]
-    contents, told, _ = read(tmp_path, zip_of({f"{number}.log": TEXT for number in range(60)}), SMALL_CAPS)
-    assert len(contents) == SMALL_CAPS.members
+    contents, told, _ = read(tmp_path, zip_of({f"{number}.log": TEXT for number in range(60)}), SMALL_LIMITS)
+    assert len(contents) == SMALL_LIMITS.members
     assert ["more than 50 members" in one for one in told] == [True]
 
 
@@ -286,8 +290,8 @@ def test_a_tree_of_zips_ends(tmp_path):
     data = bytes(3 << 20)
     for _ in range(5):
         data = zip_of({f"{number}.zip": data for number in range(4)})
-    _, told, problems = read(tmp_path, data, SMALL_CAPS)
-    assert 1 <= len(told + problems) <= MOST_SAID
+    _, told, problems = read(tmp_path, data, SMALL_LIMITS)
+    assert 1 <= len(told + problems) <= MOST_REPORTS
 
 
 def test_an_archive_that_holds_itself_ends(tmp_path):
@@ -297,7 +301,7 @@ def test_an_archive_that_holds_itself_ends(tmp_path):
         data = tar_of({"again.tar": data, "side.log": b"s\n"})
     contents, told, _ = read(tmp_path, data)
     assert set(contents.values()) == {b"s\n"}
-    assert len(contents) == CAPS.depth
+    assert len(contents) == DEFAULT_LIMITS.depth
     assert ["deep" in one for one in told] == [True]
 
 
@@ -309,13 +313,13 @@ def test_members_that_lie_over_one_another_are_refused(tmp_path):
     tail = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 3, 3, 3 * len(entry), at, 0)
     contents, told, _ = read(tmp_path, packed[:at] + 3 * entry + tail)
     assert contents == {}
-    assert ["over one another" in one for one in told] == [True]
+    assert ["members overlap" in one for one in told] == [True]
 
 
 def test_a_streamed_zip_is_spooled_up_to_a_cap(tmp_path):
     """A zip within a stream is copied aside, not into memory, and not without bound."""
     packed = gzip.compress(zip_of({"a.log": NOISE * 10}, zipfile.ZIP_STORED), 1)
-    contents, told, problems = read(tmp_path, packed, SMALL_CAPS)
+    contents, told, problems = read(tmp_path, packed, SMALL_LIMITS)
     assert "larger than 1 MiB" in (told + problems)[0]
     assert len(read(tmp_path, packed)[0]["!a.log"]) >= 10 * len(NOISE)
 
@@ -324,7 +328,7 @@ def test_many_broken_members_are_not_told_one_by_one(tmp_path):
     """A hundred archives that cannot be read are a handful of lines."""
     members = {f"{number}.7z": b"7z\xbc\xaf\x27\x1crest" for number in range(100)}
     _, told, _ = read(tmp_path, tar_of(members))
-    assert len(told) == MOST_SAID
+    assert len(told) == MOST_REPORTS
     assert "7-Zip" in told[0]
     assert "more of its parts" in told[-1]
 
@@ -357,3 +361,66 @@ def test_a_forged_header_of_a_tar_costs_no_memory(tmp_path):
         contents, told, problems = read(tmp_path, bytes(forged))
         assert contents == {}
         assert ["damaged" in one for one in told + problems] == [True]
+
+
+def pax(*records):
+    """Return a pax header with these records, valid or not."""
+    content = b"".join(records)
+    member = tarfile.TarInfo("pax")
+    member.type, member.size = tarfile.XHDTYPE, len(content)
+    return member.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % RECORD_BYTES)
+
+
+def record(key, value):
+    """Return a valid pax record."""
+    length = len(key) + len(value) + 3
+    length += len(str(length + len(str(length))))
+    return f"{length} {key}={value}\n".encode()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pax(b"2 " * (1 << 19), b"=x"),
+        pax(b"1" * (15 << 10)),
+        pax(record("path", "x" * 9)) * 3000,
+        pax(record("size", "-5000")),
+        pax(record("size", "x")) + pax(record("GNU.sparse.map", "1,x")),
+        pax(record("GNU.sparse.major", "1"), record("GNU.sparse.minor", "0")) + tar_of({"s": b"9" * 9 + b"\n1" * (3 << 20)})[: 4 << 20],
+    ],
+    ids=["quadratic keys", "quadratic digits", "endless chain", "negative size", "no numbers", "endless sparse map"],
+)  # fmt: skip
+def test_forged_pax_headers_are_damage(tmp_path, headers):
+    """What would cost tarfile memory, time or its stack ends in one line; the members before are read."""
+    before = tar_of({"a.log": TEXT})[: 2 * RECORD_BYTES]
+    contents, told, problems = read(tmp_path, before + headers + tar_of({"b.log": TEXT}))
+    assert contents.pop("!a.log") == TEXT
+    assert set(contents.values()) <= {b"", TEXT}
+    assert ["the archive is damaged" in one for one in told + problems] == [True]
+
+
+def test_a_damaged_index_of_a_zip_costs_no_member(tmp_path):
+    """Members are found by their own headers, and a damaged one among them costs only itself."""
+    packed = bytearray(zip_of({"a.log": TEXT, "b.log": b"other\n", "c.log": TEXT}, zipfile.ZIP_STORED))
+    packed[packed.index(b"PK\x01\x02")] = 0
+    contents, told, problems = read(tmp_path, bytes(packed))
+    assert contents == {"!a.log": TEXT, "!b.log": b"other\n", "!c.log": TEXT}
+    assert ["index is missing or damaged" in one for one in told + problems] == [True]
+    packed[packed.index(b"other")] ^= 1
+    contents, told, problems = read(tmp_path, bytes(packed))
+    assert (contents["!a.log"], contents["!c.log"]) == (TEXT, TEXT)
+    assert ["checksum" in one for one in told + problems] == [True]
+
+
+def test_an_index_of_gigabytes_is_not_read(tmp_path):
+    """An index far larger than the most members need is refused before it is held in memory."""
+    size = 300 << 20
+    path = tmp_path / "x"
+    with path.open("wb") as out:
+        out.truncate(size)
+        out.seek(size)
+        out.write(struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 9, 9, size, 0, 0))
+        out.seek(0)
+        out.write(b"PK\x03\x04")
+    with pytest.raises(SourceError, match="index is larger than"):
+        list(open_sources([path]))

@@ -1,4 +1,4 @@
-"""Finds the JSON values of a text that is not quite JSON: several answers after one another, or a broken one among good ones."""
+"""Finds the JSON values in text that is not valid JSON as a whole: concatenated responses, or a broken one among valid ones."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ OnBroken = Callable[[int, str], None]
 _BEGINNING = re.compile(r"[\[{]")
 _OPENINGS = re.compile(r"[\[{\s]*")
 _MOST_BROKEN = 1000
-# A broken place is read once for each level around it. Answers have about ten levels; more is hostile, and is skipped.
+# A broken place is parsed once for each level around it. Responses have about ten levels; more is hostile and skipped.
 _MOST_READINGS = 16
 _MOST_DIGITS = 100
 
 
 def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
-    """Yield each outermost JSON object or list, and what is whole inside a broken one.
+    """Yield each outermost JSON object or list, and the valid ones inside a broken one.
 
     Parameters
     ----------
     text : str
-        Anything; what stands between the values is passed over.
+        Anything; text between the values is skipped.
     on_broken : callable
-        Told once of each broken place.
+        Called once for each broken place.
 
     Yields
     ------
@@ -33,24 +33,24 @@ def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
         Offset of the value and the value.
     """
     decoder = json.JSONDecoder(parse_int=_integer)
-    at, failures, told, left = 0, 0, -1, _MOST_READINGS * len(text)
+    at, failures, reported, left = 0, 0, -1, _MOST_READINGS * len(text)
     while match := _BEGINNING.search(text, at):
         try:
             content, at = decoder.raw_decode(text, match.start())
         except json.JSONDecodeError as problem:
-            at, broken, said = match.end(), problem.pos, problem.msg
+            at, broken, reason = match.end(), problem.pos, problem.msg
         except RecursionError:
             opening = _OPENINGS.match(text, match.start())
             at = max(match.end(), opening.end() if opening else 0)
-            broken, said = at, "nested too deeply"
+            broken, reason = at, "nested too deeply"
         else:
             yield match.start(), content
             continue
         failures, left = failures + 1, left - (broken - match.start())
         at = max(at, broken) if left < 0 else at
-        if broken > told:  # what encloses the same place fails at it again
-            on_broken(broken, said)
-            told = broken
+        if broken > reported:  # what encloses the same place fails at it again
+            on_broken(broken, reason)
+            reported = broken
         if failures >= _MOST_BROKEN:
             on_broken(at, f"more than {_MOST_BROKEN} broken places; the rest was not read")
             return

@@ -7,15 +7,17 @@ import functools
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from glob import has_magic
+from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import SourceError, nearest
-from dfly_analysis.sources.caps import Reading
-from dfly_analysis.sources.order import path_key
-from dfly_analysis.sources.streams import BLOCK_BYTES, BrokenStreamError
+from dfly_analysis.io.natural_sort import path_key
+from dfly_analysis.io.streams import BrokenStreamError
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -65,15 +67,13 @@ def _connect(bucket: str, endpoint: str, _environment: tuple[tuple[str, str], ..
     if endpoint.startswith("http://"):
         options["allow_http"] = True  # who names such an endpoint means it
     settings: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
-    try:
+    with _explained(where):
         return S3Store(
             bucket,
             client_options=options,  # type: ignore[arg-type]
             retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
             **settings,
         )
-    except Exception as problem:
-        raise explain(problem, where) from problem
 
 
 def explain(problem: BaseException, where: str) -> SourceError:
@@ -88,14 +88,10 @@ def explain(problem: BaseException, where: str) -> SourceError:
     """
     text, kind = str(problem), type(problem).__name__
     reason = re.sub(r"\s+", " ", text.split("Debug source", 1)[0]).strip()[:200]
+    is_denied = kind in ("PermissionDeniedError", "UnauthenticatedError") or re.search(r"AccessDenied|status code: 40[13]", text)  # fmt: skip
     meanings = (
         ("NoSuchBucket" in text, "there is no such bucket", "check its name and AWS_ENDPOINT_URL"),
-        (
-            kind in ("PermissionDeniedError", "UnauthenticatedError")
-            or re.search(r"AccessDenied|status code: 40[13]", text),
-            "access is denied",
-            f"check {_CREDENTIALS}",
-        ),
+        (is_denied, "access is denied", f"check {_CREDENTIALS}"),
         (
             "invalid path" in text or "empty path segment" in text,
             "a key in it has an empty or dotted part, which the library cannot name",
@@ -110,6 +106,15 @@ def explain(problem: BaseException, where: str) -> SourceError:
     return SourceError(message, where=where, hint=hint)
 
 
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Turn what the client raises into one line."""
+    try:
+        yield
+    except Exception as problem:
+        raise explain(problem, where) from problem
+
+
 def list_keys(store: S3Store, prefix: str, where: str) -> Iterator[tuple[str, int]]:
     """Yield key and size of each object in a folder of a store.
 
@@ -119,16 +124,13 @@ def list_keys(store: S3Store, prefix: str, where: str) -> Iterator[tuple[str, in
     """
     import obstore
 
-    try:
+    with _explained(where):
         for chunk in obstore.list(store, prefix or None, chunk_size=1000):
-            for meta in chunk:
-                yield str(meta["path"]), int(meta["size"])
-    except Exception as problem:
-        raise explain(problem, where) from problem
+            yield from ((str(meta["path"]), int(meta["size"])) for meta in chunk)
 
 
 def size_of(store: S3Store, key: str, where: str) -> int | None:
-    """Return an object's size, None where there is none of that name.
+    """Return an object's size in bytes, None where there is none of that name.
 
     Raises
     ------
@@ -137,14 +139,13 @@ def size_of(store: S3Store, key: str, where: str) -> int | None:
     """
     import obstore
 
-    try:
-        return int(obstore.head(store, key)["size"])
-    except FileNotFoundError as problem:
-        if "NoSuchBucket" in str(problem):
-            raise explain(problem, where) from problem
-        return None
-    except Exception as problem:
-        raise explain(problem, where) from problem
+    with _explained(where):
+        try:
+            return int(obstore.head(store, key)["size"])
+        except FileNotFoundError as problem:
+            if "NoSuchBucket" in str(problem):
+                raise
+            return None
 
 
 def list_objects(url: str) -> list[tuple[str, int]]:
@@ -165,26 +166,21 @@ def list_objects(url: str) -> list[tuple[str, int]]:
     size = size_of(store, key, url) if key and not key.endswith("/") else None
     if size is not None:
         return [(f"{_SCHEME}{bucket}/{key}", size)]
-    folder = _fixed_part(key) if has_magic(key) else key.strip("/")
-    listed = list(list_keys(store, folder, url))
-    pattern = key.strip("/").split("/") if has_magic(key) else []
+    parts = key.strip("/").split("/")
+    fixed = next((index for index, part in enumerate(parts) if has_magic(part)), len(parts))
+    pattern = parts if has_magic(key) else []
+    listed = list_keys(store, "/".join(parts[:fixed]), url)
     found = [(name, size) for name, size in listed if _matches(name.split("/"), pattern)]
     # a key that ends in a slash stands for a folder: it is listed without the slash, and then there is no such object
     found = [(name, size) for name, size in found if size or size_of(store, name, url) is not None]
     if not found:
-        raise SourceError("no such object or folder", where=url, hint=_beside(store, key, url))
+        raise SourceError("no such object or folder", where=url, hint=_nearest_name(store, key, url))
     found.sort(key=lambda one: path_key(tuple(one[0].split("/"))))
     return [(f"{_SCHEME}{bucket}/{name}", size) for name, size in found]
 
 
-def _fixed_part(pattern: str) -> str:
-    parts = pattern.split("/")
-    fixed = next(index for index, part in enumerate(parts) if has_magic(part))
-    return "/".join(parts[:fixed])
-
-
 def _matches(parts: list[str], pattern: list[str]) -> bool:
-    """Say whether a key, or a folder it lies in, is what a glob names; ``**`` stands for any number of folders."""
+    """Return whether a glob names a key or a folder it lies in; ``**`` stands for any number of folders."""
     if not pattern:
         return True
     if pattern[0] == "**":
@@ -192,36 +188,36 @@ def _matches(parts: list[str], pattern: list[str]) -> bool:
     return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
-def _beside(store: S3Store, key: str, url: str) -> str:
-    parent = key.strip("/").rpartition("/")[0]
-    names = [name for name, _ in list_keys(store, parent, url)][:1000]
-    children = {name.removeprefix(parent).strip("/").split("/", 1)[0] for name in names}
-    return nearest(key.strip("/").rpartition("/")[2], sorted(children)) or "check the name"
+def _nearest_name(store: S3Store, key: str, url: str) -> str:
+    parent, _, name = key.strip("/").rpartition("/")
+    names = [other for other, _ in list_keys(store, parent, url)][:1000]
+    children = {other.removeprefix(parent).strip("/").split("/", 1)[0] for other in names}
+    return nearest(name, sorted(children)) or "check the name"
 
 
-class ObjectFile:
-    """An object, read in windows of a few megabytes: in order, or anywhere.
+class ObjectFile(RawIOBase):
+    """An object as a seekable file, fetched in windows of 8 MiB; read in order, the next one is fetched meanwhile.
 
     Parameters
     ----------
     url : str
-    reading : Reading
 
     Raises
     ------
     BrokenStreamError
-        Where it cannot be opened.
+        Where it cannot be opened, the store fails, or the object is another by now.
     """
 
     note: str | None = None
 
-    def __init__(self, url: str, reading: Reading) -> None:
+    def __init__(self, url: str) -> None:
+        super().__init__()
         import obstore
 
         bucket, self._key = split_url(url)
-        self._url, self._reading = url, reading
-        self._store = connect(bucket)
+        self._url, self._store = url, connect(bucket)
         self._at, self._window_at, self._window = 0, 0, b""
+        self._next: tuple[int, Future[bytes]] | None = None
         try:
             meta = obstore.head(self._store, self._key)
         except FileNotFoundError as problem:
@@ -229,41 +225,65 @@ class ObjectFile:
         except Exception as problem:
             raise BrokenStreamError(explain(problem, url).message) from problem
         self.size_bytes, self._tag = int(meta["size"]), meta["e_tag"]
+        self._prefetch = ThreadPoolExecutor(1, "dfly-s3")
 
-    def read(self, most: int = BLOCK_BYTES, /) -> bytes:
-        """Return the next bytes."""
-        block = self.read_at(self._at, most)
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move to a position and return it."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size_bytes}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+        """Fill a buffer from the current position and return the number of bytes."""
+        offset = self._at - self._window_at
+        if self._at < self.size_bytes and not 0 <= offset < len(self._window):
+            self._move_window()
+            offset = 0
+        block = self._window[offset : offset + len(buffer)] if self._at < self.size_bytes else b""
+        buffer[: len(block)] = block
         self._at += len(block)
-        return block
+        return len(block)
 
-    def read_at(self, start: int, most: int, /) -> bytes:
-        """Return up to so many bytes from a position.
+    def close(self) -> None:
+        """Drop the window; a fetch that is under way is not waited for."""
+        if not self.closed and hasattr(self, "_prefetch"):
+            self._prefetch.shutdown(wait=False, cancel_futures=True)
+        super().close()
 
-        Raises
-        ------
-        BrokenStreamError
-            Where the store fails, or the object is another by now.
-        """
-        if start >= self.size_bytes:
-            return b""
-        if not self._window_at <= start < self._window_at + len(self._window):
-            self._fetch(start, max(most, WINDOW_BYTES))
-        offset = start - self._window_at
-        block = self._window[offset : offset + most]
-        self._reading.take(len(block))
-        return block
+    def _move_window(self) -> None:
+        in_order = self._at == self._window_at + len(self._window)
+        if self._next is not None and self._next[0] == self._at:
+            self._window = self._next[1].result()
+        else:
+            self._window = self._fetch(self._at)
+        self._window_at, self._next = self._at, None
+        behind = self._at + len(self._window)
+        if in_order and behind < self.size_bytes:
+            self._next = behind, self._prefetch.submit(self._fetch, behind)
 
-    def _fetch(self, start: int, size_bytes: int) -> None:
+    def _fetch(self, start: int) -> bytes:
         import obstore
 
-        end = min(start + size_bytes, self.size_bytes)
+        end = min(start + WINDOW_BYTES, self.size_bytes)
         try:
-            result = obstore.get(self._store, self._key, options={"range": (start, end), "if_match": self._tag})
-            self._window, self._window_at = bytes(result.bytes()), start
+            window = bytes(obstore.get(self._store, self._key, options={"range": (start, end), "if_match": self._tag}).bytes())  # fmt: skip
         except Exception as problem:
-            raise BrokenStreamError(f"ends before its time: {explain(problem, self._url).message}") from problem
-        if not self._window:
-            raise BrokenStreamError("ends before its time: the object store sent nothing")
+            raise BrokenStreamError(f"truncated: {explain(problem, self._url).message}") from problem
+        if not window:
+            raise BrokenStreamError("truncated: the object store sent nothing")
+        return window
 
 
 def put(store: S3Store, key: str, content: Path | bytes, where: str) -> None:
@@ -275,10 +295,8 @@ def put(store: S3Store, key: str, content: Path | bytes, where: str) -> None:
     """
     import obstore
 
-    try:
+    with _explained(where):
         obstore.put(store, key, content, chunk_size=_PART_BYTES, max_concurrency=4)
-    except Exception as problem:
-        raise explain(problem, where) from problem
 
 
 def delete(store: S3Store, key: str, where: str) -> None:
@@ -290,9 +308,5 @@ def delete(store: S3Store, key: str, where: str) -> None:
     """
     import obstore
 
-    try:
+    with _explained(where), suppress(FileNotFoundError):
         obstore.delete(store, key)
-    except FileNotFoundError:
-        return
-    except Exception as problem:
-        raise explain(problem, where) from problem

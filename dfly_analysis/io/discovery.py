@@ -1,4 +1,4 @@
-"""Which files the user's words name: files, folders, globs, standard input; nothing is read yet."""
+"""Which files a path names: files, folders, globs, standard input; nothing is read yet."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dfly_analysis.errors import SourceError, nearest
-from dfly_analysis.sources.local import kind_of
-from dfly_analysis.sources.order import path_key
-from dfly_analysis.sources.streams import reason_of
+from dfly_analysis.io.local import kind_of
+from dfly_analysis.io.natural_sort import path_key
+from dfly_analysis.io.streams import reason_of
 
-Tell = Callable[[SourceError], None]
+OnProblem = Callable[[SourceError], None]
 
 
 class Found(NamedTuple):
@@ -25,17 +25,17 @@ class Found(NamedTuple):
     status: os.stat_result
 
 
-def find_local(path: str, tell: Tell, mention: Tell) -> Iterator[Found]:
+def find_local(path: str, report: OnProblem, mention: OnProblem) -> Iterator[Found]:
     """Yield the files that a path names, in the order in which they are read.
 
     Parameters
     ----------
     path : str
         File, folder, or glob with ``*``, ``?``, ``[...]``, ``**``.
-    tell : callable
-        Told what cannot be read.
+    report : callable
+        Called with what cannot be read.
     mention : callable
-        Told what is passed over (pipes, sockets, devices, links to other folders in a folder).
+        Called with what is passed over (pipes, sockets, devices, links to other folders in a folder).
 
     Raises
     ------
@@ -45,7 +45,7 @@ def find_local(path: str, tell: Tell, mention: Tell) -> Iterator[Found]:
     try:
         status = Path(path).stat()
     except PermissionError as problem:
-        tell(SourceError(f"cannot be read: {reason_of(problem)}", where=path, hint="check its permissions"))
+        report(SourceError(f"cannot be read: {reason_of(problem)}", where=path, hint="check its permissions"))
         return
     except (OSError, ValueError) as problem:
         matches = sorted(_matches(path), key=lambda match: path_key(Path(match).parts)) if has_magic(path) else []
@@ -54,18 +54,18 @@ def find_local(path: str, tell: Tell, mention: Tell) -> Iterator[Found]:
                 "the link leads to nothing", where=path, hint="name the file it was made for"
             ) from problem
         if not matches:
-            raise SourceError("no such file or folder", where=path, hint=_beside(path)) from problem
+            raise SourceError("no such file or folder", where=path, hint=_nearest_name(path)) from problem
         for match in matches:
-            yield from find_local(match, tell, mention)
+            yield from find_local(match, report, mention)
         return
     if not stat.S_ISDIR(status.st_mode):
-        yield from _explicit(path, status, tell)
+        yield from _explicit(path, status, report)
         return
-    closed: list[SourceError] = []
-    found = [*_walk(path, closed.append, mention)]
-    for shut in closed:
-        tell(shut)
-    if not found and closed:
+    unreadable: list[SourceError] = []
+    found = [*_walk(path, unreadable.append, mention)]
+    for folder in unreadable:
+        report(folder)
+    if not found and unreadable:
         return
     if not found:
         raise SourceError("the folder holds no files", where=path, hint="name the folder that holds the logs")
@@ -73,19 +73,19 @@ def find_local(path: str, tell: Tell, mention: Tell) -> Iterator[Found]:
     yield from sorted(found, key=lambda one: path_key(Path(one.path).parts[depth:]))
 
 
-def _explicit(path: str, status: os.stat_result, tell: Tell) -> Iterator[Found]:
+def _explicit(path: str, status: os.stat_result, report: OnProblem) -> Iterator[Found]:
     if stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode):
         yield Found(path, status)
     else:
-        tell(SourceError(f"is a {kind_of(status.st_mode)} and cannot be read", where=path, hint="name a file"))
+        report(SourceError(f"is a {kind_of(status.st_mode)} and cannot be read", where=path, hint="name a file"))
 
 
-def _walk(top: str, tell: Tell, mention: Tell) -> Iterator[Found]:
+def _walk(top: str, report: OnProblem, mention: OnProblem) -> Iterator[Found]:
     """Yield regular files below a folder; links to folders are not followed, so that no loop can be run into."""
     waiting = [top]
     while waiting:
         folder = waiting.pop()
-        for entry in _entries(folder, tell):
+        for entry in _entries(folder, report):
             try:
                 status = entry.stat()
             except OSError as problem:
@@ -108,22 +108,20 @@ def _walk(top: str, tell: Tell, mention: Tell) -> Iterator[Found]:
                 )
 
 
-def _entries(folder: str, tell: Tell) -> list[os.DirEntry[str]]:
+def _entries(folder: str, report: OnProblem) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return list(entries)
     except OSError as problem:
-        tell(SourceError(f"cannot be listed: {reason_of(problem)}", where=folder, hint="check its permissions"))
+        report(SourceError(f"cannot be listed: {reason_of(problem)}", where=folder, hint="check its permissions"))
         return []
 
 
 def _matches(pattern: str) -> Iterator[str]:
     """Yield what a glob names; unlike the standard library's, ``**`` does not follow links to folders."""
-    first, *rest = Path(pattern).parts
-    if has_magic(first):
-        yield from _below("", [first, *rest])
-    else:
-        yield from _below(first, rest)
+    parts = Path(pattern).parts
+    fixed = 0 if has_magic(parts[0]) else 1
+    yield from _below("".join(parts[:fixed]), list(parts[fixed:]))
 
 
 def _below(base: str, parts: list[str]) -> Iterator[str]:
@@ -133,17 +131,13 @@ def _below(base: str, parts: list[str]) -> Iterator[str]:
         return
     part, *rest = parts
     if part == "**":
-        yield from dict.fromkeys(
-            match
-            for folder in _folders(base)
-            for match in (_below(folder, rest) if rest else [folder] if folder else [])
-        )
+        found = (match for folder in _folders(base) for match in (_below(folder, rest) if rest else [folder] if folder else []))  # fmt: skip
+        yield from dict.fromkeys(found)
     elif has_magic(part):
         for entry in _entries(base or ".", lambda _: None):
-            if fnmatch.fnmatchcase(entry.name, part) and (part.startswith(".") or not entry.name.startswith(".")):
-                found = os.path.join(base, entry.name)  # noqa: PTH118 - an empty base stays empty
-                if not rest or entry.is_dir():
-                    yield from _below(found, rest)
+            is_hidden = entry.name.startswith(".") and not part.startswith(".")
+            if fnmatch.fnmatchcase(entry.name, part) and not is_hidden and (not rest or entry.is_dir()):
+                yield from _below(os.path.join(base, entry.name), rest)  # noqa: PTH118 - an empty base stays empty
     else:
         yield from _below(os.path.join(base, part), rest)  # noqa: PTH118
 
@@ -154,14 +148,11 @@ def _folders(base: str) -> Iterator[str]:
     while waiting:
         folder = waiting.pop()
         yield folder
-        waiting += [
-            os.path.join(folder, entry.name)  # noqa: PTH118
-            for entry in _entries(folder or ".", lambda _: None)
-            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
-        ]
+        entries = (entry for entry in _entries(folder or ".", lambda _: None) if not entry.name.startswith("."))
+        waiting += [os.path.join(folder, entry.name) for entry in entries if entry.is_dir(follow_symlinks=False)]  # noqa: PTH118
 
 
-def _beside(path: str) -> str:
+def _nearest_name(path: str) -> str:
     wanted = Path(path)
     try:
         siblings = [entry.name for entry in wanted.parent.iterdir()] if wanted.parent.is_dir() else []
