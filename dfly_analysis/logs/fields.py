@@ -13,9 +13,12 @@ _SPAN_FIELDS = (
     "host_id|remote_host_id|task_id|peer_id|piece_id|piece_number|piece_length|url|uri|method|remote_ip|remote_address|content_length"
     r"|local_only|num|lid|gid|id|panic\.payload|panic\.location|panic\.backtrace|panic\.note"
 )
-_VALUE = r'"(?:\\.|[^"\\])*"|-?\d+(?:\.\d+)?|true|false|[^\s"=]+'
-_TAIL = re.compile(rf"(?:^|\s)(?:(?:{_SPAN_FIELDS})=(?:{_VALUE})(?:\s+|$))+$", re.DOTALL)
-_FIELD = re.compile(rf"({_SPAN_FIELDS})=({_VALUE})")
+# Possessive quantifiers, and alternatives that begin differently: nothing can be read in two ways, so that a line that does
+# not match fails in linear time. Only single characters are repeated possessively: before 3.11.5 Python errs with groups.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
+_VALUE = rf'{_STRING}|[^\s"=]++'
+_TAIL = re.compile(rf"(?:^|\s)(?:(?:{_SPAN_FIELDS})=(?:{_VALUE})(?:\s++|$))+$", re.DOTALL)
+_FIELD = re.compile(rf"({_SPAN_FIELDS})=({_VALUE})", re.DOTALL)
 _TAIL_STARTS = (
     ' host_id="',
     ' panic.payload="',
@@ -31,9 +34,9 @@ _TAIL_STARTS = (
 _BRACES = re.compile(r"([A-Za-z_]\w*)(?:\{((?:[^\"{}]|\"(?:\\.|[^\"\\])*\")*)\})?")
 _PRETTY_AT = re.compile(r"^\s{4}at (?P<source>\S+\.rs:\d+)$")
 _PRETTY_IN = re.compile(r"^\s{4}in (?P<span>[\w:]+)(?: with (?P<fields>.*))?$")
-_PRETTY_FIELD = re.compile(r'([A-Za-z_][\w.]*): ("(?:\\.|[^"\\])*"|[^,\s]+)')
+_PRETTY_FIELD = re.compile(rf"(?<![\w.])([A-Za-z_][\w.]*+): ({_STRING}|[^,\s]+)")
 _CRASH = re.compile(r"panic: |fatal error: |unexpected fault address|SIG[A-Z]+: ")
-_PANIC_AT = re.compile(r"(\S+\.rs:\d+)(?::\d+)?:?$")
+_PANIC_AT = re.compile(r"(?<!\S)(\S+\.rs:\d+)(?::\d+)?:?$")
 _ESCAPED = re.compile(r"\\(.)")
 
 
