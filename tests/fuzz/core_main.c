@@ -86,3 +86,46 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   free(own);
   return 0;
 }
+
+#ifdef DFLY_REPLAY /* without libFuzzer: replays files, as a whole, cut short, and with bytes changed, by both grammars */
+#include <stdio.h>
+
+enum { VARIANTS = 16 };
+
+static void replay(const uint8_t *data, size_t size) {
+  for (uint8_t grammar = 0; grammar < 2; grammar++) {
+    uint8_t *own = malloc(size + 1);
+    for (size_t variant = 0; variant <= VARIANTS; variant++) {
+      size_t taken = size * variant / VARIANTS;
+      own[0] = grammar;
+      memcpy(own + 1, data, size);
+      LLVMFuzzerTestOneInput(own, taken + 1);
+      if (size == 0) break;
+      own[1 + (taken * 31 + variant * 7) % size] = (uint8_t) "\n \"\\:=@{}\xff"[variant % 10];
+      LLVMFuzzerTestOneInput(own, size + 1);
+    }
+    free(own);
+  }
+}
+
+int main(int count, char **paths) {
+  if (count == 2 && strcmp(paths[1], "--overrun") == 0) { /* must be seen by the sanitizer */
+    uint8_t *data = malloc(4);
+    memset(data, '\n', 4);
+    return (int)dfly_count_lines(data, 5);
+  }
+  for (int i = 1; i < count; i++) {
+    FILE *file = fopen(paths[i], "rb");
+    require(file != NULL && fseek(file, 0, SEEK_END) == 0);
+    long size = ftell(file);
+    rewind(file);
+    uint8_t *data = malloc((size_t)size + 1);
+    require(fread(data, 1, (size_t)size, file) == (size_t)size);
+    fclose(file);
+    replay(data, (size_t)size);
+    free(data);
+  }
+  printf("%d files\n", count - 1);
+  return 0;
+}
+#endif
