@@ -1,7 +1,6 @@
 """Runs the native library under the address and undefined-behaviour sanitizers: `python -m tests.fuzz.sanitize`.
 
-Over the fuzzing corpus in a program of its own, where memory ends exactly where it should; and, as Python calls it, over the tests of all
-its functions.
+Over the fuzzing corpus in a program of its own, where memory ends exactly where it should; and as Python calls it.
 """
 
 from __future__ import annotations
@@ -24,9 +23,17 @@ SANITIZERS = (
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover=all",
 )
-TESTS = ("test_rows.py", "test_engine.py")
-SLOW = "hypothesis or any_ or generated or secret or redaction or ids_do_not_matter or cutting"
-"""Tests that take long and bring no call that the others do not."""
+CALLS = """
+import pathlib, sys, pytest
+from dfly_analysis.native import build
+build.LIBRARY = pathlib.Path(sys.argv[1])
+from tests.fuzz import targets
+for path in sys.argv[3:]:
+    targets.run("logs", pathlib.Path(path).read_bytes())
+sys.exit(pytest.main(["-q", "--noconftest", "-p", "no:cacheprovider", sys.argv[2]]))
+"""
+"""What is run in a Python that has the sanitizer's allocator."""
+EVERY = 8
 
 
 def build_replay(folder: Path) -> Path:
@@ -59,26 +66,19 @@ def replay_corpus(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def run_calls(folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the tests of the library's calls in a Python that has the sanitizer's allocator."""
+    """Make every call of the library from Python: read some of what fuzzing begins with, and run the tests of the other calls."""
     library = folder / build.LIBRARY.name
     problem = build.compile_library(library, *SANITIZERS)
     if problem:
         raise RuntimeError(problem)
-    runtime = subprocess.run(
-        [*build.compiler(), "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
-    )
-    environment = {
-        **os.environ,
-        "LD_PRELOAD": runtime.stdout.strip(),
-        "ASAN_OPTIONS": "detect_leaks=0",
-        "PYTHONMALLOC": "malloc",
-    }
-    program = (
-        "import sys, pathlib, pytest\nfrom dfly_analysis.native import build\n"
-        f"build.LIBRARY = pathlib.Path({str(library)!r})\n"
-        f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-k', 'not ({SLOW})', *{[str(HERE.parent / name) for name in TESTS]!r}]))"
-    )
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
+    asked = [*build.compiler(), "-print-file-name=libasan.so"]
+    runtime = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    sanitizer = {"LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
+    environment = {**os.environ, **sanitizer, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    seeds.write("logs", folder / "seeds")
+    inputs = sorted((folder / "seeds").iterdir())[::EVERY]
+    command = [sys.executable, "-c", CALLS, library, HERE.parent / "test_rows.py", *inputs]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=HERE.parent.parent, check=False)
 
 
 def main() -> int:
