@@ -90,6 +90,8 @@ def test_the_wheel_carries_nothing_else(wheel):
     carried = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in carried} == {"dfly_analysis"}
     assert [name for name in carried if "__pycache__" in name or ".ipynb_checkpoints" in name] == []
+    assert [name for name in carried if name.endswith((".c", ".h", ".md"))] == []
+    assert "dfly_analysis/native/_core.so" in carried
 
 
 def test_the_installed_package_is_the_wheel(installed):
