@@ -78,6 +78,8 @@ def test_input_of_which_nothing_can_be_read_is_refused(here, name, path):
     (["batch", "broken"], 2, "broken:2: is not YAML: .*check quotes"),
     (["batch", "nowhere"], 2, "nowhere: cannot be read.*check the path"),
     (["redact", "nowhere", "-o", "out"], 3, "nowhere: no such file"),
+    (["redact", "d.log"], 2, "Missing option '-o' / '--output' .*redact --help"),
+    (["alerts", "d.log"], 2, "Missing option '-o' / '--output' .*alerts --help"),
     (["sample", "out", "--case", "nonsense"], 2, "no case 'nonsense'.*known are healthy"),
     (["explain", "piece_cut_at_limt"], 2, "did you mean piece_cut_at_limit"),
     (["facts", "download.pieceTimout"], 2, "did you mean download.pieceTimeout"),

@@ -230,7 +230,9 @@ def unpacked(run: Path) -> Path:
     folder = Path(mkdtemp(prefix="dfly-shapes-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with tarfile.open(run) as archive:
-        archive.extractall(folder, filter="data")
+        # Python 3.11.0 to 3.11.3 has neither filters nor the argument of `extractall`
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
     (top,) = folder.iterdir()
     return top
 

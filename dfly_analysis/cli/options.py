@@ -226,16 +226,10 @@ _OF_SETTINGS = ("values", "chart", "client", "scheduler")
 
 def folder_option(default: str | None = None) -> Decorator:
     """Return -o, a folder to write to; without a default it has to be named."""
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path(default) if default else None,
-        required=default is None,
-        show_default=default is not None,
-        metavar="DIR",
-        help="Folder to write to.",
-    )
+    # click 8.3 takes `default=None` for a value, and would no longer require the option
+    given: dict[str, Any] = {"required": True} if default is None else {"default": Path(default), "show_default": True}
+    path = click.Path(path_type=Path, file_okay=False)
+    return click.option("-o", "--output", type=path, metavar="DIR", help="Folder to write to.", **given)
 
 
 def end_where_grave(present: Iterable[Finding], fail_on: str | None) -> None:

@@ -1,4 +1,4 @@
-"""One block of lines to a table of records: by the compiled reader what it can, by the careful one the rest."""
+"""One block of lines to a table of records: by the native reader what it can, by the Python reader the rest."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.knowledge.log_fields import LEVELS
 from dfly_analysis.logs import compiled
 from dfly_analysis.logs.arrow import (
     Coded,
@@ -31,12 +32,13 @@ from dfly_analysis.logs.merging import Between
 from dfly_analysis.logs.schema import BAD_LEVELS, TEXT_CAP, arrow_schema, is_telling
 from dfly_analysis.logs.telling import tell
 from dfly_analysis.logs.times import as_times, local_to_utc
+from dfly_analysis.native.interface import GRAMMARS, NO_TIME
 
 FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
 
 
-_IS_BAD = np.array([level in BAD_LEVELS for level in compiled.LEVELS])
+_IS_BAD = np.array([level in BAD_LEVELS for level in LEVELS])
 
 
 class ParsedBlock(NamedTuple):
@@ -84,12 +86,12 @@ def parse_block(
     -------
     ParsedBlock
     """
-    if main is None or main.grammar not in compiled.GRAMMARS or not compiled.is_available():
+    if main is None or main.grammar not in GRAMMARS or not compiled.is_available():
         return _parse_in_python(block, main, tz, telling=telling, files=files)
     columns = compiled.read_columns(block.data, main.grammar, telling=telling, lines=block.lines)
     counts, rest = [Counts() for _ in files.byte], list[dict[str, Any]]()
-    for start, end, line, time_ns in columns.rests:
-        time = "" if time_ns == compiled.TIMELESS else str(np.datetime64(time_ns, "ns"))
+    for start, end, line, time_ns in columns.fallbacks:
+        time = "" if time_ns == NO_TIME else str(np.datetime64(time_ns, "ns"))
         rest += _rows_of_files(block.data, start, end, line, main, counts, files, time)
     ends = np.append(files.line[1:], columns.lines)
     for own, n_lines in zip(counts, (ends - files.line).tolist(), strict=True):
@@ -161,12 +163,12 @@ def _table(rows: list[dict[str, Any]], tz: str, counts: Counts, *, telling: bool
 
 def _moments(times: pa.Array) -> npt.NDArray[np.int64]:
     """Return nanoseconds as numpy has them."""
-    return np.where(is_there(times), values_of(times), compiled.TIMELESS)
+    return np.where(is_there(times), values_of(times), NO_TIME)
 
 
 def _span(times: npt.NDArray[np.int64]) -> tuple[int, int] | None:
     """Return the earliest and the latest time."""
-    known = times[times != compiled.TIMELESS]
+    known = times[times != NO_TIME]
     return (int(known.min()), int(known.max())) if len(known) else None
 
 
@@ -230,7 +232,7 @@ def _times(columns: Columns, zone: str, counts: Counts) -> npt.NDArray[np.int64]
 
 @cache
 def _levels() -> pa.StringArray:
-    return strings(compiled.LEVELS)
+    return strings(LEVELS)
 
 
 def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> Coded:

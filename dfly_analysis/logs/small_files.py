@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.format import LogFormat
-from dfly_analysis.logs import compiled
 from dfly_analysis.logs.arrow import codes_of, is_there, numbers, values_of
 from dfly_analysis.logs.blocks import LineBlock, count_lines
 from dfly_analysis.logs.counts import Counts
@@ -20,12 +19,13 @@ from dfly_analysis.logs.schema import arrow_schema
 from dfly_analysis.logs.sniff import match_head
 from dfly_analysis.logs.times import as_times
 from dfly_analysis.logs.writers import Writer, add_writers, component_of, host_of_path, split_host
+from dfly_analysis.native.interface import GRAMMARS, NO_TIME
 
 LARGEST_BYTES = 4 << 20
 """Of a log that is parsed together with others."""
 _SAMPLED_LINES = 12
 _HEAD_BYTES = 65536
-_LATEST, _EARLIEST = np.iinfo(np.int64).max, compiled.TIMELESS
+_LATEST, _EARLIEST = np.iinfo(np.int64).max, NO_TIME
 
 
 class SmallLog(NamedTuple):
@@ -54,7 +54,7 @@ def plain_format(data: bytes) -> LogFormat | None:
     lines = head[: head.rfind(b"\n")].split(b"\n")
     sample = [lines[at].decode("utf-8", "replace") for at in np.linspace(0, len(lines) - 1, _SAMPLED_LINES).astype(int)]
     first = match_head(sample[0])
-    if first is None or first[0].grammar not in compiled.GRAMMARS:
+    if first is None or first[0].grammar not in GRAMMARS:
         return None
     found = [match for line in sample if (match := match_head(line, first[0]))]
     if any(own is not first[0] for own, _ in found) or 2 * len(found) < _SAMPLED_LINES:

@@ -1,5 +1,5 @@
-/* Columns as Arrow keeps them: values, those of the careful reader put between the others, and a bit for each that is there. */
-#include "records.h"
+/* Columns as Arrow keeps them: values, those of the Python reader put between the others, and a bit for each that is there. */
+#include "internal.h"
 
 /* Bits of values that are not below `least`; how many are. */
 #define VALIDITY(name, type)                                                                           \
@@ -15,7 +15,6 @@
     return count - there;                                                                              \
   }
 
-/* Before the value at each of `places`, which rise, stands one of `more`. Returns how many are missing. */
 #define SPREAD(name, type, validity_of)                                                                \
   int64_t name(const type *values, int64_t count, const int64_t *places, const type *more, int64_t more_count, int64_t least, \
                type *out, uint8_t *validity) {                                                         \

@@ -1,7 +1,8 @@
 /* Compact records of the client: time, level, spans, source, message, and the fields of all spans at the end. */
-#include "records.h"
+#include "internal.h"
 
-static const char *const LEVELS[] = {"TRACE", "DEBUG", " INFO", " WARN", "ERROR"};
+static const char *const LEVELS[] = {DFLY_COMPACT_LEVELS}; /* as wide as they are written */
+enum { LEVEL_COUNT = sizeof(LEVELS) / sizeof(*LEVELS) };
 
 /* Fields that spans append, and the column of those that are kept. */
 enum { PIECE_ID = TEXTS, CONTENT_LENGTH, IGNORED };
@@ -10,35 +11,20 @@ static const struct {
   const char *name;
   int64_t length;
   int column;
-} SPAN_FIELDS[] = {
-    FIELD("host_id=", HOST_ID), FIELD("task_id=", TASK_ID), FIELD("peer_id=", PEER_ID), FIELD("piece_id=", PIECE_ID),
-    FIELD("url=", URL), FIELD("content_length=", CONTENT_LENGTH), FIELD("remote_host_id=", IGNORED), FIELD("piece_number=", IGNORED),
-    FIELD("piece_length=", IGNORED), FIELD("uri=", IGNORED), FIELD("method=", IGNORED), FIELD("remote_ip=", IGNORED),
-    FIELD("remote_address=", IGNORED), FIELD("local_only=", IGNORED), FIELD("num=", IGNORED), FIELD("lid=", IGNORED),
-    FIELD("gid=", IGNORED), FIELD("id=", IGNORED), FIELD("panic.payload=", IGNORED), FIELD("panic.location=", IGNORED),
-    FIELD("panic.backtrace=", IGNORED), FIELD("panic.note=", IGNORED),
-};
-enum { FIELD_COUNT = sizeof(SPAN_FIELDS) / sizeof(*SPAN_FIELDS), ONLY_LENGTH = 1 << 5, HAS_TASK = 1 << 1 };
+} SPAN_FIELDS[] = {DFLY_SPAN_FIELDS};
+enum { FIELD_COUNT = sizeof(SPAN_FIELDS) / sizeof(*SPAN_FIELDS), ONLY_LENGTH = 1 << FIELD_CONTENT_LENGTH, HAS_TASK = 1 << FIELD_TASK_ID };
 
 /* How the fields at the end of a line can begin; of each only the first place in a message counts. */
 #define TAIL_START(text) {text, sizeof(text) - 1}
 static const struct {
   const char *text;
   int64_t length;
-} TAIL_STARTS[] = {
-    TAIL_START(" host_id=\""), TAIL_START(" remote_host_id=\""), TAIL_START(" task_id=\""), TAIL_START(" piece_id=\""),
-    TAIL_START(" url="), TAIL_START(" uri="), TAIL_START(" id="), TAIL_START(" method="), TAIL_START(" content_length="),
-    TAIL_START(" panic.payload=\""),
-};
+} TAIL_STARTS[] = {DFLY_TAIL_STARTS};
 enum { TAIL_START_COUNT = sizeof(TAIL_STARTS) / sizeof(*TAIL_STARTS) };
-
-int begins_compact(const uint8_t *at, const uint8_t *end) {
-  return end - at > 20 && is_digit(at[0]) && at[4] == '-' && at[7] == '-' && at[10] == 'T' && at[13] == ':';
-}
 
 static const uint8_t *read_level(const uint8_t *at, const uint8_t *end, int8_t *level) {
   if (end - at < 7 || at[0] != ' ' || at[6] != ' ') return NULL;
-  for (int i = 0; i < 5; i++) {
+  for (int i = 0; i < LEVEL_COUNT; i++) {
     if (memcmp(at + 1, LEVELS[i], 5) == 0) {
       *level = (int8_t)i;
       return at + 7;
@@ -61,7 +47,7 @@ static int innermost(const uint8_t *from, const uint8_t *to, Slice *span) {
   return 0;
 }
 
-static const uint8_t *read_place(const uint8_t *at, const uint8_t *end, Record *record) {
+static const uint8_t *read_location(const uint8_t *at, const uint8_t *end, Record *record) {
   const uint8_t *run = at, *source = at;
   for (; run < end && (is_word(*run) || *run == ' ' || *run == ':'); run++)
     if (*run == ' ') source = run + 1;
@@ -138,7 +124,7 @@ static int read_tail(const uint8_t *at, const uint8_t *end, Record *record) {
 
 static int may_begin_tail(uint8_t c) {
   switch (c) {
-  case 'h': case 'r': case 't': case 'p': case 'u': case 'i': case 'm': case 'c':
+  DFLY_TAIL_FIRST_LETTERS
     return 1;
   default:
     return 0;
@@ -178,43 +164,43 @@ void without_query(Slice *url) {
   if (mark) url->length = mark - url->at;
 }
 
-/* Read what stands behind a record's place. */
-static int read_message(Recall *recall, const uint8_t *place, const uint8_t *at, const uint8_t *end, Record *record) {
-  if (record->place) place = at; /* it tells nothing */
-  if ((record->tail = recall_tail(recall, at, end))) {
-    take_tail(record->tail, record);
-    record->message.length = end - at - record->tail->length;
-    return is_plain_without_escapes(place, end - record->tail->length, recall->limit);
+/* Read what stands behind a source location. */
+static int read_message(Memo *memo, const uint8_t *place, const uint8_t *at, const uint8_t *end, Record *record) {
+  if (record->location) place = at; /* it tells nothing */
+  if ((record->trailing = find_trailing(memo, at, end))) {
+    copy_trailing(record->trailing, record);
+    record->message.length = end - at - record->trailing->length;
+    return is_plain_without_escapes(place, end - record->trailing->length, memo->limit);
   }
   int fields = split_tail(at, end, record);
   const uint8_t *tail = record->message.at + record->message.length;
-  if (fields < 0 || !is_plain_without_escapes(place, tail, recall->limit)) return 0;
-  int plain = tail < end && are_plain_fields(tail, end, recall->limit, fields);
-  if (tail < end && !plain && !is_plain_without_escapes(place, end, recall->limit)) return 0;
+  if (fields < 0 || !is_plain_without_escapes(place, tail, memo->limit)) return 0;
+  int plain = tail < end && are_plain_fields(tail, end, memo->limit, fields);
+  if (tail < end && !plain && !is_plain_without_escapes(place, end, memo->limit)) return 0;
   without_query(&record->texts[URL]);
   if (record->texts[URL].at && record->texts[URL].length == 0) return 0;
-  if (plain) record->tail = keep_tail(recall, tail, end, record);
+  if (plain) record->trailing = store_trailing(memo, tail, end, record);
   return 1;
 }
 
-/* Read or recall a record's place; what stands behind it. */
-static const uint8_t *take_place(Recall *recall, const uint8_t *at, const uint8_t *end, Record *record) {
-  if ((record->place = recall_place(recall, at, end))) {
-    memcpy(record->texts, record->place->texts, sizeof(record->place->texts));
-    return at + record->place->length;
+/* Read a record's source location, or find it in the memo; what stands behind it. */
+static const uint8_t *take_location(Memo *memo, const uint8_t *at, const uint8_t *end, Record *record) {
+  if ((record->location = find_location(memo, at, end))) {
+    memcpy(record->texts, record->location->texts, sizeof(record->location->texts));
+    return at + record->location->length;
   }
-  const uint8_t *message = read_place(at, end, record);
-  if (message) record->place = keep_place(recall, at, message, record);
+  const uint8_t *message = read_location(at, end, record);
+  if (message) record->location = store_location(memo, at, message, record);
   return message;
 }
 
-int read_compact(const Block *block, Recall *recall, const uint8_t *at, const uint8_t *end, Record *record) {
+int read_compact(const Block *block, Memo *memo, const uint8_t *at, const uint8_t *end, Record *record) {
   if ((at = read_time(at, end, 'T', 1, &record->time_ns)) == NULL) return 0;
   if ((at = read_level(at, end, &record->level)) == NULL) return 0;
   const uint8_t *place = at; /* time and level hold no secret */
-  if ((at = take_place(recall, at, end, record)) == NULL) return 0;
+  if ((at = take_location(memo, at, end, record)) == NULL) return 0;
   record->message = (Slice){at, end - at};
-  if (!tells_nothing(block, record) && read_message(recall, place, at, end, record)) return 1;
-  record->begins = record->place || is_plain_without_escapes(place, at, recall->limit); /* else redaction may leave no head of a record */
-  return record->passed_over = record->begins && tells_nothing(block, record);
+  if (!is_irrelevant(block, record) && read_message(memo, place, at, end, record)) return 1;
+  record->begins = record->location || is_plain_without_escapes(place, at, memo->limit); /* else redaction may leave no head of a record */
+  return record->skipped = record->begins && is_irrelevant(block, record);
 }

@@ -1,5 +1,5 @@
 /* Times as the programs write them, to nanoseconds since 1970. */
-#include "records.h"
+#include "internal.h"
 
 static const int8_t DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 

@@ -1,14 +1,7 @@
 /* Some rows of columns as Arrow keeps them: what of them is looked for, and what they hold. */
-#include "records.h"
+#include "internal.h"
 
 #include <stdlib.h>
-
-/* A column; no bits where there is something in every row. */
-typedef struct {
-  const void *values;
-  const uint8_t *bits;
-  int64_t offset;
-} Column;
 
 static int is_there(const Column *column, int64_t row) {
   int64_t at = column->offset + row;

@@ -1,7 +1,6 @@
-/* Matches the patterns of known events, compiled by patterns.py: backtracking as Python's own engine does, in its order. */
-#include "records.h"
+/* Matches the patterns of known events, compiled by regex_compiler.py: backtracking as Python's own engine does, in its order. */
+#include "internal.h"
 
-enum { TEXT, SET, SPLIT, JUMP, SAVE, AT_END, GREEDY, LAZY, DONE };
 enum { MOST_STEPS = 20000, MOST_UNDONE = 256, ANYTHING = 0 };
 
 /* What a way that fails has saved is taken back: `undo` holds what stood there before. */
@@ -46,9 +45,9 @@ static int run_greedy(Matching *matching, const Step *step, int32_t place, const
     while (count < most && set[at[count]]) count++;
   }
   const Step *next = step + 1;
-  while (next->op == SAVE) next++;
+  while (next->op == OP_SAVE) next++;
   for (; count >= step->b; count--) {
-    if (next->op == TEXT && (at + count == matching->end || at[count] != *text_of(matching, next))) continue;
+    if (next->op == OP_TEXT && (at + count == matching->end || at[count] != *text_of(matching, next))) continue;
     int found = try(matching, place + 1, at + count);
     if (found) return found;
   }
@@ -72,34 +71,34 @@ static int run(Matching *matching, int32_t place, const uint8_t *at) {
     const Step *step = matching->patterns->steps + place;
     if (++matching->steps > MOST_STEPS) return -1;
     switch (step->op) {
-    case TEXT:
+    case OP_TEXT:
       if (matching->end - at < step->b || memcmp(at, text_of(matching, step), (size_t)step->b) != 0) return 0;
       at += step->b;
       break;
-    case SET:
+    case OP_SET:
       if (at == matching->end || !set_of(matching, step)[*at++]) return 0;
       break;
-    case SPLIT: {
+    case OP_SPLIT: {
       int found = try(matching, step->a, at);
       if (found) return found;
       place = step->b - 1;
       break;
     }
-    case JUMP:
+    case OP_JUMP:
       place = step->a - 1;
       break;
-    case SAVE:
+    case OP_SAVE:
       if (matching->undone == MOST_UNDONE) return -1;
       matching->undo[matching->undone].before = matching->saved[step->a];
       matching->undo[matching->undone++].place = step->a;
       matching->saved[step->a] = at;
       break;
-    case AT_END:
+    case OP_AT_END:
       if (at != matching->end) return 0;
       break;
-    case GREEDY:
+    case OP_GREEDY:
       return run_greedy(matching, step, place, at);
-    case LAZY:
+    case OP_LAZY:
       return run_lazy(matching, step, place, at);
     default:
       return 1;
@@ -133,6 +132,6 @@ int16_t start_of(const Block *block, Slice message) {
   return -1;
 }
 
-int tells_nothing(const Block *block, const Record *record) {
-  return block->telling && record->level <= INFO && start_of(block, record->message) < 0;
+int is_irrelevant(const Block *block, const Record *record) {
+  return block->relevant_only && record->level <= INFO && start_of(block, record->message) < 0;
 }

@@ -1,6 +1,6 @@
-/* Tells lines that may be read here from those that the careful reader in Python must have: everything that could hold a
-   secret, and every byte beyond printable ASCII. It may send too many there, never too few. */
-#include "records.h"
+/* Decides which lines may be read here, and which only Python, which redacts: everything that could hold a secret, and every byte
+   beyond printable ASCII. It may leave too many to Python, never too few. */
+#include "internal.h"
 
 /* What the names of secrets end with, by last letter, in lower case. */
 typedef struct {
@@ -9,31 +9,11 @@ typedef struct {
 } Ending;
 
 #define ENDING(text) {text, sizeof(text) - 1}
-static const Ending ENDINGS[26][6] = {
-    ['d' - 'a'] = {ENDING("passwd"), ENDING("password"), ENDING("keyid"), ENDING("key_id"), ENDING("key-id")},
-    ['e' - 'a'] = {ENDING("cookie"), ENDING("signature"), ENDING("passphrase")},
-    ['g' - 'a'] = {ENDING("sig")},
-    ['h' - 'a'] = {ENDING("auth")},
-    ['l' - 'a'] = {ENDING("credential")},
-    ['n' - 'a'] = {ENDING("authorization"), ENDING("token")},
-    ['s' - 'a'] = {ENDING("signedheaders")},
-    ['t' - 'a'] = {ENDING("secret")},
-    ['y' - 'a'] = {ENDING("key")},
-};
+static const Ending ENDINGS[26][DFLY_MOST_SECRET_ENDINGS + 1] = {DFLY_SECRET_ENDINGS};
 
 #define LETTER(c) (1u << ((c) - 'a'))
 /* The letters before the last one in those. */
-static const uint32_t BEFORE_LAST[26] = {
-    ['d' - 'a'] = LETTER('w') | LETTER('r') | LETTER('i'),
-    ['e' - 'a'] = LETTER('i') | LETTER('r') | LETTER('s'),
-    ['g' - 'a'] = LETTER('i'),
-    ['h' - 'a'] = LETTER('t'),
-    ['l' - 'a'] = LETTER('a'),
-    ['n' - 'a'] = LETTER('o') | LETTER('e'),
-    ['s' - 'a'] = LETTER('r'),
-    ['t' - 'a'] = LETTER('e'),
-    ['y' - 'a'] = LETTER('e'),
-};
+static const uint32_t BEFORE_LAST[26] = {DFLY_SECRET_BEFORE_LAST};
 
 static inline int ends_with(const uint8_t *from, const uint8_t *to, Ending ending) {
   if (to - from < ending.length) return 0;

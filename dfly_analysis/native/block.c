@@ -1,5 +1,5 @@
-/* A block of lines to columns. What this reader is not sure of is handed back as ranges of lines for the careful reader. */
-#include "records.h"
+/* A block of lines to columns. What this reader is not sure of is handed back as ranges of lines for the Python reader. */
+#include "internal.h"
 
 #include <stdlib.h>
 
@@ -154,8 +154,8 @@ typedef struct {
 static int commit(Block *block, Pending *pending, Seen *seen) {
   if (!pending->open) return 1;
   pending->open = 0;
-  if (pending->record.passed_over) {
-    block->passed_over++;
+  if (pending->record.skipped) {
+    block->skipped++;
     if (pending->record.time_ns < block->earliest_ns) block->earliest_ns = pending->record.time_ns;
     if (pending->record.time_ns > block->latest_ns) block->latest_ns = pending->record.time_ns;
     return 1;
@@ -179,7 +179,7 @@ static int commit(Block *block, Pending *pending, Seen *seen) {
     Slice text = record->texts[column];
     block->texts[column].codes[row] = -1;
     if (text.at == NULL) continue;
-    int32_t *known = recalled_code(record, column);
+    int32_t *known = memo_code(record, column);
     int32_t code = known && *known >= 0 ? *known : code_of(text, block->data, &block->texts[column], &seen[column]);
     if (code < 0) return 0;
     if (known) *known = code;
@@ -190,51 +190,51 @@ static int commit(Block *block, Pending *pending, Seen *seen) {
   return 1;
 }
 
-/* Hand a line to the careful reader, together with the record before it, which it may continue. */
-static void set_aside(Block *block, Pending *pending, const uint8_t *at, const uint8_t *next, int32_t line, int64_t time_ns, int *aside) {
-  if (!*aside) {
-    block->rest_time_ns[block->rests] = time_ns;
-    block->rest_start[block->rests] = (pending->open ? pending->at : at) - block->data;
-    block->rest_line[block->rests++] = pending->open ? pending->line : line;
+/* Leave a line to the Python reader, together with the record before it, which it may continue. */
+static void leave_to_python(Block *block, Pending *pending, const uint8_t *at, const uint8_t *next, int32_t line, int64_t time_ns, int *left) {
+  if (!*left) {
+    block->fallback_time_ns[block->fallbacks] = time_ns;
+    block->fallback_start[block->fallbacks] = (pending->open ? pending->at : at) - block->data;
+    block->fallback_line[block->fallbacks++] = pending->open ? pending->line : line;
   }
-  block->rest_end[block->rests - 1] = next - block->data;
+  block->fallback_end[block->fallbacks - 1] = next - block->data;
   pending->open = 0;
-  *aside = 1;
+  *left = 1;
 }
 
-/* Read a block of whole lines. `zap` chooses the grammar. Returns 0 where memory is out. */
-int64_t dfly_read_block(Block *block, int64_t zap) {
+int64_t dfly_read_block(Block *block, int64_t grammar) {
   Seen seen[TEXTS] = {{NULL, NULL, 0, 0}};
   Pending slots[2] = {{.open = 0}, {.open = 0}}, *pending = slots, *now = slots + 1;
-  Recall recall;
-  int aside = 0, fine = 1;
-  int64_t time_ns = TIMELESS;
+  Memo memo;
+  int zap = grammar == GRAMMAR_JSON;
+  int left = 0, fine = 1;
+  int64_t time_ns = NO_TIME;
   const uint8_t *end = block->data + block->size;
-  block->records = block->rests = block->lines = block->passed_over = 0;
+  block->records = block->fallbacks = block->lines = block->skipped = 0;
   block->earliest_ns = INT64_MAX;
   block->latest_ns = INT64_MIN;
   block->message_offset[0] = 0;
-  for (int i = 0; i < RECALLED; i++) recall.places[i].length = recall.tails[i].length = 0;
-  recall.last = NULL;
-  recall.limit = end;
+  for (int i = 0; i < MEMO_SLOTS; i++) memo.locations[i].length = memo.trailing[i].length = 0;
+  memo.last = NULL;
+  memo.limit = end;
   for (int column = 0; column < TEXTS; column++) block->texts[column].count = 0;
   for (const uint8_t *at = block->data, *next; at < end && fine; at = next, block->lines++) {
     const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
     if (stop == NULL) stop = end;
     next = stop + (stop < end);
     *now = (Pending){{.piece_number = -1, .size_bytes = -1, .piece_bytes = -1}, at, stop - at, (int32_t)block->lines, 1};
-    if (zap ? read_zap(&recall, at, stop, end, &now->record) : read_compact(block, &recall, at, stop, &now->record)) {
-      if (zap && tells_nothing(block, &now->record)) now->record.passed_over = 1;
+    if (zap ? read_zap(&memo, at, stop, end, &now->record) : read_compact(block, &memo, at, stop, &now->record)) {
+      if (zap && is_irrelevant(block, &now->record)) now->record.skipped = 1;
       fine = commit(block, zap ? now : pending, seen); /* nothing continues an object */
       time_ns = now->record.time_ns;
-      aside = 0;
+      left = 0;
       if (zap) continue;
       Pending *written = pending;
       pending = now;
       now = written;
     } else {
       if (now->record.begins) fine = commit(block, pending, seen);
-      set_aside(block, pending, at, next, (int32_t)block->lines, time_ns, &aside);
+      leave_to_python(block, pending, at, next, (int32_t)block->lines, time_ns, &left);
     }
   }
   fine = fine && commit(block, pending, seen);
@@ -243,15 +243,6 @@ int64_t dfly_read_block(Block *block, int64_t zap) {
     free(seen[column].hashes);
   }
   return fine;
-}
-
-/* Whether this processor has what a library built for newer ones needs. */
-int64_t dfly_has_newer(void) {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
-#else
-  return 0;
-#endif
 }
 
 int64_t dfly_count_lines(const uint8_t *data, int64_t size) {

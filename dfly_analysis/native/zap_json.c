@@ -1,5 +1,5 @@
 /* JSON records of the Go services: one object a line, of which only texts of the outermost level are taken. */
-#include "records.h"
+#include "internal.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -15,8 +15,6 @@ enum { OTHER = TEXTS, MESSAGE, ERROR_NAME, LEVEL, TIME, CALLER };
 typedef struct {
   int kind, bit;
 } Name;
-
-#define IS(text, literal) (memcmp((text).at, literal, sizeof(literal) - 1) == 0)
 
 /* Where the next quote or backslash stands, or `end`. Bytes up to `limit` may be looked at. */
 static inline const uint8_t *next_mark(const uint8_t *at, const uint8_t *end, const uint8_t *limit) {
@@ -118,48 +116,23 @@ static const uint8_t *skip_value(const uint8_t *at, const uint8_t *end, const ui
   }
 }
 
+#define NAME(literal, kind, bit) \
+  if (memcmp(text.at, literal, sizeof(literal) - 1) == 0) return (Name){kind, 1 << bit};
 static Name name_of(Slice text) {
   switch (text.length) {
-  case 2:
-    if (IS(text, "ts")) return (Name){TIME, 1 << 0};
-    break;
-  case 3:
-    if (IS(text, "msg")) return (Name){MESSAGE, 1 << 1};
-    if (IS(text, "url")) return (Name){URL, 1 << 2};
-    break;
-  case 4:
-    if (IS(text, "task")) return (Name){TASK_ID, 1 << 3};
-    if (IS(text, "peer")) return (Name){PEER_ID, 1 << 4};
-    break;
-  case 5:
-    if (IS(text, "level")) return (Name){LEVEL, 1 << 5};
-    if (IS(text, "error")) return (Name){ERROR_NAME, 1 << 6};
-    if (IS(text, "jobID")) return (Name){JOB_ID, 1 << 7};
-    break;
-  case 6:
-    if (IS(text, "caller")) return (Name){CALLER, 1 << 8};
-    if (IS(text, "hostID")) return (Name){HOST_ID, 1 << 9};
-    if (IS(text, "taskID")) return (Name){TASK_ID, 1 << 10};
-    if (IS(text, "peerID")) return (Name){PEER_ID, 1 << 11};
-    if (IS(text, "taskId")) return (Name){TASK_ID, 1 << 12};
-    break;
-  case 7:
-    if (IS(text, "groupID")) return (Name){JOB_ID, 1 << 13};
-    break;
-  case 9:
-    if (IS(text, "groupUUID")) return (Name){JOB_ID, 1 << 14};
-    break;
+    DFLY_ZAP_NAMES
   }
   return (Name){OTHER, 0};
 }
 
-enum { NEEDED = 1 << 0 | 1 << 1 | 1 << 5 | 1 << 8 };
+enum { NEEDED = DFLY_ZAP_NEEDED };
 
+#define ZAP_LEVEL(name, level) {name, level}
 static int take_level(Slice value, int8_t *level) {
   static const struct {
     const char *name;
     int8_t level;
-  } LEVELS[] = {{"info", INFO}, {"warn", WARN}, {"error", ERROR}, {"debug", DEBUG}, {"fatal", FATAL}, {"panic", FATAL}, {"dpanic", FATAL}};
+  } LEVELS[] = {DFLY_ZAP_LEVELS};
   for (unsigned i = 0; i < sizeof(LEVELS) / sizeof(*LEVELS); i++) {
     if (equals(value, LEVELS[i].name)) return *level = LEVELS[i].level, 1;
   }
@@ -194,19 +167,19 @@ static int is_whole(int seen, Record *record) {
 }
 
 /* Names that say whose the record is: what stands behind its message is remembered where it has only those, and others that tell nothing. */
-enum { OWNERS = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 };
+enum { OWNERS = DFLY_ZAP_OWNERS };
 
 /* Take the fields from `at` on as they were read in another line. A comma behind a quote begins them, so that no secret can reach over it. */
-static int take_again(Recall *recall, const uint8_t *at, const uint8_t *end, int seen, Record *record) {
-  Tail *tail = seen & OWNERS ? NULL : recall_fields(recall, at, end);
+static int reuse_trailing(Memo *memo, const uint8_t *at, const uint8_t *end, int seen, Record *record) {
+  TrailingFields *tail = seen & OWNERS ? NULL : find_trailing_at(memo, at, end);
   if (tail == NULL) return 0;
-  record->tail = tail;
-  take_tail(tail, record);
+  record->trailing = tail;
+  copy_trailing(tail, record);
   return 1;
 }
 
 /* Read a line; bytes behind it, up to `limit`, may be looked at. */
-int read_zap(Recall *recall, const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record *record) {
+int read_zap(Memo *memo, const uint8_t *at, const uint8_t *end, const uint8_t *limit, Record *record) {
   if (end - at < 2 || *at != '{' || end[-1] != '}') return 0;
   const uint8_t *line = at, *fields = NULL; /* where those behind the message begin */
   int seen = 0, seen_before = 0;
@@ -229,12 +202,12 @@ int read_zap(Recall *recall, const uint8_t *at, const uint8_t *end, const uint8_
     if (at == end) return 0;
     if (*at == '}') {
       if (at + 1 != end || !is_plain(line, end, limit) || !is_whole(seen, record)) return 0;
-      if (fields && !(seen_before & OWNERS) && !((seen ^ seen_before) & ~OWNERS)) record->tail = keep_tail(recall, fields, end, record);
+      if (fields && !(seen_before & OWNERS) && !((seen ^ seen_before) & ~OWNERS)) record->trailing = store_trailing(memo, fields, end, record);
       return 1;
     }
     if (*at != ',') return 0;
     if (name.kind == MESSAGE) {
-      if (take_again(recall, at, end, seen, record)) return is_plain(line, at, limit) && is_whole(seen, record);
+      if (reuse_trailing(memo, at, end, seen, record)) return is_plain(line, at, limit) && is_whole(seen, record);
       fields = at;
       seen_before = seen;
     }
