@@ -26,7 +26,7 @@ TARGET = "dfly_analysis/logs/_core"
 NEWER = ("-march=x86-64-v3", "-mtune=skylake")
 """Builds the same once more for processors of the last ten years; which one is taken is decided when it is loaded."""
 
-KNOWLEDGE, PARSED = "dfly_analysis/knowledge", "dfly_analysis/knowledge/parsed"
+KNOWLEDGE, PARSED = "dfly_analysis/catalog/entries", "dfly_analysis/catalog/parsed"
 
 
 class Faster(BuildHookInterface):  # type: ignore[type-arg]
@@ -109,6 +109,6 @@ def make_steps(root: Path) -> Path:
     """Write the patterns of known events as steps for the compiled reader, by the package's own code, which needs no library for it."""
     sys.path.insert(0, str(root))
     try:
-        return import_module("dfly_analysis.knowledge.patterns").write_steps(root / PARSED)
+        return import_module("dfly_analysis.catalog.regex_compiler").write_steps(root / PARSED)
     finally:
         sys.path.remove(str(root))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dfly_analysis.settings import Settings
+from dfly_analysis.config import Settings
 from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, PODS, RUNS, TASKS
 
 if TYPE_CHECKING:

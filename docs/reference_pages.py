@@ -14,9 +14,9 @@ import dfly_analysis
 from dfly_analysis import tables
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.checks import all_checks
-from dfly_analysis.knowledge.fact import Fact, facts
-from dfly_analysis.knowledge.signature import Signature, load_signatures
-from dfly_analysis.knowledge.trap import load_traps
+from dfly_analysis.catalog.default_queries import Fact, facts
+from dfly_analysis.catalog.error_signatures import Signature, load_signatures
+from dfly_analysis.catalog.config_checks import load_traps
 
 _METRIC = "metric:"
 
@@ -157,7 +157,7 @@ def _failures_page() -> str:
         for one in sorted(load_signatures(), key=lambda one: one.id)
     ]
     intro = (
-        "# Known failures\n\nHow each failure looks is written in `dfly_analysis/knowledge/signatures/`. A *cause* says why, a *symptom*\n"
+        "# Known failures\n\nHow each failure looks is written in `dfly_analysis/catalog/entries/error_signatures/`. A *cause* says why, a *symptom*\n"
         "what was seen, a *wrapper* which step reported it, an *echo* repeats another line, and a *benign* one only looks bad.\n"
         "`dfly-analysis explain ID` prints one with a sample and its references.\n"
     )
@@ -179,7 +179,7 @@ def _traps_page() -> str:
     ]
     intro = (
         f"# Traps of a configuration\n\nWhat `dfly-analysis check-config` looks for: {len(rows)} traps, written with samples in\n"
-        "`dfly_analysis/knowledge/traps/`. A name with `$` is a quantity that follows from settings, size and bandwidth.\n"
+        "`dfly_analysis/catalog/entries/config_checks/`. A name with `$` is a quantity that follows from settings, size and bandwidth.\n"
     )
     return f"{intro}\n{_grid(('id', 'what', 'severity', 'when', 'setting', 'what to do'), rows)}"
 

@@ -18,7 +18,7 @@ from dfly_analysis.alerts import Alerts
 from dfly_analysis.alerts.alerts import DASHBOARD, RULES, TESTS, filled
 from dfly_analysis.cli import main
 from dfly_analysis.errors import DflyError, KnowledgeError
-from dfly_analysis.knowledge.files import read_file
+from dfly_analysis.catalog.yaml_loader import read_file
 
 ENTRIES = read_file("alerts", "rules")
 CASES = {"failing": failing_report, "no tasks": no_tasks_report}

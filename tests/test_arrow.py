@@ -82,8 +82,8 @@ def test_rows_are_written_in_the_types_of_their_table(tmp_path):
 OF_OTHER_INPUT = {
     f"dfly_analysis.{name}"
     for name in (
-        "metrics.dump", "metrics.live", "pods.read", "pods.deaths", "jobs.read", "jobs.build", "bench.tools.csv_rows", "settings.resolve",
-        "settings.rendered", "settings.traps", "findings", "knowledge.fact", "knowledge.fact_records", "knowledge.version", "knowledge.text",
+        "metrics.dump", "metrics.live", "pods.read", "pods.deaths", "jobs.read", "jobs.build", "bench.tools.csv_rows", "config.resolve",
+        "config.rendered_manifests", "config.ignored_keys", "findings", "catalog.defaults", "catalog.releases", "catalog.translation",
         "sources.unpacking", "sources.zips", "sources.tars", "sources.compression", "sources.objects", "logs.wrappers.objects",
         "logs.wrappers.rows", "loading.live", "loading.cache", "loading.joining", "loading.rewriting", "loading.lacks", "loading.spilling",
         "loading.rebuilt", "attempts", "cli.analysing",

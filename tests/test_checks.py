@@ -11,9 +11,9 @@ from test_diagnosis import BEGIN, dataset_of, event, finding, job, pieces_of
 
 import dfly_analysis as dfly
 from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
-from dfly_analysis.knowledge.fault import load_faults
-from dfly_analysis.knowledge.signature import signature
-from dfly_analysis.knowledge.version import parse_version
+from dfly_analysis.catalog.known_bugs import load_faults
+from dfly_analysis.catalog.error_signatures import signature
+from dfly_analysis.catalog.releases import parse_version
 
 URL = "https://registry.example/v2/m/blobs/sha256:" + "a" * 64
 

@@ -13,10 +13,10 @@ from conftest import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dfly_analysis.configcheck import check_config, demand_of, demanded_bps
+from dfly_analysis.config import check_config, demand_of, demanded_bps
 from dfly_analysis.errors import DflyError
-from dfly_analysis.knowledge.version import releases
-from dfly_analysis.settings import Settings
+from dfly_analysis.catalog.releases import releases
+from dfly_analysis.config import Settings
 
 GiB = 1024**3
 BIG = {"limits": {"cpu": 16, "memory": "64Gi"}, "requests": {"cpu": 4, "memory": "16Gi"}}
@@ -25,7 +25,7 @@ CHARTS = ["1.1.66", "1.2.24", "1.3.25", "1.3.26", "1.3.28", "1.4.1", "1.4.16", "
 
 def clean_values(chart: str) -> dict[str, Any]:
     """Give values without a trap for a chart: limits of 6 min, the program's own concurrency, room on the volume."""
-    from dfly_analysis.knowledge.fact import chart_run, fact_of, images_of
+    from dfly_analysis.catalog.default_queries import chart_run, fact_of, images_of
 
     client = images_of(chart)["client"]
 

@@ -15,11 +15,11 @@ from conftest import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dfly_analysis.knowledge import patterns
-from dfly_analysis.knowledge.event import load_events, name_event
-from dfly_analysis.knowledge.format import load_formats
-from dfly_analysis.knowledge.patterns import NEEDS_PYTHON, Program
-from dfly_analysis.knowledge.signature import load_signatures
+from dfly_analysis.catalog import patterns
+from dfly_analysis.catalog.log_events import load_events, name_event
+from dfly_analysis.catalog.log_formats import load_formats
+from dfly_analysis.catalog.regex_compiler import NEEDS_PYTHON, Program
+from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.logs import compiled, read_log
 from dfly_analysis.logs.arrow import coded
 from dfly_analysis.logs.blocks import LineBlock

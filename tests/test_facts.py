@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfly_analysis.errors import DflyError, FactMissingError
-from dfly_analysis.knowledge import fact as knowledge
-from dfly_analysis.knowledge.fact import UNITS, facts
-from dfly_analysis.knowledge.version import (
+from dfly_analysis.catalog import default_queries as knowledge
+from dfly_analysis.catalog.default_queries import UNITS, facts
+from dfly_analysis.catalog.releases import (
     charts,
     known_release,
     line_of,

@@ -7,10 +7,10 @@ import pytest
 from reading_cases import opened
 
 from dfly_analysis.errors import KnowledgeError, LogFormatError
-from dfly_analysis.knowledge import event as events
-from dfly_analysis.knowledge import format as formats
-from dfly_analysis.knowledge.event import load_events, name_event
-from dfly_analysis.knowledge.format import GRAMMARS, load_formats
+from dfly_analysis.catalog import log_events as events
+from dfly_analysis.catalog import log_formats as formats
+from dfly_analysis.catalog.log_events import load_events, name_event
+from dfly_analysis.catalog.log_formats import GRAMMARS, load_formats
 from dfly_analysis.logs import read_log, sniff_format
 from dfly_analysis.logs.fields import READERS
 from dfly_analysis.logs.sniff import find_format, match_head

@@ -19,7 +19,7 @@ from planted import PAIRS, write_planted
 
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
-from dfly_analysis.knowledge.signature import load_signatures
+from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.redaction import redact
 from dfly_analysis.synth import CASES, CLIENTS, write_run
 from dfly_analysis.tables import SEVERITIES

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfly_analysis.errors import FactMissingError, SettingsError
-from dfly_analysis.knowledge.names import is_known_name, meant_by, nearest_names
-from dfly_analysis.knowledge.version import releases
-from dfly_analysis.settings import KEYS_THAT_MATTER, RenderedFile, Settings, find_key_traps, read_rendered, read_values
-from dfly_analysis.settings.located import load_located
+from dfly_analysis.catalog.key_spelling import is_known_name, meant_by, nearest_names
+from dfly_analysis.catalog.releases import releases
+from dfly_analysis.config import KEYS_THAT_MATTER, RenderedFile, Settings, find_key_traps, read_rendered, read_values
+from dfly_analysis.config.yaml_positions import load_located
 
 DFDAEMON = """
 host:

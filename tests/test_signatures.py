@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.knowledge import signature as catalogue
-from dfly_analysis.knowledge.signature import Signature, cause_of, is_benign, load_signatures, signature, signatures_in
+from dfly_analysis.catalog import error_signatures as catalogue
+from dfly_analysis.catalog.error_signatures import Signature, cause_of, is_benign, load_signatures, signature, signatures_in
 
 SIGNATURES = load_signatures()
 BY_LAYER = {layer: [one for one in SIGNATURES if one.layer == layer] for layer in catalogue.LAYERS}
@@ -296,8 +296,8 @@ def test_a_wrong_entry_is_named(change, message):
     """A catalogue that is wrong says where."""
     entry = {"id": "a_b", "title": "t", "layer": "cause", "literals": ["x"], "regex": "x", **change}
     with pytest.raises(KnowledgeError, match=message) as raised:
-        assert catalogue._signature(entry, "knowledge/signatures/a.yaml").regex
-    assert raised.value.where == f"knowledge/signatures/a.yaml {entry['id']}"
+        assert catalogue._signature(entry, "catalog/entries/error_signatures/a.yaml").regex
+    assert raised.value.where == f"catalog/entries/error_signatures/a.yaml {entry['id']}"
 
 
 def test_an_unknown_id_is_no_error():

@@ -12,10 +12,10 @@ from report_cases import ATTACK, failing_report, healthy_report, no_tasks_report
 from test_report import SECTIONS, Page
 
 from dfly_analysis.analysis import analyse
-from dfly_analysis.knowledge import text as texts
-from dfly_analysis.knowledge.languages import LANGUAGES
-from dfly_analysis.knowledge.signature import load_signatures
-from dfly_analysis.knowledge.text import PLACE, Translator, load_sentences, places_of, translator
+from dfly_analysis.catalog import text as texts
+from dfly_analysis.catalog.languages import LANGUAGES
+from dfly_analysis.catalog.error_signatures import load_signatures
+from dfly_analysis.catalog.translation import PLACE, Translator, load_sentences, places_of, translator
 from dfly_analysis.report import notebook_names, notebook_path
 from dfly_analysis.report.packaged import is_hidden, read_cells, source_of
 from dfly_analysis.report.words import (

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dfly_analysis.configcheck import check_config
-from dfly_analysis.knowledge.fact import images_of, piece_count, piece_length_bytes, value_at
-from dfly_analysis.settings import Settings
+from dfly_analysis.config import check_config
+from dfly_analysis.catalog.default_queries import images_of, piece_count, piece_length_bytes, value_at
+from dfly_analysis.config import Settings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "timeouts.md"
 GiB = 1024**3

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from dfly_analysis.configcheck import ConfigCheck, Question, check_config
-from dfly_analysis.configcheck.operands import operand
+from dfly_analysis.config import ConfigCheck, Question, check_config
+from dfly_analysis.config.expressions import operand
 from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.knowledge.fact import fact
-from dfly_analysis.knowledge.names import is_known_name
-from dfly_analysis.knowledge.trap import Sample, Trap, load_traps, parse_comparison
-from dfly_analysis.settings import Settings
-from dfly_analysis.settings.setting import is_chart_only
+from dfly_analysis.catalog.default_queries import fact
+from dfly_analysis.catalog.key_spelling import is_known_name
+from dfly_analysis.catalog.config_checks import Sample, Trap, load_traps, parse_comparison
+from dfly_analysis.config import Settings
+from dfly_analysis.config.setting import is_chart_only
 
 TRAPS = load_traps()
 

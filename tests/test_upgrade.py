@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dfly_analysis.cli import main
-from dfly_analysis.configcheck.upgrade import upgrade_note
+from dfly_analysis.config.upgrade_notes import upgrade_note
 from dfly_analysis.errors import DflyError, FactMissingError
-from dfly_analysis.knowledge.fact import changes_between, facts, piece_length_bytes, piece_length_rule
-from dfly_analysis.knowledge.pieces import piece_attempts, siblings_cancelled
-from dfly_analysis.knowledge.sizing import documented_sizing
-from dfly_analysis.knowledge.version import releases
+from dfly_analysis.catalog.default_queries import changes_between, facts, piece_length_bytes, piece_length_rule
+from dfly_analysis.catalog.piece_length_rules import piece_attempts, siblings_cancelled
+from dfly_analysis.catalog.sizing_guide import documented_sizing
+from dfly_analysis.catalog.releases import releases
 from dfly_analysis.units import format_size, parse_duration, parse_rate, parse_size
 
 LINES = {"chart": releases("chart")[-140:], "client": releases("client"), "server": releases("server")}

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dfly_analysis.knowledge.files import parsed_name
-from dfly_analysis.knowledge.patterns import make_steps, steps_name
+from dfly_analysis.catalog.yaml_loader import parsed_name
+from dfly_analysis.catalog.regex_compiler import make_steps, steps_name
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = "article-v0.1.118.tar.gz"
@@ -75,7 +75,7 @@ def test_the_wheel_carries_code_knowledge_notebooks_and_samples(wheel):
 def test_the_wheel_carries_what_its_knowledge_says(wheel):
     """Each YAML file stands there parsed as well, under a name that only its bytes have, and the events' patterns as steps."""
     with zipfile.ZipFile(wheel) as carried:
-        named = [name for name in carried.namelist() if name.startswith("dfly_analysis/knowledge/")]
+        named = [name for name in carried.namelist() if name.startswith("dfly_analysis/catalog/")]
         said = {
             parsed_name(carried.read(name)): yaml.safe_load(carried.read(name))
             for name in named

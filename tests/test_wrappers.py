@@ -13,8 +13,8 @@ from reading_cases import generated, line, opened, zap
 from wrapping import NAMING, SHAPES, WRAPPER_OF, Laid, lay, stamp, wrap_cri, wrap_docker_json
 
 from dfly_analysis.errors import KnowledgeError, LogFormatError
-from dfly_analysis.knowledge import wrapper as knowledge
-from dfly_analysis.knowledge.wrapper import compile_notices, load_notices, load_wrappers
+from dfly_analysis.catalog import envelopes as knowledge
+from dfly_analysis.catalog.envelopes import compile_notices, load_notices, load_wrappers
 from dfly_analysis.logs.blocks import LineBlock, clean, read_blocks
 from dfly_analysis.logs.sniff import sniff
 from dfly_analysis.logs.wrappers import find_wrapper, gathering, objects, sniff_wrapper, unwrap

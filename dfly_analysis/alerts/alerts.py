@@ -14,8 +14,8 @@ import yaml
 from dfly_analysis.alerts.dashboard import dashboard_of
 from dfly_analysis.alerts.values import CLIENT, SEED, Foretold, values_of
 from dfly_analysis.errors import DflyError, KnowledgeError
-from dfly_analysis.knowledge.files import read_file
-from dfly_analysis.knowledge.version import parse_version
+from dfly_analysis.catalog.yaml_loader import read_file
+from dfly_analysis.catalog.releases import parse_version
 
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice
@@ -167,7 +167,7 @@ def filled(text: str, texts: Mapping[str, str]) -> str:
     try:
         valued = Template(text).substitute(texts)
     except (KeyError, ValueError) as problem:
-        raise KnowledgeError(f"names no known value: {problem}", where="knowledge/alerts") from problem
+        raise KnowledgeError(f"names no known value: {problem}", where="catalog/entries/alerts") from problem
     return _GROWN.sub(_written_out, valued)
 
 
@@ -205,7 +205,7 @@ def _lacks(entry: Mapping[str, Any], texts: Mapping[str, str], missing: Mapping[
         return explained[0]
     if unknown:
         raise KnowledgeError(
-            f"{entry['alert']} names unknown values: {', '.join(sorted(unknown))}", where="knowledge/alerts/rules.yaml"
+            f"{entry['alert']} names unknown values: {', '.join(sorted(unknown))}", where="catalog/entries/alerts/rules.yaml"
         )
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dfly_analysis.knowledge.files import read_file
+from dfly_analysis.catalog.yaml_loader import read_file
 
 _SCHEMA_VERSION = 38  # of Grafana 10; newer ones read it
 _WIDTH, _HEIGHT, _COLUMNS = 12, 8, 2

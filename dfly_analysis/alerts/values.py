@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dfly_analysis.fits import Interval
-from dfly_analysis.knowledge.files import read_file
+from dfly_analysis.catalog.yaml_loader import read_file
 from dfly_analysis.models import LayerShape, timeout_for_target
 from dfly_analysis.plans.jobs import api_of
 from dfly_analysis.units import format_duration, format_share, format_size, parse_size

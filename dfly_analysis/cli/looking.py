@@ -19,9 +19,9 @@ from dfly_analysis.errors import FactMissingError, SourceError, nearest
 
 if TYPE_CHECKING:
     from dfly_analysis.diagnosis.checks import Check
-    from dfly_analysis.knowledge.fact import Fact
-    from dfly_analysis.knowledge.signature import Signature
-    from dfly_analysis.knowledge.trap import Trap
+    from dfly_analysis.catalog.default_queries import Fact
+    from dfly_analysis.catalog.error_signatures import Signature
+    from dfly_analysis.catalog.config_checks import Trap
 
 
 @click.command()
@@ -97,7 +97,7 @@ def facts(
     KEY may be download.pieceTimeout, a Helm path such as seedClient.config.download.pieceTimeout, or component:key.
     Without KEY, --diff V1 V2 prints all that an upgrade changes, and what follows for a large layer.
     """
-    from dfly_analysis.knowledge.fact import fact, facts_at, facts_by_release, facts_diff
+    from dfly_analysis.catalog.default_queries import fact, facts_at, facts_by_release, facts_diff
 
     if version and between:
         raise click.UsageError("--at and --diff exclude each other")
@@ -145,8 +145,8 @@ def _facts_text(meanings: Mapping[str, str], rows: list[dict[str, Any]]) -> str:
 def explain(finding_id: str, output_format: str) -> None:
     """Explain a finding, a trap or a topic of advice."""
     from dfly_analysis.diagnosis.checks import all_checks
-    from dfly_analysis.knowledge.signature import load_signatures, signature
-    from dfly_analysis.knowledge.trap import load_traps
+    from dfly_analysis.catalog.error_signatures import load_signatures, signature
+    from dfly_analysis.catalog.config_checks import load_traps
     from dfly_analysis.rules import all_rules
 
     check = next((known for known in all_checks() if known.id == finding_id), None)

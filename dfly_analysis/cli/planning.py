@@ -71,7 +71,7 @@ def plan_preheat(
     """
     from dfly_analysis.models import fit_all
     from dfly_analysis.plans import plan_preheat as plan
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
     rates = {
         "registry": asked["bandwidth"], "seed": asked["seed_bandwidth"], "node": asked["node_rate"], "unpack": asked["unpack_rate"],

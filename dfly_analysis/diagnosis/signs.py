@@ -9,7 +9,7 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.evidence import evidence_of, hosts_in_words, iso, plural
 from dfly_analysis.findings import Finding
-from dfly_analysis.knowledge.signature import Signature, is_benign, load_signatures, signatures_in
+from dfly_analysis.catalog.error_signatures import Signature, is_benign, load_signatures, signatures_in
 from dfly_analysis.tables import EVENTS
 
 FOLD_S = 2.0

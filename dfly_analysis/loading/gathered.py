@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from dfly_analysis.settings import RenderedFile
+    from dfly_analysis.config import RenderedFile
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Gathered:
         """Return what `to_json` wrote."""
         data = json.loads(text, object_hook=_decode)
         if data["rendered"]:
-            from dfly_analysis.settings import RenderedFile
+            from dfly_analysis.config import RenderedFile
 
             data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
         for row in data["coverage"]:  # releases before wrote pandas' times

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.loading.cache import Cache
     from dfly_analysis.loading.live import Prometheus
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
 OnProblem = Callable[[SourceError], None]
 Progress = Callable[[str], None]
@@ -81,7 +81,7 @@ def load(  # noqa: PLR0913 - each is one of the user's words
     """
     from dfly_analysis.loading.joining import join
     from dfly_analysis.loading.live import ask
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
     listed: Sequence[str | Path] = [paths] if isinstance(paths, str | Path) else list(paths)
     check_zone(tz)

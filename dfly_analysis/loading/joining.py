@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from dfly_analysis.attempts import Background, Death
     from dfly_analysis.dataset import Dataset
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
 _STEPS = re.compile("[/!]")
 Finish: TypeAlias = "Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dfly_analysis.attempts import Limits, Made
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
 _MOST_SHARE = 0.98
 """Of the pieces expected; where fewer are seen it is worth a word."""
@@ -20,7 +20,7 @@ _MOST_SHARE = 0.98
 def limits_of(settings: Settings) -> Limits:
     """Return the limits that shape attempts, from the settings in force."""
     from dfly_analysis.attempts import Limits
-    from dfly_analysis.knowledge.fact import siblings_cancelled
+    from dfly_analysis.catalog.default_queries import siblings_cancelled
 
     client = settings.versions.get("client") or settings.versions.get("seedClient")
 

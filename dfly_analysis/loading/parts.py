@@ -154,7 +154,7 @@ def fingerprint() -> str:
     """Return what makes parts of one release differ from those of another: layout, code of the readers, knowledge."""
     root = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256(str(LAYOUT).encode())
-    for folder in ("bench", "jobs", "knowledge", "loading", "logs", "metrics", "pods", "settings", "sources"):
+    for folder in ("bench", "catalog", "config", "jobs", "loading", "logs", "metrics", "pods", "sources"):
         for path in sorted(Path(root, folder).rglob("*")):
             if path.suffix in {".py", ".yaml", ".c", ".h"}:
                 digest.update(path.read_bytes())

@@ -17,7 +17,7 @@ from dfly_analysis.loading.schemas import NOTHING
 from dfly_analysis.loading.spilling import Spill, spill_part
 from dfly_analysis.loading.storing import store_frame, store_rows
 from dfly_analysis.loading.streaming import TableWriter
-from dfly_analysis.settings import Settings
+from dfly_analysis.config import Settings
 from dfly_analysis.sources.store import Store
 from dfly_analysis.tables import EVENTS, FLAG, JOBS, PIECES, TASKS
 

@@ -8,9 +8,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from dfly_analysis import bench, jobs, metrics, pods, settings
+from dfly_analysis import bench, config, jobs, metrics, pods
 from dfly_analysis.errors import SettingsError, SourceError
-from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.loading.copies import Sketch, sketch_key
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.logs import LogReader, find_format, sniff
@@ -20,7 +20,7 @@ from dfly_analysis.sources import Opened, SourceFile, open_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from dfly_analysis.settings import RenderedFile
+    from dfly_analysis.config import RenderedFile
 
 _FOREIGN = re.compile(r"(?:_LOG(?:\.old\.\d+)?$|/LOG(?:\.old\.\d+)?$|dynconfig\.ya?ml$)")
 _CONFIGURATION = re.compile(
@@ -186,7 +186,7 @@ def _rendered(text: str, address: str) -> RenderedFile | None:
     if not _CONFIGURATION.search(text[:65536]) or len(text) > _MOST_CONFIGURATION_BYTES:
         return None
     try:
-        return settings.read_rendered(text, address)
+        return config.read_rendered(text, address)
     except SettingsError:
         return None
 

@@ -29,7 +29,7 @@ from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS
 if TYPE_CHECKING:
     from dfly_analysis.loading.live import Prometheus
     from dfly_analysis.loading.spilling import Spill
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
 _PACKED = (".gz", ".zst", ".xz", ".bz2", ".zip", ".tgz", ".tzst", ".txz", ".parquet")
 _PACKED_RATIO = 20
@@ -245,7 +245,7 @@ def _rebuild(
     from dfly_analysis.loading.joining import settle
     from dfly_analysis.loading.lacks import what_lacks
     from dfly_analysis.loading.rebuilt import write_rebuilt
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
     whole, in_force = staged.whole, settle(settings or Settings.resolve(), staged.whole)
     rows, seen = write_rebuilt(store, staged.spills, staged.buckets, whole, in_force, folder)

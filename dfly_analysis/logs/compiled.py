@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dfly_analysis.knowledge.event import EventKind, starts_in_order
-from dfly_analysis.knowledge.patterns import TEXT_FIELDS, steps_of_events
+from dfly_analysis.catalog.log_events import EventKind, starts_in_order
+from dfly_analysis.catalog.regex_compiler import TEXT_FIELDS, steps_of_events
 from dfly_analysis.logs.arrow import Coded, no_strings
 
 GRAMMARS = {"compact": 0, "json": 1}

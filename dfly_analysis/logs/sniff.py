@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from dfly_analysis.errors import LogFormatError, nearest
-from dfly_analysis.knowledge.format import LogFormat, load_formats
-from dfly_analysis.knowledge.wrapper import Wrapper
+from dfly_analysis.catalog.log_formats import LogFormat, load_formats
+from dfly_analysis.catalog.envelopes import Wrapper
 from dfly_analysis.logs.blocks import COLOUR
 
 SNIFF_LINES = 300

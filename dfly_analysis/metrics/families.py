@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.knowledge.files import read_file
+from dfly_analysis.catalog.yaml_loader import read_file
 from dfly_analysis.redaction import redact
 from dfly_analysis.units import parse_size
 
@@ -96,7 +96,7 @@ def known() -> _Known:
             size_bounds=tuple(parse_size(bound) for bound in content["size_level_bounds"]), version_labels=frozenset(content["version_labels"]),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as problem:
-        raise KnowledgeError(f"lacks {problem}", where="knowledge/metrics/prometheus.yaml") from problem
+        raise KnowledgeError(f"lacks {problem}", where="catalog/entries/metrics/prometheus.yaml") from problem
 
 
 def wanted_pattern() -> str:

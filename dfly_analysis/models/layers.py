@@ -10,7 +10,7 @@ import numpy as np
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.fits import CAUTIOUS_FATE, Interval
-from dfly_analysis.knowledge.pieces import (
+from dfly_analysis.catalog.piece_length_rules import (
     passes_of_a_single_piece,
     piece_attempts,
     piece_length_bytes,

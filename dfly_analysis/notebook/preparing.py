@@ -18,13 +18,13 @@ def prepare_runs() -> None:
 def _read_knowledge() -> None:
     """Read the knowledge that every run asks for; each of these keeps what it read."""
     from dfly_analysis.diagnosis.checks import all_checks
-    from dfly_analysis.knowledge.event import starts_in_order
-    from dfly_analysis.knowledge.fact import fact_of
-    from dfly_analysis.knowledge.fault import load_faults
-    from dfly_analysis.knowledge.format import load_formats
-    from dfly_analysis.knowledge.signature import signatures_in
-    from dfly_analysis.knowledge.version import charts, releases
-    from dfly_analysis.knowledge.wrapper import load_notices, load_wrappers
+    from dfly_analysis.catalog.log_events import starts_in_order
+    from dfly_analysis.catalog.default_queries import fact_of
+    from dfly_analysis.catalog.known_bugs import load_faults
+    from dfly_analysis.catalog.log_formats import load_formats
+    from dfly_analysis.catalog.error_signatures import signatures_in
+    from dfly_analysis.catalog.releases import charts, releases
+    from dfly_analysis.catalog.envelopes import load_notices, load_wrappers
     from dfly_analysis.models.fitting import further_fitters
     from dfly_analysis.models.laws import all_laws
     from dfly_analysis.rules import all_rules

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.knowledge.files import read_file
-from dfly_analysis.knowledge.version import releases, require_known, within
+from dfly_analysis.catalog.yaml_loader import read_file
+from dfly_analysis.catalog.releases import releases, require_known, within
 from dfly_analysis.plans.manifest import Layer, Manifest
 from dfly_analysis.units import format_duration, parse_duration
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.fits import CAUTIOUS_FATE, measured_fate
-from dfly_analysis.knowledge.pieces import piece_attempts
-from dfly_analysis.knowledge.sizing import unpack_speeds
-from dfly_analysis.knowledge.version import releases
+from dfly_analysis.catalog.piece_length_rules import piece_attempts
+from dfly_analysis.catalog.sizing_guide import unpack_speeds
+from dfly_analysis.catalog.releases import releases
 from dfly_analysis.plans.manifest import Layer
 from dfly_analysis.plans.times import Link
 from dfly_analysis.units import format_duration, format_rate, format_share
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dfly_analysis.dataset import Dataset
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
 _TIMEOUTS = ("download.pieceTimeout", "storage.writePieceTimeout")
 _SLOTS = "download.concurrentPieceCount"

@@ -27,7 +27,7 @@ from dfly_analysis.report.words import (
     remark,
     text_of,
 )
-from dfly_analysis.settings import KEYS_THAT_MATTER
+from dfly_analysis.config import KEYS_THAT_MATTER
 
 MOST_EVIDENCE = 8
 MOST_FILES = 200

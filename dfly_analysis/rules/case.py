@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.fits import Interval, NotFitted
-from dfly_analysis.knowledge.fact import fact_of, piece_attempts, piece_length_bytes
-from dfly_analysis.knowledge.version import parse_version
+from dfly_analysis.catalog.default_queries import fact_of, piece_attempts, piece_length_bytes
+from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.models import CAUTIOUS_FATE, DurationFit, LayerShape, measured_fate
-from dfly_analysis.settings import Setting, Settings
+from dfly_analysis.config import Setting, Settings
 
 if TYPE_CHECKING:
     from dfly_analysis.rules.need import Need

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from dfly_analysis.advice import Advice, Confidence, Estimate, NoAdvice, Recommendation, Topic
-from dfly_analysis.knowledge.sizing import (
+from dfly_analysis.catalog.sizing_guide import (
     article_from_bytes,
     article_shares,
     documented_sizing,
@@ -19,7 +19,7 @@ from dfly_analysis.rules.evidence import fetched_from
 from dfly_analysis.rules.hosts import Endings, endings_of, processor_seconds, resident_bytes
 from dfly_analysis.rules.sharing import capacity_of
 from dfly_analysis.rules.wording import ROLE_TITLES, current_of, in_force_text
-from dfly_analysis.settings.setting import helm_path_of
+from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.units import format_rate, format_size, size_setting
 
 TOPIC: Topic = "resources"

@@ -20,8 +20,8 @@ from dfly_analysis.rules.need import (
     beyond_sizes_seen,
     confidence_of,
 )
-from dfly_analysis.settings import Setting
-from dfly_analysis.settings.setting import helm_path_of
+from dfly_analysis.config import Setting
+from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.units import (
     duration_setting,
     format_duration,

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dfly_analysis.errors import DflyError, SettingsError, nearest
-from dfly_analysis.knowledge.fact import fact_of
-from dfly_analysis.knowledge.version import parse_version
-from dfly_analysis.settings import ROLES, Settings
-from dfly_analysis.settings.setting import CLIENT_ROLES
+from dfly_analysis.catalog.default_queries import fact_of
+from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.config import ROLES, Settings
+from dfly_analysis.config.setting import CLIENT_ROLES
 from dfly_analysis.units import parse_duration, parse_size
 
 DURATION, COUNT, RATE, FLAG = "duration", "count", "rate", "flag"

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from dfly_analysis.knowledge.event import load_events
-from dfly_analysis.knowledge.format import load_formats
-from dfly_analysis.knowledge.signature import load_signatures
+from dfly_analysis.catalog.log_events import load_events
+from dfly_analysis.catalog.log_formats import load_formats
+from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.synth import CASES, write_run
 
 SEPARATOR = b"\xff--\xff"

@@ -17,7 +17,7 @@ from dfly_analysis.loading import load
 from dfly_analysis.logs import LogReader, compiled, sniff
 from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.redaction import redact
-from dfly_analysis.settings import read_rendered
+from dfly_analysis.config import read_rendered
 from dfly_analysis.sources import Opened, open_sources
 from tests.fuzz.seeds import SEPARATOR
 

@@ -6,8 +6,8 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
 from dfly_analysis.findings import Finding
-from dfly_analysis.knowledge.fault import Fault, load_faults
-from dfly_analysis.knowledge.signature import signatures_in
+from dfly_analysis.catalog.known_bugs import Fault, load_faults
+from dfly_analysis.catalog.error_signatures import signatures_in
 
 ABOUT = Check(
     "known_fault_of_release",

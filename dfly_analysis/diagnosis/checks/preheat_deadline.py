@@ -9,8 +9,8 @@ from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
 from dfly_analysis.diagnosis.preheats import preheats_of
 from dfly_analysis.findings import Finding
-from dfly_analysis.knowledge.signature import cause_of
-from dfly_analysis.knowledge.version import parse_version
+from dfly_analysis.catalog.error_signatures import cause_of
+from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.units import format_duration
 
 ABOUT = Check(

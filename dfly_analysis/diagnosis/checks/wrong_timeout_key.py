@@ -6,7 +6,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import plural
 from dfly_analysis.findings import Finding
-from dfly_analysis.settings import find_key_traps
+from dfly_analysis.config import find_key_traps
 
 ABOUT = Check(
     "wrong_timeout_key",

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from dfly_analysis.errors import LogFormatError, nearest
-from dfly_analysis.knowledge.wrapper import Wrapper, load_wrappers
+from dfly_analysis.catalog.envelopes import Wrapper, load_wrappers
 from dfly_analysis.logs.blocks import LineBlock, clean, head_text
 from dfly_analysis.logs.sniff import begins_record, count_records
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Reversal, Tally

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from dfly_analysis.knowledge.wrapper import Wrapper
+from dfly_analysis.catalog.envelopes import Wrapper
 from dfly_analysis.logs.blocks import BLOCK_BYTES, LineBlock, clean, head_text, whole_lines
 from dfly_analysis.logs.wrappers.detect import DEPTH_CAP, gathering_for, peeler_for, sample, sniff_wrapper
 from dfly_analysis.logs.wrappers.gathering import Key, Tally

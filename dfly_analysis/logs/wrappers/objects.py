@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dfly_analysis.knowledge.wrapper import Wrapper
+from dfly_analysis.catalog.envelopes import Wrapper
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.wrappers.fields import RowReader, first_text
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Tally

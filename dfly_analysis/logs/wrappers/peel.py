@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from dfly_analysis.knowledge.wrapper import Wrapper
+from dfly_analysis.catalog.envelopes import Wrapper
 from dfly_analysis.logs.blocks import LineBlock, clean
 from dfly_analysis.logs.wrappers.fields import part_of, writer_of
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Tally

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dfly_analysis.knowledge.wrapper import Wrapper
+from dfly_analysis.catalog.envelopes import Wrapper
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.wrappers.fields import first_text, part_of, writer_of
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Tally

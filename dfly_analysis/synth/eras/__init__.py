@@ -11,7 +11,7 @@ from string import Template
 from typing import Any
 
 from dfly_analysis.errors import DflyError, nearest
-from dfly_analysis.knowledge.files import parse
+from dfly_analysis.catalog.yaml_loader import parse
 
 CLIENTS = ("v0.1.118", "v1.0.26", "v1.5.1")
 _FIELDS = {

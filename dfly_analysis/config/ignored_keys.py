@@ -1,0 +1,336 @@
+"""Names what a user wrote in vain: keys that nothing reads, and keys that do something else than their name says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from dfly_analysis.catalog.default_queries import Fact, Value, chart_run, facts
+from dfly_analysis.catalog.key_spelling import GO_ROLES, is_known_name, meant_by, named_fact, nearest_names
+from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.config.value_validation import without_meaning
+from dfly_analysis.config.rendered_manifests import RenderedFile
+from dfly_analysis.config.setting import CLIENT_ROLES, ROLES, Setting, is_chart_only
+from dfly_analysis.units import format_duration
+
+if TYPE_CHECKING:
+    from dfly_analysis.config.resolve import Settings
+
+KeyKind = Literal[
+    "removed_section", "misplaced", "never_read", "renamed", "not_yet", "no_longer", "not_passed_on", "reverse", "bare_number",
+    "both_names", "misspelt", "unknown", "unreadable", "repeated",
+]  # fmt: skip
+_UNSURE: frozenset[KeyKind] = frozenset({"unknown", "unreadable", "repeated"})
+_MOST_TOLD = 500
+_LAST_GO_CHART, _FIRST_RUST_CHART = "1.1.65", "1.1.12"
+_GO_SECTIONS = ("dfdaemon", "seedPeer")
+_CONFIG_SECTIONS = frozenset({"download", "upload", "backend", "storage", "gc", "proxy", "dynconfig"})
+_PIECE_DOWNLOAD_TIMEOUT = "scheduler.gc.pieceDownloadTimeout"
+_LEAVES = frozenset({
+    "pieceTimeout", "writePieceTimeout", "collectedPieceTimeout", "scheduleTimeout", "concurrentPieceCount",
+    "maxScheduleCount", "backToSourceBandwidthLimit", "maxRetries",
+})  # fmt: skip
+
+
+class _Told(NamedTuple):
+    kind: KeyKind
+    reason: str
+
+
+@dataclass(frozen=True)
+class KeyTrap:
+    """A key that does not do what who wrote it believes.
+
+    Attributes
+    ----------
+    path : str
+        As the user wrote it: the dotted path in the values, or the key in a rendered file.
+    file : str
+        Address of the file; empty where the values came as a mapping.
+    line : int
+        Line of the key there, or 0 where it is not known.
+    role : str
+        A role, or the section of the old Go daemon.
+    value : str, int, float, bool or None
+    kind : str
+        ``never_read``, ``renamed``, ``reverse`` and so on.
+    reason : str
+        One line.
+    rendered : bool
+        Whether it stands in a component's own file.
+    """
+
+    path: str
+    file: str
+    line: int
+    role: str
+    value: Value
+    kind: KeyKind
+    reason: str
+    rendered: bool = False
+
+    @property
+    def sure(self) -> bool:
+        """Whether the facts are certain that the key has not the effect its name says."""
+        return self.kind not in _UNSURE
+
+    @property
+    def shown(self) -> str:
+        """The path as it is shown, with the file in front where it is a component's own."""
+        return f"{self.file}: {self.path}" if self.rendered else self.path
+
+    @property
+    def words(self) -> str:
+        """What the key is about: its path, and of a misspelt one the key that was meant too."""
+        return f"{self.path} {self.reason}" if self.kind == "misspelt" else self.path
+
+
+def find_key_traps(settings: Settings) -> tuple[KeyTrap, ...]:
+    """Return every key that is ignored, misspelt, renamed, of another release, or does something else.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    tuple of KeyTrap
+        In the order of the values, then of the rendered files; the same key of several files of a role once. A value
+        equal to what the chart writes itself is the chart's doing and left out. At most 500, for who has more has given
+        some other file.
+    """
+    every = (*_misspelt_sections(settings), *_repeated(settings)), _in_values(settings), _in_rendered(settings)
+    return tuple(islice(chain.from_iterable(every), _MOST_TOLD))
+
+
+def _in_values(settings: Settings) -> Iterator[KeyTrap]:
+    user = settings.user
+    for path, value in user.entries.items():
+        told = _told(settings, path, value)
+        if told:
+            role = path.partition(".")[0]
+            yield KeyTrap(f"{user.prefix}{path}", user.address, user.lines.get(path, 0), role, value, *told)
+
+
+def _repeated(settings: Settings) -> Iterator[KeyTrap]:
+    user = settings.user
+    rows = [(user.address, f"{user.prefix}{one.path}", one, False) for one in user.repeated]
+    rows += [(file.path, one.path, one, True) for file in settings.rendered for one in file.repeated]
+    for file, path, one, rendered in rows:
+        reason = f"written twice; what line {one.earlier} says is lost"
+        yield KeyTrap(path, file, one.line, path.partition(".")[0], None, "repeated", reason, rendered)
+
+
+def _misspelt_sections(settings: Settings) -> Iterator[KeyTrap]:
+    """Yield the sections of the values whose name is a role's but for capitals and signs: nothing in them is read."""
+    plain = {role.lower(): role for role in ROLES}
+    for name in dict.fromkeys(path.partition(".")[0] for path in settings.user.entries):
+        meant = plain.get(name.lower().replace("_", "").replace("-", ""))
+        if meant and meant != name:
+            place = settings.user.lines.get(name, 0)
+            reason = f"the chart reads the section {meant}; nothing below {name} has an effect"
+            yield KeyTrap(
+                f"{settings.user.prefix}{name}", settings.user.address, place, meant, None, "misspelt", reason
+            )
+
+
+def find_ignored(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Return what the user wrote in vain, with the reason.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    tuple of (str, str)
+        Path as the user wrote it (for a rendered file: its address and the key), and the reason, one line. Only what
+        is known to be without effect is named; keys that the facts do not know are left alone.
+    """
+    sure = (trap for trap in find_key_traps(settings) if trap.sure)
+    return tuple({trap.shown: trap.reason for trap in sure}.items())
+
+
+def _told(settings: Settings, path: str, value: Value) -> _Told | None:
+    role, _, rest = path.partition(".")
+    if role in _GO_SECTIONS:
+        return _go_section(settings)
+    if role not in ROLES or value is None:
+        return None
+    run = chart_run(path, settings.chart) if settings.chart else None
+    if run is not None and str(run.value) == str(value):
+        return None
+    if not rest.startswith("config."):
+        return _beside_config(role, rest)
+    key = rest.removeprefix("config.")
+    if role in CLIENT_ROLES and settings.chart and _older(settings.chart, _FIRST_RUST_CHART):
+        return _Told("not_yet", f"chart {settings.chart} has no {role}; it came with chart {_FIRST_RUST_CHART}")
+    item = next((one for one in facts() if one.component == role and one.helm_path == path), None)
+    return _told_of(settings, role, key, value, item or named_fact(role, key))
+
+
+def _older(one: str, other: str) -> bool:
+    return parse_version(one).release < parse_version(other).release
+
+
+def _go_section(settings: Settings) -> _Told | None:
+    if settings.chart and not _older(_LAST_GO_CHART, settings.chart):
+        return None
+    reason = f"a section of the old Go daemon, which charts after {_LAST_GO_CHART} do not have; client and seedClient took its place"
+    return _Told("removed_section", reason)
+
+
+def _beside_config(role: str, rest: str) -> _Told | None:
+    section = rest.partition(".")[0]
+    if role in CLIENT_ROLES and section in _CONFIG_SECTIONS:
+        return _Told("misplaced", f"the chart reads this under {role}.config.{rest}")
+    return None
+
+
+def _told_of(settings: Settings, role: str, key: str, value: Value, item: Fact | None) -> _Told | None:
+    if item is None:
+        return _unnamed(role, key)
+    return _without_effect(settings, role, item) or _other_effect(settings, role, item, value)
+
+
+def _without_effect(settings: Settings, role: str, item: Fact) -> _Told | None:
+    if item.helm_path is None:
+        return _Told("not_passed_on", "the chart's template does not pass it on")
+    if not item.eras:
+        return None
+    reader = "the Rust client" if role in CLIENT_ROLES else f"the {role}"
+    version = settings.versions.get(role)
+    if version is None:
+        ignored = {era.ignored for era in item.eras}
+        return (
+            None
+            if None in ignored
+            else _Told("never_read", f"{reader} ignores it; {_knob(item.eras[-1].ignored or '')}")
+        )
+    era = item.at(version)
+    if era is not None:
+        return (
+            _Told(_kind_of(item, era.ignored), f"{reader} ignores it in {version}; {_knob(era.ignored)}")
+            if era.ignored
+            else None
+        )
+    renamed = next((name for name in item.spellings if name != item.key and _reads(settings, role, name)), None)
+    if renamed:
+        return _Told("renamed", f"{reader} {version} reads it under the name {renamed}")
+    kind: KeyKind = "not_yet" if _older(version, item.eras[0].since) else "no_longer"
+    return _Told(
+        kind, f"{reader} {version} has no such key; it is read from {item.eras[0].since} to {item.eras[-1].until}"
+    )
+
+
+def _kind_of(item: Fact, ignored: str) -> KeyKind:
+    if ignored.startswith("renamed"):
+        return "renamed"
+    if ignored.startswith("not yet"):
+        return "not_yet"
+    return "never_read" if all(era.ignored for era in item.eras) else "no_longer"
+
+
+def _reads(settings: Settings, role: str, key: str) -> bool:
+    item, version = named_fact(role, key), settings.versions.get(role)
+    era = item.at(version) if item and version else None
+    return era is not None and era.ignored is None
+
+
+def _knob(reason: str) -> str:
+    # Where the reason names the knob, the knob is what the user needs to read.
+    return f"the knob is {reason.partition('the knob is ')[2]}" if "the knob is " in reason else reason
+
+
+def _other_effect(settings: Settings, role: str, item: Fact, value: Value) -> _Told | None:
+    if role == "scheduler" and item.key == _PIECE_DOWNLOAD_TIMEOUT and (lowered := _lowered(settings, value)):
+        return lowered
+    if item.unit == "duration" and isinstance(value, int | float) and not isinstance(value, bool):
+        if role in CLIENT_ROLES:
+            return _Told("bare_number", f"a bare number is no duration to the client; write {value}s")
+        return _Told("bare_number", f"a bare number counts nanoseconds here; write {value}s")
+    twin = next((name for name in item.spellings if name != item.key and "Threshold" in name), None)
+    if twin and settings.chart and _set_below(settings, role, twin):
+        reason = f"the chart sets the same under the name {twin}, and both names in one file are refused; use that name"
+        return _Told("both_names", reason)
+    said = without_meaning(role, item.unit, value)
+    return _Told("unreadable", said) if said else None
+
+
+def _set_below(settings: Settings, role: str, key: str) -> bool:
+    return any(item.layer == "chart" and item.key == key for item in settings.chain(key, role))
+
+
+def _lowered(settings: Settings, value: Value) -> _Told | None:
+    default = next((s for s in settings.chain(_PIECE_DOWNLOAD_TIMEOUT, "scheduler") if s.layer == "binary"), None)
+    usual = (default.seconds if default else None) or 1800.0
+    written = Setting(_PIECE_DOWNLOAD_TIMEOUT, "scheduler", None, value, "user", "").seconds
+    if written is None or written >= usual:
+        return None
+    lowers = f"{format_duration(written)} lowers it from {format_duration(usual)}"
+    reason = f"a garbage collection rule; it never bounds a transfer, and {lowers}; the knob is download.pieceTimeout of the seed client"
+    return _Told("reverse", reason)
+
+
+def _unnamed(role: str, key: str) -> _Told | None:
+    if is_known_name(role, key) or is_chart_only(key):
+        return None
+    meant = meant_by(role, key)
+    if meant and meant[0].lower() == key.lower():
+        return _Told("misspelt", f"capitals matter; nothing reads it so, it is spelt {meant[0]}")
+    leaf = key.rpartition(".")[2]
+    homes = [name for name in _homes(role, leaf) if not name.startswith("download.maxSchedule")]
+    if role in CLIENT_ROLES and leaf in _LEAVES and homes:
+        return _Told("misspelt", f"nothing reads it there; it is {homes[0]}")
+    if meant:
+        return _Told("misspelt", f"nothing reads it; did you mean {' or '.join(meant)}?")
+    near = nearest_names(role, key)
+    taken = "any capitals" if role in GO_ROLES else "these capitals"
+    hint = f"; nearest are {', '.join(near)}" if near else ""
+    return _Told(
+        "unknown",
+        f"no release of the {role} is known to read a key of this name in {taken}, and unknown keys are dropped in silence{hint}",
+    )
+
+
+def _homes(role: str, leaf: str) -> list[str]:
+    return [
+        item.key for item in facts() if item.component == role and item.eras and item.key.rpartition(".")[2] == leaf
+    ]
+
+
+def _in_rendered(settings: Settings) -> Iterator[KeyTrap]:
+    seen: set[tuple[str, str]] = set()
+    for file in settings.rendered:
+        for key, value in file.values.items():
+            told = _told_rendered(settings, file, key, value)
+            if told and (file.role, key) not in seen:
+                seen.add((file.role, key))
+                yield KeyTrap(key, file.path, file.lines.get(key, 0), file.role, value, *told, rendered=True)
+
+
+def _told_rendered(settings: Settings, file: RenderedFile, key: str, value: Value) -> _Told | None:
+    # Charts write dead keys of their own into these files; only what no chart writes is the user's doing.
+    role = file.role
+    if role == "scheduler" and key == _PIECE_DOWNLOAD_TIMEOUT and (lowered := _lowered(settings, value)):
+        return lowered
+    item = named_fact(role, key)
+    if item is None:
+        return _unnamed(role, key)
+    return _two_names(file, key, item) or _dead_rendered(settings, role, item)
+
+
+def _two_names(file: RenderedFile, key: str, item: Fact) -> _Told | None:
+    twin = next((name for name in item.spellings if name != item.key and name in file.values), None)
+    if twin is None or "Threshold" not in key:
+        return None
+    return _Told("both_names", f"the file sets the same under the name {twin}, and both names in one file are refused")
+
+
+def _dead_rendered(settings: Settings, role: str, item: Fact) -> _Told | None:
+    told = _without_effect(settings, role, item) if item.eras and not item.chart_runs else None
+    if told is None or told.kind == "not_passed_on":
+        return None
+    return told if told.kind == "never_read" or settings.versions.get(role) is not None else None
