@@ -1,12 +1,10 @@
-"""Builds what makes the package faster: the compiled reader, where there is a C compiler, and the knowledge parsed from YAML.
+"""Builds what makes the package faster: the compiled reader, where there is a C compiler, and the catalogue's cache.
 
 Without them it is complete too, only slower.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 import shlex
@@ -18,7 +16,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = "dfly_analysis/logs/core"
@@ -26,19 +23,18 @@ TARGET = "dfly_analysis/logs/_core"
 NEWER = ("-march=x86-64-v3", "-mtune=skylake")
 """Builds the same once more for processors of the last ten years; which one is taken is decided when it is loaded."""
 
-KNOWLEDGE, PARSED = "dfly_analysis/catalog/entries", "dfly_analysis/catalog/parsed"
+CACHE = "dfly_analysis/catalog/parsed"
 
 
 class Faster(BuildHookInterface):  # type: ignore[type-arg]
-    """Compiles `SOURCES` to one shared library beside the modules that load it, and writes `PARSED`."""
+    """Compiles `SOURCES` to one shared library beside the modules that load it, and fills `CACHE`."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Parse and compile; ``DFLY_ANALYSIS_COMPILE=no`` leaves the compiler out, ``=must`` makes its failure an error."""
+        """Validate the catalogue and compile; ``DFLY_ANALYSIS_COMPILE=no`` leaves the compiler out, ``=must`` makes its failure an error."""
         if self.target_name != "wheel":
             return
-        parsed = parse_knowledge(Path(self.root, KNOWLEDGE), Path(self.root, PARSED))
-        parsed.append(make_steps(Path(self.root)))
-        build_data["artifacts"] += [f"/{path.relative_to(self.root)}" for path in parsed]
+        fill_cache(Path(self.root))
+        build_data["artifacts"].append(f"/{CACHE}/*")
         self._compile(build_data)
 
     def _compile(self, build_data: dict[str, Any]) -> None:
@@ -87,28 +83,14 @@ def compile_library(folder: Path, library: Path, *more: str) -> str | None:
     return None
 
 
-def parse_knowledge(folder: Path, parsed: Path) -> list[Path]:
-    """Write each YAML file that JSON can hold anew as JSON, named by its bytes, so that no other content is ever taken for it."""
-    parsed.mkdir(exist_ok=True)
-    made = []
-    for path in sorted(folder.rglob("*.yaml")):
-        data = path.read_bytes()
-        content = yaml.safe_load(data)
-        text = json.dumps(content, ensure_ascii=False, default=str)
-        if json.loads(text) == content:
-            made.append(parsed / f"{hashlib.sha256(data).hexdigest()[:32]}.json")
-            unfinished = made[-1].with_suffix(f".{os.getpid()}")
-            unfinished.write_text(text, "utf-8")
-            unfinished.replace(made[-1])
-    for path in set(parsed.iterdir()) - set(made):
-        path.unlink(missing_ok=True)
-    return made
-
-
-def make_steps(root: Path) -> Path:
-    """Write the patterns of known events as steps for the compiled reader, by the package's own code, which needs no library for it."""
+def fill_cache(root: Path) -> None:
+    """Write the records of the catalogue and the steps of the compiled reader, by the package's own code."""
+    folder = root / CACHE
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     sys.path.insert(0, str(root))
     try:
-        return import_module("dfly_analysis.catalog.regex_compiler").write_steps(root / PARSED)
+        import_module("dfly_analysis.catalog").load_catalog()
+        import_module("dfly_analysis.catalog.regex_compiler").write_steps(folder)
     finally:
         sys.path.remove(str(root))

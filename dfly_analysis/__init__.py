@@ -12,7 +12,7 @@ from dfly_analysis.late import late
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
     from dfly_analysis.analysis import analyse, compare, what_if
-    from dfly_analysis.config import ConfigCheck, check_config
+    from dfly_analysis.config import ConfigCheck, Overlay, Setting, Settings, check_config
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.errors import DflyError
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from dfly_analysis.fits import Interval, NotFitted
     from dfly_analysis.loading import load
     from dfly_analysis.models import fit_all, fit_duration
-    from dfly_analysis.config import Overlay
     from dfly_analysis.report import Report
     from dfly_analysis.rules import recommend
-    from dfly_analysis.config import Setting, Settings
     from dfly_analysis.simulate import WhatIf, simulate
 
 __version__ = "0.1.0"

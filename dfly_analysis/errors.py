@@ -56,7 +56,7 @@ class TableError(DflyError):
     """A table lacks a column, or a column has another type than its schema says."""
 
 
-class KnowledgeError(DflyError):
+class CatalogError(DflyError):
     """A knowledge file is wrong: its path, its entry and what to change are named."""
 
 

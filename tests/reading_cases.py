@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.loading import load
 from dfly_analysis.logs import LogPart, read_log
-from dfly_analysis.config import Settings
 from dfly_analysis.sources import Opened
 from dfly_analysis.synth import Truth, write_run
 

@@ -16,9 +16,9 @@ from report_cases import failing_report, no_tasks_report
 import dfly_analysis as dfly
 from dfly_analysis.alerts import Alerts
 from dfly_analysis.alerts.alerts import DASHBOARD, RULES, TESTS, filled
-from dfly_analysis.cli import main
-from dfly_analysis.errors import DflyError, KnowledgeError
 from dfly_analysis.catalog.yaml_loader import read_file
+from dfly_analysis.cli import main
+from dfly_analysis.errors import CatalogError, DflyError
 
 ENTRIES = read_file("alerts", "rules")
 CASES = {"failing": failing_report, "no tasks": no_tasks_report}
@@ -192,7 +192,7 @@ def test_entries_are_whole(entry):
 
 def test_a_value_that_is_not_known_is_an_error_of_the_knowledge():
     """A misspelt name does not become text of a rule."""
-    with pytest.raises(KnowledgeError, match="names no known value"):
+    with pytest.raises(CatalogError, match="names no known value"):
         filled("up > $no_such", {"seed": "a"})
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from test_diagnosis import BEGIN, dataset_of, event, finding, job, pieces_of
 
 import dfly_analysis as dfly
-from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
-from dfly_analysis.catalog.known_bugs import load_faults
 from dfly_analysis.catalog.error_signatures import signature
+from dfly_analysis.catalog.known_bugs import load_known_bugs
 from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
 
 URL = "https://registry.example/v2/m/blobs/sha256:" + "a" * 64
 
@@ -238,7 +238,7 @@ def test_a_fault_is_named_for_the_releases_that_have_it():
         )
 
 
-@pytest.mark.parametrize("fault", load_faults(), ids=lambda fault: fault.id)
+@pytest.mark.parametrize("fault", load_known_bugs(), ids=lambda fault: fault.id)
 def test_faults_name_what_exists(fault):
     """Releases are in order and signatures are known."""
     assert parse_version(fault.since) <= parse_version(fault.until) < parse_version(fault.mended)

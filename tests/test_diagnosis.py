@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
+from dfly_analysis.catalog.error_signatures import load_signatures, signature
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
 from dfly_analysis.diagnosis.checks import all_checks, run_checks
 from dfly_analysis.diagnosis.evidence import MOST_LINES, evidence_of, hosts_in_words, plural
 from dfly_analysis.diagnosis.signs import FOLD_S, count_failures
-from dfly_analysis.catalog.error_signatures import load_signatures, signature
 from dfly_analysis.tables import CAUSES, COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
 
 BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")

@@ -17,7 +17,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "dfly_analysis"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-KNOWLEDGE = sorted((PACKAGE / "knowledge").rglob("*.yaml"))
+CATALOGUE = sorted((PACKAGE / "catalog").rglob("*.yaml"))
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 40
 NOT_COMMITTED = {
@@ -139,9 +139,9 @@ def test_importing_the_package_does_not_import_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("path", KNOWLEDGE, ids=named)
-def test_knowledge_is_yaml_that_says_something(path):
-    """Every knowledge file is read by the safe loader and holds entries."""
+@pytest.mark.parametrize("path", CATALOGUE, ids=named)
+def test_catalogue_files_are_yaml_with_entries(path):
+    """Every file of the catalogue is read by the safe loader and holds entries."""
     assert yaml.safe_load(path.read_text("utf-8"))
 
 

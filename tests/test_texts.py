@@ -13,9 +13,8 @@ from test_report import SECTIONS, Page
 
 from dfly_analysis.analysis import analyse
 from dfly_analysis.catalog import text as texts
-from dfly_analysis.catalog.languages import LANGUAGES
 from dfly_analysis.catalog.error_signatures import load_signatures
-from dfly_analysis.catalog.translation import PLACE, Translator, load_sentences, places_of, translator
+from dfly_analysis.catalog.translation import LANGUAGES, PLACE, Translator, load_sentences, places_of, translator
 from dfly_analysis.report import notebook_names, notebook_path
 from dfly_analysis.report.packaged import is_hidden, read_cells, source_of
 from dfly_analysis.report.words import (
@@ -186,7 +185,7 @@ def test_a_translation_with_other_places_is_refused(monkeypatch):
     """The file and the sentence are named."""
     monkeypatch.setattr(texts, "read_folder", lambda _: [("texts/zh/x.yaml", {"{n:n} tasks": "{m} 个任务"})])
     load_sentences.cache_clear()
-    with pytest.raises(texts.KnowledgeError, match="texts/zh/x.yaml, '{n:n} tasks'.*places differ"):
+    with pytest.raises(texts.CatalogError, match="texts/zh/x.yaml, '{n:n} tasks'.*places differ"):
         Translator("zh")
     load_sentences.cache_clear()
 

@@ -1,22 +1,21 @@
-"""Traps of a configuration as data: when each holds, what to say, and values that hold it and that do not."""
+"""Rules that a configuration is checked by: when each holds, what to say, and values that hold it and that do not."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any, Literal, NamedTuple
 
-from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.catalog.yaml_loader import read_folder
 from dfly_analysis.catalog.releases import within
-from dfly_analysis.tables import SEVERITIES
+from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
+from dfly_analysis.tables import Severity
 
 Operator = Literal["<=", ">=", "<", ">", "!=", "=", "contains"]
 _COMPARISON = re.compile(r"\s*(?P<left>.+?)\s+(?P<operator><=|>=|<|>|!=|=|contains)\s+(?P<right>.+?)\s*")
 _FACTOR = re.compile(r"\s+([*/])\s+")
-_HINT = "write it like `storage.writePieceTimeout < download.pieceTimeout`; factors stand apart, ` * ` and ` / `"
+_ASKED = ("chart", "client", "scheduler", "size", "bandwidth", "layers")
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,9 @@ class Comparison:
     text: str
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Values that hold a trap, or do not.
+@record
+class ConfigSample:
+    """Values that hold a rule, or do not.
 
     Attributes
     ----------
@@ -58,61 +57,111 @@ class Sample:
         The values as a file has them, where that matters; else empty.
     rendered : mapping of str to mapping
         Components' own files, by name.
-    asked : mapping of str to str
-        ``chart``, ``client``, ``scheduler``, ``size``, ``bandwidth``, ``layers``.
+    chart, client, scheduler, size, bandwidth, layers : str, int or None
+        Options of the check.
     """
 
-    values: Mapping[str, Any]
-    text: str
-    rendered: Mapping[str, Mapping[str, Any]]
-    asked: Mapping[str, str]
+    values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    text: str = ""
+    rendered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    chart: str | None = None
+    client: str | None = None
+    scheduler: str | None = None
+    size: str | None = None
+    bandwidth: str | None = None
+    layers: int | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return the options of the check that are named."""
+        return {name: value for name in _ASKED if (value := getattr(self, name)) is not None}
 
 
-@dataclass(frozen=True)
-class Trap:
-    """A trap.
+class RuleSamples(NamedTuple):
+    """Configurations that hold a rule, and that do not; each kind has at least one."""
+
+    holds: tuple[ConfigSample, ...]
+    clean: tuple[ConfigSample, ...]
+
+
+class IgnoredKeys(NamedTuple):
+    """Which keys written in vain a rule is about.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        See `dfly_analysis.config.ignored_keys.IgnoredKey`.
+    named, not_named : str
+        The key's path has to hold this word, or must not, in any capitals.
+    """
+
+    kinds: tuple[str, ...]
+    named: str = ""
+    not_named: str = ""
+
+
+@record
+class ConfigRule:
+    """A rule.
 
     Attributes
     ----------
     id, title, severity : str
+    when : tuple of str or tuple of str
+        It holds where one of these does: a comparison, or several that all have to; empty where `keys` decides.
+    keys : IgnoredKeys or None
+        It holds where such a key is written; None where `when` decides.
     roles : tuple of str
         It is looked for in each.
-    when : tuple of tuple of Comparison
-        It holds where all of one of these hold; empty where `kinds` decides.
-    kinds : tuple of str
-        Kinds of keys written in vain, see `dfly_analysis.config.ignored_keys.KeyTrap`; empty where `when` decides.
-    named, not_named : str
-        The key's path has to hold this word, or must not, in any capitals.
     releases : mapping of role to (since, until)
         Where it can hold at all; a release not known counts as one of them.
     says : str
         Sentence with operands in braces.
     knob, remedy : str
     references : tuple of str
-    holds, clean : tuple of Sample
+    samples : RuleSamples
     """
 
     id: str
     title: str
-    severity: str
-    roles: tuple[str, ...]
-    when: tuple[tuple[Comparison, ...], ...]
-    kinds: tuple[str, ...]
-    named: str
-    not_named: str
-    releases: Mapping[str, tuple[str, str]]
-    says: str
-    knob: str | None
+    severity: Severity
     remedy: str
-    references: tuple[str, ...]
-    holds: tuple[Sample, ...]
-    clean: tuple[Sample, ...]
+    samples: RuleSamples
+    when: tuple[str | tuple[str, ...], ...] = ()
+    keys: IgnoredKeys | None = None
+    roles: tuple[str, ...] = ("seedClient",)
+    releases: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
+    says: str = ""
+    knob: str | None = None
+    references: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.when) == bool(self.keys):
+            raise EntryError("has to have either `when` or `keys`")
+        for place, one in enumerate(self.when):
+            for text in _texts(one):
+                if not _COMPARISON.fullmatch(text):
+                    hint = "write it like `storage.writePieceTimeout < download.pieceTimeout`, with ` * ` and ` / ` between factors"
+                    raise EntryError(f"{text!r} is no comparison; {hint}", "when", place)
+
+    @cached_property
+    def conditions(self) -> tuple[tuple[Comparison, ...], ...]:
+        """Return `when` as comparisons: one group has to hold as a whole."""
+        return tuple(tuple(parse_comparison(text) for text in _texts(one)) for one in self.when)
+
+    @property
+    def condition(self) -> str:
+        """Return in words when it holds."""
+        if self.keys is not None:
+            return f"a key is {' or '.join(self.keys.kinds)}".replace("_", " ")
+        return " or ".join(" and ".join(_texts(one)) for one in self.when)
 
     def takes(self, kind: str, words: str) -> bool:
-        """Return whether a key written in vain belongs to this trap, by its kind and the words of its path."""
-        low = words.lower()
-        wanted = kind in self.kinds and self.named.lower() in low
-        return wanted and not (self.not_named and self.not_named.lower() in low)
+        """Return whether a key written in vain belongs to this rule, by its kind and the words of its path."""
+        if self.keys is None or kind not in self.keys.kinds:
+            return False
+        low, banned = words.lower(), self.keys.not_named.lower()
+        return self.keys.named.lower() in low and not (banned and banned in low)
 
     def possible(self, versions: Mapping[str, str | None]) -> bool:
         """Return whether the releases in force can hold it; one that is not known can."""
@@ -123,82 +172,24 @@ class Trap:
 
 
 @cache
-def load_traps() -> tuple[Trap, ...]:
-    """Return all traps, in the order of their files.
-
-    Raises
-    ------
-    KnowledgeError
-        Naming the file and the entry that is wrong.
-    """
-    found = tuple(trap for address, entries in read_folder("config_checks") for trap in _read(address, entries))
-    ids = [trap.id for trap in found]
-    twice = next((name for name in ids if ids.count(name) > 1), None)
-    if twice:
-        raise KnowledgeError("two traps of one name", where=f"catalog/entries/config_checks {twice}", hint="name them apart")
-    return found
+def load_config_rules() -> tuple[ConfigRule, ...]:
+    """Return all rules, in the order of their files."""
+    return load_entries(ConfigRule, "config_checks")
 
 
-def parse_comparison(text: str, where: str) -> Comparison:
-    """Read a comparison such as ``storage.writePieceTimeout < download.pieceTimeout * 2``.
-
-    Raises
-    ------
-    KnowledgeError
-        Where the text is none.
-    """
+def parse_comparison(text: str) -> Comparison:
+    """Read a comparison such as ``storage.writePieceTimeout < download.pieceTimeout * 2``."""
     match = _COMPARISON.fullmatch(text)
-    if match is None:
-        raise KnowledgeError(f"{text!r} is no comparison", where=where, hint=_HINT)
+    assert match is not None  # validated with the rule
     operator: Any = match["operator"]
     return Comparison(_product(match["left"]), operator, _product(match["right"]), text)
+
+
+def _texts(one: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (one,) if isinstance(one, str) else one
 
 
 def _product(text: str) -> tuple[Factor, ...]:
     first, *others = _FACTOR.split(text)
     pairs = zip(others[::2], others[1::2], strict=True)
     return (Factor(first), *(Factor(name, sign == "/") for sign, name in pairs))
-
-
-def _read(address: str, entries: Any) -> Iterator[Trap]:
-    for entry in entries:
-        where = f"{address} {entry.get('id', 'an entry without id')}"
-        try:
-            yield _trap(entry, where)
-        except (KeyError, TypeError, AttributeError, ValueError) as problem:
-            raise KnowledgeError(
-                f"{type(problem).__name__}: {problem}", where=where, hint="compare it with its neighbours"
-            ) from problem
-
-
-def _trap(entry: Mapping[str, Any], where: str) -> Trap:
-    if entry["severity"] not in SEVERITIES:
-        raise KnowledgeError(f"severity is {entry['severity']!r}", where=where, hint=f"one of {', '.join(SEVERITIES)}")
-    if bool(entry.get("when")) == bool(entry.get("keys")):
-        raise KnowledgeError("has to have either `when` or `keys`", where=where, hint=_HINT)
-    samples = entry["samples"]
-    keys = entry.get("keys", {})
-    return Trap(
-        id=entry["id"], title=entry["title"], severity=entry["severity"], roles=tuple(entry.get("roles", ("seedClient",))),
-        when=tuple(
-            tuple(parse_comparison(text, where) for text in ([one] if isinstance(one, str) else one))
-            for one in entry.get("when", ())
-        ),
-        kinds=tuple(keys.get("kinds", ())), named=keys.get("named", ""), not_named=keys.get("not_named", ""),
-        releases={role: (span[0], span[1]) for role, span in entry.get("releases", {}).items()},
-        says=entry.get("says", ""), knob=entry.get("knob"), remedy=entry["remedy"],
-        references=tuple(entry.get("references", ())), holds=_samples(samples["holds"]), clean=_samples(samples["clean"]),
-    )  # fmt: skip
-
-
-def _samples(entries: Any) -> tuple[Sample, ...]:
-    asked = ("chart", "client", "scheduler", "size", "bandwidth", "layers")
-    return tuple(
-        Sample(
-            one.get("values", {}),
-            one.get("text", ""),
-            one.get("rendered", {}),
-            {name: str(one[name]) for name in asked if name in one},
-        )
-        for one in entries
-    )

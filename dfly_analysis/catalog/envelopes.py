@@ -1,18 +1,15 @@
-"""Wrappers of log lines as data: what containers, shells and log stores put around each line, and samples of it."""
+"""Envelopes of log lines: what containers, shells and log stores put around each line, and samples of it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.catalog.yaml_loader import read_folder
+from dfly_analysis.catalog.log_events import compile_pattern
+from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
 
-KINDS = ("prefix", "plain", "json", "document", "csv")
 _NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 
 
@@ -22,9 +19,9 @@ class Fields(NamedTuple):
     Attributes
     ----------
     needs : tuple of str
-        Names without which an object is not of this wrapper.
+        Names without which an object is not of this envelope.
     text, time, writer, part : tuple of str
-        Paths of the line, of the wrapper's time, of who wrote it, and of what must not be mixed beside the writer.
+        Paths of the line, of the envelope's time, of who wrote it, and of what must not be mixed beside the writer.
     continues : mapping
         Field and value that say that the line goes on in the next object.
     pieces : bool
@@ -43,49 +40,71 @@ class Fields(NamedTuple):
     shape: str = ""
 
 
-_NO_FIELDS = Fields()
-
-
-@dataclass(frozen=True)
-class Wrapper:
+@record
+class EnvelopeKind:
     """One way in which lines are wrapped.
 
     Attributes
     ----------
     id, title : str
     kind : str
-        One of `KINDS`: a prefix before each line, nothing but notices between lines, a JSON object a line, one JSON
-        document, a table.
+        A prefix before each line, nothing but notices between lines, a JSON object a line, one JSON document, a table.
     certain : bool
         Whether its shape is proof enough; otherwise a line inside must be of a known format.
     newest_first : bool
         Whether it may hold the newest line first.
-    prefix : str or None
-        Verbose pattern of what stands before a line, with its fields named.
-    fields : Fields
-    tools : tuple of str
-        Whose own lines stand between those that it carries.
-    replaces : tuple of (bytes, bytes)
+    pattern : str or None
+        Of a prefix: verbose pattern of what stands before a line, with its fields named.
+    needs, text, time, writer, part, continues, pieces, shape
+        See `Fields`.
+    notices : tuple of str
+        Tools whose own lines stand between those that it carries.
+    replace : mapping of str to str
         What the tool wrote in place of characters it does not pass on.
     split_bytes : int
         Length at which the tool cuts a line in two without a mark, 0 where it does not.
     samples : tuple of mappings
-    where : str
-        File and id, for messages.
     """
 
     id: str
     title: str
-    kind: str
+    kind: Literal["prefix", "plain", "json", "document", "csv"]
+    samples: tuple[Mapping[str, Any], ...]
     certain: bool = False
     newest_first: bool = False
-    prefix: str | None = None
-    fields: Fields = _NO_FIELDS
-    tools: tuple[str, ...] = ()
-    replaces: tuple[tuple[bytes, bytes], ...] = ()
+    pattern: str | None = None
+    needs: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    time: tuple[str, ...] = ()
+    writer: tuple[str, ...] = ()
+    part: tuple[str, ...] = ()
+    continues: Mapping[str, str] | None = None
+    pieces: bool = False
+    shape: Literal["", "list", "streams", "hits"] = ""
+    notices: tuple[str, ...] = ()
+    replace: Mapping[str, str] | None = None
     split_bytes: int = 0
-    samples: tuple[Mapping[str, Any], ...] = ()
-    where: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "prefix") is not (self.pattern is not None):
+            raise EntryError("a prefix, and nothing else, has a `pattern` of what stands before a line")
+        for place, tool in enumerate(self.notices):
+            if tool not in load_notices():
+                raise EntryError(f"{tool!r} is not one of {', '.join(load_notices())}", "notices", place)
+        if self.pattern is not None:
+            _patterns(self.pattern)
+
+    @cached_property
+    def fields(self) -> Fields:
+        """Return where the fields of a JSON object or a CSV row stand."""
+        return Fields(
+            self.needs, self.text, self.time, self.writer, self.part, self.continues, self.pieces, self.shape
+        )  # fmt: skip
+
+    @cached_property
+    def replaces(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Return `replace` as bytes."""
+        return tuple((old.encode(), new.encode()) for old, new in (self.replace or {}).items())
 
     @property
     def head(self) -> re.Pattern[bytes] | None:
@@ -105,112 +124,73 @@ class Wrapper:
     # Compiled at first use: a plain log needs none of them, and all together cost as much as reading ten megabytes.
     @cached_property
     def _compiled(self) -> tuple[re.Pattern[bytes] | None, re.Pattern[bytes] | None, re.Pattern[bytes] | None]:
-        if self.prefix is None:
-            return None, None, None
-        with _named(self.where):
-            return _patterns(self.prefix)
+        return (None, None, None) if self.pattern is None else _patterns(self.pattern)
 
     @cached_property
-    def notices(self) -> re.Pattern[bytes] | None:
+    def notice(self) -> re.Pattern[bytes] | None:
         """Return what matches a line of a tool's own."""
-        with _named(self.where):
-            return compile_notices(self.tools)
+        return compile_notices(self.notices)
 
 
-class Notice(NamedTuple):
+@record
+class Notice:
     """Lines that a tool prints between those it carries.
 
     Attributes
     ----------
     tool : str
-    regex : str
+    pattern : str
         Verbose pattern of such a line.
     samples : tuple of str
     """
 
     tool: str
-    regex: str
+    pattern: str
     samples: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        pattern = compile_pattern(self.pattern, flags=re.VERBOSE)
+        for place, text in enumerate(self.samples):
+            if not pattern.match(text):
+                raise EntryError(f"the sample {text[:80]!r} does not match; change it or `pattern`", "samples", place)
 
 
 @cache
-def load_wrappers() -> tuple[Wrapper, ...]:
-    """Return all wrappers in the order in which they are tried: those whose shape is proof first.
-
-    Raises
-    ------
-    KnowledgeError
-        Naming the file and the wrapper that is wrong.
-    """
-    found = [_wrapper(entry, address) for entry, address in _entries() if "notice" not in entry]
-    return tuple(sorted(found, key=lambda wrapper: not wrapper.certain))
+def load_envelopes() -> tuple[EnvelopeKind, ...]:
+    """Return all kinds of envelopes in the order in which they are tried: those whose shape is proof first."""
+    return tuple(sorted(load_entries(EnvelopeKind, "envelopes"), key=lambda one: not one.certain))
 
 
 @cache
 def load_notices() -> Mapping[str, Notice]:
     """Return the tools' own lines by tool."""
-    return {
-        entry["notice"]: Notice(entry["notice"], entry["regex"], tuple(entry["samples"]))
-        for entry, _ in _entries()
-        if "notice" in entry
-    }
+    return {one.tool: one for one in load_entries(Notice, "rules/notices")}
 
 
 def compile_notices(tools: Iterable[str]) -> re.Pattern[bytes] | None:
     """Return a pattern of any line of the tools' own, or None where there are no tools."""
-    regexes = [f"(?:{load_notices()[tool].regex})" for tool in tools]
+    regexes = [f"(?:{load_notices()[tool].pattern})" for tool in tools]
     return re.compile("|".join(regexes).encode(), re.VERBOSE) if regexes else None
-
-
-def _entries() -> list[tuple[Mapping[str, Any], str]]:
-    return [(entry, address) for address, content in read_folder("envelopes") for entry in content]
-
-
-def _wrapper(entry: Mapping[str, Any], address: str) -> Wrapper:
-    where = f"{address} {entry.get('id', '(no id)')}"
-    if entry.get("kind") not in KINDS:
-        raise KnowledgeError(f"kind is {entry.get('kind')!r}", where=where, hint=f"one of {', '.join(KINDS)}")
-    with _named(where):
-        return Wrapper(
-            entry["id"],
-            entry["title"],
-            entry["kind"],
-            certain=bool(entry.get("certain")),
-            newest_first="newest_first" in entry,
-            prefix=entry["head"] if entry["kind"] == "prefix" else None,
-            fields=_fields(entry),
-            tools=tuple(entry.get("notices", ())),
-            replaces=tuple((old.encode(), new.encode()) for old, new in entry.get("replace", {}).items()),
-            split_bytes=entry.get("split_bytes", 0),
-            samples=tuple(entry["samples"]),
-            where=where,
-        )
-
-
-@contextmanager
-def _named(where: str) -> Iterator[None]:
-    """Turn what a wrong entry raises into one line that names it."""
-    try:
-        yield
-    except (re.error, KeyError, ValueError) as problem:
-        raise KnowledgeError(f"cannot be used: {problem}", where=where) from problem
-
-
-def _fields(entry: Mapping[str, Any]) -> Fields:
-    names = {name: tuple(entry.get(name, ())) for name in ("needs", "text", "time", "writer", "part")}
-    return Fields(**names, continues=entry.get("continues"), pieces="pieces" in entry, shape=entry.get("shape", ""))
 
 
 def _patterns(head: str) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
     """Compile the head, the fast pattern of one line of a block, and that of the key alone."""
-    start = head.index("(?P<key>")
-    inside = head[start + len("(?P<key>") : _closing(head, start)]
-    bare = f"{_NAMED_GROUP.sub('(?:', head[:start])}({_NAMED_GROUP.sub('(?:', inside)}){_NAMED_GROUP.sub('(?:', head[_closing(head, start) + 1 :])}"
-    return (
-        re.compile(head.encode("latin-1"), re.VERBOSE),
-        re.compile(f"(?:{bare})?([^\\n]*\\n)".encode("latin-1"), re.VERBOSE),
-        re.compile(inside.encode("latin-1"), re.VERBOSE),
+    start = head.find("(?P<key>")
+    if start < 0:
+        raise EntryError("has no group `key`; name what tells writers apart", "pattern")
+    end = _closing(head, start)
+    before, inside, behind = (
+        _NAMED_GROUP.sub("(?:", part) for part in (head[:start], head[start + len("(?P<key>") : end], head[end + 1 :])
     )
+    named = head[start + len("(?P<key>") : end]
+    try:
+        return (
+            re.compile(head.encode("latin-1"), re.VERBOSE),
+            re.compile(f"(?:{before}({inside}){behind})?([^\\n]*\\n)".encode("latin-1"), re.VERBOSE),
+            re.compile(named.encode("latin-1"), re.VERBOSE),
+        )
+    except re.error as problem:
+        raise EntryError(f"is no regular expression: {problem}", "pattern") from problem
 
 
 def _closing(pattern: str, start: int) -> int:
@@ -225,4 +205,4 @@ def _closing(pattern: str, start: int) -> int:
             depth += 1 if pattern[at] == "(" else -1
             if not depth:
                 return at
-    raise ValueError("a group of the head does not close")
+    raise EntryError("its group `key` does not close", "pattern")

@@ -1,46 +1,30 @@
-"""How known failures look in a log: one file a signature, matched on literals first, then by regular expression."""
+"""How known failures look in a log: matched on literals first, then by regular expression."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache, cached_property, lru_cache
-from typing import Any
+from typing import Literal, NamedTuple, get_args
 
-from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.catalog.yaml_loader import compile_pattern, read_folder
-from dfly_analysis.tables import CAUSES, OUTCOMES
+from dfly_analysis.catalog.log_events import compile_pattern
+from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
+from dfly_analysis.tables import CAUSES, OUTCOMES, Severity
 
-LAYERS = ("cause", "symptom", "wrapper", "echo", "benign")
-COMPONENTS = ("client", "scheduler", "manager", "kubernetes", "go-client", "any")
+Layer = Literal["cause", "symptom", "wrapper", "echo", "benign"]
+Component = Literal["client", "scheduler", "manager", "kubernetes", "go-client", "any"]
+LAYERS: tuple[str, ...] = get_args(Layer)
 _READ_CHARS = 8_000  # log text is untrusted: an endless line must not hold the reader up
-_KEYS = frozenset(
-    [
-        "id",
-        "title",
-        "component",
-        "versions",
-        "layer",
-        "priority",
-        "literals",
-        "regex",
-        "cause",
-        "outcome",
-        "severity",
-        "knob",
-        "echo_of",
-        "remedy",
-        "collect",
-        "references",
-        "samples",
-        "finding",
-    ]
-)
 
 
-@dataclass(frozen=True)
+class SignatureSamples(NamedTuple):
+    """Texts that a signature matches, and near misses that it does not."""
+
+    match: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+
+
+@record
 class Signature:
     """How one known failure looks in a log.
 
@@ -51,7 +35,7 @@ class Signature:
     title : str
         One short line for people.
     component : str
-        Who writes it: one of `COMPONENTS`.
+        Who writes it.
     versions : str
         Where it occurs, in words; empty for all.
     layer : {"cause", "symptom", "wrapper", "echo", "benign"}
@@ -77,37 +61,46 @@ class Signature:
     remedy, collect : str
         What to do; what to collect where it cannot be told.
     references : tuple of str
-    matching, other : tuple of str
-        Samples that it matches, and that it does not.
-    where : str
-        File and id.
+    samples : SignatureSamples
     """
 
     id: str
     title: str
-    component: str
-    versions: str
-    layer: str
-    priority: int
+    layer: Layer
     literals: tuple[str, ...]
     pattern: str
-    cause: str
-    outcome: str
-    severity: str
-    knob: str | None
-    echo_of: str | None
-    finding: bool
-    remedy: str
-    collect: str
-    references: tuple[str, ...]
-    matching: tuple[str, ...]
-    other: tuple[str, ...]
-    where: str
+    component: Component = "any"
+    versions: str = ""
+    priority: int = 100
+    cause: str = "unknown"
+    outcome: str = "unknown"
+    severity: Severity = "info"
+    knob: str | None = None
+    echo_of: str | None = None
+    finding: bool = False
+    remedy: str = ""
+    collect: str = ""
+    references: tuple[str, ...] = ()
+    samples: SignatureSamples = SignatureSamples()
+
+    def __post_init__(self) -> None:
+        for key, value, allowed in (("cause", self.cause, CAUSES), ("outcome", self.outcome, OUTCOMES)):
+            if value not in allowed:
+                raise EntryError(f"{value!r} is not one of {', '.join(allowed)}", key)
+        pattern = compile_pattern(self.pattern)
+        for kind, wanted in (("match", True), ("other", False)):
+            for place, text in enumerate(getattr(self.samples, kind)):
+                head = text[:_READ_CHARS]
+                if (pattern.search(head) is not None and any(part in head for part in self.literals)) is not wanted:
+                    said = "matches" if not wanted else "does not match"
+                    raise EntryError(
+                        f"the sample {text[:80]!r} {said}; change it, `literals` or `pattern`", "samples", kind, place
+                    )
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """Return the pattern, compiled at first use: a log shows few of all signatures."""
-        return compile_pattern(self.pattern, self.where)
+        return compile_pattern(self.pattern)
 
     def matches(self, text: str) -> bool:
         """Return whether the text shows this signature; only its first 8,000 characters are read."""
@@ -117,18 +110,8 @@ class Signature:
 
 @cache
 def load_signatures() -> tuple[Signature, ...]:
-    """Return all signatures, lowest priority number first, then by id.
-
-    Raises
-    ------
-    KnowledgeError
-        Naming the file and the entry that is wrong.
-    """
-    read = [_signature(entry, address) for address, content in read_folder("error_signatures") for entry in _entries(content)]
-    doubled = [name for name, count in Counter(one.id for one in read).items() if count > 1]
-    if doubled:
-        raise KnowledgeError(f"ids stand twice: {', '.join(sorted(doubled))}", where="catalog/entries/error_signatures")
-    return tuple(sorted(read, key=lambda one: (one.priority, one.id)))
+    """Return all signatures, lowest priority number first, then by id."""
+    return tuple(sorted(load_entries(Signature, "error_signatures"), key=lambda one: (one.priority, one.id)))
 
 
 @cache
@@ -173,33 +156,3 @@ def is_benign(text: str) -> bool:
 def signatures_in(text: str) -> tuple[Signature, ...]:
     """Return all signatures that a text shows, of every layer, lowest priority number first."""
     return tuple(_shown(text, None))
-
-
-def _entries(content: Any) -> list[Mapping[str, Any]]:
-    return list(content) if isinstance(content, list) else [content]
-
-
-def _signature(entry: Mapping[str, Any], address: str) -> Signature:
-    where = f"{address} {entry.get('id', '(no id)')}"
-    unknown = set(entry) - _KEYS
-    if unknown:
-        raise KnowledgeError(f"unknown keys {', '.join(sorted(unknown))}", where=where)
-    choices = {
-        "layer": LAYERS, "component": COMPONENTS, "cause": CAUSES, "outcome": OUTCOMES,
-        "severity": ("critical", "high", "medium", "low", "info"),
-    }  # fmt: skip
-    defaults = {"component": "any", "cause": "unknown", "outcome": "unknown", "severity": "info", "layer": None}
-    for key, allowed in choices.items():
-        if entry.get(key, defaults.get(key)) not in allowed:
-            raise KnowledgeError(f"{key} is {entry.get(key)!r}", where=where, hint=f"one of {', '.join(allowed)}")
-    if "regex" not in entry:
-        raise KnowledgeError("its regex is missing", where=where)
-    samples = entry.get("samples", {})
-    return Signature(
-        id=entry["id"], title=entry["title"], component=entry.get("component", "any"), versions=str(entry.get("versions", "")),
-        layer=entry["layer"], priority=int(entry.get("priority", 100)), literals=tuple(entry["literals"]), pattern=entry["regex"],
-        cause=entry.get("cause", "unknown"), outcome=entry.get("outcome", "unknown"), severity=entry.get("severity", "info"),
-        knob=entry.get("knob"), echo_of=entry.get("echo_of"), finding=bool(entry.get("finding", False)),
-        remedy=entry.get("remedy", ""), collect=entry.get("collect", ""), references=tuple(entry.get("references", ())),
-        matching=tuple(samples.get("match", ())), other=tuple(samples.get("other", ())), where=where,
-    )  # fmt: skip

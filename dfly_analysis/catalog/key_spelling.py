@@ -6,8 +6,8 @@ import difflib
 import re
 from functools import cache
 
-from dfly_analysis.catalog.default_queries import Fact, fact_of, facts
-from dfly_analysis.catalog.yaml_loader import read_file
+from dfly_analysis.catalog.defaults import KeyDefaults, all_defaults, defaults_of
+from dfly_analysis.catalog.yaml_loader import load_document, record
 
 GO_ROLES = ("scheduler", "manager")
 """Roles whose reader takes names in any capitals."""
@@ -15,29 +15,48 @@ _CUTOFF = 0.84  # letters in common: one or two wrong ones in a leaf of usual le
 _UNITS_WITH_STEPS = frozenset({"mapping", "list", "text"})
 
 
+@record
+class KeyList:
+    """Keys that a role reads beside those with defaults of their own; ``*`` stands for one step, ``**`` for any number."""
+
+    repository: str
+    source: str
+    keys: tuple[str, ...]
+
+
+@record
+class KeyLists:
+    """The keys of each role."""
+
+    client: KeyList
+    seedClient: KeyList  # noqa: N815 - the role's name
+    scheduler: KeyList
+    manager: KeyList
+
+
 @cache
-def named_fact(role: str, key: str) -> Fact | None:
+def find_key(role: str, key: str) -> KeyDefaults | None:
     """Return the fact of a key as its component reads the name: Go's in any capitals, the client's as written."""
-    found = fact_of(role, key)
+    found = defaults_of(role, key)
     if found is not None or role not in GO_ROLES:
         return found
     return next((item for item in _of(role) if item.key.lower() == key.lower()), None)
 
 
 @cache
-def is_known_name(role: str, key: str) -> bool:
+def is_known_key(role: str, key: str) -> bool:
     """Return whether some release of a role's component reads a key, or a mapping or list that it lies in."""
-    if named_fact(role, key) is not None:
+    if find_key(role, key) is not None:
         return True
     if any(pattern.fullmatch(key) for pattern in _patterns(role)):
         return True
     steps = key.split(".")
-    above = (fact_of(role, ".".join(steps[:end])) for end in range(1, len(steps)))
+    above = (defaults_of(role, ".".join(steps[:end])) for end in range(1, len(steps)))
     return any(item is not None and item.unit in _UNITS_WITH_STEPS for item in above)
 
 
 @cache
-def meant_by(role: str, key: str) -> tuple[str, ...]:
+def suggest_keys(role: str, key: str) -> tuple[str, ...]:
     """Return the keys that a misspelt one comes very near to, nearest first; none where it is no misspelling."""
     by_lower = {name.lower(): name for name in _readable(role)}
     if key.lower() in by_lower:
@@ -52,7 +71,7 @@ def meant_by(role: str, key: str) -> tuple[str, ...]:
     return tuple(by_lower[one] for one in near)
 
 
-def nearest_names(role: str, key: str) -> tuple[str, ...]:
+def nearest_keys(role: str, key: str) -> tuple[str, ...]:
     """Return up to three keys of a role that are nearest to an unknown one, however far."""
     by_lower = {name.lower(): name for name in _readable(role)}
     leaf = key.rpartition(".")[2].lower()
@@ -62,8 +81,8 @@ def nearest_names(role: str, key: str) -> tuple[str, ...]:
 
 
 @cache
-def _of(role: str) -> tuple[Fact, ...]:
-    return tuple(item for item in facts() if item.component == role)
+def _of(role: str) -> tuple[KeyDefaults, ...]:
+    return tuple(item for item in all_defaults() if item.component == role)
 
 
 @cache
@@ -78,7 +97,8 @@ def _readable(role: str) -> tuple[str, ...]:
 
 @cache
 def _listed(role: str) -> tuple[str, ...]:
-    return tuple(read_file("rules", "key_spelling").get(role, {}).get("keys", ()))
+    listed = load_document(KeyLists, "rules/key_spelling")
+    return getattr(listed, role).keys if role in ("client", "seedClient", "scheduler", "manager") else ()
 
 
 @cache

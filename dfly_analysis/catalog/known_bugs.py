@@ -1,27 +1,24 @@
-"""Faults of releases that are known and mended, as data: between which releases, and how they show."""
+"""Bugs of releases that a later release fixes: which releases have them, and how they show."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.catalog.yaml_loader import read_folder
 from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.catalog.yaml_loader import load_entries, record
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A fault of some releases.
+@record
+class KnownBug:
+    """A bug of some releases of the client.
 
     Attributes
     ----------
     id, title : str
-    since, until, mended : str
+    since, until, fixed_in : str
         First and last release that have it, and the first without.
     signatures : tuple of str
-        One of them stands in the words of a task that it failed.
+        A task that it failed shows one of these error signatures.
     longer_than_s : float
         Only tasks that ran longer show it, seconds.
     references : tuple of str
@@ -31,33 +28,17 @@ class Fault:
     title: str
     since: str
     until: str
-    mended: str
+    fixed_in: str
     signatures: tuple[str, ...]
-    longer_than_s: float
-    references: tuple[str, ...]
+    longer_than_s: float = 0.0
+    references: tuple[str, ...] = ()
 
-    def concerns(self, release: str) -> bool:
+    def affects(self, release: str) -> bool:
         """Return whether a release has it."""
         return parse_version(self.since) <= parse_version(release) <= parse_version(self.until)
 
 
 @cache
-def load_faults() -> tuple[Fault, ...]:
-    """Return all known faults in the order of their files.
-
-    Raises
-    ------
-    KnowledgeError
-        Naming the file and entry that is wrong.
-    """
-    return tuple(_fault(entry, address) for address, content in read_folder("known_bugs") for entry in content)
-
-
-def _fault(entry: Any, address: str) -> Fault:
-    try:
-        return Fault(
-            entry["id"], entry["title"], entry["since"], entry["until"], entry["mended"], tuple(entry["signatures"]),
-            float(entry.get("longer_than_s", 0.0)), tuple(entry.get("references", ())),
-        )  # fmt: skip
-    except (KeyError, TypeError, ValueError) as problem:
-        raise KnowledgeError(f"cannot be used: {problem}", where=f"{address} {entry}"[:200]) from problem
+def load_known_bugs() -> tuple[KnownBug, ...]:
+    """Return all known bugs in the order of their files."""
+    return load_entries(KnownBug, "known_bugs")

@@ -1,20 +1,25 @@
-"""Log records worth knowing by name, as data: how their message begins and which fields it carries."""
+"""Log records known by name: how their message begins and which fields it carries."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.catalog.yaml_loader import compile_pattern, read_folder
+from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
 
 _KEY_LENGTH = 5
 
 
-@dataclass(frozen=True)
+class LogSample(NamedTuple):
+    """A line and the fields that are read from it."""
+
+    text: str
+    fields: Mapping[str, Any]
+
+
+@record
 class EventKind:
     """A record known by name.
 
@@ -22,12 +27,10 @@ class EventKind:
     ----------
     id, meaning : str
     starts : tuple of str
-        Ways its message begins.
+        Ways its message begins, at least five characters each.
     pattern : str
         Takes its fields out, by name.
-    samples : tuple of (text, fields)
-    where : str
-        File and id.
+    samples : tuple of LogSample
     bulk : bool
         Whether a log holds so many of them that their lines are not kept beside their fields.
     """
@@ -36,47 +39,41 @@ class EventKind:
     meaning: str
     starts: tuple[str, ...]
     pattern: str
-    samples: tuple[tuple[str, Mapping[str, Any]], ...]
-    where: str
+    samples: tuple[LogSample, ...]
     bulk: bool = False
+
+    def __post_init__(self) -> None:
+        for place, start in enumerate(self.starts):
+            if len(start) < _KEY_LENGTH:
+                raise EntryError(
+                    f"{start!r} is shorter than {_KEY_LENGTH} characters; write more of the message", "starts", place
+                )
+        pattern = compile_pattern(self.pattern)
+        for place, (text, fields) in enumerate(self.samples):
+            match = pattern.match(text) if text.startswith(self.starts) else None
+            found = match.groupdict() if match else {}
+            if match is None or any(found.get(name) != value for name, value in fields.items()):
+                said = f"the sample gives {found}, not {dict(fields)}" if match else "the sample is not this event"
+                raise EntryError(f"{said}; change the sample, `starts` or `pattern`", "samples", place)
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """Return the pattern, compiled at first use: the compiled reader has its own steps for nearly all."""
-        return compile_pattern(self.pattern, self.where)
+        return compile_pattern(self.pattern)
+
+
+def compile_pattern(pattern: str, key: str = "pattern", flags: re.RegexFlag = re.DOTALL) -> re.Pattern[str]:
+    """Compile a pattern of an entry, naming the key where it is wrong."""
+    try:
+        return re.compile(pattern, flags)
+    except re.error as problem:
+        raise EntryError(f"is no regular expression: {problem}", key) from problem
 
 
 @cache
 def load_events() -> tuple[EventKind, ...]:
-    """Return all known events in the order of their files.
-
-    Raises
-    ------
-    KnowledgeError
-        Naming the file and entry that is wrong.
-    """
-    return tuple(_event(entry, address) for address, content in read_folder("log_events") for entry in content)
-
-
-def _event(entry: Mapping[str, Any], address: str) -> EventKind:
-    where = f"{address} {entry.get('id', '(no id)')}"
-    try:
-        samples = tuple((sample["text"], sample["fields"]) for sample in entry["samples"])
-        kind = EventKind(
-            entry["id"],
-            entry["meaning"],
-            tuple(entry["starts"]),
-            entry["regex"],
-            samples,
-            where,
-            bool(entry.get("bulk", False)),
-        )
-    except KeyError as problem:
-        raise KnowledgeError(f"cannot be used: {problem}", where=where) from problem
-    short = [start for start in kind.starts if len(start) < _KEY_LENGTH]
-    if short:
-        raise KnowledgeError(f"starts {short} are shorter than {_KEY_LENGTH} characters", where=where)
-    return kind
+    """Return all known events in the order of their files."""
+    return load_entries(EventKind, "log_events")
 
 
 @cache

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from dfly_analysis.catalog.defaults import fact_of
-from dfly_analysis.catalog.yaml_loader import read_file
+from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.releases import releases, require_known, within
+from dfly_analysis.catalog.yaml_loader import load_document, record
 from dfly_analysis.units import format_size, parse_size
 
 
@@ -28,11 +27,62 @@ class PieceAttempts(NamedTuple):
     retries_before_body: int
 
 
+class LengthRule(NamedTuple):
+    """A piece is the next power of two of the layer over `parts`, held between `least` and `most`; without parts, `least`."""
+
+    since: str
+    until: str
+    least: str
+    most: str
+    source: str
+    parts: int | None = None
+
+
+class AttemptsRule(NamedTuple):
+    """See `PieceAttempts`."""
+
+    since: str
+    until: str
+    passes: int
+    retries: int
+    source: str
+
+
+class FailedPieceRule(NamedTuple):
+    """Whether the pieces in flight beside a failed one are cancelled, and when a round ends after a failure."""
+
+    since: str
+    until: str
+    cancelled: bool
+    noticed: Literal["at_once", "when_all_started"]
+    source: str
+
+
+class SinglePieceRule(NamedTuple):
+    """Passes of a layer of one piece."""
+
+    since: str
+    until: str
+    passes: int
+    source: str
+
+
+@record
+class PieceRules:
+    """The rules of a piece, each by release of the client."""
+
+    repository: str
+    length: tuple[LengthRule, ...]
+    attempts: tuple[AttemptsRule, ...]
+    siblings: tuple[FailedPieceRule, ...]
+    single: tuple[SinglePieceRule, ...]
+
+
 @cache
-def _rule(topic: str, client_version: str | None) -> Mapping[str, Any]:
+def _rule(topic: str, client_version: str | None) -> Any:
     known = require_known("client", client_version or releases("client")[-1])
-    rules: list[Mapping[str, Any]] = read_file("rules", "piece_length_rules")[topic]
-    return next(rule for rule in rules if within(known, rule["since"], rule["until"]))
+    rules = getattr(load_document(PieceRules, "rules/piece_length_rules"), topic)
+    return next(rule for rule in rules if within(known, rule.since, rule.until))
 
 
 def piece_length_bytes(content_length_bytes: int, client_version: str | None = None) -> int:
@@ -62,10 +112,10 @@ def piece_length_bytes(content_length_bytes: int, client_version: str | None = N
     request goes before this rule.
     """
     rule = _rule("length", client_version)
-    least, most = parse_size(rule["least"]), parse_size(rule["most"])
-    if "parts" not in rule:
+    least, most = parse_size(rule.least), parse_size(rule.most)
+    if rule.parts is None:
         return least
-    share = max(1, content_length_bytes // int(rule["parts"]))
+    share = max(1, content_length_bytes // int(rule.parts))
     return min(most, max(least, 1 << (share - 1).bit_length()))
 
 
@@ -77,23 +127,23 @@ def piece_count(content_length_bytes: int, client_version: str | None = None) ->
 def piece_length_rule(client_version: str | None = None) -> str:
     """Return the rule of `piece_length_bytes` in a few words, e.g. ``4 MiB to 64 MiB, about 1/500 of the layer``."""
     rule = _rule("length", client_version)
-    least, most = format_size(parse_size(rule["least"])), format_size(parse_size(rule["most"]))
-    return f"{least} to {most}, about 1/{rule['parts']} of the layer" if "parts" in rule else least
+    least, most = format_size(parse_size(rule.least)), format_size(parse_size(rule.most))
+    return f"{least} to {most}, about 1/{rule.parts} of the layer" if rule.parts else least
 
 
 def siblings_cancelled(client_version: str | None = None) -> bool:
     """Return whether the pieces in flight beside a failed one are cancelled (from v1.0.18) or run on unheard."""
-    return bool(_rule("siblings", client_version)["cancelled"])
+    return bool(_rule("siblings", client_version).cancelled)
 
 
 def failure_noticed_at_once(client_version: str | None = None) -> bool:
     """Return whether a round ends at its first failed piece, or only once its last piece has been given a slot (from v1.0.18)."""
-    return bool(_rule("siblings", client_version)["noticed"] == "at_once")
+    return bool(_rule("siblings", client_version).noticed == "at_once")
 
 
 def passes_of_a_single_piece(client_version: str | None = None) -> int:
     """Return how many passes a layer of one piece gets: one where it goes to the source without the scheduler."""
-    return int(_rule("single", client_version)["passes"])
+    return int(_rule("single", client_version).passes)
 
 
 def piece_attempts(client_version: str | None = None) -> PieceAttempts:
@@ -102,11 +152,11 @@ def piece_attempts(client_version: str | None = None) -> PieceAttempts:
     From v1.3.8 the retries are the default of ``backend.maxRetries``.
     """
     rule = _rule("attempts", client_version)
-    return PieceAttempts(int(rule["passes"]), int(rule["retries"]))
+    return PieceAttempts(int(rule.passes), int(rule.retries))
 
 
 def usual_pieces_in_flight(client_version: str | None = None) -> int:
     """Return how many pieces of a layer a client fetches at a time where nothing sets ``download.concurrentPieceCount``."""
-    known = fact_of("client", "download.concurrentPieceCount")
+    known = defaults_of("client", "download.concurrentPieceCount")
     era = known.at(client_version or releases("client")[-1]) if known else None
     return int(era.default) if era and isinstance(era.default, int) else 16

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from dfly_analysis.catalog.yaml_loader import load_document, record
 from dfly_analysis.errors import FactMissingError, nearest
-from dfly_analysis.catalog.yaml_loader import read_file
 
 Line = Literal["client", "server", "chart"]
 IMAGES = ("client", "seedClient", "scheduler", "manager")
@@ -63,52 +63,69 @@ def parse_version(text: str) -> Version:
     return Version(release, tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts))
 
 
-@dataclass(frozen=True)
-class Chart:
-    """One release of the Helm chart.
-
-    Attributes
-    ----------
-    version : str
-        Without ``v``.
-    date : str
-        Day of the tag, ISO.
-    images : mapping of str to (str or None)
-        Tag of the image per role of `IMAGES`; None where the chart ships none.
-    """
+class Tag(NamedTuple):
+    """A tagged release and its day, ISO."""
 
     version: str
     date: str
-    images: Mapping[str, str | None]
+
+
+class Chart(NamedTuple):
+    """One release of the Helm chart, without ``v``, its day, and the tag of each image; None where the chart ships none."""
+
+    version: str
+    date: str
+    manager: str | None
+    scheduler: str | None
+    client: str | None
+    seed_client: str | None
+
+    @property
+    def images(self) -> Mapping[str, str | None]:
+        """Return the tag of the image per role of `IMAGES`."""
+        return {
+            "client": self.client,
+            "seedClient": self.seed_client,
+            "scheduler": self.scheduler,
+            "manager": self.manager,
+        }
+
+
+@record
+class Releases:
+    """All known releases of each numbering line, oldest first."""
+
+    charts: tuple[Chart, ...]
+    client: tuple[Tag, ...]
+    server: tuple[Tag, ...]
+
+
+@cache
+def _releases() -> Releases:
+    return load_document(Releases, "rules/releases")
 
 
 @cache
 def charts() -> tuple[Chart, ...]:
     """Return all known charts, oldest first."""
-    return tuple(
-        Chart(version, date, {"client": client, "seedClient": seed_client, "scheduler": scheduler, "manager": manager})
-        for version, date, manager, scheduler, client, seed_client in read_file("rules", "releases")["charts"]
-    )
+    return _releases().charts
+
+
+def _tags(line: Line) -> tuple[Chart, ...] | tuple[Tag, ...]:
+    return _releases().charts if line == "chart" else _releases().client if line == "client" else _releases().server
 
 
 @cache
 def releases(line: Line) -> tuple[str, ...]:
     """Return the known releases of a numbering line, oldest first, as they are written there."""
-    if line == "chart":
-        return tuple(chart.version for chart in charts())
-    return tuple(tag for tag, _ in read_file("rules", "releases")[line])
+    return tuple(one.version for one in _tags(line))
 
 
 @cache
 def release_date(line: Line, version: str) -> str | None:
     """Return the day of a release's tag, ISO, or None where the release is not known."""
     wanted = parse_version(version)
-    days = (
-        {chart.version: chart.date for chart in charts()}
-        if line == "chart"
-        else dict(read_file("rules", "releases")[line])
-    )
-    return next((day for tag, day in days.items() if parse_version(tag) == wanted), None)
+    return next((one.date for one in _tags(line) if parse_version(one.version) == wanted), None)
 
 
 @cache
@@ -167,22 +184,18 @@ def images_of(chart_version: str) -> dict[str, str | None]:
 
 def chart_for_client(version: str) -> str | None:
     """Return the latest chart that ships a client release, or None where none does."""
-    wanted = parse_version(version)
-    shipped = (
-        c.version for c in reversed(charts()) if c.images["client"] and parse_version(c.images["client"]) == wanted
-    )
-    return next(shipped, None)
+    return _chart_with(version, "client")
 
 
 def chart_for_server(version: str) -> str | None:
     """Return the latest chart that ships a scheduler release, or None where none does."""
+    return _chart_with(version, "scheduler")
+
+
+def _chart_with(version: str, role: str) -> str | None:
     wanted = parse_version(version)
-    shipped = (
-        c.version
-        for c in reversed(charts())
-        if c.images["scheduler"] and parse_version(c.images["scheduler"]) == wanted
-    )
-    return next(shipped, None)
+    shipped = ((chart.version, chart.images[role]) for chart in reversed(charts()))
+    return next((chart for chart, tag in shipped if tag and parse_version(tag) == wanted), None)
 
 
 def line_of(text: str) -> tuple[Line, str, str]:

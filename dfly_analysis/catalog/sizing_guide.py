@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Literal, NamedTuple
 
-from dfly_analysis.catalog.yaml_loader import read_file
 from dfly_analysis.catalog.releases import releases, require_known, within
+from dfly_analysis.catalog.yaml_loader import load_document, record
 from dfly_analysis.units import parse_rate, parse_size
+
+_ROLES = ("client", "seedClient", "scheduler", "manager")
 
 
 class Sizing(NamedTuple):
@@ -30,6 +33,99 @@ class Sizing(NamedTuple):
     replicas: int | None
 
 
+class _Component(NamedTuple):
+    cpu: float
+    memory: str
+    disk: str
+    replicas: int | None = None
+
+
+class _Cluster(NamedTuple):
+    peers: int
+    manager: _Component
+    scheduler: _Component
+    seedClient: _Component  # noqa: N815 - the role's name
+    client: _Component
+
+
+class _CpuAndMemory(NamedTuple):
+    cpu: float
+    memory: str
+
+
+class _Resources(NamedTuple):
+    requests: _CpuAndMemory
+    limits: _CpuAndMemory
+
+
+class _Article(NamedTuple):
+    source: str
+    images_from: str
+    seedClient: _Resources  # noqa: N815 - the role's name
+    client: _Resources
+
+
+class _Memory(NamedTuple):
+    since: str
+    until: str
+    from_parent: Literal["piece", "write_buffer"]
+    from_source: Literal["piece", "write_buffer"]
+    windows: str = "0"
+
+
+@record
+class SizingGuide:
+    """What the project's guide and the article say, and what a piece in flight holds in memory by release of the client."""
+
+    source: str
+    cluster: tuple[_Cluster, ...]
+    article: _Article
+    memory: tuple[_Memory, ...]
+    usual_write_buffer: str
+
+
+class Spread(NamedTuple):
+    """What is usual, and how far it reaches."""
+
+    value: float
+    low: float
+    high: float
+
+
+class _Rates(NamedTuple):
+    low: str
+    value: str
+    high: str
+
+    def spread(self) -> Spread:
+        return Spread(float(parse_rate(self.value)), float(parse_rate(self.low)), float(parse_rate(self.high)))
+
+
+class _Kind(NamedTuple):
+    name: str
+    ratio: Spread
+
+
+class _Algorithm(NamedTuple):
+    name: str
+    speed: _Rates
+
+
+@record
+class Compression:
+    """How layers are compressed, what that saves, and how fast one core unpacks them, compressed bytes a second."""
+
+    source: str
+    kinds: tuple[_Kind, ...]
+    algorithms: tuple[_Algorithm, ...]
+    plain: _Rates
+
+
+@cache
+def _guide() -> SizingGuide:
+    return load_document(SizingGuide, "rules/sizing_guide")
+
+
 def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
     """Return what the guide says for a role, or None where it says nothing of it.
 
@@ -39,19 +135,17 @@ def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
     peers : int
         The row for at least so many counts; the largest where there are more.
     """
-    rows = read_file("rules", "sizing_guide")["cluster"]
-    row = next((one for one in rows if one["peers"] >= peers), rows[-1])
-    said = row.get(role)
+    rows = _guide().cluster
+    row = next((one for one in rows if one.peers >= peers), rows[-1])
+    said: _Component | None = getattr(row, role, None) if role in _ROLES else None
     if said is None:
         return None
-    return Sizing(
-        row["peers"], float(said["cpu"]), parse_size(said["memory"]), parse_size(said["disk"]), said.get("replicas")
-    )
+    return Sizing(row.peers, said.cpu, parse_size(said.memory), parse_size(said.disk), said.replicas)
 
 
 def sizing_source() -> str:
     """Return where the documented sizes come from."""
-    return str(read_file("rules", "sizing_guide")["source"])
+    return _guide().source
 
 
 class Shares(NamedTuple):
@@ -77,16 +171,15 @@ def article_shares(role: str) -> Shares:
     ----------
     role : {"client", "seedClient"}
     """
-    said = read_file("rules", "sizing_guide")["article"][role]
-    asked, most = said["requests"], said["limits"]
+    said: _Resources = getattr(_guide().article, role)
     return Shares(
-        float(asked["cpu"]), parse_size(asked["memory"]), float(most["cpu"]), parse_size(most["memory"])
+        said.requests.cpu, parse_size(said.requests.memory), said.limits.cpu, parse_size(said.limits.memory)
     )  # fmt: skip
 
 
 def article_from_bytes() -> int:
     """Return the size of an image from which on the article's figures hold."""
-    return parse_size(read_file("rules", "sizing_guide")["article"]["images_from"])
+    return parse_size(_guide().article.images_from)
 
 
 def held_in_memory_bytes(origin: str, piece_bytes: int, write_buffer_bytes: int | None, version: str | None) -> int:
@@ -102,34 +195,20 @@ def held_in_memory_bytes(origin: str, piece_bytes: int, write_buffer_bytes: int 
     version : str or None
         Release of the client; the newest where it is not known.
     """
-    content = read_file("rules", "sizing_guide")
     known = require_known("client", version or releases("client")[-1])
-    rule = next(one for one in content["memory"] if within(known, one["since"], one["until"]))
-    if rule[f"from_{origin}"] == "piece":
+    rule = next(one for one in _guide().memory if within(known, one.since, one.until))
+    if (rule.from_source if origin == "source" else rule.from_parent) == "piece":
         return piece_bytes
-    buffer = write_buffer_bytes or parse_size(content["usual_write_buffer"])
-    return min(piece_bytes, buffer) + (parse_size(rule.get("windows", 0)) if origin == "source" else 0)
-
-
-class Spread(NamedTuple):
-    """What is usual, and how far it reaches."""
-
-    value: float
-    low: float
-    high: float
+    buffer = write_buffer_bytes or parse_size(_guide().usual_write_buffer)
+    return min(piece_bytes, buffer) + (parse_size(rule.windows) if origin == "source" else 0)
 
 
 def compression_kinds() -> Mapping[str, Spread]:
     """Return by kind of content how many bytes of files one compressed byte holds."""
-    return {one["name"]: _spread(one["ratio"], float) for one in read_file("rules", "compression")["kinds"]}
+    return {one.name: one.ratio for one in load_document(Compression, "rules/compression").kinds}
 
 
 def unpack_speeds() -> Mapping[str, Spread]:
     """Return by algorithm how fast one core unpacks, in compressed bytes a second; ``none`` is a plain archive."""
-    content = read_file("rules", "compression")
-    made = {one["name"]: _spread(one["speed"], parse_rate) for one in content["algorithms"]}
-    return {**made, "none": _spread(content["plain"], parse_rate)}
-
-
-def _spread(said: Mapping[str, Any], read: Any) -> Spread:
-    return Spread(*(float(read(said[name])) for name in ("value", "low", "high")))
+    known = load_document(Compression, "rules/compression")
+    return {**{one.name: one.speed.spread() for one in known.algorithms}, "none": known.plain.spread()}

@@ -7,12 +7,15 @@ sentence it was made from; so a rule or a check needs to know of no language, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 
-from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.catalog.yaml_loader import read_folder
+from dfly_analysis.catalog.yaml_loader import ENTRIES, load_document
+from dfly_analysis.errors import CatalogError
+
+LANGUAGES = ("en", "zh")
+"""The languages that the program speaks: the first is that of its code."""
 
 PLACE = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<kind>[a-z]+))?\}")
 _NUMBER = r"(?:[<≈] )?[-+]?[\d.,]+(?:e[-+]?\d+)?"
@@ -79,7 +82,7 @@ class Translator:
     Parameters
     ----------
     language : str
-        One of `dfly_analysis.catalog.languages.LANGUAGES`.
+        One of `dfly_analysis.catalog.translation.LANGUAGES`.
     """
 
     def __init__(self, language: str) -> None:
@@ -175,16 +178,16 @@ def load_sentences(language: str) -> tuple[Sentence, ...]:
 
     Raises
     ------
-    KnowledgeError
+    CatalogError
         Where the places of the two languages differ, or a sentence stands twice.
     """
     made: dict[str, Sentence] = {}
     for sentence in _read(language) if language != "en" else ():
         where = f"{sentence.address}, {sentence.english[:60]!r}"
         if places_of(sentence.english) != places_of(sentence.other):
-            raise KnowledgeError("its places differ in the two languages", where=where)
+            raise CatalogError("its places differ in the two languages", where=where)
         if sentence.english in made:
-            raise KnowledgeError(f"stands in {made[sentence.english].address} already", where=where)
+            raise CatalogError(f"stands in {made[sentence.english].address} already", where=where)
         made[sentence.english] = sentence
     return tuple(made.values())
 
@@ -195,8 +198,7 @@ def places_of(text: str) -> set[str]:
 
 
 def _read(language: str) -> Iterator[Sentence]:
-    for address, content in read_folder(f"texts/{language}"):
-        if not isinstance(content, Mapping):
-            raise KnowledgeError("is not a list of sentences with their words", where=address)
-        for english, other in content.items():
-            yield Sentence(" ".join(str(english).split()), " ".join(str(other).split()), address)
+    for file in sorted((ENTRIES / "texts" / language).glob("*.yaml")):
+        path = f"texts/{language}/{file.stem}"
+        for english, other in load_document(dict[str, str], path).items():
+            yield Sentence(" ".join(english.split()), " ".join(other.split()), f"catalog/{path}.yaml")

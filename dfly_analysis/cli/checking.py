@@ -58,9 +58,9 @@ def _row(one: Finding) -> dict[str, Any]:
 
 
 def _text(found: ConfigCheck, given: str) -> str:
-    from dfly_analysis.catalog.config_checks import load_traps
+    from dfly_analysis.catalog.config_checks import load_config_rules
 
-    remedies = {trap.id: trap.remedy for trap in load_traps()}
+    remedies = {trap.id: trap.remedy for trap in load_config_rules()}
     present = found.present()
     unknown = sum(one.verdict == "unknown" for one in found.findings)
     blind = f", {unknown} cannot be told" if unknown else ""

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from dfly_analysis.catalog.translation import LANGUAGES
 from dfly_analysis.errors import DflyError, SourceError, nearest
-from dfly_analysis.catalog.languages import LANGUAGES
 from dfly_analysis.tables import SEVERITIES
 from dfly_analysis.units import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
-    from dfly_analysis.dataset import Dataset
-    from dfly_analysis.findings import Finding
     from dfly_analysis.catalog.releases import Line
     from dfly_analysis.config import Settings
+    from dfly_analysis.dataset import Dataset
+    from dfly_analysis.findings import Finding
 
 FORMATS = ("table", "json", "yaml", "csv")
 
@@ -275,8 +275,8 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
     from dfly_analysis.sources.memory import keep_pages
 
     keep_pages()  # before there are threads: also those that numpy starts
-    from dfly_analysis.loading import Cache, Prometheus, load
     from dfly_analysis.config import Settings
+    from dfly_analysis.loading import Cache, Prometheus, load
 
     settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler)
     with telling() as (tell, progress):

@@ -9,8 +9,8 @@ from dfly_analysis.cli.printing import as_table, enveloped, print_result, termin
 from dfly_analysis.units import format_size
 
 if TYPE_CHECKING:
+    from dfly_analysis.catalog.defaults import Change
     from dfly_analysis.config.upgrade_notes import Consequence, UpgradeNote
-    from dfly_analysis.catalog.default_queries import Change
 
 _HEADINGS: Mapping[str, str] = {
     "image": "Programs", "piece_length": "Pieces", "demand": "Bandwidth demanded", "setting": "Defaults in force",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from dfly_analysis.catalog.default_queries import piece_length_bytes
+from dfly_analysis.catalog.piece_length_rules import piece_length_bytes
 from dfly_analysis.config import Setting, Settings
 
 PIECE, WRITE, COLLECTED = "download.pieceTimeout", "storage.writePieceTimeout", "download.collectedPieceTimeout"
@@ -13,7 +13,7 @@ STREAMS = "download.concurrentPieceCount"
 
 
 @dataclass(frozen=True)
-class Demand:
+class BandwidthDemand:
     """What a role's settings demand of the source for one layer.
 
     Attributes
@@ -61,7 +61,7 @@ def demanded_bps(in_flight_bytes: float, limit_s: float) -> float:
     return in_flight_bytes / limit_s
 
 
-def demand_of(settings: Settings, role: str, size_bytes: int, host: str | None = None) -> Demand:
+def demand_of(settings: Settings, role: str, size_bytes: int, host: str | None = None) -> BandwidthDemand:
     """Return what a role's settings demand for one layer.
 
     Parameters
@@ -84,9 +84,9 @@ def demand_of(settings: Settings, role: str, size_bytes: int, host: str | None =
     ]  # fmt: skip
     if streams is None or limit is None or not limit.seconds:
         reason = f"{' and '.join(lacking)} of the {role} is not known; name the chart or the client"
-        return Demand(role, version, size_bytes, piece_bytes, pieces, streams, limit, None, reason)
+        return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, None, reason)
     bps = demanded_bps(min(size_bytes, streams * piece_bytes), limit.seconds)
-    return Demand(role, version, size_bytes, piece_bytes, pieces, streams, limit, bps)
+    return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, bps)
 
 
 def shorter_limit(settings: Settings, role: str, host: str | None = None) -> Setting | None:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dfly_analysis.catalog.config_checks import load_config_rules
+from dfly_analysis.config import Settings, find_ignored_keys, read_values
+from dfly_analysis.config.config_files import ConfigInput, is_empty, read_config_input, require_nonempty
+from dfly_analysis.config.evaluate import evaluate_rule
 from dfly_analysis.config.feasibility import Feasibility, assess
-from dfly_analysis.config.evaluate import judge
-from dfly_analysis.config.config_files import Given, read_given, refuse_nothing, sets_nothing
-from dfly_analysis.config.query import USUAL_SIZE_BYTES, Question
+from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.findings import Finding
-from dfly_analysis.catalog.config_checks import load_traps
-from dfly_analysis.config import Settings, find_key_traps, read_values
 from dfly_analysis.tables import SEVERITIES
 from dfly_analysis.units import parse_rate, parse_size
 
@@ -92,13 +92,13 @@ def check_config(
     'present'
     """
     given = (
-        Given(read_values(values), ())
+        ConfigInput(read_values(values), ())
         if values is None or isinstance(values, Mapping)
-        else read_given(os.fspath(values))
+        else read_config_input(os.fspath(values))
     )
-    bare = sets_nothing(given)
+    bare = is_empty(given)
     if bare and given.values is not None and given.values.address:
-        refuse_nothing(given.values, defaults_known=bool(chart or client or scheduler))
+        require_nonempty(given.values, defaults_known=bool(chart or client or scheduler))
     settings = Settings.resolve(given.values, chart=chart, client=client, scheduler=scheduler, manager=scheduler)
     settings = settings.with_rendered(given.rendered)
     found = check_settings(settings, size=size, bandwidth=bandwidth, layers=layers, notes=given.skipped)
@@ -118,22 +118,22 @@ def check_settings(
     rate = None if bandwidth is None else parse_rate(bandwidth)
     if size_bytes <= 0 or (rate is not None and rate <= 0) or (layers is not None and layers < 1):
         raise SettingsError("size, bandwidth and layers have to be above zero", hint="such as 20GiB, 100MB/s and 8")
-    question = Question(settings, size_bytes, rate, layers, size is not None)
-    keys = find_key_traps(settings)
-    findings = [judge(trap, question, keys) for trap in load_traps()]
+    query = Query(settings, size_bytes, rate, layers, size is not None)
+    keys = find_ignored_keys(settings)
+    findings = [evaluate_rule(trap, query, keys) for trap in load_config_rules()]
     order = {"present": 0, "unknown": 1, "absent": 2}
     findings.sort(key=lambda one: (order[one.verdict], SEVERITIES.index(one.severity), one.id))
-    return ConfigCheck(settings, tuple(findings), assess(question), (*notes, *_assumed(question)))
+    return ConfigCheck(settings, tuple(findings), assess(query), (*notes, *_assumed(query)))
 
 
-def _assumed(question: Question) -> tuple[str, ...]:
+def _assumed(query: Query) -> tuple[str, ...]:
     said = []
-    versions = question.settings.versions
-    blind = [role for role in question.roles if versions.get(role) is None]
-    if blind and question.settings.chart is None:
+    versions = query.settings.versions
+    blind = [role for role in query.roles if versions.get(role) is None]
+    if blind and query.settings.chart is None:
         said.append(
             f"no release of {', '.join(blind)} is known, so defaults are not: name --chart, or --client and --scheduler"
         )
-    if not question.size_asked:
+    if not query.size_asked:
         said.append("no --size was named: a layer of 20 GiB is taken")
     return tuple(said)

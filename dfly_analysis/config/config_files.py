@@ -10,9 +10,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from dfly_analysis.errors import NotEnoughDataError, SettingsError
 from dfly_analysis.config import ROLES, RenderedFile, UserValues, read_rendered, read_values_text
-from dfly_analysis.config.yaml_positions import load_located
+from dfly_analysis.config.yaml_positions import load_yaml
+from dfly_analysis.errors import NotEnoughDataError, SettingsError
 
 _MOST_BYTES = 4_000_000  # a chart's values have about a hundred thousand
 _MOST_FILES = 5_000
@@ -60,7 +60,7 @@ _OF_A_CHART = frozenset(
 
 
 @dataclass(frozen=True)
-class Given:
+class ConfigInput:
     """What was given to check.
 
     Attributes
@@ -76,7 +76,7 @@ class Given:
     skipped: tuple[str, ...] = ()
 
 
-def read_given(path: str) -> Given:
+def read_config_input(path: str) -> ConfigInput:
     """Read a file, a folder, or ``-``.
 
     Raises
@@ -88,16 +88,18 @@ def read_given(path: str) -> Given:
         return _folder(Path(path))
     text = _text(path)
     rendered = tuple(_rendered(text, path))
-    return Given(None, rendered) if rendered else Given(read_values_text(text, path, name=Path(path).name), ())
+    return (
+        ConfigInput(None, rendered) if rendered else ConfigInput(read_values_text(text, path, name=Path(path).name), ())
+    )
 
 
-def sets_nothing(given: Given) -> bool:
+def is_empty(given: ConfigInput) -> bool:
     """Return whether what was given holds no key of a component."""
     entries = given.values.entries if given.values is not None else {}
     return not given.rendered and not any(_plain(path) in _PLAIN_SECTIONS for path in entries)
 
 
-def refuse_nothing(values: UserValues, *, defaults_known: bool) -> None:
+def require_nonempty(values: UserValues, *, defaults_known: bool) -> None:
     """Refuse a file that sets nothing of a component, unless it may well be so and defaults can be judged.
 
     Raises
@@ -131,7 +133,7 @@ def _plain(path: str) -> str:
     return path.partition(".")[0].lower().replace("_", "").replace("-", "")
 
 
-def _folder(folder: Path) -> Given:
+def _folder(folder: Path) -> ConfigInput:
     found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _ENDINGS and path.is_file()]
     if len(found) > _MOST_FILES:
         raise SettingsError(f"more than {_MOST_FILES} YAML files", where=str(folder), hint="name a folder below it")
@@ -160,7 +162,7 @@ def _folder(folder: Path) -> Given:
     if not values and not rendered:
         hint = "it needs a values file, or dfdaemon.yaml, scheduler.yaml or manager.yaml"
         raise SettingsError("no configuration of Dragonfly in this folder", where=str(folder), hint=hint)
-    return Given(values[0] if values else None, tuple(rendered), tuple(skipped))
+    return ConfigInput(values[0] if values else None, tuple(rendered), tuple(skipped))
 
 
 def _is_values(read: UserValues) -> bool:
@@ -203,7 +205,7 @@ def _carried(text: str, path: str) -> Iterator[RenderedFile]:
     for begin, end in zip(begins, [*begins[1:], len(text)], strict=True):
         document = text[begin:end].removesuffix("---")
         above = text.count("\n", 0, begin)
-        for holder in _config_maps(load_located(_without_mark(document), path)):
+        for holder in _config_maps(load_yaml(_without_mark(document), path)):
             yield from _of_map(holder, path, above, in_json=document.lstrip().startswith("{"))
 
 

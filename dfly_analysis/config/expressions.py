@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from dfly_analysis.config.bandwidth_demand import COLLECTED, demanded_bps
-from dfly_analysis.config.query import USUAL_LINK_BPS, Question
-from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.catalog.default_queries import fact_of, piece_attempts
+from dfly_analysis.catalog.defaults import defaults_of
+from dfly_analysis.catalog.piece_length_rules import piece_attempts
 from dfly_analysis.catalog.sizing_guide import documented_sizing
 from dfly_analysis.config import ROLES, Setting
+from dfly_analysis.config.bandwidth_demand import COLLECTED, demanded_bps
+from dfly_analysis.config.query import USUAL_LINK_BPS, Query
+from dfly_analysis.errors import CatalogError
 from dfly_analysis.units import format_duration, format_rate, format_size, parse_duration, parse_size
 
 State = Literal["known", "unset", "unknown"]
@@ -48,12 +49,12 @@ class Operand:
     setting: Setting | None = None
 
 
-def operand(question: Question, role: str, host: str | None, name: str) -> Operand:
+def operand(query: Query, role: str, host: str | None, name: str) -> Operand:
     """Return the worth of a name.
 
     Parameters
     ----------
-    question : Question
+    query : Query
     role : str
         Role meant where the name does not say.
     host : str or None
@@ -62,14 +63,14 @@ def operand(question: Question, role: str, host: str | None, name: str) -> Opera
 
     Raises
     ------
-    KnowledgeError
+    CatalogError
         Where nothing is called so.
     """
     if name.startswith("$"):
         known = _QUANTITIES.get(name)
         if known is None:
-            raise KnowledgeError(f"no quantity is called {name}", hint=f"one of {', '.join(_QUANTITIES)}")
-        return known(question, role, host)
+            raise CatalogError(f"no quantity is called {name}", hint=f"one of {', '.join(_QUANTITIES)}")
+        return known(query, role, host)
     if name in ("true", "false"):
         return Operand("known", name == "true", name)
     if name.startswith("'"):
@@ -77,7 +78,7 @@ def operand(question: Question, role: str, host: str | None, name: str) -> Opera
     literal = _LITERAL.fullmatch(name)
     if literal:
         return Operand("known", _literal(name, literal["unit"]), name)
-    return _setting(question, role, host, name)
+    return _setting(query, role, host, name)
 
 
 def _literal(text: str, unit: str) -> float:
@@ -86,28 +87,28 @@ def _literal(text: str, unit: str) -> float:
     return float(parse_size(text)) if _SIZE_UNIT.fullmatch(unit) else parse_duration(text)
 
 
-def _setting(question: Question, role: str, host: str | None, name: str) -> Operand:
+def _setting(query: Query, role: str, host: str | None, name: str) -> Operand:
     key, _, layer = name.partition("@")
     other, colon, bare = key.partition(":")
     whose, key = (other, bare) if colon and other in ROLES else (role, key)
-    chain = question.settings.chain(key, whose, host if whose == role else None)
+    chain = query.settings.chain(key, whose, host if whose == role else None)
     if layer:
         wanted = ("user", "rendered") if layer == "user" else (layer,)
         chain = tuple(item for item in chain if item.layer in wanted)
     if not chain:
-        found = question.settings.get(key, whose)
-        blind = not layer and found.layer == "unknown" and _nothing_known(question, whose, key)
+        found = query.settings.get(key, whose)
+        blind = not layer and found.layer == "unknown" and _nothing_known(query, whose, key)
         return Operand("unknown" if blind else "unset", None, found.source, found)
     worth = _worth(chain[-1])
     state: State = "unset" if worth is None else "known"
     return Operand(state, worth, f"{chain[-1].value} ({chain[-1].source})", chain[-1])
 
 
-def _nothing_known(question: Question, role: str, key: str) -> bool:
-    item = fact_of(role, key)
+def _nothing_known(query: Query, role: str, key: str) -> bool:
+    item = defaults_of(role, key)
     if item is None or not item.eras:
-        return question.settings.chart is None
-    return question.settings.versions.get(role) is None
+        return query.settings.chart is None
+    return query.settings.versions.get(role) is None
 
 
 def _worth(setting: Setting) -> Worth:
@@ -144,65 +145,65 @@ def _count(worth: float | None, reason: str = "") -> Operand:
     return Operand("unknown", None, reason) if worth is None else Operand("known", worth, f"{worth:g}")
 
 
-def _demand(question: Question, role: str, host: str | None) -> Operand:
-    found = question.demand(role, host)
+def _demand(query: Query, role: str, host: str | None) -> Operand:
+    found = query.demand(role, host)
     return _rate(found.bps, found.reason)
 
 
-def _job_demand(question: Question, role: str, host: str | None) -> Operand:
-    found = question.demand(role, host)
-    return _rate(None if found.bps is None else found.bps * question.job_layers, found.reason)
+def _job_demand(query: Query, role: str, host: str | None) -> Operand:
+    found = query.demand(role, host)
+    return _rate(None if found.bps is None else found.bps * query.job_layers, found.reason)
 
 
-def _limit(question: Question, role: str, host: str | None) -> Operand:
-    found = question.demand(role, host)
+def _limit(query: Query, role: str, host: str | None) -> Operand:
+    found = query.demand(role, host)
     if found.limit is None or found.limit.seconds is None:
         return _time(None, found.reason)
     text = f"{found.limit.key} {found.limit.value} ({found.limit.source})"
     return Operand("known", found.limit.seconds, text, found.limit)
 
 
-def _parent_demand(question: Question, role: str, host: str | None) -> Operand:
+def _parent_demand(query: Query, role: str, host: str | None) -> Operand:
     """Say what a parent needs from the source, so that its first piece is done before its child loses patience."""
-    parent = question.demand("seedClient")
-    patience = operand(question, role, host, COLLECTED)
+    parent = query.demand("seedClient")
+    patience = operand(query, role, host, COLLECTED)
     if patience.state != "known" or not isinstance(patience.worth, float) or not patience.worth:
         return patience
     in_flight = parent.in_flight_bytes
     return _rate(None if in_flight is None else demanded_bps(in_flight, patience.worth), parent.reason)
 
 
-def _tries(question: Question, role: str, host: str | None) -> Operand:
-    number = question.settings.get(_RETRIES, role, host).number
-    usual = piece_attempts(question.settings.versions.get(role)).retries_before_body
+def _tries(query: Query, role: str, host: str | None) -> Operand:
+    number = query.settings.get(_RETRIES, role, host).number
+    usual = piece_attempts(query.settings.versions.get(role)).retries_before_body
     return _count(1 + (usual if number is None else number))
 
 
-def _layer_time(question: Question, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
-    if question.bandwidth_bps is None:
+def _layer_time(query: Query, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
+    if query.bandwidth_bps is None:
         return Operand("unset", None, "no bandwidth was named")
-    return _time(question.size_bytes / question.bandwidth_bps)
+    return _time(query.size_bytes / query.bandwidth_bps)
 
 
-def _bandwidth(question: Question, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
-    return Operand("unset") if question.bandwidth_bps is None else _rate(question.bandwidth_bps)
+def _bandwidth(query: Query, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
+    return Operand("unset") if query.bandwidth_bps is None else _rate(query.bandwidth_bps)
 
 
-def _link(question: Question, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
+def _link(query: Query, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
     # Where a bandwidth is named, feasibility answers; the assumed link is for when none is.
-    return _rate(USUAL_LINK_BPS) if question.bandwidth_bps is None else Operand("unset")
+    return _rate(USUAL_LINK_BPS) if query.bandwidth_bps is None else Operand("unset")
 
 
-def _deadline(question: Question, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
-    limit = question.settings.get(_DEADLINE, "scheduler")
+def _deadline(query: Query, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
+    limit = query.settings.get(_DEADLINE, "scheduler")
     if limit.seconds is None:
         return Operand("unknown" if limit.layer == "unknown" else "unset", None, limit.source)
     return Operand("known", limit.seconds, f"{limit.value} ({limit.source})")
 
 
-def _headroom(question: Question, role: str, host: str | None) -> Operand:
-    volume = operand(question, role, host, "persistence.size")
-    high = operand(question, role, host, _HIGH)
+def _headroom(query: Query, role: str, host: str | None) -> Operand:
+    volume = operand(query, role, host, "persistence.size")
+    high = operand(query, role, host, _HIGH)
     known = isinstance(volume.worth, int | float) and isinstance(high.worth, float)
     if not known:
         return volume if volume.state != "known" else high
@@ -211,8 +212,8 @@ def _headroom(question: Question, role: str, host: str | None) -> Operand:
     return _size(volume.worth * max(0.0, 1 - high.worth / 100))
 
 
-def _documented(part: str) -> Callable[[Question, str, str | None], Operand]:
-    def find(question: Question, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
+def _documented(part: str) -> Callable[[Query, str, str | None], Operand]:
+    def find(query: Query, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
         said = documented_sizing(role)
         if said is None:
             return Operand("unset")
@@ -223,9 +224,9 @@ def _documented(part: str) -> Callable[[Question, str, str | None], Operand]:
     return find
 
 
-def _of_demand(part: str) -> Callable[[Question, str, str | None], Operand]:
-    def find(question: Question, role: str, host: str | None) -> Operand:
-        found = question.demand(role, host)
+def _of_demand(part: str) -> Callable[[Query, str, str | None], Operand]:
+    def find(query: Query, role: str, host: str | None) -> Operand:
+        found = query.demand(role, host)
         if part == "streams":
             return _count(found.streams, found.reason)
         if part == "in_flight":
@@ -235,10 +236,10 @@ def _of_demand(part: str) -> Callable[[Question, str, str | None], Operand]:
     return find
 
 
-_QUANTITIES: Mapping[str, Callable[[Question, str, str | None], Operand]] = {
-    "$size": lambda question, _role, _host: _size(question.size_bytes),
-    "$asked_layers": lambda question, _role, _host: _count(question.layers or 1),
-    "$layers": lambda question, _role, _host: _count(question.job_layers),
+_QUANTITIES: Mapping[str, Callable[[Query, str, str | None], Operand]] = {
+    "$size": lambda query, _role, _host: _size(query.size_bytes),
+    "$asked_layers": lambda query, _role, _host: _count(query.layers or 1),
+    "$layers": lambda query, _role, _host: _count(query.job_layers),
     "$piece": _of_demand("piece"), "$streams": _of_demand("streams"), "$in_flight": _of_demand("in_flight"),
     "$limit": _limit, "$demand": _demand, "$job_demand": _job_demand, "$parent_demand": _parent_demand, "$tries": _tries,
     "$layer_time": _layer_time, "$bandwidth": _bandwidth, "$link": _link, "$job_deadline": _deadline, "$gc_headroom": _headroom,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dfly_analysis.config.bandwidth_demand import COLLECTED, PIECE, WRITE, Demand, demanded_bps
-from dfly_analysis.config.query import Question
 from dfly_analysis.config import Setting
+from dfly_analysis.config.bandwidth_demand import COLLECTED, PIECE, WRITE, BandwidthDemand, demanded_bps
+from dfly_analysis.config.query import Query
 from dfly_analysis.units import format_rate, format_size
 
 _COLLECTOR, _SCHEDULE = "scheduler.gc.pieceDownloadTimeout", "scheduler.scheduleTimeout"
@@ -91,33 +91,33 @@ class Feasibility:
     bounds: tuple[Bound, ...]
 
 
-def assess(question: Question) -> Feasibility:
+def assess(query: Query) -> Feasibility:
     """Answer for the seed client, which fetches what is preheated.
 
     Parameters
     ----------
-    question : Question
+    query : Query
         Its layers count as one where no number was named.
     """
-    demand = question.demand("seedClient")
-    layers = question.layers or 1
-    bounds = tuple(_bounds(question, layers, demand.in_flight_bytes))
+    demand = query.demand("seedClient")
+    layers = query.layers or 1
+    bounds = tuple(_bounds(query, layers, demand.in_flight_bytes))
     told = [bound for bound in bounds if bound.fatal and bound.factor is not None]
     worst = min(told, key=lambda bound: bound.factor or 0.0) if told else None
     feasible = None if worst is None or demand.bps is None else (worst.factor or 0.0) >= 1
     return Feasibility(
-        question.size_bytes, question.bandwidth_bps, layers, question.job_layers, demand.client_version, demand.piece_bytes, demand.pieces,
+        query.size_bytes, query.bandwidth_bps, layers, query.job_layers, demand.client_version, demand.piece_bytes, demand.pieces,
         demand.streams, None if demand.bps is None else demand.bps * layers,
-        None if demand.bps is None else demand.bps * question.job_layers, feasible, worst.factor if worst and feasible is not None else None,
-        worst.key if worst and feasible is not None else None, _reason(question, layers, worst, feasible, demand), bounds,
+        None if demand.bps is None else demand.bps * query.job_layers, feasible, worst.factor if worst and feasible is not None else None,
+        worst.key if worst and feasible is not None else None, _reason(query, layers, worst, feasible, demand), bounds,
     )  # fmt: skip
 
 
-def _bounds(question: Question, layers: int, in_flight_bytes: int | None) -> list[Bound]:
-    settings, rate = question.settings, question.bandwidth_bps
-    capped = min([rate, *_caps(question)]) if rate else None
+def _bounds(query: Query, layers: int, in_flight_bytes: int | None) -> list[Bound]:
+    settings, rate = query.settings, query.bandwidth_bps
+    capped = min([rate, *_caps(query)]) if rate else None
     share = in_flight_bytes * layers if in_flight_bytes is not None else None
-    whole = question.size_bytes * layers
+    whole = query.size_bytes * layers
     rows: list[tuple[str, Setting, float | None, float | None, bool]] = [
         ("a piece from the source", settings.get(PIECE, "seedClient"), share, rate, True),
         ("a piece's body and disk", settings.get(WRITE, "seedClient"), share, rate, True),
@@ -152,32 +152,32 @@ def _bound(what: str, setting: Setting, needed_bytes: float | None, bps: float |
     )
 
 
-def _caps(question: Question) -> list[float]:
-    found = (question.settings.get(key, "seedClient").size_bytes for key in _CAPS)
+def _caps(query: Query) -> list[float]:
+    found = (query.settings.get(key, "seedClient").size_bytes for key in _CAPS)
     return [float(value) for value in found if value]
 
 
-def _reason(question: Question, layers: int, worst: Bound | None, feasible: bool | None, demand: Demand) -> str:
+def _reason(query: Query, layers: int, worst: Bound | None, feasible: bool | None, demand: BandwidthDemand) -> str:
     what = (
-        f"{layers} layers of {format_size(question.size_bytes)}"
+        f"{layers} layers of {format_size(query.size_bytes)}"
         if layers > 1
-        else f"a layer of {format_size(question.size_bytes)}"
+        else f"a layer of {format_size(query.size_bytes)}"
     )
-    if question.bandwidth_bps is None:
+    if query.bandwidth_bps is None:
         return (
             demand.reason
-            or f"no bandwidth was named; {what} asks for {format_rate(demand.bps or 0)}{_of_job(question, demand)}"
+            or f"no bandwidth was named; {what} asks for {format_rate(demand.bps or 0)}{_of_job(query, demand)}"
         )
     if feasible is None or worst is None or worst.factor is None:
         return demand.reason or "no bound is known; name the chart or the client"
-    at = f"{what} at {format_rate(question.bandwidth_bps)}"
+    at = f"{what} at {format_rate(query.bandwidth_bps)}"
     if feasible:
-        return f"{at}: feasible, {worst.factor:.3g} times what {worst.key} ({worst.role}) asks for is there{_of_job(question, demand)}"
+        return f"{at}: feasible, {worst.factor:.3g} times what {worst.key} ({worst.role}) asks for is there{_of_job(query, demand)}"
     demanded = format_rate(worst.demanded_bps) if worst.demanded_bps else "more"
-    return f"{at}: not feasible; {worst.key} ({worst.role}) asks for {demanded}, {1 / worst.factor:.3g} times as much{_of_job(question, demand)}"
+    return f"{at}: not feasible; {worst.key} ({worst.role}) asks for {demanded}, {1 / worst.factor:.3g} times as much{_of_job(query, demand)}"
 
 
-def _of_job(question: Question, demand: Demand) -> str:
-    if question.layers is not None or question.job_layers < 2 or demand.bps is None:
+def _of_job(query: Query, demand: BandwidthDemand) -> str:
+    if query.layers is not None or query.job_layers < 2 or demand.bps is None:
         return ""
-    return f"; {question.job_layers} such layers, as a job fetches at a time, ask for {format_rate(demand.bps * question.job_layers)}"
+    return f"; {query.job_layers} such layers, as a job fetches at a time, ask for {format_rate(demand.bps * query.job_layers)}"

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dfly_analysis.errors import SettingsError
-from dfly_analysis.catalog.default_queries import Value
-from dfly_analysis.redaction import redact
-from dfly_analysis.config.yaml_positions import Repeated, key_lines, load_located, repeated_keys
+from dfly_analysis.catalog.defaults import Value
 from dfly_analysis.config.setting import ROLES
+from dfly_analysis.config.yaml_positions import RepeatedKey, key_lines, load_yaml, repeated_keys
+from dfly_analysis.errors import SettingsError
+from dfly_analysis.redaction import redact
 
 _SECRET = re.compile(
     r"pass(?:word|wd)|secret|token|credential|private|authorization|(?:^|[._-])(?:api)?key$|[a-z]Key$|header",
@@ -41,7 +41,7 @@ class UserValues:
         Path of the file as it was given; empty where there was none.
     lines : mapping of str to int
         Line of each path and of each section above one; empty where the values came as a mapping.
-    repeated : tuple of Repeated
+    repeated : tuple of RepeatedKey
         Paths written twice in the file.
     """
 
@@ -50,7 +50,7 @@ class UserValues:
     entries: Mapping[str, Value] = field(default_factory=dict, hash=False)
     address: str = ""
     lines: Mapping[str, int] = field(default_factory=dict, hash=False)
-    repeated: tuple[Repeated, ...] = ()
+    repeated: tuple[RepeatedKey, ...] = ()
 
     def place(self, path: str) -> str:
         """Return the address of a path, e.g. ``values.yaml: seedClient.config.download.pieceTimeout``."""
@@ -103,7 +103,7 @@ def read_values_text(text: str, address: str, *, name: str | None = None) -> Use
     name : str, optional
         Short name of the file; the address where not given.
     """
-    content = load_located(text, address)
+    content = load_yaml(text, address)
     if content is None:
         return UserValues(name or address, address=address)
     if not isinstance(content, Mapping):

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 import yaml
 
+from dfly_analysis.catalog.piece_length_rules import piece_attempts
 from dfly_analysis.errors import DflyError, OverlayConflictError
 from dfly_analysis.findings import on_one_line
-from dfly_analysis.catalog.default_queries import piece_attempts
 from dfly_analysis.units import format_size, parse_duration
 
 _ROLES = ("seedClient", "client", "scheduler", "manager")

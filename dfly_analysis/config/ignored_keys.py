@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from dfly_analysis.catalog.default_queries import Fact, Value, chart_run, facts
-from dfly_analysis.catalog.key_spelling import GO_ROLES, is_known_name, meant_by, named_fact, nearest_names
+from dfly_analysis.catalog.defaults import KeyDefaults, Value, all_defaults, chart_run
+from dfly_analysis.catalog.key_spelling import GO_ROLES, find_key, is_known_key, nearest_keys, suggest_keys
 from dfly_analysis.catalog.releases import parse_version
-from dfly_analysis.config.value_validation import without_meaning
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.setting import CLIENT_ROLES, ROLES, Setting, is_chart_only
+from dfly_analysis.config.value_validation import invalid_reason
 from dfly_analysis.units import format_duration
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class _Told(NamedTuple):
 
 
 @dataclass(frozen=True)
-class KeyTrap:
+class IgnoredKey:
     """A key that does not do what who wrote it believes.
 
     Attributes
@@ -87,7 +87,7 @@ class KeyTrap:
         return f"{self.path} {self.reason}" if self.kind == "misspelt" else self.path
 
 
-def find_key_traps(settings: Settings) -> tuple[KeyTrap, ...]:
+def find_ignored_keys(settings: Settings) -> tuple[IgnoredKey, ...]:
     """Return every key that is ignored, misspelt, renamed, of another release, or does something else.
 
     Parameters
@@ -96,7 +96,7 @@ def find_key_traps(settings: Settings) -> tuple[KeyTrap, ...]:
 
     Returns
     -------
-    tuple of KeyTrap
+    tuple of IgnoredKey
         In the order of the values, then of the rendered files; the same key of several files of a role once. A value
         equal to what the chart writes itself is the chart's doing and left out. At most 500, for who has more has given
         some other file.
@@ -105,25 +105,25 @@ def find_key_traps(settings: Settings) -> tuple[KeyTrap, ...]:
     return tuple(islice(chain.from_iterable(every), _MOST_TOLD))
 
 
-def _in_values(settings: Settings) -> Iterator[KeyTrap]:
+def _in_values(settings: Settings) -> Iterator[IgnoredKey]:
     user = settings.user
     for path, value in user.entries.items():
         told = _told(settings, path, value)
         if told:
             role = path.partition(".")[0]
-            yield KeyTrap(f"{user.prefix}{path}", user.address, user.lines.get(path, 0), role, value, *told)
+            yield IgnoredKey(f"{user.prefix}{path}", user.address, user.lines.get(path, 0), role, value, *told)
 
 
-def _repeated(settings: Settings) -> Iterator[KeyTrap]:
+def _repeated(settings: Settings) -> Iterator[IgnoredKey]:
     user = settings.user
     rows = [(user.address, f"{user.prefix}{one.path}", one, False) for one in user.repeated]
     rows += [(file.path, one.path, one, True) for file in settings.rendered for one in file.repeated]
     for file, path, one, rendered in rows:
         reason = f"written twice; what line {one.earlier} says is lost"
-        yield KeyTrap(path, file, one.line, path.partition(".")[0], None, "repeated", reason, rendered)
+        yield IgnoredKey(path, file, one.line, path.partition(".")[0], None, "repeated", reason, rendered)
 
 
-def _misspelt_sections(settings: Settings) -> Iterator[KeyTrap]:
+def _misspelt_sections(settings: Settings) -> Iterator[IgnoredKey]:
     """Yield the sections of the values whose name is a role's but for capitals and signs: nothing in them is read."""
     plain = {role.lower(): role for role in ROLES}
     for name in dict.fromkeys(path.partition(".")[0] for path in settings.user.entries):
@@ -131,12 +131,12 @@ def _misspelt_sections(settings: Settings) -> Iterator[KeyTrap]:
         if meant and meant != name:
             place = settings.user.lines.get(name, 0)
             reason = f"the chart reads the section {meant}; nothing below {name} has an effect"
-            yield KeyTrap(
+            yield IgnoredKey(
                 f"{settings.user.prefix}{name}", settings.user.address, place, meant, None, "misspelt", reason
             )
 
 
-def find_ignored(settings: Settings) -> tuple[tuple[str, str], ...]:
+def ignored_paths(settings: Settings) -> tuple[tuple[str, str], ...]:
     """Return what the user wrote in vain, with the reason.
 
     Parameters
@@ -149,7 +149,7 @@ def find_ignored(settings: Settings) -> tuple[tuple[str, str], ...]:
         Path as the user wrote it (for a rendered file: its address and the key), and the reason, one line. Only what
         is known to be without effect is named; keys that the facts do not know are left alone.
     """
-    sure = (trap for trap in find_key_traps(settings) if trap.sure)
+    sure = (trap for trap in find_ignored_keys(settings) if trap.sure)
     return tuple({trap.shown: trap.reason for trap in sure}.items())
 
 
@@ -167,8 +167,8 @@ def _told(settings: Settings, path: str, value: Value) -> _Told | None:
     key = rest.removeprefix("config.")
     if role in CLIENT_ROLES and settings.chart and _older(settings.chart, _FIRST_RUST_CHART):
         return _Told("not_yet", f"chart {settings.chart} has no {role}; it came with chart {_FIRST_RUST_CHART}")
-    item = next((one for one in facts() if one.component == role and one.helm_path == path), None)
-    return _told_of(settings, role, key, value, item or named_fact(role, key))
+    item = next((one for one in all_defaults() if one.component == role and one.helm_path == path), None)
+    return _told_of(settings, role, key, value, item or find_key(role, key))
 
 
 def _older(one: str, other: str) -> bool:
@@ -189,13 +189,13 @@ def _beside_config(role: str, rest: str) -> _Told | None:
     return None
 
 
-def _told_of(settings: Settings, role: str, key: str, value: Value, item: Fact | None) -> _Told | None:
+def _told_of(settings: Settings, role: str, key: str, value: Value, item: KeyDefaults | None) -> _Told | None:
     if item is None:
         return _unnamed(role, key)
     return _without_effect(settings, role, item) or _other_effect(settings, role, item, value)
 
 
-def _without_effect(settings: Settings, role: str, item: Fact) -> _Told | None:
+def _without_effect(settings: Settings, role: str, item: KeyDefaults) -> _Told | None:
     if item.helm_path is None:
         return _Told("not_passed_on", "the chart's template does not pass it on")
     if not item.eras:
@@ -225,7 +225,7 @@ def _without_effect(settings: Settings, role: str, item: Fact) -> _Told | None:
     )
 
 
-def _kind_of(item: Fact, ignored: str) -> KeyKind:
+def _kind_of(item: KeyDefaults, ignored: str) -> KeyKind:
     if ignored.startswith("renamed"):
         return "renamed"
     if ignored.startswith("not yet"):
@@ -234,7 +234,7 @@ def _kind_of(item: Fact, ignored: str) -> KeyKind:
 
 
 def _reads(settings: Settings, role: str, key: str) -> bool:
-    item, version = named_fact(role, key), settings.versions.get(role)
+    item, version = find_key(role, key), settings.versions.get(role)
     era = item.at(version) if item and version else None
     return era is not None and era.ignored is None
 
@@ -244,7 +244,7 @@ def _knob(reason: str) -> str:
     return f"the knob is {reason.partition('the knob is ')[2]}" if "the knob is " in reason else reason
 
 
-def _other_effect(settings: Settings, role: str, item: Fact, value: Value) -> _Told | None:
+def _other_effect(settings: Settings, role: str, item: KeyDefaults, value: Value) -> _Told | None:
     if role == "scheduler" and item.key == _PIECE_DOWNLOAD_TIMEOUT and (lowered := _lowered(settings, value)):
         return lowered
     if item.unit == "duration" and isinstance(value, int | float) and not isinstance(value, bool):
@@ -255,7 +255,7 @@ def _other_effect(settings: Settings, role: str, item: Fact, value: Value) -> _T
     if twin and settings.chart and _set_below(settings, role, twin):
         reason = f"the chart sets the same under the name {twin}, and both names in one file are refused; use that name"
         return _Told("both_names", reason)
-    said = without_meaning(role, item.unit, value)
+    said = invalid_reason(role, item.unit, value)
     return _Told("unreadable", said) if said else None
 
 
@@ -275,9 +275,9 @@ def _lowered(settings: Settings, value: Value) -> _Told | None:
 
 
 def _unnamed(role: str, key: str) -> _Told | None:
-    if is_known_name(role, key) or is_chart_only(key):
+    if is_known_key(role, key) or is_chart_only(key):
         return None
-    meant = meant_by(role, key)
+    meant = suggest_keys(role, key)
     if meant and meant[0].lower() == key.lower():
         return _Told("misspelt", f"capitals matter; nothing reads it so, it is spelt {meant[0]}")
     leaf = key.rpartition(".")[2]
@@ -286,7 +286,7 @@ def _unnamed(role: str, key: str) -> _Told | None:
         return _Told("misspelt", f"nothing reads it there; it is {homes[0]}")
     if meant:
         return _Told("misspelt", f"nothing reads it; did you mean {' or '.join(meant)}?")
-    near = nearest_names(role, key)
+    near = nearest_keys(role, key)
     taken = "any capitals" if role in GO_ROLES else "these capitals"
     hint = f"; nearest are {', '.join(near)}" if near else ""
     return _Told(
@@ -297,18 +297,20 @@ def _unnamed(role: str, key: str) -> _Told | None:
 
 def _homes(role: str, leaf: str) -> list[str]:
     return [
-        item.key for item in facts() if item.component == role and item.eras and item.key.rpartition(".")[2] == leaf
+        item.key
+        for item in all_defaults()
+        if item.component == role and item.eras and item.key.rpartition(".")[2] == leaf
     ]
 
 
-def _in_rendered(settings: Settings) -> Iterator[KeyTrap]:
+def _in_rendered(settings: Settings) -> Iterator[IgnoredKey]:
     seen: set[tuple[str, str]] = set()
     for file in settings.rendered:
         for key, value in file.values.items():
             told = _told_rendered(settings, file, key, value)
             if told and (file.role, key) not in seen:
                 seen.add((file.role, key))
-                yield KeyTrap(key, file.path, file.lines.get(key, 0), file.role, value, *told, rendered=True)
+                yield IgnoredKey(key, file.path, file.lines.get(key, 0), file.role, value, *told, rendered=True)
 
 
 def _told_rendered(settings: Settings, file: RenderedFile, key: str, value: Value) -> _Told | None:
@@ -316,20 +318,20 @@ def _told_rendered(settings: Settings, file: RenderedFile, key: str, value: Valu
     role = file.role
     if role == "scheduler" and key == _PIECE_DOWNLOAD_TIMEOUT and (lowered := _lowered(settings, value)):
         return lowered
-    item = named_fact(role, key)
+    item = find_key(role, key)
     if item is None:
         return _unnamed(role, key)
     return _two_names(file, key, item) or _dead_rendered(settings, role, item)
 
 
-def _two_names(file: RenderedFile, key: str, item: Fact) -> _Told | None:
+def _two_names(file: RenderedFile, key: str, item: KeyDefaults) -> _Told | None:
     twin = next((name for name in item.spellings if name != item.key and name in file.values), None)
     if twin is None or "Threshold" not in key:
         return None
     return _Told("both_names", f"the file sets the same under the name {twin}, and both names in one file are refused")
 
 
-def _dead_rendered(settings: Settings, role: str, item: Fact) -> _Told | None:
+def _dead_rendered(settings: Settings, role: str, item: KeyDefaults) -> _Told | None:
     told = _without_effect(settings, role, item) if item.eras and not item.chart_runs else None
     if told is None or told.kind == "not_passed_on":
         return None

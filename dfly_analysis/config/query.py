@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from dfly_analysis.config.bandwidth_demand import Demand, demand_of
-from dfly_analysis.catalog.default_queries import fact_of
+from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config import ROLES, Settings
+from dfly_analysis.config.bandwidth_demand import BandwidthDemand, demand_of
 from dfly_analysis.config.setting import CLIENT_ROLES
 
 USUAL_SIZE_BYTES = 20 * 1024**3
@@ -22,7 +22,7 @@ _LAST_CHART_WITH_BOTH, _OLD_SECTIONS = "1.1.65", ("dfdaemon", "seedPeer")
 _IDENTITY = re.compile(r"^host\.|(?:^|\.)(?:ip|host|advertiseIP)$")  # what is each host's own
 
 
-class Alike(NamedTuple):
+class HostGroup(NamedTuple):
     """Hosts of a role that are configured alike.
 
     Attributes
@@ -48,7 +48,7 @@ def _label(hosts: Sequence[str | None], groups: int) -> str:
 
 
 @dataclass(frozen=True)
-class Question:
+class Query:
     """One check of a configuration.
 
     Attributes
@@ -75,7 +75,7 @@ class Question:
         """Return how many layers are fetched at a time: as asked, else as a job does where it names no number."""
         if self.layers is not None:
             return self.layers
-        item, version = fact_of("manager", _LAYERS), self.settings.versions.get("manager")
+        item, version = defaults_of("manager", _LAYERS), self.settings.versions.get("manager")
         era = item.at(version) if item and version else None
         return int(era.default) if era and era.default else _USUAL_LAYERS
 
@@ -98,23 +98,24 @@ class Question:
         return not (role in CLIENT_ROLES and both and of_old)
 
     @cached_property
-    def hosts(self) -> Mapping[str, tuple[Alike, ...]]:
+    def hosts(self) -> Mapping[str, tuple[HostGroup, ...]]:
         """Return by role the hosts whose files were given, those that say the same together; one without a host where none was."""
         found: dict[str, dict[str, list[str | None]]] = {role: {} for role in ROLES}
         for file in self.settings.rendered:
             said = {key: value for key, value in file.values.items() if not _IDENTITY.search(key)}
             found[file.role].setdefault(repr(sorted(said.items())), []).append(file.host)
-        none = (Alike(None, 1, ""),)
+        none = (HostGroup(None, 1, ""),)
         return {
-            role: tuple(Alike(hosts[0], len(hosts), _label(hosts, len(groups))) for hosts in groups.values()) or none
+            role: tuple(HostGroup(hosts[0], len(hosts), _label(hosts, len(groups))) for hosts in groups.values())
+            or none
             for role, groups in found.items()
         }
 
     @cached_property
-    def _demands(self) -> dict[tuple[str, str | None], Demand]:
+    def _demands(self) -> dict[tuple[str, str | None], BandwidthDemand]:
         return {}
 
-    def demand(self, role: str, host: str | None = None) -> Demand:
+    def demand(self, role: str, host: str | None = None) -> BandwidthDemand:
         """Return what a role demands for the layer asked for."""
         known = self._demands.get((role, host))
         if known is None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from dfly_analysis.errors import SettingsError
-from dfly_analysis.catalog.default_queries import Value
-from dfly_analysis.config.yaml_positions import Repeated, key_lines, load_located, repeated_keys
+from dfly_analysis.catalog.defaults import Value
 from dfly_analysis.config.helm_values import flatten
+from dfly_analysis.config.yaml_positions import RepeatedKey, key_lines, load_yaml, repeated_keys
+from dfly_analysis.errors import SettingsError
 
 _MOST_CHARACTERS = 1_000_000  # a component's file has a few thousand
 _GLANCE = re.compile(r"^(?:download|storage|seedPeer|server|auth|scheduler):", re.MULTILINE)
@@ -39,7 +39,7 @@ class RenderedFile:
         Dotted keys; secrets are left out.
     lines : mapping of str to int
         Line of each key and section.
-    repeated : tuple of Repeated
+    repeated : tuple of RepeatedKey
         Keys written twice.
     """
 
@@ -49,7 +49,7 @@ class RenderedFile:
     host: str | None
     values: Mapping[str, Value] = field(hash=False)
     lines: Mapping[str, int] = field(default_factory=dict, hash=False)
-    repeated: tuple[Repeated, ...] = ()
+    repeated: tuple[RepeatedKey, ...] = ()
 
     def first(self, names: Iterable[str]) -> tuple[str, Value] | None:
         """Return the first of several spellings that the file holds, with its value, or None."""
@@ -74,7 +74,7 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
     if len(text) > _MOST_CHARACTERS or not _GLANCE.search(text):
         return None
     try:
-        content = load_located(text, path)
+        content = load_yaml(text, path)
     except SettingsError:
         return None
     component = _component(content) if isinstance(content, Mapping) else None

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.errors import FactMissingError, SettingsError, nearest
-from dfly_analysis.catalog.default_queries import chart_run, fact_of, images_of, piece_length_rule
-from dfly_analysis.catalog.releases import Line, known_release, parse_version, releases
+from dfly_analysis.catalog.defaults import chart_run, defaults_of
+from dfly_analysis.catalog.piece_length_rules import piece_length_rule
+from dfly_analysis.catalog.releases import Line, images_of, known_release, parse_version, releases
+from dfly_analysis.config.helm_values import UserValues, read_values
+from dfly_analysis.config.ignored_keys import ignored_paths
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.setting import (
     CLIENT_ROLES,
@@ -22,8 +24,7 @@ from dfly_analysis.config.setting import (
     helm_path_of,
     is_chart_only,
 )
-from dfly_analysis.config.ignored_keys import find_ignored
-from dfly_analysis.config.helm_values import UserValues, read_values
+from dfly_analysis.errors import FactMissingError, SettingsError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +135,7 @@ class Settings:
             return layers[-1]
         bare = _bare(key, role)
         version = self.versions.get(role)
-        found = fact_of(role, bare)
+        found = defaults_of(role, bare)
         if is_chart_only(bare):
             source = "no chart is named that sets it, nor do the values"
         elif version is None:
@@ -170,8 +171,8 @@ class Settings:
 
     @property
     def ignored(self) -> tuple[tuple[str, str], ...]:
-        """What the user wrote in vain: path and reason, see `dfly_analysis.config.ignored_keys.find_ignored`."""
-        return find_ignored(self)
+        """What the user wrote in vain: path and reason, see `dfly_analysis.config.ignored_keys.ignored_paths`."""
+        return ignored_paths(self)
 
     def table(self, keys: Iterable[str] | None = None) -> pd.DataFrame:
         """Return the values in force as a table.
@@ -205,12 +206,12 @@ class Settings:
         return each if len({repr(item.value) for item in each}) > 1 else [self.get(key, role)]
 
     def _names(self, key: str, role: str) -> tuple[str, ...]:
-        found = fact_of(role, key)
+        found = defaults_of(role, key)
         names = found.spellings if found else (key,)
         return tuple(name for name in names if self._reads(name, role))
 
     def _reads(self, key: str, role: str) -> bool:
-        found = fact_of(role, key)
+        found = defaults_of(role, key)
         if found is None or not found.eras:
             return True
         version = self.versions.get(role)
@@ -222,7 +223,7 @@ class Settings:
     def _binary(self, names: tuple[str, ...], role: str, host: str | None) -> tuple[Setting, ...]:
         version = self.versions.get(role)
         for name in names:
-            found = fact_of(role, name)
+            found = defaults_of(role, name)
             era = found.at(version) if found and version else None
             if found and era and version:
                 source = f"{'client' if role in CLIENT_ROLES else role} {_as_known(found.line, version)} (binary)"
@@ -277,7 +278,7 @@ def _bare(key: str, role: str) -> str:
 def _belongs(key: str, role: str) -> bool:
     if key == PIECE_LENGTH:
         return role in CLIENT_ROLES
-    found = fact_of(role, key)
+    found = defaults_of(role, key)
     # A key that the newest releases dropped altogether is no row of its own.
     return found is not None and (not found.eras or found.eras[-1].until == releases(found.line)[-1])
 

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from dfly_analysis.catalog.defaults import Value, defaults_of
 from dfly_analysis.errors import DflyError
-from dfly_analysis.catalog.default_queries import Value, fact_of
 from dfly_analysis.units import parse_duration, parse_size
 
 Layer = Literal["binary", "chart", "user", "rendered", "unknown"]
@@ -70,7 +70,7 @@ class Setting:
     @property
     def unit(self) -> str | None:
         """Unit of the key as the facts know it, or None."""
-        found = fact_of(self.role, self.key)
+        found = defaults_of(self.role, self.key)
         return found.unit if found else None
 
     @property
@@ -109,7 +109,7 @@ class Setting:
 
 def helm_path_of(role: str, key: str) -> str | None:
     """Return where the chart's values hold a key of a role, or None where the chart does not pass it on."""
-    found = fact_of(role, key)
+    found = defaults_of(role, key)
     if found is not None:
         return found.helm_path
     return f"{role}.{key}" if is_chart_only(key) else f"{role}.config.{key}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dfly_analysis.config.check import check_settings
-from dfly_analysis.config.query import USUAL_SIZE_BYTES, Question
-from dfly_analysis.catalog.default_queries import Change, changes_between, fact_of, facts
+from dfly_analysis.catalog.defaults import Change, all_defaults, changes_between, defaults_of
 from dfly_analysis.catalog.releases import Line, line_of
 from dfly_analysis.config import KEYS_THAT_MATTER, PIECE_LENGTH, ROLES, Setting, Settings
+from dfly_analysis.config.check import check_settings
+from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
 from dfly_analysis.units import format_duration, format_rate, format_size
 
 _CLIENTS = ("seedClient", "client")
@@ -91,7 +91,7 @@ def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZ
     line, first, _ = line_of(from_version)
     second = line_of(to_version)[1]
     sides = (_defaults(line, first), _defaults(line, second))
-    questions = tuple(Question(side, size_bytes) for side in sides)
+    questions = tuple(Query(side, size_bytes) for side in sides)
     found = (
         *_images(line, *sides),
         *(one for role in _CLIENTS for one in _pieces(role, *questions)),
@@ -120,7 +120,7 @@ def _images(line: Line, one: Settings, other: Settings) -> Iterator[Consequence]
             )
 
 
-def _pieces(role: str, one: Question, other: Question) -> Iterator[Consequence]:
+def _pieces(role: str, one: Query, other: Query) -> Iterator[Consequence]:
     first, second = one.demand(role), other.demand(role)
     if first.piece_bytes == second.piece_bytes or None in (first.client_version, second.client_version):
         return
@@ -142,7 +142,7 @@ def _limits(first: Setting | None, second: Setting | None) -> str:
     return f", and the piece timeout goes from {format_duration(first.seconds)} to {format_duration(second.seconds)} ({second.key}, {second.source})"
 
 
-def _demand(role: str, one: Question, other: Question) -> Iterator[Consequence]:
+def _demand(role: str, one: Query, other: Query) -> Iterator[Consequence]:
     first, second = one.demand(role).bps, other.demand(role).bps
     if first is None or second is None or abs(first - second) <= 1e-9 * max(first, second):
         return
@@ -156,7 +156,9 @@ def _demand(role: str, one: Question, other: Question) -> Iterator[Consequence]:
 
 def _settings(one: Settings, other: Settings) -> Iterator[Consequence]:
     """Yield what is in force by default and moves, under whatever name and from whichever layer."""
-    matter = [(role, key) for key in KEYS_THAT_MATTER if key != PIECE_LENGTH for role in ROLES if fact_of(role, key)]
+    matter = [
+        (role, key) for key in KEYS_THAT_MATTER if key != PIECE_LENGTH for role in ROLES if defaults_of(role, key)
+    ]
     for role, key in (*matter, *_FIXED):
         before, after = one.get(key, role), other.get(key, role)
         if _same(before, after):
@@ -194,7 +196,7 @@ def _shown(setting: Setting) -> str:
 def _keys(one: Settings, other: Settings) -> Iterator[Consequence]:
     """Yield the keys that lose their effect and those that gain one, once for client and seed client."""
     seen: set[tuple[str, bool]] = set()
-    for item in facts():
+    for item in all_defaults():
         if item.component not in ROLES or not item.eras or item.helm_path is None:
             continue
         versions = one.versions.get(item.component), other.versions.get(item.component)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from dfly_analysis.errors import DflyError
-from dfly_analysis.catalog.default_queries import Value
+from dfly_analysis.catalog.defaults import Value
 from dfly_analysis.catalog.key_spelling import GO_ROLES
+from dfly_analysis.errors import DflyError
 from dfly_analysis.units import parse_duration, parse_size
 
 # Go reads h, m, s and below; days and weeks are words of the Rust client alone.
 _GO_DURATION = re.compile(r"[+-]?(?:\d+(?:\.\d*)?(?:ns|us|µs|μs|ms|s|m|h))+|0")
 
 
-def without_meaning(role: str, unit: str, value: Value) -> str | None:
+def invalid_reason(role: str, unit: str, value: Value) -> str | None:
     """Say why a value means nothing to its reader, or None where it does or nothing is known.
 
     Parameters

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from dfly_analysis.dataset import Dataset
 from dfly_analysis.catalog.error_signatures import cause_of
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.tables import TASKS
 
 RUNNING = ("PENDING", "RECEIVED", "STARTED", "RETRY")

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from dfly_analysis.catalog.error_signatures import Signature, is_benign, load_signatures, signatures_in
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.evidence import evidence_of, hosts_in_words, iso, plural
 from dfly_analysis.findings import Finding
-from dfly_analysis.catalog.error_signatures import Signature, is_benign, load_signatures, signatures_in
 from dfly_analysis.tables import EVENTS
 
 FOLD_S = 2.0
@@ -78,7 +78,7 @@ def _verdict(
     echo_of = one.echo_of if one.echo_of and _is_echo(rows, one.echo_of) else None
     severity = one.severity if tasks else "low" if one.layer in _FAILING else "info"
     return Finding(
-        one.id, one.title, "present", severity, count, tasks, iso(rows["time"].min()), iso(rows["time"].max()), one.knob,  # type: ignore[arg-type]
+        one.id, one.title, "present", severity, count, tasks, iso(rows["time"].min()), iso(rows["time"].max()), one.knob,
         _reason(rows, count, tasks, dataset, echo_of, one), echo_of, evidence_of(rows),
     )  # fmt: skip
 

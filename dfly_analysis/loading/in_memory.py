@@ -22,10 +22,10 @@ from dfly_analysis.sources.store import open_store
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from dfly_analysis.config import Settings
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.loading.cache import Cache
     from dfly_analysis.loading.live import Prometheus
-    from dfly_analysis.config import Settings
 
 OnProblem = Callable[[SourceError], None]
 Progress = Callable[[str], None]
@@ -79,9 +79,9 @@ def load(  # noqa: PLR0913 - each is one of the user's words
     SourceError
         Where a path does not exist, or nothing in it can be read.
     """
+    from dfly_analysis.config import Settings
     from dfly_analysis.loading.joining import join
     from dfly_analysis.loading.live import ask
-    from dfly_analysis.config import Settings
 
     listed: Sequence[str | Path] = [paths] if isinstance(paths, str | Path) else list(paths)
     check_zone(tz)
@@ -89,7 +89,7 @@ def load(  # noqa: PLR0913 - each is one of the user's words
     reading = Reading(tz, log_format, records)
     gathered = read_all(listed, reading, tables.append, cache=cache, on_problem=on_problem, progress=progress)
     ask(prometheus, gathered, on_problem)
-    refuse_nothing(listed, gathered)
+    require_nonempty(listed, gathered)
     handed_over = (tables.pop(0) for _ in range(len(tables)))
     give_back()
     dataset = join(handed_over, gathered, settings or Settings.resolve(), condensed=records == "telling")
@@ -219,7 +219,7 @@ def take_stock(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | N
     check_zone(tz)
     gathered = read_all(paths, Reading(tz, log_format), lambda _table: None)
     if not gathered.coverage:
-        refuse_nothing(paths, gathered)
+        require_nonempty(paths, gathered)
     unreadable = {"kind": "unreadable", "lines": 0, "parsed": 0, "continuation": 0, "rejected": 0}
     return [*gathered.coverage, *({"path": text, **unreadable} for text in gathered.problems)]
 
@@ -248,7 +248,7 @@ def check_input(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | 
             gathered.coverage.append({"kind": "foreign" if opened.head() else "empty"})
             if opened.problem:
                 told(SourceError(opened.problem, where=opened.address, hint="copy the file anew"))
-    refuse_nothing(paths, gathered)
+    require_nonempty(paths, gathered)
 
 
 def check_zone(tz: str) -> None:
@@ -270,7 +270,7 @@ def check_zone(tz: str) -> None:
         ) from problem
 
 
-def refuse_nothing(paths: Sequence[str | Path], gathered: Gathered) -> None:
+def require_nonempty(paths: Sequence[str | Path], gathered: Gathered) -> None:
     """Refuse an input of which nothing can be analysed.
 
     Raises

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dfly_analysis.attempts import Background, Death
-    from dfly_analysis.dataset import Dataset
     from dfly_analysis.config import Settings
+    from dfly_analysis.dataset import Dataset
 
 _STEPS = re.compile("[/!]")
 Finish: TypeAlias = "Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis import jobs
+from dfly_analysis.config import Settings
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.loading.joining import deaths_of
 from dfly_analysis.loading.lacks import Seen, limits_of
@@ -17,7 +18,6 @@ from dfly_analysis.loading.schemas import NOTHING
 from dfly_analysis.loading.spilling import Spill, spill_part
 from dfly_analysis.loading.storing import store_frame, store_rows
 from dfly_analysis.loading.streaming import TableWriter
-from dfly_analysis.config import Settings
 from dfly_analysis.sources.store import Store
 from dfly_analysis.tables import EVENTS, FLAG, JOBS, PIECES, TASKS
 

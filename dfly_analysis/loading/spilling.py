@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.catalog.log_events import bulk_events
-from dfly_analysis.catalog.needed import COLUMNS, COLUMNS_EVERYWHERE, ERROR_LEVELS, EVERYWHERE
+from dfly_analysis.catalog.required_columns import COLUMNS, COLUMNS_EVERYWHERE, ERROR_LEVELS, EVERYWHERE
 from dfly_analysis.logs.arrow import coded, codes_of, flags, numbers, strings, values_of
 from dfly_analysis.logs.rows import codes_at, numbered_at, numbers_at, rows_of_peers, rows_with_any, seconds_at
 from dfly_analysis.logs.schema import among, arrow_schema

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from dfly_analysis import bench, config, jobs, metrics, pods
-from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.catalog.log_formats import LogFormat
+from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.loading.copies import Sketch, sketch_key
 from dfly_analysis.loading.gathered import Gathered
 from dfly_analysis.logs import LogReader, find_format, sniff

@@ -17,7 +17,7 @@ from dfly_analysis import metrics
 from dfly_analysis.errors import SourceError
 from dfly_analysis.loading.copies import Copies, find_copies, with_notes
 from dfly_analysis.loading.gathered import Gathered
-from dfly_analysis.loading.in_memory import OnProblem, Progress, check_zone, refuse_nothing
+from dfly_analysis.loading.in_memory import OnProblem, Progress, check_zone, require_nonempty
 from dfly_analysis.loading.parts import PartWriter
 from dfly_analysis.loading.stages import EVENTS_FOLDER, Staged, run_stages, stages_of
 from dfly_analysis.loading.staging import Reading
@@ -27,9 +27,9 @@ from dfly_analysis.sources.store import Store, open_store
 from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS
 
 if TYPE_CHECKING:
+    from dfly_analysis.config import Settings
     from dfly_analysis.loading.live import Prometheus
     from dfly_analysis.loading.spilling import Spill
-    from dfly_analysis.config import Settings
 
 _PACKED = (".gz", ".zst", ".xz", ".bz2", ".zip", ".tgz", ".tzst", ".txz", ".parquet")
 _PACKED_RATIO = 20
@@ -129,7 +129,7 @@ def write_tables(  # noqa: PLR0913 - each is one of the user's words
             staged = _stage_all(paths, reading, store, cluster, Path(folder), rebuild, on_problem, progress)
             if prometheus:
                 _ask(prometheus, staged, on_problem)
-            refuse_nothing(paths, staged.whole)
+            require_nonempty(paths, staged.whole)
         except BaseException:
             store.tidy()
             raise
@@ -242,10 +242,10 @@ def _rebuild(
     store: Store, staged: _Input, settings: Settings | None, folder: Path
 ) -> tuple[dict[str, int], tuple[str, ...]]:
     """Write what is rebuilt from records; return the rows of each table, and what the input does not hold."""
+    from dfly_analysis.config import Settings
     from dfly_analysis.loading.joining import settle
     from dfly_analysis.loading.lacks import what_lacks
     from dfly_analysis.loading.rebuilt import write_rebuilt
-    from dfly_analysis.config import Settings
 
     whole, in_force = staged.whole, settle(settings or Settings.resolve(), staged.whole)
     rows, seen = write_rebuilt(store, staged.spills, staged.buckets, whole, in_force, folder)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dfly_analysis.catalog.error_signatures import cause_of, is_benign
 from dfly_analysis.catalog.log_events import name_event
 from dfly_analysis.catalog.regex_compiler import FIELDS
-from dfly_analysis.catalog.error_signatures import cause_of, is_benign
 from dfly_analysis.logs.arrow import Coded, distinct, strings
 
 _GIT_VERSION = re.compile(r'git_version: "v?(\d[\w.+-]*)"')

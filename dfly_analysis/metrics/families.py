@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.catalog.yaml_loader import read_file
+from dfly_analysis.catalog.monitoring import load_metric_names
 from dfly_analysis.redaction import redact
 from dfly_analysis.units import parse_size
 
@@ -87,16 +86,12 @@ class _Known:
 @cache
 def known() -> _Known:
     """Return what is known of Dragonfly's metrics."""
-    content = read_file("metrics", "prometheus")
-    try:
-        return _Known(
-            prefixes=tuple(content["durations"]["prefixes"]), units=dict(content["durations"]["units"]), outcomes=dict(content["outcomes"]),
-            failed_of={entry["total"]: entry.get("failed") for entry in content["counters"]},
-            gauges=frozenset(content["gauges"]),
-            size_bounds=tuple(parse_size(bound) for bound in content["size_level_bounds"]), version_labels=frozenset(content["version_labels"]),
-        )  # fmt: skip
-    except (KeyError, TypeError, AttributeError) as problem:
-        raise KnowledgeError(f"lacks {problem}", where="catalog/entries/metrics/prometheus.yaml") from problem
+    names = load_metric_names()
+    return _Known(
+        prefixes=names.durations.prefixes, units=names.durations.units, outcomes=names.outcomes,
+        failed_of={counter.total: counter.failed for counter in names.counters}, gauges=frozenset(names.gauges),
+        size_bounds=tuple(parse_size(bound) for bound in names.size_level_bounds), version_labels=frozenset(names.version_labels),
+    )  # fmt: skip
 
 
 def wanted_pattern() -> str:

@@ -17,24 +17,24 @@ def prepare_runs() -> None:
 
 def _read_knowledge() -> None:
     """Read the knowledge that every run asks for; each of these keeps what it read."""
-    from dfly_analysis.diagnosis.checks import all_checks
-    from dfly_analysis.catalog.log_events import starts_in_order
-    from dfly_analysis.catalog.default_queries import fact_of
-    from dfly_analysis.catalog.known_bugs import load_faults
-    from dfly_analysis.catalog.log_formats import load_formats
+    from dfly_analysis.catalog.defaults import defaults_of
+    from dfly_analysis.catalog.envelopes import load_envelopes, load_notices
     from dfly_analysis.catalog.error_signatures import signatures_in
+    from dfly_analysis.catalog.known_bugs import load_known_bugs
+    from dfly_analysis.catalog.log_events import starts_in_order
+    from dfly_analysis.catalog.log_formats import load_formats
     from dfly_analysis.catalog.releases import charts, releases
-    from dfly_analysis.catalog.envelopes import load_notices, load_wrappers
+    from dfly_analysis.diagnosis.checks import all_checks
     from dfly_analysis.models.fitting import further_fitters
     from dfly_analysis.models.laws import all_laws
     from dfly_analysis.rules import all_rules
 
     for read in (
-        *(all_checks, starts_in_order, load_faults, load_formats, charts, load_notices, load_wrappers),
+        *(all_checks, starts_in_order, load_known_bugs, load_formats, charts, load_notices, load_envelopes),
         *(further_fitters, all_laws, all_rules),
     ):
         read()
-    fact_of("seedClient", "download.pieceTimeout")
+    defaults_of("seedClient", "download.pieceTimeout")
     releases("client")
     signatures_in("")
 

@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from dfly_analysis.dataset import Dataset
-from dfly_analysis.errors import DflyError
-from dfly_analysis.fits import CAUTIOUS_FATE, Interval, NotFitted, measured_fate
 from dfly_analysis.catalog.piece_length_rules import (
     failure_noticed_at_once,
     piece_attempts,
@@ -19,6 +16,9 @@ from dfly_analysis.catalog.piece_length_rules import (
 )
 from dfly_analysis.catalog.releases import releases
 from dfly_analysis.config import Settings
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.errors import DflyError
+from dfly_analysis.fits import CAUTIOUS_FATE, Interval, NotFitted, measured_fate
 from dfly_analysis.simulate.apart import are_apart, run_apart
 from dfly_analysis.simulate.assumptions import Doubts, Source, assume, open_doubts, time_tables
 from dfly_analysis.simulate.knobs import Change, Knobs, knobs_in_force, parse_changes, unread, with_changes

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from dfly_analysis.catalog.error_signatures import cause_of
+from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
 from dfly_analysis.diagnosis.preheats import preheats_of
 from dfly_analysis.findings import Finding
-from dfly_analysis.catalog.error_signatures import cause_of
-from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.units import format_duration
 
 ABOUT = Check(

@@ -6,11 +6,9 @@ import pandas as pd
 import pytest
 from reading_cases import opened
 
-from dfly_analysis.errors import KnowledgeError, LogFormatError
-from dfly_analysis.catalog import log_events as events
-from dfly_analysis.catalog import log_formats as formats
 from dfly_analysis.catalog.log_events import load_events, name_event
 from dfly_analysis.catalog.log_formats import GRAMMARS, load_formats
+from dfly_analysis.errors import LogFormatError
 from dfly_analysis.logs import read_log, sniff_format
 from dfly_analysis.logs.fields import READERS
 from dfly_analysis.logs.sniff import find_format, match_head
@@ -117,27 +115,3 @@ def test_a_message_that_only_begins_alike_has_no_name():
     assert name_event("copy that") is None
     assert name_event("finished piece of cake") is None
     assert name_event("") is None
-
-
-@pytest.mark.parametrize(
-    ("entry", "word"),
-    [
-        ({"id": "x", "grammar": "none"}, "grammar"),
-        ({"id": "x", "grammar": "json"}, "head"),
-        ({"id": "x", "grammar": "json", "head": "("}, "cannot be used"),
-    ],
-)
-def test_a_wrong_format_names_itself(entry, word):
-    """A broken entry is refused with its file and id."""
-    with pytest.raises(KnowledgeError, match=word) as raised:
-        assert formats._format(entry, "formats/new.yaml").head
-    assert "formats/new.yaml x" in str(raised.value)
-
-
-def test_a_wrong_event_names_itself():
-    """A start too short to look up, or a pattern that is none, is refused with its file and id."""
-    entry = {"id": "x", "meaning": "M.", "starts": ["abc"], "regex": "^abc", "samples": []}
-    with pytest.raises(KnowledgeError, match="shorter"):
-        events._event(entry, "events/new.yaml")
-    with pytest.raises(KnowledgeError, match="events/new.yaml x"):
-        assert events._event({**entry, "starts": ["abcde"], "regex": "("}, "events/new.yaml").regex

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dfly_analysis.config import check_config
-from dfly_analysis.catalog.default_queries import images_of, piece_count, piece_length_bytes, value_at
-from dfly_analysis.config import Settings
+from dfly_analysis.catalog.defaults import value_at
+from dfly_analysis.catalog.piece_length_rules import piece_count, piece_length_bytes
+from dfly_analysis.catalog.releases import images_of
+from dfly_analysis.config import Settings, check_config
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "timeouts.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "timeouts.md"
 GiB = 1024**3
 
 

@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfly_analysis.errors import FactMissingError, SettingsError
-from dfly_analysis.catalog.key_spelling import is_known_name, meant_by, nearest_names
+from dfly_analysis.catalog.key_spelling import is_known_key, nearest_keys, suggest_keys
 from dfly_analysis.catalog.releases import releases
-from dfly_analysis.config import KEYS_THAT_MATTER, RenderedFile, Settings, find_key_traps, read_rendered, read_values
-from dfly_analysis.config.yaml_positions import load_located
+from dfly_analysis.config import KEYS_THAT_MATTER, RenderedFile, Settings, find_ignored_keys, read_rendered, read_values
+from dfly_analysis.config.yaml_positions import load_yaml
+from dfly_analysis.errors import FactMissingError, SettingsError
 
 DFDAEMON = """
 host:
@@ -426,8 +426,8 @@ CHART_KEYS = {
 @pytest.mark.parametrize(("role", "key"), [(role, key) for role, keys in CHART_KEYS.items() for key in keys.split()])
 def test_keys_that_charts_write_are_known_by_name(role, key):
     """No key of a recent chart's values that its component reads is called misspelt or unknown."""
-    assert is_known_name(role, key)
-    assert not is_known_name(role, f"x{key}")
+    assert is_known_key(role, key)
+    assert not is_known_key(role, f"x{key}")
 
 
 @pytest.mark.parametrize(
@@ -441,21 +441,21 @@ def test_keys_that_charts_write_are_known_by_name(role, key):
 )  # fmt: skip
 def test_a_misspelt_key_is_answered_with_the_one_meant(role, key, meant):
     """One or two wrong letters in a name or a section are recognised, anything further is not guessed."""
-    assert meant_by(role, key)[:1] == ((meant,) if meant else ())
+    assert suggest_keys(role, key)[:1] == ((meant,) if meant else ())
 
 
 @given(st.sampled_from(["client", "seedClient", "scheduler", "manager"]), st.text(max_size=30))
 def test_any_name_has_an_answer(role, key):
     """Whatever a key is called, it is known or not, and what it may have meant are keys of that role."""
-    assert is_known_name(role, key) in (True, False)
-    assert all(is_known_name(role, name) for name in (*meant_by(role, key), *nearest_names(role, key)))
+    assert is_known_key(role, key) in (True, False)
+    assert all(is_known_key(role, name) for name in (*suggest_keys(role, key), *nearest_keys(role, key)))
 
 
 def test_a_value_equal_to_the_charts_is_the_charts_doing():
     """Who starts from the chart's whole values is not told of its dead keys, but of those they changed."""
     path = "manager.config.job.rateLimit.capacity"
-    assert find_key_traps(Settings.resolve({path: 10}, chart="1.7.4")) == ()
-    (found,) = find_key_traps(Settings.resolve({path: 100}, chart="1.7.4"))
+    assert find_ignored_keys(Settings.resolve({path: 10}, chart="1.7.4")) == ()
+    (found,) = find_ignored_keys(Settings.resolve({path: 100}, chart="1.7.4"))
     assert (found.kind, found.role, found.value, found.line, found.sure) == ("no_longer", "manager", 100, 0, True)
 
 
@@ -477,7 +477,7 @@ def test_go_components_read_names_in_any_capitals_and_the_client_does_not():
 def test_what_is_not_known_is_told_apart_from_what_is_ignored():
     """A name that no release is known to read is a trap of its own, and not among what is surely ignored."""
     settings = Settings.resolve({"seedClient.config.download.turbo": True}, chart="1.7.4")
-    (found,) = find_key_traps(settings)
+    (found,) = find_ignored_keys(settings)
     assert (found.kind, found.sure) == ("unknown", False)
     assert settings.ignored == ()
 
@@ -485,7 +485,7 @@ def test_what_is_not_known_is_told_apart_from_what_is_ignored():
 def test_a_file_of_nothing_but_unknown_keys_is_told_of_up_to_a_bound():
     """Twenty thousand unknown keys are not each compared with every name."""
     values = {f"client.config.download.x{number}": number for number in range(20_000)}
-    assert len(find_key_traps(Settings.resolve(values, chart="1.7.4"))) == 500
+    assert len(find_ignored_keys(Settings.resolve(values, chart="1.7.4"))) == 500
 
 
 def test_lines_and_repeated_keys_of_a_values_file(tmp_path):
@@ -525,4 +525,4 @@ NESTED = st.recursive(
 def test_the_bounded_reader_reads_what_a_safe_loader_reads(content, flow):
     """Built from events, a document is the same as built by the library, in block and in flow."""
     text = yaml.safe_dump(content, default_flow_style=flow)
-    assert load_located(text, "x") == yaml.safe_load(text)
+    assert load_yaml(text, "x") == yaml.safe_load(text)

@@ -10,13 +10,18 @@ from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dfly_analysis.catalog.defaults import all_defaults, changes_between
+from dfly_analysis.catalog.piece_length_rules import (
+    piece_attempts,
+    piece_length_bytes,
+    piece_length_rule,
+    siblings_cancelled,
+)
+from dfly_analysis.catalog.releases import releases
+from dfly_analysis.catalog.sizing_guide import documented_sizing
 from dfly_analysis.cli import main
 from dfly_analysis.config.upgrade_notes import upgrade_note
 from dfly_analysis.errors import DflyError, FactMissingError
-from dfly_analysis.catalog.default_queries import changes_between, facts, piece_length_bytes, piece_length_rule
-from dfly_analysis.catalog.piece_length_rules import piece_attempts, siblings_cancelled
-from dfly_analysis.catalog.sizing_guide import documented_sizing
-from dfly_analysis.catalog.releases import releases
 from dfly_analysis.units import format_size, parse_duration, parse_rate, parse_size
 
 LINES = {"chart": releases("chart")[-140:], "client": releases("client"), "server": releases("server")}
@@ -151,7 +156,9 @@ def test_misspelt_questions_are_one_line(arguments, words):
 @given(st.sampled_from(releases("client")))
 def test_rules_of_the_client_say_the_same_in_both_places(version):
     """What is fixed in the client agrees with the rule that the package computes with."""
-    fixed = {item.key: item for item in facts() if item.component == "seedClient" and item.key.startswith("fixed:")}
+    fixed = {
+        item.key: item for item in all_defaults() if item.component == "seedClient" and item.key.startswith("fixed:")
+    }
     most = fixed["fixed:piece.most"].at(version)
     assert format_size(piece_length_bytes(10**13, version)) in piece_length_rule(version)
     assert parse_size(most.default) == piece_length_bytes(10**13, version)

@@ -8,11 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfly_analysis.errors import DflyError, FactMissingError
-from dfly_analysis.catalog import default_queries as knowledge
-from dfly_analysis.catalog.default_queries import UNITS, facts
+from dfly_analysis.catalog.defaults import (
+    UNITS,
+    all_defaults,
+    chart_value,
+    defaults_at,
+    defaults_by_release,
+    defaults_diff,
+    diff,
+    find_defaults,
+    value_at,
+)
+from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_count, piece_length_bytes, siblings_cancelled
 from dfly_analysis.catalog.releases import (
+    chart_for_client,
     charts,
+    images_of,
     known_release,
     line_of,
     parse_version,
@@ -20,6 +31,7 @@ from dfly_analysis.catalog.releases import (
     releases,
     within,
 )
+from dfly_analysis.errors import DflyError, FactMissingError
 from dfly_analysis.units import parse_duration, parse_size
 
 GiB, MiB = 1024**3, 1024**2
@@ -43,7 +55,7 @@ def _check(unit: str, value: object) -> None:
         assert isinstance(value, str)
 
 
-@pytest.mark.parametrize("item", facts(), ids=lambda item: f"{item.component}:{item.key}")
+@pytest.mark.parametrize("item", all_defaults(), ids=lambda item: f"{item.component}:{item.key}")
 def test_every_fact_is_sound(item):
     """Each value parses in its unit, eras are sorted and apart, each has a source, and the key says what it means."""
     assert item.unit in UNITS
@@ -51,7 +63,8 @@ def test_every_fact_is_sound(item):
     assert item.eras or item.chart_runs
     for era in item.eras:
         assert parse_version(era.since) <= parse_version(era.until)
-        assert era.source.startswith("dragonflyoss/")
+        assert item.repository.startswith("dragonflyoss/")
+        assert era.source
         assert era.ignored is None or era.default is None
         _check(item.unit, era.default)
     if item.unit != "text" and item.unit != "mapping":
@@ -62,7 +75,9 @@ def test_every_fact_is_sound(item):
             assert parse_version(before.until) < parse_version(after.since)
 
 
-@pytest.mark.parametrize("item", [one for one in facts() if one.eras], ids=lambda item: f"{item.component}:{item.key}")
+@pytest.mark.parametrize(
+    "item", [one for one in all_defaults() if one.eras], ids=lambda item: f"{item.component}:{item.key}"
+)
 def test_eras_begin_and_end_at_known_releases(item):
     """An era names releases that exist, so that a typing error in a version is caught."""
     known = releases(item.line)
@@ -102,30 +117,30 @@ def test_versions_order_as_releases_do():
 )
 def test_the_binary_default_of_the_piece_timeout_moved(version, value):
     """The default of a key is that of the era a release lies in."""
-    assert knowledge.value_at("client", "download.pieceTimeout", version) == value
-    assert knowledge.value_at("seedClient", "download.pieceTimeout", version) == value
+    assert value_at("client", "download.pieceTimeout", version) == value
+    assert value_at("seedClient", "download.pieceTimeout", version) == value
 
 
 def test_chart_sets_seed_and_client_apart():
     """Chart 1.7.4 gives the seed client 40 s and the client 360 s."""
-    assert knowledge.chart_value("seedClient.config.download.pieceTimeout", "1.7.4") == "40s"
-    assert knowledge.chart_value("client.config.download.pieceTimeout", "1.7.4") == "360s"
-    assert knowledge.chart_value("client.config.storage.writePieceTimeout", "1.3.27") is None
+    assert chart_value("seedClient.config.download.pieceTimeout", "1.7.4") == "40s"
+    assert chart_value("client.config.download.pieceTimeout", "1.7.4") == "360s"
+    assert chart_value("client.config.storage.writePieceTimeout", "1.3.27") is None
     with pytest.raises(FactMissingError, match=r"seedClient\.config\.download\.pieceTimeout"):
-        knowledge.chart_value("seedClient.config.download.pieceTimeot", "1.7.4")
+        chart_value("seedClient.config.download.pieceTimeot", "1.7.4")
 
 
 def test_images_and_charts_find_each_other():
     """A chart names its images; a client names the latest chart that ships it, or None."""
-    assert knowledge.images_of("1.7.4") == {
+    assert images_of("1.7.4") == {
         "client": "v1.4.0", "seedClient": "v1.4.0", "scheduler": "v2.5.0", "manager": "v2.5.0",
     }  # fmt: skip
-    assert knowledge.images_of("1.5.1")["seedClient"] == "v1.1.0"
-    assert knowledge.images_of("9.0.0") == knowledge.images_of("1.7.4")
-    assert knowledge.chart_for_client("v1.4.0") == "1.7.4"
-    assert knowledge.chart_for_client("v1.5.1") is None
+    assert images_of("1.5.1")["seedClient"] == "v1.1.0"
+    assert images_of("9.0.0") == images_of("1.7.4")
+    assert chart_for_client("v1.4.0") == "1.7.4"
+    assert chart_for_client("v1.5.1") is None
     with pytest.raises(FactMissingError, match="known from"):
-        knowledge.images_of("0.0.1")
+        images_of("0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -146,53 +161,51 @@ def test_images_and_charts_find_each_other():
 )
 def test_a_key_is_found_under_each_of_its_names(key, places):
     """Full Helm path, bare key, last part and component:key all find the facts."""
-    assert {item.component for item in knowledge.fact(key)} == places
+    assert {item.component for item in find_defaults(key)} == places
 
 
 def test_an_unknown_key_offers_the_nearest_names():
     """The error of a misspelt key holds the right one."""
     with pytest.raises(FactMissingError, match=r"did you mean download\.pieceTimeout"):
-        knowledge.fact("pieceTimout")
+        find_defaults("pieceTimout")
     with pytest.raises(FactMissingError):
-        knowledge.fact("")
+        find_defaults("")
 
 
 def test_what_the_rust_client_ignores_can_be_asked_for():
     """The wrong key of the article has a fact that names the right one, and no value in any client."""
-    rows = knowledge.facts_at("download.pieceDownloadTimeout", "v1.4.0")
+    rows = defaults_at("download.pieceDownloadTimeout", "v1.4.0")
     assert {row["component"] for row in rows} == {"client", "seedClient"}
     assert all(row["value"] is None and "download.pieceTimeout" in row["note"] for row in rows)
-    assert knowledge.value_at("scheduler", "scheduler.gc.pieceDownloadTimeout", "v2.5.1") == "30m"
-    assert knowledge.value_at("go-client", "download.pieceDownloadTimeout", "v2.3.4") == "30s"
+    assert value_at("scheduler", "scheduler.gc.pieceDownloadTimeout", "v2.5.1") == "30m"
+    assert value_at("go-client", "download.pieceDownloadTimeout", "v2.3.4") == "30s"
 
 
 def test_a_key_lists_all_its_spans_in_both_layers():
     """Without a release, the program's defaults come before what charts write; what only charts know is listed too."""
-    rows = knowledge.facts_by_release("seedClient:download.collectedPieceTimeout")
+    rows = defaults_by_release("seedClient:download.collectedPieceTimeout")
     assert [(row["layer"], row["default"]) for row in rows] == [
         ("binary", "10s"), ("binary", "360s"), ("chart", "10s"), ("chart", "30s"), ("chart", "5s"),
     ]  # fmt: skip
-    only = knowledge.facts_by_release("seedClient.persistence.size")
+    only = defaults_by_release("seedClient.persistence.size")
     assert [(row["layer"], row["default"]) for row in only] == [("chart", "50Gi"), ("chart", "100Gi")]
-    ignored = knowledge.facts_by_release("client:scheduler.enableBackToSource")
+    ignored = defaults_by_release("client:scheduler.enableBackToSource")
     assert any(row["default"] is None and "ignored" in row["note"] for row in ignored)
 
 
-@given(st.sampled_from([item for item in facts() if not item.key.startswith("metric:")]))
+@given(st.sampled_from([item for item in all_defaults() if not item.key.startswith("metric:")]))
 def test_every_fact_can_be_asked_for_by_its_own_name(item):
     """A key, and a Helm path, finds the fact it belongs to, with a row for each span."""
     for name in {item.key, item.helm_path} - {None}:
         rows = [
-            row
-            for row in knowledge.facts_by_release(name)
-            if row["component"] == item.component and row["key"] == item.key
+            row for row in defaults_by_release(name) if row["component"] == item.component and row["key"] == item.key
         ]
         assert len(rows) == len(item.eras) + len(item.chart_runs)
 
 
 def test_at_a_chart_both_layers_answer():
     """At a chart, the row of the image's default stands before that of the chart, which goes before it in force."""
-    rows = knowledge.facts_at("seedClient:download.pieceTimeout", "1.7.4")
+    rows = defaults_at("seedClient:download.pieceTimeout", "1.7.4")
     assert [(row["layer"], row["version"], row["value"]) for row in rows] == [
         ("binary", "v1.4.0", "360s"), ("chart", "1.7.4", "40s"),
     ]  # fmt: skip
@@ -201,14 +214,14 @@ def test_at_a_chart_both_layers_answer():
 
 def test_at_a_client_the_latest_chart_that_ships_it_answers_too():
     """A client's row comes with the chart that ships it; a client no chart ships has its own row alone."""
-    layers = {row["layer"]: row["version"] for row in knowledge.facts_at("client:download.pieceTimeout", "v0.1.118")}
+    layers = {row["layer"]: row["version"] for row in defaults_at("client:download.pieceTimeout", "v0.1.118")}
     assert layers == {"binary": "v0.1.118", "chart": "1.2.24"}
-    assert [row["layer"] for row in knowledge.facts_at("client:download.pieceTimeout", "v1.5.1")] == ["binary"]
+    assert [row["layer"] for row in defaults_at("client:download.pieceTimeout", "v1.5.1")] == ["binary"]
 
 
 def test_a_chart_value_that_its_client_does_not_read_says_so():
     """Chart 1.6.9 ships the new name of the rate limit with a client that does not know it yet."""
-    rows = {row["layer"]: row for row in knowledge.facts_at("client:download.bandwidthLimit", "chart-1.6.9")}
+    rows = {row["layer"]: row for row in defaults_at("client:download.bandwidthLimit", "chart-1.6.9")}
     assert rows["binary"]["value"] is None
     assert "not yet known" in rows["binary"]["note"]
     assert rows["chart"]["value"] == "50GB"
@@ -232,26 +245,26 @@ def test_a_release_tells_its_numbering_line(text, line, number):
 def test_asking_by_the_wrong_line_is_an_error_that_says_which_is_right():
     """A client's key has no value in a scheduler's release."""
     with pytest.raises(FactMissingError, match="ask by a release of client"):
-        knowledge.facts_at("download.pieceTimeout", "v2.5.1")
+        defaults_at("download.pieceTimeout", "v2.5.1")
 
 
 def test_a_release_newer_than_all_known_is_read_as_the_newest_and_says_so():
     """Tomorrow's release answers with today's newest facts, marked."""
-    row = knowledge.facts_at("client:download.pieceTimeout", "v1.99.0")[0]
+    row = defaults_at("client:download.pieceTimeout", "v1.99.0")[0]
     assert row["value"] == "360s"
     assert "read as v1.5.1" in row["note"]
 
 
 def test_diff_names_what_moved():
     """Between two charts the seed's timeout moved in the chart and in the binary; equal sides are marked unchanged."""
-    changes = {change.layer: change for change in knowledge.diff("seedClient:download.pieceTimeout", "1.3.26", "1.7.4")}
+    changes = {change.layer: change for change in diff("seedClient:download.pieceTimeout", "1.3.26", "1.7.4")}
     assert (changes["chart"].before, changes["chart"].after, changes["chart"].changed) == ("30s", "40s", True)
     assert (changes["binary"].before, changes["binary"].after) == ("15s", "360s")
     assert not any(
-        row["changed"] for row in knowledge.facts_diff("gc.interval", "v0.1.118", "v1.5.1") if row["layer"] == "binary"
+        row["changed"] for row in defaults_diff("gc.interval", "v0.1.118", "v1.5.1") if row["layer"] == "binary"
     )
     with pytest.raises(FactMissingError, match="cannot be compared"):
-        knowledge.diff("download.pieceTimeout", "1.7.4", "v2.5.1")
+        diff("download.pieceTimeout", "1.7.4", "v2.5.1")
 
 
 @pytest.mark.parametrize(
@@ -265,14 +278,14 @@ def test_diff_names_what_moved():
 )  # fmt: skip
 def test_piece_length_steps(size_bytes, version, length_mib, count):
     """Pieces are powers of two that depend on the layer and the client's release."""
-    assert knowledge.piece_length_bytes(size_bytes, version) == length_mib * MiB
-    assert knowledge.piece_count(size_bytes, version) == count
+    assert piece_length_bytes(size_bytes, version) == length_mib * MiB
+    assert piece_count(size_bytes, version) == count
 
 
 @given(st.integers(0, 10**13), st.integers(0, 10**13), st.sampled_from(CLIENTS))
 def test_piece_length_is_a_power_of_two_that_grows_with_the_layer(one, other, version):
     """A larger layer never has shorter pieces, and a length lies between 4 and 64 MiB."""
-    small, large = (knowledge.piece_length_bytes(size, version) for size in sorted((one, other)))
+    small, large = (piece_length_bytes(size, version) for size in sorted((one, other)))
     assert small <= large
     assert small & (small - 1) == 0
     assert 4 * MiB <= small <= large <= 64 * MiB
@@ -280,15 +293,15 @@ def test_piece_length_is_a_power_of_two_that_grows_with_the_layer(one, other, ve
 
 def test_attempts_and_siblings_by_release():
     """Retries before the body went 0, 3, 1; siblings are cancelled from v1.0.18; without a release the newest counts."""
-    assert knowledge.piece_attempts("v0.1.118") == (2, 0)
-    assert knowledge.piece_attempts("v0.1.120").retries_before_body == 3
-    assert knowledge.piece_attempts("v0.2.27") == knowledge.piece_attempts() == (2, 1)
-    assert not knowledge.siblings_cancelled("v1.0.17")
-    assert knowledge.siblings_cancelled("v1.0.18")
-    assert knowledge.siblings_cancelled()
+    assert piece_attempts("v0.1.118") == (2, 0)
+    assert piece_attempts("v0.1.120").retries_before_body == 3
+    assert piece_attempts("v0.2.27") == piece_attempts() == (2, 1)
+    assert not siblings_cancelled("v1.0.17")
+    assert siblings_cancelled("v1.0.18")
+    assert siblings_cancelled()
 
 
-@given(st.sampled_from([item for item in facts() if item.eras]), st.data())
+@given(st.sampled_from([item for item in all_defaults() if item.eras]), st.data())
 def test_a_release_lies_in_at_most_one_era(item, data):
     """Whatever release is asked for, the answer is the one era that covers it, or none."""
     version = data.draw(st.sampled_from(releases(item.line)))
@@ -301,7 +314,7 @@ def test_a_release_lies_in_at_most_one_era(item, data):
 def test_any_text_for_a_release_is_an_answer_or_one_clear_error(text):
     """No text makes a query fail with anything but an error of this package."""
     try:
-        rows = knowledge.facts_at("pieceTimeout", text)
+        rows = defaults_at("pieceTimeout", text)
     except DflyError as problem:
         rows = [str(problem)]
     assert rows

@@ -13,10 +13,9 @@ from conftest import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dfly_analysis.config import check_config, demand_of, demanded_bps
-from dfly_analysis.errors import DflyError
 from dfly_analysis.catalog.releases import releases
-from dfly_analysis.config import Settings
+from dfly_analysis.config import Settings, check_config, demand_of, demanded_bps
+from dfly_analysis.errors import DflyError
 
 GiB = 1024**3
 BIG = {"limits": {"cpu": 16, "memory": "64Gi"}, "requests": {"cpu": 4, "memory": "16Gi"}}
@@ -25,12 +24,13 @@ CHARTS = ["1.1.66", "1.2.24", "1.3.25", "1.3.26", "1.3.28", "1.4.1", "1.4.16", "
 
 def clean_values(chart: str) -> dict[str, Any]:
     """Give values without a trap for a chart: limits of 6 min, the program's own concurrency, room on the volume."""
-    from dfly_analysis.catalog.default_queries import chart_run, fact_of, images_of
+    from dfly_analysis.catalog.defaults import chart_run, defaults_of
+    from dfly_analysis.catalog.releases import images_of
 
     client = images_of(chart)["client"]
 
     def read(key: str) -> bool:
-        item = fact_of("client", key)
+        item = defaults_of("client", key)
         era = item.at(client) if item and client else None
         return era is not None and era.ignored is None
 
@@ -329,7 +329,7 @@ def test_any_text_or_bytes_are_answered(tmp_path_factory, text):
     ("text", "words"),
     [
         ("[" * 200_000, "nested deeper"), ("- " * 50_000, "nested deeper"), ("download:\n  " + "[" * 200_000, "nested deeper"),
-        ("a: &a [*a]\n", "holds itself"), ("a: *b\n", "no anchor b"), ("a: 1\n---\nb: 2\n", "a second document"), ("a: !x 1\n", "not YAML"),
+        ("a: &a [*a]\n", "holds itself"), ("a: *b\n", "undefined alias"), ("a: 1\n---\nb: 2\n", "another document"), ("a: !x 1\n", "not YAML"),
         ("a:\n\t- b\n", "not YAML"), ("- a\n- b\n", "a list, not a mapping"), ("just words\n", "a str, not a mapping"), ("7\n", "an? int, not a mapping"),
         ("x0: &x0 [1,1,1,1,1,1,1,1,1]\n" + "".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 12)), "more than 200000"),
         ("a: " + "9" * 6000 + "\n", "not YAML"), ("\x00\x01", "not YAML"),
