@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dfly_analysis.catalog.translation import LANGUAGES
+from dfly_analysis.catalog import LANGUAGES
 from dfly_analysis.errors import DflyError
 from dfly_analysis.redaction import redact
 

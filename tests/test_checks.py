@@ -241,7 +241,7 @@ def test_a_fault_is_named_for_the_releases_that_have_it():
 @pytest.mark.parametrize("fault", load_known_bugs(), ids=lambda fault: fault.id)
 def test_faults_name_what_exists(fault):
     """Releases are in order and signatures are known."""
-    assert parse_version(fault.since) <= parse_version(fault.until) < parse_version(fault.mended)
+    assert parse_version(fault.since) <= parse_version(fault.until) < parse_version(fault.fixed_in)
     assert all(signature(name) is not None for name in fault.signatures)
 
 

@@ -15,7 +15,7 @@ from conftest import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dfly_analysis.catalog import patterns
+from dfly_analysis.catalog import regex_compiler as patterns
 from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.catalog.log_events import load_events, name_event
 from dfly_analysis.catalog.log_formats import load_formats

@@ -5,6 +5,9 @@ A fact is an entry in YAML below ``entries/``, validated by the model in the mod
 
 from __future__ import annotations
 
+LANGUAGES = ("en", "zh")
+"""Languages of what is shown; what the code says is in the first, `dfly_analysis.catalog.translation` puts it into the others."""
+
 
 def load_catalog() -> None:
     """Read every file, so that all of them are valid and cached; an installation does so."""
@@ -32,5 +35,5 @@ def load_catalog() -> None:
     ):
         load()
     key_spelling.is_known_key("client", "")
-    for language in translation.LANGUAGES[1:]:
+    for language in LANGUAGES[1:]:
         translation.load_sentences(language)

@@ -14,9 +14,6 @@ from functools import cache, cached_property, partial
 from dfly_analysis.catalog.yaml_loader import ENTRIES, load_document
 from dfly_analysis.errors import CatalogError
 
-LANGUAGES = ("en", "zh")
-"""The languages that the program speaks: the first is that of its code."""
-
 PLACE = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<kind>[a-z]+))?\}")
 _NUMBER = r"(?:[<≈] )?[-+]?[\d.,]+(?:e[-+]?\d+)?"
 _KINDS = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from dfly_analysis.catalog.translation import LANGUAGES
+from dfly_analysis.catalog import LANGUAGES
 from dfly_analysis.errors import DflyError, SourceError, nearest
 from dfly_analysis.tables import SEVERITIES
 from dfly_analysis.units import parse_duration, parse_rate, parse_size

@@ -1,19 +1,20 @@
-"""What the operands of a trap's comparison are worth: settings in force, literals, and quantities derived from both."""
+"""Operands of a rule's comparisons: settings in force, literals, and quantities derived from both."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from dfly_analysis.catalog.config_checks import Factor
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.piece_length_rules import piece_attempts
 from dfly_analysis.catalog.sizing_guide import documented_sizing
-from dfly_analysis.config import ROLES, Setting
-from dfly_analysis.config.bandwidth_demand import COLLECTED, demanded_bps
+from dfly_analysis.config.bandwidth_demand import COLLECTED, BandwidthDemand, demanded_bps
 from dfly_analysis.config.query import USUAL_LINK_BPS, Query
+from dfly_analysis.config.setting import ROLES, Setting
 from dfly_analysis.errors import CatalogError
 from dfly_analysis.units import format_duration, format_rate, format_size, parse_duration, parse_size
 
@@ -22,8 +23,7 @@ Worth = float | str | bool | None
 _LITERAL = re.compile(r"\d+(?:\.\d+)?(?P<unit>[A-Za-z]*)")
 _SIZE_UNIT = re.compile(r"(?:[KMGTP]i?)?B|[KMGTP]i")
 _CPU = re.compile(r"(\d+(?:\.\d+)?)(m?)")
-_RETRIES, _DEADLINE = "backend.maxRetries", "fixed:preheat.jobDeadline"
-_HIGH = "gc.policy.diskHighThresholdPercent"
+_COUNT = "{:g}".format
 
 
 @dataclass(frozen=True)
@@ -49,213 +49,51 @@ class Operand:
     setting: Setting | None = None
 
 
-def operand(query: Query, role: str, host: str | None, name: str) -> Operand:
+class Scope(NamedTuple):
+    """Where an expression is evaluated: a role, on one host where host files were given."""
+
+    query: Query
+    role: str
+    host: str | None = None
+
+    @property
+    def demand(self) -> BandwidthDemand:
+        """Return what the role demands for the layer asked for."""
+        return self.query.demand(self.role, self.host)
+
+
+def operand(scope: Scope, name: str) -> Operand:
     """Return the worth of a name.
 
     Parameters
     ----------
-    query : Query
-    role : str
-        Role meant where the name does not say.
-    host : str or None
+    scope : Scope
     name : str
         See `dfly_analysis.catalog.config_checks.Factor`.
 
     Raises
     ------
     CatalogError
-        Where nothing is called so.
+        Where it is no quantity.
     """
     if name.startswith("$"):
-        known = _QUANTITIES.get(name)
-        if known is None:
+        if name not in _QUANTITIES:
             raise CatalogError(f"no quantity is called {name}", hint=f"one of {', '.join(_QUANTITIES)}")
-        return known(query, role, host)
+        return _QUANTITIES[name](scope)
     if name in ("true", "false"):
         return Operand("known", name == "true", name)
     if name.startswith("'"):
         return Operand("known", name.strip("'"), name.strip("'"))
     literal = _LITERAL.fullmatch(name)
-    if literal:
-        return Operand("known", _literal(name, literal["unit"]), name)
-    return _setting(query, role, host, name)
+    if literal is None:
+        return _setting(scope, name)
+    unit = literal["unit"]
+    return Operand("known", float(parse_size(name)) if _SIZE_UNIT.fullmatch(unit) else parse_duration(name) if unit else float(name), name)
 
 
-def _literal(text: str, unit: str) -> float:
-    if not unit:
-        return float(text)
-    return float(parse_size(text)) if _SIZE_UNIT.fullmatch(unit) else parse_duration(text)
-
-
-def _setting(query: Query, role: str, host: str | None, name: str) -> Operand:
-    key, _, layer = name.partition("@")
-    other, colon, bare = key.partition(":")
-    whose, key = (other, bare) if colon and other in ROLES else (role, key)
-    chain = query.settings.chain(key, whose, host if whose == role else None)
-    if layer:
-        wanted = ("user", "rendered") if layer == "user" else (layer,)
-        chain = tuple(item for item in chain if item.layer in wanted)
-    if not chain:
-        found = query.settings.get(key, whose)
-        blind = not layer and found.layer == "unknown" and _nothing_known(query, whose, key)
-        return Operand("unknown" if blind else "unset", None, found.source, found)
-    worth = _worth(chain[-1])
-    state: State = "unset" if worth is None else "known"
-    return Operand(state, worth, f"{chain[-1].value} ({chain[-1].source})", chain[-1])
-
-
-def _nothing_known(query: Query, role: str, key: str) -> bool:
-    item = defaults_of(role, key)
-    if item is None or not item.eras:
-        return query.settings.chart is None
-    return query.settings.versions.get(role) is None
-
-
-def _worth(setting: Setting) -> Worth:
-    value = setting.value
-    if value is None or isinstance(value, bool):
-        return value
-    if setting.key.endswith(".cpu"):
-        cores = _CPU.fullmatch(str(value))
-        return float(cores[1]) / (1000 if cores[2] else 1) if cores else None
-    numbers: Mapping[str | None, Callable[[], float | None]] = {
-        "duration": lambda: setting.seconds, "size": lambda: setting.size_bytes, "rate": lambda: setting.size_bytes,
-        "quantity": lambda: setting.size_bytes,
-    }  # fmt: skip
-    if setting.unit in numbers:
-        return numbers[setting.unit]()
-    if setting.unit in {"text", None} and isinstance(value, int | float):
-        return float(value) if abs(value) < 1e300 else None
-    return setting.number if setting.unit in {"count", "percent", "requests_per_s", "nanoseconds"} else str(value)
-
-
-def _size(worth: float | None, reason: str = "") -> Operand:
-    return Operand("unknown", None, reason) if worth is None else Operand("known", worth, format_size(worth))
-
-
-def _rate(worth: float | None, reason: str = "") -> Operand:
-    return Operand("unknown", None, reason) if worth is None else Operand("known", worth, format_rate(worth))
-
-
-def _time(worth: float | None, reason: str = "") -> Operand:
-    return Operand("unknown", None, reason) if worth is None else Operand("known", worth, format_duration(worth))
-
-
-def _count(worth: float | None, reason: str = "") -> Operand:
-    return Operand("unknown", None, reason) if worth is None else Operand("known", worth, f"{worth:g}")
-
-
-def _demand(query: Query, role: str, host: str | None) -> Operand:
-    found = query.demand(role, host)
-    return _rate(found.bps, found.reason)
-
-
-def _job_demand(query: Query, role: str, host: str | None) -> Operand:
-    found = query.demand(role, host)
-    return _rate(None if found.bps is None else found.bps * query.job_layers, found.reason)
-
-
-def _limit(query: Query, role: str, host: str | None) -> Operand:
-    found = query.demand(role, host)
-    if found.limit is None or found.limit.seconds is None:
-        return _time(None, found.reason)
-    text = f"{found.limit.key} {found.limit.value} ({found.limit.source})"
-    return Operand("known", found.limit.seconds, text, found.limit)
-
-
-def _parent_demand(query: Query, role: str, host: str | None) -> Operand:
-    """Say what a parent needs from the source, so that its first piece is done before its child loses patience."""
-    parent = query.demand("seedClient")
-    patience = operand(query, role, host, COLLECTED)
-    if patience.state != "known" or not isinstance(patience.worth, float) or not patience.worth:
-        return patience
-    in_flight = parent.in_flight_bytes
-    return _rate(None if in_flight is None else demanded_bps(in_flight, patience.worth), parent.reason)
-
-
-def _tries(query: Query, role: str, host: str | None) -> Operand:
-    number = query.settings.get(_RETRIES, role, host).number
-    usual = piece_attempts(query.settings.versions.get(role)).retries_before_body
-    return _count(1 + (usual if number is None else number))
-
-
-def _layer_time(query: Query, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
-    if query.bandwidth_bps is None:
-        return Operand("unset", None, "no bandwidth was named")
-    return _time(query.size_bytes / query.bandwidth_bps)
-
-
-def _bandwidth(query: Query, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
-    return Operand("unset") if query.bandwidth_bps is None else _rate(query.bandwidth_bps)
-
-
-def _link(query: Query, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
-    # Where a bandwidth is named, feasibility answers; the assumed link is for when none is.
-    return _rate(USUAL_LINK_BPS) if query.bandwidth_bps is None else Operand("unset")
-
-
-def _deadline(query: Query, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
-    limit = query.settings.get(_DEADLINE, "scheduler")
-    if limit.seconds is None:
-        return Operand("unknown" if limit.layer == "unknown" else "unset", None, limit.source)
-    return Operand("known", limit.seconds, f"{limit.value} ({limit.source})")
-
-
-def _headroom(query: Query, role: str, host: str | None) -> Operand:
-    volume = operand(query, role, host, "persistence.size")
-    high = operand(query, role, host, _HIGH)
-    known = isinstance(volume.worth, int | float) and isinstance(high.worth, float)
-    if not known:
-        return volume if volume.state != "known" else high
-    assert isinstance(volume.worth, int | float)
-    assert isinstance(high.worth, float)
-    return _size(volume.worth * max(0.0, 1 - high.worth / 100))
-
-
-def _documented(part: str) -> Callable[[Query, str, str | None], Operand]:
-    def find(query: Query, role: str, host: str | None) -> Operand:  # noqa: ARG001 - one shape for all
-        said = documented_sizing(role)
-        if said is None:
-            return Operand("unset")
-        if part == "cpu":
-            return _count(said.cpu)
-        return _size(said.memory_bytes if part == "memory" else said.disk_bytes)
-
-    return find
-
-
-def _of_demand(part: str) -> Callable[[Query, str, str | None], Operand]:
-    def find(query: Query, role: str, host: str | None) -> Operand:
-        found = query.demand(role, host)
-        if part == "streams":
-            return _count(found.streams, found.reason)
-        if part == "in_flight":
-            return _size(found.in_flight_bytes, found.reason)
-        return _size(found.piece_bytes)
-
-    return find
-
-
-_QUANTITIES: Mapping[str, Callable[[Query, str, str | None], Operand]] = {
-    "$size": lambda query, _role, _host: _size(query.size_bytes),
-    "$asked_layers": lambda query, _role, _host: _count(query.layers or 1),
-    "$layers": lambda query, _role, _host: _count(query.job_layers),
-    "$piece": _of_demand("piece"), "$streams": _of_demand("streams"), "$in_flight": _of_demand("in_flight"),
-    "$limit": _limit, "$demand": _demand, "$job_demand": _job_demand, "$parent_demand": _parent_demand, "$tries": _tries,
-    "$layer_time": _layer_time, "$bandwidth": _bandwidth, "$link": _link, "$job_deadline": _deadline, "$gc_headroom": _headroom,
-    "$documented_cpu": _documented("cpu"), "$documented_memory": _documented("memory"),
-    "$documented_disk": _documented("disk"),
-}  # fmt: skip
-
-
-def product(operands: tuple[tuple[Operand, bool], ...]) -> Operand:
-    """Multiply operands, those marked dividing.
-
-    Returns
-    -------
-    Operand
-        A single one is itself. Not known where one is not, or where one is no number.
-    """
+def product(scope: Scope, factors: Iterable[Factor]) -> Operand:
+    """Return the product of factors, a single one as it is; not known where a factor is not, unset where one is no number."""
+    operands = [(operand(scope, factor.name), factor.inverse) for factor in factors]
     if len(operands) == 1 and not operands[0][1]:
         return operands[0][0]
     missing = next((item for item, _ in operands if item.state != "known"), None)
@@ -267,3 +105,124 @@ def product(operands: tuple[tuple[Operand, bool], ...]) -> Operand:
             return Operand("unset", None, item.text)
         total *= item.worth if not inverse else 1 / item.worth if item.worth else math.inf
     return Operand("known", total)
+
+
+def _setting(scope: Scope, name: str) -> Operand:
+    key, _, layer = name.partition("@")
+    other, colon, bare = key.partition(":")
+    role, key = (other, bare) if colon and other in ROLES else (scope.role, key)
+    settings = scope.query.settings
+    chain = settings.chain(key, role, scope.host if role == scope.role else None)
+    if layer:
+        wanted = ("user", "rendered") if layer == "user" else (layer,)
+        chain = tuple(item for item in chain if item.layer in wanted)
+    if chain:
+        worth = _worth(chain[-1])
+        return Operand("unset" if worth is None else "known", worth, f"{chain[-1].value} ({chain[-1].source})", chain[-1])
+    found, item = settings.get(key, role), defaults_of(role, key)
+    by_chart = item is None or not item.eras
+    unknown = (settings.chart if by_chart else settings.versions.get(role)) is None
+    return Operand("unknown" if not layer and found.layer == "unknown" and unknown else "unset", None, found.source, found)
+
+
+def _worth(setting: Setting) -> Worth:
+    value, unit = setting.value, setting.unit
+    if value is None or isinstance(value, bool):
+        return value
+    if setting.key.endswith(".cpu"):
+        cores = _CPU.fullmatch(str(value))
+        return float(cores[1]) / (1000 if cores[2] else 1) if cores else None
+    if unit == "duration":
+        return setting.seconds
+    if unit in {"size", "rate", "quantity"}:
+        return setting.size_bytes
+    if unit in {"text", None} and isinstance(value, int | float):
+        return float(value) if abs(value) < 1e300 else None
+    return setting.number if unit in {"count", "percent", "requests_per_s", "nanoseconds"} else str(value)
+
+
+def _known(worth: float | None, show: Callable[[float], str], reason: str = "") -> Operand:
+    return Operand("unknown", None, reason) if worth is None else Operand("known", worth, show(worth))
+
+
+def _job_demand(scope: Scope) -> Operand:
+    bps = scope.demand.bps
+    return _known(None if bps is None else bps * scope.query.job_layers, format_rate, scope.demand.reason)
+
+
+def _limit(scope: Scope) -> Operand:
+    limit = scope.demand.limit
+    if limit is None or limit.seconds is None:
+        return Operand("unknown", None, scope.demand.reason)
+    return Operand("known", limit.seconds, f"{limit.key} {limit.value} ({limit.source})", limit)
+
+
+def _parent_demand(scope: Scope) -> Operand:
+    """Return what a parent needs from the source, so that its first piece is done before its child gives up."""
+    patience = operand(scope, COLLECTED)
+    if patience.state != "known" or not isinstance(patience.worth, float) or not patience.worth:
+        return patience
+    parent = scope.query.demand("seedClient")
+    in_flight = parent.in_flight_bytes
+    return _known(None if in_flight is None else demanded_bps(in_flight, patience.worth), format_rate, parent.reason)
+
+
+def _tries(scope: Scope) -> Operand:
+    settings = scope.query.settings
+    number = settings.get("backend.maxRetries", scope.role, scope.host).number
+    usual = piece_attempts(settings.versions.get(scope.role)).retries_before_body
+    return _known(1 + (usual if number is None else number), _COUNT)
+
+
+def _layer_time(scope: Scope) -> Operand:
+    if scope.query.bandwidth_bps is None:
+        return Operand("unset", None, "no bandwidth was named")
+    return _known(scope.query.size_bytes / scope.query.bandwidth_bps, format_duration)
+
+
+def _job_deadline(scope: Scope) -> Operand:
+    limit = scope.query.settings.get("fixed:preheat.jobDeadline", "scheduler")
+    if limit.seconds is None:
+        return Operand("unknown" if limit.layer == "unknown" else "unset", None, limit.source)
+    return Operand("known", limit.seconds, f"{limit.value} ({limit.source})")
+
+
+def _gc_headroom(scope: Scope) -> Operand:
+    volume, high = operand(scope, "persistence.size"), operand(scope, "gc.policy.diskHighThresholdPercent")
+    if not isinstance(volume.worth, int | float) or not isinstance(high.worth, float):
+        return volume if volume.state != "known" else high
+    return _known(volume.worth * max(0.0, 1 - high.worth / 100), format_size)
+
+
+def _documented(scope: Scope, part: str, show: Callable[[float], str]) -> Operand:
+    said = documented_sizing(scope.role)
+    return Operand("unset") if said is None else _known(getattr(said, part), show)
+
+
+def _bandwidth(scope: Scope) -> Operand:
+    bps = scope.query.bandwidth_bps
+    return Operand("unset") if bps is None else _known(bps, format_rate)
+
+
+_QUANTITIES: Mapping[str, Callable[[Scope], Operand]] = {
+    "$size": lambda scope: _known(scope.query.size_bytes, format_size),
+    "$asked_layers": lambda scope: _known(scope.query.layers or 1, _COUNT),
+    "$layers": lambda scope: _known(scope.query.job_layers, _COUNT),
+    "$piece": lambda scope: _known(scope.demand.piece_bytes, format_size),
+    "$streams": lambda scope: _known(scope.demand.streams, _COUNT, scope.demand.reason),
+    "$in_flight": lambda scope: _known(scope.demand.in_flight_bytes, format_size, scope.demand.reason),
+    "$limit": _limit,
+    "$demand": lambda scope: _known(scope.demand.bps, format_rate, scope.demand.reason),
+    "$job_demand": _job_demand,
+    "$parent_demand": _parent_demand,
+    "$tries": _tries,
+    "$layer_time": _layer_time,
+    "$bandwidth": _bandwidth,
+    # Where a bandwidth is named, feasibility answers; the assumed link is for when none is.
+    "$link": lambda scope: Operand("unset") if scope.query.bandwidth_bps else _known(USUAL_LINK_BPS, format_rate),
+    "$job_deadline": _job_deadline,
+    "$gc_headroom": _gc_headroom,
+    "$documented_cpu": lambda scope: _documented(scope, "cpu", _COUNT),
+    "$documented_memory": lambda scope: _documented(scope, "memory_bytes", format_size),
+    "$documented_disk": lambda scope: _documented(scope, "disk_bytes", format_size),
+}

@@ -13,7 +13,7 @@ from dfly_analysis.catalog.config_checks import ConfigRule, ConfigSample, load_c
 from dfly_analysis.catalog.defaults import find_defaults
 from dfly_analysis.catalog.key_spelling import is_known_key
 from dfly_analysis.config import ConfigCheck, Query, Settings, check_config
-from dfly_analysis.config.expressions import operand
+from dfly_analysis.config.expressions import Scope, operand
 from dfly_analysis.config.setting import is_chart_only
 from dfly_analysis.errors import CatalogError
 
@@ -91,7 +91,7 @@ def test_every_operand_is_one(trap: ConfigRule):
     names = [factor.name for group in trap.conditions for one in group for factor in (*one.left, *one.right)]
     for name in [*names, *re.findall(r"\{([^{}]+)\}", trap.says)]:
         for role in trap.roles:
-            operand(question, role, None, name)
+            operand(Scope(question, role), name)
         if not re.match(r"[$\d'\"]|true|false", name):
             bare = name.partition("@")[0]
             whose, colon, key = bare.partition(":")
@@ -103,7 +103,7 @@ def test_every_operand_is_one(trap: ConfigRule):
 def test_a_quantity_that_is_none_is_an_error_that_names_the_others():
     """A typing error behind a dollar sign is caught."""
     with pytest.raises(CatalogError, match=r"no quantity is called \$speed .*\$demand"):
-        operand(Query(Settings.resolve()), "client", None, "$speed")
+        operand(Scope(Query(Settings.resolve()), "client"), "$speed")
 
 
 def test_a_comparison_is_read_as_two_products():
