@@ -8,11 +8,12 @@ from functools import cache
 from typing import Any, Literal, NamedTuple, get_args
 
 from dfly_analysis.catalog.releases import (
-    IMAGES,
     LINE_TITLES,
     Line,
+    Span,
     chart_for_client,
     chart_for_server,
+    entry_at,
     images_of,
     known_release,
     line_of,
@@ -23,6 +24,7 @@ from dfly_analysis.catalog.releases import (
 )
 from dfly_analysis.catalog.yaml_loader import load_document, record
 from dfly_analysis.errors import FactMissingError, nearest
+from dfly_analysis.tables import ROLES
 
 Value = str | int | float | bool | None
 Unit = Literal[
@@ -35,13 +37,12 @@ FILES = (
 _PREFIXES = ("database:", "fixed:", "metric:")
 
 
-class Era(NamedTuple):
+@record
+class Era(Span):
     """A span of releases in which a key has one default.
 
     Attributes
     ----------
-    since, until : str
-        Releases of the component, both included.
     source : str
         File and tag it was read from.
     default : str, int, float, bool or None
@@ -51,8 +52,6 @@ class Era(NamedTuple):
     note : str
     """
 
-    since: str
-    until: str
     source: str
     default: Value = None
     ignored: str | None = None
@@ -143,9 +142,7 @@ class KeyDefaults:
         A release newer than all known ones is read as the newest known.
         """
         known = None if self.line == "chart" else known_release(self.line, version)
-        if known is None:
-            return None
-        return next((era for era in self.eras if within(known, era.since, era.until)), None)
+        return None if known is None else entry_at(self.eras, known)
 
     @property
     def chart_runs(self) -> tuple[ChartRun, ...]:
@@ -281,7 +278,7 @@ def defaults_by_release(key: str) -> list[dict[str, Any]]:
     Parameters
     ----------
     key : str
-        As `fact` takes it.
+        As `find_defaults` takes it.
 
     Returns
     -------
@@ -313,7 +310,7 @@ def defaults_at(key: str, version: str) -> list[dict[str, Any]]:
     Parameters
     ----------
     key : str
-        As `fact` takes it.
+        As `find_defaults` takes it.
     version : str
         A client (``v0.x``, ``v1.x``), a manager or scheduler (``v2.x``), or a chart (``chart-1.7.4``, ``1.7.4``).
 
@@ -356,7 +353,7 @@ def _asked(version: str) -> tuple[Line, str, str]:
 def _rows(item: KeyDefaults, line: Line, number: str, assumed: str) -> Iterator[dict[str, Any]]:
     binary: str | None = number if line == item.line else None
     chart: str | None = number if line == "chart" else None
-    if line == "chart" and item.component in IMAGES and item.line != "chart":
+    if line == "chart" and item.component in ROLES and item.line != "chart":
         binary = images_of(number)[item.component]
     elif line == item.line != "chart":
         chart = chart_for_client(number) if line == "client" else chart_for_server(number)

@@ -4,60 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from dfly_analysis.catalog.releases import Span
 from dfly_analysis.catalog.yaml_loader import load_document, record
 
 
-class Scopes(NamedTuple):
+@record
+class Scopes(Span):
     """Today's name of each scope to the release's own."""
 
-    since: str
-    until: str
     names: Mapping[str, str]
 
 
-class Concurrency(NamedTuple):
+@record
+class Concurrency(Span):
     """Fields that bound layers and hosts at a time, and whether each layer is a task with a deadline of its own."""
 
-    since: str
-    until: str
     layers: str | None
     peers: str | None
     per_layer: bool
 
 
-class FileLists(NamedTuple):
+@record
+class FileLists(Span):
     """Whether one job takes a list of files."""
 
-    since: str
-    until: str
     known: bool
 
 
-class Deadline(NamedTuple):
+@record
+class Deadline(Span):
     """Deadline on the scheduler: whether a job may set it, its default, and what it is for."""
 
-    since: str
-    until: str
     settable: bool
     default: str | None
     of: Literal["layer", "image"]
 
 
-class PollingWindow(NamedTuple):
+@record
+class PollingWindow(Span):
     """How long the manager surely keeps asking after a job."""
 
-    since: str
-    until: str
     safe: str
 
 
-class FalseSuccess(NamedTuple):
+@record
+class FalseSuccess(Span):
     """Whether the manager may say SUCCESS though layers are missing."""
 
-    since: str
-    until: str
     lies: bool
 
 

@@ -8,6 +8,7 @@ from functools import cache
 
 from dfly_analysis.catalog.defaults import KeyDefaults, all_defaults, defaults_of
 from dfly_analysis.catalog.yaml_loader import load_document, record
+from dfly_analysis.tables import ROLES
 
 GO_ROLES = ("scheduler", "manager")
 """Roles whose reader takes names in any capitals."""
@@ -98,7 +99,7 @@ def _readable(role: str) -> tuple[str, ...]:
 @cache
 def _listed(role: str) -> tuple[str, ...]:
     listed = load_document(KeyLists, "rules/key_spelling")
-    return getattr(listed, role).keys if role in ("client", "seedClient", "scheduler", "manager") else ()
+    return getattr(listed, role).keys if role in ROLES else ()
 
 
 @cache

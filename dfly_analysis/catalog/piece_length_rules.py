@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from dfly_analysis.catalog.defaults import defaults_of
-from dfly_analysis.catalog.releases import releases, require_known, within
+from dfly_analysis.catalog.releases import Span, entry_at, releases, require_known
 from dfly_analysis.catalog.yaml_loader import load_document, record
 from dfly_analysis.units import format_size, parse_size
 
@@ -27,42 +27,38 @@ class PieceAttempts(NamedTuple):
     retries_before_body: int
 
 
-class LengthRule(NamedTuple):
+@record
+class LengthRule(Span):
     """A piece is the next power of two of the layer over `parts`, held between `least` and `most`; without parts, `least`."""
 
-    since: str
-    until: str
     least: str
     most: str
     source: str
     parts: int | None = None
 
 
-class AttemptsRule(NamedTuple):
+@record
+class AttemptsRule(Span):
     """See `PieceAttempts`."""
 
-    since: str
-    until: str
     passes: int
     retries: int
     source: str
 
 
-class FailedPieceRule(NamedTuple):
+@record
+class FailedPieceRule(Span):
     """Whether the pieces in flight beside a failed one are cancelled, and when a round ends after a failure."""
 
-    since: str
-    until: str
     cancelled: bool
     noticed: Literal["at_once", "when_all_started"]
     source: str
 
 
-class SinglePieceRule(NamedTuple):
+@record
+class SinglePieceRule(Span):
     """Passes of a layer of one piece."""
 
-    since: str
-    until: str
     passes: int
     source: str
 
@@ -81,8 +77,7 @@ class PieceRules:
 @cache
 def _rule(topic: str, client_version: str | None) -> Any:
     known = require_known("client", client_version or releases("client")[-1])
-    rules = getattr(load_document(PieceRules, "rules/piece_length_rules"), topic)
-    return next(rule for rule in rules if within(known, rule.since, rule.until))
+    return entry_at(getattr(load_document(PieceRules, "rules/piece_length_rules"), topic), known)
 
 
 def piece_length_bytes(content_length_bytes: int, client_version: str | None = None) -> int:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from dfly_analysis.catalog.yaml_loader import load_document, record
 from dfly_analysis.errors import FactMissingError, nearest
 
 Line = Literal["client", "server", "chart"]
-IMAGES = ("client", "seedClient", "scheduler", "manager")
 LINE_TITLES: Mapping[Line, str] = {"client": "client", "server": "manager and scheduler", "chart": "chart"}
 _VERSION = re.compile(r"(?:dragonfly-|chart-)?v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+\S+|@sha256:\w+)?")
 _HINT = "write it like v0.1.118 (client), v2.5.1 (manager and scheduler) or 1.7.4 (chart)"
@@ -63,6 +62,17 @@ def parse_version(text: str) -> Version:
     return Version(release, tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts))
 
 
+@record
+class Span:
+    """Releases for which an entry holds, both ends included."""
+
+    since: str
+    until: str
+
+
+S = TypeVar("S", bound=Span)
+
+
 class Tag(NamedTuple):
     """A tagged release and its day, ISO."""
 
@@ -82,7 +92,7 @@ class Chart(NamedTuple):
 
     @property
     def images(self) -> Mapping[str, str | None]:
-        """Return the tag of the image per role of `IMAGES`."""
+        """Return the tag of the image per role."""
         return {
             "client": self.client,
             "seedClient": self.seed_client,
@@ -152,6 +162,11 @@ def within(version: str, since: str, until: str) -> bool:
     return parse_version(since).release <= parse_version(version).release <= parse_version(until).release
 
 
+def entry_at(entries: Iterable[S], version: str) -> S | None:
+    """Return the entry whose span has a release, or None."""
+    return next((entry for entry in entries if within(version, entry.since, entry.until)), None)
+
+
 @cache
 def _chart(version: str) -> Chart:
     known = known_release("chart", version)
@@ -172,7 +187,7 @@ def images_of(chart_version: str) -> dict[str, str | None]:
     Returns
     -------
     dict of str to (str or None)
-        Tag per role of `IMAGES`; None where the chart ships none (the Rust client came with chart 1.1.12).
+        Tag per role; None where the chart ships none (the Rust client came with chart 1.1.12).
 
     Raises
     ------

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Literal, NamedTuple
 
-from dfly_analysis.catalog.releases import releases, require_known, within
+from dfly_analysis.catalog.releases import Span, entry_at, releases, require_known
 from dfly_analysis.catalog.yaml_loader import load_document, record
+from dfly_analysis.tables import ROLES
 from dfly_analysis.units import parse_rate, parse_size
-
-_ROLES = ("client", "seedClient", "scheduler", "manager")
 
 
 class Sizing(NamedTuple):
@@ -65,9 +64,8 @@ class _Article(NamedTuple):
     client: _Resources
 
 
-class _Memory(NamedTuple):
-    since: str
-    until: str
+@record
+class _Memory(Span):
     from_parent: Literal["piece", "write_buffer"]
     from_source: Literal["piece", "write_buffer"]
     windows: str = "0"
@@ -137,7 +135,7 @@ def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
     """
     rows = _guide().cluster
     row = next((one for one in rows if one.peers >= peers), rows[-1])
-    said: _Component | None = getattr(row, role, None) if role in _ROLES else None
+    said: _Component | None = getattr(row, role, None) if role in ROLES else None
     if said is None:
         return None
     return Sizing(row.peers, said.cpu, parse_size(said.memory), parse_size(said.disk), said.replicas)
@@ -196,7 +194,8 @@ def held_in_memory_bytes(origin: str, piece_bytes: int, write_buffer_bytes: int 
         Release of the client; the newest where it is not known.
     """
     known = require_known("client", version or releases("client")[-1])
-    rule = next(one for one in _guide().memory if within(known, one.since, one.until))
+    rule = entry_at(_guide().memory, known)
+    assert rule is not None  # the spans leave no gap
     if (rule.from_source if origin == "source" else rule.from_parent) == "piece":
         return piece_bytes
     buffer = write_buffer_bytes or parse_size(_guide().usual_write_buffer)

@@ -1,4 +1,4 @@
-"""Checks a configuration without logs: every trap, and whether a layer comes through."""
+"""Checks a configuration without logs: every rule, and whether a layer comes through."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ConfigCheck:
     ----------
     settings : Settings
     findings : tuple of Finding
-        One for each trap, present ones first and gravest first; ``unknown`` where a release would have to be named.
+        One for each rule, present ones first and most severe first; ``unknown`` where a release would have to be named.
     feasibility : Feasibility
     notes : tuple of str
         What was assumed or left out, a line each.
@@ -42,12 +42,12 @@ class ConfigCheck:
     only_defaults: bool = False
 
     def present(self) -> tuple[Finding, ...]:
-        """Return the traps the configuration holds, gravest first."""
+        """Return the rules that the configuration holds, most severe first."""
         return tuple(one for one in self.findings if one.verdict == "present")
 
-    def get(self, trap_id: str) -> Finding | None:
-        """Return the finding of a trap, or None where no trap has that name."""
-        return next((one for one in self.findings if one.id == trap_id), None)
+    def get(self, rule_id: str) -> Finding | None:
+        """Return the finding of a rule, or None where no rule has that name."""
+        return next((one for one in self.findings if one.id == rule_id), None)
 
 
 def check_config(
@@ -120,7 +120,7 @@ def check_settings(
         raise SettingsError("size, bandwidth and layers have to be above zero", hint="such as 20GiB, 100MB/s and 8")
     query = Query(settings, size_bytes, rate, layers, size is not None)
     keys = find_ignored_keys(settings)
-    findings = [evaluate_rule(trap, query, keys) for trap in load_config_rules()]
+    findings = [evaluate_rule(rule, query, keys) for rule in load_config_rules()]
     order = {"present": 0, "unknown": 1, "absent": 2}
     findings.sort(key=lambda one: (order[one.verdict], SEVERITIES.index(one.severity), one.id))
     return ConfigCheck(settings, tuple(findings), assess(query), (*notes, *_assumed(query)))

@@ -10,7 +10,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from dfly_analysis.config import ROLES, RenderedFile, UserValues, read_rendered, read_values_text
+from dfly_analysis.config.helm_values import UserValues, read_values_text
+from dfly_analysis.config.rendered_manifests import RenderedFile, read_rendered
+from dfly_analysis.config.setting import SECTIONS
 from dfly_analysis.config.yaml_positions import load_yaml
 from dfly_analysis.errors import NotEnoughDataError, SettingsError
 
@@ -20,43 +22,15 @@ _NEAR = 0.75  # how alike a section and a name have to be for one to be meant
 _ENDINGS = frozenset({".yaml", ".yml", ".json"})
 _CONFIG_MAP = re.compile(r"^\s*(?:- )?[\"']?kind[\"']?:\s*[\"']?ConfigMap\b", re.MULTILINE)
 _DOCUMENT = re.compile(r"^---(?:\s.*)?$", re.MULTILINE)
-_SECTIONS = (*ROLES, "dfdaemon", "seedPeer")
-_PLAIN_SECTIONS = frozenset(name.lower() for name in _SECTIONS)
-_BESIDE = frozenset(
-    {
-        "cdn",
-        "clusterDomain",
-        "containerRuntime",
-        "externalManager",
-        "externalMysql",
-        "externalRedis",
-        "fullnameOverride",
-        "global",
-        "hostAliases",
-        "injector",
-        "jaeger",
-        "mysql",
-        "nameOverride",
-        "namespaceOverride",
-        "redis",
-        "triton",
-    }
-)
+_PLAIN_SECTIONS = frozenset(name.lower() for name in SECTIONS)
+_OTHER_SECTIONS = frozenset({
+    "cdn", "clusterDomain", "containerRuntime", "externalManager", "externalMysql", "externalRedis", "fullnameOverride", "global",
+    "hostAliases", "injector", "jaeger", "mysql", "nameOverride", "namespaceOverride", "redis", "triton",
+})  # fmt: skip
 """What a chart's values hold besides components: a file of these alone is one of Dragonfly's, and sets none of them."""
-_OF_A_CHART = frozenset(
-    {
-        "config",
-        "enable",
-        "image",
-        "replicas",
-        "resources",
-        "persistence",
-        "metrics",
-        "extraVolumes",
-        "nodeSelector",
-        "tolerations",
-    }
-)
+_SECTION_KEYS = frozenset({
+    "config", "enable", "image", "replicas", "resources", "persistence", "metrics", "extraVolumes", "nodeSelector", "tolerations",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,9 +84,9 @@ def require_nonempty(values: UserValues, *, defaults_known: bool) -> None:
         Where it holds none, and no release is named.
     """
     tops = list(dict.fromkeys(path.partition(".")[0] for path in values.entries))
-    if tops and _BESIDE.isdisjoint(tops):
+    if tops and _OTHER_SECTIONS.isdisjoint(tops):
         shown = ", ".join(tops[:4]) + (" and more" if len(tops) > 4 else "")
-        meant = [near for top in tops for near in get_close_matches(top, _SECTIONS, 1, _NEAR)]
+        meant = [near for top in tops for near in get_close_matches(top, SECTIONS, 1, _NEAR)]
         usual = "give the values of the Dragonfly chart (seedClient:, client:, scheduler:, manager:), or a component's own file"
         raise SettingsError(
             f"no key of Dragonfly in it; it holds {shown}",
@@ -168,7 +142,7 @@ def _folder(folder: Path) -> ConfigInput:
 def _is_values(read: UserValues) -> bool:
     """Return whether a file of a folder is Helm values: other files have sections of these names too, dynconfig.yaml above all."""
     steps = (path.split(".") for path in read.entries)
-    return any(len(one) > 1 and one[0] in _SECTIONS and one[1] in _OF_A_CHART for one in steps)
+    return any(len(one) > 1 and one[0] in SECTIONS and one[1] in _SECTION_KEYS for one in steps)
 
 
 def _text(path: str) -> str:

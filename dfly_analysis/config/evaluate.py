@@ -62,15 +62,21 @@ def evaluate_rule(rule: ConfigRule, query: Query, keys: Sequence[IgnoredKey]) ->
     return _finding(rule, "absent", "no setting given or in force holds it")
 
 
-def _finding(rule: ConfigRule, verdict: Verdict, reason: str, count: int = 0, evidence: tuple[Evidence, ...] = ()) -> Finding:
+def _finding(
+    rule: ConfigRule, verdict: Verdict, reason: str, count: int = 0, evidence: tuple[Evidence, ...] = ()
+) -> Finding:
     severity = rule.severity if verdict == "present" else "info"
-    return Finding(rule.id, rule.title, verdict, severity, count, knob=rule.knob, reason=reason, evidence=evidence[:_MOST_SHOWN])
+    return Finding(
+        rule.id, rule.title, verdict, severity, count, knob=rule.knob, reason=reason, evidence=evidence[:_MOST_SHOWN]
+    )
 
 
 def _of_keys(rule: ConfigRule, settings: Settings, found: Sequence[IgnoredKey]) -> Finding:
     if found:
         lines = tuple(Evidence(one.file, one.line, _shown(one.path, one.value)) for one in found if one.line)
-        return _finding(rule, "present", _joined(on_one_line(f"{one.path}: {one.reason}") for one in found), len(found), lines)
+        return _finding(
+            rule, "present", _joined(on_one_line(f"{one.path}: {one.reason}") for one in found), len(found), lines
+        )
     if not settings.user.entries and not settings.rendered and not settings.user.address:
         return _finding(rule, "unknown", "no values and no rendered configuration were given")
     return _finding(rule, "absent", "no key given is one of these")

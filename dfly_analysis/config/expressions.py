@@ -88,7 +88,11 @@ def operand(scope: Scope, name: str) -> Operand:
     if literal is None:
         return _setting(scope, name)
     unit = literal["unit"]
-    return Operand("known", float(parse_size(name)) if _SIZE_UNIT.fullmatch(unit) else parse_duration(name) if unit else float(name), name)
+    return Operand(
+        "known",
+        float(parse_size(name)) if _SIZE_UNIT.fullmatch(unit) else parse_duration(name) if unit else float(name),
+        name,
+    )
 
 
 def product(scope: Scope, factors: Iterable[Factor]) -> Operand:
@@ -118,11 +122,15 @@ def _setting(scope: Scope, name: str) -> Operand:
         chain = tuple(item for item in chain if item.layer in wanted)
     if chain:
         worth = _worth(chain[-1])
-        return Operand("unset" if worth is None else "known", worth, f"{chain[-1].value} ({chain[-1].source})", chain[-1])
+        return Operand(
+            "unset" if worth is None else "known", worth, f"{chain[-1].value} ({chain[-1].source})", chain[-1]
+        )
     found, item = settings.get(key, role), defaults_of(role, key)
     by_chart = item is None or not item.eras
     unknown = (settings.chart if by_chart else settings.versions.get(role)) is None
-    return Operand("unknown" if not layer and found.layer == "unknown" and unknown else "unset", None, found.source, found)
+    return Operand(
+        "unknown" if not layer and found.layer == "unknown" and unknown else "unset", None, found.source, found
+    )
 
 
 def _worth(setting: Setting) -> Worth:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dfly_analysis.catalog.defaults import Value
-from dfly_analysis.config.setting import ROLES
+from dfly_analysis.config.setting import SECTIONS
 from dfly_analysis.config.yaml_positions import RepeatedKey, key_lines, load_yaml, repeated_keys
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.redaction import redact
@@ -20,7 +20,6 @@ _SECRET = re.compile(
     r"pass(?:word|wd)|secret|token|credential|private|authorization|(?:^|[._-])(?:api)?key$|[a-z]Key$|header",
     re.IGNORECASE,
 )
-_SECTIONS = (*ROLES, "dfdaemon", "seedPeer")
 _FILE_SECTIONS = frozenset({"download", "upload", "storage", "host"})
 
 
@@ -142,7 +141,7 @@ def _section(content: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _is_dragonfly(content: Mapping[str, Any]) -> bool:
-    return any(str(name).partition(".")[0] in _SECTIONS for name in content)
+    return any(str(name).partition(".")[0] in SECTIONS for name in content)
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:

@@ -26,44 +26,35 @@ _COMMENT_WIDTH, _COMMENT_LENGTH = 110, 220
 _FLAGS = {"true": True, "false": False}
 
 
-class _Current(Protocol):
-    @property
-    def value(self) -> str | None: ...
-    @property
-    def layer(self) -> str: ...
-
-
-class ProposedSetting(Protocol):
-    """What an overlay reads of a recommendation, see `dfly_analysis.Recommendation`."""
+class _Proposal(Protocol):
+    """What is read of a recommendation."""
 
     @property
-    def key(self) -> str: ...  # noqa: D102 - documented in Recommendation
+    def key(self) -> str: ...
     @property
-    def role(self) -> str: ...  # noqa: D102
+    def role(self) -> str: ...
     @property
-    def helm_path(self) -> str: ...  # noqa: D102
+    def helm_path(self) -> str: ...
     @property
-    def current(self) -> _Current: ...  # noqa: D102
+    def current(self) -> Any: ...
     @property
-    def proposed(self) -> str: ...  # noqa: D102
+    def proposed(self) -> str: ...
     @property
-    def unit(self) -> str: ...  # noqa: D102
+    def unit(self) -> str: ...
     @property
-    def low(self) -> float: ...  # noqa: D102
+    def low(self) -> float: ...
     @property
-    def high(self) -> float: ...  # noqa: D102
+    def high(self) -> float: ...
     @property
-    def because(self) -> str: ...  # noqa: D102
+    def because(self) -> str: ...
     @property
-    def confidence(self) -> str: ...  # noqa: D102
+    def confidence(self) -> str: ...
 
 
-class ProposedSettings(Protocol):
-    """The settings to change for layers of one size, see `dfly_analysis.Advice`."""
-
-    def __iter__(self) -> Iterator[ProposedSetting]: ...
+class _Proposals(Protocol):
+    def __iter__(self) -> Iterator[_Proposal]: ...
     @property
-    def size_bytes(self) -> int | None: ...  # noqa: D102
+    def size_bytes(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,7 @@ class Overlay:
     title: str = "Helm values by dfly-analysis"
 
     @classmethod
-    def from_advice(cls, advice: ProposedSettings, *, prefix: str = "") -> Overlay:
+    def from_advice(cls, advice: _Proposals, *, prefix: str = "") -> Overlay:
         """Make an overlay of an advice and check it.
 
         Parameters
@@ -156,7 +147,7 @@ class Overlay:
         _same(written, self.values, where=str(target))
         return target
 
-    def check(self, advice: ProposedSettings, *, prefix: str = "") -> None:
+    def check(self, advice: _Proposals, *, prefix: str = "") -> None:
         """Check that the file's text reads back as the advice says, durations in their seconds.
 
         Raises
@@ -233,8 +224,8 @@ def apply(values: Mapping[str, Any], overlay: Overlay | Mapping[str, Any]) -> di
     return made
 
 
-def _without_conflict(advice: ProposedSettings) -> list[ProposedSetting]:
-    chosen: dict[str, ProposedSetting] = {}
+def _without_conflict(advice: _Proposals) -> list[_Proposal]:
+    chosen: dict[str, _Proposal] = {}
     for item in advice:
         other = chosen.setdefault(item.helm_path, item)
         if other.proposed != item.proposed:
@@ -266,14 +257,14 @@ def _put(values: dict[str, Any], path: str, value: Any) -> None:
     node[leaf] = value
 
 
-def _scalar(item: ProposedSetting) -> str | int | bool:
+def _scalar(item: _Proposal) -> str | int | bool:
     """Return a proposal as YAML has it: counts as numbers, flags as flags, all else as text."""
     if item.proposed in _FLAGS:
         return _FLAGS[item.proposed]
     return int(item.proposed) if item.unit != "s" and item.proposed.isdecimal() else item.proposed
 
 
-def _comment(item: ProposedSetting) -> str:
+def _comment(item: _Proposal) -> str:
     now = f"was {item.current.value or 'unset'} ({item.current.layer}); {item.confidence} confidence"
     low, high = (format_size(end) if item.unit == "bytes" else f"{end:.4g}" for end in (item.low, item.high))
     ends = f"{low} to {high}" if math.isfinite(item.high) else f"at least {low}"
@@ -313,7 +304,7 @@ def _same(written: Mapping[str, Any], meant: Mapping[str, Any], *, where: str | 
             )
 
 
-def _check_order(chosen: Mapping[str, ProposedSetting]) -> None:
+def _check_order(chosen: Mapping[str, _Proposal]) -> None:
     """Check limits against those they have to outlast, where the overlay sets both."""
     collector = chosen.get(_COLLECTOR)
     for role in ("seedClient", "client"):
@@ -332,7 +323,7 @@ def _check_order(chosen: Mapping[str, ProposedSetting]) -> None:
             )
 
 
-def _seconds(item: ProposedSetting) -> float:
+def _seconds(item: _Proposal) -> float:
     try:
         return parse_duration(item.proposed)
     except DflyError as problem:

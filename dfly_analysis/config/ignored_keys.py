@@ -11,7 +11,7 @@ from dfly_analysis.catalog.defaults import KeyDefaults, Value, all_defaults, cha
 from dfly_analysis.catalog.key_spelling import GO_ROLES, find_key, is_known_key, nearest_keys, suggest_keys
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.rendered_manifests import RenderedFile
-from dfly_analysis.config.setting import CLIENT_ROLES, ROLES, Setting, is_chart_only
+from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, ROLES, Setting, is_chart_only
 from dfly_analysis.config.value_validation import invalid_reason
 from dfly_analysis.units import format_duration
 
@@ -23,9 +23,8 @@ KeyKind = Literal[
     "both_names", "misspelt", "unknown", "unreadable", "repeated",
 ]  # fmt: skip
 _UNSURE: frozenset[KeyKind] = frozenset({"unknown", "unreadable", "repeated"})
-_MOST_TOLD = 500
-_LAST_GO_CHART, _FIRST_RUST_CHART = "1.1.65", "1.1.12"
-_GO_SECTIONS = ("dfdaemon", "seedPeer")
+_MAX_KEYS = 500
+_FIRST_RUST_CHART = "1.1.12"
 _CONFIG_SECTIONS = frozenset({"download", "upload", "backend", "storage", "gc", "proxy", "dynconfig"})
 _PIECE_DOWNLOAD_TIMEOUT = "scheduler.gc.pieceDownloadTimeout"
 _LEAVES = frozenset({
@@ -34,7 +33,7 @@ _LEAVES = frozenset({
 })  # fmt: skip
 
 
-class _Told(NamedTuple):
+class _Ignored(NamedTuple):
     kind: KeyKind
     reason: str
 
@@ -102,16 +101,16 @@ def find_ignored_keys(settings: Settings) -> tuple[IgnoredKey, ...]:
         some other file.
     """
     every = (*_misspelt_sections(settings), *_repeated(settings)), _in_values(settings), _in_rendered(settings)
-    return tuple(islice(chain.from_iterable(every), _MOST_TOLD))
+    return tuple(islice(chain.from_iterable(every), _MAX_KEYS))
 
 
 def _in_values(settings: Settings) -> Iterator[IgnoredKey]:
     user = settings.user
     for path, value in user.entries.items():
-        told = _told(settings, path, value)
-        if told:
+        found = _check_path(settings, path, value)
+        if found:
             role = path.partition(".")[0]
-            yield IgnoredKey(f"{user.prefix}{path}", user.address, user.lines.get(path, 0), role, value, *told)
+            yield IgnoredKey(f"{user.prefix}{path}", user.address, user.lines.get(path, 0), role, value, *found)
 
 
 def _repeated(settings: Settings) -> Iterator[IgnoredKey]:
@@ -129,10 +128,10 @@ def _misspelt_sections(settings: Settings) -> Iterator[IgnoredKey]:
     for name in dict.fromkeys(path.partition(".")[0] for path in settings.user.entries):
         meant = plain.get(name.lower().replace("_", "").replace("-", ""))
         if meant and meant != name:
-            place = settings.user.lines.get(name, 0)
+            user = settings.user
             reason = f"the chart reads the section {meant}; nothing below {name} has an effect"
             yield IgnoredKey(
-                f"{settings.user.prefix}{name}", settings.user.address, place, meant, None, "misspelt", reason
+                f"{user.prefix}{name}", user.address, user.lines.get(name, 0), meant, None, "misspelt", reason
             )
 
 
@@ -149,13 +148,12 @@ def ignored_paths(settings: Settings) -> tuple[tuple[str, str], ...]:
         Path as the user wrote it (for a rendered file: its address and the key), and the reason, one line. Only what
         is known to be without effect is named; keys that the facts do not know are left alone.
     """
-    sure = (trap for trap in find_ignored_keys(settings) if trap.sure)
-    return tuple({trap.shown: trap.reason for trap in sure}.items())
+    return tuple({key.shown: key.reason for key in find_ignored_keys(settings) if key.sure}.items())
 
 
-def _told(settings: Settings, path: str, value: Value) -> _Told | None:
+def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:
     role, _, rest = path.partition(".")
-    if role in _GO_SECTIONS:
+    if role in GO_SECTIONS:
         return _go_section(settings)
     if role not in ROLES or value is None:
         return None
@@ -163,74 +161,65 @@ def _told(settings: Settings, path: str, value: Value) -> _Told | None:
     if run is not None and str(run.value) == str(value):
         return None
     if not rest.startswith("config."):
-        return _beside_config(role, rest)
+        return _outside_config(role, rest)
     key = rest.removeprefix("config.")
     if role in CLIENT_ROLES and settings.chart and _older(settings.chart, _FIRST_RUST_CHART):
-        return _Told("not_yet", f"chart {settings.chart} has no {role}; it came with chart {_FIRST_RUST_CHART}")
+        return _Ignored("not_yet", f"chart {settings.chart} has no {role}; it came with chart {_FIRST_RUST_CHART}")
     item = next((one for one in all_defaults() if one.component == role and one.helm_path == path), None)
-    return _told_of(settings, role, key, value, item or find_key(role, key))
+    return _check_key(settings, role, key, value, item or find_key(role, key))
 
 
 def _older(one: str, other: str) -> bool:
     return parse_version(one).release < parse_version(other).release
 
 
-def _go_section(settings: Settings) -> _Told | None:
-    if settings.chart and not _older(_LAST_GO_CHART, settings.chart):
+def _go_section(settings: Settings) -> _Ignored | None:
+    if settings.chart and not _older(LAST_GO_CHART, settings.chart):
         return None
-    reason = f"a section of the old Go daemon, which charts after {_LAST_GO_CHART} do not have; client and seedClient took its place"
-    return _Told("removed_section", reason)
+    reason = f"a section of the old Go daemon, which charts after {LAST_GO_CHART} do not have; client and seedClient took its place"
+    return _Ignored("removed_section", reason)
 
 
-def _beside_config(role: str, rest: str) -> _Told | None:
+def _outside_config(role: str, rest: str) -> _Ignored | None:
     section = rest.partition(".")[0]
     if role in CLIENT_ROLES and section in _CONFIG_SECTIONS:
-        return _Told("misplaced", f"the chart reads this under {role}.config.{rest}")
+        return _Ignored("misplaced", f"the chart reads this under {role}.config.{rest}")
     return None
 
 
-def _told_of(settings: Settings, role: str, key: str, value: Value, item: KeyDefaults | None) -> _Told | None:
+def _check_key(settings: Settings, role: str, key: str, value: Value, item: KeyDefaults | None) -> _Ignored | None:
     if item is None:
-        return _unnamed(role, key)
+        return _unknown_name(role, key)
     return _without_effect(settings, role, item) or _other_effect(settings, role, item, value)
 
 
-def _without_effect(settings: Settings, role: str, item: KeyDefaults) -> _Told | None:
+def _without_effect(settings: Settings, role: str, item: KeyDefaults) -> _Ignored | None:
     if item.helm_path is None:
-        return _Told("not_passed_on", "the chart's template does not pass it on")
+        return _Ignored("not_passed_on", "the chart's template does not pass it on")
     if not item.eras:
         return None
     reader = "the Rust client" if role in CLIENT_ROLES else f"the {role}"
+    never = all(era.ignored for era in item.eras)
     version = settings.versions.get(role)
     if version is None:
-        ignored = {era.ignored for era in item.eras}
-        return (
-            None
-            if None in ignored
-            else _Told("never_read", f"{reader} ignores it; {_knob(item.eras[-1].ignored or '')}")
-        )
+        reason = f"{reader} ignores it; {_knob_named_in(item.eras[-1].ignored or '')}"
+        return _Ignored("never_read", reason) if never else None
     era = item.at(version)
-    if era is not None:
-        return (
-            _Told(_kind_of(item, era.ignored), f"{reader} ignores it in {version}; {_knob(era.ignored)}")
-            if era.ignored
-            else None
-        )
-    renamed = next((name for name in item.spellings if name != item.key and _reads(settings, role, name)), None)
-    if renamed:
-        return _Told("renamed", f"{reader} {version} reads it under the name {renamed}")
-    kind: KeyKind = "not_yet" if _older(version, item.eras[0].since) else "no_longer"
-    return _Told(
-        kind, f"{reader} {version} has no such key; it is read from {item.eras[0].since} to {item.eras[-1].until}"
+    if era is None:
+        renamed = next((name for name in item.spellings if name != item.key and _reads(settings, role, name)), None)
+        if renamed:
+            return _Ignored("renamed", f"{reader} {version} reads it under the name {renamed}")
+        since, until = item.eras[0].since, item.eras[-1].until
+        reason = f"{reader} {version} has no such key; it is read from {since} to {until}"
+        return _Ignored("not_yet" if _older(version, since) else "no_longer", reason)
+    if not era.ignored:
+        return None
+    begins: dict[str, KeyKind] = {"renamed": "renamed", "not yet": "not_yet"}
+    kind = next(
+        (kind for start, kind in begins.items() if era.ignored.startswith(start)),
+        "never_read" if never else "no_longer",
     )
-
-
-def _kind_of(item: KeyDefaults, ignored: str) -> KeyKind:
-    if ignored.startswith("renamed"):
-        return "renamed"
-    if ignored.startswith("not yet"):
-        return "not_yet"
-    return "never_read" if all(era.ignored for era in item.eras) else "no_longer"
+    return _Ignored(kind, f"{reader} ignores it in {version}; {_knob_named_in(era.ignored)}")
 
 
 def _reads(settings: Settings, role: str, key: str) -> bool:
@@ -239,31 +228,31 @@ def _reads(settings: Settings, role: str, key: str) -> bool:
     return era is not None and era.ignored is None
 
 
-def _knob(reason: str) -> str:
+def _knob_named_in(reason: str) -> str:
     # Where the reason names the knob, the knob is what the user needs to read.
     return f"the knob is {reason.partition('the knob is ')[2]}" if "the knob is " in reason else reason
 
 
-def _other_effect(settings: Settings, role: str, item: KeyDefaults, value: Value) -> _Told | None:
-    if role == "scheduler" and item.key == _PIECE_DOWNLOAD_TIMEOUT and (lowered := _lowered(settings, value)):
-        return lowered
+def _other_effect(settings: Settings, role: str, item: KeyDefaults, value: Value) -> _Ignored | None:
+    if role == "scheduler" and item.key == _PIECE_DOWNLOAD_TIMEOUT and (shortened := _shortened(settings, value)):
+        return shortened
     if item.unit == "duration" and isinstance(value, int | float) and not isinstance(value, bool):
         if role in CLIENT_ROLES:
-            return _Told("bare_number", f"a bare number is no duration to the client; write {value}s")
-        return _Told("bare_number", f"a bare number counts nanoseconds here; write {value}s")
+            return _Ignored("bare_number", f"a bare number is no duration to the client; write {value}s")
+        return _Ignored("bare_number", f"a bare number counts nanoseconds here; write {value}s")
     twin = next((name for name in item.spellings if name != item.key and "Threshold" in name), None)
     if twin and settings.chart and _set_below(settings, role, twin):
         reason = f"the chart sets the same under the name {twin}, and both names in one file are refused; use that name"
-        return _Told("both_names", reason)
+        return _Ignored("both_names", reason)
     said = invalid_reason(role, item.unit, value)
-    return _Told("unreadable", said) if said else None
+    return _Ignored("unreadable", said) if said else None
 
 
 def _set_below(settings: Settings, role: str, key: str) -> bool:
     return any(item.layer == "chart" and item.key == key for item in settings.chain(key, role))
 
 
-def _lowered(settings: Settings, value: Value) -> _Told | None:
+def _shortened(settings: Settings, value: Value) -> _Ignored | None:
     default = next((s for s in settings.chain(_PIECE_DOWNLOAD_TIMEOUT, "scheduler") if s.layer == "binary"), None)
     usual = (default.seconds if default else None) or 1800.0
     written = Setting(_PIECE_DOWNLOAD_TIMEOUT, "scheduler", None, value, "user", "").seconds
@@ -271,31 +260,31 @@ def _lowered(settings: Settings, value: Value) -> _Told | None:
         return None
     lowers = f"{format_duration(written)} lowers it from {format_duration(usual)}"
     reason = f"a garbage collection rule; it never bounds a transfer, and {lowers}; the knob is download.pieceTimeout of the seed client"
-    return _Told("reverse", reason)
+    return _Ignored("reverse", reason)
 
 
-def _unnamed(role: str, key: str) -> _Told | None:
+def _unknown_name(role: str, key: str) -> _Ignored | None:
     if is_known_key(role, key) or is_chart_only(key):
         return None
     meant = suggest_keys(role, key)
     if meant and meant[0].lower() == key.lower():
-        return _Told("misspelt", f"capitals matter; nothing reads it so, it is spelt {meant[0]}")
+        return _Ignored("misspelt", f"capitals matter; nothing reads it so, it is spelt {meant[0]}")
     leaf = key.rpartition(".")[2]
-    homes = [name for name in _homes(role, leaf) if not name.startswith("download.maxSchedule")]
-    if role in CLIENT_ROLES and leaf in _LEAVES and homes:
-        return _Told("misspelt", f"nothing reads it there; it is {homes[0]}")
+    paths = [name for name in _keys_with_leaf(role, leaf) if not name.startswith("download.maxSchedule")]
+    if role in CLIENT_ROLES and leaf in _LEAVES and paths:
+        return _Ignored("misspelt", f"nothing reads it there; it is {paths[0]}")
     if meant:
-        return _Told("misspelt", f"nothing reads it; did you mean {' or '.join(meant)}?")
+        return _Ignored("misspelt", f"nothing reads it; did you mean {' or '.join(meant)}?")
     near = nearest_keys(role, key)
     taken = "any capitals" if role in GO_ROLES else "these capitals"
     hint = f"; nearest are {', '.join(near)}" if near else ""
-    return _Told(
+    return _Ignored(
         "unknown",
         f"no release of the {role} is known to read a key of this name in {taken}, and unknown keys are dropped in silence{hint}",
     )
 
 
-def _homes(role: str, leaf: str) -> list[str]:
+def _keys_with_leaf(role: str, leaf: str) -> list[str]:
     return [
         item.key
         for item in all_defaults()
@@ -307,32 +296,34 @@ def _in_rendered(settings: Settings) -> Iterator[IgnoredKey]:
     seen: set[tuple[str, str]] = set()
     for file in settings.rendered:
         for key, value in file.values.items():
-            told = _told_rendered(settings, file, key, value)
-            if told and (file.role, key) not in seen:
+            found = _check_rendered(settings, file, key, value)
+            if found and (file.role, key) not in seen:
                 seen.add((file.role, key))
-                yield IgnoredKey(key, file.path, file.lines.get(key, 0), file.role, value, *told, rendered=True)
+                yield IgnoredKey(key, file.path, file.lines.get(key, 0), file.role, value, *found, rendered=True)
 
 
-def _told_rendered(settings: Settings, file: RenderedFile, key: str, value: Value) -> _Told | None:
+def _check_rendered(settings: Settings, file: RenderedFile, key: str, value: Value) -> _Ignored | None:
     # Charts write dead keys of their own into these files; only what no chart writes is the user's doing.
     role = file.role
-    if role == "scheduler" and key == _PIECE_DOWNLOAD_TIMEOUT and (lowered := _lowered(settings, value)):
-        return lowered
+    if role == "scheduler" and key == _PIECE_DOWNLOAD_TIMEOUT and (shortened := _shortened(settings, value)):
+        return shortened
     item = find_key(role, key)
     if item is None:
-        return _unnamed(role, key)
+        return _unknown_name(role, key)
     return _two_names(file, key, item) or _dead_rendered(settings, role, item)
 
 
-def _two_names(file: RenderedFile, key: str, item: KeyDefaults) -> _Told | None:
+def _two_names(file: RenderedFile, key: str, item: KeyDefaults) -> _Ignored | None:
     twin = next((name for name in item.spellings if name != item.key and name in file.values), None)
     if twin is None or "Threshold" not in key:
         return None
-    return _Told("both_names", f"the file sets the same under the name {twin}, and both names in one file are refused")
+    return _Ignored(
+        "both_names", f"the file sets the same under the name {twin}, and both names in one file are refused"
+    )
 
 
-def _dead_rendered(settings: Settings, role: str, item: KeyDefaults) -> _Told | None:
-    told = _without_effect(settings, role, item) if item.eras and not item.chart_runs else None
-    if told is None or told.kind == "not_passed_on":
+def _dead_rendered(settings: Settings, role: str, item: KeyDefaults) -> _Ignored | None:
+    found = _without_effect(settings, role, item) if item.eras and not item.chart_runs else None
+    if found is None or found.kind == "not_passed_on":
         return None
-    return told if told.kind == "never_read" or settings.versions.get(role) is not None else None
+    return found if found.kind == "never_read" or settings.versions.get(role) is not None else None

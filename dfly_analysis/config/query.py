@@ -12,13 +12,12 @@ from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config import ROLES, Settings
 from dfly_analysis.config.bandwidth_demand import BandwidthDemand, demand_of
-from dfly_analysis.config.setting import CLIENT_ROLES
+from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART
 
 USUAL_SIZE_BYTES = 20 * 1024**3
 USUAL_LINK_BPS = 125e6  # 1 Gbit/s, the card of a small node
 _LAYERS = "POST /oapi/v1/jobs args.concurrent_task_count"
 _USUAL_LAYERS = 8
-_LAST_CHART_WITH_BOTH, _OLD_SECTIONS = "1.1.65", ("dfdaemon", "seedPeer")
 _IDENTITY = re.compile(r"^host\.|(?:^|\.)(?:ip|host|advertiseIP)$")  # what is each host's own
 
 
@@ -93,8 +92,8 @@ class Query:
         if isinstance(switch, bool):
             return switch
         # Charts that have both daemons run the old one unless told; who configures the old one alone runs that.
-        both = chart is not None and parse_version(chart).release <= parse_version(_LAST_CHART_WITH_BOTH).release
-        of_old = any(path.partition(".")[0] in _OLD_SECTIONS for path in entries)
+        both = chart is not None and parse_version(chart).release <= parse_version(LAST_GO_CHART).release
+        of_old = any(path.partition(".")[0] in GO_SECTIONS for path in entries)
         return not (role in CLIENT_ROLES and both and of_old)
 
     @cached_property

@@ -8,12 +8,20 @@ from typing import Literal
 
 from dfly_analysis.catalog.defaults import Value, defaults_of
 from dfly_analysis.errors import DflyError
+from dfly_analysis.tables import ROLES
 from dfly_analysis.units import parse_duration, parse_size
 
+__all__ = [
+    "CHART_ONLY", "CLIENT_ROLES", "GO_SECTIONS", "KEYS_THAT_MATTER", "LAST_GO_CHART", "LAYERS", "PIECE_LENGTH", "ROLES", "SECTIONS", "Layer",
+    "Setting", "helm_path_of", "is_chart_only",
+]  # fmt: skip
 Layer = Literal["binary", "chart", "user", "rendered", "unknown"]
 LAYERS: tuple[Layer, ...] = ("unknown", "binary", "chart", "user", "rendered")
-ROLES = ("client", "seedClient", "scheduler", "manager")
 CLIENT_ROLES = ("client", "seedClient")
+GO_SECTIONS = ("dfdaemon", "seedPeer")
+"""Sections of the old Go daemon in the chart's values."""
+LAST_GO_CHART = "1.1.65"
+SECTIONS = (*ROLES, *GO_SECTIONS)
 CHART_ONLY = ("resources", "persistence", "replicas", "extraVolumes")
 PIECE_LENGTH = "piece length"
 

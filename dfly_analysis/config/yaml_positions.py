@@ -6,15 +6,12 @@ fleet of 300 hosts has thousands of these files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from dfly_analysis.errors import SettingsError
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH = 100  # levels; a chart's values have about ten
 _MAX_VALUES = 200_000  # with anchors followed; a chart's values have about a thousand
 _MERGE = "tag:yaml.org,2002:merge"
@@ -76,9 +73,12 @@ def load_yaml(text: str, where: str) -> Any:
         Where the text is no YAML, has several documents, or is nested or repeated beyond any configuration. Always one
         line, with the line of the file where it is known.
     """
+    import yaml
+
+    make_loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        _check_depth(text, where)
-        loader = _Loader(text)
+        _check_depth(yaml.parse(text, Loader=make_loader), where)
+        loader = make_loader(text)
         node = loader.get_single_node()
         return None if node is None else _Builder(loader, where).build(node)
     except (yaml.YAMLError, ValueError, OverflowError) as problem:
@@ -95,15 +95,17 @@ def _refused(what: str, where: str, node: Any) -> SettingsError:
     return SettingsError(f"not YAML that a configuration would be: {what}", where=f"{where}:{line}", hint=_HINT)
 
 
-def _check_depth(text: str, where: str) -> None:
+def _check_depth(events: Iterable[Any], where: str) -> None:
     """Refuse deep nesting before nodes are made of it: the parser recurses in C, once a level."""
+    from yaml import CollectionEndEvent, CollectionStartEvent
+
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
+    for event in events:
+        if isinstance(event, CollectionStartEvent):
             depth += 1
             if depth > _MAX_DEPTH:
                 raise _refused(f"nested deeper than {_MAX_DEPTH} levels", where, event)
-        elif isinstance(event, yaml.CollectionEndEvent):
+        elif isinstance(event, CollectionEndEvent):
             depth -= 1
 
 
@@ -129,9 +131,9 @@ class _Builder:
         return self._built[node]
 
     def _made(self, node: Any) -> tuple[Any, int]:
-        if isinstance(node, yaml.ScalarNode):
+        if node.id == "scalar":
             return self._loader.construct_object(node), 1
-        if isinstance(node, yaml.SequenceNode):
+        if node.id == "sequence":
             items = [self._counted(inner) for inner in node.value]
             return [item for item, _ in items], self._bounded(node, sum(count for _, count in items))
         into, merged, total = PositionedMapping(), [], 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dfly_analysis.catalog.job_api import load_job_api
-from dfly_analysis.catalog.releases import releases, require_known, within
+from dfly_analysis.catalog.releases import entry_at, releases, require_known
 from dfly_analysis.errors import DflyError
 from dfly_analysis.plans.manifest import Layer, Manifest
 from dfly_analysis.units import format_duration, parse_duration
@@ -63,7 +63,7 @@ def api_of(version: str | None) -> Api:
 
     def at(topic: str) -> Any:
         rules = getattr(load_job_api(), topic)
-        return next((one for one in rules if within(known, one.since, one.until)), rules[-1])
+        return entry_at(rules, known) or rules[-1]
 
     concurrency, deadline = at("concurrency"), at("deadline")
     return Api(
