@@ -193,7 +193,7 @@ def _check_key(settings: Settings, role: str, key: str, value: Value, item: KeyD
     return _without_effect(settings, role, item) or _other_effect(settings, role, item, value)
 
 
-def _without_effect(settings: Settings, role: str, item: KeyDefaults) -> _Ignored | None:
+def _without_effect(settings: Settings, role: str, item: KeyDefaults) -> _Ignored | None:  # noqa: PLR0911 - one return a reason
     if item.helm_path is None:
         return _Ignored("not_passed_on", "the chart's template does not pass it on")
     if not item.eras:
