@@ -57,7 +57,7 @@ class TableError(DflyError):
 
 
 class CatalogError(DflyError):
-    """A knowledge file is wrong: its path, its entry and what to change are named."""
+    """An entry of the catalogue is wrong: file, line, entry, key and what to write are named."""
 
 
 class FactMissingError(DflyError):

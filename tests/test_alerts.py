@@ -190,7 +190,7 @@ def test_entries_are_whole(entry):
         assert any(metric in one["series"] for one in entry.tests.fires) or entry.alert == "DragonflySeedsGone"
 
 
-def test_a_value_that_is_not_known_is_an_error_of_the_knowledge():
+def test_a_value_that_is_not_known_is_an_error_of_the_catalogue():
     """A misspelt name does not become text of a rule."""
     with pytest.raises(CatalogError, match="names no known value"):
         filled("up > $no_such", {"seed": "a"})

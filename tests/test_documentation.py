@@ -68,7 +68,7 @@ def test_every_notebook_is_in_its_page():
 
 
 def test_the_catalogue_has_every_finding(monkeypatch):
-    """It is written from the knowledge: a section each, with what to do."""
+    """It is written from the catalogue: a section each, with what to do."""
     monkeypatch.syspath_prepend(str(DOCS))
     sys.modules.pop("reference_pages", None)
     pages = dict(__import__("reference_pages")._pages())

@@ -151,7 +151,7 @@ def part_name(place: int, source: SourceFile) -> str:
 
 @cache
 def fingerprint() -> str:
-    """Return what makes parts of one release differ from those of another: layout, code of the readers, knowledge."""
+    """Return what makes parts of one release differ from those of another: layout, code of the readers, catalogue."""
     root = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256(str(LAYOUT).encode())
     for folder in ("bench", "catalog", "config", "jobs", "loading", "logs", "metrics", "pods", "sources"):

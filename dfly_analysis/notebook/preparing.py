@@ -10,13 +10,13 @@ def prepare_runs() -> None:
     """Import what running a packaged notebook takes and read what is known, so that forks of this process have it already."""
     import_papermill()
     import_ahead()
-    _read_knowledge()
+    _read_catalogue()
     _compile_templates()
     _draw_nothing()
 
 
-def _read_knowledge() -> None:
-    """Read the knowledge that every run asks for; each of these keeps what it read."""
+def _read_catalogue() -> None:
+    """Read of the catalogue what every run asks for; each of these keeps what it read."""
     from dfly_analysis.catalog.defaults import defaults_of
     from dfly_analysis.catalog.envelopes import load_envelopes, load_notices
     from dfly_analysis.catalog.error_signatures import signatures_in

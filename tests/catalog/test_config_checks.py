@@ -1,4 +1,4 @@
-"""Traps as knowledge: each sample that holds one is named, with its line, and each clean one is not."""
+"""Rules for configurations: each sample that holds one is named, with its line, and each clean one is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fuzzing begins with: samples of the knowledge, lines of generated runs, every wrapping, small archives; and words to put in."""
+"""What fuzzing begins with: samples of the catalogue, lines of generated runs, every wrapping, small archives; and words to put in."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ BENCH = [
 
 
 def lines() -> list[str]:
-    """Return every sample line of the knowledge, those of events and signatures as whole records."""
+    """Return every sample line of the catalogue, those of events and signatures as whole records."""
     found = [sample for one in load_formats() for sample, _ in one.samples]
     texts = [text for kind in load_events() for text, _ in kind.samples]
     texts += [text for one in load_signatures() for text in (*one.samples.match, *one.samples.other)]
