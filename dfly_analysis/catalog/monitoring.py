@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
 
 from dfly_analysis.catalog.yaml_loader import load_document, load_entries, record
+from dfly_analysis.units import parse_size
 
 
 class DurationNames(NamedTuple):
@@ -45,6 +46,27 @@ class MetricNames:
     gauges: tuple[str, ...]
     size_level_bounds: tuple[str, ...]
     version_labels: tuple[str, ...]
+
+    @cached_property
+    def failed_of(self) -> Mapping[str, str | None]:
+        """Return each counter with the one of those among them that failed."""
+        return dict(self.counters)
+
+    @cached_property
+    def counter_names(self) -> frozenset[str]:
+        """Return the names of all counters, those of failures included."""
+        return frozenset(name for pair in self.counters for name in pair if name)
+
+    @cached_property
+    def size_bounds(self) -> tuple[int, ...]:
+        """Return the bounds of size levels, bytes."""
+        return tuple(parse_size(bound) for bound in self.size_level_bounds)
+
+    def scale(self, base: str) -> float | None:
+        """Return how many seconds the metric's unit is, None where it is no duration."""
+        if not base.startswith(self.durations.prefixes):
+            return None
+        return next((scale for ending, scale in self.durations.units.items() if base.endswith(ending)), None)
 
 
 class AlertTests(NamedTuple):

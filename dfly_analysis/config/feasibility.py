@@ -134,22 +134,12 @@ def _bounds(query: Query, layers: int, in_flight_bytes: int | None) -> list[Boun
     ]
 
 
-def _bound(what: str, setting: Setting, needed_bytes: float | None, bps: float | None, fatal: bool) -> Bound:
+def _bound(what: str, setting: Setting, needed_bytes: float, bps: float | None, fatal: bool) -> Bound:
     limit_s = setting.seconds or 0.0
-    assert needed_bytes is not None
     needed_s = needed_bytes / bps if bps else None
     factor = limit_s / needed_s if needed_s else None
-    return Bound(
-        what,
-        setting.key,
-        setting.role,
-        setting.source,
-        limit_s,
-        demanded_bps(needed_bytes, limit_s),
-        needed_s,
-        factor,
-        fatal,
-    )
+    demanded = demanded_bps(needed_bytes, limit_s)
+    return Bound(what, setting.key, setting.role, setting.source, limit_s, demanded, needed_s, factor, fatal)
 
 
 def _caps(query: Query) -> list[float]:

@@ -91,14 +91,14 @@ def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZ
     line, first, _ = line_of(from_version)
     second = line_of(to_version)[1]
     sides = (_defaults(line, first), _defaults(line, second))
-    questions = tuple(Query(side, size_bytes) for side in sides)
+    queries = tuple(Query(side, size_bytes) for side in sides)
     found = (
         *_images(line, *sides),
-        *(one for role in _CLIENTS for one in _pieces(role, *questions)),
-        *(one for role in _CLIENTS for one in _demand(role, *questions)),
+        *(one for role in _CLIENTS for one in _pieces(role, *queries)),
+        *(one for role in _CLIENTS for one in _demand(role, *queries)),
         *_settings(*sides),
         *_keys(*sides),
-        *_traps(size_bytes, *sides),
+        *_rules(size_bytes, *sides),
     )
     return UpgradeNote(line, first, second, size_bytes, found, changes)
 
@@ -115,9 +115,8 @@ def _images(line: Line, one: Settings, other: Settings) -> Iterator[Consequence]
     for role in ROLES if line == "chart" else ():
         before, after = one.versions[role], other.versions[role]
         if before != after:
-            yield Consequence(
-                "image", role, None, f"the {role} goes from {before or 'none'} to {after or 'none'}", before, after
-            )
+            text = f"the {role} goes from {before or 'none'} to {after or 'none'}"
+            yield Consequence("image", role, None, text, before, after)
 
 
 def _pieces(role: str, one: Query, other: Query) -> Iterator[Consequence]:
@@ -129,9 +128,8 @@ def _pieces(role: str, one: Query, other: Query) -> Iterator[Consequence]:
     lengths = f"{format_size(first.piece_bytes)} → {format_size(second.piece_bytes)}"
     limits = _limits(first.limit, second.limit)
     text = f"{role}: pieces of a {format_size(one.size_bytes)} layer become {times} ({lengths}){limits}"
-    yield Consequence(
-        "piece_length", role, "fixed:piece.most", text, float(first.piece_bytes), float(second.piece_bytes), factor
-    )
+    lengths_bytes = float(first.piece_bytes), float(second.piece_bytes)
+    yield Consequence("piece_length", role, "fixed:piece.most", text, *lengths_bytes, factor)
 
 
 def _limits(first: Setting | None, second: Setting | None) -> str:
@@ -161,25 +159,14 @@ def _settings(one: Settings, other: Settings) -> Iterator[Consequence]:
     ]
     for role, key in (*matter, *_FIXED):
         before, after = one.get(key, role), other.get(key, role)
-        if _same(before, after):
+        first, second = _quantity(before), _quantity(after)
+        if first == second:
             continue
         sides = [_shown(before), _shown(after)]
-        first, second = _quantity(before), _quantity(after)
         factor = second / first if isinstance(first, float) and isinstance(second, float) and first > 0 else None
         times = f", {factor:.3g} times" if factor else ""
-        yield Consequence(
-            "setting",
-            role,
-            key,
-            f"{role}: {key} in force goes from {sides[0]} to {sides[1]}{times}",
-            first,
-            second,
-            factor,
-        )
-
-
-def _same(one: Setting, other: Setting) -> bool:
-    return _quantity(one) == _quantity(other)
+        text = f"{role}: {key} in force goes from {sides[0]} to {sides[1]}{times}"
+        yield Consequence("setting", role, key, text, first, second, factor)
 
 
 def _quantity(setting: Setting) -> str | float | None:
@@ -209,13 +196,12 @@ def _keys(one: Settings, other: Settings) -> Iterator[Consequence]:
         seen.add((item.key, reads[1]))
         why = next((era.ignored for era, read in zip(eras, reads, strict=True) if era is not None and not read), None)
         text = f"{item.key} is {'read' if reads[1] else 'not read any more, and dropped in silence'} from {versions[1]}"
-        words = ("not read", "read")
-        yield Consequence(
-            "key", item.component, item.key, f"{text} ({why})" if why else text, words[reads[0]], words[reads[1]]
-        )
+        text = f"{text} ({why})" if why else text
+        before, after = (("not read", "read")[read] for read in reads)
+        yield Consequence("key", item.component, item.key, text, before, after)
 
 
-def _traps(size_bytes: int, one: Settings, other: Settings) -> Iterator[Consequence]:
+def _rules(size_bytes: int, one: Settings, other: Settings) -> Iterator[Consequence]:
     sides = [{found.id: found for found in check_settings(side, size=size_bytes).present()} for side in (one, other)]
     for name in dict.fromkeys([*sides[0], *sides[1]]):
         before, after = name in sides[0], name in sides[1]
