@@ -17,7 +17,7 @@ from dfly_analysis.config.expressions import Scope, operand
 from dfly_analysis.config.setting import is_chart_only
 from dfly_analysis.errors import CatalogError
 
-TRAPS = load_config_rules()
+RULES = load_config_rules()
 
 
 def nested(values: dict[str, Any]) -> dict[str, Any]:
@@ -44,18 +44,18 @@ def check_sample(sample: ConfigSample, folder: Path) -> ConfigCheck:
 
 def each(part: str) -> list[Any]:
     return [
-        pytest.param(trap, sample, id=f"{trap.id}-{number}")
-        for trap in TRAPS
-        for number, sample in enumerate(getattr(trap.samples, part))
+        pytest.param(rule, sample, id=f"{rule.id}-{number}")
+        for rule in RULES
+        for number, sample in enumerate(getattr(rule.samples, part))
     ]
 
 
-@pytest.mark.parametrize(("trap", "sample"), each("holds"))
-def test_a_configuration_that_holds_a_trap_is_told_so(trap: ConfigRule, sample: ConfigSample, tmp_path: Path):
-    """Each sample that holds a trap has its finding present, with a reason, and a line where the file sets it."""
-    found = check_sample(sample, tmp_path).get(trap.id)
+@pytest.mark.parametrize(("rule", "sample"), each("holds"))
+def test_a_configuration_that_holds_a_rule_is_found(rule: ConfigRule, sample: ConfigSample, tmp_path: Path):
+    """Each sample that holds a rule has its finding present, with a reason, and a line where the file sets it."""
+    found = check_sample(sample, tmp_path).get(rule.id)
     assert found is not None
-    assert (found.verdict, found.severity) == ("present", trap.severity)
+    assert (found.verdict, found.severity) == ("present", rule.severity)
     assert found.count >= 1
     assert "{" not in found.reason
     assert "\n" not in found.reason
@@ -64,38 +64,38 @@ def test_a_configuration_that_holds_a_trap_is_told_so(trap: ConfigRule, sample: 
         assert line.text.partition(":")[0] in text
 
 
-@pytest.mark.parametrize(("trap", "sample"), each("clean"))
-def test_a_configuration_without_a_trap_is_not_accused(trap: ConfigRule, sample: ConfigSample, tmp_path: Path):
-    """Each clean sample of a trap does not have its finding present."""
-    found = check_sample(sample, tmp_path).get(trap.id)
+@pytest.mark.parametrize(("rule", "sample"), each("clean"))
+def test_a_configuration_without_a_rule_is_not_accused(rule: ConfigRule, sample: ConfigSample, tmp_path: Path):
+    """Each clean sample of a rule does not have its finding present."""
+    found = check_sample(sample, tmp_path).get(rule.id)
     assert found is not None
     assert found.verdict != "present", found.reason
 
 
-@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.id)
-def test_every_trap_is_sound(trap: ConfigRule):
-    """A trap has samples of both kinds, a remedy, and a setting that the facts or charts know."""
-    assert trap.samples.holds
-    assert trap.samples.clean
-    assert len(trap.remedy) > 10
-    assert len(trap.title) > 10
-    assert trap.keys or trap.says
-    if trap.knob and trap.knob != "proxy.rules":
-        assert find_defaults(trap.knob)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_is_sound(rule: ConfigRule):
+    """A rule has samples of both kinds, a remedy, and a setting that the facts or charts know."""
+    assert rule.samples.holds
+    assert rule.samples.clean
+    assert len(rule.remedy) > 10
+    assert len(rule.title) > 10
+    assert rule.keys or rule.says
+    if rule.knob and rule.knob != "proxy.rules":
+        assert find_defaults(rule.knob)
 
 
-@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.id)
-def test_every_operand_is_one(trap: ConfigRule):
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_operand_is_one(rule: ConfigRule):
     """Each name in a condition or a sentence is a quantity, a literal, or a setting that some role is known to have."""
     question = Query(Settings.resolve(chart="1.7.4"), bandwidth_bps=1e6)
-    names = [factor.name for group in trap.conditions for one in group for factor in (*one.left, *one.right)]
-    for name in [*names, *re.findall(r"\{([^{}]+)\}", trap.says)]:
-        for role in trap.roles:
+    names = [factor.name for group in rule.conditions for one in group for factor in (*one.left, *one.right)]
+    for name in [*names, *re.findall(r"\{([^{}]+)\}", rule.says)]:
+        for role in rule.roles:
             operand(Scope(question, role), name)
         if not re.match(r"[$\d'\"]|true|false", name):
             bare = name.partition("@")[0]
             whose, colon, key = bare.partition(":")
-            roles = (whose,) if colon else trap.roles
+            roles = (whose,) if colon else rule.roles
             key = key if colon else bare
             assert any(is_known_key(role, key) or is_chart_only(key) for role in roles), name
 

@@ -19,22 +19,14 @@ from dfly_analysis.catalog.defaults import (
     find_defaults,
     value_at,
 )
-from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_count, piece_length_bytes, siblings_cancelled
 from dfly_analysis.catalog.releases import (
-    chart_for_client,
-    charts,
-    images_of,
-    known_release,
-    line_of,
     parse_version,
-    release_date,
     releases,
     within,
 )
 from dfly_analysis.errors import DflyError, FactMissingError
 from dfly_analysis.units import parse_duration, parse_size
 
-GiB, MiB = 1024**3, 1024**2
 CLIENTS = releases("client")
 
 
@@ -85,25 +77,6 @@ def test_eras_begin_and_end_at_known_releases(item):
         assert {era.since, era.until} <= set(known)
 
 
-def test_releases_are_sorted_and_charts_ship_known_clients():
-    """Versions stand oldest first, and each client image of a chart is a release of the client."""
-    for line in ("client", "server", "chart"):
-        order = [parse_version(text) for text in releases(line)]
-        assert order == sorted(order)
-        assert len(set(order)) == len(order)
-    assert {chart.images["client"] for chart in charts()} - {None} <= set(CLIENTS)
-    assert release_date("chart", "1.4.1") == "2025-07-03"
-
-
-def test_versions_order_as_releases_do():
-    """Numbers count as numbers, a pre-release comes before its release, the leading v does not matter."""
-    order = ["v0.1.9", "0.1.118", "v1.0.0-alpha.2", "v1.0.0-alpha.10", "v1.0.0-rc.0", "1.0.0", "v2.1.63"]
-    assert sorted(order, key=parse_version) == order
-    assert parse_version("v1.7.4") == parse_version("chart-1.7.4") == parse_version("1.7.4")
-    with pytest.raises(FactMissingError, match="not a release"):
-        parse_version("latest")
-
-
 @pytest.mark.parametrize(
     ("version", "value"),
     [
@@ -128,19 +101,6 @@ def test_chart_sets_seed_and_client_apart():
     assert chart_value("client.config.storage.writePieceTimeout", "1.3.27") is None
     with pytest.raises(FactMissingError, match=r"seedClient\.config\.download\.pieceTimeout"):
         chart_value("seedClient.config.download.pieceTimeot", "1.7.4")
-
-
-def test_images_and_charts_find_each_other():
-    """A chart names its images; a client names the latest chart that ships it, or None."""
-    assert images_of("1.7.4") == {
-        "client": "v1.4.0", "seedClient": "v1.4.0", "scheduler": "v2.5.0", "manager": "v2.5.0",
-    }  # fmt: skip
-    assert images_of("1.5.1")["seedClient"] == "v1.1.0"
-    assert images_of("9.0.0") == images_of("1.7.4")
-    assert chart_for_client("v1.4.0") == "1.7.4"
-    assert chart_for_client("v1.5.1") is None
-    with pytest.raises(FactMissingError, match="known from"):
-        images_of("0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -228,20 +188,6 @@ def test_a_chart_value_that_its_client_does_not_read_says_so():
     assert "does not read it" in rows["chart"]["note"]
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "number"),
-    [
-        ("v0.1.118", "client", "v0.1.118"), ("v1.7.4", "client", "v1.7.4"), ("1.7.4", "chart", "1.7.4"),
-        ("chart-1.7.4", "chart", "1.7.4"), ("v2.1.63", "server", "v2.1.63"), ("2.1.63", "server", "v2.1.63"),
-        ("0.1.118", "client", "v0.1.118"),
-    ],
-)  # fmt: skip
-def test_a_release_tells_its_numbering_line(text, line, number):
-    """The leading v, the prefix chart- and the major number tell the three numbering lines apart."""
-    assert line_of(text)[:2] == (line, number)
-    assert number.removeprefix("v") in line_of(text)[2]
-
-
 def test_asking_by_the_wrong_line_is_an_error_that_says_which_is_right():
     """A client's key has no value in a scheduler's release."""
     with pytest.raises(FactMissingError, match="ask by a release of client"):
@@ -267,40 +213,6 @@ def test_diff_names_what_moved():
         diff("download.pieceTimeout", "1.7.4", "v2.5.1")
 
 
-@pytest.mark.parametrize(
-    ("size_bytes", "version", "length_mib", "count"),
-    [
-        (20 * GiB, "v0.1.97", 4, 5120), (20 * 10**9, "v0.1.98", 16, 1193), (20 * 10**9, "v0.2.25", 16, 1193),
-        (20 * 10**9, "v0.2.26", 64, 299), (20 * GiB, "v1.5.1", 64, 320), (4 * 10**9, "v1.0.26", 8, 477),
-        (10 * 10**9, "v1.0.26", 32, 299), (500 * 4 * MiB, "v1.5.1", 4, 500), (500 * 4 * MiB + 500, "v1.5.1", 8, 251),
-        (1, "v1.5.1", 4, 1),
-    ],
-)  # fmt: skip
-def test_piece_length_steps(size_bytes, version, length_mib, count):
-    """Pieces are powers of two that depend on the layer and the client's release."""
-    assert piece_length_bytes(size_bytes, version) == length_mib * MiB
-    assert piece_count(size_bytes, version) == count
-
-
-@given(st.integers(0, 10**13), st.integers(0, 10**13), st.sampled_from(CLIENTS))
-def test_piece_length_is_a_power_of_two_that_grows_with_the_layer(one, other, version):
-    """A larger layer never has shorter pieces, and a length lies between 4 and 64 MiB."""
-    small, large = (piece_length_bytes(size, version) for size in sorted((one, other)))
-    assert small <= large
-    assert small & (small - 1) == 0
-    assert 4 * MiB <= small <= large <= 64 * MiB
-
-
-def test_attempts_and_siblings_by_release():
-    """Retries before the body went 0, 3, 1; siblings are cancelled from v1.0.18; without a release the newest counts."""
-    assert piece_attempts("v0.1.118") == (2, 0)
-    assert piece_attempts("v0.1.120").retries_before_body == 3
-    assert piece_attempts("v0.2.27") == piece_attempts() == (2, 1)
-    assert not siblings_cancelled("v1.0.17")
-    assert siblings_cancelled("v1.0.18")
-    assert siblings_cancelled()
-
-
 @given(st.sampled_from([item for item in all_defaults() if item.eras]), st.data())
 def test_a_release_lies_in_at_most_one_era(item, data):
     """Whatever release is asked for, the answer is the one era that covers it, or none."""
@@ -319,9 +231,3 @@ def test_any_text_for_a_release_is_an_answer_or_one_clear_error(text):
         rows = [str(problem)]
     assert rows
     assert all("\n" not in str(row) for row in rows)
-
-
-@given(st.sampled_from(CLIENTS))
-def test_a_known_release_is_itself(version):
-    """Looking up a release that exists changes nothing."""
-    assert known_release("client", version) == version

@@ -1,4 +1,4 @@
-"""Formats and events as data: each sample is read as its own format or event says, and by no other."""
+"""Formats of log lines: each sample is read as its own format says, and by no other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from reading_cases import opened
 
-from dfly_analysis.catalog.log_events import load_events, name_event
 from dfly_analysis.catalog.log_formats import GRAMMARS, load_formats
 from dfly_analysis.errors import LogFormatError
 from dfly_analysis.logs import read_log, sniff_format
@@ -15,8 +14,6 @@ from dfly_analysis.logs.sniff import find_format, match_head
 
 FORMATS = load_formats()
 SAMPLES = [(one, text, fields) for one in FORMATS for text, fields in one.samples]
-EVENTS = load_events()
-EVENT_SAMPLES = [(kind, text, fields) for kind in EVENTS for text, fields in kind.samples]
 
 
 def named(value):
@@ -84,34 +81,3 @@ def test_an_unknown_format_offers_the_nearest():
     assert find_format("zap-json").id == "zap-json"
     with pytest.raises(LogFormatError, match="client-compact"):
         find_format("client-compakt")
-
-
-@pytest.mark.parametrize(("kind", "text", "fields"), EVENT_SAMPLES, ids=named)
-def test_a_sample_is_named_as_its_event_with_its_fields(kind, text, fields):
-    """The message of a sample is named, and the fields the entry promises are there."""
-    event_id, found = name_event(text)
-    assert event_id == kind.id
-    assert {name: found.get(name) for name in fields} == dict(fields)
-
-
-@pytest.mark.parametrize(("kind", "text", "fields"), EVENT_SAMPLES, ids=named)
-def test_a_sample_is_no_other_event(kind, text, fields):
-    """Of all entries whose start and pattern fit a sample there is one, so their order does not matter."""
-    fitting = {one.id for one in EVENTS if text.startswith(one.starts) and one.regex.match(text)}
-    assert fitting == {kind.id}
-
-
-@pytest.mark.parametrize("kind", EVENTS, ids=named)
-def test_an_event_has_a_meaning_and_samples_for_its_starts(kind):
-    """Two samples at least, an own id, and each begins as the entry says."""
-    assert len(kind.samples) >= 2
-    assert kind.meaning.endswith(".")
-    assert sum(other.id == kind.id for other in EVENTS) == 1
-    assert all(text.startswith(kind.starts) for text, _ in kind.samples)
-
-
-def test_a_message_that_only_begins_alike_has_no_name():
-    """A start is not enough: the pattern decides."""
-    assert name_event("copy that") is None
-    assert name_event("finished piece of cake") is None
-    assert name_event("") is None

@@ -148,7 +148,9 @@ def test_a_wrong_entry_is_one_line_that_says_what_to_write(entries, model, text,
 
 def test_a_wrong_document_is_named_by_line(entries):
     """A file that is one record names the line of what is wrong in it."""
-    (entries / "client.yaml").write_text("repository: r\nline: client\nkeys:\n- key: a.b\n  roles: [client]\n  unit: foot\n  meaning: m\n")
+    (entries / "client.yaml").write_text(
+        "repository: r\nline: client\nkeys:\n- key: a.b\n  roles: [client]\n  unit: foot\n  meaning: m\n"
+    )
     with pytest.raises(CatalogError, match=r"catalog/client.yaml:6: keys.0.unit: Input should be 'duration'"):
         load_document(DefaultsFile, "client")
 

@@ -6,14 +6,11 @@ import pickle
 import textwrap
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfly_analysis.catalog.key_spelling import is_known_key, nearest_keys, suggest_keys
 from dfly_analysis.catalog.releases import releases
 from dfly_analysis.config import KEYS_THAT_MATTER, RenderedFile, Settings, find_ignored_keys, read_rendered, read_values
-from dfly_analysis.config.yaml_positions import load_yaml
 from dfly_analysis.errors import FactMissingError, SettingsError
 
 DFDAEMON = """
@@ -405,52 +402,6 @@ def test_settings_travel_between_processes():
     assert hash(settings) == hash(pickle.loads(pickle.dumps(settings)))
 
 
-CHART_KEYS = {
-    "seedClient": """backend.cacheTemporaryRedirectTTL backend.maxRetries backend.putChunkSize backend.putConcurrentChunkCount backend.putTimeout
-    backend.requestHeader console download.bandwidthLimit download.collectedPieceTimeout download.protocol download.server.socketPath dynconfig.refreshInterval
-    gc.interval gc.policy.distHighThresholdPercent gc.policy.persistentTaskTTL gc.policy.taskTTL health.server.port host.idc host.location
-    host.schedulerClusterID log.level manager.addr metrics.server.port network.enableIPv6 proxy.disableBackToSource proxy.prefetchBandwidthLimit proxy.readBufferSize
-    proxy.registryMirror.addr proxy.rules proxy.server.port scheduler.announceInterval scheduler.maxScheduleCount server.pluginDir stats.server.port storage.dir
-    storage.server.quicPort storage.server.tcpPort storage.writeBufferSize tracing.protocol upload.disableShared upload.server.port upload.server.requestRateLimit
-    seedPeer.clusterID seedPeer.enable seedPeer.type""",
-    "scheduler": """console dynconfig.refreshInterval host.idc host.location manager.keepAlive.interval manager.schedulerClusterID network.enableIPv6 pprofPort
-    scheduler.algorithm scheduler.backToSourceCount scheduler.gc.hostTTL scheduler.gc.peerGCInterval scheduler.retryBackToSourceLimit scheduler.retryLimit
-    server.advertiseIP server.advertisePort server.cacheDir server.dataDir server.listenIP server.logDir server.logLevel server.pluginDir server.port
-    server.requestRateLimit server.workHome tracing.protocol""",
-    "manager": """auth.jwt.key auth.jwt.maxRefresh auth.jwt.realm auth.jwt.timeout cache.local.size cache.local.ttl cache.redis.ttl console
-    job.preheat.tls.insecureSkipVerify job.syncPeers.interval job.syncPeers.timeout network.enableIPv6 pprofPort server.cacheDir server.grpc.advertiseIP
-    server.grpc.requestRateLimit server.logDir server.logLevel server.pluginDir server.rest.tls.cert server.workHome tracing.protocol""",
-}
-
-
-@pytest.mark.parametrize(("role", "key"), [(role, key) for role, keys in CHART_KEYS.items() for key in keys.split()])
-def test_keys_that_charts_write_are_known_by_name(role, key):
-    """No key of a recent chart's values that its component reads is called misspelt or unknown."""
-    assert is_known_key(role, key)
-    assert not is_known_key(role, f"x{key}")
-
-
-@pytest.mark.parametrize(
-    ("role", "key", "meant"),
-    [
-        ("seedClient", "download.pieceTimout", "download.pieceTimeout"), ("client", "download.PieceTimeout", "download.pieceTimeout"),
-        ("seedClient", "dowload.pieceTimeout", "download.pieceTimeout"), ("scheduler", "scheduler.gc.peerTtl", "scheduler.gc.peerTTL"),
-        ("scheduler", "scheduler.retryIntervall", "scheduler.retryInterval"), ("manager", "job.syncPeer.timeout", "job.syncPeers.timeout"),
-        ("client", "something.else", None), ("client", "download", None), ("client", "", None),
-    ],
-)  # fmt: skip
-def test_a_misspelt_key_is_answered_with_the_one_meant(role, key, meant):
-    """One or two wrong letters in a name or a section are recognised, anything further is not guessed."""
-    assert suggest_keys(role, key)[:1] == ((meant,) if meant else ())
-
-
-@given(st.sampled_from(["client", "seedClient", "scheduler", "manager"]), st.text(max_size=30))
-def test_any_name_has_an_answer(role, key):
-    """Whatever a key is called, it is known or not, and what it may have meant are keys of that role."""
-    assert is_known_key(role, key) in (True, False)
-    assert all(is_known_key(role, name) for name in (*suggest_keys(role, key), *nearest_keys(role, key)))
-
-
 def test_a_value_equal_to_the_charts_is_the_charts_doing():
     """Who starts from the chart's whole values is not told of its dead keys, but of those they changed."""
     path = "manager.config.job.rateLimit.capacity"
@@ -486,43 +437,3 @@ def test_a_file_of_nothing_but_unknown_keys_is_told_of_up_to_a_bound():
     """Twenty thousand unknown keys are not each compared with every name."""
     values = {f"client.config.download.x{number}": number for number in range(20_000)}
     assert len(find_ignored_keys(Settings.resolve(values, chart="1.7.4"))) == 500
-
-
-def test_lines_and_repeated_keys_of_a_values_file(tmp_path):
-    """Each path has its line, counted in the file as it is; a key written twice keeps the last value and is told."""
-    path = tmp_path / "values.yaml"
-    path.write_text("# a\n\nclient:\n  config:\n    storage: {keep: true}\n    storage: {keep: false}\n", "utf-8")
-    values = read_values(path)
-    assert values.entries == {"client.config.storage.keep": False}
-    assert values.lines["client.config.storage.keep"] == 6
-    assert [(one.path, one.line, one.earlier) for one in values.repeated] == [("client.config.storage", 6, 5)]
-
-
-@pytest.mark.parametrize(
-    "text", ["download:\n  x: " + "[" * 150_000, "download: &a\n  b: *a\nserver: {}\n", "storage:\n" + "- " * 50_000]
-)
-def test_a_hostile_file_among_the_inputs_is_no_rendered_file(text):
-    """Depth that would end the process, and anchors that hold themselves, are passed over."""
-    assert read_rendered(text, "host/dfdaemon.yaml") is None
-
-
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**6), 10**6)
-    | st.floats(allow_nan=False)
-    | st.text("abc: #-'\"\n", max_size=6)
-)
-NAMES = st.text("abcxyz", min_size=1, max_size=3)
-NESTED = st.recursive(
-    SCALARS,
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
-    max_leaves=10,
-)
-
-
-@given(NESTED, st.booleans())
-def test_the_bounded_reader_reads_what_a_safe_loader_reads(content, flow):
-    """Built from events, a document is the same as built by the library, in block and in flow."""
-    text = yaml.safe_dump(content, default_flow_style=flow)
-    assert load_yaml(text, "x") == yaml.safe_load(text)
