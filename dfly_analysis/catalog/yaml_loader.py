@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import pickle
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ENTRIES = Path(__file__).parent / "entries"
 CACHE = Path(__file__).parent / "parsed"
-"""Folder of validated records, each file named by a hash of the YAML and of the code of its model: no stale record is ever read."""
+"""Folder of validated records, each file named by a hash of the YAML and of the models: no stale record is ever read."""
 
 
 @dataclass_transform(frozen_default=True)
@@ -84,11 +83,10 @@ def _cached(model: Any, path: str, *, many: bool) -> Any:
     folder = ENTRIES / path
     files = sorted(folder.glob("*.yaml")) if folder.is_dir() else [folder.with_suffix(".yaml")]
     texts = [file.read_bytes() for file in files]
-    code = getattr(sys.modules.get(getattr(model, "__module__", "")), "__file__", None)
-    digest = hashlib.sha256(b"\0".join([*texts, Path(code).read_bytes() if code else b""]))
     name = path.replace("/", "-")
-    cached = CACHE / f"{name}.{digest.hexdigest()[:32]}.pickle"
-    with suppress(OSError):
+    digest = hashlib.sha256(b"\0".join([_models(), *texts])).hexdigest()[:32]
+    cached = CACHE / f"{name}.{digest}.pickle"
+    with suppress(OSError, EOFError, pickle.UnpicklingError):
         return pickle.loads(cached.read_bytes())  # noqa: S301 - as trustworthy as the code it lies beside
     found = _validated(model, files, texts, many=many)
     with suppress(OSError):  # an installation that cannot be written to works too, only slower
@@ -99,6 +97,12 @@ def _cached(model: Any, path: str, *, many: bool) -> Any:
         for stale in set(CACHE.glob(f"{name}.*.pickle")) - {cached}:
             stale.unlink()
     return found
+
+
+@cache
+def _models() -> bytes:
+    """Return the code of the catalogue: a changed model reads no records of the one before."""
+    return b"\0".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
 
 
 def _validated(model: Any, files: Sequence[Path], texts: Sequence[bytes], *, many: bool) -> Any:
