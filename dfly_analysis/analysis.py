@@ -8,17 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from dfly_analysis.catalog import LANGUAGES
 from dfly_analysis.errors import DflyError
-from dfly_analysis.knowledge.languages import LANGUAGES
 from dfly_analysis.redaction import redact
 
 if TYPE_CHECKING:
+    from dfly_analysis.config import Settings
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.findings import Diagnosis
     from dfly_analysis.report import Report
     from dfly_analysis.report.asked import WhatIfReport
     from dfly_analysis.report.compared import ComparisonReport
-    from dfly_analysis.settings import Settings
 
 OF_THE_ANSWER = ("size", "target_failure_rate", "lang")
 """Parameters on which neither what is read nor what is found in it depends."""
@@ -79,11 +79,11 @@ def analyse(  # noqa: PLR0913 - each is one of the user's words
         Where paths, values, releases or sizes cannot be used.
     """
     from dfly_analysis.alerts import Alerts
-    from dfly_analysis.overlay import Overlay
+    from dfly_analysis.config import Settings
+    from dfly_analysis.config.helm_values_overlay import Overlay
     from dfly_analysis.report import Report
     from dfly_analysis.report.prediction import Prediction
     from dfly_analysis.rules import recommend
-    from dfly_analysis.settings import Settings
     from dfly_analysis.sharing import shared
 
     listed = _listed(paths)
@@ -168,8 +168,8 @@ def compare(  # noqa: PLR0913 - each is one of the user's words
         Where paths, values or releases cannot be used.
     """
     from dfly_analysis.comparison import compare_datasets
+    from dfly_analysis.config import Settings
     from dfly_analysis.report.compared import ComparisonReport
-    from dfly_analysis.settings import Settings
 
     _refuse_unknown(lang)
     runs: list[Dataset] = []
@@ -223,9 +223,9 @@ def what_if(  # noqa: PLR0913 - each is one thing that may be asked
     DflyError
         Where paths, values, releases, changes or sizes cannot be used.
     """
+    from dfly_analysis.config import Settings
     from dfly_analysis.models import fit_all
     from dfly_analysis.report.asked import WhatIfReport
-    from dfly_analysis.settings import Settings
     from dfly_analysis.simulate import parse_changes, simulate
 
     _refuse_unknown(lang)

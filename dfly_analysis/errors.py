@@ -56,8 +56,8 @@ class TableError(DflyError):
     """A table lacks a column, or a column has another type than its schema says."""
 
 
-class KnowledgeError(DflyError):
-    """A knowledge file is wrong: its path, its entry and what to change are named."""
+class CatalogError(DflyError):
+    """An entry of the catalogue is wrong: file, line, entry, key and what to write are named."""
 
 
 class FactMissingError(DflyError):

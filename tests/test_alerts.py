@@ -16,11 +16,11 @@ from report_cases import failing_report, no_tasks_report
 import dfly_analysis as dfly
 from dfly_analysis.alerts import Alerts
 from dfly_analysis.alerts.alerts import DASHBOARD, RULES, TESTS, filled
+from dfly_analysis.catalog.monitoring import load_alert_rules
 from dfly_analysis.cli import main
-from dfly_analysis.errors import DflyError, KnowledgeError
-from dfly_analysis.knowledge.files import read_file
+from dfly_analysis.errors import CatalogError, DflyError
 
-ENTRIES = read_file("alerts", "rules")
+ENTRIES = load_alert_rules()
 CASES = {"failing": failing_report, "no tasks": no_tasks_report}
 
 
@@ -179,20 +179,20 @@ def test_the_dashboard_is_sound(promtool, tmp_path):
     assert "http" not in made.dashboard()
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["alert"])
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.alert)
 def test_entries_are_whole(entry):
     """Each alert names its metrics, says what it means in sentences, and uses every metric it needs."""
-    assert entry["component"] in ("client", "scheduler", "manager", "kubernetes")
-    assert entry["severity"] in ("warning", "critical")
-    assert entry["description"].endswith(".")
-    for metric in entry["needs"]:
-        assert metric in entry["expr"]
-        assert any(metric in one["series"] for one in entry["tests"]["fires"]) or entry["alert"] == "DragonflySeedsGone"
+    assert entry.component in ("client", "scheduler", "manager", "kubernetes")
+    assert entry.severity in ("warning", "critical")
+    assert entry.description.endswith(".")
+    for metric in entry.needs:
+        assert metric in entry.expr
+        assert any(metric in one["series"] for one in entry.tests.fires) or entry.alert == "DragonflySeedsGone"
 
 
-def test_a_value_that_is_not_known_is_an_error_of_the_knowledge():
+def test_a_value_that_is_not_known_is_an_error_of_the_catalogue():
     """A misspelt name does not become text of a rule."""
-    with pytest.raises(KnowledgeError, match="names no known value"):
+    with pytest.raises(CatalogError, match="names no known value"):
         filled("up > $no_such", {"seed": "a"})
 
 

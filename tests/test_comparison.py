@@ -18,8 +18,8 @@ from dfly_analysis import compare
 from dfly_analysis.cli.comparing import compare as command
 from dfly_analysis.comparison import compare_datasets
 from dfly_analysis.comparison.shares import Counted, effect_of, pieces_counted
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.settings import Settings
 
 BEFORE, AFTER = (SAMPLES / f"twenty-{name}.tar.gz" for name in ("before", "after"))
 

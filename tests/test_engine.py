@@ -15,11 +15,11 @@ from conftest import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dfly_analysis.catalog.error_signatures import load_signatures
+from dfly_analysis.catalog.log_events import load_events, name_event
+from dfly_analysis.catalog.log_formats import load_formats
+from dfly_analysis.catalog.regex_compiler import NEEDS_PYTHON, Program
 from dfly_analysis.io import Opened
-from dfly_analysis.knowledge.event import load_events, name_event
-from dfly_analysis.knowledge.format import load_formats
-from dfly_analysis.knowledge.regex_compiler import NEEDS_PYTHON, Program
-from dfly_analysis.knowledge.signature import load_signatures
 from dfly_analysis.logs import compiled, read_log
 from dfly_analysis.logs.arrow import coded
 from dfly_analysis.logs.blocks import LineBlock
@@ -332,7 +332,7 @@ def test_line_numbers_are_those_of_the_file():
 
 
 @given(
-    st.sampled_from([text for one in load_signatures() for text in (*one.matching, *one.other)]), st.integers(0, 10**6)
+    st.sampled_from([text for one in load_signatures() for text in (*one.samples.match, *one.samples.other)]), st.integers(0, 10**6)
 )
 @settings(max_examples=examples(300), deadline=None)
 def test_ids_do_not_matter_to_causes(text, number):

@@ -34,6 +34,7 @@ from dfly_analysis import bench, jobs, metrics
 from dfly_analysis.cli import main
 from dfly_analysis.dataset import Prometheus, load
 from dfly_analysis.errors import SourceError
+from dfly_analysis.io import open_sources
 from dfly_analysis.metrics.live import increase
 from dfly_analysis.tables import RUNS
 
@@ -605,7 +606,7 @@ def test_no_benchmark_tool_takes_what_is_anothers():
 
 def test_no_reader_takes_the_samples_of_log_formats(root):
     """None of the lines that stand beside the definitions of log formats."""
-    for path in sorted((root / "dfly_analysis/knowledge/formats").glob("*.yaml")):
+    for path in sorted((root / "dfly_analysis/catalog/entries/log_formats").glob("*.yaml")):
         for definition in yaml.safe_load(path.read_text("utf-8")):
             for sample in definition["samples"]:
                 taken = [name for name, recognises in READERS.items() if recognises(f"{sample['text']}\n")]

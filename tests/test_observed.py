@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset import load
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.models import fit_all
 from dfly_analysis.rules import recommend
-from dfly_analysis.settings import Settings
 from dfly_analysis.synth import CASES, write_run
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dfly_analysis import plots
-from dfly_analysis.knowledge.text import translator
+from dfly_analysis.catalog.translation import translator
 from dfly_analysis.models import fit_all, fit_duration
 from dfly_analysis.models.registry import NAME, RegistryFit, fit_registry
 from dfly_analysis.models.stretches import find_slowed

@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 
 from dfly_analysis.advice import Advice
+from dfly_analysis.catalog.defaults import defaults_of, find_defaults
+from dfly_analysis.config import Settings
+from dfly_analysis.config.helm_values_overlay import Overlay, apply
+from dfly_analysis.config.rendered_manifests import read_rendered
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import CauseShare, Diagnosis, Finding
 from dfly_analysis.fits import NotFitted
-from dfly_analysis.knowledge.fact import fact, fact_of
 from dfly_analysis.models import fit_all, timeout_for_target
-from dfly_analysis.overlay import Overlay, apply
 from dfly_analysis.rules import all_rules, make_case, recommend
 from dfly_analysis.rules.need import rounded_up
-from dfly_analysis.settings import Settings
-from dfly_analysis.settings.rendered import read_rendered
 from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
 from dfly_analysis.units import parse_duration
 
@@ -390,9 +390,9 @@ def test_contract_of_all_rules(name):
     """Each recommendation names a key of the facts, its path, a value that parses, an interval, a reason and a check."""
     advice = recommend(*CASES[name]())
     for item in advice:
-        assert any(one.component == item.role for one in fact(item.key))
-        assert item.helm_path == fact_of(item.role, item.key).helm_path
-        assert (fact_of(item.role, item.key).unit, item.unit) == ("duration", "s")
+        assert any(one.component == item.role for one in find_defaults(item.key))
+        assert item.helm_path == defaults_of(item.role, item.key).helm_path
+        assert (defaults_of(item.role, item.key).unit, item.unit) == ("duration", "s")
         assert parse_duration(item.proposed) > (parse_duration(item.current.value) if item.current.value else 0.0)
         assert 0.0 <= item.low <= item.high
         assert np.isinf(item.high) == ("rule of thumb" in item.because)

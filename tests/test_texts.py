@@ -12,10 +12,10 @@ from report_cases import ATTACK, failing_report, healthy_report, no_tasks_report
 from test_report import SECTIONS, Page
 
 from dfly_analysis.analysis import analyse
-from dfly_analysis.knowledge import text as texts
-from dfly_analysis.knowledge.languages import LANGUAGES
-from dfly_analysis.knowledge.signature import load_signatures
-from dfly_analysis.knowledge.text import PLACE, Translator, load_sentences, places_of, translator
+from dfly_analysis.catalog import LANGUAGES
+from dfly_analysis.catalog import translation as texts
+from dfly_analysis.catalog.error_signatures import load_signatures
+from dfly_analysis.catalog.translation import PLACE, Translator, load_sentences, places_of, translator
 from dfly_analysis.report import notebook_names, notebook_path
 from dfly_analysis.report.packaged import is_hidden, read_cells, source_of
 from dfly_analysis.report.words import (
@@ -182,11 +182,14 @@ def test_a_place_for_anything_does_not_take_the_sentence_behind():
     assert "observations" not in said
 
 
-def test_a_translation_with_other_places_is_refused(monkeypatch):
+def test_a_translation_with_other_places_is_refused(tmp_path, monkeypatch):
     """The file and the sentence are named."""
-    monkeypatch.setattr(texts, "read_folder", lambda _: [("texts/zh/x.yaml", {"{n:n} tasks": "{m} 个任务"})])
+    monkeypatch.setattr(texts, "ENTRIES", tmp_path)
+    (tmp_path / "texts" / "zh").mkdir(parents=True)
+    (tmp_path / "texts" / "zh" / "x.yaml").touch()
+    monkeypatch.setattr(texts, "load_document", lambda *_: {"{n:n} tasks": "{m} 个任务"})
     load_sentences.cache_clear()
-    with pytest.raises(texts.KnowledgeError, match="texts/zh/x.yaml, '{n:n} tasks'.*places differ"):
+    with pytest.raises(texts.CatalogError, match="texts/zh/x.yaml, '{n:n} tasks'.*places differ"):
         Translator("zh")
     load_sentences.cache_clear()
 

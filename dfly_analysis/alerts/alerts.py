@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from string import Template
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,9 @@ import yaml
 
 from dfly_analysis.alerts.dashboard import dashboard_of
 from dfly_analysis.alerts.values import CLIENT, SEED, Foretold, values_of
-from dfly_analysis.errors import DflyError, KnowledgeError
-from dfly_analysis.knowledge.files import read_file
-from dfly_analysis.knowledge.version import parse_version
+from dfly_analysis.catalog.monitoring import AlertRule, load_alert_rules
+from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.errors import CatalogError, DflyError
 
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice
@@ -116,10 +116,10 @@ class Alerts:
         texts = {**known.texts, "seed_labels": json.dumps(dict(_EQUAL.findall(seed)))}
         versions = dataset.settings.versions
         rules, left_out = [], []
-        for entry in read_file("alerts", "rules"):
+        for entry in load_alert_rules():
             reason = _too_old(entry, versions) or _lacks(entry, texts, known.missing)
             if reason:
-                left_out.append(LeftOut(entry["alert"], reason))
+                left_out.append(LeftOut(entry.alert, reason))
             else:
                 rules.append(_rule(entry, texts))
         return cls(tuple(rules), tuple(left_out), known.texts, dict(versions))
@@ -167,7 +167,7 @@ def filled(text: str, texts: Mapping[str, str]) -> str:
     try:
         valued = Template(text).substitute(texts)
     except (KeyError, ValueError) as problem:
-        raise KnowledgeError(f"names no known value: {problem}", where="knowledge/alerts") from problem
+        raise CatalogError(f"names no known value: {problem}", where="catalog/entries/alerts") from problem
     return _GROWN.sub(_written_out, valued)
 
 
@@ -186,40 +186,40 @@ def _minutes(text: str) -> int:
     return int(text[:-1]) * {"m": 1, "h": 60}[text[-1]]
 
 
-def _too_old(entry: Mapping[str, Any], versions: Mapping[str, str | None]) -> str | None:
+def _too_old(entry: AlertRule, versions: Mapping[str, str | None]) -> str | None:
     """Say which metric a release does not export yet."""
-    running = next((versions.get(role) for role in _ROLES.get(entry["component"], ()) if versions.get(role)), None)
+    running = next((versions.get(role) for role in _ROLES.get(entry.component, ()) if versions.get(role)), None)
     if running is None:
         return None
-    for metric, since in entry["needs"].items():
+    for metric, since in entry.needs.items():
         if since and parse_version(running).release < parse_version(since).release:
             return f"{metric} is exported from {since} on, {running} runs"
     return None
 
 
-def _lacks(entry: Mapping[str, Any], texts: Mapping[str, str], missing: Mapping[str, str]) -> str | None:
-    named = {name for name in _NAMES.findall(json.dumps(entry)) if name not in texts}
+def _lacks(entry: AlertRule, texts: Mapping[str, str], missing: Mapping[str, str]) -> str | None:
+    named = {name for name in _NAMES.findall(json.dumps(asdict(entry))) if name not in texts}
     unknown = named - missing.keys()
     explained = [missing[name] for name in sorted(named) if name in missing]
     if explained:
         return explained[0]
     if unknown:
-        raise KnowledgeError(
-            f"{entry['alert']} names unknown values: {', '.join(sorted(unknown))}", where="knowledge/alerts/rules.yaml"
+        raise CatalogError(
+            f"{entry.alert} names unknown values: {', '.join(sorted(unknown))}", where="catalog/entries/alerts/rules.yaml"
         )
     return None
 
 
-def _rule(entry: Mapping[str, Any], texts: Mapping[str, str]) -> Rule:
+def _rule(entry: AlertRule, texts: Mapping[str, str]) -> Rule:
     tests = {
-        side: [{name: filled(text, texts) for name, text in one.items()} for one in entry["tests"][side]]
+        side: [{name: filled(text, texts) for name, text in one.items()} for one in getattr(entry.tests, side)]
         for side in ("fires", "quiet")
     }
-    labels = entry["tests"].get("labels", {})
+    labels = entry.tests.labels or {}
     return Rule(
-        name=entry["alert"], expr=filled(entry["expr"], texts), severity=entry["severity"], summary=filled(entry["summary"], texts),
-        description=filled(entry["description"], texts), wait=entry.get("for"),
-        tests={**tests, "at": entry["tests"]["at"], "labels": json.loads(filled(labels, texts)) if isinstance(labels, str) else labels},
+        name=entry.alert, expr=filled(entry.expr, texts), severity=entry.severity, summary=filled(entry.summary, texts),
+        description=filled(entry.description, texts), wait=entry.wait,
+        tests={**tests, "at": entry.tests.at, "labels": json.loads(filled(labels, texts)) if isinstance(labels, str) else labels},
     )  # fmt: skip
 
 

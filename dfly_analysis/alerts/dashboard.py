@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dfly_analysis.knowledge.files import read_file
+from dfly_analysis.catalog.monitoring import Panel, load_panels
 
 _SCHEMA_VERSION = 38  # of Grafana 10; newer ones read it
 _WIDTH, _HEIGHT, _COLUMNS = 12, 8, 2
@@ -27,7 +27,7 @@ def dashboard_of(values: Mapping[str, str], fill: Callable[[str], str]) -> dict[
     dict
         With a variable ``source`` for the Prometheus to ask; nothing in it names a server.
     """
-    panels = [_panel(place, entry, values, fill) for place, entry in enumerate(read_file("alerts", "panels"))]
+    panels = [_panel(place, entry, values, fill) for place, entry in enumerate(load_panels())]
     source = {
         "name": "source",
         "type": "datasource",
@@ -44,23 +44,23 @@ def dashboard_of(values: Mapping[str, str], fill: Callable[[str], str]) -> dict[
 
 
 def _panel(
-    place: int, entry: Mapping[str, Any], values: Mapping[str, str], fill: Callable[[str], str]
+    place: int, entry: Panel, values: Mapping[str, str], fill: Callable[[str], str]
 ) -> dict[str, Any]:
     row, column = divmod(place, _COLUMNS)
-    line = values.get(entry.get("line", ""))
+    line = values.get(entry.line)
     steps: list[dict[str, Any]] = [{"color": "transparent", "value": None}]
     if line is not None:
         steps.append({"color": "orange", "value": float(line)})
     custom = {"lineWidth": 2, "fillOpacity": 8, "thresholdsStyle": {"mode": "line" if line is not None else "off"}}
     targets = [
         {"refId": chr(ord("A") + number), "expr": fill(query), "datasource": _SOURCE}
-        for number, query in enumerate(entry["queries"])
+        for number, query in enumerate(entry.queries)
     ]
     return {
-        "id": place + 1, "type": "timeseries", "title": entry["title"], "description": entry["meaning"], "datasource": _SOURCE,
+        "id": place + 1, "type": "timeseries", "title": entry.title, "description": entry.meaning, "datasource": _SOURCE,
         "gridPos": {"x": column * _WIDTH, "y": row * _HEIGHT, "w": _WIDTH, "h": _HEIGHT}, "targets": targets,
         "fieldConfig": {
-            "defaults": {"unit": entry["unit"], "min": 0, "custom": custom, "thresholds": {"mode": "absolute", "steps": steps}}, "overrides": [],
+            "defaults": {"unit": entry.unit, "min": 0, "custom": custom, "thresholds": {"mode": "absolute", "steps": steps}}, "overrides": [],
         },
         "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
     }  # fmt: skip

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dfly_analysis.catalog.monitoring import load_metric_names
 from dfly_analysis.fits import Interval
-from dfly_analysis.knowledge.files import read_file
 from dfly_analysis.models import LayerShape, timeout_for_target
 from dfly_analysis.plans.jobs import api_of
-from dfly_analysis.units import format_duration, format_share, format_size, parse_size
+from dfly_analysis.units import format_duration, format_share, format_size
 
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice
@@ -197,7 +197,7 @@ def _size(texts: dict[str, str], missing: dict[str, str], advice: Advice) -> Non
             ("size_level", "size_text", "headroom_bytes"), "no layer size was asked for, and none was seen"
         )
         return
-    bounds = [parse_size(bound) for bound in read_file("metrics", "prometheus")["size_level_bounds"]]
+    bounds = load_metric_names().size_bounds
     level = next((place for place, bound in enumerate(bounds, start=1) if advice.size_bytes < bound), len(bounds) + 1)
     texts |= {
         "size_level": str(level), "size_text": format_size(advice.size_bytes), "headroom_bytes": str(advice.size_bytes),

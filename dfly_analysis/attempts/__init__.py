@@ -10,7 +10,7 @@ from dfly_analysis.attempts.records import needed_rows
 from dfly_analysis.attempts.telling import Telling
 from dfly_analysis.attempts.unseen import unseen_rows, unseen_tasks
 from dfly_analysis.attempts.words import Words
-from dfly_analysis.knowledge.needed import COLUMNS, ERROR_LEVELS, EVERYWHERE
+from dfly_analysis.catalog.required_columns import COLUMNS, ERROR_LEVELS, EVERYWHERE
 
 __all__ = [
     "COLUMNS",

@@ -10,7 +10,7 @@ import numpy as np
 
 from dfly_analysis.attempts.records import Records, missing_last, nanoseconds, whole_numbers, writing_order
 from dfly_analysis.attempts.words import LAST, NumberArray, Words
-from dfly_analysis.knowledge.needed import EVERYWHERE, VERDICTS
+from dfly_analysis.catalog.required_columns import EVERYWHERE, VERDICTS
 
 if TYPE_CHECKING:
     import pandas as pd

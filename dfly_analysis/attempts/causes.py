@@ -10,7 +10,7 @@ from dfly_analysis.attempts.pieces import Attempt
 from dfly_analysis.attempts.records import missing_last
 from dfly_analysis.attempts.tasks import TELLING, Tasks
 from dfly_analysis.attempts.typed import at_rows
-from dfly_analysis.knowledge.signature import cause_of, signature, signatures_in
+from dfly_analysis.catalog.error_signatures import cause_of, signature, signatures_in
 
 _BY_OUTCOME = {
     "timeout": "timeout_too_short",

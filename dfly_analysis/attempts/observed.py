@@ -12,7 +12,7 @@ from dfly_analysis.attempts.limits import LATE_S, Limits, is_at_limit
 from dfly_analysis.attempts.pieces import PeerPieces, span_s
 from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.typed import each_pair
-from dfly_analysis.knowledge.signature import cause_of
+from dfly_analysis.catalog.error_signatures import cause_of
 
 WELL_BELOW = 0.9
 FEWEST, PILED_SHARE = 5, 0.8

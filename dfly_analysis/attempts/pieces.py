@@ -16,7 +16,7 @@ from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.limits import Limits, is_at_limit
 from dfly_analysis.attempts.records import Records, times_of
 from dfly_analysis.attempts.words import NumberArray
-from dfly_analysis.knowledge.signature import cause_of, signature
+from dfly_analysis.catalog.error_signatures import cause_of, signature
 
 FOLD_S = 2.0
 Place = tuple[str, int, str, int]

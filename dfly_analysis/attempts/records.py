@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from dfly_analysis.attempts.telling import Telling
 from dfly_analysis.attempts.words import LAST, NO_TIME, NONE, Column, FlagArray, NumberArray, Words, picked
-from dfly_analysis.knowledge.needed import ERROR_LEVELS, EVERYWHERE
+from dfly_analysis.catalog.required_columns import ERROR_LEVELS, EVERYWHERE
 
 if TYPE_CHECKING:
     import pandas as pd

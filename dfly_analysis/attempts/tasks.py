@@ -13,8 +13,8 @@ from dfly_analysis.attempts.pieces import Attempt
 from dfly_analysis.attempts.records import Records, missing_last
 from dfly_analysis.attempts.typed import at_rows, first_of, last_of
 from dfly_analysis.attempts.words import NONE, FlagArray, NumberArray, Words
-from dfly_analysis.knowledge.needed import ERROR_LEVELS
-from dfly_analysis.knowledge.signature import cause_of
+from dfly_analysis.catalog.error_signatures import cause_of
+from dfly_analysis.catalog.required_columns import ERROR_LEVELS
 
 _STARTS = frozenset({"task_started", "peer_registered"})
 _CLIENT_ENDS = frozenset({"task_finished", "task_output_written"})

@@ -9,7 +9,7 @@ import numpy as np
 
 from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.words import LAST
-from dfly_analysis.knowledge.signature import cause_of
+from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.tables import TASKS
 
 if TYPE_CHECKING:

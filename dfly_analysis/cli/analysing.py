@@ -37,7 +37,7 @@ from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.units import format_size, parse_size
 
 if TYPE_CHECKING:
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
 TABLES = "tables"
 """Folder inside a report's, for what a cluster has read."""
@@ -222,9 +222,9 @@ def recommend(
     **asked: Any,
 ) -> None:
     """Say which settings to change, to what, and why."""
+    from dfly_analysis.config.helm_values_overlay import Overlay
     from dfly_analysis.diagnosis import diagnose as run
     from dfly_analysis.models import fit_all
-    from dfly_analysis.overlay import Overlay
     from dfly_analysis.report.json import recommend_json
     from dfly_analysis.rules import recommend as advise
 

@@ -11,7 +11,7 @@ from dfly_analysis.cli.printing import as_table, enveloped, print_result, termin
 from dfly_analysis.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
-    from dfly_analysis.configcheck import ConfigCheck, Feasibility
+    from dfly_analysis.config import ConfigCheck, Feasibility
     from dfly_analysis.findings import Finding
 
 
@@ -34,7 +34,7 @@ def check_config(values: str, fail_on: str | None, output_format: str, **asked: 
     """
     from dataclasses import asdict
 
-    from dfly_analysis.configcheck import check_config as check
+    from dfly_analysis.config import check_config as check
 
     found = check(values, **asked)
     rows = [_row(one) for one in found.present()]
@@ -58,9 +58,9 @@ def _row(one: Finding) -> dict[str, Any]:
 
 
 def _text(found: ConfigCheck, given: str) -> str:
-    from dfly_analysis.knowledge.trap import load_traps
+    from dfly_analysis.catalog.config_checks import load_config_rules
 
-    remedies = {trap.id: trap.remedy for trap in load_traps()}
+    remedies = {trap.id: trap.remedy for trap in load_config_rules()}
     present = found.present()
     unknown = sum(one.verdict == "unknown" for one in found.findings)
     blind = f", {unknown} cannot be told" if unknown else ""

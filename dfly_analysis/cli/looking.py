@@ -18,10 +18,10 @@ from dfly_analysis.cli.upgrading import print_upgrade
 from dfly_analysis.errors import FactMissingError, SourceError, nearest
 
 if TYPE_CHECKING:
+    from dfly_analysis.catalog.config_checks import ConfigRule
+    from dfly_analysis.catalog.defaults import KeyDefaults
+    from dfly_analysis.catalog.error_signatures import Signature
     from dfly_analysis.diagnosis.checks import Check
-    from dfly_analysis.knowledge.fact import Fact
-    from dfly_analysis.knowledge.signature import Signature
-    from dfly_analysis.knowledge.trap import Trap
 
 
 @click.command()
@@ -97,7 +97,7 @@ def facts(
     KEY may be download.pieceTimeout, a Helm path such as seedClient.config.download.pieceTimeout, or component:key.
     Without KEY, --diff V1 V2 prints all that an upgrade changes, and what follows for a large layer.
     """
-    from dfly_analysis.knowledge.fact import fact, facts_at, facts_by_release, facts_diff
+    from dfly_analysis.catalog.defaults import defaults_at, defaults_by_release, defaults_diff, find_defaults
 
     if version and between:
         raise click.UsageError("--at and --diff exclude each other")
@@ -109,17 +109,17 @@ def facts(
     if size is not None:
         raise click.UsageError("--size goes with --diff V1 V2 and no KEY")
     if between:
-        rows = facts_diff(key, *between)
+        rows = defaults_diff(key, *between)
     elif version:
-        rows = facts_at(key, version)
+        rows = defaults_at(key, version)
     else:
-        rows = facts_by_release(key)
-    meanings = {f"{one.component}: {one.key}": _meaning(one) for one in fact(key)}
+        rows = defaults_by_release(key)
+    meanings = {f"{one.component}: {one.key}": _meaning(one) for one in find_defaults(key)}
     text = _facts_text(meanings, rows) if output_format == "table" else None
     print_result(enveloped(key=key, facts=rows), output_format, {key: rows}, text)
 
 
-def _meaning(one: Fact) -> str:
+def _meaning(one: KeyDefaults) -> str:
     costs = [f"{word}: {said}" for word, said in (("too small", one.too_small), ("too large", one.too_large)) if said]
     return "; ".join([one.meaning, *costs])
 
@@ -144,14 +144,14 @@ def _facts_text(meanings: Mapping[str, str], rows: list[dict[str, Any]]) -> str:
 @format_option
 def explain(finding_id: str, output_format: str) -> None:
     """Explain a finding, a trap or a topic of advice."""
+    from dfly_analysis.catalog.config_checks import load_config_rules
+    from dfly_analysis.catalog.error_signatures import load_signatures, signature
     from dfly_analysis.diagnosis.checks import all_checks
-    from dfly_analysis.knowledge.signature import load_signatures, signature
-    from dfly_analysis.knowledge.trap import load_traps
     from dfly_analysis.rules import all_rules
 
     check = next((known for known in all_checks() if known.id == finding_id), None)
     one = signature(finding_id)
-    trap = next((known for known in load_traps() if known.id == finding_id), None)
+    trap = next((known for known in load_config_rules() if known.id == finding_id), None)
     rules = all_rules()
     if check is not None:
         data = _about_check(check)
@@ -163,7 +163,7 @@ def explain(finding_id: str, output_format: str) -> None:
         data = _about_rule(finding_id, rules[finding_id])
     else:
         known = [one.id for one in load_signatures()] + [one.id for one in all_checks()]
-        known += [*(one.id for one in load_traps()), *rules]
+        known += [*(one.id for one in load_config_rules()), *rules]
         hint = nearest(finding_id, known) or "`dfly-analysis diagnose` prints the ids"
         raise FactMissingError(f"no finding is called {finding_id!r}", hint=hint)
     rows = [{"": name, finding_id: value} for name, value in data.items() if value and name != "id"]
@@ -183,15 +183,14 @@ def _about_signature(one: Signature) -> dict[str, Any]:
     return {
         "id": one.id, "title": one.title, "written by": one.component, "versions": one.versions or "all", "layer": one.layer, "cause": one.cause,
         "severity": one.severity, "governed by": one.knob, "repeats": one.echo_of, "what to do": one.remedy, "what to collect": one.collect,
-        "looks like": one.matching[0] if one.matching else None, "references": "; ".join(one.references),
+        "looks like": one.samples.match[0] if one.samples.match else None, "references": "; ".join(one.references),
     }  # fmt: skip
 
 
-def _about_trap(one: Trap) -> dict[str, Any]:
-    when = " or ".join(" and ".join(comparison.text for comparison in group) for group in one.when)
+def _about_trap(one: ConfigRule) -> dict[str, Any]:
     return {
         "id": one.id, "title": one.title, "layer": "trap of a configuration", "severity": one.severity, "governed by": one.knob,
-        "roles": ", ".join(one.roles) if one.when else None, "how it is found": when or f"a key is {' or '.join(one.kinds)}".replace("_", " "),
+        "roles": ", ".join(one.roles) if one.when else None, "how it is found": one.condition,
         "what to do": one.remedy, "what to collect": "values or components' own files, for check-config", "references": "; ".join(one.references),
     }  # fmt: skip
 

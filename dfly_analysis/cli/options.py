@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from dfly_analysis.catalog import LANGUAGES
 from dfly_analysis.errors import DflyError, SourceError, nearest
-from dfly_analysis.knowledge.languages import LANGUAGES
 from dfly_analysis.tables import SEVERITIES
 from dfly_analysis.units import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
+    from dfly_analysis.catalog.releases import Line
+    from dfly_analysis.config import Settings
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.findings import Finding
-    from dfly_analysis.knowledge.version import Line
-    from dfly_analysis.settings import Settings
 
 FORMATS = ("table", "json", "yaml", "csv")
 
@@ -91,7 +91,7 @@ class Release(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Look it up, or offer the nearest."""
-        from dfly_analysis.knowledge.version import LINE_TITLES, known_release, parse_version, releases
+        from dfly_analysis.catalog.releases import LINE_TITLES, known_release, parse_version, releases
 
         text, known = str(value).strip(), releases(self.line)
         try:
@@ -118,7 +118,7 @@ class OutputFormat(click.Choice):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Look it up, or say which option is meant."""
-        from dfly_analysis.knowledge.format import load_formats
+        from dfly_analysis.catalog.log_formats import load_formats
 
         if value not in FORMATS and any(one.id == value for one in load_formats()):
             raise click.BadParameter(f"{value!r} is a log format: name it with --log-format", ctx, param)
@@ -132,7 +132,7 @@ class LogFormatId(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Look it up, or offer the nearest."""
-        from dfly_analysis.knowledge.format import load_formats
+        from dfly_analysis.catalog.log_formats import load_formats
 
         known = [one.id for one in load_formats()]
         if value in known:
@@ -248,7 +248,7 @@ def resolved(asked: Mapping[str, Any]) -> Settings | None:
     """
     if not any(asked[name] for name in _OF_SETTINGS):
         return None
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
     return Settings.resolve(asked["values"], chart=asked["chart"], client=asked["client"], scheduler=asked["scheduler"])
 
@@ -267,8 +267,8 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
 ) -> Dataset:
     """Load what the user named, tell of files that cannot be read, and show progress on a terminal."""
 
+    from dfly_analysis.config import Settings
     from dfly_analysis.dataset import Cache, Prometheus, load
-    from dfly_analysis.settings import Settings
 
     settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler)
     with telling() as (tell, progress):

@@ -69,9 +69,9 @@ def plan_preheat(
     MANIFEST is an OCI or Docker manifest, an OCI layout, what `docker manifest inspect -v` prints, a preheat job's JSON, or
     - for stdin. Times and failures come from the logs given with --from, else from --bandwidth; what is assumed is said.
     """
+    from dfly_analysis.config import Settings
     from dfly_analysis.models import fit_all
     from dfly_analysis.plans import plan_preheat as plan
-    from dfly_analysis.settings import Settings
 
     rates = {
         "registry": asked["bandwidth"], "seed": asked["seed_bandwidth"], "node": asked["node_rate"], "unpack": asked["unpack_rate"],

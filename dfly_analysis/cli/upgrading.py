@@ -9,8 +9,8 @@ from dfly_analysis.cli.printing import as_table, enveloped, print_result, termin
 from dfly_analysis.units import format_size
 
 if TYPE_CHECKING:
-    from dfly_analysis.configcheck.upgrade import Consequence, UpgradeNote
-    from dfly_analysis.knowledge.fact import Change
+    from dfly_analysis.catalog.defaults import Change
+    from dfly_analysis.config.upgrade_notes import Consequence, UpgradeNote
 
 _HEADINGS: Mapping[str, str] = {
     "image": "Programs", "piece_length": "Pieces", "demand": "Bandwidth demanded", "setting": "Defaults in force",
@@ -31,8 +31,8 @@ def print_upgrade(from_version: str, to_version: str, size: int | None, output_f
     """
     from dataclasses import asdict
 
-    from dfly_analysis.configcheck.question import USUAL_SIZE_BYTES
-    from dfly_analysis.configcheck.upgrade import upgrade_note
+    from dfly_analysis.config.query import USUAL_SIZE_BYTES
+    from dfly_analysis.config.upgrade_notes import upgrade_note
 
     note = upgrade_note(from_version, to_version, USUAL_SIZE_BYTES if size is None else size)
     data = asdict(note)

@@ -22,7 +22,7 @@ from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PODS, RUNS, TASKS
 
 if TYPE_CHECKING:
     from dfly_analysis.attempts import Death
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
 _STEPS = re.compile("[/!]")
 _GIT_VERSION = r'git_version: "v?(\d[\w.+-]*)"'

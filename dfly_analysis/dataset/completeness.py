@@ -9,7 +9,7 @@ from dfly_analysis.dataset.engine import Engine
 
 if TYPE_CHECKING:
     from dfly_analysis.attempts import Limits
-    from dfly_analysis.settings import Settings
+    from dfly_analysis.config import Settings
 
 _COMPLETE_SHARE = 0.98
 """Of the pieces expected; where fewer are seen it is worth a word."""
@@ -18,7 +18,7 @@ _COMPLETE_SHARE = 0.98
 def limits_of(settings: Settings) -> Limits:
     """Return the limits that shape attempts, from the settings in force."""
     from dfly_analysis.attempts import Limits
-    from dfly_analysis.knowledge.fact import siblings_cancelled
+    from dfly_analysis.catalog.defaults import siblings_cancelled
 
     client = settings.versions.get("client") or settings.versions.get("seedClient")
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset.assemble import assemble
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import with_notes
@@ -24,7 +25,6 @@ from dfly_analysis.dataset.prometheus_window import Prometheus, ask
 from dfly_analysis.errors import SourceError
 from dfly_analysis.io import SourceFile, list_files
 from dfly_analysis.io.output_store import Store, open_store
-from dfly_analysis.settings import Settings
 from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Table
 
 EVENTS_FOLDER = "events.parquet"

@@ -8,12 +8,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from dfly_analysis import bench, jobs, metrics, pods, settings
+from dfly_analysis import bench, config, jobs, metrics, pods
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.dataset.deduplication import Fingerprint, fingerprints_of, log_key
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import Opened, SourceFile, open_file
-from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs import LogReader, find_format, sniff
 from dfly_analysis.logs.arrow import values_of
 from dfly_analysis.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
@@ -23,7 +23,7 @@ from dfly_analysis.logs.writers import Writer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from dfly_analysis.settings import RenderedFile
+    from dfly_analysis.config import RenderedFile
 
 _FOREIGN = re.compile(r"(?:_LOG(?:\.old\.\d+)?$|/LOG(?:\.old\.\d+)?$|dynconfig\.ya?ml$)")
 _CONFIGURATION = re.compile(
@@ -243,6 +243,6 @@ class _FileReader:
             return None
         data = opened.whole(_LARGEST_CONFIGURATION_BYTES)
         try:
-            return settings.read_rendered(data.decode("utf-8", "replace"), opened.address) if data else None
+            return config.read_rendered(data.decode("utf-8", "replace"), opened.address) if data else None
         except SettingsError:
             return None

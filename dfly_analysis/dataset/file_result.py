@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from dfly_analysis.settings import RenderedFile
+    from dfly_analysis.config import RenderedFile
 
 
 @dataclass
@@ -53,7 +53,7 @@ class FileResult:
         """Return what `to_json` wrote."""
         data = json.loads(text, object_hook=_decode)
         if data["rendered"]:
-            from dfly_analysis.settings import RenderedFile
+            from dfly_analysis.config import RenderedFile
 
             data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
         data["versions"] = [tuple(pair) for pair in data["versions"]]

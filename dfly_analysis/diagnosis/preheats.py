@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.knowledge.signature import cause_of
 
 if TYPE_CHECKING:
     import pandas as pd

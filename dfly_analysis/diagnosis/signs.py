@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from dfly_analysis.catalog.error_signatures import Signature, is_benign, load_signatures, signatures_in
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.evidence import evidence_in, format_hosts, iso, plural
 from dfly_analysis.findings import Finding
-from dfly_analysis.knowledge.signature import Signature, is_benign, load_signatures, signatures_in
 
 FOLD_S = 2.0
 _BAD_LEVELS = "('WARN', 'ERROR', 'FATAL')"

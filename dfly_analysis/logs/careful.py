@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dfly_analysis.knowledge.event import bulk_events
-from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.catalog.log_events import bulk_events
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.logs.counts import Counts, whole_number
 from dfly_analysis.logs.fields import READERS, Record
 from dfly_analysis.logs.naming import cause_in, take_event

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dfly_analysis.knowledge.event import EventKind, starts_in_order
-from dfly_analysis.knowledge.regex_compiler import compile_events
+from dfly_analysis.catalog.log_events import EventKind, starts_in_order
+from dfly_analysis.catalog.regex_compiler import compile_events
 from dfly_analysis.logs.arrow import Coded, no_strings
 from dfly_analysis.native.interface import GRAMMARS, TEXTS, UNIQUE_TEXTS, Block, Patterns, Texts
 from dfly_analysis.native.library import Library, load_library
@@ -39,7 +39,7 @@ class Columns(NamedTuple):
     time_ns : array of int64
         Nanoseconds since 1970, in the zone the text is written in.
     level : array of int8
-        Place in `dfly_analysis.knowledge.log_fields.LEVELS`.
+        Place in `dfly_analysis.catalog.log_fields.LEVELS`.
     raw_start, raw_length : arrays
         Where in the block the record's line stands.
     message : pyarrow.StringArray

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.logs.blocks import LineBlock, count_lines
 
 MOST_CONTINUED_BYTES = 16 << 20

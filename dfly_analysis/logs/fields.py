@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfly_analysis.knowledge.log_fields import SPAN_FIELDS, TAIL_STARTS, ZAP_FIELDS, ZAP_LEVELS
+from dfly_analysis.catalog.log_fields import SPAN_FIELDS, TAIL_STARTS, ZAP_FIELDS, ZAP_LEVELS
 
 _SPAN_FIELDS = "|".join(map(re.escape, SPAN_FIELDS))
 # Possessive quantifiers, and alternatives that begin differently: nothing can be read in two ways, so that a line that does

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dfly_analysis.knowledge.event import name_event
-from dfly_analysis.knowledge.regex_compiler import FIELDS
-from dfly_analysis.knowledge.signature import cause_of, is_benign
+from dfly_analysis.catalog.error_signatures import cause_of, is_benign
+from dfly_analysis.catalog.log_events import name_event
+from dfly_analysis.catalog.regex_compiler import FIELDS
 from dfly_analysis.logs.arrow import Coded, distinct, strings
 
 _TASK = re.compile(r"\b[0-9a-f]{64}\b(-\d+)?")
@@ -26,7 +26,7 @@ def take_event(message: str) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Fields by the names of `dfly_analysis.knowledge.regex_compiler.FIELDS`; empty for a message that is no known event.
+        Fields by the names of `dfly_analysis.catalog.regex_compiler.FIELDS`; empty for a message that is no known event.
     """
     named = name_event(message)
     if named is None:

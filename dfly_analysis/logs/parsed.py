@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dfly_analysis.knowledge.format import LogFormat
-from dfly_analysis.knowledge.log_fields import LEVELS
+from dfly_analysis.catalog.log_fields import LEVELS
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.logs import compiled
 from dfly_analysis.logs.arrow import (
     Coded,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.io import Opened
-from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs.blocks import LineBlock, read_blocks
 from dfly_analysis.logs.counts import Counts
 from dfly_analysis.logs.cutting import Cutter

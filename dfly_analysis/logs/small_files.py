@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.logs.arrow import codes_of, is_there, numbers, values_of
 from dfly_analysis.logs.blocks import LineBlock, count_lines
 from dfly_analysis.logs.counts import Counts

@@ -7,9 +7,9 @@ from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
+from dfly_analysis.catalog.envelopes import EnvelopeKind
+from dfly_analysis.catalog.log_formats import LogFormat, load_formats
 from dfly_analysis.errors import LogFormatError, nearest
-from dfly_analysis.knowledge.format import LogFormat, load_formats
-from dfly_analysis.knowledge.wrapper import Wrapper
 from dfly_analysis.logs.blocks import COLOUR
 
 SNIFF_LINES = 300
@@ -21,7 +21,7 @@ class Sniffed(NamedTuple):
 
     Attributes
     ----------
-    wrapper : Wrapper or None
+    wrapper : EnvelopeKind or None
         The outermost wrapper, None for bare lines.
     log_format : LogFormat or None
         The format of the lines inside, None where no line begins a record.
@@ -29,7 +29,7 @@ class Sniffed(NamedTuple):
         Why, in one sentence.
     """
 
-    wrapper: Wrapper | None
+    wrapper: EnvelopeKind | None
     log_format: LogFormat | None
     reason: str
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dfly_analysis.knowledge.event import bulk_events
-from dfly_analysis.knowledge.regex_compiler import NUMBER_FIELDS, TEXT_FIELDS
+from dfly_analysis.catalog.log_events import bulk_events
+from dfly_analysis.catalog.regex_compiler import NUMBER_FIELDS, TEXT_FIELDS
 from dfly_analysis.logs.arrow import Coded, distinct, strings, texts_at
 from dfly_analysis.logs.compiled import Columns, kind_of_start
 from dfly_analysis.logs.counts import whole_number
@@ -28,11 +28,11 @@ class Told(NamedTuple):
     ----------
     event_id : Coded
     texts : dict of str to Coded
-        Columns of `dfly_analysis.knowledge.regex_compiler.TEXT_FIELDS` that repeat and that Python had to complete.
+        Columns of `dfly_analysis.catalog.regex_compiler.TEXT_FIELDS` that repeat and that Python had to complete.
     unique : dict of str to pyarrow.StringArray
         The same of those that rarely do.
     numbers : dict of str to array of int64
-        Columns of `dfly_analysis.knowledge.regex_compiler.NUMBER_FIELDS`, -1 where there is none.
+        Columns of `dfly_analysis.catalog.regex_compiler.NUMBER_FIELDS`, -1 where there is none.
     is_rare : array of bool
         Whether a record is of a known kind, and not of one that is most of a log.
     """

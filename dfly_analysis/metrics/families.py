@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
 from typing import Any
 
-from dfly_analysis.errors import KnowledgeError
-from dfly_analysis.knowledge.files import read_file
+from dfly_analysis.catalog.monitoring import load_metric_names
 from dfly_analysis.redaction import redact
-from dfly_analysis.units import parse_size
 
 Labels = tuple[tuple[str, str], ...]
 Series = tuple[str, Labels]
@@ -62,54 +59,18 @@ class _Durations:
     summed: float | None = None
 
 
-@dataclass(frozen=True)
-class _Known:
-    prefixes: tuple[str, ...]
-    units: Mapping[str, float]
-    outcomes: Mapping[str, str]
-    failed_of: Mapping[str, str | None]
-    gauges: frozenset[str]
-    size_bounds: tuple[int, ...]
-    version_labels: frozenset[str]
-
-    @cached_property
-    def counters(self) -> frozenset[str]:
-        """Return the names of all counters, those of failures included."""
-        return frozenset(self.failed_of) | frozenset(name for name in self.failed_of.values() if name)
-
-    def scale(self, base: str) -> float | None:
-        """Return how many seconds the metric's unit is, None where it is no duration."""
-        if not base.startswith(self.prefixes):
-            return None
-        return next((scale for ending, scale in self.units.items() if base.endswith(ending)), None)
-
-
-@cache
-def known() -> _Known:
-    """Return what is known of Dragonfly's metrics."""
-    content = read_file("metrics", "prometheus")
-    try:
-        return _Known(
-            prefixes=tuple(content["durations"]["prefixes"]), units=dict(content["durations"]["units"]), outcomes=dict(content["outcomes"]),
-            failed_of={entry["total"]: entry.get("failed") for entry in content["counters"]},
-            gauges=frozenset(content["gauges"]),
-            size_bounds=tuple(parse_size(bound) for bound in content["size_level_bounds"]), version_labels=frozenset(content["version_labels"]),
-        )  # fmt: skip
-    except (KeyError, TypeError, AttributeError) as problem:
-        raise KnowledgeError(f"lacks {problem}", where="knowledge/metrics/prometheus.yaml") from problem
-
-
 def wanted_pattern() -> str:
     """Return a regular expression (RE2) of the names that `build_rows` looks at."""
-    facts = known()
-    durations = f"({'|'.join(facts.prefixes)}).+({'|'.join(facts.units)})_(bucket|sum|count)"
-    return "|".join([durations, *sorted(facts.counters)])
+    names = load_metric_names()
+    durations = f"({'|'.join(names.durations.prefixes)}).+({'|'.join(names.durations.units)})_(bucket|sum|count)"
+    return "|".join([durations, *sorted(names.counter_names)])
 
 
 def is_wanted(name: str) -> bool:
     """Return whether `build_rows` looks at a metric of this name."""
     base = name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum")
-    return name in known().counters or name in known().gauges or known().scale(base) is not None
+    names = load_metric_names()
+    return name in names.counter_names or name in names.gauges or names.scale(base) is not None
 
 
 def build_rows(samples: Mapping[Series, float]) -> list[dict[str, Any]]:
@@ -131,7 +92,7 @@ def build_rows(samples: Mapping[Series, float]) -> list[dict[str, Any]]:
         mean_s = seen.summed / seen.total * seen.scale if seen.total and seen.summed is not None else None
         common = {
             "tool": "prometheus", "metric": base, "label": label_of(labels), "mean_s": mean_s, **_sizes(labels),
-            "outcome": known().outcomes.get(base),
+            "outcome": load_metric_names().outcomes.get(base),
         }  # fmt: skip
         if seen.buckets:
             rows += [{**common, **bucket} for bucket in _bucket_rows(seen)]
@@ -151,7 +112,7 @@ def _durations(samples: Mapping[Series, float]) -> dict[Series, _Durations]:
         base, _, ending = name.rpartition("_")
         if ending not in ("bucket", "sum", "count"):
             base, ending = name, "quantile"
-        scale = known().scale(base)
+        scale = load_metric_names().scale(base)
         if scale is None:
             continue
         bare = tuple(pair for pair in labels if pair[0] not in ("le", "quantile"))
@@ -191,7 +152,7 @@ def _bucket_rows(seen: _Durations) -> Iterator[dict[str, Any]]:
 
 
 def _sizes(labels: Labels) -> dict[str, int]:
-    level, bounds = dict(labels).get("task_size_level", ""), known().size_bounds
+    level, bounds = dict(labels).get("task_size_level", ""), load_metric_names().size_bounds
     if not level.isascii() or not level.isdigit() or int(level) > len(bounds) + 1:
         return {}
     number = int(level)
@@ -203,10 +164,12 @@ def _sizes(labels: Labels) -> dict[str, int]:
 
 def _counter_rows(samples: Mapping[Series, float]) -> Iterator[dict[str, Any]]:
     counters = {series: value for series, value in samples.items() if value >= 0}
-    total_of = {failed: total for total, failed in known().failed_of.items() if failed}
-    seen = {(total_of.get(name, name), labels) for name, labels in counters if name in known().counters}
+    total_of = {failed: total for total, failed in load_metric_names().failed_of.items() if failed}
+    seen = {
+        (total_of.get(name, name), labels) for name, labels in counters if name in load_metric_names().counter_names
+    }
     for name, labels in sorted(seen):
-        failed = known().failed_of[name]
+        failed = load_metric_names().failed_of[name]
         total, failures = counters.get((name, labels)), counters.get((failed, labels)) if failed else None
         if failed and failures is None and total is not None:
             failures = 0.0
@@ -220,7 +183,7 @@ def _counter_rows(samples: Mapping[Series, float]) -> Iterator[dict[str, Any]]:
 
 def _gauge_rows(samples: Mapping[Series, float]) -> Iterator[dict[str, Any]]:
     for (name, labels), value in sorted(samples.items()):
-        if name in known().gauges and value >= 0:
+        if name in load_metric_names().gauges and value >= 0:
             yield {"tool": "prometheus", "kind": "gauge", "metric": name, "label": label_of(labels), "n": int(value)}
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from dfly_analysis.catalog.monitoring import load_metric_names
 from dfly_analysis.errors import SourceError
 from dfly_analysis.metrics.api import Answer, Point, Server
 from dfly_analysis.metrics.dump import versions_of
-from dfly_analysis.metrics.families import MetricsPart, Series, build_rows, known, wanted_pattern
+from dfly_analysis.metrics.families import MetricsPart, Series, build_rows, wanted_pattern
 from dfly_analysis.units import parse_duration
 
 _VERSIONS = "dragonfly_(client|scheduler|manager|dfdaemon)_version"
@@ -142,7 +143,7 @@ def _seconds(time: datetime | str | float, server: Server) -> float:
 
 
 def _target_labels(versions: Sequence[Answer]) -> frozenset[str]:
-    own = known().version_labels | {"__name__"}
+    own = {*load_metric_names().version_labels, "__name__"}
     return frozenset(name for entry in versions for name in entry.labels if name not in own) | _ALWAYS_OF_TARGET
 
 
@@ -168,7 +169,7 @@ def _grow(window: _Window, names: frozenset[str], processes: Mapping[Target, _Pr
     wanted = window.selector(f"{wanted_pattern()}|{_STARTED}")
     last = _by_target(window.server.query(wanted, window.end_s), names)
     first = _by_target(window.server.query(wanted, window.start_s), names)
-    counters = {name for series in last.values() for name, _ in series} & known().failed_of.keys()
+    counters = {name for series in last.values() for name, _ in series} & load_metric_names().failed_of.keys()
     restarted = _restarted(window, names, counters)
     collecting = bool(window.server.query("count(up)", window.start_s))
     for target, process in processes.items():

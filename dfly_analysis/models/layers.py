@@ -8,15 +8,15 @@ from typing import Protocol
 
 import numpy as np
 
-from dfly_analysis.errors import TableError
-from dfly_analysis.fits import CAUTIOUS_FATE, Interval
-from dfly_analysis.knowledge.pieces import (
+from dfly_analysis.catalog.piece_length_rules import (
     passes_of_a_single_piece,
     piece_attempts,
     piece_length_bytes,
     siblings_cancelled,
     usual_pieces_in_flight,
 )
+from dfly_analysis.errors import TableError
+from dfly_analysis.fits import CAUTIOUS_FATE, Interval
 
 LONGEST_S = 30.0 * 86_400.0
 _SHORTEST_S = 1e-3

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dfly_analysis.catalog.job_api import load_job_api
+from dfly_analysis.catalog.releases import entry_at, releases, require_known
 from dfly_analysis.errors import DflyError
-from dfly_analysis.knowledge.files import read_file
-from dfly_analysis.knowledge.version import releases, require_known, within
 from dfly_analysis.plans.manifest import Layer, Manifest
 from dfly_analysis.units import format_duration, parse_duration
 
@@ -61,16 +61,16 @@ def api_of(version: str | None) -> Api:
     """Return the job API of a release of manager and scheduler; of the newest known where none is named."""
     known = require_known("server", version or releases("server")[-1])
 
-    def at(topic: str) -> Mapping[str, Any]:
-        rules: list[Mapping[str, Any]] = read_file("plans", "jobs")[topic]
-        return next((one for one in rules if within(known, one["since"], one["until"])), rules[-1])
+    def at(topic: str) -> Any:
+        rules = getattr(load_job_api(), topic)
+        return entry_at(rules, known) or rules[-1]
 
     concurrency, deadline = at("concurrency"), at("deadline")
     return Api(
-        version=known, assumed=version is None, scopes=at("scopes")["names"], layers_field=concurrency["layers"],
-        peers_field=concurrency["peers"], per_layer=concurrency["per_layer"], takes_urls=at("urls")["known"],
-        settable=deadline["settable"], deadline_s=parse_duration(deadline["default"]) if deadline["default"] else None,
-        window_s=parse_duration(at("window")["safe"]), success_may_lie=at("success_may_lie")["lies"],
+        version=known, assumed=version is None, scopes=at("scopes").names, layers_field=concurrency.layers,
+        peers_field=concurrency.peers, per_layer=concurrency.per_layer, takes_urls=at("urls").known,
+        settable=deadline.settable, deadline_s=parse_duration(deadline.default) if deadline.default else None,
+        window_s=parse_duration(at("window").safe), success_may_lie=at("success_may_lie").lies,
     )  # fmt: skip
 
 

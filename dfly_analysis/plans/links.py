@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dfly_analysis.catalog.piece_length_rules import piece_attempts
+from dfly_analysis.catalog.releases import releases
+from dfly_analysis.catalog.sizing_guide import unpack_speeds
 from dfly_analysis.fits import CAUTIOUS_FATE, measured_fate
-from dfly_analysis.knowledge.pieces import piece_attempts
-from dfly_analysis.knowledge.sizing import unpack_speeds
-from dfly_analysis.knowledge.version import releases
 from dfly_analysis.plans.manifest import Layer
 from dfly_analysis.plans.times import Link
 from dfly_analysis.units import format_duration, format_rate, format_share
@@ -17,8 +17,8 @@ from dfly_analysis.units import format_duration, format_rate, format_share
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dfly_analysis.config import Settings
     from dfly_analysis.dataset import Dataset
-    from dfly_analysis.settings import Settings
 
 _TIMEOUTS = ("download.pieceTimeout", "storage.writePieceTimeout")
 _SLOTS = "download.concurrentPieceCount"

@@ -25,8 +25,8 @@ from dfly_analysis.plans.times import MARGIN, Link, all_fine
 from dfly_analysis.units import format_duration, format_share, format_size
 
 if TYPE_CHECKING:
+    from dfly_analysis.config import Settings
     from dfly_analysis.dataset import Dataset
-    from dfly_analysis.settings import Settings
 
 MOST_PARALLEL = 8  # the manager's default from v2.3.1 on
 _FIRST_SHARE = 0.1

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, siblings_cancelled
 from dfly_analysis.fits import CAUTIOUS_FATE, Interval
-from dfly_analysis.knowledge.pieces import piece_length_bytes, siblings_cancelled
 from dfly_analysis.models import LayerShape, layer_failure_rate
 
 if TYPE_CHECKING:

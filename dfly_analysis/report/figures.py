@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape, unescape
 from typing import Any, ClassVar, Protocol, TypeGuard
 
-from dfly_analysis.knowledge.text import translator
+from dfly_analysis.catalog.translation import translator
 from dfly_analysis.report.view import Heading, TableView, View
 
 _TEXT = re.compile(r">([^<>]+)</t(?=ext>|span>)")

@@ -14,7 +14,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from dfly_analysis.knowledge.text import translator
+from dfly_analysis.catalog.translation import translator
 from dfly_analysis.report.figures import data_uri
 from dfly_analysis.report.view import style, templates
 

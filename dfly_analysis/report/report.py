@@ -47,7 +47,7 @@ _COPIES = 40
 
 
 class WritesYaml(Protocol):
-    """Helm values that can be written: `dfly_analysis.overlay.Overlay`."""
+    """Helm values that can be written: `dfly_analysis.config.helm_values_overlay.Overlay`."""
 
     def to_yaml(self) -> str:
         """Return the values as YAML."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dfly_analysis.advice import Advice
+from dfly_analysis.config import KEYS_THAT_MATTER
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import CauseShare, Diagnosis, Finding
 from dfly_analysis.fits import NotFitted
@@ -27,7 +28,6 @@ from dfly_analysis.report.words import (
     remark,
     text_of,
 )
-from dfly_analysis.settings import KEYS_THAT_MATTER
 
 MOST_EVIDENCE = 8
 MOST_FILES = 200

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from dfly_analysis.knowledge.text import translator
+from dfly_analysis.catalog.translation import translator
 from dfly_analysis.report.words import counted, figure, interval_words, moment, range_words
 from dfly_analysis.units import parse_duration
 

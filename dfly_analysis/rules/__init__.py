@@ -11,10 +11,10 @@ from functools import cache
 from typing import Any
 
 from dfly_analysis.advice import Advice, merge
+from dfly_analysis.catalog.releases import releases
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis, Finding
-from dfly_analysis.knowledge.version import releases
 from dfly_analysis.rules.case import Case
 from dfly_analysis.rules.need import find_needs
 from dfly_analysis.rules.sharing import find_fewer

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dfly_analysis.catalog.defaults import defaults_of
+from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_length_bytes
+from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.config import Setting, Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.fits import Interval, NotFitted
-from dfly_analysis.knowledge.fact import fact_of, piece_attempts, piece_length_bytes
-from dfly_analysis.knowledge.version import parse_version
 from dfly_analysis.models import CAUTIOUS_FATE, DurationFit, LayerShape, measured_fate
-from dfly_analysis.settings import Setting, Settings
 
 if TYPE_CHECKING:
     from dfly_analysis.rules.need import Need
@@ -84,7 +85,7 @@ class Case:
 
     def reads(self, key: str, role: str) -> bool:
         """Return whether the role's release reads a key; where the release is not known, whether something sets it."""
-        version, known = self.version(role), fact_of(role, key)
+        version, known = self.version(role), defaults_of(role, key)
         if version is None or known is None:
             return self.settings.get(key, role).value is not None
         era = known.at(version)

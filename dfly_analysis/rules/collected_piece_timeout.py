@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dfly_analysis.advice import Advice, Confidence, NoAdvice, Recommendation
+from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.fits import Interval, NotFitted
 from dfly_analysis.models import DurationFit
 from dfly_analysis.rules.case import CLIENT_ROLES, Case
 from dfly_analysis.rules.evidence import fetched_from
 from dfly_analysis.rules.need import HEADROOM, LEVEL, PIECE, rounded_up
 from dfly_analysis.rules.wording import ROLE_TITLES, bandwidth_bps, current_of, in_force_text, range_text
-from dfly_analysis.settings.setting import helm_path_of
 from dfly_analysis.units import duration_setting, format_rate, format_size
 
 KEY = "download.collectedPieceTimeout"

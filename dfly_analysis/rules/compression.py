@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 
 from dfly_analysis.advice import Advice, Basis, Confidence, Estimate, NoAdvice, Topic
+from dfly_analysis.catalog.sizing_guide import Spread, compression_kinds, unpack_speeds
 from dfly_analysis.fits import NotFitted
-from dfly_analysis.knowledge.sizing import Spread, compression_kinds, unpack_speeds
 from dfly_analysis.models import CapacityFit, UnpackFit
 from dfly_analysis.plans.links import busy_rate_bps
 from dfly_analysis.rules.case import Case

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from dfly_analysis.advice import Confidence
+from dfly_analysis.config import Setting
 from dfly_analysis.fits import Interval, NotFitted
 from dfly_analysis.models import DurationFit, timeout_for_target
 from dfly_analysis.rules.case import CLIENT_ROLES, Case
 from dfly_analysis.rules.evidence import TIMEOUT, Cuts, count_cuts, fetched_from, largest_piece_bytes, layer_rate_bps
-from dfly_analysis.settings import Setting
 
 PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 COLLECTOR = "scheduler.gc.pieceDownloadTimeout"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from dfly_analysis.advice import Advice, Confidence, Estimate, NoAdvice, Recommendation, Topic
+from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.errors import DflyError
 from dfly_analysis.fits import NotFitted, wilson
 from dfly_analysis.models import CapacityFit, DurationFit
@@ -14,7 +15,6 @@ from dfly_analysis.rules.case import CLIENT_ROLES, Case
 from dfly_analysis.rules.need import PIECE
 from dfly_analysis.rules.sharing import SLOTS, Fewer, capacity_of
 from dfly_analysis.rules.wording import ROLE_TITLES, bandwidth_bps, current_of, in_force_text, range_text
-from dfly_analysis.settings.setting import helm_path_of
 from dfly_analysis.units import (
     duration_setting,
     format_duration,

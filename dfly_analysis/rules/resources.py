@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from dfly_analysis.advice import Advice, Confidence, Estimate, NoAdvice, Recommendation, Topic
-from dfly_analysis.knowledge.sizing import (
+from dfly_analysis.catalog.sizing_guide import (
     article_from_bytes,
     article_shares,
     documented_sizing,
     held_in_memory_bytes,
     sizing_source,
 )
+from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.models import CapacityFit
 from dfly_analysis.plans.preheat import MOST_PARALLEL
 from dfly_analysis.rules.case import CLIENT_ROLES, Case
@@ -19,7 +20,6 @@ from dfly_analysis.rules.evidence import fetched_from
 from dfly_analysis.rules.hosts import Endings, endings_of, processor_seconds, resident_bytes
 from dfly_analysis.rules.sharing import capacity_of
 from dfly_analysis.rules.wording import ROLE_TITLES, current_of, in_force_text
-from dfly_analysis.settings.setting import helm_path_of
 from dfly_analysis.units import format_rate, format_size, size_setting
 
 TOPIC: Topic = "resources"

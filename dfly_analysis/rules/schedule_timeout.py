@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from dfly_analysis.advice import Advice, Confidence, NoAdvice, Recommendation
+from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.fits import Interval
 from dfly_analysis.models import DurationFit
 from dfly_analysis.rules.case import CLIENT_ROLES, Case
 from dfly_analysis.rules.need import HEADROOM, LEVEL, beyond_seen
 from dfly_analysis.rules.wording import ROLE_TITLES, current_of, in_force_text, range_text
-from dfly_analysis.settings.setting import helm_path_of
 from dfly_analysis.units import duration_setting, format_duration, format_size
 
 KEY = "scheduler.scheduleTimeout"

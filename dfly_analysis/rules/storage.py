@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 
 from dfly_analysis.advice import Advice, Confidence, Estimate, NoAdvice, Recommendation, Topic
+from dfly_analysis.catalog.sizing_guide import documented_sizing, sizing_source
+from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.fits import NotFitted
-from dfly_analysis.knowledge.sizing import documented_sizing, sizing_source
 from dfly_analysis.models import CapacityFit, StorageFit
 from dfly_analysis.rules.case import CLIENT_ROLES, Case
 from dfly_analysis.rules.hosts import Disk, asked_by_host, asked_bytes, disks_of
 from dfly_analysis.rules.sharing import capacity_of
 from dfly_analysis.rules.wording import ROLE_TITLES, current_of, in_force_text
-from dfly_analysis.settings.setting import helm_path_of
 from dfly_analysis.units import format_rate, format_size, size_setting
 
 TOPIC: Topic = "storage"

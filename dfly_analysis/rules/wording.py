@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from dfly_analysis.advice import Current, NoAdvice, Recommendation
+from dfly_analysis.config import Setting
+from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.fits import Interval, NotFitted
 from dfly_analysis.models import CAUTIOUS_FATE, DurationFit, layer_failure_rate
 from dfly_analysis.rules.case import Case
@@ -20,8 +22,6 @@ from dfly_analysis.rules.need import (
     beyond_sizes_seen,
     confidence_of,
 )
-from dfly_analysis.settings import Setting
-from dfly_analysis.settings.setting import helm_path_of
 from dfly_analysis.units import (
     duration_setting,
     format_duration,

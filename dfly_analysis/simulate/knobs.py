@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from dfly_analysis.catalog.defaults import defaults_of
+from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.config import ROLES, Settings
+from dfly_analysis.config.setting import CLIENT_ROLES
 from dfly_analysis.errors import DflyError, SettingsError, nearest
-from dfly_analysis.knowledge.fact import fact_of
-from dfly_analysis.knowledge.version import parse_version
-from dfly_analysis.settings import ROLES, Settings
-from dfly_analysis.settings.setting import CLIENT_ROLES
 from dfly_analysis.units import parse_duration, parse_size
 
 DURATION, COUNT, RATE, FLAG = "duration", "count", "rate", "flag"
@@ -130,10 +130,10 @@ def _known(name: str, role: str) -> tuple[str, str]:
     head, _, rest = name.partition(".config.")
     whose, bare = (head, rest) if rest else (role, name)
     for key in KNOBS:
-        found = fact_of(whose, key) if whose in CLIENT_ROLES else None
+        found = defaults_of(whose, key) if whose in CLIENT_ROLES else None
         if bare == key or (found is not None and bare in found.spellings):
             return whose, key
-    if any(fact_of(one, bare) is not None for one in ((whose,) if rest and whose in ROLES else ROLES)):
+    if any(defaults_of(one, bare) is not None for one in ((whose,) if rest and whose in ROLES else ROLES)):
         raise SettingsError(
             f"{name} is a setting, but the simulation has no part for it", where=_WHERE, hint=f"it knows {', '.join(KNOBS)}"
         )  # fmt: skip
@@ -196,9 +196,9 @@ def with_changes(knobs: Knobs, changes: Iterable[Change], role: str) -> Knobs:
 
 def unread(settings: Settings, change: Change) -> bool:
     """Return whether the release in use ignores a change."""
-    version, found = settings.versions.get(change.role), fact_of(change.role, change.key)
+    version, found = settings.versions.get(change.role), defaults_of(change.role, change.key)
     if version is None or found is None:
         return False
-    named = (fact_of(change.role, name) for name in found.spellings)
+    named = (defaults_of(change.role, name) for name in found.spellings)
     eras = (fact.at(version) for fact in named if fact is not None)
     return not any(era is not None and era.ignored is None for era in eras)

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from dfly_analysis.dataset import Dataset
-from dfly_analysis.errors import DflyError
-from dfly_analysis.fits import CAUTIOUS_FATE, Interval, NotFitted, measured_fate
-from dfly_analysis.knowledge.pieces import (
+from dfly_analysis.catalog.piece_length_rules import (
     failure_noticed_at_once,
     piece_attempts,
     piece_length_bytes,
     siblings_cancelled,
 )
-from dfly_analysis.knowledge.version import releases
-from dfly_analysis.settings import Settings
+from dfly_analysis.catalog.releases import releases
+from dfly_analysis.config import Settings
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.errors import DflyError
+from dfly_analysis.fits import CAUTIOUS_FATE, Interval, NotFitted, measured_fate
 from dfly_analysis.simulate.apart import are_apart, run_apart
 from dfly_analysis.simulate.assumptions import Doubts, Source, assume, open_doubts, time_tables
 from dfly_analysis.simulate.knobs import Change, Knobs, knobs_in_force, parse_changes, unread, with_changes

@@ -89,7 +89,7 @@ def test_another_way_of_reading_is_another_part(tree, kept, parsed, options):
 
 
 def test_another_release_reads_anew(tree, kept, parsed, monkeypatch):
-    """Parts of other code or knowledge are not taken."""
+    """Parts of other code or another catalogue are not taken."""
     load(tree, cache=kept)
     monkeypatch.setattr(cache, "fingerprint", lambda: "another")
     load(tree, cache=kept)

@@ -15,10 +15,10 @@ from test_bench import ASCII
 from test_jobs import job
 from wrapping import SHAPES
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset import check_input, inspect_inputs, limits_of, load
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.errors import DflyError, SettingsError, SourceError
-from dfly_analysis.settings import Settings
 
 LOG = (
     line(1, 'download task started: Download { url: "http://r/a" }') + "\n" + line(9, "download task succeeded") + "\n"

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
+from dfly_analysis.catalog.error_signatures import load_signatures, signature
 from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
 from dfly_analysis.diagnosis.checks import all_checks
 from dfly_analysis.diagnosis.evidence import MOST_LINES, evidence_of, format_hosts, plural
 from dfly_analysis.diagnosis.signs import FOLD_S, find_signs
-from dfly_analysis.knowledge.signature import load_signatures, signature
 from dfly_analysis.tables import CAUSES
 
 

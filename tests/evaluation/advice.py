@@ -21,9 +21,9 @@ from worlds import lost_to_limits
 
 import dfly_analysis as dfly
 from dfly_analysis.comparison import compare_datasets
+from dfly_analysis.config.helm_values_overlay import Overlay
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.fits import wilson
-from dfly_analysis.overlay import Overlay
 from dfly_analysis.rules import recommend
 from dfly_analysis.simulate import KNOBS, simulate
 from dfly_analysis.synth import CASES, CLIENTS, VARIANTS, Case, Origin, write_run

@@ -17,15 +17,15 @@ _INSTRUMENTED = (
     "dfly_analysis.jobs",
     "dfly_analysis.bench",
     "dfly_analysis.metrics",
-    "dfly_analysis.settings",
+    "dfly_analysis.config",
     "dfly_analysis.loading",
 )
 _ALONE = (
     "dfly_analysis.redaction",
     "dfly_analysis.units",
-    "dfly_analysis.knowledge.wrapper",
-    "dfly_analysis.knowledge.event",
-    "dfly_analysis.knowledge.signature",
+    "dfly_analysis.catalog.envelopes",
+    "dfly_analysis.catalog.log_events",
+    "dfly_analysis.catalog.error_signatures",
 )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dfly_analysis.catalog.error_signatures import signatures_in
+from dfly_analysis.catalog.known_bugs import KnownBug, load_known_bugs
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural, time_range
 from dfly_analysis.findings import Finding
-from dfly_analysis.knowledge.fault import Fault, load_faults
-from dfly_analysis.knowledge.signature import signatures_in
 
 ABOUT = Check(
     "known_fault_of_release",
@@ -27,7 +27,7 @@ def check(dataset: Dataset) -> Finding:
         return ABOUT.absent("no task failed") if tasks else ABOUT.unknown("no task is seen")
     if release is None:
         return ABOUT.unknown("the client's release is not known")
-    known = [fault for fault in load_faults() if fault.concerns(release)]
+    known = [fault for fault in load_known_bugs() if fault.affects(release)]
     shown = [
         (peer, fault)
         for peer, text, ran_s in dataset.rows("""
@@ -41,7 +41,7 @@ def check(dataset: Dataset) -> Finding:
         return ABOUT.absent(f"no failed task shows a known fault of client {release}")
     faults = {fault.id: fault for _, fault in shown}
     peers = {peer for peer, _ in shown}
-    said = "; ".join(f"{one.title.lower()} up to {one.until}, not from {one.mended} on" for one in faults.values())
+    said = "; ".join(f"{one.title.lower()} up to {one.until}, not from {one.fixed_in} on" for one in faults.values())
     lines, parameters = "event_id = 'task_failed' AND list_contains(?, peer_id)", ([*peers],)
     reason = f"{plural(len(peers), 'failed task')} on client {release}: {said}."
     return ABOUT.present(
@@ -54,7 +54,7 @@ def check(dataset: Dataset) -> Finding:
     )
 
 
-def _shows(fault: Fault, text: str, ran_s: float | None) -> bool:
+def _shows(fault: KnownBug, text: str, ran_s: float | None) -> bool:
     if fault.longer_than_s and not (ran_s or 0.0) > fault.longer_than_s:
         return False
     return any(one.id in fault.signatures for one in signatures_in(text))

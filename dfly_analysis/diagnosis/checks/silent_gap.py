@@ -6,11 +6,11 @@ from collections import Counter
 
 import pyarrow as pa
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts, plural
 from dfly_analysis.findings import Finding
-from dfly_analysis.settings import Settings
 from dfly_analysis.units import format_duration
 
 ABOUT = Check(

@@ -6,9 +6,9 @@ import io
 import re
 from dataclasses import dataclass, field
 
+from dfly_analysis.catalog.envelopes import EnvelopeKind, load_envelopes
 from dfly_analysis.errors import LogFormatError, nearest
 from dfly_analysis.io import Opened
-from dfly_analysis.knowledge.wrapper import Wrapper, load_wrappers
 from dfly_analysis.logs.blocks import LineBlock, clean, head_text
 from dfly_analysis.logs.sniff import begins_record, count_records
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Reversal, Tally
@@ -45,7 +45,7 @@ class Sample:
         return b"".join(self.heads.values())
 
 
-def sniff_wrapper(head: bytes, depth: int = 1) -> Wrapper | None:
+def sniff_wrapper(head: bytes, depth: int = 1) -> EnvelopeKind | None:
     """Return how the lines of a file are wrapped, None where they are bare.
 
     Parameters
@@ -57,7 +57,7 @@ def sniff_wrapper(head: bytes, depth: int = 1) -> Wrapper | None:
 
     Returns
     -------
-    Wrapper or None
+    EnvelopeKind or None
         The outermost wrapper. Where its shape is no proof, a line inside begins a record of a known format.
     """
     text = head_text(head)
@@ -66,7 +66,7 @@ def sniff_wrapper(head: bytes, depth: int = 1) -> Wrapper | None:
     if not n_lines or depth > DEPTH_CAP:
         return None
     if bare < 0.5 * n_lines:
-        for wrapper in load_wrappers():
+        for wrapper in load_envelopes():
             if wrapper.kind != "plain" and _fits(wrapper, text, bare, depth):
                 return wrapper
     if depth == 1 and bare > _STEPS_DOWN and is_newest_first(_bare_times(text), least=_STEPS_DOWN, ratio=4):
@@ -76,9 +76,9 @@ def sniff_wrapper(head: bytes, depth: int = 1) -> Wrapper | None:
     return kubectl if found.own_lines and (bare or not found.matched) else None
 
 
-def sniff_wrappers(head: bytes) -> tuple[list[Wrapper], bytes]:
+def sniff_wrappers(head: bytes) -> tuple[list[EnvelopeKind], bytes]:
     """Return all wrappers of a head, the outermost first, and the lines inside."""
-    found: list[Wrapper] = []
+    found: list[EnvelopeKind] = []
     text = head_text(head)
     while len(found) < DEPTH_CAP and (wrapper := sniff_wrapper(text, len(found) + 1)):
         found.append(wrapper)
@@ -86,7 +86,7 @@ def sniff_wrappers(head: bytes) -> tuple[list[Wrapper], bytes]:
     return found, clean(text)
 
 
-def find_wrapper(wrapper_id: str) -> Wrapper:
+def find_wrapper(wrapper_id: str) -> EnvelopeKind:
     """Return the wrapper of that id.
 
     Raises
@@ -94,14 +94,14 @@ def find_wrapper(wrapper_id: str) -> Wrapper:
     LogFormatError
         Offering the nearest ids.
     """
-    for wrapper in load_wrappers():
+    for wrapper in load_envelopes():
         if wrapper.id == wrapper_id:
             return wrapper
-    hint = nearest(wrapper_id, (wrapper.id for wrapper in load_wrappers()))
+    hint = nearest(wrapper_id, (wrapper.id for wrapper in load_envelopes()))
     raise LogFormatError(f"no wrapper is called {wrapper_id!r}", hint=hint or "see `dfly-analysis inspect`")
 
 
-def peeler_for(wrapper: Wrapper, tally: Tally, opened: Opened) -> Peeler:
+def peeler_for(wrapper: EnvelopeKind, tally: Tally, opened: Opened) -> Peeler:
     """Return what takes a wrapper off."""
     if wrapper.kind in ("prefix", "plain"):
         return (PrefixPeeler if wrapper.kind == "prefix" else PlainPeeler)(wrapper, tally)
@@ -121,7 +121,7 @@ def gathering_for(peeler: Peeler, opened: Opened, head: bytes) -> Gathering:
     return Reversal(opened) if turns else Gathering(opened)
 
 
-def sample(wrapper: Wrapper, text: bytes) -> Sample:
+def sample(wrapper: EnvelopeKind, text: bytes) -> Sample:
     """Peel a head; of a table or document that the head cuts off, the whole rows."""
     tally = Tally()
     nothing = Opened("", io.BytesIO())
@@ -136,7 +136,7 @@ def sample(wrapper: Wrapper, text: bytes) -> Sample:
     return Sample(peeler.matched, peeler.unmatched, tally.own_lines, heads)
 
 
-def _fits(wrapper: Wrapper, text: bytes, bare: int, depth: int) -> bool:
+def _fits(wrapper: EnvelopeKind, text: bytes, bare: int, depth: int) -> bool:
     found = sample(wrapper, text)
     if found.matched < max(1, _SHARE * (found.matched + found.unmatched)):
         return False

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from dfly_analysis.knowledge.wrapper import Fields
+from dfly_analysis.catalog.envelopes import Fields
 from dfly_analysis.logs.wrappers.gathering import Key
 
 _LABEL = re.compile(r'(\w+)\s*=\s*"?((?:[^"\\,}]|\\.)*)"?')

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.io import Opened
 from dfly_analysis.io.input_stream import HEAD_BYTES
-from dfly_analysis.knowledge.wrapper import Wrapper
 from dfly_analysis.logs.blocks import BLOCK_BYTES, LineBlock, clean, head_text, whole_lines
 from dfly_analysis.logs.wrappers.detect import DEPTH_CAP, gathering_for, peeler_for, sample, sniff_wrapper
 from dfly_analysis.logs.wrappers.gathering import Key, Tally
 
 
-def unwrap(opened: Opened, wrapper: Wrapper, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
+def unwrap(opened: Opened, wrapper: EnvelopeKind, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
     """Yield the lines inside a wrapped file, a block holding lines of one writer.
 
     Parameters
     ----------
     opened : Opened
         Its `cut_lines` counts lines cut at 4 MiB, its `problem` says where a JSON document is too large.
-    wrapper : Wrapper
+    wrapper : EnvelopeKind
         The outermost; wrappers inside are found by sniffing, three deep at most.
     block_bytes : int
         How much of the file is taken at once. Each such part gives a block a writer.
@@ -49,7 +49,7 @@ def unwrap(opened: Opened, wrapper: Wrapper, block_bytes: int = BLOCK_BYTES) -> 
 class _Layer:
     """One wrapper's peeler, and below it a layer for each writer whose lines are wrapped again."""
 
-    def __init__(self, wrapper: Wrapper, opened: Opened, tally: Tally, head: bytes, depth: int = 1) -> None:
+    def __init__(self, wrapper: EnvelopeKind, opened: Opened, tally: Tally, head: bytes, depth: int = 1) -> None:
         self._opened = opened
         self._tally = tally
         self._depth = depth

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.io import Opened
-from dfly_analysis.knowledge.wrapper import Wrapper
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.wrappers.fields import RowReader, first_text
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Tally
@@ -28,7 +28,7 @@ _VALUES = re.compile(r'\s*,\s*"values"\s*:\s*\[')
 class JsonPeeler(Peeler):
     """Takes the line out of the JSON object that stands on each line."""
 
-    def __init__(self, wrapper: Wrapper, tally: Tally) -> None:
+    def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
         super().__init__(wrapper, tally)
         self._reader = RowReader(wrapper.fields)
 
@@ -62,7 +62,7 @@ class JsonPeeler(Peeler):
 class DocumentPeeler(Peeler):
     """Takes the lines out of one JSON document, oldest first."""
 
-    def __init__(self, wrapper: Wrapper, tally: Tally, opened: Opened) -> None:
+    def __init__(self, wrapper: EnvelopeKind, tally: Tally, opened: Opened) -> None:
         super().__init__(wrapper, tally)
         self._opened = opened
         self._parts: list[bytes] = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from dfly_analysis.knowledge.wrapper import Wrapper
+from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.logs.blocks import LineBlock, clean
 from dfly_analysis.logs.wrappers.fields import part_of, writer_of
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Tally
@@ -23,7 +23,7 @@ class Peeler:
 
     Parameters
     ----------
-    wrapper : Wrapper
+    wrapper : EnvelopeKind
     tally : Tally
         Counts the wrapper's own lines.
 
@@ -33,7 +33,7 @@ class Peeler:
         Lines that are wrapped as they should be, and those that are neither that nor a notice.
     """
 
-    def __init__(self, wrapper: Wrapper, tally: Tally) -> None:
+    def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
         self.wrapper = wrapper
         self.tally = tally
         self.matched = 0
@@ -55,7 +55,7 @@ class Peeler:
 
     def _keep(self, line: bytes, number: int, into: Gathering) -> None:
         """Count a notice; keep any other line that is not wrapped, with those of the writer before it."""
-        if self.wrapper.notices and self.wrapper.notices.match(line):
+        if self.wrapper.notice and self.wrapper.notice.match(line):
             self.tally.own_lines += 1
         else:
             self.unmatched += 1
@@ -65,7 +65,7 @@ class Peeler:
 class PrefixPeeler(Peeler):
     """Takes off what stands before each line."""
 
-    def __init__(self, wrapper: Wrapper, tally: Tally) -> None:
+    def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
         super().__init__(wrapper, tally)
         self._names: dict[bytes, _Name] = {}
 
@@ -138,7 +138,7 @@ class PlainPeeler(Peeler):
     def peel(self, block: LineBlock, into: Gathering) -> None:
         """Peel a block; only lines that begin like no record are looked at closely."""
         lines = block.data.splitlines(keepends=True) if b"\r" not in block.data else _split(block.data)
-        notices = self.wrapper.notices
+        notices = self.wrapper.notice
         own = {
             at
             for at, line in enumerate(lines)

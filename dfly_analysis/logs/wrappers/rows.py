@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.io.input_stream import LINE_CAP_BYTES
-from dfly_analysis.knowledge.wrapper import Wrapper
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.wrappers.fields import first_text, part_of, writer_of
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Tally
@@ -19,7 +19,7 @@ _KEYS_CAP = 10_000
 class CsvPeeler(Peeler):
     """Takes the cell that holds a line out of each row; a cell may hold several lines."""
 
-    def __init__(self, wrapper: Wrapper, tally: Tally) -> None:
+    def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
         super().__init__(wrapper, tally)
         self._columns: list[str] = []
         self._line_column = -1

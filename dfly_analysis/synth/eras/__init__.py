@@ -10,8 +10,8 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from dfly_analysis.catalog.yaml_loader import parse_yaml
 from dfly_analysis.errors import DflyError, nearest
-from dfly_analysis.knowledge.files import parse
 
 CLIENTS = ("v0.1.118", "v1.0.26", "v1.5.1")
 _FIELDS = {
@@ -221,7 +221,7 @@ def filter_params() -> str:
 def _read(name: str) -> dict[str, Any]:
     address = f"synth/eras/{name}.yaml"
     text = files("dfly_analysis").joinpath("synth", "eras", f"{name}.yaml").read_text("utf-8")
-    data: dict[str, Any] = parse(text, address)
+    data: dict[str, Any] = parse_yaml(text, address)
     return data
 
 
