@@ -127,6 +127,17 @@ def _knowledge() -> _Knowledge:
     )  # fmt: skip
 
 
+@cache
+def _addresses_of_knowledge() -> dict[str, Any]:
+    """Return the members of `Block` that say what is known of events."""
+    known = _knowledge()
+    return {
+        "start_count": len(known.pattern), "start_data": address_of(known.start_data), "start_offset": address_of(known.start_offset),
+        "start_index": address_of(known.start_index), "pattern": address_of(known.pattern),
+        "patterns": Patterns(address_of(known.steps), address_of(known.sets), address_of(known.literals)),
+    }  # fmt: skip
+
+
 def kind_of_start() -> tuple[EventKind, ...]:
     """Return the kind of event of each start, in the order in which the reader numbers them."""
     return tuple(kind for _, kind in starts_in_order())
@@ -173,17 +184,12 @@ def read_columns(data: bytes, grammar: str, *, telling: bool = False, lines: int
         )
         for name in TEXTS
     ]
-    source = np.frombuffer(data, np.uint8)
-    known = _knowledge()
-    steps, sets, literals = (array.ctypes.data for array in (known.steps, known.sets, known.literals))
     block = Block(
-        data=source.ctypes.data, size=len(data), start_count=len(known.pattern), relevant_only=telling,
-        start_data=known.start_data.ctypes.data, start_offset=known.start_offset.ctypes.data,
-        start_index=known.start_index.ctypes.data, pattern=known.pattern.ctypes.data, patterns=Patterns(steps, sets, literals),
-        **{name: array.ctypes.data for name, array in arrays.items()},
+        data=address_of(np.frombuffer(data, np.uint8)), size=len(data), relevant_only=telling, **_addresses_of_knowledge(),
+        **{name: address_of(array) for name, array in arrays.items()},
     )  # fmt: skip
     for place, (codes, start, length) in enumerate(texts):
-        block.texts[place] = Texts(codes.ctypes.data, start.ctypes.data, length.ctypes.data, 0)
+        block.texts[place] = Texts(address_of(codes), address_of(start), address_of(length), 0)
     if not library().calls.dfly_read_block(ctypes.byref(block), ctypes.c_int64(GRAMMARS.index(grammar))):
         raise MemoryError
     return _columns(data, block, arrays, texts)

@@ -148,5 +148,10 @@ def _records(text: bytes) -> int:
 
 
 def _bare_times(text: bytes) -> list[str]:
-    timed = [(line, match) for line in clean(text).split(b"\n") if (match := _TIME.search(line, 0, 200))]
-    return [match[0].decode() for line, match in timed if begins_record(line.decode("utf-8", "replace"))]
+    """Return the times of the lines that begin a record; none where all times ascend, as in most files: they need no look."""
+    timed = [(line, match[0]) for line in clean(text).split(b"\n") if (match := _TIME.search(line, 0, 200))]
+    stamps = [stamp for _, stamp in timed]
+    layouts = {(len(stamp), stamp[10:11], stamp[19:].lstrip(b".0123456789")) for stamp in stamps}
+    if len(layouts) == 1 and stamps == sorted(stamps):
+        return []
+    return [stamp.decode() for line, stamp in timed if begins_record(line.decode("utf-8", "replace"))]
