@@ -149,7 +149,7 @@ def _read_by(
     reading = ReadOptions(asked["tz"], asked["log_format"])
     with Progress() as progress:  # what cannot be read is kept in the tables, and told by who reads them
         write_tables(
-            paths, folder.absolute(), reading, settings=settings, cluster=cluster, rebuild=False, progress=progress
+            paths, folder.absolute(), reading, settings=settings, cluster=cluster, reconstruct=False, progress=progress
         )
     return str(folder.absolute() / EVENTS)
 

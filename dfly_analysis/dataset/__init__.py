@@ -1,6 +1,18 @@
 """The dataset: one engine holds what was read, and hands out DataFrames."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import lazy_loader
+
+if TYPE_CHECKING:
+    from dfly_analysis.dataset.cache import Cache
+    from dfly_analysis.dataset.completeness import limits_of
+    from dfly_analysis.dataset.dataset import Dataset
+    from dfly_analysis.dataset.file_reader import ReadOptions
+    from dfly_analysis.dataset.loader import check_input, inspect_inputs, load
+    from dfly_analysis.dataset.prometheus_window import Prometheus
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,

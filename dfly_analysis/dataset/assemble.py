@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -79,7 +79,7 @@ def _file_order(result: FileResult) -> list[tuple[str, int, bool]]:
     return [(path, place, path in newest_first) for place, path in enumerate(paths)]
 
 
-def _path_key(path: str) -> object:
+def _path_key(path: str) -> tuple[Any, ...]:
     return path_key(tuple(_STEPS.split(path)))
 
 

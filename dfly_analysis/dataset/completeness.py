@@ -18,7 +18,7 @@ _COMPLETE_SHARE = 0.98
 def limits_of(settings: Settings) -> Limits:
     """Return the limits that shape attempts, from the settings in force."""
     from dfly_analysis.attempts import Limits
-    from dfly_analysis.catalog.defaults import siblings_cancelled
+    from dfly_analysis.catalog.piece_length_rules import siblings_cancelled
 
     client = settings.versions.get("client") or settings.versions.get("seedClient")
 

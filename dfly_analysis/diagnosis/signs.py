@@ -136,7 +136,7 @@ def _verdict(one: Signature, counts: _Counts, dataset: Dataset, tasks: int, fail
     echo_of = one.echo_of if one.echo_of and counts.echoes * 2 > counts.texts else None
     severity = one.severity if counts.tasks else "low" if one.layer in _FAILING else "info"
     return Finding(
-        one.id, one.title, "present", severity, counts.failures, counts.tasks, iso(counts.first), iso(counts.last), one.knob,  # type: ignore[arg-type]
+        one.id, one.title, "present", severity, counts.failures, counts.tasks, iso(counts.first), iso(counts.last), one.knob,
         _reason(one, counts, dataset, echo_of, tasks, failed), echo_of,
         evidence_in(dataset, "SELECT * FROM shown WHERE signature = ?", (one.id,)),
     )  # fmt: skip

@@ -31,7 +31,7 @@ def check(dataset: Dataset) -> Finding:
     ((latest, schedulers),) = dataset.rows(
         "SELECT max(nanoseconds(time)), count(*) FILTER (component = 'scheduler') FROM events"
     )
-    until = pd.Timestamp(latest, tz="UTC") if latest is not None else pd.NaT
+    until = pd.to_datetime(latest, utc=True)
     seen = (preheats["ended"].fillna(until) - preheats["created"]).dt.total_seconds()
     waiting = preheats[preheats["state"].isin(RUNNING) & (seen > _LONG_S)]
     if waiting.empty:
