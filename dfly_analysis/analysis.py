@@ -226,7 +226,7 @@ def what_if(  # noqa: PLR0913 - each is one thing that may be asked
     from dfly_analysis.models import fit_all
     from dfly_analysis.report.asked import WhatIfReport
     from dfly_analysis.settings import Settings
-    from dfly_analysis.simulate import parse_changes, simulate
+    from dfly_analysis.simulation import parse_changes, simulate
 
     _refuse_unknown(lang)
     listed = _listed(paths)

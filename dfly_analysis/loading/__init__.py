@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.late import late
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from dfly_analysis.loading.cache import Cache
@@ -13,9 +13,14 @@ if TYPE_CHECKING:
     from dfly_analysis.loading.live import Prometheus
     from dfly_analysis.loading.staging import Reading
 
-_HOMES = {
-    "Cache": "cache", "Prometheus": "live", "Reading": "staging", "check_input": "in_memory", "limits_of": "lacks", "load": "in_memory",
-    "take_stock": "in_memory",
-}  # fmt: skip
 __all__ = ["Cache", "Prometheus", "Reading", "check_input", "limits_of", "load", "take_stock"]
-__getattr__ = late(__name__, _HOMES)
+__getattr__, __dir__, _ = attach(
+    __name__,
+    submod_attrs={
+        "cache": ["Cache"],
+        "in_memory": ["check_input", "load", "take_stock"],
+        "lacks": ["limits_of"],
+        "live": ["Prometheus"],
+        "staging": ["Reading"],
+    },
+)

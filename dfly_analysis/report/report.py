@@ -36,7 +36,7 @@ from dfly_analysis.report.sizing import sizing_of
 from dfly_analysis.report.verdict import Verdict, give_verdict
 from dfly_analysis.report.view import Heading, Several, TableView, View
 from dfly_analysis.report.words import asked_words
-from dfly_analysis.simulate import WhatIf
+from dfly_analysis.simulation import WhatIf
 
 if TYPE_CHECKING:
     from dfly_analysis.alerts import Alerts
@@ -140,7 +140,7 @@ class Report:
     @cached_property
     def whatif(self) -> WhatIf | NotFitted:
         """The run replayed under the settings in force, and under the proposed ones."""
-        from dfly_analysis.simulate import simulate
+        from dfly_analysis.simulation import simulate
 
         if self._late:
             return self._late.whatif

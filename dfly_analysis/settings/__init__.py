@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.late import late
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from dfly_analysis.settings.rendered import RenderedFile, read_rendered
@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from dfly_analysis.settings.traps import KeyTrap, find_key_traps
     from dfly_analysis.settings.values import UserValues, read_values, read_values_text
 
-_HOMES = {
-    "KEYS_THAT_MATTER": "setting", "LAYERS": "setting", "PIECE_LENGTH": "setting", "ROLES": "setting", "KeyTrap": "traps",
-    "RenderedFile": "rendered", "Setting": "setting", "Settings": "resolve", "UserValues": "values", "find_key_traps": "traps",
-    "read_rendered": "rendered", "read_values": "values", "read_values_text": "values",
-}  # fmt: skip
 __all__ = [
     "KEYS_THAT_MATTER", "LAYERS", "PIECE_LENGTH", "ROLES", "KeyTrap", "RenderedFile", "Setting", "Settings", "UserValues", "find_key_traps",
     "read_rendered", "read_values", "read_values_text",
 ]  # fmt: skip
-__getattr__ = late(__name__, _HOMES)
+__getattr__, __dir__, _ = attach(
+    __name__,
+    submod_attrs={
+        "rendered": ["RenderedFile", "read_rendered"],
+        "resolve": ["Settings"],
+        "setting": ["KEYS_THAT_MATTER", "LAYERS", "PIECE_LENGTH", "ROLES", "Setting"],
+        "traps": ["KeyTrap", "find_key_traps"],
+        "values": ["UserValues", "read_values", "read_values_text"],
+    },
+)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dfly_analysis.simulate.pipeline import run_pipeline
-from dfly_analysis.simulate.premises import Array, Assumed, Conduct, Index, Layers, Outcome
+from dfly_analysis.simulation.inputs import Array, Assumed, Conduct, Index, Layers, Outcome
+from dfly_analysis.simulation.pipeline import run_pipeline
 
 _UNLIKE = 1.6
 

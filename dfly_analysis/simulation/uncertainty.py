@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from dfly_analysis.fits import Interval
-from dfly_analysis.simulate.premises import SCORES, Array, Assumed, Index, throughput_shape
+from dfly_analysis.simulation.inputs import SCORES, Array, Assumed, Index, throughput_shape
 
 LAW, LINK, WIDTH, OTHER, FATE = "law", "link", "bandwidth", "other", "fate"
 AXES = (LAW, LINK, WIDTH, OTHER, FATE)

@@ -19,13 +19,13 @@ from dfly_analysis.knowledge.pieces import (
 )
 from dfly_analysis.knowledge.version import releases
 from dfly_analysis.settings import Settings
-from dfly_analysis.simulate.apart import are_apart, run_apart
-from dfly_analysis.simulate.assumptions import Doubts, Source, assume, open_doubts, time_tables
-from dfly_analysis.simulate.knobs import Change, Knobs, knobs_in_force, parse_changes, unread, with_changes
-from dfly_analysis.simulate.outlook import Outlook, sum_up
-from dfly_analysis.simulate.pipeline import run_pipeline
-from dfly_analysis.simulate.premises import SCORES, Conduct, Layers
-from dfly_analysis.simulate.workload import Observed, Workload, cut_layers, read_workload
+from dfly_analysis.simulation.independent_layers import are_apart, run_apart
+from dfly_analysis.simulation.inputs import SCORES, Conduct, Layers
+from dfly_analysis.simulation.pipeline import run_pipeline
+from dfly_analysis.simulation.results import Outlook, sum_up
+from dfly_analysis.simulation.setting_changes import Change, Knobs, knobs_in_force, parse_changes, unread, with_changes
+from dfly_analysis.simulation.uncertainty import Doubts, Source, assume, open_doubts, time_tables
+from dfly_analysis.simulation.workload import Observed, Workload, cut_layers, read_workload
 from dfly_analysis.units import format_size, parse_size
 
 NAME = "whatif"

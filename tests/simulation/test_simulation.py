@@ -19,11 +19,11 @@ from dfly_analysis.errors import SettingsError
 from dfly_analysis.models import LayerShape, layer_failure_chance
 from dfly_analysis.report.prediction import predict
 from dfly_analysis.rules import recommend
-from dfly_analysis.simulate import WhatIf, parse_changes, simulate
-from dfly_analysis.simulate.apart import run_apart
-from dfly_analysis.simulate.pipeline import run_pipeline
-from dfly_analysis.simulate.premises import SCORES, Assumed, Conduct, Layers
-from dfly_analysis.simulate.workload import read_workload
+from dfly_analysis.simulation import WhatIf, parse_changes, simulate
+from dfly_analysis.simulation.independent_layers import run_apart
+from dfly_analysis.simulation.inputs import SCORES, Assumed, Conduct, Layers
+from dfly_analysis.simulation.pipeline import run_pipeline
+from dfly_analysis.simulation.workload import read_workload
 from dfly_analysis.synth import CASES, write_run
 
 MIB = 2**20
@@ -178,7 +178,7 @@ def test_a_part_of_a_large_run_is_like_the_whole(slow, monkeypatch, tied):
     """Of a run with too many pieces a part is run again that holds its share of them; where layers feel each other, as many at a time."""
     dataset = slow[0]
     whole = read_workload(dataset, "seedClient", one_link=False, tied=tied)
-    monkeypatch.setattr("dfly_analysis.simulate.workload._MOST_PIECES", 400)
+    monkeypatch.setattr("dfly_analysis.simulation.workload._MOST_PIECES", 400)
     part = read_workload(dataset, "seedClient", one_link=False, tied=tied)
     assert part.every > 1
     assert part.layers.n_pieces.sum() * part.every == pytest.approx(whole.layers.n_pieces.sum(), rel=0.35)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dfly_analysis.fits import Interval
-from dfly_analysis.simulate.assumptions import EDGE, Doubts
-from dfly_analysis.simulate.premises import Array, Index, Outcome
+from dfly_analysis.simulation.inputs import Array, Index, Outcome
+from dfly_analysis.simulation.uncertainty import EDGE, Doubts
 
 _HALF = 0.5
 _LOGIT_EDGE = 30.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dfly_analysis.simulate.premises import (
+from dfly_analysis.simulation.inputs import (
     SCORES,
     Array,
     Assumed,
