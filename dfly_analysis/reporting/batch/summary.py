@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dfly_analysis.batch.running import Outcome
-from dfly_analysis.report.page import Block, Prose, Trusted, render_page
+from dfly_analysis.report.notebook_renderer import output_of
+from dfly_analysis.report.page import render_page
 from dfly_analysis.report.saving import write_whole
 from dfly_analysis.report.view import View
 from dfly_analysis.report.words import CAUSES, figure, range_words
+from dfly_analysis.reporting.batch.runner import Outcome
 
 Row = dict[str, Any]
 
@@ -91,14 +92,16 @@ def _rate(interval: Any) -> str:
 
 def write_index(rows: Sequence[Row], output_dir: Path, lang: str = "en") -> Path:
     """Write ``index.html`` and ``summary.csv``, and return the path of the page."""
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
     with (output_dir / "summary.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]) if rows else ["report"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     failed = sum(row["state"] == "failed" for row in rows)
-    said = f"{len(rows):,} reports, {failed:,} of them could not be made."
-    view = BatchIndex(tuple(rows), lang=lang)
-    blocks: list[Block] = [Prose("# Reports of one batch"), Prose(said), Trusted(view.html())]
+    table = new_code_cell(outputs=[output_of(BatchIndex(tuple(rows), lang=lang))])
+    summary = new_markdown_cell(f"{len(rows):,} reports, {failed:,} of them could not be made.")
+    notebook = new_notebook(cells=[new_markdown_cell("# Reports of one batch"), summary, table])
     page = output_dir / "index.html"
-    write_whole(page, render_page(blocks, title="Reports of one batch", lang=lang))
+    write_whole(page, render_page(notebook, lang=lang))
     return page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,10 @@ import click
 from dfly_analysis.cli.options import Progress, folder_option, format_option, lang_option, timeout_option
 from dfly_analysis.cli.printing import enveloped, print_result
 from dfly_analysis.errors import NotebookError
+from dfly_analysis.workers import worker_count
 
 if TYPE_CHECKING:
-    from dfly_analysis.batch import Outcome
+    from dfly_analysis.reporting.batch import Outcome
 
 
 @click.command()
@@ -26,10 +26,10 @@ def rerun(page: Path, output: Path, timeout: float) -> None:
     An input that has changed or vanished is an error; a verdict that differs ends with 5. The last line of stdout is the
     path of the new page.
     """
-    from dfly_analysis.notebook.repeating import repeat_report
+    from dfly_analysis.reporting.notebooks.rerun import rerun_report
 
     with Progress() as progress:
-        made, different = repeat_report(
+        made, different = rerun_report(
             page,
             output,
             timeout_s=timeout,
@@ -48,7 +48,7 @@ def rerun(page: Path, output: Path, timeout: float) -> None:
     "--jobs",
     "workers",
     type=click.IntRange(1, 256),
-    default=os.cpu_count() or 1,
+    default=worker_count,
     show_default="processors",
     help="How many at a time.",
 )
@@ -67,17 +67,17 @@ def batch(
     A report that fails is kept with its error and stops no other. DIR gets a folder a report, index.html, summary.csv and
     batch.json. Ends with 0 where all were made, else with the exit code the failures share, or 5.
     """
-    from dfly_analysis.batch import read_matrix, run_batch, summary_rows, write_index
+    from dfly_analysis.reporting.batch import read_matrix, run_batch, summary_rows, write_index
 
-    asked = read_matrix(matrix)
-    told: list[Outcome] = []
+    specs = read_matrix(matrix)
+    made: list[Outcome] = []
 
-    def tell(outcome: Outcome) -> None:
-        told.append(outcome)
-        progress(f"{len(told)}/{len(asked)} {outcome.name}: {outcome.state}")
+    def on_outcome(outcome: Outcome) -> None:
+        made.append(outcome)
+        progress(f"{len(made)}/{len(specs)} {outcome.name}: {outcome.state}")
 
     with Progress() as progress:
-        outcomes = run_batch(asked, output, workers=workers, resume=resume, timeout_s=timeout, tell=tell)
+        outcomes = run_batch(specs, output, workers=workers, resume=resume, timeout_s=timeout, on_outcome=on_outcome)
     rows = summary_rows(outcomes, output)
     index = write_index(rows, output, lang)
     shown = [{name: value for name, value in row.items() if name != "error"} for row in rows]

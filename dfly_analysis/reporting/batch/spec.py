@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from dfly_analysis.errors import DflyError, nearest
-from dfly_analysis.report.packaged import notebook_path
+from dfly_analysis.report.notebook_renderer import notebook_path
 
 _KEYS = ("notebook", "defaults", "reports", "matrix")
 _NAME = re.compile(r"[\w][\w.\-=]{0,99}")
@@ -24,7 +24,7 @@ _MOST = 10_000
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunSpec:
     """One report to make.
 
     Attributes
@@ -42,11 +42,11 @@ class Asked:
 
     @property
     def key(self) -> str:
-        """A hash of what is asked, so that a report asked for otherwise is made anew."""
+        """Hash of notebook and parameters: a report with others is made again."""
         return hashlib.sha256(json.dumps([self.notebook, self.parameters], sort_keys=True).encode()).hexdigest()
 
 
-def read_matrix(path: Path) -> tuple[Asked, ...]:
+def read_matrix(path: Path) -> tuple[RunSpec, ...]:
     """Read the file of a batch.
 
     Parameters
@@ -58,7 +58,7 @@ def read_matrix(path: Path) -> tuple[Asked, ...]:
 
     Returns
     -------
-    tuple of Asked
+    tuple of RunSpec
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _mapping(value: Any, path: Path, place: str) -> Mapping[str, Any]:
     return {str(name): inner for name, inner in value.items()}
 
 
-def _listed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any], notebook: str) -> Iterator[Asked]:
+def _listed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any], notebook: str) -> Iterator[RunSpec]:
     listed = content.get("reports") or []
     if not isinstance(listed, list):
         raise DflyError(
@@ -119,10 +119,10 @@ def _listed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any],
         if not _NAME.fullmatch(name):
             hint = "letters, digits, dots, dashes and underscores, at most 100"
             raise DflyError(f"{name!r} cannot name a folder", where=place, hint=hint)
-        yield Asked(name, notebook, _absolute(given, path))
+        yield RunSpec(name, notebook, _absolute(given, path))
 
 
-def _crossed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any], notebook: str) -> Iterator[Asked]:
+def _crossed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any], notebook: str) -> Iterator[RunSpec]:
     matrix = _mapping(content.get("matrix") or {}, path, "matrix")
     for name, values in matrix.items():
         if not isinstance(values, list) or not values:
@@ -135,7 +135,7 @@ def _crossed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]
             raise DflyError(f"the matrix asks for more than {_MOST:,} reports", where=str(path), hint="split it")
         given = {**defaults, **dict(zip(matrix, (value for _, value in chosen), strict=True))}
         said = "-".join(_said(*one) for one in chosen)
-        yield Asked(f"{number:03}-{said}"[:100].rstrip(".-="), notebook, _absolute(given, path))
+        yield RunSpec(f"{number:03}-{said}"[:100].rstrip(".-="), notebook, _absolute(given, path))
 
 
 def _said(place: int, value: Any) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dfly_analysis.errors import SourceError, StoreError
-from dfly_analysis.notebook.runner import Progress, run_notebook
+from dfly_analysis.reporting.notebooks.runner import Progress, run_notebook
 from dfly_analysis.report.record import differences, inputs_of, read_record, refuse_changed
 from dfly_analysis.report.saving import WRITABLE
 
 
-def repeat_report(
+def rerun_report(
     page: Path, output_dir: Path, *, timeout_s: float, progress: Progress | None = None
 ) -> tuple[Path, tuple[str, ...]]:
     """Make a report again.

@@ -1,19 +1,20 @@
-"""The notebooks that travel with the package, and their cells as blocks of a page."""
+"""The notebooks that travel with the package, and their page for a report at hand, without running them."""
 
 from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import NotebookError, nearest
-from dfly_analysis.report.page import Block, Prose, Trusted
+from dfly_analysis.report.page import HIDDEN_TAGS
 from dfly_analysis.report.view import View
 
-HIDDEN = "remove-cell"
-"""Tag of a cell that serves the notebook only, not the page."""
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -26,6 +27,11 @@ def notebook_folder() -> Path:
 def notebook_names() -> tuple[str, ...]:
     """Return the names of the packaged notebooks, sorted, without their ending."""
     return tuple(sorted(path.stem for path in notebook_folder().glob("*.ipynb")))
+
+
+def is_packaged(path: Path) -> bool:
+    """Return whether a notebook is one of the package's own."""
+    return path.parent == notebook_folder()
 
 
 def notebook_path(name: str) -> Path:
@@ -70,11 +76,11 @@ def source_of(cell: Mapping[str, Any]) -> str:
 
 def is_hidden(cell: Mapping[str, Any]) -> bool:
     """Return whether a cell is not for the page: its parameters, or tagged so."""
-    return bool({HIDDEN, "parameters", "injected-parameters"} & set(cell.get("metadata", {}).get("tags", [])))
+    return not set(HIDDEN_TAGS).isdisjoint(cell.get("metadata", {}).get("tags", []))
 
 
-def blocks_without_kernel(path: Path, report: Any, written: View) -> Iterator[Block]:
-    """Show a notebook's cells for a report at hand, without running them.
+def fill_outputs(path: Path, report: Any, written: View) -> NotebookNode:
+    """Return a notebook with the outputs that a report at hand gives, without running it.
 
     Parameters
     ----------
@@ -85,20 +91,28 @@ def blocks_without_kernel(path: Path, report: Any, written: View) -> Iterator[Bl
     written : View
         What stands for the cell that saves.
 
-    Yields
-    ------
-    Block
-        Prose, and for a code cell that ends in ``report.NAME`` what that shows.
+    Returns
+    -------
+    NotebookNode
+        A code cell that ends in ``report.NAME`` has what that shows as its output; other cells have none.
     """
-    for cell in read_cells(path):
-        if is_hidden(cell):
-            continue
-        if cell["cell_type"] == "markdown":
-            yield Prose(source_of(cell))
-        elif cell["cell_type"] == "code":
-            shown = _shown(source_of(cell), report, written)
-            if isinstance(shown, View):
-                yield Trusted(shown.html())
+    import nbformat
+
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not is_hidden(cell):
+            view = _shown(cell.source, report, written)
+            cell.outputs = [output_of(view)] if isinstance(view, View) else []
+    return notebook
+
+
+def output_of(view: View) -> NotebookNode:
+    """Return a view as the output of a cell."""
+    from nbformat.v4 import new_output
+
+    data, metadata = view._repr_mimebundle_()
+    output: NotebookNode = new_output("execute_result", data=data, metadata=metadata)
+    return output
 
 
 def _shown(text: str, report: Any, written: View) -> Any:
