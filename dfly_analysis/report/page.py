@@ -70,16 +70,17 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
     from nbconvert.exporters.templateexporter import TemplateExporter
     from traitlets.config import Config
 
-    contents: list[Entry] = []
     exporter = TemplateExporter(
-        config=Config(TagRemovePreprocessor={"remove_cell_tags": set(HIDDEN_TAGS)}),
+        config=Config(
+            TagRemovePreprocessor={"remove_cell_tags": set(HIDDEN_TAGS)},
+            NbConvertBase={"display_data_priority": [*_PICTURES, "text/plain"]},
+        ),
         template_name="page",
         file_extension=".html",
         extra_template_basedirs=[str(_TEMPLATES)],
         default_preprocessors=["nbconvert.preprocessors.TagRemovePreprocessor"],
-        display_data_priority=[*_PICTURES, "text/plain"],
         filters={
-            "prose": lambda markdown: _prose(markdown, contents, lang),
+            "prose": lambda markdown, contents: _prose(markdown, contents, lang),
             "translated": lambda text: shown(text, lang),
             "translated_text": translator(lang).say,
             "without_style": without_style,
@@ -91,7 +92,7 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
         "title": _title(notebook),
         "lang": lang,
         "run": json.dumps(run, ensure_ascii=False, allow_nan=False) if run else "",
-        "contents": contents,
+        "contents": [],
         "untranslated": UNTRANSLATED,
         "mark": MARK,
         "version": package_version(),

@@ -24,10 +24,16 @@ class CellProcessDiedError(Exception):
 class CellProcess:
     """Runs cells one after another in IPython's shell, in a process of its own; a context that ends it.
 
-    A process imports the package once and serves any number of notebooks. It is started again where it has died.
+    A process serves any number of notebooks. It is started again where it has died.
+
+    Parameters
+    ----------
+    import_ahead : bool
+        Whether it imports, as it starts, what the package's own notebooks need.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, import_ahead: bool = True) -> None:
+        self._arguments = ("--import-ahead",) if import_ahead else ()
         self._process: subprocess.Popen[bytes] | None = None
         self._first = True
         self.closed = False
@@ -38,7 +44,7 @@ class CellProcess:
             raise CellProcessDiedError("it was closed")
         if self._process is None:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter with this package
-                [sys.executable, *_COMMAND],
+                [sys.executable, *_COMMAND, *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import sys
 import tempfile
 import traceback
 from typing import Any
@@ -148,7 +149,8 @@ def main() -> None:
     for standard in (0, 1, 2):  # what a cell or a library writes there must not be taken for a reply
         os.dup2(nowhere, standard)
     batch_cache.enable()
-    import_ahead()
+    if "--import-ahead" in sys.argv:
+        import_ahead()
     shell = CellShell()
     for line in requests:
         request = json.loads(line)

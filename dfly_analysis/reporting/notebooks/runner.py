@@ -80,7 +80,7 @@ def run_notebook(
     checked = check_parameters(path, parameters)
     own = {"output_dir": str(folder), "interactive": False}  # widgets hang in a batch
     checked |= {name: value for name, value in own.items() if name in read_parameters(path)}
-    with CellProcess() if process is None else nullcontext(process) as running:
+    with nullcontext(process) if process else CellProcess(import_ahead=is_packaged(path)) as running:
         running.start()
         if before is not None:
             before()

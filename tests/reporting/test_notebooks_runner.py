@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
+from notebook_files import write
 
 from dfly_analysis.errors import NotebookError, RunTimeoutError, SourceError
-from dfly_analysis.notebook import (
-    blocks_of_executed,
+from dfly_analysis.reporting.notebooks import (
+    CellProcess,
     check_parameters,
     notebook_path,
-    page_of_executed,
     read_parameters,
     run_notebook,
 )
-from dfly_analysis.report.page import Picture, Plain, Prose, Trusted
-from dfly_analysis.report.view import MARK, TableView
 
-PARAMETERS = """\
-paths = []  # files to read, paths
-size = None  # layer to advise for, size
-rate = 0.001  # share that may fail, share
-count = 3  # how often, repeats
-keep = True  # whether to keep them, yes or no
-output_dir = "out"  # where to write, path
-"""
 VIEW = """\
 from dfly_analysis.report.view import Heading, TableView
 TableView((Heading('Sum'),), ((f'{count + 1} <b>{size}</b>',),))
@@ -44,23 +33,6 @@ class Foreign:
         return '<Foreign>'
 Foreign()
 """
-
-
-def cell(kind, source, **metadata):
-    made = {"cell_type": kind, "id": f"c{abs(hash((kind, source))) % 10**8}", "metadata": metadata, "source": source}
-    return made | ({"execution_count": None, "outputs": []} if kind == "code" else {})
-
-
-def write(folder: Path, *sources: str, parameters: str = PARAMETERS) -> Path:
-    """Write a notebook: a heading, the parameters, then each source with a heading before it."""
-    cells = [cell("markdown", "# A test"), cell("code", parameters, tags=["parameters"])]
-    for number, source in enumerate(sources, 1):
-        cells += [cell("markdown", f"## Question {number}"), cell("code", source)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    content = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    path = folder / "asked.ipynb"
-    path.write_text(json.dumps(content))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -199,51 +171,47 @@ def test_a_kernel_that_dies_is_an_error(tmp_path):
         run_notebook(write(tmp_path, "import os\nos._exit(1)"), {}, tmp_path / "out")
 
 
-@pytest.fixture
-def packaged(tmp_path, monkeypatch):
-    """Write notebooks that count as the package's own, which run in a fork."""
-    monkeypatch.setattr("dfly_analysis.notebook.runner.notebook_folder", lambda: tmp_path)
-    monkeypatch.setattr("dfly_analysis.notebook.cells.import_ahead", lambda: None)
-    return lambda *sources: write(tmp_path, *sources)
-
-
-def test_a_fork_shows_what_a_kernel_shows(packaged, tmp_path):
-    """Views, streams, foreign values and values without a view make the same page and the same outputs."""
-    shows = (VIEW, STREAM, FOREIGN, "count", "print(1)\nprint(2)\ncount = None", "count")
-    path, given = packaged(*shows), {"paths": ["a b.log"], "size": "20GiB", "rate": 1}
-    forked = run_notebook(path, given, tmp_path / "out")
-    kernel = run_notebook(path.rename(tmp_path.parent / "asked.ipynb"), given, tmp_path / "out2")
-    assert "4 &lt;b&gt;20GiB&lt;/b&gt;" in forked.read_text("utf-8")
-    assert forked.read_text("utf-8") == kernel.read_text("utf-8")
-    both = [json.loads((page.parent / "executed.ipynb").read_text("utf-8"))["cells"] for page in (forked, kernel)]
-    shown = [[(cell.get("outputs"), cell.get("execution_count")) for cell in cells] for cells in both]
+def test_a_process_runs_one_notebook_after_another(tmp_path):
+    """It is not started again, and names of the earlier notebook are gone."""
+    path = write(tmp_path, "import os, json\n(os.getpid(), 'left' in globals())", "left = 1\ncount")
+    with CellProcess() as process:
+        shown = []
+        for name in ("one", "two"):
+            run_notebook(path, {"count": 1}, tmp_path / name, process=process)
+            cells = json.loads((tmp_path / name / "executed.ipynb").read_text("utf-8"))["cells"]
+            shown.append("".join(next(cell for cell in cells if "os.getpid" in "".join(cell["source"]))["outputs"][0]["data"]["text/plain"]))  # fmt: skip
     assert shown[0] == shown[1]
+    assert shown[0].endswith("False)")
 
 
-@pytest.mark.parametrize(
-    ("source", "error", "said"),
-    [
-        (
-            "raise ValueError('first\\nno such size')",
-            NotebookError,
-            r"cell 4: ValueError: no such size .*executed.ipynb",
-        ),
-        ("import os\nos._exit(1)", NotebookError, "cell 4: the kernel died .it ended with 1."),
-        ("import time\ntime.sleep(600)", RunTimeoutError, "cell 4: a cell took longer than 2 s"),
-    ],
-)
-def test_a_fork_fails_as_a_kernel_does(packaged, tmp_path, source, error, said):
-    """What a cell raises, a process that is gone and a cell that hangs are named; what ran is kept."""
-    with pytest.raises(error, match=said):
-        run_notebook(packaged(source), {}, tmp_path / "out", cell_timeout_s=2.0)
-    assert (tmp_path / "out" / "executed.ipynb").exists()
-    assert not (tmp_path / "out" / "report.html").exists()
+def test_a_process_is_replaced_after_its_death(tmp_path):
+    """A notebook that kills it does not spoil the next one; a closed one says so."""
+    with CellProcess() as process:
+        with pytest.raises(NotebookError, match="the kernel died .it ended with 3."):
+            run_notebook(write(tmp_path, "import os\nos._exit(3)"), {}, tmp_path / "a", process=process)
+        page = run_notebook(write(tmp_path, "'fine'"), {}, tmp_path / "b", process=process)
+    assert "fine" in page.read_text("utf-8")
 
 
-def test_a_run_in_a_fork_is_bounded_as_a_whole(packaged, tmp_path):
-    """The watchdog ends the fork."""
-    with pytest.raises(RunTimeoutError, match="the run took longer than 3 s"):
-        run_notebook(packaged("import time\ntime.sleep(600)"), {}, tmp_path / "out", timeout_s=3.0)
+def test_what_ipython_knows_works_in_a_cell(tmp_path):
+    """Magics, `display`, awaiting at top level and input that nobody gives."""
+    shows = ("%time 1 + 1\n!true", "display('shown', metadata={})", "import asyncio\nawait asyncio.sleep(0, 'awaited')")
+    html = run_notebook(write(tmp_path, *shows), {}, tmp_path / "out").read_text("utf-8")
+    assert "shown" in html
+    assert "awaited" in html
+    with pytest.raises(NotebookError, match="cell 4: EOFError"):
+        run_notebook(write(tmp_path, "input()"), {}, tmp_path / "asked")
+
+
+@pytest.mark.parametrize(("source", "said"), [("1 +", "SyntaxError"), ("exit()", "SystemExit|cell 4"), ("1 / 0", "ZeroDivisionError: division by zero")])  # fmt: skip
+def test_an_error_is_an_output_of_its_cell(tmp_path, source, said):
+    """The executed notebook holds its name and traceback, and papermill's mark."""
+    with pytest.raises(NotebookError, match=said):
+        run_notebook(write(tmp_path, source), {"count": 1}, tmp_path / "out")
+    cells = json.loads((tmp_path / "out" / "executed.ipynb").read_text("utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    assert [output["output_type"] for output in outputs] == ["error"]
+    assert any("papermill-error-cell-tag" in cell["metadata"].get("tags", []) for cell in cells)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
@@ -259,36 +227,6 @@ def test_what_is_no_notebook_is_refused(tmp_path, text):
     (tmp_path / "x.ipynb").write_text(text)
     with pytest.raises(NotebookError, match=r"x\.ipynb"):
         run_notebook(tmp_path / "x.ipynb", {}, tmp_path / "out")
-
-
-def executed_with(folder: Path, *outputs: dict) -> Path:
-    made = cell("code", "x") | {"outputs": list(outputs)}
-    (folder / "executed.ipynb").write_text(json.dumps({"cells": [cell("markdown", "# T"), made], "metadata": {}}))
-    return folder / "executed.ipynb"
-
-
-def test_outputs_become_blocks_by_what_they_are(tmp_path):
-    """Marked HTML is trusted, unmarked is not; pictures carry their words; colours of a terminal go."""
-    view = TableView((), ())
-    data, metadata = view._repr_mimebundle_()
-    outputs = (
-        {"output_type": "execute_result", "data": data, "metadata": metadata},
-        {"output_type": "display_data", "data": {"text/html": "<b>x</b>", "text/plain": "plain"}, "metadata": {}},
-        {"output_type": "display_data", "data": {"image/png": "iVBORw=="}, "metadata": {"alt": "A curve"}},
-        {"output_type": "stream", "name": "stdout", "text": ["\x1b[31mred", "\x1b[0m"]},
-        {"output_type": "error", "ename": "E", "evalue": "v", "traceback": []},
-        {"output_type": "display_data", "data": {"text/html": "<b>only</b>"}, "metadata": {}},
-    )
-    assert MARK in metadata
-    assert list(blocks_of_executed(executed_with(tmp_path, *outputs))) == [
-        Prose("# T"),
-        Trusted(view.html()),
-        Plain("plain"),
-        Picture("image/png", b"\x89PNG", "A curve"),
-        Plain("red"),
-        Plain("E: v"),
-    ]
-    assert "<title>T</title>" in page_of_executed(tmp_path / "executed.ipynb")
 
 
 @pytest.fixture(scope="module")

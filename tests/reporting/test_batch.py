@@ -7,14 +7,14 @@ import re
 
 import pytest
 from click.testing import CliRunner
-from test_notebook_runner import write
+from notebook_files import write
 
-from dfly_analysis.batch import Asked, read_matrix, run_batch, summary_rows, write_index
-from dfly_analysis.batch.queue import Queue
-from dfly_analysis.cli.repeating import batch as batch_command
+from dfly_analysis import batch_cache
+from dfly_analysis.cli.rerun_batch import batch as batch_command
 from dfly_analysis.errors import DflyError
 from dfly_analysis.report.record import NAME
-from dfly_analysis.sharing import share_in, shared
+from dfly_analysis.reporting.batch import RunSpec, read_matrix, run_batch, summary_rows, write_index
+from dfly_analysis.reporting.batch.queue import Queue
 
 CELL = """\
 from pathlib import Path
@@ -76,13 +76,13 @@ def asked(tmp_path):
     """Ask for three small reports of a notebook: one works, one raises, one's process vanishes."""
     notebook = str(write(tmp_path, CELL))
     given = {"fine": {"paths": ["fine"]}, "gone": {"paths": ["gone"]}, "unknown": {"sise": 1}}
-    return tuple(Asked(name, notebook, parameters) for name, parameters in given.items())
+    return tuple(RunSpec(name, notebook, parameters) for name, parameters in given.items())
 
 
 def test_a_report_that_fails_is_kept_with_its_error_and_stops_no_other(asked, tmp_path):
     """The others are made; error.txt, state and summary say what happened."""
     told = []
-    outcomes = run_batch(asked, tmp_path / "out", workers=2, tell=told.append)
+    outcomes = run_batch(asked, tmp_path / "out", workers=2, on_outcome=told.append)
     assert [(one.name, one.state, one.exit_code) for one in outcomes] == [
         ("fine", "done", 0),
         ("gone", "failed", 5),
@@ -110,24 +110,32 @@ def test_resuming_keeps_what_was_made_and_makes_the_rest(asked, tmp_path):
     outcomes = run_batch(asked[:2], folder, resume=True)
     assert [one.state for one in outcomes] == ["kept", "failed"]
     assert page.stat().st_mtime_ns == before
-    changed = Asked("fine", asked[0].notebook, {"paths": ["fine"], "count": 4})
+    changed = RunSpec("fine", asked[0].notebook, {"paths": ["fine"], "count": 4})
     assert [one.state for one in run_batch([changed], folder, resume=True)] == ["done"]
     assert [one.state for one in run_batch([changed], folder)] == ["done"]
 
 
-def test_a_process_that_vanishes_is_a_failed_report(tmp_path, monkeypatch):
-    """A worker that is killed leaves an error, not a hanging batch."""
-    import os
+def test_a_process_that_vanishes_is_a_failed_report(tmp_path):
+    """It leaves an error, not a hanging batch, and the reports after it are made."""
+    notebook = str(write(tmp_path, CELL))
+    specs = [RunSpec(name, notebook, {"paths": [name]}) for name in ("hard", "fine")]
+    gone, fine = run_batch(specs, tmp_path / "out")
+    assert (gone.state, gone.exit_code, fine.state) == ("failed", 5, "done")
+    assert "it ended with 7" in gone.error
 
-    monkeypatch.setattr("dfly_analysis.batch.running.run_notebook", lambda *_, **__: os._exit(9))
-    (outcome,) = run_batch([Asked("a", "tuning_report", {})], tmp_path)
-    assert (outcome.state, outcome.exit_code) == ("failed", 5)
-    assert "its process ended with 9" in outcome.error
+
+def test_a_report_that_takes_too_long_is_ended(tmp_path):
+    """With the exit code of a timeout; the others are made."""
+    notebook = str(write(tmp_path, "import time\ntime.sleep(600 if paths else 0)"))
+    slow, quick = run_batch(
+        [RunSpec("slow", notebook, {"paths": ["x"]}), RunSpec("quick", notebook, {})], tmp_path / "out", timeout_s=8.0
+    )
+    assert (slow.state, slow.exit_code, quick.state) == ("failed", 6, "done")
 
 
 def test_the_command_makes_reports_of_the_sample_and_rerun_repeats_one(article_sample, tmp_path):
     """Table, exit code of the failure, and a page that carries enough to be made again, until its input changes."""
-    from dfly_analysis.cli.repeating import rerun
+    from dfly_analysis.cli.rerun_batch import rerun
     from dfly_analysis.errors import SourceError
 
     sample = tmp_path / "sample.tar.gz"
@@ -152,40 +160,24 @@ def test_the_command_makes_reports_of_the_sample_and_rerun_repeats_one(article_s
         CliRunner().invoke(rerun, [str(page)], catch_exceptions=False, standalone_mode=False)
 
 
-def test_reports_of_one_input_share_what_was_read_of_it_while_others_are_made(tmp_path):
-    """Another input is read before a second report of the first one begins; what they share goes with the last of them."""
-    asked = [
-        Asked(f"{path}-{size}", "n", {"paths": [path], "size": size}) for path in "ab" for size in ("1GiB", "2GiB")
-    ]
-    queue = Queue([*asked, Asked("c", "n", {"paths": ["c"]})], tmp_path)
-    (one, place), (other, elsewhere), (alone, nowhere) = (queue.next() for _ in range(3))
-    assert [one.name, other.name, alone.name] == ["a-1GiB", "b-1GiB", "c"]
-    assert place != elsewhere
-    assert nowhere is None
-    place.mkdir()
-    queue.done(one)
-    assert queue.next() == (asked[1], place)
-    assert place.exists()
-    queue.done(asked[1])
-    assert not place.exists()
-    assert queue.next()[0].name == "b-2GiB"
+def test_a_worker_makes_the_reports_of_one_input_in_a_row():
+    """Another worker takes an input that none has read, and helps where no such is left."""
+    specs = [RunSpec(f"{path}-{size}", "n", {"paths": [path], "size": size}) for path in "ab" for size in ("1GiB", "2GiB", "3GiB")]  # fmt: skip
+    queue = Queue(specs)
+    taken = [queue.next(worker).name for worker in (1, 2, 1, 2, 1, 1)]
+    assert taken == ["a-1GiB", "b-1GiB", "a-2GiB", "b-2GiB", "a-3GiB", "b-3GiB"]
     assert not queue
 
 
-def test_what_is_shared_is_made_once_and_what_cannot_be_kept_is_made_anew(tmp_path):
-    """By what was asked for; nothing is shared unless a folder was named."""
+def test_the_last_result_is_kept_where_that_is_enabled(monkeypatch):
+    """By what was asked; a host process keeps nothing."""
     made = []
 
-    def make(value):
-        made.append(value)
-        return value
+    def ask(value):
+        return batch_cache.cached({"x": value}, lambda: made.append(value) or value)
 
-    try:
-        share_in(tmp_path / "shared")
-        assert [shared({"x": 1}, lambda: make([1])), shared({"x": 1}, lambda: make([2]))] == [[1], [1]]
-        assert shared({"x": 2}, lambda: make([3])) == [3]
-        assert len([shared({"x": 3}, lambda: make(make)) for _ in range(2)]) == 2
-    finally:
-        share_in(None)
-    assert shared({"x": 1}, lambda: make([4])) == [4]
-    assert made == [[1], [3], make, make, [4]]
+    assert [ask(1), ask(1)] == [1, 1]
+    monkeypatch.setattr(batch_cache._Last, "enabled", True)
+    assert [ask(value) for value in (2, 2, 3, 3, 2)] == [2, 2, 3, 3, 2]
+    assert made == [1, 1, 2, 3, 2]
+    monkeypatch.setattr(batch_cache._Last, "question", None)

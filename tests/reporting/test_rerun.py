@@ -10,9 +10,9 @@ import pytest
 from report_cases import failing_report
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.notebook.repeating import repeat_report
 from dfly_analysis.report.record import differences, inputs_of, read_record, refuse_changed
 from dfly_analysis.report.saving import manifest_of
+from dfly_analysis.reporting.notebooks.rerun import rerun_report
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_a_verdict_that_differs_is_told_by_its_parts():
 def test_inputs_that_are_gone_are_named_before_anything_runs(saved, tmp_path):
     """The path, and that it has vanished; nothing is written."""
     with pytest.raises(SourceError, match="logs: has vanished since the report was made"):
-        repeat_report(saved, tmp_path / "out", timeout_s=60.0)
+        rerun_report(saved, tmp_path / "out", timeout_s=60.0)
     assert not (tmp_path / "out").exists()
 
 
@@ -92,7 +92,7 @@ def test_values_that_no_file_holds_cannot_be_repeated(tmp_path):
     report = failing_report()
     replace(report, parameters={**report.parameters, "values": {"seedClient": {}}}).save(tmp_path)
     with pytest.raises(SourceError, match="Helm values that no file holds"):
-        repeat_report(tmp_path / "report.html", tmp_path / "out", timeout_s=60.0)
+        rerun_report(tmp_path / "report.html", tmp_path / "out", timeout_s=60.0)
 
 
 def test_a_page_of_two_runs_names_the_one_that_is_gone(tmp_path):
@@ -105,4 +105,4 @@ def test_a_page_of_two_runs_names_the_one_that_is_gone(tmp_path):
     }
     page.write_text(f'<meta name="dfly-analysis-run" content="{escape(json.dumps(record))}">')
     with pytest.raises(SourceError, match="gone: has vanished"):
-        repeat_report(page, tmp_path / "out", timeout_s=60.0)
+        rerun_report(page, tmp_path / "out", timeout_s=60.0)
