@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import psutil
 import pytest
-from notebook_files import write
 
 from dfly_analysis.cli import main
 
@@ -27,13 +27,14 @@ def test_the_exit_code_is_that_of_the_command(body, code):
     ("number", "code", "said"),
     [(signal.SIGTERM, 143, "ended by SIGTERM"), (signal.SIGINT, 130, "interrupted")],
 )
-def test_a_batch_that_is_ended_leaves_nothing_running(tmp_path, number, code, said):
+def test_a_batch_that_is_ended_leaves_nothing_running(article_sample, tmp_path, number, code, said):
     """One line, the exit code, and the processes that ran its cells are gone."""
-    notebook = write(tmp_path, "import time\ntime.sleep(600)")
     matrix = tmp_path / "m.yaml"
-    matrix.write_text(f"notebook: {notebook}\nreports: [{{name: a}}, {{name: b}}]")
+    silent = socket.create_server(("127.0.0.1", 0))  # a Prometheus that never answers: the cells wait for it
+    given = f"paths: ['{article_sample}'], prometheus: 'http://127.0.0.1:{silent.getsockname()[1]}'"
+    matrix.write_text(f"reports: [{{name: a, {given}}}, {{name: b, {given}}}]")
     command = [sys.executable, "-m", "dfly_analysis", "batch", str(matrix), "-j", "2", "-o", str(tmp_path / "out")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with silent, subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         cells = cell_processes(process)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
