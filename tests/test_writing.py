@@ -120,7 +120,7 @@ def killed(writer, gathered):
 
 PartWriter.finish = killed
 """
-COMMAND = "from dfly_analysis.cli import main; main()"
+COMMAND = "from dfly_analysis.cli import run; run()"
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGKILL", -signal.SIGKILL), ("SIGINT", 130), ("SIGTERM", 143)])

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from dfly_analysis.cli.shutdown import INTERRUPTED
 from dfly_analysis.errors import DflyError, nearest
 
 # Where each command lives; a command's module is imported when it is asked for, so that --help is quick.
@@ -20,7 +21,6 @@ _COMMANDS = {
     "alerts": "monitoring", "collect": "collecting", "plan-preheat": "planning", "plan-stress": "planning",
     "sample": "making", "init": "making", "lab": "making",
 }  # fmt: skip
-INTERRUPTED = 130
 TRACEBACK = "DFLY_ANALYSIS_TRACEBACK"
 """Set this variable to see the traceback of a fault of this program."""
 

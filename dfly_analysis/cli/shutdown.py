@@ -15,24 +15,20 @@ class TerminationRequested(SystemExit):
     """SIGTERM came."""
 
 
+INTERRUPTED = 130
+"""Exit code of a process that an interrupt from the keyboard ended."""
+
+
 def install_signal_handlers() -> None:
-    """Let SIGTERM, which an orchestrator sends, unwind this process as an interrupt does; a second signal changes nothing."""
+    """Let SIGTERM, which an orchestrator sends, unwind this process as an interrupt does; a second one changes nothing."""
 
     def terminate(number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)
         sys.stderr.write("dfly-analysis: ended by SIGTERM\n")
         raise TerminationRequested(TERMINATED)
 
-    def interrupt(number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # who presses the keys twice still gets the line, and the exit code
-        raise KeyboardInterrupt
-
-    for number, handler, default in (
-        (signal.SIGTERM, terminate, signal.SIG_DFL),
-        (signal.SIGINT, interrupt, signal.default_int_handler),
-    ):
-        if signal.getsignal(number) is default:
-            signal.signal(number, handler)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminate)
 
 
 def run_and_exit(main: Callable[[], object]) -> None:
@@ -44,4 +40,9 @@ def run_and_exit(main: Callable[[], object]) -> None:
         Ends with SystemExit.
     """
     install_signal_handlers()
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # the keys were pressed again while `main` was ending because of the first time
+        sys.exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt but the interpreter's own end
