@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.late import late
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
@@ -21,17 +21,9 @@ if TYPE_CHECKING:
     from dfly_analysis.models import fit_all, fit_duration
     from dfly_analysis.report import Report
     from dfly_analysis.rules import recommend
-    from dfly_analysis.simulate import WhatIf, simulate
+    from dfly_analysis.simulation import WhatIf, simulate
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis", "compare": "analysis",
-    "ConfigCheck": "config", "check_config": "config", "Dataset": "dataset", "diagnose": "diagnosis",
-    "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
-    "load": "dataset", "fit_all": "models", "fit_duration": "models", "Overlay": "config", "Report": "report", "recommend": "rules",
-    "Setting": "config", "Settings": "config", "WhatIf": "simulate", "simulate": "simulate", "what_if": "analysis",
-}  # fmt: skip
 
 __all__ = [
     "Advice",
@@ -63,10 +55,28 @@ __all__ = [
     "what_if",
 ]
 
-
-__getattr__ = late(__name__, _HOMES)
+__getattr__, _, _ = attach(
+    __name__,
+    submod_attrs={
+        "advice": ["Advice", "NoAdvice", "Recommendation"],
+        "analysis": ["analyse", "compare", "what_if"],
+        "configcheck": ["ConfigCheck", "check_config"],
+        "dataset": ["Dataset"],
+        "diagnosis": ["diagnose"],
+        "errors": ["DflyError"],
+        "findings": ["Diagnosis", "Evidence", "Finding"],
+        "fits": ["Interval", "NotFitted"],
+        "loading": ["load"],
+        "models": ["fit_all", "fit_duration"],
+        "overlay": ["Overlay"],
+        "report": ["Report"],
+        "rules": ["recommend"],
+        "settings": ["Setting", "Settings"],
+        "simulation": ["WhatIf", "simulate"],
+    },
+)
 
 
 def __dir__() -> list[str]:
     """Return the public names."""
-    return sorted(__all__)
+    return list(__all__)

@@ -78,13 +78,13 @@ def analyse(  # noqa: PLR0913 - each is one of the user's words
     DflyError
         Where paths, values, releases or sizes cannot be used.
     """
+    from dfly_analysis import batch_cache
     from dfly_analysis.alerts import Alerts
-    from dfly_analysis.config import Settings
-    from dfly_analysis.config.helm_values_overlay import Overlay
+    from dfly_analysis.config import Overlay, Settings
+    from dfly_analysis.plots import Figures
     from dfly_analysis.report import Report
     from dfly_analysis.report.prediction import Prediction
     from dfly_analysis.rules import recommend
-    from dfly_analysis.sharing import shared
 
     listed = _listed(paths)
     _refuse_unknown(lang)
@@ -104,28 +104,21 @@ def analyse(  # noqa: PLR0913 - each is one of the user's words
     def found() -> Found:
         return _found(_load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache))
 
-    dataset, findings, fits = shared({name: asked[name] for name in asked if name not in OF_THE_ANSWER}, found)
-    from dfly_analysis.plots import Figures
-
+    question = {name: asked[name] for name in asked if name not in OF_THE_ANSWER}
+    dataset, findings, fits = batch_cache.cached(question, found)
     advice = recommend(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
     overlay = Overlay.from_advice(advice)
     figures = Figures(dataset, fits, advice)
     report = Report(dataset, findings, fits, advice, overlay, figures, parameters=asked)
     foretold = report.prediction if isinstance(report.prediction, Prediction) else None
-    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, foretold)).begun()
+    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, foretold))
 
 
 def _found(dataset: Dataset) -> Found:
-    """Diagnose, and fit beside it."""
-    from dfly_analysis.beside import Beside
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.models import fit_all
 
-    fits = Beside(lambda: fit_all(dataset), small=False)
-    findings = diagnose(dataset)
-    import dfly_analysis.plots  # noqa: F401 - wanted next; to import it takes about as long as the fits
-
-    return dataset, findings, fits.get()
+    return dataset, diagnose(dataset), fit_all(dataset)
 
 
 def compare(  # noqa: PLR0913 - each is one of the user's words
@@ -207,7 +200,7 @@ def what_if(  # noqa: PLR0913 - each is one thing that may be asked
     changes : mapping of str to str, or sequence of str
         ``{"download.pieceTimeout": "120s"}``, or ``["download.pieceTimeout=120s"]``.
     role, size, bandwidth, source_speed
-        As `dfly_analysis.simulate` takes them.
+        As `dfly_analysis.simulation` takes them.
     values, chart, tz, lang
         As `analyse` takes them.
     **versions
@@ -226,7 +219,7 @@ def what_if(  # noqa: PLR0913 - each is one thing that may be asked
     from dfly_analysis.config import Settings
     from dfly_analysis.models import fit_all
     from dfly_analysis.report.asked import WhatIfReport
-    from dfly_analysis.simulate import parse_changes, simulate
+    from dfly_analysis.simulation import parse_changes, simulate
 
     _refuse_unknown(lang)
     listed = _listed(paths)

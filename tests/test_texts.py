@@ -17,7 +17,7 @@ from dfly_analysis.catalog import translation as texts
 from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.catalog.translation import PLACE, Translator, load_sentences, places_of, translator
 from dfly_analysis.report import notebook_names, notebook_path
-from dfly_analysis.report.packaged import is_hidden, read_cells, source_of
+from dfly_analysis.report.notebook_renderer import is_hidden, read_cells, source_of
 from dfly_analysis.report.words import (
     CAUSES,
     FITS,

@@ -73,7 +73,7 @@ def report(
     DIR/tables, which has to mean the same to them as here.
     """
     from dfly_analysis.dataset import check_input
-    from dfly_analysis.notebook import run_notebook
+    from dfly_analysis.reporting.notebooks import run_notebook
 
     settings = resolved(asked)  # refuse a wrong file before a kernel starts
     _refuse_secret(asked["prometheus"])

@@ -19,7 +19,7 @@ from dfly_analysis.cli.printing import as_table, print_result, terminal_width, w
 from dfly_analysis.errors import NotEnoughDataError
 
 if TYPE_CHECKING:
-    from dfly_analysis.simulate import WhatIf
+    from dfly_analysis.simulation import WhatIf
 
 
 @click.command()
@@ -77,7 +77,7 @@ def whatif(  # noqa: PLR0913 - each is an option
     """
     from dfly_analysis.models import fit_all
     from dfly_analysis.report.foretold import whatif_json
-    from dfly_analysis.simulate import WhatIf, parse_changes, simulate
+    from dfly_analysis.simulation import WhatIf, parse_changes, simulate
 
     parsed = parse_changes(changes, role=role)  # refuse a wrong key before the logs are read
     dataset = load_dataset(paths, **asked)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from inspect import getmodule
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,7 +171,7 @@ def explain(finding_id: str, output_format: str) -> None:
 
 
 def _about_rule(name: str, rule: Callable[..., Any]) -> dict[str, Any]:
-    about = (sys.modules[rule.__module__].__doc__ or "").partition("\n")[0]
+    about = (getattr(getmodule(rule), "__doc__", None) or "").partition("\n")[0]
     return {
         "id": name, "title": about.replace("`", ""), "layer": "topic of advice", "what it says": (rule.__doc__ or "").partition("\n")[0],
         "what to do": "run `dfly-analysis recommend` on your logs; docs/explanation/sizing.md says what each topic rests on",

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
-import signal
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
+from dfly_analysis.cli.shutdown import INTERRUPTED
 from dfly_analysis.errors import DflyError, nearest
-from dfly_analysis.leaving import leave_when_told
 
 # Where each command lives; a command's module is imported when it is asked for, so that --help is quick.
 _COMMANDS = {
     "report": "analysing", "load": "writing", "diagnose": "analysing", "fit": "analysing", "recommend": "analysing",
     "check-config": "checking", "whatif": "asking",
-    "rerun": "repeating", "batch": "repeating", "compare": "comparing",
+    "rerun": "rerun_batch", "batch": "rerun_batch", "compare": "comparing",
     "inspect": "looking", "facts": "looking", "explain": "looking", "redact": "looking",
     "alerts": "monitoring", "collect": "collecting", "plan-preheat": "planning", "plan-stress": "planning",
     "sample": "making", "init": "making", "lab": "making",
 }  # fmt: skip
-INTERRUPTED = 130
-_COLLECTED_AFTER = 100_000
-"""New objects after which Python looks for cycles: the usual 700 cost more than the few cycles here are worth."""
-_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
-"""The matrices here are small: a thread for each processor costs more to start than it ever saves."""
 TRACEBACK = "DFLY_ANALYSIS_TRACEBACK"
 """Set this variable to see the traceback of a fault of this program."""
 
@@ -66,9 +58,6 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            signal.signal(
-                signal.SIGINT, signal.SIG_IGN
-            )  # who presses the keys twice still gets the line, and the exit code
             sys.exit(_say("interrupted", INTERRUPTED))
         except BrokenPipeError:
             _silence()
@@ -76,10 +65,6 @@ class _Commands(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and turn every error into one line on stderr and its exit code."""
-        gc.set_threshold(_COLLECTED_AFTER, 50, 50)
-        atexit.register(gc.freeze)  # else a process that ends looks for cycles in all it holds, for a tenth of a second
-        os.environ.setdefault(_BLAS_THREADS, "1")
-        leave_when_told("dfly-analysis: ended by SIGTERM")
         extra.pop("standalone_mode", None)
         try:
             code: Any = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]

@@ -35,7 +35,7 @@ def sample(directory: Path, case: str, client: str, seed: int) -> None:
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("notebooks"))
 def init(directory: Path) -> None:
     """Copy the notebooks to a folder; what is there is kept."""
-    from dfly_analysis.report.packaged import notebook_names, notebook_path
+    from dfly_analysis.report.notebook_renderer import notebook_names, notebook_path
 
     directory.mkdir(parents=True, exist_ok=True)
     for name in notebook_names():

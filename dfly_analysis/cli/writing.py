@@ -44,12 +44,11 @@ def load(
 
     DIR/events.parquet is a folder with one part a file; it can be given to the other commands in place of the logs.
     """
-    from dfly_analysis.beside import allowed
     from dfly_analysis.dataset import ReadOptions
     from dfly_analysis.dataset.export import write_tables
 
     settings = resolved(asked)
-    with telling() as (tell, progress), allowed(if_so=cluster is None):
+    with telling() as (tell, progress):
         written = write_tables(
             paths, output, ReadOptions(tz, log_format), settings=settings, cluster=cluster,
             prometheus=_server(prometheus), reconstruct=tables == "all", on_problem=tell, progress=progress,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.late import late
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from dfly_analysis.config.bandwidth_demand import BandwidthDemand, demand_of, demanded_bps
@@ -18,17 +18,23 @@ if TYPE_CHECKING:
     from dfly_analysis.config.resolve import Settings
     from dfly_analysis.config.setting import KEYS_THAT_MATTER, LAYERS, PIECE_LENGTH, ROLES, Setting
 
-_HOMES = {
-    "Bound": "feasibility", "ConfigCheck": "check", "BandwidthDemand": "bandwidth_demand", "Feasibility": "feasibility", "KEYS_THAT_MATTER": "setting",
-    "IgnoredKey": "ignored_keys", "LAYERS": "setting", "Overlay": "helm_values_overlay", "PIECE_LENGTH": "setting", "Query": "query",
-    "ROLES": "setting", "RenderedFile": "rendered_manifests", "Setting": "setting", "Settings": "resolve", "UserValues": "helm_values",
-    "assess": "feasibility", "check_config": "check", "check_settings": "check", "demand_of": "bandwidth_demand",
-    "demanded_bps": "bandwidth_demand", "find_ignored_keys": "ignored_keys", "read_rendered": "rendered_manifests", "read_values": "helm_values",
-    "read_values_text": "helm_values",
-}  # fmt: skip
 __all__ = [
     "KEYS_THAT_MATTER", "LAYERS", "PIECE_LENGTH", "ROLES", "BandwidthDemand", "Bound", "ConfigCheck", "Feasibility", "IgnoredKey", "Overlay", "Query",
     "RenderedFile", "Setting", "Settings", "UserValues", "assess", "check_config", "check_settings", "demand_of", "demanded_bps",
     "find_ignored_keys", "read_rendered", "read_values", "read_values_text",
 ]  # fmt: skip
-__getattr__ = late(__name__, _HOMES)
+__getattr__, _, _ = attach(
+    __name__,
+    submod_attrs={
+        "bandwidth_demand": ["BandwidthDemand", "demand_of", "demanded_bps"],
+        "check": ["ConfigCheck", "check_config", "check_settings"],
+        "feasibility": ["Bound", "Feasibility", "assess"],
+        "helm_values": ["UserValues", "read_values", "read_values_text"],
+        "helm_values_overlay": ["Overlay"],
+        "ignored_keys": ["IgnoredKey", "find_ignored_keys"],
+        "query": ["Query"],
+        "rendered_manifests": ["RenderedFile", "read_rendered"],
+        "resolve": ["Settings"],
+        "setting": ["KEYS_THAT_MATTER", "LAYERS", "PIECE_LENGTH", "ROLES", "Setting"],
+    },
+)

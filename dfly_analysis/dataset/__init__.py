@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import lazy_loader
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset.cache import Cache
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from dfly_analysis.dataset.loader import check_input, inspect_inputs, load
     from dfly_analysis.dataset.prometheus_window import Prometheus
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+__all__ = ["Cache", "Dataset", "Prometheus", "ReadOptions", "check_input", "inspect_inputs", "limits_of", "load"]
+
+__getattr__, _, _ = attach(
     __name__,
     submod_attrs={
         "cache": ["Cache"],

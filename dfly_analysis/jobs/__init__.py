@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lazy_loader import attach
+
 from dfly_analysis.jobs.recognise import recognises
-from dfly_analysis.late import late
 
 if TYPE_CHECKING:
     from dfly_analysis.jobs.build import asked_timeouts, asked_urls, build_jobs, job_of_url
     from dfly_analysis.jobs.read import read_jobs
 
 __all__ = ["asked_timeouts", "asked_urls", "build_jobs", "job_of_url", "read_jobs", "recognises"]
-__getattr__ = late(
+__getattr__, __dir__, _ = attach(
     __name__,
-    {"read_jobs": "read", **dict.fromkeys(("asked_timeouts", "asked_urls", "build_jobs", "job_of_url"), "build")},
+    submod_attrs={"build": ["asked_timeouts", "asked_urls", "build_jobs", "job_of_url"], "read": ["read_jobs"]},
 )

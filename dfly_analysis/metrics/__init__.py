@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.late import late
+from lazy_loader import attach
 
 if TYPE_CHECKING:
     from dfly_analysis.metrics.dump import newest_dumps, read_metrics, recognises
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from dfly_analysis.metrics.live import query_prometheus
 
 __all__ = ["MetricsPart", "newest_dumps", "query_prometheus", "read_metrics", "recognises"]
-_OF_DUMPS = ("newest_dumps", "read_metrics", "recognises")
-__getattr__ = late(
-    __name__, {"MetricsPart": "families", "query_prometheus": "live", **dict.fromkeys(_OF_DUMPS, "dump")}
+__getattr__, __dir__, _ = attach(
+    __name__,
+    submod_attrs={
+        "dump": ["newest_dumps", "read_metrics", "recognises"],
+        "families": ["MetricsPart"],
+        "live": ["query_prometheus"],
+    },
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.late import late
+from lazy_loader import attach
+
 from dfly_analysis.pods.recognise import recognises
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from dfly_analysis.pods.read import read_pods
 
 __all__ = ["Death", "deaths_by_host", "read_ending", "read_pods", "recognises"]
-__getattr__ = late(
-    __name__, {"Death": "deaths", "deaths_by_host": "deaths", "read_ending": "deaths", "read_pods": "read"}
+__getattr__, __dir__, _ = attach(
+    __name__,
+    submod_attrs={"deaths": ["Death", "deaths_by_host", "read_ending"], "read": ["read_pods"]},
 )

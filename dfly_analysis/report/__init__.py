@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.late import late
+from lazy_loader import attach
+
 from dfly_analysis.report.json import diagnose_json, fit_json, recommend_json
 
 if TYPE_CHECKING:
-    from dfly_analysis.report.packaged import notebook_names, notebook_path
+    from dfly_analysis.report.notebook_renderer import notebook_names, notebook_path
     from dfly_analysis.report.page import render_page
     from dfly_analysis.report.report import Report
 
 __all__ = ["Report", "diagnose_json", "fit_json", "notebook_names", "notebook_path", "recommend_json", "render_page"]
-__getattr__ = late(
-    __name__, {"Report": "report", "notebook_names": "packaged", "notebook_path": "packaged", "render_page": "page"}
+__getattr__, __dir__, _ = attach(
+    __name__,
+    submod_attrs={
+        "notebook_renderer": ["notebook_names", "notebook_path"],
+        "page": ["render_page"],
+        "report": ["Report"],
+    },
 )

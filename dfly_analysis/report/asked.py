@@ -22,7 +22,7 @@ from dfly_analysis.report.foretold import (
 from dfly_analysis.report.saved import Saved
 from dfly_analysis.report.saving import manifest_with
 from dfly_analysis.report.view import Heading, TableView
-from dfly_analysis.simulate import WhatIf
+from dfly_analysis.simulation import WhatIf
 
 FILE = "whatif.json"
 

@@ -12,7 +12,7 @@ from dfly_analysis.fits import Interval, NotFitted
 from dfly_analysis.report.json import SCHEMA_VERSION, plain_json
 from dfly_analysis.report.view import Heading, TableView
 from dfly_analysis.report.words import ROLES, counted, figure, interval_words, plain
-from dfly_analysis.simulate import KNOBS, Change, Outlook, WhatIf, parse_changes
+from dfly_analysis.simulation import KNOBS, Change, Outlook, WhatIf, parse_changes
 from dfly_analysis.units import format_rate, format_size
 
 ROLE = "seedClient"

@@ -1,7 +1,11 @@
-"""The HTML page: one file, no scripts, nothing fetched, everything escaped but what the views made."""
+"""The HTML page of a notebook: one file, no scripts, nothing fetched, everything escaped but what the views wrote.
+
+nbconvert renders it by the template in ``templates/page``, which is built on nbconvert's own ``base``.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import unicodedata
@@ -10,73 +14,24 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 
 from dfly_analysis.catalog.translation import translator
-from dfly_analysis.report.figures import data_uri
-from dfly_analysis.report.view import style, templates
+from dfly_analysis.report.view import MARK, shown, style, without_style
 
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+HIDDEN_TAGS = ("remove-cell", "parameters", "injected-parameters")
+"""Tags of cells that serve the notebook only, not the page."""
 UNTRANSLATED = ' lang="en">'
 """What marks English on a page in another language."""
-PICTURES = ("image/png", "image/svg+xml", "image/jpeg")
-
-
-@dataclass(frozen=True)
-class Prose:
-    """Markdown; HTML in it is shown as text.
-
-    Attributes
-    ----------
-    markdown : str
-    """
-
-    markdown: str
-
-
-@dataclass(frozen=True)
-class Trusted:
-    """HTML that a view made, so that all text in it is escaped.
-
-    Attributes
-    ----------
-    html : str
-    """
-
-    html: str
-
-
-@dataclass(frozen=True)
-class Plain:
-    """Text of any origin, shown as it is.
-
-    Attributes
-    ----------
-    text : str
-    """
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture, embedded.
-
-    Attributes
-    ----------
-    media_type : str
-        One of `PICTURES`.
-    data : bytes
-    alt : str
-    """
-
-    media_type: str
-    data: bytes
-    alt: str
-
-
-Block = Prose | Trusted | Plain | Picture
+_PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+_TEMPLATES = Path(__file__).with_name("templates")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -92,24 +47,15 @@ class Entry:
     anchor: str
 
 
-def render_page(
-    blocks: Iterable[Block],
-    *,
-    title: str,
-    subtitle: str = "",
-    lang: str = "en",
-    run: Mapping[str, Any] | None = None,
-) -> str:
-    """Render a self-contained page.
+def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, Any] | None = None) -> str:
+    """Render a notebook's texts and outputs as a self-contained page.
 
     Parameters
     ----------
-    blocks : iterable of Block
-        In order. Headings of the second level in prose become the table of contents.
-    title : str
-        Of the window.
-    subtitle : str
-        Beside the product's name, e.g. which input.
+    notebook : NotebookNode
+        Of version 4. Its first heading is the title; headings of the second level become the table of contents. Cells
+        with one of `HIDDEN_TAGS` do not show, nor does any source. HTML is trusted only where the output's metadata says
+        that a view wrote it; other outputs become text, pictures are embedded.
     lang : str
         Language of the words, as HTML names it. Sentences without words in it stay English and are marked so; the foot
         of the page counts them.
@@ -121,21 +67,39 @@ def render_page(
     str
         HTML that loads nothing: pictures are embedded, its policy forbids scripts and any address.
     """
-    contents: list[Entry] = []
-    parts = [_rendered(block, contents, lang) for block in blocks]
-    page = templates(lang).get_template("page.html.j2")
-    return page.render(
-        title=title,
-        subtitle=subtitle,
-        lang=lang,
-        contents=contents,
-        parts=parts,
-        untranslated=sum(part.count(UNTRANSLATED) for part in parts),
-        run=json.dumps(run, ensure_ascii=False, allow_nan=False) if run else "",
-        version=package_version(),
-        view_style=style("view.css"),
-        page_style=style("page.css"),
+    from nbconvert.exporters.templateexporter import TemplateExporter
+    from traitlets.config import Config
+
+    exporter = TemplateExporter(
+        config=Config(
+            TagRemovePreprocessor={"remove_cell_tags": set(HIDDEN_TAGS)},
+            NbConvertBase={"display_data_priority": [*_PICTURES, "text/plain"]},
+        ),
+        template_name="page",
+        file_extension=".html",
+        extra_template_basedirs=[str(_TEMPLATES)],
+        default_preprocessors=["nbconvert.preprocessors.TagRemovePreprocessor"],
+        filters={
+            "prose": lambda markdown, contents: _prose(markdown, contents, lang),
+            "translated": lambda text: shown(text, lang),
+            "translated_text": translator(lang).say,
+            "without_style": without_style,
+            "without_colours": lambda text: _ANSI.sub("", text),
+            "base64": lambda text: base64.b64encode(text.encode()).decode(),
+        },
     )
+    page = {
+        "title": _title(notebook),
+        "lang": lang,
+        "run": json.dumps(run, ensure_ascii=False, allow_nan=False) if run else "",
+        "contents": [],
+        "untranslated": UNTRANSLATED,
+        "mark": MARK,
+        "version": package_version(),
+        "styles": (style("view.css"), style("page.css")),
+    }
+    html: str = exporter.from_notebook_node(notebook, {"page": page})[0]
+    return html
 
 
 def package_version() -> str:
@@ -146,16 +110,15 @@ def package_version() -> str:
         return "unknown"
 
 
-def _rendered(block: Block, contents: list[Entry], lang: str) -> str:
-    if isinstance(block, Prose):
-        return f'<div class="prose">{_prose(block.markdown, contents, lang)}</div>'
-    if isinstance(block, Trusted):
-        return block.html
-    if isinstance(block, Picture) and block.media_type in PICTURES:
-        source = data_uri(block.media_type, block.data)
-        return templates(lang).get_template("picture.html.j2").render(source=source, alt=block.alt)
-    text = block.text if isinstance(block, Plain) else block.alt
-    return templates(lang).get_template("plain.html.j2").render(text=text)
+def _title(notebook: NotebookNode) -> str:
+    """Return the first heading that shows."""
+    shows = (
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "markdown" and set(HIDDEN_TAGS).isdisjoint(cell.metadata.get("tags", []))
+    )
+    lines = (line for source in shows for line in source.splitlines())
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), "Dragonfly preheat report")
 
 
 @cache

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dfly_analysis.advice import Advice
-from dfly_analysis.beside import Beside
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.fits import Interval, NotFitted
@@ -36,7 +35,7 @@ from dfly_analysis.report.sizing import sizing_of
 from dfly_analysis.report.verdict import Verdict, give_verdict
 from dfly_analysis.report.view import Heading, Several, TableView, View
 from dfly_analysis.report.words import asked_words
-from dfly_analysis.simulate import WhatIf
+from dfly_analysis.simulation import WhatIf
 
 if TYPE_CHECKING:
     from dfly_analysis.alerts import Alerts
@@ -52,35 +51,6 @@ class WritesYaml(Protocol):
     def to_yaml(self) -> str:
         """Return the values as YAML."""
         ...
-
-
-@dataclass(frozen=True)
-class Late:
-    """What of a report takes long and is asked for late.
-
-    Attributes
-    ----------
-    whatif : WhatIf or NotFitted
-    sensitivity : TableView
-    preheat_plan : Several
-    fit : dict
-        The fits in JSON's types.
-    """
-
-    whatif: WhatIf | NotFitted
-    sensitivity: TableView
-    preheat_plan: Several
-    fit: dict[str, Any]
-
-    @classmethod
-    def of(cls, report: Report) -> Late:
-        """Compute all of it."""
-        return cls(
-            report.whatif,
-            sensitivity_of(report.dataset, report.fits, report.advice),
-            preheat_of(report.dataset, report.fits),
-            fit_json(report.fits),
-        )
 
 
 @dataclass(frozen=True)
@@ -109,8 +79,6 @@ class Report:
         What was asked.
     alerts : Alerts or None
         Rules for Prometheus that stand on this analysis.
-    late : Beside of Late or None
-        Where it is computed beside this process.
     """
 
     dataset: Dataset
@@ -121,16 +89,6 @@ class Report:
     figures: Drawing | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     alerts: Alerts | None = None
-    late: Beside[Late] | None = None
-
-    def begun(self) -> Report:
-        """Return the report, what takes long begun beside this process where that is allowed."""
-        late = Beside(lambda: Late.of(self), small=self.dataset.small)
-        return replace(self, late=late) if late.begun else self
-
-    @cached_property
-    def _late(self) -> Late | None:
-        return self.late.get() if self.late else None
 
     @cached_property
     def prediction(self) -> Prediction | NoPrediction:
@@ -140,10 +98,8 @@ class Report:
     @cached_property
     def whatif(self) -> WhatIf | NotFitted:
         """The run replayed under the settings in force, and under the proposed ones."""
-        from dfly_analysis.simulate import simulate
+        from dfly_analysis.simulation import simulate
 
-        if self._late:
-            return self._late.whatif
         return simulate(
             self.dataset, self.fits, changes=proposed_changes(self.advice), size=self.advice.size_bytes or None, copies=_COPIES
         )  # fmt: skip
@@ -156,8 +112,6 @@ class Report:
     @property
     def sensitivity(self) -> TableView:
         """How the limit that a layer needs moves with target, size, bandwidth and pieces in flight."""
-        if self._late:
-            return self._shown(self._late.sensitivity)
         return self._shown(sensitivity_of(self.dataset, self.fits, self.advice))
 
     @property
@@ -226,7 +180,7 @@ class Report:
     @property
     def preheat_plan(self) -> Several:
         """Stages, layers in parallel, and pulls of the image that was seen, with and without a preheat."""
-        return self._shown(self._late.preheat_plan if self._late else preheat_of(self.dataset, self.fits))
+        return self._shown(preheat_of(self.dataset, self.fits))
 
     @property
     def next_runs(self) -> Several:
@@ -295,7 +249,7 @@ class Report:
             "parameters": plain_json(self.parameters),
             "inputs": inputs_json(self.dataset),
             "diagnose": diagnose_json(self.dataset, self.findings),
-            "fit": self._late.fit if self._late else fit_json(self.fits),
+            "fit": fit_json(self.fits),
             "recommend": recommend_json(self.advice),
             "prediction": plain_json(foretold),
             "whatif": whatif_json(self.whatif),

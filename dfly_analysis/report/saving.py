@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import StoreError
 from dfly_analysis.report.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
-from dfly_analysis.report.packaged import blocks_without_kernel, notebook_path
+from dfly_analysis.report.notebook_renderer import fill_outputs, notebook_path
 from dfly_analysis.report.page import package_version, render_page
 from dfly_analysis.report.record import hash_of, record_of, verdict_of
 from dfly_analysis.report.sections import Listing
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dfly_analysis.report.report import Report
 
 NOTEBOOK = "tuning_report"
-TITLE = "Why the preheat failed, and what to set"
 WRITABLE = "name another folder with -o"
 LIBRARIES = ("numpy", "pandas", "scipy", "matplotlib", "jinja2", "markdown-it-py", "papermill")
 _MEANINGS = {
@@ -106,8 +105,8 @@ def write_whole(path: Path, text: str) -> None:
 
 def page_of(report: Report, written: Listing) -> str:
     """Render a report as the packaged notebook shows it, without running the notebook."""
-    blocks = blocks_without_kernel(notebook_path(NOTEBOOK), report, written)
-    return render_page(blocks, title=TITLE, lang=report.lang, run=record_of(manifest_of(report), NOTEBOOK))
+    notebook = fill_outputs(notebook_path(NOTEBOOK), report, written)
+    return render_page(notebook, lang=report.lang, run=record_of(manifest_of(report), NOTEBOOK))
 
 
 def manifest_of(report: Report) -> dict[str, Any]:

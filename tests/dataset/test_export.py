@@ -120,7 +120,7 @@ def killed(writer, gathered):
 
 PartWriter.finish = killed
 """
-COMMAND = "from dfly_analysis.cli import main; main()"
+COMMAND = "from dfly_analysis.cli import run; run()"
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGKILL", -signal.SIGKILL), ("SIGINT", 130), ("SIGTERM", 143)])
@@ -249,7 +249,7 @@ def test_a_report_can_be_read_by_a_cluster(workers, tmp_path, monkeypatch):
         output.joinpath("report.json").write_text('{"data_quality": {"problems": []}}', "utf-8")
         return output / "report.html"
 
-    monkeypatch.setattr("dfly_analysis.notebook.run_notebook", noted)
+    monkeypatch.setattr("dfly_analysis.reporting.notebooks.run_notebook", noted)
     done = CliRunner().invoke(
         main, ["report", str(run), "-o", str(tmp_path / "out"), "--no-cache", "--cluster", made.scheduler_address]
     )

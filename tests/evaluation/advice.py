@@ -25,7 +25,7 @@ from dfly_analysis.config.helm_values_overlay import Overlay
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.fits import wilson
 from dfly_analysis.rules import recommend
-from dfly_analysis.simulate import KNOBS, simulate
+from dfly_analysis.simulation import KNOBS, simulate
 from dfly_analysis.synth import CASES, CLIENTS, VARIANTS, Case, Origin, write_run
 from dfly_analysis.units import parse_duration
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from worlds import WORLDS, Change, Real, World, really
 
 import dfly_analysis as dfly
-from dfly_analysis.simulate import WhatIf, simulate
+from dfly_analysis.simulation import WhatIf, simulate
 from dfly_analysis.synth import write_run
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "what-if.md"

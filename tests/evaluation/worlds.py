@@ -25,7 +25,7 @@ class Change:
     ----------
     name : str
     asked : tuple of str
-        As `dfly_analysis.simulate` takes settings.
+        As `dfly_analysis.simulation` takes settings.
     question : mapping
         Its further arguments.
     case : mapping

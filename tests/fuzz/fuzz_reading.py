@@ -18,7 +18,7 @@ _INSTRUMENTED = (
     "dfly_analysis.bench",
     "dfly_analysis.metrics",
     "dfly_analysis.config",
-    "dfly_analysis.loading",
+    "dfly_analysis.dataset",
 )
 _ALONE = (
     "dfly_analysis.redaction",

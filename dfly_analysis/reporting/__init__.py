@@ -1,0 +1,1 @@
+"""What a person gets: executed notebooks with their pages, and batches of them."""
