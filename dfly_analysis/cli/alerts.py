@@ -1,4 +1,4 @@
-"""The command that writes monitoring: alerts."""
+"""The command alerts."""
 
 from __future__ import annotations
 
@@ -13,38 +13,37 @@ from dfly_analysis.cli.options import (
     paths_argument,
     reading_options,
     settings_options,
-    size_option,
-    target_option,
+    target_options,
 )
+from dfly_analysis.cli.output import message
 
 
 @click.command()
 @paths_argument
 @settings_options
-@size_option
-@target_option
+@target_options
 @reading_options
 @click.option(
     "--seed-selector",
     default='container="seed-client"',
     show_default=True,
     metavar="MATCHER",
-    help="Labels of the seed clients' targets.",
+    help="Prometheus labels of the seed clients.",
 )
 @click.option(
     "--client-selector",
     default='container="client"',
     show_default=True,
     metavar="MATCHER",
-    help="Labels of the clients' targets.",
+    help="Prometheus labels of the clients.",
 )
 @folder_option()
 def alerts(
-    paths: tuple[str, ...], output: Path, size: int | None, target_failure_rate: float, seed_selector: str, client_selector: str, **asked: Any
+    paths: tuple[str, ...], output: Path, size: int | None, target_failure_rate: float, seed_selector: str, client_selector: str, **given: Any
 ) -> None:  # fmt: skip
-    """Write Prometheus rules with the values of a run.
+    """Write Prometheus alert rules with thresholds from a run.
 
-    alerts.rules.yaml, tests of it for promtool, and a Grafana dashboard.
+    The output directory receives alerts.rules.yaml, unit tests of the rules for promtool, and a Grafana dashboard.
     """
     from dfly_analysis.alerts import Alerts
     from dfly_analysis.alerts.alerts import DASHBOARD, RULES, TESTS
@@ -54,15 +53,15 @@ def alerts(
     from dfly_analysis.report.saving import write_whole
     from dfly_analysis.rules import recommend
 
-    dataset = load_dataset(paths, **asked)
+    dataset = load_dataset(paths, **given)
     fits = fit_all(dataset)
     advice = recommend(dataset, diagnose(dataset), fits, size=size, target_failure_rate=target_failure_rate)
     found = predict(dataset, fits, advice)
-    foretold = found if isinstance(found, Prediction) else None
-    made = Alerts.from_analysis(dataset, fits, advice, foretold, seed=seed_selector, client=client_selector)
+    prediction = found if isinstance(found, Prediction) else None
+    rules = Alerts.from_analysis(dataset, fits, advice, prediction, seed=seed_selector, client=client_selector)
     output.mkdir(parents=True, exist_ok=True)
-    for name, text in ((RULES, made.to_yaml()), (TESTS, made.tests_yaml()), (DASHBOARD, made.dashboard())):
+    for name, text in ((RULES, rules.to_yaml()), (TESTS, rules.tests_yaml()), (DASHBOARD, rules.dashboard())):
         write_whole(output / name, text)
         click.echo(str(output / name))
-    for one in made.left_out:
-        click.echo(f"dfly-analysis: left out: {one.name}: {one.reason}", err=True)
+    for one in rules.left_out:
+        message(f"left out: {one.name}: {one.reason}")
