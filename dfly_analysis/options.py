@@ -371,11 +371,15 @@ class AnalysisOptions(LanguageOptions, ReadingOptions, TargetOptions, SettingsOp
     """Options of `dfly_analysis.analyse`, of ``report`` and of the notebooks that analyse one run."""
 
 
-class ComparisonOptions(LanguageOptions, ReadingOptions, ReleaseOptions):
-    """Options of `dfly_analysis.compare`, of ``compare`` and of the notebook that compares two runs."""
+class ChangedValuesOptions(Options):
+    """Which Helm values were in force in two runs."""
 
     values_before: Annotated[Values, Field(description="Helm values file in force before the change.")] = None
     values_after: Annotated[Values, Field(description="Helm values file in force after the change.")] = None
+
+
+class ComparisonOptions(LanguageOptions, ReadingOptions, ReleaseOptions, ChangedValuesOptions):
+    """Options of `dfly_analysis.compare`, of ``compare`` and of the notebook that compares two runs."""
 
 
 class SimulationOptions(Options):
@@ -409,6 +413,7 @@ class SimulationOptions(Options):
     concurrent_layers: Annotated[
         int | None,
         Field(ge=1, le=16, description="Layers that share one link at the same time, 1 to 16."),
+        PlainSerializer(lambda count: count and str(count)),  # a notebook takes text where the default is None
         Flag("N", "count", default="as in the run"),
     ] = None
     seed: Annotated[int, Field(description="Seed of the random numbers of the simulation."), Flag("N", "number")] = 1

@@ -86,7 +86,7 @@ OF_OTHER_INPUT = {
         "settings.rendered", "settings.traps", "findings", "knowledge.fact", "knowledge.fact_records", "knowledge.version", "knowledge.text",
         "sources.unpacking", "sources.zips", "sources.tars", "sources.compression", "sources.objects", "logs.wrappers.objects",
         "logs.wrappers.rows", "loading.live", "loading.cache", "loading.joining", "loading.rewriting", "loading.lacks", "loading.spilling",
-        "loading.rebuilt", "attempts", "cli.analysing",
+        "loading.rebuilt", "attempts", "cli.diagnose",
     )
 } | {"pandas", "pyarrow.compute", "pyarrow.parquet", "ssl", "tarfile", "zipfile", "multiprocessing", "csv", "yaml", "importlib.resources"}  # fmt: skip
 """What a log alone does not need: readers of other input, settings, what unpacks, and what rebuilds attempts."""

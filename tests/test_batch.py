@@ -11,7 +11,7 @@ from test_notebook_runner import write
 
 from dfly_analysis.batch import Asked, read_matrix, run_batch, summary_rows, write_index
 from dfly_analysis.batch.queue import Queue
-from dfly_analysis.cli.repeating import batch as batch_command
+from dfly_analysis.cli.batch import batch as batch_command
 from dfly_analysis.errors import DflyError
 from dfly_analysis.report.record import NAME
 from dfly_analysis.sharing import share_in, shared
@@ -127,7 +127,7 @@ def test_a_process_that_vanishes_is_a_failed_report(tmp_path, monkeypatch):
 
 def test_the_command_makes_reports_of_the_sample_and_rerun_repeats_one(article_sample, tmp_path):
     """Table, exit code of the failure, and a page that carries enough to be made again, until its input changes."""
-    from dfly_analysis.cli.repeating import rerun
+    from dfly_analysis.cli.rerun import rerun
     from dfly_analysis.errors import SourceError
 
     sample = tmp_path / "sample.tar.gz"

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from cli.cases import told
 from dfly_analysis.cli import main
 from dfly_analysis.findings import Finding
 
@@ -94,7 +95,7 @@ def test_words_go_to_stderr(values):
     [
         (None, ["none.yaml"], "none.yaml: it cannot be read: No such file or directory"), (None, [], "VALUES"),
         (None, ["values.yaml", "--chart", "9.9"], "is not a release"), (None, ["values.yaml", "--chart", "1.3.99"], "did you mean"),
-        (None, ["values.yaml", "--bandwidth", "fast"], "write it like 100MB/s"), (None, ["values.yaml", "--bandwidth", "0"], "not above zero"),
+        (None, ["values.yaml", "--bandwidth", "fast"], "write it like 100MB/s"), (None, ["values.yaml", "--bandwidth", "0"], "must be greater than zero"),
         (None, ["values.yaml", "--size", "big"], "write it like 20GiB"), (None, ["values.yaml", "--layers", "0"], "0"),
         ("- a\n", ["values.yaml"], "values.yaml:1: a list, not a mapping"), ("a: [\n", ["values.yaml"], "values.yaml:2: not YAML"),
         ("[" * 300_000, ["values.yaml"], "nested deeper than 100 levels"), ("x: \x01", ["values.yaml"], "not YAML"), (None, ["."], ""),
@@ -123,3 +124,25 @@ def test_a_folder_says_what_it_passed_over(values, tmp_path):
     assert "broken.yaml:2: not YAML" in done.stderr
     (tmp_path / "more.yaml").write_text(VALUES, "utf-8")
     assert "two files of Helm values" in invoke(".", "--chart", "1.7.4").stderr
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "null\n", "mysql:\n  enable: true\n"])
+def test_a_configuration_that_sets_nothing_says_so_first(here, text):
+    """What is judged are the release's defaults alone, and the first line says that; JSON has it as a field."""
+    (here / "values.yaml").write_text(text, "utf-8")
+    done = CliRunner().invoke(main, ["check-config", "values.yaml", "--chart", "1.7.4"])
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0] == "Only defaults are checked: values.yaml sets nothing of a component"
+    shown = CliRunner().invoke(main, ["check-config", "values.yaml", "--chart", "1.7.4", "--format", "json"]).stdout
+    assert json.loads(shown)["only_defaults"] is True
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("image: {tag: x}\nreplicas: 3\n", r"it holds image, replicas \(give the values"),
+    ("seedClent: {config: {download: {pieceTimeout: 60s}}}\n", r"did you mean seedClient\?"),
+])  # fmt: skip
+def test_a_file_of_something_else_is_refused(here, text, said):
+    """It is not judged as if it were a configuration; a section that is nearly one is named."""
+    (here / "values.yaml").write_text(text, "utf-8")
+    code, line = told("check-config", "values.yaml", "--chart", "1.7.4")
+    assert (code, bool(re.search(said, line))) == (2, True), line
