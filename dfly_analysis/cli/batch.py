@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     metavar="N",
     default=os.cpu_count() or 1,
     show_default="number of CPUs",
-    help="Reports to run in parallel, 1 to 256.",
+    help="Reports to run in parallel.",
 )
 @click.option("--resume", is_flag=True, help="Keep the reports of an earlier run that had the same parameters.")
 @lang_option

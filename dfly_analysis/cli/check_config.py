@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 @click.command("check-config")
 @click.argument("values", metavar="VALUES")
 @release_options
-@option("--size", kind=Size, show_default="20GiB", help="Size of the largest layer, e.g. 20GiB.")
+@option("--size", kind=Size, help="Size of the largest layer.  [default: 20GiB]")
 @option("--bandwidth", kind=Bandwidth, help="Bandwidth from the registry to one seed client, e.g. 100MB/s or 1Gbit/s.")
-@click.option(
-    "--layers", type=click.IntRange(1), metavar="N", show_default="1", help="Layers downloaded at the same time."
-)
+@click.option("--layers", type=click.IntRange(1), metavar="N", help="Layers downloaded at the same time.  [default: 1]")
 @fail_on_option
 @format_option
 def check_config(values: str, fail_on: str | None, output_format: str, **given: Any) -> None:

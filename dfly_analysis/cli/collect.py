@@ -17,7 +17,7 @@ from dfly_analysis.options import Duration
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Bundle to write, .tar.gz.",
 )  # fmt: skip
-@click.option("--context", metavar="NAME", show_default="the current context", help="Context of your kubeconfig.")
+@click.option("--context", metavar="NAME", help="Context of your kubeconfig.  [default: the current one]")
 @click.option(
     "--since", metavar="AGE", help="Only console logs newer than this, e.g. 6h; log files are always complete."
 )

@@ -40,7 +40,7 @@ _TOPICS: Mapping[str, str] = {
     metavar="FROM TO",
     help="Differences between two releases; without KEY, an upgrade note.",
 )
-@option("--size", kind=Size, show_default="20GiB", help="Layer size that the upgrade note is written for.")
+@option("--size", kind=Size, help="Layer size that the upgrade note is written for.  [default: 20GiB]")
 @format_option
 def facts(
     key: str | None, version: str | None, between: tuple[str, str] | None, size: int | None, output_format: str

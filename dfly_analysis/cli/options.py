@@ -110,8 +110,8 @@ def _declared(one: Declaration) -> Decorator:
         type=click.Choice(choices) if choices else OptionType(one.annotation),
         metavar=None if choices else one.flag.metavar,
         default=one.default,
-        show_default=one.flag.default or one.default is not None,
-        help=one.help,
+        show_default=one.default is not None,
+        help=f"{one.help}  [default: {one.flag.default}]" if one.flag.default else one.help,
     )
 
 

@@ -28,6 +28,7 @@ _NARROWEST = 60  # a narrower terminal gets lines of this width
 _UNLIMITED = 100_000  # width where stdout is not a terminal: nothing is wrapped, so that grep and less see whole lines
 _RULE = "    \n    \n -  \n    \n    \n    \n    \n    \n"  # a line below the header alone, in ASCII
 _SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_SHORT = 16  # cells of a column that are no longer stay on one line
 _PROGRESS_LENGTH = 100
 
 
@@ -200,7 +201,8 @@ def _add_column(shown: Table, cells: Sequence[str], name: str = "") -> None:
 
     longest = max(cell_len(word) for cell in (name, *cells) for word in cell.split() or [""])
     whole = max(cell_len(cell) for cell in (name, *cells))
-    shown.add_column(name, min_width=min(whole, max(longest, 1)), no_wrap=longest == whole)
+    least = whole if whole <= _SHORT else max(longest, 1)
+    shown.add_column(name, min_width=least, no_wrap=least == whole)
 
 
 def _cell(value: Any) -> str:

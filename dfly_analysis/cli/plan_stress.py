@@ -79,8 +79,7 @@ if TYPE_CHECKING:
 @click.option(
     "--url",
     metavar="URL",
-    show_default="dfbench's file server",
-    help="File to preheat; {size} is replaced by the size in bytes.",
+    help="File to preheat; {size} is replaced by the size in bytes.  [default: dfbench's file server]",
 )
 @click.option(
     "-n",

@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     "--compression-ratio",
     type=click.FloatRange(1.0, min_open=True),
     metavar="RATIO",
-    show_default="a typical ratio",
-    help="Uncompressed bytes per compressed byte of a layer, greater than 1, e.g. 2.5.",
+    help="Uncompressed bytes per compressed byte of a layer, e.g. 2.5.  [default: a typical ratio]",
 )
 @format_option
 def recommend(
@@ -110,8 +109,8 @@ def _estimates(advice: Advice) -> list[Row]:
 
 
 def _no_recommendation(one: NoAdvice) -> RenderableType:
-    parts = [(" ", f"{one.role} {one.topic}: {one.reason}".strip())]
-    return fields([*parts, *([("   ", f"collect: {one.collect}")] if one.collect else [])])
+    reason = fields([(" ", f"{one.role} {one.topic}: {one.reason}".strip())])
+    return together(reason, *([fields([("    collect:", one.collect)])] if one.collect else []))
 
 
 def _card(one: Recommendation) -> RenderableType:

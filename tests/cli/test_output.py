@@ -29,7 +29,7 @@ def test_a_table_wraps_between_words_and_aligns(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     text = render([table("Title", [{"a": 1.23456, "b": "word " * 20, "c": None}])])
     assert text.splitlines()[:4] == [
-        "Title", f"a      {'b':50} c", f"------ {'-' * 50} -", f"1.235  {'word ' * 10} -",
+        "Title", f"a      {'b':50}  c", f"------ {'-' * 51} -", f"1.235  {'word ' * 10}  -",
     ]  # fmt: skip
     assert max(map(len, text.splitlines())) <= 60
     assert text.count("word") == 20

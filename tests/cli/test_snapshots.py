@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -20,9 +21,16 @@ WIDTH = "100"
 SAMPLE = "data/samples/article-v0.1.118.tar.gz"
 SLOW = "data/samples/slow-v1.5.1.tar.gz"
 VALUES = "seedClient:\n  config:\n    download:\n      pieceDownloadTimeout: 600s\n"
-MANIFEST = """{"schemaVersion": 2, "layers": [
-  {"digest": "sha256:aa", "size": 21474836480, "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"},
-  {"digest": "sha256:bb", "size": 104857600, "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"}]}"""
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+MANIFEST = json.dumps(
+    {
+        "schemaVersion": 2,
+        "layers": [
+            {"digest": f"sha256:{64 * letter}", "size": size, "mediaType": LAYER}
+            for letter, size in (("a", 20 * 2**30), ("b", 100 * 2**20))
+        ],
+    }
+)
 CALLS: dict[str, tuple[list[str], str | None]] = {
     "help": (["--help"], None),
     **{f"help-{name}": ([name, "--help"], None) for name in SUMMARIES},
@@ -34,7 +42,7 @@ CALLS: dict[str, tuple[list[str], str | None]] = {
     "inspect": (["inspect", SAMPLE], None),
     "check-config": (["check-config", "-", "--chart", "1.7.4", "--size", "20GiB", "--bandwidth", "10MB/s"], VALUES),
     "plan-preheat": (["plan-preheat", "-", "--image", "registry.example/ml/train:v1", "--bandwidth", "100MB/s", "--chart", "1.7.4"], MANIFEST),
-    "plan-stress": (["plan-stress", "--scheduler", "v2.5.1"], None),
+    "plan-stress": (["plan-stress", "--size", "1GiB", "--timeout", "60s", "--concurrency", "4"], None),
     "facts": (["facts", "download.pieceTimeout"], None),
     "facts-diff": (["facts", "--diff", "1.3.25", "1.3.26"], None),
     "explain": (["explain", "disk_full"], None),
