@@ -10,24 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from dfly_analysis.errors import DflyError, nearest
 from dfly_analysis.knowledge.languages import LANGUAGES
-from dfly_analysis.knowledge.version import LINE_TITLES, Line, known_release, parse_version, releases
 from dfly_analysis.redaction import redact
 from dfly_analysis.units import format_rate, format_size, parse_duration, parse_rate, parse_size
+
+if TYPE_CHECKING:
+    from dfly_analysis.knowledge.version import Line
 
 MIN_SIZE_BYTES = 1024
 """Smallest size an option takes: a smaller one is a number whose unit was forgotten."""
@@ -36,33 +30,21 @@ _OWN_ERROR = "dfly"
 
 @dataclass(frozen=True)
 class Flag:
-    """How an option looks on the command line.
-
-    Attributes
-    ----------
-    metavar : str
-        What stands for the value in the help; empty for a switch.
-    unit : str
-        Unit or kind of the value, as the notebooks name it.
-    choices : tuple of str
-        All values, where they are few.
-    default : str
-        The default as the help shows it, where the declared one would not say it.
-    off : str
-        Help of the switch ``--no-NAME`` that turns a field off which is on by default.
-    release_of : {"chart", "client", "server"}, optional
-        Whose release the value names.
-    shown : bool
-        False for an option that the command line does not have.
-    """
+    """How an option looks on the command line and in the notebooks."""
 
     metavar: str
+    """What stands for the value in the help; empty for a switch."""
     unit: str
+    """Unit or kind of the value, as the notebooks name it."""
     choices: tuple[str, ...] = ()
     default: str = ""
+    """The default in words, where the declared one does not say it."""
     off: str = ""
+    """Help of the switch ``--no-NAME``, for an option that is on by default."""
     release_of: Line | None = None
+    """Whose release the value names."""
     shown: bool = True
+    """False for an option that only the Python functions have."""
 
 
 def read_release(line: Line, value: Any) -> str:
@@ -85,6 +67,8 @@ def read_release(line: Line, value: Any) -> str:
     DflyError
         Where no such release exists; the nearest are named.
     """
+    from dfly_analysis.knowledge.version import LINE_TITLES, known_release, parse_version, releases
+
     text, known = str(value).strip(), releases(line)
     asked, tagged = parse_version(text), {parse_version(one) for one in known}
     if asked in tagged:
@@ -209,18 +193,7 @@ LogFormat = Annotated[str, AfterValidator(_checked(_log_format)), Flag("FORMAT",
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is declared of one option.
-
-    Attributes
-    ----------
-    name : str
-    annotation : type
-        For pydantic: type, limits and checks of a value.
-    default : value
-    help : str
-        One sentence.
-    flag : Flag
-    """
+    """What is declared of one option; the annotation is pydantic's, with type, limits and checks of a value."""
 
     name: str
     annotation: Any
@@ -232,7 +205,7 @@ class Declaration:
 class Options(BaseModel):
     """Base of all sets of options."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def of(cls, **given: Any) -> Self:

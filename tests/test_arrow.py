@@ -88,7 +88,7 @@ OF_OTHER_INPUT = {
         "logs.wrappers.rows", "loading.live", "loading.cache", "loading.joining", "loading.rewriting", "loading.lacks", "loading.spilling",
         "loading.rebuilt", "attempts", "cli.diagnose",
     )
-} | {"pandas", "pyarrow.compute", "pyarrow.parquet", "ssl", "tarfile", "zipfile", "multiprocessing", "csv", "yaml", "importlib.resources"}  # fmt: skip
+} | {"pandas", "pyarrow.compute", "pyarrow.parquet", "ssl", "tarfile", "multiprocessing", "yaml"}  # fmt: skip
 """What a log alone does not need: readers of other input, settings, what unpacks, and what rebuilds attempts."""
 
 

@@ -18,6 +18,7 @@ from dfly_analysis.cli.output import reporting, with_schema_version
 from dfly_analysis.options import ReadingOptions
 
 if TYPE_CHECKING:
+    from dfly_analysis.loading import Prometheus
     from dfly_analysis.loading.writing import Written
 
 _COVERAGE = "coverage.json"
@@ -56,14 +57,14 @@ def load(
     from dfly_analysis.sources.memory import keep_pages
 
     keep_pages()  # before there are threads: also those that numpy starts
-    from dfly_analysis.loading import Prometheus, Reading
+    from dfly_analysis.loading import Reading
     from dfly_analysis.loading.writing import write_tables
 
     settings = resolve_settings(given)
     with reporting() as (on_error, progress), allowed(if_so=cluster is None):
         written = write_tables(
             paths, output, Reading(tz, log_format), settings=settings, cluster=cluster,
-            prometheus=Prometheus(prometheus) if prometheus else None, rebuild=tables == "all", on_problem=on_error,
+            prometheus=_server(prometheus), rebuild=tables == "all", on_problem=on_error,
             progress=progress,
         )  # fmt: skip
     folder = output.rstrip("/")
@@ -71,6 +72,14 @@ def load(
         click.echo(f"{folder}/{name}\t{rows} rows")
     _write_coverage(output, written)
     click.echo(f"{folder}/{_COVERAGE}")
+
+
+def _server(url: str | None) -> Prometheus | None:
+    if not url:
+        return None
+    from dfly_analysis.loading import Prometheus
+
+    return Prometheus(url)
 
 
 def _write_coverage(output: str, written: Written) -> None:
