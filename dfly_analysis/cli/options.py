@@ -139,10 +139,10 @@ _SETTINGS = ("values", "chart", "client", "scheduler")
 
 def folder_option(default: str | None = None) -> Decorator:
     """Return -o, the output directory; required if there is no default."""
-    return click.option(
-        "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=Path(default) if default else None,
-        required=default is None, show_default=default is not None, metavar="DIR", help="Output directory.",
-    )  # fmt: skip
+    # click takes a default of None for a default: such an option would not be required
+    presence: dict[str, Any] = {"default": Path(default), "show_default": True} if default else {"required": True}
+    folder = click.Path(path_type=Path, file_okay=False)
+    return click.option("-o", "--output", type=folder, metavar="DIR", help="Output directory.", **presence)
 
 
 def exit_on_severity(present: Iterable[Finding], fail_on: str | None) -> None:

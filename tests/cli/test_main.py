@@ -65,6 +65,10 @@ def test_the_module_is_the_command():
     [
         (["diagnoze"], "did you mean diagnose?"),
         (["zzz"], "see dfly-analysis --help"),
+        (["redact", "a.log"], "Missing option '-o' / '--output'"),
+        (["alerts", "a.log"], "Missing option '-o' / '--output'"),
+        (["load", "a.log"], "Missing option '-o' / '--output'"),
+        (["whatif", ".", "--registry-speed-factr", "2"], "Did you mean '--registry-speed-factor'"),
         (["diagnose", "--formt", "json", "."], "--format"),
         (["diagnose"], "PATH"),
         (["diagnose", "--format", "jsn", "."], "'table', 'json', 'yaml', 'csv'"),
