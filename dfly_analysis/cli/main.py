@@ -44,8 +44,6 @@ _COLLECTED_AFTER = 100_000
 """New objects after which Python looks for cycles: the usual 700 cost more than the few cycles here are worth."""
 _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 """The matrices here are small: a thread for each processor costs more to start than it ever saves."""
-_NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
-"""Pydantic looks for plugins in the metadata of every installed package, for a tenth of a second."""
 TRACEBACK = "DFLY_ANALYSIS_TRACEBACK"
 """Set this variable to see the traceback of an internal error."""
 
@@ -100,7 +98,6 @@ class _Commands(click.Group):
         gc.set_threshold(_COLLECTED_AFTER, 50, 50)
         atexit.register(gc.freeze)  # else a process that ends looks for cycles in all it holds, for a tenth of a second
         os.environ.setdefault(_BLAS_THREADS, "1")
-        os.environ.setdefault(_NO_PLUGINS, "1")
         leave_when_told("dfly-analysis: ended by SIGTERM")
         extra.pop("standalone_mode", None)
         try:

@@ -30,7 +30,7 @@ def invoke(*arguments, text=None):
     return CliRunner().invoke(main, ["check-config", *arguments], input=text, env={"COLUMNS": "120"})
 
 
-def test_json_has_the_shape_of_findings_and_a_part_on_feasibility(values):
+def test_json_has_findings_and_feasibility(values):
     """Findings have the fields of a diagnosis, evidence the line of the key; feasibility stands beside them."""
     done = invoke(values, "--chart", "1.7.4", "--size", "20GiB", "--bandwidth", "10MB/s", "--format", "json")
     data = json.loads(done.stdout)

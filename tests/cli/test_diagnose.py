@@ -55,7 +55,7 @@ def test_an_input_without_tasks_is_not_called_healthy(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["pieceTimout", "peiceTimeout", "piecetimeout", "pieceDownloadTimeout"])
-def test_a_timeout_under_a_misspelt_key_is_found_beside_logs_too(here, key):
+def test_a_timeout_under_a_misspelt_key_is_found(here, key):
     """`diagnose` names it, as check-config does, whether or not the key's own spelling still says timeout."""
     (here / "values.yaml").write_text(f"seedClient:\n  config:\n    download:\n      {key}: 600s\n", "utf-8")
     done = invoke("diagnose", "d.log", "--values", "values.yaml", "--chart", "1.7.4", "--format", "json")

@@ -145,7 +145,7 @@ def test_an_output_that_is_a_file_is_one_line(run, tmp_path, name):
     assert (tmp_path / "out").read_text("utf-8") == "mine"
 
 
-def test_a_fault_of_the_program_is_one_line_without_the_text_of_a_log(run, monkeypatch):
+def test_an_internal_error_is_one_line_without_log_text(run, monkeypatch):
     """A traceback never reaches a user, nor does a message that may quote the input; a variable shows all."""
     monkeypatch.setattr("dfly_analysis.loading.load", lambda *_, **__: {}[CANARY])
     done = invoke("diagnose", run)
@@ -293,7 +293,7 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(here, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["diagnose", "inspect"])
-def test_a_file_that_may_not_be_read_does_not_claim_that_a_part_was(here, monkeypatch, name):
+def test_an_unreadable_file_is_named_with_its_permissions(here, monkeypatch, name):
     """The line names the permissions and nothing else; of input of which nothing could be opened `inspect` has nothing to say."""
     from dfly_analysis.sources import walk
 

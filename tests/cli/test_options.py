@@ -8,7 +8,7 @@ from cli.cases import LOG, invoke, is_one_line
 from dfly_analysis.cli import main
 
 
-def test_a_release_newer_than_all_known_ones_is_taken_with_a_warning(tmp_path):
+def test_a_newer_release_is_accepted_with_a_warning(tmp_path):
     """A new patch of a known major is no mistake: it is read as the newest known, and that is said."""
     (tmp_path / "a.log").write_text(LOG, "utf-8")
     done = invoke("diagnose", tmp_path, "--chart", "1.7.99", "--format", "json")
@@ -31,7 +31,7 @@ def test_a_wrong_values_file_is_one_line(run, tmp_path, text, words):
     assert words in done.stderr
 
 
-def test_options_of_reading_are_the_same_wherever_logs_are_analysed():
+def test_commands_that_read_logs_have_the_same_options():
     """One set: zone, format, Prometheus and cache, beside values and releases where these are one run's."""
     for name in ("report", "diagnose", "fit", "recommend", "whatif", "alerts", "plan-preheat", "compare"):
         known = {option for one in main.get_command(None, name).params for option in one.opts}

@@ -1,6 +1,6 @@
 """Help and tables of the commands as a reviewer reads them, kept in tests/cli/snapshots.
 
-``python -m cli.test_snapshots`` in tests/ records them again; `git diff` then shows what changed.
+``python tests/cli/test_snapshots.py`` records them again; `git diff` then shows what changed.
 """
 
 from __future__ import annotations
