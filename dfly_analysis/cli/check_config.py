@@ -71,7 +71,7 @@ def _view(found: ConfigCheck, name: str) -> Iterator[RenderableType]:
     yield f"Only defaults are checked: {name} sets nothing of a component\n{head}" if found.only_defaults else head
     for one in present:
         yield _card(one, remedies[one.id])
-    yield _feasibility(found.feasibility)
+    yield from _feasibility(found.feasibility)
 
 
 def _card(one: Finding, remedy: str) -> RenderableType:
@@ -79,17 +79,18 @@ def _card(one: Finding, remedy: str) -> RenderableType:
     return together(f"{one.severity}: {one.title} [{one.id}]", fields([(" ", one.reason)]), fields(parts))
 
 
-def _feasibility(one: Feasibility) -> RenderableType:
+def _feasibility(one: Feasibility) -> Iterator[RenderableType]:
     shape = f"{one.pieces} pieces of {format_size(one.piece_length_bytes)}, {one.pieces_in_flight or 'an unknown number'} in flight"
-    lines = [f"Feasibility: {one.reason}", f"A layer of {format_size(one.size_bytes)} has {shape}."]
+    yield f"Feasibility: {one.reason}\nA layer of {format_size(one.size_bytes)} has {shape}."
     rows = [
         {"timeout": bound.what, "key": bound.key, "limit": format_duration(bound.limit_s), "source": bound.source,
          "demands": format_rate(bound.demanded_bps) if bound.demanded_bps else None,
          **({"needs": format_duration(bound.needed_s), "factor": _factor(bound.factor)} if bound.needed_s is not None else {})}
         for bound in one.bounds
     ]  # fmt: skip
-    title = f"\nBandwidth that each timeout demands for {one.layers} layer{'s' if one.layers > 1 else ''} of this size"
-    return together(*lines, *([table(title, rows)] if rows else []))
+    if rows:
+        layers = f"{one.layers} layer{'s' if one.layers > 1 else ''}"
+        yield table(f"Bandwidth that each timeout demands for {layers} of this size", rows)
 
 
 def _factor(factor: float | None) -> str | None:
