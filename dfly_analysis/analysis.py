@@ -6,11 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from dfly_analysis.catalog import LANGUAGES
-from dfly_analysis.errors import DflyError
-from dfly_analysis.redaction import redact
+from dfly_analysis.options import AnalysisOptions, ComparisonOptions, ReadingOptions, WhatIfOptions
 
 if TYPE_CHECKING:
     from dfly_analysis.config import Settings
@@ -26,20 +24,21 @@ Found: TypeAlias = "tuple[Dataset, Diagnosis, dict[str, Any]]"
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-def analyse(  # noqa: PLR0913 - each is one of the user's words
+def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOptions`
     paths: Paths,
     *,
     values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     chart: str | None = None,
     client: str | None = None,
+    scheduler: str | None = None,
+    manager: str | None = None,
     size: str | int | None = None,
     target_failure_rate: float = 1e-3,
     tz: str = "UTC",
-    lang: str = "en",
     log_format: str | None = None,
     prometheus: str | None = None,
     cache: bool = True,
-    **versions: str | None,
+    lang: str = "en",
 ) -> Report:
     """Say why a preheat failed, what to set, and what that will do.
 
@@ -49,24 +48,22 @@ def analyse(  # noqa: PLR0913 - each is one of the user's words
         Logs, archives, directories, job JSON, benchmark tables.
     values : path or mapping, optional
         Helm values in force.
-    chart, client : str, optional
-        Releases, ``1.7.4`` and ``v1.4.0``.
+    chart, client, scheduler, manager : str, optional
+        Releases in force: ``1.7.4`` for the Helm chart, ``v1.4.0`` for the client, ``v2.5.1`` for scheduler and Manager.
     size : str or int, optional
-        Layer size to advise for, ``20GiB`` or bytes; the largest seen where not given.
+        Layer size to optimise for, ``20GiB`` or bytes; default: the largest in the input.
     target_failure_rate : float
-        Share of layers that may fail, between 0 and 1.
+        Accepted share of layers that fail, between 0 and 1.
     tz : str
-        Zone of times that do not name one.
-    lang : str
-        Language the report shows itself in, ``en`` or ``zh``; ids, keys and units are the same in both.
+        Time zone of log lines without one.
     log_format : str, optional
-        Id of the format to read logs in, instead of the one found.
+        Id of the format to read all logs in, instead of detecting it.
     prometheus : str, optional
-        Address of a server to ask for the time the logs cover.
+        Address of a Prometheus server to query for the time range of the logs.
     cache : bool
-        Whether what was parsed of large files is kept, and used.
-    **versions
-        ``scheduler`` and ``manager``, releases.
+        Whether parsed input is cached and reused.
+    lang : str
+        Language of the report, ``en`` or ``zh``; ids, keys and units are the same in both.
 
     Returns
     -------
@@ -76,7 +73,7 @@ def analyse(  # noqa: PLR0913 - each is one of the user's words
     Raises
     ------
     DflyError
-        Where paths, values, releases or sizes cannot be used.
+        If paths, values, releases or another option cannot be used.
     """
     from dfly_analysis import batch_cache
     from dfly_analysis.alerts import Alerts
@@ -86,27 +83,20 @@ def analyse(  # noqa: PLR0913 - each is one of the user's words
     from dfly_analysis.report.prediction import Prediction
     from dfly_analysis.rules import recommend
 
+    options = AnalysisOptions.of(
+        values=values, chart=chart, client=client, scheduler=scheduler, manager=manager, size=size,
+        target_failure_rate=target_failure_rate, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
+    )  # fmt: skip
     listed = _listed(paths)
-    _refuse_unknown(lang)
-    asked: dict[str, Any] = {
-        "paths": [str(path) for path in listed],
-        "values": values,
-        "chart": chart,
-        "client": client,
-        "scheduler": None,
-        **versions,
-    }
-    asked |= {"size": size, "target_failure_rate": target_failure_rate, "tz": tz, "lang": lang}
-    asked |= {"log_format": log_format, "prometheus": prometheus and redact(prometheus), "cache": cache}
-
-    settings = Settings.resolve(values, chart=chart, client=client, **versions)
+    asked = {"paths": [str(path) for path in listed], **options.parameters()}
+    settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler, manager=manager)
 
     def found() -> Found:
-        return _found(_load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache))
+        return _found(_load(listed, settings, options))
 
     question = {name: asked[name] for name in asked if name not in OF_THE_ANSWER}
     dataset, findings, fits = batch_cache.cached(question, found)
-    advice = recommend(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
+    advice = recommend(dataset, findings, fits, size=options.size, target_failure_rate=target_failure_rate)
     overlay = Overlay.from_advice(advice)
     figures = Figures(dataset, fits, advice)
     report = Report(dataset, findings, fits, advice, overlay, figures, parameters=asked)
@@ -121,19 +111,21 @@ def _found(dataset: Dataset) -> Found:
     return dataset, diagnose(dataset), fit_all(dataset)
 
 
-def compare(  # noqa: PLR0913 - each is one of the user's words
+def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.ComparisonOptions`
     before: Paths,
     after: Paths,
     *,
     values_before: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     values_after: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    chart: str | None = None,
+    client: str | None = None,
+    scheduler: str | None = None,
+    manager: str | None = None,
     tz: str = "UTC",
-    lang: str = "en",
     log_format: str | None = None,
     prometheus: str | None = None,
     cache: bool = True,
-    chart: str | None = None,
-    **versions: str | None,
+    lang: str = "en",
 ) -> ComparisonReport:
     """Say whether a change helped, and by how much.
 
@@ -143,12 +135,10 @@ def compare(  # noqa: PLR0913 - each is one of the user's words
         Logs of a run before the change, and of one after it.
     values_before, values_after : path or mapping, optional
         Helm values in force in each.
-    tz, lang, log_format, prometheus, cache
+    chart, client, scheduler, manager : str, optional
+        Releases in both runs.
+    tz, log_format, prometheus, cache, lang
         As `analyse` takes them.
-    chart : str, optional
-        Release of the chart in both runs.
-    **versions
-        ``client``, ``scheduler`` and ``manager``, releases in both runs.
 
     Returns
     -------
@@ -158,40 +148,49 @@ def compare(  # noqa: PLR0913 - each is one of the user's words
     Raises
     ------
     DflyError
-        Where paths, values or releases cannot be used.
+        If paths, values, releases or another option cannot be used.
     """
     from dfly_analysis.comparison import compare_datasets
     from dfly_analysis.config import Settings
     from dfly_analysis.report.compared import ComparisonReport
 
-    _refuse_unknown(lang)
+    options = ComparisonOptions.of(
+        values_before=values_before, values_after=values_after, chart=chart, client=client, scheduler=scheduler,
+        manager=manager, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
+    )  # fmt: skip
     runs: list[Dataset] = []
-    asked: dict[str, Any] = {}
-    for name, paths, values in (("before", before, values_before), ("after", after, values_after)):
-        listed = _listed(paths)
-        settings = Settings.resolve(values, chart=chart, **versions)
-        runs.append(_load(listed, settings, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache))
-        asked |= {name: [str(path) for path in listed], f"values_{name}": values}
-    asked |= {"chart": chart, **versions, "tz": tz, "lang": lang}
-    asked |= {"log_format": log_format, "prometheus": prometheus and redact(prometheus), "cache": cache}
-    return ComparisonReport(compare_datasets(*runs), lang, tuple(runs), asked)
+    paths: dict[str, list[str]] = {}
+    for name, given, values in (("before", before, values_before), ("after", after, values_after)):
+        listed = _listed(given)
+        settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler, manager=manager)
+        runs.append(_load(listed, settings, options))
+        paths[name] = [str(path) for path in listed]
+    return ComparisonReport(compare_datasets(*runs), lang, tuple(runs), {**paths, **options.parameters()})
 
 
-def what_if(  # noqa: PLR0913 - each is one thing that may be asked
+def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOptions`
     paths: Paths,
     changes: Mapping[str, str] | Sequence[str] = (),
     *,
-    role: str = "seedClient",
+    role: Literal["seedClient", "client"] = "seedClient",
     size: str | float | None = None,
+    piece_length: str | float | None = None,
     bandwidth: str | float | None = None,
-    source_speed: float = 1.0,
+    registry_speed_factor: float = 1.0,
+    concurrent_layers: int | None = None,
+    seed: int = 1,
     values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     chart: str | None = None,
+    client: str | None = None,
+    scheduler: str | None = None,
+    manager: str | None = None,
     tz: str = "UTC",
+    log_format: str | None = None,
+    prometheus: str | None = None,
+    cache: bool = True,
     lang: str = "en",
-    **versions: str | None,
 ) -> WhatIfReport:
-    """Say what other settings would do, beside what the settings in force do and what was seen.
+    """Predict what other settings would do, next to the prediction for the settings in force and what was observed.
 
     Parameters
     ----------
@@ -199,12 +198,20 @@ def what_if(  # noqa: PLR0913 - each is one thing that may be asked
         Logs and configurations of a run.
     changes : mapping of str to str, or sequence of str
         ``{"download.pieceTimeout": "120s"}``, or ``["download.pieceTimeout=120s"]``.
-    role, size, bandwidth, source_speed
-        As `dfly_analysis.simulation` takes them.
-    values, chart, tz, lang
+    role : {"seedClient", "client"}
+        Component that downloads, and whose setting a key without a component names.
+    size, piece_length : str or float, optional
+        Of the layer to simulate, ``20GiB`` or bytes; default: the largest in the input, in pieces as the client cuts it.
+    bandwidth : str or float, optional
+        Capacity of the link that concurrent pieces share, ``50MB/s`` or bytes per second; default: as fitted.
+    registry_speed_factor : float
+        Registry speed relative to the run: 0.5 is half as fast.
+    concurrent_layers : int, optional
+        Layers that share one link at the same time; default: as in the run.
+    seed : int
+        Seed of the random numbers.
+    values, chart, client, scheduler, manager, tz, log_format, prometheus, cache, lang
         As `analyse` takes them.
-    **versions
-        ``client``, ``scheduler`` and ``manager``, releases.
 
     Returns
     -------
@@ -214,52 +221,42 @@ def what_if(  # noqa: PLR0913 - each is one thing that may be asked
     Raises
     ------
     DflyError
-        Where paths, values, releases, changes or sizes cannot be used.
+        If paths, values, releases, changes or another option cannot be used.
     """
     from dfly_analysis.config import Settings
     from dfly_analysis.models import fit_all
     from dfly_analysis.report.asked import WhatIfReport
     from dfly_analysis.simulation import parse_changes, simulate
 
-    _refuse_unknown(lang)
+    options = WhatIfOptions.of(
+        role=role, size=size, piece_length=piece_length, bandwidth=bandwidth, registry_speed_factor=registry_speed_factor,
+        concurrent_layers=concurrent_layers, seed=seed, values=values, chart=chart, client=client, scheduler=scheduler,
+        manager=manager, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
+    )  # fmt: skip
     listed = _listed(paths)
     texts = [f"{key}={value}" for key, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
     parsed = parse_changes(texts, role=role)  # refuse a wrong key before the logs are read
-    settings = Settings.resolve(values, chart=chart, **versions)
-    dataset = _load(listed, settings, tz=tz)
+    settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler, manager=manager)
+    dataset = _load(listed, settings, options)
     found = simulate(
-        dataset, fit_all(dataset), changes=parsed, role=role, size=size, bandwidth=bandwidth, source_speed=source_speed
-    )
-    parameters = {
-        "paths": [str(path) for path in listed], "changes": dict(text.split("=", 1) for text in texts), "values": values, "chart": chart,
-        **versions, "role": role, "size": size, "bandwidth": bandwidth, "source_speed": source_speed, "tz": tz, "lang": lang,
-    }  # fmt: skip
-    return WhatIfReport(found, dataset, parameters)
+        dataset, fit_all(dataset), changes=parsed, role=role, size=options.size, piece_length=options.piece_length,
+        bandwidth=options.bandwidth, source_speed=registry_speed_factor, layers_at_once=concurrent_layers, seed=seed,
+    )  # fmt: skip
+    shown = {"paths": [str(path) for path in listed], "changes": dict(text.split("=", 1) for text in texts)}
+    return WhatIfReport(found, dataset, {**shown, **options.parameters()})
 
 
-def _load(
-    paths: Sequence[str | Path],
-    settings: Settings,
-    *,
-    tz: str,
-    log_format: str | None = None,
-    prometheus: str | None = None,
-    cache: bool = True,
-) -> Dataset:
-    """Load what an analysis needs, as the user wants it read."""
+def _load(paths: Sequence[str | Path], settings: Settings, options: ReadingOptions) -> Dataset:
+    """Load what an analysis needs."""
     from dfly_analysis.dataset import Cache, Prometheus, load
 
     return load(
-        paths, settings=settings, tz=tz, log_format=log_format, records="relevant", cache=Cache.of_user() if cache else None,
-        prometheus=Prometheus(prometheus) if prometheus else None,
+        paths, settings=settings, tz=options.tz, log_format=options.log_format, records="relevant",
+        cache=Cache.of_user() if options.cache else None,
+        prometheus=Prometheus(options.prometheus) if options.prometheus else None,
     )  # fmt: skip
 
 
 def _listed(paths: Paths) -> list[str | Path]:
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
     return [Path(path) if isinstance(path, os.PathLike) else path for path in given]
-
-
-def _refuse_unknown(lang: str) -> None:
-    if lang not in LANGUAGES:
-        raise DflyError(f"there are no words in {lang!r}", hint=f"known are {', '.join(LANGUAGES)}")

@@ -412,7 +412,7 @@ def test_the_command_prints_tables_json_and_yaml(slow, tmp_path):
     assert content["time_s"]["low"] < content["time_s"]["high"]
     assert [one["case"] for one in content["pulls"]] == ["nothing preheated", "on a seed", "on the node"]
     assert content["jobs"][0]["payload"]["args"]["urls"][0].startswith("https://reg.example/v2/ml/train/blobs/sha256:")
-    for heading in ("Stages", "Layers at a time", "Pull and start on a node", "Checks afterwards", "Assumed"):
+    for heading in ("Stages", "Layers in parallel", "Pull and start on a node", "Verify afterwards", "Assumptions"):
         assert f"\n{heading}" in made["table"].stdout
 
 

@@ -139,7 +139,7 @@ def test_the_command_prints_a_note_in_each_format():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["facts"], "name a KEY, or two releases"), (["facts", "gc.interval", "--size", "1GB"], "--size goes with --diff"),
+        (["facts"], "give a KEY, or two releases"), (["facts", "gc.interval", "--size", "1GB"], "--size needs --diff"),
         (["facts", "--diff", "1.3.25", "1.3.266"], "did you mean 1.3.26"), (["facts", "--diff", "1.3.25", "v2.5.1"], "cannot be compared"),
         (["facts", "--diff", "1.3.25", "soon"], "is not a release"), (["facts", "polingWindow"], "fixed:preheat.pollingWindow"),
         (["facts", "gc.interval", "--at", "1.3.266"], "did you mean 1.3.26"),

@@ -295,7 +295,7 @@ def test_each_half_of_the_logs_says_what_it_lacks(tmp_path, client):
 
 
 def test_stock_is_taken_of_every_file(tmp_path):
-    """`take_stock` has a row for each, unreadable ones too, and joins nothing."""
+    """`inspect_inputs` has a row for each, unreadable ones too, and joins nothing."""
     tree = write_tree(tmp_path / "in", {"a.log": LOG, "b.zip": b"PK\x03\x04 no", "c.txt": "x\n"})
     assert [row["kind"] for row in inspect_inputs([tree])] == ["log", "foreign", "unreadable"]
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from notebook_files import write
 
 from dfly_analysis import batch_cache
-from dfly_analysis.cli.rerun_batch import batch as batch_command
+from dfly_analysis.cli.batch import batch as batch_command
 from dfly_analysis.errors import DflyError
 from dfly_analysis.report.record import NAME
 from dfly_analysis.reporting.batch import RunSpec, read_matrix, run_batch, summary_rows, write_index
@@ -135,7 +135,7 @@ def test_a_report_that_takes_too_long_is_ended(tmp_path):
 
 def test_the_command_makes_reports_of_the_sample_and_rerun_repeats_one(article_sample, tmp_path):
     """Table, exit code of the failure, and a page that carries enough to be made again, until its input changes."""
-    from dfly_analysis.cli.rerun_batch import rerun
+    from dfly_analysis.cli.rerun import rerun
     from dfly_analysis.errors import SourceError
 
     sample = tmp_path / "sample.tar.gz"
