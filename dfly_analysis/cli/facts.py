@@ -50,7 +50,7 @@ def facts(
     KEY may be download.pieceTimeout, a Helm path such as seedClient.config.download.pieceTimeout, or component:key.
     Without KEY, --diff FROM TO prints everything that an upgrade changes, and what it means for a large layer.
     """
-    from dfly_analysis.catalog.defaults import defaults_at, defaults_by_release, defaults_diff
+    from dfly_analysis.catalog.defaults import defaults_at, defaults_by_release, defaults_diff, find_defaults
 
     if version and between:
         raise click.UsageError("--at and --diff cannot be combined")
