@@ -58,6 +58,7 @@ HEAVY = {"pandas", "matplotlib", "scipy", "ssl", "multiprocessing"}
 )
 def test_logs_are_loaded_without_what_takes_longer_to_import(tmp_path, tables, absent):
     """Pandas takes longer than to read a small log or to rebuild its attempts, and so do readers of what is not there."""
+    load_catalog()  # validating a changed catalogue takes YAML
     texts = (f"{word} piece {TASK}-1 from source" for word in ("start to download", "finished"))
     lines = [line(second, text) for second, text in enumerate(texts, 1)]
     warning = line(3, "download failed, error decoding response body").replace(" INFO", " WARN")

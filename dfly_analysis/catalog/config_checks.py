@@ -85,7 +85,7 @@ class RuleSamples(NamedTuple):
 
 
 class IgnoredKeys(NamedTuple):
-    """Which keys written in vain a rule is about.
+    """Which keys without effect a rule is about.
 
     Attributes
     ----------
@@ -157,7 +157,7 @@ class ConfigRule:
         return " or ".join(" and ".join(_texts(one)) for one in self.when)
 
     def takes(self, kind: str, words: str) -> bool:
-        """Return whether a key written in vain belongs to this rule, by its kind and the words of its path."""
+        """Return whether a key without effect belongs to this rule, by its kind and the words of its path."""
         if self.keys is None or kind not in self.keys.kinds:
             return False
         low, banned = words.lower(), self.keys.not_named.lower()

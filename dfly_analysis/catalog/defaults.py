@@ -458,8 +458,8 @@ def changes_between(v1: str, v2: str) -> tuple[Change, ...]:
         line, known, assumed = _asked(version)
         rows = (row for item in all_defaults() for row in _rows(item, line, known, assumed))
         # Between two programs, the charts that happen to ship them say nothing.
-        told = (row for row in rows if line == "chart" or row["layer"] == "binary")
-        sides.append({(row["component"], row["key"], row["layer"]): row for row in told})
+        compared = (row for row in rows if line == "chart" or row["layer"] == "binary")
+        sides.append({(row["component"], row["key"], row["layer"]): row for row in compared})
     before, after = sides
     changes = (_change(place, before.get(place), after.get(place)) for place in dict.fromkeys([*before, *after]))
     return tuple(change for change in changes if change.changed)

@@ -21,7 +21,7 @@ class Fields(NamedTuple):
     needs : tuple of str
         Names without which an object is not of this envelope.
     text, time, writer, part : tuple of str
-        Paths of the line, of the envelope's time, of who wrote it, and of what must not be mixed beside the writer.
+        Paths of the line, of the envelope's time, of who wrote it, and of what must not be mixed besides the writer.
     continues : mapping
         Field and value that say that the line goes on in the next object.
     pieces : bool

@@ -59,7 +59,7 @@ class Signature:
     finding : bool
         Whether a diagnosis gives a verdict on it by its id.
     remedy, collect : str
-        What to do; what to collect where it cannot be told.
+        What to do; what to collect where the cause is unknown.
     references : tuple of str
     samples : SignatureSamples
     """
@@ -140,7 +140,7 @@ def _shown(text: str, layer: str | None) -> Iterator[Signature]:
             yield one
 
 
-@lru_cache(maxsize=1_024)  # one failure is told by many lines, word for word
+@lru_cache(maxsize=1_024)  # many lines repeat one failure word for word
 def cause_of(text: str) -> Signature | None:
     """Return the cause signature of lowest priority that a text shows, or None."""
     return next(_shown(text, "cause"), None)

@@ -18,7 +18,7 @@ _UNITS_WITH_STEPS = frozenset({"mapping", "list", "text"})
 
 @record
 class KeyList:
-    """Keys that a role reads beside those with defaults of their own; ``*`` stands for one step, ``**`` for any number."""
+    """Keys that a role reads besides those with defaults of their own; ``*`` stands for one step, ``**`` for any number."""
 
     repository: str
     source: str
@@ -63,8 +63,8 @@ def suggest_keys(role: str, key: str) -> tuple[str, ...]:
     if key.lower() in by_lower:
         return (by_lower[key.lower()],)
     section, _, leaf = key.rpartition(".")
-    beside = [name for name in by_lower if name.rpartition(".")[0] == section.lower()]
-    leaves = {name.rpartition(".")[2]: name for name in beside}
+    siblings = [name for name in by_lower if name.rpartition(".")[0] == section.lower()]
+    leaves = {name.rpartition(".")[2]: name for name in siblings}
     near = [leaves[one] for one in difflib.get_close_matches(leaf.lower(), list(leaves), 3, _CUTOFF)]
     # Where the section is the misspelt part, the leaf has to be right.
     same_leaf = [name for name in by_lower if name.rpartition(".")[2] == leaf.lower()]

@@ -32,7 +32,7 @@ class EventKind:
         Takes its fields out, by name.
     samples : tuple of LogSample
     bulk : bool
-        Whether a log holds so many of them that their lines are not kept beside their fields.
+        Whether a log holds so many of them that only their fields are kept, not their lines.
     """
 
     id: str
@@ -78,7 +78,7 @@ def load_events() -> tuple[EventKind, ...]:
 
 @cache
 def bulk_events() -> frozenset[str]:
-    """Return the events of which a log holds so many that their lines are not kept beside their fields."""
+    """Return the events of which a log holds so many that only their fields are kept, not their lines."""
     return frozenset(kind.id for kind in load_events() if kind.bulk)
 
 

@@ -48,7 +48,7 @@ class AttemptsRule(Span):
 
 @record
 class FailedPieceRule(Span):
-    """Whether the pieces in flight beside a failed one are cancelled, and when a round ends after a failure."""
+    """Whether the other pieces in flight are cancelled when one fails, and when a round ends after a failure."""
 
     cancelled: bool
     noticed: Literal["at_once", "when_all_started"]
@@ -127,7 +127,7 @@ def piece_length_rule(client_version: str | None = None) -> str:
 
 
 def siblings_cancelled(client_version: str | None = None) -> bool:
-    """Return whether the pieces in flight beside a failed one are cancelled (from v1.0.18) or run on unheard."""
+    """Return whether the other pieces in flight are cancelled when one fails (from v1.0.18) or run on and are not reported."""
     return bool(_rule("siblings", client_version).cancelled)
 
 

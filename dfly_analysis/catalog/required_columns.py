@@ -1,4 +1,4 @@
-"""Which records attempts are rebuilt from, and what of them; told apart from the rebuilding, so that reading need not load it."""
+"""Events and columns that attempts are reconstructed from; apart from the reconstruction, so that reading need not import it."""
 
 from __future__ import annotations
 

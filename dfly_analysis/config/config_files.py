@@ -27,7 +27,7 @@ _OTHER_SECTIONS = frozenset({
     "cdn", "clusterDomain", "containerRuntime", "externalManager", "externalMysql", "externalRedis", "fullnameOverride", "global",
     "hostAliases", "injector", "jaeger", "mysql", "nameOverride", "namespaceOverride", "redis", "triton",
 })  # fmt: skip
-"""What a chart's values hold besides components: a file of these alone is one of Dragonfly's, and sets none of them."""
+"""Sections of a chart's values that are no component: a file of these alone is Dragonfly's, and configures no component."""
 _SECTION_KEYS = frozenset({
     "config", "enable", "image", "replicas", "resources", "persistence", "metrics", "extraVolumes", "nodeSelector", "tolerations",
 })  # fmt: skip

@@ -132,7 +132,7 @@ def _holds(left: Any, sign: str, right: Any) -> bool:
 
 
 def _settings_read(rule: ConfigRule, group: Iterable[Comparison], scope: Scope) -> tuple[Setting, ...]:
-    """Return the settings that were compared, then those that are told: a derived quantity tells what it came from."""
+    """Return the settings that were compared, then those that the sentence names; a derived quantity has the setting it came from."""
     compared = [factor.name for comparison in group for factor in (*comparison.left, *comparison.right)]
     names = dict.fromkeys([*compared, *_BRACES.findall(rule.says)])
     return tuple(found for name in names if (found := operand(scope, name).setting) is not None)

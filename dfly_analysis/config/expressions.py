@@ -34,7 +34,7 @@ class Operand:
     ----------
     state : {"known", "unset", "unknown"}
         ``unset`` where the release in force has no such key, or nobody asked: a comparison with it does not hold.
-        ``unknown`` where a release is not known: it cannot be told.
+        ``unknown`` where a release is not known.
     worth : float, str, bool or None
         Seconds, bytes, bytes per second, cores, a count, a flag or a text.
     text : str

@@ -102,8 +102,8 @@ def assess(query: Query) -> Feasibility:
     demand = query.demand("seedClient")
     layers = query.layers or 1
     bounds = tuple(_bounds(query, layers, demand.in_flight_bytes))
-    told = [bound for bound in bounds if bound.fatal and bound.factor is not None]
-    worst = min(told, key=lambda bound: bound.factor or 0.0) if told else None
+    limiting = [bound for bound in bounds if bound.fatal and bound.factor is not None]
+    worst = min(limiting, key=lambda bound: bound.factor or 0.0) if limiting else None
     feasible = None if worst is None or demand.bps is None else (worst.factor or 0.0) >= 1
     return Feasibility(
         query.size_bytes, query.bandwidth_bps, layers, query.job_layers, demand.client_version, demand.piece_bytes, demand.pieces,

@@ -1,4 +1,4 @@
-"""Advice as Helm values: written with the reasons beside them, read back, and checked before anyone applies them."""
+"""Recommendations as Helm values with their reasons in comments, read back and checked before anyone applies them."""
 
 from __future__ import annotations
 

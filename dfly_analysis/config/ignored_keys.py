@@ -1,4 +1,4 @@
-"""Names what a user wrote in vain: keys that nothing reads, and keys that do something else than their name says."""
+"""Finds keys without effect: those that nothing reads, and those that do something else than their name says."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _misspelt_sections(settings: Settings) -> Iterator[IgnoredKey]:
 
 
 def ignored_paths(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """Return what the user wrote in vain, with the reason.
+    """Return the keys that have no effect, with the reason.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ class Query:
         switch = entries.get(f"{role}.enable")
         if isinstance(switch, bool):
             return switch
-        # Charts that have both daemons run the old one unless told; who configures the old one alone runs that.
+        # Charts that have both daemons run the old one by default; who configures the old one alone runs that.
         both = chart is not None and parse_version(chart).release <= parse_version(LAST_GO_CHART).release
         of_old = any(path.partition(".")[0] in GO_SECTIONS for path in entries)
         return not (role in CLIENT_ROLES and both and of_old)

@@ -171,7 +171,7 @@ class Settings:
 
     @property
     def ignored(self) -> tuple[tuple[str, str], ...]:
-        """What the user wrote in vain: path and reason, see `dfly_analysis.config.ignored_keys.ignored_paths`."""
+        """Keys of the user that have no effect: path and reason, see `dfly_analysis.config.ignored_keys.ignored_paths`."""
         return ignored_paths(self)
 
     def table(self, keys: Iterable[str] | None = None) -> pd.DataFrame:

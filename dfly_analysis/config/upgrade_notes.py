@@ -52,7 +52,7 @@ class UpgradeNote:
     line : {"chart", "client", "server"}
     from_version, to_version : str
     size_bytes : int
-        Of the layer that consequences are told for.
+        Of the layer that consequences are computed for.
     consequences : tuple of Consequence
         Those of default settings; what you set yourself stays as you set it.
     changes : tuple of Change
