@@ -29,6 +29,10 @@ _FITTED = (
         for case in ("healthy", "resets", "stalls", "write-timeout", "disk-full", "slow-host", "bad-hour")
     ),
 )
+# What one side alone knows, and an answer that lacks its data.
+_PARTS = (
+    ("logs-only", "recommend"), ("scheduler-only", "fit"), ("scheduler-only", "recommend"), ("seeds-only", "fit"), ("jobs-only", "fit"),
+)  # fmt: skip
 _PAIRS = (
     *((f"healthy-{era}", f"slow-source-{era}") for era in ERAS),
     *((f"{case}-{VARIANT_ERA}", f"healthy-{VARIANT_ERA}") for case in ("slow-source", "bad-hour", "killed")),
@@ -70,6 +74,7 @@ def load_cases(real: Path | None) -> tuple[list[Case], dict[str, dict[str, Build
     """Return all cases, and how the inputs of each group are made; the real runs are in the folder `real`."""
     cases = [*_run_cases("samples", COMMITTED), *_generated_cases(), *_fleet_cases(), *_values_cases()]
     cases += [_case("shapes", name, "diagnose") for name in shaped_inputs()]
+    cases += [_case("shapes", name, command) for name, command in _PARTS]
     inputs = {
         "samples": sample_inputs(COMMITTED, SAMPLES),
         "generated": generated_inputs(),

@@ -179,7 +179,7 @@ def _error_lines(run: Path, target: Path, most: int) -> None:
         for name, path in _files(run)
         if name.startswith("seed-client-") and name.endswith(".log")
         for line in path.read_bytes().splitlines(keepends=True)
-        if b" ERROR " in line
+        if b" ERROR download" in line
     ]
     target.write_bytes(b"".join(found[:most]))
 
