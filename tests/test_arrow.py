@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import TASK, line
 
+from dfly_analysis.catalog import load_catalog
 from dfly_analysis.dataset.event_parts import PartWriter
 from dfly_analysis.errors import DflyError
 from dfly_analysis.logs import arrow
