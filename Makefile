@@ -15,6 +15,9 @@ REAL ?= ../shared/real
 SAMPLE := data/samples/article-v0.1.118.tar.gz
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
+# tests.synthetic is imported by programs beside the tests
+export PYTHONPATH := .
+
 .PHONY: help report test sanitize golden lint format types docs evaluate bench lock clean system-packages
 
 help: ## list the targets

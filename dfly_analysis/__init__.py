@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from lazy_loader import attach
 
 if TYPE_CHECKING:
-    from dfly_analysis.advice import Advice, NoAdvice, Recommendation
-    from dfly_analysis.analysis import analyse, compare, what_if
+    from dfly_analysis.api import analyse, compare, what_if
     from dfly_analysis.config import ConfigCheck, Overlay, Setting, Settings, check_config
     from dfly_analysis.dataset import Dataset, load
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.errors import DflyError
+    from dfly_analysis.estimates import Interval, NotFitted
     from dfly_analysis.findings import Diagnosis, Evidence, Finding
-    from dfly_analysis.fits import Interval, NotFitted
     from dfly_analysis.models import fit_all, fit_duration
-    from dfly_analysis.report import Report
-    from dfly_analysis.rules import recommend
+    from dfly_analysis.recommendation import recommend
+    from dfly_analysis.recommendation.recommendations import Advice, NoAdvice, Recommendation
+    from dfly_analysis.reporting import Report
     from dfly_analysis.simulation import WhatIf, simulate
 
 __version__ = "0.1.0"
@@ -58,20 +58,20 @@ __all__ = [
 __getattr__, _, _ = attach(
     __name__,
     submod_attrs={
-        "advice": ["Advice", "NoAdvice", "Recommendation"],
-        "analysis": ["analyse", "compare", "what_if"],
-        "configcheck": ["ConfigCheck", "check_config"],
+        "recommendation.recommendations": ["Advice", "NoAdvice", "Recommendation"],
+        "api": ["analyse", "compare", "what_if"],
+        "config": ["ConfigCheck", "check_config"],
         "dataset": ["Dataset"],
         "diagnosis": ["diagnose"],
         "errors": ["DflyError"],
         "findings": ["Diagnosis", "Evidence", "Finding"],
-        "fits": ["Interval", "NotFitted"],
-        "loading": ["load"],
+        "estimates": ["Interval", "NotFitted"],
+        "dataset": ["load"],
         "models": ["fit_all", "fit_duration"],
-        "overlay": ["Overlay"],
-        "report": ["Report"],
-        "rules": ["recommend"],
-        "settings": ["Setting", "Settings"],
+        "config.helm_values_overlay": ["Overlay"],
+        "reporting": ["Report"],
+        "recommendation": ["recommend"],
+        "config": ["Setting", "Settings"],
         "simulation": ["WhatIf", "simulate"],
     },
 )

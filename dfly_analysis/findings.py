@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from dfly_analysis.tables import SEVERITIES, Severity
+from dfly_analysis.schema import SEVERITIES, Severity
 
 Verdict = Literal["present", "absent", "unknown"]
 
@@ -48,7 +48,7 @@ class Finding:
     verdict : {"present", "absent", "unknown"}
         ``unknown`` where the input cannot tell; `reason` says why.
     severity : str
-        One of `dfly_analysis.tables.SEVERITIES`; `info` never asks for action.
+        One of `dfly_analysis.schema.SEVERITIES`; `info` never asks for action.
     count : int
         Failures (not lines: echoes of one failure count once).
     tasks : int

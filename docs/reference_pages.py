@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 import dfly_analysis
-from dfly_analysis import tables
+from dfly_analysis import schema
 from dfly_analysis.catalog.config_checks import load_config_rules
 from dfly_analysis.catalog.defaults import KeyDefaults, all_defaults
 from dfly_analysis.catalog.error_signatures import Signature, load_signatures
@@ -76,7 +76,7 @@ def _public_modules() -> Iterator[str]:
 
 def _tables_page() -> str:
     parts = ["# Tables\n\nEvery frame is checked against one of these when it is made.\n"]
-    for table in tables.ALL:
+    for table in schema.ALL:
         rows = [(f"`{column.name}`", column.dtype, column.unit, column.meaning) for column in table.columns]
         parts.append(
             f"## {table.name}\n\nOne row is {table.row}.\n\n{_grid(('column', 'type', 'unit', 'meaning'), rows)}"

@@ -7,14 +7,14 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.advice import Advice, Current, NoAdvice, Recommendation
 from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import CauseShare, Diagnosis, Evidence, Finding
 from dfly_analysis.models import fit_all
-from dfly_analysis.plots import Figures
-from dfly_analysis.report import Report
-from dfly_analysis.tables import COVERAGE, JOBS, PIECES, TASKS
+from dfly_analysis.recommendation.recommendations import Advice, Current, NoAdvice, Recommendation
+from dfly_analysis.reporting import Report
+from dfly_analysis.reporting.plots import Figures
+from dfly_analysis.schema import COVERAGE, JOBS, PIECES, TASKS
 
 MIB, GIB = 2**20, 2**30
 BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")

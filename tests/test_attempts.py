@@ -32,7 +32,7 @@ from dfly_analysis.attempts.limits import is_at_limit
 from dfly_analysis.attempts.pairs import pair_up
 from dfly_analysis.attempts.pieces import n_planned
 from dfly_analysis.dataset import limits_of, load
-from dfly_analysis.synth import CLIENTS
+from tests.synthetic import CLIENTS
 
 FAILING = ["slow-source", "resets", "mixture", "truncated", "stalls", "write-timeout"]
 RUNS = [(case, client) for client in CLIENTS for case in FAILING if (case, client) != ("write-timeout", "v0.1.118")]

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import dfly_analysis as dfly
 from dfly_analysis.models import fit_capacity
-from dfly_analysis.models.capacity import LAW_NAME, CapacityFit, fit_from_dataset
-from dfly_analysis.models.load import count_load, shared_speed, take_spans
-from dfly_analysis.synth import CASES, write_run
-from dfly_analysis.tables import PIECES, TASKS
+from dfly_analysis.models.concurrency import count_load, shared_speed, take_spans
+from dfly_analysis.models.link_capacity import LAW_NAME, CapacityFit, fit_from_dataset
+from dfly_analysis.schema import PIECES, TASKS
+from tests.synthetic import CASES, write_run
 
 MIB = 2**20
 BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")

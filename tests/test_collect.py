@@ -16,8 +16,8 @@ from planted import write_planted
 
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
-from dfly_analysis.collect.asking import without_secrets
-from dfly_analysis.collect.items import Cluster, check_reading, log_files_of, pods_of
+from dfly_analysis.collect.commands import Cluster, check_reading, log_files_of, pods_of
+from dfly_analysis.collect.kubectl import without_secrets
 from dfly_analysis.errors import DflyError
 
 

@@ -17,7 +17,7 @@ from report_cases import coverage, pieces, tasks
 from dfly_analysis import compare
 from dfly_analysis.cli.compare import compare as command
 from dfly_analysis.comparison import compare_datasets
-from dfly_analysis.comparison.shares import Counted, effect_of, pieces_counted
+from dfly_analysis.comparison.proportions import Counted, effect_of, pieces_counted
 from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 

@@ -11,7 +11,7 @@ import pytest
 from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.cli import main
 from dfly_analysis.diagnosis.checks import all_checks
-from dfly_analysis.report import notebook_names
+from dfly_analysis.reporting import notebook_names
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

@@ -21,8 +21,8 @@ import dfly_analysis as dfly
 from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.cli import main
 from dfly_analysis.redaction import redact
-from dfly_analysis.synth import CASES, CLIENTS, write_run
-from dfly_analysis.tables import SEVERITIES
+from dfly_analysis.schema import SEVERITIES
+from tests.synthetic import CASES, CLIENTS, write_run
 
 MIB = 2**20
 RUNS = ("article-v0.1.118", "slow-v1.5.1")

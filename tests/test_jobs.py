@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfly_analysis.jobs import asked_urls, build_jobs, job_of_url, read_jobs, recognises
-from dfly_analysis.tables import EVENTS
+from dfly_analysis.readers.jobs import asked_urls, build_jobs, job_of_url, read_jobs, recognises
+from dfly_analysis.schema import EVENTS
 
 BLOB = "http://reg.example/v2/m/blobs/sha256:"
 

@@ -11,10 +11,10 @@ import pytest
 from reading_cases import HOST_ID, IDS, PEER, TASK, line, opened, read, write_tree, zap
 
 from dfly_analysis.dataset import load
-from dfly_analysis.logs import read_log
-from dfly_analysis.logs.fields import split_tail
-from dfly_analysis.logs.sniff import find_format, strip_colour
-from dfly_analysis.logs.writers import split_host
+from dfly_analysis.readers.logs import read_log
+from dfly_analysis.readers.logs.format_detection import find_format, strip_colour
+from dfly_analysis.readers.logs.grammars import split_tail
+from dfly_analysis.readers.logs.log_identity import split_host
 
 AT = "dragonfly-client/src/resource/task.rs:1201"
 DIM, RESET, GREEN, ITALIC, BOLD = "\x1b[2m", "\x1b[0m", "\x1b[32m", "\x1b[2;3m", "\x1b[1m"

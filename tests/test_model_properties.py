@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dfly_analysis.models import fit_duration, kaplan_meier, task_failure_probability, wilson
-from dfly_analysis.models.crossing import crossing
+from dfly_analysis.models.root_finding import crossing
 
 MIB = 2**20
 SEEDS = st.integers(min_value=0, max_value=10_000)

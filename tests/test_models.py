@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Fit, Interval, NotFitted
+from dfly_analysis.estimates import Fit, Interval, NotFitted
 from dfly_analysis.models import (
     DurationFit,
     LayerShape,
@@ -503,7 +503,7 @@ def test_fit_all_names_and_splits():
 
 def test_fit_all_takes_the_empty_tables():
     """Empty tables of the schema give refusals, never an exception."""
-    from dfly_analysis.tables import PIECES, TASKS
+    from dfly_analysis.schema import PIECES, TASKS
 
     made = fit_all(SimpleNamespace(pieces=PIECES.frame(), tasks=TASKS.frame()))
     assert set(made) >= {"piece_from_source", "piece_from_parent", "task_failure"}
@@ -512,7 +512,7 @@ def test_fit_all_takes_the_empty_tables():
 
 def test_a_schema_frame_fits_with_its_own_types():
     """Nullable integers, strings and times of the pieces table go in as they are, and give the window."""
-    from dfly_analysis.tables import PIECES
+    from dfly_analysis.schema import PIECES
 
     plain = _pieces(seed=18, n=300)[0]
     started = pd.Timestamp("2026-05-01T00:00:00Z") + pd.to_timedelta(np.arange(300), unit="s")

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfly_analysis.fits import NotFitted, measured_fate
-from dfly_analysis.models import DurationFit, all_laws, fit_all, fit_duration, incidence
-from dfly_analysis.models.buckets import METRIC, whole_tasks
-from dfly_analysis.models.calibration import calibrate
-from dfly_analysis.models.layers import task_failure_probability
-from dfly_analysis.tables import RUNS
+from dfly_analysis.estimates import NotFitted, measured_fate
+from dfly_analysis.models import DurationFit, all_laws, cumulative_incidence, fit_all, fit_duration
+from dfly_analysis.models.histogram_data import METRIC, whole_tasks
+from dfly_analysis.models.layer_failure import task_failure_probability
+from dfly_analysis.models.task_calibration import calibrate
+from dfly_analysis.schema import RUNS
 
 MIB = 2**20
 
@@ -320,7 +320,7 @@ def test_a_limit_on_pieces_at_once_is_not_made_up():
 def test_shares_of_all_causes_never_add_up_to_more_than_one():
     """Chances that add up to one but for the last bit of their sum stay a chance."""
     share = np.array([0.7, 0.1])
-    both = incidence.Incidence(
+    both = cumulative_incidence.Incidence(
         share, {"reset": np.array([0.2 + 1e-16, 0.2]), "origin": np.array([0.1 + 2e-16, 0.7 + 1e-15])}, share
     )
     assert both.failures.max() <= 1.0

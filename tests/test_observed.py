@@ -9,8 +9,8 @@ from dfly_analysis.config import Settings
 from dfly_analysis.dataset import load
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.models import fit_all
-from dfly_analysis.rules import recommend
-from dfly_analysis.synth import CASES, write_run
+from dfly_analysis.recommendation import recommend
+from tests.synthetic import CASES, write_run
 
 
 def run_without_configuration(folder: Path, client: str, piece_timeout_s: float) -> Path:

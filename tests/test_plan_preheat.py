@@ -16,12 +16,12 @@ from planted import write_planted
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
 from dfly_analysis.errors import DflyError, SourceError
-from dfly_analysis.fits import Interval
+from dfly_analysis.estimates import Interval
 from dfly_analysis.models import fit_all
-from dfly_analysis.plans import plan_preheat, read_manifest
-from dfly_analysis.plans.jobs import api_of, checks_of, command_of, image_job, job_timeout_s, scope_name
-from dfly_analysis.plans.manifest import image_url
-from dfly_analysis.plans.times import Link, all_fine
+from dfly_analysis.recommendation.plans import plan_preheat, read_manifest
+from dfly_analysis.recommendation.plans.jobs import api_of, checks_of, command_of, image_job, job_timeout_s, scope_name
+from dfly_analysis.recommendation.plans.manifest import image_url
+from dfly_analysis.recommendation.plans.transfer_times import Link, all_fine
 
 MIB, GIB = 2**20, 2**30
 SIZES = (30 * MIB, 400 * MIB, 20 * GIB)
@@ -275,7 +275,7 @@ def test_predictions_from_logs_meet_what_happened(tmp_path):
 
 
 def _link_of(dataset, fits):
-    from dfly_analysis.plans.links import find_links
+    from dfly_analysis.recommendation.plans.links import find_links
 
     return find_links(dataset.settings, dataset, fits, {}).source
 

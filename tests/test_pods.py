@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
-from dfly_analysis import jobs, pods
-from dfly_analysis.pods import deaths_by_host, read_ending, read_pods, recognises
-from dfly_analysis.synth import VARIANTS, write_run
-from dfly_analysis.tables import PODS
+from dfly_analysis.readers import jobs, pods
+from dfly_analysis.readers.pods import deaths_by_host, read_ending, read_pods, recognises
+from dfly_analysis.schema import PODS
+from tests.synthetic import VARIANTS, write_run
 
 DESCRIBED = """Name:             seed-client-0
 Namespace:        dragonfly-system

@@ -16,10 +16,10 @@ from reading_cases import IDS, TASK, generated, line, loaded, opened, read, repo
 from dfly_analysis.attempts import rebuild
 from dfly_analysis.catalog.log_formats import load_formats
 from dfly_analysis.dataset import limits_of, load
-from dfly_analysis.logs import sniff_format
-from dfly_analysis.synth import CLIENTS, write_run
-from dfly_analysis.synth.journal import go_duration
+from dfly_analysis.readers.logs import sniff_format
 from dfly_analysis.units import parse_duration
+from tests.synthetic import CLIENTS, write_run
+from tests.synthetic.log_writer import go_duration
 
 CANARY = "c4n4ry-5e"
 KNOWN = [text for one in load_formats() for text, _ in one.samples] + [

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfly_analysis import plots
 from dfly_analysis.catalog.translation import translator
 from dfly_analysis.models import fit_all, fit_duration
-from dfly_analysis.models.registry import NAME, RegistryFit, fit_registry
-from dfly_analysis.models.stretches import find_slowed
-from dfly_analysis.plots import Figure, Figures
+from dfly_analysis.models.registry_time import NAME, RegistryFit, fit_registry
+from dfly_analysis.models.slow_periods import find_slowed
+from dfly_analysis.reporting import plots
+from dfly_analysis.reporting.plots import Figure, Figures
 
 MIB = 2**20
 BEGIN = pd.Timestamp("2026-01-01T00:00:00Z")

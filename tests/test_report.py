@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import ATTACK, TruthlessOverlay, failing_report, healthy_report, make_report, no_tasks_report
 
-from dfly_analysis.analysis import analyse
+from dfly_analysis.api import analyse
 from dfly_analysis.errors import DflyError, NotebookError, SourceError
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.report import diagnose_json, fit_json, notebook_names, notebook_path, recommend_json
-from dfly_analysis.report.json import plain_json
-from dfly_analysis.report.view import MARK
-from dfly_analysis.report.words import CAUSES, REMEDIES
-from dfly_analysis.tables import CAUSES as KNOWN_CAUSES
+from dfly_analysis.reporting import diagnose_json, fit_json, notebook_names, notebook_path, recommend_json
+from dfly_analysis.reporting.components import MARK
+from dfly_analysis.reporting.json import plain_json
+from dfly_analysis.reporting.labels import CAUSES, REMEDIES
+from dfly_analysis.schema import CAUSES as KNOWN_CAUSES
 
 SECTIONS = (
     "verdict", "causes", "evidence", "timeline", "durations", "failure_rates", "task_failures", "advice_table",

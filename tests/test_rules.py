@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfly_analysis.advice import Advice
 from dfly_analysis.catalog.defaults import defaults_of, find_defaults
 from dfly_analysis.config import Settings
 from dfly_analysis.config.helm_values_overlay import Overlay, apply
 from dfly_analysis.config.rendered_manifests import read_rendered
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
+from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import CauseShare, Diagnosis, Finding
-from dfly_analysis.fits import NotFitted
 from dfly_analysis.models import fit_all, timeout_for_target
-from dfly_analysis.rules import all_rules, make_case, recommend
-from dfly_analysis.rules.need import rounded_up
-from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
+from dfly_analysis.recommendation import all_rules, make_case, recommend
+from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.recommendation.required_timeout import rounded_up
+from dfly_analysis.schema import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
 from dfly_analysis.units import parse_duration
 
 MIB = 2**20

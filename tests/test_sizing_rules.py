@@ -12,22 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_rules import PIECE, dataset_of, drawn_pieces, drawn_tasks, fits_of, found
 
-from dfly_analysis.advice import Advice
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.sizing_guide import article_shares, documented_sizing, held_in_memory_bytes
 from dfly_analysis.config import Settings, check_settings
 from dfly_analysis.config.helm_values_overlay import Overlay, apply
 from dfly_analysis.errors import DflyError
+from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.fits import NotFitted
 from dfly_analysis.models import fit_all
 from dfly_analysis.models.storage import fit_unpack
-from dfly_analysis.report.sections import AdviceView
-from dfly_analysis.report.sizing import sizing_of
-from dfly_analysis.rules import make_case, recommend
-from dfly_analysis.rules.compression import break_even_bps
-from dfly_analysis.rules.sharing import SLOTS, capacity_of, slowed
-from dfly_analysis.tables import PIECES, PODS, RUNS, TASKS
+from dfly_analysis.recommendation import make_case, recommend
+from dfly_analysis.recommendation.compression import break_even_bps
+from dfly_analysis.recommendation.concurrency import SLOTS, capacity_of, slowed
+from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.reporting.sizing_view import sizing_of
+from dfly_analysis.reporting.views import AdviceView
+from dfly_analysis.schema import PIECES, PODS, RUNS, TASKS
 from dfly_analysis.units import parse_duration, parse_size
 
 MIB, GIB = 2**20, 2**30

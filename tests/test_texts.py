@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from report_cases import ATTACK, failing_report, healthy_report, no_tasks_report
 from test_report import SECTIONS, Page
 
-from dfly_analysis.analysis import analyse
+from dfly_analysis.api import analyse
 from dfly_analysis.catalog import LANGUAGES
 from dfly_analysis.catalog import translation as texts
 from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.catalog.translation import PLACE, Translator, load_sentences, places_of, translator
-from dfly_analysis.report import notebook_names, notebook_path
-from dfly_analysis.report.notebook_renderer import is_hidden, read_cells, source_of
-from dfly_analysis.report.words import (
+from dfly_analysis.reporting import notebook_names, notebook_path
+from dfly_analysis.reporting.labels import (
     CAUSES,
     FITS,
     LAYERS,
@@ -29,6 +28,7 @@ from dfly_analysis.report.words import (
     counted,
     range_words,
 )
+from dfly_analysis.reporting.notebook_renderer import is_hidden, read_cells, source_of
 
 HAN = re.compile("[\u4e00-\u9fff]")
 OTHERS = [language for language in LANGUAGES if language != "en"]

@@ -66,7 +66,7 @@ def test_the_wheel_carries_code_catalogue_notebooks_and_samples(wheel):
     carried = set(zipfile.ZipFile(wheel).namelist())
     package = {str(path.relative_to(ROOT)) for path in (ROOT / "dfly_analysis").rglob("*") if path.suffix in {".py", ".yaml", ".j2", ".css"}}  # fmt: skip
     notebooks = {f"dfly_analysis/_notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
-    package.add("dfly_analysis/report/templates/page/conf.json")
+    package.add("dfly_analysis/reporting/templates/page/conf.json")
     samples = {f"dfly_analysis/_samples/{path.name}" for path in (ROOT / "data" / "samples").iterdir()}
     assert notebooks, "there is no notebook to carry"
     assert len(samples) >= 5

@@ -14,12 +14,12 @@ from wrapping import NAMING, SHAPES, WRAPPER_OF, Laid, lay, stamp, wrap_cri, wra
 
 from dfly_analysis.catalog.envelopes import compile_notices, load_envelopes, load_notices
 from dfly_analysis.errors import LogFormatError
-from dfly_analysis.logs.blocks import LineBlock, clean, read_blocks
-from dfly_analysis.logs.sniff import sniff
-from dfly_analysis.logs.wrappers import find_wrapper, gathering, objects, sniff_wrapper, unwrap
-from dfly_analysis.logs.wrappers.moments import is_newest_first, parse_moment
-from dfly_analysis.logs.wrappers.peel import host_of_file
-from dfly_analysis.synth import CLIENTS
+from dfly_analysis.readers.logs.blocks import LineBlock, clean, read_blocks
+from dfly_analysis.readers.logs.envelopes import find_wrapper, line_buffers, sniff_wrapper, unwrap, unwrap_json
+from dfly_analysis.readers.logs.envelopes.timestamps import is_newest_first, parse_moment
+from dfly_analysis.readers.logs.envelopes.unwrap_prefix import host_of_file
+from dfly_analysis.readers.logs.format_detection import sniff
+from tests.synthetic import CLIENTS
 
 Placed = dict[str, list[tuple[bytes, int]]]
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0\x1b["), max_size=30)
@@ -146,7 +146,7 @@ def test_long_lines_are_joined_as_their_tool_splits_them(shape, length):
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_joined_line_is_cut_at_the_cap(monkeypatch, ends):
     """Pieces beyond 4 MiB are dropped and counted once; an unfinished line at the end of the file is kept."""
-    monkeypatch.setattr(gathering, "LINE_CAP_BYTES", 100)
+    monkeypatch.setattr(line_buffers, "LINE_CAP_BYTES", 100)
     tail = b"2026-05-02T10:00:00Z stdout F end\n" if ends else b""
     source = opened(b"2026-05-02T10:00:00Z stdout P 0123456789\n" * 30 + tail)
     found, _ = placed(unwrap(source, find_wrapper("cri"), 64))
@@ -290,14 +290,14 @@ def test_equal_times_keep_the_order_they_were_written_in():
 
 def test_what_waits_for_its_turn_does_not_stay_in_memory(monkeypatch):
     """A file that is newest first may be larger than what is held."""
-    monkeypatch.setattr(gathering, "_HELD_BYTES", 100)
+    monkeypatch.setattr(line_buffers, "_HELD_BYTES", 100)
     laid = lay("grafana-csv", {"c": encoded([line(at, "m") for at in range(200)])})
     assert peeled(laid.data, "csv", 500)[0] == expected(laid)
 
 
 def test_a_document_too_large_is_a_problem_of_the_source(monkeypatch):
     """Its beginning is read, and the problem says what to do."""
-    monkeypatch.setattr(objects, "DOCUMENT_CAP_BYTES", 2000)
+    monkeypatch.setattr(unwrap_json, "DOCUMENT_CAP_BYTES", 2000)
     source = opened(
         lay("grafana-json", {"c": encoded([line(at, "m") for at in range(50)])}).data.replace(b"},{", b"},\n{")
     )

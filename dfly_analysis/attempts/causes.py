@@ -35,7 +35,7 @@ def find_causes(tasks: Tasks, attempts: Iterable[Attempt], background: Backgroun
     Returns
     -------
     dict of int to (str, str)
-        By place in `tasks`: one of `dfly_analysis.tables.CAUSES`, and ``high``, ``medium`` or ``low``.
+        By place in `tasks`: one of `dfly_analysis.schema.CAUSES`, and ``high``, ``medium`` or ``low``.
     """
     failed_pieces: dict[str, list[Attempt]] = {}
     for attempt in attempts:

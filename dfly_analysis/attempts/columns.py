@@ -13,7 +13,7 @@ from dfly_analysis.attempts.pieces import Attempt, PeerPieces, origin_of, origin
 from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.typed import seconds_between
 from dfly_analysis.attempts.words import NO_TIME, NONE, NumberArray
-from dfly_analysis.tables import OUTCOMES
+from dfly_analysis.schema import OUTCOMES
 
 Columns: TypeAlias = dict[str, np.ndarray[Any, Any]]
 """Attempts, an array of each of their properties."""

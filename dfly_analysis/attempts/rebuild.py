@@ -48,7 +48,7 @@ def rebuild(events: pd.DataFrame, limits: Limits, background: Background | None 
     Parameters
     ----------
     events : pandas.DataFrame
-        Rows of `dfly_analysis.tables.EVENTS` with the reader's further columns.
+        Rows of `dfly_analysis.schema.EVENTS` with the reader's further columns.
     limits : Limits
         Settings in force.
     background : Background, optional
@@ -57,7 +57,7 @@ def rebuild(events: pd.DataFrame, limits: Limits, background: Background | None 
     Returns
     -------
     tuple of (pandas.DataFrame, pandas.DataFrame)
-        `dfly_analysis.tables.PIECES` and `dfly_analysis.tables.TASKS`. Works with the clients' logs alone, the
+        `dfly_analysis.schema.PIECES` and `dfly_analysis.schema.TASKS`. Works with the clients' logs alone, the
         scheduler's alone, or both; a piece that both saw is one row.
     """
     background = background or read_background(events)

@@ -157,7 +157,7 @@ def read_records(events: Events) -> Records:
     Parameters
     ----------
     events : pandas.DataFrame or Telling
-        Rows of `dfly_analysis.tables.EVENTS` with the columns of `COLUMNS`, where texts may be categories; or what a reader
+        Rows of `dfly_analysis.schema.EVENTS` with the columns of `COLUMNS`, where texts may be categories; or what a reader
         put aside of them.
 
     Returns

@@ -15,7 +15,7 @@ from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.tasks import Tasks
 from dfly_analysis.attempts.typed import FloatArray, at_rows, each_pair, seconds_between, slots_of
 from dfly_analysis.attempts.words import NO_TIME, NONE, Array, NumberArray, Words
-from dfly_analysis.tables import OUTCOMES, PIECES, TASKS
+from dfly_analysis.schema import OUTCOMES, PIECES, TASKS
 
 
 def make_pieces(records: Records, attempts: Columns, signatures: Sequence[str], limits: Limits) -> Made:
@@ -33,7 +33,7 @@ def make_pieces(records: Records, attempts: Columns, signatures: Sequence[str], 
     Returns
     -------
     Made
-        `dfly_analysis.tables.PIECES`, by peer, piece and time.
+        `dfly_analysis.schema.PIECES`, by peer, piece and time.
     """
     began = np.where(attempts["started"] != NO_TIME, attempts["started"], attempts["ended"])
     peer = records.peer.rank.take(attempts["peer"])
@@ -108,7 +108,7 @@ def make_tasks(tasks: Tasks, causes: Mapping[int, Cause], fetched: Mapping[str, 
     Returns
     -------
     Made
-        `dfly_analysis.tables.TASKS`, by time of start.
+        `dfly_analysis.schema.TASKS`, by time of start.
     """
     records = tasks.records
     ends = np.where(np.isin(tasks.outcome, ["ok", "failed"]), tasks.ended_row, NONE)

@@ -10,14 +10,14 @@ import numpy as np
 from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.words import LAST
 from dfly_analysis.catalog.error_signatures import cause_of
-from dfly_analysis.tables import TASKS
+from dfly_analysis.schema import TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def unseen_tasks(background: Background, task_ids: Collection[str], urls: Collection[str]) -> pd.DataFrame:
-    """Return the rows of `unseen_rows` as a frame of `dfly_analysis.tables.TASKS`."""
+    """Return the rows of `unseen_rows` as a frame of `dfly_analysis.schema.TASKS`."""
     return TASKS.frame(unseen_rows(background, task_ids, urls))
 
 
@@ -36,7 +36,7 @@ def unseen_rows(background: Background, task_ids: Collection[str], urls: Collect
     Returns
     -------
     list of dict
-        Rows of `dfly_analysis.tables.TASKS` without peer and host.
+        Rows of `dfly_analysis.schema.TASKS` without peer and host.
     """
     rows = []
     for loss in background.losses:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from dfly_analysis.catalog.releases import within
 from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
-from dfly_analysis.tables import Severity
+from dfly_analysis.schema import Severity
 
 Operator = Literal["<=", ">=", "<", ">", "!=", "=", "contains"]
 _COMPARISON = re.compile(r"\s*(?P<left>.+?)\s+(?P<operator><=|>=|<|>|!=|=|contains)\s+(?P<right>.+?)\s*")

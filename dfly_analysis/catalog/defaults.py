@@ -24,7 +24,7 @@ from dfly_analysis.catalog.releases import (
 )
 from dfly_analysis.catalog.yaml_loader import load_document, record
 from dfly_analysis.errors import FactMissingError, nearest
-from dfly_analysis.tables import ROLES
+from dfly_analysis.schema import ROLES
 
 Value = str | int | float | bool | None
 Unit = Literal[

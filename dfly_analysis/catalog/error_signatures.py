@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, get_args
 
 from dfly_analysis.catalog.log_events import compile_pattern
 from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
-from dfly_analysis.tables import CAUSES, OUTCOMES, Severity
+from dfly_analysis.schema import CAUSES, OUTCOMES, Severity
 
 Layer = Literal["cause", "symptom", "wrapper", "echo", "benign"]
 Component = Literal["client", "scheduler", "manager", "kubernetes", "go-client", "any"]
@@ -50,7 +50,7 @@ class Signature:
     cause : str
         One of the contract's causes.
     outcome : str
-        How a piece ends that shows it: one of `dfly_analysis.tables.OUTCOMES`.
+        How a piece ends that shows it: one of `dfly_analysis.schema.OUTCOMES`.
     severity : str
     knob : str or None
         The setting that governs it.

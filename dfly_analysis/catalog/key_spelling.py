@@ -8,7 +8,7 @@ from functools import cache
 
 from dfly_analysis.catalog.defaults import KeyDefaults, all_defaults, defaults_of
 from dfly_analysis.catalog.yaml_loader import load_document, record
-from dfly_analysis.tables import ROLES
+from dfly_analysis.schema import ROLES
 
 GO_ROLES = ("scheduler", "manager")
 """Roles whose reader takes names in any capitals."""

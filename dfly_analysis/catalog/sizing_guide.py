@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from dfly_analysis.catalog.releases import Span, entry_at, releases, require_known
 from dfly_analysis.catalog.yaml_loader import load_document, record
-from dfly_analysis.tables import ROLES
+from dfly_analysis.schema import ROLES
 from dfly_analysis.units import parse_rate, parse_size
 
 

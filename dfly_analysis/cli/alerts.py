@@ -45,13 +45,13 @@ def alerts(
 
     The output directory receives alerts.rules.yaml, unit tests of the rules for promtool, and a Grafana dashboard.
     """
-    from dfly_analysis.alerts import Alerts
-    from dfly_analysis.alerts.alerts import DASHBOARD, RULES, TESTS
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.models import fit_all
-    from dfly_analysis.report.prediction import Prediction, predict
-    from dfly_analysis.report.saving import write_whole
-    from dfly_analysis.rules import recommend
+    from dfly_analysis.recommendation import recommend
+    from dfly_analysis.recommendation.alerts import Alerts
+    from dfly_analysis.recommendation.alerts.alerts import DASHBOARD, RULES, TESTS
+    from dfly_analysis.reporting.prediction import Prediction, predict
+    from dfly_analysis.reporting.writer import write_whole
 
     dataset = load_dataset(paths, **given)
     fits = fit_all(dataset)

@@ -15,8 +15,8 @@ from dfly_analysis.options import ComparisonOptions
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dfly_analysis.report.compared import ComparisonReport
-    from dfly_analysis.report.view import TableView
+    from dfly_analysis.reporting.comparison_report import ComparisonReport
+    from dfly_analysis.reporting.components import TableView
 
 
 @click.command()
@@ -32,7 +32,7 @@ def compare(before: str, after: str, output_format: str, **given: Any) -> None:
     The verdict is one of: helped, no difference, worse, cannot tell. The releases given apply to both runs; what a run's
     own logs and configuration files say takes precedence.
     """
-    from dfly_analysis.analysis import compare as run
+    from dfly_analysis.api import compare as run
 
     found = run(before, after, **given)
     if not found.comparison.effects:

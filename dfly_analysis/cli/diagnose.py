@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **given: Any) -> None:
     """Show what failed and why: findings, evidence and root causes."""
     from dfly_analysis.diagnosis import diagnose as find
-    from dfly_analysis.report.json import diagnose_json
+    from dfly_analysis.reporting.json import diagnose_json
 
     dataset = load_dataset(paths, **given)
     found = find(dataset)

@@ -26,7 +26,7 @@ def explain(finding_id: str, output_format: str) -> None:
     from dfly_analysis.catalog.config_checks import load_config_rules
     from dfly_analysis.catalog.error_signatures import load_signatures, signature
     from dfly_analysis.diagnosis.checks import all_checks
-    from dfly_analysis.rules import all_rules
+    from dfly_analysis.recommendation import all_rules
 
     check = next((known for known in all_checks() if known.id == finding_id), None)
     one = signature(finding_id)

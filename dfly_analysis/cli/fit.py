@@ -26,9 +26,9 @@ _QUANTILES = (0.5, 0.99, 0.999)
 @format_option
 def fit(paths: tuple[str, ...], output_format: str, **given: Any) -> None:
     """Fit models of piece times, and of task failures by size."""
-    from dfly_analysis.fits import NotFitted
+    from dfly_analysis.estimates import NotFitted
     from dfly_analysis.models import fit_all
-    from dfly_analysis.report.json import fit_json
+    from dfly_analysis.reporting.json import fit_json
 
     fits = fit_all(load_dataset(paths, **given))
     fitted = {name: one for name, one in fits.items() if not isinstance(one, NotFitted)}

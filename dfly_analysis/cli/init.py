@@ -14,7 +14,7 @@ from dfly_analysis.cli.output import message
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("notebooks"))
 def init(directory: Path) -> None:
     """Copy the notebooks to a directory; existing files are kept."""
-    from dfly_analysis.report.notebook_renderer import notebook_names, notebook_path
+    from dfly_analysis.reporting.notebook_renderer import notebook_names, notebook_path
 
     directory.mkdir(parents=True, exist_ok=True)
     for name in notebook_names():

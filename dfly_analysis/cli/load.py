@@ -80,7 +80,7 @@ def _server(url: str | None) -> Prometheus | None:
 
 def _write_coverage(output: str, written: Written) -> None:
     from dfly_analysis.io.output_store import open_store
-    from dfly_analysis.report.json import coverage_of_rows, coverage_rows_json
+    from dfly_analysis.reporting.json import coverage_of_rows, coverage_rows_json
 
     content = with_schema_version(
         **coverage_of_rows(written.coverage), by_file=coverage_rows_json(written.coverage), lacks=written.missing_inputs,

@@ -25,7 +25,7 @@ from dfly_analysis.options import (
     flag_of,
     read_release,
 )
-from dfly_analysis.tables import SEVERITIES
+from dfly_analysis.schema import SEVERITIES
 
 if TYPE_CHECKING:
     from dfly_analysis.config import Settings

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.report.json import SCHEMA_VERSION, plain_json
+from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
     from rich.table import Table
 
-    from dfly_analysis.fits import Interval
+    from dfly_analysis.estimates import Interval
 
 Row = Mapping[str, Any]
 FORMATS = ("table", "json", "yaml", "csv")

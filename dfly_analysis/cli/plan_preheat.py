@@ -38,8 +38,8 @@ from dfly_analysis.units import format_duration, format_share, format_size
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dfly_analysis.fits import Interval
-    from dfly_analysis.plans import Manifest, PreheatPlan
+    from dfly_analysis.estimates import Interval
+    from dfly_analysis.recommendation.plans import Manifest, PreheatPlan
 
 _SCOPES = ("single_seed_peer", "all_seed_peers", "all_peers")
 _SETTINGS = ("values", "chart", "client", "scheduler")
@@ -88,7 +88,7 @@ def plan_preheat(
     """
     from dfly_analysis.config import Settings
     from dfly_analysis.models import fit_all
-    from dfly_analysis.plans import plan_preheat as plan
+    from dfly_analysis.recommendation.plans import plan_preheat as plan
 
     rates = {
         "registry": given["bandwidth"], "seed": given["seed_bandwidth"], "node": given["node_rate"], "unpack": given["unpack_rate"],
@@ -107,8 +107,8 @@ def plan_preheat(
 
 
 def _read_manifest(name: str, image: str | None, platform: str | None) -> Manifest:
-    from dfly_analysis.plans import read_manifest
-    from dfly_analysis.plans.manifest import image_url
+    from dfly_analysis.recommendation.plans import read_manifest
+    from dfly_analysis.recommendation.plans.manifest import image_url
 
     folder = None
     if name == "-":
@@ -169,7 +169,7 @@ def _stages(plan: PreheatPlan) -> list[Row]:
 
 
 def _view(plan: PreheatPlan) -> Iterator[RenderableType]:
-    from dfly_analysis.plans.jobs import command_of
+    from dfly_analysis.recommendation.plans.jobs import command_of
 
     yield f"Preheat {plan.manifest.url or plan.manifest.source}, scope {plan.scope}, {plan.parallel} layers at the same time"
     yield table("Stages", _stages(plan))

@@ -23,7 +23,7 @@ from dfly_analysis.units import format_duration, format_rate, format_share, form
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dfly_analysis.advice import Advice, NoAdvice, Recommendation
+    from dfly_analysis.recommendation.recommendations import Advice, NoAdvice, Recommendation
 
 
 @click.command()
@@ -57,8 +57,8 @@ def recommend(
     from dfly_analysis.config import Overlay
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.models import fit_all
-    from dfly_analysis.report.json import recommend_json
-    from dfly_analysis.rules import recommend as find
+    from dfly_analysis.recommendation import recommend as find
+    from dfly_analysis.reporting.json import recommend_json
 
     dataset = load_dataset(paths, **given)
     advice = find(

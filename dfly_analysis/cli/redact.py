@@ -18,7 +18,7 @@ from dfly_analysis.errors import SourceError
 def redact(paths: tuple[str, ...], output: Path) -> None:
     """Copy text files with their secrets removed."""
     from dfly_analysis.io import open_sources
-    from dfly_analysis.logs.sniff import strip_colour
+    from dfly_analysis.readers.logs.format_detection import strip_colour
     from dfly_analysis.redaction import redact as without_secrets
 
     def on_error(error: SourceError) -> None:

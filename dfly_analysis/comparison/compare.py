@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.comparison.shares import effect_of, pieces_counted, source_pieces, tasks_counted
-from dfly_analysis.comparison.times import time_effect
-from dfly_analysis.comparison.values import Comparison, Effect, SettingPair, TimeEffect, Verdict
+from dfly_analysis.comparison.durations import time_effect
+from dfly_analysis.comparison.proportions import effect_of, pieces_counted, source_pieces, tasks_counted
+from dfly_analysis.comparison.settings_diff import Comparison, Effect, SettingPair, TimeEffect, Verdict
 from dfly_analysis.units import format_duration, format_share, format_size
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from dfly_analysis.catalog.piece_length_rules import piece_length_bytes
-from dfly_analysis.config import Setting, Settings
+from dfly_analysis.config.resolve import Settings
+from dfly_analysis.config.setting import Setting
 
 PIECE, WRITE, COLLECTED = "download.pieceTimeout", "storage.writePieceTimeout", "download.collectedPieceTimeout"
 STREAMS = "download.concurrentPieceCount"

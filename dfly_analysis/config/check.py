@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dfly_analysis.catalog.config_checks import load_config_rules
-from dfly_analysis.config import Settings, find_ignored_keys, read_values
 from dfly_analysis.config.config_files import ConfigInput, is_empty, read_config_input, require_nonempty
 from dfly_analysis.config.evaluate import evaluate_rule
 from dfly_analysis.config.feasibility import Feasibility, assess
+from dfly_analysis.config.helm_values import read_values
+from dfly_analysis.config.ignored_keys import find_ignored_keys
 from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.findings import Finding
-from dfly_analysis.tables import SEVERITIES
+from dfly_analysis.schema import SEVERITIES
 from dfly_analysis.units import parse_rate, parse_size
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dfly_analysis.config import Setting
 from dfly_analysis.config.bandwidth_demand import COLLECTED, PIECE, WRITE, BandwidthDemand, demanded_bps
 from dfly_analysis.config.query import Query
+from dfly_analysis.config.setting import Setting
 from dfly_analysis.units import format_rate, format_size
 
 _COLLECTOR, _SCHEDULE = "scheduler.gc.pieceDownloadTimeout", "scheduler.scheduleTimeout"

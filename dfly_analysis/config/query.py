@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.releases import parse_version
-from dfly_analysis.config import ROLES, Settings
 from dfly_analysis.config.bandwidth_demand import BandwidthDemand, demand_of
-from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART
+from dfly_analysis.config.resolve import Settings
+from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, ROLES
 
 USUAL_SIZE_BYTES = 20 * 1024**3
 USUAL_LINK_BPS = 125e6  # 1 Gbit/s, the card of a small node

@@ -8,7 +8,7 @@ from typing import Literal
 
 from dfly_analysis.catalog.defaults import Value, defaults_of
 from dfly_analysis.errors import DflyError
-from dfly_analysis.tables import ROLES
+from dfly_analysis.schema import ROLES
 from dfly_analysis.units import parse_duration, parse_size
 
 __all__ = [

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from dfly_analysis.catalog.defaults import Change, all_defaults, changes_between, defaults_of
 from dfly_analysis.catalog.releases import Line, line_of
-from dfly_analysis.config import KEYS_THAT_MATTER, PIECE_LENGTH, ROLES, Setting, Settings
 from dfly_analysis.config.check import check_settings
 from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
+from dfly_analysis.config.resolve import Settings
+from dfly_analysis.config.setting import KEYS_THAT_MATTER, PIECE_LENGTH, ROLES, Setting
 from dfly_analysis.units import format_duration, format_rate, format_size
 
 _CLIENTS = ("seedClient", "client")

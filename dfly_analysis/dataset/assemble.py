@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from dfly_analysis import jobs, metrics, pods
 from dfly_analysis.dataset.completeness import limits_of, missing_inputs
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import find_copies, remove_copies, with_notes
@@ -18,7 +17,8 @@ from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.io.natural_sort import path_key
-from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PODS, RUNS, TASKS
+from dfly_analysis.readers import jobs, pods, prometheus
+from dfly_analysis.schema import COVERAGE, EVENTS, JOBS, PODS, RUNS, TASKS
 
 if TYPE_CHECKING:
     from dfly_analysis.attempts import Death
@@ -43,7 +43,7 @@ def assemble(
     ----------
     engine : Engine
     tables : sequence of pyarrow.Table
-        Records in the columns of `dfly_analysis.logs.schema.arrow_schema`.
+        Records in the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`.
     parts : sequence of Path
         Further records, as Parquet.
     result : FileResult
@@ -63,7 +63,7 @@ def assemble(
         remove_copies(engine, copies)
     settings = infer_settings(given, engine, result)
     engine.add_rows(COVERAGE.name, with_notes(result.coverage, copies), table_schema(COVERAGE))
-    for table, rows in ((RUNS, metrics.newest_dumps(result.runs) if result.runs else ()), (PODS, result.pods)):
+    for table, rows in ((RUNS, prometheus.newest_dumps(result.runs) if result.runs else ()), (PODS, result.pods)):
         engine.add_table_rows(table, rows)
     if not reconstruct:
         return Dataset(engine, settings, (), tuple(result.problems), copies)
@@ -108,7 +108,7 @@ def _reconstruct(engine: Engine, settings: Settings, result: FileResult) -> None
     import pandas as pd
 
     from dfly_analysis.attempts import read_background, rebuild, unseen_tasks
-    from dfly_analysis.tables import PIECES
+    from dfly_analysis.schema import PIECES
 
     events = EVENTS.conform(engine.ordered_frame(EVENTS, "true"))
     background = read_background(events, terminations(result))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.logs.arrow import codes_of, is_there, lengths_of, values_of
+from dfly_analysis.readers.logs.arrow_utils import codes_of, is_there, lengths_of, values_of
 
 Copies = Mapping[str, Sequence[str]]
 """Address of each copy, and of the logs it repeats."""
@@ -104,7 +104,7 @@ def find_copies(
     Parameters
     ----------
     coverage : sequence of dict
-        Rows of `dfly_analysis.tables.COVERAGE`.
+        Rows of `dfly_analysis.schema.COVERAGE`.
     fingerprints : mapping of str to sequence of int
         By `log_key`.
 

@@ -8,17 +8,18 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from dfly_analysis import bench, config, jobs, metrics, pods
+from dfly_analysis import config
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.dataset.deduplication import Fingerprint, fingerprints_of, log_key
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import Opened, SourceFile, open_file
-from dfly_analysis.logs import LogReader, find_format, sniff
-from dfly_analysis.logs.arrow import values_of
-from dfly_analysis.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
-from dfly_analysis.logs.sniff import match_head
-from dfly_analysis.logs.writers import Writer
+from dfly_analysis.readers import benchmarks, jobs, pods, prometheus
+from dfly_analysis.readers.logs import LogReader, find_format, sniff
+from dfly_analysis.readers.logs.arrow_utils import values_of
+from dfly_analysis.readers.logs.format_detection import match_head
+from dfly_analysis.readers.logs.log_identity import Writer
+from dfly_analysis.readers.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,7 +89,7 @@ def read_files(
     sources : sequence of SourceFile
     options : ReadOptions
     sink : callable
-        Takes the records of logs, table by table, in the columns of `dfly_analysis.logs.schema.arrow_schema`.
+        Takes the records of logs, table by table, in the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`.
     executor : Executor, optional
         Parses blocks of one large log in parallel.
 
@@ -109,7 +110,7 @@ def is_readable(opened: Opened, options: ReadOptions) -> bool:
     head = opened.head()
     text = head.decode("utf-8", "replace")
     is_log = options.format_id is not None or sniff(head).log_format is not None
-    return bool(text) and (is_log or jobs.recognises(text) or bench.recognises(text) or pods.recognises(text))
+    return bool(text) and (is_log or jobs.recognises(text) or benchmarks.recognises(text) or pods.recognises(text))
 
 
 @dataclass
@@ -216,8 +217,8 @@ class _FileReader:
         result = self.result
         text = opened.text()
         lines = text.count("\n") + (not text.endswith("\n"))
-        if metrics.recognises(head):
-            part = metrics.read_metrics(text, opened.address)
+        if prometheus.recognises(head):
+            part = prometheus.read_metrics(text, opened.address)
             result.runs += [dict(found) for found in part.rows]
             result.versions += part.versions
             return {
@@ -232,8 +233,8 @@ class _FileReader:
             rows = pods.read_pods(text, opened.address, on_problem=self.add_problem)
             result.pods += rows
             return {"kind": "pods", "lines": lines, "parsed" if rows else "rejected": lines}
-        if bench.recognises(head):
-            result.runs += bench.read_bench(text, opened.address, on_problem=self.add_problem)
+        if benchmarks.recognises(head):
+            result.runs += benchmarks.read_bench(text, opened.address, on_problem=self.add_problem)
             return {"kind": "bench", "lines": lines, "parsed": lines}
         return {"lines": lines, "rejected": lines, "note": reason}
 

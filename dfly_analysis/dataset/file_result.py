@@ -20,9 +20,9 @@ class FileResult:
     Attributes
     ----------
     coverage : list of dict
-        Rows of `dfly_analysis.tables.COVERAGE`.
+        Rows of `dfly_analysis.schema.COVERAGE`.
     jobs, runs, pods : list of dict
-        Rows for `dfly_analysis.jobs.build_jobs`, and of `dfly_analysis.tables.RUNS` and `PODS`.
+        Rows for `dfly_analysis.readers.jobs.build_jobs`, and of `dfly_analysis.schema.RUNS` and `PODS`.
     rendered : list of RenderedFile
     versions : list of (str, str)
         Component and release that a file names.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
 from dfly_analysis.diagnosis.checks import run_checks
-from dfly_analysis.diagnosis.preheats import failures_of
-from dfly_analysis.diagnosis.signs import find_signs
+from dfly_analysis.diagnosis.preheat_jobs import failures_of
+from dfly_analysis.diagnosis.signature_checks import find_signs
 from dfly_analysis.findings import Diagnosis
 
 __all__ = ["diagnose"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from dfly_analysis.estimates import wilson
 from dfly_analysis.findings import CauseShare
-from dfly_analysis.fits import wilson
 
 # Where two causes hold as many tasks each, the one that brings the other about is named first: a dead process or a full
 # disk makes others wait until their time is up, never the other way round.

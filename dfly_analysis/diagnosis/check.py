@@ -8,7 +8,7 @@ from typing import Any
 
 from dfly_analysis.diagnosis.evidence import iso
 from dfly_analysis.findings import Evidence, Finding
-from dfly_analysis.tables import Severity
+from dfly_analysis.schema import Severity
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Evidence
-from dfly_analysis.pods import Death, deaths_by_host, read_ending
+from dfly_analysis.readers.pods import Death, deaths_by_host, read_ending
 from dfly_analysis.units import format_size
 
 ROLES = ("client", "seedClient", "scheduler", "manager")

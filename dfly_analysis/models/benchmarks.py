@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import optimize, special
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Interval, NotFitted, Param, wilson
-from dfly_analysis.models.law import Array
-from dfly_analysis.models.summaries import Summaries, read_summaries
+from dfly_analysis.estimates import Interval, NotFitted, Param, wilson
+from dfly_analysis.models.benchmark_aggregates import Summaries, read_summaries
+from dfly_analysis.models.distribution import Array
 
 NAME = "benchmark"
 TOOLS = ("dfbench", "file-bench", "dfget-bench", "image-bench", "proxy-bench", "vegeta", "csv")
@@ -106,7 +106,7 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
     Parameters
     ----------
     runs : DataFrame
-        Rows of one benchmark, see `dfly_analysis.tables.RUNS`; not changed.
+        Rows of one benchmark, see `dfly_analysis.schema.RUNS`; not changed.
     name : str
     level : float
 

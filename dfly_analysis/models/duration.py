@@ -9,15 +9,15 @@ from functools import cached_property
 import numpy as np
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Curve, Interval, Param
-from dfly_analysis.models import incidence
-from dfly_analysis.models.averaging import Average
-from dfly_analysis.models.checking import Checks, check
-from dfly_analysis.models.competing import Ending
-from dfly_analysis.models.incidence import TimeoutChange
-from dfly_analysis.models.law import Array
-from dfly_analysis.models.nonparametric import kaplan_meier
-from dfly_analysis.models.observations import Attempts
+from dfly_analysis.estimates import Curve, Interval, Param
+from dfly_analysis.models import cumulative_incidence as incidence
+from dfly_analysis.models.censored_data import Attempts
+from dfly_analysis.models.competing_risks import Ending
+from dfly_analysis.models.cumulative_incidence import TimeoutChange
+from dfly_analysis.models.diagnostics import Checks, check
+from dfly_analysis.models.distribution import Array
+from dfly_analysis.models.kaplan_meier import kaplan_meier
+from dfly_analysis.models.model_averaging import Average
 from dfly_analysis.models.residuals import Residuals
 
 # So many attempts are expected of a share of which a table would as soon have shown none.

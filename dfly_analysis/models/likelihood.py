@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.law import Array, Law, Parameters, central
-from dfly_analysis.models.observations import Index, Rows
+from dfly_analysis.models.censored_data import Index, Rows
+from dfly_analysis.models.distribution import Array, Law, Parameters, central
 
 POWER, OVERHEAD = "power", "overhead"
 _SLOPE_PRIOR_SD = 0.25

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from dfly_analysis.models.crossing import crossing
-from dfly_analysis.models.law import Array, Law, Parameters
+from dfly_analysis.models.distribution import Array, Law, Parameters
+from dfly_analysis.models.root_finding import crossing
 
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 _STEP = 1e-5

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from dfly_analysis.fits import Interval
-from dfly_analysis.models.law import Array
-from dfly_analysis.models.nonparametric import survival_steps
-from dfly_analysis.models.searching import Fitted
+from dfly_analysis.estimates import Interval
+from dfly_analysis.models.distribution import Array
+from dfly_analysis.models.kaplan_meier import survival_steps
+from dfly_analysis.models.maximum_likelihood import Fitted
 
 # The curve ends with the last attempt of all, and where nearly all that would still run have been cut: what finishes
 # beyond its limit, by a late clock, says nothing of the others.

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from dfly_analysis.fits import Interval, NotFitted, Param
-from dfly_analysis.models.law import Array
+from dfly_analysis.estimates import Interval, NotFitted, Param
+from dfly_analysis.models.distribution import Array
 from dfly_analysis.units import format_rate
 
 NAME = "storage_write"
@@ -65,7 +65,7 @@ def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) 
     Parameters
     ----------
     runs : DataFrame
-        Of `dfly_analysis.tables.RUNS`; samples of CSV whose label speaks of writing count. Not changed.
+        Of `dfly_analysis.schema.RUNS`; samples of CSV whose label speaks of writing count. Not changed.
     seen_bps : float
         What downloads wrote at the least, bytes per second; it is named where nothing else is known.
     name : str
@@ -91,7 +91,7 @@ def fit_unpack(runs: pd.DataFrame, algorithm: str) -> UnpackFit | None:
     Parameters
     ----------
     runs : DataFrame
-        Of `dfly_analysis.tables.RUNS`; samples of CSV whose label speaks of unpacking count, sizes are compressed. Not changed.
+        Of `dfly_analysis.schema.RUNS`; samples of CSV whose label speaks of unpacking count, sizes are compressed. Not changed.
     algorithm : {"gzip", "zstd"}
 
     Returns

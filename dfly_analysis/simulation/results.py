@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dfly_analysis.fits import Interval
+from dfly_analysis.estimates import Interval
 from dfly_analysis.simulation.inputs import Array, Index, Outcome
 from dfly_analysis.simulation.uncertainty import EDGE, Doubts
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import special
 
-from dfly_analysis.fits import Interval
+from dfly_analysis.estimates import Interval
 from dfly_analysis.simulation.inputs import SCORES, Array, Assumed, Index, throughput_shape
 
 LAW, LINK, WIDTH, OTHER, FATE = "law", "link", "bandwidth", "other", "fate"
@@ -48,7 +48,7 @@ class PieceLaw(Protocol):
 
 
 class Sharing(Protocol):
-    """What is asked of a fitted capacity: `dfly_analysis.models.capacity.CapacityFit`."""
+    """What is asked of a fitted capacity: `dfly_analysis.models.link_capacity.CapacityFit`."""
 
     crowding: Interval
     sharpness: float

@@ -18,7 +18,7 @@ from dfly_analysis.catalog.releases import releases
 from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
-from dfly_analysis.fits import CAUTIOUS_FATE, Interval, NotFitted, measured_fate
+from dfly_analysis.estimates import CAUTIOUS_FATE, Interval, NotFitted, measured_fate
 from dfly_analysis.simulation.independent_layers import are_apart, run_apart
 from dfly_analysis.simulation.inputs import SCORES, Conduct, Layers
 from dfly_analysis.simulation.pipeline import run_pipeline

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dfly_analysis.catalog.piece_length_rules import passes_of_a_single_piece, piece_attempts, piece_length_bytes
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.fits import Interval, wilson
+from dfly_analysis.estimates import Interval, wilson
 from dfly_analysis.simulation.inputs import Array, Index, Layers
 
 MODELLED = ("timeout_too_short", "network_instability", "origin_registry", "storage_io")

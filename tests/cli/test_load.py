@@ -7,8 +7,8 @@ import json
 import pandas as pd
 
 from cli.cases import invoke
-from dfly_analysis.logs.schema import DETAILS
-from dfly_analysis.tables import ALL
+from dfly_analysis.readers.logs.event_schema import DETAILS
+from dfly_analysis.schema import ALL
 
 
 def test_load_writes_tables_that_read_back_in_their_types(run, tmp_path):

@@ -7,9 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfly_analysis.advice import Advice, Current, Recommendation
 from dfly_analysis.config.helm_values_overlay import Overlay, apply, read_overlay
 from dfly_analysis.errors import DflyError, OverlayConflictError
+from dfly_analysis.recommendation.recommendations import Advice, Current, Recommendation
 
 PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 

@@ -12,7 +12,7 @@ from reading_cases import line, write_tree
 
 from dfly_analysis.cli import main
 from dfly_analysis.dataset import Cache, cache, in_memory, load
-from dfly_analysis.tables import ALL
+from dfly_analysis.schema import ALL
 
 LOG = "".join(line(number, f"line {number}") + "\n" for number in range(300))
 BENCH = "size_bytes,duration_s\n1MiB,2\n"

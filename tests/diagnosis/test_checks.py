@@ -13,7 +13,7 @@ import dfly_analysis as dfly
 from dfly_analysis.catalog.error_signatures import signature
 from dfly_analysis.catalog.known_bugs import load_known_bugs
 from dfly_analysis.catalog.releases import parse_version
-from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
+from dfly_analysis.diagnosis.proportion_tests import Counted, inflation_of, stands_out
 
 URL = "https://registry.example/v2/m/blobs/sha256:" + "a" * 64
 

@@ -18,8 +18,8 @@ from dfly_analysis.catalog.error_signatures import load_signatures, signature
 from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
 from dfly_analysis.diagnosis.checks import all_checks
 from dfly_analysis.diagnosis.evidence import MOST_LINES, evidence_of, format_hosts, plural
-from dfly_analysis.diagnosis.signs import FOLD_S, find_signs
-from dfly_analysis.tables import CAUSES
+from dfly_analysis.diagnosis.signature_checks import FOLD_S, find_signs
+from dfly_analysis.schema import CAUSES
 
 
 def diagnosed(tmp_path, files, **asked):
@@ -327,7 +327,7 @@ def test_the_function_is_called_the_same_however_it_is_reached():
 
 def test_findings_are_json(tmp_path):
     """What the command prints as JSON is JSON's own, with missing values as null."""
-    from dfly_analysis.report.json import diagnose_json
+    from dfly_analysis.reporting.json import diagnose_json
 
     (tmp_path / "seed-0.log").write_text(rust(0, START), "utf-8")
     dataset = dfly.load(tmp_path)

@@ -23,11 +23,11 @@ import dfly_analysis as dfly
 from dfly_analysis.comparison import compare_datasets
 from dfly_analysis.config.helm_values_overlay import Overlay
 from dfly_analysis.diagnosis import diagnose
-from dfly_analysis.fits import wilson
-from dfly_analysis.rules import recommend
+from dfly_analysis.estimates import wilson
+from dfly_analysis.recommendation import recommend
 from dfly_analysis.simulation import KNOBS, simulate
-from dfly_analysis.synth import CASES, CLIENTS, VARIANTS, Case, Origin, write_run
 from dfly_analysis.units import parse_duration
+from tests.synthetic import CASES, CLIENTS, VARIANTS, Case, Origin, write_run
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "advice.md"
 TARGET = 1e-3

@@ -21,7 +21,7 @@ from worlds import WORLDS, Change, Real, World, really
 
 import dfly_analysis as dfly
 from dfly_analysis.simulation import WhatIf, simulate
-from dfly_analysis.synth import write_run
+from tests.synthetic import write_run
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "what-if.md"
 WITHIN = 0.02

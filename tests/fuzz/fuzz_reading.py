@@ -12,11 +12,11 @@ import zlib
 import atheris
 
 _INSTRUMENTED = (
-    "dfly_analysis.logs",
+    "dfly_analysis.readers.logs",
     "dfly_analysis.io",
-    "dfly_analysis.jobs",
-    "dfly_analysis.bench",
-    "dfly_analysis.metrics",
+    "dfly_analysis.readers.jobs",
+    "dfly_analysis.readers.benchmarks",
+    "dfly_analysis.readers.prometheus",
     "dfly_analysis.config",
     "dfly_analysis.dataset",
 )

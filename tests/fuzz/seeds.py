@@ -18,7 +18,7 @@ from pathlib import Path
 from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.catalog.log_events import load_events
 from dfly_analysis.catalog.log_formats import load_formats
-from dfly_analysis.synth import CASES, write_run
+from tests.synthetic import CASES, write_run
 
 SEPARATOR = b"\xff--\xff"
 """Between the files of a folder, for the target `folder`."""

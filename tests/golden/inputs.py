@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from dfly_analysis.synth import VARIANTS, write_run
 from tests.planted import PAIRS, write_planted
+from tests.synthetic import VARIANTS, write_run
 from tests.wrapping import NAMING, SHAPES
 
 ROOT = Path(__file__).resolve().parents[2]

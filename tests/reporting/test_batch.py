@@ -12,14 +12,14 @@ from notebook_files import write
 from dfly_analysis import batch_cache
 from dfly_analysis.cli.batch import batch as batch_command
 from dfly_analysis.errors import DflyError
-from dfly_analysis.report.record import NAME
 from dfly_analysis.reporting.batch import RunSpec, read_matrix, run_batch, summary_rows, write_index
 from dfly_analysis.reporting.batch.queue import Queue
+from dfly_analysis.reporting.provenance import NAME
 
 CELL = """\
 from pathlib import Path
 from dfly_analysis.errors import SourceError
-from dfly_analysis.report.view import TableView
+from dfly_analysis.reporting.components import TableView
 asked = Path(paths[0]).name
 {'fine': TableView, 'gone': Path(paths[0]).read_text}[asked]((), ()) if asked != 'hard' else __import__('os')._exit(7)
 """

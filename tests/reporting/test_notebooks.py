@@ -9,11 +9,11 @@ from importlib.util import find_spec
 import pytest
 from conftest import SAMPLES
 
-from dfly_analysis.analysis import analyse, what_if
+from dfly_analysis.api import analyse, what_if
 from dfly_analysis.errors import SettingsError
-from dfly_analysis.report.by_size import explore
-from dfly_analysis.report.record import read_record
 from dfly_analysis.reporting.notebooks import notebook_names, run_notebook
+from dfly_analysis.reporting.provenance import read_record
+from dfly_analysis.reporting.size_explorer import explore
 
 ARTICLE = [str(SAMPLES / "article-v0.1.118.tar.gz")]
 GIVEN = {

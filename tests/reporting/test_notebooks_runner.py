@@ -17,7 +17,7 @@ from dfly_analysis.reporting.notebooks import (
 )
 
 VIEW = """\
-from dfly_analysis.report.view import Heading, TableView
+from dfly_analysis.reporting.components import Heading, TableView
 TableView((Heading('Sum'),), ((f'{count + 1} <b>{size}</b>',),))
 """
 STREAM = """\

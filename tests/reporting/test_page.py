@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from test_report import Page
 
-from dfly_analysis.report.notebook_renderer import output_of
-from dfly_analysis.report.page import HIDDEN_TAGS, render_page
-from dfly_analysis.report.view import MARK, Heading, TableView
+from dfly_analysis.reporting.components import MARK, Heading, TableView
+from dfly_analysis.reporting.notebook_renderer import output_of
+from dfly_analysis.reporting.page import HIDDEN_TAGS, render_page
 
 
 def page_of(*cells: nbformat.NotebookNode, **asked: object) -> Page:

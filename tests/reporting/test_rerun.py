@@ -10,9 +10,9 @@ import pytest
 from report_cases import failing_report
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.report.record import differences, inputs_of, read_record, refuse_changed
-from dfly_analysis.report.saving import manifest_of
 from dfly_analysis.reporting.notebooks.rerun import rerun_report
+from dfly_analysis.reporting.provenance import differences, inputs_of, read_record, refuse_changed
+from dfly_analysis.reporting.writer import manifest_of
 
 
 @pytest.fixture(scope="module")

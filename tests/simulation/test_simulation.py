@@ -17,14 +17,14 @@ from dfly_analysis.cli import main
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.models import LayerShape, layer_failure_chance
-from dfly_analysis.report.prediction import predict
-from dfly_analysis.rules import recommend
+from dfly_analysis.recommendation import recommend
+from dfly_analysis.reporting.prediction import predict
 from dfly_analysis.simulation import WhatIf, parse_changes, simulate
 from dfly_analysis.simulation.independent_layers import run_apart
 from dfly_analysis.simulation.inputs import SCORES, Assumed, Conduct, Layers
 from dfly_analysis.simulation.pipeline import run_pipeline
 from dfly_analysis.simulation.workload import read_workload
-from dfly_analysis.synth import CASES, write_run
+from tests.synthetic import CASES, write_run
 
 MIB = 2**20
 

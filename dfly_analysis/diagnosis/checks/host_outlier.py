@@ -9,10 +9,10 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural, time_range
 from dfly_analysis.diagnosis.pieces import SOURCE_ATTEMPTS
-from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
-from dfly_analysis.diagnosis.slowness import SlowHost, slow_host
+from dfly_analysis.diagnosis.proportion_tests import Counted, inflation_of, stands_out
+from dfly_analysis.diagnosis.slow_hosts import SlowHost, slow_host
 from dfly_analysis.findings import Finding
-from dfly_analysis.tables import Severity
+from dfly_analysis.schema import Severity
 from dfly_analysis.units import format_rate, format_share
 
 ABOUT = Check(

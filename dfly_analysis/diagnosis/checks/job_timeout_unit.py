@@ -7,9 +7,9 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import has_preheats, preheats_of
+from dfly_analysis.diagnosis.preheat_jobs import has_preheats, preheats_of
 from dfly_analysis.findings import Finding
-from dfly_analysis.jobs import asked_timeouts
+from dfly_analysis.readers.jobs import asked_timeouts
 
 ABOUT = Check(
     "job_timeout_unit",

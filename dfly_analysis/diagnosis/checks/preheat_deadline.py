@@ -9,7 +9,7 @@ from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural, time_range
-from dfly_analysis.diagnosis.preheats import has_preheats, preheats_of
+from dfly_analysis.diagnosis.preheat_jobs import has_preheats, preheats_of
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_duration
 

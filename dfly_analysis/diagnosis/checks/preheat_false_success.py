@@ -7,7 +7,7 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import has_preheats, preheats_of, succeeded_urls
+from dfly_analysis.diagnosis.preheat_jobs import has_preheats, preheats_of, succeeded_urls
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(

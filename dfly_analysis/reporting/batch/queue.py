@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from dfly_analysis.analysis import OF_THE_ANSWER
+from dfly_analysis.api import OF_THE_ANSWER
 from dfly_analysis.reporting.batch.spec import RunSpec
 
 W = TypeVar("W")

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.report.notebook_renderer import notebook_names
-from dfly_analysis.report.saving import write_whole
 from dfly_analysis.reporting.batch.queue import Queue
 from dfly_analysis.reporting.batch.spec import RunSpec
+from dfly_analysis.reporting.notebook_renderer import notebook_names
 from dfly_analysis.reporting.notebooks import CellProcess, run_notebook
+from dfly_analysis.reporting.writer import write_whole
 
 STATE = "batch.json"
 ERROR = "error.txt"

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from dfly_analysis.errors import DflyError, nearest
-from dfly_analysis.report.notebook_renderer import notebook_path
+from dfly_analysis.reporting.notebook_renderer import notebook_path
 
 _KEYS = ("notebook", "defaults", "reports", "matrix")
 _NAME = re.compile(r"[\w][\w.\-=]{0,99}")

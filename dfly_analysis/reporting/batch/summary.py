@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dfly_analysis.report.notebook_renderer import output_of
-from dfly_analysis.report.page import render_page
-from dfly_analysis.report.saving import write_whole
-from dfly_analysis.report.view import View
-from dfly_analysis.report.words import CAUSES, figure, range_words
 from dfly_analysis.reporting.batch.runner import Outcome
+from dfly_analysis.reporting.components import View
+from dfly_analysis.reporting.labels import CAUSES, figure, range_words
+from dfly_analysis.reporting.notebook_renderer import output_of
+from dfly_analysis.reporting.page import render_page
+from dfly_analysis.reporting.writer import write_whole
 
 Row = dict[str, Any]
 

@@ -122,15 +122,15 @@ class CellShell(InteractiveShell):
 
 def import_ahead() -> None:
     """Import what the first cell of a packaged notebook needs, while the parent process still reads the notebook."""
-    import dfly_analysis.alerts
-    import dfly_analysis.analysis
+    import dfly_analysis.recommendation.alerts
+    import dfly_analysis.api
     import dfly_analysis.diagnosis
     import dfly_analysis.dataset.loader
     import dfly_analysis.models
     import dfly_analysis.config
-    import dfly_analysis.plots
-    import dfly_analysis.report.report
-    import dfly_analysis.rules
+    import dfly_analysis.reporting.plots
+    import dfly_analysis.reporting.report
+    import dfly_analysis.recommendation
     import dfly_analysis.config.resolve
     import dfly_analysis.simulation  # noqa: F401
 

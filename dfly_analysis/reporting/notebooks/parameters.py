@@ -11,7 +11,7 @@ from typing import Any
 
 from dfly_analysis.errors import NotebookError, nearest
 from dfly_analysis.redaction import redact
-from dfly_analysis.report.notebook_renderer import read_cells, source_of
+from dfly_analysis.reporting.notebook_renderer import read_cells, source_of
 
 _LINE = re.compile(r"(?P<name>[a-z][a-z0-9_]*) = (?P<literal>\S.*?)  # (?P<meaning>[^,].*), (?P<unit>[^,]+)")
 _SECRET = re.compile(r"pass(word|wd)?$|secret|token|credential|api_?key|authori[sz]ation", re.IGNORECASE)

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.reporting.notebooks.runner import Progress, run_notebook
-from dfly_analysis.report.record import differences, inputs_of, read_record, refuse_changed
-from dfly_analysis.report.saving import WRITABLE
+from dfly_analysis.reporting.provenance import differences, inputs_of, read_record, refuse_changed
+from dfly_analysis.reporting.writer import WRITABLE
 
 
 def rerun_report(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis import errors
 from dfly_analysis.errors import NotebookError, RunTimeoutError, StoreError
-from dfly_analysis.report.notebook_renderer import is_packaged, notebook_path, read_cells, source_of
-from dfly_analysis.report.record import record_of
-from dfly_analysis.report.saving import WRITABLE, write_whole
+from dfly_analysis.reporting.notebook_renderer import is_packaged, notebook_path, read_cells, source_of
+from dfly_analysis.reporting.provenance import record_of
+from dfly_analysis.reporting.writer import WRITABLE, write_whole
 from dfly_analysis.reporting.notebooks.cell_process import CellProcess
 from dfly_analysis.reporting.notebooks.parameters import check_parameters, read_parameters
 
@@ -86,7 +86,7 @@ def run_notebook(
             before()
         _create(folder)
         # imported here: it takes as long as the process takes to start
-        from dfly_analysis.report.page import render_page
+        from dfly_analysis.reporting.page import render_page
         from dfly_analysis.reporting.notebooks.papermill_engine import Limits
 
         limits = Limits(timeout_s, cell_timeout_s, started)
