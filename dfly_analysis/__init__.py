@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dfly_analysis.findings import Diagnosis, Evidence, Finding
     from dfly_analysis.models import fit_all, fit_duration
     from dfly_analysis.recommendation import recommend
-    from dfly_analysis.recommendation.recommendations import Advice, NoAdvice, Recommendation
+    from dfly_analysis.recommendation.recommendations import Advice, NoRecommendation, Recommendation
     from dfly_analysis.reporting import Report
     from dfly_analysis.simulation import WhatIf, simulate
 
@@ -34,7 +34,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "Interval",
-    "NoAdvice",
+    "NoRecommendation",
     "NotFitted",
     "Overlay",
     "Recommendation",
@@ -58,7 +58,7 @@ __all__ = [
 __getattr__, _, _ = attach(
     __name__,
     submod_attrs={
-        "recommendation.recommendations": ["Advice", "NoAdvice", "Recommendation"],
+        "recommendation.recommendations": ["Advice", "NoRecommendation", "Recommendation"],
         "api": ["analyse", "compare", "what_if"],
         "config": ["ConfigCheck", "check_config"],
         "dataset": ["Dataset"],

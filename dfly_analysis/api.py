@@ -88,20 +88,20 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
         target_failure_rate=target_failure_rate, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
     )  # fmt: skip
     listed = _listed(paths)
-    asked = {"paths": [str(path) for path in listed], **options.parameters()}
+    parameters = {"paths": [str(path) for path in listed], **options.parameters()}
     settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler, manager=manager)
 
     def found() -> Found:
         return _found(_load(listed, settings, options))
 
-    question = {name: asked[name] for name in asked if name not in OF_THE_ANSWER}
+    question = {name: parameters[name] for name in parameters if name not in OF_THE_ANSWER}
     dataset, findings, fits = batch_cache.cached(question, found)
     advice = recommend(dataset, findings, fits, size=options.size, target_failure_rate=target_failure_rate)
     overlay = Overlay.from_advice(advice)
     figures = Figures(dataset, fits, advice)
-    report = Report(dataset, findings, fits, advice, overlay, figures, parameters=asked)
-    foretold = report.prediction if isinstance(report.prediction, Prediction) else None
-    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, foretold))
+    report = Report(dataset, findings, fits, advice, overlay, figures, parameters=parameters)
+    predicted = report.prediction if isinstance(report.prediction, Prediction) else None
+    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, predicted))
 
 
 def _found(dataset: Dataset) -> Found:

@@ -33,10 +33,10 @@ def cached(question: Mapping[str, Any], compute: Callable[[], T]) -> T:
     """
     if not _Last.enabled:
         return compute()
-    asked = json.dumps(question, sort_keys=True, default=str)
-    if asked != _Last.question:
+    requested = json.dumps(question, sort_keys=True, default=str)
+    if requested != _Last.question:
         _Last.question = _Last.result = None  # so that two inputs are never held at once
         _Last.result = compute()
-        _Last.question = asked
+        _Last.question = requested
     result: T = _Last.result
     return result

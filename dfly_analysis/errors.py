@@ -90,7 +90,7 @@ class RunTimeoutError(NotebookError):
     exit_code = 6
 
 
-def nearest(name: str, known: Iterable[str], *, most: int = 3) -> str:
+def suggest_similar(name: str, known: Iterable[str], *, most: int = 3) -> str:
     """Say which known names are nearest to a misspelt one.
 
     Parameters

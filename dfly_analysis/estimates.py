@@ -32,7 +32,7 @@ class Interval:
 
 
 _BOUNDS_NOTHING = 1000.0
-CAUTIOUS_FATE = Interval(0.0, 0.0, 0.1)
+DEFAULT_RETRY_CORRELATION = Interval(0.0, 0.0, 0.1)
 """Caution, not a measurement: how many failures of a pass are taken to repeat in the next, where a run does not say."""
 
 
@@ -141,7 +141,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
     return Interval(share, min(max(middle - half, 0.0), share), max(min(middle + half, 1.0), share))
 
 
-def measured_fate(fits: Mapping[str, Any]) -> Interval | None:
+def measured_retry_correlation(fits: Mapping[str, Any]) -> Interval | None:
     """Return the shared fate of passes at the source that a run itself shows.
 
     Parameters
@@ -152,7 +152,7 @@ def measured_fate(fits: Mapping[str, Any]) -> Interval | None:
     Returns
     -------
     Interval or None
-        None where too few tasks failed or ended to tell: then `CAUTIOUS_FATE` is all there is.
+        None where too few tasks failed or ended to tell: then `DEFAULT_RETRY_CORRELATION` is all there is.
     """
     found = getattr(fits.get("task_failure"), "calibration", None)
-    return found.shared_fate if found is not None and found.measures_fate else None
+    return found.retry_failure_correlation if found is not None and found.measures_retry_correlation else None

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from dfly_analysis.catalog import LANGUAGES
-from dfly_analysis.errors import DflyError, nearest
+from dfly_analysis.errors import DflyError, suggest_similar
 from dfly_analysis.redaction import redact
 from dfly_analysis.units import format_rate, format_size, parse_duration, parse_rate, parse_size
 
@@ -70,15 +70,15 @@ def read_release(line: Line, value: Any) -> str:
     from dfly_analysis.catalog.releases import LINE_TITLES, known_release, parse_version, releases
 
     text, known = str(value).strip(), releases(line)
-    asked, tagged = parse_version(text), {parse_version(one) for one in known}
-    if asked in tagged:
+    requested, tagged = parse_version(text), {parse_version(one) for one in known}
+    if requested in tagged:
         return text
     newest = max(tagged)
     fallback = known_release(line, text)
-    is_variant = parse_version(str(asked)) in tagged
-    if fallback and (is_variant or (asked > newest and asked.release[0] == newest.release[0])):
+    is_variant = parse_version(str(requested)) in tagged
+    if fallback and (is_variant or (requested > newest and requested.release[0] == newest.release[0])):
         return fallback
-    similar = nearest(text, known)
+    similar = suggest_similar(text, known)
     span = f"known releases: {known[0]} to {known[-1]}{'; ' if similar else ''}{similar}"
     raise DflyError(f"{LINE_TITLES[line]} {text} is not known", hint=span)
 
@@ -129,7 +129,7 @@ def _log_format(value: str) -> str:
 
     known = [one.id for one in load_formats()]
     if value not in known:
-        hint = nearest(value, known) or f"known formats: {', '.join(known)}"
+        hint = suggest_similar(value, known) or f"known formats: {', '.join(known)}"
         raise DflyError(f"unknown log format {value!r}", hint=hint)
     return value
 
@@ -253,7 +253,7 @@ def _one_line(error: ErrorDetails, model: type[Options]) -> DflyError:
     name = str(error["loc"][0]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
         known = list(model.model_fields)
-        hint = nearest(name, known) or f"known options: {', '.join(known)}"
+        hint = suggest_similar(name, known) or f"known options: {', '.join(known)}"
         return DflyError(f"unknown option {name!r}", hint=hint)
     text, way_out = error_text(error)
     return DflyError(text, where=name or None, hint=way_out)

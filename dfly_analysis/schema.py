@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from dfly_analysis.errors import TableError, nearest
+from dfly_analysis.errors import TableError, suggest_similar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ class Table:
         """Return a copy with the schema's columns first, in order and type; further columns follow as they are."""
         import pandas as pd
 
-        made: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         for column in self.columns:
             source = (
                 frame[column.name]
@@ -100,13 +100,13 @@ class Table:
                 else pd.Series([None] * len(frame), index=frame.index)
             )
             try:
-                made[column.name] = _as_type(source, column.dtype)
+                result[column.name] = _as_type(source, column.dtype)
             except (TypeError, ValueError) as problem:
                 raise TableError(
                     f"column {column.name!r} cannot be {column.dtype}: {problem}", where=f"table {self.name}"
                 ) from problem
-        rest = {name: frame[name] for name in frame.columns if name not in made}
-        return pd.DataFrame({**made, **rest}, index=frame.index)
+        rest = {name: frame[name] for name in frame.columns if name not in result}
+        return pd.DataFrame({**result, **rest}, index=frame.index)
 
     def check(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the frame itself where it has every column in its type.
@@ -118,7 +118,7 @@ class Table:
         """
         for column in self.columns:
             if column.name not in frame.columns:
-                hint = nearest(column.name, (str(name) for name in frame.columns))
+                hint = suggest_similar(column.name, (str(name) for name in frame.columns))
                 raise TableError(f"column {column.name!r} is missing", where=f"table {self.name}", hint=hint or None)
             got = str(frame[column.name].dtype)
             if got != column.dtype:
@@ -185,8 +185,8 @@ PIECES = Table("pieces", "one attempt at one piece", (
     Column("signature", TEXT, "failure text that ended it, or missing"),
     Column("timeout_s", FLOAT, "limit in force for this attempt, missing where unknown", "s"),
     Column("censored", FLAG, "whether the duration is only a lower bound"),
-    Column("round", INTEGER, "1 under the scheduler, 2 the direct pass after it"),
-    Column("survivors_unseen", FLAG, "whether nobody logged the finished pieces of its round; such a row may not enter a fit"),
+    Column("retry_round", INTEGER, "1 under the scheduler, 2 the direct pass after it"),
+    Column("successes_not_logged", FLAG, "whether nobody logged the finished pieces of its round; such a row may not enter a fit"),
     *_PLACE,
 ))  # fmt: skip
 TASKS = Table("tasks", "one host's attempt at one blob (one peer)", (
@@ -285,6 +285,6 @@ COVERAGE = Table("coverage", "one file of the input", (
     Column("size_bytes", INTEGER, "bytes after decompression", "bytes"),
     Column("sha256", TEXT, "hash of those bytes"),
     Column("note", TEXT, "what is worth knowing of this file, or missing"),
-    Column("why", TEXT, "what a log was taken for and what in its first lines says so, or missing"),
+    Column("detection_reason", TEXT, "what a log was taken for and what in its first lines says so, or missing"),
 ))  # fmt: skip
 ALL = (EVENTS, PIECES, TASKS, JOBS, RUNS, PODS, COVERAGE)

@@ -24,7 +24,7 @@ ENTRIES = load_alert_rules()
 CASES = {"failing": failing_report, "no tasks": no_tasks_report}
 
 
-def foretold(report):
+def predicted(report):
     """Return the report's prediction with a rate that an alert can stand on."""
     return report.prediction and replace(report.prediction, then=None, now=dfly.Interval(0.05, 0.02, 0.125))
 
@@ -32,7 +32,7 @@ def foretold(report):
 @cache
 def alerts_of(report_of, **more):
     report = report_of()
-    return Alerts.from_analysis(report.dataset, report.fits, report.advice, foretold(report) or None, **more)
+    return Alerts.from_analysis(report.dataset, report.fits, report.advice, predicted(report) or None, **more)
 
 
 def write(made, folder):
@@ -97,8 +97,8 @@ def test_the_time_near_the_limit_lies_above_the_usual_one():
     report = failing_report()
     at = {}
     for limit_s in (60.0, 120.0, 1e6):
-        foretold = replace(report.prediction, timeout_then_s=limit_s)
-        made = Alerts.from_analysis(report.dataset, report.fits, report.advice, foretold)
+        predicted = replace(report.prediction, timeout_then_s=limit_s)
+        made = Alerts.from_analysis(report.dataset, report.fits, report.advice, predicted)
         at[limit_s] = float(made.values["near_limit_ms"])
     assert at[60.0] < at[120.0]
     assert at[120.0] <= at[1e6]
@@ -137,7 +137,7 @@ def test_rules_need_metrics_that_the_release_exports(versions, absent):
     """An alert on a metric that a release does not export would be silent for ever; it is left out and said."""
     report = failing_report()
     dataset = report.dataset.with_settings(dfly.Settings.resolve(**versions))
-    made = Alerts.from_analysis(dataset, report.fits, report.advice, foretold(report))
+    made = Alerts.from_analysis(dataset, report.fits, report.advice, predicted(report))
     assert {one.name for one in made.left_out} == absent
     assert all("is exported from" in one.reason for one in made.left_out)
 

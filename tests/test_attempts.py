@@ -175,11 +175,11 @@ def test_client_logs_alone_tell_the_same_failures(tmp_path, case, version):
     }
     assert len(alone.failed_tasks) == truth.tasks_failed
     if version == "v1.5.1":
-        assert pieces["survivors_unseen"].all()
+        assert pieces["successes_not_logged"].all()
         assert (pieces.loc[pieces["outcome"] == "timeout", "duration_s"] - 6).abs().lt(0.1).all()
     else:
         assert outcomes(pieces) == outcomes(whole)
-        assert not pieces["survivors_unseen"].any()
+        assert not pieces["successes_not_logged"].any()
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_both_logs_together_double_nothing(case, version):
     """A piece that client and scheduler saw is one row, with the client's times and the scheduler's size."""
     pieces = loaded(case, version).pieces
     finished_rows = pieces[(pieces["outcome"] == "ok") & (pieces["origin"] != "local")]
-    assert not finished_rows.duplicated(["peer_id", "piece_number", "round"]).any()
+    assert not finished_rows.duplicated(["peer_id", "piece_number", "retry_round"]).any()
     assert not pieces.duplicated(["peer_id", "piece_number", "attempt"]).any()
     assert finished_rows["size_bytes"].notna().all()
 
@@ -231,7 +231,7 @@ def test_siblings_without_any_line_are_inferred(tmp_path, case):
         )
     dataset = load(bare, settings=settings_of("v1.5.1"))
     first, told = (
-        source(one)[lambda frame: (frame["outcome"] == "cancelled") & (frame["round"] == 1)]
+        source(one)[lambda frame: (frame["outcome"] == "cancelled") & (frame["retry_round"] == 1)]
         for one in (dataset, with_lines)
     )
     key = ["peer_id", "piece_number"]
@@ -300,7 +300,7 @@ def test_a_second_failure_of_the_same_piece_is_an_attempt_of_its_own():
         deleted(2.501, 0),
     )
     pieces, _ = rebuilt(log)
-    assert pieces[["attempt", "round", "outcome"]].to_numpy().tolist() == [[1, 1, "reset"], [2, 2, "reset"]]
+    assert pieces[["attempt", "retry_round", "outcome"]].to_numpy().tolist() == [[1, 1, "reset"], [2, 2, "reset"]]
 
 
 def test_a_dropped_sibling_is_counted_once_with_its_own_start():
@@ -548,9 +548,9 @@ def written(steps):
     return client(*lines)
 
 
-def one_by_one(records, background):
+def one_by_one(records, run_context):
     """Leave every piece to the pairing record by record."""
-    paired = pair_up(records, background)
+    paired = pair_up(records, run_context)
     rows = np.sort(np.concatenate([paired.rest, *(one[one >= 0] for one in (paired.started, paired.ended))]))
     none = np.empty(0, dtype=np.int64)
     return dataclasses.replace(paired, started=none, ended=none, found_there=none.astype(bool), rest=rows)
@@ -571,8 +571,8 @@ def test_most_pieces_of_a_real_log_are_ordinary(article_sample):
     """Else the short way would be none: of a run with many failures more than half of the pieces take it."""
     taken = []
 
-    def counted(records, background):
-        paired = pair_up(records, background)
+    def counted(records, run_context):
+        paired = pair_up(records, run_context)
         taken.append(len(paired.started))
         return paired
 

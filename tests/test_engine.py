@@ -33,7 +33,7 @@ from dfly_analysis.redaction import redact
 from tests.reading_cases import generated
 from tests.synthetic import CASES
 
-MOST_ALIKE = 5
+MAX_ALIKE = 5
 TASK = "0123456789abcdef" * 4
 LINES = [sample for one in load_formats() for sample, _ in one.samples]
 MESSAGES = [text for kind in load_events() for text, _ in kind.samples]
@@ -90,7 +90,7 @@ def few_alike(data: bytes) -> bytes:
     for line in data.splitlines(keepends=True):
         shape = re.sub(rb"[0-9a-f]{8,}|\d+", b"#", line)
         seen[shape] += 1
-        if seen[shape] <= MOST_ALIKE:
+        if seen[shape] <= MAX_ALIKE:
             kept.append(line)
     return b"".join(kept)
 
@@ -227,7 +227,7 @@ def test_a_record_without_a_time_has_that_of_the_line_before():
     """Also where the line before was read by the compiled reader, and even if it is only counted."""
     data = "\n".join([HEAD % "x" + "}", PANIC, ""]).encode()
     for telling in (False, True):
-        table = parse_block(LineBlock(data), find_format("zap-json"), "UTC", telling=telling).table
+        table = parse_block(LineBlock(data), find_format("zap-json"), "UTC", relevant_only=telling).table
         assert [str(time) for time in table.column("time").to_pylist()][-1] == "2025-03-04 05:06:07.123000+00:00"
 
 

@@ -266,11 +266,11 @@ def test_predictions_from_logs_meet_what_happened(tmp_path):
     link = _link_of(dataset, fit_all(dataset))
     seeds = dataset.tasks[(dataset.tasks["outcome"] == "ok") & (dataset.tasks["role"] == "seedClient")]
     tasks = seeds[seeds["size_bytes"] > 30e6]
-    foretold = [link.layer_time(int(size), [int(size)]) for size in tasks["size_bytes"]]
-    ratios = sorted(float(seen) / one.value for seen, one in zip(tasks["duration_s"], foretold, strict=True))
+    predicted = [link.layer_time(int(size), [int(size)]) for size in tasks["size_bytes"]]
+    ratios = sorted(float(seen) / one.value for seen, one in zip(tasks["duration_s"], predicted, strict=True))
     assert len(ratios) >= 4
     assert 0.75 < ratios[len(ratios) // 2] < 1.25
-    inside = [one.low * 0.9 <= seen <= one.high * 1.1 for seen, one in zip(tasks["duration_s"], foretold, strict=True)]
+    inside = [one.low * 0.9 <= seen <= one.high * 1.1 for seen, one in zip(tasks["duration_s"], predicted, strict=True)]
     assert sum(inside) >= 0.7 * len(inside)
 
 
@@ -301,7 +301,7 @@ def test_a_link_that_is_full_makes_pieces_slower(slow):
     """Layers in parallel beyond the bandwidth take longer each, and are cut more often."""
     _, dataset, fits = slow
     link = _link_of(dataset, fits)
-    narrow = Link(link.law, link.bandwidth_bps / 4, link.slots, link.timeout_s, link.client, link.passes)
+    narrow = Link(link.duration_model, link.bandwidth_bps / 4, link.slots, link.timeout_s, link.client, link.passes)
     size = 300 * MIB
     assert narrow.layer_time(size, [size] * 4).value > 2 * link.layer_time(size, [size]).value
     assert narrow.layer_failure(size, [size] * 4).value >= link.layer_failure(size, [size]).value

@@ -15,7 +15,7 @@ from dfly_analysis.reporting.plots import Figure, NotDrawn, draw_durations, draw
 from dfly_analysis.reporting.plots.style import CAUSE_COLOURS, COLOURS
 from dfly_analysis.schema import CAUSES, OUTCOMES, PIECES, TASKS
 
-NAMES = ("timeline", "durations", "law_checks", "failure_rates", "task_failures")
+NAMES = ("timeline", "durations", "fit_diagnostics", "failure_rates", "task_failures")
 
 
 def drawn(report, name):

@@ -85,7 +85,7 @@ def test_what_is_handed_over_is_frozen():
         "Evidence",
         "Interval",
         "Recommendation",
-        "NoAdvice",
+        "NoRecommendation",
         "Advice",
         "Setting",
         "Settings",

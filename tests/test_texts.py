@@ -26,7 +26,7 @@ from dfly_analysis.reporting.labels import (
     ROLES,
     SHORT_LAYERS,
     counted,
-    range_words,
+    range_text,
 )
 from dfly_analysis.reporting.notebook_renderer import is_hidden, read_cells, source_of
 
@@ -120,8 +120,8 @@ def test_no_text_is_lost(text):
 def test_counts_and_ranges_are_always_known(n, share):
     """The small phrases that stand in every sentence have words for all values."""
     assert HAN.search(translator("zh").say(counted(n, "task")))
-    assert HAN.search(translator("zh").say(range_words(0.0, share, "share")))
-    assert HAN.search(translator("zh").say(range_words(share / 2, share, "s")))
+    assert HAN.search(translator("zh").say(range_text(0.0, share, "share")))
+    assert HAN.search(translator("zh").say(range_text(share / 2, share, "s")))
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -16,7 +16,7 @@ from dfly_analysis.catalog.envelopes import compile_notices, load_envelopes, loa
 from dfly_analysis.errors import LogFormatError
 from dfly_analysis.readers.logs.blocks import LineBlock, clean, read_blocks
 from dfly_analysis.readers.logs.envelopes import find_wrapper, line_buffers, sniff_wrapper, unwrap, unwrap_json
-from dfly_analysis.readers.logs.envelopes.timestamps import is_newest_first, parse_moment
+from dfly_analysis.readers.logs.envelopes.timestamps import is_newest_first, parse_timestamp
 from dfly_analysis.readers.logs.envelopes.unwrap_prefix import host_of_file
 from dfly_analysis.readers.logs.format_detection import sniff
 from tests.synthetic import CLIENTS
@@ -329,7 +329,7 @@ def test_cells_with_several_lines_number_each():
 )
 def test_times_are_compared_by_value(older, newer):
     """Digits, zones and trailing zeros do not mislead."""
-    assert parse_moment(older) < parse_moment(newer)
+    assert parse_timestamp(older) < parse_timestamp(newer)
     assert is_newest_first([newer, older])
     assert not is_newest_first([older, newer, "not a time"])
     assert not is_newest_first([newer, newer])

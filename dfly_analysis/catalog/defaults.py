@@ -23,7 +23,7 @@ from dfly_analysis.catalog.releases import (
     within,
 )
 from dfly_analysis.catalog.yaml_loader import load_document, record
-from dfly_analysis.errors import FactMissingError, nearest
+from dfly_analysis.errors import FactMissingError, suggest_similar
 from dfly_analysis.schema import ROLES
 
 Value = str | int | float | bool | None
@@ -220,7 +220,7 @@ def find_defaults(key: str) -> tuple[KeyDefaults, ...]:
         if found:
             return found
     names = dict.fromkeys([item.key for item in known] + [item.helm_path or item.key for item in known])
-    hint = nearest(bare, names) or "facts are kept under names such as download.pieceTimeout"
+    hint = suggest_similar(bare, names) or "facts are kept under names such as download.pieceTimeout"
     raise FactMissingError(f"no fact is named {key!r}", hint=hint)
 
 
@@ -252,7 +252,7 @@ def chart_value(helm_path: str, chart_version: str) -> Value:
         Where the path or the chart is not known.
     """
     if helm_path not in _runs() and all(item.helm_path != helm_path for item in all_defaults()):
-        raise FactMissingError(f"no chart sets {helm_path!r}", hint=nearest(helm_path, _runs()) or None)
+        raise FactMissingError(f"no chart sets {helm_path!r}", hint=suggest_similar(helm_path, _runs()) or None)
     run = chart_run(helm_path, chart_version)
     return run.value if run else None
 
@@ -325,32 +325,32 @@ def defaults_at(key: str, version: str) -> list[dict[str, Any]]:
     FactMissingError
         Where the key or the release is not known, or the release is of another line than the key.
     """
-    line, known, assumed = _asked(version)
+    line, known, assumptions = _asked(version)
     found = find_defaults(key)
-    rows = [row for item in found for row in _rows(item, line, known, assumed)]
+    rows = [row for item in found for row in _rows(item, line, known, assumptions)]
     if not rows:
         lines = " or ".join(dict.fromkeys(f"{LINE_TITLES[item.line]} ({releases(item.line)[-1]} …)" for item in found))
         raise FactMissingError(
-            f"{found[0].key} has no value in {version}", where=assumed, hint=f"ask by a release of {lines}"
+            f"{found[0].key} has no value in {version}", where=assumptions, hint=f"ask by a release of {lines}"
         )
     return rows
 
 
 def _asked(version: str) -> tuple[Line, str, str]:
     """Return line, known release and what was assumed; refuse a release that was never tagged between those that were."""
-    line, number, assumed = line_of(version)
+    line, number, assumptions = line_of(version)
     known = require_known(line, number)
     if parse_version(known) == parse_version(number):
-        return line, known, assumed
+        return line, known, assumptions
     known_all = releases(line)
-    asked, newest = parse_version(number), parse_version(known_all[-1])
-    if asked < newest and asked.release not in {parse_version(one).release for one in known_all}:
-        hint = nearest(number, known_all) or f"there are {known_all[0]} to {known_all[-1]}"
+    requested, newest = parse_version(number), parse_version(known_all[-1])
+    if requested < newest and requested.release not in {parse_version(one).release for one in known_all}:
+        hint = suggest_similar(number, known_all) or f"there are {known_all[0]} to {known_all[-1]}"
         raise FactMissingError(f"{LINE_TITLES[line]} {version} was never tagged", hint=hint)
-    return line, known, f"{assumed}, which is not known: read as {known}"
+    return line, known, f"{assumptions}, which is not known: read as {known}"
 
 
-def _rows(item: KeyDefaults, line: Line, number: str, assumed: str) -> Iterator[dict[str, Any]]:
+def _rows(item: KeyDefaults, line: Line, number: str, assumptions: str) -> Iterator[dict[str, Any]]:
     binary: str | None = number if line == item.line else None
     chart: str | None = number if line == "chart" else None
     if line == "chart" and item.component in ROLES and item.line != "chart":
@@ -358,10 +358,10 @@ def _rows(item: KeyDefaults, line: Line, number: str, assumed: str) -> Iterator[
     elif line == item.line != "chart":
         chart = chart_for_client(number) if line == "client" else chart_for_server(number)
     if binary is not None and item.line != "chart":
-        yield _binary_row(item, binary, assumed)
+        yield _binary_row(item, binary, assumptions)
     run = chart_run(item.helm_path, chart) if chart else None
     if run is not None and chart is not None:
-        note = assumed if line == "chart" else f"{assumed}; {chart} is the latest chart that ships it"
+        note = assumptions if line == "chart" else f"{assumptions}; {chart} is the latest chart that ships it"
         era = item.at(binary) if binary and item.line != "chart" else None
         unread = item.eras and binary and (era is None or era.ignored)
         yield _row(item, "chart", chart, run, f"dragonflyoss/helm-charts dragonfly-{run.since}", note) | {
@@ -369,15 +369,20 @@ def _rows(item: KeyDefaults, line: Line, number: str, assumed: str) -> Iterator[
         }
 
 
-def _binary_row(item: KeyDefaults, version: str, assumed: str) -> dict[str, Any]:
+def _binary_row(item: KeyDefaults, version: str, assumptions: str) -> dict[str, Any]:
     era = item.at(version)
     if era is None:
         span = f"{item.eras[0].since} to {item.eras[-1].until}" if item.eras else "no release"
-        return _row(item, "binary", version, None, "", f"{assumed}; {version} has no such key, known in {span}")
+        return _row(item, "binary", version, None, "", f"{assumptions}; {version} has no such key, known in {span}")
     remark = f"ignored: {era.ignored}" if era.ignored else era.note
     run = ChartRun(era.since, era.until, era.default)
     return _row(
-        item, "binary", version, run, f"{item.repository} {era.source}", f"{assumed}; {remark}" if remark else assumed
+        item,
+        "binary",
+        version,
+        run,
+        f"{item.repository} {era.source}",
+        f"{assumptions}; {remark}" if remark else assumptions,
     )
 
 
@@ -455,8 +460,8 @@ def changes_between(v1: str, v2: str) -> tuple[Change, ...]:
     _same_line(v1, v2)
     sides = []
     for version in (v1, v2):
-        line, known, assumed = _asked(version)
-        rows = (row for item in all_defaults() for row in _rows(item, line, known, assumed))
+        line, known, assumptions = _asked(version)
+        rows = (row for item in all_defaults() for row in _rows(item, line, known, assumptions))
         # Between two programs, the charts that happen to ship them say nothing.
         compared = (row for row in rows if line == "chart" or row["layer"] == "binary")
         sides.append({(row["component"], row["key"], row["layer"]): row for row in compared})

@@ -92,9 +92,12 @@ class Signature:
             for place, text in enumerate(getattr(self.samples, kind)):
                 head = text[:_READ_CHARS]
                 if (pattern.search(head) is not None and any(part in head for part in self.literals)) is not wanted:
-                    said = "matches" if not wanted else "does not match"
+                    message = "matches" if not wanted else "does not match"
                     raise EntryError(
-                        f"the sample {text[:80]!r} {said}; change it, `literals` or `pattern`", "samples", kind, place
+                        f"the sample {text[:80]!r} {message}; change it, `literals` or `pattern`",
+                        "samples",
+                        kind,
+                        place,
                     )
 
     @cached_property

@@ -53,8 +53,8 @@ class EventKind:
             match = pattern.match(text) if text.startswith(self.starts) else None
             found = match.groupdict() if match else {}
             if match is None or any(found.get(name) != value for name, value in fields.items()):
-                said = f"the sample gives {found}, not {dict(fields)}" if match else "the sample is not this event"
-                raise EntryError(f"{said}; change the sample, `starts` or `pattern`", "samples", place)
+                message = f"the sample gives {found}, not {dict(fields)}" if match else "the sample is not this event"
+                raise EntryError(f"{message}; change the sample, `starts` or `pattern`", "samples", place)
 
     @cached_property
     def regex(self) -> re.Pattern[str]:

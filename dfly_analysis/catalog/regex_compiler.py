@@ -23,7 +23,7 @@ NEEDS_PYTHON = frozenset({"process_started", "service_version", "host_announced"
 OPS = ("TEXT", "SET", "SPLIT", "JUMP", "SAVE", "AT_END", "GREEDY", "LAZY", "DONE")
 """Instructions of the virtual machine; their numbers in C are generated from these."""
 _CODE = {name: code for code, name in enumerate(OPS)}
-_MOST_COPIES = 64
+_MAX_COPIES = 64
 _DIGITS = frozenset(b"0123456789")
 _WORD = _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _ALL = frozenset(range(256))
@@ -269,7 +269,7 @@ class Program:
         if len(inner) == 1 and isinstance(inner[0], _Bytes):
             self._step("LAZY" if lazy else "GREEDY", self._set(inner[0].members), least, -1 if most is None else most)
             return
-        if lazy or most is None or most > _MOST_COPIES:
+        if lazy or most is None or most > _MAX_COPIES:
             raise _UnsupportedError("a repeated group")
         splits = []
         for number in range(most):

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Literal, NamedTuple, TypeVar
 
 from dfly_analysis.catalog.yaml_loader import load_document, record
-from dfly_analysis.errors import FactMissingError, nearest
+from dfly_analysis.errors import FactMissingError, suggest_similar
 
 Line = Literal["client", "server", "chart"]
 LINE_TITLES: Mapping[Line, str] = {"client": "client", "server": "manager and scheduler", "chart": "chart"}
@@ -257,6 +257,6 @@ def require_known(line: Line, version: str) -> str:
     if known is None:
         span = f"{LINE_TITLES[line]}: {releases(line)[0]} to {releases(line)[-1]}"
         raise FactMissingError(
-            f"{version} is not known", hint=f"{span}; {nearest(version, releases(line))}".strip("; ")
+            f"{version} is not known", hint=f"{span}; {suggest_similar(version, releases(line))}".strip("; ")
         )
     return known

@@ -135,10 +135,10 @@ def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
     """
     rows = _guide().cluster
     row = next((one for one in rows if one.peers >= peers), rows[-1])
-    said: _Component | None = getattr(row, role, None) if role in ROLES else None
-    if said is None:
+    message: _Component | None = getattr(row, role, None) if role in ROLES else None
+    if message is None:
         return None
-    return Sizing(row.peers, said.cpu, parse_size(said.memory), parse_size(said.disk), said.replicas)
+    return Sizing(row.peers, message.cpu, parse_size(message.memory), parse_size(message.disk), message.replicas)
 
 
 def sizing_source() -> str:
@@ -169,9 +169,9 @@ def article_shares(role: str) -> Shares:
     ----------
     role : {"client", "seedClient"}
     """
-    said: _Resources = getattr(_guide().article, role)
+    message: _Resources = getattr(_guide().article, role)
     return Shares(
-        said.requests.cpu, parse_size(said.requests.memory), said.limits.cpu, parse_size(said.limits.memory)
+        message.requests.cpu, parse_size(message.requests.memory), message.limits.cpu, parse_size(message.limits.memory)
     )  # fmt: skip
 
 

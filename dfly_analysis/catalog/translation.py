@@ -53,12 +53,12 @@ class Sentence:
     def pattern(self) -> re.Pattern[str]:
         """What the English looks like with its values in it."""
         text, parts, at = self.english, [], 0
-        seen: set[str] = set()
+        observed: set[str] = set()
         for place in PLACE.finditer(text):
             name = place["name"]
-            kind = f"(?P={name})" if name in seen else f"(?P<{name}>{_KINDS[place['kind']]})"
+            kind = f"(?P={name})" if name in observed else f"(?P<{name}>{_KINDS[place['kind']]})"
             parts += [re.escape(text[at : place.start()]), kind]
-            seen.add(name)
+            observed.add(name)
             at = place.end()
         return re.compile("".join([*parts, re.escape(text[at:])]), re.DOTALL)
 
@@ -178,15 +178,15 @@ def load_sentences(language: str) -> tuple[Sentence, ...]:
     CatalogError
         Where the places of the two languages differ, or a sentence stands twice.
     """
-    made: dict[str, Sentence] = {}
+    result: dict[str, Sentence] = {}
     for sentence in _read(language) if language != "en" else ():
         where = f"{sentence.address}, {sentence.english[:60]!r}"
         if places_of(sentence.english) != places_of(sentence.other):
             raise CatalogError("its places differ in the two languages", where=where)
-        if sentence.english in made:
-            raise CatalogError(f"stands in {made[sentence.english].address} already", where=where)
-        made[sentence.english] = sentence
-    return tuple(made.values())
+        if sentence.english in result:
+            raise CatalogError(f"stands in {result[sentence.english].address} already", where=where)
+        result[sentence.english] = sentence
+    return tuple(result.values())
 
 
 def places_of(text: str) -> set[str]:

@@ -162,10 +162,10 @@ def validate(model: Any, entry: Any, file: Path, text: bytes, place: int | None 
         path = (*errors[0]["loc"], *inside)
         name = entry.get("id") if isinstance(entry, dict) else None
         at = ".".join(str(step) for step in path)
-        said = ": ".join(part for part in (name, at, _wording(errors[0])) if part)
+        message = ": ".join(part for part in (name, at, _wording(errors[0])) if part)
         others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         start = () if place is None else (place,)
-        raise CatalogError(f"{said}{others}", where=f"{_address(file)}:{_line(text, (*start, *path))}") from problem
+        raise CatalogError(f"{message}{others}", where=f"{_address(file)}:{_line(text, (*start, *path))}") from problem
 
 
 @cache

@@ -10,7 +10,7 @@ import click
 
 from dfly_analysis.cli.options import format_option
 from dfly_analysis.cli.output import print_result, table, with_schema_version
-from dfly_analysis.errors import FactMissingError, nearest
+from dfly_analysis.errors import FactMissingError, suggest_similar
 
 if TYPE_CHECKING:
     from dfly_analysis.catalog.config_checks import ConfigRule
@@ -43,7 +43,7 @@ def explain(finding_id: str, output_format: str) -> None:
     else:
         known = [one.id for one in load_signatures()] + [one.id for one in all_checks()]
         known += [*(one.id for one in load_config_rules()), *rules]
-        hint = nearest(finding_id, known) or "`dfly-analysis diagnose` prints the ids"
+        hint = suggest_similar(finding_id, known) or "`dfly-analysis diagnose` prints the ids"
         raise FactMissingError(f"unknown finding {finding_id!r}", hint=hint)
     rows = [{"": name, finding_id: value} for name, value in data.items() if value and name != "id"]
     print_result(with_schema_version(**data), output_format, rows, lambda: [table("", rows)])

@@ -27,7 +27,7 @@ def inspect(paths: tuple[str, ...], tz: str, log_format: str | None, output_form
 
     rows: list[Row] = [
         {"kind": row["kind"], "format": row.get("format"), "component": row.get("component"), "host": row.get("host"), "lines": row["lines"],
-         "parsed": row["parsed"], "continued": row["continuation"], "rejected": row["rejected"], "note": row.get("note"), "why": row.get("why"), "path": row["path"]}
+         "parsed": row["parsed"], "continued": row["continuation"], "rejected": row["rejected"], "note": row.get("note"), "detection_reason": row.get("detection_reason"), "path": row["path"]}
         for row in inspect_inputs(paths, tz, log_format)
     ]  # fmt: skip
     print_result(with_schema_version(files=rows), output_format, rows, lambda: _view(rows))
@@ -41,9 +41,9 @@ def _view(rows: Sequence[Row]) -> Iterator[RenderableType]:
     kinds = Counter(str(row["kind"]) for row in rows)
     counted = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
     title = f"{len(rows)} file{'' if len(rows) == 1 else 's'}: {counted}" + (f"\nunder {shared}" if shared else "")
-    if len(rows) == 1 and rows[0].get("why"):
-        title += f"\n{rows[0]['why']}"
-    left_out = ("path", "component", "note", "why")
+    if len(rows) == 1 and rows[0].get("detection_reason"):
+        title += f"\n{rows[0]['detection_reason']}"
+    left_out = ("path", "component", "note", "detection_reason")
     shown = [
         {name: value for name, value in row.items() if name not in left_out}
         | {"format": _format(row), "path": _path(row, shared)}
@@ -54,7 +54,7 @@ def _view(rows: Sequence[Row]) -> Iterator[RenderableType]:
 
 def _format(row: Row) -> Any:
     """Return the format, with its envelope if there is one."""
-    around, _, _ = str(row.get("why") or "").partition(":")
+    around, _, _ = str(row.get("detection_reason") or "").partition(":")
     return around if " around " in around and "as asked" not in around else row["format"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from dfly_analysis.cli.shutdown import INTERRUPTED
-from dfly_analysis.errors import DflyError, nearest
+from dfly_analysis.errors import DflyError, suggest_similar
 
 SUMMARIES = {
     "report": "Write the tuning report: HTML page, JSON and Helm values.",
@@ -61,7 +61,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            hint = nearest(args[0], SUMMARIES) or "see dfly-analysis --help"
+            hint = suggest_similar(args[0], SUMMARIES) or "see dfly-analysis --help"
             raise click.UsageError(f"no such command {args[0]!r}: {hint}")
         return super().resolve_command(ctx, args)
 

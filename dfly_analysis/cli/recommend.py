@@ -23,7 +23,7 @@ from dfly_analysis.units import format_duration, format_rate, format_share, form
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dfly_analysis.recommendation.recommendations import Advice, NoAdvice, Recommendation
+    from dfly_analysis.recommendation.recommendations import Advice, NoRecommendation, Recommendation
 
 
 @click.command()
@@ -108,7 +108,7 @@ def _estimates(advice: Advice) -> list[Row]:
     ]  # fmt: skip
 
 
-def _no_recommendation(one: NoAdvice) -> RenderableType:
+def _no_recommendation(one: NoRecommendation) -> RenderableType:
     reason = fields([(" ", f"{one.role} {one.topic}: {one.reason}".strip())])
     return together(reason, *([fields([("    collect:", one.collect)])] if one.collect else []))
 

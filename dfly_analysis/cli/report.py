@@ -52,12 +52,12 @@ def report(paths: tuple[str, ...], output: Path, timeout: float, *, cluster: str
 
     settings = resolve_settings(given)  # refuse a wrong file before a kernel starts
     _refuse_secret(given["prometheus"])
-    asked = AnalysisOptions.of(**given)
-    parameters = asked.parameters()
+    requested = AnalysisOptions.of(**given)
+    parameters = requested.parameters()
     parameters["values"] = str(Path(given["values"]).absolute()) if given["values"] else None
     with _stdin_as_file(paths) as listed, Progress() as progress:
         # fail with one line, before a notebook wraps the error
-        check = partial(check_input, listed, asked.tz, asked.log_format)
+        check = partial(check_input, listed, requested.tz, requested.log_format)
         if cluster:
             check()
         parameters["paths"] = (

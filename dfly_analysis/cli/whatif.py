@@ -95,9 +95,9 @@ def _view(found: WhatIf) -> Iterator[RenderableType]:
         about,
         agreement_text,
         changes_text,
-        doubt_text,
         layer_rows,
         run_rows,
+        uncertainty_text,
     )
 
     def cells(row: Any) -> list[str]:
@@ -109,5 +109,5 @@ def _view(found: WhatIf) -> Iterator[RenderableType]:
     yield table("One such layer", layer)
     if rows := run_rows(found):
         yield table("All layers of the run", [dict(zip(heads, cells(row), strict=True)) for row in rows])
-    notes = [agreement_text(found), doubt_text(found), *(f"note: {note}" for note in found.notes)]
+    notes = [agreement_text(found), uncertainty_text(found), *(f"note: {note}" for note in found.notes)]
     yield "\n".join(text.replace("\N{NO-BREAK SPACE}", " ") for text in notes if text)

@@ -57,7 +57,7 @@ class Collected:
 
 
 @dataclass
-class _Gathering:
+class _Collection:
     folder: Path
     silence_s: float
     progress: Progress
@@ -120,8 +120,8 @@ def collect(
     if bundle.exists():
         raise DflyError("is there already", where=str(bundle), hint="name another file, or remove this one")
     folder = bundle.with_name(f"{bundle.name}.partial")
-    _own(folder, cluster)
-    at_work = _Gathering(folder, silence_s, progress)
+    _manifest(folder, cluster)
+    at_work = _Collection(folder, silence_s, progress)
     helm = shutil.which("helm") is not None
     first, *more = first_items(cluster, helm=helm)
     pods, others = _pods(at_work, first, cluster)
@@ -135,23 +135,23 @@ def collect(
     return Collected(bundle, tuple(at_work.fetched), tuple(at_work.kept), tuple(at_work.missing), others)
 
 
-def _own(folder: Path, cluster: Cluster) -> None:
+def _manifest(folder: Path, cluster: Cluster) -> None:
     """Make the folder, or make sure that it is of the same cluster's namespace."""
-    asked = json.dumps({"namespace": cluster.namespace, "context": cluster.context, "since": cluster.since})
+    requested = json.dumps({"namespace": cluster.namespace, "context": cluster.context, "since": cluster.since})
     mark = folder / ".of"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not mark.exists():
-            mark.write_text(asked, "utf-8")
+            mark.write_text(requested, "utf-8")
     except OSError as problem:
         raise DflyError(
             f"cannot be written: {problem.strerror}", where=str(folder), hint="name another place with -o"
         ) from problem
-    if mark.read_text("utf-8") != asked:
+    if mark.read_text("utf-8") != requested:
         raise DflyError("holds what was fetched with other options", where=str(folder), hint="remove it to begin anew")
 
 
-def _pods(at_work: _Gathering, item: Item, cluster: Cluster) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
+def _pods(at_work: _Collection, item: Item, cluster: Cluster) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
     path = at_work.take(item)
     if path is None:
         if not at_work.kept:
@@ -165,7 +165,7 @@ def _pods(at_work: _Gathering, item: Item, cluster: Cluster) -> tuple[tuple[Pod,
     return pods, others
 
 
-def _rest(at_work: _Gathering, cluster: Cluster, pods: Iterable[Pod], *, helm: bool) -> Iterator[Item]:
+def _rest(at_work: _Collection, cluster: Cluster, pods: Iterable[Pod], *, helm: bool) -> Iterator[Item]:
     listed = tuple(pods)
     if helm:
         yield from helm_items(cluster, listed)
@@ -185,7 +185,7 @@ def _add(folder: Path, path: Path) -> None:
     (folder / path.name).write_text(cleaned, "utf-8", "surrogateescape")
 
 
-def _note(at_work: _Gathering, others: Sequence[str]) -> None:
+def _note(at_work: _Collection, others: Sequence[str]) -> None:
     missing = [{"path": path, "reason": reason} for path, reason in at_work.missing]
     content: dict[str, Any] = {"missing": missing, "pods_left_out": list(others)}
     (at_work.folder / _NOTE).write_text(json.dumps(content, indent=1) + "\n", "utf-8")

@@ -139,15 +139,15 @@ def check_reading(command: Sequence[str]) -> None:
 
 def first_items(cluster: Cluster, *, helm: bool) -> tuple[Item, ...]:
     """Return what can be asked before anything is known; the pods come first."""
-    made = [
+    result = [
         Item("kubernetes/pods.json", cluster.kubectl("get", "pods", "-o", "json"), "json"),
         Item("kubernetes/events.json", cluster.kubectl("get", "events", "-o", "json"), "json"),
         Item("kubernetes/configmaps.yaml", cluster.kubectl("get", "configmaps", "-o", "yaml")),
         Item("kubernetes/top-pods.txt", cluster.kubectl("top", "pods", "--containers"), optional=True),
     ]
     if helm:
-        made.append(Item("helm/releases.json", cluster.helm("list", "-o", "json"), "json", optional=True))
-    return tuple(made)
+        result.append(Item("helm/releases.json", cluster.helm("list", "-o", "json"), "json", optional=True))
+    return tuple(result)
 
 
 def pods_of(answer: Any) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
@@ -196,9 +196,9 @@ def items_of(cluster: Cluster, pod: Pod) -> Iterator[Item]:
     metrics = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod.name}:{port}/proxy/metrics"
     yield Item(f"{pod.name}/metrics.txt", cluster.kubectl("get", "--raw", metrics))
     for container in pod.containers:
-        asked = ("logs", pod.name, "-c", container)
-        yield Item(f"{pod.name}/console-{container}.log", cluster.kubectl(*asked, *since))
-        before = cluster.kubectl(*asked, "--previous")
+        requested = ("logs", pod.name, "-c", container)
+        yield Item(f"{pod.name}/console-{container}.log", cluster.kubectl(*requested, *since))
+        before = cluster.kubectl(*requested, "--previous")
         known = container in pod.restarted
         yield Item(f"{pod.name}/console-{container}.previous.log", before, optional=not known)
 

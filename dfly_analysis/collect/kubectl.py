@@ -23,7 +23,7 @@ _LONGEST_LINE = 16 << 20  # a longer one is cut, so that memory is bounded
 _SECRET_NAMES = ("PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CREDENTIALS", "AUTH", "DSN")
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _LONGEST_REASON = 200
-_MOST_SAID = 1 << 20
+_MAX_SAID = 1 << 20
 
 
 def fetch(item: Item, target: Path, silence_s: float) -> str | None:
@@ -57,11 +57,11 @@ def fetch(item: Item, target: Path, silence_s: float) -> str | None:
 
 
 def _run(item: Item, out: IO[bytes], silence_s: float) -> str | None:
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as message:
         try:
             # a session of its own, so that what kubectl starts ends with it
             running = subprocess.Popen(  # noqa: S603 - the command is one of `items`, no shell reads it
-                item.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, start_new_session=True
+                item.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=message, start_new_session=True
             )
         except FileNotFoundError:
             raise DflyError(
@@ -71,8 +71,8 @@ def _run(item: Item, out: IO[bytes], silence_s: float) -> str | None:
             reason = _keep(item, running, out, silence_s)
         finally:
             _end(running)
-        said.seek(0)
-        lines = said.read(_MOST_SAID).decode("utf-8", "replace").split("\n")
+        message.seek(0)
+        lines = message.read(_MAX_SAID).decode("utf-8", "replace").split("\n")
     # kubectl writes what it tried before what went wrong
     words = next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
     if reason is not None:

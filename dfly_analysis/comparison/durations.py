@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-FEWEST = 20
+MIN_COUNT = 20
 _DRAWS = 200
 _SEED = 20261123
 
@@ -36,7 +36,7 @@ def time_effect(before: pd.DataFrame, after: pd.DataFrame) -> TimeEffect | None:
     runs = [_timed(run) for run in (before, after)]
     sizes = [run.loc[run["outcome"] == "ok", "size_bytes"].value_counts() for run in runs]
     shared = sizes[0].index.intersection(sizes[1].index)
-    often = [size for size in shared if min(sizes[0][size], sizes[1][size]) >= FEWEST]
+    often = [size for size in shared if min(sizes[0][size], sizes[1][size]) >= MIN_COUNT]
     if not often:
         return None
     size = max(often, key=lambda one: min(sizes[0][one], sizes[1][one]))
@@ -68,8 +68,8 @@ def _drawn_medians(pieces: pd.DataFrame, seed: int) -> NDArray[np.float64]:
     duration, censored = pieces["duration_s"].to_numpy(float), (pieces["outcome"] != "ok").to_numpy(bool)
     names = groups_of(pieces).to_numpy()
     members = [np.flatnonzero(names == name) for name in np.unique(names)]
-    made = []
+    result = []
     for _ in range(_DRAWS):
         rows = np.concatenate([members[place] for place in draw.integers(0, len(members), len(members))])
-        made.append(_median(duration[rows], censored[rows]))
-    return np.array(made)
+        result.append(_median(duration[rows], censored[rows]))
+    return np.array(result)

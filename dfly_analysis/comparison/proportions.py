@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL, STRICT = 0.95, 1.0 - 0.05 / 3.0
-FEWEST_TASKS = 5
+MIN_TASKS = 5
 """With fewer tasks than this, pieces are grouped by stretches of time within a task instead."""
 _USUAL_BLOCK_S = 10.0
 _SMALLEST_LAYER_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class Counted:
+class Proportion:
     """Failures in groups that share a fate.
 
     Attributes
@@ -47,13 +47,13 @@ class Counted:
         return max(1.0, spread / (total * share * (1.0 - share)))
 
 
-def effect_of(effect_id: str, before: Counted, after: Counted) -> Effect | None:
+def effect_of(effect_id: str, before: Proportion, after: Proportion) -> Effect | None:
     """Compare two shares by Newcombe's interval on effective counts.
 
     Parameters
     ----------
     effect_id : str
-    before, after : Counted
+    before, after : Proportion
 
     Returns
     -------
@@ -69,17 +69,17 @@ def effect_of(effect_id: str, before: Counted, after: Counted) -> Effect | None:
     if not sum(before.n) or not sum(after.n):
         return None
     factor = max(before.design_effect or 1.0, after.design_effect or 1.0)
-    ours, theirs = ((counted.share, max(sum(counted.n) / factor, 1.0)) for counted in (before, after))
+    before_rate, after_rate = ((counted.share, max(sum(counted.n) / factor, 1.0)) for counted in (before, after))
     return Effect(
         id=effect_id,
-        before=_wilson(*ours, LEVEL),
-        after=_wilson(*theirs, LEVEL),
+        before=_wilson(*before_rate, LEVEL),
+        after=_wilson(*after_rate, LEVEL),
         n_before=sum(before.n),
         n_after=sum(after.n),
         bad_before=sum(before.bad),
         bad_after=sum(after.bad),
-        difference=_newcombe(ours, theirs, LEVEL),
-        strict=_newcombe(ours, theirs, STRICT),
+        difference=_newcombe(before_rate, after_rate, LEVEL),
+        strict=_newcombe(before_rate, after_rate, STRICT),
         clusters_before=len(before.n),
         clusters_after=len(after.n),
     )
@@ -97,37 +97,37 @@ def _newcombe(before: tuple[float, float], after: tuple[float, float], level: fl
     return Interval(difference, max(difference - down, -1.0), min(difference + up, 1.0))
 
 
-def tasks_counted(tasks: pd.DataFrame, *, layers_only: bool = False) -> Counted:
+def tasks_counted(tasks: pd.DataFrame, *, layers_only: bool = False) -> Proportion:
     """Count tasks with a known end, each a group of its own; or only the layers that seed clients fetched."""
     known = tasks[tasks["outcome"].isin(["ok", "failed", "died"])]
     if layers_only:
         large = (known["size_bytes"].isna() | (known["size_bytes"] >= _SMALLEST_LAYER_BYTES)).fillna(value=True)
         known = known[large & (known["role"] == "seedClient")]
     bad = (known["outcome"] != "ok").astype(int)
-    return Counted(tuple(bad), (1,) * len(known))
+    return Proportion(tuple(bad), (1,) * len(known))
 
 
 def source_pieces(pieces: pd.DataFrame) -> pd.DataFrame:
     """Return the attempts at pieces from the source whose end is known, of runs that also tell of those that finished."""
-    told = (pieces["origin"] == "source") & pieces["ended"].notna()
-    if "survivors_unseen" in pieces.columns:
-        told &= ~pieces["survivors_unseen"].fillna(value=False).astype(bool)
-    return pieces[told.fillna(value=False).astype(bool)]
+    usable = (pieces["origin"] == "source") & pieces["ended"].notna()
+    if "successes_not_logged" in pieces.columns:
+        usable &= ~pieces["successes_not_logged"].fillna(value=False).astype(bool)
+    return pieces[usable.fillna(value=False).astype(bool)]
 
 
-def pieces_counted(pieces: pd.DataFrame, outcomes: tuple[str, ...]) -> Counted:
+def pieces_counted(pieces: pd.DataFrame, outcomes: tuple[str, ...]) -> Proportion:
     """Count attempts at pieces that ended in some way, among those that ended by themselves; siblings cancelled do not count."""
     ended = pieces[~pieces["outcome"].isin(["cancelled", "unknown"])]
     if not len(ended):
-        return Counted((), ())
+        return Proportion((), ())
     bad = ended["outcome"].isin(outcomes).astype(int).groupby(groups_of(ended)).agg(["sum", "size"])
-    return Counted(tuple(map(int, bad["sum"])), tuple(map(int, bad["size"])))
+    return Proportion(tuple(map(int, bad["sum"])), tuple(map(int, bad["size"])))
 
 
 def groups_of(pieces: pd.DataFrame) -> Any:
     """Return which attempts share a fate: those of one task, or of one stretch of time in it where tasks are few."""
     task = pieces["task_id"].fillna("").astype(str)
-    if task.nunique() >= FEWEST_TASKS:
+    if task.nunique() >= MIN_TASKS:
         return task
     limit = pieces["timeout_s"].median()
     block_s = float(limit) if limit == limit and limit > 0 else _USUAL_BLOCK_S  # noqa: PLR0124 - not a number

@@ -80,11 +80,11 @@ def demand_of(settings: Settings, role: str, size_bytes: int, host: str | None =
     number = settings.get(STREAMS, role, host).number
     streams = max(1, min(int(number), pieces)) if number is not None and number >= 1 else None
     limit = shorter_limit(settings, role, host)
-    lacking = [
+    missing = [
         name for name, known in ((STREAMS, streams is not None), (PIECE, limit is not None)) if not known
     ]  # fmt: skip
     if streams is None or limit is None or not limit.seconds:
-        reason = f"{' and '.join(lacking)} of the {role} is not known; name the chart or the client"
+        reason = f"{' and '.join(missing)} of the {role} is not known; name the chart or the client"
         return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, None, reason)
     bps = demanded_bps(min(size_bytes, streams * piece_bytes), limit.seconds)
     return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, bps)

@@ -129,13 +129,13 @@ def check_settings(
 
 
 def _assumed(query: Query) -> tuple[str, ...]:
-    said = []
+    message = []
     versions = query.settings.versions
     blind = [role for role in query.roles if versions.get(role) is None]
     if blind and query.settings.chart is None:
-        said.append(
+        message.append(
             f"no release of {', '.join(blind)} is known, so defaults are not: name --chart, or --client and --scheduler"
         )
     if not query.size_asked:
-        said.append("no --size was named: a layer of 20 GiB is taken")
-    return tuple(said)
+        message.append("no --size was named: a layer of 20 GiB is taken")
+    return tuple(message)

@@ -16,8 +16,8 @@ from dfly_analysis.config.setting import SECTIONS
 from dfly_analysis.config.yaml_positions import load_yaml
 from dfly_analysis.errors import NotEnoughDataError, SettingsError
 
-_MOST_BYTES = 4_000_000  # a chart's values have about a hundred thousand
-_MOST_FILES = 5_000
+_MAX_BYTES = 4_000_000  # a chart's values have about a hundred thousand
+_MAX_FILES = 5_000
 _NEAR = 0.75  # how alike a section and a name have to be for one to be meant
 _ENDINGS = frozenset({".yaml", ".yml", ".json"})
 _CONFIG_MAP = re.compile(r"^\s*(?:- )?[\"']?kind[\"']?:\s*[\"']?ConfigMap\b", re.MULTILINE)
@@ -86,12 +86,12 @@ def require_nonempty(values: UserValues, *, defaults_known: bool) -> None:
     tops = list(dict.fromkeys(path.partition(".")[0] for path in values.entries))
     if tops and _OTHER_SECTIONS.isdisjoint(tops):
         shown = ", ".join(tops[:4]) + (" and more" if len(tops) > 4 else "")
-        meant = [near for top in tops for near in get_close_matches(top, SECTIONS, 1, _NEAR)]
+        expected = [near for top in tops for near in get_close_matches(top, SECTIONS, 1, _NEAR)]
         usual = "give the values of the Dragonfly chart (seedClient:, client:, scheduler:, manager:), or a component's own file"
         raise SettingsError(
             f"no key of Dragonfly in it; it holds {shown}",
             where=values.address,
-            hint=f"did you mean {meant[0]}?" if meant else usual,
+            hint=f"did you mean {expected[0]}?" if expected else usual,
         )
     if not defaults_known:
         hint = "add --chart 1.7.4, or --client and --scheduler"
@@ -109,8 +109,8 @@ def _plain(path: str) -> str:
 
 def _folder(folder: Path) -> ConfigInput:
     found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _ENDINGS and path.is_file()]
-    if len(found) > _MOST_FILES:
-        raise SettingsError(f"more than {_MOST_FILES} YAML files", where=str(folder), hint="name a folder below it")
+    if len(found) > _MAX_FILES:
+        raise SettingsError(f"more than {_MAX_FILES} YAML files", where=str(folder), hint="name a folder below it")
     rendered: list[RenderedFile] = []
     values: list[UserValues] = []
     skipped: list[str] = []
@@ -148,18 +148,18 @@ def _is_values(read: UserValues) -> bool:
 def _text(path: str) -> str:
     try:
         if path == "-":
-            content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+            content = sys.stdin.buffer.read(_MAX_BYTES + 1)
         else:
             with Path(path).open("rb") as file:
-                content = file.read(_MOST_BYTES + 1)
+                content = file.read(_MAX_BYTES + 1)
         text = content.decode("utf-8-sig")
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or "not UTF-8 text"
         hint = "give a Helm values file, a component's own file, or a folder of them"
         raise SettingsError(f"it cannot be read: {reason}", where=path, hint=hint) from problem
-    if len(content) > _MOST_BYTES:
+    if len(content) > _MAX_BYTES:
         raise SettingsError(
-            f"more than {_MOST_BYTES // 10**6} MB, which no configuration has", where=path, hint="give the values alone"
+            f"more than {_MAX_BYTES // 10**6} MB, which no configuration has", where=path, hint="give the values alone"
         )
     return text
 

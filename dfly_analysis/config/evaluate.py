@@ -14,7 +14,7 @@ from dfly_analysis.config.ignored_keys import IgnoredKey
 from dfly_analysis.config.query import HostGroup, Query
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import Setting
-from dfly_analysis.findings import Evidence, Finding, on_one_line
+from dfly_analysis.findings import Evidence, Finding, collapse_whitespace
 
 Verdict = Literal["present", "absent", "unknown"]
 _BRACES = re.compile(r"\{([^{}]+)\}")
@@ -53,9 +53,9 @@ def evaluate_rule(rule: ConfigRule, query: Query, keys: Sequence[IgnoredKey]) ->
     found = [_in_role(rule, query, role, hosts) for role in roles for hosts in query.hosts[role]]
     present = [one for one in found if one.verdict == "present"]
     if present:
-        said = _joined(f"{one.role}{one.hosts.label}: {one.reason}" for one in present)
+        message = _joined(f"{one.role}{one.hosts.label}: {one.reason}" for one in present)
         evidence = dict.fromkeys(line for one in present for line in _evidence(query.settings, one.settings))
-        return _finding(rule, "present", said, sum(one.hosts.hosts for one in present), tuple(evidence))
+        return _finding(rule, "present", message, sum(one.hosts.hosts for one in present), tuple(evidence))
     unknown = next((one for one in found if one.verdict == "unknown"), None)
     if unknown is not None:
         return _finding(rule, "unknown", unknown.reason)
@@ -75,7 +75,11 @@ def _of_keys(rule: ConfigRule, settings: Settings, found: Sequence[IgnoredKey]) 
     if found:
         lines = tuple(Evidence(one.file, one.line, _shown(one.path, one.value)) for one in found if one.line)
         return _finding(
-            rule, "present", _joined(on_one_line(f"{one.path}: {one.reason}") for one in found), len(found), lines
+            rule,
+            "present",
+            _joined(collapse_whitespace(f"{one.path}: {one.reason}") for one in found),
+            len(found),
+            lines,
         )
     if not settings.user.entries and not settings.rendered and not settings.user.address:
         return _finding(rule, "unknown", "no values and no rendered configuration were given")
@@ -92,8 +96,8 @@ def _in_role(rule: ConfigRule, query: Query, role: str, hosts: HostGroup) -> _Re
     verdicts = [_all_of(group, scope) for group in rule.conditions]
     for group, (verdict, _) in zip(rule.conditions, verdicts, strict=True):
         if verdict == "present":
-            said = _BRACES.sub(lambda match: operand(scope, match[1]).text or "not set", rule.says)
-            return _Result(role, hosts, "present", said, _settings_read(rule, group, scope))
+            message = _BRACES.sub(lambda match: operand(scope, match[1]).text or "not set", rule.says)
+            return _Result(role, hosts, "present", message, _settings_read(rule, group, scope))
     reason = next((reason for verdict, reason in verdicts if verdict == "unknown"), None)
     return _Result(role, hosts, "absent" if reason is None else "unknown", reason or "")
 
@@ -152,6 +156,6 @@ def _evidence(settings: Settings, read: Iterable[Setting]) -> Iterator[Evidence]
 
 
 def _joined(parts: Iterable[str]) -> str:
-    said = list(dict.fromkeys(parts))
-    more = f"; and {len(said) - _MOST_SAID} more" if len(said) > _MOST_SAID else ""
-    return "; ".join(said[:_MOST_SAID]) + more
+    message = list(dict.fromkeys(parts))
+    more = f"; and {len(message) - _MOST_SAID} more" if len(message) > _MOST_SAID else ""
+    return "; ".join(message[:_MOST_SAID]) + more

@@ -203,8 +203,8 @@ def _gc_headroom(scope: Scope) -> Operand:
 
 
 def _documented(scope: Scope, part: str, show: Callable[[float], str]) -> Operand:
-    said = documented_sizing(scope.role)
-    return Operand("unset") if said is None else _known(getattr(said, part), show)
+    message = documented_sizing(scope.role)
+    return Operand("unset") if message is None else _known(getattr(message, part), show)
 
 
 def _bandwidth(scope: Scope) -> Operand:

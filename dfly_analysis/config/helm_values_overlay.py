@@ -15,7 +15,7 @@ import yaml
 
 from dfly_analysis.catalog.piece_length_rules import piece_attempts
 from dfly_analysis.errors import DflyError, OverlayConflictError
-from dfly_analysis.findings import on_one_line
+from dfly_analysis.findings import collapse_whitespace
 from dfly_analysis.units import format_size, parse_duration
 
 _ROLES = ("seedClient", "client", "scheduler", "manager")
@@ -102,10 +102,10 @@ class Overlay:
             _put(values, f"{prefix}{item.helm_path}", _scalar(item))
         size = f", for layers of {format_size(advice.size_bytes)}" if advice.size_bytes else ""
         title = f"Helm values by dfly-analysis{size}"
-        made = cls(values, {f"{prefix}{item.helm_path}": _comment(item) for item in chosen}, title)
+        result = cls(values, {f"{prefix}{item.helm_path}": _comment(item) for item in chosen}, title)
         _check_order({item.helm_path: item for item in chosen})
-        made.check(advice, prefix=prefix)
-        return made
+        result.check(advice, prefix=prefix)
+        return result
 
     @property
     def paths(self) -> Mapping[str, Any]:
@@ -216,12 +216,12 @@ def apply(values: Mapping[str, Any], overlay: Overlay | Mapping[str, Any]) -> di
         A new mapping; sections merge, values are replaced, a section that is null or a plain value gives way.
     """
     over = overlay.values if isinstance(overlay, Overlay) else overlay
-    made = {name: apply(inner, {}) if isinstance(inner, Mapping) else inner for name, inner in values.items()}
+    result = {name: apply(inner, {}) if isinstance(inner, Mapping) else inner for name, inner in values.items()}
     for name, inner in over.items():
-        below = made.get(name)
+        below = result.get(name)
         base = below if isinstance(below, Mapping) else {}
-        made[name] = apply(base, inner) if isinstance(inner, Mapping) else inner
-    return made
+        result[name] = apply(base, inner) if isinstance(inner, Mapping) else inner
+    return result
 
 
 def _without_conflict(advice: _Proposals) -> list[_Proposal]:
@@ -270,20 +270,20 @@ def _comment(item: _Proposal) -> str:
     ends = f"{low} to {high}" if math.isfinite(item.high) else f"at least {low}"
     interval = f"needed {ends}{'' if item.unit == 'bytes' else f' {item.unit}'}"
     because = item.because.partition("; ")[2] if item.because.startswith("now ") else item.because
-    return textwrap.shorten(on_one_line(f"{now}; {interval}; {because}"), _COMMENT_LENGTH, placeholder=" …")
+    return textwrap.shorten(collapse_whitespace(f"{now}; {interval}; {because}"), _COMMENT_LENGTH, placeholder=" …")
 
 
 def _commented(values: Mapping[str, Any], comments: Mapping[str, str], above: str = "") -> Any:
     from ruamel.yaml.comments import CommentedMap
 
-    made = CommentedMap()
+    result = CommentedMap()
     for name, inner in values.items():
         path = f"{above}{name}"
-        made[name] = _commented(inner, comments, f"{path}.") if isinstance(inner, Mapping) else inner
+        result[name] = _commented(inner, comments, f"{path}.") if isinstance(inner, Mapping) else inner
         if path in comments:
             lines = "\n".join(textwrap.wrap(comments[path], _COMMENT_WIDTH))
-            made.yaml_set_comment_before_after_key(name, before=lines, indent=2 * above.count("."))
-    return made
+            result.yaml_set_comment_before_after_key(name, before=lines, indent=2 * above.count("."))
+    return result
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -294,8 +294,8 @@ def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, A
             yield f"{above}{name}", inner
 
 
-def _same(written: Mapping[str, Any], meant: Mapping[str, Any], *, where: str | None = None) -> None:
-    read, wanted = dict(_leaves(written)), dict(_leaves(meant))
+def _same(written: Mapping[str, Any], expected: Mapping[str, Any], *, where: str | None = None) -> None:
+    read, wanted = dict(_leaves(written)), dict(_leaves(expected))
     for path in dict.fromkeys([*wanted, *read]):
         if read.get(path) != wanted.get(path) or type(read.get(path)) is not type(wanted.get(path)):
             at = f"{where}: {path}" if where else path

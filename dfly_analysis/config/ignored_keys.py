@@ -126,12 +126,12 @@ def _misspelt_sections(settings: Settings) -> Iterator[IgnoredKey]:
     """Yield the sections of the values whose name is a role's but for capitals and signs: nothing in them is read."""
     plain = {role.lower(): role for role in ROLES}
     for name in dict.fromkeys(path.partition(".")[0] for path in settings.user.entries):
-        meant = plain.get(name.lower().replace("_", "").replace("-", ""))
-        if meant and meant != name:
+        expected = plain.get(name.lower().replace("_", "").replace("-", ""))
+        if expected and expected != name:
             user = settings.user
-            reason = f"the chart reads the section {meant}; nothing below {name} has an effect"
+            reason = f"the chart reads the section {expected}; nothing below {name} has an effect"
             yield IgnoredKey(
-                f"{user.prefix}{name}", user.address, user.lines.get(name, 0), meant, None, "misspelt", reason
+                f"{user.prefix}{name}", user.address, user.lines.get(name, 0), expected, None, "misspelt", reason
             )
 
 
@@ -244,8 +244,8 @@ def _other_effect(settings: Settings, role: str, item: KeyDefaults, value: Value
     if twin and settings.chart and _set_below(settings, role, twin):
         reason = f"the chart sets the same under the name {twin}, and both names in one file are refused; use that name"
         return _Ignored("both_names", reason)
-    said = invalid_reason(role, item.unit, value)
-    return _Ignored("unreadable", said) if said else None
+    message = invalid_reason(role, item.unit, value)
+    return _Ignored("unreadable", message) if message else None
 
 
 def _set_below(settings: Settings, role: str, key: str) -> bool:
@@ -266,15 +266,15 @@ def _shortened(settings: Settings, value: Value) -> _Ignored | None:
 def _unknown_name(role: str, key: str) -> _Ignored | None:
     if is_known_key(role, key) or is_chart_only(key):
         return None
-    meant = suggest_keys(role, key)
-    if meant and meant[0].lower() == key.lower():
-        return _Ignored("misspelt", f"capitals matter; nothing reads it so, it is spelt {meant[0]}")
+    expected = suggest_keys(role, key)
+    if expected and expected[0].lower() == key.lower():
+        return _Ignored("misspelt", f"capitals matter; nothing reads it so, it is spelt {expected[0]}")
     leaf = key.rpartition(".")[2]
     paths = [name for name in _keys_with_leaf(role, leaf) if not name.startswith("download.maxSchedule")]
     if role in CLIENT_ROLES and leaf in _LEAVES and paths:
         return _Ignored("misspelt", f"nothing reads it there; it is {paths[0]}")
-    if meant:
-        return _Ignored("misspelt", f"nothing reads it; did you mean {' or '.join(meant)}?")
+    if expected:
+        return _Ignored("misspelt", f"nothing reads it; did you mean {' or '.join(expected)}?")
     near = nearest_keys(role, key)
     taken = "any capitals" if role in GO_ROLES else "these capitals"
     hint = f"; nearest are {', '.join(near)}" if near else ""
@@ -293,12 +293,12 @@ def _keys_with_leaf(role: str, leaf: str) -> list[str]:
 
 
 def _in_rendered(settings: Settings) -> Iterator[IgnoredKey]:
-    seen: set[tuple[str, str]] = set()
+    observed: set[tuple[str, str]] = set()
     for file in settings.rendered:
         for key, value in file.values.items():
             found = _check_rendered(settings, file, key, value)
-            if found and (file.role, key) not in seen:
-                seen.add((file.role, key))
+            if found and (file.role, key) not in observed:
+                observed.add((file.role, key))
                 yield IgnoredKey(key, file.path, file.lines.get(key, 0), file.role, value, *found, rendered=True)
 
 

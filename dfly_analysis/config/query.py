@@ -101,8 +101,8 @@ class Query:
         """Return by role the hosts whose files were given, those that say the same together; one without a host where none was."""
         found: dict[str, dict[str, list[str | None]]] = {role: {} for role in ROLES}
         for file in self.settings.rendered:
-            said = {key: value for key, value in file.values.items() if not _IDENTITY.search(key)}
-            found[file.role].setdefault(repr(sorted(said.items())), []).append(file.host)
+            message = {key: value for key, value in file.values.items() if not _IDENTITY.search(key)}
+            found[file.role].setdefault(repr(sorted(message.items())), []).append(file.host)
         none = (HostGroup(None, 1, ""),)
         return {
             role: tuple(HostGroup(hosts[0], len(hosts), _label(hosts, len(groups))) for hosts in groups.values())

@@ -13,7 +13,7 @@ from dfly_analysis.config.helm_values import flatten
 from dfly_analysis.config.yaml_positions import RepeatedKey, key_lines, load_yaml, repeated_keys
 from dfly_analysis.errors import SettingsError
 
-_MOST_CHARACTERS = 1_000_000  # a component's file has a few thousand
+_MAX_CHARACTERS = 1_000_000  # a component's file has a few thousand
 _GLANCE = re.compile(r"^(?:download|storage|seedPeer|server|auth|scheduler):", re.MULTILINE)
 _CLIENT = frozenset({"download", "upload", "storage", "seedPeer", "proxy", "gc", "dynconfig", "host"})
 _GO_DAEMON = frozenset({"aliveTime", "gcInterval", "workHome", "keepStorage", "dataDir"})
@@ -71,7 +71,7 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
     RenderedFile or None
         None where the text is something else: Helm values, ``dynconfig.yaml``, the old Go daemon's file, no YAML.
     """
-    if len(text) > _MOST_CHARACTERS or not _GLANCE.search(text):
+    if len(text) > _MAX_CHARACTERS or not _GLANCE.search(text):
         return None
     try:
         content = load_yaml(text, path)

@@ -24,7 +24,7 @@ from dfly_analysis.config.setting import (
     helm_path_of,
     is_chart_only,
 )
-from dfly_analysis.errors import FactMissingError, SettingsError, nearest
+from dfly_analysis.errors import FactMissingError, SettingsError, suggest_similar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,9 +104,9 @@ class Settings:
 
         What was seen running goes before what the chart would have shipped.
         """
-        seen = {"client": client, "seedClient": client, "scheduler": scheduler, "manager": manager}
+        observed = {"client": client, "seedClient": client, "scheduler": scheduler, "manager": manager}
         kept = {role: self.versions.get(role) for role in ROLES}
-        versions = {role: (None if role in self.given else _written(seen[role])) or kept[role] for role in ROLES}
+        versions = {role: (None if role in self.given else _written(observed[role])) or kept[role] for role in ROLES}
         return replace(self, versions=versions)
 
     def get(self, key: str, role: str, host: str | None = None) -> Setting:
@@ -155,7 +155,9 @@ class Settings:
         if role not in ROLES:
             if role in ("", "unknown"):
                 return ()
-            raise SettingsError(f"{role!r} is no role", hint=nearest(role, ROLES) or f"one of {', '.join(ROLES)}")
+            raise SettingsError(
+                f"{role!r} is no role", hint=suggest_similar(role, ROLES) or f"one of {', '.join(ROLES)}"
+            )
         bare = _bare(key, role)
         if bare == PIECE_LENGTH:
             return self._piece_length(role, host)
@@ -249,10 +251,10 @@ class Settings:
     def _file(self, names: tuple[str, ...], role: str, host: str | None) -> RenderedFile | None:
         files = [file for file in self.rendered if file.role == role]
         own = [file for file in files if host is not None and file.host == host]
-        said = Counter(repr(file.first(names)) for file in own or files)
-        if not said or (host is not None and not own and len(said) > 1):
+        message = Counter(repr(file.first(names)) for file in own or files)
+        if not message or (host is not None and not own and len(message) > 1):
             return None
-        return next(file for file in own or files if repr(file.first(names)) == said.most_common(1)[0][0])
+        return next(file for file in own or files if repr(file.first(names)) == message.most_common(1)[0][0])
 
     def _from_file(self, file: RenderedFile, names: tuple[str, ...], role: str, host: str | None) -> Setting | None:
         found = file.first(names)

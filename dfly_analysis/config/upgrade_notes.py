@@ -183,7 +183,7 @@ def _shown(setting: Setting) -> str:
 
 def _keys(one: Settings, other: Settings) -> Iterator[Consequence]:
     """Yield the keys that lose their effect and those that gain one, once for client and seed client."""
-    seen: set[tuple[str, bool]] = set()
+    observed: set[tuple[str, bool]] = set()
     for item in all_defaults():
         if item.component not in ROLES or not item.eras or item.helm_path is None:
             continue
@@ -192,9 +192,9 @@ def _keys(one: Settings, other: Settings) -> Iterator[Consequence]:
             continue
         eras = [item.at(version) for version in versions if version]
         reads = [era is not None and era.ignored is None for era in eras]
-        if reads[0] == reads[1] or (item.key, reads[1]) in seen:
+        if reads[0] == reads[1] or (item.key, reads[1]) in observed:
             continue
-        seen.add((item.key, reads[1]))
+        observed.add((item.key, reads[1]))
         why = next((era.ignored for era, read in zip(eras, reads, strict=True) if era is not None and not read), None)
         text = f"{item.key} is {'read' if reads[1] else 'not read any more, and dropped in silence'} from {versions[1]}"
         text = f"{text} ({why})" if why else text

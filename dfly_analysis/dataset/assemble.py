@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from dfly_analysis.dataset.completeness import limits_of, missing_inputs
 from dfly_analysis.dataset.dataset import Dataset
-from dfly_analysis.dataset.deduplication import find_copies, remove_copies, with_notes
+from dfly_analysis.dataset.deduplication import find_duplicates, remove_copies, with_notes
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
@@ -58,7 +58,7 @@ def assemble(
     Dataset
     """
     engine.set_events(tables, parts, _file_order(result))
-    copies = find_copies(result.coverage, result.fingerprints)
+    copies = find_duplicates(result.coverage, result.fingerprints)
     if copies:
         remove_copies(engine, copies)
     settings = infer_settings(given, engine, result)
@@ -111,10 +111,10 @@ def _reconstruct(engine: Engine, settings: Settings, result: FileResult) -> None
     from dfly_analysis.schema import PIECES
 
     events = EVENTS.conform(engine.ordered_frame(EVENTS, "true"))
-    background = read_background(events, terminations(result))
-    pieces, tasks = rebuild(events, limits_of(settings), background)
+    run_context = read_background(events, terminations(result))
+    pieces, tasks = rebuild(events, limits_of(settings), run_context)
     seeds = tasks[tasks["role"] == "seedClient"]
-    more = unseen_tasks(background, set(seeds["task_id"].dropna()), set(seeds["url"].dropna()))
+    more = unseen_tasks(run_context, set(seeds["task_id"].dropna()), set(seeds["url"].dropna()))
     tasks = pd.concat([tasks, more], ignore_index=True) if len(more) else tasks
     for table, frame in ((PIECES, pieces), (TASKS, tasks)):
         engine.add_arrow(
@@ -126,8 +126,8 @@ def _reconstruct(engine: Engine, settings: Settings, result: FileResult) -> None
 def terminations(result: FileResult) -> dict[str, tuple[Death, ...]]:
     """Return by host what Kubernetes knows of the ends of its processes: time in nanoseconds, cause, confidence."""
     return {
-        host: tuple((_nanoseconds(one.time), one.cause, one.confidence) for one in deaths)
-        for host, deaths in pods.deaths_by_host(result.pods).items()
+        host: tuple((_nanoseconds(one.time), one.cause, one.confidence) for one in terminations)
+        for host, terminations in pods.terminations_by_host(result.pods).items()
     }
 
 

@@ -46,7 +46,7 @@ def missing_inputs(engine: Engine) -> tuple[str, ...]:
     """Say what the input does not hold and what that costs, a sentence each, by the tables in the engine."""
     components = {name for (name,) in engine.rows("SELECT DISTINCT component FROM events WHERE component IS NOT NULL")}
     ((tasks, unknown),) = engine.rows("SELECT count(*), count(*) FILTER (outcome = 'unknown') FROM tasks")
-    ((reported, expected, seen),) = engine.rows("""
+    ((reported, expected, observed),) = engine.rows("""
         WITH complete AS (
             SELECT peer_id, n_pieces FROM tasks WHERE outcome = 'ok' AND origin = 'source' AND n_pieces IS NOT NULL
         ), finished AS (SELECT peer_id FROM pieces WHERE origin = 'source' AND outcome = 'ok')
@@ -66,9 +66,9 @@ def missing_inputs(engine: Engine) -> tuple[str, ...]:
         sentences.append(
             "No finished piece from the source is seen: the distribution of a piece's time cannot be fitted; add the scheduler's core.log."
         )
-    if expected and seen < _COMPLETE_SHARE * expected:
+    if expected and observed < _COMPLETE_SHARE * expected:
         sentences.append(
-            f"{expected - seen} of {expected} pieces of tasks that succeeded from the source left no record (direct passes are not reported); {reported} are seen."
+            f"{expected - observed} of {expected} pieces of tasks that succeeded from the source left no record (direct passes are not reported); {reported} are seen."
         )
     if unknown:
         sentences.append(f"{unknown} tasks have no end in these logs: they ran on, or the log was cut.")

@@ -136,10 +136,10 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
             else:
                 rest.add(part)
         if prometheus:
-            asked = FileResult()
-            ask(prometheus, asked, on_problem)
-            rest.add(asked)
-            whole.add(asked)
+            requested = FileResult()
+            ask(prometheus, requested, on_problem)
+            rest.add(requested)
+            whole.add(requested)
         require_readable(paths, whole)
     except BaseException:
         store.tidy()

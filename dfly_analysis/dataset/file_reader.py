@@ -32,7 +32,7 @@ _CONFIGURATION = re.compile(
     re.MULTILINE,
 )
 _LARGEST_CONFIGURATION_BYTES = 1 << 20
-_MOST_WRITERS = 500
+_MAX_WRITERS = 500
 """Of one file whose records are fingerprinted separately."""
 _BATCH_BYTES = 8 << 20
 """Of small logs that are parsed together."""
@@ -163,10 +163,10 @@ class _FileReader:
         self._small_bytes[format_id] = 0
         logs = [log for log, _ in batch]
         relevant = self.options.records == "relevant"
-        table, parsed = parse_small_logs(logs, find_format(format_id), self.options.tz, telling=relevant)
+        table, parsed = parse_small_logs(logs, find_format(format_id), self.options.tz, relevant_only=relevant)
         for (log, row), coverage in zip(batch, parsed, strict=True):
             reason = f"{format_id}: {coverage['parsed']} of {coverage['lines']} lines begin a record"
-            row |= {**coverage, "note": row.get("note"), "why": reason, "path": log.address}
+            row |= {**coverage, "note": row.get("note"), "detection_reason": reason, "path": log.address}
         self.result.fingerprints |= fingerprints_of(table)
         self.sink(table)
 
@@ -189,18 +189,18 @@ class _FileReader:
         detected = sniff(head)
         if not is_other and (named or detected.log_format is not None):
             reason = detected.reason if named is None else f"{named}, as asked; it looks like {detected.reason}"
-            return {**self._read_log(opened), "why": reason}
+            return {**self._read_log(opened), "detection_reason": reason}
         if "\x00" in text[:4096]:
             return {"lines": opened.drain(), "note": "not text"}
         return self._read_whole(opened, text, detected.reason)
 
     def _read_log(self, opened: Opened) -> dict[str, Any]:
         relevant = self.options.records == "relevant"
-        reader = LogReader(opened, self.options.tz, self.options.log_format, self.executor, telling=relevant)
+        reader = LogReader(opened, self.options.tz, self.options.log_format, self.executor, relevant_only=relevant)
         fingerprints: dict[Writer | None, Fingerprint] = {}
         first_line = last_line = 0
         for table in reader.tables():
-            writer = reader.writer if len(fingerprints) < _MOST_WRITERS else next(iter(fingerprints))
+            writer = reader.writer if len(fingerprints) < _MAX_WRITERS else next(iter(fingerprints))
             fingerprints.setdefault(writer, Fingerprint()).add(table)
             if len(table):
                 lines = values_of(table.column("log_line"))

@@ -12,12 +12,12 @@ from dfly_analysis.estimates import Interval, wilson
 
 LEVEL = 0.99
 TIMES = 2.0
-LEAST_SHARE = 0.01
-FEWEST_FAILURES = 4
+MIN_SHARE = 0.01
+MIN_FAILURES = 4
 
 
 @dataclass(frozen=True)
-class Counted:
+class Proportion:
     """Failures among attempts.
 
     Attributes
@@ -28,25 +28,25 @@ class Counted:
     bad: int
     n: int
 
-    def without(self, part: Counted) -> Counted:
+    def without(self, part: Proportion) -> Proportion:
         """Return what is left without a part."""
-        return Counted(self.bad - part.bad, self.n - part.n)
+        return Proportion(self.bad - part.bad, self.n - part.n)
 
     def share(self, inflation: float = 1.0, level: float = LEVEL) -> Interval:
         """Return the share with its interval; `inflation` is by how much heaps widen the variance."""
         return wilson(self.bad / inflation, self.n / inflation, level)
 
 
-def stands_out(own: Counted, rest: Counted, inflation: float = 1.0) -> bool:
+def stands_out(own: Proportion, rest: Proportion, inflation: float = 1.0) -> bool:
     """Return whether a group fails clearly more often than the rest.
 
     The intervals of both shares (99 %) may not meet, which two equal groups reach about once in several thousand comparisons;
-    and its share must be `TIMES` that of the rest and `LEAST_SHARE` at least, for a difference too small to act on is none.
+    and its share must be `TIMES` that of the rest and `MIN_SHARE` at least, for a difference too small to act on is none.
     """
-    if own.bad < FEWEST_FAILURES or rest.n <= 0 or own.n <= 0:
+    if own.bad < MIN_FAILURES or rest.n <= 0 or own.n <= 0:
         return False
     mine, others = own.share(inflation), rest.share(inflation)
-    large = mine.value >= max(TIMES * others.value, LEAST_SHARE)
+    large = mine.value >= max(TIMES * others.value, MIN_SHARE)
     return large and mine.low > others.high
 
 

@@ -34,7 +34,7 @@ class _Counts(NamedTuple):
     texts: int
 
 
-def find_signs(dataset: Dataset) -> list[Finding]:
+def check_signatures(dataset: Dataset) -> list[Finding]:
     """Give a verdict on every signature that is a finding.
 
     Parameters
@@ -52,7 +52,7 @@ def find_signs(dataset: Dataset) -> list[Finding]:
     components = {name for (name,) in dataset.rows("SELECT DISTINCT component FROM events WHERE component IS NOT NULL")}
     ((tasks, failed),) = dataset.rows("SELECT count(*), count(*) FILTER (outcome IN ('failed', 'died')) FROM tasks")
     return [
-        _verdict(one, counts[one.id], dataset, tasks, failed) if one.id in counts else _not_seen(one, components)
+        _verdict(one, counts[one.id], dataset, tasks, failed) if one.id in counts else _not_found(one, components)
         for one in load_signatures()
         if one.finding
     ]
@@ -142,7 +142,7 @@ def _verdict(one: Signature, counts: _Counts, dataset: Dataset, tasks: int, fail
     )  # fmt: skip
 
 
-def _not_seen(one: Signature, components: set[str]) -> Finding:
+def _not_found(one: Signature, components: set[str]) -> Finding:
     needs = {"any": {"client", "scheduler"}, "kubernetes": {"kubernetes"}}.get(one.component, {one.component})
     if needs & components:
         return Finding(one.id, one.title, "absent", "info", knob=one.knob, reason="no line shows it")

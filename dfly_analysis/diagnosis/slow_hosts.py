@@ -11,7 +11,7 @@ import numpy.typing as npt
 from dfly_analysis.dataset import Dataset
 
 TIMES = 2.5
-FEWEST_TASKS = 3
+MIN_TASKS = 3
 _WHOLE = 0.5
 _LEVEL = 0.99
 
@@ -76,7 +76,7 @@ def slow_host(dataset: Dataset) -> SlowHost | None:
 
 def _is_slower(own: npt.NDArray[np.float64], rest: npt.NDArray[np.float64]) -> bool:
     """Compare the medians of two sorted samples."""
-    if min(len(own), len(rest)) < FEWEST_TASKS:
+    if min(len(own), len(rest)) < MIN_TASKS:
         return False
     return bool(np.median(own) * TIMES <= np.median(rest) and _median_interval(own)[1] < _median_interval(rest)[0])
 

@@ -81,8 +81,8 @@ class Summaries:
     @property
     def sizes(self) -> Array:
         """Return the sizes of finished downloads, each once."""
-        made = [self.exact.size_bytes[self.exact.finished], self.ranges.size_bytes, self.extremes.size_bytes]
-        return np.unique(np.concatenate(made))
+        result = [self.exact.size_bytes[self.exact.finished], self.ranges.size_bytes, self.extremes.size_bytes]
+        return np.unique(np.concatenate(result))
 
     @property
     def rows(self) -> Index:
@@ -167,7 +167,7 @@ def read_summaries(runs: pd.DataFrame) -> Summaries:
     extremes: list[tuple[float, float, float, float, float, int]] = []
     n = failed = bounds = 0
     hidden = False
-    for place, row in enumerate(_told(runs)):
+    for place, row in enumerate(_rows_with_size(runs)):
         if row["kind"] == "sample":
             n, ok = n + 1, row["outcome"] in (None, "ok")
             failed += not ok
@@ -226,7 +226,7 @@ def _add_aggregate(row: dict[str, Any], count: float, place: int, to: tuple[list
         extremes.append((count, low, high, others, size, place))
 
 
-def _told(runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _rows_with_size(runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield rows with a size, buckets in place of the aggregate of the same file."""
     names = ("kind", "outcome", "log_path", "size_bytes", "n", "min_s", "mean_s", "max_s", "p50_s", "p95_s", "p99_s", "failures",
              "duration_s", "timeout_s", "lower_s", "upper_s")  # fmt: skip

@@ -20,7 +20,7 @@ _BINS_A_SPREAD = 20.0
 _COARSE_BINS_A_SPREAD = 6.0
 # A survival is smoother than a density.
 _CUT_BINS_WIDER = 3.0
-_MOST_EXACT_ROWS = 400
+_MAX_EXACT_ROWS = 400
 _SIZE_BIN_LOG = 0.02
 _DRAWN_ANEW = {"host": 0.5}
 
@@ -186,7 +186,7 @@ def bin_attempts(attempts: Attempts) -> Rows:
     if between.any():
         upper[between] = np.log(attempts.upper_s[between])
     exact = Rows(y - log_unit, upper - log_unit, x - log_size, weight, event, log_unit, log_size)
-    few = len(y) <= _MOST_EXACT_ROWS
+    few = len(y) <= _MAX_EXACT_ROWS
     rows, row_of = (exact, np.arange(len(y))) if few else _binned(exact, _BINS_A_SPREAD)
     clusters = tuple(
         _cluster(codes, row_of, attempts.weight, len(rows.y), _DRAWN_ANEW.get(name, 1.0))

@@ -61,8 +61,8 @@ class Ending:
         if self.count == 0:
             return np.zeros(count)
         seed = _SEED + FAILURES.index(self.outcome)
-        made = np.random.default_rng(seed).gamma(self.count / self.dispersion + _JEFFREYS, size=count)
-        return np.asarray(made * self.dispersion / self.exposure)
+        result = np.random.default_rng(seed).gamma(self.count / self.dispersion + _JEFFREYS, size=count)
+        return np.asarray(result * self.dispersion / self.exposure)
 
 
 def count_endings(attempts: Attempts) -> Mapping[str, Ending]:
@@ -99,8 +99,8 @@ def _dispersion(attempts: Attempts, struck: Array, at_risk: Array) -> float:
         return worst
     for codes in attempts.clusters.values():
         inside = codes >= 0
-        seen = np.bincount(codes[inside], weights=struck[inside])
+        observed = np.bincount(codes[inside], weights=struck[inside])
         expected = np.bincount(codes[inside], weights=at_risk[inside]) * count / at_risk.sum()
-        if len(seen) >= 5:
-            worst = max(worst, float(((seen - expected) ** 2).sum() / expected.sum()))
+        if len(observed) >= 5:
+            worst = max(worst, float(((observed - expected) ** 2).sum() / expected.sum()))
     return worst

@@ -17,23 +17,25 @@ Flags = npt.NDArray[np.bool_]
 HOST, SOURCE = "host", "source"
 _PIECE_STEP_BYTES, _WHOLE_SHARE = 4 << 20, 0.8
 _NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "task_id")
-_USED = ("ended", "round", "survivors_unseen")
+_USED = ("ended", "retry_round", "successes_not_logged")
 # Two hosts tell of one moment, to a millisecond: the client begins a piece, the scheduler hears of the end of the one before.
 _SLACK_S, _SLACK_SHARE = 0.005, 0.002
 # More tell nothing new, and each candidate walks over all of them.
-_MOST = 60_000
+_MAX_COUNT = 60_000
 _FAILING = ("timeout", "reset", "storage", "origin")
 # A pass that nobody logged: shorter ones are a client's pause; its last pieces end one after the other over this share of its end.
 _SHORTEST_PASS_S, _THINNING = 0.05, 0.6
 
 
-def shared_speed(in_flight: Array | float, crowding: float, sharpness: float) -> Array:
+def shared_speed(in_flight: Array | float, contention: float, contention_exponent: float) -> Array:
     """Return the speed of one piece among so many in flight, of that of a piece alone: ``(1 + (c n)^k)^(-1/k)``."""
-    return np.asarray((1.0 + (crowding * np.asarray(in_flight, dtype=float)) ** sharpness) ** (-1.0 / sharpness))
+    return np.asarray(
+        (1.0 + (contention * np.asarray(in_flight, dtype=float)) ** contention_exponent) ** (-1.0 / contention_exponent)
+    )
 
 
 @dataclass(frozen=True)
-class UnseenPieces:
+class UnloggedPieces:
     """Pieces in flight in passes whose pieces nobody logged, one entry each.
 
     At level info a client from v1.4.1 names no finished piece, and the scheduler knows of the first pass alone: a layer that lost
@@ -44,14 +46,14 @@ class UnseenPieces:
     begin_s, end_s : array
     host : array of int
         Codes of the `Spans` they belong to.
-    instead_of : array of bool
+    counted_elsewhere : array of bool
         Of each attempt of the `Spans`, whether it is one of these and must not be counted twice.
     """
 
     begin_s: Array
     end_s: Array
     host: Index
-    instead_of: Flags
+    counted_elsewhere: Flags
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Spans:
     begin_s, end_s : array
         Seconds since the first began.
     size_bytes : array
-    finished, cut, telling : array of bool
+    finished, cut, usable : array of bool
         Whether it finished, whether a timeout cut it, and whether a fit may use it.
     host, task : array of int
         Codes.
@@ -71,7 +73,7 @@ class Spans:
         Names of the codes.
     row : array of int
         Place in the frame.
-    unseen : UnseenPieces
+    unlogged : UnloggedPieces
         In flight beside them, in passes that nobody logged.
     """
 
@@ -80,12 +82,12 @@ class Spans:
     size_bytes: Array
     finished: Flags
     cut: Flags
-    telling: Flags
+    usable: Flags
     host: Index
     task: Index
     hosts: tuple[str, ...]
     row: Index
-    unseen: UnseenPieces
+    unlogged: UnloggedPieces
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,10 @@ class Steps:
     first: Index
     last: Index
 
-    def progress(self, crowding: float, sharpness: float) -> Array:
+    def progress(self, contention: float, contention_exponent: float) -> Array:
         """Return the seconds each attempt would have needed alone for what it did: the integral of its speed."""
         loads, place = self._loads
-        speed = shared_speed(loads, crowding, sharpness)[place]
+        speed = shared_speed(loads, contention, contention_exponent)[place]
         clock = np.concatenate([[0.0], np.cumsum(self._passed * speed)])
         return np.asarray(clock[self.last] - clock[self.first])
 
@@ -157,12 +159,12 @@ def take_spans(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Spans
         size_bytes=size,
         finished=(kept["outcome"] == "ok").to_numpy(dtype=bool),
         cut=(kept["outcome"] == "timeout").to_numpy(dtype=bool),
-        telling=_telling(kept, size),
+        usable=_usable(kept, size),
         host=hosts,
         task=task,
         hosts=tuple(str(name) for name in names),
         row=row,
-        unseen=_unseen(
+        unlogged=_unlogged(
             pieces, tasks, kept, names, float(start[0]) if len(start) else 0.0, _most_at_once(begin_s, end_s, task)
         ),
     )
@@ -180,31 +182,33 @@ def _in_order(pieces: pd.DataFrame) -> tuple[Index, Array, Array, Array]:
     row = np.flatnonzero(keep)
     start = begin.to_numpy(dtype="datetime64[ns]").astype("int64")[row] * 1e-9
     order = np.argsort(start, kind="stable")
-    if len(order) > _MOST:
-        order = order[(len(order) - _MOST) // 2 :][:_MOST]
+    if len(order) > _MAX_COUNT:
+        order = order[(len(order) - _MAX_COUNT) // 2 :][:_MAX_COUNT]
     row = row[order]
     return row, start[order], lasted[row], size[row]
 
 
-def _telling(kept: pd.DataFrame, size: Array) -> Flags:
+def _usable(kept: pd.DataFrame, size: Array) -> Flags:
     """Return which attempts a fit may use: whole pieces, where most are, of rounds whose finished ones can be seen."""
     whole = size % _PIECE_STEP_BYTES == 0
-    telling = whole if len(whole) and whole.mean() >= _WHOLE_SHARE else np.ones(len(size), dtype=bool)
-    if "survivors_unseen" in kept.columns:
-        telling = telling & ~kept["survivors_unseen"].fillna(value=False).to_numpy(dtype=bool)
-    return telling
+    usable = whole if len(whole) and whole.mean() >= _WHOLE_SHARE else np.ones(len(size), dtype=bool)
+    if "successes_not_logged" in kept.columns:
+        usable = usable & ~kept["successes_not_logged"].fillna(value=False).to_numpy(dtype=bool)
+    return usable
 
 
-def _unseen(
+def _unlogged(
     pieces: pd.DataFrame, tasks: pd.DataFrame | None, kept: pd.DataFrame, hosts: pd.Index[str], zero_s: float, slots: int
-) -> UnseenPieces:  # fmt: skip
+) -> UnloggedPieces:  # fmt: skip
     """Return the pieces in flight in second passes that nobody logged, as many as a layer has in flight else."""
     key = ["task_id", "host"]
     passes = (
-        _unseen_passes(pieces, tasks) if tasks is not None and {"round", "survivors_unseen"} <= set(pieces) else None
+        _unlogged_passes(pieces, tasks)
+        if tasks is not None and {"retry_round", "successes_not_logged"} <= set(pieces)
+        else None
     )
     if passes is None or not len(passes):
-        return UnseenPieces(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.intp), np.zeros(len(kept), dtype=bool))
+        return UnloggedPieces(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.intp), np.zeros(len(kept), dtype=bool))
     begin, end = (
         passes[name].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9 - zero_s for name in ("over", "ended")
     )
@@ -217,23 +221,25 @@ def _unseen(
     left = 1.0 - (place + 1.0) / many[own]
     coded = pd.Index(hosts).get_indexer(pd.Index(passes["host"].fillna("?")))
     named = pd.MultiIndex.from_frame(passes[key])
-    again = pd.MultiIndex.from_frame(kept[key]).isin(named) & kept["survivors_unseen"].fillna(value=False).to_numpy(
-        dtype=bool
-    )
+    counted_elsewhere = pd.MultiIndex.from_frame(kept[key]).isin(named) & kept["successes_not_logged"].fillna(
+        value=False
+    ).to_numpy(dtype=bool)
     known = coded[own] >= 0
-    return UnseenPieces(begin[own][known], (end[own] - thinning[own] * left)[known], coded[own][known], again)
+    return UnloggedPieces(
+        begin[own][known], (end[own] - thinning[own] * left)[known], coded[own][known], counted_elsewhere
+    )
 
 
-def _unseen_passes(pieces: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
+def _unlogged_passes(pieces: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     """Return layers that lost a piece and went on, though of their second pass no finished piece is seen."""
     key = ["task_id", "host"]
     own = pieces[pieces["origin"].eq("source")]
-    hidden = own["survivors_unseen"].fillna(value=False).astype(bool)
-    first = own[own["round"].eq(1) & ~hidden]
+    hidden = own["successes_not_logged"].fillna(value=False).astype(bool)
+    first = own[own["retry_round"].eq(1) & ~hidden]
     first = first.assign(bad=first["outcome"].isin(_FAILING), ok=first["outcome"].eq("ok"))
     grouped = first.groupby(key).agg(over=("ended", "max"), bad=("bad", "any"), whole=("ok", "sum")).reset_index()
-    seen = pd.MultiIndex.from_frame(own.loc[own["round"].eq(2) & ~hidden, key])
-    lost = grouped[grouped["bad"] & ~pd.MultiIndex.from_frame(grouped[key]).isin(seen)]
+    observed = pd.MultiIndex.from_frame(own.loc[own["retry_round"].eq(2) & ~hidden, key])
+    lost = grouped[grouped["bad"] & ~pd.MultiIndex.from_frame(grouped[key]).isin(observed)]
     ended = tasks.loc[tasks["ended"].notna(), [*key, "ended", "outcome", "n_pieces"]].drop_duplicates(key, keep="last")
     found = lost.merge(ended, on=key)
     return found[(found["ended"] - found["over"]).dt.total_seconds() > _SHORTEST_PASS_S]
@@ -264,12 +270,12 @@ def count_load(spans: Spans, scope: str) -> Steps:
     Steps
     """
     count = len(spans.begin_s)
-    link, beside = spans.host, spans.unseen.host
+    link, unlogged_link = spans.host, spans.unlogged.host
     if scope == SOURCE:
-        link, beside = np.zeros_like(link), np.zeros_like(beside)
-    weight = np.where(spans.unseen.instead_of, 0.0, 1.0)
+        link, unlogged_link = np.zeros_like(link), np.zeros_like(unlogged_link)
+    weight = np.where(spans.unlogged.counted_elsewhere, 0.0, 1.0)
     time, load, order = _steps(
-        spans.begin_s, spans.end_s, weight, link, (spans.unseen.begin_s, spans.unseen.end_s, beside)
+        spans.begin_s, spans.end_s, weight, link, (spans.unlogged.begin_s, spans.unlogged.end_s, unlogged_link)
     )
     place = np.empty(len(order), dtype=np.intp)
     place[order] = np.arange(len(order))
@@ -277,14 +283,14 @@ def count_load(spans: Spans, scope: str) -> Steps:
 
 
 def _steps(
-    begin_s: Array, end_s: Array, weight: Array, link: Index, beside: tuple[Array, Array, Index]
+    begin_s: Array, end_s: Array, weight: Array, link: Index, unlogged_link: tuple[Array, Array, Index]
 ) -> tuple[Array, Array, Index]:
     """Return times, the load from each on, and which event each is: begins, ends, then those of what is beside."""
     slack = np.minimum(_SLACK_S, _SLACK_SHARE * (end_s - begin_s))
-    more = np.ones(len(beside[0]))
-    time = np.concatenate([begin_s, end_s - slack, beside[0], beside[1]])
+    more = np.ones(len(unlogged_link[0]))
+    time = np.concatenate([begin_s, end_s - slack, unlogged_link[0], unlogged_link[1]])
     change = np.concatenate([weight, -weight, more, -more])
     sort = np.concatenate([np.ones(len(link)), -np.ones(len(link)), more, -more])
     # An end goes before a begin of about the same moment: the slot that became free was not yet taken.
-    order = np.lexsort((sort, time, np.concatenate([link, link, beside[2], beside[2]])))
+    order = np.lexsort((sort, time, np.concatenate([link, link, unlogged_link[2], unlogged_link[2]])))
     return time[order], np.cumsum(change[order]), order

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _POINTS = 200
 _SIZES = 5
-_LEAST_SHARE = 1e-4
+_MIN_SHARE = 1e-4
 _INFLUENCE = (0.5, 0.99)
 
 
@@ -29,9 +29,9 @@ class Checks:
     ----------
     survival : DataFrame
         One row a time of a common size: ``size_bytes``, ``time_s``, ``seen`` (Kaplan and Meier's survival, missing beyond the
-        data), ``seen_low``, ``seen_high``, ``law``, ``law_low``, ``law_high``, ``extrapolated``.
+        data), ``seen_low``, ``seen_high``, ``expected``, ``law_low``, ``law_high``, ``extrapolated``.
     probability : DataFrame
-        One row a residual of all sizes together: ``law`` (the share that lasts longer by the law), ``seen`` (Kaplan and
+        One row a residual of all sizes together: ``expected`` (the share that lasts longer by the law), ``seen`` (Kaplan and
         Meier's), ``law_z`` and ``seen_z`` (both as quantiles of a normal law, so that a good fit is a straight line).
     residuals : DataFrame
         One row a row of the likelihood: ``size_bytes``, ``time_s``, ``weight``, ``finished``, ``residual`` (Cox and Snell's: minus
@@ -65,37 +65,44 @@ def check(fit: DurationFit) -> Checks:
 def _survival(fit: DurationFit) -> pd.DataFrame:
     data = fit.attempts
     sizes = pd.Series(data.size_bytes).round(-3).value_counts().head(_SIZES).index.sort_values()
-    made = []
+    result = []
     for size in sizes:
         near = np.abs(np.log(data.size_bytes / size)) < np.log(1.1)
-        seen = kaplan_meier(data.middle_s[near], ~data.finished[near], data.weight[near])
+        observed = kaplan_meier(data.middle_s[near], ~data.finished[near], data.weight[near])
         longest = float(data.middle_s[near].max())
         high = max(longest, fit.quantile(float(size), 0.9995).value)
         time = np.geomspace(float(data.middle_s[near].min()), high, 40)
-        law = fit.timeout_rates(float(size), time.tolist())
-        place = np.searchsorted(seen.x, time, side="right") - 1
+        expected = fit.timeout_rates(float(size), time.tolist())
+        place = np.searchsorted(observed.x, time, side="right") - 1
         beyond = time > longest
         stepped = [
             np.where(beyond, np.nan, np.concatenate([[1.0], np.array(values)])[place + 1])
-            for values in (seen.y, seen.low, seen.high)
+            for values in (observed.y, observed.low, observed.high)
         ]
-        made.append(pd.DataFrame({
-            "size_bytes": float(size), "time_s": time, "seen": stepped[0], "seen_low": stepped[1], "seen_high": stepped[2], "law": [one.value for one in law], "law_low": [one.low for one in law],
-            "law_high": [one.high for one in law], "extrapolated": beyond,
+        result.append(pd.DataFrame({
+            "size_bytes": float(size), "time_s": time, "seen": stepped[0], "seen_low": stepped[1], "seen_high": stepped[2], "law": [one.value for one in expected], "law_low": [one.low for one in expected],
+            "law_high": [one.high for one in expected], "extrapolated": beyond,
         }))  # fmt: skip
-    return pd.concat(made, ignore_index=True)
+    return pd.concat(result, ignore_index=True)
 
 
 def _probability(fit: DurationFit) -> pd.DataFrame:
     """Compare survivals of the Cox and Snell residuals, which every law and size have in common."""
     rows = fit.average.best.model.rows
-    residual, seen, _ = survival_steps(_cox_snell(fit), ~rows.cut, rows.weight)
-    law = np.exp(-residual)
-    inside = (seen > _LEAST_SHARE) & (seen < 1.0 - _LEAST_SHARE) & (law > _LEAST_SHARE) & (law < 1.0 - _LEAST_SHARE)
-    law, seen = law[inside], seen[inside]
-    keep = np.unique(np.linspace(0, max(len(law) - 1, 0), min(len(law), _POINTS)).astype(int))
-    law, seen = law[keep], seen[keep]
-    return pd.DataFrame({"law": law, "seen": seen, "law_z": -special.ndtri(law), "seen_z": -special.ndtri(seen)})
+    residual, observed, _ = survival_steps(_cox_snell(fit), ~rows.cut, rows.weight)
+    expected = np.exp(-residual)
+    inside = (
+        (observed > _MIN_SHARE)
+        & (observed < 1.0 - _MIN_SHARE)
+        & (expected > _MIN_SHARE)
+        & (expected < 1.0 - _MIN_SHARE)
+    )
+    expected, observed = expected[inside], observed[inside]
+    keep = np.unique(np.linspace(0, max(len(expected) - 1, 0), min(len(expected), _POINTS)).astype(int))
+    expected, observed = expected[keep], observed[keep]
+    return pd.DataFrame(
+        {"law": expected, "seen": observed, "law_z": -special.ndtri(expected), "seen_z": -special.ndtri(observed)}
+    )
 
 
 def _cox_snell(fit: DurationFit) -> Array:
@@ -131,12 +138,12 @@ def _hosts(fit: DurationFit) -> pd.DataFrame:
     shifts = _shifts(fit)
     half = 1.96 * np.sqrt(np.maximum(finished, 1.0))
     scaled = np.maximum(expected, 1e-12)
-    made = pd.DataFrame({
+    result = pd.DataFrame({
         "host": list(fit.attempts.hosts), "n": n, "finished": finished, "expected": expected, "ratio": finished / scaled,
         "low": np.maximum(finished - half, 0.0) / scaled, "high": (finished + half) / scaled,
         "shift_q50": shifts[0], "shift_q99": shifts[1],
     })  # fmt: skip
-    return made[made["n"] > 0].sort_values("ratio").reset_index(drop=True)
+    return result[result["n"] > 0].sort_values("ratio").reset_index(drop=True)
 
 
 def _shifts(fit: DurationFit) -> list[Array]:
@@ -148,8 +155,8 @@ def _shifts(fit: DurationFit) -> list[Array]:
     held = next(c for (name, _), c in zip(data.clusters.items(), rows.clusters, strict=True) if name == "host")
     steps = -(held.held @ scores)[: len(data.hosts)] @ best.model_covariance
     x = np.array(float(np.median(np.log(data.size_bytes))) - rows.log_size)
-    made = []
+    result = []
     for p in _INFLUENCE:
         here = float(model.quantile(theta, x, np.array(p)))
-        made.append(np.array([np.exp(float(model.quantile(theta + step, x, np.array(p))) - here) for step in steps]))
-    return made
+        result.append(np.array([np.exp(float(model.quantile(theta + step, x, np.array(p))) - here) for step in steps]))
+    return result

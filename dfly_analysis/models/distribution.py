@@ -27,7 +27,7 @@ class Shape:
     ----------
     name : str
     start : float
-        Where the search begins; further places in ``Law.starts``.
+        Where the search begins; further places in ``Distribution.starts``.
     prior_mean, prior_sd : float
         A wide normal prior, on the scale of the search. It matters only where the data say nothing, and keeps the
         curvature there finite.
@@ -66,7 +66,7 @@ class Shape:
 SCALE = Shape("scale", -0.7, -0.7, 2.0, "log")
 
 
-class Law:
+class Distribution:
     """A family of laws of ``y = log(time)`` with a location, a scale and perhaps more.
 
     All arguments broadcast: rows of data against one parameter, or one time against many drawn parameters. Times are
@@ -76,9 +76,9 @@ class Law:
     ----------
     name, title : str
         Id and words for it.
-    stand_in : bool
+    is_fallback : bool
         Whether it only follows the data where no named law does.
-    kin : str
+    family : str
         Laws of one kin are variants of one idea and share one vote.
     proportional : bool
         Whether all its times grow with the location, so that residuals of all sizes are alike.
@@ -89,8 +89,8 @@ class Law:
     """
 
     name: str = ""
-    stand_in: bool = False
-    kin: str = ""
+    is_fallback: bool = False
+    family: str = ""
     proportional: bool = True
     title: str = ""
     shapes: tuple[Shape, ...] = (SCALE,)
@@ -98,9 +98,11 @@ class Law:
 
     def __reduce__(self) -> Any:
         """Let another process have its own of the laws there are: fits tell laws apart by which one they are."""
-        from dfly_analysis.models.distributions import all_laws, law_named
+        from dfly_analysis.models.distributions import all_distributions, distribution_named
 
-        return (law_named, (self.name,)) if all_laws().get(self.name) is self else super().__reduce__()
+        return (
+            (distribution_named, (self.name,)) if all_distributions().get(self.name) is self else super().__reduce__()
+        )
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
@@ -125,8 +127,8 @@ class Law:
     def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
         """Return each row's derivatives by location and shapes, of the log survival or the log density."""
         function = self.log_survival if survival else self.log_density
-        made = [central(lambda moved: function(y, location + moved, shape))]
-        return made + [
+        result = [central(lambda moved: function(y, location + moved, shape))]
+        return result + [
             _by_shape(lambda moved: function(y, location, moved), shape, place) for place in range(len(shape))
         ]
 
@@ -154,7 +156,7 @@ class Law:
         return crossing(above, np.broadcast_to(low, size), np.broadcast_to(high, size))
 
 
-class StandardLaw(Law):
+class StandardDistribution(Distribution):
     """A location-scale family: everything follows from the standardised residual ``z = (y - location) / scale``."""
 
     def density_z(self, z: Array, shape: Parameters) -> Array:
@@ -191,8 +193,8 @@ class StandardLaw(Law):
     def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
         """Return the derivatives of the log survival or log density by the residual and the shapes after the scale."""
         function = self.survival_z if survival else self.density_z
-        made = [central(lambda moved: function(z + moved, shape))]
-        return made + [_by_shape(lambda moved: function(z, moved), shape, place) for place in range(len(shape))]
+        result = [central(lambda moved: function(z + moved, shape))]
+        return result + [_by_shape(lambda moved: function(z, moved), shape, place) for place in range(len(shape))]
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
         """Return the log density of ``y``."""

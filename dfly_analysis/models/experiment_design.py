@@ -21,7 +21,7 @@ _SEED = 6_151
 _PIECES_OF_A_LAYER = 40
 _TIMES_AS_MANY = (1.0, 3.0)
 _NEARLY = 1.05  # widths this near are alike: then the smaller effort goes before
-_FEWEST = 60
+_MIN_COUNT = 60
 
 
 @dataclass(frozen=True)
@@ -111,16 +111,16 @@ def plan_runs(
     now = fit.quantile(size_bytes, p, level)
     limit = pd.to_numeric(pieces["timeout_s"]).dropna()
     limit_s = float(limit.median()) if len(limit) else float(fit.attempts.duration_s.max())
-    if fit.n < _FEWEST:
+    if fit.n < _MIN_COUNT:
         return NotFitted(
             NAME, f"{fit.n} attempts are too few to compare further runs", "any run with 60 attempts", fit.n
         )
     options, times = [], _times(fit, size_bytes)
     for timeout_s in _timeouts(limit_s, now):
         for many in _TIMES_AS_MANY:
-            made = refit(fit, _with_more(pieces, times, size_bytes, timeout_s, round(many * fit.n)))
-            if isinstance(made, DurationFit):
-                then = made.quantile(size_bytes, p, level)
+            result = refit(fit, _with_more(pieces, times, size_bytes, timeout_s, round(many * fit.n)))
+            if isinstance(result, DurationFit):
+                then = result.quantile(size_bytes, p, level)
                 options.append(RunOption(size_bytes, timeout_s, round(many * fit.n), then, then.high / then.low))
     if not options:
         return NotFitted(NAME, "no law can be fitted to what further runs would add", "other sizes", fit.n)
@@ -140,9 +140,9 @@ def _times(fit: DurationFit, size_bytes: float) -> Array:
     score = np.linspace(-3.5, 4.5, _GRID)
     low, high = np.log(fit.attempts.duration_s.min()) - 3.0, np.log(fit.attempts.duration_s.max()) + 6.0
     log_time = np.linspace(low, high, 4 * _GRID)
-    lasting = fit.lasting(size_bytes, np.exp(log_time).tolist())
-    reached = np.maximum.accumulate(-special.ndtri(np.clip(lasting, 1e-12, 1.0 - 1e-12))) + 1e-9 * np.arange(
-        len(lasting)
+    survival_estimates = fit.survival_estimates(size_bytes, np.exp(log_time).tolist())
+    reached = np.maximum.accumulate(-special.ndtri(np.clip(survival_estimates, 1e-12, 1.0 - 1e-12))) + 1e-9 * np.arange(
+        len(survival_estimates)
     )
     return np.asarray(np.interp(score, reached, log_time))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from dfly_analysis.errors import TableError, nearest
+from dfly_analysis.errors import TableError, suggest_similar
 from dfly_analysis.estimates import Interval, NotFitted, Param, wilson
 from dfly_analysis.models.distribution import Array
 
@@ -49,8 +49,8 @@ class TaskFailureFit:
 
     Attributes
     ----------
-    name, law : str
-        ``law`` is ``logistic`` where a line in the log of the size was fitted, else ``binned``.
+    name, distribution : str
+        ``distribution`` is ``logistic`` where a line in the log of the size was fitted, else ``binned``.
     params : tuple of Param
     n, n_failed, n_censored : int
         Tasks with a known end; how many failed; how many had no known end and were left out.
@@ -124,7 +124,9 @@ def task_failure_by_size(
     """
     for column in ("size_bytes", "outcome"):
         if column not in tasks.columns:
-            hint = nearest(column, (str(known) for known in tasks.columns)) or "needed are size_bytes and outcome"
+            hint = (
+                suggest_similar(column, (str(known) for known in tasks.columns)) or "needed are size_bytes and outcome"
+            )
             raise TableError(f"column {column!r} is missing", where="table tasks", hint=hint)
     size = pd.to_numeric(tasks["size_bytes"]).to_numpy(dtype="float64", na_value=np.nan)
     known = (
@@ -138,7 +140,7 @@ def task_failure_by_size(
         collect = "logs that hold both the start and the end of tasks, with the size of the blob"
         return NotFitted(name, "no task has both a size and a known end", collect, len(tasks))
     bins = _bins(size, failed, level)
-    line = _line(size, failed) if sum(made.failed > 0 for made in bins) >= 2 and not failed.all() else None
+    line = _line(size, failed) if sum(result.failed > 0 for result in bins) >= 2 and not failed.all() else None
     started = (
         pd.to_datetime(tasks["started"], utc=True)[known].dropna() if "started" in tasks.columns else pd.Series([])
     )
@@ -157,13 +159,13 @@ def task_failure_by_size(
 
 def _bins(size: Array, failed: Array, level: float) -> tuple[SizeBin, ...]:
     edges = (0.0, *SIZE_BOUNDS_BYTES, float("inf"))
-    made = []
+    result = []
     for low, high in pairwise(edges):
         inside = (size >= low) & (size < high)
         n, bad = int(inside.sum()), int(failed[inside].sum())
         if n:
-            made.append(SizeBin(low, high, n, bad, wilson(bad, n, level)))
-    return tuple(made)
+            result.append(SizeBin(low, high, n, bad, wilson(bad, n, level)))
+    return tuple(result)
 
 
 def _line(size: Array, failed: Array) -> tuple[Array, Array, float]:

@@ -24,7 +24,7 @@ from dfly_analysis.models.task_calibration import calibrate
 
 _ORIGINS = ("source", "parent")
 _SEED = "seedClient"
-_FEWEST_OF_A_ROLE = 200
+_MIN_OF_A_ROLE = 200
 
 Fits = dict[str, DurationFit | TaskFailureFit | NotFitted]
 
@@ -68,35 +68,37 @@ def fit_all(dataset: Frames) -> dict[str, Any]:
         and Prometheus' buckets of them carry it; then what the other modules of this folder fit.
     """
     pieces = dataset.pieces[[name for name in dataset.pieces.columns if name in (*COLUMNS, "role")]]
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for origin in _ORIGINS:
         name = f"piece_from_{origin}"
         rows = pieces[(pieces["origin"] == origin).fillna(value=False)]
-        made[name] = fit_duration(rows, name=name)
+        result[name] = fit_duration(rows, name=name)
         roles = rows["role"].value_counts() if "role" in rows.columns else pd.Series(dtype="int64")
-        for role in sorted(str(role) for role, count in roles.items() if count >= _FEWEST_OF_A_ROLE and len(roles) > 1):
-            made[f"{name}_{role}"] = fit_duration(rows[rows["role"] == role], name=f"{name}_{role}")
-    told = fit_registry(dataset.pieces, made["piece_from_source"])
-    if told is not None:
-        made[REGISTRY] = told
-    made["task_failure"] = _calibrated(dataset, task_failure_by_size(dataset.tasks), made)
+        for role in sorted(str(role) for role, count in roles.items() if count >= _MIN_OF_A_ROLE and len(roles) > 1):
+            result[f"{name}_{role}"] = fit_duration(rows[rows["role"] == role], name=f"{name}_{role}")
+    registry_fit = fit_registry(dataset.pieces, result["piece_from_source"])
+    if registry_fit is not None:
+        result[REGISTRY] = registry_fit
+    result["task_failure"] = _calibrated(dataset, task_failure_by_size(dataset.tasks), result)
     tasks = whole_tasks(dataset.tasks, getattr(dataset, "runs", None))
-    lasting = fit_duration(tasks, name="task_duration", of_pieces=False)
-    if isinstance(lasting, DurationFit):
-        made["task_duration"] = lasting
+    task_duration = fit_duration(tasks, name="task_duration", of_pieces=False)
+    if isinstance(task_duration, DurationFit):
+        result["task_duration"] = task_duration
     for fitter in further_fitters():
-        made |= fitter(dataset)
-    return made
+        result |= fitter(dataset)
+    return result
 
 
-def _calibrated(dataset: Frames, fit: TaskFailureFit | NotFitted, laws: Fits) -> TaskFailureFit | NotFitted:
+def _calibrated(dataset: Frames, fit: TaskFailureFit | NotFitted, fits_so_far: Fits) -> TaskFailureFit | NotFitted:
     """Set the failures seen beside those the law of a piece foretells, where both are there."""
     name = "piece_from_source"
-    law = next((laws[key] for key in (f"{name}_{_SEED}", name) if isinstance(laws.get(key), DurationFit)), None)
-    if not isinstance(fit, TaskFailureFit) or not isinstance(law, DurationFit):
+    duration_fit = next(
+        (fits_so_far[key] for key in (f"{name}_{_SEED}", name) if isinstance(fits_so_far.get(key), DurationFit)), None
+    )
+    if not isinstance(fit, TaskFailureFit) or not isinstance(duration_fit, DurationFit):
         return fit
     settings: Any = getattr(dataset, "settings", None)
     versions = getattr(settings, "versions", {})
     slots = settings.get("download.concurrentPieceCount", _SEED).number if settings else None
     version = versions.get(_SEED) or versions.get("client")
-    return replace(fit, calibration=calibrate(law, dataset.tasks, dataset.pieces, version, slots))
+    return replace(fit, calibration=calibrate(duration_fit, dataset.tasks, dataset.pieces, version, slots))

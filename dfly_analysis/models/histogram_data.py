@@ -49,14 +49,14 @@ def _logged(tasks: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=list(_COLUMNS))
     went_well = (rows["outcome"] == "ok").fillna(value=False).to_numpy(dtype=bool)
     known = rows["outcome"].isin(["ok", "failed", "died"]).to_numpy(dtype=bool)
-    made = pd.DataFrame({
+    result = pd.DataFrame({
         "size_bytes": rows["size_bytes"].to_numpy(dtype="float64", na_value=np.nan),
         "duration_s": rows["duration_s"].to_numpy(dtype="float64", na_value=np.nan),
         "outcome": np.where(went_well, "ok", "unknown"), "timeout_s": np.nan, "upper_s": np.nan, "weight": 1.0,
     })  # fmt: skip
     for name in ("task_id", "host", "started"):
-        made[name] = rows[name].to_numpy() if name in rows.columns else None
-    return made[known & (made["duration_s"] > 0) & (made["size_bytes"] > 0)]
+        result[name] = rows[name].to_numpy() if name in rows.columns else None
+    return result[known & (result["duration_s"] > 0) & (result["size_bytes"] > 0)]
 
 
 def _counted(runs: pd.DataFrame, logged_hosts: set[str]) -> pd.DataFrame | None:

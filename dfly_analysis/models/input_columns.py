@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from dfly_analysis.errors import TableError, nearest
+from dfly_analysis.errors import TableError, suggest_similar
 from dfly_analysis.models.censored_data import OK, Attempts, Flags, Index
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.schema import OUTCOMES
 
 REQUIRED = ("size_bytes", "duration_s", "outcome", "timeout_s")
 CLUSTERS = ("task_id", "host")
-COLUMNS = (*REQUIRED, *CLUSTERS, "upper_s", "weight", "origin", "survivors_unseen", "started")
+COLUMNS = (*REQUIRED, *CLUSTERS, "upper_s", "weight", "origin", "successes_not_logged", "started")
 """All that is read of a frame of attempts; to take rows of these alone is several times as quick as to take whole rows."""
 ORIGINS = ("source", "parent", "local")
 _PIECE_STEP_BYTES = 4 << 20
@@ -27,14 +27,14 @@ def read_attempts(pieces: pd.DataFrame, *, of_pieces: bool = True) -> Attempts:
     """Read the columns a fit needs, without changing the frame.
 
     Where the frame says where pieces came from and there are several places, the source's alone are read: another link
-    has another law. Rows of rounds that show only their failures (``survivors_unseen``) and short last pieces of layers
+    has another law. Rows of rounds that show only their failures (``successes_not_logged``) and short last pieces of layers
     among many whole ones are left out.
 
     Parameters
     ----------
     pieces : DataFrame
         ``size_bytes``, ``duration_s``, ``outcome``, ``timeout_s``; perhaps ``upper_s`` (then ``duration_s`` is the lower
-        bound of a bucket), ``origin``, ``survivors_unseen``, ``task_id``, ``host``, ``started``, ``weight``.
+        bound of a bucket), ``origin``, ``successes_not_logged``, ``task_id``, ``host``, ``started``, ``weight``.
     of_pieces : bool
         Whether rows of other origins and short last pieces are to be left out.
 
@@ -49,21 +49,30 @@ def read_attempts(pieces: pd.DataFrame, *, of_pieces: bool = True) -> Attempts:
     """
     for column in REQUIRED:
         if column not in pieces.columns:
-            hint = nearest(column, (str(name) for name in pieces.columns)) or f"needed are {', '.join(REQUIRED)}"
+            hint = (
+                suggest_similar(column, (str(name) for name in pieces.columns)) or f"needed are {', '.join(REQUIRED)}"
+            )
             raise TableError(f"column {column!r} is missing", where="table pieces", hint=hint)
     size, outcome = _numbers(pieces, "size_bytes"), _outcomes(pieces["outcome"])
-    seen, upper, event, late = _bounds(pieces, outcome)
+    observed, upper, event, late = _bounds(pieces, outcome)
     weight = _numbers(pieces, "weight") if "weight" in pieces.columns else np.ones(len(pieces))
     with np.errstate(invalid="ignore"):
-        keep = np.isfinite(seen) & (seen > 0) & (upper >= seen) & np.isfinite(size) & (size > 0) & (outcome >= 0)
+        keep = (
+            np.isfinite(observed)
+            & (observed > 0)
+            & (upper >= observed)
+            & np.isfinite(size)
+            & (size > 0)
+            & (outcome >= 0)
+        )
         keep &= np.isfinite(weight) & (weight > 0)
-    aside = _set_aside(pieces, size, keep) if of_pieces else {}
+    aside = _excluded(pieces, size, keep) if of_pieces else {}
     left_out = {"unusable": int(len(pieces) - keep.sum()), **{why: int(rows.sum()) for why, rows in aside.items()}}
     for rows in aside.values():
         keep &= ~rows
     clusters, hosts = _clusters(pieces if keep.all() else pieces[keep])
     return Attempts(
-        duration_s=seen[keep],
+        duration_s=observed[keep],
         upper_s=upper[keep],
         size_bytes=size[keep],
         weight=weight[keep],
@@ -82,12 +91,12 @@ def _bounds(pieces: pd.DataFrame, outcome: npt.NDArray[np.int8]) -> tuple[Array,
     duration, limit = _numbers(pieces, "duration_s"), _numbers(pieces, "timeout_s")
     limited = np.isfinite(limit) & (limit > 0)
     late = _finished_late(outcome, duration, np.where(limited, limit, np.inf))
-    seen = np.where(((outcome == OUTCOMES.index("timeout")) & limited) | late, limit, duration)
+    observed = np.where(((outcome == OUTCOMES.index("timeout")) & limited) | late, limit, duration)
     event = (outcome == OK) & ~late
-    upper = np.where(event, seen, np.inf)
+    upper = np.where(event, observed, np.inf)
     if "upper_s" in pieces.columns:
-        seen, upper, event = _bucketed(_numbers(pieces, "upper_s"), seen, upper, event)
-    return seen, upper, event, late
+        observed, upper, event = _bucketed(_numbers(pieces, "upper_s"), observed, upper, event)
+    return observed, upper, event, late
 
 
 def _clusters(kept: pd.DataFrame) -> tuple[dict[str, Index], tuple[str, ...]]:
@@ -98,23 +107,23 @@ def _clusters(kept: pd.DataFrame) -> tuple[dict[str, Index], tuple[str, ...]]:
     return several, tuple(str(name) for name in coded["host"][1]) if "host" in coded else ()
 
 
-def _bucketed(bound: Array, seen: Array, upper: Array, event: Flags) -> tuple[Array, Array, Flags]:
+def _bucketed(bound: Array, observed: Array, upper: Array, event: Flags) -> tuple[Array, Array, Flags]:
     """Take finished rows with an upper bound above their time as buckets; a first bucket begins just above 0."""
     with np.errstate(invalid="ignore"):
-        between = event & np.isfinite(bound) & ~(bound <= seen)
-        seen = np.where(between & ~(seen > bound * 1e-6), bound * 1e-6, seen)
+        between = event & np.isfinite(bound) & ~(bound <= observed)
+        observed = np.where(between & ~(observed > bound * 1e-6), bound * 1e-6, observed)
         endless = event & np.isposinf(bound)
-    return seen, np.where(endless, np.inf, np.where(between, bound, upper)), event & ~between & ~endless
+    return observed, np.where(endless, np.inf, np.where(between, bound, upper)), event & ~between & ~endless
 
 
-def _set_aside(pieces: pd.DataFrame, size: Array, keep: Flags) -> Mapping[str, Flags]:
+def _excluded(pieces: pd.DataFrame, size: Array, keep: Flags) -> Mapping[str, Flags]:
     """Return rows that are what they seem but belong to another law, by why; each row once."""
     found: dict[str, Flags] = {}
     left = keep.copy()
-    if "survivors_unseen" in pieces.columns:
-        unseen = pieces["survivors_unseen"].fillna(value=False).to_numpy(dtype=bool)
-        found["survivors_unseen"] = left & unseen
-        left &= ~unseen
+    if "successes_not_logged" in pieces.columns:
+        unlogged = pieces["successes_not_logged"].fillna(value=False).to_numpy(dtype=bool)
+        found["successes_not_logged"] = left & unlogged
+        left &= ~unlogged
     if "origin" in pieces.columns:
         origin = pieces["origin"].astype("object").to_numpy()
         first = next((place for place in ORIGINS if (left & (origin == place)).any()), None)

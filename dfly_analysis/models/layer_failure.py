@@ -16,7 +16,7 @@ from dfly_analysis.catalog.piece_length_rules import (
     usual_pieces_in_flight,
 )
 from dfly_analysis.errors import TableError
-from dfly_analysis.estimates import CAUTIOUS_FATE, Interval
+from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval
 
 LONGEST_S = 30.0 * 86_400.0
 _SHORTEST_S = 1e-3
@@ -98,15 +98,15 @@ class LayerShape:
 
 
 def task_failure_probability(
-    piece_failure: float, n_pieces: float, passes: int = 2, *, shared_fate: float = 0.0
+    piece_failure: float, n_pieces: float, passes: int = 2, *, retry_failure_correlation: float = 0.0
 ) -> float:
     """Return the chance that a task fails, from that of one attempt at a piece.
 
     A client tries a piece under the scheduler, then once more in one direct pass over what is missing; the task fails
     where any piece fails in every pass. With independent attempts that is ``1 - (1 - f ** passes) ** n``. Attempts of
     one task are seldom independent: a registry that is slow for the first attempt is often slow for the second.
-    ``shared_fate`` is the share of failures that repeat for sure in the next pass, so a piece fails all passes with
-    ``f * (shared_fate + (1 - shared_fate) * f) ** (passes - 1)``.
+    ``retry_failure_correlation`` is the share of failures that repeat for sure in the next pass, so a piece fails all passes with
+    ``f * (retry_failure_correlation + (1 - retry_failure_correlation) * f) ** (passes - 1)``.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def task_failure_probability(
         Pieces of the task, at least 1.
     passes : int
         Attempts each piece gets; 2 for a layer from the source with client v0.1.13 and later.
-    shared_fate : float
+    retry_failure_correlation : float
         0 (independent) to 1 (a piece that fails once fails again).
 
     Returns
@@ -129,17 +129,19 @@ def task_failure_probability(
     TableError
         Where an argument is out of range.
     """
-    if not (0.0 <= piece_failure <= 1.0 and 0.0 <= shared_fate <= 1.0 and n_pieces >= 1 and passes >= 1):
-        given = f"piece_failure {piece_failure}, n_pieces {n_pieces}, passes {passes}, shared_fate {shared_fate}"
+    if not (0.0 <= piece_failure <= 1.0 and 0.0 <= retry_failure_correlation <= 1.0 and n_pieces >= 1 and passes >= 1):
+        given = f"piece_failure {piece_failure}, n_pieces {n_pieces}, passes {passes}, shared_fate {retry_failure_correlation}"
         raise TableError(f"no chance follows from {given}", where="task_failure_probability")
-    piece = piece_failure * (shared_fate + (1.0 - shared_fate) * piece_failure) ** (passes - 1)
+    piece = piece_failure * (retry_failure_correlation + (1.0 - retry_failure_correlation) * piece_failure) ** (
+        passes - 1
+    )
     return 1.0 if piece >= 1.0 else float(-np.expm1(n_pieces * np.log1p(-piece)))
 
 
-def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, shared_fate: float = 0.0) -> float:
+def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, retry_failure_correlation: float = 0.0) -> float:
     """Return the chance that a layer fails, from that of one attempt at a piece.
 
-    A piece that failed fails again with ``g = shared_fate + (1 - shared_fate) f``. Where siblings run on, or there is a single
+    A piece that failed fails again with ``g = retry_failure_correlation + (1 - retry_failure_correlation) f``. Where siblings run on, or there is a single
     pass, each piece has its tries for itself: see `task_failure_probability`. Where a lost round cancels what is in flight,
     those ``slots`` pieces begin anew with one try left. With ``e = n - slots`` pieces that end before the last has its slot, the
     layer comes through with ``(1 - f g)^e (1-f)^s``, where nothing fails or what fails does so before, plus
@@ -151,13 +153,13 @@ def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, shared_fa
     attempt_failure : float
         0 to 1.
     layer : LayerShape
-    shared_fate : float
+    retry_failure_correlation : float
         Share of the failures of a pass that repeat for sure in the next: 0 (independent) to 1.
 
     Returns
     -------
     float
-        0 to 1; it grows with ``attempt_failure`` and with ``shared_fate``.
+        0 to 1; it grows with ``attempt_failure`` and with ``retry_failure_correlation``.
 
     Raises
     ------
@@ -166,17 +168,19 @@ def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, shared_fa
     """
     f, n = attempt_failure, layer.n_pieces
     if layer.passes < 2 or not layer.siblings_cancelled:
-        return task_failure_probability(f, n, layer.passes, shared_fate=shared_fate)
-    if not (0.0 <= f <= 1.0 and 0.0 <= shared_fate <= 1.0):
-        raise TableError(f"no chance follows from {f} and a shared fate of {shared_fate}", where="layer_failure_chance")
+        return task_failure_probability(f, n, layer.passes, retry_failure_correlation=retry_failure_correlation)
+    if not (0.0 <= f <= 1.0 and 0.0 <= retry_failure_correlation <= 1.0):
+        raise TableError(
+            f"no chance follows from {f} and a shared fate of {retry_failure_correlation}", where="layer_failure_chance"
+        )
     if f >= 1.0:
         return 1.0
     slots = min(layer.slots, n)
     early, well = n - slots, np.log1p(-f)
-    both_well = np.log1p(-f * (shared_fate + (1.0 - shared_fate) * f))
+    both_well = np.log1p(-f * (retry_failure_correlation + (1.0 - retry_failure_correlation) * f))
     # One less both ways through, as a sum of what is never negative: small chances keep their digits.
     ahead = early * (well - both_well) + 0.5 * (slots + 1) * well
-    lost_late = shared_fate * np.exp(ahead) - np.expm1(ahead)
+    lost_late = retry_failure_correlation * np.exp(ahead) - np.expm1(ahead)
     lost = -np.expm1(early * both_well) - np.expm1(slots * well) * np.exp(early * both_well) * lost_late
     return float(np.clip(lost, 0.0, 1.0))
 
@@ -188,7 +192,7 @@ def layer_failure_rate(
     level: float = 0.95,
     *,
     competing: bool = True,
-    shared_fate: Interval = CAUTIOUS_FATE,
+    retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> Interval:
     """Return the chance that a layer fails at a piece timeout.
 
@@ -204,7 +208,7 @@ def layer_failure_rate(
     level : float
     competing : bool
         Whether resets, storage and origin errors count too; else only the timeout.
-    shared_fate : Interval
+    retry_failure_correlation : Interval
         Share of the failures of a pass that repeat in the next; by default passes are independent, and a tenth repeats at
         the upper end, since the passes of a task share host, link and registry.
 
@@ -218,8 +222,8 @@ def layer_failure_rate(
     TableError
         Where an argument is out of range.
     """
-    asked = fit.failure_rate if competing else fit.timeout_rate
-    return _of_layer(asked(layer.piece_bytes, timeout_s, level), layer, shared_fate)
+    requested = fit.failure_rate if competing else fit.timeout_rate
+    return _of_layer(requested(layer.piece_bytes, timeout_s, level), layer, retry_failure_correlation)
 
 
 def timeout_for_target(
@@ -229,7 +233,7 @@ def timeout_for_target(
     level: float = 0.95,
     *,
     competing: bool = False,
-    shared_fate: Interval = CAUTIOUS_FATE,
+    retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> Interval:
     """Return the piece timeout at which a layer's failure rate meets a target.
 
@@ -242,7 +246,7 @@ def timeout_for_target(
     level : float
     competing : bool
         Whether resets and the like count too. No timeout cures those, so by default only timeouts do.
-    shared_fate : Interval
+    retry_failure_correlation : Interval
         See `layer_failure_rate`.
 
     Returns
@@ -259,21 +263,30 @@ def timeout_for_target(
     if not 0.0 < target_failure_rate < 1.0:
         raise TableError(f"a target of {target_failure_rate} is not between 0 and 1", where="timeout_for_target")
 
-    asked = _failure_rates if competing else _timeout_rates
+    requested = _failure_rates if competing else _timeout_rates
 
     def meets(timeouts_s: list[float]) -> list[tuple[bool, bool, bool]]:
         """Say of timeouts whether estimate, lower and upper end of a layer's failure rate meet the target."""
-        rates = asked(fit, layer.piece_bytes, timeouts_s, level)
-        layers = (_of_layer(one, layer, shared_fate) for one in rates)
+        rates = requested(fit, layer.piece_bytes, timeouts_s, level)
+        layers = (_of_layer(one, layer, retry_failure_correlation) for one in rates)
         return [(one.value <= target_failure_rate, one.low <= target_failure_rate, one.high <= target_failure_rate) for one in layers]  # fmt: skip
 
     value, low, high = _smallest(meets, 3, step=2 if competing else _CELLS_A_STEP)
     return Interval(value, min(low, value), max(high, value))
 
 
-def _of_layer(attempt: Interval, layer: LayerShape, shared_fate: Interval) -> Interval:
-    ends = ((attempt.value, shared_fate.value), (attempt.low, shared_fate.low), (attempt.high, shared_fate.high))
-    return Interval(*(layer_failure_chance(attempt, layer, shared_fate=fate) for attempt, fate in ends))
+def _of_layer(attempt: Interval, layer: LayerShape, retry_failure_correlation: Interval) -> Interval:
+    ends = (
+        (attempt.value, retry_failure_correlation.value),
+        (attempt.low, retry_failure_correlation.low),
+        (attempt.high, retry_failure_correlation.high),
+    )
+    return Interval(
+        *(
+            layer_failure_chance(attempt, layer, retry_failure_correlation=retry_correlation)
+            for attempt, retry_correlation in ends
+        )
+    )
 
 
 def _failure_rates(fit: PieceFailure, size_bytes: float, timeouts_s: list[float], level: float) -> list[Interval]:

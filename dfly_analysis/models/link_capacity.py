@@ -17,8 +17,8 @@ from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.model_selection import fit_duration
 
 NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
-FEWEST = 30
-SHARPNESSES = (1.0, 4.0, 7.0, 12.0)
+MIN_COUNT = 30
+CONTENTION_EXPONENTS = (1.0, 4.0, 7.0, 12.0)
 _FALLEN_BEHIND = 8.0
 _OWN, _SOFT, _HARD = "own rates", "shared softly", "shared link"
 # Crowding times the usual load: 0 for requests that do not feel each other, large for a link that is always full.
@@ -66,7 +66,7 @@ class CapacityFit:
     Attributes
     ----------
     name : str
-    law : str
+    duration_fit : str
         ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4, 7 or 12).
     params : tuple of Param
         ``rate_alone`` and ``bandwidth``, bytes per second; the latter is infinite where no sharing is seen.
@@ -78,8 +78,8 @@ class CapacityFit:
         It holds no time; beyond ``most_in_flight`` it extrapolates.
     scope : {"host", "source"}
         Whether pieces of one host share, or those of all.
-    crowding : Interval
-    sharpness, usual_load, rate_alone_bps : float
+    contention : Interval
+    contention_exponent, usual_load, rate_alone_bps : float
     rate_error : float
         Relative standard error of that rate, and so of the bandwidth; what other sharpnesses say that fit nearly as well is in it.
     hosts : tuple of HostRate
@@ -94,8 +94,8 @@ class CapacityFit:
     goodness: Mapping[str, float]
     window: tuple[str, str] | None
     scope: str
-    crowding: Interval
-    sharpness: float
+    contention: Interval
+    contention_exponent: float
     usual_load: float
     rate_alone_bps: float
     rate_error: float
@@ -106,12 +106,12 @@ class CapacityFit:
     @property
     def shared(self) -> bool:
         """Return whether the data show that pieces share a link."""
-        return self.crowding.value > 0
+        return self.contention.value > 0
 
     @property
     def bandwidth_bps(self) -> Interval:
         """Return what throughput tends to, bytes per second; ends without bound are infinite."""
-        c = self.crowding
+        c = self.contention
         return Interval(*(_bandwidth(self, x) for x in (c.value, c.high, c.low)))
 
     def throughput(self, in_flight: float) -> Interval:
@@ -134,14 +134,16 @@ class CapacityFit:
         """
         if not in_flight >= 1:
             raise TableError(f"{in_flight} pieces in flight cannot be", where="capacity")
-        usual = shared_speed(self.usual_load, self.crowding.value, self.sharpness) * self.rate_alone_bps
-        made = [
-            float(usual * in_flight * shared_speed(in_flight, c, self.sharpness) / shared_speed(self.usual_load, c, self.sharpness))
-            for c in (self.crowding.value, self.crowding.low, self.crowding.high)
+        usual = shared_speed(self.usual_load, self.contention.value, self.contention_exponent) * self.rate_alone_bps
+        result = [
+            float(usual * in_flight * shared_speed(in_flight, c, self.contention_exponent) / shared_speed(self.usual_load, c, self.contention_exponent))
+            for c in (self.contention.value, self.contention.low, self.contention.high)
         ]  # fmt: skip
-        return Interval(made[0], min(made), max(made))
+        return Interval(result[0], min(result), max(result))
 
-    def demanded_timeout_s(self, law: HasQuantile, piece_bytes: float, in_flight: float, p: float = 0.999) -> Interval:
+    def demanded_timeout_s(
+        self, duration_fit: HasQuantile, piece_bytes: float, in_flight: float, p: float = 0.999
+    ) -> Interval:
         """Return the limit that a number of pieces in flight demands.
 
         ``pieces in flight * piece length / throughput``, times the tail: how much longer than the middle one the piece
@@ -149,7 +151,7 @@ class CapacityFit:
 
         Parameters
         ----------
-        law : DurationFit
+        duration_fit : DurationFit
         piece_bytes, in_flight : float
         p : float
             Share of pieces that have to come through.
@@ -159,7 +161,7 @@ class CapacityFit:
         Interval
             Seconds.
         """
-        middle, far = law.quantile(piece_bytes, 0.5), law.quantile(piece_bytes, p)
+        middle, far = duration_fit.quantile(piece_bytes, 0.5), duration_fit.quantile(piece_bytes, p)
         carried, usual = self.throughput(in_flight), self.throughput(max(1.0, self.usual_load))
         slower = [
             in_flight / max(1.0, self.usual_load) * usual.value / x for x in (carried.value, carried.high, carried.low)
@@ -186,33 +188,33 @@ def fit_capacity(
     CapacityFit or NotFitted
     """
     spans = take_spans(pieces, tasks)
-    used = int((spans.telling & spans.finished).sum())
-    if used < FEWEST:
-        reason = f"{used} finished attempts at the source tell when they ran; {FEWEST} are needed"
+    used = int((spans.usable & spans.finished).sum())
+    if used < MIN_COUNT:
+        reason = f"{used} finished attempts at the source tell when they ran; {MIN_COUNT} are needed"
         return NotFitted(name, reason, _COLLECT, len(spans.row))
     scopes = (HOST, SOURCE) if len(spans.hosts) > 1 else (HOST,)
     loads = {scope: count_load(spans, scope) for scope in scopes}
     usual = {scope: _usual_load(spans, steps) for scope, steps in loads.items()}
     curves = {
-        (scope, sharp): profile(spans, loads[scope], _GRID / usual[scope], sharp)
+        (scope, exponent): profile(spans, loads[scope], _GRID / usual[scope], exponent)
         for scope in scopes
-        for sharp in SHARPNESSES
+        for exponent in CONTENTION_EXPONENTS
     }
-    scope, sharp = max(curves, key=lambda key: float(curves[key][0].max()))
-    top = float((_GRID / usual[scope])[int(curves[scope, sharp][0].argmax())])
-    effect = design_effect(spans, loads[scope], top, sharp)
+    scope, exponent = max(curves, key=lambda key: float(curves[key][0].max()))
+    top = float((_GRID / usual[scope])[int(curves[scope, exponent][0].argmax())])
+    effect = design_effect(spans, loads[scope], top, exponent)
     found = {key: bounds(gain / effect, _GRID / usual[key[0]]) for key, (gain, _) in curves.items()}
-    crowding = found[scope, sharp]
-    if crowding.value == 0:
+    contention = found[scope, exponent]
+    if contention.value == 0:
         scope = HOST
-        sharp = max(SHARPNESSES, key=lambda one: found[HOST, one].high)
-        crowding = found[HOST, sharp]
-    gain = float(curves[scope, sharp][0].max())
-    bare = _described(name, spans, loads[scope], crowding, (scope, sharp, usual[scope], gain, effect), pieces)
+        exponent = max(CONTENTION_EXPONENTS, key=lambda one: found[HOST, one].high)
+        contention = found[HOST, exponent]
+    gain = float(curves[scope, exponent][0].max())
+    bare = _described(name, spans, loads[scope], contention, (scope, exponent, usual[scope], gain, effect), pieces)
     others = {
         other: (found[scope, other].value, (gain - float(curves[scope, other][0].max())) / effect)
-        for other in SHARPNESSES
-        if other != sharp
+        for other in CONTENTION_EXPONENTS
+        if other != exponent
     }
     return _with_params(
         replace(bare, rate_error=float(np.hypot(bare.rate_error, _disagreement(bare, spans, loads[scope], others))))
@@ -225,19 +227,19 @@ def _disagreement(fit: CapacityFit, spans: Spans, steps: Steps, others: Mapping[
     ``others`` holds the crowding of each, and by how much it falls short in log likelihood.
     """
     weights, squares = [1.0], [0.0]
-    for sharp, (crowding, short) in others.items():
-        if fit.crowding.value > 0 and crowding > 0 and short < _FALLEN_BEHIND:
-            bandwidth = rate_alone(spans, steps, crowding, sharp)[0] / crowding
+    for exponent, (contention, short) in others.items():
+        if fit.contention.value > 0 and contention > 0 and short < _FALLEN_BEHIND:
+            bandwidth = rate_alone(spans, steps, contention, exponent)[0] / contention
             weights.append(float(np.exp(-short)))
             squares.append(float(np.log(bandwidth / fit.bandwidth_bps.value)) ** 2)
     return float(np.sqrt(np.average(squares, weights=weights)))
 
 
-def _bandwidth(fit: CapacityFit, crowding: float) -> float:
+def _bandwidth(fit: CapacityFit, contention: float) -> float:
     """Return the bandwidth under another crowding that agrees on the speed at the usual load, where it was seen."""
-    seen = fit.rate_alone_bps * shared_speed(fit.usual_load, fit.crowding.value, fit.sharpness)
-    alone = float(seen / shared_speed(fit.usual_load, crowding, fit.sharpness))
-    return alone / crowding if crowding > 0 else float("inf")
+    observed = fit.rate_alone_bps * shared_speed(fit.usual_load, fit.contention.value, fit.contention_exponent)
+    alone = float(observed / shared_speed(fit.usual_load, contention, fit.contention_exponent))
+    return alone / contention if contention > 0 else float("inf")
 
 
 class HasPieces(Protocol):
@@ -267,10 +269,10 @@ def fit_from_dataset(dataset: HasPieces) -> dict[str, CapacityFit | DurationFit 
     """
     pieces, tasks = dataset.pieces, dataset.tasks
     capacity = fit_capacity(pieces, tasks)
-    made: dict[str, CapacityFit | DurationFit | NotFitted] = {NAME: capacity}
+    result: dict[str, CapacityFit | DurationFit | NotFitted] = {NAME: capacity}
     if isinstance(capacity, CapacityFit) and capacity.shared:
-        made[LAW_NAME] = fit_duration(at_usual_load(pieces, capacity, tasks), name=LAW_NAME)
-    return made
+        result[LAW_NAME] = fit_duration(at_usual_load(pieces, capacity, tasks), name=LAW_NAME)
+    return result
 
 
 def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit, tasks: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -291,12 +293,12 @@ def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit, tasks: pd.DataFra
     """
     spans = take_spans(pieces, tasks)
     steps = count_load(spans, capacity.scope)
-    usual = shared_speed(capacity.usual_load, capacity.crowding.value, capacity.sharpness)
-    time = steps.progress(capacity.crowding.value, capacity.sharpness) / usual
-    made = pieces.iloc[spans.row[spans.telling]].copy()
-    made["duration_s"] = time[spans.telling]
-    made["timeout_s"] = np.where(spans.cut, time, np.nan)[spans.telling]
-    return made
+    usual = shared_speed(capacity.usual_load, capacity.contention.value, capacity.contention_exponent)
+    time = steps.progress(capacity.contention.value, capacity.contention_exponent) / usual
+    result = pieces.iloc[spans.row[spans.usable]].copy()
+    result["duration_s"] = time[spans.usable]
+    result["timeout_s"] = np.where(spans.cut, time, np.nan)[spans.usable]
+    return result
 
 
 def _usual_load(spans: Spans, steps: Steps) -> float:
@@ -304,25 +306,25 @@ def _usual_load(spans: Spans, steps: Steps) -> float:
     passed = np.maximum(np.diff(steps.time_s, append=steps.time_s[-1:]), 0.0)
     area = np.concatenate([[0.0], np.cumsum(passed * steps.load)])
     mean = (area[steps.last] - area[steps.first]) / np.maximum(spans.end_s - spans.begin_s, 1e-9)
-    return float(max(mean[spans.telling].mean(), 1.0))
+    return float(max(mean[spans.usable].mean(), 1.0))
 
 
 def _host_rates(spans: Spans) -> tuple[HostRate, ...]:
-    made = []
+    result = []
     for code, host in enumerate(spans.hosts):
         own = spans.host == code
         begin, end = spans.begin_s[own], np.maximum.accumulate(spans.end_s[own])
         busy = float(end[-1] - begin[0] - np.maximum(begin[1:] - end[:-1], 0.0).sum())
         done = float(spans.size_bytes[own & spans.finished].sum())
-        made.append(HostRate(host, busy, done / max(busy, 1e-9), int(own.sum())))
-    return tuple(sorted(made, key=lambda one: one.host))
+        result.append(HostRate(host, busy, done / max(busy, 1e-9), int(own.sum())))
+    return tuple(sorted(result, key=lambda one: one.host))
 
 
 def _described(
-    name: str, spans: Spans, steps: Steps, crowding: Interval, found: tuple[str, float, float, float, float], pieces: pd.DataFrame
+    name: str, spans: Spans, steps: Steps, contention: Interval, found: tuple[str, float, float, float, float], pieces: pd.DataFrame
 ) -> CapacityFit:  # fmt: skip
-    scope, sharp, usual, gain, effect = found
-    rate, spread = rate_alone(spans, steps, crowding.value, sharp)
+    scope, exponent, usual, gain, effect = found
+    rate, spread = rate_alone(spans, steps, contention.value, exponent)
     error, hosts = float(spread * np.sqrt(effect / spans.finished.sum())), _host_rates(spans)
     started = pd.to_datetime(pieces["started"], utc=True).iloc[spans.row]
     goodness = {
@@ -330,10 +332,10 @@ def _described(
         "busiest_bps": max(one.rate_bps for one in hosts),
     }  # fmt: skip
     return CapacityFit(
-        name=name, law=_OWN if crowding.value == 0 else _SOFT if sharp == SHARPNESSES[0] else _HARD, params=(),
-        n=int(spans.telling.sum()), n_censored=int((spans.telling & ~spans.finished).sum()), goodness=goodness,
-        window=(started.min().isoformat(), started.max().isoformat()), scope=scope, crowding=crowding, sharpness=sharp,
-        usual_load=usual, rate_alone_bps=rate, rate_error=error, hosts=hosts, notes=_notes(spans, scope, crowding, usual),
+        name=name, law=_OWN if contention.value == 0 else _SOFT if exponent == CONTENTION_EXPONENTS[0] else _HARD, params=(),
+        n=int(spans.usable.sum()), n_censored=int((spans.usable & ~spans.finished).sum()), goodness=goodness,
+        window=(started.min().isoformat(), started.max().isoformat()), scope=scope, contention=contention, contention_exponent=exponent,
+        usual_load=usual, rate_alone_bps=rate, rate_error=error, hosts=hosts, notes=_notes(spans, scope, contention, usual),
     )  # fmt: skip
 
 
@@ -343,18 +345,18 @@ def _with_params(fit: CapacityFit) -> CapacityFit:
     return replace(fit, params=(alone, Param("bandwidth", band.value, band.low / wide, band.high * wide, "B/s")))
 
 
-def _notes(spans: Spans, scope: str, crowding: Interval, usual: float) -> tuple[str, ...]:
+def _notes(spans: Spans, scope: str, contention: Interval, usual: float) -> tuple[str, ...]:
     whose = "one host" if scope == HOST else "all hosts together"
     notes = []
-    if crowding.value > 0:
+    if contention.value > 0:
         notes.append(f"pieces of {whose} share a link: more in flight are each slower")
-    elif crowding.high * usual > 1.0:
+    elif contention.high * usual > 1.0:
         notes.append(
             f"whether pieces share a link cannot be told, since about {usual:.0f} were in flight all the time; a run with half of "
             "download.concurrentPieceCount would tell"
         )
     else:
         notes.append("pieces in flight do not slow each other as far as the data reach")
-    if bool((~spans.telling).any()) and len(spans.hosts) > 1:
+    if bool((~spans.usable).any()) and len(spans.hosts) > 1:
         notes.append("rounds whose finished pieces nobody logged are missing from the pieces in flight")
     return tuple(notes)

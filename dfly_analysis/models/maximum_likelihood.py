@@ -16,7 +16,7 @@ from dfly_analysis.models.likelihood import POWER, Model
 
 _PROPOSAL_FREEDOM = 5
 _SEED = 20_241
-_FEWEST_CLUSTERS = 5
+_MIN_CLUSTERS = 5
 _FAR_BEHIND = 60.0
 _SMALL_GAINS = 2
 
@@ -115,10 +115,10 @@ class Fitted:
         weights = self._importance(self.theta + normal @ root.T, normal)
         places = (np.arange(count) + 0.5) / count
         chosen = np.minimum(np.searchsorted(np.cumsum(weights), places), len(weights) - 1)
-        made = self.theta + normal[chosen] @ (root @ inflation).T
+        result = self.theta + normal[chosen] @ (root @ inflation).T
         if self.model.form == POWER and self.theta[1] >= 0:
-            made[:, 1] = np.maximum(made[:, 1], 0.0)
-        return tuple(made.T)
+            result[:, 1] = np.maximum(result[:, 1], 0.0)
+        return tuple(result.T)
 
     def _importance(self, theta: Array, normal: Array) -> Array:
         model = self.model.coarse
@@ -152,7 +152,7 @@ def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float(
     Fitted or None
         None where the search did not end at finite numbers.
     """
-    begins = [model.law.placed(np.array([*start, *extra])) for extra in model.law.starts]
+    begins = [model.distribution.placed(np.array([*start, *extra])) for extra in model.distribution.starts]
     with np.errstate(all="ignore"):
         if len(begins) > 1:  # which hill is the highest shows on coarse rows as well
             tried = [found for found in (_climb(model.coarse, begin, _ROUGH) for begin in begins) if found is not None]
@@ -203,10 +203,10 @@ def _climb(model: Model, begin: Array, search: _Search) -> Any:
 def _metric(model: Model, theta: Array) -> Array:
     """Return the inverse of the guessed curvature per attempt: what a search begins with."""
     try:
-        made = np.linalg.inv(model.curvature_of_scores(theta)) * model.rows.total
+        result = np.linalg.inv(model.curvature_of_scores(theta)) * model.rows.total
     except np.linalg.LinAlgError:  # the scores say nothing of some direction
         return np.eye(len(theta))
-    return np.asarray(0.5 * (made + made.T)) if np.isfinite(made).all() else np.eye(len(theta))
+    return np.asarray(0.5 * (result + result.T)) if np.isfinite(result).all() else np.eye(len(theta))
 
 
 def _uncertainty(model: Model, theta: Array) -> tuple[Array, Array, float]:
@@ -223,7 +223,7 @@ def _uncertainty(model: Model, theta: Array) -> tuple[Array, Array, float]:
     scores = scores @ root
     excess, effects = np.zeros((count, count)), [1.0]
     meats = [((scores * model.rows.weight[:, None]).T @ scores, 1.0)]
-    meats += [_meat(scores, cluster) for cluster in model.rows.clusters if cluster.count >= _FEWEST_CLUSTERS]
+    meats += [_meat(scores, cluster) for cluster in model.rows.clusters if cluster.count >= _MIN_CLUSTERS]
     for meat, inflation in meats:
         sizes, axes = np.linalg.eigh(meat - np.eye(count))
         effects.append(1.0 + float(sizes.mean()))

@@ -17,9 +17,9 @@ N_DRAWS = 600
 # A law this much worse by a criterion has lost: its weight would be below one in four hundred.
 WORST_DIFFERENCE = 12.0
 _WIDENING_TEMPER = 0.5
-_FEWEST_DRAWS = 8
+_MIN_DRAWS = 8
 _NEARLY = 0.15
-_LEAST_WEIGHT = 1e-3
+_MIN_WEIGHT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Average:
         return tuple(
             (member, (theta[0] + self.slower_log, *theta[1:]))
             for member, count in zip(self.members, counts, strict=True)
-            if count >= _FEWEST_DRAWS
+            if count >= _MIN_DRAWS
             for theta in (member.draw(int(count)),)
         )
 
@@ -83,33 +83,33 @@ class Average:
 
     def survival(self, x: float | Array, y: Array) -> Array:
         """Return the mixture's survival at logs of time, of one size or of a size for each."""
-        made = [w * np.exp(m.model.log_survival(m.theta, np.array(x), y)) for m, w in self._weighty]
-        return np.asarray(np.minimum(np.sum(made, axis=0), 1.0))  # the last bit of a sum of weights may lead beyond
+        result = [w * np.exp(m.model.log_survival(m.theta, np.array(x), y)) for m, w in self._weighty]
+        return np.asarray(np.minimum(np.sum(result, axis=0), 1.0))  # the last bit of a sum of weights may lead beyond
 
     def drawn_log_quantiles(self, x: Array, p: Array) -> Array:
         """Return quantiles under each drawn parameter, one for each pair of a size and a share: shape ``(draws, pairs)``."""
-        made = []
+        result = []
         for place, (member, theta) in enumerate(self.draws):
             model, columns = member.model, tuple(value[:, None] for value in theta)
-            if not model.law.proportional:
-                made.append(model.quantile(columns, x, p))
+            if not model.distribution.proportional:
+                result.append(model.quantile(columns, x, p))
                 continue
             shares = p.tolist()
             if new := [share for share in dict.fromkeys(shares) if (place, share) not in self._residuals]:
                 nowhere = np.zeros(len(theta[0]))
-                found = model.law.quantile(np.array(new)[:, None], nowhere, theta[2:])
+                found = model.distribution.quantile(np.array(new)[:, None], nowhere, theta[2:])
                 self._residuals.update({(place, share): row for share, row in zip(new, found, strict=True)})
             residual = np.stack([self._residuals[place, share] for share in shares], axis=1)
-            made.append(model.with_overhead(columns, model.located(columns, x) + residual))
-        return np.asarray(np.clip(np.concatenate(made), -LARGEST_LOG, LARGEST_LOG))
+            result.append(model.with_overhead(columns, model.located(columns, x) + residual))
+        return np.asarray(np.clip(np.concatenate(result), -LARGEST_LOG, LARGEST_LOG))
 
     def drawn_survival(self, x: float, y: Array) -> Array:
         """Return the survival under each drawn parameter, shape ``(draws, *y)``."""
-        made = []
+        result = []
         for member, theta in self.draws:
             columns = tuple(value.reshape(-1, *(1,) * np.ndim(y)) for value in theta)
-            made.append(np.exp(member.model.log_survival(columns, np.array(x), y)))
-        return np.asarray(np.minimum(np.concatenate(made), 1.0))  # as above
+            result.append(np.exp(member.model.log_survival(columns, np.array(x), y)))
+        return np.asarray(np.minimum(np.concatenate(result), 1.0))  # as above
 
     def interval(self, value: float, drawn: Array, level: float) -> Interval:
         """Return a value with the interval that holds a share ``level`` of the draws.
@@ -135,7 +135,7 @@ class Average:
 
     @cached_property
     def _weighty(self) -> tuple[tuple[Fitted, float], ...]:
-        kept = np.where(self.weights > _LEAST_WEIGHT, self.weights, 0.0)
+        kept = np.where(self.weights > _MIN_WEIGHT, self.weights, 0.0)
         members = (member.slower(self.slower_log) for member in self.members)
         return tuple((m, float(w)) for m, w in zip(members, kept / kept.sum(), strict=True) if w)
 
@@ -158,33 +158,35 @@ def average(candidates: list[Fitted]) -> Average:
     """
     rows = candidates[0].model.rows
     cost = max(2.0, 0.5 * float(np.log(rows.weight[~rows.cut].sum())))
-    votes = Counter(fitted.model.law.kin or fitted.model.law.name for fitted in candidates)
+    votes = Counter(fitted.model.distribution.family or fitted.model.distribution.name for fitted in candidates)
     ranked = sorted(candidates, key=lambda fitted: fitted.criterion(1.0, cost))
-    shared = np.array([2.0 * np.log(votes[fitted.model.law.kin or fitted.model.law.name]) for fitted in ranked])
-    sparing = np.array([fitted.criterion(1.0, cost) for fitted in ranked]) + shared
-    lavish = np.array([fitted.criterion() for fitted in ranked]) + shared
-    sparing, lavish = sparing - sparing.min(), lavish - lavish.min()
+    shared = np.array(
+        [2.0 * np.log(votes[fitted.model.distribution.family or fitted.model.distribution.name]) for fitted in ranked]
+    )
+    bic = np.array([fitted.criterion(1.0, cost) for fitted in ranked]) + shared
+    aic = np.array([fitted.criterion() for fitted in ranked]) + shared
+    bic, aic = bic - bic.min(), aic - aic.min()
     # A wait that does not grow with size bends a stand-in, which knows only proportion, into a tail without end.
-    waits = not ranked[0].model.law.proportional
-    fits = np.array([not (waits and fitted.model.law.stand_in) for fitted in ranked])
-    kept = np.flatnonzero(((sparing < WORST_DIFFERENCE) | (lavish < WORST_DIFFERENCE)) & fits)
+    waits = not ranked[0].model.distribution.proportional
+    fits = np.array([not (waits and fitted.model.distribution.is_fallback) for fitted in ranked])
+    kept = np.flatnonzero(((bic < WORST_DIFFERENCE) | (aic < WORST_DIFFERENCE)) & fits)
     members = tuple(ranked[place] for place in kept)
-    wide = 0.5 * _shares(lavish[kept] * _WIDENING_TEMPER) + 0.5 * _shares(sparing[kept])
-    return Average(members, _shares(sparing[kept]), wide)
+    wide = 0.5 * _shares(aic[kept] * _WIDENING_TEMPER) + 0.5 * _shares(bic[kept])
+    return Average(members, _shares(bic[kept]), wide)
 
 
 def _quantiles(drawn: Array, shares: tuple[float, ...]) -> tuple[Array, ...]:
     """Return quantiles along the first axis as `numpy.quantile` does, which takes ten times as long over so few."""
     ordered = np.sort(drawn, axis=0)
-    made = []
+    result = []
     for share in shares:
         place = share * (len(ordered) - 1)
         below = int(place)
         lower, upper = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
-        made.append(lower + (upper - lower) * (place - below))
-    return tuple(made)
+        result.append(lower + (upper - lower) * (place - below))
+    return tuple(result)
 
 
 def _shares(difference: Array) -> Array:
-    made = np.exp(-0.5 * difference)
-    return np.asarray(made / made.sum())
+    result = np.exp(-0.5 * difference)
+    return np.asarray(result / result.sum())

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.errors import TableError, nearest
+from dfly_analysis.errors import TableError, suggest_similar
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.models.censored_data import Attempts, Rows, bin_attempts
 from dfly_analysis.models.competing_risks import Ending, count_endings
-from dfly_analysis.models.distribution import Law
-from dfly_analysis.models.distributions import all_laws
+from dfly_analysis.models.distribution import Distribution
+from dfly_analysis.models.distributions import all_distributions
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.input_columns import read_attempts
 from dfly_analysis.models.likelihood import OVERHEAD, POWER, Model
@@ -21,11 +21,11 @@ from dfly_analysis.models.model_averaging import WORST_DIFFERENCE, Average, aver
 from dfly_analysis.models.parameter_table import describe
 from dfly_analysis.models.residuals import Residuals, take_residuals
 
-FEWEST_EVENTS = 5
+MIN_EVENTS = 5
 _FIRST_LAW, _FLEXIBLE_LAW = "lognormal", "bent"
-_LEAST_SPAN_OF_SIZES = 0.1
+_MIN_SPAN_OF_SIZES = 0.1
 # Fewer finished attempts do not say how to bend a law.
-_FEWEST_TO_BEND = 150
+_MIN_ATTEMPTS_FOR_SPLINE = 150
 # A law of more parameters is fitted in that form of its location only which is ahead.
 _FEW_SHAPES = 2
 _NOWHERE_NEAR = 0.3
@@ -33,14 +33,14 @@ _LEFT_OUT = {
     "unusable": "no positive time or size, or an unknown outcome",
     "other_origin": "not from the source",
     "last_piece": "last pieces of layers, shorter than the others",
-    "survivors_unseen": "their round shows its failures only",
+    "successes_not_logged": "their round shows its failures only",
 }
 
 
 def fit_duration(
     pieces: pd.DataFrame,
     *,
-    law: str | None = None,
+    distribution: str | None = None,
     name: str = "piece_duration",
     level: float = 0.95,
     of_pieces: bool = True,
@@ -55,8 +55,8 @@ def fit_duration(
         then lies between ``duration_s`` and this, as in a bucket of a histogram), ``task_id`` and ``host`` (attempts of
         one share a fate), ``started`` (window) and ``weight``. Of several origins (``origin``) the source's rows alone are
         taken, with a note; so are whole pieces where they abound, and rounds whose finished pieces can be seen
-        (``survivors_unseen``). It is not changed.
-    law : str, optional
+        (``successes_not_logged``). It is not changed.
+    distribution : str, optional
         Only this law; otherwise all, weighed by how well they fit.
     name : str
         What to call the fit.
@@ -74,13 +74,13 @@ def fit_duration(
     TableError
         Where a column is missing or the law is not known.
     """
-    laws = _chosen(law)
+    distributions = _chosen(distribution)
     attempts = read_attempts(pieces, of_pieces=of_pieces)
     refusal = _refusal(attempts, name)
     if refusal is not None:
         return refusal
     rows = bin_attempts(attempts)
-    candidates = _believable(find_candidates(laws, rows))
+    candidates = _plausible(find_candidates(distributions, rows))
     if not candidates:
         return NotFitted(
             name, "no law's likelihood has a finite best point", "more attempts, with their sizes", attempts.n
@@ -108,41 +108,41 @@ def refit(fit: DurationFit, pieces: pd.DataFrame, level: float = 0.95) -> Durati
     if refusal is not None:
         return refusal
     rows = bin_attempts(attempts)
-    tried = (follow(Model(near.model.law, near.model.form, rows), near) for near in fit.average.members)
+    tried = (follow(Model(near.model.distribution, near.model.form, rows), near) for near in fit.average.members)
     candidates = [fitted for fitted in tried if fitted is not None]
     if not candidates:
         return NotFitted(fit.name, "no law's likelihood has a finite best point", "more attempts", attempts.n)
     return _finished(fit.name, average(candidates), candidates, attempts, level)
 
 
-def _chosen(law: str | None) -> tuple[Law, ...]:
-    known = all_laws()
-    if law is None:
+def _chosen(distribution: str | None) -> tuple[Distribution, ...]:
+    known = all_distributions()
+    if distribution is None:
         return tuple(known.values())
-    if law not in known:
-        hint = nearest(law, known) or f"known are {', '.join(known)}"
-        raise TableError(f"there is no law {law!r}", where="fit_duration", hint=hint)
-    return (known[law],)
+    if distribution not in known:
+        hint = suggest_similar(distribution, known) or f"known are {', '.join(known)}"
+        raise TableError(f"there is no law {distribution!r}", where="fit_duration", hint=hint)
+    return (known[distribution],)
 
 
 def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
     if not attempts.n:
         collect = "client logs with piece start and finish lines (level debug from client v1.4.1)"
         return NotFitted(name, "there are no attempts with a time and a size", collect, 0)
-    if attempts.n_events < FEWEST_EVENTS:
-        reason = f"only {attempts.n_events} of {attempts.n} attempts finished; {FEWEST_EVENTS} are needed"
+    if attempts.n_events < MIN_EVENTS:
+        reason = f"only {attempts.n_events} of {attempts.n} attempts finished; {MIN_EVENTS} are needed"
         cut = attempts.n_events < attempts.n
         collect = "a run with a longer timeout, so that attempts finish" if cut else "a run with more or larger layers"
         return NotFitted(name, reason, collect, attempts.n)
-    seen = attempts.middle_s[attempts.finished] / attempts.size_bytes[attempts.finished]
-    if np.ptp(np.log(seen)) < 1e-9:
+    observed = attempts.middle_s[attempts.finished] / attempts.size_bytes[attempts.finished]
+    if np.ptp(np.log(observed)) < 1e-9:
         return NotFitted(
             name, "all attempts took the same time for their size", "times with their fractions", attempts.n
         )
     return None
 
 
-def _believable(candidates: list[Fitted]) -> list[Fitted]:
+def _plausible(candidates: list[Fitted]) -> list[Fitted]:
     """Leave out laws that are nowhere near the data, whatever their likelihood: it has no digits, or sits on ties."""
     if len(candidates) < 2:
         return candidates
@@ -152,12 +152,12 @@ def _believable(candidates: list[Fitted]) -> list[Fitted]:
     return [fitted for fitted, keep in zip(candidates, kept, strict=True) if keep]
 
 
-def find_candidates(laws: Sequence[Law], rows: Rows) -> list[Fitted]:
+def find_candidates(distributions: Sequence[Distribution], rows: Rows) -> list[Fitted]:
     """Fit laws, each in the forms of its location that the most flexible law finds possible.
 
     Parameters
     ----------
-    laws : sequence of Law
+    duration_models : sequence of Distribution
     rows : Rows
 
     Returns
@@ -165,34 +165,34 @@ def find_candidates(laws: Sequence[Law], rows: Rows) -> list[Fitted]:
     list of Fitted
         Those whose search ended at finite numbers.
     """
-    first, flexible = all_laws()[_FIRST_LAW], all_laws()[_FLEXIBLE_LAW]
+    first, flexible = all_distributions()[_FIRST_LAW], all_distributions()[_FLEXIBLE_LAW]
     finished = ~rows.cut
     residual = rows.middle[finished] - rows.x[finished]
     begin = (float(residual.mean()), 1.0, float(np.log(residual.std() + 1e-6)))
-    forms = (POWER, OVERHEAD) if np.ptp(rows.x) > _LEAST_SPAN_OF_SIZES else (POWER,)
-    made = {form: maximise(Model(first, form, rows), _start(begin, form)) for form in forms}
-    plain = {form: fitted for form, fitted in made.items() if fitted}
+    forms = (POWER, OVERHEAD) if np.ptp(rows.x) > _MIN_SPAN_OF_SIZES else (POWER,)
+    result = {form: maximise(Model(first, form, rows), _start(begin, form)) for form in forms}
+    plain = {form: fitted for form, fitted in result.items() if fitted}
     if not plain:
         return []
-    bent = [maximise(Model(flexible, form, rows), fitted.theta) for form, fitted in plain.items()]
-    pairs = [*plain.values(), *(fitted for fitted in bent if fitted)]
+    spline_fits = [maximise(Model(flexible, form, rows), fitted.theta) for form, fitted in plain.items()]
+    pairs = [*plain.values(), *(fitted for fitted in spline_fits if fitted)]
 
     def ahead(fits: list[Fitted]) -> dict[str, float]:
         return {form: min(f.criterion() for f in fits if f.model.form == form) for form in plain}
 
     best = ahead(pairs)
     kept = [form for form in plain if best[form] - min(best.values()) < WORST_DIFFERENCE]
-    found = [fitted for fitted in pairs if fitted.model.law in laws]
-    if len(laws) > 1 and rows.weight[finished].sum() < _FEWEST_TO_BEND:
-        found = [fitted for fitted in found if not fitted.model.law.stand_in]
-    for law in sorted(laws, key=lambda law: len(law.shapes)):
-        if law in (first, flexible):
+    found = [fitted for fitted in pairs if fitted.model.distribution in distributions]
+    if len(distributions) > 1 and rows.weight[finished].sum() < _MIN_ATTEMPTS_FOR_SPLINE:
+        found = [fitted for fitted in found if not fitted.model.distribution.is_fallback]
+    for distribution in sorted(distributions, key=lambda distribution: len(distribution.shapes)):
+        if distribution in (first, flexible):
             continue
         leading = ahead(pairs + found)
-        few = len(law.shapes) <= _FEW_SHAPES
+        few = len(distribution.shapes) <= _FEW_SHAPES
         for form in kept if few else (min(kept, key=leading.__getitem__),):
             best_yet = min(leading.values())
-            found += [f for f in (maximise(Model(law, form, rows), plain[form].theta, best_yet),) if f]
+            found += [f for f in (maximise(Model(distribution, form, rows), plain[form].theta, best_yet),) if f]
     return found + _in_other_form(found, {form: plain[form] for form in kept})
 
 
@@ -201,9 +201,9 @@ def _in_other_form(found: list[Fitted], plain: Mapping[str, Fitted]) -> list[Fit
     if not found:
         return []
     leading = min(found, key=lambda fitted: fitted.criterion())
-    tried = {fitted.model.form for fitted in found if fitted.model.law is leading.model.law}
+    tried = {fitted.model.form for fitted in found if fitted.model.distribution is leading.model.distribution}
     others = (
-        maximise(Model(leading.model.law, form, leading.model.rows), plain[form].theta)
+        maximise(Model(leading.model.distribution, form, leading.model.rows), plain[form].theta)
         for form in plain
         if form not in tried
     )
@@ -238,32 +238,36 @@ def _finished(name: str, mean: Average, candidates: list[Fitted], attempts: Atte
 
 def _goodness(mean: Average, candidates: list[Fitted], attempts: Attempts, residuals: Residuals) -> dict[str, float]:
     effect = mean.best.design_effect
-    made = {f"aic_{fitted.model.name}": fitted.criterion(effect) for fitted in candidates}
-    made |= {f"weight_{f.model.name}": float(w) for f, w in zip(mean.members, mean.weights, strict=True)}
-    made |= {"km_distance": residuals.distance, "km_distance_expected": residuals.expected * float(np.sqrt(effect))}
-    made |= {"design_effect": effect, "n_dropped": float(attempts.left_out.get("unusable", 0))}
-    made |= {f"n_{why}": float(count) for why, count in attempts.left_out.items() if why != "unusable"}
-    made["n_finished_late"] = float(attempts.n_late)
-    made["distinct_sizes"] = float(len(np.unique(np.round(np.log(attempts.size_bytes), 2))))
-    mixed = [(f, w) for f, w in zip(mean.members, mean.weights, strict=True) if f.model.law.heterogeneous]
+    result = {f"aic_{fitted.model.name}": fitted.criterion(effect) for fitted in candidates}
+    result |= {f"weight_{f.model.name}": float(w) for f, w in zip(mean.members, mean.weights, strict=True)}
+    result |= {"km_distance": residuals.distance, "km_distance_expected": residuals.expected * float(np.sqrt(effect))}
+    result |= {"design_effect": effect, "n_dropped": float(attempts.left_out.get("unusable", 0))}
+    result |= {f"n_{why}": float(count) for why, count in attempts.left_out.items() if why != "unusable"}
+    result["n_finished_late"] = float(attempts.n_late)
+    result["distinct_sizes"] = float(len(np.unique(np.round(np.log(attempts.size_bytes), 2))))
+    mixed = [(f, w) for f, w in zip(mean.members, mean.weights, strict=True) if f.model.distribution.heterogeneous]
     if sum(w for _, w in mixed) > 0.5:
-        share = next(place for place, shape in enumerate(mixed[0][0].model.law.shapes) if shape.name == "share")
-        made["stall_share"] = mixed[0][0].model.law.shapes[share].natural(float(mixed[0][0].theta[2 + share]))
-    return made
+        share = next(
+            place for place, shape in enumerate(mixed[0][0].model.distribution.shapes) if shape.name == "share"
+        )
+        result["stall_share"] = (
+            mixed[0][0].model.distribution.shapes[share].natural(float(mixed[0][0].theta[2 + share]))
+        )
+    return result
 
 
 def _notes(goodness: Mapping[str, float], endings: Mapping[str, Ending], attempts: Attempts) -> tuple[str, ...]:
-    made = []
+    result = []
     if goodness["distinct_sizes"] < 2:
-        made.append("one size only: time is taken in proportion to size, so other sizes are extrapolated")
+        result.append("one size only: time is taken in proportion to size, so other sizes are extrapolated")
     if goodness["km_distance"] > goodness["km_distance_expected"]:
-        made.append("no law follows the data closely below the limit: rely on the intervals, not on the values")
+        result.append("no law follows the data closely below the limit: rely on the intervals, not on the values")
     if "stall_share" in goodness:
-        made.append(f"about {goodness['stall_share']:.1%} of attempts are of a slower kind, or stall")
-    made += [
+        result.append(f"about {goodness['stall_share']:.1%} of attempts are of a slower kind, or stall")
+    result += [
         f"{e.outcome} failures come at the start of an attempt, not in the course of time"
         for e in endings.values()
         if e.per_attempt
     ]
-    made += [f"{count} rows were left out: {_LEFT_OUT[why]}" for why, count in attempts.left_out.items()]
-    return tuple(made)
+    result += [f"{count} rows were left out: {_LEFT_OUT[why]}" for why, count in attempts.left_out.items()]
+    return tuple(result)

@@ -37,16 +37,16 @@ def describe(fitted: Fitted, level: float = 0.95) -> tuple[Param, ...]:
     middle = float(row @ theta) + (0.0 if power else x) + rows.log_unit
     half = z * float(np.sqrt(row @ fitted.spread @ row))
     edges = (middle, middle - half, middle + half)
-    made = [_param("location_1mib", [float(np.exp(np.clip(edge, -LARGEST_LOG, LARGEST_LOG))) for edge in edges], "s")]
+    result = [_param("location_1mib", [float(np.exp(np.clip(edge, -LARGEST_LOG, LARGEST_LOG))) for edge in edges], "s")]
     spread = z * float(np.sqrt(fitted.spread[1, 1]))
     second = [float(theta[1] + step * spread) for step in (0.0, -1.0, 1.0)]
     if power:
-        made.append(_param("slope", second, "log s per log byte"))
+        result.append(_param("slope", second, "log s per log byte"))
     else:
         unit = float(np.exp(rows.log_unit))
         found = [float(fitted.model.overhead((theta[0], np.array(edge)))) * unit for edge in second]
-        made.append(_param("overhead", found, "s"))
-    return (*made, *(_shape(fitted, place, shape, z) for place, shape in enumerate(fitted.model.law.shapes)))
+        result.append(_param("overhead", found, "s"))
+    return (*result, *(_shape(fitted, place, shape, z) for place, shape in enumerate(fitted.model.distribution.shapes)))
 
 
 def _shape(fitted: Fitted, place: int, shape: Shape, z: float) -> Param:

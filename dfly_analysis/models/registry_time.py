@@ -13,13 +13,13 @@ from dfly_analysis.models.censored_data import Attempts
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.input_columns import COLUMNS
 from dfly_analysis.models.model_selection import fit_duration
-from dfly_analysis.models.slow_periods import ORDER, Slowed, find_slowed
+from dfly_analysis.models.slow_periods import ORDER, SlowPeriods, find_slow_periods
 from dfly_analysis.units import format_duration, format_size
 
 NAME = "registry_time"
 # Readings that lie nearer than this say the same.
-_LEAST_APART = 0.05
-_TELLING_SHARE = 0.99
+_MIN_APART = 0.05
+_COMPARED_QUANTILE = 0.99
 _MOSTLY = 0.5
 
 
@@ -36,7 +36,7 @@ class RegistryFit:
     Attributes
     ----------
     name : str
-    law : str
+    distribution : str
         Of the first reading, as are ``params``, ``n``, ``n_censored`` and ``extrapolates_beyond_s``.
     params : tuple of Param
     n, n_censored : int
@@ -103,11 +103,11 @@ class RegistryFit:
 
     def common_quantiles(self, level: float = 0.95) -> list[dict[str, float]]:
         """Return `quantile` at the commonest sizes, as `DurationFit.common_quantiles` does."""
-        made = []
+        result = []
         for row in self.quick.common_quantiles(level):
             found = self.quantile(row["size_bytes"], row["p"], level)
-            made.append({**row, "value_s": found.value, "low_s": found.low, "high_s": found.high})
-        return made
+            result.append({**row, "value_s": found.value, "low_s": found.low, "high_s": found.high})
+        return result
 
 
 def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
@@ -128,24 +128,24 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
     if not isinstance(clients, DurationFit):
         return None
     pieces = pieces[[name for name in pieces.columns if name in (*COLUMNS, *ORDER)]]
-    found = find_slowed(pieces)
+    found = find_slow_periods(pieces)
     if found is None:
         return None
     quick = fit_duration(pieces.iloc[found.row[found.quick]], name=NAME)
-    if not isinstance(quick, DurationFit) or not _apart(quick, clients):
+    if not isinstance(quick, DurationFit) or not _differ(quick, clients):
         return None
     slow: object = clients
-    if found.excused.any():
+    if found.excluded.any():
         of_source = (pieces["origin"] == "source").fillna(value=False).to_numpy(dtype=bool, copy=True)
-        of_source[found.row[found.excused]] = False
+        of_source[found.row[found.excluded]] = False
         slow = fit_duration(pieces[of_source], name=NAME)
-    return _told(quick, slow if isinstance(slow, DurationFit) else clients, clients, found)
+    return _make_fit(quick, slow if isinstance(slow, DurationFit) else clients, clients, found)
 
 
-def _apart(quick: DurationFit, clients: DurationFit) -> bool:
+def _differ(quick: DurationFit, clients: DurationFit) -> bool:
     size_bytes = usual_size(quick.attempts)
-    one, other = (fit.quantile(size_bytes, _TELLING_SHARE).value for fit in (quick, clients))
-    return other > one * (1.0 + _LEAST_APART)
+    one, other = (fit.quantile(size_bytes, _COMPARED_QUANTILE).value for fit in (quick, clients))
+    return other > one * (1.0 + _MIN_APART)
 
 
 def usual_size(attempts: Attempts) -> float:
@@ -154,20 +154,20 @@ def usual_size(attempts: Attempts) -> float:
     return float(size[count.argmax()])
 
 
-def _told(quick: DurationFit, slow: DurationFit, clients: DurationFit, found: Slowed) -> RegistryFit:
-    made = RegistryFit(
+def _make_fit(quick: DurationFit, slow: DurationFit, clients: DurationFit, found: SlowPeriods) -> RegistryFit:
+    result = RegistryFit(
         name=NAME, law=quick.law, params=quick.params, n=quick.n, n_censored=quick.n_censored,
         goodness={"slow_share": found.share, "proven_share": found.proven_share}, window=quick.window,
         extrapolates_beyond_s=quick.extrapolates_beyond_s, quick=quick, slow=slow, clients=clients, hosts=found.hosts,
     )  # fmt: skip
-    return replace(made, notes=_notes(made))
+    return replace(result, notes=_notes(result))
 
 
 def _notes(fit: RegistryFit) -> tuple[str, ...]:
     size_bytes = usual_size(fit.attempts)
-    own, theirs = (one.quantile(size_bytes, _TELLING_SHARE) for one in (fit, fit.clients))
+    own, theirs = (one.quantile(size_bytes, _COMPARED_QUANTILE) for one in (fit, fit.clients))
     figures = (
-        f"{_TELLING_SHARE:.0%} of pieces of {format_size(size_bytes)} take the registry itself at most {format_duration(own.value)} "
+        f"{_COMPARED_QUANTILE:.0%} of pieces of {format_size(size_bytes)} take the registry itself at most {format_duration(own.value)} "
         f"({format_duration(own.low)} to {format_duration(own.high)}), and the clients {format_duration(theirs.value)}"
     )
     share = f"{fit.goodness['slow_share']:.0%} of the attempts are of stretches that took longer than the others, most of all on {fit.hosts[0]}"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-_MOST_STEPS = 80
+_MAX_STEPS = 80
 _NARROW, _NEAR = 1e-10, 1e-11
 _ONE_SIDE = -1
 # The search takes no infinity; so steep a value leads it to halve as infinity would.
@@ -47,7 +47,7 @@ def crossing(falling: Callable[[Array], Array], low: Array, high: Array) -> Arra
         (low, high),
         args=(curves,),
         tolerances={"xatol": _NARROW, "xrtol": 0.0, "fatol": _NEAR, "frtol": 0.0},
-        maxiter=_MOST_STEPS,
+        maxiter=_MAX_STEPS,
     )
     (left, right), (above, _) = found.bracket, found.f_bracket
     return np.asarray(np.where(found.status != _ONE_SIDE, found.x, np.where(above <= 0.0, left, right)))

@@ -16,7 +16,7 @@ from dfly_analysis.models.censored_data import Flags, Index
 from dfly_analysis.models.distribution import Array
 
 _NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "task_id")
-ORDER = ("piece_number", "round")
+ORDER = ("piece_number", "retry_round")
 """By what a task's attempts follow each other, the last first."""
 # A stretch has forty attempts, for its mean rank to be told from another's; longer tables have longer stretches.
 _ATTEMPTS, _MOST_STRETCHES = 40, 200
@@ -36,7 +36,7 @@ _TASKS_AT_ONCE, _TASKS_BY_AND_BY = 2, 3
 
 
 @dataclass(frozen=True)
-class Slowed:
+class SlowPeriods:
     """Which attempts are of a stretch that was slower than the rest.
 
     Attributes
@@ -47,7 +47,7 @@ class Slowed:
         Of each: whether its stretch was slower than the others beyond chance.
     quick : array of bool
         Of each: whether neither its stretch nor the one before or after it is slow, for a slow time begins and ends in the midst of one.
-    excused : array of bool
+    excluded : array of bool
         Of each: whether it is of, or right before or after, a slow time of its host in which another host was at its usual pace: the
         registry did not take that time.
     share : float
@@ -61,14 +61,14 @@ class Slowed:
     row: Index
     slow: Flags
     quick: Flags
-    excused: Flags
+    excluded: Flags
     share: float
     proven_share: float
     hosts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Stretches:
+class _Periods:
     """Attempts in time: the moment, host and stretch of each, and the rank of those of the usual length (else not a number).
 
     ``follows`` says of each stretch whether it follows the one before on the same host without a pause.
@@ -78,7 +78,7 @@ class _Stretches:
     moment_s: Array
     host: Index
     task: Index
-    stretch: Index
+    period: Index
     follows: Flags
     rank: Array
     names: tuple[str, ...]
@@ -88,7 +88,7 @@ class _Stretches:
         return np.isfinite(self.rank)
 
 
-def find_slowed(pieces: pd.DataFrame) -> Slowed | None:
+def find_slow_periods(pieces: pd.DataFrame) -> SlowPeriods | None:
     """Find the stretches in which attempts took longer than in the others.
 
     Parameters
@@ -98,40 +98,40 @@ def find_slowed(pieces: pd.DataFrame) -> Slowed | None:
 
     Returns
     -------
-    Slowed or None
+    SlowPeriods or None
         None where all stretches are alike, as far as chance lets tell, or where the rows do not say when and where they ran.
     """
-    found = _take_stretches(pieces)
+    found = _split_periods(pieces)
     if found is None:
         return None
     count, mean = _means(found)
-    kept = _alike(count, mean, float(np.var(found.rank[found.ranked])))
+    kept = _homogeneous(count, mean, float(np.var(found.rank[found.ranked])))
     judged = count > 0
     if kept[judged].all():
         return None
     usual = float(mean[kept] @ count[kept] / count[kept].sum())
-    slowed = ~kept & judged
-    excess = np.where(slowed, np.maximum(mean - usual, 0.0) * count, 0.0)
-    shown = _whole_times(found, slowed, excess, _beside_quick(found, mean, usual, slowed))
-    surely = _surely_quick(found, slowed, kept, count)
-    excused = shown | (kept & _next_to(found, shown))
-    slow, quick, excused, known = (which[found.stretch] for which in (slowed, surely, excused, judged))
-    return Slowed(
-        row=found.row[known], slow=slow[known], quick=quick[known], excused=excused[known], share=float(slow[known].mean()),
+    slow_periods = ~kept & judged
+    excess = np.where(slow_periods, np.maximum(mean - usual, 0.0) * count, 0.0)
+    shown = _whole_times(found, slow_periods, excess, _while_others_quick(found, mean, usual, slow_periods))
+    certainly_quick = _certainly_quick(found, slow_periods, kept, count)
+    excluded = shown | (kept & _adjacent(found, shown))
+    slow, quick, excluded, known = (which[found.period] for which in (slow_periods, certainly_quick, excluded, judged))
+    return SlowPeriods(
+        row=found.row[known], slow=slow[known], quick=quick[known], excluded=excluded[known], share=float(slow[known].mean()),
         proven_share=float(excess @ shown / max(excess.sum(), 1e-12)),
         hosts=_ordered(found, excess),
     )  # fmt: skip
 
 
-def _ordered(found: _Stretches, excess: Array) -> tuple[str, ...]:
+def _ordered(found: _Periods, excess: Array) -> tuple[str, ...]:
     """Return the hosts with any of the slowness, most of it first."""
     owner = np.zeros(len(excess), dtype=np.intp)
-    owner[found.stretch] = found.host
+    owner[found.period] = found.host
     own = np.bincount(owner, weights=excess, minlength=len(found.names))
     return tuple(found.names[code] for code in np.argsort(-own, kind="stable") if own[code] > 0)
 
 
-def _take_stretches(pieces: pd.DataFrame) -> _Stretches | None:
+def _split_periods(pieces: pd.DataFrame) -> _Periods | None:
     if any(name not in pieces.columns for name in _NEEDED):
         return None
     size = pieces["size_bytes"].to_numpy(dtype="float64", na_value=np.nan)
@@ -140,8 +140,8 @@ def _take_stretches(pieces: pd.DataFrame) -> _Stretches | None:
     usable = usable & pieces[["started", "host", "task_id"]].notna().all(axis=1).to_numpy()
     with np.errstate(invalid="ignore"):
         usable &= (lasted > 0) & (size > 0)
-    if "survivors_unseen" in pieces.columns:
-        usable &= ~pieces["survivors_unseen"].fillna(value=False).to_numpy(dtype=bool)
+    if "successes_not_logged" in pieces.columns:
+        usable &= ~pieces["successes_not_logged"].fillna(value=False).to_numpy(dtype=bool)
     row = np.flatnonzero(usable)
     if not len(row):
         return None
@@ -154,8 +154,8 @@ def _take_stretches(pieces: pd.DataFrame) -> _Stretches | None:
         return None
     rank = np.full(len(row), np.nan)
     rank[ranked] = _ranks(lasted[ranked], (some["outcome"] == "ok").to_numpy(dtype=bool)[ranked])
-    stretch, follows = _cut(moment, np.asarray(host), _PAUSE * float(np.median(lasted)))
-    return _Stretches(row, moment, np.asarray(host), np.asarray(task), stretch, follows, rank, tuple(map(str, names)))
+    period, follows = _cut(moment, np.asarray(host), _PAUSE * float(np.median(lasted)))
+    return _Periods(row, moment, np.asarray(host), np.asarray(task), period, follows, rank, tuple(map(str, names)))
 
 
 def _moments(some: pd.DataFrame, lasted: Array, host: Index, task: Index) -> Array:
@@ -163,20 +163,20 @@ def _moments(some: pd.DataFrame, lasted: Array, host: Index, task: Index) -> Arr
 
     Not by its own begin: a scheduler that hangs notes the ends late, and an order by begins would be one by durations.
     """
-    began = some["started"].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9
-    began = began - began.min()
+    started = some["started"].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9
+    started = started - started.min()
     own = host * (int(task.max()) + 1) + task
     keys = [some[name].to_numpy(dtype="float64", na_value=0.0) for name in ORDER if name in some.columns]
-    order = np.lexsort((began, *keys, own))
+    order = np.lexsort((started, *keys, own))
     grouped = own[order]
     first = np.flatnonzero(np.diff(grouped, prepend=-1))
     count = np.diff(first, append=len(grouped))
-    begin = np.repeat(np.minimum.reduceat(began[order], first), count)
-    end = np.repeat(np.maximum.reduceat((began + lasted)[order], first), count)
+    begin = np.repeat(np.minimum.reduceat(started[order], first), count)
+    end = np.repeat(np.maximum.reduceat((started + lasted)[order], first), count)
     place = (np.arange(len(grouped)) - np.repeat(first, count) + 0.5) / np.repeat(count, count)
-    made = np.empty(len(grouped))
-    made[order] = begin + (end - begin) * place
-    return made
+    result = np.empty(len(grouped))
+    result[order] = begin + (end - begin) * place
+    return result
 
 
 def _ranks(lasted: Array, finished: Flags) -> Array:
@@ -202,23 +202,23 @@ def _cut(moment: Array, host: Index, pause_s: float) -> tuple[Index, Flags]:
     parts = np.maximum((count + each // 2) // each, 1)
     place = np.arange(len(order)) - np.repeat(first, count)
     part = place * np.repeat(parts, count) // np.repeat(count, count)
-    made = np.empty(len(order), dtype=np.intp)
+    result = np.empty(len(order), dtype=np.intp)
     begins = np.cumsum(parts) - parts
-    made[order] = np.repeat(begins, count) + part
+    result[order] = np.repeat(begins, count) + part
     follows = np.ones(int(parts.sum()), dtype=bool)
     follows[begins] = False
-    return made, follows
+    return result, follows
 
 
-def _means(found: _Stretches) -> tuple[Array, Array]:
+def _means(found: _Periods) -> tuple[Array, Array]:
     """Return how many attempts of each stretch are ranked, and their mean rank."""
-    ranked, size = found.ranked, int(found.stretch.max()) + 1
-    count = np.bincount(found.stretch[ranked], minlength=size).astype(float)
-    total = np.bincount(found.stretch[ranked], weights=found.rank[ranked], minlength=size)
+    ranked, size = found.ranked, int(found.period.max()) + 1
+    count = np.bincount(found.period[ranked], minlength=size).astype(float)
+    total = np.bincount(found.period[ranked], weights=found.rank[ranked], minlength=size)
     return count, total / np.maximum(count, 1.0)
 
 
-def _alike(count: Array, mean: Array, variance: float) -> Flags:
+def _homogeneous(count: Array, mean: Array, variance: float) -> Flags:
     """Leave out the slowest stretch after the other until the rest is alike, as far as chance lets tell (Kruskal and Wallis's test)."""
     kept = count > 0
     total = count.sum()
@@ -235,51 +235,51 @@ def _alike(count: Array, mean: Array, variance: float) -> Flags:
     return kept
 
 
-def _whole_times(found: _Stretches, slowed: Flags, excess: Array, shown: Flags) -> Flags:
+def _whole_times(found: _Periods, slow_periods: Flags, excess: Array, shown: Flags) -> Flags:
     """Let slow stretches of a host that follow each other without a pause share what is shown of most of their slowness.
 
     A slow host is the last to end, with nobody beside it.
     """
-    goes_on = slowed & np.roll(slowed, 1) & found.follows
+    goes_on = slow_periods & np.roll(slow_periods, 1) & found.follows
     time = np.cumsum(~goes_on) - 1
     proven = np.bincount(time, weights=excess * shown) > 0.5 * np.bincount(time, weights=excess)
-    return np.asarray(slowed & proven[time])
+    return np.asarray(slow_periods & proven[time])
 
 
-def _next_to(found: _Stretches, slowed: Flags) -> Flags:
+def _adjacent(found: _Periods, slow_periods: Flags) -> Flags:
     """Return which stretches come right before or after one of these on their host, without a pause."""
-    after = found.follows & np.roll(slowed, 1)
-    return np.asarray(after | np.append(found.follows[1:] & slowed[1:], False))
+    after = found.follows & np.roll(slow_periods, 1)
+    return np.asarray(after | np.append(found.follows[1:] & slow_periods[1:], False))
 
 
-def _surely_quick(found: _Stretches, slowed: Flags, kept: Flags, count: Array) -> Flags:
+def _certainly_quick(found: _Periods, slow_periods: Flags, kept: Flags, count: Array) -> Flags:
     """Return the stretches that are kept, long enough to tell, and next to no slow one; where those are too few, all that are kept."""
-    made = kept & ~_next_to(found, slowed) & (count >= _ATTEMPTS // 2)
-    return made if count[made].sum() >= _FEWEST_LEFT else kept
+    result = kept & ~_adjacent(found, slow_periods) & (count >= _ATTEMPTS // 2)
+    return result if count[result].sum() >= _FEWEST_LEFT else kept
 
 
-def _beside_quick(found: _Stretches, mean: Array, usual: float, slow: Flags) -> Flags:
+def _while_others_quick(found: _Periods, mean: Array, usual: float, slow: Flags) -> Flags:
     """Return which slow stretches ran while another host took no longer than usual.
 
     A slow stretch of one task proves nothing alone, for it may be the blob; two tasks at once do, or three on one host by and by.
     """
-    made = np.zeros(len(mean), dtype=bool)
+    result = np.zeros(len(mean), dtype=bool)
     tasks_of: dict[int, set[int]] = {}
     alone = []
     for one in np.flatnonzero(slow):
-        own = found.stretch == one
+        own = found.period == one
         if not _quick_elsewhere(found, own, float(mean[one]), usual):
             continue
         tasks, host = set(found.task[own].tolist()), int(found.host[own][0])
         tasks_of.setdefault(host, set()).update(tasks)
-        made[one] = len(tasks) >= _TASKS_AT_ONCE
+        result[one] = len(tasks) >= _TASKS_AT_ONCE
         alone.append((one, host))
     for one, host in alone:
-        made[one] |= len(tasks_of[host]) >= _TASKS_BY_AND_BY
-    return made
+        result[one] |= len(tasks_of[host]) >= _TASKS_BY_AND_BY
+    return result
 
 
-def _quick_elsewhere(found: _Stretches, own: Flags, mean: float, usual: float) -> bool:
+def _quick_elsewhere(found: _Periods, own: Flags, mean: float, usual: float) -> bool:
     """Return whether another host's attempts were nearer to the usual than a slow stretch of this mean, at its moments."""
     moment, hosts = found.moment_s[own], len(found.names)
     others = (
@@ -290,5 +290,5 @@ def _quick_elsewhere(found: _Stretches, own: Flags, mean: float, usual: float) -
     )
     count = np.bincount(found.host[others], minlength=hosts)
     theirs = np.bincount(found.host[others], weights=found.rank[others], minlength=hosts) / np.maximum(count, 1)
-    apart = (mean - theirs) * np.sqrt(count) > _APART * float(found.rank[found.ranked].std())
-    return bool(((theirs < 0.5 * (usual + mean)) & apart & (count >= _FEWEST_BESIDE)).any())
+    is_far = (mean - theirs) * np.sqrt(count) > _APART * float(found.rank[found.ranked].std())
+    return bool(((theirs < 0.5 * (usual + mean)) & is_far & (count >= _FEWEST_BESIDE)).any())

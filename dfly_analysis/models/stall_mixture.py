@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import LARGEST_LOG, SCALE, Array, Law, Parameters, Shape, central
-from dfly_analysis.models.distributions.lognormal import LAW as LOGNORMAL
+from dfly_analysis.models.distribution import LARGEST_LOG, SCALE, Array, Distribution, Parameters, Shape, central
+from dfly_analysis.models.distributions.lognormal import DISTRIBUTION as LOGNORMAL
 
 LOG_SMALLEST = -650.0
 STALL_SHAPES = (SCALE, Shape("share", -3.5, -3.5, 2.0, "logit"))
@@ -28,7 +28,7 @@ class _Wait(NamedTuple):
     log_slope: Array
 
 
-class Stalling(Law):
+class StallMixture(Distribution):
     """``(1 - share)`` log-normal; ``share`` the sum of that and a wait.
 
     The sum has no closed form: it is taken over five points of the transfer's time. Around each the time beyond it is
@@ -36,7 +36,7 @@ class Stalling(Law):
     """
 
     heterogeneous = True
-    kin = "stall"
+    family = "stall"
     proportional = False
 
     def wait_density(self, log_wait: Array, shape: Parameters) -> Array:
@@ -99,8 +99,8 @@ class Stalling(Law):
             ]
         total = _summed(parts)
         held = np.exp(parts + _by_point(_LOG_WEIGHTS, parts) - total)
-        made = [(held * slope).sum(axis=0) for slope in (*by_transfer, *by_own)]
-        return total if survival else total + y, made
+        result = [(held * slope).sum(axis=0) for slope in (*by_transfer, *by_own)]
+        return total if survival else total + y, result
 
 
 def _by_point(values: Array, like: Array) -> Array:

@@ -14,13 +14,13 @@ from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.failure_by_size import SIZE_BOUNDS_BYTES
 from dfly_analysis.models.layer_failure import LayerShape, layer_failure_chance
 
-_FATES = np.linspace(0.0, 1.0, 101)
-_FEWEST_TASKS = 5
+_RETRY_CORRELATIONS = np.linspace(0.0, 1.0, 101)
+_MIN_TASKS = 5
 # A share of which not even half the range can be ruled out is no measurement.
 _WIDEST = 0.5
 # Twice the log of a likelihood ratio that a share of 0 reaches in one of twenty runs: half of chi-squared's mass is at 0,
 # since no share lies below it (Self and Liang, J. Am. Stat. Assoc. 82, 1987).
-_TOLD_FROM_NONE = 2.706
+_DISTINCT_FROM_ZERO = 2.706
 _SEED = "seedClient"
 
 
@@ -34,7 +34,7 @@ class CalibrationBin:
     n, failed : int
     seen : Interval
         Share that failed, with Wilson's interval.
-    foretold : Interval
+    predicted : Interval
         Mean chance of these tasks; the ends are those of the law's interval, passes independent below, and with the upper
         end of the shared fate above.
     """
@@ -44,7 +44,7 @@ class CalibrationBin:
     n: int
     failed: int
     seen: Interval
-    foretold: Interval
+    predicted: Interval
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Calibration:
 
     Attributes
     ----------
-    shared_fate : Interval
+    retry_failure_correlation : Interval
         Share of the failures of a pass that repeat for sure in the next one, which explains best how many tasks failed
         (flat prior, 95 %). 0 where independent passes do not explain them worse than chance would; wide: too few failed to tell.
     expected : Interval
@@ -67,7 +67,7 @@ class Calibration:
     bins : tuple of CalibrationBin
     """
 
-    shared_fate: Interval
+    retry_failure_correlation: Interval
     expected: Interval
     failed: int
     n: int
@@ -82,19 +82,23 @@ class Calibration:
         return self.expected.low <= self.failed <= self.expected.high
 
     @property
-    def measures_fate(self) -> bool:
+    def measures_retry_correlation(self) -> bool:
         """Return whether enough tasks ended, one way or the other, to say how much fate passes share."""
-        return self.shared_fate.high - self.shared_fate.low <= _WIDEST
+        return self.retry_failure_correlation.high - self.retry_failure_correlation.low <= _WIDEST
 
 
 def calibrate(
-    law: DurationFit, tasks: pd.DataFrame, pieces: pd.DataFrame, client_version: str | None, slots: float | None = None
+    duration_fit: DurationFit,
+    tasks: pd.DataFrame,
+    pieces: pd.DataFrame,
+    client_version: str | None,
+    slots: float | None = None,
 ) -> Calibration | None:
     """Set what was seen of tasks from the source beside what the law of their pieces foretells.
 
     Parameters
     ----------
-    law : DurationFit
+    duration_fit : DurationFit
         Of pieces from the source.
     tasks, pieces : DataFrame
         The tables; seed clients' tasks count where there are any.
@@ -113,26 +117,28 @@ def calibrate(
     if "role" in rows.columns and (rows["role"] == _SEED).any():
         rows = rows[(rows["role"] == _SEED).fillna(value=False)]
     rows = rows[rows["size_bytes"] > 0]
-    if not len(limits) or len(rows) < _FEWEST_TASKS:
+    if not len(limits) or len(rows) < _MIN_TASKS:
         return None
     timeout_s = float(limits.mode().iloc[0])
     size = rows["size_bytes"].to_numpy(dtype="float64")
     failed = (rows["outcome"] == "failed").to_numpy(dtype=bool)
-    piece, count = _pieces_of(rows, law)
-    attempt = law.failure_rate(piece, timeout_s)
+    piece, count = _pieces_of(rows, duration_fit)
+    attempt = duration_fit.failure_rate(piece, timeout_s)
     distinct, place = np.unique(count, return_inverse=True)
     layers = [LayerShape.of_client(n * piece, slots, client_version, piece) for n in distinct]
 
-    def chances(of_attempt: float, fate: float) -> Array:
-        return np.array([layer_failure_chance(of_attempt, layer, shared_fate=fate) for layer in layers])[place]
+    def chances(of_attempt: float, retry_correlation: float) -> Array:
+        return np.array(
+            [layer_failure_chance(of_attempt, layer, retry_failure_correlation=retry_correlation) for layer in layers]
+        )[place]
 
-    chance = np.array([chances(attempt.value, fate) for fate in _FATES])
-    fate = _posterior(chance, failed)
-    low, high = chances(attempt.low, fate.low), chances(attempt.high, fate.high)
-    value = chances(attempt.value, fate.value)
+    chance = np.array([chances(attempt.value, retry_correlation) for retry_correlation in _RETRY_CORRELATIONS])
+    retry_correlation = _posterior(chance, failed)
+    low, high = chances(attempt.low, retry_correlation.low), chances(attempt.high, retry_correlation.high)
+    value = chances(attempt.value, retry_correlation.value)
     largest = layers[-1]
     return Calibration(
-        fate,
+        retry_correlation,
         _expected(value, low, high),
         int(failed.sum()),
         len(failed),
@@ -143,10 +149,10 @@ def calibrate(
     )
 
 
-def _pieces_of(rows: pd.DataFrame, law: DurationFit) -> tuple[float, Array]:
+def _pieces_of(rows: pd.DataFrame, duration_fit: DurationFit) -> tuple[float, Array]:
     """Return the length of a piece, and how many pieces each task has."""
     size = rows["size_bytes"].to_numpy(dtype="float64")
-    usual = float(np.median(law.attempts.size_bytes))
+    usual = float(np.median(duration_fit.attempts.size_bytes))
     length = np.full(len(rows), usual)
     if "piece_bytes" in rows.columns:
         known = rows["piece_bytes"].to_numpy(dtype="float64", na_value=np.nan)
@@ -159,10 +165,13 @@ def _posterior(chance: Array, failed: Flags) -> Interval:
     log = np.log(held[:, failed]).sum(axis=1) + np.log1p(-held[:, ~failed]).sum(axis=1)
     share = np.cumsum(np.exp(log - log.max()))
     share /= share[-1]
-    low, high = (float(_FATES[min(int(np.searchsorted(share, p)), len(_FATES) - 1)]) for p in (0.025, 0.975))
-    if 2.0 * (log.max() - log[0]) < _TOLD_FROM_NONE:
+    low, high = (
+        float(_RETRY_CORRELATIONS[min(int(np.searchsorted(share, p)), len(_RETRY_CORRELATIONS) - 1)])
+        for p in (0.025, 0.975)
+    )
+    if 2.0 * (log.max() - log[0]) < _DISTINCT_FROM_ZERO:
         return Interval(0.0, 0.0, high)
-    value = float(_FATES[int(log.argmax())])
+    value = float(_RETRY_CORRELATIONS[int(log.argmax())])
     return Interval(value, min(low, value), max(high, value))
 
 
@@ -176,10 +185,10 @@ def _expected(value: Array, low: Array, high: Array) -> Interval:
 def _bins(size: Array, failed: Flags, value: Array, low: Array, high: Array) -> tuple[CalibrationBin, ...]:
     edges = np.array([0.0, *SIZE_BOUNDS_BYTES, np.inf])
     place = np.searchsorted(edges, size, side="right") - 1
-    made = []
+    result = []
     for bin_ in np.unique(place):
         inside = place == bin_
         n, bad = int(inside.sum()), int(failed[inside].sum())
-        foretold = Interval(*(float(part[inside].mean()) for part in (value, low, high)))
-        made.append(CalibrationBin(float(edges[bin_]), float(edges[bin_ + 1]), n, bad, wilson(bad, n), foretold))
-    return tuple(made)
+        predicted = Interval(*(float(part[inside].mean()) for part in (value, low, high)))
+        result.append(CalibrationBin(float(edges[bin_]), float(edges[bin_ + 1]), n, bad, wilson(bad, n), predicted))
+    return tuple(result)

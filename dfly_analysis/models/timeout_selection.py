@@ -9,7 +9,7 @@ from typing import Protocol
 import pandas as pd
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.estimates import CAUTIOUS_FATE, Interval
+from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval
 from dfly_analysis.models.layer_failure import (
     LONGEST_S,
     LayerShape,
@@ -65,7 +65,7 @@ def choose_timeout(
     *,
     slower: float = 1.0,
     competing: bool = False,
-    shared_fate: Interval = CAUTIOUS_FATE,
+    retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> TimeoutChoice:
     """Choose a piece timeout.
 
@@ -80,7 +80,7 @@ def choose_timeout(
         How many times as long as seen each attempt takes, e.g. because more share the link.
     competing : bool
         Whether resets and the like count too; no timeout cures those.
-    shared_fate : Interval
+    retry_failure_correlation : Interval
         See `layer_failure_rate`.
 
     Returns
@@ -97,14 +97,23 @@ def choose_timeout(
             f"a target of {target_failure_rate} at {slower} times the time cannot be", where="choose_timeout"
         )
     # Where each attempt takes longer, it is the limit that counts less.
-    needed = timeout_for_target(fit, layer, target_failure_rate, _LEVEL, competing=competing, shared_fate=shared_fate)
-    estimate, sure = needed.value * slower, needed.high * slower
-    at = min(sure, LONGEST_S)
-    rate = layer_failure_rate(fit, layer, at / slower, _LEVEL, competing=competing, shared_fate=shared_fate)
+    needed = timeout_for_target(
+        fit,
+        layer,
+        target_failure_rate,
+        _LEVEL,
+        competing=competing,
+        retry_failure_correlation=retry_failure_correlation,
+    )
+    estimate, confidence = needed.value * slower, needed.high * slower
+    at = min(confidence, LONGEST_S)
+    rate = layer_failure_rate(
+        fit, layer, at / slower, _LEVEL, competing=competing, retry_failure_correlation=retry_failure_correlation
+    )
     cut = fit.timeout_rate(layer.piece_bytes, at / slower, _LEVEL)
     waited = Interval(*(layer.n_pieces * end * at for end in (cut.value, cut.low, cut.high)))
     delay = Interval(*(end / min(layer.slots, layer.n_pieces) for end in (waited.value, waited.low, waited.high)))
-    return TimeoutChoice(layer, target_failure_rate, sure, estimate, rate, waited, delay)
+    return TimeoutChoice(layer, target_failure_rate, confidence, estimate, rate, waited, delay)
 
 
 def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
@@ -118,7 +127,7 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
     sizes_bytes: Sequence[float] = (),
     speeds: Sequence[float] = (0.5, 2.0),
     slots: Sequence[int] = (),
-    shared_fate: Interval = CAUTIOUS_FATE,
+    retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> pd.DataFrame:
     """Return how the chosen timeout moves, one thing changed at a time.
 
@@ -134,7 +143,7 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
         Cuts the layers of other sizes.
     targets, sizes_bytes, speeds, slots : sequences
         Other targets, layer sizes, bandwidths (as multiples of that seen) and pieces in flight.
-    shared_fate : Interval
+    retry_failure_correlation : Interval
         See `layer_failure_rate`.
 
     Returns
@@ -154,12 +163,12 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
         if capacity is not None:
             slower = count / layer.slots * capacity.throughput(layer.slots).value / capacity.throughput(count).value
         rows.append(("concurrency", replace(layer, slots=count), target_failure_rate, 1.0, slower))
-    made = []
+    result = []
     for changed, one, target, speed, slower in rows:
-        choice = choose_timeout(fit, one, target, slower=slower, shared_fate=shared_fate)
-        made.append(
+        choice = choose_timeout(fit, one, target, slower=slower, retry_failure_correlation=retry_failure_correlation)
+        result.append(
             (changed, target, one.size_bytes, one.piece_bytes, one.slots, speed, choice.timeout_s, choice.estimate_s,
              choice.waited_s.value, choice.waited_s.low, choice.waited_s.high)
         )  # fmt: skip
     names = ["changed", "target_failure_rate", "size_bytes", "piece_bytes", "slots", "speed", "timeout_s", "estimate_s", "waited_s", "waited_low_s", "waited_high_s"]  # fmt: skip
-    return pd.DataFrame(made, columns=names)
+    return pd.DataFrame(result, columns=names)

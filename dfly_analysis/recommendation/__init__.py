@@ -14,13 +14,13 @@ from dfly_analysis.catalog.releases import releases
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis, Finding
-from dfly_analysis.recommendation.concurrency import find_fewer
-from dfly_analysis.recommendation.context import Case
+from dfly_analysis.recommendation.concurrency import find_reduced_concurrency
+from dfly_analysis.recommendation.context import RecommendationContext
 from dfly_analysis.recommendation.recommendations import Advice, merge
 from dfly_analysis.recommendation.required_timeout import find_needs
 from dfly_analysis.units import format_size, parse_size
 
-__all__ = ["Case", "all_rules", "make_case", "recommend"]
+__all__ = ["RecommendationContext", "all_rules", "make_context", "recommend"]
 
 _USUAL_SIZE = "20GiB"
 # What a cause is cured by stands first; timeouts do by the order of rules.
@@ -30,7 +30,7 @@ _CURES: Mapping[str, tuple[str, ...]] = {
 
 
 @cache
-def all_rules() -> Mapping[str, Callable[[Case], Advice]]:
+def all_rules() -> Mapping[str, Callable[[RecommendationContext], Advice]]:
     """Return every rule by the name of its module, sorted."""
     names = sorted(found.name for found in pkgutil.iter_modules(__path__))
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
@@ -73,41 +73,41 @@ def recommend(
     DflyError
         Where the size, the target or the ratio is out of range.
     """
-    case, notes = make_case(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
+    context, notes = make_context(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
     if compression_ratio is not None:
         if not 1.0 < compression_ratio < math.inf:
             raise DflyError(
                 f"a layer cannot be compressed {compression_ratio:g} times", hint="2.5 is usual for programs"
             )
-        case = replace(case, compression_ratio=compression_ratio)
-    said = [rule(case) for rule in all_rules().values()]
-    parts = [Advice(warnings=notes), *said]
-    advice = merge(parts, size_bytes=case.size_bytes, target_failure_rate=case.target)
-    cures = _CURES.get(case.diagnosis.primary_cause or "", ())
+        context = replace(context, compression_ratio=compression_ratio)
+    results = [rule(context) for rule in all_rules().values()]
+    parts = [Advice(warnings=notes), *results]
+    advice = merge(parts, size_bytes=context.size_bytes, target_failure_rate=context.target)
+    cures = _CURES.get(context.diagnosis.primary_cause or "", ())
     return replace(advice, recommendations=tuple(sorted(advice, key=lambda one: not one.key.startswith(cures))))
 
 
-def make_case(
+def make_context(
     dataset: Dataset,
     findings: Iterable[Finding],
     fits: Mapping[str, Any],
     *,
     size: str | float | None = _USUAL_SIZE,
     target_failure_rate: float = 1e-3,
-) -> tuple[Case, tuple[str, ...]]:
+) -> tuple[RecommendationContext, tuple[str, ...]]:
     """Return what rules are given, and what was assumed in making it, a sentence each; arguments as `recommend`."""
     if not 0.0 < target_failure_rate < 1.0:
         raise DflyError(f"a target failure rate of {target_failure_rate} is not between 0 and 1", hint="0.001 is usual")
     size_bytes, notes = _size(dataset, size)
     diagnosis = findings if isinstance(findings, Diagnosis) else Diagnosis(findings)
-    case = Case(dataset, diagnosis, fits, size_bytes, target_failure_rate)
-    if case.client_version is None:
+    context = RecommendationContext(dataset, diagnosis, fits, size_bytes, target_failure_rate)
+    if context.client_version is None:
         newest = releases("client")[-1]
         notes += (
             f"the client's version is not known: pieces are taken to be cut as {newest} does; name it or the chart",
         )
-    needed = replace(case, needs=find_needs(case))
-    return replace(needed, fewer=find_fewer(needed)), notes
+    needed = replace(context, needs=find_needs(context))
+    return replace(needed, reduced_concurrency=find_reduced_concurrency(needed)), notes
 
 
 def _size(dataset: Dataset, size: str | float | None) -> tuple[int, tuple[str, ...]]:
@@ -118,8 +118,8 @@ def _size(dataset: Dataset, size: str | float | None) -> tuple[int, tuple[str, .
         if size_bytes <= 0:
             raise DflyError(f"a layer of {size_bytes} bytes cannot be", hint="write a size like 20GiB")
         return size_bytes, ()
-    seen = dataset.tasks["size_bytes"].dropna()
-    if len(seen) and int(seen.max()) > 0:
-        largest = int(seen.max())
+    observed = dataset.tasks["size_bytes"].dropna()
+    if len(observed) and int(observed.max()) > 0:
+        largest = int(observed.max())
         return largest, (f"no size was asked for: the advice is for the largest layer seen, {format_size(largest)}",)
     return parse_size(_USUAL_SIZE), (f"no size was asked for and none was seen: the advice is for {_USUAL_SIZE}",)

@@ -10,9 +10,9 @@ from dfly_analysis.catalog.sizing_guide import Spread, compression_kinds, unpack
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.models import CapacityFit, UnpackFit
 from dfly_analysis.recommendation.concurrency import capacity_of
-from dfly_analysis.recommendation.context import Case
+from dfly_analysis.recommendation.context import RecommendationContext
 from dfly_analysis.recommendation.plans.links import busy_rate_bps
-from dfly_analysis.recommendation.recommendations import Advice, Basis, Confidence, Estimate, NoAdvice, Topic
+from dfly_analysis.recommendation.recommendations import Advice, Basis, Confidence, Estimate, NoRecommendation, Topic
 from dfly_analysis.units import format_rate
 
 TOPIC: Topic = "compression"
@@ -75,45 +75,47 @@ def break_even(ratio: Spread, unpack: Spread, plain: Spread) -> BreakEven:
     return BreakEven(middle, min(*corners, middle), max(*corners, middle))
 
 
-def advise(case: Case) -> Advice:
+def advise(context: RecommendationContext) -> Advice:
     """Return the break-even bandwidth of each algorithm and kind of content, judged at the bandwidth to a node."""
-    known = bandwidth_to_node(case)
+    known = bandwidth_to_node(context)
     if known is None:
-        capacity = capacity_of(case)
-        why = f": {capacity.reason}" if isinstance(capacity, NotFitted) else ""
-        return Advice(no_advice=(NoAdvice(TOPIC, f"the bandwidth to a node is not known{why}", _COLLECT),))
-    bandwidth_bps, whence = known
+        capacity = capacity_of(context)
+        explanation = f": {capacity.reason}" if isinstance(capacity, NotFitted) else ""
+        return Advice(
+            no_advice=(NoRecommendation(TOPIC, f"the bandwidth to a node is not known{explanation}", _COLLECT),)
+        )
+    bandwidth_bps, bandwidth_source = known
     estimates = [
-        _estimate(case, name, kind, ratio, bandwidth_bps, whence)
-        for kind, ratio in _ratios(case).items()
+        _estimate(context, name, kind, ratio, bandwidth_bps, bandwidth_source)
+        for kind, ratio in _ratios(context).items()
         for name in unpack_speeds()
         if name != "none"
     ]
     reason = "Dragonfly compresses nothing on its way, so no setting turns it on: it is how an image is built; the break-even bandwidths say when it pays"
-    return Advice(no_advice=(NoAdvice(TOPIC, reason, "", ""),), estimates=tuple(estimates))
+    return Advice(no_advice=(NoRecommendation(TOPIC, reason, "", ""),), estimates=tuple(estimates))
 
 
-def bandwidth_to_node(case: Case) -> tuple[float, str] | None:
+def bandwidth_to_node(context: RecommendationContext) -> tuple[float, str] | None:
     """Return the bandwidth over which nodes get layers, and whence it is known: from other hosts, else from the registry."""
-    found = busy_rate_bps(case.dataset.pieces, "parent")
-    hosts = case.dataset.pieces.loc[case.dataset.pieces["origin"] == "parent", "host"].nunique()
+    found = busy_rate_bps(context.dataset.pieces, "parent")
+    hosts = context.dataset.pieces.loc[context.dataset.pieces["origin"] == "parent", "host"].nunique()
     if found is not None:
         return found / max(1, hosts), "what hosts got from each other at their busiest, a node"
-    capacity = capacity_of(case)
+    capacity = capacity_of(context)
     if isinstance(capacity, CapacityFit):
         return capacity.goodness["busiest_bps"], "the most that a host carried from the registry"
     return None
 
 
-def _ratios(case: Case) -> dict[str, Spread]:
-    named = case.compression_ratio
+def _ratios(context: RecommendationContext) -> dict[str, Spread]:
+    named = context.compression_ratio
     if named is None:
         return dict(compression_kinds())
     return {f"layers that shrink {named:g} times": Spread(named, named, named)}
 
 
-def _speed(case: Case, name: str) -> tuple[Spread, Basis]:
-    measured = case.fits.get(f"unpack_{name}")
+def _speed(context: RecommendationContext, name: str) -> tuple[Spread, Basis]:
+    measured = context.fits.get(f"unpack_{name}")
     if isinstance(measured, UnpackFit):
         speed = measured.speed_bps
         return Spread(speed.value, speed.low, speed.high), "measured"
@@ -121,17 +123,17 @@ def _speed(case: Case, name: str) -> tuple[Spread, Basis]:
 
 
 def _estimate(
-    case: Case, name: str, kind: str, ratio: Spread, bandwidth_bps: float, whence: str
+    context: RecommendationContext, name: str, kind: str, ratio: Spread, bandwidth_bps: float, bandwidth_source: str
 ) -> Estimate:  # fmt: skip
-    speed, basis = _speed(case, name)
+    speed, basis = _speed(context, name)
     found = break_even(ratio, speed, unpack_speeds()["none"])
     verdict = found.verdict(bandwidth_bps)
     words = {"pays": f"{name} pays", "does not pay": f"plain layers are quicker than {name}", "open": "which is quicker cannot be told from what is assumed"}[verdict]  # fmt: skip
     confidence: Confidence = (
-        "low" if verdict == "open" else "medium" if basis == "measured" or case.compression_ratio else "low"
+        "low" if verdict == "open" else "medium" if basis == "measured" or context.compression_ratio else "low"
     )
     shrink = f"{ratio.low:g} to {ratio.high:g} times" if ratio.low < ratio.high else f"{ratio.value:g} times"
-    because = f"{words} at {format_rate(bandwidth_bps)}, {whence}; shrunk {shrink}, unpacked at {format_rate(speed.low)} to {format_rate(speed.high)} a core"
+    because = f"{words} at {format_rate(bandwidth_bps)}, {bandwidth_source}; shrunk {shrink}, unpacked at {format_rate(speed.low)} to {format_rate(speed.high)} a core"
     return Estimate(
         TOPIC, "client", f"{name} pays below this bandwidth, {kind}", found.bps, found.low, found.high, "B/s", basis, confidence, because, _CHECK
     )  # fmt: skip

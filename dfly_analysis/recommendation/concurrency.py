@@ -11,11 +11,11 @@ import pandas as pd
 
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.models import CapacityFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, Case
-from dfly_analysis.recommendation.required_timeout import HEADROOM, PIECE, Need
+from dfly_analysis.recommendation.context import CLIENT_ROLES, RecommendationContext
+from dfly_analysis.recommendation.required_timeout import HEADROOM, PIECE, TimeoutRequirement
 
 SLOTS = "download.concurrentPieceCount"
-_MOST_ROWS = 200_000
+_MAX_ROWS = 200_000
 _WORTH = 1.5  # fewer in flight have to make a piece this many times faster
 _STILL_CARRIED = 0.8  # and carry this share of what is carried now
 _COLLECT = "client logs with piece start and finish lines (level debug from client v1.4.1)"
@@ -24,7 +24,7 @@ Why = Literal["limit", "resets", "refused"]
 
 
 @dataclass(frozen=True)
-class Fewer:
+class ReducedConcurrency:
     """How many pieces of a layer may be in flight.
 
     Attributes
@@ -56,25 +56,25 @@ class Fewer:
     link_bps: float | None = None
 
 
-def capacity_of(case: Case) -> CapacityFit | NotFitted:
+def capacity_of(context: RecommendationContext) -> CapacityFit | NotFitted:
     """Return the fitted throughput of the source, or why there is none."""
-    found = case.fits.get("source_capacity")
+    found = context.fits.get("source_capacity")
     if isinstance(found, CapacityFit | NotFitted):
         return found
     return NotFitted("source_capacity", "the throughput of the source was not fitted", _COLLECT)
 
 
-def find_fewer(case: Case) -> dict[str, Fewer]:
+def find_reduced_concurrency(context: RecommendationContext) -> dict[str, ReducedConcurrency]:
     """Return how many pieces may be in flight, for the roles where fewer than now would cure something."""
-    found = {role: _fewer(case, role) for role in CLIENT_ROLES}
-    set_now = {role: case.setting(SLOTS, role).number for role in CLIENT_ROLES}
+    found = {role: _fewer(context, role) for role in CLIENT_ROLES}
+    set_now = {role: context.setting(SLOTS, role).number for role in CLIENT_ROLES}
     return {role: one for role, one in found.items() if one is not None and (set_now[role] or 0) > one.slots}
 
 
-def slots_seen(case: Case, role: str) -> int | None:
+def slots_seen(context: RecommendationContext, role: str) -> int | None:
     """Return the most pieces of one layer that a host of a role had in flight at a time, or None where none tell when they ran."""
-    pieces: Any = case.dataset.pieces
-    rows = pieces[(pieces["role"] == role) & (pieces["origin"] == "source")].head(_MOST_ROWS)
+    pieces: Any = context.dataset.pieces
+    rows = pieces[(pieces["role"] == role) & (pieces["origin"] == "source")].head(_MAX_ROWS)
     rows = rows[rows["started"].notna() & (rows["duration_s"] > 0) & rows["task_id"].notna()]
     if rows.empty:
         return None
@@ -94,47 +94,49 @@ def slowed(capacity: CapacityFit, in_flight: float) -> float:
     return (there / capacity.throughput(there).value) / (usual / capacity.throughput(usual).value)
 
 
-def _fewer(case: Case, role: str) -> Fewer | None:
-    refused = case.dataset.failed_tasks
+def _fewer(context: RecommendationContext, role: str) -> ReducedConcurrency | None:
+    refused = context.dataset.failed_tasks
     if bool(((refused["role"] == role) & (refused["cause"] == "rate_limited")).any()):
-        return _halved(case, role)
-    need = case.needs.get((role, PIECE))
-    capacity = capacity_of(case)
+        return _halved(context, role)
+    need = context.needs.get((role, PIECE))
+    capacity = capacity_of(context)
     if need is None or not isinstance(capacity, CapacityFit) or not capacity.shared:
         return None
-    if need.held == "ceiling" or need.verdict == "ceiling":
-        return _within_limit(case, need, capacity)
+    if need.limited_by == "ceiling" or need.verdict == "ceiling":
+        return _within_limit(context, need, capacity)
     # one change at a time: a limit that is raised was computed for as many pieces in flight as there are
-    if case.diagnosis.primary_cause == "network_instability" and need.proposed_s is None:
-        return _against_resets(case, role, capacity)
+    if context.diagnosis.primary_cause == "network_instability" and need.proposed_s is None:
+        return _against_resets(context, role, capacity)
     return None
 
 
-def _halved(case: Case, role: str) -> Fewer | None:
-    seen = slots_seen(case, role)
-    if seen is None or seen < 2 or _raised(case, role):
+def _halved(context: RecommendationContext, role: str) -> ReducedConcurrency | None:
+    observed = slots_seen(context, role)
+    if observed is None or observed < 2 or _raised(context, role):
         return None
-    return Fewer(role, "refused", seen, seen // 2, max(1, seen // 4), seen // 2, 1.0)
+    return ReducedConcurrency(role, "refused", observed, observed // 2, max(1, observed // 4), observed // 2, 1.0)
 
 
-def _raised(case: Case, role: str) -> bool:
-    need = case.needs.get((role, PIECE))
+def _raised(context: RecommendationContext, role: str) -> bool:
+    need = context.needs.get((role, PIECE))
     return need is not None and need.proposed_s is not None
 
 
-def _layers(capacity: CapacityFit, seen: int) -> float:
+def _layers(capacity: CapacityFit, observed: int) -> float:
     """Return how many layers were in flight beside each other, by the pieces that were."""
-    return max(1.0, capacity.usual_load / seen)
+    return max(1.0, capacity.usual_load / observed)
 
 
-def _within_limit(case: Case, need: Need, capacity: CapacityFit) -> Fewer | None:
-    seen, limit_s = slots_seen(case, need.role), need.planned_s
-    if seen is None or seen < 2 or limit_s is None or need.needed is None:
+def _within_limit(
+    context: RecommendationContext, need: TimeoutRequirement, capacity: CapacityFit
+) -> ReducedConcurrency | None:
+    observed, limit_s = slots_seen(context, need.role), need.planned_s
+    if observed is None or observed < 2 or limit_s is None or need.needed is None:
         return None
-    layers = _layers(capacity, seen)
+    layers = _layers(capacity, observed)
 
     def most(asked_s: float) -> int:
-        fitting = [n for n in range(1, seen) if asked_s * slowed(capacity, n * layers) <= limit_s]
+        fitting = [n for n in range(1, observed) if asked_s * slowed(capacity, n * layers) <= limit_s]
         return max(fitting, default=0)
 
     low, high = most(HEADROOM * need.needed.high), most(need.needed.value)
@@ -142,20 +144,24 @@ def _within_limit(case: Case, need: Need, capacity: CapacityFit) -> Fewer | None
     if not slots:
         return None
     times = slowed(capacity, slots * layers)
-    return Fewer(need.role, "limit", seen, slots, max(1, low), high, times, limit_s, capacity.bandwidth_bps.value)
+    return ReducedConcurrency(
+        need.role, "limit", observed, slots, max(1, low), high, times, limit_s, capacity.bandwidth_bps.value
+    )
 
 
-def _against_resets(case: Case, role: str, capacity: CapacityFit) -> Fewer | None:
-    seen = slots_seen(case, role)
-    if seen is None or seen < 2:
+def _against_resets(context: RecommendationContext, role: str, capacity: CapacityFit) -> ReducedConcurrency | None:
+    observed = slots_seen(context, role)
+    if observed is None or observed < 2:
         return None
-    layers, usual = _layers(capacity, seen), max(1.0, capacity.usual_load)
-    for slots in range(seen // 2, 0, -1):
+    layers, usual = _layers(capacity, observed), max(1.0, capacity.usual_load)
+    for slots in range(observed // 2, 0, -1):
         carried = capacity.throughput(max(1.0, slots * layers)).value / capacity.throughput(usual).value
         times = slowed(capacity, slots * layers)
         if carried < _STILL_CARRIED:
             return None
         if times * _WORTH <= 1.0:
-            high, link_bps = max(slots, math.ceil(seen / 2)), capacity.bandwidth_bps.value
-            return Fewer(role, "resets", seen, slots, max(1, slots // 2), high, times, link_bps=link_bps)
+            high, link_bps = max(slots, math.ceil(observed / 2)), capacity.bandwidth_bps.value
+            return ReducedConcurrency(
+                role, "resets", observed, slots, max(1, slots // 2), high, times, link_bps=link_bps
+            )
     return None

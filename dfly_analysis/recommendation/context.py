@@ -14,17 +14,17 @@ from dfly_analysis.config import Setting, Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.models import CAUTIOUS_FATE, DurationFit, LayerShape, measured_fate
+from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, DurationFit, LayerShape, measured_retry_correlation
 
 if TYPE_CHECKING:
-    from dfly_analysis.recommendation.concurrency import Fewer
-    from dfly_analysis.recommendation.required_timeout import Need
+    from dfly_analysis.recommendation.concurrency import ReducedConcurrency
+    from dfly_analysis.recommendation.required_timeout import TimeoutRequirement
 
 CLIENT_ROLES = ("seedClient", "client")
 
 
 @dataclass(frozen=True)
-class Case:
+class RecommendationContext:
     """One question put to the rules.
 
     Attributes
@@ -37,9 +37,9 @@ class Case:
         Of the layer asked for.
     target : float
         Share of such layers that may fail, 0 to 1.
-    needs : mapping of (role, key) to Need
+    needs : mapping of (role, key) to TimeoutRequirement
         What each timeout has to be, computed once for all rules.
-    fewer : mapping of str to Fewer
+    reduced_concurrency : mapping of str to ReducedConcurrency
         By role, how many pieces may be in flight where fewer than now are advised; computed from the needs.
     compression_ratio : float or None
         Bytes of files that a compressed byte of a layer holds, where somebody named it.
@@ -50,8 +50,8 @@ class Case:
     fits: Mapping[str, Any] = field(hash=False)
     size_bytes: int
     target: float
-    needs: Mapping[tuple[str, str], Need] = field(default_factory=dict, hash=False)
-    fewer: Mapping[str, Fewer] = field(default_factory=dict, hash=False)
+    needs: Mapping[tuple[str, str], TimeoutRequirement] = field(default_factory=dict, hash=False)
+    reduced_concurrency: Mapping[str, ReducedConcurrency] = field(default_factory=dict, hash=False)
     compression_ratio: float | None = None
 
     @property
@@ -98,8 +98,8 @@ class Case:
     def pieces_in_flight(self, role: str) -> int | None:
         """Return how many pieces of one layer a role fetches at a time once the advice is followed, or None where it is not known."""
         number = self.setting("download.concurrentPieceCount", role).number
-        if number and role in self.fewer:
-            number = min(number, self.fewer[role].slots)
+        if number and role in self.reduced_concurrency:
+            number = min(number, self.reduced_concurrency[role].slots)
         return max(1, min(int(number), self.n_pieces)) if number else None
 
     def layer(self, role: str) -> LayerShape:
@@ -110,20 +110,20 @@ class Case:
         )
         return LayerShape.of_client(self.size_bytes, number, version, self.piece_bytes)
 
-    def measured_fate(self, origin: str | None) -> Interval | None:
+    def measured_retry_correlation(self, origin: str | None) -> Interval | None:
         """Return the share of failures that repeat in the next pass, where this run shows it: its tasks from the source do."""
-        return None if origin == "parent" else measured_fate(self.fits)
+        return None if origin == "parent" else measured_retry_correlation(self.fits)
 
-    def shared_fate(self, origin: str | None) -> Interval:
+    def retry_failure_correlation(self, origin: str | None) -> Interval:
         """Return the share of failures taken to repeat in the next pass: measured, else a caution."""
-        return self.measured_fate(origin) or CAUTIOUS_FATE
+        return self.measured_retry_correlation(origin) or DEFAULT_RETRY_CORRELATION
 
     def retries(self, role: str) -> int:
         """Return how often a request is tried anew before its body."""
         number = self.setting("backend.maxRetries", role).number
         return int(number) if number is not None else piece_attempts(self.version(role)).retries_before_body
 
-    def law(self, origin: str, role: str) -> DurationFit | NotFitted:
+    def duration_fit(self, origin: str, role: str) -> DurationFit | NotFitted:
         """Return the law of a piece from ``source`` or ``parent``: the role's own where there is one."""
         shared = f"piece_from_{origin}"
         own = self.fits.get(f"{shared}_{role}")

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from dfly_analysis.diagnosis.kubernetes import rows_of
-from dfly_analysis.readers.pods import Death, read_ending
-from dfly_analysis.recommendation.context import Case
+from dfly_analysis.readers.pods import Termination, read_termination
+from dfly_analysis.recommendation.context import RecommendationContext
 
 RESOURCES = "resource_limit"
 _DISK, _USED = "dragonfly_client_disk_space_total", "dragonfly_client_disk_usage_space_total"
@@ -69,21 +69,21 @@ class Endings:
         return bool(self.memory or self.killed or self.tasks)
 
 
-def disks_of(case: Case, role: str) -> list[Disk]:
+def disks_of(context: RecommendationContext, role: str) -> list[Disk]:
     """Return the disks of a role's hosts, by host; empty where no metrics of the client are in the input."""
-    total, used = (_newest(case, name, role) for name in (_DISK, _USED))
+    total, used = (_newest(context, name, role) for name in (_DISK, _USED))
     return [Disk(host, size, used[host]) for host, size in sorted(total.items()) if host in used and size > 0]
 
 
-def resident_bytes(case: Case, role: str) -> tuple[int, str] | None:
+def resident_bytes(context: RecommendationContext, role: str) -> tuple[int, str] | None:
     """Return the most memory that a process of a role held when its metrics were read, and on which host."""
-    found = _newest(case, _RESIDENT, role)
+    found = _newest(context, _RESIDENT, role)
     return max(((size, host) for host, size in found.items()), default=None)
 
 
-def processor_seconds(case: Case, role: str) -> tuple[int, int] | None:
+def processor_seconds(context: RecommendationContext, role: str) -> tuple[int, int] | None:
     """Return the whole seconds of processor that a role's processes took, and the bytes they fetched in the same lives."""
-    runs: Any = case.dataset.runs
+    runs: Any = context.dataset.runs
     own = runs[(runs["tool"] == "prometheus") & (runs["role"] == role) & runs["host"].notna()]
     lives = own[(own["kind"] == "gauge") & (own["metric"] == _PROCESSOR) & own["n"].notna()]
     counted = own[own["kind"] == "counter"].merge(lives[["host", "started"]].drop_duplicates(), on=["host", "started"])
@@ -91,40 +91,44 @@ def processor_seconds(case: Case, role: str) -> tuple[int, int] | None:
     return (int(lives["n"].sum()), fetched) if len(lives) and fetched > 0 else None
 
 
-def _newest(case: Case, metric: str, role: str) -> dict[str, int]:
+def _newest(context: RecommendationContext, metric: str, role: str) -> dict[str, int]:
     """Return a gauge by host; of several lives of a process the last one told."""
-    runs = case.dataset.runs
+    runs = context.dataset.runs
     rows: Any = runs[(runs["kind"] == "gauge") & (runs["metric"] == metric) & (runs["role"] == role)]
     rows = rows[rows["n"].notna() & rows["host"].notna()].sort_values("started", kind="stable")
     return {str(host): int(number) for host, number in zip(rows["host"], rows["n"], strict=True)}
 
 
-def endings_of(case: Case, role: str) -> Endings:
+def endings_of(context: RecommendationContext, role: str) -> Endings:
     """Return how a role's processes were ended, by Kubernetes and by the tasks that went with them."""
-    found: dict[tuple[Any, ...], tuple[Mapping[str, Any], Death]] = {}
-    for row in rows_of(case.dataset.pods[case.dataset.pods["role"] == role]):
-        death = read_ending(row)
-        if death is not None and death.cause == RESOURCES:
-            found.setdefault((row["pod"], death.time), (row, death))
-    memory = [(row, death) for row, death in found.values() if any(word in death.words for word in _MEMORY_WORDS)]
+    found: dict[tuple[Any, ...], tuple[Mapping[str, Any], Termination]] = {}
+    for row in rows_of(context.dataset.pods[context.dataset.pods["role"] == role]):
+        termination = read_termination(row)
+        if termination is not None and termination.cause == RESOURCES:
+            found.setdefault((row["pod"], termination.time), (row, termination))
+    memory = [
+        (row, termination)
+        for row, termination in found.values()
+        if any(word in termination.words for word in _MEMORY_WORDS)
+    ]
     limits = [int(row["memory_limit_bytes"]) for row, _ in memory if row["memory_limit_bytes"] is not None]
-    tasks = case.dataset.failed_tasks
-    blamed = int(((tasks["role"] == role) & (tasks["cause"] == RESOURCES)).sum())
-    first = next(((row, death) for row, death in (memory or list(found.values()))), None)
+    tasks = context.dataset.failed_tasks
+    attributed = int(((tasks["role"] == role) & (tasks["cause"] == RESOURCES)).sum())
+    first = next(((row, termination) for row, termination in (memory or list(found.values()))), None)
     words = f"{first[0]['pod']}: {first[1].words}" if first else ""
-    return Endings(len(memory), len(found) - len(memory), blamed, min(limits, default=None), words)
+    return Endings(len(memory), len(found) - len(memory), attributed, min(limits, default=None), words)
 
 
-def asked_by_host(case: Case, role: str) -> pd.Series:
+def requested_by_host(context: RecommendationContext, role: str) -> pd.Series:
     """Return the bytes of all blobs that each host of a role was asked for, each counted once, whether or not they came."""
-    tasks = case.dataset.tasks
+    tasks = context.dataset.tasks
     own = tasks[(tasks["role"] == role) & tasks["size_bytes"].notna() & tasks["host"].notna()]
     once = own.drop_duplicates(["host", "task_id"])
     return once.groupby("host")["size_bytes"].sum().astype("int64")
 
 
-def asked_bytes(case: Case, role: str) -> int:
+def requested_bytes(context: RecommendationContext, role: str) -> int:
     """Return the bytes of all blobs that hosts of a role were asked for, each counted once."""
-    tasks = case.dataset.tasks
+    tasks = context.dataset.tasks
     own = tasks[(tasks["role"] == role) & tasks["size_bytes"].notna()]
     return int(own.drop_duplicates("task_id")["size_bytes"].sum())

@@ -7,9 +7,9 @@ import math
 from dfly_analysis.config import Setting
 from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.estimates import Interval, NotFitted
-from dfly_analysis.models import CAUTIOUS_FATE, DurationFit, layer_failure_rate
-from dfly_analysis.recommendation.context import Case
-from dfly_analysis.recommendation.recommendations import Current, NoAdvice, Recommendation
+from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, DurationFit, layer_failure_rate
+from dfly_analysis.recommendation.context import RecommendationContext
+from dfly_analysis.recommendation.recommendations import Current, NoRecommendation, Recommendation
 from dfly_analysis.recommendation.required_timeout import (
     ARTICLE_FROM_BYTES,
     ARTICLE_S,
@@ -17,7 +17,7 @@ from dfly_analysis.recommendation.required_timeout import (
     HEADROOM,
     LEVEL,
     MAINTAINERS_S,
-    Need,
+    TimeoutRequirement,
     beyond_sizes_seen,
     confidence_of,
 )
@@ -58,34 +58,43 @@ def range_text(interval: Interval) -> str:
     return f"{format_duration(interval.value)} ({format_duration(interval.low)} to {format_duration(interval.high)})"
 
 
-def layer_failure(case: Case, need: Need, timeout_s: float | None, *, competing: bool = False) -> Interval | None:
+def layer_failure(
+    context: RecommendationContext, need: TimeoutRequirement, timeout_s: float | None, *, competing: bool = False
+) -> Interval | None:
     """Return the chance that a layer of the asked size fails at a limit, by timeouts alone or for any cause."""
-    if timeout_s is None or not isinstance(need.law, DurationFit):
+    if timeout_s is None or not isinstance(need.duration_fit, DurationFit):
         return None
-    fate = case.shared_fate(need.origin)
-    return layer_failure_rate(need.law, case.layer(need.role), timeout_s, LEVEL, competing=competing, shared_fate=fate)
+    retry_correlation = context.retry_failure_correlation(need.origin)
+    return layer_failure_rate(
+        need.duration_fit,
+        context.layer(need.role),
+        timeout_s,
+        LEVEL,
+        competing=competing,
+        retry_failure_correlation=retry_correlation,
+    )
 
 
-def bandwidth_bps(case: Case, role: str, timeout_s: float) -> float | None:
+def bandwidth_bps(context: RecommendationContext, role: str, timeout_s: float) -> float | None:
     """Return the bandwidth that a limit demands for one layer of the asked size, bytes per second."""
-    in_flight = case.pieces_in_flight(role)
-    return in_flight * case.piece_bytes / timeout_s if in_flight else None
+    in_flight = context.pieces_in_flight(role)
+    return in_flight * context.piece_bytes / timeout_s if in_flight else None
 
 
-def thumb_text(case: Case, key: str) -> str:
+def rule_of_thumb_text(context: RecommendationContext, key: str) -> str:
     """Return what the article says, on the right key."""
     article = f"{duration_setting(ARTICLE_S)} for images of 20 GB and more, set on {key}"
-    if case.size_bytes >= ARTICLE_FROM_BYTES:
+    if context.size_bytes >= ARTICLE_FROM_BYTES:
         return f"the article's rule: {article} (it names pieceDownloadTimeout, which does not bound a transfer)"
-    return f"the article's rule: {article}; it says nothing for {format_size(case.size_bytes)}"
+    return f"the article's rule: {article}; it says nothing for {format_size(context.size_bytes)}"
 
 
-def raise_limit(case: Case, need: Need) -> Recommendation:
+def raise_limit(context: RecommendationContext, need: TimeoutRequirement) -> Recommendation:
     """Return the recommendation to raise a limit on a piece."""
     assert need.proposed_s is not None
-    in_force = need.current.seconds if need.current.seconds is not None else need.cuts.limit_s
+    in_force = need.current.seconds if need.current.seconds is not None else need.timeouts.limit_s
     proposed = duration_setting(need.proposed_s)
-    eased = _eased(case, need.role)
+    eased = _eased(context, need.role)
     # A rule of thumb knows no upper end: what was cut says only that more is needed.
     low, high = (in_force or 0.0, math.inf)
     if need.needed:
@@ -99,60 +108,67 @@ def raise_limit(case: Case, need: Need) -> Recommendation:
         unit="s",
         low=low,
         high=high,
-        because="; ".join([in_force_text(need.current), *_seen(case, need), *_predicted(case, need, in_force)]),
-        confidence=confidence_of(case, need),
-        findings=case.present(*TIMEOUT_FINDINGS),
-        how_to_check=_check_text(case, need, proposed),
-        demanded_bandwidth_bps=bandwidth_bps(case, need.role, need.proposed_s),
-        rule_of_thumb=thumb_text(case, need.key),
-        layer_failure_now=layer_failure(case, need, in_force),
-        layer_failure_then=layer_failure(case, need, need.proposed_s / eased),
+        because="; ".join(
+            [in_force_text(need.current), *_observations(context, need), *_predicted(context, need, in_force)]
+        ),
+        confidence=confidence_of(context, need),
+        findings=context.present(*TIMEOUT_FINDINGS),
+        how_to_check=_check_text(context, need, proposed),
+        demanded_bandwidth_bps=bandwidth_bps(context, need.role, need.proposed_s),
+        rule_of_thumb=rule_of_thumb_text(context, need.key),
+        layer_failure_now=layer_failure(context, need, in_force),
+        layer_failure_then=layer_failure(context, need, need.proposed_s / eased),
     )
 
 
-def _eased(case: Case, role: str) -> float:
+def _eased(context: RecommendationContext, role: str) -> float:
     """Return how much less time a piece takes once the advised number of them is in flight, where a limit was made for it."""
-    fewer = case.fewer.get(role)
-    return fewer.times if fewer is not None and fewer.why == "limit" else 1.0
+    reduced_concurrency = context.reduced_concurrency.get(role)
+    return reduced_concurrency.times if reduced_concurrency is not None and reduced_concurrency.why == "limit" else 1.0
 
 
-def _seen(case: Case, need: Need) -> list[str]:
-    made = []
-    if need.cuts.cut_attempts:
-        limit = f" of {format_duration(need.cuts.limit_s)}" if need.cuts.limit_s is not None else ""
-        made.append(f"{need.cuts.cut_attempts} of {need.cuts.attempts} attempts at pieces ran into a limit{limit}")
-    cut, failed, share = timeout_share(case)
+def _observations(context: RecommendationContext, need: TimeoutRequirement) -> list[str]:
+    result = []
+    if need.timeouts.cut_attempts:
+        limit = f" of {format_duration(need.timeouts.limit_s)}" if need.timeouts.limit_s is not None else ""
+        result.append(
+            f"{need.timeouts.cut_attempts} of {need.timeouts.attempts} attempts at pieces ran into a limit{limit}"
+        )
+    cut, failed, share = timeout_share(context)
     if share is not None:
-        made.append(f"timeouts explain {cut} of {failed} failed tasks ({format_share(share)})")
-    if not need.cuts.seen:
-        made.append("nothing was cut by a timeout yet: this is the law's forecast for the size asked for")
-    return made
+        result.append(f"timeouts explain {cut} of {failed} failed tasks ({format_share(share)})")
+    if not need.timeouts.seen:
+        result.append("nothing was cut by a timeout yet: this is the law's forecast for the size asked for")
+    return result
 
 
-def _predicted(case: Case, need: Need, in_force: float | None) -> list[str]:
-    if not isinstance(need.law, DurationFit):
-        return [_thumb_reason(case, need)]
-    piece = format_size(case.piece_bytes)
-    slowest = range_text(need.law.quantile(case.piece_bytes, 0.999, LEVEL))
-    sample = f"law {need.law.law}, {need.law.n} attempts, {need.law.n_censored} of them cut or ended"
-    made = [
+def _predicted(context: RecommendationContext, need: TimeoutRequirement, in_force: float | None) -> list[str]:
+    if not isinstance(need.duration_fit, DurationFit):
+        return [_rule_of_thumb_reason(context, need)]
+    piece = format_size(context.piece_bytes)
+    slowest = range_text(need.duration_fit.quantile(context.piece_bytes, 0.999, LEVEL))
+    sample = f"law {need.duration_fit.law}, {need.duration_fit.n} attempts, {need.duration_fit.n_censored} of them cut or ended"
+    result = [
         f"999 of 1000 attempts at a {piece} piece from {_ORIGIN_TITLES[need.origin]} take at most {slowest} ({sample})"
     ]
     if need.needed is not None:
-        passes = case.layer(need.role).passes
-        proposal = "" if need.held else f"; its upper end times {HEADROOM}, rounded up, is proposed"
-        made.append(
-            f"a failure rate of {format_share(case.target)} for a layer of {format_size(case.size_bytes)} ({case.n_pieces} pieces, "
+        passes = context.layer(need.role).passes
+        proposal = "" if need.limited_by else f"; its upper end times {HEADROOM}, rounded up, is proposed"
+        result.append(
+            f"a failure rate of {format_share(context.target)} for a layer of {format_size(context.size_bytes)} ({context.n_pieces} pieces, "
             f"{passes} {'passes' if passes > 1 else 'pass'}) takes {range_text(need.needed)}, {format_share(LEVEL)} interval{proposal}"
         )
-    made += [_rates(case, need, limit) for limit in (in_force, need.proposed_s) if limit is not None]
-    made += _second_tries(case, need)
-    return made + _limits_of_the_forecast(case, need)
+    result += [_rates(context, need, limit) for limit in (in_force, need.proposed_s) if limit is not None]
+    result += _second_tries(context, need)
+    return result + _limits_of_the_forecast(context, need)
 
 
-def _rates(case: Case, need: Need, limit_s: float) -> str:
-    assert isinstance(need.law, DurationFit)
-    attempt, layer = need.law.timeout_rate(case.piece_bytes, limit_s, LEVEL), layer_failure(case, need, limit_s)
+def _rates(context: RecommendationContext, need: TimeoutRequirement, limit_s: float) -> str:
+    assert isinstance(need.duration_fit, DurationFit)
+    attempt, layer = (
+        need.duration_fit.timeout_rate(context.piece_bytes, limit_s, LEVEL),
+        layer_failure(context, need, limit_s),
+    )
     assert layer is not None
     return (
         f"at {duration_setting(limit_s)} a timeout cuts {format_share(attempt.value)} of attempts and fails "
@@ -161,130 +177,134 @@ def _rates(case: Case, need: Need, limit_s: float) -> str:
     )
 
 
-def _second_tries(case: Case, need: Need) -> list[str]:
+def _second_tries(context: RecommendationContext, need: TimeoutRequirement) -> list[str]:
     """Say what is taken of the tries after the first."""
-    layer, fate = case.layer(need.role), case.measured_fate(need.origin)
+    layer, retry_correlation = context.layer(need.role), context.measured_retry_correlation(need.origin)
     if layer.passes < 2:
         return []
-    made = []
+    result = []
     if layer.siblings_cancelled:
-        made.append(
+        result.append(
             f"this release cancels the pieces in flight ({layer.slots}) with a failed one, which leaves them one try"
         )
-    if fate is None:
-        share = format_share(CAUTIOUS_FATE.high)
-        made.append(
+    if retry_correlation is None:
+        share = format_share(DEFAULT_RETRY_CORRELATION.high)
+        result.append(
             f"the upper ends let {share} of failures repeat in the next pass: a caution, since too few tasks ended here to measure it"
         )
     else:
-        ends = f"{format_share(fate.low)} to {format_share(fate.high)}"
-        made.append(
-            f"{format_share(fate.value)} ({ends}) of failures repeat in the next pass, by how many tasks failed in this run"
+        ends = f"{format_share(retry_correlation.low)} to {format_share(retry_correlation.high)}"
+        result.append(
+            f"{format_share(retry_correlation.value)} ({ends}) of failures repeat in the next pass, by how many tasks failed in this run"
         )
-    return made
+    return result
 
 
-def _limits_of_the_forecast(case: Case, need: Need) -> list[str]:
-    assert isinstance(need.law, DurationFit)
-    made = []
-    if beyond_sizes_seen(case, need):
-        largest = format_size(largest_piece_bytes(case, need.origin or "source") or math.nan)
-        made.append(
-            f"no piece above {largest} was seen, so the step to {format_size(case.piece_bytes)} is extrapolated"
+def _limits_of_the_forecast(context: RecommendationContext, need: TimeoutRequirement) -> list[str]:
+    assert isinstance(need.duration_fit, DurationFit)
+    result = []
+    if beyond_sizes_seen(context, need):
+        largest = format_size(largest_piece_bytes(context, need.origin or "source") or math.nan)
+        result.append(
+            f"no piece above {largest} was seen, so the step to {format_size(context.piece_bytes)} is extrapolated"
         )
-    longest = need.law.extrapolates_beyond_s
+    longest = need.duration_fit.extrapolates_beyond_s
     if longest is not None and need.needed is not None and need.needed.value > longest:
-        made.append(f"beyond {format_duration(longest)}, the longest time seen, the answer is the law's alone")
-    if need.held == "step":
-        made.append(
+        result.append(f"beyond {format_duration(longest)}, the longest time seen, the answer is the law's alone")
+    if need.limited_by == "step":
+        result.append(
             "the interval's upper end is the laws' disagreement beyond what was seen: four times the estimate is proposed, "
             "and the next run tells whether more is needed"
         )
-    if need.held == "ceiling":
-        made.append(f"the law's upper end asks for more, but a piece with its retries has to end before {COLLECTOR}")
-    if need.role in case.fewer and need.needed is not None:
-        eased = _eased(case, need.role)
+    if need.limited_by == "ceiling":
+        result.append(f"the law's upper end asks for more, but a piece with its retries has to end before {COLLECTOR}")
+    if need.role in context.reduced_concurrency and need.needed is not None:
+        eased = _eased(context, need.role)
         shorter = Interval(need.needed.value * eased, need.needed.low * eased, need.needed.high * eased)
-        slots = case.fewer[need.role].slots
-        made.append(f"with {slots} pieces in flight, as is advised beside this, it takes {range_text(shorter)}")
-    whole = layer_failure(case, need, need.proposed_s, competing=True)
-    if whole is not None and whole.value > case.target:
-        made.append(
+        slots = context.reduced_concurrency[need.role].slots
+        result.append(f"with {slots} pieces in flight, as is advised beside this, it takes {range_text(shorter)}")
+    whole = layer_failure(context, need, need.proposed_s, competing=True)
+    if whole is not None and whole.value > context.target:
+        result.append(
             f"with resets and other endings {format_share(whole.value)} of such layers still fail; no timeout cures those"
         )
-    return made
+    return result
 
 
-def _thumb_reason(case: Case, need: Need) -> str:
-    why = need.law.reason.partition("; ")[0] if isinstance(need.law, NotFitted) else "no law was fitted"
-    if need.cuts.limit_s is not None:
+def _rule_of_thumb_reason(context: RecommendationContext, need: TimeoutRequirement) -> str:
+    reason = (
+        need.duration_fit.reason.partition("; ")[0] if isinstance(need.duration_fit, NotFitted) else "no law was fitted"
+    )
+    if need.timeouts.limit_s is not None:
         rule = "four times the limit that cut"
-    elif case.size_bytes >= ARTICLE_FROM_BYTES:
+    elif context.size_bytes >= ARTICLE_FROM_BYTES:
         rule = f"the article's {duration_setting(ARTICLE_S)}"
     else:
         rule = f"the {duration_setting(MAINTAINERS_S)} that the project's maintainers advise"
-    return f"a rule of thumb, not a forecast, since {why}: {rule}, and no less than the bandwidth seen would need"
+    return f"a rule of thumb, not a forecast, since {reason}: {rule}, and no less than the bandwidth seen would need"
 
 
-def _check_text(case: Case, need: Need, proposed: str) -> str:
+def _check_text(context: RecommendationContext, need: TimeoutRequirement, proposed: str) -> str:
     bound = "every piece"
-    if isinstance(need.law, DurationFit) and need.proposed_s is not None:
-        mean = case.n_pieces * need.law.timeout_rate(case.piece_bytes, need.proposed_s, LEVEL).high
-        bound = f"no more than {math.ceil(mean + 3.0 * math.sqrt(mean))} of {case.n_pieces} pieces"
+    if isinstance(need.duration_fit, DurationFit) and need.proposed_s is not None:
+        mean = context.n_pieces * need.duration_fit.timeout_rate(context.piece_bytes, need.proposed_s, LEVEL).high
+        bound = f"no more than {math.ceil(mean + 3.0 * math.sqrt(mean))} of {context.n_pieces} pieces"
     expected = f"{bound} cut at {proposed}" if bound != "every piece" else f"no piece cut at {proposed}"
     return (
-        f"set it, repeat the preheat of a layer of {format_size(case.size_bytes)}, then run `dfly-analysis diagnose` on the new "
+        f"set it, repeat the preheat of a layer of {format_size(context.size_bytes)}, then run `dfly-analysis diagnose` on the new "
         f"logs: expect {expected}, and the layer among the job's success_tasks"
     )
 
 
-def refuse_limit(case: Case, need: Need) -> NoAdvice:
+def refuse_limit(context: RecommendationContext, need: TimeoutRequirement) -> NoRecommendation:
     """Return why a limit on a piece is left as it is."""
-    reason, collect = _refusal(case, need)
-    return NoAdvice(topic=need.key, reason=reason, collect=collect, role=need.role)
+    reason, collect = _refusal(context, need)
+    return NoRecommendation(topic=need.key, reason=reason, collect=collect, role=need.role)
 
 
-def _refusal(case: Case, need: Need) -> tuple[str, str]:
-    if isinstance(need.law, DurationFit):
-        return _refusal_by_law(case, need, need.law), ""
+def _refusal(context: RecommendationContext, need: TimeoutRequirement) -> tuple[str, str]:
+    if isinstance(need.duration_fit, DurationFit):
+        return _refusal_by_model(context, need, need.duration_fit), ""
     role, value = ROLE_TITLES[need.role], in_force_text(need.current)
-    if need.law is None:
+    if need.duration_fit is None:
         return (
             f"no {role} is seen to fetch anything that this limit covers",
             f"logs of a {role} while it fetches a large layer",
         )
     if need.verdict == "not_cut":
-        return f"{_not_cut_text(case, need)}; {value}", need.law.collect
-    held = f"; {value}, no lower than the rules of thumb" if need.cuts.seen else ""
-    return f"{need.law.reason}{held}", need.law.collect
+        return f"{_not_cut_text(context, need)}; {value}", need.duration_fit.collect
+    floor_note = f"; {value}, no lower than the rules of thumb" if need.timeouts.seen else ""
+    return f"{need.duration_fit.reason}{floor_note}", need.duration_fit.collect
 
 
-def _refusal_by_law(case: Case, need: Need, law: DurationFit) -> str:
-    in_force = need.current.seconds if need.current.seconds is not None else need.cuts.limit_s
-    forecast, value = layer_failure(case, need, in_force), in_force_text(need.current)
+def _refusal_by_model(context: RecommendationContext, need: TimeoutRequirement, duration_fit: DurationFit) -> str:
+    in_force = need.current.seconds if need.current.seconds is not None else need.timeouts.limit_s
+    forecast, value = layer_failure(context, need, in_force), in_force_text(need.current)
     if forecast is None:
-        slowest = range_text(law.quantile(case.piece_bytes, 0.999, LEVEL))
+        slowest = range_text(duration_fit.quantile(context.piece_bytes, 0.999, LEVEL))
         return f"{value}; 999 of 1000 attempts take at most {slowest}"
-    layers = f"layers of {format_size(case.size_bytes)}"
-    said = f"predicted timeouts fail {format_share(forecast.value)} of {layers} at {duration_setting(in_force or 0.0)}"
+    layers = f"layers of {format_size(context.size_bytes)}"
+    message = (
+        f"predicted timeouts fail {format_share(forecast.value)} of {layers} at {duration_setting(in_force or 0.0)}"
+    )
     if need.verdict == "meets":
-        return f"the value in force meets the target: {said}, target {format_share(case.target)}; {value}"
+        return f"the value in force meets the target: {message}, target {format_share(context.target)}; {value}"
     if need.verdict == "not_cut":
-        return f"{_not_cut_text(case, need)}; {value}, {said}"
+        return f"{_not_cut_text(context, need)}; {value}, {message}"
     if need.verdict == "step":
-        asks = range_text(need.needed) if need.needed is not None else ""
-        return f"{value}: {said}, target {format_share(case.target)}; the law asks for {asks}, and only a new run can narrow that"
-    rate = bandwidth_bps(case, need.role, in_force or math.inf)
+        required_text = range_text(need.needed) if need.needed is not None else ""
+        return f"{value}: {message}, target {format_share(context.target)}; the law asks for {required_text}, and only a new run can narrow that"
+    rate = bandwidth_bps(context, need.role, in_force or math.inf)
     demand = f", which demands {format_rate(rate)} for one layer" if rate else ""
     advice = "more bandwidth or fewer pieces in flight (download.concurrentPieceCount) help, a longer limit does not"
-    return f"{value}{demand}; {said}; the law asks for more than is sensible: {advice}"
+    return f"{value}{demand}; {message}; the law asks for more than is sensible: {advice}"
 
 
-def _not_cut_text(case: Case, need: Need) -> str:
+def _not_cut_text(context: RecommendationContext, need: TimeoutRequirement) -> str:
     role = ROLE_TITLES[need.role]
-    return f"no failed task of a {role} was cut by a timeout; raising it would not have helped: {_other_cause(case)}"
+    return f"no failed task of a {role} was cut by a timeout; raising it would not have helped: {_other_cause(context)}"
 
 
-def _other_cause(case: Case) -> str:
-    others = [f"{item.cause} {format_share(item.share)}" for item in case.diagnosis.causes if item.tasks]
-    return ", ".join(others) if others else f"primary cause {case.diagnosis.primary_cause or 'unknown'}"
+def _other_cause(context: RecommendationContext) -> str:
+    others = [f"{item.cause} {format_share(item.share)}" for item in context.diagnosis.causes if item.tasks]
+    return ", ".join(others) if others else f"primary cause {context.diagnosis.primary_cause or 'unknown'}"

@@ -85,7 +85,7 @@ class Recommendation:
 
 
 @dataclass(frozen=True)
-class NoAdvice:
+class NoRecommendation:
     """Why there is no advice on a topic.
 
     Attributes
@@ -145,7 +145,7 @@ class Advice:
     Attributes
     ----------
     recommendations : tuple of Recommendation
-    no_advice : tuple of NoAdvice
+    no_advice : tuple of NoRecommendation
     warnings : tuple of str
         E.g. a key that is ignored in silence.
     size_bytes : int
@@ -156,7 +156,7 @@ class Advice:
     """
 
     recommendations: tuple[Recommendation, ...] = ()
-    no_advice: tuple[NoAdvice, ...] = ()
+    no_advice: tuple[NoRecommendation, ...] = ()
     warnings: tuple[str, ...] = ()
     size_bytes: int = 0
     target_failure_rate: float = 1e-3

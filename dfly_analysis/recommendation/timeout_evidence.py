@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dfly_analysis.recommendation.context import Case
+from dfly_analysis.recommendation.context import RecommendationContext
 
 TIMEOUT = "timeout_too_short"
 TIMEOUT_FINDINGS = (
@@ -16,11 +16,11 @@ TIMEOUT_FINDINGS = (
 _PROOFS = ("reqwest_body_timed_out", "write_piece_timed_out")
 # Timeouts too, but of a stream of messages: no limit on a piece cures them.
 _STREAM_FINDINGS = ("tokio_stream_elapsed", "scheduler_message_late", "parent_silent")
-_SMALLEST_TELLING_LAYER_BYTES = 64 * 2**20
+_MIN_LAYER_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class Cuts:
+class TimeoutEvidence:
     """What timeouts did to one role.
 
     Attributes
@@ -43,22 +43,22 @@ class Cuts:
     seen: bool
 
 
-def count_cuts(case: Case, role: str) -> Cuts:
+def count_timeouts(context: RecommendationContext, role: str) -> TimeoutEvidence:
     """Count what timeouts cut of a role's tasks and pieces.
 
     Where neither table names any timeout, a finding that proves one, or the primary cause, speaks for the seed client:
     it is the one that reads large layers from the registry.
     """
-    tasks, pieces = case.dataset.failed_tasks, case.dataset.pieces
+    tasks, pieces = context.dataset.failed_tasks, context.dataset.pieces
     cut_tasks, cut_pieces = tasks[tasks["cause"] == TIMEOUT], pieces[pieces["outcome"] == "timeout"]
     own_tasks, own_pieces = cut_tasks[cut_tasks["role"] == role], cut_pieces[cut_pieces["role"] == role]
     limits = own_pieces["timeout_s"].dropna()
-    proven = bool(case.present(*_PROOFS))
-    streams_only = not proven and bool(case.present(*_STREAM_FINDINGS))
-    told = proven or (case.diagnosis.primary_cause == TIMEOUT and not streams_only)
-    by_finding = role == "seedClient" and told and cut_tasks.empty and cut_pieces.empty
+    proven = bool(context.present(*_PROOFS))
+    streams_only = not proven and bool(context.present(*_STREAM_FINDINGS))
+    is_timeout = proven or (context.diagnosis.primary_cause == TIMEOUT and not streams_only)
+    by_finding = role == "seedClient" and is_timeout and cut_tasks.empty and cut_pieces.empty
     by_task = len(own_tasks) > 0 and not streams_only
-    return Cuts(
+    return TimeoutEvidence(
         failed=int((tasks["role"] == role).sum()),
         cut=len(own_tasks),
         attempts=int((pieces["role"] == role).sum()),
@@ -68,9 +68,9 @@ def count_cuts(case: Case, role: str) -> Cuts:
     )
 
 
-def fetched_from(case: Case, role: str, origin: str) -> bool:
+def fetched_from(context: RecommendationContext, role: str, origin: str) -> bool:
     """Return whether hosts of a role fetched from ``source`` or ``parent``, as far as the frames show."""
-    pieces, tasks = case.dataset.pieces, case.dataset.tasks
+    pieces, tasks = context.dataset.pieces, context.dataset.tasks
     if bool(((pieces["role"] == role) & (pieces["origin"] == origin)).any()):
         return True
     own = tasks[tasks["role"] == role]
@@ -78,31 +78,31 @@ def fetched_from(case: Case, role: str, origin: str) -> bool:
     return bool((own["origin"].isin([origin, "both"]) | carried).any())
 
 
-def largest_piece_bytes(case: Case, origin: str) -> float | None:
+def largest_piece_bytes(context: RecommendationContext, origin: str) -> float | None:
     """Return the size of the largest piece tried from an origin, or None."""
-    pieces = case.dataset.pieces
+    pieces = context.dataset.pieces
     sizes = pieces.loc[pieces["origin"] == origin, "size_bytes"].dropna()
     return float(sizes.max()) if len(sizes) else None
 
 
-def layer_rate_bps(case: Case, role: str) -> float | None:
+def layer_rate_bps(context: RecommendationContext, role: str) -> float | None:
     """Return the median rate at which whole layers came from the source to a role, bytes per second, or None."""
-    tasks = case.dataset.tasks
+    tasks = context.dataset.tasks
     whole = tasks[
         (tasks["role"] == role)
         & (tasks["outcome"] == "ok")
         & tasks["origin"].isin(["source"])
-        & (tasks["size_bytes"].fillna(0) >= _SMALLEST_TELLING_LAYER_BYTES)
+        & (tasks["size_bytes"].fillna(0) >= _MIN_LAYER_BYTES)
         & (tasks["duration_s"].fillna(0) > 0)
     ]
     return float((whole["size_bytes"].astype("float64") / whole["duration_s"]).median()) if len(whole) else None
 
 
-def timeout_share(case: Case) -> tuple[int, int, float | None]:
+def timeout_share(context: RecommendationContext) -> tuple[int, int, float | None]:
     """Return failed tasks cut by timeouts, failed tasks, and the share (0 to 1; None where none failed)."""
-    failed = case.dataset.failed_tasks
+    failed = context.dataset.failed_tasks
     cut = int((failed["cause"] == TIMEOUT).sum())
-    named = next((item for item in case.diagnosis.causes if item.cause == TIMEOUT), None)
+    named = next((item for item in context.diagnosis.causes if item.cause == TIMEOUT), None)
     if named is not None:
         return named.tasks, max(len(failed), named.tasks), named.share
     return cut, len(failed), cut / len(failed) if len(failed) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dfly_analysis.recommendation.context import Case
+from dfly_analysis.recommendation.context import RecommendationContext
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.units import format_duration
 
@@ -10,16 +10,16 @@ PIECE = "download.pieceTimeout"
 WELL_BELOW = 0.9
 
 
-def advise(case: Case) -> Advice:
+def advise(context: RecommendationContext) -> Advice:
     """Compare the limit that the failed pieces show with the settings known."""
-    pieces = case.dataset.pieces
+    pieces = context.dataset.pieces
     cut = pieces[(pieces["outcome"] == "timeout") & pieces["timeout_s"].notna()]
     warnings = []
     for role, rows in cut.groupby("role"):
-        shown_s, believed = float(rows["timeout_s"].median()), case.settings.get(PIECE, str(role))
-        if believed.seconds is not None and shown_s < WELL_BELOW * believed.seconds:
+        shown_s, configured = float(rows["timeout_s"].median()), context.settings.get(PIECE, str(role))
+        if configured.seconds is not None and shown_s < WELL_BELOW * configured.seconds:
             warnings.append(
-                f"pieces of the {role} were cut at {format_duration(shown_s)}, yet {PIECE} is believed to be {believed.value} "
-                f"({believed.source}): add the rendered dfdaemon.yaml, or --values and --chart; until then no advice on it can be trusted"
+                f"pieces of the {role} were cut at {format_duration(shown_s)}, yet {PIECE} is believed to be {configured.value} "
+                f"({configured.source}): add the rendered dfdaemon.yaml, or --values and --chart; until then no advice on it can be trusted"
             )
     return Advice(warnings=tuple(warnings))

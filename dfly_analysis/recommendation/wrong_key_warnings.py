@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dfly_analysis.recommendation.context import CLIENT_ROLES, Case
+from dfly_analysis.recommendation.context import CLIENT_ROLES, RecommendationContext
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.required_timeout import COLLECTOR, PIECE
 from dfly_analysis.units import format_duration
@@ -10,10 +10,10 @@ from dfly_analysis.units import format_duration
 _WRONG = "pieceDownloadTimeout"
 
 
-def advise(case: Case) -> Advice:
+def advise(context: RecommendationContext) -> Advice:
     """Return a warning for each key that nothing reads, or that does something else than its name says."""
-    warnings = [_warning(path, reason) for path, reason in case.settings.ignored]
-    return Advice(warnings=(*warnings, *_collector(case)))
+    warnings = [_warning(path, reason) for path, reason in context.settings.ignored]
+    return Advice(warnings=(*warnings, *_collector(context)))
 
 
 def _warning(path: str, reason: str) -> str:
@@ -22,17 +22,17 @@ def _warning(path: str, reason: str) -> str:
     return f"{path}: {reason}"
 
 
-def _collector(case: Case) -> list[str]:
+def _collector(context: RecommendationContext) -> list[str]:
     """Warn where the scheduler would remove a peer before a piece with all its retries has run out of time."""
-    limit = case.setting(COLLECTOR, "scheduler")
-    made = []
+    limit = context.setting(COLLECTOR, "scheduler")
+    result = []
     for role in CLIENT_ROLES:
-        need, tries = case.needs[role, PIECE], case.retries(role) + 1
+        need, tries = context.needs[role, PIECE], context.retries(role) + 1
         if limit.seconds is None or need.planned_s is None or limit.seconds > need.planned_s * tries:
             continue
-        made.append(
+        result.append(
             f"{COLLECTOR} of the scheduler is {limit.value} ({limit.source}): not above {PIECE} of the {role} times "
             f"{tries} tries ({format_duration(need.planned_s * tries)}), so a slow peer is removed while it still fetches; "
             "leave that rule at its 30 min or above"
         )
-    return made
+    return result

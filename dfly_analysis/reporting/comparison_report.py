@@ -12,7 +12,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
 from dfly_analysis.reporting.components import Heading, TableView, View
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
-from dfly_analysis.reporting.labels import CAUSES, NOTHING, ROLES, SHORT_LAYERS, figure, interval_words
+from dfly_analysis.reporting.labels import CAUSES, NOTHING, ROLES, SHORT_LAYERS, figure, interval_text
 from dfly_analysis.reporting.saved_outputs import Saved
 from dfly_analysis.reporting.writer import manifest_with
 
@@ -77,8 +77,8 @@ class ComparisonReport(Saved):
         rows = [
             (
                 TITLES[one.id],
-                f"{one.bad_before:,} / {one.n_before:,}: {interval_words(one.before, 'share')}",
-                f"{one.bad_after:,} / {one.n_after:,}: {interval_words(one.after, 'share')}",
+                f"{one.bad_before:,} / {one.n_before:,}: {interval_text(one.before, 'share')}",
+                f"{one.bad_after:,} / {one.n_after:,}: {interval_text(one.after, 'share')}",
                 _points(one.difference),
             )
             for one in self.comparison.effects
@@ -132,10 +132,10 @@ class ComparisonReport(Saved):
 
     def contents(self) -> dict[str, dict[str, Any]]:
         """Return the files' contents: the answer and what it was made of."""
-        found, asked = self.comparison, self.parameters
+        found, requested = self.comparison, self.parameters
         verdict = {"verdict": found.verdict, **{one.id: [one.bad_before, one.bad_after] for one in found.effects}}
-        values = [asked.get(f"values_{which}") for which in ("before", "after")]
-        manifest = manifest_with(self.runs, asked, values, verdict)
+        values = [requested.get(f"values_{which}") for which in ("before", "after")]
+        manifest = manifest_with(self.runs, requested, values, verdict)
         return {FILE: self.to_dict(), "manifest.json": manifest}
 
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dfly_analysis.catalog.translation import translator
-from dfly_analysis.reporting.labels import counted, figure, interval_words, moment, range_words
+from dfly_analysis.reporting.labels import counted, figure, interval_text, moment, range_text
 from dfly_analysis.units import parse_duration
 
 MARK = "dfly_analysis"
@@ -26,7 +26,7 @@ def templates(lang: str = "en") -> Environment:
 
     In a template ``_(text)`` shows a text in the language, ``say(text)`` gives it as bare text, for attributes.
     """
-    made = Environment(
+    result = Environment(
         loader=PackageLoader("dfly_analysis.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -34,21 +34,21 @@ def templates(lang: str = "en") -> Environment:
         lstrip_blocks=True,
     )
     say = translator(lang).say
-    made.filters |= {
+    result.filters |= {
         "figure": figure,
-        "interval": lambda *given: say(interval_words(*given)),
+        "interval": lambda *given: say(interval_text(*given)),
         "moment": moment,
         "ticks": lambda text: shown(text, lang, code=True),
-        "spoken": spoken,
+        "spoken": render_text,
     }
-    made.globals |= {
+    result.globals |= {
         "_": lambda text: shown(text, lang),
         "say": say,
-        "range_words": lambda *given: say(range_words(*given)),
+        "range_words": lambda *given: say(range_text(*given)),
         "counted": lambda *given: say(counted(*given)),
         "lang": lang,
     }
-    return made
+    return result
 
 
 def shown(text: Any, lang: str, *, code: bool = False) -> Markup:
@@ -63,7 +63,7 @@ def shown(text: Any, lang: str, *, code: bool = False) -> Markup:
         Whether what stands between backticks is code.
     """
     english, words = str(text), translator(lang)
-    write = ticked if code else escape
+    write = render_inline_code if code else escape
     if not words.lacks(english):
         return write(words.say(english))
     parts = words.parts(english)
@@ -73,7 +73,7 @@ def shown(text: Any, lang: str, *, code: bool = False) -> Markup:
     )
 
 
-def ticked(text: str) -> Markup:
+def render_inline_code(text: str) -> Markup:
     """Escape a text, and show what stands between backticks as code."""
     parts = [escape(part) for part in text.split("`")]
     if len(parts) % 2 == 0:
@@ -81,11 +81,11 @@ def ticked(text: str) -> Markup:
     return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
 
 
-def spoken(item: Any) -> Markup:
+def render_text(item: Any) -> Markup:
     """Say a proposed duration as people do, where that is not how it is written: ``10800s`` is ``3 h``."""
     text = figure(parse_duration(item.proposed), "s") if item.unit == "s" else ""
-    told = text and "".join(text.split()) != item.proposed
-    return Markup(' <span class="quiet">({})</span>').format(text) if told else Markup("")
+    differs = text and "".join(text.split()) != item.proposed
+    return Markup(' <span class="quiet">({})</span>').format(text) if differs else Markup("")
 
 
 @cache
@@ -171,7 +171,7 @@ class TableView(View):
 
 
 @dataclass(frozen=True)
-class Several(View):
+class MultiInputView(View):
     """Views one below the other.
 
     Attributes

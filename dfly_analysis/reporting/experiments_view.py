@@ -10,8 +10,8 @@ from dfly_analysis.recommendation.plans import plan_stress
 from dfly_analysis.recommendation.plans.jobs import api_of
 from dfly_analysis.recommendation.plans.stress import StressPlan, repeats_for
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting.components import Heading, Several, TableView
-from dfly_analysis.reporting.labels import figure, interval_words, range_words
+from dfly_analysis.reporting.components import Heading, MultiInputView, TableView
+from dfly_analysis.reporting.labels import figure, interval_text, range_text
 from dfly_analysis.units import parse_duration
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _COMMAND = (
 )
 
 
-def next_runs_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Several:
+def next_runs_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> MultiInputView:
     """Show a stress test of the settings in force and the proposed ones, and the runs that are missing by size.
 
     Parameters
@@ -33,7 +33,7 @@ def next_runs_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> S
     fits : mapping of str to fit
     advice : Advice
     """
-    return Several((_test(dataset, advice), _missing(fits)))
+    return MultiInputView((_test(dataset, advice), _missing(fits)))
 
 
 def stress_of(dataset: Dataset, advice: Advice) -> StressPlan | None:
@@ -80,7 +80,7 @@ def _missing(fits: Mapping[str, Any]) -> TableView:
         needed = repeats_for(WIDTH, min(max(rate.value, 0.0), 1.0))
         more = 0 if rate.high - rate.low <= WIDTH else max(1, needed - one.n)
         rows.append(
-            (range_words(one.from_bytes, one.to_bytes, "bytes"), str(one.n), interval_words(rate, "share"), str(more))
+            (range_text(one.from_bytes, one.to_bytes, "bytes"), str(one.n), interval_text(rate, "share"), str(more))
         )  # fmt: skip
     headings = tuple(Heading(text, "number") for text in ("Size of layers", "Seen", "Failed", "More runs"))
     notes = (f"Until the 95 % interval of the share that fails is at most {figure(WIDTH, 'share')} wide.",)

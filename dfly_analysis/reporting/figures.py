@@ -79,15 +79,15 @@ class Drawing(Protocol):
         """Draw failures against time."""
         ...
 
-    def durations(self, foretold: Any) -> Drawn | NotDrawn:
+    def durations(self, predicted: Any) -> Drawn | NotDrawn:
         """Draw durations against size."""
         ...
 
-    def failure_rates(self, foretold: Any) -> Drawn | NotDrawn:
+    def failure_rates(self, predicted: Any) -> Drawn | NotDrawn:
         """Draw the failure rate against the timeout."""
         ...
 
-    def law_checks(self) -> Drawn | NotDrawn:
+    def fit_diagnostics(self) -> Drawn | NotDrawn:
         """Draw how well the law fits."""
         ...
 

@@ -102,9 +102,9 @@ def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
     """
     from dfly_analysis.estimates import NotFitted
 
-    made = [_fit(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
+    result = [_fit(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
     missing = [{**asdict(fit), "name": name} for name, fit in fits.items() if isinstance(fit, NotFitted)]
-    return _object({"schema_version": SCHEMA_VERSION, "fits": made, "not_fitted": missing})
+    return _object({"schema_version": SCHEMA_VERSION, "fits": result, "not_fitted": missing})
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:

@@ -62,7 +62,7 @@ FITS = {
     "benchmark_vegeta": "Benchmark, vegeta",
     "benchmark_csv": "Benchmark, own measurements",
 }
-LEAST_SHARE = 1e-5
+MIN_SHARE = 1e-5
 NOTHING = "\N{EN DASH}"
 ROLES = {"seedClient": "seed client", "client": "client", "scheduler": "scheduler", "manager": "manager"}
 OUTCOMES = {
@@ -85,7 +85,7 @@ LAYERS = {
 }
 
 
-def interval_words(interval: Interval, unit: str) -> str:
+def interval_text(interval: Interval, unit: str) -> str:
     """Say a figure with its interval: ``37 % (30 % to 45 %)``.
 
     Parameters
@@ -95,17 +95,17 @@ def interval_words(interval: Interval, unit: str) -> str:
         How to print; anything else is a plain number.
     """
     high = interval.bound if unit == "s" else interval.high
-    return f"{figure(interval.value, unit)} ({range_words(interval.low, high, unit)})"
+    return f"{figure(interval.value, unit)} ({range_text(interval.low, high, unit)})"
 
 
-def range_words(low: float, high: float, unit: str) -> str:
+def range_text(low: float, high: float, unit: str) -> str:
     """Say a range: ``30 % to 45 %``; a share from next to nothing is ``at most 45 %``, and what has no upper end ``at least 3 s``."""
     if math.isinf(high) and math.isfinite(low):
         return f"at least {figure(low, unit)}"
-    if unit == "share" and low < LEAST_SHARE:
+    if unit == "share" and low < MIN_SHARE:
         return f"at most {figure(high, unit)}"
-    said = figure(low, unit), figure(high, unit)
-    return said[0] if unit == "share" and said[0] == said[1] else f"{said[0]} to {said[1]}"
+    texts = figure(low, unit), figure(high, unit)
+    return texts[0] if unit == "share" and texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
 
 
 def figure(value: float | None, unit: str) -> str:
@@ -156,10 +156,10 @@ def text_of(value: Any) -> str:
     return NOTHING if value is None or (not isinstance(value, list | tuple | dict) and pd.isna(value)) else str(value)
 
 
-def asked_words(value: Any) -> str:
+def parameter_text(value: Any) -> str:
     """Print a parameter as it is given on a command line; a dash where nothing was given."""
     if isinstance(value, list | tuple):
-        return " ".join(map(asked_words, value))
+        return " ".join(map(parameter_text, value))
     return str(value).lower() if isinstance(value, bool) else text_of(value)
 
 

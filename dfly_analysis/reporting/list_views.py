@@ -11,7 +11,7 @@ from dfly_analysis.reporting.labels import CAUSES, NOTHING, ROLES, counted, figu
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
 
-MOST_ROWS = 100
+MAX_ROWS = 100
 
 
 def failed_tasks_of(dataset: Dataset) -> TableView:
@@ -31,9 +31,9 @@ def failed_tasks_of(dataset: Dataset) -> TableView:
             text_of(task.n_errors),
             text_of(task.task_id)[:12],
         )
-        for task in failed.head(MOST_ROWS).itertuples()
+        for task in failed.head(MAX_ROWS).itertuples()
     )
-    notes = (f"The first {MOST_ROWS} of {counted(len(failed), 'failed task')}.",) if len(failed) > MOST_ROWS else ()
+    notes = (f"The first {MAX_ROWS} of {counted(len(failed), 'failed task')}.",) if len(failed) > MAX_ROWS else ()
     headings = tuple(Heading(text, kinds.get(text, "text")) for text in texts)
     return TableView(headings, rows, notes=notes, empty="No task failed.")
 
@@ -57,7 +57,7 @@ def benchmarks_of(dataset: Dataset) -> TableView:
     runs = dataset.runs[dataset.runs["kind"].isin(["aggregate", "sample"]) & dataset.runs["mean_s"].notna()]
     first: dict[int, float] = {}
     rows = []
-    listed: Any = runs.sort_values("size_bytes", kind="stable").head(MOST_ROWS)
+    listed: Any = runs.sort_values("size_bytes", kind="stable").head(MAX_ROWS)
     for run in listed.itertuples():
         size = None if text_of(run.size_bytes) == NOTHING else int(run.size_bytes)
         times = first.setdefault(size or 0, float(run.mean_s))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.errors import NotebookError, nearest
+from dfly_analysis.errors import NotebookError, suggest_similar
 from dfly_analysis.reporting.components import View
 from dfly_analysis.reporting.page import HIDDEN_TAGS
 
@@ -49,7 +49,7 @@ def notebook_path(name: str) -> Path:
     """
     stem = name.removesuffix(".ipynb")
     if stem not in notebook_names():
-        hint = nearest(stem, notebook_names()) or f"there are {', '.join(notebook_names()) or 'none'}"
+        hint = suggest_similar(stem, notebook_names()) or f"there are {', '.join(notebook_names()) or 'none'}"
         raise NotebookError(f"there is no notebook {name!r}", where=str(notebook_folder()), hint=hint)
     return notebook_folder() / f"{stem}.ipynb"
 

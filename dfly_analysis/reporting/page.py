@@ -123,9 +123,9 @@ def _title(notebook: NotebookNode) -> str:
 
 @cache
 def _markdown() -> MarkdownIt:
-    made = MarkdownIt("commonmark", {"html": False}).enable("table")
-    made.disable("image")  # a picture in prose would be an address
-    return made
+    result = MarkdownIt("commonmark", {"html": False}).enable("table")
+    result.disable("image")  # a picture in prose would be an address
+    return result
 
 
 def _prose(markdown: str, contents: list[Entry], lang: str) -> str:

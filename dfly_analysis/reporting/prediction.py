@@ -47,7 +47,7 @@ class Prediction:
         Pieces of the layer, attempts each gets, and pieces in flight.
     siblings_cancelled : bool
         Whether a failed piece takes those in flight with it, which leaves them one try.
-    shared_fate : Interval
+    retry_failure_correlation : Interval
         Share of failures taken to repeat in the next pass.
     fate_measured : bool
         Whether the run itself shows that share; else it is a caution.
@@ -70,7 +70,7 @@ class Prediction:
     passes: int
     slots: int
     siblings_cancelled: bool
-    shared_fate: Interval
+    retry_failure_correlation: Interval
     fate_measured: bool
     timeout_now_s: float | None
     timeout_then_s: float | None
@@ -95,7 +95,13 @@ class Prediction:
         from dfly_analysis.models import LayerShape, layer_failure_rate
 
         layer = LayerShape(self.size_bytes, self.piece_bytes, self.slots, self.passes, self.siblings_cancelled)
-        return layer_failure_rate(fits[self.fit], layer, timeout_s, competing=competing, shared_fate=self.shared_fate)
+        return layer_failure_rate(
+            fits[self.fit],
+            layer,
+            timeout_s,
+            competing=competing,
+            retry_failure_correlation=self.retry_failure_correlation,
+        )
 
 
 def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Prediction | NoPrediction:
@@ -120,9 +126,12 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
         return NoPrediction(f"A failure rate cannot be foretold: {reason}.")
     if advice.size_bytes <= 0:
         return NoPrediction("A failure rate cannot be foretold: no layer size was asked for, and none was seen.")
-    from dfly_analysis.models import CAUTIOUS_FATE, LayerShape, measured_fate
+    from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, measured_retry_correlation
 
-    slots, fate = dataset.settings.get("download.concurrentPieceCount", ROLE).number, measured_fate(fits)
+    slots, retry_correlation = (
+        dataset.settings.get("download.concurrentPieceCount", ROLE).number,
+        measured_retry_correlation(fits),
+    )
     layer = LayerShape.of_client(advice.size_bytes, slots, dataset.settings.versions.get(ROLE))
     attempts, now_s = fits[name].attempts, timeout_in_force(dataset)
     then_s = _proposed_timeout(dataset, advice)
@@ -134,8 +143,8 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
         passes=layer.passes,
         slots=layer.slots,
         siblings_cancelled=layer.siblings_cancelled,
-        shared_fate=fate or CAUTIOUS_FATE,
-        fate_measured=fate is not None,
+        retry_failure_correlation=retry_correlation or DEFAULT_RETRY_CORRELATION,
+        fate_measured=retry_correlation is not None,
         timeout_now_s=now_s,
         timeout_then_s=then_s if then_s != now_s else None,
         now=None,

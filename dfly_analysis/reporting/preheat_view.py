@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval
 from dfly_analysis.recommendation.plans import Layer, Manifest, PreheatPlan, plan_preheat
-from dfly_analysis.reporting.components import Heading, Several, TableView
-from dfly_analysis.reporting.labels import NOTHING, counted, figure, interval_words, plain
+from dfly_analysis.reporting.components import Heading, MultiInputView, TableView
+from dfly_analysis.reporting.labels import NOTHING, counted, figure, interval_text, plain
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
 
-MOST_LAYERS = 8
-_LEAST_BYTES = 64 * 1024  # what is smaller is an image's configuration, or takes no time
+MAX_LAYERS = 8
+_MIN_BYTES = 64 * 1024  # what is smaller is an image's configuration, or takes no time
 _BLOB = r"/v2/(?P<name>.+)/blobs/(?P<digest>[a-z0-9]+:[0-9a-f]+)"
 _NO_IMAGE = "The input names no layers of an image: dfly-analysis plan-preheat MANIFEST --from LOGS plans one from its manifest."
 
@@ -23,25 +23,25 @@ _NO_IMAGE = "The input names no layers of an image: dfly-analysis plan-preheat M
 def image_seen(dataset: Dataset) -> Manifest | None:
     """Return the layers of the largest preheat job, or of the image most was fetched of; None where no task names any.
 
-    At most `MOST_LAYERS` layers, the largest: they are what takes time.
+    At most `MAX_LAYERS` layers, the largest: they are what takes time.
     """
     tasks = dataset.tasks.dropna(subset=["url", "size_bytes"])
     if tasks.empty:
         return None
     parts = tasks["url"].astype(str).str.extract(_BLOB)
     whose = tasks["job_id"].fillna(parts["name"])
-    seen = tasks.assign(digest=parts["digest"], image=whose).dropna(subset=["digest", "image"])
-    once = seen[seen["size_bytes"] >= _LEAST_BYTES].drop_duplicates(["image", "digest"])
+    observed = tasks.assign(digest=parts["digest"], image=whose).dropna(subset=["digest", "image"])
+    once = observed[observed["size_bytes"] >= _MIN_BYTES].drop_duplicates(["image", "digest"])
     if once.empty:
         return None
     largest = once.groupby("image")["size_bytes"].sum().idxmax()
     own: Any = once[once["image"] == largest].sort_values("started", kind="stable")
-    kept = own[own["size_bytes"].rank(ascending=False, method="first") <= MOST_LAYERS]
+    kept = own[own["size_bytes"].rank(ascending=False, method="first") <= MAX_LAYERS]
     layers = tuple(Layer(str(row.digest), int(row.size_bytes)) for row in kept.itertuples())
     return Manifest("the run", layers)
 
 
-def preheat_of(dataset: Dataset, fits: Mapping[str, Any]) -> Several:
+def preheat_of(dataset: Dataset, fits: Mapping[str, Any]) -> MultiInputView:
     """Show how the image that was seen is best preheated, and what that spares a node.
 
     Parameters
@@ -51,12 +51,12 @@ def preheat_of(dataset: Dataset, fits: Mapping[str, Any]) -> Several:
     """
     manifest = image_seen(dataset)
     if manifest is None:
-        return Several((TableView((), (), empty=_NO_IMAGE),))
+        return MultiInputView((TableView((), (), empty=_NO_IMAGE),))
     try:
         plan = plan_preheat(manifest, settings=dataset.settings, dataset=dataset, fits=fits)
     except DflyError as problem:
-        return Several((TableView((), (), empty=f"{problem.message}."),))
-    return Several((_stages(plan), _degrees(plan), _pulls(plan)))
+        return MultiInputView((TableView((), (), empty=f"{problem.message}."),))
+    return MultiInputView((_stages(plan), _degrees(plan), _pulls(plan)))
 
 
 def _headings(*texts: str) -> tuple[Heading, ...]:
@@ -66,7 +66,7 @@ def _headings(*texts: str) -> tuple[Heading, ...]:
 def _stages(plan: PreheatPlan) -> TableView:
     names = {"start-up": "Layers needed for start-up", "rest": "The rest"}
     rows = [
-        (names.get(one.name, one.name), str(len(one.layers)), _size(one.size_bytes), _in_words(one.time, "s"), _in_words(one.failure, "share"))
+        (names.get(one.name, one.name), str(len(one.layers)), _size(one.size_bytes), _format(one.time, "s"), _format(one.failure, "share"))
         for one in plan.stages
     ]  # fmt: skip
     notes = (
@@ -81,8 +81,8 @@ def _stages(plan: PreheatPlan) -> TableView:
 def _degrees(plan: PreheatPlan) -> TableView:
     rows = tuple(
         (
-            f"{one.parallel} (chosen)" if one.parallel == plan.parallel else str(one.parallel), _in_words(one.time, "s"),
-            _in_words(one.failure, "share"), NOTHING if one.margin is None else plain(one.margin),
+            f"{one.parallel} (chosen)" if one.parallel == plan.parallel else str(one.parallel), _format(one.time, "s"),
+            _format(one.failure, "share"), NOTHING if one.margin is None else plain(one.margin),
         )
         for one in plan.degrees
     )  # fmt: skip
@@ -101,7 +101,7 @@ def _pulls(plan: PreheatPlan) -> TableView:
         "on the node": "Preheated on the node",
     }
     rows = tuple(
-        (titles[one.case], _in_words(one.pull, "s"), _in_words(one.start, "s"), _in_words(one.start_up_layers, "s"), _in_words(one.failure, "share"))
+        (titles[one.case], _format(one.pull, "s"), _format(one.start, "s"), _format(one.start_up_layers, "s"), _format(one.failure, "share"))
         for one in plan.pulls
     )  # fmt: skip
     notes = (
@@ -112,8 +112,8 @@ def _pulls(plan: PreheatPlan) -> TableView:
     )  # fmt: skip
 
 
-def _in_words(value: Interval | None, unit: str) -> str:
-    return NOTHING if value is None else interval_words(value, unit)
+def _format(value: Interval | None, unit: str) -> str:
+    return NOTHING if value is None else interval_text(value, unit)
 
 
 def _size(size_bytes: int | None) -> str:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 NAME = "dfly-analysis-run"
 _VERSION = 1
-_MOST_FILES = 2000
+_MAX_FILES = 2000
 _HASH_LENGTH = 16
 _WANTED = "give the report.html of `dfly-analysis report`"
 
 
-def record_of(manifest: Mapping[str, Any], notebook: str) -> dict[str, Any]:
+def provenance_of(manifest: Mapping[str, Any], notebook: str) -> dict[str, Any]:
     """Return what a page carries.
 
     Parameters
@@ -56,7 +56,7 @@ def inputs_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     folder = common_folder(path for path, _ in listed)
     files = sorted((path.removeprefix(folder), digest) for path, digest in listed)
     whole = hashlib.sha256(json.dumps(files).encode()).hexdigest()
-    shown = {path: digest[:_HASH_LENGTH] for path, digest in files[:_MOST_FILES]}
+    shown = {path: digest[:_HASH_LENGTH] for path, digest in files[:_MAX_FILES]}
     return {"files": shown, "n": len(files), "sha256": whole, "values_sha256": manifest.get("values_sha256")}
 
 
@@ -79,7 +79,7 @@ def hash_of(path: object) -> str | None:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def read_record(page: Path) -> dict[str, Any]:
+def read_provenance(page: Path) -> dict[str, Any]:
     """Return what a page carries.
 
     Raises

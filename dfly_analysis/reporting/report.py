@@ -14,7 +14,7 @@ from dfly_analysis.findings import Diagnosis
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting import views
 from dfly_analysis.reporting.alerts_view import monitoring_of
-from dfly_analysis.reporting.components import Heading, Several, TableView, View
+from dfly_analysis.reporting.components import Heading, MultiInputView, TableView, View
 from dfly_analysis.reporting.experiments_view import next_runs_of
 from dfly_analysis.reporting.figures import Drawing, Drawn, FigureView, NotDrawn, show
 from dfly_analysis.reporting.json import (
@@ -27,7 +27,7 @@ from dfly_analysis.reporting.json import (
     recommend_json,
     settings_json,
 )
-from dfly_analysis.reporting.labels import asked_words
+from dfly_analysis.reporting.labels import parameter_text
 from dfly_analysis.reporting.list_views import benchmarks_of, failed_tasks_of
 from dfly_analysis.reporting.prediction import NoPrediction, Prediction, predict
 from dfly_analysis.reporting.preheat_view import preheat_of
@@ -156,9 +156,9 @@ class Report:
         return self._drawn(self.figures.failure_rates(self.prediction or None) if self.figures else _UNDRAWN)
 
     @property
-    def law_checks(self) -> FigureView:
+    def fit_diagnostics(self) -> FigureView:
         """The fitted law against the data, over all attempts and by host."""
-        return self._drawn(self.figures.law_checks() if self.figures else _UNDRAWN)
+        return self._drawn(self.figures.fit_diagnostics() if self.figures else _UNDRAWN)
 
     @property
     def task_failures(self) -> FigureView:
@@ -173,22 +173,22 @@ class Report:
         return self._shown(views.AdviceView(self.advice, values))
 
     @property
-    def sizing(self) -> Several:
+    def sizing(self) -> MultiInputView:
         """What hosts, links and volumes need or give, and whether compression pays."""
         return self._shown(sizing_of(self.advice))
 
     @property
-    def preheat_plan(self) -> Several:
+    def preheat_plan(self) -> MultiInputView:
         """Stages, layers in parallel, and pulls of the image that was seen, with and without a preheat."""
         return self._shown(preheat_of(self.dataset, self.fits))
 
     @property
-    def next_runs(self) -> Several:
+    def next_runs(self) -> MultiInputView:
         """What to test next, and how many more runs are needed."""
         return self._shown(next_runs_of(self.dataset, self.fits, self.advice))
 
     @property
-    def monitoring(self) -> Several:
+    def monitoring(self) -> MultiInputView:
         """The rules for Prometheus that stand on this analysis."""
         return self._shown(monitoring_of(self.alerts))
 
@@ -222,26 +222,26 @@ class Report:
         return explore(self, interactive=interactive)
 
     @property
-    def data_quality(self) -> Several:
+    def data_quality(self) -> MultiInputView:
         """What was read, how much of it was understood, and what is missing."""
         return self._shown(views.data_quality_of(self.dataset))
 
     @property
-    def method(self) -> Several:
+    def method(self) -> MultiInputView:
         """Every fit with its parameters and how well it follows the data."""
         return self._shown(views.fits_of(self.fits))
 
     @property
     def parameters_table(self) -> TableView:
         """What was asked."""
-        rows = tuple((name, asked_words(value)) for name, value in self.parameters.items())
+        rows = tuple((name, parameter_text(value)) for name, value in self.parameters.items())
         headings = (Heading("Parameter", "code"), Heading("Value", "code"))
         return self._shown(TableView(headings, rows, empty="Nothing was asked for."))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in JSON's own types; what is not a finite number is None."""
         prediction = self.prediction
-        foretold = vars(prediction) | {
+        predicted = vars(prediction) | {
             name: vars(value) for name, value in vars(prediction).items() if isinstance(value, Interval)
         }
         return {
@@ -251,7 +251,7 @@ class Report:
             "diagnose": diagnose_json(self.dataset, self.findings),
             "fit": fit_json(self.fits),
             "recommend": recommend_json(self.advice),
-            "prediction": plain_json(foretold),
+            "prediction": plain_json(predicted),
             "whatif": whatif_json(self.whatif),
             "settings": settings_json(self.dataset),
             "data_quality": {

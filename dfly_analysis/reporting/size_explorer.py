@@ -7,9 +7,9 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.recommendation import make_case
+from dfly_analysis.recommendation import make_context
 from dfly_analysis.reporting.components import Heading, TableView
-from dfly_analysis.reporting.labels import NOTHING, figure, interval_words
+from dfly_analysis.reporting.labels import NOTHING, figure, interval_text
 from dfly_analysis.reporting.prediction import NoPrediction, Prediction, predict
 from dfly_analysis.units import parse_duration, parse_size
 
@@ -35,16 +35,16 @@ def timeouts_of(report: Report, sizes: Sequence[str] = SIZES) -> TableView:
     headings = (_SIZE, *(Heading(text, "number") for text in texts))
     rows = []
     for size in sizes:
-        foretold = predict_size(report, size)
-        if isinstance(foretold, NoPrediction):
-            return TableView(headings, (), empty=foretold.reason, lang=report.lang)
+        predicted = predict_size(report, size)
+        if isinstance(predicted, NoPrediction):
+            return TableView(headings, (), empty=predicted.reason, lang=report.lang)
         target = report.advice.target_failure_rate
-        case, _ = make_case(report.dataset, report.findings, report.fits, size=size, target_failure_rate=target)
+        case, _ = make_context(report.dataset, report.findings, report.fits, size=size, target_failure_rate=target)
         need = case.needs.get(_PIECE)
-        needed = interval_words(need.needed, "s") if need is not None and need.needed else NOTHING
-        now = interval_words(foretold.now, "share") if foretold.now else NOTHING
-        lengths = f"{foretold.n_pieces:,}", figure(foretold.piece_bytes, "bytes")
-        rows.append((figure(foretold.size_bytes, "bytes"), *lengths, needed, now))
+        needed = interval_text(need.needed, "s") if need is not None and need.needed else NOTHING
+        now = interval_text(predicted.now, "share") if predicted.now else NOTHING
+        lengths = f"{predicted.n_pieces:,}", figure(predicted.piece_bytes, "bytes")
+        rows.append((figure(predicted.size_bytes, "bytes"), *lengths, needed, now))
     notes = (
         f"Needed: so that at most {figure(report.advice.target_failure_rate, 'share')} of such layers fail by timeouts, with an 80 % interval.",
     )
@@ -83,15 +83,15 @@ def answers(
     )
     rows = []
     for size in sizes:
-        foretold = predict_size(report, size)
-        if isinstance(foretold, NoPrediction):
-            return TableView(headings, (), empty=foretold.reason, lang=report.lang)
+        predicted = predict_size(report, size)
+        if isinstance(predicted, NoPrediction):
+            return TableView(headings, (), empty=predicted.reason, lang=report.lang)
         for timeout in timeouts:
             seconds = parse_duration(timeout)
-            rate = interval_words(foretold.rate(report.fits, seconds), "share")
+            rate = interval_text(predicted.rate(report.fits, seconds), "share")
             for many in at_a_time:
-                demanded = figure(min(many, foretold.n_pieces) * foretold.piece_bytes / seconds, "B/s")
-                rows.append((figure(foretold.size_bytes, "bytes"), figure(seconds, "s"), f"{many}", rate, demanded))
+                demanded = figure(min(many, predicted.n_pieces) * predicted.piece_bytes / seconds, "B/s")
+                rows.append((figure(predicted.size_bytes, "bytes"), figure(seconds, "s"), f"{many}", rate, demanded))
     notes = (
         "Rates follow from the times seen, at the pieces in flight of this run. The bandwidth is what that many pieces need to arrive within the timeout.",
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dfly_analysis.recommendation.recommendations import Advice, Estimate
-from dfly_analysis.reporting.components import Heading, Several, TableView
-from dfly_analysis.reporting.labels import NOTHING, ROLES, figure, range_words
+from dfly_analysis.reporting.components import Heading, MultiInputView, TableView
+from dfly_analysis.reporting.labels import NOTHING, ROLES, figure, range_text
 
 TOPICS = {
     "network": "Network",
@@ -26,9 +26,9 @@ _HEADINGS = (
 )  # fmt: skip
 
 
-def sizing_of(advice: Advice) -> Several:
+def sizing_of(advice: Advice) -> MultiInputView:
     """Show each estimate with its unit, interval, basis and confidence, a table a topic; and why a topic has none."""
-    return Several(tuple(_table(advice, topic) for topic in TOPICS))
+    return MultiInputView(tuple(_table(advice, topic) for topic in TOPICS))
 
 
 def _table(advice: Advice, topic: str) -> TableView:
@@ -54,7 +54,7 @@ def _topic_of(key: str) -> str:
 
 
 def _row(one: Estimate) -> tuple[str, ...]:
-    span = NOTHING if one.low == one.high else range_words(one.low, one.high, one.unit)
+    span = NOTHING if one.low == one.high else range_text(one.low, one.high, one.unit)
     return (
         one.what, ROLES.get(one.role, NOTHING), figure(one.value, one.unit), span, BASES[one.basis], one.confidence, f"{one.because}.",
     )  # fmt: skip

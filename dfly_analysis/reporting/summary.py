@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.findings import CauseShare, Diagnosis, Finding
+from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.recommendation.recommendations import Advice, Recommendation
 from dfly_analysis.reporting.components import View
 from dfly_analysis.reporting.labels import CAUSES, LAYERS, REMEDIES, ROLES, common_folder, counted, figure, moment
 from dfly_analysis.reporting.prediction import NoPrediction, Prediction
 from dfly_analysis.units import format_duration, format_size
 
-MOST_SETTINGS = 3
+MAX_SETTINGS = 3
 ENDINGS_OF_PIECES = ("timeout_too_short", "network_instability", "storage_io", "origin_registry")
 """Causes that the law of a piece's endings knows."""
-MOST_PROBLEMS = 3
+MAX_PROBLEMS = 3
 _WIDE_FACTOR = 1.5
 
 
@@ -28,11 +28,11 @@ class Verdict(View):
     ----------
     n_tasks, n_failed : int
         Tasks with a known end, and those of them that failed or whose process died.
-    primary : CauseShare or None
+    primary : CauseProportion or None
         The cause of most failures.
     proof : Finding or None
         The gravest finding that shows a failure and is no echo.
-    others : tuple of CauseShare
+    others : tuple of CauseProportion
     confidence : str or None
         How sure the primary cause is: high, medium or low.
     recommendations : tuple of Recommendation
@@ -53,9 +53,9 @@ class Verdict(View):
     template: ClassVar[str] = "verdict.html.j2"
     n_tasks: int
     n_failed: int
-    primary: CauseShare | None
+    primary: CauseProportion | None
     proof: Finding | None
-    others: tuple[CauseShare, ...]
+    others: tuple[CauseProportion, ...]
     confidence: str | None
     recommendations: tuple[Recommendation, ...]
     n_recommendations: int
@@ -114,19 +114,19 @@ class Verdict(View):
         return "Pieces in flight beside a failed one have one attempt less."
 
     @property
-    def fate(self) -> str:
+    def retry_correlation(self) -> str:
         """How often a failure repeats in the next attempt, and whence that is known; empty where there is no next one."""
         if not isinstance(self.prediction, Prediction) or self.prediction.passes < 2:
             return ""
-        fate = self.prediction.shared_fate
+        retry_correlation = self.prediction.retry_failure_correlation
         if self.prediction.fate_measured:
-            low, high = figure(fate.low, "share"), figure(fate.high, "share")
+            low, high = figure(retry_correlation.low, "share"), figure(retry_correlation.high, "share")
             return (
-                f"{figure(fate.value, 'share')} ({low} to {high}) of failures repeat in the next attempt, by how many tasks "
+                f"{figure(retry_correlation.value, 'share')} ({low} to {high}) of failures repeat in the next attempt, by how many tasks "
                 "failed in this run."
             )
         return (
-            f"The upper ends let {figure(fate.high, 'share')} of failures repeat in the next attempt: a caution, since too "
+            f"The upper ends let {figure(retry_correlation.high, 'share')} of failures repeat in the next attempt: a caution, since too "
             "few tasks ended here to measure it."
         )
 
@@ -173,7 +173,7 @@ def give_verdict(
         proof=_proof(findings),
         others=tuple(share for share in findings.causes if share is not primary and share.tasks),
         confidence=_confidence(failed, primary),
-        recommendations=advice.recommendations[:MOST_SETTINGS],
+        recommendations=advice.recommendations[:MAX_SETTINGS],
         n_recommendations=len(advice.recommendations),
         prediction=prediction,
         target_failure_rate=advice.target_failure_rate,
@@ -211,9 +211,9 @@ def _read(dataset: Dataset) -> str:
 
 
 def _problems(problems: tuple[str, ...]) -> tuple[str, ...]:
-    more = len(problems) - MOST_PROBLEMS
-    said = f"{counted(more, 'more file')} could not be read, or only in part: see what was read, below."
-    return (*problems[:MOST_PROBLEMS], *([said] if more > 0 else []))
+    more = len(problems) - MAX_PROBLEMS
+    message = f"{counted(more, 'more file')} could not be read, or only in part: see what was read, below."
+    return (*problems[:MAX_PROBLEMS], *([message] if more > 0 else []))
 
 
 def _proof(findings: Diagnosis) -> Finding | None:
@@ -221,7 +221,7 @@ def _proof(findings: Diagnosis) -> Finding | None:
     return max(shown, key=lambda one: one.tasks, default=None)
 
 
-def _confidence(failed: Any, primary: CauseShare | None) -> str | None:
+def _confidence(failed: Any, primary: CauseProportion | None) -> str | None:
     if primary is None:
         return None
     counts = failed.loc[failed["cause"] == primary.cause, "confidence"].dropna().value_counts()
@@ -259,9 +259,9 @@ def _job_warnings(dataset: Dataset) -> list[str]:
 def _reach_warnings(prediction: Prediction | NoPrediction, target: float) -> list[str]:
     if isinstance(prediction, NoPrediction):
         return []
-    made = []
+    result = []
     if prediction.piece_bytes > _WIDE_FACTOR * prediction.largest_seen_bytes:
-        made.append(
+        result.append(
             f"A layer of {format_size(prediction.size_bytes)} is cut into pieces of {format_size(prediction.piece_bytes)}; "
             f"the largest piece seen here has {format_size(prediction.largest_seen_bytes)}. "
             "Times of larger pieces follow from the law alone."
@@ -269,12 +269,12 @@ def _reach_warnings(prediction: Prediction | NoPrediction, target: float) -> lis
     timeout, rate = prediction.timeout_then_s or prediction.timeout_now_s, prediction.then or prediction.now
     doubtful = rate is not None and rate.high > target
     if doubtful and timeout and prediction.longest_seen_s and timeout > _WIDE_FACTOR * prediction.longest_seen_s:
-        made.append(
+        result.append(
             f"The failure rate at {format_duration(timeout)} lies beyond the longest time seen, "
             f"{format_duration(prediction.longest_seen_s)}: trust its interval, not its value."
         )
     if prediction.then and prediction.then.high > 0.5 > prediction.then.low:
-        made.append(
+        result.append(
             f"The interval after the change is wide, up to {figure(prediction.then.high, 'share')}: measure again with the new setting."
         )
-    return made
+    return result

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from dfly_analysis.config import KEYS_THAT_MATTER
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import NotFitted
-from dfly_analysis.findings import CauseShare, Diagnosis, Finding
+from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting.components import Heading, Several, TableView, View
+from dfly_analysis.reporting.components import Heading, MultiInputView, TableView, View
 from dfly_analysis.reporting.labels import (
     CAUSES,
     FITS,
@@ -23,15 +23,15 @@ from dfly_analysis.reporting.labels import (
     counted,
     figure,
     moment,
-    range_words,
+    range_text,
     remark,
     text_of,
 )
 from dfly_analysis.reporting.summary import false_successes
 
-MOST_EVIDENCE = 8
-MOST_FILES = 200
-MOST_JOBS = 100
+MAX_EVIDENCE = 8
+MAX_FILES = 200
+MAX_JOBS = 100
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Causes(View):
 
     Attributes
     ----------
-    shares : tuple of CauseShare
+    shares : tuple of CauseProportion
     n_failed : int
     """
 
     template: ClassVar[str] = "causes.html.j2"
-    shares: tuple[CauseShare, ...]
+    shares: tuple[CauseProportion, ...]
     n_failed: int
 
     @property
@@ -71,7 +71,7 @@ class EvidenceView(View):
     present: tuple[Finding, ...]
     unknown: tuple[Finding, ...]
     absent: tuple[Finding, ...]
-    most: int = MOST_EVIDENCE
+    most: int = MAX_EVIDENCE
 
     @staticmethod
     def extent(finding: Finding) -> str:
@@ -139,13 +139,13 @@ def jobs_of(dataset: Dataset) -> TableView:
             moment(job.created),
             "claims success, yet layers are missing" if job.Index in false else remark(job.error),
         )
-        for job in jobs.head(MOST_JOBS).itertuples()
+        for job in jobs.head(MAX_JOBS).itertuples()
     )
     notes = []
     if false:
         notes.append(f"{counted(len(false), 'job')} of {len(jobs):,}: state SUCCESS, yet layers are missing.")
-    if len(jobs) > MOST_JOBS:
-        notes.append(f"The first {MOST_JOBS} of {len(jobs):,} jobs.")
+    if len(jobs) > MAX_JOBS:
+        notes.append(f"The first {MAX_JOBS} of {len(jobs):,} jobs.")
     return TableView(columns, rows, notes=tuple(notes), empty="The input holds no jobs of the manager.")
 
 
@@ -182,7 +182,7 @@ def settings_of(dataset: Dataset) -> TableView:
     return TableView(kinds, tuple(rows), notes=tuple(notes), empty="Nothing is known of the settings in force.")
 
 
-def data_quality_of(dataset: Dataset) -> Several:
+def data_quality_of(dataset: Dataset) -> MultiInputView:
     """Show what was read, how much of it was understood, and what is missing."""
     coverage: Any = dataset.coverage
     folder = common_folder(coverage["path"])
@@ -213,15 +213,15 @@ def data_quality_of(dataset: Dataset) -> Several:
                 text_of(row.rejected),
                 remark(row.note),
             )
-            for row in coverage.head(MOST_FILES).itertuples()
+            for row in coverage.head(MAX_FILES).itertuples()
         ),
-        caption=f"Files{f' (the first {MOST_FILES})' if len(coverage) > MOST_FILES else ''}",
+        caption=f"Files{f' (the first {MAX_FILES})' if len(coverage) > MAX_FILES else ''}",
         empty="No file was read.",
     )
     lacks = Listing(
         "What is missing, and what that costs", (*dataset.missing_inputs, *dataset.problems), "Nothing is missing."
     )
-    return Several((Listing("", notes), lacks, Folded("Every file", files)))
+    return MultiInputView((Listing("", notes), lacks, DetailsView("Every file", files)))
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ class Listing(View):
 
 
 @dataclass(frozen=True)
-class Folded(View):
+class DetailsView(View):
     """A view behind a line that opens it.
 
     Attributes
@@ -259,15 +259,15 @@ class Folded(View):
 _CLIENTS_TIME = "These are the times of the clients: what their hosts add in reading and writing is in them, and the limit counts it too."
 
 
-def fits_of(fits: Mapping[str, Any]) -> Several:
+def fits_of(fits: Mapping[str, Any]) -> MultiInputView:
     """Show every fit: law, parameters with intervals, how well it follows the data, and what could not be fitted."""
-    made = [_fit_table(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
+    result = [_fit_table(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
     missing = tuple(
         f"{name}: {fit.reason}. To have it, collect {fit.collect}."
         for name, fit in fits.items()
         if isinstance(fit, NotFitted)
     )
-    return Several((*made, *([Listing("Not fitted", missing)] if missing else [])))
+    return MultiInputView((*result, *([Listing("Not fitted", missing)] if missing else [])))
 
 
 _WITH_VALUE = frozenset({"B/s", "bytes"})
@@ -279,7 +279,7 @@ def _fit_table(name: str, fit: Any) -> TableView:
         (
             param.name,
             figure(param.value, unit := param.unit if param.unit in _WITH_VALUE else ""),
-            range_words(param.low, param.high, unit),
+            range_text(param.low, param.high, unit),
             "" if unit else param.unit,
         )
         for param in fit.params

@@ -15,10 +15,10 @@ from dfly_analysis.reporting.whatif_view import (
     about,
     agreement_text,
     changes_text,
-    doubt_text,
     layer_rows,
     run_rows,
     share,
+    uncertainty_text,
     whatif_json,
 )
 from dfly_analysis.reporting.writer import manifest_with
@@ -59,11 +59,11 @@ class WhatIfReport(Saved):
                 "It cannot be told what other settings would do", "unknown", because, (), lang=self.lang
             )
         now, then = found.layer_now.failure_rate, found.layer_then.failure_rate
-        said = [about(found), changes_text(found), f"failure rate of such a layer now: {share(now)}"]
-        said += [f"failure rate of such a layer then: {share(then)}"] if found.changed else []
+        parts = [about(found), changes_text(found), f"failure rate of such a layer now: {share(now)}"]
+        parts += [f"failure rate of such a layer then: {share(then)}"] if found.changed else []
         headline, tone = _headline(now, then) if found.changed else ("The run under its own settings", "unknown")
-        beware = tuple(text for text in (*_outside(found), doubt_text(found)) if text)
-        return ShortVerdict(headline, tone, (*said, agreement_text(found)), beware, lang=self.lang)
+        warnings = tuple(text for text in (*_outside(found), uncertainty_text(found)) if text)
+        return ShortVerdict(headline, tone, (*parts, agreement_text(found)), warnings, lang=self.lang)
 
     @property
     def layer(self) -> TableView:

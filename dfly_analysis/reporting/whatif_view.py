@@ -11,13 +11,13 @@ from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import Heading, TableView
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
-from dfly_analysis.reporting.labels import ROLES, counted, figure, interval_words, plain
-from dfly_analysis.simulation import KNOBS, Change, Outlook, WhatIf, parse_changes
+from dfly_analysis.reporting.labels import ROLES, counted, figure, interval_text, plain
+from dfly_analysis.simulation import SIMULATED_KEYS, Change, SimulationResult, WhatIf, parse_changes
 from dfly_analysis.units import format_rate, format_size
 
 ROLE = "seedClient"
 Row = tuple[str, str, str, str]
-DOUBTS = {
+UNCERTAINTY_LABELS = {
     "law": "the law of a piece's time",
     "link": "whether pieces share a link",
     "bandwidth": "what the link carries",
@@ -50,8 +50,8 @@ def whatif_json(found: WhatIf | NotFitted) -> dict[str, Any]:
         },
         "changes": [asdict(change) for change in found.changes],
         "asked": asdict(found.question),
-        "now": {"settings": asdict(found.knobs_now), **_outlooks(found.layer_now, found.run_now)},
-        "then": {"settings": asdict(found.knobs_then), **_outlooks(found.layer_then, found.run_then)},
+        "now": {"settings": asdict(found.settings_now), **_results_json(found.layer_now, found.run_now)},
+        "then": {"settings": asdict(found.settings_then), **_results_json(found.layer_then, found.run_then)},
         "observed": asdict(found.observed) if found.observed else None,
         "agreement": [asdict(one) | {"inside": one.inside} for one in found.agreement],
         "notes": list(found.notes),
@@ -60,11 +60,11 @@ def whatif_json(found: WhatIf | NotFitted) -> dict[str, Any]:
     return {name: plain_json(value) for name, value in content.items()}
 
 
-def _outlooks(layer: Outlook, run: Outlook | None) -> dict[str, Any]:
-    return {"layer": _outlook(layer), "run": _outlook(run) if run else None}
+def _results_json(layer: SimulationResult, run: SimulationResult | None) -> dict[str, Any]:
+    return {"layer": _result_json(layer), "run": _result_json(run) if run else None}
 
 
-def _outlook(one: Outlook) -> dict[str, Any]:
+def _result_json(one: SimulationResult) -> dict[str, Any]:
     return {**asdict(one), "doubt": dict(one.doubt)}
 
 
@@ -77,11 +77,11 @@ def about(found: WhatIf) -> str:
 
 def changes_text(found: WhatIf) -> str:
     """Say what was changed, or that nothing was."""
-    asked = found.question
-    said = [f"{one.role} {one.key}={one.text}" for one in found.changes]
-    said += [f"a link of {format_rate(asked.bandwidth_bps)}"] if asked.bandwidth_bps else []
-    said += [f"a source {asked.source_speed:g} times as fast"] if asked.source_speed != 1.0 else []
-    return "; ".join(said) or "nothing is changed"
+    requested = found.question
+    parts = [f"{one.role} {one.key}={one.text}" for one in found.changes]
+    parts += [f"a link of {format_rate(requested.bandwidth_bps)}"] if requested.bandwidth_bps else []
+    parts += [f"a source {requested.source_speed:g} times as fast"] if requested.source_speed != 1.0 else []
+    return "; ".join(parts) or "nothing is changed"
 
 
 def layer_rows(found: WhatIf) -> list[Row]:
@@ -97,15 +97,15 @@ def layer_rows(found: WhatIf) -> list[Row]:
 
 def run_rows(found: WhatIf) -> list[Row]:
     """Return what was seen of the run, what its own settings predict, and what the changed ones do."""
-    now, then, seen = found.run_now, found.run_then, found.observed
-    if now is None or then is None or seen is None:
+    now, then, observed = found.run_now, found.run_then, found.observed
+    if now is None or then is None or observed is None:
         return []
     return [
-        ("layers that fail", f"{seen.failed} of {seen.n_layers}", _count(now.failed), _count(then.failed)),
-        ("share that fails", share(seen.failure_rate), share(now.failure_rate), share(then.failure_rate)),
-        ("attempts that fail", share(seen.attempt_failure_rate), share(now.attempt_failure_rate), share(then.attempt_failure_rate)),
-        ("middle time of a layer", figure(seen.layer_time_s, "s"), _time(now.layer_time_s), _time(then.layer_time_s)),
-        ("first start to last end", figure(seen.makespan_s, "s"), _time(now.makespan_s), _time(then.makespan_s)),
+        ("layers that fail", f"{observed.failed} of {observed.n_layers}", _count(now.failed), _count(then.failed)),
+        ("share that fails", share(observed.failure_rate), share(now.failure_rate), share(then.failure_rate)),
+        ("attempts that fail", share(observed.attempt_failure_rate), share(now.attempt_failure_rate), share(then.attempt_failure_rate)),
+        ("middle time of a layer", figure(observed.layer_time_s, "s"), _time(now.layer_time_s), _time(then.layer_time_s)),
+        ("first start to last end", figure(observed.makespan_s, "s"), _time(now.makespan_s), _time(then.makespan_s)),
     ]  # fmt: skip
 
 
@@ -115,20 +115,20 @@ def agreement_text(found: WhatIf) -> str:
         return "Nothing was seen that the prediction could be compared with."
     inside = sum(one.inside for one in found.agreement)
     outside = "; ".join(
-        f"{one.figure}: {_seen(one.observed, one.unit)} where {_foretold(one.predicted, one.unit)} was predicted"
+        f"{one.figure}: {_observed_text(one.observed, one.unit)} where {_predicted(one.predicted, one.unit)} was predicted"
         for one in found.agreement
         if not one.inside
     )
-    said = f"Replayed under the settings in force, {inside} of {len(found.agreement)} figures of the run lie inside what is predicted"
-    return f"{said}; outside: {outside}." if outside else f"{said}."
+    parts = f"Replayed under the settings in force, {inside} of {len(found.agreement)} figures of the run lie inside what is predicted"
+    return f"{parts}; outside: {outside}." if outside else f"{parts}."
 
 
-def doubt_text(found: WhatIf) -> str:
+def uncertainty_text(found: WhatIf) -> str:
     """Say what the interval of the changed failure rate is made of."""
     if found.layer_then.doubt.get("chance", 1.0) > 0.5:
         return ""  # the interval is narrow, or one-sided
-    told = sorted(found.layer_then.doubt.items(), key=lambda pair: -pair[1])
-    parts = [f"{DOUBTS[name]} {figure(part, 'share')}" for name, part in told if part >= 0.01]
+    ranked = sorted(found.layer_then.doubt.items(), key=lambda pair: -pair[1])
+    parts = [f"{UNCERTAINTY_LABELS[name]} {figure(part, 'share')}" for name, part in ranked if part >= 0.01]
     return f"The interval of a layer's failure rate is wide because of: {', '.join(parts)}." if parts else ""
 
 
@@ -150,24 +150,29 @@ def replay_of(found: WhatIf | NotFitted) -> TableView:
 
 def proposed_changes(advice: Advice, role: str = ROLE) -> tuple[Change, ...]:
     """Return what of some advice a simulation can try."""
-    own = [one for one in advice.recommendations if one.role == role and one.key in KNOBS]
+    own = [one for one in advice.recommendations if one.role == role and one.key in SIMULATED_KEYS]
     return parse_changes([f"{one.key}={one.proposed}" for one in own], role=role)
 
 
 def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> TableView:
     """Show how the limit a layer needs moves with target, size, bandwidth and pieces in flight, and what waiting costs."""
-    from dfly_analysis.models import CAUTIOUS_FATE, LayerShape, measured_fate, timeout_sensitivity
+    from dfly_analysis.models import (
+        DEFAULT_RETRY_CORRELATION,
+        LayerShape,
+        measured_retry_correlation,
+        timeout_sensitivity,
+    )
 
     headings = (
         Heading("Changed"), Heading("Layer", "number"), Heading("Pieces in flight", "number"), Heading("May fail", "number"),
         Heading("Surely enough", "number"), Heading("By the estimate", "number"), Heading("Waited for the dead, a layer", "number"),
     )  # fmt: skip
-    law = fits.get(f"piece_from_source_{ROLE}") or fits.get("piece_from_source")
+    duration_fit = fits.get(f"piece_from_source_{ROLE}") or fits.get("piece_from_source")
     slots, size = dataset.settings.get("download.concurrentPieceCount", ROLE).number, advice.size_bytes
-    if not law or not slots or size <= 0:
+    if not duration_fit or not slots or size <= 0:
         lacks = (
             "no law of a piece's time was fitted"
-            if not law
+            if not duration_fit
             else "the number of pieces in flight or the layer is not known"
         )
         return TableView(headings, (), empty=f"No limit can be worked out: {lacks}.")
@@ -175,9 +180,9 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     layer = LayerShape.of_client(size, count, version)
     capacity = fits.get("source_capacity") or None
     table: Any = timeout_sensitivity(
-        law, layer, advice.target_failure_rate, capacity=capacity, client_version=version, targets=(1e-2, 1e-4),
+        duration_fit, layer, advice.target_failure_rate, capacity=capacity, client_version=version, targets=(1e-2, 1e-4),
         sizes_bytes=(size / 4, size * 4), slots=(max(1, count // 2), 2 * count),
-        shared_fate=measured_fate(fits) or CAUTIOUS_FATE,
+        retry_failure_correlation=measured_retry_correlation(fits) or DEFAULT_RETRY_CORRELATION,
     )  # fmt: skip
     rows = tuple(
         (
@@ -194,31 +199,31 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
 
 def _waited(row: Any) -> str:
     """Say how long is waited for pieces that never come; less than a millisecond is next to nothing."""
-    said = interval_words(Interval(row.waited_s, row.waited_low_s, row.waited_high_s), "s")
-    return f"< 1\N{NO-BREAK SPACE}ms ({said.partition('(')[2]}" if 0.0 < row.waited_s < _LEAST_WAIT_S else said
+    parts = interval_text(Interval(row.waited_s, row.waited_low_s, row.waited_high_s), "s")
+    return f"< 1\N{NO-BREAK SPACE}ms ({parts.partition('(')[2]}" if 0.0 < row.waited_s < _MIN_WAIT_S else parts
 
 
-_LEAST_WAIT_S = 1e-3
+_MIN_WAIT_S = 1e-3
 
 
 def share(interval: Interval) -> str:
     """Say a share with its interval; one that never came up is 0."""
     if interval.value == 0.0:
         return f"0 % (at most {figure(interval.high, 'share')})"
-    return interval_words(interval, "share")
+    return interval_text(interval, "share")
 
 
 def _time(interval: Interval) -> str:
-    return interval_words(interval, "s")
+    return interval_text(interval, "s")
 
 
 def _count(interval: Interval) -> str:
     return f"{interval.value:.2g} ({plain(interval.low)} to {plain(interval.high)})"
 
 
-def _seen(value: float, unit: str) -> str:
+def _observed_text(value: float, unit: str) -> str:
     return figure(value, unit) if unit != "1" else counted(int(value), "layer")
 
 
-def _foretold(interval: Interval, unit: str) -> str:
+def _predicted(interval: Interval, unit: str) -> str:
     return _count(interval) if unit == "1" else _time(interval)

@@ -14,7 +14,7 @@ from dfly_analysis.errors import StoreError
 from dfly_analysis.reporting.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
 from dfly_analysis.reporting.notebook_renderer import fill_outputs, notebook_path
 from dfly_analysis.reporting.page import package_version, render_page
-from dfly_analysis.reporting.provenance import hash_of, record_of, verdict_of
+from dfly_analysis.reporting.provenance import hash_of, provenance_of, verdict_of
 from dfly_analysis.reporting.views import Listing
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def write_whole(path: Path, text: str) -> None:
 def page_of(report: Report, written: Listing) -> str:
     """Render a report as the packaged notebook shows it, without running the notebook."""
     notebook = fill_outputs(notebook_path(NOTEBOOK), report, written)
-    return render_page(notebook, lang=report.lang, run=record_of(manifest_of(report), NOTEBOOK))
+    return render_page(notebook, lang=report.lang, run=provenance_of(manifest_of(report), NOTEBOOK))
 
 
 def manifest_of(report: Report) -> dict[str, Any]:

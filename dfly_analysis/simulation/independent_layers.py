@@ -7,34 +7,44 @@ from dataclasses import replace
 
 import numpy as np
 
-from dfly_analysis.simulation.inputs import Array, Assumed, Conduct, Index, Layers, Outcome
+from dfly_analysis.simulation.inputs import Array, Assumptions, ClientBehaviour, Index, Layers, Outcome
 from dfly_analysis.simulation.pipeline import run_pipeline
 
 _UNLIKE = 1.6
 
 
-def are_apart(conduct: Conduct, assumed: Assumed) -> bool:
+def are_independent(client_behaviour: ClientBehaviour, assumptions: Assumptions) -> bool:
     """Return whether no link and no rate limiter ties layers to each other under any variant."""
-    return not (assumed.crowding.any() or assumed.usual_crowding.any() or np.isfinite(conduct.limit_bps))
+    return not (
+        assumptions.contention.any() or assumptions.usual_contention.any() or np.isfinite(client_behaviour.limit_bps)
+    )
 
 
-def run_apart(layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator) -> Outcome:
+def run_independent(
+    layers: Layers,
+    client_behaviour: ClientBehaviour,
+    assumptions: Assumptions,
+    variant: Index,
+    rng: np.random.Generator,
+) -> Outcome:
     """Run copies of a pipeline whose layers do not feel each other; arguments as `run_pipeline`."""
     copies, count = len(variant), len(layers.n_pieces)
     time, ok = np.zeros((copies, count)), np.zeros((copies, count), dtype=bool)
     sums = np.zeros((3, copies))
-    for alike in _alike(layers.n_pieces):
+    for alike in _equal_layers(layers.n_pieces):
         # Each copy of each layer is a pipeline of its own: one layer, one lane.
         own = np.tile(alike, copies)
-        made = run_pipeline(layers, replace(conduct, lanes=1), assumed, np.repeat(variant, len(alike)), rng, own=own)
-        time[:, alike] = (made.ended_s - made.started_s).reshape(copies, -1)
-        ok[:, alike] = made.ok.reshape(copies, -1)
-        sums += [part.reshape(copies, -1).sum(axis=1) for part in (made.attempts, made.cut, made.failed)]
-    started = _schedule(time, layers.arrival_s, conduct.lanes)
+        result = run_pipeline(
+            layers, replace(client_behaviour, lanes=1), assumptions, np.repeat(variant, len(alike)), rng, own=own
+        )
+        time[:, alike] = (result.ended_s - result.started_s).reshape(copies, -1)
+        ok[:, alike] = result.ok.reshape(copies, -1)
+        sums += [part.reshape(copies, -1).sum(axis=1) for part in (result.attempts, result.cut, result.failed)]
+    started = _schedule(time, layers.arrival_s, client_behaviour.lanes)
     return Outcome(started, started + time, ok, *sums)
 
 
-def _alike(n_pieces: Index) -> Iterator[Index]:
+def _equal_layers(n_pieces: Index) -> Iterator[Index]:
     """Yield layers of nearly one number of pieces, so that no copy waits long for another."""
     order = np.argsort(n_pieces, kind="stable")
     begin = 0

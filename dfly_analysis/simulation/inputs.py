@@ -40,7 +40,7 @@ class Layers:
 
 
 @dataclass(frozen=True)
-class Conduct:
+class ClientBehaviour:
     """Settings and what the client's release does.
 
     Attributes
@@ -65,7 +65,7 @@ class Conduct:
 
 
 @dataclass(frozen=True)
-class Assumed:
+class Assumptions:
     """What is assumed of the source, in several variants.
 
     Attributes
@@ -74,16 +74,16 @@ class Assumed:
         Log seconds of an attempt at the usual load, shape (variants, 2 passes, size classes, `SCORES`).
     hazard_per_s, at_start : array
         Other failures, per second and at the start of an attempt, shape (variants, 2 passes).
-    crowding, usual_crowding : array
+    contention, usual_contention : array
         How much one more piece in flight slows the others, then and when the law was seen; shape (variants).
     usual_load : float
         Pieces in flight on a link when the law was seen.
-    sharpness : float
+    contention_exponent : float
         1 for a throughput that saturates softly, large for a link that is full at a stroke.
     usual_bps : float
         What a usual piece is carried at under the usual load, bytes per second: a faster one loads the link for more than one
         piece, a slower one for less. 0 where each loads it alike.
-    shared_fate : array
+    retry_failure_correlation : array
         Share of the failures of a pass that repeat for sure in the next, shape (variants); none where empty.
     class_bytes : array
         Bytes of each size class.
@@ -92,13 +92,13 @@ class Assumed:
     log_time: Array
     hazard_per_s: Array
     at_start: Array
-    crowding: Array
-    usual_crowding: Array
+    contention: Array
+    usual_contention: Array
     usual_load: float
-    sharpness: float
+    contention_exponent: float
     class_bytes: Array
     usual_bps: float = 0.0
-    shared_fate: Array = field(default_factory=lambda: np.zeros(0))
+    retry_failure_correlation: Array = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,8 @@ class Outcome:
     failed: Array
 
 
-def throughput_shape(in_flight: Array | float, crowding: Array | float, sharpness: float) -> Array:
+def throughput_shape(in_flight: Array | float, contention: Array | float, contention_exponent: float) -> Array:
     """Return the speed of one piece of several in flight, of that of a piece alone: ``(1 + (c n)^k)^(-1/k)``."""
-    return np.asarray((1.0 + (np.asarray(crowding) * in_flight) ** sharpness) ** (-1.0 / sharpness))
+    return np.asarray(
+        (1.0 + (np.asarray(contention) * in_flight) ** contention_exponent) ** (-1.0 / contention_exponent)
+    )

@@ -7,8 +7,8 @@ import numpy as np
 from dfly_analysis.simulation.inputs import (
     SCORES,
     Array,
-    Assumed,
-    Conduct,
+    Assumptions,
+    ClientBehaviour,
     Flags,
     Index,
     Layers,
@@ -16,20 +16,20 @@ from dfly_analysis.simulation.inputs import (
     throughput_shape,
 )
 
-_MOST_STEPS = 2_000_000
+_MAX_STEPS = 2_000_000
 _NEVER_S = 1e12
 
 
 def run_pipeline(
-    layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator, *, own: Index | None = None
+    layers: Layers, client_behaviour: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator, *, own: Index | None = None
 ) -> Outcome:  # fmt: skip
     """Run copies of a pipeline, each under one variant of what is assumed.
 
     Parameters
     ----------
     layers : Layers
-    conduct : Conduct
-    assumed : Assumed
+    client_behaviour : ClientBehaviour
+    assumptions : Assumptions
     variant : array of int
         Variant of each copy.
     rng : numpy.random.Generator
@@ -41,7 +41,7 @@ def run_pipeline(
     Outcome
         With one column where ``own`` is given.
     """
-    return _Pipeline(layers, conduct, assumed, variant, rng, own).run()
+    return _Pipeline(layers, client_behaviour, assumptions, variant, rng, own).run()
 
 
 class _Pipeline:
@@ -52,16 +52,25 @@ class _Pipeline:
     """
 
     def __init__(
-        self, layers: Layers, conduct: Conduct, assumed: Assumed, variant: Index, rng: np.random.Generator, own: Index | None
+        self, layers: Layers, client_behaviour: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator, own: Index | None
     ) -> None:  # fmt: skip
         rows, count = len(variant), len(layers.n_pieces) if own is None else 1
-        self.layers, self.conduct, self.assumed, self.variant, self.rng = layers, conduct, assumed, variant, rng
-        self.width = conduct.slots * (1 if conduct.siblings_cancelled else 2)
+        self.layers, self.client_behaviour, self.assumptions, self.variant, self.rng = (
+            layers,
+            client_behaviour,
+            assumptions,
+            variant,
+            rng,
+        )
+        self.width = client_behaviour.slots * (1 if client_behaviour.siblings_cancelled else 2)
         self.own = own
-        self.tied = bool(assumed.crowding.any() or assumed.usual_crowding.any())
+        self.tied = bool(assumptions.contention.any() or assumptions.usual_contention.any())
         # Where siblings run on, those of a lost layer load the link while the next layer runs: they keep their lane.
-        self.haunted = self.tied and not conduct.siblings_cancelled
-        lanes, links = (rows, conduct.lanes * (2 if self.haunted else 1)), (rows, int(layers.link.max()) + 1)
+        self.has_orphan_slots = self.tied and not client_behaviour.siblings_cancelled
+        lanes, links = (
+            (rows, client_behaviour.lanes * (2 if self.has_orphan_slots else 1)),
+            (rows, int(layers.link.max()) + 1),
+        )
         slots = (*lanes, self.width)
         self.now, self.clock, self.load, self.bucket = np.zeros(rows), np.zeros(links), np.zeros(links), np.zeros(links)
         self.end, self.fail, self.begin = (np.full(slots, np.inf) for _ in range(3))
@@ -71,7 +80,7 @@ class _Pipeline:
         self.round, self.queue, self.lost, self.running, self.again, self.repeat = (
             np.zeros(lanes, dtype=np.intp) for _ in range(6)
         )
-        self.last_queued, self.last_lost, self.ghost = (np.zeros(lanes, dtype=bool) for _ in range(3))
+        self.last_queued, self.last_lost, self.orphan = (np.zeros(lanes, dtype=bool) for _ in range(3))
         # The earliest end, failure and begin in each lane, so that a step need not look at all slots.
         self.first_end, self.first_fail, self.first_begin = (np.full(lanes, np.inf) for _ in range(3))
         self.next_layer = np.zeros(rows, dtype=np.intp) if own is None else own.copy()
@@ -81,18 +90,21 @@ class _Pipeline:
 
     def run(self) -> Outcome:
         """Advance until nothing is left to happen."""
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             if not self._step():
                 break
         return Outcome(self.started, self.ended, self.ok, self.attempts, self.cut, self.failed)
 
     def _speed(self) -> Array:
-        known = self.assumed
+        known = self.assumptions
         if not self.tied:
             return np.ones_like(self.load)
-        usual = throughput_shape(known.usual_load, known.usual_crowding, known.sharpness)
-        crowding = known.crowding[self.variant][:, None]
-        return throughput_shape(np.maximum(self.load, 0.0), crowding, known.sharpness) / usual[self.variant][:, None]
+        usual = throughput_shape(known.usual_load, known.usual_contention, known.contention_exponent)
+        contention = known.contention[self.variant][:, None]
+        return (
+            throughput_shape(np.maximum(self.load, 0.0), contention, known.contention_exponent)
+            / usual[self.variant][:, None]
+        )
 
     def _step(self) -> bool:
         """Advance each copy to its next event; return whether any had one."""
@@ -104,8 +116,8 @@ class _Pipeline:
         lane = due.argmin(axis=1)
         event = due[rows, lane]
         waiting = (self.next_layer < len(self.layers.arrival_s)) & (self.layer < 0).any(axis=1)
-        if self.haunted:
-            waiting &= ((self.layer >= 0) & ~self.ghost).sum(axis=1) < self.conduct.lanes
+        if self.has_orphan_slots:
+            waiting &= ((self.layer >= 0) & ~self.orphan).sum(axis=1) < self.client_behaviour.lanes
         coming = self.layers.arrival_s[np.minimum(self.next_layer, len(self.layers.arrival_s) - 1)]
         coming = np.where(waiting, np.maximum(coming if self.own is None else 0.0, self.now), np.inf)
         then = np.minimum(event, coming)
@@ -140,7 +152,7 @@ class _Pipeline:
         """Note what comes first in lanes that changed."""
         self.first_end[rows, lane] = self.end[rows, lane].min(axis=1)
         self.first_fail[rows, lane] = self.fail[rows, lane].min(axis=1)
-        if np.isfinite(self.conduct.limit_bps):
+        if np.isfinite(self.client_behaviour.limit_bps):
             self.first_begin[rows, lane] = self.begin[rows, lane].min(axis=1)
 
     def _arrive(self, rows: Index) -> Index:
@@ -161,8 +173,8 @@ class _Pipeline:
         """Begin a round over so many pieces: fill all slots."""
         self.queue[rows, lane], self.last_queued[rows, lane] = pieces, with_last
         self.lost[rows, lane], self.last_lost[rows, lane] = 0, False
-        most = np.minimum(pieces, self.conduct.slots)
-        if np.isfinite(self.conduct.limit_bps):  # the limiter lets them begin one after the other
+        most = np.minimum(pieces, self.client_behaviour.slots)
+        if np.isfinite(self.client_behaviour.limit_bps):  # the limiter lets them begin one after the other
             for slot in range(int(most.max(initial=0))):
                 some = most > slot
                 self._take(rows[some], lane[some], np.full(int(some.sum()), slot))
@@ -170,23 +182,27 @@ class _Pipeline:
         own = np.repeat(np.arange(len(rows)), most)
         slots = np.arange(len(own)) - np.repeat(np.cumsum(most) - most, most)
         last = (pieces[own] - slots == 1) & with_last[own]
-        again = self.repeat[rows, lane][own] > slots
+        repeated = self.repeat[rows, lane][own] > slots
         self.queue[rows, lane] -= most
         self.repeat[rows, lane] = np.maximum(self.repeat[rows, lane] - most, 0)
-        self._ask(rows[own], lane[own], slots, last, again)
+        self._ask(rows[own], lane[own], slots, last, repeated)
 
     def _take(self, rows: Index, lane: Index, slot: Index) -> None:
         """Give a slot to the next piece of the queue."""
         last = (self.queue[rows, lane] == 1) & self.last_queued[rows, lane]
-        again = self.repeat[rows, lane] > 0
+        repeated = self.repeat[rows, lane] > 0
         self.queue[rows, lane] -= 1
-        self.repeat[rows, lane] -= again
-        self._ask(rows, lane, slot, last, again)
+        self.repeat[rows, lane] -= repeated
+        self._ask(rows, lane, slot, last, repeated)
 
-    def _ask(self, rows: Index, lane: Index, slot: Index, last: Flags, again: Flags) -> None:
-        """Draw how an attempt goes, and begin it as soon as the client's rate limiter allows; ``again`` where it failed before."""
-        layer, known = self.layer[rows, lane], self.assumed
-        second = self.round[rows, lane] > 0 if self.conduct.siblings_cancelled else slot >= self.conduct.slots
+    def _ask(self, rows: Index, lane: Index, slot: Index, last: Flags, repeated: Flags) -> None:
+        """Draw how an attempt goes, and begin it as soon as the client's rate limiter allows; ``repeated`` where it failed before."""
+        layer, known = self.layer[rows, lane], self.assumptions
+        second = (
+            self.round[rows, lane] > 0
+            if self.client_behaviour.siblings_cancelled
+            else slot >= self.client_behaviour.slots
+        )
         later: Index = np.asarray(second, dtype=np.intp)
         size = np.where(last, self.layers.last[layer], self.layers.whole[layer])
         score = self.rng.standard_normal(len(rows))
@@ -194,31 +210,31 @@ class _Pipeline:
         place = np.clip((score - SCORES[0]) / (SCORES[1] - SCORES[0]), 0.0, len(SCORES) - 1.001)
         low = place.astype(np.intp)
         below, above = (known.log_time[variant, later, size, low + step] for step in (0, 1))
-        limit = np.array(self.conduct.timeout_s)[later]
+        limit = np.array(self.client_behaviour.timeout_s)[later]
         other = self._other_failure_s(variant, later)
         spot = (rows, lane, slot)
         self.work[spot] = np.exp(below + (above - below) * (place - low))
-        if known.shared_fate.any() and again.any():
-            doomed = again & (self.rng.random(len(rows)) < known.shared_fate[variant])
-            self.work[rows[doomed], lane[doomed], slot[doomed]] = _NEVER_S
-            other = np.where(doomed & np.isinf(limit), 0.0, other)
+        if known.retry_failure_correlation.any() and repeated.any():
+            will_time_out = repeated & (self.rng.random(len(rows)) < known.retry_failure_correlation[variant])
+            self.work[rows[will_time_out], lane[will_time_out], slot[will_time_out]] = _NEVER_S
+            other = np.where(will_time_out & np.isinf(limit), 0.0, other)
         if known.usual_bps:
             self.weight[spot] = known.class_bytes[size] / self.work[spot] / known.usual_bps
         self.patience[spot], self.cuts[spot], self.is_last[spot] = np.minimum(limit, other), limit <= other, last
         np.add.at(self.running, (rows, lane), 1)  # all slots of a lane may be asked for at once
-        if np.isinf(self.conduct.limit_bps):
+        if np.isinf(self.client_behaviour.limit_bps):
             self._begin(rows, lane, slot)
             return
         link = self.layers.link[layer]
         allowed = np.maximum(self.now[rows], self.bucket[rows, link])
-        self.bucket[rows, link] = allowed + known.class_bytes[size] / self.conduct.limit_bps
+        self.bucket[rows, link] = allowed + known.class_bytes[size] / self.client_behaviour.limit_bps
         self.begin[spot] = allowed
         at_once = allowed <= self.now[rows]
         self._begin(rows[at_once], lane[at_once], slot[at_once])
 
     def _other_failure_s(self, variant: Index, later: Index) -> Array:
         """Draw when something else than a timeout would end attempts: never, where nothing of the kind was seen."""
-        known, other = self.assumed, np.full(len(variant), np.inf)
+        known, other = self.assumptions, np.full(len(variant), np.inf)
         if known.hazard_per_s.any():
             with np.errstate(divide="ignore"):
                 other = self.rng.standard_exponential(len(variant)) / known.hazard_per_s[variant, later]
@@ -243,18 +259,18 @@ class _Pipeline:
         self.attempts[rows] += 1
         self.failed[rows] += ~finished
         self.cut[rows] += ~finished & self.cuts[spot]
-        if self.conduct.siblings_cancelled:
-            self._go_on_in_rounds(rows, lane, slot, finished)
+        if self.client_behaviour.siblings_cancelled:
+            self._continue_in_rounds(rows, lane, slot, finished)
         else:
-            self._go_on_beside(rows, lane, slot, finished)
+            self._continue_alongside(rows, lane, slot, finished)
 
-    def _go_on_in_rounds(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
+    def _continue_in_rounds(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
         self.lost[rows, lane] += ~finished
         self.last_lost[rows, lane] |= ~finished & self.is_last[rows, lane, slot]
         broken = self.lost[rows, lane] > 0
-        more = (self.queue[rows, lane] > 0) & ~(broken & self.conduct.noticed_at_once)
+        more = (self.queue[rows, lane] > 0) & ~(broken & self.client_behaviour.noticed_at_once)
         self._take(rows[more], lane[more], slot[more])
-        ended = broken & (self.conduct.noticed_at_once | (self.queue[rows, lane] == 0))
+        ended = broken & (self.client_behaviour.noticed_at_once | (self.queue[rows, lane] == 0))
         whole = ~broken & (self.queue[rows, lane] == 0) & (self.running[rows, lane] == 0)
         self._leave(rows[whole], lane[whole], ok=True)
         self._close_round(rows[ended], lane[ended])
@@ -274,16 +290,16 @@ class _Pipeline:
         self._leave(rows[over], lane[over], ok=False)
         self._open_round(rows[~over], lane[~over], missing[~over], last[~over])
 
-    def _go_on_beside(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
+    def _continue_alongside(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
         """Try a failed piece once more in slots of the second pass, while its siblings run on."""
-        slots, ghost = self.conduct.slots, self.ghost[rows, lane]
+        slots, orphan = self.client_behaviour.slots, self.orphan[rows, lane]
         second = slot >= slots
-        lost = ~finished & ~ghost & (second | (self.layers.passes[self.layer[rows, lane]] < 2))
+        lost = ~finished & ~orphan & (second | (self.layers.passes[self.layer[rows, lane]] < 2))
         self.again[rows, lane] += ~finished & ~second & (self.layers.passes[self.layer[rows, lane]] >= 2)
-        more = (~lost | self.haunted) & ~second & (self.queue[rows, lane] > 0)
+        more = (~lost | self.has_orphan_slots) & ~second & (self.queue[rows, lane] > 0)
         self._take(rows[more], lane[more], slot[more])
         idle = ~np.isfinite(self.end[rows, lane, slots:]) & ~np.isfinite(self.begin[rows, lane, slots:])
-        retry = (~lost | self.haunted) & (self.again[rows, lane] > 0) & idle.any(axis=1)
+        retry = (~lost | self.has_orphan_slots) & (self.again[rows, lane] > 0) & idle.any(axis=1)
         self.again[rows, lane] -= retry
         self._ask(
             rows[retry],
@@ -293,19 +309,19 @@ class _Pipeline:
         )
         self._lose(rows[lost], lane[lost])
         over = self.queue[rows, lane] + self.again[rows, lane] + self.running[rows, lane] == 0
-        whole, gone = over & ~lost & ~ghost, over & self.ghost[rows, lane]
+        whole, gone = over & ~lost & ~orphan, over & self.orphan[rows, lane]
         self._leave(rows[whole], lane[whole], ok=True)
         self.layer[rows[gone], lane[gone]] = -1
-        self.ghost[rows[gone], lane[gone]] = False
+        self.orphan[rows[gone], lane[gone]] = False
 
     def _lose(self, rows: Index, lane: Index) -> None:
         """Lose layers whose siblings run on: drop them where nobody feels that, else let them load the link."""
         layer = self.layer[rows, lane]
-        if not self.haunted:
+        if not self.has_orphan_slots:
             self._clear(rows, lane)
         self._leave(rows, lane, ok=False)
-        if self.haunted:
-            self.layer[rows, lane], self.ghost[rows, lane] = layer, True
+        if self.has_orphan_slots:
+            self.layer[rows, lane], self.orphan[rows, lane] = layer, True
 
     def _clear(self, rows: Index, lane: Index) -> None:
         """Drop what is in flight in a lane."""

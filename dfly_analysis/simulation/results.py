@@ -9,14 +9,14 @@ import numpy as np
 
 from dfly_analysis.estimates import Interval
 from dfly_analysis.simulation.inputs import Array, Index, Outcome
-from dfly_analysis.simulation.uncertainty import EDGE, Doubts
+from dfly_analysis.simulation.uncertainty import EDGE, UncertaintyVariants
 
 _HALF = 0.5
 _LOGIT_EDGE = 30.0
 
 
 @dataclass(frozen=True)
-class Outlook:
+class SimulationResult:
     """What is predicted of some layers under some settings.
 
     Attributes
@@ -48,7 +48,7 @@ class Outlook:
     doubt: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
-def sum_up(outcome: Outcome, variant: Index, doubts: Doubts) -> Outlook:
+def sum_up(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants) -> SimulationResult:
     """Sum up copies.
 
     Parameters
@@ -56,32 +56,34 @@ def sum_up(outcome: Outcome, variant: Index, doubts: Doubts) -> Outlook:
     outcome : Outcome
     variant : array of int
         Variant of each copy.
-    doubts : Doubts
+    uncertainty : UncertaintyVariants
 
     Returns
     -------
-    Outlook
+    SimulationResult
     """
     layers = outcome.ok.shape[1]
     lost = (~outcome.ok).sum(axis=1).astype(float)
-    rate, doubt = _share(lost, np.full(len(lost), float(layers)), variant, doubts)
-    attempt, _ = _share(outcome.failed, outcome.attempts, variant, doubts)
-    cut, _ = _share(outcome.cut, outcome.attempts, variant, doubts)
+    rate, doubt = _share(lost, np.full(len(lost), float(layers)), variant, uncertainty)
+    attempt, _ = _share(outcome.failed, outcome.attempts, variant, uncertainty)
+    cut, _ = _share(outcome.cut, outcome.attempts, variant, uncertainty)
     time = outcome.ended_s - outcome.started_s
     span = outcome.ended_s.max(axis=1) - outcome.started_s.min(axis=1)
-    return Outlook(
+    return SimulationResult(
         n_layers=layers,
         failure_rate=rate,
         attempt_failure_rate=attempt,
         cut_rate=cut,
-        failed=_foretold(lost, variant, doubts, mean=True),
-        layer_time_s=_foretold(np.median(time, axis=1), variant, doubts),
-        makespan_s=_foretold(span, variant, doubts),
+        failed=_predicted(lost, variant, uncertainty, mean=True),
+        layer_time_s=_predicted(np.median(time, axis=1), variant, uncertainty),
+        makespan_s=_predicted(span, variant, uncertainty),
         doubt=doubt,
     )
 
 
-def _share(part: Array, whole: Array, variant: Index, doubts: Doubts) -> tuple[Interval, dict[str, float]]:
+def _share(
+    part: Array, whole: Array, variant: Index, uncertainty: UncertaintyVariants
+) -> tuple[Interval, dict[str, float]]:
     """Return a share with the squares of its deviations added up over the axes, on the scale of log odds."""
     count = int(variant.max()) + 1
     hits, of = (np.bincount(variant, weights=values, minlength=count) for values in (part, whole))
@@ -98,7 +100,7 @@ def _share(part: Array, whole: Array, variant: Index, doubts: Doubts) -> tuple[I
     found = Interval(value, 0.0 if not hits[0] else min(_expit(low), value), max(_expit(high), value))
     if hits[0] == of[0]:
         found = Interval(1.0, found.low, 1.0)
-    wide = {axis: float(a - b) ** 2 for axis, a, b in zip(doubts.axes, above, below, strict=True)}
+    wide = {axis: float(a - b) ** 2 for axis, a, b in zip(uncertainty.axes, above, below, strict=True)}
     wide["chance"] = (2.0 * chance) ** 2
     total = sum(wide.values())
     return found, {axis: square / total if total else 0.0 for axis, square in wide.items()}
@@ -111,9 +113,9 @@ def _scatter(part: Array, whole: Array, share: float, of: float) -> float:
     return float(max(spread, least) / max(share * (1.0 - share), _HALF / of))
 
 
-def _foretold(figure: Array, variant: Index, doubts: Doubts, *, mean: bool = False) -> Interval:
+def _predicted(figure: Array, variant: Index, uncertainty: UncertaintyVariants, *, mean: bool = False) -> Interval:
     """Return the middle of the first variant's copies, and between which ends 95 % of all copies lie by their weights."""
-    weight = (doubts.weights / np.maximum(np.bincount(variant, minlength=len(doubts.weights)), 1))[variant]
+    weight = (uncertainty.weights / np.maximum(np.bincount(variant, minlength=len(uncertainty.weights)), 1))[variant]
     order = np.argsort(figure)
     place = np.cumsum(weight[order]) / weight.sum()
     low, high = figure[order][np.minimum(np.searchsorted(place, [0.025, 0.975]), len(order) - 1)]

@@ -10,7 +10,7 @@ from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config import ROLES, Settings
 from dfly_analysis.config.setting import CLIENT_ROLES
-from dfly_analysis.errors import DflyError, SettingsError, nearest
+from dfly_analysis.errors import DflyError, SettingsError, suggest_similar
 from dfly_analysis.units import parse_duration, parse_size
 
 DURATION, COUNT, RATE, FLAG = "duration", "count", "rate", "flag"
@@ -22,7 +22,7 @@ PIECE_TIMEOUT, WRITE_TIMEOUT, SLOTS = (
 LIMIT, SOURCE_LIMIT, RETRIES, NO_SOURCE = (
     "download.bandwidthLimit", "download.backToSourceBandwidthLimit", "backend.maxRetries", "proxy.disableBackToSource",
 )  # fmt: skip
-KNOBS: Mapping[str, str] = {
+SIMULATED_KEYS: Mapping[str, str] = {
     PIECE_TIMEOUT: DURATION,
     WRITE_TIMEOUT: DURATION,
     SLOTS: COUNT,
@@ -34,7 +34,7 @@ KNOBS: Mapping[str, str] = {
 """What can be changed, by the key's newest name, and the kind of its value."""
 _WHERE = "--set"
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-_MOST_SLOTS = 1024
+_MAX_SLOTS = 1024
 _PARENT_BODY_IN_WRITE_SINCE = "v1.0.22"
 
 
@@ -46,7 +46,7 @@ class Change:
     ----------
     role : {"client", "seedClient"}
     key : str
-        A key of `KNOBS`.
+        A key of `SIMULATED_KEYS`.
     text : str
         As written.
     value : float
@@ -60,7 +60,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Knobs:
+class SimulatedSettings:
     """Settings in force for one role, as numbers; None where nothing is known.
 
     Attributes
@@ -114,7 +114,7 @@ def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Ch
     """
     if role not in CLIENT_ROLES:
         raise SettingsError(f"{role!r} fetches nothing", where="--role", hint=f"one of {', '.join(CLIENT_ROLES)}")
-    made = {}
+    result = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (equals and name and value):
@@ -122,29 +122,31 @@ def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Ch
                 f"{text!r} is not KEY=VALUE", where=_WHERE, hint="write it like download.pieceTimeout=120s"
             )
         whose, key = _known(name, role)
-        made[whose, key] = Change(whose, key, value, _value(key, value))
-    return tuple(made.values())
+        result[whose, key] = Change(whose, key, value, _value(key, value))
+    return tuple(result.values())
 
 
 def _known(name: str, role: str) -> tuple[str, str]:
     head, _, rest = name.partition(".config.")
     whose, bare = (head, rest) if rest else (role, name)
-    for key in KNOBS:
+    for key in SIMULATED_KEYS:
         found = defaults_of(whose, key) if whose in CLIENT_ROLES else None
         if bare == key or (found is not None and bare in found.spellings):
             return whose, key
     if any(defaults_of(one, bare) is not None for one in ((whose,) if rest and whose in ROLES else ROLES)):
         raise SettingsError(
-            f"{name} is a setting, but the simulation has no part for it", where=_WHERE, hint=f"it knows {', '.join(KNOBS)}"
+            f"{name} is a setting, but the simulation has no part for it", where=_WHERE, hint=f"it knows {', '.join(SIMULATED_KEYS)}"
         )  # fmt: skip
-    paths = [*KNOBS, *(f"{one}.config.{key}" for one in CLIENT_ROLES for key in KNOBS)]
+    paths = [*SIMULATED_KEYS, *(f"{one}.config.{key}" for one in CLIENT_ROLES for key in SIMULATED_KEYS)]
     raise SettingsError(
-        f"there is no setting {name!r}", where=_WHERE, hint=nearest(name, paths) or f"known are {', '.join(KNOBS)}"
+        f"there is no setting {name!r}",
+        where=_WHERE,
+        hint=suggest_similar(name, paths) or f"known are {', '.join(SIMULATED_KEYS)}",
     )
 
 
 def _value(key: str, text: str) -> float:
-    kind = KNOBS[key]
+    kind = SIMULATED_KEYS[key]
     try:
         if kind == DURATION:
             value = parse_duration(text)
@@ -157,22 +159,22 @@ def _value(key: str, text: str) -> float:
     except DflyError as problem:
         raise SettingsError(problem.message, where=f"{_WHERE} {key}", hint=problem.hint) from problem
     except ValueError as problem:
-        meant = "true or false" if kind == FLAG else "a whole number"
-        raise SettingsError(f"{text!r} is not {meant}", where=f"{_WHERE} {key}") from problem
-    least, most = (1 if key == SLOTS else 0), (_MOST_SLOTS if kind == COUNT else math.inf)
+        expected = "true or false" if kind == FLAG else "a whole number"
+        raise SettingsError(f"{text!r} is not {expected}", where=f"{_WHERE} {key}") from problem
+    least, most = (1 if key == SLOTS else 0), (_MAX_SLOTS if kind == COUNT else math.inf)
     if not least <= value <= most or (kind in (DURATION, RATE) and value == 0):
         raise SettingsError(f"{text!r} is out of range", where=f"{_WHERE} {key}")
     return value
 
 
-def knobs_in_force(settings: Settings, role: str) -> Knobs:
+def settings_in_force(settings: Settings, role: str) -> SimulatedSettings:
     """Return what a role's hosts agree on, or what most of them say."""
-    get = {key: settings.get(key, role) for key in KNOBS}
+    get = {key: settings.get(key, role) for key in SIMULATED_KEYS}
     slots, retries = get[SLOTS].number, get[RETRIES].number
-    return Knobs(
+    return SimulatedSettings(
         piece_timeout_s=get[PIECE_TIMEOUT].seconds,
         write_timeout_s=get[WRITE_TIMEOUT].seconds,
-        slots=max(1, min(int(slots), _MOST_SLOTS)) if slots else None,
+        slots=max(1, min(int(slots), _MAX_SLOTS)) if slots else None,
         limit_bps=get[LIMIT].size_bytes or None,
         source_limit_bps=get[SOURCE_LIMIT].size_bytes or None,
         retries=int(retries) if retries is not None else None,
@@ -180,17 +182,17 @@ def knobs_in_force(settings: Settings, role: str) -> Knobs:
     )
 
 
-def with_changes(knobs: Knobs, changes: Iterable[Change], role: str) -> Knobs:
+def with_changes(simulated_settings: SimulatedSettings, changes: Iterable[Change], role: str) -> SimulatedSettings:
     """Return settings with the changes that concern a role."""
     given = {change.key: change.value for change in changes if change.role == role}
-    return Knobs(
-        piece_timeout_s=given.get(PIECE_TIMEOUT, knobs.piece_timeout_s),
-        write_timeout_s=given.get(WRITE_TIMEOUT, knobs.write_timeout_s),
-        slots=int(given[SLOTS]) if SLOTS in given else knobs.slots,
-        limit_bps=given.get(LIMIT, knobs.limit_bps),
-        source_limit_bps=given.get(SOURCE_LIMIT, knobs.source_limit_bps),
-        retries=int(given[RETRIES]) if RETRIES in given else knobs.retries,
-        back_to_source=not given[NO_SOURCE] if NO_SOURCE in given else knobs.back_to_source,
+    return SimulatedSettings(
+        piece_timeout_s=given.get(PIECE_TIMEOUT, simulated_settings.piece_timeout_s),
+        write_timeout_s=given.get(WRITE_TIMEOUT, simulated_settings.write_timeout_s),
+        slots=int(given[SLOTS]) if SLOTS in given else simulated_settings.slots,
+        limit_bps=given.get(LIMIT, simulated_settings.limit_bps),
+        source_limit_bps=given.get(SOURCE_LIMIT, simulated_settings.source_limit_bps),
+        retries=int(given[RETRIES]) if RETRIES in given else simulated_settings.retries,
+        back_to_source=not given[NO_SOURCE] if NO_SOURCE in given else simulated_settings.back_to_source,
     )
 
 

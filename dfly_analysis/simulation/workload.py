@@ -17,7 +17,7 @@ MODELLED = ("timeout_too_short", "network_instability", "origin_registry", "stor
 """Causes of a task's failure that are failures of its pieces."""
 _SMALLEST_LAYER_BYTES = 64 << 10
 _SOON_S, _UNLIMITED = 1.5, 3
-_MOST_PIECES = 6_000
+_MAX_PIECES = 6_000
 _CLASSES_A_DOUBLING = 2
 _FAILING = ("timeout", "reset", "storage", "origin")
 
@@ -101,11 +101,13 @@ def read_workload(dataset: Dataset, role: str, *, one_link: bool, tied: bool = F
     lanes = int(_overlap(start, end, np.zeros(len(start), dtype=np.intp)).max())
     host = pd.factorize(tasks["host"].fillna("?"))[0]
     version = dataset.settings.versions.get(role)
-    told = tasks["piece_bytes"].to_numpy(dtype="float64", na_value=np.nan)
-    piece = np.array([t if t > 0 else piece_length_bytes(int(s), version) for t, s in zip(told, size, strict=True)])
+    piece_bytes = tasks["piece_bytes"].to_numpy(dtype="float64", na_value=np.nan)
+    piece = np.array(
+        [t if t > 0 else piece_length_bytes(int(s), version) for t, s in zip(piece_bytes, size, strict=True)]
+    )
     arrival = _arrivals(start, end, lanes)
     link = np.zeros(len(size), dtype=np.intp) if one_link else np.asarray(host, dtype=np.intp)
-    every = max(1, int(np.ceil(np.ceil(size / piece).sum() / _MOST_PIECES)))
+    every = max(1, int(np.ceil(np.ceil(size / piece).sum() / _MAX_PIECES)))
     chosen = _stretch(size, every) if tied else _every(size, every)
     if (arrival == start).all():  # none had to wait for a place: what ran at a time is no limit
         lanes *= _UNLIMITED
@@ -183,8 +185,8 @@ def _layers_of(tasks: pd.DataFrame, role: str) -> pd.DataFrame:
 def _observed(dataset: Dataset, tasks: pd.DataFrame, role: str, left_out: int) -> Observed:
     pieces = dataset.pieces
     own = pieces[pieces["role"].eq(role) & pieces["origin"].eq("source")]
-    if "survivors_unseen" in own.columns:
-        own = own[~own["survivors_unseen"].fillna(value=False).astype(bool)]
+    if "successes_not_logged" in own.columns:
+        own = own[~own["successes_not_logged"].fillna(value=False).astype(bool)]
     failing, ended = int(own["outcome"].isin(_FAILING).sum()), int(own["outcome"].isin([*_FAILING, "ok"]).sum())
     failed = int(tasks["outcome"].ne("ok").sum())
     span = (tasks["ended"].max() - tasks["started"].min()).total_seconds()
@@ -205,12 +207,12 @@ def _seconds(column: pd.Series[pd.Timestamp], since: pd.Timestamp) -> Array:
 
 def _overlap(start: Array, end: Array, link: Index) -> Array:
     """Return how many layers of its link ran when each began, itself among them."""
-    made = np.zeros(len(start), dtype=np.intp)
+    result = np.zeros(len(start), dtype=np.intp)
     for code in np.unique(link):
         own = link == code
-        begun = np.searchsorted(np.sort(start[own]), start[own], side="right")
-        made[own] = begun - np.searchsorted(np.sort(end[own]), start[own], side="right")
-    return np.maximum(made, 1)
+        started = np.searchsorted(np.sort(start[own]), start[own], side="right")
+        result[own] = started - np.searchsorted(np.sort(end[own]), start[own], side="right")
+    return np.maximum(result, 1)
 
 
 def _arrivals(start: Array, end: Array, lanes: int) -> Array:

@@ -19,8 +19,8 @@ def test_inspect_says_what_each_file_was_taken_for(run, tmp_path):
     assert kinds["dfdaemon.yaml"] == "configuration"
     assert (kinds["core"], kinds["notes.txt"]) == ("foreign", "foreign")
     (log,) = [row for row in rows if row["path"].endswith("seed-client-0/dfdaemon/dfdaemon.log")]
-    assert log["why"].startswith("client-compact: ")
-    assert log["why"].endswith("lines begin a record")
+    assert log["detection_reason"].startswith("client-compact: ")
+    assert log["detection_reason"].endswith("lines begin a record")
     shown = invoke("inspect", run).stdout.splitlines()
     assert shown[0].startswith(f"{len(rows) - 2} files: ")
     assert shown[1] == f"under {run}/"
@@ -32,10 +32,10 @@ def test_inspect_says_why_and_the_user_overrides(tmp_path):
     path.write_text("".join(f"2026-05-02T10:00:0{n}.1Z stdout F {LOG}" for n in range(3)), "utf-8")
     (row,) = json.loads(invoke("inspect", path, "--format", "json").stdout)["files"]
     assert row["format"] == "client-compact"
-    assert "around client-compact: 3 of the first 3 lines begin a record" in row["why"]
-    assert row["why"] in invoke("inspect", path).stdout.replace("\n", " ")
+    assert "around client-compact: 3 of the first 3 lines begin a record" in row["detection_reason"]
+    assert row["detection_reason"] in invoke("inspect", path).stdout.replace("\n", " ")
     (row,) = json.loads(invoke("inspect", path, "--log-format", "zap-console", "--format", "json").stdout)["files"]
-    assert row["why"].startswith("zap-console, as asked; it looks like ")
+    assert row["detection_reason"].startswith("zap-console, as asked; it looks like ")
     for name in ("inspect", "diagnose", "fit", "recommend", "load"):
         output = ("-o", tmp_path / "out") if name == "load" else ()
         done = invoke(name, path, "--log-format", "client-compcat", *output)

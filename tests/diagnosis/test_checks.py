@@ -13,7 +13,7 @@ import dfly_analysis as dfly
 from dfly_analysis.catalog.error_signatures import signature
 from dfly_analysis.catalog.known_bugs import load_known_bugs
 from dfly_analysis.catalog.releases import parse_version
-from dfly_analysis.diagnosis.proportion_tests import Counted, inflation_of, stands_out
+from dfly_analysis.diagnosis.proportion_tests import Proportion, inflation_of, stands_out
 
 URL = "https://registry.example/v2/m/blobs/sha256:" + "a" * 64
 
@@ -249,7 +249,7 @@ def test_faults_name_what_exists(fault):
 @given(st.integers(0, 40), st.integers(1, 60), st.integers(0, 40), st.integers(1, 200))
 def test_only_the_worse_stands_out(bad, n, rest_bad, rest_n):
     """A group never stands out with a share that is not twice that of the rest, and of two groups at most one does."""
-    own, rest = Counted(min(bad, n), n), Counted(min(rest_bad, rest_n), rest_n)
+    own, rest = Proportion(min(bad, n), n), Proportion(min(rest_bad, rest_n), rest_n)
     if stands_out(own, rest):
         assert own.bad / own.n >= 2 * rest.bad / rest.n
         assert not stands_out(rest, own)

@@ -12,7 +12,7 @@ from conftest import SAMPLES
 from dfly_analysis.api import analyse, what_if
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.reporting.notebooks import notebook_names, run_notebook
-from dfly_analysis.reporting.provenance import read_record
+from dfly_analysis.reporting.provenance import read_provenance
 from dfly_analysis.reporting.size_explorer import explore
 
 ARTICLE = [str(SAMPLES / "article-v0.1.118.tar.gz")]
@@ -41,7 +41,7 @@ def test_a_notebook_answers_its_question_on_a_sample(name, tmp_path):
     given, title, answers = GIVEN[name]
     page = run_notebook(name, given, tmp_path)
     html = page.read_text("utf-8")
-    assert read_record(page)["notebook"] == name
+    assert read_provenance(page)["notebook"] == name
     text = re.sub(r"\s+", " ", html.replace("\N{NO-BREAK SPACE}", " "))
     assert f"<title>{title}" in html
     for answer in answers:

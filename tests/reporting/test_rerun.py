@@ -11,7 +11,7 @@ from report_cases import failing_report
 
 from dfly_analysis.errors import SourceError
 from dfly_analysis.reporting.notebooks.rerun import rerun_report
-from dfly_analysis.reporting.provenance import differences, inputs_of, read_record, refuse_changed
+from dfly_analysis.reporting.provenance import differences, inputs_of, read_provenance, refuse_changed
 from dfly_analysis.reporting.writer import manifest_of
 
 
@@ -24,7 +24,7 @@ def saved(tmp_path_factory):
 
 def test_a_page_carries_parameters_inputs_and_verdict(saved):
     """They are those of the manifest, shortened, and survive the escaping of HTML."""
-    record, manifest = read_record(saved), json.loads((saved.parent / "manifest.json").read_text("utf-8"))
+    record, manifest = read_provenance(saved), json.loads((saved.parent / "manifest.json").read_text("utf-8"))
     assert record["parameters"] == {"paths": ["logs"], "size": "20GiB", "target_failure_rate": 1e-3}
     assert record["inputs"] == inputs_of(manifest)
     assert record["verdict"]["settings"] == {"seedClient download.pieceTimeout": "60s"}
@@ -36,16 +36,16 @@ def test_what_is_no_report_is_refused(tmp_path, text):
     """One line that names the file."""
     (tmp_path / "x.html").write_text(text)
     with pytest.raises(SourceError, match=r"x\.html: is no report that carries its parameters"):
-        read_record(tmp_path / "x.html")
+        read_provenance(tmp_path / "x.html")
 
 
 def test_a_page_that_is_not_there_or_of_another_shape_is_refused(tmp_path, saved):
     """Missing file, another version."""
     with pytest.raises(SourceError, match="cannot be read"):
-        read_record(tmp_path / "none.html")
+        read_provenance(tmp_path / "none.html")
     (tmp_path / "y.html").write_text(saved.read_text("utf-8").replace("&#34;version&#34;: 1", "&#34;version&#34;: 99"))
     with pytest.raises(SourceError, match="in another shape"):
-        read_record(tmp_path / "y.html")
+        read_provenance(tmp_path / "y.html")
 
 
 @pytest.mark.parametrize(

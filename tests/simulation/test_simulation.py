@@ -20,8 +20,8 @@ from dfly_analysis.models import LayerShape, layer_failure_chance
 from dfly_analysis.recommendation import recommend
 from dfly_analysis.reporting.prediction import predict
 from dfly_analysis.simulation import WhatIf, parse_changes, simulate
-from dfly_analysis.simulation.independent_layers import run_apart
-from dfly_analysis.simulation.inputs import SCORES, Assumed, Conduct, Layers
+from dfly_analysis.simulation.independent_layers import run_independent
+from dfly_analysis.simulation.inputs import SCORES, Assumptions, ClientBehaviour, Layers
 from dfly_analysis.simulation.pipeline import run_pipeline
 from dfly_analysis.simulation.workload import read_workload
 from tests.synthetic import CASES, write_run
@@ -35,25 +35,36 @@ def layers(*pieces: int, passes: int = 2, arrival_s: float = 0.0) -> Layers:
     return Layers(np.array(pieces), np.full(count, passes), zero, zero, zero, np.full(count, arrival_s))
 
 
-def assumed(median_s: float = 1.0, sigma: float = 0.5, **other) -> Assumed:
+def assumptions(median_s: float = 1.0, sigma: float = 0.5, **other) -> Assumptions:
     """Log-normal times of pieces of 4 MiB, one variant."""
     table = np.broadcast_to(np.log(median_s) + sigma * SCORES, (1, 2, 1, len(SCORES))).copy()
     plain = {
         "hazard_per_s": np.zeros((1, 2)), "at_start": np.zeros((1, 2)), "crowding": np.zeros(1), "usual_crowding": np.zeros(1),
         "usual_load": 1.0, "sharpness": 4.0, "class_bytes": np.array([4.0 * MIB]),
     }  # fmt: skip
-    return Assumed(table, **{**plain, **other})
+    return Assumptions(table, **{**plain, **other})
 
 
-def run(what: Layers, conduct: Conduct, law: Assumed, copies: int = 3000, seed: int = 3, how=run_pipeline):
-    return how(what, conduct, law, np.zeros(copies, dtype=np.intp), np.random.default_rng(seed))
+def run(
+    what: Layers,
+    client_behaviour: ClientBehaviour,
+    duration_model: Assumptions,
+    copies: int = 3000,
+    seed: int = 3,
+    how=run_pipeline,
+):
+    return how(what, client_behaviour, duration_model, np.zeros(copies, dtype=np.intp), np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize(("cancelled", "passes"), [(True, 1), (False, 1), (False, 2), (True, 2)])
 def test_layers_fail_as_often_as_the_closed_form_says(cancelled, passes):
     """One pass and running siblings are exact; cancelled siblings agree with the approximation to a few points."""
     timeout_s = float(np.exp(0.5 * 1.8))  # 3.6 % of attempts
-    made = run(layers(60, passes=passes), Conduct(8, 1, (timeout_s, timeout_s), cancelled, not cancelled), assumed())
+    made = run(
+        layers(60, passes=passes),
+        ClientBehaviour(8, 1, (timeout_s, timeout_s), cancelled, not cancelled),
+        assumptions(),
+    )
     shape = LayerShape(60 * 4 * MIB, 4 * MIB, 8, passes, cancelled)
     expected = layer_failure_chance(0.0359, shape)
     assert float((~made.ok).mean()) == pytest.approx(expected, abs=0.03 if cancelled and passes == 2 else 0.02)
@@ -80,20 +91,24 @@ def test_the_closed_form_is_a_chance_that_grows_with_that_of_an_attempt(one, oth
 def test_the_closed_form_grows_with_shared_fate(chance, one, other, pieces, slots, cancelled):
     """More failures that repeat never make a layer safer, also where chances are tiny."""
     shape = LayerShape(pieces * 4.0 * MIB, 4.0 * MIB, slots, 2, cancelled)
-    low, high = (layer_failure_chance(chance, shape, shared_fate=fate) for fate in sorted((one, other)))
+    low, high = (
+        layer_failure_chance(chance, shape, retry_failure_correlation=retry_correlation)
+        for retry_correlation in sorted((one, other))
+    )
     assert 0.0 <= low <= high * (1 + 1e-9) + 1e-15
     assert high <= 1.0
 
 
 @given(st.floats(1e-9, 0.9), st.floats(0, 1), st.integers(1, 400))
-def test_one_piece_in_flight_has_exactly_its_two_tries(chance, fate, pieces):
+def test_one_piece_in_flight_has_exactly_its_two_tries(chance, retry_correlation, pieces):
     """A lone piece loses nothing by cancelling; where all failures repeat, no pass after the first helps."""
     lone = (
-        layer_failure_chance(chance, LayerShape(1.0, 1.0, 8, 2, cancels), shared_fate=fate) for cancels in (True, False)
+        layer_failure_chance(chance, LayerShape(1.0, 1.0, 8, 2, cancels), retry_failure_correlation=retry_correlation)
+        for cancels in (True, False)
     )
     assert next(lone) == pytest.approx(next(lone), rel=1e-9)
-    doomed = layer_failure_chance(chance, LayerShape(float(pieces), 1.0, 8), shared_fate=1.0)
-    assert doomed == pytest.approx(1.0 - (1.0 - chance) ** pieces, rel=1e-6)
+    will_time_out = layer_failure_chance(chance, LayerShape(float(pieces), 1.0, 8), retry_failure_correlation=1.0)
+    assert will_time_out == pytest.approx(1.0 - (1.0 - chance) ** pieces, rel=1e-6)
 
 
 @settings(max_examples=examples(25))
@@ -105,10 +120,15 @@ def test_one_piece_in_flight_has_exactly_its_two_tries(chance, fate, pieces):
     st.floats(0.2, 5.0),
     st.floats(0.0, 0.5),
 )
-def test_every_layer_ends_and_a_whole_one_took_all_its_pieces(pieces, slots, lanes, cancelled, timeout_s, crowding):
+def test_every_layer_ends_and_a_whole_one_took_all_its_pieces(pieces, slots, lanes, cancelled, timeout_s, contention):
     """Whatever the settings: no layer hangs, and failures are counted among the attempts."""
-    law = assumed(crowding=np.array([crowding]), usual_crowding=np.array([crowding]))
-    made = run(layers(*pieces), Conduct(slots, lanes, (timeout_s, timeout_s), cancelled, not cancelled), law, copies=8)
+    duration_model = assumptions(contention=np.array([contention]), usual_contention=np.array([contention]))
+    made = run(
+        layers(*pieces),
+        ClientBehaviour(slots, lanes, (timeout_s, timeout_s), cancelled, not cancelled),
+        duration_model,
+        copies=8,
+    )
     assert np.isfinite(made.ended_s).all()
     assert (made.ended_s >= made.started_s).all()
     whole = made.ok.all(axis=1)
@@ -119,9 +139,11 @@ def test_every_layer_ends_and_a_whole_one_took_all_its_pieces(pieces, slots, lan
 
 def test_a_full_link_carries_what_it_carries():
     """With many pieces in flight a layer takes its bytes over the bandwidth, however many there are."""
-    law = assumed(1.0, 0.01, crowding=np.array([0.25]), usual_crowding=np.zeros(1))  # the link carries four at a time
+    duration_model = assumptions(
+        1.0, 0.01, contention=np.array([0.25]), usual_contention=np.zeros(1)
+    )  # the link carries four at a time
     times = [
-        float(np.median(run(layers(200), Conduct(slots, 1, (1e9, 1e9)), law, copies=20).ended_s))
+        float(np.median(run(layers(200), ClientBehaviour(slots, 1, (1e9, 1e9)), duration_model, copies=20).ended_s))
         for slots in (2, 20, 40)
     ]
     assert times[0] == pytest.approx(100.0, rel=0.05)
@@ -130,15 +152,17 @@ def test_a_full_link_carries_what_it_carries():
 
 def test_the_rate_limiter_holds_pieces_back_outside_their_limit():
     """A layer takes as long as its bytes at the limit, and no piece is cut for waiting."""
-    made = run(layers(50), Conduct(10, 1, (3.0, 3.0), limit_bps=4.0 * MIB), assumed(1.0, 0.05), copies=20)
+    made = run(layers(50), ClientBehaviour(10, 1, (3.0, 3.0), limit_bps=4.0 * MIB), assumptions(1.0, 0.05), copies=20)
     assert made.ok.all()
     assert float(np.median(made.ended_s)) == pytest.approx(50.0, rel=0.05)
 
 
 def test_layers_run_apart_have_the_outcome_of_layers_run_together():
     """Where nothing ties them, the quick way and the general one agree on rates and times."""
-    what, conduct = layers(5, 40, 12, 90), Conduct(6, 2, (2.3, 2.3))
-    together, apart = (run(what, conduct, assumed(), copies=1500, how=how) for how in (run_pipeline, run_apart))
+    what, client_behaviour = layers(5, 40, 12, 90), ClientBehaviour(6, 2, (2.3, 2.3))
+    together, apart = (
+        run(what, client_behaviour, assumptions(), copies=1500, how=how) for how in (run_pipeline, run_independent)
+    )
     assert together.ok.mean(axis=0) == pytest.approx(apart.ok.mean(axis=0), abs=0.04)
     assert np.median(together.ended_s, axis=0) == pytest.approx(np.median(apart.ended_s, axis=0), rel=0.05)
     assert together.failed.sum() == pytest.approx(apart.failed.sum(), rel=0.06)
@@ -147,7 +171,10 @@ def test_layers_run_apart_have_the_outcome_of_layers_run_together():
 def test_resets_fail_attempts_at_their_hazard():
     """Half a reset a second against pieces of a second."""
     made = run(
-        layers(40), Conduct(4, 1, (1e9, 1e9)), assumed(1.0, 0.001, hazard_per_s=np.full((1, 2), 0.05)), copies=500
+        layers(40),
+        ClientBehaviour(4, 1, (1e9, 1e9)),
+        assumptions(1.0, 0.001, hazard_per_s=np.full((1, 2), 0.05)),
+        copies=500,
     )
     assert float(made.failed.sum() / made.attempts.sum()) == pytest.approx(1 - np.exp(-0.05), abs=0.01)
     assert made.cut.sum() == 0
@@ -178,7 +205,7 @@ def test_a_part_of_a_large_run_is_like_the_whole(slow, monkeypatch, tied):
     """Of a run with too many pieces a part is run again that holds its share of them; where layers feel each other, as many at a time."""
     dataset = slow[0]
     whole = read_workload(dataset, "seedClient", one_link=False, tied=tied)
-    monkeypatch.setattr("dfly_analysis.simulation.workload._MOST_PIECES", 400)
+    monkeypatch.setattr("dfly_analysis.simulation.workload._MAX_PIECES", 400)
     part = read_workload(dataset, "seedClient", one_link=False, tied=tied)
     assert part.every > 1
     assert part.layers.n_pieces.sum() * part.every == pytest.approx(whole.layers.n_pieces.sum(), rel=0.35)
@@ -192,7 +219,7 @@ def test_a_longer_timeout_fails_less_and_the_input_stays(slow):
     before = dataset.pieces.copy()
     found = simulate(dataset, fits, changes=["download.pieceTimeout=30s"], copies=30)
     assert found.layer_then.failure_rate.value < found.layer_now.failure_rate.value
-    assert found.knobs_then.source_timeout_s == 30.0
+    assert found.settings_then.source_timeout_s == 30.0
     assert dataset.pieces.equals(before)
     assert dfly.simulate(dataset, fits, changes=["download.pieceTimeout=30s"], copies=30) == found
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -232,9 +259,9 @@ def test_what_is_not_known_is_said(slow):
         ("proxy.disableBackToSource=perhaps", "true or false"),
     ],
 )
-def test_a_wrong_change_is_one_line_with_a_way_out(text, said):
+def test_a_wrong_change_is_one_line_with_a_way_out(text, notes):
     """Misspelt keys are answered with the nearest, values with what they should be."""
-    with pytest.raises(SettingsError, match=said) as caught:
+    with pytest.raises(SettingsError, match=notes) as caught:
         parse_changes([text])
     assert "\n" not in str(caught.value)
 
@@ -281,19 +308,19 @@ def test_whatif_and_the_forecast_give_one_answer(run_name, request):
     dataset, fits = request.getfixturevalue(run_name)
     found = simulate(dataset, fits, copies=60)
     advice = recommend(dataset, diagnose(dataset), fits, size=found.size_bytes)
-    foretold, simulated = predict(dataset, fits, advice).now, found.layer_now.failure_rate
-    assert foretold.low <= simulated.value <= foretold.high
-    assert simulated.low <= foretold.value <= simulated.high
+    predicted, simulated = predict(dataset, fits, advice).now, found.layer_now.failure_rate
+    assert predicted.low <= simulated.value <= predicted.high
+    assert simulated.low <= predicted.value <= simulated.high
 
 
 @pytest.mark.parametrize("cancelled", [True, False])
 def test_shared_fate_in_the_pipeline_is_that_of_the_closed_form(cancelled):
     """A third of what failed fails again: the simulated share of lost layers agrees with the formula to a few points."""
     timeout_s = float(np.exp(0.5 * 2.2))  # 1.4 % of attempts
-    law = assumed(shared_fate=np.array([1 / 3]))
-    made = run(layers(60), Conduct(8, 1, (timeout_s, timeout_s), cancelled, not cancelled), law)
+    duration_model = assumptions(retry_failure_correlation=np.array([1 / 3]))
+    made = run(layers(60), ClientBehaviour(8, 1, (timeout_s, timeout_s), cancelled, not cancelled), duration_model)
     shape = LayerShape(60 * 4 * MIB, 4 * MIB, 8, 2, cancelled)
-    expected = layer_failure_chance(0.0139, shape, shared_fate=1 / 3)
+    expected = layer_failure_chance(0.0139, shape, retry_failure_correlation=1 / 3)
     assert float((~made.ok).mean()) == pytest.approx(expected, abs=0.03)
     assert expected > 2 * layer_failure_chance(0.0139, shape) or cancelled
 
@@ -303,7 +330,11 @@ def test_a_fast_piece_loads_a_link_for_more_than_one():
     bandwidth, usual = 4.0 * MIB, 4.0 * MIB  # one usual piece a second
     what = {"crowding": np.array([1.0]), "usual_crowding": np.zeros(1), "usual_bps": usual, "sharpness": 12.0}
     times = [
-        float(np.median(run(layers(300), Conduct(8, 1, (1e9, 1e9)), assumed(1.0, sigma, **what), copies=30).ended_s))
+        float(
+            np.median(
+                run(layers(300), ClientBehaviour(8, 1, (1e9, 1e9)), assumptions(1.0, sigma, **what), copies=30).ended_s
+            )
+        )
         for sigma in (0.01, 0.8)
     ]
     assert times == pytest.approx([300 * 4.0 * MIB / bandwidth] * 2, rel=0.05)
@@ -311,12 +342,12 @@ def test_a_fast_piece_loads_a_link_for_more_than_one():
 
 def test_the_command_prints_both_predictions_beside_what_was_seen(slow_sample):
     """As JSON and as a table; the table names the change and the agreement."""
-    asked = ["whatif", str(slow_sample), "--set", "download.pieceTimeout=12s", "--size", "300MiB"]
-    shown = CliRunner().invoke(main, asked)
+    requested = ["whatif", str(slow_sample), "--set", "download.pieceTimeout=12s", "--size", "300MiB"]
+    shown = CliRunner().invoke(main, requested)
     assert shown.exit_code == 0, shown.output
     assert "seedClient download.pieceTimeout=12s" in shown.stdout
     assert "figures of the run lie inside" in " ".join(shown.stdout.split())
-    data = json.loads(CliRunner().invoke(main, [*asked, "--format", "json"]).stdout)
+    data = json.loads(CliRunner().invoke(main, [*requested, "--format", "json"]).stdout)
     assert data["then"]["settings"]["piece_timeout_s"] == 12.0
     assert data["now"]["run"]["failure_rate"]["value"] > data["then"]["run"]["failure_rate"]["value"]
     assert {one["figure"] for one in data["agreement"]} >= {"layers that fail"}
@@ -356,6 +387,6 @@ def test_a_changed_world_is_predicted_from_one_run(small, tmp_path):
         share = happened["cut at the limit"] / (happened["cut at the limit"] + happened["sent"])
         found = simulate(dataset, fits, changes=[f"download.pieceTimeout={timeout_s}s"], copies=40)
         assert isinstance(found, WhatIf)
-        foretold = found.run_then.attempt_failure_rate
-        assert abs(foretold.value - share) < 0.02
-        assert foretold.low <= share <= foretold.high
+        predicted = found.run_then.attempt_failure_rate
+        assert abs(predicted.value - share) < 0.02
+        assert predicted.low <= share <= predicted.high

@@ -40,10 +40,10 @@ def _pod(world: World, state: HostState) -> dict[str, Any]:
         "hostIP": "10.90.0.1",
         "startTime": _stamp(0.0),
     }
-    began_s = state.away[-1][1] if state.away else 1.0
+    started_s = state.away[-1][1] if state.away else 1.0
     container: dict[str, Any] = {
         "name": "seed-client", "ready": True, "restartCount": len(state.away), "started": True,
-        "lastState": {}, "state": {"running": {"startedAt": _stamp(began_s)}},
+        "lastState": {}, "state": {"running": {"startedAt": _stamp(started_s)}},
     }  # fmt: skip
     if state.away and world.case.pods in _ENDINGS:
         reason, code = _ENDINGS[world.case.pods]

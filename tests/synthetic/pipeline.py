@@ -69,12 +69,12 @@ class Round:
     def _share_link(self, piece: int, drawn: Drawn) -> None:
         """Let a request run on the host's link until its end, or until something cuts it."""
         world, link = self.task.world, self.task.state.link
-        begun_s = world.clock.now_s
+        started_s = world.clock.now_s
 
         def end(outcome: str) -> None:
             if self.carried.get(piece) == number:
                 link.drop(self.carried.pop(piece))
-                self._answered(piece, Request(world.clock.now_s - begun_s, outcome))
+                self._answered(piece, Request(world.clock.now_s - started_s, outcome))
 
         number = link.carry(drawn.alone_s, drawn.rate_bps, partial(end, drawn.end))
         self.carried[piece] = number

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from dfly_analysis.errors import DflyError, nearest
+from dfly_analysis.errors import DflyError, suggest_similar
 from tests.synthetic.origin_model import Origin
 
 _ALL = ("v0.1.118", "v1.0.26", "v1.5.1")
@@ -217,7 +217,9 @@ def find_case(name: str, client: str) -> Case:
         Where there is none of that name, or that client cannot show it; nearest names are offered.
     """
     if name not in _KNOWN:
-        raise DflyError(f"no case {name!r}", hint=f"{nearest(name, _KNOWN)} known are {', '.join(_KNOWN)}".strip())
+        raise DflyError(
+            f"no case {name!r}", hint=f"{suggest_similar(name, _KNOWN)} known are {', '.join(_KNOWN)}".strip()
+        )
     case = _KNOWN[name]
     if client not in case.clients:
         raise DflyError(f"client {client} cannot show {name}", hint=f"use {' or '.join(case.clients)}")

@@ -9,7 +9,7 @@ from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, iso, plural
 from dfly_analysis.diagnosis.pieces import SOURCE_ATTEMPTS
-from dfly_analysis.diagnosis.proportion_tests import Counted, inflation_of, stands_out
+from dfly_analysis.diagnosis.proportion_tests import Proportion, inflation_of, stands_out
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_duration, format_share
 
@@ -67,7 +67,7 @@ _ATTEMPTS = f"""
 for what is cut by a timeout ends late, and the last stretch would hold little else."""
 
 
-def _worst_stretches(dataset: Dataset, width_s: int) -> tuple[int, int, Counted, Counted, float] | None:
+def _worst_stretches(dataset: Dataset, width_s: int) -> tuple[int, int, Proportion, Proportion, float] | None:
     """Return the worst run of neighbouring stretches that stands out, with its counts and those of the rest."""
     width = width_s * 1_000_000_000
     rows = dataset.rows(
@@ -79,12 +79,12 @@ def _worst_stretches(dataset: Dataset, width_s: int) -> tuple[int, int, Counted,
     inflation = inflation_of(stretches.tolist(), failures.tolist(), attempts.tolist())
     begins, place = np.unique(stretches, return_inverse=True)
     bad, n = np.bincount(place, failures).astype(int).tolist(), np.bincount(place, attempts).astype(int).tolist()
-    whole = Counted(sum(bad), sum(n))
+    whole = Proportion(sum(bad), sum(n))
     best = None
     for first in range(len(begins)):
-        own = Counted(0, 0)
+        own = Proportion(0, 0)
         for last in range(first, len(begins)):
-            own = Counted(own.bad + bad[last], own.n + n[last])
+            own = Proportion(own.bad + bad[last], own.n + n[last])
             rest = whole.without(own)
             if (last - first + 1) * 2 > len(begins):
                 break

@@ -41,9 +41,11 @@ def check(dataset: Dataset) -> Finding:
         return ABOUT.absent(f"no failed task shows a known fault of client {release}")
     faults = {fault.id: fault for _, fault in shown}
     peers = {peer for peer, _ in shown}
-    said = "; ".join(f"{one.title.lower()} up to {one.until}, not from {one.fixed_in} on" for one in faults.values())
+    description = "; ".join(
+        f"{one.title.lower()} up to {one.until}, not from {one.fixed_in} on" for one in faults.values()
+    )
     lines, parameters = "event_id = 'task_failed' AND list_contains(?, peer_id)", ([*peers],)
-    reason = f"{plural(len(peers), 'failed task')} on client {release}: {said}."
+    reason = f"{plural(len(peers), 'failed task')} on client {release}: {description}."
     return ABOUT.present(
         "high",
         reason,

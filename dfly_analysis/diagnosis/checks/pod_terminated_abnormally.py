@@ -5,9 +5,9 @@ from __future__ import annotations
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, plural
-from dfly_analysis.diagnosis.kubernetes import COLLECT, endings, evidence_of_rows, in_words
+from dfly_analysis.diagnosis.kubernetes import COLLECT, endings, evidence_of_rows, format_termination
 from dfly_analysis.findings import Finding
-from dfly_analysis.readers.pods import deaths_by_host
+from dfly_analysis.readers.pods import terminations_by_host
 
 ABOUT = Check(
     "pod_ended_badly",
@@ -28,15 +28,15 @@ def check(dataset: Dataset) -> Finding:
     if not ended:
         more = f", though a container was started anew {plural(restarts, 'time')}" if restarts else ""
         return ABOUT.absent(f"no container ended against its will{more}")
-    by_host = deaths_by_host(row for row, _ in ended)
+    by_host = terminations_by_host(row for row, _ in ended)
     pods = {str(row["pod"]) for row, _ in ended if row["pod"]}
     count = sum(len(by_host.get(pod, ())) for pod in pods) or len(ended)
     hosts = {str(row.get(name)) for row, _ in ended for name in ("pod", "node")}
     query = "SELECT count(*) FROM tasks WHERE outcome = 'died' AND list_contains(?, host)"
     ((tasks,),) = dataset.rows(query, ([*hosts],))
-    said = [(row, in_words(row, death)) for row, death in ended]
-    shown = "; ".join(dict.fromkeys(text for _, text in said[:3]))
+    evidence = [(row, format_termination(row, termination)) for row, termination in ended]
+    shown = "; ".join(dict.fromkeys(text for _, text in evidence[:3]))
     most = f"; up to {plural(restarts, 'restart')} of one container" if restarts else ""
     reason = f"{plural(len(pods), 'pod')} {be(len(pods), 'has', 'have')} ended badly: {shown}{most}."
-    times = [death.time for _, death in ended if death.time is not None]
-    return ABOUT.present("critical", reason, count=count, tasks=tasks, times=times, evidence=evidence_of_rows(said))
+    times = [termination.time for _, termination in ended if termination.time is not None]
+    return ABOUT.present("critical", reason, count=count, tasks=tasks, times=times, evidence=evidence_of_rows(evidence))

@@ -9,7 +9,7 @@ from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
 from dfly_analysis.diagnosis.preheat_jobs import RUNNING, has_preheats, preheats_of
 from dfly_analysis.findings import Finding
-from dfly_analysis.readers.jobs import asked_urls
+from dfly_analysis.readers.jobs import requested_urls
 from dfly_analysis.units import format_duration
 
 ABOUT = Check(
@@ -32,8 +32,8 @@ def check(dataset: Dataset) -> Finding:
         "SELECT max(nanoseconds(time)), count(*) FILTER (component = 'scheduler') FROM events"
     )
     until = pd.to_datetime(latest, utc=True)
-    seen = (preheats["ended"].fillna(until) - preheats["created"]).dt.total_seconds()
-    waiting = preheats[preheats["state"].isin(RUNNING) & (seen > _LONG_S)]
+    observed = (preheats["ended"].fillna(until) - preheats["created"]).dt.total_seconds()
+    waiting = preheats[preheats["state"].isin(RUNNING) & (observed > _LONG_S)]
     if waiting.empty:
         return ABOUT.absent("no preheat job has waited for long")
     if not schedulers:
@@ -43,11 +43,11 @@ def check(dataset: Dataset) -> Finding:
     events = dataset.sql(
         "SELECT event_id, message, job_id FROM events WHERE event_id IN ('preheat_started', 'job_received')"
     )
-    taken = set(asked_urls(events)) | set(events["job_id"].dropna())
+    taken = set(requested_urls(events)) | set(events["job_id"].dropna())
     lost = waiting[~waiting["job_id"].isin(taken)]
     if lost.empty:
         return ABOUT.absent("each waiting job was handed to a scheduler")
-    waited = format_duration(float(seen[lost.index].max()))
+    waited = format_duration(float(observed[lost.index].max()))
     reason = f"{plural(len(lost), 'preheat job')} {be(len(lost), 'has', 'have')} waited for up to {waited} and no scheduler's log knows of {be(len(lost), 'it', 'them')}."
     texts = [f"job {job}: state {state}" for job, state in zip(lost["job_id"], lost["state"], strict=True)]
     return ABOUT.present(

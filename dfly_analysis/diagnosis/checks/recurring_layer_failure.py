@@ -6,7 +6,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
 from dfly_analysis.diagnosis.preheat_jobs import BLOB
-from dfly_analysis.diagnosis.proportion_tests import Counted, stands_out
+from dfly_analysis.diagnosis.proportion_tests import Proportion, stands_out
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_size
 
@@ -17,7 +17,7 @@ ABOUT = Check(
     remedy="Look at that blob: whether the registry holds it whole, how large it is, and whether its size is what the timeouts are too short for.",
     collect="logs of all attempts at the preheat",
 )
-FEWEST = 3
+MIN_COUNT = 3
 
 
 def check(dataset: Dataset) -> Finding:
@@ -30,9 +30,11 @@ def check(dataset: Dataset) -> Finding:
     """)  # noqa: S608 - a constant
     if not rows:
         return ABOUT.unknown("no task with a blob and an end is seen")
-    whole = Counted(sum(row[1] for row in rows), sum(row[2] for row in rows))
+    whole = Proportion(sum(row[1] for row in rows), sum(row[2] for row in rows))
     worst = [
-        row for row in rows if row[1] >= FEWEST and stands_out(Counted(*row[1:3]), whole.without(Counted(*row[1:3])))
+        row
+        for row in rows
+        if row[1] >= MIN_COUNT and stands_out(Proportion(*row[1:3]), whole.without(Proportion(*row[1:3])))
     ]
     if not worst:
         return ABOUT.absent(

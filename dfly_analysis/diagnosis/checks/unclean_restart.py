@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_in, format_hosts, plural
-from dfly_analysis.diagnosis.kubernetes import COLLECT, told_of
+from dfly_analysis.diagnosis.kubernetes import COLLECT, terminations_of_host
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(
@@ -65,8 +65,8 @@ _FIRST_OF_DIED = """
 
 def _why(dataset: Dataset, hosts: Sequence[str]) -> str:
     """Say what Kubernetes knows of it, else what to collect."""
-    told = {host: told_of(dataset, host) for host in hosts}
-    said = [f"{host} {deaths[-1].words}" for host, deaths in told.items() if deaths]
-    if not said:
+    terminations = {host: terminations_of_host(dataset, host) for host in hosts}
+    descriptions = [f"{host} {terminations[-1].words}" for host, terminations in terminations.items() if terminations]
+    if not descriptions:
         return ABOUT.collect
-    return f"Kubernetes says: {'; '.join(said[:3])}"
+    return f"Kubernetes says: {'; '.join(descriptions[:3])}"

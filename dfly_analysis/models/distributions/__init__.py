@@ -6,23 +6,23 @@ import importlib
 import pkgutil
 from functools import cache
 
-from dfly_analysis.models.distribution import Law
+from dfly_analysis.models.distribution import Distribution
 
 
 @cache
-def all_laws() -> dict[str, Law]:
+def all_distributions() -> dict[str, Distribution]:
     """Return every law by name, sorted by name.
 
     Returns
     -------
     dict of str to Law
-        A module of this folder is a law where it holds a ``LAW``.
+        A module of this folder is a law where it holds a ``DISTRIBUTION``.
     """
     modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    distributions = {module.LAW.name: module.LAW for module in modules}
+    distributions = {module.DISTRIBUTION.name: module.DISTRIBUTION for module in modules}
     return dict(sorted(distributions.items()))
 
 
-def law_named(name: str) -> Law:
+def distribution_named(name: str) -> Distribution:
     """Return the law of a name."""
-    return all_laws()[name]
+    return all_distributions()[name]

@@ -8,15 +8,15 @@ from scipy import special
 from dfly_analysis.models.distribution import SCALE, Array, Parameters, Shape
 from dfly_analysis.models.mixture import Components, LogNormalMixture
 
-_MOST = 48
-_LEAST_VARIANCE = 0.02
-_OTHERS = np.arange(_MOST, dtype=float)
+_MAX_COUNT = 48
+_MIN_VARIANCE = 0.02
+_OTHERS = np.arange(_MAX_COUNT, dtype=float)
 _LOG_FACTORIAL = special.gammaln(_OTHERS + 1.0)
 _LOG_SHARING = np.log1p(_OTHERS)
 
 
-class SharedLink(LogNormalMixture):
-    """``D = (1 + others) * size / bandwidth``, the bandwidth log-normal, ``P(others = k) ~ exp(crowding k) / k! ** evenness``.
+class BandwidthShared(LogNormalMixture):
+    """``D = (1 + others) * size / bandwidth``, the bandwidth log-normal, ``P(others = k) ~ exp(contention k) / k! ** evenness``.
 
     Conway and Maxwell's law of a count (1962): with evenness 1 pieces come independently (Poisson), with 0 they queue
     (geometric), above 1 they are spread more evenly than chance.
@@ -24,7 +24,7 @@ class SharedLink(LogNormalMixture):
 
     name = "shared_link"
     title = "link shared by a varying number of pieces"
-    kin = "shared_link"
+    family = "shared_link"
     shapes: tuple[Shape, ...] = (SCALE, Shape("crowding", 0.5, 0.3, 1.0), Shape("evenness", 0.7, 0.7, 0.7))
 
     @property
@@ -37,10 +37,10 @@ class SharedLink(LogNormalMixture):
         share = np.exp(self.components(theta[2:]).log_share)
         mean = float(share @ _LOG_SHARING)
         variance = float(share @ _LOG_SHARING**2) - mean * mean
-        made = theta.copy()
-        made[0] -= mean
-        made[2] = 0.5 * np.log(max(np.exp(2.0 * theta[2]) - variance, _LEAST_VARIANCE))
-        return made
+        result = theta.copy()
+        result[0] -= mean
+        result[2] = 0.5 * np.log(max(np.exp(2.0 * theta[2]) - variance, _MIN_VARIANCE))
+        return result
 
     def components(self, shape: Parameters) -> Components:
         """Return one log-normal for each number of pieces at once."""
@@ -58,4 +58,4 @@ class SharedLink(LogNormalMixture):
         return np.asarray(others * shape[0] - np.maximum(shape[1], 0.0) * log_factorial)
 
 
-LAW = SharedLink()
+DISTRIBUTION = BandwidthShared()

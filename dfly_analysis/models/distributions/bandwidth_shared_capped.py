@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from dfly_analysis.models.distribution import Array, Parameters, Shape
-from dfly_analysis.models.distributions.bandwidth_shared import SharedLink
+from dfly_analysis.models.distributions.bandwidth_shared import BandwidthShared
 
 # How sharply the limit ends the number.
 _END = 5.0
 
 
-class LimitedLink(SharedLink):
+class BandwidthSharedCapped(BandwidthShared):
     """A shared link with at most ``most`` pieces at once: a law of its own, since few samples rule out either for sure."""
 
     name = "shared_link_limited"
     title = "link shared by a limited number of pieces"
-    shapes: tuple[Shape, ...] = (*SharedLink.shapes, Shape("most", 2.2, 2.2, 0.7, "log", reach=2.0))
+    shapes: tuple[Shape, ...] = (*BandwidthShared.shapes, Shape("most", 2.2, 2.2, 0.7, "log", reach=2.0))
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
@@ -29,4 +29,4 @@ class LimitedLink(SharedLink):
         return super().weigh(others, log_factorial, shape) - np.logaddexp(0.0, _END * (others + 1.0 - most))
 
 
-LAW = LimitedLink()
+DISTRIBUTION = BandwidthSharedCapped()

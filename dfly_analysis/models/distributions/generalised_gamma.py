@@ -11,7 +11,7 @@ from dfly_analysis.models.distribution import (
     Array,
     Parameters,
     Shape,
-    StandardLaw,
+    StandardDistribution,
     central,
     log_positive,
 )
@@ -20,7 +20,7 @@ _SMALLEST_SHAPE = 0.01
 _LARGEST_SHAPE = 4.0
 
 
-class GeneralisedGamma(StandardLaw):
+class GeneralisedGamma(StandardDistribution):
     """Prentice's form, which passes smoothly through the log-normal (Prentice, Biometrika 61, 1974)."""
 
     name = "generalised_gamma"
@@ -69,4 +69,4 @@ def _shape_and_power(shape: Array) -> tuple[Array, Array]:
     return q, 1.0 / (q * q)
 
 
-LAW = GeneralisedGamma()
+DISTRIBUTION = GeneralisedGamma()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import LARGEST_LOG, Array, Law, Parameters, Shape
+from dfly_analysis.models.distribution import LARGEST_LOG, Array, Distribution, Parameters, Shape
 
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 
 
-class InverseGaussian(Law):
+class InverseGaussian(Distribution):
     """Mean ``exp(location)``; ``scale`` squared is the variance over the squared mean."""
 
     name = "inverse_gaussian"
@@ -41,4 +41,4 @@ class InverseGaussian(Law):
         return [0.5 + np.sinh(z) * inverse, -1.0 + 4.0 * np.sinh(0.5 * z) ** 2 * inverse]
 
 
-LAW = InverseGaussian()
+DISTRIBUTION = InverseGaussian()

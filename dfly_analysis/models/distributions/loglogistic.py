@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import Array, Parameters, StandardLaw
+from dfly_analysis.models.distribution import Array, Parameters, StandardDistribution
 
 
-class LogLogistic(StandardLaw):
+class LogLogistic(StandardDistribution):
     """``P(D > t) = 1 / (1 + (t / exp(location)) ** (1 / scale))``."""
 
     name = "loglogistic"
@@ -36,4 +36,4 @@ class LogLogistic(StandardLaw):
         return np.log(p) - np.log1p(-p)
 
 
-LAW = LogLogistic()
+DISTRIBUTION = LogLogistic()

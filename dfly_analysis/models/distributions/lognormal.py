@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import Array, Parameters, StandardLaw
+from dfly_analysis.models.distribution import Array, Parameters, StandardDistribution
 
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 
 
-class LogNormal(StandardLaw):
+class LogNormal(StandardDistribution):
     """``log D = location + scale * normal``."""
 
     name = "lognormal"
@@ -37,4 +37,4 @@ class LogNormal(StandardLaw):
         return np.asarray(-special.ndtri(1.0 - p))
 
 
-LAW = LogNormal()
+DISTRIBUTION = LogNormal()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from dfly_analysis.models.distribution import Array, Parameters, Shape
-from dfly_analysis.models.distributions.lognormal import LAW as LOGNORMAL
-from dfly_analysis.models.stall_mixture import STALL_SHAPES, Stalling
+from dfly_analysis.models.distributions.lognormal import DISTRIBUTION as LOGNORMAL
+from dfly_analysis.models.stall_mixture import STALL_SHAPES, StallMixture
 
 
-class StallLogNormal(Stalling):
+class LogNormalStallLogNormal(StallMixture):
     """``log(wait)`` is normal with median ``wait`` and standard deviation ``wait_scale``."""
 
     name = "stall_lognormal"
@@ -34,4 +34,4 @@ class StallLogNormal(Stalling):
         return np.asarray(LOGNORMAL.log_survival(log_wait, shape[0], [self.shapes[3].held(shape[1])]))
 
 
-LAW = StallLogNormal()
+DISTRIBUTION = LogNormalStallLogNormal()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from dfly_analysis.models.distribution import Array, Parameters, Shape
-from dfly_analysis.models.stall_mixture import STALL_SHAPES, Stalling
+from dfly_analysis.models.stall_mixture import STALL_SHAPES, StallMixture
 
 # The end is not quite sudden, so that a search which has it too early is led back.
 _EDGE, _FALL = -1e-3, 50.0
 
 
-class StallBounded(Stalling):
+class LogNormalStallUniform(StallMixture):
     """``P(wait > w) = (1 - w / longest_wait) ** (1 + early)``: even up to the longest where ``early`` is 0."""
 
     name = "stall_bounded"
@@ -44,4 +44,4 @@ def _log_left(share_log: Array) -> Array:
     return np.asarray(np.log(-np.expm1(np.minimum(share_log, _EDGE))))
 
 
-LAW = StallBounded()
+DISTRIBUTION = LogNormalStallUniform()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from dfly_analysis.models.distribution import LARGEST_LOG, Array, Parameters, Shape
-from dfly_analysis.models.stall_mixture import STALL_SHAPES, Stalling
+from dfly_analysis.models.stall_mixture import STALL_SHAPES, StallMixture
 
 
-class Stall(Stalling):
+class LogNormalStallWeibull(StallMixture):
     """``P(wait > w) = exp(-(w / wait) ** wait_power)``."""
 
     name = "stall"
@@ -36,4 +36,4 @@ class Stall(Stalling):
         return np.asarray(-np.exp(np.minimum(np.exp(power) * (log_wait - shape[0]), LARGEST_LOG)))
 
 
-LAW = Stall()
+DISTRIBUTION = LogNormalStallWeibull()

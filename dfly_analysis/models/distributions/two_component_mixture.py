@@ -8,7 +8,7 @@ from dfly_analysis.models.distribution import SCALE, Parameters, Shape
 from dfly_analysis.models.mixture import Components, LogNormalMixture, stacked
 
 
-class SlowShare(LogNormalMixture):
+class TwoComponentMixture(LogNormalMixture):
     """``(1 - share)`` log-normal, ``share`` log-normal again but slower by a factor and with a spread of its own."""
 
     name = "slow_share"
@@ -36,4 +36,4 @@ class SlowShare(LogNormalMixture):
         )
 
 
-LAW = SlowShare()
+DISTRIBUTION = TwoComponentMixture()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from dfly_analysis.models.distribution import LARGEST_LOG, Array, Parameters, StandardLaw
+from dfly_analysis.models.distribution import LARGEST_LOG, Array, Parameters, StandardDistribution
 
 
-class Weibull(StandardLaw):
+class Weibull(StandardDistribution):
     """``P(D > t) = exp(-(t / exp(location)) ** (1 / scale))``."""
 
     name = "weibull"
@@ -35,4 +35,4 @@ class Weibull(StandardLaw):
         return np.log(-np.log1p(-p))
 
 
-LAW = Weibull()
+DISTRIBUTION = Weibull()

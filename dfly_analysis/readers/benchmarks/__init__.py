@@ -8,12 +8,12 @@ from types import ModuleType
 from typing import Any
 
 from dfly_analysis.readers.benchmarks import tools
-from dfly_analysis.readers.benchmarks.parse_errors import OnProblem, Rejected
+from dfly_analysis.readers.benchmarks.parse_errors import OnProblem, ParseErrors
 
 __all__ = ["read_bench", "recognises"]
 
 _HEAD_CHARACTERS = 65536
-_MOST = 2**63
+_MAX_COUNT = 2**63
 
 
 @cache
@@ -47,11 +47,11 @@ def read_bench(text: str, address: str, *, on_problem: OnProblem | None = None) 
         Rows of `dfly_analysis.schema.RUNS`, kind ``sample``, ``aggregate`` or ``histogram``, in the order of their lines;
         durations in seconds, sizes in bytes. Empty where no tool knows the file.
     """
-    rejected = Rejected(address, on_problem)
+    rejected = ParseErrors(address, on_problem)
     head = text[:_HEAD_CHARACTERS]
     rows = []
     for row in (row for tool in _tools() if tool.recognises(head) for row in tool.read(text, rejected)):
-        if any(isinstance(value, int) and abs(value) >= _MOST for value in row.values()):
+        if any(isinstance(value, int) and abs(value) >= _MAX_COUNT for value in row.values()):
             rejected(row["log_line"], "holds a number larger than any table does", "look at its sizes and counts")
         else:
             rows.append({**row, "log_path": address})

@@ -9,10 +9,10 @@ from dfly_analysis.errors import SourceError
 OnProblem = Callable[[SourceError], None]
 Reject = Callable[[int, str, str], None]
 """Called with the line (0 for the whole file), what is wrong and the way out."""
-_MOST_SAID = 20
+_MAX_SAID = 20
 
 
-class Rejected:
+class ParseErrors:
     """Counts what could not be read of one file and tells the first of it.
 
     Parameters
@@ -31,14 +31,14 @@ class Rejected:
     def __call__(self, line: int, message: str, hint: str) -> None:
         """Take note of one line."""
         self.count += 1
-        if self.on_problem and self.count <= _MOST_SAID:
+        if self.on_problem and self.count <= _MAX_SAID:
             where = f"{self.address}:{line}" if line else self.address
             self.on_problem(SourceError(message, where=where, hint=hint))
 
     def finish(self) -> None:
         """Say how many lines more were passed over."""
-        if self.on_problem and self.count > _MOST_SAID:
-            rest = self.count - _MOST_SAID
+        if self.on_problem and self.count > _MAX_SAID:
+            rest = self.count - _MAX_SAID
             self.on_problem(
                 SourceError(f"{rest} more rows could not be read", where=self.address, hint="mend the first ones")
             )

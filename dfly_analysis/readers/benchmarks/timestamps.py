@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 _YEARS = range(1970, 2201)  # what a table's nanoseconds hold, and nothing measured is outside it
 
 
-def read_instant(text: object) -> datetime | None:
+def parse_timestamp(text: object) -> datetime | None:
     """Read an ISO time; without a zone it is UTC.
 
     Parameters

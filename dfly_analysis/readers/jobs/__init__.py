@@ -9,11 +9,14 @@ from lazy_loader import attach
 from dfly_analysis.readers.jobs.detect import recognises
 
 if TYPE_CHECKING:
-    from dfly_analysis.readers.jobs.parser import asked_timeouts, asked_urls, build_jobs, job_of_url
+    from dfly_analysis.readers.jobs.parser import build_jobs, job_of_url, requested_timeouts, requested_urls
     from dfly_analysis.readers.jobs.reader import read_jobs
 
-__all__ = ["asked_timeouts", "asked_urls", "build_jobs", "job_of_url", "read_jobs", "recognises"]
+__all__ = ["build_jobs", "job_of_url", "read_jobs", "recognises", "requested_timeouts", "requested_urls"]
 __getattr__, __dir__, _ = attach(
     __name__,
-    submod_attrs={"parser": ["asked_timeouts", "asked_urls", "build_jobs", "job_of_url"], "reader": ["read_jobs"]},
+    submod_attrs={
+        "parser": ["requested_timeouts", "requested_urls", "build_jobs", "job_of_url"],
+        "reader": ["read_jobs"],
+    },
 )

@@ -32,17 +32,17 @@ def build_jobs(rows: Iterable[Mapping[str, Any]], events: pd.DataFrame) -> pd.Da
     """
     import pandas as pd
 
-    asked = asked_urls(events)
-    made = []
+    requested = requested_urls(events)
+    result = []
     for row in _newest(rows):
-        urls = set(row["urls_asked"]) | asked.get(str(row["job_id"]), set())
+        urls = set(row["urls_asked"]) | requested.get(str(row["job_id"]), set())
         missing = sorted(urls - set(row["urls_succeeded"]))
         claims = row["state"] == "SUCCESS" and row["type"] == "preheat"
-        made.append({
+        result.append({
             **row, "layers": len(urls) or row["layers"], "failed": len(missing) if urls else row["failed"],
             "missing_urls": tuple(missing) if urls else row["urls_failed"], "checked": bool(urls), "false_success": bool(claims and urls and missing),
         })  # fmt: skip
-    frame = JOBS.frame(made)
+    frame = JOBS.frame(result)
     for name, empty in (("missing_urls", ()), ("checked", False), ("false_success", False)):
         if name not in frame.columns:
             frame[name] = pd.Series([empty] * len(frame), index=frame.index, dtype=object if empty == () else bool)
@@ -62,16 +62,16 @@ def _written(row: Mapping[str, Any]) -> datetime:
     return row["ended"] or datetime.min.replace(tzinfo=UTC)
 
 
-def asked_urls(events: pd.DataFrame) -> dict[str, set[str]]:
+def requested_urls(events: pd.DataFrame) -> dict[str, set[str]]:
     """Return the blobs each job asked for, by group id, from the scheduler's job log."""
-    asked: dict[str, set[str]] = {}
+    requested: dict[str, set[str]] = {}
     for group, request in _requests(events):
         urls = {bare_url(url) for url in [request.get("url"), *(request.get("urls") or [])] if url}
-        asked.setdefault(group, set()).update(urls)
-    return asked
+        requested.setdefault(group, set()).update(urls)
+    return requested
 
 
-def asked_timeouts(events: pd.DataFrame) -> dict[str, int]:
+def requested_timeouts(events: pd.DataFrame) -> dict[str, int]:
     """Return each job's deadline in nanoseconds, by group id, from the scheduler's job log."""
     return {group: request["timeout"] for group, request in _requests(events) if type(request.get("timeout")) is int}
 
@@ -94,9 +94,9 @@ def _requests(events: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def job_of_url(jobs: pd.DataFrame, events: pd.DataFrame) -> dict[str, str]:
     """Return which job asked for a blob, by the blob's URL; the last one where several did."""
-    owner = {url: group for group, urls in asked_urls(events).items() for url in urls}
+    owner = {url: group for group, urls in requested_urls(events).items() for url in urls}
     known = set(jobs["job_id"].dropna())
-    owner.update({url: group for group, urls in asked_urls(events).items() for url in urls if group in known})
+    owner.update({url: group for group, urls in requested_urls(events).items() for url in urls if group in known})
     row: Any
     for row in jobs.itertuples(index=False):
         for url in (*getattr(row, "urls_asked", ()), *getattr(row, "urls_succeeded", ())):

@@ -105,7 +105,7 @@ def _row(job: Mapping[str, Any]) -> dict[str, Any]:
     ungranted = (
         sum((state.get("state") or state.get("State")) == "FAILURE" for state in states) if len(states) > 1 else 0
     )
-    asked = tuple(bare_url(url) for url in _list(arguments.get("urls")) if url)
+    requested = tuple(bare_url(url) for url in _list(arguments.get("urls")) if url)
     legacy = "state" not in job and "State" not in job
     return {
         "job_id": _text(job.get("task_id") or result.get("group_uuid") or result.get("GroupUUID") or (job.get("id") if legacy else None)) or None,
@@ -115,9 +115,9 @@ def _row(job: Mapping[str, Any]) -> dict[str, Any]:
         "created": read_time(job.get("created_at") or job.get("CreatedAt") or job.get("startTime")),
         "ended": read_time(job.get("updated_at") or job.get("UpdatedAt") or job.get("finishTime")),
         "image": bare_url(arguments.get("url") or job.get("url")) or None,
-        "layers": len(asked) or (len(states) if len(states) > 1 else None), "succeeded": len(succeeded),
+        "layers": len(requested) or (len(states) if len(states) > 1 else None), "succeeded": len(succeeded),
         "failed": max(len(failed), ungranted) or None, "error": redact(next((text for text in errors if text), "")) or None,
-        "urls_succeeded": succeeded, "urls_failed": failed, "urls_asked": asked, **_arguments(arguments),
+        "urls_succeeded": succeeded, "urls_failed": failed, "urls_asked": requested, **_arguments(arguments),
     }  # fmt: skip
 
 

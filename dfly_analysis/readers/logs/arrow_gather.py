@@ -68,9 +68,9 @@ def rows_with_any(
         return np.flatnonzero(np.any([first, *map(is_there, columns[1:])], axis=0)[rows])
     found = np.empty(len(rows), np.int64)
     chosen = [columns[0], *(column for column in columns[1:] if column.null_count < len(column))]
-    told = (Column * len(chosen))(*map(_column, chosen))
+    column_structs = (Column * len(chosen))(*map(_column, chosen))
     count = _calls().dfly_rows_with_any(
-        told, ctypes.c_int64(len(chosen)), ctypes.byref(_column(event)), address_of(bulk), address_of(rows),
+        column_structs, ctypes.c_int64(len(chosen)), ctypes.byref(_column(event)), address_of(bulk), address_of(rows),
         ctypes.c_int64(len(rows)), address_of(found),
     )  # fmt: skip
     return found[:count]

@@ -21,7 +21,7 @@ _FILLS = frozenset({"task_id", "url", "size_bytes"})
 """Fields that an event only fills in: what the record's own ids say goes before it."""
 
 
-class Told(NamedTuple):
+class ExtractedFields(NamedTuple):
     """What the records of a block tell.
 
     Attributes
@@ -53,7 +53,7 @@ def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt
     return place, by_start, strings(values), np.array([*(value not in bulk_events() for value in values), False])
 
 
-def tell(columns: Columns) -> Told:
+def extract_fields(columns: Columns) -> ExtractedFields:
     """Name the event of each record.
 
     Parameters
@@ -63,7 +63,7 @@ def tell(columns: Columns) -> Told:
 
     Returns
     -------
-    Told
+    ExtractedFields
     """
     place, by_start, values, rare = _kinds()
     codes = by_start[np.where(columns.event == 1, columns.start, -1)]
@@ -85,7 +85,7 @@ def tell(columns: Columns) -> Told:
                 texts[name] = _put(columns.texts[name], rows, given, fills=name in _FILLS)
         for name in NUMBER_FIELDS:
             _put_numbers(whole[name], rows, [fields.get(name) for fields in found], same, fills=name in _FILLS)
-    return Told(Coded(codes, values), texts, unique, whole, rare[codes])
+    return ExtractedFields(Coded(codes, values), texts, unique, whole, rare[codes])
 
 
 def _put_unique(column: pa.StringArray, rows: npt.NDArray[np.int64], texts: Sequence[str | None]) -> pa.StringArray:

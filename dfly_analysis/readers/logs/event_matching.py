@@ -41,7 +41,7 @@ def take_event(message: str) -> dict[str, str]:
     return taken
 
 
-def name_causes(messages: Sequence[str]) -> Coded:
+def match_causes(messages: Sequence[str]) -> Coded:
     """Return for each message of a warning or error the cause signature it shows, or none."""
     texts, codes = distinct(messages)
     found = [cause_in(text) for text in texts]

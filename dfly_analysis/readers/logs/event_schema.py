@@ -86,7 +86,7 @@ def among(table: pa.Table, name: str, chosen: Collection[str]) -> npt.NDArray[np
     return np.concatenate(parts)
 
 
-def is_telling(table: pa.Table) -> npt.NDArray[np.bool_]:
+def is_relevant(table: pa.Table) -> npt.NDArray[np.bool_]:
     """Return for each record whether it carries information for an analysis: known events, warnings and errors."""
     from dfly_analysis.readers.logs.arrow_utils import is_there
 

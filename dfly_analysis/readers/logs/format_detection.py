@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.catalog.log_formats import LogFormat, load_formats
-from dfly_analysis.errors import LogFormatError, nearest
+from dfly_analysis.errors import LogFormatError, suggest_similar
 from dfly_analysis.readers.logs.blocks import COLOUR
 
 SNIFF_LINES = 300
@@ -127,5 +127,5 @@ def find_format(format_id: str) -> LogFormat:
     for candidate in load_formats():
         if candidate.id == format_id:
             return candidate
-    hint = nearest(format_id, (candidate.id for candidate in load_formats()))
+    hint = suggest_similar(format_id, (candidate.id for candidate in load_formats()))
     raise LogFormatError(f"no log format is called {format_id!r}", hint=hint or "see `dfly-analysis inspect`")

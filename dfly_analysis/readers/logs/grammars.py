@@ -135,9 +135,9 @@ def read_redirect(match: re.Match[str], rest: list[str]) -> Record:
 
 def read_panic(match: re.Match[str], rest: list[str]) -> Record:
     """Read what Rust's runtime prints when a thread panics; it says no time."""
-    told = [line for line in rest if line.strip() and not line.startswith(("note: ", "stack backtrace:", " "))]
+    message_lines = [line for line in rest if line.strip() and not line.startswith(("note: ", "stack backtrace:", " "))]
     place = _PANIC_AT.search(match["message"])
-    return Record("", "FATAL", place[1] if place else "", "\n".join([match["message"], *told]))
+    return Record("", "FATAL", place[1] if place else "", "\n".join([match["message"], *message_lines]))
 
 
 READERS = {

@@ -21,7 +21,7 @@ _EARLIEST = -(2**63) + 1
 
 
 @dataclass(frozen=True)
-class Between:
+class InterleavedBlocks:
     """Rows to be laid between others.
 
     Attributes
@@ -40,7 +40,7 @@ class Between:
         return [row.get(name) for row in self.rows]
 
     @cached_property
-    def told(self) -> frozenset[str]:
+    def text_columns(self) -> frozenset[str]:
         """The columns in which there is something."""
         return frozenset(name for row in self.rows for name, value in row.items() if value is not None)
 
@@ -56,21 +56,21 @@ class Between:
     def whole_numbers(self, most: npt.NDArray[np.int64], name: str) -> pa.Array:
         """Return whole numbers, those below 0 missing."""
         few = self._nothing[1]
-        if name in self.told:
+        if name in self.text_columns:
             few = np.array([-1 if value is None else value for value in self.column(name)], np.int64)
         return _spread_numbers(most, few, self.places, 0, pa.int64())
 
     def repeated(self, most: Coded, name: str) -> pa.DictionaryArray:
         """Return texts that repeat."""
         codes, values = self._nothing[0], most.values
-        if name in self.told:
+        if name in self.text_columns:
             values, codes = with_texts(values, self.column(name))
         indices = _spread("codes", np.ascontiguousarray(most.codes), codes, self.places, 0, pa.int32())
         return pa.DictionaryArray.from_arrays(indices, values, safe=False)
 
     def texts(self, most: pa.StringArray, name: str) -> pa.StringArray:
         """Return texts that rarely repeat."""
-        few = strings(self.column(name)) if name in self.told else self._nothing[2]
+        few = strings(self.column(name)) if name in self.text_columns else self._nothing[2]
         if most.null_count == len(most) and few.null_count == len(few):
             return pa.nulls(len(most) + len(few), pa.string())
         bits = None

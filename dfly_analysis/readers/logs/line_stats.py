@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_DIGITS = 18
+MAX_DIGITS = 18
 
 
 @dataclass
@@ -46,5 +46,5 @@ class Counts:
 
 def whole_number(text: Any) -> int | None:
     """Return the number of a text where a column of integers can hold it; log text is untrusted."""
-    fine = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    fine = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
     return int(text) if fine else None

@@ -152,14 +152,14 @@ def _scratch(name: str, size: int, kind: type[np.generic]) -> npt.NDArray[Any]:
     return array
 
 
-def read_columns(data: bytes, grammar: str, *, telling: bool = False, lines: int | None = None) -> Columns:
+def read_columns(data: bytes, grammar: str, *, relevant_only: bool = False, lines: int | None = None) -> Columns:
     """Read a block of whole lines.
 
     Parameters
     ----------
     data : bytes
     grammar : {"compact", "json"}
-    telling : bool
+    relevant_only : bool
         Whether records below WARN that are no known event are only counted.
     lines : int, optional
         How many lines there are, where that is known.
@@ -185,7 +185,7 @@ def read_columns(data: bytes, grammar: str, *, telling: bool = False, lines: int
         for name in TEXTS
     ]
     block = Block(
-        data=address_of(np.frombuffer(data, np.uint8)), size=len(data), relevant_only=telling, **_addresses_of_knowledge(),
+        data=address_of(np.frombuffer(data, np.uint8)), size=len(data), relevant_only=relevant_only, **_addresses_of_knowledge(),
         **{name: address_of(array) for name, array in arrays.items()},
     )  # fmt: skip
     for place, (codes, start, length) in enumerate(texts):
@@ -208,12 +208,12 @@ def _columns(data: bytes, block: Block, arrays: dict[str, npt.NDArray[Any]], tex
     offsets, text = arrays["message_offset"][: n + 1], arrays["message_data"][: arrays["message_offset"][n]]
     message = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
     fallbacks = zip(*(arrays[name][: block.fallbacks].tolist() for name, _ in _FALLBACKS), strict=True)
-    told = {name: (texts[place], block.texts[place].count) for place, name in enumerate(TEXTS)}
+    text_columns = {name: (texts[place], block.texts[place].count) for place, name in enumerate(TEXTS)}
     return Columns(
         message=message, fallbacks=list(fallbacks), lines=block.lines, skipped=block.skipped,
         span_ns=(block.earliest_ns, block.latest_ns) if block.skipped else None,
-        texts={name: _coded(data, *own, n) for name, own in told.items() if name not in UNIQUE_TEXTS},
-        unique={name: _unique(data, *told[name], n) for name in UNIQUE_TEXTS}, **used,
+        texts={name: _coded(data, *own, n) for name, own in text_columns.items() if name not in UNIQUE_TEXTS},
+        unique={name: _unique(data, *text_columns[name], n) for name in UNIQUE_TEXTS}, **used,
     )  # fmt: skip
 
 

@@ -27,9 +27,9 @@ from dfly_analysis.readers.logs.arrow_utils import (
     whole_numbers,
 )
 from dfly_analysis.readers.logs.blocks import LineBlock
-from dfly_analysis.readers.logs.event_extraction import tell
-from dfly_analysis.readers.logs.event_schema import BAD_LEVELS, TEXT_CAP, arrow_schema, is_telling
-from dfly_analysis.readers.logs.interleave import Between
+from dfly_analysis.readers.logs.event_extraction import extract_fields
+from dfly_analysis.readers.logs.event_schema import BAD_LEVELS, TEXT_CAP, arrow_schema, is_relevant
+from dfly_analysis.readers.logs.interleave import InterleavedBlocks
 from dfly_analysis.readers.logs.line_stats import Counts
 from dfly_analysis.readers.logs.native_parser import Columns
 from dfly_analysis.readers.logs.timestamps import as_times, local_to_utc
@@ -67,7 +67,7 @@ _ONE_FILE = FileStarts(np.zeros(1, np.int64), np.zeros(1, np.int64))
 
 
 def parse_block(
-    block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool = False, files: FileStarts = _ONE_FILE
+    block: LineBlock, main: LogFormat | None, tz: str, *, relevant_only: bool = False, files: FileStarts = _ONE_FILE
 ) -> ParsedBlock:
     """Read a block that begins with a record and ends with one.
 
@@ -77,7 +77,7 @@ def parse_block(
     main : LogFormat or None
     tz : str
         Zone of times that carry none.
-    telling : bool
+    relevant_only : bool
         Whether records that no analysis looks at are only counted.
     files : FileStarts
         Of a block of several files, each of which begins with a record.
@@ -87,8 +87,8 @@ def parse_block(
     ParsedBlock
     """
     if main is None or main.grammar not in GRAMMARS or not native_parser.is_available():
-        return _parse_in_python(block, main, tz, telling=telling, files=files)
-    columns = native_parser.read_columns(block.data, main.grammar, telling=telling, lines=block.lines)
+        return _parse_in_python(block, main, tz, relevant_only=relevant_only, files=files)
+    columns = native_parser.read_columns(block.data, main.grammar, relevant_only=relevant_only, lines=block.lines)
     counts, rest = [Counts() for _ in files.byte], list[dict[str, Any]]()
     for start, end, line, time_ns in columns.fallbacks:
         time = "" if time_ns == NO_TIME else str(np.datetime64(time_ns, "ns"))
@@ -100,7 +100,7 @@ def parse_block(
         own.parsed += by_reader
         if by_reader:
             own.formats[main.id] += by_reader
-    times, between = _between(columns, rest, tz, counts[0], telling=telling)
+    times, between = _interleaved(columns, rest, tz, counts[0], relevant_only=relevant_only)
     zone = tz if main.zone == "given" else "UTC"
     return ParsedBlock(_joined(block, columns, zone, counts[0], times, between), counts)
 
@@ -124,11 +124,11 @@ def _rows_of_files(
 
 
 def _parse_in_python(
-    block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool, files: FileStarts
+    block: LineBlock, main: LogFormat | None, tz: str, *, relevant_only: bool, files: FileStarts
 ) -> ParsedBlock:
     counts = [Counts() for _ in files.byte]
     rows = _rows_of_files(block.data, 0, len(block.data), 0, main, counts, files)
-    table = _table(rows, tz, counts[0], telling=telling)
+    table = _table(rows, tz, counts[0], relevant_only=relevant_only)
     at = table.schema.get_field_index("log_line")
     return ParsedBlock(table.set_column(at, "log_line", _numbered(values_of(table.column(at)), block)), counts)
 
@@ -149,7 +149,7 @@ def _schema() -> pa.Schema:
     return pa.schema([field for field in arrow_schema() if field.name not in FILE_WIDE])
 
 
-def _table(rows: list[dict[str, Any]], tz: str, counts: Counts, *, telling: bool) -> pa.Table:
+def _table(rows: list[dict[str, Any]], tz: str, counts: Counts, *, relevant_only: bool) -> pa.Table:
     columns = {
         name: (whole_numbers if pa.types.is_integer(kind) else strings)([row.get(name) for row in rows])
         for name, kind in _fields()
@@ -158,7 +158,7 @@ def _table(rows: list[dict[str, Any]], tz: str, counts: Counts, *, telling: bool
     columns["time"] = as_times([row["time"] for row in rows], tz)
     counts.reach(_span(_moments(columns["time"])))
     table = _conform(columns)
-    return table.filter(flags(is_telling(table))) if telling else table
+    return table.filter(flags(is_relevant(table))) if relevant_only else table
 
 
 def _moments(times: pa.Array) -> npt.NDArray[np.int64]:
@@ -188,37 +188,44 @@ def _conform(columns: dict[str, Any]) -> pa.Table:
 
 
 def _joined(
-    block: LineBlock, columns: Columns, zone: str, counts: Counts, times: npt.NDArray[np.int64], between: Between
+    block: LineBlock,
+    columns: Columns,
+    zone: str,
+    counts: Counts,
+    times: npt.NDArray[np.int64],
+    between: InterleavedBlocks,
 ) -> pa.Table:
     """Return the records of both readers by line."""
-    bad, told = _IS_BAD[columns.level], tell(columns)
-    texts = columns.texts | told.texts
-    texts["event_id"], texts["level"] = told.event_id, Coded(columns.level.astype(np.int32), _levels())
+    bad, extracted = _IS_BAD[columns.level], extract_fields(columns)
+    texts = columns.texts | extracted.texts
+    texts["event_id"], texts["level"] = extracted.event_id, Coded(columns.level.astype(np.int32), _levels())
     texts["signature"] = _signatures(columns.message, bad)
-    unique = columns.unique | told.unique
-    unique["message"], unique["text"] = columns.message, _texts(block.data, columns, bad | told.is_rare)
-    made: dict[str, Any] = {
+    unique = columns.unique | extracted.unique
+    unique["message"], unique["text"] = columns.message, _texts(block.data, columns, bad | extracted.is_rare)
+    result: dict[str, Any] = {
         "time": between.moments(_times(columns, zone, counts), times),
         "log_line": _numbered(np.insert(columns.line.astype(np.int64), between.places, between.column("log_line")), block),
-        **{name: between.whole_numbers(own, name) for name, own in told.numbers.items()},
+        **{name: between.whole_numbers(own, name) for name, own in extracted.numbers.items()},
         **{name: between.repeated(own, name) for name, own in texts.items()},
         **{name: between.texts(own, name) for name, own in unique.items()},
     }  # fmt: skip
-    return pa.Table.from_arrays([made[name] for name, _ in _fields()], schema=_schema())
+    return pa.Table.from_arrays([result[name] for name, _ in _fields()], schema=_schema())
 
 
-def _between(
-    columns: Columns, rows: list[dict[str, Any]], tz: str, counts: Counts, *, telling: bool
-) -> tuple[npt.NDArray[np.int64], Between]:
+def _interleaved(
+    columns: Columns, rows: list[dict[str, Any]], tz: str, counts: Counts, *, relevant_only: bool
+) -> tuple[npt.NDArray[np.int64], InterleavedBlocks]:
     """Return the rows of the careful reader, and their times, with the places they have among those of the compiled one."""
     times = np.empty(0, np.int64)
     if rows:
         times = _moments(as_times([row["time"] for row in rows], tz))
         counts.reach(_span(times))
-    if telling:
+    if relevant_only:
         kept = [row.get("event_id") is not None or row["level"] in BAD_LEVELS for row in rows]
         rows, times = list(compress(rows, kept)), times[np.array(kept, np.bool_)]
-    return times, Between(np.searchsorted(columns.line, [row["log_line"] for row in rows], side="right"), rows)
+    return times, InterleavedBlocks(
+        np.searchsorted(columns.line, [row["log_line"] for row in rows], side="right"), rows
+    )
 
 
 def _times(columns: Columns, zone: str, counts: Counts) -> npt.NDArray[np.int64]:
@@ -240,9 +247,9 @@ def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> Coded:
     codes = np.full(len(bad), -1, np.int32)
     if not len(rows):
         return Coded(codes, no_strings())
-    from dfly_analysis.readers.logs.event_matching import name_causes
+    from dfly_analysis.readers.logs.event_matching import match_causes
 
-    causes = name_causes(texts_at(messages, rows))
+    causes = match_causes(texts_at(messages, rows))
     codes[rows] = causes.codes
     return Coded(codes, causes.values)
 

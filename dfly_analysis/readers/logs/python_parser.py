@@ -15,7 +15,7 @@ from dfly_analysis.readers.logs.grammars import READERS, Record
 from dfly_analysis.readers.logs.line_stats import Counts, whole_number
 from dfly_analysis.redaction import redact
 
-_MOST_LINES = 2000
+_MAX_LINES = 2000
 """Lines that may continue one record."""
 
 
@@ -66,7 +66,7 @@ def _records(
                 yield (*pending, rest)
             pending, rest = (line_number, *found), []
             counts.parsed += 1
-        elif pending and len(rest) < _MOST_LINES and pending[1].grammar != "json":
+        elif pending and len(rest) < _MAX_LINES and pending[1].grammar != "json":
             if line.strip() or pending[1].grammar == "pretty":
                 rest.append(line)
             counts.continuation += 1

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HEAD_BYTES = 65536
-_MOST_AHEAD = 2
+_MAX_AHEAD = 2
 """Blocks that are parsed at the same time."""
 
 
@@ -71,7 +71,7 @@ class LogReader:
         Sniffed from the first lines where not given.
     executor : Executor, optional
         Reads blocks side by side, where given.
-    telling : bool
+    relevant_only : bool
         Whether records that no analysis looks at are only counted.
     writer : Writer or None
         Of the table that was yielded last.
@@ -81,7 +81,7 @@ class LogReader:
     tz: str = "UTC"
     log_format: LogFormat | None = None
     executor: Executor | None = None
-    telling: bool = False
+    relevant_only: bool = False
     writer: Writer | None = None
     counts: Counts = field(default_factory=Counts)
     _streams: dict[tuple[str, str], _Stream] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class LogReader:
         waiting: deque[tuple[_Stream, str, Future[ParsedBlock] | ParsedBlock]] = deque()
         for stream, block in self._cut(blocks, sniffed):
             waiting.append((stream, block.writer, self._parse(block, stream.main)))
-            if self.executor is None or len(waiting) > _MOST_AHEAD:
+            if self.executor is None or len(waiting) > _MAX_AHEAD:
                 yield self._finish(*waiting.popleft())
         while waiting:
             yield self._finish(*waiting.popleft())
@@ -114,8 +114,8 @@ class LogReader:
 
     def _parse(self, block: LineBlock, main: LogFormat | None) -> Future[ParsedBlock] | ParsedBlock:
         if self.executor is None:
-            return parse_block(block, main, self.tz, telling=self.telling)
-        return self.executor.submit(parse_block, block, main, self.tz, telling=self.telling)
+            return parse_block(block, main, self.tz, relevant_only=self.relevant_only)
+        return self.executor.submit(parse_block, block, main, self.tz, relevant_only=self.relevant_only)
 
     def _finish(self, stream: _Stream, named: str, parsing: Future[ParsedBlock] | ParsedBlock) -> pa.Table:
         parsed = parsing.result() if isinstance(parsing, Future) else parsing

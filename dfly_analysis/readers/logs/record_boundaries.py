@@ -11,7 +11,7 @@ import numpy.typing as npt
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.readers.logs.blocks import LineBlock, count_lines
 
-MOST_CONTINUED_BYTES = 16 << 20
+MAX_CONTINUED_BYTES = 16 << 20
 """More than that does not belong to one record: lines behind it are read by themselves."""
 
 
@@ -42,7 +42,7 @@ class Cutter:
             return
         continued, rest = _split(block, at)
         held = _join(held, continued)
-        if rest.data or len(held.data) >= MOST_CONTINUED_BYTES:
+        if rest.data or len(held.data) >= MAX_CONTINUED_BYTES:
             self.held = rest if rest.data else None
             yield held
         else:

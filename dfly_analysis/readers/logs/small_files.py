@@ -64,7 +64,7 @@ def plain_format(data: bytes) -> LogFormat | None:
 
 
 def parse_small_logs(
-    logs: Sequence[SmallLog], log_format: LogFormat, tz: str, *, telling: bool = False
+    logs: Sequence[SmallLog], log_format: LogFormat, tz: str, *, relevant_only: bool = False
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """Parse logs of one format together.
 
@@ -75,7 +75,7 @@ def parse_small_logs(
         As `plain_format` found it for each of them.
     tz : str
         Zone of times that carry none.
-    telling : bool
+    relevant_only : bool
         Whether records that no analysis looks at are only counted.
 
     Returns
@@ -87,7 +87,7 @@ def parse_small_logs(
     lines = np.array([count_lines(log.data) for log in logs])
     starts = FileStarts(_starts([len(log.data) for log in logs]), _starts(lines))
     block = LineBlock(b"".join(log.data for log in logs), 0, lines=int(lines.sum()))
-    table, counts = parse_block(block, log_format, tz, telling=telling, files=starts)
+    table, counts = parse_block(block, log_format, tz, relevant_only=relevant_only, files=starts)
     at = table.schema.get_field_index("log_line")
     line = values_of(table.column(at))
     file = np.searchsorted(starts.line, line, side="right") - 1

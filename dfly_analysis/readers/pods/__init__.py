@@ -10,10 +10,10 @@ from dfly_analysis.readers.pods.detect import recognises
 
 if TYPE_CHECKING:
     from dfly_analysis.readers.pods.reader import read_pods
-    from dfly_analysis.readers.pods.terminations import Death, deaths_by_host, read_ending
+    from dfly_analysis.readers.pods.terminations import Termination, read_termination, terminations_by_host
 
-__all__ = ["Death", "deaths_by_host", "read_ending", "read_pods", "recognises"]
+__all__ = ["Termination", "read_pods", "read_termination", "recognises", "terminations_by_host"]
 __getattr__, __dir__, _ = attach(
     __name__,
-    submod_attrs={"terminations": ["Death", "deaths_by_host", "read_ending"], "reader": ["read_pods"]},
+    submod_attrs={"terminations": ["Termination", "terminations_by_host", "read_termination"], "reader": ["read_pods"]},
 )

@@ -8,7 +8,7 @@ _OBJECT = r'"kind"\s*:\s*"(?:Pod|PodList|Event|EventList|Node|NodeList)"'
 _LIST = r'"apiVersion"\s*:\s*"v1"'
 _NAME = r"Name:\s+\S"
 _SECTION = r"(?m)^(?:Containers|Conditions|Events|Restart Policy|QoS Class|Node|Namespace|Roles|Labels):"
-_FEWEST_SECTIONS = 2
+_MIN_SECTIONS = 2
 
 
 def recognises(head: str) -> bool:
@@ -20,4 +20,4 @@ def recognises(head: str) -> bool:
         return re.search(_OBJECT, head) is not None or (re.search(_LIST, head) is not None and '"items"' in head)
     if not stripped.startswith("Name:"):
         return False
-    return re.match(_NAME, stripped) is not None and len(set(re.findall(_SECTION, stripped))) >= _FEWEST_SECTIONS
+    return re.match(_NAME, stripped) is not None and len(set(re.findall(_SECTION, stripped))) >= _MIN_SECTIONS

@@ -63,15 +63,15 @@ def _block_rows(block: Sequence[Line]) -> Iterator[dict[str, Any]]:
 
 
 def _section(block: Sequence[Line], name: str) -> list[Line]:
-    begun: list[Line] = []
+    current: list[Line] = []
     inside = False
     for number, line in block:
         if inside and line[:1] not in (" ", ""):
             break
         if inside:
-            begun.append((number, line))
+            current.append((number, line))
         inside = inside or line.startswith(f"{name}:")
-    return begun
+    return current
 
 
 def _container_rows(lines: Sequence[Line], base: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -153,7 +153,7 @@ def _number(value: Any) -> int | None:
 def _time(value: Any) -> datetime | None:
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
-        made = time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
-        return made.astimezone(UTC) if made and 1970 <= made.year <= 2200 else None
+        result = time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
+        return result.astimezone(UTC) if result and 1970 <= result.year <= 2200 else None
     except (ValueError, OverflowError):
         return None

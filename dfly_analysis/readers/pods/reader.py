@@ -51,6 +51,6 @@ def read_pods(text: str, address: str, *, on_problem: OnProblem | None = None) -
 
 
 def _placed(row: dict[str, Any], address: str, line: int) -> dict[str, Any]:
-    said = row.get("message")
+    message = row.get("message")
     shown = {name: value for name, value in row.items() if name != "uid"}
-    return {**shown, "message": redact(said) if said else None, "log_path": address, "log_line": line}
+    return {**shown, "message": redact(message) if message else None, "log_path": address, "log_line": line}

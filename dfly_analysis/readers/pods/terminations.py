@@ -17,7 +17,7 @@ _DEADLY_EVENTS = ("Evicted", "OOMKilling", "SystemOOM", "OOMKilled")
 
 
 @dataclass(frozen=True)
-class Death:
+class Termination:
     """One ending of a process that nobody asked for.
 
     Attributes
@@ -37,7 +37,7 @@ class Death:
     words: str
 
 
-def read_ending(row: Mapping[str, Any]) -> Death | None:
+def read_termination(row: Mapping[str, Any]) -> Termination | None:
     """Return what a row means, or None where nothing ended against its will.
 
     Parameters
@@ -46,23 +46,25 @@ def read_ending(row: Mapping[str, Any]) -> Death | None:
         Of `dfly_analysis.schema.PODS`; missing values are None.
     """
     reason, kind = row.get("reason") or "", row.get("kind")
-    told = kind == "ending" or (kind == "event" and reason in _DEADLY_EVENTS) or (kind == "pod" and reason == "Evicted")
-    if not told:
+    is_termination = (
+        kind == "ending" or (kind == "event" and reason in _DEADLY_EVENTS) or (kind == "pod" and reason == "Evicted")
+    )
+    if not is_termination:
         return None
     if reason == "Evicted":
         return _evicted(row)
-    cause, sure, words = _ended(reason, row.get("exit_code"))
+    cause, confidence, words = _ended(reason, row.get("exit_code"))
     code = "" if row.get("exit_code") is None else f", exit code {row['exit_code']}"
-    return Death(row.get("time"), cause, sure, f"{reason or 'ended'}{code}{words}") if cause else None
+    return Termination(row.get("time"), cause, confidence, f"{reason or 'ended'}{code}{words}") if cause else None
 
 
-def _evicted(row: Mapping[str, Any]) -> Death:
+def _evicted(row: Mapping[str, Any]) -> Termination:
     message, time = row.get("message") or "", row.get("time")
     if _STORAGE.search(message):
-        return Death(time, "disk_full", "high", "evicted: the node ran short of disk")
+        return Termination(time, "disk_full", "high", "evicted: the node ran short of disk")
     if _MEMORY.search(message):
-        return Death(time, "resource_limit", "high", "evicted: the node ran short of memory")
-    return Death(time, "resource_limit", "medium", "evicted")
+        return Termination(time, "resource_limit", "high", "evicted: the node ran short of memory")
+    return Termination(time, "resource_limit", "medium", "evicted")
 
 
 def _ended(reason: str, code: int | None) -> tuple[str, str, str]:
@@ -78,7 +80,7 @@ def _ended(reason: str, code: int | None) -> tuple[str, str, str]:
     return ("client_bug", "medium", "") if code else ("", "", "")
 
 
-def deaths_by_host(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Death, ...]]:
+def terminations_by_host(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Termination, ...]]:
     """Return the deaths by every name that a log may know their host by: that of the pod, and that of its node.
 
     A pod on the network of its node (``hostNetwork``) goes by the node's name.
@@ -94,28 +96,31 @@ def deaths_by_host(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Death, 
     """
     listed = list(rows)
     nodes = {row["pod"]: row["node"] for row in listed if row.get("pod") and row.get("node") and row["kind"] != "event"}
-    found: dict[str, list[Death]] = {}
+    found: dict[str, list[Termination]] = {}
     for row in listed:
-        death = read_ending(row)
+        termination = read_termination(row)
         pod = row.get("pod")
-        if death is None or not pod:
+        if termination is None or not pod:
             continue
         for name in {pod, nodes.get(pod)} - {None}:
-            found.setdefault(str(name), []).append(death)
-    return {name: _once(deaths) for name, deaths in found.items()}
+            found.setdefault(str(name), []).append(termination)
+    return {name: _once(terminations) for name, terminations in found.items()}
 
 
-def _once(deaths: Iterable[Death]) -> tuple[Death, ...]:
-    ordered = sorted(deaths, key=lambda death: (death.time is None, death.time or 0, death.confidence != "high"))
-    kept: list[Death] = []
-    for death in ordered:
-        same = next((one for one in kept if one.cause == death.cause and _near(one, death)), None)
+def _once(terminations: Iterable[Termination]) -> tuple[Termination, ...]:
+    ordered = sorted(
+        terminations,
+        key=lambda termination: (termination.time is None, termination.time or 0, termination.confidence != "high"),
+    )
+    kept: list[Termination] = []
+    for termination in ordered:
+        same = next((one for one in kept if one.cause == termination.cause and _near(one, termination)), None)
         if same is None:
-            kept.append(death)
+            kept.append(termination)
     return tuple(kept)
 
 
-def _near(one: Death, other: Death) -> bool:
+def _near(one: Termination, other: Termination) -> bool:
     if one.time is None or other.time is None:
         return True
     return abs((one.time - other.time).total_seconds()) <= _SAME_S

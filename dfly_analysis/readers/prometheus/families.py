@@ -14,7 +14,7 @@ Labels = tuple[tuple[str, str], ...]
 Series = tuple[str, Labels]
 """A metric's name and its labels, sorted."""
 _QUANTILES = {0.5: "p50_s", 0.95: "p95_s", 0.99: "p99_s"}
-_MOST = 9e18  # what a table's integers hold; infinite and NaN are not below it
+_MAX_COUNT = 9e18  # what a table's integers hold; infinite and NaN are not below it
 _PLACES = {  # kinds of traffic, as the label `type` names them
     "BACK_TO_SOURCE": "bytes_from_source", "REMOTE_PEER": "bytes_from_parent", "LOCAL_PEER": "bytes_local",
 }  # fmt: skip
@@ -86,18 +86,22 @@ def build_rows(samples: Mapping[Series, float]) -> list[dict[str, Any]]:
     list of dict
         Rows of `dfly_analysis.schema.RUNS` without place, host and times, ordered by metric and labels.
     """
-    samples = {series: value for series, value in samples.items() if abs(value) < _MOST}
+    samples = {series: value for series, value in samples.items() if abs(value) < _MAX_COUNT}
     rows: list[dict[str, Any]] = []
-    for (base, labels), seen in sorted(_durations(samples).items(), key=lambda item: item[0]):
-        mean_s = seen.summed / seen.total * seen.scale if seen.total and seen.summed is not None else None
+    for (base, labels), observed in sorted(_durations(samples).items(), key=lambda item: item[0]):
+        mean_s = (
+            observed.summed / observed.total * observed.scale
+            if observed.total and observed.summed is not None
+            else None
+        )
         common = {
             "tool": "prometheus", "metric": base, "label": label_of(labels), "mean_s": mean_s, **_sizes(labels),
             "outcome": load_metric_names().outcomes.get(base),
         }  # fmt: skip
-        if seen.buckets:
-            rows += [{**common, **bucket} for bucket in _bucket_rows(seen)]
-        elif seen.total:
-            rows.append({**common, "kind": "aggregate", "n": round(seen.total), **seen.quantiles})
+        if observed.buckets:
+            rows += [{**common, **bucket} for bucket in _bucket_rows(observed)]
+        elif observed.total:
+            rows.append({**common, "kind": "aggregate", "n": round(observed.total), **observed.quantiles})
     return [*rows, *_counter_rows(samples), *_gauge_rows(samples)]
 
 
@@ -116,16 +120,16 @@ def _durations(samples: Mapping[Series, float]) -> dict[Series, _Durations]:
         if scale is None:
             continue
         bare = tuple(pair for pair in labels if pair[0] not in ("le", "quantile"))
-        seen = found.setdefault((base, bare), _Durations(scale))
+        observed = found.setdefault((base, bare), _Durations(scale))
         bound = _number(dict(labels).get("le" if ending == "bucket" else "quantile"))
         if ending == "sum":
-            seen.summed = value
+            observed.summed = value
         elif ending == "count":
-            seen.total = value
+            observed.total = value
         elif ending == "bucket" and bound is not None:
-            seen.buckets.append((bound, value))
+            observed.buckets.append((bound, value))
         elif bound in _QUANTILES:
-            seen.quantiles[_QUANTILES[bound]] = value * scale
+            observed.quantiles[_QUANTILES[bound]] = value * scale
     return found
 
 
@@ -137,17 +141,22 @@ def _number(text: str | None) -> float | None:
     return None if math.isnan(number) else number
 
 
-def _bucket_rows(seen: _Durations) -> Iterator[dict[str, Any]]:
-    buckets = sorted(seen.buckets)
-    if seen.total is not None and buckets[-1][0] < math.inf:
-        buckets.append((math.inf, seen.total))
+def _bucket_rows(observed: _Durations) -> Iterator[dict[str, Any]]:
+    buckets = sorted(observed.buckets)
+    if observed.total is not None and buckets[-1][0] < math.inf:
+        buckets.append((math.inf, observed.total))
     lower, below = 0.0, 0.0
     for upper, cumulative in buckets:
         if cumulative < below:
             continue  # a torn bound: what lies under it is counted with the next one
         count = round(cumulative - below)
         if count:
-            yield {"kind": "histogram", "n": count, "lower_s": lower * seen.scale, "upper_s": upper * seen.scale}
+            yield {
+                "kind": "histogram",
+                "n": count,
+                "lower_s": lower * observed.scale,
+                "upper_s": upper * observed.scale,
+            }
         lower, below = upper, cumulative
 
 
@@ -165,10 +174,10 @@ def _sizes(labels: Labels) -> dict[str, int]:
 def _counter_rows(samples: Mapping[Series, float]) -> Iterator[dict[str, Any]]:
     counters = {series: value for series, value in samples.items() if value >= 0}
     total_of = {failed: total for total, failed in load_metric_names().failed_of.items() if failed}
-    seen = {
+    observed = {
         (total_of.get(name, name), labels) for name, labels in counters if name in load_metric_names().counter_names
     }
-    for name, labels in sorted(seen):
+    for name, labels in sorted(observed):
         failed = load_metric_names().failed_of[name]
         total, failures = counters.get((name, labels)), counters.get((failed, labels)) if failed else None
         if failed and failures is None and total is not None:

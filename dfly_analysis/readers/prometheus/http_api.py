@@ -12,7 +12,7 @@ from dfly_analysis.errors import SourceError
 
 TOKEN = "DFLY_ANALYSIS_PROMETHEUS_TOKEN"  # noqa: S105 - the variable's name
 _TIMEOUT_S = (10.0, 120.0)  # to connect, and between two bytes of the answer
-_MOST_BYTES = 512 << 20
+_MAX_BYTES = 512 << 20
 Point = tuple[float, float]
 """Unix time in seconds and value."""
 
@@ -86,11 +86,11 @@ class Server:
         ------
         SourceError
         """
-        asked = {"query": expression, "start": f"{start_s:.3f}", "end": f"{end_s:.3f}", "step": f"{step_s:.3f}"}
-        return self._ask("query_range", asked)
+        parameters = {"query": expression, "start": f"{start_s:.3f}", "end": f"{end_s:.3f}", "step": f"{step_s:.3f}"}
+        return self._ask("query_range", parameters)
 
-    def _ask(self, endpoint: str, asked: dict[str, str]) -> list[Answer]:
-        status, body = self._get(f"{self.address}/api/v1/{endpoint}", asked)
+    def _ask(self, endpoint: str, parameters: dict[str, str]) -> list[Answer]:
+        status, body = self._get(f"{self.address}/api/v1/{endpoint}", parameters)
         if status in (401, 403):
             raise self._error(
                 f"refuses access (HTTP {status})",
@@ -103,14 +103,14 @@ class Server:
             hint = "name the server itself, with its path prefix where it has one"
             raise self._error(f"does not answer as Prometheus does (HTTP {status})", hint) from problem
         if outcome != "success":
-            said = str(answer.get("error") or answer.get("errorType") or status)[:300]
-            raise self._error(f"cannot answer: {said}", "look at the selector, or name a shorter window")
+            error_text = str(answer.get("error") or answer.get("errorType") or status)[:300]
+            raise self._error(f"cannot answer: {error_text}", "look at the selector, or name a shorter window")
         try:
             return [answer for answer in map(_answer, data["result"]) if answer.points]
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             raise self._error("answers in another form than Prometheus does", "name the server itself") from problem
 
-    def _get(self, url: str, asked: dict[str, str]) -> tuple[int, bytes]:
+    def _get(self, url: str, parameters: dict[str, str]) -> tuple[int, bytes]:
         import requests  # type: ignore[import-untyped,unused-ignore]
 
         token = os.environ.get(TOKEN, "").strip()
@@ -120,14 +120,14 @@ class Server:
         basic = (self.user, self.password or "") if self.user else _Given() if token else None
         try:
             with requests.get(
-                url, params=asked, headers=headers, auth=basic, timeout=_TIMEOUT_S, stream=True
+                url, params=parameters, headers=headers, auth=basic, timeout=_TIMEOUT_S, stream=True
             ) as response:
                 body = bytearray()
                 for block in response.iter_content(1 << 20):
                     body += block
-                    if len(body) > _MOST_BYTES:
+                    if len(body) > _MAX_BYTES:
                         raise self._error(
-                            f"answers with more than {_MOST_BYTES} bytes", "name a shorter window or a selector"
+                            f"answers with more than {_MAX_BYTES} bytes", "name a shorter window or a selector"
                         )
                 return response.status_code, bytes(body)
         except requests.exceptions.SSLError as problem:

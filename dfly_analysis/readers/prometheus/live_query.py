@@ -23,8 +23,8 @@ _VERSIONS = "dragonfly_(client|scheduler|manager|dfdaemon)_version"
 _STARTED = "process_start_time_seconds"
 _HOST_LABELS = ("pod", "kubernetes_pod_name", "pod_name", "node", "host", "hostname", "instance")
 _ALWAYS_OF_TARGET = frozenset({"instance", "job"})
-_MOST_POINTS = 10_000  # the server refuses 11 000
-_LEAST_STEP_S = 0.05
+_MAX_POINTS = 10_000  # the server refuses 11 000
+_MIN_STEP_S = 0.05
 _GLANCES = 1000
 _MILLISECOND_S = 1e-3  # what times are sent in
 Target = frozenset[tuple[str, str]]
@@ -88,7 +88,7 @@ def query_prometheus(
     Returns
     -------
     MetricsPart
-        Rows as `read_metrics` gives them, with `started` and `ended` of the window; `log_path` is the server's address.
+        Rows as `read_metrics` gives them, with `started` and `at_end` of the window; `log_path` is the server's address.
         What a process counted between its last scrape and its end is lost. A process that appears inside the window
         counts whole where it says that it began there, or where it says nothing and the server was already scraping
         others. Quantiles of summaries are left out: they speak of another window.
@@ -102,7 +102,7 @@ def query_prometheus(
     versions = window.server.query_range(window.selector(_VERSIONS), window.start_s, window.end_s, window.glance_s)
     if not versions:
         raise SourceError(
-            f"knows no Dragonfly between {_said(window.start_s)} and {_said(window.end_s)}", where=window.server.address,
+            f"knows no Dragonfly between {_iso(window.start_s)} and {_iso(window.end_s)}", where=window.server.address,
             hint="look at the window and the selector; are clients, scheduler and manager scraped?",
         )  # fmt: skip
     names = _target_labels(versions)
@@ -126,7 +126,7 @@ def _window(
     start_s, end_s = _seconds(start, server), _seconds(end, server)
     if not end_s > start_s:
         raise SourceError("the window ends before it begins", where=server.address, hint="give the earlier time first")
-    step_s = max(parse_duration(step), (end_s - start_s) / _MOST_POINTS, _LEAST_STEP_S)
+    step_s = max(parse_duration(step), (end_s - start_s) / _MAX_POINTS, _MIN_STEP_S)
     return _Window(server, start_s, end_s, step_s, selector.strip().removeprefix("{").removesuffix("}").strip(" ,"))
 
 
@@ -159,8 +159,8 @@ def _processes(versions: Sequence[Answer], names: frozenset[str]) -> dict[Target
         target, (name, _) = _split(entry.labels, names)
         match = re.match(r"dragonfly_(client|scheduler|manager)_", name)
         first_s = min(time for time, _ in entry.points)
-        seen = found.setdefault(target, _Process(first_s, match[1] if match else "client"))
-        seen.seen_s = min(seen.seen_s, first_s)
+        observed = found.setdefault(target, _Process(first_s, match[1] if match else "client"))
+        observed.seen_s = min(observed.seen_s, first_s)
     return found
 
 
@@ -173,26 +173,26 @@ def _grow(window: _Window, names: frozenset[str], processes: Mapping[Target, _Pr
     restarted = _restarted(window, names, counters)
     collecting = bool(window.server.query("count(up)", window.start_s))
     for target, process in processes.items():
-        ended, begun = last.get(target, {}), first.get(target, {})
-        whole = _whole(window, process, ended.get((_STARTED, ())), collecting)
-        if whole and target not in restarted and _steady(begun, ended):
-            process.grown = {series: value - begun.get(series, 0.0) for series, value in ended.items()}
+        at_end, at_start = last.get(target, {}), first.get(target, {})
+        whole = _whole(window, process, at_end.get((_STARTED, ())), collecting)
+        if whole and target not in restarted and _steady(at_start, at_end):
+            process.grown = {series: value - at_start.get(series, 0.0) for series, value in at_end.items()}
         else:
-            process.grown = _stepwise(window, names, target, begun, process, collecting)
+            process.grown = _stepwise(window, names, target, at_start, process, collecting)
 
 
-def _steady(begun: Mapping[Series, float], ended: Mapping[Series, float]) -> bool:
-    started_s = [values.get((_STARTED, ()), 0.0) for values in (begun, ended)]
-    if begun and abs(started_s[1] - started_s[0]) > 1:
+def _steady(at_start: Mapping[Series, float], at_end: Mapping[Series, float]) -> bool:
+    started_s = [values.get((_STARTED, ()), 0.0) for values in (at_start, at_end)]
+    if at_start and abs(started_s[1] - started_s[0]) > 1:
         return False
-    return bool(ended) and all(ended.get(series, -1.0) >= value for series, value in begun.items())
+    return bool(at_end) and all(at_end.get(series, -1.0) >= value for series, value in at_start.items())
 
 
 def _stepwise(
     window: _Window,
     names: frozenset[str],
     target: Target,
-    begun: Mapping[Series, float],
+    at_start: Mapping[Series, float],
     process: _Process,
     collecting: bool,
 ) -> dict[Series, float]:
@@ -205,9 +205,9 @@ def _stepwise(
     return {
         # a series later than its process began while it was being scraped
         series: increase(
-            seen, begun.get(series, 0.0 if whole or seen[0][0] > process.seen_s + window.glance_s else None)
+            observed, at_start.get(series, 0.0 if whole or observed[0][0] > process.seen_s + window.glance_s else None)
         )
-        for series, seen in points.items()
+        for series, observed in points.items()
     }
 
 
@@ -269,5 +269,5 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _said(time_s: float) -> str:
+def _iso(time_s: float) -> str:
     return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="seconds")

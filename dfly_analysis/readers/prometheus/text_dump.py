@@ -23,7 +23,7 @@ _OF_COMPONENT = re.compile(r"(?:dragonfly_)?(client|scheduler|manager)_")
 _EXEMPLAR = re.compile(r"\s#\s\{.*$")
 _STARTED: Series = ("process_start_time_seconds", ())
 _CONTAINER_FOLDERS = frozenset({"var", "log", "logs", "dragonfly", "tmp", "metrics", "etc"})
-_LEAST_SHARE = 0.8
+_MIN_SHARE = 0.8
 
 
 def recognises(head: str) -> bool:
@@ -31,8 +31,8 @@ def recognises(head: str) -> bool:
     lines = [line for line in head.split("\n")[:400] if line.strip()]
     lines = lines[:-1] if len(lines) > 1 and not head.endswith("\n") else lines  # the head may end in a line's middle
     fitting = sum(bool(_COMMENT.match(line) or _SAMPLE.match(line)) for line in lines)
-    told = _TYPED.search(head) or re.match(r"# (?:HELP|TYPE) [A-Za-z_:]", head) or _OURS.search(head)
-    return told is not None and fitting >= _LEAST_SHARE * len(lines)
+    is_metrics = _TYPED.search(head) or re.match(r"# (?:HELP|TYPE) [A-Za-z_:]", head) or _OURS.search(head)
+    return is_metrics is not None and fitting >= _MIN_SHARE * len(lines)
 
 
 def read_metrics(text: str, address: str) -> MetricsPart:
@@ -60,8 +60,8 @@ def read_metrics(text: str, address: str) -> MetricsPart:
     for samples in processes:
         places = _places(samples)
         common = {"host": host, "role": role, "started": _started(samples), "log_path": address}
-        made = build_rows({series: value for series, (value, _) in samples.items()})
-        rows += [{**row, **common, "log_line": places.get((row["metric"], row["label"]), 1)} for row in made]
+        result = build_rows({series: value for series, (value, _) in samples.items()})
+        rows += [{**row, **common, "log_line": places.get((row["metric"], row["label"]), 1)} for row in result]
     return MetricsPart(tuple(rows), versions, component, host, lines, rejected)
 
 
@@ -83,10 +83,10 @@ def _processes(text: str) -> tuple[list[dict[Series, tuple[float, int]]], int, i
                 dumps.append({})
             dumps[-1][series] = (value, number)
     merged: dict[float | None, dict[Series, tuple[float, int]]] = {}
-    begun = None
+    current = None
     for samples in reversed(dumps):  # a process tells its start near the end of its dump
-        begun = samples[_STARTED][0] if _STARTED in samples else begun
-        merged[begun] = {**samples, **merged.get(begun, {})}
+        current = samples[_STARTED][0] if _STARTED in samples else current
+        merged[current] = {**samples, **merged.get(current, {})}
     return list(reversed(merged.values())), count, rejected
 
 
@@ -122,9 +122,9 @@ def versions_of(series: Iterable[Series]) -> tuple[tuple[str, str], ...]:
     """Return component and release of each version gauge; a build that does not know its commit knows no release."""
     found = set()
     for name, labels in series:
-        match, said = _VERSION.fullmatch(name), dict(labels)
-        release = said.get("git_version", "").removeprefix("v")
-        if match and release and said.get("git_commit") != "unknown":
+        match, label_values = _VERSION.fullmatch(name), dict(labels)
+        release = label_values.get("git_version", "").removeprefix("v")
+        if match and release and label_values.get("git_commit") != "unknown":
             found.add((match[1], f"v{release}"))
     return tuple(sorted(found))
 

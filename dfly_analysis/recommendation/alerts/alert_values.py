@@ -23,11 +23,11 @@ _LEAST_SHARE, _MOST_SHARE = 0.1, 0.5
 _GC_KEYS = ("gc.policy.diskHighThresholdPercent", "gc.policy.distHighThresholdPercent")
 _USUAL_GC_HIGH = 0.8
 _LAST_BUCKET_MS = 2.0**23
-_MOST_BOUND = 0.5
+_MAX_BOUND = 0.5
 _USUAL_SLOTS = 8  # default of the client from v1.0.36 on
 
 
-class Foretold(Protocol):
+class PredictionLike(Protocol):
     """What is asked of a prediction: `dfly_analysis.reporting.prediction.Prediction`."""
 
     @property
@@ -82,7 +82,7 @@ class Foretold(Protocol):
 
 
 @dataclass(frozen=True)
-class Known:
+class Threshold:
     """The values by name, as text, and why those that are missing are.
 
     Attributes
@@ -97,51 +97,57 @@ class Known:
 
 
 def values_of(
-    dataset: Dataset, fits: Mapping[str, Any], advice: Advice, foretold: Foretold | None, *, seed: str, client: str
-) -> Known:
+    dataset: Dataset,
+    fits: Mapping[str, Any],
+    advice: Advice,
+    predicted: PredictionLike | None,
+    *,
+    seed: str,
+    client: str,
+) -> Threshold:
     """Return the values that alerts stand on.
 
     Parameters
     ----------
     dataset, fits, advice
         Of one analysis.
-    foretold : Prediction or None
+    predicted : Prediction or None
         False or None where nothing could be foretold.
     seed, client : str
         Label matchers of the targets.
     """
     texts = {"seed": seed, "client": client}
     missing: dict[str, str] = {}
-    _failures(texts, missing, advice, foretold or None)
-    _layer_time(texts, missing, dataset, fits, advice, foretold or None)
+    _failures(texts, missing, advice, predicted or None)
+    _layer_time(texts, missing, dataset, fits, advice, predicted or None)
     _size(texts, missing, advice)
-    share, why = _source_share(dataset)
-    texts |= {"source_share": f"{share:.3g}", "source_share_source": why}
+    share, reason = _source_share(dataset)
+    texts |= {"source_share": f"{share:.3g}", "source_share_source": reason}
     high = _gc_high(dataset)
     texts["gc_high"] = f"{high:.3g}"
-    return Known(texts, missing)
+    return Threshold(texts, missing)
 
 
-def _failures(texts: dict[str, str], missing: dict[str, str], advice: Advice, foretold: Foretold | None) -> None:
+def _failures(texts: dict[str, str], missing: dict[str, str], advice: Advice, predicted: PredictionLike | None) -> None:
     """Fill in the share of layers that may fail, and for the tests how many of 600 an hour are above and below it."""
-    rate = (foretold.then or foretold.now) if foretold is not None else None
+    rate = (predicted.then or predicted.now) if predicted is not None else None
     target, layers = advice.target_failure_rate, f"layers of {format_size(advice.size_bytes)}"
     if rate is None:
-        bound, why = target, "it is the share that may fail by what was asked, for no law was fitted"
-    elif rate.high <= _MOST_BOUND:
-        bound, why = rate.high, f"it is the upper end of what the model predicts for {layers}"
+        bound, reason = target, "it is the share that may fail by what was asked, for no law was fitted"
+    elif rate.high <= _MAX_BOUND:
+        bound, reason = rate.high, f"it is the upper end of what the model predicts for {layers}"
     else:  # an alert at such an upper end would come when most layers are lost
         bound = max(target, rate.value)
-        why = f"the model's interval for {layers} rules little out, so it is what the model expects, or what was asked if that is more"
+        reason = f"the model's interval for {layers} rules little out, so it is what the model expects, or what was asked if that is more"
     bound = max(bound, 1e-6)
-    if bound > _MOST_BOUND:
+    if bound > _MAX_BOUND:
         missing["failure_bound"] = (
             f"the model does not rule out that {format_share(bound)} of layers fail; follow the advice first"
         )
         return
     threshold = _PER_HOUR * bound + _DEVIATIONS * math.sqrt(_PER_HOUR * bound * (1 - bound))
     texts |= {
-        "failure_bound": _number(bound), "failure_source": why,
+        "failure_bound": _number(bound), "failure_source": reason,
         "failures_above": _number((1.2 * threshold + 1) / 60), "failures_below": _number(0.8 * threshold / 60),
     }  # fmt: skip
 
@@ -152,24 +158,26 @@ def _layer_time(
     dataset: Dataset,
     fits: Mapping[str, Any],
     advice: Advice,
-    foretold: Foretold | None,
+    predicted: PredictionLike | None,
 ) -> None:
     """Fill in the time of a layer from which on the tail of its pieces reaches the limit, or its job's deadline comes near."""
-    limit_s = (foretold.timeout_then_s or foretold.timeout_now_s) if foretold is not None else None
-    if foretold is None or limit_s is None:
+    limit_s = (predicted.timeout_then_s or predicted.timeout_now_s) if predicted is not None else None
+    if predicted is None or limit_s is None:
         missing["near_limit_ms"] = "no law of a piece's time, or no limit, is known"
         return
-    law, settings = fits[foretold.fit], dataset.settings
+    duration_fit, settings = fits[predicted.fit], dataset.settings
     number = settings.get("download.concurrentPieceCount", "seedClient").number
-    slots = max(1, min(int(number or _USUAL_SLOTS), foretold.n_pieces))
-    rounds = foretold.n_pieces / slots
-    layer_s = rounds * _mean_s(law, foretold.piece_bytes)
-    layer = LayerShape(foretold.size_bytes, foretold.piece_bytes, slots, foretold.passes, foretold.siblings_cancelled)
-    needed = timeout_for_target(law, layer, advice.target_failure_rate)
+    slots = max(1, min(int(number or _USUAL_SLOTS), predicted.n_pieces))
+    rounds = predicted.n_pieces / slots
+    layer_s = rounds * _mean_s(duration_fit, predicted.piece_bytes)
+    layer = LayerShape(
+        predicted.size_bytes, predicted.piece_bytes, slots, predicted.passes, predicted.siblings_cancelled
+    )
+    needed = timeout_for_target(duration_fit, layer, advice.target_failure_rate)
     window_s = _NEAR * api_of(settings.versions.get("manager") or settings.versions.get("scheduler")).window_s
     # times of pieces and layers stretch alike: where a layer takes so much longer, so do the slowest of its pieces
     tail_s = layer_s * limit_s / needed.value if math.isfinite(needed.value) else math.inf
-    near_s, why = (
+    near_s, reason = (
         (tail_s, f"then the slowest pieces need all of the {format_duration(limit_s)} they have")
         if tail_s <= window_s
         else (window_s, f"the manager asks after a job for {format_duration(window_s / _NEAR)} only")
@@ -180,14 +188,14 @@ def _layer_time(
         return
     above = 2.0 ** (math.floor(math.log2(near_ms)) + 2)
     texts |= {
-        "near_limit_ms": _number(near_ms), "near_limit_text": format_duration(near_s), "near_limit_source": why,
+        "near_limit_ms": _number(near_ms), "near_limit_text": format_duration(near_s), "near_limit_source": reason,
         "bucket_above": f"{above:.0f}", "bucket_above_lower": f"{above / 2:.0f}", "bucket_below": f"{above / 4:.0f}",
     }  # fmt: skip
 
 
-def _mean_s(law: Any, piece_bytes: int) -> float:
+def _mean_s(duration_fit: Any, piece_bytes: int) -> float:
     """Return the mean time of a piece from three quantiles (Pearson and Tukey, 1965): near enough for buckets of a factor of two."""
-    low, middle, high = (law.quantile(piece_bytes, p).value for p in (0.05, 0.5, 0.95))
+    low, middle, high = (duration_fit.quantile(piece_bytes, p).value for p in (0.05, 0.5, 0.95))
     return float(0.63 * middle + 0.185 * (low + high))
 
 
@@ -211,8 +219,8 @@ def _source_share(dataset: Dataset) -> tuple[float, str]:
     source, parent = (float(tasks[name].fillna(0).sum()) for name in ("bytes_from_source", "bytes_from_parent"))
     if source + parent <= 0:
         return _LEAST_SHARE, "no pull was seen that could tell what is usual"
-    seen = source / (source + parent)
-    return min(_MOST_SHARE, max(_LEAST_SHARE, 2 * seen)), f"in the analysed run it was {format_share(seen)}"
+    observed = source / (source + parent)
+    return min(_MOST_SHARE, max(_LEAST_SHARE, 2 * observed)), f"in the analysed run it was {format_share(observed)}"
 
 
 def _gc_high(dataset: Dataset) -> float:

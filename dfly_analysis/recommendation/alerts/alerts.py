@@ -14,7 +14,7 @@ import yaml
 from dfly_analysis.catalog.monitoring import AlertRule, load_alert_rules
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.errors import CatalogError, DflyError
-from dfly_analysis.recommendation.alerts.alert_values import CLIENT, SEED, Foretold, values_of
+from dfly_analysis.recommendation.alerts.alert_values import CLIENT, SEED, PredictionLike, values_of
 from dfly_analysis.recommendation.alerts.dashboard import dashboard_of
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Alerts:
 
     @classmethod
     def from_analysis(
-        cls, dataset: Dataset, fits: Mapping[str, Any], advice: Advice, foretold: Foretold | None, *, seed: str = SEED, client: str = CLIENT
+        cls, dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None, *, seed: str = SEED, client: str = CLIENT
     ) -> Alerts:  # fmt: skip
         """Make the rules of one analysis.
 
@@ -96,7 +96,7 @@ class Alerts:
         ----------
         dataset, fits, advice
             The limits after the advice count, since it is what will be in force.
-        foretold : Prediction or NoPrediction
+        predicted : Prediction or NoPrediction
         seed, client : str
             Label matchers of the seed clients' and the clients' targets; those of the chart's ServiceMonitors by default.
 
@@ -112,12 +112,12 @@ class Alerts:
         for matcher in (seed, client):
             if not _MATCHERS.fullmatch(matcher):
                 raise DflyError(f"{matcher!r} matches no labels", hint='write it like container="seed-client"')
-        known = values_of(dataset, fits, advice, foretold, seed=seed, client=client)
+        known = values_of(dataset, fits, advice, predicted, seed=seed, client=client)
         texts = {**known.texts, "seed_labels": json.dumps(dict(_EQUAL.findall(seed)))}
         versions = dataset.settings.versions
         rules, left_out = [], []
         for entry in load_alert_rules():
-            reason = _too_old(entry, versions) or _lacks(entry, texts, known.missing)
+            reason = _too_old(entry, versions) or _missing_values(entry, texts, known.missing)
             if reason:
                 left_out.append(LeftOut(entry.alert, reason))
             else:
@@ -132,7 +132,7 @@ class Alerts:
             for rule in self.rules
         ]  # fmt: skip
         content = {"groups": [{"name": "dragonfly-large-preheats", "rules": listed}]}
-        return "".join(f"# {line}\n" for line in self._said()) + _dumped(content)
+        return "".join(f"# {line}\n" for line in self._header_lines()) + _dumped(content)
 
     def tests_yaml(self) -> str:
         """Return unit tests for ``promtool test rules``: each alert fires where it should, and is quiet where it should."""
@@ -149,7 +149,7 @@ class Alerts:
             + "\n"
         )
 
-    def _said(self) -> Iterator[str]:
+    def _header_lines(self) -> Iterator[str]:
         yield "Alerts for large preheats with Dragonfly, by dfly-analysis from one run: make them anew when settings change."
         for role, version in self.versions.items():
             yield f"{role}: {version or 'release not known, the metrics of the newest are taken'}"
@@ -197,7 +197,7 @@ def _too_old(entry: AlertRule, versions: Mapping[str, str | None]) -> str | None
     return None
 
 
-def _lacks(entry: AlertRule, texts: Mapping[str, str], missing: Mapping[str, str]) -> str | None:
+def _missing_values(entry: AlertRule, texts: Mapping[str, str], missing: Mapping[str, str]) -> str | None:
     named = {name for name in _NAMES.findall(json.dumps(asdict(entry))) if name not in texts}
     unknown = named - missing.keys()
     explained = [missing[name] for name in sorted(named) if name in missing]

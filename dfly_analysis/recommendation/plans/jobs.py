@@ -26,7 +26,7 @@ class Api:
     Attributes
     ----------
     version : str
-    assumed : bool
+    assumptions : bool
         Whether the release was not named and the newest is taken.
     scopes : mapping of str to str
         Today's name of each scope it knows to its own name.
@@ -45,7 +45,7 @@ class Api:
     """
 
     version: str
-    assumed: bool
+    assumptions: bool
     scopes: Mapping[str, str] = field(hash=False)
     layers_field: str | None
     peers_field: str | None
@@ -67,7 +67,7 @@ def api_of(version: str | None) -> Api:
 
     concurrency, deadline = at("concurrency"), at("deadline")
     return Api(
-        version=known, assumed=version is None, scopes=at("scopes").names, layers_field=concurrency.layers,
+        version=known, assumptions=version is None, scopes=at("scopes").names, layers_field=concurrency.layers,
         peers_field=concurrency.peers, per_layer=concurrency.per_layer, takes_urls=at("urls").known,
         settable=deadline.settable, deadline_s=parse_duration(deadline.default) if deadline.default else None,
         window_s=parse_duration(at("window").safe), success_may_lie=at("success_may_lie").lies,
@@ -159,7 +159,7 @@ def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, .
     fetched = 'curl -sS -H "Authorization: Bearer $TOKEN" "$MANAGER/oapi/v1/jobs/$JOB"'
     listed = "jq -r '.result.job_states[].results[]?.success_tasks[]?.url'"
     lies = "manager says SUCCESS though layers are missing" if api.success_may_lie else "the state alone names no layer"
-    made = [
+    result = [
         PlannedCheck(
             f"the layers the job itself names as there ({lies})",
             f"{fetched} | {listed} | grep -o 'sha256:[0-9a-f]*' | sort -u > there.txt; {wanted} | sort -u | comm -23 - there.txt",
@@ -178,12 +178,12 @@ def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, .
     ]
     if api.per_layer:
         states = "jq -r '.result.job_states[] | [.state, .error] | @tsv'"
-        made[0] = PlannedCheck(
+        result[0] = PlannedCheck(
             "the state of each layer's own task", f"{fetched} | {states}",
             f"at least {len(digests)} lines, all SUCCESS",
         )  # fmt: skip
     if scope != "single_seed_peer":
-        made.insert(
+        result.insert(
             1,
             PlannedCheck(
                 "hosts on which a layer failed",
@@ -191,32 +191,32 @@ def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, .
                 "no line; hosts with a failed layer are left out of success_tasks altogether",
             ),
         )
-    return tuple(made)
+    return tuple(result)
 
 
 def notes_of(api: Api, timeout_s: float | None) -> list[str]:
     """Return what one has to know of the API of a release."""
-    made = []
-    if api.assumed:
-        made.append(
+    result = []
+    if api.assumptions:
+        result.append(
             f"the manager's release is not named: payloads are those of {api.version}; name it with --scheduler"
         )
     if timeout_s is not None:
-        made.append(
+        result.append(
             f"`timeout` is in nanoseconds: {round(timeout_s) * _NS} is {format_duration(timeout_s)}; a bare "
             f"{round(timeout_s)} would be {round(timeout_s) / 1000:g} microseconds, and the job would fail at once"
         )
     elif api.deadline_s is not None:
-        made.append(f"manager {api.version} takes no timeout: each layer has {format_duration(api.deadline_s)}")
+        result.append(f"manager {api.version} takes no timeout: each layer has {format_duration(api.deadline_s)}")
     if api.layers_field is None:
-        made.append(
+        result.append(
             f"manager {api.version} bounds no layers in flight: start only as many jobs at a time as the plan says"
         )
-    made.append(
+    result.append(
         f"the manager asks after a job for {format_duration(api.window_s)} at least; what takes longer it may call FAILURE "
         "while it goes on well"
     )
-    made.append(
+    result.append(
         "a job of type file takes the registry's token in `headers` where the registry asks for one; an image job gets its own"
     )
-    return made
+    return result

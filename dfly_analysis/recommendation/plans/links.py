@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dfly_analysis.catalog.piece_length_rules import piece_attempts
 from dfly_analysis.catalog.releases import releases
 from dfly_analysis.catalog.sizing_guide import unpack_speeds
-from dfly_analysis.estimates import CAUTIOUS_FATE, measured_fate
+from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, measured_retry_correlation
 from dfly_analysis.recommendation.plans.manifest import Layer
 from dfly_analysis.recommendation.plans.transfer_times import Link
 from dfly_analysis.units import format_duration, format_rate, format_share
@@ -78,69 +78,73 @@ def find_links(
 ) -> Links:
     """Find the ways of a layer from settings, logs and named bandwidths; arguments as `plan_preheat`."""
     known = dataset.settings if dataset is not None else settings
-    said: list[str] = []
-    source = _link("seedClient", "source", known, dataset, fits, rates.get("registry"), said)
+    notes: list[str] = []
+    source = _link("seedClient", "source", known, dataset, fits, rates.get("registry"), notes)
     origin = _link("client", "source", known, None, fits, rates.get("registry") or source.bandwidth_bps, [])
-    origin = replace(origin, _laws=source._laws)  # noqa: SLF001 - the same law, asked once
-    seed = _link("client", "parent", known, dataset, fits, rates.get("seed"), said)
+    origin = replace(origin, _model_cache=source._model_cache)  # noqa: SLF001 - the same law, asked once
+    seed = _link("client", "parent", known, dataset, fits, rates.get("seed"), notes)
     node_bps = rates.get("node") or NODE_BPS
     if not rates.get("node"):
-        said.append(
+        notes.append(
             f"the node's cache gives {format_rate(NODE_BPS)}, as published for a file of 6.17 GB; name yours with --node-rate"
         )
     if not rates.get("unpack"):
         shown = ", ".join(f"{name} at {format_rate(_usual_unpack_bps(name))}" for name in ("gzip", "zstd"))
-        said.append(f"unpacking is assumed, not measured: {shown} of compressed bytes; name yours with --unpack-rate")
-    said.append("a node that finds nothing preheated has the registry's bandwidth to itself")
-    said.append(f"a node pulls {PULLED_AT_ONCE} layers at once, as containerd does by default")
+        notes.append(f"unpacking is assumed, not measured: {shown} of compressed bytes; name yours with --unpack-rate")
+    notes.append("a node that finds nothing preheated has the registry's bandwidth to itself")
+    notes.append(f"a node pulls {PULLED_AT_ONCE} layers at once, as containerd does by default")
     node = Link(None, node_bps, _USUAL_SLOTS, None, source.client)
-    return Links(source, origin, seed, node, rates.get("unpack"), PULLED_AT_ONCE, tuple(said))
+    return Links(source, origin, seed, node, rates.get("unpack"), PULLED_AT_ONCE, tuple(notes))
 
 
 def _link(
     role: str, way: str, settings: Settings, dataset: Dataset | None, fits: Mapping[str, Any] | None,
-    bandwidth_bps: float | None, said: list[str],
+    bandwidth_bps: float | None, notes: list[str],
 ) -> Link:  # fmt: skip
     names = (f"piece_from_{way}_{role}", f"piece_from_{way}")
     name = next((one for one in names if fits and fits.get(one)), None)
-    law = fits[name] if fits and name else None
+    duration_model = fits[name] if fits and name else None
     client = settings.versions.get(role) or settings.versions.get("seedClient")
     where = "from the registry" if way == "source" else "from a seed to a node"
     timeout_s = min((one for key in _TIMEOUTS if (one := settings.get(key, role).seconds) is not None), default=None)
     number = settings.get(_SLOTS, role).number
     slots = max(1, int(number)) if number else _USUAL_SLOTS
     if way == "source":
-        said += _settings_said(client, timeout_s, slots, known=number is not None)
-    if law is not None:
-        said.append(
-            f"{where}: times of a piece are those of {law.n} attempts in the logs, {format_share(law.n_censored / law.n)} of them cut short"
+        notes += _setting_notes(client, timeout_s, slots, known=number is not None)
+    if duration_model is not None:
+        notes.append(
+            f"{where}: times of a piece are those of {duration_model.n} attempts in the logs, {format_share(duration_model.n_censored / duration_model.n)} of them cut short"
         )
         if bandwidth_bps is None and dataset is not None:
             bandwidth_bps = busy_rate_bps(dataset.pieces, way)
             if bandwidth_bps is not None:
-                said.append(
+                notes.append(
                     f"{where}: no more than {format_rate(bandwidth_bps)} all together, the highest rate seen; name it where the link bears more"
                 )
     elif bandwidth_bps is not None:
-        said.append(
+        notes.append(
             f"{where}: {format_rate(bandwidth_bps)}, shared evenly; no logs, so no spread of times and no interval"
         )
     else:
-        said.append(f"{where}: nothing is known, so no time; give logs with --from, or a bandwidth")
-    fate = (measured_fate(fits) if fits and way == "source" else None) or CAUTIOUS_FATE
-    return Link(law, bandwidth_bps, slots, timeout_s, client, piece_attempts(client).passes, fate)
+        notes.append(f"{where}: nothing is known, so no time; give logs with --from, or a bandwidth")
+    retry_correlation = (
+        measured_retry_correlation(fits) if fits and way == "source" else None
+    ) or DEFAULT_RETRY_CORRELATION
+    return Link(
+        duration_model, bandwidth_bps, slots, timeout_s, client, piece_attempts(client).passes, retry_correlation
+    )
 
 
-def _settings_said(client: str | None, timeout_s: float | None, slots: int, *, known: bool) -> list[str]:
-    made = []
+def _setting_notes(client: str | None, timeout_s: float | None, slots: int, *, known: bool) -> list[str]:
+    result = []
     if client is None:
-        made.append(
+        result.append(
             f"the client's release is not named: pieces are cut as {releases('client')[-1]} does; name it with --client or --chart"
         )
     limit = format_duration(timeout_s) if timeout_s is not None else "not known, so no failure by timeout can be told"
     source = "in force" if known else "assumed"
-    made.append(f"the limit of a piece on a seed is {limit}; {slots} pieces of a layer in flight ({source})")
-    return made
+    result.append(f"the limit of a piece on a seed is {limit}; {slots} pieces of a layer in flight ({source})")
+    return result
 
 
 def busy_rate_bps(pieces: pd.DataFrame, way: str) -> float | None:
@@ -159,8 +163,8 @@ def busy_rate_bps(pieces: pd.DataFrame, way: str) -> float | None:
     """
     import numpy as np
 
-    told = (pieces["origin"] == way).fillna(value=False) & (pieces["outcome"] == "ok")
-    rows = pieces.loc[told, ["duration_s", "size_bytes", "ended"]]
+    usable = (pieces["origin"] == way).fillna(value=False) & (pieces["outcome"] == "ok")
+    rows = pieces.loc[usable, ["duration_s", "size_bytes", "ended"]]
     rows = rows[(rows["duration_s"] > 0) & rows["size_bytes"].notna() & rows["ended"].notna()]
     if rows.empty:
         return None

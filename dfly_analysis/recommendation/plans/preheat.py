@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.errors import DflyError, nearest
+from dfly_analysis.errors import DflyError, suggest_similar
 from dfly_analysis.estimates import Interval
 from dfly_analysis.recommendation.plans.jobs import (
     Api,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dfly_analysis.config import Settings
     from dfly_analysis.dataset import Dataset
 
-MOST_PARALLEL = 8  # the manager's default from v2.3.1 on
+MAX_PARALLEL = 8  # the manager's default from v2.3.1 on
 _FIRST_SHARE = 0.1
 _NYDUS_BOOTSTRAP = "containerd.io/snapshot/nydus-bootstrap"
 _NEARLY = 1.05
@@ -245,29 +245,31 @@ def _stages(manifest: Manifest, first: Sequence[str], annotation: str | None) ->
     return [stage for stage in named if stage.layers], how
 
 
-def _found(manifest: Manifest, asked: str) -> str:
-    bare = asked.rpartition(":")[2].lower()
+def _found(manifest: Manifest, requested: str) -> str:
+    bare = requested.rpartition(":")[2].lower()
     fitting = [one.digest for one in manifest.layers if bare and one.digest.rpartition(":")[2].lower().startswith(bare)]
     if len(fitting) == 1:
         return fitting[0]
     what = "is no layer" if not fitting else f"begins {len(fitting)} layers"
-    near = nearest(asked, [one.digest for one in manifest.layers]) or "its layers are listed by --format json"
-    raise DflyError(f"{asked} {what} of the manifest", where=manifest.source, hint=near)
+    near = (
+        suggest_similar(requested, [one.digest for one in manifest.layers]) or "its layers are listed by --format json"
+    )
+    raise DflyError(f"{requested} {what} of the manifest", where=manifest.source, hint=near)
 
 
 def _leading(manifest: Manifest) -> set[str]:
-    total, seen = manifest.size_bytes or 0, 0
+    total, observed = manifest.size_bytes or 0, 0
     found: list[str] = []
     for layer in manifest.layers:
-        seen += layer.size_bytes or 0
-        if found and seen > _FIRST_SHARE * total:
+        observed += layer.size_bytes or 0
+        if found and observed > _FIRST_SHARE * total:
             break
         found.append(layer.digest)
     return set(found)
 
 
 def _most(manifest: Manifest) -> int:
-    return max(1, min(MOST_PARALLEL, len(manifest.layers)))
+    return max(1, min(MAX_PARALLEL, len(manifest.layers)))
 
 
 def _degree(stages: Sequence[Stage], link: Link, parallel: int) -> Degree:
@@ -288,8 +290,8 @@ def _choose(degrees: Sequence[Degree], target: float) -> int:
         bound = max(target, 1.1 * best)
         timed = [one for one in failing if one.failure and one.failure.value <= bound]
     elif any(one.margin is not None for one in timed):
-        roomy = [one for one in timed if one.margin is not None and one.margin >= MARGIN]
-        timed = roomy or timed[:1]
+        within_margin = [one for one in timed if one.margin is not None and one.margin >= MARGIN]
+        timed = within_margin or timed[:1]
     quickest = min(one.time.value for one in timed if one.time)
     return next(one.parallel for one in timed if one.time and one.time.value <= _NEARLY * quickest)
 
@@ -309,15 +311,19 @@ def _valued(stage: Stage, link: Link, parallel: int) -> Stage:
     if not link.knows or None in sizes:
         return stage
     known = [size for size in sizes if size is not None]
-    beside = sorted(known, reverse=True)[:parallel]
+    concurrent_sizes = sorted(known, reverse=True)[:parallel]
     # an even link is full as long as any layer is left, whichever they are
-    even = sum(known) / link.bandwidth_bps if link.law is None and link.bandwidth_bps else None
-    times = [Interval(even, even, even)] if even is not None else [link.layer_time(size, beside) for size in known]
-    failures = [link.layer_failure(size, beside) for size in known]
+    even = sum(known) / link.bandwidth_bps if link.duration_model is None and link.bandwidth_bps else None
+    times = (
+        [Interval(even, even, even)]
+        if even is not None
+        else [link.layer_time(size, concurrent_sizes) for size in known]
+    )
+    failures = [link.layer_failure(size, concurrent_sizes) for size in known]
     largest = known.index(max(known))
     return replace(
         stage, time=_scheduled(times, parallel), failure=all_fine(failures), largest_failure=failures[largest],
-        margin=link.margin(max(known), beside),
+        margin=link.margin(max(known), concurrent_sizes),
     )  # fmt: skip
 
 
@@ -344,50 +350,55 @@ def _sum(times: Sequence[Interval | None]) -> Interval | None:
 def _pulls(stages: Sequence[Stage], links: Links) -> tuple[Pull, ...]:
     layers = tuple(layer for stage in stages for layer in stage.layers)
     first = stages[0].layers if stages else ()
-    made = []
+    result = []
     for case, link in (("nothing preheated", links.origin), ("on a seed", links.seed), ("on the node", links.node)):
         whole = _valued(Stage("pull", layers), link, links.pulled_at_once)
         early = _valued(Stage("pull", first), link, links.pulled_at_once)
         unpack = links.unpack_s(layers)
         start = _sum([whole.time, Interval(unpack, unpack, unpack) if unpack is not None else None])
-        failure = whole.failure if link.law is not None or case != "on the node" else Interval(0.0, 0.0, 0.0)
-        made.append(Pull(case, whole.time, start, early.time, failure))
-    return tuple(made)
+        failure = whole.failure if link.duration_model is not None or case != "on the node" else Interval(0.0, 0.0, 0.0)
+        result.append(Pull(case, whole.time, start, early.time, failure))
+    return tuple(result)
 
 
 def _jobs(
     manifest: Manifest, stages: Sequence[Stage], api: Api, scope: str, parallel: int, timeout_s: float | None
 ) -> list[Mapping[str, Any]]:
-    made: list[Mapping[str, Any]] = []
+    result: list[Mapping[str, Any]] = []
     for number, stage in enumerate(stages, start=1):
         name = f"{number} {stage.name}"
         own = [manifest.configuration] if number == 1 and manifest.configuration else []
         payloads = layer_jobs(manifest, [*own, *stage.layers], api, scope, parallel, timeout_s)
-        made += [{"stage": name, "payload": payload} for payload in payloads]
+        result += [{"stage": name, "payload": payload} for payload in payloads]
     last = f"{len(stages) + 1} the whole image: fetches what is missing"
-    made.append({"stage": last, "payload": image_job(manifest, api, scope, parallel, timeout_s)})
-    return made
+    result.append({"stage": last, "payload": image_job(manifest, api, scope, parallel, timeout_s)})
+    return result
 
 
 def _warnings(stages: Sequence[Stage], link: Link, api: Api) -> list[str]:
-    made = []
+    result = []
     for stage in stages:
         name = f"stage {stage.name}"
         if stage.time is not None and stage.time.high > api.window_s:
-            made.append(
+            result.append(
                 f"{name}: it may take {format_duration(stage.time.high)}, longer than the manager asks for "
                 f"({format_duration(api.window_s)}): its FAILURE may be false, look at the layers"
             )
-        if stage.margin is not None and stage.margin < 1.0 and link.law is None and link.timeout_s is not None:
-            made.append(
+        if (
+            stage.margin is not None
+            and stage.margin < 1.0
+            and link.duration_model is None
+            and link.timeout_s is not None
+        ):
+            result.append(
                 f"{name}: at this bandwidth the even share of a piece takes {format_duration(link.timeout_s / stage.margin)}, the limit is "
                 f"{format_duration(link.timeout_s)}: every piece is cut; raise download.pieceTimeout of the seed client first"
             )
         if stage.failure is not None and stage.failure.value > 0.5:
-            made.append(
+            result.append(
                 f"{name}: {format_share(stage.failure.value)} of such preheats lose a layer; see dfly-analysis recommend first"
             )
-    return made
+    return result
 
 
 def _unknown_sizes(manifest: Manifest) -> list[str]:

@@ -20,7 +20,7 @@ from dfly_analysis.recommendation.plans.jobs import Api, command_of, job_timeout
 from dfly_analysis.units import duration_setting, format_duration, format_size, parse_size
 
 COLUMNS = ("label", "size_bytes", "timeout_s", "settings", "started", "duration_s", "outcome", "host")
-_MOST_REPEATS = 100_000
+_MAX_REPEATS = 100_000
 _CONCURRENCY = re.compile(r"concurrentPieceCount=(\d+)")
 # What the file server of dfbench holds; the name of the level, then of the file.
 _LEVELS: Mapping[int, tuple[str, str]] = {
@@ -169,11 +169,11 @@ def repeats_for(width: float, expected: float, level: float = 0.95) -> int:
     def wide(n: int) -> float:
         return 2.0 * math.sqrt(z2) / (1 + z2 / n) * math.sqrt(expected * (1 - expected) / n + z2 / (4 * n * n))
 
-    if wide(_MOST_REPEATS) > width:
+    if wide(_MAX_REPEATS) > width:
         raise DflyError(
-            f"an interval {width:g} wide needs more than {_MOST_REPEATS} runs of each", hint="ask for a wider one"
+            f"an interval {width:g} wide needs more than {_MAX_REPEATS} runs of each", hint="ask for a wider one"
         )
-    low, high = 1, _MOST_REPEATS
+    low, high = 1, _MAX_REPEATS
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if wide(middle) <= width else (middle + 1, high)
@@ -363,10 +363,10 @@ def _best(tested: Sequence[Tested], target: float) -> Setup | None:
 
 def shown_best(result: StressResult, target: float) -> list[str]:
     """Return a sentence for each size: the combination to take, or why there is none."""
-    made = []
+    best_rows = []
     for size, setup in result.best.items():
         if setup is not None:
-            made.append(
+            best_rows.append(
                 f"{format_size(size)}: take {duration_setting(setup.timeout_s)} with {setup.concurrency} pieces at a time"
             )
             continue
@@ -374,11 +374,11 @@ def shown_best(result: StressResult, target: float) -> list[str]:
         least = min(own, key=lambda one: (one.failure_rate.value, one.median_s.value if one.median_s else math.inf))
         needed = repeats_for_target(target)
         took = f", {format_duration(least.median_s.value)}" if least.median_s else ""
-        made.append(
+        best_rows.append(
             f"{format_size(size)}: none is shown to fail at most {target:g} of the time; nearest is {least.setup.label} with {least.failures} of "
             f"{least.n} failed{took}; {needed} runs without a failure would show it"
         )
-    return made
+    return best_rows
 
 
 def repeats_for_target(target: float, level: float = 0.95) -> int:

@@ -13,14 +13,14 @@ from typing import Any
 
 import yaml
 
-from dfly_analysis.errors import DflyError, nearest
+from dfly_analysis.errors import DflyError, suggest_similar
 from dfly_analysis.reporting.notebook_renderer import notebook_path
 
 _KEYS = ("notebook", "defaults", "reports", "matrix")
 _NAME = re.compile(r"[\w][\w.\-=]{0,99}")
 _PATHS = ("paths", "before", "after")
 _USAGE = "list reports under `reports:`, see `dfly-analysis batch --help`"
-_MOST = 10_000
+_MAX_COUNT = 10_000
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,19 @@ def read_matrix(path: Path) -> tuple[RunSpec, ...]:
     content = _content(path)
     unknown = [str(key) for key in content if key not in _KEYS]
     if unknown:
-        hint = nearest(unknown[0], _KEYS) or f"known are {', '.join(_KEYS)}"
+        hint = suggest_similar(unknown[0], _KEYS) or f"known are {', '.join(_KEYS)}"
         raise DflyError(f"{unknown[0]!r} is not known", where=str(path), hint=hint)
     notebook = str(content.get("notebook") or "tuning_report")
     notebook_path(notebook)
     defaults = _mapping(content.get("defaults") or {}, path, "defaults")
-    made = [*_listed(content, path, defaults, notebook), *_crossed(content, path, defaults, notebook)]
-    if not made:
+    result = [*_listed(content, path, defaults, notebook), *_crossed(content, path, defaults, notebook)]
+    if not result:
         raise DflyError("asks for no report", where=str(path), hint="list them under reports, or give a matrix")
-    names = [one.name for one in made]
+    names = [one.name for one in result]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise DflyError(f"two reports are named {twice!r}", where=str(path), hint="each needs a name of its own")
-    return tuple(made)
+    return tuple(result)
 
 
 def _content(path: Path) -> Mapping[str, Any]:
@@ -129,13 +129,15 @@ def _crossed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]
             raise DflyError(f"matrix: {name} is not a list of values", where=str(path), hint=f"write `{name}: [a, b]`")
     if not matrix:
         return
-    combinations = itertools.islice(itertools.product(*(enumerate(values, 1) for values in matrix.values())), _MOST + 1)
+    combinations = itertools.islice(
+        itertools.product(*(enumerate(values, 1) for values in matrix.values())), _MAX_COUNT + 1
+    )
     for number, chosen in enumerate(combinations, 1):
-        if number > _MOST:
-            raise DflyError(f"the matrix asks for more than {_MOST:,} reports", where=str(path), hint="split it")
+        if number > _MAX_COUNT:
+            raise DflyError(f"the matrix asks for more than {_MAX_COUNT:,} reports", where=str(path), hint="split it")
         given = {**defaults, **dict(zip(matrix, (value for _, value in chosen), strict=True))}
-        said = "-".join(_said(*one) for one in chosen)
-        yield RunSpec(f"{number:03}-{said}"[:100].rstrip(".-="), notebook, _absolute(given, path))
+        message = "-".join(_said(*one) for one in chosen)
+        yield RunSpec(f"{number:03}-{message}"[:100].rstrip(".-="), notebook, _absolute(given, path))
 
 
 def _said(place: int, value: Any) -> str:
@@ -146,15 +148,15 @@ def _said(place: int, value: Any) -> str:
 
 def _absolute(given: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return parameters with their paths taken from the folder of the file."""
-    made = dict(given)
+    result = dict(given)
     for name in _PATHS:
-        if name in made:
-            listed = [made[name]] if isinstance(made[name], str) else made[name]
+        if name in result:
+            listed = [result[name]] if isinstance(result[name], str) else result[name]
             if not isinstance(listed, list):
                 raise DflyError(f"{name} is neither a path nor a list of paths", where=str(path))
-            made[name] = [_from(path, str(one)) for one in listed]
-    files = {name: value for name, value in made.items() if name.startswith("values") and isinstance(value, str)}
-    return made | {name: _from(path, value) for name, value in files.items()}
+            result[name] = [_from(path, str(one)) for one in listed]
+    files = {name: value for name, value in result.items() if name.startswith("values") and isinstance(value, str)}
+    return result | {name: _from(path, value) for name, value in files.items()}
 
 
 def _from(path: Path, named: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from dfly_analysis.reporting.batch.runner import Outcome
 from dfly_analysis.reporting.components import View
-from dfly_analysis.reporting.labels import CAUSES, figure, range_words
+from dfly_analysis.reporting.labels import CAUSES, figure, range_text
 from dfly_analysis.reporting.notebook_renderer import output_of
 from dfly_analysis.reporting.page import render_page
 from dfly_analysis.reporting.writer import write_whole
@@ -59,17 +59,17 @@ def summary_rows(outcomes: Sequence[Outcome], output_dir: Path) -> list[Row]:
 def _row(outcome: Outcome, folder: Path) -> Row:
     row: Row = {"report": outcome.name, "state": outcome.state}
     verdict: Any = {}
-    foretold: Any = {}
+    predicted: Any = {}
     if outcome.state != "failed":
-        verdict, foretold = _part(folder / "manifest.json", "verdict"), _part(folder / "report.json", "prediction")
+        verdict, predicted = _part(folder / "manifest.json", "verdict"), _part(folder / "report.json", "prediction")
     settings = verdict.get("settings") or {}
     return row | {
         "tasks": verdict.get("tasks"),
         "failed": verdict.get("failed"),
         "primary_cause": verdict.get("primary_cause"),
         "settings": ", ".join(f"{name} {value}" for name, value in settings.items()),
-        "rate_now": _rate(foretold.get("now")),
-        "rate_then": _rate(foretold.get("then")),
+        "rate_now": _rate(predicted.get("now")),
+        "rate_then": _rate(predicted.get("then")),
         "seconds": round(outcome.seconds, 1),
         "error": outcome.error,
     }
@@ -86,7 +86,7 @@ def _rate(interval: Any) -> str:
     if not interval:
         return ""
     low, high = interval["low"], interval["high"]
-    text = f"{figure(interval['value'], 'share')} ({range_words(low, high, 'share')})"
+    text = f"{figure(interval['value'], 'share')} ({range_text(low, high, 'share')})"
     return text.replace("\N{NO-BREAK SPACE}", " ")
 
 

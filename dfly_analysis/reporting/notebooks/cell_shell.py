@@ -35,8 +35,8 @@ class _ResultHook(DisplayHook):
 
     def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
         """Record the value in all its formats."""
-        made = {"output_type": "execute_result", "execution_count": self.shell.execution_count}
-        self.shell.outputs.append({**made, "data": format_dict, "metadata": md_dict or {}})
+        result = {"output_type": "execute_result", "execution_count": self.shell.execution_count}
+        self.shell.outputs.append({**result, "data": format_dict, "metadata": md_dict or {}})
 
     def finish_displayhook(self) -> None:
         """Write no newline."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfly_analysis.errors import NotebookError, nearest
+from dfly_analysis.errors import NotebookError, suggest_similar
 from dfly_analysis.redaction import redact
 from dfly_analysis.reporting.notebook_renderer import read_cells, source_of
 
@@ -78,12 +78,12 @@ def read_parameters(path: Path) -> dict[str, Parameter]:
         Where a line of the cell is not ``name = literal  # meaning, unit``, or asks for a secret.
     """
     cells = [(number, cell) for number, cell in enumerate(read_cells(path), 1) if _tagged(cell)]
-    made = {}
+    result = {}
     for number, cell in cells:
         for line in filter(str.strip, source_of(cell).splitlines()):
             parameter = _read(line, f"{path.name}, cell {number}")
-            made[parameter.name] = parameter
-    return made
+            result[parameter.name] = parameter
+    return result
 
 
 def check_parameters(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,11 +98,11 @@ def check_parameters(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     known = read_parameters(path)
     for name, value in given.items():
         if name not in known:
-            hint = nearest(name, known) or f"it takes {', '.join(known) or 'none'}"
+            hint = suggest_similar(name, known) or f"it takes {', '.join(known) or 'none'}"
             raise NotebookError(f"there is no parameter {name!r}", where=path.name, hint=hint)
         if not known[name].accepts(value):
-            said = f"parameter {name!r} is {value!r}, not {known[name].expected}"
-            raise NotebookError(said, where=path.name, hint=f"it is: {known[name].meaning}, {known[name].unit}")
+            message = f"parameter {name!r} is {value!r}, not {known[name].expected}"
+            raise NotebookError(message, where=path.name, hint=f"it is: {known[name].meaning}, {known[name].unit}")
         if redact(str(value)) != str(value):
             hint = "give secrets by the environment; parameters are stored in the notebook"
             raise NotebookError(f"parameter {name!r} holds a secret", where=path.name, hint=hint)

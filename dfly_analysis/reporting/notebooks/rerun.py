@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.reporting.notebooks.runner import Progress, run_notebook
-from dfly_analysis.reporting.provenance import differences, inputs_of, read_record, refuse_changed
+from dfly_analysis.reporting.provenance import differences, inputs_of, read_provenance, refuse_changed
 from dfly_analysis.reporting.writer import WRITABLE
 
 
@@ -41,7 +41,7 @@ def rerun_report(
     NotebookError
         Where the run fails.
     """
-    record = read_record(page)
+    record = read_provenance(page)
     parameters = dict(record["parameters"])
     _refuse_what_is_gone(parameters, page)
     with TemporaryDirectory(prefix="dfly-analysis-") as folder:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dfly_analysis import errors
 from dfly_analysis.errors import NotebookError, RunTimeoutError, StoreError
 from dfly_analysis.reporting.notebook_renderer import is_packaged, notebook_path, read_cells, source_of
-from dfly_analysis.reporting.provenance import record_of
+from dfly_analysis.reporting.provenance import provenance_of
 from dfly_analysis.reporting.writer import WRITABLE, write_whole
 from dfly_analysis.reporting.notebooks.cell_process import CellProcess
 from dfly_analysis.reporting.notebooks.parameters import check_parameters, read_parameters
@@ -116,7 +116,7 @@ def _record(folder: Path, notebook: Path) -> dict[str, Any] | None:
     manifest = folder / MANIFEST
     if not is_packaged(notebook) or not manifest.is_file():
         return None
-    return record_of(json.loads(manifest.read_text("utf-8")), notebook.stem)
+    return provenance_of(json.loads(manifest.read_text("utf-8")), notebook.stem)
 
 
 def _execute(  # noqa: PLR0913 - each is one thing that a run needs
@@ -139,7 +139,7 @@ def _execute(  # noqa: PLR0913 - each is one thing that a run needs
             progress(_number(cells, parameters, index), len(cells), _heading(cells, cell.get("id")))
 
     try:
-        made: NotebookNode = papermill.execute_notebook(
+        result: NotebookNode = papermill.execute_notebook(
             str(path),
             str(executed),
             parameters=dict(parameters),
@@ -155,7 +155,7 @@ def _execute(  # noqa: PLR0913 - each is one thing that a run needs
     except PapermillExecutionError as failure:
         where = f"{path.name}, cell {_number(cells, parameters, failure.cell_index)}"
         raise _error_of(failure.ename, failure.evalue, where, f"see {executed}") from None
-    return made
+    return result
 
 
 def _error_of(name: str, text: str, where: str, hint: str) -> NotebookError | RunTimeoutError:

@@ -23,8 +23,8 @@ from dfly_analysis.reporting.plots.style import (
 )
 from dfly_analysis.units import format_duration, format_share, format_size
 
-MOST_POINTS = 6000
-MOST_ABOVE = 50.0  # a band may reach to the end of time; the axis does not follow it further than this
+MAX_POINTS = 6000
+MAX_ABOVE = 50.0  # a band may reach to the end of time; the axis does not follow it further than this
 QUANTILES = (0.5, 0.99, 0.999)
 _DASHES = {0.5: (0, (1, 1)), 0.99: (0, (5, 2)), 0.999: "solid"}
 _MARKERS = {"timeout": "^", "reset": "x", "storage": "s", "origin": "D", "cancelled": "+", "unknown": "*"}
@@ -86,7 +86,7 @@ def draw_durations(pieces: pd.DataFrame, fit: Any, asked_piece_bytes: float | No
 
 
 def _thinned(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    every = -(-len(rows) // MOST_POINTS)
+    every = -(-len(rows) // MAX_POINTS)
     return (rows, 1) if every == 1 else (rows.sort_values(["outcome", "duration_s"]).iloc[::every], every)
 
 
@@ -101,8 +101,8 @@ def _scatter(axes: Any, rows: pd.DataFrame) -> None:
             axes.scatter(some["size_bytes"].astype(float), some["duration_s"], s=30, marker=marker, **face, **({"edgecolors": COLOURS[outcome]} if face else {"color": COLOURS[outcome]}), linewidths=1.2, label=f"{_NAMES[outcome]} ({len(some):,})", zorder=3)  # fmt: skip
 
 
-def _lines(axes: Any, fit: Any, low: float, high: float, seen: float) -> None:
-    beyond = high > seen * 1.05
+def _lines(axes: Any, fit: Any, low: float, high: float, observed: float) -> None:
+    beyond = high > observed * 1.05
     if high <= low * 1.01:
         low, high = low / 1.6, high * 1.6
     grid = np.geomspace(low, high, _SIZES_OF_A_LINE)
@@ -111,7 +111,7 @@ def _lines(axes: Any, fit: Any, low: float, high: float, seen: float) -> None:
         axes.plot(grid, [one.value for one in found], color=FIT, linestyle=_DASHES[p], linewidth=1.6, label=f"{format_share(p)} within")  # fmt: skip
         axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.13, linewidth=0)  # fmt: skip
     if beyond:
-        axes.axvspan(seen, high, color="#eef1f4", zorder=0, label="larger than any seen")
+        axes.axvspan(observed, high, color="#eef1f4", zorder=0, label="larger than any seen")
 
 
 def _limits(axes: Any, rows: pd.DataFrame) -> None:
@@ -120,14 +120,14 @@ def _limits(axes: Any, rows: pd.DataFrame) -> None:
         axes.annotate(f"limit {format_duration(float(limit))}", (1.0, limit), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
 
 
-def _dress_left(axes: Any, rows: pd.DataFrame, asked: float | None) -> None:
+def _dress_left(axes: Any, rows: pd.DataFrame, requested_bytes: float | None) -> None:
     size, limits = rows["size_bytes"].astype(float), rows["timeout_s"].dropna()
-    low, high = float(size.min()) / 2, max(float(size.max()), asked or 0.0) * 2
+    low, high = float(size.min()) / 2, max(float(size.max()), requested_bytes or 0.0) * 2
     axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel="size of the piece", ylabel="duration of the attempt", title="Duration against size")  # fmt: skip
     bottom, top = axes.get_ylim()
     bottom = max(bottom, float(rows["duration_s"].quantile(0.002)) / 2)
     longest = float(np.nanmax([rows["duration_s"].max(), limits.max()]))
-    top = min(max(top, longest * 1.3), longest * MOST_ABOVE)
+    top = min(max(top, longest * 1.3), longest * MAX_ABOVE)
     axes.set_ylim(bottom, top)
     log_axis(axes.xaxis, SIZE_TICKS_BYTES, format_size, low, high)
     log_axis(axes.yaxis, DURATION_TICKS_S, format_duration, bottom, top)
@@ -138,11 +138,11 @@ def _survival(axes: Any, fit: Any, rows: pd.DataFrame, size: float) -> None:
     from dfly_analysis.models import kaplan_meier
 
     near = rows[np.abs(np.log(rows["size_bytes"].astype(float) / size)) < np.log(1.1)]
-    seen = kaplan_meier(near["duration_s"].to_numpy(), (near["outcome"] != "ok").to_numpy())
+    observed = kaplan_meier(near["duration_s"].to_numpy(), (near["outcome"] != "ok").to_numpy())
     limits = near["timeout_s"].dropna()
-    high = max([float(near["duration_s"].max()), *seen.x[-1:]]) * 1.1
-    if seen.x:
-        x, y, below, above = (np.array(part) for part in (seen.x, seen.y, seen.low, seen.high))
+    high = max([float(near["duration_s"].max()), *observed.x[-1:]]) * 1.1
+    if observed.x:
+        x, y, below, above = (np.array(part) for part in (observed.x, observed.y, observed.low, observed.high))
         keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), 300)).astype(int))
         axes.step(x[keep], y[keep], where="post", color=COLOURS["ok"], linewidth=1.5, label="seen (Kaplan and Meier)")
         axes.fill_between(x[keep], below[keep], above[keep], step="post", color=COLOURS["ok"], alpha=0.15, linewidth=0)
@@ -181,15 +181,15 @@ def _alt(rows: pd.DataFrame, fit: Any, size: float) -> str:
     )
 
 
-def _caption(every: int, fit: Any, asked: float | None, largest: float) -> str:
+def _caption(every: int, fit: Any, requested_bytes: float | None, largest: float) -> str:
     parts = [
         "Left: filled dots finished; other marks were cut and would have taken longer. Right: the share of attempts still running after a time."
     ]
     if fit:
         parts.append("Green: fitted median, 99 % and 99.9 % with their 95 % intervals.")
-    if fit and asked and asked > largest * 1.05:
+    if fit and requested_bytes and requested_bytes > largest * 1.05:
         parts.append(
-            f"In the grey part no piece was seen; the layer asked for is cut into pieces of {format_size(asked)}."
+            f"In the grey part no piece was seen; the layer asked for is cut into pieces of {format_size(requested_bytes)}."
         )
     if every > 1:
         parts.append(f"One attempt in {every} is drawn; the lines rest on all of them.")
@@ -205,13 +205,13 @@ def _table(rows: pd.DataFrame, fit: Any) -> list[tuple[str, ...]]:
     common = sizes.value_counts().head(_SIZES_IN_TABLE).index.sort_values()
     if fit:  # all of them at once; below each is only looked up
         fit.quantiles([size for size in common for _ in QUANTILES], QUANTILES * len(common))
-    made = []
+    result = []
     for size in common:
         counts = tuple(f"{count:,}" for count in _counts(rows[sizes == size]))
         found = fit.quantiles([float(size)] * len(QUANTILES), QUANTILES) if fit else []
         times = tuple(_with_interval(one) for one in found) or (NOTHING,) * 3
-        made.append((format_size(float(size)), *counts, *times))
-    return made
+        result.append((format_size(float(size)), *counts, *times))
+    return result
 
 
 def _with_interval(one: Interval) -> str:

@@ -21,14 +21,14 @@ from dfly_analysis.reporting.plots.style import (
 )
 from dfly_analysis.units import format_share
 
-_MOST_HOSTS = 12
+_MAX_HOSTS = 12
 _MIB_TICKS = tuple(size / 2**20 for size in SIZE_TICKS_BYTES)
 _RESIDUAL_TICKS = tuple(10.0**power for power in range(-7, 4))
 _SHARES = (0.99, 0.9, 0.5, 0.1, 0.01, 0.001)
 _Z = (-2.3263, -1.2816, 0.0, 1.2816, 2.3263, 3.0902)
 
 
-def draw_law_checks(fit: Any) -> Figure | NotDrawn:
+def draw_fit_diagnostics(fit: Any) -> Figure | NotDrawn:
     """Draw a probability plot of a fitted law of durations, and what each host finished against what the law expects.
 
     Parameters
@@ -85,7 +85,7 @@ def _probabilities(axes: Any, rows: pd.DataFrame) -> None:
 
 def _shown(hosts: pd.DataFrame) -> pd.DataFrame:
     """Return the hosts the law fits worst, slowest first."""
-    worst = hosts.assign(off=np.abs(np.log(hosts["ratio"].astype(float).clip(lower=1e-3)))).nlargest(_MOST_HOSTS, "off")
+    worst = hosts.assign(off=np.abs(np.log(hosts["ratio"].astype(float).clip(lower=1e-3)))).nlargest(_MAX_HOSTS, "off")
     return worst.sort_values("ratio", ascending=False)
 
 

@@ -25,10 +25,10 @@ from dfly_analysis.reporting.plots.style import (
 from dfly_analysis.units import format_duration, format_share, format_size, size_class
 
 ROUND_TIMEOUTS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-LEAST_RATE = 1e-5
+MIN_RATE = 1e-5
 
 
-class Foretold(Protocol):
+class PredictionLike(Protocol):
     """What is foretold of a layer: `dfly_analysis.reporting.prediction.Prediction`."""
 
     fit: str
@@ -43,12 +43,12 @@ class Foretold(Protocol):
         ...
 
 
-def draw_failure_rates(foretold: Foretold, fits: Mapping[str, Any], target_failure_rate: float) -> Figure:
+def draw_failure_rates(predicted: PredictionLike, fits: Mapping[str, Any], target_failure_rate: float) -> Figure:
     """Draw the share of layers that fail against the timeout of a piece.
 
     Parameters
     ----------
-    foretold : Prediction
+    predicted : Prediction
     fits : mapping of str to fit
     target_failure_rate : float
         Share that may fail, 0 to 1.
@@ -57,21 +57,21 @@ def draw_failure_rates(foretold: Foretold, fits: Mapping[str, Any], target_failu
     -------
     Figure
     """
-    marked = [time for time in (foretold.timeout_now_s, foretold.timeout_then_s) if time]
-    ends = [*marked, fits[foretold.fit].quantile(foretold.piece_bytes, 0.5).value]
-    low, high = min(ends) / 2, max([*ends, foretold.longest_seen_s or 0.0]) * 4
+    marked = [time for time in (predicted.timeout_now_s, predicted.timeout_then_s) if time]
+    ends = [*marked, fits[predicted.fit].quantile(predicted.piece_bytes, 0.5).value]
+    low, high = min(ends) / 2, max([*ends, predicted.longest_seen_s or 0.0]) * 4
     grid = np.geomspace(low, high, 28)
-    found = [foretold.rate(fits, float(time)) for time in grid]
+    found = [predicted.rate(fits, float(time)) for time in grid]
     with drawing(400) as canvas:
         axes = canvas.subplots()
-        values, lows, highs = (np.maximum([getattr(one, end) for one in found], LEAST_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
-        axes.plot(grid, values, color=COLOURS["timeout"], linewidth=2, label=f"layers of {format_size(foretold.size_bytes)} that fail, any cause")  # fmt: skip
+        values, lows, highs = (np.maximum([getattr(one, end) for one in found], MIN_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
+        axes.plot(grid, values, color=COLOURS["timeout"], linewidth=2, label=f"layers of {format_size(predicted.size_bytes)} that fail, any cause")  # fmt: skip
         axes.fill_between(grid, lows, highs, color=COLOURS["timeout"], alpha=0.16, linewidth=0, label="95 % interval")
-        if any(ending.count for ending in fits[foretold.fit].endings.values()):
-            alone = [foretold.rate(fits, float(time), competing=False).value for time in grid]
-            axes.plot(grid, np.maximum(alone, LEAST_RATE / 10), color=FIT, linewidth=1.6, linestyle=(0, (5, 2)), label="by timeouts alone")  # fmt: skip
-        _mark(axes, foretold, target_failure_rate, high)
-        bottom = max(LEAST_RATE, min(float(values.min()), target_failure_rate) / 4)
+        if any(ending.count for ending in fits[predicted.fit].endings.values()):
+            alone = [predicted.rate(fits, float(time), competing=False).value for time in grid]
+            axes.plot(grid, np.maximum(alone, MIN_RATE / 10), color=FIT, linewidth=1.6, linestyle=(0, (5, 2)), label="by timeouts alone")  # fmt: skip
+        _mark(axes, predicted, target_failure_rate, high)
+        bottom = max(MIN_RATE, min(float(values.min()), target_failure_rate) / 4)
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel="timeout of a piece", ylabel="share that fails")  # fmt: skip
         log_axis(axes.xaxis, DURATION_TICKS_S, format_duration, low, high)
         log_axis(axes.yaxis, SHARE_TICKS, format_share, bottom, 1.1)
@@ -79,45 +79,45 @@ def draw_failure_rates(foretold: Foretold, fits: Mapping[str, Any], target_failu
         return finish(
             canvas,
             len(grid),
-            alt=_rates_alt(foretold, fits, target_failure_rate),
-            caption=f"Layers of {format_size(foretold.size_bytes)} in pieces of {format_size(foretold.piece_bytes)}, from the registry by a seed client. Grey: beyond the longest time seen.",
+            alt=_rates_alt(predicted, fits, target_failure_rate),
+            caption=f"Layers of {format_size(predicted.size_bytes)} in pieces of {format_size(predicted.piece_bytes)}, from the registry by a seed client. Grey: beyond the longest time seen.",
             columns=("Timeout of a piece", "Layers that fail", "Low", "High", "Attempts that fail", "Low", "High"),
-            rows=_rates_table(foretold, fits, marked),
+            rows=_rates_table(predicted, fits, marked),
         )
 
 
-def _mark(axes: Any, foretold: Foretold, target: float, high: float) -> None:
-    pairs = ((foretold.timeout_now_s, "now", INK), (foretold.timeout_then_s, "proposed", PROPOSED))
+def _mark(axes: Any, predicted: PredictionLike, target: float, high: float) -> None:
+    pairs = ((predicted.timeout_now_s, "now", INK), (predicted.timeout_then_s, "proposed", PROPOSED))
     for time, name, colour in pairs:
         if time:
             axes.axvline(time, color=colour, linestyle=":", linewidth=1.8)
             axes.annotate(f"{name} {format_duration(time)}", (time, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center", color=colour, fontsize=9)  # fmt: skip
     axes.axhline(target, color=FAINT, linestyle="--", linewidth=1)
     axes.annotate(f"asked for: {format_share(target)}", (1.0, target), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
-    if foretold.longest_seen_s and foretold.longest_seen_s < high:
-        axes.axvspan(foretold.longest_seen_s, high, color="#eef1f4", zorder=0)
+    if predicted.longest_seen_s and predicted.longest_seen_s < high:
+        axes.axvspan(predicted.longest_seen_s, high, color="#eef1f4", zorder=0)
 
 
-def _rates_alt(foretold: Foretold, fits: Mapping[str, Any], target: float) -> str:
-    text = f"Share of layers of {format_size(foretold.size_bytes)} that fail against the timeout of a piece, falling as the timeout grows; asked for {format_share(target)}."
-    for time, name in ((foretold.timeout_now_s, "in force"), (foretold.timeout_then_s, "proposed")):
+def _rates_alt(predicted: PredictionLike, fits: Mapping[str, Any], target: float) -> str:
+    text = f"Share of layers of {format_size(predicted.size_bytes)} that fail against the timeout of a piece, falling as the timeout grows; asked for {format_share(target)}."
+    for time, name in ((predicted.timeout_now_s, "in force"), (predicted.timeout_then_s, "proposed")):
         if time:
-            rate = foretold.rate(fits, time)
+            rate = predicted.rate(fits, time)
             text += f" At {format_duration(time)}, {name}: {format_share(rate.value)} (interval {format_share(rate.low)} to {format_share(rate.high)})."
     return text
 
 
-def _rates_table(foretold: Foretold, fits: Mapping[str, Any], marked: list[float]) -> list[tuple[str, ...]]:
-    made = []
+def _rates_table(predicted: PredictionLike, fits: Mapping[str, Any], marked: list[float]) -> list[tuple[str, ...]]:
+    result = []
     for time in sorted({*marked, *ROUND_TIMEOUTS_S}):
-        rate = foretold.rate(fits, time)
-        attempt = fits[foretold.fit].failure_rate(foretold.piece_bytes, time)
-        names = {foretold.timeout_now_s: " (now)", foretold.timeout_then_s: " (proposed)"}
+        rate = predicted.rate(fits, time)
+        attempt = fits[predicted.fit].failure_rate(predicted.piece_bytes, time)
+        names = {predicted.timeout_now_s: " (now)", predicted.timeout_then_s: " (proposed)"}
         shares = (
             format_share(share) for share in (rate.value, rate.low, rate.high, attempt.value, attempt.low, attempt.high)
         )
-        made.append((f"{format_duration(time)}{names.get(time, '')}", *shares))
-    return made
+        result.append((f"{format_duration(time)}{names.get(time, '')}", *shares))
+    return result
 
 
 def draw_task_failures(fit: Any) -> Figure | NotDrawn:

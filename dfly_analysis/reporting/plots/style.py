@@ -15,8 +15,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-MOST_SVG_MARKS = 2000
-MOST_TICKS = 7
+MAX_SVG_MARKS = 2000
+MAX_TICKS = 7
 WIDTH_PX = 880
 DURATION_TICKS_S = (
     *(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
@@ -88,7 +88,7 @@ class Figure:
     Attributes
     ----------
     media_type : str
-        ``image/svg+xml``, or ``image/png`` beyond `MOST_SVG_MARKS` marks.
+        ``image/svg+xml``, or ``image/png`` beyond `MAX_SVG_MARKS` marks.
     data : bytes
     alt : str
         What it shows, in words with numbers.
@@ -145,7 +145,7 @@ def finish(
     The backends are asked themselves: `Figure.savefig` would draw everything once more, to lay it out beforehand.
     """
     out = io.BytesIO()
-    if n_marks > MOST_SVG_MARKS:
+    if n_marks > MAX_SVG_MARKS:
         canvas.set_dpi(_DOTS_PER_INCH * _PNG_SCALE)
         FigureCanvasAgg(canvas).print_png(out, metadata={"Software": None})  # type: ignore[no-untyped-call]
         media_type, data = "image/png", out.getvalue()
@@ -163,7 +163,7 @@ def _slim(svg: bytes) -> bytes:
 def log_axis(axis: Any, ticks: Sequence[float], write: Callable[[float], str], low: float, high: float) -> None:
     """Label a logarithmic axis with those figures of a list that lie on it, at most seven, each printed by `write`."""
     inside = [tick for tick in ticks if low <= tick <= high]
-    axis.set_major_locator(FixedLocator(inside[:: -(-len(inside) // MOST_TICKS) or 1]))
+    axis.set_major_locator(FixedLocator(inside[:: -(-len(inside) // MAX_TICKS) or 1]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())

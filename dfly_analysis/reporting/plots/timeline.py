@@ -21,8 +21,8 @@ from dfly_analysis.reporting.plots.style import (
 from dfly_analysis.units import format_duration
 
 WIDTHS_S = (10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 86400)
-MOST_BINS = 90
-MOST_HOSTS = 20
+MAX_BINS = 90
+MAX_HOSTS = 20
 _WORDS = {"timeout": "cut by the timeout", "reset": "connection cut", "storage": "storage error", "origin": "registry error", "cancelled": "cancelled with a sibling", "unknown": "unknown end"}  # fmt: skip
 
 
@@ -47,24 +47,24 @@ def draw_timeline(pieces: pd.DataFrame, tasks: pd.DataFrame) -> Figure | NotDraw
     n_bins = int((times.max() - begin).total_seconds() // width_s) + 1
     slot = ((failures["time"] - begin).dt.total_seconds() // width_s).astype(int)
     counts = pd.crosstab(slot, failures["kind"]).reindex(range(n_bins), fill_value=0)
-    again = _retries(pieces, begin, width_s, n_bins)
+    repeated = _retries(pieces, begin, width_s, n_bins)
     hosts = failures["host"].fillna("unknown host").value_counts()
-    shown = list(hosts.index[:MOST_HOSTS])
+    shown = list(hosts.index[:MAX_HOSTS])
     with drawing(400 + 24 * len(shown)) as canvas:
         top, middle, bottom = canvas.subplots(3, 1, sharex=True, height_ratios=(210, 100, 40 + 24 * len(shown)))
         edges = begin + pd.to_timedelta(np.arange(n_bins) * width_s, "s")
         _bars(top, edges, counts, width_s)
         top.set(ylabel=f"per {format_duration(width_s)}", title=f"Failed {what}")
-        middle.bar(edges, again, width=pd.Timedelta(width_s * 0.92, "s"), align="edge", color=FAINT)
+        middle.bar(edges, repeated, width=pd.Timedelta(width_s * 0.92, "s"), align="edge", color=FAINT)
         middle.set(ylabel=f"per {format_duration(width_s)}", title="Attempts at a piece after its first")
         _whole(middle)
         _strips(bottom, edges, failures, slot, shown, width_s)
         return finish(
             canvas,
             int((counts.to_numpy() > 0).sum()) + n_bins,
-            alt=_alt(failures, what, width_s, again, hosts),
+            alt=_alt(failures, what, width_s, repeated, hosts),
             caption=f"From above: failed {what} by kind; attempts at a piece after its first; the failures by host; darker is more. Times in UTC."
-            + (f" The {MOST_HOSTS} hosts with most failures of {len(hosts):,}." if len(hosts) > MOST_HOSTS else ""),
+            + (f" The {MAX_HOSTS} hosts with most failures of {len(hosts):,}." if len(hosts) > MAX_HOSTS else ""),
             columns=("Host", *(_word(kind) for kind in counts.columns), "All"),
             rows=_table(failures, list(counts.columns)),
         )
@@ -74,9 +74,9 @@ def _failures(pieces: pd.DataFrame, tasks: pd.DataFrame) -> tuple[pd.DataFrame, 
     failed = ~pieces["outcome"].isin(["ok"]) & pieces["outcome"].notna()
     bad = pieces.loc[failed, ["started", "ended", "outcome", "host"]]
     time = bad["ended"].fillna(bad["started"])
-    made = pd.DataFrame({"time": time, "kind": bad["outcome"], "host": bad["host"]}).dropna(subset=["time"])
-    if len(made):
-        return made, "pieces"
+    result = pd.DataFrame({"time": time, "kind": bad["outcome"], "host": bad["host"]}).dropna(subset=["time"])
+    if len(result):
+        return result, "pieces"
     lost = tasks[tasks["outcome"].isin(["failed", "died"])]
     time = lost["ended"].fillna(lost["started"])
     kind = lost["cause"].fillna("unknown")
@@ -84,12 +84,12 @@ def _failures(pieces: pd.DataFrame, tasks: pd.DataFrame) -> tuple[pd.DataFrame, 
 
 
 def _width_s(span_s: float) -> int:
-    return next((width for width in WIDTHS_S if span_s / width <= MOST_BINS), WIDTHS_S[-1])
+    return next((width for width in WIDTHS_S if span_s / width <= MAX_BINS), WIDTHS_S[-1])
 
 
 def _retries(pieces: pd.DataFrame, begin: pd.Timestamp, width_s: int, n_bins: int) -> np.ndarray[Any, Any]:
-    again = pieces.loc[(pieces["attempt"] > 1).fillna(value=False), "started"].dropna()
-    slot = ((again - begin).dt.total_seconds() // width_s).astype(int)
+    repeated = pieces.loc[(pieces["attempt"] > 1).fillna(value=False), "started"].dropna()
+    slot = ((repeated - begin).dt.total_seconds() // width_s).astype(int)
     return np.bincount(slot[(slot >= 0) & (slot < n_bins)], minlength=n_bins)
 
 
@@ -133,12 +133,12 @@ def _word(kind: Any) -> str:
     return _WORDS.get(str(kind), str(kind).replace("_", " "))
 
 
-def _alt(failures: pd.DataFrame, what: str, width_s: int, again: np.ndarray[Any, Any], hosts: Any) -> str:
+def _alt(failures: pd.DataFrame, what: str, width_s: int, repeated: np.ndarray[Any, Any], hosts: Any) -> str:
     kinds = ", ".join(f"{count:,} {_word(kind)}" for kind, count in failures["kind"].value_counts().items())
     first, last = (f"{time:%Y-%m-%d %H:%M:%S}" for time in (failures["time"].min(), failures["time"].max()))
     return (
         f"{len(failures):,} failed {what} from {first} to {last} UTC, counted per {format_duration(width_s)}: {kinds}. "
-        f"{int(again.sum()):,} attempts after the first. Most on {hosts.index[0]} ({int(hosts.iloc[0]):,}), {len(hosts):,} hosts in all."
+        f"{int(repeated.sum()):,} attempts after the first. Most on {hosts.index[0]} ({int(hosts.iloc[0]):,}), {len(hosts):,} hosts in all."
     )
 
 

@@ -11,7 +11,7 @@ from string import Template
 from typing import Any
 
 from dfly_analysis.catalog.yaml_loader import parse_yaml
-from dfly_analysis.errors import DflyError, nearest
+from dfly_analysis.errors import DflyError, suggest_similar
 
 CLIENTS = ("v0.1.118", "v1.0.26", "v1.5.1")
 _FIELDS = {
@@ -176,7 +176,7 @@ def load_client(client: str) -> ClientEra:
         Where there are none; the nearest names are offered.
     """
     if client not in CLIENTS:
-        hint = nearest(client, CLIENTS) or f"known: {', '.join(CLIENTS)}"
+        hint = suggest_similar(client, CLIENTS) or f"known: {', '.join(CLIENTS)}"
         raise DflyError(f"no synthetic logs for client {client!r}", hint=hint)
     data = _read(client)
     words = data["words"]

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dfly_analysis.errors import DflyError, nearest
+from dfly_analysis.errors import DflyError, suggest_similar
 from dfly_analysis.readers.benchmarks.parse_errors import Reject
-from dfly_analysis.readers.benchmarks.timestamps import read_instant
+from dfly_analysis.readers.benchmarks.timestamps import parse_timestamp
 from dfly_analysis.redaction import redact
 from dfly_analysis.schema import FLOAT, INTEGER, OUTCOMES, ROLES, RUNS, TIME
 from dfly_analysis.units import parse_duration, parse_size
@@ -42,7 +42,7 @@ def read(text: str, reject: Reject) -> list[dict[str, Any]]:
     start, delimiter, names = found
     unknown = [name for name in names if name and name not in RUNS.names]
     for name in unknown:
-        hint = nearest(name, RUNS.names) or "its values were left out"
+        hint = suggest_similar(name, RUNS.names) or "its values were left out"
         reject(start + 1, f"column {name!r} is not known", hint)
     rows = []
     for number, line in enumerate(lines[start + 1 :], start=start + 2):
@@ -136,7 +136,7 @@ def _integer(number: float) -> int:
 def _choice(name: str) -> Callable[[str], str]:
     def choose(cell: str) -> str:
         if cell not in _CHOICES[name]:
-            known = nearest(cell, _CHOICES[name]) or f"it is one of {', '.join(_CHOICES[name])}"
+            known = suggest_similar(cell, _CHOICES[name]) or f"it is one of {', '.join(_CHOICES[name])}"
             raise ValueError(f"{cell!r} is not known: {known}")
         return cell
 
@@ -147,7 +147,7 @@ def _reader(name: str, dtype: str) -> Callable[[str], Any]:
     if name in _CHOICES:
         return _choice(name)
     if dtype == TIME:
-        return read_instant
+        return parse_timestamp
     if dtype == FLOAT:
         return _seconds
     if dtype == INTEGER:

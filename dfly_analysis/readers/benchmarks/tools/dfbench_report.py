@@ -51,52 +51,54 @@ def read(text: str, reject: Reject) -> list[dict[str, Any]]:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str, list[str]]]:
-    begun: tuple[int, str, list[str]] | None = None
+    current: tuple[int, str, list[str]] | None = None
     for number, line in enumerate(text.split("\n"), start=1):
         bare = line.rstrip()
         title = _TITLE.match(bare)
         if title:
-            if begun:
-                yield begun
-            begun = (number, title["tool"], [])
-        elif begun:
-            begun[2].append(bare)
-    if begun:
-        yield begun
+            if current:
+                yield current
+            current = (number, title["tool"], [])
+        elif current:
+            current[2].append(bare)
+    if current:
+        yield current
 
 
 def _row(tool: str, number: int, lines: list[str]) -> dict[str, Any]:
-    said: dict[str, str] = {}
+    fields: dict[str, str] = {}
     costs, at = None, number
     for offset, line in enumerate(lines, start=1):
         if costs is None and (found := _COSTS.match(line)):
             costs, at = [float(cell) for cell in found["cells"].split()], number + offset
         elif match := _ROW.match(line):
-            said.setdefault(match["label"].strip(), match["text"].strip())
-    counted = _FAILED.match(said.get("Failed", ""))
-    names = said.get("Latency (ms)", "").split()
+            fields.setdefault(match["label"].strip(), match["text"].strip())
+    counted = _FAILED.match(fields.get("Failed", ""))
+    names = fields.get("Latency (ms)", "").split()
     if counted is None or costs is None or len(names) != len(costs):
         raise ValueError("its failures or its latencies are missing")
     failures, repeats = (int(counted[name].replace(",", "")) for name in ("failed", "n"))
     seconds = {_STATISTICS[name]: cost / 1000 for name, cost in zip(names, costs, strict=True) if name in _STATISTICS}
-    told = [said[name].split("?", 1)[0] for name in ("Run", "Target", "Load", "Sequential", "Range") if name in said]
+    label_parts = [
+        fields[name].split("?", 1)[0] for name in ("Run", "Target", "Load", "Sequential", "Range") if name in fields
+    ]
     return {
-        "tool": tool, "kind": "aggregate", "label": said.get("Run", tool).split(" ", 1)[0], "size_bytes": _size_bytes(tool, said), "n": repeats,
-        "failures": failures, **(seconds if failures < repeats else {}), **_traffic(said.get("Traffic", "")),
-        "settings": redact("; ".join(told)) or None, "log_line": at,
+        "tool": tool, "kind": "aggregate", "label": fields.get("Run", tool).split(" ", 1)[0], "size_bytes": _size_bytes(tool, fields), "n": repeats,
+        "failures": failures, **(seconds if failures < repeats else {}), **_traffic(fields.get("Traffic", "")),
+        "settings": redact("; ".join(label_parts)) or None, "log_line": at,
     }  # fmt: skip
 
 
-def _size_bytes(tool: str, said: Mapping[str, str]) -> int | None:
-    target = said.get("Target", "")
-    if chunk := _CHUNK.search(said.get("Sequential", "")):
+def _size_bytes(tool: str, fields: Mapping[str, str]) -> int | None:
+    target = fields.get("Target", "")
+    if chunk := _CHUNK.search(fields.get("Sequential", "")):
         return parse_size(chunk["size"])
-    if part := _RANGE.match(said.get("Range", "").removeprefix("bytes=")):
+    if part := _RANGE.match(fields.get("Range", "").removeprefix("bytes=")):
         return int(part["last"]) - int(part["first"]) + 1
     if tool == "image-bench":
         image = _IMAGE.search(target)
         return int(image["number"]) << 30 if image else None
-    named = (None if tool == "proxy-bench" else _FILE.search(said.get("Run", ""))) or _FILE.search(target)
+    named = (None if tool == "proxy-bench" else _FILE.search(fields.get("Run", ""))) or _FILE.search(target)
     return int(named["number"]) << {"b": 0, "k": 10, "m": 20, "g": 30}[named["unit"]] if named else None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dfly_analysis.readers.benchmarks.parse_errors import Reject
-from dfly_analysis.readers.benchmarks.timestamps import read_instant
+from dfly_analysis.readers.benchmarks.timestamps import parse_timestamp
 
 _NANOSECONDS = 1e9
 _LATENCIES = {"min": "min_s", "mean": "mean_s", "50th": "p50_s", "95th": "p95_s", "99th": "p99_s", "max": "max_s"}
@@ -46,8 +46,8 @@ def _rows(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         failures = sum(int(count) for code, count in codes.items() if not 200 <= int(code) < 400)
     seconds = {name: float(content["latencies"][key]) / _NANOSECONDS for key, name in _LATENCIES.items() if key in content["latencies"]}  # fmt: skip
     report = {
-        "tool": "vegeta", "kind": "aggregate", "n": requests, "failures": failures, **seconds, "started": read_instant(content.get("earliest")),
-        "ended": read_instant(content.get("end")), "size_bytes": round(float(content["bytes_in"]["mean"])) if requests and not failures else None,
+        "tool": "vegeta", "kind": "aggregate", "n": requests, "failures": failures, **seconds, "started": parse_timestamp(content.get("earliest")),
+        "ended": parse_timestamp(content.get("end")), "size_bytes": round(float(content["bytes_in"]["mean"])) if requests and not failures else None,
     }  # fmt: skip
     lower = sorted((float(bound), int(count)) for bound, count in (content.get("buckets") or {}).items())
     upper = [*(bound for bound, _ in lower[1:]), math.inf]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dfly_analysis.readers.benchmarks.parse_errors import Reject
-from dfly_analysis.readers.benchmarks.timestamps import read_instant
+from dfly_analysis.readers.benchmarks.timestamps import parse_timestamp
 from dfly_analysis.redaction import redact
 
 _NANOSECONDS = 1e9
@@ -62,8 +62,8 @@ def read(text: str, reject: Reject) -> list[dict[str, Any]]:
             sizes.setdefault(row["label"], Counter())[row["size_bytes"]] += 1
     for row in rows:
         if row["outcome"] != "ok":
-            seen = sizes.get(row["label"], Counter())
-            row["size_bytes"] = next(iter(seen)) if len(seen) == 1 else None
+            observed = sizes.get(row["label"], Counter())
+            row["size_bytes"] = next(iter(observed)) if len(observed) == 1 else None
     return rows
 
 
@@ -81,7 +81,7 @@ def _row(result: Mapping[str, Any]) -> dict[str, Any]:
         time = datetime.fromtimestamp(int(time) / _NANOSECONDS, UTC).isoformat()
     return {
         "tool": "vegeta", "kind": "sample", "label": _address(result.get("url")), "n": 1,
-        "size_bytes": int(result["bytes_in"]), "duration_s": latency_ns / _NANOSECONDS, "outcome": _outcome(code, error), "started": read_instant(time),
+        "size_bytes": int(result["bytes_in"]), "duration_s": latency_ns / _NANOSECONDS, "outcome": _outcome(code, error), "started": parse_timestamp(time),
     }  # fmt: skip
 
 

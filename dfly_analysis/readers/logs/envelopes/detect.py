@@ -7,12 +7,12 @@ import re
 from dataclasses import dataclass, field
 
 from dfly_analysis.catalog.envelopes import EnvelopeKind, load_envelopes
-from dfly_analysis.errors import LogFormatError, nearest
+from dfly_analysis.errors import LogFormatError, suggest_similar
 from dfly_analysis.io import Opened
 from dfly_analysis.readers.logs.blocks import LineBlock, clean, head_text
-from dfly_analysis.readers.logs.envelopes.line_buffers import Gathering, Key, Reversal, Tally
+from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer, ReversedLineBuffer, Tally
 from dfly_analysis.readers.logs.envelopes.timestamps import is_newest_first
-from dfly_analysis.readers.logs.envelopes.unwrap_prefix import Peeler, PlainPeeler, PrefixPeeler
+from dfly_analysis.readers.logs.envelopes.unwrap_prefix import PlainUnwrapper, PrefixUnwrapper, Unwrapper
 from dfly_analysis.readers.logs.format_detection import begins_record, count_records
 
 DEPTH_CAP = 3
@@ -97,43 +97,43 @@ def find_wrapper(wrapper_id: str) -> EnvelopeKind:
     for wrapper in load_envelopes():
         if wrapper.id == wrapper_id:
             return wrapper
-    hint = nearest(wrapper_id, (wrapper.id for wrapper in load_envelopes()))
+    hint = suggest_similar(wrapper_id, (wrapper.id for wrapper in load_envelopes()))
     raise LogFormatError(f"no wrapper is called {wrapper_id!r}", hint=hint or "see `dfly-analysis inspect`")
 
 
-def peeler_for(wrapper: EnvelopeKind, tally: Tally, opened: Opened) -> Peeler:
+def unwrapper_for(wrapper: EnvelopeKind, tally: Tally, opened: Opened) -> Unwrapper:
     """Return what takes a wrapper off."""
     if wrapper.kind in ("prefix", "plain"):
-        return (PrefixPeeler if wrapper.kind == "prefix" else PlainPeeler)(wrapper, tally)
+        return (PrefixUnwrapper if wrapper.kind == "prefix" else PlainUnwrapper)(wrapper, tally)
     if wrapper.kind == "csv":
-        from dfly_analysis.readers.logs.envelopes.unwrap_csv import CsvPeeler
+        from dfly_analysis.readers.logs.envelopes.unwrap_csv import CsvUnwrapper
 
-        return CsvPeeler(wrapper, tally)
-    from dfly_analysis.readers.logs.envelopes.unwrap_json import DocumentPeeler, JsonPeeler
+        return CsvUnwrapper(wrapper, tally)
+    from dfly_analysis.readers.logs.envelopes.unwrap_json import DocumentUnwrapper, JsonUnwrapper
 
-    return JsonPeeler(wrapper, tally) if wrapper.kind == "json" else DocumentPeeler(wrapper, tally, opened)
+    return JsonUnwrapper(wrapper, tally) if wrapper.kind == "json" else DocumentUnwrapper(wrapper, tally, opened)
 
 
-def gathering_for(peeler: Peeler, opened: Opened, head: bytes) -> Gathering:
+def line_buffer_for(unwrapper: Unwrapper, opened: Opened, head: bytes) -> LineBuffer:
     """Return what gathers a peeler's lines: turned round where the file's head shows the newest first."""
-    wrapper = peeler.wrapper
-    turns = wrapper.newest_first and (wrapper.kind == "plain" or is_newest_first(peeler.times(head)))
-    return Reversal(opened) if turns else Gathering(opened)
+    wrapper = unwrapper.wrapper
+    turns = wrapper.newest_first and (wrapper.kind == "plain" or is_newest_first(unwrapper.times(head)))
+    return ReversedLineBuffer(opened) if turns else LineBuffer(opened)
 
 
 def sample(wrapper: EnvelopeKind, text: bytes) -> Sample:
     """Peel a head; of a table or document that the head cuts off, the whole rows."""
     tally = Tally()
     nothing = Opened("", io.BytesIO())
-    peeler = peeler_for(wrapper, tally, nothing)
-    into = gathering_for(peeler, nothing, text)
-    peeler.peel(LineBlock(text), into)
+    unwrapper = unwrapper_for(wrapper, tally, nothing)
+    into = line_buffer_for(unwrapper, nothing, text)
+    unwrapper.unwrap(LineBlock(text), into)
     if wrapper.kind != "csv":
-        peeler.finish(into)
+        unwrapper.finish(into)
     heads: dict[Key, bytes] = {}
     for key, block in (*into.take(), *into.finish()):
         heads[key] = heads.get(key, b"") + block.data
-    return Sample(peeler.matched, peeler.unmatched, tally.own_lines, heads)
+    return Sample(unwrapper.matched, unwrapper.unmatched, tally.own_lines, heads)
 
 
 def _fits(wrapper: EnvelopeKind, text: bytes, bare: int, depth: int) -> bool:

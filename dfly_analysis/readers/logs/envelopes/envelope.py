@@ -9,7 +9,7 @@ from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.io import Opened
 from dfly_analysis.io.input_stream import HEAD_BYTES
 from dfly_analysis.readers.logs.blocks import BLOCK_BYTES, LineBlock, clean, head_text, whole_lines
-from dfly_analysis.readers.logs.envelopes.detect import DEPTH_CAP, gathering_for, peeler_for, sample, sniff_wrapper
+from dfly_analysis.readers.logs.envelopes.detect import DEPTH_CAP, line_buffer_for, sample, sniff_wrapper, unwrapper_for
 from dfly_analysis.readers.logs.envelopes.line_buffers import Key, Tally
 
 
@@ -33,16 +33,16 @@ def unwrap(opened: Opened, wrapper: EnvelopeKind, block_bytes: int = BLOCK_BYTES
     """
     tally = Tally()
     layer = _Layer(wrapper, opened, tally, head_text(opened.head()))
-    told, next_line = 0, 1
+    reported, next_line = 0, 1
     for data, first_line in whole_lines(opened, block_bytes):
         for block in layer.feed(LineBlock(data, first_line)):
-            told = tally.own_lines
-            yield replace(block, own_lines=told)
+            reported = tally.own_lines
+            yield replace(block, own_lines=reported)
         next_line = first_line + data.count(b"\n")
     for block in layer.finish():
-        told = tally.own_lines
-        yield replace(block, own_lines=told)
-    if told != tally.own_lines:
+        reported = tally.own_lines
+        yield replace(block, own_lines=reported)
+    if reported != tally.own_lines:
         yield LineBlock(b"", next_line, own_lines=tally.own_lines)
 
 
@@ -53,17 +53,17 @@ class _Layer:
         self._opened = opened
         self._tally = tally
         self._depth = depth
-        self._peeler = peeler_for(wrapper, tally, opened)
-        self._into = gathering_for(self._peeler, opened, head)
+        self._unwrapper = unwrapper_for(wrapper, tally, opened)
+        self._into = line_buffer_for(self._unwrapper, opened, head)
         self._heads = sample(wrapper, head).heads
         self._below: dict[Key, _Layer | None] = {}
 
     def feed(self, block: LineBlock) -> Iterator[LineBlock]:
-        self._peeler.peel(block, self._into)
+        self._unwrapper.unwrap(block, self._into)
         yield from self._hand_on(self._into.take())
 
     def finish(self) -> Iterator[LineBlock]:
-        self._peeler.finish(self._into)
+        self._unwrapper.finish(self._into)
         yield from self._hand_on(self._into.finish())
         for key, below in self._below.items():
             if below:

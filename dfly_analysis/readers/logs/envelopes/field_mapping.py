@@ -54,7 +54,7 @@ class _Plan(NamedTuple):
     """Which paths can lead anywhere in rows that have the same names."""
 
     text: tuple[str, ...]
-    telling: tuple[str, ...]
+    identifying_fields: tuple[str, ...]
     continues: tuple[tuple[str, str], ...]
 
 
@@ -96,8 +96,11 @@ class RowReader:
         return None
 
     def _key(self, row: Mapping[str, Any], names: tuple[str, ...], plan: _Plan) -> Key:
-        told = (names, *[row[name] if isinstance(row[name], str) else repr(row[name]) for name in plan.telling])
-        key = self._keys.get(told)
+        identifying = (
+            names,
+            *[row[name] if isinstance(row[name], str) else repr(row[name]) for name in plan.identifying_fields],
+        )
+        key = self._keys.get(identifying)
         if key is None:
             if len(self._keys) >= _KEYS_CAP:
                 self._keys.clear()
@@ -105,13 +108,13 @@ class RowReader:
             writer, *part = (
                 name.encode("utf-8", "replace").decode() for name in names_told
             )  # no table holds half a character
-            self._keys[told] = key = (writer, *part)
+            self._keys[identifying] = key = (writer, *part)
         return key
 
     def _plan(self, names: tuple[str, ...]) -> _Plan:
         fields = self._fields
         leads = [path for path in fields.text if path in names or path.partition(".")[0] in names]
-        told = {name for path in (*fields.writer, *fields.part) for name in (path, path.partition(".")[0])}
+        identifying = {name for path in (*fields.writer, *fields.part) for name in (path, path.partition(".")[0])}
         continues = [
             (path, value)
             for path, value in (fields.continues or {}).items()
@@ -119,7 +122,7 @@ class RowReader:
         ]
         plan = _Plan(
             tuple(leads) if all(name in names for name in fields.needs) else (),
-            tuple(name for name in names if name in told),
+            tuple(name for name in names if name in identifying),
             tuple(continues),
         )
         if len(self._plans) >= _KEYS_CAP:

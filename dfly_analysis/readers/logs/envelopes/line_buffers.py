@@ -39,7 +39,7 @@ class _Pieces:
     number: int
 
 
-class Gathering:
+class LineBuffer:
     """Lines of one block by writer, in the order in which they came.
 
     Parameters
@@ -86,8 +86,8 @@ class Gathering:
 
     def take(self) -> Iterator[tuple[Key, LineBlock]]:
         """Yield the whole lines gathered since the last time, a block a writer."""
-        gathered, self._rows = self._rows, {}
-        for key, rows in gathered.items():
+        buffered, self._rows = self._rows, {}
+        for key, rows in buffered.items():
             yield key, _block(rows)
 
     def finish(self) -> Iterator[tuple[Key, LineBlock]]:
@@ -101,7 +101,7 @@ class Gathering:
         return b"".join(pieces.parts)[:LINE_CAP_BYTES]
 
 
-class Reversal(Gathering):
+class ReversedLineBuffer(LineBuffer):
     """Lines of a whole file that holds the newest first; what does not fit in memory waits in a temporary file."""
 
     turns_round = True
@@ -119,8 +119,8 @@ class Reversal(Gathering):
         """Put aside what was gathered; there is nothing to yield before the end."""
         import numpy as np
 
-        gathered, self._rows = self._rows, {}
-        for key, rows in gathered.items():
+        buffered, self._rows = self._rows, {}
+        for key, rows in buffered.items():
             block = _block(rows[::-1])
             numbers = block.line_numbers
             if numbers is None:

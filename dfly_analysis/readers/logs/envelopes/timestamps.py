@@ -16,7 +16,7 @@ _DIGITS = {10: 9, 13: 6, 16: 3, 19: 0}  # seconds, milli-, micro-, nanoseconds -
 _ANY_YEAR = 2000  # a leap year
 
 
-def parse_moment(text: str) -> int | None:
+def parse_timestamp(text: str) -> int | None:
     """Return a time in nanoseconds, comparable with others of the same file, or None where it cannot be told.
 
     Parameters
@@ -57,7 +57,7 @@ def is_newest_first(times: Iterable[str], *, least: int = 1, ratio: int = 1) -> 
     ratio : int
         How many times as many as steps up.
     """
-    moments = [moment for moment in map(parse_moment, times) if moment is not None]
+    moments = [moment for moment in map(parse_timestamp, times) if moment is not None]
     steps = list(pairwise(moments))
     down = sum(after < before for before, after in steps)
     up = sum(after > before for before, after in steps)

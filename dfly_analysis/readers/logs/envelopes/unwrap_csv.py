@@ -8,22 +8,22 @@ from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.io.input_stream import LINE_CAP_BYTES
 from dfly_analysis.readers.logs.blocks import LineBlock
 from dfly_analysis.readers.logs.envelopes.field_mapping import first_text, part_of, writer_of
-from dfly_analysis.readers.logs.envelopes.line_buffers import Gathering, Key, Tally
-from dfly_analysis.readers.logs.envelopes.unwrap_prefix import Peeler, numbers_of
+from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer, Tally
+from dfly_analysis.readers.logs.envelopes.unwrap_prefix import Unwrapper, numbers_of
 
 _DELIMITERS = b",\t;"
 _COLUMNS_CAP = 4096
 _KEYS_CAP = 10_000
 
 
-class CsvPeeler(Peeler):
+class CsvUnwrapper(Unwrapper):
     """Takes the cell that holds a line out of each row; a cell may hold several lines."""
 
     def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
         super().__init__(wrapper, tally)
         self._columns: list[str] = []
         self._line_column = -1
-        self._telling: list[int] = []
+        self._identifying_columns: list[int] = []
         self._keys: dict[tuple[bytes, ...], Key] = {}
         self._cell = re.compile(b"")
         self._held: list[bytes] = []
@@ -32,7 +32,7 @@ class CsvPeeler(Peeler):
         self._inside = False
         self._seen: list[str] = []
 
-    def peel(self, block: LineBlock, into: Gathering) -> None:
+    def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
         """Peel a block; a row that it does not end is kept for the next."""
         lines = block.data.split(b"\n")[:-1]
         for number, line in zip(numbers_of(block, len(lines)), lines, strict=True):
@@ -44,18 +44,18 @@ class CsvPeeler(Peeler):
             if not self._inside or self._held_bytes > LINE_CAP_BYTES:  # so long a cell is a quote that does not close
                 self._end_row(into)
 
-    def finish(self, into: Gathering) -> None:
+    def finish(self, into: LineBuffer) -> None:
         """Peel a row whose last quote does not close."""
         if self._held:
             self._end_row(into)
 
     def times(self, data: bytes) -> list[str]:
         """Return the times of a head's rows."""
-        scratch = CsvPeeler(self.wrapper, Tally())
-        scratch.peel(LineBlock(data), _Nowhere())
+        scratch = CsvUnwrapper(self.wrapper, Tally())
+        scratch.unwrap(LineBlock(data), _Nowhere())
         return scratch._seen
 
-    def _end_row(self, into: Gathering) -> None:
+    def _end_row(self, into: LineBuffer) -> None:
         row, self._held = b"".join(self._held), []
         self._held_bytes, self._inside = 0, False
         if not self._columns:
@@ -66,13 +66,13 @@ class CsvPeeler(Peeler):
             self._keep_row(row, into)
             return
         line, before = cells[self._line_column]
-        told = tuple([cells[at][0] for at in self._telling if at < len(cells)])
-        if told not in self._keys:
+        identifying = tuple([cells[at][0] for at in self._identifying_columns if at < len(cells)])
+        if identifying not in self._keys:
             if len(self._keys) >= _KEYS_CAP:
                 self._keys.clear()
             named = self._named(cells)
-            self._keys[told] = (writer_of(named, self.wrapper.fields), *part_of(named, self.wrapper.fields))
-        self._last = self._keys[told]
+            self._keys[identifying] = (writer_of(named, self.wrapper.fields), *part_of(named, self.wrapper.fields))
+        self._last = self._keys[identifying]
         if isinstance(into, _Nowhere) and (time := first_text(self._named(cells), self.wrapper.fields.time)):
             self._seen.append(time)
         self.matched += 1
@@ -82,7 +82,7 @@ class CsvPeeler(Peeler):
         named = zip(self._columns, cells, strict=False)
         return {name: cell.decode("utf-8", "surrogateescape") for name, (cell, _) in named}
 
-    def _keep_row(self, row: bytes, into: Gathering) -> None:
+    def _keep_row(self, row: bytes, into: LineBuffer) -> None:
         for offset, line in enumerate(row.split(b"\n")[:-1]):
             self._keep(line + b"\n", self._first + offset, into)
 
@@ -98,8 +98,8 @@ class CsvPeeler(Peeler):
         texts = [name for name in self.wrapper.fields.text if name in self._columns]
         self._line_column = self._columns.index(texts[0]) if texts else -1
         paths = (*self.wrapper.fields.writer, *self.wrapper.fields.part)
-        told = {name for path in paths for name in (path, path.partition(".")[0])}
-        self._telling = [at for at, name in enumerate(self._columns) if name in told]
+        identifying = {name for path in paths for name in (path, path.partition(".")[0])}
+        self._identifying_columns = [at for at, name in enumerate(self._columns) if name in identifying]
 
     def _cells(self, row: bytes) -> list[tuple[bytes, int]]:
         """Return each cell with the number of newlines before it in the row."""
@@ -115,7 +115,7 @@ class CsvPeeler(Peeler):
         return cells
 
 
-class _Nowhere(Gathering):
+class _Nowhere(LineBuffer):
     """Forgets the lines."""
 
     def __init__(self) -> None:

@@ -11,9 +11,9 @@ from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.io import Opened
 from dfly_analysis.readers.logs.blocks import LineBlock
 from dfly_analysis.readers.logs.envelopes.field_mapping import RowReader, first_text
-from dfly_analysis.readers.logs.envelopes.line_buffers import Gathering, Key, Tally
-from dfly_analysis.readers.logs.envelopes.timestamps import is_newest_first, parse_moment
-from dfly_analysis.readers.logs.envelopes.unwrap_prefix import Peeler, numbers_of
+from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer, Tally
+from dfly_analysis.readers.logs.envelopes.timestamps import is_newest_first, parse_timestamp
+from dfly_analysis.readers.logs.envelopes.unwrap_prefix import Unwrapper, numbers_of
 
 DOCUMENT_CAP_BYTES = 256 << 20
 _BROKEN = (ValueError, RecursionError)
@@ -25,14 +25,14 @@ _STREAM = re.compile(r'"stream"\s*:\s*(?=\{)')
 _VALUES = re.compile(r'\s*,\s*"values"\s*:\s*\[')
 
 
-class JsonPeeler(Peeler):
+class JsonUnwrapper(Unwrapper):
     """Takes the line out of the JSON object that stands on each line."""
 
     def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
         super().__init__(wrapper, tally)
         self._reader = RowReader(wrapper.fields)
 
-    def peel(self, block: LineBlock, into: Gathering) -> None:
+    def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
         """Peel a block."""
         lines = block.data.split(b"\n")[:-1]
         pieces = self.wrapper.fields.pieces
@@ -59,7 +59,7 @@ class JsonPeeler(Peeler):
         return [time for time in found if time]
 
 
-class DocumentPeeler(Peeler):
+class DocumentUnwrapper(Unwrapper):
     """Takes the lines out of one JSON document, oldest first."""
 
     def __init__(self, wrapper: EnvelopeKind, tally: Tally, opened: Opened) -> None:
@@ -68,13 +68,13 @@ class DocumentPeeler(Peeler):
         self._parts: list[bytes] = []
         self._size = 0
 
-    def peel(self, block: LineBlock, into: Gathering) -> None:  # noqa: ARG002 - nothing is whole before the end
+    def unwrap(self, block: LineBlock, into: LineBuffer) -> None:  # noqa: ARG002 - nothing is whole before the end
         """Keep a block: only the whole document can be read."""
         self._size += len(block.data)
         if self._size <= DOCUMENT_CAP_BYTES:
             self._parts.append(block.data)
 
-    def finish(self, into: Gathering) -> None:
+    def finish(self, into: LineBuffer) -> None:
         """Read the document and put its lines in order of their times, those of the same time as they were written."""
         if self._size > DOCUMENT_CAP_BYTES:
             self._opened.problem = f"one JSON document larger than {DOCUMENT_CAP_BYTES >> 20} MiB; what lies beyond was not read: export JSON lines"
@@ -83,7 +83,7 @@ class DocumentPeeler(Peeler):
         found = list(self._found(text))
         if is_newest_first([time for time, *_ in found]):
             found.reverse()
-        moments = [parse_moment(time) for time, *_ in found]
+        moments = [parse_timestamp(time) for time, *_ in found]
         order = range(len(found))
         if None not in moments:
             order = sorted(order, key=moments.__getitem__)  # type: ignore[assignment,arg-type]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.readers.logs.blocks import LineBlock, clean
 from dfly_analysis.readers.logs.envelopes.field_mapping import part_of, writer_of
-from dfly_analysis.readers.logs.envelopes.line_buffers import Gathering, Key, Tally
+from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer, Tally
 
 _NAMES_CAP = 10_000
 _LABEL = re.compile(rb'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -18,7 +18,7 @@ _POD_FILE = re.compile(r"(?:^|/)(?:pods/[^/_]+_(?P<pod>[^/_]+)_[^/]+/|containers
 _OWN_FOLDERS = frozenset({"dfdaemon", "scheduler", "manager", "daemon", "dfget", "log", "logs", "dragonfly", "var", ".", ".."})  # fmt: skip
 
 
-class Peeler:
+class Unwrapper:
     """Takes one wrapper off, block after block.
 
     Parameters
@@ -40,11 +40,11 @@ class Peeler:
         self.unmatched = 0
         self._last: Key = ("",)
 
-    def peel(self, block: LineBlock, into: Gathering) -> None:
+    def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
         """Peel a block of whole lines."""
         raise NotImplementedError
 
-    def finish(self, into: Gathering) -> None:
+    def finish(self, into: LineBuffer) -> None:
         """Peel what only the end of the file makes whole."""
 
     def times(self, data: bytes) -> list[str]:
@@ -53,7 +53,7 @@ class Peeler:
         matches = [head.match(line) for line in clean(data).split(b"\n")] if head and "time" in head.groupindex else []
         return [match["time"].decode("utf-8", "replace") for match in matches if match]
 
-    def _keep(self, line: bytes, number: int, into: Gathering) -> None:
+    def _keep(self, line: bytes, number: int, into: LineBuffer) -> None:
         """Count a notice; keep any other line that is not wrapped, with those of the writer before it."""
         if self.wrapper.notice and self.wrapper.notice.match(line):
             self.tally.own_lines += 1
@@ -62,14 +62,14 @@ class Peeler:
             into.put(self._last, line, number)
 
 
-class PrefixPeeler(Peeler):
+class PrefixUnwrapper(Unwrapper):
     """Takes off what stands before each line."""
 
     def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
         super().__init__(wrapper, tally)
         self._names: dict[bytes, _Name] = {}
 
-    def peel(self, block: LineBlock, into: Gathering) -> None:
+    def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
         """Peel a block; one whose lines all have the same key costs a tenth of one with several."""
         assert self.wrapper.line
         data = clean(block.data)
@@ -85,9 +85,9 @@ class PrefixPeeler(Peeler):
                 numbers = block.first_line if block.line_numbers is None else block.line_numbers.tolist()
                 into.put(name.key, b"".join(map(itemgetter(1), found)), numbers, 1)
                 return
-        self._peel_each(found, numbers_of(block, len(found)), into)
+        self._unwrap_each(found, numbers_of(block, len(found)), into)
 
-    def _peel_each(self, found: list[tuple[bytes, bytes]], numbers: Sequence[int], into: Gathering) -> None:
+    def _unwrap_each(self, found: list[tuple[bytes, bytes]], numbers: Sequence[int], into: LineBuffer) -> None:
         last = b""
         name = _Name(self._last, ends=True)
         split_bytes = self.wrapper.split_bytes + 1 if self.wrapper.split_bytes else 0  # with the newline
@@ -132,10 +132,10 @@ class _Name(NamedTuple):
     ends: bool
 
 
-class PlainPeeler(Peeler):
+class PlainUnwrapper(Unwrapper):
     """Drops the notices between lines that have nothing before them."""
 
-    def peel(self, block: LineBlock, into: Gathering) -> None:
+    def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
         """Peel a block; only lines that begin like no record are looked at closely."""
         lines = block.data.splitlines(keepends=True) if b"\r" not in block.data else _split(block.data)
         notices = self.wrapper.notice
