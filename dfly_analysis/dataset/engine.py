@@ -141,7 +141,7 @@ class Engine:
             column = table.column(field.name)
             if pa.types.is_integer(field.type) and column.null_count:
                 columns[field.name] = column.to_pandas(types_mapper={field.type: pd.Int64Dtype()}.get)
-            elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_null(field.type):
+            elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
                 columns[field.name] = column.cast(pa.string()).to_pandas().astype("str")
             elif pa.types.is_nested(field.type):
                 columns[field.name] = [tuple(one) if isinstance(one, list) else one for one in column.to_pylist()]

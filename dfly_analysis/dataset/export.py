@@ -20,7 +20,7 @@ from dfly_analysis.dataset.event_parts import PartWriter, part_name, read_part_r
 from dfly_analysis.dataset.file_reader import ReadOptions, group_files, read_files
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_order, report, require_readable, workers
-from dfly_analysis.dataset.parquet_schema import with_pandas_metadata
+from dfly_analysis.dataset.parquet_schema import table_schema, with_pandas_metadata
 from dfly_analysis.dataset.prometheus_window import Prometheus, ask
 from dfly_analysis.errors import SourceError
 from dfly_analysis.io import SourceFile, list_files
@@ -243,7 +243,10 @@ def _write_table(store: Store, engine: Engine, table: Table) -> int:
     rows = 0
     with store.being_written(f"{table.name}.parquet") as path:
         reader = engine.reader(f"SELECT * FROM {table.name}", _ROWS_AT_ONCE)  # noqa: S608 - the package's own name
-        schema = with_pandas_metadata(reader.schema, table)
+        own = {column.name: column.dtype for column in table.columns}
+        plain = table_schema(table)
+        schema = pa.schema([plain.field(field.name) if field.name in own else field for field in reader.schema])
+        schema = with_pandas_metadata(schema, own.items())
         with pq.ParquetWriter(path, schema, compression="lz4") as writer:
             for batch in reader:
                 rows += len(batch)

@@ -104,7 +104,8 @@ def read_all(
         if on_problem:
             on_problem(error)
 
-    groups = group_files(list_files(paths, on_problem=on_error))
+    listed = list_files(paths, on_problem=on_error)
+    groups = group_files(listed, cache.takes) if cache else group_files(listed)
     with workers() as (readers, parsers):
         tasks = (readers.submit(_read_group, group, options, store, cache, parsers) for group in groups)
         for part in in_order(tasks, _GROUPS_IN_PARALLEL):
