@@ -31,7 +31,7 @@ Progress = Callable[[str], None]
 _GROUPS_IN_PARALLEL = 2
 
 
-def load(
+def load(  # noqa: PLR0913 - each is an option of the commands
     paths: str | Path | Sequence[str | Path],
     *,
     settings: Settings | None = None,
