@@ -1,0 +1,127 @@
+"""Feeds the state machine in batches of bounded size with the pieces that are not ordinary: `_machine_attempts`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis.knowledge.signature import cause_of, signature
+from dfly_analysis.reconstruction.cancelled_pieces import Reports, add_cancelled
+from dfly_analysis.reconstruction.event_records import LAST
+from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces, Record, read_pieces
+from dfly_analysis.reconstruction.scheduler_reports import INFERRED_ORDER, OPEN_ORDER
+from dfly_analysis.reconstruction.start_end_pairing import ACTING
+from dfly_analysis.reconstruction.temporary_tables import FLAG, NUMBER, TEXT, WHOLE, create_from_rows, insert_rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+RECORDS_AT_A_TIME = 50_000
+_TYPES = {
+    "peer": WHOLE, "first_seq": WHOLE, "last_seq": WHOLE, "number": WHOLE, "origin": WHOLE, "round": WHOLE, "started": WHOLE, "ended": WHOLE,
+    "duration_s": NUMBER, "outcome": TEXT, "signature": TEXT, "known_id": TEXT, "known_outcome": TEXT, "names_timeout": FLAG, "names_body": FLAG,
+    "survivors_unseen": FLAG, "order_in_peer": WHOLE, "is_open": FLAG, "is_first_ok": FLAG, "sees_starts": FLAG, "first_plan_time": WHOLE,
+}  # fmt: skip
+_PROBLEM_RECORDS = f"""
+CREATE OR REPLACE TEMP TABLE _problem_records AS
+SELECT seq, peer, place FROM _records SEMI JOIN _unusual_pieces USING (place, number) WHERE {ACTING}
+"""
+_PROBLEM_PEERS = """
+CREATE OR REPLACE TEMP TABLE _problem_peers AS
+WITH peers AS (
+        SELECT peer, min(place) AS place, min(place) <> max(place) AS is_mixed, count(*) AS records FROM _problem_records GROUP BY peer
+    ),
+    mixed AS (SELECT DISTINCT problem.place FROM _problem_records AS problem JOIN peers USING (peer) WHERE is_mixed),
+    traits AS (SELECT DISTINCT peer, logs_starts FROM _piece_groups)
+SELECT peer, logs_starts, CASE WHEN is_mixed OR mixed.place IS NOT NULL THEN 0 ELSE 1 + hash(peers.place) % {batches} END::INTEGER AS batch
+FROM peers JOIN traits USING (peer) LEFT JOIN mixed USING (place)
+"""
+"""All records of a task on a host are in one batch; peers of several tasks or hosts, which only damaged logs have, are in the first."""
+_BATCH = f"""
+WITH peers AS (FROM _problem_peers WHERE batch = ?),
+    chosen AS (
+        SELECT _records.* FROM _records SEMI JOIN peers USING (peer) SEMI JOIN _unusual_pieces USING (place, number) WHERE {ACTING}
+        UNION ALL SELECT _records.* FROM _round_marks JOIN _records USING (seq) SEMI JOIN peers ON peers.peer = _records.peer
+    )
+SELECT seq, event, chosen.peer, chosen.time, number, chosen.place, starts.time AS life, origin, coalesce(cancelling, true) AS cancelling, stage,
+    detail, message, signature
+FROM chosen JOIN _identities AS identity USING (id)
+LEFT JOIN _host_settings AS settings ON settings.role IS NOT DISTINCT FROM identity.role AND settings.host IS NOT DISTINCT FROM identity.host
+ASOF LEFT JOIN _process_starts AS starts ON starts.host = identity.host AND coalesce(chosen.time, {LAST}) >= starts.time
+ORDER BY seq
+"""
+_REPORTS = """
+SELECT peer, number, began, time, cost_s FROM _first_reports
+SEMI JOIN (FROM _problem_peers WHERE batch = ? AND NOT logs_starts) USING (peer)
+"""
+_SETTINGS = """
+SELECT peer, logs_starts, in_flight
+FROM (FROM _problem_peers WHERE batch = ?) JOIN (SELECT peer, min(id) AS id FROM _identities WHERE writer = 1 GROUP BY peer) USING (peer)
+JOIN _identities AS identity USING (id)
+LEFT JOIN _host_settings AS settings ON settings.role IS NOT DISTINCT FROM identity.role AND settings.host IS NOT DISTINCT FROM identity.host
+"""
+
+
+def create_machine_attempts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create `_machine_attempts`: the attempts at pieces that are not ordinary."""
+    connection.execute(_PROBLEM_RECORDS)
+    ((records,),) = connection.execute("SELECT count(*) FROM _problem_records").fetchall()
+    connection.execute(_PROBLEM_PEERS.format(batches=records // RECORDS_AT_A_TIME + 1))
+    create_from_rows(connection, "_machine_attempts", _TYPES, ())
+    for (batch,) in connection.execute("SELECT DISTINCT batch FROM _problem_peers ORDER BY batch").fetchall():
+        insert_rows(connection, "_machine_attempts", _TYPES, _attempts_of(connection, batch))
+
+
+def _attempts_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[tuple[Any, ...]]:
+    peers = read_pieces(_records_of(connection, batch))
+    reports: dict[int, Reports] = {}
+    numbers = connection.execute(_REPORTS, [batch]).fetchall()
+    for peer, number, began, ended, cost_s in numbers:
+        report = (math.nan if began is None else began, math.nan if ended is None else ended, cost_s)
+        reports.setdefault(peer, {})[number] = report
+    for peer, logs_starts, in_flight in connection.execute(_SETTINGS, [batch]).fetchall():
+        pieces = peers[peer]
+        if pieces.done and not logs_starts:
+            add_cancelled(pieces, reports.get(peer, {}), in_flight)
+        yield from _rows_of(peer, pieces, sees_starts=logs_starts)
+
+
+def _records_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[Record]:
+    rows = connection.execute(_BATCH, [batch]).fetchall()
+    for row in rows:
+        yield Record._make(row if row[3] is not None else (*row[:3], math.nan, *row[4:]))
+
+
+def _rows_of(peer: int, pieces: PeerPieces, *, sees_starts: bool) -> Iterator[tuple[Any, ...]]:
+    first_plan_time = _whole(pieces.rounds[0][0]) if pieces.rounds else None
+    finished: set[int] = set()
+    inferred, opened = count(INFERRED_ORDER), count(OPEN_ORDER)
+    listed = [(attempt, next(inferred) if attempt.inferred else at) for at, attempt in enumerate(pieces.done)]
+    listed += [(attempt, next(opened)) for attempt in pieces.open.values()]
+    for attempt, order in listed:
+        known_id, known_outcome, names_timeout, names_body = _ending(attempt)
+        is_first_ok = attempt.outcome == "ok" and attempt.number not in finished
+        if is_first_ok:
+            finished.add(attempt.number)
+        yield (
+            peer, attempt.first.seq, attempt.last, attempt.number, attempt.origin, attempt.round, _whole(attempt.started), _whole(attempt.ended),
+            attempt.duration_s, attempt.outcome, attempt.signature, known_id, known_outcome, names_timeout, names_body,
+            attempt.survivors_unseen, order, attempt.ended is None, is_first_ok, sees_starts, first_plan_time,
+        )  # fmt: skip
+
+
+def _ending(attempt: Attempt) -> tuple[str | None, str | None, bool, bool]:
+    """Return which failure an attempt names, the outcome that it means, and whether its text names a timeout or a body that broke off."""
+    if attempt.outcome != "failed":
+        return None, None, False, False
+    known = cause_of(attempt.text)
+    names_timeout = known is not None and known.outcome == "timeout"
+    if known is None and attempt.signature:
+        known = signature(attempt.signature)
+    return known and known.id, known and known.outcome, names_timeout, "decoding response body" in attempt.text
+
+
+def _whole(time: float | None) -> int | None:
+    return None if time is None or math.isnan(time) else int(time)
