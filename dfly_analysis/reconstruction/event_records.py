@@ -76,7 +76,7 @@ FROM ordered
 """
 """Peers are numbered in the order of their names; `place` numbers pairs of task and host."""
 _UNSORTED = f"""
-SELECT identity.id, identity.peer, identity.place, identity.file, identity.writer, epoch_ns(time::TIMESTAMP_NS) AS time,
+SELECT identity.id, identity.peer, identity.place, identity.file, identity.writer, epoch_ns(time) AS time,
     CASE WHEN event_id = 'piece_report_closed' AND contains(left(message, 40), 'Failed') THEN NULL
         ELSE try_cast(event_id AS ENUM{quoted(_EVENTS)}) END AS event,
     CASE WHEN piece_number BETWEEN 0 AND {_MOST_PIECES - 1} THEN piece_number END::INTEGER AS number,
@@ -139,10 +139,9 @@ _FILL = """
 UPDATE _records SET id = new.id, peer = new.peer
 FROM _filled JOIN _new_identities AS new USING (old_id, peer) WHERE _records.seq = _filled.seq
 """
-USUAL_COST = "regexp_full_match(cost, '[0-9]+([.][0-9]+)?m?s')"
-COST_S = f"""CASE WHEN NOT {USUAL_COST} THEN odd_cost.seconds WHEN suffix(cost, 'ms') THEN CAST(left(cost, -2) AS DOUBLE) * 0.001
-    ELSE CAST(left(cost, -1) AS DOUBLE) END"""
-"""Seconds that a piece cost, of a record joined with `_odd_costs AS odd_cost`."""
+USUAL_COST_S = """CASE WHEN suffix(cost, 'ms') THEN try_cast(left(cost, -2) AS DOUBLE) * 0.001
+    WHEN suffix(cost, 's') THEN try_cast(left(cost, -1) AS DOUBLE) END"""
+"""Seconds that a piece cost, where they are written as milliseconds or seconds alone; see `create_odd_costs`."""
 
 
 def create_records(connection: duckdb.DuckDBPyConnection) -> None:
@@ -170,7 +169,7 @@ def ensure_files(connection: duckdb.DuckDBPyConnection) -> None:
 
 def create_odd_costs(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the temporary table `_odd_costs`: what `parse_duration` reads from costs other than milliseconds and seconds."""
-    odd = connection.execute(f"SELECT DISTINCT cost FROM _records WHERE event = '{REPORTED}' AND NOT {USUAL_COST}").fetchall()
+    odd = connection.execute(f"SELECT DISTINCT cost FROM _records WHERE event = '{REPORTED}' AND cost IS NOT NULL AND {USUAL_COST_S} IS NULL").fetchall()
     rows = [(cost, _seconds(cost)) for (cost,) in odd]
     create_from_rows(connection, "_odd_costs", {"cost": TEXT, "seconds": NUMBER}, rows)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.knowledge.signature import cause_of, signature
 from dfly_analysis.reconstruction.cancelled_pieces import Reports, add_cancelled
-from dfly_analysis.reconstruction.event_records import LAST
+from dfly_analysis.reconstruction.event_records import CLIENT, ENDS, LAST, quoted
 from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces, Record, read_pieces
 from dfly_analysis.reconstruction.scheduler_reports import INFERRED_ORDER, OPEN_ORDER
 from dfly_analysis.reconstruction.start_end_pairing import ACTING
@@ -53,8 +53,19 @@ ASOF LEFT JOIN _process_starts AS starts ON starts.host = identity.host AND coal
 ORDER BY seq
 """
 _REPORTS = """
-SELECT peer, number, began, time, cost_s FROM _first_reports
-SEMI JOIN (FROM _problem_peers WHERE batch = ? AND NOT logs_starts) USING (peer)
+SELECT report.peer, list(number) FILTER (NOT again), list(ended) FILTER (NOT again), list(number) FILTER (again), list(ended) FILTER (again)
+FROM (
+    SELECT peer, number, coalesce(time, 0) AS ended, coalesce(began >= reports_again_from AND time > reports_again_from, false) AS again
+    FROM _first_reports SEMI JOIN (FROM _problem_peers WHERE batch = ? AND NOT logs_starts) USING (peer)
+    LEFT JOIN _peer_rounds USING (peer)
+) AS report GROUP BY report.peer
+"""
+_COSTS = f"""
+SELECT report.peer, report.number, began, cost_s
+FROM _first_reports AS report SEMI JOIN (FROM _problem_peers WHERE batch = ? AND NOT logs_starts) AS peers USING (peer)
+SEMI JOIN (
+    SELECT peer, number FROM _records WHERE writer = {CLIENT} AND event IN {quoted(ENDS)}
+) AS ends ON ends.peer = report.peer AND ends.number = report.number
 """
 _SETTINGS = """
 SELECT peer, logs_starts, in_flight
@@ -76,15 +87,16 @@ def create_machine_attempts(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _attempts_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[tuple[Any, ...]]:
     peers = read_pieces(_records_of(connection, batch))
-    reports: dict[int, Reports] = {}
-    numbers = connection.execute(_REPORTS, [batch]).fetchall()
-    for peer, number, began, ended, cost_s in numbers:
-        report = (math.nan if began is None else began, math.nan if ended is None else ended, cost_s)
-        reports.setdefault(peer, {})[number] = report
+    reports = {
+        peer: Reports(dict(zip(first or (), ended or (), strict=True)), dict(zip(second or (), again or (), strict=True)))
+        for peer, first, ended, second, again in connection.execute(_REPORTS, [batch]).fetchall()
+    }
+    for peer, number, began, cost_s in connection.execute(_COSTS, [batch]).fetchall():
+        reports[peer].costs[number] = (math.nan if began is None else began, cost_s)
     for peer, logs_starts, in_flight in connection.execute(_SETTINGS, [batch]).fetchall():
         pieces = peers[peer]
         if pieces.done and not logs_starts:
-            add_cancelled(pieces, reports.get(peer, {}), in_flight)
+            add_cancelled(pieces, reports.get(peer) or Reports(), in_flight)
         yield from _rows_of(peer, pieces, sees_starts=logs_starts)
 
 

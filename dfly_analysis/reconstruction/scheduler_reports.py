@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.reconstruction.event_records import COST_S, LOCAL, REPORTED, create_odd_costs
+from dfly_analysis.reconstruction.event_records import LOCAL, REPORTED, USUAL_COST_S, create_odd_costs
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,12 +18,15 @@ WHERE event = '{REPORTED}' AND number IS NOT NULL AND peer IS NOT NULL GROUP BY 
 """
 _FIRST_REPORTS = f"""
 CREATE OR REPLACE TEMP TABLE _first_reports AS
-SELECT record.seq, id, record.peer, record.number, origin, parent_id, size_bytes, time, line, {COST_S} AS cost_s,
-    time - trunc(coalesce({COST_S}, 0) * 1e9)::BIGINT AS began
-FROM _records AS record LEFT JOIN _odd_costs AS odd_cost USING (cost)
-LEFT JOIN _repeated_reports AS repeated ON repeated.peer = record.peer AND repeated.number = record.number
-WHERE event = '{REPORTED}' AND record.number IS NOT NULL AND record.peer IS NOT NULL
-    AND (first_seq IS NULL OR first_seq = record.seq)
+WITH reports AS (
+        SELECT seq, id, peer, number, origin, parent_id, size_bytes, time, line, cost, {USUAL_COST_S} AS usual_cost_s FROM _records
+        WHERE event = '{REPORTED}' AND number IS NOT NULL AND peer IS NOT NULL
+    )
+SELECT report.* EXCLUDE (cost, usual_cost_s), coalesce(usual_cost_s, seconds) AS cost_s,
+    time - trunc(coalesce(usual_cost_s, seconds, 0) * 1e9)::BIGINT AS began
+FROM reports AS report LEFT JOIN _odd_costs AS odd ON odd.cost = report.cost AND usual_cost_s IS NULL
+ANTI JOIN _repeated_reports AS repeated
+    ON repeated.peer = report.peer AND repeated.number = report.number AND repeated.first_seq < report.seq
 """
 _ATTEMPTS = f"""
 CREATE OR REPLACE TEMP TABLE _attempts AS
