@@ -26,24 +26,26 @@ FROM listed AS attempt JOIN _task_sizes AS size ON size.peer = attempt.peer
 """
 _PIECES = f"""
 CREATE OR REPLACE TABLE pieces AS
-WITH several AS (SELECT peer, number FROM _all_attempts GROUP BY peer, number HAVING count(*) > 1),
-    counted AS (
+WITH several AS (
+        FROM _pairs SELECT peer, number WHERE turn = 2 OR end_seq IS NULL UNION FROM _machine_attempts SELECT peer, number
+    ),
+    repeated AS (
         SELECT attempt_id, row_number() OVER (PARTITION BY peer, number ORDER BY coalesce(started, ended, 0), order_in_peer, attempt_id) AS attempt
-        FROM _all_attempts SEMI JOIN several USING (peer, number)
+        FROM _all_attempts SEMI JOIN several USING (peer, number) QUALIFY attempt > 1
     ),
     identities AS (
         SELECT id, task_id, peer_id, identity.host, identity.role, log_path, timeout_s FROM _identities AS identity
         LEFT JOIN _host_settings AS settings
             ON settings.role IS NOT DISTINCT FROM identity.role AND settings.host IS NOT DISTINCT FROM identity.host
     )
-SELECT first.task_id, first.peer_id, first.host, first.role, number::BIGINT AS piece_number, coalesce(counted.attempt, 1) AS attempt,
+SELECT first.task_id, first.peer_id, first.host, first.role, number::BIGINT AS piece_number, coalesce(repeated.attempt, 1) AS attempt,
     CASE origin {" ".join(f"WHEN {code} THEN '{origin}'" for code, origin in enumerate(ORIGINS))} END AS origin, parent_id, size_bytes,
     {_TIME.format("started")} AS started, {_TIME.format("ended")} AS ended, duration_s, outcome, signature,
     CASE WHEN origin = {SOURCE} THEN first.timeout_s END AS timeout_s, outcome <> 'ok' AS censored, round::BIGINT AS round, survivors_unseen,
     last.log_path, line AS log_line
 FROM _all_attempts AS one JOIN identities AS first ON first.id = one.id JOIN identities AS last ON last.id = last_id
-LEFT JOIN counted USING (attempt_id)
-ORDER BY peer, number, coalesce(counted.attempt, 1)
+LEFT JOIN repeated USING (attempt_id)
+ORDER BY peer, number, coalesce(repeated.attempt, 1)
 """
 _TASKS = f"""
 CREATE OR REPLACE TABLE tasks AS
@@ -72,7 +74,7 @@ WITH errors AS (
     )
 SELECT task_id, peer_id, host, role, url, size_bytes, piece_bytes, n_pieces, {_TIME.format("started")} AS started, {_TIME.format("ended")} AS ended,
     (ended - started) / 1e9 AS duration_s, outcome, cause, confidence, first_error, last_error, n_errors,
-    coalesce(bytes_from_source, 0) AS bytes_from_source, coalesce(bytes_from_parent, 0) AS bytes_from_parent,
+    bytes_from_source, bytes_from_parent,
     CASE WHEN bytes_from_source <> 0 AND bytes_from_parent <> 0 THEN 'both' WHEN bytes_from_source <> 0 THEN 'source'
         WHEN bytes_from_parent <> 0 THEN 'parent' END AS origin,
     NULL::VARCHAR AS job_id, log_path, log_line
