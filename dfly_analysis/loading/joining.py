@@ -19,13 +19,14 @@ from dfly_analysis.logs.arrow import flags, numbers
 from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.sources.memory import give_back
 from dfly_analysis.sources.order import path_key
-from dfly_analysis.tables import COVERAGE, EVENTS, PODS, RUNS
+from dfly_analysis.tables import COVERAGE, EVENTS, PIECES, PODS, RUNS, TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dfly_analysis.attempts import Background, Death
+    from dfly_analysis.attempts import Death
     from dfly_analysis.dataset import Dataset
+    from dfly_analysis.reconstruction import Terminations
     from dfly_analysis.settings import Settings
 
 _STEPS = re.compile("[/!]")
@@ -51,16 +52,13 @@ def join(records: Iterable[pa.Table], gathered: Gathered, given: Settings, *, co
     -------
     Dataset
     """
-    from dfly_analysis.attempts import read_background, rebuild
     from dfly_analysis.dataset import Dataset
 
     copies = find_copies(gathered.coverage, gathered.sketches)
     events, finish = _read(_one_table(records), copies, condensed=condensed)
     give_back()
     settings = settle(given, gathered)
-    background = read_background(events, deaths_of(gathered))
-    pieces, tasks = rebuild(events, limits_of(settings), background)
-    tasks = with_unseen(tasks, background)
+    pieces, tasks = _reconstructed(events, settings, deaths_of(gathered))
     handed = events[(events["event_id"] == "job_received").to_numpy(bool)]
     job_frame = jobs.build_jobs(gathered.jobs, handed)
     owner = jobs.job_of_url(job_frame, handed)
@@ -111,15 +109,25 @@ def _read(table: pa.Table, copies: Copies, *, condensed: bool) -> tuple[pd.DataF
     return _taken(read, order), finish
 
 
-def with_unseen(tasks: pd.DataFrame, background: Background) -> pd.DataFrame:
-    """Return the tasks, and those that only the record of a failed preheat tells of."""
-    import pandas as pd
+def _reconstructed(events: pd.DataFrame, settings: Settings, terminations: Terminations) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return pieces and tasks, made from frames in an engine of their own until events live in one."""
+    import duckdb
 
-    from dfly_analysis.attempts import unseen_tasks
+    from dfly_analysis.knowledge.needed import COLUMNS
+    from dfly_analysis.reconstruction import EffectiveTimeouts, reconstruct
 
-    seeds = tasks[tasks["role"] == "seedClient"]
-    more = unseen_tasks(background, set(seeds["task_id"].dropna()), set(seeds["url"].dropna()))
-    return pd.concat([tasks, more], ignore_index=True) if len(more) else tasks
+    limits = limits_of(settings)
+    timeouts = EffectiveTimeouts(
+        limits.piece_timeout_s, limits.pieces_in_flight, limits.siblings_cancelled, limits.write_timeout_s
+    )
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("events", pa.Table.from_pandas(events[list(COLUMNS)], preserve_index=False))
+        reconstruct(connection, timeouts, terminations)
+        pieces, tasks = (
+            table.conform(connection.sql(f"FROM {table.name}").to_arrow_table().to_pandas()) for table in (PIECES, TASKS)
+        )
+    return pieces, tasks
 
 
 def deaths_of(gathered: Gathered) -> dict[str, tuple[Death, ...]]:
