@@ -50,33 +50,39 @@ def quoted(texts: tuple[str, ...] | frozenset[str]) -> str:
 
 _NEEDED = f"""((event_id IS NOT NULL AND (peer_id IS NOT NULL OR task_id IS NOT NULL)) OR event_id IN {quoted(EVERYWHERE)}
     OR (peer_id IS NOT NULL AND level IN {quoted(ERROR_LEVELS)}))"""
-_FILES = r"""
+_FILES = rf"""
 CREATE OR REPLACE TEMP TABLE files AS
-SELECT log_path, row_number() OVER (ORDER BY age DESC, log_path) AS file_order
-FROM (
-    SELECT DISTINCT log_path, coalesce(try_cast(regexp_extract(log_path, '\.([0-9]{1,3})(\.(gz|xz|bz2|zst))?$', 1) AS INTEGER), 0) AS age
-    FROM events
-)
+WITH spans AS (
+        SELECT log_path, min(time) AS first, max(time) AS last, coalesce(try_cast(
+            regexp_extract(log_path, '\.([0-9]{{1,3}})(\.(gz|xz|bz2|zst))?$', 1) AS INTEGER), 0) AS age
+        FROM events GROUP BY log_path
+    ),
+    reversed AS (
+        SELECT log_path FROM events JOIN spans USING (log_path) WHERE first < last
+        GROUP BY log_path HAVING min(log_line) FILTER (time = first) > max(log_line) FILTER (time = last)
+    )
+SELECT log_path, row_number() OVER (ORDER BY age DESC, log_path) AS file_order, reversed.log_path IS NOT NULL AS newest_first
+FROM spans LEFT JOIN reversed USING (log_path)
 """
 _KEYS = ("component", "role", "host", "task_id", "peer_id", "log_path")
 _IDENTITIES = f"""
 CREATE OR REPLACE TEMP TABLE _identities AS
 WITH found AS (SELECT DISTINCT {", ".join(_KEYS)} FROM events WHERE {_NEEDED}),
     ordered AS (
-        SELECT found.*, coalesce(file_order, 9223372036854775807) AS file_order,
+        SELECT found.*, file_order, coalesce(newest_first, false) AS newest_first,
             row_number() OVER (ORDER BY file_order, log_path, {", ".join(_KEYS)}) AS id
         FROM found LEFT JOIN files USING (log_path)
     )
 SELECT id::INTEGER AS id, {", ".join(_KEYS)},
     CASE WHEN peer_id IS NOT NULL THEN dense_rank() OVER (ORDER BY peer_id NULLS LAST) END::INTEGER AS peer,
     CASE WHEN task_id IS NOT NULL THEN dense_rank() OVER (ORDER BY task_id, host) END::INTEGER AS place,
-    dense_rank() OVER (ORDER BY file_order, log_path)::INTEGER AS file,
+    dense_rank() OVER (ORDER BY file_order, log_path)::INTEGER AS file, newest_first,
     CASE component WHEN 'client' THEN 1 WHEN 'scheduler' THEN 2 ELSE 0 END::UTINYINT AS writer
 FROM ordered
 """
 """Peers are numbered in the order of their names; `place` numbers pairs of task and host."""
 _UNSORTED = f"""
-SELECT identity.id, identity.peer, identity.place, identity.file, identity.writer, epoch_ns(time) AS time,
+SELECT identity.id, identity.peer, identity.place, identity.file, identity.newest_first, identity.writer, epoch_ns(time) AS time,
     CASE WHEN event_id = 'piece_report_closed' AND contains(left(message, 40), 'Failed') THEN NULL
         ELSE try_cast(event_id AS ENUM{quoted(_EVENTS)}) END AS event,
     CASE WHEN piece_number BETWEEN 0 AND {_MOST_PIECES - 1} THEN piece_number END::INTEGER AS number,
@@ -93,15 +99,14 @@ SELECT identity.id, identity.peer, identity.place, identity.file, identity.write
 FROM (FROM events WHERE {_NEEDED}) AS event
 JOIN _identities AS identity ON {" AND ".join(f"event.{key} IS NOT DISTINCT FROM identity.{key}" for key in _KEYS)}
 """
-_RECORDS = """
+_RECORDS = f"""
 CREATE OR REPLACE TEMP TABLE _records AS
-SELECT (row_number() OVER ())::INTEGER AS seq, * FROM (SELECT * FROM ({rows}) ORDER BY time, file, {line}, event, number, id)
+SELECT (row_number() OVER ())::INTEGER AS seq, * EXCLUDE (file, newest_first)
+FROM (
+    SELECT * FROM ({_UNSORTED}) ORDER BY time, file, CASE WHEN newest_first THEN -line ELSE line END, event, number, id
+)
 """
-_NEWEST_FIRST = """
-WITH ends AS (SELECT file, min(seq) AS first, max(seq) AS last FROM _records WHERE time IS NOT NULL GROUP BY file)
-SELECT ends.file FROM ends JOIN _records AS first ON first.seq = ends.first JOIN _records AS last ON last.seq = ends.last
-WHERE first.time < last.time AND first.line > last.line
-"""
+"""In the order they were written; in an export that lists the newest record first, the later line was written earlier."""
 _LACKING = f"FROM _records WHERE peer IS NULL AND place IS NOT NULL AND writer = {CLIENT}"
 _FILLED = f"""
 CREATE OR REPLACE TEMP TABLE _filled AS
@@ -148,11 +153,7 @@ def create_records(connection: duckdb.DuckDBPyConnection) -> None:
     """Create `_identities` and `_records` from the relations `events` and `files`."""
     ensure_files(connection)
     connection.execute(_IDENTITIES)
-    connection.execute(_RECORDS.format(rows=_UNSORTED, line="line"))
-    if newest_first := [str(file) for (file,) in connection.execute(_NEWEST_FIRST).fetchall()]:
-        # An export that lists the newest record first: of one moment, the later line was written earlier.
-        line = f"CASE WHEN file IN ({', '.join(newest_first)}) THEN -line ELSE line END"
-        connection.execute(_RECORDS.format(rows="SELECT * EXCLUDE (seq) FROM _records", line=line))
+    connection.execute(_RECORDS)
     if connection.execute(f"SELECT 1 {_LACKING} LIMIT 1").fetchall():
         # Clients v1.0.18 to v1.0.28 leave all ids off the lines of pieces.
         for statement in (_FILLED, _NEW_IDENTITIES, _INSERT_IDENTITIES, _FILL):
@@ -160,9 +161,9 @@ def create_records(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def ensure_files(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the temporary table `files` where there is no such relation: rotated files from their numbers, else by name."""
+    """Create the temporary table `files` where there is no such relation: rotated files by their numbers, else by name."""
     try:
-        connection.execute("SELECT log_path, file_order FROM files LIMIT 0")
+        connection.execute("SELECT log_path, file_order, newest_first FROM files LIMIT 0")
     except duckdb.CatalogException:
         connection.execute(_FILES)
 

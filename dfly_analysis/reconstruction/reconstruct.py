@@ -34,8 +34,9 @@ def reconstruct(
     ----------
     connection : duckdb.DuckDBPyConnection
         Holds the relation `events` with the columns of `dfly_analysis.logs.schema.arrow_schema`, without copies of logs, and, if
-        there is one, the relation ``files(log_path, file_order)``: of records of one moment those of the file with the lower
-        number were written first. Its time zone must be UTC.
+        there is one, the relation ``files(log_path, file_order, newest_first)``: of records of one moment those of the file with
+        the lower number were written first, and in a file of which the newest record is first those of the later line. Its time
+        zone must be UTC.
     timeouts : EffectiveTimeouts
         Settings believed to be in force; corrected where failures pile up well below them.
     terminations : mapping of str to tuple of Termination, optional
