@@ -13,7 +13,7 @@ COMPILED := $(BIN)/python -m compileall -q dfly_analysis
 SAMPLE := data/samples/article-v0.1.118.tar.gz
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
-.PHONY: help report test lint format types docs evaluate bench lock clean system-packages
+.PHONY: help report test sanitize lint format types docs evaluate bench lock clean system-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ report: .venv/runtime.stamp ## analyse the sample; prints the path of the HTML r
 
 test: .venv/dev.stamp system-packages ## run every test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+sanitize: .venv/dev.stamp ## run the native reader under the address and undefined-behaviour sanitizers
+	@$(BIN)/python -m tests.fuzz.sanitize
 
 lint: .venv/dev.stamp ## style, format and floors
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Builds what makes the package faster: the compiled reader, where there is a C compiler, and the knowledge parsed from YAML.
+"""Builds what makes the package faster: the native reader, where there is a C compiler, and the knowledge parsed from YAML.
 
 Without them it is complete too, only slower.
 """
@@ -8,10 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
-import shlex
-import shutil
-import subprocess
 import sys
 import sysconfig
 from importlib import import_module
@@ -21,23 +17,17 @@ from typing import Any
 import yaml
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = "dfly_analysis/logs/core"
-TARGET = "dfly_analysis/logs/_core"
-NEWER = ("-march=x86-64-v3", "-mtune=skylake")
-"""Builds the same once more for processors of the last ten years; which one is taken is decided when it is loaded."""
-
 KNOWLEDGE, PARSED = "dfly_analysis/knowledge", "dfly_analysis/knowledge/parsed"
 
 
 class Faster(BuildHookInterface):  # type: ignore[type-arg]
-    """Compiles `SOURCES` to one shared library beside the modules that load it, and writes `PARSED`."""
+    """Compiles the native library beside its sources, and writes `PARSED`."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Parse and compile; ``DFLY_ANALYSIS_COMPILE=no`` leaves the compiler out, ``=must`` makes its failure an error."""
         if self.target_name != "wheel":
             return
         parsed = parse_knowledge(Path(self.root, KNOWLEDGE), Path(self.root, PARSED))
-        parsed.append(make_steps(Path(self.root)))
         build_data["artifacts"] += [f"/{path.relative_to(self.root)}" for path in parsed]
         self._compile(build_data)
 
@@ -45,46 +35,25 @@ class Faster(BuildHookInterface):  # type: ignore[type-arg]
         wish = os.environ.get("DFLY_ANALYSIS_COMPILE", "try")
         if wish == "no":
             return
-        ending = ".dll" if sys.platform == "win32" else ".so"
-        library, newer = Path(self.root, f"{TARGET}{ending}"), Path(self.root, f"{TARGET}_newer{ending}")
-        problem = compile_library(Path(self.root, SOURCES), library)
+        library, problem = compile_library(Path(self.root))
         if problem and wish == "must":
             raise RuntimeError(problem)
         if problem:
-            self.app.display_warning(f"the compiled reader was not built, logs are read more slowly: {problem}")
+            self.app.display_warning(f"the native reader was not built, logs are read more slowly: {problem}")
             return
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
-        made = [library]
-        if (
-            platform.machine().lower() in {"x86_64", "amd64"}
-            and compile_library(Path(self.root, SOURCES), newer, *NEWER) is None
-        ):
-            made.append(newer)
-        build_data["artifacts"] += [f"/{path.relative_to(self.root)}" for path in made]
+        build_data["artifacts"].append(f"/{library.relative_to(self.root)}")
 
 
-def compile_library(folder: Path, library: Path, *more: str) -> str | None:
-    """Compile all sources of a folder to a shared library, with more flags; return why that failed, or None."""
-    command = shlex.split(os.environ.get("CC", "")) or [
-        next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), "")
-    ]
-    if not command[0]:
-        return "there is no C compiler"
-    unfinished = library.with_suffix(f".{os.getpid()}")
-    flags = ["-O3", "-flto", "-std=c11", "-shared", "-fPIC", *more, *shlex.split(os.environ.get("CFLAGS", ""))]
-    sources = [str(path) for path in sorted(folder.glob("*.c"))]
+def compile_library(root: Path) -> tuple[Path, str | None]:
+    """Compile by the package's own code, which needs no other library for it; return the file, and why that failed or None."""
+    sys.path.insert(0, str(root))
     try:
-        done = subprocess.run(  # noqa: S603 - the compiler that the user's environment names
-            [*command, *flags, "-o", str(unfinished), *sources], capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        return str(error)
-    if done.returncode:
-        unfinished.unlink(missing_ok=True)
-        return (done.stderr.strip().splitlines() or ["the compiler failed"])[0]
-    unfinished.replace(library)
-    return None
+        build = import_module("dfly_analysis.native.build")
+    finally:
+        sys.path.remove(str(root))
+    return build.LIBRARY, build.compile_library(build.LIBRARY)
 
 
 def parse_knowledge(folder: Path, parsed: Path) -> list[Path]:
@@ -103,12 +72,3 @@ def parse_knowledge(folder: Path, parsed: Path) -> list[Path]:
     for path in set(parsed.iterdir()) - set(made):
         path.unlink(missing_ok=True)
     return made
-
-
-def make_steps(root: Path) -> Path:
-    """Write the patterns of known events as steps for the compiled reader, by the package's own code, which needs no library for it."""
-    sys.path.insert(0, str(root))
-    try:
-        return import_module("dfly_analysis.knowledge.patterns").write_steps(root / PARSED)
-    finally:
-        sys.path.remove(str(root))

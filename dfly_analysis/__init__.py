@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from dfly_analysis.advice import Advice, NoAdvice, Recommendation
     from dfly_analysis.analysis import analyse, compare, what_if
     from dfly_analysis.configcheck import ConfigCheck, check_config
-    from dfly_analysis.dataset import Dataset
+    from dfly_analysis.dataset import Dataset, load
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.errors import DflyError
     from dfly_analysis.findings import Diagnosis, Evidence, Finding
     from dfly_analysis.fits import Interval, NotFitted
-    from dfly_analysis.loading import load
     from dfly_analysis.models import fit_all, fit_duration
     from dfly_analysis.overlay import Overlay
     from dfly_analysis.report import Report
@@ -32,7 +31,7 @@ _HOMES = {
     "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis", "compare": "analysis",
     "ConfigCheck": "configcheck", "check_config": "configcheck", "Dataset": "dataset", "diagnose": "diagnosis",
     "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
-    "load": "loading", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
+    "load": "dataset", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
     "Setting": "settings", "Settings": "settings", "WhatIf": "simulate", "simulate": "simulate", "what_if": "analysis",
 }  # fmt: skip
 

@@ -121,7 +121,7 @@ def _found(dataset: Dataset) -> Found:
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.models import fit_all
 
-    fits = Beside(lambda: fit_all(dataset), small=dataset.small)
+    fits = Beside(lambda: fit_all(dataset), small=False)
     findings = diagnose(dataset)
     import dfly_analysis.plots  # noqa: F401 - wanted next; to import it takes about as long as the fits
 
@@ -254,10 +254,10 @@ def _load(
     cache: bool = True,
 ) -> Dataset:
     """Load what an analysis needs, as the user wants it read."""
-    from dfly_analysis.loading import Cache, Prometheus, load
+    from dfly_analysis.dataset import Cache, Prometheus, load
 
     return load(
-        paths, settings=settings, tz=tz, log_format=log_format, records="telling", cache=Cache.of_user() if cache else None,
+        paths, settings=settings, tz=tz, log_format=log_format, records="relevant", cache=Cache.of_user() if cache else None,
         prometheus=Prometheus(prometheus) if prometheus else None,
     )  # fmt: skip
 

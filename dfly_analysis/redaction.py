@@ -19,15 +19,18 @@ _PAIR = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COOKIE = re.compile(r"(?P<head>\b(?:set-)?cookie:\s*)(?P<value>[^\"'\\\n]+)", re.IGNORECASE)
-_SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
+SCHEMES = ("bearer", "basic")
+"""Of the Authorization header; the native reader knows them too."""
+_SCHEME = re.compile(rf"\b(?P<scheme>{'|'.join(SCHEMES)})\s+(?P<value>[A-Za-z0-9._~+/=-]{{8,}})", re.IGNORECASE)
 _JSON_WEB_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?")
 _USER_IN_URL = re.compile(r"(?P<scheme>://)[^\s/@\"'\[]+@(?!sha\d+:)")
-# Words before : or =, and how those end that name a secret: most lines hold none, and looking for them is cheap.
+# Words before : or =. Most lines hold none that names a secret, and looking for them is cheap.
 _WORD = re.compile(r"(?<![\w-])([\w-]++)(?:\"\"|\\*[\"'])?\s*[:=]")
-_ENDINGS = (
+SECRET_ENDINGS = (
     "authorization", "cookie", "token", "passwd", "password", "secret", "key", "keyid", "key_id", "key-id", "signature", "credential",
     "signedheaders", "passphrase", "sig", "auth",
 )  # fmt: skip
+"""How words before : or = end that name a secret, in lower case; the native reader's table is generated from these."""
 _ROOTS = ("auth", "cookie", "token", "passw", "passphrase", "secret", "key", "sig", "credential", "signedheaders")
 """One of these stands in each of those endings."""
 _EMPTY = frozenset({"", "none", "null", "nil", "some(", "(nil)", "true", "false", "<nil>", MARK, MARK[:-1]})
@@ -53,9 +56,9 @@ def redact(text: str) -> str:
     if "cookie" in lowered:
         text = _COOKIE.sub(lambda match: f"{match['head']}{MARK}", text)
     has_root = any(root in lowered for root in _ROOTS)
-    if has_root and any(word.endswith(_ENDINGS) for word in _WORD.findall(lowered)):
+    if has_root and any(word.endswith(SECRET_ENDINGS) for word in _WORD.findall(lowered)):
         text = _without_pairs(text)
-    if "bearer" in lowered or "basic" in lowered:
+    if any(scheme in lowered for scheme in SCHEMES):
         text = _SCHEME.sub(lambda match: f"{match['scheme']} {MARK}", text)
     if "eyj" in lowered:
         text = _JSON_WEB_TOKEN.sub(MARK, text)
@@ -68,7 +71,7 @@ def _without_pairs(text: str) -> str:
     """Take the values of secrets away, looking only where a word that names one stands: the pattern is slow elsewhere."""
     parts, at = [], 0
     for word in _WORD.finditer(text):
-        if word.start() < at or not word[1].lower().endswith(_ENDINGS):
+        if word.start() < at or not word[1].lower().endswith(SECRET_ENDINGS):
             continue
         pair = _PAIR.search(text, word.start())
         if pair is None:

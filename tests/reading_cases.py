@@ -10,11 +10,9 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from dfly_analysis.dataset import Dataset
-from dfly_analysis.loading import load
+from dfly_analysis.dataset import Dataset, load
 from dfly_analysis.logs import LogPart, read_log
 from dfly_analysis.settings import Settings
-from dfly_analysis.sources import Opened
 from dfly_analysis.synth import Truth, write_run
 
 TASK = "6a" * 32

@@ -14,7 +14,7 @@ from dfly_analysis.models import fit_all
 from dfly_analysis.plots import Figures
 from dfly_analysis.report import Report
 from dfly_analysis.settings import Settings
-from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
+from dfly_analysis.tables import COVERAGE, JOBS, PIECES, TASKS
 
 MIB, GIB = 2**20, 2**30
 BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")
@@ -174,8 +174,8 @@ _MADE: dict = {}
 
 def _failing(n_pieces: int, settings: Settings):
     if n_pieces not in _MADE:
-        dataset = Dataset(
-            EVENTS.frame(), pieces(n_pieces), tasks(), jobs(), RUNS.frame(), coverage(), settings, lacks=("No scheduler log: who chose the parents cannot be told.",)
+        dataset = Dataset.from_frames(
+            settings, pieces=pieces(n_pieces), tasks=tasks(), jobs=jobs(), coverage=coverage(), missing_inputs=("No scheduler log: who chose the parents cannot be told.",)
         )  # fmt: skip
         _MADE[n_pieces] = dataset, fit_all(dataset)
     return _MADE[n_pieces]
@@ -187,8 +187,8 @@ def healthy_report() -> Report:
     values = {"seedClient": {"config": {"download": {"pieceTimeout": "360s"}}}}
     drawn = pieces(limit_s=360.0)
     drawn = drawn[drawn["outcome"] == "ok"]
-    dataset = Dataset(
-        EVENTS.frame(), drawn, tasks(failed=0), JOBS.frame(), RUNS.frame(), coverage(), Settings.resolve(values, client="v1.4.0")
+    dataset = Dataset.from_frames(
+        Settings.resolve(values, client="v1.4.0"), pieces=drawn, tasks=tasks(failed=0), coverage=coverage()
     )  # fmt: skip
     fits, nothing = fit_all(dataset), Advice(size_bytes=1 * GIB)
     return Report(dataset, Diagnosis([]), fits, nothing, None, Figures(dataset, fits, nothing))
@@ -197,6 +197,6 @@ def healthy_report() -> Report:
 @cache
 def no_tasks_report() -> Report:
     """Make a report of an input in which nothing was found."""
-    dataset = Dataset(EVENTS.frame(), PIECES.frame(), TASKS.frame(), JOBS.frame(), RUNS.frame(), COVERAGE.frame())
+    dataset = Dataset.from_frames()
     fits, nothing = fit_all(dataset), Advice(no_advice=(NoAdvice("timeouts", "no pieces were seen", "logs"),))
     return Report(dataset, Diagnosis([]), fits, nothing, None, Figures(dataset, fits, nothing))

@@ -136,7 +136,7 @@ def test_a_prediction_that_says_nothing_makes_no_alert():
 def test_rules_need_metrics_that_the_release_exports(versions, absent):
     """An alert on a metric that a release does not export would be silent for ever; it is left out and said."""
     report = failing_report()
-    dataset = replace(report.dataset, settings=dfly.Settings.resolve(**versions))
+    dataset = report.dataset.with_settings(dfly.Settings.resolve(**versions))
     made = Alerts.from_analysis(dataset, report.fits, report.advice, foretold(report))
     assert {one.name for one in made.left_out} == absent
     assert all("is exported from" in one.reason for one in made.left_out)

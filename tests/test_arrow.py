@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -10,21 +9,16 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import TASK, line
 
+from dfly_analysis.dataset.event_parts import PartWriter
 from dfly_analysis.errors import DflyError
-from dfly_analysis.loading.behind import Behind
-from dfly_analysis.loading.parquet import open_writer
-from dfly_analysis.loading.parts import PartWriter
-from dfly_analysis.loading.schemas import metadata_for_pandas, part_schema, table_schema, write_rows
 from dfly_analysis.logs import arrow
-from dfly_analysis.logs.schema import arrow_schema, to_frame
-from dfly_analysis.tables import ALL, COVERAGE
+from dfly_analysis.logs.schema import arrow_schema
 from dfly_analysis.units import parse_duration, seconds_of
 
 
@@ -54,47 +48,12 @@ def test_times_that_are_none_are_missing():
     assert arrow.moments(times).equals(pa.array(times, pa.timestamp("ns", "UTC")))
 
 
-def test_files_say_to_pandas_what_pandas_itself_says():
-    """The type of each column that pandas reads is the one it wrote, though it did not write the file."""
-    frames = [(table_schema(table), table.frame()) for table in ALL]
-    for schema, frame in [*frames, (part_schema(), to_frame(arrow_schema().empty_table()))]:
-        own = json.loads(pa.Schema.from_pandas(frame, preserve_index=False).metadata[b"pandas"])
-        made = json.loads(schema.metadata[b"pandas"])
-        assert own.keys() == made.keys()
-        assert {(one["name"], one["numpy_type"]) for one in own["columns"]} == {
-            (one["name"], one["numpy_type"]) for one in made["columns"]
-        }
-    assert all(schema.empty_table().to_pandas().dtypes.equals(frame.dtypes) for schema, frame in frames)
-    with pytest.raises(KeyError):
-        metadata_for_pandas([("x", "complex")])
-
-
-def test_rows_are_written_in_the_types_of_their_table(tmp_path):
-    """What is written without pandas is what pandas makes of the same rows."""
-    rows = [
-        {"path": "a", "kind": "log", "lines": 3, "first": np.datetime64(5, "ns"), "note": "é"},
-        {"path": "b", "kind": "empty"},
-    ]
-    write_rows(tmp_path / "c.parquet", COVERAGE, rows)
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "c.parquet"), COVERAGE.frame(rows))
-
-
-OF_OTHER_INPUT = {
-    f"dfly_analysis.{name}"
-    for name in (
-        "metrics.dump", "metrics.live", "pods.read", "pods.deaths", "jobs.read", "jobs.build", "bench.tools.csv_rows", "settings.resolve",
-        "settings.rendered", "settings.traps", "findings", "knowledge.fact", "knowledge.fact_records", "knowledge.version", "knowledge.text",
-        "sources.unpacking", "sources.zips", "sources.tars", "sources.compression", "sources.objects", "logs.wrappers.objects",
-        "logs.wrappers.rows", "loading.live", "loading.cache", "loading.joining", "loading.rewriting", "loading.lacks", "loading.spilling",
-        "loading.rebuilt", "attempts", "cli.analysing",
-    )
-} | {"pandas", "pyarrow.compute", "pyarrow.parquet", "ssl", "tarfile", "zipfile", "multiprocessing", "csv", "yaml", "importlib.resources"}  # fmt: skip
-"""What a log alone does not need: readers of other input, settings, what unpacks, and what rebuilds attempts."""
+HEAVY = {"pandas", "matplotlib", "scipy", "ssl", "multiprocessing"}
 
 
 @pytest.mark.parametrize(
     ("tables", "absent"),
-    [(["--tables", "events"], OF_OTHER_INPUT), ([], {"pandas", "pyarrow.parquet"})],
+    [(["--tables", "events"], HEAVY), ([], HEAVY)],
     ids=["records", "all"],
 )
 def test_logs_are_loaded_without_what_takes_longer_to_import(tmp_path, tables, absent):
@@ -109,34 +68,6 @@ def test_logs_are_loaded_without_what_takes_longer_to_import(tmp_path, tables, a
     assert done.stdout.splitlines()[-1] == "set()"
     assert "3 rows" in done.stdout
     assert [name for name in absent if find_spec(name) is None] == []
-
-
-@pytest.mark.parametrize("known", [True, False], ids=["own", "another"])
-def test_files_are_those_that_arrow_writes_itself(tmp_path, monkeypatch, known):
-    """What is written past `pyarrow.parquet` is the same bytes, and another Arrow is asked as it documents."""
-    if not known:
-        monkeypatch.setitem(sys.modules, "pyarrow._parquet", None)
-    table = pa.table({"a": [3, 4], "b": ["x", None], "c": pa.array(["y", "y"]).dictionary_encode()})
-    for options in (
-        {},
-        {"compression": "lz4", "use_dictionary": ["c"], "column_encoding": {"a": "DELTA_BINARY_PACKED"}},
-    ):
-        own, usual = tmp_path / "own", tmp_path / "usual"
-        for writer in (open_writer(own, table.schema, **options), pq.ParquetWriter(usual, table.schema, **options)):
-            writer.write_table(table)
-            writer.close()
-        assert own.read_bytes() == usual.read_bytes()
-
-
-def test_calls_behind_are_made_in_order_and_their_errors_are_raised():
-    """What fails in the thread fails for the caller, at the latest at the end."""
-    seen: list[int] = []
-    with Behind(seen.append, "test") as behind:
-        for number in range(50):
-            behind(number)
-    assert seen == list(range(50))
-    with pytest.raises(ZeroDivisionError), Behind(lambda number: 1 // number, "test") as behind:
-        behind(0)
 
 
 def test_a_part_without_records_is_whole(tmp_path):

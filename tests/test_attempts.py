@@ -31,7 +31,7 @@ from dfly_analysis.attempts import (
 from dfly_analysis.attempts.limits import is_at_limit
 from dfly_analysis.attempts.pairs import pair_up
 from dfly_analysis.attempts.pieces import n_planned
-from dfly_analysis.loading import limits_of, load
+from dfly_analysis.dataset import limits_of, load
 from dfly_analysis.synth import CLIENTS
 
 FAILING = ["slow-source", "resets", "mixture", "truncated", "stalls", "write-timeout"]

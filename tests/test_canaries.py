@@ -20,7 +20,7 @@ from test_redaction import SECRETS
 from wrapping import SHAPES
 
 from dfly_analysis.cli import main
-from dfly_analysis.loading import cache, load
+from dfly_analysis.dataset import cache, load
 
 CANARY = "c4n4ry5up3rs3cr3t"
 WRAPPERS = ("cri", "docker-json", "kubectl-prefix-timestamps", "stern-json", "grafana-csv", "loki-docker", "journal-json", "colours-without-escape")  # fmt: skip

@@ -231,7 +231,7 @@ def test_an_output_that_is_a_file_is_one_line(run, tmp_path, name):
 
 def test_a_fault_of_the_program_is_one_line_without_the_text_of_a_log(run, monkeypatch):
     """A traceback never reaches a user, nor does a message that may quote the input; a variable shows all."""
-    monkeypatch.setattr("dfly_analysis.loading.load", lambda *_, **__: {}[CANARY])
+    monkeypatch.setattr("dfly_analysis.dataset.load", lambda *_, **__: {}[CANARY])
     done = invoke("diagnose", run)
     assert done.exit_code == 2
     assert is_one_line(done.stderr), done.stderr

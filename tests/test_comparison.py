@@ -20,7 +20,6 @@ from dfly_analysis.comparison import compare_datasets
 from dfly_analysis.comparison.shares import Counted, effect_of, pieces_counted
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.settings import Settings
-from dfly_analysis.tables import EVENTS, JOBS, RUNS
 
 BEFORE, AFTER = (SAMPLES / f"twenty-{name}.tar.gz" for name in ("before", "after"))
 
@@ -32,9 +31,7 @@ def run(*, limit_s=6.0, seed=5, failed=12, n=600, values=None, quicker=1.0, all_
         drawn = drawn[drawn["outcome"] == "ok"]
     drawn = drawn.assign(duration_s=drawn["duration_s"] * quicker)
     read = coverage().assign(sha256=f"{seed:064x}")
-    return Dataset(
-        EVENTS.frame(), drawn, tasks(failed=failed), JOBS.frame(), RUNS.frame(), read, Settings.resolve(values)
-    )
+    return Dataset.from_frames(Settings.resolve(values), pieces=drawn, tasks=tasks(failed=failed), coverage=read)
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +96,11 @@ def test_large_quiet_runs_make_no_difference():
 def test_little_data_cannot_tell():
     """Two tasks that went well on both sides say next to nothing."""
     few = [
-        replace(one, tasks=one.tasks.tail(2), pieces=one.pieces.head(0))
+        one.with_frames(tasks=one.tasks.tail(2), pieces=one.pieces.head(0))
         for one in (run(failed=0), run(seed=6, failed=0))
     ]
     assert compare_datasets(*few).verdict == "cannot tell"
-    none = [replace(one, tasks=one.tasks.head(0)) for one in few]
+    none = [one.with_frames(tasks=one.tasks.head(0)) for one in few]
     assert compare_datasets(*none).verdict == "cannot tell"
     assert compare_datasets(*none).effects == ()
 
@@ -122,7 +119,7 @@ def reset_beside(dataset, every: int):
     drawn = dataset.pieces.copy()
     ok = drawn.index[drawn["outcome"] == "ok"]
     drawn.loc[ok[::every], "outcome"] = "reset"
-    return replace(dataset, pieces=drawn)
+    return dataset.with_frames(pieces=drawn)
 
 
 def test_where_resets_hide_the_rest_attempts_cut_decide():
@@ -144,7 +141,7 @@ def test_pieces_that_outlast_the_limit_before_are_no_matter_of_chance(saved, ver
     before, after = (run(limit_s=60.0, n=40, seed=seed, failed=1, values=values, all_ok=True) for seed in (5, 6))
     short = after.pieces.assign(duration_s=before.pieces["duration_s"].median())
     short.loc[short.index[:saved], "duration_s"] = 61.0
-    found = compare_datasets(before, replace(after, pieces=short))
+    found = compare_datasets(before, after.with_frames(pieces=short))
     assert found.outlasted == saved
     assert found.verdict == verdict
 
@@ -156,7 +153,7 @@ def test_saved_pieces_count_beside_failures_that_grew_by_chance(slower, verdict)
     before, after = (run(limit_s=60.0, n=80, seed=n, failed=n, values=values, all_ok=True) for n in (5, 6))
     drawn = after.pieces.assign(duration_s=slower * np.resize(before.pieces["duration_s"], len(after.pieces)))
     drawn.loc[drawn.index[:6], "duration_s"] = 61.0
-    found = compare_datasets(before, replace(after, pieces=drawn))
+    found = compare_datasets(before, after.with_frames(pieces=drawn))
     assert found.get("tasks_failed").difference.value > 0.0
     assert (found.outlasted, found.verdict) == (6, verdict)
 

@@ -15,10 +15,10 @@ from conftest import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dfly_analysis.knowledge import patterns
+from dfly_analysis.io import Opened
 from dfly_analysis.knowledge.event import load_events, name_event
 from dfly_analysis.knowledge.format import load_formats
-from dfly_analysis.knowledge.patterns import NEEDS_PYTHON, Program
+from dfly_analysis.knowledge.regex_compiler import NEEDS_PYTHON, Program
 from dfly_analysis.knowledge.signature import load_signatures
 from dfly_analysis.logs import compiled, read_log
 from dfly_analysis.logs.arrow import coded
@@ -30,7 +30,6 @@ from dfly_analysis.logs.naming import cause_in
 from dfly_analysis.logs.parsed import parse_block
 from dfly_analysis.logs.sniff import find_format
 from dfly_analysis.redaction import redact
-from dfly_analysis.sources import Opened
 from dfly_analysis.synth import CASES
 from tests.reading_cases import generated
 
@@ -296,15 +295,6 @@ def test_most_patterns_are_compiled():
     program = Program()
     left = {kind.id for kind in load_events() if program.add(kind) < 0}
     assert left <= {"job_processed"} | NEEDS_PYTHON, left
-
-
-def test_steps_are_those_that_the_installation_left(tmp_path, monkeypatch):
-    """What was written is what would be made; a file that is not there is no error, and what a name stands for is its content."""
-    assert json.loads(patterns.write_steps(tmp_path).read_text("utf-8")) == patterns.make_steps()
-    monkeypatch.setattr(patterns, "read_parsed", {patterns.steps_name(): {"places": {}}}.get)
-    assert patterns.steps_of_events() == {"places": {}}
-    monkeypatch.setattr(patterns, "source_of", lambda _: b"another event")
-    assert patterns.steps_of_events() == patterns.make_steps()
 
 
 @given(st.lists(st.sampled_from([*LINES[:4], "stray", "  more", ""]), max_size=30), st.integers(1, 400))

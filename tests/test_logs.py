@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 from reading_cases import HOST_ID, IDS, PEER, TASK, line, opened, read, zap
@@ -286,3 +290,24 @@ def test_a_given_format_is_tried_first_and_colours_only_go_where_they_are():
     assert len(read_log(opened(line(1, "a")), log_format=find_format("client-compact")).events) == 1
     assert strip_colour("a [1, 2] [x]") == "a [1, 2] [x]"
     assert strip_colour("[2m2024[0m a[31mb[0m") == "2024 ab"
+
+
+TIME = "2026-05-02T10:00:00.000001Z"
+ADVERSARIAL = {
+    "numbers": f"{TIME}  INFO {AT}: x" + " id=1" * 80_000 + " end",
+    "words": f"{TIME}  INFO {AT}: x" + ' url="a" method=true' * 20_000 + " end",
+    "open quote": f'{TIME}  INFO {AT}: x host_id="' + '\\"' * 200_000,
+    "braces": f"{TIME}  INFO a{{" + 'id="1" ' * 60_000 + f"{AT}: x",
+    "pretty": f"  {TIME}  INFO  x\n    in a with " + "a1." * 130_000,
+    "panic": "thread 'a' panicked at " + "a.rs" * 100_000,
+}
+
+
+@pytest.mark.parametrize("text", ADVERSARIAL.values(), ids=ADVERSARIAL)
+def test_an_adversarial_line_takes_linear_time(text, tmp_path):
+    """400,000 characters: with backtracking that is even quadratic the Python reader would not end within the timeout."""
+    (tmp_path / "dfdaemon.log").write_text(text, "utf-8")
+    command = [sys.executable, "-m", "dfly_analysis", "inspect", str(tmp_path)]
+    environment = {**os.environ, "DFLY_ANALYSIS_ENGINE": "python"}
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

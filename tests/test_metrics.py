@@ -32,10 +32,9 @@ from test_jobs import job
 
 from dfly_analysis import bench, jobs, metrics
 from dfly_analysis.cli import main
+from dfly_analysis.dataset import Prometheus, load
 from dfly_analysis.errors import SourceError
-from dfly_analysis.loading import Prometheus, load
 from dfly_analysis.metrics.live import increase
-from dfly_analysis.sources import open_sources
 from dfly_analysis.tables import RUNS
 
 NAME = "dragonfly_client_download_task_duration_milliseconds"

@@ -78,6 +78,8 @@ def test_input_of_which_nothing_can_be_read_is_refused(here, name, path):
     (["batch", "broken"], 2, "broken:2: is not YAML: .*check quotes"),
     (["batch", "nowhere"], 2, "nowhere: cannot be read.*check the path"),
     (["redact", "nowhere", "-o", "out"], 3, "nowhere: no such file"),
+    (["redact", "d.log"], 2, "Missing option '-o' / '--output' .*redact --help"),
+    (["alerts", "d.log"], 2, "Missing option '-o' / '--output' .*alerts --help"),
     (["sample", "out", "--case", "nonsense"], 2, "no case 'nonsense'.*known are healthy"),
     (["explain", "piece_cut_at_limt"], 2, "did you mean piece_cut_at_limit"),
     (["facts", "download.pieceTimout"], 2, "did you mean download.pieceTimeout"),
@@ -95,12 +97,12 @@ def test_each_command_says_what_is_wrong_and_what_to_do(here, arguments, code, s
 
 def test_a_folder_that_may_not_be_read_is_not_called_empty(here, monkeypatch):
     """Its permissions are named; with other input beside it, that is still read."""
-    from dfly_analysis.sources import listing
+    from dfly_analysis.io import discovery
 
     def refuse(folder):
         raise PermissionError(13, "Permission denied", folder)
 
-    monkeypatch.setattr(listing.os, "scandir", refuse)
+    monkeypatch.setattr(discovery.os, "scandir", refuse)
     code, line = told("diagnose", "folder")
     assert (code, "cannot be listed: Permission denied (check its permissions)" in line) == (3, True), line
     done = CliRunner().invoke(main, ["diagnose", "d.log", "folder"])
@@ -111,12 +113,12 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(here, monkeypatch):
 @pytest.mark.parametrize("name", ["diagnose", "inspect"])
 def test_a_file_that_may_not_be_read_does_not_claim_that_a_part_was(here, monkeypatch, name):
     """The line names the permissions and nothing else; of input of which nothing could be opened `inspect` has nothing to say."""
-    from dfly_analysis.sources import walk
+    from dfly_analysis.io import open_inputs
 
     def refuse(path, *_):
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(walk.os, "open", refuse)
+    monkeypatch.setattr(open_inputs.os, "open", refuse)
     code, line = told(name, "d.log")
     assert (code, line.count("(")) == (3, 1)
     assert "Permission denied (check its permissions)" in line
@@ -128,7 +130,7 @@ def test_a_report_says_on_stderr_what_could_not_be_read(here):
     (here / "cut.log.gz").write_bytes(whole[: len(whole) // 2])
     done = CliRunner().invoke(main, ["report", "cut.log.gz", "-o", "out"])
     assert (done.exit_code, done.stdout) == (0, "out/report.html\n")
-    assert "cut.log.gz: ends before its time" in done.stderr
+    assert "cut.log.gz: truncated" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

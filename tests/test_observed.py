@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dfly_analysis.dataset import load
 from dfly_analysis.diagnosis import diagnose
-from dfly_analysis.loading import load
 from dfly_analysis.models import fit_all
 from dfly_analysis.rules import recommend
 from dfly_analysis.settings import Settings

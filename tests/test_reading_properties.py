@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from reading_cases import IDS, TASK, generated, line, loaded, opened, read, reported, settings_of, write_tree, zap
 
 from dfly_analysis.attempts import rebuild
+from dfly_analysis.dataset import limits_of, load
 from dfly_analysis.knowledge.format import load_formats
-from dfly_analysis.loading import limits_of, load
 from dfly_analysis.logs import sniff_format
 from dfly_analysis.synth import CLIENTS, write_run
 from dfly_analysis.synth.journal import go_duration

@@ -1,6 +1,5 @@
 """The rules: what they advise follows the data, names real keys, settles when followed, and says why where it is silent."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -71,7 +70,7 @@ def drawn_tasks(failed=4, cause="timeout_too_short", role="seedClient", size_byt
 
 
 def dataset_of(settings, pieces=None, tasks=None, events=None):
-    return Dataset(
+    return Dataset.from_frames(
         events=EVENTS.frame() if events is None else events,
         pieces=PIECES.frame() if pieces is None else pieces,
         tasks=TASKS.frame() if tasks is None else tasks,
@@ -271,7 +270,7 @@ def test_a_child_waits_as_long_as_a_parents_first_pieces():
     """Clients of a chart with 10 s of patience, fetching from seeds whose pieces take longer, get a longer one."""
     dataset, findings, fits = modern(chart="1.4.10")
     child = drawn_pieces(n=50, size_bytes=64 * MIB, median_s=1.0, sigma=0.2, role="client", origin="parent")
-    dataset = replace(dataset, pieces=pd.concat([dataset.pieces, child], ignore_index=True))
+    dataset = dataset.with_frames(pieces=pd.concat([dataset.pieces, child], ignore_index=True))
     findings = found("reqwest_body_timed_out", "parent_silent", cause="timeout_too_short")
     item = recommend(dataset, findings, fits).get(COLLECTED, "client")
     assert item.current.value == "10s"
@@ -337,7 +336,7 @@ def test_rendered_files_count_by_majority():
     text = "download:\n  pieceTimeout: {limit}\nstorage:\n  dir: /x\nseedPeer:\n  enable: true\nupload:\n  x: 1\nhost:\n  hostname: {host}\n"
     files = [read_rendered(text.format(limit=limit, host=host), f"{host}/dfdaemon.yaml") for host, limit in (("a", "30s"), ("b", "30s"), ("c", "9s"))]  # fmt: skip
     dataset, findings, fits = article()
-    dataset = replace(dataset, settings=Settings.resolve(client="v0.1.118").with_rendered(files))
+    dataset = dataset.with_settings(Settings.resolve(client="v0.1.118").with_rendered(files))
     item = recommend(dataset, findings, fits).get(PIECE, "seedClient")
     assert (item.current.value, item.current.layer) == ("30s", "rendered")
 
@@ -345,7 +344,7 @@ def test_rendered_files_count_by_majority():
 def test_size_defaults_to_the_largest_layer_seen():
     """Without a size the largest layer seen is taken, and the advice says so; without one, 20 GiB."""
     dataset, findings, fits = article()
-    dataset = replace(dataset, tasks=drawn_tasks(size_bytes=6 * GIB))
+    dataset = dataset.with_frames(tasks=drawn_tasks(size_bytes=6 * GIB))
     advice = recommend(dataset, findings, fits, size=None)
     assert advice.size_bytes == 6 * GIB
     assert any("largest layer seen, 6 GiB" in text for text in advice.warnings)
@@ -410,7 +409,7 @@ def test_following_the_advice_settles_it(name):
     overlay = Overlay.from_advice(recommend(dataset, findings, fits))
     chart = dataset.settings.chart
     settings = Settings.resolve(apply({}, overlay), chart=chart)
-    again = recommend(replace(dataset, settings=settings), findings, fits)
+    again = recommend(dataset.with_settings(settings), findings, fits)
     assert again.recommendations == ()
 
 

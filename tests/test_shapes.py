@@ -21,8 +21,7 @@ from conftest import ROOT, SAMPLES
 from reading_cases import generated, line, settings_of, write_tree
 from wrapping import NAMING, SHAPES, split_lines
 
-from dfly_analysis.dataset import Dataset
-from dfly_analysis.loading import load
+from dfly_analysis.dataset import Dataset, load
 
 try:
     from compression import zstd
@@ -231,7 +230,9 @@ def unpacked(run: Path) -> Path:
     folder = Path(mkdtemp(prefix="dfly-shapes-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with tarfile.open(run) as archive:
-        archive.extractall(folder, filter="data")
+        # Python 3.11.0 to 3.11.3 has neither filters nor the argument of `extractall`
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
     (top,) = folder.iterdir()
     return top
 

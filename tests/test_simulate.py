@@ -213,7 +213,7 @@ def test_what_is_not_known_is_said(slow):
     dataset, fits = slow
     nothing = simulate(dataset, {name: one for name, one in fits.items() if "piece" not in name})
     assert isinstance(nothing, dfly.NotFitted)
-    bare = dataclasses.replace(dataset, pieces=dataset.pieces.assign(timeout_s=np.nan))
+    bare = dataset.with_frames(pieces=dataset.pieces.assign(timeout_s=np.nan))
     unbounded = simulate(bare, fits, dfly.Settings.resolve())
     assert isinstance(unbounded, dfly.NotFitted)
     assert "dfdaemon.yaml" in unbounded.collect

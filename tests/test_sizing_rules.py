@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -112,7 +111,7 @@ def oom(limit_bytes: int = 2 * GIB) -> pd.DataFrame:
 
 
 def with_frames(dataset, **frames):
-    return replace(dataset, **frames)
+    return dataset.with_frames(**frames)
 
 
 def disk_full(volume_gib: int | None = 5, **resolve):
@@ -250,9 +249,7 @@ def followed(dataset, advice: Advice):
     """Return the dataset with the advice applied to its values."""
     settings = dataset.settings
     values = apply(nested(settings.user.entries), Overlay.from_advice(advice))
-    return replace(
-        dataset, settings=Settings.resolve(values, chart=settings.chart, client=settings.versions["seedClient"])
-    )
+    return dataset.with_settings(Settings.resolve(values, chart=settings.chart, client=settings.versions["seedClient"]))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -317,7 +314,7 @@ def test_a_disk_smaller_than_the_values_say_is_doubted():
     """Where metrics show another disk than the values believed in force, that is said and nothing proposed on them."""
     dataset, findings, _ = disk_full(500)
     runs = gauges(disk={"seed-0": GIB}, used={"seed-0": GIB})
-    advice = recommend(replace(dataset, runs=runs), findings, {})
+    advice = recommend(dataset.with_frames(runs=runs), findings, {})
     assert advice.get("persistence.size", "seedClient") is None
     assert any("holds 1 GiB by its metrics" in text for text in advice.warnings)
 
@@ -332,7 +329,7 @@ def test_a_container_killed_below_the_believed_limit_is_doubted():
 def test_a_process_far_below_its_limit_was_not_ended_for_memory():
     """What it held when its metrics were read speaks against memory, so no limit is raised and more is asked for."""
     dataset, findings, _ = killed()
-    advice = recommend(replace(dataset, runs=gauges(resident={"seed-0": 100 * MIB})), findings, {})
+    advice = recommend(dataset.with_frames(runs=gauges(resident={"seed-0": 100 * MIB})), findings, {})
     assert not [item for item in advice if item.key.startswith("resources.")]
     reason = next(one for one in advice.no_advice if one.topic == "resources")
     assert "memory is hardly the reason" in reason.reason

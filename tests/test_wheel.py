@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from dfly_analysis.knowledge.files import parsed_name
-from dfly_analysis.knowledge.patterns import make_steps, steps_name
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = "article-v0.1.118.tar.gz"
@@ -73,7 +72,7 @@ def test_the_wheel_carries_code_knowledge_notebooks_and_samples(wheel):
 
 
 def test_the_wheel_carries_what_its_knowledge_says(wheel):
-    """Each YAML file stands there parsed as well, under a name that only its bytes have, and the events' patterns as steps."""
+    """Each YAML file stands there parsed as well, under a name that only its bytes have."""
     with zipfile.ZipFile(wheel) as carried:
         named = [name for name in carried.namelist() if name.startswith("dfly_analysis/knowledge/")]
         said = {
@@ -83,7 +82,7 @@ def test_the_wheel_carries_what_its_knowledge_says(wheel):
         }
         parsed = {Path(name).name: json.loads(carried.read(name)) for name in named if name.endswith(".json")}
     assert len(said) > 50
-    assert parsed == said | {steps_name(): make_steps()}
+    assert parsed == said
 
 
 def test_the_wheel_carries_nothing_else(wheel):
@@ -91,6 +90,8 @@ def test_the_wheel_carries_nothing_else(wheel):
     carried = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in carried} == {"dfly_analysis"}
     assert [name for name in carried if "__pycache__" in name or ".ipynb_checkpoints" in name] == []
+    assert [name for name in carried if name.endswith((".c", ".h", ".md"))] == []
+    assert "dfly_analysis/native/_core.so" in carried
 
 
 def test_the_installed_package_is_the_wheel(installed):

@@ -72,7 +72,7 @@ def report(
     The last line of stdout is the path of the HTML page. With --cluster, the tables that its workers write are kept in
     DIR/tables, which has to mean the same to them as here.
     """
-    from dfly_analysis.loading import check_input
+    from dfly_analysis.dataset import check_input
     from dfly_analysis.notebook import run_notebook
 
     settings = resolved(asked)  # refuse a wrong file before a kernel starts
@@ -143,10 +143,10 @@ def _read_by(
     cluster: str, paths: Sequence[str], folder: Path, settings: Settings | None, asked: Mapping[str, Any]
 ) -> str:
     """Let a cluster read the files into a folder of tables, and return what stands for the files from then on."""
-    from dfly_analysis.loading import Reading
-    from dfly_analysis.loading.writing import write_tables
+    from dfly_analysis.dataset import ReadOptions
+    from dfly_analysis.dataset.export import write_tables
 
-    reading = Reading(asked["tz"], asked["log_format"])
+    reading = ReadOptions(asked["tz"], asked["log_format"])
     with Progress() as progress:  # what cannot be read is kept in the tables, and told by who reads them
         write_tables(
             paths, folder.absolute(), reading, settings=settings, cluster=cluster, rebuild=False, progress=progress

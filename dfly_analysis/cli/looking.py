@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 @format_option
 def inspect(paths: tuple[str, ...], tz: str, log_format: str | None, output_format: str) -> None:
     """Say what each file was taken for, and what of it was read."""
-    from dfly_analysis.loading import take_stock
+    from dfly_analysis.dataset import inspect_inputs
 
     rows: list[dict[str, Any]] = [
         {"kind": row["kind"], "format": row.get("format"), "component": row.get("component"), "host": row.get("host"), "lines": row["lines"],
          "parsed": row["parsed"], "continued": row["continuation"], "rejected": row["rejected"], "note": row.get("note"), "why": row.get("why"), "path": row["path"]}
-        for row in take_stock(paths, tz, log_format)
+        for row in inspect_inputs(paths, tz, log_format)
     ]  # fmt: skip
     text = _stock_text(rows) if output_format == "table" else None
     print_result(enveloped(files=rows), output_format, {"files": rows}, text)
@@ -208,9 +208,9 @@ def _about_check(one: Check) -> dict[str, Any]:
 @folder_option()
 def redact(paths: tuple[str, ...], output: Path) -> None:
     """Copy text files without their secrets."""
+    from dfly_analysis.io import open_sources
     from dfly_analysis.logs.sniff import strip_colour
     from dfly_analysis.redaction import redact as without_secrets
-    from dfly_analysis.sources import open_sources
 
     written: set[Path] = set()
 

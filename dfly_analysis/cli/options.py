@@ -226,16 +226,10 @@ _OF_SETTINGS = ("values", "chart", "client", "scheduler")
 
 def folder_option(default: str | None = None) -> Decorator:
     """Return -o, a folder to write to; without a default it has to be named."""
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path(default) if default else None,
-        required=default is None,
-        show_default=default is not None,
-        metavar="DIR",
-        help="Folder to write to.",
-    )
+    # click 8.3 takes `default=None` for a value, and would no longer require the option
+    given: dict[str, Any] = {"required": True} if default is None else {"default": Path(default), "show_default": True}
+    path = click.Path(path_type=Path, file_okay=False)
+    return click.option("-o", "--output", type=path, metavar="DIR", help="Folder to write to.", **given)
 
 
 def end_where_grave(present: Iterable[Finding], fail_on: str | None) -> None:
@@ -272,16 +266,14 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
     scheduler: str | None = None,
 ) -> Dataset:
     """Load what the user named, tell of files that cannot be read, and show progress on a terminal."""
-    from dfly_analysis.sources.memory import keep_pages
 
-    keep_pages()  # before there are threads: also those that numpy starts
-    from dfly_analysis.loading import Cache, Prometheus, load
+    from dfly_analysis.dataset import Cache, Prometheus, load
     from dfly_analysis.settings import Settings
 
     settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler)
     with telling() as (tell, progress):
         return load(
-            paths, settings=settings, tz=tz, log_format=log_format, records="telling", cache=None if no_cache else Cache.of_user(),
+            paths, settings=settings, tz=tz, log_format=log_format, records="relevant", cache=None if no_cache else Cache.of_user(),
             prometheus=Prometheus(prometheus) if prometheus else None, on_problem=tell, progress=progress,
         )  # fmt: skip
 

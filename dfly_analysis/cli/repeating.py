@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from dfly_analysis.cli.options import Progress, folder_option, format_option, lang_option, timeout_option
 from dfly_analysis.cli.printing import enveloped, print_result
 from dfly_analysis.errors import NotebookError
+from dfly_analysis.workers import worker_count
 
 if TYPE_CHECKING:
     from dfly_analysis.batch import Outcome
@@ -48,7 +48,7 @@ def rerun(page: Path, output: Path, timeout: float) -> None:
     "--jobs",
     "workers",
     type=click.IntRange(1, 256),
-    default=os.cpu_count() or 1,
+    default=worker_count,
     show_default="processors",
     help="How many at a time.",
 )

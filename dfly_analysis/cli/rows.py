@@ -42,7 +42,7 @@ def diagnosis_tables(dataset: Dataset, findings: Diagnosis) -> dict[str, Rows]:
         "Evidence": [
             {"finding": one.id, "line": f"{line.path}:{line.line}"} for one in present for line in one.evidence[:2]
         ],
-        "What the input lacks": [{"": "-", "what": text} for text in dataset.lacks],
+        "What the input lacks": [{"": "-", "what": text} for text in dataset.missing_inputs],
     }
 
 

@@ -11,8 +11,8 @@ from dfly_analysis.cli.options import paths_argument, resolved, settings_options
 from dfly_analysis.cli.printing import enveloped
 
 if TYPE_CHECKING:
-    from dfly_analysis.loading import Prometheus
-    from dfly_analysis.loading.writing import Written
+    from dfly_analysis.dataset import Prometheus
+    from dfly_analysis.dataset.export import Written
 
 _COVERAGE = "coverage.json"
 
@@ -45,17 +45,14 @@ def load(
     DIR/events.parquet is a folder with one part a file; it can be given to the other commands in place of the logs.
     """
     from dfly_analysis.beside import allowed
-    from dfly_analysis.sources.memory import keep_pages
-
-    keep_pages()  # before there are threads: also those that numpy starts
-    from dfly_analysis.loading import Reading
-    from dfly_analysis.loading.writing import write_tables
+    from dfly_analysis.dataset import ReadOptions
+    from dfly_analysis.dataset.export import write_tables
 
     settings = resolved(asked)
     with telling() as (tell, progress), allowed(if_so=cluster is None):
         written = write_tables(
-            paths, output, Reading(tz, log_format), settings=settings, cluster=cluster,
-            prometheus=_server(prometheus), rebuild=tables == "all", on_problem=tell, progress=progress,
+            paths, output, ReadOptions(tz, log_format), settings=settings, cluster=cluster,
+            prometheus=_server(prometheus), reconstruct=tables == "all", on_problem=tell, progress=progress,
         )  # fmt: skip
     for name, rows in written.tables.items():
         click.echo(f"{output.rstrip('/')}/{name}\t{rows} rows")
@@ -64,12 +61,12 @@ def load(
 
 def _write_coverage(output: str, written: Written) -> str:
     """Write what became of the input, and return the name of that file."""
+    from dfly_analysis.io.output_store import open_store
     from dfly_analysis.report.json import coverage_of_rows, coverage_rows_json
-    from dfly_analysis.sources.store import open_store
 
     by_file = coverage_rows_json(written.coverage)
     content = enveloped(
-        **coverage_of_rows(written.coverage), by_file=by_file, lacks=written.lacks, problems=written.problems
+        **coverage_of_rows(written.coverage), by_file=by_file, lacks=written.missing_inputs, problems=written.problems
     )
     open_store(output).write(_COVERAGE, json.dumps(content, indent=1, ensure_ascii=False).encode())
     return _COVERAGE
@@ -78,6 +75,6 @@ def _write_coverage(output: str, written: Written) -> str:
 def _server(url: str | None) -> Prometheus | None:
     if not url:
         return None
-    from dfly_analysis.loading import Prometheus
+    from dfly_analysis.dataset import Prometheus
 
     return Prometheus(url)

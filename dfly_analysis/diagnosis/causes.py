@@ -1,10 +1,8 @@
-"""Shares of the causes over failed tasks."""
+"""Proportions of the causes over failed tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import pandas as pd
+from collections.abc import Iterable, Sequence
 
 from dfly_analysis.findings import CauseShare
 from dfly_analysis.fits import wilson
@@ -15,44 +13,40 @@ _PRECEDENCE = (
     "resource_limit", "disk_full", "auth", "origin_registry", "rate_limited", "scheduler_unavailable", "storage_io",
     "network_instability", "timeout_too_short", "client_bug", "cancelled", "unknown",
 )  # fmt: skip
-_SURE = ("low", "medium", "high")
+_CONFIDENCES = ("low", "medium", "high")
 
 
-def cause_shares(failed: pd.DataFrame) -> tuple[CauseShare, ...]:
-    """Count failed tasks by cause.
+def cause_shares(failures: Iterable[tuple[str | None, str | None, int]]) -> tuple[CauseShare, ...]:
+    """Return the proportion of each cause.
 
     Parameters
     ----------
-    failed : pandas.DataFrame
-        Failed rows of `dfly_analysis.tables.TASKS`.
+    failures : iterable of (cause, confidence, count)
+        Failed tasks, or what stands for them, counted.
 
     Returns
     -------
     tuple of CauseShare
         Largest first; shares add up to 1; empty where nothing failed.
     """
-    named = failed["cause"].fillna("unknown")
-    counts = named.value_counts()
-    total = int(counts.sum())
+    counts: dict[str, dict[str | None, int]] = {}
+    for cause, confidence, count in failures:
+        of_cause = counts.setdefault(cause or "unknown", {})
+        of_cause[confidence] = of_cause.get(confidence, 0) + count
+    total = sum(sum(of_cause.values()) for of_cause in counts.values())
     shares = []
-    for cause, count in counts.items():
-        interval = wilson(int(count), total)
-        shares.append(
-            CauseShare(
-                str(cause),
-                int(count) / total,
-                interval.low,
-                interval.high,
-                int(count),
-                _confidence(failed[named == cause]),
-            )
-        )
+    for cause, of_cause in counts.items():
+        tasks = sum(of_cause.values())
+        interval = wilson(tasks, total)
+        shares.append(CauseShare(cause, tasks / total, interval.low, interval.high, tasks, _confidence(of_cause)))
     return tuple(sorted(shares, key=lambda share: (-share.tasks, _PRECEDENCE.index(share.cause))))
 
 
-def _confidence(failed: pd.DataFrame) -> str | None:
-    counts = failed["confidence"].dropna().value_counts()
-    return max(_SURE, key=lambda sure: (counts.get(sure, 0), -_SURE.index(sure))) if len(counts) else None
+def _confidence(counts: dict[str | None, int]) -> str | None:
+    """Return the confidence that most tasks have; of equally many the lower."""
+    if not any(confidence is not None for confidence in counts):
+        return None
+    return max(_CONFIDENCES, key=lambda one: (counts.get(one, 0), -_CONFIDENCES.index(one)))
 
 
 def primary_cause(shares: Sequence[CauseShare]) -> str | None:

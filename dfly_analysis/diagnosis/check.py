@@ -63,8 +63,8 @@ class Check:
             A sentence with its numbers.
         count, tasks : int
             Sightings, and failed tasks it concerns.
-        times : Series of times, or sequence
-            Of which the first and the last are told.
+        times : iterable of int or datetime
+            Of which the first and the last are reported; nanoseconds since 1970, or moments with their zone.
         evidence : sequence of Evidence
         """
         known = [time for time in times if time is not None and time == time]  # noqa: PLR0124 - a missing time is not itself

@@ -1,33 +1,57 @@
-"""Proof in a form people can check: lines with their address, hosts and counts in words."""
+"""Evidence in a form people can check: lines with their address, hosts and counts in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Evidence
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_LINES = 6
 MOST_HOSTS = 4
 
 
-def evidence_of(rows: pd.DataFrame) -> tuple[Evidence, ...]:
-    """Return a few lines that show what is claimed: the client's first, spread over hosts, earliest first."""
-    ordered = rows.assign(_client=(rows["component"] != "client").astype(int)).sort_values(
-        ["_client", "time", "log_path", "log_line"]
-    )
-    turn = ordered.groupby(["_client", "host"], dropna=False).cumcount()
-    chosen = ordered.assign(_turn=turn).sort_values(["_client", "_turn", "time"]).head(MOST_LINES)
-    texts = chosen["text"] if "text" in chosen.columns else chosen["message"]
-    return tuple(
-        Evidence(str(path), int(line), str(text) if isinstance(text, str) else str(message))
-        for path, line, text, message in zip(
-            chosen["log_path"], chosen["log_line"], texts, chosen["message"], strict=True
+def evidence_of(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> tuple[Evidence, ...]:
+    """Return a few records that satisfy a condition: the clients' first, spread over hosts, earliest first.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    where : str
+        Condition on `events`.
+    parameters : sequence, optional
+        Values for the ``?`` of the condition.
+    """
+    return evidence_in(dataset, f"SELECT * FROM events WHERE {where}", parameters)  # noqa: S608 - the package's own conditions
+
+
+def evidence_in(dataset: Dataset, query: str, parameters: Sequence[Any] = ()) -> tuple[Evidence, ...]:
+    """Return a few of the records of a query, chosen as `evidence_of` does."""
+    rows = dataset.rows(
+        f"""
+        WITH chosen AS (SELECT *, component IS DISTINCT FROM 'client' AS is_echo FROM ({query})),
+        turns AS (
+            SELECT *, row_number() OVER (PARTITION BY is_echo, host ORDER BY time, log_path, log_line) AS turn FROM chosen
         )
+        SELECT log_path, log_line, coalesce(text, message) FROM turns
+        ORDER BY is_echo, turn, time, log_path, log_line LIMIT {MOST_LINES}
+        """,  # noqa: S608 - the package's own queries
+        parameters,
     )
+    return tuple(Evidence(str(path), int(line), str(text)) for path, line, text in rows)
+
+
+def time_range(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> tuple[int | None, int | None]:
+    """Return the times of the first and the last record that satisfy a condition, nanoseconds since 1970."""
+    query = f"SELECT min(nanoseconds(time)), max(nanoseconds(time)) FROM events WHERE {where}"  # noqa: S608
+    ((first, last),) = dataset.rows(query, parameters)
+    return first, last
 
 
 def job_evidence(jobs: pd.DataFrame, texts: Iterable[str]) -> tuple[Evidence, ...]:
@@ -36,14 +60,13 @@ def job_evidence(jobs: pd.DataFrame, texts: Iterable[str]) -> tuple[Evidence, ..
     return tuple(Evidence(str(path), int(line), text) for path, line, text in islice(places, MOST_LINES))
 
 
-def hosts_in_words(rows: pd.DataFrame) -> str:
-    """Return the hosts of the rows, most frequent first: ``seed-0, seed-1 and 3 more``."""
-    counts = rows["host"].dropna().value_counts()
-    if counts.empty:
+def format_hosts(hosts: Sequence[str | None]) -> str:
+    """Return hosts in words: ``seed-0, seed-1 and 3 more``."""
+    known = [str(host) for host in hosts if host is not None]
+    if not known:
         return "unnamed hosts"
-    names = [str(name) for name in counts.index[:MOST_HOSTS]]
-    more = len(counts) - len(names)
-    if more:
+    names, more = known[:MOST_HOSTS], len(known) - MOST_HOSTS
+    if more > 0:
         return f"{', '.join(names)} and {more} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -59,5 +82,18 @@ def be(count: int, one: str = "is", many: str = "are") -> str:
 
 
 def iso(time: Any) -> str | None:
-    """Return a time as ISO text in UTC, None where it is missing."""
-    return None if pd.isna(time) else pd.Timestamp(time).isoformat().replace("+00:00", "Z")
+    """Return a time as ISO text in UTC, None where it is missing.
+
+    Parameters
+    ----------
+    time : int, datetime or None
+        Nanoseconds since 1970, or a moment with its zone.
+    """
+    if time is None or time != time:  # noqa: PLR0124 - a missing time is not itself
+        return None
+    if not isinstance(time, int):
+        return str(time.isoformat()).replace("+00:00", "Z")
+    seconds, fraction = divmod(time, 1_000_000_000)
+    digits = f"{fraction:09d}" if fraction % 1000 else f"{fraction // 1000:06d}"
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{digits}Z" if fraction else f"{text}Z"

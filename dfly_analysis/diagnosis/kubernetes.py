@@ -17,6 +17,11 @@ COLLECT = "add `kubectl get pods -o json` and `kubectl get events -o json`: they
 _MOST_LINES = 6
 
 
+def pod_rows(dataset: Dataset) -> list[dict[str, Any]]:
+    """Return the rows of `pods` as mappings; no pandas is needed where there are none."""
+    return rows_of(dataset.pods) if dataset.rows("SELECT 1 FROM pods LIMIT 1") else []
+
+
 def rows_of(pods: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows as mappings, missing values as None."""
     names = [str(name) for name in pods.columns]
@@ -32,7 +37,7 @@ def _is_missing(value: Any) -> bool:
 
 def endings(dataset: Dataset) -> Iterator[tuple[Mapping[str, Any], Death]]:
     """Yield each ending of a container or pod that nobody asked for, with what it means."""
-    for row in rows_of(dataset.pods):
+    for row in pod_rows(dataset):
         death = read_ending(row)
         if death is not None:
             yield row, death
@@ -40,7 +45,7 @@ def endings(dataset: Dataset) -> Iterator[tuple[Mapping[str, Any], Death]]:
 
 def told_of(dataset: Dataset, host: str) -> tuple[Death, ...]:
     """Return what Kubernetes says of the ends of a host's processes."""
-    return deaths_by_host(rows_of(dataset.pods)).get(host, ())
+    return deaths_by_host(pod_rows(dataset)).get(host, ())
 
 
 def in_words(row: Mapping[str, Any], death: Death) -> str:

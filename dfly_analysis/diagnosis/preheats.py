@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.knowledge.signature import cause_of
-from dfly_analysis.tables import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RUNNING = ("PENDING", "RECEIVED", "STARTED", "RETRY")
-_DIGEST = r"(sha256:[0-9a-f]{64})"
+BLOB = "coalesce(nullif(regexp_extract(url, 'sha256:[0-9a-f]{64}'), ''), url)"
+"""What a URL names, whichever mirror it goes through: the digest, else the URL."""
 _POLLING = r"polling group"
 
 
 def preheats_of(dataset: Dataset) -> pd.DataFrame:
     """Return the preheat jobs."""
-    return dataset.jobs[dataset.jobs["type"] == "preheat"]
+    return dataset.select("jobs", "type = 'preheat'")
 
 
-def seed_tasks(dataset: Dataset) -> pd.DataFrame:
-    """Return the tasks of seed clients."""
-    return dataset.tasks[dataset.tasks["role"] == "seedClient"]
+def has_preheats(dataset: Dataset) -> bool:
+    """Return whether there is a preheat job."""
+    return bool(dataset.rows("SELECT 1 FROM jobs WHERE type = 'preheat' LIMIT 1"))
 
 
-def urls_there(dataset: Dataset) -> set[str]:
-    """Return the blobs whose last task on a seed client went well."""
-    seeds = seed_tasks(dataset)
-    known = seeds[seeds["outcome"].isin(["ok", "failed", "died"]) & seeds["url"].notna()]
-    last = known.sort_values("ended", na_position="first").drop_duplicates("url", keep="last")
-    return set(last.loc[last["outcome"] == "ok", "url"])
-
-
-def blob_of(urls: pd.Series[Any]) -> pd.Series[Any]:
-    """Return what a URL names, whichever mirror it goes through: the digest, else the URL."""
-    return urls.str.extract(_DIGEST, expand=False).fillna(urls)
+def succeeded_urls(dataset: Dataset) -> set[str]:
+    """Return the blobs whose last task on a seed client succeeded."""
+    rows = dataset.rows("""
+        SELECT url FROM tasks WHERE role = 'seedClient' AND outcome IN ('ok', 'failed', 'died') AND url IS NOT NULL
+        GROUP BY url HAVING arg_max(outcome, coalesce(nanoseconds(ended), -1)) = 'ok'
+    """)
+    return {url for (url,) in rows}
 
 
 def false_failures(dataset: Dataset) -> pd.DataFrame:
@@ -44,40 +41,36 @@ def false_failures(dataset: Dataset) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Rows of jobs whose blobs asked for are known.
+        Rows of jobs whose requested blobs are known.
     """
     failed = preheats_of(dataset)
     failed = failed[(failed["state"] == "FAILURE") & failed["checked"].astype(bool)]
     if failed.empty:
         return failed
-    there = urls_there(dataset)
-    return failed[[bool(missing) and set(missing) <= there for missing in failed["missing_urls"]]]
+    succeeded = succeeded_urls(dataset)
+    return failed[[bool(missing) and set(missing) <= succeeded for missing in failed["missing_urls"]]]
 
 
 def given_up(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Return failed jobs that give no reason but the end of the manager's patience: nobody knows whether they failed."""
+    """Return failed jobs whose only reason is that the manager stopped polling: nobody knows whether they failed."""
     silent = jobs["error"].isna() | jobs["error"].str.contains(_POLLING, na=False)
     return jobs[(jobs["state"] == "FAILURE") & silent]
 
 
-def failures_of(dataset: Dataset) -> pd.DataFrame:
-    """Return failed tasks; where no log shows a task, a row for each blob that a failed job admits to have lost.
+def failures_of(dataset: Dataset) -> list[tuple[str | None, str | None, int]]:
+    """Return cause, confidence and number of failed tasks; where no log shows a task, of the blobs that failed jobs lack.
 
-    Returns
-    -------
-    pandas.DataFrame
-        With ``cause``. A job that the manager stopped asking about admits nothing.
+    A job that the manager stopped polling stands for none.
     """
-    if len(dataset.tasks):
-        return dataset.failed_tasks
+    rows = dataset.rows("""
+        SELECT cause, confidence, count(*) FROM tasks WHERE outcome IN ('failed', 'died') GROUP BY ALL ORDER BY ALL
+    """)
+    if rows or dataset.rows("SELECT 1 FROM tasks LIMIT 1") or not has_preheats(dataset):
+        return [(cause, confidence, count) for cause, confidence, count in rows]
     preheats = preheats_of(dataset)
     failed = preheats[preheats["state"] == "FAILURE"]
     failed = failed.drop(index=given_up(failed).index)
     lost = failed["failed"].fillna(1).clip(lower=1).astype(int)
     known = [cause_of(text) if isinstance(text, str) else None for text in failed["error"]]
-    causes = pd.Series([one.cause if one is not None else "unknown" for one in known], index=failed.index, dtype="str")
-    return (
-        TASKS.frame({"cause": causes.repeat(lost.tolist()).reset_index(drop=True)})
-        if len(causes)
-        else dataset.failed_tasks
-    )
+    causes = [one.cause if one is not None else "unknown" for one in known]
+    return [(cause, None, int(count)) for cause, count in zip(causes, lost, strict=True)]

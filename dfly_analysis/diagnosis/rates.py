@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dfly_analysis.fits import Interval, wilson
 
@@ -50,32 +50,30 @@ def stands_out(own: Counted, rest: Counted, inflation: float = 1.0) -> bool:
     return large and mine.low > others.high
 
 
-def inflation_of(bad: pd.Series[Any], groups: pd.Series[Any], clusters: pd.Series[Any]) -> float:
-    """Return by how much failures that come in heaps widen the variance of a group's share: Pearson's statistic over its freedom.
+def inflation_of(groups: Sequence[Any], bad: Sequence[int], n: Sequence[int]) -> float:
+    """Return the variance inflation by failures that come together: Pearson's statistic over its degrees of freedom.
 
     Parameters
     ----------
-    bad : Series of bool
-        Whether each attempt failed.
-    groups, clusters : Series
-        The group compared (a host), and within it what may fail together (a task).
+    groups : sequence
+        Group compared (a host) of each cluster: of each set of attempts that may fail together (a task).
+    bad, n : sequence of int
+        Failures and attempts of each cluster.
 
     Returns
     -------
     float
         1 or more.
     """
-    group, cluster = (pd.factorize(of)[0] for of in (groups, clusters))
-    counts = pd.DataFrame({"bad": bad.to_numpy(bool), "group": group, "cluster": cluster})[
-        (group >= 0) & (cluster >= 0)
-    ]
-    by_cluster = counts.groupby(["group", "cluster"], observed=True)["bad"].agg(["sum", "size"])
-    by_group = by_cluster.groupby(level="group", observed=True).sum()
-    share = (by_group["sum"] / by_group["size"]).reindex(by_cluster.index.get_level_values("group")).to_numpy()
-    n, seen = by_cluster["size"].to_numpy(float), by_cluster["sum"].to_numpy(float)
-    expected, variance = n * share, n * share * (1 - share)
-    told = variance > 0
-    freedom = int(told.sum()) - int((by_group["sum"] > 0).sum())
+    if not len(groups):
+        return 1.0
+    _, group = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
+    failures, attempts = np.asarray(bad, float), np.asarray(n, float)
+    total_failures, total = np.bincount(group, failures), np.bincount(group, attempts)
+    share = (total_failures / total)[group]
+    expected, variance = attempts * share, attempts * share * (1 - share)
+    varies = variance > 0
+    freedom = int(varies.sum()) - int((total_failures > 0).sum())
     if freedom <= 0:
         return 1.0
-    return max(1.0, float(np.sum((seen[told] - expected[told]) ** 2 / variance[told]) / freedom))
+    return max(1.0, float(np.sum((failures[varies] - expected[varies]) ** 2 / variance[varies]) / freedom))

@@ -1,23 +1,37 @@
-"""Verdicts on the known signatures: seen or not, counted in failures rather than lines."""
+"""Verdicts on the known error signatures: seen or not, counted in failures rather than lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import pandas as pd
+import pyarrow as pa
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.evidence import evidence_of, hosts_in_words, iso, plural
+from dfly_analysis.diagnosis.evidence import evidence_in, format_hosts, iso, plural
 from dfly_analysis.findings import Finding
 from dfly_analysis.knowledge.signature import Signature, is_benign, load_signatures, signatures_in
-from dfly_analysis.tables import EVENTS
 
 FOLD_S = 2.0
-_BAD_LEVELS = ("WARN", "ERROR", "FATAL")
-# Said at info level, yet reporting a failure.
-_INFO_FAILURES = ("job_failed", "peer_failed", "job_processed")
+_BAD_LEVELS = "('WARN', 'ERROR', 'FATAL')"
+# Logged at info level, yet reporting a failure.
+_INFO_FAILURES = "('job_failed', 'peer_failed', 'job_processed')"
 # Layers that fail something; the others repeat or wrap it.
 _FAILING = ("cause", "symptom")
+_IDS = r"[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""Ids of tasks and processes, which matter to no signature: messages that differ in them alone are matched once."""
+
+
+class _Counts(NamedTuple):
+    """What the records that show a signature come to: failures are counted once however many lines report them."""
+
+    lines: int
+    failures: int
+    tasks: int
+    first: int | None
+    last: int | None
+    echoes: int
+    texts: int
 
 
 def find_signs(dataset: Dataset) -> list[Finding]:
@@ -31,55 +45,100 @@ def find_signs(dataset: Dataset) -> list[Finding]:
     -------
     list of Finding
         ``count`` is failures: lines of one piece within two seconds are one, a task's line counts only where no piece
-        of it does, and what scheduler and manager repeat counts only where no client says it.
+        of it does, and what scheduler and manager repeat counts only where no client logs it.
     """
-    events = dataset.events
-    bad = events[events["level"].isin(_BAD_LEVELS) | events["event_id"].isin(_INFO_FAILURES)]
-    bad = _with_job_errors(bad, dataset.jobs)
-    matched = _match(bad)
-    failed = set(dataset.failed_tasks["peer_id"].dropna())
-    components = set(events["component"].dropna().unique())
-    return [_verdict(one, matched.get(one.id), dataset, failed, components) for one in load_signatures() if one.finding]
+    _match(dataset)
+    counts = _count(dataset)
+    components = {name for (name,) in dataset.rows("SELECT DISTINCT component FROM events WHERE component IS NOT NULL")}
+    ((tasks, failed),) = dataset.rows("SELECT count(*), count(*) FILTER (outcome IN ('failed', 'died')) FROM tasks")
+    return [
+        _verdict(one, counts[one.id], dataset, tasks, failed) if one.id in counts else _not_seen(one, components)
+        for one in load_signatures()
+        if one.finding
+    ]
 
 
-def _with_job_errors(bad: pd.DataFrame, jobs: pd.DataFrame) -> pd.DataFrame:
-    """Add the error text of each job: often it is all that a user holds."""
-    failed = jobs[jobs["error"].notna()]
-    if failed.empty:
-        return bad
-    rows = EVENTS.frame(
-        {
-            "time": failed["ended"], "level": "ERROR", "component": "manager", "message": failed["error"], "job_id": failed["job_id"],
-            "log_path": failed["log_path"], "log_line": failed["log_line"],
-        }
-    )  # fmt: skip
-    return pd.concat([bad, rows], ignore_index=True)
+def _match(dataset: Dataset) -> None:
+    """Make `suspects`, records that may report a failure, and `shown`, those of them that show a signature.
 
-
-def _match(bad: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows that show each finding's signature; each distinct text is looked at once."""
+    The error text of each job is one too: often it is all that a user has.
+    """
+    dataset.engine.execute(f"""
+        CREATE OR REPLACE TEMP TABLE suspects AS
+        SELECT row_number() OVER () AS id, *, regexp_replace(message, '{_IDS}', '0', 'g') AS pattern FROM (
+            SELECT component, host, time, task_id, url, peer_id, piece_number, log_path, log_line, message, text FROM events
+            WHERE message IS NOT NULL AND (level IN {_BAD_LEVELS} OR event_id IN {_INFO_FAILURES})
+            UNION ALL SELECT 'manager', NULL, ended, NULL, NULL, NULL, NULL, log_path, log_line, error, NULL FROM jobs
+            WHERE error IS NOT NULL
+        )
+    """)  # noqa: S608 - constants of this module
     wanted = {one.id for one in load_signatures() if one.finding}
-    shown: dict[str, list[str]] = {}
-    for text in bad["message"].dropna().unique():
-        if not is_benign(text):
-            for one in signatures_in(text):
-                if one.id in wanted:
-                    shown.setdefault(one.id, []).append(text)
-    return {signature_id: bad[bad["message"].isin(texts)] for signature_id, texts in shown.items()}
+    found = [
+        {"pattern": pattern, "signature": one.id}
+        for (pattern,) in dataset.rows("SELECT DISTINCT pattern FROM suspects")
+        if not is_benign(pattern)
+        for one in signatures_in(pattern)
+        if one.id in wanted
+    ]
+    schema = pa.schema([("pattern", pa.string()), ("signature", pa.string())])
+    dataset.engine.add_rows("signatures_of_patterns", found, schema)
+    echoes = [{"signature": one.id, "echo_of": one.echo_of} for one in load_signatures() if one.echo_of]
+    dataset.engine.add_rows("echoes", echoes, pa.schema([("signature", pa.string()), ("echo_of", pa.string())]))
+    dataset.engine.execute("""
+        CREATE OR REPLACE TEMP TABLE shown AS
+        SELECT suspects.*, s.signature, other.signature IS NOT NULL AS is_echo_of FROM suspects
+        JOIN signatures_of_patterns s USING (pattern) LEFT JOIN echoes USING (signature)
+        LEFT JOIN signatures_of_patterns other ON other.pattern = suspects.pattern AND other.signature = echoes.echo_of
+    """)
 
 
-def _verdict(
-    one: Signature, rows: pd.DataFrame | None, dataset: Dataset, failed: set[str], components: set[str]
-) -> Finding:
-    if rows is None or rows.empty:
-        return _not_seen(one, components)
-    count = count_failures(rows)
-    tasks = _tasks(rows, dataset.failed_tasks, failed)
-    echo_of = one.echo_of if one.echo_of and _is_echo(rows, one.echo_of) else None
-    severity = one.severity if tasks else "low" if one.layer in _FAILING else "info"
+def _count(dataset: Dataset) -> dict[str, _Counts]:
+    rows = dataset.rows(
+        """
+        WITH client AS (
+            SELECT signature, peer_id, piece_number, host, nanoseconds(time) AS ns,
+                CASE WHEN peer_id IS NULL THEN 'free' WHEN piece_number IS NULL THEN 'task' ELSE 'piece' END AS kind
+            FROM shown WHERE component = 'client'
+        ), gaps AS (
+            SELECT signature, kind, ns - lag(ns) OVER (
+                PARTITION BY signature, kind, CASE WHEN kind = 'free' THEN host ELSE peer_id END,
+                    CASE WHEN kind = 'piece' THEN piece_number END ORDER BY ns
+            ) AS gap FROM client WHERE kind <> 'task'
+        ), bursts AS (
+            SELECT signature, count(*) AS n FROM gaps WHERE gap IS NULL OR gap > ? GROUP BY signature
+        ), of_tasks AS (
+            SELECT signature, count(DISTINCT peer_id) AS n FROM client t WHERE kind = 'task' AND NOT EXISTS (
+                SELECT 1 FROM client p WHERE p.kind = 'piece' AND p.signature = t.signature AND p.peer_id = t.peer_id
+            ) GROUP BY signature
+        ), repeated AS (
+            SELECT signature, count(DISTINCT coalesce(task_id, url, message)) AS n FROM shown GROUP BY signature
+            HAVING count(*) FILTER (component = 'client') = 0
+        ), failed AS (SELECT peer_id, task_id, url FROM tasks WHERE outcome IN ('failed', 'died')
+        ), numbered AS (SELECT row_number() OVER () AS place, * FROM failed
+        ), concerned AS (
+            SELECT DISTINCT signature, place FROM numbered JOIN shown USING (peer_id)
+            UNION SELECT DISTINCT signature, place FROM numbered n JOIN shown s ON s.peer_id IS NULL AND s.task_id = n.task_id
+            UNION SELECT DISTINCT signature, place FROM numbered n JOIN shown s ON s.peer_id IS NULL AND s.url = n.url
+        ), of_failed AS (SELECT signature, count(*) AS n FROM concerned GROUP BY signature)
+        SELECT signature, count(*), coalesce(any_value(bursts.n), 0) + coalesce(any_value(of_tasks.n), 0) + coalesce(any_value(repeated.n), 0),
+            coalesce(any_value(of_failed.n), 0), min(nanoseconds(time)), max(nanoseconds(time)),
+            count(*) FILTER (is_echo_of), count(message)
+        FROM shown LEFT JOIN bursts USING (signature) LEFT JOIN of_tasks USING (signature)
+        LEFT JOIN repeated USING (signature) LEFT JOIN of_failed USING (signature)
+        GROUP BY signature
+        """,
+        (int(FOLD_S * 1e9),),
+    )
+    return {signature: _Counts(*counts) for signature, *counts in rows}
+
+
+def _verdict(one: Signature, counts: _Counts, dataset: Dataset, tasks: int, failed: int) -> Finding:
+    echo_of = one.echo_of if one.echo_of and counts.echoes * 2 > counts.texts else None
+    severity = one.severity if counts.tasks else "low" if one.layer in _FAILING else "info"
     return Finding(
-        one.id, one.title, "present", severity, count, tasks, iso(rows["time"].min()), iso(rows["time"].max()), one.knob,  # type: ignore[arg-type]
-        _reason(rows, count, tasks, dataset, echo_of, one), echo_of, evidence_of(rows),
+        one.id, one.title, "present", severity, counts.failures, counts.tasks, iso(counts.first), iso(counts.last), one.knob,  # type: ignore[arg-type]
+        _reason(one, counts, dataset, echo_of, tasks, failed), echo_of,
+        evidence_in(dataset, "SELECT * FROM shown WHERE signature = ?", (one.id,)),
     )  # fmt: skip
 
 
@@ -91,76 +150,43 @@ def _not_seen(one: Signature, components: set[str]) -> Finding:
     return Finding(one.id, one.title, "unknown", "info", knob=one.knob, reason=reason)
 
 
-def count_failures(rows: pd.DataFrame) -> int:
-    """Count failures behind lines: echoes of one failure count once."""
-    client = rows[rows["component"] == "client"]
-    if client.empty:
-        ids = rows["task_id"].fillna(rows["url"]).fillna(rows["message"])
-        return int(ids.nunique())
-    pieces = client[client["piece_number"].notna() & client["peer_id"].notna()]
-    rest = client[
-        client["piece_number"].isna() & client["peer_id"].notna() & ~client["peer_id"].isin(pieces["peer_id"])
-    ]
-    free = client[client["peer_id"].isna()]
-    return _bursts(pieces, ["peer_id", "piece_number"]) + int(rest["peer_id"].nunique()) + _bursts(free, ["host"])
-
-
-def _bursts(rows: pd.DataFrame, keys: list[str]) -> int:
-    if rows.empty:
-        return 0
-    ordered = rows.sort_values("time")
-    gaps = ordered.groupby(keys, dropna=False)["time"].diff().dt.total_seconds()
-    return int((gaps.isna() | (gaps > FOLD_S)).sum())
-
-
-def _tasks(rows: pd.DataFrame, failed_tasks: pd.DataFrame, failed: set[str]) -> int:
-    by_peer = failed_tasks["peer_id"].isin(set(rows["peer_id"].dropna()) & failed)
-    named = rows[rows["peer_id"].isna()]
-    same = failed_tasks["task_id"].isin(named["task_id"].dropna()) | failed_tasks["url"].isin(named["url"].dropna())
-    return int((by_peer | same).sum())
-
-
-def _is_echo(rows: pd.DataFrame, of: str) -> bool:
-    texts = rows["message"].dropna()
-    return bool(sum(of in (one.id for one in signatures_in(text)) for text in texts) * 2 > len(texts))
-
-
-def _reason(rows: pd.DataFrame, count: int, tasks: int, dataset: Dataset, echo_of: str | None, one: Signature) -> str:
-    lines = len(rows)
+def _reason(one: Signature, counts: _Counts, dataset: Dataset, echo_of: str | None, tasks: int, failed: int) -> str:
     noun = "failure" if one.layer in _FAILING else "sighting"
-    parts = [f"{plural(count, noun)} in {plural(lines, 'line')}{_where(rows)}"]
-    total = len(dataset.failed_tasks)
-    if total:
-        parts.append(f"{tasks} of {plural(total, 'failed task')}")
-    elif one.layer in _FAILING and len(dataset.tasks):
+    parts = [f"{plural(counts.failures, noun)} in {plural(counts.lines, 'line')}{_where(dataset, one.id)}"]
+    if failed:
+        parts.append(f"{counts.tasks} of {plural(failed, 'failed task')}")
+    elif one.layer in _FAILING and tasks:
         parts.append("no task failed")
     if echo_of:
         parts.append(f"repeats `{echo_of}`, no failure of its own")
     if one.id == "error_decoding_response_body":
-        parts += _timing(rows, dataset.pieces)
+        parts += _timing(dataset)
     return "; ".join(parts) + "."
 
 
-def _where(rows: pd.DataFrame) -> str:
-    return (
-        f" on {hosts_in_words(rows)}"
-        if rows["host"].notna().any()
-        else " of job records"
-        if rows["component"].eq("manager").all()
-        else ""
+def _where(dataset: Dataset, signature_id: str) -> str:
+    hosts = dataset.rows(
+        "SELECT host FROM shown WHERE signature = ? AND host IS NOT NULL GROUP BY host ORDER BY count(*) DESC, host",
+        (signature_id,),
     )
+    if hosts:
+        return f" on {format_hosts([host for (host,) in hosts])}"
+    query = "SELECT bool_and(component = 'manager') FROM shown WHERE signature = ?"
+    return " of job records" if dataset.rows(query, (signature_id,))[0][0] else ""
 
 
-def _timing(rows: pd.DataFrame, pieces: pd.DataFrame) -> Iterable[str]:
-    failed = pieces[
-        pieces["peer_id"].isin(rows["peer_id"].dropna())
-        & ~pieces["outcome"].isin(["ok", "cancelled"])
-        & pieces["ended"].notna()
-    ]
+def _timing(dataset: Dataset) -> Iterator[str]:
+    counts = dict(
+        dataset.rows("""
+            SELECT outcome, count(*) FROM pieces
+            WHERE peer_id IN (SELECT peer_id FROM shown WHERE signature = 'error_decoding_response_body')
+            AND outcome NOT IN ('ok', 'cancelled') AND ended IS NOT NULL GROUP BY outcome
+        """)
+    )
+    total = sum(counts.values())
     for outcome, words in (
-        ("timeout", "had run as long as their limit allows, or say so"),
-        ("reset", "ended before their limit: the connection was cut"),
+        ("timeout", "hit the piece timeout in force, or name a timeout"),
+        ("reset", "ended before their timeout: the connection was cut"),
     ):
-        number = int((failed["outcome"] == outcome).sum())
-        if number:
-            yield f"{number} of {plural(len(failed), 'failed piece')} {words}"
+        if counts.get(outcome):
+            yield f"{counts[outcome]} of {plural(total, 'failed piece')} {words}"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from dfly_analysis.dataset import Dataset
 
@@ -44,39 +43,46 @@ def slow_host(dataset: Dataset) -> SlowHost | None:
     One task is one observation, for its pieces share what they suffer from. The intervals of both medians (99 %, by order
     statistics) may not meet, and the medians differ by `TIMES` at least.
     """
-    pieces = dataset.pieces[["origin", "role", "host", "peer_id", "outcome", "duration_s", "size_bytes"]]
-    known = pieces[
-        (pieces["origin"] == "source")
-        & (pieces["duration_s"] > 0)
-        & (pieces["size_bytes"] > 0)
-        & pieces["host"].notna()
-    ]
-    known = known[known["outcome"].isin(["ok", "timeout"])]
-    known = known[
-        known["size_bytes"] >= _WHOLE * known["size_bytes"].max()
-    ]  # of a small one the first byte takes longest
-    if known.empty:
-        return None
-    rates = known.assign(rate=known["size_bytes"].astype("float64") / known["duration_s"])
-    by_task = rates.groupby(["role", "host", "peer_id"], observed=True)["rate"].median().reset_index()
+    rows = dataset.rows(
+        """
+        WITH timed AS (
+            SELECT role, host, peer_id, size_bytes, duration_s FROM pieces
+            WHERE origin = 'source' AND duration_s > 0 AND size_bytes > 0 AND host IS NOT NULL AND outcome IN ('ok', 'timeout')
+        )
+        SELECT role, host, median(size_bytes::DOUBLE / duration_s) FROM timed
+        -- of a small piece the first byte takes longest
+        WHERE size_bytes >= ? * (SELECT max(size_bytes) FROM timed) AND role IS NOT NULL AND peer_id IS NOT NULL
+        GROUP BY role, host, peer_id
+        """,
+        (_WHOLE,),
+    )
+    by_role: dict[str, list[tuple[str, float]]] = {}
+    for role, host, rate in rows:
+        by_role.setdefault(role, []).append((host, rate))
     found = []
-    for role, rows in by_task.groupby("role", observed=True):
-        for host, own in rows.groupby("host", observed=True):
-            rest = rows[rows["host"] != host]
-            if _is_slower(own["rate"], rest["rate"]):
-                found.append(SlowHost(str(host), str(role), float(own["rate"].median()), float(rest["rate"].median()), len(own), rest["host"].nunique()))  # fmt: skip
+    for role, of_role in sorted(by_role.items()):
+        hosts, rates = np.array([host for host, _ in of_role]), np.array([rate for _, rate in of_role])
+        order = np.argsort(rates, kind="stable")
+        hosts, rates = hosts[order], rates[order]
+        names, host = np.unique(hosts, return_inverse=True)
+        for place, name in enumerate(names.tolist()):
+            own, rest = rates[host == place], rates[host != place]
+            if _is_slower(own, rest):
+                found.append(
+                    SlowHost(name, role, float(np.median(own)), float(np.median(rest)), len(own), len(names) - 1)
+                )
     return min(found, key=lambda one: one.rate_bps / one.peers_bps, default=None)
 
 
-def _is_slower(own: pd.Series[Any], rest: pd.Series[Any]) -> bool:
+def _is_slower(own: npt.NDArray[np.float64], rest: npt.NDArray[np.float64]) -> bool:
+    """Compare the medians of two sorted samples."""
     if min(len(own), len(rest)) < FEWEST_TASKS:
         return False
-    return bool(own.median() * TIMES <= rest.median() and _median_interval(own)[1] < _median_interval(rest)[0])
+    return bool(np.median(own) * TIMES <= np.median(rest) and _median_interval(own)[1] < _median_interval(rest)[0])
 
 
-def _median_interval(values: pd.Series[Any]) -> tuple[float, float]:
+def _median_interval(ordered: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Return the interval of a median by order statistics, in the normal approximation of the binomial."""
-    ordered = np.sort(values.to_numpy(float))
     n = len(ordered)
     half = NormalDist().inv_cdf(0.5 + _LEVEL / 2) * np.sqrt(n) / 2
     low, high = int(np.floor(n / 2 - half)), int(np.ceil(n / 2 + half))

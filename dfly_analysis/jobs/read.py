@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dfly_analysis.errors import SourceError
+from dfly_analysis.io.json_scanner import scan
 from dfly_analysis.jobs.recognise import LEGACY, STATES
 from dfly_analysis.redaction import redact
-from dfly_analysis.sources.values import scan
 
 OnProblem = Callable[[SourceError], None]
 _DEEPEST_WRAPPING = 4

@@ -60,11 +60,6 @@ def read_parsed(name: str) -> Any:
         return None
 
 
-def source_of(folder: str) -> bytes:
-    """Return the bytes of all files of a knowledge folder."""
-    return b"".join(path.read_bytes() for path in sorted(_ROOT.joinpath(folder).glob("*.yaml")))
-
-
 def _content(entry: Path, address: str) -> Any:
     data = entry.read_bytes()
     parsed = read_parsed(parsed_name(data))

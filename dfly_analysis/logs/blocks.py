@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dfly_analysis.sources import Opened
-from dfly_analysis.sources.opened import HEAD_BYTES, LINE_CAP_BYTES
+from dfly_analysis.io import Opened
+from dfly_analysis.io.input_stream import HEAD_BYTES, LINE_CAP_BYTES
 
 if TYPE_CHECKING:
     import numpy as np

@@ -94,7 +94,7 @@ def _row(record: Record, line_number: int, counts: Counts, physical: list[str]) 
     if "piece_id" in fields:
         task_id, _, row["piece_number"] = str(fields["piece_id"]).rpartition("-")
         row["task_id"] = row["task_id"] or task_id
-    for name, value in take_event(message, counts.versions).items():
+    for name, value in take_event(message).items():
         if name == "url":
             row["url"] = row["url"] or _bare(value)
         elif row.get(name) is None or name not in ("task_id", "size_bytes"):

@@ -19,7 +19,6 @@ class Counts:
         Parsed lines begin a record.
     formats : Counter
         Records by id of their format.
-    versions : set of (str, str)
     span_ns : tuple of (int, int) or None
         Earliest and latest time, nanoseconds since 1970.
     """
@@ -28,7 +27,6 @@ class Counts:
     parsed: int = 0
     continuation: int = 0
     formats: Counter[str] = field(default_factory=Counter)
-    versions: set[tuple[str, str]] = field(default_factory=set)
     span_ns: tuple[int, int] | None = None
 
     def add(self, other: Counts) -> None:
@@ -37,7 +35,6 @@ class Counts:
         self.parsed += other.parsed
         self.continuation += other.continuation
         self.formats += other.formats
-        self.versions |= other.versions
         self.reach(other.span_ns)
 
     def reach(self, span_ns: tuple[int, int] | None) -> None:

@@ -8,32 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Fields that spans append to a compact line; only these are taken off its end, for a message may hold a=b itself.
-_SPAN_FIELDS = (
-    "host_id|remote_host_id|task_id|peer_id|piece_id|piece_number|piece_length|url|uri|method|remote_ip|remote_address|content_length"
-    r"|local_only|num|lid|gid|id|panic\.payload|panic\.location|panic\.backtrace|panic\.note"
-)
-_VALUE = r'"(?:\\.|[^"\\])*"|-?\d+(?:\.\d+)?|true|false|[^\s"=]+'
-_TAIL = re.compile(rf"(?:^|\s)(?:(?:{_SPAN_FIELDS})=(?:{_VALUE})(?:\s+|$))+$", re.DOTALL)
-_FIELD = re.compile(rf"({_SPAN_FIELDS})=({_VALUE})")
-_TAIL_STARTS = (
-    ' host_id="',
-    ' panic.payload="',
-    ' remote_host_id="',
-    ' task_id="',
-    ' piece_id="',
-    " url=",
-    " uri=",
-    " id=",
-    " method=",
-    " content_length=",
-)
+from dfly_analysis.knowledge.log_fields import SPAN_FIELDS, TAIL_STARTS, ZAP_FIELDS, ZAP_LEVELS
+
+_SPAN_FIELDS = "|".join(map(re.escape, SPAN_FIELDS))
+# Possessive quantifiers, and alternatives that begin differently: nothing can be read in two ways, so that a line that does
+# not match fails in linear time. Only single characters are repeated possessively: before 3.11.5 Python errs with groups.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
+_VALUE = rf'{_STRING}|[^\s"=]++'
+_TAIL = re.compile(rf"(?:^|\s)(?:(?:{_SPAN_FIELDS})=(?:{_VALUE})(?:\s++|$))+$", re.DOTALL)
+_FIELD = re.compile(rf"({_SPAN_FIELDS})=({_VALUE})", re.DOTALL)
 _BRACES = re.compile(r"([A-Za-z_]\w*)(?:\{((?:[^\"{}]|\"(?:\\.|[^\"\\])*\")*)\})?")
 _PRETTY_AT = re.compile(r"^\s{4}at (?P<source>\S+\.rs:\d+)$")
 _PRETTY_IN = re.compile(r"^\s{4}in (?P<span>[\w:]+)(?: with (?P<fields>.*))?$")
-_PRETTY_FIELD = re.compile(r'([A-Za-z_][\w.]*): ("(?:\\.|[^"\\])*"|[^,\s]+)')
+_PRETTY_FIELD = re.compile(rf"(?<![\w.])([A-Za-z_][\w.]*+): ({_STRING}|[^,\s]+)")
 _CRASH = re.compile(r"panic: |fatal error: |unexpected fault address|SIG[A-Z]+: ")
-_PANIC_AT = re.compile(r"(\S+\.rs:\d+)(?::\d+)?:?$")
+_PANIC_AT = re.compile(r"(?<!\S)(\S+\.rs:\d+)(?::\d+)?:?$")
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -162,7 +151,7 @@ def split_tail(text: str) -> tuple[str, dict[str, Any]]:
 
     Of a name that stands more than once the outermost value counts, as the first span says what the record is about.
     """
-    starts = [at for start in _TAIL_STARTS if (at := text.find(start)) >= 0]
+    starts = [at for start in TAIL_STARTS if (at := text.find(start)) >= 0]
     for start in sorted(starts):
         match = _TAIL.match(text, start)
         if match:
@@ -181,17 +170,9 @@ def _unquote(value: str) -> str:
     return _ESCAPED.sub(r"\1", inner) if "\\" in inner else inner
 
 
-_ZAP_NAMES: Mapping[str, str] = {
-    "hostID": "host_id", "taskID": "task_id", "taskId": "task_id", "peerID": "peer_id", "groupUUID": "job_id", "groupID": "job_id",
-    "url": "url", "hostname": "hostname", "ip": "ip", "jobID": "job_id", "task": "task_id", "peer": "peer_id",
-}  # fmt: skip
-_LEVELS = {"WARNING": "WARN", "DPANIC": "FATAL", "PANIC": "FATAL"}
-
-
 def _zap(time: str, level: str, source: str, message: str, data: Mapping[str, Any]) -> Record:
-    fields = {_ZAP_NAMES[key]: value for key, value in data.items() if key in _ZAP_NAMES and isinstance(value, str)}
+    fields = {ZAP_FIELDS[key]: value for key, value in data.items() if key in ZAP_FIELDS and isinstance(value, str)}
     error = data.get("error")
     if isinstance(error, str) and error and error not in message:
         message = f"{message}: {error}"
-    upper = level.upper()
-    return Record(time, _LEVELS.get(upper, upper), source, message, None, fields)
+    return Record(time, ZAP_LEVELS.get(level.lower(), level.upper()), source, message, None, fields)

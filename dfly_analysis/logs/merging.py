@@ -110,7 +110,7 @@ def _spread(
 ) -> pa.Array:
     size = len(most) + len(few)
     out, validity = np.empty(size, most.dtype), np.empty((size + 7) // 8, np.uint8)
-    missing = getattr(compiled.small_calls(), f"dfly_spread_{which}")(
+    missing = getattr(compiled.library().short_calls, f"dfly_spread_{which}")(
         address_of(most),
         ctypes.c_int64(len(most)),
         address_of(places),
@@ -130,7 +130,7 @@ def _spread_texts(
     size = len(most) + len(few)
     (offsets, data), (more_offsets, more) = text_buffers(most), text_buffers(few)
     out_offsets, out = np.empty(size + 1, np.int32), np.empty(len(data) + len(more), np.uint8)
-    compiled.small_calls().dfly_spread_texts(
+    compiled.library().short_calls.dfly_spread_texts(
         address_of(offsets), address_of(data), ctypes.c_int64(len(most)), address_of(places),
         address_of(more_offsets), address_of(more), ctypes.c_int64(len(few)), address_of(out_offsets), address_of(out),
     )  # fmt: skip

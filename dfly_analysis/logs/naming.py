@@ -8,28 +8,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from dfly_analysis.knowledge.event import name_event
-from dfly_analysis.knowledge.patterns import FIELDS
+from dfly_analysis.knowledge.regex_compiler import FIELDS
 from dfly_analysis.knowledge.signature import cause_of, is_benign
 from dfly_analysis.logs.arrow import Coded, distinct, strings
 
-_GIT_VERSION = re.compile(r'git_version: "v?(\d[\w.+-]*)"')
 _TASK = re.compile(r"\b[0-9a-f]{64}\b(-\d+)?")
 _DAEMON_FOLDERS = ("dfdaemon", "daemon", "dfdaemon.log")
 
 
-def take_event(message: str, versions: set[tuple[str, str]]) -> dict[str, str]:
-    """Return ``event_id`` and fields of one message; releases that it names are added to `versions`.
+def take_event(message: str) -> dict[str, str]:
+    """Return ``event_id`` and fields of one message.
 
     Parameters
     ----------
     message : str
-    versions : set of (str, str)
-        Component, ``service`` for that of the file, and release.
 
     Returns
     -------
     dict of str to str
-        Fields by the names of `dfly_analysis.knowledge.patterns.FIELDS`; empty for a message that is no known event.
+        Fields by the names of `dfly_analysis.knowledge.regex_compiler.FIELDS`; empty for a message that is no known event.
     """
     named = name_event(message)
     if named is None:
@@ -41,10 +38,6 @@ def take_event(message: str, versions: set[tuple[str, str]]) -> dict[str, str]:
     if event_id == "process_started":
         folder = taken["detail"].rstrip("/").rsplit("/", 1)[-1]
         taken["event_id"] = event_id if folder in _DAEMON_FOLDERS else "tool_started"
-    elif event_id == "service_version" and "GitCommit: unknown" not in message:
-        versions.add(("service", fields["version"]))  # a build that does not know its commit does not know its release
-    elif event_id == "host_announced" and (release := _GIT_VERSION.search(message)):
-        versions.add(("client", f"v{release[1]}"))
     return taken
 
 

@@ -1,7 +1,8 @@
-"""One block of lines to a table of records: by the compiled reader what it can, by the careful one the rest."""
+"""One block of lines to a table of records: by the native reader what it can, by the Python reader the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import compress
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.knowledge.log_fields import LEVELS
 from dfly_analysis.logs import compiled
 from dfly_analysis.logs.arrow import (
     Coded,
@@ -30,12 +32,13 @@ from dfly_analysis.logs.merging import Between
 from dfly_analysis.logs.schema import BAD_LEVELS, TEXT_CAP, arrow_schema, is_telling
 from dfly_analysis.logs.telling import tell
 from dfly_analysis.logs.times import as_times, local_to_utc
+from dfly_analysis.native.interface import GRAMMARS, NO_TIME
 
 FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
 
 
-_IS_BAD = np.array([level in BAD_LEVELS for level in compiled.LEVELS])
+_IS_BAD = np.array([level in BAD_LEVELS for level in LEVELS])
 
 
 class ParsedBlock(NamedTuple):
@@ -45,14 +48,27 @@ class ParsedBlock(NamedTuple):
     ----------
     table : pyarrow.Table
         `arrow_schema` without the columns of `FILE_WIDE`, in the order of the lines.
-    counts : Counts
+    counts : list of Counts
+        One for each file of the block. Where records were only counted, the span of the whole block is in the first.
     """
 
     table: pa.Table
-    counts: Counts
+    counts: list[Counts]
 
 
-def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool = False) -> ParsedBlock:
+class FileStarts(NamedTuple):
+    """Where the files of a block begin: byte and line, rising from 0."""
+
+    byte: npt.NDArray[np.int64]
+    line: npt.NDArray[np.int64]
+
+
+_ONE_FILE = FileStarts(np.zeros(1, np.int64), np.zeros(1, np.int64))
+
+
+def parse_block(
+    block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool = False, files: FileStarts = _ONE_FILE
+) -> ParsedBlock:
     """Read a block that begins with a record and ends with one.
 
     Parameters
@@ -63,33 +79,56 @@ def parse_block(block: LineBlock, main: LogFormat | None, tz: str, *, telling: b
         Zone of times that carry none.
     telling : bool
         Whether records that no analysis looks at are only counted.
+    files : FileStarts
+        Of a block of several files, each of which begins with a record.
 
     Returns
     -------
     ParsedBlock
     """
-    if main is None or main.grammar not in compiled.GRAMMARS or not compiled.is_available():
-        return _careful(block, main, tz, telling=telling)
+    if main is None or main.grammar not in GRAMMARS or not compiled.is_available():
+        return _parse_in_python(block, main, tz, telling=telling, files=files)
     columns = compiled.read_columns(block.data, main.grammar, telling=telling, lines=block.lines)
-    counts, rest = Counts(), list[dict[str, Any]]()
-    for start, end, line, time_ns in columns.rests:
-        from dfly_analysis.logs.careful import read_rows
-
-        time = "" if time_ns == compiled.TIMELESS else str(np.datetime64(time_ns, "ns"))
-        rest += read_rows(_lines(block.data[start:end]), line, main, counts, time)
-    counts.lines = columns.lines
-    counts.parsed += len(columns.line) + columns.passed_over
-    counts.formats[main.id] += len(columns.line) + columns.passed_over
-    times, between = _between(columns, rest, tz, counts, telling=telling)
+    counts, rest = [Counts() for _ in files.byte], list[dict[str, Any]]()
+    for start, end, line, time_ns in columns.fallbacks:
+        time = "" if time_ns == NO_TIME else str(np.datetime64(time_ns, "ns"))
+        rest += _rows_of_files(block.data, start, end, line, main, counts, files, time)
+    ends = np.append(files.line[1:], columns.lines)
+    for own, n_lines in zip(counts, (ends - files.line).tolist(), strict=True):
+        by_reader = n_lines - own.lines  # each line that the compiled reader takes is a record
+        own.lines = n_lines
+        own.parsed += by_reader
+        if by_reader:
+            own.formats[main.id] += by_reader
+    times, between = _between(columns, rest, tz, counts[0], telling=telling)
     zone = tz if main.zone == "given" else "UTC"
-    return ParsedBlock(_joined(block, columns, zone, counts, times, between), counts)
+    return ParsedBlock(_joined(block, columns, zone, counts[0], times, between), counts)
 
 
-def _careful(block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool) -> ParsedBlock:
+def _rows_of_files(
+    data: bytes, start: int, end: int, line: int, main: LogFormat | None, counts: Sequence[Counts], files: FileStarts, time: str = ""
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Read lines to rows file by file, so that no record continues in the next file."""
     from dfly_analysis.logs.careful import read_rows
 
-    counts = Counts()
-    table = _table(read_rows(_lines(block.data), 0, main, counts), tz, counts, telling=telling)
+    rows: list[dict[str, Any]] = []
+    file = int(np.searchsorted(files.byte, start, side="right")) - 1
+    while start < end:
+        is_last = file + 1 == len(files.byte) or files.byte[file + 1] >= end
+        stop = end if is_last else int(files.byte[file + 1])
+        rows += read_rows(_lines(data[start:stop]), line, main, counts[file], time)
+        if not is_last:
+            line, time = int(files.line[file + 1]), ""
+        start, file = stop, file + 1
+    return rows
+
+
+def _parse_in_python(
+    block: LineBlock, main: LogFormat | None, tz: str, *, telling: bool, files: FileStarts
+) -> ParsedBlock:
+    counts = [Counts() for _ in files.byte]
+    rows = _rows_of_files(block.data, 0, len(block.data), 0, main, counts, files)
+    table = _table(rows, tz, counts[0], telling=telling)
     at = table.schema.get_field_index("log_line")
     return ParsedBlock(table.set_column(at, "log_line", _numbered(values_of(table.column(at)), block)), counts)
 
@@ -124,12 +163,12 @@ def _table(rows: list[dict[str, Any]], tz: str, counts: Counts, *, telling: bool
 
 def _moments(times: pa.Array) -> npt.NDArray[np.int64]:
     """Return nanoseconds as numpy has them."""
-    return np.where(is_there(times), values_of(times), compiled.TIMELESS)
+    return np.where(is_there(times), values_of(times), NO_TIME)
 
 
 def _span(times: npt.NDArray[np.int64]) -> tuple[int, int] | None:
     """Return the earliest and the latest time."""
-    known = times[times != compiled.TIMELESS]
+    known = times[times != NO_TIME]
     return (int(known.min()), int(known.max())) if len(known) else None
 
 
@@ -152,7 +191,7 @@ def _joined(
     block: LineBlock, columns: Columns, zone: str, counts: Counts, times: npt.NDArray[np.int64], between: Between
 ) -> pa.Table:
     """Return the records of both readers by line."""
-    bad, told = _IS_BAD[columns.level], tell(columns, counts)
+    bad, told = _IS_BAD[columns.level], tell(columns)
     texts = columns.texts | told.texts
     texts["event_id"], texts["level"] = told.event_id, Coded(columns.level.astype(np.int32), _levels())
     texts["signature"] = _signatures(columns.message, bad)
@@ -193,7 +232,7 @@ def _times(columns: Columns, zone: str, counts: Counts) -> npt.NDArray[np.int64]
 
 @cache
 def _levels() -> pa.StringArray:
-    return strings(compiled.LEVELS)
+    return strings(LEVELS)
 
 
 def _signatures(messages: pa.StringArray, bad: npt.NDArray[np.bool_]) -> Coded:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
+from dfly_analysis.io import Opened
 from dfly_analysis.knowledge.format import LogFormat
 from dfly_analysis.logs.blocks import LineBlock, read_blocks
 from dfly_analysis.logs.counts import Counts
@@ -20,16 +20,14 @@ from dfly_analysis.logs.parsed import ParsedBlock, parse_block
 from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.logs.sniff import Sniffed, sniff, sniff_format
 from dfly_analysis.logs.wrappers import unwrap
-from dfly_analysis.logs.writers import Writer, add_writer, find_writer
-from dfly_analysis.sources import Opened
-from dfly_analysis.sources.ahead import ahead
+from dfly_analysis.logs.writers import Writer, add_writers, find_writer
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _HEAD_BYTES = 65536
-_MOST_AHEAD, _MOST_CUT = 2, 1
-"""Blocks that are read side by side, and that wait to be."""
+_MOST_AHEAD = 2
+"""Blocks that are parsed at the same time."""
 
 
 @dataclass
@@ -42,13 +40,10 @@ class LogPart:
         Rows of `dfly_analysis.tables.EVENTS`, the columns of `DETAILS` behind them.
     coverage : dict
         The file's row of `dfly_analysis.tables.COVERAGE`.
-    versions : frozenset of (str, str)
-        Component and release that the file names.
     """
 
     events: pd.DataFrame
     coverage: dict[str, Any]
-    versions: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass
@@ -65,7 +60,7 @@ _Cut: TypeAlias = "tuple[_Stream, LineBlock]"
 
 @dataclass
 class LogReader:
-    """Reads one log file to tables; `coverage` and `versions` are complete when the last table was taken.
+    """Reads one log file to tables; `coverage` is complete when the last table was taken.
 
     Attributes
     ----------
@@ -97,17 +92,12 @@ class LogReader:
         sniffed = sniff(self.opened.head())
         blocks = unwrap(self.opened, sniffed.wrapper) if sniffed.wrapper else read_blocks(self.opened)
         waiting: deque[tuple[_Stream, str, Future[ParsedBlock] | ParsedBlock]] = deque()
-        with self._ahead(self._cut(blocks, sniffed)) as cut:
-            for stream, block in cut:
-                waiting.append((stream, block.writer, self._parse(block, stream.main)))
-                if self.executor is None or len(waiting) > _MOST_AHEAD:
-                    yield self._finish(*waiting.popleft())
+        for stream, block in self._cut(blocks, sniffed):
+            waiting.append((stream, block.writer, self._parse(block, stream.main)))
+            if self.executor is None or len(waiting) > _MOST_AHEAD:
+                yield self._finish(*waiting.popleft())
         while waiting:
             yield self._finish(*waiting.popleft())
-
-    def _ahead(self, cut: Generator[_Cut]) -> AbstractContextManager[Generator[_Cut]]:
-        """Let blocks be read and cut in a thread of their own, where others read what is in them."""
-        return closing(cut if self.executor is None else ahead(cut, _MOST_CUT, "dfly-cut"))
 
     def _cut(self, blocks: Iterator[LineBlock], sniffed: Sniffed) -> Generator[_Cut]:
         for block in blocks:
@@ -129,17 +119,11 @@ class LogReader:
 
     def _finish(self, stream: _Stream, named: str, parsing: Future[ParsedBlock] | ParsedBlock) -> pa.Table:
         parsed = parsing.result() if isinstance(parsing, Future) else parsing
-        self.counts.add(parsed.counts)
+        self.counts.add(parsed.counts[0])
         if stream.writer is None:
             stream.writer = find_writer(parsed.table, self.opened.address, named, stream.main)
         self.writer = stream.writer
-        return add_writer(parsed.table, stream.writer, self.opened.address).select(arrow_schema().names)
-
-    @property
-    def versions(self) -> frozenset[tuple[str, str]]:
-        """Return component and release that the file names."""
-        component = self._first_writer().component
-        return frozenset((component if name == "service" else name, version) for name, version in self.counts.versions)
+        return add_writers(parsed.table, [stream.writer], [self.opened.address]).select(arrow_schema().names)
 
     def _first_writer(self) -> Writer:
         found = [stream.writer for stream in self._streams.values() if stream.writer]
@@ -184,4 +168,4 @@ def read_log(opened: Opened, *, tz: str = "UTC", log_format: LogFormat | None = 
     reader = LogReader(opened, tz, log_format)
     tables = list(reader.tables())
     joined = pa.concat_tables(tables) if tables else arrow_schema().empty_table()
-    return LogPart(to_frame(joined), reader.coverage, reader.versions)
+    return LogPart(to_frame(joined), reader.coverage)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +12,12 @@ import pyarrow as pa
 from dfly_analysis.logs import compiled
 from dfly_analysis.logs.arrow import codes_of, is_there, numbers, values_of
 from dfly_analysis.logs.compiled import address_of
+from dfly_analysis.native.interface import Column
 from dfly_analysis.units import seconds_of
 
 Rows = npt.NDArray[np.int64]
 _ROOM = 1 << 62
 """How many keys there may be."""
-
-
-class _Column(ctypes.Structure):
-    _fields_ = (("values", ctypes.c_void_p), ("bits", ctypes.c_void_p), ("offset", ctypes.c_int64))
 
 
 def rows_of_peers(
@@ -72,7 +68,7 @@ def rows_with_any(
         return np.flatnonzero(np.any([first, *map(is_there, columns[1:])], axis=0)[rows])
     found = np.empty(len(rows), np.int64)
     chosen = [columns[0], *(column for column in columns[1:] if column.null_count < len(column))]
-    told = (_Column * len(chosen))(*map(_column, chosen))
+    told = (Column * len(chosen))(*map(_column, chosen))
     count = _calls().dfly_rows_with_any(
         told, ctypes.c_int64(len(chosen)), ctypes.byref(_column(event)), address_of(bulk), address_of(rows),
         ctypes.c_int64(len(rows)), address_of(found),
@@ -169,18 +165,10 @@ def _number(keys: Rows) -> tuple[npt.NDArray[np.int32], Rows]:
     return found, first[:count].copy()
 
 
-@cache
 def _calls() -> ctypes.PyDLL:
-    found = compiled.small_calls()
-    for name in ("dfly_rows_of_peers", "dfly_rows_with_any", "dfly_number_keys", "dfly_seconds_at"):
-        getattr(found, name).restype = ctypes.c_int64
-    for name in ("dfly_codes_at", "dfly_numbers_at", "dfly_extend_keys"):
-        getattr(found, name).restype = None
-    return found
+    return compiled.library().short_calls
 
 
-def _column(array: pa.Array) -> _Column:
+def _column(array: pa.Array) -> Column:
     bits, values = array.buffers()[:2]
-    return _Column(
-        values.address if values else None, bits.address if bits and array.null_count else None, array.offset
-    )
+    return Column(values.address if values else None, bits.address if bits and array.null_count else None, array.offset)

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.event import bulk_events
-from dfly_analysis.knowledge.patterns import NUMBER_FIELDS, TEXT_FIELDS
+from dfly_analysis.knowledge.regex_compiler import NUMBER_FIELDS, TEXT_FIELDS
 from dfly_analysis.logs.arrow import Coded, distinct, strings, texts_at
 from dfly_analysis.logs.compiled import Columns, kind_of_start
-from dfly_analysis.logs.counts import Counts, whole_number
+from dfly_analysis.logs.counts import whole_number
 from dfly_analysis.logs.merging import with_texts
 
 _FILLS = frozenset({"task_id", "url", "size_bytes"})
@@ -28,11 +28,11 @@ class Told(NamedTuple):
     ----------
     event_id : Coded
     texts : dict of str to Coded
-        Columns of `dfly_analysis.knowledge.patterns.TEXT_FIELDS` that repeat and that Python had to complete.
+        Columns of `dfly_analysis.knowledge.regex_compiler.TEXT_FIELDS` that repeat and that Python had to complete.
     unique : dict of str to pyarrow.StringArray
         The same of those that rarely do.
     numbers : dict of str to array of int64
-        Columns of `dfly_analysis.knowledge.patterns.NUMBER_FIELDS`, -1 where there is none.
+        Columns of `dfly_analysis.knowledge.regex_compiler.NUMBER_FIELDS`, -1 where there is none.
     is_rare : array of bool
         Whether a record is of a known kind, and not of one that is most of a log.
     """
@@ -53,15 +53,13 @@ def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt
     return place, by_start, strings(values), np.array([*(value not in bulk_events() for value in values), False])
 
 
-def tell(columns: Columns, counts: Counts) -> Told:
+def tell(columns: Columns) -> Told:
     """Name the event of each record.
 
     Parameters
     ----------
     columns : Columns
         Its numbers are completed in place.
-    counts : Counts
-        Releases are added to its `versions`.
 
     Returns
     -------
@@ -77,7 +75,7 @@ def tell(columns: Columns, counts: Counts) -> Told:
         from dfly_analysis.logs.naming import take_event
 
         messages, same = distinct(texts_at(columns.message, rows))
-        found = [take_event(text, counts.versions) for text in messages]
+        found = [take_event(text) for text in messages]
         codes[rows] = np.array([place.get(fields.get("event_id", ""), -1) for fields in found], np.int32)[same]
         for name in {name for fields in found for name in fields}.intersection(TEXT_FIELDS):
             given = [found[at].get(name) for at in same.tolist()]

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.knowledge.format import LogFormat
@@ -73,7 +74,7 @@ def find_writer(table: pa.Table, address: str, named: str, main: LogFormat | Non
     Writer
         A client's host is the one most of its records name; else what the wrapper says; else the file's folder or name.
     """
-    component = _component(_texts(table, "source"), f"{address}/{named}" if named else address, main)
+    component = component_of(_texts(table, "source"), f"{address}/{named}" if named else address, main)
     if component == "client":
         hosts: Counter[tuple[str | None, str | None]] = Counter()
         for host_id, count in _counted(table, "host_id"):
@@ -81,28 +82,44 @@ def find_writer(table: pa.Table, address: str, named: str, main: LogFormat | Non
         if hosts:
             host, role = hosts.most_common(1)[0][0]
             return Writer(component, host, role or "client")
-    return Writer(component, *(_from_name(named, component) if named else _from_address(address, component)))
+    return Writer(component, *(_from_name(named, component) if named else host_of_path(address, component)))
 
 
-def add_writer(table: pa.Table, writer: Writer, address: str) -> pa.Table:
-    """Return the table with ``component``, ``role``, ``host`` and ``log_path``: a record's own ids go before the file's."""
+def add_writers(
+    table: pa.Table, writers: Sequence[Writer], addresses: Sequence[str], file: npt.NDArray[np.int64] | None = None
+) -> pa.Table:
+    """Return the table with ``component``, ``role``, ``host`` and ``log_path``: a record's own ids go before the file's.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    writers, addresses : sequences
+        Of each file.
+    file : array of int, optional
+        File of each record; all are of the first where not given.
+    """
+    file = np.zeros(len(table), np.int64) if file is None else file
     host_codes, host_values = _codes(table, "host_id")
     peer_codes, peer_values = _codes(table, "peer_id")
     pairs = [split_host(value) for value in [*host_values, *peer_values]]
-    default = len(pairs)
-    own = np.where(
-        host_codes >= 0, host_codes, np.where(peer_codes >= 0, peer_codes + len(host_values), default)
-    ).astype(np.int64)
-    hosts = [*(pair[0] or writer.host for pair in pairs), writer.host]
-    roles = [*(pair[1] or writer.role for pair in pairs), writer.role]
-    constant = np.zeros(len(table), np.int32)
+    of_ids = np.where(host_codes >= 0, host_codes, np.where(peer_codes >= 0, peer_codes + len(host_values), -1))
     added = {
-        "component": coded(constant, strings([writer.component])), "role": _dictionary(own, roles),
-        "host": _dictionary(own, hosts), "log_path": coded(constant, strings([address])),
-    }  # fmt: skip
+        "component": _dictionary(file, [writer.component for writer in writers]),
+        "role": _own_or_default(of_ids, [pair[1] for pair in pairs], file, [writer.role for writer in writers]),
+        "host": _own_or_default(of_ids, [pair[0] for pair in pairs], file, [writer.host for writer in writers]),
+        "log_path": coded(file.astype(np.int32), strings(list(addresses))),
+    }
     for name, array in added.items():
         table = table.append_column(name, array)
     return table
+
+
+def _own_or_default(
+    of_ids: npt.NDArray[np.int64], own: Sequence[str | None], file: npt.NDArray[np.int64], default: Sequence[str | None]
+) -> pa.DictionaryArray:
+    """Return the texts that the records' ids give, else those of their files."""
+    is_given = np.array([value is not None for value in own] + [False])[of_ids]
+    return _dictionary(np.where(is_given, of_ids, len(own) + file), [*own, *default])
 
 
 def _dictionary(places: np.ndarray, values: Sequence[str | None]) -> pa.DictionaryArray:
@@ -130,7 +147,8 @@ def _texts(table: pa.Table, name: str) -> list[str]:
     return [value for value, _ in _counted(table, name)]
 
 
-def _component(sources: Iterable[str], address: str, main: LogFormat | None) -> str:
+def component_of(sources: Iterable[str], address: str, main: LogFormat | None) -> str:
+    """Return the component that writes records from these source files, in a file of that path and format."""
     if main is None or main.component == "client":
         return "client"
     folders = re.split(r"[/!\\]", address.lower())
@@ -154,7 +172,8 @@ def _from_name(named: str, component: str) -> tuple[str, str]:
     return named, "seedClient" if "seed" in named.lower() else "client"
 
 
-def _from_address(address: str, component: str) -> tuple[str | None, str]:
+def host_of_path(address: str, component: str) -> tuple[str | None, str]:
+    """Return host and role as the path of a log says."""
     parts = [part for part in re.split(r"[/!\\]", address) if part]
     folders = [part for part in parts[:-1] if part.lower() not in _OWN_FOLDERS and not re.search(_ARCHIVE, part)]
     name = folders[-1] if folders and address != "-" else re.sub(_ENDING, "", parts[-1]) if parts else None

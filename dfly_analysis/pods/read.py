@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from dfly_analysis.errors import SourceError
+from dfly_analysis.io.json_scanner import scan
 from dfly_analysis.pods.describe import read_description
 from dfly_analysis.pods.objects import rows_of
 from dfly_analysis.redaction import redact
-from dfly_analysis.sources.values import scan
 
 OnProblem = Callable[[SourceError], None]
 _HINT = "save what kubectl printed anew"

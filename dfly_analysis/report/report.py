@@ -302,7 +302,7 @@ class Report:
             "settings": settings_json(self.dataset),
             "data_quality": {
                 "coverage": coverage_json(self.dataset.coverage),
-                "lacks": list(self.dataset.lacks),
+                "lacks": list(self.dataset.missing_inputs),
                 "problems": list(self.dataset.problems),
             },
         }

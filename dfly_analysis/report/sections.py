@@ -218,7 +218,7 @@ def data_quality_of(dataset: Dataset) -> Several:
         caption=f"Files{f' (the first {MOST_FILES})' if len(coverage) > MOST_FILES else ''}",
         empty="No file was read.",
     )
-    lacks = Listing("What is missing, and what that costs", (*dataset.lacks, *dataset.problems), "Nothing is missing.")
+    lacks = Listing("What is missing, and what that costs", (*dataset.missing_inputs, *dataset.problems), "Nothing is missing.")
     return Several((Listing("", notes), lacks, Folded("Every file", files)))
 
 

@@ -15,7 +15,6 @@ from runs import Planned
 
 import dfly_analysis as dfly
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
 
 EXPECTED = {
     "bad-host": "host_outlier", "slow-host": "host_outlier", "bad-hour": "bad_hour", "oom": "pod_ended_badly", "evicted": "pod_ended_badly",
@@ -120,7 +119,7 @@ def _loaded(run: Path) -> dfly.Dataset:
     try:
         return dfly.load(run)
     except dfly.DflyError:
-        return Dataset(*(table.frame() for table in (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE)))
+        return Dataset.from_frames()
 
 
 @dataclass

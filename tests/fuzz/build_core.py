@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dfly_analysis.logs import compiled
+from dfly_analysis.native import build as native
 from tests.fuzz import seeds
 
 HERE = Path(__file__).resolve().parent
-CORE = Path(compiled.__file__).parent / "core"
 FLAGS = (
     "-std=c11",
     "-O1",
@@ -68,8 +68,11 @@ def build(folder: Path) -> Path:
     write_words(folder / "words.dict", seeds.words())
     write_seeds(folder / "seeds")
     made = folder / "fuzz_core"
-    sources = [*sorted(CORE.glob("*.c")), HERE / "core_main.c"]
-    subprocess.run([clang, *FLAGS, f"-I{CORE}", f"-I{folder}", *map(str, sources), "-o", str(made)], check=True)
+    (folder / native.HEADER).write_text(native.header(), "ascii")
+    sources = [*native.sources(), HERE / "core_main.c"]
+    subprocess.run(
+        [clang, *FLAGS, f"-I{native.FOLDER}", f"-I{folder}", *map(str, sources), "-o", str(made)], check=True
+    )
     return made
 
 

@@ -1,13 +1,9 @@
-/* Feeds bytes to the compiled reader in memory that ends exactly where its caller's does. The first byte chooses the grammar.
+/* Feeds bytes to the native reader in memory that ends exactly where its caller's does. The first byte chooses the grammar.
    `knowledge.h` is written by build_core.py: starts and patterns of known events as compiled.py hands them over. */
-#include "records.h"
+#include "internal.h"
 
 #include "knowledge.h"
 #include <stdlib.h>
-
-int64_t dfly_read_block(Block *block, int64_t zap);
-int64_t dfly_count_lines(const uint8_t *data, int64_t size);
-void dfly_gather(const uint8_t *data, const int64_t *start, const int32_t *length, int64_t count, int32_t *offset, uint8_t *out);
 
 static void require(int holds) {
   if (!holds) abort();
@@ -31,7 +27,7 @@ static void check_texts(const Block *block, const Texts *texts, int repeat) {
 
 /* Rows and ranges ascend, stay within the block, and together hold every line once. */
 static void check_block(const Block *block, int64_t most) {
-  require(block->records >= 0 && block->records < most && block->rests >= 0 && block->rests < most);
+  require(block->records >= 0 && block->records < most && block->fallbacks >= 0 && block->fallbacks < most);
   int64_t before = -1, taken = 0;
   for (int64_t row = 0; row < block->records; row++) {
     require(block->line[row] > before && block->line[row] < block->lines);
@@ -45,12 +41,12 @@ static void check_block(const Block *block, int64_t most) {
   }
   require(block->message_offset[block->records] <= block->size + 8);
   int64_t end = 0;
-  for (int64_t rest = 0; rest < block->rests; rest++) {
-    require(block->rest_start[rest] >= end && block->rest_end[rest] > block->rest_start[rest]);
-    end = block->rest_end[rest];
-    const uint8_t *from = block->data + block->rest_start[rest];
-    int64_t size = end - block->rest_start[rest];
-    require(block->rest_start[rest] == 0 || from[-1] == '\n');
+  for (int64_t part = 0; part < block->fallbacks; part++) {
+    require(block->fallback_start[part] >= end && block->fallback_end[part] > block->fallback_start[part]);
+    end = block->fallback_end[part];
+    const uint8_t *from = block->data + block->fallback_start[part];
+    int64_t size = end - block->fallback_start[part];
+    require(block->fallback_start[part] == 0 || from[-1] == '\n');
     taken += dfly_count_lines(from, size) + (from[size - 1] != '\n');
   }
   require(end <= block->size && taken == block->lines);
@@ -67,13 +63,13 @@ static void read_all(const uint8_t *data, int64_t size, int64_t zap) {
       .line = room(most, 4), .time_ns = room(most, 8), .level = room(most, 1), .raw_start = room(most, 8),
       .raw_length = room(most, 4), .message_offset = room(most + 1, 4), .message_data = room(size + 8, 1),
       .piece_number = room(most, 8), .size_bytes = room(most, 8), .piece_bytes = room(most, 8), .start = room(most, 2),
-      .event = room(most, 1), .rest_start = room(most, 8), .rest_end = room(most, 8), .rest_line = room(most, 4), .rest_time_ns = room(most, 8),
+      .event = room(most, 1), .fallback_start = room(most, 8), .fallback_end = room(most, 8), .fallback_line = room(most, 4), .fallback_time_ns = room(most, 8),
   };
   for (int column = 0; column < TEXTS; column++) block.texts[column] = (Texts){room(most, 4), room(most, 8), room(most, 4), 0};
   require(dfly_read_block(&block, zap) == 1);
   check_block(&block, most + 1);
   void *all[] = {block.line, block.time_ns, block.level, block.raw_start, block.raw_length, block.message_offset, block.message_data,
-                 block.piece_number, block.size_bytes, block.piece_bytes, block.start, block.event, block.rest_start, block.rest_end, block.rest_line, block.rest_time_ns};
+                 block.piece_number, block.size_bytes, block.piece_bytes, block.start, block.event, block.fallback_start, block.fallback_end, block.fallback_line, block.fallback_time_ns};
   for (unsigned i = 0; i < sizeof(all) / sizeof(*all); i++) free(all[i]);
   for (int column = 0; column < TEXTS; column++) {
     free(block.texts[column].codes);
@@ -90,3 +86,46 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   free(own);
   return 0;
 }
+
+#ifdef DFLY_REPLAY /* without libFuzzer: replays files, as a whole, cut short, and with bytes changed, by both grammars */
+#include <stdio.h>
+
+enum { VARIANTS = 16 };
+
+static void replay(const uint8_t *data, size_t size) {
+  for (uint8_t grammar = 0; grammar < 2; grammar++) {
+    uint8_t *own = malloc(size + 1);
+    for (size_t variant = 0; variant <= VARIANTS; variant++) {
+      size_t taken = size * variant / VARIANTS;
+      own[0] = grammar;
+      memcpy(own + 1, data, size);
+      LLVMFuzzerTestOneInput(own, taken + 1);
+      if (size == 0) break;
+      own[1 + (taken * 31 + variant * 7) % size] = (uint8_t) "\n \"\\:=@{}\xff"[variant % 10];
+      LLVMFuzzerTestOneInput(own, size + 1);
+    }
+    free(own);
+  }
+}
+
+int main(int count, char **paths) {
+  if (count == 2 && strcmp(paths[1], "--overrun") == 0) { /* must be seen by the sanitizer */
+    uint8_t *data = malloc(4);
+    memset(data, '\n', 4);
+    return (int)dfly_count_lines(data, 5);
+  }
+  for (int i = 1; i < count; i++) {
+    FILE *file = fopen(paths[i], "rb");
+    require(file != NULL && fseek(file, 0, SEEK_END) == 0);
+    long size = ftell(file);
+    rewind(file);
+    uint8_t *data = malloc((size_t)size + 1);
+    require(fread(data, 1, (size_t)size, file) == (size_t)size);
+    fclose(file);
+    replay(data, (size_t)size);
+    free(data);
+  }
+  printf("%d files\n", count - 1);
+  return 0;
+}
+#endif

@@ -13,7 +13,7 @@ import atheris
 
 _INSTRUMENTED = (
     "dfly_analysis.logs",
-    "dfly_analysis.sources",
+    "dfly_analysis.io",
     "dfly_analysis.jobs",
     "dfly_analysis.bench",
     "dfly_analysis.metrics",

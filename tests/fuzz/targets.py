@@ -11,14 +11,14 @@ from unittest import mock
 import pyarrow as pa
 
 from dfly_analysis import bench, jobs, metrics
+from dfly_analysis.dataset import load
 from dfly_analysis.errors import DflyError
+from dfly_analysis.io import Opened, open_sources
 from dfly_analysis.jobs import read_jobs
-from dfly_analysis.loading import load
 from dfly_analysis.logs import LogReader, compiled, sniff
 from dfly_analysis.logs.schema import arrow_schema, to_frame
 from dfly_analysis.redaction import redact
 from dfly_analysis.settings import read_rendered
-from dfly_analysis.sources import Opened, open_sources
 from tests.fuzz.seeds import SEPARATOR
 
 _ADDRESS = "seed-client-0/dfdaemon/dfdaemon.log"

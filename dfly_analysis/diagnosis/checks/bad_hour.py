@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import numpy as np
 
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, iso, plural
-from dfly_analysis.diagnosis.pieces import told_pieces
+from dfly_analysis.diagnosis.pieces import SOURCE_ATTEMPTS
 from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_duration, format_share
@@ -25,16 +26,18 @@ _MOST_STRETCHES, FEWEST_STRETCHES = 48, 4
 
 def check(dataset: Dataset) -> Finding:
     """Compare the failed share of each stretch of time with that of the rest."""
-    attempts = _attempts(dataset)
-    if attempts.empty:
+    ((n, bad, earliest, latest),) = dataset.rows(
+        f"SELECT count(*), count(*) FILTER (bad), min(began), max(began) FROM ({_ATTEMPTS})"  # noqa: S608 - a constant
+    )
+    if not n:
         return ABOUT.unknown("no attempt with an end is seen")
-    if not attempts["bad"].any():
+    if not bad:
         return ABOUT.absent("nothing failed at any time")
-    span_s = (attempts["began"].max() - attempts["began"].min()).total_seconds()
+    span_s = (latest - earliest) / 1e9
     width_s = next((width for width in _WIDTHS_S if span_s / width <= _MOST_STRETCHES), _WIDTHS_S[-1])
     if span_s < FEWEST_STRETCHES * width_s:
         return ABOUT.unknown(f"the attempts cover {format_duration(span_s)} only")
-    worst = _crowd(attempts.assign(stretch=attempts["began"].dt.floor(f"{width_s}s")), width_s)
+    worst = _worst_stretches(dataset, width_s)
     if worst is None:
         return ABOUT.absent(f"no stretch of {format_duration(width_s)} is clearly worse than the rest")
     begin, end, own, rest, inflation = worst
@@ -43,37 +46,40 @@ def check(dataset: Dataset) -> Finding:
         f"from {iso(begin)} to {iso(end)} {own.bad} of {plural(own.n, 'attempt')} failed ({format_share(mine.value)}, at least "
         f"{format_share(mine.low)}); at all other times {format_share(others.value)}, at most {format_share(others.high)}."
     )
-    failed = dataset.failed_tasks
-    tasks = int(failed["started"].fillna(failed["ended"]).between(begin, end).sum())
-    lines = dataset.events[
-        dataset.events["time"].between(begin, end) & dataset.events["event_id"].isin(["piece_failed", "task_failed"])
-    ]
-    return ABOUT.present("medium", reason, count=own.bad, tasks=tasks, times=[begin, end], evidence=evidence_of(lines))
+    within = "BETWEEN ? AND ?"
+    query = f"SELECT count(*) FROM tasks WHERE {FAILED} AND nanoseconds(coalesce(started, ended)) {within}"  # noqa: S608
+    ((tasks,),) = dataset.rows(query, (begin, end))
+    lines = evidence_of(
+        dataset, f"nanoseconds(time) {within} AND event_id IN ('piece_failed', 'task_failed')", (begin, end)
+    )
+    return ABOUT.present("medium", reason, count=own.bad, tasks=tasks, times=[begin, end], evidence=lines)
 
 
-def _attempts(dataset: Dataset) -> pd.DataFrame:
-    """Return when pieces and tasks began, their end where no beginning is seen; a task whose pieces are seen counts by them alone.
-
-    By beginnings, for what is cut at a limit ends late, and the last stretch would hold little else.
-    """
-    pieces = told_pieces(dataset)[["started", "ended", "bad", "peer_id"]]
-    tasks = dataset.tasks
-    tasks = tasks[
-        tasks["outcome"].isin(["ok", "failed"])
-        & tasks["ended"].notna()
-        & ~tasks["peer_id"].isin(pieces["peer_id"].unique())
-    ]
-    tasks = tasks.assign(bad=tasks["outcome"] != "ok")[["started", "ended", "bad", "peer_id"]]
-    attempts = pd.concat([pieces, tasks], ignore_index=True)
-    return attempts.assign(began=attempts["started"].fillna(attempts["ended"]))
+_ATTEMPTS = f"""
+    WITH attempts AS ({SOURCE_ATTEMPTS}), observed AS (
+        SELECT started, ended, bad, peer_id FROM attempts
+        UNION ALL SELECT started, ended, outcome <> 'ok', peer_id FROM tasks
+        WHERE outcome IN ('ok', 'failed') AND ended IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.peer_id = tasks.peer_id)
+    ) SELECT nanoseconds(coalesce(started, ended)) AS began, bad, coalesce(peer_id, '') AS peer_id FROM observed
+"""
+"""When pieces and tasks began, their end where no start is seen; a task whose pieces are seen counts by them alone. By starts,
+for what is cut by a timeout ends late, and the last stretch would hold little else."""
 
 
-def _crowd(attempts: pd.DataFrame, width_s: int) -> tuple[pd.Timestamp, pd.Timestamp, Counted, Counted, float] | None:
+def _worst_stretches(dataset: Dataset, width_s: int) -> tuple[int, int, Counted, Counted, float] | None:
     """Return the worst run of neighbouring stretches that stands out, with its counts and those of the rest."""
-    counts = attempts.groupby("stretch")["bad"].agg(["sum", "size"]).sort_index()
-    whole = Counted(int(counts["sum"].sum()), int(counts["size"].sum()))
-    inflation = inflation_of(attempts["bad"], attempts["stretch"], attempts["peer_id"].fillna(""))
-    bad, n, begins = counts["sum"].tolist(), counts["size"].tolist(), counts.index.tolist()
+    width = width_s * 1_000_000_000
+    rows = dataset.rows(
+        f"SELECT began // ? AS stretch, peer_id, count(*) FILTER (bad), count(*) FROM ({_ATTEMPTS}) GROUP BY ALL ORDER BY ALL",  # noqa: S608
+        (width,),
+    )
+    stretches = np.array([row[0] for row in rows], np.int64)
+    failures, attempts = np.array([row[2] for row in rows]), np.array([row[3] for row in rows])
+    inflation = inflation_of(stretches.tolist(), failures.tolist(), attempts.tolist())
+    begins, place = np.unique(stretches, return_inverse=True)
+    bad, n = np.bincount(place, failures).astype(int).tolist(), np.bincount(place, attempts).astype(int).tolist()
+    whole = Counted(sum(bad), sum(n))
     best = None
     for first in range(len(begins)):
         own = Counted(0, 0)
@@ -85,5 +91,5 @@ def _crowd(attempts: pd.DataFrame, width_s: int) -> tuple[pd.Timestamp, pd.Times
             if stands_out(own, rest, inflation):
                 gain = own.share(inflation).low - rest.share(inflation).high
                 if best is None or gain > best[0]:
-                    best = (gain, begins[first], begins[last] + pd.Timedelta(seconds=width_s), own, rest)
+                    best = (gain, int(begins[first]) * width, (int(begins[last]) + 1) * width, own, rest)
     return None if best is None else (*best[1:], inflation)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pandas as pd
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.evidence import evidence_of, plural
-from dfly_analysis.diagnosis.pieces import told_pieces
+from dfly_analysis.diagnosis.evidence import evidence_of, plural, time_range
+from dfly_analysis.diagnosis.pieces import SOURCE_ATTEMPTS
 from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
 from dfly_analysis.diagnosis.slowness import SlowHost, slow_host
 from dfly_analysis.findings import Finding
+from dfly_analysis.tables import Severity
 from dfly_analysis.units import format_rate, format_share
 
 ABOUT = Check(
@@ -45,14 +44,9 @@ class _Group:
 
 def check(dataset: Dataset) -> Finding:
     """Compare the failed share of each host's pieces and tasks with that of the others of its role."""
-    pieces = told_pieces(dataset)
-    groups = [
-        *_groups("piece", "failed", pieces),
-        *_groups("task", "lost pieces", _by_task(pieces)),
-        *_groups("task", "failed", _own_tasks(dataset)),
-    ]
+    groups = [*_groups("piece", "failed", _of_pieces(dataset)), *_groups("task", "lost pieces", _by_task(dataset)), *_groups("task", "failed", _of_tasks(dataset))]  # fmt: skip
     if not groups:
-        hosts = pieces["host"].nunique()
+        ((hosts,),) = dataset.rows(f"SELECT count(DISTINCT host) FROM ({SOURCE_ATTEMPTS})")  # noqa: S608 - a constant
         return ABOUT.unknown("pieces of fewer than two hosts can be compared" if hosts < FEWEST_HOSTS else "no two hosts of one role fetched pieces from the source")  # fmt: skip
     worse = [one for one in groups if stands_out(one.own, one.rest, one.inflation)]
     if not worse:
@@ -63,33 +57,52 @@ def check(dataset: Dataset) -> Finding:
     return _bad_host(dataset, max(worse, key=lambda one: (one.noun == "piece", one.own.bad / one.own.n)))
 
 
-def _groups(noun: str, verb: str, attempts: pd.DataFrame) -> Iterator[_Group]:
+_Row = tuple[str, str, int, int]
+"""Role, host, failures and attempts of one cluster: of attempts that may fail together."""
+
+
+def _groups(noun: str, verb: str, clusters: list[_Row]) -> Iterator[_Group]:
     """Yield each host of a role with two or more."""
-    for role, rows in attempts.groupby("role", observed=True):
-        counts = rows.groupby("host", observed=True)["bad"].agg(["sum", "size"])
+    for role in sorted({row[0] for row in clusters}):
+        rows = [row for row in clusters if row[0] == role]
+        counts: dict[str, Counted] = {}
+        for _, host, bad, n in rows:
+            known = counts.get(host, Counted(0, 0))
+            counts[host] = Counted(known.bad + bad, known.n + n)
         if len(counts) < FEWEST_HOSTS:
             continue
-        inflation = inflation_of(rows["bad"], rows["host"], rows["peer_id"])
-        whole = Counted(int(counts["sum"].sum()), int(counts["size"].sum()))
-        for host, bad, n in counts.itertuples():
-            own = Counted(int(bad), int(n))
-            yield _Group(noun, verb, str(role), str(host), own, whole.without(own), len(counts) - 1, inflation)
+        inflation = inflation_of([row[1] for row in rows], [row[2] for row in rows], [row[3] for row in rows])
+        whole = Counted(sum(one.bad for one in counts.values()), sum(one.n for one in counts.values()))
+        for host, own in sorted(counts.items()):
+            yield _Group(noun, verb, role, host, own, whole.without(own), len(counts) - 1, inflation)
 
 
-def _by_task(pieces: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a task, bad where it lost a piece: heaps of failures within a task count once."""
-    return pieces.groupby(["role", "host", "peer_id"], observed=True)["bad"].any().reset_index()
+def _of_pieces(dataset: Dataset) -> list[_Row]:
+    return dataset.rows(f"""
+        SELECT role, host, count(*) FILTER (bad), count(*) FROM ({SOURCE_ATTEMPTS})
+        WHERE role IS NOT NULL GROUP BY role, host, peer_id ORDER BY ALL
+    """)  # noqa: S608 - a constant
 
 
-def _own_tasks(dataset: Dataset) -> pd.DataFrame:
+def _by_task(dataset: Dataset) -> list[_Row]:
+    """Return tasks, failed where they lost a piece: failures that come together within a task count once."""
+    return dataset.rows(f"""
+        SELECT role, host, bool_or(bad)::INTEGER, 1 FROM ({SOURCE_ATTEMPTS})
+        WHERE role IS NOT NULL GROUP BY role, host, peer_id ORDER BY ALL
+    """)  # noqa: S608 - a constant
+
+
+def _of_tasks(dataset: Dataset) -> list[_Row]:
     """Return the tasks that ended and have a host, without those that failed for what no host has part in.
 
     One death takes all tasks of its host along: that is one event, and a finding of its own.
     """
-    tasks = dataset.tasks
-    ended = tasks[tasks["outcome"].isin(["ok", "failed"]) & tasks["host"].notna() & tasks["role"].notna()]
-    ended = ended[~ended["cause"].isin(_NOT_OF_THE_HOST)]
-    return ended.assign(bad=ended["outcome"] != "ok")
+    causes = ", ".join(f"'{cause}'" for cause in _NOT_OF_THE_HOST)
+    return dataset.rows(f"""
+        SELECT role, host, count(*) FILTER (outcome <> 'ok'), count(*) FROM tasks
+        WHERE outcome IN ('ok', 'failed') AND host IS NOT NULL AND role IS NOT NULL AND coalesce(cause, '') NOT IN ({causes})
+        GROUP BY role, host, peer_id ORDER BY ALL
+    """)  # noqa: S608 - constants of this module
 
 
 def _bad_host(dataset: Dataset, one: _Group) -> Finding:
@@ -98,10 +111,7 @@ def _bad_host(dataset: Dataset, one: _Group) -> Finding:
         f"{one.host}: {one.own.bad} of {plural(one.own.n, one.noun)} {one.verb} ({format_share(own.value)}, at least {format_share(own.low)}); "
         f"its {plural(one.peers, 'peer')}: {format_share(rest.value)}, at most {format_share(rest.high)}."
     )
-    events = dataset.events
-    lines = events[(events["host"] == one.host) & events["event_id"].isin(_LINES)]
-    tasks = int((dataset.failed_tasks["host"] == one.host).sum())
-    return ABOUT.present("high", reason, count=one.own.bad, tasks=tasks, times=lines["time"], evidence=evidence_of(lines))  # fmt: skip
+    return _present("high", reason, one.own.bad, dataset, one.host, f"event_id IN {_LINES}")
 
 
 def _slow(dataset: Dataset, slow: SlowHost) -> Finding:
@@ -109,9 +119,11 @@ def _slow(dataset: Dataset, slow: SlowHost) -> Finding:
         f"{slow.host}: a piece comes at {format_rate(slow.rate_bps)} (median of {plural(slow.tasks, 'task')}); "
         f"its {plural(slow.peers, 'peer')}: {format_rate(slow.peers_bps)}."
     )
-    events = dataset.events
-    lines = events[(events["host"] == slow.host) & (events["event_id"] == "task_started")]
-    tasks = int((dataset.failed_tasks["host"] == slow.host).sum())
-    return ABOUT.present(
-        "medium", reason, count=slow.tasks, tasks=tasks, times=lines["time"], evidence=evidence_of(lines)
-    )
+    return _present("medium", reason, slow.tasks, dataset, slow.host, "event_id = 'task_started'")
+
+
+def _present(severity: Severity, reason: str, count: int, dataset: Dataset, host: str, where: str) -> Finding:
+    lines = f"host = ? AND {where}"
+    ((tasks,),) = dataset.rows("SELECT count(*) FROM tasks WHERE outcome IN ('failed', 'died') AND host = ?", (host,))
+    times, evidence = time_range(dataset, lines, (host,)), evidence_of(dataset, lines, (host,))
+    return ABOUT.present(severity, reason, count=count, tasks=tasks, times=times, evidence=evidence)

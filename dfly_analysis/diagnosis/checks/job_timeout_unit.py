@@ -7,7 +7,7 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import preheats_of
+from dfly_analysis.diagnosis.preheats import has_preheats, preheats_of
 from dfly_analysis.findings import Finding
 from dfly_analysis.jobs import asked_timeouts
 
@@ -24,8 +24,10 @@ _SECOND_NS = 1_000_000_000
 
 def check(dataset: Dataset) -> Finding:
     """Look for timeouts of less than a second."""
+    if not has_preheats(dataset) and not dataset.rows("SELECT 1 FROM events WHERE event_id = 'job_received' LIMIT 1"):
+        return ABOUT.unknown("no preheat job's timeout is seen")
     preheats = preheats_of(dataset)
-    by_log = asked_timeouts(dataset.events)
+    by_log = asked_timeouts(dataset.sql("SELECT event_id, message FROM events WHERE event_id = 'job_received'"))
     given = {**by_log, **dict(zip(preheats["job_id"], preheats.get("timeout_ns", ()), strict=False))}
     known = {job: int(value) for job, value in given.items() if not pd.isna(value) and value > 0}
     if not known:
@@ -35,8 +37,8 @@ def check(dataset: Dataset) -> Finding:
         return ABOUT.absent(f"{plural(len(known), 'preheat job')} {be(len(known), 'has', 'have')} a timeout of a second or more")  # fmt: skip
     rows = preheats[preheats["job_id"].isin(short)]
     texts = [f"job {job}: args.timeout {short[job]} ns" for job in rows["job_id"]]
-    failed = dataset.failed_tasks
-    tasks = int(failed["job_id"].isin(short).sum()) or int(rows["failed"].fillna(0).sum())
+    query = "SELECT count(*) FROM tasks WHERE outcome IN ('failed', 'died') AND list_contains(?, job_id)"
+    tasks = dataset.rows(query, ([*short],))[0][0] or int(rows["failed"].fillna(0).sum())
     first = next(iter(short.values()))
     reason = (
         f"{plural(len(short), 'preheat job')} {be(len(short), 'gives', 'give')} a timeout of {first}, which is {first} ns; "

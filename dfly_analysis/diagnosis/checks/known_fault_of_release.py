@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.evidence import evidence_of, plural
+from dfly_analysis.diagnosis.evidence import evidence_of, plural, time_range
 from dfly_analysis.findings import Finding
 from dfly_analysis.knowledge.fault import Fault, load_faults
 from dfly_analysis.knowledge.signature import signatures_in
@@ -22,33 +22,39 @@ def check(dataset: Dataset) -> Finding:
     """Look for failures that a later release does not have."""
     versions = dataset.settings.versions
     release = versions.get("client") or versions.get("seedClient")
-    failed = dataset.failed_tasks
-    if failed.empty:
-        return ABOUT.absent("no task failed") if len(dataset.tasks) else ABOUT.unknown("no task is seen")
+    ((tasks, n_failed),) = dataset.rows("SELECT count(*), count(*) FILTER (outcome IN ('failed', 'died')) FROM tasks")
+    if not n_failed:
+        return ABOUT.absent("no task failed") if tasks else ABOUT.unknown("no task is seen")
     if release is None:
         return ABOUT.unknown("the client's release is not known")
     known = [fault for fault in load_faults() if fault.concerns(release)]
     shown = [
         (peer, fault)
-        for peer, first, last, ran_s in zip(
-            failed["peer_id"], failed["first_error"], failed["last_error"], failed["duration_s"], strict=True
-        )
+        for peer, text, ran_s in dataset.rows("""
+            SELECT peer_id, concat_ws(chr(10), first_error, last_error), duration_s FROM tasks
+            WHERE outcome IN ('failed', 'died') ORDER BY peer_id
+        """)
         for fault in known
-        if _shows(fault, f"{first}\n{last}", ran_s)
+        if _shows(fault, text, ran_s)
     ]
     if not shown:
         return ABOUT.absent(f"no failed task shows a known fault of client {release}")
     faults = {fault.id: fault for _, fault in shown}
     peers = {peer for peer, _ in shown}
     said = "; ".join(f"{one.title.lower()} up to {one.until}, not from {one.mended} on" for one in faults.values())
-    lines = dataset.events[dataset.events["peer_id"].isin(peers) & (dataset.events["event_id"] == "task_failed")]
+    lines, parameters = "event_id = 'task_failed' AND list_contains(?, peer_id)", ([*peers],)
     reason = f"{plural(len(peers), 'failed task')} on client {release}: {said}."
     return ABOUT.present(
-        "high", reason, count=len(shown), tasks=len(peers), times=lines["time"], evidence=evidence_of(lines)
+        "high",
+        reason,
+        count=len(shown),
+        tasks=len(peers),
+        times=time_range(dataset, lines, parameters),
+        evidence=evidence_of(dataset, lines, parameters),
     )
 
 
-def _shows(fault: Fault, text: str, ran_s: float) -> bool:
-    if fault.longer_than_s and not ran_s > fault.longer_than_s:
+def _shows(fault: Fault, text: str, ran_s: float | None) -> bool:
+    if fault.longer_than_s and not (ran_s or 0.0) > fault.longer_than_s:
         return False
     return any(one.id in fault.signatures for one in signatures_in(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
-from dfly_analysis.diagnosis.preheats import blob_of
+from dfly_analysis.diagnosis.preheats import BLOB
 from dfly_analysis.diagnosis.rates import Counted, stands_out
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_size
@@ -22,29 +22,27 @@ FEWEST = 3
 
 def check(dataset: Dataset) -> Finding:
     """Compare the failed share of each blob's tasks with that of the others."""
-    tasks = dataset.tasks[dataset.tasks["outcome"].isin(["ok", "failed", "died"]) & dataset.tasks["url"].notna()]
-    if tasks.empty:
+    rows = dataset.rows(f"""
+        SELECT {BLOB} AS blob, count(*) FILTER (outcome <> 'ok') AS bad, count(*),
+            max(size_bytes) FILTER (outcome <> 'ok'), min(nanoseconds(ended)) FILTER (outcome <> 'ok'),
+            max(nanoseconds(ended)) FILTER (outcome <> 'ok')
+        FROM tasks WHERE outcome IN ('ok', 'failed', 'died') AND url IS NOT NULL GROUP BY blob ORDER BY bad DESC, blob
+    """)  # noqa: S608 - a constant
+    if not rows:
         return ABOUT.unknown("no task with a blob and an end is seen")
-    tasks = tasks.assign(blob=blob_of(tasks["url"]), bad=tasks["outcome"] != "ok")
-    counts = tasks.groupby("blob")["bad"].agg(["sum", "size"])
-    often = counts[counts["sum"] >= FEWEST].sort_values("sum", ascending=False)
-    whole = Counted(int(counts["sum"].sum()), int(counts["size"].sum()))
+    whole = Counted(sum(row[1] for row in rows), sum(row[2] for row in rows))
     worst = [
-        blob
-        for blob, bad, n in often.itertuples()
-        if stands_out(Counted(int(bad), int(n)), whole.without(Counted(int(bad), int(n))))
+        row for row in rows if row[1] >= FEWEST and stands_out(Counted(*row[1:3]), whole.without(Counted(*row[1:3])))
     ]
     if not worst:
-        most = int(counts["sum"].max())
         return ABOUT.absent(
-            f"no layer fails clearly more often than the others; {plural(most, 'failed task')} of one at most"
+            f"no layer fails clearly more often than the others; {plural(rows[0][1], 'failed task')} of one at most"
         )
-    rows = tasks[tasks["blob"].isin(worst)]
-    failed = rows[rows["bad"]]
-    sizes = failed["size_bytes"].dropna()
-    large = f" ({format_size(float(sizes.max()))})" if len(sizes) else ""
-    reason = f"{plural(len(worst), 'layer')}, the first {str(worst[0])[-72:]}{large}: {len(failed)} of {plural(len(rows), 'task')} failed; all others: {whole.bad - len(failed)} of {whole.n - len(rows)}."
-    lines = dataset.events[
-        dataset.events["peer_id"].isin(failed["peer_id"].dropna()) & (dataset.events["event_id"] == "task_failed")
-    ]
-    return ABOUT.present("medium", reason, count=len(failed), tasks=len(failed), times=failed["ended"], evidence=evidence_of(lines))  # fmt: skip
+    failed, n = sum(row[1] for row in worst), sum(row[2] for row in worst)
+    size_bytes = max((row[3] for row in worst if row[3] is not None), default=None)
+    large = f" ({format_size(float(size_bytes))})" if size_bytes is not None else ""
+    reason = f"{plural(len(worst), 'layer')}, the first {str(worst[0][0])[-72:]}{large}: {failed} of {plural(n, 'task')} failed; all others: {whole.bad - failed} of {whole.n - n}."
+    lines = f"event_id = 'task_failed' AND peer_id IN (SELECT peer_id FROM tasks WHERE outcome IN ('failed', 'died') AND list_contains(?, {BLOB}))"
+    evidence = evidence_of(dataset, lines, ([row[0] for row in worst],))
+    times = [time for row in worst for time in row[4:]]
+    return ABOUT.present("medium", reason, count=failed, tasks=failed, times=times, evidence=evidence)

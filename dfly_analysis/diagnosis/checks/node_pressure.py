@@ -5,7 +5,7 @@ from __future__ import annotations
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, plural
-from dfly_analysis.diagnosis.kubernetes import evidence_of_rows, rows_of
+from dfly_analysis.diagnosis.kubernetes import evidence_of_rows, pod_rows
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(
@@ -20,7 +20,7 @@ _EVENTS = ("NodeHasDiskPressure", "NodeHasInsufficientMemory", "NodeHasInsuffici
 
 def check(dataset: Dataset) -> Finding:
     """Look for conditions that are on, and for events that say one was."""
-    rows = rows_of(dataset.pods)
+    rows = pod_rows(dataset)
     told = [row for row in rows if row["kind"] in ("node", "event")]
     if not told:
         return ABOUT.unknown("the input holds no node and no event of Kubernetes")
@@ -30,7 +30,8 @@ def check(dataset: Dataset) -> Finding:
     nodes = sorted({str(row["node"] or row["pod"]) for row in pressed})
     kinds = ", ".join(dict.fromkeys(str(row["reason"]) for row in pressed))
     reason = f"{plural(len(nodes), 'node')} {be(len(nodes), 'was', 'were')} under pressure: {', '.join(nodes[:4])} ({kinds})."
-    failed = dataset.failed_tasks
-    tasks = int(failed["cause"].isin(["resource_limit", "disk_full"]).sum())
+    ((tasks,),) = dataset.rows("""
+        SELECT count(*) FROM tasks WHERE outcome IN ('failed', 'died') AND cause IN ('resource_limit', 'disk_full')
+    """)
     said = [(row, f"{row['node'] or row['pod']}: {row['reason']}") for row in pressed]
     return ABOUT.present("high", reason, count=len(pressed), tasks=tasks, times=[row["time"] for row in pressed], evidence=evidence_of_rows(said))  # fmt: skip

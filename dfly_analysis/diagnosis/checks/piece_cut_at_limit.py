@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.evidence import evidence_of, hosts_in_words, plural
+from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts, plural
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_duration
 
@@ -20,35 +18,38 @@ ABOUT = Check(
 )
 
 
+_CUT = "outcome = 'timeout' AND ended IS NOT NULL AND origin <> 'local'"
+
+
 def check(dataset: Dataset) -> Finding:
-    """Compare how long failed pieces had run with the limit in force for them."""
-    pieces = dataset.pieces
-    failed = pieces[
-        ~pieces["outcome"].isin(["ok", "cancelled"]) & pieces["ended"].notna() & (pieces["origin"] != "local")
-    ]
-    if failed.empty:
-        if (pieces["outcome"] == "ok").any() or (pieces.empty and len(dataset.tasks)):
+    """Compare how long failed pieces had run with the timeout in force for them."""
+    ((n, finished, failed, cut, first, last, median_s, limits),) = dataset.rows(f"""
+        SELECT count(*), count(*) FILTER (outcome = 'ok'),
+            count(*) FILTER (outcome NOT IN ('ok', 'cancelled') AND ended IS NOT NULL AND origin <> 'local'),
+            count(*) FILTER ({_CUT}), min(nanoseconds(ended)) FILTER ({_CUT}), max(nanoseconds(ended)) FILTER ({_CUT}),
+            median(duration_s) FILTER ({_CUT}), list(DISTINCT timeout_s) FILTER ({_CUT}) FROM pieces
+    """)  # noqa: S608 - a constant
+    if not failed:
+        if finished or (not n and dataset.rows("SELECT 1 FROM tasks LIMIT 1")):
             return ABOUT.absent("no failed piece is seen")
-        return ABOUT.unknown("no piece is seen" if pieces.empty else "no piece's end is seen")
-    cut = failed[failed["outcome"] == "timeout"]
-    if cut.empty:
-        ran = "the failed piece had not" if len(failed) == 1 else f"none of {len(failed)} failed pieces had"
+        return ABOUT.unknown("no piece's end is seen" if n else "no piece is seen")
+    if not cut:
+        ran = "the failed piece had not" if failed == 1 else f"none of {failed} failed pieces had"
         return ABOUT.absent(f"{ran} run as long as its limit")
-    tasks = int(dataset.failed_tasks["peer_id"].isin(cut["peer_id"]).sum())
-    reason = f"{_cut_in_words(cut, len(failed))}; {tasks} of {plural(len(dataset.failed_tasks), 'failed task')}."
-    return ABOUT.present("high", reason, count=len(cut), tasks=tasks, times=cut["ended"], evidence=evidence_of(_lines(dataset, cut)))  # fmt: skip
-
-
-def _cut_in_words(cut: pd.DataFrame, failed: int) -> str:
-    limits = sorted(cut["timeout_s"].dropna().unique())
-    shown = ", ".join(format_duration(limit) for limit in limits) or "a limit that is not known"
-    timed = cut["duration_s"].dropna()
-    were = "was" if len(cut) == 1 else "were"
-    ran = f" after {format_duration(timed.median())} (median)" if len(timed) else ""
-    return f"{len(cut)} of {plural(failed, 'failed piece')} on {hosts_in_words(cut)} {were} cut at the limit of {shown}{ran}"
-
-
-def _lines(dataset: Dataset, cut: pd.DataFrame) -> pd.DataFrame:
-    places = pd.MultiIndex.from_frame(cut[["log_path", "log_line"]])
-    events = dataset.events
-    return events[pd.MultiIndex.from_frame(events[["log_path", "log_line"]]).isin(places)]
+    ((failed_tasks, tasks),) = dataset.rows(f"""
+        SELECT count(*), count(*) FILTER (peer_id IN (SELECT peer_id FROM pieces WHERE {_CUT}))
+        FROM tasks WHERE outcome IN ('failed', 'died')
+    """)  # noqa: S608 - a constant
+    hosts = dataset.rows(f"SELECT host FROM pieces WHERE {_CUT} GROUP BY host ORDER BY count(*) DESC, host")  # noqa: S608
+    shown = (
+        ", ".join(format_duration(limit) for limit in sorted(limits or ()) if limit is not None)
+        or "a limit that is not known"
+    )
+    were = "was" if cut == 1 else "were"
+    ran = f" after {format_duration(median_s)} (median)" if median_s is not None else ""
+    reason = (
+        f"{cut} of {plural(failed, 'failed piece')} on {format_hosts([host for (host,) in hosts])} {were} cut at the limit of "
+        f"{shown}{ran}; {tasks} of {plural(failed_tasks, 'failed task')}."
+    )
+    lines = evidence_of(dataset, f"(log_path, log_line) IN (SELECT (log_path, log_line) FROM pieces WHERE {_CUT})")
+    return ABOUT.present("high", reason, count=cut, tasks=tasks, times=[first, last], evidence=lines)

@@ -21,7 +21,7 @@ ABOUT = Check(
 
 def check(dataset: Dataset) -> Finding:
     """Count endings that nobody asked for."""
-    if dataset.pods.empty:
+    if not dataset.rows("SELECT 1 FROM pods LIMIT 1"):
         return ABOUT.unknown("the input holds nothing of Kubernetes")
     ended = list(endings(dataset))
     restarts = int(dataset.pods["restarts"].fillna(0).max() if len(dataset.pods) else 0)
@@ -32,7 +32,8 @@ def check(dataset: Dataset) -> Finding:
     pods = {str(row["pod"]) for row, _ in ended if row["pod"]}
     count = sum(len(by_host.get(pod, ())) for pod in pods) or len(ended)
     hosts = {str(row.get(name)) for row, _ in ended for name in ("pod", "node")}
-    tasks = int((dataset.tasks["host"].isin(hosts) & (dataset.tasks["outcome"] == "died")).sum())
+    query = "SELECT count(*) FROM tasks WHERE outcome = 'died' AND list_contains(?, host)"
+    ((tasks,),) = dataset.rows(query, ([*hosts],))
     said = [(row, in_words(row, death)) for row, death in ended]
     shown = "; ".join(dict.fromkeys(text for _, text in said[:3]))
     most = f"; up to {plural(restarts, 'restart')} of one container" if restarts else ""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.evidence import evidence_of, plural
-from dfly_analysis.diagnosis.preheats import preheats_of
+from dfly_analysis.diagnosis.evidence import evidence_of, plural, time_range
+from dfly_analysis.diagnosis.preheats import has_preheats, preheats_of
 from dfly_analysis.findings import Finding
 from dfly_analysis.knowledge.signature import cause_of
 from dfly_analysis.knowledge.version import parse_version
 from dfly_analysis.units import format_duration
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ABOUT = Check(
     "preheat_deadline",
@@ -27,21 +30,26 @@ _EVENTS = ("preheat_failed", "preheat_stream_failed", "job_failed")
 
 def check(dataset: Dataset) -> Finding:
     """Count the layers that a preheat's deadline ended."""
-    events = dataset.events
-    told = events[events["event_id"].isin(_EVENTS)]
-    jobs = preheats_of(dataset)
-    if told.empty and jobs.empty and not (events["component"] == "scheduler").any():
+    told = f"event_id IN {_EVENTS}"
+    messages = [text for (text,) in dataset.rows(f"SELECT DISTINCT message FROM events WHERE {told}")]  # noqa: S608
+    jobs = preheats_of(dataset) if has_preheats(dataset) else None
+    if not messages and jobs is None and not dataset.rows("SELECT 1 FROM events WHERE component = 'scheduler' LIMIT 1"):
         return ABOUT.unknown("the input holds no scheduler log and no preheat job")
-    late = told[told["message"].map(_is_deadline)]
-    late_jobs = jobs[jobs["error"].map(_is_deadline)]
-    if late.empty and late_jobs.empty:
+    late = [text for text in messages if _is_deadline(text)]
+    late_jobs = 0 if jobs is None else int(jobs["error"].map(_is_deadline).sum())
+    if not late and not late_jobs:
         return ABOUT.absent("no preheat says that its deadline came")
-    named = late["url"].fillna(late["task_id"]).dropna()
-    count = int(named.nunique()) or len(late_jobs) or len(late)
-    failed = dataset.failed_tasks
-    tasks = int((failed["url"].isin(named) | failed["task_id"].isin(named)).sum())
+    where, parameters = f"{told} AND list_contains(?, message)", (late,)
+    rows = dataset.rows(
+        f"SELECT DISTINCT coalesce(url, task_id), count(*) FROM events WHERE {where} GROUP BY ALL", parameters
+    )  # noqa: S608
+    named = [name for name, _ in rows if name is not None]
+    count = len(named) or late_jobs or sum(n for _, n in rows)
+    query = "SELECT count(*) FROM tasks WHERE outcome IN ('failed', 'died') AND (list_contains(?, url) OR list_contains(?, task_id))"
+    ((tasks,),) = dataset.rows(query, (named, named))
     reason = f"{plural(count, 'layer')} had not arrived when the deadline came; {_scope(dataset)}{_given(jobs)}."
-    return ABOUT.present("high", reason, count=count, tasks=tasks or len(late_jobs), times=late["time"], evidence=evidence_of(late))  # fmt: skip
+    times, evidence = time_range(dataset, where, parameters), evidence_of(dataset, where, parameters)
+    return ABOUT.present("high", reason, count=count, tasks=tasks or late_jobs, times=times, evidence=evidence)
 
 
 def _is_deadline(text: object) -> bool:
@@ -61,9 +69,8 @@ def _scope(dataset: Dataset) -> str:
     return f"with scheduler {release} it is 20 min for each layer and cannot be set"
 
 
-def _given(jobs: pd.DataFrame) -> str:
-    known = jobs["timeout_ns"].dropna() if "timeout_ns" in jobs else pd.Series(dtype=float)
-    if known.empty:
+def _given(jobs: pd.DataFrame | None) -> str:
+    if jobs is None or "timeout_ns" not in jobs or (known := jobs["timeout_ns"].dropna()).empty:
         return ""
     limits = ", ".join(format_duration(float(value) / 1e9) for value in sorted(known.unique()))
     return f"; the jobs here ask for {limits}"

@@ -7,7 +7,7 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import false_failures, given_up, preheats_of
+from dfly_analysis.diagnosis.preheats import false_failures, given_up, has_preheats, preheats_of
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_duration
 
@@ -23,9 +23,9 @@ ABOUT = Check(
 
 def check(dataset: Dataset) -> Finding:
     """Look for failed jobs of which nothing is missing."""
-    preheats = preheats_of(dataset)
-    if preheats.empty:
+    if not has_preheats(dataset):
         return ABOUT.unknown("the input holds no preheat job")
+    preheats = preheats_of(dataset)
     failed = preheats[preheats["state"] == "FAILURE"]
     if failed.empty:
         return ABOUT.absent("no preheat job says FAILURE")

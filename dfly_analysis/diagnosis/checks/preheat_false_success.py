@@ -7,7 +7,7 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import preheats_of, seed_tasks, urls_there
+from dfly_analysis.diagnosis.preheats import has_preheats, preheats_of, succeeded_urls
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(
@@ -22,9 +22,9 @@ ABOUT = Check(
 
 def check(dataset: Dataset) -> Finding:
     """Compare what each job reports as there with what it was asked for, or with what its seeds lost."""
-    preheats = preheats_of(dataset)
-    if preheats.empty:
+    if not has_preheats(dataset):
         return ABOUT.unknown("the input holds no preheat job")
+    preheats = preheats_of(dataset)
     claims = preheats[preheats["state"] == "SUCCESS"]
     if claims.empty:
         return ABOUT.absent("no preheat job claims SUCCESS")
@@ -52,8 +52,10 @@ def check(dataset: Dataset) -> Finding:
 
 def _lost(dataset: Dataset, preheats: pd.DataFrame) -> set[str]:
     """Return the blobs that a seed client failed to fetch for good and no job says are there."""
-    seeds = seed_tasks(dataset)
-    lost = set(seeds.loc[seeds["outcome"].isin(["failed", "died"]), "url"].dropna()) - urls_there(dataset)
+    rows = dataset.rows("""
+        SELECT DISTINCT url FROM tasks WHERE role = 'seedClient' AND outcome IN ('failed', 'died') AND url IS NOT NULL
+    """)
+    lost = {url for (url,) in rows} - succeeded_urls(dataset)
     return lost - {url for urls in preheats.get("urls_succeeded", ()) for url in urls}
 
 

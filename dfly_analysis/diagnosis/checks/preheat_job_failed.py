@@ -5,7 +5,7 @@ from __future__ import annotations
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import false_failures, preheats_of
+from dfly_analysis.diagnosis.preheats import false_failures, has_preheats, preheats_of
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(
@@ -20,9 +20,9 @@ _LONGEST_ERROR = 160
 
 def check(dataset: Dataset) -> Finding:
     """Count the preheat jobs that the manager calls failed."""
-    preheats = preheats_of(dataset)
-    if preheats.empty:
+    if not has_preheats(dataset):
         return ABOUT.unknown("the input holds no preheat job")
+    preheats = preheats_of(dataset)
     failed = preheats[preheats["state"] == "FAILURE"]
     if failed.empty:
         return ABOUT.absent("no preheat job says FAILURE")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import RUNNING, preheats_of
+from dfly_analysis.diagnosis.preheats import RUNNING, has_preheats, preheats_of
 from dfly_analysis.findings import Finding
 from dfly_analysis.jobs import asked_urls
 from dfly_analysis.units import format_duration
@@ -23,21 +25,25 @@ _LONG_S = 300.0
 
 def check(dataset: Dataset) -> Finding:
     """Look for jobs that waited long and that the scheduler's log does not know."""
-    preheats = preheats_of(dataset)
-    if preheats.empty:
+    if not has_preheats(dataset):
         return ABOUT.unknown("the input holds no preheat job")
-    events = dataset.events
-    until = events["time"].max()
+    preheats = preheats_of(dataset)
+    ((latest, schedulers),) = dataset.rows(
+        "SELECT max(nanoseconds(time)), count(*) FILTER (component = 'scheduler') FROM events"
+    )
+    until = pd.Timestamp(latest, tz="UTC") if latest is not None else pd.NaT
     seen = (preheats["ended"].fillna(until) - preheats["created"]).dt.total_seconds()
     waiting = preheats[preheats["state"].isin(RUNNING) & (seen > _LONG_S)]
     if waiting.empty:
         return ABOUT.absent("no preheat job has waited for long")
-    if not (events["component"] == "scheduler").any():
+    if not schedulers:
         return ABOUT.unknown(
             f"{plural(len(waiting), 'preheat job')} {be(len(waiting))} still waiting, and the input holds no scheduler log"
         )
-    told = events["event_id"].isin(["preheat_started", "job_received"])
-    taken = set(asked_urls(events)) | set(events.loc[told, "job_id"].dropna())
+    events = dataset.sql(
+        "SELECT event_id, message, job_id FROM events WHERE event_id IN ('preheat_started', 'job_received')"
+    )
+    taken = set(asked_urls(events)) | set(events["job_id"].dropna())
     lost = waiting[~waiting["job_id"].isin(taken)]
     if lost.empty:
         return ABOUT.absent("each waiting job was handed to a scheduler")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
-from dfly_analysis.diagnosis.preheats import blob_of, seed_tasks
+from dfly_analysis.diagnosis.preheats import BLOB
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_size
 
@@ -21,28 +19,37 @@ ABOUT = Check(
 )
 
 
+_PULLED = f"""
+    WITH ready AS (
+        SELECT {BLOB} AS blob, min(ended) AS since, list(DISTINCT task_id) AS ids FROM tasks
+        WHERE role = 'seedClient' AND outcome = 'ok' AND url IS NOT NULL GROUP BY blob
+    ), pulls AS (SELECT *, {BLOB} AS blob FROM tasks WHERE role = 'client' AND url IS NOT NULL)
+    SELECT pulls.*, NOT list_contains(ids, task_id) AS is_other FROM pulls JOIN ready USING (blob)
+    WHERE (started < since) IS NOT TRUE
+"""
+"""Pulls of blobs that had been preheated before, and whether they used another task id."""
+
+
 def check(dataset: Dataset) -> Finding:
     """Compare ids of preheated and pulled blobs."""
-    seeds = seed_tasks(dataset)
-    held = seeds[(seeds["outcome"] == "ok") & seeds["url"].notna()]
-    pulls = dataset.tasks[(dataset.tasks["role"] == "client") & dataset.tasks["url"].notna()]
-    if held.empty or pulls.empty:
+    ((held, pulls),) = dataset.rows("""
+        SELECT count(*) FILTER (role = 'seedClient' AND outcome = 'ok'), count(*) FILTER (role = 'client') FROM tasks
+        WHERE url IS NOT NULL
+    """)
+    if not held or not pulls:
         return ABOUT.unknown("no blob is seen both preheated and pulled")
-    ready = held.assign(blob=blob_of(held["url"])).groupby("blob").agg(since=("ended", "min"), ids=("task_id", set))
-    pulled = pulls.assign(blob=blob_of(pulls["url"])).join(ready, on="blob", how="inner")
-    pulled = pulled[~(pulled["started"] < pulled["since"])]
-    if pulled.empty:
+    ((n, other, failed, size_bytes, first, last),) = dataset.rows(f"""
+        SELECT count(*), count(*) FILTER (is_other), count(*) FILTER (is_other AND outcome IN ('failed', 'died')),
+            coalesce(sum(bytes_from_source) FILTER (is_other), 0)::BIGINT,
+            min(nanoseconds(started)) FILTER (is_other), max(nanoseconds(started)) FILTER (is_other) FROM ({_PULLED})
+    """)  # noqa: S608 - a constant
+    if not n:
         return ABOUT.unknown("no blob is pulled that had been preheated before")
-    other = pulled[[task not in ids for task, ids in zip(pulled["task_id"], pulled["ids"], strict=True)]]
-    if other.empty:
-        return ABOUT.absent(f"{plural(len(pulled), 'pull')} of preheated blobs went by the preheat's own task id")
-    reason = f"{len(other)} of {plural(len(pulled), 'pull')} of preheated blobs went by another task id than the preheat{_fetched(other)}."
-    lines = dataset.events[
-        dataset.events["peer_id"].isin(other["peer_id"]) & (dataset.events["event_id"] == "task_started")
-    ]
-    return ABOUT.present("medium", reason, count=len(other), tasks=int(other["outcome"].isin(["failed", "died"]).sum()), times=other["started"], evidence=evidence_of(lines))  # fmt: skip
-
-
-def _fetched(pulls: pd.DataFrame) -> str:
-    size_bytes = int(pulls["bytes_from_source"].fillna(0).sum())
-    return f"; {format_size(size_bytes)} came from the registry once more" if size_bytes else ""
+    if not other:
+        return ABOUT.absent(f"{plural(n, 'pull')} of preheated blobs went by the preheat's own task id")
+    fetched = f"; {format_size(size_bytes)} came from the registry once more" if size_bytes else ""
+    reason = f"{other} of {plural(n, 'pull')} of preheated blobs went by another task id than the preheat{fetched}."
+    lines = f"event_id = 'task_started' AND peer_id IN (SELECT peer_id FROM ({_PULLED}) WHERE is_other)"
+    return ABOUT.present(
+        "medium", reason, count=other, tasks=failed, times=[first, last], evidence=evidence_of(dataset, lines)
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
@@ -19,41 +17,38 @@ ABOUT = Check(
     collect="logs of preheats from two registries at least",
 )
 FEWEST_REGISTRIES = 2
-_HOST = re.compile(r"\w+://(?:[^/@]*@)?(?P<host>[^/?#]+)")
-"""Not the standard library's reader of addresses, which refuses one whose user was redacted."""
+_REGISTRY = r"nullif(regexp_extract(url, '^\w+://(?:[^/@]*@)?([^/?#]+)', 1), '')"
+_TASKS = f"""
+    SELECT {_REGISTRY} AS registry, outcome <> 'ok' AS bad, coalesce(job_id, url) AS cluster, peer_id, ended FROM tasks
+    WHERE outcome IN ('ok', 'failed', 'died') AND url IS NOT NULL AND origin IS DISTINCT FROM 'parent'
+"""
 
 
 def check(dataset: Dataset) -> Finding:
     """Compare the failed share of tasks by registry."""
-    tasks = dataset.tasks
-    tasks = tasks[
-        tasks["outcome"].isin(["ok", "failed", "died"]) & tasks["url"].notna() & (tasks["origin"] != "parent")
-    ]
-    names = {url: _registry(url) for url in tasks["url"].unique()}
-    tasks = tasks.assign(registry=tasks["url"].map(names), bad=tasks["outcome"] != "ok")
-    counts = tasks.groupby("registry")["bad"].agg(["sum", "size"])
+    clusters = dataset.rows(f"""
+        SELECT registry, count(*) FILTER (bad), count(*) FROM ({_TASKS}) WHERE registry IS NOT NULL
+        GROUP BY registry, cluster ORDER BY ALL
+    """)  # noqa: S608 - a constant
+    counts: dict[str, Counted] = {}
+    for registry, bad, n in clusters:
+        known = counts.get(registry, Counted(0, 0))
+        counts[registry] = Counted(known.bad + bad, known.n + n)
     if len(counts) < FEWEST_REGISTRIES:
         return ABOUT.unknown("tasks of fewer than two registries are seen")
-    whole = Counted(int(counts["sum"].sum()), int(counts["size"].sum()))
-    inflation = inflation_of(tasks["bad"], tasks["registry"], tasks["job_id"].fillna(tasks["url"]))
-    for registry, bad, n in counts.sort_values("sum", ascending=False).itertuples():
-        own = Counted(int(bad), int(n))
+    whole = Counted(sum(one.bad for one in counts.values()), sum(one.n for one in counts.values()))
+    inflation = inflation_of(*map(list, zip(*clusters, strict=True)))
+    for registry, own in sorted(counts.items(), key=lambda item: -item[1].bad):
         rest = whole.without(own)
         if stands_out(own, rest, inflation):
-            failed = tasks[(tasks["registry"] == registry) & tasks["bad"]]
             mine, others = own.share(inflation, 0.95), rest.share(inflation, 0.95)
             reason = (
                 f"{registry}: {own.bad} of {plural(own.n, 'task')} failed ({format_share(mine.value)}, at least {format_share(mine.low)}); "
                 f"{plural(len(counts) - 1, 'other registry').replace('registrys', 'registries')}: {format_share(others.value)}, at most {format_share(others.high)}."
             )
-            lines = dataset.events[
-                dataset.events["peer_id"].isin(failed["peer_id"].dropna())
-                & (dataset.events["event_id"] == "task_failed")
-            ]
-            return ABOUT.present("high", reason, count=own.bad, tasks=own.bad, times=failed["ended"], evidence=evidence_of(lines))  # fmt: skip
+            failed = f"FROM ({_TASKS}) WHERE registry = ? AND bad"
+            times = dataset.rows(f"SELECT min(nanoseconds(ended)), max(nanoseconds(ended)) {failed}", (registry,))[0]  # noqa: S608
+            lines = f"event_id = 'task_failed' AND peer_id IN (SELECT peer_id {failed})"
+            evidence = evidence_of(dataset, lines, (registry,))
+            return ABOUT.present("high", reason, count=own.bad, tasks=own.bad, times=times, evidence=evidence)
     return ABOUT.absent("no registry's tasks fail clearly more often than those of the others")
-
-
-def _registry(url: str) -> str | None:
-    found = _HOST.match(url)
-    return found["host"] if found else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections import Counter
+from collections.abc import Sequence
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.evidence import evidence_of, hosts_in_words, plural
+from dfly_analysis.diagnosis.evidence import evidence_in, format_hosts, plural
 from dfly_analysis.diagnosis.kubernetes import COLLECT, told_of
 from dfly_analysis.findings import Finding
 
@@ -21,49 +22,51 @@ ABOUT = Check(
 CRASH_LOOP_S = 10.0
 
 
+_RESTARTS = f"""
+    WITH marks AS (
+        SELECT DISTINCT ON (host, time, event_id) * FROM events
+        WHERE component = 'client' AND event_id IN ('process_started', 'process_stopped')
+        ORDER BY host, time, event_id, log_path, log_line
+    ), again AS (
+        SELECT * FROM marks QUALIFY event_id = 'process_started' AND host IS NOT NULL
+        AND lag(event_id) OVER (PARTITION BY host ORDER BY time, event_id) = 'process_started'
+    )
+    SELECT * FROM again
+    QUALIFY coalesce(nanoseconds(time) - lag(nanoseconds(time)) OVER (PARTITION BY host ORDER BY time) > {CRASH_LOOP_S} * 1e9, true)
+"""
+"""Starts that no shutdown of the same host goes before. A start logged in two files (the log's own and the container's output)
+counts once, as do starts of a crash loop."""
+
+
 def check(dataset: Dataset) -> Finding:
     """Look for a second start of a host's process without a shutdown before it."""
-    events = dataset.events[dataset.events["component"] == "client"]
-    if events.empty:
+    if not dataset.rows("SELECT 1 FROM events WHERE component = 'client' LIMIT 1"):
         return ABOUT.unknown("the input holds no client log")
-    restarts = find_restarts(events)
-    if restarts.empty:
+    restarts = dataset.rows(f"SELECT host, nanoseconds(time) FROM ({_RESTARTS}) ORDER BY ALL")  # noqa: S608 - a constant
+    if not restarts:
         return ABOUT.absent("each process started once, or said goodbye before it started anew")
-    died = dataset.tasks[dataset.tasks["outcome"] == "died"]
+    ((died,),) = dataset.rows("SELECT count(*) FROM tasks WHERE outcome = 'died'")
+    counts = Counter(host for host, _ in restarts)
+    hosts = sorted(counts, key=lambda host: (-counts[host], host))
     reason = (
-        f"{plural(len(restarts), 'restart')} without a shutdown line on {hosts_in_words(restarts)}; "
-        f"{plural(len(died), 'task')} had no end; {_why(dataset, restarts)}."
+        f"{plural(len(restarts), 'restart')} without a shutdown line on {format_hosts(hosts)}; "
+        f"{plural(died, 'task')} had no end; {_why(dataset, hosts)}."
     )
-    evidence = evidence_of(_with_died(restarts, dataset, died))
-    return ABOUT.present("critical", reason, count=len(restarts), tasks=len(died), times=restarts["time"], evidence=evidence)  # fmt: skip
+    evidence = evidence_in(dataset, f"{_RESTARTS} UNION ALL ({_FIRST_OF_DIED})")
+    times = [time for _, time in restarts]
+    return ABOUT.present("critical", reason, count=len(restarts), tasks=died, times=times, evidence=evidence)
 
 
-def _why(dataset: Dataset, restarts: pd.DataFrame) -> str:
+_FIRST_OF_DIED = """
+    SELECT * FROM events WHERE event_id = 'task_started' AND peer_id IN (SELECT peer_id FROM tasks WHERE outcome = 'died')
+    ORDER BY time, log_path, log_line LIMIT 2
+"""
+
+
+def _why(dataset: Dataset, hosts: Sequence[str]) -> str:
     """Say what Kubernetes knows of it, else what to collect."""
-    told = {host: told_of(dataset, host) for host in restarts["host"].dropna().unique()}
+    told = {host: told_of(dataset, host) for host in hosts}
     said = [f"{host} {deaths[-1].words}" for host, deaths in told.items() if deaths]
     if not said:
         return ABOUT.collect
     return f"Kubernetes says: {'; '.join(said[:3])}"
-
-
-def find_restarts(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the starts that no shutdown of the same host goes before.
-
-    A start told by two files (the log's own and the container's output) counts once, as do starts of a crash loop.
-    """
-    marks = events[events["event_id"].isin(["process_started", "process_stopped"])]
-    marks = marks.drop_duplicates(["host", "time", "event_id"]).sort_values(["host", "time"])
-    started = marks["event_id"] == "process_started"
-    again: pd.DataFrame = marks[started & (marks.groupby("host")["event_id"].shift() == "process_started")]
-    gaps = again.groupby("host")["time"].diff().dt.total_seconds()
-    restarts: pd.DataFrame = again[gaps.isna() | (gaps > CRASH_LOOP_S)]
-    return restarts
-
-
-def _with_died(restarts: pd.DataFrame, dataset: Dataset, died: pd.DataFrame) -> pd.DataFrame:
-    """Show the restarts, and the starts of tasks that have no end."""
-    begun = dataset.events[
-        (dataset.events["event_id"] == "task_started") & dataset.events["peer_id"].isin(died["peer_id"])
-    ]
-    return pd.concat([restarts, begun.head(2)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
@@ -20,30 +18,34 @@ ABOUT = Check(
 )
 
 
+_REFUSED = "outcome IN ('failed', 'died') AND cause = 'auth'"
+
+
 def check(dataset: Dataset) -> Finding:
     """Look for layers served before the first refusal."""
-    tasks = dataset.tasks
-    refused = dataset.failed_tasks[dataset.failed_tasks["cause"] == "auth"]
-    if refused.empty:
-        return (
-            ABOUT.absent("no task was refused for its credentials") if len(tasks) else ABOUT.unknown("no task is seen")
-        )
-    first = refused["ended"].fillna(refused["started"]).min()
-    if pd.isna(first):
+    ((n, refused, first, last, began),) = dataset.rows(f"""
+        SELECT count(*), count(*) FILTER ({_REFUSED}), min(nanoseconds(coalesce(ended, started))) FILTER ({_REFUSED}),
+            max(nanoseconds(ended)) FILTER ({_REFUSED}), min(nanoseconds(started)) FROM tasks
+    """)  # noqa: S608 - a constant
+    if not refused:
+        return ABOUT.absent("no task was refused for its credentials") if n else ABOUT.unknown("no task is seen")
+    if first is None:
         return ABOUT.unknown("the refused tasks have no time")
-    served = tasks[(tasks["outcome"] == "ok") & (tasks["ended"] < first) & (tasks["origin"] != "parent")]
-    if served.empty:
+    ((served, later),) = dataset.rows(
+        """
+        SELECT count(*) FILTER (nanoseconds(ended) < ? AND origin IS DISTINCT FROM 'parent'),
+            count(*) FILTER (nanoseconds(started) > ? AND coalesce(bytes_from_source, 0) > 0) FROM tasks WHERE outcome = 'ok'
+        """,
+        (first, first),
+    )
+    if not served:
         return ABOUT.absent("nothing was served before the first refusal: the credentials are missing or wrong, not expired")  # fmt: skip
-    began = tasks["started"].min()
-    later = tasks[(tasks["outcome"] == "ok") & (tasks["started"] > first) & tasks["bytes_from_source"].fillna(0).gt(0)]
-    after = (
-        f"; {plural(len(later), 'task')} began and went well after it"
-        if len(later)
-        else "; none that began later was served"
-    )
+    after = f"; {plural(later, 'task')} began and went well after it" if later else "; none that began later was served"
     reason = (
-        f"the first refusal came {format_duration((first - began).total_seconds())} after the first task began, when "
-        f"{plural(len(served), 'task')} had gone well; {plural(len(refused), 'task')} {'was' if len(refused) == 1 else 'were'} refused{after}."
+        f"the first refusal came {format_duration((first - began) / 1e9)} after the first task began, when "
+        f"{plural(served, 'task')} had gone well; {plural(refused, 'task')} {'was' if refused == 1 else 'were'} refused{after}."
     )
-    lines = dataset.events[dataset.events["peer_id"].isin(refused["peer_id"].dropna()) & dataset.events["level"].isin(["ERROR", "WARN"])]  # fmt: skip
-    return ABOUT.present("high", reason, count=len(refused), tasks=len(refused), times=refused["ended"], evidence=evidence_of(lines))  # fmt: skip
+    lines = evidence_of(
+        dataset, f"level IN ('ERROR', 'WARN') AND peer_id IN (SELECT peer_id FROM tasks WHERE {_REFUSED})"
+    )
+    return ABOUT.present("high", reason, count=refused, tasks=refused, times=[first, last], evidence=lines)

@@ -24,8 +24,9 @@ def check(dataset: Dataset) -> Finding:
     about = (one for one in find_key_traps(settings) if one.sure and "timeout" in one.words.lower())
     wrong = {one.shown: one.reason for one in about}
     if wrong:
-        failed = dataset.failed_tasks
-        timeouts = int((failed["cause"] == "timeout_too_short").sum())
+        ((timeouts,),) = dataset.rows("""
+            SELECT count(*) FROM tasks WHERE outcome IN ('failed', 'died') AND cause = 'timeout_too_short'
+        """)
         reason = "; ".join(f"{path}: {why}" for path, why in wrong.items())
         if timeouts:
             reason = f"{reason}; meanwhile timeouts failed {plural(timeouts, 'task')}"

@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass, field
 
 from dfly_analysis.errors import LogFormatError, nearest
+from dfly_analysis.io import Opened
 from dfly_analysis.knowledge.wrapper import Wrapper, load_wrappers
 from dfly_analysis.logs.blocks import LineBlock, clean, head_text
 from dfly_analysis.logs.sniff import begins_record, count_records
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Reversal, Tally
 from dfly_analysis.logs.wrappers.moments import is_newest_first
 from dfly_analysis.logs.wrappers.peel import Peeler, PlainPeeler, PrefixPeeler
-from dfly_analysis.sources import Opened
 
 DEPTH_CAP = 3
 _SHARE = 0.6

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from dfly_analysis.io import Opened
+from dfly_analysis.io.input_stream import LINE_CAP_BYTES
 from dfly_analysis.logs.blocks import LineBlock, count_lines, cut_long
-from dfly_analysis.sources import Opened
-from dfly_analysis.sources.opened import LINE_CAP_BYTES
 
 Key = tuple[str, ...]
 """Writer, and behind it what else must not be mixed: container, stream, file."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from dfly_analysis.io import Opened
+from dfly_analysis.io.input_stream import HEAD_BYTES
 from dfly_analysis.knowledge.wrapper import Wrapper
 from dfly_analysis.logs.blocks import BLOCK_BYTES, LineBlock, clean, head_text, whole_lines
 from dfly_analysis.logs.wrappers.detect import DEPTH_CAP, gathering_for, peeler_for, sample, sniff_wrapper
 from dfly_analysis.logs.wrappers.gathering import Key, Tally
-from dfly_analysis.sources import Opened
-from dfly_analysis.sources.opened import HEAD_BYTES
 
 
 def unwrap(opened: Opened, wrapper: Wrapper, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from dfly_analysis.io import Opened
 from dfly_analysis.knowledge.wrapper import Wrapper
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.wrappers.fields import RowReader, first_text
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Tally
 from dfly_analysis.logs.wrappers.moments import is_newest_first, parse_moment
 from dfly_analysis.logs.wrappers.peel import Peeler, numbers_of
-from dfly_analysis.sources import Opened
 
 DOCUMENT_CAP_BYTES = 256 << 20
 _BROKEN = (ValueError, RecursionError)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from dfly_analysis.io.input_stream import LINE_CAP_BYTES
 from dfly_analysis.knowledge.wrapper import Wrapper
 from dfly_analysis.logs.blocks import LineBlock
 from dfly_analysis.logs.wrappers.fields import first_text, part_of, writer_of
 from dfly_analysis.logs.wrappers.gathering import Gathering, Key, Tally
 from dfly_analysis.logs.wrappers.peel import Peeler, numbers_of
-from dfly_analysis.sources.opened import LINE_CAP_BYTES
 
 _DELIMITERS = b",\t;"
 _COLUMNS_CAP = 4096

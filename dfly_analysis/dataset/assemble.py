@@ -1,0 +1,136 @@
+"""From records and the rest of the files to a dataset: copies removed, settings completed, attempts reconstructed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from dfly_analysis import jobs, metrics, pods, reconstruction
+from dfly_analysis.dataset.completeness import effective_timeouts, missing_inputs
+from dfly_analysis.dataset.dataset import Dataset
+from dfly_analysis.dataset.deduplication import find_copies, remove_copies, with_notes
+from dfly_analysis.dataset.engine import Engine
+from dfly_analysis.dataset.file_result import FileResult
+from dfly_analysis.dataset.parquet_schema import table_schema
+from dfly_analysis.io.natural_sort import path_key
+from dfly_analysis.tables import COVERAGE, JOBS, PODS, RUNS
+
+if TYPE_CHECKING:
+    from dfly_analysis.reconstruction import Terminations
+    from dfly_analysis.settings import Settings
+
+_STEPS = re.compile("[/!]")
+_GIT_VERSION = r'git_version: "v?(\d[\w.+-]*)"'
+
+
+def assemble(
+    engine: Engine,
+    tables: Sequence[pa.Table],
+    parts: Sequence[Path],
+    result: FileResult,
+    given: Settings,
+    *,
+    reconstruct: bool = True,
+) -> Dataset:
+    """Make a dataset of what the files gave.
+
+    Parameters
+    ----------
+    engine : Engine
+    tables : sequence of pyarrow.Table
+        Records in the columns of `dfly_analysis.logs.schema.arrow_schema`.
+    parts : sequence of Path
+        Further records, as Parquet.
+    result : FileResult
+        Of all files together.
+    given : Settings
+        What the user gave.
+    reconstruct : bool
+        Whether pieces, tasks and jobs are reconstructed from the records.
+
+    Returns
+    -------
+    Dataset
+    """
+    engine.set_events(tables, parts, _file_order(result))
+    copies = find_copies(result.coverage, result.fingerprints)
+    if copies:
+        remove_copies(engine, copies)
+    settings = infer_settings(given, engine, result)
+    engine.add_rows(COVERAGE.name, with_notes(result.coverage, copies), table_schema(COVERAGE))
+    for table, rows in ((RUNS, metrics.newest_dumps(result.runs) if result.runs else ()), (PODS, result.pods)):
+        engine.add_table_rows(table, rows)
+    if not reconstruct:
+        return Dataset(engine, settings, (), tuple(result.problems), copies)
+    reconstruction.reconstruct(engine.connection, effective_timeouts(settings), terminations(result))
+    _add_jobs(engine, result)
+    return Dataset(engine, settings, missing_inputs(engine), tuple(result.problems), copies)
+
+
+def _file_order(result: FileResult) -> list[tuple[str, int, bool]]:
+    """Return each log with its place in natural order, the older of a rotated set first."""
+    newest_first = set(result.newest_first)
+    paths = sorted((str(row["path"]) for row in result.coverage if row["kind"] == "log"), key=_path_key)
+    return [(path, place, path in newest_first) for place, path in enumerate(paths)]
+
+
+def _path_key(path: str) -> object:
+    return path_key(tuple(_STEPS.split(path)))
+
+
+def infer_settings(given: Settings, engine: Engine, result: FileResult) -> Settings:
+    """Return the settings with the releases and configuration that the input itself names."""
+    named = engine.rows(
+        """
+        SELECT DISTINCT component, detail FROM events
+        WHERE event_id = 'service_version' AND NOT contains(message, 'GitCommit: unknown') AND detail IS NOT NULL
+        UNION SELECT DISTINCT 'client', 'v' || regexp_extract(message, ?, 1) FROM events
+        WHERE event_id = 'host_announced' AND regexp_matches(message, ?)
+        """,
+        (_GIT_VERSION, _GIT_VERSION),
+    )
+    releases: dict[str, str] = {}
+    for component, release in [*result.versions, *named]:
+        releases[component] = max(release, releases.get(component, ""), key=_release_order)
+    return given.with_versions(**releases).with_rendered(result.rendered)
+
+
+def _release_order(release: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", release)[:3])
+
+
+def terminations(result: FileResult) -> Terminations:
+    """Return by host what Kubernetes knows of the ends of its processes: time in nanoseconds, cause, confidence."""
+    return {
+        host: tuple((_nanoseconds(one.time), one.cause, one.confidence) for one in deaths)
+        for host, deaths in pods.deaths_by_host(result.pods).items()
+    }
+
+
+def _nanoseconds(time: datetime | None) -> int | None:
+    if time is None:
+        return None
+    import pandas as pd
+
+    return pd.Timestamp(time).value
+
+
+def _add_jobs(engine: Engine, result: FileResult) -> None:
+    """Add `jobs`, and the job of each task of a seed client."""
+    received = engine.frame("SELECT event_id, message FROM events WHERE event_id = 'job_received'")
+    frame = jobs.build_jobs(result.jobs, received)
+    engine.add_frame(JOBS, frame)
+    owner = jobs.job_of_url(frame, received)
+    if not owner:
+        return
+    rows = [{"url": url, "job_id": job_id} for url, job_id in owner.items()]
+    engine.add_rows("job_of_url", rows, pa.schema([("url", pa.string()), ("job_id", pa.string())]))
+    engine.execute("""
+        UPDATE tasks SET job_id = job_of_url.job_id FROM job_of_url
+        WHERE tasks.url = job_of_url.url AND tasks.role = 'seedClient'
+    """)

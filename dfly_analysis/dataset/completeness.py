@@ -1,0 +1,77 @@
+"""The timeouts that bound pieces, and what the input does not hold."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from dfly_analysis.dataset.engine import Engine
+
+if TYPE_CHECKING:
+    from dfly_analysis.reconstruction import EffectiveTimeouts
+    from dfly_analysis.settings import Settings
+
+_COMPLETE_SHARE = 0.98
+"""Of the pieces expected; where fewer are seen it is worth a word."""
+
+
+def effective_timeouts(settings: Settings) -> EffectiveTimeouts:
+    """Return the timeouts and numbers that bound pieces, from the settings in force."""
+    from dfly_analysis.knowledge.fact import siblings_cancelled
+    from dfly_analysis.reconstruction import EffectiveTimeouts
+
+    client = settings.versions.get("client") or settings.versions.get("seedClient")
+
+    def timeout_s(role: str, host: str) -> float | None:
+        return settings.get("download.pieceTimeout", role, host).seconds if role in ("client", "seedClient") else None
+
+    def write_timeout_s(role: str, host: str) -> float | None:
+        return (
+            settings.get("storage.writePieceTimeout", role, host).seconds if role in ("client", "seedClient") else None
+        )
+
+    def in_flight(role: str, host: str) -> int | None:
+        number = (
+            settings.get("download.concurrentPieceCount", role, host).number
+            if role in ("client", "seedClient")
+            else None
+        )
+        return int(number) if number else None
+
+    cancelled = siblings_cancelled(client)
+    return EffectiveTimeouts(
+        cache(timeout_s), cache(in_flight), lambda _role, _host: cancelled, cache(write_timeout_s)
+    )
+
+
+def missing_inputs(engine: Engine) -> tuple[str, ...]:
+    """Say what the input does not hold and what that costs, a sentence each, by the tables in the engine."""
+    components = {name for (name,) in engine.rows("SELECT DISTINCT component FROM events WHERE component IS NOT NULL")}
+    ((tasks, unknown),) = engine.rows("SELECT count(*), count(*) FILTER (outcome = 'unknown') FROM tasks")
+    ((reported, expected, seen),) = engine.rows("""
+        WITH complete AS (
+            SELECT peer_id, n_pieces FROM tasks WHERE outcome = 'ok' AND origin = 'source' AND n_pieces IS NOT NULL
+        ), finished AS (SELECT peer_id FROM pieces WHERE origin = 'source' AND outcome = 'ok')
+        SELECT (SELECT count(*) FROM finished), (SELECT coalesce(sum(n_pieces), 0)::BIGINT FROM complete),
+            (SELECT count(*) FROM finished WHERE peer_id IN (SELECT peer_id FROM complete))
+    """)
+    sentences = []
+    if components and "client" not in components:
+        sentences.append(
+            "No client log: failed pieces, their reasons and restarts are not seen; outcomes come from the scheduler alone."
+        )
+    if components and "scheduler" not in components:
+        sentences.append(
+            "No scheduler log: lengths and costs of pieces are known only where the clients print them (info level up to v1.4.0)."
+        )
+    if tasks and not reported:
+        sentences.append(
+            "No finished piece from the source is seen: the distribution of a piece's time cannot be fitted; add the scheduler's core.log."
+        )
+    if expected and seen < _COMPLETE_SHARE * expected:
+        sentences.append(
+            f"{expected - seen} of {expected} pieces of tasks that succeeded from the source left no record (direct passes are not reported); {reported} are seen."
+        )
+    if unknown:
+        sentences.append(f"{unknown} tasks have no end in these logs: they ran on, or the log was cut.")
+    return tuple(sentences)

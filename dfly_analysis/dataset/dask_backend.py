@@ -1,0 +1,78 @@
+"""Sends the read stage of each group of files to the workers of a ``dask.distributed`` cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis.dataset.file_result import FileResult
+from dfly_analysis.errors import SourceError
+
+if TYPE_CHECKING:
+    from dfly_analysis.dataset.export import PartTask
+
+RETRIES = 3
+CONNECT_S = 30
+_ADDRESS = re.compile(r"(?:[a-z]+://)?\S+:\d{1,5}/?|inproc://\S+")
+
+
+def run_on_cluster(tasks: Sequence[PartTask], address: str) -> Iterator[tuple[FileResult, int]]:
+    """Run the tasks on a cluster and yield their results, in order.
+
+    A worker that dies has its files read by others: a part is put into the store as a whole or not at all, under a name
+    that does not depend on who wrote it.
+
+    Parameters
+    ----------
+    tasks : sequence of PartTask
+    address : str
+        Of the scheduler, such as ``tcp://scheduler:8786``.
+
+    Raises
+    ------
+    SourceError
+        Where the library is missing, the scheduler cannot be reached, or a file kills every worker that reads it.
+    """
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError as problem:
+        raise SourceError(
+            "a cluster needs the library distributed", where=address, hint="pip install 'dfly-analysis[distributed]'"
+        ) from problem
+    client = _connect(Client, address)
+    try:
+        futures = [
+            client.submit(_run, task, key=f"dfly-analysis-{task.name}", pure=False, retries=RETRIES) for task in tasks
+        ]
+        for task, future in zip(tasks, futures, strict=True):
+            try:
+                text, count = future.result()
+            except KilledWorker as problem:
+                raise SourceError(
+                    "killed every worker that read it",
+                    where=task.sources[0].address,
+                    hint="give the workers more memory, or leave the file out",
+                ) from problem
+            yield FileResult.from_json(text), count
+            future.release()
+    finally:
+        client.close()
+
+
+def _connect(client: Any, address: str) -> Any:
+    if not _ADDRESS.fullmatch(address):
+        raise SourceError("is no scheduler's address", where=address, hint="name it like tcp://scheduler:8786")
+    try:
+        return client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as problem:
+        reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        raise SourceError(
+            f"no scheduler answers: {reason}", where=address, hint="name it like tcp://scheduler:8786"
+        ) from problem
+
+
+def _run(task: PartTask) -> tuple[str, int]:
+    """Run one task on a worker; what goes back is text, whatever the versions of pandas there and here."""
+    result, count = task.run()
+    return result.to_json(), count

@@ -1,0 +1,160 @@
+"""What was loaded: tables in the engine, handed out as DataFrames when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from dfly_analysis.dataset.engine import Engine
+from dfly_analysis.settings import Settings
+from dfly_analysis.tables import ALL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FAILED = "outcome IN ('failed', 'died')"
+"""Condition on `tasks`: the task failed, or its process died."""
+_TABLES = {table.name: table for table in ALL}
+
+
+class Dataset:
+    """Everything that was read.
+
+    The tables are relations of an embedded DuckDB; each attribute below fetches one as a DataFrame the first time it is
+    used. Query what is larger than memory with `sql` instead.
+
+    Parameters
+    ----------
+    engine : Engine
+        Holds a relation for each table of `dfly_analysis.tables`.
+    settings : Settings
+        Resolved with the versions and rendered files found in the input.
+    missing_inputs : tuple of str
+        What the input does not hold and what that costs, a sentence each.
+    problems : tuple of str
+        Files that could not be read, or only in part, one line each.
+    copies : mapping of str to sequence of str
+        Address of each log that repeats records of others, and of those others.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings | None = None,
+        missing_inputs: tuple[str, ...] = (),
+        problems: tuple[str, ...] = (),
+        copies: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.settings = settings or Settings.resolve()
+        self.missing_inputs = missing_inputs
+        self.problems = problems
+        self.copies = copies or {}
+
+    @classmethod
+    def from_frames(
+        cls,
+        settings: Settings | None = None,
+        missing_inputs: tuple[str, ...] = (),
+        problems: tuple[str, ...] = (),
+        **frames: pd.DataFrame,
+    ) -> Self:
+        """Return a dataset of DataFrames that obey their schemas, by the names of their tables; a table not given is empty.
+
+        Raises
+        ------
+        TableError
+            Where a column is missing or has another type.
+        """
+        engine = Engine()
+        for name, table in _TABLES.items():
+            engine.add_frame(table, table.check(frames[name]) if name in frames else table.frame())
+        return cls(engine, settings, missing_inputs, problems)
+
+    def with_frames(self, **frames: pd.DataFrame) -> Self:
+        """Return a dataset in which these tables are replaced."""
+        present = {name: getattr(self, name) for name in _TABLES}
+        return type(self).from_frames(self.settings, self.missing_inputs, self.problems, **{**present, **frames})
+
+    def with_settings(self, settings: Settings) -> Self:
+        """Return a dataset of the same tables with other settings."""
+        return type(self)(self.engine, settings, self.missing_inputs, self.problems, self.copies)
+
+    def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
+        """Answer a question in SQL (DuckDB's) about `events`, `pieces`, `tasks`, `jobs`, `runs`, `pods` and `coverage`.
+
+        Parameters
+        ----------
+        query : str
+            One statement that returns rows.
+        parameters : sequence, optional
+            Values for the ``?`` of the query.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Times in UTC with nanoseconds.
+
+        Raises
+        ------
+        TableError
+            With the engine's own words, where the query cannot be answered.
+
+        Examples
+        --------
+        >>> import dfly_analysis as dfly
+        >>> dataset = dfly.load(sample)
+        >>> dataset.sql("SELECT outcome, count(*) AS n FROM tasks GROUP BY outcome ORDER BY n DESC")["n"].sum()
+        np.int64(48)
+        """
+        return self.engine.frame(query, parameters)
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query as tuples, without loading pandas; select ``epoch_ns`` of times."""
+        return self.engine.rows(query, parameters)
+
+    def select(self, table: str, where: str = "true", parameters: Sequence[Any] = ()) -> pd.DataFrame:
+        """Return the rows of a table that satisfy a condition, in the table's order and types."""
+        schema = _TABLES[table]
+        return schema.conform(self.engine.ordered_frame(schema, where, parameters))
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """Records of the logs (`dfly_analysis.tables.EVENTS`), in the order they were written."""
+        return self.select("events")
+
+    @cached_property
+    def pieces(self) -> pd.DataFrame:
+        """Attempts at pieces (`dfly_analysis.tables.PIECES`)."""
+        return self.select("pieces")
+
+    @cached_property
+    def tasks(self) -> pd.DataFrame:
+        """Tasks (`dfly_analysis.tables.TASKS`): one blob on one host."""
+        return self.select("tasks")
+
+    @cached_property
+    def jobs(self) -> pd.DataFrame:
+        """Preheat jobs (`dfly_analysis.tables.JOBS`)."""
+        return self.select("jobs")
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """Figures of benchmarks and of Prometheus (`dfly_analysis.tables.RUNS`)."""
+        return self.select("runs")
+
+    @cached_property
+    def pods(self) -> pd.DataFrame:
+        """What Kubernetes knows (`dfly_analysis.tables.PODS`)."""
+        return self.select("pods")
+
+    @cached_property
+    def coverage(self) -> pd.DataFrame:
+        """The files of the input (`dfly_analysis.tables.COVERAGE`)."""
+        return self.select("coverage")
+
+    @cached_property
+    def failed_tasks(self) -> pd.DataFrame:
+        """The tasks that failed or whose process died."""
+        return self.select("tasks", FAILED)

@@ -1,0 +1,236 @@
+"""Finds logs that hold the same records: a console copy beside the file, a rotated file that was copied while it grew."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dfly_analysis.dataset.engine import Engine
+from dfly_analysis.logs.arrow import codes_of, is_there, lengths_of, values_of
+
+Copies = Mapping[str, Sequence[str]]
+"""Address of each copy, and of the logs it repeats."""
+FINGERPRINT_SIZE = 2048
+"""Hashes kept of a log: enough to find the copy of a part as small as a two-hundredth."""
+SHARED = 0.5
+_FEWEST = 8
+_NOT_BY_CHANCE = 32
+"""So many common hashes are not those of different records that fell into one moment."""
+_LEAST_SHARE = 0.01
+_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
+
+
+@dataclass
+class Fingerprint:
+    """The smallest hashes of a log's records, by time, host id and length of the message (bottom-k sketch).
+
+    Two logs of which one holds what the other holds share most of their smallest hashes below the lesser of their
+    largest; records that differ only in the way they are printed have equal hashes.
+    """
+
+    hashes: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+
+    def add(self, table: pa.Table) -> None:
+        """Take the records of a table into account."""
+        self.add_hashes(_hashes(table))
+
+    def add_hashes(self, hashes: npt.NDArray[np.uint64]) -> None:
+        """Take hashes of records into account."""
+        if len(self.hashes) == FINGERPRINT_SIZE:
+            hashes = hashes[hashes < self.hashes[-1]]
+        self.hashes = np.unique(np.concatenate([self.hashes, hashes]))[:FINGERPRINT_SIZE]
+
+    def smallest(self) -> list[int]:
+        """Return the hashes, ascending."""
+        return [int(one) for one in self.hashes]
+
+
+def fingerprints_of(table: pa.Table) -> dict[str, list[int]]:
+    """Return the fingerprint of each log of a table, by its address."""
+    column = table.column("log_path").combine_chunks()
+    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    known = is_there(table.column("time"))
+    codes, hashes = codes_of(column)[known], _hashes(table)
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(len(column.dictionary) + 1))
+    found: dict[str, list[int]] = {}
+    for place, address in enumerate(column.dictionary.to_pylist()):
+        fingerprint = Fingerprint()
+        fingerprint.add_hashes(hashes[order[bounds[place] : bounds[place + 1]]])
+        found[address] = fingerprint.smallest()
+    return found
+
+
+def _hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
+    """Hash each record that has a time."""
+    time = table.column("time")
+    moments = values_of(time).astype(np.uint64)
+    lengths = lengths_of(table.column("message")).astype(np.uint64)
+    mixed = (moments ^ (lengths << np.uint64(40)) ^ _hosts(table)) * _MIX[0]
+    mixed = (mixed ^ (mixed >> np.uint64(31))) * _MIX[1]
+    mixed = mixed ^ (mixed >> np.uint64(29))
+    return np.asarray(mixed[is_there(time)] if time.null_count else mixed, np.uint64)
+
+
+def _hosts(table: pa.Table) -> npt.NDArray[np.uint64]:
+    """Return a number for the host that each record names itself, 0 where it names none; each name is looked at once."""
+    parts = [np.zeros(0, np.uint64)]
+    for chunk in table.column("host_id").chunks:
+        numbers = [*(zlib.crc32(name.encode()) for name in chunk.dictionary.to_pylist()), 0]
+        parts.append(np.array(numbers, np.uint64)[codes_of(chunk)])
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Log:
+    path: str
+    component: object
+    host: object
+    hashes: Sequence[int]
+
+
+def find_copies(
+    coverage: Sequence[Mapping[str, Any]], fingerprints: Mapping[str, Sequence[int]]
+) -> dict[str, tuple[str, ...]]:
+    """Find files whose records other files hold as well.
+
+    Parameters
+    ----------
+    coverage : sequence of dict
+        Rows of `dfly_analysis.tables.COVERAGE`.
+    fingerprints : mapping of str to sequence of int
+        By `log_key`.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Address of the copy, and of the files it repeats: those with more records, of equals the first; several where
+        two sets of files were rotated at different times. Logs of one host are copies where they share half of the
+        smaller (all of one with a few records), or more records than chance explains; logs that name different hosts,
+        where both is true.
+    """
+    copies: dict[str, tuple[str, ...]] = {}
+    held: dict[int, list[_Log]] = {}
+    by_bytes: dict[object, str] = {}
+    shared = _shared_hashes(fingerprints)
+    # by the size of the whole file, so that of two files one alone can be the copy
+    for row, log in sorted(_logs(coverage, fingerprints), key=lambda unit: -int(unit[0]["parsed"])):
+        bytes_of = (row["sha256"], log.host if len(log.hashes) < _FEWEST else None)
+        original = by_bytes.setdefault(bytes_of, log.path)
+        if original != log.path:
+            copies[log.path] = (original,)
+            continue
+        own = shared.intersection(log.hashes) if shared else ()
+        originals = [path for path in _originals(log, held) if path != log.path] if own else []
+        if originals:
+            copies[log.path] = tuple(dict.fromkeys([*copies.get(log.path, ()), *originals]))
+        for one in own:
+            held.setdefault(one, []).append(log)
+    return copies
+
+
+def _shared_hashes(fingerprints: Mapping[str, Sequence[int]]) -> set[int]:
+    """Return the hashes that stand in more than one fingerprint."""
+    parts = [np.array(hashes, np.uint64) for hashes in fingerprints.values()]
+    whole = np.sort(np.concatenate([np.empty(0, np.uint64), *parts]))
+    return set(whole[1:][whole[1:] == whole[:-1]].tolist())
+
+
+def log_key(address: str, writer: Any = None) -> str:
+    """Return what a fingerprint is kept under: the file's address, with a further writer's component and host behind it."""
+    return address if writer is None else f"{address}\n{writer.component}\n{writer.host or ''}"
+
+
+def _logs(
+    coverage: Sequence[Mapping[str, Any]], fingerprints: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[Mapping[str, Any], _Log]]:
+    """Yield each writer's records in each file."""
+    rows = {row["path"]: row for row in coverage}
+    for key, hashes in fingerprints.items():
+        path, *writer = key.split("\n")
+        if (row := rows.get(path)) is not None:
+            component, host = writer or (row["component"], row["host"])
+            yield row, _Log(path, component, host or None, hashes)
+
+
+def _originals(log: _Log, held: Mapping[int, Sequence[_Log]]) -> tuple[str, ...]:
+    """Return the files whose records a log repeats, of those with more records."""
+    counts = Counter(other for one in log.hashes for other in held.get(one, ()) if other.component == log.component)
+    near = [other for other, count in counts.items() if count >= _LEAST_SHARE * len(log.hashes)]
+    of_host = [other for other in near if other.host == log.host]
+    repeated, shared = _repeated(log.hashes, [other.hashes for other in of_host])
+    # a few records may be like those before a rotation: workers that begin in one moment write the same
+    least = SHARED if len(log.hashes) >= _FEWEST else 1.0
+    if shared >= _NOT_BY_CHANCE or (shared and repeated >= least):
+        return tuple(other.path for other in of_host)
+    repeated, shared = _repeated(log.hashes, [other.hashes for other in near])
+    return tuple(other.path for other in near) if shared >= _NOT_BY_CHANCE and repeated >= SHARED else ()
+
+
+def _repeated(own: Sequence[int], others: Sequence[Sequence[int]]) -> tuple[float, int]:
+    """Return the share of a log's records that others together hold, and how many of its hashes show it."""
+    reach = min((hashes[-1] for hashes in others if len(hashes) == FINGERPRINT_SIZE), default=None)
+    seen = own if reach is None else [one for one in own if one <= reach]
+    if len(seen) < max(1, min(_FEWEST, len(own))):
+        return 0.0, 0
+    shared = len(set().union(*others).intersection(seen))
+    return shared / len(seen), shared
+
+
+def shared_proportion(small: Sequence[int], large: Sequence[int]) -> float:
+    """Return the share of one log's records that another holds, estimated where both fingerprints reach."""
+    return _repeated(small, [large])[0]
+
+
+def remove_copies(engine: Engine, copies: Copies) -> None:
+    """Redefine `events` without the records that a copy repeats; what only the copy holds stays.
+
+    Of several records alike as many are removed as the originals hold. A record is the same where time, message and host
+    id are.
+    """
+    pairs = [{"copy": copy, "original": original} for copy, originals in copies.items() for original in originals]
+    engine.add_rows("copies", pairs, pa.schema([("copy", pa.string()), ("original", pa.string())]))
+    engine.execute("""
+        CREATE TABLE repeated_records AS
+        WITH own AS (
+            SELECT log_path AS copy, log_line, time, message, host_id,
+                row_number() OVER (PARTITION BY log_path, time, message, host_id ORDER BY log_line) AS turn
+            FROM events WHERE log_path IN (SELECT copy FROM copies)
+        ), original AS (
+            SELECT copy, time, message, host_id, row_number() OVER (PARTITION BY copy, time, message, host_id) AS turn
+            FROM events JOIN copies ON log_path = original
+        )
+        SELECT copy, log_line FROM own WHERE EXISTS (
+            SELECT 1 FROM original WHERE original.copy = own.copy AND original.time IS NOT DISTINCT FROM own.time
+            AND original.message = own.message AND original.host_id IS NOT DISTINCT FROM own.host_id
+            AND original.turn = own.turn
+        )
+    """)
+    engine.execute("ALTER VIEW events RENAME TO events_with_copies")
+    engine.execute("""
+        CREATE VIEW events AS SELECT * FROM events_with_copies e WHERE NOT EXISTS (
+            SELECT 1 FROM repeated_records r WHERE r.copy = e.log_path AND r.log_line = e.log_line
+        )
+    """)
+
+
+def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Copies) -> list[dict[str, Any]]:
+    """Return the rows of coverage; that of a copy says what it repeats."""
+    sizes = {row["path"]: row["sha256"] for row in coverage}
+    noted = []
+    for row in coverage:
+        originals = copies.get(row["path"])
+        if originals:
+            same = sizes[row["path"]] == sizes[originals[0]]
+            what = "the same bytes as" if same else "holds the same records as"
+            note = f"{what} {' and '.join(originals)}; its records count once"
+            row = {**row, "note": f"{row['note']}; {note}" if row.get("note") else note}  # noqa: PLW2901
+        noted.append(dict(row))
+    return noted

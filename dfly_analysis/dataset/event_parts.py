@@ -1,0 +1,102 @@
+"""Parts: records as Parquet, with all else that their files gave in the metadata; written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache, cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dfly_analysis.dataset.file_result import FileResult
+from dfly_analysis.dataset.parquet_schema import part_schema
+from dfly_analysis.logs.schema import arrow_schema
+
+METADATA_KEY = b"dfly_analysis"
+LAYOUT = 3
+"""Raised when earlier parts can no longer be read."""
+_ROW_GROUP_ROWS = 1 << 18
+_ASCENDING = ("time", "log_line")
+
+
+class PartWriter:
+    """Writes records as they come; a context manager that closes the file.
+
+    Attributes
+    ----------
+    count : int
+        Records so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self.count = path, 0
+        self._held: list[pa.Table] = []
+        self._held_rows = 0
+
+    @cached_property
+    def _writer(self) -> pq.ParquetWriter:
+        return pq.ParquetWriter(
+            self._path,
+            part_schema(),
+            compression="lz4",
+            use_dictionary=[field.name for field in arrow_schema() if pa.types.is_dictionary(field.type)],
+            column_encoding=dict.fromkeys(_ASCENDING, "DELTA_BINARY_PACKED"),
+            write_statistics=[*_ASCENDING, "event_id", "level"],
+        )
+
+    def write(self, table: pa.Table) -> None:
+        """Append records."""
+        self.count += len(table)
+        self._held_rows += len(table)
+        if len(table):
+            self._held.append(table)
+        if self._held_rows >= _ROW_GROUP_ROWS // 4:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held."""
+        if self._held:
+            self._writer.write_table(pa.concat_tables(self._held).unify_dictionaries(), row_group_size=_ROW_GROUP_ROWS)
+            self._held.clear()
+            self._held_rows = 0
+
+    def finish(self, result: FileResult) -> None:
+        """Add what else the files gave."""
+        self.flush()
+        self._writer.add_key_value_metadata({METADATA_KEY: result.to_json()})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+
+def read_part_result(source: Any) -> FileResult | None:
+    """Return what a part holds besides its records; None where the file is no part that this release can read."""
+    try:
+        metadata = pq.read_metadata(source).metadata or {}
+        return FileResult.from_json(metadata[METADATA_KEY]) if METADATA_KEY in metadata else None
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def part_name(place: int, address: str) -> str:
+    """Return the name of the part of that place in the list of parts; sorted by name, parts are in the list's order."""
+    return f"part-{place:06d}-{hashlib.sha256(address.encode()).hexdigest()[:12]}.parquet"
+
+
+@cache
+def package_hash() -> str:
+    """Return what makes parts of one release differ from those of another: layout, code of the readers, catalogue."""
+    root = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256(str(LAYOUT).encode())
+    for path in sorted(root.rglob("*")):
+        if path.suffix in {".py", ".yaml", ".c", ".h"}:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

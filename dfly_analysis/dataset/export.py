@@ -1,0 +1,251 @@
+"""`load -o`: writes the tables of an input of any size to a folder or bucket, part by part, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dfly_analysis.dataset.assemble import assemble
+from dfly_analysis.dataset.dataset import Dataset
+from dfly_analysis.dataset.deduplication import with_notes
+from dfly_analysis.dataset.engine import Engine
+from dfly_analysis.dataset.event_parts import PartWriter, part_name, read_part_result
+from dfly_analysis.dataset.file_reader import ReadOptions, group_files, read_files
+from dfly_analysis.dataset.file_result import FileResult
+from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_order, report, require_readable, workers
+from dfly_analysis.dataset.parquet_schema import with_pandas_metadata
+from dfly_analysis.dataset.prometheus_window import Prometheus, ask
+from dfly_analysis.errors import SourceError
+from dfly_analysis.io import SourceFile, list_files
+from dfly_analysis.io.output_store import Store, open_store
+from dfly_analysis.settings import Settings
+from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Table
+
+EVENTS_FOLDER = "events.parquet"
+_REST = f"{EVENTS_FOLDER}/part-rest.parquet"
+_RECONSTRUCTED = (PIECES, TASKS, JOBS)
+_ROWS_AT_ONCE = 1 << 16
+_GROUPS_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Attributes
+    ----------
+    tables : dict of str to int
+        Rows of each table by its name in the store.
+    coverage : tuple of mappings
+        Rows of `dfly_analysis.tables.COVERAGE`.
+    missing_inputs, problems : tuple of str
+        As of `dfly_analysis.dataset.Dataset`.
+    """
+
+    tables: Mapping[str, int]
+    coverage: tuple[Mapping[str, Any], ...]
+    missing_inputs: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """Reads a group of files and writes their part; can be sent to another machine.
+
+    Attributes
+    ----------
+    sources : tuple of SourceFile
+    options : ReadOptions
+    store : str
+        Address of the store the part goes to.
+    name : str
+        Of the part in the store.
+    """
+
+    sources: tuple[SourceFile, ...]
+    options: ReadOptions
+    store: str
+    name: str
+
+    def run(self, executor: Executor | None = None) -> tuple[FileResult, int]:
+        """Write the part where there are records, and return what else the files gave and how many records there are."""
+        with open_store(self.store).being_written(self.name) as path:
+            with PartWriter(path) as writer:
+                result = read_files(self.sources, self.options, writer.write, executor)
+                writer.finish(result)
+            if not writer.count:
+                path.unlink()
+        return result, writer.count
+
+
+def write_tables(  # noqa: PLR0913 - each is an option of the command
+    paths: Sequence[str | Path],
+    out: str | Path,
+    options: ReadOptions,
+    *,
+    settings: Settings | None = None,
+    cluster: str | None = None,
+    prometheus: Prometheus | None = None,
+    reconstruct: bool = True,
+    on_problem: OnProblem | None = None,
+    progress: Progress | None = None,
+) -> Written:
+    """Write ``events.parquet/`` (a folder of parts), and pieces, tasks, jobs, runs, pods, coverage as Parquet.
+
+    Parameters
+    ----------
+    paths : sequence of paths
+    out : path or str
+        A folder, or ``s3://bucket/prefix``. Files of the same names are replaced.
+    options : ReadOptions
+    settings : Settings, optional
+    cluster : str, optional
+        Address of a ``dask.distributed`` scheduler, whose workers read the files; paths and `out` must mean the same
+        to them as here.
+    prometheus : Prometheus, optional
+    reconstruct : bool
+        Whether pieces, tasks and jobs are reconstructed from the records; otherwise those tables are not written.
+    on_problem, progress : callable, optional
+        As `dfly_analysis.dataset.load` takes them.
+
+    Returns
+    -------
+    Written
+
+    Raises
+    ------
+    SourceError
+        Where a path does not exist, nothing in it can be read, or the store cannot be written.
+    """
+    check_zone(options.tz)
+    store = open_store(out)
+    whole, rest = FileResult(), FileResult()
+    counts: dict[str, int] = {}
+    try:
+        for name, part, count in _write_parts(paths, options, store, cluster, whole, on_problem):
+            report(part, on_problem, progress)
+            whole.add(part)
+            if count:
+                counts[name] = count
+            else:
+                rest.add(part)
+        if prometheus:
+            asked = FileResult()
+            ask(prometheus, asked, on_problem)
+            rest.add(asked)
+            whole.add(asked)
+        require_readable(paths, whole)
+    except BaseException:
+        store.tidy()
+        raise
+    _write_rest(store, rest)
+    _delete_old_parts(store, {*counts, _REST})
+    engine = Engine()
+    local = [_local(store, name, engine.folder) for name in counts]
+    dataset = assemble(engine, (), local, whole, settings or Settings.resolve(), reconstruct=reconstruct)
+    if dataset.copies:
+        counts |= _rewrite_copies(store, counts, local, dataset)
+    rows = {EVENTS_FOLDER: sum(counts.values())}
+    tables = (*_RECONSTRUCTED, RUNS, PODS, COVERAGE) if reconstruct else (RUNS, PODS, COVERAGE)
+    for table in (
+        () if reconstruct else _RECONSTRUCTED
+    ):  # what an earlier run reconstructed does not belong to these records
+        store.delete(f"{table.name}.parquet")
+    rows |= {f"{table.name}.parquet": _write_table(store, engine, table) for table in tables}
+    coverage = tuple(with_notes(whole.coverage, dataset.copies))
+    return Written(rows, coverage, dataset.missing_inputs, tuple(whole.problems))
+
+
+def _write_parts(
+    paths: Sequence[str | Path], options: ReadOptions, store: Store, cluster: str | None, whole: FileResult,
+    on_problem: OnProblem | None,
+) -> Iterator[tuple[str, FileResult, int]]:  # fmt: skip
+    def on_error(error: SourceError) -> None:
+        whole.problems.append(str(error))
+        if on_problem:
+            on_problem(error)
+
+    groups = group_files(list_files(paths, on_problem=on_error))
+    tasks = [
+        PartTask(group, options, store.address, f"{EVENTS_FOLDER}/{part_name(place, group[0].address)}")
+        for place, group in enumerate(groups)
+    ]
+    if cluster is not None:
+        from dfly_analysis.dataset.dask_backend import run_on_cluster
+
+        for task, (result, count) in zip(tasks, run_on_cluster(tasks, cluster), strict=True):
+            yield task.name, result, count
+        return
+    with workers() as (readers, parsers):
+        submitted: Iterator[Future[Any]] = (readers.submit(task.run, parsers) for task in tasks)
+        for task, (result, count) in zip(tasks, in_order(submitted, _GROUPS_AHEAD), strict=True):
+            yield task.name, result, count
+
+
+def _write_rest(store: Store, rest: FileResult) -> None:
+    """Write what files without records gave as one part, so that the folder can be loaded like the files themselves."""
+    with store.being_written(_REST) as path, PartWriter(path) as writer:
+        writer.finish(rest)
+
+
+def _delete_old_parts(store: Store, names: set[str]) -> None:
+    """Delete the parts of an earlier run, and what a killed one left unfinished."""
+    store.tidy()
+    for name in store.names(f"{EVENTS_FOLDER}/part-"):
+        if name not in names:
+            store.delete(name)
+
+
+def _local(store: Store, name: str, folder: Path) -> Path:
+    """Return where the engine can read a part."""
+    path = Path(store.address, name)
+    if path.exists():
+        return path
+    target = folder / Path(name).name
+    with store.open(name) as source, target.open("wb") as copy:
+        while block := source.read(1 << 20):
+            copy.write(block)
+    return target
+
+
+def _rewrite_copies(store: Store, names: Mapping[str, int], local: Sequence[Path], dataset: Dataset) -> dict[str, int]:
+    """Write the parts anew that hold copies, without the records that they repeat; return their records by name."""
+    repeated: dict[str, list[int]] = {}
+    for path, line in dataset.rows("SELECT copy, log_line FROM repeated_records"):
+        repeated.setdefault(path, []).append(line)
+    counts: dict[str, int] = {}
+    for name, path in zip(names, local, strict=True):
+        result = read_part_result(path) or FileResult()
+        if not any(row["path"] in repeated for row in result.coverage):
+            continue
+        with store.being_written(name) as target, PartWriter(target) as writer:
+            for batch in pq.ParquetFile(path).iter_batches():
+                writer.write(_without(pa.Table.from_batches([batch]), repeated))
+            writer.finish(result)
+        counts[name] = writer.count
+    return counts
+
+
+def _without(table: pa.Table, repeated: Mapping[str, Sequence[int]]) -> pa.Table:
+    dropped = {path: frozenset(lines) for path, lines in repeated.items()}
+    places = zip(table.column("log_path").to_pylist(), table.column("log_line").to_pylist(), strict=True)
+    return table.filter(pa.array([line not in dropped.get(path, ()) for path, line in places], pa.bool_()))
+
+
+def _write_table(store: Store, engine: Engine, table: Table) -> int:
+    """Write a table of the engine as Parquet that pandas reads in the types of its schema; return its rows."""
+    rows = 0
+    with store.being_written(f"{table.name}.parquet") as path:
+        reader = engine.reader(f"SELECT * FROM {table.name}", _ROWS_AT_ONCE)  # noqa: S608 - the package's own name
+        schema = with_pandas_metadata(reader.schema, table)
+        with pq.ParquetWriter(path, schema, compression="lz4") as writer:
+            for batch in reader:
+                rows += len(batch)
+                writer.write_batch(batch.cast(schema) if batch.schema != schema else batch)
+    return rows

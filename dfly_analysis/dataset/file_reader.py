@@ -1,0 +1,248 @@
+"""Reads files, whatever they hold: each is recognised by its content; small plain logs are parsed together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from dfly_analysis import bench, jobs, metrics, pods, settings
+from dfly_analysis.dataset.deduplication import Fingerprint, fingerprints_of, log_key
+from dfly_analysis.dataset.file_result import FileResult
+from dfly_analysis.errors import SettingsError, SourceError
+from dfly_analysis.io import Opened, SourceFile, open_file
+from dfly_analysis.knowledge.format import LogFormat
+from dfly_analysis.logs import LogReader, find_format, sniff
+from dfly_analysis.logs.arrow import values_of
+from dfly_analysis.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
+from dfly_analysis.logs.sniff import match_head
+from dfly_analysis.logs.writers import Writer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dfly_analysis.settings import RenderedFile
+
+_FOREIGN = re.compile(r"(?:_LOG(?:\.old\.\d+)?$|/LOG(?:\.old\.\d+)?$|dynconfig\.ya?ml$)")
+_CONFIGURATION = re.compile(
+    r"^(?:host|server|download|upload|scheduler|manager|dynconfig|dynConfig|storage|seedPeer|proxy|database|gc|job)\s*:",
+    re.MULTILINE,
+)
+_LARGEST_CONFIGURATION_BYTES = 1 << 20
+_MOST_WRITERS = 500
+"""Of one file whose records are fingerprinted separately."""
+_BATCH_BYTES = 8 << 20
+"""Of small logs that are parsed together."""
+_GROUP_BYTES, _GROUP_FILES = 64 << 20, 1_000
+"""Of files that are read as one unit of work, and whose records make one part."""
+Sink = Callable[["pa.Table"], None]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How files are to be read.
+
+    Attributes
+    ----------
+    tz : str
+        Zone of times that carry none.
+    format_id : str or None
+        Log format that the user named, instead of the one detected.
+    records : {"all", "relevant"}
+        Whether records that no analysis looks at are read, or only counted.
+    """
+
+    tz: str = "UTC"
+    format_id: str | None = None
+    records: Literal["all", "relevant"] = "all"
+
+    @property
+    def log_format(self) -> LogFormat | None:
+        """Return the format that the user named."""
+        return find_format(self.format_id) if self.format_id else None
+
+
+def group_files(sources: Iterable[SourceFile]) -> list[tuple[SourceFile, ...]]:
+    """Return the files in groups that are each read as one unit of work, in order; a large file is a group of its own."""
+    groups: list[tuple[SourceFile, ...]] = []
+    group: list[SourceFile] = []
+    size = 0
+    for source in sources:
+        if group and (size + (source.size_bytes or 0) > _GROUP_BYTES or len(group) >= _GROUP_FILES):
+            groups.append(tuple(group))
+            group, size = [], 0
+        group.append(source)
+        size += source.size_bytes or 0
+    return [*groups, tuple(group)] if group else groups
+
+
+def read_files(
+    sources: Sequence[SourceFile], options: ReadOptions, sink: Sink, executor: Executor | None = None
+) -> FileResult:
+    """Read files, whatever they hold.
+
+    Parameters
+    ----------
+    sources : sequence of SourceFile
+    options : ReadOptions
+    sink : callable
+        Takes the records of logs, table by table, in the columns of `dfly_analysis.logs.schema.arrow_schema`.
+    executor : Executor, optional
+        Parses blocks of one large log in parallel.
+
+    Returns
+    -------
+    FileResult
+        Everything else, in the order of the files; what cannot be read is in its `problems`.
+    """
+    reader = _FileReader(options, sink, executor)
+    for source in sources:
+        for opened in open_file(source, on_problem=reader.add_problem):
+            reader.read(opened)
+    return reader.finish()
+
+
+def is_readable(opened: Opened, options: ReadOptions) -> bool:
+    """Return whether a file begins like something that can be analysed."""
+    head = opened.head()
+    text = head.decode("utf-8", "replace")
+    is_log = options.format_id is not None or sniff(head).log_format is not None
+    return bool(text) and (is_log or jobs.recognises(text) or bench.recognises(text) or pods.recognises(text))
+
+
+@dataclass
+class _FileReader:
+    options: ReadOptions
+    sink: Sink
+    executor: Executor | None
+    result: FileResult = field(default_factory=FileResult)
+    _small: dict[str, list[tuple[SmallLog, dict[str, Any]]]] = field(default_factory=dict)
+    _small_bytes: dict[str, int] = field(default_factory=dict)
+
+    def add_problem(self, error: SourceError) -> None:
+        self.result.problems.append(str(error))
+
+    def read(self, opened: Opened) -> None:
+        """Read one opened file, or put it aside to be parsed with others."""
+        row: dict[str, Any] = {"path": opened.address, "kind": "foreign", "parsed": 0, "continuation": 0, "rejected": 0}
+        self.result.coverage.append(row)
+        if not self._batch(opened, row):
+            row |= self._read(opened)
+        notes = [note for note in (row.get("note"), opened.note) if note]
+        row |= {"note": "; ".join(notes) or None, "size_bytes": opened.size_bytes, "sha256": opened.sha256}
+        if opened.problem:
+            hint = "what came before was read; copy the file anew"
+            self.add_problem(SourceError(opened.problem, where=opened.address, hint=hint))
+
+    def finish(self) -> FileResult:
+        """Parse what was put aside, and return what all files gave."""
+        for format_id in list(self._small):
+            self._parse_small(format_id)
+        return self.result
+
+    def _batch(self, opened: Opened, row: dict[str, Any]) -> bool:
+        """Put a small plain log aside; return False for any other file."""
+        if self.options.format_id is not None or _FOREIGN.search(opened.address):
+            return False
+        data = opened.whole(LARGEST_BYTES)
+        found = plain_format(data) if data else None
+        if data is None or found is None or opened.problem:
+            return False
+        log = SmallLog(opened.address, data if data.endswith(b"\n") else data + b"\n")
+        self._small.setdefault(found.id, []).append((log, row))
+        self._small_bytes[found.id] = self._small_bytes.get(found.id, 0) + len(data)
+        if self._small_bytes[found.id] >= _BATCH_BYTES:
+            self._parse_small(found.id)
+        return True
+
+    def _parse_small(self, format_id: str) -> None:
+        batch = self._small.pop(format_id)
+        self._small_bytes[format_id] = 0
+        logs = [log for log, _ in batch]
+        relevant = self.options.records == "relevant"
+        table, parsed = parse_small_logs(logs, find_format(format_id), self.options.tz, telling=relevant)
+        for (log, row), coverage in zip(batch, parsed, strict=True):
+            reason = f"{format_id}: {coverage['parsed']} of {coverage['lines']} lines begin a record"
+            row |= {**coverage, "note": row.get("note"), "why": reason, "path": log.address}
+        self.result.fingerprints |= fingerprints_of(table)
+        self.sink(table)
+
+    def _read(self, opened: Opened) -> dict[str, Any]:
+        head = opened.head()
+        text = head.decode("utf-8", "replace")
+        if not head:
+            return {"kind": "empty", "lines": 0}
+        if _FOREIGN.search(opened.address):
+            return {"lines": opened.drain(), "note": "another program's file"}
+        if rendered := self._rendered(opened, text):
+            self.result.rendered.append(rendered)
+            whole = opened.text()
+            lines = whole.count("\n") + (not whole.endswith("\n"))
+            return {
+                "kind": "configuration", "component": rendered.component, "host": rendered.host, "lines": lines, "parsed": lines,
+            }  # fmt: skip
+        is_other = jobs.recognises(text) or pods.recognises(text)
+        named = self.options.format_id
+        detected = sniff(head)
+        if not is_other and (named or detected.log_format is not None):
+            reason = detected.reason if named is None else f"{named}, as asked; it looks like {detected.reason}"
+            return {**self._read_log(opened), "why": reason}
+        if "\x00" in text[:4096]:
+            return {"lines": opened.drain(), "note": "not text"}
+        return self._read_whole(opened, text, detected.reason)
+
+    def _read_log(self, opened: Opened) -> dict[str, Any]:
+        relevant = self.options.records == "relevant"
+        reader = LogReader(opened, self.options.tz, self.options.log_format, self.executor, telling=relevant)
+        fingerprints: dict[Writer | None, Fingerprint] = {}
+        first_line = last_line = 0
+        for table in reader.tables():
+            writer = reader.writer if len(fingerprints) < _MOST_WRITERS else next(iter(fingerprints))
+            fingerprints.setdefault(writer, Fingerprint()).add(table)
+            if len(table):
+                lines = values_of(table.column("log_line"))
+                first_line, last_line = first_line or int(lines[0]), int(lines[-1])
+            self.sink(table)
+        if last_line < first_line:
+            self.result.newest_first.append(opened.address)
+        for place, (writer, fingerprint) in enumerate((fingerprints or {None: Fingerprint()}).items()):
+            self.result.fingerprints[log_key(opened.address, writer if place else None)] = fingerprint.smallest()
+        return reader.coverage
+
+    def _read_whole(self, opened: Opened, head: str, reason: str) -> dict[str, Any]:
+        """Read a file that is not a log as a whole, and say in the coverage row what it was."""
+        result = self.result
+        text = opened.text()
+        lines = text.count("\n") + (not text.endswith("\n"))
+        if metrics.recognises(head):
+            part = metrics.read_metrics(text, opened.address)
+            result.runs += [dict(found) for found in part.rows]
+            result.versions += part.versions
+            return {
+                "kind": "metrics", "component": part.component, "host": part.host, "lines": lines,
+                "parsed": lines - part.rejected, "rejected": part.rejected,
+            }  # fmt: skip
+        if jobs.recognises(head):
+            rows = jobs.read_jobs(text, opened.address, on_problem=self.add_problem)
+            result.jobs += rows
+            return {"kind": "jobs", "lines": lines, "parsed" if rows else "rejected": lines}
+        if pods.recognises(head):
+            rows = pods.read_pods(text, opened.address, on_problem=self.add_problem)
+            result.pods += rows
+            return {"kind": "pods", "lines": lines, "parsed" if rows else "rejected": lines}
+        if bench.recognises(head):
+            result.runs += bench.read_bench(text, opened.address, on_problem=self.add_problem)
+            return {"kind": "bench", "lines": lines, "parsed": lines}
+        return {"lines": lines, "rejected": lines, "note": reason}
+
+    @staticmethod
+    def _rendered(opened: Opened, head: str) -> RenderedFile | None:
+        if not _CONFIGURATION.search(head) or match_head(head.partition("\n")[0]):
+            return None
+        data = opened.whole(_LARGEST_CONFIGURATION_BYTES)
+        try:
+            return settings.read_rendered(data.decode("utf-8", "replace"), opened.address) if data else None
+        except SettingsError:
+            return None

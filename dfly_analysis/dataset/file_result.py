@@ -1,0 +1,86 @@
+"""What reading files gave besides their records, in a form that passes through JSON unchanged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from dfly_analysis.settings import RenderedFile
+
+
+@dataclass
+class FileResult:
+    """What one or more files gave besides the records of their logs.
+
+    Attributes
+    ----------
+    coverage : list of dict
+        Rows of `dfly_analysis.tables.COVERAGE`.
+    jobs, runs, pods : list of dict
+        Rows for `dfly_analysis.jobs.build_jobs`, and of `dfly_analysis.tables.RUNS` and `PODS`.
+    rendered : list of RenderedFile
+    versions : list of (str, str)
+        Component and release that a file names.
+    problems : list of str
+        What could not be read, a line each.
+    fingerprints : dict of str to list of int
+        By log (`dfly_analysis.dataset.deduplication.log_key`): the smallest hashes of its records.
+    newest_first : list of str
+        Logs whose lines stand in reverse order.
+    """
+
+    coverage: list[dict[str, Any]] = field(default_factory=list)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    pods: list[dict[str, Any]] = field(default_factory=list)
+    rendered: list[RenderedFile] = field(default_factory=list)
+    versions: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    fingerprints: dict[str, list[int]] = field(default_factory=dict)
+    newest_first: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Return all of it as JSON; times keep their type."""
+        return json.dumps(asdict(self), default=_encode)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> FileResult:
+        """Return what `to_json` wrote."""
+        data = json.loads(text, object_hook=_decode)
+        if data["rendered"]:
+            from dfly_analysis.settings import RenderedFile
+
+            data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
+        data["versions"] = [tuple(pair) for pair in data["versions"]]
+        return cls(**data)
+
+    def add(self, other: FileResult) -> None:
+        """Append what other files gave."""
+        for name in ("coverage", "jobs", "runs", "pods", "rendered", "versions", "problems", "newest_first"):
+            getattr(self, name).extend(getattr(other, name))
+        self.fingerprints |= other.fingerprints
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, datetime):  # pandas' Timestamp is one
+        return {"$time": value.isoformat()}
+    if isinstance(value, np.datetime64):
+        return {"$nanoseconds": int(value.astype("M8[ns]").astype(np.int64))}
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be stored in a part")
+
+
+def _decode(data: dict[str, Any]) -> Any:
+    if data.keys() == {"$time"}:
+        import pandas as pd
+
+        return pd.Timestamp(data["$time"])
+    if data.keys() == {"$nanoseconds"}:
+        return np.datetime64(data["$nanoseconds"], "ns")
+    return data

@@ -1,0 +1,268 @@
+"""`load`: from the paths a user names to a dataset."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dfly_analysis.dataset.assemble import assemble
+from dfly_analysis.dataset.cache import Cache
+from dfly_analysis.dataset.dataset import Dataset
+from dfly_analysis.dataset.engine import Engine
+from dfly_analysis.dataset.event_parts import read_part_result
+from dfly_analysis.dataset.event_store import EventStore
+from dfly_analysis.dataset.file_reader import ReadOptions, group_files, is_readable, read_files
+from dfly_analysis.dataset.file_result import FileResult
+from dfly_analysis.dataset.prometheus_window import Prometheus, ask
+from dfly_analysis.errors import SettingsError, SourceError
+from dfly_analysis.io import SourceFile, list_files, open_file
+from dfly_analysis.settings import Settings
+from dfly_analysis.workers import worker_count
+
+if TYPE_CHECKING:
+    pass
+
+OnProblem = Callable[[SourceError], None]
+Progress = Callable[[str], None]
+_GROUPS_IN_PARALLEL = 2
+
+
+def load(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    settings: Settings | None = None,
+    tz: str = "UTC",
+    log_format: str | None = None,
+    records: Literal["all", "relevant"] = "all",
+    cache: Cache | None = None,
+    prometheus: Prometheus | None = None,
+    on_problem: OnProblem | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Load logs, archives, folders, job JSON, benchmark tables, Prometheus text, pods and configurations.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        As `dfly_analysis.io.list_files` takes them; also parts that `load -o` wrote.
+    settings : Settings, optional
+        What the user says of versions and Helm values.
+    tz : str
+        Zone of times that carry none.
+    log_format : str, optional
+        Id of the format to read logs in, instead of the one detected.
+    records : {"all", "relevant"}
+        Which records `Dataset.events` holds: all, or only those that an analysis looks at (known events, warnings and
+        errors): less to hold, and the same findings.
+    cache : Cache, optional
+        Where parts of larger files are kept, so that they are parsed once.
+    prometheus : Prometheus, optional
+        A server to ask for the time the logs cover.
+    on_problem : callable, optional
+        Called with each file that cannot be read; the others go on. Problems are in ``Dataset.problems`` too.
+    progress : callable, optional
+        Called with the address of each file.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    SourceError
+        Where a path does not exist, or nothing in it can be read.
+    """
+    listed = _listed(paths)
+    check_zone(tz)
+    engine = Engine()
+    store = EventStore(engine.folder)
+    options = ReadOptions(tz, log_format, records)
+    result = read_all(listed, options, store, cache=cache, on_problem=on_problem, progress=progress)
+    ask(prometheus, result, on_problem)
+    require_readable(listed, result)
+    return assemble(engine, store.tables, store.parts, result, settings or Settings.resolve())
+
+
+def read_all(
+    paths: Sequence[str | Path],
+    options: ReadOptions,
+    store: EventStore,
+    *,
+    cache: Cache | None = None,
+    on_problem: OnProblem | None = None,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Read all files, groups of them in parallel; their records go to the store."""
+    result = FileResult()
+
+    def on_error(error: SourceError) -> None:
+        result.problems.append(str(error))
+        if on_problem:
+            on_problem(error)
+
+    groups = group_files(list_files(paths, on_problem=on_error))
+    with workers() as (readers, parsers):
+        tasks = (readers.submit(_read_group, group, options, store, cache, parsers) for group in groups)
+        for part in in_order(tasks, _GROUPS_IN_PARALLEL):
+            report(part, on_problem, progress)
+            result.add(part)
+    return result
+
+
+def report(part: FileResult, on_problem: OnProblem | None, progress: Progress | None) -> None:
+    """Tell the callbacks what was read and what could not be."""
+    for row in part.coverage if progress else ():
+        progress(str(row["path"]))  # type: ignore[misc]
+    for problem in part.problems if on_problem else ():
+        on_problem(SourceError(problem))  # type: ignore[misc]
+
+
+@contextmanager
+def workers() -> Iterator[tuple[Executor, Executor]]:
+    """Yield a pool that reads groups of files and one that parses blocks of large logs; what is not begun is dropped at the end."""
+    readers = ThreadPoolExecutor(_GROUPS_IN_PARALLEL, "readers")
+    parsers = ThreadPoolExecutor(worker_count(), "parsers")
+    try:
+        yield readers, parsers
+    finally:
+        for pool in (parsers, readers):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def in_order(tasks: Iterator[Future[Any]], ahead: int) -> Iterator[Any]:
+    """Yield the results of tasks in their order; no more than `ahead` are submitted beyond the one waited for."""
+    waiting: deque[Future[Any]] = deque()
+    for task in tasks:
+        waiting.append(task)
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _read_group(
+    group: Sequence[SourceFile], options: ReadOptions, store: EventStore, cache: Cache | None, parsers: Executor
+) -> FileResult:
+    result = FileResult()
+    unread: list[SourceFile] = []
+    for source in group:
+        found = _written_part(source, store) or (cache.find(source, options) if cache else None)
+        if found is None:
+            unread.append(source)
+        else:
+            path, part = found
+            store.add_part(path)
+            result.add(part)
+    if len(unread) == 1 and cache is not None and cache.takes(unread[0]):
+        result.add(cache.read(unread[0], options, store.append, parsers))
+    elif unread:
+        result.add(read_files(unread, options, store.append, parsers))
+    return result
+
+
+def _written_part(source: SourceFile, store: EventStore) -> tuple[Path, FileResult] | None:
+    """Return a part that `load -o` wrote before; None for any other file."""
+    if source.kind not in ("file", "object") or not source.location.endswith(".parquet"):
+        return None
+    try:
+        path = Path(source.location) if source.kind == "file" else store.download(source.location)
+        part = read_part_result(path)
+    except (OSError, SourceError):  # it is read as any other file, and the reason is given there
+        return None
+    return None if part is None else (path, part)
+
+
+def inspect_inputs(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | None = None) -> list[dict[str, Any]]:
+    """Return the coverage row of each file, whatever it is, without reconstructing anything.
+
+    Raises
+    ------
+    SourceError
+        Where no file could be opened.
+    """
+    check_zone(tz)
+    engine = Engine()
+    result = read_all(paths, ReadOptions(tz, log_format), EventStore(engine.folder))
+    if not result.coverage:
+        require_readable(paths, result)
+    unreadable = {"kind": "unreadable", "lines": 0, "parsed": 0, "continuation": 0, "rejected": 0}
+    return [*result.coverage, *({"path": text, **unreadable} for text in result.problems)]
+
+
+def check_input(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | None = None) -> None:
+    """Refuse, as `load` would, what does not exist or holds nothing that can be read; stops at the first that can.
+
+    Raises
+    ------
+    SourceError
+    """
+    check_zone(tz)
+    if "-" in paths:
+        return
+    result, options = FileResult(), ReadOptions(tz, log_format)
+
+    def on_error(error: SourceError) -> None:
+        result.problems.append(str(error))
+
+    for source in list_files(paths, on_problem=on_error):
+        if source.location.endswith(".parquet") and source.kind == "file" and read_part_result(source.location):
+            return
+        for opened in open_file(source, on_problem=on_error):
+            if is_readable(opened, options):
+                return
+            result.coverage.append({"kind": "foreign" if opened.head() else "empty"})
+            if opened.problem:
+                on_error(SourceError(opened.problem, where=opened.address, hint="copy the file anew"))
+    require_readable(paths, result)
+
+
+def check_zone(tz: str) -> None:
+    """Refuse what is no time zone.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if tz == "UTC":
+        return
+    import pandas as pd
+
+    try:
+        pd.Timestamp("2026-01-01").tz_localize(tz)
+    except (LookupError, ValueError, TypeError, OSError) as problem:
+        raise SettingsError(
+            f"{tz!r} is not a time zone", where="--tz", hint="write it like UTC, Asia/Shanghai or +08:00"
+        ) from problem
+
+
+def require_readable(paths: Sequence[str | Path], result: FileResult) -> None:
+    """Refuse an input of which nothing can be analysed.
+
+    Raises
+    ------
+    SourceError
+        Naming the paths, the first reason and the way out.
+    """
+    if result.jobs or result.runs or result.pods or any(row["kind"] == "log" for row in result.coverage):
+        return
+    where = ", ".join(str(path) for path in paths)
+    if result.problems and not result.coverage:
+        raise SourceError(f"nothing could be read: {result.problems[0].removeprefix(where + ': ')}", where=where)
+    if all(row["kind"] == "empty" for row in result.coverage):
+        raise SourceError(
+            "is empty", where=where, hint="name a log of a client, scheduler or manager, job JSON, or a dfbench table"
+        )
+    reason = f"; {result.problems[0]}" if result.problems else ""
+    raise SourceError(
+        f"nothing in it is a log, job JSON or benchmark table{reason}",
+        where=where,
+        hint="`dfly-analysis inspect` says what each file was taken for",
+    )
+
+
+def _listed(paths: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
+    return [paths] if isinstance(paths, str | Path) else list(paths)

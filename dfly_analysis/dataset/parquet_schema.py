@@ -1,0 +1,51 @@
+"""The Arrow types of the tables, in files and in the engine."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import pyarrow as pa
+
+from dfly_analysis.logs.schema import arrow_schema
+from dfly_analysis.tables import FLAG, FLOAT, INTEGER, TEXT, TIME, Table
+
+_TYPES = {
+    TIME: pa.timestamp("ns", "UTC"), TEXT: pa.string(), FLOAT: pa.float64(), INTEGER: pa.int64(), FLAG: pa.bool_(),
+}  # fmt: skip
+
+
+@cache
+def part_schema() -> pa.Schema:
+    """Return the columns of a part of records."""
+    return arrow_schema()
+
+
+@cache
+def table_schema(table: Table) -> pa.Schema:
+    """Return the columns of a table, text as plain text."""
+    return pa.schema([(column.name, _TYPES[column.dtype]) for column in table.columns])
+
+
+_PANDAS_TYPES = {
+    TIME: ("datetimetz", "datetime64[ns]", {"timezone": "UTC"}), TEXT: ("unicode", "str", None), FLOAT: ("float64", "float64", None),
+    INTEGER: ("int64", "Int64", None), FLAG: ("bool", "bool", None),
+}  # fmt: skip
+
+
+def with_pandas_metadata(schema: pa.Schema, table: Table) -> pa.Schema:
+    """Return a schema whose metadata lets pandas read each column of a table in its type; further columns as they are."""
+    own = {column.name: column.dtype for column in table.columns}
+    columns = [
+        {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": numpy_type, "metadata": details}
+        for name, (kind, numpy_type, details) in (
+            (name, _PANDAS_TYPES[own[name]]) for name in schema.names if name in own
+        )
+    ]
+    metadata = {
+        "index_columns": [], "column_indexes": [], "attributes": {}, "columns": columns,
+        "creator": {"library": "dfly-analysis", "version": "1"}, "pandas_version": "3.0.0",
+    }  # fmt: skip
+    types = table_schema(table)
+    fields = [types.field(field.name) if field.name in own else field for field in schema]
+    return pa.schema(fields, {b"pandas": json.dumps(metadata).encode()})

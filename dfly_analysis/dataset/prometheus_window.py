@@ -1,0 +1,62 @@
+"""Asks a live Prometheus for the time that the logs cover."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dfly_analysis.dataset.file_result import FileResult
+from dfly_analysis.errors import SourceError
+from dfly_analysis.metrics import query_prometheus
+from dfly_analysis.tables import COVERAGE
+
+MARGIN_S = 60.0
+"""Asked for before and after the logs: counters are scraped late."""
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A server and what to ask it.
+
+    Attributes
+    ----------
+    url : str
+    selector : str
+        Label matchers that narrow the targets, such as ``namespace="dragonfly-system"``.
+    step : str
+        The interval at which the components are scraped.
+    window_s : float
+        Time before now that is asked for where no log says a time.
+    """
+
+    url: str
+    selector: str = ""
+    step: str = "15s"
+    window_s: float = 6 * 3600.0
+
+
+def ask(prometheus: Prometheus | None, result: FileResult, on_problem: Callable[[SourceError], None] | None) -> None:
+    """Add what a server counted to what files gave; a server that cannot be asked is a problem like an unreadable file."""
+    if prometheus is None:
+        return
+    start, end = _window(result, prometheus.window_s)
+    try:
+        part = query_prometheus(prometheus.url, start, end, step=prometheus.step, selector=prometheus.selector)
+    except SourceError as problem:
+        result.problems.append(str(problem))
+        if on_problem:
+            on_problem(problem)
+        return
+    result.runs += [dict(row) for row in part.rows]
+    result.versions += part.versions
+
+
+def _window(result: FileResult, window_s: float) -> tuple[float, float]:
+    """Return the seconds since 1970 at which the logs begin and end, a margin around them, but not beyond now."""
+    now = time.time()
+    coverage = COVERAGE.frame(result.coverage)
+    times = [moment.timestamp() for name in ("first", "last") for moment in coverage[name].dropna()]
+    if not times:
+        return now - window_s, now
+    return min(times) - MARGIN_S, min(max(times) + MARGIN_S, now)

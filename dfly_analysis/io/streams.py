@@ -1,0 +1,123 @@
+"""Streams of bytes in layers: each hands over what there is, and raises once where it breaks."""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+BLOCK_BYTES = 1 << 20
+BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
+"""What readers of streams raise on damaged or truncated bytes."""
+
+
+class BrokenStreamError(OSError):
+    """A stream is truncated, damaged, or exceeds a limit.
+
+    The layer that meets it keeps it and raises the same instance again, so that `reported` holds for all layers above.
+
+    Attributes
+    ----------
+    reported : bool
+        Whether the user knows already.
+    hint : str
+        The way out.
+    """
+
+    reported = False
+    hint = "what came before was read"
+
+
+class AccessDeniedError(BrokenStreamError):
+    """The file may not be read by this user; nothing of it was."""
+
+    hint = "check its permissions"
+
+
+def reason_of(problem: BaseException) -> str:
+    """Return what an exception says, on one line and without Python's decorations."""
+    text = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
+    return " ".join(str(text).split()) or type(problem).__name__
+
+
+class ByteStream(Protocol):
+    """Anything that hands over bytes in order."""
+
+    @property
+    def note(self) -> str | None:
+        """Return a remark about the bytes that is no failure; final once `read` has returned nothing."""
+
+    def read(self, size: int = BLOCK_BYTES, /) -> bytes:
+        """Return up to so many bytes, fewer where fewer are at hand, none only at the end."""
+
+
+class Buffered:
+    """A stream that can be peeked into before it is read.
+
+    `io.BufferedReader` would lose what it holds where the stream below breaks.
+
+    Parameters
+    ----------
+    stream : ByteStream
+    count : callable, optional
+        Called with the size of each block that is read from the stream.
+    """
+
+    def __init__(self, stream: ByteStream, count: Callable[[int], None] = lambda _: None) -> None:
+        self._stream, self._count = stream, count
+        self._buffer, self._at = b"", 0
+        self._broken: BaseException | None = None
+
+    @property
+    def note(self) -> str | None:
+        """Return the remark of the stream below."""
+        return self._stream.note
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes without consuming them: so many, fewer only before the end or a break.
+
+        Raises
+        ------
+        OSError
+            Where the stream breaks before its first byte; a later break is kept for the reader.
+        """
+        while len(self._buffer) - self._at < size and self._broken is None:
+            try:
+                block = self._fill(BLOCK_BYTES)
+            except BROKEN as problem:
+                if not self._buffer:
+                    raise
+                self._broken = problem
+                break
+            if not block:
+                break
+            self._buffer, self._at = self._buffer[self._at :] + block, 0
+        return self._buffer[self._at : self._at + size]
+
+    def read(self, size: int = BLOCK_BYTES, /) -> bytes:
+        """Return what was peeked first, then what the stream below gives."""
+        if self._at >= len(self._buffer):
+            if self._broken is not None:
+                raise self._broken
+            block = self._fill(max(size, BLOCK_BYTES))
+            if len(block) <= size:
+                return block
+            self._buffer, self._at = block, 0
+        start, self._at = self._at, min(self._at + size, len(self._buffer))
+        block = self._buffer[start : self._at]
+        if self._at == len(self._buffer):
+            self._buffer, self._at = b"", 0
+        return block
+
+    def read_exactly(self, size: int) -> bytes:
+        """Return that many bytes, fewer only at the end."""
+        block = self.read(size)
+        while len(block) < size and (piece := self.read(size - len(block))):
+            block += piece
+        return block
+
+    def _fill(self, size: int) -> bytes:
+        block = self._stream.read(size)
+        self._count(len(block))
+        return block

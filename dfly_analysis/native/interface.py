@@ -1,0 +1,103 @@
+"""Python's side of interface.h: the structures and functions of the native library, for ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any
+
+from dfly_analysis.knowledge.regex_compiler import NUMBER_FIELDS, TEXT_FIELDS
+
+ABI_VERSION = 1
+"""To be raised when the meaning of a call or a member changes, but neither its size nor its place."""
+GRAMMARS = ("compact", "json")
+"""What `dfly_read_block` reads, by number."""
+TEXTS = ("span", "source", "host_id", "peer_id", "job_id", *TEXT_FIELDS)
+"""Columns of texts, by number."""
+UNIQUE_TEXTS = ("cost", "pieces", "error", "detail")
+"""Texts that rarely repeat, the last of `TEXTS`."""
+NO_TIME = -(2**63)
+_POINTER, _INT64 = ctypes.c_void_p, ctypes.c_int64
+
+
+class Texts(ctypes.Structure):
+    """A column of texts."""
+
+    _fields_ = (("codes", _POINTER), ("start", _POINTER), ("length", _POINTER), ("count", _INT64))
+
+
+class Patterns(ctypes.Structure):
+    """What `dfly_analysis.knowledge.regex_compiler.Program` holds."""
+
+    _fields_ = (("steps", _POINTER), ("sets", _POINTER), ("literals", _POINTER))
+
+
+class Block(ctypes.Structure):
+    """A block of whole lines and the columns it is read to."""
+
+    _fields_ = (
+        ("data", _POINTER),
+        ("size", _INT64),
+        ("start_count", _INT64),
+        ("start_data", _POINTER),
+        ("start_offset", _POINTER),
+        ("start_index", _POINTER),
+        ("pattern", _POINTER),
+        ("patterns", Patterns),
+        ("line", _POINTER),
+        ("time_ns", _POINTER),
+        ("level", _POINTER),
+        ("raw_start", _POINTER),
+        ("raw_length", _POINTER),
+        ("message_offset", _POINTER),
+        ("message_data", _POINTER),
+        *((name, _POINTER) for name in NUMBER_FIELDS),
+        ("start", _POINTER),
+        ("event", _POINTER),
+        ("texts", Texts * len(TEXTS)),
+        ("fallback_start", _POINTER),
+        ("fallback_end", _POINTER),
+        ("fallback_line", _POINTER),
+        ("fallback_time_ns", _POINTER),
+        ("relevant_only", _INT64),
+        ("records", _INT64),
+        ("fallbacks", _INT64),
+        ("lines", _INT64),
+        ("skipped", _INT64),
+        ("earliest_ns", _INT64),
+        ("latest_ns", _INT64),
+    )
+
+
+class Column(ctypes.Structure):
+    """A column of Arrow's."""
+
+    _fields_ = (("values", _POINTER), ("bits", _POINTER), ("offset", _INT64))
+
+
+STRUCTURES = (Texts, Patterns, Block, Column)
+FUNCTIONS: Mapping[str, Any] = {
+    "dfly_read_block": _INT64,
+    "dfly_count_lines": _INT64,
+    "dfly_gather": None,
+    "dfly_spread_codes": _INT64,
+    "dfly_spread_numbers": _INT64,
+    "dfly_spread_texts": None,
+    "dfly_rows_of_peers": _INT64,
+    "dfly_rows_with_any": _INT64,
+    "dfly_codes_at": None,
+    "dfly_numbers_at": None,
+    "dfly_extend_keys": None,
+    "dfly_number_keys": _INT64,
+    "dfly_seconds_at": _INT64,
+}
+"""Functions of the library, and what each returns."""
+
+
+def layout() -> list[int]:
+    """Return of each structure its size and where each member begins, as abi.c does."""
+    numbers = []
+    for structure in STRUCTURES:
+        numbers.append(ctypes.sizeof(structure))
+        numbers += [getattr(structure, name).offset for name, *_ in structure._fields_]
+    return numbers
