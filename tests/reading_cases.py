@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from dfly_analysis.dataset import Dataset, load
+from dfly_analysis.io import Opened
 from dfly_analysis.logs import LogPart, read_log
 from dfly_analysis.settings import Settings
 from dfly_analysis.synth import Truth, write_run

@@ -38,7 +38,7 @@ WITH failed AS (
         SELECT first.id, machine.peer, machine.number, machine.origin, first.parent_id, started, ended, duration_s, outcome,
             known_id, known_outcome, machine.signature, names_body, round, survivors_unseen, last.id AS last_id, last.line, order_in_peer, is_open,
             settings.timeout_s,
-            outcome = 'failed' AND known_outcome = 'timeout' AND duration_s IS NULL AND ended IS NOT NULL AND timeout_s IS NOT NULL AS is_filled
+            outcome = 'failed' AND known_outcome = 'timeout' AND duration_s IS NULL AND timeout_s IS NOT NULL AS is_filled
         FROM (FROM _machine_attempts WHERE outcome <> 'ok') AS machine
         JOIN _records AS first ON first.seq = first_seq JOIN _records AS last ON last.seq = last_seq
         JOIN _identities AS identity ON identity.id = first.id
