@@ -21,7 +21,11 @@ TIMED_OUT = "error decoding response body: request or response body error: opera
 
 
 def timeouts(
-    timeout_s: float | None = 6.0, *, in_flight: int | None = 2, cancelled: bool = True, write_timeout_s: float | None = None
+    timeout_s: float | None = 6.0,
+    *,
+    in_flight: int | None = 2,
+    cancelled: bool = True,
+    write_timeout_s: float | None = None,
 ) -> EffectiveTimeouts:
     """Return the same settings for all hosts."""
     return EffectiveTimeouts(

@@ -39,9 +39,7 @@ def effective_timeouts(settings: Settings) -> EffectiveTimeouts:
         return int(number) if number else None
 
     cancelled = siblings_cancelled(client)
-    return EffectiveTimeouts(
-        cache(timeout_s), cache(in_flight), lambda _role, _host: cancelled, cache(write_timeout_s)
-    )
+    return EffectiveTimeouts(cache(timeout_s), cache(in_flight), lambda _role, _host: cancelled, cache(write_timeout_s))
 
 
 def missing_inputs(engine: Engine) -> tuple[str, ...]:

@@ -122,7 +122,9 @@ def _start_by_slot(peer: PeerPieces, number: int, reported: Mapping[int, int], i
     own = {
         attempt.number: attempt
         for attempt in peer.done
-        if attempt.round == number and attempt.ended is not None and (attempt.inferred or attempt.number not in reported)
+        if attempt.round == number
+        and attempt.ended is not None
+        and (attempt.inferred or attempt.number not in reported)
     }
     if len(peer.rounds) < number or all(attempt.started is not None for attempt in own.values()):
         return

@@ -50,11 +50,11 @@ def quoted(texts: tuple[str, ...] | frozenset[str]) -> str:
 
 _NEEDED = f"""((event_id IS NOT NULL AND (peer_id IS NOT NULL OR task_id IS NOT NULL)) OR event_id IN {quoted(EVERYWHERE)}
     OR (peer_id IS NOT NULL AND level IN {quoted(ERROR_LEVELS)}))"""
-_FILES = rf"""
+_FILES = r"""
 CREATE OR REPLACE TEMP TABLE files AS
 WITH spans AS (
         SELECT log_path, min(time) AS first, max(time) AS last, coalesce(try_cast(
-            regexp_extract(log_path, '\.([0-9]{{1,3}})(\.(gz|xz|bz2|zst))?$', 1) AS INTEGER), 0) AS age
+            regexp_extract(log_path, '\.([0-9]{1,3})(\.(gz|xz|bz2|zst))?$', 1) AS INTEGER), 0) AS age
         FROM events GROUP BY log_path
     ),
     reversed AS (
@@ -170,7 +170,9 @@ def ensure_files(connection: duckdb.DuckDBPyConnection) -> None:
 
 def create_odd_costs(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the temporary table `_odd_costs`: what `parse_duration` reads from costs other than milliseconds and seconds."""
-    odd = connection.execute(f"SELECT DISTINCT cost FROM _records WHERE event = '{REPORTED}' AND cost IS NOT NULL AND {USUAL_COST_S} IS NULL").fetchall()
+    odd = connection.execute(
+        f"SELECT DISTINCT cost FROM _records WHERE event = '{REPORTED}' AND cost IS NOT NULL AND {USUAL_COST_S} IS NULL"
+    ).fetchall()
     rows = [(cost, _seconds(cost)) for (cost,) in odd]
     create_from_rows(connection, "_odd_costs", {"cost": TEXT, "seconds": NUMBER}, rows)
 

@@ -63,4 +63,6 @@ def correct_timeouts(connection: duckdb.DuckDBPyConnection) -> None:
     that names a timeout gives it; a second piece must agree.
     """
     for role, timeout_s in connection.execute(_PILED).fetchall():
-        connection.execute("UPDATE _host_settings SET timeout_s = ? WHERE role IS NOT DISTINCT FROM ?", [timeout_s, role])
+        connection.execute(
+            "UPDATE _host_settings SET timeout_s = ? WHERE role IS NOT DISTINCT FROM ?", [timeout_s, role]
+        )

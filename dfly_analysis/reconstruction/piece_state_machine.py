@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -257,5 +256,3 @@ def _delete(peer: PeerPieces, record: Record, requests: _Requests) -> None:
             return
     if record.cancelling:
         _close(peer, record, "cancelled", requests).deleted = True
-
-

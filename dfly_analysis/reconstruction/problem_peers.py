@@ -88,7 +88,9 @@ def create_machine_attempts(connection: duckdb.DuckDBPyConnection) -> None:
 def _attempts_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[tuple[Any, ...]]:
     peers = read_pieces(_records_of(connection, batch))
     reports = {
-        peer: Reports(dict(zip(first or (), ended or (), strict=True)), dict(zip(second or (), again or (), strict=True)))
+        peer: Reports(
+            dict(zip(first or (), ended or (), strict=True)), dict(zip(second or (), again or (), strict=True))
+        )
         for peer, first, ended, second, again in connection.execute(_REPORTS, [batch]).fetchall()
     }
     for peer, number, began, cost_s in connection.execute(_COSTS, [batch]).fetchall():
@@ -119,7 +121,7 @@ def _rows_of(peer: int, pieces: PeerPieces, *, sees_starts: bool) -> Iterator[tu
             finished.add(attempt.number)
         yield (
             peer, attempt.first.seq, attempt.last, attempt.number, attempt.origin, attempt.round, _whole(attempt.started), _whole(attempt.ended),
-            attempt.duration_s, attempt.outcome, attempt.signature, known_id, known_outcome, names_timeout, names_body,
+            None if attempt.duration_s is None or math.isnan(attempt.duration_s) else attempt.duration_s, attempt.outcome, attempt.signature, known_id, known_outcome, names_timeout, names_body,
             attempt.survivors_unseen, order, attempt.ended is None, is_first_ok, sees_starts, first_plan_time,
         )  # fmt: skip
 
@@ -128,11 +130,14 @@ def _ending(attempt: Attempt) -> tuple[str | None, str | None, bool, bool]:
     """Return which failure an attempt names, the outcome that it means, and whether its text names a timeout or a body that broke off."""
     if attempt.outcome != "failed":
         return None, None, False, False
+    names_body = "decoding response body" in attempt.text
     known = cause_of(attempt.text)
     names_timeout = known is not None and known.outcome == "timeout"
     if known is None and attempt.signature:
         known = signature(attempt.signature)
-    return known and known.id, known and known.outcome, names_timeout, "decoding response body" in attempt.text
+    if known is None:
+        return None, None, names_timeout, names_body
+    return known.id, known.outcome, names_timeout, names_body
 
 
 def _whole(time: float | None) -> int | None:

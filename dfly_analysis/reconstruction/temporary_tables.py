@@ -46,6 +46,8 @@ def insert_rows(
 
 def drop_temporary_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop the temporary tables whose names begin with an underscore."""
-    found = connection.execute("SELECT table_name FROM duckdb_tables() WHERE temporary AND starts_with(table_name, '_')")
+    found = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE temporary AND starts_with(table_name, '_')"
+    )
     for (name,) in found.fetchall():
         connection.execute(f"DROP TABLE temp.{name}")

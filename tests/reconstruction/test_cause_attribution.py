@@ -29,7 +29,12 @@ def cause(tasks):
 
 def test_the_text_of_a_failure_goes_before_its_pieces():
     """What the client says in the end is surer than how the pieces ended."""
-    log = client(began(0), started(1, 0), failed(7, 0), line(8, "download failed: No space left on device (os error 28)", level="ERROR"))
+    log = client(
+        began(0),
+        started(1, 0),
+        failed(7, 0),
+        line(8, "download failed: No space left on device (os error 28)", level="ERROR"),
+    )
     assert cause(rebuilt(log)[1]) == ("disk_full", "high")
 
 
@@ -45,13 +50,18 @@ def test_a_failure_without_any_sign_is_unknown():
     log = client(began(0), line(2, "download failed: gave up", level="ERROR"))
     assert cause(rebuilt(log)[1]) == ("unknown", "low")
     peer = PEER.replace("1111", "9999")
-    other = client(began(0).replace(PEER, peer), line(3, f"download failed: {TIMED_OUT}", level="ERROR").replace(PEER, peer), address=OTHER_HOST)
+    other = client(
+        began(0).replace(PEER, peer),
+        line(3, f"download failed: {TIMED_OUT}", level="ERROR").replace(PEER, peer),
+        address=OTHER_HOST,
+    )
     tasks = rebuilt(log, other)[1].set_index("peer_id")
     assert tasks.loc[PEER, ["cause", "confidence"]].tolist() == ["timeout_too_short", "medium"]
 
 
 @pytest.mark.parametrize(
-    ("second", "expected"), [(4.0, ("disk_full", "high")), (-60.0, ("disk_full", "medium")), (None, ("disk_full", "medium"))]
+    ("second", "expected"),
+    [(4.0, ("disk_full", "high")), (-60.0, ("disk_full", "medium")), (None, ("disk_full", "medium"))],
 )
 def test_a_termination_gives_the_cause_of_a_dead_task(second, expected):
     """The one between the last record and the next start; else the host's last one, less surely."""

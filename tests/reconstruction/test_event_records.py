@@ -36,7 +36,10 @@ def test_lines_without_ids_find_their_peer():
 def test_of_several_peers_the_one_that_began_last_is_meant():
     """A line before the first peer of its host and task belongs to that one."""
     other = PEER.replace("1111", "9999")
-    bare = [line(second, f"finished piece {TASK}-{number} from source", ids="", spans="") for number, second in enumerate((0.5, 2, 4))]
+    bare = [
+        line(second, f"finished piece {TASK}-{number} from source", ids="", spans="")
+        for number, second in enumerate((0.5, 2, 4))
+    ]
     pieces, _ = rebuilt(client(began(1), began(3).replace(PEER, other), *bare))
     assert dict(zip(pieces["piece_number"], pieces["peer_id"], strict=True)) == {0: PEER, 1: PEER, 2: other}
 
@@ -60,7 +63,9 @@ def test_the_engine_says_which_file_is_older():
     for order, outcomes in (((1, 2), ["ok"]), ((2, 1), ["unknown", "ok"])):
         with connect(listed) as connection:
             rows = "VALUES ('new', ?, false), ('old', ?, false)"
-            connection.execute(f"CREATE TABLE files AS SELECT * FROM ({rows}) AS f(log_path, file_order, newest_first)", order)
+            connection.execute(
+                f"CREATE TABLE files AS SELECT * FROM ({rows}) AS f(log_path, file_order, newest_first)", order
+            )
             reconstruct(connection, timeouts())
             assert sorted(tables_of(connection)[0]["outcome"]) == sorted(outcomes)
 

@@ -18,7 +18,12 @@ def test_a_lost_blob_without_a_peer_is_a_failed_task():
     assert tasks["url"].tolist() == ["http://r/a", "http://r/b"]
     assert tasks["log_line"].tolist() == [1, 2]
     row = tasks.iloc[0]
-    assert (row["role"], row["outcome"], row["cause"], row["confidence"]) == ("seedClient", "failed", "disk_full", "medium")
+    assert (row["role"], row["outcome"], row["cause"], row["confidence"]) == (
+        "seedClient",
+        "failed",
+        "disk_full",
+        "medium",
+    )
     assert tasks[["peer_id", "host", "started", "bytes_from_source"]].isna().all(axis=None)
 
 

@@ -57,10 +57,16 @@ def test_a_limit_that_is_known_is_left_alone(tmp_path):
 
 def cut(count, at_s=6.0):
     """Return the lines of pieces that failed after the same time."""
-    return [one for number in range(count) for one in (started(10 * number, number), failed(10 * number + at_s, number, TIMED_OUT))]
+    return [
+        one
+        for number in range(count)
+        for one in (started(10 * number, number), failed(10 * number + at_s, number, TIMED_OUT))
+    ]
 
 
-@pytest.mark.parametrize(("count", "extra", "expected"), [(5, (), 6.0), (4, (), 60.0), (5, (started(90, 7), finished(97, 7)), 60.0)])
+@pytest.mark.parametrize(
+    ("count", "extra", "expected"), [(5, (), 6.0), (4, (), 60.0), (5, (started(90, 7), finished(97, 7)), 60.0)]
+)
 def test_failures_at_one_time_show_the_timeout(count, extra, expected):
     """Five of them do, unless a request that came through took longer."""
     pieces, _ = rebuilt(client(*cut(count), *extra), timeout_s=60.0)
@@ -71,5 +77,7 @@ def test_without_starts_two_failures_since_the_plan_show_it():
     """The first pieces of a round begin with it; one alone shows nothing."""
     plan = planned(0, range(4), "downloading from local")
     for fails, expected in (((0, 1), 6.0), ((0,), 60.0)):
-        pieces, _ = rebuilt(client(plan, *(failed(6 + number / 100, number, TIMED_OUT) for number in fails)), timeout_s=60.0)
+        pieces, _ = rebuilt(
+            client(plan, *(failed(6 + number / 100, number, TIMED_OUT) for number in fails)), timeout_s=60.0
+        )
         assert set(pieces["timeout_s"].round(2)) == {expected}

@@ -130,7 +130,9 @@ def test_nothing_but_the_two_tables_is_left():
         reconstruct(connection, timeouts())
         with pytest.raises(ZeroDivisionError):
             reconstruct(connection, EffectiveTimeouts(lambda _role, _host: 1 / 0))
-        names = connection.execute("SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, '_')").fetchall()
+        names = connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, '_')"
+        ).fetchall()
         tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary ORDER BY 1").fetchall()
     assert (names, tables) == ([], [("pieces",), ("tasks",)])
 

@@ -10,7 +10,18 @@ from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import PEER, line
-from reconstruction_cases import client, deleted, failed, finished, planned, rebuilt, reconstructed, records, restarted, started
+from reconstruction_cases import (
+    client,
+    deleted,
+    failed,
+    finished,
+    planned,
+    rebuilt,
+    reconstructed,
+    records,
+    restarted,
+    started,
+)
 
 from dfly_analysis.dataset import load
 from dfly_analysis.reconstruction import problem_peers, start_end_pairing
@@ -107,10 +118,21 @@ def test_two_rounds_of_an_old_client_pair_in_order():
     assert pieces[["origin", "duration_s", "round"]].to_numpy().tolist() == [["source", 3.0, 1], ["local", 2.0, 2]]
 
 
-@pytest.mark.parametrize(("plan", "expected"), [("0, 1, 2", 3), ("2,1", 3), ("0, 1, 40", 41), ("7", 8), ("0, x, 3", 4), ("x", None), ("", None)])
+@pytest.mark.parametrize(
+    ("plan", "expected"),
+    [("0, 1, 2", 3), ("2,1", 3), ("0, 1, 40", 41), ("7", 8), ("0, x, 3", 4), ("x", None), ("", None)],
+)
 def test_a_plan_counts_the_pieces_of_a_task(plan, expected):
     """As many as its highest number says, whatever stands between."""
-    event = {"component": "client", "role": "client", "host": "h", "task_id": "t", "peer_id": "p", "level": "INFO", "log_path": "h/a.log"}
+    event = {
+        "component": "client",
+        "role": "client",
+        "host": "h",
+        "task_id": "t",
+        "peer_id": "p",
+        "level": "INFO",
+        "log_path": "h/a.log",
+    }
     time = pd.Timestamp("2026-05-02T10:00:00Z")
     listed = [
         {**event, "event_id": "task_started", "time": time, "log_line": 1},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from reading_cases import generated, line, loaded, zap
-from reconstruction_cases import TIMED_OUT, began, client, failed, finished, rebuilt, restarted, started
+from reconstruction_cases import TIMED_OUT, client, failed, finished, rebuilt, started
 
 from dfly_analysis.synth import CLIENTS
 
