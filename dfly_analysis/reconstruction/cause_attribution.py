@@ -35,15 +35,10 @@ UNION ALL FROM (FROM told UNION ALL FROM verdict) AS other ANTI JOIN own USING (
 _JUDGED = f"""
 CREATE OR REPLACE TEMP TABLE _failed_attempts AS
 WITH failed AS (
-        SELECT first.id, machine.peer, machine.number, machine.origin, first.parent_id, started, ended, duration_s, outcome,
-            known_id, known_outcome, machine.signature, names_body, round, survivors_unseen, last.id AS last_id, last.line, order_in_peer, is_open,
-            settings.timeout_s,
-            outcome = 'failed' AND known_outcome = 'timeout' AND duration_s IS NULL AND timeout_s IS NOT NULL AS is_filled
-        FROM (FROM _machine_attempts WHERE outcome <> 'ok') AS machine
-        JOIN _records AS first ON first.seq = first_seq JOIN _records AS last ON last.seq = last_seq
-        JOIN _identities AS identity ON identity.id = first.id
-        LEFT JOIN _host_settings AS settings
-            ON settings.role IS NOT DISTINCT FROM identity.role AND settings.host IS NOT DISTINCT FROM identity.host
+        SELECT machine.*, identity.timeout_s,
+            outcome = 'failed' AND known_outcome = 'timeout' AND started IS NULL AND duration_s IS NULL AND identity.timeout_s IS NOT NULL
+                AS is_filled
+        FROM (FROM _machine_attempts WHERE outcome <> 'ok') AS machine JOIN _identities AS identity USING (id)
     )
 SELECT id, peer, number, origin, parent_id, CASE WHEN is_filled THEN ended - trunc(timeout_s * 1e9)::BIGINT ELSE started END AS started, ended,
     CASE WHEN is_filled THEN timeout_s ELSE duration_s END AS duration_s,

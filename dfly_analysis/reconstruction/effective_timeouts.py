@@ -55,12 +55,20 @@ def is_at_timeout(duration_s: float, timeout_s: float | None) -> bool:
     return -EARLY_S <= duration_s - timeout_s <= max(LATE_S, LATE_SHARE * timeout_s)
 
 
-def create_host_settings(connection: duckdb.DuckDBPyConnection, timeouts: EffectiveTimeouts) -> None:
-    """Create the temporary table `_host_settings`: the settings of each role and host that `_identities` names."""
+_WITH_SETTINGS = """
+CREATE OR REPLACE TEMP TABLE _identities AS
+SELECT identity.*, timeout_s, in_flight, cancelling FROM _identities AS identity JOIN _settings AS setting
+    ON setting.role IS NOT DISTINCT FROM identity.role AND setting.host IS NOT DISTINCT FROM identity.host
+"""
+
+
+def add_settings(connection: duckdb.DuckDBPyConnection, timeouts: EffectiveTimeouts) -> None:
+    """Add the settings in force to `_identities`, evaluated once for each role and host."""
     pairs = connection.execute("SELECT DISTINCT role, host FROM _identities").fetchall()
     types = {"role": TEXT, "host": TEXT, "timeout_s": NUMBER, "in_flight": WHOLE, "cancelling": FLAG}
     rows = [
         (*pair, timeouts.shortest_s(*pair), timeouts.pieces_in_flight(*pair), bool(timeouts.siblings_cancelled(*pair)))
         for pair in pairs
     ]
-    create_from_rows(connection, "_host_settings", types, rows)
+    create_from_rows(connection, "_settings", types, rows)
+    connection.execute(_WITH_SETTINGS)

@@ -17,8 +17,8 @@ TIGHT_S, TIGHT_SHARE = 0.06, 0.01
 _FAILURES = f"""
 SELECT role, CASE WHEN sees_starts THEN duration_s END AS ran_s,
     CASE WHEN NOT (sees_starts AND duration_s IS NOT NULL) AND names_timeout THEN (ended - first_plan_time) / 1e9 END AS since_round_s
-FROM _machine_attempts JOIN _records AS first ON first.seq = first_seq JOIN _identities AS identity ON identity.id = first.id
-WHERE outcome = 'failed' AND _machine_attempts.origin = {SOURCE}
+FROM _machine_attempts JOIN _identities USING (id)
+WHERE outcome = 'failed' AND origin = {SOURCE}
 """
 _PILED = f"""
 WITH failures AS ({_FAILURES}),
@@ -43,11 +43,10 @@ WITH failures AS ({_FAILURES}),
     ),
     ids AS (
         SELECT DISTINCT id FROM _attempts WHERE is_ok
-        UNION SELECT DISTINCT first.id FROM _machine_attempts JOIN _records AS first ON first.seq = first_seq WHERE NOT is_open
+        UNION SELECT DISTINCT id FROM _machine_attempts WHERE NOT is_open
     ),
     believed AS (
-        SELECT identity.role, min(timeout_s) AS timeout_s FROM ids JOIN _identities AS identity USING (id) JOIN _host_settings AS settings
-            ON settings.role IS NOT DISTINCT FROM identity.role AND settings.host IS NOT DISTINCT FROM identity.host GROUP BY identity.role
+        SELECT role, min(timeout_s) AS timeout_s FROM ids JOIN _identities USING (id) GROUP BY role
     )
 SELECT role, piled.timeout_s FROM piled LEFT JOIN believed USING (role)
 WHERE piled.timeout_s IS NOT NULL AND (believed.timeout_s IS NULL OR piled.timeout_s < {WELL_BELOW} * believed.timeout_s)
@@ -55,7 +54,7 @@ WHERE piled.timeout_s IS NOT NULL AND (believed.timeout_s IS NULL OR piled.timeo
 
 
 def correct_timeouts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Set the timeout of `_host_settings`, role by role, where the failures show a shorter one.
+    """Set the timeout of `_identities`, role by role, where the failures show a shorter one.
 
     Without rendered configuration or values a default is believed to be in force. Where pieces nevertheless end in heaps at a
     time well below it, or say that their time was up long before it, that time was the timeout. With starts logged: four of
@@ -63,6 +62,4 @@ def correct_timeouts(connection: duckdb.DuckDBPyConnection) -> None:
     that names a timeout gives it; a second piece must agree.
     """
     for role, timeout_s in connection.execute(_PILED).fetchall():
-        connection.execute(
-            "UPDATE _host_settings SET timeout_s = ? WHERE role IS NOT DISTINCT FROM ?", [timeout_s, role]
-        )
+        connection.execute("UPDATE _identities SET timeout_s = ? WHERE role IS NOT DISTINCT FROM ?", [timeout_s, role])

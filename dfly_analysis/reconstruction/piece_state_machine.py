@@ -31,6 +31,8 @@ class Record(NamedTuple):
     ----------
     seq : int
         Its place among all records.
+    id : int
+        Whom it speaks of, and in which file.
     event : str
     peer : int
     time : float
@@ -40,13 +42,15 @@ class Record(NamedTuple):
     place : int or None
         Task and host.
     life : int or None
-        When the process of the host had started last; None before the first start that was logged.
+        Record of the last start of the host's process before; None before the first that was logged.
     origin : int
         Whom the request goes to: a place in `ORIGINS`.
     cancelling : bool
         Whether a failed piece cancels the others in flight.
     stage : int
         Of a plan: `SECOND_ROUND`, `AGAIN` or 0.
+    line : int
+    parent_id : str or None
     detail : str or None
         Error of a failure, or pieces of a plan.
     message, signature : str or None
@@ -54,6 +58,7 @@ class Record(NamedTuple):
     """
 
     seq: int
+    id: int
     event: str
     peer: int
     time: float
@@ -63,6 +68,8 @@ class Record(NamedTuple):
     origin: int
     cancelling: bool
     stage: int
+    line: int
+    parent_id: str | None
     detail: str | None
     message: str | None
     signature: str | None
@@ -72,13 +79,13 @@ class Record(NamedTuple):
 class Attempt:
     """One attempt at one piece while it is being put together.
 
-    `first` is its first record, `last` the `Record.seq` of its last. Times are nanoseconds since 1970. `place` is task and
+    `first` and `last` are its records. Times are nanoseconds since 1970. `place` is task and
     host, life of the process, and piece; of several attempts open at one place the first asks, the others wait for it and
     are local as long as they do. `deleted`: a record says that the piece was dropped. `inferred`: it has no record of its own.
     """
 
     first: Record
-    last: int
+    last: Record
     number: int
     origin: int
     round: int = 1
@@ -214,7 +221,7 @@ def _plan(peer: PeerPieces, record: Record) -> None:
 
 
 def _start(peer: PeerPieces, record: Record, requests: _Requests) -> None:
-    attempt = Attempt(record, record.seq, record.number, record.origin, peer.round, record.time)
+    attempt = Attempt(record, record, record.number, record.origin, peer.round, record.time)
     requests.begin(attempt, (record.place, record.life, record.number))
     key = (record.number, peer.round)
     peer.open[key if key not in peer.open else (record.number, peer.round + 1)] = attempt
@@ -227,8 +234,8 @@ def _close(peer: PeerPieces, record: Record, outcome: str, requests: _Requests) 
         attempt = peer.open.pop((record.number, round_number), None)
         if attempt is not None:
             break
-    attempt = attempt or Attempt(record, record.seq, record.number, record.origin, peer.round)
-    attempt.last = record.seq
+    attempt = attempt or Attempt(record, record, record.number, record.origin, peer.round)
+    attempt.last = record
     _settle(peer, attempt, outcome, record.time)
     requests.end(attempt, record.time)
     return attempt

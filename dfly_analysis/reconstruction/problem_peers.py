@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.knowledge.signature import cause_of, signature
 from dfly_analysis.reconstruction.cancelled_pieces import Reports, add_cancelled
-from dfly_analysis.reconstruction.event_records import CLIENT, ENDS, LAST, quoted
+from dfly_analysis.reconstruction.event_records import CLIENT, ENDS, quoted
 from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces, Record, read_pieces
 from dfly_analysis.reconstruction.scheduler_reports import INFERRED_ORDER, OPEN_ORDER
 from dfly_analysis.reconstruction.start_end_pairing import ACTING
@@ -18,9 +18,9 @@ from dfly_analysis.reconstruction.temporary_tables import FLAG, NUMBER, TEXT, WH
 if TYPE_CHECKING:
     import duckdb
 
-RECORDS_AT_A_TIME = 50_000
+RECORDS_AT_A_TIME = 20_000
 _TYPES = {
-    "peer": WHOLE, "first_seq": WHOLE, "last_seq": WHOLE, "number": WHOLE, "origin": WHOLE, "round": WHOLE, "started": WHOLE, "ended": WHOLE,
+    "peer": WHOLE, "id": WHOLE, "last_id": WHOLE, "line": WHOLE, "parent_id": TEXT, "number": WHOLE, "origin": WHOLE, "round": WHOLE, "started": WHOLE, "ended": WHOLE,
     "duration_s": NUMBER, "outcome": TEXT, "signature": TEXT, "known_id": TEXT, "known_outcome": TEXT, "names_timeout": FLAG, "names_body": FLAG,
     "survivors_unseen": FLAG, "order_in_peer": WHOLE, "is_open": FLAG, "is_first_ok": FLAG, "sees_starts": FLAG, "first_plan_time": WHOLE,
 }  # fmt: skip
@@ -39,18 +39,17 @@ SELECT peer, logs_starts, CASE WHEN is_mixed OR mixed.place IS NOT NULL THEN 0 E
 FROM peers JOIN traits USING (peer) LEFT JOIN mixed USING (place)
 """
 """All records of a task on a host are in one batch; peers of several tasks or hosts, which only damaged logs have, are in the first."""
-_BATCH = f"""
-WITH peers AS (FROM _problem_peers WHERE batch = ?),
-    chosen AS (
-        SELECT _records.* FROM _records SEMI JOIN peers USING (peer) SEMI JOIN _unusual_pieces USING (place, number) WHERE {ACTING}
-        UNION ALL SELECT _records.* FROM _round_marks JOIN _records USING (seq) SEMI JOIN peers ON peers.peer = _records.peer
-    )
-SELECT seq, event, chosen.peer, chosen.time, number, chosen.place, starts.time AS life, origin, coalesce(cancelling, true) AS cancelling, stage,
+_MACHINE_RECORDS = """
+CREATE OR REPLACE TEMP TABLE _machine_records AS
+SELECT seq, batch FROM _problem_records JOIN _problem_peers USING (peer)
+UNION ALL SELECT seq, batch FROM _round_marks JOIN _problem_peers USING (peer)
+"""
+_BATCH = """
+SELECT record.seq, id, event, record.peer, record.time, number, record.place, starts.seq AS life, origin, cancelling, stage, line, parent_id,
     detail, message, signature
-FROM chosen JOIN _identities AS identity USING (id)
-LEFT JOIN _host_settings AS settings ON settings.role IS NOT DISTINCT FROM identity.role AND settings.host IS NOT DISTINCT FROM identity.host
-ASOF LEFT JOIN _process_starts AS starts ON starts.host = identity.host AND coalesce(chosen.time, {LAST}) >= starts.time
-ORDER BY seq
+FROM (FROM _machine_records WHERE batch = ?) AS chosen JOIN _records AS record USING (seq) JOIN _identities AS identity USING (id)
+ASOF LEFT JOIN _process_starts AS starts ON starts.host = identity.host AND record.seq > starts.seq
+ORDER BY record.seq
 """
 _REPORTS = """
 SELECT report.peer, list(number) FILTER (NOT again), list(ended) FILTER (NOT again), list(number) FILTER (again), list(ended) FILTER (again)
@@ -67,11 +66,9 @@ SEMI JOIN (
     SELECT peer, number FROM _records WHERE writer = {CLIENT} AND event IN {quoted(ENDS)}
 ) AS ends ON ends.peer = report.peer AND ends.number = report.number
 """
-_SETTINGS = """
-SELECT peer, logs_starts, in_flight
-FROM (FROM _problem_peers WHERE batch = ?) JOIN (SELECT peer, min(id) AS id FROM _identities WHERE writer = 1 GROUP BY peer) USING (peer)
-JOIN _identities AS identity USING (id)
-LEFT JOIN _host_settings AS settings ON settings.role IS NOT DISTINCT FROM identity.role AND settings.host IS NOT DISTINCT FROM identity.host
+_SETTINGS = f"""
+SELECT peer, logs_starts, min(in_flight) FROM (FROM _problem_peers WHERE batch = ?) JOIN _identities USING (peer)
+WHERE writer = {CLIENT} GROUP BY ALL ORDER BY peer
 """
 
 
@@ -80,6 +77,7 @@ def create_machine_attempts(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_PROBLEM_RECORDS)
     ((records,),) = connection.execute("SELECT count(*) FROM _problem_records").fetchall()
     connection.execute(_PROBLEM_PEERS.format(batches=records // RECORDS_AT_A_TIME + 1))
+    connection.execute(_MACHINE_RECORDS)
     create_from_rows(connection, "_machine_attempts", _TYPES, ())
     for (batch,) in connection.execute("SELECT DISTINCT batch FROM _problem_peers ORDER BY batch").fetchall():
         insert_rows(connection, "_machine_attempts", _TYPES, _attempts_of(connection, batch))
@@ -105,7 +103,7 @@ def _attempts_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[
 def _records_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[Record]:
     rows = connection.execute(_BATCH, [batch]).fetchall()
     for row in rows:
-        yield Record._make(row if row[3] is not None else (*row[:3], math.nan, *row[4:]))
+        yield Record._make(row if row[4] is not None else (*row[:4], math.nan, *row[5:]))
 
 
 def _rows_of(peer: int, pieces: PeerPieces, *, sees_starts: bool) -> Iterator[tuple[Any, ...]]:
@@ -120,7 +118,7 @@ def _rows_of(peer: int, pieces: PeerPieces, *, sees_starts: bool) -> Iterator[tu
         if is_first_ok:
             finished.add(attempt.number)
         yield (
-            peer, attempt.first.seq, attempt.last, attempt.number, attempt.origin, attempt.round, _whole(attempt.started), _whole(attempt.ended),
+            peer, attempt.first.id, attempt.last.id, attempt.last.line, attempt.first.parent_id, attempt.number, attempt.origin, attempt.round, _whole(attempt.started), _whole(attempt.ended),
             None if attempt.duration_s is None or math.isnan(attempt.duration_s) else attempt.duration_s, attempt.outcome, attempt.signature, known_id, known_outcome, names_timeout, names_body,
             attempt.survivors_unseen, order, attempt.ended is None, is_first_ok, sees_starts, first_plan_time,
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dfly_analysis.reconstruction.cause_attribution import attribute_causes, judge_attempts
-from dfly_analysis.reconstruction.effective_timeouts import EffectiveTimeouts, create_host_settings
+from dfly_analysis.reconstruction.effective_timeouts import EffectiveTimeouts, add_settings
 from dfly_analysis.reconstruction.event_records import create_records
 from dfly_analysis.reconstruction.implied_tasks import create_implied_tasks
 from dfly_analysis.reconstruction.observed_timeouts import correct_timeouts
@@ -20,6 +20,11 @@ from dfly_analysis.reconstruction.temporary_tables import drop_temporary_tables
 
 if TYPE_CHECKING:
     import duckdb
+
+_OF_RECORDS = (
+    "_records", "_first_reports", "_piece_groups", "_pair_candidates", "_problem_records", "_machine_records", "_round_marks",
+)  # fmt: skip
+"""Tables with a row a record or a report: most of what is held, and not needed to the end."""
 
 
 def reconstruct(
@@ -44,7 +49,7 @@ def reconstruct(
     """
     try:
         create_records(connection)
-        create_host_settings(connection, timeouts)
+        add_settings(connection, timeouts)
         create_run_context(connection, terminations)
         create_pairs(connection)
         create_first_reports(connection)
@@ -56,6 +61,7 @@ def reconstruct(
         attribute_causes(connection)
         create_task_sizes(connection)
         create_implied_tasks(connection)
+        drop_temporary_tables(connection, _OF_RECORDS)
         create_result_tables(connection)
     finally:
         drop_temporary_tables(connection)

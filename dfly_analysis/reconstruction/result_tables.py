@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dfly_analysis.reconstruction.event_records import LOCAL, ORIGINS, PARENT, SOURCE
 from dfly_analysis.reconstruction.sizes import PIECE_SIZE
+from dfly_analysis.reconstruction.temporary_tables import drop_temporary_tables
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,20 +33,15 @@ WITH several AS (
     repeated AS (
         SELECT attempt_id, row_number() OVER (PARTITION BY peer, number ORDER BY coalesce(started, ended, 0), order_in_peer, attempt_id) AS attempt
         FROM _all_attempts SEMI JOIN several USING (peer, number) QUALIFY attempt > 1
-    ),
-    identities AS (
-        SELECT id, task_id, peer_id, identity.host, identity.role, log_path, timeout_s FROM _identities AS identity
-        LEFT JOIN _host_settings AS settings
-            ON settings.role IS NOT DISTINCT FROM identity.role AND settings.host IS NOT DISTINCT FROM identity.host
     )
 SELECT first.task_id, first.peer_id, first.host, first.role, number::BIGINT AS piece_number, coalesce(repeated.attempt, 1) AS attempt,
     CASE origin {" ".join(f"WHEN {code} THEN '{origin}'" for code, origin in enumerate(ORIGINS))} END AS origin, parent_id, size_bytes,
     {_TIME.format("started")} AS started, {_TIME.format("ended")} AS ended, duration_s, outcome, signature,
     CASE WHEN origin = {SOURCE} THEN first.timeout_s END AS timeout_s, outcome <> 'ok' AS censored, round::BIGINT AS round, survivors_unseen,
     last.log_path, line AS log_line
-FROM _all_attempts AS one JOIN identities AS first ON first.id = one.id JOIN identities AS last ON last.id = last_id
+FROM _all_attempts AS one JOIN _identities AS first ON first.id = one.id JOIN _identities AS last ON last.id = last_id
 LEFT JOIN repeated USING (attempt_id)
-ORDER BY peer, number, coalesce(repeated.attempt, 1)
+ORDER BY one.peer, number, coalesce(repeated.attempt, 1)
 """
 _TASKS = f"""
 CREATE OR REPLACE TABLE tasks AS
@@ -84,5 +80,7 @@ FROM all_tasks ORDER BY is_implied, began, peer
 
 def create_result_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Create `pieces`, ordered by peer, piece and time, and `tasks`, ordered by the time of start."""
-    for statement in (_ALL, _PIECES, _TASKS):
+    connection.execute(_ALL)
+    drop_temporary_tables(connection, ["_attempts"])
+    for statement in (_PIECES, _TASKS):
         connection.execute(statement)

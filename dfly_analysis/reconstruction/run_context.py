@@ -21,8 +21,8 @@ EARLY_NS = 2_000_000_000
 _FAILED = frozenset(event for event, verdict in VERDICTS.items() if verdict == "failed")
 _PROCESS_STARTS = """
 CREATE OR REPLACE TEMP TABLE _process_starts AS
-SELECT DISTINCT host, time FROM _records JOIN _identities USING (id)
-WHERE event = 'process_started' AND host IS NOT NULL AND time IS NOT NULL
+SELECT host, time, min(seq) AS seq FROM _records JOIN _identities USING (id)
+WHERE event = 'process_started' AND host IS NOT NULL AND time IS NOT NULL GROUP BY host, time
 """
 _VERDICT_RECORDS = f"""
 CREATE OR REPLACE TEMP TABLE _verdict_records AS

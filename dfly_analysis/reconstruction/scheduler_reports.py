@@ -42,10 +42,9 @@ WITH own AS (
         JOIN _records AS first ON first.seq = coalesce(start_seq, end_seq) JOIN _records AS last ON last.seq = coalesce(end_seq, start_seq)
         LEFT JOIN _peer_rounds AS rounds ON rounds.peer = pair.peer
         UNION ALL
-        SELECT first.id, machine.peer, machine.number, machine.origin, first.parent_id, started, ended, duration_s, true, round, survivors_unseen,
-            last.id, last.line, order_in_peer, is_first_ok
-        FROM (FROM _machine_attempts WHERE outcome = 'ok') AS machine
-        JOIN _records AS first ON first.seq = first_seq JOIN _records AS last ON last.seq = last_seq
+        SELECT id, peer, number, origin, parent_id, started, ended, duration_s, true, round, survivors_unseen, last_id, line,
+            order_in_peer, is_first_ok
+        FROM _machine_attempts WHERE outcome = 'ok'
     )
 SELECT own.id, own.peer, own.number, own.origin, coalesce(nullif(own.parent_id, ''), report.parent_id, own.parent_id) AS parent_id,
     report.size_bytes,

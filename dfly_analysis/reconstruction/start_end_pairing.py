@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.reconstruction.event_records import CLIENT, ENDS, LAST, PIECE_EVENTS, PLANNED, ROUND_EVENTS, quoted
+from dfly_analysis.reconstruction.event_records import CLIENT, ENDS, PIECE_EVENTS, PLANNED, ROUND_EVENTS, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,10 +41,9 @@ SELECT place, number, peer, 2, start_2, CASE WHEN ends = 2 THEN end_2 END FROM _
 """
 _MARKS = f"""
 CREATE OR REPLACE TEMP TABLE _round_marks AS
-SELECT seq, _records.peer, time, event, stage, detail AS plan, coalesce(cancelling, true) AS cancelling,
+SELECT seq, _records.peer, time, event, stage, detail AS plan, cancelling,
     coalesce(event = '{PLANNED}' AND regexp_matches(detail, '(^|,)\\s*[0-9]{{1,9}}\\s*(,|$)'), false) AS is_plan
 FROM _records JOIN _identities AS identity USING (id)
-LEFT JOIN _host_settings AS settings ON settings.role IS NOT DISTINCT FROM identity.role AND settings.host IS NOT DISTINCT FROM identity.host
 WHERE _records.writer = {CLIENT} AND event IN {quoted(ROUND_EVENTS)} AND _records.peer IS NOT NULL
 """
 _ROUNDS = f"""
@@ -85,20 +84,19 @@ FROM (
 WHERE mark_seq <= end_seq OR end_seq IS NULL
 """
 """A round that ends cancels the pieces in flight: what was open then is not ordinary."""
-_PAIRS = f"""
+_PAIRS = """
 CREATE OR REPLACE TEMP TABLE _pairs AS
 WITH kept AS (FROM _pair_candidates ANTI JOIN _unusual_pieces USING (place, number)),
-    again AS (SELECT place, number FROM kept WHERE start_seq IS NOT NULL GROUP BY place, number HAVING count(*) > 1),
-    lives AS (
-        SELECT start_seq, starts.time AS life, kept.place, kept.number
-        FROM kept SEMI JOIN again USING (place, number)
-        JOIN _records AS record ON record.seq = kept.start_seq JOIN _identities AS identity ON identity.id = record.id
-        ASOF LEFT JOIN _process_starts AS starts ON starts.host = identity.host AND coalesce(record.time, {LAST}) >= starts.time
+    several AS (SELECT place, number FROM kept WHERE start_seq IS NOT NULL GROUP BY place, number HAVING count(*) > 1),
+    following AS (
+        SELECT start_seq, lag(start_seq) OVER (PARTITION BY place, number ORDER BY start_seq) AS earlier_seq, place
+        FROM kept SEMI JOIN several USING (place, number) WHERE start_seq IS NOT NULL
     ),
+    hosts AS (SELECT DISTINCT place, host FROM _identities WHERE place IS NOT NULL),
     found AS (
-        SELECT start_seq FROM lives
-        WINDOW piece AS (PARTITION BY place, number ORDER BY start_seq)
-        QUALIFY row_number() OVER piece > 1 AND life IS NOT DISTINCT FROM lag(life) OVER piece
+        SELECT start_seq FROM following JOIN hosts USING (place)
+        ASOF LEFT JOIN _process_starts AS restart ON restart.host = hosts.host AND following.start_seq > restart.seq
+        WHERE earlier_seq IS NOT NULL AND (restart.seq IS NULL OR restart.seq < earlier_seq)
     )
 SELECT kept.*, found.start_seq IS NOT NULL AS is_local FROM kept LEFT JOIN found USING (start_seq)
 """

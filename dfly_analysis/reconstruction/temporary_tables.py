@@ -44,10 +44,10 @@ def insert_rows(
         connection.unregister("_rows")
 
 
-def drop_temporary_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop the temporary tables whose names begin with an underscore."""
-    found = connection.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE temporary AND starts_with(table_name, '_')"
-    )
-    for (name,) in found.fetchall():
+def drop_temporary_tables(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None = None) -> None:
+    """Drop some temporary tables; all whose names begin with an underscore where none are named."""
+    if names is None:
+        query = "SELECT table_name FROM duckdb_tables() WHERE temporary AND starts_with(table_name, '_')"
+        names = [name for (name,) in connection.execute(query).fetchall()]
+    for name in names:
         connection.execute(f"DROP TABLE temp.{name}")
