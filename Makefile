@@ -10,10 +10,15 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # pip writes bytecode for what it installs, but not for an editable package.
 COMPILED := $(BIN)/python -m compileall -q dfly_analysis
+# real runs are compared too where this folder is
+REAL ?= ../shared/real
 SAMPLE := data/samples/article-v0.1.118.tar.gz
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
-.PHONY: help report test sanitize lint format types docs evaluate bench lock clean system-packages
+# tests.synthetic is imported by programs beside the tests
+export PYTHONPATH := .
+
+.PHONY: help report test sanitize golden lint format types docs evaluate bench lock clean system-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +31,9 @@ test: .venv/dev.stamp system-packages ## run every test
 
 sanitize: .venv/dev.stamp ## run the native reader under the address and undefined-behaviour sanitizers
 	@$(BIN)/python -m tests.fuzz.sanitize
+
+golden: .venv/dev.stamp ## compare the commands' answers with the recorded ones; REAL=DIR names a folder of real runs
+	@$(BIN)/python -m tests.golden compare --real $(REAL)
 
 lint: .venv/dev.stamp ## style, format and floors
 	@$(BIN)/ruff check .

@@ -1,34 +1,32 @@
-"""Builds what makes the package faster: the native reader, where there is a C compiler, and the knowledge parsed from YAML.
+"""Builds what makes the package faster: the native reader, where there is a C compiler, and the catalogue's cache.
 
 Without them it is complete too, only slower.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
+import shutil
 import sys
 import sysconfig
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-KNOWLEDGE, PARSED = "dfly_analysis/knowledge", "dfly_analysis/knowledge/parsed"
+CACHE = "dfly_analysis/catalog/parsed"
 
 
 class Faster(BuildHookInterface):  # type: ignore[type-arg]
-    """Compiles the native library beside its sources, and writes `PARSED`."""
+    """Compiles the native library beside its sources, and fills `CACHE`."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Parse and compile; ``DFLY_ANALYSIS_COMPILE=no`` leaves the compiler out, ``=must`` makes its failure an error."""
+        """Validate the catalogue and compile; ``DFLY_ANALYSIS_COMPILE=no`` leaves the compiler out, ``=must`` makes its failure an error."""
         if self.target_name != "wheel":
             return
-        parsed = parse_knowledge(Path(self.root, KNOWLEDGE), Path(self.root, PARSED))
-        build_data["artifacts"] += [f"/{path.relative_to(self.root)}" for path in parsed]
+        fill_cache(Path(self.root))
+        build_data["artifacts"].append(f"/{CACHE}/*")
         self._compile(build_data)
 
     def _compile(self, build_data: dict[str, Any]) -> None:
@@ -56,19 +54,13 @@ def compile_library(root: Path) -> tuple[Path, str | None]:
     return build.LIBRARY, build.compile_library(build.LIBRARY)
 
 
-def parse_knowledge(folder: Path, parsed: Path) -> list[Path]:
-    """Write each YAML file that JSON can hold anew as JSON, named by its bytes, so that no other content is ever taken for it."""
-    parsed.mkdir(exist_ok=True)
-    made = []
-    for path in sorted(folder.rglob("*.yaml")):
-        data = path.read_bytes()
-        content = yaml.safe_load(data)
-        text = json.dumps(content, ensure_ascii=False, default=str)
-        if json.loads(text) == content:
-            made.append(parsed / f"{hashlib.sha256(data).hexdigest()[:32]}.json")
-            unfinished = made[-1].with_suffix(f".{os.getpid()}")
-            unfinished.write_text(text, "utf-8")
-            unfinished.replace(made[-1])
-    for path in set(parsed.iterdir()) - set(made):
-        path.unlink(missing_ok=True)
-    return made
+def fill_cache(root: Path) -> None:
+    """Write the records of the catalogue, by the package's own code."""
+    folder = root / CACHE
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    sys.path.insert(0, str(root))
+    try:
+        import_module("dfly_analysis.catalog").load_catalog()
+    finally:
+        sys.path.remove(str(root))

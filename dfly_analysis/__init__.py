@@ -7,33 +7,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.late import late
+from lazy_loader import attach
 
 if TYPE_CHECKING:
-    from dfly_analysis.advice import Advice, NoAdvice, Recommendation
-    from dfly_analysis.analysis import analyse, compare, what_if
-    from dfly_analysis.configcheck import ConfigCheck, check_config
+    from dfly_analysis.api import analyse, compare, what_if
+    from dfly_analysis.config import ConfigCheck, Overlay, Setting, Settings, check_config
     from dfly_analysis.dataset import Dataset, load
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.errors import DflyError
+    from dfly_analysis.estimates import Interval, NotFitted
     from dfly_analysis.findings import Diagnosis, Evidence, Finding
-    from dfly_analysis.fits import Interval, NotFitted
     from dfly_analysis.models import fit_all, fit_duration
-    from dfly_analysis.overlay import Overlay
-    from dfly_analysis.report import Report
-    from dfly_analysis.rules import recommend
-    from dfly_analysis.settings import Setting, Settings
-    from dfly_analysis.simulate import WhatIf, simulate
+    from dfly_analysis.recommendation import recommend
+    from dfly_analysis.recommendation.recommendations import Advice, NoRecommendation, Recommendation
+    from dfly_analysis.reporting import Report
+    from dfly_analysis.simulation import WhatIf, simulate
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "Advice": "advice", "NoAdvice": "advice", "Recommendation": "advice", "analyse": "analysis", "compare": "analysis",
-    "ConfigCheck": "configcheck", "check_config": "configcheck", "Dataset": "dataset", "diagnose": "diagnosis",
-    "DflyError": "errors", "Diagnosis": "findings", "Evidence": "findings", "Finding": "findings", "Interval": "fits", "NotFitted": "fits",
-    "load": "dataset", "fit_all": "models", "fit_duration": "models", "Overlay": "overlay", "Report": "report", "recommend": "rules",
-    "Setting": "settings", "Settings": "settings", "WhatIf": "simulate", "simulate": "simulate", "what_if": "analysis",
-}  # fmt: skip
 
 __all__ = [
     "Advice",
@@ -44,7 +34,7 @@ __all__ = [
     "Evidence",
     "Finding",
     "Interval",
-    "NoAdvice",
+    "NoRecommendation",
     "NotFitted",
     "Overlay",
     "Recommendation",
@@ -65,10 +55,28 @@ __all__ = [
     "what_if",
 ]
 
-
-__getattr__ = late(__name__, _HOMES)
+__getattr__, _, _ = attach(
+    __name__,
+    submod_attrs={
+        "recommendation.recommendations": ["Advice", "NoRecommendation", "Recommendation"],
+        "api": ["analyse", "compare", "what_if"],
+        "config": ["ConfigCheck", "check_config"],
+        "dataset": ["Dataset"],
+        "diagnosis": ["diagnose"],
+        "errors": ["DflyError"],
+        "findings": ["Diagnosis", "Evidence", "Finding"],
+        "estimates": ["Interval", "NotFitted"],
+        "dataset": ["load"],
+        "models": ["fit_all", "fit_duration"],
+        "config.helm_values_overlay": ["Overlay"],
+        "reporting": ["Report"],
+        "recommendation": ["recommend"],
+        "config": ["Setting", "Settings"],
+        "simulation": ["WhatIf", "simulate"],
+    },
+)
 
 
 def __dir__() -> list[str]:
     """Return the public names."""
-    return sorted(__all__)
+    return list(__all__)

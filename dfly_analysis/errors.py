@@ -56,8 +56,8 @@ class TableError(DflyError):
     """A table lacks a column, or a column has another type than its schema says."""
 
 
-class KnowledgeError(DflyError):
-    """A knowledge file is wrong: its path, its entry and what to change are named."""
+class CatalogError(DflyError):
+    """An entry of the catalogue is wrong: file, line, entry, key and what to write are named."""
 
 
 class FactMissingError(DflyError):
@@ -90,7 +90,7 @@ class RunTimeoutError(NotebookError):
     exit_code = 6
 
 
-def nearest(name: str, known: Iterable[str], *, most: int = 3) -> str:
+def suggest_similar(name: str, known: Iterable[str], *, most: int = 3) -> str:
     """Say which known names are nearest to a misspelt one.
 
     Parameters

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from dfly_analysis.tables import SEVERITIES, Severity
+from dfly_analysis.schema import SEVERITIES, Severity
 
 Verdict = Literal["present", "absent", "unknown"]
 
 
-def on_one_line(text: str) -> str:
+def collapse_whitespace(text: str) -> str:
     """Return a text in which what cannot be printed, a line's end among it, is a space: a user's key may hold anything."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
@@ -48,7 +48,7 @@ class Finding:
     verdict : {"present", "absent", "unknown"}
         ``unknown`` where the input cannot tell; `reason` says why.
     severity : str
-        One of `dfly_analysis.tables.SEVERITIES`; `info` never asks for action.
+        One of `dfly_analysis.schema.SEVERITIES`; `info` never asks for action.
     count : int
         Failures (not lines: echoes of one failure count once).
     tasks : int
@@ -79,7 +79,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class CauseShare:
+class CauseProportion:
     """The share of failed tasks that one cause explains, with a 95 % Wilson interval.
 
     Attributes
@@ -108,17 +108,17 @@ class Diagnosis(list[Finding]):
     Parameters
     ----------
     findings : iterable of Finding
-    causes : iterable of CauseShare
+    causes : iterable of CauseProportion
         Sorted, largest share first.
     primary_cause : str or None
         ``None`` where no task failed.
     """
 
     def __init__(
-        self, findings: Iterable[Finding], causes: Iterable[CauseShare] = (), primary_cause: str | None = None
+        self, findings: Iterable[Finding], causes: Iterable[CauseProportion] = (), primary_cause: str | None = None
     ) -> None:
         super().__init__(findings)
-        self.causes: tuple[CauseShare, ...] = tuple(causes)
+        self.causes: tuple[CauseProportion, ...] = tuple(causes)
         self.primary_cause = primary_cause
 
     def get(self, finding_id: str) -> Finding | None:
@@ -127,7 +127,8 @@ class Diagnosis(list[Finding]):
 
     def present(self) -> list[Finding]:
         """Return the findings that were seen, gravest first."""
-        seen = [finding for finding in self if finding.verdict == "present"]
+        observed = [finding for finding in self if finding.verdict == "present"]
         return sorted(
-            seen, key=lambda finding: (SEVERITIES.index(finding.severity), -finding.tasks, -finding.count, finding.id)
+            observed,
+            key=lambda finding: (SEVERITIES.index(finding.severity), -finding.tasks, -finding.count, finding.id),
         )

@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 
 import dfly_analysis
-from dfly_analysis import tables
+from dfly_analysis import schema
+from dfly_analysis.catalog.config_checks import load_config_rules
+from dfly_analysis.catalog.defaults import KeyDefaults, all_defaults
+from dfly_analysis.catalog.error_signatures import Signature, load_signatures
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.checks import all_checks
-from dfly_analysis.knowledge.fact import Fact, facts
-from dfly_analysis.knowledge.signature import Signature, load_signatures
-from dfly_analysis.knowledge.trap import load_traps
 
 _METRIC = "metric:"
 
@@ -76,7 +76,7 @@ def _public_modules() -> Iterator[str]:
 
 def _tables_page() -> str:
     parts = ["# Tables\n\nEvery frame is checked against one of these when it is made.\n"]
-    for table in tables.ALL:
+    for table in schema.ALL:
         rows = [(f"`{column.name}`", column.dtype, column.unit, column.meaning) for column in table.columns]
         parts.append(
             f"## {table.name}\n\nOne row is {table.row}.\n\n{_grid(('column', 'type', 'unit', 'meaning'), rows)}"
@@ -122,7 +122,7 @@ def _sign_entry(one: Signature) -> str:
         ("What to do", one.remedy),
         ("What to collect", one.collect or ""),
     ]
-    sample = f"\n```text\n{one.matching[0]}\n```\n" if one.matching else ""
+    sample = f"\n```text\n{one.samples.match[0]}\n```\n" if one.samples.match else ""
     return _entry(one.id, one.title, said) + sample
 
 
@@ -157,7 +157,7 @@ def _failures_page() -> str:
         for one in sorted(load_signatures(), key=lambda one: one.id)
     ]
     intro = (
-        "# Known failures\n\nHow each failure looks is written in `dfly_analysis/knowledge/signatures/`. A *cause* says why, a *symptom*\n"
+        "# Known failures\n\nHow each failure looks is written in `dfly_analysis/catalog/entries/error_signatures/`. A *cause* says why, a *symptom*\n"
         "what was seen, a *wrapper* which step reported it, an *echo* repeats another line, and a *benign* one only looks bad.\n"
         "`dfly-analysis explain ID` prints one with a sample and its references.\n"
     )
@@ -170,22 +170,21 @@ def _traps_page() -> str:
             f"`{one.id}`",
             one.title,
             one.severity,
-            " or ".join(" and ".join(f"`{part.text}`" for part in group) for group in one.when)
-            or f"a key is {', '.join(one.kinds).replace('_', ' ')}",
+            " or ".join(" and ".join(f"`{part.text}`" for part in group) for group in one.conditions) or one.condition,
             f"`{one.knob}`" if one.knob else "",
             one.remedy,
         )
-        for one in load_traps()
+        for one in load_config_rules()
     ]
     intro = (
         f"# Traps of a configuration\n\nWhat `dfly-analysis check-config` looks for: {len(rows)} traps, written with samples in\n"
-        "`dfly_analysis/knowledge/traps/`. A name with `$` is a quantity that follows from settings, size and bandwidth.\n"
+        "`dfly_analysis/catalog/entries/config_checks/`. A name with `$` is a quantity that follows from settings, size and bandwidth.\n"
     )
     return f"{intro}\n{_grid(('id', 'what', 'severity', 'when', 'setting', 'what to do'), rows)}"
 
 
 def _settings_page() -> str:
-    known = [item for item in facts() if not item.key.startswith(_METRIC)]
+    known = [item for item in all_defaults() if not item.key.startswith(_METRIC)]
     intro = (
         f"# Settings by version\n\n{len(known)} settings and rules, as `dfly-analysis facts KEY` tells them, each with its defaults by\n"
         "release. Client and seed client are one program; what the chart writes for each may differ.\n"
@@ -198,7 +197,7 @@ def _settings_page() -> str:
 
 
 def _timeouts_page() -> str:
-    known = [item for item in facts() if not item.key.startswith(_METRIC) and "timeout" in item.key.lower()]
+    known = [item for item in all_defaults() if not item.key.startswith(_METRIC) and "timeout" in item.key.lower()]
     intro = (
         f"# Timeouts by version\n\n{len(known)} limits whose name says timeout, with their default by release: what the program itself has, and what "
         "the chart writes over it. What each of them bounds on a layer's way is [explained](../../explanation/timeouts.md); "
@@ -222,7 +221,7 @@ def _timeouts_page() -> str:
 
 
 def _metrics_page() -> str:
-    known = [item for item in facts() if item.key.startswith(_METRIC)]
+    known = [item for item in all_defaults() if item.key.startswith(_METRIC)]
     rows = [
         (
             f"`{item.key.removeprefix(_METRIC)}`",
@@ -236,7 +235,7 @@ def _metrics_page() -> str:
     return f"{intro}\n{_grid(('name', 'exported by', 'what it counts', 'kind and labels'), rows)}"
 
 
-def _setting_row(item: Fact) -> tuple[str, ...]:
+def _setting_row(item: KeyDefaults) -> tuple[str, ...]:
     eras = "; ".join(
         f"{era.since} to {era.until}: {f'ignored, {era.ignored}' if era.ignored else _written(era.default)}"
         for era in item.eras

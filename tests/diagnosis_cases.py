@@ -4,7 +4,7 @@ import pandas as pd
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.checks import run_checks
-from dfly_analysis.tables import EVENTS, JOBS, PIECES, TASKS
+from dfly_analysis.schema import EVENTS, JOBS, PIECES, TASKS
 
 BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")
 BODY = "download piece finished: error decoding response body"

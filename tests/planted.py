@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from dfly_analysis.synth import CASES, CLIENTS, Truth, write_run
+from tests.synthetic import CASES, CLIENTS, Truth, write_run
 
 # Chances raised above those of the default cases, so that small layers meet the trouble too.
 _STRONGER = {

@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset, load
 from dfly_analysis.io import Opened
-from dfly_analysis.logs import LogPart, read_log
-from dfly_analysis.settings import Settings
-from dfly_analysis.synth import Truth, write_run
+from dfly_analysis.readers.logs import LogPart, read_log
+from tests.synthetic import Truth, write_run
 
 TASK = "6a" * 32
 HOST_ID = "10.1.0.10-seed-client-0-seed"

@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 from reading_cases import PEER, TASK, line, read
 
-from dfly_analysis.logs.schema import arrow_schema
+from dfly_analysis.readers.logs.event_schema import arrow_schema
 from dfly_analysis.reconstruction import EffectiveTimeouts, Terminations, reconstruct
-from dfly_analysis.tables import PIECES, TASKS
+from dfly_analysis.schema import PIECES, TASKS
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]
 CLIENT_LOG = "seed-client-0/dfdaemon/dfdaemon.log"

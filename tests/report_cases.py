@@ -7,14 +7,14 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.advice import Advice, Current, NoAdvice, Recommendation
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.findings import CauseShare, Diagnosis, Evidence, Finding
+from dfly_analysis.findings import CauseProportion, Diagnosis, Evidence, Finding
 from dfly_analysis.models import fit_all
-from dfly_analysis.plots import Figures
-from dfly_analysis.report import Report
-from dfly_analysis.settings import Settings
-from dfly_analysis.tables import COVERAGE, JOBS, PIECES, TASKS
+from dfly_analysis.recommendation.recommendations import Advice, Current, NoRecommendation, Recommendation
+from dfly_analysis.reporting import Report
+from dfly_analysis.reporting.plots import Figures
+from dfly_analysis.schema import COVERAGE, JOBS, PIECES, TASKS
 
 MIB, GIB = 2**20, 2**30
 BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")
@@ -122,8 +122,8 @@ def diagnosis(line_text: str = ATTACK) -> Diagnosis:
         Finding("disk_full", "Disk full", "absent", "info"),
     ]  # fmt: skip
     shares = (
-        CauseShare("timeout_too_short", 0.75, 0.4677, 0.9111, 9),
-        CauseShare("network_instability", 0.25, 0.0889, 0.5323, 3),
+        CauseProportion("timeout_too_short", 0.75, 0.4677, 0.9111, 9),
+        CauseProportion("network_instability", 0.25, 0.0889, 0.5323, 3),
     )
     return Diagnosis(findings, shares, "timeout_too_short")
 
@@ -145,7 +145,9 @@ def advice() -> Advice:
         demanded_bandwidth_bps=17.9e6,
         rule_of_thumb="600 s for images of 20 GB and more",
     )
-    return Advice((proposal,), (NoAdvice("resources", "no restart was seen", "kubectl top"),), (), 20 * GIB, 1e-3)
+    return Advice(
+        (proposal,), (NoRecommendation("resources", "no restart was seen", "kubectl top"),), (), 20 * GIB, 1e-3
+    )
 
 
 def make_report(*, line_text: str = ATTACK, n_pieces: int = 600) -> Report:
@@ -198,5 +200,5 @@ def healthy_report() -> Report:
 def no_tasks_report() -> Report:
     """Make a report of an input in which nothing was found."""
     dataset = Dataset.from_frames()
-    fits, nothing = fit_all(dataset), Advice(no_advice=(NoAdvice("timeouts", "no pieces were seen", "logs"),))
+    fits, nothing = fit_all(dataset), Advice(no_advice=(NoRecommendation("timeouts", "no pieces were seen", "logs"),))
     return Report(dataset, Diagnosis([]), fits, nothing, None, Figures(dataset, fits, nothing))

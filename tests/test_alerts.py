@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from report_cases import failing_report, no_tasks_report
 
 import dfly_analysis as dfly
-from dfly_analysis.alerts import Alerts
-from dfly_analysis.alerts.alerts import DASHBOARD, RULES, TESTS, filled
+from dfly_analysis.catalog.monitoring import load_alert_rules
 from dfly_analysis.cli import main
-from dfly_analysis.errors import DflyError, KnowledgeError
-from dfly_analysis.knowledge.files import read_file
+from dfly_analysis.errors import CatalogError, DflyError
+from dfly_analysis.recommendation.alerts import Alerts
+from dfly_analysis.recommendation.alerts.alerts import DASHBOARD, RULES, TESTS, filled
 
-ENTRIES = read_file("alerts", "rules")
+ENTRIES = load_alert_rules()
 CASES = {"failing": failing_report, "no tasks": no_tasks_report}
 
 
-def foretold(report):
+def predicted(report):
     """Return the report's prediction with a rate that an alert can stand on."""
     return report.prediction and replace(report.prediction, then=None, now=dfly.Interval(0.05, 0.02, 0.125))
 
@@ -32,7 +32,7 @@ def foretold(report):
 @cache
 def alerts_of(report_of, **more):
     report = report_of()
-    return Alerts.from_analysis(report.dataset, report.fits, report.advice, foretold(report) or None, **more)
+    return Alerts.from_analysis(report.dataset, report.fits, report.advice, predicted(report) or None, **more)
 
 
 def write(made, folder):
@@ -97,8 +97,8 @@ def test_the_time_near_the_limit_lies_above_the_usual_one():
     report = failing_report()
     at = {}
     for limit_s in (60.0, 120.0, 1e6):
-        foretold = replace(report.prediction, timeout_then_s=limit_s)
-        made = Alerts.from_analysis(report.dataset, report.fits, report.advice, foretold)
+        predicted = replace(report.prediction, timeout_then_s=limit_s)
+        made = Alerts.from_analysis(report.dataset, report.fits, report.advice, predicted)
         at[limit_s] = float(made.values["near_limit_ms"])
     assert at[60.0] < at[120.0]
     assert at[120.0] <= at[1e6]
@@ -137,7 +137,7 @@ def test_rules_need_metrics_that_the_release_exports(versions, absent):
     """An alert on a metric that a release does not export would be silent for ever; it is left out and said."""
     report = failing_report()
     dataset = report.dataset.with_settings(dfly.Settings.resolve(**versions))
-    made = Alerts.from_analysis(dataset, report.fits, report.advice, foretold(report))
+    made = Alerts.from_analysis(dataset, report.fits, report.advice, predicted(report))
     assert {one.name for one in made.left_out} == absent
     assert all("is exported from" in one.reason for one in made.left_out)
 
@@ -179,20 +179,20 @@ def test_the_dashboard_is_sound(promtool, tmp_path):
     assert "http" not in made.dashboard()
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["alert"])
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.alert)
 def test_entries_are_whole(entry):
     """Each alert names its metrics, says what it means in sentences, and uses every metric it needs."""
-    assert entry["component"] in ("client", "scheduler", "manager", "kubernetes")
-    assert entry["severity"] in ("warning", "critical")
-    assert entry["description"].endswith(".")
-    for metric in entry["needs"]:
-        assert metric in entry["expr"]
-        assert any(metric in one["series"] for one in entry["tests"]["fires"]) or entry["alert"] == "DragonflySeedsGone"
+    assert entry.component in ("client", "scheduler", "manager", "kubernetes")
+    assert entry.severity in ("warning", "critical")
+    assert entry.description.endswith(".")
+    for metric in entry.needs:
+        assert metric in entry.expr
+        assert any(metric in one["series"] for one in entry.tests.fires) or entry.alert == "DragonflySeedsGone"
 
 
-def test_a_value_that_is_not_known_is_an_error_of_the_knowledge():
+def test_a_value_that_is_not_known_is_an_error_of_the_catalogue():
     """A misspelt name does not become text of a rule."""
-    with pytest.raises(KnowledgeError, match="names no known value"):
+    with pytest.raises(CatalogError, match="names no known value"):
         filled("up > $no_such", {"seed": "a"})
 
 

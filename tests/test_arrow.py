@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import TASK, line
 
+from dfly_analysis.catalog import load_catalog
 from dfly_analysis.dataset.event_parts import PartWriter
 from dfly_analysis.errors import DflyError
-from dfly_analysis.logs import arrow
-from dfly_analysis.logs.schema import arrow_schema
+from dfly_analysis.readers.logs import arrow_utils
+from dfly_analysis.readers.logs.event_schema import arrow_schema
 from dfly_analysis.units import parse_duration, seconds_of
 
 
@@ -29,23 +30,23 @@ from dfly_analysis.units import parse_duration, seconds_of
 )
 def test_arrays_hold_what_arrow_makes_of_the_values(whole, texts):
     """Numbers and texts, some missing, also of a part of an array."""
-    numbers, strings = arrow.whole_numbers(whole), arrow.strings(texts)
+    numbers, strings = arrow_utils.whole_numbers(whole), arrow_utils.strings(texts)
     numbers.validate(full=True)
     strings.validate(full=True)
     assert numbers.equals(pa.array(whole, pa.int64()))
     assert strings.equals(pa.array([text and text.encode("utf-8", "replace").decode() for text in texts], pa.string()))
-    assert arrow.is_there(numbers[1:]).tolist() == [one is not None for one in whole[1:]]
-    assert [one for one in arrow.values_of(numbers[1:]).tolist() if one] == [one for one in whole[1:] if one]
+    assert arrow_utils.is_there(numbers[1:]).tolist() == [one is not None for one in whole[1:]]
+    assert [one for one in arrow_utils.values_of(numbers[1:]).tolist() if one] == [one for one in whole[1:] if one]
     coded = strings.dictionary_encode()
-    codes = arrow.codes_of(coded[2:])
-    assert arrow.coded(codes, coded.dictionary).equals(coded[2:])
-    assert arrow.flags(codes < 0).to_pylist() == [text is None for text in texts[2:]]
+    codes = arrow_utils.codes_of(coded[2:])
+    assert arrow_utils.coded(codes, coded.dictionary).equals(coded[2:])
+    assert arrow_utils.flags(codes < 0).to_pylist() == [text is None for text in texts[2:]]
 
 
 def test_times_that_are_none_are_missing():
     """Numpy's word for no time becomes Arrow's."""
     times = np.array(["2026-01-01T00:00:00.000000001", "NaT"], "M8[ns]")
-    assert arrow.moments(times).equals(pa.array(times, pa.timestamp("ns", "UTC")))
+    assert arrow_utils.moments(times).equals(pa.array(times, pa.timestamp("ns", "UTC")))
 
 
 HEAVY = {"pandas", "matplotlib", "scipy", "ssl", "multiprocessing"}
@@ -58,6 +59,7 @@ HEAVY = {"pandas", "matplotlib", "scipy", "ssl", "multiprocessing"}
 )
 def test_logs_are_loaded_without_what_takes_longer_to_import(tmp_path, tables, absent):
     """Pandas takes longer than to read a small log or to rebuild its attempts, and so do readers of what is not there."""
+    load_catalog()  # validating a changed catalogue takes YAML
     texts = (f"{word} piece {TASK}-1 from source" for word in ("start to download", "finished"))
     lines = [line(second, text) for second, text in enumerate(texts, 1)]
     warning = line(3, "download failed, error decoding response body").replace(" INFO", " WARN")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
-from dfly_analysis.bench import read_bench, recognises
-from dfly_analysis.tables import OUTCOMES, RUNS
+from dfly_analysis.readers.benchmarks import read_bench, recognises
+from dfly_analysis.schema import OUTCOMES, RUNS
 
 ASCII = """Running benchmark for size level Nano by DFGET ...
 +-----------------+-------+-------------+-------------+-------------+

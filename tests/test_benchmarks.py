@@ -9,9 +9,9 @@ import pytest
 
 import dfly_analysis as dfly
 from dfly_analysis.models import fit_benchmark, fit_storage
+from dfly_analysis.models.benchmark_aggregates import read_summaries
 from dfly_analysis.models.benchmarks import fit_from_dataset
-from dfly_analysis.models.summaries import read_summaries
-from dfly_analysis.tables import RUNS
+from dfly_analysis.schema import RUNS
 
 SIZES = (1e3, 1e6, 1e8, 1e9, 1e10)
 OVERHEAD_S, THROUGHPUT_BPS, SPREAD = 0.5, 2e8, 0.3

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import dfly_analysis as dfly
 from dfly_analysis.models import fit_capacity
-from dfly_analysis.models.capacity import LAW_NAME, CapacityFit, fit_from_dataset
-from dfly_analysis.models.load import count_load, shared_speed, take_spans
-from dfly_analysis.synth import CASES, write_run
-from dfly_analysis.tables import PIECES, TASKS
+from dfly_analysis.models.concurrency import count_load, shared_speed, take_spans
+from dfly_analysis.models.link_capacity import DURATION_FIT_NAME, CapacityFit, fit_from_dataset
+from dfly_analysis.schema import PIECES, TASKS
+from tests.synthetic import CASES, write_run
 
 MIB = 2**20
 BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")
@@ -50,10 +50,10 @@ def test_a_planted_link_is_found_with_its_bandwidth(tmp_path):
     assert found.scope == "host"
     assert found.bandwidth_bps.value == pytest.approx(16e6, rel=0.04)
     assert found.throughput(40).value == pytest.approx(16e6, rel=0.04)
-    assert made[LAW_NAME].quantile(4 * MIB, 0.5).value > 0
+    assert made[DURATION_FIT_NAME].quantile(4 * MIB, 0.5).value > 0
     assert (
-        found.demanded_timeout_s(made[LAW_NAME], 4 * MIB, 32).value
-        > found.demanded_timeout_s(made[LAW_NAME], 4 * MIB, 16).value
+        found.demanded_timeout_s(made[DURATION_FIT_NAME], 4 * MIB, 32).value
+        > found.demanded_timeout_s(made[DURATION_FIT_NAME], 4 * MIB, 16).value
     )
 
 
@@ -88,18 +88,18 @@ def test_a_constant_load_cannot_tell(tmp_path):
     rows["outcome"] = np.where(ends, "cancelled", "ok")  # no ramp at the end, which would tell
     found = fit_capacity(rows)
     assert isinstance(found, CapacityFit)
-    assert found.crowding.low == 0.0
-    assert found.crowding.high * found.usual_load > 1.0
+    assert found.contention.low == 0.0
+    assert found.contention.high * found.usual_load > 1.0
     assert any("cannot be told" in note for note in found.notes)
 
 
 def test_a_pass_that_nobody_logged_is_in_flight_too():
     """A layer lost a piece after 10 s and ended at 30 s: till then its slots were busy, though no line names a piece."""
     rows = frame([0.0, 0.0, 0.0, 0.0, 5.0], [10.0, 5.0, 10.0, 10.0, 5.0])
-    rows["task_id"], rows["round"], rows["survivors_unseen"] = "lost", 1, False
+    rows["task_id"], rows["retry_round"], rows["successes_not_logged"] = "lost", 1, False
     rows["outcome"] = ["timeout", "ok", "cancelled", "cancelled", "cancelled"]
     late = frame([40.0], [1.0])
-    late["task_id"], late["round"], late["survivors_unseen"] = "late", 1, False
+    late["task_id"], late["retry_round"], late["successes_not_logged"] = "late", 1, False
     known = {
         "task_id": ["lost"],
         "host": ["a"],
@@ -119,14 +119,14 @@ def test_a_pass_that_nobody_logged_is_in_flight_too():
 
 @settings(max_examples=examples(30))
 @given(st.lists(st.tuples(st.floats(0, 50), st.floats(0.1, 20)), min_size=1, max_size=30), st.floats(0.0, 2.0))
-def test_progress_is_the_time_alone_and_never_more_than_the_time_that_passed(spans, crowding):
+def test_progress_is_the_time_alone_and_never_more_than_the_time_that_passed(spans, contention):
     """Without crowding an attempt has made the time it took; with it less, but no less than under the fullest load."""
     start, duration = (np.array(part) for part in zip(*spans, strict=True))
     taken = take_spans(frame(start, duration))
     steps = count_load(taken, "host")
     passed = taken.end_s - taken.begin_s
     assert steps.progress(0.0, 4.0) == pytest.approx(passed, rel=0.003)
-    made = steps.progress(crowding, 4.0)
-    slowest = float(shared_speed(len(spans), crowding, 4.0))
+    made = steps.progress(contention, 4.0)
+    slowest = float(shared_speed(len(spans), contention, 4.0))
     assert (made <= passed + 1e-6).all()
     assert (made >= 0.997 * slowest * passed - 1e-6).all()

@@ -16,8 +16,8 @@ from planted import write_planted
 
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
-from dfly_analysis.collect.asking import without_secrets
-from dfly_analysis.collect.items import Cluster, check_reading, log_files_of, pods_of
+from dfly_analysis.collect.commands import Cluster, check_reading, log_files_of, pods_of
+from dfly_analysis.collect.kubectl import without_secrets
 from dfly_analysis.errors import DflyError
 
 
@@ -153,7 +153,7 @@ def test_an_interrupted_collection_goes_on_where_it_was(cluster, run, tmp_path):
     cluster.plan({})
     second = subprocess.run(command, capture_output=True, text=True, check=False)
     assert second.returncode == 0, second.stderr
-    assert "kept from before" in second.stderr
+    assert "kept from an earlier run" in second.stderr
     repeated = set(before) & set(cluster.shown())
     # only what had not come: the interrupted log, and the previous lives that are not there
     assert all(

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from report_cases import coverage, pieces, tasks
 
 from dfly_analysis import compare
-from dfly_analysis.cli.comparing import compare as command
+from dfly_analysis.cli.compare import compare as command
 from dfly_analysis.comparison import compare_datasets
-from dfly_analysis.comparison.shares import Counted, effect_of, pieces_counted
+from dfly_analysis.comparison.proportions import Proportion, effect_of, pieces_counted
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.settings import Settings
 
 BEFORE, AFTER = (SAMPLES / f"twenty-{name}.tar.gz" for name in ("before", "after"))
 
@@ -160,8 +160,8 @@ def test_saved_pieces_count_beside_failures_that_grew_by_chance(slower, verdict)
 
 def test_failures_in_bursts_count_for_less():
     """The same counts in groups that fail together give a wider interval than spread evenly."""
-    even, bursts = Counted((2,) * 10, (20,) * 10), Counted((20, 0, 0, 0, 0, 0, 0, 0, 0, 0), (20,) * 10)
-    none = Counted((0,) * 10, (20,) * 10)
+    even, bursts = Proportion((2,) * 10, (20,) * 10), Proportion((20, 0, 0, 0, 0, 0, 0, 0, 0, 0), (20,) * 10)
+    none = Proportion((0,) * 10, (20,) * 10)
     narrow, wide = effect_of("x", even, none), effect_of("x", bursts, none)
     assert narrow.difference.value == wide.difference.value == pytest.approx(-0.1)
     assert wide.difference.low < narrow.difference.low < narrow.difference.high < wide.difference.high
@@ -179,7 +179,7 @@ def test_cancelled_siblings_are_no_failures_of_their_own():
 @settings(max_examples=examples(60))
 def test_intervals_are_in_order_and_turn_with_the_runs(before, after):
     """The value lies in its interval, the strict one holds the other, and exchanging the runs changes the sign."""
-    runs = [Counted(tuple(min(b, n) for b, n in rows), tuple(n for _, n in rows)) for rows in (before, after)]
+    runs = [Proportion(tuple(min(b, n) for b, n in rows), tuple(n for _, n in rows)) for rows in (before, after)]
     there, back = effect_of("x", *runs), effect_of("x", *reversed(runs))
     for one in (there.difference, there.strict):
         assert -1.0 <= one.low <= one.value <= one.high <= 1.0
@@ -196,7 +196,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
         runs = []
         for mean in (0.2, 0.1):
             chance = draw.beta(mean * 20, (1 - mean) * 20, 30)
-            runs.append(Counted(tuple(int(draw.binomial(20, one)) for one in chance), (20,) * 30))
+            runs.append(Proportion(tuple(int(draw.binomial(20, one)) for one in chance), (20,) * 30))
         found = effect_of("x", *runs).difference
         held += found.low <= -0.1 <= found.high
     assert held >= 180

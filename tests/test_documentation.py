@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.cli import main
 from dfly_analysis.diagnosis.checks import all_checks
-from dfly_analysis.knowledge.signature import load_signatures
-from dfly_analysis.report import notebook_names
+from dfly_analysis.reporting import notebook_names
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -68,7 +68,7 @@ def test_every_notebook_is_in_its_page():
 
 
 def test_the_catalogue_has_every_finding(monkeypatch):
-    """It is written from the knowledge: a section each, with what to do."""
+    """It is written from the catalogue: a section each, with what to do."""
     monkeypatch.syspath_prepend(str(DOCS))
     sys.modules.pop("reference_pages", None)
     pages = dict(__import__("reference_pages")._pages())

@@ -15,25 +15,25 @@ from conftest import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dfly_analysis.catalog.error_signatures import load_signatures
+from dfly_analysis.catalog.log_events import load_events, name_event
+from dfly_analysis.catalog.log_formats import load_formats
+from dfly_analysis.catalog.regex_compiler import NEEDS_PYTHON, Program
 from dfly_analysis.io import Opened
-from dfly_analysis.knowledge.event import load_events, name_event
-from dfly_analysis.knowledge.format import load_formats
-from dfly_analysis.knowledge.regex_compiler import NEEDS_PYTHON, Program
-from dfly_analysis.knowledge.signature import load_signatures
-from dfly_analysis.logs import compiled, read_log
-from dfly_analysis.logs.arrow import coded
-from dfly_analysis.logs.blocks import LineBlock
-from dfly_analysis.logs.careful import read_rows
-from dfly_analysis.logs.counts import Counts
-from dfly_analysis.logs.cutting import Cutter
-from dfly_analysis.logs.naming import cause_in
-from dfly_analysis.logs.parsed import parse_block
-from dfly_analysis.logs.sniff import find_format
+from dfly_analysis.readers.logs import native_parser, read_log
+from dfly_analysis.readers.logs.arrow_utils import coded
+from dfly_analysis.readers.logs.blocks import LineBlock
+from dfly_analysis.readers.logs.event_matching import cause_in
+from dfly_analysis.readers.logs.format_detection import find_format
+from dfly_analysis.readers.logs.line_stats import Counts
+from dfly_analysis.readers.logs.parse_block import parse_block
+from dfly_analysis.readers.logs.python_parser import read_rows
+from dfly_analysis.readers.logs.record_boundaries import Cutter
 from dfly_analysis.redaction import redact
-from dfly_analysis.synth import CASES
 from tests.reading_cases import generated
+from tests.synthetic import CASES
 
-MOST_ALIKE = 5
+MAX_ALIKE = 5
 TASK = "0123456789abcdef" * 4
 LINES = [sample for one in load_formats() for sample, _ in one.samples]
 MESSAGES = [text for kind in load_events() for text, _ in kind.samples]
@@ -50,7 +50,7 @@ def careful(monkeypatch):
 
     def read(data: bytes, tz: str = "UTC"):
         with monkeypatch.context() as patch:
-            patch.setattr(compiled, "is_available", lambda: False)
+            patch.setattr(native_parser, "is_available", lambda: False)
             return read_log(Opened("dir/f.log", io.BytesIO(data)), tz=tz)
 
     return read
@@ -68,7 +68,7 @@ def assert_same(one, other):
 
 def test_the_compiled_reader_was_built():
     """The environment of the tests has a compiler; without the compiled reader half of this file would test nothing."""
-    assert compiled.is_available()
+    assert native_parser.is_available()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def few_alike(data: bytes) -> bytes:
     for line in data.splitlines(keepends=True):
         shape = re.sub(rb"[0-9a-f]{8,}|\d+", b"#", line)
         seen[shape] += 1
-        if seen[shape] <= MOST_ALIKE:
+        if seen[shape] <= MAX_ALIKE:
             kept.append(line)
     return b"".join(kept)
 
@@ -99,7 +99,7 @@ def test_most_lines_take_the_fast_way():
     """Of a generated run nearly every record is read by the compiled reader; else it would be of no use."""
     run, _ = generated("slow-source", "v0.1.118")
     data = b"".join(path.read_bytes() for path in sorted(run.rglob("dfdaemon.log")))
-    columns = compiled.read_columns(data, "compact")
+    columns = native_parser.read_columns(data, "compact")
     assert len(columns.line) > 0.97 * columns.lines
 
 
@@ -219,7 +219,7 @@ def test_service_lines_take_the_fast_way():
         if line.startswith('{"level"') and redact(line) == line and '"Received new message' not in line
     ]
     assert len(lines) > 100
-    left = [line for line in lines if not len(compiled.read_columns(f"{line}\n".encode(), "json").line)]
+    left = [line for line in lines if not len(native_parser.read_columns(f"{line}\n".encode(), "json").line)]
     assert len(left) <= 0.01 * len(lines), left[:3]
 
 
@@ -227,7 +227,7 @@ def test_a_record_without_a_time_has_that_of_the_line_before():
     """Also where the line before was read by the compiled reader, and even if it is only counted."""
     data = "\n".join([HEAD % "x" + "}", PANIC, ""]).encode()
     for telling in (False, True):
-        table = parse_block(LineBlock(data), find_format("zap-json"), "UTC", telling=telling).table
+        table = parse_block(LineBlock(data), find_format("zap-json"), "UTC", relevant_only=telling).table
         assert [str(time) for time in table.column("time").to_pylist()][-1] == "2025-03-04 05:06:07.123000+00:00"
 
 
@@ -237,7 +237,7 @@ def test_what_redaction_would_change_of_a_service_line_is_left_to_the_careful_re
     """Names of secrets with values and without, users in addresses, with quotes that are escaped."""
     line = HEAD % "".join(words) + ',"taskID":"t"}'
     if redact(line) != line:
-        assert len(compiled.read_columns(f"{line}\n".encode(), "json").line) == 0
+        assert len(native_parser.read_columns(f"{line}\n".encode(), "json").line) == 0
 
 
 SECRETS = [
@@ -255,7 +255,7 @@ SECRETS = [
 def test_a_line_with_a_secret_never_takes_the_fast_way(secret, around, tail):
     """The compiled reader does not redact: whatever redaction would change must be left to the careful one."""
     text = compact(f"{around} {secret} {around}", tail)
-    taken = compiled.read_columns(f"{text}\n".encode(), "compact")
+    taken = native_parser.read_columns(f"{text}\n".encode(), "compact")
     if redact(text) != text:
         assert len(taken.line) == 0
 
@@ -266,7 +266,7 @@ def test_what_redaction_would_change_is_left_to_the_careful_reader(message):
     """Also for words nobody thought of."""
     text = compact(message, "")
     if redact(text) != text:
-        assert len(compiled.read_columns(f"{text}\n".encode(), "compact").line) == 0
+        assert len(native_parser.read_columns(f"{text}\n".encode(), "compact").line) == 0
 
 
 @pytest.mark.parametrize("kind", load_events(), ids=lambda kind: kind.id)
@@ -276,8 +276,8 @@ def test_patterns_match_as_in_python(kind):
     texts += [text[:end] for text in texts for end in range(5, len(text), 3)]
     texts = [text for text in texts if "\n" not in text and text.isascii() and '"' not in text[-1:]]
     raw = "".join(compact(text, "") + "\n" for text in texts).encode()
-    columns = compiled.read_columns(raw, "compact")
-    kinds = compiled.kind_of_start()
+    columns = native_parser.read_columns(raw, "compact")
+    kinds = native_parser.kind_of_start()
     texts = columns.unique | {name: coded(own.codes, own.values) for name, own in columns.texts.items()}
     for place, text in enumerate(columns.message.to_pylist()):
         if columns.event[place] != 1:
@@ -332,7 +332,8 @@ def test_line_numbers_are_those_of_the_file():
 
 
 @given(
-    st.sampled_from([text for one in load_signatures() for text in (*one.matching, *one.other)]), st.integers(0, 10**6)
+    st.sampled_from([text for one in load_signatures() for text in (*one.samples.match, *one.samples.other)]),
+    st.integers(0, 10**6),
 )
 @settings(max_examples=examples(300), deadline=None)
 def test_ids_do_not_matter_to_causes(text, number):
@@ -345,7 +346,7 @@ def test_a_broken_line_costs_only_itself():
     """What is read carefully beside a broken line are that line and the record before it."""
     good = compact("x", "")
     lines = [good] * 5 + ["broken"] + [good] * 5
-    columns = compiled.read_columns("".join(f"{line}\n" for line in lines).encode(), "compact")
+    columns = native_parser.read_columns("".join(f"{line}\n" for line in lines).encode(), "compact")
     assert len(columns.line) == 9
     counts = Counts()
     assert len(read_rows([good, "broken"], 4, find_format("client-compact"), counts)) == 1

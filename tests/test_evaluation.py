@@ -15,7 +15,7 @@ import practice
 import real_law
 import runs
 
-from dfly_analysis.synth import VARIANTS
+from tests.synthetic import VARIANTS
 
 SMALL = [
     *(runs.Planned(VARIANTS[name], "v1.5.1", 2) for name in ("bad-host", "oom", "unused", "nanoseconds", "false-failure", "throttled")),

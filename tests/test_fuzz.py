@@ -12,7 +12,7 @@ from tests.fuzz.targets import TARGETS, run
 
 CORPUS = Path(__file__).parent / "fuzz" / "corpus"
 FOUND = sorted(path for path in CORPUS.rglob("*") if path.is_file())
-MOST = {"logs": 60, "sources": 42, "folder": 4, "sniffing": 60, "redaction": 60}
+MAX_COUNT = {"logs": 60, "sources": 42, "folder": 4, "sniffing": 60, "redaction": 60}
 """Seeds that are tried here; the fuzzer begins with all."""
 
 
@@ -28,7 +28,7 @@ def test_targets_hold_on_what_fuzzing_begins_with(target, tmp_path):
     seeds.write(target, tmp_path)
     listed = sorted(tmp_path.iterdir())
     assert listed
-    for path in listed[:: max(1, len(listed) // MOST.get(target, 20))]:
+    for path in listed[:: max(1, len(listed) // MAX_COUNT.get(target, 20))]:
         run(target, path.read_bytes())
 
 

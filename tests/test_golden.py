@@ -18,11 +18,11 @@ from conftest import SAMPLES
 from planted import PAIRS, write_planted
 
 import dfly_analysis as dfly
+from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.cli import main
-from dfly_analysis.knowledge.signature import load_signatures
 from dfly_analysis.redaction import redact
-from dfly_analysis.synth import CASES, CLIENTS, write_run
-from dfly_analysis.tables import SEVERITIES
+from dfly_analysis.schema import SEVERITIES
+from tests.synthetic import CASES, CLIENTS, write_run
 
 MIB = 2**20
 RUNS = ("article-v0.1.118", "slow-v1.5.1")
@@ -177,7 +177,7 @@ def inject(run, client, texts):
 def test_no_harmless_line_becomes_a_finding(tmp_path, client):
     """Every sample of every benign signature, written as a warning and as an error, raises nothing above info."""
     write_planted(tmp_path, "healthy", client)
-    benign = [(one.component, text) for one in load_signatures() if one.layer == "benign" for text in one.matching]
+    benign = [(one.component, text) for one in load_signatures() if one.layer == "benign" for text in one.samples.match]
     inject(tmp_path / "run", client, benign)
     dataset = dfly.load(tmp_path / "run")
     findings = dfly.diagnose(dataset)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfly_analysis.jobs import asked_urls, build_jobs, job_of_url, read_jobs, recognises
-from dfly_analysis.tables import EVENTS
+from dfly_analysis.readers.jobs import build_jobs, job_of_url, read_jobs, recognises, requested_urls
+from dfly_analysis.schema import EVENTS
 
 BLOB = "http://reg.example/v2/m/blobs/sha256:"
 
@@ -113,7 +113,7 @@ def test_messages_that_are_none_are_passed_over():
         'Received new message: {"Name":"gc","Args":[{"Value":"{}"}]}',
         'Received new message: {"Name":"preheat","Args":[{"Value":"[1]"}]}',
     ]
-    assert asked_urls(EVENTS.frame([{"event_id": "job_received", "message": text} for text in texts])) == {}
+    assert requested_urls(EVENTS.frame([{"event_id": "job_received", "message": text} for text in texts])) == {}
 
 
 @pytest.mark.parametrize("secret", ["s3cr3t-x"])

@@ -8,12 +8,13 @@ import sys
 
 import pandas as pd
 import pytest
-from reading_cases import HOST_ID, IDS, PEER, TASK, line, opened, read, zap
+from reading_cases import HOST_ID, IDS, PEER, TASK, line, opened, read, write_tree, zap
 
-from dfly_analysis.logs import read_log
-from dfly_analysis.logs.fields import split_tail
-from dfly_analysis.logs.sniff import find_format, strip_colour
-from dfly_analysis.logs.writers import split_host
+from dfly_analysis.dataset import load
+from dfly_analysis.readers.logs import read_log
+from dfly_analysis.readers.logs.format_detection import find_format, strip_colour
+from dfly_analysis.readers.logs.grammars import split_tail
+from dfly_analysis.readers.logs.log_identity import split_host
 
 AT = "dragonfly-client/src/resource/task.rs:1201"
 DIM, RESET, GREEN, ITALIC, BOLD = "\x1b[2m", "\x1b[0m", "\x1b[32m", "\x1b[2;3m", "\x1b[1m"
@@ -275,14 +276,15 @@ def test_tools_that_log_beside_the_daemon_are_no_restart():
     assert read(text).events["event_id"].tolist() == ["process_started", "tool_started"]
 
 
-def test_releases_are_learnt_from_the_logs():
+def test_releases_are_learnt_from_the_logs(tmp_path):
     """The services print their release, old clients announce theirs."""
-    service = '{"level":"info","ts":"2025-03-04 05:06:07.123","caller":"a/b.go:1","msg":"version:\\nMajor: 2, Minor: 5, GitVersion: v2.5.0, GitCommit: x"}'
-    assert read(service, "s/scheduler/core.log").versions == {("scheduler", "v2.5.0")}
+    service = '{"level":"info","ts":"2025-03-04 05:06:07.123","caller":"a/b.go:1","msg":"version:\\nMajor: 2, Minor: 5, GitVersion: v2.5.0, GitCommit: x"}\n'
     announced = (
         'announce host to 10.1.0.3:8002 request=AnnounceHostRequest { build: Some(Build { git_version: "0.1.118" }) }'
     )
-    assert read(line(1, announced)).versions == {("client", "v0.1.118")}
+    write_tree(tmp_path, {"s/scheduler/core.log": service, "seed-client-0/dfdaemon.log": line(1, announced) + "\n"})
+    versions = load(tmp_path).settings.versions
+    assert (versions["scheduler"], versions["client"]) == ("v2.5.0", "v0.1.118")
 
 
 def test_a_given_format_is_tried_first_and_colours_only_go_where_they_are():

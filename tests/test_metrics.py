@@ -30,12 +30,13 @@ from hypothesis import strategies as st
 from test_bench import SAMPLES as BENCHMARKS
 from test_jobs import job
 
-from dfly_analysis import bench, jobs, metrics
 from dfly_analysis.cli import main
 from dfly_analysis.dataset import Prometheus, load
 from dfly_analysis.errors import SourceError
-from dfly_analysis.metrics.live import increase
-from dfly_analysis.tables import RUNS
+from dfly_analysis.io import open_sources
+from dfly_analysis.readers import benchmarks, jobs, prometheus
+from dfly_analysis.readers.prometheus.live_query import increase
+from dfly_analysis.schema import RUNS
 
 NAME = "dragonfly_client_download_task_duration_milliseconds"
 VERSION = 'dragonfly_client_version{build_time="2026-08-18",git_commit="ecaf24d50",git_version="1.5.1"} 1\n'
@@ -58,7 +59,7 @@ def dump(counts=(1, 2), total=9, failed=2, started=1795473403, level=8, traffic=
 
 
 def read(text, address="run/seed-client-0/metrics.txt"):
-    part = metrics.read_metrics(text, address)
+    part = prometheus.read_metrics(text, address)
     return part, RUNS.frame(part.rows)
 
 
@@ -123,14 +124,14 @@ def test_a_summary_becomes_an_aggregate():
 )  # fmt: skip
 def test_size_levels_are_ranges(level, lower, upper):
     """Level 11 begins at 1 GiB; the last has no end."""
-    row = metrics.read_metrics(dump(level=level), "m").rows[0]
+    row = prometheus.read_metrics(dump(level=level), "m").rows[0]
     assert (row["size_lower_bytes"], row.get("size_upper_bytes")) == (lower, upper)
 
 
 @pytest.mark.parametrize("level", ["21", "x", "", "-1", "٣", "1e3"])
 def test_a_size_level_nobody_knows_has_no_size(level):
     """The durations stay."""
-    row = metrics.read_metrics(dump(level=level), "m").rows[0]
+    row = prometheus.read_metrics(dump(level=level), "m").rows[0]
     assert "size_lower_bytes" not in row
     assert row["n"] == 1
 
@@ -173,22 +174,22 @@ def test_of_several_files_of_one_process_the_newest_counts():
         "before/seed-0/metrics.txt": dump((1, 0)), "after/seed-0/metrics.txt": dump((2, 2)), "after/seed-1/metrics.txt": dump((1, 0)),
         "late/seed-0/metrics.txt": dump((3, 0), started=1795480000),
     }  # fmt: skip
-    rows = [row for path, text in texts.items() for row in metrics.read_metrics(text, path).rows] + [
+    rows = [row for path, text in texts.items() for row in prometheus.read_metrics(text, path).rows] + [
         {"tool": "csv", "log_path": "x"}
     ]
-    paths = Counter(row["log_path"] for row in metrics.newest_dumps(rows))
+    paths = Counter(row["log_path"] for row in prometheus.newest_dumps(rows))
     assert set(paths) == {*list(texts)[1:], "x"}
 
 
 def test_a_build_without_commit_names_no_release():
     """It would claim a version it does not have."""
-    assert metrics.read_metrics(VERSION.replace("ecaf24d50", "unknown"), "m").versions == ()
+    assert prometheus.read_metrics(VERSION.replace("ecaf24d50", "unknown"), "m").versions == ()
 
 
 def test_secrets_in_labels_reach_no_row():
     """Tags and applications are the user's text."""
     text = 'dragonfly_client_download_task_total{app="token=s3cr3t-x",tag="https://u:s3cr3t-x@reg/"} 3\n'
-    assert "s3cr3t-x" not in RUNS.frame(metrics.read_metrics(text, "m").rows).to_csv()
+    assert "s3cr3t-x" not in RUNS.frame(prometheus.read_metrics(text, "m").rows).to_csv()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ def test_secrets_in_labels_reach_no_row():
 )  # fmt: skip
 def test_the_address_names_the_host(address, host, role):
     """By its folder, or by the file's own name."""
-    part = metrics.read_metrics(dump(), address)
+    part = prometheus.read_metrics(dump(), address)
     assert (part.host, part.rows[0]["role"]) == (host, role)
 
 
@@ -212,7 +213,7 @@ def test_the_dumps_of_a_real_run_agree_with_its_truth(slow_sample):
     versions = set()
     for address, text in dumps:
         part, frame = read(text, address)
-        assert metrics.recognises(text[:65536])
+        assert prometheus.recognises(text[:65536])
         assert part.rejected == 0
         versions |= set(part.versions)
         said = sum(int(value) for value in re.findall(rf"^{NAME}_count\S* (\d+)$", text, re.MULTILINE))
@@ -358,7 +359,7 @@ def scraped(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def window(scraped):
-    part = metrics.query_prometheus(scraped.url, scraped.start, scraped.end, step=0.1)
+    part = prometheus.query_prometheus(scraped.url, scraped.start, scraped.end, step=0.1)
     return part, RUNS.frame(part.rows)
 
 
@@ -401,17 +402,17 @@ def test_rows_of_a_server_are_those_of_a_dump(scraped, window):
 def test_a_selector_narrows_the_targets(scraped):
     """With or without braces; where nothing is left, one line says so."""
     for selector in ('pod="born-0"', '{pod=~"bo.*"}'):
-        rows = metrics.query_prometheus(scraped.url, scraped.start, scraped.end, step=0.1, selector=selector).rows
+        rows = prometheus.query_prometheus(scraped.url, scraped.start, scraped.end, step=0.1, selector=selector).rows
         assert {row["host"] for row in rows} == {"born-0"}
     with pytest.raises(SourceError, match="knows no Dragonfly between .*selector"):
-        metrics.query_prometheus(scraped.url, scraped.start, scraped.end, selector='pod="none"')
+        prometheus.query_prometheus(scraped.url, scraped.start, scraped.end, selector='pod="none"')
     with pytest.raises(SourceError, match="cannot answer: .*parse error"):
-        metrics.query_prometheus(scraped.url, scraped.start, scraped.end, selector='pod=="x')
+        prometheus.query_prometheus(scraped.url, scraped.start, scraped.end, selector='pod=="x')
 
 
 def test_an_address_with_a_path_is_taken_as_the_server(scraped):
     """What people copy from the browser works too."""
-    assert metrics.query_prometheus(f"{scraped.url}/graph?g0.expr=up", scraped.start, scraped.end).rows
+    assert prometheus.query_prometheus(f"{scraped.url}/graph?g0.expr=up", scraped.start, scraped.end).rows
 
 
 def test_the_commands_ask_the_server_named(scraped, tmp_path):
@@ -486,7 +487,7 @@ def test_each_failure_of_a_server_is_one_clear_line(status, body, said):
     """It names the server, what is wrong and the way out."""
     server = Answering(status, body)
     with pytest.raises(SourceError, match=said) as caught:
-        metrics.query_prometheus(f"http://bob:s3cr3t@{server.place}", 0, 10)
+        prometheus.query_prometheus(f"http://bob:s3cr3t@{server.place}", 0, 10)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"http://{server.place}: ")
     assert caught.value.hint
@@ -496,23 +497,23 @@ def test_each_failure_of_a_server_is_one_clear_line(status, body, said):
 def test_a_server_that_is_not_there_is_said_so():
     """Nobody listens; the name does not exist."""
     with pytest.raises(SourceError, match="cannot be reached: Connection refused"):
-        metrics.query_prometheus(f"http://127.0.0.1:{free_port()}", 0, 10)
+        prometheus.query_prometheus(f"http://127.0.0.1:{free_port()}", 0, 10)
     with pytest.raises(SourceError, match="cannot be reached"):
-        metrics.query_prometheus("http://no-such-host.invalid:9090", 0, 10)
+        prometheus.query_prometheus("http://no-such-host.invalid:9090", 0, 10)
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "", "http://", "http://[::1", "http://x:notaport", "/etc/passwd"])
 def test_an_address_that_is_none_is_refused(url):
     """Before anything is sent."""
     with pytest.raises(SourceError):
-        metrics.query_prometheus(url, 0, 10)
+        prometheus.query_prometheus(url, 0, 10)
 
 
 @pytest.mark.parametrize(("start", "end"), [(10, 10), (10, 5), ("yesterday", 5)])
 def test_a_window_that_is_none_is_refused(start, end):
     """Before anything is sent."""
     with pytest.raises(SourceError, match=r"window ends before|not a time"):
-        metrics.query_prometheus("http://127.0.0.1:1", start, end)
+        prometheus.query_prometheus("http://127.0.0.1:1", start, end)
 
 
 def test_a_certificate_nobody_trusts_is_named(tmp_path):
@@ -538,9 +539,9 @@ def test_a_certificate_nobody_trusts_is_named(tmp_path):
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     with pytest.raises(SourceError, match="certificate that is not trusted .*REQUESTS_CA_BUNDLE"):
-        metrics.query_prometheus(f"https://{Answering(tls=tls).place}", 0, 10)
+        prometheus.query_prometheus(f"https://{Answering(tls=tls).place}", 0, 10)
     with pytest.raises(SourceError, match="does not speak TLS"):
-        metrics.query_prometheus(f"https://{Answering().place}", 0, 10)
+        prometheus.query_prometheus(f"https://{Answering().place}", 0, 10)
 
 
 def test_credentials_go_where_they_belong(monkeypatch, tmp_path):
@@ -555,7 +556,7 @@ def test_credentials_go_where_they_belong(monkeypatch, tmp_path):
             monkeypatch.setenv("DFLY_ANALYSIS_PROMETHEUS_TOKEN", token)
         server = Answering(401)
         with pytest.raises(SourceError):
-            metrics.query_prometheus(f"http://{user}{server.place}", 0, 10)
+            prometheus.query_prometheus(f"http://{user}{server.place}", 0, 10)
         sent.append(server.sent[0]["Authorization"])
     basic = "Basic " + base64.b64encode(b"bob:p@ss").decode()
     assert sent == [basic, basic, "Bearer t0ken"]
@@ -586,7 +587,7 @@ OTHERS = {
     "jobs": {"one": json.dumps(job()), "list": json.dumps([job()] * 2, indent=2), "data": json.dumps({"data": {"items": [job()]}})},
     "bench": BENCHMARKS, "none": LOG_LINES,
 }  # fmt: skip
-READERS = {"metrics": metrics.recognises, "jobs": jobs.recognises, "bench": bench.recognises}
+READERS = {"metrics": prometheus.recognises, "jobs": jobs.recognises, "bench": benchmarks.recognises}
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -599,13 +600,13 @@ def test_no_reader_takes_what_is_anothers(reader, kind, name):
 def test_no_benchmark_tool_takes_what_is_anothers():
     """Among the benchmark tools too: each sample belongs to exactly one."""
     for name, text in BENCHMARKS.items():
-        takers = [found.__name__ for found in bench._tools() if found.recognises(text)]
+        takers = [found.__name__ for found in benchmarks._tools() if found.recognises(text)]
         assert len(takers) == 1, (name, takers)
 
 
 def test_no_reader_takes_the_samples_of_log_formats(root):
     """None of the lines that stand beside the definitions of log formats."""
-    for path in sorted((root / "dfly_analysis/knowledge/formats").glob("*.yaml")):
+    for path in sorted((root / "dfly_analysis/catalog/entries/log_formats").glob("*.yaml")):
         for definition in yaml.safe_load(path.read_text("utf-8")):
             for sample in definition["samples"]:
                 taken = [name for name, recognises in READERS.items() if recognises(f"{sample['text']}\n")]
@@ -631,10 +632,10 @@ FRAGMENTS = [*dump().split("\n"), NAME, "{", "}", '"', "le=", '"+Inf"', "1e999",
 def test_any_text_gives_rows_or_none(fragments, between):
     """Nothing a dump holds makes it fail, and what comes of it fits the table."""
     text = between.join(fragments)
-    part = metrics.read_metrics(text, "m")
+    part = prometheus.read_metrics(text, "m")
     assert 0 <= part.rejected <= part.lines
     assert (RUNS.frame(part.rows)["n"].fillna(0) >= 0).all()
-    assert metrics.recognises(text) in (True, False)
+    assert prometheus.recognises(text) in (True, False)
 
 
 @given(st.binary(max_size=200))

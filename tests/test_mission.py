@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from test_report import Page
 
-from dfly_analysis.analysis import analyse
-from dfly_analysis.report import Report
-from dfly_analysis.synth import write_run
+from dfly_analysis.api import analyse
+from dfly_analysis.reporting import Report
+from tests.synthetic import write_run
 
 HAN = re.compile("[\u4e00-\u9fff]")
 DOCS = Path(__file__).parent.parent / "docs" / "how-to" / "article-row-by-row.md"

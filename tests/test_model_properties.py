@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dfly_analysis.models import fit_duration, kaplan_meier, task_failure_probability, wilson
-from dfly_analysis.models.crossing import crossing
+from dfly_analysis.models.root_finding import crossing
 
 MIB = 2**20
 SEEDS = st.integers(min_value=0, max_value=10_000)
@@ -33,8 +33,8 @@ def test_scaling_all_times_scales_every_quantile(seed, factor):
     """Milliseconds or seconds: the answer is the same time."""
     pieces = _pieces(seed)
     scaled = pieces.assign(duration_s=pieces["duration_s"] * factor, timeout_s=pieces["timeout_s"] * factor)
-    one = fit_duration(pieces, law="lognormal").quantile(16 * MIB, 0.99)
-    other = fit_duration(scaled, law="lognormal").quantile(16 * MIB, 0.99)
+    one = fit_duration(pieces, distribution="lognormal").quantile(16 * MIB, 0.99)
+    other = fit_duration(scaled, distribution="lognormal").quantile(16 * MIB, 0.99)
     for edge in ("value", "low", "high"):
         assert getattr(other, edge) == pytest.approx(getattr(one, edge) * factor, rel=5e-3)
 
@@ -45,7 +45,9 @@ def test_the_order_of_rows_does_not_matter(seed):
     """A fit sees a set of attempts, not a sequence."""
     pieces = _pieces(seed)
     shuffled = pieces.sample(frac=1.0, random_state=seed)
-    one, other = (fit_duration(frame, law="weibull").quantile(4 * MIB, 0.9).value for frame in (pieces, shuffled))
+    one, other = (
+        fit_duration(frame, distribution="weibull").quantile(4 * MIB, 0.9).value for frame in (pieces, shuffled)
+    )
     assert other == pytest.approx(one, rel=1e-3)
 
 
@@ -64,7 +66,9 @@ def test_more_cut_attempts_make_the_law_slower(seed):
     """Turning finished attempts into ones that were cut at the same moment never speeds up the law."""
     pieces = _pieces(seed)
     later = pieces.assign(outcome=pieces["outcome"].mask(np.arange(len(pieces)) % 5 == 0, "cancelled"))
-    one, other = (fit_duration(frame, law="lognormal").quantile(4 * MIB, 0.9).value for frame in (pieces, later))
+    one, other = (
+        fit_duration(frame, distribution="lognormal").quantile(4 * MIB, 0.9).value for frame in (pieces, later)
+    )
     assert other >= one
 
 
@@ -72,7 +76,7 @@ def test_more_cut_attempts_make_the_law_slower(seed):
 @given(seed=SEEDS, level=st.sampled_from([0.5, 0.8, 0.99]))
 def test_a_higher_level_is_a_wider_interval(seed, level):
     """Intervals of a higher level hold those of a lower one."""
-    fit = fit_duration(_pieces(seed), law="lognormal")
+    fit = fit_duration(_pieces(seed), distribution="lognormal")
     inner, outer = fit.quantile(16 * MIB, 0.99, level=level), fit.quantile(16 * MIB, 0.99, level=0.995)
     assert outer.low <= inner.low <= inner.value <= inner.high <= outer.high
 

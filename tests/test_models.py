@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Fit, Interval, NotFitted
+from dfly_analysis.estimates import Fit, Interval, NotFitted
 from dfly_analysis.models import (
     DurationFit,
     LayerShape,
     TaskFailureFit,
-    all_laws,
+    all_distributions,
     fit_all,
     fit_duration,
     kaplan_meier,
@@ -80,12 +80,12 @@ def test_family_not_told_tail_beyond_the_limit_is_recovered(law):
     assert found.low <= truth <= found.high
 
 
-@pytest.mark.parametrize("law", sorted(all_laws()))
+@pytest.mark.parametrize("law", sorted(all_distributions()))
 def test_every_law_is_fitted_alone_and_obeys_the_contract(law):
     """Each law alone recovers the median, is monotone, orders its intervals and leaves its input as it was."""
     pieces, known = _pieces(seed=5, n=1500)
     before = pieces.copy()
-    fit = fit_duration(pieces, law=law)
+    fit = fit_duration(pieces, distribution=law)
     pd.testing.assert_frame_equal(pieces, before)
     assert isinstance(fit, Fit)
     assert fit.law.split("+")[0] == law
@@ -109,10 +109,10 @@ def _assert_monotone_and_ordered(fit):
     assert values == sorted(values, reverse=True)
 
 
-@pytest.mark.parametrize("law", sorted(all_laws()))
+@pytest.mark.parametrize("law", sorted(all_distributions()))
 def test_a_law_agrees_with_itself(law):
     """Density, survival, quantile and scores of one law are one law's."""
-    made = all_laws()[law]
+    made = all_distributions()[law]
     shape = [np.array(value) for value in (-0.6, *made.starts[0])]
     location = np.array(0.3)
     p = np.array([0.01, 0.2, 0.5, 0.9, 0.999])
@@ -178,8 +178,8 @@ def test_shared_fate_of_tasks_widens_the_intervals():
     task = np.repeat(np.arange(60), 25)
     duration = 2.0 * np.exp(0.4 * source.standard_normal(60)[task] + 0.3 * source.standard_normal(len(task)))
     pieces = _cut(np.full(len(task), 4 * MIB), duration, source)
-    blind = fit_duration(pieces, law="lognormal")
-    knowing = fit_duration(pieces.assign(task_id=[f"task-{number}" for number in task]), law="lognormal")
+    blind = fit_duration(pieces, distribution="lognormal")
+    knowing = fit_duration(pieces.assign(task_id=[f"task-{number}" for number in task]), distribution="lognormal")
     widths = [np.log(made.quantile(4 * MIB, 0.5).high / made.quantile(4 * MIB, 0.5).low) for made in (blind, knowing)]
     assert widths[1] > 2.0 * widths[0]
     assert knowing.goodness["design_effect"] > 2.0
@@ -353,7 +353,7 @@ def test_a_missing_column_is_named(column):
 def test_wrong_arguments_are_named(fit):
     """Unknown laws, shares beyond 1 and sizes below 0 are errors that say what was given."""
     with pytest.raises(TableError, match="lognormal"):
-        fit_duration(_pieces(n=50)[0], law="lognormall")
+        fit_duration(_pieces(n=50)[0], distribution="lognormall")
     with pytest.raises(TableError, match="p is"):
         fit.quantile(4 * MIB, 1.5)
     with pytest.raises(TableError, match="size_bytes"):
@@ -365,7 +365,7 @@ def test_wrong_arguments_are_named(fit):
 def test_many_attempts_are_binned_without_losing_the_law():
     """Sixty thousand attempts become a few thousand rows whose law is the one drawn from, within half a per cent."""
     pieces, known = _pieces(seed=16, n=60_000)
-    fit = fit_duration(pieces, law="lognormal")
+    fit = fit_duration(pieces, distribution="lognormal")
     assert len(fit.average.best.model.rows.y) < 3000
     assert fit.quantile(16 * MIB, 0.5).value == pytest.approx(_true_quantile(known, 16 * MIB, 0.5), rel=0.01)
     scale = next(param for param in fit.params if param.name == "scale")
@@ -375,8 +375,8 @@ def test_many_attempts_are_binned_without_losing_the_law():
 def test_a_weight_stands_for_that_many_attempts():
     """A row of weight 3 is three rows."""
     pieces, _ = _pieces(seed=17, n=300)
-    thrice = fit_duration(pd.concat([pieces] * 3, ignore_index=True), law="lognormal")
-    weighted = fit_duration(pieces.assign(weight=3.0), law="lognormal")
+    thrice = fit_duration(pd.concat([pieces] * 3, ignore_index=True), distribution="lognormal")
+    weighted = fit_duration(pieces.assign(weight=3.0), distribution="lognormal")
     assert weighted.n == thrice.n == 900
     assert weighted.quantile(16 * MIB, 0.99).value == pytest.approx(thrice.quantile(16 * MIB, 0.99).value, rel=2e-3)
 
@@ -385,7 +385,7 @@ def test_the_fit_says_how_far_it_goes_and_how_well(fit):
     """Goodness holds a criterion for every law, weights that add up, and a distance within what chance allows."""
     assert fit.extrapolates_beyond_s == 30.0
     judged = {key.removeprefix("aic_").split("+")[0] for key in fit.goodness if key.startswith("aic_")}
-    assert judged == set(all_laws())
+    assert judged == set(all_distributions())
     assert sum(value for key, value in fit.goodness.items() if key.startswith("weight_")) == pytest.approx(1.0)
     assert 0 < fit.goodness["km_distance"] < fit.goodness["km_distance_expected"]
     for param in fit.params:
@@ -465,7 +465,7 @@ def test_task_failure_probability_by_simulation():
     source = np.random.default_rng(0)
     failed = (source.random((40_000, 20, 2)) < 0.1).all(axis=2).any(axis=1).mean()
     assert task_failure_probability(0.1, 20, 2) == pytest.approx(failed, abs=0.01)
-    assert task_failure_probability(0.1, 20, 2, shared_fate=1.0) == pytest.approx(1 - 0.9**20)
+    assert task_failure_probability(0.1, 20, 2, retry_failure_correlation=1.0) == pytest.approx(1 - 0.9**20)
     assert task_failure_probability(1.0, 5) == 1.0
     with pytest.raises(TableError):
         task_failure_probability(1.2, 5)
@@ -503,7 +503,7 @@ def test_fit_all_names_and_splits():
 
 def test_fit_all_takes_the_empty_tables():
     """Empty tables of the schema give refusals, never an exception."""
-    from dfly_analysis.tables import PIECES, TASKS
+    from dfly_analysis.schema import PIECES, TASKS
 
     made = fit_all(SimpleNamespace(pieces=PIECES.frame(), tasks=TASKS.frame()))
     assert set(made) >= {"piece_from_source", "piece_from_parent", "task_failure"}
@@ -512,7 +512,7 @@ def test_fit_all_takes_the_empty_tables():
 
 def test_a_schema_frame_fits_with_its_own_types():
     """Nullable integers, strings and times of the pieces table go in as they are, and give the window."""
-    from dfly_analysis.tables import PIECES
+    from dfly_analysis.schema import PIECES
 
     plain = _pieces(seed=18, n=300)[0]
     started = pd.Timestamp("2026-05-01T00:00:00Z") + pd.to_timedelta(np.arange(300), unit="s")

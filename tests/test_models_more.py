@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfly_analysis.fits import NotFitted, measured_fate
-from dfly_analysis.models import DurationFit, all_laws, fit_all, fit_duration, incidence
-from dfly_analysis.models.buckets import METRIC, whole_tasks
-from dfly_analysis.models.calibration import calibrate
-from dfly_analysis.models.layers import task_failure_probability
-from dfly_analysis.tables import RUNS
+from dfly_analysis.estimates import NotFitted, measured_retry_correlation
+from dfly_analysis.models import DurationFit, all_distributions, cumulative_incidence, fit_all, fit_duration
+from dfly_analysis.models.histogram_data import METRIC, whole_tasks
+from dfly_analysis.models.layer_failure import task_failure_probability
+from dfly_analysis.models.task_calibration import calibrate
+from dfly_analysis.schema import RUNS
 
 MIB = 2**20
 
@@ -44,10 +44,10 @@ def _as_buckets(pieces):
 def test_buckets_and_exact_rows_make_one_law():
     """Half of the attempts known only to a factor of two move the law little, and all of them still give it."""
     pieces = _pieces(seed=3)
-    exact = fit_duration(pieces, law="lognormal").quantile(16 * MIB, 0.99)
+    exact = fit_duration(pieces, distribution="lognormal").quantile(16 * MIB, 0.99)
     half = pd.concat([pieces.iloc[::2], _as_buckets(pieces.iloc[1::2])], ignore_index=True)
     for rows in (half, _as_buckets(pieces)):
-        found = fit_duration(rows, law="lognormal").quantile(16 * MIB, 0.99)
+        found = fit_duration(rows, distribution="lognormal").quantile(16 * MIB, 0.99)
         assert found.value == pytest.approx(exact.value, rel=0.06)
         assert np.log(found.high / found.low) > 0.95 * np.log(exact.high / exact.low)
 
@@ -57,8 +57,8 @@ def test_a_bucket_counts_as_often_as_its_weight():
     pieces = _as_buckets(_pieces(seed=4, n=300))
     pieces.loc[pieces["duration_s"] < 1.0, "duration_s"] = 0.0
     pieces.loc[(pieces["duration_s"] == 0.0) & (pieces["outcome"] == "ok"), "upper_s"] = 1.0
-    thrice = fit_duration(pd.concat([pieces] * 3, ignore_index=True), law="weibull")
-    weighted = fit_duration(pieces.assign(weight=3.0), law="weibull")
+    thrice = fit_duration(pd.concat([pieces] * 3, ignore_index=True), distribution="weibull")
+    weighted = fit_duration(pieces.assign(weight=3.0), distribution="weibull")
     assert weighted.n == thrice.n
     assert weighted.quantile(16 * MIB, 0.9).value == pytest.approx(thrice.quantile(16 * MIB, 0.9).value, rel=5e-3)
 
@@ -203,29 +203,29 @@ def test_no_failure_at_all_still_bounds_the_rate_from_above():
     assert 0.001 < found.high < 0.03
 
 
-def _tasks(attempt, fate, *, n=400, seed=11):
+def _tasks(attempt, retry_correlation, *, n=400, seed=11):
     source = np.random.default_rng(seed)
     count = source.integers(1, 40, n)
-    chance = [task_failure_probability(attempt, k, 2, shared_fate=fate) for k in count]
+    chance = [task_failure_probability(attempt, k, 2, retry_failure_correlation=retry_correlation) for k in count]
     failed = source.random(n) < np.array(chance)
     return pd.DataFrame({
         "size_bytes": count * 64 * MIB, "piece_bytes": 64 * MIB, "outcome": np.where(failed, "failed", "ok"), "role": "seedClient",
     })  # fmt: skip
 
 
-@pytest.mark.parametrize("fate", [0.0, 0.3])
-def test_shared_fate_is_found_from_how_many_tasks_failed(fate):
+@pytest.mark.parametrize("retry_correlation", [0.0, 0.3])
+def test_shared_fate_is_found_from_how_many_tasks_failed(retry_correlation):
     """Tasks whose passes repeat their failures fail more often than independent passes would; how much is recovered."""
     pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
     law = fit_duration(pieces)
-    found = calibrate(law, _tasks(law.failure_rate(64 * MIB, 30.0).value, fate), pieces, "v1.0.17")
-    assert found.shared_fate.low <= fate <= found.shared_fate.high
-    assert (found.shared_fate.value == 0.0) == (fate == 0.0)
+    found = calibrate(law, _tasks(law.failure_rate(64 * MIB, 30.0).value, retry_correlation), pieces, "v1.0.17")
+    assert found.retry_failure_correlation.low <= retry_correlation <= found.retry_failure_correlation.high
+    assert (found.retry_failure_correlation.value == 0.0) == (retry_correlation == 0.0)
     assert found.agrees
     assert found.n == sum(one.n for one in found.bins) == 400
     assert found.failed == sum(one.failed for one in found.bins)
     for one in found.bins:
-        assert 0 <= one.foretold.low <= one.foretold.value <= one.foretold.high <= 1
+        assert 0 <= one.predicted.low <= one.predicted.value <= one.predicted.high <= 1
 
 
 def test_measured_fate_is_used_only_where_tasks_tell():
@@ -235,9 +235,9 @@ def test_measured_fate_is_used_only_where_tasks_tell():
     tasks = _tasks(law.failure_rate(64 * MIB, 30.0).value, 0.3)
     few = tasks.iloc[:6].assign(outcome="ok", size_bytes=64 * MIB)
     made = [SimpleNamespace(calibration=calibrate(law, rows, pieces, "v1.0.17")) for rows in (tasks, few)]
-    assert measured_fate({"task_failure": made[0]}).value == pytest.approx(0.3, abs=0.15)
-    assert measured_fate({"task_failure": made[1]}) is None
-    assert measured_fate({}) is None
+    assert measured_retry_correlation({"task_failure": made[0]}).value == pytest.approx(0.3, abs=0.15)
+    assert measured_retry_correlation({"task_failure": made[1]}) is None
+    assert measured_retry_correlation({}) is None
 
 
 def test_whole_tasks_take_log_rows_first_and_buckets_of_other_hosts():
@@ -297,7 +297,7 @@ def test_a_stalled_attempt_takes_its_transfer_and_its_wait(longest):
     """The tail of a bounded wait is that of the sum of both, not of the wait after a usual transfer."""
     source, sigma = np.random.default_rng(3), 0.4
     both = np.exp(sigma * source.standard_normal(200_000)) + longest * source.random(200_000)
-    law, surely, straight = all_laws()["stall_bounded"], 50.0, -40.0
+    law, surely, straight = all_distributions()["stall_bounded"], 50.0, -40.0
     shape = [np.array(value) for value in (np.log(sigma), surely, np.log(longest), straight)]
     p = np.array([0.3, 0.5, 0.9, 0.97, 0.999])
     np.testing.assert_allclose(np.exp(law.quantile(p, np.array(0.0), shape)), np.quantile(both, p), rtol=0.05)
@@ -320,7 +320,7 @@ def test_a_limit_on_pieces_at_once_is_not_made_up():
 def test_shares_of_all_causes_never_add_up_to_more_than_one():
     """Chances that add up to one but for the last bit of their sum stay a chance."""
     share = np.array([0.7, 0.1])
-    both = incidence.Incidence(
+    both = cumulative_incidence.Incidence(
         share, {"reset": np.array([0.2 + 1e-16, 0.2]), "origin": np.array([0.1 + 2e-16, 0.7 + 1e-15])}, share
     )
     assert both.failures.max() <= 1.0
@@ -345,4 +345,4 @@ def test_many_answers_at_once_are_those_of_one_after_another(fit):
     ):
         for found, one in zip(many, ones, strict=True):
             assert vars(found) == pytest.approx(vars(one), rel=1e-7)
-    assert fit.lasting(16 * MIB, times).tolist() == pytest.approx([rate.value for rate in together[1]])
+    assert fit.survival_estimates(16 * MIB, times).tolist() == pytest.approx([rate.value for rate in together[1]])

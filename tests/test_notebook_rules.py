@@ -36,7 +36,7 @@ def test_committed_notebooks_obey_the_rules(path):
 
 @pytest.mark.parametrize("source", [
     "import dfly_analysis as dfly\ndataset = dfly.load(paths)\ndataset.tasks",
-    "from dfly_analysis.plots import plot_durations\nplot_durations(dataset, limit=-1.5)[0]",
+    "from dfly_analysis.reporting.plots import plot_durations\nplot_durations(dataset, limit=-1.5)[0]",
     "dfly.recommend(dataset, findings, fits, size=size, roles=['client'], more={'a': 1})",
 ])  # fmt: skip
 def test_a_thin_notebook_has_no_problems(tmp_path, source):

@@ -16,12 +16,12 @@ from planted import write_planted
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
 from dfly_analysis.errors import DflyError, SourceError
-from dfly_analysis.fits import Interval
+from dfly_analysis.estimates import Interval
 from dfly_analysis.models import fit_all
-from dfly_analysis.plans import plan_preheat, read_manifest
-from dfly_analysis.plans.jobs import api_of, checks_of, command_of, image_job, job_timeout_s, scope_name
-from dfly_analysis.plans.manifest import image_url
-from dfly_analysis.plans.times import Link, all_fine
+from dfly_analysis.recommendation.plans import plan_preheat, read_manifest
+from dfly_analysis.recommendation.plans.jobs import api_of, checks_of, command_of, image_job, job_timeout_s, scope_name
+from dfly_analysis.recommendation.plans.manifest import image_url
+from dfly_analysis.recommendation.plans.transfer_times import Link, all_fine
 
 MIB, GIB = 2**20, 2**30
 SIZES = (30 * MIB, 400 * MIB, 20 * GIB)
@@ -266,16 +266,16 @@ def test_predictions_from_logs_meet_what_happened(tmp_path):
     link = _link_of(dataset, fit_all(dataset))
     seeds = dataset.tasks[(dataset.tasks["outcome"] == "ok") & (dataset.tasks["role"] == "seedClient")]
     tasks = seeds[seeds["size_bytes"] > 30e6]
-    foretold = [link.layer_time(int(size), [int(size)]) for size in tasks["size_bytes"]]
-    ratios = sorted(float(seen) / one.value for seen, one in zip(tasks["duration_s"], foretold, strict=True))
+    predicted = [link.layer_time(int(size), [int(size)]) for size in tasks["size_bytes"]]
+    ratios = sorted(float(seen) / one.value for seen, one in zip(tasks["duration_s"], predicted, strict=True))
     assert len(ratios) >= 4
     assert 0.75 < ratios[len(ratios) // 2] < 1.25
-    inside = [one.low * 0.9 <= seen <= one.high * 1.1 for seen, one in zip(tasks["duration_s"], foretold, strict=True)]
+    inside = [one.low * 0.9 <= seen <= one.high * 1.1 for seen, one in zip(tasks["duration_s"], predicted, strict=True)]
     assert sum(inside) >= 0.7 * len(inside)
 
 
 def _link_of(dataset, fits):
-    from dfly_analysis.plans.links import find_links
+    from dfly_analysis.recommendation.plans.links import find_links
 
     return find_links(dataset.settings, dataset, fits, {}).source
 
@@ -301,7 +301,7 @@ def test_a_link_that_is_full_makes_pieces_slower(slow):
     """Layers in parallel beyond the bandwidth take longer each, and are cut more often."""
     _, dataset, fits = slow
     link = _link_of(dataset, fits)
-    narrow = Link(link.law, link.bandwidth_bps / 4, link.slots, link.timeout_s, link.client, link.passes)
+    narrow = Link(link.duration_model, link.bandwidth_bps / 4, link.slots, link.timeout_s, link.client, link.passes)
     size = 300 * MIB
     assert narrow.layer_time(size, [size] * 4).value > 2 * link.layer_time(size, [size]).value
     assert narrow.layer_failure(size, [size] * 4).value >= link.layer_failure(size, [size]).value
@@ -412,7 +412,7 @@ def test_the_command_prints_tables_json_and_yaml(slow, tmp_path):
     assert content["time_s"]["low"] < content["time_s"]["high"]
     assert [one["case"] for one in content["pulls"]] == ["nothing preheated", "on a seed", "on the node"]
     assert content["jobs"][0]["payload"]["args"]["urls"][0].startswith("https://reg.example/v2/ml/train/blobs/sha256:")
-    for heading in ("Stages", "Layers at a time", "Pull and start on a node", "Checks afterwards", "Assumed"):
+    for heading in ("Stages", "Layers in parallel", "Pull and start on a node", "Verify afterwards", "Assumptions"):
         assert f"\n{heading}" in made["table"].stdout
 
 

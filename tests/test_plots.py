@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from report_cases import failing_report, healthy_report, no_tasks_report, pieces, tasks
 
-from dfly_analysis.fits import NotFitted
+from dfly_analysis.estimates import NotFitted
 from dfly_analysis.models import fit_duration
-from dfly_analysis.plots import Figure, NotDrawn, draw_durations, draw_task_failures, draw_timeline
-from dfly_analysis.plots.canvas import CAUSE_COLOURS, COLOURS
-from dfly_analysis.tables import CAUSES, OUTCOMES, PIECES, TASKS
+from dfly_analysis.reporting.plots import Figure, NotDrawn, draw_durations, draw_task_failures, draw_timeline
+from dfly_analysis.reporting.plots.style import CAUSE_COLOURS, COLOURS
+from dfly_analysis.schema import CAUSES, OUTCOMES, PIECES, TASKS
 
-NAMES = ("timeline", "durations", "law_checks", "failure_rates", "task_failures")
+NAMES = ("timeline", "durations", "fit_diagnostics", "failure_rates", "task_failures")
 
 
 def drawn(report, name):

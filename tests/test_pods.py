@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
-from dfly_analysis import jobs, pods
-from dfly_analysis.pods import deaths_by_host, read_ending, read_pods, recognises
-from dfly_analysis.synth import VARIANTS, write_run
-from dfly_analysis.tables import PODS
+from dfly_analysis.readers import jobs, pods
+from dfly_analysis.readers.pods import read_pods, read_termination, recognises, terminations_by_host
+from dfly_analysis.schema import PODS
+from tests.synthetic import VARIANTS, write_run
 
 DESCRIBED = """Name:             seed-client-0
 Namespace:        dragonfly-system
@@ -116,8 +116,8 @@ def test_each_row_has_its_line():
 )  # fmt: skip
 def test_an_ending_means_what_its_code_and_reason_say(row, cause, confidence):
     """Memory, disk, crashes and orderly stops are told apart; what went well is no death."""
-    death = read_ending(row)
-    assert (death and death.cause, death and death.confidence) == (cause, confidence)
+    termination = read_termination(row)
+    assert (termination and termination.cause, termination and termination.confidence) == (cause, confidence)
 
 
 def test_a_death_told_twice_counts_once_under_both_names():
@@ -128,8 +128,8 @@ def test_a_death_told_twice_counts_once_under_both_names():
         "involvedObject": {"kind": "Pod", "name": "seed-client-0"},
         "lastTimestamp": "2026-03-01T10:05:21Z",
     }
-    found = deaths_by_host(read_pods(listed(pod(last=OUT_OF_MEMORY), event), "x.json"))
-    assert {name: len(deaths) for name, deaths in found.items()} == {"seed-client-0": 1, "node-a": 1}
+    found = terminations_by_host(read_pods(listed(pod(last=OUT_OF_MEMORY), event), "x.json"))
+    assert {name: len(terminations) for name, terminations in found.items()} == {"seed-client-0": 1, "node-a": 1}
 
 
 def test_files_of_kubernetes_are_told_from_others():

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import dfly_analysis as dfly
-from dfly_analysis import errors, tables
-from dfly_analysis.report.json import diagnose_json, fit_json, recommend_json
+from dfly_analysis import errors, schema
+from dfly_analysis.reporting.json import diagnose_json, fit_json, recommend_json
 
 PROMISED = (
     "Settings",
@@ -85,7 +85,7 @@ def test_what_is_handed_over_is_frozen():
         "Evidence",
         "Interval",
         "Recommendation",
-        "NoAdvice",
+        "NoRecommendation",
         "Advice",
         "Setting",
         "Settings",
@@ -98,15 +98,15 @@ def test_what_is_handed_over_is_frozen():
 
 def test_frames_have_the_columns_they_promise(article):
     """Every table of the dataset obeys its schema; times know their zone; every row says where it comes from."""
-    for table in tables.ALL:
+    for table in schema.ALL:
         frame = table.check(getattr(article, table.name))
         assert isinstance(frame, pd.DataFrame)
     for frame in (article.events, article.pieces, article.tasks, article.jobs):
         assert len(frame) > 0
         assert frame["log_path"].notna().all()
         assert (frame["log_line"] > 0).all()
-    assert set(article.pieces["outcome"]) <= set(tables.OUTCOMES)
-    assert set(article.tasks["outcome"]) <= set(tables.TASK_OUTCOMES)
+    assert set(article.pieces["outcome"]) <= set(schema.OUTCOMES)
+    assert set(article.tasks["outcome"]) <= set(schema.TASK_OUTCOMES)
     assert str(article.events["time"].dtype) == "datetime64[ns, UTC]"
 
 

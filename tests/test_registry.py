@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfly_analysis import plots
-from dfly_analysis.knowledge.text import translator
+from dfly_analysis.catalog.translation import translator
 from dfly_analysis.models import fit_all, fit_duration
-from dfly_analysis.models.registry import NAME, RegistryFit, fit_registry
-from dfly_analysis.models.stretches import find_slowed
-from dfly_analysis.plots import Figure, Figures
+from dfly_analysis.models.registry_time import NAME, RegistryFit, fit_registry
+from dfly_analysis.models.slow_periods import find_slow_periods
+from dfly_analysis.reporting import plots
+from dfly_analysis.reporting.plots import Figure, Figures
 
 MIB = 2**20
 BEGIN = pd.Timestamp("2026-01-01T00:00:00Z")
@@ -61,7 +61,7 @@ def at_once():
 def test_alike_stretches_tell_nothing_apart():
     """Where hosts add nothing, in ten runs no stretch is called slow, and there is no second law."""
     frames = [run(lambda *_: 0.0, seed=seed) for seed in range(10)]
-    assert [find_slowed(frame) for frame in frames] == [None] * 10
+    assert [find_slow_periods(frame) for frame in frames] == [None] * 10
     assert told(frames[0]) is None
 
 
@@ -74,7 +74,7 @@ def test_a_slow_host_beside_quick_ones_is_not_the_registry(slow_host, of_hosts):
     assert found.low <= TRUTH_S <= found.high < of_hosts.clients.quantile(4 * MIB, 0.99).low
     assert "most of all on host-0; another host" in of_hosts.notes[1]
     truly = slow_host["task_id"].isin(["0-0", "0-1"])
-    slow = find_slowed(slow_host)
+    slow = find_slow_periods(slow_host)
     assert truly.iloc[slow.row[slow.slow]].mean() > 0.95
     assert not truly.iloc[slow.row[slow.quick]].any()
 
@@ -91,11 +91,11 @@ def test_what_slows_all_hosts_at_once_may_be_the_registry(at_once):
 
 def test_a_slow_blob_proves_nothing_of_its_host():
     """One task alone is slow on its host while others are quick: it may be the blob, so nothing is proven."""
-    found = find_slowed(
+    found = find_slow_periods(
         run(lambda host, task, t: 1.0 if (host, task) == (0, 0) else 0.0, tasks_a_host=1, hosts=4, pieces=120)
     )
     assert found.slow.any()
-    assert not found.excused.any()
+    assert not found.excluded.any()
     assert found.proven_share == 0.0
 
 
@@ -105,22 +105,25 @@ def test_ends_that_were_noted_late_do_not_make_slow_stretches():
     hung = frame["task_id"].str.endswith("1")
     lasted = pd.to_timedelta(frame["duration_s"], unit="s")
     frame.loc[hung, "started"] = (BEGIN + pd.Timedelta("30s")) - lasted[hung]
-    assert find_slowed(frame) is None
+    assert find_slow_periods(frame) is None
 
 
 def test_what_a_full_disk_ends_is_not_slow():
     """A write that fails ends as late as the piece would have: whole stretches of those are no slow ones."""
     frame = run(lambda *_: 0.0, seed=6)
-    assert find_slowed(frame.assign(outcome=np.where(frame["task_id"].isin(["0-1", "1-1"]), "storage", "ok"))) is None
+    assert (
+        find_slow_periods(frame.assign(outcome=np.where(frame["task_id"].isin(["0-1", "1-1"]), "storage", "ok")))
+        is None
+    )
 
 
 def test_frames_that_do_not_tell_when_are_left_alone(slow_host):
     """Without begins, hosts or enough rows there is no answer; the frame is not changed."""
     before = slow_host.copy()
-    assert find_slowed(slow_host.drop(columns="started")) is None
-    assert find_slowed(slow_host.assign(started=pd.NaT)) is None
-    assert find_slowed(slow_host.iloc[:50]) is None
-    find_slowed(slow_host)
+    assert find_slow_periods(slow_host.drop(columns="started")) is None
+    assert find_slow_periods(slow_host.assign(started=pd.NaT)) is None
+    assert find_slow_periods(slow_host.iloc[:50]) is None
+    find_slow_periods(slow_host)
     pd.testing.assert_frame_equal(slow_host, before)
 
 

@@ -15,15 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_cases import ATTACK, TruthlessOverlay, failing_report, healthy_report, make_report, no_tasks_report
 
-from dfly_analysis.analysis import analyse
+from dfly_analysis.api import analyse
 from dfly_analysis.errors import DflyError, NotebookError, SourceError
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.report import diagnose_json, fit_json, notebook_names, notebook_path, recommend_json
-from dfly_analysis.report.json import plain_json
-from dfly_analysis.report.page import Picture, Plain, Prose, Trusted, render_page
-from dfly_analysis.report.view import MARK
-from dfly_analysis.report.words import CAUSES, REMEDIES
-from dfly_analysis.tables import CAUSES as KNOWN_CAUSES
+from dfly_analysis.reporting import diagnose_json, fit_json, notebook_names, notebook_path, recommend_json
+from dfly_analysis.reporting.components import MARK
+from dfly_analysis.reporting.json import plain_json
+from dfly_analysis.reporting.labels import CAUSES, REMEDIES
+from dfly_analysis.schema import CAUSES as KNOWN_CAUSES
 
 SECTIONS = (
     "verdict", "causes", "evidence", "timeline", "durations", "failure_rates", "task_failures", "advice_table",
@@ -183,10 +182,6 @@ def test_no_text_makes_an_element(text):
     """Whatever text a log, a setting or a file name holds, the elements of the section stay the same."""
     plain, odd = make_report(line_text="x"), make_report(line_text=text)
     assert [tag for tag, _ in Page(odd.evidence.html()).tags] == [tag for tag, _ in Page(plain.evidence.html()).tags]
-    blocks = [Plain(text), Prose("## Heading")]
-    assert [tag for tag, _ in Page(render_page(blocks, title=text)).tags] == [
-        tag for tag, _ in Page(render_page([Plain("x"), Prose("## Heading")], title="x")).tags
-    ]
 
 
 def test_saving_writes_the_four_files(saved):
@@ -288,33 +283,6 @@ def test_the_page_has_landmarks_language_and_alt_texts(saved):
     assert page.all("a")[0]["href"] == "#content"
     assert len(page.all("img")) >= 3
     assert all(len(image["alt"]) > 40 for image in page.all("img"))
-
-
-def test_headings_of_one_name_get_anchors_of_their_own():
-    """Contents link to each of them."""
-    page = Page(render_page([Prose("## Same\n\n## Same\n\n## 原因 1")], title="t"))
-    assert [attrs["id"] for attrs in page.all("h2")] == ["same", "same-2", "原因-1"]
-
-
-def test_markdown_shows_markup_as_text_and_fetches_no_picture():
-    """HTML in prose is text, and a picture in prose is no picture."""
-    page = Page(render_page([Prose("<b>bold</b> ![x](http://example.test/a.png)")], title="t"))
-    assert "<b>bold</b>" in page.text
-    assert page.all("b") == page.all("img") == []
-
-
-def test_pictures_are_embedded_and_other_media_are_not():
-    """A picture of a known kind becomes a data URI; anything else only its words."""
-    page = Page(
-        render_page([Picture("image/png", b"\x89PNG", 'a "dot"'), Picture("text/html", b"<b>", "words")], title="t")
-    )
-    assert page.all("img") == [{"src": "data:image/png;base64,iVBORw==", "alt": 'a "dot"'}]
-    assert "words" in page.text
-
-
-def test_trusted_html_is_put_in_as_it_is():
-    """What views made is not escaped a second time."""
-    assert "<p class=x>" in render_page([Trusted("<p class=x>")], title="t")
 
 
 def test_settings_name_the_layer_and_what_it_covers():

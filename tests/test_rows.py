@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dfly_analysis.logs import compiled, rows
+from dfly_analysis.readers.logs import arrow_gather, native_parser
 
 _SIZE = 500
-_ENGINES = (True, False) if compiled.is_available() else (False,)
+_ENGINES = (True, False) if native_parser.is_available() else (False,)
 
 
 @pytest.fixture(params=_ENGINES, ids=lambda built: "compiled" if built else "numpy")
 def _engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "is_available", lambda: request.param)
+    monkeypatch.setattr(native_parser, "is_available", lambda: request.param)
 
 
 @pytest.fixture(params=[0, 3])
@@ -42,7 +42,7 @@ def test_rows_are_those_of_an_event_with_peer_or_task_and_of_failing_peers(offse
         _texts(seed, n, missing, offset) for seed, n, missing in ((1, 5, 0.5), (2, 9, 0.5), (3, 9, 0.5), (4, 4, 0.2))
     )
     bad = np.array([text == "text-1" for text in level[1].dictionary.to_pylist()])
-    found = rows.rows_of_peers(event[1], task[1], peer[1], level[1], bad)
+    found = arrow_gather.rows_of_peers(event[1], task[1], peer[1], level[1], bad)
     expected = [
         row
         for row, (kind, of_task, of_peer, how) in enumerate(zip(event[0], task[0], peer[0], level[0], strict=True))
@@ -59,7 +59,7 @@ def test_rows_with_something_in_a_column_are_found(offset: int) -> None:
     bulk = np.array([text in {"text-1", "text-2"} for text in event[1].dictionary.to_pylist()])
     nothing = pa.nulls(_SIZE, pa.string())
     chosen = _chosen()
-    found = rows.rows_with_any([first[1], nothing, second[1]], event[1], bulk, chosen)
+    found = arrow_gather.rows_with_any([first[1], nothing, second[1]], event[1], bulk, chosen)
     expected = [
         place
         for place, row in enumerate(chosen.tolist())
@@ -77,23 +77,25 @@ def test_codes_and_numbers_of_rows_tell_what_is_missing(offset: int) -> None:
     place = dict(zip(column.dictionary.to_pylist(), places.tolist(), strict=True))
     chosen = _chosen()
     told = [listed[row] for row in chosen.tolist()]
-    assert rows.codes_at(column, chosen, places).tolist() == [-1 if text is None else place[text] for text in told]
+    assert arrow_gather.codes_at(column, chosen, places).tolist() == [
+        -1 if text is None else place[text] for text in told
+    ]
     counts = [None if text is None else row for row, text in enumerate([None] * offset + listed)]
     numbers = pa.array(counts, pa.int64())[offset:]
     expected = [-7 if counts[row + offset] is None else counts[row + offset] for row in chosen.tolist()]
-    assert rows.numbers_at(numbers, chosen, -7).tolist() == expected
+    assert arrow_gather.numbers_at(numbers, chosen, -7).tolist() == expected
 
 
 @pytest.mark.usefixtures("_engine")
-@pytest.mark.parametrize("room", [rows._ROOM, 40], ids=["ample", "scarce"])
+@pytest.mark.parametrize("room", [arrow_gather._ROOM, 40], ids=["ample", "scarce"])
 def test_ways_of_standing_together_are_numbered_as_they_come(
     offset: int, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where keys must be numbered anew on the way, for there are too many."""
-    monkeypatch.setattr(rows, "_ROOM", room)
+    monkeypatch.setattr(arrow_gather, "_ROOM", room)
     columns = [_texts(seed, 4, 0.2, offset) for seed in range(4)]
     chosen = _chosen()
-    kind, first = rows.numbered_at([column for _, column in columns], chosen)
+    kind, first = arrow_gather.numbered_at([column for _, column in columns], chosen)
     ways = [tuple(listed[row] for listed, _ in columns) for row in chosen.tolist()]
     known: dict[tuple[str | None, ...], int] = {}
     assert kind.tolist() == [known.setdefault(way, len(known)) for way in ways]
@@ -113,6 +115,6 @@ def test_durations_of_rows_are_those_of_units(offset: int, odd: list[str]) -> No
     chosen = np.concatenate([_chosen(), [0]])
     column = pa.array([*texts, *usual], pa.string())[offset:]
     chosen = np.concatenate([chosen, np.arange(_SIZE, len(column))])
-    found = rows.seconds_at(column, chosen)
-    assert found.tobytes() == rows.seconds_of(column.take(pa.array(chosen))).tobytes()
+    found = arrow_gather.seconds_at(column, chosen)
+    assert found.tobytes() == arrow_gather.seconds_of(column.take(pa.array(chosen))).tobytes()
     assert np.isfinite(found).sum() > 300

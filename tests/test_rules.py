@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dfly_analysis.advice import Advice
+from dfly_analysis.catalog.defaults import defaults_of, find_defaults
+from dfly_analysis.config import Settings
+from dfly_analysis.config.helm_values_overlay import Overlay, apply
+from dfly_analysis.config.rendered_manifests import read_rendered
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
-from dfly_analysis.findings import CauseShare, Diagnosis, Finding
-from dfly_analysis.fits import NotFitted
-from dfly_analysis.knowledge.fact import fact, fact_of
+from dfly_analysis.estimates import NotFitted
+from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.models import fit_all, timeout_for_target
-from dfly_analysis.overlay import Overlay, apply
-from dfly_analysis.rules import all_rules, make_case, recommend
-from dfly_analysis.rules.need import rounded_up
-from dfly_analysis.settings import Settings
-from dfly_analysis.settings.rendered import read_rendered
-from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
+from dfly_analysis.recommendation import all_rules, make_context, recommend
+from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.recommendation.required_timeout import rounded_up
+from dfly_analysis.schema import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
 from dfly_analysis.units import parse_duration
 
 MIB = 2**20
@@ -82,7 +82,7 @@ def dataset_of(settings, pieces=None, tasks=None, events=None):
 
 
 def found(*present, cause=None, tasks=4):
-    shares = [CauseShare(cause, 1.0, 0.5, 1.0, tasks)] if cause else []
+    shares = [CauseProportion(cause, 1.0, 0.5, 1.0, tasks)] if cause else []
     return Diagnosis([Finding(name, name, "present", "high", count=3, tasks=tasks) for name in present], shares, cause)
 
 
@@ -370,7 +370,7 @@ def test_rounding_is_upward_in_steps_people_write():
 def test_lower_targets_need_longer_limits():
     """A stricter target never shortens the need."""
     dataset, findings, fits = article()
-    case, _ = make_case(dataset, findings, fits)
+    case, _ = make_context(dataset, findings, fits)
     needs = [timeout_for_target(fits["piece_from_source"], case.layer("seedClient"), target).high for target in (0.1, 0.01, 0.001)]  # fmt: skip
     assert needs == sorted(needs)
 
@@ -390,9 +390,9 @@ def test_contract_of_all_rules(name):
     """Each recommendation names a key of the facts, its path, a value that parses, an interval, a reason and a check."""
     advice = recommend(*CASES[name]())
     for item in advice:
-        assert any(one.component == item.role for one in fact(item.key))
-        assert item.helm_path == fact_of(item.role, item.key).helm_path
-        assert (fact_of(item.role, item.key).unit, item.unit) == ("duration", "s")
+        assert any(one.component == item.role for one in find_defaults(item.key))
+        assert item.helm_path == defaults_of(item.role, item.key).helm_path
+        assert (defaults_of(item.role, item.key).unit, item.unit) == ("duration", "s")
         assert parse_duration(item.proposed) > (parse_duration(item.current.value) if item.current.value else 0.0)
         assert 0.0 <= item.low <= item.high
         assert np.isinf(item.high) == ("rule of thumb" in item.because)
@@ -416,7 +416,7 @@ def test_following_the_advice_settles_it(name):
 @pytest.mark.parametrize("name", all_rules())
 def test_each_rule_alone_answers_an_empty_case(name):
     """A rule that is given nothing answers with reasons or not at all, and never recommends."""
-    case, _ = make_case(dataset_of(Settings()), [], {})
+    case, _ = make_context(dataset_of(Settings()), [], {})
     advice = all_rules()[name](case)
     assert isinstance(advice, Advice)
     assert advice.recommendations == ()
@@ -425,7 +425,11 @@ def test_each_rule_alone_answers_an_empty_case(name):
 def test_rules_are_found_by_scanning():
     """The folder holds the rules; modules without ``advise`` are none."""
     assert list(all_rules()) == sorted(all_rules())
-    assert {"piece_timeout", "write_piece_timeout", "collected_piece_timeout", "schedule_timeout", "wrong_key"} <= set(
-        all_rules()
-    )
+    assert {
+        "piece_timeout",
+        "write_piece_timeout",
+        "collected_piece_timeout",
+        "schedule_timeout",
+        "wrong_key_warnings",
+    } <= set(all_rules())
     assert "case" not in all_rules()

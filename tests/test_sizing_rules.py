@@ -12,23 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_rules import PIECE, dataset_of, drawn_pieces, drawn_tasks, fits_of, found
 
-from dfly_analysis.advice import Advice
-from dfly_analysis.configcheck import check_settings
+from dfly_analysis.catalog.defaults import defaults_of
+from dfly_analysis.catalog.sizing_guide import article_shares, documented_sizing, held_in_memory_bytes
+from dfly_analysis.config import Settings, check_settings
+from dfly_analysis.config.helm_values_overlay import Overlay, apply
 from dfly_analysis.errors import DflyError
+from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.fits import NotFitted
-from dfly_analysis.knowledge.fact import fact_of
-from dfly_analysis.knowledge.sizing import article_shares, documented_sizing, held_in_memory_bytes
 from dfly_analysis.models import fit_all
 from dfly_analysis.models.storage import fit_unpack
-from dfly_analysis.overlay import Overlay, apply
-from dfly_analysis.report.sections import AdviceView
-from dfly_analysis.report.sizing import sizing_of
-from dfly_analysis.rules import make_case, recommend
-from dfly_analysis.rules.compression import break_even_bps
-from dfly_analysis.rules.sharing import SLOTS, capacity_of, slowed
-from dfly_analysis.settings import Settings
-from dfly_analysis.tables import PIECES, PODS, RUNS, TASKS
+from dfly_analysis.recommendation import make_context, recommend
+from dfly_analysis.recommendation.compression import break_even_bps
+from dfly_analysis.recommendation.concurrency import SLOTS, capacity_of, slowed
+from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.reporting.sizing_view import sizing_of
+from dfly_analysis.reporting.views import AdviceView
+from dfly_analysis.schema import PIECES, PODS, RUNS, TASKS
 from dfly_analysis.units import parse_duration, parse_size
 
 MIB, GIB = 2**20, 2**30
@@ -50,7 +49,7 @@ def on_one_link(
                 "started": now,
                 "duration_s": min(one, limit_s),
                 "outcome": "ok" if one < limit_s else "timeout",
-                "round": number,
+                "retry_round": number,
             }
             for one in time
         ]
@@ -58,7 +57,7 @@ def on_one_link(
     frame = pd.DataFrame(rows)
     return PIECES.frame(
         {
-            "task_id": [f"task-{number}" for number in frame["round"]], "host": ["seed-0"] * len(frame), "role": ["seedClient"] * len(frame),
+            "task_id": [f"task-{number}" for number in frame["retry_round"]], "host": ["seed-0"] * len(frame), "role": ["seedClient"] * len(frame),
             "piece_number": np.arange(len(frame)), "attempt": [1] * len(frame), "origin": ["source"] * len(frame),
             "size_bytes": [64 * MIB] * len(frame), "started": frame["started"], "ended": frame["started"] + pd.to_timedelta(frame["duration_s"], "s"),
             "duration_s": frame["duration_s"], "outcome": frame["outcome"], "timeout_s": [limit_s] * len(frame), "censored": frame["outcome"] != "ok",
@@ -184,7 +183,7 @@ def busy_processor():
     settings = Settings.resolve({"seedClient": {"resources": {"limits": {"cpu": 2}}}}, chart=CHART)
     dataset = dataset_of(settings, on_one_link(200e6, rounds=15), tasks_of("origin_registry"))
     fits = fit_all(dataset)
-    rate = capacity_of(make_case(dataset, [], fits)[0]).goodness["busiest_bps"]
+    rate = capacity_of(make_context(dataset, [], fits)[0]).goodness["busiest_bps"]
     seconds = round(1.9 * 100 * GIB / rate)
     return (
         with_frames(dataset, runs=gauges(processor={"seed-0": seconds}, fetched={"seed-0": 100 * GIB})),
@@ -219,7 +218,7 @@ def test_contract_of_the_sizing_rules(name):
     advice = advice_of(name)
     assert {item.key for item in advice} >= WANTED[name]
     for item in advice:
-        known = fact_of(item.role, item.key)
+        known = defaults_of(item.role, item.key)
         assert item.helm_path == known.helm_path
         assert item.unit in {
             UNITS.get(known.unit),
@@ -280,10 +279,10 @@ def test_fewer_pieces_and_the_limit_belong_together():
         int(advice.get(SLOTS, "seedClient").proposed),
         parse_duration(advice.get(PIECE, "seedClient").proposed),
     )
-    case, _ = make_case(dataset, findings, fits)
-    needed_s, fewer = case.needs["seedClient", PIECE].needed.value, case.fewer["seedClient"]
-    assert needed_s > limit_s >= needed_s * fewer.times
-    assert fewer.slots == slots
+    case, _ = make_context(dataset, findings, fits)
+    needed_s, reduced_concurrency = case.needs["seedClient", PIECE].needed.value, case.reduced_concurrency["seedClient"]
+    assert needed_s > limit_s >= needed_s * reduced_concurrency.times
+    assert reduced_concurrency.slots == slots
     assert advice.get(PIECE, "seedClient").demanded_bandwidth_bps == pytest.approx(slots * 64 * MIB / limit_s)
     assert advice.get(PIECE, "seedClient").low <= limit_s
 
@@ -396,7 +395,7 @@ def test_measured_unpacking_goes_before_what_is_assumed():
 
 def test_fewer_in_flight_are_never_slower():
     """By the fitted throughput a piece among fewer never takes longer."""
-    capacity = capacity_of(make_case(*thin_link())[0])
+    capacity = capacity_of(make_context(*thin_link())[0])
     assert not isinstance(capacity, NotFitted)
     times = [slowed(capacity, n) for n in (1, 2, 4, 8, 16, 32)]
     assert times == sorted(times)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from line_shapes import UNSEEN, real_shape, run_shapes
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.synth import (
+from tests.synthetic import (
     CASES,
     CLIENTS,
     Hosts,
@@ -27,7 +27,7 @@ from dfly_analysis.synth import (
     write_run,
     write_sample,
 )
-from dfly_analysis.synth.cases import CAUSES
+from tests.synthetic.scenarios import CAUSES
 
 DATA = Path(__file__).parent / "data"
 PAIRS = [(name, client) for client in CLIENTS for name, case in CASES.items() if client in case.clients]

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from report_cases import ATTACK, failing_report, healthy_report, no_tasks_report
 from test_report import SECTIONS, Page
 
-from dfly_analysis.analysis import analyse
-from dfly_analysis.knowledge import text as texts
-from dfly_analysis.knowledge.languages import LANGUAGES
-from dfly_analysis.knowledge.signature import load_signatures
-from dfly_analysis.knowledge.text import PLACE, Translator, load_sentences, places_of, translator
-from dfly_analysis.report import notebook_names, notebook_path
-from dfly_analysis.report.packaged import is_hidden, read_cells, source_of
-from dfly_analysis.report.words import (
+from dfly_analysis.api import analyse
+from dfly_analysis.catalog import LANGUAGES
+from dfly_analysis.catalog import translation as texts
+from dfly_analysis.catalog.error_signatures import load_signatures
+from dfly_analysis.catalog.translation import PLACE, Translator, load_sentences, places_of, translator
+from dfly_analysis.reporting import notebook_names, notebook_path
+from dfly_analysis.reporting.labels import (
     CAUSES,
     FITS,
     LAYERS,
@@ -27,8 +26,9 @@ from dfly_analysis.report.words import (
     ROLES,
     SHORT_LAYERS,
     counted,
-    range_words,
+    range_text,
 )
+from dfly_analysis.reporting.notebook_renderer import is_hidden, read_cells, source_of
 
 HAN = re.compile("[\u4e00-\u9fff]")
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -120,8 +120,8 @@ def test_no_text_is_lost(text):
 def test_counts_and_ranges_are_always_known(n, share):
     """The small phrases that stand in every sentence have words for all values."""
     assert HAN.search(translator("zh").say(counted(n, "task")))
-    assert HAN.search(translator("zh").say(range_words(0.0, share, "share")))
-    assert HAN.search(translator("zh").say(range_words(share / 2, share, "s")))
+    assert HAN.search(translator("zh").say(range_text(0.0, share, "share")))
+    assert HAN.search(translator("zh").say(range_text(share / 2, share, "s")))
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -182,11 +182,14 @@ def test_a_place_for_anything_does_not_take_the_sentence_behind():
     assert "observations" not in said
 
 
-def test_a_translation_with_other_places_is_refused(monkeypatch):
+def test_a_translation_with_other_places_is_refused(tmp_path, monkeypatch):
     """The file and the sentence are named."""
-    monkeypatch.setattr(texts, "read_folder", lambda _: [("texts/zh/x.yaml", {"{n:n} tasks": "{m} 个任务"})])
+    monkeypatch.setattr(texts, "ENTRIES", tmp_path)
+    (tmp_path / "texts" / "zh").mkdir(parents=True)
+    (tmp_path / "texts" / "zh" / "x.yaml").touch()
+    monkeypatch.setattr(texts, "load_document", lambda *_: {"{n:n} tasks": "{m} 个任务"})
     load_sentences.cache_clear()
-    with pytest.raises(texts.KnowledgeError, match="texts/zh/x.yaml, '{n:n} tasks'.*places differ"):
+    with pytest.raises(texts.CatalogError, match="texts/zh/x.yaml, '{n:n} tasks'.*places differ"):
         Translator("zh")
     load_sentences.cache_clear()
 

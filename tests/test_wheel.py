@@ -12,9 +12,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import yaml
 
-from dfly_analysis.knowledge.files import parsed_name
+from dfly_analysis.catalog import load_catalog
+from dfly_analysis.catalog.regex_compiler import make_steps, steps_name
+from dfly_analysis.catalog.yaml_loader import CACHE
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = "article-v0.1.118.tar.gz"
@@ -60,29 +61,27 @@ def packaged_sample(installed: Path) -> str:
     return str(found)
 
 
-def test_the_wheel_carries_code_knowledge_notebooks_and_samples(wheel):
+def test_the_wheel_carries_code_catalogue_notebooks_and_samples(wheel):
     """Everything of the package that git holds is in it, with the notebooks, the samples and the type marker."""
     carried = set(zipfile.ZipFile(wheel).namelist())
     package = {str(path.relative_to(ROOT)) for path in (ROOT / "dfly_analysis").rglob("*") if path.suffix in {".py", ".yaml", ".j2", ".css"}}  # fmt: skip
     notebooks = {f"dfly_analysis/_notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    package.add("dfly_analysis/reporting/templates/page/conf.json")
     samples = {f"dfly_analysis/_samples/{path.name}" for path in (ROOT / "data" / "samples").iterdir()}
     assert notebooks, "there is no notebook to carry"
     assert len(samples) >= 5
     assert (package | notebooks | samples | {"dfly_analysis/py.typed"}) - carried == set()
 
 
-def test_the_wheel_carries_what_its_knowledge_says(wheel):
-    """Each YAML file stands there parsed as well, under a name that only its bytes have."""
+def test_the_wheel_carries_the_cache_of_its_catalogue(wheel):
+    """Each file's records stand there validated, under a name that only its bytes have, and the events' patterns as steps."""
+    load_catalog()
     with zipfile.ZipFile(wheel) as carried:
-        named = [name for name in carried.namelist() if name.startswith("dfly_analysis/knowledge/")]
-        said = {
-            parsed_name(carried.read(name)): yaml.safe_load(carried.read(name))
-            for name in named
-            if name.endswith(".yaml")
-        }
-        parsed = {Path(name).name: json.loads(carried.read(name)) for name in named if name.endswith(".json")}
-    assert len(said) > 50
-    assert parsed == said
+        cached = {Path(name).name for name in carried.namelist() if name.startswith("dfly_analysis/catalog/parsed/")}
+        steps = json.loads(carried.read(f"dfly_analysis/catalog/parsed/{steps_name()}"))
+    assert len(cached) > 30
+    assert {path.name for path in CACHE.glob("*.pickle")} <= cached
+    assert steps == make_steps()
 
 
 def test_the_wheel_carries_nothing_else(wheel):
@@ -90,8 +89,6 @@ def test_the_wheel_carries_nothing_else(wheel):
     carried = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in carried} == {"dfly_analysis"}
     assert [name for name in carried if "__pycache__" in name or ".ipynb_checkpoints" in name] == []
-    assert [name for name in carried if name.endswith((".c", ".h", ".md"))] == []
-    assert "dfly_analysis/native/_core.so" in carried
 
 
 def test_the_installed_package_is_the_wheel(installed):

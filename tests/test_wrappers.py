@@ -12,22 +12,21 @@ from hypothesis import strategies as st
 from reading_cases import generated, line, opened, zap
 from wrapping import NAMING, SHAPES, WRAPPER_OF, Laid, lay, stamp, wrap_cri, wrap_docker_json
 
-from dfly_analysis.errors import KnowledgeError, LogFormatError
-from dfly_analysis.knowledge import wrapper as knowledge
-from dfly_analysis.knowledge.wrapper import compile_notices, load_notices, load_wrappers
-from dfly_analysis.logs.blocks import LineBlock, clean, read_blocks
-from dfly_analysis.logs.sniff import sniff
-from dfly_analysis.logs.wrappers import find_wrapper, gathering, objects, sniff_wrapper, unwrap
-from dfly_analysis.logs.wrappers.moments import is_newest_first, parse_moment
-from dfly_analysis.logs.wrappers.peel import host_of_file
-from dfly_analysis.synth import CLIENTS
+from dfly_analysis.catalog.envelopes import compile_notices, load_envelopes, load_notices
+from dfly_analysis.errors import LogFormatError
+from dfly_analysis.readers.logs.blocks import LineBlock, clean, read_blocks
+from dfly_analysis.readers.logs.envelopes import find_wrapper, line_buffers, sniff_wrapper, unwrap, unwrap_json
+from dfly_analysis.readers.logs.envelopes.timestamps import is_newest_first, parse_timestamp
+from dfly_analysis.readers.logs.envelopes.unwrap_prefix import host_of_file
+from dfly_analysis.readers.logs.format_detection import sniff
+from tests.synthetic import CLIENTS
 
 Placed = dict[str, list[tuple[bytes, int]]]
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0\x1b["), max_size=30)
 RECORD = st.builds(line, st.integers(0, 3000), TEXT)
 RUN = st.builds(lambda first, rest: [first, *rest], RECORD, st.lists(RECORD | TEXT, max_size=12))
 BLOCK_BYTES = st.sampled_from([1, 64, 300, 5000, 1 << 20])
-SAMPLES = [(one.id, number) for one in load_wrappers() for number in range(len(one.samples))]
+SAMPLES = [(one.id, number) for one in load_envelopes() for number in range(len(one.samples))]
 
 
 def placed(found: Iterable[LineBlock]) -> tuple[Placed, int]:
@@ -98,7 +97,7 @@ def test_prefixes_name_time_and_stream(wrapper_id, number):
 
 def test_every_wrapper_has_two_samples():
     """A wrapper is shown by at least two samples."""
-    assert {one.id: len(one.samples) for one in load_wrappers() if len(one.samples) < 2} == {}
+    assert {one.id: len(one.samples) for one in load_envelopes() if len(one.samples) < 2} == {}
 
 
 @pytest.mark.parametrize("tool", load_notices())
@@ -147,7 +146,7 @@ def test_long_lines_are_joined_as_their_tool_splits_them(shape, length):
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_joined_line_is_cut_at_the_cap(monkeypatch, ends):
     """Pieces beyond 4 MiB are dropped and counted once; an unfinished line at the end of the file is kept."""
-    monkeypatch.setattr(gathering, "LINE_CAP_BYTES", 100)
+    monkeypatch.setattr(line_buffers, "LINE_CAP_BYTES", 100)
     tail = b"2026-05-02T10:00:00Z stdout F end\n" if ends else b""
     source = opened(b"2026-05-02T10:00:00Z stdout P 0123456789\n" * 30 + tail)
     found, _ = placed(unwrap(source, find_wrapper("cri"), 64))
@@ -200,7 +199,7 @@ def test_generated_runs_survive_every_shape(shape, client):
 
 def test_shapes_cover_every_wrapper_but_one():
     """What wraps lines in tests is what is known; kubetail differs from kubectl in its brackets alone."""
-    assert {one.id for one in load_wrappers()} - set(WRAPPER_OF.values()) == {"kubetail"}
+    assert {one.id for one in load_envelopes()} - set(WRAPPER_OF.values()) == {"kubetail"}
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -291,14 +290,14 @@ def test_equal_times_keep_the_order_they_were_written_in():
 
 def test_what_waits_for_its_turn_does_not_stay_in_memory(monkeypatch):
     """A file that is newest first may be larger than what is held."""
-    monkeypatch.setattr(gathering, "_HELD_BYTES", 100)
+    monkeypatch.setattr(line_buffers, "_HELD_BYTES", 100)
     laid = lay("grafana-csv", {"c": encoded([line(at, "m") for at in range(200)])})
     assert peeled(laid.data, "csv", 500)[0] == expected(laid)
 
 
 def test_a_document_too_large_is_a_problem_of_the_source(monkeypatch):
     """Its beginning is read, and the problem says what to do."""
-    monkeypatch.setattr(objects, "DOCUMENT_CAP_BYTES", 2000)
+    monkeypatch.setattr(unwrap_json, "DOCUMENT_CAP_BYTES", 2000)
     source = opened(
         lay("grafana-json", {"c": encoded([line(at, "m") for at in range(50)])}).data.replace(b"},{", b"},\n{")
     )
@@ -330,7 +329,7 @@ def test_cells_with_several_lines_number_each():
 )
 def test_times_are_compared_by_value(older, newer):
     """Digits, zones and trailing zeros do not mislead."""
-    assert parse_moment(older) < parse_moment(newer)
+    assert parse_timestamp(older) < parse_timestamp(newer)
     assert is_newest_first([newer, older])
     assert not is_newest_first([older, newer, "not a time"])
     assert not is_newest_first([newer, newer])
@@ -352,7 +351,7 @@ def test_the_file_that_grep_names_tells_the_host(path, host):
 
 
 GARBAGE = st.binary(max_size=400) | st.lists(
-    st.sampled_from([text for one in load_wrappers() for sample in one.samples for text in sample["text"].splitlines()])
+    st.sampled_from([text for one in load_envelopes() for sample in one.samples for text in sample["text"].splitlines()])
     .flatmap(lambda text: st.integers(0, len(text)).map(lambda cut: text[cut // 3 : cut]))
     | st.text(max_size=20)
     | st.sampled_from(['"', '""', "[", "{", "[[[[", '{"a":', "\ud800", '{"stream":{},"values":[', "\\", ",", "\0"]),
@@ -360,7 +359,7 @@ GARBAGE = st.binary(max_size=400) | st.lists(
 ).map(lambda parts: "\n".join(parts).encode("utf-8", "surrogatepass"))  # fmt: skip
 
 
-@given(GARBAGE, st.sampled_from([one.id for one in load_wrappers()]), BLOCK_BYTES)
+@given(GARBAGE, st.sampled_from([one.id for one in load_envelopes()]), BLOCK_BYTES)
 @settings(max_examples=examples(400))
 def test_garbage_never_raises_and_no_block_is_torn(data, wrapper_id, block_bytes):
     """Any bytes under any wrapper give whole lines with a number each, in memory that the input bounds."""
@@ -377,31 +376,9 @@ def test_no_line_takes_time_that_grows_with_its_square(unit):
     """A long line of what a pattern may stumble over is read under every wrapper; a quadratic pattern would take hours."""
     data = unit * (100_000 // len(unit))
     for start in (b"", b"2026-05-02T10:00:00Z {", b"<1>1 2026-05-02T10:00:00Z a b c d [", b"Line\n"):
-        for wrapper in load_wrappers():
+        for wrapper in load_envelopes():
             found = list(unwrap(opened(start + data), wrapper))
             assert sum(len(block.data) for block in found) <= len(data) + 100
-
-
-@pytest.mark.parametrize(
-    ("entry", "word"),
-    [
-        ({"id": "x", "kind": "none"}, "kind"),
-        ({"id": "x", "kind": "prefix", "title": "t", "samples": []}, "head"),
-        ({"id": "x", "kind": "prefix", "title": "t", "samples": [], "head": "(?P<key>a"}, "does not close"),
-        ({"id": "x", "kind": "prefix", "title": "t", "samples": [], "head": "(?P<key>a)("}, "cannot be used"),
-        ({"id": "x", "kind": "plain", "title": "t", "samples": [], "notices": ["nobody"]}, "nobody"),
-    ],
-)
-def test_a_wrong_wrapper_names_itself(entry, word):
-    """A broken entry is refused with its file and id."""
-
-    def use():
-        wrapper = knowledge._wrapper(entry, "wrappers/new.yaml")
-        return wrapper.head, wrapper.notices
-
-    with pytest.raises(KnowledgeError, match=word) as raised:
-        use()
-    assert "wrappers/new.yaml x" in str(raised.value)
 
 
 def test_an_unknown_wrapper_offers_the_nearest():

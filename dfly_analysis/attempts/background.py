@@ -10,7 +10,7 @@ import numpy as np
 
 from dfly_analysis.attempts.records import Records, missing_last, nanoseconds, whole_numbers, writing_order
 from dfly_analysis.attempts.words import LAST, NumberArray, Words
-from dfly_analysis.knowledge.needed import EVERYWHERE, VERDICTS
+from dfly_analysis.catalog.required_columns import EVERYWHERE, VERDICTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,16 +68,16 @@ class Background:
         By host: when its client process started, nanoseconds since 1970, in order; the second is the first restart.
     verdicts : dict of str to (str, str)
         By task id and by URL: ``failed`` or ``ok``, and the text that says so; the last record decides.
-    deaths : dict of str to tuple of Death
+    terminations : dict of str to tuple of Death
         By host: what Kubernetes knows of the ends of its processes.
-    losses : tuple of Loss
+    failed_blobs : tuple of Loss
         Blobs that the last verdict on them calls failed.
     """
 
     starts: dict[str, NumberArray] = field(default_factory=dict)
     verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
-    deaths: dict[str, tuple[Death, ...]] = field(default_factory=dict)
-    losses: tuple[Loss, ...] = ()
+    terminations: dict[str, tuple[Death, ...]] = field(default_factory=dict)
+    failed_blobs: tuple[Loss, ...] = ()
 
     def lives(self, records: Records) -> NumberArray:
         """Return for each record how often the process of its host had started by then, whichever file says so."""
@@ -87,28 +87,28 @@ class Background:
             lives[here] = np.searchsorted(times, records.sort_time[here], side="right")
         return lives
 
-    def started_anew(self, host: str, after: int) -> bool:
+    def restarted_after(self, host: str, after: int) -> bool:
         """Return whether the host's process started again after that time."""
         times = self.starts.get(host)
         return times is not None and bool(times[-1] > after)
 
     def died(self, host: str, after: int) -> bool:
         """Return whether the host's process started again after that time, or is known to have ended then."""
-        ended = any(time is not None and time >= after - _EARLY for time, _, _ in self.deaths.get(host, ()))
-        return ended or self.started_anew(host, after)
+        ended = any(time is not None and time >= after - _EARLY for time, _, _ in self.terminations.get(host, ()))
+        return ended or self.restarted_after(host, after)
 
-    def cause_of_death(self, host: str, after: int) -> tuple[str, str] | None:
+    def termination_cause(self, host: str, after: int) -> tuple[str, str] | None:
         """Return cause and confidence of the end of the process that wrote at that time for the last time.
 
         Of several restarts Kubernetes keeps the last: an earlier one of the same host is taken to be alike, less surely.
         """
-        known = self.deaths.get(host, ())
+        known = self.terminations.get(host, ())
         times = self.starts.get(host, np.empty(0, np.int64))
         later = times[np.searchsorted(times, after, side="right") :]
         until = int(later[0]) + _EARLY if len(later) else LAST
-        for time, cause, sure in known:
+        for time, cause, confidence in known:
             if time is not None and after - _EARLY <= time <= until:
-                return cause, sure
+                return cause, confidence
         return (known[-1][1], "medium") if known else None
 
 
@@ -120,41 +120,45 @@ def choose_everywhere(events: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: events[name].array[chosen] for name in Told._fields})
 
 
-def read_background(events: pd.DataFrame, deaths: Mapping[str, tuple[Death, ...]] | None = None) -> Background:
+def read_background(events: pd.DataFrame, terminations: Mapping[str, tuple[Death, ...]] | None = None) -> Background:
     """Read what the events of `EVERYWHERE` say.
 
     Parameters
     ----------
     events : pandas.DataFrame
         All events of those kinds in the input, or tasks get outcomes of half the story; other kinds are not looked at.
-    deaths : mapping of str to tuple of Death, optional
+    terminations : mapping of str to tuple of Death, optional
 
     Returns
     -------
     Background
     """
     chosen = choose_everywhere(events)
-    made = {name: [text if isinstance(text, str) else None for text in chosen[name]] for name in Told._fields}
-    made |= {"time": missing_last(nanoseconds(chosen["time"])).tolist()}
-    made |= {"log_line": whole_numbers(chosen["log_line"]).tolist()}
-    return background_of([Told(*one) for one in zip(*made.values(), strict=True)], deaths)
+    result = {name: [text if isinstance(text, str) else None for text in chosen[name]] for name in Told._fields}
+    result |= {"time": missing_last(nanoseconds(chosen["time"])).tolist()}
+    result |= {"log_line": whole_numbers(chosen["log_line"]).tolist()}
+    return background_of([Told(*one) for one in zip(*result.values(), strict=True)], terminations)
 
 
-def background_of(told: Sequence[Told], deaths: Mapping[str, tuple[Death, ...]] | None = None) -> Background:
+def background_of(told: Sequence[Told], terminations: Mapping[str, tuple[Death, ...]] | None = None) -> Background:
     """Read what records of `EVERYWHERE` say; see `read_background`."""
     time, line = (np.array([getattr(one, name) for one in told], dtype=np.int64) for name in ("time", "log_line"))
     order = np.arange(len(told))[writing_order(time, Words.read(one.log_path for one in told), line)]
     starts: dict[str, list[int]] = {}
     verdicts: dict[str, tuple[str, str]] = {}
-    losses: dict[str, Loss] = {}
+    failed_blobs: dict[str, Loss] = {}
     for row in (told[place] for place in order.tolist()):
         if row.event_id in VERDICTS:
             text = (row.message or "") if row.error is None else row.error
             keys = [key for key in (row.task_id, row.url) if key]
             verdicts |= dict.fromkeys(keys, (VERDICTS[row.event_id], text))
             if keys:
-                losses[row.url or keys[0]] = Loss(row.time, row.task_id, row.url, text, row.log_path, row.log_line)
+                failed_blobs[row.url or keys[0]] = Loss(
+                    row.time, row.task_id, row.url, text, row.log_path, row.log_line
+                )
         elif row.host is not None and row.time < LAST:
             starts.setdefault(row.host, []).append(row.time)
-    lost = tuple(loss for key, loss in losses.items() if verdicts[key][0] == "failed")
-    return Background({host: np.array(times) for host, times in starts.items()}, verdicts, dict(deaths or {}), lost)
+    lost = tuple(loss for key, loss in failed_blobs.items() if verdicts[key][0] == "failed")
+    return Background(
+        {host: np.array(times) for host, times in starts.items()}, verdicts, dict(terminations or {}), lost
+    )

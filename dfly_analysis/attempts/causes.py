@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.pieces import Attempt
 from dfly_analysis.attempts.records import missing_last
+from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.tasks import TELLING, Tasks
 from dfly_analysis.attempts.typed import at_rows
-from dfly_analysis.knowledge.signature import cause_of, signature, signatures_in
+from dfly_analysis.catalog.error_signatures import cause_of, signature, signatures_in
 
 _BY_OUTCOME = {
     "timeout": "timeout_too_short",
@@ -21,7 +21,7 @@ _BY_OUTCOME = {
 Cause = tuple[str, str]
 
 
-def find_causes(tasks: Tasks, attempts: Iterable[Attempt], background: Background) -> dict[int, Cause]:
+def find_causes(tasks: Tasks, attempts: Iterable[Attempt], run_context: Background) -> dict[int, Cause]:
     """Give each failed task a cause and how sure it is.
 
     Parameters
@@ -29,13 +29,13 @@ def find_causes(tasks: Tasks, attempts: Iterable[Attempt], background: Backgroun
     tasks : Tasks
     attempts : iterable of Attempt
         With those that failed.
-    background : Background
+    run_context : Background
         What is known of the ends of processes.
 
     Returns
     -------
     dict of int to (str, str)
-        By place in `tasks`: one of `dfly_analysis.tables.CAUSES`, and ``high``, ``medium`` or ``low``.
+        By place in `tasks`: one of `dfly_analysis.schema.CAUSES`, and ``high``, ``medium`` or ``low``.
     """
     failed_pieces: dict[str, list[Attempt]] = {}
     for attempt in attempts:
@@ -44,7 +44,7 @@ def find_causes(tasks: Tasks, attempts: Iterable[Attempt], background: Backgroun
     found: dict[int, Cause] = {}
     for at in tasks.places_of("died", "failed"):
         if tasks.outcome[at] == "died":
-            found[at] = _by_death(tasks, at, background)
+            found[at] = _by_death(tasks, at, run_context)
             continue
         pieces = failed_pieces.get(tasks.peer_id(at), [])
         texts = tasks.texts.get(at, {})
@@ -52,11 +52,11 @@ def find_causes(tasks: Tasks, attempts: Iterable[Attempt], background: Backgroun
     return _inherit(tasks, found)
 
 
-def _by_death(tasks: Tasks, at: int, background: Background) -> Cause:
+def _by_death(tasks: Tasks, at: int, run_context: Background) -> Cause:
     """Take what Kubernetes says of the process's end; without it, memory is the likeliest reason."""
     records = tasks.records
-    seen = missing_last(at_rows(records.time, tasks.seen_row[at : at + 1]))
-    return background.cause_of_death(records.host.text(tasks.host[at]) or "", int(seen[0])) or (
+    observed = missing_last(at_rows(records.time, tasks.seen_row[at : at + 1]))
+    return run_context.termination_cause(records.host.text(tasks.host[at]) or "", int(observed[0])) or (
         "resource_limit",
         "medium",
     )
@@ -97,6 +97,6 @@ def _inherit(tasks: Tasks, found: dict[int, Cause]) -> dict[int, Cause]:
     """Give a host that only passes on another's failure the cause of that one."""
     known = {tasks.task[at]: cause for at, (cause, _) in found.items() if cause != "unknown"}
     return {
-        at: (known[tasks.task[at]], "medium") if cause == "unknown" and tasks.task[at] in known else (cause, sure)
-        for at, (cause, sure) in found.items()
+        at: (known[tasks.task[at]], "medium") if cause == "unknown" and tasks.task[at] in known else (cause, confidence)
+        for at, (cause, confidence) in found.items()
     }

@@ -13,7 +13,7 @@ from dfly_analysis.attempts.pieces import Attempt, PeerPieces, origin_of, origin
 from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.typed import seconds_between
 from dfly_analysis.attempts.words import NO_TIME, NONE, NumberArray
-from dfly_analysis.tables import OUTCOMES
+from dfly_analysis.schema import OUTCOMES
 
 Columns: TypeAlias = dict[str, np.ndarray[Any, Any]]
 """Attempts, an array of each of their properties."""
@@ -25,12 +25,12 @@ _ORIGIN = {origin: code for code, origin in enumerate(ORIGINS)}
 _OUTCOME = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _FIELDS = (
     "last", "piece_number", "origin", "parent_id", "size_bytes", "started", "ended", "duration_s", "outcome", "signature", "round",
-    "survivors_unseen",
+    "successes_not_logged",
 )  # fmt: skip
 _TYPES = {
     "task": "int32", "peer": "int32", "host": "int32", "role": "int32", "piece_number": "int64", "origin": "int8", "parent": "int32",
     "size_bytes": "int64", "started": "int64", "ended": "int64", "duration_s": "float64", "outcome": "int8", "signature": "int32",
-    "round": "int8", "survivors_unseen": "bool", "path": "int32", "log_line": "int64", "order": "int64",
+    "round": "int8", "successes_not_logged": "bool", "path": "int32", "log_line": "int64", "order": "int64",
 }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def columns_of_pairs(records: Records, paired: Paired, peers: Mapping[str, PeerP
         {
             **who(records, first), "origin": np.where(paired.found_there, LOCAL, origin_codes(records, first)), "parent": records.parent.codes.take(first), "size_bytes": NONE,
             "started": started, "ended": ended, "duration_s": seconds_between(started, ended), "outcome": np.where(finished, OK, UNKNOWN),
-            "signature": NONE, "round": np.where(first > second_from.take(records.peer.codes.take(first)), 2, 1), "survivors_unseen": False,
+            "signature": NONE, "round": np.where(first > second_from.take(records.peer.codes.take(first)), 2, 1), "successes_not_logged": False,
             "path": records.path.codes.take(last), "log_line": records.line.take(last), "order": np.where(finished, 0, OPEN),
         }
     )  # fmt: skip
@@ -72,16 +72,16 @@ def columns_of_attempts(records: Records, listed: Sequence[tuple[int, Attempt]],
     """Return attempts that were put together one by one, each with its place in the order; `signatures` numbers what ended them."""
     fields = zip(*map(attrgetter("record.at", *_FIELDS), (one for _, one in listed)), strict=True)
     first, *values = fields if listed else [()] * (1 + len(_FIELDS))
-    made = dict(zip(_FIELDS, values, strict=True))
-    last = np.array(made["last"], dtype=np.int64)
+    result = dict(zip(_FIELDS, values, strict=True))
+    last = np.array(result["last"], dtype=np.int64)
     return attempt_columns(
         {
-            **who(records, np.array(first, dtype=np.int64)), **{name: made[name] for name in _FIELDS if name in _TYPES},
-            "origin": [_ORIGIN[origin] for origin in made["origin"]], "outcome": [_OUTCOME[outcome] for outcome in made["outcome"]],
-            "parent": [NONE if parent is None else records.parent.place[parent] for parent in made["parent_id"]],
-            "size_bytes": [NONE if size is None else size for size in made["size_bytes"]],
-            "signature": [NONE if one is None else signatures.setdefault(one, len(signatures)) for one in made["signature"]],
-            "started": _times(made["started"]), "ended": _times(made["ended"]),
+            **who(records, np.array(first, dtype=np.int64)), **{name: result[name] for name in _FIELDS if name in _TYPES},
+            "origin": [_ORIGIN[origin] for origin in result["origin"]], "outcome": [_OUTCOME[outcome] for outcome in result["outcome"]],
+            "parent": [NONE if parent is None else records.parent.place[parent] for parent in result["parent_id"]],
+            "size_bytes": [NONE if size is None else size for size in result["size_bytes"]],
+            "signature": [NONE if one is None else signatures.setdefault(one, len(signatures)) for one in result["signature"]],
+            "started": _times(result["started"]), "ended": _times(result["ended"]),
             "path": records.path.codes[last], "log_line": records.line[last], "order": [place if one.ended is not None else place + OPEN for place, one in listed],
         }
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from dfly_analysis.attempts.words import FlagArray, NumberArray, Words
-from dfly_analysis.tables import Table
+from dfly_analysis.schema import Table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from dfly_analysis.attempts.limits import LATE_S, Limits, is_at_limit
 from dfly_analysis.attempts.pieces import PeerPieces, span_s
 from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.typed import each_pair
-from dfly_analysis.knowledge.signature import cause_of
+from dfly_analysis.catalog.error_signatures import cause_of
 
 WELL_BELOW = 0.9
 FEWEST, PILED_SHARE = 5, 0.8
@@ -69,12 +69,12 @@ def observe(records: Records, finished: Columns, peers: Mapping[str, PeerPieces]
     speakers, at = each_pair(records.role.at(roles), records.host.at(hosts))
     longest_s = np.zeros(len(speakers))
     np.fmax.at(longest_s, at, np.where(origin == SOURCE, duration_s, 0.0))
-    seen: dict[str, Observed] = {}
+    observed: dict[str, Observed] = {}
     for (role, host), longest in zip(speakers, longest_s.tolist(), strict=True):
-        seen[role] = seen.get(role, Observed()) | Observed(frozenset({host}), longest_ok_s=longest)
+        observed[role] = observed.get(role, Observed()) | Observed(frozenset({host}), longest_ok_s=longest)
     for role, one in _observe_failures(peers.values()).items():
-        seen[role] = seen.get(role, Observed()) | one
-    return seen
+        observed[role] = observed.get(role, Observed()) | one
+    return observed
 
 
 def _observe_failures(peers: Iterable[PeerPieces]) -> dict[str, Observed]:
@@ -117,18 +117,18 @@ def observe_limits(parts: Iterable[Mapping[str, Observed]], limits: Limits) -> L
     shown: dict[str, Observed] = {}
     for part in parts:
         shown |= {role: shown.get(role, Observed()) | one for role, one in part.items()}
-    seen: dict[str, float] = {}
+    observed: dict[str, float] = {}
     for role, one in shown.items():
         piled = _piled(one)
-        believed = [limit for host in one.hosts if (limit := limits.limit_s(role, host)) is not None]
-        if piled is not None and (not believed or piled < WELL_BELOW * min(believed)):
-            seen[role] = piled
-    if not seen:
+        configured = [limit for host in one.hosts if (limit := limits.limit_s(role, host)) is not None]
+        if piled is not None and (not configured or piled < WELL_BELOW * min(configured)):
+            observed[role] = piled
+    if not observed:
         return limits
     return replace(
         limits,
-        piece_timeout_s=lambda role, host: seen.get(role, limits.piece_timeout_s(role, host)),
-        write_timeout_s=lambda role, host: None if role in seen else limits.write_timeout_s(role, host),
+        piece_timeout_s=lambda role, host: observed.get(role, limits.piece_timeout_s(role, host)),
+        write_timeout_s=lambda role, host: None if role in observed else limits.write_timeout_s(role, host),
     )
 
 

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.pieces import ENDS, MARKS, PIECE_EVENTS
 from dfly_analysis.attempts.records import Records, n_pairs, pair_of
+from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.typed import first_of, last_of, numbered, slots_of
 from dfly_analysis.attempts.words import NONE, FlagArray, NumberArray
 
@@ -43,7 +43,7 @@ class Paired:
     starting: FlagArray
 
 
-def pair_up(records: Records, background: Background) -> Paired:
+def pair_up(records: Records, run_context: Background) -> Paired:
     """Pair the records of ordinary pieces.
 
     A piece of a task on a host is ordinary where its records are starts, each followed by a finish of the same peer before
@@ -54,7 +54,7 @@ def pair_up(records: Records, background: Background) -> Paired:
     Parameters
     ----------
     records : Records
-    background : Background
+    run_context : Background
 
     Returns
     -------
@@ -81,7 +81,7 @@ def pair_up(records: Records, background: Background) -> Paired:
     left = np.zeros(len(records), dtype=bool)
     left[marks] = left[acting] = True
     left[started.compress(started != NONE)] = left[ended.compress(ended != NONE)] = False
-    return Paired(started, ended, _is_there(records, started, group, background), np.flatnonzero(left), starting)
+    return Paired(started, ended, _is_there(records, started, group, run_context), np.flatnonzero(left), starting)
 
 
 def _kinds(records: Records) -> Kinds:
@@ -137,13 +137,13 @@ def _take_turns(
     return np.where(lone[at], NONE, rows[at]), np.where(lone[at], rows[at], ended), piece[at]
 
 
-def _is_there(records: Records, started: NumberArray, group: NumberArray, background: Background) -> FlagArray:
+def _is_there(records: Records, started: NumberArray, group: NumberArray, run_context: Background) -> FlagArray:
     """Return which attempts found the piece: the one before them at the same piece was made in the same life."""
-    again = np.flatnonzero(group == np.roll(group, 1))
-    again = again[again > 0]
+    repeated = np.flatnonzero(group == np.roll(group, 1))
+    repeated = repeated[repeated > 0]
     there = np.zeros(len(group), dtype=bool)
-    lives = [background.lives(records.take(started[rows])) for rows in (again - 1, again)]
-    there[again] = lives[0] == lives[1]
+    lives = [run_context.lives(records.take(started[rows])) for rows in (repeated - 1, repeated)]
+    there[repeated] = lives[0] == lives[1]
     return there
 
 

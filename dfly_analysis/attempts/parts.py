@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from dfly_analysis.attempts.background import choose_everywhere, read_background
 from dfly_analysis.attempts.limits import Limits
 from dfly_analysis.attempts.observed import observe_limits
 from dfly_analysis.attempts.rebuild import Tables, observe_part, rebuild, rebuild_part
 from dfly_analysis.attempts.records import needed_rows
+from dfly_analysis.attempts.background import choose_everywhere, read_background
 from dfly_analysis.attempts.words import NONE, NumberArray, Words
 
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ def rebuild_parts(parts: Sequence[Part], limits: Limits, everywhere: pd.DataFram
         one part.
     """
     known = collect_everywhere(part() for part in parts) if everywhere is None else everywhere
-    background = read_background(known)
+    run_context = read_background(known)
     if len(parts) == 1:
-        yield rebuild(parts[0](), limits, background)
+        yield rebuild(parts[0](), limits, run_context)
         return
-    corrected = observe_limits((observe_part(part(), limits, background) for part in parts), limits)
+    corrected = observe_limits((observe_part(part(), limits, run_context) for part in parts), limits)
     for part in parts:
-        yield rebuild_part(part(), corrected, background)
+        yield rebuild_part(part(), corrected, run_context)
 
 
 def collect_everywhere(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.limits import Limits, is_at_limit
 from dfly_analysis.attempts.records import Records, times_of
+from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.words import NumberArray
-from dfly_analysis.knowledge.signature import cause_of, signature
+from dfly_analysis.catalog.error_signatures import cause_of, signature
 
 FOLD_S = 2.0
 Place = tuple[str, int, str, int]
@@ -25,7 +25,7 @@ ENDS = frozenset({"piece_finished", "piece_report_closed"})
 FAILURES = frozenset({"piece_failed", "content_write_failed", "backend_failed", "parent_piece_failed"})
 MARKS = frozenset({"pieces_planned", "source_round_failed", "task_failed"})  # of a peer's rounds, not of one piece
 PIECE_EVENTS = frozenset({"piece_started", "piece_deleted"}) | ENDS | FAILURES
-_MOST = 10**9  # no number of nine digits
+_MAX_COUNT = 10**9  # no number of nine digits
 _FEW, _COUNTED = 100, 1 << 13  # pieces of a blob whose plan, of all of them in order, is known without reading it
 _PLANNED = re.compile(r"\s*\d{1,9}\s*(?:,|\Z)")
 _PLAN = re.compile(r"\s*\d{1,9}\s*(?:,\s*\d{1,9}\s*)*")
@@ -60,7 +60,7 @@ class Attempt:
     `record` is its first, `last` the place of its last among all. Times are nanoseconds since 1970; ``nan`` where the
     record has none, which is neither before nor after anything. `place` is host, life of its process, task and piece; of
     several attempts open at one place the first asks, the others wait for it and are ``local`` as long as they do.
-    `deleted`: whether its record is known to be dropped. `guessed`: no line of its own; `never_began`: it had no slot in time.
+    `deleted`: whether its record is known to be dropped. `guessed`: no line of its own; `never_started`: it had no slot in time.
     """
 
     record: Record
@@ -79,8 +79,8 @@ class Attempt:
     place: Place | None = None
     deleted: bool = False
     guessed: bool = False
-    never_began: bool = False
-    survivors_unseen: bool = False
+    never_started: bool = False
+    successes_not_logged: bool = False
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ def piece_numbers(text: str | None) -> tuple[int, ...]:
     if not text.encode().translate(None, b"0123456789, "):
         with suppress(ValueError):  # a JSON reader takes a third of the time
             numbers = tuple(json.loads(f"[{text}]"))
-            if max(numbers, default=_MOST) < _MOST:
+            if max(numbers, default=_MAX_COUNT) < _MAX_COUNT:
                 return numbers
     if _PLAN.fullmatch(text):
         return tuple(map(int, text.split(",")))
@@ -174,7 +174,7 @@ def _all_numbers() -> str:
 
 
 def read_client_pieces(
-    records: Records, rows: NumberArray, background: Background, limits: Limits
+    records: Records, rows: NumberArray, run_context: Background, limits: Limits
 ) -> dict[str, PeerPieces]:
     """Put a client's piece records together, peer by peer.
 
@@ -183,7 +183,7 @@ def read_client_pieces(
     records : Records
     rows : numpy.ndarray of int
         Places of the clients' records of `PIECE_EVENTS` and `MARKS` to look at, in order.
-    background : Background
+    run_context : Background
     limits : Limits
 
     Returns
@@ -194,7 +194,7 @@ def read_client_pieces(
     peers: dict[str, PeerPieces] = {}
     running = _Running()
     siblings_cancelled = cache(limits.siblings_cancelled)
-    for record in each_record(records, rows, background):
+    for record in each_record(records, rows, run_context):
         peer = peers.get(record.peer_id) or peers.setdefault(record.peer_id, PeerPieces())
         cancelling = siblings_cancelled(record.role, record.host)
         if record.event == "pieces_planned":
@@ -207,10 +207,10 @@ def read_client_pieces(
     return peers
 
 
-def each_record(records: Records, rows: NumberArray, background: Background | None = None) -> Iterator[Record]:
+def each_record(records: Records, rows: NumberArray, run_context: Background | None = None) -> Iterator[Record]:
     """Yield some records one by one; without a background all in the first life of their process."""
     chosen = records.take(rows)
-    lives = np.zeros(len(rows), dtype=np.int64) if background is None else background.lives(chosen)
+    lives = np.zeros(len(rows), dtype=np.int64) if run_context is None else run_context.lives(chosen)
     tells = chosen.event.among(FAILURES)
     plans = chosen.event.among({"pieces_planned"})
     columns = [
@@ -241,8 +241,8 @@ def _settle(peer: PeerPieces, attempt: Attempt, outcome: str, moment: float) -> 
 
 
 def _plan(peer: PeerPieces, record: Record) -> None:
-    again = record.stage == "removing the finished piece" and peer.rounds
-    if peer.round == 1 and (again or record.stage == "downloading from scheduler"):
+    repeated = record.stage == "removing the finished piece" and peer.rounds
+    if peer.round == 1 and (repeated or record.stage == "downloading from scheduler"):
         peer.round, peer.second_from = 2, record.at
     if record.plan is not None and (_PLANNED.match(record.plan) or piece_numbers(record.plan)):
         peer.rounds.append((record.time, record.plan))

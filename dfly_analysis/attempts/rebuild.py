@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from dfly_analysis.attempts.background import Background, read_background
 from dfly_analysis.attempts.causes import find_causes
 from dfly_analysis.attempts.columns import Columns, columns_of_attempts, columns_of_pairs, joined
 from dfly_analysis.attempts.limits import Limits
@@ -19,6 +18,7 @@ from dfly_analysis.attempts.pieces import Attempt, attempts_of, judge, n_planned
 from dfly_analysis.attempts.records import Events, Records, read_records
 from dfly_analysis.attempts.reports import join_to_columns, join_to_peers, read_reports
 from dfly_analysis.attempts.result import make_pieces, make_tasks
+from dfly_analysis.attempts.background import Background, read_background
 from dfly_analysis.attempts.siblings import add_cancelled, mark_reported_rounds
 from dfly_analysis.attempts.sizes import fetched_bytes, fill_sizes, learn_from_pieces
 from dfly_analysis.attempts.tasks import judge_by_task, read_tasks, settle_outcomes
@@ -42,31 +42,31 @@ def _no_collection() -> Iterator[None]:
 
 
 @_no_collection()
-def rebuild(events: pd.DataFrame, limits: Limits, background: Background | None = None) -> Tables:
+def rebuild(events: pd.DataFrame, limits: Limits, run_context: Background | None = None) -> Tables:
     """Rebuild pieces and tasks.
 
     Parameters
     ----------
     events : pandas.DataFrame
-        Rows of `dfly_analysis.tables.EVENTS` with the reader's further columns.
+        Rows of `dfly_analysis.schema.EVENTS` with the reader's further columns.
     limits : Limits
         Settings in force.
-    background : Background, optional
+    run_context : Background, optional
         Of the whole input, where the events are not all of it; read from them where not given.
 
     Returns
     -------
     tuple of (pandas.DataFrame, pandas.DataFrame)
-        `dfly_analysis.tables.PIECES` and `dfly_analysis.tables.TASKS`. Works with the clients' logs alone, the
+        `dfly_analysis.schema.PIECES` and `dfly_analysis.schema.TASKS`. Works with the clients' logs alone, the
         scheduler's alone, or both; a piece that both saw is one row.
     """
-    background = background or read_background(events)
-    put = _put_together(read_records(events), background, limits)
-    return _frames(_judge(put, background, observe_limits([put.observed], limits)))
+    run_context = run_context or read_background(events)
+    put = _put_together(read_records(events), run_context, limits)
+    return _frames(_judge(put, run_context, observe_limits([put.observed], limits)))
 
 
 @_no_collection()
-def observe_part(events: pd.DataFrame, limits: Limits, background: Background) -> dict[str, Observed]:
+def observe_part(events: pd.DataFrame, limits: Limits, run_context: Background) -> dict[str, Observed]:
     """Return what the events of one part show of the limits in force; `observe_limits` joins the parts.
 
     Parameters
@@ -75,7 +75,7 @@ def observe_part(events: pd.DataFrame, limits: Limits, background: Background) -
         All needed events of some tasks, see `parts`.
     limits : Limits
         Settings believed to be in force.
-    background : Background
+    run_context : Background
         Of the whole input.
 
     Returns
@@ -83,11 +83,11 @@ def observe_part(events: pd.DataFrame, limits: Limits, background: Background) -
     dict of str to Observed
         By role; small, and may be pickled.
     """
-    return _put_together(read_records(events), background, limits).observed
+    return _put_together(read_records(events), run_context, limits).observed
 
 
 @_no_collection()
-def rebuild_part(events: pd.DataFrame, limits: Limits, background: Background) -> Tables:
+def rebuild_part(events: pd.DataFrame, limits: Limits, run_context: Background) -> Tables:
     """Rebuild the pieces and tasks of one part, with limits that are already corrected by all parts.
 
     Parameters
@@ -96,7 +96,7 @@ def rebuild_part(events: pd.DataFrame, limits: Limits, background: Background) -
         All needed events of some tasks, see `parts`.
     limits : Limits
         As `observe_limits` returns them.
-    background : Background
+    run_context : Background
         Of the whole input.
 
     Returns
@@ -104,16 +104,16 @@ def rebuild_part(events: pd.DataFrame, limits: Limits, background: Background) -
     tuple of (pandas.DataFrame, pandas.DataFrame)
         As of `rebuild`.
     """
-    return _frames(_judge(_put_together(read_records(events), background, limits), background, limits))
+    return _frames(_judge(_put_together(read_records(events), run_context, limits), run_context, limits))
 
 
-def _frames(made: tuple[Made, Made]) -> Tables:
-    return made[0].frame(), made[1].frame()
+def _frames(result: tuple[Made, Made]) -> Tables:
+    return result[0].frame(), result[1].frame()
 
 
 @_no_collection()
 def rebuild_and_observe(
-    events: Events, limits: Limits, background: Background
+    events: Events, limits: Limits, run_context: Background
 ) -> tuple[tuple[Made, Made], dict[str, Observed]]:
     """Rebuild one part by limits that may still prove wrong, and return what it shows of them: two passes in one.
 
@@ -123,7 +123,7 @@ def rebuild_and_observe(
         All needed events of some tasks, see `parts`.
     limits : Limits
         Settings believed to be in force. Where `observe_limits` of all parts returns others, the tables do not hold.
-    background : Background
+    run_context : Background
         Of the whole input.
 
     Returns
@@ -131,8 +131,8 @@ def rebuild_and_observe(
     tuple of ((Made, Made), dict of str to Observed)
         As of `rebuild_part`, not yet written out as frames, and as of `observe_part`.
     """
-    put = _put_together(read_records(events), background, limits)
-    return _judge(put, background, limits), put.observed
+    put = _put_together(read_records(events), run_context, limits)
+    return _judge(put, run_context, limits), put.observed
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,9 @@ class _Attempts:
     observed: dict[str, Observed]
 
 
-def _put_together(records: Records, background: Background, limits: Limits) -> _Attempts:
-    paired, reports = pair_up(records, background), read_reports(records)
-    peers = read_client_pieces(records, paired.rest, background, limits)
+def _put_together(records: Records, run_context: Background, limits: Limits) -> _Attempts:
+    paired, reports = pair_up(records, run_context), read_reports(records)
+    peers = read_client_pieces(records, paired.rest, run_context, limits)
     for peer_id, peer in peers.items():
         peer.sees_starts = bool(paired.starting[records.peer.place[peer_id]])
     startless = {peer_id: peer for peer_id, peer in peers.items() if peer.done and not peer.sees_starts}
@@ -174,15 +174,15 @@ def _put_together(records: Records, background: Background, limits: Limits) -> _
     return _Attempts(records, columns, others, signatures, counts, observe(records, columns, peers))
 
 
-def _judge(put: _Attempts, background: Background, limits: Limits) -> tuple[Made, Made]:
+def _judge(put: _Attempts, run_context: Background, limits: Limits) -> tuple[Made, Made]:
     records, others = put.records, [one for _, one in put.others]
     for attempt in others:
         judge(attempt, limits)
     tasks = read_tasks(records, put.planned)
-    settle_outcomes(tasks, background)
+    settle_outcomes(tasks, run_context)
     learn_from_pieces(tasks, put.columns, others)
     judge_by_task(others, tasks)
-    causes = find_causes(tasks, others, background)
+    causes = find_causes(tasks, others, run_context)
     attempts = joined(put.columns, columns_of_attempts(records, put.others, put.signatures))
     sized = fill_sizes(attempts, tasks)
     return make_pieces(records, sized, [*put.signatures], limits), make_tasks(

@@ -12,14 +12,14 @@ import numpy.typing as npt
 
 from dfly_analysis.attempts.telling import Telling
 from dfly_analysis.attempts.words import LAST, NO_TIME, NONE, Column, FlagArray, NumberArray, Words, picked
-from dfly_analysis.knowledge.needed import ERROR_LEVELS, EVERYWHERE
+from dfly_analysis.catalog.required_columns import ERROR_LEVELS, EVERYWHERE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Events: TypeAlias = "pd.DataFrame | Telling"
 
-_MOST_PIECES = 1 << 31
+_MAX_PIECES = 1 << 31
 _ROTATED = re.compile(r"\.(\d{1,3})(?:\.(?:gz|xz|bz2|zst))?$")
 
 
@@ -102,25 +102,25 @@ class Records:
         listed: list[str | None] = texts.tolist()
         return listed
 
-    def _few(self, events: Telling, name: str, asked: NumberArray | slice) -> list[str | None]:
+    def _few(self, events: Telling, name: str, requested: NumberArray | slice) -> list[str | None]:
         rows, words = events.few[name]
         texts = np.full(len(self), None, dtype=object)
         if len(rows):
-            at = np.minimum(np.searchsorted(rows, self.row[asked]), len(rows) - 1)
-            codes = np.where(rows[at] == self.row[asked], words.codes[at], NONE)
-            texts[asked] = words.at(codes).texts()
+            at = np.minimum(np.searchsorted(rows, self.row[requested]), len(rows) - 1)
+            codes = np.where(rows[at] == self.row[requested], words.codes[at], NONE)
+            texts[requested] = words.at(codes).texts()
         listed: list[str | None] = texts.tolist()
         return listed
 
     def take(self, rows: NumberArray | FlagArray | slice) -> Records:
         """Return some of the records."""
         rows = np.flatnonzero(rows) if isinstance(rows, np.ndarray) and rows.dtype == bool else rows
-        made: dict[str, Any] = {
+        result: dict[str, Any] = {
             name: value.take(rows) if isinstance(value, Words) else picked(value, rows)
             for name, value in vars(self).items()
             if name != "events"
         }
-        return Records(**made, events=self.events)
+        return Records(**result, events=self.events)
 
 
 def is_there(column: Column) -> FlagArray:
@@ -157,7 +157,7 @@ def read_records(events: Events) -> Records:
     Parameters
     ----------
     events : pandas.DataFrame or Telling
-        Rows of `dfly_analysis.tables.EVENTS` with the columns of `COLUMNS`, where texts may be categories; or what a reader
+        Rows of `dfly_analysis.schema.EVENTS` with the columns of `COLUMNS`, where texts may be categories; or what a reader
         put aside of them.
 
     Returns
@@ -192,7 +192,7 @@ def _put_aside(told: Telling) -> Records:
 
 
 def _pieces(numbers: NumberArray) -> NumberArray:
-    return np.where(numbers < _MOST_PIECES, numbers, NONE) if numbers.max(initial=NONE) >= _MOST_PIECES else numbers
+    return np.where(numbers < _MAX_PIECES, numbers, NONE) if numbers.max(initial=NONE) >= _MAX_PIECES else numbers
 
 
 _WORDS = {
@@ -289,18 +289,18 @@ def _fill_peers(records: Records) -> Records:
     """
     client = records.component.among({"client"})
     tied = client & (records.task.codes != NONE) & (records.host.codes != NONE)
-    lacking = np.flatnonzero(tied & (records.peer.codes == NONE))
-    if not len(lacking):
+    missing = np.flatnonzero(tied & (records.peer.codes == NONE))
+    if not len(missing):
         return records
     known = np.flatnonzero(tied & (records.peer.codes != NONE))
     pair = pair_of(records)
     firsts = known[first_places(pair.take(known), records.peer.codes.take(known), len(records.peer.words))]
     peer = records.peer.codes.astype(np.int64)
-    peer[lacking] = np.append(peer, NONE)[_begun_last(records.sort_time, pair, firsts, lacking)]
+    peer[missing] = np.append(peer, NONE)[_begun_last(records.sort_time, pair, firsts, missing)]
     seeds = np.array([str(word).endswith("-seed") for word in records.peer.words] + [False])
     roles = records.role.words if "seedClient" in records.role.place else np.append(records.role.words, "seedClient")
     role = records.role.codes.astype(np.int64)
-    role[lacking] = np.where(seeds[peer[lacking]], np.flatnonzero(roles == "seedClient")[0], role[lacking])
+    role[missing] = np.where(seeds[peer[missing]], np.flatnonzero(roles == "seedClient")[0], role[missing])
     return replace(records, peer=Words(peer, records.peer.words), role=Words(role, roles))
 
 

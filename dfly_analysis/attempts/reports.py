@@ -97,9 +97,9 @@ def _complete(attempts: Columns, which: NumberArray, records: Records, reports: 
     size[which] = np.where(told == NONE, size[which], told)
     nobody = np.isin(parent[which], [NONE, records.parent.place.get("", NONE)])
     parent[which] = np.where(nobody, records.parent.codes[reports.rows], parent[which])
-    lacking = np.isnan(duration_s[which]) & ~np.isnan(reports.cost_s)
-    duration_s[which[lacking]] = reports.cost_s[lacking]
-    started[which[lacking]] = begun_ns(records.time[reports.rows], reports.cost_s)[lacking]
+    missing = np.isnan(duration_s[which]) & ~np.isnan(reports.cost_s)
+    duration_s[which[missing]] = reports.cost_s[missing]
+    started[which[missing]] = begun_ns(records.time[reports.rows], reports.cost_s)[missing]
     return {**attempts, "size_bytes": size, "parent": parent, "started": started, "duration_s": duration_s}
 
 
@@ -110,7 +110,7 @@ def columns_of_reports(records: Records, reports: Reports) -> Columns:
         {
             **who(records, rows), "origin": origin_codes(records, rows), "parent": records.parent.codes.take(rows),
             "size_bytes": records.size_bytes.take(rows), "started": begun_ns(time, reports.cost_s), "ended": time, "duration_s": reports.cost_s,
-            "outcome": OK, "signature": NONE, "round": 1, "survivors_unseen": False, "path": records.path.codes.take(rows),
+            "outcome": OK, "signature": NONE, "round": 1, "successes_not_logged": False, "path": records.path.codes.take(rows),
             "log_line": records.line.take(rows), "order": np.arange(REPORTED, REPORTED + len(rows)),
         }
     )  # fmt: skip

@@ -15,7 +15,7 @@ from dfly_analysis.attempts.records import Records
 from dfly_analysis.attempts.tasks import Tasks
 from dfly_analysis.attempts.typed import FloatArray, at_rows, each_pair, seconds_between, slots_of
 from dfly_analysis.attempts.words import NO_TIME, NONE, Array, NumberArray, Words
-from dfly_analysis.tables import OUTCOMES, PIECES, TASKS
+from dfly_analysis.schema import OUTCOMES, PIECES, TASKS
 
 
 def make_pieces(records: Records, attempts: Columns, signatures: Sequence[str], limits: Limits) -> Made:
@@ -33,11 +33,13 @@ def make_pieces(records: Records, attempts: Columns, signatures: Sequence[str], 
     Returns
     -------
     Made
-        `dfly_analysis.tables.PIECES`, by peer, piece and time.
+        `dfly_analysis.schema.PIECES`, by peer, piece and time.
     """
-    began = np.where(attempts["started"] != NO_TIME, attempts["started"], attempts["ended"])
+    started = np.where(attempts["started"] != NO_TIME, attempts["started"], attempts["ended"])
     peer = records.peer.rank.take(attempts["peer"])
-    rows, again = _by_piece(slots_of(peer, attempts["piece_number"], len(records.peer.words)), began, attempts["order"])
+    rows, repeated = _by_piece(
+        slots_of(peer, attempts["piece_number"], len(records.peer.words)), started, attempts["order"]
+    )
     codes = {name: _at(column, rows) for name, column in attempts.items()}
     words = {
         "task_id": "task",
@@ -50,8 +52,8 @@ def make_pieces(records: Records, attempts: Columns, signatures: Sequence[str], 
     return Made(
         PIECES, len(rows), {
             **{column: getattr(records, name).at(codes[name]) for column, name in words.items()},
-            **{name: codes[name] for name in ("piece_number", "duration_s", "round", "survivors_unseen")},
-            "attempt": again + 1,
+            **{name: codes[name] for name in ("piece_number", "duration_s", "round", "successes_not_logged")},
+            "attempt": repeated + 1,
             "origin": Words(codes["origin"], np.array(ORIGINS, dtype=object)),
             "size_bytes": Integers(codes["size_bytes"], codes["size_bytes"] == NONE),
             "started": Times(codes["started"]), "ended": Times(codes["ended"]),
@@ -68,23 +70,23 @@ def _at(column: Array, rows: NumberArray) -> Array:
 
 
 def _by_piece(
-    pieces: tuple[NumberArray, int], began: NumberArray, order: NumberArray
+    pieces: tuple[NumberArray, int], started: NumberArray, order: NumberArray
 ) -> tuple[NumberArray, NumberArray]:
     """Return the places of attempts by piece, time and order, and how many attempts at the piece each has before it."""
     piece, n_pieces = pieces
     count = np.bincount(piece, minlength=n_pieces)
     start = np.cumsum(count) - count
-    rows, again = np.empty(len(piece), dtype=np.int64), np.zeros(len(piece), dtype=np.int64)
+    rows, repeated = np.empty(len(piece), dtype=np.int64), np.zeros(len(piece), dtype=np.int64)
     # most pieces have one attempt; the others' places are put right below
     rows[start.take(piece)] = np.arange(len(piece))
     several = np.flatnonzero(count.take(piece) > 1)
-    time = np.where(began[several] == NO_TIME, 0, began[several])
+    time = np.where(started[several] == NO_TIME, 0, started[several])
     of = several[np.lexsort((order[several], time, piece[several]))]
     first = np.flatnonzero(np.diff(piece[of], prepend=NONE))
     before = np.arange(len(of)) - np.repeat(first, np.diff(first, append=len(of)))
     places = start[piece[of]] + before
-    rows[places], again[places] = of, before
-    return rows, again
+    rows[places], repeated[places] = of, before
+    return rows, repeated
 
 
 def _limits_s(records: Records, codes: Mapping[str, Any], limits: Limits) -> FloatArray:
@@ -108,7 +110,7 @@ def make_tasks(tasks: Tasks, causes: Mapping[int, Cause], fetched: Mapping[str, 
     Returns
     -------
     Made
-        `dfly_analysis.tables.TASKS`, by time of start.
+        `dfly_analysis.schema.TASKS`, by time of start.
     """
     records = tasks.records
     ends = np.where(np.isin(tasks.outcome, ["ok", "failed"]), tasks.ended_row, NONE)
@@ -127,7 +129,7 @@ def make_tasks(tasks: Tasks, causes: Mapping[int, Cause], fetched: Mapping[str, 
             **{name: Integers(values, values <= 0) for name, values in numbers.items()},
             "url": [tasks.url[at] for at in rows], "started": Times(started[rows]), "ended": Times(ended[rows]),
             "duration_s": seconds_between(started, ended)[rows], "outcome": tasks.outcome[rows],
-            "cause": [cause for cause, _ in found], "confidence": [sure for _, sure in found],
+            "cause": [cause for cause, _ in found], "confidence": [confidence for _, confidence in found],
             "first_error": [tasks.first_error.get(at) for at in rows.tolist()], "last_error": [tasks.last_error.get(at) for at in rows.tolist()],
             "n_errors": tasks.n_errors[rows], "bytes_from_source": fetched["source"][rows], "bytes_from_parent": fetched["parent"][rows],
             "origin": _task_origins(fetched).take(rows), "log_path": path, "log_line": Integers(line, line == NONE),

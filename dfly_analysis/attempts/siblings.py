@@ -70,13 +70,13 @@ def mark_reported_rounds(
         return reported
     second = np.full(len(records.peer.words), LAST, dtype=np.int64)
     first = first_of(reported["peer"], np.arange(len(reported["peer"])), len(second))
-    for code, begun in twice.items():
+    for code, started in twice.items():
         if (at := first[code]) != NONE and limits.siblings_cancelled(
             records.role.text(reported["role"][at]), records.host.text(reported["host"][at])
         ):
-            second[code] = begun
-    again = second[reported["peer"]]
-    is_later = (reported["started"] >= again) & (reported["ended"] > again)
+            second[code] = started
+    repeated = second[reported["peer"]]
+    is_later = (reported["started"] >= repeated) & (reported["ended"] > repeated)
     return {**reported, "round": np.where(is_later, 2, reported["round"]).astype("int8")}
 
 
@@ -84,7 +84,7 @@ def _mark_rounds(peer: PeerPieces) -> None:
     """Without start lines the finished pieces of the direct pass are unseen: rows of it may not enter a fit."""
     if not any(attempt.outcome == "ok" for attempt in peer.done):
         for attempt in peer.done:
-            attempt.survivors_unseen = True
+            attempt.successes_not_logged = True
     if len(peer.rounds) < 2:
         return
     second = peer.rounds[-1][0]
@@ -92,7 +92,7 @@ def _mark_rounds(peer: PeerPieces) -> None:
         if attempt.ended is None or attempt.ended <= second:
             continue
         if attempt.outcome != "ok":
-            attempt.round, attempt.survivors_unseen = 2, True
+            attempt.round, attempt.successes_not_logged = 2, True
         elif attempt.started is None or attempt.started >= second:  # else its report came a moment later
             attempt.round = 2
 
@@ -101,10 +101,10 @@ def _infer_cancelled(peer: PeerPieces) -> list[Attempt]:
     """Return the planned pieces of the lost first round that neither finished nor failed; nothing where no end is seen."""
     own = [attempt for attempt in peer.done if attempt.round == 1]
     failed = [attempt for attempt in own if attempt.outcome not in ("ok", "cancelled") and attempt.origin == "source"]
-    if len(peer.rounds) < 2 or not failed or failed[-1].survivors_unseen:
+    if len(peer.rounds) < 2 or not failed or failed[-1].successes_not_logged:
         return []
-    (_, planned), (ended, again) = peer.rounds[0], peer.rounds[-1]
-    missing = (set(piece_numbers(planned)) & set(piece_numbers(again))) - {attempt.piece_number for attempt in own}
+    (_, planned), (ended, repeated) = peer.rounds[0], peer.rounds[-1]
+    missing = (set(piece_numbers(planned)) & set(piece_numbers(repeated))) - {attempt.piece_number for attempt in own}
     return [
         replace(
             failed[-1], piece_number=number, outcome="cancelled", started=None, ended=ended, duration_s=None, size_bytes=None,
@@ -117,25 +117,25 @@ def _infer_cancelled(peer: PeerPieces) -> list[Attempt]:
 def _keep_what_fits(peer: PeerPieces, slots: int | None) -> None:
     """Drop guesses that had no slot before the round was lost, and more of them than there are slots, the oldest first."""
     guessed = [attempt for attempt in peer.done if attempt.guessed]
-    begun = [attempt for attempt in guessed if not attempt.never_began]
-    kept = {attempt.piece_number for attempt in begun[-slots:]} if slots else set()
+    started = [attempt for attempt in guessed if not attempt.never_started]
+    kept = {attempt.piece_number for attempt in started[-slots:]} if slots else set()
     peer.done = [attempt for attempt in peer.done if not attempt.guessed or attempt.piece_number in kept]
 
 
 def _start_by_slot(peer: PeerPieces, slots: int | None) -> None:
     """Give pieces without a start the moment their slot became free, as far as all ends before it are seen."""
-    for number, (begun, planned) in enumerate(peer.rounds[:2], start=1) if slots else ():
+    for number, (started, planned) in enumerate(peer.rounds[:2], start=1) if slots else ():
         own = {a.piece_number: a for a in peer.done if a.round == number and a.ended is not None}
         ends: list[float] = []
         for place, piece in enumerate(sorted(piece_numbers(planned))):
             attempt = own.get(piece)
             if place >= (slots or 0) and len(ends) < (slots or 0):
                 break  # somebody's end is not seen, so it is not known when a slot became free
-            slot = heapq.heappop(ends) if place >= (slots or 0) else begun
+            slot = heapq.heappop(ends) if place >= (slots or 0) else started
             if attempt is None or attempt.ended is None:
                 continue
             if attempt.started is None and slot < attempt.ended:
                 attempt.started, attempt.duration_s = slot, span_s(slot, attempt.ended)
             elif attempt.started is None:
-                attempt.never_began = True
+                attempt.never_started = True
             heapq.heappush(ends, max(attempt.ended, slot))

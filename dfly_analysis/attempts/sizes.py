@@ -50,11 +50,11 @@ def place_of_peer(tasks: Tasks) -> NumberArray:
 
 def _add_up(tasks: Tasks, finished: Columns, sized: NumberArray, place: NumberArray) -> None:
     """Take the size of a finished blob whose size nobody says from its pieces, where the lengths of all are known."""
-    lacking = (tasks.size_bytes == NONE) & (tasks.outcome == "ok")
-    if not lacking.any():
+    missing = (tasks.size_bytes == NONE) & (tasks.outcome == "ok")
+    if not missing.any():
         return
     of_sized = place.take(finished["peer"].take(sized))
-    own = sized.compress(lacking.take(of_sized) & (finished["outcome"].take(sized) == OK))
+    own = sized.compress(missing.take(of_sized) & (finished["outcome"].take(sized) == OK))
     at, number = place.take(finished["peer"].take(own)), finished["piece_number"].take(own)
     piece, n_pieces = slots_of(at, number, len(tasks))
     last = last_of(piece, np.arange(len(own)), n_pieces)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.pieces import Attempt
 from dfly_analysis.attempts.records import Records, missing_last
+from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.typed import at_rows, first_of, last_of
 from dfly_analysis.attempts.words import NONE, FlagArray, NumberArray, Words
-from dfly_analysis.knowledge.needed import ERROR_LEVELS
-from dfly_analysis.knowledge.signature import cause_of
+from dfly_analysis.catalog.error_signatures import cause_of
+from dfly_analysis.catalog.required_columns import ERROR_LEVELS
 
 _STARTS = frozenset({"task_started", "peer_registered"})
 _CLIENT_ENDS = frozenset({"task_finished", "task_output_written"})
@@ -144,8 +144,8 @@ def _said_urls(records: Records) -> tuple[NumberArray, Words]:
 
 
 def _is_said(words: Words) -> FlagArray:
-    said: FlagArray = words.codes != NONE
-    return said & ~words.among({""}) if "" in words.place else said
+    message: FlagArray = words.codes != NONE
+    return message & ~words.among({""}) if "" in words.place else message
 
 
 def _texts_at(words: Words, rows: NumberArray) -> list[str | None]:
@@ -165,39 +165,39 @@ def _read_texts(tasks: Tasks, of: NumberArray, client: FlagArray, scheduler: Fla
         tasks.texts.setdefault(at, {})[event_id] = text or ""
 
 
-def settle_outcomes(tasks: Tasks, background: Background) -> None:
+def settle_outcomes(tasks: Tasks, run_context: Background) -> None:
     """Decide the outcome of tasks whose own records do not: deaths, and peers that only the scheduler saw.
 
     Parameters
     ----------
     tasks : Tasks
         Scratch, changed in place.
-    background : Background
+    run_context : Background
     """
     records = tasks.records
-    seen = missing_last(at_rows(records.time, tasks.seen_row))
+    observed = missing_last(at_rows(records.time, tasks.seen_row))
     for at in tasks.places_of("unknown"):
         if not tasks.in_client_log[at]:
-            _settle_by_scheduler(tasks, at, background)
-        elif tasks.started_row[at] != NONE and background.died(records.host.text(tasks.host[at]), int(seen[at])):
+            _settle_by_scheduler(tasks, at, run_context)
+        elif tasks.started_row[at] != NONE and run_context.died(records.host.text(tasks.host[at]), int(observed[at])):
             tasks.outcome[at] = "died"
         else:
-            _settle_by_job(tasks, at, background)
+            _settle_by_job(tasks, at, run_context)
 
 
-def _settle_by_job(tasks: Tasks, at: int, background: Background) -> None:
+def _settle_by_job(tasks: Tasks, at: int, run_context: Background) -> None:
     """End a seed client's task, whose own log ends before it, as the preheat that asked for it says it failed."""
-    by_task = background.verdicts.get(tasks.records.task.text(tasks.task[at]) or "")
-    outcome, text = by_task or background.verdicts.get(tasks.url[at] or "", ("unknown", ""))
+    by_task = run_context.verdicts.get(tasks.records.task.text(tasks.task[at]) or "")
+    outcome, text = by_task or run_context.verdicts.get(tasks.url[at] or "", ("unknown", ""))
     if outcome == "failed" and tasks.records.role.text(tasks.role[at]) == "seedClient":
         tasks.outcome[at] = outcome
         tasks.texts.setdefault(at, {}).setdefault("preheat_failed", text)
         tasks.first_error[at] = tasks.last_error[at] = text
 
 
-def _settle_by_scheduler(tasks: Tasks, at: int, background: Background) -> None:
-    by_task = background.verdicts.get(tasks.records.task.text(tasks.task[at]) or "")
-    verdict = by_task or background.verdicts.get(tasks.url[at] or "")
+def _settle_by_scheduler(tasks: Tasks, at: int, run_context: Background) -> None:
+    by_task = run_context.verdicts.get(tasks.records.task.text(tasks.task[at]) or "")
+    verdict = by_task or run_context.verdicts.get(tasks.url[at] or "")
     if tasks.scheduler_says[at] == "peer_finished":
         tasks.outcome[at] = "ok"
     elif verdict and tasks.records.role.text(tasks.role[at]) == "seedClient":
@@ -209,9 +209,9 @@ def _settle_by_scheduler(tasks: Tasks, at: int, background: Background) -> None:
 
 def judge_by_task(attempts: Sequence[Attempt], tasks: Tasks) -> None:
     """Give a failed piece without an ending of its own the one that its task's text names."""
-    said = {tasks.peer_id(at): texts.get("source_round_failed") for at, texts in tasks.texts.items()}
+    message = {tasks.peer_id(at): texts.get("source_round_failed") for at, texts in tasks.texts.items()}
     for attempt in attempts:
-        text = said.get(attempt.record.peer_id)
+        text = message.get(attempt.record.peer_id)
         if attempt.outcome == "unknown" and attempt.ended is not None and text is not None:
             known = cause_of(text)
             attempt.outcome = known.outcome if known is not None and known.outcome != "timeout" else attempt.outcome

@@ -21,7 +21,7 @@ class Telling:
     size : int
         How many.
     words : mapping of str to Words
-        Columns of texts that repeat, by their names in `dfly_analysis.tables.EVENTS`.
+        Columns of texts that repeat, by their names in `dfly_analysis.schema.EVENTS`.
     numbers : mapping of str to numpy.ndarray of int
         Columns of numbers; -1 where missing. Times are nanoseconds since 1970, `NO_TIME` where missing.
     cost_s : numpy.ndarray of float

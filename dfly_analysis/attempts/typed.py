@@ -49,9 +49,9 @@ def numbered(codes: NumberArray, size: int) -> tuple[NumberArray, NumberArray]:
     if size > _ROOM * len(codes) + _ROOM_AT_LEAST:
         different, at = np.unique(codes, return_inverse=True)
         return different, at
-    seen = np.zeros(size, dtype=bool)
-    seen[codes] = True
-    return np.flatnonzero(seen), (np.cumsum(seen) - 1).take(codes)
+    observed = np.zeros(size, dtype=bool)
+    observed[codes] = True
+    return np.flatnonzero(observed), (np.cumsum(observed) - 1).take(codes)
 
 
 def slots_of(groups: NumberArray, numbers: NumberArray, n_groups: int) -> tuple[NumberArray, int]:

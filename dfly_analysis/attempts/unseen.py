@@ -9,19 +9,19 @@ import numpy as np
 
 from dfly_analysis.attempts.background import Background
 from dfly_analysis.attempts.words import LAST
-from dfly_analysis.knowledge.signature import cause_of
-from dfly_analysis.tables import TASKS
+from dfly_analysis.catalog.error_signatures import cause_of
+from dfly_analysis.schema import TASKS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def unseen_tasks(background: Background, task_ids: Collection[str], urls: Collection[str]) -> pd.DataFrame:
-    """Return the rows of `unseen_rows` as a frame of `dfly_analysis.tables.TASKS`."""
-    return TASKS.frame(unseen_rows(background, task_ids, urls))
+def unseen_tasks(run_context: Background, task_ids: Collection[str], urls: Collection[str]) -> pd.DataFrame:
+    """Return the rows of `unseen_rows` as a frame of `dfly_analysis.schema.TASKS`."""
+    return TASKS.frame(unseen_rows(run_context, task_ids, urls))
 
 
-def unseen_rows(background: Background, task_ids: Collection[str], urls: Collection[str]) -> list[dict[str, Any]]:
+def unseen_rows(run_context: Background, task_ids: Collection[str], urls: Collection[str]) -> list[dict[str, Any]]:
     """Return a row for each lost blob that no task stands for.
 
     A task that ends at its first request never reaches the scheduler as a peer; where its seed client's log is not at hand
@@ -29,17 +29,17 @@ def unseen_rows(background: Background, task_ids: Collection[str], urls: Collect
 
     Parameters
     ----------
-    background : Background
+    run_context : Background
     task_ids, urls : collection of str
         Of the seed clients' tasks that are known.
 
     Returns
     -------
     list of dict
-        Rows of `dfly_analysis.tables.TASKS` without peer and host.
+        Rows of `dfly_analysis.schema.TASKS` without peer and host.
     """
     rows = []
-    for loss in background.losses:
+    for loss in run_context.failed_blobs:
         if (loss.task_id and loss.task_id in task_ids) or (loss.url and loss.url in urls):
             continue
         known = cause_of(loss.text)

@@ -2,129 +2,134 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
-import signal
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
-from dfly_analysis.errors import DflyError, nearest
-from dfly_analysis.leaving import leave_when_told
+from dfly_analysis.cli.shutdown import INTERRUPTED
+from dfly_analysis.errors import DflyError, suggest_similar
 
-# Where each command lives; a command's module is imported when it is asked for, so that --help is quick.
-_COMMANDS = {
-    "report": "analysing", "load": "writing", "diagnose": "analysing", "fit": "analysing", "recommend": "analysing",
-    "check-config": "checking", "whatif": "asking",
-    "rerun": "repeating", "batch": "repeating", "compare": "comparing",
-    "inspect": "looking", "facts": "looking", "explain": "looking", "redact": "looking",
-    "alerts": "monitoring", "collect": "collecting", "plan-preheat": "planning", "plan-stress": "planning",
-    "sample": "making", "init": "making", "lab": "making",
-}  # fmt: skip
-INTERRUPTED = 130
-_COLLECTED_AFTER = 100_000
-"""New objects after which Python looks for cycles: the usual 700 cost more than the few cycles here are worth."""
-_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
-"""The matrices here are small: a thread for each processor costs more to start than it ever saves."""
+SUMMARIES = {
+    "report": "Write the tuning report: HTML page, JSON and Helm values.",
+    "load": "Write the input as Parquet tables, in bounded memory.",
+    "diagnose": "Show what failed and why: findings, evidence and root causes.",
+    "fit": "Fit models of piece times, and of task failures by size.",
+    "recommend": "Recommend settings to change, with values and reasons.",
+    "check-config": "Check a configuration for mistakes and feasibility.",
+    "whatif": "Predict time and failure rate under other settings.",
+    "rerun": "Run a report again from its HTML page, and compare verdicts.",
+    "batch": "Write many reports, listed or combined in MATRIX.yaml.",
+    "compare": "Compare two runs and say whether a change helped.",
+    "inspect": "Show how each input file was recognised, and what was read.",
+    "facts": "Look up a setting: its meaning, its defaults by release.",
+    "explain": "Explain a finding or a topic of recommendations by its id.",
+    "redact": "Copy text files with their secrets removed.",
+    "alerts": "Write Prometheus alert rules with thresholds from a run.",
+    "collect": "Collect the input from a Kubernetes cluster, redacted.",
+    "plan-preheat": "Plan the preheat of an image: stages, times, failure rates.",
+    "plan-stress": "Plan a stress test, or evaluate its results.",
+    "init": "Copy the notebooks to a directory; existing files are kept.",
+    "lab": "Copy the notebooks to a directory and open them in JupyterLab.",
+}
+"""Every command with the first sentence of its help: the list of commands needs no import of them. Each has a module."""
 TRACEBACK = "DFLY_ANALYSIS_TRACEBACK"
-"""Set this variable to see the traceback of a fault of this program."""
+"""Set this variable to see the traceback of an internal error."""
 
 
 class _Commands(click.Group):
-    """Commands found by name; a misspelt one is answered with the nearest."""
+    """Commands imported when they are called; a misspelt one is answered with the nearest."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
+        return list(SUMMARIES)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in SUMMARIES:
             return None
-        found = getattr(import_module(f"dfly_analysis.cli.{_COMMANDS[cmd_name]}"), cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        found = getattr(import_module(f"dfly_analysis.cli.{name}"), name)
         return found if isinstance(found, click.Command) else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            hint = nearest(args[0], _COMMANDS) or "see dfly-analysis --help"
+            hint = suggest_similar(args[0], SUMMARIES) or "see dfly-analysis --help"
             raise click.UsageError(f"no such command {args[0]!r}: {hint}")
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Show the help where no command is named."""
+        """Show the help if no command is given."""
         if not args:
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an interrupt is said on one line, and a reader of stdout that went away is no failure."""
+        """Run the command; an interrupt is reported on one line, and a closed stdout is not an error."""
         # Here and not below: click would print an empty line, and would exit with 1, which says --fail-on.
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            signal.signal(
-                signal.SIGINT, signal.SIG_IGN
-            )  # who presses the keys twice still gets the line, and the exit code
-            sys.exit(_say("interrupted", INTERRUPTED))
+            sys.exit(_fail("interrupted", INTERRUPTED))
         except BrokenPipeError:
-            _silence()
+            _discard_stdout()
             sys.exit(0)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run, and turn every error into one line on stderr and its exit code."""
-        gc.set_threshold(_COLLECTED_AFTER, 50, 50)
-        atexit.register(gc.freeze)  # else a process that ends looks for cycles in all it holds, for a tenth of a second
-        os.environ.setdefault(_BLAS_THREADS, "1")
-        leave_when_told("dfly-analysis: ended by SIGTERM")
         extra.pop("standalone_mode", None)
         try:
             code: Any = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
         except click.UsageError as problem:
-            sys.exit(_say(_usage(problem), 2))
+            sys.exit(_fail(_usage_text(problem), 2))
         except click.exceptions.Abort:
-            sys.exit(_say("interrupted", INTERRUPTED))
+            sys.exit(_fail("interrupted", INTERRUPTED))
         except click.ClickException as problem:
-            sys.exit(_say(problem.format_message(), 2))
+            sys.exit(_fail(problem.format_message(), 2))
         except DflyError as problem:
-            sys.exit(_say(str(problem), problem.exit_code))
+            sys.exit(_fail(str(problem), problem.exit_code))
         except OSError as problem:
-            sys.exit(_say(_system(problem), 2))
+            sys.exit(_fail(_system_text(problem), 2))
         except Exception as problem:
             if os.environ.get(TRACEBACK):
                 raise
-            sys.exit(_say(_fault(problem), 2))
+            sys.exit(_fail(_bug_text(problem), 2))
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _silence() -> None:
-    """Let what is still to be written vanish: the reader of stdout is gone."""
+def _discard_stdout() -> None:
+    """Discard what is still to be written: the reader of stdout is gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _system(problem: OSError) -> str:
+def _system_text(problem: OSError) -> str:
     where = f"{problem.filename}: " if problem.filename else ""
     return f"{where}{problem.strerror or problem} (check the path and its permissions)"
 
 
-def _fault(problem: Exception) -> str:
-    """Name a fault of this program: what it was and where, without the text of a log."""
+def _bug_text(problem: Exception) -> str:
+    """Say what failed and where, without the exception's message, which may quote a log."""
     import traceback
 
     frame = traceback.extract_tb(problem.__traceback__)[-1]
     place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
-    return f"a fault of this program: {type(problem).__name__} at {place} (set {TRACEBACK}=1 to see all of it, and report it)"
+    return f"internal error: {type(problem).__name__} at {place} (set {TRACEBACK}=1 for the traceback, and report it)"
 
 
-def _say(text: str, code: int) -> int:
+def _fail(text: str, code: int) -> int:
     click.echo(f"dfly-analysis: {' '.join(text.split())}", err=True)
     return code
 
 
-def _usage(problem: click.UsageError) -> str:
+def _usage_text(problem: click.UsageError) -> str:
     command = problem.ctx.command_path if problem.ctx else "dfly-analysis"
     text = problem.format_message()
     return f"{text.rstrip('.')} (see `{command} --help`)"
@@ -133,10 +138,10 @@ def _usage(problem: click.UsageError) -> str:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(None, "-V", "--version", package_name="dfly-analysis", message="%(package)s %(version)s")
 def main() -> None:
-    """Say why a large Dragonfly preheat failed, what to set, and what that will do.
+    """Find out why a large Dragonfly preheat failed, which settings to change, and what they would do.
 
-    Give it what you have: logs of clients, seed clients, scheduler and manager (folders, archives, kubectl logs), job JSON,
-    dfbench tables. Data go to stdout, words to stderr. PATH may be a file, folder, glob, archive, or - for stdin.
+    Input: logs of clients, seed clients, scheduler and Manager (directories, archives, kubectl logs), preheat job JSON,
+    dfbench tables. PATH may be a file, directory, glob, archive, or - for stdin. Results on stdout, messages on stderr.
 
     Exit codes: 0 done, 1 --fail-on reached, 2 usage, 3 nothing readable, 4 not enough data, 5 notebook failed, 6 timed out,
     130 interrupted, 143 ended by SIGTERM.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from dfly_analysis.collect.items import CONFIGURATION_FOLDER, LOG_FOLDER, Cluster
+from dfly_analysis.collect.commands import CONFIGURATION_FOLDER, LOG_FOLDER, Cluster
 
 _SCRIPT = """\
 #!/bin/sh

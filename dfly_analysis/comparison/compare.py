@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.comparison.shares import effect_of, pieces_counted, source_pieces, tasks_counted
-from dfly_analysis.comparison.times import time_effect
-from dfly_analysis.comparison.values import Comparison, Effect, SettingPair, TimeEffect, Verdict
+from dfly_analysis.comparison.durations import time_effect
+from dfly_analysis.comparison.proportions import effect_of, pieces_counted, source_pieces, tasks_counted
+from dfly_analysis.comparison.settings_diff import Comparison, Effect, SettingPair, TimeEffect, Verdict
 from dfly_analysis.units import format_duration, format_share, format_size
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
         "pieces_cut": [pieces_counted(one, ("timeout",)) for one in pieces],
         "pieces_failed": [pieces_counted(one, _FAILURES) for one in pieces],
     }
-    made = [effect_of(name, *both) for name, both in counted.items()]
-    effects = tuple(one for one in made if one is not None)
+    result = [effect_of(name, *both) for name, both in counted.items()]
+    effects = tuple(one for one in result if one is not None)
     times, outlasted = time_effect(*pieces), _outlasted(before, pieces[1])
     verdict, because = _judge({one.id: one for one in effects}, times, outlasted, same=_same_files(before, after))
     settings = _settings(before, after)
@@ -81,10 +81,10 @@ def _judge(
         return "no difference", ("both runs hold the same files",)
     tasks, pieces = effects.get("tasks_failed"), effects.get("pieces_failed")
     deciding = [one for one in (tasks, pieces) if one is not None]
-    said = tuple(_effect_text(one) for one in deciding)
+    reasons = tuple(_effect_text(one) for one in deciding)
     clear = {one.direction for one in deciding if one.direction}
     if len(clear) > 1:
-        return "cannot tell", (*said, "tasks and pieces point in opposite directions")
+        return "cannot tell", (*reasons, "tasks and pieces point in opposite directions")
     cut = effects.get("pieces_cut")
     if (
         not clear
@@ -93,19 +93,19 @@ def _judge(
         and all(one.difference.value * cut.direction > 0.0 for one in deciding)
     ):
         # What fails beside hides the rest: cut attempts changed for certain, and all failures together did not go against it.
-        clear, said = {cut.direction}, (*said, _effect_text(cut))
+        clear, reasons = {cut.direction}, (*reasons, _effect_text(cut))
     elif not clear and outlasted >= _SAVED and _nothing_against(deciding, cut, times):
         # That these finished is no matter of chance: the limit before would have cut each of them.
         clear = {-1}
     if clear:
-        return ("helped" if min(clear) < 0 else "worse"), said
+        return ("helped" if min(clear) < 0 else "worse"), reasons
     if not deciding:
         return "cannot tell", ("no task or piece with a known end is seen in both runs",)
     if times is not None:
-        said = (*said, _time_text(times))
+        reasons = (*reasons, _time_text(times))
         if times.ratio.high < 1.0 - TIME_MARGIN / 2 or times.ratio.low > 1.0 + TIME_MARGIN / 2:
-            return ("helped" if times.ratio.value < 1.0 else "worse"), said
-    return ("no difference" if _all_small(tasks, pieces, times) else "cannot tell"), said
+            return ("helped" if times.ratio.value < 1.0 else "worse"), reasons
+    return ("no difference" if _all_small(tasks, pieces, times) else "cannot tell"), reasons
 
 
 def _nothing_against(deciding: list[Effect], cut: Effect | None, times: TimeEffect | None) -> bool:
@@ -159,13 +159,13 @@ def _outlasted(before: Dataset, pieces: pd.DataFrame) -> int:
 def _settings(before: Dataset, after: Dataset) -> tuple[SettingPair, ...]:
     tables = [run.settings.table() for run in (before, after)]
     found = [{(row.role, row.key): row for row in table.itertuples() if row.host is None} for table in tables]
-    made = []
+    result = []
     for role, key in dict.fromkeys([*found[0], *found[1]]):
         old, new = found[0].get((role, key)), found[1].get((role, key))
         values = [None if row is None or row.value is None else str(row.value) for row in (old, new)]
         layers = ["unknown" if row is None else str(row.layer) for row in (old, new)]
-        made.append(SettingPair(str(role), str(key), values[0], values[1], layers[0], layers[1]))
-    return tuple(sorted(made, key=lambda pair: not pair.changed))
+        result.append(SettingPair(str(role), str(key), values[0], values[1], layers[0], layers[1]))
+    return tuple(sorted(result, key=lambda pair: not pair.changed))
 
 
 def _causes(run: Dataset) -> tuple[tuple[str, int], ...]:
@@ -174,17 +174,17 @@ def _causes(run: Dataset) -> tuple[tuple[str, int], ...]:
 
 
 def _cautions(before: Dataset, after: Dataset, settings: tuple[SettingPair, ...]) -> tuple[str, ...]:
-    said = []
+    reasons = []
     changed = sum(pair.changed for pair in settings)
     if changed > 1:
-        said.append(f"{changed} settings differ: the effect is that of all of them together")
+        reasons.append(f"{changed} settings differ: the effect is that of all of them together")
     if not changed:
-        said.append("no setting is seen to differ: what made a difference is not in these settings")
+        reasons.append("no setting is seen to differ: what made a difference is not in these settings")
     largest = [float(max(run.tasks["size_bytes"].dropna(), default=0.0)) for run in (before, after)]
     if all(largest) and not 0.5 <= largest[1] / largest[0] <= 2.0:
         texts = [format_size(size) for size in largest]
-        said.append(f"the largest layers differ: {texts[0]} before, {texts[1]} after")
+        reasons.append(f"the largest layers differ: {texts[0]} before, {texts[1]} after")
     n = [int((run.tasks["size_bytes"].fillna(0) >= 2**20).sum()) for run in (before, after)]
     if min(n) < 5:
-        said.append(f"only {n[0]} and {n[1]} tasks of 1 MiB and more: repeat the run to be sure of the whole layers")
-    return tuple(said)
+        reasons.append(f"only {n[0]} and {n[1]} tasks of 1 MiB and more: repeat the run to be sure of the whole layers")
+    return tuple(reasons)

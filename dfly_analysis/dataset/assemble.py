@@ -6,23 +6,24 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from dfly_analysis import jobs, metrics, pods, reconstruction
+from dfly_analysis import reconstruction
 from dfly_analysis.dataset.completeness import effective_timeouts, missing_inputs
 from dfly_analysis.dataset.dataset import Dataset
-from dfly_analysis.dataset.deduplication import find_copies, remove_copies, with_notes
+from dfly_analysis.dataset.deduplication import find_duplicates, remove_copies, with_notes
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.io.natural_sort import path_key
-from dfly_analysis.tables import COVERAGE, JOBS, PODS, RUNS
+from dfly_analysis.readers import jobs, pods, prometheus
+from dfly_analysis.schema import COVERAGE, JOBS, PODS, RUNS
 
 if TYPE_CHECKING:
+    from dfly_analysis.config import Settings
     from dfly_analysis.reconstruction import Terminations
-    from dfly_analysis.settings import Settings
 
 _STEPS = re.compile("[/!]")
 _GIT_VERSION = r'git_version: "v?(\d[\w.+-]*)"'
@@ -43,7 +44,7 @@ def assemble(
     ----------
     engine : Engine
     tables : sequence of pyarrow.Table
-        Records in the columns of `dfly_analysis.logs.schema.arrow_schema`.
+        Records in the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`.
     parts : sequence of Path
         Further records, as Parquet.
     result : FileResult
@@ -58,12 +59,12 @@ def assemble(
     Dataset
     """
     engine.set_events(tables, parts, _file_order(result))
-    copies = find_copies(result.coverage, result.fingerprints)
+    copies = find_duplicates(result.coverage, result.fingerprints)
     if copies:
         remove_copies(engine, copies)
     settings = infer_settings(given, engine, result)
     engine.add_rows(COVERAGE.name, with_notes(result.coverage, copies), table_schema(COVERAGE))
-    for table, rows in ((RUNS, metrics.newest_dumps(result.runs) if result.runs else ()), (PODS, result.pods)):
+    for table, rows in ((RUNS, prometheus.newest_dumps(result.runs) if result.runs else ()), (PODS, result.pods)):
         engine.add_table_rows(table, rows)
     if not reconstruct:
         return Dataset(engine, settings, (), tuple(result.problems), copies)
@@ -79,7 +80,7 @@ def _file_order(result: FileResult) -> list[tuple[str, int, bool]]:
     return [(path, place, path in newest_first) for place, path in enumerate(paths)]
 
 
-def _path_key(path: str) -> object:
+def _path_key(path: str) -> tuple[Any, ...]:
     return path_key(tuple(_STEPS.split(path)))
 
 
@@ -107,8 +108,8 @@ def _release_order(release: str) -> tuple[int, ...]:
 def terminations(result: FileResult) -> Terminations:
     """Return by host what Kubernetes knows of the ends of its processes: time in nanoseconds, cause, confidence."""
     return {
-        host: tuple((_nanoseconds(one.time), one.cause, one.confidence) for one in deaths)
-        for host, deaths in pods.deaths_by_host(result.pods).items()
+        host: tuple((_nanoseconds(one.time), one.cause, one.confidence) for one in terminations)
+        for host, terminations in pods.terminations_by_host(result.pods).items()
     }
 
 

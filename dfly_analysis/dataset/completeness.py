@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from dfly_analysis.dataset.engine import Engine
 
 if TYPE_CHECKING:
+    from dfly_analysis.config import Settings
     from dfly_analysis.reconstruction import EffectiveTimeouts
-    from dfly_analysis.settings import Settings
 
 _COMPLETE_SHARE = 0.98
 """Of the pieces expected; where fewer are seen it is worth a word."""
@@ -17,7 +17,7 @@ _COMPLETE_SHARE = 0.98
 
 def effective_timeouts(settings: Settings) -> EffectiveTimeouts:
     """Return the timeouts and numbers that bound pieces, from the settings in force."""
-    from dfly_analysis.knowledge.fact import siblings_cancelled
+    from dfly_analysis.catalog.piece_length_rules import siblings_cancelled
     from dfly_analysis.reconstruction import EffectiveTimeouts
 
     client = settings.versions.get("client") or settings.versions.get("seedClient")
@@ -46,7 +46,7 @@ def missing_inputs(engine: Engine) -> tuple[str, ...]:
     """Say what the input does not hold and what that costs, a sentence each, by the tables in the engine."""
     components = {name for (name,) in engine.rows("SELECT DISTINCT component FROM events WHERE component IS NOT NULL")}
     ((tasks, unknown),) = engine.rows("SELECT count(*), count(*) FILTER (outcome = 'unknown') FROM tasks")
-    ((reported, expected, seen),) = engine.rows("""
+    ((reported, expected, observed),) = engine.rows("""
         WITH complete AS (
             SELECT peer_id, n_pieces FROM tasks WHERE outcome = 'ok' AND origin = 'source' AND n_pieces IS NOT NULL
         ), finished AS (SELECT peer_id FROM pieces WHERE origin = 'source' AND outcome = 'ok')
@@ -66,9 +66,9 @@ def missing_inputs(engine: Engine) -> tuple[str, ...]:
         sentences.append(
             "No finished piece from the source is seen: the distribution of a piece's time cannot be fitted; add the scheduler's core.log."
         )
-    if expected and seen < _COMPLETE_SHARE * expected:
+    if expected and observed < _COMPLETE_SHARE * expected:
         sentences.append(
-            f"{expected - seen} of {expected} pieces of tasks that succeeded from the source left no record (direct passes are not reported); {reported} are seen."
+            f"{expected - observed} of {expected} pieces of tasks that succeeded from the source left no record (direct passes are not reported); {reported} are seen."
         )
     if unknown:
         sentences.append(f"{unknown} tasks have no end in these logs: they ran on, or the log was cut.")

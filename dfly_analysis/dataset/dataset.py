@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.settings import Settings
-from dfly_analysis.tables import ALL
+from dfly_analysis.schema import ALL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ class Dataset:
     Parameters
     ----------
     engine : Engine
-        Holds a relation for each table of `dfly_analysis.tables`.
+        Holds a relation for each table of `dfly_analysis.schema`.
     settings : Settings
         Resolved with the versions and rendered files found in the input.
     missing_inputs : tuple of str
@@ -121,37 +121,37 @@ class Dataset:
 
     @cached_property
     def events(self) -> pd.DataFrame:
-        """Records of the logs (`dfly_analysis.tables.EVENTS`), in the order they were written."""
+        """Records of the logs (`dfly_analysis.schema.EVENTS`), in the order they were written."""
         return self.select("events")
 
     @cached_property
     def pieces(self) -> pd.DataFrame:
-        """Attempts at pieces (`dfly_analysis.tables.PIECES`)."""
+        """Attempts at pieces (`dfly_analysis.schema.PIECES`)."""
         return self.select("pieces")
 
     @cached_property
     def tasks(self) -> pd.DataFrame:
-        """Tasks (`dfly_analysis.tables.TASKS`): one blob on one host."""
+        """Tasks (`dfly_analysis.schema.TASKS`): one blob on one host."""
         return self.select("tasks")
 
     @cached_property
     def jobs(self) -> pd.DataFrame:
-        """Preheat jobs (`dfly_analysis.tables.JOBS`)."""
+        """Preheat jobs (`dfly_analysis.schema.JOBS`)."""
         return self.select("jobs")
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """Figures of benchmarks and of Prometheus (`dfly_analysis.tables.RUNS`)."""
+        """Figures of benchmarks and of Prometheus (`dfly_analysis.schema.RUNS`)."""
         return self.select("runs")
 
     @cached_property
     def pods(self) -> pd.DataFrame:
-        """What Kubernetes knows (`dfly_analysis.tables.PODS`)."""
+        """What Kubernetes knows (`dfly_analysis.schema.PODS`)."""
         return self.select("pods")
 
     @cached_property
     def coverage(self) -> pd.DataFrame:
-        """The files of the input (`dfly_analysis.tables.COVERAGE`)."""
+        """The files of the input (`dfly_analysis.schema.COVERAGE`)."""
         return self.select("coverage")
 
     @cached_property

@@ -13,17 +13,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.logs.arrow import codes_of, is_there, lengths_of, values_of
+from dfly_analysis.readers.logs.arrow_utils import codes_of, is_there, lengths_of, values_of
 
 Copies = Mapping[str, Sequence[str]]
 """Address of each copy, and of the logs it repeats."""
 FINGERPRINT_SIZE = 2048
 """Hashes kept of a log: enough to find the copy of a part as small as a two-hundredth."""
 SHARED = 0.5
-_FEWEST = 8
+_MIN_COUNT = 8
 _NOT_BY_CHANCE = 32
 """So many common hashes are not those of different records that fell into one moment."""
-_LEAST_SHARE = 0.01
+_MIN_SHARE = 0.01
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 
 
@@ -96,7 +96,7 @@ class _Log:
     hashes: Sequence[int]
 
 
-def find_copies(
+def find_duplicates(
     coverage: Sequence[Mapping[str, Any]], fingerprints: Mapping[str, Sequence[int]]
 ) -> dict[str, tuple[str, ...]]:
     """Find files whose records other files hold as well.
@@ -104,7 +104,7 @@ def find_copies(
     Parameters
     ----------
     coverage : sequence of dict
-        Rows of `dfly_analysis.tables.COVERAGE`.
+        Rows of `dfly_analysis.schema.COVERAGE`.
     fingerprints : mapping of str to sequence of int
         By `log_key`.
 
@@ -122,7 +122,7 @@ def find_copies(
     shared = _shared_hashes(fingerprints)
     # by the size of the whole file, so that of two files one alone can be the copy
     for row, log in sorted(_logs(coverage, fingerprints), key=lambda unit: -int(unit[0]["parsed"])):
-        bytes_of = (row["sha256"], log.host if len(log.hashes) < _FEWEST else None)
+        bytes_of = (row["sha256"], log.host if len(log.hashes) < _MIN_COUNT else None)
         original = by_bytes.setdefault(bytes_of, log.path)
         if original != log.path:
             copies[log.path] = (original,)
@@ -163,11 +163,11 @@ def _logs(
 def _originals(log: _Log, held: Mapping[int, Sequence[_Log]]) -> tuple[str, ...]:
     """Return the files whose records a log repeats, of those with more records."""
     counts = Counter(other for one in log.hashes for other in held.get(one, ()) if other.component == log.component)
-    near = [other for other, count in counts.items() if count >= _LEAST_SHARE * len(log.hashes)]
+    near = [other for other, count in counts.items() if count >= _MIN_SHARE * len(log.hashes)]
     of_host = [other for other in near if other.host == log.host]
     repeated, shared = _repeated(log.hashes, [other.hashes for other in of_host])
     # a few records may be like those before a rotation: workers that begin in one moment write the same
-    least = SHARED if len(log.hashes) >= _FEWEST else 1.0
+    least = SHARED if len(log.hashes) >= _MIN_COUNT else 1.0
     if shared >= _NOT_BY_CHANCE or (shared and repeated >= least):
         return tuple(other.path for other in of_host)
     repeated, shared = _repeated(log.hashes, [other.hashes for other in near])
@@ -177,11 +177,11 @@ def _originals(log: _Log, held: Mapping[int, Sequence[_Log]]) -> tuple[str, ...]
 def _repeated(own: Sequence[int], others: Sequence[Sequence[int]]) -> tuple[float, int]:
     """Return the share of a log's records that others together hold, and how many of its hashes show it."""
     reach = min((hashes[-1] for hashes in others if len(hashes) == FINGERPRINT_SIZE), default=None)
-    seen = own if reach is None else [one for one in own if one <= reach]
-    if len(seen) < max(1, min(_FEWEST, len(own))):
+    observed = own if reach is None else [one for one in own if one <= reach]
+    if len(observed) < max(1, min(_MIN_COUNT, len(own))):
         return 0.0, 0
-    shared = len(set().union(*others).intersection(seen))
-    return shared / len(seen), shared
+    shared = len(set().union(*others).intersection(observed))
+    return shared / len(observed), shared
 
 
 def shared_proportion(small: Sequence[int], large: Sequence[int]) -> float:

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.errors import TableError
-from dfly_analysis.logs.schema import arrow_schema
-from dfly_analysis.tables import EVENTS, Table
+from dfly_analysis.readers.logs.event_schema import arrow_schema
+from dfly_analysis.schema import EVENTS, Table
 from dfly_analysis.workers import worker_count
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import part_schema
-from dfly_analysis.logs.schema import arrow_schema
+from dfly_analysis.readers.logs.event_schema import arrow_schema
 
 METADATA_KEY = b"dfly_analysis"
 LAYOUT = 3

@@ -38,7 +38,7 @@ class EventStore:
         self._held_bytes = 0
 
     def append(self, table: pa.Table) -> None:
-        """Add records in the columns of `dfly_analysis.logs.schema.arrow_schema`."""
+        """Add records in the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`."""
         if not len(table):
             return
         with self._lock:

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset.assemble import assemble
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import with_notes
@@ -24,8 +25,7 @@ from dfly_analysis.dataset.prometheus_window import Prometheus, ask
 from dfly_analysis.errors import SourceError
 from dfly_analysis.io import SourceFile, list_files
 from dfly_analysis.io.output_store import Store, open_store
-from dfly_analysis.settings import Settings
-from dfly_analysis.tables import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Table
+from dfly_analysis.schema import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Table
 
 EVENTS_FOLDER = "events.parquet"
 _REST = f"{EVENTS_FOLDER}/part-rest.parquet"
@@ -43,7 +43,7 @@ class Written:
     tables : dict of str to int
         Rows of each table by its name in the store.
     coverage : tuple of mappings
-        Rows of `dfly_analysis.tables.COVERAGE`.
+        Rows of `dfly_analysis.schema.COVERAGE`.
     missing_inputs, problems : tuple of str
         As of `dfly_analysis.dataset.Dataset`.
     """
@@ -136,10 +136,10 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
             else:
                 rest.add(part)
         if prometheus:
-            asked = FileResult()
-            ask(prometheus, asked, on_problem)
-            rest.add(asked)
-            whole.add(asked)
+            requested = FileResult()
+            ask(prometheus, requested, on_problem)
+            rest.add(requested)
+            whole.add(requested)
         require_readable(paths, whole)
     except BaseException:
         store.tidy()

@@ -8,22 +8,23 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from dfly_analysis import bench, jobs, metrics, pods, settings
+from dfly_analysis import config
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.dataset.deduplication import Fingerprint, fingerprints_of, log_key
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import Opened, SourceFile, open_file
-from dfly_analysis.knowledge.format import LogFormat
-from dfly_analysis.logs import LogReader, find_format, sniff
-from dfly_analysis.logs.arrow import values_of
-from dfly_analysis.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
-from dfly_analysis.logs.sniff import match_head
-from dfly_analysis.logs.writers import Writer
+from dfly_analysis.readers import benchmarks, jobs, pods, prometheus
+from dfly_analysis.readers.logs import LogReader, find_format, sniff
+from dfly_analysis.readers.logs.arrow_utils import values_of
+from dfly_analysis.readers.logs.format_detection import match_head
+from dfly_analysis.readers.logs.log_identity import Writer
+from dfly_analysis.readers.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from dfly_analysis.settings import RenderedFile
+    from dfly_analysis.config import RenderedFile
 
 _FOREIGN = re.compile(r"(?:_LOG(?:\.old\.\d+)?$|/LOG(?:\.old\.\d+)?$|dynconfig\.ya?ml$)")
 _CONFIGURATION = re.compile(
@@ -31,7 +32,7 @@ _CONFIGURATION = re.compile(
     re.MULTILINE,
 )
 _LARGEST_CONFIGURATION_BYTES = 1 << 20
-_MOST_WRITERS = 500
+_MAX_WRITERS = 500
 """Of one file whose records are fingerprinted separately."""
 _BATCH_BYTES = 8 << 20
 """Of small logs that are parsed together."""
@@ -88,7 +89,7 @@ def read_files(
     sources : sequence of SourceFile
     options : ReadOptions
     sink : callable
-        Takes the records of logs, table by table, in the columns of `dfly_analysis.logs.schema.arrow_schema`.
+        Takes the records of logs, table by table, in the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`.
     executor : Executor, optional
         Parses blocks of one large log in parallel.
 
@@ -109,7 +110,7 @@ def is_readable(opened: Opened, options: ReadOptions) -> bool:
     head = opened.head()
     text = head.decode("utf-8", "replace")
     is_log = options.format_id is not None or sniff(head).log_format is not None
-    return bool(text) and (is_log or jobs.recognises(text) or bench.recognises(text) or pods.recognises(text))
+    return bool(text) and (is_log or jobs.recognises(text) or benchmarks.recognises(text) or pods.recognises(text))
 
 
 @dataclass
@@ -162,10 +163,10 @@ class _FileReader:
         self._small_bytes[format_id] = 0
         logs = [log for log, _ in batch]
         relevant = self.options.records == "relevant"
-        table, parsed = parse_small_logs(logs, find_format(format_id), self.options.tz, telling=relevant)
+        table, parsed = parse_small_logs(logs, find_format(format_id), self.options.tz, relevant_only=relevant)
         for (log, row), coverage in zip(batch, parsed, strict=True):
             reason = f"{format_id}: {coverage['parsed']} of {coverage['lines']} lines begin a record"
-            row |= {**coverage, "note": row.get("note"), "why": reason, "path": log.address}
+            row |= {**coverage, "note": row.get("note"), "detection_reason": reason, "path": log.address}
         self.result.fingerprints |= fingerprints_of(table)
         self.sink(table)
 
@@ -188,18 +189,18 @@ class _FileReader:
         detected = sniff(head)
         if not is_other and (named or detected.log_format is not None):
             reason = detected.reason if named is None else f"{named}, as asked; it looks like {detected.reason}"
-            return {**self._read_log(opened), "why": reason}
+            return {**self._read_log(opened), "detection_reason": reason}
         if "\x00" in text[:4096]:
             return {"lines": opened.drain(), "note": "not text"}
         return self._read_whole(opened, text, detected.reason)
 
     def _read_log(self, opened: Opened) -> dict[str, Any]:
         relevant = self.options.records == "relevant"
-        reader = LogReader(opened, self.options.tz, self.options.log_format, self.executor, telling=relevant)
+        reader = LogReader(opened, self.options.tz, self.options.log_format, self.executor, relevant_only=relevant)
         fingerprints: dict[Writer | None, Fingerprint] = {}
         first_line = last_line = 0
         for table in reader.tables():
-            writer = reader.writer if len(fingerprints) < _MOST_WRITERS else next(iter(fingerprints))
+            writer = reader.writer if len(fingerprints) < _MAX_WRITERS else next(iter(fingerprints))
             fingerprints.setdefault(writer, Fingerprint()).add(table)
             if len(table):
                 lines = values_of(table.column("log_line"))
@@ -216,8 +217,8 @@ class _FileReader:
         result = self.result
         text = opened.text()
         lines = text.count("\n") + (not text.endswith("\n"))
-        if metrics.recognises(head):
-            part = metrics.read_metrics(text, opened.address)
+        if prometheus.recognises(head):
+            part = prometheus.read_metrics(text, opened.address)
             result.runs += [dict(found) for found in part.rows]
             result.versions += part.versions
             return {
@@ -232,8 +233,8 @@ class _FileReader:
             rows = pods.read_pods(text, opened.address, on_problem=self.add_problem)
             result.pods += rows
             return {"kind": "pods", "lines": lines, "parsed" if rows else "rejected": lines}
-        if bench.recognises(head):
-            result.runs += bench.read_bench(text, opened.address, on_problem=self.add_problem)
+        if benchmarks.recognises(head):
+            result.runs += benchmarks.read_bench(text, opened.address, on_problem=self.add_problem)
             return {"kind": "bench", "lines": lines, "parsed": lines}
         return {"lines": lines, "rejected": lines, "note": reason}
 
@@ -243,6 +244,6 @@ class _FileReader:
             return None
         data = opened.whole(_LARGEST_CONFIGURATION_BYTES)
         try:
-            return settings.read_rendered(data.decode("utf-8", "replace"), opened.address) if data else None
+            return config.read_rendered(data.decode("utf-8", "replace"), opened.address) if data else None
         except SettingsError:
             return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from dfly_analysis.settings import RenderedFile
+    from dfly_analysis.config import RenderedFile
 
 
 @dataclass
@@ -20,9 +20,9 @@ class FileResult:
     Attributes
     ----------
     coverage : list of dict
-        Rows of `dfly_analysis.tables.COVERAGE`.
+        Rows of `dfly_analysis.schema.COVERAGE`.
     jobs, runs, pods : list of dict
-        Rows for `dfly_analysis.jobs.build_jobs`, and of `dfly_analysis.tables.RUNS` and `PODS`.
+        Rows for `dfly_analysis.readers.jobs.build_jobs`, and of `dfly_analysis.schema.RUNS` and `PODS`.
     rendered : list of RenderedFile
     versions : list of (str, str)
         Component and release that a file names.
@@ -53,7 +53,7 @@ class FileResult:
         """Return what `to_json` wrote."""
         data = json.loads(text, object_hook=_decode)
         if data["rendered"]:
-            from dfly_analysis.settings import RenderedFile
+            from dfly_analysis.config import RenderedFile
 
             data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
         data["versions"] = [tuple(pair) for pair in data["versions"]]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset.assemble import assemble
 from dfly_analysis.dataset.cache import Cache
 from dfly_analysis.dataset.dataset import Dataset
@@ -20,7 +21,6 @@ from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.prometheus_window import Prometheus, ask
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import SourceFile, list_files, open_file
-from dfly_analysis.settings import Settings
 from dfly_analysis.workers import worker_count
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from functools import cache
 
 import pyarrow as pa
 
-from dfly_analysis.logs.schema import arrow_schema
-from dfly_analysis.tables import FLAG, FLOAT, INTEGER, TEXT, TIME, Table
+from dfly_analysis.readers.logs.event_schema import arrow_schema
+from dfly_analysis.schema import FLAG, FLOAT, INTEGER, TEXT, TIME, Table
 
 _TYPES = {
     TIME: pa.timestamp("ns", "UTC"), TEXT: pa.string(), FLOAT: pa.float64(), INTEGER: pa.int64(), FLAG: pa.bool_(),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SourceError
-from dfly_analysis.metrics import query_prometheus
-from dfly_analysis.tables import COVERAGE
+from dfly_analysis.readers.prometheus import query_prometheus
+from dfly_analysis.schema import COVERAGE
 
 MARGIN_S = 60.0
 """Asked for before and after the logs: counters are scraped late."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
 from dfly_analysis.diagnosis.checks import run_checks
-from dfly_analysis.diagnosis.preheats import failures_of
-from dfly_analysis.diagnosis.signs import find_signs
+from dfly_analysis.diagnosis.preheat_jobs import failures_of
+from dfly_analysis.diagnosis.signature_checks import check_signatures
 from dfly_analysis.findings import Diagnosis
 
 __all__ = ["diagnose"]
@@ -26,6 +26,6 @@ def diagnose(dataset: Dataset) -> Diagnosis:
         shares; the primary cause, None where no task failed. Where no log shows any task, the blobs that jobs admit to have
         lost stand for them.
     """
-    findings = [*find_signs(dataset), *run_checks(dataset)]
+    findings = [*check_signatures(dataset), *run_checks(dataset)]
     causes = cause_shares(failures_of(dataset))
     return Diagnosis(findings, causes, primary_cause(causes))

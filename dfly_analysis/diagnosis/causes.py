@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dfly_analysis.findings import CauseShare
-from dfly_analysis.fits import wilson
+from dfly_analysis.estimates import wilson
+from dfly_analysis.findings import CauseProportion
 
 # Where two causes hold as many tasks each, the one that brings the other about is named first: a dead process or a full
 # disk makes others wait until their time is up, never the other way round.
@@ -16,7 +16,7 @@ _PRECEDENCE = (
 _CONFIDENCES = ("low", "medium", "high")
 
 
-def cause_shares(failures: Iterable[tuple[str | None, str | None, int]]) -> tuple[CauseShare, ...]:
+def cause_shares(failures: Iterable[tuple[str | None, str | None, int]]) -> tuple[CauseProportion, ...]:
     """Return the proportion of each cause.
 
     Parameters
@@ -26,7 +26,7 @@ def cause_shares(failures: Iterable[tuple[str | None, str | None, int]]) -> tupl
 
     Returns
     -------
-    tuple of CauseShare
+    tuple of CauseProportion
         Largest first; shares add up to 1; empty where nothing failed.
     """
     counts: dict[str, dict[str | None, int]] = {}
@@ -38,7 +38,7 @@ def cause_shares(failures: Iterable[tuple[str | None, str | None, int]]) -> tupl
     for cause, of_cause in counts.items():
         tasks = sum(of_cause.values())
         interval = wilson(tasks, total)
-        shares.append(CauseShare(cause, tasks / total, interval.low, interval.high, tasks, _confidence(of_cause)))
+        shares.append(CauseProportion(cause, tasks / total, interval.low, interval.high, tasks, _confidence(of_cause)))
     return tuple(sorted(shares, key=lambda share: (-share.tasks, _PRECEDENCE.index(share.cause))))
 
 
@@ -49,6 +49,6 @@ def _confidence(counts: dict[str | None, int]) -> str | None:
     return max(_CONFIDENCES, key=lambda one: (counts.get(one, 0), -_CONFIDENCES.index(one)))
 
 
-def primary_cause(shares: Sequence[CauseShare]) -> str | None:
+def primary_cause(shares: Sequence[CauseProportion]) -> str | None:
     """Return the cause that holds most failed tasks, or None where none failed."""
     return shares[0].cause if shares else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from dfly_analysis.diagnosis.evidence import iso
 from dfly_analysis.findings import Evidence, Finding
-from dfly_analysis.tables import Severity
+from dfly_analysis.schema import Severity
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class Check:
         evidence : sequence of Evidence
         """
         known = [time for time in times if time is not None and time == time]  # noqa: PLR0124 - a missing time is not itself
-        grave: Severity = severity if tasks or severity == "info" else "low"
+        effective_severity: Severity = severity if tasks or severity == "info" else "low"
         return Finding(
-            self.id, self.title, "present", grave, count, tasks, iso(min(known)) if known else None, iso(max(known)) if known else None,
+            self.id, self.title, "present", effective_severity, count, tasks, iso(min(known)) if known else None, iso(max(known)) if known else None,
             self.knob, reason, None, tuple(evidence),
         )  # fmt: skip

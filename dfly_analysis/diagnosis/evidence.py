@@ -13,8 +13,8 @@ from dfly_analysis.findings import Evidence
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_LINES = 6
-MOST_HOSTS = 4
+MAX_LINES = 6
+MAX_HOSTS = 4
 
 
 def evidence_of(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> tuple[Evidence, ...]:
@@ -40,7 +40,7 @@ def evidence_in(dataset: Dataset, query: str, parameters: Sequence[Any] = ()) ->
             SELECT *, row_number() OVER (PARTITION BY is_echo, host ORDER BY time, log_path, log_line) AS turn FROM chosen
         )
         SELECT log_path, log_line, coalesce(text, message) FROM turns
-        ORDER BY is_echo, turn, time, log_path, log_line LIMIT {MOST_LINES}
+        ORDER BY is_echo, turn, time, log_path, log_line LIMIT {MAX_LINES}
         """,  # noqa: S608 - the package's own queries
         parameters,
     )
@@ -57,7 +57,7 @@ def time_range(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> 
 def job_evidence(jobs: pd.DataFrame, texts: Iterable[str]) -> tuple[Evidence, ...]:
     """Return the places of the first few jobs, each with what is said of it."""
     places = zip(jobs["log_path"], jobs["log_line"], texts, strict=True)
-    return tuple(Evidence(str(path), int(line), text) for path, line, text in islice(places, MOST_LINES))
+    return tuple(Evidence(str(path), int(line), text) for path, line, text in islice(places, MAX_LINES))
 
 
 def format_hosts(hosts: Sequence[str | None]) -> str:
@@ -65,7 +65,7 @@ def format_hosts(hosts: Sequence[str | None]) -> str:
     known = [str(host) for host in hosts if host is not None]
     if not known:
         return "unnamed hosts"
-    names, more = known[:MOST_HOSTS], len(known) - MOST_HOSTS
+    names, more = known[:MAX_HOSTS], len(known) - MAX_HOSTS
     if more > 0:
         return f"{', '.join(names)} and {more} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

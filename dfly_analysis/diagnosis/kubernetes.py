@@ -9,12 +9,12 @@ import pandas as pd
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Evidence
-from dfly_analysis.pods import Death, deaths_by_host, read_ending
+from dfly_analysis.readers.pods import Termination, read_termination, terminations_by_host
 from dfly_analysis.units import format_size
 
 ROLES = ("client", "seedClient", "scheduler", "manager")
 COLLECT = "add `kubectl get pods -o json` and `kubectl get events -o json`: they say whether memory ran out (OOMKilled, exit code 137)"
-_MOST_LINES = 6
+_MAX_LINES = 6
 
 
 def pod_rows(dataset: Dataset) -> list[dict[str, Any]]:
@@ -35,27 +35,25 @@ def _is_missing(value: Any) -> bool:
     return bool(pd.isna(value))
 
 
-def endings(dataset: Dataset) -> Iterator[tuple[Mapping[str, Any], Death]]:
+def endings(dataset: Dataset) -> Iterator[tuple[Mapping[str, Any], Termination]]:
     """Yield each ending of a container or pod that nobody asked for, with what it means."""
     for row in pod_rows(dataset):
-        death = read_ending(row)
-        if death is not None:
-            yield row, death
+        termination = read_termination(row)
+        if termination is not None:
+            yield row, termination
 
 
-def told_of(dataset: Dataset, host: str) -> tuple[Death, ...]:
+def terminations_of_host(dataset: Dataset, host: str) -> tuple[Termination, ...]:
     """Return what Kubernetes says of the ends of a host's processes."""
-    return deaths_by_host(pod_rows(dataset)).get(host, ())
+    return terminations_by_host(pod_rows(dataset)).get(host, ())
 
 
-def in_words(row: Mapping[str, Any], death: Death) -> str:
+def format_termination(row: Mapping[str, Any], termination: Termination) -> str:
     """Return an ending in words: ``seed-client-0: OOMKilled, exit code 137, memory limit 2 GiB``."""
     limit = row.get("memory_limit_bytes")
-    return (
-        f"{row.get('pod') or row.get('node')}: {death.words}{f', memory limit {format_size(limit)}' if limit else ''}"
-    )
+    return f"{row.get('pod') or row.get('node')}: {termination.words}{f', memory limit {format_size(limit)}' if limit else ''}"
 
 
 def evidence_of_rows(rows: Sequence[tuple[Mapping[str, Any], str]]) -> tuple[Evidence, ...]:
     """Return the places of the first few rows, each with what is said of it."""
-    return tuple(Evidence(str(row["log_path"]), int(row["log_line"] or 1), text) for row, text in rows[:_MOST_LINES])
+    return tuple(Evidence(str(row["log_path"]), int(row["log_line"] or 1), text) for row, text in rows[:_MAX_LINES])

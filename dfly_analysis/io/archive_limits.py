@@ -10,7 +10,7 @@ from dfly_analysis.errors import SourceError
 from dfly_analysis.io.streams import BrokenStreamError, reason_of
 from dfly_analysis.units import format_size
 
-MOST_REPORTS = 20
+MAX_REPORTS = 20
 """Lines about parts of one file that cannot be read."""
 
 
@@ -113,11 +113,11 @@ class Budget:
         raise self._exceeded
 
     def report(self, message: str, address: str, hint: str | None = None) -> None:
-        """Report a part that cannot be read; of one file at most `MOST_REPORTS` are."""
+        """Report a part that cannot be read; of one file at most `MAX_REPORTS` are."""
         self._reports += 1
-        if self._reports < MOST_REPORTS:
+        if self._reports < MAX_REPORTS:
             self.on_problem(SourceError(message, where=address, hint=hint))
-        elif self._reports == MOST_REPORTS:
+        elif self._reports == MAX_REPORTS:
             self.on_problem(SourceError("more of its parts cannot be read; they are not named", where=address))
 
     def report_break(self, problem: BaseException, address: str) -> None:

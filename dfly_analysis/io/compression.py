@@ -23,7 +23,7 @@ else:
 _INPUT_BYTES = 256 << 10
 _XZ_MEMORY_BYTES = 256 << 20  # `xz -9` needs 65 MiB; a forged header may ask for gigabytes
 _MAGIC_BYTES = 6
-_LEAST_FEED_BYTES = 4096  # a file of very many very small members must not be copied once a member
+_MIN_FEED_BYTES = 4096  # a file of very many very small members must not be copied once a member
 
 
 class Decompressor(Protocol):
@@ -158,7 +158,7 @@ class Decompressed:
             if len(self._input) - self._at >= _MAGIC_BYTES or not self._fill():
                 break
         if self._magic.match(self._input, self._at):
-            self._feed_bytes = min(_INPUT_BYTES, max(_LEAST_FEED_BYTES, 2 * self._member_bytes))
+            self._feed_bytes = min(_INPUT_BYTES, max(_MIN_FEED_BYTES, 2 * self._member_bytes))
             self._member_bytes = 0
             self._decompressor = _DECOMPRESSORS[self._codec]()
             return

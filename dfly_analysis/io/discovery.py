@@ -10,7 +10,7 @@ from glob import has_magic
 from pathlib import Path
 from typing import NamedTuple
 
-from dfly_analysis.errors import SourceError, nearest
+from dfly_analysis.errors import SourceError, suggest_similar
 from dfly_analysis.io.local import kind_of
 from dfly_analysis.io.natural_sort import path_key
 from dfly_analysis.io.streams import reason_of
@@ -158,4 +158,4 @@ def _nearest_name(path: str) -> str:
         siblings = [entry.name for entry in wanted.parent.iterdir()] if wanted.parent.is_dir() else []
     except (OSError, ValueError):
         siblings = []
-    return nearest(wanted.name, siblings) or "check the path"
+    return suggest_similar(wanted.name, siblings) or "check the path"

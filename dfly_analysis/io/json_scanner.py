@@ -11,10 +11,10 @@ OnBroken = Callable[[int, str], None]
 """Called with the offset of what is broken and what is wrong there."""
 _BEGINNING = re.compile(r"[\[{]")
 _OPENINGS = re.compile(r"[\[{\s]*")
-_MOST_BROKEN = 1000
+_MAX_BROKEN = 1000
 # A broken place is parsed once for each level around it. Responses have about ten levels; more is hostile and skipped.
-_MOST_READINGS = 16
-_MOST_DIGITS = 100
+_MAX_READINGS = 16
+_MAX_DIGITS = 100
 
 
 def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
@@ -33,7 +33,7 @@ def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
         Offset of the value and the value.
     """
     decoder = json.JSONDecoder(parse_int=_integer)
-    at, failures, reported, left = 0, 0, -1, _MOST_READINGS * len(text)
+    at, failures, reported, left = 0, 0, -1, _MAX_READINGS * len(text)
     while match := _BEGINNING.search(text, at):
         try:
             content, at = decoder.raw_decode(text, match.start())
@@ -51,11 +51,11 @@ def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
         if broken > reported:  # what encloses the same place fails at it again
             on_broken(broken, reason)
             reported = broken
-        if failures >= _MOST_BROKEN:
-            on_broken(at, f"more than {_MOST_BROKEN} broken places; the rest was not read")
+        if failures >= _MAX_BROKEN:
+            on_broken(at, f"more than {_MAX_BROKEN} broken places; the rest was not read")
             return
 
 
 def _integer(digits: str) -> float:
     # Python refuses to read thousands of digits; no field of a job has more than twenty.
-    return int(digits) if len(digits) < _MOST_DIGITS else float(digits)
+    return int(digits) if len(digits) < _MAX_DIGITS else float(digits)

@@ -15,7 +15,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.errors import SourceError, nearest
+from dfly_analysis.errors import SourceError, suggest_similar
 from dfly_analysis.io.natural_sort import path_key
 from dfly_analysis.io.streams import BrokenStreamError
 
@@ -192,7 +192,7 @@ def _nearest_name(store: S3Store, key: str, url: str) -> str:
     parent, _, name = key.strip("/").rpartition("/")
     names = [other for other, _ in list_keys(store, parent, url)][:1000]
     children = {other.removeprefix(parent).strip("/").split("/", 1)[0] for other in names}
-    return nearest(name, sorted(children)) or "check the name"
+    return suggest_similar(name, sorted(children)) or "check the name"
 
 
 class ObjectFile(RawIOBase):
@@ -239,9 +239,9 @@ class ObjectFile(RawIOBase):
         """Return the position."""
         return self._at
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+    def seek(self, offset: int, bandwidth_source: int = os.SEEK_SET, /) -> int:
         """Move to a position and return it."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size_bytes}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size_bytes}[bandwidth_source]
         self._at = max(0, base + offset)
         return self._at
 

@@ -1,27 +1,27 @@
 """Statistics: the law of a piece's time, what else ends it, how often tasks and layers fail. Only this package uses scipy."""
 
-from dfly_analysis.fits import CAUTIOUS_FATE, measured_fate, wilson
+from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, measured_retry_correlation, wilson
 from dfly_analysis.models.benchmarks import BenchmarkFit, fit_benchmark
-from dfly_analysis.models.capacity import CapacityFit, fit_capacity
-from dfly_analysis.models.choosing import fit_duration
+from dfly_analysis.models.distributions import all_distributions
 from dfly_analysis.models.duration import DurationFit
-from dfly_analysis.models.fitting import fit_all
-from dfly_analysis.models.laws import all_laws
-from dfly_analysis.models.layers import (
+from dfly_analysis.models.experiment_design import RunPlan, plan_runs
+from dfly_analysis.models.failure_by_size import SizeBin, TaskFailureFit, task_failure_by_size
+from dfly_analysis.models.fit_all_models import fit_all
+from dfly_analysis.models.kaplan_meier import kaplan_meier
+from dfly_analysis.models.layer_failure import (
     LayerShape,
     layer_failure_chance,
     layer_failure_rate,
     task_failure_probability,
     timeout_for_target,
 )
-from dfly_analysis.models.more_runs import RunPlan, plan_runs
-from dfly_analysis.models.nonparametric import kaplan_meier
+from dfly_analysis.models.link_capacity import CapacityFit, fit_capacity
+from dfly_analysis.models.model_selection import fit_duration
 from dfly_analysis.models.storage import StorageFit, UnpackFit, fit_storage
-from dfly_analysis.models.tasks import SizeBin, TaskFailureFit, task_failure_by_size
-from dfly_analysis.models.timeouts import TimeoutChoice, choose_timeout, timeout_sensitivity
+from dfly_analysis.models.timeout_selection import TimeoutChoice, choose_timeout, timeout_sensitivity
 
 __all__ = [
-    "CAUTIOUS_FATE",
+    "DEFAULT_RETRY_CORRELATION",
     "BenchmarkFit",
     "CapacityFit",
     "DurationFit",
@@ -32,7 +32,7 @@ __all__ = [
     "TaskFailureFit",
     "TimeoutChoice",
     "UnpackFit",
-    "all_laws",
+    "all_distributions",
     "choose_timeout",
     "fit_all",
     "fit_benchmark",
@@ -42,7 +42,7 @@ __all__ = [
     "kaplan_meier",
     "layer_failure_chance",
     "layer_failure_rate",
-    "measured_fate",
+    "measured_retry_correlation",
     "plan_runs",
     "task_failure_by_size",
     "task_failure_probability",

@@ -10,14 +10,14 @@ import pandas as pd
 from scipy import optimize, special
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Interval, NotFitted, Param, wilson
-from dfly_analysis.models.law import Array
-from dfly_analysis.models.summaries import Summaries, read_summaries
+from dfly_analysis.estimates import Interval, NotFitted, Param, wilson
+from dfly_analysis.models.benchmark_aggregates import Summaries, read_summaries
+from dfly_analysis.models.distribution import Array
 
 NAME = "benchmark"
 TOOLS = ("dfbench", "file-bench", "dfget-bench", "image-bench", "proxy-bench", "vegeta", "csv")
-LAW = "overhead + size / throughput"
-FEWEST = 3
+DISTRIBUTION = "overhead + size / throughput"
+MIN_COUNT = 3
 _DRAWS, _SEED = 2_000, 4_711
 _STEP = 1e-4
 _COLLECT = "dfbench, vegeta or CSV results of at least two sizes, several repeats each, failed ones included"
@@ -29,7 +29,7 @@ class BenchmarkFit:
 
     Attributes
     ----------
-    name, law : str
+    name, distribution : str
     params : tuple of Param
         ``overhead`` (s), ``throughput`` (B/s) and ``spread`` (of the log of the time, repeats and sizes together).
     n, n_censored : int
@@ -106,7 +106,7 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
     Parameters
     ----------
     runs : DataFrame
-        Rows of one benchmark, see `dfly_analysis.tables.RUNS`; not changed.
+        Rows of one benchmark, see `dfly_analysis.schema.RUNS`; not changed.
     name : str
     level : float
 
@@ -117,8 +117,8 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
     found = read_summaries(runs)
     sizes = found.sizes
     statements = len(found.statement_sizes)
-    if statements < FEWEST:
-        return NotFitted(name, f"{statements} times with a size are too few; {FEWEST} are needed", _COLLECT, found.n)
+    if statements < MIN_COUNT:
+        return NotFitted(name, f"{statements} times with a size are too few; {MIN_COUNT} are needed", _COLLECT, found.n)
     if len(sizes) < 2 or sizes[-1] < 2.0 * sizes[0]:
         reason = "all downloads are of about one size: overhead and throughput cannot be told apart"
         return NotFitted(name, reason, _COLLECT, found.n)
@@ -136,7 +136,7 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
         for (title, unit), value, wide in zip(units, theta, half, strict=True)
     )
     return BenchmarkFit(
-        name=name, law=LAW, params=params, n=found.n, n_censored=found.n_failed,
+        name=name, law=DISTRIBUTION, params=params, n=found.n, n_censored=found.n_failed,
         goodness={"rows": float(len(found.rows)), "sizes": float(len(sizes)), "lower_bounds": float(found.n_bounds)},
         largest_bytes=float(sizes[-1]), failure_rate=None if found.hidden else wilson(found.n_failed, max(found.n, 1)),
         notes=_notes(found), _drawn=drawn,
@@ -160,13 +160,13 @@ def fit_from_dataset(dataset: object) -> dict[str, BenchmarkFit | NotFitted]:
     own = runs[runs["tool"].isin(TOOLS)] if runs is not None else pd.DataFrame()
     if own.empty:
         return {NAME: NotFitted(NAME, "the input holds no benchmark", _COLLECT, 0)}
-    made: dict[str, BenchmarkFit | NotFitted] = {}
+    result: dict[str, BenchmarkFit | NotFitted] = {}
     for tool in sorted(own["tool"].unique()):
         groups = own[own["tool"] == tool].groupby("settings", dropna=False, sort=False)
         for number, (_, rows) in enumerate(groups, start=1):
             name = f"{NAME}_{tool.replace('-', '_')}" + (f"_{number}" if number > 1 else "")
-            made[name] = fit_benchmark(rows, name=name)
-    return made
+            result[name] = fit_benchmark(rows, name=name)
+    return result
 
 
 def _value(found: Summaries, theta: Array) -> Array:
@@ -204,11 +204,11 @@ def _best(found: Summaries) -> Array | None:
             method="Nelder-Mead",
             options={"maxiter": 400, "xatol": 1e-3, "fatol": 1e-3},
         )
-        made = optimize.minimize(
+        result = optimize.minimize(
             _cost, near.x, args=(found, start), method="L-BFGS-B", jac="3-point", options={"maxiter": 200},
             bounds=[(edge - wide, edge + wide) for edge, wide in zip(start, (12.0, 12.0, 4.0), strict=True)],
         )  # fmt: skip
-        best = made if best is None or made.fun < best.fun else best
+        best = result if best is None or result.fun < best.fun else best
     return np.asarray(best.x, dtype=float) if best is not None and np.isfinite(best.fun) else None
 
 

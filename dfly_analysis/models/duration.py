@@ -9,19 +9,19 @@ from functools import cached_property
 import numpy as np
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.fits import Curve, Interval, Param
-from dfly_analysis.models import incidence
-from dfly_analysis.models.averaging import Average
-from dfly_analysis.models.checking import Checks, check
-from dfly_analysis.models.competing import Ending
-from dfly_analysis.models.incidence import TimeoutChange
-from dfly_analysis.models.law import Array
-from dfly_analysis.models.nonparametric import kaplan_meier
-from dfly_analysis.models.observations import Attempts
+from dfly_analysis.estimates import Curve, Interval, Param
+from dfly_analysis.models import cumulative_incidence as incidence
+from dfly_analysis.models.censored_data import Attempts
+from dfly_analysis.models.competing_risks import Ending
+from dfly_analysis.models.cumulative_incidence import TimeoutChange
+from dfly_analysis.models.diagnostics import Checks, check
+from dfly_analysis.models.distribution import Array
+from dfly_analysis.models.kaplan_meier import kaplan_meier
+from dfly_analysis.models.model_averaging import Average
 from dfly_analysis.models.residuals import Residuals
 
 # So many attempts are expected of a share of which a table would as soon have shown none.
-_TOLD_FROM_NOTHING = float(np.log(2.0))
+_DISTINCT_FROM_ZERO = float(np.log(2.0))
 _AT_A_TIME = 32
 """Timeouts answered for together: six hundred draws of each are what fits a processor's cache."""
 _COMMON_QUANTILES, _MOST_SIZES = (0.5, 0.9, 0.99, 0.999), 5
@@ -34,14 +34,14 @@ class DurationFit:
     Attributes
     ----------
     name : str
-    law : str
+    distribution : str
         The law with the best criterion; answers come from all laws near it, by weight.
     params : tuple of Param
         Of that law.
     n, n_censored : int
         Attempts, and how many of them did not finish.
     goodness : mapping of str to float
-        ``aic_<law>``, ``weight_<law>``, ``km_distance`` (largest distance between the law and Kaplan and Meier's
+        ``aic_<distribution>``, ``weight_<distribution>``, ``km_distance`` (largest distance between the law and Kaplan and Meier's
         survival, below the limit), ``km_distance_expected`` (what chance alone would reach in one of twenty),
         ``design_effect``, ``n_dropped``, ``n_finished_late``, ``distinct_sizes``, and ``stall_share`` where stalls or slow attempts are seen.
     window : (str, str) or None
@@ -104,8 +104,8 @@ class DurationFit:
             _check(p=p, level=level, size_bytes=size)
         new = [key for key in dict.fromkeys(keys) if key not in self._answers]
         if new:
-            asked = np.array([self._x(size) for _, size, _, _ in new]), np.array([p for _, _, p, _ in new])
-            self._answers.update(zip(new, self._quantiles(*asked, level), strict=True))
+            requested = np.array([self._x(size) for _, size, _, _ in new]), np.array([p for _, _, p, _ in new])
+            self._answers.update(zip(new, self._quantiles(*requested, level), strict=True))
         return [self._answers[key] for key in keys]
 
     def timeout_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
@@ -135,14 +135,14 @@ class DurationFit:
         times = [float(time) for time in timeouts_s]
         _check(level=level, size_bytes=size_bytes, **{"timeout_s": min(times)} if times else {})
         known = self._answers
-        asked = [time for time in dict.fromkeys(times) if ("timeout", float(size_bytes), time, level) not in known]
-        for begin in range(0, len(asked), _AT_A_TIME):
-            some = asked[begin : begin + _AT_A_TIME]
+        requested = [time for time in dict.fromkeys(times) if ("timeout", float(size_bytes), time, level) not in known]
+        for begin in range(0, len(requested), _AT_A_TIME):
+            some = requested[begin : begin + _AT_A_TIME]
             for time, found in zip(some, self._timeout_rates(float(size_bytes), some, level), strict=True):
                 known["timeout", float(size_bytes), time, level] = found
         return [known["timeout", float(size_bytes), time, level] for time in times]
 
-    def lasting(self, size_bytes: float, times_s: Sequence[float]) -> Array:
+    def survival_estimates(self, size_bytes: float, times_s: Sequence[float]) -> Array:
         """Return the share of attempts that would last longer than each time (s): `timeout_rate` without its interval."""
         return self.average.survival(self._x(size_bytes), np.array([self._y(time) for time in times_s]))
 
@@ -272,16 +272,16 @@ class DurationFit:
     def common_quantiles(self, level: float = 0.95) -> list[dict[str, float]]:
         """Return quantiles at the commonest sizes: rows of ``size_bytes``, ``p``, ``value_s``, ``low_s``, ``high_s``, ``beyond_data``."""
         size, count = np.unique(np.round(self.attempts.size_bytes), return_counts=True)
-        made = []
+        result = []
         for size_bytes in np.sort(size[np.argsort(-count, kind="stable")[:_MOST_SIZES]]):
             longest = float(self.attempts.duration_s[np.abs(self.attempts.size_bytes - size_bytes) < 1.0].max())
             all_found = self.quantiles([float(size_bytes)] * len(_COMMON_QUANTILES), _COMMON_QUANTILES, level)
             for p, found in zip(_COMMON_QUANTILES, all_found, strict=True):
-                made.append({
+                result.append({
                     "size_bytes": float(size_bytes), "p": p, "value_s": found.value, "low_s": found.low,
                     "high_s": found.high, "beyond_data": found.value > longest,
                 })  # fmt: skip
-        return made
+        return result
 
     @cached_property
     def _answers(self) -> dict[tuple[str, float, float, float], Interval]:
@@ -299,11 +299,11 @@ class DurationFit:
     def _quantiles(self, xs: Array, shares: Array, level: float) -> list[Interval]:
         values = self.average.log_quantiles(xs, shares)
         lows, highs = self.average.ends(self.average.drawn_log_quantiles(xs, shares), level)
-        unit, made = self.average.best.model.rows.log_unit, []
+        unit, result = self.average.best.model.rows.log_unit, []
         for x, p, value, low, high in zip(*(part.tolist() for part in (xs, shares, values, lows, highs)), strict=True):
             found = self.residuals.widened_quantile(Interval(value, min(low, value), max(high, value)), x, p)
-            made.append(Interval(*(float(np.exp(edge + unit)) for edge in (found.value, found.low, found.high))))
-        return made
+            result.append(Interval(*(float(np.exp(edge + unit)) for edge in (found.value, found.low, found.high))))
+        return result
 
     def _timeout_rate(self, size_bytes: float, timeout_s: float, level: float) -> Interval:
         return self._timeout_rates(size_bytes, [timeout_s], level)[0]
@@ -312,11 +312,11 @@ class DurationFit:
         x, ys = self._x(size_bytes), np.array([self._y(time) for time in timeouts_s])
         values = self.average.survival(x, ys)
         lows, highs = self.average.ends(self.average.drawn_survival(x, ys), level)
-        made = []
+        result = []
         for y, value, low, high in zip(ys.tolist(), values.tolist(), lows.tolist(), highs.tolist(), strict=True):
             found = Interval(value, min(low, value), max(high, value))
-            made.append(self._from_nothing(self.residuals.widened_survival(found, x, y)))
-        return made
+            result.append(self._from_nothing(self.residuals.widened_survival(found, x, y)))
+        return result
 
     def _failure_rate(self, size_bytes: float, timeout_s: float, level: float) -> Interval:
         x, y = self._x(size_bytes), self._y(timeout_s)
@@ -335,7 +335,7 @@ class DurationFit:
 
     def _from_nothing(self, found: Interval) -> Interval:
         """Let an interval of a share begin at 0 where its low end is less than such a table could tell from nothing."""
-        return found if found.low > _TOLD_FROM_NOTHING / self.n else Interval(found.value, 0.0, found.high)
+        return found if found.low > _DISTINCT_FROM_ZERO / self.n else Interval(found.value, 0.0, found.high)
 
     def _x(self, size_bytes: float) -> float:
         return float(np.log(size_bytes)) - self.average.best.model.rows.log_size

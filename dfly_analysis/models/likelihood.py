@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.law import Array, Law, Parameters, central
-from dfly_analysis.models.observations import Index, Rows
+from dfly_analysis.models.censored_data import Index, Rows
+from dfly_analysis.models.distribution import Array, Distribution, Parameters, central
 
 POWER, OVERHEAD = "power", "overhead"
 _SLOPE_PRIOR_SD = 0.25
 _OVERHEAD_PRIOR = (-2.0, 3.0)
 # Below half a per cent of spread a law would only follow how times are rounded.
-_LEAST_LOG_SCALE = -5.3
+_MIN_LOG_SCALE = -5.3
 
 
 class _Group(NamedTuple):
@@ -37,19 +37,19 @@ class Model:
 
     Attributes
     ----------
-    law : Law
+    distribution : Distribution
     form : str
     rows : Rows
     """
 
-    law: Law
+    distribution: Distribution
     form: str
     rows: Rows
 
     @property
     def name(self) -> str:
         """Return the law's name, with the form where it is not the usual one."""
-        return self.law.name if self.form == POWER else f"{self.law.name}+overhead"
+        return self.distribution.name if self.form == POWER else f"{self.distribution.name}+overhead"
 
     @cached_property
     def least_y(self) -> float:
@@ -59,7 +59,7 @@ class Model:
     @cached_property
     def coarse(self) -> Model:
         """Return the same model on fewer rows, good enough to compare parameters near the best."""
-        return Model(self.law, self.form, self.rows.coarse)
+        return Model(self.distribution, self.form, self.rows.coarse)
 
     def located(self, theta: Parameters, x: Array) -> Array:
         """Return the location of the log of the time after the overhead."""
@@ -79,11 +79,11 @@ class Model:
 
     def log_survival(self, theta: Parameters, x: Array, y: Array) -> Array:
         """Return the log of the probability that an attempt lasts beyond ``y``."""
-        return self.law.log_survival(self.after_overhead(theta, y), self.located(theta, x), theta[2:])
+        return self.distribution.log_survival(self.after_overhead(theta, y), self.located(theta, x), theta[2:])
 
     def quantile(self, theta: Parameters, x: Array, p: Array) -> Array:
         """Return the log of the time below which a share ``p`` of attempts lies."""
-        return self.with_overhead(theta, self.law.quantile(p, self.located(theta, x), theta[2:]))
+        return self.with_overhead(theta, self.distribution.quantile(p, self.located(theta, x), theta[2:]))
 
     def with_overhead(self, theta: Parameters, y: Array) -> Array:
         """Return the log of a time, from that of the time after the overhead."""
@@ -93,18 +93,18 @@ class Model:
     def _priors(self) -> tuple[Array, Array]:
         means = [0.0, *((1.0,) if self.form == POWER else _OVERHEAD_PRIOR[:1])]
         spreads = [np.inf, *((_SLOPE_PRIOR_SD,) if self.form == POWER else _OVERHEAD_PRIOR[1:])]
-        means += [shape.prior_mean for shape in self.law.shapes]
-        spreads += [shape.prior_sd for shape in self.law.shapes]
+        means += [shape.prior_mean for shape in self.distribution.shapes]
+        spreads += [shape.prior_sd for shape in self.distribution.shapes]
         return np.array(means), np.array(spreads) ** -2.0
 
     @cached_property
     def _groups(self) -> tuple[_Group, ...]:
         rows = self.rows
-        made = []
+        result = []
         for kind, inside in (("exact", rows.event), ("cut", rows.cut), ("between", ~(rows.event | rows.cut))):
             if inside.any():
-                made.append(_Group(kind, rows.y[inside], rows.upper[inside], rows.x[inside]))
-        return tuple(made)
+                result.append(_Group(kind, rows.y[inside], rows.upper[inside], rows.x[inside]))
+        return tuple(result)
 
     @cached_property
     def order(self) -> Index:
@@ -120,18 +120,18 @@ class Model:
 
     def contributions(self, theta: Parameters) -> Array:
         """Return each row's log likelihood, along the last axis in the order of ``order``."""
-        made = []
+        result = []
         for kind, y, upper, x in self._groups:
             if kind == "exact":
                 inner = self.after_overhead(theta, y)
-                made.append(self.law.log_density(inner, self.located(theta, x), theta[2:]) + (y - inner))
+                result.append(self.distribution.log_density(inner, self.located(theta, x), theta[2:]) + (y - inner))
                 continue
             survival = self.log_survival(theta, x, y)
             if kind == "between":
                 gone = np.minimum(self.log_survival(theta, x, upper) - survival, -1e-12)
                 survival = survival + np.log(-np.expm1(gone))
-            made.append(survival)
-        return np.concatenate(made, axis=-1)
+            result.append(survival)
+        return np.concatenate(result, axis=-1)
 
     def scores(self, theta: Array) -> Array:
         """Return each row's derivatives, shape ``(rows, parameters)``, in the order of ``order``."""
@@ -139,7 +139,7 @@ class Model:
 
     def _with_scores(self, theta: Array) -> tuple[Array, Array]:
         """Return each row's log likelihood and its derivatives."""
-        made = []
+        result = []
         for kind, y, upper, x in self._groups:
             value, slopes = self._part(theta, y, x, survival=kind != "exact")
             if kind == "between":
@@ -147,13 +147,13 @@ class Model:
                 gone = np.minimum(beyond - value, -1e-12)
                 value = value + np.log(-np.expm1(gone))
                 slopes = (slopes - np.exp(gone)[:, None] * beyond_slopes) / -np.expm1(gone)[:, None]
-            made.append((value, slopes))
-        return np.concatenate([value for value, _ in made]), np.concatenate([slopes for _, slopes in made])
+            result.append((value, slopes))
+        return np.concatenate([value for value, _ in result]), np.concatenate([slopes for _, slopes in result])
 
     def _part(self, theta: Array, y: Array, x: Array, *, survival: bool) -> tuple[Array, Array]:
         """Return the log of the survival or the density at times, and its derivatives."""
         inner = self.after_overhead(theta, y)
-        value, (by_location, *by_shape) = self.law.value_and_scores(
+        value, (by_location, *by_shape) = self.distribution.value_and_scores(
             inner, self.located(theta, x), theta[2:], survival=survival
         )
         if self.form == POWER:
@@ -166,7 +166,7 @@ class Model:
 
     def _by_overhead(self, theta: Array, y: Array, x: Array, by_location: Array, *, survival: bool) -> Array:
         """Return the derivative by the logit of the overhead: what it takes from the time that is left."""
-        if self.law.proportional:  # a later time is as good as an earlier location
+        if self.distribution.proportional:  # a later time is as good as an earlier location
             taken = (
                 self.overhead(theta)
                 * special.expit(-theta[1])
@@ -180,15 +180,15 @@ class Model:
             inner = self.after_overhead(there, y)
             place = self.located(theta, x)
             if survival:
-                return self.law.log_survival(inner, place, theta[2:])
-            return self.law.log_density(inner, place, theta[2:]) - inner
+                return self.distribution.log_survival(inner, place, theta[2:])
+            return self.distribution.log_density(inner, place, theta[2:]) - inner
 
         return central(moved)
 
     def penalty(self, theta: Array) -> Array:
         """Return the negative log of the priors, up to a constant; parameters along the last axis."""
         mean, precision = self._priors
-        too_narrow = np.minimum(theta[..., 2] - _LEAST_LOG_SCALE, 0.0)
+        too_narrow = np.minimum(theta[..., 2] - _MIN_LOG_SCALE, 0.0)
         return np.asarray(0.5 * (precision * (theta - mean) ** 2).sum(axis=-1) + self.rows.total * too_narrow**2)
 
     def objective(self, theta: Array) -> tuple[float, Array]:
@@ -197,11 +197,11 @@ class Model:
         rows, slopes = self._with_scores(theta)
         value = -(self.weight @ rows) + self.penalty(theta)
         gradient = -(self.weight @ slopes) + precision * (theta - mean)
-        gradient[2] += 2.0 * total * min(theta[2] - _LEAST_LOG_SCALE, 0.0)
+        gradient[2] += 2.0 * total * min(theta[2] - _MIN_LOG_SCALE, 0.0)
         return float(value / total), gradient / total
 
     def curvature_of_scores(self, theta: Array) -> Array:
         """Return the summed products of scores and the priors' precision, which guess the curvature."""
         scores = np.nan_to_num(self.scores(theta), posinf=0.0, neginf=0.0)
-        made = (scores * self.weight[:, None]).T @ scores + np.diag(self._priors[1])
-        return np.asarray(made + 1e-3 * np.diag(np.diag(made)))
+        result = (scores * self.weight[:, None]).T @ scores + np.diag(self._priors[1])
+        return np.asarray(result + 1e-3 * np.diag(np.diag(result)))

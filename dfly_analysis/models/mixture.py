@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from dfly_analysis.models.crossing import crossing
-from dfly_analysis.models.law import Array, Law, Parameters
+from dfly_analysis.models.distribution import Array, Distribution, Parameters
+from dfly_analysis.models.root_finding import crossing
 
 _LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 _STEP = 1e-5
 # What is left out: less than any number of attempts can tell.
-_LEAST_LOG_SHARE = -23.0
+_MIN_LOG_SHARE = -23.0
 
 
 class Components(NamedTuple):
@@ -25,7 +25,7 @@ class Components(NamedTuple):
     log_scale: Array
 
 
-class LogNormalMixture(Law):
+class LogNormalMixture(Distribution):
     """A mixture of log-normals; a law of this kind says only what its components are."""
 
     def components(self, shape: Parameters) -> Components:
@@ -65,8 +65,8 @@ class LogNormalMixture(Law):
         by_shift = held * hazard * inverse
         by_scale = held * (hazard * z if survival else z * z - 1.0)
         slopes = self._slopes(vector)[weighty]
-        made = slopes[:, 0].T @ held + slopes[:, 1].T @ by_shift + slopes[:, 2].T @ by_scale
-        return value, [by_shift.sum(axis=0), *made]
+        result = slopes[:, 0].T @ held + slopes[:, 1].T @ by_shift + slopes[:, 2].T @ by_scale
+        return value, [by_shift.sum(axis=0), *result]
 
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
         """Return ``y`` below which a share ``p`` lies, between that of the fastest and that of the slowest component."""
@@ -113,7 +113,7 @@ def stacked(*values: Array | float) -> Array:
 
 def _weighty(parts: Components) -> npt.NDArray[np.bool_]:
     """Return which components have a share worth their work, in any of the draws."""
-    return np.asarray(parts.log_share.reshape(len(parts.log_share), -1).max(axis=1) > _LEAST_LOG_SHARE)
+    return np.asarray(parts.log_share.reshape(len(parts.log_share), -1).max(axis=1) > _MIN_LOG_SHARE)
 
 
 def _log_sum(logs: Array) -> Array:

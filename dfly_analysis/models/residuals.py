@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from dfly_analysis.fits import Interval
-from dfly_analysis.models.law import Array
-from dfly_analysis.models.nonparametric import survival_steps
-from dfly_analysis.models.searching import Fitted
+from dfly_analysis.estimates import Interval
+from dfly_analysis.models.distribution import Array
+from dfly_analysis.models.kaplan_meier import survival_steps
+from dfly_analysis.models.maximum_likelihood import Fitted
 
 # The curve ends with the last attempt of all, and where nearly all that would still run have been cut: what finishes
 # beyond its limit, by a late clock, says nothing of the others.
-_FEWEST_AT_RISK = 2.0
-_LEAST_SHARE_AT_RISK = 0.15
+_MIN_AT_RISK = 2.0
+_MIN_SHARE_AT_RISK = 0.15
 _QUARTILE = 0.6745
 _ONE_SIZE = 0.02
 
@@ -51,8 +51,8 @@ class Residuals:
 
     def pooled(self, x: float) -> bool:
         """Return whether the residuals are those of this size: under the law they are alike for all, or the data have no other."""
-        if self.fitted.model.law.proportional or self.moved:
-            return self.fitted.model.law.proportional
+        if self.fitted.model.distribution.proportional or self.moved:
+            return self.fitted.model.distribution.proportional
         sizes = self.fitted.model.rows.x
         return bool(max(sizes.max(), x) - min(sizes.min(), x) < _ONE_SIZE)
 
@@ -103,10 +103,10 @@ def take_residuals(fitted: Fitted) -> Residuals:
     at_risk = np.cumsum(rows.weight[order][::-1])[::-1][np.searchsorted(residual[order], time)]
     before = np.concatenate([[1.0], survival[:-1]])
     total = float(rows.weight.sum())
-    known = (at_risk >= _FEWEST_AT_RISK) & (at_risk >= _LEAST_SHARE_AT_RISK * before * total)
+    known = (at_risk >= _MIN_AT_RISK) & (at_risk >= _MIN_SHARE_AT_RISK * before * total)
     inside = np.arange(len(time)) < max(int(np.argmin(known)) if not known.all() else len(time), 1)
     # Under a law with stalls the residual depends on size, so the law's survival is averaged over the rows at each time.
-    expected = _law_survival(fitted, time)
+    expected = _model_survival(fitted, time)
     gap = np.maximum(np.abs(survival - expected), np.abs(before - expected))[inside]
     half = np.exp(_QUARTILE * np.sqrt(variance) / np.maximum(-np.log(np.clip(survival, 1e-12, 1.0)), 1e-12))
     least, most = np.minimum.accumulate(survival**half), np.minimum.accumulate(survival ** (1.0 / half))
@@ -116,14 +116,14 @@ def take_residuals(fitted: Fitted) -> Residuals:
     )
 
 
-def _law_survival(fitted: Fitted, residual: Array) -> Array:
+def _model_survival(fitted: Fitted, residual: Array) -> Array:
     model, theta, rows = fitted.model, fitted.theta, fitted.model.rows
-    if model.law.proportional:  # the residual is the same for all sizes
-        return np.exp(model.law.log_survival(residual, np.array(0.0), theta[2:]))
+    if model.distribution.proportional:  # the residual is the same for all sizes
+        return np.exp(model.distribution.log_survival(residual, np.array(0.0), theta[2:]))
     places = np.round(rows.x, 1)
-    made = np.zeros(len(residual))
+    result = np.zeros(len(residual))
     for place in np.unique(places):
         share = rows.weight[places == place].sum() / rows.weight.sum()
         location = model.located(theta, np.array(place))
-        made += share * np.exp(model.law.log_survival(residual + location, location, theta[2:]))
-    return made
+        result += share * np.exp(model.distribution.log_survival(residual + location, location, theta[2:]))
+    return result

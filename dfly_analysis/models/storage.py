@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from dfly_analysis.fits import Interval, NotFitted, Param
-from dfly_analysis.models.law import Array
+from dfly_analysis.estimates import Interval, NotFitted, Param
+from dfly_analysis.models.distribution import Array
 from dfly_analysis.units import format_rate
 
 NAME = "storage_write"
@@ -20,7 +20,7 @@ UNPACK = {
     "zstd": r"\b(?:unpack|decompress)\w* zstd\b|\bunzstd\b",
 }
 """Fits that are named after an algorithm, and how the label of a measurement speaks of it."""
-_FEWEST = 3
+_MIN_COUNT = 3
 _COLLECT = (
     "times of plain writes to the content volume (dd or fio with a sync at the end) as a CSV of size_bytes,duration_s,label with the label "
     "`write`, three or more of a few GiB"
@@ -33,7 +33,7 @@ class StorageFit:
 
     Attributes
     ----------
-    name, law : str
+    name, distribution : str
     params : tuple of Param
         ``write`` (B/s): the middle speed.
     n, n_censored : int
@@ -65,7 +65,7 @@ def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) 
     Parameters
     ----------
     runs : DataFrame
-        Of `dfly_analysis.tables.RUNS`; samples of CSV whose label speaks of writing count. Not changed.
+        Of `dfly_analysis.schema.RUNS`; samples of CSV whose label speaks of writing count. Not changed.
     seen_bps : float
         What downloads wrote at the least, bytes per second; it is named where nothing else is known.
     name : str
@@ -75,9 +75,11 @@ def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) 
     StorageFit or NotFitted
     """
     speed = _speeds(runs, _LABEL)
-    if len(speed) < _FEWEST:
+    if len(speed) < _MIN_COUNT:
         bound = f"; it took at least {format_rate(seen_bps)}, for so much came down" if seen_bps > 0 else ""
-        return NotFitted(name, f"{len(speed)} writes were measured, {_FEWEST} are needed{bound}", _COLLECT, len(speed))
+        return NotFitted(
+            name, f"{len(speed)} writes were measured, {_MIN_COUNT} are needed{bound}", _COLLECT, len(speed)
+        )
     found, spread = _middle(speed)
     return StorageFit(
         name=name, law="lognormal", params=(Param("write", found.value, found.low, found.high, "B/s"),), n=len(speed), n_censored=0,
@@ -91,7 +93,7 @@ def fit_unpack(runs: pd.DataFrame, algorithm: str) -> UnpackFit | None:
     Parameters
     ----------
     runs : DataFrame
-        Of `dfly_analysis.tables.RUNS`; samples of CSV whose label speaks of unpacking count, sizes are compressed. Not changed.
+        Of `dfly_analysis.schema.RUNS`; samples of CSV whose label speaks of unpacking count, sizes are compressed. Not changed.
     algorithm : {"gzip", "zstd"}
 
     Returns
@@ -100,7 +102,7 @@ def fit_unpack(runs: pd.DataFrame, algorithm: str) -> UnpackFit | None:
         None where fewer than three were measured.
     """
     speed = _speeds(runs, UNPACK[algorithm])
-    if len(speed) < _FEWEST:
+    if len(speed) < _MIN_COUNT:
         return None
     found, spread = _middle(speed)
     return UnpackFit(
@@ -111,8 +113,10 @@ def fit_unpack(runs: pd.DataFrame, algorithm: str) -> UnpackFit | None:
 
 def _speeds(runs: pd.DataFrame, label: str) -> Array:
     """Return logs of bytes per second of the samples whose label fits."""
-    told = runs["label"].fillna("").astype(str).str.contains(label, case=False, regex=True)
-    own = runs[told & runs["kind"].eq("sample") & runs["tool"].eq("csv") & runs["outcome"].fillna("ok").eq("ok")]
+    matches_label = runs["label"].fillna("").astype(str).str.contains(label, case=False, regex=True)
+    own = runs[
+        matches_label & runs["kind"].eq("sample") & runs["tool"].eq("csv") & runs["outcome"].fillna("ok").eq("ok")
+    ]
     size, time = (
         pd.to_numeric(own[column]).to_numpy(dtype="float64", na_value=np.nan) for column in ("size_bytes", "duration_s")
     )
@@ -142,10 +146,10 @@ def fit_from_dataset(dataset: object) -> dict[str, StorageFit | NotFitted]:
     runs, tasks = getattr(dataset, "runs", None), getattr(dataset, "tasks", None)
     if runs is None:
         return {NAME: NotFitted(NAME, "no writes were measured", _COLLECT, 0)}
-    seen = 0.0
+    observed = 0.0
     if tasks is not None and {"bytes_from_source", "duration_s", "outcome"} <= set(tasks.columns):
         whole = tasks[tasks["outcome"].eq("ok") & tasks["duration_s"].gt(0)]
         rate = (whole["bytes_from_source"].astype("float64") / whole["duration_s"]).dropna()
-        seen = float(rate.max()) if len(rate) else 0.0
+        observed = float(rate.max()) if len(rate) else 0.0
     unpacked = {f"unpack_{one}": fit_unpack(runs, one) for one in UNPACK}
-    return {NAME: fit_storage(runs, seen), **{name: fit for name, fit in unpacked.items() if fit is not None}}
+    return {NAME: fit_storage(runs, observed), **{name: fit for name, fit in unpacked.items() if fit is not None}}

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from dfly_analysis.knowledge.log_fields import CLIENT_LEVELS, LEVELS, SPAN_FIELDS, TAIL_STARTS, ZAP_FIELDS, ZAP_LEVELS
-from dfly_analysis.knowledge.regex_compiler import NUMBER_FIELDS, OPS
+from dfly_analysis.catalog.log_fields import CLIENT_LEVELS, LEVELS, SPAN_FIELDS, TAIL_STARTS, ZAP_FIELDS, ZAP_LEVELS
+from dfly_analysis.catalog.regex_compiler import NUMBER_FIELDS, OPS
 from dfly_analysis.native.interface import ABI_VERSION, GRAMMARS, STRUCTURES, TEXTS, UNIQUE_TEXTS
 from dfly_analysis.redaction import SECRET_ENDINGS
 

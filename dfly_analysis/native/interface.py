@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any
 
-from dfly_analysis.knowledge.regex_compiler import NUMBER_FIELDS, TEXT_FIELDS
+from dfly_analysis.catalog.regex_compiler import NUMBER_FIELDS, TEXT_FIELDS
 
 ABI_VERSION = 1
 """To be raised when the meaning of a call or a member changes, but neither its size nor its place."""
@@ -27,7 +27,7 @@ class Texts(ctypes.Structure):
 
 
 class Patterns(ctypes.Structure):
-    """What `dfly_analysis.knowledge.regex_compiler.Program` holds."""
+    """What `dfly_analysis.catalog.regex_compiler.Program` holds."""
 
     _fields_ = (("steps", _POINTER), ("sets", _POINTER), ("literals", _POINTER))
 

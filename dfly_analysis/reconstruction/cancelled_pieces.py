@@ -75,7 +75,7 @@ def _mark_rounds(peer: PeerPieces, reports: Reports) -> None:
     """Without start lines the finished pieces of the direct pass are unseen: rows of it may not enter a fit."""
     if not (reports.first or reports.second) and not any(attempt.outcome == "ok" for attempt in peer.done):
         for attempt in peer.done:
-            attempt.survivors_unseen = True
+            attempt.successes_not_logged = True
     if len(peer.rounds) < 2:
         return
     second = peer.rounds[-1][0]
@@ -83,7 +83,7 @@ def _mark_rounds(peer: PeerPieces, reports: Reports) -> None:
         if attempt.ended is None or attempt.ended <= second:
             continue
         if attempt.outcome != "ok":
-            attempt.round, attempt.survivors_unseen = 2, True
+            attempt.round, attempt.successes_not_logged = 2, True
         elif attempt.started is None or attempt.started >= second:  # else its report came a moment later
             attempt.round = 2
 
@@ -92,7 +92,7 @@ def _inferred(peer: PeerPieces, reported: Collection[int]) -> list[Attempt]:
     """Return the planned pieces of the lost first round that neither finished nor failed; nothing where no end is seen."""
     own = [attempt for attempt in peer.done if attempt.round == 1]
     failed = [attempt for attempt in own if attempt.outcome not in ("ok", "cancelled") and attempt.origin == SOURCE]
-    if len(peer.rounds) < 2 or not failed or failed[-1].survivors_unseen:
+    if len(peer.rounds) < 2 or not failed or failed[-1].successes_not_logged:
         return []
     (_, planned), (ended, again) = peer.rounds[0], peer.rounds[-1]
     missing = set(planned_pieces(planned)) & set(planned_pieces(again))

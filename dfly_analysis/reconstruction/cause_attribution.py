@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfly_analysis.knowledge.signature import cause_of, load_signatures, signatures_in
+from dfly_analysis.catalog.error_signatures import cause_of, load_signatures, signatures_in
 from dfly_analysis.reconstruction.effective_timeouts import AT_TIMEOUT
 from dfly_analysis.reconstruction.event_records import CLIENT, FAILURE_TEXTS, LAST, SCHEDULER, quoted
 from dfly_analysis.reconstruction.run_context import EARLY_NS
@@ -50,7 +50,7 @@ SELECT id, peer, number, origin, parent_id, CASE WHEN is_filled THEN ended - tru
     CASE WHEN outcome <> 'failed' THEN signature
         WHEN known_outcome <> 'unknown' THEN known_id
         WHEN names_body THEN 'error_decoding_response_body' ELSE signature END AS signature,
-    round, survivors_unseen, last_id, line, order_in_peer, is_open
+    round, successes_not_logged, last_id, line, order_in_peer, is_open
 FROM failed
 """
 """A failed attempt ended as its text says, else by the time it had run: the end of a body is a timeout only at the timeout."""

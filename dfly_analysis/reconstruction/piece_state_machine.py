@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from dfly_analysis.knowledge.signature import cause_of
+from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.reconstruction.event_records import DELETED, ENDS, FAILURES, LOCAL, PLANNED, ROUND_EVENTS, STARTED
 
 ECHO_S = 2.0
@@ -99,7 +99,7 @@ class Attempt:
     deleted: bool = False
     inferred: bool = False
     never_began: bool = False
-    survivors_unseen: bool = False
+    successes_not_logged: bool = False
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.knowledge.signature import cause_of, signature
+from dfly_analysis.catalog.error_signatures import cause_of, signature
 from dfly_analysis.reconstruction.cancelled_pieces import Reports, add_cancelled
 from dfly_analysis.reconstruction.event_records import CLIENT, ENDS, quoted
 from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces, Record, read_pieces
@@ -22,7 +22,7 @@ RECORDS_AT_A_TIME = 20_000
 _TYPES = {
     "peer": WHOLE, "id": WHOLE, "last_id": WHOLE, "line": WHOLE, "parent_id": TEXT, "number": WHOLE, "origin": WHOLE, "round": WHOLE, "started": WHOLE, "ended": WHOLE,
     "duration_s": NUMBER, "outcome": TEXT, "signature": TEXT, "known_id": TEXT, "known_outcome": TEXT, "names_timeout": FLAG, "names_body": FLAG,
-    "survivors_unseen": FLAG, "order_in_peer": WHOLE, "is_open": FLAG, "is_first_ok": FLAG, "sees_starts": FLAG, "first_plan_time": WHOLE,
+    "successes_not_logged": FLAG, "order_in_peer": WHOLE, "is_open": FLAG, "is_first_ok": FLAG, "sees_starts": FLAG, "first_plan_time": WHOLE,
 }  # fmt: skip
 _PROBLEM_RECORDS = f"""
 CREATE OR REPLACE TEMP TABLE _problem_records AS
@@ -120,7 +120,7 @@ def _rows_of(peer: int, pieces: PeerPieces, *, sees_starts: bool) -> Iterator[tu
         yield (
             peer, attempt.first.id, attempt.last.id, attempt.last.line, attempt.first.parent_id, attempt.number, attempt.origin, attempt.round, _whole(attempt.started), _whole(attempt.ended),
             None if attempt.duration_s is None or math.isnan(attempt.duration_s) else attempt.duration_s, attempt.outcome, attempt.signature, known_id, known_outcome, names_timeout, names_body,
-            attempt.survivors_unseen, order, attempt.ended is None, is_first_ok, sees_starts, first_plan_time,
+            attempt.successes_not_logged, order, attempt.ended is None, is_first_ok, sees_starts, first_plan_time,
         )  # fmt: skip
 
 

@@ -16,10 +16,10 @@ _ALL = f"""
 CREATE OR REPLACE TEMP TABLE _all_attempts AS
 WITH listed AS (
         SELECT id, peer, number, origin, parent_id, size_bytes, started, ended, duration_s, CASE WHEN is_ok THEN 'ok' ELSE 'unknown' END AS outcome,
-            NULL::VARCHAR AS signature, round, survivors_unseen, last_id, line, order_in_peer
+            NULL::VARCHAR AS signature, round, successes_not_logged, last_id, line, order_in_peer
         FROM _attempts
         UNION ALL
-        SELECT id, peer, number, origin, parent_id, NULL, started, ended, duration_s, outcome, signature, round, survivors_unseen, last_id, line, order_in_peer
+        SELECT id, peer, number, origin, parent_id, NULL, started, ended, duration_s, outcome, signature, round, successes_not_logged, last_id, line, order_in_peer
         FROM _failed_attempts
     )
 SELECT attempt.* REPLACE ({PIECE_SIZE} AS size_bytes), row_number() OVER () AS attempt_id
@@ -37,7 +37,7 @@ WITH several AS (
 SELECT first.task_id, first.peer_id, first.host, first.role, number::BIGINT AS piece_number, coalesce(repeated.attempt, 1) AS attempt,
     CASE origin {" ".join(f"WHEN {code} THEN '{origin}'" for code, origin in enumerate(ORIGINS))} END AS origin, parent_id, size_bytes,
     {_TIME.format("started")} AS started, {_TIME.format("ended")} AS ended, duration_s, outcome, signature,
-    CASE WHEN origin = {SOURCE} THEN first.timeout_s END AS timeout_s, outcome <> 'ok' AS censored, round::BIGINT AS round, survivors_unseen,
+    CASE WHEN origin = {SOURCE} THEN first.timeout_s END AS timeout_s, outcome <> 'ok' AS censored, round::BIGINT AS retry_round, successes_not_logged,
     last.log_path, line AS log_line
 FROM _all_attempts AS one JOIN _identities AS first ON first.id = one.id JOIN _identities AS last ON last.id = last_id
 LEFT JOIN repeated USING (attempt_id)

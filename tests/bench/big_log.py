@@ -3,7 +3,7 @@
     python tests/bench/big_log.py client 1GiB dfdaemon.log
     python tests/bench/big_log.py scheduler 300MB core.log
 
-Lines have the shapes of the versions' own programs (the templates of `dfly_analysis.synth`); times rise, starts and ends of pieces
+Lines have the shapes of the versions' own programs (the templates of `tests.synthetic`); times rise, starts and ends of pieces
 belong together, about 2 % of the client's lines are warnings and errors, 0.1 % are broken. The client is upgraded from v0.1.118 to
 v1.5.1 near the end of its log, the scheduler from v2.1.63 to v2.5.1 in the middle.
 """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from rendering import NUMBERS, PIECE, SECOND_NS, STAMP, Line, Wave
 
-from dfly_analysis.synth.eras import ClientEra, load_client
+from tests.synthetic.versions import ClientEra, load_client
 
 PIECE_BYTES = 4 << 20
 LARGEST_TASK_PIECES = 5000

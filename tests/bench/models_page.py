@@ -8,7 +8,7 @@ from typing import Any
 
 from tables import table
 
-from dfly_analysis.fits import wilson
+from dfly_analysis.estimates import wilson
 
 Record = dict[str, Any]
 _HELD = ("tail_held", "inside_held", "rate_15_held", "rate_60_held", "rate_120_held", "failure_60_held")

@@ -9,7 +9,7 @@ import numpy as np
 from client_wave import PIECE_BYTES, identifier, schedule, uuid
 from rendering import COST, NUMBERS, PIECE, SECOND_NS, SIZE, STAMP, Line, Wave, costs
 
-from dfly_analysis.synth.eras import SchedulerEra, filter_params, load_scheduler
+from tests.synthetic.versions import SchedulerEra, filter_params, load_scheduler
 
 N_CLIENTS, N_SEEDS, LAYERS = 40, 3, 5
 LARGEST_LAYER_PIECES = 400

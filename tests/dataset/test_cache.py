@@ -12,7 +12,7 @@ from reading_cases import line, write_tree
 
 from dfly_analysis.cli import main
 from dfly_analysis.dataset import Cache, cache, in_memory, load
-from dfly_analysis.tables import ALL
+from dfly_analysis.schema import ALL
 
 LOG = "".join(line(number, f"line {number}") + "\n" for number in range(300))
 BENCH = "size_bytes,duration_s\n1MiB,2\n"
@@ -89,7 +89,7 @@ def test_another_way_of_reading_is_another_part(tree, kept, parsed, options):
 
 
 def test_another_release_reads_anew(tree, kept, parsed, monkeypatch):
-    """Parts of other code or knowledge are not taken."""
+    """Parts of other code or another catalogue are not taken."""
     load(tree, cache=kept)
     monkeypatch.setattr(cache, "fingerprint", lambda: "another")
     load(tree, cache=kept)

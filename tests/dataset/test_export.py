@@ -28,9 +28,9 @@ from dfly_analysis.dataset.file_reader import read_files
 from dfly_analysis.errors import SourceError
 from dfly_analysis.io import list_files
 from dfly_analysis.io.output_store import open_store
-from dfly_analysis.jobs import build_jobs
-from dfly_analysis.logs.blocks import read_blocks
-from dfly_analysis.tables import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
+from dfly_analysis.readers.jobs import build_jobs
+from dfly_analysis.readers.logs.blocks import read_blocks
+from dfly_analysis.schema import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
 
 TABLES = (EVENTS, PIECES, TASKS, JOBS, RUNS, COVERAGE)
 ORDER = {
@@ -120,7 +120,7 @@ def killed(writer, gathered):
 
 PartWriter.finish = killed
 """
-COMMAND = "from dfly_analysis.cli import main; main()"
+COMMAND = "from dfly_analysis.cli import run; run()"
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGKILL", -signal.SIGKILL), ("SIGINT", 130), ("SIGTERM", 143)])
@@ -146,7 +146,7 @@ def test_an_interrupted_load_leaves_whole_parts_and_the_next_completes(tmp_path,
 
 def test_an_interrupt_does_not_wait_for_the_rest_of_a_file(tmp_path, monkeypatch):
     """What is half read when the pools are left is read no further."""
-    monkeypatch.setattr("dfly_analysis.logs.read.read_blocks", partial(read_blocks, block_bytes=500))
+    monkeypatch.setattr("dfly_analysis.readers.logs.reader.read_blocks", partial(read_blocks, block_bytes=500))
     (tmp_path / "dfdaemon.log").write_text("".join(line(5, "x") + "\n" for _ in range(20_000)), "utf-8")
     (source,) = list_files([tmp_path / "dfdaemon.log"])
     taken, begun = list[int](), threading.Event()
@@ -249,7 +249,7 @@ def test_a_report_can_be_read_by_a_cluster(workers, tmp_path, monkeypatch):
         output.joinpath("report.json").write_text('{"data_quality": {"problems": []}}', "utf-8")
         return output / "report.html"
 
-    monkeypatch.setattr("dfly_analysis.notebook.run_notebook", noted)
+    monkeypatch.setattr("dfly_analysis.reporting.notebooks.run_notebook", noted)
     done = CliRunner().invoke(
         main, ["report", str(run), "-o", str(tmp_path / "out"), "--no-cache", "--cluster", made.scheduler_address]
     )

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
-from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
-from dfly_analysis.knowledge.fault import load_faults
-from dfly_analysis.knowledge.signature import signature
-from dfly_analysis.knowledge.version import parse_version
+from dfly_analysis.catalog.error_signatures import signature
+from dfly_analysis.catalog.known_bugs import load_known_bugs
+from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.diagnosis.proportion_tests import Proportion, inflation_of, stands_out
 
 URL = "https://registry.example/v2/m/blobs/sha256:" + "a" * 64
 
@@ -238,10 +238,10 @@ def test_a_fault_is_named_for_the_releases_that_have_it():
         )
 
 
-@pytest.mark.parametrize("fault", load_faults(), ids=lambda fault: fault.id)
+@pytest.mark.parametrize("fault", load_known_bugs(), ids=lambda fault: fault.id)
 def test_faults_name_what_exists(fault):
     """Releases are in order and signatures are known."""
-    assert parse_version(fault.since) <= parse_version(fault.until) < parse_version(fault.mended)
+    assert parse_version(fault.since) <= parse_version(fault.until) < parse_version(fault.fixed_in)
     assert all(signature(name) is not None for name in fault.signatures)
 
 
@@ -249,7 +249,7 @@ def test_faults_name_what_exists(fault):
 @given(st.integers(0, 40), st.integers(1, 60), st.integers(0, 40), st.integers(1, 200))
 def test_only_the_worse_stands_out(bad, n, rest_bad, rest_n):
     """A group never stands out with a share that is not twice that of the rest, and of two groups at most one does."""
-    own, rest = Counted(min(bad, n), n), Counted(min(rest_bad, rest_n), rest_n)
+    own, rest = Proportion(min(bad, n), n), Proportion(min(rest_bad, rest_n), rest_n)
     if stands_out(own, rest):
         assert own.bad / own.n >= 2 * rest.bad / rest.n
         assert not stands_out(rest, own)

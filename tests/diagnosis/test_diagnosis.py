@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
+from dfly_analysis.catalog.error_signatures import load_signatures, signature
 from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
 from dfly_analysis.diagnosis.checks import all_checks
-from dfly_analysis.diagnosis.evidence import MOST_LINES, evidence_of, format_hosts, plural
-from dfly_analysis.diagnosis.signs import FOLD_S, find_signs
-from dfly_analysis.knowledge.signature import load_signatures, signature
-from dfly_analysis.tables import CAUSES
+from dfly_analysis.diagnosis.evidence import MAX_LINES, evidence_of, format_hosts, plural
+from dfly_analysis.diagnosis.signature_checks import FOLD_S, check_signatures
+from dfly_analysis.schema import CAUSES
 
 
 def diagnosed(tmp_path, files, **asked):
@@ -69,7 +69,10 @@ def test_equal_hosts_have_no_outlier(failed, hosts):
         [],
         pieces_of("seed-0", 10, 40),
         [*pieces_of("seed-0", 10, 40), *pieces_of("client-0", 50, 0, role="client")],
-        [*pieces_of("seed-0", 0, 40, survivors_unseen=True), *pieces_of("seed-1", 50, 0, survivors_unseen=True)],
+        [
+            *pieces_of("seed-0", 0, 40, successes_not_logged=True),
+            *pieces_of("seed-1", 50, 0, successes_not_logged=True),
+        ],
     ],
     ids=["no piece", "one host", "another role", "survivors unseen"],
 )
@@ -131,7 +134,7 @@ def test_a_restart_is_a_start_that_no_goodbye_goes_before(tmp_path, files, resta
 
 def count_failures(rows):
     """Return how many failures the lines come to that show the text of a body."""
-    found = find_signs(dataset_of(events=rows))
+    found = check_signatures(dataset_of(events=rows))
     return next(one.count for one in found if one.id == "error_decoding_response_body")
 
 
@@ -297,7 +300,7 @@ def test_evidence_is_spread_over_hosts_with_clients_first():
     rows = [event(n, host="seed-0") for n in range(9)] + [event(20 + n, host="seed-1") for n in range(2)]
     rows.append(event(0.2, host="scheduler-0", component="scheduler"))
     shown = evidence_of(dataset_of(events=rows), "true")
-    assert len(shown) == MOST_LINES
+    assert len(shown) == MAX_LINES
     assert [one.line for one in shown[:4]] == [1, 201, 11, 211]
 
 
@@ -327,7 +330,7 @@ def test_the_function_is_called_the_same_however_it_is_reached():
 
 def test_findings_are_json(tmp_path):
     """What the command prints as JSON is JSON's own, with missing values as null."""
-    from dfly_analysis.report.json import diagnose_json
+    from dfly_analysis.reporting.json import diagnose_json
 
     (tmp_path / "seed-0.log").write_text(rust(0, START), "utf-8")
     dataset = dfly.load(tmp_path)

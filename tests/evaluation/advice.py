@@ -21,13 +21,13 @@ from worlds import lost_to_limits
 
 import dfly_analysis as dfly
 from dfly_analysis.comparison import compare_datasets
+from dfly_analysis.config.helm_values_overlay import Overlay
 from dfly_analysis.diagnosis import diagnose
-from dfly_analysis.fits import wilson
-from dfly_analysis.overlay import Overlay
-from dfly_analysis.rules import recommend
-from dfly_analysis.simulate import KNOBS, simulate
-from dfly_analysis.synth import CASES, CLIENTS, VARIANTS, Case, Origin, write_run
+from dfly_analysis.estimates import wilson
+from dfly_analysis.recommendation import recommend
+from dfly_analysis.simulation import SIMULATED_KEYS, simulate
 from dfly_analysis.units import parse_duration
+from tests.synthetic import CASES, CLIENTS, VARIANTS, Case, Origin, write_run
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "advice.md"
 TARGET = 1e-3
@@ -155,7 +155,7 @@ def _load(folder: Path, case: Case, client: str, seed: int) -> Any:
 
 
 def _number(path: str, text: str) -> float:
-    return int(text) if KNOBS[path.split(".config.")[1]] == "count" else parse_duration(text)
+    return int(text) if SIMULATED_KEYS[path.split(".config.")[1]] == "count" else parse_duration(text)
 
 
 def _simulated(dataset: Any, fits: Mapping[str, Any], size: int, paths: Mapping[str, str]) -> float:

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from judging import Judged, Summary, judge
 from runs import MIXTURES, NOISY, PARTS, SHAPED, plan
 
-from dfly_analysis.fits import wilson
+from dfly_analysis.estimates import wilson
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "diagnosis.md"
 
@@ -55,7 +55,7 @@ def render(summary: Summary, seeds: int) -> str:
         [
             "# Evaluation of the diagnosis on generated runs",
             "",
-            f"{len(summary.runs)} runs written by `dfly_analysis.synth` with planted causes: each cause in each client era with {seeds} seeds, then",
+            f"{len(summary.runs)} runs written by `tests.synthetic` with planted causes: each cause in each client era with {seeds} seeds, then",
             "each shape of the input, each noise and parts of it. Written by `python tests/evaluation/diagnosis.py`; a small part of it is a test.",
             "",
             "## Primary cause, counts and shares",

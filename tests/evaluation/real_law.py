@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 
 import dfly_analysis as dfly
-from dfly_analysis.fits import Interval
+from dfly_analysis.estimates import Interval
 from dfly_analysis.models import DurationFit
-from dfly_analysis.models.registry import NAME as REGISTRY
+from dfly_analysis.models.registry_time import NAME as REGISTRY
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "real-law.md"
 SHARES = (0.99, 0.999)

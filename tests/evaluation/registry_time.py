@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.fits import Interval
+from dfly_analysis.estimates import Interval
 from dfly_analysis.models import DurationFit, fit_duration
-from dfly_analysis.models.registry import RegistryFit, fit_registry
+from dfly_analysis.models.registry_time import RegistryFit, fit_registry
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "registry-time.md"
 SHARES = (0.99, 0.999)

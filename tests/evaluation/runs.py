@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from wrapping import SHAPES
 
-from dfly_analysis.synth import CASES, CLIENTS, VARIANTS, Case, Truth, write_run
+from tests.synthetic import CASES, CLIENTS, VARIANTS, Case, Truth, write_run
 
 Files = Mapping[str, bytes]
 _SLOW, _KILLED, _DISK = CASES["slow-source"], CASES["killed"], CASES["disk-full"]

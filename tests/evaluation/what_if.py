@@ -20,12 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from worlds import WORLDS, Change, Real, World, really
 
 import dfly_analysis as dfly
-from dfly_analysis.simulate import WhatIf, simulate
-from dfly_analysis.synth import write_run
+from dfly_analysis.simulation import WhatIf, simulate
+from tests.synthetic import write_run
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "what-if.md"
 WITHIN = 0.02
-_FEWEST_RUNS = 5
+_MIN_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Score:
 
 def predict(world: World, seed: int, truth_layers: int) -> list[Score]:
     """Predict all changes of a world from the logs of one run, and let them happen."""
-    others = range(max(_FEWEST_RUNS, round(truth_layers / world.layers)))
+    others = range(max(_MIN_RUNS, round(truth_layers / world.layers)))
     truths = {one.name: really(world.changed(one), world.client, seed, others) for one in world.changes}
     with TemporaryDirectory() as folder:
         write_run(folder, case=world.case, client=world.client, seed=seed)

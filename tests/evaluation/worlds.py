@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dfly_analysis.synth import CASES, Case, Hosts, Origin, tree
-from dfly_analysis.synth.layout import make_images
-from dfly_analysis.synth.preheat import Layer, Preheat
+from tests.synthetic import CASES, Case, Hosts, Origin, run_writer
+from tests.synthetic.preheat import Layer, Preheat
+from tests.synthetic.topology import make_images
 
 MIB = 2**20
 SIZES_BYTES = (4_000_000, 13_000_000, 42_400_000, 95_000_000, 168_300_000, 315_000_000)
@@ -25,7 +25,7 @@ class Change:
     ----------
     name : str
     asked : tuple of str
-        As `dfly_analysis.simulate` takes settings.
+        As `dfly_analysis.simulation` takes settings.
     question : mapping
         Its further arguments.
     case : mapping
@@ -186,7 +186,7 @@ class _Quiet:
 def _happen(case: Case, client: str, base: int, other: int) -> tuple[list[Layer], Any]:
     """Let a world happen once; return its layers and itself."""
     rng = np.random.default_rng(base)
-    world = tree._world(case, client, rng, Hosts(), 1.0)
+    world = run_writer._world(case, client, rng, Hosts(), 1.0)
     world.journal = _Quiet()
     preheat = Preheat(world, make_images(rng, client, [list(case.layer_sizes_bytes)] * case.images))
     world.rng = np.random.default_rng([base, other])

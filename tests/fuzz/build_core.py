@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from dfly_analysis.logs import compiled
 from dfly_analysis.native import build as native
+from dfly_analysis.readers.logs import native_parser
 from tests.fuzz import seeds
 
 HERE = Path(__file__).resolve().parent
@@ -25,7 +25,7 @@ FLAGS = (
 
 def write_knowledge(header: Path) -> None:
     """Write what the compiled reader is given of known events as C arrays."""
-    known = compiled._knowledge()
+    known = native_parser._knowledge()
     arrays = {
         "uint8_t START_DATA": known.start_data, "int32_t START_OFFSET": known.start_offset, "int32_t START_INDEX": known.start_index,
         "int32_t PATTERN": known.pattern, "int32_t STEPS": known.steps.reshape(-1), "uint8_t SETS": known.sets.reshape(-1),

@@ -12,20 +12,20 @@ import zlib
 import atheris
 
 _INSTRUMENTED = (
-    "dfly_analysis.logs",
+    "dfly_analysis.readers.logs",
     "dfly_analysis.io",
-    "dfly_analysis.jobs",
-    "dfly_analysis.bench",
-    "dfly_analysis.metrics",
-    "dfly_analysis.settings",
-    "dfly_analysis.loading",
+    "dfly_analysis.readers.jobs",
+    "dfly_analysis.readers.benchmarks",
+    "dfly_analysis.readers.prometheus",
+    "dfly_analysis.config",
+    "dfly_analysis.dataset",
 )
 _ALONE = (
     "dfly_analysis.redaction",
     "dfly_analysis.units",
-    "dfly_analysis.knowledge.wrapper",
-    "dfly_analysis.knowledge.event",
-    "dfly_analysis.knowledge.signature",
+    "dfly_analysis.catalog.envelopes",
+    "dfly_analysis.catalog.log_events",
+    "dfly_analysis.catalog.error_signatures",
 )
 
 

@@ -22,10 +22,10 @@ SHARES = {
 }  # fmt: skip
 """Parts of the time, in percent; `core` is the compiled reader under the sanitizers."""
 ROUNDS = 3
-MOST_BYTES = {"logs": 16384, "folder": 16384, "redaction": 4096}
+MAX_BYTES = {"logs": 16384, "folder": 16384, "redaction": 4096}
 BOUNDS = ("-timeout=20", "-rss_limit_mb=1024", "-print_final_stats=1", "-verbosity=0")
 _STATISTIC = re.compile(r"stat::(\w+):\s+(\d+)")
-_MOST_FOUND = 10
+_MAX_FOUND = 10
 
 
 def command(target: str, folder: Path) -> list[str]:
@@ -34,7 +34,7 @@ def command(target: str, folder: Path) -> list[str]:
         (folder / name).mkdir(parents=True, exist_ok=True)
     options = [
         *BOUNDS,
-        f"-max_len={MOST_BYTES.get(target, 65536)}",
+        f"-max_len={MAX_BYTES.get(target, 65536)}",
         f"-artifact_prefix={folder / 'found'}/",
         f"-dict={folder / 'words.dict'}",
     ]
@@ -57,7 +57,7 @@ def fuzz(target: str, folder: Path, duration_s: float) -> Iterator[dict[str, int
     """Fuzz an entry point for so long, anew after each finding; yield libFuzzer's figures of each process."""
     ends = time.monotonic() + duration_s
     started = command(target, folder)
-    for _ in range(_MOST_FOUND):
+    for _ in range(_MAX_FOUND):
         left = int(ends - time.monotonic())
         if left < 1:
             return

@@ -1,4 +1,4 @@
-"""What fuzzing begins with: samples of the knowledge, lines of generated runs, every wrapping, small archives; and words to put in."""
+"""What fuzzing begins with: samples of the catalogue, lines of generated runs, every wrapping, small archives; and words to put in."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from dfly_analysis.knowledge.event import load_events
-from dfly_analysis.knowledge.format import load_formats
-from dfly_analysis.knowledge.signature import load_signatures
-from dfly_analysis.synth import CASES, write_run
+from dfly_analysis.catalog.error_signatures import load_signatures
+from dfly_analysis.catalog.log_events import load_events
+from dfly_analysis.catalog.log_formats import load_formats
+from tests.synthetic import CASES, write_run
 
 SEPARATOR = b"\xff--\xff"
 """Between the files of a folder, for the target `folder`."""
@@ -59,10 +59,10 @@ BENCH = [
 
 
 def lines() -> list[str]:
-    """Return every sample line of the knowledge, those of events and signatures as whole records."""
+    """Return every sample line of the catalogue, those of events and signatures as whole records."""
     found = [sample for one in load_formats() for sample, _ in one.samples]
     texts = [text for kind in load_events() for text, _ in kind.samples]
-    texts += [text for one in load_signatures() for text in (*one.matching, *one.other)]
+    texts += [text for one in load_signatures() for text in (*one.samples.match, *one.samples.other)]
     found += [HEAD + text + TAIL for text in texts]
     return found + [
         json.dumps({"level": "error", "ts": "2025-03-04 05:06:07.123", "caller": "a/b.go:1", "msg": text, "taskID": TASK, "error": "boom"})

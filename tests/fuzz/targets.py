@@ -10,15 +10,15 @@ from unittest import mock
 
 import pyarrow as pa
 
-from dfly_analysis import bench, jobs, metrics
+from dfly_analysis.config import read_rendered
 from dfly_analysis.dataset import load
 from dfly_analysis.errors import DflyError
 from dfly_analysis.io import Opened, open_sources
-from dfly_analysis.jobs import read_jobs
-from dfly_analysis.logs import LogReader, compiled, sniff
-from dfly_analysis.logs.schema import arrow_schema, to_frame
+from dfly_analysis.readers import benchmarks, jobs, prometheus
+from dfly_analysis.readers.jobs import read_jobs
+from dfly_analysis.readers.logs import LogReader, native_parser, sniff
+from dfly_analysis.readers.logs.event_schema import arrow_schema, to_frame
 from dfly_analysis.redaction import redact
-from dfly_analysis.settings import read_rendered
 from tests.fuzz.seeds import SEPARATOR
 
 _ADDRESS = "seed-client-0/dfdaemon/dfdaemon.log"
@@ -35,7 +35,7 @@ def check_log(data: bytes) -> None:
     """A log, wrapped or not: the compiled and the careful reader agree, and every line is counted."""
     tz = _ZONES[len(data) % len(_ZONES)]
     fast, table = _tables(data, tz)
-    with mock.patch.object(compiled, "is_available", return_value=False):
+    with mock.patch.object(native_parser, "is_available", return_value=False):
         careful, other = _tables(data, tz)
     assert fast.coverage == careful.coverage, (fast.coverage, careful.coverage)
     assert fast.versions == careful.versions
@@ -56,7 +56,7 @@ def check_sniffing(data: bytes) -> None:
     """The first bytes of a file: something is said of them."""
     sniff(data)
     text = data.decode("utf-8", "replace")
-    for one in (jobs, bench, metrics):
+    for one in (jobs, benchmarks, prometheus):
         one.recognises(text)
 
 
@@ -74,12 +74,12 @@ def check_jobs(data: bytes) -> None:
 
 def check_bench(data: bytes) -> None:
     """A text taken for a benchmark's output."""
-    _check_cells(bench.read_bench(data.decode("utf-8", "replace"), "a/bench.txt", on_problem=lambda _: None))
+    _check_cells(benchmarks.read_bench(data.decode("utf-8", "replace"), "a/bench.txt", on_problem=lambda _: None))
 
 
 def check_metrics(data: bytes) -> None:
     """A text taken for a Prometheus dump."""
-    _check_cells([dict(row) for row in metrics.read_metrics(data.decode("utf-8", "replace"), "a/metrics.txt").rows])
+    _check_cells([dict(row) for row in prometheus.read_metrics(data.decode("utf-8", "replace"), "a/metrics.txt").rows])
 
 
 def check_settings(data: bytes) -> None:

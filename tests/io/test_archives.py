@@ -14,7 +14,7 @@ import pytest
 
 from dfly_analysis.errors import SourceError
 from dfly_analysis.io import DEFAULT_LIMITS, ArchiveLimits, open_sources
-from dfly_analysis.io.archive_limits import MOST_REPORTS
+from dfly_analysis.io.archive_limits import MAX_REPORTS
 from dfly_analysis.io.magic_bytes import RECORD_BYTES
 
 TEXT = b"one\ntwo\n"
@@ -291,7 +291,7 @@ def test_a_tree_of_zips_ends(tmp_path):
     for _ in range(5):
         data = zip_of({f"{number}.zip": data for number in range(4)})
     _, told, problems = read(tmp_path, data, SMALL_LIMITS)
-    assert 1 <= len(told + problems) <= MOST_REPORTS
+    assert 1 <= len(told + problems) <= MAX_REPORTS
 
 
 def test_an_archive_that_holds_itself_ends(tmp_path):
@@ -328,7 +328,7 @@ def test_many_broken_members_are_not_told_one_by_one(tmp_path):
     """A hundred archives that cannot be read are a handful of lines."""
     members = {f"{number}.7z": b"7z\xbc\xaf\x27\x1crest" for number in range(100)}
     _, told, _ = read(tmp_path, tar_of(members))
-    assert len(told) == MOST_REPORTS
+    assert len(told) == MAX_REPORTS
     assert "7-Zip" in told[0]
     assert "more of its parts" in told[-1]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfly_analysis.knowledge.regex_compiler import FIELDS, OPS, Program
+from dfly_analysis.catalog.regex_compiler import FIELDS, OPS, Program
 
 ATOMS = ["a", "b", "ab", ".", r"\d", r"\w", r"\S", "[ab]", "[^a]", "[a-c1]", r"[\w.+-]", r"\.", "(?:a|b)", "(?:ab|ac|a)", "(?:a|)", "(?P<url>a|b1)"]  # fmt: skip
 COUNTS = ["", "", "", "?", "*", "+", "??", "*?", "+?", "{2}", "{1,2}", "{1,}"]

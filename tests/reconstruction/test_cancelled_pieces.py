@@ -34,7 +34,7 @@ def test_cancelled_pieces_without_any_line_are_inferred(tmp_path, case):
         )
     dataset = load(bare, settings=settings_of("v1.5.1"))
     first, told = (
-        source(one)[lambda frame: (frame["outcome"] == "cancelled") & (frame["round"] == 1)]
+        source(one)[lambda frame: (frame["outcome"] == "cancelled") & (frame["retry_round"] == 1)]
         for one in (dataset, with_lines)
     )
     key = ["peer_id", "piece_number"]

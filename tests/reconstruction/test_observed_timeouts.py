@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from reconstruction_cases import TIMED_OUT, client, failed, finished, planned, rebuilt, started
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset import load
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.models import fit_all
-from dfly_analysis.rules import recommend
-from dfly_analysis.settings import Settings
-from dfly_analysis.synth import CASES, write_run
+from dfly_analysis.recommendation import recommend
+from tests.synthetic import CASES, write_run
 
 
 def run_without_configuration(folder: Path, client: str, piece_timeout_s: float) -> Path:

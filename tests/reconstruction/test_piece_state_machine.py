@@ -33,7 +33,7 @@ def test_a_second_failure_is_an_attempt_of_its_own():
         deleted(2.501, 0),
     )
     pieces, _ = rebuilt(log)
-    assert pieces[["attempt", "round", "outcome"]].to_numpy().tolist() == [[1, 1, "reset"], [2, 2, "reset"]]
+    assert pieces[["attempt", "retry_round", "outcome"]].to_numpy().tolist() == [[1, 1, "reset"], [2, 2, "reset"]]
 
 
 def test_a_cancelled_piece_is_counted_once():

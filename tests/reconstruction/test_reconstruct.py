@@ -12,8 +12,8 @@ from reconstruction_cases import connect, reconstructed, timeouts, to_arrow
 
 from dfly_analysis.dataset import effective_timeouts, load
 from dfly_analysis.reconstruction import EffectiveTimeouts, problem_peers, reconstruct
-from dfly_analysis.synth import CLIENTS
-from dfly_analysis.tables import PIECES, TASKS
+from dfly_analysis.schema import PIECES, TASKS
+from tests.synthetic import CLIENTS
 
 FAILING = ["slow-source", "resets", "mixture", "truncated", "stalls", "write-timeout"]
 RUNS = [(case, client) for client in CLIENTS for case in FAILING if (case, client) != ("write-timeout", "v0.1.118")]

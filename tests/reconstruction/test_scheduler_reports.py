@@ -10,7 +10,7 @@ from reading_cases import generated, loaded, reported, settings_of
 from reconstruction_cases import client, finished, rebuilt, scheduler, started
 
 from dfly_analysis.dataset import load
-from dfly_analysis.synth import CLIENTS
+from tests.synthetic import CLIENTS
 
 FAILING = ["slow-source", "resets", "mixture", "truncated", "stalls", "write-timeout"]
 RUNS = [(case, client) for client in CLIENTS for case in FAILING if (case, client) != ("write-timeout", "v0.1.118")]
@@ -40,11 +40,11 @@ def test_client_logs_alone_tell_the_same_failures(tmp_path, case, version):
     }
     assert len(alone.failed_tasks) == truth.tasks_failed
     if version == "v1.5.1":
-        assert pieces["survivors_unseen"].all()
+        assert pieces["successes_not_logged"].all()
         assert (pieces.loc[pieces["outcome"] == "timeout", "duration_s"] - 6).abs().lt(0.1).all()
     else:
         assert outcomes(pieces) == outcomes(whole)
-        assert not pieces["survivors_unseen"].any()
+        assert not pieces["successes_not_logged"].any()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_both_logs_together_double_nothing(case, version):
     """A piece that client and scheduler saw is one row, with the client's times and the scheduler's size."""
     pieces = loaded(case, version).pieces
     finished_rows = pieces[(pieces["outcome"] == "ok") & (pieces["origin"] != "local")]
-    assert not finished_rows.duplicated(["peer_id", "piece_number", "round"]).any()
+    assert not finished_rows.duplicated(["peer_id", "piece_number", "retry_round"]).any()
     assert not pieces.duplicated(["peer_id", "piece_number", "attempt"]).any()
     assert finished_rows["size_bytes"].notna().all()
 

@@ -6,7 +6,7 @@ import pytest
 from reading_cases import generated, line, loaded
 from reconstruction_cases import client, finished, rebuilt, started
 
-from dfly_analysis.synth import CLIENTS
+from tests.synthetic import CLIENTS
 
 
 @pytest.mark.parametrize("version", CLIENTS)

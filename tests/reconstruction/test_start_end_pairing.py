@@ -115,7 +115,10 @@ def test_two_rounds_of_an_old_client_pair_in_order():
     )  # fmt: skip
     with mock.patch.object(problem_peers, "read_pieces", side_effect=AssertionError):
         pieces, _ = rebuilt(log, cancelled=False)
-    assert pieces[["origin", "duration_s", "round"]].to_numpy().tolist() == [["source", 3.0, 1], ["local", 2.0, 2]]
+    assert pieces[["origin", "duration_s", "retry_round"]].to_numpy().tolist() == [
+        ["source", 3.0, 1],
+        ["local", 2.0, 2],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from reading_cases import generated, line, loaded, zap
 from reconstruction_cases import TIMED_OUT, client, failed, finished, rebuilt, started
 
-from dfly_analysis.synth import CLIENTS
+from tests.synthetic import CLIENTS
 
 FAILING = ["slow-source", "resets", "mixture", "truncated", "stalls", "write-timeout"]
 RUNS = [(case, client) for client in CLIENTS for case in FAILING if (case, client) != ("write-timeout", "v0.1.118")]

@@ -15,16 +15,16 @@ __all__ = ["Check", "all_checks", "run_checks"]
 
 
 def run_checks(dataset: Dataset) -> Iterator[Finding]:
-    """Yield the finding of every check, in the order of their names."""
+    """Yield the finding of every check, sorted by their ids."""
     for module in _modules():
         yield module.check(dataset)
 
 
 def all_checks() -> tuple[Check, ...]:
-    """Return what is known of every check, in the order of their names."""
+    """Return what is known of every check, sorted by their ids."""
     return tuple(module.ABOUT for module in _modules())
 
 
 def _modules() -> Iterator[ModuleType]:
-    for module in sorted(iter_modules(__path__), key=lambda found: found.name):
-        yield import_module(f"{__name__}.{module.name}")
+    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+    yield from sorted(modules, key=lambda module: module.ABOUT.id)

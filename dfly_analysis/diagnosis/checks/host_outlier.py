@@ -9,10 +9,10 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural, time_range
 from dfly_analysis.diagnosis.pieces import SOURCE_ATTEMPTS
-from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
-from dfly_analysis.diagnosis.slowness import SlowHost, slow_host
+from dfly_analysis.diagnosis.proportion_tests import Proportion, inflation_of, stands_out
+from dfly_analysis.diagnosis.slow_hosts import SlowHost, slow_host
 from dfly_analysis.findings import Finding
-from dfly_analysis.tables import Severity
+from dfly_analysis.schema import Severity
 from dfly_analysis.units import format_rate, format_share
 
 ABOUT = Check(
@@ -22,7 +22,7 @@ ABOUT = Check(
     remedy="Look at that host first: its link, its disk, its limits, its settings; a change for all hosts cures what all hosts have.",
     collect="logs of two hosts of one role at least, with finished pieces in them",
 )
-FEWEST_HOSTS = 2
+MIN_HOSTS = 2
 # Whoever refuses or is silent does so to all hosts alike; which of them asks meanwhile is chance. One death takes all tasks along.
 _NOT_OF_THE_HOST = ("resource_limit", "auth", "origin_registry", "rate_limited", "scheduler_unavailable")
 _LINES = ("piece_failed", "task_failed", "content_write_failed")
@@ -36,8 +36,8 @@ class _Group:
     verb: str
     role: str
     host: str
-    own: Counted
-    rest: Counted
+    own: Proportion
+    rest: Proportion
     peers: int
     inflation: float
 
@@ -47,7 +47,7 @@ def check(dataset: Dataset) -> Finding:
     groups = [*_groups("piece", "failed", _of_pieces(dataset)), *_groups("task", "lost pieces", _by_task(dataset)), *_groups("task", "failed", _of_tasks(dataset))]  # fmt: skip
     if not groups:
         ((hosts,),) = dataset.rows(f"SELECT count(DISTINCT host) FROM ({SOURCE_ATTEMPTS})")  # noqa: S608 - a constant
-        return ABOUT.unknown("pieces of fewer than two hosts can be compared" if hosts < FEWEST_HOSTS else "no two hosts of one role fetched pieces from the source")  # fmt: skip
+        return ABOUT.unknown("pieces of fewer than two hosts can be compared" if hosts < MIN_HOSTS else "no two hosts of one role fetched pieces from the source")  # fmt: skip
     worse = [one for one in groups if stands_out(one.own, one.rest, one.inflation)]
     if not worse:
         slow = slow_host(dataset)
@@ -65,14 +65,14 @@ def _groups(noun: str, verb: str, clusters: list[_Row]) -> Iterator[_Group]:
     """Yield each host of a role with two or more."""
     for role in sorted({row[0] for row in clusters}):
         rows = [row for row in clusters if row[0] == role]
-        counts: dict[str, Counted] = {}
+        counts: dict[str, Proportion] = {}
         for _, host, bad, n in rows:
-            known = counts.get(host, Counted(0, 0))
-            counts[host] = Counted(known.bad + bad, known.n + n)
-        if len(counts) < FEWEST_HOSTS:
+            known = counts.get(host, Proportion(0, 0))
+            counts[host] = Proportion(known.bad + bad, known.n + n)
+        if len(counts) < MIN_HOSTS:
             continue
         inflation = inflation_of([row[1] for row in rows], [row[2] for row in rows], [row[3] for row in rows])
-        whole = Counted(sum(one.bad for one in counts.values()), sum(one.n for one in counts.values()))
+        whole = Proportion(sum(one.bad for one in counts.values()), sum(one.n for one in counts.values()))
         for host, own in sorted(counts.items()):
             yield _Group(noun, verb, role, host, own, whole.without(own), len(counts) - 1, inflation)
 

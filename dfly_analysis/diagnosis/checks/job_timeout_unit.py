@@ -7,9 +7,9 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import has_preheats, preheats_of
+from dfly_analysis.diagnosis.preheat_jobs import has_preheats, preheats_of
 from dfly_analysis.findings import Finding
-from dfly_analysis.jobs import asked_timeouts
+from dfly_analysis.readers.jobs import requested_timeouts
 
 ABOUT = Check(
     "job_timeout_unit",
@@ -27,7 +27,7 @@ def check(dataset: Dataset) -> Finding:
     if not has_preheats(dataset) and not dataset.rows("SELECT 1 FROM events WHERE event_id = 'job_received' LIMIT 1"):
         return ABOUT.unknown("no preheat job's timeout is seen")
     preheats = preheats_of(dataset)
-    by_log = asked_timeouts(dataset.sql("SELECT event_id, message FROM events WHERE event_id = 'job_received'"))
+    by_log = requested_timeouts(dataset.sql("SELECT event_id, message FROM events WHERE event_id = 'job_received'"))
     given = {**by_log, **dict(zip(preheats["job_id"], preheats.get("timeout_ns", ()), strict=False))}
     known = {job: int(value) for job, value in given.items() if not pd.isna(value) and value > 0}
     if not known:

@@ -21,10 +21,10 @@ _EVENTS = ("NodeHasDiskPressure", "NodeHasInsufficientMemory", "NodeHasInsuffici
 def check(dataset: Dataset) -> Finding:
     """Look for conditions that are on, and for events that say one was."""
     rows = pod_rows(dataset)
-    told = [row for row in rows if row["kind"] in ("node", "event")]
-    if not told:
+    node_rows = [row for row in rows if row["kind"] in ("node", "event")]
+    if not node_rows:
         return ABOUT.unknown("the input holds no node and no event of Kubernetes")
-    pressed = [row for row in told if row["reason"] and (row["kind"] == "node" or row["reason"] in _EVENTS)]
+    pressed = [row for row in node_rows if row["reason"] and (row["kind"] == "node" or row["reason"] in _EVENTS)]
     if not pressed:
         return ABOUT.absent("no node and no event speaks of pressure")
     nodes = sorted({str(row["node"] or row["pod"]) for row in pressed})
@@ -33,5 +33,5 @@ def check(dataset: Dataset) -> Finding:
     ((tasks,),) = dataset.rows("""
         SELECT count(*) FROM tasks WHERE outcome IN ('failed', 'died') AND cause IN ('resource_limit', 'disk_full')
     """)
-    said = [(row, f"{row['node'] or row['pod']}: {row['reason']}") for row in pressed]
-    return ABOUT.present("high", reason, count=len(pressed), tasks=tasks, times=[row["time"] for row in pressed], evidence=evidence_of_rows(said))  # fmt: skip
+    evidence = [(row, f"{row['node'] or row['pod']}: {row['reason']}") for row in pressed]
+    return ABOUT.present("high", reason, count=len(pressed), tasks=tasks, times=[row["time"] for row in pressed], evidence=evidence_of_rows(evidence))  # fmt: skip

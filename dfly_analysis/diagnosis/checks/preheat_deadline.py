@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dfly_analysis.catalog.error_signatures import cause_of
+from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural, time_range
-from dfly_analysis.diagnosis.preheats import has_preheats, preheats_of
+from dfly_analysis.diagnosis.preheat_jobs import has_preheats, preheats_of
 from dfly_analysis.findings import Finding
-from dfly_analysis.knowledge.signature import cause_of
-from dfly_analysis.knowledge.version import parse_version
 from dfly_analysis.units import format_duration
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _EVENTS = ("preheat_failed", "preheat_stream_failed", "job_failed")
 
 def check(dataset: Dataset) -> Finding:
     """Count the layers that a preheat's deadline ended."""
-    told = f"event_id IN {_EVENTS}"
-    messages = [text for (text,) in dataset.rows(f"SELECT DISTINCT message FROM events WHERE {told}")]  # noqa: S608
+    preheat_events = f"event_id IN {_EVENTS}"
+    messages = [text for (text,) in dataset.rows(f"SELECT DISTINCT message FROM events WHERE {preheat_events}")]  # noqa: S608
     jobs = preheats_of(dataset) if has_preheats(dataset) else None
     if not messages and jobs is None and not dataset.rows("SELECT 1 FROM events WHERE component = 'scheduler' LIMIT 1"):
         return ABOUT.unknown("the input holds no scheduler log and no preheat job")
@@ -39,7 +39,7 @@ def check(dataset: Dataset) -> Finding:
     late_jobs = 0 if jobs is None else int(jobs["error"].map(_is_deadline).sum())
     if not late and not late_jobs:
         return ABOUT.absent("no preheat says that its deadline came")
-    where, parameters = f"{told} AND list_contains(?, message)", (late,)
+    where, parameters = f"{preheat_events} AND list_contains(?, message)", (late,)
     rows = dataset.rows(
         f"SELECT DISTINCT coalesce(url, task_id), count(*) FROM events WHERE {where} GROUP BY ALL", parameters
     )  # noqa: S608
@@ -47,7 +47,7 @@ def check(dataset: Dataset) -> Finding:
     count = len(named) or late_jobs or sum(n for _, n in rows)
     query = "SELECT count(*) FROM tasks WHERE outcome IN ('failed', 'died') AND (list_contains(?, url) OR list_contains(?, task_id))"
     ((tasks,),) = dataset.rows(query, (named, named))
-    reason = f"{plural(count, 'layer')} had not arrived when the deadline came; {_scope(dataset)}{_given(jobs)}."
+    reason = f"{plural(count, 'layer')} had not arrived when the deadline came; {_scope(dataset)}{_configured(jobs)}."
     times, evidence = time_range(dataset, where, parameters), evidence_of(dataset, where, parameters)
     return ABOUT.present("high", reason, count=count, tasks=tasks or late_jobs, times=times, evidence=evidence)
 
@@ -69,7 +69,7 @@ def _scope(dataset: Dataset) -> str:
     return f"with scheduler {release} it is 20 min for each layer and cannot be set"
 
 
-def _given(jobs: pd.DataFrame | None) -> str:
+def _configured(jobs: pd.DataFrame | None) -> str:
     if jobs is None or "timeout_ns" not in jobs or (known := jobs["timeout_ns"].dropna()).empty:
         return ""
     limits = ", ".join(format_duration(float(value) / 1e9) for value in sorted(known.unique()))

@@ -7,7 +7,7 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import false_failures, given_up, has_preheats, preheats_of
+from dfly_analysis.diagnosis.preheat_jobs import false_failures, given_up, has_preheats, preheats_of
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_duration
 

@@ -7,7 +7,7 @@ import pandas as pd
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import has_preheats, preheats_of, succeeded_urls
+from dfly_analysis.diagnosis.preheat_jobs import has_preheats, preheats_of, succeeded_urls
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(
@@ -67,8 +67,8 @@ def _failures_admitted(preheats: pd.DataFrame) -> int:
 
 def _present(jobs: pd.DataFrame, reason: str, missing: int) -> Finding:
     texts = [
-        f"job {job}: state SUCCESS, {there}{'' if pd.isna(asked) else f' of {asked}'} blobs are there"
-        for job, there, asked in zip(jobs["job_id"], jobs["succeeded"], jobs["layers"], strict=True)
+        f"job {job}: state SUCCESS, {there}{'' if pd.isna(requested) else f' of {requested}'} blobs are there"
+        for job, there, requested in zip(jobs["job_id"], jobs["succeeded"], jobs["layers"], strict=True)
     ]
     times = [*jobs["created"].dropna(), *jobs["ended"].dropna()]
     return ABOUT.present(

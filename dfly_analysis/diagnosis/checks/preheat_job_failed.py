@@ -5,7 +5,7 @@ from __future__ import annotations
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheats import false_failures, has_preheats, preheats_of
+from dfly_analysis.diagnosis.preheat_jobs import false_failures, has_preheats, preheats_of
 from dfly_analysis.findings import Finding
 
 ABOUT = Check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
-from dfly_analysis.diagnosis.preheats import BLOB
+from dfly_analysis.diagnosis.preheat_jobs import BLOB
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_size
 

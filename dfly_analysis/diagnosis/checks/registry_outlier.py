@@ -5,7 +5,7 @@ from __future__ import annotations
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, plural
-from dfly_analysis.diagnosis.rates import Counted, inflation_of, stands_out
+from dfly_analysis.diagnosis.proportion_tests import Proportion, inflation_of, stands_out
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_share
 
@@ -16,7 +16,7 @@ ABOUT = Check(
     remedy="Look at that registry and the way to it; what the others serve shows that the clients' settings are not the reason.",
     collect="logs of preheats from two registries at least",
 )
-FEWEST_REGISTRIES = 2
+MIN_REGISTRIES = 2
 _REGISTRY = r"nullif(regexp_extract(url, '^\w+://(?:[^/@]*@)?([^/?#]+)', 1), '')"
 _TASKS = f"""
     SELECT {_REGISTRY} AS registry, outcome <> 'ok' AS bad, coalesce(job_id, url) AS cluster, peer_id, ended FROM tasks
@@ -30,13 +30,13 @@ def check(dataset: Dataset) -> Finding:
         SELECT registry, count(*) FILTER (bad), count(*) FROM ({_TASKS}) WHERE registry IS NOT NULL
         GROUP BY registry, cluster ORDER BY ALL
     """)  # noqa: S608 - a constant
-    counts: dict[str, Counted] = {}
+    counts: dict[str, Proportion] = {}
     for registry, bad, n in clusters:
-        known = counts.get(registry, Counted(0, 0))
-        counts[registry] = Counted(known.bad + bad, known.n + n)
-    if len(counts) < FEWEST_REGISTRIES:
+        known = counts.get(registry, Proportion(0, 0))
+        counts[registry] = Proportion(known.bad + bad, known.n + n)
+    if len(counts) < MIN_REGISTRIES:
         return ABOUT.unknown("tasks of fewer than two registries are seen")
-    whole = Counted(sum(one.bad for one in counts.values()), sum(one.n for one in counts.values()))
+    whole = Proportion(sum(one.bad for one in counts.values()), sum(one.n for one in counts.values()))
     inflation = inflation_of(*map(list, zip(*clusters, strict=True)))
     for registry, own in sorted(counts.items(), key=lambda item: -item[1].bad):
         rest = whole.without(own)

@@ -6,11 +6,11 @@ from collections import Counter
 
 import pyarrow as pa
 
+from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts, plural
 from dfly_analysis.findings import Finding
-from dfly_analysis.settings import Settings
 from dfly_analysis.units import format_duration
 
 ABOUT = Check(
@@ -21,7 +21,7 @@ ABOUT = Check(
     collect="the scheduler's core.log, which reports each piece, or client logs at debug level",
     knob="download.collectedPieceTimeout",
 )
-LEAST_S = 30.0
+MIN_S = 30.0
 _UNITS = ("download.pieceTimeout", "download.collectedPieceTimeout")
 _SURELY = 0.5
 
@@ -87,4 +87,4 @@ _WAITS = f"""
 
 def _patience_s(settings: Settings, role: str, host: str | None) -> float | None:
     known = [limit for key in _UNITS if (limit := settings.get(key, role, host).seconds)]
-    return max(LEAST_S, min(known)) if known else None
+    return max(MIN_S, min(known)) if known else None

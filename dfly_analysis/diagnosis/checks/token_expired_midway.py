@@ -23,7 +23,7 @@ _REFUSED = "outcome IN ('failed', 'died') AND cause = 'auth'"
 
 def check(dataset: Dataset) -> Finding:
     """Look for layers served before the first refusal."""
-    ((n, refused, first, last, began),) = dataset.rows(f"""
+    ((n, refused, first, last, started),) = dataset.rows(f"""
         SELECT count(*), count(*) FILTER ({_REFUSED}), min(nanoseconds(coalesce(ended, started))) FILTER ({_REFUSED}),
             max(nanoseconds(ended)) FILTER ({_REFUSED}), min(nanoseconds(started)) FROM tasks
     """)  # noqa: S608 - a constant
@@ -42,7 +42,7 @@ def check(dataset: Dataset) -> Finding:
         return ABOUT.absent("nothing was served before the first refusal: the credentials are missing or wrong, not expired")  # fmt: skip
     after = f"; {plural(later, 'task')} began and went well after it" if later else "; none that began later was served"
     reason = (
-        f"the first refusal came {format_duration((first - began) / 1e9)} after the first task began, when "
+        f"the first refusal came {format_duration((first - started) / 1e9)} after the first task began, when "
         f"{plural(served, 'task')} had gone well; {plural(refused, 'task')} {'was' if refused == 1 else 'were'} refused{after}."
     )
     lines = evidence_of(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dfly_analysis.config import find_ignored_keys
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import plural
 from dfly_analysis.findings import Finding
-from dfly_analysis.settings import find_key_traps
 
 ABOUT = Check(
     "wrong_timeout_key",
@@ -21,7 +21,7 @@ ABOUT = Check(
 def check(dataset: Dataset) -> Finding:
     """Look through the user's values for timeouts that are ignored."""
     settings = dataset.settings
-    about = (one for one in find_key_traps(settings) if one.sure and "timeout" in one.words.lower())
+    about = (one for one in find_ignored_keys(settings) if one.sure and "timeout" in one.words.lower())
     wrong = {one.shown: one.reason for one in about}
     if wrong:
         ((timeouts,),) = dataset.rows("""

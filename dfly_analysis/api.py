@@ -1,0 +1,262 @@
+"""The whole program on one page: from files to a report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from dfly_analysis.options import AnalysisOptions, ComparisonOptions, ReadingOptions, WhatIfOptions
+
+if TYPE_CHECKING:
+    from dfly_analysis.config import Settings
+    from dfly_analysis.dataset import Dataset
+    from dfly_analysis.findings import Diagnosis
+    from dfly_analysis.reporting import Report
+    from dfly_analysis.reporting.comparison_report import ComparisonReport
+    from dfly_analysis.reporting.whatif_report import WhatIfReport
+
+OF_THE_ANSWER = ("size", "target_failure_rate", "lang")
+"""Parameters on which neither what is read nor what is found in it depends."""
+Found: TypeAlias = "tuple[Dataset, Diagnosis, dict[str, Any]]"
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOptions`
+    paths: Paths,
+    *,
+    values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    chart: str | None = None,
+    client: str | None = None,
+    scheduler: str | None = None,
+    manager: str | None = None,
+    size: str | int | None = None,
+    target_failure_rate: float = 1e-3,
+    tz: str = "UTC",
+    log_format: str | None = None,
+    prometheus: str | None = None,
+    cache: bool = True,
+    lang: str = "en",
+) -> Report:
+    """Say why a preheat failed, what to set, and what that will do.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        Logs, archives, directories, job JSON, benchmark tables.
+    values : path or mapping, optional
+        Helm values in force.
+    chart, client, scheduler, manager : str, optional
+        Releases in force: ``1.7.4`` for the Helm chart, ``v1.4.0`` for the client, ``v2.5.1`` for scheduler and Manager.
+    size : str or int, optional
+        Layer size to optimise for, ``20GiB`` or bytes; default: the largest in the input.
+    target_failure_rate : float
+        Accepted share of layers that fail, between 0 and 1.
+    tz : str
+        Time zone of log lines without one.
+    log_format : str, optional
+        Id of the format to read all logs in, instead of detecting it.
+    prometheus : str, optional
+        Address of a Prometheus server to query for the time range of the logs.
+    cache : bool
+        Whether parsed input is cached and reused.
+    lang : str
+        Language of the report, ``en`` or ``zh``; ids, keys and units are the same in both.
+
+    Returns
+    -------
+    Report
+        Frozen; shows itself in a notebook, `save` writes it.
+
+    Raises
+    ------
+    DflyError
+        If paths, values, releases or another option cannot be used.
+    """
+    from dfly_analysis import batch_cache
+    from dfly_analysis.config import Overlay, Settings
+    from dfly_analysis.recommendation import recommend
+    from dfly_analysis.recommendation.alerts import Alerts
+    from dfly_analysis.reporting import Report
+    from dfly_analysis.reporting.plots import Figures
+    from dfly_analysis.reporting.prediction import Prediction
+
+    options = AnalysisOptions.of(
+        values=values, chart=chart, client=client, scheduler=scheduler, manager=manager, size=size,
+        target_failure_rate=target_failure_rate, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
+    )  # fmt: skip
+    listed = _listed(paths)
+    parameters = {"paths": [str(path) for path in listed], **options.parameters()}
+    settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler, manager=manager)
+
+    def found() -> Found:
+        return _found(_load(listed, settings, options))
+
+    question = {name: parameters[name] for name in parameters if name not in OF_THE_ANSWER}
+    dataset, findings, fits = batch_cache.cached(question, found)
+    advice = recommend(dataset, findings, fits, size=options.size, target_failure_rate=target_failure_rate)
+    overlay = Overlay.from_advice(advice)
+    figures = Figures(dataset, fits, advice)
+    report = Report(dataset, findings, fits, advice, overlay, figures, parameters=parameters)
+    predicted = report.prediction if isinstance(report.prediction, Prediction) else None
+    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, predicted))
+
+
+def _found(dataset: Dataset) -> Found:
+    from dfly_analysis.diagnosis import diagnose
+    from dfly_analysis.models import fit_all
+
+    return dataset, diagnose(dataset), fit_all(dataset)
+
+
+def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.ComparisonOptions`
+    before: Paths,
+    after: Paths,
+    *,
+    values_before: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    values_after: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    chart: str | None = None,
+    client: str | None = None,
+    scheduler: str | None = None,
+    manager: str | None = None,
+    tz: str = "UTC",
+    log_format: str | None = None,
+    prometheus: str | None = None,
+    cache: bool = True,
+    lang: str = "en",
+) -> ComparisonReport:
+    """Say whether a change helped, and by how much.
+
+    Parameters
+    ----------
+    before, after : path or sequence of paths
+        Logs of a run before the change, and of one after it.
+    values_before, values_after : path or mapping, optional
+        Helm values in force in each.
+    chart, client, scheduler, manager : str, optional
+        Releases in both runs.
+    tz, log_format, prometheus, cache, lang
+        As `analyse` takes them.
+
+    Returns
+    -------
+    ComparisonReport
+        Its parts show themselves; ``comparison`` holds the figures.
+
+    Raises
+    ------
+    DflyError
+        If paths, values, releases or another option cannot be used.
+    """
+    from dfly_analysis.comparison import compare_datasets
+    from dfly_analysis.config import Settings
+    from dfly_analysis.reporting.comparison_report import ComparisonReport
+
+    options = ComparisonOptions.of(
+        values_before=values_before, values_after=values_after, chart=chart, client=client, scheduler=scheduler,
+        manager=manager, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
+    )  # fmt: skip
+    runs: list[Dataset] = []
+    paths: dict[str, list[str]] = {}
+    for name, given, values in (("before", before, values_before), ("after", after, values_after)):
+        listed = _listed(given)
+        settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler, manager=manager)
+        runs.append(_load(listed, settings, options))
+        paths[name] = [str(path) for path in listed]
+    return ComparisonReport(compare_datasets(*runs), lang, tuple(runs), {**paths, **options.parameters()})
+
+
+def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOptions`
+    paths: Paths,
+    changes: Mapping[str, str] | Sequence[str] = (),
+    *,
+    role: Literal["seedClient", "client"] = "seedClient",
+    size: str | float | None = None,
+    piece_length: str | float | None = None,
+    bandwidth: str | float | None = None,
+    registry_speed_factor: float = 1.0,
+    concurrent_layers: int | None = None,
+    seed: int = 1,
+    values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    chart: str | None = None,
+    client: str | None = None,
+    scheduler: str | None = None,
+    manager: str | None = None,
+    tz: str = "UTC",
+    log_format: str | None = None,
+    prometheus: str | None = None,
+    cache: bool = True,
+    lang: str = "en",
+) -> WhatIfReport:
+    """Predict what other settings would do, next to the prediction for the settings in force and what was observed.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        Logs and configurations of a run.
+    changes : mapping of str to str, or sequence of str
+        ``{"download.pieceTimeout": "120s"}``, or ``["download.pieceTimeout=120s"]``.
+    role : {"seedClient", "client"}
+        Component that downloads, and whose setting a key without a component names.
+    size, piece_length : str or float, optional
+        Of the layer to simulate, ``20GiB`` or bytes; default: the largest in the input, in pieces as the client cuts it.
+    bandwidth : str or float, optional
+        Capacity of the link that concurrent pieces share, ``50MB/s`` or bytes per second; default: as fitted.
+    registry_speed_factor : float
+        Registry speed relative to the run: 0.5 is half as fast.
+    concurrent_layers : int, optional
+        Layers that share one link at the same time; default: as in the run.
+    seed : int
+        Seed of the random numbers.
+    values, chart, client, scheduler, manager, tz, log_format, prometheus, cache, lang
+        As `analyse` takes them.
+
+    Returns
+    -------
+    WhatIfReport
+        Its parts show themselves; ``found`` holds the figures.
+
+    Raises
+    ------
+    DflyError
+        If paths, values, releases, changes or another option cannot be used.
+    """
+    from dfly_analysis.config import Settings
+    from dfly_analysis.models import fit_all
+    from dfly_analysis.reporting.whatif_report import WhatIfReport
+    from dfly_analysis.simulation import parse_changes, simulate
+
+    options = WhatIfOptions.of(
+        role=role, size=size, piece_length=piece_length, bandwidth=bandwidth, registry_speed_factor=registry_speed_factor,
+        concurrent_layers=concurrent_layers, seed=seed, values=values, chart=chart, client=client, scheduler=scheduler,
+        manager=manager, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
+    )  # fmt: skip
+    listed = _listed(paths)
+    texts = [f"{key}={value}" for key, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
+    parsed = parse_changes(texts, role=role)  # refuse a wrong key before the logs are read
+    settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler, manager=manager)
+    dataset = _load(listed, settings, options)
+    found = simulate(
+        dataset, fit_all(dataset), changes=parsed, role=role, size=options.size, piece_length=options.piece_length,
+        bandwidth=options.bandwidth, source_speed=registry_speed_factor, layers_at_once=concurrent_layers, seed=seed,
+    )  # fmt: skip
+    shown = {"paths": [str(path) for path in listed], "changes": dict(text.split("=", 1) for text in texts)}
+    return WhatIfReport(found, dataset, {**shown, **options.parameters()})
+
+
+def _load(paths: Sequence[str | Path], settings: Settings, options: ReadingOptions) -> Dataset:
+    """Load what an analysis needs."""
+    from dfly_analysis.dataset import Cache, Prometheus, load
+
+    return load(
+        paths, settings=settings, tz=options.tz, log_format=options.log_format, records="relevant",
+        cache=Cache.of_user() if options.cache else None,
+        prometheus=Prometheus(options.prometheus) if options.prometheus else None,
+    )  # fmt: skip
+
+
+def _listed(paths: Paths) -> list[str | Path]:
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    return [Path(path) if isinstance(path, os.PathLike) else path for path in given]

@@ -1,0 +1,195 @@
+"""Rules that a configuration is checked by: when each holds, what to say, and values that hold it and that do not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any, Literal, NamedTuple
+
+from dfly_analysis.catalog.releases import within
+from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
+from dfly_analysis.schema import Severity
+
+Operator = Literal["<=", ">=", "<", ">", "!=", "=", "contains"]
+_COMPARISON = re.compile(r"\s*(?P<left>.+?)\s+(?P<operator><=|>=|<|>|!=|=|contains)\s+(?P<right>.+?)\s*")
+_FACTOR = re.compile(r"\s+([*/])\s+")
+_ASKED = ("chart", "client", "scheduler", "size", "bandwidth", "layers")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One operand.
+
+    Attributes
+    ----------
+    name : str
+        A setting (``download.pieceTimeout``, ``seedClient:download.pieceTimeout``, ``backend.maxRetries@binary``), a
+        quantity (``$demand``), or a literal (``5s``, ``16GiB``, ``0.25``, ``true``, ``'text'``).
+    inverse : bool
+        Whether it divides.
+    """
+
+    name: str
+    inverse: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two products compared."""
+
+    left: tuple[Factor, ...]
+    operator: Operator
+    right: tuple[Factor, ...]
+    text: str
+
+
+@record
+class ConfigSample:
+    """Values that hold a rule, or do not.
+
+    Attributes
+    ----------
+    values : mapping
+        Helm values, nested or dotted.
+    text : str
+        The values as a file has them, where that matters; else empty.
+    rendered : mapping of str to mapping
+        Components' own files, by name.
+    chart, client, scheduler, size, bandwidth, layers : str, int or None
+        Options of the check.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    text: str = ""
+    rendered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    chart: str | None = None
+    client: str | None = None
+    scheduler: str | None = None
+    size: str | None = None
+    bandwidth: str | None = None
+    layers: int | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return the options of the check that are named."""
+        return {name: value for name in _ASKED if (value := getattr(self, name)) is not None}
+
+
+class RuleSamples(NamedTuple):
+    """Configurations that hold a rule, and that do not; each kind has at least one."""
+
+    holds: tuple[ConfigSample, ...]
+    clean: tuple[ConfigSample, ...]
+
+
+class IgnoredKeys(NamedTuple):
+    """Which keys without effect a rule is about.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        See `dfly_analysis.config.ignored_keys.IgnoredKey`.
+    named, not_named : str
+        The key's path has to hold this word, or must not, in any capitals.
+    """
+
+    kinds: tuple[str, ...]
+    named: str = ""
+    not_named: str = ""
+
+
+@record
+class ConfigRule:
+    """A rule.
+
+    Attributes
+    ----------
+    id, title, severity : str
+    when : tuple of str or tuple of str
+        It holds where one of these does: a comparison, or several that all have to; empty where `keys` decides.
+    keys : IgnoredKeys or None
+        It holds where such a key is written; None where `when` decides.
+    roles : tuple of str
+        It is looked for in each.
+    releases : mapping of role to (since, until)
+        Where it can hold at all; a release not known counts as one of them.
+    says : str
+        Sentence with operands in braces.
+    knob, remedy : str
+    references : tuple of str
+    samples : RuleSamples
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    remedy: str
+    samples: RuleSamples
+    when: tuple[str | tuple[str, ...], ...] = ()
+    keys: IgnoredKeys | None = None
+    roles: tuple[str, ...] = ("seedClient",)
+    releases: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
+    says: str = ""
+    knob: str | None = None
+    references: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.when) == bool(self.keys):
+            raise EntryError("has to have either `when` or `keys`")
+        for place, one in enumerate(self.when):
+            for text in _texts(one):
+                if not _COMPARISON.fullmatch(text):
+                    hint = "write it like `storage.writePieceTimeout < download.pieceTimeout`, with ` * ` and ` / ` between factors"
+                    raise EntryError(f"{text!r} is no comparison; {hint}", "when", place)
+
+    @cached_property
+    def conditions(self) -> tuple[tuple[Comparison, ...], ...]:
+        """Return `when` as comparisons: one group has to hold as a whole."""
+        return tuple(tuple(parse_comparison(text) for text in _texts(one)) for one in self.when)
+
+    @property
+    def condition(self) -> str:
+        """Return in words when it holds."""
+        if self.keys is not None:
+            return f"a key is {' or '.join(self.keys.kinds)}".replace("_", " ")
+        return " or ".join(" and ".join(_texts(one)) for one in self.when)
+
+    def takes(self, kind: str, words: str) -> bool:
+        """Return whether a key without effect belongs to this rule, by its kind and the words of its path."""
+        if self.keys is None or kind not in self.keys.kinds:
+            return False
+        low, banned = words.lower(), self.keys.not_named.lower()
+        return self.keys.named.lower() in low and not (banned and banned in low)
+
+    def possible(self, versions: Mapping[str, str | None]) -> bool:
+        """Return whether the releases in force can hold it; one that is not known can."""
+        return all(
+            (version := versions.get(role)) is None or within(version, since, until)
+            for role, (since, until) in self.releases.items()
+        )
+
+
+@cache
+def load_config_rules() -> tuple[ConfigRule, ...]:
+    """Return all rules, in the order of their files."""
+    return load_entries(ConfigRule, "config_checks")
+
+
+def parse_comparison(text: str) -> Comparison:
+    """Read a comparison such as ``storage.writePieceTimeout < download.pieceTimeout * 2``."""
+    match = _COMPARISON.fullmatch(text)
+    assert match is not None  # validated with the rule
+    operator: Any = match["operator"]
+    return Comparison(_product(match["left"]), operator, _product(match["right"]), text)
+
+
+def _texts(one: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (one,) if isinstance(one, str) else one
+
+
+def _product(text: str) -> tuple[Factor, ...]:
+    first, *others = _FACTOR.split(text)
+    pairs = zip(others[::2], others[1::2], strict=True)
+    return (Factor(first), *(Factor(name, sign == "/") for sign, name in pairs))

@@ -1,0 +1,488 @@
+"""Defaults by release: what each component reads, what it holds by default, and what the Helm chart sets instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any, Literal, NamedTuple, get_args
+
+from dfly_analysis.catalog.releases import (
+    LINE_TITLES,
+    Line,
+    Span,
+    chart_for_client,
+    chart_for_server,
+    entry_at,
+    images_of,
+    known_release,
+    line_of,
+    parse_version,
+    releases,
+    require_known,
+    within,
+)
+from dfly_analysis.catalog.yaml_loader import load_document, record
+from dfly_analysis.errors import FactMissingError, suggest_similar
+from dfly_analysis.schema import ROLES
+
+Value = str | int | float | bool | None
+Unit = Literal[
+    "duration", "nanoseconds", "size", "rate", "count", "requests_per_s", "percent", "quantity", "bool", "text", "list", "mapping",
+]  # fmt: skip
+UNITS: tuple[str, ...] = get_args(Unit)
+FILES = (
+    "client", "fixed_client", "fixed_server", "go_client", "manager", "metrics_client", "metrics_server", "resources", "scheduler",
+)  # fmt: skip
+_PREFIXES = ("database:", "fixed:", "metric:")
+
+
+@record
+class Era(Span):
+    """A span of releases in which a key has one default.
+
+    Attributes
+    ----------
+    source : str
+        File and tag it was read from.
+    default : str, int, float, bool or None
+        As the configuration would write it; None where unset.
+    ignored : str or None
+        Why a written value has no effect; None where the component reads the key.
+    note : str
+    """
+
+    source: str
+    default: Value = None
+    ignored: str | None = None
+    note: str = ""
+
+
+class ChartRun(NamedTuple):
+    """A span of charts that set one value; both ends included."""
+
+    since: str
+    until: str
+    value: Value
+
+
+class _Entry(NamedTuple):
+    """A key as the files have it, for one role or several; ``helm_path`` is null where the chart does not pass it on."""
+
+    key: str
+    roles: tuple[str, ...]
+    unit: Unit
+    meaning: str
+    helm_path: str | None = ""
+    too_small: str = ""
+    too_large: str = ""
+    formerly: tuple[str, ...] = ()
+    eras: tuple[Era, ...] = ()
+
+
+@record
+class DefaultsFile:
+    """The keys of one component; the eras are numbered as `line` is."""
+
+    repository: str
+    line: Line
+    keys: tuple[_Entry, ...]
+
+
+@record
+class ChartDefaults:
+    """What each release of the chart sets, by path in its values."""
+
+    repository: str
+    source: str
+    values: Mapping[str, tuple[ChartRun, ...]]
+
+
+@dataclass(frozen=True)
+class KeyDefaults:
+    """A key of one component.
+
+    Attributes
+    ----------
+    component : {"client", "seedClient", "scheduler", "manager", "go-client", "go-seed-peer"}
+        Client and seed client are one binary and differ in what the chart sets.
+    key : str
+        In the component's own file.
+    helm_path : str or None
+        In the chart's values; None where the chart's template does not pass it on.
+    line : {"client", "server", "chart"}
+        Numbering line of the eras.
+    unit : str
+        One of `UNITS`; ``rate`` is bytes per second.
+    meaning, too_small, too_large : str
+        What it does, and what goes wrong; empty where nothing is known.
+    spellings : tuple of str
+        This key and the other names of the same setting, newest first.
+    repository : str
+        Where the component's code is.
+    eras : tuple of Era
+        Oldest first, apart from one another; empty where only the chart knows the key.
+    """
+
+    component: str
+    key: str
+    helm_path: str | None
+    line: Line
+    unit: str
+    meaning: str
+    too_small: str
+    too_large: str
+    spellings: tuple[str, ...]
+    repository: str = ""
+    eras: tuple[Era, ...] = ()
+
+    def at(self, version: str) -> Era | None:
+        """Return the era of a release, or None where no era covers it.
+
+        A release newer than all known ones is read as the newest known.
+        """
+        known = None if self.line == "chart" else known_release(self.line, version)
+        return None if known is None else entry_at(self.eras, known)
+
+    @property
+    def chart_runs(self) -> tuple[ChartRun, ...]:
+        """What the charts set, oldest first."""
+        return _runs().get(self.helm_path or "", ())
+
+
+@cache
+def _runs() -> Mapping[str, tuple[ChartRun, ...]]:
+    return load_document(ChartDefaults, "defaults/charts").values
+
+
+@cache
+def all_defaults() -> tuple[KeyDefaults, ...]:
+    """Return the defaults of all keys, by file and key; those that only charts set at the end."""
+    read = [item for name in FILES for item in _expanded(load_document(DefaultsFile, f"defaults/{name}"))]
+    known = {item.helm_path for item in read}
+    return tuple(read + [_chart_only(path) for path in _runs() if path not in known])
+
+
+def _expanded(file: DefaultsFile) -> Iterator[KeyDefaults]:
+    families = [(entry.key, *entry.formerly) for entry in file.keys if entry.formerly]
+    spellings = {name: family for family in families for name in family}
+    for entry in file.keys:
+        for role in entry.roles:
+            standard = f"{role}.{entry.key}" if file.line == "chart" else f"{role}.config.{entry.key}"
+            yield KeyDefaults(
+                role, entry.key, standard if entry.helm_path == "" else entry.helm_path, file.line, entry.unit, entry.meaning,
+                entry.too_small, entry.too_large, spellings.get(entry.key, (entry.key,)), file.repository, entry.eras,
+            )  # fmt: skip
+
+
+def _chart_only(path: str) -> KeyDefaults:
+    component, _, key = path.replace(".config.", ".", 1).partition(".")
+    meaning = "a value that the chart sets; the component's own default is not in the facts"
+    return KeyDefaults(component, key, path, "chart", "text", meaning, "", "", (key,))
+
+
+@cache
+def defaults_of(component: str, key: str) -> KeyDefaults | None:
+    """Return the fact of a component's key, or None."""
+    return _index().get((component, key))
+
+
+@cache
+def _index() -> Mapping[tuple[str, str], KeyDefaults]:
+    return {(item.component, item.key): item for item in all_defaults()}
+
+
+@cache
+def find_defaults(key: str) -> tuple[KeyDefaults, ...]:
+    """Return the facts of a key: one for each component that has it.
+
+    Parameters
+    ----------
+    key : str
+        ``download.pieceTimeout``, its last part ``pieceTimeout``, a Helm path, or ``seedClient:download.pieceTimeout``;
+        what no configuration changes is called ``fixed:preheat.pollingWindow`` and so on.
+
+    Raises
+    ------
+    FactMissingError
+        With the nearest names, where no fact has that key.
+    """
+    component, colon, bare = key.rpartition(":") if not key.startswith(_PREFIXES) else ("", "", key)
+    known = [item for item in all_defaults() if not colon or item.component == component]
+    tests = (
+        lambda item: bare in (item.key, item.helm_path),
+        lambda item: item.key == f"fixed:{bare}",
+        lambda item: item.key.endswith(f".{bare}") or item.key.endswith(f" args.{bare}"),
+        lambda item: item.key.lower().endswith(bare.lower()),
+    )
+    for test in tests:
+        found = tuple(item for item in known if bare and test(item))
+        if found:
+            return found
+    names = dict.fromkeys([item.key for item in known] + [item.helm_path or item.key for item in known])
+    hint = suggest_similar(bare, names) or "facts are kept under names such as download.pieceTimeout"
+    raise FactMissingError(f"no fact is named {key!r}", hint=hint)
+
+
+def chart_run(helm_path: str | None, chart_version: str) -> ChartRun | None:
+    """Return the run of charts that sets a value, or None where that chart sets none."""
+    known = require_known("chart", chart_version)
+    runs = _runs().get(helm_path or "", ())
+    return next((run for run in runs if within(known, run.since, run.until)), None)
+
+
+def chart_value(helm_path: str, chart_version: str) -> Value:
+    """Return what a chart sets.
+
+    Parameters
+    ----------
+    helm_path : str
+        ``seedClient.config.download.pieceTimeout``
+    chart_version : str
+        A chart newer than all known ones is read as the newest known.
+
+    Returns
+    -------
+    str, int, float, bool or None
+        As written; None where that chart does not set it.
+
+    Raises
+    ------
+    FactMissingError
+        Where the path or the chart is not known.
+    """
+    if helm_path not in _runs() and all(item.helm_path != helm_path for item in all_defaults()):
+        raise FactMissingError(f"no chart sets {helm_path!r}", hint=suggest_similar(helm_path, _runs()) or None)
+    run = chart_run(helm_path, chart_version)
+    return run.value if run else None
+
+
+def value_at(component: str, key: str, version: str) -> Value:
+    """Return a component's own default in a release; of what only the chart knows, the chart's value.
+
+    Raises
+    ------
+    FactMissingError
+        Where the component has no such key, or the text is not a release.
+    """
+    item = defaults_of(component, key) or find_defaults(f"{component}:{key}")[0]
+    if item.line == "chart":
+        return chart_value(item.helm_path or item.key, version)
+    era = item.at(version)
+    return era.default if era else None
+
+
+def defaults_by_release(key: str) -> list[dict[str, Any]]:
+    """Return all that is known of a key, a row for each span of releases and layer.
+
+    Parameters
+    ----------
+    key : str
+        As `find_defaults` takes it.
+
+    Returns
+    -------
+    list of dict
+        component, key, helm_path, layer, since, until, default, source, note; the program's own defaults before what charts
+        write. A default is None where the key is unset or ignored, and the note says which.
+
+    Raises
+    ------
+    FactMissingError
+        Where the key is not known.
+    """
+    rows = []
+    for item in find_defaults(key):
+        head = {"component": item.component, "key": item.key, "helm_path": item.helm_path}
+        for era in item.eras:
+            note = f"{era.since} to {era.until}: ignored, {era.ignored}" if era.ignored else era.note
+            span = {"layer": "binary", "since": era.since, "until": era.until, "default": era.default}
+            rows.append({**head, **span, "source": f"{item.repository} {era.source}", "note": note})
+        for run in item.chart_runs:
+            span = {"layer": "chart", "since": run.since, "until": run.until, "default": run.value}
+            rows.append({**head, **span, "source": f"dragonflyoss/helm-charts dragonfly-{run.since}", "note": ""})
+    return rows
+
+
+def defaults_at(key: str, version: str) -> list[dict[str, Any]]:
+    """Return what holds for a key in a release, a row for each component and layer.
+
+    Parameters
+    ----------
+    key : str
+        As `find_defaults` takes it.
+    version : str
+        A client (``v0.x``, ``v1.x``), a manager or scheduler (``v2.x``), or a chart (``chart-1.7.4``, ``1.7.4``).
+
+    Returns
+    -------
+    list of dict
+        component, key, helm_path, line, version, value, layer, since, until, source, note; the chart's row, where
+        there is one, stands behind the binary's and goes before it in force.
+
+    Raises
+    ------
+    FactMissingError
+        Where the key or the release is not known, or the release is of another line than the key.
+    """
+    line, known, assumptions = _asked(version)
+    found = find_defaults(key)
+    rows = [row for item in found for row in _rows(item, line, known, assumptions)]
+    if not rows:
+        lines = " or ".join(dict.fromkeys(f"{LINE_TITLES[item.line]} ({releases(item.line)[-1]} …)" for item in found))
+        raise FactMissingError(
+            f"{found[0].key} has no value in {version}", where=assumptions, hint=f"ask by a release of {lines}"
+        )
+    return rows
+
+
+def _asked(version: str) -> tuple[Line, str, str]:
+    """Return line, known release and what was assumed; refuse a release that was never tagged between those that were."""
+    line, number, assumptions = line_of(version)
+    known = require_known(line, number)
+    if parse_version(known) == parse_version(number):
+        return line, known, assumptions
+    known_all = releases(line)
+    requested, newest = parse_version(number), parse_version(known_all[-1])
+    if requested < newest and requested.release not in {parse_version(one).release for one in known_all}:
+        hint = suggest_similar(number, known_all) or f"there are {known_all[0]} to {known_all[-1]}"
+        raise FactMissingError(f"{LINE_TITLES[line]} {version} was never tagged", hint=hint)
+    return line, known, f"{assumptions}, which is not known: read as {known}"
+
+
+def _rows(item: KeyDefaults, line: Line, number: str, assumptions: str) -> Iterator[dict[str, Any]]:
+    binary: str | None = number if line == item.line else None
+    chart: str | None = number if line == "chart" else None
+    if line == "chart" and item.component in ROLES and item.line != "chart":
+        binary = images_of(number)[item.component]
+    elif line == item.line != "chart":
+        chart = chart_for_client(number) if line == "client" else chart_for_server(number)
+    if binary is not None and item.line != "chart":
+        yield _binary_row(item, binary, assumptions)
+    run = chart_run(item.helm_path, chart) if chart else None
+    if run is not None and chart is not None:
+        note = assumptions if line == "chart" else f"{assumptions}; {chart} is the latest chart that ships it"
+        era = item.at(binary) if binary and item.line != "chart" else None
+        unread = item.eras and binary and (era is None or era.ignored)
+        yield _row(item, "chart", chart, run, f"dragonflyoss/helm-charts dragonfly-{run.since}", note) | {
+            "note": f"{note}; {binary} does not read it" if unread else note
+        }
+
+
+def _binary_row(item: KeyDefaults, version: str, assumptions: str) -> dict[str, Any]:
+    era = item.at(version)
+    if era is None:
+        span = f"{item.eras[0].since} to {item.eras[-1].until}" if item.eras else "no release"
+        return _row(item, "binary", version, None, "", f"{assumptions}; {version} has no such key, known in {span}")
+    remark = f"ignored: {era.ignored}" if era.ignored else era.note
+    run = ChartRun(era.since, era.until, era.default)
+    return _row(
+        item,
+        "binary",
+        version,
+        run,
+        f"{item.repository} {era.source}",
+        f"{assumptions}; {remark}" if remark else assumptions,
+    )
+
+
+def _row(
+    item: KeyDefaults, layer: Literal["binary", "chart"], version: str, run: ChartRun | None, source: str, note: str
+) -> dict[str, Any]:
+    return {
+        "component": item.component, "key": item.key, "helm_path": item.helm_path,
+        "line": LINE_TITLES["chart" if layer == "chart" else item.line], "version": version,
+        "value": run.value if run else None, "layer": layer, "since": run.since if run else None,
+        "until": run.until if run else None, "source": source, "note": note,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of a key between two releases.
+
+    Attributes
+    ----------
+    component, key, layer : str
+        Whose, which, and whether the binary's default or the chart's value.
+    from_version, to_version : str or None
+        Releases compared; of an image where charts were asked for.
+    before, after : str, int, float, bool or None
+        None where the key is unset or not known.
+    changed : bool
+    note : str
+    """
+
+    component: str
+    key: str
+    layer: str
+    from_version: str | None
+    before: Value
+    to_version: str | None
+    after: Value
+    changed: bool
+    note: str
+
+
+def diff(key: str, v1: str, v2: str) -> tuple[Change, ...]:
+    """Return what became of a key between two releases of one numbering line, one for each component and layer.
+
+    Raises
+    ------
+    FactMissingError
+        Where the key or a release is not known, or the releases are of two lines.
+    """
+    _same_line(v1, v2)
+    before, after = (
+        {(r["component"], r["key"], r["layer"]): r for r in defaults_at(key, version)} for version in (v1, v2)
+    )
+    return tuple(_change(place, before.get(place), after.get(place)) for place in dict.fromkeys([*before, *after]))
+
+
+def changes_between(v1: str, v2: str) -> tuple[Change, ...]:
+    """Return what differs between two releases of one numbering line, over all facts.
+
+    Parameters
+    ----------
+    v1, v2 : str
+        As `defaults_at` takes them.
+
+    Returns
+    -------
+    tuple of Change
+        Only what changed; in the order of the facts. Empty for a release and itself.
+
+    Raises
+    ------
+    FactMissingError
+        Where a release is not known, or the two are of two lines.
+    """
+    _same_line(v1, v2)
+    sides = []
+    for version in (v1, v2):
+        line, known, assumptions = _asked(version)
+        rows = (row for item in all_defaults() for row in _rows(item, line, known, assumptions))
+        # Between two programs, the charts that happen to ship them say nothing.
+        compared = (row for row in rows if line == "chart" or row["layer"] == "binary")
+        sides.append({(row["component"], row["key"], row["layer"]): row for row in compared})
+    before, after = sides
+    changes = (_change(place, before.get(place), after.get(place)) for place in dict.fromkeys([*before, *after]))
+    return tuple(change for change in changes if change.changed)
+
+
+def _same_line(v1: str, v2: str) -> None:
+    (first, _, says), (second, _, other) = _asked(v1), _asked(v2)
+    if first != second:
+        raise FactMissingError(f"{says}, {other}: they cannot be compared", hint="name two releases of one line")
+
+
+def _change(place: tuple[str, str, str], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Change:
+    old, new = (side["value"] if side else None for side in (before, after))
+    notes = dict.fromkeys(side["note"] for side in (before, after) if side)
+    versions = [side["version"] if side else None for side in (before, after)]
+    return Change(*place, versions[0], old, versions[1], new, old != new, " | ".join(notes))
+
+
+def defaults_diff(key: str, v1: str, v2: str) -> list[dict[str, Any]]:
+    """Return `diff` as rows: component, key, layer, from_version, before, to_version, after, changed, note."""
+    return [asdict(change) for change in diff(key, v1, v2)]

@@ -1,0 +1,161 @@
+"""How known failures look in a log: matched on literals first, then by regular expression."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache, cached_property, lru_cache
+from typing import Literal, NamedTuple, get_args
+
+from dfly_analysis.catalog.log_events import compile_pattern
+from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
+from dfly_analysis.schema import CAUSES, OUTCOMES, Severity
+
+Layer = Literal["cause", "symptom", "wrapper", "echo", "benign"]
+Component = Literal["client", "scheduler", "manager", "kubernetes", "go-client", "any"]
+LAYERS: tuple[str, ...] = get_args(Layer)
+_READ_CHARS = 8_000  # log text is untrusted: an endless line must not hold the reader up
+
+
+class SignatureSamples(NamedTuple):
+    """Texts that a signature matches, and near misses that it does not."""
+
+    match: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+
+
+@record
+class Signature:
+    """How one known failure looks in a log.
+
+    Attributes
+    ----------
+    id : str
+        Stable name in snake case.
+    title : str
+        One short line for people.
+    component : str
+        Who writes it.
+    versions : str
+        Where it occurs, in words; empty for all.
+    layer : {"cause", "symptom", "wrapper", "echo", "benign"}
+        ``cause`` says why, ``symptom`` what was seen (the article's signs), ``wrapper`` which step reported it,
+        ``echo`` repeats another line, ``benign`` looks bad and means nothing.
+    priority : int
+        The lowest of the causes that match a line wins.
+    literals : tuple of str
+        One of them must be in the text before `regex` is tried; case counts.
+    pattern : str
+        Searched in the message (ids at the end already taken off), newline included.
+    cause : str
+        One of the contract's causes.
+    outcome : str
+        How a piece ends that shows it: one of `dfly_analysis.schema.OUTCOMES`.
+    severity : str
+    knob : str or None
+        The setting that governs it.
+    echo_of : str or None
+        Signature whose repetition this is.
+    finding : bool
+        Whether a diagnosis gives a verdict on it by its id.
+    remedy, collect : str
+        What to do; what to collect where the cause is unknown.
+    references : tuple of str
+    samples : SignatureSamples
+    """
+
+    id: str
+    title: str
+    layer: Layer
+    literals: tuple[str, ...]
+    pattern: str
+    component: Component = "any"
+    versions: str = ""
+    priority: int = 100
+    cause: str = "unknown"
+    outcome: str = "unknown"
+    severity: Severity = "info"
+    knob: str | None = None
+    echo_of: str | None = None
+    finding: bool = False
+    remedy: str = ""
+    collect: str = ""
+    references: tuple[str, ...] = ()
+    samples: SignatureSamples = SignatureSamples()
+
+    def __post_init__(self) -> None:
+        for key, value, allowed in (("cause", self.cause, CAUSES), ("outcome", self.outcome, OUTCOMES)):
+            if value not in allowed:
+                raise EntryError(f"{value!r} is not one of {', '.join(allowed)}", key)
+        pattern = compile_pattern(self.pattern)
+        for kind, wanted in (("match", True), ("other", False)):
+            for place, text in enumerate(getattr(self.samples, kind)):
+                head = text[:_READ_CHARS]
+                if (pattern.search(head) is not None and any(part in head for part in self.literals)) is not wanted:
+                    message = "matches" if not wanted else "does not match"
+                    raise EntryError(
+                        f"the sample {text[:80]!r} {message}; change it, `literals` or `pattern`",
+                        "samples",
+                        kind,
+                        place,
+                    )
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Return the pattern, compiled at first use: a log shows few of all signatures."""
+        return compile_pattern(self.pattern)
+
+    def matches(self, text: str) -> bool:
+        """Return whether the text shows this signature; only its first 8,000 characters are read."""
+        head = text[:_READ_CHARS]
+        return any(literal in head for literal in self.literals) and self.regex.search(head) is not None
+
+
+@cache
+def load_signatures() -> tuple[Signature, ...]:
+    """Return all signatures, lowest priority number first, then by id."""
+    return tuple(sorted(load_entries(Signature, "error_signatures"), key=lambda one: (one.priority, one.id)))
+
+
+@cache
+def signature(signature_id: str) -> Signature | None:
+    """Return the signature of that id, or None."""
+    return _by_id().get(signature_id)
+
+
+@cache
+def _by_id() -> dict[str, Signature]:
+    return {one.id: one for one in load_signatures()}
+
+
+@cache
+def _literals(layer: str | None) -> tuple[tuple[str, Signature], ...]:
+    """Return each literal with its signature, in the signatures' order."""
+    return tuple((literal, one) for one in load_signatures() if layer in {None, one.layer} for literal in one.literals)
+
+
+def _shown(text: str, layer: str | None) -> Iterator[Signature]:
+    head = text[:_READ_CHARS]
+    candidates = dict.fromkeys([one.id for literal, one in _literals(layer) if literal in head])
+    for signature_id in candidates:
+        one = _by_id()[signature_id]
+        if one.regex.search(head) is not None:
+            yield one
+
+
+@lru_cache(maxsize=1_024)  # many lines repeat one failure word for word
+def cause_of(text: str) -> Signature | None:
+    """Return the cause signature of lowest priority that a text shows, or None."""
+    return next(_shown(text, "cause"), None)
+
+
+@lru_cache(maxsize=1_024)
+def is_benign(text: str) -> bool:
+    """Return whether a text is one of the lines that look bad and mean nothing."""
+    return next(_shown(text, "benign"), None) is not None
+
+
+@lru_cache(maxsize=1_024)
+def signatures_in(text: str) -> tuple[Signature, ...]:
+    """Return all signatures that a text shows, of every layer, lowest priority number first."""
+    return tuple(_shown(text, None))

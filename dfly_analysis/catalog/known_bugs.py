@@ -1,0 +1,44 @@
+"""Bugs of releases that a later release fixes: which releases have them, and how they show."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.catalog.yaml_loader import load_entries, record
+
+
+@record
+class KnownBug:
+    """A bug of some releases of the client.
+
+    Attributes
+    ----------
+    id, title : str
+    since, until, fixed_in : str
+        First and last release that have it, and the first without.
+    signatures : tuple of str
+        A task that it failed shows one of these error signatures.
+    longer_than_s : float
+        Only tasks that ran longer show it, seconds.
+    references : tuple of str
+    """
+
+    id: str
+    title: str
+    since: str
+    until: str
+    fixed_in: str
+    signatures: tuple[str, ...]
+    longer_than_s: float = 0.0
+    references: tuple[str, ...] = ()
+
+    def affects(self, release: str) -> bool:
+        """Return whether a release has it."""
+        return parse_version(self.since) <= parse_version(release) <= parse_version(self.until)
+
+
+@cache
+def load_known_bugs() -> tuple[KnownBug, ...]:
+    """Return all known bugs in the order of their files."""
+    return load_entries(KnownBug, "known_bugs")

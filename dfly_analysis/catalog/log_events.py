@@ -1,0 +1,120 @@
+"""Log records known by name: how their message begins and which fields it carries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache, cached_property, lru_cache
+from typing import Any, NamedTuple
+
+from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
+
+_KEY_LENGTH = 5
+
+
+class LogSample(NamedTuple):
+    """A line and the fields that are read from it."""
+
+    text: str
+    fields: Mapping[str, Any]
+
+
+@record
+class EventKind:
+    """A record known by name.
+
+    Attributes
+    ----------
+    id, meaning : str
+    starts : tuple of str
+        Ways its message begins, at least five characters each.
+    pattern : str
+        Takes its fields out, by name.
+    samples : tuple of LogSample
+    bulk : bool
+        Whether a log holds so many of them that only their fields are kept, not their lines.
+    """
+
+    id: str
+    meaning: str
+    starts: tuple[str, ...]
+    pattern: str
+    samples: tuple[LogSample, ...]
+    bulk: bool = False
+
+    def __post_init__(self) -> None:
+        for place, start in enumerate(self.starts):
+            if len(start) < _KEY_LENGTH:
+                raise EntryError(
+                    f"{start!r} is shorter than {_KEY_LENGTH} characters; write more of the message", "starts", place
+                )
+        pattern = compile_pattern(self.pattern)
+        for place, (text, fields) in enumerate(self.samples):
+            match = pattern.match(text) if text.startswith(self.starts) else None
+            found = match.groupdict() if match else {}
+            if match is None or any(found.get(name) != value for name, value in fields.items()):
+                message = f"the sample gives {found}, not {dict(fields)}" if match else "the sample is not this event"
+                raise EntryError(f"{message}; change the sample, `starts` or `pattern`", "samples", place)
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Return the pattern, compiled at first use: the compiled reader has its own steps for nearly all."""
+        return compile_pattern(self.pattern)
+
+
+def compile_pattern(pattern: str, key: str = "pattern", flags: re.RegexFlag = re.DOTALL) -> re.Pattern[str]:
+    """Compile a pattern of an entry, naming the key where it is wrong."""
+    try:
+        return re.compile(pattern, flags)
+    except re.error as problem:
+        raise EntryError(f"is no regular expression: {problem}", key) from problem
+
+
+@cache
+def load_events() -> tuple[EventKind, ...]:
+    """Return all known events in the order of their files."""
+    return load_entries(EventKind, "log_events")
+
+
+@cache
+def bulk_events() -> frozenset[str]:
+    """Return the events of which a log holds so many that only their fields are kept, not their lines."""
+    return frozenset(kind.id for kind in load_events() if kind.bulk)
+
+
+@cache
+def starts_in_order() -> tuple[tuple[str, EventKind], ...]:
+    """Return every start with its kind, by first byte, the longest of one key first, as `name_event` tries them."""
+    listed = [entry for entries in _by_start().values() for entry in entries]
+    return tuple(sorted(listed, key=lambda entry: entry[0].encode()[0]))
+
+
+@cache
+def _by_start() -> dict[str, tuple[tuple[str, EventKind], ...]]:
+    table: dict[str, list[tuple[str, EventKind]]] = {}
+    for kind in load_events():
+        for start in kind.starts:
+            table.setdefault(start[:_KEY_LENGTH], []).append((start, kind))
+    return {key: tuple(sorted(entries, key=lambda entry: -len(entry[0]))) for key, entries in table.items()}
+
+
+@lru_cache(maxsize=1_024)
+def name_event(message: str) -> tuple[str, Mapping[str, str]] | None:
+    """Name the event that a message is.
+
+    Parameters
+    ----------
+    message : str
+        The record's text without the ids at its end.
+
+    Returns
+    -------
+    tuple of (str, mapping) or None
+        Id and the fields that are there; None for a record nobody needs to know by name.
+    """
+    for start, kind in _by_start().get(message[:_KEY_LENGTH], ()):
+        if message.startswith(start):
+            match = kind.regex.match(message)
+            if match:
+                return kind.id, {name: value for name, value in match.groupdict().items() if value}
+    return None

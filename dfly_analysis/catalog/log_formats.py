@@ -1,0 +1,65 @@
+"""Formats of log lines: how a record begins, where its time zone comes from, and samples with the fields they give."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, cached_property
+from typing import Literal, get_args
+
+from dfly_analysis.catalog.log_events import LogSample, compile_pattern
+from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
+
+Grammar = Literal["compact", "full", "pretty", "json", "console", "gin", "redirect", "panic"]
+GRAMMARS: tuple[str, ...] = get_args(Grammar)
+_FLAGS = re.DOTALL | re.VERBOSE
+
+
+@record
+class LogFormat:
+    """One format of log lines.
+
+    Attributes
+    ----------
+    id, title : str
+    component : {"client", "scheduler", "manager"}
+        The Go services share formats.
+    grammar : str
+        Which way the fields of a record are taken out, one of `GRAMMARS`.
+    zone : {"in text", "given", "none"}
+        Whether the time carries its zone, or the user must give it; none where the line has no time.
+    first : str
+        Characters a record can begin with, colours taken off.
+    pattern : str
+        Verbose pattern of the first line of a record.
+    samples : tuple of LogSample
+    """
+
+    id: str
+    title: str
+    component: Literal["client", "scheduler", "manager"]
+    grammar: Grammar
+    zone: Literal["in text", "given", "none"]
+    first: str
+    pattern: str
+    samples: tuple[LogSample, ...]
+
+    def __post_init__(self) -> None:
+        head = compile_pattern(self.pattern, flags=_FLAGS)
+        for place, (text, _) in enumerate(self.samples):
+            line = text.split("\n")[0]
+            if line[:1] not in self.first or not head.match(line):
+                raise EntryError(
+                    f"the sample begins no record of this format: {line[:80]!r}; change it, `first` or `pattern`",
+                    "samples", place,
+                )  # fmt: skip
+
+    @cached_property
+    def head(self) -> re.Pattern[str]:
+        """Return the pattern, compiled at first use: a log begins like few of all formats."""
+        return compile_pattern(self.pattern, flags=_FLAGS)
+
+
+@cache
+def load_formats() -> tuple[LogFormat, ...]:
+    """Return all formats in the order in which a reader tries them."""
+    return load_entries(LogFormat, "log_formats")

@@ -1,0 +1,134 @@
+"""Metrics that the components export, and alerts and dashboard panels that are built on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from functools import cache, cached_property
+from typing import Any, Literal, NamedTuple
+
+from dfly_analysis.catalog.yaml_loader import load_document, load_entries, record
+from dfly_analysis.units import parse_size
+
+
+class DurationNames(NamedTuple):
+    """Beginnings and endings of the names of histograms and summaries of durations; an ending to its unit, seconds."""
+
+    prefixes: tuple[str, ...]
+    units: Mapping[str, float]
+
+
+class Counter(NamedTuple):
+    """A counter, and the one of those among them that failed."""
+
+    total: str
+    failed: str | None = None
+
+
+@record
+class MetricNames:
+    """Metrics that say something of time and failure.
+
+    Attributes
+    ----------
+    durations : DurationNames
+    outcomes : mapping of str to str
+        What the observed attempts had in common, where a histogram observes only those.
+    counters : tuple of Counter
+    gauges, version_labels : tuple of str
+    size_level_bounds : tuple of str
+        Sizes at which the label of a layer's size level changes.
+    """
+
+    durations: DurationNames
+    outcomes: Mapping[str, str]
+    counters: tuple[Counter, ...]
+    gauges: tuple[str, ...]
+    size_level_bounds: tuple[str, ...]
+    version_labels: tuple[str, ...]
+
+    @cached_property
+    def failed_of(self) -> Mapping[str, str | None]:
+        """Return each counter with the one of those among them that failed."""
+        return dict(self.counters)
+
+    @cached_property
+    def counter_names(self) -> frozenset[str]:
+        """Return the names of all counters, those of failures included."""
+        return frozenset(name for pair in self.counters for name in pair if name)
+
+    @cached_property
+    def size_bounds(self) -> tuple[int, ...]:
+        """Return the bounds of size levels, bytes."""
+        return tuple(parse_size(bound) for bound in self.size_level_bounds)
+
+    def scale(self, base: str) -> float | None:
+        """Return how many seconds the metric's unit is, None where it is no duration."""
+        if not base.startswith(self.durations.prefixes):
+            return None
+        return next((scale for ending, scale in self.durations.units.items() if base.endswith(ending)), None)
+
+
+class AlertTests(NamedTuple):
+    """Series that make an alert fire and that do not, evaluated at a time; labels the alert carries."""
+
+    at: str
+    fires: tuple[Mapping[str, str], ...]
+    quiet: tuple[Mapping[str, str], ...]
+    labels: Any = None
+
+
+@record
+class AlertRule:
+    """An alert; ``$name`` is a value of the model or the settings.
+
+    Attributes
+    ----------
+    alert : str
+    component : {"client", "scheduler", "manager", "kubernetes"}
+    needs : mapping of str to (str or None)
+        Each metric with the first release that exports it; None for metrics of others.
+    expr, summary, description, severity : str
+    wait : str or None
+        How long the condition has to hold, as Prometheus writes it.
+    tests : AlertTests
+    """
+
+    alert: str
+    component: str
+    needs: Mapping[str, str | None]
+    expr: str
+    severity: Literal["critical", "warning", "info"]
+    summary: str
+    description: str
+    tests: AlertTests
+    wait: str | None = None
+
+
+@record
+class Panel:
+    """A panel of the dashboard; `line` names a value of the model to draw as a threshold."""
+
+    title: str
+    unit: str
+    queries: tuple[str, ...]
+    meaning: str
+    line: str = field(default="")
+
+
+@cache
+def load_metric_names() -> MetricNames:
+    """Return the metrics that are read."""
+    return load_document(MetricNames, "metrics/prometheus")
+
+
+@cache
+def load_alert_rules() -> tuple[AlertRule, ...]:
+    """Return the alerts in the order of their file."""
+    return load_entries(AlertRule, "alerts/rules")
+
+
+@cache
+def load_panels() -> tuple[Panel, ...]:
+    """Return the panels in the order of the dashboard."""
+    return load_entries(Panel, "alerts/panels")

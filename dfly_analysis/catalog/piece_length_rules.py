@@ -1,0 +1,157 @@
+"""How the client cuts a layer into pieces, and how often it tries one, by release."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+from dfly_analysis.catalog.defaults import defaults_of
+from dfly_analysis.catalog.releases import Span, entry_at, releases, require_known
+from dfly_analysis.catalog.yaml_loader import load_document, record
+from dfly_analysis.units import format_size, parse_size
+
+
+class PieceAttempts(NamedTuple):
+    """How often a client tries a piece from the source.
+
+    Attributes
+    ----------
+    passes : int
+        Rounds over the missing pieces of a layer before the layer is lost.
+    retries_before_body : int
+        Tries more within a pass, only for a request that fails before the first byte of its body.
+    """
+
+    passes: int
+    retries_before_body: int
+
+
+@record
+class LengthRule(Span):
+    """A piece is the next power of two of the layer over `parts`, held between `least` and `most`; without parts, `least`."""
+
+    least: str
+    most: str
+    source: str
+    parts: int | None = None
+
+
+@record
+class AttemptsRule(Span):
+    """See `PieceAttempts`."""
+
+    passes: int
+    retries: int
+    source: str
+
+
+@record
+class FailedPieceRule(Span):
+    """Whether the other pieces in flight are cancelled when one fails, and when a round ends after a failure."""
+
+    cancelled: bool
+    noticed: Literal["at_once", "when_all_started"]
+    source: str
+
+
+@record
+class SinglePieceRule(Span):
+    """Passes of a layer of one piece."""
+
+    passes: int
+    source: str
+
+
+@record
+class PieceRules:
+    """The rules of a piece, each by release of the client."""
+
+    repository: str
+    length: tuple[LengthRule, ...]
+    attempts: tuple[AttemptsRule, ...]
+    siblings: tuple[FailedPieceRule, ...]
+    single: tuple[SinglePieceRule, ...]
+
+
+@cache
+def _rule(topic: str, client_version: str | None) -> Any:
+    known = require_known("client", client_version or releases("client")[-1])
+    return entry_at(getattr(load_document(PieceRules, "rules/piece_length_rules"), topic), known)
+
+
+def piece_length_bytes(content_length_bytes: int, client_version: str | None = None) -> int:
+    """Return the length of the pieces of a layer.
+
+    Parameters
+    ----------
+    content_length_bytes : int
+        Size of the layer (one blob, not the image).
+    client_version : str, optional
+        Release of the client; the newest known where not given.
+
+    Returns
+    -------
+    int
+        Bytes: the next power of two of a 500th of the layer, held between 4 MiB and 16 MiB (up to v0.2.25) or
+        64 MiB; always 4 MiB up to v0.1.97.
+
+    Raises
+    ------
+    FactMissingError
+        Where the release is not one.
+
+    Notes
+    -----
+    Source: ``calculate_piece_length`` of dragonflyoss/client, seen on real runs. A piece length named in the
+    request goes before this rule.
+    """
+    rule = _rule("length", client_version)
+    least, most = parse_size(rule.least), parse_size(rule.most)
+    if rule.parts is None:
+        return least
+    share = max(1, content_length_bytes // int(rule.parts))
+    return min(most, max(least, 1 << (share - 1).bit_length()))
+
+
+def piece_count(content_length_bytes: int, client_version: str | None = None) -> int:
+    """Return the number of pieces of a layer, see `piece_length_bytes`."""
+    return math.ceil(content_length_bytes / piece_length_bytes(content_length_bytes, client_version))
+
+
+def piece_length_rule(client_version: str | None = None) -> str:
+    """Return the rule of `piece_length_bytes` in a few words, e.g. ``4 MiB to 64 MiB, about 1/500 of the layer``."""
+    rule = _rule("length", client_version)
+    least, most = format_size(parse_size(rule.least)), format_size(parse_size(rule.most))
+    return f"{least} to {most}, about 1/{rule.parts} of the layer" if rule.parts else least
+
+
+def siblings_cancelled(client_version: str | None = None) -> bool:
+    """Return whether the other pieces in flight are cancelled when one fails (from v1.0.18) or run on and are not reported."""
+    return bool(_rule("siblings", client_version).cancelled)
+
+
+def failure_noticed_at_once(client_version: str | None = None) -> bool:
+    """Return whether a round ends at its first failed piece, or only once its last piece has been given a slot (from v1.0.18)."""
+    return bool(_rule("siblings", client_version).noticed == "at_once")
+
+
+def passes_of_a_single_piece(client_version: str | None = None) -> int:
+    """Return how many passes a layer of one piece gets: one where it goes to the source without the scheduler."""
+    return int(_rule("single", client_version).passes)
+
+
+def piece_attempts(client_version: str | None = None) -> PieceAttempts:
+    """Return how many passes a layer gets and how often a request is retried before its body.
+
+    From v1.3.8 the retries are the default of ``backend.maxRetries``.
+    """
+    rule = _rule("attempts", client_version)
+    return PieceAttempts(int(rule.passes), int(rule.retries))
+
+
+def usual_pieces_in_flight(client_version: str | None = None) -> int:
+    """Return how many pieces of a layer a client fetches at a time where nothing sets ``download.concurrentPieceCount``."""
+    known = defaults_of("client", "download.concurrentPieceCount")
+    era = known.at(client_version or releases("client")[-1]) if known else None
+    return int(era.default) if era and isinstance(era.default, int) else 16

@@ -1,0 +1,262 @@
+"""Releases of Dragonfly: how they are written, ordered and numbered, and which images a chart ships."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, NamedTuple, TypeVar
+
+from dfly_analysis.catalog.yaml_loader import load_document, record
+from dfly_analysis.errors import FactMissingError, suggest_similar
+
+Line = Literal["client", "server", "chart"]
+LINE_TITLES: Mapping[Line, str] = {"client": "client", "server": "manager and scheduler", "chart": "chart"}
+_VERSION = re.compile(r"(?:dragonfly-|chart-)?v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+\S+|@sha256:\w+)?")
+_HINT = "write it like v0.1.118 (client), v2.5.1 (manager and scheduler) or 1.7.4 (chart)"
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """A release, ordered as releases are: a pre-release comes before its release.
+
+    Attributes
+    ----------
+    release : tuple of int
+        Major, minor, patch.
+    stage : tuple
+        Sorts pre-releases among themselves and before their release.
+    """
+
+    release: tuple[int, int, int]
+    stage: tuple[tuple[int, int, str], ...] = ((2, 0, ""),)
+
+    def __str__(self) -> str:
+        """Return major.minor.patch, without ``v`` and without the stage."""
+        return ".".join(map(str, self.release))
+
+
+@cache
+def parse_version(text: str) -> Version:
+    """Read a release.
+
+    Parameters
+    ----------
+    text : str
+        ``v0.1.118``, ``1.7.4``, ``chart-1.7.4``, ``v2.0.7-beta.5``; a digest behind ``@`` is left aside.
+
+    Raises
+    ------
+    FactMissingError
+        Where the text is not a release.
+    """
+    match = _VERSION.fullmatch(text.strip())
+    if match is None:
+        raise FactMissingError(f"{text!r} is not a release", hint=_HINT)
+    release = (int(match[1]), int(match[2]), int(match[3]))
+    if not match[4]:
+        return Version(release)
+    parts = re.split(r"[.-]", match[4])
+    return Version(release, tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts))
+
+
+@record
+class Span:
+    """Releases for which an entry holds, both ends included."""
+
+    since: str
+    until: str
+
+
+S = TypeVar("S", bound=Span)
+
+
+class Tag(NamedTuple):
+    """A tagged release and its day, ISO."""
+
+    version: str
+    date: str
+
+
+class Chart(NamedTuple):
+    """One release of the Helm chart, without ``v``, its day, and the tag of each image; None where the chart ships none."""
+
+    version: str
+    date: str
+    manager: str | None
+    scheduler: str | None
+    client: str | None
+    seed_client: str | None
+
+    @property
+    def images(self) -> Mapping[str, str | None]:
+        """Return the tag of the image per role."""
+        return {
+            "client": self.client,
+            "seedClient": self.seed_client,
+            "scheduler": self.scheduler,
+            "manager": self.manager,
+        }
+
+
+@record
+class Releases:
+    """All known releases of each numbering line, oldest first."""
+
+    charts: tuple[Chart, ...]
+    client: tuple[Tag, ...]
+    server: tuple[Tag, ...]
+
+
+@cache
+def _releases() -> Releases:
+    return load_document(Releases, "rules/releases")
+
+
+@cache
+def charts() -> tuple[Chart, ...]:
+    """Return all known charts, oldest first."""
+    return _releases().charts
+
+
+def _tags(line: Line) -> tuple[Chart, ...] | tuple[Tag, ...]:
+    return _releases().charts if line == "chart" else _releases().client if line == "client" else _releases().server
+
+
+@cache
+def releases(line: Line) -> tuple[str, ...]:
+    """Return the known releases of a numbering line, oldest first, as they are written there."""
+    return tuple(one.version for one in _tags(line))
+
+
+@cache
+def release_date(line: Line, version: str) -> str | None:
+    """Return the day of a release's tag, ISO, or None where the release is not known."""
+    wanted = parse_version(version)
+    return next((one.date for one in _tags(line) if parse_version(one.version) == wanted), None)
+
+
+@cache
+def known_release(line: Line, version: str) -> str | None:
+    """Return the newest known release that is not newer than the one asked for.
+
+    Returns
+    -------
+    str or None
+        The release itself where it is known; None where all known ones are newer.
+    """
+    known = releases(line)
+    place = bisect.bisect_right(_ordered(line), parse_version(version))
+    return known[place - 1] if place else None
+
+
+@cache
+def _ordered(line: Line) -> tuple[Version, ...]:
+    return tuple(map(parse_version, releases(line)))
+
+
+def within(version: str, since: str, until: str) -> bool:
+    """Return whether a release lies in a span, both ends included; a pre-release counts as its release."""
+    return parse_version(since).release <= parse_version(version).release <= parse_version(until).release
+
+
+def entry_at(entries: Iterable[S], version: str) -> S | None:
+    """Return the entry whose span has a release, or None."""
+    return next((entry for entry in entries if within(version, entry.since, entry.until)), None)
+
+
+@cache
+def _chart(version: str) -> Chart:
+    known = known_release("chart", version)
+    if known is None:
+        hint = f"charts are known from {releases('chart')[0]} to {releases('chart')[-1]}"
+        raise FactMissingError(f"chart {version} is not known", hint=hint)
+    return next(chart for chart in charts() if chart.version == known)
+
+
+def images_of(chart_version: str) -> dict[str, str | None]:
+    """Return the image tags that a chart ships.
+
+    Parameters
+    ----------
+    chart_version : str
+        A chart newer than all known ones counts as the newest known.
+
+    Returns
+    -------
+    dict of str to (str or None)
+        Tag per role; None where the chart ships none (the Rust client came with chart 1.1.12).
+
+    Raises
+    ------
+    FactMissingError
+        Where the text is not a release, or older than every chart.
+    """
+    return dict(_chart(chart_version).images)
+
+
+def chart_for_client(version: str) -> str | None:
+    """Return the latest chart that ships a client release, or None where none does."""
+    return _chart_with(version, "client")
+
+
+def chart_for_server(version: str) -> str | None:
+    """Return the latest chart that ships a scheduler release, or None where none does."""
+    return _chart_with(version, "scheduler")
+
+
+def _chart_with(version: str, role: str) -> str | None:
+    wanted = parse_version(version)
+    shipped = ((chart.version, chart.images[role]) for chart in reversed(charts()))
+    return next((chart for chart, tag in shipped if tag and parse_version(tag) == wanted), None)
+
+
+def line_of(text: str) -> tuple[Line, str, str]:
+    """Tell which numbering line a release belongs to.
+
+    Parameters
+    ----------
+    text : str
+        ``v0.x`` and ``v1.x`` are clients, ``2.x`` with or without ``v`` manager and scheduler, ``chart-1.7.4`` and
+        ``1.7.4`` charts.
+
+    Returns
+    -------
+    tuple of (str, str, str)
+        The line, the release as that line writes it, and what was assumed, in words.
+
+    Raises
+    ------
+    FactMissingError
+        Where the text is not a release.
+    """
+    parsed = parse_version(text)
+    number = text.strip().removeprefix("dragonfly-").removeprefix("chart-").removeprefix("v")
+    if text.strip().startswith(("chart-", "dragonfly-")):
+        return "chart", number, f"chart {number}"
+    if parsed.release[0] >= 2:
+        return "server", f"v{number}", f"v{number} taken as a release of manager and scheduler"
+    if text.strip().startswith("v"):
+        return "client", text.strip(), f"{text.strip()} taken as a release of the client"
+    if number not in releases("chart") and f"v{number}" in releases("client"):
+        return "client", f"v{number}", f"{number} taken as a release of the client: no such chart"
+    return "chart", number, f"{number} taken as a release of the chart; a client is written v{number}"
+
+
+def require_known(line: Line, version: str) -> str:
+    """Return the nearest known release not newer than the one asked for, or raise.
+
+    Raises
+    ------
+    FactMissingError
+        Where every known release is newer.
+    """
+    known = known_release(line, version)
+    if known is None:
+        span = f"{LINE_TITLES[line]}: {releases(line)[0]} to {releases(line)[-1]}"
+        raise FactMissingError(
+            f"{version} is not known", hint=f"{span}; {suggest_similar(version, releases(line))}".strip("; ")
+        )
+    return known

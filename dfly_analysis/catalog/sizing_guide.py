@@ -1,0 +1,213 @@
+"""What a component should have: by the project's guide, by the article, and what its pieces in flight hold in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Literal, NamedTuple
+
+from dfly_analysis.catalog.releases import Span, entry_at, releases, require_known
+from dfly_analysis.catalog.yaml_loader import load_document, record
+from dfly_analysis.schema import ROLES
+from dfly_analysis.units import parse_rate, parse_size
+
+
+class Sizing(NamedTuple):
+    """Documented size of one replica.
+
+    Attributes
+    ----------
+    peers : int
+        Up to so many.
+    cpu : float
+        Cores.
+    memory_bytes, disk_bytes : int
+    replicas : int or None
+    """
+
+    peers: int
+    cpu: float
+    memory_bytes: int
+    disk_bytes: int
+    replicas: int | None
+
+
+class _Component(NamedTuple):
+    cpu: float
+    memory: str
+    disk: str
+    replicas: int | None = None
+
+
+class _Cluster(NamedTuple):
+    peers: int
+    manager: _Component
+    scheduler: _Component
+    seedClient: _Component  # noqa: N815 - the role's name
+    client: _Component
+
+
+class _CpuAndMemory(NamedTuple):
+    cpu: float
+    memory: str
+
+
+class _Resources(NamedTuple):
+    requests: _CpuAndMemory
+    limits: _CpuAndMemory
+
+
+class _Article(NamedTuple):
+    source: str
+    images_from: str
+    seedClient: _Resources  # noqa: N815 - the role's name
+    client: _Resources
+
+
+@record
+class _Memory(Span):
+    from_parent: Literal["piece", "write_buffer"]
+    from_source: Literal["piece", "write_buffer"]
+    windows: str = "0"
+
+
+@record
+class SizingGuide:
+    """What the project's guide and the article say, and what a piece in flight holds in memory by release of the client."""
+
+    source: str
+    cluster: tuple[_Cluster, ...]
+    article: _Article
+    memory: tuple[_Memory, ...]
+    usual_write_buffer: str
+
+
+class Spread(NamedTuple):
+    """What is usual, and how far it reaches."""
+
+    value: float
+    low: float
+    high: float
+
+
+class _Rates(NamedTuple):
+    low: str
+    value: str
+    high: str
+
+    def spread(self) -> Spread:
+        return Spread(float(parse_rate(self.value)), float(parse_rate(self.low)), float(parse_rate(self.high)))
+
+
+class _Kind(NamedTuple):
+    name: str
+    ratio: Spread
+
+
+class _Algorithm(NamedTuple):
+    name: str
+    speed: _Rates
+
+
+@record
+class Compression:
+    """How layers are compressed, what that saves, and how fast one core unpacks them, compressed bytes a second."""
+
+    source: str
+    kinds: tuple[_Kind, ...]
+    algorithms: tuple[_Algorithm, ...]
+    plain: _Rates
+
+
+@cache
+def _guide() -> SizingGuide:
+    return load_document(SizingGuide, "rules/sizing_guide")
+
+
+def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
+    """Return what the guide says for a role, or None where it says nothing of it.
+
+    Parameters
+    ----------
+    role : {"client", "seedClient", "scheduler", "manager"}
+    peers : int
+        The row for at least so many counts; the largest where there are more.
+    """
+    rows = _guide().cluster
+    row = next((one for one in rows if one.peers >= peers), rows[-1])
+    message: _Component | None = getattr(row, role, None) if role in ROLES else None
+    if message is None:
+        return None
+    return Sizing(row.peers, message.cpu, parse_size(message.memory), parse_size(message.disk), message.replicas)
+
+
+def sizing_source() -> str:
+    """Return where the documented sizes come from."""
+    return _guide().source
+
+
+class Shares(NamedTuple):
+    """Requests and limits of one container.
+
+    Attributes
+    ----------
+    request_cpu, limit_cpu : float
+        Cores.
+    request_memory_bytes, limit_memory_bytes : int
+    """
+
+    request_cpu: float
+    request_memory_bytes: int
+    limit_cpu: float
+    limit_memory_bytes: int
+
+
+def article_shares(role: str) -> Shares:
+    """Return requests and limits as the article gives them for large images.
+
+    Parameters
+    ----------
+    role : {"client", "seedClient"}
+    """
+    message: _Resources = getattr(_guide().article, role)
+    return Shares(
+        message.requests.cpu, parse_size(message.requests.memory), message.limits.cpu, parse_size(message.limits.memory)
+    )  # fmt: skip
+
+
+def article_from_bytes() -> int:
+    """Return the size of an image from which on the article's figures hold."""
+    return parse_size(_guide().article.images_from)
+
+
+def held_in_memory_bytes(origin: str, piece_bytes: int, write_buffer_bytes: int | None, version: str | None) -> int:
+    """Return how many bytes one piece in flight holds in memory.
+
+    Parameters
+    ----------
+    origin : {"source", "parent"}
+        Where it comes from.
+    piece_bytes : int
+    write_buffer_bytes : int or None
+        ``storage.writeBufferSize``; the largest usual one where it is not known.
+    version : str or None
+        Release of the client; the newest where it is not known.
+    """
+    known = require_known("client", version or releases("client")[-1])
+    rule = entry_at(_guide().memory, known)
+    assert rule is not None  # the spans leave no gap
+    if (rule.from_source if origin == "source" else rule.from_parent) == "piece":
+        return piece_bytes
+    buffer = write_buffer_bytes or parse_size(_guide().usual_write_buffer)
+    return min(piece_bytes, buffer) + (parse_size(rule.windows) if origin == "source" else 0)
+
+
+def compression_kinds() -> Mapping[str, Spread]:
+    """Return by kind of content how many bytes of files one compressed byte holds."""
+    return {one.name: one.ratio for one in load_document(Compression, "rules/compression").kinds}
+
+
+def unpack_speeds() -> Mapping[str, Spread]:
+    """Return by algorithm how fast one core unpacks, in compressed bytes a second; ``none`` is a plain archive."""
+    known = load_document(Compression, "rules/compression")
+    return {**{one.name: one.speed.spread() for one in known.algorithms}, "none": known.plain.spread()}

@@ -1,0 +1,232 @@
+"""Reads the catalogue: YAML below ``entries/``, validated by pydantic once and kept as a cache of records after that.
+
+Records are frozen dataclasses, named tuples and typed dictionaries of the standard library. Pydantic validates them as it does its
+own models; importing it takes 0.2 s, which a command that finds the cache does not spend.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+
+from dfly_analysis.errors import CatalogError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+T = TypeVar("T")
+ENTRIES = Path(__file__).parent / "entries"
+CACHE = Path(__file__).parent / "parsed"
+"""Folder of validated records, each file named by a hash of the YAML and of the models: no stale record is ever read."""
+
+
+@dataclass_transform(frozen_default=True)
+def record(model: type[T]) -> type[T]:
+    """Make a class a model of entries: a frozen dataclass that pydantic validates, other keys refused."""
+    model.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    return dataclass(frozen=True)(model)
+
+
+class EntryError(ValueError):
+    """A model refuses an entry for a reason that its types do not tell.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what to write.
+    *path : str or int
+        Keys and places that lead from the entry to what is wrong, such as ``"samples", 1``.
+    """
+
+    def __init__(self, message: str, *path: str | int) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def load_entries(model: type[T], path: str) -> tuple[T, ...]:
+    """Return the entries of a kind.
+
+    Parameters
+    ----------
+    model : type
+        What each entry has to be.
+    path : str
+        A folder below ``entries/``, or a file there without its ending; each file holds a list of entries.
+
+    Raises
+    ------
+    CatalogError
+        Where an entry is wrong: one line with file, line, entry, what is wrong and what to write.
+    """
+    kind: Any = model
+    found: tuple[T, ...] = _cached(kind, path, many=True)
+    return found
+
+
+def load_document(model: type[T], path: str) -> T:
+    """Return a file below ``entries/`` that is one record, see `load_entries`."""
+    kind: Any = model
+    found: T = _cached(kind, path, many=False)
+    return found
+
+
+@cache
+def _cached(model: Any, path: str, *, many: bool) -> Any:
+    folder = ENTRIES / path
+    files = sorted(folder.glob("*.yaml")) if folder.is_dir() else [folder.with_suffix(".yaml")]
+    texts = [file.read_bytes() for file in files]
+    name = path.replace("/", "-")
+    digest = hashlib.sha256(b"\0".join([_models(), *texts])).hexdigest()[:32]
+    cached = CACHE / f"{name}.{digest}.pickle"
+    with suppress(OSError, EOFError, pickle.UnpicklingError):
+        return pickle.loads(cached.read_bytes())  # noqa: S301 - as trustworthy as the code it lies beside
+    found = _validated(model, files, texts, many=many)
+    with suppress(OSError):  # an installation that cannot be written to works too, only slower
+        CACHE.mkdir(exist_ok=True)
+        unfinished = cached.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(pickle.dumps(found))
+        unfinished.replace(cached)
+        for stale in set(CACHE.glob(f"{name}.*.pickle")) - {cached}:
+            stale.unlink()
+    return found
+
+
+@cache
+def _models() -> bytes:
+    """Return the code of the catalogue: a changed model reads no records of the one before."""
+    return b"\0".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+
+
+def _validated(model: Any, files: Sequence[Path], texts: Sequence[bytes], *, many: bool) -> Any:
+    entries = [
+        (file, text, place, entry)
+        for file, text in zip(files, texts, strict=True)
+        for place, entry in _entries(file, text, many=many)
+    ]
+    found = [validate(model, entry, file, text, place) for file, text, place, entry in entries]
+    ids = [getattr(one, "id", None) for one in found]
+    for number, (file, text, place, _) in enumerate(entries):
+        if ids[number] is not None and ids[number] in ids[:number]:
+            where = f"{_address(file)}:{_line(text, (place, 'id'))}"
+            raise CatalogError(f"{ids[number]}: this id stands above too", where=where, hint="name them apart")
+    return tuple(found) if many else found[0]
+
+
+def _entries(file: Path, text: bytes, *, many: bool) -> Iterator[tuple[int | None, Any]]:
+    content = parse_yaml(text.decode("utf-8"), _address(file))
+    if not many:
+        yield None, content
+    elif isinstance(content, list):
+        yield from enumerate(content)
+    else:
+        raise CatalogError(
+            "is not a list of entries", where=f"{_address(file)}:1", hint="begin each entry with `- ` and its first key"
+        )
+
+
+def validate(model: Any, entry: Any, file: Path, text: bytes, place: int | None = None) -> Any:
+    """Return an entry as its model's record.
+
+    Parameters
+    ----------
+    model : type
+    entry : object
+        As YAML gives it.
+    file : Path
+    text : bytes
+        Of the file: lines are looked up in it where the entry is wrong.
+    place : int, optional
+        Of the entry in the file's list; None where the file is one record.
+
+    Raises
+    ------
+    CatalogError
+        See `load_entries`.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(model).validate_python(entry)
+    except ValidationError as problem:
+        errors = problem.errors()
+        reason = errors[0].get("ctx", {}).get("error")
+        inside = reason.path if isinstance(reason, EntryError) else ()
+        path = (*errors[0]["loc"], *inside)
+        name = entry.get("id") if isinstance(entry, dict) else None
+        at = ".".join(str(step) for step in path)
+        message = ": ".join(part for part in (name, at, _wording(errors[0])) if part)
+        others = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        start = () if place is None else (place,)
+        raise CatalogError(f"{message}{others}", where=f"{_address(file)}:{_line(text, (*start, *path))}") from problem
+
+
+@cache
+def _adapter(model: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(model)
+
+
+def _wording(error: ErrorDetails) -> str:
+    if error["type"] in ("missing", "missing_argument"):
+        return "is missing; write it"
+    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return "no such key; take it out, or spell it as the entries beside it do"
+    message = error["msg"].removeprefix("Value error, ")
+    return message if error["type"] == "value_error" else f"{message}, not {error['input']!r}"
+
+
+def _address(file: Path) -> str:
+    return f"catalog/{file.relative_to(ENTRIES).as_posix()}" if file.is_relative_to(ENTRIES) else str(file)
+
+
+def _line(text: bytes, path: Sequence[Any]) -> int:
+    """Return the line of what a path leads to, or of the innermost thing on its way that is there."""
+    from ruamel.yaml import YAML
+
+    node: Any = YAML().load(text.decode("utf-8"))
+    line = 1
+    for step in path:
+        try:
+            position = getattr(node.lc, "key" if hasattr(node, "keys") else "item")(step)
+            node = node[step]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            continue  # pydantic names the members of unions as well
+        line = position[0] + 1
+    return int(line)
+
+
+def parse_yaml(text: str, address: str) -> Any:
+    """Parse YAML, naming the address where it is broken."""
+    import yaml
+
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - the loader is a safe one
+    except yaml.YAMLError as problem:
+        raise CatalogError(f"not YAML: {problem}", where=address) from problem
+
+
+def parsed_name(data: bytes) -> str:
+    """Return the name of the cached JSON that is made of these bytes."""
+    return f"{hashlib.sha256(data).hexdigest()[:32]}.json"
+
+
+def read_parsed(name: str) -> Any:
+    """Return a cached JSON, or None."""
+    try:
+        return json.loads((CACHE / name).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def source_of(folder: str) -> bytes:
+    """Return the bytes of all files of a folder below ``entries/``."""
+    return b"".join(path.read_bytes() for path in sorted((ENTRIES / folder).glob("*.yaml")))

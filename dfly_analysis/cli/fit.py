@@ -1,0 +1,91 @@
+"""The command fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dfly_analysis.cli.options import format_option, load_dataset, paths_argument, reading_options, settings_options
+from dfly_analysis.cli.output import Row, fields, print_result, table, together
+from dfly_analysis.errors import NotEnoughDataError
+from dfly_analysis.units import format_duration, format_share, format_size, size_class
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_QUANTILES = (0.5, 0.99, 0.999)
+
+
+@click.command()
+@paths_argument
+@settings_options
+@reading_options
+@format_option
+def fit(paths: tuple[str, ...], output_format: str, **given: Any) -> None:
+    """Fit models of piece times, and of task failures by size."""
+    from dfly_analysis.estimates import NotFitted
+    from dfly_analysis.models import fit_all
+    from dfly_analysis.reporting.json import fit_json
+
+    fits = fit_all(load_dataset(paths, **given))
+    fitted = {name: one for name, one in fits.items() if not isinstance(one, NotFitted)}
+    missing = {name: one for name, one in fits.items() if isinstance(one, NotFitted)}
+    if not fitted:
+        first = next(iter(fits.values()))
+        raise NotEnoughDataError(
+            f"no model can be fitted: {getattr(first, 'reason', '')}",
+            where=", ".join(paths),
+            hint=getattr(first, "collect", None),
+        )
+    print_result(fit_json(fits), output_format, _rows(fitted), lambda: fits_view(fitted, missing))
+
+
+def _rows(fits: Mapping[str, Any]) -> list[Row]:
+    """Return one row for each parameter of each fit."""
+    return [
+        {"fit": name, "law": one.law, "n": one.n, "censored": one.n_censored, "parameter": param.name, "value": param.value, "low": param.low,
+         "high": param.high, "unit": param.unit}
+        for name, one in fits.items()
+        for param in one.params
+    ]  # fmt: skip
+
+
+def fits_view(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Yield each fit under its own heading, with the times it predicts, then what could not be fitted."""
+    for name, one in fits.items():
+        title = f"{name}: {one.law}, {one.n} rows, {one.n_censored} of them censored"
+        rows = [
+            {"parameter": param.name, "value": param.value, "95 % interval": f"{param.low:.4g} to {param.high:.4g}", "unit": param.unit}
+            for param in one.params
+        ]  # fmt: skip
+        notes = [("  note:", note) for note in getattr(one, "notes", ())]
+        head = table(title, rows) if rows else title  # an empirical model has no parameters
+        yield together(
+            head, *(fields([(" ", text)]) for text in _predictions(one)), *([fields(notes)] if notes else [])
+        )
+    if missing:
+        refused = [
+            {"fit": name, "reason": one.reason, "what to collect": one.collect or None} for name, one in missing.items()
+        ]
+        yield table("Not fitted", refused)
+
+
+def _predictions(fit: Any) -> Iterator[str]:
+    """Say how long a piece or task of median size takes by a model of durations, and how many tasks of each size failed."""
+    for one in getattr(fit, "bins", ()):
+        rate = f"{format_share(one.rate.value)} ({format_share(one.rate.low)} to {format_share(one.rate.high)})"
+        yield f"tasks of {size_class(one.from_bytes, one.to_bytes)}: {one.failed} of {one.n} failed, {rate}"
+    if not hasattr(fit, "quantile") or not hasattr(fit, "attempts"):
+        return
+    noun = "tasks" if fit.name == "task_duration" else "pieces"
+    sizes = sorted(fit.attempts.size_bytes)
+    size_bytes = float(sizes[len(sizes) // 2])
+    for p in _QUANTILES:
+        found = fit.quantile(size_bytes, p)
+        low, bounded = format_duration(found.low), math.isfinite(found.bound)
+        span = f"{low} to {format_duration(found.high)}" if bounded else f"at least {low}"
+        shown = f"{format_duration(found.value)} ({span})"
+        yield f"{format_share(p)} of {noun} of {format_size(size_bytes)} take at most {shown} without a timeout"

@@ -1,0 +1,26 @@
+"""The command init."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from dfly_analysis.cli.output import message
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("notebooks"))
+def init(directory: Path) -> None:
+    """Copy the notebooks to a directory; existing files are kept."""
+    from dfly_analysis.reporting.notebook_renderer import notebook_names, notebook_path
+
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in notebook_names():
+        target = directory / f"{name}.ipynb"
+        if target.exists():
+            message(f"{target} exists and was kept")
+        else:
+            shutil.copyfile(notebook_path(name), target)
+        click.echo(str(target))

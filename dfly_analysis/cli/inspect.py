@@ -1,0 +1,63 @@
+"""The command inspect."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dfly_analysis.cli.options import format_option, log_format_only, paths_argument
+from dfly_analysis.cli.output import Row, print_result, table, with_schema_version
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@click.command()
+@paths_argument
+@log_format_only
+@format_option
+def inspect(paths: tuple[str, ...], tz: str, log_format: str | None, output_format: str) -> None:
+    """Show how each input file was recognised, and what was read."""
+    from dfly_analysis.dataset import inspect_inputs
+
+    rows: list[Row] = [
+        {"kind": row["kind"], "format": row.get("format"), "component": row.get("component"), "host": row.get("host"), "lines": row["lines"],
+         "parsed": row["parsed"], "continued": row["continuation"], "rejected": row["rejected"], "note": row.get("note"), "detection_reason": row.get("detection_reason"), "path": row["path"]}
+        for row in inspect_inputs(paths, tz, log_format)
+    ]  # fmt: skip
+    print_result(with_schema_version(files=rows), output_format, rows, lambda: _view(rows))
+
+
+def _view(rows: Sequence[Row]) -> Iterator[RenderableType]:
+    """Show paths without what all of them begin with, and how many files there are of each kind."""
+    folders = [re.sub(r"[^/!]*$", "", str(row["path"])) for row in rows]
+    # A prefix of letters, cut back to a whole step: archive members follow after "!", which paths do not know.
+    shared = re.sub(r"[^/!]*$", "", os.path.commonprefix(folders)) if len(rows) > 1 else ""  # noqa: RUF071
+    kinds = Counter(str(row["kind"]) for row in rows)
+    counted = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+    title = f"{len(rows)} file{'' if len(rows) == 1 else 's'}: {counted}" + (f"\nunder {shared}" if shared else "")
+    if len(rows) == 1 and rows[0].get("detection_reason"):
+        title += f"\n{rows[0]['detection_reason']}"
+    left_out = ("path", "component", "note", "detection_reason")
+    shown = [
+        {name: value for name, value in row.items() if name not in left_out}
+        | {"format": _format(row), "path": _path(row, shared)}
+        for row in rows
+    ]
+    yield table(title, shown)
+
+
+def _format(row: Row) -> Any:
+    """Return the format, with its envelope if there is one."""
+    around, _, _ = str(row.get("detection_reason") or "").partition(":")
+    return around if " around " in around and "as asked" not in around else row["format"]
+
+
+def _path(row: Row, shared: str) -> str:
+    path = str(row["path"]).removeprefix(shared)
+    return f"{path} ({row['note']})" if isinstance(row.get("note"), str) else path

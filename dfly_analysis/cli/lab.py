@@ -1,0 +1,24 @@
+"""The command lab."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from dfly_analysis.cli.init import init
+from dfly_analysis.errors import DflyError
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("notebooks"))
+@click.pass_context
+def lab(ctx: click.Context, directory: Path) -> None:
+    """Copy the notebooks to a directory and open them in JupyterLab."""
+    if find_spec("jupyterlab") is None:
+        raise DflyError("JupyterLab is not installed", hint="pip install 'dfly-analysis[lab]'")
+    ctx.invoke(init, directory=directory)
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(directory)])  # noqa: S606 - the user asked for it

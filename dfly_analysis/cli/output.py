@@ -1,0 +1,259 @@
+"""Prints results: tables and text for people, JSON, YAML and CSV for programs; messages and progress go to stderr."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from dfly_analysis.errors import SourceError
+from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+    from rich.table import Table
+
+    from dfly_analysis.estimates import Interval
+
+Row = Mapping[str, Any]
+FORMATS = ("table", "json", "yaml", "csv")
+_NARROWEST = 60  # a narrower terminal gets lines of this width
+_UNLIMITED = 100_000  # width where stdout is not a terminal: nothing is wrapped, so that grep and less see whole lines
+_RULE = "    \n    \n -  \n    \n    \n    \n    \n    \n"  # a line below the header alone, in ASCII
+_SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_SHORT = 16  # cells of a column that are no longer stay on one line
+_PROGRESS_LENGTH = 100
+
+
+def print_result(
+    data: Any, output_format: str, rows: Sequence[Row], view: Callable[[], Iterable[RenderableType]]
+) -> None:
+    """Print a result.
+
+    Parameters
+    ----------
+    data : object
+        What ``json`` and ``yaml`` print; JSON's own types only.
+    output_format : {"table", "json", "yaml", "csv"}
+    rows : sequence of mappings
+        What ``csv`` prints.
+    view : callable
+        Returns what ``table`` prints, blocks with an empty line between them; called for that format only.
+    """
+    if output_format == "json":
+        click.echo(json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False))
+    elif output_format == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=120), nl=False)
+    elif output_format == "csv":
+        click.echo(as_csv(rows), nl=False)
+    else:
+        click.echo(render(view()))
+
+
+def with_schema_version(**content: Any) -> dict[str, Any]:
+    """Return a result as JSON shows it: the version of its shape first, the rest in JSON's own types."""
+    return {"schema_version": SCHEMA_VERSION, **plain_json(content)}
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return rows as CSV with a header; nothing for no rows."""
+    import csv
+
+    out = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return out.getvalue()
+
+
+def render(blocks: Iterable[RenderableType]) -> str:
+    """Return blocks as text with an empty line between them.
+
+    Lines wrap between words at the terminal's width, or at COLUMNS; where stdout is no terminal they do not wrap. A word,
+    above all a path, is never broken, so that it can be copied. Colours appear on a terminal only.
+    """
+    from rich.console import Console
+
+    parts = []
+    for block in blocks:
+        console = Console(
+            file=io.StringIO(), width=_UNLIMITED, force_terminal=sys.stdout.isatty(), legacy_windows=False
+        )
+        shown = paragraph(block) if isinstance(block, str) else block
+        if (width := _line_width()) < _UNLIMITED:
+            console.width = max(width, console.measure(shown).minimum)  # narrower, rich would drop whole columns
+        with console.capture() as captured:
+            console.print(shown, crop=False)
+        parts.append("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    return "\n\n".join(parts)
+
+
+def paragraph(text: str) -> RenderableType:
+    """Return lines of text that wrap between words only."""
+    return together(*(fields([("", line)]) for line in text.splitlines()))
+
+
+def table(title: str, rows: Sequence[Row]) -> RenderableType:
+    """Return rows as a table under a title; the first row names the columns.
+
+    Parameters
+    ----------
+    title : str
+        Left out where it is empty.
+    rows : sequence of mappings
+    """
+    from rich.box import Box
+    from rich.table import Table
+    from rich.text import Text
+
+    names = list(rows[0])
+    columns = [[_cell(row.get(name)) for row in rows] for name in names]
+    if _line_width() == _UNLIMITED:  # nothing wraps and nothing has a colour: rich takes a millisecond a row
+        return together(*([title] if title else []), verbatim(_aligned(names, columns)))
+    shown = Table(box=Box(_RULE), show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for name, cells in zip(names, columns, strict=True):
+        _add_column(shown, cells, name)
+    for row in zip(*columns, strict=True):
+        shown.add_row(*(Text(cell, style=_SEVERITY_STYLES.get(cell, "")) for cell in row))
+    return together(title, shown) if title else shown
+
+
+def fields(pairs: Sequence[tuple[str, str]]) -> RenderableType:
+    """Return labels with their texts beside them; further lines of a text start below its beginning."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    width = max(len(label) for label, _ in pairs)
+    grids = []
+    for label, text in pairs:
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        if width:
+            grid.add_column(width=width, no_wrap=True)
+        _add_column(grid, [text])
+        grid.add_row(*([Text(label)] if width else []), Text(text))
+        grids.append(grid)
+    return Group(*grids)
+
+
+def bullets(texts: Iterable[str]) -> RenderableType:
+    """Return a list with a dash before each text."""
+    return fields([("  -", text) for text in texts])
+
+
+def verbatim(text: str) -> RenderableType:
+    """Return text that is never wrapped, such as commands to copy."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid()
+    grid.add_column(min_width=max(map(len, text.splitlines())), no_wrap=True)
+    grid.add_row(Text(text))
+    return grid
+
+
+def together(*blocks: RenderableType) -> RenderableType:
+    """Return blocks as one, without empty lines between them."""
+    from rich.console import Group
+
+    return Group(*(paragraph(block) if isinstance(block, str) else block for block in blocks))
+
+
+def interval_text(value: Interval | None, show: Callable[[float], str]) -> str | None:
+    """Return an estimate with its interval, ``12 s (10 s to 15 s)``; None where there is none."""
+    if value is None:
+        return None
+    if value.low == value.high:
+        return show(value.value)
+    return f"{show(value.value)} ({show(value.low)} to {show(value.high)})"
+
+
+def _line_width() -> int:
+    """Return how many characters a line may have: COLUMNS, else the terminal's width, else no limit."""
+    return max(_NARROWEST, shutil.get_terminal_size((_UNLIMITED, 24)).columns)
+
+
+def _aligned(names: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    widths = [max(map(cell_len, (name, *cells))) for name, cells in zip(names, columns, strict=True)]
+    rule = ["-" * (width + 1) for width in widths[:-1]] + ["-" * widths[-1]]
+    head, *lines = [
+        "  ".join(set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
+        for row in (names, *zip(*columns, strict=True))
+    ]
+    return "\n".join([head, " ".join(rule), *lines])
+
+
+def _add_column(shown: Table, cells: Sequence[str], name: str = "") -> None:
+    """Add a column whose words stay whole: it wraps only where a cell has several words."""
+    from rich.cells import cell_len
+
+    longest = max(cell_len(word) for cell in (name, *cells) for word in cell.split() or [""])
+    whole = max(cell_len(cell) for cell in (name, *cells))
+    least = whole if whole <= _SHORT else max(longest, 1)
+    shown.add_column(name, min_width=least, no_wrap=least == whole)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return " ".join(str(value).split())
+
+
+def message(text: str) -> None:
+    """Print one line on stderr."""
+    click.echo(f"dfly-analysis: {text}", err=True)
+
+
+@contextmanager
+def reporting() -> Iterator[tuple[Callable[[SourceError], None], Progress]]:
+    """Show progress on a terminal, and at the end print what could not be read, one line each."""
+    errors: list[str] = []
+    with Progress() as progress:
+        yield lambda error: errors.append(str(error)), progress
+    for error in errors:
+        message(error)
+
+
+class Progress:
+    """One line on stderr that says what is being done; nothing where stderr is not a terminal."""
+
+    def __init__(self) -> None:
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        """Start to show progress."""
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            # Refreshed here alone: no thread, for the readers may fork.
+            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __call__(self, text: str) -> None:
+        """Show what is being done."""
+        if self._live is not None:
+            from rich.text import Text
+
+            line = text if len(text) <= _PROGRESS_LENGTH else f"…{text[1 - _PROGRESS_LENGTH :]}"
+            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the line."""
+        if self._live is not None:
+            self._live.stop()

@@ -1,0 +1,36 @@
+"""The command rerun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dfly_analysis.cli.options import folder_option, timeout_option
+from dfly_analysis.cli.output import Progress, message
+from dfly_analysis.errors import NotebookError
+
+
+@click.command()
+@click.argument("page", metavar="REPORT.html", type=click.Path(path_type=Path, dir_okay=False))
+@timeout_option
+@folder_option("reports/rerun")
+def rerun(page: Path, output: Path, timeout: float) -> None:
+    """Run a report again from its HTML page, and compare verdicts.
+
+    A changed or missing input file is an error. Exit 5 if the verdict differs. The last line on stdout is the path of the
+    new page.
+    """
+    from dfly_analysis.reporting.notebooks.rerun import rerun_report
+
+    with Progress() as progress:
+        new_page, different = rerun_report(
+            page,
+            output,
+            timeout_s=timeout,
+            progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
+        )
+    click.echo(str(new_page))
+    if different:
+        raise NotebookError(f"the verdict differs: {'; '.join(different)}", where=str(page))
+    message("the verdict is the same")

@@ -1,0 +1,48 @@
+"""How the console script ends: by itself, by an interrupt, or by SIGTERM. Nothing else in the package touches signals."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code of a process that SIGTERM ended, as shells count."""
+
+
+class TerminationRequested(SystemExit):
+    """SIGTERM came."""
+
+
+INTERRUPTED = 130
+"""Exit code of a process that an interrupt from the keyboard ended."""
+
+
+def install_signal_handlers() -> None:
+    """Let SIGTERM, which an orchestrator sends, unwind this process as an interrupt does; a second one changes nothing."""
+
+    def terminate(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        sys.stderr.write("dfly-analysis: ended by SIGTERM\n")
+        raise TerminationRequested(TERMINATED)
+
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminate)
+
+
+def run_and_exit(main: Callable[[], object]) -> None:
+    """Run the console script's main function with its signal handlers installed.
+
+    Parameters
+    ----------
+    main : callable
+        Ends with SystemExit.
+    """
+    install_signal_handlers()
+    try:
+        main()
+    except KeyboardInterrupt:  # the keys were pressed again while `main` was ending because of the first time
+        sys.exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt but the interpreter's own end

@@ -1,0 +1,141 @@
+"""Checks a configuration without logs: every rule, and whether a layer comes through."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dfly_analysis.catalog.config_checks import load_config_rules
+from dfly_analysis.config.config_files import ConfigInput, is_empty, read_config_input, require_nonempty
+from dfly_analysis.config.evaluate import evaluate_rule
+from dfly_analysis.config.feasibility import Feasibility, assess
+from dfly_analysis.config.helm_values import read_values
+from dfly_analysis.config.ignored_keys import find_ignored_keys
+from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
+from dfly_analysis.config.resolve import Settings
+from dfly_analysis.errors import SettingsError
+from dfly_analysis.findings import Finding
+from dfly_analysis.schema import SEVERITIES
+from dfly_analysis.units import parse_rate, parse_size
+
+
+@dataclass(frozen=True)
+class ConfigCheck:
+    """What a configuration holds.
+
+    Attributes
+    ----------
+    settings : Settings
+    findings : tuple of Finding
+        One for each rule, present ones first and most severe first; ``unknown`` where a release would have to be named.
+    feasibility : Feasibility
+    notes : tuple of str
+        What was assumed or left out, a line each.
+    only_defaults : bool
+        Whether the file given sets nothing of a component, so that what is judged are defaults alone.
+    """
+
+    settings: Settings
+    findings: tuple[Finding, ...]
+    feasibility: Feasibility
+    notes: tuple[str, ...] = ()
+    only_defaults: bool = False
+
+    def present(self) -> tuple[Finding, ...]:
+        """Return the rules that the configuration holds, most severe first."""
+        return tuple(one for one in self.findings if one.verdict == "present")
+
+    def get(self, rule_id: str) -> Finding | None:
+        """Return the finding of a rule, or None where no rule has that name."""
+        return next((one for one in self.findings if one.id == rule_id), None)
+
+
+def check_config(
+    values: str | os.PathLike[str] | Mapping[str, Any] | None,
+    *,
+    chart: str | None = None,
+    client: str | None = None,
+    scheduler: str | None = None,
+    size: str | float | None = None,
+    bandwidth: str | float | None = None,
+    layers: int | None = None,
+) -> ConfigCheck:
+    """Check a configuration, no logs needed.
+
+    Parameters
+    ----------
+    values : path, mapping or None
+        Helm values; a component's own file; a ConfigMap; a folder of them; ``-`` for stdin. None checks the defaults.
+    chart, client, scheduler : str, optional
+        Releases, as `Settings.resolve` takes them; the scheduler's counts for the manager too.
+    size : str or float, optional
+        Of a layer, ``20GiB`` where not given.
+    bandwidth : str or float, optional
+        From the source to one seed client, ``100MB/s``, or bytes per second.
+    layers : int, optional
+        Layers in flight to answer for; one where not given.
+
+    Returns
+    -------
+    ConfigCheck
+
+    Raises
+    ------
+    DflyError
+        Where the input, a release, the size or the bandwidth is not one; where a file holds no key of Dragonfly, or nothing at
+        all and no release is named whose defaults could be judged.
+
+    Examples
+    --------
+    >>> found = check_config({"seedClient": {"config": {"download": {"pieceDownloadTimeout": "600s"}}}}, chart="1.7.4")
+    >>> found.get("wrong_timeout_key").verdict
+    'present'
+    """
+    given = (
+        ConfigInput(read_values(values), ())
+        if values is None or isinstance(values, Mapping)
+        else read_config_input(os.fspath(values))
+    )
+    bare = is_empty(given)
+    if bare and given.values is not None and given.values.address:
+        require_nonempty(given.values, defaults_known=bool(chart or client or scheduler))
+    settings = Settings.resolve(given.values, chart=chart, client=client, scheduler=scheduler, manager=scheduler)
+    settings = settings.with_rendered(given.rendered)
+    found = check_settings(settings, size=size, bandwidth=bandwidth, layers=layers, notes=given.skipped)
+    return replace(found, only_defaults=bare)
+
+
+def check_settings(
+    settings: Settings,
+    *,
+    size: str | float | None = None,
+    bandwidth: str | float | None = None,
+    layers: int | None = None,
+    notes: tuple[str, ...] = (),
+) -> ConfigCheck:
+    """Check settings that were resolved before, see `check_config`."""
+    size_bytes = USUAL_SIZE_BYTES if size is None else parse_size(size)
+    rate = None if bandwidth is None else parse_rate(bandwidth)
+    if size_bytes <= 0 or (rate is not None and rate <= 0) or (layers is not None and layers < 1):
+        raise SettingsError("size, bandwidth and layers have to be above zero", hint="such as 20GiB, 100MB/s and 8")
+    query = Query(settings, size_bytes, rate, layers, size is not None)
+    keys = find_ignored_keys(settings)
+    findings = [evaluate_rule(rule, query, keys) for rule in load_config_rules()]
+    order = {"present": 0, "unknown": 1, "absent": 2}
+    findings.sort(key=lambda one: (order[one.verdict], SEVERITIES.index(one.severity), one.id))
+    return ConfigCheck(settings, tuple(findings), assess(query), (*notes, *_assumed(query)))
+
+
+def _assumed(query: Query) -> tuple[str, ...]:
+    message = []
+    versions = query.settings.versions
+    blind = [role for role in query.roles if versions.get(role) is None]
+    if blind and query.settings.chart is None:
+        message.append(
+            f"no release of {', '.join(blind)} is known, so defaults are not: name --chart, or --client and --scheduler"
+        )
+    if not query.size_asked:
+        message.append("no --size was named: a layer of 20 GiB is taken")
+    return tuple(message)

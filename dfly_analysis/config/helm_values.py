@@ -1,0 +1,172 @@
+"""Reads the user's Helm values: a file or a mapping, at the top or under a parent chart's name."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dfly_analysis.catalog.defaults import Value
+from dfly_analysis.config.setting import SECTIONS
+from dfly_analysis.config.yaml_positions import RepeatedKey, key_lines, load_yaml, repeated_keys
+from dfly_analysis.errors import SettingsError
+from dfly_analysis.redaction import redact
+
+_SECRET = re.compile(
+    r"pass(?:word|wd)|secret|token|credential|private|authorization|(?:^|[._-])(?:api)?key$|[a-z]Key$|header",
+    re.IGNORECASE,
+)
+_FILE_SECTIONS = frozenset({"download", "upload", "storage", "host"})
+
+
+@dataclass(frozen=True)
+class UserValues:
+    """What the user gave.
+
+    Attributes
+    ----------
+    name : str
+        Name of the file, or ``values``.
+    prefix : str
+        Name of the parent chart's section with its dot, e.g. ``dragonfly.``; empty at the top.
+    entries : mapping of str to value
+        Dotted path from the role on, e.g. ``seedClient.config.download.pieceTimeout``; None takes the chart's value
+        away, as Helm does.
+    address : str
+        Path of the file as it was given; empty where there was none.
+    lines : mapping of str to int
+        Line of each path and of each section above one; empty where the values came as a mapping.
+    repeated : tuple of RepeatedKey
+        Paths written twice in the file.
+    """
+
+    name: str = "values"
+    prefix: str = ""
+    entries: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    address: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict, hash=False)
+    repeated: tuple[RepeatedKey, ...] = ()
+
+    def place(self, path: str) -> str:
+        """Return the address of a path, e.g. ``values.yaml: seedClient.config.download.pieceTimeout``."""
+        return f"{self.name}: {self.prefix}{path}"
+
+    def removes(self, path: str) -> bool:
+        """Return whether the user set a path, or a section it lies in, to null."""
+        steps = path.split(".")
+        heads = (".".join(steps[:end]) for end in range(1, len(steps) + 1))
+        return any(head in self.entries and self.entries[head] is None for head in heads)
+
+
+def read_values(values: UserValues | str | os.PathLike[str] | Mapping[str, Any] | None) -> UserValues:
+    """Read Helm values.
+
+    Parameters
+    ----------
+    values : path, mapping, UserValues or None
+        A file, or what such a file holds; nested or with dotted keys. What was read before is returned as it is.
+
+    Returns
+    -------
+    UserValues
+        Without secrets; empty for None and for an empty file.
+
+    Raises
+    ------
+    SettingsError
+        Where the file is missing, not YAML, not a mapping, or a component's own file.
+    """
+    if values is None:
+        return UserValues()
+    if isinstance(values, UserValues):
+        return values
+    if isinstance(values, Mapping):
+        return _user_values(values, "values")
+    path = Path(values)
+    return read_values_text(_text(path), str(path), name=path.name)
+
+
+def read_values_text(text: str, address: str, *, name: str | None = None) -> UserValues:
+    """Read Helm values from a text, see `read_values`.
+
+    Parameters
+    ----------
+    text : str
+        The whole file.
+    address : str
+        For errors and as address of the values.
+    name : str, optional
+        Short name of the file; the address where not given.
+    """
+    content = load_yaml(text, address)
+    if content is None:
+        return UserValues(name or address, address=address)
+    if not isinstance(content, Mapping):
+        hint = "Helm values start with names such as seedClient:"
+        raise SettingsError(f"a {type(content).__name__}, not a mapping", where=f"{address}:1", hint=hint)
+    return _user_values(content, name or address, address)
+
+
+def _user_values(content: Mapping[str, Any], name: str, address: str = "") -> UserValues:
+    if set(content) >= {"download"} and len(_FILE_SECTIONS & set(content)) > 1:
+        hint = "put it among the inputs; values are what helm install -f takes"
+        raise SettingsError("this is a client's own dfdaemon.yaml, no Helm values", where=name, hint=hint)
+    prefix, section = _section(content)
+    return UserValues(name, prefix, dict(flatten(section)), address, key_lines(section), repeated_keys(section))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "not UTF-8 text"
+        raise SettingsError(
+            f"the values file cannot be read: {reason}", where=str(path), hint="give a Helm values file"
+        ) from problem
+
+
+def _section(content: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    named = content.get("dragonfly")
+    if isinstance(named, Mapping) and _is_dragonfly(named):
+        return "dragonfly.", named
+    if not _is_dragonfly(content):
+        for name, inner in content.items():
+            if isinstance(inner, Mapping) and _is_dragonfly(inner):
+                return f"{name}.", inner
+    return "", content
+
+
+def _is_dragonfly(content: Mapping[str, Any]) -> bool:
+    return any(str(name).partition(".")[0] in SECTIONS for name in content)
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
+    """Yield dotted paths and values of a nested mapping, secrets left out; a list becomes one JSON text."""
+    for name, inner in node.items():
+        path = f"{prefix}{name}"
+        if _SECRET.search(str(name)):
+            continue
+        if isinstance(inner, Mapping) and inner:
+            yield from flatten(inner, f"{path}.")
+        else:
+            yield path, _leaf(inner)
+
+
+def _leaf(node: Any) -> Value:
+    if node is None or isinstance(node, bool | int | float):
+        return node
+    if isinstance(node, str):
+        return redact(node)
+    return redact(json.dumps(_without_secrets(node), ensure_ascii=False, default=str))
+
+
+def _without_secrets(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {str(name): _without_secrets(inner) for name, inner in node.items() if not _SECRET.search(str(name))}
+    if isinstance(node, list):
+        return [_without_secrets(inner) for inner in node]
+    return node

@@ -1,0 +1,330 @@
+"""Recommendations as Helm values with their reasons in comments, read back and checked before anyone applies them."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from dfly_analysis.catalog.piece_length_rules import piece_attempts
+from dfly_analysis.errors import DflyError, OverlayConflictError
+from dfly_analysis.findings import collapse_whitespace
+from dfly_analysis.units import format_size, parse_duration
+
+_ROLES = ("seedClient", "client", "scheduler", "manager")
+_PIECE, _WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
+_RETRIES = "backend.maxRetries"
+_COLLECTOR = "scheduler.config.scheduler.gc.pieceDownloadTimeout"
+_COMMENT_WIDTH, _COMMENT_LENGTH = 110, 220
+_FLAGS = {"true": True, "false": False}
+
+
+class _Proposal(Protocol):
+    """What is read of a recommendation."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def helm_path(self) -> str: ...
+    @property
+    def current(self) -> Any: ...
+    @property
+    def proposed(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def because(self) -> str: ...
+    @property
+    def confidence(self) -> str: ...
+
+
+class _Proposals(Protocol):
+    def __iter__(self) -> Iterator[_Proposal]: ...
+    @property
+    def size_bytes(self) -> int | None: ...
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Helm values that follow an advice.
+
+    Attributes
+    ----------
+    values : mapping
+        Nested, as ``helm upgrade -f`` takes it; empty where nothing has to change.
+    comments : mapping of str to str
+        Helm path to the reason, one line.
+    title : str
+        First line of the file.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    comments: Mapping[str, str] = field(default_factory=dict, hash=False)
+    title: str = "Helm values by dfly-analysis"
+
+    @classmethod
+    def from_advice(cls, advice: _Proposals, *, prefix: str = "") -> Overlay:
+        """Make an overlay of an advice and check it.
+
+        Parameters
+        ----------
+        advice : Advice
+        prefix : str
+            Section of a parent chart with its dot, e.g. ``dragonfly.``, as `Settings.user` knows it.
+
+        Returns
+        -------
+        Overlay
+            It was written, read back and compared.
+
+        Raises
+        ------
+        OverlayConflictError
+            Where two recommendations want different values for one path, a limit is shorter than one it has to
+            outlast, or what was written does not read back.
+        """
+        chosen = _without_conflict(advice)
+        values: dict[str, Any] = {}
+        for item in chosen:
+            _put(values, f"{prefix}{item.helm_path}", _scalar(item))
+        size = f", for layers of {format_size(advice.size_bytes)}" if advice.size_bytes else ""
+        title = f"Helm values by dfly-analysis{size}"
+        result = cls(values, {f"{prefix}{item.helm_path}": _comment(item) for item in chosen}, title)
+        _check_order({item.helm_path: item for item in chosen})
+        result.check(advice, prefix=prefix)
+        return result
+
+    @property
+    def paths(self) -> Mapping[str, Any]:
+        """The values by dotted Helm path, in the order of the file."""
+        return dict(_leaves(self.values))
+
+    def to_yaml(self) -> str:
+        """Return the file's text: comments above each value; a comment alone where nothing has to change."""
+        if not self.values:
+            return f"# {self.title}\n# No setting has to change.\n"
+        from ruamel.yaml import YAML
+
+        tree = _commented(self.values, self.comments)
+        tree.yaml_set_start_comment(f"{self.title}\nApply with: helm upgrade --reuse-values -f THIS_FILE\n")
+        writer, text = YAML(), io.StringIO()
+        writer.width = 4096
+        writer.dump(tree, text)
+        return text.getvalue()
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write the file, read it back, and return its path.
+
+        Raises
+        ------
+        OverlayConflictError
+            Where the file does not hold what was meant.
+        DflyError
+            Where it cannot be written.
+        """
+        target = Path(path)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(self.to_yaml(), "utf-8")
+            written = read_overlay(target.read_text("utf-8"), where=str(target))
+        except OSError as problem:
+            raise DflyError(
+                f"the overlay cannot be written: {problem.strerror}", where=str(target), hint="name another file"
+            ) from problem
+        _same(written, self.values, where=str(target))
+        return target
+
+    def check(self, advice: _Proposals, *, prefix: str = "") -> None:
+        """Check that the file's text reads back as the advice says, durations in their seconds.
+
+        Raises
+        ------
+        OverlayConflictError
+            Naming the path that does not.
+        """
+        written = read_overlay(self.to_yaml())
+        _same(written, self.values)
+        found = dict(_leaves(written))
+        for item in advice:
+            path = f"{prefix}{item.helm_path}"
+            value = found.get(path)
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            if path not in found or text != item.proposed:
+                raise OverlayConflictError(f"holds {value!r}, not {item.proposed!r}", where=path, hint=_OWN_FAULT)
+            if item.unit == "s":
+                _seconds(item)
+
+
+_OWN_FAULT = "this is a fault of dfly-analysis; please report it"
+
+
+def read_overlay(text: str, *, where: str | None = None) -> dict[str, Any]:
+    """Read an overlay's text.
+
+    Parameters
+    ----------
+    text : str
+    where : str, optional
+        File it comes from, for the error.
+
+    Returns
+    -------
+    dict
+        Nested values; empty where the text holds comments only.
+
+    Raises
+    ------
+    OverlayConflictError
+        Where it is no YAML mapping.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as problem:
+        raise OverlayConflictError("the overlay is not YAML", where=where, hint="write it anew") from problem
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise OverlayConflictError(f"a {type(content).__name__}, not a mapping", where=where, hint="write it anew")
+    return content
+
+
+def apply(values: Mapping[str, Any], overlay: Overlay | Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with an overlay laid over them, as Helm does it.
+
+    Parameters
+    ----------
+    values : mapping
+        Nested Helm values; left as they are.
+    overlay : Overlay or mapping
+
+    Returns
+    -------
+    dict
+        A new mapping; sections merge, values are replaced, a section that is null or a plain value gives way.
+    """
+    over = overlay.values if isinstance(overlay, Overlay) else overlay
+    result = {name: apply(inner, {}) if isinstance(inner, Mapping) else inner for name, inner in values.items()}
+    for name, inner in over.items():
+        below = result.get(name)
+        base = below if isinstance(below, Mapping) else {}
+        result[name] = apply(base, inner) if isinstance(inner, Mapping) else inner
+    return result
+
+
+def _without_conflict(advice: _Proposals) -> list[_Proposal]:
+    chosen: dict[str, _Proposal] = {}
+    for item in advice:
+        other = chosen.setdefault(item.helm_path, item)
+        if other.proposed != item.proposed:
+            raise OverlayConflictError(
+                f"one recommendation says {other.proposed} ({other.role} {other.key}), another {item.proposed} "
+                f"({item.role} {item.key})",
+                where=item.helm_path,
+                hint="keep one of them",
+            )
+    return sorted(chosen.values(), key=lambda item: (_place(item.helm_path), item.helm_path))
+
+
+def _place(path: str) -> int:
+    role = path.partition(".")[0]
+    return _ROLES.index(role) if role in _ROLES else len(_ROLES)
+
+
+def _put(values: dict[str, Any], path: str, value: Any) -> None:
+    *sections, leaf = path.split(".")
+    node = values
+    for name in sections:
+        node = node.setdefault(name, {})
+        if not isinstance(node, dict):
+            raise OverlayConflictError(
+                f"{name} is a value for one recommendation and a section for another", where=path
+            )
+    if isinstance(node.get(leaf), dict):
+        raise OverlayConflictError(f"{leaf} is a section for one recommendation and a value for another", where=path)
+    node[leaf] = value
+
+
+def _scalar(item: _Proposal) -> str | int | bool:
+    """Return a proposal as YAML has it: counts as numbers, flags as flags, all else as text."""
+    if item.proposed in _FLAGS:
+        return _FLAGS[item.proposed]
+    return int(item.proposed) if item.unit != "s" and item.proposed.isdecimal() else item.proposed
+
+
+def _comment(item: _Proposal) -> str:
+    now = f"was {item.current.value or 'unset'} ({item.current.layer}); {item.confidence} confidence"
+    low, high = (format_size(end) if item.unit == "bytes" else f"{end:.4g}" for end in (item.low, item.high))
+    ends = f"{low} to {high}" if math.isfinite(item.high) else f"at least {low}"
+    interval = f"needed {ends}{'' if item.unit == 'bytes' else f' {item.unit}'}"
+    because = item.because.partition("; ")[2] if item.because.startswith("now ") else item.because
+    return textwrap.shorten(collapse_whitespace(f"{now}; {interval}; {because}"), _COMMENT_LENGTH, placeholder=" …")
+
+
+def _commented(values: Mapping[str, Any], comments: Mapping[str, str], above: str = "") -> Any:
+    from ruamel.yaml.comments import CommentedMap
+
+    result = CommentedMap()
+    for name, inner in values.items():
+        path = f"{above}{name}"
+        result[name] = _commented(inner, comments, f"{path}.") if isinstance(inner, Mapping) else inner
+        if path in comments:
+            lines = "\n".join(textwrap.wrap(comments[path], _COMMENT_WIDTH))
+            result.yaml_set_comment_before_after_key(name, before=lines, indent=2 * above.count("."))
+    return result
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, inner in values.items():
+        if isinstance(inner, Mapping):
+            yield from _leaves(inner, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", inner
+
+
+def _same(written: Mapping[str, Any], expected: Mapping[str, Any], *, where: str | None = None) -> None:
+    read, wanted = dict(_leaves(written)), dict(_leaves(expected))
+    for path in dict.fromkeys([*wanted, *read]):
+        if read.get(path) != wanted.get(path) or type(read.get(path)) is not type(wanted.get(path)):
+            at = f"{where}: {path}" if where else path
+            raise OverlayConflictError(
+                f"reads back as {read.get(path)!r}, not {wanted.get(path)!r}", where=at, hint=_OWN_FAULT
+            )
+
+
+def _check_order(chosen: Mapping[str, _Proposal]) -> None:
+    """Check limits against those they have to outlast, where the overlay sets both."""
+    collector = chosen.get(_COLLECTOR)
+    for role in ("seedClient", "client"):
+        piece, write = (chosen.get(f"{role}.config.{key}") for key in (_PIECE, _WRITE))
+        if piece and write and _seconds(write) < _seconds(piece):
+            raise OverlayConflictError(
+                f"{write.proposed} is shorter than {_PIECE}, {piece.proposed}",
+                where=write.helm_path,
+                hint="raise it too",
+            )
+        retries = chosen.get(f"{role}.config.{_RETRIES}")
+        tries = 1 + (int(retries.proposed) if retries else piece_attempts().retries_before_body)
+        if piece and collector and _seconds(collector) <= _seconds(piece) * tries:
+            raise OverlayConflictError(
+                f"{collector.proposed} is not above {tries} tries of {_PIECE}, {piece.proposed}", where=_COLLECTOR
+            )
+
+
+def _seconds(item: _Proposal) -> float:
+    try:
+        return parse_duration(item.proposed)
+    except DflyError as problem:
+        raise OverlayConflictError(problem.message, where=item.helm_path, hint=problem.hint) from problem

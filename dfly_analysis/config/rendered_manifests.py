@@ -1,0 +1,114 @@
+"""Reads the files that were in force on a host: dfdaemon.yaml, scheduler.yaml and manager.yaml, known by their content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from dfly_analysis.catalog.defaults import Value
+from dfly_analysis.config.helm_values import flatten
+from dfly_analysis.config.yaml_positions import RepeatedKey, key_lines, load_yaml, repeated_keys
+from dfly_analysis.errors import SettingsError
+
+_MAX_CHARACTERS = 1_000_000  # a component's file has a few thousand
+_GLANCE = re.compile(r"^(?:download|storage|seedPeer|server|auth|scheduler):", re.MULTILINE)
+_CLIENT = frozenset({"download", "upload", "storage", "seedPeer", "proxy", "gc", "dynconfig", "host"})
+_GO_DAEMON = frozenset({"aliveTime", "gcInterval", "workHome", "keepStorage", "dataDir"})
+_SCHEDULER = frozenset(
+    {"algorithm", "backToSourceCount", "backSourceCount", "retryBackToSourceLimit", "retryLimit", "retryInterval", "gc"}
+)
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A component's own configuration file, as it lay on a host.
+
+    Attributes
+    ----------
+    path : str
+        Address it was read from.
+    component : {"client", "scheduler", "manager"}
+    role : {"client", "seedClient", "scheduler", "manager"}
+        A client whose ``seedPeer.enable`` is true is a seed client.
+    host : str or None
+        As the file names it, else the name of its folder.
+    values : mapping of str to value
+        Dotted keys; secrets are left out.
+    lines : mapping of str to int
+        Line of each key and section.
+    repeated : tuple of RepeatedKey
+        Keys written twice.
+    """
+
+    path: str
+    component: str
+    role: str
+    host: str | None
+    values: Mapping[str, Value] = field(hash=False)
+    lines: Mapping[str, int] = field(default_factory=dict, hash=False)
+    repeated: tuple[RepeatedKey, ...] = ()
+
+    def first(self, names: Iterable[str]) -> tuple[str, Value] | None:
+        """Return the first of several spellings that the file holds, with its value, or None."""
+        return next(((name, value) for name in names if (value := self.values.get(name)) is not None), None)
+
+
+def read_rendered(text: str, path: str) -> RenderedFile | None:
+    """Read a component's configuration file.
+
+    Parameters
+    ----------
+    text : str
+        The whole file.
+    path : str
+        Its address; only the folder's name is used, where the file does not name its host.
+
+    Returns
+    -------
+    RenderedFile or None
+        None where the text is something else: Helm values, ``dynconfig.yaml``, the old Go daemon's file, no YAML.
+    """
+    if len(text) > _MAX_CHARACTERS or not _GLANCE.search(text):
+        return None
+    try:
+        content = load_yaml(text, path)
+    except SettingsError:
+        return None
+    component = _component(content) if isinstance(content, Mapping) else None
+    if component is None:
+        return None
+    values = dict(flatten(content))
+    role = "seedClient" if component == "client" and values.get("seedPeer.enable") is True else component
+    named = (
+        values.get("host.hostname")
+        if component == "client"
+        else values.get("server.host")
+        if component == "scheduler"
+        else None
+    )
+    host = named if isinstance(named, str) and named else _folder(path)
+    return RenderedFile(path, component, role, host, values, key_lines(content), repeated_keys(content))
+
+
+def _component(content: Mapping[str, Any]) -> str | None:
+    sections = {name for name, inner in content.items() if isinstance(inner, Mapping)}
+    scheduler, server = content.get("scheduler"), content.get("server")
+    if sections & {"download", "storage"} and len(sections & _CLIENT) > 1:
+        return None if _GO_DAEMON & set(content) else "client"
+    if "scheduler" in sections and isinstance(scheduler, Mapping) and _SCHEDULER & set(scheduler):
+        return "scheduler"
+    if (
+        isinstance(server, Mapping)
+        and {"grpc", "rest"} & set(server)
+        and sections & {"database", "auth", "job", "cache"}
+    ):
+        return "manager"
+    return None
+
+
+def _folder(path: str) -> str | None:
+    name = PurePosixPath(path.replace("\\", "/").replace("!", "/").replace("::", "/")).parent.name
+    return name or None

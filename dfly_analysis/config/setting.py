@@ -1,0 +1,128 @@
+"""One value in force, with the layer and the place it came from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from dfly_analysis.catalog.defaults import Value, defaults_of
+from dfly_analysis.errors import DflyError
+from dfly_analysis.schema import ROLES
+from dfly_analysis.units import parse_duration, parse_size
+
+__all__ = [
+    "CHART_ONLY", "CLIENT_ROLES", "GO_SECTIONS", "KEYS_THAT_MATTER", "LAST_GO_CHART", "LAYERS", "PIECE_LENGTH", "ROLES", "SECTIONS", "Layer",
+    "Setting", "helm_path_of", "is_chart_only",
+]  # fmt: skip
+Layer = Literal["binary", "chart", "user", "rendered", "unknown"]
+LAYERS: tuple[Layer, ...] = ("unknown", "binary", "chart", "user", "rendered")
+CLIENT_ROLES = ("client", "seedClient")
+GO_SECTIONS = ("dfdaemon", "seedPeer")
+"""Sections of the old Go daemon in the chart's values."""
+LAST_GO_CHART = "1.1.65"
+SECTIONS = (*ROLES, *GO_SECTIONS)
+CHART_ONLY = ("resources", "persistence", "replicas", "extraVolumes")
+PIECE_LENGTH = "piece length"
+
+KEYS_THAT_MATTER: tuple[str, ...] = (
+    "download.pieceTimeout",
+    "storage.writePieceTimeout",
+    "download.collectedPieceTimeout",
+    "scheduler.scheduleTimeout",
+    "download.concurrentPieceCount",
+    "download.bandwidthLimit",
+    "download.backToSourceBandwidthLimit",
+    "scheduler.maxScheduleCount",
+    "backend.maxRetries",
+    "proxy.disableBackToSource",
+    "upload.bandwidthLimit",
+    "upload.server.requestRateLimit",
+    "scheduler.gc.pieceDownloadTimeout",
+    "scheduler.retryInterval",
+    "scheduler.retryLimit",
+    "scheduler.retryBackToSourceLimit",
+    PIECE_LENGTH,
+)
+"""Keys that bound or share a large preheat; a renamed key stands under its newest name."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value in force.
+
+    Attributes
+    ----------
+    key : str
+        In the component's own file, as spelt in the layer that set it.
+    role : {"client", "seedClient", "scheduler", "manager"}
+    host : str or None
+        Host it was asked for.
+    value : str, int, float, bool or None
+        As written; None where unset or unknown.
+    layer : {"binary", "chart", "user", "rendered", "unknown"}
+    source : str
+        Where it is written, e.g. ``chart 1.7.4``; for ``unknown``, why nothing is known.
+    helm_path : str or None
+        Where the chart takes it; None where the chart's template does not pass it on.
+    """
+
+    key: str
+    role: str
+    host: str | None
+    value: Value
+    layer: Layer
+    source: str
+    helm_path: str | None = None
+
+    @property
+    def unit(self) -> str | None:
+        """Unit of the key as the facts know it, or None."""
+        found = defaults_of(self.role, self.key)
+        return found.unit if found else None
+
+    @property
+    def seconds(self) -> float | None:
+        """The value as a duration, or None where it is none; a bare number is nanoseconds to the Go components."""
+        if self.value is None or isinstance(self.value, bool) or self.unit not in {None, "duration"}:
+            return None
+        try:
+            seconds = parse_duration(self.value)
+        except DflyError:
+            return None
+        bare = isinstance(self.value, int | float) and self.role not in CLIENT_ROLES
+        return seconds * 1e-9 if bare else seconds
+
+    @property
+    def size_bytes(self) -> int | None:
+        """The value as a size or as bytes per second, or None where it is none."""
+        if self.value is None or isinstance(self.value, bool) or self.unit not in {None, "size", "rate", "quantity"}:
+            return None
+        try:
+            return parse_size(self.value)
+        except DflyError:
+            return None
+
+    @property
+    def number(self) -> float | None:
+        """The value as a plain number, or None where it is none."""
+        if self.value is None or isinstance(self.value, bool):
+            return None
+        try:
+            number = float(self.value)
+        except (ValueError, OverflowError):
+            return None
+        return number if math.isfinite(number) else None
+
+
+def helm_path_of(role: str, key: str) -> str | None:
+    """Return where the chart's values hold a key of a role, or None where the chart does not pass it on."""
+    found = defaults_of(role, key)
+    if found is not None:
+        return found.helm_path
+    return f"{role}.{key}" if is_chart_only(key) else f"{role}.config.{key}"
+
+
+def is_chart_only(key: str) -> bool:
+    """Return whether a key belongs to the chart alone (resources, volumes), so that no component's file holds it."""
+    return key.partition(".")[0] in CHART_ONLY

@@ -1,0 +1,158 @@
+"""What a model says: intervals, parameters, goodness, or the reason why there is no fit. Frozen values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import Any, Protocol, runtime_checkable
+
+from dfly_analysis.errors import TableError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its confidence interval, in the unit its maker names.
+
+    Attributes
+    ----------
+    value, low, high : float
+        ``low <= value <= high``.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def bound(self) -> float:
+        """Return the upper end of a time; infinity where it is a thousand times the figure, which bounds nothing."""
+        return self.high if self.high <= _BOUNDS_NOTHING * self.value else math.inf
+
+
+_BOUNDS_NOTHING = 1000.0
+DEFAULT_RETRY_CORRELATION = Interval(0.0, 0.0, 0.1)
+"""Caution, not a measurement: how many failures of a pass are taken to repeat in the next, where a run does not say."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """A fitted parameter.
+
+    Attributes
+    ----------
+    name : str
+    value, low, high : float
+        Estimate and 95 % interval.
+    unit : str
+        ``log s``, ``1``, ``s``, ``B/s`` …
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class NotFitted:
+    """No fit, because the data do not carry it.
+
+    Attributes
+    ----------
+    name : str
+        Which model.
+    reason : str
+        One sentence.
+    collect : str
+        What to collect so that it can be fitted.
+    n : int
+        Rows there were.
+    """
+
+    name: str
+    reason: str
+    collect: str
+    n: int = 0
+
+    def __bool__(self) -> bool:
+        """Return False, so that ``if fit:`` reads well."""
+        return False
+
+
+@runtime_checkable
+class Fit(Protocol):
+    """What every fitted model offers."""
+
+    name: str
+    law: str
+    params: tuple[Param, ...]
+    n: int
+    n_censored: int
+    goodness: Mapping[str, float]
+    window: tuple[str, str] | None
+    extrapolates_beyond_s: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line to draw with a band, all three of one length.
+
+    Attributes
+    ----------
+    x, y, low, high : tuple of float
+    """
+
+    x: tuple[float, ...] = field(default_factory=tuple)
+    y: tuple[float, ...] = field(default_factory=tuple)
+    low: tuple[float, ...] = field(default_factory=tuple)
+    high: tuple[float, ...] = field(default_factory=tuple)
+
+
+def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
+    """Return a share with Wilson's interval.
+
+    Parameters
+    ----------
+    successes, n : float
+        Counts; ``0 <= successes <= n``.
+    level : float
+
+    Returns
+    -------
+    Interval
+        A share, 0 to 1; with ``n`` 0 the value is 0 and the interval all of it.
+
+    Raises
+    ------
+    TableError
+        Where the counts cannot be.
+    """
+    if not 0 <= successes <= n:
+        raise TableError(f"{successes} of {n} is not a share")
+    if n == 0:
+        return Interval(0.0, 0.0, 1.0)
+    z = NormalDist().inv_cdf(0.5 + level / 2.0)
+    share = successes / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(share, min(max(middle - half, 0.0), share), max(min(middle + half, 1.0), share))
+
+
+def measured_retry_correlation(fits: Mapping[str, Any]) -> Interval | None:
+    """Return the shared fate of passes at the source that a run itself shows.
+
+    Parameters
+    ----------
+    fits : mapping of str to fit
+        As `dfly_analysis.fit_all` names them.
+
+    Returns
+    -------
+    Interval or None
+        None where too few tasks failed or ended to tell: then `DEFAULT_RETRY_CORRELATION` is all there is.
+    """
+    found = getattr(fits.get("task_failure"), "calibration", None)
+    return found.retry_failure_correlation if found is not None and found.measures_retry_correlation else None

@@ -1,6 +1,0 @@
-"""The languages that the program speaks."""
-
-from __future__ import annotations
-
-LANGUAGES = ("en", "zh")
-"""What is said is said in the first; `dfly_analysis.knowledge.text` puts it into the others."""

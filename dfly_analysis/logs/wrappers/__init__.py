@@ -1,7 +1,0 @@
-"""Takes off what containers, shells and log stores put around the lines of a program: CRI, Docker, kubectl, grep, Loki and others."""
-
-from dfly_analysis.knowledge.wrapper import Wrapper
-from dfly_analysis.logs.wrappers.detect import find_wrapper, sniff_wrapper, sniff_wrappers
-from dfly_analysis.logs.wrappers.layer import unwrap
-
-__all__ = ["Wrapper", "find_wrapper", "sniff_wrapper", "sniff_wrappers", "unwrap"]

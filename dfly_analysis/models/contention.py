@@ -1,0 +1,85 @@
+"""How much pieces in flight slow each other: the likelihood of a crowding, and what attempts tell beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import optimize, special
+
+from dfly_analysis.estimates import Interval
+from dfly_analysis.models.concurrency import Spans, Steps, shared_speed
+from dfly_analysis.models.distribution import Array
+from dfly_analysis.models.normal_distribution import Moments, negative_log_likelihood
+
+_PROFILE_DROP = 0.5 * 3.841  # half of the 95 % quantile of chi-squared with one degree of freedom
+
+
+def _rows(spans: Spans, steps: Steps, contention: float, exponent: float) -> tuple[Array, Array]:
+    """Return logs of seconds a byte alone, of finished and of all other telling attempts."""
+    pace = np.log(np.maximum(steps.progress(contention, exponent), 1e-9) / spans.size_bytes)
+    return pace[spans.usable & spans.finished], pace[spans.usable & ~spans.finished]
+
+
+def profile(spans: Spans, steps: Steps, grid: Array, exponent: float) -> tuple[Array, Array]:
+    """Return the log likelihood over that of no crowding, and the fitted centre and spread, for each crowding."""
+    ended = steps.load_at_end[spans.usable & spans.finished]
+    value, best = [], []
+    start: Array | None = None
+    for contention in grid:
+        observed, cut = _rows(spans, steps, float(contention), exponent)
+        centre = float(observed.mean())
+        here = np.array([0.0, np.log(observed.std() + 1e-3)]) if start is None else start
+        found = optimize.minimize(
+            negative_log_likelihood, here, args=(Moments.of(observed - centre), cut - centre), jac=True, method="BFGS"
+        )
+        start = np.asarray(found.x)
+        # Density of a time in seconds, not of its log: the speed at the end is the slope between the two clocks.
+        turn = np.log(shared_speed(ended, float(contention), exponent)).sum() - observed.sum()
+        value.append(-float(found.fun) + turn)
+        best.append((start[0] + centre, float(np.exp(start[1]))))
+    return np.array(value) - value[0], np.array(best)
+
+
+def bounds(gain: Array, grid: Array) -> Interval:
+    """Return the best crowding with its profile interval; none where the data do not rule that out."""
+    top = int(gain.argmax())
+    inside = np.flatnonzero(gain >= gain[top] - _PROFILE_DROP)
+    low, high = float(grid[inside[0]]), float(grid[min(inside[-1] + 1, len(grid) - 1)])
+    if inside[0] == 0:
+        return Interval(0.0, 0.0, high)
+    low = float(grid[inside[0] - 1]) if inside[0] > 1 else low
+    return Interval(_peak(gain, grid, top), low, max(high, float(grid[top])))
+
+
+def _peak(gain: Array, grid: Array, top: int) -> float:
+    """Return where a parabola in the log of the crowding through the best three points is highest."""
+    if top < 2 or top + 1 >= len(grid):
+        return float(grid[top])
+    x, y = np.log(grid[top - 1 : top + 2]), gain[top - 1 : top + 2]
+    bend, slope, _ = np.polyfit(x - x[1], y - y[1], 2)
+    return (
+        float(np.exp(x[1] + np.clip(-slope / (2.0 * bend), x[0] - x[1], x[2] - x[1]))) if bend < 0 else float(grid[top])
+    )
+
+
+def design_effect(spans: Spans, steps: Steps, contention: float, exponent: float) -> float:
+    """Return how much tasks differ beyond chance: the variance of their summed residuals over that of independent rows."""
+    observed = _rows(spans, steps, contention, exponent)[0]
+    residual = (observed - observed.mean()) / (observed.std() + 1e-9)
+    task = spans.task[spans.usable & spans.finished]
+    summed = np.bincount(task[task >= 0], weights=residual[task >= 0])
+    return float(max(1.0, (summed @ summed) / max(residual @ residual, 1e-9))) if len(summed) >= 5 else 1.0
+
+
+def rate_alone(spans: Spans, steps: Steps, contention: float, exponent: float) -> tuple[float, float]:
+    """Return the own rate of those in flight, on average over their time, and the spread of the log of own rates.
+
+    Slow ones are in flight for longer, unless they are cut.
+    """
+    _, best = profile(spans, steps, np.array([contention]), exponent)
+    centre, spread = best[0]
+    pace = np.log(np.maximum(steps.progress(contention, exponent), 1e-9) / spans.size_bytes)
+    z = (pace - centre) / spread
+    # Of one that was cut, what is expected of a rate that is lower than what it showed.
+    cut = np.exp(-centre + 0.5 * spread**2 + special.log_ndtr(-(z + spread)) - special.log_ndtr(-z))
+    rate, lasted = np.where(spans.finished, np.exp(-pace), cut), spans.end_s - spans.begin_s
+    return float((rate * lasted)[spans.usable].sum() / lasted[spans.usable].sum()), float(spread)

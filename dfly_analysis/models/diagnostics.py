@@ -1,0 +1,162 @@
+"""What a statistician looks at before a fit is believed: frames of survival, of probabilities, of residuals, and of hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from dfly_analysis.models.distribution import LARGEST_LOG, Array
+from dfly_analysis.models.kaplan_meier import kaplan_meier, survival_steps
+
+if TYPE_CHECKING:
+    from dfly_analysis.models.duration import DurationFit
+
+_POINTS = 200
+_SIZES = 5
+_MIN_SHARE = 1e-4
+_INFLUENCE = (0.5, 0.99)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Frames to draw or to read.
+
+    Attributes
+    ----------
+    survival : DataFrame
+        One row a time of a common size: ``size_bytes``, ``time_s``, ``seen`` (Kaplan and Meier's survival, missing beyond the
+        data), ``seen_low``, ``seen_high``, ``expected``, ``law_low``, ``law_high``, ``extrapolated``.
+    probability : DataFrame
+        One row a residual of all sizes together: ``expected`` (the share that lasts longer by the law), ``seen`` (Kaplan and
+        Meier's), ``law_z`` and ``seen_z`` (both as quantiles of a normal law, so that a good fit is a straight line).
+    residuals : DataFrame
+        One row a row of the likelihood: ``size_bytes``, ``time_s``, ``weight``, ``finished``, ``residual`` (Cox and Snell's: minus
+        the log of the law's survival; of a law that fits they are exponential with mean 1).
+    hosts : DataFrame
+        One row a host: ``host``, ``n``, ``finished``, ``expected`` (finished attempts by the law; an observed count far above
+        it is a fast host, far below it a slow one), ``ratio`` and its interval ``low`` and ``high``, ``shift_q50`` and
+        ``shift_q99`` (by what factor the quantile at the usual size would change without the host, to first order).
+    """
+
+    survival: pd.DataFrame
+    probability: pd.DataFrame
+    residuals: pd.DataFrame
+    hosts: pd.DataFrame
+
+
+def check(fit: DurationFit) -> Checks:
+    """Make the frames of a fit.
+
+    Parameters
+    ----------
+    fit : DurationFit
+
+    Returns
+    -------
+    Checks
+    """
+    return Checks(_survival(fit), _probability(fit), _residuals(fit), _hosts(fit))
+
+
+def _survival(fit: DurationFit) -> pd.DataFrame:
+    data = fit.attempts
+    sizes = pd.Series(data.size_bytes).round(-3).value_counts().head(_SIZES).index.sort_values()
+    result = []
+    for size in sizes:
+        near = np.abs(np.log(data.size_bytes / size)) < np.log(1.1)
+        observed = kaplan_meier(data.middle_s[near], ~data.finished[near], data.weight[near])
+        longest = float(data.middle_s[near].max())
+        high = max(longest, fit.quantile(float(size), 0.9995).value)
+        time = np.geomspace(float(data.middle_s[near].min()), high, 40)
+        expected = fit.timeout_rates(float(size), time.tolist())
+        place = np.searchsorted(observed.x, time, side="right") - 1
+        beyond = time > longest
+        stepped = [
+            np.where(beyond, np.nan, np.concatenate([[1.0], np.array(values)])[place + 1])
+            for values in (observed.y, observed.low, observed.high)
+        ]
+        result.append(pd.DataFrame({
+            "size_bytes": float(size), "time_s": time, "seen": stepped[0], "seen_low": stepped[1], "seen_high": stepped[2], "law": [one.value for one in expected], "law_low": [one.low for one in expected],
+            "law_high": [one.high for one in expected], "extrapolated": beyond,
+        }))  # fmt: skip
+    return pd.concat(result, ignore_index=True)
+
+
+def _probability(fit: DurationFit) -> pd.DataFrame:
+    """Compare survivals of the Cox and Snell residuals, which every law and size have in common."""
+    rows = fit.average.best.model.rows
+    residual, observed, _ = survival_steps(_cox_snell(fit), ~rows.cut, rows.weight)
+    expected = np.exp(-residual)
+    inside = (
+        (observed > _MIN_SHARE)
+        & (observed < 1.0 - _MIN_SHARE)
+        & (expected > _MIN_SHARE)
+        & (expected < 1.0 - _MIN_SHARE)
+    )
+    expected, observed = expected[inside], observed[inside]
+    keep = np.unique(np.linspace(0, max(len(expected) - 1, 0), min(len(expected), _POINTS)).astype(int))
+    expected, observed = expected[keep], observed[keep]
+    return pd.DataFrame(
+        {"law": expected, "seen": observed, "law_z": -special.ndtri(expected), "seen_z": -special.ndtri(observed)}
+    )
+
+
+def _cox_snell(fit: DurationFit) -> Array:
+    model, theta = fit.average.best.model, fit.average.best.theta
+    rows = model.rows
+    return np.minimum(-model.log_survival(theta, rows.x, rows.middle), LARGEST_LOG)
+
+
+def _residuals(fit: DurationFit) -> pd.DataFrame:
+    rows = fit.average.best.model.rows
+    return pd.DataFrame({
+        "size_bytes": np.exp(rows.x + rows.log_size), "time_s": np.exp(rows.middle + rows.log_unit),
+        "weight": rows.weight, "finished": ~rows.cut, "residual": _cox_snell(fit),
+    })  # fmt: skip
+
+
+def _hosts(fit: DurationFit) -> pd.DataFrame:
+    """Count by host what finished and what the law expects, and how far the answer leans on each host."""
+    data, best = fit.attempts, fit.average.best
+    columns = ["host", "n", "finished", "expected", "ratio", "low", "high", "shift_q50", "shift_q99"]
+    codes = data.clusters.get("host")
+    if codes is None:
+        return pd.DataFrame(columns=columns)
+    model, theta, known = best.model, best.theta, codes >= 0
+    x, y = np.log(data.size_bytes) - model.rows.log_size, np.log(data.middle_s) - model.rows.log_unit
+    hazard = np.minimum(-model.log_survival(theta, x, y), LARGEST_LOG)
+    count = len(fit.attempts.hosts)
+
+    def by_host(value: Array) -> Array:
+        return np.asarray(np.bincount(codes[known], weights=(value * data.weight)[known], minlength=count), dtype=float)
+
+    n, finished, expected = (by_host(value) for value in (np.ones(len(x)), data.finished.astype(float), hazard))
+    shifts = _shifts(fit)
+    half = 1.96 * np.sqrt(np.maximum(finished, 1.0))
+    scaled = np.maximum(expected, 1e-12)
+    result = pd.DataFrame({
+        "host": list(fit.attempts.hosts), "n": n, "finished": finished, "expected": expected, "ratio": finished / scaled,
+        "low": np.maximum(finished - half, 0.0) / scaled, "high": (finished + half) / scaled,
+        "shift_q50": shifts[0], "shift_q99": shifts[1],
+    })  # fmt: skip
+    return result[result["n"] > 0].sort_values("ratio").reset_index(drop=True)
+
+
+def _shifts(fit: DurationFit) -> list[Array]:
+    """Return the factors by which quantiles would change without each host: one step of the search without its scores."""
+    best, data = fit.average.best, fit.attempts
+    model, theta, rows = best.model, best.theta, best.model.rows
+    scores = np.empty((len(rows.y), len(theta)))
+    scores[model.order] = np.nan_to_num(model.scores(theta))
+    held = next(c for (name, _), c in zip(data.clusters.items(), rows.clusters, strict=True) if name == "host")
+    steps = -(held.held @ scores)[: len(data.hosts)] @ best.model_covariance
+    x = np.array(float(np.median(np.log(data.size_bytes))) - rows.log_size)
+    result = []
+    for p in _INFLUENCE:
+        here = float(model.quantile(theta, x, np.array(p)))
+        result.append(np.array([np.exp(float(model.quantile(theta + step, x, np.array(p))) - here) for step in steps]))
+    return result

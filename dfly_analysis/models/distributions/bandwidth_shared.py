@@ -1,0 +1,61 @@
+"""A link shared by a random number of pieces: time is size times the number of pieces at once over the bandwidth."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from dfly_analysis.models.distribution import SCALE, Array, Parameters, Shape
+from dfly_analysis.models.mixture import Components, LogNormalMixture
+
+_MAX_COUNT = 48
+_MIN_VARIANCE = 0.02
+_OTHERS = np.arange(_MAX_COUNT, dtype=float)
+_LOG_FACTORIAL = special.gammaln(_OTHERS + 1.0)
+_LOG_SHARING = np.log1p(_OTHERS)
+
+
+class BandwidthShared(LogNormalMixture):
+    """``D = (1 + others) * size / bandwidth``, the bandwidth log-normal, ``P(others = k) ~ exp(contention k) / k! ** evenness``.
+
+    Conway and Maxwell's law of a count (1962): with evenness 1 pieces come independently (Poisson), with 0 they queue
+    (geometric), above 1 they are spread more evenly than chance.
+    """
+
+    name = "shared_link"
+    title = "link shared by a varying number of pieces"
+    family = "shared_link"
+    shapes: tuple[Shape, ...] = (SCALE, Shape("crowding", 0.5, 0.3, 1.0), Shape("evenness", 0.7, 0.7, 0.7))
+
+    @property
+    def starts(self) -> tuple[tuple[float, ...], ...]:
+        """Return where to begin: two others at a time, and a queue."""
+        return ((0.7, 1.0), (-0.4, 0.1))
+
+    def placed(self, theta: Array) -> Array:
+        """Take what sharing adds to location and spread out of the beginning."""
+        share = np.exp(self.components(theta[2:]).log_share)
+        mean = float(share @ _LOG_SHARING)
+        variance = float(share @ _LOG_SHARING**2) - mean * mean
+        result = theta.copy()
+        result[0] -= mean
+        result[2] = 0.5 * np.log(max(np.exp(2.0 * theta[2]) - variance, _MIN_VARIANCE))
+        return result
+
+    def components(self, shape: Parameters) -> Components:
+        """Return one log-normal for each number of pieces at once."""
+        scale = np.asarray(shape[0], dtype=float)
+        axes = (slice(None), *(None,) * np.ndim(scale))
+        logs = self.weigh(_OTHERS[axes], _LOG_FACTORIAL[axes], shape[1:])
+        largest = logs.max(axis=0)
+        log_share: Array = logs - (largest + np.log(np.exp(logs - largest).sum(axis=0)))
+        return Components(
+            log_share, np.broadcast_to(_LOG_SHARING[axes], log_share.shape), np.broadcast_to(scale, log_share.shape)
+        )
+
+    def weigh(self, others: Array, log_factorial: Array, shape: Parameters) -> Array:
+        """Return the log of the chance of each number of others, up to a constant."""
+        return np.asarray(others * shape[0] - np.maximum(shape[1], 0.0) * log_factorial)
+
+
+DISTRIBUTION = BandwidthShared()

@@ -1,0 +1,44 @@
+"""Inverse Gaussian: how long a transfer takes whose rate wavers at random about a mean (a Brownian motion's first passage)."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from dfly_analysis.models.distribution import LARGEST_LOG, Array, Distribution, Parameters, Shape
+
+_LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
+
+
+class InverseGaussian(Distribution):
+    """Mean ``exp(location)``; ``scale`` squared is the variance over the squared mean."""
+
+    name = "inverse_gaussian"
+    title = "inverse Gaussian"
+    shapes = (Shape("scale", -0.7, -0.7, 1.5, "log"),)
+
+    def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
+        """Return the log density of ``y``."""
+        z = np.clip(y - location, -LARGEST_LOG, LARGEST_LOG)
+        inverse = np.exp(-shape[0])
+        # (t - 1)^2 / t = 4 sinh(z / 2)^2
+        return np.asarray(-0.5 * z - shape[0] - _LOG_ROOT_TWO_PI - 2.0 * (np.sinh(0.5 * z) * inverse) ** 2)
+
+    def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
+        """Return the log of the probability to last beyond ``y``."""
+        z = np.clip(y - location, -LARGEST_LOG, LARGEST_LOG)
+        inverse = np.exp(-shape[0])
+        first = special.log_ndtr(-2.0 * np.sinh(0.5 * z) * inverse)
+        second = 2.0 * inverse**2 + special.log_ndtr(-2.0 * np.cosh(0.5 * z) * inverse)
+        return np.asarray(first + np.log1p(-np.exp(np.minimum(second - first, -1e-12))))
+
+    def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
+        """Return each row's derivatives, in closed form for what finished."""
+        if survival:
+            return super().scores(y, location, shape, survival=True)
+        z = np.clip(y - location, -LARGEST_LOG, LARGEST_LOG)
+        inverse = np.exp(-2.0 * shape[0])
+        return [0.5 + np.sinh(z) * inverse, -1.0 + 4.0 * np.sinh(0.5 * z) ** 2 * inverse]
+
+
+DISTRIBUTION = InverseGaussian()

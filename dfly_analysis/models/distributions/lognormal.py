@@ -1,0 +1,40 @@
+"""Log-normal: a product of many small slowdowns."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from dfly_analysis.models.distribution import Array, Parameters, StandardDistribution
+
+_LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
+
+
+class LogNormal(StandardDistribution):
+    """``log D = location + scale * normal``."""
+
+    name = "lognormal"
+    title = "log-normal"
+
+    def density_z(self, z: Array, shape: Parameters) -> Array:
+        """Return the log density of the standardised residual."""
+        del shape
+        return np.asarray(-0.5 * z * z - _LOG_ROOT_TWO_PI)
+
+    def survival_z(self, z: Array, shape: Parameters) -> Array:
+        """Return the log survival of the standardised residual."""
+        del shape
+        return np.asarray(special.log_ndtr(-z))
+
+    def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
+        """Return the derivative by the residual."""
+        del shape
+        return [-np.exp(-0.5 * z * z - _LOG_ROOT_TWO_PI - special.log_ndtr(-z)) if survival else -z]
+
+    def quantile_z(self, p: Array, shape: Parameters) -> Array:
+        """Return the quantile of the standardised residual."""
+        del shape
+        return np.asarray(-special.ndtri(1.0 - p))
+
+
+DISTRIBUTION = LogNormal()

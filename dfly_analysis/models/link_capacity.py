@@ -1,0 +1,362 @@
+"""Bandwidth from bytes in flight: whether pieces share a link, how much it carries, and what limit concurrency demands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from dfly_analysis.errors import TableError
+from dfly_analysis.estimates import Interval, NotFitted, Param
+from dfly_analysis.models.concurrency import HOST, SOURCE, Spans, Steps, count_load, shared_speed, take_spans
+from dfly_analysis.models.contention import bounds, design_effect, profile, rate_alone
+from dfly_analysis.models.duration import DurationFit
+from dfly_analysis.models.model_selection import fit_duration
+
+NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
+MIN_COUNT = 30
+CONTENTION_EXPONENTS = (1.0, 4.0, 7.0, 12.0)
+_FALLEN_BEHIND = 8.0
+_OWN, _SOFT, _HARD = "own rates", "shared softly", "shared link"
+# Crowding times the usual load: 0 for requests that do not feel each other, large for a link that is always full.
+_GRID = np.array([0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 7.0, 15.0, 60.0, 1000.0])
+_COLLECT = "client logs with piece start and finish lines (level debug from client v1.4.1), or the scheduler's log"
+
+
+class HasQuantile(Protocol):
+    """What is asked of a law of a piece's time."""
+
+    def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
+        """Return the time within which a share of attempts would finish."""
+        ...
+
+
+@dataclass(frozen=True)
+class HostRate:
+    """What one host fetched.
+
+    Attributes
+    ----------
+    host : str
+    busy_s : float
+        Seconds with a piece in flight.
+    rate_bps : float
+        Finished bytes per busy second.
+    n : int
+        Attempts.
+    """
+
+    host: str
+    busy_s: float
+    rate_bps: float
+    n: int
+
+
+@dataclass(frozen=True)
+class CapacityFit:
+    """Throughput of the source against pieces in flight: ``X(n) = n r (1 + (c n)^k)^(-1/k)``.
+
+    ``r`` is the rate of a piece alone, ``c`` the crowding: 0 where pieces do not feel each other, and ``r / c`` the bandwidth that
+    throughput tends to. A piece's progress is counted as the integral of its speed over the pieces in flight beside it, so
+    that a slow piece which outlives its siblings is not taken for one that profits from their absence.
+
+    Attributes
+    ----------
+    name : str
+    duration_fit : str
+        ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4, 7 or 12).
+    params : tuple of Param
+        ``rate_alone`` and ``bandwidth``, bytes per second; the latter is infinite where no sharing is seen.
+    n, n_censored : int
+    goodness : mapping of str to float
+        ``gain`` (log likelihood over own rates), ``design_effect``, ``usual_load``, ``most_in_flight``, ``busiest_bps``.
+    window : (str, str) or None
+    extrapolates_beyond_s : None
+        It holds no time; beyond ``most_in_flight`` it extrapolates.
+    scope : {"host", "source"}
+        Whether pieces of one host share, or those of all.
+    contention : Interval
+    contention_exponent, usual_load, rate_alone_bps : float
+    rate_error : float
+        Relative standard error of that rate, and so of the bandwidth; what other sharpnesses say that fit nearly as well is in it.
+    hosts : tuple of HostRate
+    notes : tuple of str
+    """
+
+    name: str
+    law: str
+    params: tuple[Param, ...]
+    n: int
+    n_censored: int
+    goodness: Mapping[str, float]
+    window: tuple[str, str] | None
+    scope: str
+    contention: Interval
+    contention_exponent: float
+    usual_load: float
+    rate_alone_bps: float
+    rate_error: float
+    hosts: tuple[HostRate, ...] = ()
+    notes: tuple[str, ...] = ()
+    extrapolates_beyond_s: float | None = field(default=None)
+
+    @property
+    def shared(self) -> bool:
+        """Return whether the data show that pieces share a link."""
+        return self.contention.value > 0
+
+    @property
+    def bandwidth_bps(self) -> Interval:
+        """Return what throughput tends to, bytes per second; ends without bound are infinite."""
+        c = self.contention
+        return Interval(*(_bandwidth(self, x) for x in (c.value, c.high, c.low)))
+
+    def throughput(self, in_flight: float) -> Interval:
+        """Return what a link carries with so many pieces in flight.
+
+        Parameters
+        ----------
+        in_flight : float
+            At least 1.
+
+        Returns
+        -------
+        Interval
+            Bytes per second; the ends from the ends of the crowding, at the usual load all agree.
+
+        Raises
+        ------
+        TableError
+            Where the number is below 1.
+        """
+        if not in_flight >= 1:
+            raise TableError(f"{in_flight} pieces in flight cannot be", where="capacity")
+        usual = shared_speed(self.usual_load, self.contention.value, self.contention_exponent) * self.rate_alone_bps
+        result = [
+            float(usual * in_flight * shared_speed(in_flight, c, self.contention_exponent) / shared_speed(self.usual_load, c, self.contention_exponent))
+            for c in (self.contention.value, self.contention.low, self.contention.high)
+        ]  # fmt: skip
+        return Interval(result[0], min(result), max(result))
+
+    def demanded_timeout_s(
+        self, duration_fit: HasQuantile, piece_bytes: float, in_flight: float, p: float = 0.999
+    ) -> Interval:
+        """Return the limit that a number of pieces in flight demands.
+
+        ``pieces in flight * piece length / throughput``, times the tail: how much longer than the middle one the piece
+        at probability ``p`` takes.
+
+        Parameters
+        ----------
+        duration_fit : DurationFit
+        piece_bytes, in_flight : float
+        p : float
+            Share of pieces that have to come through.
+
+        Returns
+        -------
+        Interval
+            Seconds.
+        """
+        middle, far = duration_fit.quantile(piece_bytes, 0.5), duration_fit.quantile(piece_bytes, p)
+        carried, usual = self.throughput(in_flight), self.throughput(max(1.0, self.usual_load))
+        slower = [
+            in_flight / max(1.0, self.usual_load) * usual.value / x for x in (carried.value, carried.high, carried.low)
+        ]
+        tail = (far.value / middle.value, far.low / middle.value, far.high / middle.value)
+        return Interval(*(middle.value * times * share for times, share in zip(tail, slower, strict=True)))
+
+
+def fit_capacity(
+    pieces: pd.DataFrame, tasks: pd.DataFrame | None = None, *, name: str = NAME
+) -> CapacityFit | NotFitted:
+    """Fit throughput against pieces in flight.
+
+    Parameters
+    ----------
+    pieces : DataFrame
+        Of `dfly_analysis.schema.PIECES`; not changed.
+    tasks : DataFrame, optional
+        Of `dfly_analysis.schema.TASKS`; not changed. They tell how long passes lasted that nobody logged.
+    name : str
+
+    Returns
+    -------
+    CapacityFit or NotFitted
+    """
+    spans = take_spans(pieces, tasks)
+    used = int((spans.usable & spans.finished).sum())
+    if used < MIN_COUNT:
+        reason = f"{used} finished attempts at the source tell when they ran; {MIN_COUNT} are needed"
+        return NotFitted(name, reason, _COLLECT, len(spans.row))
+    scopes = (HOST, SOURCE) if len(spans.hosts) > 1 else (HOST,)
+    loads = {scope: count_load(spans, scope) for scope in scopes}
+    usual = {scope: _usual_load(spans, steps) for scope, steps in loads.items()}
+    curves = {
+        (scope, exponent): profile(spans, loads[scope], _GRID / usual[scope], exponent)
+        for scope in scopes
+        for exponent in CONTENTION_EXPONENTS
+    }
+    scope, exponent = max(curves, key=lambda key: float(curves[key][0].max()))
+    top = float((_GRID / usual[scope])[int(curves[scope, exponent][0].argmax())])
+    effect = design_effect(spans, loads[scope], top, exponent)
+    found = {key: bounds(gain / effect, _GRID / usual[key[0]]) for key, (gain, _) in curves.items()}
+    contention = found[scope, exponent]
+    if contention.value == 0:
+        scope = HOST
+        exponent = max(CONTENTION_EXPONENTS, key=lambda one: found[HOST, one].high)
+        contention = found[HOST, exponent]
+    gain = float(curves[scope, exponent][0].max())
+    bare = _described(name, spans, loads[scope], contention, (scope, exponent, usual[scope], gain, effect), pieces)
+    others = {
+        other: (found[scope, other].value, (gain - float(curves[scope, other][0].max())) / effect)
+        for other in CONTENTION_EXPONENTS
+        if other != exponent
+    }
+    return _with_params(
+        replace(bare, rate_error=float(np.hypot(bare.rate_error, _disagreement(bare, spans, loads[scope], others))))
+    )
+
+
+def _disagreement(fit: CapacityFit, spans: Spans, steps: Steps, others: Mapping[float, tuple[float, float]]) -> float:
+    """Return how far the bandwidth under other sharpnesses is from the fitted one, in logs, weighted by how well they fit.
+
+    ``others`` holds the crowding of each, and by how much it falls short in log likelihood.
+    """
+    weights, squares = [1.0], [0.0]
+    for exponent, (contention, short) in others.items():
+        if fit.contention.value > 0 and contention > 0 and short < _FALLEN_BEHIND:
+            bandwidth = rate_alone(spans, steps, contention, exponent)[0] / contention
+            weights.append(float(np.exp(-short)))
+            squares.append(float(np.log(bandwidth / fit.bandwidth_bps.value)) ** 2)
+    return float(np.sqrt(np.average(squares, weights=weights)))
+
+
+def _bandwidth(fit: CapacityFit, contention: float) -> float:
+    """Return the bandwidth under another crowding that agrees on the speed at the usual load, where it was seen."""
+    observed = fit.rate_alone_bps * shared_speed(fit.usual_load, fit.contention.value, fit.contention_exponent)
+    alone = float(observed / shared_speed(fit.usual_load, contention, fit.contention_exponent))
+    return alone / contention if contention > 0 else float("inf")
+
+
+class HasPieces(Protocol):
+    """What is asked of a dataset."""
+
+    @property
+    def pieces(self) -> pd.DataFrame:
+        """Return the attempts at pieces."""
+        ...
+
+    @property
+    def tasks(self) -> pd.DataFrame:
+        """Return the tasks."""
+        ...
+
+
+def fit_from_dataset(dataset: HasPieces) -> dict[str, CapacityFit | DurationFit | NotFitted]:
+    """Return the capacity, and where sharing is seen the law of a piece's time at the usual load.
+
+    Parameters
+    ----------
+    dataset : object with ``pieces`` and ``tasks``
+
+    Returns
+    -------
+    dict of str to fit
+    """
+    pieces, tasks = dataset.pieces, dataset.tasks
+    capacity = fit_capacity(pieces, tasks)
+    result: dict[str, CapacityFit | DurationFit | NotFitted] = {NAME: capacity}
+    if isinstance(capacity, CapacityFit) and capacity.shared:
+        result[LAW_NAME] = fit_duration(at_usual_load(pieces, capacity, tasks), name=LAW_NAME)
+    return result
+
+
+def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit, tasks: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return attempts with the times they would have had with the usual number of pieces in flight all along.
+
+    Parameters
+    ----------
+    pieces : DataFrame
+    capacity : CapacityFit
+        Fitted to them.
+    tasks : DataFrame, optional
+        As given to the fit.
+
+    Returns
+    -------
+    DataFrame
+        Its rows that tell when they ran; times and limits in seconds at the usual load.
+    """
+    spans = take_spans(pieces, tasks)
+    steps = count_load(spans, capacity.scope)
+    usual = shared_speed(capacity.usual_load, capacity.contention.value, capacity.contention_exponent)
+    time = steps.progress(capacity.contention.value, capacity.contention_exponent) / usual
+    result = pieces.iloc[spans.row[spans.usable]].copy()
+    result["duration_s"] = time[spans.usable]
+    result["timeout_s"] = np.where(spans.cut, time, np.nan)[spans.usable]
+    return result
+
+
+def _usual_load(spans: Spans, steps: Steps) -> float:
+    """Return the pieces in flight beside an attempt, itself among them: the mean over attempts of the mean over their time."""
+    passed = np.maximum(np.diff(steps.time_s, append=steps.time_s[-1:]), 0.0)
+    area = np.concatenate([[0.0], np.cumsum(passed * steps.load)])
+    mean = (area[steps.last] - area[steps.first]) / np.maximum(spans.end_s - spans.begin_s, 1e-9)
+    return float(max(mean[spans.usable].mean(), 1.0))
+
+
+def _host_rates(spans: Spans) -> tuple[HostRate, ...]:
+    result = []
+    for code, host in enumerate(spans.hosts):
+        own = spans.host == code
+        begin, end = spans.begin_s[own], np.maximum.accumulate(spans.end_s[own])
+        busy = float(end[-1] - begin[0] - np.maximum(begin[1:] - end[:-1], 0.0).sum())
+        done = float(spans.size_bytes[own & spans.finished].sum())
+        result.append(HostRate(host, busy, done / max(busy, 1e-9), int(own.sum())))
+    return tuple(sorted(result, key=lambda one: one.host))
+
+
+def _described(
+    name: str, spans: Spans, steps: Steps, contention: Interval, found: tuple[str, float, float, float, float], pieces: pd.DataFrame
+) -> CapacityFit:  # fmt: skip
+    scope, exponent, usual, gain, effect = found
+    rate, spread = rate_alone(spans, steps, contention.value, exponent)
+    error, hosts = float(spread * np.sqrt(effect / spans.finished.sum())), _host_rates(spans)
+    started = pd.to_datetime(pieces["started"], utc=True).iloc[spans.row]
+    goodness = {
+        "gain": gain, "design_effect": effect, "usual_load": usual, "most_in_flight": float(steps.load.max()),
+        "busiest_bps": max(one.rate_bps for one in hosts),
+    }  # fmt: skip
+    return CapacityFit(
+        name=name, law=_OWN if contention.value == 0 else _SOFT if exponent == CONTENTION_EXPONENTS[0] else _HARD, params=(),
+        n=int(spans.usable.sum()), n_censored=int((spans.usable & ~spans.finished).sum()), goodness=goodness,
+        window=(started.min().isoformat(), started.max().isoformat()), scope=scope, contention=contention, contention_exponent=exponent,
+        usual_load=usual, rate_alone_bps=rate, rate_error=error, hosts=hosts, notes=_notes(spans, scope, contention, usual),
+    )  # fmt: skip
+
+
+def _with_params(fit: CapacityFit) -> CapacityFit:
+    rate, wide, band = fit.rate_alone_bps, float(np.exp(1.96 * fit.rate_error)), fit.bandwidth_bps
+    alone = Param("rate_alone", rate, rate / wide, rate * wide, "B/s")
+    return replace(fit, params=(alone, Param("bandwidth", band.value, band.low / wide, band.high * wide, "B/s")))
+
+
+def _notes(spans: Spans, scope: str, contention: Interval, usual: float) -> tuple[str, ...]:
+    whose = "one host" if scope == HOST else "all hosts together"
+    notes = []
+    if contention.value > 0:
+        notes.append(f"pieces of {whose} share a link: more in flight are each slower")
+    elif contention.high * usual > 1.0:
+        notes.append(
+            f"whether pieces share a link cannot be told, since about {usual:.0f} were in flight all the time; a run with half of "
+            "download.concurrentPieceCount would tell"
+        )
+    else:
+        notes.append("pieces in flight do not slow each other as far as the data reach")
+    if bool((~spans.usable).any()) and len(spans.hosts) > 1:
+        notes.append("rounds whose finished pieces nobody logged are missing from the pieces in flight")
+    return tuple(notes)

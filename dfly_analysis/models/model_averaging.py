@@ -1,0 +1,192 @@
+"""Several fitted laws as one answer: weighted by how well they fit, and as uncertain as they disagree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from dfly_analysis.estimates import Interval
+from dfly_analysis.models.distribution import LARGEST_LOG, Array
+from dfly_analysis.models.maximum_likelihood import Fitted
+from dfly_analysis.models.root_finding import crossing
+
+N_DRAWS = 600
+# A law this much worse by a criterion has lost: its weight would be below one in four hundred.
+WORST_DIFFERENCE = 12.0
+_WIDENING_TEMPER = 0.5
+_MIN_DRAWS = 8
+_NEARLY = 0.15
+_MIN_WEIGHT = 1e-3
+
+
+@dataclass(frozen=True)
+class Average:
+    """Laws with their weights (Burnham and Anderson, Model Selection and Multimodel Inference, 2002, ch. 4).
+
+    The distribution answered from is the weighted mixture of the laws', so that a quantile and a rate always agree.
+    The interval is made of draws from every law's own uncertainty, with flatter weights, so that a law which fits a
+    little worse still widens what lies beyond the data. The draws are made once and kept.
+
+    Attributes
+    ----------
+    members : tuple of Fitted
+        Best first.
+    weights, spread_weights : array
+        One a member, for the value and for the interval.
+    slower_log : float
+        By how much the log of each transfer's time is above what was fitted: answers are of a source so much slower.
+    """
+
+    members: tuple[Fitted, ...]
+    weights: Array
+    spread_weights: Array
+    slower_log: float = 0.0
+
+    @property
+    def best(self) -> Fitted:
+        """Return the law with the best criterion."""
+        return self.members[0]
+
+    @cached_property
+    def _residuals(self) -> dict[tuple[int, float], Array]:
+        """Hold quantiles of the draws without their location, by law and share: they are the same for every size."""
+        return {}
+
+    @cached_property
+    def draws(self) -> tuple[tuple[Fitted, tuple[Array, ...]], ...]:
+        """Return about `N_DRAWS` draws of parameters in all, to each law its share of them."""
+        counts = np.round(self.spread_weights * N_DRAWS).astype(int)
+        return tuple(
+            (member, (theta[0] + self.slower_log, *theta[1:]))
+            for member, count in zip(self.members, counts, strict=True)
+            if count >= _MIN_DRAWS
+            for theta in (member.draw(int(count)),)
+        )
+
+    def log_quantile(self, x: float, p: float) -> float:
+        """Return a quantile of the mixture, in logs of the rows' unit."""
+        return float(self.log_quantiles(np.array([x]), np.array([p]))[0])
+
+    def log_quantiles(self, x: Array, p: Array) -> Array:
+        """Return quantiles of the mixture, one for each pair of a size and a share."""
+        points = [np.broadcast_to(m.model.quantile(m.theta, x, p), x.shape) for m, w in self._weighty]
+        low, high = np.min(points, axis=0), np.max(points, axis=0)
+        target = np.log1p(-p)
+
+        def above(y: Array) -> Array:
+            return np.asarray(np.log(np.maximum(self.survival(x, y), 1e-300)) - target)
+
+        return crossing(above, low, high)
+
+    def survival(self, x: float | Array, y: Array) -> Array:
+        """Return the mixture's survival at logs of time, of one size or of a size for each."""
+        result = [w * np.exp(m.model.log_survival(m.theta, np.array(x), y)) for m, w in self._weighty]
+        return np.asarray(np.minimum(np.sum(result, axis=0), 1.0))  # the last bit of a sum of weights may lead beyond
+
+    def drawn_log_quantiles(self, x: Array, p: Array) -> Array:
+        """Return quantiles under each drawn parameter, one for each pair of a size and a share: shape ``(draws, pairs)``."""
+        result = []
+        for place, (member, theta) in enumerate(self.draws):
+            model, columns = member.model, tuple(value[:, None] for value in theta)
+            if not model.distribution.proportional:
+                result.append(model.quantile(columns, x, p))
+                continue
+            shares = p.tolist()
+            if new := [share for share in dict.fromkeys(shares) if (place, share) not in self._residuals]:
+                nowhere = np.zeros(len(theta[0]))
+                found = model.distribution.quantile(np.array(new)[:, None], nowhere, theta[2:])
+                self._residuals.update({(place, share): row for share, row in zip(new, found, strict=True)})
+            residual = np.stack([self._residuals[place, share] for share in shares], axis=1)
+            result.append(model.with_overhead(columns, model.located(columns, x) + residual))
+        return np.asarray(np.clip(np.concatenate(result), -LARGEST_LOG, LARGEST_LOG))
+
+    def drawn_survival(self, x: float, y: Array) -> Array:
+        """Return the survival under each drawn parameter, shape ``(draws, *y)``."""
+        result = []
+        for member, theta in self.draws:
+            columns = tuple(value.reshape(-1, *(1,) * np.ndim(y)) for value in theta)
+            result.append(np.exp(member.model.log_survival(columns, np.array(x), y)))
+        return np.asarray(np.minimum(np.concatenate(result), 1.0))  # as above
+
+    def interval(self, value: float, drawn: Array, level: float) -> Interval:
+        """Return a value with the interval that holds a share ``level`` of the draws.
+
+        It also holds the whole interval of each law that does nearly as well as the best: where the data cannot choose,
+        the interval does not either.
+        """
+        low, high = self.ends(drawn, level)
+        return Interval(value, min(float(low), value), max(float(high), value))
+
+    def ends(self, drawn: Array, level: float) -> tuple[Array, Array]:
+        """Return the ends of such intervals, of draws along the first axis."""
+        tails = (0.5 - level / 2.0, 0.5 + level / 2.0)
+        low, high = _quantiles(drawn, tails)
+        begin, most = 0, max(len(theta[0]) for _, theta in self.draws)
+        for _, theta in self.draws:
+            end = begin + len(theta[0])
+            if end - begin >= _NEARLY * most and end - begin < len(drawn):
+                own_low, own_high = _quantiles(drawn[begin:end], tails)
+                low, high = np.minimum(low, own_low), np.maximum(high, own_high)
+            begin = end
+        return low, high
+
+    @cached_property
+    def _weighty(self) -> tuple[tuple[Fitted, float], ...]:
+        kept = np.where(self.weights > _MIN_WEIGHT, self.weights, 0.0)
+        members = (member.slower(self.slower_log) for member in self.members)
+        return tuple((m, float(w)) for m, w in zip(members, kept / kept.sum(), strict=True) if w)
+
+
+def average(candidates: list[Fitted]) -> Average:
+    """Weigh fitted laws.
+
+    The value is weighed by Schwarz's criterion, which does not buy a parameter for a wiggle of the sample; the interval
+    by Akaike's, tempered, which keeps every law that may be true.
+
+    Parameters
+    ----------
+    candidates : list of Fitted
+        At least one.
+
+    Returns
+    -------
+    Average
+        Without the laws that have lost by both.
+    """
+    rows = candidates[0].model.rows
+    cost = max(2.0, 0.5 * float(np.log(rows.weight[~rows.cut].sum())))
+    votes = Counter(fitted.model.distribution.family or fitted.model.distribution.name for fitted in candidates)
+    ranked = sorted(candidates, key=lambda fitted: fitted.criterion(1.0, cost))
+    shared = np.array(
+        [2.0 * np.log(votes[fitted.model.distribution.family or fitted.model.distribution.name]) for fitted in ranked]
+    )
+    bic = np.array([fitted.criterion(1.0, cost) for fitted in ranked]) + shared
+    aic = np.array([fitted.criterion() for fitted in ranked]) + shared
+    bic, aic = bic - bic.min(), aic - aic.min()
+    # A wait that does not grow with size bends a stand-in, which knows only proportion, into a tail without end.
+    waits = not ranked[0].model.distribution.proportional
+    fits = np.array([not (waits and fitted.model.distribution.is_fallback) for fitted in ranked])
+    kept = np.flatnonzero(((bic < WORST_DIFFERENCE) | (aic < WORST_DIFFERENCE)) & fits)
+    members = tuple(ranked[place] for place in kept)
+    wide = 0.5 * _shares(aic[kept] * _WIDENING_TEMPER) + 0.5 * _shares(bic[kept])
+    return Average(members, _shares(bic[kept]), wide)
+
+
+def _quantiles(drawn: Array, shares: tuple[float, ...]) -> tuple[Array, ...]:
+    """Return quantiles along the first axis as `numpy.quantile` does, which takes ten times as long over so few."""
+    ordered = np.sort(drawn, axis=0)
+    result = []
+    for share in shares:
+        place = share * (len(ordered) - 1)
+        below = int(place)
+        lower, upper = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+        result.append(lower + (upper - lower) * (place - below))
+    return tuple(result)
+
+
+def _shares(difference: Array) -> Array:
+    result = np.exp(-0.5 * difference)
+    return np.asarray(result / result.sum())

@@ -1,0 +1,294 @@
+"""Stretches of a run in which a host's pieces took longer than elsewhere, and whether another host was as quick as ever meanwhile.
+
+A registry serves all hosts. Where stretches of attempts differ beyond chance, something beside the registry's usual pace was at work; where
+another host fetched at its usual pace at the same moments, it was not the registry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from dfly_analysis.models.censored_data import Flags, Index
+from dfly_analysis.models.distribution import Array
+
+_NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "task_id")
+ORDER = ("piece_number", "retry_round")
+"""By what a task's attempts follow each other, the last first."""
+# A stretch has forty attempts, for its mean rank to be told from another's; longer tables have longer stretches.
+_ATTEMPTS, _MOST_STRETCHES = 40, 200
+# A pause of so many usual durations begins a new stretch.
+_PAUSE = 5.0
+# Their times, or lower bounds; what storage or registry refuse ends at the end of a transfer or at its start, and bounds nothing.
+_RANKED = ("ok", "timeout", "reset", "cancelled")
+# Stretches that differ by more than chance does in one of a thousand tables are not alike.
+_CHANCE = 1e-3
+# Where some differ, so does one that is so many standard errors slower than the rest.
+_OUTLYING = 2.5
+# So much must remain as what others are compared with.
+_FEWEST_LEFT, _LEAST_LEFT = 50, 0.1
+# What another host did at the same moments tells from so many attempts on, where they are so many standard errors quicker.
+_FEWEST_BESIDE, _APART = 8, 3.0
+_TASKS_AT_ONCE, _TASKS_BY_AND_BY = 2, 3
+
+
+@dataclass(frozen=True)
+class SlowPeriods:
+    """Which attempts are of a stretch that was slower than the rest.
+
+    Attributes
+    ----------
+    row : array of int
+        Places in the frame of the attempts that tell when they ran.
+    slow : array of bool
+        Of each: whether its stretch was slower than the others beyond chance.
+    quick : array of bool
+        Of each: whether neither its stretch nor the one before or after it is slow, for a slow time begins and ends in the midst of one.
+    excluded : array of bool
+        Of each: whether it is of, or right before or after, a slow time of its host in which another host was at its usual pace: the
+        registry did not take that time.
+    share : float
+        Of the attempts: how many are slow.
+    proven_share : float
+        Of the slowness, counted in ranks: how much is proven to be the host's.
+    hosts : tuple of str
+        With slow stretches, the one with most of the slowness first.
+    """
+
+    row: Index
+    slow: Flags
+    quick: Flags
+    excluded: Flags
+    share: float
+    proven_share: float
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Periods:
+    """Attempts in time: the moment, host and stretch of each, and the rank of those of the usual length (else not a number).
+
+    ``follows`` says of each stretch whether it follows the one before on the same host without a pause.
+    """
+
+    row: Index
+    moment_s: Array
+    host: Index
+    task: Index
+    period: Index
+    follows: Flags
+    rank: Array
+    names: tuple[str, ...]
+
+    @property
+    def ranked(self) -> Flags:
+        return np.isfinite(self.rank)
+
+
+def find_slow_periods(pieces: pd.DataFrame) -> SlowPeriods | None:
+    """Find the stretches in which attempts took longer than in the others.
+
+    Parameters
+    ----------
+    pieces : DataFrame
+        Of `dfly_analysis.schema.PIECES`; attempts at the source count. Not changed.
+
+    Returns
+    -------
+    SlowPeriods or None
+        None where all stretches are alike, as far as chance lets tell, or where the rows do not say when and where they ran.
+    """
+    found = _split_periods(pieces)
+    if found is None:
+        return None
+    count, mean = _means(found)
+    kept = _homogeneous(count, mean, float(np.var(found.rank[found.ranked])))
+    judged = count > 0
+    if kept[judged].all():
+        return None
+    usual = float(mean[kept] @ count[kept] / count[kept].sum())
+    slow_periods = ~kept & judged
+    excess = np.where(slow_periods, np.maximum(mean - usual, 0.0) * count, 0.0)
+    shown = _whole_times(found, slow_periods, excess, _while_others_quick(found, mean, usual, slow_periods))
+    certainly_quick = _certainly_quick(found, slow_periods, kept, count)
+    excluded = shown | (kept & _adjacent(found, shown))
+    slow, quick, excluded, known = (which[found.period] for which in (slow_periods, certainly_quick, excluded, judged))
+    return SlowPeriods(
+        row=found.row[known], slow=slow[known], quick=quick[known], excluded=excluded[known], share=float(slow[known].mean()),
+        proven_share=float(excess @ shown / max(excess.sum(), 1e-12)),
+        hosts=_ordered(found, excess),
+    )  # fmt: skip
+
+
+def _ordered(found: _Periods, excess: Array) -> tuple[str, ...]:
+    """Return the hosts with any of the slowness, most of it first."""
+    owner = np.zeros(len(excess), dtype=np.intp)
+    owner[found.period] = found.host
+    own = np.bincount(owner, weights=excess, minlength=len(found.names))
+    return tuple(found.names[code] for code in np.argsort(-own, kind="stable") if own[code] > 0)
+
+
+def _split_periods(pieces: pd.DataFrame) -> _Periods | None:
+    if any(name not in pieces.columns for name in _NEEDED):
+        return None
+    size = pieces["size_bytes"].to_numpy(dtype="float64", na_value=np.nan)
+    lasted = pieces["duration_s"].to_numpy(dtype="float64", na_value=np.nan)
+    usable = (pieces["origin"] == "source").fillna(value=False).to_numpy(dtype=bool)
+    usable = usable & pieces[["started", "host", "task_id"]].notna().all(axis=1).to_numpy()
+    with np.errstate(invalid="ignore"):
+        usable &= (lasted > 0) & (size > 0)
+    if "successes_not_logged" in pieces.columns:
+        usable &= ~pieces["successes_not_logged"].fillna(value=False).to_numpy(dtype=bool)
+    row = np.flatnonzero(usable)
+    if not len(row):
+        return None
+    some, lasted, size = pieces.iloc[row], lasted[row], size[row]
+    (host, names), task = pd.factorize(some["host"]), pd.factorize(some["task_id"])[0]
+    moment = _moments(some, lasted, np.asarray(host), np.asarray(task))
+    lengths, counts = np.unique(size, return_counts=True)
+    ranked = (size == lengths[counts.argmax()]) & some["outcome"].isin(_RANKED).to_numpy()
+    if ranked.sum() < 2 * _ATTEMPTS:
+        return None
+    rank = np.full(len(row), np.nan)
+    rank[ranked] = _ranks(lasted[ranked], (some["outcome"] == "ok").to_numpy(dtype=bool)[ranked])
+    period, follows = _cut(moment, np.asarray(host), _PAUSE * float(np.median(lasted)))
+    return _Periods(row, moment, np.asarray(host), np.asarray(task), period, follows, rank, tuple(map(str, names)))
+
+
+def _moments(some: pd.DataFrame, lasted: Array, host: Index, task: Index) -> Array:
+    """Return when each attempt ran, by its place in the order of its task on its host, seconds.
+
+    Not by its own begin: a scheduler that hangs notes the ends late, and an order by begins would be one by durations.
+    """
+    started = some["started"].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9
+    started = started - started.min()
+    own = host * (int(task.max()) + 1) + task
+    keys = [some[name].to_numpy(dtype="float64", na_value=0.0) for name in ORDER if name in some.columns]
+    order = np.lexsort((started, *keys, own))
+    grouped = own[order]
+    first = np.flatnonzero(np.diff(grouped, prepend=-1))
+    count = np.diff(first, append=len(grouped))
+    begin = np.repeat(np.minimum.reduceat(started[order], first), count)
+    end = np.repeat(np.maximum.reduceat((started + lasted)[order], first), count)
+    place = (np.arange(len(grouped)) - np.repeat(first, count) + 0.5) / np.repeat(count, count)
+    result = np.empty(len(grouped))
+    result[order] = begin + (end - begin) * place
+    return result
+
+
+def _ranks(lasted: Array, finished: Flags) -> Array:
+    """Return each attempt's mean place among all, between 0 and 1, by Kaplan and Meier: of one that was cut, beyond what it showed."""
+    points, place = np.unique(lasted, return_inverse=True)
+    leaving, ended = np.bincount(place), np.bincount(place, weights=finished)
+    at_risk = np.cumsum(leaving[::-1])[::-1]
+    after = np.cumprod(1.0 - ended / at_risk)
+    before = np.concatenate([[1.0], after[: len(points) - 1]])
+    return np.where(finished, 1.0 - 0.5 * (before + after)[place], 1.0 - 0.5 * after[place])
+
+
+def _cut(moment: Array, host: Index, pause_s: float) -> tuple[Index, Flags]:
+    """Cut each host's attempts, in the order of their moments, at pauses and then into stretches of nearly equal numbers.
+
+    Return the stretch of each attempt, and of each stretch whether it follows the one before without a pause.
+    """
+    order = np.lexsort((moment, host))
+    new = (np.diff(host[order], prepend=-1) != 0) | (np.diff(moment[order], prepend=-np.inf) > pause_s)
+    first = np.flatnonzero(new)
+    count = np.diff(first, append=len(order))
+    each = max(_ATTEMPTS, len(order) // _MOST_STRETCHES)
+    parts = np.maximum((count + each // 2) // each, 1)
+    place = np.arange(len(order)) - np.repeat(first, count)
+    part = place * np.repeat(parts, count) // np.repeat(count, count)
+    result = np.empty(len(order), dtype=np.intp)
+    begins = np.cumsum(parts) - parts
+    result[order] = np.repeat(begins, count) + part
+    follows = np.ones(int(parts.sum()), dtype=bool)
+    follows[begins] = False
+    return result, follows
+
+
+def _means(found: _Periods) -> tuple[Array, Array]:
+    """Return how many attempts of each stretch are ranked, and their mean rank."""
+    ranked, size = found.ranked, int(found.period.max()) + 1
+    count = np.bincount(found.period[ranked], minlength=size).astype(float)
+    total = np.bincount(found.period[ranked], weights=found.rank[ranked], minlength=size)
+    return count, total / np.maximum(count, 1.0)
+
+
+def _homogeneous(count: Array, mean: Array, variance: float) -> Flags:
+    """Leave out the slowest stretch after the other until the rest is alike, as far as chance lets tell (Kruskal and Wallis's test)."""
+    kept = count > 0
+    total = count.sum()
+    while kept.sum() > 1:
+        centre = float(mean[kept] @ count[kept] / count[kept].sum())
+        errors = np.where(kept, (mean - centre) * np.sqrt(count / max(variance, 1e-12)), 0.0)
+        slowest = int(np.argmax(errors))
+        alike = special.chdtrc(kept.sum() - 1, errors @ errors) > _CHANCE
+        if alike and (kept.sum() == (count > 0).sum() or errors[slowest] < _OUTLYING):
+            break
+        if count[kept].sum() - count[slowest] < max(_FEWEST_LEFT, _LEAST_LEFT * total):
+            break
+        kept[slowest] = False
+    return kept
+
+
+def _whole_times(found: _Periods, slow_periods: Flags, excess: Array, shown: Flags) -> Flags:
+    """Let slow stretches of a host that follow each other without a pause share what is shown of most of their slowness.
+
+    A slow host is the last to end, with nobody beside it.
+    """
+    goes_on = slow_periods & np.roll(slow_periods, 1) & found.follows
+    time = np.cumsum(~goes_on) - 1
+    proven = np.bincount(time, weights=excess * shown) > 0.5 * np.bincount(time, weights=excess)
+    return np.asarray(slow_periods & proven[time])
+
+
+def _adjacent(found: _Periods, slow_periods: Flags) -> Flags:
+    """Return which stretches come right before or after one of these on their host, without a pause."""
+    after = found.follows & np.roll(slow_periods, 1)
+    return np.asarray(after | np.append(found.follows[1:] & slow_periods[1:], False))
+
+
+def _certainly_quick(found: _Periods, slow_periods: Flags, kept: Flags, count: Array) -> Flags:
+    """Return the stretches that are kept, long enough to tell, and next to no slow one; where those are too few, all that are kept."""
+    result = kept & ~_adjacent(found, slow_periods) & (count >= _ATTEMPTS // 2)
+    return result if count[result].sum() >= _FEWEST_LEFT else kept
+
+
+def _while_others_quick(found: _Periods, mean: Array, usual: float, slow: Flags) -> Flags:
+    """Return which slow stretches ran while another host took no longer than usual.
+
+    A slow stretch of one task proves nothing alone, for it may be the blob; two tasks at once do, or three on one host by and by.
+    """
+    result = np.zeros(len(mean), dtype=bool)
+    tasks_of: dict[int, set[int]] = {}
+    alone = []
+    for one in np.flatnonzero(slow):
+        own = found.period == one
+        if not _quick_elsewhere(found, own, float(mean[one]), usual):
+            continue
+        tasks, host = set(found.task[own].tolist()), int(found.host[own][0])
+        tasks_of.setdefault(host, set()).update(tasks)
+        result[one] = len(tasks) >= _TASKS_AT_ONCE
+        alone.append((one, host))
+    for one, host in alone:
+        result[one] |= len(tasks_of[host]) >= _TASKS_BY_AND_BY
+    return result
+
+
+def _quick_elsewhere(found: _Periods, own: Flags, mean: float, usual: float) -> bool:
+    """Return whether another host's attempts were nearer to the usual than a slow stretch of this mean, at its moments."""
+    moment, hosts = found.moment_s[own], len(found.names)
+    others = (
+        found.ranked
+        & (found.moment_s >= moment.min())
+        & (found.moment_s <= moment.max())
+        & (found.host != found.host[own][0])
+    )
+    count = np.bincount(found.host[others], minlength=hosts)
+    theirs = np.bincount(found.host[others], weights=found.rank[others], minlength=hosts) / np.maximum(count, 1)
+    is_far = (mean - theirs) * np.sqrt(count) > _APART * float(found.rank[found.ranked].std())
+    return bool(((theirs < 0.5 * (usual + mean)) & is_far & (count >= _FEWEST_BESIDE)).any())

@@ -1,0 +1,157 @@
+"""Laws of attempts of which a few stall: they wait for a time that does not depend on their size."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from dfly_analysis.models.distribution import LARGEST_LOG, SCALE, Array, Distribution, Parameters, Shape, central
+from dfly_analysis.models.distributions.lognormal import DISTRIBUTION as LOGNORMAL
+
+LOG_SMALLEST = -650.0
+STALL_SHAPES = (SCALE, Shape("share", -3.5, -3.5, 2.0, "logit"))
+_LARGEST_LOG_VARIANCE = 2.0
+# Gauss and Hermite's five points of a standard normal: how long the transfer of a stalled attempt itself takes.
+_POINTS = np.array([-2.856970, -1.355626, 0.0, 1.355626, 2.856970])
+_LOG_WEIGHTS = np.log([0.011257, 0.222076, 0.533334, 0.222076, 0.011257])
+# A point stands for its neighbourhood, which is about this part of the whole spread.
+_NEIGHBOURHOOD = 0.4
+
+
+class _Wait(NamedTuple):
+    """The log of the wait that makes an attempt last ``exp(y)``, and of its slope in that time, at each point of the transfer."""
+
+    log_wait: Array
+    log_slope: Array
+
+
+class StallMixture(Distribution):
+    """``(1 - share)`` log-normal; ``share`` the sum of that and a wait.
+
+    The sum has no closed form: it is taken over five points of the transfer's time. Around each the time beyond it is
+    ``s * log(exp(wait / s) - 1)``, which is the wait itself where it is long against the spread ``s`` within a point.
+    """
+
+    heterogeneous = True
+    family = "stall"
+    proportional = False
+
+    def wait_density(self, log_wait: Array, shape: Parameters) -> Array:
+        """Return the log density of the log of a wait."""
+        raise NotImplementedError
+
+    def wait_survival(self, log_wait: Array, shape: Parameters) -> Array:
+        """Return the log of the probability to wait for longer."""
+        raise NotImplementedError
+
+    def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
+        """Return the log density of ``y``."""
+        usual = LOGNORMAL.log_density(y, location, shape[:1])
+        wait = _wait(y, location, shape)
+        stalled = _summed(self.wait_density(wait.log_wait, shape[2:]) - wait.log_wait + wait.log_slope) + y
+        return _mixed(usual, np.maximum(stalled, LOG_SMALLEST), shape[1])
+
+    def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
+        """Return the log of the probability to last beyond ``y``."""
+        usual = LOGNORMAL.log_survival(y, location, shape[:1])
+        stalled = _summed(self.wait_survival(_wait(y, location, shape).log_wait, shape[2:]))
+        return _mixed(usual, np.maximum(stalled, LOG_SMALLEST), shape[1])
+
+    def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
+        """Return each row's derivatives."""
+        return self.value_and_scores(y, location, shape, survival=survival)[1]
+
+    def value_and_scores(
+        self, y: Array, location: Array, shape: Parameters, *, survival: bool
+    ) -> tuple[Array, list[Array]]:
+        """Return the law's log with its derivatives: of the transfer and of the wait, each with its share of the row."""
+        usual, usual_slopes = LOGNORMAL.value_and_scores(y, location, shape[:1], survival=survival)
+        rare, (by_location, by_scale, *by_own) = self._stalled(y, location, shape, survival=survival)
+        value = _mixed(usual, np.maximum(rare, LOG_SMALLEST), shape[1])
+        share = special.expit(shape[1])
+        held = np.where(rare > LOG_SMALLEST, np.exp(np.maximum(rare, LOG_SMALLEST) - value) * share, 0.0)
+        transfer = [
+            (1.0 - held) * of_usual + held * of_rare
+            for of_usual, of_rare in zip(usual_slopes, (by_location, by_scale), strict=True)
+        ]
+        return value, [*transfer, held - share, *(held * slope for slope in by_own)]
+
+    def _stalled(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> tuple[Array, list[Array]]:
+        """Return the log of the survival or density of stalled attempts, and its slopes by location, scale and wait."""
+        wait, own = _wait(y, location, shape), list(shape[2:])
+        function = self.wait_survival if survival else self.wait_density
+
+        def moved(place: int, step: float) -> Array:
+            return function(wait.log_wait, [value + step * (at == place) for at, value in enumerate(own)])
+
+        parts = function(wait.log_wait, own)
+        by_wait = central(lambda step: function(wait.log_wait + step, own))
+        by_own = [central(partial(moved, place)) for place in range(len(own))]
+        waits, slopes = _wait_slopes(y, location, shape)
+        by_transfer = [by_wait * of_wait for of_wait in waits]
+        if not survival:
+            parts = parts - wait.log_wait + wait.log_slope
+            by_transfer = [
+                (by_wait - 1.0) * of_wait + of_slope for of_wait, of_slope in zip(waits, slopes, strict=True)
+            ]
+        total = _summed(parts)
+        held = np.exp(parts + _by_point(_LOG_WEIGHTS, parts) - total)
+        result = [(held * slope).sum(axis=0) for slope in (*by_transfer, *by_own)]
+        return total if survival else total + y, result
+
+
+def _by_point(values: Array, like: Array) -> Array:
+    """Return one value a point, along a new first axis, for arrays of so many axes after it."""
+    return values.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def _summed(parts: Array) -> Array:
+    """Return the log of the weighted sum over the points."""
+    logs = parts + _by_point(_LOG_WEIGHTS, parts)
+    most = logs.max(axis=0)
+    return np.asarray(most + np.log(np.exp(logs - most).sum(axis=0)))
+
+
+def _transfer(y: Array, location: Array, shape: Parameters) -> tuple[Array, Array, Array, Array]:
+    """Return how late attempts are in neighbourhoods of the transfer, its logs, the points in logs, and the size of one."""
+    scale = np.exp(np.minimum(shape[0], 0.5 * _LARGEST_LOG_VARIANCE))
+    axes = max(np.ndim(y), np.ndim(location), np.ndim(scale))
+    points = scale * _POINTS.reshape(-1, *(1,) * axes)
+    usual = np.clip(location + points, -LARGEST_LOG, LARGEST_LOG)
+    near = _NEIGHBOURHOOD * np.sqrt(np.expm1(np.maximum(scale * scale, np.exp(-LARGEST_LOG))))
+    ratio = np.exp(np.minimum(np.minimum(y, LARGEST_LOG) - usual, LARGEST_LOG))
+    return (ratio - 1.0) / near, usual, points, near
+
+
+def _wait(y: Array, location: Array, shape: Parameters) -> _Wait:
+    late, usual, _, near = _transfer(y, location, shape)
+    soft = np.logaddexp(0.0, late)
+    return _Wait(usual + np.log(near) + np.log(np.maximum(soft, 1e-300)), late - soft)
+
+
+def _wait_slopes(y: Array, location: Array, shape: Parameters) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Return the derivatives of both of `_wait`, each by location and by the log of the scale."""
+    late, _, points, near = _transfer(y, location, shape)
+    variance = np.exp(np.maximum(2.0 * np.asarray(shape[0]), -LARGEST_LOG))
+    held = 2.0 * np.asarray(shape[0]) < _LARGEST_LOG_VARIANCE
+    # Of the log of the neighbourhood's size, and of the points.
+    wider = np.where(
+        held, variance * np.exp(np.minimum(variance, LARGEST_LOG)) / np.expm1(np.minimum(variance, LARGEST_LOG)), 0.0
+    )
+    apart = np.where(held, points, 0.0)
+    by_location = -(late + 1.0 / near)
+    reached = special.expit(late)
+    softened = reached / np.maximum(np.logaddexp(0.0, late), 1e-300)
+    waits = 1.0 + softened * by_location
+    slopes = (1.0 - reached) * by_location
+    return (
+        (waits, apart * waits + wider * (1.0 - softened * late)),
+        (slopes, apart * slopes - wider * (1.0 - reached) * late),
+    )
+
+
+def _mixed(usual: Array, rare: Array, share_logit: Array) -> Array:
+    return np.asarray(np.logaddexp(usual - np.logaddexp(0.0, share_logit), rare - np.logaddexp(0.0, -share_logit)))

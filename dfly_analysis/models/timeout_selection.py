@@ -1,0 +1,174 @@
+"""Which piece timeout: the smallest that surely meets a target, what waiting for the dead costs, and how the answer moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import pandas as pd
+
+from dfly_analysis.errors import TableError
+from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval
+from dfly_analysis.models.layer_failure import (
+    LONGEST_S,
+    LayerShape,
+    PieceFailure,
+    layer_failure_rate,
+    timeout_for_target,
+)
+
+_LEVEL = 0.95
+
+
+class Throughput(Protocol):
+    """What is asked of a capacity: what a link carries with so many pieces in flight."""
+
+    def throughput(self, in_flight: float) -> Interval:
+        """Return bytes per second."""
+        ...
+
+
+@dataclass(frozen=True)
+class TimeoutChoice:
+    """A piece timeout for a layer and a target.
+
+    Attributes
+    ----------
+    layer : LayerShape
+    target_failure_rate : float
+    timeout_s : float
+        The smallest whose upper failure bound meets the target; infinite where none up to 30 days does.
+    estimate_s : float
+        The smallest whose estimate meets it.
+    failure_rate : Interval
+        Of a layer at ``timeout_s``.
+    waited_s : Interval
+        Expected seconds in which a slot waits for an attempt that the limit then cuts, a layer.
+    layer_delay_s : Interval
+        The same over the slots: what the waiting adds to a layer's time, about.
+    """
+
+    layer: LayerShape
+    target_failure_rate: float
+    timeout_s: float
+    estimate_s: float
+    failure_rate: Interval
+    waited_s: Interval
+    layer_delay_s: Interval
+
+
+def choose_timeout(
+    fit: PieceFailure,
+    layer: LayerShape,
+    target_failure_rate: float,
+    *,
+    slower: float = 1.0,
+    competing: bool = False,
+    retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
+) -> TimeoutChoice:
+    """Choose a piece timeout.
+
+    Parameters
+    ----------
+    fit : DurationFit
+        Of attempts at pieces.
+    layer : LayerShape
+    target_failure_rate : float
+        Share of such layers that may fail, between 0 and 1.
+    slower : float
+        How many times as long as seen each attempt takes, e.g. because more share the link.
+    competing : bool
+        Whether resets and the like count too; no timeout cures those.
+    retry_failure_correlation : Interval
+        See `layer_failure_rate`.
+
+    Returns
+    -------
+    TimeoutChoice
+
+    Raises
+    ------
+    TableError
+        Where an argument is out of range.
+    """
+    if not (0.0 < target_failure_rate < 1.0 and slower > 0.0):
+        raise TableError(
+            f"a target of {target_failure_rate} at {slower} times the time cannot be", where="choose_timeout"
+        )
+    # Where each attempt takes longer, it is the limit that counts less.
+    needed = timeout_for_target(
+        fit,
+        layer,
+        target_failure_rate,
+        _LEVEL,
+        competing=competing,
+        retry_failure_correlation=retry_failure_correlation,
+    )
+    estimate, confidence = needed.value * slower, needed.high * slower
+    at = min(confidence, LONGEST_S)
+    rate = layer_failure_rate(
+        fit, layer, at / slower, _LEVEL, competing=competing, retry_failure_correlation=retry_failure_correlation
+    )
+    cut = fit.timeout_rate(layer.piece_bytes, at / slower, _LEVEL)
+    waited = Interval(*(layer.n_pieces * end * at for end in (cut.value, cut.low, cut.high)))
+    delay = Interval(*(end / min(layer.slots, layer.n_pieces) for end in (waited.value, waited.low, waited.high)))
+    return TimeoutChoice(layer, target_failure_rate, confidence, estimate, rate, waited, delay)
+
+
+def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
+    fit: PieceFailure,
+    layer: LayerShape,
+    target_failure_rate: float,
+    *,
+    capacity: Throughput | None = None,
+    client_version: str | None = None,
+    targets: Sequence[float] = (1e-2, 1e-3, 1e-4),
+    sizes_bytes: Sequence[float] = (),
+    speeds: Sequence[float] = (0.5, 2.0),
+    slots: Sequence[int] = (),
+    retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
+) -> pd.DataFrame:
+    """Return how the chosen timeout moves, one thing changed at a time.
+
+    Parameters
+    ----------
+    fit : DurationFit
+    layer : LayerShape
+        The layer asked for.
+    target_failure_rate : float
+    capacity : CapacityFit, optional
+        Says how much slower a piece is with other numbers in flight; without it pieces do not feel each other.
+    client_version : str, optional
+        Cuts the layers of other sizes.
+    targets, sizes_bytes, speeds, slots : sequences
+        Other targets, layer sizes, bandwidths (as multiples of that seen) and pieces in flight.
+    retry_failure_correlation : Interval
+        See `layer_failure_rate`.
+
+    Returns
+    -------
+    DataFrame
+        ``changed`` (asked, target, size, bandwidth or concurrency), ``target_failure_rate``, ``size_bytes``, ``piece_bytes``, ``slots``,
+        ``speed``, ``timeout_s``, ``estimate_s``, ``waited_s``, ``waited_low_s``, ``waited_high_s``
+        (expected, a layer); the first row is what was asked.
+    """
+    rows: list[tuple[str, LayerShape, float, float, float]] = [("asked", layer, target_failure_rate, 1.0, 1.0)]
+    rows += [("target", layer, target, 1.0, 1.0) for target in targets if target != target_failure_rate]
+    for size in sizes_bytes:
+        rows.append(("size", LayerShape.of_client(size, layer.slots, client_version), target_failure_rate, 1.0, 1.0))
+    rows += [("bandwidth", layer, target_failure_rate, speed, 1.0 / speed) for speed in speeds]
+    for count in slots:
+        slower = 1.0
+        if capacity is not None:
+            slower = count / layer.slots * capacity.throughput(layer.slots).value / capacity.throughput(count).value
+        rows.append(("concurrency", replace(layer, slots=count), target_failure_rate, 1.0, slower))
+    result = []
+    for changed, one, target, speed, slower in rows:
+        choice = choose_timeout(fit, one, target, slower=slower, retry_failure_correlation=retry_failure_correlation)
+        result.append(
+            (changed, target, one.size_bytes, one.piece_bytes, one.slots, speed, choice.timeout_s, choice.estimate_s,
+             choice.waited_s.value, choice.waited_s.low, choice.waited_s.high)
+        )  # fmt: skip
+    names = ["changed", "target_failure_rate", "size_bytes", "piece_bytes", "slots", "speed", "timeout_s", "estimate_s", "waited_s", "waited_low_s", "waited_high_s"]  # fmt: skip
+    return pd.DataFrame(result, columns=names)

@@ -1,0 +1,59 @@
+"""Reads what benchmarks print: dfbench of all versions, vegeta, and this package's own CSV. One file a tool in `tools`."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from dfly_analysis.readers.benchmarks import tools
+from dfly_analysis.readers.benchmarks.parse_errors import OnProblem, ParseErrors
+
+__all__ = ["read_bench", "recognises"]
+
+_HEAD_CHARACTERS = 65536
+_MAX_COUNT = 2**63
+
+
+@cache
+def _tools() -> tuple[ModuleType, ...]:
+    import pkgutil
+
+    names = sorted(found.name for found in pkgutil.iter_modules(tools.__path__))
+    return tuple(importlib.import_module(f"{tools.__name__}.{name}") for name in names)
+
+
+def recognises(head: str) -> bool:
+    """Return whether a text begins like the output of a benchmark that is known here."""
+    return any(tool.recognises(head) for tool in _tools())
+
+
+def read_bench(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
+    """Read every benchmark figure of a file; a file may hold several tools' output, with prose around it.
+
+    Parameters
+    ----------
+    text : str
+        The whole file.
+    address : str
+        Where it lies, for ``log_path`` and for problems.
+    on_problem : callable, optional
+        Told with a `SourceError` of each line that looks like a figure and is none (at most 21 times a file).
+
+    Returns
+    -------
+    list of dict
+        Rows of `dfly_analysis.schema.RUNS`, kind ``sample``, ``aggregate`` or ``histogram``, in the order of their lines;
+        durations in seconds, sizes in bytes. Empty where no tool knows the file.
+    """
+    rejected = ParseErrors(address, on_problem)
+    head = text[:_HEAD_CHARACTERS]
+    rows = []
+    for row in (row for tool in _tools() if tool.recognises(head) for row in tool.read(text, rejected)):
+        if any(isinstance(value, int) and abs(value) >= _MAX_COUNT for value in row.values()):
+            rejected(row["log_line"], "holds a number larger than any table does", "look at its sizes and counts")
+        else:
+            rows.append({**row, "log_path": address})
+    rejected.finish()
+    return sorted(rows, key=lambda row: int(row["log_line"]))

@@ -1,0 +1,186 @@
+"""Rows of jobs from what the manager's API answers.
+
+Shapes by version: ``result`` is PascalCase up to v2.1.56 and snake_case later; ``/api/v1/jobs`` and ``/oapi/v1/jobs``
+answer with a list, ``…/jobs/:id`` with one job; a gateway or a script may wrap either. The first releases' ``/preheats``
+answered with ``status``, ``startTime`` and ``finishTime``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from dfly_analysis.errors import SourceError
+from dfly_analysis.io.json_scanner import scan
+from dfly_analysis.readers.jobs.detect import LEGACY, STATES
+from dfly_analysis.redaction import redact
+
+OnProblem = Callable[[SourceError], None]
+_DEEPEST_WRAPPING = 4
+_HINT = "save the API's answer anew"
+_ZONE = re.compile(
+    r"\s*(?:Z|UTC|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?)?(?:\s+[A-Z]{2,5}|\s+[+-]\d{2,4})?(?:\s+m=[+-][\d.]+)?\s*$"
+)
+_CLOCK = re.compile(r"^\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?")
+
+
+def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
+    """Read job JSON: one job, a list of jobs, either in a wrapping, or several of these one after another.
+
+    Parameters
+    ----------
+    text : str
+        The file.
+    address : str
+        Where it lies.
+    on_problem : callable, optional
+        Told with a `SourceError` of each place that is not JSON; what is whole around it is read all the same.
+
+    Returns
+    -------
+    list of dict
+        A row of `dfly_analysis.schema.JOBS` each, with ``urls_succeeded``, ``urls_failed``, ``urls_asked``, ``timeout_ns``
+        and the arguments ``platform``, ``tag``, ``filter``, ``ips``, ``count`` and ``percentage``; empty where the JSON
+        holds no job. Times are `datetime` or None.
+
+    Raises
+    ------
+    ValueError
+        Where a place is not JSON and there is no `on_problem` to be told of it.
+    """
+
+    def broken(at: int, message: str) -> None:
+        line = text.count("\n", 0, at) + 1
+        if on_problem is None:
+            raise ValueError(f"line {line}: {message}")
+        on_problem(SourceError(f"is not the JSON it looks like: {message}", where=f"{address}:{line}", hint=_HINT))
+
+    rows, line, counted = [], 1, 0
+    for at, content in scan(text, broken):
+        line, counted = line + text.count("\n", counted, at), at
+        for job in _jobs_in(content):
+            found = text.find(f'"{job["task_id"]}"', counted) if job.get("task_id") else -1
+            if found >= 0:
+                line, counted = line + text.count("\n", counted, found), found
+            rows.append({**_row(job), "log_path": address, "log_line": line})
+    return rows
+
+
+def _jobs_in(content: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    if isinstance(content, dict):
+        if _is_job(content):
+            yield content
+            return
+        content = content.values()
+    elif not isinstance(content, list):
+        return
+    if depth < _DEEPEST_WRAPPING:
+        for inner in content:
+            yield from _jobs_in(inner, depth + 1)
+
+
+def _is_job(content: Mapping[str, Any]) -> bool:
+    if isinstance(content.get("status"), str) and content["status"] in LEGACY:
+        return "startTime" in content or "finishTime" in content
+    state = content.get("state") or content.get("State")
+    if not isinstance(state, str) or state not in STATES:
+        return False
+    return any(name in content for name in ("args", "result", "type", "job_states", "JobStates"))
+
+
+def _row(job: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = _mapping(job.get("args"))
+    # What polls a group answers with the result alone.
+    result = _mapping(job.get("result")) or (job if "job_states" in job or "JobStates" in job else {})
+    states = [_mapping(state) for state in _list(result.get("job_states") or result.get("JobStates"))]
+    results = [_mapping(entry) for state in states for entry in _list(state.get("results") or state.get("Results"))]
+    failures = [_mapping(task) for entry in results for task in _list(entry.get("failure_tasks"))]
+    successes = [_mapping(task) for entry in results for task in _list(entry.get("success_tasks"))]
+    succeeded = tuple(sorted({bare_url(task.get("url")) for task in successes} - {""}))
+    failed = tuple(sorted({bare_url(task.get("url")) for task in failures} - {""}))
+    errors = [_text(state.get("error") or state.get("Error")) for state in states]
+    errors += [_text(task.get("description")) for task in failures] + [_text(job.get("errorMsg"))]
+    ungranted = (
+        sum((state.get("state") or state.get("State")) == "FAILURE" for state in states) if len(states) > 1 else 0
+    )
+    requested = tuple(bare_url(url) for url in _list(arguments.get("urls")) if url)
+    legacy = "state" not in job and "State" not in job
+    return {
+        "job_id": _text(job.get("task_id") or result.get("group_uuid") or result.get("GroupUUID") or (job.get("id") if legacy else None)) or None,
+        "type": "preheat" if legacy else _text(job.get("type") or (states[0].get("task_name") or states[0].get("TaskName") if states else "")) or None,
+        "scope": _text(arguments.get("scope")) or None,
+        "state": LEGACY.get(str(job.get("status"))) if legacy else job.get("state") or job.get("State"),
+        "created": read_time(job.get("created_at") or job.get("CreatedAt") or job.get("startTime")),
+        "ended": read_time(job.get("updated_at") or job.get("UpdatedAt") or job.get("finishTime")),
+        "image": bare_url(arguments.get("url") or job.get("url")) or None,
+        "layers": len(requested) or (len(states) if len(states) > 1 else None), "succeeded": len(succeeded),
+        "failed": max(len(failed), ungranted) or None, "error": redact(next((text for text in errors if text), "")) or None,
+        "urls_succeeded": succeeded, "urls_failed": failed, "urls_asked": requested, **_arguments(arguments),
+    }  # fmt: skip
+
+
+def _arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    named = {
+        "platform": arguments.get("platform"), "tag": arguments.get("tag"),
+        "filter": arguments.get("filtered_query_params") or arguments.get("filter"),
+    }  # fmt: skip
+    counted = {name: arguments.get(name) for name in ("count", "percentage")} | {"timeout_ns": arguments.get("timeout")}
+    return {
+        **{name: _text(value) or None for name, value in named.items()}, "ips": tuple(_text(ip) for ip in _list(arguments.get("ips"))),
+        **{name: value if type(value) is int and abs(value) < 2**63 else None for name, value in counted.items()},
+    }  # fmt: skip
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return _sound(redact(str(value))) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def bare_url(url: Any) -> str:
+    """Return a URL without its query and without credentials; empty where it is no text."""
+    return _sound(redact(url).split("?", 1)[0]) if isinstance(url, str) else ""
+
+
+def _sound(text: str) -> str:
+    # JSON may name half a character by its number, which no table takes.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def read_time(value: Any) -> datetime | None:
+    """Read a time as any release of the manager writes it.
+
+    Parameters
+    ----------
+    value : object
+        ISO with ``Z``, ``+08:00``, ``+0800`` or no zone (then UTC), Go's own print (``2025-11-02 10:00:00 +0800 CST``), or
+        seconds, milliseconds or nanoseconds since 1970.
+
+    Returns
+    -------
+    datetime.datetime or None
+        In UTC, whole microseconds; None where there is no time or Go's zero time.
+    """
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            seconds = next(
+                (value / unit for unit in (1, 10**3, 10**6, 10**9) if 10**8 < value / unit < 7 * 10**9), None
+            )
+            return datetime.fromtimestamp(seconds, UTC) if seconds else None
+        clock = _CLOCK.match(value) if isinstance(value, str) else None
+        zone = _ZONE.fullmatch(value, clock.end()) if clock else None
+        if clock is None or zone is None:
+            return None
+        offset = f"{zone['sign']}{zone['hours']}:{zone['minutes'] or '00'}" if zone["sign"] else "+00:00"
+        time = datetime.fromisoformat(f"{clock[1]}T{clock[2]}{(clock[3] or '')[:7]}{offset}").astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return time if 1970 <= time.year <= 2200 else None

@@ -1,0 +1,225 @@
+"""Blocks of whole lines: what every reader of a log, wrapped or plain, compiled or not, is fed with."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dfly_analysis.io import Opened
+from dfly_analysis.io.input_stream import HEAD_BYTES, LINE_CAP_BYTES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+BLOCK_BYTES = 8 << 20
+FIRST_BYTES = 1 << 20
+"""Of the first block; each is twice as long as the last, so that all that read on are busy soon."""
+COLOUR = re.compile(rb"\x1b\[[0-9;]*[mK]|\\u001[bB]\[[0-9;]*[mK]|\[(?:[0123]|2;3|1;3[0-9]|3[0-9])m")
+"""Colours as a terminal gets them, as JSON escapes them, and as an exporter that drops the escape byte leaves them."""
+_SCAN_BYTES = 1 << 16
+_SMALL_BYTES = 1 << 18
+_LOOK_BYTES, _STRAY_SHARE = 1 << 17, 0.1
+_MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+
+
+@dataclass(frozen=True)
+class LineBlock:
+    r"""Whole lines of one writer, in the order they were written.
+
+    Attributes
+    ----------
+    data : bytes
+        Lines as the program wrote them (wrapper, colours and carriage returns taken off), each ended by ``\n``.
+    first_line : int
+        Number in the file, from 1, of the first line.
+    line_numbers : array of int64 or None
+        Number in the file of each line where they do not follow one another.
+    writer : str
+        Pod, container or host that the wrapper names, empty where the file is one writer's.
+    own_lines : int
+        Lines of the file that are the wrapper's own words and carry nothing of the program (notices), up to here.
+    part : str
+        What of the writer's lines must not be mixed with the rest: container, stream, file; empty where there is one.
+    lines : int or None
+        How many lines there are, where they were counted.
+    """
+
+    data: bytes
+    first_line: int = 1
+    line_numbers: npt.NDArray[np.int64] | None = None
+    writer: str = ""
+    own_lines: int = 0
+    part: str = ""
+    lines: int | None = None
+
+
+def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
+    """Yield a plain file's lines in blocks.
+
+    Parameters
+    ----------
+    opened : Opened
+        UTF-8 or UTF-16, with or without byte order mark; its `cut_lines` counts lines cut at 4 MiB.
+    block_bytes : int
+        About how long a block is; a longer line makes a longer block.
+
+    Yields
+    ------
+    LineBlock
+    """
+    first_line = 1
+    for data in _assembled(opened, max(block_bytes, 1)):
+        lines = count_lines(data)
+        yield LineBlock(clean(data), first_line, lines=lines)
+        first_line += lines
+
+
+def whole_lines(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[bytes, int]]:
+    r"""Yield whole lines, NUL bytes and carriage returns taken off, with the number of the first.
+
+    A gigabyte without a newline needs no more memory than the longest line that is kept.
+    """
+    first_line = 1
+    for data in _assembled(opened, max(block_bytes, 1)):
+        if b"\0" in data or b"\r" in data:
+            yield data.translate(None, b"\0").replace(b"\r\n", b"\n"), first_line
+        else:
+            yield data, first_line
+        first_line += count_lines(data)
+
+
+def clean(data: bytes) -> bytes:
+    """Return the lines without colours, carriage returns and NUL bytes.
+
+    A large block of which few lines have any is returned as it is: the careful reader cleans line by line what the
+    compiled one leaves to it, and searching the whole block would take longer than reading it.
+    """
+    if len(data) >= _SMALL_BYTES and not _is_worth_cleaning(data):
+        return data
+    if b"\0" in data:
+        data = data.translate(None, b"\0")
+    if b"\x1b" in data or _has_bare_colours(data):
+        data = COLOUR.sub(b"", data)
+    return data.replace(b"\r\n", b"\n") if b"\r" in data else data
+
+
+def head_text(head: bytes) -> bytes:
+    """Return a file's head as UTF-8 without carriage returns and NUL bytes, ended after its last whole line.
+
+    Parameters
+    ----------
+    head : bytes
+        What `Opened.head` returns: the whole file, or its first 64 KiB.
+    """
+    encoding = _encoding(head)
+    text = b"".join(_decoded([head], encoding)).translate(None, b"\0").replace(b"\r\n", b"\n")
+    if len(head) >= HEAD_BYTES and b"\n" in text:
+        return text[: text.rfind(b"\n") + 1]
+    return text if text.endswith(b"\n") or not text else text + b"\n"
+
+
+def count_lines(data: bytes) -> int:
+    """Return how many newlines there are, several times as fast as `bytes.count`."""
+    if len(data) < _SMALL_BYTES:
+        return data.count(b"\n")
+    import numpy as np
+
+    from dfly_analysis.readers.logs import native_parser
+
+    if native_parser.is_available():
+        return native_parser.count_lines(data)
+    octets = np.frombuffer(data, np.uint8)
+    starts = range(0, len(octets), _SCAN_BYTES)
+    return sum(int(np.count_nonzero(octets[start : start + _SCAN_BYTES] == 0x0A)) for start in starts)
+
+
+def _has_bare_colours(data: bytes) -> bool:
+    """Say whether there are colours without their escape byte."""
+    return b"[0m" in data or b"[2m" in data
+
+
+def _is_worth_cleaning(data: bytes) -> bool:
+    """Say whether of the places looked at in a block so many have what is taken off that stray lines are not all."""
+    looked_at = [data[place : place + 1024] for place in range(0, len(data), _LOOK_BYTES)]
+    marked = sum(any(mark in part for mark in (b"\x1b", b"\r", b"\0", b"[0m", b"[2m")) for part in looked_at)
+    return marked > _STRAY_SHARE * len(looked_at)
+
+
+def _encoding(head: bytes) -> str | None:
+    """Return the name of the two-byte encoding of a head, or None where it is UTF-8."""
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    even, odd = head[:512:2].count(0), head[1:512:2].count(0)
+    half = min(len(head), 512) // 2
+    if half >= 4 and max(even, odd) > 0.8 * half and min(even, odd) < 0.1 * half:
+        return "utf-16-le" if odd > even else "utf-16-be"
+    return None
+
+
+def _decoded(pieces: Iterable[bytes], encoding: str | None) -> Iterator[bytes]:
+    if encoding is None:
+        yield from pieces
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    first = True
+    for piece in pieces:
+        text = decoder.decode(piece)
+        yield (text.removeprefix("\ufeff") if first else text).encode("utf-8", "replace")
+        first = first and not text
+    yield decoder.decode(b"", final=True).encode("utf-8", "replace")
+
+
+def _assembled(opened: Opened, block_bytes: int) -> Iterator[bytes]:
+    """Yield blocks that end in a newline; of a line longer than the cap only its beginning is held."""
+    held: list[bytes] = []
+    size = tail = 0  # bytes held, and of them those behind the last newline
+    wanted = min(block_bytes, FIRST_BYTES)
+    skipping = False
+    for piece in _sliced(_decoded(opened.blocks(), _encoding(opened.head())), block_bytes):
+        at = piece.rfind(b"\n")
+        if skipping:
+            if at < 0:
+                continue
+            piece = piece[piece.find(b"\n") :]  # noqa: PLW2901 - the line's rest is dropped
+            at, skipping = piece.rfind(b"\n"), False
+        held.append(piece)
+        size, tail = size + len(piece), tail + len(piece) if at < 0 else len(piece) - at - 1
+        if at >= 0 and size >= wanted:
+            wanted = min(block_bytes, 2 * wanted)
+            yield cut_long(b"".join([*held[:-1], piece[: at + 1]]), opened)
+            held, size = [piece[at + 1 :]], tail
+        elif tail > LINE_CAP_BYTES:
+            whole = b"".join(held)
+            cut = whole[: len(whole) - tail + LINE_CAP_BYTES]
+            held, size, tail, skipping = [cut], len(cut), LINE_CAP_BYTES, True
+            opened.cut_lines += 1
+    if size:
+        last = b"".join(held)
+        yield cut_long(last if last.endswith(b"\n") else last + b"\n", opened)
+
+
+def _sliced(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
+    for piece in pieces:
+        if len(piece) <= most:
+            yield piece
+        else:
+            yield from (piece[start : start + most] for start in range(0, len(piece), most))
+
+
+def cut_long(data: bytes, opened: Opened) -> bytes:
+    """Cut the lines that are longer than the cap; only the last line before each cap is looked at, not every one."""
+    parts: list[bytes] = []
+    start = done = 0
+    while len(data) - start > LINE_CAP_BYTES + 1:
+        at = data.rfind(b"\n", start, start + LINE_CAP_BYTES + 1)
+        if at < 0:
+            parts.append(data[done : start + LINE_CAP_BYTES])
+            opened.cut_lines += 1
+            start = done = data.index(b"\n", start)
+        start = max(at, start) + 1
+    return b"".join([*parts, data[done:]]) if parts else data

@@ -1,0 +1,182 @@
+"""Whose log it is: component, host and role, from what the records say and from where the file lies."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dfly_analysis.catalog.log_formats import LogFormat
+from dfly_analysis.readers.logs.arrow_utils import coded, codes_of, strings
+
+_HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)-(?P<host>.+?)(?P<seed>-seed)?$")
+_UUID = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=-seed$|$)")
+_GO_MANAGER = r"^(?:manager/|handlers/|gin@|gin$|middlewares/|searcher/|recovery/interceptors|.*manager_server)"
+_GO_CLIENT = r"(?:.*/)?(?:peer/(?:peertask_|piece_|traffic_)|daemon/|transport/|upload/upload_|storage/(?:local_|storage_manager))"
+_GO_SCHEDULER = r"^(?:scheduler/|scheduling/|standard/|announcer/|service/service_v|resource/|.*scheduler_server)"
+"""Sources of Go programs; compiled for their logs alone."""
+_OWN_FOLDERS = frozenset(
+    {"dfdaemon", "scheduler", "manager", "daemon", "dfget", "dfcache", "dfstore", "log", "logs", "dragonfly", "var"}
+)
+_ARCHIVE = r"\.(?:tar|tgz|tzst|zip|gz|zst|xz|bz2)"
+_ENDING = r"\.(?:log|txt)(?:\.\d+)?(?:\.(?:gz|zst|xz|bz2))?$"
+
+
+class Writer(NamedTuple):
+    """Whose records they are where a record itself does not say.
+
+    Attributes
+    ----------
+    component : {"client", "scheduler", "manager"}
+    host : str or None
+    role : str
+    """
+
+    component: str
+    host: str | None
+    role: str
+
+
+@lru_cache(maxsize=8_192)  # each block of a log names the same again
+def split_host(host_id: str | None) -> tuple[str | None, str | None]:
+    """Return host name and role of a host or peer id, each None where it cannot be told.
+
+    Host ids are ``<address>-<host name>[-seed]``, peer ids have a UUID between name and suffix.
+    """
+    if not host_id:
+        return None, None
+    match = _HOST_ID.match(_UUID.sub("", host_id))
+    if not match:
+        return host_id, "seedClient" if host_id.endswith("-seed") else "client"
+    return match["host"], "seedClient" if match["seed"] else "client"
+
+
+def find_writer(table: pa.Table, address: str, named: str, main: LogFormat | None) -> Writer:
+    """Find the writer of a file from its first block.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Records with ``source`` and ``host_id``.
+    address : str
+    named : str
+        What a wrapper calls it, or empty.
+    main : LogFormat or None
+
+    Returns
+    -------
+    Writer
+        A client's host is the one most of its records name; else what the wrapper says; else the file's folder or name.
+    """
+    component = component_of(_texts(table, "source"), f"{address}/{named}" if named else address, main)
+    if component == "client":
+        hosts: Counter[tuple[str | None, str | None]] = Counter()
+        for host_id, count in _counted(table, "host_id"):
+            hosts[split_host(host_id)] += count
+        if hosts:
+            host, role = hosts.most_common(1)[0][0]
+            return Writer(component, host, role or "client")
+    return Writer(component, *(_from_name(named, component) if named else host_of_path(address, component)))
+
+
+def add_writers(
+    table: pa.Table, writers: Sequence[Writer], addresses: Sequence[str], file: npt.NDArray[np.int64] | None = None
+) -> pa.Table:
+    """Return the table with ``component``, ``role``, ``host`` and ``log_path``: a record's own ids go before the file's.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    writers, addresses : sequences
+        Of each file.
+    file : array of int, optional
+        File of each record; all are of the first where not given.
+    """
+    file = np.zeros(len(table), np.int64) if file is None else file
+    host_codes, host_values = _codes(table, "host_id")
+    peer_codes, peer_values = _codes(table, "peer_id")
+    pairs = [split_host(value) for value in [*host_values, *peer_values]]
+    of_ids = np.where(host_codes >= 0, host_codes, np.where(peer_codes >= 0, peer_codes + len(host_values), -1))
+    added = {
+        "component": _dictionary(file, [writer.component for writer in writers]),
+        "role": _own_or_default(of_ids, [pair[1] for pair in pairs], file, [writer.role for writer in writers]),
+        "host": _own_or_default(of_ids, [pair[0] for pair in pairs], file, [writer.host for writer in writers]),
+        "log_path": coded(file.astype(np.int32), strings(list(addresses))),
+    }
+    for name, array in added.items():
+        table = table.append_column(name, array)
+    return table
+
+
+def _own_or_default(
+    of_ids: npt.NDArray[np.int64], own: Sequence[str | None], file: npt.NDArray[np.int64], default: Sequence[str | None]
+) -> pa.DictionaryArray:
+    """Return the texts that the records' ids give, else those of their files."""
+    is_given = np.array([value is not None for value in own] + [False])[of_ids]
+    return _dictionary(np.where(is_given, of_ids, len(own) + file), [*own, *default])
+
+
+def _dictionary(places: np.ndarray, values: Sequence[str | None]) -> pa.DictionaryArray:
+    unique = list(dict.fromkeys(value for value in values if value is not None))
+    code = {value: place for place, value in enumerate(unique)}
+    codes = np.array([code.get(value, -1) if value is not None else -1 for value in values], np.int32)[places]
+    return coded(codes, strings(unique))
+
+
+def _codes(table: pa.Table, name: str) -> tuple[np.ndarray, list[str]]:
+    column = table.column(name).combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else strings([]).dictionary_encode()
+    return codes_of(column), column.dictionary.to_pylist()
+
+
+def _counted(table: pa.Table, name: str) -> list[tuple[str, int]]:
+    """Return each value and how often it stands, in the order of first standing."""
+    codes, values = _codes(table, name)
+    found, first, counts = np.unique(codes[codes >= 0], return_index=True, return_counts=True)
+    return [(values[found[place]], int(counts[place])) for place in np.argsort(first)]
+
+
+def _texts(table: pa.Table, name: str) -> list[str]:
+    return [value for value, _ in _counted(table, name)]
+
+
+def component_of(sources: Iterable[str], address: str, main: LogFormat | None) -> str:
+    """Return the component that writes records from these source files, in a file of that path and format."""
+    if main is None or main.component == "client":
+        return "client"
+    folders = re.split(r"[/!\\]", address.lower())
+    for name in ("scheduler", "manager"):
+        if name in folders[:-1]:
+            return name
+    listed = list(sources)
+    client, manager, scheduler = (
+        sum(bool(re.match(pattern, source)) for source in listed)
+        for pattern in (_GO_CLIENT, _GO_MANAGER, _GO_SCHEDULER)
+    )
+    if client * 2 > len(listed):
+        return "client"
+    is_manager = manager > scheduler
+    return "manager" if is_manager or "manager" in folders[-1] else "scheduler"
+
+
+def _from_name(named: str, component: str) -> tuple[str, str]:
+    if component != "client":
+        return named, component
+    return named, "seedClient" if "seed" in named.lower() else "client"
+
+
+def host_of_path(address: str, component: str) -> tuple[str | None, str]:
+    """Return host and role as the path of a log says."""
+    parts = [part for part in re.split(r"[/!\\]", address) if part]
+    folders = [part for part in parts[:-1] if part.lower() not in _OWN_FOLDERS and not re.search(_ARCHIVE, part)]
+    name = folders[-1] if folders and address != "-" else re.sub(_ENDING, "", parts[-1]) if parts else None
+    if name is None:
+        return None, component if component != "client" else "client"
+    return _from_name(name, component)

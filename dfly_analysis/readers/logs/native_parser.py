@@ -1,0 +1,249 @@
+"""Reads compact and zap JSON lines with the native library, where there is one."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dfly_analysis.catalog.log_events import EventKind, starts_in_order
+from dfly_analysis.catalog.regex_compiler import compile_events
+from dfly_analysis.native.interface import GRAMMARS, TEXTS, UNIQUE_TEXTS, Block, Patterns, Texts
+from dfly_analysis.native.library import Library, load_library
+from dfly_analysis.readers.logs.arrow_utils import Coded, no_strings
+
+_ARRAYS = (
+    ("line", np.int32), ("time_ns", np.int64), ("level", np.int8), ("raw_start", np.int64), ("raw_length", np.int32),
+    ("message_offset", np.int32), ("message_data", np.uint8), ("piece_number", np.int64), ("size_bytes", np.int64),
+    ("piece_bytes", np.int64), ("start", np.int16), ("event", np.int8),
+)  # fmt: skip
+_FALLBACKS = (
+    ("fallback_start", np.int64), ("fallback_end", np.int64), ("fallback_line", np.int32), ("fallback_time_ns", np.int64),
+)  # fmt: skip
+_FEW_BYTES = 4096
+_OF_THREAD = threading.local()
+
+
+class Columns(NamedTuple):
+    """What the native reader took out of a block; its arrays hold until the same thread reads another one.
+
+    Attributes
+    ----------
+    line : array of int32
+        Line of each record in the block, from 0.
+    time_ns : array of int64
+        Nanoseconds since 1970, in the zone the text is written in.
+    level : array of int8
+        Place in `dfly_analysis.catalog.log_fields.LEVELS`.
+    raw_start, raw_length : arrays
+        Where in the block the record's line stands.
+    message : pyarrow.StringArray
+    piece_number, size_bytes, piece_bytes : arrays of int64
+        -1 where there is none.
+    start : array of int16
+        Place in `kind_of_start()` of how the message begins, -1 for none.
+    event : array of int8
+        1 where the record is that event and its fields are taken, 0 where it is none, -1 where Python must look.
+    texts : dict of str to Coded
+        Columns of `TEXTS` that repeat.
+    unique : dict of str to pyarrow.StringArray
+        Those of `UNIQUE_TEXTS`.
+    fallbacks : list of (int, int, int, int)
+        Start, end and first line of what the Python reader must read, and the time of the record before, `NO_TIME` where there
+        is none.
+    lines, skipped : int
+        Lines of the block, and those that were asked to be only counted.
+    span_ns : tuple of (int, int) or None
+        Earliest and latest time of the lines skipped, in the zone the text is written in.
+    """
+
+    line: npt.NDArray[np.int32]
+    time_ns: npt.NDArray[np.int64]
+    level: npt.NDArray[np.int8]
+    raw_start: npt.NDArray[np.int64]
+    raw_length: npt.NDArray[np.int32]
+    message: pa.StringArray
+    piece_number: npt.NDArray[np.int64]
+    size_bytes: npt.NDArray[np.int64]
+    piece_bytes: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int16]
+    event: npt.NDArray[np.int8]
+    texts: dict[str, Coded]
+    unique: dict[str, pa.StringArray]
+    fallbacks: list[tuple[int, int, int, int]]
+    lines: int
+    skipped: int
+    span_ns: tuple[int, int] | None
+
+
+def library() -> Library:
+    """Return the native library; only to be called where there is one.
+
+    Raises
+    ------
+    RuntimeError
+    """
+    found = load_library()
+    if found is None:
+        raise RuntimeError("there is no native reader")
+    return found
+
+
+def is_available() -> bool:
+    """Return whether there is a native reader; without one the Python reader reads everything, more slowly."""
+    return load_library() is not None
+
+
+class _Knowledge(NamedTuple):
+    """What the native reader is given of events: how they begin, and the steps of their patterns."""
+
+    start_data: npt.NDArray[np.uint8]
+    start_offset: npt.NDArray[np.int32]
+    start_index: npt.NDArray[np.int32]
+    pattern: npt.NDArray[np.int32]
+    steps: npt.NDArray[np.int32]
+    sets: npt.NDArray[np.uint8]
+    literals: npt.NDArray[np.uint8]
+
+
+@cache
+def _knowledge() -> _Knowledge:
+    texts = [start.encode() for start, _ in starts_in_order()]
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int32)
+    first = np.array([text[0] for text in texts])
+    program = compile_events()
+    sets = np.zeros((len(program.sets), 256), np.uint8)
+    for number, members in enumerate(program.sets):
+        sets[number, list(members)] = 1
+    return _Knowledge(
+        np.frombuffer(b"".join(texts), np.uint8), offsets, np.searchsorted(first, np.arange(257)).astype(np.int32),
+        np.array([program.first_steps[kind.id] for kind in kind_of_start()], np.int32), np.array(program.steps, np.int32), sets,
+        np.frombuffer(program.literals or b"\0", np.uint8),
+    )  # fmt: skip
+
+
+@cache
+def _addresses_of_knowledge() -> dict[str, Any]:
+    """Return the members of `Block` that say what is known of events."""
+    known = _knowledge()
+    return {
+        "start_count": len(known.pattern), "start_data": address_of(known.start_data), "start_offset": address_of(known.start_offset),
+        "start_index": address_of(known.start_index), "pattern": address_of(known.pattern),
+        "patterns": Patterns(address_of(known.steps), address_of(known.sets), address_of(known.literals)),
+    }  # fmt: skip
+
+
+def kind_of_start() -> tuple[EventKind, ...]:
+    """Return the kind of event of each start, in the order in which the reader numbers them."""
+    return tuple(kind for _, kind in starts_in_order())
+
+
+def _scratch(name: str, size: int, kind: type[np.generic]) -> npt.NDArray[Any]:
+    """Return an array for the native reader to fill, the same one in each block: fresh pages cost more than the filling."""
+    held: dict[str, npt.NDArray[Any]] = _OF_THREAD.__dict__
+    array = held.get(name)
+    if array is None or len(array) < size:
+        array = held[name] = np.empty(size + size // 4, kind)
+    return array
+
+
+def read_columns(data: bytes, grammar: str, *, relevant_only: bool = False, lines: int | None = None) -> Columns:
+    """Read a block of whole lines.
+
+    Parameters
+    ----------
+    data : bytes
+    grammar : {"compact", "json"}
+    relevant_only : bool
+        Whether records below WARN that are no known event are only counted.
+    lines : int, optional
+        How many lines there are, where that is known.
+
+    Returns
+    -------
+    Columns
+        Of the lines that are plain records; the others are in `Columns.fallbacks`.
+
+    Raises
+    ------
+    MemoryError
+    """
+    most = (count_lines(data) if lines is None else lines) + 1
+    sizes = {"message_offset": most + 1, "message_data": len(data) + 8}
+    arrays = {name: _scratch(name, sizes.get(name, most), kind) for name, kind in (*_ARRAYS, *_FALLBACKS)}
+    texts = [
+        (
+            _scratch(f"{name} codes", most, np.int32),
+            _scratch(f"{name} start", most, np.int64),
+            _scratch(f"{name} length", most, np.int32),
+        )
+        for name in TEXTS
+    ]
+    block = Block(
+        data=address_of(np.frombuffer(data, np.uint8)), size=len(data), relevant_only=relevant_only, **_addresses_of_knowledge(),
+        **{name: address_of(array) for name, array in arrays.items()},
+    )  # fmt: skip
+    for place, (codes, start, length) in enumerate(texts):
+        block.texts[place] = Texts(address_of(codes), address_of(start), address_of(length), 0)
+    if not library().calls.dfly_read_block(ctypes.byref(block), ctypes.c_int64(GRAMMARS.index(grammar))):
+        raise MemoryError
+    return _columns(data, block, arrays, texts)
+
+
+def count_lines(data: bytes) -> int:
+    """Return the number of line ends."""
+    if not is_available() or len(data) < _FEW_BYTES:
+        return data.count(b"\n")
+    return int(library().calls.dfly_count_lines(data, ctypes.c_int64(len(data))))
+
+
+def _columns(data: bytes, block: Block, arrays: dict[str, npt.NDArray[Any]], texts: list[Any]) -> Columns:
+    n = block.records
+    used = {name: arrays[name][:n] for name, _ in _ARRAYS if not name.startswith("message")}
+    offsets, text = arrays["message_offset"][: n + 1], arrays["message_data"][: arrays["message_offset"][n]]
+    message = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
+    fallbacks = zip(*(arrays[name][: block.fallbacks].tolist() for name, _ in _FALLBACKS), strict=True)
+    text_columns = {name: (texts[place], block.texts[place].count) for place, name in enumerate(TEXTS)}
+    return Columns(
+        message=message, fallbacks=list(fallbacks), lines=block.lines, skipped=block.skipped,
+        span_ns=(block.earliest_ns, block.latest_ns) if block.skipped else None,
+        texts={name: _coded(data, *own, n) for name, own in text_columns.items() if name not in UNIQUE_TEXTS},
+        unique={name: _unique(data, *text_columns[name], n) for name in UNIQUE_TEXTS}, **used,
+    )  # fmt: skip
+
+
+def _coded(data: bytes, arrays: Any, count: int, n: int) -> Coded:
+    codes, start, length = arrays
+    return Coded(codes[:n], gather(data, start[:count], length[:count]) if count else no_strings())
+
+
+def _unique(data: bytes, arrays: Any, count: int, n: int) -> pa.StringArray:
+    if not count:
+        return pa.nulls(n, pa.string())
+    rows, start, length = (array[:count] for array in arrays)
+    lengths, is_there = np.zeros(n + 1, np.int32), np.zeros(n, np.bool_)
+    lengths[rows + 1], is_there[rows] = length, True
+    valid = pa.py_buffer(np.packbits(is_there, bitorder="little"))
+    offsets = pa.py_buffer(np.cumsum(lengths, dtype=np.int32))
+    return pa.StringArray.from_buffers(n, offsets, gather(data, start, length).buffers()[2], valid)
+
+
+def address_of(array: npt.NDArray[np.generic]) -> ctypes.c_void_p:
+    """Return where an array begins, to hand it to the library: several times as fast as numpy's own ``ctypes``."""
+    return ctypes.c_void_p(array.__array_interface__["data"][0])
+
+
+def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int32]) -> pa.StringArray:
+    """Return the texts that begin at those places of the data and are so long; they must be UTF-8."""
+    offset = np.empty(len(start) + 1, np.int32)
+    out = np.empty(int(length.sum(dtype=np.int64)), np.uint8)
+    library().short_calls.dfly_gather(
+        data, address_of(start), address_of(length), ctypes.c_int64(len(start)),
+        address_of(offset), address_of(out),
+    )  # fmt: skip
+    return pa.StringArray.from_buffers(len(start), pa.py_buffer(offset), pa.py_buffer(out))

@@ -1,0 +1,171 @@
+"""One log file: blocks of lines to tables of records, in order, with a count of what became of every line."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from dfly_analysis.catalog.log_formats import LogFormat
+from dfly_analysis.io import Opened
+from dfly_analysis.readers.logs.blocks import LineBlock, read_blocks
+from dfly_analysis.readers.logs.envelopes import unwrap
+from dfly_analysis.readers.logs.event_schema import arrow_schema, to_frame
+from dfly_analysis.readers.logs.format_detection import Sniffed, sniff, sniff_format
+from dfly_analysis.readers.logs.line_stats import Counts
+from dfly_analysis.readers.logs.log_identity import Writer, add_writers, find_writer
+from dfly_analysis.readers.logs.parse_block import ParsedBlock, parse_block
+from dfly_analysis.readers.logs.record_boundaries import Cutter
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEAD_BYTES = 65536
+_MAX_AHEAD = 2
+"""Blocks that are parsed at the same time."""
+
+
+@dataclass
+class LogPart:
+    """What one log file gave.
+
+    Attributes
+    ----------
+    events : pandas.DataFrame
+        Rows of `dfly_analysis.schema.EVENTS`, the columns of `DETAILS` behind them.
+    coverage : dict
+        The file's row of `dfly_analysis.schema.COVERAGE`.
+    """
+
+    events: pd.DataFrame
+    coverage: dict[str, Any]
+
+
+@dataclass
+class _Stream:
+    """One writer's lines in the file."""
+
+    main: LogFormat | None
+    cutter: Cutter
+    writer: Writer | None = None
+
+
+_Cut: TypeAlias = "tuple[_Stream, LineBlock]"
+
+
+@dataclass
+class LogReader:
+    """Reads one log file to tables; `coverage` is complete when the last table was taken.
+
+    Attributes
+    ----------
+    opened : Opened
+    tz : str
+        Zone of times that carry none (file logs of scheduler and manager).
+    log_format : LogFormat, optional
+        Sniffed from the first lines where not given.
+    executor : Executor, optional
+        Reads blocks side by side, where given.
+    relevant_only : bool
+        Whether records that no analysis looks at are only counted.
+    writer : Writer or None
+        Of the table that was yielded last.
+    """
+
+    opened: Opened
+    tz: str = "UTC"
+    log_format: LogFormat | None = None
+    executor: Executor | None = None
+    relevant_only: bool = False
+    writer: Writer | None = None
+    counts: Counts = field(default_factory=Counts)
+    _streams: dict[tuple[str, str], _Stream] = field(default_factory=dict)
+    _own_lines: int = 0
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Yield tables in the columns of `arrow_schema`, a writer's records in the order they were written."""
+        sniffed = sniff(self.opened.head())
+        blocks = unwrap(self.opened, sniffed.wrapper) if sniffed.wrapper else read_blocks(self.opened)
+        waiting: deque[tuple[_Stream, str, Future[ParsedBlock] | ParsedBlock]] = deque()
+        for stream, block in self._cut(blocks, sniffed):
+            waiting.append((stream, block.writer, self._parse(block, stream.main)))
+            if self.executor is None or len(waiting) > _MAX_AHEAD:
+                yield self._finish(*waiting.popleft())
+        while waiting:
+            yield self._finish(*waiting.popleft())
+
+    def _cut(self, blocks: Iterator[LineBlock], sniffed: Sniffed) -> Generator[_Cut]:
+        for block in blocks:
+            self._own_lines = max(self._own_lines, block.own_lines)
+            stream = self._streams.get((block.writer, block.part))
+            if stream is None:
+                main = self.log_format or sniff_format(_head(block.data)) or sniffed.log_format
+                stream = self._streams[block.writer, block.part] = _Stream(main, Cutter(main))
+            for whole in stream.cutter.cut(block):
+                yield stream, whole
+        for stream in self._streams.values():
+            for whole in stream.cutter.rest():
+                yield stream, whole
+
+    def _parse(self, block: LineBlock, main: LogFormat | None) -> Future[ParsedBlock] | ParsedBlock:
+        if self.executor is None:
+            return parse_block(block, main, self.tz, relevant_only=self.relevant_only)
+        return self.executor.submit(parse_block, block, main, self.tz, relevant_only=self.relevant_only)
+
+    def _finish(self, stream: _Stream, named: str, parsing: Future[ParsedBlock] | ParsedBlock) -> pa.Table:
+        parsed = parsing.result() if isinstance(parsing, Future) else parsing
+        self.counts.add(parsed.counts[0])
+        if stream.writer is None:
+            stream.writer = find_writer(parsed.table, self.opened.address, named, stream.main)
+        self.writer = stream.writer
+        return add_writers(parsed.table, [stream.writer], [self.opened.address]).select(arrow_schema().names)
+
+    def _first_writer(self) -> Writer:
+        found = [stream.writer for stream in self._streams.values() if stream.writer]
+        return found[0] if found else Writer("client", None, "client")
+
+    @property
+    def coverage(self) -> dict[str, Any]:
+        """Return the file's row of `dfly_analysis.schema.COVERAGE`: each line parsed, continuation or rejected."""
+        counts, writer = self.counts, self._first_writer()
+        most = sorted(counts.formats.items(), key=lambda item: (-item[1], item[0]))
+        first, last = (np.datetime64(time_ns, "ns") for time_ns in counts.span_ns) if counts.span_ns else (None, None)
+        cut = self.opened.cut_lines
+        return {
+            "path": self.opened.address, "kind": "log", "format": most[0][0] if most else None, "component": writer.component,
+            "host": writer.host, "lines": counts.lines + self._own_lines, "parsed": counts.parsed,
+            "continuation": counts.continuation + self._own_lines, "rejected": counts.lines - counts.parsed - counts.continuation,
+            "first": first, "last": last, "note": f"{cut} lines longer than 4 MiB were cut" if cut else None,
+        }  # fmt: skip
+
+
+def _head(data: bytes) -> str:
+    """Return the first lines of a block as text, those that were sniffed where nothing was taken off them."""
+    return data[: data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or _HEAD_BYTES].decode("utf-8", "replace")
+
+
+def read_log(opened: Opened, *, tz: str = "UTC", log_format: LogFormat | None = None) -> LogPart:
+    """Read one log file as a whole.
+
+    Parameters
+    ----------
+    opened : Opened
+    tz : str
+        Zone of times that carry none (file logs of scheduler and manager).
+    log_format : LogFormat, optional
+        Sniffed from the first lines where not given.
+
+    Returns
+    -------
+    LogPart
+        `coverage` counts each line as parsed (begins a record), continuation or rejected.
+    """
+    reader = LogReader(opened, tz, log_format)
+    tables = list(reader.tables())
+    joined = pa.concat_tables(tables) if tables else arrow_schema().empty_table()
+    return LogPart(to_frame(joined), reader.coverage)

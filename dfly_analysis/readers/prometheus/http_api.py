@@ -1,0 +1,182 @@
+"""A small client of Prometheus' HTTP API: two questions, a timeout, and one clear error for each way to fail."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from dfly_analysis.errors import SourceError
+
+TOKEN = "DFLY_ANALYSIS_PROMETHEUS_TOKEN"  # noqa: S105 - the variable's name
+_TIMEOUT_S = (10.0, 120.0)  # to connect, and between two bytes of the answer
+_MAX_BYTES = 512 << 20
+Point = tuple[float, float]
+"""Unix time in seconds and value."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One series of an answer.
+
+    Attributes
+    ----------
+    labels : dict
+        With the metric's name under ``__name__``, where the query kept it.
+    points : tuple of (float, float)
+        Unix time, value.
+    """
+
+    labels: dict[str, str]
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Prometheus server, or anything that speaks its API.
+
+    Attributes
+    ----------
+    address : str
+        Its URL without user name and password.
+    user, password : str or None
+        For basic authentication.
+    """
+
+    address: str
+    user: str | None = None
+    password: str | None = None
+
+    @classmethod
+    def at(cls, url: str) -> Server:
+        """Read a URL; user name and password in it become basic authentication.
+
+        Raises
+        ------
+        SourceError
+            Where it is no http or https URL.
+        """
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            parts, host, port = urlsplit(""), None, None
+        if parts.scheme not in ("http", "https") or not host:
+            raise SourceError("is not the URL of a Prometheus server", where=_without_secret(url), hint="write it like http://prometheus:9090")  # fmt: skip
+        place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+        path = parts.path.rstrip("/").removesuffix("/api/v1").removesuffix("/graph")
+        address = urlunsplit((parts.scheme, place, path, "", ""))
+        return cls(address, unquote(parts.username) if parts.username else None, unquote(parts.password or ""))
+
+    def query(self, expression: str, at_s: float) -> list[Answer]:
+        """Ask for the value of an expression at a moment, by ``/api/v1/query``.
+
+        Raises
+        ------
+        SourceError
+        """
+        return self._ask("query", {"query": expression, "time": f"{at_s:.3f}"})
+
+    def query_range(self, expression: str, start_s: float, end_s: float, step_s: float) -> list[Answer]:
+        """Ask for the values of an expression in a window, by ``/api/v1/query_range``.
+
+        Raises
+        ------
+        SourceError
+        """
+        parameters = {"query": expression, "start": f"{start_s:.3f}", "end": f"{end_s:.3f}", "step": f"{step_s:.3f}"}
+        return self._ask("query_range", parameters)
+
+    def _ask(self, endpoint: str, parameters: dict[str, str]) -> list[Answer]:
+        status, body = self._get(f"{self.address}/api/v1/{endpoint}", parameters)
+        if status in (401, 403):
+            raise self._error(
+                f"refuses access (HTTP {status})",
+                f"put user:password@ into the URL, or a token into the variable {TOKEN}",
+            )
+        try:
+            answer = json.loads(body)
+            outcome, data = answer["status"], answer.get("data")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+            hint = "name the server itself, with its path prefix where it has one"
+            raise self._error(f"does not answer as Prometheus does (HTTP {status})", hint) from problem
+        if outcome != "success":
+            error_text = str(answer.get("error") or answer.get("errorType") or status)[:300]
+            raise self._error(f"cannot answer: {error_text}", "look at the selector, or name a shorter window")
+        try:
+            return [answer for answer in map(_answer, data["result"]) if answer.points]
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise self._error("answers in another form than Prometheus does", "name the server itself") from problem
+
+    def _get(self, url: str, parameters: dict[str, str]) -> tuple[int, bytes]:
+        import requests  # type: ignore[import-untyped,unused-ignore]
+
+        token = os.environ.get(TOKEN, "").strip()
+        headers = {"Accept": "application/json"} | (
+            {"Authorization": f"Bearer {token}"} if token and not self.user else {}
+        )
+        basic = (self.user, self.password or "") if self.user else _Given() if token else None
+        try:
+            with requests.get(
+                url, params=parameters, headers=headers, auth=basic, timeout=_TIMEOUT_S, stream=True
+            ) as response:
+                body = bytearray()
+                for block in response.iter_content(1 << 20):
+                    body += block
+                    if len(body) > _MAX_BYTES:
+                        raise self._error(
+                            f"answers with more than {_MAX_BYTES} bytes", "name a shorter window or a selector"
+                        )
+                return response.status_code, bytes(body)
+        except requests.exceptions.SSLError as problem:
+            if "certificate" not in str(problem).lower():
+                raise self._error("does not speak TLS", "write http:// instead of https://") from problem
+            hint = "name the authority's certificate in the variable REQUESTS_CA_BUNDLE"
+            raise self._error("has a certificate that is not trusted", hint) from problem
+        except requests.exceptions.Timeout as problem:
+            raise self._error(
+                "does not answer in time", "look whether it is reachable, or name a shorter window"
+            ) from problem
+        except requests.exceptions.ConnectionError as problem:
+            raise self._error(
+                f"cannot be reached: {_cause(problem)}", "look at host and port; is a port forwarded?"
+            ) from problem
+        except (requests.exceptions.RequestException, UnicodeError, OSError) as problem:
+            raise self._error(
+                f"cannot be asked: {type(problem).__name__}", "write its URL like http://prometheus:9090"
+            ) from problem
+
+    def _error(self, message: str, hint: str) -> SourceError:
+        return SourceError(message, where=self.address, hint=hint)
+
+
+class _Given:
+    """Keeps the header that is there: without it a ``.netrc`` would replace the token."""
+
+    def __call__(self, request: Any) -> Any:
+        return request
+
+
+def _answer(entry: dict[str, Any]) -> Answer:
+    points = entry["values"] if "values" in entry else [entry["value"]] if "value" in entry else []
+    return Answer(dict(entry["metric"]), tuple((float(time), float(value)) for time, value in points))
+
+
+def _cause(problem: BaseException) -> str:
+    text = str(problem)
+    for words in (
+        "Connection refused",
+        "Name or service not known",
+        "No route to host",
+        "reset by peer",
+        "Network is unreachable",
+    ):
+        if words.lower() in text.lower():
+            return words
+    return "no connection"
+
+
+def _without_secret(url: str) -> str:
+    return url.rsplit("@", 1)[-1]

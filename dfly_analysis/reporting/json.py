@@ -1,0 +1,197 @@
+"""The JSON shapes that scripts build on. What is not a number is null."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis.schema import COVERAGE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dfly_analysis.dataset import Dataset
+    from dfly_analysis.findings import Diagnosis, Finding
+    from dfly_analysis.recommendation.recommendations import Advice
+
+SCHEMA_VERSION = 1
+
+
+def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
+    """Shape a diagnosis.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives the coverage.
+    findings : Diagnosis
+
+    Returns
+    -------
+    dict
+        Keys ``schema_version``, ``primary_cause``, ``causes``, ``findings``, ``coverage``; only JSON's own types.
+    """
+    return _object(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "primary_cause": findings.primary_cause,
+            "causes": [asdict(share) for share in findings.causes],
+            "findings": [_finding(finding) for finding in findings],
+            "coverage": coverage_json(dataset.coverage),
+        }
+    )
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return asdict(finding)
+
+
+def coverage_json(coverage: pd.DataFrame) -> dict[str, Any]:
+    """Sum up what was read: files, lines, how many begin a record, how many nothing could be made of, first and last."""
+    return _object(
+        {
+            "files": len(coverage),
+            **{name: int(coverage[name].fillna(0).sum()) for name in ("lines", "parsed", "rejected")},
+            "first": coverage["first"].min(),
+            "last": coverage["last"].max(),
+        }
+    )
+
+
+def coverage_of_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Sum up as `coverage_json` does, from rows whose times are numpy's, without pandas."""
+    times = {name: [row[name] for row in rows if row.get(name) is not None] for name in ("first", "last")}
+    return {
+        "files": len(rows),
+        **{name: sum(row.get(name) or 0 for row in rows) for name in ("lines", "parsed", "rejected")},
+        "first": _moment(min(times["first"])) if times["first"] else None,
+        "last": _moment(max(times["last"])) if times["last"] else None,
+    }
+
+
+def coverage_rows_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List the files with every column of `COVERAGE`; times to the millisecond."""
+    return [{name: _cell(row.get(name)) for name in COVERAGE.names} for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    return f"{value.astype('M8[ms]')}Z" if hasattr(value, "dtype") else value
+
+
+def _moment(time: Any) -> str:
+    """Return one of numpy's times in UTC as ISO text, as long as it has to be."""
+    whole, _, fraction = str(time).partition(".")
+    fraction = fraction.ljust(9, "0")
+    kept = "" if not int(fraction) else "." + (fraction[:6] if fraction.endswith("000") else fraction)
+    return f"{whole}{kept}+00:00"
+
+
+def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
+    """Shape fits.
+
+    Parameters
+    ----------
+    fits : mapping of str to fit or NotFitted
+
+    Returns
+    -------
+    dict
+        Keys ``schema_version``, ``fits`` and ``not_fitted``; only JSON's own types.
+    """
+    from dfly_analysis.estimates import NotFitted
+
+    result = [_fit(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
+    missing = [{**asdict(fit), "name": name} for name, fit in fits.items() if isinstance(fit, NotFitted)]
+    return _object({"schema_version": SCHEMA_VERSION, "fits": result, "not_fitted": missing})
+
+
+def _fit(name: str, fit: Any) -> dict[str, Any]:
+    shown = {
+        "name": name,
+        "law": fit.law,
+        "params": [asdict(param) for param in fit.params],
+        "n": fit.n,
+        "n_censored": fit.n_censored,
+        "goodness": dict(fit.goodness),
+        "window": list(fit.window) if fit.window else None,
+        "extrapolates_beyond_s": fit.extrapolates_beyond_s,
+    }
+    if hasattr(fit, "notes"):
+        shown["notes"] = list(fit.notes)
+    if hasattr(fit, "common_quantiles"):
+        shown["quantiles"] = fit.common_quantiles()
+    if getattr(fit, "calibration", None) is not None:
+        shown["calibration"] = asdict(fit.calibration)
+    if hasattr(fit, "bins"):
+        shown["bins"] = [asdict(one) for one in fit.bins]
+    return shown
+
+
+def recommend_json(advice: Advice) -> dict[str, Any]:
+    """Shape advice.
+
+    Parameters
+    ----------
+    advice : Advice
+
+    Returns
+    -------
+    dict
+        Keys ``schema_version``, ``size_bytes``, ``target_failure_rate``, ``recommendations``, ``no_advice``, ``estimates``,
+        ``warnings``; only JSON's own types.
+    """
+    return _object(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "size_bytes": advice.size_bytes,
+            "target_failure_rate": advice.target_failure_rate,
+            "recommendations": [asdict(item) for item in advice.recommendations],
+            "no_advice": [asdict(item) for item in advice.no_advice],
+            "estimates": [asdict(item) for item in advice.estimates],
+            "warnings": list(advice.warnings),
+        }
+    )
+
+
+def settings_json(dataset: Dataset) -> dict[str, Any]:
+    """Shape the settings: chart, versions, what is in force with its layer and source, and what is ignored."""
+    settings = dataset.settings
+    return _object(
+        {
+            "chart": settings.chart,
+            "versions": dict(settings.versions),
+            "in_force": settings.table().to_dict("records"),
+            "ignored": [{"path": path, "reason": reason} for path, reason in settings.ignored],
+        }
+    )
+
+
+def inputs_json(dataset: Dataset) -> list[dict[str, Any]]:
+    """List the files that were read: path, sha256 and lines."""
+    records = dataset.coverage[["path", "sha256", "lines"]].to_dict("records")
+    return [plain_json(record) for record in records]
+
+
+def _object(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name): plain_json(value) for name, value in content.items()}
+
+
+def plain_json(value: Any) -> Any:
+    """Return a value in JSON's own types: times as ISO text, what is missing or not finite as null."""
+    if isinstance(value, Mapping):
+        return _object(value)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [plain_json(inner) for inner in value]
+    return _scalar(value.item() if hasattr(value, "item") else value)
+
+
+def _scalar(value: Any) -> str | bool | int | float | None:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if type(value).__name__ in {"NAType", "NaTType"}:
+        return None
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,138 @@
+"""The notebooks that travel with the package, and their page for a report at hand, without running them."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis.errors import NotebookError, suggest_similar
+from dfly_analysis.reporting.components import View
+from dfly_analysis.reporting.page import HIDDEN_TAGS
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def notebook_folder() -> Path:
+    """Return the folder of the packaged notebooks: inside the installed package, else beside it in a checkout."""
+    installed = _PACKAGE / "_notebooks"
+    return installed if installed.is_dir() else _PACKAGE.parent / "notebooks"
+
+
+def notebook_names() -> tuple[str, ...]:
+    """Return the names of the packaged notebooks, sorted, without their ending."""
+    return tuple(sorted(path.stem for path in notebook_folder().glob("*.ipynb")))
+
+
+def is_packaged(path: Path) -> bool:
+    """Return whether a notebook is one of the package's own."""
+    return path.parent == notebook_folder()
+
+
+def notebook_path(name: str) -> Path:
+    """Return where a packaged notebook lies.
+
+    Parameters
+    ----------
+    name : str
+        E.g. ``tuning_report``; the ending may be left out.
+
+    Raises
+    ------
+    NotebookError
+        Where there is none of that name; the nearest are offered.
+    """
+    stem = name.removesuffix(".ipynb")
+    if stem not in notebook_names():
+        hint = suggest_similar(stem, notebook_names()) or f"there are {', '.join(notebook_names()) or 'none'}"
+        raise NotebookError(f"there is no notebook {name!r}", where=str(notebook_folder()), hint=hint)
+    return notebook_folder() / f"{stem}.ipynb"
+
+
+def read_cells(path: Path) -> list[Mapping[str, Any]]:
+    """Return the cells of a notebook.
+
+    Raises
+    ------
+    NotebookError
+        Where the file cannot be read or is no notebook.
+    """
+    try:
+        return [dict(cell) for cell in json.loads(path.read_text("utf-8"))["cells"]]
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as problem:
+        raise NotebookError("is not a notebook that can be read", where=str(path)) from problem
+
+
+def source_of(cell: Mapping[str, Any]) -> str:
+    """Return a cell's text, which a notebook may hold as lines."""
+    source = cell["source"]
+    return source if isinstance(source, str) else "".join(source)
+
+
+def is_hidden(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell is not for the page: its parameters, or tagged so."""
+    return not set(HIDDEN_TAGS).isdisjoint(cell.get("metadata", {}).get("tags", []))
+
+
+def fill_outputs(path: Path, report: Any, written: View) -> NotebookNode:
+    """Return a notebook with the outputs that a report at hand gives, without running it.
+
+    Parameters
+    ----------
+    path : Path
+        Of the notebook.
+    report : Report
+        What its cells call ``report``.
+    written : View
+        What stands for the cell that saves.
+
+    Returns
+    -------
+    NotebookNode
+        A code cell that ends in ``report.NAME`` has what that shows as its output; other cells have none.
+    """
+    import nbformat
+
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not is_hidden(cell):
+            view = _shown(cell.source, report, written)
+            cell.outputs = [output_of(view)] if isinstance(view, View) else []
+    return notebook
+
+
+def output_of(view: View) -> NotebookNode:
+    """Return a view as the output of a cell."""
+    from nbformat.v4 import new_output
+
+    data, metadata = view._repr_mimebundle_()
+    output: NotebookNode = new_output("execute_result", data=data, metadata=metadata)
+    return output
+
+
+def _shown(text: str, report: Any, written: View) -> Any:
+    body = ast.parse(text).body
+    if not body or not isinstance(body[-1], ast.Expr):
+        return None
+    last = body[-1].value
+    if isinstance(last, ast.Call):
+        return written if _chain(last.func) == ["save"] else None
+    names = _chain(last)
+    value = report if names else None
+    for name in names:
+        value = None if name.startswith("_") else getattr(value, name, None)
+    return value
+
+
+def _chain(node: ast.expr) -> list[str]:
+    """Return the attributes of ``report.A.B``, or nothing where the expression is another."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.insert(0, node.attr)
+        node = node.value
+    return names if isinstance(node, ast.Name) and node.id == "report" else []

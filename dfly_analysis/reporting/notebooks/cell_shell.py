@@ -1,0 +1,164 @@
+"""The process that runs a notebook's cells in IPython's shell, without a kernel's sockets; `CellProcess` starts it.
+
+It reads one JSON request a line and answers each with one JSON line.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+import traceback
+from typing import Any
+
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets import Type
+from traitlets.config import Config
+
+Output = dict[str, Any]
+_CONFIG = Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "nocolor", "cache_size": 0})
+
+
+class _ResultHook(DisplayHook):
+    """Records the value of a cell's last expression."""
+
+    shell: Any
+
+    def write_output_prompt(self) -> None:
+        """Write none: a stored output has no prompt."""
+
+    def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
+        """Record the value in all its formats."""
+        result = {"output_type": "execute_result", "execution_count": self.shell.execution_count}
+        self.shell.outputs.append({**result, "data": format_dict, "metadata": md_dict or {}})
+
+    def finish_displayhook(self) -> None:
+        """Write no newline."""
+
+
+class _Publisher(DisplayPublisher):
+    """Records what a cell displays."""
+
+    shell: Any
+
+    def publish(self, data: Any, metadata: Any = None, *_: Any, **__: Any) -> None:
+        """Record one displayed object."""
+        self.shell.outputs.append({"output_type": "display_data", "data": data, "metadata": metadata or {}})
+
+    def clear_output(self, wait: bool = False) -> None:  # noqa: ARG002 - IPython's signature
+        """Forget what the cell has shown so far."""
+        self.shell.outputs.clear()
+
+
+class _Stream(io.TextIOBase):
+    """Records what a cell prints."""
+
+    def __init__(self, name: str, outputs: list[Output]) -> None:
+        self._name, self._outputs = name, outputs
+
+    def write(self, text: str) -> int:
+        """Append to the last output where that is this stream's."""
+        last = self._outputs[-1] if self._outputs else {}
+        if last.get("name") == self._name:
+            last["text"] += text
+        elif text:
+            self._outputs.append({"output_type": "stream", "name": self._name, "text": text})
+        return len(text)
+
+
+class CellShell(InteractiveShell):
+    """IPython's shell that keeps what a cell shows, in the shape a notebook stores.
+
+    Attributes
+    ----------
+    outputs : list of dict
+        Of the cell that runs.
+    """
+
+    displayhook_class = Type(_ResultHook)
+    display_pub_class = Type(_Publisher)
+
+    def __init__(self) -> None:
+        self.outputs: list[Output] = []
+        super().__init__(config=_CONFIG, ipython_dir=tempfile.gettempdir())  # type: ignore[no-untyped-call]
+
+    def init_profile_dir(self, profile_dir: Any) -> None:
+        """Use no profile: the user's own set-up of IPython must not change a report."""
+        from IPython.core.profiledir import ProfileDir
+
+        self.profile_dir = profile_dir or ProfileDir()
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """Enable none: nobody looks."""
+
+    def showtraceback(self, *_: Any, **__: Any) -> None:
+        """Print nothing: an error becomes an output."""
+
+    def showsyntaxerror(self, *_: Any, **__: Any) -> None:
+        """Print nothing: an error becomes an output."""
+
+    def run(self, source: str) -> list[Output]:
+        """Run a cell and return its outputs; an error is the last of them."""
+        self.outputs.clear()
+        with (
+            contextlib.redirect_stdout(_Stream("stdout", self.outputs)),
+            contextlib.redirect_stderr(_Stream("stderr", self.outputs)),
+        ):
+            result = self.run_cell(source, store_history=True)  # type: ignore[no-untyped-call]
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            lines = traceback.format_exception(error)
+            self.outputs.append(
+                {"output_type": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": lines}
+            )
+        return self.outputs
+
+
+def import_ahead() -> None:
+    """Import what the first cell of a packaged notebook needs, while the parent process still reads the notebook."""
+    import dfly_analysis.recommendation.alerts
+    import dfly_analysis.api
+    import dfly_analysis.diagnosis
+    import dfly_analysis.dataset.loader
+    import dfly_analysis.models
+    import dfly_analysis.config
+    import dfly_analysis.reporting.plots
+    import dfly_analysis.reporting.report
+    import dfly_analysis.recommendation
+    import dfly_analysis.config.resolve
+    import dfly_analysis.simulation  # noqa: F401
+
+
+def _encoded(value: Any) -> str:
+    """Encode what JSON lacks: pictures come as bytes, which a notebook stores in base 64."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    from dfly_analysis import batch_cache
+
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):  # what a cell or a library writes there must not be taken for a reply
+        os.dup2(nowhere, standard)
+    batch_cache.enable()
+    if "--import-ahead" in sys.argv:
+        import_ahead()
+    shell = CellShell()
+    for line in requests:
+        request = json.loads(line)
+        if request["first"]:
+            shell.reset()  # type: ignore[no-untyped-call]
+        replies.write(json.dumps(shell.run(request["source"]), default=_encoded).encode() + b"\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()

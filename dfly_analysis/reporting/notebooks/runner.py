@@ -1,0 +1,189 @@
+"""Runs a notebook strictly: parameters checked first, every cell and the whole run bounded in time, failures named."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis import errors
+from dfly_analysis.errors import NotebookError, RunTimeoutError, StoreError
+from dfly_analysis.reporting.notebook_renderer import is_packaged, notebook_path, read_cells, source_of
+from dfly_analysis.reporting.provenance import provenance_of
+from dfly_analysis.reporting.writer import WRITABLE, write_whole
+from dfly_analysis.reporting.notebooks.cell_process import CellProcess
+from dfly_analysis.reporting.notebooks.parameters import check_parameters, read_parameters
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+CELL_TIMEOUT_S = 1800.0
+RUN_TIMEOUT_S = 3600.0
+EXECUTED = "executed.ipynb"
+PAGE = "report.html"
+MANIFEST = "manifest.json"
+Progress = Callable[[int, int, str], None]
+_INPUT_ERRORS = ("SourceError", "LogFormatError", "NotEnoughDataError")
+
+
+def run_notebook(
+    notebook: str | os.PathLike[str],
+    parameters: Mapping[str, Any],
+    output_dir: str | os.PathLike[str],
+    *,
+    timeout_s: float = RUN_TIMEOUT_S,
+    cell_timeout_s: float = CELL_TIMEOUT_S,
+    progress: Progress | None = None,
+    before: Callable[[], None] | None = None,
+    process: CellProcess | None = None,
+) -> Path:
+    """Run a notebook and write its page.
+
+    Parameters
+    ----------
+    notebook : str or path
+        Name of a packaged notebook, or path of one.
+    parameters : mapping of str to value
+        For its parameters cell; ``output_dir`` is added where the notebook takes it.
+    output_dir : path
+        Gets ``executed.ipynb`` (also where a cell fails), ``report.html``, and what the notebook itself saves.
+    timeout_s, cell_timeout_s : float
+        Seconds for the whole run and for each cell.
+    progress : callable, optional
+        Called before each cell with its number, how many there are, and the heading above it.
+    before : callable, optional
+        Called while the process that will run the cells starts; what it raises ends the run before anything is written.
+    process : CellProcess, optional
+        Runs the cells and stays open; a new one where none is given.
+
+    Returns
+    -------
+    Path
+        Of the page.
+
+    Raises
+    ------
+    NotebookError
+        Where a parameter is unknown or of another type, or a cell fails: its number, and the last line of its error.
+        The exit code is that of the input's error, where one caused it.
+    RunTimeoutError
+        Where the run or a cell takes too long.
+    SourceError
+        Where the folder cannot be written.
+    """
+    started = time.monotonic()
+    path, folder = _found(notebook), Path(output_dir)
+    checked = check_parameters(path, parameters)
+    own = {"output_dir": str(folder), "interactive": False}  # widgets hang in a batch
+    checked |= {name: value for name, value in own.items() if name in read_parameters(path)}
+    with nullcontext(process) if process else CellProcess(import_ahead=is_packaged(path)) as running:
+        running.start()
+        if before is not None:
+            before()
+        _create(folder)
+        # imported here: it takes as long as the process takes to start
+        from dfly_analysis.reporting.page import render_page
+        from dfly_analysis.reporting.notebooks.papermill_engine import Limits
+
+        limits = Limits(timeout_s, cell_timeout_s, started)
+        executed = _execute(path, folder / EXECUTED, checked, limits, running, progress)
+    page = render_page(executed, lang=str(checked.get("lang") or "en"), run=_record(folder, path))
+    write_whole(folder / PAGE, page)
+    return folder / PAGE
+
+
+def _found(notebook: str | os.PathLike[str]) -> Path:
+    path = Path(notebook)
+    if path.suffix == ".ipynb" and path.is_file():
+        return path
+    return notebook_path(str(notebook))
+
+
+def _create(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise StoreError(f"cannot be made: {problem.strerror}", where=str(folder), hint=WRITABLE) from problem
+    (folder / MANIFEST).unlink(missing_ok=True)  # that of an earlier run says nothing of this one
+
+
+def _record(folder: Path, notebook: Path) -> dict[str, Any] | None:
+    """Return what the page carries so that it can be made again; None where the notebook is not a packaged one."""
+    manifest = folder / MANIFEST
+    if not is_packaged(notebook) or not manifest.is_file():
+        return None
+    return provenance_of(json.loads(manifest.read_text("utf-8")), notebook.stem)
+
+
+def _execute(  # noqa: PLR0913 - each is one thing that a run needs
+    path: Path,
+    executed: Path,
+    parameters: Mapping[str, Any],
+    limits: Any,
+    process: CellProcess,
+    progress: Progress | None,
+) -> NotebookNode:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    from dfly_analysis.reporting.notebooks.papermill_engine import NAME
+
+    cells = read_cells(path)
+
+    def on_cell_start(cell: Any, index: int) -> None:
+        if progress is not None and "injected-parameters" not in cell["metadata"].get("tags", []):
+            progress(_number(cells, parameters, index), len(cells), _heading(cells, cell.get("id")))
+
+    try:
+        result: NotebookNode = papermill.execute_notebook(
+            str(path),
+            str(executed),
+            parameters=dict(parameters),
+            kernel_name="python3",
+            language="python",
+            engine_name=NAME,
+            request_save_on_cell_execute=False,  # papermill writes it at the end, also where a cell failed
+            progress_bar=False,
+            process=process,
+            limits=limits,
+            on_cell_start=on_cell_start,
+        )
+    except PapermillExecutionError as failure:
+        where = f"{path.name}, cell {_number(cells, parameters, failure.cell_index)}"
+        raise _error_of(failure.ename, failure.evalue, where, f"see {executed}") from None
+    return result
+
+
+def _error_of(name: str, text: str, where: str, hint: str) -> NotebookError | RunTimeoutError:
+    from dfly_analysis.reporting.notebooks.papermill_engine import DIED, TIMED_OUT
+
+    if name == TIMED_OUT:
+        return RunTimeoutError(text, where=where, hint=hint)
+    if name == DIED:
+        return NotebookError(text, where=where, hint=f"out of memory? {hint}")
+    last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
+    error = NotebookError(f"{name}: {last.strip()}", where=where, hint=hint)
+    if name in _INPUT_ERRORS:
+        error.exit_code = getattr(errors, name).exit_code
+    return error
+
+
+def _number(cells: list[Mapping[str, Any]], parameters: Mapping[str, Any], executed_index: int) -> int:
+    """Return a cell's number in the notebook, from 1: papermill puts a cell in behind the parameters."""
+    tags = [cell.get("metadata", {}).get("tags", []) for cell in cells]
+    place = next((place for place, names in enumerate(tags) if "parameters" in names), -1)
+    injected = bool(parameters) and executed_index > place
+    return executed_index + 1 - int(injected)
+
+
+def _heading(cells: list[Mapping[str, Any]], cell_id: Any) -> str:
+    place = next((place for place, cell in enumerate(cells) if cell.get("id") == cell_id), 0)
+    for cell in reversed(cells[:place]):
+        lines = [line for line in source_of(cell).splitlines() if line.startswith("#")]
+        if cell["cell_type"] == "markdown" and lines:
+            return lines[-1].lstrip("# ")
+    return ""

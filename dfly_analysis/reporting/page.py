@@ -1,0 +1,160 @@
+"""The HTML page of a notebook: one file, no scripts, nothing fetched, everything escaped but what the views wrote.
+
+nbconvert renders it by the template in ``templates/page``, which is built on nbconvert's own ``base``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markdown_it import MarkdownIt
+
+from dfly_analysis.catalog.translation import translator
+from dfly_analysis.reporting.components import MARK, shown, style, without_style
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+HIDDEN_TAGS = ("remove-cell", "parameters", "injected-parameters")
+"""Tags of cells that serve the notebook only, not the page."""
+UNTRANSLATED = ' lang="en">'
+"""What marks English on a page in another language."""
+_PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+_TEMPLATES = Path(__file__).with_name("templates")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the table of contents.
+
+    Attributes
+    ----------
+    text, anchor : str
+    """
+
+    text: str
+    anchor: str
+
+
+def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, Any] | None = None) -> str:
+    """Render a notebook's texts and outputs as a self-contained page.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Of version 4. Its first heading is the title; headings of the second level become the table of contents. Cells
+        with one of `HIDDEN_TAGS` do not show, nor does any source. HTML is trusted only where the output's metadata says
+        that a view wrote it; other outputs become text, pictures are embedded.
+    lang : str
+        Language of the words, as HTML names it. Sentences without words in it stay English and are marked so; the foot
+        of the page counts them.
+    run : mapping, optional
+        What the page was made of, kept in its head so that it can be made again; only JSON's own types.
+
+    Returns
+    -------
+    str
+        HTML that loads nothing: pictures are embedded, its policy forbids scripts and any address.
+    """
+    from nbconvert.exporters.templateexporter import TemplateExporter
+    from traitlets.config import Config
+
+    exporter = TemplateExporter(
+        config=Config(
+            TagRemovePreprocessor={"remove_cell_tags": set(HIDDEN_TAGS)},
+            NbConvertBase={"display_data_priority": [*_PICTURES, "text/plain"]},
+        ),
+        template_name="page",
+        file_extension=".html",
+        extra_template_basedirs=[str(_TEMPLATES)],
+        default_preprocessors=["nbconvert.preprocessors.TagRemovePreprocessor"],
+        filters={
+            "prose": lambda markdown, contents: _prose(markdown, contents, lang),
+            "translated": lambda text: shown(text, lang),
+            "translated_text": translator(lang).say,
+            "without_style": without_style,
+            "without_colours": lambda text: _ANSI.sub("", text),
+            "base64": lambda text: base64.b64encode(text.encode()).decode(),
+        },
+    )
+    page = {
+        "title": _title(notebook),
+        "lang": lang,
+        "run": json.dumps(run, ensure_ascii=False, allow_nan=False) if run else "",
+        "contents": [],
+        "untranslated": UNTRANSLATED,
+        "mark": MARK,
+        "version": package_version(),
+        "styles": (style("view.css"), style("page.css")),
+    }
+    html: str = exporter.from_notebook_node(notebook, {"page": page})[0]
+    return html
+
+
+def package_version() -> str:
+    """Return this package's version, or ``unknown`` where it is not installed."""
+    try:
+        return installed_version("dfly-analysis")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _title(notebook: NotebookNode) -> str:
+    """Return the first heading that shows."""
+    shows = (
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "markdown" and set(HIDDEN_TAGS).isdisjoint(cell.metadata.get("tags", []))
+    )
+    lines = (line for source in shows for line in source.splitlines())
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), "Dragonfly preheat report")
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    result = MarkdownIt("commonmark", {"html": False}).enable("table")
+    result.disable("image")  # a picture in prose would be an address
+    return result
+
+
+def _prose(markdown: str, contents: list[Entry], lang: str) -> str:
+    if lang == "en":
+        return _paragraph(markdown, contents, lang)
+    return "".join(_paragraph(part, contents, lang) for part in re.split(r"\n\s*\n", markdown) if part.strip())
+
+
+def _paragraph(markdown: str, contents: list[Entry], lang: str) -> str:
+    mark, _, text = markdown.partition(" ") if re.match(r"#+ ", markdown) else ("", "", markdown)
+    found = translator(lang).find(text)
+    marked = '<div lang="en">{}</div>' if found is None else "{}"
+    tokens = _markdown().parse(markdown if found is None or found == text else f"{mark} {found}".strip())
+    for place, token in enumerate(tokens):
+        if token.type == "heading_open" and token.tag == "h2":
+            words = _words(tokens[place + 1].children or [])
+            # the address of a heading is the same in all languages
+            name = words if lang == "en" else text
+            entry = Entry(words, _anchor(name, {known.anchor for known in contents}))
+            contents.append(entry)
+            token.attrSet("id", entry.anchor)
+    return marked.format(_markdown().renderer.render(tokens, _markdown().options, {}))
+
+
+def _words(tokens: Iterable[object]) -> str:
+    return "".join(str(getattr(token, "content", "")) for token in tokens)
+
+
+def _anchor(text: str, taken: set[str]) -> str:
+    bare = unicodedata.normalize("NFKC", text).casefold()
+    base = re.sub(r"[^\w]+", "-", bare).strip("-") or "section"
+    return next(name for name in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if name not in taken)

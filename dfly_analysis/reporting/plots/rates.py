@@ -1,0 +1,169 @@
+"""Failure rates: of a layer against the timeout, and of tasks against their size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from dfly_analysis.estimates import Interval
+from dfly_analysis.reporting.plots.style import (
+    COLOURS,
+    DURATION_TICKS_S,
+    FAINT,
+    FIT,
+    INK,
+    PROPOSED,
+    SHARE_TICKS,
+    Figure,
+    NotDrawn,
+    drawing,
+    finish,
+    log_axis,
+)
+from dfly_analysis.units import format_duration, format_share, format_size, size_class
+
+ROUND_TIMEOUTS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+MIN_RATE = 1e-5
+
+
+class PredictionLike(Protocol):
+    """What is foretold of a layer: `dfly_analysis.reporting.prediction.Prediction`."""
+
+    fit: str
+    size_bytes: int
+    piece_bytes: int
+    timeout_now_s: float | None
+    timeout_then_s: float | None
+    longest_seen_s: float | None
+
+    def rate(self, fits: Mapping[str, Any], timeout_s: float, *, competing: bool = True) -> Interval:
+        """Return the share of such layers that fail at a timeout."""
+        ...
+
+
+def draw_failure_rates(predicted: PredictionLike, fits: Mapping[str, Any], target_failure_rate: float) -> Figure:
+    """Draw the share of layers that fail against the timeout of a piece.
+
+    Parameters
+    ----------
+    predicted : Prediction
+    fits : mapping of str to fit
+    target_failure_rate : float
+        Share that may fail, 0 to 1.
+
+    Returns
+    -------
+    Figure
+    """
+    marked = [time for time in (predicted.timeout_now_s, predicted.timeout_then_s) if time]
+    ends = [*marked, fits[predicted.fit].quantile(predicted.piece_bytes, 0.5).value]
+    low, high = min(ends) / 2, max([*ends, predicted.longest_seen_s or 0.0]) * 4
+    grid = np.geomspace(low, high, 28)
+    found = [predicted.rate(fits, float(time)) for time in grid]
+    with drawing(400) as canvas:
+        axes = canvas.subplots()
+        values, lows, highs = (np.maximum([getattr(one, end) for one in found], MIN_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
+        axes.plot(grid, values, color=COLOURS["timeout"], linewidth=2, label=f"layers of {format_size(predicted.size_bytes)} that fail, any cause")  # fmt: skip
+        axes.fill_between(grid, lows, highs, color=COLOURS["timeout"], alpha=0.16, linewidth=0, label="95 % interval")
+        if any(ending.count for ending in fits[predicted.fit].endings.values()):
+            alone = [predicted.rate(fits, float(time), competing=False).value for time in grid]
+            axes.plot(grid, np.maximum(alone, MIN_RATE / 10), color=FIT, linewidth=1.6, linestyle=(0, (5, 2)), label="by timeouts alone")  # fmt: skip
+        _mark(axes, predicted, target_failure_rate, high)
+        bottom = max(MIN_RATE, min(float(values.min()), target_failure_rate) / 4)
+        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel="timeout of a piece", ylabel="share that fails")  # fmt: skip
+        log_axis(axes.xaxis, DURATION_TICKS_S, format_duration, low, high)
+        log_axis(axes.yaxis, SHARE_TICKS, format_share, bottom, 1.1)
+        axes.legend(loc="best")
+        return finish(
+            canvas,
+            len(grid),
+            alt=_rates_alt(predicted, fits, target_failure_rate),
+            caption=f"Layers of {format_size(predicted.size_bytes)} in pieces of {format_size(predicted.piece_bytes)}, from the registry by a seed client. Grey: beyond the longest time seen.",
+            columns=("Timeout of a piece", "Layers that fail", "Low", "High", "Attempts that fail", "Low", "High"),
+            rows=_rates_table(predicted, fits, marked),
+        )
+
+
+def _mark(axes: Any, predicted: PredictionLike, target: float, high: float) -> None:
+    pairs = ((predicted.timeout_now_s, "now", INK), (predicted.timeout_then_s, "proposed", PROPOSED))
+    for time, name, colour in pairs:
+        if time:
+            axes.axvline(time, color=colour, linestyle=":", linewidth=1.8)
+            axes.annotate(f"{name} {format_duration(time)}", (time, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center", color=colour, fontsize=9)  # fmt: skip
+    axes.axhline(target, color=FAINT, linestyle="--", linewidth=1)
+    axes.annotate(f"asked for: {format_share(target)}", (1.0, target), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
+    if predicted.longest_seen_s and predicted.longest_seen_s < high:
+        axes.axvspan(predicted.longest_seen_s, high, color="#eef1f4", zorder=0)
+
+
+def _rates_alt(predicted: PredictionLike, fits: Mapping[str, Any], target: float) -> str:
+    text = f"Share of layers of {format_size(predicted.size_bytes)} that fail against the timeout of a piece, falling as the timeout grows; asked for {format_share(target)}."
+    for time, name in ((predicted.timeout_now_s, "in force"), (predicted.timeout_then_s, "proposed")):
+        if time:
+            rate = predicted.rate(fits, time)
+            text += f" At {format_duration(time)}, {name}: {format_share(rate.value)} (interval {format_share(rate.low)} to {format_share(rate.high)})."
+    return text
+
+
+def _rates_table(predicted: PredictionLike, fits: Mapping[str, Any], marked: list[float]) -> list[tuple[str, ...]]:
+    result = []
+    for time in sorted({*marked, *ROUND_TIMEOUTS_S}):
+        rate = predicted.rate(fits, time)
+        attempt = fits[predicted.fit].failure_rate(predicted.piece_bytes, time)
+        names = {predicted.timeout_now_s: " (now)", predicted.timeout_then_s: " (proposed)"}
+        shares = (
+            format_share(share) for share in (rate.value, rate.low, rate.high, attempt.value, attempt.low, attempt.high)
+        )
+        result.append((f"{format_duration(time)}{names.get(time, '')}", *shares))
+    return result
+
+
+def draw_task_failures(fit: Any) -> Figure | NotDrawn:
+    """Draw the share of tasks that failed, by size.
+
+    Parameters
+    ----------
+    fit : TaskFailureFit or NotFitted
+
+    Returns
+    -------
+    Figure or NotDrawn
+    """
+    if not fit:
+        return NotDrawn(f"Failures by size cannot be shown: {getattr(fit, 'reason', 'they were not counted')}.")
+    names = [size_class(one.from_bytes, one.to_bytes) for one in fit.bins]
+    place = np.arange(len(names))
+    rates = [one.rate for one in fit.bins]
+    with drawing(340) as canvas:
+        axes = canvas.subplots()
+        below, above = ([abs(rate.value - getattr(rate, end)) for rate in rates] for end in ("low", "high"))
+        axes.errorbar(place, [rate.value for rate in rates], yerr=[below, above], fmt="o", color=COLOURS["timeout"], ecolor=FAINT, capsize=4, markersize=8, label="counted, with 95 % interval")  # fmt: skip
+        for x, one in zip(place, fit.bins, strict=True):
+            axes.annotate(f"{one.failed:,} of {one.n:,}", (x, one.rate.value), xytext=(9, 5), textcoords="offset points", fontsize=9)  # fmt: skip
+        if fit.law == "logistic":
+            middle = [fit.rate(_middle(one)) for one in fit.bins]
+            axes.plot(place, [rate.value for rate in middle], color=FIT, linewidth=1.6, label="logistic line")
+        axes.set(xlim=(-0.5, len(names) - 0.3), ylim=(-0.03, 1.03), xlabel="size of the blob", ylabel="share of tasks that failed")  # fmt: skip
+        axes.set_xticks(place, names, rotation=25 if len(names) > 5 else 0, ha="right" if len(names) > 5 else "center")
+        axes.yaxis.set_major_formatter(lambda value, _: format_share(value))
+        axes.legend(loc="upper left")
+        return finish(
+            canvas,
+            len(names),
+            alt=f"Share of tasks that failed, by size, in {len(names)} classes: {fit.n_failed:,} of {fit.n:,} in all. "
+            + "; ".join(f"{name}: {one.failed:,} of {one.n:,}" for name, one in zip(names, fit.bins, strict=True)),
+            caption="Dots: share that failed, with Wilson's 95 % interval.",
+            columns=("Size", "Tasks", "Failed", "Share", "Low", "High"),
+            rows=[
+                (name, f"{one.n:,}", f"{one.failed:,}", *(format_share(share) for share in (one.rate.value, one.rate.low, one.rate.high)))
+                for name, one in zip(names, fit.bins, strict=True)
+            ],
+        )  # fmt: skip
+
+
+def _middle(one: Any) -> float:
+    low = one.from_bytes or one.to_bytes / 4
+    high = one.to_bytes if np.isfinite(one.to_bytes) else one.from_bytes * 4
+    return float(np.sqrt(low * high))

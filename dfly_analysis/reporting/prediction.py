@@ -1,0 +1,179 @@
+"""What a layer of the asked size would meet, under the settings in force and under the proposed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.estimates import Interval
+from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.units import parse_duration
+
+TIMEOUTS = ("download.pieceTimeout", "storage.writePieceTimeout")
+"""Both bound a piece from the source; the shorter one cuts."""
+ROLE = "seedClient"
+FITS = ("piece_from_source_seedClient", "piece_from_source")
+
+
+@dataclass(frozen=True)
+class NoPrediction:
+    """Why nothing can be foretold.
+
+    Attributes
+    ----------
+    reason : str
+    """
+
+    reason: str
+
+    def __bool__(self) -> bool:
+        """Return False, so that ``if prediction:`` reads well."""
+        return False
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How often a layer from the source fails on a seed client.
+
+    Attributes
+    ----------
+    fit : str
+        Name of the fit it rests on.
+    size_bytes, piece_bytes : int
+        Of the layer and its pieces.
+    n_pieces, passes, slots : int
+        Pieces of the layer, attempts each gets, and pieces in flight.
+    siblings_cancelled : bool
+        Whether a failed piece takes those in flight with it, which leaves them one try.
+    retry_failure_correlation : Interval
+        Share of failures taken to repeat in the next pass.
+    fate_measured : bool
+        Whether the run itself shows that share; else it is a caution.
+    timeout_now_s, timeout_then_s : float or None
+        What cuts a piece today and after the change, seconds; None where not known or nothing changes.
+    now, then : Interval or None
+        Share of such layers that fail for any cause, 0 to 1.
+    then_timeouts : Interval or None
+        Share of them that timeouts alone would fail after the change, 0 to 1.
+    largest_seen_bytes : float
+        Largest piece that finished in the data.
+    longest_seen_s : float or None
+        Longest time of a piece in the data, seconds.
+    """
+
+    fit: str
+    size_bytes: int
+    piece_bytes: int
+    n_pieces: int
+    passes: int
+    slots: int
+    siblings_cancelled: bool
+    retry_failure_correlation: Interval
+    fate_measured: bool
+    timeout_now_s: float | None
+    timeout_then_s: float | None
+    now: Interval | None
+    then: Interval | None
+    then_timeouts: Interval | None
+    largest_seen_bytes: float
+    longest_seen_s: float | None
+
+    def rate(self, fits: Mapping[str, Any], timeout_s: float, *, competing: bool = True) -> Interval:
+        """Return the share of such layers that fail at another timeout.
+
+        Parameters
+        ----------
+        fits : mapping of str to fit
+            Those this prediction was made from.
+        timeout_s : float
+            Seconds, above 0.
+        competing : bool
+            Whether resets and errors count too, or timeouts alone.
+        """
+        from dfly_analysis.models import LayerShape, layer_failure_rate
+
+        layer = LayerShape(self.size_bytes, self.piece_bytes, self.slots, self.passes, self.siblings_cancelled)
+        return layer_failure_rate(
+            fits[self.fit],
+            layer,
+            timeout_s,
+            competing=competing,
+            retry_failure_correlation=self.retry_failure_correlation,
+        )
+
+
+def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Prediction | NoPrediction:
+    """Foretell how often a layer of the asked size fails, now and then.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its settings say what is in force.
+    fits : mapping of str to fit
+    advice : Advice
+        Names the size and the proposed timeouts.
+
+    Returns
+    -------
+    Prediction or NoPrediction
+    """
+    name = next((name for name in FITS if fits.get(name)), None)
+    if name is None:
+        missing = fits.get(FITS[-1])
+        reason = getattr(missing, "reason", "no times of pieces from the source were seen")
+        return NoPrediction(f"A failure rate cannot be foretold: {reason}.")
+    if advice.size_bytes <= 0:
+        return NoPrediction("A failure rate cannot be foretold: no layer size was asked for, and none was seen.")
+    from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, measured_retry_correlation
+
+    slots, retry_correlation = (
+        dataset.settings.get("download.concurrentPieceCount", ROLE).number,
+        measured_retry_correlation(fits),
+    )
+    layer = LayerShape.of_client(advice.size_bytes, slots, dataset.settings.versions.get(ROLE))
+    attempts, now_s = fits[name].attempts, timeout_in_force(dataset)
+    then_s = _proposed_timeout(dataset, advice)
+    bare = Prediction(
+        fit=name,
+        size_bytes=advice.size_bytes,
+        piece_bytes=int(layer.piece_bytes),
+        n_pieces=layer.n_pieces,
+        passes=layer.passes,
+        slots=layer.slots,
+        siblings_cancelled=layer.siblings_cancelled,
+        retry_failure_correlation=retry_correlation or DEFAULT_RETRY_CORRELATION,
+        fate_measured=retry_correlation is not None,
+        timeout_now_s=now_s,
+        timeout_then_s=then_s if then_s != now_s else None,
+        now=None,
+        then=None,
+        then_timeouts=None,
+        largest_seen_bytes=float(attempts.size_bytes[attempts.event].max()),
+        longest_seen_s=fits[name].extrapolates_beyond_s,
+    )
+    return _with_rates(bare, fits)
+
+
+def _with_rates(bare: Prediction, fits: Mapping[str, Any]) -> Prediction:
+    now = bare.rate(fits, bare.timeout_now_s) if bare.timeout_now_s else None
+    if not bare.timeout_then_s:
+        return replace(bare, now=now)
+    then = bare.rate(fits, bare.timeout_then_s)
+    alone = bare.rate(fits, bare.timeout_then_s, competing=False)
+    return replace(bare, now=now, then=then, then_timeouts=alone)
+
+
+def timeout_in_force(dataset: Dataset) -> float | None:
+    """Return what cuts a piece from the source on a seed client today, seconds; None where it is not known."""
+    found = [dataset.settings.get(key, ROLE).seconds for key in TIMEOUTS]
+    return min((value for value in found if value is not None), default=None)
+
+
+def _proposed_timeout(dataset: Dataset, advice: Advice) -> float | None:
+    proposals = [(advice.get(key, ROLE), dataset.settings.get(key, ROLE).seconds) for key in TIMEOUTS]
+    if not any(proposal for proposal, _ in proposals):
+        return None
+    bounds = [parse_duration(proposal.proposed) if proposal else current for proposal, current in proposals]
+    return min((bound for bound in bounds if bound is not None), default=None)

@@ -1,0 +1,147 @@
+"""What a page carries of its own making: parameters, hashes of its inputs and its verdict, so that it can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dfly_analysis.errors import SourceError
+from dfly_analysis.reporting.labels import common_folder
+
+if TYPE_CHECKING:
+    from dfly_analysis.reporting.report import Report
+
+NAME = "dfly-analysis-run"
+_VERSION = 1
+_MAX_FILES = 2000
+_HASH_LENGTH = 16
+_WANTED = "give the report.html of `dfly-analysis report`"
+
+
+def provenance_of(manifest: Mapping[str, Any], notebook: str) -> dict[str, Any]:
+    """Return what a page carries.
+
+    Parameters
+    ----------
+    manifest : mapping
+        As `dfly_analysis.reporting.writer.manifest_of` makes it.
+    notebook : str
+        Name of the packaged notebook the page is made of.
+
+    Returns
+    -------
+    dict
+        ``version``, ``notebook``, ``made_by``, ``parameters``, ``inputs`` and ``verdict``; only JSON's own types.
+    """
+    return {
+        "version": _VERSION,
+        "notebook": notebook,
+        "made_by": manifest["made_by"]["dfly-analysis"],
+        "parameters": {name: value for name, value in manifest["parameters"].items() if value is not None},
+        "inputs": inputs_of(manifest),
+        "verdict": manifest["verdict"],
+    }
+
+
+def inputs_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs with shortened hashes: each file up to a number of files, and one hash of all.
+
+    The folder they share is left out, so that it may move together with the report's parameters.
+    """
+    listed = [(str(one["path"]), str(one["sha256"] or "")) for one in manifest["inputs"]]
+    folder = common_folder(path for path, _ in listed)
+    files = sorted((path.removeprefix(folder), digest) for path, digest in listed)
+    whole = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+    shown = {path: digest[:_HASH_LENGTH] for path, digest in files[:_MAX_FILES]}
+    return {"files": shown, "n": len(files), "sha256": whole, "values_sha256": manifest.get("values_sha256")}
+
+
+def verdict_of(report: Report) -> dict[str, Any]:
+    """Return what a report says in the end, in the numbers that have to come out again."""
+    verdict = report.verdict
+    return {
+        "tasks": verdict.n_tasks,
+        "failed": verdict.n_failed,
+        "primary_cause": report.findings.primary_cause,
+        "causes": {share.cause: share.tasks for share in report.findings.causes if share.tasks},
+        "settings": {f"{item.role} {item.key}": item.proposed for item in report.advice.recommendations},
+    }
+
+
+def hash_of(path: object) -> str | None:
+    """Return the SHA-256 of a file of values; None where there is none to read."""
+    if not isinstance(path, str | Path) or not Path(path).is_file():
+        return None
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def read_provenance(page: Path) -> dict[str, Any]:
+    """Return what a page carries.
+
+    Raises
+    ------
+    SourceError
+        Where the file cannot be read, or is no report that carries its parameters.
+    """
+    try:
+        text = page.read_text("utf-8")
+    except OSError as problem:
+        raise SourceError(f"cannot be read: {problem.strerror}", where=str(page), hint=_WANTED) from problem
+    except UnicodeDecodeError as problem:
+        raise SourceError("is no report: it is not text", where=str(page), hint=_WANTED) from problem
+    finder = _Finder()
+    finder.feed(text)
+    try:
+        record = json.loads(finder.found or "")
+        if record["version"] == _VERSION:
+            return dict(record)
+    except (ValueError, KeyError, TypeError) as problem:
+        raise SourceError("is no report that carries its parameters", where=str(page), hint=_WANTED) from problem
+    made_by = record.get("made_by")
+    raise SourceError(
+        f"was written by dfly-analysis {made_by}, in another shape", where=str(page), hint="use that release"
+    )
+
+
+class _Finder(HTMLParser):
+    found: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        if self.found is None and tag == "meta" and named.get("name") == NAME:
+            self.found = named.get("content")
+
+
+def refuse_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise where inputs are not what they were.
+
+    Parameters
+    ----------
+    before, now : mapping
+        As `inputs_of` gives them.
+
+    Raises
+    ------
+    SourceError
+        Naming the first file that changed, vanished or is new.
+    """
+    hint = "run `dfly-analysis report` for a new report"
+    if before["values_sha256"] != now["values_sha256"]:
+        raise SourceError("the Helm values have changed since the report was made", hint=hint)
+    if before["sha256"] == now["sha256"]:
+        return
+    old, new = before["files"], now["files"]
+    for path in sorted({*old, *new}):
+        if old.get(path) != new.get(path):
+            what = "has vanished" if path not in new else "is new" if path not in old else "has changed"
+            raise SourceError(f"{what} since the report was made", where=path or "the input", hint=hint)
+    raise SourceError("the inputs have changed since the report was made", hint=hint)
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what two verdicts do not share, a line each; empty where they are the same."""
+    return tuple(f"{name}: {before.get(name)} then, {now[name]} now" for name in now if before.get(name) != now[name])

@@ -1,0 +1,339 @@
+"""The piece pipeline of one client release, many copies at once: layers, slots, limits, passes, and a link that is shared."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dfly_analysis.simulation.inputs import (
+    SCORES,
+    Array,
+    Assumptions,
+    ClientBehaviour,
+    Flags,
+    Index,
+    Layers,
+    Outcome,
+    throughput_shape,
+)
+
+_MAX_STEPS = 2_000_000
+_NEVER_S = 1e12
+
+
+def run_pipeline(
+    layers: Layers, client_behaviour: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator, *, own: Index | None = None
+) -> Outcome:  # fmt: skip
+    """Run copies of a pipeline, each under one variant of what is assumed.
+
+    Parameters
+    ----------
+    layers : Layers
+    client_behaviour : ClientBehaviour
+    assumptions : Assumptions
+    variant : array of int
+        Variant of each copy.
+    rng : numpy.random.Generator
+    own : array of int, optional
+        The one layer of each copy, at once; all layers in each copy where not given.
+
+    Returns
+    -------
+    Outcome
+        With one column where ``own`` is given.
+    """
+    return _Pipeline(layers, client_behaviour, assumptions, variant, rng, own).run()
+
+
+class _Pipeline:
+    """Copies advance event by event, all in step; a piece's progress is counted in seconds at the usual load.
+
+    All pieces on one link advance at one speed, so that a piece ends when its link's clock reaches the clock at its start
+    plus its time: no piece needs to be touched while others come and go.
+    """
+
+    def __init__(
+        self, layers: Layers, client_behaviour: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator, own: Index | None
+    ) -> None:  # fmt: skip
+        rows, count = len(variant), len(layers.n_pieces) if own is None else 1
+        self.layers, self.client_behaviour, self.assumptions, self.variant, self.rng = (
+            layers,
+            client_behaviour,
+            assumptions,
+            variant,
+            rng,
+        )
+        self.width = client_behaviour.slots * (1 if client_behaviour.siblings_cancelled else 2)
+        self.own = own
+        self.tied = bool(assumptions.contention.any() or assumptions.usual_contention.any())
+        # Where siblings run on, those of a lost layer load the link while the next layer runs: they keep their lane.
+        self.has_orphan_slots = self.tied and not client_behaviour.siblings_cancelled
+        lanes, links = (
+            (rows, client_behaviour.lanes * (2 if self.has_orphan_slots else 1)),
+            (rows, int(layers.link.max()) + 1),
+        )
+        slots = (*lanes, self.width)
+        self.now, self.clock, self.load, self.bucket = np.zeros(rows), np.zeros(links), np.zeros(links), np.zeros(links)
+        self.end, self.fail, self.begin = (np.full(slots, np.inf) for _ in range(3))
+        self.work, self.patience, self.weight = np.zeros(slots), np.zeros(slots), np.ones(slots)
+        self.cuts, self.is_last = np.zeros(slots, dtype=bool), np.zeros(slots, dtype=bool)
+        self.layer = np.full(lanes, -1)
+        self.round, self.queue, self.lost, self.running, self.again, self.repeat = (
+            np.zeros(lanes, dtype=np.intp) for _ in range(6)
+        )
+        self.last_queued, self.last_lost, self.orphan = (np.zeros(lanes, dtype=bool) for _ in range(3))
+        # The earliest end, failure and begin in each lane, so that a step need not look at all slots.
+        self.first_end, self.first_fail, self.first_begin = (np.full(lanes, np.inf) for _ in range(3))
+        self.next_layer = np.zeros(rows, dtype=np.intp) if own is None else own.copy()
+        self.started, self.ended = np.full((rows, count), np.nan), np.full((rows, count), np.nan)
+        self.ok = np.zeros((rows, count), dtype=bool)
+        self.attempts, self.cut, self.failed = np.zeros(rows), np.zeros(rows), np.zeros(rows)
+
+    def run(self) -> Outcome:
+        """Advance until nothing is left to happen."""
+        for _ in range(_MAX_STEPS):
+            if not self._step():
+                break
+        return Outcome(self.started, self.ended, self.ok, self.attempts, self.cut, self.failed)
+
+    def _speed(self) -> Array:
+        known = self.assumptions
+        if not self.tied:
+            return np.ones_like(self.load)
+        usual = throughput_shape(known.usual_load, known.usual_contention, known.contention_exponent)
+        contention = known.contention[self.variant][:, None]
+        return (
+            throughput_shape(np.maximum(self.load, 0.0), contention, known.contention_exponent)
+            / usual[self.variant][:, None]
+        )
+
+    def _step(self) -> bool:
+        """Advance each copy to its next event; return whether any had one."""
+        rows, speed = np.arange(len(self.now)), self._speed()
+        link = self.layers.link[self.layer]
+        left = self.first_end - np.take_along_axis(self.clock, link, 1)
+        done = self.now[:, None] + left / np.take_along_axis(speed, link, 1)
+        due = np.minimum(np.minimum(done, self.first_fail), self.first_begin)
+        lane = due.argmin(axis=1)
+        event = due[rows, lane]
+        waiting = (self.next_layer < len(self.layers.arrival_s)) & (self.layer < 0).any(axis=1)
+        if self.has_orphan_slots:
+            waiting &= ((self.layer >= 0) & ~self.orphan).sum(axis=1) < self.client_behaviour.lanes
+        coming = self.layers.arrival_s[np.minimum(self.next_layer, len(self.layers.arrival_s) - 1)]
+        coming = np.where(waiting, np.maximum(coming if self.own is None else 0.0, self.now), np.inf)
+        then = np.minimum(event, coming)
+        live = np.isfinite(then)
+        passed = np.where(live, then - self.now, 0.0)
+        self.clock += speed * passed[:, None]
+        self.now += passed
+        arriving = live & (coming <= event)
+        if arriving.any():
+            at = np.flatnonzero(arriving)
+            lane[at] = self._arrive(at)
+        at = np.flatnonzero(live & ~arriving)
+        beginning = self.first_begin[at, lane[at]] <= event[at]
+        finished = done[at, lane[at]] <= self.first_fail[at, lane[at]]
+        self._advance(at, lane[at], beginning, finished)
+        self._look(rows[live], lane[live])
+        return bool(live.any())
+
+    def _advance(self, rows: Index, lane: Index, beginning: Flags, finished: Flags) -> None:
+        """Let the earliest slot of each lane begin, finish or fail."""
+        if not len(rows):
+            return
+        if beginning.any():
+            some, own = rows[beginning], lane[beginning]
+            self._begin(some, own, self.begin[some, own].argmin(axis=1))
+        rest = ~beginning
+        some, own, well = rows[rest], lane[rest], finished[rest]
+        by_end, by_fail = (times[some, own].argmin(axis=1) for times in (self.end, self.fail))
+        self._settle(some, own, np.where(well, by_end, by_fail), well)
+
+    def _look(self, rows: Index, lane: Index) -> None:
+        """Note what comes first in lanes that changed."""
+        self.first_end[rows, lane] = self.end[rows, lane].min(axis=1)
+        self.first_fail[rows, lane] = self.fail[rows, lane].min(axis=1)
+        if np.isfinite(self.client_behaviour.limit_bps):
+            self.first_begin[rows, lane] = self.begin[rows, lane].min(axis=1)
+
+    def _arrive(self, rows: Index) -> Index:
+        """Put the next layer into a free lane, and return the lanes."""
+        lane: Index = (self.layer[rows] < 0).argmax(axis=1)
+        layer: Index = self.next_layer[rows]
+        self.next_layer[rows] = layer + 1 if self.own is None else len(self.layers.arrival_s)
+        self.layer[rows, lane] = layer
+        self.started[rows, self._column(layer)] = self.now[rows]
+        self.round[rows, lane] = self.repeat[rows, lane] = 0
+        self._open_round(rows, lane, self.layers.n_pieces[layer], np.ones(len(rows), dtype=bool))
+        return lane
+
+    def _column(self, layer: Index) -> Index:
+        return layer if self.own is None else np.zeros_like(layer)
+
+    def _open_round(self, rows: Index, lane: Index, pieces: Index, with_last: Flags) -> None:
+        """Begin a round over so many pieces: fill all slots."""
+        self.queue[rows, lane], self.last_queued[rows, lane] = pieces, with_last
+        self.lost[rows, lane], self.last_lost[rows, lane] = 0, False
+        most = np.minimum(pieces, self.client_behaviour.slots)
+        if np.isfinite(self.client_behaviour.limit_bps):  # the limiter lets them begin one after the other
+            for slot in range(int(most.max(initial=0))):
+                some = most > slot
+                self._take(rows[some], lane[some], np.full(int(some.sum()), slot))
+            return
+        own = np.repeat(np.arange(len(rows)), most)
+        slots = np.arange(len(own)) - np.repeat(np.cumsum(most) - most, most)
+        last = (pieces[own] - slots == 1) & with_last[own]
+        repeated = self.repeat[rows, lane][own] > slots
+        self.queue[rows, lane] -= most
+        self.repeat[rows, lane] = np.maximum(self.repeat[rows, lane] - most, 0)
+        self._ask(rows[own], lane[own], slots, last, repeated)
+
+    def _take(self, rows: Index, lane: Index, slot: Index) -> None:
+        """Give a slot to the next piece of the queue."""
+        last = (self.queue[rows, lane] == 1) & self.last_queued[rows, lane]
+        repeated = self.repeat[rows, lane] > 0
+        self.queue[rows, lane] -= 1
+        self.repeat[rows, lane] -= repeated
+        self._ask(rows, lane, slot, last, repeated)
+
+    def _ask(self, rows: Index, lane: Index, slot: Index, last: Flags, repeated: Flags) -> None:
+        """Draw how an attempt goes, and begin it as soon as the client's rate limiter allows; ``repeated`` where it failed before."""
+        layer, known = self.layer[rows, lane], self.assumptions
+        second = (
+            self.round[rows, lane] > 0
+            if self.client_behaviour.siblings_cancelled
+            else slot >= self.client_behaviour.slots
+        )
+        later: Index = np.asarray(second, dtype=np.intp)
+        size = np.where(last, self.layers.last[layer], self.layers.whole[layer])
+        score = self.rng.standard_normal(len(rows))
+        variant = self.variant[rows]
+        place = np.clip((score - SCORES[0]) / (SCORES[1] - SCORES[0]), 0.0, len(SCORES) - 1.001)
+        low = place.astype(np.intp)
+        below, above = (known.log_time[variant, later, size, low + step] for step in (0, 1))
+        limit = np.array(self.client_behaviour.timeout_s)[later]
+        other = self._other_failure_s(variant, later)
+        spot = (rows, lane, slot)
+        self.work[spot] = np.exp(below + (above - below) * (place - low))
+        if known.retry_failure_correlation.any() and repeated.any():
+            will_time_out = repeated & (self.rng.random(len(rows)) < known.retry_failure_correlation[variant])
+            self.work[rows[will_time_out], lane[will_time_out], slot[will_time_out]] = _NEVER_S
+            other = np.where(will_time_out & np.isinf(limit), 0.0, other)
+        if known.usual_bps:
+            self.weight[spot] = known.class_bytes[size] / self.work[spot] / known.usual_bps
+        self.patience[spot], self.cuts[spot], self.is_last[spot] = np.minimum(limit, other), limit <= other, last
+        np.add.at(self.running, (rows, lane), 1)  # all slots of a lane may be asked for at once
+        if np.isinf(self.client_behaviour.limit_bps):
+            self._begin(rows, lane, slot)
+            return
+        link = self.layers.link[layer]
+        allowed = np.maximum(self.now[rows], self.bucket[rows, link])
+        self.bucket[rows, link] = allowed + known.class_bytes[size] / self.client_behaviour.limit_bps
+        self.begin[spot] = allowed
+        at_once = allowed <= self.now[rows]
+        self._begin(rows[at_once], lane[at_once], slot[at_once])
+
+    def _other_failure_s(self, variant: Index, later: Index) -> Array:
+        """Draw when something else than a timeout would end attempts: never, where nothing of the kind was seen."""
+        known, other = self.assumptions, np.full(len(variant), np.inf)
+        if known.hazard_per_s.any():
+            with np.errstate(divide="ignore"):
+                other = self.rng.standard_exponential(len(variant)) / known.hazard_per_s[variant, later]
+        if known.at_start.any():
+            other = np.where(self.rng.random(len(variant)) < known.at_start[variant, later], 0.0, other)
+        return other
+
+    def _begin(self, rows: Index, lane: Index, slot: Index) -> None:
+        link = self.layers.link[self.layer[rows, lane]]
+        spot = (rows, lane, slot)
+        self.begin[spot] = np.inf
+        self.end[spot] = self.clock[rows, link] + self.work[spot]
+        self.fail[spot] = self.now[rows] + self.patience[spot]
+        np.add.at(self.load, (rows, link), self.weight[spot])
+
+    def _settle(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
+        """Free slots whose attempts have ended, and go on with their layers."""
+        spot = (rows, lane, slot)
+        self.end[spot] = self.fail[spot] = np.inf
+        self.load[rows, self.layers.link[self.layer[rows, lane]]] -= self.weight[spot]
+        self.running[rows, lane] -= 1
+        self.attempts[rows] += 1
+        self.failed[rows] += ~finished
+        self.cut[rows] += ~finished & self.cuts[spot]
+        if self.client_behaviour.siblings_cancelled:
+            self._continue_in_rounds(rows, lane, slot, finished)
+        else:
+            self._continue_alongside(rows, lane, slot, finished)
+
+    def _continue_in_rounds(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
+        self.lost[rows, lane] += ~finished
+        self.last_lost[rows, lane] |= ~finished & self.is_last[rows, lane, slot]
+        broken = self.lost[rows, lane] > 0
+        more = (self.queue[rows, lane] > 0) & ~(broken & self.client_behaviour.noticed_at_once)
+        self._take(rows[more], lane[more], slot[more])
+        ended = broken & (self.client_behaviour.noticed_at_once | (self.queue[rows, lane] == 0))
+        whole = ~broken & (self.queue[rows, lane] == 0) & (self.running[rows, lane] == 0)
+        self._leave(rows[whole], lane[whole], ok=True)
+        self._close_round(rows[ended], lane[ended])
+
+    def _close_round(self, rows: Index, lane: Index) -> None:
+        """Cancel what is in flight; begin the next pass over what is missing, or lose the layer."""
+        if not len(rows):
+            return
+        missing = self.lost[rows, lane] + self.running[rows, lane] + self.queue[rows, lane]
+        held = np.isfinite(self.end[rows, lane]) | np.isfinite(self.begin[rows, lane])
+        last = self.last_lost[rows, lane] | (held & self.is_last[rows, lane]).any(axis=1)
+        last |= (self.queue[rows, lane] > 0) & self.last_queued[rows, lane]
+        self.repeat[rows, lane] = self.lost[rows, lane]
+        self._clear(rows, lane)
+        self.round[rows, lane] += 1
+        over = self.round[rows, lane] >= self.layers.passes[self.layer[rows, lane]]
+        self._leave(rows[over], lane[over], ok=False)
+        self._open_round(rows[~over], lane[~over], missing[~over], last[~over])
+
+    def _continue_alongside(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
+        """Try a failed piece once more in slots of the second pass, while its siblings run on."""
+        slots, orphan = self.client_behaviour.slots, self.orphan[rows, lane]
+        second = slot >= slots
+        lost = ~finished & ~orphan & (second | (self.layers.passes[self.layer[rows, lane]] < 2))
+        self.again[rows, lane] += ~finished & ~second & (self.layers.passes[self.layer[rows, lane]] >= 2)
+        more = (~lost | self.has_orphan_slots) & ~second & (self.queue[rows, lane] > 0)
+        self._take(rows[more], lane[more], slot[more])
+        idle = ~np.isfinite(self.end[rows, lane, slots:]) & ~np.isfinite(self.begin[rows, lane, slots:])
+        retry = (~lost | self.has_orphan_slots) & (self.again[rows, lane] > 0) & idle.any(axis=1)
+        self.again[rows, lane] -= retry
+        self._ask(
+            rows[retry],
+            lane[retry],
+            slots + idle.argmax(axis=1)[retry],
+            *np.array([[False], [True]]).repeat(int(retry.sum()), axis=1),
+        )
+        self._lose(rows[lost], lane[lost])
+        over = self.queue[rows, lane] + self.again[rows, lane] + self.running[rows, lane] == 0
+        whole, gone = over & ~lost & ~orphan, over & self.orphan[rows, lane]
+        self._leave(rows[whole], lane[whole], ok=True)
+        self.layer[rows[gone], lane[gone]] = -1
+        self.orphan[rows[gone], lane[gone]] = False
+
+    def _lose(self, rows: Index, lane: Index) -> None:
+        """Lose layers whose siblings run on: drop them where nobody feels that, else let them load the link."""
+        layer = self.layer[rows, lane]
+        if not self.has_orphan_slots:
+            self._clear(rows, lane)
+        self._leave(rows, lane, ok=False)
+        if self.has_orphan_slots:
+            self.layer[rows, lane], self.orphan[rows, lane] = layer, True
+
+    def _clear(self, rows: Index, lane: Index) -> None:
+        """Drop what is in flight in a lane."""
+        if not len(rows):
+            return
+        flying = np.where(np.isfinite(self.end[rows, lane]), self.weight[rows, lane], 0.0).sum(axis=1)
+        self.load[rows, self.layers.link[self.layer[rows, lane]]] -= flying
+        self.end[rows, lane] = self.fail[rows, lane] = self.begin[rows, lane] = np.inf
+        self.running[rows, lane] = self.queue[rows, lane] = self.again[rows, lane] = 0
+
+    def _leave(self, rows: Index, lane: Index, *, ok: bool) -> None:
+        """End layers."""
+        column = self._column(self.layer[rows, lane])
+        self.ended[rows, column], self.ok[rows, column] = self.now[rows], ok
+        self.layer[rows, lane] = -1

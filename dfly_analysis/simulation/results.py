@@ -1,0 +1,128 @@
+"""What a simulation says: rates and times with intervals, from copies under each variant of what is assumed. Frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dfly_analysis.estimates import Interval
+from dfly_analysis.simulation.inputs import Array, Index, Outcome
+from dfly_analysis.simulation.uncertainty import EDGE, UncertaintyVariants
+
+_HALF = 0.5
+_LOGIT_EDGE = 30.0
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """What is predicted of some layers under some settings.
+
+    Attributes
+    ----------
+    n_layers : int
+    failure_rate : Interval
+        Share of such layers that fail, 0 to 1: its expectation, with a 95 % interval of what is not known of the source.
+    attempt_failure_rate : Interval
+        Share of attempts at pieces that fail, cancelled ones left out.
+    cut_rate : Interval
+        Share of attempts that a timeout cuts.
+    failed : Interval
+        Layers that fail in one run, with chance in the interval as well.
+    layer_time_s : Interval
+        Middle time of a layer in one run, whatever its end, with chance in the interval.
+    makespan_s : Interval
+        From the first start to the last end, with chance in the interval.
+    doubt : mapping of str to float
+        Share of the squared width of `failure_rate` that each source of doubt holds; ``chance`` is that of the copies.
+    """
+
+    n_layers: int
+    failure_rate: Interval
+    attempt_failure_rate: Interval
+    cut_rate: Interval
+    failed: Interval
+    layer_time_s: Interval
+    makespan_s: Interval
+    doubt: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+
+def sum_up(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants) -> SimulationResult:
+    """Sum up copies.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    variant : array of int
+        Variant of each copy.
+    uncertainty : UncertaintyVariants
+
+    Returns
+    -------
+    SimulationResult
+    """
+    layers = outcome.ok.shape[1]
+    lost = (~outcome.ok).sum(axis=1).astype(float)
+    rate, doubt = _share(lost, np.full(len(lost), float(layers)), variant, uncertainty)
+    attempt, _ = _share(outcome.failed, outcome.attempts, variant, uncertainty)
+    cut, _ = _share(outcome.cut, outcome.attempts, variant, uncertainty)
+    time = outcome.ended_s - outcome.started_s
+    span = outcome.ended_s.max(axis=1) - outcome.started_s.min(axis=1)
+    return SimulationResult(
+        n_layers=layers,
+        failure_rate=rate,
+        attempt_failure_rate=attempt,
+        cut_rate=cut,
+        failed=_predicted(lost, variant, uncertainty, mean=True),
+        layer_time_s=_predicted(np.median(time, axis=1), variant, uncertainty),
+        makespan_s=_predicted(span, variant, uncertainty),
+        doubt=doubt,
+    )
+
+
+def _share(
+    part: Array, whole: Array, variant: Index, uncertainty: UncertaintyVariants
+) -> tuple[Interval, dict[str, float]]:
+    """Return a share with the squares of its deviations added up over the axes, on the scale of log odds."""
+    count = int(variant.max()) + 1
+    hits, of = (np.bincount(variant, weights=values, minlength=count) for values in (part, whole))
+    of = np.maximum(of, 1.0)
+    odds = np.clip(np.log((hits + _HALF) / (of - hits + _HALF)), -_LOGIT_EDGE, _LOGIT_EDGE)
+    ends = odds[1:].reshape(-1, 2) - odds[0]
+    below, above = np.minimum(ends.min(axis=1), 0.0), np.maximum(ends.max(axis=1), 0.0)
+    copies = np.flatnonzero(variant == 0)
+    scatter = _scatter(part[copies], whole[copies], float(hits[0] / of[0]), float(of[0]))
+    chance = EDGE * scatter
+    low = odds[0] - float(np.sqrt((below**2).sum() + chance**2))
+    high = odds[0] + float(np.sqrt((above**2).sum() + chance**2))
+    value = float(hits[0] / of[0])
+    found = Interval(value, 0.0 if not hits[0] else min(_expit(low), value), max(_expit(high), value))
+    if hits[0] == of[0]:
+        found = Interval(1.0, found.low, 1.0)
+    wide = {axis: float(a - b) ** 2 for axis, a, b in zip(uncertainty.axes, above, below, strict=True)}
+    wide["chance"] = (2.0 * chance) ** 2
+    total = sum(wide.values())
+    return found, {axis: square / total if total else 0.0 for axis, square in wide.items()}
+
+
+def _scatter(part: Array, whole: Array, share: float, of: float) -> float:
+    """Return the standard error of log odds from a finite number of copies, whose layers share their link."""
+    spread = float(np.sqrt(((part - share * whole) ** 2).sum())) / of
+    least = np.sqrt(max(share * (1.0 - share), _HALF / of) / of)
+    return float(max(spread, least) / max(share * (1.0 - share), _HALF / of))
+
+
+def _predicted(figure: Array, variant: Index, uncertainty: UncertaintyVariants, *, mean: bool = False) -> Interval:
+    """Return the middle of the first variant's copies, and between which ends 95 % of all copies lie by their weights."""
+    weight = (uncertainty.weights / np.maximum(np.bincount(variant, minlength=len(uncertainty.weights)), 1))[variant]
+    order = np.argsort(figure)
+    place = np.cumsum(weight[order]) / weight.sum()
+    low, high = figure[order][np.minimum(np.searchsorted(place, [0.025, 0.975]), len(order) - 1)]
+    plain = figure[variant == 0]
+    value = float(plain.mean() if mean else np.median(plain))
+    return Interval(value, min(float(low), value), max(float(high), value))
+
+
+def _expit(odds: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-np.clip(odds, -_LOGIT_EDGE, _LOGIT_EDGE))))

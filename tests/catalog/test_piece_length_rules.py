@@ -1,0 +1,49 @@
+"""Rules of a piece by release: its length, and how often it is tried."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_count, piece_length_bytes, siblings_cancelled
+from dfly_analysis.catalog.releases import (
+    releases,
+)
+
+GiB, MiB = 1024**3, 1024**2
+CLIENTS = releases("client")
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "version", "length_mib", "count"),
+    [
+        (20 * GiB, "v0.1.97", 4, 5120), (20 * 10**9, "v0.1.98", 16, 1193), (20 * 10**9, "v0.2.25", 16, 1193),
+        (20 * 10**9, "v0.2.26", 64, 299), (20 * GiB, "v1.5.1", 64, 320), (4 * 10**9, "v1.0.26", 8, 477),
+        (10 * 10**9, "v1.0.26", 32, 299), (500 * 4 * MiB, "v1.5.1", 4, 500), (500 * 4 * MiB + 500, "v1.5.1", 8, 251),
+        (1, "v1.5.1", 4, 1),
+    ],
+)  # fmt: skip
+def test_piece_length_steps(size_bytes, version, length_mib, count):
+    """Pieces are powers of two that depend on the layer and the client's release."""
+    assert piece_length_bytes(size_bytes, version) == length_mib * MiB
+    assert piece_count(size_bytes, version) == count
+
+
+@given(st.integers(0, 10**13), st.integers(0, 10**13), st.sampled_from(CLIENTS))
+def test_piece_length_is_a_power_of_two_that_grows_with_the_layer(one, other, version):
+    """A larger layer never has shorter pieces, and a length lies between 4 and 64 MiB."""
+    small, large = (piece_length_bytes(size, version) for size in sorted((one, other)))
+    assert small <= large
+    assert small & (small - 1) == 0
+    assert 4 * MiB <= small <= large <= 64 * MiB
+
+
+def test_attempts_and_siblings_by_release():
+    """Retries before the body went 0, 3, 1; siblings are cancelled from v1.0.18; without a release the newest counts."""
+    assert piece_attempts("v0.1.118") == (2, 0)
+    assert piece_attempts("v0.1.120").retries_before_body == 3
+    assert piece_attempts("v0.2.27") == piece_attempts() == (2, 1)
+    assert not siblings_cancelled("v1.0.17")
+    assert siblings_cancelled("v1.0.18")
+    assert siblings_cancelled()

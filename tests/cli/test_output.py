@@ -1,0 +1,101 @@
+"""How results are printed."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+
+import pytest
+
+from cli.cases import invoke
+from dfly_analysis.cli.output import Progress, fields, render, table, verbatim
+
+
+@pytest.mark.parametrize("columns", ["60", "100", "160"])
+def test_tables_fit_the_terminal_and_keep_paths_whole(run, columns, monkeypatch):
+    """Lines are as narrow as the terminal unless a word is longer; a path is never torn, so that it can be copied."""
+    monkeypatch.setenv("COLUMNS", columns)
+    text = invoke("diagnose", run).stdout
+    places = {f"{line['path']}:{line['line']}" for one in json.loads(invoke("diagnose", run, "--format", "json").stdout)["findings"] for line in one["evidence"][:2]}  # fmt: skip
+    assert places
+    assert all(place in text for place in places)
+    if columns == "160":
+        assert max(len(line) for line in text.splitlines() if str(run) not in line) <= 160
+
+
+def test_a_table_wraps_between_words_and_aligns(monkeypatch):
+    """The widest column gives way first; cells without a value are a dash."""
+    monkeypatch.setenv("COLUMNS", "60")
+    text = render([table("Title", [{"a": 1.23456, "b": "word " * 20, "c": None}])])
+    assert text.splitlines()[:4] == [
+        "Title", f"a      {'b':50}  c", f"------ {'-' * 51} -", f"1.235  {'word ' * 10}  -",
+    ]  # fmt: skip
+    assert max(map(len, text.splitlines())) <= 60
+    assert text.count("word") == 20
+
+
+def test_a_piped_table_has_one_line_per_row(monkeypatch):
+    """Without a terminal nothing is wrapped, cut off or coloured, however wide it is."""
+    monkeypatch.delenv("COLUMNS")
+    rows = [{"severity": "high", "what": f"{number} " + "word " * 100} for number in range(3)]
+    lines = render(["word " * 100, table("Title", rows)]).splitlines()
+    assert len(lines) == 1 + 1 + 3 + 3
+    assert all(line.count("word") == 100 for line in (lines[0], *lines[-3:]))
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_terminal_gets_the_same_text_in_colour(monkeypatch):
+    """Severities are coloured there, NO_COLOR turns it off, and the text is that of the pipe."""
+    rows = [{"severity": "high", "path": "/a/long/path/to/a/file.log:12", "what": "word " * 6}]
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("sys.stdout", Terminal())
+    coloured = render([table("Title", rows)])
+    monkeypatch.undo()
+    monkeypatch.setenv("COLUMNS", "300")
+    assert "\x1b[31mhigh" in coloured
+    plain = re.sub(r"\x1b\[[\d;]*m", "", coloured)
+    assert [line.split() for line in plain.splitlines()] == [
+        line.split() for line in render([table("Title", rows)]).splitlines()
+    ]
+
+
+def test_words_that_look_like_markup_are_printed_as_they_are():
+    """Brackets and emoji codes of log lines are text."""
+    assert (
+        render(["[bold]x[/] :smile: [id]", fields([("  at:", "[red]y")])]) == "[bold]x[/] :smile: [id]\n\n  at: [red]y"
+    )
+
+
+def test_further_lines_of_a_text_start_below_its_beginning(monkeypatch):
+    """A label stands alone on the left; a word longer than the line stays whole."""
+    monkeypatch.setenv("COLUMNS", "60")
+    path = "/very/long" * 8
+    assert render([fields([("  at:", f"see {path} there " + "word " * 12)])]).splitlines() == [
+        "  at: see", f"      {path}", f"      {'there ' + 'word ' * 12}".rstrip(),
+    ]  # fmt: skip
+
+
+def test_commands_to_copy_are_never_wrapped(monkeypatch):
+    """However narrow the terminal is."""
+    monkeypatch.setenv("COLUMNS", "60")
+    assert render([verbatim("  curl " + "x " * 80 + "y")]) == "  curl " + "x " * 80 + "y"
+
+
+def test_progress_is_shown_on_a_terminal_alone(monkeypatch):
+    """A pipe sees nothing; a terminal sees each text and nothing in the end."""
+    for stream, shown in ((io.StringIO(), False), (Terminal(), True)):
+        monkeypatch.setattr("sys.stderr", stream)
+        monkeypatch.setenv("TERM", "xterm")
+        with Progress() as progress:
+            progress("reading a.log")
+        assert ("reading a.log" in stream.getvalue()) is shown
+    assert not io.StringIO().getvalue()
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True

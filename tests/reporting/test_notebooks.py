@@ -1,0 +1,87 @@
+"""Each notebook answers its question on the committed samples, in both languages."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.util import find_spec
+
+import pytest
+from conftest import SAMPLES
+
+from dfly_analysis.api import analyse, what_if
+from dfly_analysis.errors import SettingsError
+from dfly_analysis.reporting.notebooks import notebook_names, run_notebook
+from dfly_analysis.reporting.provenance import read_provenance
+from dfly_analysis.reporting.size_explorer import explore
+
+ARTICLE = [str(SAMPLES / "article-v0.1.118.tar.gz")]
+GIVEN = {
+    "preheat_failures": ({"paths": ARTICLE}, "Which preheats failed", ("4 of 48 tasks failed", "process|failed", "timeout is too short")),
+    "timeout_versus_size": ({"paths": ARTICLE, "lang": "zh"}, "哪种大小需要怎样的超时", ("100 GiB", "所需超时")),
+    "failure_rate": ({"paths": ARTICLE, "size": "20GiB"}, "How often do layers fail", ("share of tasks|Share of", "Wilson")),
+    "benchmark_compare": ({"paths": [str(SAMPLES / "dfbench-readme.txt")]}, "How do benchmarks compare", ("dfbench", "Throughput")),
+    "before_after": (
+        {"before": [str(SAMPLES / "twenty-before.tar.gz")], "after": [str(SAMPLES / "twenty-after.tar.gz")], "lang": "zh"},
+        "改动有效吗",
+        ("有效", "180s"),
+    ),
+    "what_if": (
+        {"paths": [str(SAMPLES / "twenty-before.tar.gz")], "changes": {"download.pieceTimeout": "180s"}, "size": "20GiB", "lang": "zh"},
+        "换成其他设置会怎样",
+        ("失败的层会减少", "seedClient download.pieceTimeout=180s", "whatif.json"),
+    ),
+    "explore": ({"paths": ARTICLE}, "What would another size", ("Demanded bandwidth", "10 min|600 s")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(GIVEN))
+def test_a_notebook_answers_its_question_on_a_sample(name, tmp_path):
+    """It runs in a batch, its page holds the answer and what it takes to make it again; nothing in it is an error or a bare stream."""
+    given, title, answers = GIVEN[name]
+    page = run_notebook(name, given, tmp_path)
+    html = page.read_text("utf-8")
+    assert read_provenance(page)["notebook"] == name
+    text = re.sub(r"\s+", " ", html.replace("\N{NO-BREAK SPACE}", " "))
+    assert f"<title>{title}" in html
+    for answer in answers:
+        assert re.search(answer, text), answer
+    executed = json.loads((tmp_path / "executed.ipynb").read_text("utf-8"))
+    kinds = {output["output_type"] for each in executed["cells"] for output in each.get("outputs", [])}
+    assert kinds == {"execute_result"}
+    assert len(html.encode()) < 500_000
+
+
+def test_every_notebook_is_tried_on_a_sample():
+    """One that is added is run here, or elsewhere by its own test."""
+    elsewhere = {"tuning_report"}
+    assert set(notebook_names()) - elsewhere == set(GIVEN)
+
+
+def test_exploring_has_sliders_in_jupyterlab():
+    """Three sliders whose answer is the table's row for that setting; without them, the table of many."""
+    assert find_spec("ipywidgets")
+    report = analyse(ARTICLE, size="20GiB")
+    widget = explore(report, interactive=True)
+    assert [child.description for child in widget.children[:3]] == ["size", "timeout", "in flight"]
+    row = widget.f(size="20GiB", timeout="60s", pieces_at_a_time=8).rows[0]
+    table = explore(report, interactive=False)
+    assert row in table.rows
+    assert len(table.rows) == 36
+
+
+def test_what_if_answers_where_nothing_can_be_predicted(tmp_path):
+    """Without a law of a piece's time it says what to collect, in every part, and still writes what it was made of."""
+    answer = what_if([str(SAMPLES / "dfbench-readme.txt")], {"download.pieceTimeout": "60s"})
+    assert answer.verdict.headline == "It cannot be told what other settings would do"
+    assert any("collect" in text for text in answer.verdict.because)
+    assert (answer.layer.rows, answer.run.rows, answer.assumptions.rows) == ((), (), ())
+    answer.save(tmp_path)
+    assert "not_fitted" in json.loads((tmp_path / "whatif.json").read_text("utf-8"))
+    assert json.loads((tmp_path / "manifest.json").read_text("utf-8"))["verdict"]["not_fitted"]
+
+
+def test_a_misspelt_setting_is_refused_before_the_logs_are_read():
+    """The nearest is offered; a path that is not there is not looked at."""
+    with pytest.raises(SettingsError, match=r"pieceTimout.*download\.pieceTimeout"):
+        what_if(["nowhere"], {"download.pieceTimout": "60s"})
