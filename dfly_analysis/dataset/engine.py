@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.errors import TableError
+from dfly_analysis.readers.logs.arrow_utils import column
 from dfly_analysis.readers.logs.event_schema import arrow_schema
 from dfly_analysis.schema import EVENTS, Table
 from dfly_analysis.workers import worker_count
@@ -51,7 +52,7 @@ class Engine:
             },
         )
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t::TIMESTAMP_NS)")
+        connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t)")
         self._connections = [connection]
         # At the end of the interpreter too, where a dataset may still be held by a cache: the database reports what is left.
         weakref.finalize(self, _close, self._connections)
@@ -70,7 +71,7 @@ class Engine:
         self, tables: Sequence[pa.Table], parts: Sequence[Path], files: Sequence[tuple[str, int, bool]]
     ) -> None:
         """Define `events` over tables and parts, and `files`: the address of each log, its place, whether its newest record is first."""
-        self.add_arrow("events_in_memory", pa.concat_tables([arrow_schema().empty_table(), *tables]))
+        self.add_arrow("events_in_memory", pa.concat_tables([pa.Table.from_batches([], arrow_schema()), *tables]))
         query = "SELECT * FROM events_in_memory"
         if parts:
             names = ", ".join(_quoted(str(path)) for path in parts)
@@ -93,7 +94,7 @@ class Engine:
     def add_rows(self, name: str, rows: Sequence[Any], schema: pa.Schema) -> None:
         """Add a relation of rows, each a mapping by column; what a row lacks is null."""
         self.add_arrow(
-            name, pa.table([_column([row.get(field.name) for row in rows], field.type) for field in schema], schema)
+            name, pa.table([column([row.get(field.name) for row in rows], field.type) for field in schema], schema)
         )
 
     def add_table_rows(self, table: Table, rows: Sequence[Any]) -> None:
@@ -184,10 +185,3 @@ def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:
 def _quoted(text: str) -> str:
     """Return a text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    if not pa.types.is_timestamp(kind):
-        return pa.array(values, kind)
-    nanoseconds = np.array(values, "M8[ns]")  # Arrow does not take numpy's moments one by one
-    return pa.array(nanoseconds, pa.timestamp("ns"), from_pandas=True).cast(kind)

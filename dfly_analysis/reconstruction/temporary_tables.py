@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from dfly_analysis.readers.logs.arrow_utils import column
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -35,7 +37,7 @@ def insert_rows(
 ) -> None:
     """Append rows to a temporary table; it is created where there is none."""
     columns = list(zip(*rows, strict=True)) or [()] * len(types)
-    arrays = [pa.array(values, kind) for values, kind in zip(columns, types.values(), strict=True)]
+    arrays = [column(values, kind) for values, kind in zip(columns, types.values(), strict=True)]
     connection.register("_rows", pa.table(arrays, names=list(types)))
     try:
         connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} AS FROM _rows LIMIT 0")

@@ -142,3 +142,26 @@ def whole_numbers(values: Sequence[int | None]) -> pa.Array:
     """Return whole numbers as Arrow, of which some may be missing."""
     missing = np.array([value is None for value in values], np.bool_)
     return numbers(np.array([value or 0 for value in values], np.int64), missing)
+
+
+def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Return values of a type, None where missing, as Arrow.
+
+    Arrow's own conversion of a list loads pandas, which takes longer than all else that a small input needs.
+    """
+    if pa.types.is_string(kind):
+        return strings(values, kind)
+    missing = np.array([value is None for value in values], np.bool_)
+    if missing.all():
+        return pa.nulls(len(values), kind)
+    if pa.types.is_boolean(kind):
+        bits = np.packbits(np.array([bool(value) for value in values], np.bool_), bitorder="little")
+        validity = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
+        return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(bits)])
+    if pa.types.is_timestamp(kind):
+        times = np.array(["NaT" if value is None else value for value in values], "M8[ns]")
+        return numbers(times.view(np.int64), np.isnat(times), kind)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        dtype = np.int64 if pa.types.is_integer(kind) else np.float64
+        return numbers(np.array([0 if value is None else value for value in values], dtype), missing, kind)
+    return pa.array(values, kind)
