@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dfly_analysis.reconstruction import Terminations
 
 _STEPS = re.compile("[/!]")
+_NO_JOBS = pa.schema([*table_schema(JOBS), ("missing_urls", pa.list_(pa.string())), ("checked", pa.bool_()), ("false_success", pa.bool_())])  # fmt: skip
 _GIT_VERSION = r'git_version: "v?(\d[\w.+-]*)"'
 
 
@@ -122,7 +123,10 @@ def _nanoseconds(time: datetime | None) -> int | None:
 
 
 def _add_jobs(engine: Engine, result: FileResult) -> None:
-    """Add `jobs`, and the job of each task of a seed client."""
+    """Add `jobs`, and the job of each task of a seed client; without jobs pandas is not loaded."""
+    if not result.jobs and not engine.rows("SELECT 1 FROM events WHERE event_id = 'job_received' LIMIT 1"):
+        engine.add_rows(JOBS.name, (), _NO_JOBS)
+        return
     received = engine.frame("SELECT event_id, message FROM events WHERE event_id = 'job_received'")
     frame = jobs.build_jobs(result.jobs, received)
     engine.add_frame(JOBS, frame)
