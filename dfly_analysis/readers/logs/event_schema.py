@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.readers.logs.arrow_utils import codes_and_texts, is_there
-from dfly_analysis.schema import EVENTS, INTEGER, TIME
+from dfly_analysis.schema import EVENTS, INTEGER, TEXT, TIME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,12 @@ def arrow_schema() -> pa.Schema:
     times = {column.name for column in EVENTS.columns if column.dtype == TIME}
     names = [*(column.name for column in EVENTS.columns), *DETAILS]
     return pa.schema([(name, pa.timestamp("ns", "UTC") if name in times else kind(name)) for name in names])
+
+
+def pandas_types() -> list[tuple[str, str]]:
+    """Return each column of `arrow_schema` with its type in pandas, in the words of `dfly_analysis.schema`."""
+    own = {column.name: column.dtype for column in EVENTS.columns}
+    return [(name, own.get(name) or (INTEGER if name in _NUMBERS else TEXT)) for name in arrow_schema().names]
 
 
 def is_relevant(table: pa.Table) -> npt.NDArray[np.bool_]:
