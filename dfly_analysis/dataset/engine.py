@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.errors import TableError
-from dfly_analysis.readers.logs.arrow_utils import column
 from dfly_analysis.readers.logs.event_schema import arrow_schema
 from dfly_analysis.schema import EVENTS, Table
 from dfly_analysis.workers import worker_count
@@ -94,7 +93,7 @@ class Engine:
     def add_rows(self, name: str, rows: Sequence[Any], schema: pa.Schema) -> None:
         """Add a relation of rows, each a mapping by column; what a row lacks is null."""
         self.add_arrow(
-            name, pa.table([column([row.get(field.name) for row in rows], field.type) for field in schema], schema)
+            name, pa.table([_column([row.get(field.name) for row in rows], field.type) for field in schema], schema)
         )
 
     def add_table_rows(self, table: Table, rows: Sequence[Any]) -> None:
@@ -175,6 +174,12 @@ def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:
         for name in frame.columns
     ]
     return pa.schema(fields)
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_timestamp(kind):
+        return pa.array(values, kind)
+    return pa.array(np.array(values, "M8[ns]"), pa.timestamp("ns")).cast(kind)  # Arrow does not take moments one by one
 
 
 def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from dfly_analysis.readers.logs.arrow_utils import column
-
 if TYPE_CHECKING:
     import duckdb
 
@@ -37,7 +35,7 @@ def insert_rows(
 ) -> None:
     """Append rows to a temporary table; it is created where there is none."""
     columns = list(zip(*rows, strict=True)) or [()] * len(types)
-    arrays = [column(values, kind) for values, kind in zip(columns, types.values(), strict=True)]
+    arrays = [pa.array(values, kind) for values, kind in zip(columns, types.values(), strict=True)]
     connection.register("_rows", pa.table(arrays, names=list(types)))
     try:
         connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} AS FROM _rows LIMIT 0")

@@ -9,13 +9,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from benchmark_cases import ASCII
 from click.testing import CliRunner
 from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reading_cases import TASK, generated, line, read, write_tree, zap
-from test_bench import ASCII
-from test_jobs import job
+from reading_cases import TASK, generated, job, line, read, write_tree, zap
 from test_redaction import SECRETS
 from wrapping import SHAPES
 
@@ -99,7 +98,7 @@ def test_commands_that_print_let_no_secret_out(tree):
 def test_files_that_are_written_hold_no_secret(tree, tmp_path, monkeypatch):
     """Tables, parts and what stands in their metadata, coverage.json, redacted copies, the cache."""
     source, values = tree
-    monkeypatch.setattr(cache, "LEAST_BYTES", 1)
+    monkeypatch.setattr(cache, "SMALLEST_BYTES", 1)
     load(source, cache=cache.Cache(tmp_path / "out/cache"))
     for arguments in (
         ["load", str(source), "--values", str(values), "-o", str(tmp_path / "out/tables")],

@@ -12,7 +12,8 @@ from reading_cases import opened
 from dfly_analysis.io import Opened
 from dfly_analysis.io.input_stream import LINE_CAP_BYTES
 from dfly_analysis.readers.logs import blocks
-from dfly_analysis.readers.logs.blocks import LineBlock, clean, count_lines, read_blocks
+from dfly_analysis.readers.logs.blocks import LineBlock, clean, read_blocks
+from dfly_analysis.readers.logs.native_parser import count_lines
 
 SIZES = st.sampled_from([1, 7, 64, 1000, 1 << 20])
 LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0\x1b["), max_size=40), max_size=20)

@@ -24,11 +24,11 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import yaml
+from benchmark_cases import SAMPLES as BENCHMARKS
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from test_bench import SAMPLES as BENCHMARKS
-from test_jobs import job
+from reading_cases import job
 
 from dfly_analysis.cli import main
 from dfly_analysis.dataset import Prometheus, load

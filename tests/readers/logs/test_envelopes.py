@@ -14,11 +14,11 @@ from wrapping import NAMING, SHAPES, WRAPPER_OF, Laid, lay, stamp, wrap_cri, wra
 
 from dfly_analysis.catalog.envelopes import compile_notices, load_envelopes, load_notices
 from dfly_analysis.errors import LogFormatError
+from dfly_analysis.readers.logs import sniff
 from dfly_analysis.readers.logs.blocks import LineBlock, clean, read_blocks
 from dfly_analysis.readers.logs.envelopes import find_wrapper, line_buffers, sniff_wrapper, unwrap, unwrap_json
-from dfly_analysis.readers.logs.envelopes.timestamps import is_newest_first, parse_timestamp
+from dfly_analysis.readers.logs.envelopes.field_mapping import is_newest_first, parse_timestamp
 from dfly_analysis.readers.logs.envelopes.unwrap_prefix import host_of_file
-from dfly_analysis.readers.logs.format_detection import sniff
 from tests.synthetic import CLIENTS
 
 Placed = dict[str, list[tuple[bytes, int]]]
