@@ -143,14 +143,13 @@ def _settings_read(rule: ConfigRule, group: Iterable[Comparison], scope: Scope) 
 
 
 def _evidence(settings: Settings, read: Iterable[Setting]) -> Iterator[Evidence]:
-    files = {file.path: file for file in settings.rendered}
     for item in read:
         text = _shown(item.key, item.value)
         line = settings.user.lines.get(item.helm_path or "", 0)
         if item.layer == "user" and line and settings.user.address:
             yield Evidence(settings.user.address, line, text)
         elif item.layer == "rendered":
-            file = files.get(item.source.removesuffix(" (hosts differ)"))
+            file = settings.rendered_file(item.source.removesuffix(" (hosts differ)"))
             if file is not None and item.key in file.lines:
                 yield Evidence(file.path, file.lines[item.key], text)
 

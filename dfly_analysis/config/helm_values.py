@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dfly_analysis.catalog.defaults import Value
 from dfly_analysis.config.setting import SECTIONS
-from dfly_analysis.config.yaml_positions import RepeatedKey, key_lines, load_yaml, repeated_keys
+from dfly_analysis.config.yaml_positions import RepeatedKey, key_positions, load_yaml
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.redaction import redact
 
@@ -20,6 +21,7 @@ _SECRET = re.compile(
     r"pass(?:word|wd)|secret|token|credential|private|authorization|(?:^|[._-])(?:api)?key$|[a-z]Key$|header",
     re.IGNORECASE,
 )
+_SHORT = 200
 _FILE_SECTIONS = frozenset({"download", "upload", "storage", "host"})
 
 
@@ -116,7 +118,7 @@ def _user_values(content: Mapping[str, Any], name: str, address: str = "") -> Us
         hint = "put it among the inputs; values are what helm install -f takes"
         raise SettingsError("this is a client's own dfdaemon.yaml, no Helm values", where=name, hint=hint)
     prefix, section = _section(content)
-    return UserValues(name, prefix, dict(flatten(section)), address, key_lines(section), repeated_keys(section))
+    return UserValues(name, prefix, flatten(section), address, *key_positions(section))
 
 
 def _text(path: Path) -> str:
@@ -144,29 +146,44 @@ def _is_dragonfly(content: Mapping[str, Any]) -> bool:
     return any(str(name).partition(".")[0] in SECTIONS for name in content)
 
 
-def flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
-    """Yield dotted paths and values of a nested mapping, secrets left out; a list becomes one JSON text."""
-    for name, inner in node.items():
-        path = f"{prefix}{name}"
-        if _SECRET.search(str(name)):
-            continue
-        if isinstance(inner, Mapping) and inner:
-            yield from flatten(inner, f"{path}.")
-        else:
-            yield path, _leaf(inner)
+def flatten(node: Mapping[str, Any]) -> dict[str, Value]:
+    """Return dotted paths and values of a nested mapping, secrets left out; a list becomes one JSON text."""
+    found: dict[str, Value] = {}
+
+    def visit(node: Mapping[str, Any], above: str) -> None:
+        for name, inner in node.items():
+            if _is_secret(str(name)):
+                continue
+            if isinstance(inner, Mapping) and inner:
+                visit(inner, f"{above}{name}.")
+            else:
+                found[f"{above}{name}"] = _leaf(inner)
+
+    visit(node, "")
+    return found
+
+
+@lru_cache(maxsize=4096)  # a fleet repeats the same few names
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None
+
+
+@lru_cache(maxsize=4096)  # and mostly the same values
+def _redacted(short: str) -> str:
+    return redact(short)
 
 
 def _leaf(node: Any) -> Value:
     if node is None or isinstance(node, bool | int | float):
         return node
     if isinstance(node, str):
-        return redact(node)
+        return _redacted(node) if len(node) < _SHORT else redact(node)
     return redact(json.dumps(_without_secrets(node), ensure_ascii=False, default=str))
 
 
 def _without_secrets(node: Any) -> Any:
     if isinstance(node, Mapping):
-        return {str(name): _without_secrets(inner) for name, inner in node.items() if not _SECRET.search(str(name))}
+        return {str(name): _without_secrets(inner) for name, inner in node.items() if not _is_secret(str(name))}
     if isinstance(node, list):
         return [_without_secrets(inner) for inner in node]
     return node

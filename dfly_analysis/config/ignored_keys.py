@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from dfly_analysis.catalog.defaults import KeyDefaults, Value, all_defaults, chart_run
 from dfly_analysis.catalog.key_spelling import GO_ROLES, find_key, is_known_key, nearest_keys, suggest_keys
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.rendered_manifests import RenderedFile
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, ROLES, Setting, is_chart_only
 from dfly_analysis.config.value_validation import invalid_reason
 from dfly_analysis.units import format_duration
-
-if TYPE_CHECKING:
-    from dfly_analysis.config.resolve import Settings
 
 KeyKind = Literal[
     "removed_section", "misplaced", "never_read", "renamed", "not_yet", "no_longer", "not_passed_on", "reverse", "bare_number",

@@ -10,7 +10,7 @@ from typing import Any
 
 from dfly_analysis.catalog.defaults import Value
 from dfly_analysis.config.helm_values import flatten
-from dfly_analysis.config.yaml_positions import RepeatedKey, key_lines, load_yaml, repeated_keys
+from dfly_analysis.config.yaml_positions import RepeatedKey, key_positions, load_yaml
 from dfly_analysis.errors import SettingsError
 
 _MAX_CHARACTERS = 1_000_000  # a component's file has a few thousand
@@ -80,7 +80,7 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
     component = _component(content) if isinstance(content, Mapping) else None
     if component is None:
         return None
-    values = dict(flatten(content))
+    values = flatten(content)
     role = "seedClient" if component == "client" and values.get("seedPeer.enable") is True else component
     named = (
         values.get("host.hostname")
@@ -90,7 +90,7 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
         else None
     )
     host = named if isinstance(named, str) and named else _folder(path)
-    return RenderedFile(path, component, role, host, values, key_lines(content), repeated_keys(content))
+    return RenderedFile(path, component, role, host, values, *key_positions(content))
 
 
 def _component(content: Mapping[str, Any]) -> str | None:
