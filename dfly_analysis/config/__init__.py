@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from dfly_analysis.config.query import Query
     from dfly_analysis.config.rendered_manifests import RenderedFile, read_rendered
     from dfly_analysis.config.resolve import Settings
-    from dfly_analysis.config.setting import KEYS_THAT_MATTER, LAYERS, PIECE_LENGTH, ROLES, Setting
+    from dfly_analysis.config.setting import KEYS_THAT_MATTER, LAYERS, PIECE_LENGTH, Setting
+    from dfly_analysis.schema import ROLES
 
 __all__ = [
     "KEYS_THAT_MATTER", "LAYERS", "PIECE_LENGTH", "ROLES", "BandwidthDemand", "Bound", "ConfigCheck", "Feasibility", "IgnoredKey", "Overlay", "Query",

@@ -14,8 +14,9 @@ from dfly_analysis.catalog.piece_length_rules import piece_attempts
 from dfly_analysis.catalog.sizing_guide import documented_sizing
 from dfly_analysis.config.bandwidth_demand import COLLECTED, BandwidthDemand, demanded_bps
 from dfly_analysis.config.query import USUAL_LINK_BPS, Query
-from dfly_analysis.config.setting import ROLES, Setting
+from dfly_analysis.config.setting import Setting
 from dfly_analysis.errors import CatalogError
+from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration, format_rate, format_size, parse_duration, parse_size
 
 State = Literal["known", "unset", "unknown"]

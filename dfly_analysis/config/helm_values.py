@@ -27,30 +27,18 @@ _FILE_SECTIONS = frozenset({"download", "upload", "storage", "host"})
 
 @dataclass(frozen=True)
 class UserValues:
-    """What the user gave.
-
-    Attributes
-    ----------
-    name : str
-        Name of the file, or ``values``.
-    prefix : str
-        Name of the parent chart's section with its dot, e.g. ``dragonfly.``; empty at the top.
-    entries : mapping of str to value
-        Dotted path from the role on, e.g. ``seedClient.config.download.pieceTimeout``; None takes the chart's value
-        away, as Helm does.
-    address : str
-        Path of the file as it was given; empty where there was none.
-    lines : mapping of str to int
-        Line of each path and of each section above one; empty where the values came as a mapping.
-    repeated : tuple of RepeatedKey
-        Paths written twice in the file.
-    """
+    """Helm values as the user wrote them."""
 
     name: str = "values"
+    """Name of the file."""
     prefix: str = ""
+    """Section of the parent chart with its dot, e.g. ``dragonfly.``; empty at the top."""
     entries: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    """By dotted path, e.g. ``seedClient.config.download.pieceTimeout``; None removes the chart's value, as in Helm."""
     address: str = ""
+    """Path of the file as it was given."""
     lines: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Line of each path and section; empty if the values came as a mapping."""
     repeated: tuple[RepeatedKey, ...] = ()
 
     def place(self, path: str) -> str:
@@ -65,22 +53,12 @@ class UserValues:
 
 
 def read_values(values: UserValues | str | os.PathLike[str] | Mapping[str, Any] | None) -> UserValues:
-    """Read Helm values.
-
-    Parameters
-    ----------
-    values : path, mapping, UserValues or None
-        A file, or what such a file holds; nested or with dotted keys. What was read before is returned as it is.
-
-    Returns
-    -------
-    UserValues
-        Without secrets; empty for None and for an empty file.
+    """Read Helm values from a file, or from a mapping, nested or with dotted keys; secrets are left out.
 
     Raises
     ------
     SettingsError
-        Where the file is missing, not YAML, not a mapping, or a component's own file.
+        If the file is missing, not YAML, not a mapping, or a component's own file.
     """
     if values is None:
         return UserValues()
@@ -93,17 +71,7 @@ def read_values(values: UserValues | str | os.PathLike[str] | Mapping[str, Any] 
 
 
 def read_values_text(text: str, address: str, *, name: str | None = None) -> UserValues:
-    """Read Helm values from a text, see `read_values`.
-
-    Parameters
-    ----------
-    text : str
-        The whole file.
-    address : str
-        For errors and as address of the values.
-    name : str, optional
-        Short name of the file; the address where not given.
-    """
+    """Read Helm values from a text, see `read_values`; `name` is short for the address."""
     content = load_yaml(text, address)
     if content is None:
         return UserValues(name or address, address=address)

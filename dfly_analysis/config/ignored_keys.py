@@ -12,8 +12,9 @@ from dfly_analysis.catalog.key_spelling import GO_ROLES, find_key, is_known_key,
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.resolve import Settings
-from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, ROLES, Setting, is_chart_only
+from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, Setting, is_chart_only
 from dfly_analysis.config.value_validation import invalid_reason
+from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration
 
 KeyKind = Literal[

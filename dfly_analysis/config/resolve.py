@@ -18,13 +18,13 @@ from dfly_analysis.config.setting import (
     CLIENT_ROLES,
     KEYS_THAT_MATTER,
     PIECE_LENGTH,
-    ROLES,
     Layer,
     Setting,
     helm_path_of,
     is_chart_only,
 )
 from dfly_analysis.errors import FactMissingError, SettingsError, suggest_similar
+from dfly_analysis.schema import ROLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,27 +34,17 @@ _NO_VERSIONS: Mapping[str, str | None] = dict.fromkeys(ROLES)
 
 @dataclass(frozen=True)
 class Settings:
-    """What is set, per role and host.
-
-    Attributes
-    ----------
-    chart : str or None
-        Release of the Helm chart.
-    versions : mapping of str to (str or None)
-        Release of each role's component.
-    user : UserValues
-        The user's values.
-    rendered : tuple of RenderedFile
-        Files in force on hosts; on such a host neither chart nor values count, only the file and the binary's default.
-    given : frozenset of str
-        Roles whose release the user named, by argument or image tag.
-    """
+    """Settings in force, by role and host."""
 
     chart: str | None = None
+    """Release of the Helm chart."""
     versions: Mapping[str, str | None] = field(default_factory=lambda: dict(_NO_VERSIONS), hash=False)
+    """Release of each role's component."""
     user: UserValues = field(default_factory=UserValues)
     rendered: tuple[RenderedFile, ...] = ()
+    """Files in force on hosts; there, neither chart nor values count, only the file and the binary's defaults."""
     given: frozenset[str] = frozenset()
+    """Roles whose release the user named, by argument or image tag."""
 
     @classmethod
     def resolve(
@@ -66,23 +56,23 @@ class Settings:
         scheduler: str | None = None,
         manager: str | None = None,
     ) -> Settings:
-        """Resolve settings from what is known.
+        """Resolve settings from Helm values and releases.
 
         Parameters
         ----------
         values : path, mapping, UserValues or None
             Helm values.
         chart : str, optional
-            Release of the chart, ``1.7.4``: its defaults go over the binary's, its images name the versions.
+            Release of the chart, ``1.7.4``: its defaults override the binary's, its images name the versions.
         client, scheduler, manager : str, optional
-            Releases, ``v1.4.0``, ``v2.5.1``; they go before image tags in the values, those before the chart's.
+            Releases, ``v1.4.0``, ``v2.5.1``; they override image tags in the values, and those override the chart's.
 
         Raises
         ------
         SettingsError
-            Where the values cannot be used.
+            If the values cannot be used.
         FactMissingError
-            Where a release is not one.
+            If a release does not exist.
         """
         user = read_values(values)
         number = chart.strip().removeprefix("dragonfly-").removeprefix("chart-").removeprefix("v") if chart else None
@@ -100,10 +90,7 @@ class Settings:
     def with_versions(
         self, client: str | None = None, scheduler: str | None = None, manager: str | None = None
     ) -> Settings:
-        """Return settings with releases seen in the input, where the user named none.
-
-        What was seen running goes before what the chart would have shipped.
-        """
+        """Return settings with releases seen in the input, where the user named none; they override the chart's images."""
         observed = {"client": client, "seedClient": client, "scheduler": scheduler, "manager": manager}
         kept = {role: self.versions.get(role) for role in ROLES}
         versions = {role: (None if role in self.given else _written(observed[role])) or kept[role] for role in ROLES}
@@ -117,18 +104,14 @@ class Settings:
         key : str
             ``download.pieceTimeout``; any name the setting ever had.
         role : {"client", "seedClient", "scheduler", "manager"}
+            A SettingsError for any other.
         host : str, optional
-            Host whose rendered file counts; without one, what the files of the role agree on, or what most say.
+            Host whose rendered file counts; default: the most common value of the role's files.
 
         Returns
         -------
         Setting
-            With layer ``unknown``, value None and the reason as source where nothing is known.
-
-        Raises
-        ------
-        SettingsError
-            Where the role is not one.
+            If nothing is known: layer ``unknown``, value None, and the reason as source.
         """
         layers = self.chain(key, role, host)
         if layers:
@@ -147,10 +130,9 @@ class Settings:
         return Setting(bare, role, host, None, "unknown", source, helm_path_of(role, bare))
 
     def chain(self, key: str, role: str, host: str | None = None) -> tuple[Setting, ...]:
-        """Return the value of each layer that sets it, lowest first; the last is in force.
+        """Return the value of each layer that sets a key, lowest first; the last is in force.
 
-        Where a host's rendered file is known, chart and values do not count: what the file leaves out falls to the
-        binary's default.
+        With a host's rendered file, chart and values do not count: what the file leaves out is the binary's default.
         """
         if role not in ROLES:
             if role in ("", "unknown"):
@@ -176,18 +158,9 @@ class Settings:
         return self._files.by_path.get(path)
 
     def table(self, keys: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return the values in force as a table.
+        """Return the values of keys (default: `KEYS_THAT_MATTER`) as a table: role, host, key, value, layer, source.
 
-        Parameters
-        ----------
-        keys : iterable of str, optional
-            `KEYS_THAT_MATTER` where not given.
-
-        Returns
-        -------
-        pandas.DataFrame
-            role, host, key, value, layer, source; a row for each role that has the key, and one for each host
-            (with a rendered file) where hosts differ. Host is None where the row holds for the whole role.
+        One row for each role that has the key, with host None, or one for each host if hosts differ.
         """
         import pandas as pd
 
