@@ -72,10 +72,6 @@ def parse_duration(text: str | float) -> float:
 def seconds_of(texts: pa.StringArray | pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """Read many durations at once: most are milliseconds or seconds, the others are read one by one.
 
-    Parameters
-    ----------
-    texts : pyarrow.StringArray or pyarrow.ChunkedArray of such
-
     Returns
     -------
     numpy.ndarray of float

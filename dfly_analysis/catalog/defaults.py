@@ -39,22 +39,14 @@ _PREFIXES = ("database:", "fixed:", "metric:")
 
 @record
 class Era(Span):
-    """A span of releases in which a key has one default.
-
-    Attributes
-    ----------
-    source : str
-        File and tag it was read from.
-    default : str, int, float, bool or None
-        As the configuration would write it; None where unset.
-    ignored : str or None
-        Why a written value has no effect; None where the component reads the key.
-    note : str
-    """
+    """A span of releases in which a key has one default."""
 
     source: str
+    """File and tag it was read from."""
     default: Value = None
+    """As the configuration would write it; None where unset."""
     ignored: str | None = None
+    """Why a written value has no effect; None where the component reads the key."""
     note: str = ""
 
 
@@ -100,41 +92,28 @@ class ChartDefaults:
 
 @dataclass(frozen=True)
 class KeyDefaults:
-    """A key of one component.
-
-    Attributes
-    ----------
-    component : {"client", "seedClient", "scheduler", "manager", "go-client", "go-seed-peer"}
-        Client and seed client are one binary and differ in what the chart sets.
-    key : str
-        In the component's own file.
-    helm_path : str or None
-        In the chart's values; None where the chart's template does not pass it on.
-    line : {"client", "server", "chart"}
-        Numbering line of the eras.
-    unit : str
-        One of `UNITS`; ``rate`` is bytes per second.
-    meaning, too_small, too_large : str
-        What it does, and what goes wrong; empty where nothing is known.
-    spellings : tuple of str
-        This key and the other names of the same setting, newest first.
-    repository : str
-        Where the component's code is.
-    eras : tuple of Era
-        Oldest first, apart from one another; empty where only the chart knows the key.
-    """
+    """A key of one component."""
 
     component: str
+    """Client and seed client are one binary and differ in what the chart sets."""
     key: str
+    """In the component's own file."""
     helm_path: str | None
+    """In the chart's values; None where the chart's template does not pass it on."""
     line: Line
+    """Numbering line of the eras."""
     unit: str
+    """One of `UNITS`; ``rate`` is bytes per second."""
     meaning: str
     too_small: str
     too_large: str
+    """What it does, and what goes wrong; empty where nothing is known."""
     spellings: tuple[str, ...]
+    """This key and the other names of the same setting, newest first."""
     repository: str = ""
+    """Where the component's code is."""
     eras: tuple[Era, ...] = ()
+    """Oldest first, apart from one another; empty where only the chart knows the key."""
 
     def at(self, version: str) -> Era | None:
         """Return the era of a release, or None where no era covers it.
@@ -185,6 +164,12 @@ def _chart_only(path: str) -> KeyDefaults:
 def defaults_of(component: str, key: str) -> KeyDefaults | None:
     """Return the fact of a component's key, or None."""
     return _index().get((component, key))
+
+
+@cache
+def defaults_at_path(component: str, helm_path: str) -> KeyDefaults | None:
+    """Return the defaults of the key that a component takes from a path of the chart's values, or None."""
+    return next((item for item in all_defaults() if (item.component, item.helm_path) == (component, helm_path)), None)
 
 
 @cache
@@ -399,27 +384,18 @@ def _row(
 
 @dataclass(frozen=True)
 class Change:
-    """What became of a key between two releases.
-
-    Attributes
-    ----------
-    component, key, layer : str
-        Whose, which, and whether the binary's default or the chart's value.
-    from_version, to_version : str or None
-        Releases compared; of an image where charts were asked for.
-    before, after : str, int, float, bool or None
-        None where the key is unset or not known.
-    changed : bool
-    note : str
-    """
+    """What became of a key between two releases."""
 
     component: str
     key: str
     layer: str
+    """Whose, which, and whether the binary's default or the chart's value."""
     from_version: str | None
     before: Value
     to_version: str | None
+    """Releases compared; of an image where charts were asked for."""
     after: Value
+    """None where the key is unset or not known."""
     changed: bool
     note: str
 

@@ -13,18 +13,12 @@ from dfly_analysis.units import format_size, parse_size
 
 
 class PieceAttempts(NamedTuple):
-    """How often a client tries a piece from the source.
-
-    Attributes
-    ----------
-    passes : int
-        Rounds over the missing pieces of a layer before the layer is lost.
-    retries_before_body : int
-        Tries more within a pass, only for a request that fails before the first byte of its body.
-    """
+    """How often a client tries a piece from the source."""
 
     passes: int
+    """Rounds over the missing pieces of a layer before the layer is lost."""
     retries_before_body: int
+    """Tries more within a pass, only for a request that fails before the first byte of its body."""
 
 
 @record

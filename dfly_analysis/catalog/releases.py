@@ -20,18 +20,12 @@ _HINT = "write it like v0.1.118 (client), v2.5.1 (manager and scheduler) or 1.7.
 
 @dataclass(frozen=True, order=True)
 class Version:
-    """A release, ordered as releases are: a pre-release comes before its release.
-
-    Attributes
-    ----------
-    release : tuple of int
-        Major, minor, patch.
-    stage : tuple
-        Sorts pre-releases among themselves and before their release.
-    """
+    """A release, ordered as releases are: a pre-release comes before its release."""
 
     release: tuple[int, int, int]
+    """Major, minor, patch."""
     stage: tuple[tuple[int, int, str], ...] = ((2, 0, ""),)
+    """Sorts pre-releases among themselves and before their release."""
 
     def __str__(self) -> str:
         """Return major.minor.patch, without ``v`` and without the stage."""

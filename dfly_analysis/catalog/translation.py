@@ -35,19 +35,13 @@ _WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence in two languages.
-
-    Attributes
-    ----------
-    english, other : str
-        With places such as ``{n:n}``, whose kind only the English names.
-    address : str
-        File it stands in.
-    """
+    """One sentence in two languages."""
 
     english: str
     other: str
+    """With places such as ``{n:n}``, whose kind only the English names."""
     address: str
+    """File it stands in."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -137,10 +137,8 @@ def validate(model: Any, entry: Any, file: Path, text: bytes, place: int | None 
 
     Parameters
     ----------
-    model : type
     entry : object
         As YAML gives it.
-    file : Path
     text : bytes
         Of the file: lines are looked up in it where the entry is wrong.
     place : int, optional

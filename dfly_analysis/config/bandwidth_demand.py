@@ -15,28 +15,20 @@ STREAMS = "download.concurrentPieceCount"
 
 @dataclass(frozen=True)
 class BandwidthDemand:
-    """What a role's settings demand of the source for one layer.
-
-    Attributes
-    ----------
-    size_bytes, piece_bytes, pieces : int
-        Of the layer; the piece length follows the newest rule if no release is known.
-    streams : int or None
-        Pieces in flight.
-    limit : Setting or None
-        The shorter of the timeouts of a piece from the source.
-    bps : float or None
-        Bytes per second; None if something is unknown, and `reason` says what.
-    """
+    """What a role's settings demand of the source for one layer."""
 
     role: str
     client_version: str | None
     size_bytes: int
     piece_bytes: int
     pieces: int
+    """Of the layer; the piece length follows the newest rule if no release is known."""
     streams: int | None
+    """Pieces in flight."""
     limit: Setting | None
+    """The shorter of the timeouts of a piece from the source."""
     bps: float | None
+    """Bytes per second; None if something is unknown, and `reason` says what."""
     reason: str = ""
 
     @property

@@ -29,29 +29,20 @@ _COUNT = "{:g}".format
 
 @dataclass(frozen=True)
 class Operand:
-    """One operand's worth.
-
-    Attributes
-    ----------
-    state : {"known", "unset", "unknown"}
-        ``unset`` where the release in force has no such key, or nobody asked: a comparison with it does not hold.
-        ``unknown`` where a release is not known.
-    worth : float, str, bool or None
-        Seconds, bytes, bytes per second, cores, a count, a flag or a text.
-    text : str
-        For people.
-    setting : Setting or None
-        What it was read from.
-    """
+    """The value of one operand."""
 
     state: State
+    """``unset`` if the release has no such key or nothing was asked: no comparison holds. ``unknown`` if a release is unknown."""
     worth: Worth = None
+    """Seconds, bytes, bytes per second, cores, a count, a flag or a text."""
     text: str = ""
+    """For people."""
     setting: Setting | None = None
+    """What it was read from."""
 
 
 class Scope(NamedTuple):
-    """Where an expression is evaluated: a role, on one host where host files were given."""
+    """Where an expression is evaluated: in a role, and on one host if there are files of hosts."""
 
     query: Query
     role: str
@@ -59,24 +50,12 @@ class Scope(NamedTuple):
 
     @property
     def demand(self) -> BandwidthDemand:
-        """Return what the role demands for the layer asked for."""
+        """What the role demands for the layer."""
         return self.query.demand(self.role, self.host)
 
 
 def operand(scope: Scope, name: str) -> Operand:
-    """Return the worth of a name.
-
-    Parameters
-    ----------
-    scope : Scope
-    name : str
-        See `dfly_analysis.catalog.config_checks.Factor`.
-
-    Raises
-    ------
-    CatalogError
-        Where it is no quantity.
-    """
+    """Return the value of a name, see `dfly_analysis.catalog.config_checks.Factor`; a CatalogError if it is no quantity."""
     if name.startswith("$"):
         if name not in _QUANTITIES:
             raise CatalogError(f"no quantity is called {name}", hint=f"one of {', '.join(_QUANTITIES)}")
@@ -97,7 +76,7 @@ def operand(scope: Scope, name: str) -> Operand:
 
 
 def product(scope: Scope, factors: Iterable[Factor]) -> Operand:
-    """Return the product of factors, a single one as it is; not known where a factor is not, unset where one is no number."""
+    """Return the product of factors; unknown if one is unknown, unset if one is not a number. A single factor is kept as it is."""
     operands = [(operand(scope, factor.name), factor.inverse) for factor in factors]
     if len(operands) == 1 and not operands[0][1]:
         return operands[0][0]

@@ -36,39 +36,29 @@ class Bound:
 
 @dataclass(frozen=True)
 class Feasibility:
-    """Whether a layer of a size comes through at a bandwidth.
-
-    Attributes
-    ----------
-    layers, job_layers : int
-        Layers in flight that the answer is for, and that a job fetches at a time.
-    client_version : str or None
-        Of the seed client.
-    demanded_bps, job_demanded_bps : float or None
-        From the source to one seed client, for these layers and for those of a job.
-    feasible : bool or None
-        None without a bandwidth, or if a setting is unknown.
-    factor : float or None
-        Smallest factor of the fatal bounds, and `governed_by` its key: 0.5 means half of what is needed.
-    bounds : tuple of Bound
-        In the order in which a layer meets them.
-    """
+    """Whether a layer of a size comes through at a bandwidth."""
 
     size_bytes: int
     bandwidth_bps: float | None
     layers: int
     job_layers: int
+    """Layers in flight that the answer is for, and that a job fetches at a time."""
     client_version: str | None
+    """Of the seed client."""
     piece_length_bytes: int
     pieces: int
     pieces_in_flight: int | None
     demanded_bps: float | None
     job_demanded_bps: float | None
+    """From the source to one seed client, for these layers and for those of a job."""
     feasible: bool | None
+    """None without a bandwidth, or if a setting is unknown."""
     factor: float | None
+    """Smallest factor of the fatal bounds, and `governed_by` its key: 0.5 means half of what is needed."""
     governed_by: str | None
     reason: str
     bounds: tuple[Bound, ...]
+    """In the order in which a layer meets them."""
 
 
 def assess(query: Query) -> Feasibility:

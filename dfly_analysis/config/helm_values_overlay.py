@@ -74,7 +74,6 @@ class Overlay:
 
         Parameters
         ----------
-        advice : Advice
         prefix : str
             Section of a parent chart with its dot, e.g. ``dragonfly.``, as in `Settings.user`.
 

@@ -47,7 +47,6 @@ def load_yaml(text: str, where: str) -> Any:
 
     Parameters
     ----------
-    text : str
     where : str
         Address for errors.
 
