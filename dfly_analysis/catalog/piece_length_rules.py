@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -106,11 +105,6 @@ def piece_length_bytes(content_length_bytes: int, client_version: str | None = N
         return least
     share = max(1, content_length_bytes // int(rule.parts))
     return min(most, max(least, 1 << (share - 1).bit_length()))
-
-
-def piece_count(content_length_bytes: int, client_version: str | None = None) -> int:
-    """Return the number of pieces of a layer, see `piece_length_bytes`."""
-    return math.ceil(content_length_bytes / piece_length_bytes(content_length_bytes, client_version))
 
 
 def piece_length_rule(client_version: str | None = None) -> str:

@@ -126,13 +126,6 @@ def releases(line: Line) -> tuple[str, ...]:
 
 
 @cache
-def release_date(line: Line, version: str) -> str | None:
-    """Return the day of a release's tag, ISO, or None where the release is not known."""
-    wanted = parse_version(version)
-    return next((one.date for one in _tags(line) if parse_version(one.version) == wanted), None)
-
-
-@cache
 def known_release(line: Line, version: str) -> str | None:
     """Return the newest known release that is not newer than the one asked for.
 

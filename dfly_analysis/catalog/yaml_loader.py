@@ -7,7 +7,6 @@ own models; importing it takes 0.2 s, which a command that finds the cache does 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pickle
 from collections.abc import Iterator, Sequence
@@ -210,21 +209,3 @@ def parse_yaml(text: str, address: str) -> Any:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - the loader is a safe one
     except yaml.YAMLError as problem:
         raise CatalogError(f"not YAML: {problem}", where=address) from problem
-
-
-def parsed_name(data: bytes) -> str:
-    """Return the name of the cached JSON that is made of these bytes."""
-    return f"{hashlib.sha256(data).hexdigest()[:32]}.json"
-
-
-def read_parsed(name: str) -> Any:
-    """Return a cached JSON, or None."""
-    try:
-        return json.loads((CACHE / name).read_bytes())
-    except FileNotFoundError:
-        return None
-
-
-def source_of(folder: str) -> bytes:
-    """Return the bytes of all files of a folder below ``entries/``."""
-    return b"".join(path.read_bytes() for path in sorted((ENTRIES / folder).glob("*.yaml")))

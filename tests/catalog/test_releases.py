@@ -13,7 +13,6 @@ from dfly_analysis.catalog.releases import (
     known_release,
     line_of,
     parse_version,
-    release_date,
     releases,
 )
 from dfly_analysis.errors import FactMissingError
@@ -28,7 +27,6 @@ def test_releases_are_sorted_and_charts_ship_known_clients():
         assert order == sorted(order)
         assert len(set(order)) == len(order)
     assert {chart.images["client"] for chart in charts()} - {None} <= set(CLIENTS)
-    assert release_date("chart", "1.4.1") == "2025-07-03"
 
 
 def test_versions_order_as_releases_do():
