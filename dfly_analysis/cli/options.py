@@ -118,21 +118,20 @@ def _declared(one: Declaration) -> Decorator:
         type=click.Choice(choices) if choices else OptionType(one.annotation),
         metavar=None if choices else one.flag.metavar,
         default=one.default,
-        show_default=one.default is not None,
         help=f"{one.help}  [default: {one.flag.default}]" if one.flag.default else one.help,
     )
 
 
 paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 format_option = click.option(
-    "--format", "output_format", type=OutputFormat(FORMATS), default="table", show_default=True, help="Output format."
+    "--format", "output_format", type=OutputFormat(FORMATS), default="table", help="Output format."
 )
 settings_options = options(SettingsOptions)
 release_options = options(ReleaseOptions)
 target_options = options(TargetOptions)
 reading_options = options(ReadingOptions)
 lang_option = options(LanguageOptions)
-timeout_option = option("--timeout", kind=Duration, default="30m", show_default=True, help="Time limit of one report.")
+timeout_option = option("--timeout", kind=Duration, default="30m", help="Time limit of one report.")
 fail_on_option = click.option(
     "--fail-on", type=click.Choice(SEVERITIES[:-1]), help="Exit 1 if any finding has at least this severity."
 )
@@ -148,7 +147,7 @@ _SETTINGS = ("values", "chart", "client", "scheduler")
 def folder_option(default: str | None = None) -> Decorator:
     """Return -o, the output directory; required if there is no default."""
     # click takes a default of None for a default: such an option would not be required
-    presence: dict[str, Any] = {"default": Path(default), "show_default": True} if default else {"required": True}
+    presence: dict[str, Any] = {"default": Path(default)} if default else {"required": True}
     folder = click.Path(path_type=Path, file_okay=False)
     return click.option("-o", "--output", type=folder, metavar="DIR", help="Output directory.", **presence)
 
