@@ -11,8 +11,7 @@ from dfly_analysis.catalog.releases import (
     LINE_TITLES,
     Line,
     Span,
-    chart_for_client,
-    chart_for_server,
+    chart_with,
     entry_at,
     images_of,
     known_release,
@@ -179,18 +178,18 @@ def _index() -> Mapping[tuple[str, str], KeyDefaults]:
 
 @cache
 def find_defaults(key: str) -> tuple[KeyDefaults, ...]:
-    """Return the facts of a key: one for each component that has it.
+    """Return the defaults of a key, one for each component that has it.
 
     Parameters
     ----------
     key : str
-        ``download.pieceTimeout``, its last part ``pieceTimeout``, a Helm path, or ``seedClient:download.pieceTimeout``;
-        what no configuration changes is called ``fixed:preheat.pollingWindow`` and so on.
+        ``download.pieceTimeout``, its last part, a Helm path, or ``seedClient:download.pieceTimeout``; what no configuration
+        changes is called ``fixed:preheat.pollingWindow`` and so on.
 
     Raises
     ------
     FactMissingError
-        With the nearest names, where no fact has that key.
+        If no key has that name; the nearest names are offered.
     """
     component, colon, bare = key.rpartition(":") if not key.startswith(_PREFIXES) else ("", "", key)
     known = [item for item in all_defaults() if not colon or item.component == component]
@@ -217,23 +216,10 @@ def chart_run(helm_path: str | None, chart_version: str) -> ChartRun | None:
 
 
 def defaults_by_release(key: str) -> list[dict[str, Any]]:
-    """Return all that is known of a key, a row for each span of releases and layer.
+    """Return all that is known of a key, see `find_defaults`: a row for each span of releases and layer.
 
-    Parameters
-    ----------
-    key : str
-        As `find_defaults` takes it.
-
-    Returns
-    -------
-    list of dict
-        component, key, helm_path, layer, since, until, default, source, note; the program's own defaults before what charts
-        write. A default is None where the key is unset or ignored, and the note says which.
-
-    Raises
-    ------
-    FactMissingError
-        Where the key is not known.
+    The columns are component, key, helm_path, layer, since, until, default, source, note; the binary's rows come before the chart's.
+    A default is None if the key is unset or ignored, and the note says which.
     """
     rows = []
     for item in find_defaults(key):
@@ -249,25 +235,19 @@ def defaults_by_release(key: str) -> list[dict[str, Any]]:
 
 
 def defaults_at(key: str, version: str) -> list[dict[str, Any]]:
-    """Return what holds for a key in a release, a row for each component and layer.
+    """Return the values of a key in a release, a row for each component and layer; the chart's overrides the binary's.
 
     Parameters
     ----------
     key : str
-        As `find_defaults` takes it.
+        See `find_defaults`.
     version : str
-        A client (``v0.x``, ``v1.x``), a manager or scheduler (``v2.x``), or a chart (``chart-1.7.4``, ``1.7.4``).
-
-    Returns
-    -------
-    list of dict
-        component, key, helm_path, line, version, value, layer, since, until, source, note; the chart's row, where
-        there is one, stands behind the binary's and goes before it in force.
+        A client (``v0.x``, ``v1.x``), a Manager or scheduler (``v2.x``), or a chart (``chart-1.7.4``, ``1.7.4``).
 
     Raises
     ------
     FactMissingError
-        Where the key or the release is not known, or the release is of another line than the key.
+        If the key or the release is unknown, or the release is of another line than the key.
     """
     line, known, assumptions = _asked(version)
     found = find_defaults(key)
@@ -300,7 +280,7 @@ def _rows(item: KeyDefaults, line: Line, number: str, assumptions: str) -> Itera
     if line == "chart" and item.component in ROLES and item.line != "chart":
         binary = images_of(number)[item.component]
     elif line == item.line != "chart":
-        chart = chart_for_client(number) if line == "client" else chart_for_server(number)
+        chart = chart_with("client" if line == "client" else "scheduler", number)
     era = item.at(binary) if binary and item.line != "chart" else None
 
     def row(

@@ -74,30 +74,15 @@ def _rule(topic: str, client_version: str | None) -> Any:
 
 
 def piece_length_bytes(content_length_bytes: int, client_version: str | None = None) -> int:
-    """Return the length of the pieces of a layer.
+    """Return the length of the pieces of a layer, bytes; by the newest rule if no release of the client is given.
 
-    Parameters
-    ----------
-    content_length_bytes : int
-        Size of the layer (one blob, not the image).
-    client_version : str, optional
-        Release of the client; the newest known where not given.
-
-    Returns
-    -------
-    int
-        Bytes: the next power of two of a 500th of the layer, held between 4 MiB and 16 MiB (up to v0.2.25) or
-        64 MiB; always 4 MiB up to v0.1.97.
+    The next power of two of a 500th of the layer, between 4 MiB and 16 MiB (up to v0.2.25) or 64 MiB; always 4 MiB up to v0.1.97.
+    Source: ``calculate_piece_length`` of dragonflyoss/client. A piece length in the request overrides this rule.
 
     Raises
     ------
     FactMissingError
-        Where the release is not one.
-
-    Notes
-    -----
-    Source: ``calculate_piece_length`` of dragonflyoss/client, seen on real runs. A piece length named in the
-    request goes before this rule.
+        If the release does not exist.
     """
     rule = _rule("length", client_version)
     least, most = parse_size(rule.least), parse_size(rule.most)

@@ -117,13 +117,7 @@ def _guide() -> SizingGuide:
 
 
 def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
-    """Return what the guide says for a role, or None where it says nothing of it.
-
-    Parameters
-    ----------
-    peers : int
-        The row for at least so many counts; the largest where there are more.
-    """
+    """Return what the guide recommends for a role and at least so many peers, or None if it does not mention the role."""
     rows = _guide().cluster
     row = next((one for one in rows if one.peers >= peers), rows[-1])
     message: _Component | None = getattr(row, role, None) if role in ROLES else None
@@ -161,16 +155,13 @@ def article_from_bytes() -> int:
 
 
 def held_in_memory_bytes(origin: str, piece_bytes: int, write_buffer_bytes: int | None, version: str | None) -> int:
-    """Return how many bytes one piece in flight holds in memory.
+    """Return how many bytes one piece in flight holds in memory, by release of the client (default: the newest).
 
     Parameters
     ----------
     origin : {"source", "parent"}
-        Where it comes from.
     write_buffer_bytes : int or None
-        ``storage.writeBufferSize``; the largest usual one where it is not known.
-    version : str or None
-        Release of the client; the newest where it is not known.
+        ``storage.writeBufferSize``; the largest usual one if unknown.
     """
     known = require_known("client", version or releases("client")[-1])
     rule = entry_at(_guide().memory, known)

@@ -55,15 +55,13 @@ def load_entries(model: type[T], path: str) -> tuple[T, ...]:
 
     Parameters
     ----------
-    model : type
-        What each entry has to be.
     path : str
-        A folder below ``entries/``, or a file there without its ending; each file holds a list of entries.
+        A directory below ``entries/``, or a file there without its ending; each file is a list of entries.
 
     Raises
     ------
     CatalogError
-        Where an entry is wrong: one line with file, line, entry, what is wrong and what to write.
+        If an entry is wrong: one line with file, line, entry, what is wrong and what to write.
     """
     kind: Any = model
     found: tuple[T, ...] = _cached(kind, path, many=True)
@@ -132,21 +130,9 @@ def _entries(file: Path, text: bytes, *, many: bool) -> Iterator[tuple[int | Non
 
 
 def validate(model: Any, entry: Any, file: Path, text: bytes, place: int | None = None) -> Any:
-    """Return an entry as its model's record.
+    """Return an entry, as YAML gives it, as its model's record; a CatalogError as `load_entries` if it is wrong.
 
-    Parameters
-    ----------
-    entry : object
-        As YAML gives it.
-    text : bytes
-        Of the file: lines are looked up in it where the entry is wrong.
-    place : int, optional
-        Of the entry in the file's list; None where the file is one record.
-
-    Raises
-    ------
-    CatalogError
-        See `load_entries`.
+    `text` is the file's, in which lines are looked up; `place` is the entry's in the list, None if the file is one record.
     """
     from pydantic import ValidationError
 
