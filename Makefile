@@ -60,7 +60,7 @@ evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated ru
 
 bench: .venv/dev.stamp ## measure, and write docs/bench.md
 	@$(COMPILED)
-	@$(BIN)/python tests/bench/run.py
+	@PYTHONPATH=. $(BIN)/python tests/bench/run.py
 
 lock: ## resolve the locks anew (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it, or name it with UV=/path/to/uv" >&2; exit 1; }
