@@ -26,16 +26,11 @@ from dfly_analysis.cli.output import message
 @click.option(
     "--seed-selector",
     default='container="seed-client"',
-    show_default=True,
     metavar="MATCHER",
     help="Prometheus labels of the seed clients.",
 )
 @click.option(
-    "--client-selector",
-    default='container="client"',
-    show_default=True,
-    metavar="MATCHER",
-    help="Prometheus labels of the clients.",
+    "--client-selector", default='container="client"', metavar="MATCHER", help="Prometheus labels of the clients."
 )
 @folder_option()
 def alerts(

@@ -49,7 +49,7 @@ _plan_options = combined(
     click.option("--first-annotation", metavar="KEY", help="Layers with this annotation are needed at start-up."),
     click.option("--image", metavar="NAME", help="Image for the URLs in the jobs, e.g. registry.example/ml/train:v1."),
     click.option("--platform", metavar="OS/ARCH", help="Platform to choose from an image index, e.g. linux/amd64."),
-    click.option("--scope", type=click.Choice(_SCOPES), default=_SCOPES[0], show_default=True, help="Peers to preheat."),
+    click.option("--scope", type=click.Choice(_SCOPES), default=_SCOPES[0], help="Peers to preheat."),
     click.option("--parallel", type=click.IntRange(1, 100), metavar="N", help="Layers to preheat at the same time.  [default: chosen by the plan]"),
     click.option("--from", "logs", multiple=True, metavar="PATH", help="Logs of a run to base the prediction on; may be repeated."),
     option("--bandwidth", kind=Bandwidth, help="Bandwidth from the registry to all seed clients together, e.g. 100MB/s."),

@@ -33,13 +33,7 @@ if TYPE_CHECKING:
 
 @click.command("plan-stress")
 @option(
-    "--size",
-    "sizes",
-    kind=Size,
-    multiple=True,
-    default=("1GiB", "10GiB"),
-    show_default=True,
-    help="Layer size to test; may be repeated.",
+    "--size", "sizes", kind=Size, multiple=True, default=("1GiB", "10GiB"), help="Layer size to test; may be repeated."
 )
 @option(
     "--timeout",
@@ -47,7 +41,6 @@ if TYPE_CHECKING:
     kind=Duration,
     multiple=True,
     default=("60s", "180s", "600s"),
-    show_default=True,
     help="pieceTimeout to test; may be repeated.",
 )
 @click.option(
@@ -57,7 +50,6 @@ if TYPE_CHECKING:
     metavar="N",
     multiple=True,
     default=(4, 8, 16),
-    show_default=True,
     help="concurrentPieceCount to test; may be repeated.",
 )
 @click.option(
@@ -65,30 +57,15 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="WIDTH",
     default=0.2,
-    show_default=True,
     help="Desired width of the 95 % interval of the failure rate, between 0 and 1.",
 )
-@click.option(
-    "--expect",
-    type=click.FloatRange(0, 1),
-    metavar="RATE",
-    default=0.05,
-    show_default=True,
-    help="Expected failure rate.",
-)
+@click.option("--expect", type=click.FloatRange(0, 1), metavar="RATE", default=0.05, help="Expected failure rate.")
 @click.option(
     "--url",
     metavar="URL",
     help="File to preheat; {size} is replaced by the size in bytes.  [default: dfbench's file server]",
 )
-@click.option(
-    "-n",
-    "--namespace",
-    metavar="NAMESPACE",
-    default="dragonfly-system",
-    show_default=True,
-    help="Namespace of Dragonfly.",
-)
+@click.option("-n", "--namespace", metavar="NAMESPACE", default="dragonfly-system", help="Namespace of Dragonfly.")
 @options(ReleaseOptions, without=("chart", "client"))
 @click.option("--results", metavar="FILE", help="Evaluate a completed results file; - for stdin.")
 @options(TargetOptions, without=("size",))

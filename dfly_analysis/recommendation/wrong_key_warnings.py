@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dfly_analysis.config import ignored_paths
 from dfly_analysis.recommendation.context import CLIENT_ROLES, RecommendationContext
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.required_timeout import COLLECTOR, PIECE
@@ -12,7 +13,7 @@ _WRONG = "pieceDownloadTimeout"
 
 def advise(context: RecommendationContext) -> Advice:
     """Return a warning for each key that nothing reads, or that does something else than its name says."""
-    warnings = [_warning(path, reason) for path, reason in context.settings.ignored]
+    warnings = [_warning(path, reason) for path, reason in ignored_paths(context.settings)]
     return Advice(warnings=(*warnings, *_collector(context)))
 
 

@@ -157,13 +157,15 @@ def recommend_json(advice: Advice) -> dict[str, Any]:
 
 def settings_json(dataset: Dataset) -> dict[str, Any]:
     """Shape the settings: chart, versions, what is in force with its layer and source, and what is ignored."""
+    from dfly_analysis.config import ignored_paths
+
     settings = dataset.settings
     return _object(
         {
             "chart": settings.chart,
             "versions": dict(settings.versions),
             "in_force": settings.table().to_dict("records"),
-            "ignored": [{"path": path, "reason": reason} for path, reason in settings.ignored],
+            "ignored": [{"path": path, "reason": reason} for path, reason in ignored_paths(settings)],
         }
     )
 

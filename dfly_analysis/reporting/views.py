@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dfly_analysis.config import KEYS_THAT_MATTER
+from dfly_analysis.config import KEYS_THAT_MATTER, ignored_paths
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
@@ -175,7 +175,7 @@ def settings_of(dataset: Dataset) -> TableView:
     notes = [
         f"Versions: {', '.join(versions) or 'none known; name them to see what the binaries default to'}.",
         *([f"Chart {settings.chart}."] if settings.chart else []),
-        *(f"Ignored: {path}: {reason}." for path, reason in settings.ignored),
+        *(f"Ignored: {path}: {reason}." for path, reason in ignored_paths(settings)),
     ]
     headings = tuple(Heading(text) for text in ("Role", "Setting", "In force", "Set by", "Covers", "Source"))
     kinds = (headings[0], Heading("Setting", "code"), *headings[2:])
