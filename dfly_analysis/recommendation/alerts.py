@@ -68,16 +68,7 @@ class PredictionLike(Protocol):
 
 @dataclass(frozen=True)
 class Rule:
-    """One alert.
-
-    Attributes
-    ----------
-    name, expr, severity, summary, description : str
-    wait : str or None
-        How long the condition has to hold, as Prometheus writes it.
-    tests : mapping
-        ``at``, ``labels``, ``fires``, ``quiet``, filled in.
-    """
+    """One alert; the condition has to hold for `wait`, and its tests say when it fires and when it is quiet."""
 
     name: str
     expr: str
@@ -98,17 +89,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Alerts:
-    """Rules for one cluster.
-
-    Attributes
-    ----------
-    rules : tuple of Rule
-    left_out : tuple of LeftOut
-    values : mapping of str to str
-        The thresholds of the rules.
-    versions : mapping of str to (str or None)
-        Releases they were written for.
-    """
+    """Rules for one cluster and its releases, those left out, and the thresholds (`values`) of the rules."""
 
     rules: tuple[Rule, ...]
     left_out: tuple[LeftOut, ...]
@@ -119,19 +100,14 @@ class Alerts:
     def from_analysis(
         cls, dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None, *, seed: str = SEED, client: str = CLIENT
     ) -> Alerts:  # fmt: skip
-        """Make the rules of one analysis.
+        """Make the rules of one analysis; the timeouts after the advice count, since they are what will be in force.
 
         Parameters
         ----------
-        dataset, fits, advice
-            The timeouts after the advice count, since they are what will be in force.
-        predicted : Prediction or None
+        dataset, fits, advice, predicted
+            Of the analysis; no prediction is None.
         seed, client : str
             Label matchers of the seed clients' and the clients' targets; those of the chart's ServiceMonitors by default.
-
-        Returns
-        -------
-        Alerts
 
         Raises
         ------

@@ -28,19 +28,8 @@ def break_even_bps(ratio: float, unpack_bps: float, plain_bps: float) -> float:
     """Return the bandwidth at which compressed and plain layers take equally long to fetch and unpack, one after the other.
 
     ``S/(rB) + S/(rD) = S/B + S/P`` solved for ``B``: for ``S`` bytes of files, ``r`` of them in a compressed byte, ``D``
-    compressed bytes unpacked a second and ``P`` plain ones. Below it compression pays, above it does not.
-
-    Parameters
-    ----------
-    ratio : float
-        Above 1.
-    unpack_bps, plain_bps : float
-        Above 0.
-
-    Returns
-    -------
-    float
-        Bytes per second; infinite where unpacking is no slower than writing plain files.
+    compressed bytes unpacked a second and ``P`` plain ones. Below it compression pays; it is infinite where unpacking is no slower
+    than writing plain files.
     """
     slower = 1.0 / (ratio * unpack_bps) - 1.0 / plain_bps
     return (1.0 - 1.0 / ratio) / slower if slower > 0 else math.inf

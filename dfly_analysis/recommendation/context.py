@@ -40,16 +40,8 @@ Verdict = Literal["raise", "thumb", "meets", "not_cut", "step", "ceiling", "not_
 class TimeoutEvidence:
     """What timeouts did to one role.
 
-    Attributes
-    ----------
-    failed : int
-        Failed tasks.
-    attempts, cut_attempts : int
-        Attempts at pieces, and those that a timeout ended.
-    limit_s : float or None
-        The longest timeout that ended one.
-    seen : bool
-        Whether a piece timeout ended anything of this role; timeouts of message streams do not count.
+    Failed tasks, attempts at pieces and those that a timeout ended, the longest timeout that ended one, and whether a piece
+    timeout ended anything at all; timeouts of message streams do not count.
     """
 
     failed: int
@@ -63,25 +55,11 @@ class TimeoutEvidence:
 class TimeoutRequirement:
     """What a piece timeout has to be, and what to do about it.
 
-    Attributes
-    ----------
-    role, key : str
-    current : Setting
-    verdict : str
-        ``raise`` (the distribution asks for more), ``thumb`` (timeouts were seen, no distribution: a rule of thumb),
-        ``meets``, ``not_cut`` (no timeout ended anything), ``step`` (the estimate meets the target with a wide margin;
-        only the distributions' disagreement asks for more), ``ceiling`` (more than is sensible would be needed),
-        ``not_fitted``, ``idle`` (this role fetched nothing that the timeout covers), ``unknown_value``.
-    timeouts : TimeoutEvidence
-    origin : str or None
-        ``source`` or ``parent``: whose distribution asks for most.
-    duration_fit : DurationFit or NotFitted or None
-    needed : Interval or None
-        Seconds; 80 % interval.
-    proposed_s : float or None
-        Seconds, where verdict is ``raise`` or ``thumb``.
-    limited_by : {"", "step", "ceiling"}
-        What holds the proposal below what the interval's upper end asks for.
+    The origin (``source`` or ``parent``) is the one whose distribution asks for most; `needed` is an 80 % interval in seconds;
+    `limited_by` is what holds the proposal below its upper end. Verdicts: ``raise`` (the distribution asks for more), ``thumb``
+    (timeouts were seen, no distribution: a rule of thumb), ``meets``, ``not_cut`` (no timeout ended anything), ``step`` (the
+    estimate meets the target with a wide margin; only the distributions' disagreement asks for more), ``ceiling`` (more than is
+    sensible would be needed), ``not_fitted``, ``idle`` (the role fetched nothing that the timeout covers), ``unknown_value``.
     """
 
     role: str
@@ -110,22 +88,9 @@ class TimeoutRequirement:
 class ReducedConcurrency:
     """How many pieces of a layer may be in flight.
 
-    Attributes
-    ----------
-    role : str
-    why : {"limit", "resets", "refused"}
-        No sensible timeout suffices for more, connections are reset too often for how long pieces take, or the registry
-        refuses requests.
-    seen : int
-        Most pieces of one layer in flight at a time in this run.
-    slots, low, high : int
-        Proposed, with its interval.
-    times : float
-        Factor on the time of a piece; below 1.
-    limit_s : float or None
-        The piece timeout that it was computed for, seconds.
-    link_bps : float or None
-        Bandwidth of the link that the pieces share, B/s; None where requests are refused, whatever the link.
+    Why: no sensible timeout suffices for more, connections are reset too often for how long pieces take, or the registry refuses
+    requests, whatever the link. `seen` is the most pieces of one layer in flight in this run, `times` the factor on the time of a
+    piece, `limit_s` the piece timeout that it was computed for, `link_bps` the bandwidth that the pieces share.
     """
 
     role: str
@@ -143,22 +108,8 @@ class ReducedConcurrency:
 class RecommendationContext:
     """The question that the rules answer.
 
-    Attributes
-    ----------
-    dataset : Dataset
-    diagnosis : Diagnosis
-    fits : mapping of str to fit
-        As `dfly_analysis.models.fit_all` names them.
-    size_bytes : int
-        Of the requested layer.
-    target : float
-        Share of such layers that may fail, 0 to 1.
-    needs : mapping of (role, key) to TimeoutRequirement
-        Computed once for all rules.
-    reduced_concurrency : mapping of str to ReducedConcurrency
-        By role, where fewer pieces in flight than now are recommended; computed from the needs.
-    compression_ratio : float or None
-        Uncompressed bytes for each compressed byte of a layer, where the user named it.
+    `size_bytes` is the requested layer's, `target` the share of such layers that may fail. Requirements of timeouts by role and
+    key, and reduced concurrency by role, are computed once for all rules. `compression_ratio` is what the user named.
     """
 
     dataset: Dataset

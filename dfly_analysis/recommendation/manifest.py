@@ -21,19 +21,7 @@ _HINT = "give an OCI or Docker manifest, e.g. of `docker manifest inspect -v IMA
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of an image, or its configuration.
-
-    Attributes
-    ----------
-    digest : str
-    size_bytes : int or None
-        As it is transferred, compressed; None where unknown.
-    media_type : str
-    annotations : mapping of str to str
-    url : str or None
-        Where a job fetched it from.
-    is_configuration : bool
-    """
+    """One layer of an image, or its configuration; the size is that of the transfer (compressed), the URL where a job fetched it."""
 
     digest: str
     size_bytes: int | None
@@ -52,18 +40,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an image consists of.
+    """What an image consists of: layers in the manifest's order, the base first, each digest once.
 
-    Attributes
-    ----------
-    source : str
-        Where it was read.
-    layers : tuple of Layer
-        In the manifest's order, the base first; a repeated digest stands once.
-    configuration : Layer or None
-    url : str or None
-        Of the manifest in the registry, ``https://HOST/v2/NAME/manifests/TAG``.
-    platform : str or None
+    The URL is the manifest's in the registry, ``https://HOST/v2/NAME/manifests/TAG``.
     """
 
     source: str
@@ -97,21 +76,9 @@ def total_bytes(layers: Sequence[Layer]) -> int | None:
 
 
 def read_manifest(text: str, source: str, *, platform: str | None = None, folder: Path | None = None) -> Manifest:
-    """Read a manifest, an index, or a preheat job's JSON.
+    """Read a manifest, an index (of which a platform is chosen), or a preheat job's JSON.
 
-    Parameters
-    ----------
-    text : str
-    source : str
-        Where it was read, for messages.
-    platform : str, optional
-        ``linux/amd64``: which of an index' manifests.
-    folder : Path, optional
-        Of an OCI layout, whose ``blobs`` hold the manifests that an index names.
-
-    Returns
-    -------
-    Manifest
+    `source` is where it was read; `folder` is that of an OCI layout, whose ``blobs`` hold the manifests that an index names.
 
     Raises
     ------
@@ -126,12 +93,7 @@ def read_manifest(text: str, source: str, *, platform: str | None = None, folder
 
 
 def image_url(image: str) -> str:
-    """Return the address of an image's manifest.
-
-    Parameters
-    ----------
-    image : str
-        ``registry.example/ml/train:v1``, with ``@sha256:…``, or the address itself.
+    """Return the address of the manifest of ``registry.example/ml/train:v1``, with ``@sha256:…``, or of the address itself.
 
     Raises
     ------

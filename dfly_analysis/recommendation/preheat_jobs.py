@@ -22,24 +22,9 @@ _NS = 1_000_000_000
 class Api:
     """The manager's job API of one release.
 
-    Attributes
-    ----------
-    version : str
-    assumptions : bool
-        Whether the release was not named and the newest is assumed.
-    scopes : mapping of str to str
-        Today's name of each scope to the release's own name.
-    layers_field, peers_field : str or None
-        Fields for concurrent layers and hosts.
-    per_layer : bool
-        Whether each layer is a task with a deadline of its own.
-    takes_urls, settable : bool
-        Whether a job takes a list of URLs, and whether it may set its deadline.
-    deadline_s : float or None
-        Where the job sets none.
-    window_s : float
-        How long the manager keeps polling at least; what takes longer may be called FAILURE while it goes on.
-    success_may_lie : bool
+    `scopes` maps today's names to the release's own; `layers_field` and `peers_field` bound concurrency; `per_layer` says that
+    each layer is a task with a deadline of its own, `settable` that a job may set it. The manager polls for `window_s` at least;
+    what takes longer it may call FAILURE while it goes on. `assumptions`: the release was not named, the newest is assumed.
     """
 
     version: str

@@ -34,19 +34,10 @@ _ENDS = ("value", "low", "high")
 
 @dataclass(frozen=True)
 class Stage:
-    """Layers that are preheated together, before the next stage begins.
+    """Layers that are preheated together, before the next stage (``start-up``, ``rest``) begins.
 
-    Attributes
-    ----------
-    name : str
-        ``start-up`` or ``rest``.
-    layers : tuple of Layer
-    time : Interval or None
-        Seconds.
-    failure, largest_failure : Interval or None
-        Probability that at least one layer fails, and that its largest one does.
-    margin : float or None
-        The piece timeout in even shares of the bandwidth, where one is known; below 1 no piece comes through.
+    Failure is the probability that at least one layer fails; the margin is the piece timeout in even shares of the bandwidth,
+    where one is known: below 1 no piece comes through.
     """
 
     name: str
@@ -64,15 +55,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Degree:
-    """The effect of a number of layers in parallel.
-
-    Attributes
-    ----------
-    parallel : int
-    time, failure : Interval or None
-        Of all stages together.
-    margin : float or None
-    """
+    """The effect of a number of layers in parallel on all stages together."""
 
     parallel: int
     time: Interval | None
@@ -82,18 +65,9 @@ class Degree:
 
 @dataclass(frozen=True)
 class Pull:
-    """The pull and the start on a node.
+    """The pull and the start on a node, where ``nothing preheated``, ``on a seed`` or ``on the node``.
 
-    Attributes
-    ----------
-    case : str
-        ``nothing preheated``, ``on a seed`` or ``on the node``.
-    pull, start : Interval or None
-        Seconds: all layers on the node, and unpacked as well.
-    start_up_layers : Interval or None
-        Seconds until the layers of the first stage are on the node: when a lazily loading snapshotter can begin.
-    failure : Interval or None
-        Probability that a layer's transfer fails.
+    `start` is the pull with unpacking; `start_up_layers` is when a lazily loading snapshotter can begin, seconds.
     """
 
     case: str

@@ -35,17 +35,7 @@ _LEVELS = {
 
 @dataclass(frozen=True)
 class Setup:
-    """One combination to test.
-
-    Attributes
-    ----------
-    size_bytes : int
-        Of the file or layer.
-    timeout_s : float
-        ``download.pieceTimeout`` of the seed client.
-    concurrency : int
-        ``download.concurrentPieceCount`` of the seed client.
-    """
+    """One combination to test: size of the file or layer, and `download.pieceTimeout` and `.concurrentPieceCount` of the seed client."""
 
     size_bytes: int
     timeout_s: float
@@ -60,19 +50,9 @@ class Setup:
 
 @dataclass(frozen=True)
 class StressPlan:
-    """What to run.
+    """What to run: each setup so many times, in steps of what to do and the command.
 
-    Attributes
-    ----------
-    setups : tuple of Setup
-        Ordered so that a setting is changed as seldom as possible.
-    repeats : int
-        Of each.
-    expected_failure_rate, width : float
-        The 95 % interval of a failure rate near the expected one is at most so wide, 0 to 1.
-    steps : tuple of (str, str)
-        What to do, and the command.
-    because : str
+    The 95 % interval of a failure rate near the expected one is at most `width` wide.
     """
 
     setups: tuple[Setup, ...]
@@ -96,19 +76,7 @@ class StressPlan:
 
 @dataclass(frozen=True)
 class Tested:
-    """The results of one combination.
-
-    Attributes
-    ----------
-    setup : Setup
-    n, failures : int
-    failure_rate : Interval
-        With Wilson's 95 % interval.
-    median_s : Interval or None
-        Of the runs that finished, seconds, by order statistics.
-    more_runs : int
-        How many more make the interval of the failure rate as narrow as wanted.
-    """
+    """The results of one combination: Wilson's interval, the median by order statistics, and how many more runs are needed."""
 
     setup: Setup
     n: int
@@ -122,16 +90,7 @@ class Tested:
 class StressResult:
     """The results of a stress test.
 
-    Attributes
-    ----------
-    tested : tuple of Tested
-    best : mapping of int to (Setup or None)
-        By size: the quickest combination whose failure rate meets the target by its interval's upper end; None where
-        none does.
-    open_rows : int
-        Rows of the file that are not filled yet.
-    problems : tuple of str
-        Rows that could not be read.
+    By size the best is the quickest combination whose failure rate meets the target by its interval's upper end, or None.
     """
 
     tested: tuple[Tested, ...]
@@ -141,20 +100,7 @@ class StressResult:
 
 
 def repeats_for(width: float, expected: float, level: float = 0.95) -> int:
-    """Return how many runs make Wilson's interval at most so wide.
-
-    Parameters
-    ----------
-    width : float
-        Upper less lower end, above 0 and below 1.
-    expected : float
-        Failure rate, 0 to 1.
-    level : float
-
-    Returns
-    -------
-    int
-        The fewest for which it holds by the formula's own width.
+    """Return how many runs make Wilson's interval at most so wide (0 to 1), near an expected failure rate.
 
     Raises
     ------
@@ -198,18 +144,12 @@ def plan_stress(
     ----------
     sizes_bytes, timeouts_s, concurrencies : sequence
         What to combine; a value given twice counts once.
-    width : float
-        Wanted width of the failure rate's 95 % interval.
-    expected_failure_rate : float
+    width, expected_failure_rate : float
+        Wanted width of the failure rate's 95 % interval, near the expected rate.
     api : Api
         Of the manager, for the jobs.
     url : str, optional
         File to preheat, with ``{size}`` for its size in bytes; by default the file server of dfbench.
-    namespace : str
-
-    Returns
-    -------
-    StressPlan
 
     Raises
     ------
@@ -270,25 +210,16 @@ def read_stress(text: str, source: str, *, width: float = 0.2, target_failure_ra
 
     Parameters
     ----------
-    text : str
-        As `StressPlan.to_csv` wrote it, filled; rows without time and outcome count as not run yet. Any CSV of
-        ``docs/how-to/other-sources.md`` with ``timeout_s`` will do, where ``settings`` names ``concurrentPieceCount``.
-    source : str
-        Where it was read.
-    width : float
-        Wanted width of the failure rate's interval.
-    target_failure_rate : float
-
-    Returns
-    -------
-    StressResult
+    text, source : str
+        As `StressPlan.to_csv` wrote it, filled, and where it was read; rows without time and outcome count as not run yet. Any
+        CSV of ``docs/how-to/other-sources.md`` with ``timeout_s`` will do, where ``settings`` names ``concurrentPieceCount``.
+    width, target_failure_rate : float
+        Wanted width of the failure rate's interval, and the rate to meet.
 
     Raises
     ------
-    SourceError
-        If it is no such file.
-    NotEnoughDataError
-        If no row is filled.
+    SourceError, NotEnoughDataError
+        If it is no such file, or no row is filled.
     """
     kept, open_rows = _filled(text)
     problems: list[str] = []

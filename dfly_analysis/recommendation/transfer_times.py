@@ -39,22 +39,9 @@ _Array = npt.NDArray[np.float64]
 class Link:
     """What layers are transferred over.
 
-    Attributes
-    ----------
-    duration_model : DurationFit or None
-        Of a piece, from logs.
-    bandwidth_bps : float or None
-        Bytes per second of all transfers together; with a model the most that its times are valid for.
-    slots : int
-        Pieces of one layer in flight.
-    timeout_s : float or None
-        Piece timeout.
-    client : str or None
-        Release, for the length of pieces.
-    passes : int
-        Attempts each piece gets.
-    retry_failure_correlation : Interval
-        Share of the failures of a pass that repeat in the next.
+    The model is a piece's, from logs; the bandwidth (bytes per second) is that of all transfers together, with a model the most
+    that its times are valid for. `slots` pieces of one layer are in flight, each ends at `timeout_s` and gets `passes` attempts;
+    `client` is the release that determines the length of pieces.
     """
 
     duration_model: DurationFit | None
@@ -98,19 +85,7 @@ class Link:
         return float(np.trapezoid(values, grid))
 
     def layer_time(self, size_bytes: int, concurrent_sizes: Sequence[int]) -> Interval | None:
-        """Return how long a layer takes.
-
-        Parameters
-        ----------
-        size_bytes : int
-        concurrent_sizes : sequence of int
-            Sizes of all layers in flight, this one among them.
-
-        Returns
-        -------
-        Interval or None
-            Seconds, 95 %: the model's uncertainty and chance together; without a model the three are equal.
-        """
+        """Return how long a layer takes among all layers in flight, seconds, 95 %: the model's uncertainty and chance together."""
         if not size_bytes:
             return Interval(0.0, 0.0, 0.0)
         if self.duration_model is None:
@@ -220,16 +195,7 @@ def any_failure(failures: Sequence[Interval | None]) -> Interval | None:
 
 @dataclass(frozen=True)
 class Links:
-    """The links that a layer passes.
-
-    Attributes
-    ----------
-    source, origin, seed, node : Link
-        From the registry to the seeds and to a node, from the seeds to a node, and out of the node's cache.
-    unpack_bps : float or None
-        Where the user named it.
-    assumptions : tuple of str
-    """
+    """The links that a layer passes: from the registry to the seeds and to a node, from the seeds to a node, out of the node's cache."""
 
     source: Link
     origin: Link
@@ -321,17 +287,7 @@ def _link(
 def busy_rate_bps(dataset: Dataset, origin: str) -> float | None:
     """Return the rate that all hosts together reached in their busiest twentieth of the time, bytes per second.
 
-    Finished attempts count, each with an even rate between start and end.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    origin : {"source", "parent"}
-
-    Returns
-    -------
-    float or None
-        None where no finished attempt has its times.
+    Finished attempts from ``source`` or ``parent`` count, each with an even rate between start and end; None where there is none.
     """
     query = """
         WITH attempts AS (

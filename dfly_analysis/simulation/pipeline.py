@@ -23,16 +23,8 @@ _UNLIKE = 1.6
 class Layers:
     """Layers to fetch, in the order in which they are handed out; arrays of one length.
 
-    Attributes
-    ----------
-    n_pieces, passes : array of int
-        Pieces, and rounds over what is missing.
-    whole, last : array of int
-        Size class of whole pieces, and of the last one.
-    link : array of int
-        Which link it comes over, from 0.
-    arrival_s : array
-        When it may begin, seconds, ascending.
+    Pieces, and passes over what is missing; the size class of whole pieces and of the last one; the link it comes over; when it
+    may begin (seconds, ascending).
     """
 
     n_pieces: Index
@@ -45,19 +37,11 @@ class Layers:
 
 @dataclass(frozen=True)
 class ClientBehaviour:
-    """Settings and what the client's release does.
+    """Settings and the behaviour of the client's release.
 
-    Attributes
-    ----------
-    slots, lanes : int
-        Pieces of one layer in flight, and layers in flight.
-    timeout_s : (float, float)
-        What cuts an attempt in the first and in later passes.
-    siblings_cancelled, noticed_at_once : bool
-        Whether a failed piece takes the others of its round with it, and whether the round ends at once or only when its
-        last piece has got a slot. Where siblings are not cancelled, they run on and a failed piece is tried anew beside them.
-    limit_bps : float
-        Of the client's own rate limiter; infinite where there is none.
+    `slots` pieces of one layer and `lanes` layers are in flight; the timeouts are those of the first and of later passes. A failed
+    piece may cancel the others of its round (`siblings_cancelled`), which ends at once or when its last piece has got a slot; else
+    they run on and a failed piece is retried beside them. `limit_bps` is the client's own rate limit.
     """
 
     slots: int
@@ -72,25 +56,11 @@ class ClientBehaviour:
 class Assumptions:
     """What is assumed of the source, in several variants.
 
-    Attributes
-    ----------
-    log_time : array
-        Log seconds of an attempt at the usual load, shape (variants, 2 passes, size classes, `SCORES`).
-    hazard_per_s, at_start : array
-        Other failures, per second and at the start of an attempt, shape (variants, 2 passes).
-    contention, usual_contention : array
-        How much one more piece in flight slows the others, then and when the law was seen; shape (variants).
-    usual_load : float
-        Pieces in flight on a link when the law was seen.
-    contention_exponent : float
-        1 for a throughput that saturates softly, large for a link that is full at a stroke.
-    usual_bps : float
-        What a usual piece is carried at under the usual load, bytes per second: a faster one loads the link for more than one
-        piece, a slower one for less. 0 where each loads it alike.
-    retry_failure_correlation : array
-        Share of the failures of a pass that repeat for sure in the next, shape (variants); none where empty.
-    class_bytes : array
-        Bytes of each size class.
+    Log seconds of an attempt at the usual load, shape (variants, 2 passes, size classes, `SCORES`); competing risks, per second
+    and at the start of an attempt (variants, 2 passes); contention, how much one more piece in flight slows the others, now and
+    when the distribution was seen, under the usual load of the link; the exponent is 1 for a throughput that saturates softly and
+    large for a link that is full at a stroke. A piece faster than `usual_bps` loads the link for more than one piece, a slower one
+    for less; 0 where each loads it alike. The retry correlation is the share of failures that repeat in the next pass.
     """
 
     log_time: Array
@@ -107,14 +77,9 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of each copy (row) and layer (column).
+    """The result of each copy (row) and layer (column).
 
-    Attributes
-    ----------
-    started_s, ended_s : array
-    ok : array of bool
-    attempts, cut, failed : array
-        Attempts of each copy that were not cancelled, those that a timeout cut, and those that failed for any cause.
+    Attempts of each copy that were not cancelled, those that timed out, and those that failed for any cause.
     """
 
     started_s: Array
@@ -137,21 +102,7 @@ def run_pipeline(
 ) -> Outcome:  # fmt: skip
     """Run copies of a pipeline, each under one variant of what is assumed.
 
-    Parameters
-    ----------
-    layers : Layers
-    client : ClientBehaviour
-    assumptions : Assumptions
-    variant : array of int
-        Variant of each copy.
-    rng : numpy.random.Generator
-    own : array of int, optional
-        The one layer of each copy, at once; all layers in each copy where not given.
-
-    Returns
-    -------
-    Outcome
-        With one column where ``own`` is given.
+    With `own` each copy has the one layer named there, at once, and the outcome one column; else all layers.
     """
     return _Pipeline(layers, client, assumptions, variant, rng, own).run()
 

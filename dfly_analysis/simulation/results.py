@@ -20,21 +20,9 @@ _LOGIT_EDGE = 30.0
 class SimulationResult:
     """The prediction for some layers under some settings.
 
-    Attributes
-    ----------
-    n_layers : int
-    failure_rate : Interval
-        Share of such layers that fail, 0 to 1: its expectation, with a 95 % interval of what is not known of the source.
-    attempt_failure_rate, cut_rate : Interval
-        Share of attempts at pieces that fail, cancelled ones left out, and that time out.
-    failed : Interval
-        Layers that fail in one run, with chance in the interval as well.
-    layer_time_s : Interval
-        Median time of a layer in one run, whatever its end, with chance in the interval.
-    makespan_s : Interval
-        From the first start to the last end, with chance in the interval.
-    doubt : mapping of str to float
-        Share of the squared width of `failure_rate` by source of uncertainty; ``chance`` is that of the copies.
+    Rates are expectations with a 95 % interval of what is not known of the source: of layers, of attempts (without cancelled
+    ones), and of attempts that time out. Failed layers, the median time of a layer and the makespan of one run have chance in the
+    interval as well. `doubt` is the share of the squared width of `failure_rate` by source of uncertainty (``chance``: the copies).
     """
 
     n_layers: int

@@ -36,18 +36,7 @@ _PARENT_BODY_IN_WRITE_SINCE = "v1.0.22"
 
 @dataclass(frozen=True)
 class Change:
-    """One setting with another value.
-
-    Attributes
-    ----------
-    role : {"client", "seedClient"}
-    key : str
-        A key of `SIMULATED_KEYS`.
-    text : str
-        As written.
-    value : float
-        Seconds, a count, bytes per second, or 0 and 1.
-    """
+    """One setting (a key of `SIMULATED_KEYS`) with another value, as written and in seconds, a count, B/s, or 0 and 1."""
 
     role: str
     key: str
@@ -79,7 +68,7 @@ class SimulatedSettings:
 
 
 def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Change, ...]:
-    """Read changes as people write them.
+    """Read changes as people write them; of a key named twice the last counts.
 
     Parameters
     ----------
@@ -88,11 +77,6 @@ def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Ch
         (``seedClient.config.download.pieceTimeout``).
     role : {"seedClient", "client"}
         Whose, where the key does not say.
-
-    Returns
-    -------
-    tuple of Change
-        Of a key named twice the last.
 
     Raises
     ------

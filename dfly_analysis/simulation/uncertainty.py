@@ -27,20 +27,9 @@ Tables = Mapping[tuple[int, float], Array]
 class Source:
     """Where pieces come from, as fitted.
 
-    Attributes
-    ----------
-    duration_models : (DurationFit, DurationFit)
-        Of the first pass and of the later ones.
-    sharing : CapacityFit or None
-        None where nothing is known of the load: then pieces are assumed not to slow each other.
-    bandwidth_bps : float or None
-        Of the link, where another than the fitted one is asked for.
-    speed : float
-        Speed of the source relative to the run, which the distributions include already; stalls stay as they are.
-    retry_failure_correlation : Interval
-        Share of the failures of a pass that repeat in the next, beyond what a link's load explains.
-    retries, retries_seen : int
-        Retries of a request that fails at its start, now and when the distribution was seen.
+    The distributions are those of the first pass and of the later ones, and include the speed relative to the run; without
+    `sharing` pieces are assumed not to slow each other; `bandwidth_bps` replaces the link's fitted one. The retry correlation is
+    beyond what the load explains; retries of a request that fails at its start, now and when the distribution was seen.
     """
 
     duration_models: tuple[DurationFit, DurationFit]

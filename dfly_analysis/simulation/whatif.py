@@ -59,21 +59,9 @@ _COLLECT_DURATIONS = "client logs with piece start and finish lines (level debug
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked besides settings.
+    """What is asked besides settings; None leaves the size of the run, the client's piece length, the fitted link.
 
-    Attributes
-    ----------
-    role : {"seedClient", "client"}
-    size_bytes : int or None
-        Of one layer; the largest seen where None.
-    piece_bytes : int or None
-        As the request names it; the client's rule where None.
-    bandwidth_bps : float or None
-        Of the link that pieces share.
-    source_speed : float
-        Speed of the source relative to the run; stalls, and what else does not grow with size, stay as they were.
-    layers_at_once : int or None
-        Such layers on one link at a time; as many as in the run where None.
+    The speed of the source is relative to the run; stalls, and what else does not grow with size, stay as they were.
     """
 
     role: str = "seedClient"
@@ -103,25 +91,9 @@ class Agreement:
 class WhatIf:
     """The effect of other settings, beside that of the settings in force and what was seen.
 
-    Attributes
-    ----------
-    role : str
-    version : str or None
-        Release of the client whose pipeline was simulated.
-    changes : tuple of Change
-    question : Question
-    size_bytes, piece_bytes, n_pieces, layers_at_once : int
-        Of the requested layer.
-    settings_now, settings_then : SimulatedSettings
-    layer_now, layer_then : SimulationResult
-        Of layers of that size; alike where nothing is changed.
-    run_now, run_then : SimulationResult or None
-        Of the run's own layers; None where the run shows none.
-    observed : Observed or None
-    agreement : tuple of Agreement
-        The replay of the settings in force against what was seen.
-    notes : tuple of str
-    seed : int
+    `layer_now` and `layer_then` predict the requested layer (alike where nothing is changed), `run_now` and `run_then` the run's
+    own layers (None where it shows none); `agreement` compares the replay of the settings in force with what was seen. `version`
+    is the release of the client whose pipeline was simulated.
     """
 
     role: str

@@ -48,18 +48,9 @@ _LOADS = """
 class Observed:
     """What a run showed.
 
-    Attributes
-    ----------
-    n_layers, failed : int
-        Layers that came from the source and have an end, and those whose pieces failed.
-    failure_rate, attempt_failure_rate : Interval
-        Share of layers, and of attempts at pieces without cancelled ones, that failed, with Wilson's interval.
-    layer_time_s : float
-        Median time of a layer, whatever its end.
-    makespan_s : float
-        From the first layer's start to the last one's end.
-    left_out : int
-        Failed layers whose cause is not modelled.
+    Layers that came from the source and have an end, and those whose pieces failed; their failure rate and that of attempts
+    (without cancelled ones) with Wilson's interval; the median time of a layer, whatever its end, and the time from the first start
+    to the last end; failed layers left out because their cause is not modelled.
     """
 
     n_layers: int
@@ -75,17 +66,8 @@ class Observed:
 class Workload:
     """Layers to simulate.
 
-    Attributes
-    ----------
-    layers : Layers
-    class_bytes : tuple of float
-        Bytes of each size class.
-    lanes : int
-        Layers that may run at a time: as many as did where others waited for a place, else three times as many.
-    largest_bytes : int
-    observed : Observed
-    every : int
-        Of how many layers one is simulated: 1, or more where the run has very many pieces.
+    `lanes` layers may run at a time: as many as did where others waited for a place, else three times as many. Of `every` layers
+    one is simulated: 1, or more where the run has very many pieces.
     """
 
     layers: Layers
@@ -99,14 +81,8 @@ class Workload:
 def read_workload(dataset: Dataset, role: str, *, one_link: bool, tied: bool = False) -> Workload | None:
     """Return what hosts of a role fetched from the source, or None where no such layer is seen.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    role : {"seedClient", "client"}
-    one_link : bool
-        Whether all hosts share one link; else each has its own.
-    tied : bool
-        Whether layers slow each other on their link: then a stretch of a large run is simulated, else layers from all of it.
+    All hosts share `one_link`, or each has its own. Where layers are `tied`, slowing each other, a stretch of a large run is
+    simulated, else layers from all of it.
     """
     observed = _observed(dataset, role)
     if observed is None:
@@ -148,21 +124,9 @@ def cut_layers(
     size_bytes: Sequence[int] | Array, piece_bytes: Sequence[float] | Array, version: str | None, *,
     link: Index | None = None, arrival_s: Array | None = None,
 ) -> tuple[Layers, tuple[float, ...]]:  # fmt: skip
-    """Cut layers into pieces.
+    """Cut layers into pieces as a client's release does; all on one link and at once where not given.
 
-    Parameters
-    ----------
-    size_bytes, piece_bytes : sequences of one length
-    version : str or None
-        Release of the client, which determines how many passes a layer gets.
-    link, arrival_s : arrays, optional
-        All on one link and at once where not given.
-
-    Returns
-    -------
-    Layers
-    tuple of float
-        Bytes of the size classes; sizes of last pieces are rounded up to two classes a doubling.
+    Returns the layers and the bytes of the size classes; sizes of last pieces are rounded up to two classes a doubling.
     """
     size, piece = np.asarray(size_bytes, dtype=float), np.asarray(piece_bytes, dtype=float)
     count = np.ceil(size / piece).astype(np.intp)

@@ -252,7 +252,7 @@ def test_what_is_not_known_is_said(slow):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("download.pieceTimout=1s", "did you mean download.pieceTimeout"),
         ("scheduler.scheduleTimeout=1h", "no part for it"),
@@ -264,9 +264,9 @@ def test_what_is_not_known_is_said(slow):
         ("proxy.disableBackToSource=perhaps", "true or false"),
     ],
 )
-def test_a_wrong_change_is_one_line_with_a_way_out(text, notes):
+def test_a_wrong_change_is_one_line_with_a_way_out(text, expected):
     """Misspelt keys are answered with the nearest, values with what they should be."""
-    with pytest.raises(SettingsError, match=notes) as caught:
+    with pytest.raises(SettingsError, match=expected) as caught:
         parse_changes([text])
     assert "\n" not in str(caught.value)
 
