@@ -92,6 +92,4 @@ def _estimate(
     shrink = f"{ratio.low:g} to {ratio.high:g} times" if ratio.low < ratio.high else f"{ratio.value:g} times"
     because = f"{verdict} at {format_rate(bandwidth_bps)}, {bandwidth_source}; shrunk {shrink}, unpacked at {format_rate(speed.low)} to {format_rate(speed.high)} a core"
     what = f"{name} pays below this bandwidth, {kind}"
-    return Estimate(
-        "compression", "client", what, found.value, found.low, found.high, "B/s", basis, confidence, because, _CHECK
-    )
+    return Estimate.of("compression", "client", what, found, "B/s", basis, confidence, because, _CHECK)

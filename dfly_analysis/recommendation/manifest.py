@@ -133,6 +133,9 @@ class _Reader:
             return self.read(whole[0][1] if len(whole) == 1 else self.chosen(whole), depth + 1)
         if not isinstance(content, dict):
             raise self.problem("holds no manifest")
+        return self.object(content, depth)
+
+    def object(self, content: Mapping[str, Any], depth: int) -> Manifest:
         for name in ("OCIManifest", "SchemaV2Manifest", "manifest"):
             if isinstance(content.get(name), dict):
                 found = self.read(content[name], depth + 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.estimates import NotFitted, wilson
+from dfly_analysis.estimates import Interval, NotFitted, wilson
 from dfly_analysis.models import CapacityFit, DurationFit
 from dfly_analysis.recommendation.context import (
     CLIENT_ROLES,
@@ -49,7 +49,7 @@ _EXPECTED = {
     "resets": "fewer findings connection_reset",
     "refused": "registry_status absent",
 }
-_estimate = partial(Estimate, "network")
+_estimate = partial(Estimate.of, "network")
 
 
 def advise(context: RecommendationContext) -> Iterator[Item]:
@@ -156,41 +156,21 @@ def _link(context: RecommendationContext) -> Iterator[Estimate]:
         return
     busiest, usual = capacity.goodness["busiest_bps"], max(1.0, capacity.usual_load)
     why = f"bytes that finished over the seconds with a piece in flight, hosts: {len(capacity.hosts)}; the link bears at least this"
-    yield _estimate(
-        role,
-        "most that one host carried from the registry",
-        busiest,
-        busiest,
-        math.inf,
-        "B/s",
-        "measured",
-        "high",
-        why,
-        _LOOK,
-    )
+    most = Interval(busiest, busiest, math.inf)
+    yield _estimate(role, "most that one host carried from the registry", most, "B/s", "measured", "high", why, _LOOK)
     carried = capacity.throughput(usual).value
     if capacity.shared:
         band, whose = capacity.bandwidth_bps, "of one host" if capacity.scope == "host" else "of all hosts together"
         sure = band.high <= 4.0 * band.value and band.value <= 4.0 * max(busiest, carried)
+        confidence: Confidence = "medium" if sure else "low"
+        what = f"bandwidth that pieces {whose} share"
         why = f"fitted to {capacity.n} attempts, {capacity.law}; up to {capacity.goodness['most_in_flight']:.0f} pieces were in flight"
-        yield _estimate(
-            role, f"bandwidth that pieces {whose} share", band.value, band.low, band.high, "B/s", "measured", "medium" if sure else "low", why, _LOOK
-        )  # fmt: skip
+        yield _estimate(role, what, band, "B/s", "measured", confidence, why, _LOOK)
     rate, alone = carried / usual, capacity.params[0]
     why = f"with {usual:.0f} pieces in flight on average; alone it would have {format_rate(capacity.rate_alone_bps)}"
-    low, high = rate * alone.low / alone.value, rate * alone.high / alone.value
-    sure = capacity.n >= _FEW
-    yield _estimate(
-        role,
-        "rate of one piece beside its siblings",
-        rate,
-        low,
-        high,
-        "B/s",
-        "measured",
-        "high" if sure else "medium",
-        why,
-    )
+    own = Interval(rate, rate * alone.low / alone.value, rate * alone.high / alone.value)
+    confidence = "high" if capacity.n >= _FEW else "medium"
+    yield _estimate(role, "rate of one piece beside its siblings", own, "B/s", "measured", confidence, why)
 
 
 def _demand(context: RecommendationContext) -> Iterator[Estimate]:
@@ -204,28 +184,23 @@ def _demand(context: RecommendationContext) -> Iterator[Estimate]:
         f"{context.pieces_in_flight(role)} pieces of {format_size(context.piece_bytes)} in flight within {duration_setting(limit_s)}; "
         f"{MARGIN:g} times as much leaves room for slow ones"
     )
-    yield _estimate(
-        role, "bandwidth that one layer demands", demanded, demanded, MARGIN * demanded, "B/s", "computed", "high", why
-    )
+    needed = Interval(demanded, demanded, MARGIN * demanded)
+    yield _estimate(role, "bandwidth that one layer demands", needed, "B/s", "computed", "high", why)
     if isinstance(capacity, CapacityFit) and capacity.shared:
         band = capacity.bandwidth_bps
-        value, low, high = (
-            max(1.0, math.floor(x / (MARGIN * demanded))) if math.isfinite(x) else math.inf
-            for x in (band.value, band.low, band.high)
-        )
+        borne = (x / (MARGIN * demanded) for x in (band.value, band.low, band.high))
+        layers = Interval(*(max(1.0, math.floor(x)) if math.isfinite(x) else math.inf for x in borne))
         sure = isinstance(context.duration_fit("source", role), DurationFit) and band.low > demanded
-        yield _estimate(
-            role, "layers in parallel that the link bears", value, low, high, "1", "computed", "medium" if sure else "low",
-            f"the bandwidth over {MARGIN:g} times what one layer demands at {duration_setting(limit_s)}; dfly-analysis plan-preheat weighs it by time",
-            "`dfly-analysis plan-preheat MANIFEST --from LOGS` shows time and failures for each number",
-        )  # fmt: skip
+        confidence: Confidence = "medium" if sure else "low"
+        why = f"the bandwidth over {MARGIN:g} times what one layer demands at {duration_setting(limit_s)}; dfly-analysis plan-preheat weighs it by time"
+        check = "`dfly-analysis plan-preheat MANIFEST --from LOGS` shows time and failures for each number"
+        yield _estimate(role, "layers in parallel that the link bears", layers, "1", "computed", confidence, why, check)
 
 
 def _resets(context: RecommendationContext) -> Iterator[Estimate]:
     """Yield the share of attempts whose connection was reset, by role."""
-    query = (
-        "SELECT role, count(*), count(*) FILTER (outcome = 'reset') FROM pieces WHERE origin = 'source' GROUP BY role"
-    )
+    query = """
+        SELECT role, count(*), count(*) FILTER (outcome = 'reset') FROM pieces WHERE origin = 'source' GROUP BY role"""
     counts = {role: (n, lost) for role, n, lost in context.dataset.rows(query)}
     shown = context.present(*_FINDINGS)
     note = f"; {', '.join(shown)} seen" if shown else ""
@@ -235,14 +210,4 @@ def _resets(context: RecommendationContext) -> Iterator[Estimate]:
         wide = share.high - share.low
         confidence: Confidence = "high" if wide <= _NARROW else "medium" if wide <= _WIDE else "low"
         why = f"{lost} of {n} attempts of a {ROLE_TITLES[role]} at the registry{note}"
-        yield _estimate(
-            role,
-            "attempts whose connection was cut",
-            share.value,
-            share.low,
-            share.high,
-            "share",
-            "measured",
-            confidence,
-            why,
-        )
+        yield _estimate(role, "attempts whose connection was cut", share, "share", "measured", confidence, why)

@@ -150,6 +150,14 @@ class Estimate:
     because: str
     how_to_check: str = ""
 
+    @classmethod
+    def of(  # noqa: PLR0913, PLR0917 - the fields, with value, low and high in one
+        cls, topic: Topic, role: str, what: str, interval: Interval, unit: str, basis: Basis, confidence: Confidence, because: str, check: str = ""
+    ) -> Estimate:  # fmt: skip
+        """Return an estimate of an interval."""
+        ends = (interval.value, interval.low, interval.high)
+        return cls(topic, role, what, *ends, unit, basis, confidence, because, check)
+
 
 Item = Recommendation | NoRecommendation | Estimate | str
 """What a rule yields; a text is a warning."""

@@ -16,6 +16,7 @@ from dfly_analysis.catalog.sizing_guide import (
     sizing_source,
 )
 from dfly_analysis.diagnosis.kubernetes import endings
+from dfly_analysis.estimates import Interval
 from dfly_analysis.models import CapacityFit
 from dfly_analysis.readers.pods import Termination
 from dfly_analysis.recommendation.context import CLIENT_ROLES, ROLE_TITLES, RecommendationContext
@@ -38,7 +39,7 @@ _WELL_BELOW = 0.9
 _FINDINGS = ("pod_ended_badly", "restart_without_goodbye", "node_pressure")
 _COLLECT = "`kubectl get pods -o json` and `kubectl get events -o json` of the namespace, the Helm values, and metrics.txt of every seed client"
 _THROTTLED = "container_cpu_cfs_throttled_periods_total and container_memory_working_set_bytes of the pods over the run, from Prometheus"
-_estimate = partial(Estimate, "resources")
+_estimate = partial(Estimate.of, "resources")
 
 
 @dataclass(frozen=True)
@@ -271,21 +272,12 @@ def _no_recommendation(context: RecommendationContext, role: str, ended: _Termin
 def _estimates(context: RecommendationContext, role: str) -> Iterator[Estimate]:
     if (used := _resident(context, role)) is not None:
         why = f"{used[1]}, when its metrics were read; its peak may be higher"
-        yield _estimate(
-            role,
-            "memory that a process held",
-            float(used[0]),
-            float(used[0]),
-            math.inf,
-            "bytes",
-            "measured",
-            "medium",
-            why,
-        )
+        held = Interval(used[0], used[0], math.inf)
+        yield _estimate(role, "memory that a process held", held, "bytes", "measured", "medium", why)
     if (floor := _in_flight_bytes(context, role)) is not None:
         why = f"{floor[1]} pieces of each of {MAX_PARALLEL} layers, the manager's default; the lower end is one layer"
-        what = "memory that pieces in flight hold at least"
-        yield _estimate(role, what, floor[0], floor[0] / MAX_PARALLEL, math.inf, "bytes", "computed", "medium", why)
+        held = Interval(floor[0], floor[0] / MAX_PARALLEL, math.inf)
+        yield _estimate(role, "memory that pieces in flight hold at least", held, "bytes", "computed", "medium", why)
     yield from _cores(context, role)
     article, documented = article_shares(role), documented_sizing(role)
     if documented is not None:
@@ -294,9 +286,8 @@ def _estimates(context: RecommendationContext, role: str) -> Iterator[Estimate]:
             ("memory limit", "bytes", float(documented.memory_bytes), float(article.request_memory_bytes), float(article.limit_memory_bytes)),
             ("processor limit", "cores", documented.cpu, article.request_cpu, article.limit_cpu),
         ):  # fmt: skip
-            yield _estimate(
-                role, f"documented {what}", value, min(value, least), max(value, most), unit, "documented", "low", why
-            )
+            range_ = Interval(value, min(value, least), max(value, most))
+            yield _estimate(role, f"documented {what}", range_, unit, "documented", "low", why)
 
 
 def _cores(context: RecommendationContext, role: str) -> Iterator[Estimate]:
@@ -312,11 +303,9 @@ def _cores(context: RecommendationContext, role: str) -> Iterator[Estimate]:
     if not seconds or not fetched or seconds < _MIN_PROCESSOR_S or not isinstance(capacity, CapacityFit):
         return
     spent, size, hosts, rate = int(seconds), int(fetched), max(1, len(capacity.hosts)), capacity.goodness["busiest_bps"]
-    value, low, high = (used / size * rate for used in (spent + 0.5 * hosts, spent, spent + hosts))
+    cores = Interval(*(used / size * rate for used in (spent + 0.5 * hosts, spent, spent + hosts)))
     why = f"{spent} s of processor for {format_size(size)}, at {format_rate(rate)}"
-    yield _estimate(
-        role, "processor at the rate of the fastest host", value, low, high, "cores", "measured", "medium", why
-    )
+    yield _estimate(role, "processor at the rate of the fastest host", cores, "cores", "measured", "medium", why)
 
 
 def _growth(context: RecommendationContext) -> Iterator[Estimate]:
@@ -336,4 +325,4 @@ def _growth(context: RecommendationContext) -> Iterator[Estimate]:
         why = "nothing is full yet"
     what = "throughput with twice the pieces in flight, in times of today's"
     sure: Confidence = "medium" if capacity.shared else "low"
-    yield _estimate("seedClient", what, value, grown[0], grown[-1], "1", "measured", sure, why)
+    yield _estimate("seedClient", what, Interval(value, grown[0], grown[-1]), "1", "measured", sure, why)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from dfly_analysis.catalog.sizing_guide import documented_sizing, sizing_source
-from dfly_analysis.estimates import NotFitted
+from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.models import CapacityFit, StorageFit
 from dfly_analysis.recommendation.context import CLIENT_ROLES, ROLE_TITLES, RecommendationContext
 from dfly_analysis.recommendation.recommendations import Estimate, Item, NoRecommendation, Recommendation
@@ -26,7 +26,7 @@ _WELL_BELOW = 0.8  # a file system keeps a little for itself
 _CHECK = "set it, repeat the preheat, then run `dfly-analysis diagnose`: expect disk_full absent"
 _CLAIMS = "Helm does not enlarge claims that exist: `kubectl patch pvc` each, or make them anew"
 _COLLECT = "`df` of the content volume, metrics.txt of every seed client, and the Helm values or the chart's version"
-_estimate = partial(Estimate, "storage")
+_estimate = partial(Estimate.of, "storage")
 
 
 @dataclass(frozen=True)
@@ -215,22 +215,28 @@ def _estimates(context: RecommendationContext, demand: _Demand) -> Iterator[Esti
     role, title = demand.role, ROLE_TITLES[demand.role]
     if demand.disks:
         fullest = min(demand.disks, key=lambda disk: disk.free_bytes)
-        most, least = float(max(disk.free_bytes for disk in demand.disks)), float(fullest.free_bytes)
+        free = Interval(fullest.free_bytes, fullest.free_bytes, max(disk.free_bytes for disk in demand.disks))
         fits = "fits" if fullest.free_bytes >= context.size_bytes else "does not fit"
         why = f"{fullest.host}, of {format_size(fullest.total_bytes)}, when its metrics were read; a layer of the size asked for {fits}"
-        yield _estimate(role, "free space of the fullest disk", least, least, most, "bytes", "measured", "high", why)
+        yield _estimate(role, "free space of the fullest disk", free, "bytes", "measured", "high", why)
     if role == "client" and not demand.full:
         return
-    yield _estimate(
-        role, f"volume of each {title} for what was asked", demand.needed_bytes, demand.low_bytes, demand.high_bytes, "bytes", "computed",
-        "medium" if demand.all_bytes else "low",
+    what, needed = (
+        f"volume of each {title} for what was asked",
+        Interval(demand.needed_bytes, demand.low_bytes, demand.high_bytes),
+    )
+    why = (
         f"{format_size(demand.busiest_bytes)} on the busiest host, kept below {100 * demand.low_threshold:.0f} %, and a layer of "
-        f"{format_size(demand.largest_layer_bytes)} above {100 * demand.high_threshold:.0f} %",
-        "`dfly-analysis check-config VALUES --size SIZE` judges a volume without logs",
-    )  # fmt: skip
+        f"{format_size(demand.largest_layer_bytes)} above {100 * demand.high_threshold:.0f} %"
+    )
+    check = "`dfly-analysis check-config VALUES --size SIZE` judges a volume without logs"
+    yield _estimate(role, what, needed, "bytes", "computed", "medium" if demand.all_bytes else "low", why, check)
     if (documented := documented_sizing(role)) is not None:
-        disk, why = float(documented.disk_bytes), f"the guide of the project, for up to {documented.peers} peers"
-        yield _estimate(role, f"documented disk of each {title}", disk, disk, disk, "bytes", "documented", "low", why)
+        disk, why = (
+            Interval(*[float(documented.disk_bytes)] * 3),
+            f"the guide of the project, for up to {documented.peers} peers",
+        )
+        yield _estimate(role, f"documented disk of each {title}", disk, "bytes", "documented", "low", why)
 
 
 def _write_speed(context: RecommendationContext) -> Iterator[Estimate]:
@@ -243,6 +249,4 @@ def _write_speed(context: RecommendationContext) -> Iterator[Estimate]:
         slow = "downloads outrun storage: faster media, or fewer pieces in flight"
         why = f"{why}; {'storage keeps up' if speed.low >= carried else slow}: a host fetched at {format_rate(carried)}"
     check = "write again with fio on an idle host"
-    yield _estimate(
-        "seedClient", "speed of writes", speed.value, speed.low, speed.high, "B/s", "measured", "high", why, check
-    )
+    yield _estimate("seedClient", "speed of writes", speed, "B/s", "measured", "high", why, check)
