@@ -43,8 +43,7 @@ def alerts(
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.models import fit_all
     from dfly_analysis.recommendation import recommend
-    from dfly_analysis.recommendation.alerts import Alerts
-    from dfly_analysis.recommendation.alerts.alerts import DASHBOARD, RULES, TESTS
+    from dfly_analysis.recommendation.alerts import DASHBOARD, RULES, TESTS, Alerts
     from dfly_analysis.reporting.prediction import Prediction, predict
     from dfly_analysis.reporting.writer import write_whole
 

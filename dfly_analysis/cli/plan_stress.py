@@ -28,7 +28,7 @@ from dfly_analysis.units import duration_setting, format_duration, format_share,
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dfly_analysis.recommendation.plans import StressPlan, StressResult
+    from dfly_analysis.recommendation.stress_plan import StressPlan, StressResult
 
 
 @click.command("plan-stress")
@@ -88,8 +88,8 @@ def plan_stress(results: str | None, output: Path | None, output_format: str, **
     if results is not None:
         _evaluate(results, output_format, **given)
         return
-    from dfly_analysis.recommendation.plans import plan_stress as plan
-    from dfly_analysis.recommendation.plans.jobs import api_of
+    from dfly_analysis.recommendation.preheat_jobs import api_of
+    from dfly_analysis.recommendation.stress_plan import plan_stress as plan
 
     planned = plan(
         given["sizes"], given["timeouts"], given["counts"], width=given["width"], expected_failure_rate=given["expect"],
@@ -121,7 +121,7 @@ def _view(plan: StressPlan, output: Path | None) -> Iterator[RenderableType]:
 
 
 def _evaluate(results: str, output_format: str, **given: Any) -> None:
-    from dfly_analysis.recommendation.plans import read_stress
+    from dfly_analysis.recommendation.stress_plan import read_stress
 
     try:
         text = sys.stdin.read() if results == "-" else Path(results).read_text("utf-8", "replace")
@@ -147,7 +147,7 @@ def _results(result: StressResult) -> list[Row]:
 
 
 def _results_view(result: StressResult, target: float) -> Iterator[RenderableType]:
-    from dfly_analysis.recommendation.plans.stress import shown_best
+    from dfly_analysis.recommendation.stress_plan import shown_best
 
     yield table("Results", _results(result))
     yield "\n".join(shown_best(result, target))

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.recommendation.plans import plan_stress
-from dfly_analysis.recommendation.plans.jobs import api_of
-from dfly_analysis.recommendation.plans.stress import StressPlan, repeats_for
+from dfly_analysis.recommendation.preheat_jobs import api_of
 from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.recommendation.stress_plan import StressPlan, plan_stress, repeats_for
 from dfly_analysis.reporting.components import Heading, MultiInputView, TableView
 from dfly_analysis.reporting.labels import figure, interval_text, range_text
 from dfly_analysis.units import parse_duration

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval
-from dfly_analysis.recommendation.plans import Layer, Manifest, PreheatPlan, plan_preheat
+from dfly_analysis.recommendation.manifest import Layer, Manifest
+from dfly_analysis.recommendation.preheat_plan import PreheatPlan, plan_preheat
 from dfly_analysis.reporting.components import Heading, MultiInputView, TableView
 from dfly_analysis.reporting.labels import NOTHING, counted, figure, interval_text, plain
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
 import csv
 import io
 import itertools
 import math
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, median
 from typing import Any
@@ -16,32 +18,24 @@ from typing import Any
 from dfly_analysis.errors import DflyError, NotEnoughDataError, SourceError
 from dfly_analysis.estimates import Interval, wilson
 from dfly_analysis.readers.benchmarks import read_bench
-from dfly_analysis.recommendation.plans.jobs import Api, command_of, job_timeout_s
+from dfly_analysis.recommendation.preheat_jobs import Api, command_of, job_timeout_s
 from dfly_analysis.units import duration_setting, format_duration, format_size, parse_size
 
 COLUMNS = ("label", "size_bytes", "timeout_s", "settings", "started", "duration_s", "outcome", "host")
 _MAX_REPEATS = 100_000
 _CONCURRENCY = re.compile(r"concurrentPieceCount=(\d+)")
-# What the file server of dfbench holds; the name of the level, then of the file.
-_LEVELS: Mapping[int, tuple[str, str]] = {
-    1: ("nano", "nano"), 10 * 1024: ("micro", "micro"), parse_size("1MiB"): ("small", "small"), parse_size("10MiB"): ("medium", "medium"),
-    parse_size("1GiB"): ("large", "large"), parse_size("10GiB"): ("xlarge", "xlarge"), parse_size("30GiB"): ("xxlarge", "xxlarge"),
+# Files of the file server of dfbench, each of a level of that name.
+_LEVELS = {
+    parse_size(size): name
+    for size, name in (
+        ("1", "nano"), ("10KiB", "micro"), ("1MiB", "small"), ("10MiB", "medium"), ("1GiB", "large"), ("10GiB", "xlarge"), ("30GiB", "xxlarge"),
+    )
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Setup:
-    """One combination to test.
-
-    Attributes
-    ----------
-    size_bytes : int
-        Of the file or layer.
-    timeout_s : float
-        ``download.pieceTimeout`` of the seed client.
-    concurrency : int
-        ``download.concurrentPieceCount`` of the seed client.
-    """
+    """One combination to test: size of the file or layer, and `download.pieceTimeout` and `.concurrentPieceCount` of the seed client."""
 
     size_bytes: int
     timeout_s: float
@@ -49,26 +43,16 @@ class Setup:
 
     @property
     def label(self) -> str:
-        """A name that tells it, e.g. ``20GiB-180s-16``."""
+        """Its name, e.g. ``20GiB-180s-16``."""
         size = format_size(self.size_bytes).replace(" ", "")
         return f"{size}-{duration_setting(self.timeout_s)}-{self.concurrency}"
 
 
 @dataclass(frozen=True)
 class StressPlan:
-    """What to run.
+    """What to run: each setup so many times, in steps of what to do and the command.
 
-    Attributes
-    ----------
-    setups : tuple of Setup
-        Ordered so that a setting is changed as seldom as can be.
-    repeats : int
-        Of each.
-    expected_failure_rate, width : float
-        The 95 % interval of a failure rate near the expected one is at most so wide, 0 to 1.
-    steps : tuple of (str, str)
-        What to do, and the command.
-    because : str
+    The 95 % interval of a failure rate near the expected one is at most `width` wide.
     """
 
     setups: tuple[Setup, ...]
@@ -83,29 +67,16 @@ class StressPlan:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for setup in self.setups:
-            for number in range(1, self.repeats + 1):
-                settings = f"concurrentPieceCount={setup.concurrency}"
-                row = (f"{setup.label}#{number}", setup.size_bytes, f"{setup.timeout_s:g}", settings, "", "", "", "")
-                writer.writerow(row)
+        for setup, number in itertools.product(self.setups, range(1, self.repeats + 1)):
+            settings = f"concurrentPieceCount={setup.concurrency}"
+            row = (f"{setup.label}#{number}", setup.size_bytes, f"{setup.timeout_s:g}", settings, "", "", "", "")
+            writer.writerow(row)
         return out.getvalue()
 
 
 @dataclass(frozen=True)
 class Tested:
-    """What came of one combination.
-
-    Attributes
-    ----------
-    setup : Setup
-    n, failures : int
-    failure_rate : Interval
-        Share that failed, with Wilson's 95 % interval.
-    median_s : Interval or None
-        Of the runs that finished, seconds, by order statistics.
-    more_runs : int
-        How many more make the interval of the failure rate as narrow as wanted.
-    """
+    """The results of one combination: Wilson's interval, the median by order statistics, and how many more runs are needed."""
 
     setup: Setup
     n: int
@@ -117,18 +88,9 @@ class Tested:
 
 @dataclass(frozen=True)
 class StressResult:
-    """What a stress test says.
+    """The results of a stress test.
 
-    Attributes
-    ----------
-    tested : tuple of Tested
-    best : mapping of int to (Setup or None)
-        By size: the quickest combination whose failure rate meets the target by its interval's upper end; None where
-        none does.
-    open_rows : int
-        Rows of the file that are not filled yet.
-    problems : tuple of str
-        Rows that could not be read.
+    By size the best is the quickest combination whose failure rate meets the target by its interval's upper end, or None.
     """
 
     tested: tuple[Tested, ...]
@@ -138,46 +100,31 @@ class StressResult:
 
 
 def repeats_for(width: float, expected: float, level: float = 0.95) -> int:
-    """Return how many runs make Wilson's interval at most so wide.
-
-    Parameters
-    ----------
-    width : float
-        Upper less lower end, above 0 and below 1.
-    expected : float
-        Failure rate, 0 to 1.
-    level : float
-
-    Returns
-    -------
-    int
-        The fewest for which it holds for the whole number of failures nearest to the expected, and for all larger numbers
-        of runs by the formula's own width.
+    """Return how many runs make Wilson's interval at most so wide (0 to 1), near an expected failure rate.
 
     Raises
     ------
     DflyError
-        Where an argument is out of range, or more than a hundred thousand runs would be needed.
+        If an argument is out of range, or more than a hundred thousand runs would be needed.
     """
     if not (0.0 < width < 1.0 and 0.0 <= expected <= 1.0):
-        raise DflyError(
-            f"no number of runs follows from a width of {width:g} and a rate of {expected:g}",
-            hint="both are shares, e.g. 0.1",
-        )
+        message = f"no number of runs follows from a width of {width:g} and a rate of {expected:g}"
+        raise DflyError(message, hint="both are shares, e.g. 0.1")
     z2 = NormalDist().inv_cdf(0.5 + level / 2.0) ** 2
 
     def wide(n: int) -> float:
         return 2.0 * math.sqrt(z2) / (1 + z2 / n) * math.sqrt(expected * (1 - expected) / n + z2 / (4 * n * n))
 
     if wide(_MAX_REPEATS) > width:
-        raise DflyError(
-            f"an interval {width:g} wide needs more than {_MAX_REPEATS} runs of each", hint="ask for a wider one"
-        )
-    low, high = 1, _MAX_REPEATS
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if wide(middle) <= width else (middle + 1, high)
-    return low
+        message = f"an interval {width:g} wide needs more than {_MAX_REPEATS} runs of each"
+        raise DflyError(message, hint="ask for a wider one")
+    return 1 + bisect.bisect_left(range(1, _MAX_REPEATS), -width, key=lambda n: -wide(n))
+
+
+def repeats_for_target(target: float, level: float = 0.95) -> int:
+    """Return how many runs without any failure put the upper end of Wilson's interval at the target or below."""
+    z2 = NormalDist().inv_cdf(0.5 + level / 2.0) ** 2
+    return math.ceil(z2 * (1.0 - target) / target)
 
 
 def plan_stress(
@@ -197,29 +144,21 @@ def plan_stress(
     ----------
     sizes_bytes, timeouts_s, concurrencies : sequence
         What to combine; a value given twice counts once.
-    width : float
-        Wanted width of the failure rate's 95 % interval.
-    expected_failure_rate : float
+    width, expected_failure_rate : float
+        Wanted width of the failure rate's 95 % interval, near the expected rate.
     api : Api
         Of the manager, for the jobs.
     url : str, optional
-        File to preheat, with ``{size}`` for its size in bytes; without it the file server of dfbench is taken.
-    namespace : str
-
-    Returns
-    -------
-    StressPlan
+        File to preheat, with ``{size}`` for its size in bytes; by default the file server of dfbench.
 
     Raises
     ------
     DflyError
-        Where a value is not above 0, or the width cannot be had.
+        If a value is not above 0, or the width is out of reach.
     """
     if not (sizes_bytes and timeouts_s and concurrencies) or min(*sizes_bytes, *timeouts_s, *concurrencies) <= 0:
-        raise DflyError(
-            "sizes, timeouts and concurrencies have to be above 0",
-            hint="e.g. --size 1GiB --timeout 60s --concurrency 8",
-        )
+        hint = "e.g. --size 1GiB --timeout 60s --concurrency 8"
+        raise DflyError("sizes, timeouts and concurrencies have to be above 0", hint=hint)
     repeats = repeats_for(width, expected_failure_rate)
     chosen = itertools.product(*(tuple(dict.fromkeys(one)) for one in (timeouts_s, concurrencies, sizes_bytes)))
     setups = tuple(Setup(int(size), float(timeout), int(count)) for timeout, count, size in chosen)
@@ -233,40 +172,31 @@ def plan_stress(
 
 def _steps(
     setups: Sequence[Setup], repeats: int, api: Api, url: str | None, namespace: str
-) -> Iterable[tuple[str, str]]:
-    in_force = None
+) -> Iterator[tuple[str, str]]:
+    in_force, quoted = None, shlex.quote(namespace)
     for setup in setups:
-        if (setup.timeout_s, setup.concurrency) != in_force:
-            in_force = (setup.timeout_s, setup.concurrency)
-            yield (
-                f"set {duration_setting(setup.timeout_s)}, {setup.concurrency} pieces at a time",
-                _helm(setup, namespace),
-            )
+        timeout, count = duration_setting(setup.timeout_s), setup.concurrency
+        if (timeout, count) != in_force:
+            in_force = (timeout, count)
+            values = f"--set seedClient.config.download.pieceTimeout={timeout} --set seedClient.config.download.concurrentPieceCount={count}"
+            command = f"helm -n {quoted} upgrade dragonfly dragonfly/dragonfly --reuse-values {values} --wait"
+            yield f"set {timeout}, {count} pieces at a time", command
         yield (
             f"{setup.label}: {repeats} jobs, each cold by a tag of its own",
             _preheats(setup, repeats, api, url, namespace),
         )
         level = _LEVELS.get(setup.size_bytes)
         if level is not None and url is None:
-            command = f"dfbench dragonfly --namespace {shlex.quote(namespace)} -d dfget --file-size-level {level[0]} -n {repeats}"
+            command = f"dfbench dragonfly --namespace {quoted} -d dfget --file-size-level {level} -n {repeats}"
             yield f"{setup.label}: the same through dfbench, whose table hides its failures", command
-
-
-def _helm(setup: Setup, namespace: str) -> str:
-    path = "seedClient.config"
-    sets = (
-        f"{path}.download.pieceTimeout={duration_setting(setup.timeout_s)}",
-        f"{path}.download.concurrentPieceCount={setup.concurrency}",
-    )
-    shown = " ".join(f"--set {one}" for one in sets)
-    return f"helm -n {shlex.quote(namespace)} upgrade dragonfly dragonfly/dragonfly --reuse-values {shown} --wait"
 
 
 def _preheats(setup: Setup, repeats: int, api: Api, url: str | None, namespace: str) -> str:
     level = _LEVELS.get(setup.size_bytes)
-    place = url.replace("{size}", str(setup.size_bytes)) if url else None
-    if place is None:
-        place = f"http://file-server.{namespace}.svc/{level[1]}" if level else f"https://SERVER/{setup.size_bytes}"
+    if url:
+        place = url.replace("{size}", str(setup.size_bytes))
+    else:
+        place = f"http://file-server.{namespace}.svc/{level}" if level else f"https://SERVER/{setup.size_bytes}"
     arguments: dict[str, Any] = {"type": "file", "url": place, "tag": f"{setup.label}-'$n'"}
     timeout_s = job_timeout_s(api, None)
     if timeout_s is not None:
@@ -280,48 +210,44 @@ def read_stress(text: str, source: str, *, width: float = 0.2, target_failure_ra
 
     Parameters
     ----------
-    text : str
-        As `StressPlan.to_csv` wrote it, filled; rows without time and outcome count as not run yet. Any CSV of
-        ``docs/how-to/other-sources.md`` with ``timeout_s`` will do, where ``settings`` names ``concurrentPieceCount``.
-    source : str
-        Where it was read.
-    width : float
-        Wanted width of the failure rate's interval.
-    target_failure_rate : float
-
-    Returns
-    -------
-    StressResult
+    text, source : str
+        As `StressPlan.to_csv` wrote it, filled, and where it was read; rows without time and outcome count as not run yet. Any
+        CSV of ``docs/how-to/other-sources.md`` with ``timeout_s`` will do, where ``settings`` names ``concurrentPieceCount``.
+    width, target_failure_rate : float
+        Wanted width of the failure rate's interval, and the rate to meet.
 
     Raises
     ------
-    SourceError
-        Where it is no such file.
-    NotEnoughDataError
-        Where no row is filled.
+    SourceError, NotEnoughDataError
+        If it is no such file, or no row is filled.
     """
     kept, open_rows = _filled(text)
     problems: list[str] = []
     rows = list(read_bench(kept, source, on_problem=lambda problem: problems.append(str(problem))))
     if not rows and not open_rows:
-        raise SourceError(
-            "holds no results of a stress test", where=source, hint="write one with dfly-analysis plan-stress -o FILE"
-        )
-    by_setup: dict[Setup, list[Mapping[str, Any]]] = {}
+        hint = "write one with dfly-analysis plan-stress -o FILE"
+        raise SourceError("holds no results of a stress test", where=source, hint=hint)
+    by_setup: dict[Setup, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         found = _CONCURRENCY.search(str(row.get("settings") or ""))
-        if row.get("kind") != "sample" or not row.get("size_bytes") or not row.get("timeout_s") or found is None:
+        if row.get("kind") == "sample" and row.get("size_bytes") and row.get("timeout_s") and found:
+            by_setup[Setup(int(row["size_bytes"]), float(row["timeout_s"]), int(found[1]))].append(row)
+        else:
             problems.append(
                 f"{source}:{row.get('log_line')}: names no size_bytes, timeout_s or concurrentPieceCount, and was left out"
             )
-            continue
-        by_setup.setdefault(Setup(int(row["size_bytes"]), float(row["timeout_s"]), int(found[1])), []).append(row)
     if not by_setup:
         raise NotEnoughDataError("no row is filled", where=source, hint="fill duration_s and outcome of each run")
     order = sorted(by_setup, key=lambda one: (one.size_bytes, one.timeout_s, one.concurrency))
     tested = tuple(_tested(setup, by_setup[setup], width) for setup in order)
-    sizes = dict.fromkeys(setup.size_bytes for setup in order)
-    best = {size: _best([one for one in tested if one.setup.size_bytes == size], target_failure_rate) for size in sizes}
+    best: dict[int, Setup | None] = {setup.size_bytes: None for setup in order}
+    fine = [
+        (one.median_s.value, one.setup)
+        for one in tested
+        if one.median_s and one.failure_rate.high <= target_failure_rate
+    ]
+    for _, setup in sorted(fine, key=lambda pair: pair[0]):
+        best[setup.size_bytes] = best[setup.size_bytes] or setup
     return StressResult(tested, best, open_rows, tuple(problems))
 
 
@@ -356,32 +282,19 @@ def _median(times: Sequence[float]) -> Interval | None:
     return Interval(median(times), times[depth], times[n - 1 - depth])
 
 
-def _best(tested: Sequence[Tested], target: float) -> Setup | None:
-    fine = [one for one in tested if one.median_s is not None and one.failure_rate.high <= target]
-    return min(fine, key=lambda one: one.median_s.value if one.median_s else math.inf).setup if fine else None
-
-
 def shown_best(result: StressResult, target: float) -> list[str]:
     """Return a sentence for each size: the combination to take, or why there is none."""
     best_rows = []
     for size, setup in result.best.items():
         if setup is not None:
-            best_rows.append(
-                f"{format_size(size)}: take {duration_setting(setup.timeout_s)} with {setup.concurrency} pieces at a time"
-            )
+            pieces = f"{setup.concurrency} pieces at a time"
+            best_rows.append(f"{format_size(size)}: take {duration_setting(setup.timeout_s)} with {pieces}")
             continue
         own = [one for one in result.tested if one.setup.size_bytes == size]
         least = min(own, key=lambda one: (one.failure_rate.value, one.median_s.value if one.median_s else math.inf))
-        needed = repeats_for_target(target)
         took = f", {format_duration(least.median_s.value)}" if least.median_s else ""
         best_rows.append(
             f"{format_size(size)}: none is shown to fail at most {target:g} of the time; nearest is {least.setup.label} with {least.failures} of "
-            f"{least.n} failed{took}; {needed} runs without a failure would show it"
+            f"{least.n} failed{took}; {repeats_for_target(target)} runs without a failure would show it"
         )
     return best_rows
-
-
-def repeats_for_target(target: float, level: float = 0.95) -> int:
-    """Return how many runs without any failure put the upper end of Wilson's interval at the target or below."""
-    z2 = NormalDist().inv_cdf(0.5 + level / 2.0) ** 2
-    return math.ceil(z2 * (1.0 - target) / target)

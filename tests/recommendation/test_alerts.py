@@ -17,8 +17,7 @@ import dfly_analysis as dfly
 from dfly_analysis.catalog.monitoring import load_alert_rules
 from dfly_analysis.cli import main
 from dfly_analysis.errors import CatalogError, DflyError
-from dfly_analysis.recommendation.alerts import Alerts
-from dfly_analysis.recommendation.alerts.alerts import DASHBOARD, RULES, TESTS, filled
+from dfly_analysis.recommendation.alerts import DASHBOARD, RULES, TESTS, Alerts, filled
 
 ENTRIES = load_alert_rules()
 CASES = {"failing": failing_report, "no tasks": no_tasks_report}

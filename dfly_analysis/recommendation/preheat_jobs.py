@@ -11,10 +11,9 @@ from typing import Any
 from dfly_analysis.catalog.job_api import load_job_api
 from dfly_analysis.catalog.releases import entry_at, releases, require_known
 from dfly_analysis.errors import DflyError
-from dfly_analysis.recommendation.plans.manifest import Layer, Manifest
+from dfly_analysis.recommendation.manifest import Layer, Manifest
 from dfly_analysis.units import format_duration, parse_duration
 
-SCOPES = ("single_seed_peer", "all_seed_peers", "all_peers")
 _LEAST_S, _ROOM = 600.0, 2.0
 _NS = 1_000_000_000
 
@@ -23,25 +22,9 @@ _NS = 1_000_000_000
 class Api:
     """The manager's job API of one release.
 
-    Attributes
-    ----------
-    version : str
-    assumptions : bool
-        Whether the release was not named and the newest is taken.
-    scopes : mapping of str to str
-        Today's name of each scope it knows to its own name.
-    layers_field, peers_field : str or None
-        Fields for layers and hosts at once.
-    per_layer : bool
-        Whether each layer is a task of its own, with a deadline of its own.
-    takes_urls : bool
-    settable : bool
-        Whether a job may set its deadline.
-    deadline_s : float or None
-        Where the job sets none.
-    window_s : float
-        How long the manager keeps asking for sure; what takes longer may be called FAILURE while it goes on.
-    success_may_lie : bool
+    `scopes` maps today's names to the release's own; `layers_field` and `peers_field` bound concurrency; `per_layer` says that
+    each layer is a task with a deadline of its own, `settable` that a job may set it. The manager polls for `window_s` at least;
+    what takes longer it may call FAILURE while it goes on. `assumptions`: the release was not named, the newest is assumed.
     """
 
     version: str
@@ -75,12 +58,12 @@ def api_of(version: str | None) -> Api:
 
 
 def scope_name(api: Api, scope: str) -> str | None:
-    """Return how a release spells a scope; None where it knows none at all and preheats one seed.
+    """Return how a release spells a scope; None where it has no scopes and preheats one seed.
 
     Raises
     ------
     DflyError
-        Where the release cannot preheat that scope.
+        If the release cannot preheat that scope.
     """
     if scope in api.scopes:
         return api.scopes[scope]
@@ -111,9 +94,10 @@ def layer_jobs(
 ) -> list[dict[str, Any]]:
     """Return the payloads that preheat some layers: one, or one a layer where the release takes no list."""
     urls = [manifest.blob_url(layer) for layer in layers]
+    arguments: list[dict[str, Any]] = [{"url": url} for url in urls]
     if api.takes_urls:
-        return [_job({"type": "file", "urls": urls}, api, scope, parallel, timeout_s)] if urls else []
-    return [_job({"type": "file", "url": url}, api, scope, parallel, timeout_s) for url in urls]
+        arguments = [{"urls": urls}] if urls else []
+    return [_job({"type": "file", **one}, api, scope, parallel, timeout_s) for one in arguments]
 
 
 def _job(arguments: dict[str, Any], api: Api, scope: str, parallel: int, timeout_s: float | None) -> dict[str, Any]:
@@ -140,12 +124,7 @@ def command_of(payload: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class PlannedCheck:
-    """Something to look at once the jobs have ended.
-
-    Attributes
-    ----------
-    what, command, expect : str
-    """
+    """Something to look at once the jobs have ended: what, with which command, and what to expect."""
 
     what: str
     command: str
@@ -159,39 +138,33 @@ def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, .
     fetched = 'curl -sS -H "Authorization: Bearer $TOKEN" "$MANAGER/oapi/v1/jobs/$JOB"'
     listed = "jq -r '.result.job_states[].results[]?.success_tasks[]?.url'"
     lies = "manager says SUCCESS though layers are missing" if api.success_may_lie else "the state alone names no layer"
-    result = [
-        PlannedCheck(
-            f"the layers the job itself names as there ({lies})",
-            f"{fetched} | {listed} | grep -o 'sha256:[0-9a-f]*' | sort -u > there.txt; {wanted} | sort -u | comm -23 - there.txt",
-            f"no line: each line is a layer of the {len(digests)} that is not there",
-        ),
-        PlannedCheck(
-            "the same job a second time fetches nothing",
-            'kubectl -n "$NAMESPACE" get --raw "/api/v1/namespaces/$NAMESPACE/pods/$SEED:4002/proxy/metrics" | grep \'download_traffic.*BACK_TO_SOURCE\'',
-            "the bytes do not grow between before and after, on any seed; repeat for every seed",
-        ),
-        PlannedCheck(
-            "what failed, and why",
-            'dfly-analysis collect -n "$NAMESPACE" -o after.tar.gz --add job.json && dfly-analysis diagnose after.tar.gz',
-            "no finding preheat_false_success, and no failed task",
-        ),
-    ]
-    if api.per_layer:
-        states = "jq -r '.result.job_states[] | [.state, .error] | @tsv'"
-        result[0] = PlannedCheck(
-            "the state of each layer's own task", f"{fetched} | {states}",
-            f"at least {len(digests)} lines, all SUCCESS",
-        )  # fmt: skip
-    if scope != "single_seed_peer":
-        result.insert(
-            1,
-            PlannedCheck(
-                "hosts on which a layer failed",
-                f"{fetched} | jq -r '.result.job_states[].results[]?.failure_tasks[]? | [.hostname, .url, .description] | @tsv'",
-                "no line; hosts with a failed layer are left out of success_tasks altogether",
-            ),
-        )
-    return tuple(result)
+    named = PlannedCheck(
+        f"the layers the job itself names as there ({lies})",
+        f"{fetched} | {listed} | grep -o 'sha256:[0-9a-f]*' | sort -u > there.txt; {wanted} | sort -u | comm -23 - there.txt",
+        f"no line: each line is a layer of the {len(digests)} that is not there",
+    )
+    states = PlannedCheck(
+        "the state of each layer's own task",
+        f"{fetched} | jq -r '.result.job_states[] | [.state, .error] | @tsv'",
+        f"at least {len(digests)} lines, all SUCCESS",
+    )
+    hosts = PlannedCheck(
+        "hosts on which a layer failed",
+        f"{fetched} | jq -r '.result.job_states[].results[]?.failure_tasks[]? | [.hostname, .url, .description] | @tsv'",
+        "no line; hosts with a failed layer are left out of success_tasks altogether",
+    )
+    again = PlannedCheck(
+        "the same job a second time fetches nothing",
+        'kubectl -n "$NAMESPACE" get --raw "/api/v1/namespaces/$NAMESPACE/pods/$SEED:4002/proxy/metrics" | grep \'download_traffic.*BACK_TO_SOURCE\'',
+        "the bytes do not grow between before and after, on any seed; repeat for every seed",
+    )
+    failures = PlannedCheck(
+        "what failed, and why",
+        'dfly-analysis collect -n "$NAMESPACE" -o after.tar.gz --add job.json && dfly-analysis diagnose after.tar.gz',
+        "no finding preheat_false_success, and no failed task",
+    )
+    first = states if api.per_layer else named
+    return (first, *([hosts] if scope != "single_seed_peer" else []), again, failures)
 
 
 def notes_of(api: Api, timeout_s: float | None) -> list[str]:
@@ -212,11 +185,8 @@ def notes_of(api: Api, timeout_s: float | None) -> list[str]:
         result.append(
             f"manager {api.version} bounds no layers in flight: start only as many jobs at a time as the plan says"
         )
-    result.append(
-        f"the manager asks after a job for {format_duration(api.window_s)} at least; what takes longer it may call FAILURE "
-        "while it goes on well"
-    )
-    result.append(
-        "a job of type file takes the registry's token in `headers` where the registry asks for one; an image job gets its own"
-    )
-    return result
+    return [
+        *result,
+        f"the manager asks after a job for {format_duration(api.window_s)} at least; what takes longer it may call FAILURE while it goes on well",
+        "a job of type file takes the registry's token in `headers` where the registry asks for one; an image job gets its own",
+    ]

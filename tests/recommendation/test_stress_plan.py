@@ -14,9 +14,8 @@ import dfly_analysis as dfly
 from dfly_analysis.cli import main
 from dfly_analysis.errors import DflyError, NotEnoughDataError
 from dfly_analysis.estimates import wilson
-from dfly_analysis.recommendation.plans import plan_stress, read_stress
-from dfly_analysis.recommendation.plans.jobs import api_of
-from dfly_analysis.recommendation.plans.stress import Setup, repeats_for, repeats_for_target
+from dfly_analysis.recommendation.preheat_jobs import api_of
+from dfly_analysis.recommendation.stress_plan import Setup, plan_stress, read_stress, repeats_for, repeats_for_target
 
 GIB = 2**30
 

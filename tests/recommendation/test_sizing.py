@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_rules import PIECE, dataset_of, drawn_pieces, drawn_tasks, fits_of, found
+from recommendation_cases import PIECE, dataset_of, drawn_pieces, drawn_tasks, fits_of, found
 
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.sizing_guide import article_shares, documented_sizing, held_in_memory_bytes
@@ -23,7 +23,8 @@ from dfly_analysis.models import fit_all
 from dfly_analysis.models.storage import fit_unpack
 from dfly_analysis.recommendation import make_context, recommend
 from dfly_analysis.recommendation.compression import break_even_bps
-from dfly_analysis.recommendation.concurrency import SLOTS, capacity_of, slowed
+from dfly_analysis.recommendation.concurrency import slowed
+from dfly_analysis.recommendation.context import SLOTS
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.sizing_view import sizing_of
 from dfly_analysis.reporting.views import AdviceView
@@ -183,7 +184,7 @@ def busy_processor():
     settings = Settings.resolve({"seedClient": {"resources": {"limits": {"cpu": 2}}}}, chart=CHART)
     dataset = dataset_of(settings, on_one_link(200e6, rounds=15), tasks_of("origin_registry"))
     fits = fit_all(dataset)
-    rate = capacity_of(make_context(dataset, [], fits)[0]).goodness["busiest_bps"]
+    rate = make_context(dataset, [], fits)[0].capacity.goodness["busiest_bps"]
     seconds = round(1.9 * 100 * GIB / rate)
     return (
         with_frames(dataset, runs=gauges(processor={"seed-0": seconds}, fetched={"seed-0": 100 * GIB})),
@@ -395,7 +396,7 @@ def test_measured_unpacking_goes_before_what_is_assumed():
 
 def test_fewer_in_flight_are_never_slower():
     """By the fitted throughput a piece among fewer never takes longer."""
-    capacity = capacity_of(make_context(*thin_link())[0])
+    capacity = make_context(*thin_link())[0].capacity
     assert not isinstance(capacity, NotFitted)
     times = [slowed(capacity, n) for n in (1, 2, 4, 8, 16, 32)]
     assert times == sorted(times)

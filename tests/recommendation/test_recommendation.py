@@ -1,102 +1,36 @@
 """The rules: what they advise follows the data, names real keys, settles when followed, and says why where it is silent."""
 
-from functools import cache
-
 import numpy as np
 import pandas as pd
 import pytest
+from recommendation_cases import (
+    GIB,
+    MIB,
+    PIECE,
+    WRITE,
+    dataset_of,
+    drawn_pieces,
+    drawn_tasks,
+    fits_of,
+    found,
+    no_fits,
+    timeouts,
+)
 
 from dfly_analysis.catalog.defaults import defaults_of, find_defaults
 from dfly_analysis.config import Settings
 from dfly_analysis.config.helm_values_overlay import Overlay, apply
 from dfly_analysis.config.rendered_manifests import read_rendered
-from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
-from dfly_analysis.estimates import NotFitted
-from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
+from dfly_analysis.findings import Diagnosis
 from dfly_analysis.models import fit_all, timeout_for_target
 from dfly_analysis.recommendation import all_rules, make_context, recommend
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.required_timeout import rounded_up
-from dfly_analysis.schema import COVERAGE, EVENTS, JOBS, PIECES, RUNS, TASKS
+from dfly_analysis.schema import EVENTS
 from dfly_analysis.units import parse_duration
 
-MIB = 2**20
-GIB = 2**30
-PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 COLLECTED, SCHEDULE = "download.collectedPieceTimeout", "scheduler.scheduleTimeout"
-
-
-@cache
-def drawn_pieces(
-    n=900, size_bytes=16 * MIB, limit_s=30.0, median_s=10.0, sigma=0.6, role="seedClient", origin="source"
-):
-    """Draw attempts of a log-normal law, cut at a limit."""
-    source = np.random.default_rng(3)
-    uncut = median_s * np.exp(sigma * source.standard_normal(n))
-    cut = uncut > limit_s
-    started = pd.Timestamp("2025-03-01T10:00:00Z") + pd.to_timedelta(np.arange(n), unit="s")
-    return PIECES.frame(
-        {
-            "task_id": [f"task-{number % 9}" for number in range(n)],
-            "host": [f"seed-{number % 3}" for number in range(n)],
-            "role": [role] * n,
-            "piece_number": np.arange(n),
-            "attempt": [1] * n,
-            "origin": [origin] * n,
-            "size_bytes": [size_bytes] * n,
-            "started": started,
-            "duration_s": np.minimum(uncut, limit_s),
-            "outcome": np.where(cut, "timeout", "ok"),
-            "timeout_s": [limit_s] * n,
-            "censored": cut,
-        }
-    )
-
-
-def drawn_tasks(failed=4, cause="timeout_too_short", role="seedClient", size_bytes=20 * GIB):
-    """Make tasks of one size, some of which failed for one cause."""
-    rows = [
-        {
-            "task_id": f"task-{number}",
-            "role": role,
-            "size_bytes": size_bytes,
-            "outcome": "failed" if number < failed else "ok",
-            "cause": cause if number < failed else None,
-        }
-        for number in range(9)
-    ]
-    return TASKS.frame(rows)
-
-
-def dataset_of(settings, pieces=None, tasks=None, events=None):
-    return Dataset.from_frames(
-        events=EVENTS.frame() if events is None else events,
-        pieces=PIECES.frame() if pieces is None else pieces,
-        tasks=TASKS.frame() if tasks is None else tasks,
-        jobs=JOBS.frame(),
-        runs=RUNS.frame(),
-        coverage=COVERAGE.frame(),
-        settings=settings,
-    )
-
-
-def found(*present, cause=None, tasks=4):
-    shares = [CauseProportion(cause, 1.0, 0.5, 1.0, tasks)] if cause else []
-    return Diagnosis([Finding(name, name, "present", "high", count=3, tasks=tasks) for name in present], shares, cause)
-
-
-def timeouts():
-    return found("reqwest_body_timed_out", "error_decoding_response_body", cause="timeout_too_short")
-
-
-def no_fits():
-    return {"piece_from_source": NotFitted("piece_from_source", "no piece was seen", "logs at debug level", 0)}
-
-
-@cache
-def fits_of(*key):
-    return fit_all(dataset_of(Settings(), drawn_pieces(*key)))
 
 
 def article(**resolve):
@@ -417,8 +351,7 @@ def test_following_the_advice_settles_it(name):
 def test_each_rule_alone_answers_an_empty_case(name):
     """A rule that is given nothing answers with reasons or not at all, and never recommends."""
     case, _ = make_context(dataset_of(Settings()), [], {})
-    advice = all_rules()[name](case)
-    assert isinstance(advice, Advice)
+    advice = Advice.of(all_rules()[name](case))
     assert advice.recommendations == ()
 
 
@@ -430,6 +363,6 @@ def test_rules_are_found_by_scanning():
         "write_piece_timeout",
         "collected_piece_timeout",
         "schedule_timeout",
-        "wrong_key_warnings",
+        "timeout_warnings",
     } <= set(all_rules())
-    assert "case" not in all_rules()
+    assert "context" not in all_rules()

@@ -18,10 +18,17 @@ from dfly_analysis.cli import main
 from dfly_analysis.errors import DflyError, SourceError
 from dfly_analysis.estimates import Interval
 from dfly_analysis.models import fit_all
-from dfly_analysis.recommendation.plans import plan_preheat, read_manifest
-from dfly_analysis.recommendation.plans.jobs import api_of, checks_of, command_of, image_job, job_timeout_s, scope_name
-from dfly_analysis.recommendation.plans.manifest import image_url
-from dfly_analysis.recommendation.plans.transfer_times import Link, all_fine
+from dfly_analysis.recommendation.manifest import image_url, read_manifest
+from dfly_analysis.recommendation.preheat_jobs import (
+    api_of,
+    checks_of,
+    command_of,
+    image_job,
+    job_timeout_s,
+    scope_name,
+)
+from dfly_analysis.recommendation.preheat_plan import plan_preheat
+from dfly_analysis.recommendation.transfer_times import Link, any_failure
 
 MIB, GIB = 2**20, 2**30
 SIZES = (30 * MIB, 400 * MIB, 20 * GIB)
@@ -275,7 +282,7 @@ def test_predictions_from_logs_meet_what_happened(tmp_path):
 
 
 def _link_of(dataset, fits):
-    from dfly_analysis.recommendation.plans.links import find_links
+    from dfly_analysis.recommendation.transfer_times import find_links
 
     return find_links(dataset.settings, dataset, fits, {}).source
 
@@ -432,7 +439,7 @@ def _rates():
 @given(st.lists(_rates(), min_size=1, max_size=5))
 def test_one_of_several_fails_at_least_as_often_as_the_worst(rates):
     """The chance that any fails is at least the largest and at most the sum."""
-    found = all_fine([Interval(one, one, one) for one in rates])
+    found = any_failure([Interval(one, one, one) for one in rates])
     assert max(rates) - 1e-12 <= found.value <= min(1.0, sum(rates)) + 1e-12
 
 
