@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,33 @@ MIB, GIB = 2**20, 2**30
 BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")
 ATTACK = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 LIMIT_S = 6.0
+SECTIONS = (
+    "verdict", "causes", "evidence", "timeline", "durations", "failure_rates", "task_failures", "advice_table",
+    "settings_table", "jobs_table", "data_quality", "method", "parameters_table", "sizing", "preheat_plan", "next_runs", "monitoring",
+)  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What a page holds: start tags with their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
 
 
 class TruthlessOverlay:
