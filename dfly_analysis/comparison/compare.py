@@ -113,7 +113,7 @@ def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
     }
     effects = tuple(one for name, both in counts.items() if (one := effect_of(name, *both)) is not None)
     times, limit_s = time_effect(before, after), _timeout_s(before)
-    finished = f"SELECT count(*) FROM pieces WHERE {FROM_SOURCE} AND outcome = 'ok' AND duration_s > ?"  # noqa: S608
+    finished = f"SELECT count(*) FROM pieces WHERE {FROM_SOURCE} AND outcome = 'ok' AND duration_s > ?"
     outlasted = after.rows(finished, [limit_s])[0][0] if limit_s is not None else 0
     verdict, because = _judge({one.id: one for one in effects}, times, outlasted, same=_same_files(before, after))
     settings = _settings(before, after)
@@ -226,7 +226,7 @@ def _settings(before: Dataset, after: Dataset) -> tuple[SettingPair, ...]:
 
 
 def _causes(run: Dataset) -> tuple[tuple[str, int], ...]:
-    query = f"SELECT coalesce(cause, 'unknown'), count(*) FROM tasks WHERE {FAILED} GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608
+    query = f"SELECT coalesce(cause, 'unknown'), count(*) FROM tasks WHERE {FAILED} GROUP BY 1 ORDER BY 2 DESC, 1"
     return tuple((cause, n) for cause, n in run.rows(query))
 
 

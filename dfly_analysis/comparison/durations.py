@@ -58,7 +58,7 @@ def time_effect(before: Dataset, after: Dataset) -> TimeEffect | None:
         None where no length is seen in both runs at least 20 times, or half of the pieces of a run did not finish.
     """
     runs = (before, after)
-    query = f"SELECT size_bytes, count(*) FROM pieces WHERE {_TIMED} AND outcome = 'ok' AND size_bytes IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"  # noqa: S608
+    query = f"SELECT size_bytes, count(*) FROM pieces WHERE {_TIMED} AND outcome = 'ok' AND size_bytes IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
     counts = [dict(run.rows(query)) for run in runs]
     often = {size: min(n, counts[1].get(size, 0)) for size, n in counts[0].items()}
     size = max(often, key=lambda one: often[one], default=None)
@@ -80,8 +80,8 @@ def _attempts(run: Dataset, size: int) -> pd.DataFrame:
     """Return cluster, duration and censoring of the attempts at pieces of one length, or of a sample of clusters."""
     where = f"{_TIMED} AND size_bytes = {int(size)}"
     cluster = cluster_expression(run, where)
-    every = -(-run.rows(f"SELECT count(*) FROM pieces WHERE {where}")[0][0] // MAX_ATTEMPTS)  # noqa: S608
-    query = f"SELECT {cluster} AS cluster, duration_s, outcome IS DISTINCT FROM 'ok' AS cut FROM pieces WHERE {where} AND hash({cluster}) % {every} = 0"  # noqa: S608
+    every = -(-run.rows(f"SELECT count(*) FROM pieces WHERE {where}")[0][0] // MAX_ATTEMPTS)
+    query = f"SELECT {cluster} AS cluster, duration_s, outcome IS DISTINCT FROM 'ok' AS cut FROM pieces WHERE {where} AND hash({cluster}) % {every} = 0"
     return run.sql(query)
 
 

@@ -151,8 +151,8 @@ def count_pieces(run: Dataset, outcomes: tuple[str, ...]) -> Proportion:
     clusters = f"""
         SELECT count(*) FILTER (outcome IN ({listed})) AS bad, count(*) AS n
         FROM pieces WHERE {_SELF_ENDED} GROUP BY {cluster_expression(run, _SELF_ENDED)}
-    """  # noqa: S608 - the package's own words
-    return _proportion(run, f"SELECT bad, n, count(*) FROM ({clusters}) GROUP BY bad, n")  # noqa: S608
+    """
+    return _proportion(run, f"SELECT bad, n, count(*) FROM ({clusters}) GROUP BY bad, n")
 
 
 def _proportion(run: Dataset, query: str) -> Proportion:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -145,6 +145,11 @@ class Heading:
     text: str
     kind: Kind = "text"
 
+    @classmethod
+    def row(cls, *texts: str, numbers: Collection[str] = (), code: Collection[str] = ()) -> tuple[Self, ...]:
+        """Return the headings of a table, by the names of those that are numbers or code."""
+        return tuple(cls(text, "number" if text in numbers else "code" if text in code else "text") for text in texts)
+
 
 @dataclass(frozen=True)
 class TableView(View):
@@ -172,17 +177,37 @@ class TableView(View):
 
 @dataclass(frozen=True)
 class MultiInputView(View):
-    """Views one below the other.
-
-    Attributes
-    ----------
-    views : tuple of View
-    """
+    """Views one below the other."""
 
     template: ClassVar[str] = "multi_input.html.j2"
     views: tuple[View, ...]
 
 
-def is_trusted(metadata: Mapping[str, Any]) -> bool:
-    """Return whether an output's metadata says that a view made it."""
-    return isinstance(metadata.get(MARK), Mapping)
+@dataclass(frozen=True)
+class Listing(View):
+    """Sentences as a list under a title; `empty` where there are none."""
+
+    template: ClassVar[str] = "listing.html.j2"
+    title: str
+    items: tuple[str, ...]
+    empty: str = ""
+
+
+@dataclass(frozen=True)
+class DetailsView(View):
+    """A view behind a line that opens it."""
+
+    template: ClassVar[str] = "details.html.j2"
+    title: str
+    view: View
+
+
+@dataclass(frozen=True)
+class ShortVerdict(View):
+    """An answer in one line with a tone (good, bad or unknown), the reasons for it, and what weakens it."""
+
+    template: ClassVar[str] = "comparison.html.j2"
+    headline: str
+    tone: str
+    because: tuple[str, ...]
+    cautions: tuple[str, ...]

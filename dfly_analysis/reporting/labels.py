@@ -72,10 +72,9 @@ OUTCOMES = {
     "storage": "storage error",
     "origin": "registry error",
     "cancelled": "cancelled with a sibling",
-    "unknown": "unknown",
-    "failed": "failed",
-    "died": "process ended first",
+    "unknown": "unknown end",
 }
+"""Outcomes of an attempt at a piece."""
 LAYERS = {
     "binary": "the binary's default",
     "chart": "the chart",

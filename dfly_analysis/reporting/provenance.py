@@ -1,4 +1,4 @@
-"""What a page carries of its own making: parameters, hashes of its inputs and its verdict, so that it can be made again."""
+"""What a page needs to be made again: parameters, hashes of its inputs and its verdict."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import json
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dfly_analysis.errors import SourceError
 from dfly_analysis.reporting.labels import common_folder
-
-if TYPE_CHECKING:
-    from dfly_analysis.reporting.report import Report
 
 NAME = "dfly-analysis-run"
 _VERSION = 1
@@ -23,20 +20,7 @@ _WANTED = "give the report.html of `dfly-analysis report`"
 
 
 def provenance_of(manifest: Mapping[str, Any], notebook: str) -> dict[str, Any]:
-    """Return what a page carries.
-
-    Parameters
-    ----------
-    manifest : mapping
-        As `dfly_analysis.reporting.writer.manifest_of` makes it.
-    notebook : str
-        Name of the packaged notebook the page is made of.
-
-    Returns
-    -------
-    dict
-        ``version``, ``notebook``, ``made_by``, ``parameters``, ``inputs`` and ``verdict``; only JSON's own types.
-    """
+    """Return what a page made of a packaged notebook carries of its manifest; only JSON's own types."""
     return {
         "version": _VERSION,
         "notebook": notebook,
@@ -58,18 +42,6 @@ def inputs_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     whole = hashlib.sha256(json.dumps(files).encode()).hexdigest()
     shown = {path: digest[:_HASH_LENGTH] for path, digest in files[:_MAX_FILES]}
     return {"files": shown, "n": len(files), "sha256": whole, "values_sha256": manifest.get("values_sha256")}
-
-
-def verdict_of(report: Report) -> dict[str, Any]:
-    """Return what a report says in the end, in the numbers that have to come out again."""
-    verdict = report.verdict
-    return {
-        "tasks": verdict.n_tasks,
-        "failed": verdict.n_failed,
-        "primary_cause": report.findings.primary_cause,
-        "causes": {share.cause: share.tasks for share in report.findings.causes if share.tasks},
-        "settings": {f"{item.role} {item.key}": item.proposed for item in report.advice.recommendations},
-    }
 
 
 def hash_of(path: object) -> str | None:

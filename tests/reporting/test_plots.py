@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from report_cases import failing_report, healthy_report, no_tasks_report, pieces, tasks
 
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.models import fit_duration
 from dfly_analysis.reporting.plots import Figure, NotDrawn, draw_durations, draw_task_failures, draw_timeline
 from dfly_analysis.reporting.plots.style import CAUSE_COLOURS, COLOURS
-from dfly_analysis.schema import CAUSES, OUTCOMES, PIECES, TASKS
+from dfly_analysis.schema import CAUSES, OUTCOMES, TASKS
 
 NAMES = ("timeline", "durations", "fit_diagnostics", "failure_rates", "task_failures")
 
@@ -71,7 +72,7 @@ def test_the_words_of_durations_count_what_was_cut_and_name_the_limit():
 def test_many_points_become_a_bitmap_that_stays_small():
     """Beyond two thousand marks dots are cheaper than lines; beyond six thousand a part is drawn, and said to be."""
     rows = pieces(9000)
-    figure = draw_durations(rows, None)
+    figure = draw_durations(Dataset.from_frames(pieces=rows), None)
     assert figure.media_type == "image/png"
     assert figure.data.startswith(b"\x89PNG")
     assert len(figure.data) < 200_000
@@ -81,25 +82,22 @@ def test_many_points_become_a_bitmap_that_stays_small():
 
 def test_durations_without_a_law_show_the_attempts_alone():
     """What was not fitted is not drawn, and the words say so."""
-    figure = draw_durations(pieces(40), NotFitted("piece_from_source", "too few", "more"))
+    figure = draw_durations(Dataset.from_frames(pieces=pieces(40)), NotFitted("piece_from_source", "too few", "more"))
     assert "No law could be fitted" in figure.alt
     assert figure.rows[0][-1] == "\N{EN DASH}"
 
 
-def test_drawing_changes_neither_the_rows_nor_the_look_of_others():
-    """The caller's frame and matplotlib's settings are as before."""
-    rows, look = pieces(300), dict(mpl.rcParams)
-    before = rows.copy()
-    draw_durations(rows, fit_duration(rows))
-    draw_timeline(rows, tasks())
-    pd.testing.assert_frame_equal(rows, before)
+def test_drawing_leaves_the_look_of_other_figures():
+    """Matplotlib's settings are as before."""
+    look, rows = dict(mpl.rcParams), pieces(300)
+    draw_durations(Dataset.from_frames(pieces=rows), fit_duration(rows))
     assert dict(mpl.rcParams) == look
 
 
 def test_the_timeline_counts_every_failure_by_host():
     """The table's sum is the number of failed attempts; kinds and hosts are named."""
     rows = pieces()
-    figure = draw_timeline(rows, tasks())
+    figure = draw_timeline(Dataset.from_frames(pieces=rows, tasks=tasks()))
     assert sum(int(row[-1]) for row in figure.rows) == int((rows["outcome"] != "ok").sum())
     assert {row[0] for row in figure.rows} == set(rows.loc[rows["outcome"] != "ok", "host"])
     assert "cut by the timeout" in figure.columns
@@ -107,7 +105,7 @@ def test_the_timeline_counts_every_failure_by_host():
 
 def test_without_pieces_the_timeline_shows_failed_tasks_by_cause():
     """A log at info level holds no pieces, but tasks fail at a time."""
-    figure = draw_timeline(PIECES.frame(), tasks())
+    figure = draw_timeline(Dataset.from_frames(tasks=tasks()))
     assert figure.alt.startswith("12 failed tasks")
     assert "timeout too short" in figure.columns
 
@@ -118,7 +116,7 @@ def test_the_timeline_has_few_bars_whatever_its_span(days):
     made = tasks()
     made["ended"] = made["started"].iloc[0] + pd.to_timedelta([days * place / len(made) for place in range(len(made))], "D")  # fmt: skip
     made["started"] = made["ended"]
-    figure = draw_timeline(PIECES.frame(), TASKS.conform(made))
+    figure = draw_timeline(Dataset.from_frames(tasks=TASKS.conform(made)))
     assert isinstance(figure, Figure)
     assert len(figure.data) < 150_000
 

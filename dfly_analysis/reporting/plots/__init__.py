@@ -8,11 +8,12 @@ from typing import Any
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.reporting.figures import Figure, NotDrawn
 from dfly_analysis.reporting.plots.durations import draw_durations
 from dfly_analysis.reporting.plots.fit_diagnostics import draw_fit_diagnostics
-from dfly_analysis.reporting.plots.rates import PredictionLike, draw_failure_rates, draw_task_failures
-from dfly_analysis.reporting.plots.style import Figure, NotDrawn
+from dfly_analysis.reporting.plots.rates import draw_failure_rates, draw_task_failures
 from dfly_analysis.reporting.plots.timeline import draw_timeline
+from dfly_analysis.reporting.prediction import Prediction
 
 REGISTRY = "registry_time"
 FITS = ("piece_from_source_seedClient", "piece_from_source")
@@ -35,12 +36,12 @@ class Figures:
 
     def timeline(self) -> Figure | NotDrawn:
         """Draw failures against time, by kind and by host."""
-        return draw_timeline(self.dataset.pieces, self.dataset.tasks)
+        return draw_timeline(self.dataset)
 
-    def durations(self, predicted: PredictionLike | None) -> Figure | NotDrawn:
+    def durations(self, predicted: Prediction | None) -> Figure | NotDrawn:
         """Draw durations of pieces from the source against size, with the fitted law; say what the registry's own time is, where that is told."""
         fit = next((self.fits[name] for name in FITS if self.fits.get(name)), None)
-        drawn = draw_durations(self.dataset.pieces, fit, predicted.piece_bytes if predicted else None)
+        drawn = draw_durations(self.dataset, fit, predicted.piece_bytes if predicted else None)
         registry_fit = self.fits.get(REGISTRY)
         if not registry_fit or isinstance(drawn, NotDrawn):
             return drawn
@@ -50,7 +51,7 @@ class Figures:
         """Draw how well the law fits, over all attempts and by host."""
         return draw_fit_diagnostics(next((self.fits[name] for name in FITS if self.fits.get(name)), None))
 
-    def failure_rates(self, predicted: PredictionLike | None) -> Figure | NotDrawn:
+    def failure_rates(self, predicted: Prediction | None) -> Figure | NotDrawn:
         """Draw the failure rate of a layer against the timeout of a piece."""
         if not predicted:
             return NotDrawn("No law of times could be fitted, or no layer size is known, so no rate can be foretold.")

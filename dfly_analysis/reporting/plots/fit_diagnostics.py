@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dfly_analysis.reporting.figures import Figure, NotDrawn
 from dfly_analysis.reporting.plots.style import (
     COLOURS,
     FAINT,
     FIT,
     INK,
     SIZE_TICKS_BYTES,
-    Figure,
-    NotDrawn,
     drawing,
     finish,
     log_axis,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from dfly_analysis.estimates import Interval
+from dfly_analysis.reporting.figures import Figure, NotDrawn
 from dfly_analysis.reporting.plots.style import (
     COLOURS,
     DURATION_TICKS_S,
@@ -16,34 +16,18 @@ from dfly_analysis.reporting.plots.style import (
     INK,
     PROPOSED,
     SHARE_TICKS,
-    Figure,
-    NotDrawn,
     drawing,
     finish,
     log_axis,
 )
+from dfly_analysis.reporting.prediction import Prediction
 from dfly_analysis.units import format_duration, format_share, format_size, size_class
 
 ROUND_TIMEOUTS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 MIN_RATE = 1e-5
 
 
-class PredictionLike(Protocol):
-    """What is foretold of a layer: `dfly_analysis.reporting.prediction.Prediction`."""
-
-    fit: str
-    size_bytes: int
-    piece_bytes: int
-    timeout_now_s: float | None
-    timeout_then_s: float | None
-    longest_seen_s: float | None
-
-    def rate(self, fits: Mapping[str, Any], timeout_s: float, *, competing: bool = True) -> Interval:
-        """Return the share of such layers that fail at a timeout."""
-        ...
-
-
-def draw_failure_rates(predicted: PredictionLike, fits: Mapping[str, Any], target_failure_rate: float) -> Figure:
+def draw_failure_rates(predicted: Prediction, fits: Mapping[str, Any], target_failure_rate: float) -> Figure:
     """Draw the share of layers that fail against the timeout of a piece.
 
     Parameters
@@ -86,7 +70,7 @@ def draw_failure_rates(predicted: PredictionLike, fits: Mapping[str, Any], targe
         )
 
 
-def _mark(axes: Any, predicted: PredictionLike, target: float, high: float) -> None:
+def _mark(axes: Any, predicted: Prediction, target: float, high: float) -> None:
     pairs = ((predicted.timeout_now_s, "now", INK), (predicted.timeout_then_s, "proposed", PROPOSED))
     for time, name, colour in pairs:
         if time:
@@ -98,7 +82,7 @@ def _mark(axes: Any, predicted: PredictionLike, target: float, high: float) -> N
         axes.axvspan(predicted.longest_seen_s, high, color="#eef1f4", zorder=0)
 
 
-def _rates_alt(predicted: PredictionLike, fits: Mapping[str, Any], target: float) -> str:
+def _rates_alt(predicted: Prediction, fits: Mapping[str, Any], target: float) -> str:
     text = f"Share of layers of {format_size(predicted.size_bytes)} that fail against the timeout of a piece, falling as the timeout grows; asked for {format_share(target)}."
     for time, name in ((predicted.timeout_now_s, "in force"), (predicted.timeout_then_s, "proposed")):
         if time:
@@ -107,7 +91,7 @@ def _rates_alt(predicted: PredictionLike, fits: Mapping[str, Any], target: float
     return text
 
 
-def _rates_table(predicted: PredictionLike, fits: Mapping[str, Any], marked: list[float]) -> list[tuple[str, ...]]:
+def _rates_table(predicted: Prediction, fits: Mapping[str, Any], marked: list[float]) -> list[tuple[str, ...]]:
     result = []
     for time in sorted({*marked, *ROUND_TIMEOUTS_S}):
         rate = predicted.rate(fits, time)
