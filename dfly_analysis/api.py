@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from dfly_analysis.options import AnalysisOptions, ComparisonOptions, ReadingOptions, WhatIfOptions
+from dfly_analysis.options import ANSWER_ONLY, AnalysisOptions, ComparisonOptions, ReadingOptions, WhatIfOptions
 
 if TYPE_CHECKING:
     from dfly_analysis.config import Settings
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from dfly_analysis.reporting.comparison_report import ComparisonReport
     from dfly_analysis.reporting.whatif_report import WhatIfReport
 
-OF_THE_ANSWER = ("size", "target_failure_rate", "lang")
-"""Parameters on which neither what is read nor what is found in it depends."""
 Found: TypeAlias = "tuple[Dataset, Diagnosis, dict[str, Any]]"
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -94,7 +92,7 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
     def found() -> Found:
         return _found(_load(listed, settings, options))
 
-    question = {name: parameters[name] for name in parameters if name not in OF_THE_ANSWER}
+    question = {name: parameters[name] for name in parameters if name not in ANSWER_ONLY}
     dataset, findings, fits = batch_cache.cached(question, found)
     advice = recommend(dataset, findings, fits, size=options.size, target_failure_rate=target_failure_rate)
     overlay = Overlay.from_advice(advice)

@@ -316,6 +316,10 @@ class LanguageOptions(Options):
     ] = "en"
 
 
+ANSWER_ONLY = (*TargetOptions.model_fields, *LanguageOptions.model_fields)
+"""Options on which neither what is read nor what is found in it depends."""
+
+
 class ReadingOptions(Options):
     """How the input is read."""
 

@@ -52,16 +52,7 @@ def templates(lang: str = "en") -> Environment:
 
 
 def shown(text: Any, lang: str, *, code: bool = False) -> Markup:
-    """Show a text in a language, escaped; a sentence without words in it stays English and is marked so.
-
-    Parameters
-    ----------
-    text : object
-        What is not text is shown as it prints.
-    lang : str
-    code : bool
-        Whether what stands between backticks is code.
-    """
+    """Show a text in a language, escaped, with code between backticks if asked; an untranslated sentence is marked as English."""
     english, words = str(text), translator(lang)
     write = render_inline_code if code else escape
     if not words.lacks(english):
@@ -108,13 +99,7 @@ def _style_element() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Base of what shows itself in a notebook and on a page; frozen dataclasses derive from it.
-
-    Attributes
-    ----------
-    lang : str
-        Language it shows itself in.
-    """
+    """Base of what shows itself, in its language, in a notebook and on a page; frozen dataclasses derive from it."""
 
     template: ClassVar[str]
     lang: str = "en"
@@ -133,14 +118,7 @@ class View:
 
 @dataclass(frozen=True)
 class Heading:
-    """A column of a table that is shown.
-
-    Attributes
-    ----------
-    text : str
-    kind : {"text", "number", "code"}
-        Numbers stand right, code in a fixed width.
-    """
+    """A column of a table that is shown; numbers stand right, code in a fixed width."""
 
     text: str
     kind: Kind = "text"

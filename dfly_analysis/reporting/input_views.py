@@ -55,13 +55,13 @@ def jobs_of(dataset: Dataset) -> TableView:
     numbers = ("Layers", "There", "Missing")
     headings = Heading.row("Job", "State", "Scope", *numbers, "Created", "Remark", numbers=numbers, code=("Job",))
     n, n_false = dataset.rows(f"SELECT count(*), count(*) FILTER ({FALSE_SUCCESS}) FROM jobs")[0]
-    jobs: Any = dataset.sql(f"SELECT *, {FALSE_SUCCESS} AS false_success FROM jobs LIMIT {MAX_ROWS}")
+    jobs: Any = dataset.sql(f"SELECT *, {FALSE_SUCCESS} AS contradicted FROM jobs LIMIT {MAX_ROWS}")
     rows = tuple(
         (
             text_of(job.job_id)[:12],
             *map(text_of, (job.state, job.scope, job.layers, job.succeeded, job.failed)),
             moment(job.created),
-            "claims success, yet layers are missing" if job.false_success else remark(job.error),
+            "claims success, yet layers are missing" if job.contradicted else remark(job.error),
         )
         for job in jobs.itertuples()
     )

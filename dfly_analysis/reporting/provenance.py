@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from html.parser import HTMLParser
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ def inputs_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {"files": shown, "n": len(files), "sha256": whole, "values_sha256": manifest.get("values_sha256")}
 
 
+def version_of(library: str) -> str | None:
+    """Return the version of an installed package."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
+
+
 def hash_of(path: object) -> str | None:
     """Return the SHA-256 of a file of values; None where there is none to read."""
     if not isinstance(path, str | Path) or not Path(path).is_file():
@@ -52,13 +61,7 @@ def hash_of(path: object) -> str | None:
 
 
 def read_provenance(page: Path) -> dict[str, Any]:
-    """Return what a page carries.
-
-    Raises
-    ------
-    SourceError
-        Where the file cannot be read, or is no report that carries its parameters.
-    """
+    """Return what a page carries; raises SourceError where it is no report that carries its parameters."""
     try:
         text = page.read_text("utf-8")
     except OSError as problem:
@@ -89,18 +92,7 @@ class _Finder(HTMLParser):
 
 
 def refuse_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise where inputs are not what they were.
-
-    Parameters
-    ----------
-    before, now : mapping
-        As `inputs_of` gives them.
-
-    Raises
-    ------
-    SourceError
-        Naming the first file that changed, vanished or is new.
-    """
+    """Raise a SourceError that names the first input that changed, vanished or is new; both as `inputs_of` gives them."""
     hint = "run `dfly-analysis report` for a new report"
     if before["values_sha256"] != now["values_sha256"]:
         raise SourceError("the Helm values have changed since the report was made", hint=hint)

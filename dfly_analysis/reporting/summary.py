@@ -35,21 +35,11 @@ class Verdict(View):
     primary : CauseProportion or None
         The cause of most failures.
     proof : Finding or None
-        The gravest finding that shows a failure and is no echo.
-    others : tuple of CauseProportion
-    confidence : str or None
-        How sure the primary cause is: high, medium or low.
+        The most severe finding that shows a failure and is no duplicate.
+    confidence : {"high", "medium", "low"} or None
+        Of the primary cause.
     recommendations : tuple of Recommendation
-        The first few.
-    n_recommendations : int
-        Of all.
-    prediction : Prediction or NoPrediction
-    target_failure_rate : float
-    reason_without_settings : str
-        Why nothing is proposed, where nothing is.
-    warnings : tuple of str
-    read : str
-        What was read, in a line.
+        The first few of `n_recommendations`.
     folder : str
         Beginning that all paths share.
     """

@@ -6,14 +6,13 @@ import json
 import os
 import platform
 from collections.abc import Collection, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import StoreError
 from dfly_analysis.reporting.components import Listing
 from dfly_analysis.reporting.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
-from dfly_analysis.reporting.provenance import hash_of
+from dfly_analysis.reporting.provenance import hash_of, version_of
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
@@ -84,31 +83,25 @@ def write_whole(path: Path, text: str) -> None:
 def manifest_with(
     datasets: Sequence[Dataset], parameters: Mapping[str, Any], values: Sequence[object], verdict: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what a page was made of.
+    """Return what a page was made of, in JSON's own types.
 
     Parameters
     ----------
     datasets : sequence of Dataset
-        All that were read.
     parameters : mapping of str to value
         What was asked.
     values : sequence
         Files of Helm values in force; what is no file counts as none.
     verdict : mapping
         The numbers that have to come out again.
-
-    Returns
-    -------
-    dict
-        ``schema_version``, ``made_by``, ``inputs``, ``parameters``, ``values_sha256``, ``verdict``, ``settings``.
     """
     hashes, settings = [hash_of(one) for one in values], [settings_json(one) for one in datasets]
     return {
         "schema_version": SCHEMA_VERSION,
         "made_by": {
-            "dfly-analysis": _version("dfly-analysis") or "unknown",
+            "dfly-analysis": version_of("dfly-analysis") or "unknown",
             "python": platform.python_version(),
-            **{name: _version(name) for name in LIBRARIES},
+            **{name: version_of(name) for name in LIBRARIES},
         },
         "inputs": [record for one in datasets for record in inputs_json(one)],
         "parameters": plain_json(parameters),
@@ -116,13 +109,6 @@ def manifest_with(
         "verdict": plain_json(verdict),
         "settings": settings[0] if len(settings) == 1 else settings,
     }
-
-
-def _version(library: str) -> str | None:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return None
 
 
 def _json(content: Mapping[str, Any]) -> str:

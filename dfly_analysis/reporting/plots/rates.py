@@ -28,19 +28,7 @@ MIN_RATE = 1e-5
 
 
 def draw_failure_rates(predicted: Prediction, fits: Mapping[str, Any], target_failure_rate: float) -> Figure:
-    """Draw the share of layers that fail against the timeout of a piece.
-
-    Parameters
-    ----------
-    predicted : Prediction
-    fits : mapping of str to fit
-    target_failure_rate : float
-        Share that may fail, 0 to 1.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw the share of layers that fail against the timeout of a piece, with the accepted share."""
     marked = [time for time in (predicted.timeout_now_s, predicted.timeout_then_s) if time]
     ends = [*marked, fits[predicted.fit].quantile(predicted.piece_bytes, 0.5).value]
     low, high = min(ends) / 2, max([*ends, predicted.longest_seen_s or 0.0]) * 4
@@ -105,16 +93,7 @@ def _rates_table(predicted: Prediction, fits: Mapping[str, Any], marked: list[fl
 
 
 def draw_task_failures(fit: Any) -> Figure | NotDrawn:
-    """Draw the share of tasks that failed, by size.
-
-    Parameters
-    ----------
-    fit : TaskFailureFit or NotFitted
-
-    Returns
-    -------
-    Figure or NotDrawn
-    """
+    """Draw the share of tasks that failed, by size, from a TaskFailureFit."""
     if not fit:
         return NotDrawn(f"Failures by size cannot be shown: {getattr(fit, 'reason', 'they were not counted')}.")
     names = [size_class(one.from_bytes, one.to_bytes) for one in fit.bins]
