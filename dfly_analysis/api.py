@@ -78,7 +78,6 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
     from dfly_analysis.recommendation import recommend
     from dfly_analysis.recommendation.alerts import Alerts
     from dfly_analysis.reporting import Report
-    from dfly_analysis.reporting.plots import Figures
     from dfly_analysis.reporting.prediction import Prediction
 
     options = AnalysisOptions.of(
@@ -96,8 +95,7 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
     dataset, findings, fits = batch_cache.cached(question, found)
     advice = recommend(dataset, findings, fits, size=options.size, target_failure_rate=target_failure_rate)
     overlay = Overlay.from_advice(advice)
-    figures = Figures(dataset, fits, advice)
-    report = Report(dataset, findings, fits, advice, overlay, figures, parameters=parameters)
+    report = Report(dataset, findings, fits, advice, overlay, parameters=parameters)
     predicted = report.prediction if isinstance(report.prediction, Prediction) else None
     return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, predicted))
 

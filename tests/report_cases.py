@@ -14,7 +14,6 @@ from dfly_analysis.findings import CauseProportion, Diagnosis, Evidence, Finding
 from dfly_analysis.models import fit_all
 from dfly_analysis.recommendation.recommendations import Advice, Current, NoRecommendation, Recommendation
 from dfly_analysis.reporting import Report
-from dfly_analysis.reporting.plots import Figures
 from dfly_analysis.schema import COVERAGE, JOBS, PIECES, TASKS
 
 MIB, GIB = 2**20, 2**30
@@ -188,7 +187,6 @@ def make_report(*, line_text: str = ATTACK, n_pieces: int = 600) -> Report:
         fits,
         advice(),
         TruthlessOverlay(),
-        Figures(dataset, fits, advice()),
         {"paths": ["logs"], "size": "20GiB", "target_failure_rate": 1e-3},
     )
 
@@ -221,7 +219,7 @@ def healthy_report() -> Report:
         Settings.resolve(values, client="v1.4.0"), pieces=drawn, tasks=tasks(failed=0), coverage=coverage()
     )  # fmt: skip
     fits, nothing = fit_all(dataset), Advice(size_bytes=1 * GIB)
-    return Report(dataset, Diagnosis([]), fits, nothing, None, Figures(dataset, fits, nothing))
+    return Report(dataset, Diagnosis([]), fits, nothing)
 
 
 @cache
@@ -229,4 +227,4 @@ def no_tasks_report() -> Report:
     """Make a report of an input in which nothing was found."""
     dataset = Dataset.from_frames()
     fits, nothing = fit_all(dataset), Advice(no_advice=(NoRecommendation("timeouts", "no pieces were seen", "logs"),))
-    return Report(dataset, Diagnosis([]), fits, nothing, None, Figures(dataset, fits, nothing))
+    return Report(dataset, Diagnosis([]), fits, nothing)

@@ -18,6 +18,11 @@ ROLE = "seedClient"
 FITS = ("piece_from_source_seedClient", "piece_from_source")
 
 
+def source_fit(fits: Mapping[str, Any]) -> Any:
+    """Return the fit of pieces from the source, of seed clients where there is one; None without any."""
+    return next((fits[name] for name in FITS if fits.get(name)), None)
+
+
 @dataclass(frozen=True)
 class NoPrediction:
     """Why nothing can be predicted; false in a condition."""

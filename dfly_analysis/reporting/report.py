@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting import advice_views, input_views, size_explorer, views
+from dfly_analysis.reporting import advice_views, input_views, plots, size_explorer, views
 from dfly_analysis.reporting.components import Heading, Listing, MultiInputView, TableView, View
 from dfly_analysis.reporting.figures import Figure, FigureView, NotDrawn, show
 from dfly_analysis.reporting.json import (
@@ -26,7 +26,7 @@ from dfly_analysis.reporting.json import (
     settings_json,
 )
 from dfly_analysis.reporting.labels import parameter_text
-from dfly_analysis.reporting.prediction import NoPrediction, Prediction, predict
+from dfly_analysis.reporting.prediction import NoPrediction, Prediction, predict, source_fit
 from dfly_analysis.reporting.provenance import provenance_of
 from dfly_analysis.reporting.summary import Verdict, give_verdict
 from dfly_analysis.reporting.whatif_report import proposed_changes, replay_of, sensitivity_of, whatif_json
@@ -34,22 +34,14 @@ from dfly_analysis.reporting.writer import listing_of, manifest_with, write_list
 from dfly_analysis.simulation import WhatIf, simulate
 
 if TYPE_CHECKING:
+    from dfly_analysis.config import Overlay
     from dfly_analysis.recommendation.alerts import Alerts
-    from dfly_analysis.reporting.plots import Figures
 
 V = TypeVar("V", bound=View)
 NOTEBOOK = "tuning_report"
+FigureName = Literal["timeline", "durations", "failure_rates", "fit_diagnostics", "task_failures"]
 _COPIES = 40
 """Copies of the run that a report simulates: intervals need no third digit there."""
-_NOT_DRAWN = NotDrawn("This report was made without figures.")
-
-
-class WritesYaml(Protocol):
-    """Helm values that can be written: `dfly_analysis.config.helm_values_overlay.Overlay`."""
-
-    def to_yaml(self) -> str:
-        """Return the values as YAML."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -64,8 +56,6 @@ class Report:
     advice : Advice
     overlay : Overlay or None
         The advice as Helm values.
-    figures : Figures or None
-        Draws: `dfly_analysis.reporting.plots.Figures`.
     parameters : mapping of str to value
         What was asked.
     alerts : Alerts or None
@@ -76,8 +66,7 @@ class Report:
     findings: Diagnosis
     fits: Mapping[str, Any]
     advice: Advice
-    overlay: WritesYaml | None = None
-    figures: Figures | None = None
+    overlay: Overlay | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     alerts: Alerts | None = None
 
@@ -100,10 +89,6 @@ class Report:
     def _shown(self, view: V) -> V:
         return replace(view, lang=self.lang)
 
-    def _drawn(self, name: str, *arguments: Any) -> FigureView:
-        drawn: Figure | NotDrawn = getattr(self.figures, name)(*arguments) if self.figures else _NOT_DRAWN
-        return show(drawn, self.lang)
-
     @property
     def verdict(self) -> Verdict:
         """What happened, what to set, what that will do: one screen."""
@@ -122,27 +107,47 @@ class Report:
     @property
     def timeline(self) -> FigureView:
         """Failures against time."""
-        return self._drawn("timeline")
+        return show(self.draw("timeline"), self.lang)
 
     @property
     def durations(self) -> FigureView:
         """Durations of pieces against their size."""
-        return self._drawn("durations", self.prediction or None)
+        return show(self.draw("durations"), self.lang)
 
     @property
     def failure_rates(self) -> FigureView:
         """The failure rate against the timeout."""
-        return self._drawn("failure_rates", self.prediction or None)
+        return show(self.draw("failure_rates"), self.lang)
 
     @property
     def fit_diagnostics(self) -> FigureView:
         """The fitted distribution against the data, over all attempts and by host."""
-        return self._drawn("fit_diagnostics")
+        return show(self.draw("fit_diagnostics"), self.lang)
 
     @property
     def task_failures(self) -> FigureView:
         """Failures of tasks against their size."""
-        return self._drawn("task_failures")
+        return show(self.draw("task_failures"), self.lang)
+
+    def draw(self, name: FigureName) -> Figure | NotDrawn:
+        """Draw a figure by its name, or say why there is none."""
+        prediction = self.prediction if isinstance(self.prediction, Prediction) else None
+        fit = source_fit(self.fits)
+        match name:
+            case "timeline":
+                return plots.draw_timeline(self.dataset)
+            case "durations":
+                registry_time = self.fits.get("registry_time")
+                drawn = plots.draw_durations(self.dataset, fit, prediction.piece_bytes if prediction else None)
+                if not registry_time or isinstance(drawn, NotDrawn):
+                    return drawn
+                return replace(drawn, caption=" ".join([drawn.caption, *(f"{note}." for note in registry_time.notes)]))
+            case "failure_rates":
+                return plots.draw_failure_rates(prediction, self.fits, self.advice.target_failure_rate)
+            case "fit_diagnostics":
+                return plots.draw_fit_diagnostics(fit)
+            case "task_failures":
+                return plots.draw_task_failures(self.fits.get("task_failure"))
 
     @property
     def advice_table(self) -> advice_views.AdviceView:

@@ -14,6 +14,7 @@ from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
 from dfly_analysis.reporting.labels import ROLES, counted, figure, interval_text, plain
+from dfly_analysis.reporting.prediction import source_fit
 from dfly_analysis.reporting.writer import manifest_with, write_listed
 from dfly_analysis.simulation import SIMULATED_KEYS, Change, WhatIf, parse_changes
 from dfly_analysis.units import format_rate, format_size
@@ -263,7 +264,7 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
         Heading("Changed"), Heading("Layer", "number"), Heading("Pieces in flight", "number"), Heading("May fail", "number"),
         Heading("Surely enough", "number"), Heading("By the estimate", "number"), Heading("Waited for the dead, a layer", "number"),
     )  # fmt: skip
-    duration_fit = fits.get(f"piece_from_source_{ROLE}") or fits.get("piece_from_source")
+    duration_fit = source_fit(fits)
     slots, size = dataset.settings.get("download.concurrentPieceCount", ROLE).number, advice.size_bytes
     if not duration_fit or not slots or size <= 0:
         lacks = (

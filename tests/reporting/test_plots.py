@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from typing import get_args
 
 import matplotlib as mpl
 import pandas as pd
@@ -12,23 +13,19 @@ from report_cases import failing_report, healthy_report, no_tasks_report, pieces
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.models import fit_duration
-from dfly_analysis.reporting.plots import Figure, NotDrawn, draw_durations, draw_task_failures, draw_timeline
+from dfly_analysis.reporting.figures import Figure, NotDrawn
+from dfly_analysis.reporting.plots import draw_durations, draw_task_failures, draw_timeline
 from dfly_analysis.reporting.plots.style import CAUSE_COLOURS, COLOURS
+from dfly_analysis.reporting.report import FigureName
 from dfly_analysis.schema import CAUSES, OUTCOMES, TASKS
 
-NAMES = ("timeline", "durations", "fit_diagnostics", "failure_rates", "task_failures")
-
-
-def drawn(report, name):
-    """Draw a figure as the report does."""
-    asks = name in ("durations", "failure_rates")
-    return getattr(report.figures, name)(*([report.prediction or None] if asks else []))
+NAMES = get_args(FigureName)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_figure_has_words_and_numbers(name):
     """A picture of few marks is made of lines, says what it shows, and carries its numbers as a full table."""
-    figure = drawn(failing_report(), name)
+    figure = failing_report().draw(name)
     assert isinstance(figure, Figure)
     assert figure.media_type == "image/svg+xml"
     assert ET.fromstring(figure.data).tag.endswith("svg")
@@ -41,27 +38,27 @@ def test_each_figure_has_words_and_numbers(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_is_the_same_each_time(name):
     """Drawn twice, the bytes are the same, so that a report can be compared with another."""
-    assert drawn(failing_report(), name).data == drawn(failing_report(), name).data
+    assert failing_report().draw(name).data == failing_report().draw(name).data
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_where_there_is_nothing_the_reason_is_said(name):
     """No empty axes: a sentence."""
-    nothing = drawn(no_tasks_report(), name)
+    nothing = no_tasks_report().draw(name)
     assert isinstance(nothing, NotDrawn)
     assert nothing.reason.endswith(".")
 
 
 def test_a_healthy_run_has_no_timeline_of_failures():
     """Nothing failed, so nothing is drawn; the durations are."""
-    assert drawn(healthy_report(), "timeline") == NotDrawn("Nothing failed at a known time.")
-    assert isinstance(drawn(healthy_report(), "durations"), Figure)
+    assert healthy_report().draw("timeline") == NotDrawn("Nothing failed at a known time.")
+    assert isinstance(healthy_report().draw("durations"), Figure)
 
 
 def test_the_words_of_durations_count_what_was_cut_and_name_the_limit():
     """Points, limit and the fitted tail are in the alternative text."""
     rows = pieces()
-    alt = drawn(failing_report(), "durations").alt
+    alt = failing_report().draw("durations").alt
     cut = int((rows["outcome"] == "timeout").sum())
     assert f"{len(rows):,} attempts" in alt
     assert f"{cut:,} cut by the timeout" in alt
@@ -123,7 +120,7 @@ def test_the_timeline_has_few_bars_whatever_its_span(days):
 
 def test_failure_rates_fall_along_the_table():
     """A longer timeout never fails more layers in the table, where resets are rare."""
-    rows = drawn(healthy_report(), "failure_rates").rows
+    rows = healthy_report().draw("failure_rates").rows
     shares = [0.0 if "<" in row[1] else float(row[1].removesuffix(" %")) for row in rows]
     assert shares == sorted(shares, reverse=True)
     assert any("(now)" in row[0] for row in rows)

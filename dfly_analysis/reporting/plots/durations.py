@@ -100,7 +100,7 @@ def _attempts(dataset: Dataset) -> _Attempts:
         f"SELECT count(*), min(size_bytes), max(size_bytes), quantile_cont(duration_s, 0.002), max(duration_s), {_COUNTS} FROM {_SOURCE}"
     )[0]
     by_size = dataset.rows(
-        f"SELECT size_bytes, {_COUNTS} FROM {_SOURCE} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {_SIZES_IN_TABLE}"
+        f"SELECT size_bytes, {_COUNTS} FROM {_SOURCE} GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT {_SIZES_IN_TABLE}"
     )
     timeouts = dataset.rows(f"SELECT DISTINCT timeout_s FROM {_SOURCE} AND timeout_s IS NOT NULL ORDER BY 1")
     n, smallest, largest, shortest, longest, done, cut, other = numbers

@@ -8,16 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dfly_analysis.reporting.figures import Figure, NotDrawn
-from dfly_analysis.reporting.plots.style import (
-    COLOURS,
-    FAINT,
-    FIT,
-    INK,
-    SIZE_TICKS_BYTES,
-    drawing,
-    finish,
-    log_axis,
-)
+from dfly_analysis.reporting.plots.style import COLOURS, FAINT, FIT, INK, SIZE_TICKS_BYTES, drawing, finish, log_axis
 from dfly_analysis.units import format_share
 
 _MAX_HOSTS = 12

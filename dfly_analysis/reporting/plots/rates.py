@@ -27,8 +27,12 @@ ROUND_TIMEOUTS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 MIN_RATE = 1e-5
 
 
-def draw_failure_rates(predicted: Prediction, fits: Mapping[str, Any], target_failure_rate: float) -> Figure:
+def draw_failure_rates(
+    predicted: Prediction | None, fits: Mapping[str, Any], target_failure_rate: float
+) -> Figure | NotDrawn:
     """Draw the share of layers that fail against the timeout of a piece, with the accepted share."""
+    if predicted is None:
+        return NotDrawn("No law of times could be fitted, or no layer size is known, so no rate can be foretold.")
     marked = [time for time in (predicted.timeout_now_s, predicted.timeout_then_s) if time]
     ends = [*marked, fits[predicted.fit].quantile(predicted.piece_bytes, 0.5).value]
     low, high = min(ends) / 2, max([*ends, predicted.longest_seen_s or 0.0]) * 4
