@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dfly_analysis.config import ignored_paths
 from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, PIECE, RecommendationContext
 from dfly_analysis.units import format_duration
 
@@ -13,7 +14,7 @@ _WELL_BELOW = 0.9
 def advise(context: RecommendationContext) -> Iterator[str]:
     """Return a warning for each ignored key, and where timeouts contradict the pieces or each other."""
     yield from _other_timeouts_seen(context)
-    for path, reason in context.settings.ignored:
+    for path, reason in ignored_paths(context.settings):
         if path.endswith("download.pieceDownloadTimeout"):
             yield f"{path}: ignored in silence; the knob is {PIECE} ({reason})"
         else:

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_cases import ATTACK, failing_report, healthy_report, no_tasks_report
-from test_report import SECTIONS, Page
+from report_cases import ATTACK, SECTIONS, Page, failing_report, healthy_report, no_tasks_report
 
 from dfly_analysis.api import analyse
 from dfly_analysis.catalog import LANGUAGES

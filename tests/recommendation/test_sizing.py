@@ -26,8 +26,7 @@ from dfly_analysis.recommendation.compression import break_even_bps
 from dfly_analysis.recommendation.concurrency import slowed
 from dfly_analysis.recommendation.context import SLOTS
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting.sizing_view import sizing_of
-from dfly_analysis.reporting.views import AdviceView
+from dfly_analysis.reporting.advice_views import AdviceView, sizing_of
 from dfly_analysis.schema import PIECES, PODS, RUNS, TASKS
 from dfly_analysis.units import parse_duration, parse_size
 

@@ -1,6 +1,6 @@
 """Makes the pictures of the report that the documentation shows, of the committed sample, in Chromium.
 
-Run it as ``python tests/pictures.py [FOLDER]`` after a change of the page; without a folder it writes ``docs/images/``. It needs a font with
+Run it as ``python tests/reporting/pictures.py [FOLDER]`` after a change of the page; without a folder it writes ``docs/images/``. It needs a font with
 Chinese characters, such as Debian's fonts-noto-cjk.
 """
 
@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from dfly_analysis import analyse
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "samples" / "article-v0.1.118.tar.gz"
 IMAGES = ROOT / "docs" / "images"
 WIDTH_PX, HEIGHT_PX = 1280, 780

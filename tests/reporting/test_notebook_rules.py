@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from notebook_rules import notebook_problems
 
-ROOT = Path(__file__).resolve().parent.parent
 PARAMETERS = 'paths = ["logs/"]  # files to read, paths\nsize = "20GiB"  # layer to plan for, bytes\n'
 
 

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from typing import get_args
 
 import matplotlib as mpl
 import pandas as pd
 import pytest
 from report_cases import failing_report, healthy_report, no_tasks_report, pieces, tasks
 
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.models import fit_duration
-from dfly_analysis.reporting.plots import Figure, NotDrawn, draw_durations, draw_task_failures, draw_timeline
+from dfly_analysis.reporting.figures import Figure, NotDrawn
+from dfly_analysis.reporting.plots import draw_durations, draw_task_failures, draw_timeline
 from dfly_analysis.reporting.plots.style import CAUSE_COLOURS, COLOURS
-from dfly_analysis.schema import CAUSES, OUTCOMES, PIECES, TASKS
+from dfly_analysis.reporting.report import FigureName
+from dfly_analysis.schema import CAUSES, OUTCOMES, TASKS
 
-NAMES = ("timeline", "durations", "fit_diagnostics", "failure_rates", "task_failures")
-
-
-def drawn(report, name):
-    """Draw a figure as the report does."""
-    asks = name in ("durations", "failure_rates")
-    return getattr(report.figures, name)(*([report.prediction or None] if asks else []))
+NAMES = get_args(FigureName)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_figure_has_words_and_numbers(name):
     """A picture of few marks is made of lines, says what it shows, and carries its numbers as a full table."""
-    figure = drawn(failing_report(), name)
+    figure = failing_report().draw(name)
     assert isinstance(figure, Figure)
     assert figure.media_type == "image/svg+xml"
     assert ET.fromstring(figure.data).tag.endswith("svg")
@@ -40,27 +38,27 @@ def test_each_figure_has_words_and_numbers(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_is_the_same_each_time(name):
     """Drawn twice, the bytes are the same, so that a report can be compared with another."""
-    assert drawn(failing_report(), name).data == drawn(failing_report(), name).data
+    assert failing_report().draw(name).data == failing_report().draw(name).data
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_where_there_is_nothing_the_reason_is_said(name):
     """No empty axes: a sentence."""
-    nothing = drawn(no_tasks_report(), name)
+    nothing = no_tasks_report().draw(name)
     assert isinstance(nothing, NotDrawn)
     assert nothing.reason.endswith(".")
 
 
 def test_a_healthy_run_has_no_timeline_of_failures():
     """Nothing failed, so nothing is drawn; the durations are."""
-    assert drawn(healthy_report(), "timeline") == NotDrawn("Nothing failed at a known time.")
-    assert isinstance(drawn(healthy_report(), "durations"), Figure)
+    assert healthy_report().draw("timeline") == NotDrawn("Nothing failed at a known time.")
+    assert isinstance(healthy_report().draw("durations"), Figure)
 
 
 def test_the_words_of_durations_count_what_was_cut_and_name_the_limit():
     """Points, limit and the fitted tail are in the alternative text."""
     rows = pieces()
-    alt = drawn(failing_report(), "durations").alt
+    alt = failing_report().draw("durations").alt
     cut = int((rows["outcome"] == "timeout").sum())
     assert f"{len(rows):,} attempts" in alt
     assert f"{cut:,} cut by the timeout" in alt
@@ -71,7 +69,7 @@ def test_the_words_of_durations_count_what_was_cut_and_name_the_limit():
 def test_many_points_become_a_bitmap_that_stays_small():
     """Beyond two thousand marks dots are cheaper than lines; beyond six thousand a part is drawn, and said to be."""
     rows = pieces(9000)
-    figure = draw_durations(rows, None)
+    figure = draw_durations(Dataset.from_frames(pieces=rows), None)
     assert figure.media_type == "image/png"
     assert figure.data.startswith(b"\x89PNG")
     assert len(figure.data) < 200_000
@@ -81,25 +79,22 @@ def test_many_points_become_a_bitmap_that_stays_small():
 
 def test_durations_without_a_law_show_the_attempts_alone():
     """What was not fitted is not drawn, and the words say so."""
-    figure = draw_durations(pieces(40), NotFitted("piece_from_source", "too few", "more"))
+    figure = draw_durations(Dataset.from_frames(pieces=pieces(40)), NotFitted("piece_from_source", "too few", "more"))
     assert "No law could be fitted" in figure.alt
     assert figure.rows[0][-1] == "\N{EN DASH}"
 
 
-def test_drawing_changes_neither_the_rows_nor_the_look_of_others():
-    """The caller's frame and matplotlib's settings are as before."""
-    rows, look = pieces(300), dict(mpl.rcParams)
-    before = rows.copy()
-    draw_durations(rows, fit_duration(rows))
-    draw_timeline(rows, tasks())
-    pd.testing.assert_frame_equal(rows, before)
+def test_drawing_leaves_the_look_of_other_figures():
+    """Matplotlib's settings are as before."""
+    look, rows = dict(mpl.rcParams), pieces(300)
+    draw_durations(Dataset.from_frames(pieces=rows), fit_duration(rows))
     assert dict(mpl.rcParams) == look
 
 
 def test_the_timeline_counts_every_failure_by_host():
     """The table's sum is the number of failed attempts; kinds and hosts are named."""
     rows = pieces()
-    figure = draw_timeline(rows, tasks())
+    figure = draw_timeline(Dataset.from_frames(pieces=rows, tasks=tasks()))
     assert sum(int(row[-1]) for row in figure.rows) == int((rows["outcome"] != "ok").sum())
     assert {row[0] for row in figure.rows} == set(rows.loc[rows["outcome"] != "ok", "host"])
     assert "cut by the timeout" in figure.columns
@@ -107,7 +102,7 @@ def test_the_timeline_counts_every_failure_by_host():
 
 def test_without_pieces_the_timeline_shows_failed_tasks_by_cause():
     """A log at info level holds no pieces, but tasks fail at a time."""
-    figure = draw_timeline(PIECES.frame(), tasks())
+    figure = draw_timeline(Dataset.from_frames(tasks=tasks()))
     assert figure.alt.startswith("12 failed tasks")
     assert "timeout too short" in figure.columns
 
@@ -118,14 +113,14 @@ def test_the_timeline_has_few_bars_whatever_its_span(days):
     made = tasks()
     made["ended"] = made["started"].iloc[0] + pd.to_timedelta([days * place / len(made) for place in range(len(made))], "D")  # fmt: skip
     made["started"] = made["ended"]
-    figure = draw_timeline(PIECES.frame(), TASKS.conform(made))
+    figure = draw_timeline(Dataset.from_frames(tasks=TASKS.conform(made)))
     assert isinstance(figure, Figure)
     assert len(figure.data) < 150_000
 
 
 def test_failure_rates_fall_along_the_table():
     """A longer timeout never fails more layers in the table, where resets are rare."""
-    rows = drawn(healthy_report(), "failure_rates").rows
+    rows = healthy_report().draw("failure_rates").rows
     shares = [0.0 if "<" in row[1] else float(row[1].removesuffix(" %")) for row in rows]
     assert shares == sorted(shares, reverse=True)
     assert any("(now)" in row[0] for row in rows)

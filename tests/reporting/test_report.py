@@ -6,14 +6,22 @@ import json
 import re
 from dataclasses import replace
 from functools import cache
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report_cases import ATTACK, TruthlessOverlay, failing_report, healthy_report, make_report, no_tasks_report
+from report_cases import (
+    ATTACK,
+    SECTIONS,
+    Page,
+    TruthlessOverlay,
+    failing_report,
+    healthy_report,
+    make_report,
+    no_tasks_report,
+)
 
 from dfly_analysis.api import analyse
 from dfly_analysis.errors import DflyError, NotebookError, SourceError
@@ -23,34 +31,6 @@ from dfly_analysis.reporting.components import MARK
 from dfly_analysis.reporting.json import plain_json
 from dfly_analysis.reporting.labels import CAUSES, REMEDIES
 from dfly_analysis.schema import CAUSES as KNOWN_CAUSES
-
-SECTIONS = (
-    "verdict", "causes", "evidence", "timeline", "durations", "failure_rates", "task_failures", "advice_table",
-    "settings_table", "jobs_table", "data_quality", "method", "parameters_table", "sizing", "preheat_plan", "next_runs", "monitoring",
-)  # fmt: skip
-
-
-class Page(HTMLParser):
-    """What a page holds: start tags with their attributes, and its text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attrs for name, attrs in self.tags if name == tag]
-
-    @property
-    def words(self) -> str:
-        return " ".join(self.text.split())
 
 
 @pytest.fixture(scope="module")
