@@ -1,4 +1,4 @@
-"""How much pieces in flight slow each other: the likelihood of a crowding, and what attempts tell beside it."""
+"""Contention: how much pieces in flight slow each other, by profile likelihood."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from scipy import optimize, special
 
 from dfly_analysis.estimates import Interval
 from dfly_analysis.models.concurrency import Spans, Steps, shared_speed
-from dfly_analysis.models.distribution import Array
-from dfly_analysis.models.normal_distribution import Moments, negative_log_likelihood
+from dfly_analysis.models.distribution import LOG_ROOT_TWO_PI, Array
 
 _PROFILE_DROP = 0.5 * 3.841  # half of the 95 % quantile of chi-squared with one degree of freedom
 
@@ -17,6 +16,22 @@ def _rows(spans: Spans, steps: Steps, contention: float, exponent: float) -> tup
     """Return logs of seconds a byte alone, of finished and of all other telling attempts."""
     pace = np.log(np.maximum(steps.progress(contention, exponent), 1e-9) / spans.size_bytes)
     return pace[spans.usable & spans.finished], pace[spans.usable & ~spans.finished]
+
+
+def _negative_log_likelihood(theta: Array, finished: tuple[int, float, float], cut: Array) -> tuple[float, Array]:
+    """Return the negative log likelihood of normal rows of which some are right-censored, and its gradient.
+
+    Of those that finished their number, sum and sum of squares is all it depends on; they should lie about 0.
+    """
+    count, total, squares = finished
+    centre, spread = theta[0], np.exp(theta[1])
+    sum_z = (total - count * centre) / spread
+    sum_zz = (squares - 2.0 * centre * total + count * centre * centre) / (spread * spread)
+    q = (cut - centre) / spread
+    tail = special.log_ndtr(-q)
+    hazard = np.exp(-0.5 * q * q - LOG_ROOT_TWO_PI - tail)
+    value = 0.5 * sum_zz + count * theta[1] - tail.sum()
+    return float(value), np.array([-(sum_z + hazard.sum()) / spread, count - sum_zz - hazard @ q])
 
 
 def profile(spans: Spans, steps: Steps, grid: Array, exponent: float) -> tuple[Array, Array]:
@@ -28,9 +43,9 @@ def profile(spans: Spans, steps: Steps, grid: Array, exponent: float) -> tuple[A
         observed, cut = _rows(spans, steps, float(contention), exponent)
         centre = float(observed.mean())
         here = np.array([0.0, np.log(observed.std() + 1e-3)]) if start is None else start
-        found = optimize.minimize(
-            negative_log_likelihood, here, args=(Moments.of(observed - centre), cut - centre), jac=True, method="BFGS"
-        )
+        moved = observed - centre
+        sums = (len(moved), float(moved.sum()), float(moved @ moved))
+        found = optimize.minimize(_negative_log_likelihood, here, args=(sums, cut - centre), jac=True, method="BFGS")
         start = np.asarray(found.x)
         # Density of a time in seconds, not of its log: the speed at the end is the slope between the two clocks.
         turn = np.log(shared_speed(ended, float(contention), exponent)).sum() - observed.sum()

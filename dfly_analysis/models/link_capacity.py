@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,10 @@ from dfly_analysis.models.concurrency import HOST, SOURCE, Spans, Steps, count_l
 from dfly_analysis.models.contention import bounds, design_effect, profile, rate_alone
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.model_selection import fit_duration
+from dfly_analysis.models.weighted_attempts import failing_tasks, source_attempts
+
+if TYPE_CHECKING:
+    from dfly_analysis.dataset import Dataset
 
 NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
 MIN_COUNT = 30
@@ -242,32 +246,9 @@ def _bandwidth(fit: CapacityFit, contention: float) -> float:
     return alone / contention if contention > 0 else float("inf")
 
 
-class HasPieces(Protocol):
-    """What is asked of a dataset."""
-
-    @property
-    def pieces(self) -> pd.DataFrame:
-        """Return the attempts at pieces."""
-        ...
-
-    @property
-    def tasks(self) -> pd.DataFrame:
-        """Return the tasks."""
-        ...
-
-
-def fit_from_dataset(dataset: HasPieces) -> dict[str, CapacityFit | DurationFit | NotFitted]:
-    """Return the capacity, and where sharing is seen the law of a piece's time at the usual load.
-
-    Parameters
-    ----------
-    dataset : object with ``pieces`` and ``tasks``
-
-    Returns
-    -------
-    dict of str to fit
-    """
-    pieces, tasks = dataset.pieces, dataset.tasks
+def fit_from_dataset(dataset: Dataset) -> dict[str, CapacityFit | DurationFit | NotFitted]:
+    """Return the capacity, and where sharing is seen the duration of a piece at the usual load."""
+    pieces, tasks = source_attempts(dataset), failing_tasks(dataset)
     capacity = fit_capacity(pieces, tasks)
     result: dict[str, CapacityFit | DurationFit | NotFitted] = {NAME: capacity}
     if isinstance(capacity, CapacityFit) and capacity.shared:
