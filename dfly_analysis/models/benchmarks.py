@@ -147,7 +147,7 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
     )  # fmt: skip
 
 
-def fit_from_dataset(dataset: Dataset) -> dict[str, BenchmarkFit | NotFitted]:
+def fit_benchmarks(dataset: Dataset) -> dict[str, BenchmarkFit | NotFitted]:
     """Return a fit for each benchmark of a dataset, told apart by tool and settings.
 
     Returns

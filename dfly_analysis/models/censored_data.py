@@ -24,10 +24,10 @@ SHARE_OF_SCATTER = {"task_id": 1.0, "host": 0.5}
 PIECE_STEP_BYTES = 4 << 20
 """Piece lengths are multiples of it in every release."""
 _WHOLE_SHARE, _FEWEST_WHOLE = 0.5, 10
-# A bin of a twentieth of the standard deviation, taken at its mean, loses 1 part in 5 000 of the variance: less than a million
+# A bin of a twentieth of the standard deviation, taken at its mean, loses 1 part in 5 000 of the variance, which very many
 # attempts can tell. Few attempts stay as they are. A survival is smoother than a density.
-_BINS_PER_SD, _COARSE_BINS_PER_SD, _CENSORED_BINS_WIDER = 20.0, 6.0, 3.0
-_MAX_EXACT_ROWS = 400
+_BINS_PER_SD, _FINE_BINS_PER_SD, _COARSE_BINS_PER_SD, _CENSORED_BINS_WIDER = 20.0, 60.0, 6.0, 3.0
+_MAX_EXACT_ROWS, _VERY_MANY = 400, 200_000
 _SIZE_BIN_LOG = 0.02
 
 Index = npt.NDArray[np.intp]
@@ -367,7 +367,7 @@ def bin_attempts(attempts: Attempts) -> Rows:
         return exact
     pace = exact.middle - exact.x
     sd = np.sqrt(((pace - pace @ weight / total) ** 2) @ weight / total)
-    rows, row_of = _binned(exact, float(sd) / _BINS_PER_SD)
+    rows, row_of = _binned(exact, float(sd) / (_BINS_PER_SD if total <= _VERY_MANY else _FINE_BINS_PER_SD))
     return replace(
         rows, clusters={name: cluster.grouped(row_of, len(rows.y)) for name, cluster in attempts.clusters.items()}
     )

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.estimates import NotFitted
+from dfly_analysis.models.benchmarks import fit_benchmarks
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.failure_by_size import TaskFailureFit, task_failure_by_size
+from dfly_analysis.models.link_capacity import fit_link
 from dfly_analysis.models.model_selection import fit_attempts
 from dfly_analysis.models.registry_time import NAME as REGISTRY
 from dfly_analysis.models.registry_time import fit_registry
+from dfly_analysis.models.storage import fit_speeds
 from dfly_analysis.models.task_calibration import calibrate
-from dfly_analysis.models.weighted_attempts import source_attempts, weighted_pieces, weighted_tasks
+from dfly_analysis.models.weighted_attempts import failing_tasks, source_attempts, weighted_pieces, weighted_tasks
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
@@ -30,14 +28,6 @@ _TASKS = """
     FROM tasks GROUP BY size_bytes, piece_bytes, outcome, role ORDER BY ALL"""
 _USUAL_TIMEOUT = """
     SELECT timeout_s FROM pieces WHERE timeout_s IS NOT NULL GROUP BY timeout_s ORDER BY count(*) DESC, timeout_s LIMIT 1"""
-
-
-@cache
-def _further_fitters() -> tuple[Callable[[Dataset], dict[str, Any]], ...]:
-    """Return ``fit_from_dataset`` of every module of this folder that has one, in the order of their names."""
-    names = sorted(found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    modules = (importlib.import_module(f"{__package__}.{name}") for name in names)
-    return tuple(module.fit_from_dataset for module in modules if hasattr(module, "fit_from_dataset"))
 
 
 def fit_all(dataset: Dataset) -> dict[str, Any]:
@@ -53,10 +43,25 @@ def fit_all(dataset: Dataset) -> dict[str, Any]:
         ``piece_from_source``, ``piece_from_parent`` and ``task_failure`` always; ``piece_from_source_seedClient`` and
         the like where a role other than the only one has 200 attempts; ``registry_time`` where stretches of attempts at the
         source differ beyond chance; ``task_duration`` where log rows of whole tasks
-        and Prometheus' buckets of them carry it; then what the other modules of this folder fit.
+        and Prometheus' buckets of them carry it; ``benchmark``; ``source_capacity``; ``storage_write``.
     """
-    pieces = weighted_pieces(dataset)
-    result: dict[str, Any] = {}
+    result = _piece_fits(dataset)
+    source_rows = source_attempts(dataset)
+    registry_fit = fit_registry(source_rows, result["piece_from_source"])
+    if registry_fit is not None:
+        result[REGISTRY] = registry_fit
+    link = fit_link(source_rows, failing_tasks(dataset))
+    del source_rows
+    result["task_failure"] = _task_failure(dataset, result)
+    task_duration = fit_attempts(weighted_tasks(dataset).attempts(of_pieces=False), "task_duration")
+    if isinstance(task_duration, DurationFit):
+        result["task_duration"] = task_duration
+    return result | fit_benchmarks(dataset) | link | fit_speeds(dataset)
+
+
+def _piece_fits(dataset: Dataset) -> dict[str, Any]:
+    """Fit the duration of pieces by origin, and by role where there are several."""
+    pieces, result = weighted_pieces(dataset), {}
     for origin in _ORIGINS:
         name = f"piece_from_{origin}"
         rows = pieces.select(pieces.frame["origin"].eq(origin).to_numpy(dtype=bool, na_value=False))
@@ -67,15 +72,6 @@ def fit_all(dataset: Dataset) -> dict[str, Any]:
         ):
             own = rows.select(rows.frame["role"].eq(role).to_numpy(dtype=bool, na_value=False))
             result[f"{name}_{role}"] = fit_attempts(own.attempts(), f"{name}_{role}")
-    registry_fit = fit_registry(source_attempts(dataset), result["piece_from_source"])
-    if registry_fit is not None:
-        result[REGISTRY] = registry_fit
-    result["task_failure"] = _task_failure(dataset, result)
-    task_duration = fit_attempts(weighted_tasks(dataset).attempts(of_pieces=False), "task_duration")
-    if isinstance(task_duration, DurationFit):
-        result["task_duration"] = task_duration
-    for fitter in _further_fitters():
-        result |= fitter(dataset)
     return result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,6 @@ from dfly_analysis.models.concurrency import HOST, SOURCE, Spans, Steps, count_l
 from dfly_analysis.models.contention import bounds, design_effect, profile, rate_alone
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.model_selection import fit_duration
-from dfly_analysis.models.weighted_attempts import failing_tasks, source_attempts
-
-if TYPE_CHECKING:
-    from dfly_analysis.dataset import Dataset
 
 NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
 MIN_COUNT = 30
@@ -246,9 +242,8 @@ def _bandwidth(fit: CapacityFit, contention: float) -> float:
     return alone / contention if contention > 0 else float("inf")
 
 
-def fit_from_dataset(dataset: Dataset) -> dict[str, CapacityFit | DurationFit | NotFitted]:
-    """Return the capacity, and where sharing is seen the duration of a piece at the usual load."""
-    pieces, tasks = source_attempts(dataset), failing_tasks(dataset)
+def fit_link(pieces: pd.DataFrame, tasks: pd.DataFrame | None) -> dict[str, CapacityFit | DurationFit | NotFitted]:
+    """Return the capacity, and where sharing is seen the duration of a piece at the usual load; arguments as of `fit_capacity`."""
     capacity = fit_capacity(pieces, tasks)
     result: dict[str, CapacityFit | DurationFit | NotFitted] = {NAME: capacity}
     if isinstance(capacity, CapacityFit) and capacity.shared:

@@ -136,7 +136,7 @@ def _middle(speed: Array) -> tuple[Interval, float]:
     return Interval(*(float(np.exp(edge)) for edge in (middle, middle - half, middle + half))), spread
 
 
-def fit_from_dataset(dataset: Dataset) -> dict[str, StorageFit | NotFitted]:
+def fit_speeds(dataset: Dataset) -> dict[str, StorageFit | NotFitted]:
     """Return the speed of writes, with what downloads show as its least where it was not measured, and of unpacking where it was."""
     runs = dataset.select("runs", "kind = 'sample' AND tool = 'csv'")
     ((observed,),) = dataset.rows(

@@ -1,7 +1,7 @@
 """Attempts out of the engine: rows as they are while they are few, else weighted bins of nearly equal ones.
 
 What a fit holds is bounded by how attempts differ, not by how many there are: beyond `MAX_EXACT_ROWS` the engine counts them by
-role, origin, outcome, timeout, size and a hundredth of the log of the duration. How tasks and hosts differ, which intervals depend
+role, origin, outcome, timeout, size and two thousandths of the log of the duration. How tasks and hosts differ, which intervals depend
 on, is kept as their counts by bin; of more than `_MAX_CLUSTERS` tasks or hosts, as those of a sample.
 """
 
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 MAX_EXACT_ROWS = 200_000
 MAX_WINDOW_ROWS = 60_000
 _MAX_CLUSTERS = 2_000
-_BIN_LOG = 0.01
+# So fine that a fit, which bins again, does not see it.
+_BIN_LOG, _SIZE_BIN_LOG = 0.002, 0.01
 TASK_DURATION_METRIC = "dragonfly_client_download_task_duration_milliseconds"
 
 # A task is named by a number, which takes a tenth of the room of its 64 digits.
@@ -95,7 +96,9 @@ def weighted_tasks(dataset: Dataset) -> WeightedAttempts:
 
 
 def _weighted(dataset: Dataset, source: str) -> WeightedAttempts:
-    ((count,),) = dataset.rows(f"SELECT count(*) FROM ({source})")  # noqa: S608 - the module's own text
+    ((count, *n_clusters),) = dataset.rows(
+        f"SELECT count(*), {', '.join(f'approx_count_distinct({name})' for name in SHARE_OF_SCATTER)} FROM ({source})"  # noqa: S608
+    )
     if count <= MAX_EXACT_ROWS:
         return WeightedAttempts(dataset.sql(source), None)
     # Of what a fit leaves out, one bin is enough. Lengths of whole pieces are few; a last piece may have any.
@@ -103,7 +106,7 @@ def _weighted(dataset: Dataset, source: str) -> WeightedAttempts:
         SELECT *, CASE WHEN duration_s > 0 AND isfinite(duration_s) THEN ln(duration_s) END AS log_duration,
             CASE WHEN size_bytes > 0 AND isfinite(size_bytes) THEN ln(size_bytes) END AS log_size,
             hash(origin, role, outcome, timeout_s, upper_s, successes_not_logged, duration_s > timeout_s, size_bytes % {PIECE_STEP_BYTES} = 0,
-                CASE WHEN size_bytes % {PIECE_STEP_BYTES} = 0 THEN size_bytes ELSE floor(log_size / {_BIN_LOG}) END,
+                CASE WHEN size_bytes % {PIECE_STEP_BYTES} = 0 THEN size_bytes ELSE floor(log_size / {_SIZE_BIN_LOG}) END,
                 floor(log_duration / {_BIN_LOG})) AS bin
         FROM ({source})"""  # noqa: S608
     frame = dataset.sql(f"""
@@ -114,25 +117,24 @@ def _weighted(dataset: Dataset, source: str) -> WeightedAttempts:
             coalesce(exp(avg(log_duration)), min(duration_s)) AS duration_s, sum(weight) AS weight, min(started) AS started, max(started) AS last_started
         FROM ({keyed}) GROUP BY bin ORDER BY bin""")  # noqa: S608
     bins = frame.pop("bin").to_numpy()
-    clusters = {name: _clusters(dataset, keyed, name, bins) for name in SHARE_OF_SCATTER}
+    clusters = {
+        name: _clusters(dataset, keyed, name, bins, -(-n // _MAX_CLUSTERS) or 1)
+        for name, n in zip(SHARE_OF_SCATTER, n_clusters, strict=True)
+    }
     return WeightedAttempts(frame, clusters)
 
 
-def _clusters(dataset: Dataset, keyed: str, name: str, bins: Any) -> Cluster:
-    """Return how many attempts of each bin belong to each task or host, of a sample of them where there are many."""
-    ((count,),) = dataset.rows(f"SELECT approx_count_distinct({name}) FROM ({keyed})")  # noqa: S608
-    every = -(-int(count) // _MAX_CLUSTERS) or 1
+def _clusters(dataset: Dataset, keyed: str, name: str, bins: Any, every: int) -> Cluster:
+    """Return how many attempts of each bin belong to every so many-th task or host."""
+    sampled = f"{name} IS NOT NULL AND (hash({name}) >> 20) % {every} = 0"
     rows = dataset.sql(f"""
         SELECT hash({name}) AS cluster, bin, sum(weight) AS weight FROM ({keyed})
-        WHERE {name} IS NOT NULL AND (hash({name}) >> 20) % {every} = 0 GROUP BY ALL ORDER BY ALL""")  # noqa: S608
+        WHERE {sampled} GROUP BY ALL ORDER BY ALL""")  # noqa: S608
     codes, found = pd.factorize(rows["cluster"])
     columns = np.searchsorted(bins, rows["bin"].to_numpy())
     counts = sparse.coo_array((rows["weight"].to_numpy(), (codes, columns)), shape=(len(found), len(bins))).tocsr()
-    names = [""] * len(found)
-    if name == "host":
-        named = dataset.rows(f"SELECT DISTINCT hash(host), host FROM ({keyed}) WHERE host IS NOT NULL")  # noqa: S608
-        by_hash = dict(named)
-        names = [by_hash[code] for code in found.tolist()]
+    named = dict(dataset.rows(f"SELECT DISTINCT hash({name}), {name} FROM ({keyed}) WHERE {sampled}"))  # noqa: S608
+    names = [str(named[code]) for code in found.tolist()]
     return Cluster(counts, tuple(names), SHARE_OF_SCATTER[name], float(every))
 
 
