@@ -22,7 +22,9 @@ def draw_fit_diagnostics(fit: Any) -> Figure | NotDrawn:
     """Draw a probability plot of a fitted DurationFit, and what each host finished against what the fit expects."""
     if not fit:
         return NotDrawn("No law of times could be fitted, so there is none to check.")
-    checks = fit.checks()
+    from dfly_analysis.models import check_fit
+
+    checks = check_fit(fit)
     if len(checks.probability) < 2:
         return NotDrawn("Too few attempts finished to check the law against them.")
     with drawing(360) as canvas:

@@ -1,7 +1,5 @@
 """The models: recovery of laws the tests know, honest intervals, and refusals where data do not carry a fit."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,14 +9,9 @@ from dfly_analysis.estimates import Fit, Interval, NotFitted
 from dfly_analysis.models import (
     DurationFit,
     LayerShape,
-    TaskFailureFit,
     all_distributions,
-    fit_all,
     fit_duration,
-    kaplan_meier,
     layer_failure_rate,
-    task_failure_by_size,
-    task_failure_probability,
     timeout_for_target,
     wilson,
 )
@@ -107,29 +100,6 @@ def _assert_monotone_and_ordered(fit):
             assert edges == sorted(edges)
     values = [found.value for found in failing]
     assert values == sorted(values, reverse=True)
-
-
-@pytest.mark.parametrize("law", sorted(all_distributions()))
-def test_a_law_agrees_with_itself(law):
-    """Density, survival, quantile and scores of one law are one law's."""
-    made = all_distributions()[law]
-    shape = [np.array(value) for value in (-0.6, *made.starts[0])]
-    location = np.array(0.3)
-    p = np.array([0.01, 0.2, 0.5, 0.9, 0.999])
-    y = made.quantile(p, location, shape)
-    np.testing.assert_allclose(1.0 - np.exp(made.log_survival(y, location, shape)), p, atol=1e-6)
-    step = 1e-5
-    slope = np.exp(made.log_survival(y - step, location, shape)) - np.exp(made.log_survival(y + step, location, shape))
-    np.testing.assert_allclose(slope / (2 * step), np.exp(made.log_density(y, location, shape)), rtol=2e-3, atol=1e-7)
-    for survival in (False, True):
-        function = made.log_survival if survival else made.log_density
-        scores = made.scores(y, location, shape, survival=survival)
-        by_location = (function(y, location + step, shape) - function(y, location - step, shape)) / (2 * step)
-        np.testing.assert_allclose(scores[0], by_location, rtol=1e-3, atol=1e-5)
-        for place in range(len(shape)):
-            up, down = ([v + s * (i == place) for i, v in enumerate(shape)] for s in (step, -step))
-            expected = (function(y, location, up) - function(y, location, down)) / (2 * step)
-            np.testing.assert_allclose(scores[1 + place], expected, rtol=1e-3, atol=1e-5)
 
 
 def test_leaving_out_what_was_cut_is_not_what_this_does(fit):
@@ -405,16 +375,6 @@ def test_curves_are_lines_of_one_length(fit):
     assert max(seen.x) <= 30.0
 
 
-def test_kaplan_meier_by_hand():
-    """The textbook example: 1, 2+, 3, 4+, 5 with censoring marked +."""
-    curve = kaplan_meier([1, 2, 3, 4, 5], [False, True, False, True, False])
-    assert curve.x == (1.0, 3.0, 5.0)
-    assert curve.y == pytest.approx((0.8, 0.8 * 2 / 3, 0.0))
-    assert kaplan_meier([1.0, 2.0], [True, True]).x == ()
-    with pytest.raises(TableError):
-        kaplan_meier([1.0], [True, False])
-
-
 def test_wilson_by_hand():
     """Wilson's interval of 10 in 100 is 5.5 to 17.4 %; of 0 in 0 everything."""
     found = wilson(10, 100)
@@ -430,45 +390,6 @@ def _tasks(n=600, seed=3):
     chance = 1 / (1 + np.exp(4.0 - 1.2 * np.log(size / (256 * MIB))))
     outcome = np.where(source.random(n) < chance, "failed", "ok")
     return pd.DataFrame({"size_bytes": size.astype("int64"), "outcome": outcome})
-
-
-def test_task_failures_by_size():
-    """Bins hold every task once, their intervals hold the truth, and the line follows the drawn one."""
-    tasks = pd.concat(
-        [_tasks(), pd.DataFrame({"size_bytes": [300 * MIB] * 2, "outcome": ["unknown", "died"]})], ignore_index=True
-    )
-    fit = task_failure_by_size(tasks)
-    assert isinstance(fit, TaskFailureFit)
-    assert isinstance(fit, Fit)
-    assert sum(made.n for made in fit.bins) == fit.n == 601
-    assert sum(made.failed for made in fit.bins) == fit.n_failed
-    assert fit.n_censored == 1
-    assert fit.law == "logistic"
-    low, high = fit.rate(64 * MIB), fit.rate(20_000 * MIB)
-    assert low.value < high.value
-    truth = 1 / (1 + np.exp(4.0 - 1.2 * np.log(20_000 / 256)))
-    assert high.low <= truth <= high.high
-
-
-def test_tasks_without_failures_or_at_all():
-    """Without failures the rate is 0 with an upper end; without tasks there is no fit."""
-    fit = task_failure_by_size(_tasks().assign(outcome="ok"))
-    assert fit.law == "binned"
-    assert fit.rate(64 * MIB).value == 0.0 < fit.rate(64 * MIB).high < 0.02
-    assert isinstance(task_failure_by_size(_tasks().iloc[:0]), NotFitted)
-    with pytest.raises(TableError, match="outcome"):
-        task_failure_by_size(_tasks().drop(columns="outcome"))
-
-
-def test_task_failure_probability_by_simulation():
-    """The closed form agrees with attempts drawn piece by piece, two passes each."""
-    source = np.random.default_rng(0)
-    failed = (source.random((40_000, 20, 2)) < 0.1).all(axis=2).any(axis=1).mean()
-    assert task_failure_probability(0.1, 20, 2) == pytest.approx(failed, abs=0.01)
-    assert task_failure_probability(0.1, 20, 2, retry_failure_correlation=1.0) == pytest.approx(1 - 0.9**20)
-    assert task_failure_probability(1.0, 5) == 1.0
-    with pytest.raises(TableError):
-        task_failure_probability(1.2, 5)
 
 
 def test_timeout_for_target_meets_the_target_and_no_shorter_one_does(fit):
@@ -487,27 +408,6 @@ def test_no_timeout_cures_resets(fit):
     """Where resets alone fail the layer more often than the target, the timeout asked for is infinite."""
     found = timeout_for_target(fit, LayerShape(20 * 1024 * MIB, 64 * MIB, 16), 1e-6, competing=True)
     assert found.value == found.high == np.inf
-
-
-def test_fit_all_names_and_splits():
-    """Pieces are split by where they come from; what there are no rows for is refused by name."""
-    pieces = _pieces(n=700)[0].assign(origin="source", role="seedClient")
-    made = fit_all(SimpleNamespace(pieces=pieces, tasks=_tasks()))
-    assert isinstance(made["piece_from_source"], DurationFit)
-    assert isinstance(made["piece_from_parent"], NotFitted)
-    assert isinstance(made["task_failure"], TaskFailureFit)
-    roles = pieces.assign(role=np.where(np.arange(700) < 300, "client", "seedClient"))
-    split = fit_all(SimpleNamespace(pieces=roles, tasks=_tasks()))
-    assert {"piece_from_source_client", "piece_from_source_seedClient"} <= set(split)
-
-
-def test_fit_all_takes_the_empty_tables():
-    """Empty tables of the schema give refusals, never an exception."""
-    from dfly_analysis.schema import PIECES, TASKS
-
-    made = fit_all(SimpleNamespace(pieces=PIECES.frame(), tasks=TASKS.frame()))
-    assert set(made) >= {"piece_from_source", "piece_from_parent", "task_failure"}
-    assert all(isinstance(fit, NotFitted) for fit in made.values())
 
 
 def test_a_schema_frame_fits_with_its_own_types():

@@ -1,17 +1,12 @@
 """The models beyond one law of one table: buckets, origins, competing endings, calibration, diagnostics, hard data."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from dfly_analysis.estimates import NotFitted, measured_retry_correlation
-from dfly_analysis.models import DurationFit, all_distributions, cumulative_incidence, fit_all, fit_duration
-from dfly_analysis.models.histogram_data import METRIC, whole_tasks
+from dfly_analysis.estimates import NotFitted
+from dfly_analysis.models import DurationFit, fit_duration
 from dfly_analysis.models.layer_failure import task_failure_probability
-from dfly_analysis.models.task_calibration import calibrate
-from dfly_analysis.schema import RUNS
 
 MIB = 2**20
 
@@ -83,62 +78,11 @@ def test_rows_of_other_origins_and_short_last_pieces_are_left_out_with_a_note():
     assert any("last pieces" in note for note in fit.notes)
 
 
-def test_endings_add_up_under_any_timeout(fit):
-    """Cumulative incidences and the share that finishes add up to one, at the timeout in force and at others."""
-    for timeout in (5.0, 30.0, 300.0):
-        shares = fit.incidence(64 * MIB, timeout)
-        assert sum(one.value for one in shares.values()) == pytest.approx(1.0, abs=1e-6)
-        failing = fit.failure_rate(64 * MIB, timeout).value
-        assert shares["timeout"].value + shares["reset"].value == pytest.approx(failing, abs=1e-6)
-        assert all(one.low <= one.value <= one.high for one in shares.values())
-
-
-def test_a_longer_timeout_gains_timeouts_and_costs_resets_and_time(fit):
-    """From 30 to 90 s fewer are cut, more are reset, and attempts hold their slots for longer; each near the truth."""
-    change = fit.change(64 * MIB, 30.0, 90.0)
-    assert change.timeouts.high < 0 < change.others.low
-    assert change.busy_s.low > 0
-    assert change.failures.value == pytest.approx(change.timeouts.value + change.others.value, abs=1e-9)
-    source = np.random.default_rng(2)
-    time = 64 / 3.0 * np.exp(0.5 * source.standard_normal(400_000))
-    reset = source.exponential(1 / 0.003, len(time))
-    lost = [(reset < np.minimum(time, limit)).mean() for limit in (30.0, 90.0)]
-    assert change.others.low <= lost[1] - lost[0] <= change.others.high
-
-
 def test_draws_lie_about_the_estimate(fit):
     """Half of the draws of a quantile are below the value: the uncertainty has its middle where the estimate is."""
     drawn = fit.average.drawn_log_quantiles(np.array([fit._x(16 * MIB)]), np.array([0.99]))[:, 0]
     middle = fit.average.log_quantile(fit._x(16 * MIB), 0.99)
     assert abs((drawn < middle).mean() - 0.5) < 0.12
-
-
-def test_checks_of_a_law_that_fits(fit):
-    """Cox and Snell's residuals have mean 1, the probabilities lie on a line, and what is extrapolated says so."""
-    checks = fit.checks()
-    residual = checks.residuals
-    assert (residual["weight"] * residual["residual"]).sum() / residual["weight"][
-        residual["finished"]
-    ].sum() == pytest.approx(1.0, abs=0.03)
-    assert np.corrcoef(checks.probability["law_z"], checks.probability["seen_z"])[0, 1] > 0.995
-    beyond = checks.survival[checks.survival["extrapolated"]]
-    assert len(beyond)
-    assert beyond["seen"].isna().all()
-    assert (checks.survival["law_low"] <= checks.survival["law_high"]).all()
-    assert not len(checks.hosts)
-
-
-def test_a_slow_host_stands_out_and_its_pull_on_the_answer_is_told():
-    """Without the one host of eight that is three times slower the 99 % quantile would be lower; it leads the table."""
-    pieces = _pieces(seed=8, n=1600, sizes=(4,), limit=60.0)
-    host = np.arange(len(pieces)) % 8
-    slow = host == 5
-    pieces.loc[slow, "duration_s"] *= 3.0
-    hosts = fit_duration(pieces.assign(host=[f"seed-{code}" for code in host])).checks().hosts
-    assert hosts.iloc[0]["host"] == "seed-5"
-    assert hosts.iloc[0]["high"] < 0.7
-    assert hosts.iloc[0]["shift_q99"] == hosts["shift_q99"].min() < 0.95
-    assert hosts["n"].sum() == len(pieces)
 
 
 @pytest.mark.parametrize(
@@ -213,69 +157,6 @@ def _tasks(attempt, retry_correlation, *, n=400, seed=11):
     })  # fmt: skip
 
 
-@pytest.mark.parametrize("retry_correlation", [0.0, 0.3])
-def test_shared_fate_is_found_from_how_many_tasks_failed(retry_correlation):
-    """Tasks whose passes repeat their failures fail more often than independent passes would; how much is recovered."""
-    pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
-    law = fit_duration(pieces)
-    found = calibrate(law, _tasks(law.failure_rate(64 * MIB, 30.0).value, retry_correlation), pieces, "v1.0.17")
-    assert found.retry_failure_correlation.low <= retry_correlation <= found.retry_failure_correlation.high
-    assert (found.retry_failure_correlation.value == 0.0) == (retry_correlation == 0.0)
-    assert found.agrees
-    assert found.n == sum(one.n for one in found.bins) == 400
-    assert found.failed == sum(one.failed for one in found.bins)
-    for one in found.bins:
-        assert 0 <= one.predicted.low <= one.predicted.value <= one.predicted.high <= 1
-
-
-def test_measured_fate_is_used_only_where_tasks_tell():
-    """Many tasks measure how much repeats; a handful that all worked measure nothing, and the caution stands."""
-    pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
-    law = fit_duration(pieces)
-    tasks = _tasks(law.failure_rate(64 * MIB, 30.0).value, 0.3)
-    few = tasks.iloc[:6].assign(outcome="ok", size_bytes=64 * MIB)
-    made = [SimpleNamespace(calibration=calibrate(law, rows, pieces, "v1.0.17")) for rows in (tasks, few)]
-    assert measured_retry_correlation({"task_failure": made[0]}).value == pytest.approx(0.3, abs=0.15)
-    assert measured_retry_correlation({"task_failure": made[1]}) is None
-    assert measured_retry_correlation({}) is None
-
-
-def test_whole_tasks_take_log_rows_first_and_buckets_of_other_hosts():
-    """A host whose tasks are in the logs is not counted again from its metrics; clients are not mixed with seeds."""
-    tasks = pd.DataFrame({
-        "task_id": ["a", "b", "c", "d"], "host": ["seed-0", "seed-0", "seed-0", "client-0"], "role": ["seedClient"] * 3 + ["client"],
-        "size_bytes": [100 * MIB] * 4, "duration_s": [10.0, 4.0, 3.0, 1.0], "outcome": ["ok", "failed", "unknown", "ok"],
-    })  # fmt: skip
-    runs = RUNS.frame({
-        "tool": "prometheus", "metric": METRIC, "kind": "histogram", "host": ["seed-0", "seed-1", "client-1"], "role": ["seedClient", "seedClient", "client"],
-        "size_lower_bytes": 64 * MIB, "size_upper_bytes": 128 * MIB, "lower_s": 8.192, "upper_s": 16.384, "n": [5, 7, 9],
-    })  # fmt: skip
-    made = whole_tasks(tasks, runs)
-    assert made["host"].tolist() == ["seed-0", "seed-0", "seed-1"]
-    assert made["outcome"].tolist() == ["ok", "unknown", "ok"]
-    assert made["weight"].tolist() == [1.0, 1.0, 7.0]
-
-
-def test_fit_all_puts_logs_and_metrics_of_tasks_into_one_law():
-    """Whole tasks of one seed from its logs and of another from its buckets become one fit of all of them."""
-    source = np.random.default_rng(14)
-    size = source.choice([64, 128, 512], 300) * MIB
-    duration = size / (10 * MIB) * np.exp(0.3 * source.standard_normal(300))
-    tasks = pd.DataFrame({
-        "size_bytes": size[:150], "duration_s": duration[:150], "outcome": "ok", "host": "seed-0", "role": "seedClient",
-        "task_id": [f"task-{number}" for number in range(150)],
-    })  # fmt: skip
-    low = 2.0 ** np.floor(np.log2(duration[150:]))
-    runs = RUNS.frame({
-        "tool": "prometheus", "metric": METRIC, "kind": "histogram", "host": "seed-1", "role": "seedClient", "size_lower_bytes": size[150:] // 2 + 1,
-        "size_upper_bytes": size[150:] * 2, "lower_s": low, "upper_s": 2 * low, "n": 1,
-    })  # fmt: skip
-    pieces = _pieces(n=60).assign(origin="source", role="seedClient")
-    fit = fit_all(SimpleNamespace(pieces=pieces, tasks=tasks, runs=runs))["task_duration"]
-    assert fit.n == 300
-    assert fit.quantile(128 * MIB, 0.5).value == pytest.approx(12.8, rel=0.15)
-
-
 def test_a_link_shared_by_a_varying_number_of_pieces_is_recovered():
     """Times that are a whole number of turns, with the number told to nobody, give the tail within a tenth."""
     source = np.random.default_rng(15)
@@ -292,17 +173,6 @@ def test_a_link_shared_by_a_varying_number_of_pieces_is_recovered():
     assert found.low <= truth <= found.high
 
 
-@pytest.mark.parametrize("longest", [2.0, 4.0])
-def test_a_stalled_attempt_takes_its_transfer_and_its_wait(longest):
-    """The tail of a bounded wait is that of the sum of both, not of the wait after a usual transfer."""
-    source, sigma = np.random.default_rng(3), 0.4
-    both = np.exp(sigma * source.standard_normal(200_000)) + longest * source.random(200_000)
-    law, surely, straight = all_distributions()["stall_bounded"], 50.0, -40.0
-    shape = [np.array(value) for value in (np.log(sigma), surely, np.log(longest), straight)]
-    p = np.array([0.3, 0.5, 0.9, 0.97, 0.999])
-    np.testing.assert_allclose(np.exp(law.quantile(p, np.array(0.0), shape)), np.quantile(both, p), rtol=0.05)
-
-
 def test_a_limit_on_pieces_at_once_is_not_made_up():
     """Pieces that queue on a link without a limit keep their long tail: a law with a limit may not end it where data end."""
     source = np.random.default_rng(27)
@@ -315,16 +185,6 @@ def test_a_limit_on_pieces_at_once_is_not_made_up():
     found = fit_duration(pieces).quantile(64 * MIB, 0.999)
     more = source.geometric(0.35, 400_000) * np.exp(0.2 * source.standard_normal(400_000))
     assert found.low <= 0.35 * 64 / 3.0 * np.quantile(more, 0.999) <= found.high
-
-
-def test_shares_of_all_causes_never_add_up_to_more_than_one():
-    """Chances that add up to one but for the last bit of their sum stay a chance."""
-    share = np.array([0.7, 0.1])
-    both = cumulative_incidence.Incidence(
-        share, {"reset": np.array([0.2 + 1e-16, 0.2]), "origin": np.array([0.1 + 2e-16, 0.7 + 1e-15])}, share
-    )
-    assert both.failures.max() <= 1.0
-    assert both.failures[0] == pytest.approx(1.0)
 
 
 def test_many_answers_at_once_are_those_of_one_after_another(fit):

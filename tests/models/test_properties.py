@@ -7,8 +7,7 @@ from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dfly_analysis.models import fit_duration, kaplan_meier, task_failure_probability, wilson
-from dfly_analysis.models.root_finding import crossing
+from dfly_analysis.models import fit_duration, wilson
 
 MIB = 2**20
 SEEDS = st.integers(min_value=0, max_value=10_000)
@@ -81,51 +80,8 @@ def test_a_higher_level_is_a_wider_interval(seed, level):
     assert outer.low <= inner.low <= inner.value <= inner.high <= outer.high
 
 
-@given(
-    times=st.lists(st.floats(0.01, 100), min_size=1, max_size=40),
-    data=st.data(),
-)
-def test_kaplan_meier_falls_and_stays_between_its_bounds(times, data):
-    """Survival never rises, starts at most at 1, and lies within its interval."""
-    cut = data.draw(st.lists(st.booleans(), min_size=len(times), max_size=len(times)))
-    curve = kaplan_meier(times, cut)
-    assert list(curve.y) == sorted(curve.y, reverse=True)
-    for low, value, high in zip(curve.low, curve.y, curve.high, strict=True):
-        assert -1e-12 <= low <= value + 1e-12 <= high + 2e-12 <= 1 + 3e-12
-
-
-@given(times=st.lists(st.floats(0.01, 100), min_size=1, max_size=40))
-def test_kaplan_meier_without_cuts_is_the_share_that_lasts_longer(times):
-    """With nothing cut the curve counts."""
-    curve = kaplan_meier(times, [False] * len(times))
-    counted = [(np.array(times) > point).mean() for point in curve.x]
-    assert curve.y == pytest.approx(counted, abs=1e-9)
-
-
 @given(n=st.integers(1, 10_000), share=st.floats(0, 1))
 def test_wilson_holds_the_share_and_stays_a_share(n, share):
     """Low, value and high are ordered and between 0 and 1."""
     found = wilson(round(share * n), n)
     assert 0 <= found.low <= found.value <= found.high <= 1
-
-
-@given(f=st.floats(0, 1), g=st.floats(0, 1), n=st.integers(1, 500), passes=st.integers(1, 4))
-def test_a_task_fails_more_with_worse_pieces_and_less_with_more_passes(f, g, n, passes):
-    """The chance of a task grows with that of an attempt, and falls with each further pass."""
-    low, high = sorted((f, g))
-    assert task_failure_probability(low, n, passes) <= task_failure_probability(high, n, passes) + 1e-12
-    assert task_failure_probability(f, n, passes + 1) <= task_failure_probability(f, n, passes) + 1e-12
-
-
-@given(
-    roots=st.lists(st.floats(-5, 5), min_size=1, max_size=8), power=st.sampled_from([1, 3]), steep=st.floats(0.05, 50)
-)
-def test_crossings_of_many_curves_are_found_together(roots, power, steep):
-    """Each curve crosses where it does by itself, however steep or bent; one that crosses beyond the bounds ends at the nearer bound."""
-    at = np.array(roots)
-
-    def falling(place):
-        return np.tanh(at - place) * 1e-3 + steep * (at - place) ** power
-
-    found = crossing(falling, np.full(len(at), -4.0), np.full(len(at), 4.5))
-    assert found == pytest.approx(np.clip(at, -4.0, 4.5), abs=1e-7)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import dfly_analysis as dfly
 from dfly_analysis.models import fit_capacity
 from dfly_analysis.models.concurrency import count_load, shared_speed, take_spans
-from dfly_analysis.models.link_capacity import DURATION_FIT_NAME, CapacityFit, fit_from_dataset
+from dfly_analysis.models.link_capacity import LAW_NAME, CapacityFit, fit_link
+from dfly_analysis.models.weighted_attempts import failing_tasks, source_attempts
 from dfly_analysis.schema import PIECES, TASKS
 from tests.synthetic import CASES, write_run
 
@@ -44,16 +45,17 @@ def loaded(folder, link_bps: float):
 
 def test_a_planted_link_is_found_with_its_bandwidth(tmp_path):
     """16 MB/s a host, shared by about sixteen pieces: found within a twenty-fifth, and the law at the usual load is fitted beside it."""
-    made = fit_from_dataset(loaded(tmp_path, 16e6))
+    dataset = loaded(tmp_path, 16e6)
+    made = fit_link(source_attempts(dataset), failing_tasks(dataset))
     found = made["source_capacity"]
     assert found.shared
     assert found.scope == "host"
     assert found.bandwidth_bps.value == pytest.approx(16e6, rel=0.04)
     assert found.throughput(40).value == pytest.approx(16e6, rel=0.04)
-    assert made[DURATION_FIT_NAME].quantile(4 * MIB, 0.5).value > 0
+    assert made[LAW_NAME].quantile(4 * MIB, 0.5).value > 0
     assert (
-        found.demanded_timeout_s(made[DURATION_FIT_NAME], 4 * MIB, 32).value
-        > found.demanded_timeout_s(made[DURATION_FIT_NAME], 4 * MIB, 16).value
+        found.demanded_timeout_s(made[LAW_NAME], 4 * MIB, 32).value
+        > found.demanded_timeout_s(made[LAW_NAME], 4 * MIB, 16).value
     )
 
 

@@ -11,9 +11,9 @@ from dfly_analysis.findings import Diagnosis
 from dfly_analysis.models import fit_all, fit_duration
 from dfly_analysis.models.registry_time import NAME, RegistryFit, fit_registry
 from dfly_analysis.models.slow_periods import find_slow_periods
-from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting import Report, plots
-from dfly_analysis.reporting.figures import Figure
+from dfly_analysis.reporting import plots
+from dfly_analysis.reporting.plots import Figure, Figures
+from tests.frames import dataset_of
 
 MIB = 2**20
 BEGIN = pd.Timestamp("2026-01-01T00:00:00Z")
@@ -131,8 +131,7 @@ def test_frames_that_do_not_tell_when_are_left_alone(slow_host):
 
 def test_fit_all_has_both_laws(slow_host, of_hosts):
     """The clients' law stays what it was, and the registry's stands beside it, with quantiles for the JSON."""
-    tasks = pd.DataFrame({name: [] for name in ("size_bytes", "outcome", "duration_s")})
-    made = fit_all(SimpleNamespace(pieces=slow_host, tasks=tasks))
+    made = fit_all(dataset_of(pieces=slow_host))
     assert isinstance(made[NAME], RegistryFit)
     assert made[NAME].quantile(4 * MIB, 0.99) == of_hosts.quantile(4 * MIB, 0.99)
     assert made["piece_from_source"].quantile(4 * MIB, 0.99) == of_hosts.clients.quantile(4 * MIB, 0.99)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 import dfly_analysis as dfly
 from dfly_analysis.models import fit_benchmark, fit_storage
 from dfly_analysis.models.benchmark_aggregates import read_summaries
-from dfly_analysis.models.benchmarks import fit_from_dataset
+from dfly_analysis.models.benchmarks import fit_benchmarks
 from dfly_analysis.schema import RUNS
+from tests.frames import dataset_of
 
 SIZES = (1e3, 1e6, 1e8, 1e9, 1e10)
 OVERHEAD_S, THROUGHPUT_BPS, SPREAD = 0.5, 2e8, 0.3
@@ -86,7 +85,7 @@ def test_downloads_that_were_cut_count_as_lower_bounds():
 def test_survivors_are_named_as_such(root):
     """dfbench hides its failures: the fit says so, and knows no failure rate."""
     dataset = dfly.load([root / "data" / "samples" / "dfbench-readme.txt"])
-    found = fit_from_dataset(dataset)["benchmark_dfbench"]
+    found = fit_benchmarks(dataset)["benchmark_dfbench"]
     assert found.failure_rate is None
     assert any("survivors only" in note for note in found.notes)
     assert found.params[0].value == pytest.approx(0.76, rel=0.1)
@@ -118,7 +117,7 @@ def test_one_size_or_nothing_gives_a_reason():
     rows = [aggregate(1e6, np.array([1.0, 1.2, 1.5])) for _ in range(3)]
     assert "one size" in fit_benchmark(RUNS.frame(rows)).reason
     assert isinstance(fit_benchmark(RUNS.frame()), dfly.NotFitted)
-    assert set(fit_from_dataset(SimpleNamespace(runs=RUNS.frame()))) == {"benchmark"}
+    assert set(fit_benchmarks(dataset_of())) == {"benchmark"}
 
 
 def test_storage_speed_comes_from_writes_that_say_so():
