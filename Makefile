@@ -52,15 +52,15 @@ docs: .venv/dev.stamp ## build docs/_build/html; a warning is an error
 	@echo docs/_build/html/index.html
 
 evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated runs, and public reports; write docs/evaluation/
-	@$(BIN)/python tests/evaluation/diagnosis.py
-	@$(BIN)/python tests/evaluation/practice.py
-	@$(BIN)/python tests/evaluation/what_if.py --seeds 3 --first-seed 24001 --truth-layers 3840 --write
-	@$(BIN)/python tests/evaluation/advice.py --seeds 3 --first-seed 401 --write
-	@$(BIN)/python tests/evaluation/registry_time.py --runs 30 --first-seed 9301 --write
+	@$(BIN)/python -m tests.evaluation.diagnosis
+	@$(BIN)/python -m tests.evaluation.practice
+	@$(BIN)/python -m tests.evaluation.what_if --seeds 3 --first-seed 24001 --truth-layers 3840 --write
+	@$(BIN)/python -m tests.evaluation.advice --seeds 3 --first-seed 401 --write
+	@$(BIN)/python -m tests.evaluation.registry_time --runs 30 --first-seed 9301 --write
 
 bench: .venv/dev.stamp ## measure, and write docs/bench.md
 	@$(COMPILED)
-	@$(BIN)/python tests/bench/run.py
+	@$(BIN)/python -m tests.bench.run
 
 lock: ## resolve the locks anew (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it, or name it with UV=/path/to/uv" >&2; exit 1; }

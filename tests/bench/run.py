@@ -1,6 +1,6 @@
 """Measures the program as a user meets it, each time as a whole process, and writes docs/bench.md.
 
-    python tests/bench/run.py [commands] [reports] [reading] [scaling] [models] [--size 1GiB] [--work DIR]
+    python -m tests.bench.run [commands] [reports] [reading] [scaling] [models] [--size 1GiB] [--work DIR]
 
 Figures are kept in docs/bench.json, from which the page is rendered: an area that is not named keeps the figures it has.
 """
@@ -17,14 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from measure import ROOT, Command, Figure, end_when_told, run
-from models import FAMILIES, FITS, PEER_FITS, measure_laws, measure_models
-from page import PLOT, draw, page
-from reading import GROUPS, OURS, measure_reading
-from scaling import SIZES, measure_scaling
-
 from dfly_analysis.units import format_size, parse_size
-from reports import measure_reports
+from tests.bench.measure import ROOT, Command, Figure, end_when_told, run
+from tests.bench.models import FAMILIES, FITS, PEER_FITS, measure_laws, measure_models
+from tests.bench.page import PLOT, draw, page
+from tests.bench.reading import GROUPS, OURS, measure_reading
+from tests.bench.reports import measure_reports
+from tests.bench.scaling import SIZES, measure_scaling
 
 DOCS = ROOT / "docs"
 AREAS = ("commands", "reports", "reading", "scaling", "models")
