@@ -100,7 +100,9 @@ def test_a_benchmark_that_is_cut_off_ends_what_it_measures(tmp_path):
     """What `timeout` sends reaches the command that runs just then, in its session of its own."""
     told = tmp_path / "told"
     hold = f"import os, pathlib, time; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(60)"
-    measured = f"from tests.bench.measure import *; end_when_told(); run(Command('held', (sys.executable, '-c', {hold!r})))"
+    measured = (
+        f"from tests.bench.measure import *; end_when_told(); run(Command('held', (sys.executable, '-c', {hold!r})))"
+    )
     benchmark = subprocess.Popen([sys.executable, "-c", measured], cwd=Path(__file__).resolve().parents[2])
     while not (told.exists() and told.read_text()):
         assert benchmark.poll() is None
