@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.docs.documents import first_difference, run_all, steps_of
 
 ROOT = Path(__file__).resolve().parents[2]
