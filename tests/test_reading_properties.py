@@ -12,10 +12,10 @@ from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import IDS, TASK, generated, line, loaded, opened, read, reported, settings_of, write_tree, zap
+from reconstruction_cases import reconstructed, to_arrow
 
-from dfly_analysis.attempts import rebuild
 from dfly_analysis.catalog.log_formats import load_formats
-from dfly_analysis.dataset import limits_of, load
+from dfly_analysis.dataset import effective_timeouts, load
 from dfly_analysis.readers.logs import sniff_format
 from dfly_analysis.units import parse_duration
 from tests.synthetic import CLIENTS, write_run
@@ -67,9 +67,9 @@ def test_every_line_is_parsed_continuation_or_rejected(lines):
 @given(LINES)
 @settings(max_examples=examples(60))
 def test_any_text_is_loaded_or_refused_in_one_line(lines):
-    """`rebuild` takes whatever events arbitrary text gives."""
+    """`reconstruct` takes whatever events arbitrary text gives."""
     part = read("\n".join([*lines, line(9, "z")]))
-    pieces, tasks = rebuild(part.events, limits_of(settings_of("v1.5.1")))
+    pieces, tasks = reconstructed(to_arrow(part.events), settings=effective_timeouts(settings_of("v1.5.1")))
     assert len(pieces) <= len(part.events)
     assert len(tasks) <= len(part.events)
 

@@ -260,8 +260,9 @@ class Settings:
         found = file.first(names)
         if found is None:
             return None
-        same = {repr(other.first(names)) for other in self.rendered if other.role == role}
-        source = f"{file.path} (hosts differ)" if host is None and len(same) > 1 else file.path
+        # The files of all hosts are looked at only where no host is named: else many hosts take the square of their number.
+        said = {repr(other.first(names)) for other in self.rendered if other.role == role} if host is None else set()
+        source = f"{file.path} (hosts differ)" if len(said) > 1 else file.path
         return Setting(found[0], role, host, found[1], "rendered", source, helm_path_of(role, found[0]))
 
     def _piece_length(self, role: str, host: str | None) -> tuple[Setting, ...]:

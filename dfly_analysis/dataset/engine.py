@@ -74,7 +74,7 @@ class Engine:
         query = "SELECT * FROM events_in_memory"
         if parts:
             names = ", ".join(_quoted(str(path)) for path in parts)
-            query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], hive_partitioning = false)"  # noqa: S608 - quoted
+            query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], hive_partitioning = false)"
         self.execute(f"CREATE VIEW events AS {query}")
         rows = [
             {"log_path": path, "file_order": place, "newest_first": newest_first} for path, place, newest_first in files
@@ -141,7 +141,7 @@ class Engine:
             column = table.column(field.name)
             if pa.types.is_integer(field.type) and column.null_count:
                 columns[field.name] = column.to_pandas(types_mapper={field.type: pd.Int64Dtype()}.get)
-            elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_null(field.type):
+            elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
                 columns[field.name] = column.cast(pa.string()).to_pandas().astype("str")
             elif pa.types.is_nested(field.type):
                 columns[field.name] = [tuple(one) if isinstance(one, list) else one for one in column.to_pylist()]
@@ -151,7 +151,7 @@ class Engine:
 
     def ordered_frame(self, table: Table, where: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Return the rows of a table that satisfy a condition, records in the order they were written."""
-        rows = self.frame(f"SELECT * FROM {table.name} WHERE {where}", parameters)  # noqa: S608 - the package's own names
+        rows = self.frame(f"SELECT * FROM {table.name} WHERE {where}", parameters)
         return self._in_written_order(rows) if table is EVENTS else rows
 
     def _in_written_order(self, records: pd.DataFrame) -> pd.DataFrame:

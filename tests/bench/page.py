@@ -21,6 +21,8 @@ def page(figures: Record) -> str:
     parts = ["# Figures", "Whole processes, warm caches; medians, with the fastest and slowest run."]
     if "commands" in figures:
         parts += _commands("Commands", figures["commands"])
+    if "fleets" in figures:
+        parts += _commands("Fleets and small files", figures["fleets"])
     if "reports" in figures:
         parts += _commands("Reports", figures["reports"])
     if "reading" in figures:

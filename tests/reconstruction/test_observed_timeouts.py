@@ -1,9 +1,10 @@
-"""The limit that failures show, where the configuration is not among the input."""
+"""The timeout that failures show, where the configuration is not among the input."""
 
 import dataclasses
 from pathlib import Path
 
 import pytest
+from reconstruction_cases import TIMED_OUT, client, failed, finished, planned, rebuilt, started
 
 from dfly_analysis.config import Settings
 from dfly_analysis.dataset import load
@@ -52,3 +53,31 @@ def test_a_limit_that_is_known_is_left_alone(tmp_path):
     cut = dataset.pieces[dataset.pieces["outcome"] == "timeout"]
     assert set(cut["timeout_s"]) == {known}
     assert not recommend(dataset, diagnose(dataset), fit_all(dataset), size="1GiB").warnings
+
+
+def cut(count, at_s=6.0):
+    """Return the lines of pieces that failed after the same time."""
+    return [
+        one
+        for number in range(count)
+        for one in (started(10 * number, number), failed(10 * number + at_s, number, TIMED_OUT))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "extra", "expected"), [(5, (), 6.0), (4, (), 60.0), (5, (started(90, 7), finished(97, 7)), 60.0)]
+)
+def test_failures_at_one_time_show_the_timeout(count, extra, expected):
+    """Five of them do, unless a request that came through took longer."""
+    pieces, _ = rebuilt(client(*cut(count), *extra), timeout_s=60.0)
+    assert set(pieces["timeout_s"].round(2)) == {expected}
+
+
+def test_without_starts_two_failures_since_the_plan_show_it():
+    """The first pieces of a round begin with it; one alone shows nothing."""
+    plan = planned(0, range(4), "downloading from local")
+    for fails, expected in (((0, 1), 6.0), ((0,), 60.0)):
+        pieces, _ = rebuilt(
+            client(plan, *(failed(6 + number / 100, number, TIMED_OUT) for number in fails)), timeout_s=60.0
+        )
+        assert set(pieces["timeout_s"].round(2)) == {expected}
