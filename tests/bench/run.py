@@ -89,8 +89,8 @@ def measure(given: argparse.Namespace, figures: Record, stamp: Record) -> None:
                 store(given, figures)
         if "models" in given.areas:
             known = figures.get("models")
-            if given.duration_models:
-                measured = measure_laws(given.duration_models, given.fits, figures["models"])
+            if given.models:
+                measured = measure_laws(given.models, given.fits, figures["models"])
             else:
                 measured = measure_models(work, given.fits, given.minutes, given.peer_fits, known)
             for area in measured:
@@ -134,7 +134,12 @@ def main() -> int:
         help="samples of each law for the peers; 0 keeps the figures they have",
     )
     parser.add_argument(
-        "--laws", nargs="*", default=(), choices=FAMILIES, metavar="DISTRIBUTION", help="only these, in the area models"
+        "--models",
+        nargs="*",
+        default=(),
+        choices=FAMILIES,
+        metavar="DISTRIBUTION",
+        help="only these, in the area models",
     )
     parser.add_argument("--minutes", type=float, default=float("inf"), help="for the samples of the area models")
     parser.add_argument(
