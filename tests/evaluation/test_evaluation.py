@@ -1,20 +1,9 @@
 """The evaluation in small: planted causes are found, and public reports are judged as their maintainers judged them."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "evaluation"))
-
-import advice
-import diagnosis
-import judging
-import practice
-import real_law
-import runs
-
+from tests.evaluation import advice, diagnosis, judging, practice, real_law, runs
 from tests.synthetic import VARIANTS
 
 SMALL = [

@@ -13,7 +13,7 @@ from dfly_analysis.cli import main
 from dfly_analysis.diagnosis.checks import all_checks
 from dfly_analysis.reporting import notebook_names
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 HOW_TO = DOCS / "how-to"
 INDEX = (HOW_TO / "index.md").read_text("utf-8")

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from documents import first_difference, run_all, steps_of
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.docs.documents import first_difference, run_all, steps_of
+
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "tutorial.md"
 
 
