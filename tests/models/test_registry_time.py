@@ -11,7 +11,7 @@ from dfly_analysis.models.registry_time import NAME, RegistryFit, fit_registry
 from dfly_analysis.models.slow_periods import find_slow_periods
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting import plots
-from dfly_analysis.reporting.plots import Figure
+from dfly_analysis.reporting.figures import Figure
 from dfly_analysis.reporting.report import Report
 from tests.frames import dataset_of
 
