@@ -326,6 +326,10 @@ class LanguageOptions(Options):
     ] = "en"
 
 
+ANSWER_ONLY = tuple(one.name for kind in (TargetOptions, LanguageOptions) for one in fields(kind))
+"""Options on which neither what is read nor what is found in it depends."""
+
+
 @dataclass(frozen=True)
 class ReadingOptions(Options):
     """How the input is read."""
