@@ -10,6 +10,11 @@ from typing import Any, NamedTuple
 from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
 
 _KEY_LENGTH = 5
+VERDICTS = {"preheat_failed": "failed", "preheat_stream_failed": "failed", "preheat_succeeded": "ok"}
+"""Events that say how a preheat ended, and how."""
+EVERYWHERE = frozenset({"process_started", *VERDICTS})
+"""Events about all tasks of a host, or about a task that no other record names."""
+ERROR_LEVELS = frozenset({"ERROR", "FATAL"})
 
 
 class LogSample(NamedTuple):

@@ -39,13 +39,14 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
 
     dataset = load_dataset(paths, **given)
     found = find(dataset)
-    print_result(diagnose_json(dataset, found), output_format, _rows(dataset, found), lambda: _view(dataset, found))
+    rows = _rows(dataset, found)
+    print_result(diagnose_json(dataset, found), output_format, rows, lambda: _view(dataset, found, rows))
     exit_on_severity(found.present(), fail_on)
 
 
 def _rows(dataset: Dataset, found: Diagnosis) -> list[Row]:
     """Return one row for each finding that is present."""
-    nothing = "no problem found" if len(dataset.tasks) else "no finding, but the input contains no task"
+    nothing = "no problem found" if _count(dataset) else "no finding, but the input contains no task"
     rows: list[Row] = [
         {"severity": one.severity, "finding": one.id, "count": one.count, "tasks": one.tasks, "what": one.reason}
         for one in found.present()
@@ -53,11 +54,18 @@ def _rows(dataset: Dataset, found: Diagnosis) -> list[Row]:
     return rows or [{"severity": "-", "finding": "none", "what": nothing}]
 
 
-def _view(dataset: Dataset, found: Diagnosis) -> Iterator[RenderableType]:
-    failed, total = len(dataset.failed_tasks), len(dataset.tasks)
+def _count(dataset: Dataset, condition: str = "true") -> int:
+    """Count tasks in SQL: their table can be large, and a frame of it would load pandas."""
+    return int(dataset.rows(f"SELECT count(*) FROM tasks WHERE {condition}")[0][0])  # noqa: S608 - conditions of the package
+
+
+def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[RenderableType]:
+    from dfly_analysis.dataset.dataset import FAILED
+
+    failed, total = _count(dataset, FAILED), _count(dataset)
     tasks = f"{failed} of {total} tasks failed" if total else "the input contains no task"
     yield f"{tasks}; primary cause: {found.primary_cause or 'none'}"
-    yield table("Findings", _rows(dataset, found))
+    yield table("Findings", rows)
     causes = [
         {"cause": one.cause, "tasks": one.tasks, "share": format_share(one.share), "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}", "confidence": one.confidence}
         for one in found.causes

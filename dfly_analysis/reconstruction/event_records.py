@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import duckdb
 
-from dfly_analysis.catalog.required_columns import ERROR_LEVELS, EVERYWHERE
+from dfly_analysis.catalog.log_events import ERROR_LEVELS, EVERYWHERE
 from dfly_analysis.errors import DflyError
 from dfly_analysis.reconstruction.temporary_tables import NUMBER, TEXT, create_from_rows
 from dfly_analysis.units import parse_duration

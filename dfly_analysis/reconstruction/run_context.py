@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from dfly_analysis.catalog.required_columns import VERDICTS
+from dfly_analysis.catalog.log_events import VERDICTS
 from dfly_analysis.reconstruction.event_records import quoted
 from dfly_analysis.reconstruction.temporary_tables import TEXT, WHOLE, create_from_rows
 

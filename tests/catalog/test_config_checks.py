@@ -100,7 +100,7 @@ def test_every_operand_is_one(rule: ConfigRule):
             assert any(is_known_key(role, key) or is_chart_only(key) for role in roles), name
 
 
-def test_a_quantity_that_is_none_is_an_error_that_names_the_others():
+def test_an_unknown_quantity_names_the_known_ones():
     """A typing error behind a dollar sign is caught."""
     with pytest.raises(CatalogError, match=r"no quantity is called \$speed .*\$demand"):
         operand(Scope(Query(Settings.resolve()), "client"), "$speed")

@@ -185,13 +185,13 @@ def test_a_chart_value_that_its_client_does_not_read_says_so():
     assert "does not read it" in rows["chart"]["note"]
 
 
-def test_asking_by_the_wrong_line_is_an_error_that_says_which_is_right():
+def test_asking_by_the_wrong_line_names_the_right_one():
     """A client's key has no value in a scheduler's release."""
     with pytest.raises(FactMissingError, match="ask by a release of client"):
         defaults_at("download.pieceTimeout", "v2.5.1")
 
 
-def test_a_release_newer_than_all_known_is_read_as_the_newest_and_says_so():
+def test_a_release_newer_than_all_is_read_as_the_newest():
     """Tomorrow's release answers with today's newest facts, marked."""
     row = defaults_at("client:download.pieceTimeout", "v1.99.0")[0]
     assert row["value"] == "360s"

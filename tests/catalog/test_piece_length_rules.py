@@ -33,7 +33,7 @@ def test_piece_length_steps(size_bytes, version, length_mib, count):
 
 
 @given(st.integers(0, 10**13), st.integers(0, 10**13), st.sampled_from(CLIENTS))
-def test_piece_length_is_a_power_of_two_that_grows_with_the_layer(one, other, version):
+def test_piece_length_is_a_power_of_two_growing_with_the_layer(one, other, version):
     """A larger layer never has shorter pieces, and a length lies between 4 and 64 MiB."""
     small, large = (piece_length_bytes(size, version) for size in sorted((one, other)))
     assert small <= large

@@ -63,7 +63,7 @@ def test_each_sentence_finds_itself(language):
         assert translator(language).find(filled) is not None, one.english
 
 
-def test_code_ids_and_numbers_of_a_sentence_are_the_same_in_both_languages():
+def test_code_ids_and_numbers_are_the_same_in_both_languages():
     """What stands between backticks, and every key with a dot in it, is not translated."""
     for one in load_sentences("zh"):
         for token in (*re.findall(r"`[^`]+`", one.english), *re.findall(r"\b[a-z]+\.[a-z]+[A-Z]\w+", one.english)):

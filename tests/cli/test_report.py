@@ -24,5 +24,5 @@ def test_a_report_says_on_stderr_what_could_not_be_read(here):
     (here / "cut.log.gz").write_bytes(whole[: len(whole) // 2])
     done = invoke("report", "cut.log.gz", "-o", "out")
     assert (done.exit_code, done.stdout) == (0, "out/report.html\n")
-    assert "cut.log.gz: ends before its time" in done.stderr
+    assert "cut.log.gz: truncated" in done.stderr
     assert len(done.stderr.splitlines()) == 1

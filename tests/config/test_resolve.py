@@ -160,7 +160,7 @@ def test_what_a_rendered_file_leaves_out_falls_to_the_binary():
     assert "run/seed-0/dfdaemon.yaml does not set it" in found.source
 
 
-def test_hosts_that_agree_speak_for_their_role_and_hosts_that_differ_do_not():
+def test_only_hosts_that_agree_speak_for_their_role():
     """A host without a file takes what all files of its role say; where they differ, chart and values count."""
     base = Settings.resolve(chart="1.7.4")
     same = base.with_rendered([_dfdaemon("seed-0"), _dfdaemon("seed-1")])
@@ -418,7 +418,7 @@ def test_a_value_equal_to_the_charts_is_the_charts_doing():
     assert (found.kind, found.role, found.value, found.line, found.sure) == ("no_longer", "manager", 100, 0, True)
 
 
-def test_sections_of_the_go_daemon_are_read_by_charts_that_have_it():
+def test_sections_of_the_go_daemon_count_in_its_charts():
     """Up to chart 1.1.65 the old sections count; before 1.1.12 there is no client to configure."""
     old = {"dfdaemon.config.download.pieceDownloadTimeout": "600s"}
     assert ignored_paths(Settings.resolve(old, chart="1.1.65")) == ()
@@ -427,7 +427,7 @@ def test_sections_of_the_go_daemon_are_read_by_charts_that_have_it():
     assert "it came with chart 1.1.12" in ignored_paths(early)[0][1]
 
 
-def test_go_components_read_names_in_any_capitals_and_the_client_does_not():
+def test_only_go_components_read_names_in_any_capitals():
     """A scheduler's key in other capitals is in force as far as it goes; a client's is lost."""
     assert ignored_paths(Settings.resolve({"scheduler.config.scheduler.retrylimit": 9}, scheduler="v2.5.1")) == ()
     assert ignored_paths(Settings.resolve({"client.config.download.piecetimeout": "9s"}, client="v1.5.1"))
@@ -441,7 +441,7 @@ def test_what_is_not_known_is_told_apart_from_what_is_ignored():
     assert ignored_paths(settings) == ()
 
 
-def test_a_file_of_nothing_but_unknown_keys_is_told_of_up_to_a_bound():
+def test_unknown_keys_are_reported_up_to_a_bound():
     """Twenty thousand unknown keys are not each compared with every name."""
     values = {f"client.config.download.x{number}": number for number in range(20_000)}
     assert len(find_ignored_keys(Settings.resolve(values, chart="1.7.4"))) == 500

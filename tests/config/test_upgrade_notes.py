@@ -33,7 +33,7 @@ def topics(note, topic, role="seedClient"):
     return [one for one in note.consequences if one.topic == topic and one.role == role]
 
 
-def test_chart_1_3_26_makes_pieces_four_times_longer_and_leaves_the_timeout():
+def test_chart_1_3_26_lengthens_pieces_at_the_same_timeout():
     """The note says so, with the bandwidth that follows: lengths, limit and demand all come from the facts."""
     note = upgrade_note("1.3.25", "1.3.26", 20 * 10**9)
     (pieces,), (demand,) = topics(note, "piece_length"), topics(note, "demand")
@@ -110,7 +110,7 @@ def test_any_two_texts_are_a_note_or_one_clear_line(one, other):
     assert all("\n" not in text for text in said)
 
 
-def test_a_release_between_those_tagged_is_refused_with_the_nearest():
+def test_a_release_never_tagged_is_refused_with_the_nearest():
     """A misspelt release is no release of tomorrow: it is named, with the nearest."""
     with pytest.raises(FactMissingError, match=r"1\.3\.266 was never tagged \(did you mean 1\.3\.26"):
         changes_between("1.3.25", "1.3.266")

@@ -1,0 +1,14 @@
+"""What a command imports before it does anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_diagnose_with_releases_imports_no_pydantic():
+    """Its options are checked by their own declarations: an option of a wrong value is refused without pydantic."""
+    code = "import sys\nfrom dfly_analysis.cli import main\ntry:\n    main(['diagnose', 'nowhere', '--chart', '1.7.4', '--client', 'v9'])\nfinally:\n    print('pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "False"
+    assert "v9" in done.stderr
