@@ -55,8 +55,7 @@ def redact(text: str) -> str:
     lowered = text.lower()
     if "cookie" in lowered:
         text = _COOKIE.sub(lambda match: f"{match['head']}{MARK}", text)
-    has_root = any(root in lowered for root in _ROOTS)
-    if has_root and any(word.endswith(SECRET_ENDINGS) for word in _WORD.findall(lowered)):
+    if any(root in lowered for root in _ROOTS):
         text = _without_pairs(text)
     if any(scheme in lowered for scheme in SCHEMES):
         text = _SCHEME.sub(lambda match: f"{match['scheme']} {MARK}", text)
@@ -76,7 +75,7 @@ def _without_pairs(text: str) -> str:
         if pair := _PAIR.match(text, word.start()):
             parts += [text[at : pair.start("head")], _without_value(pair)]
             at = pair.end()
-    return "".join([*parts, text[at:]])
+    return "".join([*parts, text[at:]]) if parts else text
 
 
 def _without_value(match: re.Match[str]) -> str:

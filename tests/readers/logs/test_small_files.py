@@ -90,7 +90,7 @@ def test_a_plain_log_is_read_with_others(lines):
         log([f"pod-a {one}" for one in COMPACT], 6, []),
         log(COMPACT[::-1], 6, []),
         log(COMPACT, 6, []).replace("\n", "\r\n"),
-        log(COMPACT, 6, ["Defaulted container \"client\" out of: client, init (init)"]),
+        log(COMPACT, 6, ['Defaulted container "client" out of: client, init (init)']),
     ],
     ids=["continuation first", "coloured", "wrapped", "newest first", "carriage returns", "notice"],
 )  # fmt: skip
