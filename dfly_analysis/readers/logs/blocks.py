@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +68,41 @@ class LineBlock:
         if self.line_numbers is not None:
             return self.line_numbers
         return np.arange(self.first_line, self.end_line, dtype=np.int64)
+
+
+@dataclass
+class Counts:
+    """What became of the lines.
+
+    Attributes
+    ----------
+    lines, parsed, continuation : int
+        Parsed lines begin a record.
+    formats : Counter
+        Records by id of their format.
+    span_ns : tuple of (int, int) or None
+        Earliest and latest time, nanoseconds since 1970.
+    """
+
+    lines: int = 0
+    parsed: int = 0
+    continuation: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+    span_ns: tuple[int, int] | None = None
+
+    def add(self, other: Counts) -> None:
+        """Add the counts of another part of the file."""
+        self.lines += other.lines
+        self.parsed += other.parsed
+        self.continuation += other.continuation
+        self.formats += other.formats
+        self.reach(other.span_ns)
+
+    def reach(self, span_ns: tuple[int, int] | None) -> None:
+        """Take times into account."""
+        if span_ns is not None:
+            own = self.span_ns or span_ns
+            self.span_ns = min(own[0], span_ns[0]), max(own[1], span_ns[1])
 
 
 def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:

@@ -8,18 +8,16 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.io import Opened
-from dfly_analysis.readers.logs.blocks import Cutter, LineBlock, read_blocks
+from dfly_analysis.readers.logs.blocks import Counts, Cutter, LineBlock, read_blocks
 from dfly_analysis.readers.logs.envelopes import Sniffed, sniff, unwrap
 from dfly_analysis.readers.logs.event_schema import arrow_schema, to_frame
 from dfly_analysis.readers.logs.format_detection import sniff_format
-from dfly_analysis.readers.logs.log_identity import Writer, add_writers, find_writers
+from dfly_analysis.readers.logs.log_identity import Writer, add_writers, coverage_row, find_writers
 from dfly_analysis.readers.logs.parse_block import ParsedBlock, parse_block
-from dfly_analysis.readers.logs.python_parser import Counts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,19 +134,6 @@ class LogReader:
             own_lines=self._own_lines,
             note=f"{cut} lines longer than 4 MiB were cut" if cut else None,
         )
-
-
-def coverage_row(
-    address: str, writer: Writer, counts: Counts, *, own_lines: int = 0, note: str | None = None
-) -> dict[str, Any]:
-    """Return a log's row of `dfly_analysis.schema.COVERAGE`; lines of its wrapper's own count as continuation."""
-    formats = sorted(counts.formats.items(), key=lambda item: (-item[1], item[0]))
-    first, last = (np.datetime64(time_ns, "ns") for time_ns in counts.span_ns) if counts.span_ns else (None, None)
-    return {
-        "path": address, "kind": "log", "format": formats[0][0] if formats else None, "component": writer.component, "host": writer.host,
-        "lines": counts.lines + own_lines, "parsed": counts.parsed, "continuation": counts.continuation + own_lines,
-        "rejected": counts.lines - counts.parsed - counts.continuation, "first": first, "last": last, "note": note,
-    }  # fmt: skip
 
 
 def _head(data: bytes) -> str:

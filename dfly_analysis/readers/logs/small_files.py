@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +17,9 @@ from dfly_analysis.readers.logs.arrow_utils import is_there, values_of
 from dfly_analysis.readers.logs.blocks import LineBlock
 from dfly_analysis.readers.logs.envelopes import find_wrapper
 from dfly_analysis.readers.logs.format_detection import match_head
-from dfly_analysis.readers.logs.log_identity import add_writers, find_writers
+from dfly_analysis.readers.logs.log_identity import add_writers, coverage_row, find_writers
 from dfly_analysis.readers.logs.native_parser import count_lines
-from dfly_analysis.readers.logs.parse_block import FileStarts, parse_block
-from dfly_analysis.readers.logs.reader import coverage_row
-from dfly_analysis.readers.logs.timestamps import as_times
+from dfly_analysis.readers.logs.parse_block import FileStarts, as_times, parse_block
 
 LARGEST_BYTES = 4 << 20
 """Of a log that is parsed together with others."""
@@ -61,11 +60,16 @@ def plain_format(data: bytes) -> LogFormat | None:
     found = [match for line in sample if (match := match_head(line, first[0]))]
     if any(own is not first[0] for own, _ in found) or 2 * len(found) < _SAMPLED_LINES:
         return None
-    notice = find_wrapper("kubectl").notice
+    notice = _notice()
     if notice and any(notice.match(line) for line in lines if line[:1] > b"9" and line[:1] != b"{"):
         return None
     times = [_time_of(match) for _, match in found]
     return first[0] if times == sorted(times) else None
+
+
+@cache
+def _notice() -> re.Pattern[bytes] | None:
+    return find_wrapper("kubectl").notice
 
 
 def parse_small_logs(
