@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from dfly_analysis.readers.benchmarks import tools
-from dfly_analysis.readers.benchmarks.parse_errors import OnProblem, ParseErrors
+from dfly_analysis.readers.benchmarks.parsing import OnProblem, ParseErrors
 
 __all__ = ["read_bench", "recognises"]
 
