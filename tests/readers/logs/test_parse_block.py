@@ -20,7 +20,7 @@ from dfly_analysis.catalog.log_events import load_events, name_event
 from dfly_analysis.catalog.log_formats import load_formats
 from dfly_analysis.catalog.regex_compiler import NEEDS_PYTHON, Program
 from dfly_analysis.io import Opened
-from dfly_analysis.readers.logs import native_parser, read_log
+from dfly_analysis.readers.logs import native_parser
 from dfly_analysis.readers.logs.arrow_utils import coded
 from dfly_analysis.readers.logs.blocks import Cutter, LineBlock
 from dfly_analysis.readers.logs.event_matching import cause_in
@@ -28,7 +28,7 @@ from dfly_analysis.readers.logs.format_detection import find_format
 from dfly_analysis.readers.logs.parse_block import parse_block
 from dfly_analysis.readers.logs.python_parser import Counts, read_rows
 from dfly_analysis.redaction import redact
-from tests.reading_cases import generated
+from tests.reading_cases import generated, read_log
 from tests.synthetic import CASES
 
 MAX_ALIKE = 5
