@@ -31,58 +31,39 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
 def parse_duration(text: str | float) -> float:
-    """Read a duration.
-
-    Parameters
-    ----------
-    text : str or float
-        ``6s``, ``1m2.345678s``, ``812.5ms``, ``1h 30m``, ``-``-free; a bare number is seconds.
-
-    Returns
-    -------
-    float
-        Seconds.
+    """Return the seconds of a duration: ``6s``, ``1m2.345678s``, ``812.5ms``, ``1h 30m``; a bare number is seconds.
 
     Raises
     ------
     DflyError
-        Where the text is not a duration.
+        If the text is not a duration.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
         return _finite(text)
     stripped = str(text).strip()
     if re.fullmatch(r"\d+(?:\.\d+)?", stripped):
         return _finite(float(stripped))
+    hint = "write it like 30s, 1m30s, 812.5ms or 3h"
+    if not stripped:
+        raise DflyError("an empty text is not a duration", hint=hint)
     total, end = 0.0, 0
     while end < len(stripped):
         part = _DURATION_PART.match(stripped, end)
         unit = _SECONDS.get(part[2].lower()) if part else None
         if part is None or unit is None:
-            raise DflyError(f"{text!r} is not a duration", hint="write it like 30s, 1m30s, 812.5ms or 3h")
+            raise DflyError(f"{text!r} is not a duration", hint=hint)
         total += float(part[1]) * unit
         end = part.end()
-    if not stripped:
-        raise DflyError("an empty text is not a duration", hint="write it like 30s, 1m30s, 812.5ms or 3h")
     return _finite(total)
 
 
 def parse_size(text: str | float) -> int:
-    """Read a size.
-
-    Parameters
-    ----------
-    text : str or float
-        ``20GiB``, ``16Gi``, ``20 GB``, ``4194304``; ``k``, ``M``, ``G`` count by 1000, with ``i`` by 1024.
-
-    Returns
-    -------
-    int
-        Bytes, rounded to the nearest.
+    """Return the bytes of a size: ``20GiB``, ``16Gi``, ``20 GB``, ``4194304``; ``k``, ``M``, ``G`` count by 1000, with ``i`` by 1024.
 
     Raises
     ------
     DflyError
-        Where the text is not a size.
+        If the text is not a size.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
         return round(_finite(text)) if isinstance(text, float) else text
@@ -94,23 +75,12 @@ def parse_size(text: str | float) -> int:
 
 
 def parse_rate(text: str | float) -> float:
-    """Read a bandwidth.
-
-    Parameters
-    ----------
-    text : str or float
-        ``100MB/s``, ``50MiB``, ``1Gbit/s``, ``800Mbps``; a bare number is bytes per second. Bits are told by ``bit``
-        or by ``bps``.
-
-    Returns
-    -------
-    float
-        Bytes per second.
+    """Return the bytes per second of a bandwidth: ``100MB/s``, ``50MiB``, ``1Gbit/s``, ``800Mbps``; a bare number is bytes per second.
 
     Raises
     ------
     DflyError
-        Where the text is not a bandwidth.
+        If the text is not a bandwidth.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
         return _finite(text)

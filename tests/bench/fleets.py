@@ -6,9 +6,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from measure import ROOT, Command, Figure, run
-from reading import OURS, PEERS
-
+from tests.bench.measure import ROOT, Command, Figure, run
+from tests.bench.reading import OURS, PEERS
 from tests.golden.inputs import write_fleet
 
 SAMPLE = ROOT / "data" / "samples" / "slow-v1.5.1.tar.gz"

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from models_page import models_part
-from reading import OUR_NAME
-from tables import table as _table
+from tests.bench.models_page import models_part
+from tests.bench.reading import OUR_NAME
+from tests.bench.tables import table as _table
 
 PLOT = "bench-scaling.svg"
 COLOURS = ("#0b6e99", "#6ab0c9", "#b3541e")
