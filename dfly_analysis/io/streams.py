@@ -1,4 +1,4 @@
-"""Streams of bytes in layers: each hands over what there is, and raises once where it breaks; and what they are packed as."""
+"""Streams of bytes in layers: each yields what there is, and raises once where it breaks; and what they are packed as."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def reason_of(problem: BaseException) -> str:
 
 
 class ByteStream(Protocol):
-    """Anything that hands over bytes in order."""
+    """Anything that yields bytes in order."""
 
     @property
     def note(self) -> str | None:

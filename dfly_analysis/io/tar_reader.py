@@ -102,7 +102,7 @@ class _Member:
 
 
 def tar_members(archive: Buffered) -> Iterator[tuple[str, _Member]]:
-    """Yield the regular files of a tar; links, devices and folders are passed over.
+    """Yield the regular files of a tar; links, devices and folders are skipped.
 
     Parameters
     ----------

@@ -129,7 +129,7 @@ class _Member:
 def zip_members(
     address: str, stream: ByteStream, budget: Budget, file: BinaryIO | None
 ) -> Iterator[tuple[str, ByteStream]]:
-    """Yield the regular files of a zip in natural order; links and folders are passed over.
+    """Yield the regular files of a zip in natural order; links and folders are skipped.
 
     Parameters
     ----------

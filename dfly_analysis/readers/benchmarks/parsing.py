@@ -22,7 +22,7 @@ class ParseErrors:
     address : str
         The file.
     on_problem : callable or None
-        Told of the first 20 lines, and once how many more there were.
+        Called for the first 20 lines, and once how many more there were.
     """
 
     def __init__(self, address: str, on_problem: OnProblem | None) -> None:
@@ -38,7 +38,7 @@ class ParseErrors:
             self.on_problem(SourceError(message, where=where, hint=hint))
 
     def finish(self) -> None:
-        """Say how many lines more were passed over."""
+        """Say how many lines more were skipped."""
         if self.on_problem and self.count > _MAX_SAID:
             rest = self.count - _MAX_SAID
             self.on_problem(

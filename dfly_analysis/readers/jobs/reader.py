@@ -52,7 +52,7 @@ def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -
     address : str
         Where it lies.
     on_problem : callable, optional
-        Told with a `SourceError` of each place that is not JSON; what is whole around it is read all the same.
+        Called with a `SourceError` for each place that is not JSON; what is whole around it is read all the same.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -
     Raises
     ------
     ValueError
-        Where a place is not JSON and there is no `on_problem` to be told of it.
+        Where a place is not JSON and there is no `on_problem` to report it.
     """
 
     def broken(at: int, message: str) -> None:

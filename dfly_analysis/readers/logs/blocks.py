@@ -143,8 +143,8 @@ def whole_lines(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[tupl
 def clean(data: bytes) -> bytes:
     """Return the lines without colours, carriage returns and NUL bytes.
 
-    A large block of which few lines have any is returned as it is: the careful reader cleans line by line what the
-    compiled one leaves to it, and searching the whole block would take longer than reading it.
+    A large block of which few lines have any is returned as it is: the Python reader cleans line by line what the
+    native one leaves to it, and searching the whole block would take longer than reading it.
     """
     if len(data) >= _SMALL_BYTES and not _is_worth_cleaning(data):
         return data

@@ -47,7 +47,7 @@ class Writer(NamedTuple):
 
 @lru_cache(maxsize=8_192)  # each block of a log names the same again
 def split_host(host_id: str | None) -> tuple[str | None, str | None]:
-    """Return host name and role of a host or peer id, each None where it cannot be told.
+    """Return host name and role of a host or peer id, each None where it is not known.
 
     Host ids are ``<address>-<host name>[-seed]``, peer ids have a UUID between name and suffix.
     """

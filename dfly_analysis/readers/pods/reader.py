@@ -41,7 +41,7 @@ def read_pods(text: str, address: str, *, on_problem: OnProblem | None = None) -
     address : str
         Where it lies.
     on_problem : callable, optional
-        Told of each place that is not JSON; what is whole around it is read all the same.
+        Called for each place that is not JSON; what is whole around it is read all the same.
 
     Returns
     -------
