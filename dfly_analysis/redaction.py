@@ -10,10 +10,10 @@ _NAMES = (
     r"authorization|cookie|token|passw(?:or)?d|secret(?:[_-]?(?:access[_-]?)?key)?|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key"
     r"|signature|credential|x-amz-signedheaders|passphrase|x-registry-auth|(?<=[?&])sig|auth(?=\\*[\"'])"
 )
-# The end of a name, then : or =, then the value: quoted (quotes may be escaped any number of times or doubled as in a cell
+# From a word's beginning: a name at its end, then : or =, then the value: quoted (quotes may be escaped any number of times or doubled as in a cell
 # of CSV, and the end may be cut off), a Go or Rust list, or bare.
 _PAIR = re.compile(
-    rf"(?P<head>(?:{_NAMES})(?P<q>\"\"|\\*[\"'])?\s*[:=]\s*(?:Some\()?(?:\[\]string)?(?:[\[{{](?!redacted\]))?)"
+    rf"[\w-]*?(?P<head>(?:{_NAMES})(?P<q>\"\"|\\*[\"'])?\s*[:=]\s*(?:Some\()?(?:\[\]string)?(?:[\[{{](?!redacted\]))?)"
     r"(?:(?P<open>\"\"(?=[^\s\"',;)}\]\\&])|\\*[\"'])(?P<quoted>(?>\\.|[^\\])*?)(?:(?<!\\)(?P=open)|\Z)"
     r"|(?P<bare>Digest\s+\w+=[^\n]*|(?:(?:Bearer|Basic|Digest|Token)\s+)?[^\s\"'&,;)}\]\\]+))",
     re.IGNORECASE | re.DOTALL,
@@ -55,8 +55,7 @@ def redact(text: str) -> str:
     lowered = text.lower()
     if "cookie" in lowered:
         text = _COOKIE.sub(lambda match: f"{match['head']}{MARK}", text)
-    has_root = any(root in lowered for root in _ROOTS)
-    if has_root and any(word.endswith(SECRET_ENDINGS) for word in _WORD.findall(lowered)):
+    if any(root in lowered for root in _ROOTS):
         text = _without_pairs(text)
     if any(scheme in lowered for scheme in SCHEMES):
         text = _SCHEME.sub(lambda match: f"{match['scheme']} {MARK}", text)
@@ -68,23 +67,21 @@ def redact(text: str) -> str:
 
 
 def _without_pairs(text: str) -> str:
-    """Take the values of secrets away, looking only where a word that names one stands: the pattern is slow elsewhere."""
+    """Take the values of secrets away, looking only at words that end like a name of one: the pattern is slow elsewhere."""
     parts, at = [], 0
     for word in _WORD.finditer(text):
         if word.start() < at or not word[1].lower().endswith(SECRET_ENDINGS):
             continue
-        pair = _PAIR.search(text, word.start())
-        if pair is None:
-            break
-        parts += [text[at : pair.start()], _without_value(pair)]
-        at = pair.end()
-    return "".join([*parts, text[at:]])
+        if pair := _PAIR.match(text, word.start()):
+            parts += [text[at : pair.start("head")], _without_value(pair)]
+            at = pair.end()
+    return "".join([*parts, text[at:]]) if parts else text
 
 
 def _without_value(match: re.Match[str]) -> str:
     value = match["quoted"] if match["open"] else match["bare"]
     if value.strip().lower() in _EMPTY:
-        return match[0]
+        return match.string[match.start("head") : match.end()]
     # A bare value of a quoted name is JSON's number: quotes keep the line JSON.
     quote = match["open"] or (match["q"] or "" if not match["head"].endswith(("[", "{", "(")) else "")
     return f"{match['head']}{quote}{MARK}{quote}"

@@ -9,11 +9,17 @@ import tarfile
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any, NamedTuple
 
+import pandas as pd
+import pyarrow as pa
+
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset, load
 from dfly_analysis.io import Opened
-from dfly_analysis.readers.logs import LogPart, read_log
+from dfly_analysis.readers.logs import LogReader
+from dfly_analysis.readers.logs.event_schema import arrow_schema
 from tests.synthetic import Truth, write_run
 
 TASK = "6a" * 32
@@ -68,6 +74,34 @@ def reported(second: float, number: int, cost: str, *, hour: int = 10) -> str:
 
 def opened(text: str | bytes, address: str = "seed-client-0/dfdaemon/dfdaemon.log") -> Opened:
     return Opened(address, io.BytesIO(text if isinstance(text, bytes) else text.encode()))
+
+
+class LogPart(NamedTuple):
+    """Records and the coverage row of one log."""
+
+    events: pd.DataFrame
+    coverage: dict[str, Any]
+
+
+def read_log(opened: Opened, *, tz: str = "UTC", log_format: LogFormat | None = None) -> LogPart:
+    """Read one log file as a whole."""
+    reader = LogReader(opened, tz, log_format)
+    tables = [arrow_schema().empty_table(), *reader.tables()]
+    return LogPart(to_frame(pa.concat_tables(tables)), reader.coverage)
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return rows in the columns of `arrow_schema` as a DataFrame; text is ``str``, numbers that may be missing are ``Int64``."""
+    columns: dict[str, Any] = {}
+    for field in table.schema:
+        array = table.column(field.name)
+        if pa.types.is_integer(field.type):
+            columns[field.name] = array.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        elif pa.types.is_timestamp(field.type):
+            columns[field.name] = array.to_pandas()
+        else:
+            columns[field.name] = array.cast(pa.string()).to_pandas().astype("str")
+    return pd.DataFrame(columns)
 
 
 def read(text: str | bytes, address: str = "seed-client-0/dfdaemon/dfdaemon.log", tz: str = "UTC") -> LogPart:

@@ -17,7 +17,7 @@ from dfly_analysis.dataset.deduplication import find_duplicates, remove_copies, 
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
-from dfly_analysis.io.natural_sort import path_key
+from dfly_analysis.io.file_names import path_key
 from dfly_analysis.readers import jobs, pods, prometheus
 from dfly_analysis.schema import COVERAGE, JOBS, PODS, RUNS
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from dfly_analysis.io.archive_limits import Budget
-from dfly_analysis.io.display_paths import clean
+from dfly_analysis.io.file_names import clean
 from dfly_analysis.io.input_stream import Opened
-from dfly_analysis.io.magic_bytes import COMPRESSED, RECORD_BYTES, UNSUPPORTED, packed_as
-from dfly_analysis.io.streams import BROKEN, Buffered, ByteStream
+from dfly_analysis.io.streams import BROKEN, COMPRESSED, RECORD_BYTES, UNSUPPORTED, Buffered, ByteStream, packed_as
 
 
 def expand(

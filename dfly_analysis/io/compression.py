@@ -12,8 +12,7 @@ from typing import Protocol, cast
 from isal import igzip_lib
 
 from dfly_analysis.io.archive_limits import Budget
-from dfly_analysis.io.magic_bytes import COMPRESSED
-from dfly_analysis.io.streams import BLOCK_BYTES, BrokenStreamError, ByteStream, reason_of
+from dfly_analysis.io.streams import BLOCK_BYTES, COMPRESSED, BrokenStreamError, ByteStream, reason_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd

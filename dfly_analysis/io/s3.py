@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import SourceError, suggest_similar
-from dfly_analysis.io.natural_sort import path_key
+from dfly_analysis.io.file_names import path_key
 from dfly_analysis.io.streams import BrokenStreamError
 
 if TYPE_CHECKING:

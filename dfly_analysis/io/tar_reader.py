@@ -7,8 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import Any, Self, cast
 
-from dfly_analysis.io.magic_bytes import RECORD_BYTES
-from dfly_analysis.io.streams import BLOCK_BYTES, BrokenStreamError, Buffered, reason_of
+from dfly_analysis.io.streams import BLOCK_BYTES, RECORD_BYTES, BrokenStreamError, Buffered, reason_of
 
 _HEADERS_CAP_BYTES = 1 << 20
 _EXTENSION_CAP_BYTES = 16 << 10
@@ -103,7 +102,7 @@ class _Member:
 
 
 def tar_members(archive: Buffered) -> Iterator[tuple[str, _Member]]:
-    """Yield the regular files of a tar; links, devices and folders are passed over.
+    """Yield the regular files of a tar; links, devices and folders are skipped.
 
     Parameters
     ----------

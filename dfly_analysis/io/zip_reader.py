@@ -15,7 +15,7 @@ from isal.isal_zlib import crc32
 
 from dfly_analysis.io.archive_limits import Budget
 from dfly_analysis.io.compression import Decompressed
-from dfly_analysis.io.natural_sort import natural_key
+from dfly_analysis.io.file_names import natural_key
 from dfly_analysis.io.streams import BLOCK_BYTES, BROKEN, BrokenStreamError, ByteStream, reason_of
 from dfly_analysis.units import format_size
 
@@ -129,7 +129,7 @@ class _Member:
 def zip_members(
     address: str, stream: ByteStream, budget: Budget, file: BinaryIO | None
 ) -> Iterator[tuple[str, ByteStream]]:
-    """Yield the regular files of a zip in natural order; links and folders are passed over.
+    """Yield the regular files of a zip in natural order; links and folders are skipped.
 
     Parameters
     ----------

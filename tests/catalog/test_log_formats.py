@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from reading_cases import opened
+from reading_cases import opened, read_log
 
 from dfly_analysis.catalog.log_formats import GRAMMARS, load_formats
 from dfly_analysis.errors import LogFormatError
-from dfly_analysis.readers.logs import read_log, sniff_format
+from dfly_analysis.readers.logs import sniff_format
 from dfly_analysis.readers.logs.format_detection import find_format, match_head
 from dfly_analysis.readers.logs.grammars import READERS
 

@@ -17,7 +17,7 @@ from dfly_analysis.io import Opened, open_sources
 from dfly_analysis.readers import benchmarks, jobs, prometheus
 from dfly_analysis.readers.jobs import read_jobs
 from dfly_analysis.readers.logs import LogReader, native_parser, sniff
-from dfly_analysis.readers.logs.event_schema import arrow_schema, to_frame
+from dfly_analysis.readers.logs.event_schema import arrow_schema
 from dfly_analysis.redaction import redact
 from tests.fuzz.seeds import SEPARATOR
 
@@ -48,7 +48,7 @@ def check_log(data: bytes) -> None:
         assert numbers.min() >= 1
         assert numbers.max() <= data.count(b"\n") + 1
         if len(data) % 16 == 0:
-            to_frame(table)
+            table.to_pandas()
 
 
 def check_sniffing(data: bytes) -> None:

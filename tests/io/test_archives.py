@@ -15,7 +15,7 @@ import pytest
 from dfly_analysis.errors import SourceError
 from dfly_analysis.io import DEFAULT_LIMITS, ArchiveLimits, open_sources
 from dfly_analysis.io.archive_limits import MAX_REPORTS
-from dfly_analysis.io.magic_bytes import RECORD_BYTES
+from dfly_analysis.io.streams import RECORD_BYTES
 
 TEXT = b"one\ntwo\n"
 NOISE = bytes(zlib.crc32(number.to_bytes(4, "big")) & 255 for number in range(200_000))

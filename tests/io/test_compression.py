@@ -21,9 +21,8 @@ from hypothesis import strategies as st
 from dfly_analysis.io import open_file, open_sources
 from dfly_analysis.io.archive_limits import Budget
 from dfly_analysis.io.compression import Decompressed
-from dfly_analysis.io.magic_bytes import COMPRESSED, packed_as
 from dfly_analysis.io.open_inputs import SourceFile
-from dfly_analysis.io.streams import BLOCK_BYTES, Buffered
+from dfly_analysis.io.streams import BLOCK_BYTES, COMPRESSED, Buffered, packed_as
 
 if sys.version_info >= (3, 14):
     from compression import zstd

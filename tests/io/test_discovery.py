@@ -16,7 +16,7 @@ from reading_cases import write_tree
 
 from dfly_analysis.errors import SourceError
 from dfly_analysis.io import list_files, open_file, open_sources
-from dfly_analysis.io.natural_sort import reading_key
+from dfly_analysis.io.file_names import reading_key
 
 TEXT = b"one\ntwo\n"
 

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from dfly_analysis.readers.benchmarks import tools
-from dfly_analysis.readers.benchmarks.parse_errors import OnProblem, ParseErrors
+from dfly_analysis.readers.benchmarks.parsing import OnProblem, ParseErrors
 
 __all__ = ["read_bench", "recognises"]
 
@@ -39,7 +39,7 @@ def read_bench(text: str, address: str, *, on_problem: OnProblem | None = None) 
     address : str
         Where it lies, for ``log_path`` and for problems.
     on_problem : callable, optional
-        Told with a `SourceError` of each line that looks like a figure and is none (at most 21 times a file).
+        Called with a `SourceError` for each line that looks like a figure and is none (at most 21 times a file).
 
     Returns
     -------

@@ -8,22 +8,38 @@ answered with ``status``, ``startTime`` and ``finishTime``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.io.json_scanner import scan
-from dfly_analysis.readers.jobs.detect import LEGACY, STATES
+from dfly_analysis.readers.json_values import Lines, OnProblem, list_of, mapping, scan, sound
 from dfly_analysis.redaction import redact
 
-OnProblem = Callable[[SourceError], None]
+STATES = ("PENDING", "RECEIVED", "STARTED", "RETRY", "SUCCESS", "FAILURE")
+LEGACY = {"WAITING": "PENDING", "RUNNING": "STARTED", "SUCCESS": "SUCCESS", "FAIL": "FAILURE", "FAILED": "FAILURE"}
+"""States of the first releases."""
+_STATE = rf'"(?:state|State)"\s*:\s*"(?:{"|".join(STATES)})"'
+_LEGACY_STATE = rf'"status"\s*:\s*"(?:{"|".join(LEGACY)})"'
+_LEGACY_TIME = r'"(?:startTime|finishTime)"\s*:'
+_PARTS = r'"(?:job_states|JobStates)"\s*:|"args"\s*:\s*\{|"task_id"\s*:\s*"group_'
+_FOREIGN = r'"apiVersion"\s*:|"(?:logger|caller|level)"\s*:\s*"'
 _DEEPEST_WRAPPING = 4
 _HINT = "save the API's answer anew"
 _ZONE = re.compile(
     r"\s*(?:Z|UTC|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?)?(?:\s+[A-Z]{2,5}|\s+[+-]\d{2,4})?(?:\s+m=[+-][\d.]+)?\s*$"
 )
 _CLOCK = re.compile(r"^\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?")
+
+
+def recognises(head: str) -> bool:
+    """Return whether a text begins like job JSON of the manager's API, bare or wrapped."""
+    stripped = head.lstrip()
+    if stripped[:1] not in ("[", "{") or re.search(_FOREIGN, stripped.split("\n", 1)[0]) or '"apiVersion"' in head:
+        return False
+    if re.search(_STATE, head) and re.search(_PARTS, head):
+        return True
+    return re.search(_LEGACY_STATE, head) is not None and re.search(_LEGACY_TIME, head) is not None
 
 
 def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
@@ -36,7 +52,7 @@ def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -
     address : str
         Where it lies.
     on_problem : callable, optional
-        Told with a `SourceError` of each place that is not JSON; what is whole around it is read all the same.
+        Called with a `SourceError` for each place that is not JSON; what is whole around it is read all the same.
 
     Returns
     -------
@@ -48,7 +64,7 @@ def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -
     Raises
     ------
     ValueError
-        Where a place is not JSON and there is no `on_problem` to be told of it.
+        Where a place is not JSON and there is no `on_problem` to report it.
     """
 
     def broken(at: int, message: str) -> None:
@@ -57,13 +73,12 @@ def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -
             raise ValueError(f"line {line}: {message}")
         on_problem(SourceError(f"is not the JSON it looks like: {message}", where=f"{address}:{line}", hint=_HINT))
 
-    rows, line, counted = [], 1, 0
+    rows, lines = [], Lines(text)
     for at, content in scan(text, broken):
-        line, counted = line + text.count("\n", counted, at), at
+        line = lines.move(at)
         for job in _jobs_in(content):
-            found = text.find(f'"{job["task_id"]}"', counted) if job.get("task_id") else -1
-            if found >= 0:
-                line, counted = line + text.count("\n", counted, found), found
+            if (place := lines.find(job.get("task_id"))) is not None:
+                line = lines.move(place)
             rows.append({**_row(job), "log_path": address, "log_line": line})
     return rows
 
@@ -91,13 +106,13 @@ def _is_job(content: Mapping[str, Any]) -> bool:
 
 
 def _row(job: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = _mapping(job.get("args"))
+    arguments = mapping(job.get("args"))
     # What polls a group answers with the result alone.
-    result = _mapping(job.get("result")) or (job if "job_states" in job or "JobStates" in job else {})
-    states = [_mapping(state) for state in _list(result.get("job_states") or result.get("JobStates"))]
-    results = [_mapping(entry) for state in states for entry in _list(state.get("results") or state.get("Results"))]
-    failures = [_mapping(task) for entry in results for task in _list(entry.get("failure_tasks"))]
-    successes = [_mapping(task) for entry in results for task in _list(entry.get("success_tasks"))]
+    result = mapping(job.get("result")) or (job if "job_states" in job or "JobStates" in job else {})
+    states = [mapping(state) for state in list_of(result.get("job_states") or result.get("JobStates"))]
+    results = [mapping(entry) for state in states for entry in list_of(state.get("results") or state.get("Results"))]
+    failures = [mapping(task) for entry in results for task in list_of(entry.get("failure_tasks"))]
+    successes = [mapping(task) for entry in results for task in list_of(entry.get("success_tasks"))]
     succeeded = tuple(sorted({bare_url(task.get("url")) for task in successes} - {""}))
     failed = tuple(sorted({bare_url(task.get("url")) for task in failures} - {""}))
     errors = [_text(state.get("error") or state.get("Error")) for state in states]
@@ -105,7 +120,7 @@ def _row(job: Mapping[str, Any]) -> dict[str, Any]:
     ungranted = (
         sum((state.get("state") or state.get("State")) == "FAILURE" for state in states) if len(states) > 1 else 0
     )
-    requested = tuple(bare_url(url) for url in _list(arguments.get("urls")) if url)
+    requested = tuple(bare_url(url) for url in list_of(arguments.get("urls")) if url)
     legacy = "state" not in job and "State" not in job
     return {
         "job_id": _text(job.get("task_id") or result.get("group_uuid") or result.get("GroupUUID") or (job.get("id") if legacy else None)) or None,
@@ -128,31 +143,18 @@ def _arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     counted = {name: arguments.get(name) for name in ("count", "percentage")} | {"timeout_ns": arguments.get("timeout")}
     return {
-        **{name: _text(value) or None for name, value in named.items()}, "ips": tuple(_text(ip) for ip in _list(arguments.get("ips"))),
+        **{name: _text(value) or None for name, value in named.items()}, "ips": tuple(_text(ip) for ip in list_of(arguments.get("ips"))),
         **{name: value if type(value) is int and abs(value) < 2**63 else None for name, value in counted.items()},
     }  # fmt: skip
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def _text(value: Any) -> str:
-    return _sound(redact(str(value))) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return sound(redact(str(value))) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def bare_url(url: Any) -> str:
     """Return a URL without its query and without credentials; empty where it is no text."""
-    return _sound(redact(url).split("?", 1)[0]) if isinstance(url, str) else ""
-
-
-def _sound(text: str) -> str:
-    # JSON may name half a character by its number, which no table takes.
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return sound(redact(url).split("?", 1)[0]) if isinstance(url, str) else ""
 
 
 def read_time(value: Any) -> datetime | None:

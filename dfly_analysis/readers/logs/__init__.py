@@ -2,6 +2,6 @@
 
 from dfly_analysis.readers.logs.envelopes import Sniffed, sniff
 from dfly_analysis.readers.logs.format_detection import find_format, sniff_format
-from dfly_analysis.readers.logs.reader import LogPart, LogReader, read_log
+from dfly_analysis.readers.logs.reader import LogReader
 
-__all__ = ["LogPart", "LogReader", "Sniffed", "find_format", "read_log", "sniff", "sniff_format"]
+__all__ = ["LogReader", "Sniffed", "find_format", "sniff", "sniff_format"]

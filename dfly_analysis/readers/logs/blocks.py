@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,41 @@ class LineBlock:
         return np.arange(self.first_line, self.end_line, dtype=np.int64)
 
 
+@dataclass
+class Counts:
+    """What became of the lines.
+
+    Attributes
+    ----------
+    lines, parsed, continuation : int
+        Parsed lines begin a record.
+    formats : Counter
+        Records by id of their format.
+    span_ns : tuple of (int, int) or None
+        Earliest and latest time, nanoseconds since 1970.
+    """
+
+    lines: int = 0
+    parsed: int = 0
+    continuation: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+    span_ns: tuple[int, int] | None = None
+
+    def add(self, other: Counts) -> None:
+        """Add the counts of another part of the file."""
+        self.lines += other.lines
+        self.parsed += other.parsed
+        self.continuation += other.continuation
+        self.formats += other.formats
+        self.reach(other.span_ns)
+
+    def reach(self, span_ns: tuple[int, int] | None) -> None:
+        """Take times into account."""
+        if span_ns is not None:
+            own = self.span_ns or span_ns
+            self.span_ns = min(own[0], span_ns[0]), max(own[1], span_ns[1])
+
+
 def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
     """Yield a plain file's lines in blocks.
 
@@ -107,8 +143,8 @@ def whole_lines(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[tupl
 def clean(data: bytes) -> bytes:
     """Return the lines without colours, carriage returns and NUL bytes.
 
-    A large block of which few lines have any is returned as it is: the careful reader cleans line by line what the
-    compiled one leaves to it, and searching the whole block would take longer than reading it.
+    A large block of which few lines have any is returned as it is: the Python reader cleans line by line what the
+    native one leaves to it, and searching the whole block would take longer than reading it.
     """
     if len(data) >= _SMALL_BYTES and not _is_worth_cleaning(data):
         return data

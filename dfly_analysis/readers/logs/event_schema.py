@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +10,6 @@ import pyarrow as pa
 
 from dfly_analysis.readers.logs.arrow_utils import codes_and_texts, is_there
 from dfly_analysis.schema import EVENTS, INTEGER, TEXT, TIME
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DETAILS = (
     "origin", "parent_id", "size_bytes", "piece_bytes", "pieces", "stage", "cost", "error", "detail", "host_id", "text",
@@ -53,19 +49,3 @@ def is_relevant(table: pa.Table) -> npt.NDArray[np.bool_]:
     codes, levels = codes_and_texts(table, "level")
     is_bad: npt.NDArray[np.bool_] = np.array([*(level in BAD_LEVELS for level in levels), False])[codes]
     return is_there(table.column("event_id")) | is_bad
-
-
-def to_frame(table: pa.Table) -> pd.DataFrame:
-    """Return rows in the columns of `arrow_schema` as a DataFrame; text is ``str``, numbers that may be missing are ``Int64``."""
-    import pandas as pd
-
-    columns: dict[str, Any] = {}
-    for field in table.schema:
-        array = table.column(field.name)
-        if field.name in _NUMBERS:
-            columns[field.name] = array.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-        elif pa.types.is_timestamp(field.type):
-            columns[field.name] = array.to_pandas()
-        else:
-            columns[field.name] = array.cast(pa.string()).to_pandas().astype("str")
-    return pd.DataFrame(columns)

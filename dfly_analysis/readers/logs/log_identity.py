@@ -1,4 +1,4 @@
-"""Whose log it is: component, host and role, from what the records say and from where the file lies."""
+"""Whose log it is: component, host and role, from what the records say and from where the file lies; and the log's row of coverage."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.readers.logs.arrow_utils import coded, codes_and_texts, codes_of
+from dfly_analysis.readers.logs.blocks import Counts
 from dfly_analysis.readers.logs.event_schema import arrow_schema
 
 _HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)-(?P<host>.+?)(?P<seed>-seed)?$")
@@ -46,7 +47,7 @@ class Writer(NamedTuple):
 
 @lru_cache(maxsize=8_192)  # each block of a log names the same again
 def split_host(host_id: str | None) -> tuple[str | None, str | None]:
-    """Return host name and role of a host or peer id, each None where it cannot be told.
+    """Return host name and role of a host or peer id, each None where it is not known.
 
     Host ids are ``<address>-<host name>[-seed]``, peer ids have a UUID between name and suffix.
     """
@@ -185,3 +186,16 @@ def host_of_path(address: str, component: str) -> tuple[str | None, str]:
     folders = [part for part in parts[:-1] if part.lower() not in _OWN_FOLDERS and not re.search(_ARCHIVE, part)]
     name = folders[-1] if folders and address != "-" else re.sub(_ENDING, "", parts[-1]) if parts else None
     return (None, component) if name is None else _from_name(name, component)
+
+
+def coverage_row(
+    address: str, writer: Writer, counts: Counts, *, own_lines: int = 0, note: str | None = None
+) -> dict[str, Any]:
+    """Return a log's row of `dfly_analysis.schema.COVERAGE`; lines of its wrapper's own count as continuation."""
+    formats = sorted(counts.formats.items(), key=lambda item: (-item[1], item[0]))
+    first, last = (np.datetime64(time_ns, "ns") for time_ns in counts.span_ns) if counts.span_ns else (None, None)
+    return {
+        "path": address, "kind": "log", "format": formats[0][0] if formats else None, "component": writer.component, "host": writer.host,
+        "lines": counts.lines + own_lines, "parsed": counts.parsed, "continuation": counts.continuation + own_lines,
+        "rejected": counts.lines - counts.parsed - counts.continuation, "first": first, "last": last, "note": note,
+    }  # fmt: skip

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +16,19 @@ from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
 from dfly_analysis.readers.logs import native_parser
 from dfly_analysis.readers.logs.arrow_utils import Coded, coded, is_there, values_of
-from dfly_analysis.readers.logs.blocks import LineBlock
+from dfly_analysis.readers.logs.blocks import Counts, LineBlock
 from dfly_analysis.readers.logs.event_matching import match_causes, name_events
 from dfly_analysis.readers.logs.event_schema import BAD_LEVELS, TEXT_CAP, arrow_schema, is_relevant
 from dfly_analysis.readers.logs.native_parser import Columns
-from dfly_analysis.readers.logs.python_parser import Counts, read_rows
-from dfly_analysis.readers.logs.timestamps import as_times, local_to_utc
+from dfly_analysis.readers.logs.python_parser import read_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+_ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 _IS_BAD = np.array([level in BAD_LEVELS for level in LEVELS])
 
 
@@ -172,3 +177,49 @@ def _span(times: npt.NDArray[np.int64]) -> tuple[int, int] | None:
     """Return the earliest and the latest time."""
     known = times[times != NO_TIME]
     return (int(known.min()), int(known.max())) if len(known) else None
+
+
+def as_times(texts: Sequence[str], tz: str) -> pa.Array:
+    """Return times as they are written, in any form of ISO 8601, as timestamps.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Empty where a record has none.
+    tz : str
+        Zone of those that carry none.
+
+    Returns
+    -------
+    pyarrow.Array
+        Nanoseconds in UTC; null where a text is no time between 1970 and 2200.
+    """
+    import pandas as pd
+
+    series = pd.Series(list(texts), dtype="str")
+    zoned = pd.Series([_ZONE.search(text) is not None for text in texts], dtype=bool)
+    times = _in_range(pd.to_datetime(series.where(zoned), format="ISO8601", utc=True, errors="coerce"))
+    if not zoned.all():
+        local = pd.to_datetime(series.where(~zoned), format="ISO8601", errors="coerce")
+        times = times.fillna(_in_range(_localised(local, tz)))
+    return pa.array(times, pa.timestamp("ns", "UTC"))
+
+
+def local_to_utc(time_ns: npt.NDArray[np.int64], tz: str) -> npt.NDArray[np.int64]:
+    """Return nanoseconds of a zone's clock as those of UTC; numpy's "not a time" where the clock shows an hour twice."""
+    if tz.upper() == "UTC":
+        return time_ns.copy()
+    import pandas as pd
+
+    local = _localised(pd.Series(time_ns.astype("M8[ns]")), tz)
+    return np.asarray(local.dt.tz_localize(None), "M8[ns]").view(np.int64)
+
+
+def _localised(local: pd.Series[Any], tz: str) -> pd.Series[Any]:
+    return local.dt.tz_localize(tz, ambiguous="NaT", nonexistent="shift_forward").dt.tz_convert("UTC")  # type: ignore[no-any-return]
+
+
+def _in_range(times: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the times in nanoseconds; a year that they cannot hold is none."""
+    fine = times.dt.year.between(_FIRST_YEAR, _LAST_YEAR)
+    return times.where(fine).astype("datetime64[ns, UTC]")

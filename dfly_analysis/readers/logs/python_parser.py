@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from dfly_analysis.catalog.log_events import bulk_events
 from dfly_analysis.catalog.log_formats import LogFormat
+from dfly_analysis.readers.logs.blocks import Counts
 from dfly_analysis.readers.logs.event_matching import cause_in, take_event, whole_number
 from dfly_analysis.readers.logs.event_schema import BAD_LEVELS, TEXT_CAP
 from dfly_analysis.readers.logs.format_detection import match_head, strip_colour
@@ -18,41 +17,6 @@ from dfly_analysis.redaction import redact
 
 _MAX_LINES = 2000
 """Lines that may continue one record."""
-
-
-@dataclass
-class Counts:
-    """What became of the lines.
-
-    Attributes
-    ----------
-    lines, parsed, continuation : int
-        Parsed lines begin a record.
-    formats : Counter
-        Records by id of their format.
-    span_ns : tuple of (int, int) or None
-        Earliest and latest time, nanoseconds since 1970.
-    """
-
-    lines: int = 0
-    parsed: int = 0
-    continuation: int = 0
-    formats: Counter[str] = field(default_factory=Counter)
-    span_ns: tuple[int, int] | None = None
-
-    def add(self, other: Counts) -> None:
-        """Add the counts of another part of the file."""
-        self.lines += other.lines
-        self.parsed += other.parsed
-        self.continuation += other.continuation
-        self.formats += other.formats
-        self.reach(other.span_ns)
-
-    def reach(self, span_ns: tuple[int, int] | None) -> None:
-        """Take times into account."""
-        if span_ns is not None:
-            own = self.span_ns or span_ns
-            self.span_ns = min(own[0], span_ns[0]), max(own[1], span_ns[1])
 
 
 def read_rows(

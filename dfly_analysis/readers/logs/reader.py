@@ -6,43 +6,21 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-import numpy as np
 import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.io import Opened
-from dfly_analysis.readers.logs.blocks import Cutter, LineBlock, read_blocks
+from dfly_analysis.readers.logs.blocks import Counts, Cutter, LineBlock, read_blocks
 from dfly_analysis.readers.logs.envelopes import Sniffed, sniff, unwrap
-from dfly_analysis.readers.logs.event_schema import arrow_schema, to_frame
 from dfly_analysis.readers.logs.format_detection import sniff_format
-from dfly_analysis.readers.logs.log_identity import Writer, add_writers, find_writers
+from dfly_analysis.readers.logs.log_identity import Writer, add_writers, coverage_row, find_writers
 from dfly_analysis.readers.logs.parse_block import ParsedBlock, parse_block
-from dfly_analysis.readers.logs.python_parser import Counts
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _HEAD_BYTES = 65536
 _MAX_AHEAD = 2
 """Blocks that are parsed at the same time."""
-
-
-@dataclass
-class LogPart:
-    """What one log file gave.
-
-    Attributes
-    ----------
-    events : pandas.DataFrame
-        Rows of `dfly_analysis.schema.EVENTS`, the columns of `DETAILS` behind them.
-    coverage : dict
-        The file's row of `dfly_analysis.schema.COVERAGE`.
-    """
-
-    events: pd.DataFrame
-    coverage: dict[str, Any]
 
 
 @dataclass
@@ -138,41 +116,6 @@ class LogReader:
         )
 
 
-def coverage_row(
-    address: str, writer: Writer, counts: Counts, *, own_lines: int = 0, note: str | None = None
-) -> dict[str, Any]:
-    """Return a log's row of `dfly_analysis.schema.COVERAGE`; lines of its wrapper's own count as continuation."""
-    formats = sorted(counts.formats.items(), key=lambda item: (-item[1], item[0]))
-    first, last = (np.datetime64(time_ns, "ns") for time_ns in counts.span_ns) if counts.span_ns else (None, None)
-    return {
-        "path": address, "kind": "log", "format": formats[0][0] if formats else None, "component": writer.component, "host": writer.host,
-        "lines": counts.lines + own_lines, "parsed": counts.parsed, "continuation": counts.continuation + own_lines,
-        "rejected": counts.lines - counts.parsed - counts.continuation, "first": first, "last": last, "note": note,
-    }  # fmt: skip
-
-
 def _head(data: bytes) -> str:
     """Return the first lines of a block as text, those that were sniffed where nothing was taken off them."""
     return data[: data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or _HEAD_BYTES].decode("utf-8", "replace")
-
-
-def read_log(opened: Opened, *, tz: str = "UTC", log_format: LogFormat | None = None) -> LogPart:
-    """Read one log file as a whole.
-
-    Parameters
-    ----------
-    opened : Opened
-    tz : str
-        Zone of times that carry none (file logs of scheduler and manager).
-    log_format : LogFormat, optional
-        Sniffed from the first lines where not given.
-
-    Returns
-    -------
-    LogPart
-        `coverage` counts each line as parsed (begins a record), continuation or rejected.
-    """
-    reader = LogReader(opened, tz, log_format)
-    tables = list(reader.tables())
-    joined = pa.concat_tables(tables) if tables else arrow_schema().empty_table()
-    return LogPart(to_frame(joined), reader.coverage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +15,11 @@ from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
 from dfly_analysis.readers.logs.arrow_utils import is_there, values_of
 from dfly_analysis.readers.logs.blocks import LineBlock
+from dfly_analysis.readers.logs.envelopes import find_wrapper
 from dfly_analysis.readers.logs.format_detection import match_head
-from dfly_analysis.readers.logs.log_identity import add_writers, find_writers
+from dfly_analysis.readers.logs.log_identity import add_writers, coverage_row, find_writers
 from dfly_analysis.readers.logs.native_parser import count_lines
-from dfly_analysis.readers.logs.parse_block import FileStarts, parse_block
-from dfly_analysis.readers.logs.reader import coverage_row
-from dfly_analysis.readers.logs.timestamps import as_times
+from dfly_analysis.readers.logs.parse_block import FileStarts, as_times, parse_block
 
 LARGEST_BYTES = 4 << 20
 """Of a log that is parsed together with others."""
@@ -45,22 +45,31 @@ class SmallLog(NamedTuple):
 def plain_format(data: bytes) -> LogFormat | None:
     """Return the format of a plain log, or None where it takes a closer look (`dfly_analysis.readers.logs.envelopes.sniff`).
 
-    A sample of the first lines decides. A closer look is needed for a log that is wrapped, coloured, not UTF-8, not in
-    the order of time, or does not begin with a record.
+    A sample of the first lines decides. A closer look is needed for a log that is wrapped, coloured, not UTF-8, not in the
+    order of time, holds notices of kubectl, or does not begin with a record.
     """
     head = data[:_HEAD_BYTES]
     if any(mark in data for mark in (b"\x1b", b"\r", b"\0")) or b"[0m" in head or b"[2m" in head:
         return None
     lines = head[: head.rfind(b"\n")].split(b"\n")
-    sample = [lines[at].decode("utf-8", "replace") for at in np.linspace(0, len(lines) - 1, _SAMPLED_LINES).astype(int)]
+    last = len(lines) - 1
+    sample = [lines[last * at // (_SAMPLED_LINES - 1)].decode("utf-8", "replace") for at in range(_SAMPLED_LINES)]
     first = match_head(sample[0])
     if first is None or first[0].grammar not in GRAMMARS:
         return None
     found = [match for line in sample if (match := match_head(line, first[0]))]
     if any(own is not first[0] for own, _ in found) or 2 * len(found) < _SAMPLED_LINES:
         return None
+    notice = _notice()
+    if notice and any(notice.match(line) for line in lines if line[:1] > b"9" and line[:1] != b"{"):
+        return None
     times = [_time_of(match) for _, match in found]
     return first[0] if times == sorted(times) else None
+
+
+@cache
+def _notice() -> re.Pattern[bytes] | None:
+    return find_wrapper("kubectl").notice
 
 
 def parse_small_logs(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dfly_analysis.errors import DflyError
+from dfly_analysis.readers.json_values import list_of, mapping, sound
 from dfly_analysis.units import parse_size
 
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
@@ -51,41 +52,41 @@ def _likely_kind(content: Mapping[str, Any]) -> str | None:
     """Items of a typed list need not repeat their kind."""
     if "involvedObject" in content or "regarding" in content:
         return "Event"
-    status = _mapping(content.get("status"))
+    status = mapping(content.get("status"))
     if "containerStatuses" in status or "podIP" in status:
         return "Pod"
     return "Node" if "nodeInfo" in status else None
 
 
 def _pod_rows(pod: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    meta, spec, status = (_mapping(pod.get(name)) for name in ("metadata", "spec", "status"))
+    meta, spec, status = (mapping(pod.get(name)) for name in ("metadata", "spec", "status"))
     base = {
         "namespace": _text(meta.get("namespace")), "pod": _text(meta.get("name")), "node": _text(spec.get("nodeName")),
         "uid": _text(meta.get("uid")) or _text(meta.get("name")),
     }  # fmt: skip
-    labels = _mapping(meta.get("labels"))
+    labels = mapping(meta.get("labels"))
     base["role"] = role_of(_text(labels.get("component")) or "", base["pod"] or "")
     if _text(status.get("reason")):
         yield {**base, "kind": "pod", "reason": _text(status["reason"]), "message": _text(status.get("message"))}  # fmt: skip
     limits = {
-        _text(one.get("name")): _mapping(_mapping(one.get("resources")).get("limits"))
-        for one in map(_mapping, _list(spec.get("containers")))
+        _text(one.get("name")): mapping(mapping(one.get("resources")).get("limits"))
+        for one in map(mapping, list_of(spec.get("containers")))
     }
-    for one in map(_mapping, _list(status.get("containerStatuses"))):
+    for one in map(mapping, list_of(status.get("containerStatuses"))):
         yield from _container_rows(one, base, limits.get(_text(one.get("name")), {}))
 
 
 def _container_rows(
     one: Mapping[str, Any], base: Mapping[str, Any], limits: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    state, last = _mapping(one.get("state")), _mapping(one.get("lastState"))
-    waiting, running = _mapping(state.get("waiting")), _mapping(state.get("running"))
+    state, last = mapping(one.get("state")), mapping(one.get("lastState"))
+    waiting, running = mapping(state.get("waiting")), mapping(state.get("running"))
     shared = {
         **base, "container": _text(one.get("name")), "restarts": _number(one.get("restartCount")),
         "memory_limit_bytes": size_or_none(limits.get("memory")),
     }  # fmt: skip
     yield {**shared, "kind": "container", "reason": _text(waiting.get("reason")), "message": _text(waiting.get("message")), "time": _time(running.get("startedAt"))}  # fmt: skip
-    for ended in (_mapping(last.get("terminated")), _mapping(state.get("terminated"))):
+    for ended in (mapping(last.get("terminated")), mapping(state.get("terminated"))):
         if ended:
             yield {
                 **shared, "kind": "ending", "reason": _text(ended.get("reason")), "exit_code": _number(ended.get("exitCode")),
@@ -94,25 +95,25 @@ def _container_rows(
 
 
 def _event_rows(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    about = _mapping(event.get("involvedObject") or event.get("regarding"))
-    source = _mapping(event.get("source"))
+    about = mapping(event.get("involvedObject") or event.get("regarding"))
+    source = mapping(event.get("source"))
     is_node = about.get("kind") == "Node"
     if about.get("kind") not in ("Pod", "Node"):
         return
     name = _text(about.get("name"))
-    series = _mapping(event.get("series"))
+    series = mapping(event.get("series"))
     times = (event.get("lastTimestamp"), event.get("eventTime"), event.get("firstTimestamp"), event.get("deprecatedLastTimestamp"))  # fmt: skip
     yield {
         "kind": "event", "reason": _text(event.get("reason")), "message": _text(event.get("message") or event.get("note")),
         "namespace": _text(about.get("namespace")), "pod": None if is_node else name, "node": name if is_node else _text(source.get("host")),
         "role": None if is_node else role_of("", name or ""), "count": _number(event.get("count") or series.get("count")) or 1,
-        "time": next((time for one in times if (time := _time(one))), None), "uid": _text(_mapping(event.get("metadata")).get("uid")),
+        "time": next((time for one in times if (time := _time(one))), None), "uid": _text(mapping(event.get("metadata")).get("uid")),
     }  # fmt: skip
 
 
 def _node_rows(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    name = _text(_mapping(node.get("metadata")).get("name"))
-    for one in map(_mapping, _list(_mapping(node.get("status")).get("conditions"))):
+    name = _text(mapping(node.get("metadata")).get("name"))
+    for one in map(mapping, list_of(mapping(node.get("status")).get("conditions"))):
         if one.get("type") in PRESSURES:
             is_on = one.get("status") == "True"
             yield {
@@ -134,16 +135,8 @@ def size_or_none(text: Any) -> int | None:
         return None
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def _text(value: Any) -> str | None:
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) and value else None
+    return sound(value) if isinstance(value, str) and value else None
 
 
 def _number(value: Any) -> int | None:

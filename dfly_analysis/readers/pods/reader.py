@@ -1,18 +1,34 @@
-"""Hands what kubectl prints to the reader of its form."""
+"""Recognises what kubectl prints, and hands it to the reader of its form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from typing import Any
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.io.json_scanner import scan
+from dfly_analysis.readers.json_values import Lines, OnProblem, scan
 from dfly_analysis.readers.pods.kubectl_describe import read_description
 from dfly_analysis.readers.pods.kubectl_json import rows_of
 from dfly_analysis.redaction import redact
 
-OnProblem = Callable[[SourceError], None]
+_OBJECT = r'"kind"\s*:\s*"(?:Pod|PodList|Event|EventList|Node|NodeList)"'
+_LIST = r'"apiVersion"\s*:\s*"v1"'
+_NAME = r"Name:\s+\S"
+_SECTION = r"(?m)^(?:Containers|Conditions|Events|Restart Policy|QoS Class|Node|Namespace|Roles|Labels):"
+_MIN_SECTIONS = 2
 _HINT = "save what kubectl printed anew"
+
+
+def recognises(head: str) -> bool:
+    """Return whether a text begins like pods, events or nodes as kubectl prints them."""
+    stripped = head.lstrip()
+    if stripped[:1] in ("{", "["):
+        if '"apiVersion"' not in head:
+            return False
+        return re.search(_OBJECT, head) is not None or (re.search(_LIST, head) is not None and '"items"' in head)
+    if not stripped.startswith("Name:"):
+        return False
+    return re.match(_NAME, stripped) is not None and len(set(re.findall(_SECTION, stripped))) >= _MIN_SECTIONS
 
 
 def read_pods(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
@@ -25,7 +41,7 @@ def read_pods(text: str, address: str, *, on_problem: OnProblem | None = None) -
     address : str
         Where it lies.
     on_problem : callable, optional
-        Told of each place that is not JSON; what is whole around it is read all the same.
+        Called for each place that is not JSON; what is whole around it is read all the same.
 
     Returns
     -------
@@ -40,13 +56,10 @@ def read_pods(text: str, address: str, *, on_problem: OnProblem | None = None) -
             where = f"{address}:{text.count(chr(10), 0, at) + 1}"
             on_problem(SourceError(f"is not the JSON it looks like: {message}", where=where, hint=_HINT))
 
-    rows, line, counted = [], 1, 0
+    rows, lines = [], Lines(text)
     for at, content in scan(text, broken):
-        line, counted = line + text.count("\n", counted, at), at
-        for row in rows_of(content):
-            found = text.find(f'"{row["uid"]}"', counted) if row.get("uid") else -1
-            place = line + text.count("\n", counted, found) if found >= 0 else line
-            rows.append(_placed(row, address, place))
+        lines.move(at)
+        rows += [_placed(row, address, lines.line_of(lines.find(row.get("uid")))) for row in rows_of(content)]
     return rows
 
 

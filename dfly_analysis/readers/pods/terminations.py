@@ -13,6 +13,7 @@ _CRASHES = (_PANICKED, _ABORTED, _FAULTED, _GO_PANIC)
 _STORAGE = re.compile(r"ephemeral|disk ?pressure|inode|nodefs|imagefs|storage", re.IGNORECASE)
 _MEMORY = re.compile(r"memory", re.IGNORECASE)
 _OUT_OF_MEMORY = ("OOMKilled", "OOMKilling", "SystemOOM")
+_SAME_S = 5.0
 _DEADLY_EVENTS = ("Evicted", "OOMKilling", "SystemOOM", "OOMKilled")
 
 
@@ -81,7 +82,7 @@ def _ended(reason: str, code: int | None) -> tuple[str, str, str]:
 
 
 def terminations_by_host(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Termination, ...]]:
-    """Return the deaths by every name that a log may know their host by: that of the pod, and that of its node.
+    """Return the terminations by every name that a log may know their host by: that of the pod, and that of its node.
 
     A pod on the network of its node (``hostNetwork``) goes by the node's name.
 
@@ -91,8 +92,8 @@ def terminations_by_host(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[T
 
     Returns
     -------
-    dict of str to tuple of Death
-        By time, those without one last; an ending told by the container's state and by an event stands once.
+    dict of str to tuple of Termination
+        By time, those without one last; an ending in both the container's state and an event stands once.
     """
     listed = list(rows)
     nodes = {row["pod"]: row["node"] for row in listed if row.get("pod") and row.get("node") and row["kind"] != "event"}
@@ -124,6 +125,3 @@ def _near(one: Termination, other: Termination) -> bool:
     if one.time is None or other.time is None:
         return True
     return abs((one.time - other.time).total_seconds()) <= _SAME_S
-
-
-_SAME_S = 5.0

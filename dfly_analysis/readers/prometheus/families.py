@@ -34,7 +34,7 @@ class MetricsPart:
     versions : tuple of (str, str)
         Component and release, such as ``("client", "v1.5.1")``.
     component : str or None
-        ``client``, ``scheduler`` or ``manager``; None where it cannot be told or there are several.
+        ``client``, ``scheduler`` or ``manager``; None where it is not known or there are several.
     host : str or None
     lines, rejected : int
         Lines of a dump, and those that are broken; both 0 for a server.

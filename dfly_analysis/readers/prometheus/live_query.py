@@ -1,7 +1,7 @@
 """Asks a live Prometheus what Dragonfly's metrics grew by in a window.
 
 Most series need two numbers, at the window's ends. What restarted meanwhile is looked at step by step, since its counters
-began anew; ``increase()`` would extrapolate, and would lose the first count of a series that begins inside the window.
+restarted at 0; ``increase()`` would extrapolate, and would lose the first count of a series that begins inside the window.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def _restarted(window: _Window, names: frozenset[str], counters: Iterable[str]) 
 
 
 def increase(points: Sequence[Point], baseline: float | None) -> float:
-    """Return what a counter grew by; where it falls it began anew at nothing.
+    """Return what a counter grew by; where it falls it restarted at 0.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The compiled reader and the careful one give the same tables, whatever the lines are."""
+"""The native reader and the Python reader give the same tables, whatever the lines are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dfly_analysis.catalog.log_events import load_events, name_event
 from dfly_analysis.catalog.log_formats import load_formats
 from dfly_analysis.catalog.regex_compiler import NEEDS_PYTHON, Program
 from dfly_analysis.io import Opened
-from dfly_analysis.readers.logs import native_parser, read_log
+from dfly_analysis.readers.logs import native_parser
 from dfly_analysis.readers.logs.arrow_utils import coded
 from dfly_analysis.readers.logs.blocks import Cutter, LineBlock
 from dfly_analysis.readers.logs.event_matching import cause_in
@@ -28,7 +28,7 @@ from dfly_analysis.readers.logs.format_detection import find_format
 from dfly_analysis.readers.logs.parse_block import parse_block
 from dfly_analysis.readers.logs.python_parser import Counts, read_rows
 from dfly_analysis.redaction import redact
-from tests.reading_cases import generated
+from tests.reading_cases import generated, read_log
 from tests.synthetic import CASES
 
 MAX_ALIKE = 5
@@ -43,8 +43,8 @@ TAILS = [
 
 
 @pytest.fixture
-def careful(monkeypatch):
-    """Return what reads bytes with the careful reader alone."""
+def in_python(monkeypatch):
+    """Return what reads bytes with the Python reader alone."""
 
     def read(data: bytes, tz: str = "UTC"):
         with monkeypatch.context() as patch:
@@ -64,21 +64,21 @@ def assert_same(one, other):
 
 
 def test_the_compiled_reader_was_built():
-    """The environment of the tests has a compiler; without the compiled reader half of this file would test nothing."""
+    """The environment of the tests has a compiler; without the native reader half of this file would test nothing."""
     assert native_parser.is_available()
 
 
 @pytest.mark.parametrize(
     ("case", "client"), [(name, client) for name, case in sorted(CASES.items()) for client in case.clients]
 )
-def test_generated_logs_read_the_same_either_way(case, client, careful):
+def test_generated_logs_read_the_same_either_way(case, client, in_python):
     """Every log of a run, client's and services', gives the same events, counts and releases; of one case every line is compared."""
     run, _ = generated(case, client)
     logs = [path for path in sorted(run.rglob("*.log")) if path.stat().st_size]
     assert logs
     for path in logs:
         data = path.read_bytes() if case == "mixture" else few_alike(path.read_bytes())
-        assert_same(fast(data), careful(data))
+        assert_same(fast(data), in_python(data))
 
 
 def few_alike(data: bytes) -> bytes:
@@ -93,7 +93,7 @@ def few_alike(data: bytes) -> bytes:
 
 
 def test_most_lines_take_the_fast_way():
-    """Of a generated run nearly every record is read by the compiled reader; else it would be of no use."""
+    """Of a generated run nearly every record is read by the native reader; else it would be of no use."""
     run, _ = generated("slow-source", "v0.1.118")
     data = b"".join(path.read_bytes() for path in sorted(run.rglob("dfdaemon.log")))
     columns = native_parser.read_columns(data, "compact")
@@ -104,7 +104,7 @@ def compact(message: str, tail: str, level: str = "ERROR", spans: str = "downloa
     return f"2026-05-02T10:00:00.000001Z {level} {spans}dragonfly-client/src/resource/task.rs:12: {message}{tail}"
 
 
-def test_what_is_remembered_of_lines_before_changes_nothing(careful):
+def test_what_is_remembered_of_lines_before_changes_nothing(in_python):
     """Places and fields at line ends that repeat are recalled; a message that begins the fields earlier, or tells a secret, is seen still."""
     places = ["a:b: dragonfly-client/src/x.rs:1: ", "main.rs:22: ", "a: /root/.cargo/index@6f17d22bba15001f/y.rs:333: "]
     messages = [
@@ -126,12 +126,12 @@ def test_what_is_remembered_of_lines_before_changes_nothing(careful):
     ]
     order = np.random.default_rng(0).integers(0, len(lines), 2 * len(lines))
     data = "\n".join([*lines, *(lines[at] for at in order)]).encode()
-    assert_same(fast(data), careful(data))
+    assert_same(fast(data), in_python(data))
 
 
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_any_mixture_of_lines_reads_the_same_either_way(careful, data):
+def test_any_mixture_of_lines_reads_the_same_either_way(in_python, data):
     """Records of every format, cut, glued, broken and mixed with anything at all."""
     line = st.one_of(
         st.sampled_from(LINES),
@@ -142,7 +142,7 @@ def test_any_mixture_of_lines_reads_the_same_either_way(careful, data):
     text = data.draw(st.sampled_from(["\n", "\r\n"])).join([LINES[0], *lines])
     cut = data.draw(st.integers(0, len(text)))
     raw = text[: len(LINES[0]) + cut].encode("utf-8", "surrogateescape")
-    assert_same(fast(raw, "Asia/Shanghai"), careful(raw, "Asia/Shanghai"))
+    assert_same(fast(raw, "Asia/Shanghai"), in_python(raw, "Asia/Shanghai"))
 
 
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -160,13 +160,13 @@ def test_any_mixture_of_lines_reads_the_same_either_way(careful, data):
     ),
     st.booleans(), st.booleans(),
 )  # fmt: skip
-def test_any_json_record_reads_the_same_either_way(careful, records, spaced, escaped):
+def test_any_json_record_reads_the_same_either_way(in_python, records, spaced, escaped):
     """Escapes, missing names, wrong types, nested values, spaces between them."""
     separators = (", ", ": ") if spaced else (",", ":")
     first = '{"level":"info","ts":"2025-03-04 05:06:07.123","caller":"a/b.go:1","msg":"x"}'
     lines = [first, *(json.dumps(record, separators=separators, ensure_ascii=escaped) for record in records)]
     raw = "\n".join(lines).encode()
-    assert_same(fast(raw, "Asia/Shanghai"), careful(raw, "Asia/Shanghai"))
+    assert_same(fast(raw, "Asia/Shanghai"), in_python(raw, "Asia/Shanghai"))
 
 
 HEAD = '{"level":"info","ts":"2025-03-04 05:06:07.123","caller":"a/b.go:1","msg":"%s"'
@@ -193,7 +193,7 @@ ESCAPED = [
 
 @settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_any_service_line_reads_the_same_either_way(careful, data):
+def test_any_service_line_reads_the_same_either_way(in_python, data):
     """Numbers and lists as JSON has them and as it does not, names that come twice, fields that repeat, panics between."""
     message = st.one_of(st.sampled_from([json.dumps(text)[1:-1] for text in MESSAGES]), st.sampled_from(ESCAPED))
     words = st.builds(" ".join, st.lists(message, min_size=1, max_size=2))
@@ -202,11 +202,11 @@ def test_any_service_line_reads_the_same_either_way(careful, data):
         st.builds(lambda text, more: f"{HEAD % text}{more}}}", words, parts), st.sampled_from([PANIC, "{", "x"])
     )
     raw = "\n".join([HEAD % "x" + "}", *data.draw(st.lists(line, max_size=8))]).encode()
-    assert_same(fast(raw, "Asia/Shanghai"), careful(raw, "Asia/Shanghai"))
+    assert_same(fast(raw, "Asia/Shanghai"), in_python(raw, "Asia/Shanghai"))
 
 
 def test_service_lines_take_the_fast_way():
-    """Every sound line of a scheduler and of a manager is read by the compiled reader, but for those that list a whole job."""
+    """Every sound line of a scheduler and of a manager is read by the native reader, but for those that list a whole job."""
     run, _ = generated("slow-source", "v1.5.1")
     lines = [
         line
@@ -221,7 +221,7 @@ def test_service_lines_take_the_fast_way():
 
 
 def test_a_record_without_a_time_has_that_of_the_line_before():
-    """Also where the line before was read by the compiled reader, and even if it is only counted."""
+    """Also where the line before was read by the native reader, and even if it is only counted."""
     data = "\n".join([HEAD % "x" + "}", PANIC, ""]).encode()
     for telling in (False, True):
         table = parse_block(LineBlock(data), find_format("zap-json"), "UTC", relevant_only=telling).table
@@ -230,7 +230,7 @@ def test_a_record_without_a_time_has_that_of_the_line_before():
 
 @given(st.lists(st.one_of(st.sampled_from(ESCAPED), st.text('tokenAuhriz-_:=" @/\\', max_size=12)), max_size=6))
 @settings(max_examples=examples(400), deadline=None)
-def test_what_redaction_would_change_of_a_service_line_is_left_to_the_careful_reader(words):
+def test_secrets_in_service_lines_are_left_to_python(words):
     """Names of secrets with values and without, users in addresses, with quotes that are escaped."""
     line = HEAD % "".join(words) + ',"taskID":"t"}'
     if redact(line) != line:
@@ -250,7 +250,7 @@ SECRETS = [
 )
 @settings(max_examples=examples(400), deadline=None)
 def test_a_line_with_a_secret_never_takes_the_fast_way(secret, around, tail):
-    """The compiled reader does not redact: whatever redaction would change must be left to the careful one."""
+    """The native reader does not redact: whatever redaction would change must be left to the in_python one."""
     text = compact(f"{around} {secret} {around}", tail)
     taken = native_parser.read_columns(f"{text}\n".encode(), "compact")
     if redact(text) != text:
@@ -259,7 +259,7 @@ def test_a_line_with_a_secret_never_takes_the_fast_way(secret, around, tail):
 
 @given(st.text(string.ascii_letters + string.digits + ' ."=-_:/@?&', max_size=120))
 @settings(max_examples=examples(400), deadline=None)
-def test_what_redaction_would_change_is_left_to_the_careful_reader(message):
+def test_what_redaction_changes_is_left_to_python(message):
     """Also for words nobody thought of."""
     text = compact(message, "")
     if redact(text) != text:

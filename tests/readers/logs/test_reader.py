@@ -8,10 +8,9 @@ import sys
 
 import pandas as pd
 import pytest
-from reading_cases import HOST_ID, IDS, PEER, TASK, line, opened, read, write_tree, zap
+from reading_cases import HOST_ID, IDS, PEER, TASK, line, opened, read, read_log, write_tree, zap
 
 from dfly_analysis.dataset import load
-from dfly_analysis.readers.logs import read_log
 from dfly_analysis.readers.logs.format_detection import find_format, strip_colour
 from dfly_analysis.readers.logs.grammars import split_tail
 from dfly_analysis.readers.logs.log_identity import split_host

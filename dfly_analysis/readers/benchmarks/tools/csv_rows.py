@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dfly_analysis.errors import DflyError, suggest_similar
-from dfly_analysis.readers.benchmarks.parse_errors import Reject
-from dfly_analysis.readers.benchmarks.timestamps import parse_timestamp
+from dfly_analysis.readers.benchmarks.parsing import Reject, parse_timestamp
 from dfly_analysis.redaction import redact
 from dfly_analysis.schema import FLOAT, INTEGER, OUTCOMES, ROLES, RUNS, TIME
 from dfly_analysis.units import parse_duration, parse_size

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.readers.benchmarks.parse_errors import Reject
+from dfly_analysis.readers.benchmarks.parsing import Reject
 from dfly_analysis.redaction import redact
 from dfly_analysis.units import parse_size
 

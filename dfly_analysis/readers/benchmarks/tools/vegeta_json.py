@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dfly_analysis.readers.benchmarks.parse_errors import Reject
-from dfly_analysis.readers.benchmarks.timestamps import parse_timestamp
+from dfly_analysis.readers.benchmarks.parsing import Reject, parse_timestamp
 
 _NANOSECONDS = 1e9
 _LATENCIES = {"min": "min_s", "mean": "mean_s", "50th": "p50_s", "95th": "p95_s", "99th": "p99_s", "max": "max_s"}

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dfly_analysis.readers.benchmarks.parse_errors import Reject
-from dfly_analysis.readers.benchmarks.timestamps import parse_timestamp
+from dfly_analysis.readers.benchmarks.parsing import Reject, parse_timestamp
 from dfly_analysis.redaction import redact
 
 _NANOSECONDS = 1e9

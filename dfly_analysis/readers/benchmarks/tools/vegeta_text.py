@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.readers.benchmarks.parse_errors import Reject
+from dfly_analysis.readers.benchmarks.parsing import Reject
 from dfly_analysis.redaction import redact
 from dfly_analysis.units import parse_duration, parse_size
 

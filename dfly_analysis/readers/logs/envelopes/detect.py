@@ -34,7 +34,7 @@ class Sample:
         Lines that are wrapped so, and lines that are not.
     own_lines : int
     heads : mapping of writer to bytes
-        The first peeled lines of each writer, oldest first.
+        The first unwrapped lines of each writer, oldest first.
     """
 
     matched: int
@@ -44,7 +44,7 @@ class Sample:
 
     @property
     def text(self) -> bytes:
-        """Return the peeled lines of all writers."""
+        """Return the unwrapped lines of all writers."""
         return b"".join(self.heads.values())
 
 
@@ -162,14 +162,14 @@ def unwrapper_for(wrapper: EnvelopeKind, tally: Tally, opened: Opened) -> Unwrap
 
 
 def line_buffer_for(unwrapper: Unwrapper, opened: Opened, head: bytes) -> LineBuffer:
-    """Return what gathers a peeler's lines: turned round where the file's head shows the newest first."""
+    """Return what collects an unwrapper's lines: in reverse order where the file's head shows the newest first."""
     wrapper = unwrapper.wrapper
     turns = wrapper.newest_first and (wrapper.kind == "plain" or is_newest_first(unwrapper.times(head)))
     return ReversedLineBuffer(opened) if turns else LineBuffer(opened)
 
 
 def sample(wrapper: EnvelopeKind, text: bytes) -> Sample:
-    """Peel a head; of a table or document that the head cuts off, the whole rows."""
+    """Unwrap a head; of a table or document that the head cuts off, the whole rows."""
     tally = Tally()
     nothing = Opened("", io.BytesIO())
     unwrapper = unwrapper_for(wrapper, tally, nothing)

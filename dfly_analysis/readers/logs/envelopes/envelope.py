@@ -1,4 +1,4 @@
-"""Unwraps a file: peels layer after layer, sniffing again below each, and yields blocks of the program's own lines."""
+"""Unwraps a file layer after layer, sniffing again below each, and yields blocks of the program's own lines."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def unwrap(opened: Opened, wrapper: EnvelopeKind, block_bytes: int = BLOCK_BYTES
 
 
 class _Layer:
-    """One wrapper's peeler, and below it a layer for each writer whose lines are wrapped again."""
+    """One wrapper's unwrapper, and below it a layer for each writer whose lines are wrapped again."""
 
     def __init__(self, wrapper: EnvelopeKind, opened: Opened, tally: Tally, head: bytes, depth: int = 1) -> None:
         self._opened = opened

@@ -55,7 +55,7 @@ def writer_of(row: Mapping[str, Any], fields: Fields) -> str:
 
 
 def part_of(row: Mapping[str, Any], fields: Fields) -> tuple[str, ...]:
-    """Return what must not be mixed beside the writer."""
+    """Return what must not be mixed, besides the writer."""
     return tuple([first_text(row, (path,)) or "" for path in fields.part])
 
 
@@ -113,9 +113,9 @@ class RowReader:
         if key is None:
             if len(self._keys) >= _KEYS_CAP:
                 self._keys.clear()
-            names_told = (writer_of(row, self._fields), *part_of(row, self._fields))
+            names = (writer_of(row, self._fields), *part_of(row, self._fields))
             writer, *part = (
-                name.encode("utf-8", "replace").decode() for name in names_told
+                name.encode("utf-8", "replace").decode() for name in names
             )  # no table holds half a character
             self._keys[identifying] = key = (writer, *part)
         return key
@@ -159,7 +159,7 @@ def _labels(text: str) -> Mapping[str, Any] | None:
 
 
 def parse_timestamp(text: str) -> int | None:
-    """Return a time in nanoseconds, comparable with others of the same file, or None where it cannot be told.
+    """Return a time in nanoseconds, comparable with others of the same file, or None where it is not known.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Gathers peeled lines into one block a writer; joins the pieces of split lines, turns newest first into oldest first."""
+"""Collects unwrapped lines into one block a writer; joins the pieces of split lines, turns newest first into oldest first."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class LineBuffer:
         return bool(self._pieces)
 
     def take(self) -> Iterator[tuple[Key, LineBlock]]:
-        """Yield the whole lines gathered since the last time, a block a writer."""
+        """Yield the whole lines collected since the last time, a block a writer."""
         buffered, self._rows = self._rows, {}
         for key, rows in buffered.items():
             yield key, _block(rows)
@@ -113,11 +113,11 @@ class ReversedLineBuffer(LineBuffer):
         self._places: list[tuple[Key, int, int]] = []
 
     def put_piece(self, key: Key, text: bytes, number: int) -> None:
-        """Add a line: what it goes on in came before it in the file and cannot be told."""
+        """Add a line: what it goes on in came before it in the file and is not known."""
         self.put(key, text + b"\n", number)
 
     def take(self) -> Iterator[tuple[Key, LineBlock]]:
-        """Put aside what was gathered; there is nothing to yield before the end."""
+        """Put aside what was collected; there is nothing to yield before the end."""
         import numpy as np
 
         buffered, self._rows = self._rows, {}

@@ -1,4 +1,4 @@
-"""Peels lines that are cells of a table in CSV."""
+"""Unwraps lines that are cells of a table in CSV."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CsvUnwrapper(Unwrapper):
         self._seen: list[str] = []
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
-        """Peel a block; a row that it does not end is kept for the next."""
+        """Unwrap a block; a row that it does not end is kept for the next."""
         lines = block.data.split(b"\n")[:-1]
         for number, line in zip(numbers_of(block, len(lines)), lines, strict=True):
             if not self._held:
@@ -45,7 +45,7 @@ class CsvUnwrapper(Unwrapper):
                 self._end_row(into)
 
     def finish(self, into: LineBuffer) -> None:
-        """Peel a row whose last quote does not close."""
+        """Unwrap a row whose last quote does not close."""
         if self._held:
             self._end_row(into)
 
@@ -88,7 +88,7 @@ class CsvUnwrapper(Unwrapper):
 
     def _read_header(self, row: bytes) -> None:
         self.tally.own_lines += row.count(b"\n")
-        if row.startswith(b"sep=") or not row.strip():  # what Excel wants to be told
+        if row.startswith(b"sep=") or not row.strip():  # a hint for Excel
             return
         header = row[:_COLUMNS_CAP].rstrip(b"\n") + b"\n"  # a cell without an end would be looked for at every place
         delimiter = max(_DELIMITERS, key=header.count)

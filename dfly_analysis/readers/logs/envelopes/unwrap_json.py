@@ -1,4 +1,4 @@
-"""Peels lines that are fields of JSON objects: one object a line, or one document."""
+"""Unwraps lines that are fields of JSON objects: one object a line, or one document."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class JsonUnwrapper(Unwrapper):
         self._reader = RowReader(wrapper.fields)
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
-        """Peel a block."""
+        """Unwrap a block."""
         lines = block.data.split(b"\n")[:-1]
         pieces = self.wrapper.fields.pieces
         for number, line, row in zip(numbers_of(block, len(lines)), lines, _rows(block.data, lines), strict=True):

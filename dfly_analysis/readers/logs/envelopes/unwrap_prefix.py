@@ -1,4 +1,4 @@
-"""Peels lines that a tool put something before, or that stand between notices of a tool."""
+"""Unwraps lines that a tool put something before, or that stand between notices of a tool."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Unwrapper:
         self._last: Key = ("",)
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
-        """Peel a block of whole lines."""
+        """Unwrap a block of whole lines."""
         raise NotImplementedError
 
     def finish(self, into: LineBuffer) -> None:
-        """Peel what only the end of the file makes whole."""
+        """Unwrap what only the end of the file makes whole."""
 
     def times(self, data: bytes) -> list[str]:
         """Return the wrapper's times in the order of the file, as far as the data, a file's head, shows them."""
@@ -70,7 +70,7 @@ class PrefixUnwrapper(Unwrapper):
         self._names: dict[bytes, _Name] = {}
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
-        """Peel a block; one whose lines all have the same key costs a tenth of one with several."""
+        """Unwrap a block; one whose lines all have the same key costs a tenth of one with several."""
         assert self.wrapper.line
         data = clean(block.data)
         for old, new in self.wrapper.replaces:
@@ -136,7 +136,7 @@ class PlainUnwrapper(Unwrapper):
     """Drops the notices between lines that have nothing before them."""
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
-        """Peel a block; only lines that begin like no record are looked at closely."""
+        """Unwrap a block; only lines that begin like no record are looked at closely."""
         lines = block.data.splitlines(keepends=True) if b"\r" not in block.data else _split(block.data)
         notices = self.wrapper.notice
         own = {

@@ -1,9 +1,12 @@
-"""Natural sort order of paths, with the files of a rotated set oldest first."""
+"""Names of files: printable whatever they are, and in natural order, the files of a rotated set oldest first."""
 
 from __future__ import annotations
 
 import re
 
+NAME_CAP = 1024
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
+_REPLACEMENT = "\ufffd"
 Key = tuple[object, ...]
 
 _PACKED = re.compile(r"\.(?:gz|zst|zstd|xz|bz2)$", re.IGNORECASE)
@@ -72,3 +75,21 @@ def path_key(parts: tuple[str, ...]) -> tuple[Key, ...]:
     """
     *folders, name = parts
     return (*((*natural_key(folder), _CURRENT_RANK, "", 0, folder) for folder in folders), reading_key(name))
+
+
+def clean(name: str) -> str:
+    """Return a name without control characters, bidirectional marks and undecodable bytes.
+
+    Parameters
+    ----------
+    name : str
+        From a file system, an archive or an object store.
+
+    Returns
+    -------
+    str
+        At most `NAME_CAP` characters.
+    """
+    name = _UNPRINTABLE.sub(_REPLACEMENT, name)
+    half = NAME_CAP // 2
+    return name if len(name) <= NAME_CAP else f"{name[: half - 1]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfly_analysis.io.natural_sort import natural_key, path_key, reading_key
+from dfly_analysis.io.file_names import natural_key, path_key, reading_key
 
 NAMES = st.one_of(
     st.text(alphabet="a1b02.-_T:", min_size=1, max_size=12),

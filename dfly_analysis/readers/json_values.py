@@ -1,12 +1,15 @@
-"""Finds the JSON values in text that is not valid JSON as a whole: concatenated responses, or a broken one among valid ones."""
+"""JSON that other programs wrote: values found in text that is not valid JSON as a whole, and fields of any type read safely."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from dfly_analysis.errors import SourceError
+
+OnProblem = Callable[[SourceError], None]
 OnBroken = Callable[[int, str], None]
 """Called with the offset of what is broken and what is wrong there."""
 _BEGINNING = re.compile(r"[\[{]")
@@ -59,3 +62,45 @@ def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
 def _integer(digits: str) -> float:
     # Python refuses to read thousands of digits; no field of a job has more than twenty.
     return int(digits) if len(digits) < _MAX_DIGITS else float(digits)
+
+
+class Lines:
+    """Line numbers of rising places in a text.
+
+    Parameters
+    ----------
+    text : str
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text, self._at, self._line = text, 0, 1
+
+    def move(self, at: int) -> int:
+        """Go to an offset and return its line."""
+        self._line += self._text.count("\n", self._at, at)
+        self._at = at
+        return self._line
+
+    def find(self, name: object) -> int | None:
+        """Return the offset from here on at which a text stands in quotes."""
+        at = self._text.find(f'"{name}"', self._at) if name else -1
+        return at if at >= 0 else None
+
+    def line_of(self, at: int | None) -> int:
+        """Return the line of an offset from here on without going there; the line here for None."""
+        return self._line + (0 if at is None else self._text.count("\n", self._at, at))
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return an object, empty for any other value."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_of(value: Any) -> list[Any]:
+    """Return a list, empty for any other value."""
+    return value if isinstance(value, list) else []
+
+
+def sound(text: str) -> str:
+    """Return the text as a table takes it: JSON may name half a character by its number."""
+    return text.encode("utf-8", "replace").decode("utf-8")

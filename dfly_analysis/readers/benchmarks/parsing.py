@@ -1,8 +1,9 @@
-"""Says which lines of a benchmark file could not be read, without flooding whoever listens."""
+"""What the readers of benchmarks share: reports of lines that could not be read, and times."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from dfly_analysis.errors import SourceError
 
@@ -10,6 +11,7 @@ OnProblem = Callable[[SourceError], None]
 Reject = Callable[[int, str, str], None]
 """Called with the line (0 for the whole file), what is wrong and the way out."""
 _MAX_SAID = 20
+_YEARS = range(1970, 2201)  # what a table's nanoseconds hold, and nothing measured is outside it
 
 
 class ParseErrors:
@@ -20,7 +22,7 @@ class ParseErrors:
     address : str
         The file.
     on_problem : callable or None
-        Told of the first 20 lines, and once how many more there were.
+        Called for the first 20 lines, and once how many more there were.
     """
 
     def __init__(self, address: str, on_problem: OnProblem | None) -> None:
@@ -36,9 +38,35 @@ class ParseErrors:
             self.on_problem(SourceError(message, where=where, hint=hint))
 
     def finish(self) -> None:
-        """Say how many lines more were passed over."""
+        """Say how many lines more were skipped."""
         if self.on_problem and self.count > _MAX_SAID:
             rest = self.count - _MAX_SAID
             self.on_problem(
                 SourceError(f"{rest} more rows could not be read", where=self.address, hint="mend the first ones")
             )
+
+
+def parse_timestamp(text: object) -> datetime | None:
+    """Read an ISO time; without a zone it is UTC.
+
+    Parameters
+    ----------
+    text : object
+        A text; anything else, and Go's zero time, is None.
+
+    Returns
+    -------
+    datetime.datetime or None
+
+    Raises
+    ------
+    ValueError
+        Where a text is no time.
+    """
+    if not isinstance(text, str) or not text.strip():
+        return None
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError as problem:
+        raise ValueError(f"{text!r} is not a time") from problem
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)) if time.year in _YEARS else None
