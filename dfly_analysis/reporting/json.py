@@ -85,7 +85,7 @@ def _fit(name: str, fit: Any) -> dict[str, Any]:
 
 
 def recommend_json(advice: Advice) -> dict[str, Any]:
-    """Shape advice: ``recommendations``, ``no_advice``, ``estimates``, ``warnings`` and what was asked for."""
+    """Shape advice: ``recommendations``, ``no_advice``, ``estimates``, ``warnings`` size and target."""
     return _object(
         {
             "schema_version": SCHEMA_VERSION,
