@@ -73,10 +73,11 @@ def _server(url: str | None) -> Prometheus | None:
 
 def _write_coverage(output: str, written: Written) -> None:
     from dfly_analysis.io.output_store import open_store
-    from dfly_analysis.reporting.json import coverage_of_rows, coverage_rows_json
+    from dfly_analysis.reporting.json import coverage_json, coverage_rows_json
+    from dfly_analysis.schema import COVERAGE
 
     content = with_schema_version(
-        **coverage_of_rows(written.coverage), by_file=coverage_rows_json(written.coverage), lacks=written.missing_inputs,
+        **coverage_json(COVERAGE.frame(written.coverage)), by_file=coverage_rows_json(written.coverage), lacks=written.missing_inputs,
         problems=written.problems,
     )  # fmt: skip
     open_store(output).write(_COVERAGE, json.dumps(content, indent=1, ensure_ascii=False).encode())

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Verdict = Literal["helped", "no difference", "worse", "cannot tell"]
 TASK_MARGIN, PIECE_MARGIN, TIME_MARGIN = 0.1, 0.01, 0.25
 """Differences below these make no difference: a share of tasks, a share of pieces, a ratio of times less one."""
-_SAVED = 5
-"""So many pieces that outlasted the limit before show that a longer one helped, where nothing beside it speaks against."""
+_MIN_OUTLASTED = 5
+"""This many pieces that outlasted the earlier timeout show that a longer one helped, unless something contradicts."""
 _FAILURES = ("timeout", "reset", "storage", "origin")
 _LIMITS = ("download.pieceTimeout", "storage.writePieceTimeout")
 TITLES = {
@@ -153,10 +153,10 @@ def _judge(
         and cut.direction
         and all(one.difference.value * cut.direction > 0.0 for one in deciding)
     ):
-        # What fails beside hides the rest: cut attempts changed for certain, and all failures together did not go against it.
+        # Other failures hide the effect: cut attempts changed for certain, and all failures together do not contradict.
         clear, reasons = {cut.direction}, (*reasons, _effect_text(cut))
-    elif not clear and outlasted >= _SAVED and _nothing_against(deciding, cut, times):
-        # That these finished is no matter of chance: the limit before would have cut each of them.
+    elif not clear and outlasted >= _MIN_OUTLASTED and _uncontradicted(deciding, cut, times):
+        # Not by chance: the earlier timeout would have cut each of them.
         clear = {-1}
     if clear:
         return ("helped" if min(clear) < 0 else "worse"), reasons
@@ -169,7 +169,7 @@ def _judge(
     return ("no difference" if _all_small(tasks, pieces, times) else "cannot tell"), reasons
 
 
-def _nothing_against(deciding: list[Effect], cut: Effect | None, times: TimeEffect | None) -> bool:
+def _uncontradicted(deciding: list[Effect], cut: Effect | None, times: TimeEffect | None) -> bool:
     """Return whether failures did not grow; or grew within chance, while no more were cut and pieces took no longer than before."""
     if all(one.difference.value <= 0.0 for one in deciding):
         return True

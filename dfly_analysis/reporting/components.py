@@ -52,7 +52,7 @@ def templates(lang: str = "en") -> Environment:
 
 
 def shown(text: Any, lang: str, *, code: bool = False) -> Markup:
-    """Show a text in a language, escaped, with code between backticks if asked; an untranslated sentence is marked as English."""
+    """Show a text in a language, escaped, with code between backticks where `code` is true; an untranslated sentence is marked as English."""
     english, words = str(text), translator(lang)
     write = render_inline_code if code else escape
     if not words.lacks(english):

@@ -51,7 +51,7 @@ def settings_of(dataset: Dataset) -> TableView:
 
 
 def jobs_of(dataset: Dataset) -> TableView:
-    """Show what the manager says of its jobs beside what arrived."""
+    """Show the status of preheat jobs against what arrived."""
     numbers = ("Layers", "There", "Missing")
     headings = Heading.row("Job", "State", "Scope", *numbers, "Created", "Remark", numbers=numbers, code=("Job",))
     n, n_false = dataset.rows(f"SELECT count(*), count(*) FILTER ({FALSE_SUCCESS}) FROM jobs")[0]
@@ -148,8 +148,8 @@ def data_quality_of(dataset: Dataset) -> MultiInputView:
         empty="No file was read.",
     )
     missing = (*dataset.missing_inputs, *dataset.problems)
-    lacks = Listing("What is missing, and what that costs", missing, "Nothing is missing.")
-    return MultiInputView((Listing("", notes), lacks, DetailsView("Every file", files)))
+    gaps = Listing("What is missing, and what that costs", missing, "Nothing is missing.")
+    return MultiInputView((Listing("", notes), gaps, DetailsView("Every file", files)))
 
 
 def _file_row(row: Any, folder: str) -> tuple[str, ...]:

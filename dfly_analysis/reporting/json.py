@@ -44,32 +44,13 @@ def coverage_json(coverage: pd.DataFrame) -> dict[str, Any]:
     )
 
 
-def coverage_of_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Sum up as `coverage_json` does, from rows whose times are numpy's, without pandas."""
-    times = {name: [row[name] for row in rows if row.get(name) is not None] for name in ("first", "last")}
-    return {
-        "files": len(rows),
-        **{name: sum(row.get(name) or 0 for row in rows) for name in ("lines", "parsed", "rejected")},
-        "first": _moment(min(times["first"])) if times["first"] else None,
-        "last": _moment(max(times["last"])) if times["last"] else None,
-    }
-
-
 def coverage_rows_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """List the files with every column of `COVERAGE`; times to the millisecond."""
-    return [{name: _cell(row.get(name)) for name in COVERAGE.names} for row in rows]
+    """List the files with every column of `COVERAGE`; times are numpy's, and written to the millisecond."""
 
+    def cell(value: Any) -> Any:
+        return f"{value.astype('M8[ms]')}Z" if hasattr(value, "dtype") else value
 
-def _cell(value: Any) -> Any:
-    return f"{value.astype('M8[ms]')}Z" if hasattr(value, "dtype") else value
-
-
-def _moment(time: Any) -> str:
-    """Return one of numpy's times in UTC as ISO text, as long as it has to be."""
-    whole, _, fraction = str(time).partition(".")
-    fraction = fraction.ljust(9, "0")
-    kept = "" if not int(fraction) else "." + (fraction[:6] if fraction.endswith("000") else fraction)
-    return f"{whole}{kept}+00:00"
+    return [{name: cell(row.get(name)) for name in COVERAGE.names} for row in rows]
 
 
 def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +85,7 @@ def _fit(name: str, fit: Any) -> dict[str, Any]:
 
 
 def recommend_json(advice: Advice) -> dict[str, Any]:
-    """Shape advice: ``recommendations``, ``no_advice``, ``estimates``, ``warnings`` and what was asked for."""
+    """Shape advice: ``recommendations``, ``no_advice``, ``estimates``, ``warnings`` size and target."""
     return _object(
         {
             "schema_version": SCHEMA_VERSION,

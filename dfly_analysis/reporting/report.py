@@ -57,7 +57,7 @@ class Report:
     overlay : Overlay or None
         The advice as Helm values.
     parameters : mapping of str to value
-        What was asked.
+        Of the analysis.
     alerts : Alerts or None
         Prometheus rules that follow from this analysis.
     """
@@ -167,7 +167,7 @@ class Report:
 
     @property
     def replay(self) -> TableView:
-        """What was observed in the run beside what its own settings and the proposed ones predict."""
+        """What was observed in the run, and what its own settings and the proposed ones predict."""
         return self._shown(replay_of(self.whatif))
 
     @property
@@ -192,7 +192,7 @@ class Report:
 
     @property
     def jobs_table(self) -> TableView:
-        """What the manager says of its jobs, beside what arrived."""
+        """Job status against reality."""
         return self._shown(input_views.jobs_of(self.dataset))
 
     @property
@@ -232,7 +232,7 @@ class Report:
 
     @property
     def parameters_table(self) -> TableView:
-        """What was asked."""
+        """The parameters of the analysis."""
         rows = tuple((name, parameter_text(value)) for name, value in self.parameters.items())
         headings = Heading.row("Parameter", "Value", code=("Parameter", "Value"))
         return self._shown(TableView(headings, rows, empty="Nothing was asked for."))

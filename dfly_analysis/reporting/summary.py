@@ -97,7 +97,7 @@ class Verdict(View):
 
     @property
     def cut_into(self) -> str:
-        """Into how many pieces a layer is cut, how often each is tried, and what was asked for."""
+        """Into how many pieces a layer is cut, how often each is tried, and the accepted failure rate."""
         assert isinstance(self.prediction, Prediction)
         pieces, passes = counted(self.prediction.n_pieces, "piece"), counted(self.prediction.passes, "attempt")
         return (
@@ -115,7 +115,7 @@ class Verdict(View):
 
     @property
     def retry_correlation(self) -> str:
-        """How often a failure repeats in the next attempt, and whence that is known; empty where there is no next one."""
+        """How often a failure repeats in the next attempt, and the basis of that; empty where there is no next one."""
         if not isinstance(self.prediction, Prediction) or self.prediction.passes < 2:
             return ""
         retry_correlation = self.prediction.retry_failure_correlation

@@ -13,7 +13,7 @@ from dfly_analysis.reporting.labels import CAUSES, FITS, REMEDIES, counted, figu
 
 MAX_EVIDENCE = 8
 _UNIT_SCALES = frozenset({"B/s", "bytes"})
-"""Units that stand beside the number and scale with it, as megabytes do."""
+"""Units that follow the number and scale with it, as megabytes do."""
 _CLIENTS_TIME = "These are the times of the clients: what their hosts add in reading and writing is in them, and the limit counts it too."
 
 
@@ -51,7 +51,7 @@ class EvidenceView(View):
 
 
 def evidence_of(findings: Diagnosis) -> EvidenceView:
-    """Show what was seen, what was not, and what cannot be told."""
+    """Show which findings are present, absent and unknown."""
     unknown, absent = (tuple(one for one in findings if one.verdict == name) for name in ("unknown", "absent"))
     return EvidenceView(tuple(sorted(findings.present(), key=lambda one: one.echo_of is not None)), unknown, absent)
 

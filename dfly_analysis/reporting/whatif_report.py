@@ -239,7 +239,7 @@ def uncertainty_text(found: WhatIf) -> str:
 
 
 def replay_of(found: WhatIf | NotFitted) -> TableView:
-    """Show the run replayed: what was seen beside what its own settings predict, and beside the proposed ones."""
+    """Show the run replayed: observed, predicted under its own settings, and under the proposed ones."""
     if isinstance(found, NotFitted):
         empty = f"The run cannot be replayed: {found.reason}. To have it, collect {found.collect}."
         return TableView((Heading("What"),), (), empty=empty)
@@ -267,12 +267,12 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     duration_fit = source_fit(fits)
     slots, size = dataset.settings.get("download.concurrentPieceCount", ROLE).number, advice.size_bytes
     if not duration_fit or not slots or size <= 0:
-        lacks = (
+        reason = (
             "no law of a piece's time was fitted"
             if not duration_fit
             else "the number of pieces in flight or the layer is not known"
         )
-        return TableView(headings, (), empty=f"No limit can be worked out: {lacks}.")
+        return TableView(headings, (), empty=f"No limit can be worked out: {reason}.")
     version, count = dataset.settings.versions.get(ROLE), max(1, int(slots))
     layer = LayerShape.of_client(size, count, version)
     capacity = fits.get("source_capacity") or None

@@ -35,7 +35,7 @@ _MEANINGS = {
 def write_listed(
     directory: str | os.PathLike[str], contents: Mapping[str, str | Mapping[str, Any]], lang: str
 ) -> Listing:
-    """Write files beside a page.
+    """Write the files that accompany a page.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def write_listed(
     Returns
     -------
     Listing
-        The files, and the page beside them.
+        The files and their page.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def write_listed(
 
 
 def listing_of(names: Collection[str], lang: str) -> Listing:
-    """List files by their names, and the page beside them, with what each is for."""
+    """List the files and their page, with what each is for."""
     shown = (name for name in _MEANINGS if name in names or name == "report.html")
     return Listing("", tuple(f"{name}: {_MEANINGS[name]}" for name in shown), lang=lang)
 
@@ -89,7 +89,7 @@ def manifest_with(
     ----------
     datasets : sequence of Dataset
     parameters : mapping of str to value
-        What was asked.
+        Of the analysis.
     values : sequence
         Files of Helm values in force; what is no file counts as none.
     verdict : mapping

@@ -117,11 +117,11 @@ def _crossed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]
         if number > _MAX_COUNT:
             raise DflyError(f"the matrix asks for more than {_MAX_COUNT:,} reports", where=str(path), hint="split it")
         given = {**defaults, **dict(zip(matrix, (value for _, value in chosen), strict=True))}
-        message = "-".join(_said(*one) for one in chosen)
+        message = "-".join(_name_part(*one) for one in chosen)
         yield RunSpec(f"{number:03}-{message}"[:100].rstrip(".-="), notebook, _absolute(given, path))
 
 
-def _said(place: int, value: Any) -> str:
+def _name_part(place: int, value: Any) -> str:
     """Name a value in a folder's name: itself where it can be, else its place in the list."""
     text = Path(value[0] if isinstance(value, list) and len(value) == 1 else str(value)).name
     return text if re.fullmatch(r"[\w.]{1,40}", text) else str(place)

@@ -67,7 +67,7 @@ def _probabilities(axes: Any, rows: pd.DataFrame) -> None:
 
 
 def _shown(hosts: pd.DataFrame) -> pd.DataFrame:
-    """Return the hosts the law fits worst, slowest first."""
+    """Return the hosts that the model fits worst, slowest first."""
     worst = hosts.assign(off=np.abs(np.log(hosts["ratio"].astype(float).clip(lower=1e-3)))).nlargest(_MAX_HOSTS, "off")
     return worst.sort_values("ratio", ascending=False)
 

@@ -29,7 +29,7 @@ _DOTS_PER_INCH = 100
 _TAG, _FINER, _INDENT = re.compile(rb"<[^>]*>"), re.compile(rb"(\d+\.\d\d)\d{2,}"), re.compile(rb"\n +(?=<)")
 _PNG_SCALE = 1.6
 
-# Okabe and Ito's palette, told apart with every common kind of colour blindness.
+# Okabe and Ito's palette, which readers with any common colour blindness can distinguish.
 COLOURS = {
     "ok": "#0072B2",
     "timeout": "#D55E00",
