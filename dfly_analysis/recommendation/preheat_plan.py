@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError, suggest_similar
@@ -22,7 +24,15 @@ from dfly_analysis.recommendation.preheat_jobs import (
     notes_of,
     scope_name,
 )
-from dfly_analysis.recommendation.transfer_times import MARGIN, PULLED_AT_ONCE, Link, Links, any_failure, find_links
+from dfly_analysis.recommendation.transfer_times import (
+    MARGIN,
+    PULLED_AT_ONCE,
+    Link,
+    Links,
+    any_failure,
+    find_links,
+    makespan,
+)
 from dfly_analysis.units import format_duration, format_share, format_size
 
 MAX_PARALLEL = 8  # the manager's default from v2.3.1 on
@@ -281,16 +291,11 @@ def _evaluate(stage: Stage, link: Link, parallel: int) -> Stage:
 
 
 def _makespan(times: Sequence[Interval | None], parallel: int) -> Interval | None:
-    known = [one for one in times if one is not None]
+    known = [(one.value, one.low, one.high) for one in times if one is not None]
     if len(known) < len(times):
         return None
-    ends = []
-    for end in _ENDS:
-        free = [0.0] * parallel
-        for one in known:
-            free[free.index(min(free))] += getattr(one, end)
-        ends.append(max(free))
-    return Interval(ends[0], min(ends[0], ends[1]), max(ends[0], ends[2]))
+    value, low, high = makespan(np.array(known).T, parallel).tolist()
+    return Interval(value, min(value, low), max(value, high))
 
 
 def _sum(times: Sequence[Interval | None]) -> Interval | None:

@@ -155,7 +155,7 @@ class Estimate:
         cls, topic: Topic, role: str, what: str, interval: Interval, unit: str, basis: Basis, confidence: Confidence, because: str, check: str = ""
     ) -> Estimate:  # fmt: skip
         """Return an estimate of an interval."""
-        ends = (interval.value, interval.low, interval.high)
+        ends = (float(interval.value), float(interval.low), float(interval.high))
         return cls(topic, role, what, *ends, unit, basis, confidence, because, check)
 
 

@@ -101,7 +101,7 @@ class Link:
             limit = self.timeout_s or math.inf
             times = np.minimum(first * slower, limit)
             times += np.where(first * slower > limit, np.minimum(repeated * slower, limit), 0.0)
-            done = _makespan(times.reshape(-1, times.shape[-1]), self.in_flight(size_bytes)).reshape(3, _RUNS)
+            done = makespan(times.reshape(-1, times.shape[-1]), self.in_flight(size_bytes)).reshape(3, _RUNS)
             value, low, high = (
                 float(np.percentile(own, share)) for own, share in zip(done, (50.0, 2.5, 97.5), strict=True)
             )
@@ -174,7 +174,7 @@ class Link:
         return result
 
 
-def _makespan(times: _Array, slots: int) -> _Array:
+def makespan(times: _Array, slots: int) -> _Array:
     """Return when the last piece ends, a run a row; a piece starts when a slot is free, in order."""
     runs, n = times.shape
     if n > _MOST_SCHEDULED:

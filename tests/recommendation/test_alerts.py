@@ -103,7 +103,7 @@ def test_the_time_near_the_limit_lies_above_the_usual_one():
     assert at[120.0] <= at[1e6]
 
 
-def test_without_a_law_the_rule_stands_on_what_was_asked_and_the_rest_is_left_out():
+def test_without_a_fit_the_rule_uses_the_requested_rate():
     """What is not known is said, not made up."""
     made = alerts_of(no_tasks_report)
     left = {one.name: one.reason for one in made.left_out}

@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import replace
 from functools import cache
 
+import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -15,6 +16,7 @@ from planted import write_planted
 
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError, SourceError
 from dfly_analysis.estimates import Interval
 from dfly_analysis.models import fit_all
@@ -28,7 +30,8 @@ from dfly_analysis.recommendation.preheat_jobs import (
     scope_name,
 )
 from dfly_analysis.recommendation.preheat_plan import plan_preheat
-from dfly_analysis.recommendation.transfer_times import Link, any_failure
+from dfly_analysis.recommendation.transfer_times import Link, any_failure, busy_rate_bps
+from dfly_analysis.schema import PIECES
 
 MIB, GIB = 2**20, 2**30
 SIZES = (30 * MIB, 400 * MIB, 20 * GIB)
@@ -245,7 +248,7 @@ def test_stages_hold_every_layer_once_and_jobs_every_digest():
     assert all(one in plan.checks[0].command for one in staged)
 
 
-def test_a_bandwidth_tells_times_and_whether_pieces_fit_the_limit():
+def test_a_bandwidth_gives_times_and_margins():
     """The time is the bytes over the bandwidth; a limit below the even share of a piece fails for sure, and the way out is said."""
     plan = planned(rates={"registry": 100e6})
     assert plan.time.value == pytest.approx(sum(SIZES) / 100e6, rel=0.1)
@@ -362,7 +365,7 @@ def test_a_scope_that_a_release_lacks_is_refused(version, scope):
 
 
 @given(st.floats(1, 1e6), st.sampled_from(["v2.1.57", "v2.3.1", "v2.4.0", "v2.5.1"]))
-def test_deadlines_are_nanoseconds_within_what_the_manager_waits_for(longest_s, version):
+def test_deadlines_are_nanoseconds_within_the_manager_s_window(longest_s, version):
     """A deadline is whole, at least ten minutes in nanoseconds, and never beyond the manager's own patience."""
     api = api_of(version)
     seconds = job_timeout_s(api, longest_s)
@@ -449,3 +452,20 @@ def test_sizes_that_are_not_known_are_not_made_up():
     holed = replace(found, layers=(replace(found.layers[0], size_bytes=None), *found.layers[1:]))
     assert holed.size_bytes is None
     assert holed.with_sizes({digest(1): 5, digest(2): 6}).size_bytes == 5 + sum(SIZES[1:])
+
+
+def test_idle_time_does_not_lower_the_busiest_rate():
+    """Bursts with long pauses reach the rate of the bursts, whatever rounding leaves of the sum between them."""
+    started = pd.to_datetime(
+        [1000.1 * burst + 0.1 * place for burst in range(20) for place in range(7)], unit="s", utc=True
+    )
+    spans = pd.to_timedelta([3.3 + 0.07 * place for _ in range(20) for place in range(7)], unit="s")
+    pieces = PIECES.frame(
+        {
+            "origin": ["parent"] * 140, "outcome": ["ok"] * 140, "size_bytes": [10_000_019] * 140, "started": started,
+            "ended": started + spans, "duration_s": spans.total_seconds(), "host": ["node"] * 140,
+        }
+    )  # fmt: skip
+    rate = busy_rate_bps(Dataset.from_frames(pieces=pieces), "parent")
+    assert rate == pytest.approx(sum(10_000_019 / (3.3 + 0.07 * place) for place in range(7)), rel=0.01)
+    assert busy_rate_bps(Dataset.from_frames(), "parent") is None

@@ -83,7 +83,7 @@ def test_how_to_check_names_the_command_and_a_count():
     assert "of 1280 pieces" in text
 
 
-def test_what_was_fitted_on_smaller_pieces_is_called_extrapolated():
+def test_a_fit_of_smaller_pieces_is_called_extrapolated():
     """A law of 4 MiB pieces asked for a layer of 16 MiB pieces answers with low confidence and says so."""
     key = (900, 4 * MIB, 6.0, 2.5)
     settings = Settings.resolve({"seedClient": {"config": {"download": {"pieceTimeout": "6s"}}}}, chart="1.2.24")
@@ -116,7 +116,7 @@ def test_other_causes_are_not_cured_by_timeouts(cause):
     assert cause in said.reason
 
 
-def test_a_law_that_forecasts_failure_speaks_though_nothing_was_cut():
+def test_predicted_failures_count_without_observed_timeouts():
     """Tasks failed by resets, but the law says larger pieces will be cut: advised, with medium confidence at most."""
     key = (400, 4 * MIB, 30.0, 8.0, 0.3)
     pieces = drawn_pieces(*key)
@@ -224,7 +224,7 @@ def test_schedule_timeout_of_old_charts_goes_to_three_hours():
     assert all(item.key != SCHEDULE for item in recommend(*modern()))
 
 
-def test_a_stream_that_ran_out_speaks_for_the_role_that_logged_it():
+def test_a_stream_timeout_counts_for_the_role_that_logged_it():
     """TokioStreamElapsed in a client's log, without any law, raises the client's limit alone."""
     events = EVENTS.frame([{"role": "client", "signature": "tokio_stream_elapsed", "message": "x"}])
     dataset = dataset_of(Settings.resolve(chart="1.2.24"), events=events)
@@ -233,7 +233,7 @@ def test_a_stream_that_ran_out_speaks_for_the_role_that_logged_it():
     assert advice.get(SCHEDULE, "seedClient") is None
 
 
-def test_a_stream_that_ran_out_is_no_reason_to_raise_the_piece_timeout():
+def test_a_stream_timeout_does_not_raise_the_piece_timeout():
     """Tasks that failed by TokioStreamElapsed alone have another knob, so no rule of thumb is given for pieces."""
     dataset = dataset_of(Settings.resolve(chart="1.2.24"), tasks=drawn_tasks())
     advice = recommend(dataset, found("tokio_stream_elapsed", cause="timeout_too_short"), no_fits())

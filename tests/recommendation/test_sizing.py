@@ -345,7 +345,7 @@ def test_the_articles_figures_are_a_fallback_and_called_so():
     assert article_shares("seedClient").limit_memory_bytes > documented_sizing("seedClient").memory_bytes
 
 
-def test_up_to_one_release_a_piece_between_peers_is_whole_in_memory():
+def test_old_releases_hold_pieces_between_peers_in_memory():
     """From v1.0.22 on a piece in flight holds a buffer; between v1.0.27 and v1.2.5 a window to the registry as well."""
     sizes = [held_in_memory_bytes("parent", 64 * MIB, 4 * MIB, version) for version in ("v1.0.21", "v1.0.22", "v1.5.1")]
     assert sizes == [64 * MIB, 4 * MIB, 4 * MIB]

@@ -43,7 +43,7 @@ def invoke(*arguments, **more):
 
 
 @given(st.floats(0.02, 0.9), st.floats(0, 1))
-def test_repeats_are_the_fewest_that_make_the_interval_narrow_enough(width, expected):
+def test_repeats_are_the_fewest_for_a_narrow_interval(width, expected):
     """With that many runs Wilson's interval, by its own formula, is as narrow as wanted; with one fewer it is not."""
 
     def wide(n):

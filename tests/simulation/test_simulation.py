@@ -84,7 +84,7 @@ def test_cancelled_siblings_make_layers_fail_more_often():
 
 
 @given(st.floats(1e-9, 0.5), st.floats(1e-9, 0.5), st.integers(1, 400), st.integers(1, 64), st.booleans())
-def test_the_closed_form_is_a_chance_that_grows_with_that_of_an_attempt(one, other, pieces, slots, cancelled):
+def test_layer_failure_grows_with_attempt_failure(one, other, pieces, slots, cancelled):
     """Between 0 and 1, and never less for a worse source."""
     shape = LayerShape(pieces * 4.0 * MIB, 4.0 * MIB, slots, 2, cancelled)
     low, high = (layer_failure_chance(chance, shape) for chance in sorted((one, other)))
@@ -162,7 +162,7 @@ def test_the_rate_limiter_holds_pieces_back_outside_their_limit():
     assert float(np.median(made.ended_s)) == pytest.approx(50.0, rel=0.05)
 
 
-def test_layers_run_apart_have_the_outcome_of_layers_run_together():
+def test_independent_layers_agree_with_the_pipeline():
     """Where nothing ties them, the quick way and the general one agree on rates and times."""
     what, client_behaviour = layers(5, 40, 12, 90), ClientBehaviour(6, 2, (2.3, 2.3))
     together, apart = (
@@ -231,7 +231,7 @@ def test_a_longer_timeout_fails_less_and_the_input_stays(slow):
         found.seed = 2
 
 
-def test_fewer_pieces_in_flight_take_longer_and_other_sizes_are_cut_anew(slow):
+def test_concurrency_acts_on_time_and_sizes_are_cut_anew(slow):
     """Concurrency acts on time; a layer of 20 GiB has pieces of 64 MiB on this client, or what the request names."""
     found = simulate(*slow, changes=["download.concurrentPieceCount=2"], size="256MiB", copies=10)
     assert found.layer_then.layer_time_s.value > 3 * found.layer_now.layer_time_s.value
@@ -279,7 +279,7 @@ def test_changes_are_read_by_key_or_by_the_charts_path():
     assert [(one.role, one.value) for one in made] == [("client", 120.0), ("seedClient", 4.0), ("seedClient", 20e9)]
 
 
-def test_a_change_that_the_release_ignores_does_nothing_and_is_said(article_sample):
+def test_a_change_ignored_by_the_release_does_nothing(article_sample):
     """Client v0.1.118 reads no storage.writePieceTimeout."""
     dataset = dfly.load([article_sample])
     found = simulate(dataset, dfly.fit_all(dataset), changes=["storage.writePieceTimeout=1s"], copies=10)
@@ -287,7 +287,7 @@ def test_a_change_that_the_release_ignores_does_nothing_and_is_said(article_samp
     assert any("does not read" in note for note in found.notes)
 
 
-def test_twenty_gib_fails_at_the_charts_limit_and_is_foretold_to_work_at_the_other(root):
+def test_twenty_gib_fails_at_the_charts_timeout_only(root):
     """A real layer of 20 GiB at 40 s, and the same at 180 s: from the first run alone, what both did."""
     before, after = (dfly.load([root / "tests" / "data" / f"twenty-{name}.tar.gz"]) for name in ("before", "after"))
     found = simulate(before, dfly.fit_all(before), changes=["download.pieceTimeout=180s"], copies=40)
@@ -350,7 +350,7 @@ def test_a_fast_piece_loads_a_link_for_more_than_one():
     assert times == pytest.approx([300 * 4.0 * MIB / bandwidth] * 2, rel=0.05)
 
 
-def test_the_command_prints_both_predictions_beside_what_was_seen(slow_sample):
+def test_the_command_prints_predictions_and_observations(slow_sample):
     """As JSON and as a table; the table names the change and the agreement."""
     requested = ["whatif", str(slow_sample), "--set", "download.pieceTimeout=12s", "--size", "300MiB"]
     shown = CliRunner().invoke(main, requested)
@@ -363,7 +363,7 @@ def test_the_command_prints_both_predictions_beside_what_was_seen(slow_sample):
     assert {one["figure"] for one in data["agreement"]} >= {"layers that fail"}
 
 
-def test_the_command_refuses_a_misspelt_key_before_reading_and_says_what_lacks(tmp_path):
+def test_the_command_refuses_a_misspelt_key_before_reading(tmp_path):
     """Exit codes 2 and 4, one line each."""
     wrong = CliRunner().invoke(main, ["whatif", "nowhere", "--set", "download.pieceTimout=1s"])
     assert wrong.exit_code == 2

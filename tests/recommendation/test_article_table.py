@@ -18,7 +18,7 @@ from dfly_analysis.reporting import Report
 from tests.synthetic import write_run
 
 HAN = re.compile("[\u4e00-\u9fff]")
-DOCS = Path(__file__).parent.parent / "docs" / "how-to" / "article-row-by-row.md"
+DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "article-row-by-row.md"
 
 
 @dataclass(frozen=True)
