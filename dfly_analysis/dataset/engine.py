@@ -51,7 +51,7 @@ class Engine:
             },
         )
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t::TIMESTAMP_NS)")
+        connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t)")
         self._connections = [connection]
         # At the end of the interpreter too, where a dataset may still be held by a cache: the database reports what is left.
         weakref.finalize(self, _close, self._connections)
@@ -70,7 +70,7 @@ class Engine:
         self, tables: Sequence[pa.Table], parts: Sequence[Path], files: Sequence[tuple[str, int, bool]]
     ) -> None:
         """Define `events` over tables and parts, and `files`: the address of each log, its place, whether its newest record is first."""
-        self.add_arrow("events_in_memory", pa.concat_tables([arrow_schema().empty_table(), *tables]))
+        self.add_arrow("events_in_memory", pa.concat_tables([pa.Table.from_batches([], arrow_schema()), *tables]))
         query = "SELECT * FROM events_in_memory"
         if parts:
             names = ", ".join(_quoted(str(path)) for path in parts)
@@ -176,6 +176,12 @@ def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:
     return pa.schema(fields)
 
 
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_timestamp(kind):
+        return pa.array(values, kind)
+    return pa.array(np.array(values, "M8[ns]"), pa.timestamp("ns")).cast(kind)  # Arrow does not take moments one by one
+
+
 def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:
     while connections:
         connections.pop().close()
@@ -184,10 +190,3 @@ def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:
 def _quoted(text: str) -> str:
     """Return a text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    if not pa.types.is_timestamp(kind):
-        return pa.array(values, kind)
-    nanoseconds = np.array(values, "M8[ns]")  # Arrow does not take numpy's moments one by one
-    return pa.array(nanoseconds, pa.timestamp("ns"), from_pandas=True).cast(kind)

@@ -1,7 +1,8 @@
-"""Statistics: the law of a piece's time, what else ends it, how often tasks and layers fail. Only this package uses scipy."""
+"""Statistics: how long a piece takes, what else ends it, how often tasks and layers fail."""
 
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, measured_retry_correlation, wilson
 from dfly_analysis.models.benchmarks import BenchmarkFit, fit_benchmark
+from dfly_analysis.models.diagnostics import check_fit
 from dfly_analysis.models.distributions import all_distributions
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.experiment_design import RunPlan, plan_runs
@@ -33,6 +34,7 @@ __all__ = [
     "TimeoutChoice",
     "UnpackFit",
     "all_distributions",
+    "check_fit",
     "choose_timeout",
     "fit_all",
     "fit_benchmark",

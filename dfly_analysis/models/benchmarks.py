@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import Interval, NotFitted, Param, wilson
 from dfly_analysis.models.benchmark_aggregates import Summaries, read_summaries
 from dfly_analysis.models.distribution import Array
+
+if TYPE_CHECKING:
+    from dfly_analysis.dataset import Dataset
 
 NAME = "benchmark"
 TOOLS = ("dfbench", "file-bench", "dfget-bench", "image-bench", "proxy-bench", "vegeta", "csv")
@@ -143,12 +147,8 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
     )  # fmt: skip
 
 
-def fit_from_dataset(dataset: object) -> dict[str, BenchmarkFit | NotFitted]:
+def fit_benchmarks(dataset: Dataset) -> dict[str, BenchmarkFit | NotFitted]:
     """Return a fit for each benchmark of a dataset, told apart by tool and settings.
-
-    Parameters
-    ----------
-    dataset : object, perhaps with ``runs``
 
     Returns
     -------
@@ -156,8 +156,7 @@ def fit_from_dataset(dataset: object) -> dict[str, BenchmarkFit | NotFitted]:
         ``benchmark`` alone, not fitted, where there is none; else ``benchmark_<tool>`` and, where one tool ran under
         several settings, ``benchmark_<tool>_2`` and so on.
     """
-    runs = getattr(dataset, "runs", None)
-    own = runs[runs["tool"].isin(TOOLS)] if runs is not None else pd.DataFrame()
+    own = dataset.select("runs", f"tool IN {TOOLS}")
     if own.empty:
         return {NAME: NotFitted(NAME, "the input holds no benchmark", _COLLECT, 0)}
     result: dict[str, BenchmarkFit | NotFitted] = {}

@@ -1,57 +1,114 @@
-"""From a frame of attempts to what a likelihood needs of them."""
+"""Attempts as right-censored and interval-censored data: which rows of a frame count and as what, and weighted rows of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import sparse
 
+from dfly_analysis.errors import TableError, suggest_similar
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.schema import OUTCOMES
 
-# A bin of a twentieth of the spread, taken at its mean, loses 1 part in 5 000 of the variance: less than a million
-# attempts can tell. Few attempts stay as they are.
-_BINS_A_SPREAD = 20.0
-_COARSE_BINS_A_SPREAD = 6.0
-# A survival is smoother than a density.
-_CUT_BINS_WIDER = 3.0
-_MAX_EXACT_ROWS = 400
+REQUIRED = ("size_bytes", "duration_s", "outcome", "timeout_s")
+ORIGINS = ("source", "parent", "local")
+# How much of the scatter between clusters counts: all of it where the next run meets others, as it does with tasks; half for
+# hosts, which are mostly the same ones.
+SHARE_OF_SCATTER = {"task_id": 1.0, "host": 0.5}
+PIECE_STEP_BYTES = 4 << 20
+"""Piece lengths are multiples of it in every release."""
+_WHOLE_SHARE, _FEWEST_WHOLE = 0.5, 10
+# A bin of a twentieth of the standard deviation, taken at its mean, loses 1 part in 5 000 of the variance, which very many
+# attempts can tell. Few attempts stay as they are. A survival is smoother than a density.
+_BINS_PER_SD, _FINE_BINS_PER_SD, _COARSE_BINS_PER_SD, _CENSORED_BINS_WIDER = 20.0, 60.0, 6.0, 3.0
+_MAX_EXACT_ROWS, _VERY_MANY = 400, 200_000
 _SIZE_BIN_LOG = 0.02
-_DRAWN_ANEW = {"host": 0.5}
 
 Index = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
-OK = OUTCOMES.index("ok")
+OK, TIMEOUT = OUTCOMES.index("ok"), OUTCOMES.index("timeout")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Groups of correlated attempts: those of one task, or of one host.
+
+    Attributes
+    ----------
+    counts : sparse array, clusters by entries
+        How many attempts of each entry belong to each cluster.
+    names : tuple of str
+        Of the first clusters; attempts without a name are clusters of their own after those.
+    share_of_scatter : float
+        How much of the scatter between clusters counts.
+    stands_for : float
+        How many clusters each one stands for, where they are a sample.
+    """
+
+    counts: Any
+    names: tuple[str, ...] = ()
+    share_of_scatter: float = 1.0
+    stands_for: float = 1.0
+
+    @property
+    def n(self) -> int:
+        """Return how many clusters there are."""
+        return int(self.counts.shape[0])
+
+    @classmethod
+    def of_column(cls, column: pd.Series[Any], weight: Array) -> Cluster:
+        """Return the clusters of rows, one entry each, that a column names."""
+        codes, names = pd.factorize(column)
+        missing = codes < 0
+        if missing.any():
+            codes = np.where(missing, len(names) + np.cumsum(missing) - 1, codes)
+        shape = (int(codes.max(initial=-1)) + 1, len(codes))
+        counts = sparse.coo_array((weight, (codes, np.arange(len(codes)))), shape=shape).tocsr()
+        return cls(counts, tuple(str(name) for name in names), SHARE_OF_SCATTER.get(str(column.name), 1.0))
+
+    def select(self, keep: Flags) -> Cluster:
+        """Return the clusters of some of the entries."""
+        counts = self.counts[:, np.flatnonzero(keep)]
+        some = np.diff(counts.indptr) > 0
+        names = tuple(name for name, kept in zip(self.names, some, strict=False) if kept)
+        return replace(self, counts=counts[np.flatnonzero(some)], names=names)
+
+    def grouped(self, group_of: Index, n_groups: int) -> Cluster:
+        """Return the clusters of groups of entries."""
+        counts = self.counts.tocoo()
+        shape = (self.n, n_groups)
+        return replace(
+            self, counts=sparse.coo_array((counts.data, (counts.row, group_of[counts.col])), shape=shape).tocsr()
+        )
 
 
 @dataclass(frozen=True)
 class Attempts:
-    """Cleaned attempts, one entry each.
+    """Cleaned attempts.
 
     Attributes
     ----------
     duration_s, upper_s, size_bytes, weight : array
-        The time seen, which is a lower bound where ``event`` is false; the upper bound, which is the time itself for an
-        attempt seen to finish and infinite for one that was cut; bytes; how many attempts the entry stands for.
+        The time observed, a lower bound where ``event`` is false; the upper bound, which is the time itself for an attempt that
+        finished and infinite for a right-censored one; bytes; how many attempts the entry stands for.
     event : array of bool
-        Whether the time itself was seen.
+        Whether the time itself was observed.
     outcome : array of int
         Places in `dfly_analysis.schema.OUTCOMES`.
-    clusters : mapping of str to array
-        Codes of the tasks and hosts the attempts belong to, where the frame names them; -1 where not known.
-    hosts : tuple of str
-        Names of the codes of hosts.
+    clusters : mapping of str to Cluster
+        By task and by host, where there are several.
     window : (str, str) or None
         First and last start, ISO.
     left_out : mapping of str to int
-        Rows that were not used, by why.
+        Rows that were not used, by reason.
     n_late : int
-        Rows that finished a little after their limit and are taken as lower bounds at it.
+        Rows that finished a little after their timeout and are right-censored at it.
     """
 
     duration_s: Array
@@ -60,8 +117,7 @@ class Attempts:
     weight: Array
     event: Flags
     outcome: npt.NDArray[np.int8]
-    clusters: Mapping[str, Index]
-    hosts: tuple[str, ...]
+    clusters: Mapping[str, Cluster]
     window: tuple[str, str] | None
     left_out: Mapping[str, int]
     n_late: int
@@ -73,7 +129,7 @@ class Attempts:
 
     @cached_property
     def finished(self) -> Flags:
-        """Return which attempts finished, at a time that was seen or between two bounds."""
+        """Return which attempts finished, at an observed time or between two bounds."""
         return np.isfinite(self.upper_s)
 
     @property
@@ -83,33 +139,21 @@ class Attempts:
 
     @cached_property
     def middle_s(self) -> Array:
-        """Return the time seen, of a bucket its geometric middle."""
+        """Return the time observed, the geometric middle of an interval."""
         between = self.finished & ~self.event
         if not between.any():
             return self.duration_s
         return np.where(between, np.sqrt(self.duration_s * np.where(between, self.upper_s, 1.0)), self.duration_s)
 
-
-@dataclass(frozen=True)
-class Cluster:
-    """Attempts that share a fate.
-
-    Attributes
-    ----------
-    held : sparse array, clusters by rows
-        How much of each row belongs to each cluster.
-    drawn_anew : float
-        How much of what clusters scatter counts: all of it where the next run meets others, as it does with tasks; half
-        of it for hosts, which are mostly the same ones.
-    """
-
-    held: Any
-    drawn_anew: float = 1.0
+    def common_sizes(self, most: int, decimals: int = 0) -> Array:
+        """Return the most common sizes, rounded, the most common first."""
+        size, group = np.unique(np.round(self.size_bytes, decimals), return_inverse=True)
+        return np.asarray(size[np.argsort(-np.bincount(group, weights=self.weight), kind="stable")[:most]])
 
     @property
-    def count(self) -> int:
-        """Return how many clusters there are."""
-        return int(self.held.shape[0])
+    def median_size(self) -> float:
+        """Return the median size, bytes."""
+        return float(np.quantile(self.size_bytes, 0.5, weights=self.weight, method="inverted_cdf"))
 
 
 @dataclass(frozen=True)
@@ -122,9 +166,9 @@ class Rows:
     Attributes
     ----------
     y, upper, x, weight, event : arrays of the rows
-        ``upper`` is infinite for a lower bound, and ``y`` where the time was seen.
+        ``upper`` is infinite for a right-censored row, and ``y`` where the time was observed.
     log_unit, log_size : float
-    clusters : tuple of Cluster
+    clusters : mapping of str to Cluster
     """
 
     y: Array
@@ -134,7 +178,7 @@ class Rows:
     event: Flags
     log_unit: float
     log_size: float
-    clusters: tuple[Cluster, ...] = ()
+    clusters: Mapping[str, Cluster]
 
     @cached_property
     def total(self) -> float:
@@ -143,24 +187,157 @@ class Rows:
 
     @cached_property
     def cut(self) -> Flags:
-        """Return which rows are lower bounds."""
+        """Return which rows are right-censored."""
         return np.isinf(self.upper)
 
     @cached_property
     def middle(self) -> Array:
-        """Return the times, of a bucket its middle."""
+        """Return the times, the middle of an interval."""
         between = ~(self.event | self.cut)
         return np.where(between, 0.5 * (self.y + np.where(between, self.upper, 0.0)), self.y)
 
     @cached_property
-    def finished_y(self) -> Array:
-        """Return the times, or upper bounds of them, of what finished."""
-        return np.asarray(self.upper[~self.cut])
-
-    @cached_property
     def coarse(self) -> Rows:
         """Return fewer and wider rows, without clusters."""
-        return _binned(self, _COARSE_BINS_A_SPREAD)[0]
+        return _binned(self, (self.middle - self.x).std() / _COARSE_BINS_PER_SD)[0]
+
+
+def read_attempts(
+    pieces: pd.DataFrame, *, of_pieces: bool = True, clusters: Mapping[str, Cluster] | None = None
+) -> Attempts:
+    """Read the columns a fit needs, without changing the frame.
+
+    Where the frame says where pieces came from and there are several places, only those from the source are read: another link
+    has another distribution. Rows of rounds that show only their failures (``successes_not_logged``) and short last pieces of
+    layers among many whole ones are left out.
+
+    Parameters
+    ----------
+    pieces : DataFrame
+        ``size_bytes``, ``duration_s``, ``outcome``, ``timeout_s``; optionally ``upper_s`` (then ``duration_s`` is the lower
+        bound of an interval), ``origin``, ``successes_not_logged``, ``task_id``, ``host``, ``started``, ``last_started``, ``weight``.
+    of_pieces : bool
+        Whether rows of other origins and short last pieces are to be left out.
+    clusters : mapping of str to Cluster, optional
+        Of the rows, where each stands for attempts of several; else by the columns ``task_id`` and ``host``.
+
+    Returns
+    -------
+    Attempts
+
+    Raises
+    ------
+    TableError
+        Where a column is missing, or is not numbers.
+    """
+    for column in REQUIRED:
+        if column not in pieces.columns:
+            known = (str(name) for name in pieces.columns)
+            hint = suggest_similar(column, known) or f"needed are {', '.join(REQUIRED)}"
+            raise TableError(f"column {column!r} is missing", where="table pieces", hint=hint)
+    size, outcome = _numbers(pieces, "size_bytes"), _outcomes(pieces["outcome"])
+    weight = _numbers(pieces, "weight") if "weight" in pieces.columns else np.ones(len(pieces))
+    observed, upper, event, late = _bounds(pieces, outcome, weight)
+    with np.errstate(invalid="ignore"):
+        keep = np.isfinite(observed) & (observed > 0) & (upper >= observed) & np.isfinite(size) & (size > 0)
+        keep &= (outcome >= 0) & np.isfinite(weight) & (weight > 0)
+    aside = _excluded(pieces, size, np.where(keep, weight, 0.0)) if of_pieces else {}
+    left_out = {"unusable": weight[~keep].sum(), **{reason: weight[rows].sum() for reason, rows in aside.items()}}
+    for rows in aside.values():
+        keep &= ~rows
+    kept = pieces if keep.all() else pieces[keep]
+    if clusters is None:
+        of_rows = {
+            name: Cluster.of_column(kept[name], weight[keep]) for name in SHARE_OF_SCATTER if name in kept.columns
+        }
+    else:
+        of_rows = {name: cluster.select(keep) for name, cluster in clusters.items()}
+    return Attempts(
+        duration_s=observed[keep],
+        upper_s=upper[keep],
+        size_bytes=size[keep],
+        weight=weight[keep],
+        event=event[keep],
+        outcome=outcome[keep],
+        clusters={name: cluster for name, cluster in of_rows.items() if cluster.n > 1},
+        window=starts_window(kept),
+        left_out={reason: round(float(count)) for reason, count in left_out.items() if count},
+        n_late=round(float(weight[late & keep].sum())),
+    )
+
+
+def _bounds(pieces: pd.DataFrame, outcome: npt.NDArray[np.int8], weight: Array) -> tuple[Array, Array, Flags, Flags]:
+    """Return the observed time, its upper bound, whether the time itself was observed, and whether it ended after its timeout."""
+    duration, timeout = _numbers(pieces, "duration_s"), _numbers(pieces, "timeout_s")
+    limited = np.isfinite(timeout) & (timeout > 0)
+    # Attempts that slipped through after the timeout that cut others of the same length would bend the distribution down.
+    # Where they outnumber those cut, the timeout was not in force.
+    late = (outcome == OK) & limited & (duration > timeout)
+    if weight[late].sum() > weight[outcome == TIMEOUT].sum():
+        late = np.zeros(len(late), dtype=bool)
+    observed = np.where(((outcome == TIMEOUT) & limited) | late, timeout, duration)
+    event = (outcome == OK) & ~late
+    upper = np.where(event, observed, np.inf)
+    if "upper_s" in pieces.columns:
+        bound = _numbers(pieces, "upper_s")
+        with np.errstate(invalid="ignore"):
+            between = event & np.isfinite(bound) & ~(bound <= observed)
+            # A first bucket begins just above 0.
+            observed = np.where(between & ~(observed > bound * 1e-6), bound * 1e-6, observed)
+            endless = event & np.isposinf(bound)
+        upper = np.where(endless, np.inf, np.where(between, bound, upper))
+        event = event & ~between & ~endless
+    return observed, upper, event, late
+
+
+def _excluded(pieces: pd.DataFrame, size: Array, weight: Array) -> Mapping[str, Flags]:
+    """Return usable rows that belong to another distribution, by reason; each row once."""
+    found: dict[str, Flags] = {}
+    left = weight > 0
+    if "successes_not_logged" in pieces.columns:
+        found["successes_not_logged"] = left & _flags(pieces["successes_not_logged"])
+        left &= ~found["successes_not_logged"]
+    if "origin" in pieces.columns:
+        origin = pieces["origin"].astype("object").to_numpy()
+        first = next((place for place in ORIGINS if (left & (origin == place)).any()), None)
+        if first is not None:
+            found["other_origin"] = left & (origin != first)
+            left &= ~found["other_origin"]
+    whole = left & (np.where(left, size, 1.0) % PIECE_STEP_BYTES == 0)
+    # A last piece may be of any size down to a byte, and its time is mostly set-up: a few bend the distribution where no whole
+    # piece ever is.
+    if weight[whole].sum() >= max(_WHOLE_SHARE * weight[left].sum(), _FEWEST_WHOLE):
+        found["last_piece"] = left & ~whole
+    return found
+
+
+def _flags(column: pd.Series[Any]) -> Flags:
+    return np.asarray(column.fillna(value=False).to_numpy(dtype=bool))
+
+
+def _numbers(pieces: pd.DataFrame, column: str) -> Array:
+    try:
+        return np.asarray(pd.to_numeric(pieces[column]).to_numpy(dtype="float64", na_value=np.nan))
+    except (TypeError, ValueError) as problem:
+        raise TableError(f"column {column!r} is not numbers: {problem}", where="table pieces") from problem
+
+
+def _outcomes(column: pd.Series[str]) -> npt.NDArray[np.int8]:
+    codes, names = pd.factorize(column)
+    known = {name: place for place, name in enumerate(OUTCOMES)}
+    table = np.array([known.get(str(name), -1) for name in names] + [-1], dtype=np.int8)
+    return table[codes]
+
+
+def starts_window(kept: pd.DataFrame) -> tuple[str, str] | None:
+    """Return the first and the last start of rows, ISO."""
+    if "started" not in kept.columns:
+        return None
+    first, last = (
+        pd.to_datetime(kept[name if name in kept.columns else "started"], utc=True, errors="coerce").dropna()
+        for name in ("started", "last_started")
+    )
+    return (first.min().isoformat(), last.max().isoformat()) if len(first) else None
 
 
 def bin_attempts(attempts: Attempts) -> Rows:
@@ -180,63 +357,44 @@ def bin_attempts(attempts: Attempts) -> Rows:
     log_unit, log_size = float(np.log(attempts.middle_s) @ weight / total), float(x @ weight / total)
     if x.max() == x.min():
         log_size = float(x[0])
-    event = attempts.event
-    between = attempts.finished & ~event
-    upper = np.where(event, y, np.inf)
-    if between.any():
-        upper[between] = np.log(attempts.upper_s[between])
-    exact = Rows(y - log_unit, upper - log_unit, x - log_size, weight, event, log_unit, log_size)
-    few = len(y) <= _MAX_EXACT_ROWS
-    rows, row_of = (exact, np.arange(len(y))) if few else _binned(exact, _BINS_A_SPREAD)
-    clusters = tuple(
-        _cluster(codes, row_of, attempts.weight, len(rows.y), _DRAWN_ANEW.get(name, 1.0))
-        for name, codes in attempts.clusters.items()
+    upper = np.where(attempts.event, y, np.inf)
+    between = attempts.finished & ~attempts.event
+    upper[between] = np.log(attempts.upper_s[between])
+    exact = Rows(
+        y - log_unit, upper - log_unit, x - log_size, weight, attempts.event, log_unit, log_size, attempts.clusters
     )
-    return Rows(rows.y, rows.upper, rows.x, rows.weight, rows.event, log_unit, log_size, clusters)
+    if len(y) <= _MAX_EXACT_ROWS:
+        return exact
+    pace = exact.middle - exact.x
+    sd = np.sqrt(((pace - pace @ weight / total) ** 2) @ weight / total)
+    rows, row_of = _binned(exact, float(sd) / (_BINS_PER_SD if total <= _VERY_MANY else _FINE_BINS_PER_SD))
+    return replace(
+        rows, clusters={name: cluster.grouped(row_of, len(rows.y)) for name, cluster in attempts.clusters.items()}
+    )
 
 
-def _binned(rows: Rows, bins_a_spread: float) -> tuple[Rows, Index]:
+def _binned(rows: Rows, width: float) -> tuple[Rows, Index]:
     """Return wider rows, and the row that each one went into."""
     kind = np.where(rows.event, 1, np.where(rows.cut, 0, 2))
-    width = max(float((rows.middle - rows.x).std()), 1e-6) / bins_a_spread
-    code = np.where(rows.event, _code(rows.y, width), _code(rows.y, _CUT_BINS_WIDER * width)) * 3 + kind
+    width = max(width, 1e-7)
+    code = np.where(rows.event, _code(rows.y, width), _code(rows.y, _CENSORED_BINS_WIDER * width)) * 3 + kind
     code = _code(rows.x, _SIZE_BIN_LOG) * (int(code.max()) + 1) + code
-    if (kind == 2).any():  # buckets are few as they are, and their bounds may not be averaged with others'
+    if (kind == 2).any():  # intervals are few as they are, and their bounds may not be averaged with others'
         own = np.unique(rows.upper[kind == 2], return_inverse=True)[1]
         code[kind == 2] += (int(code.max()) + 1) * (1 + own)
-    weight, row_of = _grouped(code, rows.weight)
-    count = len(weight)
+    row_of, groups = pd.factorize(code, sort=True)
+    count = len(groups)
+    weight: Array = np.bincount(row_of, weights=rows.weight, minlength=count).astype(float)
 
     def mean(value: Array) -> Array:
-        return np.bincount(row_of, weights=value * rows.weight, minlength=count) / weight
+        return np.asarray(np.bincount(row_of, weights=value * rows.weight, minlength=count) / weight)
 
     y, event, upper = mean(rows.y), np.zeros(count, dtype=bool), np.full(count, np.inf)
     event[row_of[rows.event]] = True
     upper[event] = y[event]
     upper[row_of[kind == 2]] = rows.upper[kind == 2]
-    return Rows(y, upper, mean(rows.x), weight, event, rows.log_unit, rows.log_size), row_of
-
-
-def _cluster(codes: Index, row_of: Index, weight: Array, n_rows: int, drawn_anew: float) -> Cluster:
-    missing = codes < 0
-    if missing.any():  # what has no name is taken as alone
-        codes = codes.copy()
-        codes[missing] = codes.max() + 1 + np.arange(missing.sum())
-    held = sparse.coo_array((weight, (codes, row_of)), shape=(int(codes.max()) + 1, n_rows))
-    return Cluster(held, drawn_anew)
+    return Rows(y, upper, mean(rows.x), weight, event, rows.log_unit, rows.log_size, {}), row_of
 
 
 def _code(value: Array, width: float) -> Index:
     return np.asarray((value - value.min()) * (1.0 / width), dtype=np.intp)
-
-
-def _grouped(code: Index, weight: Array) -> tuple[Array, Index]:
-    """Return the weight of each group that occurs, and the group of each entry."""
-    if code.max() < 20_000_000:
-        table = np.bincount(code, weights=weight)
-        used = np.flatnonzero(table)
-        place = np.zeros(len(table), dtype=np.intp)
-        place[used] = np.arange(len(used))
-        return table[used].astype(float), place[code]
-    groups, row_of = np.unique(code, return_inverse=True)
-    return np.bincount(row_of, weights=weight, minlength=len(groups)).astype(float), row_of

@@ -1,4 +1,4 @@
-"""What else ends an attempt: resets, storage and origin errors as hazards per second, or as a chance per attempt."""
+"""Competing risks: what ends an attempt besides its timeout, and how attempts end under a timeout they did not run with."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from scipy import special
 
 from dfly_analysis.estimates import Interval
 from dfly_analysis.models.censored_data import Attempts
-from dfly_analysis.models.distribution import Array
+from dfly_analysis.models.distribution import Array, log_positive
+from dfly_analysis.models.model_averaging import Average
 from dfly_analysis.schema import OUTCOMES
 
 FAILURES = ("reset", "storage", "origin")
 _SEED = 9_137
-# Under a constant hazard failures come, on average, at the mean time at risk; far earlier means at the door.
-_AT_THE_DOOR = 0.2
+# Under a constant hazard failures come, on average, at the mean time at risk; far earlier means at the start.
+_AT_THE_START = 0.2
 _JEFFREYS = 0.5
+_MIN_CLUSTERS = 5
+_GRID, _EARLY = 40, 0.01
 
 
 @dataclass(frozen=True)
@@ -66,17 +69,7 @@ class Ending:
 
 
 def count_endings(attempts: Attempts) -> Mapping[str, Ending]:
-    """Count how attempts failed besides the timeout, and for how long they were at risk.
-
-    Parameters
-    ----------
-    attempts : Attempts
-
-    Returns
-    -------
-    mapping of str to Ending
-        One for each of reset, storage and origin.
-    """
+    """Count how attempts failed besides the timeout (reset, storage, origin), and for how long they were at risk."""
     return {outcome: _ending(attempts, outcome) for outcome in FAILURES}
 
 
@@ -87,20 +80,117 @@ def _ending(attempts: Attempts, outcome: str) -> Ending:
     per_attempt = False
     if count:
         usual_time = 0.5 * float((time * time) @ weight) / exposure
-        per_attempt = float(time[struck] @ weight[struck]) / count < _AT_THE_DOOR * usual_time
-    at_risk = weight if per_attempt else time * weight
-    return Ending(outcome, per_attempt, count, float(at_risk.sum()), _dispersion(attempts, weight * struck, at_risk))
+        per_attempt = float(time[struck] @ weight[struck]) / count < _AT_THE_START * usual_time
+    at_risk = np.ones(len(time)) if per_attempt else time
+    total = float(at_risk @ weight)
+    dispersion = 1.0
+    for cluster in attempts.clusters.values() if count else ():
+        observed, expected = cluster.counts @ struck, cluster.counts @ at_risk * count / total
+        if cluster.n >= _MIN_CLUSTERS:
+            dispersion = max(dispersion, float(((observed - expected) ** 2).sum() / expected.sum()))
+    return Ending(outcome, per_attempt, count, total, dispersion)
 
 
-def _dispersion(attempts: Attempts, struck: Array, at_risk: Array) -> float:
-    worst = 1.0
-    count = struck.sum()
-    if not count:
-        return worst
-    for codes in attempts.clusters.values():
-        inside = codes >= 0
-        observed = np.bincount(codes[inside], weights=struck[inside])
-        expected = np.bincount(codes[inside], weights=at_risk[inside]) * count / at_risk.sum()
-        if len(observed) >= 5:
-            worst = max(worst, float(((observed - expected) ** 2).sum() / expected.sum()))
-    return worst
+@dataclass(frozen=True)
+class TimeoutChange:
+    """What another timeout does to an attempt; differences are drawn together, so their intervals are those of the change.
+
+    Attributes
+    ----------
+    from_s, to_s : float
+        Seconds.
+    timeouts, others, failures : Interval
+        Change of the share that the timeout cuts, of the share that ends by anything else, and of both together.
+    busy_s : Interval
+        Change of the mean time for which an attempt holds its slot, seconds.
+    """
+
+    from_s: float
+    to_s: float
+    timeouts: Interval
+    others: Interval
+    failures: Interval
+    busy_s: Interval
+
+
+@dataclass(frozen=True)
+class Incidence:
+    """Cumulative incidence under one timeout; arrays of draws, or one value each.
+
+    Attributes
+    ----------
+    timeout : array
+        Share cut by the timeout.
+    others : mapping of str to array
+        Share by each other ending.
+    busy_s : array
+        Mean time until an attempt ends, seconds.
+    """
+
+    timeout: Array
+    others: Mapping[str, Array]
+    busy_s: Array
+
+    @property
+    def failures(self) -> Array:
+        """Return the share that fails for any cause."""
+        total = self.timeout + sum(self.others.values(), np.zeros_like(self.timeout))
+        return np.minimum(total, 1.0)  # the last bit of a sum may lead beyond
+
+
+def incidence(average: Average, endings: Mapping[str, Ending], x: float, y: float, *, drawn: bool = False) -> Incidence:
+    """Return how attempts end under a timeout.
+
+    With survival ``S`` of the uncut time, hazards ``h_k`` per second with sum ``h`` and chances ``q_k`` at the start with
+    sum ``q``: ``(1 - q) S(T) exp(-h T)`` is cut, and ``q_k`` or ``(1 - q) h_k * integral of S(t) exp(-h t) from 0 to T``
+    ends by ``k``.
+
+    Parameters
+    ----------
+    average : Average
+    endings : mapping of str to Ending
+    x, y : float
+        Log of the size and of the timeout, in the rows' units.
+    drawn : bool
+        Whether to answer under each drawn parameter, in place of the best ones.
+    """
+    # From 0 to the timeout, close together where attempts finish.
+    first = min(average.log_quantile(x, _EARLY), y - 1.0)
+    time = np.concatenate([[0.0], np.exp(np.linspace(first, y, _GRID))])
+    log_time = log_positive(time)
+    survival = average.drawn_survival(x, log_time) if drawn else average.survival(x, log_time)[None, :]
+    rates = {
+        name: ending.draws(len(survival)) if drawn else np.array([ending.value]) for name, ending in endings.items()
+    }
+    unit_s = float(np.exp(average.best.model.rows.log_unit))
+    none = np.zeros(len(survival))
+    at_start = {name: np.minimum(rate, 1.0) for name, rate in rates.items() if endings[name].per_attempt}
+    hazards = {name: rate for name, rate in rates.items() if not endings[name].per_attempt}
+    hazard = sum(hazards.values(), none)
+    left = 1.0 - sum(at_start.values(), none)
+    risk = survival * np.exp(-hazard[:, None] * time * unit_s)
+    area_s = np.trapezoid(risk, time, axis=1) * unit_s
+    # The trapezoids may say a little more than there is.
+    area_s = np.where(hazard > 0, np.minimum(area_s, (1.0 - risk[:, -1]) / np.maximum(hazard, 1e-300)), area_s)
+    others = {name: left * rate * area_s for name, rate in hazards.items()} | at_start
+    return Incidence(left * risk[:, -1], others, left * area_s)
+
+
+def change(
+    average: Average, endings: Mapping[str, Ending], x: float, ys: tuple[float, float], level: float
+) -> TimeoutChange:
+    """Return what going from one timeout to another does; arguments as of `incidence`, the two timeouts in ``ys``."""
+    before, after = (incidence(average, endings, x, y) for y in ys)
+    drawn_before, drawn_after = (incidence(average, endings, x, y, drawn=True) for y in ys)
+
+    def between(of: str) -> Interval:
+        value = getattr(after, of) - getattr(before, of)
+        return average.interval(float(value[0]), getattr(drawn_after, of) - getattr(drawn_before, of), level)
+
+    others = average.interval(
+        float((after.failures - after.timeout - before.failures + before.timeout)[0]),
+        drawn_after.failures - drawn_after.timeout - drawn_before.failures + drawn_before.timeout,
+        level,
+    )
+    from_s, to_s = (float(np.exp(y + average.best.model.rows.log_unit)) for y in ys)
+    return TimeoutChange(from_s, to_s, between("timeout"), others, between("failures"), between("busy_s"))

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from dfly_analysis.models.censored_data import Index
+from dfly_analysis.models.censored_data import PIECE_STEP_BYTES, Flags, Index
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.schema import OUTCOMES
 
-Flags = npt.NDArray[np.bool_]
 HOST, SOURCE = "host", "source"
-_PIECE_STEP_BYTES, _WHOLE_SHARE = 4 << 20, 0.8
+_WHOLE_SHARE = 0.8
 _NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "task_id")
 _USED = ("ended", "retry_round", "successes_not_logged")
 # Two hosts tell of one moment, to a millisecond: the client begins a piece, the scheduler hears of the end of the one before.
@@ -190,7 +188,7 @@ def _in_order(pieces: pd.DataFrame) -> tuple[Index, Array, Array, Array]:
 
 def _usable(kept: pd.DataFrame, size: Array) -> Flags:
     """Return which attempts a fit may use: whole pieces, where most are, of rounds whose finished ones can be seen."""
-    whole = size % _PIECE_STEP_BYTES == 0
+    whole = size % PIECE_STEP_BYTES == 0
     usable = whole if len(whole) and whole.mean() >= _WHOLE_SHARE else np.ones(len(size), dtype=bool)
     if "successes_not_logged" in kept.columns:
         usable = usable & ~kept["successes_not_logged"].fillna(value=False).to_numpy(dtype=bool)

@@ -1,4 +1,4 @@
-"""How much pieces in flight slow each other: the likelihood of a crowding, and what attempts tell beside it."""
+"""Contention: how much pieces in flight slow each other, by profile likelihood."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from scipy import optimize, special
 
 from dfly_analysis.estimates import Interval
 from dfly_analysis.models.concurrency import Spans, Steps, shared_speed
-from dfly_analysis.models.distribution import Array
-from dfly_analysis.models.normal_distribution import Moments, negative_log_likelihood
+from dfly_analysis.models.distribution import LOG_ROOT_TWO_PI, Array
 
+# Of many right-censored attempts bins of a hundredth of the standard deviation tell as much.
+_MAX_EXACT, _BINS_PER_SD = 2_000, 100.0
 _PROFILE_DROP = 0.5 * 3.841  # half of the 95 % quantile of chi-squared with one degree of freedom
 
 
@@ -19,28 +20,58 @@ def _rows(spans: Spans, steps: Steps, contention: float, exponent: float) -> tup
     return pace[spans.usable & spans.finished], pace[spans.usable & ~spans.finished]
 
 
+def _negative_log_likelihood(
+    theta: Array, finished: tuple[int, float, float], cut: Array, weight: Array
+) -> tuple[float, Array]:
+    """Return the negative log likelihood of normal rows of which some are right-censored, and its gradient.
+
+    Of those that finished their number, sum and sum of squares is all it depends on; they should lie about 0.
+    """
+    count, total, squares = finished
+    centre, spread = theta[0], np.exp(theta[1])
+    sum_z = (total - count * centre) / spread
+    sum_zz = (squares - 2.0 * centre * total + count * centre * centre) / (spread * spread)
+    q = (cut - centre) / spread
+    tail = special.log_ndtr(-q)
+    hazard = weight * np.exp(-0.5 * q * q - LOG_ROOT_TWO_PI - tail)
+    value = 0.5 * sum_zz + count * theta[1] - weight @ tail
+    return float(value), np.array([-(sum_z + hazard.sum()) / spread, count - sum_zz - hazard @ q])
+
+
+def _binned(value: Array) -> tuple[Array, Array]:
+    """Return values and their weights; many of them as the means of narrow bins."""
+    if len(value) <= _MAX_EXACT:
+        return value, np.ones(len(value))
+    place = ((value - value.min()) * (_BINS_PER_SD / value.std())).astype(np.intp)
+    weight, total = np.bincount(place), np.bincount(place, weights=value)
+    some = weight > 0
+    return total[some] / weight[some], weight[some].astype(float)
+
+
 def profile(spans: Spans, steps: Steps, grid: Array, exponent: float) -> tuple[Array, Array]:
-    """Return the log likelihood over that of no crowding, and the fitted centre and spread, for each crowding."""
-    ended = steps.load_at_end[spans.usable & spans.finished]
+    """Return the log likelihood over that without contention, and the fitted centre and spread, for each contention."""
+    ended, n_ended = np.unique(steps.load_at_end[spans.usable & spans.finished], return_counts=True)
     value, best = [], []
     start: Array | None = None
     for contention in grid:
         observed, cut = _rows(spans, steps, float(contention), exponent)
         centre = float(observed.mean())
         here = np.array([0.0, np.log(observed.std() + 1e-3)]) if start is None else start
+        moved = observed - centre
+        sums = (len(moved), float(moved.sum()), float(moved @ moved))
         found = optimize.minimize(
-            negative_log_likelihood, here, args=(Moments.of(observed - centre), cut - centre), jac=True, method="BFGS"
+            _negative_log_likelihood, here, args=(sums, *_binned(cut - centre)), jac=True, method="BFGS"
         )
         start = np.asarray(found.x)
         # Density of a time in seconds, not of its log: the speed at the end is the slope between the two clocks.
-        turn = np.log(shared_speed(ended, float(contention), exponent)).sum() - observed.sum()
+        turn = n_ended @ np.log(shared_speed(ended, float(contention), exponent)) - observed.sum()
         value.append(-float(found.fun) + turn)
         best.append((start[0] + centre, float(np.exp(start[1]))))
     return np.array(value) - value[0], np.array(best)
 
 
 def bounds(gain: Array, grid: Array) -> Interval:
-    """Return the best crowding with its profile interval; none where the data do not rule that out."""
+    """Return the best contention with its interval by profile likelihood; none where the data do not rule that out."""
     top = int(gain.argmax())
     inside = np.flatnonzero(gain >= gain[top] - _PROFILE_DROP)
     low, high = float(grid[inside[0]]), float(grid[min(inside[-1] + 1, len(grid) - 1)])
@@ -51,7 +82,7 @@ def bounds(gain: Array, grid: Array) -> Interval:
 
 
 def _peak(gain: Array, grid: Array, top: int) -> float:
-    """Return where a parabola in the log of the crowding through the best three points is highest."""
+    """Return where a parabola in the log of the contention through the best three points is highest."""
     if top < 2 or top + 1 >= len(grid):
         return float(grid[top])
     x, y = np.log(grid[top - 1 : top + 2]), gain[top - 1 : top + 2]

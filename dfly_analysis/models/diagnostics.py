@@ -1,19 +1,16 @@
-"""What a statistician looks at before a fit is believed: frames of survival, of probabilities, of residuals, and of hosts."""
+"""Diagnostics of a fit: frames of survival, of probabilities, of residuals, and of hosts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from dfly_analysis.models.distribution import LARGEST_LOG, Array
+from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.kaplan_meier import kaplan_meier, survival_steps
-
-if TYPE_CHECKING:
-    from dfly_analysis.models.duration import DurationFit
 
 _POINTS = 200
 _SIZES = 5
@@ -37,7 +34,7 @@ class Checks:
         One row a row of the likelihood: ``size_bytes``, ``time_s``, ``weight``, ``finished``, ``residual`` (Cox and Snell's: minus
         the log of the law's survival; of a law that fits they are exponential with mean 1).
     hosts : DataFrame
-        One row a host: ``host``, ``n``, ``finished``, ``expected`` (finished attempts by the law; an observed count far above
+        One row a host, of a sample where there are thousands: ``host``, ``n``, ``finished``, ``expected`` (finished attempts by the law; an observed count far above
         it is a fast host, far below it a slow one), ``ratio`` and its interval ``low`` and ``high``, ``shift_q50`` and
         ``shift_q99`` (by what factor the quantile at the usual size would change without the host, to first order).
     """
@@ -48,25 +45,15 @@ class Checks:
     hosts: pd.DataFrame
 
 
-def check(fit: DurationFit) -> Checks:
-    """Make the frames of a fit.
-
-    Parameters
-    ----------
-    fit : DurationFit
-
-    Returns
-    -------
-    Checks
-    """
+def check_fit(fit: DurationFit) -> Checks:
+    """Return frames to judge a fit by."""
     return Checks(_survival(fit), _probability(fit), _residuals(fit), _hosts(fit))
 
 
 def _survival(fit: DurationFit) -> pd.DataFrame:
     data = fit.attempts
-    sizes = pd.Series(data.size_bytes).round(-3).value_counts().head(_SIZES).index.sort_values()
     result = []
-    for size in sizes:
+    for size in sorted(data.common_sizes(_SIZES, decimals=-3).tolist()):
         near = np.abs(np.log(data.size_bytes / size)) < np.log(1.1)
         observed = kaplan_meier(data.middle_s[near], ~data.finished[near], data.weight[near])
         longest = float(data.middle_s[near].max())
@@ -91,12 +78,7 @@ def _probability(fit: DurationFit) -> pd.DataFrame:
     rows = fit.average.best.model.rows
     residual, observed, _ = survival_steps(_cox_snell(fit), ~rows.cut, rows.weight)
     expected = np.exp(-residual)
-    inside = (
-        (observed > _MIN_SHARE)
-        & (observed < 1.0 - _MIN_SHARE)
-        & (expected > _MIN_SHARE)
-        & (expected < 1.0 - _MIN_SHARE)
-    )
+    inside = (np.minimum(observed, expected) > _MIN_SHARE) & (np.maximum(observed, expected) < 1.0 - _MIN_SHARE)
     expected, observed = expected[inside], observed[inside]
     keep = np.unique(np.linspace(0, max(len(expected) - 1, 0), min(len(expected), _POINTS)).astype(int))
     expected, observed = expected[keep], observed[keep]
@@ -123,23 +105,20 @@ def _hosts(fit: DurationFit) -> pd.DataFrame:
     """Count by host what finished and what the law expects, and how far the answer leans on each host."""
     data, best = fit.attempts, fit.average.best
     columns = ["host", "n", "finished", "expected", "ratio", "low", "high", "shift_q50", "shift_q99"]
-    codes = data.clusters.get("host")
-    if codes is None:
+    cluster = data.clusters.get("host")
+    if cluster is None:
         return pd.DataFrame(columns=columns)
-    model, theta, known = best.model, best.theta, codes >= 0
+    model, theta, count = best.model, best.theta, len(cluster.names)
     x, y = np.log(data.size_bytes) - model.rows.log_size, np.log(data.middle_s) - model.rows.log_unit
     hazard = np.minimum(-model.log_survival(theta, x, y), LARGEST_LOG)
-    count = len(fit.attempts.hosts)
-
-    def by_host(value: Array) -> Array:
-        return np.asarray(np.bincount(codes[known], weights=(value * data.weight)[known], minlength=count), dtype=float)
-
-    n, finished, expected = (by_host(value) for value in (np.ones(len(x)), data.finished.astype(float), hazard))
+    n, finished, expected = (
+        np.asarray((cluster.counts @ value)[:count]) for value in (np.ones(len(x)), data.finished.astype(float), hazard)
+    )
     shifts = _shifts(fit)
     half = 1.96 * np.sqrt(np.maximum(finished, 1.0))
     scaled = np.maximum(expected, 1e-12)
     result = pd.DataFrame({
-        "host": list(fit.attempts.hosts), "n": n, "finished": finished, "expected": expected, "ratio": finished / scaled,
+        "host": list(cluster.names), "n": n, "finished": finished, "expected": expected, "ratio": finished / scaled,
         "low": np.maximum(finished - half, 0.0) / scaled, "high": (finished + half) / scaled,
         "shift_q50": shifts[0], "shift_q99": shifts[1],
     })  # fmt: skip
@@ -152,9 +131,9 @@ def _shifts(fit: DurationFit) -> list[Array]:
     model, theta, rows = best.model, best.theta, best.model.rows
     scores = np.empty((len(rows.y), len(theta)))
     scores[model.order] = np.nan_to_num(model.scores(theta))
-    held = next(c for (name, _), c in zip(data.clusters.items(), rows.clusters, strict=True) if name == "host")
-    steps = -(held.held @ scores)[: len(data.hosts)] @ best.model_covariance
-    x = np.array(float(np.median(np.log(data.size_bytes))) - rows.log_size)
+    cluster = rows.clusters["host"]
+    steps = -(cluster.counts @ scores)[: len(cluster.names)] @ best.model_covariance
+    x = np.array(np.log(data.median_size) - rows.log_size)
     result = []
     for p in _INFLUENCE:
         here = float(model.quantile(theta, x, np.array(p)))

@@ -1,4 +1,4 @@
-"""What a duration law is: density and survival of the log of a time, and its quantiles."""
+"""What a duration distribution is: density and survival of the log of a time, and its quantiles."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dfly_analysis.models.root_finding import crossing
-
 Array = npt.NDArray[np.float64]
 # A vector, or one array of draws for each parameter.
 Parameters = Sequence[Array] | Array
 LARGEST_LOG = 60.0
-_LOG_TINY = 1e-300
+LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 _STEP = 1e-4
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A parameter of a law besides its location.
+    """A parameter of a distribution besides its location.
 
     Attributes
     ----------
@@ -55,31 +53,31 @@ class Shape:
 
     def natural(self, searched: float) -> float:
         """Return the parameter itself from its value on the scale of the search."""
-        searched = float(self.held(np.array(searched)))
+        value = float(self.held(np.array(searched)))
+        limited = np.clip(value, -LARGEST_LOG, LARGEST_LOG)
         if self.scale == "log":
-            return float(np.exp(np.clip(searched, -LARGEST_LOG, LARGEST_LOG)))
-        if self.scale == "logit":
-            return float(1.0 / (1.0 + np.exp(-np.clip(searched, -LARGEST_LOG, LARGEST_LOG))))
-        return float(searched)
+            return float(np.exp(limited))
+        return float(1.0 / (1.0 + np.exp(-limited))) if self.scale == "logit" else value
 
 
 SCALE = Shape("scale", -0.7, -0.7, 2.0, "log")
 
 
 class Distribution:
-    """A family of laws of ``y = log(time)`` with a location, a scale and perhaps more.
+    """A family of distributions of ``y = log(time)`` with a location, a scale and perhaps more.
 
     All arguments broadcast: rows of data against one parameter, or one time against many drawn parameters. Times are
-    in units of the geometric mean of the data, so that priors mean the same whatever the unit.
+    in units of the geometric mean of the data, so that priors mean the same whatever the unit. It has no state: two of one class
+    are equal.
 
     Attributes
     ----------
     name, title : str
         Id and words for it.
     is_fallback : bool
-        Whether it only follows the data where no named law does.
+        Whether it only follows the data where no named distribution does.
     family : str
-        Laws of one kin are variants of one idea and share one vote.
+        Distributions of one family are variants of one idea and share one vote.
     proportional : bool
         Whether all its times grow with the location, so that residuals of all sizes are alike.
     shapes : tuple of Shape
@@ -96,23 +94,23 @@ class Distribution:
     shapes: tuple[Shape, ...] = (SCALE,)
     heterogeneous: bool = False
 
-    def __reduce__(self) -> Any:
-        """Let another process have its own of the laws there are: fits tell laws apart by which one they are."""
-        from dfly_analysis.models.distributions import all_distributions, distribution_named
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other is of the same class."""
+        return type(self) is type(other)
 
-        return (
-            (distribution_named, (self.name,)) if all_distributions().get(self.name) is self else super().__reduce__()
-        )
+    def __hash__(self) -> int:
+        """Return the hash of the class."""
+        return hash(type(self))
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Return where to begin the search for the shapes after the scale; more than one where the likelihood has hills."""
+        """Where to begin the search for the shapes after the scale; more than one where the likelihood has several maxima."""
         return (tuple(shape.start for shape in self.shapes[1:]),)
 
     def placed(self, theta: Array) -> Array:
-        """Return a beginning of the search, from location, second parameter, scale and the law's own shapes.
+        """Return where to begin the search, from location, second parameter, scale and the distribution's own shapes.
 
-        Location and scale come from a log-normal; a law that moves or spreads times by other means takes that out here.
+        Location and scale come from a log-normal; a distribution that moves or spreads times by other means takes that out here.
         """
         return theta
 
@@ -124,36 +122,25 @@ class Distribution:
         """Return the log of the probability to last beyond ``y``."""
         raise NotImplementedError
 
-    def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return each row's derivatives by location and shapes, of the log survival or the log density."""
-        function = self.log_survival if survival else self.log_density
-        result = [central(lambda moved: function(y, location + moved, shape))]
-        return result + [
-            _by_shape(lambda moved: function(y, location, moved), shape, place) for place in range(len(shape))
-        ]
-
     def value_and_scores(
         self, y: Array, location: Array, shape: Parameters, *, survival: bool
     ) -> tuple[Array, list[Array]]:
-        """Return the log survival or the log density, and its derivatives; laws for which both are one work replace this."""
+        """Return the log survival or the log density, and each row's derivatives by location and shapes."""
         function = self.log_survival if survival else self.log_density
-        return function(y, location, shape), self.scores(y, location, shape, survival=survival)
+        by_location = central(lambda step: function(y, location + step, shape))
+        return function(y, location, shape), [
+            by_location, *_by_shapes(lambda moved: function(y, location, moved), shape)
+        ]  # fmt: skip
 
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
-        """Return ``y`` below which a share ``p`` lies, by search; laws with a closed form replace this."""
-        return self.search_quantile(p, location, shape, -LARGEST_LOG, LARGEST_LOG)
-
-    def search_quantile(
-        self, p: Array, location: Array, shape: Parameters, low: Array | float, high: Array | float
-    ) -> Array:
-        """Return ``y`` below which a share ``p`` lies, between two bounds."""
+        """Return ``y`` below which a share ``p`` lies, by search; distributions with a closed form replace this."""
         target = np.log1p(-np.asarray(p, dtype=float))
         size = np.broadcast_shapes(target.shape, np.shape(location), *(np.shape(value) for value in shape))
-
-        def above(y: Array) -> Array:
-            return np.asarray(self.log_survival(y, location, shape) - target)
-
-        return crossing(above, np.broadcast_to(low, size), np.broadcast_to(high, size))
+        return find_roots(
+            lambda y: self.log_survival(y, location, shape) - target,
+            np.full(size, -LARGEST_LOG),
+            np.full(size, LARGEST_LOG),
+        )
 
 
 class StandardDistribution(Distribution):
@@ -171,30 +158,26 @@ class StandardDistribution(Distribution):
         """Return the quantile of the standardised residual."""
         raise NotImplementedError
 
-    def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return each row's derivatives; location and scale both follow from the slope in the residual."""
-        return self.value_and_scores(y, location, shape, survival=survival)[1]
-
-    def value_and_scores(
-        self, y: Array, location: Array, shape: Parameters, *, survival: bool
-    ) -> tuple[Array, list[Array]]:
-        """Return the log survival or the log density, and its derivatives."""
-        inverse = np.exp(-shape[0])
-        z = (y - location) * inverse
-        value, (slope, *rest) = self.value_and_slopes_z(z, shape[1:], survival=survival)
-        slopes = [-slope * inverse, -slope * z - (0.0 if survival else 1.0), *rest]
-        return value if survival else value - shape[0], slopes
+    def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
+        """Return the derivatives of the log survival or log density by the residual and the shapes after the scale."""
+        function = self.survival_z if survival else self.density_z
+        by_residual = central(lambda step: function(z + step, shape))
+        return [by_residual, *_by_shapes(lambda moved: function(z, moved), shape)]
 
     def value_and_slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> tuple[Array, list[Array]]:
         """Return the log survival or log density of the residual, and its derivatives by it and the shapes."""
         function = self.survival_z if survival else self.density_z
         return function(z, shape), self.slopes_z(z, shape, survival=survival)
 
-    def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return the derivatives of the log survival or log density by the residual and the shapes after the scale."""
-        function = self.survival_z if survival else self.density_z
-        result = [central(lambda moved: function(z + moved, shape))]
-        return result + [_by_shape(lambda moved: function(z, moved), shape, place) for place in range(len(shape))]
+    def value_and_scores(
+        self, y: Array, location: Array, shape: Parameters, *, survival: bool
+    ) -> tuple[Array, list[Array]]:
+        """Return the log survival or the log density, and its derivatives; those by location and scale follow from one slope."""
+        inverse = np.exp(-shape[0])
+        z = (y - location) * inverse
+        value, (slope, *rest) = self.value_and_slopes_z(z, shape[1:], survival=survival)
+        slopes = [-slope * inverse, -slope * z - (0.0 if survival else 1.0), *rest]
+        return value if survival else value - shape[0], slopes
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
         """Return the log density of ``y``."""
@@ -214,11 +197,54 @@ def central(function: Callable[[float], Array]) -> Array:
     return np.asarray((function(_STEP) - function(-_STEP)) / (2.0 * _STEP))
 
 
-def _by_shape(function: Callable[[list[Array]], Array], shape: Parameters, place: int) -> Array:
-    """Return the derivative by one of the shapes."""
-    return central(lambda step: function([value + step if at == place else value for at, value in enumerate(shape)]))
+def _by_shapes(function: Callable[[list[Array]], Array], shape: Parameters) -> list[Array]:
+    def moved(place: int) -> Callable[[float], Array]:
+        return lambda step: function([value + step * (at == place) for at, value in enumerate(shape)])
+
+    return [central(moved(place)) for place in range(len(shape))]
 
 
 def log_positive(value: Array) -> Array:
     """Return the log, with what has run out of digits held at the smallest number there is."""
-    return np.asarray(np.log(np.maximum(value, _LOG_TINY)))
+    return np.asarray(np.log(np.maximum(value, 1e-300)))
+
+
+def log_sum(logs: Array) -> Array:
+    """Return the log of the sum of exponentials along the first axis."""
+    most = logs.max(axis=0)
+    return np.asarray(most + np.log(np.exp(logs - most).sum(axis=0)))
+
+
+def find_roots(falling: Callable[[Array], Array], low: Array, high: Array) -> Array:
+    """Return where each of many curves crosses zero, by Chandrupatla's method.
+
+    Parameters
+    ----------
+    falling : callable
+        Values of all curves at one place each; above 0 on the left, below on the right.
+    low, high : array
+        Bounds, one a curve. Where both ends lie on one side of zero, the end that is nearer to it is the answer.
+
+    Returns
+    -------
+    array
+        To ten digits after the point.
+    """
+    from scipy.optimize import elementwise
+
+    places = np.array(low, dtype=float)
+
+    def of_some(place: Array, *which: Any) -> Array:
+        # Curves that are found stay where they are. The search takes no infinity.
+        places.flat[which[0]] = place
+        return np.asarray(np.clip(falling(places), -1e30, 1e30).flat[which[0]])
+
+    found = elementwise.find_root(
+        of_some,
+        (low, high),
+        args=(np.arange(places.size).reshape(places.shape),),
+        tolerances={"xatol": 1e-10, "xrtol": 0.0, "fatol": 1e-11, "frtol": 0.0},
+        maxiter=80,
+    )
+    one_sided = found.status == -1
+    return np.asarray(np.where(one_sided, np.where(found.f_bracket[0] <= 0.0, *found.bracket), found.x))

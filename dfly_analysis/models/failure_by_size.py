@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,11 @@ from scipy import optimize, special
 
 from dfly_analysis.errors import TableError, suggest_similar
 from dfly_analysis.estimates import Interval, NotFitted, Param, wilson
+from dfly_analysis.models.censored_data import Flags, starts_window
 from dfly_analysis.models.distribution import Array
-
-if TYPE_CHECKING:
-    from dfly_analysis.models.task_calibration import Calibration
+from dfly_analysis.models.task_calibration import SIZE_BOUNDS_BYTES, Calibration
 
 _MIB = 2.0**20
-SIZE_BOUNDS_BYTES = tuple(_MIB * bound for bound in (4, 16, 64, 128, 256, 512, 1024, 4096, 8192, 16384, 32768))
 _SLOPE_PRIOR_SD = 2.0
 
 
@@ -49,8 +46,8 @@ class TaskFailureFit:
 
     Attributes
     ----------
-    name, distribution : str
-        ``distribution`` is ``logistic`` where a line in the log of the size was fitted, else ``binned``.
+    name, law : str
+        ``logistic`` where a line in the log of the size was fitted, else ``binned``.
     params : tuple of Param
     n, n_failed, n_censored : int
         Tasks with a known end; how many failed; how many had no known end and were left out.
@@ -59,7 +56,7 @@ class TaskFailureFit:
     goodness : mapping of str to float
     window : (str, str) or None
     calibration : Calibration or None
-        The same failures beside those that the law of a piece foretells.
+        The same failures against those predicted from the duration of a piece.
     extrapolates_beyond_s : None
         Kept so that every fit reads alike; this one holds no time.
     """
@@ -109,7 +106,7 @@ def task_failure_by_size(
     ----------
     tasks : DataFrame
         Needs ``size_bytes`` and ``outcome`` (``ok``; ``failed`` and ``died`` count as failed; ``unknown`` is left out).
-        Takes ``started`` for the window. It is not changed.
+        Takes ``started`` and ``last_started`` for the window, and ``weight``, how many tasks a row stands for. It is not changed.
     name : str
     level : float
 
@@ -124,64 +121,61 @@ def task_failure_by_size(
     """
     for column in ("size_bytes", "outcome"):
         if column not in tasks.columns:
-            hint = (
-                suggest_similar(column, (str(known) for known in tasks.columns)) or "needed are size_bytes and outcome"
-            )
+            known_names = (str(known) for known in tasks.columns)
+            hint = suggest_similar(column, known_names) or "needed are size_bytes and outcome"
             raise TableError(f"column {column!r} is missing", where="table tasks", hint=hint)
+    weight = tasks["weight"].to_numpy(dtype="float64") if "weight" in tasks.columns else np.ones(len(tasks))
     size = pd.to_numeric(tasks["size_bytes"]).to_numpy(dtype="float64", na_value=np.nan)
-    known = (
-        tasks["outcome"].isin(["ok", "failed", "died"]).to_numpy(dtype=bool)
-        & np.isfinite(size)
-        & (np.nan_to_num(size) > 0)
-    )
-    failed = (~tasks["outcome"].isin(["ok"])).to_numpy(dtype=bool)[known]
-    size = size[known]
-    if not len(size):
+    ended = tasks["outcome"].isin(["ok", "failed", "died"]).to_numpy(dtype=bool)
+    known = ended & (np.nan_to_num(size) > 0) & np.isfinite(size)
+    total = round(float(weight.sum()))
+    if not known.any():
         collect = "logs that hold both the start and the end of tasks, with the size of the blob"
-        return NotFitted(name, "no task has both a size and a known end", collect, len(tasks))
-    bins = _bins(size, failed, level)
-    line = _line(size, failed) if sum(result.failed > 0 for result in bins) >= 2 and not failed.all() else None
-    started = (
-        pd.to_datetime(tasks["started"], utc=True)[known].dropna() if "started" in tasks.columns else pd.Series([])
-    )
+        return NotFitted(name, "no task has both a size and a known end", collect, total)
+    failed = (tasks["outcome"] != "ok").to_numpy(dtype=bool)[known]
+    size, weight = size[known], weight[known]
+    bins = _bins(size, failed, weight, level)
+    line = _line(size, failed, weight) if sum(one.failed > 0 for one in bins) >= 2 and not failed.all() else None
+    n = round(float(weight.sum()))
     return TaskFailureFit(
         name=name,
         law="logistic" if line else "binned",
         params=_params(line, level) if line else (),
-        n=len(size),
-        n_failed=int(failed.sum()),
-        n_censored=int(len(tasks) - known.sum()),
+        n=n,
+        n_failed=round(float(weight[failed].sum())),
+        n_censored=total - n,
         bins=bins,
-        window=(started.min().isoformat(), started.max().isoformat()) if len(started) else None,
+        window=starts_window(tasks[known]),
         _line=line,
     )
 
 
-def _bins(size: Array, failed: Array, level: float) -> tuple[SizeBin, ...]:
-    edges = (0.0, *SIZE_BOUNDS_BYTES, float("inf"))
+def _bins(size: Array, failed: Flags, weight: Array, level: float) -> tuple[SizeBin, ...]:
     result = []
-    for low, high in pairwise(edges):
+    for low, high in pairwise((0.0, *SIZE_BOUNDS_BYTES, float("inf"))):
         inside = (size >= low) & (size < high)
-        n, bad = int(inside.sum()), int(failed[inside].sum())
+        n, bad = (round(float(weight[rows].sum())) for rows in (inside, inside & failed))
         if n:
             result.append(SizeBin(low, high, n, bad, wilson(bad, n, level)))
     return tuple(result)
 
 
-def _line(size: Array, failed: Array) -> tuple[Array, Array, float]:
-    centre = float(np.log(size).mean())
+def _line(size: Array, failed: Flags, weight: Array) -> tuple[Array, Array, float]:
+    """Return the logistic line by maximum likelihood with a normal prior of the slope: parameters, covariance, log of the centre."""
+    total = weight.sum()
+    centre = float(np.log(size) @ weight / total)
     design = np.stack([np.ones(len(size)), np.log(size) - centre], axis=1)
     precision = np.array([0.0, _SLOPE_PRIOR_SD**-2.0])
 
     def objective(theta: Array) -> tuple[float, Array]:
         linear = design @ theta
-        value = np.logaddexp(0.0, linear).sum() - linear[failed].sum() + 0.5 * (precision * theta**2).sum()
-        return float(value), design.T @ (special.expit(linear) - failed) + precision * theta
+        value = weight @ (np.logaddexp(0.0, linear) - linear * failed) + 0.5 * (precision * theta**2).sum()
+        return float(value), design.T @ (weight * (special.expit(linear) - failed)) + precision * theta
 
-    share = failed.mean()
-    theta = optimize.minimize(objective, np.array([special.logit(share), 0.0]), jac=True, method="BFGS").x
+    start = np.array([special.logit(weight @ failed / total), 0.0])
+    theta = optimize.minimize(objective, start, jac=True, method="BFGS").x
     chance = special.expit(design @ theta)
-    curvature = (design * (chance * (1.0 - chance))[:, None]).T @ design + np.diag(precision)
+    curvature = (design * (weight * chance * (1.0 - chance))[:, None]).T @ design + np.diag(precision)
     return np.asarray(theta, dtype=float), np.asarray(np.linalg.inv(curvature), dtype=float), centre
 
 

@@ -1,4 +1,4 @@
-"""The censored likelihood of one law: finished attempts, lower bounds and buckets, weighted, with derivatives."""
+"""The likelihood of one distribution with right-censored and interval-censored rows, weighted, with derivatives."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from scipy import special
 
 from dfly_analysis.models.censored_data import Index, Rows
-from dfly_analysis.models.distribution import Array, Distribution, Parameters, central
+from dfly_analysis.models.distribution import Array, Distribution, Parameters, central, log_positive
 
 POWER, OVERHEAD = "power", "overhead"
 _SLOPE_PRIOR_SD = 0.25
 _OVERHEAD_PRIOR = (-2.0, 3.0)
-# Below half a per cent of spread a law would only follow how times are rounded.
+# Below half a per cent of spread a distribution would only follow how times are rounded.
 _MIN_LOG_SCALE = -5.3
 
 
@@ -30,7 +30,7 @@ class _Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Model:
-    """A law with the way its location depends on size.
+    """A distribution with the way its location depends on size.
 
     ``power``: time grows as a power of size, with a prior that holds the power near 1 where the sizes say nothing.
     ``overhead``: a constant time before a transfer in proportion to size.
@@ -48,13 +48,13 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Return the law's name, with the form where it is not the usual one."""
+        """Return the name of the distribution, with the form where it is not the usual one."""
         return self.distribution.name if self.form == POWER else f"{self.distribution.name}+overhead"
 
     @cached_property
     def least_y(self) -> float:
         """Return the log of the shortest time of an attempt that finished."""
-        return float(self.rows.finished_y.min())
+        return float(self.rows.upper[~self.rows.cut].min())
 
     @cached_property
     def coarse(self) -> Model:
@@ -87,7 +87,7 @@ class Model:
 
     def with_overhead(self, theta: Parameters, y: Array) -> Array:
         """Return the log of a time, from that of the time after the overhead."""
-        return y if self.form == POWER else np.logaddexp(y, np.log(np.maximum(self.overhead(theta), 1e-300)))
+        return y if self.form == POWER else np.logaddexp(y, log_positive(self.overhead(theta)))
 
     @cached_property
     def _priors(self) -> tuple[Array, Array]:
@@ -100,11 +100,8 @@ class Model:
     @cached_property
     def _groups(self) -> tuple[_Group, ...]:
         rows = self.rows
-        result = []
-        for kind, inside in (("exact", rows.event), ("cut", rows.cut), ("between", ~(rows.event | rows.cut))):
-            if inside.any():
-                result.append(_Group(kind, rows.y[inside], rows.upper[inside], rows.x[inside]))
-        return tuple(result)
+        kinds = (("exact", rows.event), ("cut", rows.cut), ("between", ~(rows.event | rows.cut)))
+        return tuple(_Group(kind, rows.y[own], rows.upper[own], rows.x[own]) for kind, own in kinds if own.any())
 
     @cached_property
     def order(self) -> Index:
@@ -167,11 +164,8 @@ class Model:
     def _by_overhead(self, theta: Array, y: Array, x: Array, by_location: Array, *, survival: bool) -> Array:
         """Return the derivative by the logit of the overhead: what it takes from the time that is left."""
         if self.distribution.proportional:  # a later time is as good as an earlier location
-            taken = (
-                self.overhead(theta)
-                * special.expit(-theta[1])
-                / np.maximum(np.exp(y) - self.overhead(theta), 1e-9 * np.exp(y))
-            )
+            left = np.maximum(np.exp(y) - self.overhead(theta), 1e-9 * np.exp(y))
+            taken = self.overhead(theta) * special.expit(-theta[1]) / left
             return np.asarray(taken * (by_location + (0.0 if survival else 1.0)))
 
         def moved(step: float) -> Array:

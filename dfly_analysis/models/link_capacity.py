@@ -242,32 +242,8 @@ def _bandwidth(fit: CapacityFit, contention: float) -> float:
     return alone / contention if contention > 0 else float("inf")
 
 
-class HasPieces(Protocol):
-    """What is asked of a dataset."""
-
-    @property
-    def pieces(self) -> pd.DataFrame:
-        """Return the attempts at pieces."""
-        ...
-
-    @property
-    def tasks(self) -> pd.DataFrame:
-        """Return the tasks."""
-        ...
-
-
-def fit_from_dataset(dataset: HasPieces) -> dict[str, CapacityFit | DurationFit | NotFitted]:
-    """Return the capacity, and where sharing is seen the law of a piece's time at the usual load.
-
-    Parameters
-    ----------
-    dataset : object with ``pieces`` and ``tasks``
-
-    Returns
-    -------
-    dict of str to fit
-    """
-    pieces, tasks = dataset.pieces, dataset.tasks
+def fit_link(pieces: pd.DataFrame, tasks: pd.DataFrame | None) -> dict[str, CapacityFit | DurationFit | NotFitted]:
+    """Return the capacity, and where sharing is seen the duration of a piece at the usual load; arguments as of `fit_capacity`."""
     capacity = fit_capacity(pieces, tasks)
     result: dict[str, CapacityFit | DurationFit | NotFitted] = {NAME: capacity}
     if isinstance(capacity, CapacityFit) and capacity.shared:

@@ -1,4 +1,4 @@
-"""The best parameters of a model, and how uncertain they are: from the likelihood, and from how clusters scatter."""
+"""Maximum likelihood: the best parameters of a model, and their covariance from the likelihood and from the scatter of clusters."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Gains:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model at its best parameters.
+    """A model at its maximum-likelihood parameters.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Fitted:
             return _uncertainty(self.model, self.theta)
 
     @property
-    def spread(self) -> Array:
+    def covariance(self) -> Array:
         """Return the covariance of the parameters: the model's own, and what clusters scatter beyond it."""
         root, inflation, _ = self._uncertainty
         inflated = root @ inflation
@@ -88,13 +88,13 @@ class Fitted:
     def criterion(self, design_effect: float = 1.0, cost: float = 2.0) -> float:
         """Return Akaike's criterion, or another with its own cost of a parameter.
 
-        The likelihood is divided by the design effect (QAIC): attempts that share a fate carry less evidence between
-        laws than their number says.
+        The likelihood is divided by the design effect (QAIC): correlated attempts carry less evidence between
+        distributions than their number says.
         """
         return -2.0 * self.log_likelihood / design_effect + cost * len(self.theta)
 
     def slower(self, by_log: float) -> Fitted:
-        """Return the same law of a source whose transfers take longer by this log; waits and overhead stay as they are."""
+        """Return the same distribution of a source whose transfers take longer by this log; waits and overhead stay as they are."""
         if by_log == 0.0:
             return self
         return replace(self, theta=np.concatenate([self.theta[:1] + by_log, self.theta[1:]]))
@@ -102,8 +102,8 @@ class Fitted:
     def draw(self, count: int) -> tuple[Array, ...]:
         """Return parameters drawn from their uncertainty, one array of ``count`` each.
 
-        Proposed from a Student's law with the covariance of the likelihood, with a fixed seed, and chosen by the
-        likelihood itself (importance resampling), since where the data say little of a parameter it is no bell. What
+        Proposed from Student's distribution with the covariance of the likelihood, with a fixed seed, and chosen by the
+        likelihood itself (importance resampling), since where the data say little of a parameter it is not normal. What
         clusters scatter beyond the likelihood stretches the draws afterwards.
         """
         tried = 2 * max(2 * count // 3, 60)
@@ -143,7 +143,7 @@ def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float(
     ----------
     model : Model
     start : sequence of float
-        Intercept, slope (or logit of the overhead) and log scale to begin with; the law adds its own.
+        Intercept, slope (or logit of the overhead) and log scale to begin with; the distribution adds its own.
     ahead : float
         Akaike's criterion of the best model so far: one that is far behind on coarse rows is not followed further.
 
@@ -154,7 +154,7 @@ def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float(
     """
     begins = [model.distribution.placed(np.array([*start, *extra])) for extra in model.distribution.starts]
     with np.errstate(all="ignore"):
-        if len(begins) > 1:  # which hill is the highest shows on coarse rows as well
+        if len(begins) > 1:  # which maximum is the highest shows on coarse rows as well
             tried = [found for found in (_climb(model.coarse, begin, _ROUGH) for begin in begins) if found is not None]
             if tried:
                 begins = [min(tried, key=lambda found: float(found.fun)).x]
@@ -166,7 +166,7 @@ def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float(
 
 
 def follow(model: Model, near: Fitted) -> Fitted | None:
-    """Find the best parameters from those that another model of the same law and form has on nearly the same data.
+    """Find the best parameters from those that another model of the same distribution and form has on nearly the same data.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def _uncertainty(model: Model, theta: Array) -> tuple[Array, Array, float]:
     scores = scores @ root
     excess, effects = np.zeros((count, count)), [1.0]
     meats = [((scores * model.rows.weight[:, None]).T @ scores, 1.0)]
-    meats += [_meat(scores, cluster) for cluster in model.rows.clusters if cluster.count >= _MIN_CLUSTERS]
+    meats += [_meat(scores, cluster) for cluster in model.rows.clusters.values() if cluster.n >= _MIN_CLUSTERS]
     for meat, inflation in meats:
         sizes, axes = np.linalg.eigh(meat - np.eye(count))
         effects.append(1.0 + float(sizes.mean()))
@@ -246,11 +246,8 @@ def _root(curvature: Array, outer: Array) -> Array:
 
 def _meat(scores: Array, cluster: Cluster) -> tuple[Array, float]:
     """Return the variance of the summed scores over clusters, and the factor for their small number."""
-    sums = cluster.held @ scores
+    n, share = cluster.n, cluster.share_of_scatter
+    sums = cluster.counts @ scores
     sums = sums - sums.mean(axis=0)
-    few = (
-        float(special.stdtrit(cluster.count - 1, 0.975)) / float(special.ndtri(0.975))
-        if cluster.drawn_anew == 1
-        else 1.0
-    )
-    return np.asarray(sums.T @ sums * cluster.count / (cluster.count - 1)), cluster.drawn_anew * few**2
+    few = float(special.stdtrit(n - 1, 0.975) / special.ndtri(0.975)) if share == 1 else 1.0
+    return np.asarray(sums.T @ sums * n / (n - 1) * cluster.stands_for), share * few**2

@@ -9,9 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from dfly_analysis.estimates import Interval
-from dfly_analysis.models.distribution import LARGEST_LOG, Array
+from dfly_analysis.models.distribution import LARGEST_LOG, Array, find_roots, log_positive
 from dfly_analysis.models.maximum_likelihood import Fitted
-from dfly_analysis.models.root_finding import crossing
 
 N_DRAWS = 600
 # A law this much worse by a criterion has lost: its weight would be below one in four hundred.
@@ -73,13 +72,10 @@ class Average:
     def log_quantiles(self, x: Array, p: Array) -> Array:
         """Return quantiles of the mixture, one for each pair of a size and a share."""
         points = [np.broadcast_to(m.model.quantile(m.theta, x, p), x.shape) for m, w in self._weighty]
-        low, high = np.min(points, axis=0), np.max(points, axis=0)
         target = np.log1p(-p)
-
-        def above(y: Array) -> Array:
-            return np.asarray(np.log(np.maximum(self.survival(x, y), 1e-300)) - target)
-
-        return crossing(above, low, high)
+        return find_roots(
+            lambda y: log_positive(self.survival(x, y)) - target, np.min(points, axis=0), np.max(points, axis=0)
+        )
 
     def survival(self, x: float | Array, y: Array) -> Array:
         """Return the mixture's survival at logs of time, of one size or of a size for each."""

@@ -1,4 +1,4 @@
-"""The law of how long an attempt at a piece takes: which laws are tried, which are kept, and what is said of them."""
+"""Which distributions are fitted to the duration of attempts, which are kept, and what is said of them."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from dfly_analysis.errors import TableError, suggest_similar
-from dfly_analysis.estimates import NotFitted
-from dfly_analysis.models.censored_data import Attempts, Rows, bin_attempts
+from dfly_analysis.estimates import NotFitted, Param
+from dfly_analysis.models.censored_data import Attempts, Rows, bin_attempts, read_attempts
 from dfly_analysis.models.competing_risks import Ending, count_endings
-from dfly_analysis.models.distribution import Distribution
+from dfly_analysis.models.distribution import LARGEST_LOG, Array, Distribution
 from dfly_analysis.models.distributions import all_distributions
 from dfly_analysis.models.duration import DurationFit
-from dfly_analysis.models.input_columns import read_attempts
 from dfly_analysis.models.likelihood import OVERHEAD, POWER, Model
 from dfly_analysis.models.maximum_likelihood import Fitted, follow, maximise
 from dfly_analysis.models.model_averaging import WORST_DIFFERENCE, Average, average
-from dfly_analysis.models.parameter_table import describe
 from dfly_analysis.models.residuals import Residuals, take_residuals
 
 MIN_EVENTS = 5
-_FIRST_LAW, _FLEXIBLE_LAW = "lognormal", "bent"
+_FIRST, _FLEXIBLE = "lognormal", "bent"
 _MIN_SPAN_OF_SIZES = 0.1
-# Fewer finished attempts do not say how to bend a law.
+# Fewer finished attempts do not say how to bend a distribution.
 _MIN_ATTEMPTS_FOR_SPLINE = 150
-# A law of more parameters is fitted in that form of its location only which is ahead.
+# A distribution of more parameters is fitted only in that form of its location which is ahead.
 _FEW_SHAPES = 2
 _NOWHERE_NEAR = 0.3
+_MIB = 2.0**20
 _LEFT_OUT = {
     "unusable": "no positive time or size, or an unknown outcome",
     "other_origin": "not from the source",
@@ -45,19 +45,19 @@ def fit_duration(
     level: float = 0.95,
     of_pieces: bool = True,
 ) -> DurationFit | NotFitted:
-    """Fit the law of an attempt's uncut time, given its size.
+    """Fit the distribution of an attempt's uncut time, given its size.
 
     Parameters
     ----------
     pieces : DataFrame
-        Needs ``size_bytes`` (bytes), ``duration_s`` (s), ``outcome`` (``ok`` finished; ``timeout`` is a lower bound at
-        ``timeout_s``, every other outcome one at ``duration_s``) and ``timeout_s`` (s). Takes ``upper_s`` (a finished row
-        then lies between ``duration_s`` and this, as in a bucket of a histogram), ``task_id`` and ``host`` (attempts of
-        one share a fate), ``started`` (window) and ``weight``. Of several origins (``origin``) the source's rows alone are
-        taken, with a note; so are whole pieces where they abound, and rounds whose finished pieces can be seen
+        Needs ``size_bytes`` (bytes), ``duration_s`` (s), ``outcome`` (``ok`` finished; ``timeout`` is right-censored at
+        ``timeout_s``, every other outcome at ``duration_s``) and ``timeout_s`` (s). Takes ``upper_s`` (a finished row
+        is then interval-censored between ``duration_s`` and this, as in a bucket of a histogram), ``task_id`` and ``host``
+        (attempts of one are correlated), ``started`` (window) and ``weight``. Of several origins (``origin``) only rows from the
+        source are taken, with a note; so are whole pieces where they abound, and rounds whose finished pieces can be seen
         (``successes_not_logged``). It is not changed.
     distribution : str, optional
-        Only this law; otherwise all, weighed by how well they fit.
+        Only this one; otherwise all, weighed by how well they fit.
     name : str
         What to call the fit.
     level : float
@@ -72,57 +72,36 @@ def fit_duration(
     Raises
     ------
     TableError
-        Where a column is missing or the law is not known.
+        Where a column is missing or the distribution is not known.
     """
-    distributions = _chosen(distribution)
+    known = all_distributions()
+    if distribution is not None and distribution not in known:
+        hint = suggest_similar(distribution, known) or f"known are {', '.join(known)}"
+        raise TableError(f"there is no law {distribution!r}", where="fit_duration", hint=hint)
     attempts = read_attempts(pieces, of_pieces=of_pieces)
+    return fit_attempts(attempts, name, [known[distribution]] if distribution else None, level)
+
+
+def fit_attempts(
+    attempts: Attempts, name: str, distributions: Sequence[Distribution] | None = None, level: float = 0.95
+) -> DurationFit | NotFitted:
+    """Fit the distributions (all where not given) to attempts; see `fit_duration`."""
     refusal = _refusal(attempts, name)
     if refusal is not None:
         return refusal
-    rows = bin_attempts(attempts)
-    candidates = _plausible(find_candidates(distributions, rows))
-    if not candidates:
-        return NotFitted(
-            name, "no law's likelihood has a finite best point", "more attempts, with their sizes", attempts.n
-        )
-    return _finished(name, average(candidates), candidates, attempts, level)
+    candidates = find_candidates(distributions or tuple(all_distributions().values()), bin_attempts(attempts))
+    return _fit_of(name, _plausible(candidates), attempts, level)
 
 
 def refit(fit: DurationFit, pieces: pd.DataFrame, level: float = 0.95) -> DurationFit | NotFitted:
-    """Fit to other attempts those laws that a fit answers from: much quicker than all laws anew.
-
-    Parameters
-    ----------
-    fit : DurationFit
-    pieces : DataFrame
-        As `fit_duration` takes them, nearly those of the fit; not changed.
-    level : float
-        Of the parameters' intervals.
-
-    Returns
-    -------
-    DurationFit or NotFitted
-    """
+    """Fit to nearly the same attempts, as `fit_duration` takes them, only the distributions a fit answers from: much quicker."""
     attempts = read_attempts(pieces)
     refusal = _refusal(attempts, fit.name)
     if refusal is not None:
         return refusal
     rows = bin_attempts(attempts)
     tried = (follow(Model(near.model.distribution, near.model.form, rows), near) for near in fit.average.members)
-    candidates = [fitted for fitted in tried if fitted is not None]
-    if not candidates:
-        return NotFitted(fit.name, "no law's likelihood has a finite best point", "more attempts", attempts.n)
-    return _finished(fit.name, average(candidates), candidates, attempts, level)
-
-
-def _chosen(distribution: str | None) -> tuple[Distribution, ...]:
-    known = all_distributions()
-    if distribution is None:
-        return tuple(known.values())
-    if distribution not in known:
-        hint = suggest_similar(distribution, known) or f"known are {', '.join(known)}"
-        raise TableError(f"there is no law {distribution!r}", where="fit_duration", hint=hint)
-    return (known[distribution],)
+    return _fit_of(fit.name, [fitted for fitted in tried if fitted is not None], attempts, level)
 
 
 def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
@@ -143,7 +122,7 @@ def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
 
 
 def _plausible(candidates: list[Fitted]) -> list[Fitted]:
-    """Leave out laws that are nowhere near the data, whatever their likelihood: it has no digits, or sits on ties."""
+    """Leave out distributions that are nowhere near the data, whatever their likelihood: it has no digits, or sits on ties."""
     if len(candidates) < 2:
         return candidates
     with np.errstate(all="ignore"):
@@ -153,29 +132,24 @@ def _plausible(candidates: list[Fitted]) -> list[Fitted]:
 
 
 def find_candidates(distributions: Sequence[Distribution], rows: Rows) -> list[Fitted]:
-    """Fit laws, each in the forms of its location that the most flexible law finds possible.
-
-    Parameters
-    ----------
-    duration_models : sequence of Distribution
-    rows : Rows
+    """Fit distributions, each in the forms of its location that the most flexible one finds possible.
 
     Returns
     -------
     list of Fitted
         Those whose search ended at finite numbers.
     """
-    first, flexible = all_distributions()[_FIRST_LAW], all_distributions()[_FLEXIBLE_LAW]
+    first, flexible = all_distributions()[_FIRST], all_distributions()[_FLEXIBLE]
     finished = ~rows.cut
     residual = rows.middle[finished] - rows.x[finished]
-    begin = (float(residual.mean()), 1.0, float(np.log(residual.std() + 1e-6)))
+    centre, log_scale = float(residual.mean()), float(np.log(residual.std() + 1e-6))
     forms = (POWER, OVERHEAD) if np.ptp(rows.x) > _MIN_SPAN_OF_SIZES else (POWER,)
-    result = {form: maximise(Model(first, form, rows), _start(begin, form)) for form in forms}
-    plain = {form: fitted for form, fitted in result.items() if fitted}
+    starts = {POWER: (centre, 1.0, log_scale), OVERHEAD: (centre, -2.0, log_scale)}
+    plain = {form: fitted for form in forms if (fitted := maximise(Model(first, form, rows), starts[form]))}
     if not plain:
         return []
-    spline_fits = [maximise(Model(flexible, form, rows), fitted.theta) for form, fitted in plain.items()]
-    pairs = [*plain.values(), *(fitted for fitted in spline_fits if fitted)]
+    splines = (maximise(Model(flexible, form, rows), fitted.theta) for form, fitted in plain.items())
+    pairs = [*plain.values(), *(fitted for fitted in splines if fitted)]
 
     def ahead(fits: list[Fitted]) -> dict[str, float]:
         return {form: min(f.criterion() for f in fits if f.model.form == form) for form in plain}
@@ -191,37 +165,30 @@ def find_candidates(distributions: Sequence[Distribution], rows: Rows) -> list[F
         leading = ahead(pairs + found)
         few = len(distribution.shapes) <= _FEW_SHAPES
         for form in kept if few else (min(kept, key=leading.__getitem__),):
-            best_yet = min(leading.values())
-            found += [f for f in (maximise(Model(distribution, form, rows), plain[form].theta, best_yet),) if f]
-    return found + _in_other_form(found, {form: plain[form] for form in kept})
+            fitted = maximise(Model(distribution, form, rows), plain[form].theta, min(leading.values()))
+            found += [fitted] if fitted else []
+    if (
+        found
+    ):  # the leading distribution in the form it was not tried in, so that the answer does not rest on one form alone
+        leader = min(found, key=lambda fitted: fitted.criterion()).model.distribution
+        tried = {fitted.model.form for fitted in found if fitted.model.distribution == leader}
+        others = (maximise(Model(leader, form, rows), plain[form].theta) for form in kept if form not in tried)
+        found += [fitted for fitted in others if fitted]
+    return found
 
 
-def _in_other_form(found: list[Fitted], plain: Mapping[str, Fitted]) -> list[Fitted]:
-    """Fit the leading law in the form it was not tried in, so that the answer does not rest on one form alone."""
-    if not found:
-        return []
-    leading = min(found, key=lambda fitted: fitted.criterion())
-    tried = {fitted.model.form for fitted in found if fitted.model.distribution is leading.model.distribution}
-    others = (
-        maximise(Model(leading.model.distribution, form, leading.model.rows), plain[form].theta)
-        for form in plain
-        if form not in tried
-    )
-    return [fitted for fitted in others if fitted]
-
-
-def _start(start: tuple[float, float, float], form: str) -> tuple[float, float, float]:
-    return start if form == POWER else (start[0], -2.0, start[2])
-
-
-def _finished(name: str, mean: Average, candidates: list[Fitted], attempts: Attempts, level: float) -> DurationFit:
-    endings = count_endings(attempts)
+def _fit_of(name: str, candidates: list[Fitted], attempts: Attempts, level: float) -> DurationFit | NotFitted:
+    if not candidates:
+        return NotFitted(
+            name, "no law's likelihood has a finite best point", "more attempts, with their sizes", attempts.n
+        )
+    mean, endings = average(candidates), count_endings(attempts)
     residuals = take_residuals(mean.best)
     goodness = _goodness(mean, candidates, attempts, residuals)
     return DurationFit(
         name=name,
         law=mean.best.model.name,
-        params=describe(mean.best, level),
+        params=_params(mean.best, level),
         n=attempts.n,
         n_censored=attempts.n - attempts.n_events,
         goodness=goodness,
@@ -242,17 +209,14 @@ def _goodness(mean: Average, candidates: list[Fitted], attempts: Attempts, resid
     result |= {f"weight_{f.model.name}": float(w) for f, w in zip(mean.members, mean.weights, strict=True)}
     result |= {"km_distance": residuals.distance, "km_distance_expected": residuals.expected * float(np.sqrt(effect))}
     result |= {"design_effect": effect, "n_dropped": float(attempts.left_out.get("unusable", 0))}
-    result |= {f"n_{why}": float(count) for why, count in attempts.left_out.items() if why != "unusable"}
+    result |= {f"n_{reason}": float(count) for reason, count in attempts.left_out.items() if reason != "unusable"}
     result["n_finished_late"] = float(attempts.n_late)
     result["distinct_sizes"] = float(len(np.unique(np.round(np.log(attempts.size_bytes), 2))))
     mixed = [(f, w) for f, w in zip(mean.members, mean.weights, strict=True) if f.model.distribution.heterogeneous]
     if sum(w for _, w in mixed) > 0.5:
-        share = next(
-            place for place, shape in enumerate(mixed[0][0].model.distribution.shapes) if shape.name == "share"
-        )
-        result["stall_share"] = (
-            mixed[0][0].model.distribution.shapes[share].natural(float(mixed[0][0].theta[2 + share]))
-        )
+        leading = mixed[0][0]
+        shapes = zip(leading.model.distribution.shapes, leading.theta[2:], strict=True)
+        result["stall_share"] = next(shape.natural(float(value)) for shape, value in shapes if shape.name == "share")
     return result
 
 
@@ -269,5 +233,35 @@ def _notes(goodness: Mapping[str, float], endings: Mapping[str, Ending], attempt
         for e in endings.values()
         if e.per_attempt
     ]
-    result += [f"{count} rows were left out: {_LEFT_OUT[why]}" for why, count in attempts.left_out.items()]
+    result += [f"{count} rows were left out: {_LEFT_OUT[reason]}" for reason, count in attempts.left_out.items()]
     return tuple(result)
+
+
+def _params(fitted: Fitted, level: float) -> tuple[Param, ...]:
+    """Return the parameters in their own units, with intervals from the covariance on the scale of the search.
+
+    ``location_1mib`` (location at 1 MiB after any overhead, s), ``slope`` (power of size) or ``overhead`` (s), then the shapes.
+    """
+    rows, theta = fitted.model.rows, fitted.theta
+    unit_s = float(np.exp(rows.log_unit))
+    steps = float(special.ndtri(0.5 + level / 2.0)) * np.array([0.0, -1.0, 1.0])
+    error = np.sqrt(np.diag(fitted.covariance))
+    x, power = float(np.log(_MIB)) - rows.log_size, fitted.model.form == POWER
+    row = np.array([1.0, x if power else 0.0])
+    middle = float(row @ theta[:2]) + (0.0 if power else x) + rows.log_unit
+    location = middle + steps * float(np.sqrt(row @ fitted.covariance[:2, :2] @ row))
+    second = theta[1] + steps * error[1]
+    result = [_param("location_1mib", np.exp(np.clip(location, -LARGEST_LOG, LARGEST_LOG)), "s")]
+    if power:
+        result.append(_param("slope", second, "log s per log byte"))
+    else:
+        result.append(_param("overhead", fitted.model.overhead((np.array(theta[0]), second)) * unit_s, "s"))
+    for place, shape in enumerate(fitted.model.distribution.shapes, start=2):
+        ends = np.array([shape.natural(float(theta[place] + step * error[place])) for step in steps])
+        result.append(_param(shape.name, ends * (unit_s if shape.unit == "s" else 1.0), shape.unit))
+    return tuple(result)
+
+
+def _param(name: str, ends: Array, unit: str) -> Param:
+    value, low, high = ends.tolist()
+    return Param(name, value, low, high, unit)

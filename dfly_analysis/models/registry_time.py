@@ -11,9 +11,8 @@ import pandas as pd
 from dfly_analysis.estimates import Interval, Param
 from dfly_analysis.models.censored_data import Attempts
 from dfly_analysis.models.duration import DurationFit
-from dfly_analysis.models.input_columns import COLUMNS
 from dfly_analysis.models.model_selection import fit_duration
-from dfly_analysis.models.slow_periods import ORDER, SlowPeriods, find_slow_periods
+from dfly_analysis.models.slow_periods import SlowPeriods, find_slow_periods
 from dfly_analysis.units import format_duration, format_size
 
 NAME = "registry_time"
@@ -127,7 +126,6 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
     """
     if not isinstance(clients, DurationFit):
         return None
-    pieces = pieces[[name for name in pieces.columns if name in (*COLUMNS, *ORDER)]]
     found = find_slow_periods(pieces)
     if found is None:
         return None
@@ -143,15 +141,9 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
 
 
 def _differ(quick: DurationFit, clients: DurationFit) -> bool:
-    size_bytes = usual_size(quick.attempts)
+    size_bytes = float(quick.attempts.common_sizes(1)[0])
     one, other = (fit.quantile(size_bytes, _COMPARED_QUANTILE).value for fit in (quick, clients))
     return other > one * (1.0 + _MIN_APART)
-
-
-def usual_size(attempts: Attempts) -> float:
-    """Return the commonest size, bytes."""
-    size, count = np.unique(attempts.size_bytes, return_counts=True)
-    return float(size[count.argmax()])
 
 
 def _make_fit(quick: DurationFit, slow: DurationFit, clients: DurationFit, found: SlowPeriods) -> RegistryFit:
@@ -164,7 +156,7 @@ def _make_fit(quick: DurationFit, slow: DurationFit, clients: DurationFit, found
 
 
 def _notes(fit: RegistryFit) -> tuple[str, ...]:
-    size_bytes = usual_size(fit.attempts)
+    size_bytes = float(fit.attempts.common_sizes(1)[0])
     own, theirs = (one.quantile(size_bytes, _COMPARED_QUANTILE) for one in (fit, fit.clients))
     figures = (
         f"{_COMPARED_QUANTILE:.0%} of pieces of {format_size(size_bytes)} take the registry itself at most {format_duration(own.value)} "

@@ -1,4 +1,4 @@
-"""Laws of attempts of which a few stall: they wait for a time that does not depend on their size."""
+"""Distributions of attempts of which a few stall: they wait for a time that does not depend on their size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import LARGEST_LOG, SCALE, Array, Distribution, Parameters, Shape, central
+from dfly_analysis.models.distribution import (
+    LARGEST_LOG,
+    SCALE,
+    Array,
+    Distribution,
+    Parameters,
+    Shape,
+    central,
+    log_positive,
+    log_sum,
+)
 from dfly_analysis.models.distributions.lognormal import DISTRIBUTION as LOGNORMAL
 
 LOG_SMALLEST = -650.0
@@ -60,14 +70,10 @@ class StallMixture(Distribution):
         stalled = _summed(self.wait_survival(_wait(y, location, shape).log_wait, shape[2:]))
         return _mixed(usual, np.maximum(stalled, LOG_SMALLEST), shape[1])
 
-    def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return each row's derivatives."""
-        return self.value_and_scores(y, location, shape, survival=survival)[1]
-
     def value_and_scores(
         self, y: Array, location: Array, shape: Parameters, *, survival: bool
     ) -> tuple[Array, list[Array]]:
-        """Return the law's log with its derivatives: of the transfer and of the wait, each with its share of the row."""
+        """Return the log survival or density with its derivatives: of the transfer and of the wait, each by its share of the row."""
         usual, usual_slopes = LOGNORMAL.value_and_scores(y, location, shape[:1], survival=survival)
         rare, (by_location, by_scale, *by_own) = self._stalled(y, location, shape, survival=survival)
         value = _mixed(usual, np.maximum(rare, LOG_SMALLEST), shape[1])
@@ -110,9 +116,7 @@ def _by_point(values: Array, like: Array) -> Array:
 
 def _summed(parts: Array) -> Array:
     """Return the log of the weighted sum over the points."""
-    logs = parts + _by_point(_LOG_WEIGHTS, parts)
-    most = logs.max(axis=0)
-    return np.asarray(most + np.log(np.exp(logs - most).sum(axis=0)))
+    return log_sum(parts + _by_point(_LOG_WEIGHTS, parts))
 
 
 def _transfer(y: Array, location: Array, shape: Parameters) -> tuple[Array, Array, Array, Array]:
@@ -129,7 +133,7 @@ def _transfer(y: Array, location: Array, shape: Parameters) -> tuple[Array, Arra
 def _wait(y: Array, location: Array, shape: Parameters) -> _Wait:
     late, usual, _, near = _transfer(y, location, shape)
     soft = np.logaddexp(0.0, late)
-    return _Wait(usual + np.log(near) + np.log(np.maximum(soft, 1e-300)), late - soft)
+    return _Wait(usual + np.log(near) + log_positive(soft), late - soft)
 
 
 def _wait_slopes(y: Array, location: Array, shape: Parameters) -> tuple[tuple[Array, Array], tuple[Array, Array]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from scipy import special
 from dfly_analysis.estimates import Interval, NotFitted, Param
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.units import format_rate
+
+if TYPE_CHECKING:
+    from dfly_analysis.dataset import Dataset
 
 NAME = "storage_write"
 _LABEL = r"\bwrit(?:e|es|ing)\b|\bfio\b|\bdd\b"
@@ -132,24 +136,14 @@ def _middle(speed: Array) -> tuple[Interval, float]:
     return Interval(*(float(np.exp(edge)) for edge in (middle, middle - half, middle + half))), spread
 
 
-def fit_from_dataset(dataset: object) -> dict[str, StorageFit | NotFitted]:
-    """Return the speed of writes, with what downloads show as its least where it was not measured, and of unpacking where it was.
-
-    Parameters
-    ----------
-    dataset : object, perhaps with ``runs`` and ``tasks``
-
-    Returns
-    -------
-    dict of str to fit
-    """
-    runs, tasks = getattr(dataset, "runs", None), getattr(dataset, "tasks", None)
-    if runs is None:
-        return {NAME: NotFitted(NAME, "no writes were measured", _COLLECT, 0)}
-    observed = 0.0
-    if tasks is not None and {"bytes_from_source", "duration_s", "outcome"} <= set(tasks.columns):
-        whole = tasks[tasks["outcome"].eq("ok") & tasks["duration_s"].gt(0)]
-        rate = (whole["bytes_from_source"].astype("float64") / whole["duration_s"]).dropna()
-        observed = float(rate.max()) if len(rate) else 0.0
+def fit_speeds(dataset: Dataset) -> dict[str, StorageFit | NotFitted]:
+    """Return the speed of writes, with what downloads show as its least where it was not measured, and of unpacking where it was."""
+    runs = dataset.select("runs", "kind = 'sample' AND tool = 'csv'")
+    ((observed,),) = dataset.rows(
+        "SELECT max(bytes_from_source / duration_s) FROM tasks WHERE outcome = 'ok' AND duration_s > 0"
+    )
     unpacked = {f"unpack_{one}": fit_unpack(runs, one) for one in UNPACK}
-    return {NAME: fit_storage(runs, observed), **{name: fit for name, fit in unpacked.items() if fit is not None}}
+    return {
+        NAME: fit_storage(runs, observed or 0.0),
+        **{name: fit for name, fit in unpacked.items() if fit is not None},
+    }

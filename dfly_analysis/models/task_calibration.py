@@ -1,4 +1,4 @@
-"""The failures of tasks that were seen beside those the law of a piece foretells, and whether passes share a fate."""
+"""Observed failures of tasks against those predicted from the duration of a piece, and how far failures of passes are correlated."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dfly_analysis.estimates import Interval, wilson
 from dfly_analysis.models.censored_data import Flags
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.models.duration import DurationFit
-from dfly_analysis.models.failure_by_size import SIZE_BOUNDS_BYTES
 from dfly_analysis.models.layer_failure import LayerShape, layer_failure_chance
 
+SIZE_BOUNDS_BYTES = tuple(2.0**20 * bound for bound in (4, 16, 64, 128, 256, 512, 1024, 4096, 8192, 16384, 32768))
 _RETRY_CORRELATIONS = np.linspace(0.0, 1.0, 101)
 _MIN_TASKS = 5
 # A share of which not even half the range can be ruled out is no measurement.
@@ -26,7 +26,7 @@ _SEED = "seedClient"
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Tasks of about one size: what was seen and what is foretold.
+    """Tasks of about one size.
 
     Attributes
     ----------
@@ -35,8 +35,8 @@ class CalibrationBin:
     seen : Interval
         Share that failed, with Wilson's interval.
     predicted : Interval
-        Mean chance of these tasks; the ends are those of the law's interval, passes independent below, and with the upper
-        end of the shared fate above.
+        Mean chance of these tasks; the ends are those of the interval of an attempt's failure, passes independent below, and with
+        the upper end of the correlation above.
     """
 
     from_bytes: float
@@ -49,7 +49,7 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Failures of whole tasks against the law of a piece.
+    """Failures of whole tasks against the duration of a piece.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Calibration:
         Share of the failures of a pass that repeat for sure in the next one, which explains best how many tasks failed
         (flat prior, 95 %). 0 where independent passes do not explain them worse than chance would; wide: too few failed to tell.
     expected : Interval
-        How many tasks would have failed by the law and that share.
+        How many tasks would have failed by that.
     failed, n : int
         How many did, of how many.
     passes, slots : int
@@ -78,30 +78,33 @@ class Calibration:
 
     @property
     def agrees(self) -> bool:
-        """Return whether the number that failed lies within the interval of what is foretold."""
+        """Return whether the number that failed lies within the interval of what is predicted."""
         return self.expected.low <= self.failed <= self.expected.high
 
     @property
     def measures_retry_correlation(self) -> bool:
-        """Return whether enough tasks ended, one way or the other, to say how much fate passes share."""
+        """Return whether enough tasks ended, one way or the other, to say how far passes are correlated."""
         return self.retry_failure_correlation.high - self.retry_failure_correlation.low <= _WIDEST
 
 
 def calibrate(
     duration_fit: DurationFit,
     tasks: pd.DataFrame,
-    pieces: pd.DataFrame,
+    timeout_s: float,
     client_version: str | None,
     slots: float | None = None,
 ) -> Calibration | None:
-    """Set what was seen of tasks from the source beside what the law of their pieces foretells.
+    """Compare failures of tasks from the source with those predicted from the duration of their pieces.
 
     Parameters
     ----------
     duration_fit : DurationFit
         Of pieces from the source.
-    tasks, pieces : DataFrame
-        The tables; seed clients' tasks count where there are any.
+    tasks : DataFrame
+        ``size_bytes``, ``outcome``; optionally ``piece_bytes``, ``role`` (seed clients' tasks count where there are any) and
+        ``weight``, how many tasks a row stands for.
+    timeout_s : float
+        Of a piece, in force.
     client_version : str or None
         Says how often a piece is tried and what becomes of its siblings; the newest release known where None.
     slots : float, optional
@@ -110,85 +113,73 @@ def calibrate(
     Returns
     -------
     Calibration or None
-        None where no timeout is known or fewer than five tasks have a size and an end.
+        None where fewer than five tasks have a size and an end.
     """
-    limits = pd.to_numeric(pieces["timeout_s"]).dropna() if "timeout_s" in pieces.columns else pd.Series(dtype=float)
-    rows = tasks[tasks["outcome"].isin(["ok", "failed"]) & tasks["size_bytes"].notna()]
+    rows = tasks[tasks["outcome"].isin(["ok", "failed"]) & tasks["size_bytes"].gt(0).fillna(value=False)]
     if "role" in rows.columns and (rows["role"] == _SEED).any():
         rows = rows[(rows["role"] == _SEED).fillna(value=False)]
-    rows = rows[rows["size_bytes"] > 0]
-    if not len(limits) or len(rows) < _MIN_TASKS:
+    weight = rows["weight"].to_numpy(dtype="float64") if "weight" in rows.columns else np.ones(len(rows))
+    if weight.sum() < _MIN_TASKS:
         return None
-    timeout_s = float(limits.mode().iloc[0])
     size = rows["size_bytes"].to_numpy(dtype="float64")
     failed = (rows["outcome"] == "failed").to_numpy(dtype=bool)
-    piece, count = _pieces_of(rows, duration_fit)
-    attempt = duration_fit.failure_rate(piece, timeout_s)
-    distinct, place = np.unique(count, return_inverse=True)
-    layers = [LayerShape.of_client(n * piece, slots, client_version, piece) for n in distinct]
-
-    def chances(of_attempt: float, retry_correlation: float) -> Array:
-        return np.array(
-            [layer_failure_chance(of_attempt, layer, retry_failure_correlation=retry_correlation) for layer in layers]
-        )[place]
-
-    chance = np.array([chances(attempt.value, retry_correlation) for retry_correlation in _RETRY_CORRELATIONS])
-    retry_correlation = _posterior(chance, failed)
-    low, high = chances(attempt.low, retry_correlation.low), chances(attempt.high, retry_correlation.high)
-    value = chances(attempt.value, retry_correlation.value)
-    largest = layers[-1]
-    return Calibration(
-        retry_correlation,
-        _expected(value, low, high),
-        int(failed.sum()),
-        len(failed),
-        largest.passes,
-        largest.slots,
-        timeout_s,
-        _bins(size, failed, value, low, high),
-    )
-
-
-def _pieces_of(rows: pd.DataFrame, duration_fit: DurationFit) -> tuple[float, Array]:
-    """Return the length of a piece, and how many pieces each task has."""
-    size = rows["size_bytes"].to_numpy(dtype="float64")
-    usual = float(np.median(duration_fit.attempts.size_bytes))
-    length = np.full(len(rows), usual)
+    piece = duration_fit.attempts.median_size
+    length = np.full(len(rows), piece)
     if "piece_bytes" in rows.columns:
         known = rows["piece_bytes"].to_numpy(dtype="float64", na_value=np.nan)
-        length = np.where(np.isfinite(known) & (known > 0), known, usual)
-    return usual, np.maximum(np.ceil(size / length), 1.0)
+        length = np.where(known > 0, known, piece)
+    distinct, place = np.unique(np.maximum(np.ceil(size / length), 1.0), return_inverse=True)
+    layers = [LayerShape.of_client(n * piece, slots, client_version, piece) for n in distinct]
 
+    def chances(attempt: float, correlation: float) -> Array:
+        found = [layer_failure_chance(attempt, layer, retry_failure_correlation=correlation) for layer in layers]
+        return np.array(found)[place]
 
-def _posterior(chance: Array, failed: Flags) -> Interval:
-    held = np.clip(chance, 1e-12, 1.0 - 1e-12)
-    log = np.log(held[:, failed]).sum(axis=1) + np.log1p(-held[:, ~failed]).sum(axis=1)
-    share = np.cumsum(np.exp(log - log.max()))
-    share /= share[-1]
-    low, high = (
-        float(_RETRY_CORRELATIONS[min(int(np.searchsorted(share, p)), len(_RETRY_CORRELATIONS) - 1)])
-        for p in (0.025, 0.975)
+    attempt = duration_fit.failure_rate(piece, timeout_s)
+    by_correlation = np.array([chances(attempt.value, correlation) for correlation in _RETRY_CORRELATIONS])
+    correlation = _posterior(by_correlation, failed, weight)
+    value, low, high = (
+        chances(one, other)
+        for one, other in (
+            (attempt.value, correlation.value), (attempt.low, correlation.low), (attempt.high, correlation.high)
+        )
+    )  # fmt: skip
+    n, n_failed = round(float(weight.sum())), round(float(weight[failed].sum()))
+    # The scatter of a count of independent tasks.
+    least, most = (
+        float(weight @ one + sign * 2.0 * np.sqrt(weight @ (one * (1.0 - one)))) for one, sign in ((low, -1), (high, 1))
     )
+    return Calibration(
+        retry_failure_correlation=correlation,
+        expected=Interval(float(weight @ value), max(least, 0.0), min(most, float(n))),
+        failed=n_failed,
+        n=n,
+        passes=layers[-1].passes,
+        slots=layers[-1].slots,
+        timeout_s=timeout_s,
+        bins=_bins(size, failed, weight, (value, low, high)),
+    )
+
+
+def _posterior(chance: Array, failed: Flags, weight: Array) -> Interval:
+    held = np.clip(chance, 1e-12, 1.0 - 1e-12)
+    log = np.log(held[:, failed]) @ weight[failed] + np.log1p(-held[:, ~failed]) @ weight[~failed]
+    share = np.cumsum(np.exp(log - log.max()))
+    places = np.minimum(np.searchsorted(share / share[-1], (0.025, 0.975)), len(share) - 1)
+    low, high = _RETRY_CORRELATIONS[places].tolist()
     if 2.0 * (log.max() - log[0]) < _DISTINCT_FROM_ZERO:
         return Interval(0.0, 0.0, high)
     value = float(_RETRY_CORRELATIONS[int(log.argmax())])
     return Interval(value, min(low, value), max(high, value))
 
 
-def _expected(value: Array, low: Array, high: Array) -> Interval:
-    """Return the expected count, with the scatter of a count of independent tasks."""
-    least = low.sum() - 2.0 * np.sqrt((low * (1.0 - low)).sum())
-    most = high.sum() + 2.0 * np.sqrt((high * (1.0 - high)).sum())
-    return Interval(float(value.sum()), max(float(least), 0.0), min(float(most), float(len(value))))
-
-
-def _bins(size: Array, failed: Flags, value: Array, low: Array, high: Array) -> tuple[CalibrationBin, ...]:
+def _bins(size: Array, failed: Flags, weight: Array, chances: tuple[Array, Array, Array]) -> tuple[CalibrationBin, ...]:
     edges = np.array([0.0, *SIZE_BOUNDS_BYTES, np.inf])
     place = np.searchsorted(edges, size, side="right") - 1
     result = []
     for bin_ in np.unique(place):
         inside = place == bin_
-        n, bad = int(inside.sum()), int(failed[inside].sum())
-        predicted = Interval(*(float(part[inside].mean()) for part in (value, low, high)))
+        n, bad = (round(float(weight[rows].sum())) for rows in (inside, inside & failed))
+        predicted = Interval(*(float(np.average(part[inside], weights=weight[inside])) for part in chances))
         result.append(CalibrationBin(float(edges[bin_]), float(edges[bin_ + 1]), n, bad, wilson(bad, n), predicted))
     return tuple(result)

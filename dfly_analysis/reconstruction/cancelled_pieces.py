@@ -14,7 +14,7 @@ from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces
 
 @dataclass(slots=True)
 class Reports:
-    """Pieces of a peer as the scheduler was told of them; times are nanoseconds since 1970.
+    """Pieces of a peer as reported to the scheduler; times are nanoseconds since 1970.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ def add_cancelled(peer: PeerPieces, reports: Reports, in_flight: int | None) -> 
     A client of the cancelling kind drops the other pieces of a round when it is lost. Where it logs starts, what was open
     then is known (`read_pieces`). Where it does not, and does not name what it drops either, a planned piece that neither
     finished nor failed was in flight: such a client starts all pieces before it looks. Which pieces a lost second round had
-    in flight nobody says unless their records are logged as dropped: none are made up.
+    in flight is unknown unless their records are logged as dropped: none are inferred.
 
     Parameters
     ----------

@@ -23,15 +23,15 @@ WITH own AS (
         SELECT peer, {_RANK} AS rank, arg_max(coalesce(message, ''), seq) AS text
         FROM _records WHERE writer = {CLIENT} AND event IN {quoted(FAILURE_TEXTS)} AND peer IS NOT NULL GROUP BY ALL
     ),
-    told AS (
+    reported AS (
         SELECT peer, {_RANK} AS rank, arg_min(detail, seq) AS text
         FROM _records WHERE writer = {SCHEDULER} AND event = 'peer_failed' AND detail IS NOT NULL AND peer IS NOT NULL GROUP BY ALL
     ),
     verdict AS (SELECT peer, {_PREHEAT_FAILED} AS rank, verdict_text AS text FROM _tasks WHERE is_failed_by_verdict)
 FROM own
-UNION ALL FROM (FROM told UNION ALL FROM verdict) AS other ANTI JOIN own USING (peer, rank)
+UNION ALL FROM (FROM reported UNION ALL FROM verdict) AS other ANTI JOIN own USING (peer, rank)
 """
-"""The last of the client's texts of each kind, else the first that the scheduler was told."""
+"""The last of the client's texts of each kind, else the first reported to the scheduler."""
 _JUDGED = f"""
 CREATE OR REPLACE TEMP TABLE _failed_attempts AS
 WITH failed AS (

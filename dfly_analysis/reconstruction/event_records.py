@@ -118,7 +118,7 @@ WITH tied AS (
         SELECT tied.place, tied.peer, tied.seq, coalesce(time, {LAST}) AS time FROM tied JOIN _records USING (seq)
         QUALIFY row_number() OVER (PARTITION BY tied.place, time ORDER BY tied.seq DESC) = 1
     ),
-    earliest AS (SELECT place, arg_min(peer, seq) AS peer FROM begun GROUP BY place),
+    earliest AS (SELECT place, arg_min(peer, seq) AS peer FROM tied GROUP BY place),
     lacking AS (SELECT seq, id, place, coalesce(time, {LAST}) AS time {_LACKING})
 SELECT lacking.seq, lacking.id AS old_id, coalesce(begun.peer, earliest.peer) AS peer
 FROM lacking JOIN earliest USING (place) ASOF LEFT JOIN begun ON lacking.place = begun.place AND lacking.time >= begun.time

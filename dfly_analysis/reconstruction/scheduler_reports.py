@@ -1,4 +1,4 @@
-"""Pieces as the scheduler was told of them, joined with what the clients' own logs say: `_first_reports` and `_attempts`."""
+"""Pieces as reported to the scheduler, joined with the clients' own records: `_first_reports` and `_attempts`."""
 
 from __future__ import annotations
 

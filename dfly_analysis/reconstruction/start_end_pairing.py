@@ -12,7 +12,7 @@ from dfly_analysis.reconstruction.event_records import CLIENT, ENDS, PIECE_EVENT
 if TYPE_CHECKING:
     import duckdb
 
-_ACTING = f"writer = {CLIENT} AND event IN {quoted(PIECE_EVENTS)} AND peer IS NOT NULL AND number IS NOT NULL AND place IS NOT NULL"
+ACTING = f"writer = {CLIENT} AND event IN {quoted(PIECE_EVENTS)} AND peer IS NOT NULL AND number IS NOT NULL AND place IS NOT NULL"
 _GROUPS = f"""
 CREATE OR REPLACE TEMP TABLE _piece_groups AS
 WITH grouped AS (
@@ -20,7 +20,7 @@ WITH grouped AS (
             count(*) FILTER (event IN {quoted(ENDS)}) AS ends,
             min(seq) FILTER (event = 'piece_started') AS start_1, max(seq) FILTER (event = 'piece_started') AS start_2,
             min(seq) FILTER (event IN {quoted(ENDS)}) AS end_1, max(seq) FILTER (event IN {quoted(ENDS)}) AS end_2
-        FROM _records WHERE {_ACTING} GROUP BY place, number, peer
+        FROM _records WHERE {ACTING} GROUP BY place, number, peer
     ),
     peers AS (
         SELECT peer, bool_or(starts > 0) AS logs_starts, min(place) = max(place) AS in_one_place FROM grouped GROUP BY peer
@@ -113,6 +113,3 @@ def create_pairs(connection: duckdb.DuckDBPyConnection) -> None:
     """
     for statement in (_GROUPS, _CANDIDATES, _MARKS, _ROUNDS, _DISTURBED, _PAIRS):
         connection.execute(statement)
-
-
-ACTING = _ACTING

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from reading_cases import HOST_ID, TASK, generated, line, loaded, pack, reported, settings_of, write_tree, zap
-from test_bench import ASCII
-from test_jobs import job
+from reading_cases import HOST_ID, TASK, generated, job, line, loaded, pack, reported, settings_of, write_tree, zap
+from benchmark_cases import ASCII
 from wrapping import SHAPES
 
 from dfly_analysis.config import Settings

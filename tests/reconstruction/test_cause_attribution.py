@@ -80,7 +80,7 @@ def test_a_termination_ends_a_task_without_a_restart():
     assert tasks[["outcome", "cause"]].to_numpy().tolist() == [["died", "storage_io"]]
 
 
-def test_what_the_scheduler_was_told_counts_where_the_client_says_nothing():
+def test_what_the_scheduler_was_told_names_a_cause():
     """Its text names the cause of the failed task."""
     report = zap(7, "receive DownloadPeerBackToSourceFailedRequest, description: No space left on device (os error 28)")
     log = client(began(0), line(8, "download failed: gave up", level="ERROR"))

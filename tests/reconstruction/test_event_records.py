@@ -44,6 +44,17 @@ def test_of_several_peers_the_one_that_began_last_is_meant():
     assert dict(zip(pieces["piece_number"], pieces["peer_id"], strict=True)) == {0: PEER, 1: PEER, 2: other}
 
 
+def test_of_peers_that_began_at_once_the_first_takes_earlier_lines():
+    """Records after them belong to the last of these, records before them to the first."""
+    other = PEER.replace("1111", "9999")
+    bare = [
+        line(second, f"finished piece {TASK}-{number} from source", ids="", spans="")
+        for number, second in enumerate((0.5, 2))
+    ]
+    pieces, _ = rebuilt(client(began(1), began(1).replace(PEER, other), *bare))
+    assert dict(zip(pieces["piece_number"], pieces["peer_id"], strict=True)) == {0: PEER, 1: other}
+
+
 def piece(event: str, log_line: int, log_path: str = "h/a.log", second: int = 0) -> dict:
     return {
         "time": pd.Timestamp("2026-05-02T10:00:00Z") + pd.Timedelta(seconds=second), "level": "INFO", "component": "client", "role": "client",

@@ -38,7 +38,7 @@ def test_the_limit_is_learned_from_where_failures_pile_up(tmp_path, client):
     assert diagnose(dataset).primary_cause == "timeout_too_short"
 
 
-def test_advice_says_that_the_limit_it_knows_is_not_the_one_that_cut(tmp_path):
+def test_advice_warns_of_a_timeout_that_is_not_in_force(tmp_path):
     """The reader is asked for the configuration instead of being told a figure that rests on the wrong limit."""
     dataset = load([run_without_configuration(tmp_path, "v1.5.1", 6.0)], settings=Settings.resolve(client="v1.5.1"))
     advice = recommend(dataset, diagnose(dataset), fit_all(dataset), size="1GiB")

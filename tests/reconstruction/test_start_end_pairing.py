@@ -37,7 +37,7 @@ def test_start_and_finish_are_one_piece():
     assert pd.isna(second["ended"])
 
 
-def test_a_restart_frees_what_was_under_way_also_across_rotated_files():
+def test_a_restart_ends_requests_across_rotated_files():
     """The process start in the newer file ends the older file's requests: the next peer asks itself, whichever file comes first."""
     other = PEER.replace("1111", "9999")
     old = client(

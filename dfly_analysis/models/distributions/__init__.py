@@ -1,4 +1,4 @@
-"""The duration laws, one file each; a law is found by being there."""
+"""The duration distributions, one file each; a distribution is found by being there."""
 
 from __future__ import annotations
 
@@ -11,18 +11,12 @@ from dfly_analysis.models.distribution import Distribution
 
 @cache
 def all_distributions() -> dict[str, Distribution]:
-    """Return every law by name, sorted by name.
+    """Return every distribution by name, sorted by name.
 
     Returns
     -------
-    dict of str to Law
-        A module of this folder is a law where it holds a ``DISTRIBUTION``.
+    dict of str to Distribution
+        Of each module of this folder that holds a ``DISTRIBUTION``.
     """
     modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    distributions = {module.DISTRIBUTION.name: module.DISTRIBUTION for module in modules}
-    return dict(sorted(distributions.items()))
-
-
-def distribution_named(name: str) -> Distribution:
-    """Return the law of a name."""
-    return all_distributions()[name]
+    return {one.name: one for one in sorted((module.DISTRIBUTION for module in modules), key=lambda one: one.name)}

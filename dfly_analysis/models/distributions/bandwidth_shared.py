@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import SCALE, Array, Parameters, Shape
-from dfly_analysis.models.mixture import Components, LogNormalMixture
+from dfly_analysis.models.distribution import SCALE, Array, Parameters, Shape, log_sum
+from dfly_analysis.models.lognormal_mixture import Components, LogNormalMixture
 
 _MAX_COUNT = 48
 _MIN_VARIANCE = 0.02
@@ -18,7 +18,7 @@ _LOG_SHARING = np.log1p(_OTHERS)
 class BandwidthShared(LogNormalMixture):
     """``D = (1 + others) * size / bandwidth``, the bandwidth log-normal, ``P(others = k) ~ exp(contention k) / k! ** evenness``.
 
-    Conway and Maxwell's law of a count (1962): with evenness 1 pieces come independently (Poisson), with 0 they queue
+    The Conway-Maxwell-Poisson distribution of a count (1962): with evenness 1 pieces come independently (Poisson), with 0 they queue
     (geometric), above 1 they are spread more evenly than chance.
     """
 
@@ -29,7 +29,7 @@ class BandwidthShared(LogNormalMixture):
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Return where to begin: two others at a time, and a queue."""
+        """Where to begin: two others at a time, and a queue."""
         return ((0.7, 1.0), (-0.4, 0.1))
 
     def placed(self, theta: Array) -> Array:
@@ -47,8 +47,7 @@ class BandwidthShared(LogNormalMixture):
         scale = np.asarray(shape[0], dtype=float)
         axes = (slice(None), *(None,) * np.ndim(scale))
         logs = self.weigh(_OTHERS[axes], _LOG_FACTORIAL[axes], shape[1:])
-        largest = logs.max(axis=0)
-        log_share: Array = logs - (largest + np.log(np.exp(logs - largest).sum(axis=0)))
+        log_share: Array = logs - log_sum(logs)
         return Components(
             log_share, np.broadcast_to(_LOG_SHARING[axes], log_share.shape), np.broadcast_to(scale, log_share.shape)
         )

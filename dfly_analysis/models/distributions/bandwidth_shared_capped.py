@@ -12,7 +12,7 @@ _END = 5.0
 
 
 class BandwidthSharedCapped(BandwidthShared):
-    """A shared link with at most ``most`` pieces at once: a law of its own, since few samples rule out either for sure."""
+    """A shared link with at most ``most`` pieces at once: apart from the other, since few samples rule out either for sure."""
 
     name = "shared_link_limited"
     title = "link shared by a limited number of pieces"
@@ -20,7 +20,7 @@ class BandwidthSharedCapped(BandwidthShared):
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Return where to begin: up to six at a time, and up to twelve."""
+        """Where to begin: up to six at a time, and up to twelve."""
         return ((0.2, 0.2, 1.8), (-0.2, 0.1, 2.5))
 
     def weigh(self, others: Array, log_factorial: Array, shape: Parameters) -> Array:

@@ -29,7 +29,7 @@ class GeneralisedGamma(StandardDistribution):
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Return where to begin: a tail lighter and one heavier than the log-normal's."""
+        """Where to begin: a tail lighter and one heavier than the log-normal's."""
         return ((0.4,), (-0.4,))
 
     def density_z(self, z: Array, shape: Parameters) -> Array:
@@ -63,7 +63,7 @@ class GeneralisedGamma(StandardDistribution):
 
 
 def _shape_and_power(shape: Array) -> tuple[Array, Array]:
-    # Beyond the largest shape nearly all the law's mass would sit in one point, where its quantile has no digits.
+    # Beyond the largest shape nearly all the mass would sit in one point, where its quantile has no digits.
     shape = _LARGEST_SHAPE * np.tanh(np.asarray(shape, dtype=float) / _LARGEST_SHAPE)
     q = np.where(np.abs(shape) < _SMALLEST_SHAPE, np.copysign(_SMALLEST_SHAPE, shape), shape)
     return q, 1.0 / (q * q)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import LARGEST_LOG, Array, Distribution, Parameters, Shape
-
-_LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
+from dfly_analysis.models.distribution import LARGEST_LOG, LOG_ROOT_TWO_PI, Array, Distribution, Parameters, Shape
 
 
 class InverseGaussian(Distribution):
@@ -22,7 +20,7 @@ class InverseGaussian(Distribution):
         z = np.clip(y - location, -LARGEST_LOG, LARGEST_LOG)
         inverse = np.exp(-shape[0])
         # (t - 1)^2 / t = 4 sinh(z / 2)^2
-        return np.asarray(-0.5 * z - shape[0] - _LOG_ROOT_TWO_PI - 2.0 * (np.sinh(0.5 * z) * inverse) ** 2)
+        return np.asarray(-0.5 * z - shape[0] - LOG_ROOT_TWO_PI - 2.0 * (np.sinh(0.5 * z) * inverse) ** 2)
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
         """Return the log of the probability to last beyond ``y``."""
@@ -32,13 +30,16 @@ class InverseGaussian(Distribution):
         second = 2.0 * inverse**2 + special.log_ndtr(-2.0 * np.cosh(0.5 * z) * inverse)
         return np.asarray(first + np.log1p(-np.exp(np.minimum(second - first, -1e-12))))
 
-    def scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return each row's derivatives, in closed form for what finished."""
+    def value_and_scores(
+        self, y: Array, location: Array, shape: Parameters, *, survival: bool
+    ) -> tuple[Array, list[Array]]:
+        """Return the log survival or density and its derivatives, in closed form for what finished."""
         if survival:
-            return super().scores(y, location, shape, survival=True)
+            return super().value_and_scores(y, location, shape, survival=True)
         z = np.clip(y - location, -LARGEST_LOG, LARGEST_LOG)
         inverse = np.exp(-2.0 * shape[0])
-        return [0.5 + np.sinh(z) * inverse, -1.0 + 4.0 * np.sinh(0.5 * z) ** 2 * inverse]
+        slopes = [0.5 + np.sinh(z) * inverse, -1.0 + 4.0 * np.sinh(0.5 * z) ** 2 * inverse]
+        return self.log_density(y, location, shape), slopes
 
 
 DISTRIBUTION = InverseGaussian()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import Array, Parameters, StandardDistribution
-
-_LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
+from dfly_analysis.models.distribution import LOG_ROOT_TWO_PI, Array, Parameters, StandardDistribution
 
 
 class LogNormal(StandardDistribution):
@@ -19,7 +17,7 @@ class LogNormal(StandardDistribution):
     def density_z(self, z: Array, shape: Parameters) -> Array:
         """Return the log density of the standardised residual."""
         del shape
-        return np.asarray(-0.5 * z * z - _LOG_ROOT_TWO_PI)
+        return np.asarray(-0.5 * z * z - LOG_ROOT_TWO_PI)
 
     def survival_z(self, z: Array, shape: Parameters) -> Array:
         """Return the log survival of the standardised residual."""
@@ -29,7 +27,7 @@ class LogNormal(StandardDistribution):
     def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
         """Return the derivative by the residual."""
         del shape
-        return [-np.exp(-0.5 * z * z - _LOG_ROOT_TWO_PI - special.log_ndtr(-z)) if survival else -z]
+        return [-np.exp(-0.5 * z * z - LOG_ROOT_TWO_PI - special.log_ndtr(-z)) if survival else -z]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
         """Return the quantile of the standardised residual."""

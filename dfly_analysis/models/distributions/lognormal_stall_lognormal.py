@@ -22,7 +22,7 @@ class LogNormalStallLogNormal(StallMixture):
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Return where to begin: waits as long as a transfer, and ten times that."""
+        """Where to begin: waits as long as a transfer, and ten times that."""
         return ((-3.0, 0.5, -0.1), (-4.0, 2.3, -0.1))
 
     def wait_density(self, log_wait: Array, shape: Parameters) -> Array:

@@ -24,7 +24,7 @@ class LogNormalStallUniform(StallMixture):
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Return where to begin: waits up to ten and thirty times a transfer."""
+        """Where to begin: waits up to ten and thirty times a transfer."""
         return ((-3.0, 3.0, -1.0), (-3.5, 4.5, 0.5))
 
     def wait_density(self, log_wait: Array, shape: Parameters) -> Array:

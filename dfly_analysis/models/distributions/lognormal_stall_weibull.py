@@ -1,4 +1,4 @@
-"""Log-normal with stalls whose waits follow a Weibull law, the exponential among them: short of a memory, or with one."""
+"""Log-normal with stalls whose waits are Weibull-distributed, the exponential among them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LogNormalStallWeibull(StallMixture):
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Return where to begin: waits as long as a transfer, and ten times that."""
+        """Where to begin: waits as long as a transfer, and ten times that."""
         return ((-3.0, 0.5, 0.0), (-4.0, 2.3, 0.0))
 
     def wait_density(self, log_wait: Array, shape: Parameters) -> Array:

@@ -7,18 +7,18 @@ from scipy import special
 
 from dfly_analysis.models.distribution import (
     LARGEST_LOG,
+    LOG_ROOT_TWO_PI,
     SCALE,
     Array,
     Parameters,
     Shape,
     StandardDistribution,
+    find_roots,
     log_positive,
 )
-from dfly_analysis.models.root_finding import crossing
 
 # In standard deviations; the tails beyond the outer two are straight, that is, log-normal with a spread of their own.
 _KNOTS = np.array([-2.2, -1.3, -0.5, 0.3, 1.1, 1.9, 2.7])
-_LOG_ROOT_TWO_PI = 0.5 * np.log(2.0 * np.pi)
 _MIN_SLOPE = 1e-3
 # Beyond the last knot the spread may be this many times the scale at most: so far out few attempts have a say.
 _MIN_TAIL_SLOPE = 0.3
@@ -51,7 +51,7 @@ class Spline(StandardDistribution):
         lifted = [cubic + beyond * steepness for (cubic, _, _), steepness in zip(basis, steep, strict=True)]
         if survival:
             value = special.log_ndtr(-spline_z)
-            hazard = np.exp(-0.5 * spline_z * spline_z - _LOG_ROOT_TWO_PI - value)
+            hazard = np.exp(-0.5 * spline_z * spline_z - LOG_ROOT_TWO_PI - value)
             return value, [-hazard * slope, *(-hazard * lift for lift in lifted)]
         curve = sum(6.0 * a * over for a, (_, _, over) in zip(shape, basis, strict=True))
         curve = np.where(beyond > 0.0, 0.0, curve)
@@ -66,16 +66,16 @@ class Spline(StandardDistribution):
         target = -special.ndtri(1.0 - np.asarray(p, dtype=float))
         size = np.broadcast_shapes(np.shape(target), *(np.shape(value) for value in shape))
         tail = np.maximum(_tail_slope(shape), _MIN_TAIL_SLOPE)
-        return crossing(
+        return find_roots(
             lambda z: target - _spline(z, shape, tail=tail)[0], np.full(size, -LARGEST_LOG), np.full(size, LARGEST_LOG)
         )
 
 
 def _density(spline_z: Array, slope: Array) -> Array:
-    # A curve that falls is no law: the price of a slope below zero keeps the search away from it.
+    # A curve that falls is no distribution: the price of a slope below zero keeps the search away from it.
     price = _PRICE * np.minimum(slope - _MIN_SLOPE, 0.0)
     return np.asarray(
-        -0.5 * spline_z * spline_z - _LOG_ROOT_TWO_PI + log_positive(np.maximum(slope, _MIN_SLOPE)) + price
+        -0.5 * spline_z * spline_z - LOG_ROOT_TWO_PI + log_positive(np.maximum(slope, _MIN_SLOPE)) + price
     )
 
 

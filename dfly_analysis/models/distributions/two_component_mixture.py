@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dfly_analysis.models.distribution import SCALE, Parameters, Shape
-from dfly_analysis.models.mixture import Components, LogNormalMixture, stacked
+from dfly_analysis.models.lognormal_mixture import Components, LogNormalMixture, stacked
 
 
 class TwoComponentMixture(LogNormalMixture):
@@ -23,7 +23,7 @@ class TwoComponentMixture(LogNormalMixture):
 
     @property
     def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Return where to begin: a small share much slower, and a large one a little slower."""
+        """Where to begin: a small share much slower, and a large one a little slower."""
         return ((-3.0, 0.4, -0.7), (-0.7, -0.2, -0.7))
 
     def components(self, shape: Parameters) -> Components:

@@ -1,0 +1,167 @@
+"""Attempts out of the engine: rows as they are while they are few, else weighted bins of nearly equal ones.
+
+What a fit holds is bounded by how attempts differ, not by how many there are: beyond `MAX_EXACT_ROWS` the engine counts them by
+role, origin, outcome, timeout, size and two thousandths of the log of the duration. How tasks and hosts differ, which intervals depend
+on, is kept as their counts by bin; of more than `_MAX_CLUSTERS` tasks or hosts, as those of a sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from dfly_analysis.models.censored_data import (
+    PIECE_STEP_BYTES,
+    SHARE_OF_SCATTER,
+    Attempts,
+    Cluster,
+    Flags,
+    read_attempts,
+)
+
+if TYPE_CHECKING:
+    from dfly_analysis.dataset import Dataset
+
+MAX_EXACT_ROWS = 200_000
+MAX_WINDOW_ROWS = 60_000
+_MAX_CLUSTERS = 2_000
+# So fine that a fit, which bins again, does not see it.
+_BIN_LOG, _SIZE_BIN_LOG = 0.002, 0.01
+TASK_DURATION_METRIC = "dragonfly_client_download_task_duration_milliseconds"
+
+# A task is named by a number, which takes a tenth of the room of its 64 digits.
+_TASK = "CASE WHEN task_id IS NOT NULL THEN (hash(task_id) >> 1)::BIGINT END AS task_id"
+_PIECES = f"""
+    SELECT origin, role, size_bytes::DOUBLE AS size_bytes, duration_s, outcome, timeout_s, NULL::DOUBLE AS upper_s,
+        1.0::DOUBLE AS weight, successes_not_logged, {_TASK}, host, started FROM pieces"""  # noqa: S608 - the module's own text, as below
+# Of a seed and of a client, whose tasks come from peers, the distributions differ. Metrics count for hosts without a task in the
+# logs, so that nothing counts twice; the size of a bucket is the geometric middle of its level.
+_TASKS = f"""
+    WITH ended AS (
+        SELECT * FROM tasks WHERE role = 'seedClient' OR NOT EXISTS (SELECT 1 FROM tasks WHERE role = 'seedClient')
+    ), logged AS (
+        SELECT * FROM ended WHERE outcome IN ('ok', 'failed', 'died') AND duration_s > 0 AND size_bytes > 0
+    ), buckets AS (
+        SELECT *, greatest(size_lower_bytes, 1)::DOUBLE AS low FROM runs
+        WHERE metric = '{TASK_DURATION_METRIC}' AND kind = 'histogram' AND size_lower_bytes IS NOT NULL
+    ), counted AS (
+        SELECT * FROM buckets WHERE (role = 'seedClient' OR NOT EXISTS (SELECT 1 FROM buckets WHERE role = 'seedClient'))
+            AND NOT EXISTS (SELECT 1 FROM logged WHERE logged.host = buckets.host)
+    )
+    SELECT NULL::VARCHAR AS origin, role, size_bytes::DOUBLE AS size_bytes, duration_s,
+        CASE outcome WHEN 'ok' THEN 'ok' ELSE 'unknown' END AS outcome, NULL::DOUBLE AS timeout_s, NULL::DOUBLE AS upper_s,
+        1.0::DOUBLE AS weight, false AS successes_not_logged, {_TASK}, host, started FROM logged
+    UNION ALL BY NAME
+    SELECT role, sqrt(low * coalesce(size_upper_bytes, 2 * low)) AS size_bytes, lower_s AS duration_s, 'ok' AS outcome,
+        upper_s, n::DOUBLE AS weight, false AS successes_not_logged, NULL::BIGINT AS task_id, host FROM counted"""  # noqa: S608
+
+
+@dataclass(frozen=True)
+class WeightedAttempts:
+    """Attempts, or bins of them.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns as `read_attempts` takes them, and ``role``.
+    clusters : dict of str to Cluster, or None
+        Of bins; None where each row is one attempt and says itself which task and host it belongs to.
+    """
+
+    frame: pd.DataFrame
+    clusters: dict[str, Cluster] | None
+
+    def select(self, keep: Flags) -> WeightedAttempts:
+        """Return some of the rows."""
+        clusters = self.clusters and {name: cluster.select(keep) for name, cluster in self.clusters.items()}
+        return WeightedAttempts(self.frame[keep], clusters)
+
+    def attempts(self, *, of_pieces: bool = True) -> Attempts:
+        """Return what a fit uses of them."""
+        return read_attempts(self.frame, of_pieces=of_pieces, clusters=self.clusters)
+
+
+def weighted_pieces(dataset: Dataset) -> WeightedAttempts:
+    """Return the attempts at pieces."""
+    return _weighted(dataset, _PIECES)
+
+
+def weighted_tasks(dataset: Dataset) -> WeightedAttempts:
+    """Return whole tasks as attempts: those in logs, and Prometheus' buckets of tasks of hosts whose logs are not there."""
+    return _weighted(dataset, _TASKS)
+
+
+def _weighted(dataset: Dataset, source: str) -> WeightedAttempts:
+    ((count, *n_clusters),) = dataset.rows(
+        f"SELECT count(*), {', '.join(f'approx_count_distinct({name})' for name in SHARE_OF_SCATTER)} FROM ({source})"  # noqa: S608
+    )
+    if count <= MAX_EXACT_ROWS:
+        return WeightedAttempts(dataset.sql(source), None)
+    # Of what a fit leaves out, one bin is enough. Lengths of whole pieces are few; a last piece may have any.
+    keyed = f"""
+        SELECT *, CASE WHEN duration_s > 0 AND isfinite(duration_s) THEN ln(duration_s) END AS log_duration,
+            CASE WHEN size_bytes > 0 AND isfinite(size_bytes) THEN ln(size_bytes) END AS log_size,
+            hash(origin, role, outcome, timeout_s, upper_s, successes_not_logged, duration_s > timeout_s, size_bytes % {PIECE_STEP_BYTES} = 0,
+                CASE WHEN size_bytes % {PIECE_STEP_BYTES} = 0 THEN size_bytes ELSE floor(log_size / {_SIZE_BIN_LOG}) END,
+                floor(log_duration / {_BIN_LOG})) AS bin
+        FROM ({source})"""  # noqa: S608
+    frame = dataset.sql(f"""
+        SELECT bin, any_value(origin) AS origin, any_value(role) AS role, any_value(outcome) AS outcome,
+            any_value(timeout_s) AS timeout_s, any_value(upper_s) AS upper_s,
+            any_value(successes_not_logged) AS successes_not_logged,
+            CASE WHEN min(size_bytes) = max(size_bytes) THEN min(size_bytes) ELSE exp(avg(log_size)) END AS size_bytes,
+            coalesce(exp(avg(log_duration)), min(duration_s)) AS duration_s, sum(weight) AS weight, min(started) AS started, max(started) AS last_started
+        FROM ({keyed}) GROUP BY bin ORDER BY bin""")  # noqa: S608
+    bins = frame.pop("bin").to_numpy()
+    clusters = {
+        name: _clusters(dataset, keyed, name, bins, -(-n // _MAX_CLUSTERS) or 1)
+        for name, n in zip(SHARE_OF_SCATTER, n_clusters, strict=True)
+    }
+    return WeightedAttempts(frame, clusters)
+
+
+def _clusters(dataset: Dataset, keyed: str, name: str, bins: Any, every: int) -> Cluster:
+    """Return how many attempts of each bin belong to every so many-th task or host."""
+    sampled = f"{name} IS NOT NULL AND (hash({name}) >> 20) % {every} = 0"
+    rows = dataset.sql(f"""
+        SELECT hash({name}) AS cluster, bin, sum(weight) AS weight FROM ({keyed})
+        WHERE {sampled} GROUP BY ALL ORDER BY ALL""")  # noqa: S608
+    codes, found = pd.factorize(rows["cluster"])
+    columns = np.searchsorted(bins, rows["bin"].to_numpy())
+    counts = sparse.coo_array((rows["weight"].to_numpy(), (codes, columns)), shape=(len(found), len(bins))).tocsr()
+    named = dict(dataset.rows(f"SELECT DISTINCT hash({name}), {name} FROM ({keyed}) WHERE {sampled}"))  # noqa: S608
+    names = [str(named[code]) for code in found.tolist()]
+    return Cluster(counts, tuple(names), SHARE_OF_SCATTER[name], float(every))
+
+
+def source_attempts(dataset: Dataset) -> pd.DataFrame:
+    """Return the attempts at the source as rows, for what depends on their order in time; of very many the middle ones.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `dfly_analysis.schema.PIECES`, with numbers in place of ids of tasks.
+    """
+    where = "origin = 'source'"
+    ((count,),) = dataset.rows(f"SELECT count(*) FROM pieces WHERE {where}")  # noqa: S608
+    if count > MAX_EXACT_ROWS:
+        ((first, last),) = dataset.rows(f"""
+            SELECT min(moment), max(moment) FROM (
+                SELECT nanoseconds(started) AS moment FROM pieces WHERE {where} AND started IS NOT NULL
+                ORDER BY moment LIMIT {MAX_WINDOW_ROWS} OFFSET {(count - MAX_WINDOW_ROWS) // 2})""")  # noqa: S608
+        where += f" AND nanoseconds(started) BETWEEN {first} AND {last}"
+    return dataset.sql(f"""
+        SELECT role, {_TASK}, host, piece_number, origin, size_bytes, started, ended, duration_s, outcome, timeout_s,
+            retry_round, successes_not_logged FROM pieces WHERE {where}""")  # noqa: S608
+
+
+def failing_tasks(dataset: Dataset) -> pd.DataFrame:
+    """Return the tasks that lost a piece from the source in their first pass, as far as `source_attempts` names them."""
+    return dataset.sql(f"""
+        SELECT {_TASK}, host, ended, outcome, n_pieces FROM tasks WHERE task_id IN (
+            SELECT task_id FROM pieces
+            WHERE origin = 'source' AND retry_round = 1 AND outcome IN ('timeout', 'reset', 'storage', 'origin'))""")  # noqa: S608
