@@ -13,6 +13,37 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "data" / "samples"
 BUCKET = "logs"
+TESTS = Path(__file__).resolve().parent
+# Left out of `make check`: what starts browsers, builds, whole programs or hundreds of fits. Files and folders of tests/.
+SLOW = (
+    "bench/",
+    "cli/test_main.py",
+    "cli/test_shutdown.py",
+    "cli/test_snapshots.py",
+    "dataset/test_export.py",
+    "diagnosis/test_diagnosis.py",
+    "docs/test_tutorial.py",
+    "evaluation/",
+    "models/test_model_selection.py",
+    "models/test_properties.py",
+    "native/test_sanitizers.py",
+    "reporting/test_batch.py",
+    "reporting/test_browser.py",
+    "reporting/test_notebooks.py",
+    "reporting/test_notebooks_runner.py",
+    "reporting/test_report.py",
+    "reporting/test_report_numbers.py",
+    "reporting/test_rerun.py",
+    "simulation/",
+    "test_fuzz.py",
+    "test_golden_files.py",
+    "test_host_process.py",
+    "test_mission.py",
+    "test_public.py",
+    "test_reading_properties.py",
+    "test_synth.py",
+    "test_wheel.py",
+)
 
 # No deadline: the machine may be busy, and no test is about time. In CI the examples are the same at each run.
 hypothesis.settings.register_profile("house", deadline=None)
@@ -24,6 +55,13 @@ hypothesis.settings.load_profile("ci" if IN_CI else "house")
 def examples(count: int) -> int:
     """Return how many examples a law is held against: in CI a third, for there they are the same each time."""
     return max(count // 3, min(count, 8)) if IN_CI else count
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `SLOW` lists."""
+    for item in items:
+        if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
