@@ -18,7 +18,7 @@ LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-inde
 # tests.synthetic is imported by programs beside the tests
 export PYTHONPATH := .
 
-.PHONY: help report test sanitize golden lint format types docs evaluate bench lock clean system-packages
+.PHONY: help report test check coverage sanitize golden lint format types docs evaluate bench lock clean system-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,13 +29,23 @@ report: .venv/runtime.stamp ## analyse the sample; prints the path of the HTML r
 test: .venv/dev.stamp system-packages ## run every test
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
+check: lint types ## lint, types and the fast tests: before each commit
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+coverage: .venv/dev.stamp system-packages ## run every test and measure branches; fails where a room that has to be right has under 90 %
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest -n 2 --dist worksteal
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage json --quiet -o .coverage.json
+	@$(BIN)/python tests/coverage_gate.py .coverage.json
+
 sanitize: .venv/dev.stamp ## run the native reader under the address and undefined-behaviour sanitizers
 	@$(BIN)/python -m tests.fuzz.sanitize
 
 golden: .venv/dev.stamp ## compare the commands' answers with the recorded ones; REAL=DIR names a folder of real runs
 	@$(BIN)/python -m tests.golden compare --real $(REAL)
 
-lint: .venv/dev.stamp ## style, format and floors
+lint: .venv/dev.stamp ## style, format and layers of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
@@ -52,15 +62,15 @@ docs: .venv/dev.stamp ## build docs/_build/html; a warning is an error
 	@echo docs/_build/html/index.html
 
 evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated runs, and public reports; write docs/evaluation/
-	@$(BIN)/python tests/evaluation/diagnosis.py
-	@$(BIN)/python tests/evaluation/practice.py
-	@$(BIN)/python tests/evaluation/what_if.py --seeds 3 --first-seed 24001 --truth-layers 3840 --write
-	@$(BIN)/python tests/evaluation/advice.py --seeds 3 --first-seed 401 --write
-	@$(BIN)/python tests/evaluation/registry_time.py --runs 30 --first-seed 9301 --write
+	@$(BIN)/python -m tests.evaluation.diagnosis
+	@$(BIN)/python -m tests.evaluation.practice
+	@$(BIN)/python -m tests.evaluation.what_if --seeds 3 --first-seed 24001 --truth-layers 3840 --write
+	@$(BIN)/python -m tests.evaluation.advice --seeds 3 --first-seed 401 --write
+	@$(BIN)/python -m tests.evaluation.registry_time --runs 30 --first-seed 9301 --write
 
 bench: .venv/dev.stamp ## measure, and write docs/bench.md
 	@$(COMPILED)
-	@$(BIN)/python tests/bench/run.py
+	@$(BIN)/python -m tests.bench.run
 
 lock: ## resolve the locks anew (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it, or name it with UV=/path/to/uv" >&2; exit 1; }
@@ -69,7 +79,7 @@ lock: ## resolve the locks anew (needs uv)
 
 clean: ## remove everything that can be made again
 	@rm -rf .venv build dist docs/_build docs/reference/generated reports/sample
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

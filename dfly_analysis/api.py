@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from dfly_analysis.options import AnalysisOptions, ComparisonOptions, ReadingOptions, WhatIfOptions
+from dfly_analysis.options import ANSWER_ONLY, AnalysisOptions, ComparisonOptions, ReadingOptions, WhatIfOptions
 
 if TYPE_CHECKING:
     from dfly_analysis.config import Settings
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from dfly_analysis.reporting.comparison_report import ComparisonReport
     from dfly_analysis.reporting.whatif_report import WhatIfReport
 
-OF_THE_ANSWER = ("size", "target_failure_rate", "lang")
-"""Parameters on which neither what is read nor what is found in it depends."""
 Found: TypeAlias = "tuple[Dataset, Diagnosis, dict[str, Any]]"
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -80,7 +78,6 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
     from dfly_analysis.recommendation import recommend
     from dfly_analysis.recommendation.alerts import Alerts
     from dfly_analysis.reporting import Report
-    from dfly_analysis.reporting.plots import Figures
     from dfly_analysis.reporting.prediction import Prediction
 
     options = AnalysisOptions.of(
@@ -94,12 +91,11 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
     def found() -> Found:
         return _found(_load(listed, settings, options))
 
-    question = {name: parameters[name] for name in parameters if name not in OF_THE_ANSWER}
+    question = {name: parameters[name] for name in parameters if name not in ANSWER_ONLY}
     dataset, findings, fits = batch_cache.cached(question, found)
     advice = recommend(dataset, findings, fits, size=options.size, target_failure_rate=target_failure_rate)
     overlay = Overlay.from_advice(advice)
-    figures = Figures(dataset, fits, advice)
-    report = Report(dataset, findings, fits, advice, overlay, figures, parameters=parameters)
+    report = Report(dataset, findings, fits, advice, overlay, parameters=parameters)
     predicted = report.prediction if isinstance(report.prediction, Prediction) else None
     return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, predicted))
 

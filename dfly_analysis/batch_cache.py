@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class _Last:
-    """The last result; nothing is kept until `enable` is called."""
+    """The last result, kept only in the package's own processes."""
 
     enabled = False
     question: str | None = None
@@ -18,19 +18,12 @@ class _Last:
 
 
 def enable() -> None:
-    """Keep the last result from now on; for processes of the package's own, which hold no other's memory."""
+    """Keep the last result from now on."""
     _Last.enabled = True
 
 
 def cached(question: Mapping[str, Any], compute: Callable[[], T]) -> T:
-    """Return the last result where it answers the same question, else compute it.
-
-    Parameters
-    ----------
-    question : mapping of str to value
-        All that the result depends on.
-    compute : callable
-    """
+    """Return the last result where it answers the same question, which names all that it depends on; else compute it."""
     if not _Last.enabled:
         return compute()
     requested = json.dumps(question, sort_keys=True, default=str)

@@ -91,22 +91,7 @@ class RunTimeoutError(NotebookError):
 
 
 def suggest_similar(name: str, known: Iterable[str], *, most: int = 3) -> str:
-    """Say which known names are nearest to a misspelt one.
-
-    Parameters
-    ----------
-    name : str
-        What was asked for.
-    known : iterable of str
-        What exists.
-    most : int
-        How many names to offer.
-
-    Returns
-    -------
-    str
-        ``did you mean a, b?``, or an empty string where nothing is near.
-    """
+    """Return ``did you mean a, b?`` with the known names nearest to a misspelt one, or an empty text if none is near."""
     from difflib import get_close_matches  # only where something was misspelt
 
     lowered = {candidate.lower(): candidate for candidate in known}

@@ -1,19 +1,17 @@
 """Every option that the command line, the Python functions and the notebooks share, declared once.
 
-A field of a model below is an option: its type and limits check a value wherever it comes from, its default and help are
+A field of a class below is an option: its type and limits check a value wherever it comes from, its default and help are
 those of the command line, and a test compares the signatures of the Python functions and the parameters of the notebooks
-with it.
+with it. Pydantic validates these dataclasses as it does its own models; its import takes 0.2 s, so it waits until it is needed.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
-
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_type_hints
 
 from dfly_analysis.catalog import LANGUAGES
 from dfly_analysis.errors import DflyError, suggest_similar
@@ -21,6 +19,9 @@ from dfly_analysis.redaction import redact
 from dfly_analysis.units import format_rate, format_size, parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, TypeAdapter
+    from pydantic_core import CoreSchema, ErrorDetails
+
     from dfly_analysis.catalog.releases import Line
 
 MIN_SIZE_BYTES = 1024
@@ -30,7 +31,7 @@ _OWN_ERROR = "dfly"
 
 @dataclass(frozen=True)
 class Flag:
-    """How an option looks on the command line and in the notebooks."""
+    """How an option looks on the command line and in the notebooks, and how its value is checked."""
 
     metavar: str
     """What stands for the value in the help; empty for a switch."""
@@ -45,6 +46,28 @@ class Flag:
     """Whose release the value names."""
     shown: bool = True
     """False for an option that only the Python functions have."""
+    bounds: tuple[tuple[str, float], ...] = ()
+    """Limits of a number by pydantic's names: gt, ge, lt, le."""
+    check: Callable[[Any], Any] | None = None
+    """Returns the value in the type of the option, or raises a DflyError."""
+    text: Callable[[Any], Any] | None = None
+    """How a report keeps the value."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Let pydantic check and serialize a value by `check` and `text`."""
+        from pydantic_core import PydanticCustomError, core_schema
+
+        check = self.check or (lambda value: value)
+
+        def validate(value: Any) -> Any:
+            try:
+                return check(value)
+            except DflyError as error:  # in pydantic's way, so that the field's name is known
+                raise PydanticCustomError(_OWN_ERROR, "{text}", {"text": error.message, "hint": error.hint}) from error
+
+        schema: Any = handler(source)
+        shown = core_schema.plain_serializer_function_ser_schema(self.text) if self.text else None
+        return core_schema.no_info_before_validator_function(validate, schema | dict(self.bounds), serialization=shown)
 
 
 def read_release(line: Line, value: Any) -> str:
@@ -81,18 +104,6 @@ def read_release(line: Line, value: Any) -> str:
     similar = suggest_similar(text, known)
     span = f"known releases: {known[0]} to {known[-1]}{'; ' if similar else ''}{similar}"
     raise DflyError(f"{LINE_TITLES[line]} {text} is not known", hint=span)
-
-
-def _checked(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a validator that reports a DflyError in pydantic's way, so that the field's name is known."""
-
-    def validate(value: Any) -> Any:
-        try:
-            return check(value)
-        except DflyError as error:
-            raise PydanticCustomError(_OWN_ERROR, "{text}", {"text": error.message, "hint": error.hint}) from error
-
-    return validate
 
 
 def _size(value: Any) -> int:
@@ -160,40 +171,26 @@ def rate_text(bytes_per_s: float) -> str:
     return text if parse_rate(text) == bytes_per_s else f"{bytes_per_s:.0f}B/s"
 
 
-Size = Annotated[
-    int,
-    BeforeValidator(_checked(_size)),
-    PlainSerializer(size_text),
-    Flag("SIZE", "size"),
-]
+_SIZE = Flag("SIZE", "size", check=_size, text=size_text)
+_RATE = Flag("RATE", "rate", check=_bandwidth, text=rate_text)
+Size = Annotated[int, _SIZE]
 """Bytes, from ``20GiB`` or a number."""
-Bandwidth = Annotated[
-    float,
-    BeforeValidator(_checked(_bandwidth)),
-    PlainSerializer(rate_text),
-    Flag("RATE", "rate"),
-]
+Bandwidth = Annotated[float, _RATE]
 """Bytes per second, from ``100MB/s``, ``1Gbit/s`` or a number."""
-Duration = Annotated[float, BeforeValidator(_checked(_duration)), Flag("DURATION", "duration")]
+Duration = Annotated[float, Flag("DURATION", "duration", check=_duration)]
 """Seconds, from ``30m`` or a number."""
-Values = Annotated[Any, AfterValidator(_checked(_values)), Flag("FILE", "path")]
+Values = Annotated[Any, Flag("FILE", "path", check=_values)]
 """Helm values: the path of a file, or a mapping."""
-ChartRelease = Annotated[
-    str, BeforeValidator(_checked(_release("chart"))), Flag("VERSION", "version", release_of="chart")
-]
-ClientRelease = Annotated[
-    str, BeforeValidator(_checked(_release("client"))), Flag("VERSION", "version", release_of="client")
-]
-ServerRelease = Annotated[
-    str, BeforeValidator(_checked(_release("server"))), Flag("VERSION", "version", release_of="server")
-]
-Probability = Annotated[float, Field(gt=0, lt=1), Flag("RATE", "share")]
-LogFormat = Annotated[str, AfterValidator(_checked(_log_format)), Flag("FORMAT", "id")]
+ChartRelease = Annotated[str, Flag("VERSION", "version", release_of="chart", check=_release("chart"))]
+ClientRelease = Annotated[str, Flag("VERSION", "version", release_of="client", check=_release("client"))]
+ServerRelease = Annotated[str, Flag("VERSION", "version", release_of="server", check=_release("server"))]
+Probability = Annotated[float, Flag("RATE", "share", bounds=(("gt", 0), ("lt", 1)))]
+LogFormat = Annotated[str, Flag("FORMAT", "id", check=_log_format)]
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is declared of one option; the annotation is pydantic's, with type, limits and checks of a value."""
+    """What is declared of one option; pydantic checks a value by the annotation."""
 
     name: str
     annotation: Any
@@ -202,10 +199,9 @@ class Declaration:
     flag: Flag
 
 
-class Options(BaseModel):
-    """Base of all sets of options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+@dataclass(frozen=True)
+class Options:
+    """Base of all sets of options; a text in the annotation of a field is its help."""
 
     @classmethod
     def of(cls, **given: Any) -> Self:
@@ -216,47 +212,61 @@ class Options(BaseModel):
         DflyError
             For the first wrong one, on one line.
         """
+        from pydantic import ValidationError
+
+        known = [one.name for one in fields(cls)]
+        for name in given:
+            if name not in known:
+                hint = suggest_similar(name, known) or f"known options: {', '.join(known)}"
+                raise DflyError(f"unknown option {name!r}", hint=hint)
         try:
-            return cls(**given)
+            kind: Any = cls
+            checked: Self = adapter(kind).validate_python(given)
         except ValidationError as error:
-            raise _one_line(error.errors()[0], cls) from error
+            first = error.errors()[0]
+            text, way_out = error_text(first)
+            raise DflyError(text, where=str(first["loc"][0]) if first["loc"] else None, hint=way_out) from error
+        return checked
 
     @classmethod
     def declarations(cls) -> tuple[Declaration, ...]:
         """Return what is declared of each option, in order."""
-        annotated = {
-            name: Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-            for name, field in cls.model_fields.items()
-        }
+        hints = get_type_hints(cls, include_extras=True)
         return tuple(
-            Declaration(name, annotated[name], field.default, field.description or "", flag_of(annotated[name]))
-            for name, field in cls.model_fields.items()
+            Declaration(
+                one.name,
+                hints[one.name],
+                one.default,
+                next(text for text in hints[one.name].__metadata__ if isinstance(text, str)),
+                flag_of(hints[one.name]),
+            )
+            for one in fields(cls)
         )
 
     def parameters(self) -> dict[str, Any]:
         """Return the options as a report keeps them: sizes as text, secrets removed from addresses."""
-        kept = self.model_dump()
+        kind: Any = type(self)
+        kept: dict[str, Any] = adapter(kind).dump_python(self)
         if kept.get("manager") is None:
             kept.pop("manager", None)
         return kept
 
 
+@cache
+def adapter(annotation: Any) -> TypeAdapter[Any]:
+    """Return what checks values of an annotated type, or of a set of options."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(annotation)
+
+
 def flag_of(annotation: Any) -> Flag:
     """Return how an option of an annotated type, or of such a type or None, looks on the command line."""
     found = [one for one in getattr(annotation, "__metadata__", ()) if isinstance(one, Flag)]
-    if found:
-        return found[-1]
-    return next(flag for part in get_args(annotation) if get_args(part) for flag in [flag_of(part)])
-
-
-def _one_line(error: ErrorDetails, model: type[Options]) -> DflyError:
-    name = str(error["loc"][0]) if error["loc"] else ""
-    if error["type"] == "extra_forbidden":
-        known = list(model.model_fields)
-        hint = suggest_similar(name, known) or f"known options: {', '.join(known)}"
-        return DflyError(f"unknown option {name!r}", hint=hint)
-    text, way_out = error_text(error)
-    return DflyError(text, where=name or None, hint=way_out)
+    inner = next((flag_of(part) for part in get_args(annotation) if get_args(part)), None)
+    if inner is None or not found:
+        return found[-1] if found else inner or Flag("", "")
+    return replace(found[-1], check=found[-1].check or inner.check)
 
 
 def error_text(error: ErrorDetails) -> tuple[str, str | None]:
@@ -267,130 +277,139 @@ def error_text(error: ErrorDetails) -> tuple[str, str | None]:
     return f"{text}, got {error['input']!r}", None
 
 
+@dataclass(frozen=True)
 class ReleaseOptions(Options):
     """Which releases run."""
 
-    chart: Annotated[ChartRelease | None, Field(description="Version of the Helm chart, e.g. 1.7.4.")] = None
-    client: Annotated[ClientRelease | None, Field(description="Release of the Dragonfly client, e.g. v1.5.1.")] = None
-    scheduler: Annotated[
-        ServerRelease | None, Field(description="Release of the scheduler and Manager, e.g. v2.5.1.")
-    ] = None
+    chart: Annotated[ChartRelease | None, "Version of the Helm chart, e.g. 1.7.4."] = None
+    client: Annotated[ClientRelease | None, "Release of the Dragonfly client, e.g. v1.5.1."] = None
+    scheduler: Annotated[ServerRelease | None, "Release of the scheduler and Manager, e.g. v2.5.1."] = None
     manager: Annotated[
         ServerRelease | None,
-        Field(description="Release of the Manager, e.g. v2.5.1."),
+        "Release of the Manager, e.g. v2.5.1.",
         Flag("VERSION", "version", shown=False),
     ] = None
 
 
+@dataclass(frozen=True)
 class ValuesOptions(Options):
     """Which Helm values are in force."""
 
-    values: Annotated[Values, Field(description="Helm values file in force.")] = None
+    values: Annotated[Values, "Helm values file in force."] = None
 
 
+@dataclass(frozen=True)
 class SettingsOptions(ReleaseOptions, ValuesOptions):
     """Which settings and releases are in force."""
 
 
+@dataclass(frozen=True)
 class TargetOptions(Options):
     """What the recommendations are made for."""
 
     size: Annotated[
         Size | None,
-        Field(description="Layer size to optimise for, e.g. 20GiB."),
+        "Layer size to optimise for, e.g. 20GiB.",
         Flag("SIZE", "size", default="largest layer in the input"),
     ] = None
-    target_failure_rate: Annotated[
-        Probability, Field(description="Accepted share of layers that fail, between 0 and 1.")
-    ] = 1e-3
+    target_failure_rate: Annotated[Probability, "Accepted share of layers that fail, between 0 and 1."] = 1e-3
 
 
+@dataclass(frozen=True)
 class LanguageOptions(Options):
     """In which language the result is written."""
 
     lang: Annotated[
         str,
-        AfterValidator(_checked(_language)),
-        Field(description="Language of the report."),
-        Flag("LANG", "language", choices=LANGUAGES),
+        "Language of the report.",
+        Flag("LANG", "language", choices=LANGUAGES, check=_language),
     ] = "en"
 
 
+ANSWER_ONLY = tuple(one.name for kind in (TargetOptions, LanguageOptions) for one in fields(kind))
+"""Options on which neither what is read nor what is found in it depends."""
+
+
+@dataclass(frozen=True)
 class ReadingOptions(Options):
     """How the input is read."""
 
     tz: Annotated[
         str,
-        Field(description="Time zone of log lines without one (scheduler and Manager logs), e.g. Asia/Shanghai."),
+        "Time zone of log lines without one (scheduler and Manager logs), e.g. Asia/Shanghai.",
         Flag("ZONE", "zone"),
     ] = "UTC"
     log_format: Annotated[
-        LogFormat | None, Field(description="Read all logs in this format, e.g. zap-console, instead of detecting it.")
+        LogFormat | None, "Read all logs in this format, e.g. zap-console, instead of detecting it."
     ] = None
     prometheus: Annotated[
         str | None,
-        PlainSerializer(lambda address: address and redact(address)),
-        Field(description="Also query this Prometheus server for the time range of the logs."),
-        Flag("URL", "address"),
+        "Also query this Prometheus server for the time range of the logs.",
+        Flag("URL", "address", text=lambda address: address and redact(address)),
     ] = None
     cache: Annotated[
         bool,
-        Field(description="Whether parsed input is cached and reused."),
+        "Whether parsed input is cached and reused.",
         Flag("", "yes or no", off="Parse every file again, and cache nothing."),
     ] = True
 
 
+@dataclass(frozen=True)
 class AnalysisOptions(LanguageOptions, ReadingOptions, TargetOptions, SettingsOptions):
     """Options of `dfly_analysis.analyse`, of ``report`` and of the notebooks that analyse one run."""
 
 
+@dataclass(frozen=True)
 class ChangedValuesOptions(Options):
     """Which Helm values were in force in two runs."""
 
-    values_before: Annotated[Values, Field(description="Helm values file in force before the change.")] = None
-    values_after: Annotated[Values, Field(description="Helm values file in force after the change.")] = None
+    values_before: Annotated[Values, "Helm values file in force before the change."] = None
+    values_after: Annotated[Values, "Helm values file in force after the change."] = None
 
 
+@dataclass(frozen=True)
 class ComparisonOptions(LanguageOptions, ReadingOptions, ReleaseOptions, ChangedValuesOptions):
     """Options of `dfly_analysis.compare`, of ``compare`` and of the notebook that compares two runs."""
 
 
+@dataclass(frozen=True)
 class SimulationOptions(Options):
     """What is simulated."""
 
     role: Annotated[
         Literal["seedClient", "client"],
-        Field(description="Component that downloads, and whose setting a key without a component names."),
+        "Component that downloads, and whose setting a key without a component names.",
         Flag("ROLE", "seedClient or client", choices=("seedClient", "client")),
     ] = "seedClient"
     size: Annotated[
         Size | None,
-        Field(description="Layer size to simulate, e.g. 20GiB."),
+        "Layer size to simulate, e.g. 20GiB.",
         Flag("SIZE", "size", default="largest layer in the input"),
     ] = None
     piece_length: Annotated[
         Size | None,
-        Field(description="Piece length set in the preheat request, e.g. 16MiB."),
+        "Piece length set in the preheat request, e.g. 16MiB.",
         Flag("SIZE", "size", default="chosen by the client's rule"),
     ] = None
     bandwidth: Annotated[
         Bandwidth | None,
-        Field(description="Capacity of the link that concurrent pieces share, e.g. 50MB/s."),
+        "Capacity of the link that concurrent pieces share, e.g. 50MB/s.",
         Flag("RATE", "rate", default="as fitted"),
     ] = None
     registry_speed_factor: Annotated[
         float,
-        Field(gt=0, lt=1e6, description="Registry speed relative to the run: 0.5 is half as fast, 2 twice as fast."),
-        Flag("FACTOR", "factor"),
+        "Registry speed relative to the run: 0.5 is half as fast, 2 twice as fast.",
+        Flag("FACTOR", "factor", bounds=(("gt", 0), ("lt", 1e6))),
     ] = 1.0
     concurrent_layers: Annotated[
-        int | None,
-        Field(ge=1, le=16, description="Layers that share one link at the same time, 1 to 16."),
-        PlainSerializer(lambda count: count and str(count)),  # a notebook takes text where the default is None
-        Flag("N", "count", default="as in the run"),
+        Annotated[int, Flag("N", "count", bounds=(("ge", 1), ("le", 16)))] | None,
+        "Layers that share one link at the same time, 1 to 16.",
+        # a notebook takes text where the default is None
+        Flag("N", "count", default="as in the run", text=lambda count: count and str(count)),
     ] = None
-    seed: Annotated[int, Field(description="Seed of the random numbers of the simulation."), Flag("N", "number")] = 1
+    seed: Annotated[int, "Seed of the random numbers of the simulation.", Flag("N", "number")] = 1
 
 
+@dataclass(frozen=True)
 class WhatIfOptions(LanguageOptions, ReadingOptions, SettingsOptions, SimulationOptions):
     """Options of `dfly_analysis.what_if`, of ``whatif`` and of its notebook."""

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dfly_analysis.errors import DflyError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    import pyarrow as pa
+    pass
 
 _SECONDS = {
     "ns": 1e-9, "nsec": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "usec": 1e-6, "ms": 1e-3, "msec": 1e-3,
@@ -34,127 +31,39 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
 def parse_duration(text: str | float) -> float:
-    """Read a duration.
-
-    Parameters
-    ----------
-    text : str or float
-        ``6s``, ``1m2.345678s``, ``812.5ms``, ``1h 30m``, ``-``-free; a bare number is seconds.
-
-    Returns
-    -------
-    float
-        Seconds.
+    """Return the seconds of a duration: ``6s``, ``1m2.345678s``, ``812.5ms``, ``1h 30m``; a bare number is seconds.
 
     Raises
     ------
     DflyError
-        Where the text is not a duration.
+        If the text is not a duration.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
         return _finite(text)
     stripped = str(text).strip()
     if re.fullmatch(r"\d+(?:\.\d+)?", stripped):
         return _finite(float(stripped))
+    hint = "write it like 30s, 1m30s, 812.5ms or 3h"
+    if not stripped:
+        raise DflyError("an empty text is not a duration", hint=hint)
     total, end = 0.0, 0
     while end < len(stripped):
         part = _DURATION_PART.match(stripped, end)
         unit = _SECONDS.get(part[2].lower()) if part else None
         if part is None or unit is None:
-            raise DflyError(f"{text!r} is not a duration", hint="write it like 30s, 1m30s, 812.5ms or 3h")
+            raise DflyError(f"{text!r} is not a duration", hint=hint)
         total += float(part[1]) * unit
         end = part.end()
-    if not stripped:
-        raise DflyError("an empty text is not a duration", hint="write it like 30s, 1m30s, 812.5ms or 3h")
     return _finite(total)
 
 
-def seconds_of(texts: pa.StringArray | pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """Read many durations at once: most are milliseconds or seconds, the others are read one by one.
-
-    Parameters
-    ----------
-    texts : pyarrow.StringArray or pyarrow.ChunkedArray of such
-
-    Returns
-    -------
-    numpy.ndarray of float
-        Seconds; ``nan`` where the text is missing or not a duration.
-    """
-    import numpy as np
-    import pyarrow.compute as pc
-
-    texts = texts.combine_chunks() if hasattr(texts, "chunks") else texts
-    # Through buffers, for pyarrow's own ways to numpy load pandas first.
-    there = pc.indices_nonzero(pc.is_valid(texts)) if texts.null_count else None
-    if there is not None:
-        read = np.full(len(texts), np.nan)
-        read[np.frombuffer(there.buffers()[1] or b"", np.uint64)] = seconds_of(texts.take(there))
-        return read
-    if _are_usual(texts):
-        with suppress(ValueError):  # pyarrow's, where one has two points or no digit
-            return _usual_s(texts)
-    chosen = pc.indices_nonzero(pc.match_substring_regex(texts, r"\A[0-9]+(?:\.[0-9]+)?m?s\z"))
-    places = np.frombuffer(chosen.buffers()[1] or b"", np.uint64)
-    read = np.full(len(texts), np.nan)
-    read[places] = _usual_s(texts.take(chosen))
-    others = np.ones(len(texts), np.bool_)
-    others[places] = False
-    for place in np.flatnonzero(others).tolist():
-        with suppress(DflyError):
-            read[place] = parse_duration(texts[place].as_py())
-    return read
-
-
-def _are_usual(texts: pa.StringArray) -> bool:
-    """Return whether texts are of digits, points between them, and ``ms`` or ``s`` at the end alone."""
-    import numpy as np
-
-    _, places, data = texts.buffers()
-    if not len(texts) or texts.null_count or data is None:
-        return False
-    width = np.int64 if str(texts.type).startswith("large") else np.int32
-    ends = np.frombuffer(places, width)[texts.offset : texts.offset + len(texts) + 1]
-    first, last = int(ends[0]), int(ends[-1])
-    letters = np.frombuffer(data, np.uint8)[first:last]
-    at_end = letters[ends[1:] - first - 1] if len(letters) else letters
-    points, thousandths = np.flatnonzero(letters == ord(".")), np.flatnonzero(letters == ord("m"))
-    digits = (letters - np.uint8(ord("0"))) < 10
-    return bool(
-        np.count_nonzero(at_end == ord("s")) == np.count_nonzero(letters == ord("s")) == len(texts)
-        and np.count_nonzero(digits) + len(points) + len(thousandths) + len(texts) == len(letters)
-        and (letters[thousandths + 1] == ord("s")).all()
-        and (digits[points - 1] & digits[points + 1]).all()
-    )
-
-
-def _usual_s(texts: pa.StringArray) -> npt.NDArray[np.float64]:
-    import numpy as np
-    import pyarrow.compute as pc
-
-    numbers = pc.cast(pc.ascii_rtrim(texts, characters="ms"), "float64")
-    in_ms = pc.cast(pc.ends_with(texts, "ms"), "uint8")
-    scale = np.where(np.frombuffer(in_ms.buffers()[1] or b"", np.bool_), 1e-3, 1.0)
-    return np.frombuffer(numbers.buffers()[1] or b"", np.float64) * scale
-
-
 def parse_size(text: str | float) -> int:
-    """Read a size.
-
-    Parameters
-    ----------
-    text : str or float
-        ``20GiB``, ``16Gi``, ``20 GB``, ``4194304``; ``k``, ``M``, ``G`` count by 1000, with ``i`` by 1024.
-
-    Returns
-    -------
-    int
-        Bytes, rounded to the nearest.
+    """Return the bytes of a size: ``20GiB``, ``16Gi``, ``20 GB``, ``4194304``; ``k``, ``M``, ``G`` count by 1000, with ``i`` by 1024.
 
     Raises
     ------
     DflyError
-        Where the text is not a size.
+        If the text is not a size.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
         return round(_finite(text)) if isinstance(text, float) else text
@@ -166,23 +75,12 @@ def parse_size(text: str | float) -> int:
 
 
 def parse_rate(text: str | float) -> float:
-    """Read a bandwidth.
-
-    Parameters
-    ----------
-    text : str or float
-        ``100MB/s``, ``50MiB``, ``1Gbit/s``, ``800Mbps``; a bare number is bytes per second. Bits are told by ``bit``
-        or by ``bps``.
-
-    Returns
-    -------
-    float
-        Bytes per second.
+    """Return the bytes per second of a bandwidth: ``100MB/s``, ``50MiB``, ``1Gbit/s``, ``800Mbps``; a bare number is bytes per second.
 
     Raises
     ------
     DflyError
-        Where the text is not a bandwidth.
+        If the text is not a bandwidth.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
         return _finite(text)

@@ -9,27 +9,16 @@ from pathlib import Path
 
 
 def worker_count() -> int:
-    """Return how many threads or processes can run at the same time, at least 1.
+    """Return how many threads or processes can run at the same time: the CPU affinity or the cgroup's CPU quota, rounded up.
 
     `os.cpu_count` gives all processors of the machine, also inside a container that may use two of them.
-
-    Returns
-    -------
-    int
-        The smaller of the processors this process may run on and the CPU quota of its cgroup, rounded up.
     """
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(cpus, cgroup_cpus())))
 
 
 def cgroup_cpus(root: Path = Path("/")) -> float:
-    """Return the CPU quota of this process's cgroup and those above it, in processors; infinity where there is none.
-
-    Parameters
-    ----------
-    root : Path
-        Where ``proc`` and ``sys`` are mounted.
-    """
+    """Return the CPU quota of this process's cgroups, in processors; infinity without one. `root` is where proc and sys are."""
     return min(_quotas(root), default=math.inf)
 
 

@@ -19,7 +19,26 @@ from tests.synthetic import Truth, write_run
 TASK = "6a" * 32
 HOST_ID = "10.1.0.10-seed-client-0-seed"
 PEER = "10.1.0.10-seed-client-0-11111111-2222-3333-4444-555555555555-seed"
+BLOB = "http://reg.example/v2/m/blobs/sha256:"
 IDS = f'host_id="{HOST_ID}" task_id="{TASK}" peer_id="{PEER}"'
+
+
+def job(group="group_1", state="SUCCESS", done=("00",), failed=(), **more):
+    success = [{"url": f"{BLOB}{name}?ns=1", "hostname": "seed-0", "ip": "10.0.0.5"} for name in done]
+    failure = [{"url": f"{BLOB}{name}", "description": f"task {name} failed: boom"} for name in failed]
+    states = [
+        {
+            "task_uuid": "task_1",
+            "state": state,
+            "error": more.pop("error", ""),
+            "results": [{"success_tasks": success or None, "failure_tasks": failure or None}],
+        }
+    ]
+    return {
+        "id": 7, "created_at": "2025-11-02T10:00:00Z", "updated_at": "2025-11-02T10:07:30Z", "task_id": group, "type": "preheat", "state": state,
+        "args": {"type": "image", "url": "https://reg.example/v2/m/manifests/1", "scope": "single_seed_peer", "timeout": 1800000000000},
+        "result": {"group_uuid": group, "state": state, "job_states": states}, **more,
+    }  # fmt: skip
 
 
 def line(

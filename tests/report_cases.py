@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -13,13 +14,39 @@ from dfly_analysis.findings import CauseProportion, Diagnosis, Evidence, Finding
 from dfly_analysis.models import fit_all
 from dfly_analysis.recommendation.recommendations import Advice, Current, NoRecommendation, Recommendation
 from dfly_analysis.reporting import Report
-from dfly_analysis.reporting.plots import Figures
 from dfly_analysis.schema import COVERAGE, JOBS, PIECES, TASKS
 
 MIB, GIB = 2**20, 2**30
 BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")
 ATTACK = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 LIMIT_S = 6.0
+SECTIONS = (
+    "verdict", "causes", "evidence", "timeline", "durations", "failure_rates", "task_failures", "advice_table",
+    "settings_table", "jobs_table", "data_quality", "method", "parameters_table", "sizing", "preheat_plan", "next_runs", "monitoring",
+)  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What a page holds: start tags with their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
 
 
 class TruthlessOverlay:
@@ -160,7 +187,6 @@ def make_report(*, line_text: str = ATTACK, n_pieces: int = 600) -> Report:
         fits,
         advice(),
         TruthlessOverlay(),
-        Figures(dataset, fits, advice()),
         {"paths": ["logs"], "size": "20GiB", "target_failure_rate": 1e-3},
     )
 
@@ -193,7 +219,7 @@ def healthy_report() -> Report:
         Settings.resolve(values, client="v1.4.0"), pieces=drawn, tasks=tasks(failed=0), coverage=coverage()
     )  # fmt: skip
     fits, nothing = fit_all(dataset), Advice(size_bytes=1 * GIB)
-    return Report(dataset, Diagnosis([]), fits, nothing, None, Figures(dataset, fits, nothing))
+    return Report(dataset, Diagnosis([]), fits, nothing)
 
 
 @cache
@@ -201,4 +227,4 @@ def no_tasks_report() -> Report:
     """Make a report of an input in which nothing was found."""
     dataset = Dataset.from_frames()
     fits, nothing = fit_all(dataset), Advice(no_advice=(NoRecommendation("timeouts", "no pieces were seen", "logs"),))
-    return Report(dataset, Diagnosis([]), fits, nothing, None, Figures(dataset, fits, nothing))
+    return Report(dataset, Diagnosis([]), fits, nothing)

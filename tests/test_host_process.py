@@ -30,16 +30,7 @@ FORBIDDEN = {
 }
 OF_THE_CONSOLE_SCRIPT = {"cli/shutdown.py": {"signals"}}
 COUNTS_WORKERS = {"workers.py": {"processors"}}
-# Written anew by others at the moment; each entry goes with its module.
-NOT_YET = {
-    "attempts/rebuild.py": {"garbage collector"},
-    "beside.py": {"fork", "os._exit", "garbage collector", "processors"},
-    "knowledge/patterns.py": {"private API"},
-    "loading/in_memory.py": {"processors"},
-    "loading/parquet.py": {"private API"},
-    "sources/memory.py": {"malloc"},
-}
-ALLOWED = {**OF_THE_CONSOLE_SCRIPT, **COUNTS_WORKERS, **NOT_YET}
+ALLOWED = {**OF_THE_CONSOLE_SCRIPT, **COUNTS_WORKERS}
 
 
 def code_of(path: Path) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from test_report import Page
+from report_cases import Page
 
 from dfly_analysis.api import analyse
 from dfly_analysis.reporting import Report

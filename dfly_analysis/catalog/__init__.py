@@ -28,16 +28,11 @@ def load_catalog() -> None:
     )
 
     for load in (
-        *(
-            config_checks.load_config_rules,
-            defaults.all_defaults,
-            envelopes.load_envelopes,
-            error_signatures.load_signatures,
-        ),
-        *(job_api.load_job_api, known_bugs.load_known_bugs, log_events.load_events, log_formats.load_formats),
-        *(monitoring.load_alert_rules, monitoring.load_metric_names, monitoring.load_panels),
-        *(piece_length_rules.piece_attempts, sizing_guide.article_from_bytes, sizing_guide.compression_kinds),
-    ):
+        config_checks.load_config_rules, defaults.all_defaults, envelopes.load_envelopes, error_signatures.load_signatures,
+        job_api.load_job_api, known_bugs.load_known_bugs, log_events.load_events, log_formats.load_formats,
+        monitoring.load_alert_rules, monitoring.load_metric_names, monitoring.load_panels,
+        piece_length_rules.piece_attempts, sizing_guide.article_from_bytes, sizing_guide.compression_kinds,
+    ):  # fmt: skip
         load()
     key_spelling.is_known_key("client", "")
     for language in LANGUAGES[1:]:

@@ -20,19 +20,13 @@ _ASKED = ("chart", "client", "scheduler", "size", "bandwidth", "layers")
 
 @dataclass(frozen=True)
 class Factor:
-    """One operand.
-
-    Attributes
-    ----------
-    name : str
-        A setting (``download.pieceTimeout``, ``seedClient:download.pieceTimeout``, ``backend.maxRetries@binary``), a
-        quantity (``$demand``), or a literal (``5s``, ``16GiB``, ``0.25``, ``true``, ``'text'``).
-    inverse : bool
-        Whether it divides.
-    """
+    """One operand."""
 
     name: str
+    """A setting (``download.pieceTimeout``, ``seedClient:download.pieceTimeout``, ``backend.maxRetries@binary``), a quantity
+    (``$demand``), or a literal (``5s``, ``16GiB``, ``0.25``, ``true``, ``'text'``)."""
     inverse: bool = False
+    """Whether it divides."""
 
 
 @dataclass(frozen=True)
@@ -47,29 +41,21 @@ class Comparison:
 
 @record
 class ConfigSample:
-    """Values that hold a rule, or do not.
-
-    Attributes
-    ----------
-    values : mapping
-        Helm values, nested or dotted.
-    text : str
-        The values as a file has them, where that matters; else empty.
-    rendered : mapping of str to mapping
-        Components' own files, by name.
-    chart, client, scheduler, size, bandwidth, layers : str, int or None
-        Options of the check.
-    """
+    """Values that hold a rule, or do not."""
 
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Helm values, nested or dotted."""
     text: str = ""
+    """The values as a file has them, where that matters; else empty."""
     rendered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    """Components' own files, by name."""
     chart: str | None = None
     client: str | None = None
     scheduler: str | None = None
     size: str | None = None
     bandwidth: str | None = None
     layers: int | None = None
+    """Options of the check."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -85,42 +71,18 @@ class RuleSamples(NamedTuple):
 
 
 class IgnoredKeys(NamedTuple):
-    """Which keys without effect a rule is about.
-
-    Attributes
-    ----------
-    kinds : tuple of str
-        See `dfly_analysis.config.ignored_keys.IgnoredKey`.
-    named, not_named : str
-        The key's path has to hold this word, or must not, in any capitals.
-    """
+    """Which keys without effect a rule is about."""
 
     kinds: tuple[str, ...]
+    """See `dfly_analysis.config.ignored_keys.IgnoredKey`."""
     named: str = ""
     not_named: str = ""
+    """The key's path has to hold this word, or must not, in any capitals."""
 
 
 @record
 class ConfigRule:
-    """A rule.
-
-    Attributes
-    ----------
-    id, title, severity : str
-    when : tuple of str or tuple of str
-        It holds where one of these does: a comparison, or several that all have to; empty where `keys` decides.
-    keys : IgnoredKeys or None
-        It holds where such a key is written; None where `when` decides.
-    roles : tuple of str
-        It is looked for in each.
-    releases : mapping of role to (since, until)
-        Where it can hold at all; a release not known counts as one of them.
-    says : str
-        Sentence with operands in braces.
-    knob, remedy : str
-    references : tuple of str
-    samples : RuleSamples
-    """
+    """A rule."""
 
     id: str
     title: str
@@ -128,10 +90,15 @@ class ConfigRule:
     remedy: str
     samples: RuleSamples
     when: tuple[str | tuple[str, ...], ...] = ()
+    """It holds where one of these does: a comparison, or several that all have to; empty where `keys` decides."""
     keys: IgnoredKeys | None = None
+    """It holds where such a key is written; None where `when` decides."""
     roles: tuple[str, ...] = ("seedClient",)
+    """It is looked for in each."""
     releases: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
+    """Where it can hold at all; a release not known counts as one of them."""
     says: str = ""
+    """Sentence with operands in braces."""
     knob: str | None = None
     references: tuple[str, ...] = ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple, get_args
@@ -11,8 +11,7 @@ from dfly_analysis.catalog.releases import (
     LINE_TITLES,
     Line,
     Span,
-    chart_for_client,
-    chart_for_server,
+    chart_with,
     entry_at,
     images_of,
     known_release,
@@ -39,22 +38,14 @@ _PREFIXES = ("database:", "fixed:", "metric:")
 
 @record
 class Era(Span):
-    """A span of releases in which a key has one default.
-
-    Attributes
-    ----------
-    source : str
-        File and tag it was read from.
-    default : str, int, float, bool or None
-        As the configuration would write it; None where unset.
-    ignored : str or None
-        Why a written value has no effect; None where the component reads the key.
-    note : str
-    """
+    """A span of releases in which a key has one default."""
 
     source: str
+    """File and tag it was read from."""
     default: Value = None
+    """As the configuration would write it; None where unset."""
     ignored: str | None = None
+    """Why a written value has no effect; None where the component reads the key."""
     note: str = ""
 
 
@@ -100,41 +91,28 @@ class ChartDefaults:
 
 @dataclass(frozen=True)
 class KeyDefaults:
-    """A key of one component.
-
-    Attributes
-    ----------
-    component : {"client", "seedClient", "scheduler", "manager", "go-client", "go-seed-peer"}
-        Client and seed client are one binary and differ in what the chart sets.
-    key : str
-        In the component's own file.
-    helm_path : str or None
-        In the chart's values; None where the chart's template does not pass it on.
-    line : {"client", "server", "chart"}
-        Numbering line of the eras.
-    unit : str
-        One of `UNITS`; ``rate`` is bytes per second.
-    meaning, too_small, too_large : str
-        What it does, and what goes wrong; empty where nothing is known.
-    spellings : tuple of str
-        This key and the other names of the same setting, newest first.
-    repository : str
-        Where the component's code is.
-    eras : tuple of Era
-        Oldest first, apart from one another; empty where only the chart knows the key.
-    """
+    """A key of one component."""
 
     component: str
+    """Client and seed client are one binary and differ in what the chart sets."""
     key: str
+    """In the component's own file."""
     helm_path: str | None
+    """In the chart's values; None where the chart's template does not pass it on."""
     line: Line
+    """Numbering line of the eras."""
     unit: str
+    """One of `UNITS`; ``rate`` is bytes per second."""
     meaning: str
     too_small: str
     too_large: str
+    """What it does, and what goes wrong; empty where nothing is known."""
     spellings: tuple[str, ...]
+    """This key and the other names of the same setting, newest first."""
     repository: str = ""
+    """Where the component's code is."""
     eras: tuple[Era, ...] = ()
+    """Oldest first, apart from one another; empty where only the chart knows the key."""
 
     def at(self, version: str) -> Era | None:
         """Return the era of a release, or None where no era covers it.
@@ -188,24 +166,30 @@ def defaults_of(component: str, key: str) -> KeyDefaults | None:
 
 
 @cache
+def defaults_at_path(component: str, helm_path: str) -> KeyDefaults | None:
+    """Return the defaults of the key that a component takes from a path of the chart's values, or None."""
+    return next((item for item in all_defaults() if (item.component, item.helm_path) == (component, helm_path)), None)
+
+
+@cache
 def _index() -> Mapping[tuple[str, str], KeyDefaults]:
     return {(item.component, item.key): item for item in all_defaults()}
 
 
 @cache
 def find_defaults(key: str) -> tuple[KeyDefaults, ...]:
-    """Return the facts of a key: one for each component that has it.
+    """Return the defaults of a key, one for each component that has it.
 
     Parameters
     ----------
     key : str
-        ``download.pieceTimeout``, its last part ``pieceTimeout``, a Helm path, or ``seedClient:download.pieceTimeout``;
-        what no configuration changes is called ``fixed:preheat.pollingWindow`` and so on.
+        ``download.pieceTimeout``, its last part, a Helm path, or ``seedClient:download.pieceTimeout``; what no configuration
+        changes is called ``fixed:preheat.pollingWindow`` and so on.
 
     Raises
     ------
     FactMissingError
-        With the nearest names, where no fact has that key.
+        If no key has that name; the nearest names are offered.
     """
     component, colon, bare = key.rpartition(":") if not key.startswith(_PREFIXES) else ("", "", key)
     known = [item for item in all_defaults() if not colon or item.component == component]
@@ -231,65 +215,11 @@ def chart_run(helm_path: str | None, chart_version: str) -> ChartRun | None:
     return next((run for run in runs if within(known, run.since, run.until)), None)
 
 
-def chart_value(helm_path: str, chart_version: str) -> Value:
-    """Return what a chart sets.
-
-    Parameters
-    ----------
-    helm_path : str
-        ``seedClient.config.download.pieceTimeout``
-    chart_version : str
-        A chart newer than all known ones is read as the newest known.
-
-    Returns
-    -------
-    str, int, float, bool or None
-        As written; None where that chart does not set it.
-
-    Raises
-    ------
-    FactMissingError
-        Where the path or the chart is not known.
-    """
-    if helm_path not in _runs() and all(item.helm_path != helm_path for item in all_defaults()):
-        raise FactMissingError(f"no chart sets {helm_path!r}", hint=suggest_similar(helm_path, _runs()) or None)
-    run = chart_run(helm_path, chart_version)
-    return run.value if run else None
-
-
-def value_at(component: str, key: str, version: str) -> Value:
-    """Return a component's own default in a release; of what only the chart knows, the chart's value.
-
-    Raises
-    ------
-    FactMissingError
-        Where the component has no such key, or the text is not a release.
-    """
-    item = defaults_of(component, key) or find_defaults(f"{component}:{key}")[0]
-    if item.line == "chart":
-        return chart_value(item.helm_path or item.key, version)
-    era = item.at(version)
-    return era.default if era else None
-
-
 def defaults_by_release(key: str) -> list[dict[str, Any]]:
-    """Return all that is known of a key, a row for each span of releases and layer.
+    """Return all that is known of a key, see `find_defaults`: a row for each span of releases and layer.
 
-    Parameters
-    ----------
-    key : str
-        As `find_defaults` takes it.
-
-    Returns
-    -------
-    list of dict
-        component, key, helm_path, layer, since, until, default, source, note; the program's own defaults before what charts
-        write. A default is None where the key is unset or ignored, and the note says which.
-
-    Raises
-    ------
-    FactMissingError
-        Where the key is not known.
+    The columns are component, key, helm_path, layer, since, until, default, source, note; the binary's rows come before the chart's.
+    A default is None if the key is unset or ignored, and the note says which.
     """
     rows = []
     for item in find_defaults(key):
@@ -305,25 +235,19 @@ def defaults_by_release(key: str) -> list[dict[str, Any]]:
 
 
 def defaults_at(key: str, version: str) -> list[dict[str, Any]]:
-    """Return what holds for a key in a release, a row for each component and layer.
+    """Return the values of a key in a release, a row for each component and layer; the chart's overrides the binary's.
 
     Parameters
     ----------
     key : str
-        As `find_defaults` takes it.
+        See `find_defaults`.
     version : str
-        A client (``v0.x``, ``v1.x``), a manager or scheduler (``v2.x``), or a chart (``chart-1.7.4``, ``1.7.4``).
-
-    Returns
-    -------
-    list of dict
-        component, key, helm_path, line, version, value, layer, since, until, source, note; the chart's row, where
-        there is one, stands behind the binary's and goes before it in force.
+        A client (``v0.x``, ``v1.x``), a Manager or scheduler (``v2.x``), or a chart (``chart-1.7.4``, ``1.7.4``).
 
     Raises
     ------
     FactMissingError
-        Where the key or the release is not known, or the release is of another line than the key.
+        If the key or the release is unknown, or the release is of another line than the key.
     """
     line, known, assumptions = _asked(version)
     found = find_defaults(key)
@@ -356,67 +280,44 @@ def _rows(item: KeyDefaults, line: Line, number: str, assumptions: str) -> Itera
     if line == "chart" and item.component in ROLES and item.line != "chart":
         binary = images_of(number)[item.component]
     elif line == item.line != "chart":
-        chart = chart_for_client(number) if line == "client" else chart_for_server(number)
-    if binary is not None and item.line != "chart":
-        yield _binary_row(item, binary, assumptions)
+        chart = chart_with("client" if line == "client" else "scheduler", number)
+    era = item.at(binary) if binary and item.line != "chart" else None
+
+    def row(
+        layer: Line | Literal["binary"], version: str, span: ChartRun | None, source: str, *notes: str
+    ) -> dict[str, Any]:
+        return {
+            "component": item.component, "key": item.key, "helm_path": item.helm_path,
+            "line": LINE_TITLES["chart" if layer == "chart" else item.line], "version": version,
+            "value": span.value if span else None, "layer": layer, "since": span.since if span else None,
+            "until": span.until if span else None, "source": source, "note": "; ".join(note for note in notes if note),
+        }  # fmt: skip
+
+    if binary is not None and era is not None:
+        remark = f"ignored: {era.ignored}" if era.ignored else era.note
+        span = ChartRun(era.since, era.until, era.default)
+        yield row("binary", binary, span, f"{item.repository} {era.source}", assumptions, remark)
+    elif binary is not None and item.line != "chart":
+        known = f"{item.eras[0].since} to {item.eras[-1].until}" if item.eras else "no release"
+        yield row("binary", binary, None, "", assumptions, f"{binary} has no such key, known in {known}")
     run = chart_run(item.helm_path, chart) if chart else None
     if run is not None and chart is not None:
-        note = assumptions if line == "chart" else f"{assumptions}; {chart} is the latest chart that ships it"
-        era = item.at(binary) if binary and item.line != "chart" else None
+        latest = "" if line == "chart" else f"{chart} is the latest chart that ships it"
         unread = item.eras and binary and (era is None or era.ignored)
-        yield _row(item, "chart", chart, run, f"dragonflyoss/helm-charts dragonfly-{run.since}", note) | {
-            "note": f"{note}; {binary} does not read it" if unread else note
-        }
-
-
-def _binary_row(item: KeyDefaults, version: str, assumptions: str) -> dict[str, Any]:
-    era = item.at(version)
-    if era is None:
-        span = f"{item.eras[0].since} to {item.eras[-1].until}" if item.eras else "no release"
-        return _row(item, "binary", version, None, "", f"{assumptions}; {version} has no such key, known in {span}")
-    remark = f"ignored: {era.ignored}" if era.ignored else era.note
-    run = ChartRun(era.since, era.until, era.default)
-    return _row(
-        item,
-        "binary",
-        version,
-        run,
-        f"{item.repository} {era.source}",
-        f"{assumptions}; {remark}" if remark else assumptions,
-    )
-
-
-def _row(
-    item: KeyDefaults, layer: Literal["binary", "chart"], version: str, run: ChartRun | None, source: str, note: str
-) -> dict[str, Any]:
-    return {
-        "component": item.component, "key": item.key, "helm_path": item.helm_path,
-        "line": LINE_TITLES["chart" if layer == "chart" else item.line], "version": version,
-        "value": run.value if run else None, "layer": layer, "since": run.since if run else None,
-        "until": run.until if run else None, "source": source, "note": note,
-    }  # fmt: skip
+        source = f"dragonflyoss/helm-charts dragonfly-{run.since}"
+        yield row("chart", chart, run, source, assumptions, latest, f"{binary} does not read it" if unread else "")
 
 
 @dataclass(frozen=True)
 class Change:
-    """What became of a key between two releases.
-
-    Attributes
-    ----------
-    component, key, layer : str
-        Whose, which, and whether the binary's default or the chart's value.
-    from_version, to_version : str or None
-        Releases compared; of an image where charts were asked for.
-    before, after : str, int, float, bool or None
-        None where the key is unset or not known.
-    changed : bool
-    note : str
-    """
+    """How a key differs between two releases; values are None if it is unset or unknown."""
 
     component: str
     key: str
     layer: str
+    """Whether the binary's default or the chart's value differs."""
     from_version: str | None
+    """Release compared; of an image if charts were asked for."""
     before: Value
     to_version: str | None
     after: Value
@@ -424,65 +325,40 @@ class Change:
     note: str
 
 
-def diff(key: str, v1: str, v2: str) -> tuple[Change, ...]:
-    """Return what became of a key between two releases of one numbering line, one for each component and layer.
+def defaults_diff(key: str, v1: str, v2: str) -> list[dict[str, Any]]:
+    """Return how a key differs between two releases of one line: rows with the fields of `Change` by component and layer.
 
     Raises
     ------
     FactMissingError
-        Where the key or a release is not known, or the releases are of two lines.
+        If the key or a release is unknown, or the releases are of different lines.
     """
-    _same_line(v1, v2)
-    before, after = (
-        {(r["component"], r["key"], r["layer"]): r for r in defaults_at(key, version)} for version in (v1, v2)
-    )
-    return tuple(_change(place, before.get(place), after.get(place)) for place in dict.fromkeys([*before, *after]))
+    _require_same_line(v1, v2)
+    return [asdict(change) for change in _changes(defaults_at(key, v1), defaults_at(key, v2))]
 
 
 def changes_between(v1: str, v2: str) -> tuple[Change, ...]:
-    """Return what differs between two releases of one numbering line, over all facts.
-
-    Parameters
-    ----------
-    v1, v2 : str
-        As `defaults_at` takes them.
-
-    Returns
-    -------
-    tuple of Change
-        Only what changed; in the order of the facts. Empty for a release and itself.
-
-    Raises
-    ------
-    FactMissingError
-        Where a release is not known, or the two are of two lines.
-    """
-    _same_line(v1, v2)
+    """Return every difference between two releases of one line, see `defaults_diff`."""
+    _require_same_line(v1, v2)
     sides = []
     for version in (v1, v2):
         line, known, assumptions = _asked(version)
         rows = (row for item in all_defaults() for row in _rows(item, line, known, assumptions))
         # Between two programs, the charts that happen to ship them say nothing.
-        compared = (row for row in rows if line == "chart" or row["layer"] == "binary")
-        sides.append({(row["component"], row["key"], row["layer"]): row for row in compared})
-    before, after = sides
-    changes = (_change(place, before.get(place), after.get(place)) for place in dict.fromkeys([*before, *after]))
-    return tuple(change for change in changes if change.changed)
+        sides.append([row for row in rows if line == "chart" or row["layer"] == "binary"])
+    return tuple(change for change in _changes(*sides) if change.changed)
 
 
-def _same_line(v1: str, v2: str) -> None:
+def _require_same_line(v1: str, v2: str) -> None:
     (first, _, says), (second, _, other) = _asked(v1), _asked(v2)
     if first != second:
         raise FactMissingError(f"{says}, {other}: they cannot be compared", hint="name two releases of one line")
 
 
-def _change(place: tuple[str, str, str], before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Change:
-    old, new = (side["value"] if side else None for side in (before, after))
-    notes = dict.fromkeys(side["note"] for side in (before, after) if side)
-    versions = [side["version"] if side else None for side in (before, after)]
-    return Change(*place, versions[0], old, versions[1], new, old != new, " | ".join(notes))
-
-
-def defaults_diff(key: str, v1: str, v2: str) -> list[dict[str, Any]]:
-    """Return `diff` as rows: component, key, layer, from_version, before, to_version, after, changed, note."""
-    return [asdict(change) for change in diff(key, v1, v2)]
+def _changes(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]]) -> Iterator[Change]:
+    sides = [{(row["component"], row["key"], row["layer"]): row for row in side} for side in (before, after)]
+    for place in dict.fromkeys([*sides[0], *sides[1]]):
+        rows = [side.get(place) for side in sides]
+        (old, new), (first, second) = ([row[name] if row else None for row in rows] for name in ("value", "version"))
+        notes = dict.fromkeys(row["note"] for row in rows if row)
+        yield Change(*place, first, old, second, new, old != new, " | ".join(notes))

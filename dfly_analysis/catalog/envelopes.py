@@ -14,65 +14,38 @@ _NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 
 
 class Fields(NamedTuple):
-    """Where the fields of a JSON object or a CSV row stand, the first name present being taken.
-
-    Attributes
-    ----------
-    needs : tuple of str
-        Names without which an object is not of this envelope.
-    text, time, writer, part : tuple of str
-        Paths of the line, of the envelope's time, of who wrote it, and of what must not be mixed besides the writer.
-    continues : mapping
-        Field and value that say that the line goes on in the next object.
-    pieces : bool
-        Whether a line goes on in the next object unless it ends in a newline.
-    shape : str
-        How a document holds its objects: ``list``, ``streams``, ``hits``.
-    """
+    """Where the fields of a JSON object or a CSV row stand, the first name present being taken."""
 
     needs: tuple[str, ...] = ()
+    """Names without which an object is not of this envelope."""
     text: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
     writer: tuple[str, ...] = ()
     part: tuple[str, ...] = ()
+    """Paths of the line, of the envelope's time, of who wrote it, and of what must not be mixed besides the writer."""
     continues: Mapping[str, str] | None = None
+    """Field and value that say that the line goes on in the next object."""
     pieces: bool = False
+    """Whether a line goes on in the next object unless it ends in a newline."""
     shape: str = ""
+    """How a document holds its objects: ``list``, ``streams``, ``hits``."""
 
 
 @record
 class EnvelopeKind:
-    """One way in which lines are wrapped.
-
-    Attributes
-    ----------
-    id, title : str
-    kind : str
-        A prefix before each line, nothing but notices between lines, a JSON object a line, one JSON document, a table.
-    certain : bool
-        Whether its shape is proof enough; otherwise a line inside must be of a known format.
-    newest_first : bool
-        Whether it may hold the newest line first.
-    pattern : str or None
-        Of a prefix: verbose pattern of what stands before a line, with its fields named.
-    needs, text, time, writer, part, continues, pieces, shape
-        See `Fields`.
-    notices : tuple of str
-        Tools whose own lines stand between those that it carries.
-    replace : mapping of str to str
-        What the tool wrote in place of characters it does not pass on.
-    split_bytes : int
-        Length at which the tool cuts a line in two without a mark, 0 where it does not.
-    samples : tuple of mappings
-    """
+    """One way in which lines are wrapped."""
 
     id: str
     title: str
     kind: Literal["prefix", "plain", "json", "document", "csv"]
+    """A prefix before each line, nothing but notices between lines, a JSON object a line, one JSON document, a table."""
     samples: tuple[Mapping[str, Any], ...]
     certain: bool = False
+    """Whether its shape is proof enough; otherwise a line inside must be of a known format."""
     newest_first: bool = False
+    """Whether it may hold the newest line first."""
     pattern: str | None = None
+    """Of a prefix: verbose pattern of what stands before a line, with its fields named."""
     needs: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
@@ -81,9 +54,13 @@ class EnvelopeKind:
     continues: Mapping[str, str] | None = None
     pieces: bool = False
     shape: Literal["", "list", "streams", "hits"] = ""
+    """See `Fields`."""
     notices: tuple[str, ...] = ()
+    """Tools whose own lines stand between those that it carries."""
     replace: Mapping[str, str] | None = None
+    """What the tool wrote in place of characters it does not pass on."""
     split_bytes: int = 0
+    """Length at which the tool cuts a line in two without a mark, 0 where it does not."""
 
     def __post_init__(self) -> None:
         if (self.kind == "prefix") is not (self.pattern is not None):
@@ -134,18 +111,11 @@ class EnvelopeKind:
 
 @record
 class Notice:
-    """Lines that a tool prints between those it carries.
-
-    Attributes
-    ----------
-    tool : str
-    pattern : str
-        Verbose pattern of such a line.
-    samples : tuple of str
-    """
+    """Lines that a tool prints between those it carries."""
 
     tool: str
     pattern: str
+    """Verbose pattern of such a line."""
     samples: tuple[str, ...]
 
     def __post_init__(self) -> None:

@@ -26,60 +26,39 @@ class SignatureSamples(NamedTuple):
 
 @record
 class Signature:
-    """How one known failure looks in a log.
-
-    Attributes
-    ----------
-    id : str
-        Stable name in snake case.
-    title : str
-        One short line for people.
-    component : str
-        Who writes it.
-    versions : str
-        Where it occurs, in words; empty for all.
-    layer : {"cause", "symptom", "wrapper", "echo", "benign"}
-        ``cause`` says why, ``symptom`` what was seen (the article's signs), ``wrapper`` which step reported it,
-        ``echo`` repeats another line, ``benign`` looks bad and means nothing.
-    priority : int
-        The lowest of the causes that match a line wins.
-    literals : tuple of str
-        One of them must be in the text before `regex` is tried; case counts.
-    pattern : str
-        Searched in the message (ids at the end already taken off), newline included.
-    cause : str
-        One of the contract's causes.
-    outcome : str
-        How a piece ends that shows it: one of `dfly_analysis.schema.OUTCOMES`.
-    severity : str
-    knob : str or None
-        The setting that governs it.
-    echo_of : str or None
-        Signature whose repetition this is.
-    finding : bool
-        Whether a diagnosis gives a verdict on it by its id.
-    remedy, collect : str
-        What to do; what to collect where the cause is unknown.
-    references : tuple of str
-    samples : SignatureSamples
-    """
+    """How one known failure looks in a log."""
 
     id: str
+    """Stable name in snake case."""
     title: str
+    """One short line for people."""
     layer: Layer
+    """``cause`` says why, ``symptom`` what was seen (the article's signs), ``wrapper`` which step reported it, ``echo`` repeats
+    another line, ``benign`` looks bad and means nothing."""
     literals: tuple[str, ...]
+    """One of them must be in the text before `regex` is tried; case counts."""
     pattern: str
+    """Searched in the message (ids at the end already taken off), newline included."""
     component: Component = "any"
+    """Who writes it."""
     versions: str = ""
+    """Where it occurs, in words; empty for all."""
     priority: int = 100
+    """The lowest of the causes that match a line wins."""
     cause: str = "unknown"
+    """One of the contract's causes."""
     outcome: str = "unknown"
+    """How a piece ends that shows it: one of `dfly_analysis.schema.OUTCOMES`."""
     severity: Severity = "info"
     knob: str | None = None
+    """The setting that governs it."""
     echo_of: str | None = None
+    """Signature whose repetition this is."""
     finding: bool = False
+    """Whether a diagnosis gives a verdict on it by its id."""
     remedy: str = ""
     collect: str = ""
+    """What to do; what to collect where the cause is unknown."""
     references: tuple[str, ...] = ()
     samples: SignatureSamples = SignatureSamples()
 

@@ -10,27 +10,18 @@ from dfly_analysis.catalog.yaml_loader import load_entries, record
 
 @record
 class KnownBug:
-    """A bug of some releases of the client.
-
-    Attributes
-    ----------
-    id, title : str
-    since, until, fixed_in : str
-        First and last release that have it, and the first without.
-    signatures : tuple of str
-        A task that it failed shows one of these error signatures.
-    longer_than_s : float
-        Only tasks that ran longer show it, seconds.
-    references : tuple of str
-    """
+    """A bug of some releases of the client."""
 
     id: str
     title: str
     since: str
     until: str
     fixed_in: str
+    """First and last release that have it, and the first without."""
     signatures: tuple[str, ...]
+    """A task that it failed shows one of these error signatures."""
     longer_than_s: float = 0.0
+    """Only tasks that ran longer show it, seconds."""
     references: tuple[str, ...] = ()
 
     def affects(self, release: str) -> bool:

@@ -21,26 +21,17 @@ class LogSample(NamedTuple):
 
 @record
 class EventKind:
-    """A record known by name.
-
-    Attributes
-    ----------
-    id, meaning : str
-    starts : tuple of str
-        Ways its message begins, at least five characters each.
-    pattern : str
-        Takes its fields out, by name.
-    samples : tuple of LogSample
-    bulk : bool
-        Whether a log holds so many of them that only their fields are kept, not their lines.
-    """
+    """A record known by name."""
 
     id: str
     meaning: str
     starts: tuple[str, ...]
+    """Ways its message begins, at least five characters each."""
     pattern: str
+    """Takes its fields out, by name."""
     samples: tuple[LogSample, ...]
     bulk: bool = False
+    """Whether a log holds so many of them that only their fields are kept, not their lines."""
 
     def __post_init__(self) -> None:
         for place, start in enumerate(self.starts):

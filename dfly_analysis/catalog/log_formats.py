@@ -16,31 +16,20 @@ _FLAGS = re.DOTALL | re.VERBOSE
 
 @record
 class LogFormat:
-    """One format of log lines.
-
-    Attributes
-    ----------
-    id, title : str
-    component : {"client", "scheduler", "manager"}
-        The Go services share formats.
-    grammar : str
-        Which way the fields of a record are taken out, one of `GRAMMARS`.
-    zone : {"in text", "given", "none"}
-        Whether the time carries its zone, or the user must give it; none where the line has no time.
-    first : str
-        Characters a record can begin with, colours taken off.
-    pattern : str
-        Verbose pattern of the first line of a record.
-    samples : tuple of LogSample
-    """
+    """One format of log lines."""
 
     id: str
     title: str
     component: Literal["client", "scheduler", "manager"]
+    """The Go services share formats."""
     grammar: Grammar
+    """Which way the fields of a record are taken out, one of `GRAMMARS`."""
     zone: Literal["in text", "given", "none"]
+    """Whether the time carries its zone, or the user must give it; none where the line has no time."""
     first: str
+    """Characters a record can begin with, colours taken off."""
     pattern: str
+    """Verbose pattern of the first line of a record."""
     samples: tuple[LogSample, ...]
 
     def __post_init__(self) -> None:

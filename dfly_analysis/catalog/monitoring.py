@@ -27,24 +27,15 @@ class Counter(NamedTuple):
 
 @record
 class MetricNames:
-    """Metrics that say something of time and failure.
-
-    Attributes
-    ----------
-    durations : DurationNames
-    outcomes : mapping of str to str
-        What the observed attempts had in common, where a histogram observes only those.
-    counters : tuple of Counter
-    gauges, version_labels : tuple of str
-    size_level_bounds : tuple of str
-        Sizes at which the label of a layer's size level changes.
-    """
+    """Metrics that say something of time and failure."""
 
     durations: DurationNames
     outcomes: Mapping[str, str]
+    """What the observed attempts had in common, where a histogram observes only those."""
     counters: tuple[Counter, ...]
     gauges: tuple[str, ...]
     size_level_bounds: tuple[str, ...]
+    """Sizes at which the label of a layer's size level changes."""
     version_labels: tuple[str, ...]
 
     @cached_property
@@ -80,29 +71,19 @@ class AlertTests(NamedTuple):
 
 @record
 class AlertRule:
-    """An alert; ``$name`` is a value of the model or the settings.
-
-    Attributes
-    ----------
-    alert : str
-    component : {"client", "scheduler", "manager", "kubernetes"}
-    needs : mapping of str to (str or None)
-        Each metric with the first release that exports it; None for metrics of others.
-    expr, summary, description, severity : str
-    wait : str or None
-        How long the condition has to hold, as Prometheus writes it.
-    tests : AlertTests
-    """
+    """An alert; ``$name`` is a value of the model or the settings."""
 
     alert: str
     component: str
     needs: Mapping[str, str | None]
+    """Each metric with the first release that exports it; None for metrics of others."""
     expr: str
     severity: Literal["critical", "warning", "info"]
     summary: str
     description: str
     tests: AlertTests
     wait: str | None = None
+    """How long the condition has to hold, as Prometheus writes it."""
 
 
 @record

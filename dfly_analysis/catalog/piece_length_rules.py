@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -13,18 +12,12 @@ from dfly_analysis.units import format_size, parse_size
 
 
 class PieceAttempts(NamedTuple):
-    """How often a client tries a piece from the source.
-
-    Attributes
-    ----------
-    passes : int
-        Rounds over the missing pieces of a layer before the layer is lost.
-    retries_before_body : int
-        Tries more within a pass, only for a request that fails before the first byte of its body.
-    """
+    """How often a client tries a piece from the source."""
 
     passes: int
+    """Rounds over the missing pieces of a layer before the layer is lost."""
     retries_before_body: int
+    """Tries more within a pass, only for a request that fails before the first byte of its body."""
 
 
 @record
@@ -81,30 +74,15 @@ def _rule(topic: str, client_version: str | None) -> Any:
 
 
 def piece_length_bytes(content_length_bytes: int, client_version: str | None = None) -> int:
-    """Return the length of the pieces of a layer.
+    """Return the length of the pieces of a layer, bytes; by the newest rule if no release of the client is given.
 
-    Parameters
-    ----------
-    content_length_bytes : int
-        Size of the layer (one blob, not the image).
-    client_version : str, optional
-        Release of the client; the newest known where not given.
-
-    Returns
-    -------
-    int
-        Bytes: the next power of two of a 500th of the layer, held between 4 MiB and 16 MiB (up to v0.2.25) or
-        64 MiB; always 4 MiB up to v0.1.97.
+    The next power of two of a 500th of the layer, between 4 MiB and 16 MiB (up to v0.2.25) or 64 MiB; always 4 MiB up to v0.1.97.
+    Source: ``calculate_piece_length`` of dragonflyoss/client. A piece length in the request overrides this rule.
 
     Raises
     ------
     FactMissingError
-        Where the release is not one.
-
-    Notes
-    -----
-    Source: ``calculate_piece_length`` of dragonflyoss/client, seen on real runs. A piece length named in the
-    request goes before this rule.
+        If the release does not exist.
     """
     rule = _rule("length", client_version)
     least, most = parse_size(rule.least), parse_size(rule.most)
@@ -112,11 +90,6 @@ def piece_length_bytes(content_length_bytes: int, client_version: str | None = N
         return least
     share = max(1, content_length_bytes // int(rule.parts))
     return min(most, max(least, 1 << (share - 1).bit_length()))
-
-
-def piece_count(content_length_bytes: int, client_version: str | None = None) -> int:
-    """Return the number of pieces of a layer, see `piece_length_bytes`."""
-    return math.ceil(content_length_bytes / piece_length_bytes(content_length_bytes, client_version))
 
 
 def piece_length_rule(client_version: str | None = None) -> str:

@@ -179,23 +179,15 @@ def _limits(count: re.Match[str]) -> tuple[int, int | None]:
 
 @dataclass
 class Program:
-    """Steps of several patterns, one after another.
-
-    Attributes
-    ----------
-    steps : list of [op, a, b, c]
-    sets : list of frozenset of int
-        Sets of bytes that steps refer to by number; the first holds all.
-    literals : bytearray
-        Texts that steps refer to by place and length.
-    first_steps : dict of str to int
-        First step of each event, -1 where `re` has to match it.
-    """
+    """Steps of several patterns, one after another."""
 
     steps: list[list[int]] = field(default_factory=list)
     sets: list[frozenset[int]] = field(default_factory=lambda: [_ALL])
+    """Sets of bytes that steps refer to by number; the first holds all."""
     literals: bytearray = field(default_factory=bytearray)
+    """Texts that steps refer to by place and length."""
     first_steps: dict[str, int] = field(default_factory=dict)
+    """First step of each event, -1 where `re` has to match it."""
 
     def add(self, kind: EventKind) -> int:
         """Add the pattern of an event; return its first step, or -1 where `re` has to match it."""

@@ -20,18 +20,12 @@ _HINT = "write it like v0.1.118 (client), v2.5.1 (manager and scheduler) or 1.7.
 
 @dataclass(frozen=True, order=True)
 class Version:
-    """A release, ordered as releases are: a pre-release comes before its release.
-
-    Attributes
-    ----------
-    release : tuple of int
-        Major, minor, patch.
-    stage : tuple
-        Sorts pre-releases among themselves and before their release.
-    """
+    """A release, ordered as releases are: a pre-release comes before its release."""
 
     release: tuple[int, int, int]
+    """Major, minor, patch."""
     stage: tuple[tuple[int, int, str], ...] = ((2, 0, ""),)
+    """Sorts pre-releases among themselves and before their release."""
 
     def __str__(self) -> str:
         """Return major.minor.patch, without ``v`` and without the stage."""
@@ -40,17 +34,12 @@ class Version:
 
 @cache
 def parse_version(text: str) -> Version:
-    """Read a release.
-
-    Parameters
-    ----------
-    text : str
-        ``v0.1.118``, ``1.7.4``, ``chart-1.7.4``, ``v2.0.7-beta.5``; a digest behind ``@`` is left aside.
+    """Read a release: ``v0.1.118``, ``1.7.4``, ``chart-1.7.4``, ``v2.0.7-beta.5``; a digest behind ``@`` is ignored.
 
     Raises
     ------
     FactMissingError
-        Where the text is not a release.
+        If the text is not a release.
     """
     match = _VERSION.fullmatch(text.strip())
     if match is None:
@@ -93,12 +82,7 @@ class Chart(NamedTuple):
     @property
     def images(self) -> Mapping[str, str | None]:
         """Return the tag of the image per role."""
-        return {
-            "client": self.client,
-            "seedClient": self.seed_client,
-            "scheduler": self.scheduler,
-            "manager": self.manager,
-        }
+        return {role: self[2 + place] for place, role in enumerate(("manager", "scheduler", "client", "seedClient"))}
 
 
 @record
@@ -132,21 +116,8 @@ def releases(line: Line) -> tuple[str, ...]:
 
 
 @cache
-def release_date(line: Line, version: str) -> str | None:
-    """Return the day of a release's tag, ISO, or None where the release is not known."""
-    wanted = parse_version(version)
-    return next((one.date for one in _tags(line) if parse_version(one.version) == wanted), None)
-
-
-@cache
 def known_release(line: Line, version: str) -> str | None:
-    """Return the newest known release that is not newer than the one asked for.
-
-    Returns
-    -------
-    str or None
-        The release itself where it is known; None where all known ones are newer.
-    """
+    """Return the newest known release not newer than this one, or None if all known ones are newer."""
     known = releases(line)
     place = bisect.bisect_right(_ordered(line), parse_version(version))
     return known[place - 1] if place else None
@@ -167,70 +138,40 @@ def entry_at(entries: Iterable[S], version: str) -> S | None:
     return next((entry for entry in entries if within(version, entry.since, entry.until)), None)
 
 
-@cache
-def _chart(version: str) -> Chart:
-    known = known_release("chart", version)
-    if known is None:
-        hint = f"charts are known from {releases('chart')[0]} to {releases('chart')[-1]}"
-        raise FactMissingError(f"chart {version} is not known", hint=hint)
-    return next(chart for chart in charts() if chart.version == known)
-
-
 def images_of(chart_version: str) -> dict[str, str | None]:
-    """Return the image tags that a chart ships.
-
-    Parameters
-    ----------
-    chart_version : str
-        A chart newer than all known ones counts as the newest known.
-
-    Returns
-    -------
-    dict of str to (str or None)
-        Tag per role; None where the chart ships none (the Rust client came with chart 1.1.12).
+    """Return the image tag per role that a chart ships; None if it ships none. A newer chart is read as the newest known.
 
     Raises
     ------
     FactMissingError
-        Where the text is not a release, or older than every chart.
+        If the text is not a release, or older than every chart.
     """
-    return dict(_chart(chart_version).images)
+    known = known_release("chart", chart_version)
+    if known is None:
+        hint = f"charts are known from {releases('chart')[0]} to {releases('chart')[-1]}"
+        raise FactMissingError(f"chart {chart_version} is not known", hint=hint)
+    return dict(next(chart for chart in charts() if chart.version == known).images)
 
 
-def chart_for_client(version: str) -> str | None:
-    """Return the latest chart that ships a client release, or None where none does."""
-    return _chart_with(version, "client")
-
-
-def chart_for_server(version: str) -> str | None:
-    """Return the latest chart that ships a scheduler release, or None where none does."""
-    return _chart_with(version, "scheduler")
-
-
-def _chart_with(version: str, role: str) -> str | None:
+def chart_with(role: str, version: str) -> str | None:
+    """Return the latest chart that ships a release of a role, or None."""
     wanted = parse_version(version)
     shipped = ((chart.version, chart.images[role]) for chart in reversed(charts()))
     return next((chart for chart, tag in shipped if tag and parse_version(tag) == wanted), None)
 
 
 def line_of(text: str) -> tuple[Line, str, str]:
-    """Tell which numbering line a release belongs to.
+    """Tell the numbering line of a release.
 
     Parameters
     ----------
     text : str
-        ``v0.x`` and ``v1.x`` are clients, ``2.x`` with or without ``v`` manager and scheduler, ``chart-1.7.4`` and
-        ``1.7.4`` charts.
+        ``v0.x`` and ``v1.x`` are clients, ``2.x`` with or without ``v`` Manager and scheduler, ``chart-1.7.4`` and ``1.7.4`` charts.
 
     Returns
     -------
     tuple of (str, str, str)
         The line, the release as that line writes it, and what was assumed, in words.
-
-    Raises
-    ------
-    FactMissingError
-        Where the text is not a release.
     """
     parsed = parse_version(text)
     number = text.strip().removeprefix("dragonfly-").removeprefix("chart-").removeprefix("v")
@@ -246,13 +187,7 @@ def line_of(text: str) -> tuple[Line, str, str]:
 
 
 def require_known(line: Line, version: str) -> str:
-    """Return the nearest known release not newer than the one asked for, or raise.
-
-    Raises
-    ------
-    FactMissingError
-        Where every known release is newer.
-    """
+    """Return `known_release`, or raise a FactMissingError if every known release is newer."""
     known = known_release(line, version)
     if known is None:
         span = f"{LINE_TITLES[line]}: {releases(line)[0]} to {releases(line)[-1]}"

@@ -13,20 +13,12 @@ from dfly_analysis.units import parse_rate, parse_size
 
 
 class Sizing(NamedTuple):
-    """Documented size of one replica.
-
-    Attributes
-    ----------
-    peers : int
-        Up to so many.
-    cpu : float
-        Cores.
-    memory_bytes, disk_bytes : int
-    replicas : int or None
-    """
+    """Documented size of one replica."""
 
     peers: int
+    """Up to so many."""
     cpu: float
+    """Cores."""
     memory_bytes: int
     disk_bytes: int
     replicas: int | None
@@ -125,14 +117,7 @@ def _guide() -> SizingGuide:
 
 
 def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
-    """Return what the guide says for a role, or None where it says nothing of it.
-
-    Parameters
-    ----------
-    role : {"client", "seedClient", "scheduler", "manager"}
-    peers : int
-        The row for at least so many counts; the largest where there are more.
-    """
+    """Return what the guide recommends for a role and at least so many peers, or None if it does not mention the role."""
     rows = _guide().cluster
     row = next((one for one in rows if one.peers >= peers), rows[-1])
     message: _Component | None = getattr(row, role, None) if role in ROLES else None
@@ -147,28 +132,17 @@ def sizing_source() -> str:
 
 
 class Shares(NamedTuple):
-    """Requests and limits of one container.
-
-    Attributes
-    ----------
-    request_cpu, limit_cpu : float
-        Cores.
-    request_memory_bytes, limit_memory_bytes : int
-    """
+    """Requests and limits of one container."""
 
     request_cpu: float
     request_memory_bytes: int
     limit_cpu: float
+    """Cores."""
     limit_memory_bytes: int
 
 
 def article_shares(role: str) -> Shares:
-    """Return requests and limits as the article gives them for large images.
-
-    Parameters
-    ----------
-    role : {"client", "seedClient"}
-    """
+    """Return requests and limits as the article gives them for large images."""
     message: _Resources = getattr(_guide().article, role)
     return Shares(
         message.requests.cpu, parse_size(message.requests.memory), message.limits.cpu, parse_size(message.limits.memory)
@@ -181,17 +155,13 @@ def article_from_bytes() -> int:
 
 
 def held_in_memory_bytes(origin: str, piece_bytes: int, write_buffer_bytes: int | None, version: str | None) -> int:
-    """Return how many bytes one piece in flight holds in memory.
+    """Return how many bytes one piece in flight holds in memory, by release of the client (default: the newest).
 
     Parameters
     ----------
     origin : {"source", "parent"}
-        Where it comes from.
-    piece_bytes : int
     write_buffer_bytes : int or None
-        ``storage.writeBufferSize``; the largest usual one where it is not known.
-    version : str or None
-        Release of the client; the newest where it is not known.
+        ``storage.writeBufferSize``; the largest usual one if unknown.
     """
     known = require_known("client", version or releases("client")[-1])
     rule = entry_at(_guide().memory, known)

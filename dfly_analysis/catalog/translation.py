@@ -35,19 +35,13 @@ _WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence in two languages.
-
-    Attributes
-    ----------
-    english, other : str
-        With places such as ``{n:n}``, whose kind only the English names.
-    address : str
-        File it stands in.
-    """
+    """One sentence in two languages."""
 
     english: str
     other: str
+    """With places such as ``{n:n}``, whose kind only the English names."""
     address: str
+    """File it stands in."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -91,13 +85,7 @@ class Translator:
         self._known: dict[str, str | None] = {}
 
     def find(self, english: str) -> str | None:
-        """Return a text in the language, or None where part of it has no words.
-
-        Parameters
-        ----------
-        english : str
-            A sentence, several, or a paragraph; spaces and line breaks count alike.
-        """
+        """Return a text in the language, or None if part of it has no translation; spaces and line breaks count alike."""
         if self.language == "en":
             return english
         text = " ".join(english.replace("\N{NO-BREAK SPACE}", " ").split())
@@ -171,13 +159,7 @@ def translator(language: str) -> Translator:
 
 @cache
 def load_sentences(language: str) -> tuple[Sentence, ...]:
-    """Return the sentences of a language in the order of their files; none for English.
-
-    Raises
-    ------
-    CatalogError
-        Where the places of the two languages differ, or a sentence stands twice.
-    """
+    """Return the sentences of a language in the order of their files; a CatalogError if one is wrong or there twice."""
     result: dict[str, Sentence] = {}
     for sentence in _read(language) if language != "en" else ():
         where = f"{sentence.address}, {sentence.english[:60]!r}"

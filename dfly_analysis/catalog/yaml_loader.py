@@ -7,7 +7,6 @@ own models; importing it takes 0.2 s, which a command that finds the cache does 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pickle
 from collections.abc import Iterator, Sequence
@@ -56,15 +55,13 @@ def load_entries(model: type[T], path: str) -> tuple[T, ...]:
 
     Parameters
     ----------
-    model : type
-        What each entry has to be.
     path : str
-        A folder below ``entries/``, or a file there without its ending; each file holds a list of entries.
+        A directory below ``entries/``, or a file there without its ending; each file is a list of entries.
 
     Raises
     ------
     CatalogError
-        Where an entry is wrong: one line with file, line, entry, what is wrong and what to write.
+        If an entry is wrong: one line with file, line, entry, what is wrong and what to write.
     """
     kind: Any = model
     found: tuple[T, ...] = _cached(kind, path, many=True)
@@ -133,23 +130,9 @@ def _entries(file: Path, text: bytes, *, many: bool) -> Iterator[tuple[int | Non
 
 
 def validate(model: Any, entry: Any, file: Path, text: bytes, place: int | None = None) -> Any:
-    """Return an entry as its model's record.
+    """Return an entry, as YAML gives it, as its model's record; a CatalogError as `load_entries` if it is wrong.
 
-    Parameters
-    ----------
-    model : type
-    entry : object
-        As YAML gives it.
-    file : Path
-    text : bytes
-        Of the file: lines are looked up in it where the entry is wrong.
-    place : int, optional
-        Of the entry in the file's list; None where the file is one record.
-
-    Raises
-    ------
-    CatalogError
-        See `load_entries`.
+    `text` is the file's, in which lines are looked up; `place` is the entry's in the list, None if the file is one record.
     """
     from pydantic import ValidationError
 
@@ -212,21 +195,3 @@ def parse_yaml(text: str, address: str) -> Any:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - the loader is a safe one
     except yaml.YAMLError as problem:
         raise CatalogError(f"not YAML: {problem}", where=address) from problem
-
-
-def parsed_name(data: bytes) -> str:
-    """Return the name of the cached JSON that is made of these bytes."""
-    return f"{hashlib.sha256(data).hexdigest()[:32]}.json"
-
-
-def read_parsed(name: str) -> Any:
-    """Return a cached JSON, or None."""
-    try:
-        return json.loads((CACHE / name).read_bytes())
-    except FileNotFoundError:
-        return None
-
-
-def source_of(folder: str) -> bytes:
-    """Return the bytes of all files of a folder below ``entries/``."""
-    return b"".join(path.read_bytes() for path in sorted((ENTRIES / folder).glob("*.yaml")))

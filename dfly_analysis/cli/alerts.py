@@ -26,16 +26,11 @@ from dfly_analysis.cli.output import message
 @click.option(
     "--seed-selector",
     default='container="seed-client"',
-    show_default=True,
     metavar="MATCHER",
     help="Prometheus labels of the seed clients.",
 )
 @click.option(
-    "--client-selector",
-    default='container="client"',
-    show_default=True,
-    metavar="MATCHER",
-    help="Prometheus labels of the clients.",
+    "--client-selector", default='container="client"', metavar="MATCHER", help="Prometheus labels of the clients."
 )
 @folder_option()
 def alerts(
@@ -48,8 +43,7 @@ def alerts(
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.models import fit_all
     from dfly_analysis.recommendation import recommend
-    from dfly_analysis.recommendation.alerts import Alerts
-    from dfly_analysis.recommendation.alerts.alerts import DASHBOARD, RULES, TESTS
+    from dfly_analysis.recommendation.alerts import DASHBOARD, RULES, TESTS, Alerts
     from dfly_analysis.reporting.prediction import Prediction, predict
     from dfly_analysis.reporting.writer import write_whole
 

@@ -25,9 +25,7 @@ from dfly_analysis.options import Duration
     "--add", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
     help="Also include this file, e.g. jobs.json; may be repeated.",
 )  # fmt: skip
-@option(
-    "--timeout", kind=Duration, default="60s", show_default=True, help="Stop a command that prints nothing for so long."
-)
+@option("--timeout", kind=Duration, default="60s", help="Stop a command that prints nothing for so long.")
 @click.option("--dry-run", is_flag=True, help="Print the commands as a shell script; run nothing.")
 def collect(
     namespace: str,

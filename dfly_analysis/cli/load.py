@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import (
-    cluster_option,
-    options,
-    paths_argument,
-    resolve_settings,
-    settings_options,
-)
+from dfly_analysis.cli.options import cluster_option, options, paths_argument, resolve_settings, settings_options
 from dfly_analysis.cli.output import reporting, with_schema_version
 from dfly_analysis.options import ReadingOptions
 
@@ -33,7 +27,6 @@ _COVERAGE = "coverage.json"
     "--tables",
     type=click.Choice(["all", "events"]),
     default="all",
-    show_default=True,
     help="Tables to write: all, or events alone without reconstructing pieces and tasks.",
 )
 @click.option("-o", "--output", required=True, metavar="DIR", help="Output directory, or s3://bucket/prefix.")

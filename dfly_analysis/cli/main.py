@@ -135,7 +135,10 @@ def _usage_text(problem: click.UsageError) -> str:
     return f"{text.rstrip('.')} (see `{command} --help`)"
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True},
+)
 @click.version_option(None, "-V", "--version", package_name="dfly-analysis", message="%(package)s %(version)s")
 def main() -> None:
     """Find out why a large Dragonfly preheat failed, which settings to change, and what they would do.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import click
-from pydantic import TypeAdapter, ValidationError
 
 from dfly_analysis.cli.output import FORMATS, message, reporting
+from dfly_analysis.errors import DflyError
 from dfly_analysis.options import (
     Declaration,
     Duration,
@@ -21,6 +20,7 @@ from dfly_analysis.options import (
     ReleaseOptions,
     SettingsOptions,
     TargetOptions,
+    adapter,
     error_text,
     flag_of,
     read_release,
@@ -43,24 +43,32 @@ class OptionType(click.ParamType):  # type: ignore[type-arg]
         self.flag: Flag = flag_of(annotation)
         self.name = self.flag.metavar
 
-    @cached_property
-    def _adapter(self) -> TypeAdapter[Any]:
-        return TypeAdapter(self.annotation)
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Check a text; defaults are right already."""
+        """Check a text; defaults are right already. Pydantic is imported only for what its option's own check does not cover."""
         if not isinstance(value, str):
             return value
         try:
-            found = self._adapter.validate_python(value)
-        except ValidationError as error:
-            text, hint = error_text(error.errors()[0])
-            raise click.BadParameter(f"{text} ({hint})" if hint else text, ctx, param) from error
+            found = self.flag.check(value) if self.flag.check else self._validated(value)
+        except DflyError as error:
+            raise click.BadParameter(
+                f"{error.message} ({error.hint})" if error.hint else error.message, ctx, param
+            ) from error
         if self.flag.release_of is not None:
             fallback = read_release(self.flag.release_of, found)
             if fallback != found.strip() and not found.strip().endswith(fallback.removeprefix("v")):
                 message(f"warning: {param.name if param else 'release'} {found} is unknown; treated as {fallback}")
         return found
+
+    def _validated(self, value: str) -> Any:
+        if str in (self.annotation, *get_args(self.annotation)):
+            return value
+        from pydantic import ValidationError
+
+        try:
+            return adapter(self.annotation).validate_python(value)
+        except ValidationError as error:
+            text, hint = error_text(error.errors()[0])
+            raise DflyError(text, hint=hint) from error
 
 
 class OutputFormat(click.Choice):  # type: ignore[type-arg]
@@ -110,21 +118,20 @@ def _declared(one: Declaration) -> Decorator:
         type=click.Choice(choices) if choices else OptionType(one.annotation),
         metavar=None if choices else one.flag.metavar,
         default=one.default,
-        show_default=one.default is not None,
         help=f"{one.help}  [default: {one.flag.default}]" if one.flag.default else one.help,
     )
 
 
 paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 format_option = click.option(
-    "--format", "output_format", type=OutputFormat(FORMATS), default="table", show_default=True, help="Output format."
+    "--format", "output_format", type=OutputFormat(FORMATS), default="table", help="Output format."
 )
 settings_options = options(SettingsOptions)
 release_options = options(ReleaseOptions)
 target_options = options(TargetOptions)
 reading_options = options(ReadingOptions)
 lang_option = options(LanguageOptions)
-timeout_option = option("--timeout", kind=Duration, default="30m", show_default=True, help="Time limit of one report.")
+timeout_option = option("--timeout", kind=Duration, default="30m", help="Time limit of one report.")
 fail_on_option = click.option(
     "--fail-on", type=click.Choice(SEVERITIES[:-1]), help="Exit 1 if any finding has at least this severity."
 )
@@ -140,7 +147,7 @@ _SETTINGS = ("values", "chart", "client", "scheduler")
 def folder_option(default: str | None = None) -> Decorator:
     """Return -o, the output directory; required if there is no default."""
     # click takes a default of None for a default: such an option would not be required
-    presence: dict[str, Any] = {"default": Path(default), "show_default": True} if default else {"required": True}
+    presence: dict[str, Any] = {"default": Path(default)} if default else {"required": True}
     folder = click.Path(path_type=Path, file_okay=False)
     return click.option("-o", "--output", type=folder, metavar="DIR", help="Output directory.", **presence)
 
@@ -179,7 +186,6 @@ def load_dataset(  # noqa: PLR0913 - each is an option of the commands
     scheduler: str | None = None,
 ) -> Dataset:
     """Load the input, show progress on a terminal, and report files that cannot be read."""
-
     from dfly_analysis.config import Settings
     from dfly_analysis.dataset import Cache, Prometheus, load
 

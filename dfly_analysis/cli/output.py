@@ -41,7 +41,6 @@ def print_result(
     ----------
     data : object
         What ``json`` and ``yaml`` print; JSON's own types only.
-    output_format : {"table", "json", "yaml", "csv"}
     rows : sequence of mappings
         What ``csv`` prints.
     view : callable
@@ -110,7 +109,6 @@ def table(title: str, rows: Sequence[Row]) -> RenderableType:
     ----------
     title : str
         Left out where it is empty.
-    rows : sequence of mappings
     """
     from rich.box import Box
     from rich.table import Table

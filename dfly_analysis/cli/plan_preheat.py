@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from dfly_analysis.estimates import Interval
-    from dfly_analysis.recommendation.plans import Manifest, PreheatPlan
+    from dfly_analysis.recommendation.manifest import Manifest
+    from dfly_analysis.recommendation.preheat_plan import PreheatPlan
 
 _SCOPES = ("single_seed_peer", "all_seed_peers", "all_peers")
 _SETTINGS = ("values", "chart", "client", "scheduler")
@@ -49,7 +50,7 @@ _plan_options = combined(
     click.option("--first-annotation", metavar="KEY", help="Layers with this annotation are needed at start-up."),
     click.option("--image", metavar="NAME", help="Image for the URLs in the jobs, e.g. registry.example/ml/train:v1."),
     click.option("--platform", metavar="OS/ARCH", help="Platform to choose from an image index, e.g. linux/amd64."),
-    click.option("--scope", type=click.Choice(_SCOPES), default=_SCOPES[0], show_default=True, help="Peers to preheat."),
+    click.option("--scope", type=click.Choice(_SCOPES), default=_SCOPES[0], help="Peers to preheat."),
     click.option("--parallel", type=click.IntRange(1, 100), metavar="N", help="Layers to preheat at the same time.  [default: chosen by the plan]"),
     click.option("--from", "logs", multiple=True, metavar="PATH", help="Logs of a run to base the prediction on; may be repeated."),
     option("--bandwidth", kind=Bandwidth, help="Bandwidth from the registry to all seed clients together, e.g. 100MB/s."),
@@ -88,7 +89,7 @@ def plan_preheat(
     """
     from dfly_analysis.config import Settings
     from dfly_analysis.models import fit_all
-    from dfly_analysis.recommendation.plans import plan_preheat as plan
+    from dfly_analysis.recommendation.preheat_plan import plan_preheat as plan
 
     rates = {
         "registry": given["bandwidth"], "seed": given["seed_bandwidth"], "node": given["node_rate"], "unpack": given["unpack_rate"],
@@ -107,8 +108,7 @@ def plan_preheat(
 
 
 def _read_manifest(name: str, image: str | None, platform: str | None) -> Manifest:
-    from dfly_analysis.recommendation.plans import read_manifest
-    from dfly_analysis.recommendation.plans.manifest import image_url
+    from dfly_analysis.recommendation.manifest import image_url, read_manifest
 
     folder = None
     if name == "-":
@@ -169,7 +169,7 @@ def _stages(plan: PreheatPlan) -> list[Row]:
 
 
 def _view(plan: PreheatPlan) -> Iterator[RenderableType]:
-    from dfly_analysis.recommendation.plans.jobs import command_of
+    from dfly_analysis.recommendation.preheat_jobs import command_of
 
     yield f"Preheat {plan.manifest.url or plan.manifest.source}, scope {plan.scope}, {plan.parallel} layers at the same time"
     yield table("Stages", _stages(plan))

@@ -28,18 +28,12 @@ from dfly_analysis.units import duration_setting, format_duration, format_share,
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dfly_analysis.recommendation.plans import StressPlan, StressResult
+    from dfly_analysis.recommendation.stress_plan import StressPlan, StressResult
 
 
 @click.command("plan-stress")
 @option(
-    "--size",
-    "sizes",
-    kind=Size,
-    multiple=True,
-    default=("1GiB", "10GiB"),
-    show_default=True,
-    help="Layer size to test; may be repeated.",
+    "--size", "sizes", kind=Size, multiple=True, default=("1GiB", "10GiB"), help="Layer size to test; may be repeated."
 )
 @option(
     "--timeout",
@@ -47,7 +41,6 @@ if TYPE_CHECKING:
     kind=Duration,
     multiple=True,
     default=("60s", "180s", "600s"),
-    show_default=True,
     help="pieceTimeout to test; may be repeated.",
 )
 @click.option(
@@ -57,7 +50,6 @@ if TYPE_CHECKING:
     metavar="N",
     multiple=True,
     default=(4, 8, 16),
-    show_default=True,
     help="concurrentPieceCount to test; may be repeated.",
 )
 @click.option(
@@ -65,30 +57,15 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="WIDTH",
     default=0.2,
-    show_default=True,
     help="Desired width of the 95 % interval of the failure rate, between 0 and 1.",
 )
-@click.option(
-    "--expect",
-    type=click.FloatRange(0, 1),
-    metavar="RATE",
-    default=0.05,
-    show_default=True,
-    help="Expected failure rate.",
-)
+@click.option("--expect", type=click.FloatRange(0, 1), metavar="RATE", default=0.05, help="Expected failure rate.")
 @click.option(
     "--url",
     metavar="URL",
     help="File to preheat; {size} is replaced by the size in bytes.  [default: dfbench's file server]",
 )
-@click.option(
-    "-n",
-    "--namespace",
-    metavar="NAMESPACE",
-    default="dragonfly-system",
-    show_default=True,
-    help="Namespace of Dragonfly.",
-)
+@click.option("-n", "--namespace", metavar="NAMESPACE", default="dragonfly-system", help="Namespace of Dragonfly.")
 @options(ReleaseOptions, without=("chart", "client"))
 @click.option("--results", metavar="FILE", help="Evaluate a completed results file; - for stdin.")
 @options(TargetOptions, without=("size",))
@@ -111,8 +88,8 @@ def plan_stress(results: str | None, output: Path | None, output_format: str, **
     if results is not None:
         _evaluate(results, output_format, **given)
         return
-    from dfly_analysis.recommendation.plans import plan_stress as plan
-    from dfly_analysis.recommendation.plans.jobs import api_of
+    from dfly_analysis.recommendation.preheat_jobs import api_of
+    from dfly_analysis.recommendation.stress_plan import plan_stress as plan
 
     planned = plan(
         given["sizes"], given["timeouts"], given["counts"], width=given["width"], expected_failure_rate=given["expect"],
@@ -144,7 +121,7 @@ def _view(plan: StressPlan, output: Path | None) -> Iterator[RenderableType]:
 
 
 def _evaluate(results: str, output_format: str, **given: Any) -> None:
-    from dfly_analysis.recommendation.plans import read_stress
+    from dfly_analysis.recommendation.stress_plan import read_stress
 
     try:
         text = sys.stdin.read() if results == "-" else Path(results).read_text("utf-8", "replace")
@@ -170,7 +147,7 @@ def _results(result: StressResult) -> list[Row]:
 
 
 def _results_view(result: StressResult, target: float) -> Iterator[RenderableType]:
-    from dfly_analysis.recommendation.plans.stress import shown_best
+    from dfly_analysis.recommendation.stress_plan import shown_best
 
     yield table("Results", _results(result))
     yield "\n".join(shown_best(result, target))

@@ -109,10 +109,10 @@ def _read_on_cluster(
     cluster: str, paths: Sequence[str], folder: Path, settings: Settings | None, given: Mapping[str, Any]
 ) -> str:
     """Let a cluster read the files into a folder of tables, and return the table to use instead of the files."""
-    from dfly_analysis.dataset import Reading
+    from dfly_analysis.dataset import ReadOptions
     from dfly_analysis.dataset.export import write_tables
 
-    reading = Reading(given["tz"], given["log_format"])
+    reading = ReadOptions(given["tz"], given["log_format"])
     with Progress() as progress:  # the tables keep what cannot be read, and whoever reads them reports it
         write_tables(
             paths, folder.absolute(), reading, settings=settings, cluster=cluster, reconstruct=False, progress=progress

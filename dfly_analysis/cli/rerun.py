@@ -25,10 +25,7 @@ def rerun(page: Path, output: Path, timeout: float) -> None:
 
     with Progress() as progress:
         new_page, different = rerun_report(
-            page,
-            output,
-            timeout_s=timeout,
-            progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
+            page, output, timeout_s=timeout, progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}")
         )
     click.echo(str(new_page))
     if different:

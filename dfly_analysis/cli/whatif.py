@@ -61,7 +61,7 @@ def whatif(  # noqa: PLR0913 - each is an option
     download.backToSourceBandwidthLimit, backend.maxRetries and proxy.disableBackToSource.
     """
     from dfly_analysis.models import fit_all
-    from dfly_analysis.reporting.whatif_view import whatif_json
+    from dfly_analysis.reporting.whatif_report import whatif_json
     from dfly_analysis.simulation import WhatIf, parse_changes, simulate
 
     parsed = parse_changes(changes, role=role)  # refuse a wrong key before the logs are read
@@ -91,7 +91,7 @@ def _rows(found: WhatIf) -> list[Row]:
 
 
 def _view(found: WhatIf) -> Iterator[RenderableType]:
-    from dfly_analysis.reporting.whatif_view import (
+    from dfly_analysis.reporting.whatif_report import (
         about,
         agreement_text,
         changes_text,

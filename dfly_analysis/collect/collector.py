@@ -34,17 +34,15 @@ Progress = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Collected:
-    """What came of a collection.
+    """The result of a collection.
 
     Attributes
     ----------
     bundle : Path
-    fetched : tuple of str
-        Paths in the bundle that this run fetched.
-    kept : tuple of str
-        Paths that an earlier, interrupted run had fetched.
+    fetched, kept : tuple of str
+        Paths in the bundle that this run fetched, and that an earlier, interrupted run had fetched.
     missing : tuple of (str, str)
-        Path, and why it is not there; those whose absence is usual are left out.
+        Path, and why it is not there; without optional ones.
     others : tuple of str
         Pods of the namespace that are not Dragonfly's.
     """
@@ -89,7 +87,7 @@ def collect(
     silence_s: float = SILENCE_S,
     progress: Progress = lambda _text: None,
 ) -> Collected:
-    """Gather what an analysis needs, and write it as one archive.
+    """Collect what an analysis needs, and write it as one archive.
 
     Parameters
     ----------
@@ -102,7 +100,7 @@ def collect(
     silence_s : float
         Seconds without a byte after which a command is ended and its item counts as missing.
     progress : callable
-        Told what is being fetched.
+        Called with what is being fetched.
 
     Returns
     -------
@@ -144,9 +142,7 @@ def _manifest(folder: Path, cluster: Cluster) -> None:
         if not mark.exists():
             mark.write_text(requested, "utf-8")
     except OSError as problem:
-        raise DflyError(
-            f"cannot be written: {problem.strerror}", where=str(folder), hint="name another place with -o"
-        ) from problem
+        raise _unwritable(folder, problem) from problem
     if mark.read_text("utf-8") != requested:
         raise DflyError("holds what was fetched with other options", where=str(folder), hint="remove it to begin anew")
 
@@ -211,6 +207,8 @@ def _pack(folder: Path, bundle: Path) -> None:
                     archive.addfile(member, content)
         part.replace(bundle)
     except OSError as problem:
-        raise DflyError(
-            f"cannot be written: {problem.strerror}", where=str(bundle), hint="name another place with -o"
-        ) from problem
+        raise _unwritable(bundle, problem) from problem
+
+
+def _unwritable(path: Path, problem: OSError) -> DflyError:
+    return DflyError(f"cannot be written: {problem.strerror}", where=str(path), hint="name another place with -o")

@@ -30,17 +30,7 @@ Content = Literal["text", "json", "gzip"]
 
 @dataclass(frozen=True)
 class Cluster:
-    """Whom to ask.
-
-    Attributes
-    ----------
-    namespace : str
-        Where Dragonfly runs.
-    context : str or None
-        Of the kubeconfig; the current one where not given.
-    since : str or None
-        Only console logs newer than this, as kubectl takes it, e.g. ``6h``.
-    """
+    """The namespace of Dragonfly, the kubeconfig's context (default: the current one), and the age of console logs (``6h``)."""
 
     namespace: str
     context: str | None = None
@@ -54,15 +44,11 @@ class Cluster:
     def kubectl(self, verb: str, *arguments: str) -> tuple[str, ...]:
         """Return a command of kubectl for this cluster; only what reads is accepted."""
         inside = arguments.index("--") if "--" in arguments else len(arguments)
-        command = ("kubectl", verb, *arguments[:inside], *self.flags("--context"), *arguments[inside:])
-        check_reading(command)
-        return command
+        return check_reading(("kubectl", verb, *arguments[:inside], *self.flags("--context"), *arguments[inside:]))
 
     def helm(self, *words: str) -> tuple[str, ...]:
         """Return a command of helm for this cluster; only what reads is accepted."""
-        command = ("helm", *words, *self.flags("--kube-context"))
-        check_reading(command)
-        return command
+        return check_reading(("helm", *words, *self.flags("--kube-context")))
 
     def flags(self, context: str) -> tuple[str, ...]:
         """Return what names the cluster, given the name of the flag for the context."""
@@ -71,18 +57,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to fetch.
-
-    Attributes
-    ----------
-    path : str
-        Where it stands in the bundle.
-    command : tuple of str
-    content : {"text", "json", "gzip"}
-        How it is redacted; ``gzip`` is unpacked first.
-    optional : bool
-        Whether its absence is usual, and so not told.
-    """
+    """One file of the bundle, its command, and how it is redacted (gzip is unpacked first); optional ones are often absent."""
 
     path: str
     command: tuple[str, ...]
@@ -97,19 +72,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod of Dragonfly.
-
-    Attributes
-    ----------
-    name, component : str
-    containers : tuple of str
-    main : str
-        The container that runs the component.
-    restarted : frozenset of str
-        Containers that had a life before.
-    release : str or None
-        Of Helm.
-    """
+    """A pod of Dragonfly; the main container runs the component, and some have restarted; the release is Helm's."""
 
     name: str
     component: str
@@ -119,14 +82,8 @@ class Pod:
     release: str | None
 
 
-def check_reading(command: Sequence[str]) -> None:
-    """Refuse a command that might change something.
-
-    Raises
-    ------
-    DflyError
-        Where the verb, or what is run in a container, is not among those that only read.
-    """
+def check_reading(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command, or raise DflyError where its verb, or what it runs in a container, might change something."""
     program, verb, *rest = (*command, "", "")[: max(3, len(command))]
     if program == "helm":
         allowed = any((verb, *rest)[: len(one)] == one for one in HELM_VERBS)
@@ -135,35 +92,28 @@ def check_reading(command: Sequence[str]) -> None:
         allowed = verb in VERBS and (inside in PROGRAMS if verb == "exec" else inside is None)
     if not allowed:
         raise DflyError(f"{shlex.join(command)} might change the cluster", hint="this program only reads")
+    return command
 
 
 def first_items(cluster: Cluster, *, helm: bool) -> tuple[Item, ...]:
     """Return what can be asked before anything is known; the pods come first."""
-    result = [
+    items = (
         Item("kubernetes/pods.json", cluster.kubectl("get", "pods", "-o", "json"), "json"),
         Item("kubernetes/events.json", cluster.kubectl("get", "events", "-o", "json"), "json"),
         Item("kubernetes/configmaps.yaml", cluster.kubectl("get", "configmaps", "-o", "yaml")),
         Item("kubernetes/top-pods.txt", cluster.kubectl("top", "pods", "--containers"), optional=True),
-    ]
-    if helm:
-        result.append(Item("helm/releases.json", cluster.helm("list", "-o", "json"), "json", optional=True))
-    return tuple(result)
+    )
+    releases = Item("helm/releases.json", cluster.helm("list", "-o", "json"), "json", optional=True)
+    return (*items, releases) if helm else items
 
 
 def pods_of(answer: Any) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
     """Return Dragonfly's pods and the names of the others, from what ``kubectl get pods -o json`` says."""
-    found, others = [], []
     items = answer.get("items") if isinstance(answer, dict) else None
-    for item in items if isinstance(items, list) else []:
-        name = str(item.get("metadata", {}).get("name", ""))
-        if not _NAME.fullmatch(name):
-            continue
-        pod = _pod(name, item)
-        if pod is None:
-            others.append(name)
-        else:
-            found.append(pod)
-    return tuple(sorted(found, key=lambda pod: pod.name)), tuple(sorted(others))
+    named = {str(one.get("metadata", {}).get("name", "")): one for one in (items if isinstance(items, list) else [])}
+    pods = {name: _pod(name, one) for name, one in sorted(named.items()) if _NAME.fullmatch(name)}
+    found = tuple(pod for pod in pods.values() if pod is not None)
+    return found, tuple(name for name, pod in pods.items() if pod is None)
 
 
 def _pod(name: str, item: Mapping[str, Any]) -> Pod | None:
@@ -171,7 +121,9 @@ def _pod(name: str, item: Mapping[str, Any]) -> Pod | None:
     named = [str(one.get("name")) for one in item.get("spec", {}).get("containers") or []]
     containers = tuple(one for one in named if _NAME.fullmatch(one))
     labelled = labels.get("component") or labels.get("app.kubernetes.io/component")
-    component = next((one for one in (labelled, *containers) if one in _COMPONENTS), None) or _named(name)
+    component = next((one for one in (labelled, *containers) if one in _COMPONENTS), None)
+    if component is None and (found := _POD_NAME.search(name)):
+        component = found[1]
     if component is None or not containers:
         return None
     states = item.get("status", {}).get("containerStatuses") or []
@@ -179,12 +131,6 @@ def _pod(name: str, item: Mapping[str, Any]) -> Pod | None:
     release = labels.get("release") or labels.get("app.kubernetes.io/instance")
     main = component if component in containers else containers[0]
     return Pod(name, component, containers, main, restarted, release if release and _NAME.fullmatch(release) else None)
-
-
-def _named(name: str) -> str | None:
-    """Return the component that a pod's name tells, where neither label nor container does."""
-    found = _POD_NAME.search(name)
-    return found[1] if found else None
 
 
 def items_of(cluster: Cluster, pod: Pod) -> Iterator[Item]:
@@ -198,9 +144,8 @@ def items_of(cluster: Cluster, pod: Pod) -> Iterator[Item]:
     for container in pod.containers:
         requested = ("logs", pod.name, "-c", container)
         yield Item(f"{pod.name}/console-{container}.log", cluster.kubectl(*requested, *since))
-        before = cluster.kubectl(*requested, "--previous")
-        known = container in pod.restarted
-        yield Item(f"{pod.name}/console-{container}.previous.log", before, optional=not known)
+        previous, known = cluster.kubectl(*requested, "--previous"), container in pod.restarted
+        yield Item(f"{pod.name}/console-{container}.previous.log", previous, optional=not known)
 
 
 def listing_of(cluster: Cluster, pod: Pod) -> Item:
@@ -225,3 +170,60 @@ def helm_items(cluster: Cluster, pods: Sequence[Pod]) -> Iterator[Item]:
     """Yield the Helm values of each release that the pods belong to."""
     for release in sorted({pod.release for pod in pods if pod.release}):
         yield Item(f"helm/{release}.values.yaml", cluster.helm("get", "values", release, "-o", "yaml"), optional=True)
+
+
+_SCRIPT = """\
+#!/bin/sh
+# Only reads: get, logs, top, and cat and find inside containers. Nothing is redacted here; see the last lines.
+# Which pods there are is asked as it runs, so look it over, then run it with sh.
+out={folder}
+mkdir -p "$out/kubernetes"
+kubectl get pods {kubectl} -o json > "$out/kubernetes/pods.json"
+kubectl get events {kubectl} -o json > "$out/kubernetes/events.json"
+kubectl get configmaps {kubectl} -o yaml > "$out/kubernetes/configmaps.yaml"
+kubectl top pods {kubectl} --containers > "$out/kubernetes/top-pods.txt" 2>/dev/null
+for pod in $(kubectl get pods {kubectl} -o 'jsonpath={{range .items[*]}}{{.metadata.name}}{{"\\n"}}{{end}}'); do
+    containers=$(kubectl get pod "$pod" {kubectl} -o 'jsonpath={{range .spec.containers[*]}}{{.name}}{{"\\n"}}{{end}}')
+    main=
+    for container in $containers; do
+        case "$container" in
+        seed-client|client|dfdaemon) main=$container file=dfdaemon.yaml port=4002 ;;
+        scheduler) main=$container file=scheduler.yaml port=8000 ;;
+        manager) main=$container file=manager.yaml port=8000 ;;
+        esac
+    done
+    [ -n "$main" ] || continue
+    mkdir -p "$out/$pod"
+    kubectl exec "$pod" {kubectl} -c "$main" -- cat {configuration}/$file > "$out/$pod/$file"
+    kubectl get {kubectl} --raw "/api/v1/namespaces/{namespace}/pods/$pod:$port/proxy/metrics" > "$out/$pod/metrics.txt"
+    for container in $containers; do
+        kubectl logs "$pod" {kubectl} -c "$container"{since} > "$out/$pod/console-$container.log"
+        kubectl logs "$pod" {kubectl} -c "$container" --previous > "$out/$pod/console-$container.previous.log" 2>/dev/null
+    done
+    for log in $(kubectl exec "$pod" {kubectl} -c "$main" -- find {logs} -type f); do
+        case "$log" in *.log|*.log.*|*.log-*) ;; *) continue ;; esac
+        mkdir -p "$out/$pod/$(dirname "${{log#{logs}/}}")"
+        kubectl exec "$pod" {kubectl} -c "$main" -- cat "$log" > "$out/$pod/${{log#{logs}/}}"
+    done
+done
+if command -v helm > /dev/null; then
+    mkdir -p "$out/helm"
+    helm list {helm} -o json > "$out/helm/releases.json"
+    for release in $(helm list {helm} -q); do
+        helm get values "$release" {helm} -o yaml > "$out/helm/$release.values.yaml"
+    done
+fi
+find "$out" -type f -empty -delete
+# Then, where dfly-analysis is installed: take the secrets out before you pass it on, and analyse.
+#   dfly-analysis redact "$out" -o cleaned
+#   dfly-analysis report cleaned
+"""
+
+
+def collecting_script(cluster: Cluster, folder: str) -> str:
+    """Return the commands of a collection as a POSIX shell script that writes to a folder, without redaction."""
+    return _SCRIPT.format(
+        folder=shlex.quote(folder), kubectl=shlex.join(cluster.flags("--context")), helm=shlex.join(cluster.flags("--kube-context")), namespace=cluster.namespace,
+        configuration=CONFIGURATION_FOLDER, logs=LOG_FOLDER,
+        since=f" --since={shlex.quote(cluster.since)}" if cluster.since else "",
+    )  # fmt: skip

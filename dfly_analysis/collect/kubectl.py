@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -20,27 +21,16 @@ from dfly_analysis.redaction import MARK, redact
 
 _BLOCK = 1 << 16
 _LONGEST_LINE = 16 << 20  # a longer one is cut, so that memory is bounded
-_SECRET_NAMES = ("PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CREDENTIALS", "AUTH", "DSN")
+_SECRET_NAMES = frozenset(("PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CREDENTIALS", "AUTH", "DSN"))
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _LONGEST_REASON = 200
 _MAX_SAID = 1 << 20
 
 
 def fetch(item: Item, target: Path, silence_s: float) -> str | None:
-    """Run an item's command and write what it prints.
+    """Run an item's command and write what it prints; return why there is nothing, one line, or None where all went well.
 
-    Parameters
-    ----------
-    item : Item
-    target : Path
-        Stands there only once it is whole.
-    silence_s : float
-        Seconds without a byte after which the command is ended.
-
-    Returns
-    -------
-    str or None
-        Why there is nothing, one line; None where all went well.
+    A command that prints nothing for `silence_s` seconds is ended; the target stands there only once it is whole.
     """
     check_reading(item.command)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +54,8 @@ def _run(item: Item, out: IO[bytes], silence_s: float) -> str | None:
                 item.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=message, start_new_session=True
             )
         except FileNotFoundError:
-            raise DflyError(
-                f"{item.command[0]} is not on the PATH", hint="install it, or run what --dry-run prints where it is"
-            ) from None
+            hint = "install it, or run what --dry-run prints where it is"
+            raise DflyError(f"{item.command[0]} is not on the PATH", hint=hint) from None
         try:
             reason = _keep(item, running, out, silence_s)
         finally:
@@ -88,14 +77,12 @@ def _keep(item: Item, running: subprocess.Popen[bytes], out: IO[bytes], silence_
     try:
         if item.content == "gzip":
             with tempfile.TemporaryFile() as packed:
-                for block in stream:
-                    packed.write(block)
+                packed.writelines(stream)
                 packed.seek(0)
                 with gzip.open(packed) as unpacked:
                     _write_lines(iter(lambda: unpacked.read(_BLOCK), b""), out)
         elif item.content == "json":
-            for block in stream:
-                out.write(block)
+            out.writelines(stream)
         else:
             _write_lines(stream, out)
     except TimeoutError:
@@ -167,13 +154,9 @@ def without_secrets(content: Any) -> Any:
         return content
     kept = {name: without_secrets(value) for name, value in content.items() if name != _APPLIED}
     named = str(kept.get("name", "")).upper()
-    if isinstance(kept.get("value"), str) and any(part in _SECRET_NAMES for part in _parts(named)):
+    if isinstance(kept.get("value"), str) and not _SECRET_NAMES.isdisjoint(re.split("[-._]", named)):
         kept["value"] = MARK
     return {name: _without_named(name, value) for name, value in kept.items()}
-
-
-def _parts(name: str) -> Sequence[str]:
-    return name.replace("-", "_").replace(".", "_").split("_")
 
 
 def _without_named(name: str, value: Any) -> Any:

@@ -1,19 +1,19 @@
-"""The verdict on two runs, from their frames and settings."""
+"""The verdict on two runs, by counts of tasks and pieces, times of pieces and settings."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from dfly_analysis.comparison.durations import time_effect
-from dfly_analysis.comparison.proportions import effect_of, pieces_counted, source_pieces, tasks_counted
-from dfly_analysis.comparison.settings_diff import Comparison, Effect, SettingPair, TimeEffect, Verdict
+from dfly_analysis.comparison.durations import TimeEffect, time_effect
+from dfly_analysis.comparison.proportions import FROM_SOURCE, Effect, count_pieces, count_tasks, effect_of
+from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.units import format_duration, format_share, format_size
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dfly_analysis.dataset import Dataset
 
+Verdict = Literal["helped", "no difference", "worse", "cannot tell"]
 TASK_MARGIN, PIECE_MARGIN, TIME_MARGIN = 0.1, 0.01, 0.25
 """Differences below these make no difference: a share of tasks, a share of pieces, a ratio of times less one."""
 _SAVED = 5
@@ -28,36 +28,97 @@ TITLES = {
 }
 
 
+@dataclass(frozen=True)
+class SettingPair:
+    """A setting in both runs.
+
+    Attributes
+    ----------
+    role, key : str
+    before, after : str or None
+        None where it is not known.
+    layer_before, layer_after : str
+        Who set it.
+    """
+
+    role: str
+    key: str
+    before: str | None
+    after: str | None
+    layer_before: str
+    layer_after: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is known in both runs, and differs."""
+        return self.before is not None and self.after is not None and self.before != self.after
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether a change helped, and the evidence.
+
+    Attributes
+    ----------
+    verdict : {"helped", "no difference", "worse", "cannot tell"}
+    because : tuple of str
+        Sentences with numbers.
+    effects : tuple of Effect
+    times : TimeEffect or None
+        None where pieces of one length are not seen finishing in both runs.
+    settings : tuple of SettingPair
+        Those that differ first.
+    causes_before, causes_after : tuple of (str, int)
+        Failed tasks by cause, most first.
+    outlasted : int
+        Pieces that finished afterwards in more time than the earlier timeout allowed.
+    cautions : tuple of str
+        What weakens the comparison.
+    """
+
+    verdict: Verdict
+    because: tuple[str, ...]
+    effects: tuple[Effect, ...]
+    times: TimeEffect | None
+    settings: tuple[SettingPair, ...]
+    causes_before: tuple[tuple[str, int], ...]
+    causes_after: tuple[tuple[str, int], ...]
+    outlasted: int = 0
+    cautions: tuple[str, ...] = ()
+
+    def get(self, effect_id: str) -> Effect | None:
+        """Return the effect of that id, or None."""
+        return next((one for one in self.effects if one.id == effect_id), None)
+
+
 def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
     """Say whether a change helped.
 
     Parameters
     ----------
     before, after : Dataset
-        Two runs, loaded apart.
+        Two runs, loaded separately.
 
-    Returns
-    -------
-    Comparison
-        Tasks decide where they can; where they are too few, attempts at pieces from the source do; where neither is clear,
-        attempts cut by a timeout do, if the others went the same way, and pieces that outlasted the limit before. A
-        difference counts where its 98.3 % interval leaves out zero, for there are three chances to see one.
+    Notes
+    -----
+    Tasks decide where they can; where they are too few, attempts at pieces from the source do; where neither is clear,
+    attempts cut by a timeout do, if the others went the same way, and pieces that outlasted the earlier timeout. A
+    difference counts where its 98.3 % interval excludes zero, because three of them are looked at.
     """
-    pieces = source_pieces(before.pieces), source_pieces(after.pieces)
-    tasks = before.tasks, after.tasks
-    counted = {
-        "tasks_failed": [tasks_counted(one) for one in tasks],
-        "layers_failed": [tasks_counted(one, layers_only=True) for one in tasks],
-        "pieces_cut": [pieces_counted(one, ("timeout",)) for one in pieces],
-        "pieces_failed": [pieces_counted(one, _FAILURES) for one in pieces],
+    counts = {
+        "tasks_failed": [count_tasks(run) for run in (before, after)],
+        "layers_failed": [count_tasks(run, layers_only=True) for run in (before, after)],
+        "pieces_cut": [count_pieces(run, ("timeout",)) for run in (before, after)],
+        "pieces_failed": [count_pieces(run, _FAILURES) for run in (before, after)],
     }
-    result = [effect_of(name, *both) for name, both in counted.items()]
-    effects = tuple(one for one in result if one is not None)
-    times, outlasted = time_effect(*pieces), _outlasted(before, pieces[1])
+    effects = tuple(one for name, both in counts.items() if (one := effect_of(name, *both)) is not None)
+    times, limit_s = time_effect(before, after), _timeout_s(before)
+    finished = f"SELECT count(*) FROM pieces WHERE {FROM_SOURCE} AND outcome = 'ok' AND duration_s > ?"
+    outlasted = after.rows(finished, [limit_s])[0][0] if limit_s is not None else 0
     verdict, because = _judge({one.id: one for one in effects}, times, outlasted, same=_same_files(before, after))
     settings = _settings(before, after)
     if outlasted:
-        limit = format_duration(_limit_s(before) or 0.0)
+        limit = format_duration(limit_s or 0.0)
         because += (
             f"{outlasted:,} pieces finished after more than {limit}, where the limit before would have cut them",
         )
@@ -142,18 +203,14 @@ def _time_text(times: TimeEffect) -> str:
 
 
 def _same_files(before: Dataset, after: Dataset) -> bool:
-    hashes = [sorted(run.coverage["sha256"].dropna()) for run in (before, after)]
+    query = "SELECT sha256 FROM coverage WHERE sha256 IS NOT NULL ORDER BY 1"
+    hashes = [run.rows(query) for run in (before, after)]
     return bool(hashes[0]) and hashes[0] == hashes[1]
 
 
-def _limit_s(run: Dataset) -> float | None:
+def _timeout_s(run: Dataset) -> float | None:
     found = [run.settings.get(key, "seedClient").seconds for key in _LIMITS]
     return min((value for value in found if value), default=None)
-
-
-def _outlasted(before: Dataset, pieces: pd.DataFrame) -> int:
-    limit_s = _limit_s(before)
-    return 0 if limit_s is None else int(((pieces["outcome"] == "ok") & (pieces["duration_s"] > limit_s)).sum())
 
 
 def _settings(before: Dataset, after: Dataset) -> tuple[SettingPair, ...]:
@@ -169,8 +226,8 @@ def _settings(before: Dataset, after: Dataset) -> tuple[SettingPair, ...]:
 
 
 def _causes(run: Dataset) -> tuple[tuple[str, int], ...]:
-    counts = run.failed_tasks["cause"].fillna("unknown").value_counts()
-    return tuple((str(cause), int(n)) for cause, n in counts.items())
+    query = f"SELECT coalesce(cause, 'unknown'), count(*) FROM tasks WHERE {FAILED} GROUP BY 1 ORDER BY 2 DESC, 1"
+    return tuple((cause, n) for cause, n in run.rows(query))
 
 
 def _cautions(before: Dataset, after: Dataset, settings: tuple[SettingPair, ...]) -> tuple[str, ...]:
@@ -180,11 +237,11 @@ def _cautions(before: Dataset, after: Dataset, settings: tuple[SettingPair, ...]
         reasons.append(f"{changed} settings differ: the effect is that of all of them together")
     if not changed:
         reasons.append("no setting is seen to differ: what made a difference is not in these settings")
-    largest = [float(max(run.tasks["size_bytes"].dropna(), default=0.0)) for run in (before, after)]
+    query = "SELECT coalesce(max(size_bytes), 0), count(*) FILTER (size_bytes >= 1048576) FROM tasks"
+    largest, n = zip(*(run.rows(query)[0] for run in (before, after)), strict=True)
     if all(largest) and not 0.5 <= largest[1] / largest[0] <= 2.0:
         texts = [format_size(size) for size in largest]
         reasons.append(f"the largest layers differ: {texts[0]} before, {texts[1]} after")
-    n = [int((run.tasks["size_bytes"].fillna(0) >= 2**20).sum()) for run in (before, after)]
     if min(n) < 5:
         reasons.append(f"only {n[0]} and {n[1]} tasks of 1 MiB and more: repeat the run to be sure of the whole layers")
     return tuple(reasons)

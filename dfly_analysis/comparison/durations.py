@@ -1,13 +1,13 @@
-"""Times of pieces in two runs: the ratio of their medians, the cut ones counted as longer than their limit."""
+"""Times of pieces in two runs: the ratio of their medians; attempts that were cut are right-censored."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dfly_analysis.comparison.proportions import groups_of
-from dfly_analysis.comparison.settings_diff import TimeEffect
+from dfly_analysis.comparison.proportions import FROM_SOURCE, cluster_expression
 from dfly_analysis.estimates import Interval
 from dfly_analysis.models import kaplan_meier
 
@@ -15,45 +15,74 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from dfly_analysis.dataset import Dataset
+
 MIN_COUNT = 20
+MAX_ATTEMPTS = 50_000
+"""Of more attempts in a run, whole clusters are sampled."""
+_TIMED = f"{FROM_SOURCE} AND duration_s > 0 AND coalesce(outcome, '') <> 'unknown'"
 _DRAWS = 200
 _SEED = 20261123
 
 
-def time_effect(before: pd.DataFrame, after: pd.DataFrame) -> TimeEffect | None:
-    """Compare the median time of pieces of one length.
+@dataclass(frozen=True)
+class TimeEffect:
+    """How the time of a piece from the source changed.
 
-    Parameters
+    Attributes
     ----------
-    before, after : DataFrame
-        Attempts at pieces from the source, ``size_bytes``, ``duration_s``, ``outcome``, ``task_id``, ``started``.
+    size_bytes : int
+        Length of the pieces that are compared.
+    n_before, n_after : int
+        Attempts, the cut ones included.
+    before_s, after_s : float
+        Medians by Kaplan and Meier, seconds.
+    ratio : Interval
+        After by before, with a 95 % interval by bootstrap over clusters.
+    """
+
+    size_bytes: int
+    n_before: int
+    n_after: int
+    before_s: float
+    after_s: float
+    ratio: Interval
+
+
+def time_effect(before: Dataset, after: Dataset) -> TimeEffect | None:
+    """Compare the median time of pieces of one length.
 
     Returns
     -------
     TimeEffect or None
         None where no length is seen in both runs at least 20 times, or half of the pieces of a run did not finish.
     """
-    runs = [_timed(run) for run in (before, after)]
-    sizes = [run.loc[run["outcome"] == "ok", "size_bytes"].value_counts() for run in runs]
-    shared = sizes[0].index.intersection(sizes[1].index)
-    often = [size for size in shared if min(sizes[0][size], sizes[1][size]) >= MIN_COUNT]
-    if not often:
+    runs = (before, after)
+    query = f"SELECT size_bytes, count(*) FROM pieces WHERE {_TIMED} AND outcome = 'ok' AND size_bytes IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+    counts = [dict(run.rows(query)) for run in runs]
+    often = {size: min(n, counts[1].get(size, 0)) for size, n in counts[0].items()}
+    size = max(often, key=lambda one: often[one], default=None)
+    if size is None or often[size] < MIN_COUNT:
         return None
-    size = max(often, key=lambda one: min(sizes[0][one], sizes[1][one]))
-    alike = [run[run["size_bytes"] == size] for run in runs]
-    medians = [_median(run["duration_s"].to_numpy(float), (run["outcome"] != "ok").to_numpy(bool)) for run in alike]
-    if not all(map(np.isfinite, medians)):
+    attempts = [_attempts(run, size) for run in runs]
+    medians = [_median(one["duration_s"].to_numpy(float), one["cut"].to_numpy(bool)) for one in attempts]
+    if not np.isfinite(medians).all():
         return None
-    drawn = [_drawn_medians(run, seed) for run, seed in zip(alike, (_SEED, _SEED + 1), strict=True)]
+    drawn = [_drawn_medians(one, seed) for one, seed in zip(attempts, (_SEED, _SEED + 1), strict=True)]
     ratios = drawn[1] / drawn[0]
     value, finite = medians[1] / medians[0], ratios[np.isfinite(ratios)]
     low, high = np.quantile(finite, [0.025, 0.975]) if len(finite) > _DRAWS // 2 else (0.0, np.inf)
     ratio = Interval(value, min(float(low), value), max(float(high), value))
-    return TimeEffect(int(size), len(alike[0]), len(alike[1]), medians[0], medians[1], ratio)
+    return TimeEffect(int(size), len(attempts[0]), len(attempts[1]), medians[0], medians[1], ratio)
 
 
-def _timed(pieces: pd.DataFrame) -> pd.DataFrame:
-    return pieces[(pieces["duration_s"] > 0) & pieces["size_bytes"].notna() & (pieces["outcome"] != "unknown")]
+def _attempts(run: Dataset, size: int) -> pd.DataFrame:
+    """Return cluster, duration and censoring of the attempts at pieces of one length, or of a sample of clusters."""
+    where = f"{_TIMED} AND size_bytes = {int(size)}"
+    cluster = cluster_expression(run, where)
+    every = -(-run.rows(f"SELECT count(*) FROM pieces WHERE {where}")[0][0] // MAX_ATTEMPTS)
+    query = f"SELECT {cluster} AS cluster, duration_s, outcome IS DISTINCT FROM 'ok' AS cut FROM pieces WHERE {where} AND hash({cluster}) % {every} = 0"
+    return run.sql(query)
 
 
 def _median(duration_s: NDArray[np.float64], censored: NDArray[np.bool_]) -> float:
@@ -62,12 +91,11 @@ def _median(duration_s: NDArray[np.float64], censored: NDArray[np.bool_]) -> flo
     return float(curve.x[at[0]]) if len(at) else float("inf")
 
 
-def _drawn_medians(pieces: pd.DataFrame, seed: int) -> NDArray[np.float64]:
-    """Return medians of draws of whole groups, with replacement."""
+def _drawn_medians(attempts: pd.DataFrame, seed: int) -> NDArray[np.float64]:
+    """Return medians of draws of whole clusters, with replacement."""
     draw = np.random.default_rng(seed)
-    duration, censored = pieces["duration_s"].to_numpy(float), (pieces["outcome"] != "ok").to_numpy(bool)
-    names = groups_of(pieces).to_numpy()
-    members = [np.flatnonzero(names == name) for name in np.unique(names)]
+    duration, censored = attempts["duration_s"].to_numpy(float), attempts["cut"].to_numpy(bool)
+    members = list(attempts.groupby("cluster", sort=True).indices.values())
     result = []
     for _ in range(_DRAWS):
         rows = np.concatenate([members[place] for place in draw.integers(0, len(members), len(members))])

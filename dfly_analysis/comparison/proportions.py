@@ -1,87 +1,129 @@
-"""Shares of failures in two runs, and their difference, where things that share a fate count for less than their number."""
+"""Failure shares of two runs and their difference; what fails together counts for less than its number."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dfly_analysis.comparison.settings_diff import Effect
 from dfly_analysis.estimates import Interval, wilson
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from dfly_analysis.dataset import Dataset
 
 LEVEL, STRICT = 0.95, 1.0 - 0.05 / 3.0
 MIN_TASKS = 5
-"""With fewer tasks than this, pieces are grouped by stretches of time within a task instead."""
+"""With fewer tasks than this, attempts are grouped by stretches of time within a task instead."""
+FROM_SOURCE = "origin = 'source' AND ended IS NOT NULL AND NOT coalesce(successes_not_logged, false)"
+"""Condition on `pieces`: fetched from the source, with a known end, in a run that also logs those that finished."""
+_SELF_ENDED = f"{FROM_SOURCE} AND coalesce(outcome, '') NOT IN ('cancelled', 'unknown')"
+_LARGE_LAYERS = "role = 'seedClient' AND coalesce(size_bytes >= 1048576, true)"
 _USUAL_BLOCK_S = 10.0
-_SMALLEST_LAYER_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How a share of failures changed.
+
+    Attributes
+    ----------
+    id : str
+        ``tasks_failed``, ``layers_failed``, ``pieces_cut`` or ``pieces_failed``.
+    before, after : Interval
+        Shares, 0 to 1, with 95 % intervals.
+    n_before, n_after, bad_before, bad_after : int
+    difference : Interval
+        After minus before, -1 to 1, with its 95 % interval.
+    strict : Interval
+        The same with a 98.3 % interval, on which the verdict rests because it looks at three of these.
+    clusters_before, clusters_after : int
+        Groups of attempts that fail together: tasks, or stretches of time where tasks are few.
+    """
+
+    id: str
+    before: Interval
+    after: Interval
+    n_before: int
+    n_after: int
+    bad_before: int
+    bad_after: int
+    difference: Interval
+    strict: Interval
+    clusters_before: int
+    clusters_after: int
+
+    @property
+    def direction(self) -> int:
+        """-1 where the share clearly fell, 1 where it clearly rose, otherwise 0."""
+        return -1 if self.strict.high < 0.0 else 1 if self.strict.low > 0.0 else 0
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """Failures in groups that share a fate.
+    """Failures in clusters of attempts.
 
     Attributes
     ----------
-    bad, n : tuple of int
-        By group.
+    clusters : tuple of (int, int, int)
+        Failures and attempts of a cluster, and how many clusters have these counts.
     """
 
-    bad: tuple[int, ...]
-    n: tuple[int, ...]
+    clusters: tuple[tuple[int, int, int], ...]
+
+    @property
+    def n(self) -> int:
+        """Attempts."""
+        return sum(n * times for _, n, times in self.clusters)
+
+    @property
+    def bad(self) -> int:
+        """Failures."""
+        return sum(bad * times for bad, _, times in self.clusters)
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters."""
+        return sum(times for _, _, times in self.clusters)
 
     @property
     def share(self) -> float:
-        """Of all; 0 where there are none."""
-        return sum(self.bad) / max(sum(self.n), 1)
+        """Failures among the attempts; 0 where there are none."""
+        return self.bad / max(self.n, 1)
 
     @property
     def design_effect(self) -> float | None:
-        """How much wider groups make the spread of the share than single failures would; None where it cannot be seen."""
-        share, total, groups = self.share, sum(self.n), len(self.n)
-        if not 0.0 < share < 1.0 or groups < 2:
+        """Variance of the share over that of independent failures, at least 1; None where it cannot be estimated."""
+        share, count = self.share, self.n_clusters
+        if not 0.0 < share < 1.0 or count < 2:
             return None
-        spread = groups / (groups - 1) * sum((b - n * share) ** 2 for b, n in zip(self.bad, self.n, strict=True))
-        return max(1.0, spread / (total * share * (1.0 - share)))
+        squares = sum(times * (bad - n * share) ** 2 for bad, n, times in self.clusters)
+        return max(1.0, count / (count - 1) * squares / (self.n * share * (1.0 - share)))
 
 
 def effect_of(effect_id: str, before: Proportion, after: Proportion) -> Effect | None:
-    """Compare two shares by Newcombe's interval on effective counts.
-
-    Parameters
-    ----------
-    effect_id : str
-    before, after : Proportion
-
-    Returns
-    -------
-    Effect or None
-        None where one of the runs holds nothing to count.
+    """Compare two shares by Newcombe's interval on effective counts; None where one of the runs has no attempt.
 
     Notes
     -----
-    Newcombe, Statistics in Medicine 17 (1998) 873-890, method 10: Wilson's intervals of both shares, put together. Counts
-    are divided by the larger of the two runs' design effects; where failures of one run come in bursts, so may those of
-    the other, even if none was seen.
+    Newcombe, Statistics in Medicine 17 (1998) 873-890, method 10, from Wilson's intervals of both shares. Counts are
+    divided by the larger design effect of the two runs: where failures of one come in bursts, so may those of the other.
     """
-    if not sum(before.n) or not sum(after.n):
+    if not before.n or not after.n:
         return None
     factor = max(before.design_effect or 1.0, after.design_effect or 1.0)
-    before_rate, after_rate = ((counted.share, max(sum(counted.n) / factor, 1.0)) for counted in (before, after))
+    first, second = ((one.share, max(one.n / factor, 1.0)) for one in (before, after))
     return Effect(
         id=effect_id,
-        before=_wilson(*before_rate, LEVEL),
-        after=_wilson(*after_rate, LEVEL),
-        n_before=sum(before.n),
-        n_after=sum(after.n),
-        bad_before=sum(before.bad),
-        bad_after=sum(after.bad),
-        difference=_newcombe(before_rate, after_rate, LEVEL),
-        strict=_newcombe(before_rate, after_rate, STRICT),
-        clusters_before=len(before.n),
-        clusters_after=len(after.n),
+        before=_wilson(*first, LEVEL),
+        after=_wilson(*second, LEVEL),
+        n_before=before.n,
+        n_after=after.n,
+        bad_before=before.bad,
+        bad_after=after.bad,
+        difference=_newcombe(first, second, LEVEL),
+        strict=_newcombe(first, second, STRICT),
+        clusters_before=before.n_clusters,
+        clusters_after=after.n_clusters,
     )
 
 
@@ -97,39 +139,33 @@ def _newcombe(before: tuple[float, float], after: tuple[float, float], level: fl
     return Interval(difference, max(difference - down, -1.0), min(difference + up, 1.0))
 
 
-def tasks_counted(tasks: pd.DataFrame, *, layers_only: bool = False) -> Proportion:
-    """Count tasks with a known end, each a group of its own; or only the layers that seed clients fetched."""
-    known = tasks[tasks["outcome"].isin(["ok", "failed", "died"])]
-    if layers_only:
-        large = (known["size_bytes"].isna() | (known["size_bytes"] >= _SMALLEST_LAYER_BYTES)).fillna(value=True)
-        known = known[large & (known["role"] == "seedClient")]
-    bad = (known["outcome"] != "ok").astype(int)
-    return Proportion(tuple(bad), (1,) * len(known))
+def count_tasks(run: Dataset, *, layers_only: bool = False) -> Proportion:
+    """Count tasks with a known end, each a cluster of its own; or only the layers that seed clients fetched."""
+    query = "SELECT (outcome <> 'ok')::INT AS bad, 1, count(*) FROM tasks WHERE outcome IN ('ok', 'failed', 'died') AND {} GROUP BY bad"
+    return _proportion(run, query.format(_LARGE_LAYERS if layers_only else "true"))
 
 
-def source_pieces(pieces: pd.DataFrame) -> pd.DataFrame:
-    """Return the attempts at pieces from the source whose end is known, of runs that also tell of those that finished."""
-    usable = (pieces["origin"] == "source") & pieces["ended"].notna()
-    if "successes_not_logged" in pieces.columns:
-        usable &= ~pieces["successes_not_logged"].fillna(value=False).astype(bool)
-    return pieces[usable.fillna(value=False).astype(bool)]
+def count_pieces(run: Dataset, outcomes: tuple[str, ...]) -> Proportion:
+    """Count attempts at pieces from the source with some outcome; attempts cancelled with a sibling do not count."""
+    listed = ", ".join(f"'{outcome}'" for outcome in outcomes)
+    clusters = f"""
+        SELECT count(*) FILTER (outcome IN ({listed})) AS bad, count(*) AS n
+        FROM pieces WHERE {_SELF_ENDED} GROUP BY {cluster_expression(run, _SELF_ENDED)}
+    """
+    return _proportion(run, f"SELECT bad, n, count(*) FROM ({clusters}) GROUP BY bad, n")
 
 
-def pieces_counted(pieces: pd.DataFrame, outcomes: tuple[str, ...]) -> Proportion:
-    """Count attempts at pieces that ended in some way, among those that ended by themselves; siblings cancelled do not count."""
-    ended = pieces[~pieces["outcome"].isin(["cancelled", "unknown"])]
-    if not len(ended):
-        return Proportion((), ())
-    bad = ended["outcome"].isin(outcomes).astype(int).groupby(groups_of(ended)).agg(["sum", "size"])
-    return Proportion(tuple(map(int, bad["sum"])), tuple(map(int, bad["size"])))
+def _proportion(run: Dataset, query: str) -> Proportion:
+    return Proportion(tuple((int(bad), int(n), int(times)) for bad, n, times in run.rows(query)))
 
 
-def groups_of(pieces: pd.DataFrame) -> Any:
-    """Return which attempts share a fate: those of one task, or of one stretch of time in it where tasks are few."""
-    task = pieces["task_id"].fillna("").astype(str)
-    if task.nunique() >= MIN_TASKS:
-        return task
-    limit = pieces["timeout_s"].median()
-    block_s = float(limit) if limit == limit and limit > 0 else _USUAL_BLOCK_S  # noqa: PLR0124 - not a number
-    begin = pieces["started"].fillna(pieces["ended"])
-    return task + (((begin - begin.min()).dt.total_seconds() // block_s).astype(int)).astype(str).radd("#")
+def cluster_expression(run: Dataset, where: str) -> str:
+    """Return in SQL which attempts fail together: those of one task, or of a stretch of time in it where tasks are few."""
+    n_tasks, timeout_s, begin_ns = run.rows(
+        "SELECT count(DISTINCT coalesce(task_id, '')), median(timeout_s), min(nanoseconds(coalesce(started, ended))) "
+        f"FROM pieces WHERE {where}"
+    )[0]
+    if n_tasks >= MIN_TASKS or begin_ns is None:
+        return "coalesce(task_id, '')"
+    seconds = f"(nanoseconds(coalesce(started, ended)) - {begin_ns}) / 1e9"
+    return f"coalesce(task_id, '') || '#' || floor({seconds} / {timeout_s or _USUAL_BLOCK_S})::BIGINT"

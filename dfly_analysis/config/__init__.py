@@ -12,16 +12,17 @@ if TYPE_CHECKING:
     from dfly_analysis.config.feasibility import Bound, Feasibility, assess
     from dfly_analysis.config.helm_values import UserValues, read_values, read_values_text
     from dfly_analysis.config.helm_values_overlay import Overlay
-    from dfly_analysis.config.ignored_keys import IgnoredKey, find_ignored_keys
+    from dfly_analysis.config.ignored_keys import IgnoredKey, find_ignored_keys, ignored_paths
     from dfly_analysis.config.query import Query
     from dfly_analysis.config.rendered_manifests import RenderedFile, read_rendered
     from dfly_analysis.config.resolve import Settings
-    from dfly_analysis.config.setting import KEYS_THAT_MATTER, LAYERS, PIECE_LENGTH, ROLES, Setting
+    from dfly_analysis.config.setting import KEYS_THAT_MATTER, LAYERS, PIECE_LENGTH, Setting
+    from dfly_analysis.schema import ROLES
 
 __all__ = [
     "KEYS_THAT_MATTER", "LAYERS", "PIECE_LENGTH", "ROLES", "BandwidthDemand", "Bound", "ConfigCheck", "Feasibility", "IgnoredKey", "Overlay", "Query",
     "RenderedFile", "Setting", "Settings", "UserValues", "assess", "check_config", "check_settings", "demand_of", "demanded_bps",
-    "find_ignored_keys", "read_rendered", "read_values", "read_values_text",
+    "find_ignored_keys", "ignored_paths", "read_rendered", "read_values", "read_values_text",
 ]  # fmt: skip
 __getattr__, _, _ = attach(
     __name__,
@@ -31,7 +32,7 @@ __getattr__, _, _ = attach(
         "feasibility": ["Bound", "Feasibility", "assess"],
         "helm_values": ["UserValues", "read_values", "read_values_text"],
         "helm_values_overlay": ["Overlay"],
-        "ignored_keys": ["IgnoredKey", "find_ignored_keys"],
+        "ignored_keys": ["IgnoredKey", "find_ignored_keys", "ignored_paths"],
         "query": ["Query"],
         "rendered_manifests": ["RenderedFile", "read_rendered"],
         "resolve": ["Settings"],

@@ -23,32 +23,23 @@ from dfly_analysis.units import parse_rate, parse_size
 
 @dataclass(frozen=True)
 class ConfigCheck:
-    """What a configuration holds.
-
-    Attributes
-    ----------
-    settings : Settings
-    findings : tuple of Finding
-        One for each rule, present ones first and most severe first; ``unknown`` where a release would have to be named.
-    feasibility : Feasibility
-    notes : tuple of str
-        What was assumed or left out, a line each.
-    only_defaults : bool
-        Whether the file given sets nothing of a component, so that what is judged are defaults alone.
-    """
+    """The result of checking a configuration."""
 
     settings: Settings
     findings: tuple[Finding, ...]
+    """One for each rule, present and most severe first; ``unknown`` if a release would have to be named."""
     feasibility: Feasibility
     notes: tuple[str, ...] = ()
+    """What was assumed or left out, one line each."""
     only_defaults: bool = False
+    """Whether the given file sets nothing of a component, so that only defaults are checked."""
 
     def present(self) -> tuple[Finding, ...]:
-        """Return the rules that the configuration holds, most severe first."""
+        """Return the findings that are present, most severe first."""
         return tuple(one for one in self.findings if one.verdict == "present")
 
     def get(self, rule_id: str) -> Finding | None:
-        """Return the finding of a rule, or None where no rule has that name."""
+        """Return the finding of a rule, or None if no rule has that id."""
         return next((one for one in self.findings if one.id == rule_id), None)
 
 
@@ -71,21 +62,17 @@ def check_config(
     chart, client, scheduler : str, optional
         Releases, as `Settings.resolve` takes them; the scheduler's counts for the manager too.
     size : str or float, optional
-        Of a layer, ``20GiB`` where not given.
+        Of a layer; default ``20GiB``.
     bandwidth : str or float, optional
         From the source to one seed client, ``100MB/s``, or bytes per second.
     layers : int, optional
-        Layers in flight to answer for; one where not given.
-
-    Returns
-    -------
-    ConfigCheck
+        Layers in flight; default one.
 
     Raises
     ------
     DflyError
-        Where the input, a release, the size or the bandwidth is not one; where a file holds no key of Dragonfly, or nothing at
-        all and no release is named whose defaults could be judged.
+        If the input, a release, the size or the bandwidth is not valid; if a file has no key of Dragonfly, or nothing at all and
+        no release is named whose defaults could be checked.
 
     Examples
     --------

@@ -35,54 +35,38 @@ _SECTION_KEYS = frozenset({
 
 @dataclass(frozen=True)
 class ConfigInput:
-    """What was given to check.
-
-    Attributes
-    ----------
-    values : UserValues or None
-    rendered : tuple of RenderedFile
-    skipped : tuple of str
-        Files of a folder that are neither, or cannot be read: a line each.
-    """
+    """The configuration given to check."""
 
     values: UserValues | None
     rendered: tuple[RenderedFile, ...]
     skipped: tuple[str, ...] = ()
+    """Files of a directory that are neither, or cannot be read: one line each."""
 
 
 def read_config_input(path: str) -> ConfigInput:
-    """Read a file, a folder, or ``-``.
+    """Read a file, a directory, or ``-`` for stdin.
 
     Raises
     ------
     SettingsError
-        Where a file is neither values nor a component's file, a folder holds none of them, or holds two values files.
+        If a file is neither values nor a component's file, or a directory has none of them or two values files.
     """
     if path != "-" and Path(path).is_dir():
         return _folder(Path(path))
     text = _text(path)
     rendered = tuple(_rendered(text, path))
-    return (
-        ConfigInput(None, rendered) if rendered else ConfigInput(read_values_text(text, path, name=Path(path).name), ())
-    )
+    values = None if rendered else read_values_text(text, path, name=Path(path).name)
+    return ConfigInput(values, rendered)
 
 
 def is_empty(given: ConfigInput) -> bool:
-    """Return whether what was given holds no key of a component."""
+    """Return whether the input sets no key of a component."""
     entries = given.values.entries if given.values is not None else {}
     return not given.rendered and not any(_plain(path) in _PLAIN_SECTIONS for path in entries)
 
 
 def require_nonempty(values: UserValues, *, defaults_known: bool) -> None:
-    """Refuse a file that sets nothing of a component, unless it may well be so and defaults can be judged.
-
-    Raises
-    ------
-    SettingsError
-        Where it holds keys, and none of Dragonfly's chart.
-    NotEnoughDataError
-        Where it holds none, and no release is named.
-    """
+    """Refuse a file with only foreign keys (SettingsError), or with none and no known defaults (NotEnoughDataError)."""
     tops = list(dict.fromkeys(path.partition(".")[0] for path in values.entries))
     if tops and _OTHER_SECTIONS.isdisjoint(tops):
         shown = ", ".join(tops[:4]) + (" and more" if len(tops) > 4 else "")
@@ -167,9 +151,7 @@ def _text(path: str) -> str:
 def _rendered(text: str, path: str) -> Iterator[RenderedFile]:
     if _CONFIG_MAP.search(text):
         yield from _carried(text, path)
-        return
-    file = read_rendered(text, path)
-    if file is not None:
+    elif (file := read_rendered(text, path)) is not None:
         yield file
 
 
@@ -179,12 +161,8 @@ def _carried(text: str, path: str) -> Iterator[RenderedFile]:
     for begin, end in zip(begins, [*begins[1:], len(text)], strict=True):
         document = text[begin:end].removesuffix("---")
         above = text.count("\n", 0, begin)
-        for holder in _config_maps(load_yaml(_without_mark(document), path)):
+        for holder in _config_maps(load_yaml(_DOCUMENT.sub("", document), path)):
             yield from _of_map(holder, path, above, in_json=document.lstrip().startswith("{"))
-
-
-def _without_mark(document: str) -> str:
-    return _DOCUMENT.sub("", document)
 
 
 def _config_maps(content: Any) -> Iterator[Mapping[str, Any]]:

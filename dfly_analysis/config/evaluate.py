@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from dfly_analysis.catalog.config_checks import Comparison, ConfigRule
 from dfly_analysis.config.expressions import Scope, operand, product
@@ -14,9 +14,8 @@ from dfly_analysis.config.ignored_keys import IgnoredKey
 from dfly_analysis.config.query import HostGroup, Query
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import Setting
-from dfly_analysis.findings import Evidence, Finding, collapse_whitespace
+from dfly_analysis.findings import Evidence, Finding, Verdict, collapse_whitespace
 
-Verdict = Literal["present", "absent", "unknown"]
 _BRACES = re.compile(r"\{([^{}]+)\}")
 _MOST_SAID, _MOST_SHOWN = 4, 20
 _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -36,15 +35,7 @@ class _Result:
 
 
 def evaluate_rule(rule: ConfigRule, query: Query, keys: Sequence[IgnoredKey]) -> Finding:
-    """Return a rule's verdict on a configuration.
-
-    Parameters
-    ----------
-    rule : ConfigRule
-    query : Query
-    keys : sequence of IgnoredKey
-        As `dfly_analysis.config.find_ignored_keys` gives them.
-    """
+    """Return a rule's verdict on a configuration with these ignored keys (`dfly_analysis.config.find_ignored_keys`)."""
     if rule.keys:
         return _of_keys(rule, query.settings, [one for one in keys if rule.takes(one.kind, one.words)])
     if not rule.possible(query.settings.versions):
@@ -143,14 +134,13 @@ def _settings_read(rule: ConfigRule, group: Iterable[Comparison], scope: Scope) 
 
 
 def _evidence(settings: Settings, read: Iterable[Setting]) -> Iterator[Evidence]:
-    files = {file.path: file for file in settings.rendered}
     for item in read:
         text = _shown(item.key, item.value)
         line = settings.user.lines.get(item.helm_path or "", 0)
         if item.layer == "user" and line and settings.user.address:
             yield Evidence(settings.user.address, line, text)
         elif item.layer == "rendered":
-            file = files.get(item.source.removesuffix(" (hosts differ)"))
+            file = settings.rendered_file(item.source.removesuffix(" (hosts differ)"))
             if file is not None and item.key in file.lines:
                 yield Evidence(file.path, file.lines[item.key], text)
 

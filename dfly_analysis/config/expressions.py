@@ -14,8 +14,9 @@ from dfly_analysis.catalog.piece_length_rules import piece_attempts
 from dfly_analysis.catalog.sizing_guide import documented_sizing
 from dfly_analysis.config.bandwidth_demand import COLLECTED, BandwidthDemand, demanded_bps
 from dfly_analysis.config.query import USUAL_LINK_BPS, Query
-from dfly_analysis.config.setting import ROLES, Setting
+from dfly_analysis.config.setting import Setting
 from dfly_analysis.errors import CatalogError
+from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration, format_rate, format_size, parse_duration, parse_size
 
 State = Literal["known", "unset", "unknown"]
@@ -28,29 +29,20 @@ _COUNT = "{:g}".format
 
 @dataclass(frozen=True)
 class Operand:
-    """One operand's worth.
-
-    Attributes
-    ----------
-    state : {"known", "unset", "unknown"}
-        ``unset`` where the release in force has no such key, or nobody asked: a comparison with it does not hold.
-        ``unknown`` where a release is not known.
-    worth : float, str, bool or None
-        Seconds, bytes, bytes per second, cores, a count, a flag or a text.
-    text : str
-        For people.
-    setting : Setting or None
-        What it was read from.
-    """
+    """The value of one operand."""
 
     state: State
+    """``unset`` if the release has no such key or nothing was asked: no comparison holds. ``unknown`` if a release is unknown."""
     worth: Worth = None
+    """Seconds, bytes, bytes per second, cores, a count, a flag or a text."""
     text: str = ""
+    """For people."""
     setting: Setting | None = None
+    """What it was read from."""
 
 
 class Scope(NamedTuple):
-    """Where an expression is evaluated: a role, on one host where host files were given."""
+    """Where an expression is evaluated: in a role, and on one host if there are files of hosts."""
 
     query: Query
     role: str
@@ -58,24 +50,12 @@ class Scope(NamedTuple):
 
     @property
     def demand(self) -> BandwidthDemand:
-        """Return what the role demands for the layer asked for."""
+        """What the role demands for the layer."""
         return self.query.demand(self.role, self.host)
 
 
 def operand(scope: Scope, name: str) -> Operand:
-    """Return the worth of a name.
-
-    Parameters
-    ----------
-    scope : Scope
-    name : str
-        See `dfly_analysis.catalog.config_checks.Factor`.
-
-    Raises
-    ------
-    CatalogError
-        Where it is no quantity.
-    """
+    """Return the value of a name, see `dfly_analysis.catalog.config_checks.Factor`; a CatalogError if it is no quantity."""
     if name.startswith("$"):
         if name not in _QUANTITIES:
             raise CatalogError(f"no quantity is called {name}", hint=f"one of {', '.join(_QUANTITIES)}")
@@ -96,7 +76,7 @@ def operand(scope: Scope, name: str) -> Operand:
 
 
 def product(scope: Scope, factors: Iterable[Factor]) -> Operand:
-    """Return the product of factors, a single one as it is; not known where a factor is not, unset where one is no number."""
+    """Return the product of factors; unknown if one is unknown, unset if one is not a number. A single factor is kept as it is."""
     operands = [(operand(scope, factor.name), factor.inverse) for factor in factors]
     if len(operands) == 1 and not operands[0][1]:
         return operands[0][0]

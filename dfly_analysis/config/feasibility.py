@@ -16,89 +16,53 @@ _CAPS = ("download.bandwidthLimit", "download.backToSourceBandwidthLimit")
 
 @dataclass(frozen=True)
 class Bound:
-    """One bound on the way of a layer.
-
-    Attributes
-    ----------
-    what : str
-        What it bounds.
-    key, role, source : str
-    limit_s : float
-    demanded_bps : float or None
-        Bandwidth from the source that it asks for; None where it does not depend on one.
-    needed_s : float or None
-        What it takes at the bandwidth named; None where none was named.
-    factor : float or None
-        Limit over need: below 1 it runs out.
-    fatal : bool
-        Whether the layer is lost where it runs out; else only time, sharing or a right verdict is.
-    """
+    """One timeout on the way of a layer."""
 
     what: str
+    """What it bounds."""
     key: str
     role: str
     source: str
     limit_s: float
     demanded_bps: float | None
+    """Bandwidth from the source that it asks for."""
     needed_s: float | None
+    """Time needed at the given bandwidth; None without one."""
     factor: float | None
+    """Limit over need: below 1 it runs out."""
     fatal: bool
+    """Whether the layer is lost when it runs out."""
 
 
 @dataclass(frozen=True)
 class Feasibility:
-    """Whether a layer of a size comes through at a bandwidth.
-
-    Attributes
-    ----------
-    size_bytes : int
-    bandwidth_bps : float or None
-        As named; None where none was.
-    layers, job_layers : int
-        Layers in flight it is answered for, and that a job fetches at a time.
-    client_version : str or None
-        Of the seed client.
-    piece_length_bytes, pieces : int
-    pieces_in_flight : int or None
-    demanded_bps, job_demanded_bps : float or None
-        From the source to one seed, for the layers answered for and for those of a job.
-    feasible : bool or None
-        None where no bandwidth was named, or a setting is not known.
-    factor : float or None
-        Smallest of the fatal bounds: 0.5 means that half of what is needed is there.
-    governed_by : str or None
-        Key of that bound.
-    reason : str
-        One sentence.
-    bounds : tuple of Bound
-        In the order a layer meets them.
-    """
+    """Whether a layer of a size comes through at a bandwidth."""
 
     size_bytes: int
     bandwidth_bps: float | None
     layers: int
     job_layers: int
+    """Layers in flight that the answer is for, and that a job fetches at a time."""
     client_version: str | None
+    """Of the seed client."""
     piece_length_bytes: int
     pieces: int
     pieces_in_flight: int | None
     demanded_bps: float | None
     job_demanded_bps: float | None
+    """From the source to one seed client, for these layers and for those of a job."""
     feasible: bool | None
+    """None without a bandwidth, or if a setting is unknown."""
     factor: float | None
+    """Smallest factor of the fatal bounds, and `governed_by` its key: 0.5 means half of what is needed."""
     governed_by: str | None
     reason: str
     bounds: tuple[Bound, ...]
+    """In the order in which a layer meets them."""
 
 
 def assess(query: Query) -> Feasibility:
-    """Answer for the seed client, which fetches what is preheated.
-
-    Parameters
-    ----------
-    query : Query
-        Its layers count as one where no number was named.
-    """
+    """Answer for the seed client, which fetches what is preheated; for one layer if the query names no number."""
     demand = query.demand("seedClient")
     layers = query.layers or 1
     bounds = tuple(_bounds(query, layers, demand.in_flight_bytes))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dfly_analysis.catalog.defaults import Value
 from dfly_analysis.config.setting import SECTIONS
-from dfly_analysis.config.yaml_positions import RepeatedKey, key_lines, load_yaml, repeated_keys
+from dfly_analysis.config.yaml_positions import RepeatedKey, key_positions, load_yaml
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.redaction import redact
 
@@ -20,35 +21,24 @@ _SECRET = re.compile(
     r"pass(?:word|wd)|secret|token|credential|private|authorization|(?:^|[._-])(?:api)?key$|[a-z]Key$|header",
     re.IGNORECASE,
 )
+_SHORT = 200
 _FILE_SECTIONS = frozenset({"download", "upload", "storage", "host"})
 
 
 @dataclass(frozen=True)
 class UserValues:
-    """What the user gave.
-
-    Attributes
-    ----------
-    name : str
-        Name of the file, or ``values``.
-    prefix : str
-        Name of the parent chart's section with its dot, e.g. ``dragonfly.``; empty at the top.
-    entries : mapping of str to value
-        Dotted path from the role on, e.g. ``seedClient.config.download.pieceTimeout``; None takes the chart's value
-        away, as Helm does.
-    address : str
-        Path of the file as it was given; empty where there was none.
-    lines : mapping of str to int
-        Line of each path and of each section above one; empty where the values came as a mapping.
-    repeated : tuple of RepeatedKey
-        Paths written twice in the file.
-    """
+    """Helm values as the user wrote them."""
 
     name: str = "values"
+    """Name of the file."""
     prefix: str = ""
+    """Section of the parent chart with its dot, e.g. ``dragonfly.``; empty at the top."""
     entries: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    """By dotted path, e.g. ``seedClient.config.download.pieceTimeout``; None removes the chart's value, as in Helm."""
     address: str = ""
+    """Path of the file as it was given."""
     lines: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Line of each path and section; empty if the values came as a mapping."""
     repeated: tuple[RepeatedKey, ...] = ()
 
     def place(self, path: str) -> str:
@@ -63,22 +53,12 @@ class UserValues:
 
 
 def read_values(values: UserValues | str | os.PathLike[str] | Mapping[str, Any] | None) -> UserValues:
-    """Read Helm values.
-
-    Parameters
-    ----------
-    values : path, mapping, UserValues or None
-        A file, or what such a file holds; nested or with dotted keys. What was read before is returned as it is.
-
-    Returns
-    -------
-    UserValues
-        Without secrets; empty for None and for an empty file.
+    """Read Helm values from a file, or from a mapping, nested or with dotted keys; secrets are left out.
 
     Raises
     ------
     SettingsError
-        Where the file is missing, not YAML, not a mapping, or a component's own file.
+        If the file is missing, not YAML, not a mapping, or a component's own file.
     """
     if values is None:
         return UserValues()
@@ -91,17 +71,7 @@ def read_values(values: UserValues | str | os.PathLike[str] | Mapping[str, Any] 
 
 
 def read_values_text(text: str, address: str, *, name: str | None = None) -> UserValues:
-    """Read Helm values from a text, see `read_values`.
-
-    Parameters
-    ----------
-    text : str
-        The whole file.
-    address : str
-        For errors and as address of the values.
-    name : str, optional
-        Short name of the file; the address where not given.
-    """
+    """Read Helm values from a text, see `read_values`; `name` is short for the address."""
     content = load_yaml(text, address)
     if content is None:
         return UserValues(name or address, address=address)
@@ -116,7 +86,7 @@ def _user_values(content: Mapping[str, Any], name: str, address: str = "") -> Us
         hint = "put it among the inputs; values are what helm install -f takes"
         raise SettingsError("this is a client's own dfdaemon.yaml, no Helm values", where=name, hint=hint)
     prefix, section = _section(content)
-    return UserValues(name, prefix, dict(flatten(section)), address, key_lines(section), repeated_keys(section))
+    return UserValues(name, prefix, flatten(section), address, *key_positions(section))
 
 
 def _text(path: Path) -> str:
@@ -144,29 +114,44 @@ def _is_dragonfly(content: Mapping[str, Any]) -> bool:
     return any(str(name).partition(".")[0] in SECTIONS for name in content)
 
 
-def flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
-    """Yield dotted paths and values of a nested mapping, secrets left out; a list becomes one JSON text."""
-    for name, inner in node.items():
-        path = f"{prefix}{name}"
-        if _SECRET.search(str(name)):
-            continue
-        if isinstance(inner, Mapping) and inner:
-            yield from flatten(inner, f"{path}.")
-        else:
-            yield path, _leaf(inner)
+def flatten(node: Mapping[str, Any]) -> dict[str, Value]:
+    """Return dotted paths and values of a nested mapping, secrets left out; a list becomes one JSON text."""
+    found: dict[str, Value] = {}
+
+    def visit(node: Mapping[str, Any], above: str) -> None:
+        for name, inner in node.items():
+            if _is_secret(str(name)):
+                continue
+            if isinstance(inner, Mapping) and inner:
+                visit(inner, f"{above}{name}.")
+            else:
+                found[f"{above}{name}"] = _leaf(inner)
+
+    visit(node, "")
+    return found
+
+
+@lru_cache(maxsize=4096)  # a fleet repeats the same few names
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None
+
+
+@lru_cache(maxsize=4096)  # and mostly the same values
+def _redacted(short: str) -> str:
+    return redact(short)
 
 
 def _leaf(node: Any) -> Value:
     if node is None or isinstance(node, bool | int | float):
         return node
     if isinstance(node, str):
-        return redact(node)
+        return _redacted(node) if len(node) < _SHORT else redact(node)
     return redact(json.dumps(_without_secrets(node), ensure_ascii=False, default=str))
 
 
 def _without_secrets(node: Any) -> Any:
     if isinstance(node, Mapping):
-        return {str(name): _without_secrets(inner) for name, inner in node.items() if not _SECRET.search(str(name))}
+        return {str(name): _without_secrets(inner) for name, inner in node.items() if not _is_secret(str(name))}
     if isinstance(node, list):
         return [_without_secrets(inner) for inner in node]
     return node

@@ -59,42 +59,28 @@ class _Proposals(Protocol):
 
 @dataclass(frozen=True)
 class Overlay:
-    """Helm values that follow an advice.
-
-    Attributes
-    ----------
-    values : mapping
-        Nested, as ``helm upgrade -f`` takes it; empty where nothing has to change.
-    comments : mapping of str to str
-        Helm path to the reason, one line.
-    title : str
-        First line of the file.
-    """
+    """Recommendations as Helm values."""
 
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Nested, as ``helm upgrade -f`` takes it; empty if nothing has to change."""
     comments: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Helm path to the reason, one line."""
     title: str = "Helm values by dfly-analysis"
+    """First line of the file."""
 
     @classmethod
     def from_advice(cls, advice: _Proposals, *, prefix: str = "") -> Overlay:
-        """Make an overlay of an advice and check it.
+        """Build an overlay from recommendations, and check that it reads back.
 
         Parameters
         ----------
-        advice : Advice
         prefix : str
-            Section of a parent chart with its dot, e.g. ``dragonfly.``, as `Settings.user` knows it.
-
-        Returns
-        -------
-        Overlay
-            It was written, read back and compared.
+            Section of a parent chart with its dot, e.g. ``dragonfly.``, as in `Settings.user`.
 
         Raises
         ------
         OverlayConflictError
-            Where two recommendations want different values for one path, a limit is shorter than one it has to
-            outlast, or what was written does not read back.
+            If two recommendations contradict each other, or a timeout is shorter than one it has to outlast.
         """
         chosen = _without_conflict(advice)
         values: dict[str, Any] = {}
@@ -110,10 +96,10 @@ class Overlay:
     @property
     def paths(self) -> Mapping[str, Any]:
         """The values by dotted Helm path, in the order of the file."""
-        return dict(_leaves(self.values))
+        return _leaves(self.values)
 
     def to_yaml(self) -> str:
-        """Return the file's text: comments above each value; a comment alone where nothing has to change."""
+        """Return the file's text, with comments above each value; only a comment if nothing has to change."""
         if not self.values:
             return f"# {self.title}\n# No setting has to change.\n"
         from ruamel.yaml import YAML
@@ -126,15 +112,7 @@ class Overlay:
         return text.getvalue()
 
     def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the file, read it back, and return its path.
-
-        Raises
-        ------
-        OverlayConflictError
-            Where the file does not hold what was meant.
-        DflyError
-            Where it cannot be written.
-        """
+        """Write the file, read it back, and return its path; a DflyError if it cannot be written or reads back differently."""
         target = Path(path)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -148,16 +126,10 @@ class Overlay:
         return target
 
     def check(self, advice: _Proposals, *, prefix: str = "") -> None:
-        """Check that the file's text reads back as the advice says, durations in their seconds.
-
-        Raises
-        ------
-        OverlayConflictError
-            Naming the path that does not.
-        """
+        """Raise an OverlayConflictError that names a path which does not read back as recommended."""
         written = read_overlay(self.to_yaml())
         _same(written, self.values)
-        found = dict(_leaves(written))
+        found = _leaves(written)
         for item in advice:
             path = f"{prefix}{item.helm_path}"
             value = found.get(path)
@@ -172,24 +144,7 @@ _OWN_FAULT = "this is a fault of dfly-analysis; please report it"
 
 
 def read_overlay(text: str, *, where: str | None = None) -> dict[str, Any]:
-    """Read an overlay's text.
-
-    Parameters
-    ----------
-    text : str
-    where : str, optional
-        File it comes from, for the error.
-
-    Returns
-    -------
-    dict
-        Nested values; empty where the text holds comments only.
-
-    Raises
-    ------
-    OverlayConflictError
-        Where it is no YAML mapping.
-    """
+    """Return the nested values of an overlay's text; an OverlayConflictError if it is not a YAML mapping."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as problem:
@@ -202,19 +157,7 @@ def read_overlay(text: str, *, where: str | None = None) -> dict[str, Any]:
 
 
 def apply(values: Mapping[str, Any], overlay: Overlay | Mapping[str, Any]) -> dict[str, Any]:
-    """Return values with an overlay laid over them, as Helm does it.
-
-    Parameters
-    ----------
-    values : mapping
-        Nested Helm values; left as they are.
-    overlay : Overlay or mapping
-
-    Returns
-    -------
-    dict
-        A new mapping; sections merge, values are replaced, a section that is null or a plain value gives way.
-    """
+    """Return nested Helm values with an overlay applied as Helm does: sections merge, values are replaced."""
     over = overlay.values if isinstance(overlay, Overlay) else overlay
     result = {name: apply(inner, {}) if isinstance(inner, Mapping) else inner for name, inner in values.items()}
     for name, inner in over.items():
@@ -235,12 +178,10 @@ def _without_conflict(advice: _Proposals) -> list[_Proposal]:
                 where=item.helm_path,
                 hint="keep one of them",
             )
-    return sorted(chosen.values(), key=lambda item: (_place(item.helm_path), item.helm_path))
-
-
-def _place(path: str) -> int:
-    role = path.partition(".")[0]
-    return _ROLES.index(role) if role in _ROLES else len(_ROLES)
+    order = {role: place for place, role in enumerate(_ROLES)}
+    return sorted(
+        chosen.values(), key=lambda item: (order.get(item.helm_path.partition(".")[0], len(order)), item.helm_path)
+    )
 
 
 def _put(values: dict[str, Any], path: str, value: Any) -> None:
@@ -286,16 +227,15 @@ def _commented(values: Mapping[str, Any], comments: Mapping[str, str], above: st
     return result
 
 
-def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for name, inner in values.items():
-        if isinstance(inner, Mapping):
-            yield from _leaves(inner, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", inner
+        found |= _leaves(inner, f"{above}{name}.") if isinstance(inner, Mapping) else {f"{above}{name}": inner}
+    return found
 
 
 def _same(written: Mapping[str, Any], expected: Mapping[str, Any], *, where: str | None = None) -> None:
-    read, wanted = dict(_leaves(written)), dict(_leaves(expected))
+    read, wanted = _leaves(written), _leaves(expected)
     for path in dict.fromkeys([*wanted, *read]):
         if read.get(path) != wanted.get(path) or type(read.get(path)) is not type(wanted.get(path)):
             at = f"{where}: {path}" if where else path

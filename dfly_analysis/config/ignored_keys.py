@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from dfly_analysis.catalog.defaults import KeyDefaults, Value, all_defaults, chart_run
+from dfly_analysis.catalog.defaults import KeyDefaults, Value, all_defaults, chart_run, defaults_at_path
 from dfly_analysis.catalog.key_spelling import GO_ROLES, find_key, is_known_key, nearest_keys, suggest_keys
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.rendered_manifests import RenderedFile
-from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, ROLES, Setting, is_chart_only
+from dfly_analysis.config.resolve import Settings
+from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, Setting, is_chart_only
 from dfly_analysis.config.value_validation import invalid_reason
+from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration
-
-if TYPE_CHECKING:
-    from dfly_analysis.config.resolve import Settings
 
 KeyKind = Literal[
     "removed_section", "misplaced", "never_read", "renamed", "not_yet", "no_longer", "not_passed_on", "reverse", "bare_number",
@@ -40,65 +39,43 @@ class _Ignored(NamedTuple):
 
 @dataclass(frozen=True)
 class IgnoredKey:
-    """A key that does not do what who wrote it believes.
-
-    Attributes
-    ----------
-    path : str
-        As the user wrote it: the dotted path in the values, or the key in a rendered file.
-    file : str
-        Address of the file; empty where the values came as a mapping.
-    line : int
-        Line of the key there, or 0 where it is not known.
-    role : str
-        A role, or the section of the old Go daemon.
-    value : str, int, float, bool or None
-    kind : str
-        ``never_read``, ``renamed``, ``reverse`` and so on.
-    reason : str
-        One line.
-    rendered : bool
-        Whether it stands in a component's own file.
-    """
+    """A key that has no effect, or another one than its name says."""
 
     path: str
+    """As the user wrote it: the dotted path in the values, or the key in a rendered file."""
     file: str
+    """Address of the file; empty if the values came as a mapping."""
     line: int
+    """Line of the key; 0 if unknown."""
     role: str
+    """A role, or the section of the old Go daemon."""
     value: Value
     kind: KeyKind
     reason: str
+    """One line."""
     rendered: bool = False
+    """Whether it is in a component's own file."""
 
     @property
     def sure(self) -> bool:
-        """Whether the facts are certain that the key has not the effect its name says."""
+        """Whether it is certain that the key does not have the effect its name says."""
         return self.kind not in _UNSURE
 
     @property
     def shown(self) -> str:
-        """The path as it is shown, with the file in front where it is a component's own."""
+        """The path, with the file in front if it is a component's own."""
         return f"{self.file}: {self.path}" if self.rendered else self.path
 
     @property
     def words(self) -> str:
-        """What the key is about: its path, and of a misspelt one the key that was meant too."""
+        """The path, and for a misspelt key the suggestion too."""
         return f"{self.path} {self.reason}" if self.kind == "misspelt" else self.path
 
 
 def find_ignored_keys(settings: Settings) -> tuple[IgnoredKey, ...]:
-    """Return every key that is ignored, misspelt, renamed, of another release, or does something else.
+    """Return the keys that are ignored, misspelt, renamed, of another release, or do something else; at most 500.
 
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    tuple of IgnoredKey
-        In the order of the values, then of the rendered files; the same key of several files of a role once. A value
-        equal to what the chart writes itself is the chart's doing and left out. At most 500, for who has more has given
-        some other file.
+    First those of the values, then those of the rendered files, once for a role. A value equal to the chart's own is left out.
     """
     every = (*_misspelt_sections(settings), *_repeated(settings)), _in_values(settings), _in_rendered(settings)
     return tuple(islice(chain.from_iterable(every), _MAX_KEYS))
@@ -136,22 +113,11 @@ def _misspelt_sections(settings: Settings) -> Iterator[IgnoredKey]:
 
 
 def ignored_paths(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """Return the keys that have no effect, with the reason.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    tuple of (str, str)
-        Path as the user wrote it (for a rendered file: its address and the key), and the reason, one line. Only what
-        is known to be without effect is named; keys that the facts do not know are left alone.
-    """
+    """Return the keys that certainly have no effect: path as the user wrote it, and the reason in one line."""
     return tuple({key.shown: key.reason for key in find_ignored_keys(settings) if key.sure}.items())
 
 
-def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:
+def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:  # noqa: PLR0911 - one return a reason
     role, _, rest = path.partition(".")
     if role in GO_SECTIONS:
         return _go_section(settings)
@@ -161,12 +127,15 @@ def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:
     if run is not None and str(run.value) == str(value):
         return None
     if not rest.startswith("config."):
-        return _outside_config(role, rest)
+        is_misplaced = role in CLIENT_ROLES and rest.partition(".")[0] in _CONFIG_SECTIONS
+        return _Ignored("misplaced", f"the chart reads this under {role}.config.{rest}") if is_misplaced else None
     key = rest.removeprefix("config.")
     if role in CLIENT_ROLES and settings.chart and _older(settings.chart, _FIRST_RUST_CHART):
         return _Ignored("not_yet", f"chart {settings.chart} has no {role}; it came with chart {_FIRST_RUST_CHART}")
-    item = next((one for one in all_defaults() if one.component == role and one.helm_path == path), None)
-    return _check_key(settings, role, key, value, item or find_key(role, key))
+    item = defaults_at_path(role, path) or find_key(role, key)
+    if item is None:
+        return _unknown_name(role, key)
+    return _without_effect(settings, role, item) or _other_effect(settings, role, item, value)
 
 
 def _older(one: str, other: str) -> bool:
@@ -178,19 +147,6 @@ def _go_section(settings: Settings) -> _Ignored | None:
         return None
     reason = f"a section of the old Go daemon, which charts after {LAST_GO_CHART} do not have; client and seedClient took its place"
     return _Ignored("removed_section", reason)
-
-
-def _outside_config(role: str, rest: str) -> _Ignored | None:
-    section = rest.partition(".")[0]
-    if role in CLIENT_ROLES and section in _CONFIG_SECTIONS:
-        return _Ignored("misplaced", f"the chart reads this under {role}.config.{rest}")
-    return None
-
-
-def _check_key(settings: Settings, role: str, key: str, value: Value, item: KeyDefaults | None) -> _Ignored | None:
-    if item is None:
-        return _unknown_name(role, key)
-    return _without_effect(settings, role, item) or _other_effect(settings, role, item, value)
 
 
 def _without_effect(settings: Settings, role: str, item: KeyDefaults) -> _Ignored | None:  # noqa: PLR0911 - one return a reason
@@ -270,7 +226,13 @@ def _unknown_name(role: str, key: str) -> _Ignored | None:
     if expected and expected[0].lower() == key.lower():
         return _Ignored("misspelt", f"capitals matter; nothing reads it so, it is spelt {expected[0]}")
     leaf = key.rpartition(".")[2]
-    paths = [name for name in _keys_with_leaf(role, leaf) if not name.startswith("download.maxSchedule")]
+    paths = [
+        item.key
+        for item in all_defaults()
+        if (item.component, item.key.rpartition(".")[2]) == (role, leaf)
+        and item.eras
+        and not item.key.startswith("download.maxSchedule")
+    ]
     if role in CLIENT_ROLES and leaf in _LEAVES and paths:
         return _Ignored("misspelt", f"nothing reads it there; it is {paths[0]}")
     if expected:
@@ -282,14 +244,6 @@ def _unknown_name(role: str, key: str) -> _Ignored | None:
         "unknown",
         f"no release of the {role} is known to read a key of this name in {taken}, and unknown keys are dropped in silence{hint}",
     )
-
-
-def _keys_with_leaf(role: str, leaf: str) -> list[str]:
-    return [
-        item.key
-        for item in all_defaults()
-        if item.component == role and item.eras and item.key.rpartition(".")[2] == leaf
-    ]
 
 
 def _in_rendered(settings: Settings) -> Iterator[IgnoredKey]:

@@ -12,7 +12,8 @@ from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.bandwidth_demand import BandwidthDemand, demand_of
 from dfly_analysis.config.resolve import Settings
-from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, ROLES
+from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART
+from dfly_analysis.schema import ROLES
 
 USUAL_SIZE_BYTES = 20 * 1024**3
 USUAL_LINK_BPS = 125e6  # 1 Gbit/s, the card of a small node
@@ -22,21 +23,14 @@ _IDENTITY = re.compile(r"^host\.|(?:^|\.)(?:ip|host|advertiseIP)$")  # what is e
 
 
 class HostGroup(NamedTuple):
-    """Hosts of a role that are configured alike.
-
-    Attributes
-    ----------
-    host : str or None
-        One of them; None where no files were given.
-    hosts : int
-        How many they are.
-    label : str
-        For people, behind the role; empty where they are all.
-    """
+    """Hosts of a role with the same configuration."""
 
     host: str | None
+    """One of them; None if no files were given."""
     hosts: int
+    """How many they are."""
     label: str
+    """Shown behind the role; empty if they are all hosts."""
 
 
 def _label(hosts: Sequence[str | None], groups: int) -> str:
@@ -48,30 +42,18 @@ def _label(hosts: Sequence[str | None], groups: int) -> str:
 
 @dataclass(frozen=True)
 class Query:
-    """One check of a configuration.
-
-    Attributes
-    ----------
-    settings : Settings
-    size_bytes : int
-        Of the layer asked for.
-    bandwidth_bps : float or None
-        From the source to one seed client, where it was named.
-    layers : int or None
-        Layers in flight, where it was named.
-    size_asked : bool
-        Whether the size was named, and not the usual one taken.
-    """
+    """One check of a configuration: for a layer of a size, a bandwidth from the source to one seed client, and layers in flight."""
 
     settings: Settings
     size_bytes: int = USUAL_SIZE_BYTES
     bandwidth_bps: float | None = None
     layers: int | None = None
     size_asked: bool = False
+    """Whether the size was given, rather than the usual one taken."""
 
     @property
     def job_layers(self) -> int:
-        """Return how many layers are fetched at a time: as asked, else as a job does where it names no number."""
+        """How many layers are fetched at a time: as asked, else as a job does by default."""
         if self.layers is not None:
             return self.layers
         item, version = defaults_of("manager", _LAYERS), self.settings.versions.get("manager")
@@ -80,7 +62,7 @@ class Query:
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
-        """Return the roles something is known of and that run: of rendered files alone those they are of, else all switched on."""
+        """The roles that run: those of the rendered files if nothing else was given, else all that are switched on."""
         if self.settings.rendered and not self.settings.user.entries and self.settings.chart is None:
             there = {file.role for file in self.settings.rendered}
             return tuple(role for role in ROLES if role in there)
@@ -98,11 +80,11 @@ class Query:
 
     @cached_property
     def hosts(self) -> Mapping[str, tuple[HostGroup, ...]]:
-        """Return by role the hosts whose files were given, those that say the same together; one without a host where none was."""
+        """By role, the hosts whose files were given, in groups with the same content; one group without a host if there are none."""
         found: dict[str, dict[str, list[str | None]]] = {role: {} for role in ROLES}
         for file in self.settings.rendered:
-            message = {key: value for key, value in file.values.items() if not _IDENTITY.search(key)}
-            found[file.role].setdefault(repr(sorted(message.items())), []).append(file.host)
+            shared = {key: value for key, value in file.values.items() if not _IDENTITY.search(key)}
+            found[file.role].setdefault(repr(sorted(shared.items())), []).append(file.host)
         none = (HostGroup(None, 1, ""),)
         return {
             role: tuple(HostGroup(hosts[0], len(hosts), _label(hosts, len(groups))) for hosts in groups.values())
@@ -115,7 +97,7 @@ class Query:
         return {}
 
     def demand(self, role: str, host: str | None = None) -> BandwidthDemand:
-        """Return what a role demands for the layer asked for."""
+        """Return what a role demands for the layer."""
         known = self._demands.get((role, host))
         if known is None:
             known = self._demands[role, host] = demand_of(self.settings, role, self.size_bytes, host)

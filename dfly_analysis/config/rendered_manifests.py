@@ -10,7 +10,7 @@ from typing import Any
 
 from dfly_analysis.catalog.defaults import Value
 from dfly_analysis.config.helm_values import flatten
-from dfly_analysis.config.yaml_positions import RepeatedKey, key_lines, load_yaml, repeated_keys
+from dfly_analysis.config.yaml_positions import RepeatedKey, key_positions, load_yaml
 from dfly_analysis.errors import SettingsError
 
 _MAX_CHARACTERS = 1_000_000  # a component's file has a few thousand
@@ -24,52 +24,31 @@ _SCHEDULER = frozenset(
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """A component's own configuration file, as it lay on a host.
-
-    Attributes
-    ----------
-    path : str
-        Address it was read from.
-    component : {"client", "scheduler", "manager"}
-    role : {"client", "seedClient", "scheduler", "manager"}
-        A client whose ``seedPeer.enable`` is true is a seed client.
-    host : str or None
-        As the file names it, else the name of its folder.
-    values : mapping of str to value
-        Dotted keys; secrets are left out.
-    lines : mapping of str to int
-        Line of each key and section.
-    repeated : tuple of RepeatedKey
-        Keys written twice.
-    """
+    """A component's own configuration file from a host."""
 
     path: str
+    """Address it was read from."""
     component: str
+    """One of client, scheduler, manager."""
     role: str
+    """A client whose ``seedPeer.enable`` is true is a seed client."""
     host: str | None
+    """As the file names it, else the name of its directory."""
     values: Mapping[str, Value] = field(hash=False)
+    """By dotted key; secrets are left out."""
     lines: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Line of each key and section."""
     repeated: tuple[RepeatedKey, ...] = ()
 
     def first(self, names: Iterable[str]) -> tuple[str, Value] | None:
-        """Return the first of several spellings that the file holds, with its value, or None."""
+        """Return the first of several spellings that the file has, with its value, or None."""
         return next(((name, value) for name in names if (value := self.values.get(name)) is not None), None)
 
 
 def read_rendered(text: str, path: str) -> RenderedFile | None:
-    """Read a component's configuration file.
+    """Read a component's configuration file; None for anything else: Helm values, ``dynconfig.yaml``, the old Go daemon's file.
 
-    Parameters
-    ----------
-    text : str
-        The whole file.
-    path : str
-        Its address; only the folder's name is used, where the file does not name its host.
-
-    Returns
-    -------
-    RenderedFile or None
-        None where the text is something else: Helm values, ``dynconfig.yaml``, the old Go daemon's file, no YAML.
+    The name of the directory in `path` is the host, if the file does not name it.
     """
     if len(text) > _MAX_CHARACTERS or not _GLANCE.search(text):
         return None
@@ -80,17 +59,11 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
     component = _component(content) if isinstance(content, Mapping) else None
     if component is None:
         return None
-    values = dict(flatten(content))
+    values = flatten(content)
     role = "seedClient" if component == "client" and values.get("seedPeer.enable") is True else component
-    named = (
-        values.get("host.hostname")
-        if component == "client"
-        else values.get("server.host")
-        if component == "scheduler"
-        else None
-    )
+    named = values.get({"client": "host.hostname", "scheduler": "server.host"}.get(component, ""))
     host = named if isinstance(named, str) and named else _folder(path)
-    return RenderedFile(path, component, role, host, values, key_lines(content), repeated_keys(content))
+    return RenderedFile(path, component, role, host, values, *key_positions(content))
 
 
 def _component(content: Mapping[str, Any]) -> str | None:
@@ -100,13 +73,8 @@ def _component(content: Mapping[str, Any]) -> str | None:
         return None if _GO_DAEMON & set(content) else "client"
     if "scheduler" in sections and isinstance(scheduler, Mapping) and _SCHEDULER & set(scheduler):
         return "scheduler"
-    if (
-        isinstance(server, Mapping)
-        and {"grpc", "rest"} & set(server)
-        and sections & {"database", "auth", "job", "cache"}
-    ):
-        return "manager"
-    return None
+    of_manager = isinstance(server, Mapping) and {"grpc", "rest"} & set(server)
+    return "manager" if of_manager and sections & {"database", "auth", "job", "cache"} else None
 
 
 def _folder(path: str) -> str | None:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.catalog.defaults import chart_run, defaults_of
 from dfly_analysis.catalog.piece_length_rules import piece_length_rule
 from dfly_analysis.catalog.releases import Line, images_of, known_release, parse_version, releases
 from dfly_analysis.config.helm_values import UserValues, read_values
-from dfly_analysis.config.ignored_keys import ignored_paths
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.setting import (
     CLIENT_ROLES,
     KEYS_THAT_MATTER,
     PIECE_LENGTH,
-    ROLES,
     Layer,
     Setting,
     helm_path_of,
     is_chart_only,
 )
 from dfly_analysis.errors import FactMissingError, SettingsError, suggest_similar
+from dfly_analysis.schema import ROLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,27 +34,17 @@ _NO_VERSIONS: Mapping[str, str | None] = dict.fromkeys(ROLES)
 
 @dataclass(frozen=True)
 class Settings:
-    """What is set, per role and host.
-
-    Attributes
-    ----------
-    chart : str or None
-        Release of the Helm chart.
-    versions : mapping of str to (str or None)
-        Release of each role's component.
-    user : UserValues
-        The user's values.
-    rendered : tuple of RenderedFile
-        Files in force on hosts; on such a host neither chart nor values count, only the file and the binary's default.
-    given : frozenset of str
-        Roles whose release the user named, by argument or image tag.
-    """
+    """Settings in force, by role and host."""
 
     chart: str | None = None
+    """Release of the Helm chart."""
     versions: Mapping[str, str | None] = field(default_factory=lambda: dict(_NO_VERSIONS), hash=False)
+    """Release of each role's component."""
     user: UserValues = field(default_factory=UserValues)
     rendered: tuple[RenderedFile, ...] = ()
+    """Files in force on hosts; there, neither chart nor values count, only the file and the binary's defaults."""
     given: frozenset[str] = frozenset()
+    """Roles whose release the user named, by argument or image tag."""
 
     @classmethod
     def resolve(
@@ -66,23 +56,23 @@ class Settings:
         scheduler: str | None = None,
         manager: str | None = None,
     ) -> Settings:
-        """Resolve settings from what is known.
+        """Resolve settings from Helm values and releases.
 
         Parameters
         ----------
         values : path, mapping, UserValues or None
             Helm values.
         chart : str, optional
-            Release of the chart, ``1.7.4``: its defaults go over the binary's, its images name the versions.
+            Release of the chart, ``1.7.4``: its defaults override the binary's, its images name the versions.
         client, scheduler, manager : str, optional
-            Releases, ``v1.4.0``, ``v2.5.1``; they go before image tags in the values, those before the chart's.
+            Releases, ``v1.4.0``, ``v2.5.1``; they override image tags in the values, and those override the chart's.
 
         Raises
         ------
         SettingsError
-            Where the values cannot be used.
+            If the values cannot be used.
         FactMissingError
-            Where a release is not one.
+            If a release does not exist.
         """
         user = read_values(values)
         number = chart.strip().removeprefix("dragonfly-").removeprefix("chart-").removeprefix("v") if chart else None
@@ -100,10 +90,7 @@ class Settings:
     def with_versions(
         self, client: str | None = None, scheduler: str | None = None, manager: str | None = None
     ) -> Settings:
-        """Return settings with releases seen in the input, where the user named none.
-
-        What was seen running goes before what the chart would have shipped.
-        """
+        """Return settings with releases seen in the input, where the user named none; they override the chart's images."""
         observed = {"client": client, "seedClient": client, "scheduler": scheduler, "manager": manager}
         kept = {role: self.versions.get(role) for role in ROLES}
         versions = {role: (None if role in self.given else _written(observed[role])) or kept[role] for role in ROLES}
@@ -117,18 +104,14 @@ class Settings:
         key : str
             ``download.pieceTimeout``; any name the setting ever had.
         role : {"client", "seedClient", "scheduler", "manager"}
+            A SettingsError for any other.
         host : str, optional
-            Host whose rendered file counts; without one, what the files of the role agree on, or what most say.
+            Host whose rendered file counts; default: the most common value of the role's files.
 
         Returns
         -------
         Setting
-            With layer ``unknown``, value None and the reason as source where nothing is known.
-
-        Raises
-        ------
-        SettingsError
-            Where the role is not one.
+            If nothing is known: layer ``unknown``, value None, and the reason as source.
         """
         layers = self.chain(key, role, host)
         if layers:
@@ -147,10 +130,9 @@ class Settings:
         return Setting(bare, role, host, None, "unknown", source, helm_path_of(role, bare))
 
     def chain(self, key: str, role: str, host: str | None = None) -> tuple[Setting, ...]:
-        """Return the value of each layer that sets it, lowest first; the last is in force.
+        """Return the value of each layer that sets a key, lowest first; the last is in force.
 
-        Where a host's rendered file is known, chart and values do not count: what the file leaves out falls to the
-        binary's default.
+        With a host's rendered file, chart and values do not count: what the file leaves out is the binary's default.
         """
         if role not in ROLES:
             if role in ("", "unknown"):
@@ -161,34 +143,24 @@ class Settings:
         bare = _bare(key, role)
         if bare == PIECE_LENGTH:
             return self._piece_length(role, host)
-        names = self._names(bare, role)
+        names = _names(bare, role, self.versions.get(role))
         binary = self._binary(names, role, host)
-        file = None if is_chart_only(bare) else self._file(names, role, host)
-        if file is not None:
-            top = self._from_file(file, names, role, host)
+        in_force = None if is_chart_only(bare) else self._from_files(names, role, host)
+        if in_force is not None:
+            file, top = in_force
             if top is None and binary:
                 return (replace(binary[0], source=f"{binary[0].source}; {file.path} does not set it"),)
             return (*binary, *([top] if top else []))
         return (*binary, *self._chart(names, role, host), *self._user(names, role, host))
 
-    @property
-    def ignored(self) -> tuple[tuple[str, str], ...]:
-        """Keys of the user that have no effect: path and reason, see `dfly_analysis.config.ignored_keys.ignored_paths`."""
-        return ignored_paths(self)
+    def rendered_file(self, path: str) -> RenderedFile | None:
+        """Return the rendered file of an address, or None."""
+        return self._files.by_path.get(path)
 
     def table(self, keys: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return the values in force as a table.
+        """Return the values of keys (default: `KEYS_THAT_MATTER`) as a table: role, host, key, value, layer, source.
 
-        Parameters
-        ----------
-        keys : iterable of str, optional
-            `KEYS_THAT_MATTER` where not given.
-
-        Returns
-        -------
-        pandas.DataFrame
-            role, host, key, value, layer, source; a row for each role that has the key, and one for each host
-            (with a rendered file) where hosts differ. Host is None where the row holds for the whole role.
+        One row for each role that has the key, with host None, or one for each host if hosts differ.
         """
         import pandas as pd
 
@@ -203,24 +175,13 @@ class Settings:
         return pd.DataFrame(rows, columns=["role", "host", "key", "value", "layer", "source"], dtype=object)
 
     def _per_host(self, key: str, role: str) -> list[Setting]:
-        hosts = dict.fromkeys(file.host for file in self.rendered if file.role == role and file.host)
-        each = [self.get(key, role, host) for host in hosts]
-        return each if len({repr(item.value) for item in each}) > 1 else [self.get(key, role)]
-
-    def _names(self, key: str, role: str) -> tuple[str, ...]:
-        found = defaults_of(role, key)
-        names = found.spellings if found else (key,)
-        return tuple(name for name in names if self._reads(name, role))
-
-    def _reads(self, key: str, role: str) -> bool:
-        found = defaults_of(role, key)
-        if found is None or not found.eras:
-            return True
-        version = self.versions.get(role)
-        if version is None:
-            return any(era.ignored is None for era in found.eras)
-        era = found.at(version)
-        return era is not None and era.ignored is None
+        """Return what is in force on each host where hosts differ, else once for the role."""
+        names = _names(_bare(key, role), role, self.versions.get(role))
+        if not self._files.choose(names, role, None)[1]:
+            each = [self.get(key, role, host) for host in self._files.hosts(role)]
+            if len({repr(item.value) for item in each}) > 1:
+                return each
+        return [self.get(key, role)]
 
     def _binary(self, names: tuple[str, ...], role: str, host: str | None) -> tuple[Setting, ...]:
         version = self.versions.get(role)
@@ -248,21 +209,22 @@ class Settings:
                 return (Setting(name, role, host, self.user.entries[path], "user", self.user.place(path), path),)
         return ()
 
-    def _file(self, names: tuple[str, ...], role: str, host: str | None) -> RenderedFile | None:
-        files = [file for file in self.rendered if file.role == role]
-        own = [file for file in files if host is not None and file.host == host]
-        message = Counter(repr(file.first(names)) for file in own or files)
-        if not message or (host is not None and not own and len(message) > 1):
-            return None
-        return next(file for file in own or files if repr(file.first(names)) == message.most_common(1)[0][0])
+    @cached_property
+    def _files(self) -> _RenderedFiles:
+        return _RenderedFiles(self.rendered)
 
-    def _from_file(self, file: RenderedFile, names: tuple[str, ...], role: str, host: str | None) -> Setting | None:
+    def _from_files(
+        self, names: tuple[str, ...], role: str, host: str | None
+    ) -> tuple[RenderedFile, Setting | None] | None:
+        """Return the file that counts and what it sets, or None where no file counts."""
+        file, agree, is_own = self._files.choose(names, role, host)
+        if file is None or not (host is None or is_own or agree):
+            return None
         found = file.first(names)
         if found is None:
-            return None
-        same = {repr(other.first(names)) for other in self.rendered if other.role == role}
-        source = f"{file.path} (hosts differ)" if host is None and len(same) > 1 else file.path
-        return Setting(found[0], role, host, found[1], "rendered", source, helm_path_of(role, found[0]))
+            return file, None
+        source = f"{file.path} (hosts differ)" if host is None and not agree else file.path
+        return file, Setting(found[0], role, host, found[1], "rendered", source, helm_path_of(role, found[0]))
 
     def _piece_length(self, role: str, host: str | None) -> tuple[Setting, ...]:
         version = self.versions.get(role)
@@ -271,6 +233,56 @@ class Settings:
         source = f"client {_as_known('client', version)} (binary)"
         layer: Layer = "binary"
         return (Setting(PIECE_LENGTH, role, host, piece_length_rule(version), layer, source),)
+
+
+class _RenderedFiles:
+    """Rendered files by role and host, so that a look-up does not go through all files of a fleet."""
+
+    def __init__(self, files: Iterable[RenderedFile]) -> None:
+        self.by_path = {file.path: file for file in files}
+        self._of_role: dict[str, list[RenderedFile]] = {}
+        self._of_host: dict[tuple[str, str], list[RenderedFile]] = {}
+        self._chosen: dict[tuple[tuple[str, ...], str, str | None], tuple[RenderedFile | None, bool]] = {}
+        for file in self.by_path.values():
+            self._of_role.setdefault(file.role, []).append(file)
+            if file.host:
+                self._of_host.setdefault((file.role, file.host), []).append(file)
+
+    def hosts(self, role: str) -> Iterator[str]:
+        """Yield the hosts that a role has files of."""
+        return (host for known, host in self._of_host if known == role)
+
+    def choose(self, names: tuple[str, ...], role: str, host: str | None) -> tuple[RenderedFile | None, bool, bool]:
+        """Return a file with the most common value under these names, whether all agree, and whether the host has files of its own.
+
+        Without files of the host, those of the role count.
+        """
+        own = self._of_host.get((role, host)) if host else None
+        place = names, role, host if own else None
+        if place not in self._chosen:
+            files = own or self._of_role.get(role, [])
+            values = [repr(file.first(names)) for file in files]
+            common = Counter(values).most_common()
+            file = files[values.index(common[0][0])] if common else None
+            self._chosen[place] = file, len(common) < 2
+        return *self._chosen[place], bool(own)
+
+
+@lru_cache(maxsize=1024)
+def _names(key: str, role: str, version: str | None) -> tuple[str, ...]:
+    """Return the spellings of a key that a release reads, newest first."""
+    found = defaults_of(role, key)
+    return tuple(name for name in (found.spellings if found else (key,)) if _reads(name, role, version))
+
+
+def _reads(key: str, role: str, version: str | None) -> bool:
+    found = defaults_of(role, key)
+    if found is None or not found.eras:
+        return True
+    if version is None:
+        return any(era.ignored is None for era in found.eras)
+    era = found.at(version)
+    return era is not None and era.ignored is None
 
 
 def _bare(key: str, role: str) -> str:

@@ -11,10 +11,6 @@ from dfly_analysis.errors import DflyError
 from dfly_analysis.schema import ROLES
 from dfly_analysis.units import parse_duration, parse_size
 
-__all__ = [
-    "CHART_ONLY", "CLIENT_ROLES", "GO_SECTIONS", "KEYS_THAT_MATTER", "LAST_GO_CHART", "LAYERS", "PIECE_LENGTH", "ROLES", "SECTIONS", "Layer",
-    "Setting", "helm_path_of", "is_chart_only",
-]  # fmt: skip
 Layer = Literal["binary", "chart", "user", "rendered", "unknown"]
 LAYERS: tuple[Layer, ...] = ("unknown", "binary", "chart", "user", "rendered")
 CLIENT_ROLES = ("client", "seedClient")
@@ -49,31 +45,20 @@ KEYS_THAT_MATTER: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class Setting:
-    """A value in force.
-
-    Attributes
-    ----------
-    key : str
-        In the component's own file, as spelt in the layer that set it.
-    role : {"client", "seedClient", "scheduler", "manager"}
-    host : str or None
-        Host it was asked for.
-    value : str, int, float, bool or None
-        As written; None where unset or unknown.
-    layer : {"binary", "chart", "user", "rendered", "unknown"}
-    source : str
-        Where it is written, e.g. ``chart 1.7.4``; for ``unknown``, why nothing is known.
-    helm_path : str or None
-        Where the chart takes it; None where the chart's template does not pass it on.
-    """
+    """A value in force."""
 
     key: str
+    """In the component's own file, as spelt in the layer that set it."""
     role: str
     host: str | None
+    """Host it was asked for."""
     value: Value
+    """As written; None if unset or unknown."""
     layer: Layer
     source: str
+    """Where it is written, e.g. ``chart 1.7.4``; for ``unknown``, why nothing is known."""
     helm_path: str | None = None
+    """Path in the chart's values; None if the chart's template does not pass it on."""
 
     @property
     def unit(self) -> str | None:

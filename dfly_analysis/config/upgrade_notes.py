@@ -10,7 +10,8 @@ from dfly_analysis.catalog.releases import Line, line_of
 from dfly_analysis.config.check import check_settings
 from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
 from dfly_analysis.config.resolve import Settings
-from dfly_analysis.config.setting import KEYS_THAT_MATTER, PIECE_LENGTH, ROLES, Setting
+from dfly_analysis.config.setting import KEYS_THAT_MATTER, PIECE_LENGTH, Setting
+from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration, format_rate, format_size
 
 _CLIENTS = ("seedClient", "client")
@@ -20,52 +21,33 @@ _KINDS = frozenset({"duration", "rate", "size"})
 
 @dataclass(frozen=True)
 class Consequence:
-    """One thing that follows from an upgrade.
-
-    Attributes
-    ----------
-    topic : {"image", "piece_length", "demand", "setting", "key", "trap"}
-    role : str or None
-    key : str or None
-    text : str
-        One sentence.
-    before, after : str, float or None
-        Seconds, bytes or bytes per second where it is a quantity.
-    factor : float or None
-        After over before, where both are quantities above zero.
-    """
+    """One thing that follows from an upgrade, in one sentence."""
 
     topic: str
+    """One of image, piece_length, demand, setting, key, trap."""
     role: str | None
     key: str | None
     text: str
     before: str | float | None
+    """A quantity is in seconds, bytes or bytes per second."""
     after: str | float | None
     factor: float | None = None
+    """After over before, of quantities above zero."""
 
 
 @dataclass(frozen=True)
 class UpgradeNote:
-    """What changes between two releases of one line.
-
-    Attributes
-    ----------
-    line : {"chart", "client", "server"}
-    from_version, to_version : str
-    size_bytes : int
-        Of the layer that consequences are computed for.
-    consequences : tuple of Consequence
-        Those of default settings; what you set yourself stays as you set it.
-    changes : tuple of Change
-        Every fact that differs.
-    """
+    """What changes between two releases of one line."""
 
     line: Line
     from_version: str
     to_version: str
     size_bytes: int
+    """Of the layer that the consequences are computed for."""
     consequences: tuple[Consequence, ...]
+    """Those of default settings."""
     changes: tuple[Change, ...]
+    """Every default that differs."""
 
 
 def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZE_BYTES) -> UpgradeNote:
@@ -76,17 +58,12 @@ def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZ
     from_version, to_version : str
         Two charts, two clients, or two releases of manager and scheduler; the older need not come first.
     size_bytes : int
-        Of the layer asked for, above zero.
-
-    Returns
-    -------
-    UpgradeNote
-        Without changes and consequences for a release and itself.
+        Of a layer, above zero.
 
     Raises
     ------
     FactMissingError
-        Where a release is not known, or the two are of two lines.
+        If a release is unknown, or the two are of different lines.
     """
     changes = changes_between(from_version, to_version)
     line, first, _ = line_of(from_version)

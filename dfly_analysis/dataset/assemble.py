@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from dfly_analysis.dataset.completeness import limits_of, missing_inputs
+from dfly_analysis import reconstruction
+from dfly_analysis.dataset.completeness import effective_timeouts, missing_inputs
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import find_duplicates, remove_copies, with_notes
 from dfly_analysis.dataset.engine import Engine
@@ -18,13 +19,14 @@ from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.io.natural_sort import path_key
 from dfly_analysis.readers import jobs, pods, prometheus
-from dfly_analysis.schema import COVERAGE, EVENTS, JOBS, PODS, RUNS, TASKS
+from dfly_analysis.schema import COVERAGE, JOBS, PODS, RUNS
 
 if TYPE_CHECKING:
-    from dfly_analysis.attempts import Death
     from dfly_analysis.config import Settings
+    from dfly_analysis.reconstruction import Terminations
 
 _STEPS = re.compile("[/!]")
+_NO_JOBS = pa.schema([*table_schema(JOBS), ("missing_urls", pa.list_(pa.string())), ("checked", pa.bool_()), ("false_success", pa.bool_())])  # fmt: skip
 _GIT_VERSION = r'git_version: "v?(\d[\w.+-]*)"'
 
 
@@ -67,7 +69,7 @@ def assemble(
         engine.add_table_rows(table, rows)
     if not reconstruct:
         return Dataset(engine, settings, (), tuple(result.problems), copies)
-    _reconstruct(engine, settings, result)
+    reconstruction.reconstruct(engine.connection, effective_timeouts(settings), terminations(result))
     _add_jobs(engine, result)
     return Dataset(engine, settings, missing_inputs(engine), tuple(result.problems), copies)
 
@@ -104,26 +106,7 @@ def _release_order(release: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", release)[:3])
 
 
-def _reconstruct(engine: Engine, settings: Settings, result: FileResult) -> None:
-    import pandas as pd
-
-    from dfly_analysis.attempts import read_background, rebuild, unseen_tasks
-    from dfly_analysis.schema import PIECES
-
-    events = EVENTS.conform(engine.ordered_frame(EVENTS, "true"))
-    run_context = read_background(events, terminations(result))
-    pieces, tasks = rebuild(events, limits_of(settings), run_context)
-    seeds = tasks[tasks["role"] == "seedClient"]
-    more = unseen_tasks(run_context, set(seeds["task_id"].dropna()), set(seeds["url"].dropna()))
-    tasks = pd.concat([tasks, more], ignore_index=True) if len(more) else tasks
-    for table, frame in ((PIECES, pieces), (TASKS, tasks)):
-        engine.add_arrow(
-            f"{table.name}_frame", pa.Table.from_pandas(table.conform(frame), table_schema(table), preserve_index=False)
-        )
-        engine.execute(f"CREATE TABLE {table.name} AS SELECT * FROM {table.name}_frame")
-
-
-def terminations(result: FileResult) -> dict[str, tuple[Death, ...]]:
+def terminations(result: FileResult) -> Terminations:
     """Return by host what Kubernetes knows of the ends of its processes: time in nanoseconds, cause, confidence."""
     return {
         host: tuple((_nanoseconds(one.time), one.cause, one.confidence) for one in terminations)
@@ -140,7 +123,10 @@ def _nanoseconds(time: datetime | None) -> int | None:
 
 
 def _add_jobs(engine: Engine, result: FileResult) -> None:
-    """Add `jobs`, and the job of each task of a seed client."""
+    """Add `jobs`, and the job of each task of a seed client; without jobs pandas is not loaded."""
+    if not result.jobs and not engine.rows("SELECT 1 FROM events WHERE event_id = 'job_received' LIMIT 1"):
+        engine.add_rows(JOBS.name, (), _NO_JOBS)
+        return
     received = engine.frame("SELECT event_id, message FROM events WHERE event_id = 'job_received'")
     frame = jobs.build_jobs(result.jobs, received)
     engine.add_frame(JOBS, frame)

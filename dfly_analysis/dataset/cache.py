@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,10 +84,8 @@ class Cache:
                 result = read_files((source,), options, take, executor)
                 writer.finish(result)
             if stamp == _stamp(source):
-                try:
+                with suppress(OSError):  # a cache that cannot be written is no reason to fail
                     self._keep(source, options, path, stamp, result)
-                except OSError:  # a cache that cannot be written is no reason to fail
-                    pass
         return result
 
     def _keep(self, source: SourceFile, options: ReadOptions, part: Path, stamp: list[int], result: FileResult) -> None:

@@ -1,4 +1,4 @@
-"""The limits that shape attempts, and what the input does not hold."""
+"""The timeouts that bound pieces, and what the input does not hold."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from dfly_analysis.dataset.engine import Engine
 
 if TYPE_CHECKING:
-    from dfly_analysis.attempts import Limits
     from dfly_analysis.config import Settings
+    from dfly_analysis.reconstruction import EffectiveTimeouts
 
 _COMPLETE_SHARE = 0.98
 """Of the pieces expected; where fewer are seen it is worth a word."""
 
 
-def limits_of(settings: Settings) -> Limits:
-    """Return the limits that shape attempts, from the settings in force."""
-    from dfly_analysis.attempts import Limits
+def effective_timeouts(settings: Settings) -> EffectiveTimeouts:
+    """Return the timeouts and numbers that bound pieces, from the settings in force."""
     from dfly_analysis.catalog.piece_length_rules import siblings_cancelled
+    from dfly_analysis.reconstruction import EffectiveTimeouts
 
     client = settings.versions.get("client") or settings.versions.get("seedClient")
 
@@ -39,7 +39,7 @@ def limits_of(settings: Settings) -> Limits:
         return int(number) if number else None
 
     cancelled = siblings_cancelled(client)
-    return Limits(cache(timeout_s), cache(in_flight), lambda _role, _host: cancelled, cache(write_timeout_s))
+    return EffectiveTimeouts(cache(timeout_s), cache(in_flight), lambda _role, _host: cancelled, cache(write_timeout_s))
 
 
 def missing_inputs(engine: Engine) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SourceError
 
 if TYPE_CHECKING:
-    from dfly_analysis.dataset.export import PartTask
+    from dfly_analysis.dataset.part_task import PartTask
 
 RETRIES = 3
 CONNECT_S = 30

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.readers.logs.arrow_utils import codes_of, is_there, lengths_of, values_of
+from dfly_analysis.readers.logs.arrow_utils import codes_and_texts, is_there, lengths_of, values_of
 
 Copies = Mapping[str, Sequence[str]]
 """Address of each copy, and of the logs it repeats."""
@@ -54,14 +54,12 @@ class Fingerprint:
 
 def fingerprints_of(table: pa.Table) -> dict[str, list[int]]:
     """Return the fingerprint of each log of a table, by its address."""
-    column = table.column("log_path").combine_chunks()
-    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-    known = is_there(table.column("time"))
-    codes, hashes = codes_of(column)[known], _hashes(table)
+    codes, addresses = codes_and_texts(table, "log_path")
+    codes, hashes = codes[is_there(table.column("time"))], _hashes(table)
     order = np.argsort(codes, kind="stable")
-    bounds = np.searchsorted(codes[order], np.arange(len(column.dictionary) + 1))
+    bounds = np.searchsorted(codes[order], np.arange(len(addresses) + 1))
     found: dict[str, list[int]] = {}
-    for place, address in enumerate(column.dictionary.to_pylist()):
+    for place, address in enumerate(addresses):
         fingerprint = Fingerprint()
         fingerprint.add_hashes(hashes[order[bounds[place] : bounds[place + 1]]])
         found[address] = fingerprint.smallest()
@@ -81,11 +79,8 @@ def _hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
 
 def _hosts(table: pa.Table) -> npt.NDArray[np.uint64]:
     """Return a number for the host that each record names itself, 0 where it names none; each name is looked at once."""
-    parts = [np.zeros(0, np.uint64)]
-    for chunk in table.column("host_id").chunks:
-        numbers = [*(zlib.crc32(name.encode()) for name in chunk.dictionary.to_pylist()), 0]
-        parts.append(np.array(numbers, np.uint64)[codes_of(chunk)])
-    return np.concatenate(parts)
+    codes, names = codes_and_texts(table, "host_id")
+    return np.array([*(zlib.crc32(name.encode()) for name in names), 0], np.uint64)[codes]
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,7 @@ class Engine:
             },
         )
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t::TIMESTAMP_NS)")
+        connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t)")
         self._connections = [connection]
         # At the end of the interpreter too, where a dataset may still be held by a cache: the database reports what is left.
         weakref.finalize(self, _close, self._connections)
@@ -70,11 +70,11 @@ class Engine:
         self, tables: Sequence[pa.Table], parts: Sequence[Path], files: Sequence[tuple[str, int, bool]]
     ) -> None:
         """Define `events` over tables and parts, and `files`: the address of each log, its place, whether its newest record is first."""
-        self.add_arrow("events_in_memory", pa.concat_tables([arrow_schema().empty_table(), *tables]))
+        self.add_arrow("events_in_memory", pa.concat_tables([pa.Table.from_batches([], arrow_schema()), *tables]))
         query = "SELECT * FROM events_in_memory"
         if parts:
             names = ", ".join(_quoted(str(path)) for path in parts)
-            query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], hive_partitioning = false)"  # noqa: S608 - quoted
+            query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], hive_partitioning = false)"
         self.execute(f"CREATE VIEW events AS {query}")
         rows = [
             {"log_path": path, "file_order": place, "newest_first": newest_first} for path, place, newest_first in files
@@ -141,7 +141,7 @@ class Engine:
             column = table.column(field.name)
             if pa.types.is_integer(field.type) and column.null_count:
                 columns[field.name] = column.to_pandas(types_mapper={field.type: pd.Int64Dtype()}.get)
-            elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_null(field.type):
+            elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
                 columns[field.name] = column.cast(pa.string()).to_pandas().astype("str")
             elif pa.types.is_nested(field.type):
                 columns[field.name] = [tuple(one) if isinstance(one, list) else one for one in column.to_pylist()]
@@ -151,7 +151,7 @@ class Engine:
 
     def ordered_frame(self, table: Table, where: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Return the rows of a table that satisfy a condition, records in the order they were written."""
-        rows = self.frame(f"SELECT * FROM {table.name} WHERE {where}", parameters)  # noqa: S608 - the package's own names
+        rows = self.frame(f"SELECT * FROM {table.name} WHERE {where}", parameters)
         return self._in_written_order(rows) if table is EVENTS else rows
 
     def _in_written_order(self, records: pd.DataFrame) -> pd.DataFrame:
@@ -176,6 +176,12 @@ def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:
     return pa.schema(fields)
 
 
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_timestamp(kind):
+        return pa.array(values, kind)
+    return pa.array(np.array(values, "M8[ns]"), pa.timestamp("ns")).cast(kind)  # Arrow does not take moments one by one
+
+
 def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:
     while connections:
         connections.pop().close()
@@ -184,10 +190,3 @@ def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:
 def _quoted(text: str) -> str:
     """Return a text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    if not pa.types.is_timestamp(kind):
-        return pa.array(values, kind)
-    nanoseconds = np.array(values, "M8[ns]")  # Arrow does not take numpy's moments one by one
-    return pa.array(nanoseconds, pa.timestamp("ns"), from_pandas=True).cast(kind)

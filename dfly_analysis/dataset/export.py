@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import with_notes
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.event_parts import PartWriter, part_name, read_part_result
-from dfly_analysis.dataset.file_reader import ReadOptions, group_files, read_files
+from dfly_analysis.dataset.file_reader import ReadOptions, group_files
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_order, report, require_readable, workers
-from dfly_analysis.dataset.parquet_schema import with_pandas_metadata
+from dfly_analysis.dataset.parquet_schema import table_schema, with_pandas_metadata
+from dfly_analysis.dataset.part_task import PartTask
 from dfly_analysis.dataset.prometheus_window import Prometheus, ask
 from dfly_analysis.errors import SourceError
-from dfly_analysis.io import SourceFile, list_files
+from dfly_analysis.io import list_files
 from dfly_analysis.io.output_store import Store, open_store
 from dfly_analysis.schema import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Table
 
@@ -52,36 +53,6 @@ class Written:
     coverage: tuple[Mapping[str, Any], ...]
     missing_inputs: tuple[str, ...]
     problems: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class PartTask:
-    """Reads a group of files and writes their part; can be sent to another machine.
-
-    Attributes
-    ----------
-    sources : tuple of SourceFile
-    options : ReadOptions
-    store : str
-        Address of the store the part goes to.
-    name : str
-        Of the part in the store.
-    """
-
-    sources: tuple[SourceFile, ...]
-    options: ReadOptions
-    store: str
-    name: str
-
-    def run(self, executor: Executor | None = None) -> tuple[FileResult, int]:
-        """Write the part where there are records, and return what else the files gave and how many records there are."""
-        with open_store(self.store).being_written(self.name) as path:
-            with PartWriter(path) as writer:
-                result = read_files(self.sources, self.options, writer.write, executor)
-                writer.finish(result)
-            if not writer.count:
-                path.unlink()
-        return result, writer.count
 
 
 def write_tables(  # noqa: PLR0913 - each is an option of the command
@@ -242,8 +213,11 @@ def _write_table(store: Store, engine: Engine, table: Table) -> int:
     """Write a table of the engine as Parquet that pandas reads in the types of its schema; return its rows."""
     rows = 0
     with store.being_written(f"{table.name}.parquet") as path:
-        reader = engine.reader(f"SELECT * FROM {table.name}", _ROWS_AT_ONCE)  # noqa: S608 - the package's own name
-        schema = with_pandas_metadata(reader.schema, table)
+        reader = engine.reader(f"SELECT * FROM {table.name}", _ROWS_AT_ONCE)
+        own = {column.name: column.dtype for column in table.columns}
+        plain = table_schema(table)
+        schema = pa.schema([plain.field(field.name) if field.name in own else field for field in reader.schema])
+        schema = with_pandas_metadata(schema, own.items())
         with pq.ParquetWriter(path, schema, compression="lz4") as writer:
             for batch in reader:
                 rows += len(batch)

@@ -65,12 +65,23 @@ class ReadOptions:
         return find_format(self.format_id) if self.format_id else None
 
 
-def group_files(sources: Iterable[SourceFile]) -> list[tuple[SourceFile, ...]]:
-    """Return the files in groups that are each read as one unit of work, in order; a large file is a group of its own."""
+def is_large(source: SourceFile) -> bool:
+    """Return whether a file is worth a unit of work of its own."""
+    return (source.size_bytes or 0) >= LARGEST_BYTES
+
+
+def group_files(
+    sources: Iterable[SourceFile], alone: Callable[[SourceFile], bool] = is_large
+) -> list[tuple[SourceFile, ...]]:
+    """Return the files in groups that are each read as one unit of work, in order; those to be read alone by themselves."""
     groups: list[tuple[SourceFile, ...]] = []
     group: list[SourceFile] = []
     size = 0
     for source in sources:
+        if alone(source):
+            groups += [tuple(group), (source,)] if group else [(source,)]
+            group, size = [], 0
+            continue
         if group and (size + (source.size_bytes or 0) > _GROUP_BYTES or len(group) >= _GROUP_FILES):
             groups.append(tuple(group))
             group, size = [], 0

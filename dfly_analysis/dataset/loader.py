@@ -31,7 +31,7 @@ Progress = Callable[[str], None]
 _GROUPS_IN_PARALLEL = 2
 
 
-def load(
+def load(  # noqa: PLR0913 - each is an option of the commands
     paths: str | Path | Sequence[str | Path],
     *,
     settings: Settings | None = None,
@@ -104,7 +104,8 @@ def read_all(
         if on_problem:
             on_problem(error)
 
-    groups = group_files(list_files(paths, on_problem=on_error))
+    listed = list_files(paths, on_problem=on_error)
+    groups = group_files(listed, cache.takes) if cache else group_files(listed)
     with workers() as (readers, parsers):
         tasks = (readers.submit(_read_group, group, options, store, cache, parsers) for group in groups)
         for part in in_order(tasks, _GROUPS_IN_PARALLEL):

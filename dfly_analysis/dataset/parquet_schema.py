@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 
 import pyarrow as pa
 
-from dfly_analysis.readers.logs.event_schema import arrow_schema
+from dfly_analysis.readers.logs.event_schema import arrow_schema, pandas_types
 from dfly_analysis.schema import FLAG, FLOAT, INTEGER, TEXT, TIME, Table
 
 _TYPES = {
@@ -18,7 +19,7 @@ _TYPES = {
 @cache
 def part_schema() -> pa.Schema:
     """Return the columns of a part of records."""
-    return arrow_schema()
+    return with_pandas_metadata(arrow_schema(), pandas_types())
 
 
 @cache
@@ -33,19 +34,14 @@ _PANDAS_TYPES = {
 }  # fmt: skip
 
 
-def with_pandas_metadata(schema: pa.Schema, table: Table) -> pa.Schema:
-    """Return a schema whose metadata lets pandas read each column of a table in its type; further columns as they are."""
-    own = {column.name: column.dtype for column in table.columns}
+def with_pandas_metadata(schema: pa.Schema, types: Iterable[tuple[str, str]]) -> pa.Schema:
+    """Return a schema whose metadata lets pandas read columns in the types of `dfly_analysis.schema`; others as they are."""
     columns = [
         {"name": name, "field_name": name, "pandas_type": kind, "numpy_type": numpy_type, "metadata": details}
-        for name, (kind, numpy_type, details) in (
-            (name, _PANDAS_TYPES[own[name]]) for name in schema.names if name in own
-        )
+        for name, (kind, numpy_type, details) in ((name, _PANDAS_TYPES[dtype]) for name, dtype in types)
     ]
     metadata = {
         "index_columns": [], "column_indexes": [], "attributes": {}, "columns": columns,
         "creator": {"library": "dfly-analysis", "version": "1"}, "pandas_version": "3.0.0",
     }  # fmt: skip
-    types = table_schema(table)
-    fields = [types.field(field.name) if field.name in own else field for field in schema]
-    return pa.schema(fields, {b"pandas": json.dumps(metadata).encode()})
+    return schema.with_metadata({b"pandas": json.dumps(metadata).encode()})

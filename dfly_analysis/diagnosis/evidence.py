@@ -28,7 +28,7 @@ def evidence_of(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) ->
     parameters : sequence, optional
         Values for the ``?`` of the condition.
     """
-    return evidence_in(dataset, f"SELECT * FROM events WHERE {where}", parameters)  # noqa: S608 - the package's own conditions
+    return evidence_in(dataset, f"SELECT * FROM events WHERE {where}", parameters)
 
 
 def evidence_in(dataset: Dataset, query: str, parameters: Sequence[Any] = ()) -> tuple[Evidence, ...]:
@@ -41,7 +41,7 @@ def evidence_in(dataset: Dataset, query: str, parameters: Sequence[Any] = ()) ->
         )
         SELECT log_path, log_line, coalesce(text, message) FROM turns
         ORDER BY is_echo, turn, time, log_path, log_line LIMIT {MAX_LINES}
-        """,  # noqa: S608 - the package's own queries
+        """,
         parameters,
     )
     return tuple(Evidence(str(path), int(line), str(text)) for path, line, text in rows)
@@ -49,7 +49,7 @@ def evidence_in(dataset: Dataset, query: str, parameters: Sequence[Any] = ()) ->
 
 def time_range(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> tuple[int | None, int | None]:
     """Return the times of the first and the last record that satisfy a condition, nanoseconds since 1970."""
-    query = f"SELECT min(nanoseconds(time)), max(nanoseconds(time)) FROM events WHERE {where}"  # noqa: S608
+    query = f"SELECT min(nanoseconds(time)), max(nanoseconds(time)) FROM events WHERE {where}"
     ((first, last),) = dataset.rows(query, parameters)
     return first, last
 

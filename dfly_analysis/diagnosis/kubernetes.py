@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Evidence
 from dfly_analysis.readers.pods import Termination, read_termination, terminations_by_host
 from dfly_analysis.units import format_size
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROLES = ("client", "seedClient", "scheduler", "manager")
 COLLECT = "add `kubectl get pods -o json` and `kubectl get events -o json`: they say whether memory ran out (OOMKilled, exit code 137)"
@@ -24,15 +25,13 @@ def pod_rows(dataset: Dataset) -> list[dict[str, Any]]:
 
 def rows_of(pods: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows as mappings, missing values as None."""
+    import pandas as pd
+
     names = [str(name) for name in pods.columns]
     return [
-        {name: None if _is_missing(value) else value for name, value in zip(names, values, strict=True)}
+        {name: None if pd.isna(value) else value for name, value in zip(names, values, strict=True)}
         for values in pods.itertuples(index=False, name=None)
     ]
-
-
-def _is_missing(value: Any) -> bool:
-    return bool(pd.isna(value))
 
 
 def endings(dataset: Dataset) -> Iterator[tuple[Mapping[str, Any], Termination]]:

@@ -71,7 +71,7 @@ def _match(dataset: Dataset) -> None:
             UNION ALL SELECT 'manager', NULL, ended, NULL, NULL, NULL, NULL, log_path, log_line, error, NULL FROM jobs
             WHERE error IS NOT NULL
         )
-    """)  # noqa: S608 - constants of this module
+    """)
     wanted = {one.id for one in load_signatures() if one.finding}
     found = [
         {"pattern": pattern, "signature": one.id}

@@ -77,13 +77,6 @@ typedef struct {
   int64_t latest_ns;
 } Block;
 
-/* A column of Arrow's; no bits where there is something in every row. */
-typedef struct {
-  const void *values;
-  const uint8_t *bits;
-  int64_t offset;
-} Column;
-
 /* Compared when the library is loaded; see abi.c. */
 extern const int64_t dfly_abi_version;
 extern const int64_t dfly_layout[];
@@ -94,25 +87,5 @@ int64_t dfly_read_block(Block *block, int64_t grammar);
 int64_t dfly_count_lines(const uint8_t *data, int64_t size);
 /* Copies texts one after another; `offset` has one more than there are texts. */
 void dfly_gather(const uint8_t *data, const int64_t *start, const int32_t *length, int64_t count, int32_t *offset, uint8_t *out);
-
-/* scatter.c: before the value at each of `places`, which ascend, stands one of `more`. Sets the bit of every value that is not below
-   `least` and returns how many are. */
-int64_t dfly_spread_codes(const int32_t *values, int64_t count, const int64_t *places, const int32_t *more, int64_t more_count, int64_t least,
-                          int32_t *out, uint8_t *validity);
-int64_t dfly_spread_numbers(const int64_t *values, int64_t count, const int64_t *places, const int64_t *more, int64_t more_count,
-                            int64_t least, int64_t *out, uint8_t *validity);
-void dfly_spread_texts(const int32_t *offset, const uint8_t *data, int64_t count, const int64_t *places, const int32_t *more_offset,
-                       const uint8_t *more, int64_t more_count, int32_t *out_offset, uint8_t *out);
-
-/* arrow_gather.c: some rows of columns. */
-int64_t dfly_rows_of_peers(const Column *event, const Column *task, const Column *peer, const Column *level, const uint8_t *levels,
-                           int64_t count, int64_t *out);
-int64_t dfly_rows_with_any(const Column *columns, int64_t count, const Column *event, const uint8_t *bulk, const int64_t *rows,
-                           int64_t rows_count, int64_t *out);
-void dfly_codes_at(const Column *column, const int64_t *rows, int64_t count, const int32_t *places, int32_t *out);
-void dfly_numbers_at(const Column *column, const int64_t *rows, int64_t count, int64_t missing, int64_t *out);
-void dfly_extend_keys(const Column *column, const int64_t *rows, int64_t count, int64_t size, int64_t *keys);
-int64_t dfly_number_keys(const int64_t *keys, int64_t count, int32_t *numbers, int64_t *first);
-int64_t dfly_seconds_at(const Column *column, const uint8_t *data, const int64_t *rows, int64_t count, double *out);
 
 #endif

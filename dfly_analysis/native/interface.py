@@ -8,7 +8,7 @@ from typing import Any
 
 from dfly_analysis.catalog.regex_compiler import NUMBER_FIELDS, TEXT_FIELDS
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 """To be raised when the meaning of a call or a member changes, but neither its size nor its place."""
 GRAMMARS = ("compact", "json")
 """What `dfly_read_block` reads, by number."""
@@ -69,27 +69,11 @@ class Block(ctypes.Structure):
     )
 
 
-class Column(ctypes.Structure):
-    """A column of Arrow's."""
-
-    _fields_ = (("values", _POINTER), ("bits", _POINTER), ("offset", _INT64))
-
-
-STRUCTURES = (Texts, Patterns, Block, Column)
+STRUCTURES = (Texts, Patterns, Block)
 FUNCTIONS: Mapping[str, Any] = {
     "dfly_read_block": _INT64,
     "dfly_count_lines": _INT64,
     "dfly_gather": None,
-    "dfly_spread_codes": _INT64,
-    "dfly_spread_numbers": _INT64,
-    "dfly_spread_texts": None,
-    "dfly_rows_of_peers": _INT64,
-    "dfly_rows_with_any": _INT64,
-    "dfly_codes_at": None,
-    "dfly_numbers_at": None,
-    "dfly_extend_keys": None,
-    "dfly_number_keys": _INT64,
-    "dfly_seconds_at": _INT64,
 }
 """Functions of the library, and what each returns."""
 

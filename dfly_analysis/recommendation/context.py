@@ -1,48 +1,115 @@
-"""What every rule is given: the dataset and what was found and fitted in it, and the layer that advice is asked for."""
+"""The input of every rule: the dataset, its findings and fits, and the layer that recommendations are for."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_length_bytes
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config import Setting, Settings
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, DurationFit, LayerShape, measured_retry_correlation
-
-if TYPE_CHECKING:
-    from dfly_analysis.recommendation.concurrency import ReducedConcurrency
-    from dfly_analysis.recommendation.required_timeout import TimeoutRequirement
+from dfly_analysis.models import (
+    DEFAULT_RETRY_CORRELATION,
+    CapacityFit,
+    DurationFit,
+    LayerShape,
+    measured_retry_correlation,
+)
 
 CLIENT_ROLES = ("seedClient", "client")
+ROLE_TITLES = {"seedClient": "seed client", "client": "client"}
+PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
+COLLECTOR = "scheduler.gc.pieceDownloadTimeout"
+SLOTS = "download.concurrentPieceCount"
+HEADROOM = 1.2
+# The end of this interval is what is set: beyond it the distributions disagree so much that the value would say nothing.
+LEVEL = 0.8
+_COLLECT = "client logs with piece start and finish lines"
+
+Verdict = Literal["raise", "thumb", "meets", "not_cut", "step", "ceiling", "not_fitted", "idle", "unknown_value"]
+
+
+@dataclass(frozen=True)
+class TimeoutEvidence:
+    """What timeouts did to one role.
+
+    Failed tasks, attempts at pieces and those that a timeout ended, the longest timeout that ended one, and whether a piece
+    timeout ended anything at all; timeouts of message streams do not count.
+    """
+
+    failed: int
+    attempts: int
+    cut_attempts: int
+    limit_s: float | None
+    seen: bool
+
+
+@dataclass(frozen=True)
+class TimeoutRequirement:
+    """What a piece timeout has to be, and what to do about it.
+
+    The origin (``source`` or ``parent``) is the one whose distribution asks for most; `needed` is an 80 % interval in seconds;
+    `limited_by` is what holds the proposal below its upper end. Verdicts: ``raise`` (the distribution asks for more), ``thumb``
+    (timeouts were seen, no distribution: a rule of thumb), ``meets``, ``not_cut`` (no timeout ended anything), ``step`` (the
+    estimate meets the target with a wide margin; only the distributions' disagreement asks for more), ``ceiling`` (more than is
+    sensible would be needed), ``not_fitted``, ``idle`` (the role fetched nothing that the timeout covers), ``unknown_value``.
+    """
+
+    role: str
+    key: str
+    current: Setting
+    verdict: Verdict
+    timeouts: TimeoutEvidence
+    origin: str | None = None
+    duration_fit: DurationFit | NotFitted | None = None
+    needed: Interval | None = None
+    proposed_s: float | None = None
+    limited_by: Literal["", "step", "ceiling"] = ""
+
+    @property
+    def planned_s(self) -> float | None:
+        """The timeout once the recommendation is followed, seconds, or None where it is not known."""
+        return self.proposed_s if self.proposed_s is not None else self.current.seconds
+
+    @property
+    def in_force_s(self) -> float | None:
+        """The timeout in force, else the one that was seen to end pieces, seconds."""
+        return self.current.seconds if self.current.seconds is not None else self.timeouts.limit_s
+
+
+@dataclass(frozen=True)
+class ReducedConcurrency:
+    """How many pieces of a layer may be in flight.
+
+    Why: no sensible timeout suffices for more, connections are reset too often for how long pieces take, or the registry refuses
+    requests, whatever the link. `seen` is the most pieces of one layer in flight in this run, `times` the factor on the time of a
+    piece, `limit_s` the piece timeout that it was computed for, `link_bps` the bandwidth that the pieces share.
+    """
+
+    role: str
+    why: Literal["limit", "resets", "refused"]
+    seen: int
+    slots: int
+    low: int
+    high: int
+    times: float
+    limit_s: float | None = None
+    link_bps: float | None = None
 
 
 @dataclass(frozen=True)
 class RecommendationContext:
-    """One question put to the rules.
+    """The question that the rules answer.
 
-    Attributes
-    ----------
-    dataset : Dataset
-    diagnosis : Diagnosis
-    fits : mapping of str to fit
-        As `dfly_analysis.models.fit_all` names them.
-    size_bytes : int
-        Of the layer asked for.
-    target : float
-        Share of such layers that may fail, 0 to 1.
-    needs : mapping of (role, key) to TimeoutRequirement
-        What each timeout has to be, computed once for all rules.
-    reduced_concurrency : mapping of str to ReducedConcurrency
-        By role, how many pieces may be in flight where fewer than now are advised; computed from the needs.
-    compression_ratio : float or None
-        Bytes of files that a compressed byte of a layer holds, where somebody named it.
+    `size_bytes` is the requested layer's, `target` the share of such layers that may fail. Requirements of timeouts by role and
+    key, and reduced concurrency by role, are computed once for all rules. `compression_ratio` is what the user named.
     """
 
     dataset: Dataset
@@ -56,32 +123,41 @@ class RecommendationContext:
 
     @property
     def settings(self) -> Settings:
-        """Return the settings in force when the dataset was logged."""
+        """The settings in force when the dataset was logged."""
         return self.dataset.settings
 
     @property
     def client_version(self) -> str | None:
-        """Return the release of the seed client, or of the client where the seed's is not known."""
+        """The release of the seed client, or of the client where the seed's is not known."""
         return self.version("seedClient") or self.version("client")
 
     @property
     def piece_bytes(self) -> int:
-        """Return the length of the pieces of the layer asked for; by the newest rule where no release is known."""
+        """The piece length of the requested layer; by the newest rule where no release is known."""
         return min(piece_length_bytes(self.size_bytes, self.client_version), self.size_bytes)
 
     @property
     def n_pieces(self) -> int:
-        """Return how many pieces the layer asked for has."""
+        """The number of pieces of the requested layer."""
         return math.ceil(self.size_bytes / self.piece_bytes)
+
+    @property
+    def capacity(self) -> CapacityFit | NotFitted:
+        """The fitted throughput of the source, or why there is none."""
+        found = self.fits.get("source_capacity")
+        if isinstance(found, CapacityFit | NotFitted):
+            return found
+        missing = f"{_COLLECT} (level debug from client v1.4.1)"
+        return NotFitted("source_capacity", "the throughput of the source was not fitted", missing)
 
     def version(self, role: str) -> str | None:
         """Return the release of a role's component, or None."""
         return self.settings.versions.get(role)
 
-    def released(self, role: str, since: str, *, unknown: bool = True) -> bool:
-        """Return whether a role runs that release or a later one; ``unknown`` where its release is not known."""
+    def released(self, role: str, since: str) -> bool:
+        """Return whether a role runs that release or a later one, or an unknown one."""
         version = self.version(role)
-        return unknown if version is None else parse_version(version).release >= parse_version(since).release
+        return version is None or parse_version(version).release >= parse_version(since).release
 
     def reads(self, key: str, role: str) -> bool:
         """Return whether the role's release reads a key; where the release is not known, whether something sets it."""
@@ -96,43 +172,76 @@ class RecommendationContext:
         return self.settings.get(key, role)
 
     def pieces_in_flight(self, role: str) -> int | None:
-        """Return how many pieces of one layer a role fetches at a time once the advice is followed, or None where it is not known."""
-        number = self.setting("download.concurrentPieceCount", role).number
+        """Return how many pieces of one layer a role fetches at a time once the recommendations are followed, or None."""
+        number = self.setting(SLOTS, role).number
         if number and role in self.reduced_concurrency:
             number = min(number, self.reduced_concurrency[role].slots)
         return max(1, min(int(number), self.n_pieces)) if number else None
 
+    def bandwidth_bps(self, role: str, timeout_s: float) -> float | None:
+        """Return the bandwidth that a piece timeout demands for one layer of the requested size, bytes per second."""
+        in_flight = self.pieces_in_flight(role)
+        return in_flight * self.piece_bytes / timeout_s if in_flight else None
+
     def layer(self, role: str) -> LayerShape:
-        """Return the layer asked for as a role's release fetches it."""
-        version, number = (
-            self.version(role) or self.client_version,
-            self.setting("download.concurrentPieceCount", role).number,
-        )
-        return LayerShape.of_client(self.size_bytes, number, version, self.piece_bytes)
+        """Return the requested layer as a role's release fetches it."""
+        version = self.version(role) or self.client_version
+        return LayerShape.of_client(self.size_bytes, self.setting(SLOTS, role).number, version, self.piece_bytes)
 
     def measured_retry_correlation(self, origin: str | None) -> Interval | None:
-        """Return the share of failures that repeat in the next pass, where this run shows it: its tasks from the source do."""
+        """Return the share of failures that repeat in the next pass, where tasks from the source show it."""
         return None if origin == "parent" else measured_retry_correlation(self.fits)
 
     def retry_failure_correlation(self, origin: str | None) -> Interval:
-        """Return the share of failures taken to repeat in the next pass: measured, else a caution."""
+        """Return the share of failures assumed to repeat in the next pass: measured, else a cautious default."""
         return self.measured_retry_correlation(origin) or DEFAULT_RETRY_CORRELATION
 
     def retries(self, role: str) -> int:
-        """Return how often a request is tried anew before its body."""
+        """Return how often a request is retried before its body."""
         number = self.setting("backend.maxRetries", role).number
         return int(number) if number is not None else piece_attempts(self.version(role)).retries_before_body
 
     def duration_fit(self, origin: str, role: str) -> DurationFit | NotFitted:
-        """Return the law of a piece from ``source`` or ``parent``: the role's own where there is one."""
+        """Return the distribution of piece times from ``source`` or ``parent``: the role's own where there is one."""
         shared = f"piece_from_{origin}"
         own = self.fits.get(f"{shared}_{role}")
         found = own if isinstance(own, DurationFit) else self.fits.get(shared)
         if isinstance(found, DurationFit | NotFitted):
             return found
-        return NotFitted(shared, "no law of a piece's time was fitted", "client logs with piece start and finish lines")
+        return NotFitted(shared, "no law of a piece's time was fitted", _COLLECT)
 
     def present(self, *finding_ids: str) -> tuple[str, ...]:
-        """Return those of some findings that were seen."""
+        """Return those of some findings that are present."""
         found = ((name, self.diagnosis.get(name)) for name in finding_ids)
         return tuple(name for name, finding in found if finding is not None and finding.verdict == "present")
+
+    def one(self, query: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...]:
+        """Return the one row of an SQL query."""
+        return self.dataset.rows(query, parameters)[0]
+
+    def failed_tasks(self, cause: str | None = None, role: str | None = None) -> int:
+        """Return the number of failed tasks, of a cause and a role where given."""
+        given = {"cause": cause, "role": role}
+        condition = " AND ".join([FAILED, *(f"{name} = ?" for name, value in given.items() if value)])
+        query = f"SELECT count(*) FROM tasks WHERE {condition}"  # noqa: S608 - the package's own names
+        return int(self.one(query, [value for value in given.values() if value])[0])
+
+    def fetched_from(self, role: str, origin: str) -> bool:
+        """Return whether hosts of a role are seen to fetch from ``source`` or ``parent``."""
+        query = f"""
+            SELECT EXISTS (FROM pieces WHERE role = $1 AND origin = $2)
+                OR EXISTS (FROM tasks WHERE role = $1 AND (origin IN ($2, 'both') OR bytes_from_{origin} > 0))"""
+        return bool(self.one(query, [role, origin])[0])
+
+    def beyond_sizes_seen(self, origin: str) -> int | None:
+        """Return the largest piece tried from an origin where the requested ones are larger, bytes; else None."""
+        largest = self.one("SELECT max(size_bytes) FROM pieces WHERE origin = ?", [origin])[0]
+        return largest if largest is not None and self.piece_bytes > 1.05 * largest else None
+
+    def gauge_by_host(self, metric: str, role: str) -> dict[str, int]:
+        """Return a gauge of Prometheus by host; the newest where a process was restarted."""
+        query = """
+            SELECT host, n FROM runs
+            WHERE kind = 'gauge' AND metric = ? AND role = ? AND n IS NOT NULL AND host IS NOT NULL
+            ORDER BY started NULLS LAST"""
+        return dict(self.dataset.rows(query, [metric, role]))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from dfly_analysis.config import Setting
+from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.estimates import Interval
 
 Confidence = Literal["high", "medium", "low"]
@@ -55,15 +57,15 @@ class Recommendation:
         The reason with its numbers.
     confidence : {"high", "medium", "low"}
     findings : tuple of str
-        Ids of the findings that speak for it.
+        Ids of the findings that support it.
     how_to_check : str
     demanded_bandwidth_bps : float or None
-        Bytes per second that the proposal silently demands from the source for the asked size.
+        Bytes per second that the proposal demands from the source for the requested size.
     rule_of_thumb : str or None
         What the article or the documentation would have said, for comparison.
     layer_failure_now, layer_failure_then : Interval or None
-        Chance that a timeout fails a layer of the asked size at the limit in force and at the proposal; None where no
-        law was fitted.
+        Probability that a timeout fails a layer of the requested size at the limit in force and at the proposal; None
+        where no distribution was fitted.
     """
 
     key: str
@@ -83,19 +85,31 @@ class Recommendation:
     layer_failure_now: Interval | None = None
     layer_failure_then: Interval | None = None
 
+    @classmethod
+    def of(cls, current: Setting, key: str, reasons: Iterable[str], **fields: Any) -> Recommendation:
+        """Return the recommendation to change a setting; the value in force is the first reason."""
+        role = current.role
+        return cls(
+            key=key,
+            role=role,
+            helm_path=helm_path_of(role, key) or current.helm_path or f"{role}.config.{key}",
+            current=Current(None if current.value is None else str(current.value), current.layer, current.source),
+            because="; ".join([in_force_text(current), *reasons]),
+            **fields,
+        )
+
 
 @dataclass(frozen=True)
 class NoRecommendation:
-    """Why there is no advice on a topic.
+    """Why there is no recommendation on a topic.
 
     Attributes
     ----------
-    topic : str
-    reason : str
+    topic, reason : str
     collect : str
-        What to collect so that there can be; empty where nothing is missing.
+        What to collect so that there can be one; empty where nothing is missing.
     role : str
-        Whose setting it is about; empty where it is about no role's.
+        Component; empty where none is meant.
     """
 
     topic: str
@@ -112,16 +126,15 @@ class Estimate:
     ----------
     topic : {"network", "resources", "storage", "compression"}
     role : {"client", "seedClient", ""}
-        Whose; empty where it is about no role's.
+        Component; empty where none is meant.
     what : str
     value, low, high : float
         In `unit`; `high` is infinite where nothing bounds it.
     unit : {"B/s", "bytes", "share", "cores", "1"}
     basis : {"measured", "computed", "documented", "article", "assumed"}
-        Whence it is known.
     confidence : {"high", "medium", "low"}
     because : str
-        What it was made of, and what follows from it.
+        What it was computed from, and what follows from it.
     how_to_check : str
     """
 
@@ -137,6 +150,18 @@ class Estimate:
     because: str
     how_to_check: str = ""
 
+    @classmethod
+    def of(  # noqa: PLR0913, PLR0917 - the fields, with value, low and high in one
+        cls, topic: Topic, role: str, what: str, interval: Interval, unit: str, basis: Basis, confidence: Confidence, because: str, check: str = ""
+    ) -> Estimate:  # fmt: skip
+        """Return an estimate of an interval."""
+        ends = (interval.value, interval.low, interval.high)
+        return cls(topic, role, what, *ends, unit, basis, confidence, because, check)
+
+
+Item = Recommendation | NoRecommendation | Estimate | str
+"""What a rule yields; a text is a warning."""
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -147,12 +172,11 @@ class Advice:
     recommendations : tuple of Recommendation
     no_advice : tuple of NoRecommendation
     warnings : tuple of str
-        E.g. a key that is ignored in silence.
+        E.g. a key that is ignored without an error.
     size_bytes : int
-        The layer size advice was asked for.
+        Layer size that the recommendations are for.
     target_failure_rate : float
     estimates : tuple of Estimate
-        What hosts, links and volumes need or give; no call to change anything.
     """
 
     recommendations: tuple[Recommendation, ...] = ()
@@ -161,6 +185,19 @@ class Advice:
     size_bytes: int = 0
     target_failure_rate: float = 1e-3
     estimates: tuple[Estimate, ...] = ()
+
+    @classmethod
+    def of(cls, items: Iterable[Item], *, size_bytes: int = 0, target_failure_rate: float = 1e-3) -> Advice:
+        """Return what rules yield, by kind, in the order given."""
+        listed = list(items)
+        return cls(
+            recommendations=tuple(item for item in listed if isinstance(item, Recommendation)),
+            no_advice=tuple(item for item in listed if isinstance(item, NoRecommendation)),
+            warnings=tuple(dict.fromkeys(item for item in listed if isinstance(item, str))),
+            size_bytes=size_bytes,
+            target_failure_rate=target_failure_rate,
+            estimates=tuple(item for item in listed if isinstance(item, Estimate)),
+        )
 
     def __iter__(self) -> Iterator[Recommendation]:
         """Iterate over the recommendations."""
@@ -171,14 +208,9 @@ class Advice:
         return next((item for item in self.recommendations if (item.key, item.role) == (key, role)), None)
 
 
-def merge(parts: Iterable[Advice], *, size_bytes: int, target_failure_rate: float) -> Advice:
-    """Join what several rules say, in the order given."""
-    listed = list(parts)
-    return Advice(
-        recommendations=tuple(item for part in listed for item in part.recommendations),
-        no_advice=tuple(item for part in listed for item in part.no_advice),
-        warnings=tuple(dict.fromkeys(text for part in listed for text in part.warnings)),
-        size_bytes=size_bytes,
-        target_failure_rate=target_failure_rate,
-        estimates=tuple(item for part in listed for item in part.estimates),
-    )
+def in_force_text(setting: Setting) -> str:
+    """Return the value in force as text, e.g. ``now 40s (chart 1.7.4)``, without the folders above the input."""
+    source = setting.source
+    if "/" in source and ": " not in source:
+        source = "/".join(source.rsplit("!", 1)[-1].split("/")[-2:])
+    return f"now {setting.value} ({source})" if setting.value is not None else f"now unknown ({source})"

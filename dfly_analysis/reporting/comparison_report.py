@@ -1,20 +1,20 @@
-"""A comparison of two runs as views, and in JSON's shape."""
+"""A comparison of two runs in views and JSON."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from dfly_analysis.comparison import Comparison
 from dfly_analysis.comparison.compare import TITLES
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
-from dfly_analysis.reporting.components import Heading, TableView, View
+from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
 from dfly_analysis.reporting.labels import CAUSES, NOTHING, ROLES, SHORT_LAYERS, figure, interval_text
-from dfly_analysis.reporting.saved_outputs import Saved
-from dfly_analysis.reporting.writer import manifest_with
+from dfly_analysis.reporting.writer import manifest_with, write_listed
 
 _HEADLINES = {
     "helped": "It helped",
@@ -22,29 +22,11 @@ _HEADLINES = {
     "no difference": "It made no difference",
     "cannot tell": "It cannot be told whether it helped",
 }
-FILE = "comparison.json"
 _TONES = {"helped": "good", "worse": "bad"}
 
 
 @dataclass(frozen=True)
-class ShortVerdict(View):
-    """An answer in one line, why that is said, and what weakens it.
-
-    Attributes
-    ----------
-    headline, tone : str
-    because, cautions : tuple of str
-    """
-
-    template: ClassVar[str] = "comparison.html.j2"
-    headline: str
-    tone: str
-    because: tuple[str, ...]
-    cautions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ComparisonReport(Saved):
+class ComparisonReport:
     """A comparison whose parts show themselves.
 
     Attributes
@@ -72,8 +54,8 @@ class ComparisonReport(Saved):
     @property
     def effects(self) -> TableView:
         """Shares of failures before and after, the difference, and the times."""
-        texts = ("What", "Before", "After", "Difference")
-        headings = (Heading(texts[0]), *(Heading(text, "number") for text in texts[1:]))
+        numbers = ("Before", "After", "Difference")
+        headings = Heading.row("What", *numbers, numbers=numbers)
         rows = [
             (
                 TITLES[one.id],
@@ -96,8 +78,7 @@ class ComparisonReport(Saved):
     @property
     def settings_table(self) -> TableView:
         """The settings of both runs, those that differ first."""
-        texts = ("Role", "Setting", "Before", "After", "Set by", "Differs")
-        headings = tuple(Heading(text, "code" if text == "Setting" else "text") for text in texts)
+        headings = Heading.row("Role", "Setting", "Before", "After", "Set by", "Differs", code=("Setting",))
         rows = tuple(
             (
                 ROLES.get(pair.role, pair.role),
@@ -116,7 +97,7 @@ class ComparisonReport(Saved):
     def causes_table(self) -> TableView:
         """Failed tasks of both runs by cause."""
         before, after = dict(self.comparison.causes_before), dict(self.comparison.causes_after)
-        headings = (Heading("Cause"), Heading("Before", "number"), Heading("After", "number"))
+        headings = Heading.row("Cause", "Before", "After", numbers=("Before", "After"))
         rows = tuple(
             (CAUSES.get(cause, cause), f"{before.get(cause, 0):,}", f"{after.get(cause, 0):,}")
             for cause in dict.fromkeys([*before, *after])
@@ -130,13 +111,13 @@ class ComparisonReport(Saved):
         causes = {name: dict(content.pop(f"causes_{name}")) for name in ("before", "after")}
         return {"schema_version": SCHEMA_VERSION, **plain_json({**content, "settings": settings, "causes": causes})}
 
-    def contents(self) -> dict[str, dict[str, Any]]:
-        """Return the files' contents: the answer and what it was made of."""
+    def save(self, directory: str | os.PathLike[str]) -> Listing:
+        """Write ``comparison.json`` and ``manifest.json``; raises StoreError where the folder cannot be written."""
         found, requested = self.comparison, self.parameters
         verdict = {"verdict": found.verdict, **{one.id: [one.bad_before, one.bad_after] for one in found.effects}}
         values = [requested.get(f"values_{which}") for which in ("before", "after")]
         manifest = manifest_with(self.runs, requested, values, verdict)
-        return {FILE: self.to_dict(), "manifest.json": manifest}
+        return write_listed(directory, {"comparison.json": self.to_dict(), "manifest.json": manifest}, self.lang)
 
 
 def _points(interval: Interval) -> str:

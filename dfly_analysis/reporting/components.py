@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -52,16 +52,7 @@ def templates(lang: str = "en") -> Environment:
 
 
 def shown(text: Any, lang: str, *, code: bool = False) -> Markup:
-    """Show a text in a language, escaped; a sentence without words in it stays English and is marked so.
-
-    Parameters
-    ----------
-    text : object
-        What is not text is shown as it prints.
-    lang : str
-    code : bool
-        Whether what stands between backticks is code.
-    """
+    """Show a text in a language, escaped, with code between backticks if asked; an untranslated sentence is marked as English."""
     english, words = str(text), translator(lang)
     write = render_inline_code if code else escape
     if not words.lacks(english):
@@ -108,13 +99,7 @@ def _style_element() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Base of what shows itself in a notebook and on a page; frozen dataclasses derive from it.
-
-    Attributes
-    ----------
-    lang : str
-        Language it shows itself in.
-    """
+    """Base of what shows itself, in its language, in a notebook and on a page; frozen dataclasses derive from it."""
 
     template: ClassVar[str]
     lang: str = "en"
@@ -133,17 +118,15 @@ class View:
 
 @dataclass(frozen=True)
 class Heading:
-    """A column of a table that is shown.
-
-    Attributes
-    ----------
-    text : str
-    kind : {"text", "number", "code"}
-        Numbers stand right, code in a fixed width.
-    """
+    """A column of a table that is shown; numbers stand right, code in a fixed width."""
 
     text: str
     kind: Kind = "text"
+
+    @classmethod
+    def row(cls, *texts: str, numbers: Collection[str] = (), code: Collection[str] = ()) -> tuple[Self, ...]:
+        """Return the headings of a table, by the names of those that are numbers or code."""
+        return tuple(cls(text, "number" if text in numbers else "code" if text in code else "text") for text in texts)
 
 
 @dataclass(frozen=True)
@@ -172,17 +155,37 @@ class TableView(View):
 
 @dataclass(frozen=True)
 class MultiInputView(View):
-    """Views one below the other.
-
-    Attributes
-    ----------
-    views : tuple of View
-    """
+    """Views one below the other."""
 
     template: ClassVar[str] = "multi_input.html.j2"
     views: tuple[View, ...]
 
 
-def is_trusted(metadata: Mapping[str, Any]) -> bool:
-    """Return whether an output's metadata says that a view made it."""
-    return isinstance(metadata.get(MARK), Mapping)
+@dataclass(frozen=True)
+class Listing(View):
+    """Sentences as a list under a title; `empty` where there are none."""
+
+    template: ClassVar[str] = "listing.html.j2"
+    title: str
+    items: tuple[str, ...]
+    empty: str = ""
+
+
+@dataclass(frozen=True)
+class DetailsView(View):
+    """A view behind a line that opens it."""
+
+    template: ClassVar[str] = "details.html.j2"
+    title: str
+    view: View
+
+
+@dataclass(frozen=True)
+class ShortVerdict(View):
+    """An answer in one line with a tone (good, bad or unknown), the reasons for it, and what weakens it."""
+
+    template: ClassVar[str] = "comparison.html.j2"
+    headline: str
+    tone: str
+    because: tuple[str, ...]
+    cautions: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The JSON shapes that scripts build on. What is not a number is null."""
+"""The JSON shapes that scripts build on: only JSON's own types; what is not a finite number is null."""
 
 from __future__ import annotations
 
@@ -13,39 +13,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dfly_analysis.dataset import Dataset
-    from dfly_analysis.findings import Diagnosis, Finding
+    from dfly_analysis.findings import Diagnosis
     from dfly_analysis.recommendation.recommendations import Advice
 
 SCHEMA_VERSION = 1
 
 
 def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
-    """Shape a diagnosis.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Gives the coverage.
-    findings : Diagnosis
-
-    Returns
-    -------
-    dict
-        Keys ``schema_version``, ``primary_cause``, ``causes``, ``findings``, ``coverage``; only JSON's own types.
-    """
+    """Shape a diagnosis and the coverage: ``primary_cause``, ``causes``, ``findings``, ``coverage``."""
     return _object(
         {
             "schema_version": SCHEMA_VERSION,
             "primary_cause": findings.primary_cause,
             "causes": [asdict(share) for share in findings.causes],
-            "findings": [_finding(finding) for finding in findings],
+            "findings": [asdict(finding) for finding in findings],
             "coverage": coverage_json(dataset.coverage),
         }
     )
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return asdict(finding)
 
 
 def coverage_json(coverage: pd.DataFrame) -> dict[str, Any]:
@@ -89,17 +73,7 @@ def _moment(time: Any) -> str:
 
 
 def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
-    """Shape fits.
-
-    Parameters
-    ----------
-    fits : mapping of str to fit or NotFitted
-
-    Returns
-    -------
-    dict
-        Keys ``schema_version``, ``fits`` and ``not_fitted``; only JSON's own types.
-    """
+    """Shape fits: ``fits`` and ``not_fitted``."""
     from dfly_analysis.estimates import NotFitted
 
     result = [_fit(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
@@ -130,18 +104,7 @@ def _fit(name: str, fit: Any) -> dict[str, Any]:
 
 
 def recommend_json(advice: Advice) -> dict[str, Any]:
-    """Shape advice.
-
-    Parameters
-    ----------
-    advice : Advice
-
-    Returns
-    -------
-    dict
-        Keys ``schema_version``, ``size_bytes``, ``target_failure_rate``, ``recommendations``, ``no_advice``, ``estimates``,
-        ``warnings``; only JSON's own types.
-    """
+    """Shape advice: ``recommendations``, ``no_advice``, ``estimates``, ``warnings`` and what was asked for."""
     return _object(
         {
             "schema_version": SCHEMA_VERSION,
@@ -157,21 +120,23 @@ def recommend_json(advice: Advice) -> dict[str, Any]:
 
 def settings_json(dataset: Dataset) -> dict[str, Any]:
     """Shape the settings: chart, versions, what is in force with its layer and source, and what is ignored."""
+    from dfly_analysis.config import ignored_paths
+
     settings = dataset.settings
     return _object(
         {
             "chart": settings.chart,
             "versions": dict(settings.versions),
             "in_force": settings.table().to_dict("records"),
-            "ignored": [{"path": path, "reason": reason} for path, reason in settings.ignored],
+            "ignored": [{"path": path, "reason": reason} for path, reason in ignored_paths(settings)],
         }
     )
 
 
 def inputs_json(dataset: Dataset) -> list[dict[str, Any]]:
     """List the files that were read: path, sha256 and lines."""
-    records = dataset.coverage[["path", "sha256", "lines"]].to_dict("records")
-    return [plain_json(record) for record in records]
+    names = ("path", "sha256", "lines")
+    return [dict(zip(names, row, strict=True)) for row in dataset.rows("SELECT path, sha256, lines FROM coverage")]
 
 
 def _object(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import pandas as pd
+
 from dfly_analysis.estimates import Interval
 from dfly_analysis.units import format_duration, format_rate, format_share, format_size
 
@@ -72,10 +74,9 @@ OUTCOMES = {
     "storage": "storage error",
     "origin": "registry error",
     "cancelled": "cancelled with a sibling",
-    "unknown": "unknown",
-    "failed": "failed",
-    "died": "process ended first",
+    "unknown": "unknown end",
 }
+"""Outcomes of an attempt at a piece."""
 LAYERS = {
     "binary": "the binary's default",
     "chart": "the chart",
@@ -86,14 +87,7 @@ LAYERS = {
 
 
 def interval_text(interval: Interval, unit: str) -> str:
-    """Say a figure with its interval: ``37 % (30 % to 45 %)``.
-
-    Parameters
-    ----------
-    interval : Interval
-    unit : {"share", "s", "bytes", "B/s", …}
-        How to print; anything else is a plain number.
-    """
+    """Print a figure with its interval, ``37 % (30 % to 45 %)``; `unit` as `figure` takes it."""
     high = interval.bound if unit == "s" else interval.high
     return f"{figure(interval.value, unit)} ({range_text(interval.low, high, unit)})"
 
@@ -115,11 +109,7 @@ def figure(value: float | None, unit: str) -> str:
     if math.isinf(value):
         return "unbounded"
     printed = _PRINTED.get(unit)
-    return _unbroken(printed(value)) if printed else plain(value)
-
-
-def _unbroken(text: str) -> str:
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
+    return printed(value).replace(" ", "\N{NO-BREAK SPACE}") if printed else plain(value)
 
 
 def plain(value: float) -> str:
@@ -142,17 +132,13 @@ def counted(n: int, noun: str) -> str:
 
 def moment(time: Any) -> str:
     """Print a time to the second, or a dash where it is missing."""
-    import pandas as pd
-
     if time is None or pd.isna(time):
         return NOTHING
-    return str(pd.Timestamp(time).strftime("%Y-%m-%d %H:%M:%S"))
+    return f"{pd.Timestamp(time):%Y-%m-%d %H:%M:%S}"
 
 
 def text_of(value: Any) -> str:
     """Print a cell of a frame; a dash where it is missing."""
-    import pandas as pd
-
     return NOTHING if value is None or (not isinstance(value, list | tuple | dict) and pd.isna(value)) else str(value)
 
 

@@ -35,18 +35,7 @@ def is_packaged(path: Path) -> bool:
 
 
 def notebook_path(name: str) -> Path:
-    """Return where a packaged notebook lies.
-
-    Parameters
-    ----------
-    name : str
-        E.g. ``tuning_report``; the ending may be left out.
-
-    Raises
-    ------
-    NotebookError
-        Where there is none of that name; the nearest are offered.
-    """
+    """Return the path of a packaged notebook; a name that does not exist is a NotebookError that offers similar ones."""
     stem = name.removesuffix(".ipynb")
     if stem not in notebook_names():
         hint = suggest_similar(stem, notebook_names()) or f"there are {', '.join(notebook_names()) or 'none'}"
@@ -55,13 +44,7 @@ def notebook_path(name: str) -> Path:
 
 
 def read_cells(path: Path) -> list[Mapping[str, Any]]:
-    """Return the cells of a notebook.
-
-    Raises
-    ------
-    NotebookError
-        Where the file cannot be read or is no notebook.
-    """
+    """Return the cells of a notebook; raises NotebookError where the file is none."""
     try:
         return [dict(cell) for cell in json.loads(path.read_text("utf-8"))["cells"]]
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as problem:
@@ -80,21 +63,9 @@ def is_hidden(cell: Mapping[str, Any]) -> bool:
 
 
 def fill_outputs(path: Path, report: Any, written: View) -> NotebookNode:
-    """Return a notebook with the outputs that a report at hand gives, without running it.
+    """Return a notebook with the outputs of a report, without running it.
 
-    Parameters
-    ----------
-    path : Path
-        Of the notebook.
-    report : Report
-        What its cells call ``report``.
-    written : View
-        What stands for the cell that saves.
-
-    Returns
-    -------
-    NotebookNode
-        A code cell that ends in ``report.NAME`` has what that shows as its output; other cells have none.
+    A code cell that ends in ``report.NAME`` shows that, the cell that saves shows `written`; other cells show nothing.
     """
     import nbformat
 

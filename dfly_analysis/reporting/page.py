@@ -10,17 +10,15 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markdown_it import MarkdownIt
 
 from dfly_analysis.catalog.translation import translator
 from dfly_analysis.reporting.components import MARK, shown, style, without_style
+from dfly_analysis.reporting.provenance import version_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -34,14 +32,8 @@ _TEMPLATES = Path(__file__).with_name("templates")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A line of the table of contents.
-
-    Attributes
-    ----------
-    text, anchor : str
-    """
+class Entry(NamedTuple):
+    """A line of the table of contents."""
 
     text: str
     anchor: str
@@ -95,19 +87,11 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
         "contents": [],
         "untranslated": UNTRANSLATED,
         "mark": MARK,
-        "version": package_version(),
+        "version": version_of("dfly-analysis") or "unknown",
         "styles": (style("view.css"), style("page.css")),
     }
     html: str = exporter.from_notebook_node(notebook, {"page": page})[0]
     return html
-
-
-def package_version() -> str:
-    """Return this package's version, or ``unknown`` where it is not installed."""
-    try:
-        return installed_version("dfly-analysis")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _title(notebook: NotebookNode) -> str:

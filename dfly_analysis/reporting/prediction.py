@@ -1,4 +1,4 @@
-"""What a layer of the asked size would meet, under the settings in force and under the proposed ones."""
+"""How often a layer of the requested size fails, under the settings in force and the proposed ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
+from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, layer_failure_rate, measured_retry_correlation
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.units import parse_duration
 
@@ -17,19 +18,19 @@ ROLE = "seedClient"
 FITS = ("piece_from_source_seedClient", "piece_from_source")
 
 
+def source_fit(fits: Mapping[str, Any]) -> Any:
+    """Return the fit of pieces from the source, of seed clients where there is one; None without any."""
+    return next((fits[name] for name in FITS if fits.get(name)), None)
+
+
 @dataclass(frozen=True)
 class NoPrediction:
-    """Why nothing can be foretold.
-
-    Attributes
-    ----------
-    reason : str
-    """
+    """Why nothing can be predicted; false in a condition."""
 
     reason: str
 
     def __bool__(self) -> bool:
-        """Return False, so that ``if prediction:`` reads well."""
+        """Return False."""
         return False
 
 
@@ -81,44 +82,16 @@ class Prediction:
     longest_seen_s: float | None
 
     def rate(self, fits: Mapping[str, Any], timeout_s: float, *, competing: bool = True) -> Interval:
-        """Return the share of such layers that fail at another timeout.
-
-        Parameters
-        ----------
-        fits : mapping of str to fit
-            Those this prediction was made from.
-        timeout_s : float
-            Seconds, above 0.
-        competing : bool
-            Whether resets and errors count too, or timeouts alone.
-        """
-        from dfly_analysis.models import LayerShape, layer_failure_rate
-
+        """Return the share of such layers that fail at another timeout in seconds, by timeouts alone unless competing risks count."""
         layer = LayerShape(self.size_bytes, self.piece_bytes, self.slots, self.passes, self.siblings_cancelled)
+        correlation = self.retry_failure_correlation
         return layer_failure_rate(
-            fits[self.fit],
-            layer,
-            timeout_s,
-            competing=competing,
-            retry_failure_correlation=self.retry_failure_correlation,
+            fits[self.fit], layer, timeout_s, competing=competing, retry_failure_correlation=correlation
         )
 
 
 def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Prediction | NoPrediction:
-    """Foretell how often a layer of the asked size fails, now and then.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Its settings say what is in force.
-    fits : mapping of str to fit
-    advice : Advice
-        Names the size and the proposed timeouts.
-
-    Returns
-    -------
-    Prediction or NoPrediction
-    """
+    """Predict how often a layer fails, of the size and under the timeouts that the advice names."""
     name = next((name for name in FITS if fits.get(name)), None)
     if name is None:
         missing = fits.get(FITS[-1])
@@ -126,9 +99,7 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
         return NoPrediction(f"A failure rate cannot be foretold: {reason}.")
     if advice.size_bytes <= 0:
         return NoPrediction("A failure rate cannot be foretold: no layer size was asked for, and none was seen.")
-    from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, measured_retry_correlation
-
-    slots, retry_correlation = (
+    slots, correlation = (
         dataset.settings.get("download.concurrentPieceCount", ROLE).number,
         measured_retry_correlation(fits),
     )
@@ -143,8 +114,8 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
         passes=layer.passes,
         slots=layer.slots,
         siblings_cancelled=layer.siblings_cancelled,
-        retry_failure_correlation=retry_correlation or DEFAULT_RETRY_CORRELATION,
-        fate_measured=retry_correlation is not None,
+        retry_failure_correlation=correlation or DEFAULT_RETRY_CORRELATION,
+        fate_measured=correlation is not None,
         timeout_now_s=now_s,
         timeout_then_s=then_s if then_s != now_s else None,
         now=None,

@@ -1,4 +1,4 @@
-"""What a page carries of its own making: parameters, hashes of its inputs and its verdict, so that it can be made again."""
+"""What a page needs to be made again: parameters, hashes of its inputs and its verdict."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from html.parser import HTMLParser
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dfly_analysis.errors import SourceError
 from dfly_analysis.reporting.labels import common_folder
-
-if TYPE_CHECKING:
-    from dfly_analysis.reporting.report import Report
 
 NAME = "dfly-analysis-run"
 _VERSION = 1
@@ -23,20 +21,7 @@ _WANTED = "give the report.html of `dfly-analysis report`"
 
 
 def provenance_of(manifest: Mapping[str, Any], notebook: str) -> dict[str, Any]:
-    """Return what a page carries.
-
-    Parameters
-    ----------
-    manifest : mapping
-        As `dfly_analysis.reporting.writer.manifest_of` makes it.
-    notebook : str
-        Name of the packaged notebook the page is made of.
-
-    Returns
-    -------
-    dict
-        ``version``, ``notebook``, ``made_by``, ``parameters``, ``inputs`` and ``verdict``; only JSON's own types.
-    """
+    """Return what a page made of a packaged notebook carries of its manifest; only JSON's own types."""
     return {
         "version": _VERSION,
         "notebook": notebook,
@@ -60,16 +45,12 @@ def inputs_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {"files": shown, "n": len(files), "sha256": whole, "values_sha256": manifest.get("values_sha256")}
 
 
-def verdict_of(report: Report) -> dict[str, Any]:
-    """Return what a report says in the end, in the numbers that have to come out again."""
-    verdict = report.verdict
-    return {
-        "tasks": verdict.n_tasks,
-        "failed": verdict.n_failed,
-        "primary_cause": report.findings.primary_cause,
-        "causes": {share.cause: share.tasks for share in report.findings.causes if share.tasks},
-        "settings": {f"{item.role} {item.key}": item.proposed for item in report.advice.recommendations},
-    }
+def version_of(library: str) -> str | None:
+    """Return the version of an installed package."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
 
 
 def hash_of(path: object) -> str | None:
@@ -80,13 +61,7 @@ def hash_of(path: object) -> str | None:
 
 
 def read_provenance(page: Path) -> dict[str, Any]:
-    """Return what a page carries.
-
-    Raises
-    ------
-    SourceError
-        Where the file cannot be read, or is no report that carries its parameters.
-    """
+    """Return what a page carries; raises SourceError where it is no report that carries its parameters."""
     try:
         text = page.read_text("utf-8")
     except OSError as problem:
@@ -117,18 +92,7 @@ class _Finder(HTMLParser):
 
 
 def refuse_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise where inputs are not what they were.
-
-    Parameters
-    ----------
-    before, now : mapping
-        As `inputs_of` gives them.
-
-    Raises
-    ------
-    SourceError
-        Naming the first file that changed, vanished or is new.
-    """
+    """Raise a SourceError that names the first input that changed, vanished or is new; both as `inputs_of` gives them."""
     hint = "run `dfly-analysis report` for a new report"
     if before["values_sha256"] != now["values_sha256"]:
         raise SourceError("the Helm values have changed since the report was made", hint=hint)

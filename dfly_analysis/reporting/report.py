@@ -1,4 +1,4 @@
-"""The report: what was loaded, found, fitted and advised, each part an object that shows itself. Frozen."""
+"""The report: what was loaded, found, fitted and recommended, each part a view that shows itself."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting import views
-from dfly_analysis.reporting.alerts_view import monitoring_of
-from dfly_analysis.reporting.components import Heading, MultiInputView, TableView, View
-from dfly_analysis.reporting.experiments_view import next_runs_of
-from dfly_analysis.reporting.figures import Drawing, Drawn, FigureView, NotDrawn, show
+from dfly_analysis.reporting import advice_views, input_views, plots, size_explorer, views
+from dfly_analysis.reporting.components import Heading, Listing, MultiInputView, TableView, View
+from dfly_analysis.reporting.figures import Figure, FigureView, NotDrawn, show
 from dfly_analysis.reporting.json import (
     SCHEMA_VERSION,
     coverage_json,
@@ -28,37 +26,22 @@ from dfly_analysis.reporting.json import (
     settings_json,
 )
 from dfly_analysis.reporting.labels import parameter_text
-from dfly_analysis.reporting.list_views import benchmarks_of, failed_tasks_of
-from dfly_analysis.reporting.prediction import NoPrediction, Prediction, predict
-from dfly_analysis.reporting.preheat_view import preheat_of
-from dfly_analysis.reporting.size_explorer import explore, timeouts_of
-from dfly_analysis.reporting.sizing_view import sizing_of
+from dfly_analysis.reporting.prediction import NoPrediction, Prediction, predict, source_fit
+from dfly_analysis.reporting.provenance import provenance_of
 from dfly_analysis.reporting.summary import Verdict, give_verdict
-from dfly_analysis.reporting.whatif_view import proposed_changes, replay_of, sensitivity_of, whatif_json
-from dfly_analysis.simulation import WhatIf
+from dfly_analysis.reporting.whatif_report import proposed_changes, replay_of, sensitivity_of, whatif_json
+from dfly_analysis.reporting.writer import listing_of, manifest_with, write_listed
+from dfly_analysis.simulation import WhatIf, simulate
 
 if TYPE_CHECKING:
+    from dfly_analysis.config import Overlay
     from dfly_analysis.recommendation.alerts import Alerts
 
 V = TypeVar("V", bound=View)
+NOTEBOOK = "tuning_report"
+FigureName = Literal["timeline", "durations", "failure_rates", "fit_diagnostics", "task_failures"]
 _COPIES = 40
 """Copies of the run that a report simulates: intervals need no third digit there."""
-
-
-class WritesYaml(Protocol):
-    """Helm values that can be written: `dfly_analysis.config.helm_values_overlay.Overlay`."""
-
-    def to_yaml(self) -> str:
-        """Return the values as YAML."""
-        ...
-
-
-@dataclass(frozen=True)
-class _Undrawn:
-    reason: str = "This report was made without figures."
-
-
-_UNDRAWN = _Undrawn()
 
 
 @dataclass(frozen=True)
@@ -73,46 +56,30 @@ class Report:
     advice : Advice
     overlay : Overlay or None
         The advice as Helm values.
-    figures : Figures or None
-        Who draws, `dfly_analysis.reporting.plots.Figures`.
     parameters : mapping of str to value
         What was asked.
     alerts : Alerts or None
-        Rules for Prometheus that stand on this analysis.
+        Prometheus rules that follow from this analysis.
     """
 
     dataset: Dataset
     findings: Diagnosis
     fits: Mapping[str, Any]
     advice: Advice
-    overlay: WritesYaml | None = None
-    figures: Drawing | None = None
+    overlay: Overlay | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     alerts: Alerts | None = None
 
     @cached_property
     def prediction(self) -> Prediction | NoPrediction:
-        """How often a layer of the asked size fails, now and then."""
+        """How often a layer of the requested size fails, under the settings in force and the proposed ones."""
         return predict(self.dataset, self.fits, self.advice)
 
     @cached_property
     def whatif(self) -> WhatIf | NotFitted:
         """The run replayed under the settings in force, and under the proposed ones."""
-        from dfly_analysis.simulation import simulate
-
-        return simulate(
-            self.dataset, self.fits, changes=proposed_changes(self.advice), size=self.advice.size_bytes or None, copies=_COPIES
-        )  # fmt: skip
-
-    @property
-    def replay(self) -> TableView:
-        """What was seen of the run beside what its own settings and the proposed ones predict."""
-        return self._shown(replay_of(self.whatif))
-
-    @property
-    def sensitivity(self) -> TableView:
-        """How the limit that a layer needs moves with target, size, bandwidth and pieces in flight."""
-        return self._shown(sensitivity_of(self.dataset, self.fits, self.advice))
+        changes, size = proposed_changes(self.advice), self.advice.size_bytes or None
+        return simulate(self.dataset, self.fits, changes=changes, size=size, copies=_COPIES)
 
     @property
     def lang(self) -> str:
@@ -121,9 +88,6 @@ class Report:
 
     def _shown(self, view: V) -> V:
         return replace(view, lang=self.lang)
-
-    def _drawn(self, drawn: Drawn | NotDrawn) -> FigureView:
-        return show(drawn, self.lang)
 
     @property
     def verdict(self) -> Verdict:
@@ -137,112 +101,146 @@ class Report:
 
     @property
     def evidence(self) -> views.EvidenceView:
-        """What was seen, with the lines that show it, and what was not."""
+        """Findings with the lines that show them, and what was not seen."""
         return self._shown(views.evidence_of(self.findings))
 
     @property
     def timeline(self) -> FigureView:
         """Failures against time."""
-        return self._drawn(self.figures.timeline() if self.figures else _UNDRAWN)
+        return show(self.draw("timeline"), self.lang)
 
     @property
     def durations(self) -> FigureView:
         """Durations of pieces against their size."""
-        return self._drawn(self.figures.durations(self.prediction or None) if self.figures else _UNDRAWN)
+        return show(self.draw("durations"), self.lang)
 
     @property
     def failure_rates(self) -> FigureView:
         """The failure rate against the timeout."""
-        return self._drawn(self.figures.failure_rates(self.prediction or None) if self.figures else _UNDRAWN)
+        return show(self.draw("failure_rates"), self.lang)
 
     @property
     def fit_diagnostics(self) -> FigureView:
-        """The fitted law against the data, over all attempts and by host."""
-        return self._drawn(self.figures.fit_diagnostics() if self.figures else _UNDRAWN)
+        """The fitted distribution against the data, over all attempts and by host."""
+        return show(self.draw("fit_diagnostics"), self.lang)
 
     @property
     def task_failures(self) -> FigureView:
         """Failures of tasks against their size."""
-        return self._drawn(self.figures.task_failures() if self.figures else _UNDRAWN)
+        return show(self.draw("task_failures"), self.lang)
+
+    def draw(self, name: FigureName) -> Figure | NotDrawn:
+        """Draw a figure by its name, or say why there is none."""
+        prediction = self.prediction if isinstance(self.prediction, Prediction) else None
+        fit = source_fit(self.fits)
+        match name:
+            case "timeline":
+                return plots.draw_timeline(self.dataset)
+            case "durations":
+                registry_time = self.fits.get("registry_time")
+                drawn = plots.draw_durations(self.dataset, fit, prediction.piece_bytes if prediction else None)
+                if not registry_time or isinstance(drawn, NotDrawn):
+                    return drawn
+                return replace(drawn, caption=" ".join([drawn.caption, *(f"{note}." for note in registry_time.notes)]))
+            case "failure_rates":
+                return plots.draw_failure_rates(prediction, self.fits, self.advice.target_failure_rate)
+            case "fit_diagnostics":
+                return plots.draw_fit_diagnostics(fit)
+            case "task_failures":
+                return plots.draw_task_failures(self.fits.get("task_failure"))
 
     @property
-    def advice_table(self) -> views.AdviceView:
+    def advice_table(self) -> advice_views.AdviceView:
         """Every proposal with its reason, and the topics without one."""
-        proposed = self.overlay is not None and self.advice.recommendations
-        values = self.overlay.to_yaml() if self.overlay and proposed else None
-        return self._shown(views.AdviceView(self.advice, values))
+        values = self.overlay.to_yaml() if self.overlay and self.advice.recommendations else None
+        return self._shown(advice_views.AdviceView(self.advice, values))
 
     @property
     def sizing(self) -> MultiInputView:
         """What hosts, links and volumes need or give, and whether compression pays."""
-        return self._shown(sizing_of(self.advice))
+        return self._shown(advice_views.sizing_of(self.advice))
 
     @property
     def preheat_plan(self) -> MultiInputView:
         """Stages, layers in parallel, and pulls of the image that was seen, with and without a preheat."""
-        return self._shown(preheat_of(self.dataset, self.fits))
+        return self._shown(advice_views.preheat_of(self.dataset, self.fits))
+
+    @property
+    def replay(self) -> TableView:
+        """What was observed in the run beside what its own settings and the proposed ones predict."""
+        return self._shown(replay_of(self.whatif))
+
+    @property
+    def sensitivity(self) -> TableView:
+        """How the timeout that a layer needs moves with target, size, bandwidth and pieces in flight."""
+        return self._shown(sensitivity_of(self.dataset, self.fits, self.advice))
 
     @property
     def next_runs(self) -> MultiInputView:
         """What to test next, and how many more runs are needed."""
-        return self._shown(next_runs_of(self.dataset, self.fits, self.advice))
+        return self._shown(advice_views.next_runs_of(self.dataset, self.fits, self.advice))
 
     @property
     def monitoring(self) -> MultiInputView:
-        """The rules for Prometheus that stand on this analysis."""
-        return self._shown(monitoring_of(self.alerts))
+        """The Prometheus rules that follow from this analysis."""
+        return self._shown(advice_views.monitoring_of(self.alerts))
 
     @property
     def settings_table(self) -> TableView:
         """The settings in force, by layer."""
-        return self._shown(views.settings_of(self.dataset))
+        return self._shown(input_views.settings_of(self.dataset))
 
     @property
     def jobs_table(self) -> TableView:
         """What the manager says of its jobs, beside what arrived."""
-        return self._shown(views.jobs_of(self.dataset))
+        return self._shown(input_views.jobs_of(self.dataset))
 
     @property
     def failed_tasks(self) -> TableView:
         """Each task that failed."""
-        return self._shown(failed_tasks_of(self.dataset))
+        return self._shown(input_views.failed_tasks_of(self.dataset))
 
     @property
     def benchmarks(self) -> TableView:
         """Benchmark figures side by side."""
-        return self._shown(benchmarks_of(self.dataset))
-
-    @property
-    def timeouts_by_size(self) -> TableView:
-        """The timeout that layers of other sizes need."""
-        return timeouts_of(self)
-
-    def explore(self, *, interactive: bool = True) -> Any:
-        """Return sliders over size, timeout and pieces in flight, or a table; see `dfly_analysis.reporting.size_explorer.explore`."""
-        return explore(self, interactive=interactive)
+        return self._shown(input_views.benchmarks_of(self.dataset))
 
     @property
     def data_quality(self) -> MultiInputView:
         """What was read, how much of it was understood, and what is missing."""
-        return self._shown(views.data_quality_of(self.dataset))
+        return self._shown(input_views.data_quality_of(self.dataset))
 
     @property
     def method(self) -> MultiInputView:
-        """Every fit with its parameters and how well it follows the data."""
+        """Every fit with its parameters and goodness of fit."""
         return self._shown(views.fits_of(self.fits))
+
+    @property
+    def timeouts_by_size(self) -> TableView:
+        """The timeout that layers of other sizes need."""
+        return self._shown(size_explorer.timeouts_of(self.dataset, self.findings, self.fits, self.advice))
+
+    def explore(self, *, interactive: bool = True) -> Any:
+        """Return sliders over size, timeout and pieces in flight, where ipywidgets is installed, or a table of many."""
+
+        def answer(sizes: list[str], timeouts: list[str], slots: list[int]) -> TableView:
+            return self._shown(
+                size_explorer.failure_rates_of(self.dataset, self.fits, self.advice, sizes, timeouts, slots)
+            )
+
+        return size_explorer.explore(answer, interactive=interactive)
 
     @property
     def parameters_table(self) -> TableView:
         """What was asked."""
         rows = tuple((name, parameter_text(value)) for name, value in self.parameters.items())
-        headings = (Heading("Parameter", "code"), Heading("Value", "code"))
+        headings = Heading.row("Parameter", "Value", code=("Parameter", "Value"))
         return self._shown(TableView(headings, rows, empty="Nothing was asked for."))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in JSON's own types; what is not a finite number is None."""
-        prediction = self.prediction
-        predicted = vars(prediction) | {
-            name: vars(value) for name, value in vars(prediction).items() if isinstance(value, Interval)
+        prediction = {
+            name: vars(value) if isinstance(value, Interval) else value for name, value in vars(self.prediction).items()
         }
         return {
             "schema_version": SCHEMA_VERSION,
@@ -251,7 +249,7 @@ class Report:
             "diagnose": diagnose_json(self.dataset, self.findings),
             "fit": fit_json(self.fits),
             "recommend": recommend_json(self.advice),
-            "prediction": plain_json(predicted),
+            "prediction": plain_json(prediction),
             "whatif": whatif_json(self.whatif),
             "settings": settings_json(self.dataset),
             "data_quality": {
@@ -261,16 +259,48 @@ class Report:
             },
         }
 
-    def save(self, directory: str | os.PathLike[str], *, html: bool = True) -> views.Listing:
-        """Write the report's files; returns and raises what `dfly_analysis.reporting.saved_outputs.Saved.save` does.
+    def manifest(self) -> dict[str, Any]:
+        """Return what the report was made of, and the numbers that have to come out again."""
+        verdict = {
+            "tasks": self.verdict.n_tasks,
+            "failed": self.verdict.n_failed,
+            "primary_cause": self.findings.primary_cause,
+            "causes": {share.cause: share.tasks for share in self.findings.causes if share.tasks},
+            "settings": {f"{item.role} {item.key}": item.proposed for item in self.advice.recommendations},
+        }
+        return manifest_with([self.dataset], self.parameters, [self.parameters.get("values")], verdict)
+
+    def save(self, directory: str | os.PathLike[str], *, html: bool = True) -> Listing:
+        """Write the report's files.
 
         Parameters
         ----------
         directory : path
-            Made where it is missing.
+            Created where it is missing.
         html : bool
             Whether to write ``report.html`` too; a notebook's page is made from the notebook itself.
-        """
-        from dfly_analysis.reporting.writer import save_report
 
-        return save_report(self, directory, html=html)
+        Returns
+        -------
+        Listing
+            The files that were written; shows itself.
+
+        Raises
+        ------
+        StoreError
+            Where the folder cannot be written.
+        """
+        manifest = self.manifest()
+        files: dict[str, str | Mapping[str, Any]] = {"report.json": self.to_dict(), "manifest.json": manifest}
+        if self.overlay is not None:
+            files["overlay.values.yaml"] = self.overlay.to_yaml()
+        if self.alerts is not None:
+            files["alerts.rules.yaml"], files["alerts.tests.yaml"] = self.alerts.to_yaml(), self.alerts.tests_yaml()
+            files["alerts.dashboard.json"] = self.alerts.dashboard()
+        if html:  # imported here: a notebook saves without the page
+            from dfly_analysis.reporting.notebook_renderer import fill_outputs, notebook_path
+            from dfly_analysis.reporting.page import render_page
+
+            notebook = fill_outputs(notebook_path(NOTEBOOK), self, listing_of(files, self.lang))
+            files["report.html"] = render_page(notebook, lang=self.lang, run=provenance_of(manifest, NOTEBOOK))
+        return write_listed(directory, files, self.lang)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.recommendation.recommendations import Advice, Recommendation
 from dfly_analysis.reporting.components import View
@@ -14,8 +16,10 @@ from dfly_analysis.reporting.prediction import NoPrediction, Prediction
 from dfly_analysis.units import format_duration, format_size
 
 MAX_SETTINGS = 3
-ENDINGS_OF_PIECES = ("timeout_too_short", "network_instability", "storage_io", "origin_registry")
-"""Causes that the law of a piece's endings knows."""
+MODELLED_CAUSES = ("timeout_too_short", "network_instability", "storage_io", "origin_registry")
+"""Causes that the fitted distribution of a piece's endings covers."""
+FALSE_SUCCESS = "(coalesce(state, '') = 'SUCCESS' AND (coalesce(failed, 0) > 0 OR coalesce(succeeded < layers, false)))"
+"""Condition on `jobs`: the job claims success while layers are missing."""
 MAX_PROBLEMS = 3
 _WIDE_FACTOR = 1.5
 
@@ -31,21 +35,11 @@ class Verdict(View):
     primary : CauseProportion or None
         The cause of most failures.
     proof : Finding or None
-        The gravest finding that shows a failure and is no echo.
-    others : tuple of CauseProportion
-    confidence : str or None
-        How sure the primary cause is: high, medium or low.
+        The most severe finding that shows a failure and is no duplicate.
+    confidence : {"high", "medium", "low"} or None
+        Of the primary cause.
     recommendations : tuple of Recommendation
-        The first few.
-    n_recommendations : int
-        Of all.
-    prediction : Prediction or NoPrediction
-    target_failure_rate : float
-    reason_without_settings : str
-        Why nothing is proposed, where nothing is.
-    warnings : tuple of str
-    read : str
-        What was read, in a line.
+        The first few of `n_recommendations`.
     folder : str
         Beginning that all paths share.
     """
@@ -65,6 +59,12 @@ class Verdict(View):
     warnings: tuple[str, ...]
     read: str
     folder: str
+    words: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "causes": CAUSES,
+        "remedies": REMEDIES,
+        "layers": LAYERS,
+        "roles": ROLES,
+    }
 
     def short(self, path: str) -> str:
         """Return a path without the beginning that all share."""
@@ -139,45 +139,29 @@ class Verdict(View):
     @property
     def forecast_misses_the_cause(self) -> bool:
         """Whether the forecast, made of how pieces end, leaves the main cause out."""
-        return self.primary is not None and self.primary.cause not in ENDINGS_OF_PIECES
-
-    @property
-    def words(self) -> dict[str, dict[str, str]]:
-        """Words for causes, remedies, layers and roles."""
-        return {"causes": CAUSES, "remedies": REMEDIES, "layers": LAYERS, "roles": ROLES}
+        return self.primary is not None and self.primary.cause not in MODELLED_CAUSES
 
 
 def give_verdict(
     dataset: Dataset, findings: Diagnosis, advice: Advice, prediction: Prediction | NoPrediction
 ) -> Verdict:
-    """Draw the first screen from what was found.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    findings : Diagnosis
-    advice : Advice
-    prediction : Prediction or NoPrediction
-
-    Returns
-    -------
-    Verdict
-    """
-    known = dataset.tasks[dataset.tasks["outcome"].isin(["ok", "failed", "died"])]
-    failed = known[known["outcome"] != "ok"]
+    """Draw up the first screen from what was found."""
+    n_tasks, n_failed = dataset.rows(
+        f"SELECT count(*) FILTER (outcome = 'ok' OR {FAILED}), count(*) FILTER ({FAILED}) FROM tasks"
+    )[0]
     primary = next((share for share in findings.causes if share.cause == findings.primary_cause), None)
     return Verdict(
-        n_tasks=len(known),
-        n_failed=len(failed),
-        primary=primary if len(failed) else None,
+        n_tasks=n_tasks,
+        n_failed=n_failed,
+        primary=primary if n_failed else None,
         proof=_proof(findings),
         others=tuple(share for share in findings.causes if share is not primary and share.tasks),
-        confidence=_confidence(failed, primary),
+        confidence=_confidence(dataset, primary),
         recommendations=advice.recommendations[:MAX_SETTINGS],
         n_recommendations=len(advice.recommendations),
         prediction=prediction,
         target_failure_rate=advice.target_failure_rate,
-        reason_without_settings=_why_nothing(advice, len(failed)),
+        reason_without_settings=_why_nothing(advice, n_failed),
         warnings=(
             *_job_warnings(dataset),
             *_reach_warnings(prediction, advice.target_failure_rate),
@@ -187,14 +171,6 @@ def give_verdict(
         read=_read(dataset),
         folder=common_folder(dataset.coverage["path"]),
     )
-
-
-def false_successes(jobs: Any) -> Any:
-    """Return the jobs that claim success while blobs are missing."""
-    missing = (jobs["failed"].fillna(0) > 0) | (jobs["succeeded"].fillna(jobs["layers"]) < jobs["layers"]).fillna(
-        value=False
-    )
-    return jobs[(jobs["state"] == "SUCCESS") & missing]
 
 
 def _all(n: int) -> str:
@@ -221,11 +197,10 @@ def _proof(findings: Diagnosis) -> Finding | None:
     return max(shown, key=lambda one: one.tasks, default=None)
 
 
-def _confidence(failed: Any, primary: CauseProportion | None) -> str | None:
-    if primary is None:
-        return None
-    counts = failed.loc[failed["cause"] == primary.cause, "confidence"].dropna().value_counts()
-    return str(counts.index[0]) if len(counts) else None
+def _confidence(dataset: Dataset, primary: CauseProportion | None) -> str | None:
+    query = f"SELECT confidence FROM tasks WHERE {FAILED} AND cause = ? AND confidence IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+    found = dataset.rows(query, [primary.cause]) if primary else []
+    return str(found[0][0]) if found else None
 
 
 def _why_nothing(advice: Advice, n_failed: int) -> str:
@@ -239,18 +214,20 @@ def _why_nothing(advice: Advice, n_failed: int) -> str:
 
 
 def _job_warnings(dataset: Dataset) -> list[str]:
-    false = false_successes(dataset.jobs)
-    if not len(false):
+    n, claims, n_false, missing = dataset.rows(
+        f"SELECT count(*), count(*) FILTER (state = 'SUCCESS'), count(*) FILTER ({FALSE_SUCCESS}), "
+        f"sum(coalesce(failed, layers - succeeded)) FILTER ({FALSE_SUCCESS}) FROM jobs"
+    )[0]
+    if not n_false:
         return []
-    missing = int(false["failed"].fillna(false["layers"] - false["succeeded"]).sum())
-    claims = int((dataset.jobs["state"] == "SUCCESS").sum())
+    missing = int(missing or 0)
     who = (
         f"All {claims} jobs claim"
-        if claims == len(dataset.jobs) > 1
-        else f"{counted(claims, 'job')} of {len(dataset.jobs):,} claim{'s' * (claims == 1)}"
+        if claims == n > 1
+        else f"{counted(claims, 'job')} of {n:,} claim{'s' * (claims == 1)}"
     )
     text = (
-        f"{who} SUCCESS, yet {counted(missing, 'layer')} of {counted(len(false), 'job')} {'is' if missing == 1 else 'are'} missing: "
+        f"{who} SUCCESS, yet {counted(missing, 'layer')} of {counted(n_false, 'job')} {'is' if missing == 1 else 'are'} missing: "
         "count the layers, not the job's state."
     )
     return [text]

@@ -1,27 +1,22 @@
-"""Writes a report's files: page, JSON, Helm values, manifest."""
+"""Writes the files of a report and the manifest of what it was made of."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import StoreError
+from dfly_analysis.reporting.components import Listing
 from dfly_analysis.reporting.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
-from dfly_analysis.reporting.notebook_renderer import fill_outputs, notebook_path
-from dfly_analysis.reporting.page import package_version, render_page
-from dfly_analysis.reporting.provenance import hash_of, provenance_of, verdict_of
-from dfly_analysis.reporting.views import Listing
+from dfly_analysis.reporting.provenance import hash_of, version_of
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
-    from dfly_analysis.reporting.report import Report
 
-NOTEBOOK = "tuning_report"
 WRITABLE = "name another folder with -o"
 LIBRARIES = ("numpy", "pandas", "scipy", "matplotlib", "jinja2", "markdown-it-py", "papermill")
 _MEANINGS = {
@@ -37,124 +32,83 @@ _MEANINGS = {
 }
 
 
-def save_report(report: Report, directory: str | os.PathLike[str], *, html: bool) -> Listing:
-    """Write a report's files; see `dfly_analysis.reporting.Report.save`."""
-    folder = Path(directory)
-    texts = {
-        "report.json": _json(report.to_dict()),
-        "manifest.json": _json(manifest_of(report)),
-        **({"overlay.values.yaml": report.overlay.to_yaml()} if report.overlay is not None else {}),
-    }
-    if report.alerts is not None:
-        texts["alerts.rules.yaml"], texts["alerts.tests.yaml"] = report.alerts.to_yaml(), report.alerts.tests_yaml()
-        texts["alerts.dashboard.json"] = report.alerts.dashboard()
-    written = _listing(texts, report.lang)
-    if html:
-        texts["report.html"] = page_of(report, written)
-    _write_all(folder, texts)
-    return written
-
-
-def write_listed(directory: str | os.PathLike[str], contents: Mapping[str, Mapping[str, Any]], lang: str) -> Listing:
-    """Write contents as JSON files beside a page.
+def write_listed(
+    directory: str | os.PathLike[str], contents: Mapping[str, str | Mapping[str, Any]], lang: str
+) -> Listing:
+    """Write files beside a page.
 
     Parameters
     ----------
     directory : path
-    contents : mapping of str to mapping
-        By the file's name; JSON's own types.
+        Created where it is missing.
+    contents : mapping of str to str or mapping
+        By the file's name: text, or JSON's own types.
     lang : str
-        Language the listing shows itself in.
+        Language of the listing.
 
     Returns
     -------
     Listing
-        The files, and the page that will lie beside them.
+        The files, and the page beside them.
 
     Raises
     ------
-    SourceError
+    StoreError
         Where the folder cannot be written.
     """
-    _write_all(Path(directory), {name: _json(content) for name, content in contents.items()})
-    return _listing(contents, lang)
-
-
-def _listing(written: Mapping[str, Any], lang: str) -> Listing:
-    names = [name for name in _MEANINGS if name in written or name == "report.html"]
-    return Listing("", tuple(f"{name}: {_MEANINGS[name]}" for name in names), lang=lang)
-
-
-def _write_all(folder: Path, texts: Mapping[str, str]) -> None:
+    folder = Path(directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_whole(folder / name, text)
+        for name, content in contents.items():
+            write_whole(folder / name, content if isinstance(content, str) else _json(content))
     except OSError as problem:
-        raise StoreError(
-            f"cannot be written: {problem.strerror}", where=str(problem.filename or folder), hint=WRITABLE
-        ) from problem
+        where = str(problem.filename or folder)
+        raise StoreError(f"cannot be written: {problem.strerror}", where=where, hint=WRITABLE) from problem
+    return listing_of(contents, lang)
+
+
+def listing_of(names: Collection[str], lang: str) -> Listing:
+    """List files by their names, and the page beside them, with what each is for."""
+    shown = (name for name in _MEANINGS if name in names or name == "report.html")
+    return Listing("", tuple(f"{name}: {_MEANINGS[name]}" for name in shown), lang=lang)
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees all of it or nothing of it."""
+    """Write a file atomically: a reader sees all of it or nothing."""
     part = path.with_name(f".{path.name}.part")
     part.write_text(text, "utf-8")
     part.replace(path)
 
 
-def page_of(report: Report, written: Listing) -> str:
-    """Render a report as the packaged notebook shows it, without running the notebook."""
-    notebook = fill_outputs(notebook_path(NOTEBOOK), report, written)
-    return render_page(notebook, lang=report.lang, run=provenance_of(manifest_of(report), NOTEBOOK))
-
-
-def manifest_of(report: Report) -> dict[str, Any]:
-    """Return what the report was made of: inputs with hashes, versions, parameters, settings."""
-    return manifest_with([report.dataset], report.parameters, [report.parameters.get("values")], verdict_of(report))
-
-
 def manifest_with(
     datasets: Sequence[Dataset], parameters: Mapping[str, Any], values: Sequence[object], verdict: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what a page was made of.
+    """Return what a page was made of, in JSON's own types.
 
     Parameters
     ----------
     datasets : sequence of Dataset
-        All that were read.
     parameters : mapping of str to value
         What was asked.
     values : sequence
         Files of Helm values in force; what is no file counts as none.
     verdict : mapping
         The numbers that have to come out again.
-
-    Returns
-    -------
-    dict
-        ``schema_version``, ``made_by``, ``inputs``, ``parameters``, ``values_sha256``, ``verdict``, ``settings``.
     """
     hashes, settings = [hash_of(one) for one in values], [settings_json(one) for one in datasets]
     return {
         "schema_version": SCHEMA_VERSION,
-        "made_by": {"dfly-analysis": package_version(), "python": platform.python_version(), **_versions()},
+        "made_by": {
+            "dfly-analysis": version_of("dfly-analysis") or "unknown",
+            "python": platform.python_version(),
+            **{name: version_of(name) for name in LIBRARIES},
+        },
         "inputs": [record for one in datasets for record in inputs_json(one)],
         "parameters": plain_json(parameters),
         "values_sha256": hashes[0] if len(hashes) == 1 else hashes,
         "verdict": plain_json(verdict),
         "settings": settings[0] if len(settings) == 1 else settings,
     }
-
-
-def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
 
 
 def _json(content: Mapping[str, Any]) -> str:

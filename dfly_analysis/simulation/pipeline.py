@@ -1,47 +1,110 @@
-"""The piece pipeline of one client release, many copies at once: layers, slots, limits, passes, and a link that is shared."""
+"""The piece pipeline of one client release, many copies at once: layers, slots, timeouts, passes, and a link that is shared."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
 import numpy as np
+import numpy.typing as npt
 
-from dfly_analysis.simulation.inputs import (
-    SCORES,
-    Array,
-    Assumptions,
-    ClientBehaviour,
-    Flags,
-    Index,
-    Layers,
-    Outcome,
-    throughput_shape,
-)
+Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
 
+# Times are tabled against the normal score of a probability, which is even where it matters: in the tail.
+SCORES = np.linspace(-4.0, 5.0, 181)
 _MAX_STEPS = 2_000_000
 _NEVER_S = 1e12
+_UNLIKE = 1.6
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Layers to fetch, in the order in which they are handed out; arrays of one length.
+
+    Pieces, and passes over what is missing; the size class of whole pieces and of the last one; the link it comes over; when it
+    may begin (seconds, ascending).
+    """
+
+    n_pieces: Index
+    passes: Index
+    whole: Index
+    last: Index
+    link: Index
+    arrival_s: Array
+
+
+@dataclass(frozen=True)
+class ClientBehaviour:
+    """Settings and the behaviour of the client's release.
+
+    `slots` pieces of one layer and `lanes` layers are in flight; the timeouts are those of the first and of later passes. A failed
+    piece may cancel the others of its round (`siblings_cancelled`), which ends at once or when its last piece has got a slot; else
+    they run on and a failed piece is retried beside them. `limit_bps` is the client's own rate limit.
+    """
+
+    slots: int
+    lanes: int
+    timeout_s: tuple[float, float]
+    siblings_cancelled: bool = True
+    noticed_at_once: bool = False
+    limit_bps: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What is assumed of the source, in several variants.
+
+    Log seconds of an attempt at the usual load, shape (variants, 2 passes, size classes, `SCORES`); competing risks, per second
+    and at the start of an attempt (variants, 2 passes); contention, how much one more piece in flight slows the others, now and
+    when the distribution was seen, under the usual load of the link; the exponent is 1 for a throughput that saturates softly and
+    large for a link that is full at a stroke. A piece faster than `usual_bps` loads the link for more than one piece, a slower one
+    for less; 0 where each loads it alike. The retry correlation is the share of failures that repeat in the next pass.
+    """
+
+    log_time: Array
+    hazard_per_s: Array
+    at_start: Array
+    contention: Array
+    usual_contention: Array
+    usual_load: float
+    contention_exponent: float
+    class_bytes: Array
+    usual_bps: float = 0.0
+    retry_failure_correlation: Array = field(default_factory=lambda: np.zeros(0))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of each copy (row) and layer (column).
+
+    Attempts of each copy that were not cancelled, those that timed out, and those that failed for any cause.
+    """
+
+    started_s: Array
+    ended_s: Array
+    ok: Flags
+    attempts: Array
+    cut: Array
+    failed: Array
+
+
+def throughput_shape(in_flight: Array | float, contention: Array | float, contention_exponent: float) -> Array:
+    """Return the speed of one piece of several in flight, of that of a piece alone: ``(1 + (c n)^k)^(-1/k)``."""
+    return np.asarray(
+        (1.0 + (np.asarray(contention) * in_flight) ** contention_exponent) ** (-1.0 / contention_exponent)
+    )
 
 
 def run_pipeline(
-    layers: Layers, client_behaviour: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator, *, own: Index | None = None
+    layers: Layers, client: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator, *, own: Index | None = None
 ) -> Outcome:  # fmt: skip
     """Run copies of a pipeline, each under one variant of what is assumed.
 
-    Parameters
-    ----------
-    layers : Layers
-    client_behaviour : ClientBehaviour
-    assumptions : Assumptions
-    variant : array of int
-        Variant of each copy.
-    rng : numpy.random.Generator
-    own : array of int, optional
-        The one layer of each copy, at once; all layers in each copy where not given.
-
-    Returns
-    -------
-    Outcome
-        With one column where ``own`` is given.
+    With `own` each copy has the one layer named there, at once, and the outcome one column; else all layers.
     """
-    return _Pipeline(layers, client_behaviour, assumptions, variant, rng, own).run()
+    return _Pipeline(layers, client, assumptions, variant, rng, own).run()
 
 
 class _Pipeline:
@@ -52,25 +115,16 @@ class _Pipeline:
     """
 
     def __init__(
-        self, layers: Layers, client_behaviour: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator, own: Index | None
+        self, layers: Layers, client: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator, own: Index | None
     ) -> None:  # fmt: skip
         rows, count = len(variant), len(layers.n_pieces) if own is None else 1
-        self.layers, self.client_behaviour, self.assumptions, self.variant, self.rng = (
-            layers,
-            client_behaviour,
-            assumptions,
-            variant,
-            rng,
-        )
-        self.width = client_behaviour.slots * (1 if client_behaviour.siblings_cancelled else 2)
+        self.layers, self.client, self.assumptions, self.variant, self.rng = layers, client, assumptions, variant, rng
+        self.width = client.slots * (1 if client.siblings_cancelled else 2)
         self.own = own
         self.tied = bool(assumptions.contention.any() or assumptions.usual_contention.any())
         # Where siblings run on, those of a lost layer load the link while the next layer runs: they keep their lane.
-        self.has_orphan_slots = self.tied and not client_behaviour.siblings_cancelled
-        lanes, links = (
-            (rows, client_behaviour.lanes * (2 if self.has_orphan_slots else 1)),
-            (rows, int(layers.link.max()) + 1),
-        )
+        self.has_orphan_slots = self.tied and not client.siblings_cancelled
+        lanes, links = (rows, client.lanes * (2 if self.has_orphan_slots else 1)), (rows, int(layers.link.max()) + 1)
         slots = (*lanes, self.width)
         self.now, self.clock, self.load, self.bucket = np.zeros(rows), np.zeros(links), np.zeros(links), np.zeros(links)
         self.end, self.fail, self.begin = (np.full(slots, np.inf) for _ in range(3))
@@ -101,10 +155,8 @@ class _Pipeline:
             return np.ones_like(self.load)
         usual = throughput_shape(known.usual_load, known.usual_contention, known.contention_exponent)
         contention = known.contention[self.variant][:, None]
-        return (
-            throughput_shape(np.maximum(self.load, 0.0), contention, known.contention_exponent)
-            / usual[self.variant][:, None]
-        )
+        shape = throughput_shape(np.maximum(self.load, 0.0), contention, known.contention_exponent)
+        return np.asarray(shape / usual[self.variant][:, None])
 
     def _step(self) -> bool:
         """Advance each copy to its next event; return whether any had one."""
@@ -117,7 +169,7 @@ class _Pipeline:
         event = due[rows, lane]
         waiting = (self.next_layer < len(self.layers.arrival_s)) & (self.layer < 0).any(axis=1)
         if self.has_orphan_slots:
-            waiting &= ((self.layer >= 0) & ~self.orphan).sum(axis=1) < self.client_behaviour.lanes
+            waiting &= ((self.layer >= 0) & ~self.orphan).sum(axis=1) < self.client.lanes
         coming = self.layers.arrival_s[np.minimum(self.next_layer, len(self.layers.arrival_s) - 1)]
         coming = np.where(waiting, np.maximum(coming if self.own is None else 0.0, self.now), np.inf)
         then = np.minimum(event, coming)
@@ -152,7 +204,7 @@ class _Pipeline:
         """Note what comes first in lanes that changed."""
         self.first_end[rows, lane] = self.end[rows, lane].min(axis=1)
         self.first_fail[rows, lane] = self.fail[rows, lane].min(axis=1)
-        if np.isfinite(self.client_behaviour.limit_bps):
+        if np.isfinite(self.client.limit_bps):
             self.first_begin[rows, lane] = self.begin[rows, lane].min(axis=1)
 
     def _arrive(self, rows: Index) -> Index:
@@ -173,8 +225,8 @@ class _Pipeline:
         """Begin a round over so many pieces: fill all slots."""
         self.queue[rows, lane], self.last_queued[rows, lane] = pieces, with_last
         self.lost[rows, lane], self.last_lost[rows, lane] = 0, False
-        most = np.minimum(pieces, self.client_behaviour.slots)
-        if np.isfinite(self.client_behaviour.limit_bps):  # the limiter lets them begin one after the other
+        most = np.minimum(pieces, self.client.slots)
+        if np.isfinite(self.client.limit_bps):  # the limiter lets them begin one after the other
             for slot in range(int(most.max(initial=0))):
                 some = most > slot
                 self._take(rows[some], lane[some], np.full(int(some.sum()), slot))
@@ -198,11 +250,7 @@ class _Pipeline:
     def _ask(self, rows: Index, lane: Index, slot: Index, last: Flags, repeated: Flags) -> None:
         """Draw how an attempt goes, and begin it as soon as the client's rate limiter allows; ``repeated`` where it failed before."""
         layer, known = self.layer[rows, lane], self.assumptions
-        second = (
-            self.round[rows, lane] > 0
-            if self.client_behaviour.siblings_cancelled
-            else slot >= self.client_behaviour.slots
-        )
+        second = self.round[rows, lane] > 0 if self.client.siblings_cancelled else slot >= self.client.slots
         later: Index = np.asarray(second, dtype=np.intp)
         size = np.where(last, self.layers.last[layer], self.layers.whole[layer])
         score = self.rng.standard_normal(len(rows))
@@ -210,7 +258,7 @@ class _Pipeline:
         place = np.clip((score - SCORES[0]) / (SCORES[1] - SCORES[0]), 0.0, len(SCORES) - 1.001)
         low = place.astype(np.intp)
         below, above = (known.log_time[variant, later, size, low + step] for step in (0, 1))
-        limit = np.array(self.client_behaviour.timeout_s)[later]
+        limit = np.array(self.client.timeout_s)[later]
         other = self._other_failure_s(variant, later)
         spot = (rows, lane, slot)
         self.work[spot] = np.exp(below + (above - below) * (place - low))
@@ -222,12 +270,12 @@ class _Pipeline:
             self.weight[spot] = known.class_bytes[size] / self.work[spot] / known.usual_bps
         self.patience[spot], self.cuts[spot], self.is_last[spot] = np.minimum(limit, other), limit <= other, last
         np.add.at(self.running, (rows, lane), 1)  # all slots of a lane may be asked for at once
-        if np.isinf(self.client_behaviour.limit_bps):
+        if np.isinf(self.client.limit_bps):
             self._begin(rows, lane, slot)
             return
         link = self.layers.link[layer]
         allowed = np.maximum(self.now[rows], self.bucket[rows, link])
-        self.bucket[rows, link] = allowed + known.class_bytes[size] / self.client_behaviour.limit_bps
+        self.bucket[rows, link] = allowed + known.class_bytes[size] / self.client.limit_bps
         self.begin[spot] = allowed
         at_once = allowed <= self.now[rows]
         self._begin(rows[at_once], lane[at_once], slot[at_once])
@@ -259,7 +307,7 @@ class _Pipeline:
         self.attempts[rows] += 1
         self.failed[rows] += ~finished
         self.cut[rows] += ~finished & self.cuts[spot]
-        if self.client_behaviour.siblings_cancelled:
+        if self.client.siblings_cancelled:
             self._continue_in_rounds(rows, lane, slot, finished)
         else:
             self._continue_alongside(rows, lane, slot, finished)
@@ -268,9 +316,9 @@ class _Pipeline:
         self.lost[rows, lane] += ~finished
         self.last_lost[rows, lane] |= ~finished & self.is_last[rows, lane, slot]
         broken = self.lost[rows, lane] > 0
-        more = (self.queue[rows, lane] > 0) & ~(broken & self.client_behaviour.noticed_at_once)
+        more = (self.queue[rows, lane] > 0) & ~(broken & self.client.noticed_at_once)
         self._take(rows[more], lane[more], slot[more])
-        ended = broken & (self.client_behaviour.noticed_at_once | (self.queue[rows, lane] == 0))
+        ended = broken & (self.client.noticed_at_once | (self.queue[rows, lane] == 0))
         whole = ~broken & (self.queue[rows, lane] == 0) & (self.running[rows, lane] == 0)
         self._leave(rows[whole], lane[whole], ok=True)
         self._close_round(rows[ended], lane[ended])
@@ -292,7 +340,7 @@ class _Pipeline:
 
     def _continue_alongside(self, rows: Index, lane: Index, slot: Index, finished: Flags) -> None:
         """Try a failed piece once more in slots of the second pass, while its siblings run on."""
-        slots, orphan = self.client_behaviour.slots, self.orphan[rows, lane]
+        slots, orphan = self.client.slots, self.orphan[rows, lane]
         second = slot >= slots
         lost = ~finished & ~orphan & (second | (self.layers.passes[self.layer[rows, lane]] < 2))
         self.again[rows, lane] += ~finished & ~second & (self.layers.passes[self.layer[rows, lane]] >= 2)
@@ -301,12 +349,9 @@ class _Pipeline:
         idle = ~np.isfinite(self.end[rows, lane, slots:]) & ~np.isfinite(self.begin[rows, lane, slots:])
         retry = (~lost | self.has_orphan_slots) & (self.again[rows, lane] > 0) & idle.any(axis=1)
         self.again[rows, lane] -= retry
-        self._ask(
-            rows[retry],
-            lane[retry],
-            slots + idle.argmax(axis=1)[retry],
-            *np.array([[False], [True]]).repeat(int(retry.sum()), axis=1),
-        )
+        n = int(retry.sum())
+        free = slots + idle.argmax(axis=1)[retry]
+        self._ask(rows[retry], lane[retry], free, np.zeros(n, dtype=bool), np.ones(n, dtype=bool))
         self._lose(rows[lost], lane[lost])
         over = self.queue[rows, lane] + self.again[rows, lane] + self.running[rows, lane] == 0
         whole, gone = over & ~lost & ~orphan, over & self.orphan[rows, lane]
@@ -337,3 +382,53 @@ class _Pipeline:
         column = self._column(self.layer[rows, lane])
         self.ended[rows, column], self.ok[rows, column] = self.now[rows], ok
         self.layer[rows, lane] = -1
+
+
+def are_independent(client: ClientBehaviour, assumptions: Assumptions) -> bool:
+    """Return whether no link and no rate limiter ties layers to each other under any variant."""
+    return not (assumptions.contention.any() or assumptions.usual_contention.any() or np.isfinite(client.limit_bps))
+
+
+def run_independent(
+    layers: Layers,
+    client: ClientBehaviour,
+    assumptions: Assumptions,
+    variant: Index,
+    rng: np.random.Generator,
+) -> Outcome:
+    """Run copies of a pipeline whose layers do not feel each other; arguments as `run_pipeline`."""
+    copies, count = len(variant), len(layers.n_pieces)
+    time, ok = np.zeros((copies, count)), np.zeros((copies, count), dtype=bool)
+    sums = np.zeros((3, copies))
+    for alike in _equal_layers(layers.n_pieces):
+        # Each copy of each layer is a pipeline of its own: one layer, one lane.
+        own = np.tile(alike, copies)
+        result = run_pipeline(
+            layers, replace(client, lanes=1), assumptions, np.repeat(variant, len(alike)), rng, own=own
+        )
+        time[:, alike] = (result.ended_s - result.started_s).reshape(copies, -1)
+        ok[:, alike] = result.ok.reshape(copies, -1)
+        sums += [part.reshape(copies, -1).sum(axis=1) for part in (result.attempts, result.cut, result.failed)]
+    started = _schedule(time, layers.arrival_s, client.lanes)
+    return Outcome(started, started + time, ok, *sums)
+
+
+def _equal_layers(n_pieces: Index) -> Iterator[Index]:
+    """Yield layers of nearly one number of pieces, so that no copy waits long for another."""
+    order = np.argsort(n_pieces, kind="stable")
+    begin = 0
+    for place in range(1, len(order) + 1):
+        if place == len(order) or n_pieces[order[place]] > _UNLIKE * n_pieces[order[begin]]:
+            yield order[begin:place]
+            begin = place
+
+
+def _schedule(time: Array, arrival_s: Array, lanes: int) -> Array:
+    """Return when each layer of each copy begins, so many at a time, in the order in which they come."""
+    rows = np.arange(len(time))
+    free, started = np.zeros((len(time), lanes)), np.zeros_like(time)
+    for layer in range(time.shape[1]):
+        lane = free.argmin(axis=1)
+        started[:, layer] = np.maximum(free[rows, lane], arrival_s[layer])
+        free[rows, lane] = started[:, layer] + time[:, layer]
+    return started

@@ -1,4 +1,4 @@
-"""What a simulation says: rates and times with intervals, from copies under each variant of what is assumed. Frozen."""
+"""The results of a simulation: rates and times with intervals, from copies under each variant of what is assumed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import special
 
 from dfly_analysis.estimates import Interval
-from dfly_analysis.simulation.inputs import Array, Index, Outcome
+from dfly_analysis.simulation.pipeline import Array, Index, Outcome
 from dfly_analysis.simulation.uncertainty import EDGE, UncertaintyVariants
 
 _HALF = 0.5
@@ -17,25 +18,11 @@ _LOGIT_EDGE = 30.0
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """What is predicted of some layers under some settings.
+    """The prediction for some layers under some settings.
 
-    Attributes
-    ----------
-    n_layers : int
-    failure_rate : Interval
-        Share of such layers that fail, 0 to 1: its expectation, with a 95 % interval of what is not known of the source.
-    attempt_failure_rate : Interval
-        Share of attempts at pieces that fail, cancelled ones left out.
-    cut_rate : Interval
-        Share of attempts that a timeout cuts.
-    failed : Interval
-        Layers that fail in one run, with chance in the interval as well.
-    layer_time_s : Interval
-        Middle time of a layer in one run, whatever its end, with chance in the interval.
-    makespan_s : Interval
-        From the first start to the last end, with chance in the interval.
-    doubt : mapping of str to float
-        Share of the squared width of `failure_rate` that each source of doubt holds; ``chance`` is that of the copies.
+    Rates are expectations with a 95 % interval of what is not known of the source: of layers, of attempts (without cancelled
+    ones), and of attempts that time out. Failed layers, the median time of a layer and the makespan of one run have chance in the
+    interval as well. `doubt` is the share of the squared width of `failure_rate` by source of uncertainty (``chance``: the copies).
     """
 
     n_layers: int
@@ -49,33 +36,18 @@ class SimulationResult:
 
 
 def sum_up(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants) -> SimulationResult:
-    """Sum up copies.
-
-    Parameters
-    ----------
-    outcome : Outcome
-    variant : array of int
-        Variant of each copy.
-    uncertainty : UncertaintyVariants
-
-    Returns
-    -------
-    SimulationResult
-    """
+    """Sum up copies, given the variant of each."""
     layers = outcome.ok.shape[1]
     lost = (~outcome.ok).sum(axis=1).astype(float)
     rate, doubt = _share(lost, np.full(len(lost), float(layers)), variant, uncertainty)
-    attempt, _ = _share(outcome.failed, outcome.attempts, variant, uncertainty)
-    cut, _ = _share(outcome.cut, outcome.attempts, variant, uncertainty)
-    time = outcome.ended_s - outcome.started_s
     span = outcome.ended_s.max(axis=1) - outcome.started_s.min(axis=1)
     return SimulationResult(
         n_layers=layers,
         failure_rate=rate,
-        attempt_failure_rate=attempt,
-        cut_rate=cut,
+        attempt_failure_rate=_share(outcome.failed, outcome.attempts, variant, uncertainty)[0],
+        cut_rate=_share(outcome.cut, outcome.attempts, variant, uncertainty)[0],
         failed=_predicted(lost, variant, uncertainty, mean=True),
-        layer_time_s=_predicted(np.median(time, axis=1), variant, uncertainty),
+        layer_time_s=_predicted(np.median(outcome.ended_s - outcome.started_s, axis=1), variant, uncertainty),
         makespan_s=_predicted(span, variant, uncertainty),
         doubt=doubt,
     )
@@ -91,15 +63,11 @@ def _share(
     odds = np.clip(np.log((hits + _HALF) / (of - hits + _HALF)), -_LOGIT_EDGE, _LOGIT_EDGE)
     ends = odds[1:].reshape(-1, 2) - odds[0]
     below, above = np.minimum(ends.min(axis=1), 0.0), np.maximum(ends.max(axis=1), 0.0)
-    copies = np.flatnonzero(variant == 0)
-    scatter = _scatter(part[copies], whole[copies], float(hits[0] / of[0]), float(of[0]))
-    chance = EDGE * scatter
-    low = odds[0] - float(np.sqrt((below**2).sum() + chance**2))
-    high = odds[0] + float(np.sqrt((above**2).sum() + chance**2))
-    value = float(hits[0] / of[0])
-    found = Interval(value, 0.0 if not hits[0] else min(_expit(low), value), max(_expit(high), value))
-    if hits[0] == of[0]:
-        found = Interval(1.0, found.low, 1.0)
+    copies, value = variant == 0, float(hits[0] / of[0])
+    chance = EDGE * _scatter(part[copies], whole[copies], value, float(of[0]))
+    low = float(special.expit(odds[0] - np.sqrt((below**2).sum() + chance**2)))
+    high = float(special.expit(odds[0] + np.sqrt((above**2).sum() + chance**2)))
+    found = Interval(value, 0.0 if not hits[0] else min(low, value), 1.0 if hits[0] == of[0] else max(high, value))
     wide = {axis: float(a - b) ** 2 for axis, a, b in zip(uncertainty.axes, above, below, strict=True)}
     wide["chance"] = (2.0 * chance) ** 2
     total = sum(wide.values())
@@ -109,20 +77,16 @@ def _share(
 def _scatter(part: Array, whole: Array, share: float, of: float) -> float:
     """Return the standard error of log odds from a finite number of copies, whose layers share their link."""
     spread = float(np.sqrt(((part - share * whole) ** 2).sum())) / of
-    least = np.sqrt(max(share * (1.0 - share), _HALF / of) / of)
-    return float(max(spread, least) / max(share * (1.0 - share), _HALF / of))
+    variance = max(share * (1.0 - share), _HALF / of)
+    return float(max(spread, np.sqrt(variance / of)) / variance)
 
 
 def _predicted(figure: Array, variant: Index, uncertainty: UncertaintyVariants, *, mean: bool = False) -> Interval:
     """Return the middle of the first variant's copies, and between which ends 95 % of all copies lie by their weights."""
-    weight = (uncertainty.weights / np.maximum(np.bincount(variant, minlength=len(uncertainty.weights)), 1))[variant]
+    weight = (uncertainty.weights / np.maximum(np.bincount(variant, minlength=uncertainty.count), 1))[variant]
     order = np.argsort(figure)
     place = np.cumsum(weight[order]) / weight.sum()
     low, high = figure[order][np.minimum(np.searchsorted(place, [0.025, 0.975]), len(order) - 1)]
     plain = figure[variant == 0]
     value = float(plain.mean() if mean else np.median(plain))
     return Interval(value, min(float(low), value), max(float(high), value))
-
-
-def _expit(odds: float) -> float:
-    return float(1.0 / (1.0 + np.exp(-np.clip(odds, -_LOGIT_EDGE, _LOGIT_EDGE))))

@@ -1,10 +1,11 @@
-"""The settings a simulation knows, and changes of them as people write them: ``download.pieceTimeout=120s``."""
+"""The settings that the simulation knows, and changes of them as people write them: ``download.pieceTimeout=120s``."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.releases import parse_version
@@ -14,23 +15,18 @@ from dfly_analysis.errors import DflyError, SettingsError, suggest_similar
 from dfly_analysis.units import parse_duration, parse_size
 
 DURATION, COUNT, RATE, FLAG = "duration", "count", "rate", "flag"
-PIECE_TIMEOUT, WRITE_TIMEOUT, SLOTS = (
-    "download.pieceTimeout",
-    "storage.writePieceTimeout",
-    "download.concurrentPieceCount",
-)
-LIMIT, SOURCE_LIMIT, RETRIES, NO_SOURCE = (
-    "download.bandwidthLimit", "download.backToSourceBandwidthLimit", "backend.maxRetries", "proxy.disableBackToSource",
-)  # fmt: skip
-SIMULATED_KEYS: Mapping[str, str] = {
-    PIECE_TIMEOUT: DURATION,
-    WRITE_TIMEOUT: DURATION,
-    SLOTS: COUNT,
-    LIMIT: RATE,
-    SOURCE_LIMIT: RATE,
-    RETRIES: COUNT,
-    NO_SOURCE: FLAG,
+SLOTS = "download.concurrentPieceCount"
+# key's newest name: kind of its value, field of `SimulatedSettings`
+_KNOWN: Mapping[str, tuple[str, str]] = {
+    "download.pieceTimeout": (DURATION, "piece_timeout_s"),
+    "storage.writePieceTimeout": (DURATION, "write_timeout_s"),
+    SLOTS: (COUNT, "slots"),
+    "download.bandwidthLimit": (RATE, "limit_bps"),
+    "download.backToSourceBandwidthLimit": (RATE, "source_limit_bps"),
+    "backend.maxRetries": (COUNT, "retries"),
+    "proxy.disableBackToSource": (FLAG, "no_source"),
 }
+SIMULATED_KEYS: Mapping[str, str] = {key: kind for key, (kind, _) in _KNOWN.items()}
 """What can be changed, by the key's newest name, and the kind of its value."""
 _WHERE = "--set"
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
@@ -40,18 +36,7 @@ _PARENT_BODY_IN_WRITE_SINCE = "v1.0.22"
 
 @dataclass(frozen=True)
 class Change:
-    """One setting with another value.
-
-    Attributes
-    ----------
-    role : {"client", "seedClient"}
-    key : str
-        A key of `SIMULATED_KEYS`.
-    text : str
-        As written.
-    value : float
-        Seconds, a count, bytes per second, or 0 and 1.
-    """
+    """One setting (a key of `SIMULATED_KEYS`) with another value, as written and in seconds, a count, B/s, or 0 and 1."""
 
     role: str
     key: str
@@ -61,16 +46,7 @@ class Change:
 
 @dataclass(frozen=True)
 class SimulatedSettings:
-    """Settings in force for one role, as numbers; None where nothing is known.
-
-    Attributes
-    ----------
-    piece_timeout_s, write_timeout_s : float or None
-    slots : int or None
-    limit_bps, source_limit_bps : float or None
-    retries : int or None
-    back_to_source : bool
-    """
+    """Settings in force for one role, as numbers; None where nothing is known."""
 
     piece_timeout_s: float | None
     write_timeout_s: float | None
@@ -82,17 +58,17 @@ class SimulatedSettings:
 
     @property
     def source_timeout_s(self) -> float | None:
-        """What cuts a piece from the source: the shorter of the two limits."""
+        """The timeout of a piece from the source: the shorter of the two."""
         return min((x for x in (self.piece_timeout_s, self.write_timeout_s) if x is not None), default=None)
 
     def parent_timeout_s(self, version: str | None) -> float | None:
-        """Return what cuts the body of a piece from another host, which differs by release."""
+        """Return the timeout of the body of a piece from another host, which differs by release."""
         new = version is None or parse_version(version).release >= parse_version(_PARENT_BODY_IN_WRITE_SINCE).release
         return self.write_timeout_s if new else self.piece_timeout_s
 
 
 def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Change, ...]:
-    """Read changes as people write them.
+    """Read changes as people write them; of a key named twice the last counts.
 
     Parameters
     ----------
@@ -102,15 +78,10 @@ def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Ch
     role : {"seedClient", "client"}
         Whose, where the key does not say.
 
-    Returns
-    -------
-    tuple of Change
-        Of a key named twice the last.
-
     Raises
     ------
     SettingsError
-        Where a text is no change, its key is not known or not simulated, or its value is of another kind.
+        If a text is no change, its key is not known or not simulated, or its value is of another kind.
     """
     if role not in CLIENT_ROLES:
         raise SettingsError(f"{role!r} fetches nothing", where="--role", hint=f"one of {', '.join(CLIENT_ROLES)}")
@@ -118,35 +89,31 @@ def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Ch
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (equals and name and value):
-            raise SettingsError(
-                f"{text!r} is not KEY=VALUE", where=_WHERE, hint="write it like download.pieceTimeout=120s"
-            )
-        whose, key = _known(name, role)
+            hint = "write it like download.pieceTimeout=120s"
+            raise SettingsError(f"{text!r} is not KEY=VALUE", where=_WHERE, hint=hint)
+        whose, key = _find(name, role)
         result[whose, key] = Change(whose, key, value, _value(key, value))
     return tuple(result.values())
 
 
-def _known(name: str, role: str) -> tuple[str, str]:
+def _find(name: str, role: str) -> tuple[str, str]:
     head, _, rest = name.partition(".config.")
     whose, bare = (head, rest) if rest else (role, name)
     for key in SIMULATED_KEYS:
         found = defaults_of(whose, key) if whose in CLIENT_ROLES else None
         if bare == key or (found is not None and bare in found.spellings):
             return whose, key
+    known = ", ".join(SIMULATED_KEYS)
     if any(defaults_of(one, bare) is not None for one in ((whose,) if rest and whose in ROLES else ROLES)):
-        raise SettingsError(
-            f"{name} is a setting, but the simulation has no part for it", where=_WHERE, hint=f"it knows {', '.join(SIMULATED_KEYS)}"
-        )  # fmt: skip
+        message = f"{name} is a setting, but the simulation has no part for it"
+        raise SettingsError(message, where=_WHERE, hint=f"it knows {known}")
     paths = [*SIMULATED_KEYS, *(f"{one}.config.{key}" for one in CLIENT_ROLES for key in SIMULATED_KEYS)]
-    raise SettingsError(
-        f"there is no setting {name!r}",
-        where=_WHERE,
-        hint=suggest_similar(name, paths) or f"known are {', '.join(SIMULATED_KEYS)}",
-    )
+    hint = suggest_similar(name, paths) or f"known are {known}"
+    raise SettingsError(f"there is no setting {name!r}", where=_WHERE, hint=hint)
 
 
 def _value(key: str, text: str) -> float:
-    kind = SIMULATED_KEYS[key]
+    kind, where = SIMULATED_KEYS[key], f"{_WHERE} {key}"
     try:
         if kind == DURATION:
             value = parse_duration(text)
@@ -157,43 +124,43 @@ def _value(key: str, text: str) -> float:
         else:
             value = float(int(text))
     except DflyError as problem:
-        raise SettingsError(problem.message, where=f"{_WHERE} {key}", hint=problem.hint) from problem
+        raise SettingsError(problem.message, where=where, hint=problem.hint) from problem
     except ValueError as problem:
         expected = "true or false" if kind == FLAG else "a whole number"
-        raise SettingsError(f"{text!r} is not {expected}", where=f"{_WHERE} {key}") from problem
+        raise SettingsError(f"{text!r} is not {expected}", where=where) from problem
     least, most = (1 if key == SLOTS else 0), (_MAX_SLOTS if kind == COUNT else math.inf)
     if not least <= value <= most or (kind in (DURATION, RATE) and value == 0):
-        raise SettingsError(f"{text!r} is out of range", where=f"{_WHERE} {key}")
+        raise SettingsError(f"{text!r} is out of range", where=where)
     return value
 
 
 def settings_in_force(settings: Settings, role: str) -> SimulatedSettings:
     """Return what a role's hosts agree on, or what most of them say."""
-    get = {key: settings.get(key, role) for key in SIMULATED_KEYS}
-    slots, retries = get[SLOTS].number, get[RETRIES].number
-    return SimulatedSettings(
-        piece_timeout_s=get[PIECE_TIMEOUT].seconds,
-        write_timeout_s=get[WRITE_TIMEOUT].seconds,
-        slots=max(1, min(int(slots), _MAX_SLOTS)) if slots else None,
-        limit_bps=get[LIMIT].size_bytes or None,
-        source_limit_bps=get[SOURCE_LIMIT].size_bytes or None,
-        retries=int(retries) if retries is not None else None,
-        back_to_source=get[NO_SOURCE].value is not True,
-    )
+    found: dict[str, Any] = {}
+    for key, (kind, name) in _KNOWN.items():
+        one = settings.get(key, role)
+        if kind == DURATION:
+            found[name] = one.seconds
+        elif kind == RATE:
+            found[name] = one.size_bytes or None
+        elif kind == COUNT:
+            found[name] = int(one.number) if one.number is not None else None
+        else:
+            found["back_to_source"] = one.value is not True
+    found["slots"] = max(1, min(found["slots"], _MAX_SLOTS)) if found["slots"] else None
+    return SimulatedSettings(**found)
 
 
 def with_changes(simulated_settings: SimulatedSettings, changes: Iterable[Change], role: str) -> SimulatedSettings:
     """Return settings with the changes that concern a role."""
-    given = {change.key: change.value for change in changes if change.role == role}
-    return SimulatedSettings(
-        piece_timeout_s=given.get(PIECE_TIMEOUT, simulated_settings.piece_timeout_s),
-        write_timeout_s=given.get(WRITE_TIMEOUT, simulated_settings.write_timeout_s),
-        slots=int(given[SLOTS]) if SLOTS in given else simulated_settings.slots,
-        limit_bps=given.get(LIMIT, simulated_settings.limit_bps),
-        source_limit_bps=given.get(SOURCE_LIMIT, simulated_settings.source_limit_bps),
-        retries=int(given[RETRIES]) if RETRIES in given else simulated_settings.retries,
-        back_to_source=not given[NO_SOURCE] if NO_SOURCE in given else simulated_settings.back_to_source,
-    )
+    given: dict[str, Any] = {}
+    for change in changes:
+        kind, name = _KNOWN[change.key]
+        if change.role == role:
+            given[name] = int(change.value) if kind == COUNT else change.value
+    if (no_source := given.pop("no_source", None)) is not None:
+        given["back_to_source"] = not no_source
+    return replace(simulated_settings, **given)
 
 
 def unread(settings: Settings, change: Change) -> bool:

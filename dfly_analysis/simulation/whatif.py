@@ -1,8 +1,9 @@
-"""What other settings would do: the run again under the settings in force and under the changed ones, and one layer asked for."""
+"""What-if: the run again under the settings in force and under changed ones, and one requested layer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,11 +20,17 @@ from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, NotFitted, measured_retry_correlation
-from dfly_analysis.simulation.independent_layers import are_independent, run_independent
-from dfly_analysis.simulation.inputs import SCORES, ClientBehaviour, Layers
-from dfly_analysis.simulation.pipeline import run_pipeline
+from dfly_analysis.simulation.pipeline import (
+    SCORES,
+    ClientBehaviour,
+    Layers,
+    are_independent,
+    run_independent,
+    run_pipeline,
+)
 from dfly_analysis.simulation.results import SimulationResult, sum_up
 from dfly_analysis.simulation.setting_changes import (
+    SLOTS,
     Change,
     SimulatedSettings,
     parse_changes,
@@ -31,13 +38,20 @@ from dfly_analysis.simulation.setting_changes import (
     unread,
     with_changes,
 )
-from dfly_analysis.simulation.uncertainty import Source, UncertaintyVariants, assume, open_uncertainties, time_tables
+from dfly_analysis.simulation.uncertainty import (
+    Source,
+    Tables,
+    UncertaintyVariants,
+    assume,
+    time_tables,
+    uncertain_axes,
+)
 from dfly_analysis.simulation.workload import Observed, Workload, cut_layers, read_workload
 from dfly_analysis.units import format_size, parse_size
 
 NAME = "whatif"
 COPIES = 120
-"""Copies of the run under what is most likely; each end of each doubt gets a third as many."""
+"""Copies of the run under what is most likely; each end of each uncertainty gets a third as many."""
 _LAYERS_OF_ALL_COPIES = 720
 _MOST_LAYERS, _FAR_BEYOND = 16, 3.0
 _COLLECT_DURATIONS = "client logs with piece start and finish lines (level debug from client v1.4.1)"
@@ -45,21 +59,9 @@ _COLLECT_DURATIONS = "client logs with piece start and finish lines (level debug
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked besides settings.
+    """What is asked besides settings; None leaves the size of the run, the client's piece length, the fitted link.
 
-    Attributes
-    ----------
-    role : {"seedClient", "client"}
-    size_bytes : int or None
-        Of one layer; the largest seen where None.
-    piece_bytes : int or None
-        As the request names it; the client's rule where None.
-    bandwidth_bps : float or None
-        Of the link that pieces share.
-    source_speed : float
-        How many times as fast the source sends; stalls, and what else does not grow with size, stay as they were.
-    layers_at_once : int or None
-        Such layers on one link at a time; as many as in the run where None.
+    The speed of the source is relative to the run; stalls, and what else does not grow with size, stay as they were.
     """
 
     role: str = "seedClient"
@@ -72,15 +74,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Agreement:
-    """One figure of the run, predicted from its own settings, and as it was.
-
-    Attributes
-    ----------
-    figure, unit : str
-    predicted : Interval
-        With chance.
-    observed : float
-    """
+    """One figure of the run, predicted from its own settings (with chance), and as it was."""
 
     figure: str
     unit: str
@@ -89,33 +83,17 @@ class Agreement:
 
     @property
     def inside(self) -> bool:
-        """Return whether what was seen lies in the interval."""
+        """Whether what was seen lies in the interval."""
         return self.predicted.low <= self.observed <= self.predicted.high
 
 
 @dataclass(frozen=True)
 class WhatIf:
-    """What other settings would do, beside what the settings in force do and what was seen.
+    """The effect of other settings, beside that of the settings in force and what was seen.
 
-    Attributes
-    ----------
-    role : str
-    version : str or None
-        Release of the client whose pipeline was simulated.
-    changes : tuple of Change
-    question : Question
-    size_bytes, piece_bytes, n_pieces, layers_at_once : int
-        Of the layer asked for.
-    settings_now, settings_then : SimulatedSettings
-    layer_now, layer_then : SimulationResult
-        Of layers of that size; alike where nothing is changed.
-    run_now, run_then : SimulationResult or None
-        Of the run's own layers; None where the run shows none.
-    observed : Observed or None
-    agreement : tuple of Agreement
-        The replay of the settings in force against what was seen.
-    notes : tuple of str
-    seed : int
+    `layer_now` and `layer_then` predict the requested layer (alike where nothing is changed), `run_now` and `run_then` the run's
+    own layers (None where it shows none); `agreement` compares the replay of the settings in force with what was seen. `version`
+    is the release of the client whose pipeline was simulated.
     """
 
     role: str
@@ -139,24 +117,43 @@ class WhatIf:
 
     @property
     def changed(self) -> bool:
-        """Return whether anything differs from what was in force."""
-        requested = self.question
-        return bool(self.changes) or requested.bandwidth_bps is not None or requested.source_speed != 1.0
+        """Whether anything differs from what was in force."""
+        return bool(self.changes) or self.question.bandwidth_bps is not None or self.question.source_speed != 1.0
 
 
 @dataclass(frozen=True)
-class _Case:
+class _Simulation:
     """All that one simulation needs but the layers."""
 
-    settings: Settings
     role: str
     version: str | None
-    source: Source
     uncertainty: UncertaintyVariants
     seed: int
     copies: int
-    notes: tuple[str, ...] = ()
-    tables: Mapping[float, Mapping[tuple[int, float], Any]] = field(default_factory=dict)
+    tables: Mapping[float, Tables] = field(default_factory=dict)
+
+    def run(
+        self, source: Source, settings: SimulatedSettings, layers: Layers, classes: tuple[float, ...], lanes: int
+    ) -> SimulationResult:
+        """Simulate layers under some settings."""
+        later = settings.source_timeout_s or math.inf
+        first = later if source.alike else settings.parent_timeout_s(self.version) or later
+        passes = layers.passes if settings.back_to_source else np.ones_like(layers.passes)
+        tables = self.tables[source.speed]
+        client = ClientBehaviour(
+            slots=settings.slots or 1, lanes=lanes, timeout_s=(first, later),
+            siblings_cancelled=siblings_cancelled(self.version), noticed_at_once=failure_noticed_at_once(self.version),
+            limit_bps=_binding_limit(tables, settings, lanes),
+        )  # fmt: skip
+        # Few layers need more copies, for a rate is determined by layers.
+        copies = max(self.copies, round(_LAYERS_OF_ALL_COPIES * self.copies / COPIES / len(layers.n_pieces)))
+        variants = self.uncertainty.count
+        variant = np.repeat(np.arange(variants), [copies, *[max(1, copies // 3)] * (variants - 1)])
+        assumptions = assume(source, classes, self.uncertainty, tables)
+        run = run_independent if are_independent(client, assumptions) else run_pipeline
+        rng = np.random.default_rng(self.seed)
+        outcome = run(replace(layers, passes=passes), client, assumptions, variant, rng)
+        return sum_up(outcome, variant, self.uncertainty)
 
 
 def simulate(  # noqa: PLR0913 - each is one thing that may be asked
@@ -188,11 +185,11 @@ def simulate(  # noqa: PLR0913 - each is one thing that may be asked
     role : {"seedClient", "client"}
         Who fetches.
     size, piece_length : str or float, optional
-        Of the layer asked for; the largest seen, in pieces as the client cuts it, where not given.
+        Of the requested layer; the largest seen, in pieces as the client cuts it, where not given.
     bandwidth : str or float, optional
         Of the link that pieces share, bytes per second, ``50MB``; as fitted where not given.
     source_speed : float
-        How many times as fast the source sends as it did; stalls, and what else does not grow with size, stay as they were.
+        Speed of the source relative to the run; stalls, and what else does not grow with size, stay as they were.
     layers_at_once : int, optional
         Layers on one link at a time; as many as in the run where not given.
     seed : int
@@ -202,12 +199,12 @@ def simulate(  # noqa: PLR0913 - each is one thing that may be asked
     Returns
     -------
     WhatIf or NotFitted
-        NotFitted where no law of a piece's time was fitted, or what bounds a piece is not known.
+        NotFitted where no distribution of piece times was fitted, or the piece timeout is not known.
 
     Raises
     ------
     DflyError
-        Where a change, a size or a number is out of range.
+        If a change, a size or a number is out of range.
     """
     used = dataset.settings if settings is None else settings
     given = list(changes)
@@ -220,24 +217,17 @@ def simulate(  # noqa: PLR0913 - each is one thing that may be asked
     if isinstance(source, NotFitted):
         return source
     version = used.versions.get(role)
-    ignored = tuple(one for one in parsed if unread(used, one))
-    effective = tuple(one for one in parsed if one not in ignored)
-    now = _known_enough(settings_in_force(used, role), dataset, role, version)
+    ignored = [one for one in parsed if unread(used, one)]
+    now = _complete(settings_in_force(used, role), dataset, role, version)
     if isinstance(now, NotFitted):
         return now
-    then = with_changes(now, effective, role)
+    then = with_changes(now, [one for one in parsed if one not in ignored], role)
     same_load = (now.slots, question.bandwidth_bps, question.layers_at_once) == (then.slots, None, None)
-    case = _Case(
-        used,
-        role,
-        version,
-        source,
-        open_uncertainties(source, same_load=same_load),
-        seed,
-        copies,
-        _notes(used, role, ignored),
-    )
-    return _answer(case, dataset, question, parsed, (now, then))
+    notes = [f"client {version} does not read {one.key}: this change does nothing" for one in ignored]
+    if version is None:
+        notes.append(f"the client's release is not known: its pipeline is taken to be that of {releases('client')[-1]}")
+    case = _Simulation(role, version, uncertain_axes(source, same_load=same_load), seed, copies)
+    return _answer(case, source, dataset, question, parsed, (now, then), notes)
 
 
 def _question(
@@ -259,158 +249,85 @@ def _question(
 
 def _source(fits: Mapping[str, Any], role: str) -> Source | NotFitted:
     capacity = fits.get("source_capacity") or None
-    at_load = fits.get("piece_from_source_at_usual_load") if capacity is not None and capacity.shared else None
-    duration_model = at_load or fits.get(f"piece_from_source_{role}") or fits.get("piece_from_source")
-    first = duration_model
+    shared = capacity is not None and capacity.shared
+    at_load = fits.get("piece_from_source_at_usual_load") if shared else None
+    model = at_load or fits.get(f"piece_from_source_{role}") or fits.get("piece_from_source")
+    if not model:
+        reason = getattr(model, "reason", "no law of a piece's time was fitted")
+        return NotFitted(NAME, reason, getattr(model, "collect", _COLLECT_DURATIONS), getattr(model, "n", 0))
+    first = model
     if role == "client":
-        first = fits.get("piece_from_parent_client") or fits.get("piece_from_parent") or duration_model
-    if not duration_model:
-        reason = getattr(duration_model, "reason", "no law of a piece's time was fitted")
-        return NotFitted(
-            NAME, reason, getattr(duration_model, "collect", _COLLECT_DURATIONS), getattr(duration_model, "n", 0)
-        )
-    return Source(
-        (first or duration_model, duration_model),
-        capacity,
-        retry_failure_correlation=_retry_failure_correlation(fits, capacity, alike=first is duration_model),
-    )
+        first = fits.get("piece_from_parent_client") or fits.get("piece_from_parent") or model
+    # Where a link is simulated, its load already makes passes fail together; and a parent's failure is none of the source's.
+    measured = None if shared or first is not model else measured_retry_correlation(fits)
+    return Source((first, model), capacity, retry_failure_correlation=measured or DEFAULT_RETRY_CORRELATION)
 
 
-def _retry_failure_correlation(fits: Mapping[str, Any], capacity: Any, *, alike: bool) -> Interval:
-    """Return the share of failures that repeat in the next pass, as the forecast takes it.
-
-    Where a link is simulated, its load already makes passes fail together; and a parent's failure is none of the source's.
-    """
-    explained = not alike or (capacity is not None and capacity.shared)
-    return DEFAULT_RETRY_CORRELATION if explained else measured_retry_correlation(fits) or DEFAULT_RETRY_CORRELATION
-
-
-def _known_enough(
-    simulated_settings: SimulatedSettings, dataset: Dataset, role: str, version: str | None
+def _complete(
+    settings: SimulatedSettings, dataset: Dataset, role: str, version: str | None
 ) -> SimulatedSettings | NotFitted:
-    """Fill in from the run what no file says: the limit that cut, and how many pieces were in flight."""
-    pieces = dataset.pieces[dataset.pieces["role"].eq(role)]
-    limit, slots = simulated_settings.piece_timeout_s, simulated_settings.slots
-    if simulated_settings.source_timeout_s is None:
-        observed = pieces.loc[pieces["outcome"].eq("timeout"), "timeout_s"].dropna()
-        if observed.empty:
+    """Fill in from the run what no file says: the piece timeout."""
+    query = "SELECT count(*), median(timeout_s) FILTER (outcome = 'timeout') FROM pieces WHERE role = ?"
+    n, seen_s = dataset.rows(query, [role])[0]
+    limit = settings.piece_timeout_s
+    if settings.source_timeout_s is None:
+        if seen_s is None:
             missing = "the Helm values (--values), the chart's version (--chart) or the hosts' dfdaemon.yaml"
-            return NotFitted(NAME, f"what bounds a piece of the {role} is not known", missing, len(pieces))
-        limit = float(observed.median())
-    if slots is None:
+            return NotFitted(NAME, f"what bounds a piece of the {role} is not known", missing, n)
+        limit = seen_s
+    if settings.slots is None:
         missing = "dfdaemon.yaml of the hosts, the client's release (--client) or the chart's (--chart)"
-        return NotFitted(NAME, f"download.concurrentPieceCount of the {role} is not known", missing, len(pieces))
-    retries = (
-        simulated_settings.retries
-        if simulated_settings.retries is not None
-        else piece_attempts(version).retries_before_body
-    )
-    return replace(simulated_settings, piece_timeout_s=limit, retries=retries)
-
-
-def _notes(settings: Settings, role: str, ignored: tuple[Change, ...]) -> tuple[str, ...]:
-    version = settings.versions.get(role)
-    notes = [f"client {version} does not read {one.key}: this change does nothing" for one in ignored]
-    if version is None:
-        notes.append(f"the client's release is not known: its pipeline is taken to be that of {releases('client')[-1]}")
-    return tuple(notes)
+        return NotFitted(NAME, f"{SLOTS} of the {role} is not known", missing, n)
+    retries = settings.retries if settings.retries is not None else piece_attempts(version).retries_before_body
+    return replace(settings, piece_timeout_s=limit, retries=retries)
 
 
 def _answer(
-    case: _Case,
-    dataset: Dataset,
-    question: Question,
-    changes: tuple[Change, ...],
-    simulated_settings: tuple[SimulatedSettings, SimulatedSettings],
-) -> WhatIf:
-    sharing = case.source.sharing
-    one_link = getattr(sharing, "scope", "host") == "source"
+    case: _Simulation, source: Source, dataset: Dataset, question: Question, changes: tuple[Change, ...],
+    settings: tuple[SimulatedSettings, SimulatedSettings], notes: list[str],
+) -> WhatIf:  # fmt: skip
+    sharing, (now, then) = source.sharing, settings
+    one_link = sharing is not None and sharing.scope == "source"
     tied = sharing is not None and (sharing.contention.value > 0 or question.bandwidth_bps is not None)
     workload = read_workload(dataset, case.role, one_link=one_link, tied=tied)
     size = question.size_bytes or (workload.largest_bytes if workload else parse_size("20GiB"))
     piece = min(question.piece_bytes or piece_length_bytes(size, case.version), size)
-    at_once = question.layers_at_once or _usual_layers(case, workload, simulated_settings[0])
+    at_once = question.layers_at_once or 1
+    if (
+        not question.layers_at_once
+        and sharing is not None
+        and workload is not None
+        and sharing.contention.high
+        and now.slots
+    ):
+        at_once = int(np.clip(round(sharing.usual_load / now.slots), 1, _MOST_LAYERS))
     layers, classes = cut_layers([size] * at_once, [float(piece)] * at_once, case.version)
+    retries = now.retries or 0
+    plain = replace(source, retries=retries, retries_seen=retries)
     changed = replace(
-        case.source.at_speed(question.source_speed), bandwidth_bps=question.bandwidth_bps,
-        retries=simulated_settings[1].retries or 0, retries_seen=simulated_settings[0].retries or 0,
+        source.at_speed(question.source_speed), bandwidth_bps=question.bandwidth_bps,
+        retries=then.retries or 0, retries_seen=retries,
     )  # fmt: skip
     sizes = [*classes, *(workload.class_bytes if workload else ())]
-    duration_models = {one.speed: one.duration_models for one in (case.source, changed)}
-    case = replace(case, tables={speed: time_tables(pair, sizes) for speed, pair in duration_models.items()})
-    plain = replace(
-        case.source, retries=simulated_settings[0].retries or 0, retries_seen=simulated_settings[0].retries or 0
-    )
-    same = simulated_settings[0] == simulated_settings[1] and changed == plain
-    runs = (
-        [(plain, simulated_settings[0])] if same else [(plain, simulated_settings[0]), (changed, simulated_settings[1])]
-    )
-    alone = [_run(case, source, one, layers, classes, at_once) for source, one in runs]
-    repeated = [
-        _run(case, source, one, workload.layers, workload.class_bytes, workload.lanes)
-        for source, one in runs
-        if workload
-    ]
-    observed = workload.observed if workload else None
+    case = replace(case, tables={one.speed: time_tables(one, sizes) for one in (plain, changed)})
+    runs = [(plain, now)] if now == then and changed == plain else [(plain, now), (changed, then)]
+    alone = [case.run(*one, layers, classes, at_once) for one in runs]
+    repeated = [case.run(*one, workload.layers, workload.class_bytes, workload.lanes) for one in runs if workload]
     return WhatIf(
         role=case.role, version=case.version, changes=changes, question=question, size_bytes=size, piece_bytes=piece,
-        n_pieces=int(layers.n_pieces[0]), layers_at_once=at_once, settings_now=simulated_settings[0], settings_then=simulated_settings[1], layer_now=alone[0],
-        layer_then=alone[-1], run_now=repeated[0] if repeated else None, run_then=repeated[-1] if repeated else None, observed=observed,
-        agreement=_agreement(repeated[0], workload) if repeated and workload else (),
-        notes=(*case.notes, *_more_notes(case, question, workload)), seed=case.seed,
+        n_pieces=int(layers.n_pieces[0]), layers_at_once=at_once, settings_now=now, settings_then=then,
+        layer_now=alone[0], layer_then=alone[-1], run_now=repeated[0] if repeated else None,
+        run_then=repeated[-1] if repeated else None, observed=workload.observed if workload else None,
+        agreement=_agreement(repeated[0], workload) if workload else (),
+        notes=(*notes, *_notes(source, question, workload)), seed=case.seed,
     )  # fmt: skip
 
 
-def _usual_layers(case: _Case, workload: Workload | None, simulated_settings: SimulatedSettings) -> int:
-    """Return how many layers share a link at a time, where that matters."""
-    sharing = case.source.sharing
-    if sharing is None or workload is None or sharing.contention.high == 0 or not simulated_settings.slots:
-        return 1
-    return int(np.clip(round(sharing.usual_load / simulated_settings.slots), 1, _MOST_LAYERS))
-
-
-def _run(
-    case: _Case,
-    source: Source,
-    simulated_settings: SimulatedSettings,
-    layers: Layers,
-    classes: tuple[float, ...],
-    lanes: int,
-) -> SimulationResult:
-    later = simulated_settings.source_timeout_s or float("inf")
-    first = (
-        later
-        if source.duration_models[0] is source.duration_models[1]
-        else simulated_settings.parent_timeout_s(case.version) or later
-    )
-    passes = layers.passes if simulated_settings.back_to_source else np.ones_like(layers.passes)
-    client_behaviour = ClientBehaviour(
-        slots=simulated_settings.slots or 1, lanes=lanes, timeout_s=(first, later),
-        siblings_cancelled=siblings_cancelled(case.version), noticed_at_once=failure_noticed_at_once(case.version),
-        limit_bps=_binding_limit(case.tables[source.speed], simulated_settings, lanes),
-    )  # fmt: skip
-    variants = len(case.uncertainty.signs)
-    # Few layers need more copies, for a rate is told by layers.
-    most = _LAYERS_OF_ALL_COPIES * case.copies / COPIES
-    copies = max(case.copies, round(most / len(layers.n_pieces)))
-    shares = [copies, *[max(1, copies // 3)] * (variants - 1)]
-    variant = np.repeat(np.arange(variants), shares)
-    assumptions = assume(source, classes, case.uncertainty, case.tables[source.speed])
-    run = run_independent if are_independent(client_behaviour, assumptions) else run_pipeline
-    outcome = run(
-        replace(layers, passes=passes), client_behaviour, assumptions, variant, np.random.default_rng(case.seed)
-    )
-    return sum_up(outcome, variant, case.uncertainty)
-
-
-def _binding_limit(tables: Mapping[tuple[int, float], Any], simulated_settings: SimulatedSettings, lanes: int) -> float:
+def _binding_limit(tables: Tables, settings: SimulatedSettings, lanes: int) -> float:
     """Return the client's rate limit, or infinity where it is far beyond what so many pieces could ask for."""
-    limit = min(
-        (x for x in (simulated_settings.limit_bps, simulated_settings.source_limit_bps) if x), default=float("inf")
-    )
-    middle = len(SCORES) // 2
-    requested = max(size / float(np.exp(table[0, middle])) for (_, size), table in tables.items())
-    return limit if limit < _FAR_BEYOND * requested * (simulated_settings.slots or 1) * lanes else float("inf")
+    limit = min((x for x in (settings.limit_bps, settings.source_limit_bps) if x), default=math.inf)
+    requested = max(size / float(np.exp(table[0, len(SCORES) // 2])) for (_, size), table in tables.items())
+    return limit if limit < _FAR_BEYOND * requested * (settings.slots or 1) * lanes else math.inf
 
 
 def _agreement(run: SimulationResult, workload: Workload) -> tuple[Agreement, ...]:
@@ -419,25 +336,23 @@ def _agreement(run: SimulationResult, workload: Workload) -> tuple[Agreement, ..
     result = [
         Agreement("layers that fail", "1", failed, float(observed.failed)),
         Agreement("middle time of a layer", "s", run.layer_time_s, observed.layer_time_s),
+        Agreement("from first start to last end", "s", run.makespan_s, observed.makespan_s),
     ]
-    if every == 1:
-        result.append(Agreement("from first start to last end", "s", run.makespan_s, observed.makespan_s))
-    return tuple(one for one in result if np.isfinite(one.observed))
+    return tuple(one for one in result[: 3 if every == 1 else 2] if np.isfinite(one.observed))
 
 
-def _more_notes(case: _Case, question: Question, workload: Workload | None) -> tuple[str, ...]:
-    sharing, notes = case.source.sharing, []
-    notes += [note for note in getattr(sharing, "notes", ()) if note.startswith("whether")]
-    if sharing is not None and question.bandwidth_bps is not None and sharing.contention.value == 0:
-        notes.append("no shared link is seen in the data: a wider link changes nothing here, a narrower one does")
+def _notes(source: Source, question: Question, workload: Workload | None) -> Iterator[str]:
+    sharing = source.sharing
+    if sharing is not None:
+        yield from (note for note in sharing.notes if note.startswith("whether"))
+        if question.bandwidth_bps is not None and sharing.contention.value == 0:
+            yield "no shared link is seen in the data: a wider link changes nothing here, a narrower one does"
     if workload is None:
-        notes.append("the input shows no layer from the source that ended: nothing to compare the prediction with")
-    elif workload.every > 1:
-        notes.append(f"the run has very many pieces: one layer of {workload.every} was run again")
-    if workload is not None and workload.observed.left_out:
-        notes.append(f"{workload.observed.left_out} failed layers are left out: their cause is no failure of a piece")
-    if question.size_bytes and workload and question.size_bytes > 4 * workload.largest_bytes:
-        notes.append(
-            f"the largest layer seen has {format_size(workload.largest_bytes)}: the asked one is far beyond it"
-        )
-    return tuple(notes)
+        yield "the input shows no layer from the source that ended: nothing to compare the prediction with"
+        return
+    if workload.every > 1:
+        yield f"the run has very many pieces: one layer of {workload.every} was run again"
+    if workload.observed.left_out:
+        yield f"{workload.observed.left_out} failed layers are left out: their cause is no failure of a piece"
+    if question.size_bytes and question.size_bytes > 4 * workload.largest_bytes:
+        yield f"the largest layer seen has {format_size(workload.largest_bytes)}: the asked one is far beyond it"

@@ -1,45 +1,56 @@
-"""What was asked of the source in a run, to be run again: layers, when they came, how many at a time, and how they ended."""
+"""The layers that a run fetched from the source, to be simulated again: when they came, how many at a time, and how they ended."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dfly_analysis.catalog.piece_length_rules import passes_of_a_single_piece, piece_attempts, piece_length_bytes
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, wilson
-from dfly_analysis.simulation.inputs import Array, Index, Layers
+from dfly_analysis.simulation.pipeline import Array, Index, Layers
 
-MODELLED = ("timeout_too_short", "network_instability", "origin_registry", "storage_io")
-"""Causes of a task's failure that are failures of its pieces."""
 _SMALLEST_LAYER_BYTES = 64 << 10
 _SOON_S, _UNLIMITED = 1.5, 3
 _MAX_PIECES = 6_000
 _CLASSES_A_DOUBLING = 2
-_FAILING = ("timeout", "reset", "storage", "origin")
+# What a host was asked for again it had, in whole or in part: such a task is no fetch of the layer. Failures count whose
+# cause is a failure of pieces.
+_FETCHES = f"""
+    WITH first_fetches AS (
+        SELECT coalesce(host, '?') AS host, started, ended, outcome, size_bytes, coalesce(nullif(piece_bytes, 0), 0) AS piece_bytes,
+            outcome = 'ok' OR coalesce(cause IN ('timeout_too_short', 'network_instability', 'origin_registry', 'storage_io'), false) AS modelled
+        FROM tasks
+        WHERE role = $1 AND outcome IN ('ok', 'failed') AND started IS NOT NULL AND ended IS NOT NULL
+            AND size_bytes >= {_SMALLEST_LAYER_BYTES} AND coalesce(origin, '') != 'local' AND (role != 'seedClient' OR coalesce(origin, '') != 'parent')
+        QUALIFY row_number() OVER (PARTITION BY task_id, tasks.host ORDER BY started, log_path, log_line) = 1
+    ), fetches AS (
+        SELECT *, (nanoseconds(started) - min(nanoseconds(started)) OVER ()) / 1e9 AS start_s,
+            (nanoseconds(ended) - min(nanoseconds(started)) OVER ()) / 1e9 AS end_s
+        FROM first_fetches WHERE modelled
+    )"""  # noqa: S608 - a constant
+"""Common table expressions: the first fetch of each layer by each host."""
+_LOADS = """
+    , changes AS (
+        SELECT start_s AS at_s, 1 AS change, host FROM fetches UNION ALL SELECT end_s, -1, host FROM fetches
+    ), loads AS (
+        SELECT DISTINCT at_s, greatest(sum(change) OVER (ORDER BY at_s RANGE UNBOUNDED PRECEDING), 1) AS load,
+            max(CASE WHEN change < 0 THEN at_s END) OVER (ORDER BY at_s RANGE UNBOUNDED PRECEDING) AS last_end_s
+        FROM changes
+    )"""
+"""How many fetches run at each moment, those that begin with it among them, and when the last one before it ended."""
 
 
 @dataclass(frozen=True)
 class Observed:
     """What a run showed.
 
-    Attributes
-    ----------
-    n_layers, failed : int
-        Layers that came from the source and have an end, and those of them whose pieces failed them.
-    failure_rate : Interval
-        Share that failed, with Wilson's interval.
-    attempt_failure_rate : Interval
-        Share of attempts at pieces that failed, cancelled ones left out.
-    layer_time_s : float
-        Middle time of a layer, whatever its end.
-    makespan_s : float
-        From the first layer's start to the last one's end.
-    left_out : int
-        Failed layers whose cause is none of `MODELLED`.
+    Layers that came from the source and have an end, and those whose pieces failed; their failure rate and that of attempts
+    (without cancelled ones) with Wilson's interval; the median time of a layer, whatever its end, and the time from the first start
+    to the last end; failed layers left out because their cause is not modelled.
     """
 
     n_layers: int
@@ -53,27 +64,15 @@ class Observed:
 
 @dataclass(frozen=True)
 class Workload:
-    """Layers to run again.
+    """Layers to simulate.
 
-    Attributes
-    ----------
-    layers : Layers
-    class_bytes : tuple of float
-        Bytes of each size class.
-    lanes : int
-        Layers that may run at a time: as many as did where others waited for a place, else three times as many.
-    a_link : float
-        Of them, those that ran at a time on one host, on average while it was busy.
-    largest_bytes : int
-    observed : Observed
-    every : int
-        Of how many layers one is run again: 1, or more where the run has very many pieces.
+    `lanes` layers may run at a time: as many as did where others waited for a place, else three times as many. Of `every` layers
+    one is simulated: 1, or more where the run has very many pieces.
     """
 
     layers: Layers
     class_bytes: tuple[float, ...]
     lanes: int
-    a_link: float
     largest_bytes: int
     observed: Observed
     every: int = 1
@@ -82,78 +81,52 @@ class Workload:
 def read_workload(dataset: Dataset, role: str, *, one_link: bool, tied: bool = False) -> Workload | None:
     """Return what hosts of a role fetched from the source, or None where no such layer is seen.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    role : {"seedClient", "client"}
-    one_link : bool
-        Whether all hosts share one link; else each has its own.
-    tied : bool
-        Whether layers feel each other on their link: then a stretch of a large run is run again, else layers from all of it.
+    All hosts share `one_link`, or each has its own. Where layers are `tied`, slowing each other, a stretch of a large run is
+    simulated, else layers from all of it.
     """
-    tasks = _layers_of(dataset.tasks, role)
-    left_out = int((tasks["outcome"].ne("ok") & ~tasks["cause"].isin(MODELLED)).sum())
-    tasks = tasks[tasks["outcome"].eq("ok") | tasks["cause"].isin(MODELLED)]
-    if tasks.empty:
+    observed = _observed(dataset, role)
+    if observed is None:
         return None
-    size = tasks["size_bytes"].to_numpy(dtype="int64")
-    start, end = (_seconds(tasks[name], tasks["started"].min()) for name in ("started", "ended"))
-    lanes = int(_overlap(start, end, np.zeros(len(start), dtype=np.intp)).max())
-    host = pd.factorize(tasks["host"].fillna("?"))[0]
     version = dataset.settings.versions.get(role)
-    piece_bytes = tasks["piece_bytes"].to_numpy(dtype="float64", na_value=np.nan)
-    piece = np.array(
-        [t if t > 0 else piece_length_bytes(int(s), version) for t, s in zip(piece_bytes, size, strict=True)]
-    )
-    arrival = _arrivals(start, end, lanes)
-    link = np.zeros(len(size), dtype=np.intp) if one_link else np.asarray(host, dtype=np.intp)
-    every = max(1, int(np.ceil(np.ceil(size / piece).sum() / _MAX_PIECES)))
-    chosen = _stretch(size, every) if tied else _every(size, every)
-    if (arrival == start).all():  # none had to wait for a place: what ran at a time is no limit
-        lanes *= _UNLIMITED
-    layers, classes = cut_layers(size[chosen], piece[chosen], version, link=link[chosen], arrival_s=arrival[chosen])
-    return Workload(
-        layers=layers,
-        class_bytes=classes,
-        lanes=int(np.clip(lanes if tied else round(lanes / every), 1, len(layers.n_pieces))),
-        a_link=float(_overlap(start, end, link).mean()),
-        largest_bytes=int(size.max()),
-        observed=_observed(dataset, tasks, role, left_out),
-        every=every,
-    )
-
-
-def _every(size: Array, every: int) -> Index:
-    """Return one layer of so many, of each size alike: images repeat their sizes, so that one of two in order may miss some."""
-    return np.sort(np.argsort(size, kind="stable")[every // 2 :: every])
-
-
-def _stretch(size: Array, every: int) -> Index:
-    """Return layers one after the other from the middle of a run, about one of so many by their bytes."""
-    done = np.cumsum(size) - 0.5 * size
-    middle = 0.5 * float(size.sum())
-    return np.flatnonzero(np.abs(done - middle) <= middle / every)
+    sizes = _rows(dataset, " SELECT size_bytes, piece_bytes, count(*) FROM fetches GROUP BY ALL", role)
+    piece_bytes = {(size, piece): piece or piece_length_bytes(size, version) for size, piece, _ in sizes}
+    pieces = sum(n * -(-size // piece_bytes[size, piece]) for size, piece, n in sizes)
+    every = max(1, int(np.ceil(pieces / _MAX_PIECES)))
+    # A stretch from the middle of the run by its bytes, or one of so many layers of each size alike: images repeat their sizes.
+    chosen = "abs(done - 0.5 * total) <= 0.5 * total / $2" if tied else "(by_size - 1) % $2 = $2 // 2"
+    query = f"""
+        {_LOADS}, waits AS (
+            SELECT *, row_number() OVER (ORDER BY start_s, host) > 1 AND load = (SELECT max(load) FROM loads)
+                AND coalesce(start_s - last_end_s < {_SOON_S}, false) AS waited
+            FROM fetches JOIN loads ON start_s = at_s
+        ), layers AS (
+            SELECT size_bytes, piece_bytes, dense_rank() OVER (ORDER BY host) - 1 AS link, start_s, host, waited,
+                max(start_s) FILTER (NOT waited) OVER (ORDER BY start_s, host ROWS UNBOUNDED PRECEDING) AS arrival_s,
+                sum(size_bytes) OVER (ORDER BY start_s, host ROWS UNBOUNDED PRECEDING) - 0.5 * size_bytes AS done,
+                sum(size_bytes) OVER () AS total, row_number() OVER (ORDER BY size_bytes, start_s, host) AS by_size
+            FROM waits
+        )
+        SELECT size_bytes, piece_bytes, link, arrival_s, (SELECT max(load) FROM loads), (SELECT bool_or(waited) FROM layers)
+        FROM layers WHERE {chosen} ORDER BY start_s, host"""  # noqa: S608 - constants
+    rows = _rows(dataset, query, role, every)
+    size, piece, host, arrival, (lanes, *_), (waited, *_) = zip(*rows, strict=True)
+    lanes = int(lanes) * (
+        1 if waited else _UNLIMITED
+    )  # where none had to wait for a place, what ran at a time is no limit
+    link = np.zeros(len(rows), dtype=np.intp) if one_link else np.array(host, dtype=np.intp)
+    cut = [float(piece_bytes[one]) for one in zip(size, piece, strict=True)]
+    layers, classes = cut_layers(size, cut, version, link=link, arrival_s=np.array(arrival, dtype=float))
+    lanes = int(np.clip(lanes if tied else round(lanes / every), 1, len(rows)))
+    return Workload(layers, classes, lanes, max(one for one, _, _ in sizes), observed, every)
 
 
 def cut_layers(
     size_bytes: Sequence[int] | Array, piece_bytes: Sequence[float] | Array, version: str | None, *,
     link: Index | None = None, arrival_s: Array | None = None,
 ) -> tuple[Layers, tuple[float, ...]]:  # fmt: skip
-    """Cut layers into pieces.
+    """Cut layers into pieces as a client's release does; all on one link and at once where not given.
 
-    Parameters
-    ----------
-    size_bytes, piece_bytes : sequences of one length
-    version : str or None
-        Release of the client, which says how many passes a layer gets.
-    link, arrival_s : arrays, optional
-        All on one link and at once where not given.
-
-    Returns
-    -------
-    Layers
-    tuple of float
-        Bytes of the size classes; sizes of last pieces are rounded to the next of two a doubling.
+    Returns the layers and the bytes of the size classes; sizes of last pieces are rounded up to two classes a doubling.
     """
     size, piece = np.asarray(size_bytes, dtype=float), np.asarray(piece_bytes, dtype=float)
     count = np.ceil(size / piece).astype(np.intp)
@@ -163,66 +136,29 @@ def cut_layers(
     classes = np.unique(np.concatenate([whole, last]))
     passes = np.where(count == 1, passes_of_a_single_piece(version), piece_attempts(version).passes)
     layers = Layers(
-        n_pieces=count,
-        passes=passes.astype(np.intp),
-        whole=np.searchsorted(classes, whole),
-        last=np.searchsorted(classes, last),
+        n_pieces=count, passes=passes.astype(np.intp), whole=np.searchsorted(classes, whole), last=np.searchsorted(classes, last),
         link=np.zeros(len(size), dtype=np.intp) if link is None else link,
         arrival_s=np.zeros(len(size)) if arrival_s is None else arrival_s,
-    )
+    )  # fmt: skip
     return layers, tuple(float(one) for one in classes)
 
 
-def _layers_of(tasks: pd.DataFrame, role: str) -> pd.DataFrame:
-    elsewhere = ("parent", "local") if role == "seedClient" else ("local",)
-    own = tasks["role"].eq(role) & tasks["outcome"].isin(["ok", "failed"]) & ~tasks["origin"].isin(elsewhere)
-    own &= tasks["started"].notna() & tasks["ended"].notna() & tasks["size_bytes"].fillna(0).ge(_SMALLEST_LAYER_BYTES)
-    # What a host was asked for again it had, in whole or in part: such a task is no fetch of the layer.
-    first = tasks[own.fillna(value=False).astype(bool)].sort_values("started", kind="stable")
-    return first.drop_duplicates(["task_id", "host"])
+def _rows(dataset: Dataset, query: str, *parameters: str | int) -> list[tuple[Any, ...]]:
+    return dataset.rows(_FETCHES + query, parameters)
 
 
-def _observed(dataset: Dataset, tasks: pd.DataFrame, role: str, left_out: int) -> Observed:
-    pieces = dataset.pieces
-    own = pieces[pieces["role"].eq(role) & pieces["origin"].eq("source")]
-    if "successes_not_logged" in own.columns:
-        own = own[~own["successes_not_logged"].fillna(value=False).astype(bool)]
-    failing, ended = int(own["outcome"].isin(_FAILING).sum()), int(own["outcome"].isin([*_FAILING, "ok"]).sum())
-    failed = int(tasks["outcome"].ne("ok").sum())
-    span = (tasks["ended"].max() - tasks["started"].min()).total_seconds()
-    return Observed(
-        n_layers=len(tasks),
-        failed=failed,
-        failure_rate=wilson(failed, len(tasks)),
-        attempt_failure_rate=wilson(failing, ended),
-        layer_time_s=float((tasks["ended"] - tasks["started"]).dt.total_seconds().median()),
-        makespan_s=float(span),
-        left_out=left_out,
-    )
-
-
-def _seconds(column: pd.Series[pd.Timestamp], since: pd.Timestamp) -> Array:
-    return np.asarray((column - since).dt.total_seconds().to_numpy(dtype="float64"))
-
-
-def _overlap(start: Array, end: Array, link: Index) -> Array:
-    """Return how many layers of its link ran when each began, itself among them."""
-    result = np.zeros(len(start), dtype=np.intp)
-    for code in np.unique(link):
-        own = link == code
-        started = np.searchsorted(np.sort(start[own]), start[own], side="right")
-        result[own] = started - np.searchsorted(np.sort(end[own]), start[own], side="right")
-    return np.maximum(result, 1)
-
-
-def _arrivals(start: Array, end: Array, lanes: int) -> Array:
-    """Return when each layer could have begun: where it seems to have waited for a place, when the one before it could."""
-    arrival = start.copy()
-    running = _overlap(start, end, np.zeros(len(start), dtype=np.intp))
-    ended = np.sort(end)
-    for place in range(1, len(start)):
-        before = np.searchsorted(ended, start[place], side="right")
-        waited = running[place] >= lanes and before > 0 and start[place] - ended[before - 1] < _SOON_S
-        if waited:
-            arrival[place] = arrival[place - 1]
-    return np.maximum.accumulate(arrival)
+def _observed(dataset: Dataset, role: str) -> Observed | None:
+    query = """
+        SELECT count(*) FILTER (modelled), count(*) FILTER (modelled AND outcome != 'ok'), count(*) FILTER (NOT modelled),
+            median((nanoseconds(ended) - nanoseconds(started)) / 1e9) FILTER (modelled),
+            (max(nanoseconds(ended)) FILTER (modelled) - min(nanoseconds(started)) FILTER (modelled)) / 1e9
+        FROM first_fetches"""
+    n, failed, left_out, layer_time_s, makespan_s = _rows(dataset, query, role)[0]
+    if not n:
+        return None
+    attempts = """
+        SELECT count(*) FILTER (outcome != 'ok'), count(*) FROM pieces
+        WHERE role = ? AND origin = 'source' AND outcome IN ('ok', 'timeout', 'reset', 'storage', 'origin')
+            AND NOT coalesce(successes_not_logged, false)"""
+    failing, ended = dataset.rows(attempts, [role])[0]
+    return Observed(n, failed, wilson(failed, n), wilson(failing, ended), layer_time_s, makespan_s, left_out)

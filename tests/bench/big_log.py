@@ -1,7 +1,7 @@
 """Writes big logs fast, the same bytes for the same size and seed.
 
-    python tests/bench/big_log.py client 1GiB dfdaemon.log
-    python tests/bench/big_log.py scheduler 300MB core.log
+    python -m tests.bench.big_log client 1GiB dfdaemon.log
+    python -m tests.bench.big_log scheduler 300MB core.log
 
 Lines have the shapes of the versions' own programs (the templates of `tests.synthetic`); times rise, starts and ends of pieces
 belong together, about 2 % of the client's lines are warnings and errors, 0.1 % are broken. The client is upgraded from v0.1.118 to
@@ -15,11 +15,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import client_wave
 import numpy as np
-import scheduler_wave
 
 from dfly_analysis.units import parse_size
+from tests.bench import client_wave, scheduler_wave
 
 BEGIN_NS = 1_772_438_400_000_000_000  # 2026-03-02T08:00:00Z
 BROKEN_SHARE = 0.001

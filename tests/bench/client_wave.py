@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rendering import NUMBERS, PIECE, SECOND_NS, STAMP, Line, Wave
 
+from tests.bench.rendering import NUMBERS, PIECE, SECOND_NS, STAMP, Line, Wave
 from tests.synthetic.versions import ClientEra, load_client
 
 PIECE_BYTES = 4 << 20

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from statistics import mean, median
 from typing import Any
 
-from tables import table
-
 from dfly_analysis.estimates import wilson
+from tests.bench.tables import table
 
 Record = dict[str, Any]
 _HELD = ("tail_held", "inside_held", "rate_15_held", "rate_60_held", "rate_120_held", "failure_60_held")

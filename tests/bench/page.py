@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from models_page import models_part
-from reading import OUR_NAME
-from tables import table as _table
+from tests.bench.models_page import models_part
+from tests.bench.reading import OUR_NAME
+from tests.bench.tables import table as _table
 
 PLOT = "bench-scaling.svg"
 COLOURS = ("#0b6e99", "#6ab0c9", "#b3541e")
@@ -21,6 +21,8 @@ def page(figures: Record) -> str:
     parts = ["# Figures", "Whole processes, warm caches; medians, with the fastest and slowest run."]
     if "commands" in figures:
         parts += _commands("Commands", figures["commands"])
+    if "fleets" in figures:
+        parts += _commands("Fleets and small files", figures["fleets"])
     if "reports" in figures:
         parts += _commands("Reports", figures["reports"])
     if "reading" in figures:

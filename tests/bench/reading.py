@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from big_log import write_client_log, write_scheduler_log
-from measure import Command, Figure, run
+from tests.bench.big_log import write_client_log, write_scheduler_log
+from tests.bench.measure import Command, Figure, run
 
 PEERS = Path(__file__).resolve().parent / "peers"
 OURS = str(Path(sys.executable).with_name("dfly-analysis"))

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from big_log import write_client_log
-from measure import ROOT, Command, Figure, run
+from tests.bench.big_log import write_client_log
+from tests.bench.measure import ROOT, Command, Figure, run
 
 OURS = str(Path(sys.executable).with_name("dfly-analysis"))
 SAMPLES = {

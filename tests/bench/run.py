@@ -1,6 +1,6 @@
 """Measures the program as a user meets it, each time as a whole process, and writes docs/bench.md.
 
-    python tests/bench/run.py [commands] [reports] [reading] [scaling] [models] [--size 1GiB] [--work DIR]
+    python -m tests.bench.run [commands] [fleets] [reports] [reading] [scaling] [models] [--size 1GiB] [--work DIR]
 
 Figures are kept in docs/bench.json, from which the page is rendered: an area that is not named keeps the figures it has.
 """
@@ -17,17 +17,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from measure import ROOT, Command, Figure, end_when_told, run
-from models import FAMILIES, FITS, PEER_FITS, measure_laws, measure_models
-from page import PLOT, draw, page
-from reading import GROUPS, OURS, measure_reading
-from scaling import SIZES, measure_scaling
-
 from dfly_analysis.units import format_size, parse_size
-from reports import measure_reports
+from tests.bench.fleets import COPIES, measure_fleets
+from tests.bench.measure import ROOT, Command, Figure, end_when_told, run
+from tests.bench.models import FAMILIES, FITS, PEER_FITS, measure_laws, measure_models
+from tests.bench.page import PLOT, draw, page
+from tests.bench.reading import GROUPS, OURS, measure_reading
+from tests.bench.reports import measure_reports
+from tests.bench.scaling import SIZES, measure_scaling
 
 DOCS = ROOT / "docs"
-AREAS = ("commands", "reports", "reading", "scaling", "models")
+AREAS = ("commands", "fleets", "reports", "reading", "scaling", "models")
 READING_BYTES = 1 << 30
 SAMPLE = "data/samples/article-v0.1.118.tar.gz"
 COMMANDS = (
@@ -63,6 +63,12 @@ def measure(given: argparse.Namespace, figures: Record, stamp: Record) -> None:
         if "commands" in given.areas:
             figures["commands"] = {**stamp, "rows": measure_commands()}
             store(given, figures)
+        if "fleets" in given.areas:
+            fleets: list[Record] = []
+            for row in measure_fleets(work, given.repeats, given.copies):
+                fleets.append(row)
+                figures["fleets"] = {**stamp, "rows": fleets}
+                store(given, figures)
         if "reports" in given.areas:
             size_bytes = given.size or READING_BYTES
             rows: list[Record] = []
@@ -83,8 +89,8 @@ def measure(given: argparse.Namespace, figures: Record, stamp: Record) -> None:
                 store(given, figures)
         if "models" in given.areas:
             known = figures.get("models")
-            if given.duration_models:
-                measured = measure_laws(given.duration_models, given.fits, figures["models"])
+            if given.models:
+                measured = measure_laws(given.models, given.fits, figures["models"])
             else:
                 measured = measure_models(work, given.fits, given.minutes, given.peer_fits, known)
             for area in measured:
@@ -118,6 +124,7 @@ def main() -> int:
         "--size", type=parse_size, help="of the client log that is read, and the largest that scaling tries"
     )
     parser.add_argument("--repeats", type=int, default=3, help="runs of each way of reading")
+    parser.add_argument("--copies", type=int, nargs="*", default=COPIES, help="of a run in the fleets")
     parser.add_argument("--only", nargs="*", default=(), metavar="GROUP", help="groups of the area reading")
     parser.add_argument("--fits", type=int, default=FITS, help="samples of each law in the area models, at most")
     parser.add_argument(
@@ -127,7 +134,12 @@ def main() -> int:
         help="samples of each law for the peers; 0 keeps the figures they have",
     )
     parser.add_argument(
-        "--laws", nargs="*", default=(), choices=FAMILIES, metavar="DISTRIBUTION", help="only these, in the area models"
+        "--models",
+        nargs="*",
+        default=(),
+        choices=FAMILIES,
+        metavar="DISTRIBUTION",
+        help="only these, in the area models",
     )
     parser.add_argument("--minutes", type=float, default=float("inf"), help="for the samples of the area models")
     parser.add_argument(

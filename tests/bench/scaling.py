@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from big_log import write_client_log
-from measure import Figure, run
-from reading import OUR_NAME, RECORDS_NAME, load, peer
+from tests.bench.big_log import write_client_log
+from tests.bench.measure import Figure, run
+from tests.bench.reading import OUR_NAME, RECORDS_NAME, load, peer
 
 SIZES = (10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000)
 ONCE_FROM = 5_000_000_000

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from client_wave import PIECE_BYTES, identifier, schedule, uuid
-from rendering import COST, NUMBERS, PIECE, SECOND_NS, SIZE, STAMP, Line, Wave, costs
 
+from tests.bench.client_wave import PIECE_BYTES, identifier, schedule, uuid
+from tests.bench.rendering import COST, NUMBERS, PIECE, SECOND_NS, SIZE, STAMP, Line, Wave, costs
 from tests.synthetic.versions import SchedulerEra, filter_params, load_scheduler
 
 N_CLIENTS, N_SEEDS, LAYERS = 40, 3, 5

@@ -8,20 +8,20 @@ import sys
 import time
 from pathlib import Path
 
-import models
 import numpy as np
 import pytest
-from big_log import write_client_log, write_scheduler_log
 from hypothesis import given
 from hypothesis import strategies as st
-from measure import Command, Figure, Run, run
-from model_laws import FAMILIES, MIB, sample
-from models import peer_row, score, summed
-from page import page
-from rendering import costs, stamps
 
 from dfly_analysis import load
 from dfly_analysis.units import parse_duration
+from tests.bench import models
+from tests.bench.big_log import write_client_log, write_scheduler_log
+from tests.bench.measure import Command, Figure, Run, run
+from tests.bench.model_laws import FAMILIES, MIB, sample
+from tests.bench.models import peer_row, score, summed
+from tests.bench.page import page
+from tests.bench.rendering import costs, stamps
 
 STAMP = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{3,6}")
 
@@ -100,8 +100,10 @@ def test_a_benchmark_that_is_cut_off_ends_what_it_measures(tmp_path):
     """What `timeout` sends reaches the command that runs just then, in its session of its own."""
     told = tmp_path / "told"
     hold = f"import os, pathlib, time; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(60)"
-    measured = f"from measure import *; end_when_told(); run(Command('held', (sys.executable, '-c', {hold!r})))"
-    benchmark = subprocess.Popen([sys.executable, "-c", measured], cwd=Path(__file__).parent)
+    measured = (
+        f"from tests.bench.measure import *; end_when_told(); run(Command('held', (sys.executable, '-c', {hold!r})))"
+    )
+    benchmark = subprocess.Popen([sys.executable, "-c", measured], cwd=Path(__file__).resolve().parents[2])
     while not (told.exists() and told.read_text()):
         assert benchmark.poll() is None
         time.sleep(0.02)

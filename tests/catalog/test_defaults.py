@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from dfly_analysis.catalog.defaults import (
     UNITS,
     all_defaults,
-    chart_value,
+    chart_run,
     defaults_at,
     defaults_by_release,
     defaults_diff,
-    diff,
+    defaults_of,
     find_defaults,
-    value_at,
 )
 from dfly_analysis.catalog.releases import (
     parse_version,
@@ -90,17 +89,15 @@ def test_eras_begin_and_end_at_known_releases(item):
 )
 def test_the_binary_default_of_the_piece_timeout_moved(version, value):
     """The default of a key is that of the era a release lies in."""
-    assert value_at("client", "download.pieceTimeout", version) == value
-    assert value_at("seedClient", "download.pieceTimeout", version) == value
+    assert defaults_of("client", "download.pieceTimeout").at(version).default == value
+    assert defaults_of("seedClient", "download.pieceTimeout").at(version).default == value
 
 
 def test_chart_sets_seed_and_client_apart():
     """Chart 1.7.4 gives the seed client 40 s and the client 360 s."""
-    assert chart_value("seedClient.config.download.pieceTimeout", "1.7.4") == "40s"
-    assert chart_value("client.config.download.pieceTimeout", "1.7.4") == "360s"
-    assert chart_value("client.config.storage.writePieceTimeout", "1.3.27") is None
-    with pytest.raises(FactMissingError, match=r"seedClient\.config\.download\.pieceTimeout"):
-        chart_value("seedClient.config.download.pieceTimeot", "1.7.4")
+    assert chart_run("seedClient.config.download.pieceTimeout", "1.7.4").value == "40s"
+    assert chart_run("client.config.download.pieceTimeout", "1.7.4").value == "360s"
+    assert chart_run("client.config.storage.writePieceTimeout", "1.3.27") is None
 
 
 @pytest.mark.parametrize(
@@ -137,8 +134,8 @@ def test_what_the_rust_client_ignores_can_be_asked_for():
     rows = defaults_at("download.pieceDownloadTimeout", "v1.4.0")
     assert {row["component"] for row in rows} == {"client", "seedClient"}
     assert all(row["value"] is None and "download.pieceTimeout" in row["note"] for row in rows)
-    assert value_at("scheduler", "scheduler.gc.pieceDownloadTimeout", "v2.5.1") == "30m"
-    assert value_at("go-client", "download.pieceDownloadTimeout", "v2.3.4") == "30s"
+    assert defaults_of("scheduler", "scheduler.gc.pieceDownloadTimeout").at("v2.5.1").default == "30m"
+    assert defaults_of("go-client", "download.pieceDownloadTimeout").at("v2.3.4").default == "30s"
 
 
 def test_a_key_lists_all_its_spans_in_both_layers():
@@ -203,14 +200,14 @@ def test_a_release_newer_than_all_known_is_read_as_the_newest_and_says_so():
 
 def test_diff_names_what_moved():
     """Between two charts the seed's timeout moved in the chart and in the binary; equal sides are marked unchanged."""
-    changes = {change.layer: change for change in diff("seedClient:download.pieceTimeout", "1.3.26", "1.7.4")}
-    assert (changes["chart"].before, changes["chart"].after, changes["chart"].changed) == ("30s", "40s", True)
-    assert (changes["binary"].before, changes["binary"].after) == ("15s", "360s")
+    changes = {row["layer"]: row for row in defaults_diff("seedClient:download.pieceTimeout", "1.3.26", "1.7.4")}
+    assert [changes["chart"][name] for name in ("before", "after", "changed")] == ["30s", "40s", True]
+    assert [changes["binary"][name] for name in ("before", "after")] == ["15s", "360s"]
     assert not any(
         row["changed"] for row in defaults_diff("gc.interval", "v0.1.118", "v1.5.1") if row["layer"] == "binary"
     )
     with pytest.raises(FactMissingError, match="cannot be compared"):
-        diff("download.pieceTimeout", "1.7.4", "v2.5.1")
+        defaults_diff("download.pieceTimeout", "1.7.4", "v2.5.1")
 
 
 @given(st.sampled_from([item for item in all_defaults() if item.eras]), st.data())

@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfly_analysis.catalog.releases import (
-    chart_for_client,
+    chart_with,
     charts,
     images_of,
     known_release,
     line_of,
     parse_version,
-    release_date,
     releases,
 )
 from dfly_analysis.errors import FactMissingError
@@ -28,7 +27,6 @@ def test_releases_are_sorted_and_charts_ship_known_clients():
         assert order == sorted(order)
         assert len(set(order)) == len(order)
     assert {chart.images["client"] for chart in charts()} - {None} <= set(CLIENTS)
-    assert release_date("chart", "1.4.1") == "2025-07-03"
 
 
 def test_versions_order_as_releases_do():
@@ -47,8 +45,8 @@ def test_images_and_charts_find_each_other():
     }  # fmt: skip
     assert images_of("1.5.1")["seedClient"] == "v1.1.0"
     assert images_of("9.0.0") == images_of("1.7.4")
-    assert chart_for_client("v1.4.0") == "1.7.4"
-    assert chart_for_client("v1.5.1") is None
+    assert chart_with("client", "v1.4.0") == "1.7.4"
+    assert chart_with("client", "v1.5.1") is None
     with pytest.raises(FactMissingError, match="known from"):
         images_of("0.0.1")
 

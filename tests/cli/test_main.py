@@ -88,8 +88,6 @@ def test_the_module_is_the_command():
         (["facts", "download.pieceTimeout", "--at", "v1.0.0", "--diff", "v1.0.0", "v1.0.1"], "cannot be combined"),
         (["explain", "disk_ful"], "did you mean disk_full?"),
         (["explain", "host_outlyer"], "did you mean host_outlier"),
-        (["sample", "x", "--case", "slow-sorce"], "did you mean slow-source"),
-        (["sample", "x", "--client", "v3.0.0"], "v1.5.1"),
     ],
 )
 def test_wrong_usage_is_one_line_with_the_way_out(arguments, words, tmp_path, monkeypatch):
@@ -262,7 +260,6 @@ def test_input_of_which_nothing_can_be_read_is_refused(here, name, path):
     (["batch", "broken"], 2, "broken:2: is not YAML: .*check quotes"),
     (["batch", "nowhere"], 2, "nowhere: cannot be read.*check the path"),
     (["redact", "nowhere", "-o", "out"], 3, "nowhere: no such file"),
-    (["sample", "out", "--case", "nonsense"], 2, "no case 'nonsense'.*known are healthy"),
     (["explain", "piece_cut_at_limt"], 2, "did you mean piece_cut_at_limit"),
     (["facts", "download.pieceTimout"], 2, "did you mean download.pieceTimeout"),
     (["load", "d.log", "-o", "out", "--cluster", "nonsense"], 3, "nonsense: is no scheduler's address .*tcp://"),
@@ -279,7 +276,7 @@ def test_each_command_says_what_is_wrong_and_what_to_do(here, arguments, code, s
 
 def test_a_folder_that_may_not_be_read_is_not_called_empty(here, monkeypatch):
     """Its permissions are named; with other input beside it, that is still read."""
-    from dfly_analysis.io import listing
+    from dfly_analysis.io import discovery as listing
 
     def refuse(folder):
         raise PermissionError(13, "Permission denied", folder)
@@ -295,7 +292,7 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(here, monkeypatch):
 @pytest.mark.parametrize("name", ["diagnose", "inspect"])
 def test_an_unreadable_file_is_named_with_its_permissions(here, monkeypatch, name):
     """The line names the permissions and nothing else; of input of which nothing could be opened `inspect` has nothing to say."""
-    from dfly_analysis.io import walk
+    from dfly_analysis.io import open_inputs as walk
 
     def refuse(path, *_):
         raise PermissionError(13, "Permission denied", path)

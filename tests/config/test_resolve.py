@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfly_analysis.catalog.releases import releases
-from dfly_analysis.config import KEYS_THAT_MATTER, RenderedFile, Settings, find_ignored_keys, read_rendered, read_values
+from dfly_analysis.config import (
+    KEYS_THAT_MATTER,
+    RenderedFile,
+    Settings,
+    find_ignored_keys,
+    ignored_paths,
+    read_rendered,
+    read_values,
+)
 from dfly_analysis.errors import FactMissingError, SettingsError
 
 DFDAEMON = """
@@ -235,7 +243,7 @@ def test_a_user_value_under_a_dead_name_is_not_in_force():
     assert Settings.resolve(values, client="v1.2.7").get("download.bandwidthLimit", "seedClient").size_bytes == 1024**3
     newer = Settings.resolve(values, client="v1.2.8")
     assert newer.get("download.rateLimit", "seedClient").value == "10GB"
-    assert "renamed to download.bandwidthLimit" in dict(newer.ignored)["seedClient.config.download.rateLimit"]
+    assert "renamed to download.bandwidthLimit" in dict(ignored_paths(newer))["seedClient.config.download.rateLimit"]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +267,7 @@ def test_a_user_value_under_a_dead_name_is_not_in_force():
 )
 def test_what_has_no_effect_is_named(path, value, words):
     """Each known trap in the values is listed with its reason."""
-    assert words in dict(Settings.resolve({path: value}, chart="1.7.4").ignored)[path]
+    assert words in dict(ignored_paths(Settings.resolve({path: value}, chart="1.7.4")))[path]
 
 
 @pytest.mark.parametrize(
@@ -276,16 +284,16 @@ def test_what_has_no_effect_is_named(path, value, words):
 )
 def test_what_has_an_effect_or_is_not_known_is_left_alone(path, value):
     """Good keys, raised limits, and keys that the facts do not know are not called ignored."""
-    assert Settings.resolve({path: value}, chart="1.7.4").ignored == ()
+    assert ignored_paths(Settings.resolve({path: value}, chart="1.7.4")) == ()
 
 
 def test_a_key_newer_than_the_client_is_named():
     """What a release does not know yet is ignored by it; without a release nothing is claimed."""
     values = _values("storage.writePieceTimeout", "360s")
-    assert "it is read from v0.2.27" in dict(Settings.resolve(values, client="v0.1.118").ignored).popitem()[1]
-    assert Settings.resolve(values).ignored == ()
+    assert "it is read from v0.2.27" in dict(ignored_paths(Settings.resolve(values, client="v0.1.118"))).popitem()[1]
+    assert ignored_paths(Settings.resolve(values)) == ()
     wrong = _values("download.pieceDownloadTimeout", "600s")
-    assert "download.pieceTimeout" in dict(Settings.resolve(wrong).ignored).popitem()[1]
+    assert "download.pieceTimeout" in dict(ignored_paths(Settings.resolve(wrong))).popitem()[1]
 
 
 def test_the_wrong_key_in_rendered_files_is_named_once():
@@ -294,7 +302,7 @@ def test_the_wrong_key_in_rendered_files_is_named_once():
         "pieceTimeout:", "pieceDownloadTimeout: 600s\n  pieceTimeout:"
     )
     files = [read_rendered(text.replace("{n}", str(n)), f"{n}/dfdaemon.yaml") for n in range(3)]
-    ignored = Settings.resolve(client="v1.4.0").with_rendered([*filter(None, files), _scheduler()]).ignored
+    ignored = ignored_paths(Settings.resolve(client="v1.4.0").with_rendered([*filter(None, files), _scheduler()]))
     assert [path for path, _ in ignored] == [
         "0/dfdaemon.yaml: download.pieceDownloadTimeout", "x/scheduler.yaml: scheduler.gc.pieceDownloadTimeout",
     ]  # fmt: skip
@@ -413,16 +421,16 @@ def test_a_value_equal_to_the_charts_is_the_charts_doing():
 def test_sections_of_the_go_daemon_are_read_by_charts_that_have_it():
     """Up to chart 1.1.65 the old sections count; before 1.1.12 there is no client to configure."""
     old = {"dfdaemon.config.download.pieceDownloadTimeout": "600s"}
-    assert Settings.resolve(old, chart="1.1.65").ignored == ()
-    assert Settings.resolve(old, chart="1.1.66").ignored
+    assert ignored_paths(Settings.resolve(old, chart="1.1.65")) == ()
+    assert ignored_paths(Settings.resolve(old, chart="1.1.66"))
     early = Settings.resolve({"seedClient.config.download.pieceTimeout": "600s"}, chart="1.1.11")
-    assert "it came with chart 1.1.12" in early.ignored[0][1]
+    assert "it came with chart 1.1.12" in ignored_paths(early)[0][1]
 
 
 def test_go_components_read_names_in_any_capitals_and_the_client_does_not():
     """A scheduler's key in other capitals is in force as far as it goes; a client's is lost."""
-    assert Settings.resolve({"scheduler.config.scheduler.retrylimit": 9}, scheduler="v2.5.1").ignored == ()
-    assert Settings.resolve({"client.config.download.piecetimeout": "9s"}, client="v1.5.1").ignored
+    assert ignored_paths(Settings.resolve({"scheduler.config.scheduler.retrylimit": 9}, scheduler="v2.5.1")) == ()
+    assert ignored_paths(Settings.resolve({"client.config.download.piecetimeout": "9s"}, client="v1.5.1"))
 
 
 def test_what_is_not_known_is_told_apart_from_what_is_ignored():
@@ -430,10 +438,21 @@ def test_what_is_not_known_is_told_apart_from_what_is_ignored():
     settings = Settings.resolve({"seedClient.config.download.turbo": True}, chart="1.7.4")
     (found,) = find_ignored_keys(settings)
     assert (found.kind, found.sure) == ("unknown", False)
-    assert settings.ignored == ()
+    assert ignored_paths(settings) == ()
 
 
 def test_a_file_of_nothing_but_unknown_keys_is_told_of_up_to_a_bound():
     """Twenty thousand unknown keys are not each compared with every name."""
     values = {f"client.config.download.x{number}": number for number in range(20_000)}
     assert len(find_ignored_keys(Settings.resolve(values, chart="1.7.4"))) == 500
+
+
+def test_a_look_up_reads_no_other_hosts_files(monkeypatch):
+    """Looking a key up on each host of a fleet reads each file a bounded number of times."""
+    settings = Settings.resolve(client="v1.5.1").with_rendered(_dfdaemon(f"s-{number}") for number in range(100))
+    reads, first = [], RenderedFile.first
+    monkeypatch.setattr(RenderedFile, "first", lambda file, names: reads.append(file) or first(file, names))
+    for number in range(100):
+        assert settings.get("download.pieceTimeout", "seedClient", f"s-{number}").value == "6s"
+    assert settings.get("download.pieceTimeout", "seedClient", "other").value == "6s"
+    assert len(reads) < 500

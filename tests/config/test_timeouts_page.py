@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
 import pytest
 
-from dfly_analysis.catalog.defaults import value_at
-from dfly_analysis.catalog.piece_length_rules import piece_count, piece_length_bytes
+from dfly_analysis.catalog.defaults import defaults_of
+from dfly_analysis.catalog.piece_length_rules import piece_length_bytes
 from dfly_analysis.catalog.releases import images_of
 from dfly_analysis.config import Settings, check_config
 
@@ -53,7 +54,7 @@ def test_the_table_of_pieces_is_what_the_rule_gives():
         size = int(layer.removesuffix(" GiB")) * GiB
         for version, said in zip(("v0.1.97", "v0.2.25", "v1.5.1"), eras, strict=True):
             length = piece_length_bytes(size, version) // 1024**2
-            assert f"{piece_count(size, version)} × {length} MiB" == said
+            assert f"{math.ceil(size / piece_length_bytes(size, version))} × {length} MiB" == said
 
 
 @pytest.mark.parametrize(
@@ -71,4 +72,4 @@ def test_the_table_of_pieces_is_what_the_rule_gives():
 def test_numbers_in_the_text_are_those_of_the_facts(words, component, key, version, value):
     """A number that the page names in passing is the fact's."""
     assert re.search(words, PAGE.read_text("utf-8"))
-    assert value_at(component, key, version) == value
+    assert defaults_of(component, key).at(version).default == value

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from reading_cases import line, write_tree
 
 from dfly_analysis.cli import main
-from dfly_analysis.dataset import Cache, cache, in_memory, load
+from dfly_analysis.dataset import Cache, cache, load
 from dfly_analysis.schema import ALL
 
 LOG = "".join(line(number, f"line {number}") + "\n" for number in range(300))
@@ -21,20 +21,20 @@ BENCH = "size_bytes,duration_s\n1MiB,2\n"
 @pytest.fixture(autouse=True)
 def small_files_too(monkeypatch):
     """Let files of any size be kept."""
-    monkeypatch.setattr(cache, "LEAST_BYTES", 1)
+    monkeypatch.setattr(cache, "SMALLEST_BYTES", 1)
 
 
 @pytest.fixture
 def parsed(monkeypatch):
     """Return the addresses of the files that were parsed."""
     found = []
-    whole = in_memory.write_part
+    read_files = cache.read_files
 
-    def spy(source, *others, **more):
-        found.append(source.address)
-        return whole(source, *others, **more)
+    def spy(sources, *others, **more):
+        found.extend(source.address for source in sources)
+        return read_files(sources, *others, **more)
 
-    monkeypatch.setattr(in_memory, "write_part", spy)
+    monkeypatch.setattr(cache, "read_files", spy)
     return found
 
 
@@ -91,7 +91,7 @@ def test_another_way_of_reading_is_another_part(tree, kept, parsed, options):
 def test_another_release_reads_anew(tree, kept, parsed, monkeypatch):
     """Parts of other code or another catalogue are not taken."""
     load(tree, cache=kept)
-    monkeypatch.setattr(cache, "fingerprint", lambda: "another")
+    monkeypatch.setattr(cache, "package_hash", lambda: "another")
     load(tree, cache=kept)
     assert len(parsed) == 4
 
@@ -135,7 +135,7 @@ def test_the_oldest_unused_goes_first(tree, kept, monkeypatch):
     load(tree / "h/d.log", cache=kept)
     (first,) = kept.folder.glob("*.parquet")
     os.utime(first, (1, 1))
-    monkeypatch.setattr(cache, "MOST_BYTES", first.stat().st_size + 10)
+    monkeypatch.setattr(cache, "LARGEST_TOTAL_BYTES", first.stat().st_size + 10)
     load(tree, tz="Asia/Shanghai", cache=kept)
     assert first not in set(kept.folder.glob("*.parquet"))
     assert [*kept.folder.glob("*.parquet")]

@@ -22,7 +22,7 @@ from reading_cases import generated, line, pack, settings_of, write_tree
 from wrapping import SHAPES
 
 from dfly_analysis.cli import main
-from dfly_analysis.dataset import ReadOptions, cluster, in_memory, load, spilling, writing
+from dfly_analysis.dataset import ReadOptions, dask_backend, export, load, loader
 from dfly_analysis.dataset.export import write_tables
 from dfly_analysis.dataset.file_reader import read_files
 from dfly_analysis.errors import SourceError
@@ -61,14 +61,14 @@ def assert_same(got: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame]) -
         pd.testing.assert_frame_equal(one[two.columns], two, obj=name)
 
 
-@pytest.mark.parametrize("bucket_bytes", [384 << 20, 150_000])
+@pytest.mark.parametrize("group_files", [1_000, 1])
 @pytest.mark.parametrize(
     ("case", "client"), [("slow-source", "v0.1.118"), ("slow-source", "v1.5.1"), ("mixture", "v1.0.26")]
 )
-def test_written_tables_are_those_of_load(tmp_path, monkeypatch, case, client, bucket_bytes):
-    """Whether attempts are rebuilt at once or in buckets; and what was written can be loaded in place of the logs."""
+def test_written_tables_are_those_of_load(tmp_path, monkeypatch, case, client, group_files):
+    """Whether files share parts or have one each; and what was written can be loaded in place of the logs."""
     run, _ = generated(case, client)
-    monkeypatch.setattr(spilling, "BUCKET_BYTES", bucket_bytes)
+    monkeypatch.setattr("dfly_analysis.dataset.file_reader._GROUP_FILES", group_files)
     write_tables([run], tmp_path / "out", ReadOptions(), settings=settings_of(client))
     dataset = load(run, settings=settings_of(client))
     wanted = {table.name: getattr(dataset, table.name) for table in TABLES}
@@ -98,7 +98,7 @@ def test_writing_again_leaves_nothing_of_before(tmp_path):
     shutil.rmtree(tree / "h0")
     write_tables([tree], tmp_path / "out", ReadOptions())
     assert len(pd.read_parquet(tmp_path / "out/events.parquet")) == 2
-    assert len([*(tmp_path / "out/events.parquet").iterdir()]) == 3  # two logs, and the rest
+    assert len([*(tmp_path / "out/events.parquet").iterdir()]) == 2  # the logs, and the rest
 
 
 # --- interrupted ---
@@ -110,13 +110,13 @@ from dfly_analysis.dataset.event_parts import PartWriter
 whole = getattr(PartWriter, "whole", PartWriter.finish)
 PartWriter.whole = whole  # a worker runs this twice
 
-def killed(writer, gathered):
+def killed(writer, result):
     try:
         os.close(os.open({marker!r}, os.O_CREAT | os.O_EXCL))
     except FileExistsError:
-        return whole(writer, gathered)
+        return whole(writer, result)
     os.kill(os.getpid(), signal.{signal})
-    return whole(writer, gathered)
+    return whole(writer, result)
 
 PartWriter.finish = killed
 """
@@ -156,8 +156,8 @@ def test_an_interrupt_does_not_wait_for_the_rest_of_a_file(tmp_path, monkeypatch
         begun.set()
 
     def interrupted():
-        with in_memory.workers() as (files, blocks):
-            files.submit(read_files, source, ReadOptions(), take, blocks)
+        with loader.workers() as (files, blocks):
+            files.submit(read_files, [source], ReadOptions(), take, blocks)
             assert begun.wait(30)
             raise KeyboardInterrupt
 
@@ -177,14 +177,14 @@ def test_the_table_of_no_jobs_has_the_columns_of_jobs(tmp_path):
 def test_a_file_that_vanishes_between_listing_and_reading_is_one_line(tmp_path, monkeypatch):
     """The others are loaded; the problem names the file, also in coverage.json."""
     tree = write_tree(tmp_path / "in", {f"h{number}/d.log": line(number, "x") + "\n" for number in range(3)})
-    listed = writing.list_files
+    listed = export.list_files
 
     def rotated_away(*arguments, **named):
         found = listed(*arguments, **named)
         (tree / "h1/d.log").unlink()
         return found
 
-    monkeypatch.setattr(writing, "list_files", rotated_away)
+    monkeypatch.setattr(export, "list_files", rotated_away)
     done = CliRunner().invoke(main, ["load", str(tree), "-o", str(tmp_path / "out")])
     assert done.exit_code == 0
     assert re.fullmatch(r"dfly-analysis: \S+/h1/d\.log: vanished .*\n", done.stderr)
@@ -198,9 +198,9 @@ def test_a_file_that_grows_is_noted(tmp_path):
     (source,) = list_files([tree])
     with (tree / "h/d.log").open("a") as more:
         more.write(line(2, "y") + "\n")
-    gathered = read_files(source, ReadOptions(), lambda _: None)
-    assert "grew while it was read" in gathered.coverage[0]["note"]
-    assert gathered.problems == []
+    result = read_files([source], ReadOptions(), lambda _: None)
+    assert "grew while it was read" in result.coverage[0]["note"]
+    assert result.problems == []
 
 
 # --- on a cluster ---
@@ -260,9 +260,11 @@ def test_a_report_can_be_read_by_a_cluster(workers, tmp_path, monkeypatch):
     assert got.tasks["outcome"].value_counts().to_dict() == wanted.tasks["outcome"].value_counts().to_dict()
 
 
-def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path):
+def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path, monkeypatch):
     """The process that holds unfinished files is killed when the first file is done: the others take them."""
     import distributed
+
+    monkeypatch.setattr("dfly_analysis.dataset.file_reader._GROUP_FILES", 1)
 
     made, _ = workers
     run, _ = generated("mixture", "v1.0.26")
@@ -291,7 +293,7 @@ def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path):
 
 def test_an_address_without_a_scheduler_is_one_line(tmp_path, monkeypatch):
     """Nobody listens there, or it is no address: said with the way out."""
-    monkeypatch.setattr(cluster, "CONNECT_S", 1)
+    monkeypatch.setattr(dask_backend, "CONNECT_S", 1)
     tree = write_tree(tmp_path / "in", {"h/d.log": line(1, "x") + "\n"})
     for address in ("tcp://127.0.0.1:9", "nonsense://x"):
         with pytest.raises(SourceError, match="tcp://scheduler:8786") as raised:

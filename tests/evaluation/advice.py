@@ -1,6 +1,6 @@
 """From a failing run to advice, to the simulated and the real next run: is the target met, and does the comparison say so?
 
-Run it as ``python tests/evaluation/advice.py [--seeds 1] [--first-seed 1] [--write]``; with ``--write`` it writes docs/evaluation/advice.md.
+Run it as ``python -m tests.evaluation.advice [--seeds 1] [--first-seed 1] [--write]``; with ``--write`` it writes docs/evaluation/advice.md.
 Each made-up run loses layers to timeouts. It is loaded, diagnosed and fitted; what the overlay sets is given to the simulator, and
 to the world itself, whose next run is loaded and compared.
 """
@@ -16,9 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from worlds import lost_to_limits
-
 import dfly_analysis as dfly
 from dfly_analysis.comparison import compare_datasets
 from dfly_analysis.config.helm_values_overlay import Overlay
@@ -27,6 +24,7 @@ from dfly_analysis.estimates import wilson
 from dfly_analysis.recommendation import recommend
 from dfly_analysis.simulation import SIMULATED_KEYS, simulate
 from dfly_analysis.units import parse_duration
+from tests.evaluation.worlds import lost_to_limits
 from tests.synthetic import CASES, CLIENTS, VARIANTS, Case, Origin, write_run
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "advice.md"
@@ -173,7 +171,7 @@ def page(results: list[Result], runs: int, first_seed: int, seeds: int) -> str:
         [
             "# From advice to verification",
             "",
-            f"Written by `tests/evaluation/advice.py --seeds {seeds} --first-seed {first_seed} --write`: {runs} made-up runs, of which {len(results)} lost a layer",
+            f"Written by `python -m tests.evaluation.advice --seeds {seeds} --first-seed {first_seed} --write`: {runs} made-up runs, of which {len(results)} lost a layer",
             f"to a timeout. From each one's logs alone settings are advised for its largest layer and a target of {TARGET:.1%} failures by timeouts.",
             "*Simulated*: `whatif` under what the overlay sets meets the target, resets and errors left out as the target is for timeouts. *In the world*: of the layers of",
             "20 further runs under the new settings no more are lost to limits than the target and chance allow. *Helped*: `compare` says so of the run and",

@@ -1,6 +1,6 @@
 """Evaluates the diagnosis on generated runs and writes docs/evaluation/diagnosis.md.
 
-    python tests/evaluation/diagnosis.py [--seeds 2] [--no-write]
+    python -m tests.evaluation.diagnosis [--seeds 2] [--no-write]
 
 Runs with planted causes of each kind, era, shape of the input, noise and mixture; about two seconds each.
 """
@@ -14,12 +14,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from judging import Judged, Summary, judge
-from runs import MIXTURES, NOISY, PARTS, SHAPED, plan
-
 from dfly_analysis.estimates import wilson
+from tests.evaluation.judging import Judged, Summary, judge
+from tests.evaluation.runs import MIXTURES, NOISY, PARTS, SHAPED, plan
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "diagnosis.md"
 
@@ -56,7 +53,7 @@ def render(summary: Summary, seeds: int) -> str:
             "# Evaluation of the diagnosis on generated runs",
             "",
             f"{len(summary.runs)} runs written by `tests.synthetic` with planted causes: each cause in each client era with {seeds} seeds, then",
-            "each shape of the input, each noise and parts of it. Written by `python tests/evaluation/diagnosis.py`; a small part of it is a test.",
+            "each shape of the input, each noise and parts of it. Written by `python -m tests.evaluation.diagnosis`; a small part of it is a test.",
             "",
             "## Primary cause, counts and shares",
             "",

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from runs import Planned
-
 import dfly_analysis as dfly
 from dfly_analysis.dataset import Dataset
+from tests.evaluation.runs import Planned
 
 EXPECTED = {
     "bad-host": "host_outlier", "slow-host": "host_outlier", "bad-hour": "bad_hour", "oom": "pod_ended_badly", "evicted": "pod_ended_badly",

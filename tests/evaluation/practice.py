@@ -1,6 +1,6 @@
 """Rebuilds public failure reports as small inputs, diagnoses them, and writes docs/evaluation/practice.md: our verdict beside theirs.
 
-python tests/evaluation/practice.py
+python -m tests.evaluation.practice
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def render(table: Sequence[Row]) -> str:
         "",
         f"{len(table)} reports from public trackers, each rebuilt from its description as the smallest input that shows what was reported, in Dragonfly's",
         f"formats. The verdict agrees with what maintainers, or the change that mended it, say in **{agreed} of {len(table)}** ({agreed / len(table):.0%}).",
-        "*None* means that no task failed in what was reported. Written by `python tests/evaluation/practice.py`, and a test.",
+        "*None* means that no task failed in what was reported. Written by `python -m tests.evaluation.practice`, and a test.",
         "",
         "| report | what was reported | they say | on what ground | we say | agree |",
         "|---|---|---|---|---|---|",

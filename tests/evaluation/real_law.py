@@ -1,6 +1,6 @@
 """Fit the law of a piece's time to runs of a real Dragonfly, from their logs alone, and compare with what their registry did.
 
-Run it as ``python tests/evaluation/real_law.py FOLDER [--write]``: the folder holds ``NAME.tar.gz`` (logs and configuration of the hosts)
+Run it as ``python -m tests.evaluation.real_law FOLDER [--write]``: the folder holds ``NAME.tar.gz`` (logs and configuration of the hosts)
 and ``NAME.served.csv.gz`` (every request at the registry). With ``--write`` it writes the page in ``docs/evaluation``.
 """
 
@@ -130,7 +130,7 @@ def page(runs: list[Run]) -> str:
     lines = [
         "# A piece's time in real runs",
         "",
-        "Written by `tests/evaluation/real_law.py FOLDER --write`: runs of a real Dragonfly against a registry that notes what it did. The laws are",
+        "Written by `python -m tests.evaluation.real_law FOLDER --write`: runs of a real Dragonfly against a registry that notes what it did. The laws are",
         "fitted from the logs alone, the family not told: `piece_from_source` of the time of the clients, which is what a limit on their side meets,",
         "and `registry_time` of the registry's own where stretches of attempts differ beyond chance; where they are alike one law is both. The truth are the",
         "quantiles of what the registry took for every request of a whole piece: its own seconds where it sent all, the rate and stall drawn for it",

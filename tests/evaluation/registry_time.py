@@ -1,6 +1,6 @@
 """Tell a registry's time apart from its hosts' in generated attempts, and compare with what was planted.
 
-Run it as ``python tests/evaluation/registry_time.py [--runs N] [--first-seed S] [--write]``; with ``--write`` it writes the page in
+Run it as ``python -m tests.evaluation.registry_time [--runs N] [--first-seed S] [--write]``; with ``--write`` it writes the page in
 ``docs/evaluation``.
 """
 
@@ -133,7 +133,7 @@ def page(rows: list[str], first_seed: int, runs: int) -> str:
     lines = [
         "# The registry's time, generated runs",
         "",
-        f"Written by `tests/evaluation/registry_time.py --runs {runs} --first-seed {first_seed} --write`: {runs} runs of each kind, {_TASKS} layers of 3 to 130 pieces on",
+        f"Written by `python -m tests.evaluation.registry_time --runs {runs} --first-seed {first_seed} --write`: {runs} runs of each kind, {_TASKS} layers of 3 to 130 pieces on",
         "three hosts, six at a time, eight pieces of a layer at once. The registry takes a second for a piece, by the median; what hosts add is",
         "exponential, 0.8 s on average where they are slow. Said of the stretches of a run: *alike*, then the clients' law is the registry's; the *hosts*",
         "were slow; or *either*, and the interval holds both readings. The truth are quantiles of what the registry alone took. *Within* is within 20 %,",

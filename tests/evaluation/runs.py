@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from wrapping import SHAPES
-
 from tests.synthetic import CASES, CLIENTS, VARIANTS, Case, Truth, write_run
+from tests.wrapping import SHAPES
 
 Files = Mapping[str, bytes]
 _SLOW, _KILLED, _DISK = CASES["slow-source"], CASES["killed"], CASES["disk-full"]

@@ -1,6 +1,6 @@
 """Predict made-up worlds under changed timeout, concurrency and bandwidth from one run each, and compare with what then happens.
 
-Run it as ``python tests/evaluation/what_if.py [--seeds 2] [--first-seed 1] [--truth-layers 3840] [--write]``; with ``--write`` it writes the
+Run it as ``python -m tests.evaluation.what_if [--seeds 2] [--first-seed 1] [--truth-layers 3840] [--write]``; with ``--write`` it writes the
 page in ``docs/evaluation``. A run is predicted from its logs alone; the truth is what happened in runs of the same layers with other chance.
 """
 
@@ -16,11 +16,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from worlds import WORLDS, Change, Real, World, really
-
 import dfly_analysis as dfly
 from dfly_analysis.simulation import WhatIf, simulate
+from tests.evaluation.worlds import WORLDS, Change, Real, World, really
 from tests.synthetic import write_run
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "what-if.md"
@@ -90,7 +88,7 @@ def page(scores: list[Score], first_seed: int, seeds: int, truth_layers: int) ->
     lines = [
         "# What-if, predicted and real",
         "",
-        f"Written by `tests/evaluation/what_if.py --seeds {seeds} --first-seed {first_seed} --truth-layers {truth_layers} --write`, all in one run;",
+        f"Written by `python -m tests.evaluation.what_if --seeds {seeds} --first-seed {first_seed} --truth-layers {truth_layers} --write`, all in one run;",
         "no seed of it was used while the simulation was built. Links, limits and slots were chosen so that layers fail under most of them, by what",
         "happens in the worlds of other seeds, before anything was predicted of these. From the logs of one made-up run each row's world is",
         "predicted; a run has 384 layers (about 9 920 pieces), on shared links 96 (about 2 480). The truth is the share of layers that failed in",

@@ -159,7 +159,9 @@ def _is_unchanged(item: Tree) -> bool:
 
 
 def _are_findings(items: Any) -> bool:
-    return isinstance(items, list) and all(isinstance(item, dict) and "verdict" in item for item in items)
+    return (
+        isinstance(items, list) and items != [] and all(isinstance(item, dict) and "verdict" in item for item in items)
+    )
 
 
 def _findings(items: list[Tree], path: str) -> tuple[Tree, Tree]:

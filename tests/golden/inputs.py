@@ -83,7 +83,7 @@ def fleet_inputs() -> dict[str, Build]:
     """Return fleets made of `COPIES` copies of a committed sample, hosts, ids and hours of their own in each."""
 
     def fleet(name: str) -> Build:
-        return lambda target: _fleet(SAMPLES / f"{name}.tar.gz", target)
+        return lambda target: write_fleet(SAMPLES / f"{name}.tar.gz", target)
 
     return {f"fleet-{era}": fleet(name) for era, name in (("v0.1.118", "article-v0.1.118"), ("v1.5.1", "slow-v1.5.1"))}
 
@@ -195,9 +195,10 @@ _TOKEN = re.compile(
 )
 
 
-def _fleet(archive: Path, target: Path) -> None:
+def write_fleet(archive: Path, target: Path, copies: int = COPIES) -> None:
+    """Write copies of a run, each with hosts, ids and hours of its own."""
     members = [(name.partition("/")[2], data) for name, data in _members(archive) if _KEPT.search(name)]
-    for number in range(COPIES):
+    for number in range(copies):
         renamed: dict[bytes, bytes] = {}
         for name, data in members:
             path = target / _copy(name.encode(), number, renamed).decode()
@@ -230,7 +231,7 @@ def _rename(kind: str, token: bytes, number: int) -> bytes:
         name, _, index = token.rpartition(b"-")
         return b"%s-%d" % (name, int(index) + 10 * number)
     if kind == "address":
-        return b"10.78.%d.%s" % (number, token.rpartition(b".")[2])
+        return b"10.%d.%d.%s" % (78 + number // 250, number % 250, token.rpartition(b".")[2])
     text = token.decode()
     moment = datetime.fromisoformat(text) + timedelta(hours=number, minutes=number)
     return moment.isoformat(sep=text[10], timespec="seconds").encode()

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dfly_analysis.catalog.translation import translator
+from dfly_analysis.findings import Diagnosis
 from dfly_analysis.models import fit_all, fit_duration
 from dfly_analysis.models.registry_time import NAME, RegistryFit, fit_registry
 from dfly_analysis.models.slow_periods import find_slow_periods
@@ -138,11 +139,11 @@ def test_fit_all_has_both_laws(slow_host, of_hosts):
     assert row["value_s"] == of_hosts.quantile(4 * MIB, 0.99).value
 
 
-def test_the_caption_of_the_durations_says_it(slow_host, of_hosts, monkeypatch):
+def test_the_caption_of_the_durations_says_it(of_hosts, monkeypatch):
     """Below the picture of durations stands what the registry itself takes, and who was slow; the picture is not drawn here."""
     monkeypatch.setattr(plots, "draw_durations", lambda *_: Figure("image/svg+xml", b"", "", "Green: the fit."))
     fits = {"piece_from_source": of_hosts.clients, NAME: of_hosts}
-    drawn = Figures(SimpleNamespace(pieces=slow_host), fits, None).durations(None)
+    drawn = Report(None, Diagnosis([]), fits, Advice()).draw("durations")
     assert drawn.caption == f"Green: the fit. {of_hosts.notes[0]}. {of_hosts.notes[1]}."
 
 

@@ -13,7 +13,7 @@ from dfly_analysis import batch_cache
 from dfly_analysis.cli.batch import batch as batch_command
 from dfly_analysis.errors import DflyError
 from dfly_analysis.reporting.batch import RunSpec, read_matrix, run_batch, summary_rows, write_index
-from dfly_analysis.reporting.batch.queue import Queue
+from dfly_analysis.reporting.batch.runner import Queue
 from dfly_analysis.reporting.provenance import NAME
 
 CELL = """\

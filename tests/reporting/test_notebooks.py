@@ -13,7 +13,6 @@ from dfly_analysis.api import analyse, what_if
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.reporting.notebooks import notebook_names, run_notebook
 from dfly_analysis.reporting.provenance import read_provenance
-from dfly_analysis.reporting.size_explorer import explore
 
 ARTICLE = [str(SAMPLES / "article-v0.1.118.tar.gz")]
 GIVEN = {
@@ -62,10 +61,10 @@ def test_exploring_has_sliders_in_jupyterlab():
     """Three sliders whose answer is the table's row for that setting; without them, the table of many."""
     assert find_spec("ipywidgets")
     report = analyse(ARTICLE, size="20GiB")
-    widget = explore(report, interactive=True)
+    widget = report.explore(interactive=True)
     assert [child.description for child in widget.children[:3]] == ["size", "timeout", "in flight"]
     row = widget.f(size="20GiB", timeout="60s", pieces_at_a_time=8).rows[0]
-    table = explore(report, interactive=False)
+    table = report.explore(interactive=False)
     assert row in table.rows
     assert len(table.rows) == 36
 

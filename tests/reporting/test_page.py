@@ -9,7 +9,7 @@ from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from test_report import Page
+from report_cases import Page
 
 from dfly_analysis.reporting.components import MARK, Heading, TableView
 from dfly_analysis.reporting.notebook_renderer import output_of

@@ -12,7 +12,6 @@ from report_cases import failing_report
 from dfly_analysis.errors import SourceError
 from dfly_analysis.reporting.notebooks.rerun import rerun_report
 from dfly_analysis.reporting.provenance import differences, inputs_of, read_provenance, refuse_changed
-from dfly_analysis.reporting.writer import manifest_of
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ def test_a_page_that_is_not_there_or_of_another_shape_is_refused(tmp_path, saved
 )
 def test_inputs_that_differ_are_named(change, said):
     """The first file that changed, vanished or is new."""
-    manifest = manifest_of(failing_report())
+    manifest = failing_report().manifest()
     manifest["inputs"] = [{"path": f"logs/{name}.log", "sha256": name * 64} for name in "abc"]
     other = {**manifest, "inputs": [dict(one) for one in manifest["inputs"]]}
     change(other["inputs"])
@@ -69,7 +68,7 @@ def test_inputs_that_differ_are_named(change, said):
 
 def test_values_that_differ_are_an_error():
     """The Helm values are an input too."""
-    before = inputs_of(manifest_of(failing_report()))
+    before = inputs_of(failing_report().manifest())
     with pytest.raises(SourceError, match="the Helm values have changed"):
         refuse_changed(before, {**before, "values_sha256": "0"})
 

@@ -20,9 +20,14 @@ from dfly_analysis.models import LayerShape, layer_failure_chance
 from dfly_analysis.recommendation import recommend
 from dfly_analysis.reporting.prediction import predict
 from dfly_analysis.simulation import WhatIf, parse_changes, simulate
-from dfly_analysis.simulation.independent_layers import run_independent
-from dfly_analysis.simulation.inputs import SCORES, Assumptions, ClientBehaviour, Layers
-from dfly_analysis.simulation.pipeline import run_pipeline
+from dfly_analysis.simulation.pipeline import (
+    SCORES,
+    Assumptions,
+    ClientBehaviour,
+    Layers,
+    run_independent,
+    run_pipeline,
+)
 from dfly_analysis.simulation.workload import read_workload
 from tests.synthetic import CASES, write_run
 
@@ -39,8 +44,8 @@ def assumptions(median_s: float = 1.0, sigma: float = 0.5, **other) -> Assumptio
     """Log-normal times of pieces of 4 MiB, one variant."""
     table = np.broadcast_to(np.log(median_s) + sigma * SCORES, (1, 2, 1, len(SCORES))).copy()
     plain = {
-        "hazard_per_s": np.zeros((1, 2)), "at_start": np.zeros((1, 2)), "crowding": np.zeros(1), "usual_crowding": np.zeros(1),
-        "usual_load": 1.0, "sharpness": 4.0, "class_bytes": np.array([4.0 * MIB]),
+        "hazard_per_s": np.zeros((1, 2)), "at_start": np.zeros((1, 2)), "contention": np.zeros(1), "usual_contention": np.zeros(1),
+        "usual_load": 1.0, "contention_exponent": 4.0, "class_bytes": np.array([4.0 * MIB]),
     }  # fmt: skip
     return Assumptions(table, **{**plain, **other})
 
@@ -247,7 +252,7 @@ def test_what_is_not_known_is_said(slow):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("download.pieceTimout=1s", "did you mean download.pieceTimeout"),
         ("scheduler.scheduleTimeout=1h", "no part for it"),
@@ -259,9 +264,9 @@ def test_what_is_not_known_is_said(slow):
         ("proxy.disableBackToSource=perhaps", "true or false"),
     ],
 )
-def test_a_wrong_change_is_one_line_with_a_way_out(text, notes):
+def test_a_wrong_change_is_one_line_with_a_way_out(text, expected):
     """Misspelt keys are answered with the nearest, values with what they should be."""
-    with pytest.raises(SettingsError, match=notes) as caught:
+    with pytest.raises(SettingsError, match=expected) as caught:
         parse_changes([text])
     assert "\n" not in str(caught.value)
 
@@ -328,7 +333,12 @@ def test_shared_fate_in_the_pipeline_is_that_of_the_closed_form(cancelled):
 def test_a_fast_piece_loads_a_link_for_more_than_one():
     """A full link carries its bandwidth whatever the rates of its pieces: their spread changes no layer's time."""
     bandwidth, usual = 4.0 * MIB, 4.0 * MIB  # one usual piece a second
-    what = {"crowding": np.array([1.0]), "usual_crowding": np.zeros(1), "usual_bps": usual, "sharpness": 12.0}
+    what = {
+        "contention": np.array([1.0]),
+        "usual_contention": np.zeros(1),
+        "usual_bps": usual,
+        "contention_exponent": 12.0,
+    }
     times = [
         float(
             np.median(

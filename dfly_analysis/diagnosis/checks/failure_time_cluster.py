@@ -27,7 +27,7 @@ _MOST_STRETCHES, FEWEST_STRETCHES = 48, 4
 def check(dataset: Dataset) -> Finding:
     """Compare the failed share of each stretch of time with that of the rest."""
     ((n, bad, earliest, latest),) = dataset.rows(
-        f"SELECT count(*), count(*) FILTER (bad), min(began), max(began) FROM ({_ATTEMPTS})"  # noqa: S608 - a constant
+        f"SELECT count(*), count(*) FILTER (bad), min(began), max(began) FROM ({_ATTEMPTS})"
     )
     if not n:
         return ABOUT.unknown("no attempt with an end is seen")
@@ -47,7 +47,7 @@ def check(dataset: Dataset) -> Finding:
         f"{format_share(mine.low)}); at all other times {format_share(others.value)}, at most {format_share(others.high)}."
     )
     within = "BETWEEN ? AND ?"
-    query = f"SELECT count(*) FROM tasks WHERE {FAILED} AND nanoseconds(coalesce(started, ended)) {within}"  # noqa: S608
+    query = f"SELECT count(*) FROM tasks WHERE {FAILED} AND nanoseconds(coalesce(started, ended)) {within}"
     ((tasks,),) = dataset.rows(query, (begin, end))
     lines = evidence_of(
         dataset, f"nanoseconds(time) {within} AND event_id IN ('piece_failed', 'task_failed')", (begin, end)
@@ -71,7 +71,7 @@ def _worst_stretches(dataset: Dataset, width_s: int) -> tuple[int, int, Proporti
     """Return the worst run of neighbouring stretches that stands out, with its counts and those of the rest."""
     width = width_s * 1_000_000_000
     rows = dataset.rows(
-        f"SELECT began // ? AS stretch, peer_id, count(*) FILTER (bad), count(*) FROM ({_ATTEMPTS}) GROUP BY ALL ORDER BY ALL",  # noqa: S608
+        f"SELECT began // ? AS stretch, peer_id, count(*) FILTER (bad), count(*) FROM ({_ATTEMPTS}) GROUP BY ALL ORDER BY ALL",
         (width,),
     )
     stretches = np.array([row[0] for row in rows], np.int64)

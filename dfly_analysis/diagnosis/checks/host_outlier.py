@@ -46,7 +46,7 @@ def check(dataset: Dataset) -> Finding:
     """Compare the failed share of each host's pieces and tasks with that of the others of its role."""
     groups = [*_groups("piece", "failed", _of_pieces(dataset)), *_groups("task", "lost pieces", _by_task(dataset)), *_groups("task", "failed", _of_tasks(dataset))]  # fmt: skip
     if not groups:
-        ((hosts,),) = dataset.rows(f"SELECT count(DISTINCT host) FROM ({SOURCE_ATTEMPTS})")  # noqa: S608 - a constant
+        ((hosts,),) = dataset.rows(f"SELECT count(DISTINCT host) FROM ({SOURCE_ATTEMPTS})")
         return ABOUT.unknown("pieces of fewer than two hosts can be compared" if hosts < MIN_HOSTS else "no two hosts of one role fetched pieces from the source")  # fmt: skip
     worse = [one for one in groups if stands_out(one.own, one.rest, one.inflation)]
     if not worse:
@@ -81,7 +81,7 @@ def _of_pieces(dataset: Dataset) -> list[_Row]:
     return dataset.rows(f"""
         SELECT role, host, count(*) FILTER (bad), count(*) FROM ({SOURCE_ATTEMPTS})
         WHERE role IS NOT NULL GROUP BY role, host, peer_id ORDER BY ALL
-    """)  # noqa: S608 - a constant
+    """)
 
 
 def _by_task(dataset: Dataset) -> list[_Row]:
@@ -89,7 +89,7 @@ def _by_task(dataset: Dataset) -> list[_Row]:
     return dataset.rows(f"""
         SELECT role, host, bool_or(bad)::INTEGER, 1 FROM ({SOURCE_ATTEMPTS})
         WHERE role IS NOT NULL GROUP BY role, host, peer_id ORDER BY ALL
-    """)  # noqa: S608 - a constant
+    """)
 
 
 def _of_tasks(dataset: Dataset) -> list[_Row]:
@@ -102,7 +102,7 @@ def _of_tasks(dataset: Dataset) -> list[_Row]:
         SELECT role, host, count(*) FILTER (outcome <> 'ok'), count(*) FROM tasks
         WHERE outcome IN ('ok', 'failed') AND host IS NOT NULL AND role IS NOT NULL AND coalesce(cause, '') NOT IN ({causes})
         GROUP BY role, host, peer_id ORDER BY ALL
-    """)  # noqa: S608 - constants of this module
+    """)
 
 
 def _bad_host(dataset: Dataset, one: _Group) -> Finding:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
@@ -29,6 +27,8 @@ def check(dataset: Dataset) -> Finding:
     preheats = preheats_of(dataset)
     by_log = requested_timeouts(dataset.sql("SELECT event_id, message FROM events WHERE event_id = 'job_received'"))
     given = {**by_log, **dict(zip(preheats["job_id"], preheats.get("timeout_ns", ()), strict=False))}
+    import pandas as pd
+
     known = {job: int(value) for job, value in given.items() if not pd.isna(value) and value > 0}
     if not known:
         return ABOUT.unknown("no preheat job's timeout is seen")

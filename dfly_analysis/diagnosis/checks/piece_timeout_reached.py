@@ -28,7 +28,7 @@ def check(dataset: Dataset) -> Finding:
             count(*) FILTER (outcome NOT IN ('ok', 'cancelled') AND ended IS NOT NULL AND origin <> 'local'),
             count(*) FILTER ({_CUT}), min(nanoseconds(ended)) FILTER ({_CUT}), max(nanoseconds(ended)) FILTER ({_CUT}),
             median(duration_s) FILTER ({_CUT}), list(DISTINCT timeout_s) FILTER ({_CUT}) FROM pieces
-    """)  # noqa: S608 - a constant
+    """)
     if not failed:
         if finished or (not n and dataset.rows("SELECT 1 FROM tasks LIMIT 1")):
             return ABOUT.absent("no failed piece is seen")
@@ -39,8 +39,8 @@ def check(dataset: Dataset) -> Finding:
     ((failed_tasks, tasks),) = dataset.rows(f"""
         SELECT count(*), count(*) FILTER (peer_id IN (SELECT peer_id FROM pieces WHERE {_CUT}))
         FROM tasks WHERE outcome IN ('failed', 'died')
-    """)  # noqa: S608 - a constant
-    hosts = dataset.rows(f"SELECT host FROM pieces WHERE {_CUT} GROUP BY host ORDER BY count(*) DESC, host")  # noqa: S608
+    """)
+    hosts = dataset.rows(f"SELECT host FROM pieces WHERE {_CUT} GROUP BY host ORDER BY count(*) DESC, host")
     shown = (
         ", ".join(format_duration(limit) for limit in sorted(limits or ()) if limit is not None)
         or "a limit that is not known"

@@ -31,7 +31,7 @@ _EVENTS = ("preheat_failed", "preheat_stream_failed", "job_failed")
 def check(dataset: Dataset) -> Finding:
     """Count the layers that a preheat's deadline ended."""
     preheat_events = f"event_id IN {_EVENTS}"
-    messages = [text for (text,) in dataset.rows(f"SELECT DISTINCT message FROM events WHERE {preheat_events}")]  # noqa: S608
+    messages = [text for (text,) in dataset.rows(f"SELECT DISTINCT message FROM events WHERE {preheat_events}")]
     jobs = preheats_of(dataset) if has_preheats(dataset) else None
     if not messages and jobs is None and not dataset.rows("SELECT 1 FROM events WHERE component = 'scheduler' LIMIT 1"):
         return ABOUT.unknown("the input holds no scheduler log and no preheat job")
@@ -42,7 +42,7 @@ def check(dataset: Dataset) -> Finding:
     where, parameters = f"{preheat_events} AND list_contains(?, message)", (late,)
     rows = dataset.rows(
         f"SELECT DISTINCT coalesce(url, task_id), count(*) FROM events WHERE {where} GROUP BY ALL", parameters
-    )  # noqa: S608
+    )
     named = [name for name, _ in rows if name is not None]
     count = len(named) or late_jobs or sum(n for _, n in rows)
     query = "SELECT count(*) FROM tasks WHERE outcome IN ('failed', 'died') AND (list_contains(?, url) OR list_contains(?, task_id))"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
@@ -10,6 +10,9 @@ from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
 from dfly_analysis.diagnosis.preheat_jobs import false_failures, given_up, has_preheats, preheats_of
 from dfly_analysis.findings import Finding
 from dfly_analysis.units import format_duration
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ABOUT = Check(
     "preheat_false_failure",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
 from dfly_analysis.diagnosis.preheat_jobs import has_preheats, preheats_of, succeeded_urls
 from dfly_analysis.findings import Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ABOUT = Check(
     "preheat_false_success",
@@ -66,6 +69,8 @@ def _failures_admitted(preheats: pd.DataFrame) -> int:
 
 
 def _present(jobs: pd.DataFrame, reason: str, missing: int) -> Finding:
+    import pandas as pd
+
     texts = [
         f"job {job}: state SUCCESS, {there}{'' if pd.isna(requested) else f' of {requested}'} blobs are there"
         for job, there, requested in zip(jobs["job_id"], jobs["succeeded"], jobs["layers"], strict=True)

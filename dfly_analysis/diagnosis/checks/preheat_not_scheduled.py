@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import Check
 from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
@@ -31,6 +29,8 @@ def check(dataset: Dataset) -> Finding:
     ((latest, schedulers),) = dataset.rows(
         "SELECT max(nanoseconds(time)), count(*) FILTER (component = 'scheduler') FROM events"
     )
+    import pandas as pd
+
     until = pd.to_datetime(latest, utc=True)
     observed = (preheats["ended"].fillna(until) - preheats["created"]).dt.total_seconds()
     waiting = preheats[preheats["state"].isin(RUNNING) & (observed > _LONG_S)]

@@ -42,7 +42,7 @@ def check(dataset: Dataset) -> Finding:
         SELECT count(*), count(*) FILTER (is_other), count(*) FILTER (is_other AND outcome IN ('failed', 'died')),
             coalesce(sum(bytes_from_source) FILTER (is_other), 0)::BIGINT,
             min(nanoseconds(started)) FILTER (is_other), max(nanoseconds(started)) FILTER (is_other) FROM ({_PULLED})
-    """)  # noqa: S608 - a constant
+    """)
     if not n:
         return ABOUT.unknown("no blob is pulled that had been preheated before")
     if not other:

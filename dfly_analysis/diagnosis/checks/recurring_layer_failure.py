@@ -27,7 +27,7 @@ def check(dataset: Dataset) -> Finding:
             max(size_bytes) FILTER (outcome <> 'ok'), min(nanoseconds(ended)) FILTER (outcome <> 'ok'),
             max(nanoseconds(ended)) FILTER (outcome <> 'ok')
         FROM tasks WHERE outcome IN ('ok', 'failed', 'died') AND url IS NOT NULL GROUP BY blob ORDER BY bad DESC, blob
-    """)  # noqa: S608 - a constant
+    """)
     if not rows:
         return ABOUT.unknown("no task with a blob and an end is seen")
     whole = Proportion(sum(row[1] for row in rows), sum(row[2] for row in rows))

@@ -29,7 +29,7 @@ def check(dataset: Dataset) -> Finding:
     clusters = dataset.rows(f"""
         SELECT registry, count(*) FILTER (bad), count(*) FROM ({_TASKS}) WHERE registry IS NOT NULL
         GROUP BY registry, cluster ORDER BY ALL
-    """)  # noqa: S608 - a constant
+    """)
     counts: dict[str, Proportion] = {}
     for registry, bad, n in clusters:
         known = counts.get(registry, Proportion(0, 0))
@@ -47,7 +47,7 @@ def check(dataset: Dataset) -> Finding:
                 f"{plural(len(counts) - 1, 'other registry').replace('registrys', 'registries')}: {format_share(others.value)}, at most {format_share(others.high)}."
             )
             failed = f"FROM ({_TASKS}) WHERE registry = ? AND bad"
-            times = dataset.rows(f"SELECT min(nanoseconds(ended)), max(nanoseconds(ended)) {failed}", (registry,))[0]  # noqa: S608
+            times = dataset.rows(f"SELECT min(nanoseconds(ended)), max(nanoseconds(ended)) {failed}", (registry,))[0]
             lines = f"event_id = 'task_failed' AND peer_id IN (SELECT peer_id {failed})"
             evidence = evidence_of(dataset, lines, (registry,))
             return ABOUT.present("high", reason, count=own.bad, tasks=own.bad, times=times, evidence=evidence)

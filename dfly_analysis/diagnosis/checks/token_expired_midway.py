@@ -26,7 +26,7 @@ def check(dataset: Dataset) -> Finding:
     ((n, refused, first, last, started),) = dataset.rows(f"""
         SELECT count(*), count(*) FILTER ({_REFUSED}), min(nanoseconds(coalesce(ended, started))) FILTER ({_REFUSED}),
             max(nanoseconds(ended)) FILTER ({_REFUSED}), min(nanoseconds(started)) FROM tasks
-    """)  # noqa: S608 - a constant
+    """)
     if not refused:
         return ABOUT.absent("no task was refused for its credentials") if n else ABOUT.unknown("no task is seen")
     if first is None:

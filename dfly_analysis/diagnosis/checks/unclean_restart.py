@@ -42,7 +42,7 @@ def check(dataset: Dataset) -> Finding:
     """Look for a second start of a host's process without a shutdown before it."""
     if not dataset.rows("SELECT 1 FROM events WHERE component = 'client' LIMIT 1"):
         return ABOUT.unknown("the input holds no client log")
-    restarts = dataset.rows(f"SELECT host, nanoseconds(time) FROM ({_RESTARTS}) ORDER BY ALL")  # noqa: S608 - a constant
+    restarts = dataset.rows(f"SELECT host, nanoseconds(time) FROM ({_RESTARTS}) ORDER BY ALL")
     if not restarts:
         return ABOUT.absent("each process started once, or said goodbye before it started anew")
     ((died,),) = dataset.rows("SELECT count(*) FROM tasks WHERE outcome = 'died'")

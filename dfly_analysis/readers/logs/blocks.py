@@ -1,4 +1,4 @@
-"""Blocks of whole lines: what every reader of a log, wrapped or plain, compiled or not, is fed with."""
+"""Blocks of whole lines, cut where records begin: what every reader of a log is fed with."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.io import Opened
 from dfly_analysis.io.input_stream import HEAD_BYTES, LINE_CAP_BYTES
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from dfly_analysis.readers.logs.native_parser import count_lines
 
 BLOCK_BYTES = 8 << 20
 FIRST_BYTES = 1 << 20
 """Of the first block; each is twice as long as the last, so that all that read on are busy soon."""
 COLOUR = re.compile(rb"\x1b\[[0-9;]*[mK]|\\u001[bB]\[[0-9;]*[mK]|\[(?:[0123]|2;3|1;3[0-9]|3[0-9])m")
 """Colours as a terminal gets them, as JSON escapes them, and as an exporter that drops the escape byte leaves them."""
-_SCAN_BYTES = 1 << 16
+MAX_CONTINUED_BYTES = 16 << 20
+"""More than that does not belong to one record: lines behind it are read by themselves."""
 _SMALL_BYTES = 1 << 18
 _LOOK_BYTES, _STRAY_SHARE = 1 << 17, 0.1
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -55,6 +56,17 @@ class LineBlock:
     own_lines: int = 0
     part: str = ""
     lines: int | None = None
+
+    @property
+    def end_line(self) -> int:
+        """Return the number behind that of the last line, where they follow one another."""
+        return self.first_line + (count_lines(self.data) if self.lines is None else self.lines)
+
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Return the number in the file of each line."""
+        if self.line_numbers is not None:
+            return self.line_numbers
+        return np.arange(self.first_line, self.end_line, dtype=np.int64)
 
 
 def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
@@ -120,21 +132,6 @@ def head_text(head: bytes) -> bytes:
     if len(head) >= HEAD_BYTES and b"\n" in text:
         return text[: text.rfind(b"\n") + 1]
     return text if text.endswith(b"\n") or not text else text + b"\n"
-
-
-def count_lines(data: bytes) -> int:
-    """Return how many newlines there are, several times as fast as `bytes.count`."""
-    if len(data) < _SMALL_BYTES:
-        return data.count(b"\n")
-    import numpy as np
-
-    from dfly_analysis.readers.logs import native_parser
-
-    if native_parser.is_available():
-        return native_parser.count_lines(data)
-    octets = np.frombuffer(data, np.uint8)
-    starts = range(0, len(octets), _SCAN_BYTES)
-    return sum(int(np.count_nonzero(octets[start : start + _SCAN_BYTES] == 0x0A)) for start in starts)
 
 
 def _has_bare_colours(data: bytes) -> bool:
@@ -223,3 +220,69 @@ def cut_long(data: bytes, opened: Opened) -> bytes:
             start = done = data.index(b"\n", start)
         start = max(at, start) + 1
     return b"".join([*parts, data[done:]]) if parts else data
+
+
+@dataclass
+class Cutter:
+    """Holds a block back until the next one has given it the lines that continue its last record.
+
+    Most blocks begin with a record, so that nothing has to be moved.
+
+    Attributes
+    ----------
+    main : LogFormat or None
+        What records begin like.
+    held : LineBlock or None
+    """
+
+    main: LogFormat | None
+    held: LineBlock | None = None
+
+    def cut(self, block: LineBlock) -> Iterator[LineBlock]:
+        """Yield the block held back when it is whole."""
+        held, self.held = self.held, block
+        if held is None:
+            return
+        at = self._first_record(block.data)
+        if at == 0:
+            yield held
+            return
+        continued, rest = _split(block, at)
+        held = _join(held, continued)
+        if rest.data or len(held.data) >= MAX_CONTINUED_BYTES:
+            self.held = rest if rest.data else None
+            yield held
+        else:
+            self.held = held
+
+    def rest(self) -> Iterator[LineBlock]:
+        """Yield what is held back when the file ends."""
+        if self.held is not None and self.held.data:
+            yield self.held
+        self.held = None
+
+    def _first_record(self, data: bytes) -> int:
+        """Return where the first record begins; the end where none does."""
+        start = 0
+        while self.main is not None and start < len(data):
+            end = data.find(b"\n", start)
+            end = len(data) if end < 0 else end
+            line = data[start:end].decode("utf-8", "replace")
+            if line[:1] in self.main.first and line and self.main.head.match(line):
+                return start
+            start = end + 1
+        return len(data)
+
+
+def _join(first: LineBlock, second: LineBlock) -> LineBlock:
+    follows = first.line_numbers is None and second.line_numbers is None and first.end_line == second.first_line
+    numbers = None if follows else np.concatenate([first.numbers(), second.numbers()])
+    return LineBlock(first.data + second.data, first.first_line, numbers, first.writer)
+
+
+def _split(block: LineBlock, at: int) -> tuple[LineBlock, LineBlock]:
+    count, numbers = count_lines(block.data[:at]), block.line_numbers
+    head = LineBlock(block.data[:at], block.first_line, None if numbers is None else numbers[:count], block.writer)
+    rest = None if numbers is None else numbers[count:]
+    first_line = block.first_line + count if rest is None else int(rest[0]) if len(rest) else 0
+    return head, LineBlock(block.data[at:], first_line, rest, block.writer)

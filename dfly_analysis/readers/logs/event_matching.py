@@ -1,23 +1,32 @@
-"""Names what a message is: a known event with its fields, and the cause that a warning's or an error's words show."""
+"""Names what messages are: known events with their fields, and the causes that the words of warnings and errors show."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dfly_analysis.catalog.error_signatures import cause_of, is_benign
-from dfly_analysis.catalog.log_events import name_event
-from dfly_analysis.catalog.regex_compiler import FIELDS
-from dfly_analysis.readers.logs.arrow_utils import Coded, distinct, strings
+from dfly_analysis.catalog.log_events import bulk_events, name_event
+from dfly_analysis.catalog.regex_compiler import FIELDS, NUMBER_FIELDS, TEXT_FIELDS
+from dfly_analysis.readers.logs.arrow_utils import Coded, codes_of
+from dfly_analysis.readers.logs.native_parser import Columns, kind_of_start
 
 _TASK = re.compile(r"\b[0-9a-f]{64}\b(-\d+)?")
 _DAEMON_FOLDERS = ("dfdaemon", "daemon", "dfdaemon.log")
+_FILLS = frozenset({"task_id", "url", "size_bytes"})
+"""Fields that an event only fills in: the record's own ids go before it."""
+_MAX_DIGITS = 18
 
 
 def take_event(message: str) -> dict[str, str]:
-    """Return ``event_id`` and fields of one message.
+    """Return ``event_id`` and fields of one message; empty for a message that is no known event.
 
     Parameters
     ----------
@@ -26,28 +35,17 @@ def take_event(message: str) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Fields by the names of `dfly_analysis.catalog.regex_compiler.FIELDS`; empty for a message that is no known event.
+        Fields by the names of `dfly_analysis.catalog.regex_compiler.FIELDS`.
     """
     named = name_event(message)
     if named is None:
         return {}
     event_id, fields = named
-    taken = {"event_id": event_id}
-    for name, value in fields.items():
-        taken[name if name in FIELDS else "detail"] = value
+    taken = {"event_id": event_id, **{name if name in FIELDS else "detail": value for name, value in fields.items()}}
     if event_id == "process_started":
         folder = taken["detail"].rstrip("/").rsplit("/", 1)[-1]
         taken["event_id"] = event_id if folder in _DAEMON_FOLDERS else "tool_started"
     return taken
-
-
-def match_causes(messages: Sequence[str]) -> Coded:
-    """Return for each message of a warning or error the cause signature it shows, or none."""
-    texts, codes = distinct(messages)
-    found = [cause_in(text) for text in texts]
-    causes = list(dict.fromkeys(cause for cause in found if cause is not None))
-    of_text = np.array([-1 if cause is None else causes.index(cause) for cause in found], np.int32)
-    return Coded(of_text[codes], strings(causes))
 
 
 def cause_in(message: str) -> str | None:
@@ -60,3 +58,109 @@ def cause_in(message: str) -> str | None:
         return None
     cause = cause_of(text)
     return cause.id if cause else None
+
+
+def whole_number(text: Any) -> int | None:
+    """Return the number of a text where a column of integers can hold it; log text is untrusted."""
+    fine = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    return int(text) if fine else None
+
+
+def match_causes(messages: pa.StringArray, rows: npt.NDArray[np.int64]) -> Coded:
+    """Return for each message the cause it shows, or none; only some rows, of warnings and errors, are looked at."""
+    codes = np.full(len(messages), -1, np.int32)
+    texts, same = _distinct(messages, rows)
+    found = [cause_in(text) for text in texts]
+    causes = list(dict.fromkeys(cause for cause in found if cause is not None))
+    codes[rows] = np.array([-1 if cause is None else causes.index(cause) for cause in found], np.int32)[same]
+    return Coded(codes, pa.array(causes, pa.string()))
+
+
+class Events(NamedTuple):
+    """What the records of a block tell.
+
+    Attributes
+    ----------
+    event_id : Coded
+    texts : dict of str to Coded
+        Columns of `dfly_analysis.catalog.regex_compiler.TEXT_FIELDS` that repeat and that Python had to complete.
+    unique : dict of str to pyarrow.StringArray
+        The same of those that rarely do.
+    is_rare : array of bool
+        Whether a record is of a known kind, and not of one that is most of a log.
+    """
+
+    event_id: Coded
+    texts: dict[str, Coded]
+    unique: dict[str, pa.StringArray]
+    is_rare: npt.NDArray[np.bool_]
+
+
+@cache
+def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt.NDArray[np.bool_]]:
+    """Return the code of each kind of event, those by start, the kinds by code, and which of them are not most of a log."""
+    values = list(dict.fromkeys([*(kind.id for kind in kind_of_start()), "tool_started"]))
+    place = {value: number for number, value in enumerate(values)}
+    by_start = np.array([*(place[kind.id] for kind in kind_of_start()), -1], np.int32)
+    is_rare = np.array([*(value not in bulk_events() for value in values), False])
+    return place, by_start, pa.array(values, pa.string()), is_rare
+
+
+def name_events(columns: Columns) -> Events:
+    """Name the event of each record that the native reader read: as it did, or where it asks for it by Python's patterns.
+
+    Parameters
+    ----------
+    columns : Columns
+        Its numbers are completed in place.
+    """
+    place, by_start, values, rare = _kinds()
+    codes = by_start[np.where(columns.event == 1, columns.start, -1)]
+    texts: dict[str, Coded] = {}
+    unique: dict[str, pa.StringArray] = {}
+    rows = np.flatnonzero(columns.event == -1)
+    if len(rows):
+        messages, same = _distinct(columns.message, rows)
+        found = [take_event(text) for text in messages]
+        codes[rows] = np.array([place.get(fields.get("event_id", ""), -1) for fields in found], np.int32)[same]
+        for name in {name for fields in found for name in fields}:
+            given = [found[at].get(name) for at in same.tolist()]
+            if name in NUMBER_FIELDS:
+                _put_numbers(getattr(columns, name), rows, given, fills=name in _FILLS)
+            elif name in columns.unique:
+                mask = np.zeros(len(codes), np.bool_)
+                mask[rows] = [text is not None for text in given]
+                put = pa.array([text for text in given if text is not None], pa.string())
+                unique[name] = pc.replace_with_mask(columns.unique[name], mask, put)
+            elif name in TEXT_FIELDS:
+                texts[name] = _put(columns.texts[name], rows, given, fills=name in _FILLS)
+    return Events(Coded(codes, values), texts, unique, rare[codes])
+
+
+def _distinct(messages: pa.StringArray, rows: npt.NDArray[np.int64]) -> tuple[list[str], npt.NDArray[np.int32]]:
+    """Return the different texts in some rows, and of each row its place among them."""
+    encoded = messages.take(pa.array(rows)).dictionary_encode()
+    return encoded.dictionary.to_pylist(), codes_of(encoded)
+
+
+def _put(column: Coded, rows: npt.NDArray[np.int64], texts: Sequence[str | None], *, fills: bool) -> Coded:
+    """Return a column of texts that repeat with the texts in those rows; where it fills, only where there is none."""
+    codes = column.codes.copy()
+    values: list[str] = column.values.to_pylist()
+    places = {value: place for place, value in enumerate(values)}
+    for row, text in zip(rows.tolist(), texts, strict=True):
+        if text is not None and (codes[row] < 0 or not fills):
+            if text not in places:
+                places[text] = len(values)
+                values.append(text)
+            codes[row] = places[text]
+    return Coded(codes, pa.array(values, pa.string()))
+
+
+def _put_numbers(
+    column: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], texts: Sequence[str | None], *, fills: bool
+) -> None:
+    for row, text in zip(rows.tolist(), texts, strict=True):
+        if text is not None and (column[row] < 0 or not fills):
+            number = whole_number(text)
+            column[row] = -1 if number is None else number

@@ -1,65 +1,17 @@
-"""Finds out in which format a file's lines are written."""
+"""Finds out in which format lines are written, wrappers and colours taken off."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from functools import lru_cache
-from typing import NamedTuple
 
-from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.catalog.log_formats import LogFormat, load_formats
 from dfly_analysis.errors import LogFormatError, suggest_similar
 from dfly_analysis.readers.logs.blocks import COLOUR
 
 SNIFF_LINES = 300
 _COLOUR = re.compile(COLOUR.pattern.decode())
-
-
-class Sniffed(NamedTuple):
-    """What a file's first lines say of it.
-
-    Attributes
-    ----------
-    wrapper : EnvelopeKind or None
-        The outermost wrapper, None for bare lines.
-    log_format : LogFormat or None
-        The format of the lines inside, None where no line begins a record.
-    reason : str
-        Why, in one sentence.
-    """
-
-    wrapper: EnvelopeKind | None
-    log_format: LogFormat | None
-    reason: str
-
-
-@lru_cache(maxsize=4)  # asked by who recognises a file, and by who reads it
-def sniff(head: bytes) -> Sniffed:
-    """Find out how a file's lines are wrapped and in which format they are written.
-
-    Parameters
-    ----------
-    head : bytes
-        The beginning of the file, some tens of kilobytes, as it is (also UTF-16).
-
-    Returns
-    -------
-    Sniffed
-    """
-    from dfly_analysis.readers.logs.envelopes import sniff_wrappers
-
-    wrappers, text = sniff_wrappers(head)
-    counts = count_records(text.decode("utf-8", "replace"))
-    n_lines = min(text.count(b"\n"), SNIFF_LINES)
-    around = " around ".join(wrapper.title for wrapper in wrappers)
-    outer = wrappers[0] if wrappers else None
-    if not counts:
-        kind = f"{around} around lines of no known format" if around else "no log of a known format"
-        return Sniffed(outer, None, f"{kind}: none of the first {n_lines} lines begins a record")
-    main = find_format(counts.most_common(1)[0][0])
-    named = f"{around} around {main.id}" if around else main.id
-    return Sniffed(outer, main, f"{named}: {counts.total()} of the first {n_lines} lines begin a record")
 
 
 @lru_cache(maxsize=4)  # each step of sniffing looks at the same head

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
-from dfly_analysis.readers.logs.arrow_utils import coded, codes_of, strings
+from dfly_analysis.readers.logs.arrow_utils import coded, codes_and_texts, codes_of
+from dfly_analysis.readers.logs.event_schema import arrow_schema
 
 _HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)-(?P<host>.+?)(?P<seed>-seed)?$")
 _UUID = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=-seed$|$)")
@@ -57,38 +58,52 @@ def split_host(host_id: str | None) -> tuple[str | None, str | None]:
     return match["host"], "seedClient" if match["seed"] else "client"
 
 
-def find_writer(table: pa.Table, address: str, named: str, main: LogFormat | None) -> Writer:
-    """Find the writer of a file from its first block.
+def find_writers(
+    table: pa.Table,
+    addresses: Sequence[str],
+    main: LogFormat | None,
+    *,
+    named: str = "",
+    file: npt.NDArray[np.int64] | None = None,
+) -> list[Writer]:
+    """Find the writer of each of some files by its records.
 
     Parameters
     ----------
     table : pyarrow.Table
         Records with ``source`` and ``host_id``.
-    address : str
-    named : str
-        What a wrapper calls it, or empty.
+    addresses : sequence of str
     main : LogFormat or None
+    named : str
+        What a wrapper calls the writer, or empty.
+    file : array of int, optional
+        File of each record; all are of the first where not given.
 
     Returns
     -------
-    Writer
+    list of Writer
         A client's host is the one most of its records name; else what the wrapper says; else the file's folder or name.
     """
-    component = component_of(_texts(table, "source"), f"{address}/{named}" if named else address, main)
-    if component == "client":
+    file = np.zeros(len(table), np.int64) if file is None else file
+    sources, host_ids = (_counted(table, name, file, len(addresses)) for name in ("source", "host_id"))
+    writers = []
+    for address, own_sources, own_hosts in zip(addresses, sources, host_ids, strict=True):
+        component = component_of(own_sources, f"{address}/{named}" if named else address, main)
         hosts: Counter[tuple[str | None, str | None]] = Counter()
-        for host_id, count in _counted(table, "host_id"):
+        for host_id, count in own_hosts.items() if component == "client" else ():
             hosts[split_host(host_id)] += count
         if hosts:
             host, role = hosts.most_common(1)[0][0]
-            return Writer(component, host, role or "client")
-    return Writer(component, *(_from_name(named, component) if named else host_of_path(address, component)))
+        else:
+            host, role = _from_name(named, component) if named else host_of_path(address, component)
+        writers.append(Writer(component, host, role or component))
+    return writers
 
 
 def add_writers(
     table: pa.Table, writers: Sequence[Writer], addresses: Sequence[str], file: npt.NDArray[np.int64] | None = None
 ) -> pa.Table:
-    """Return the table with ``component``, ``role``, ``host`` and ``log_path``: a record's own ids go before the file's.
+    """Return the table in the columns of `arrow_schema`: with component, role, host and file of each record, whose own ids go before the file's.
 
     Parameters
     ----------
@@ -99,19 +114,19 @@ def add_writers(
         File of each record; all are of the first where not given.
     """
     file = np.zeros(len(table), np.int64) if file is None else file
-    host_codes, host_values = _codes(table, "host_id")
-    peer_codes, peer_values = _codes(table, "peer_id")
+    host_codes, host_values = codes_and_texts(table, "host_id")
+    peer_codes, peer_values = codes_and_texts(table, "peer_id")
     pairs = [split_host(value) for value in [*host_values, *peer_values]]
     of_ids = np.where(host_codes >= 0, host_codes, np.where(peer_codes >= 0, peer_codes + len(host_values), -1))
     added = {
         "component": _dictionary(file, [writer.component for writer in writers]),
         "role": _own_or_default(of_ids, [pair[1] for pair in pairs], file, [writer.role for writer in writers]),
         "host": _own_or_default(of_ids, [pair[0] for pair in pairs], file, [writer.host for writer in writers]),
-        "log_path": coded(file.astype(np.int32), strings(list(addresses))),
+        "log_path": _dictionary(file, addresses),
     }
     for name, array in added.items():
         table = table.append_column(name, array)
-    return table
+    return table.select(arrow_schema().names)
 
 
 def _own_or_default(
@@ -122,29 +137,21 @@ def _own_or_default(
     return _dictionary(np.where(is_given, of_ids, len(own) + file), [*own, *default])
 
 
-def _dictionary(places: np.ndarray, values: Sequence[str | None]) -> pa.DictionaryArray:
-    unique = list(dict.fromkeys(value for value in values if value is not None))
-    code = {value: place for place, value in enumerate(unique)}
-    codes = np.array([code.get(value, -1) if value is not None else -1 for value in values], np.int32)[places]
-    return coded(codes, strings(unique))
+def _dictionary(places: npt.NDArray[np.int64], values: Sequence[str | None]) -> pa.DictionaryArray:
+    encoded = pa.array(values, pa.string()).dictionary_encode()
+    return coded(codes_of(encoded)[places], encoded.dictionary)
 
 
-def _codes(table: pa.Table, name: str) -> tuple[np.ndarray, list[str]]:
-    column = table.column(name).combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else strings([]).dictionary_encode()
-    return codes_of(column), column.dictionary.to_pylist()
-
-
-def _counted(table: pa.Table, name: str) -> list[tuple[str, int]]:
-    """Return each value and how often it stands, in the order of first standing."""
-    codes, values = _codes(table, name)
-    found, first, counts = np.unique(codes[codes >= 0], return_index=True, return_counts=True)
-    return [(values[found[place]], int(counts[place])) for place in np.argsort(first)]
-
-
-def _texts(table: pa.Table, name: str) -> list[str]:
-    return [value for value, _ in _counted(table, name)]
+def _counted(table: pa.Table, name: str, file: npt.NDArray[np.int64], n_files: int) -> list[dict[str, int]]:
+    """Return of each file the texts of a column and how often they stand in it, in the order of first standing."""
+    codes, texts = codes_and_texts(table, name)
+    known = codes >= 0
+    keys, first, counts = np.unique(file[known] * len(texts) + codes[known], return_index=True, return_counts=True)
+    found: list[dict[str, int]] = [{} for _ in range(n_files)]
+    for at in np.argsort(first).tolist():
+        of_file, code = divmod(int(keys[at]), len(texts))
+        found[of_file][texts[code]] = int(counts[at])
+    return found
 
 
 def component_of(sources: Iterable[str], address: str, main: LogFormat | None) -> str:
@@ -177,6 +184,4 @@ def host_of_path(address: str, component: str) -> tuple[str | None, str]:
     parts = [part for part in re.split(r"[/!\\]", address) if part]
     folders = [part for part in parts[:-1] if part.lower() not in _OWN_FOLDERS and not re.search(_ARCHIVE, part)]
     name = folders[-1] if folders and address != "-" else re.sub(_ENDING, "", parts[-1]) if parts else None
-    if name is None:
-        return None, component if component != "client" else "client"
-    return _from_name(name, component)
+    return (None, component) if name is None else _from_name(name, component)

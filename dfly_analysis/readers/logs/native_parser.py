@@ -15,7 +15,7 @@ from dfly_analysis.catalog.log_events import EventKind, starts_in_order
 from dfly_analysis.catalog.regex_compiler import compile_events
 from dfly_analysis.native.interface import GRAMMARS, TEXTS, UNIQUE_TEXTS, Block, Patterns, Texts
 from dfly_analysis.native.library import Library, load_library
-from dfly_analysis.readers.logs.arrow_utils import Coded, no_strings
+from dfly_analysis.readers.logs.arrow_utils import Coded
 
 _ARRAYS = (
     ("line", np.int32), ("time_ns", np.int64), ("level", np.int8), ("raw_start", np.int64), ("raw_length", np.int32),
@@ -25,7 +25,7 @@ _ARRAYS = (
 _FALLBACKS = (
     ("fallback_start", np.int64), ("fallback_end", np.int64), ("fallback_line", np.int32), ("fallback_time_ns", np.int64),
 )  # fmt: skip
-_FEW_BYTES = 4096
+_FEW_BYTES = 1 << 18
 _OF_THREAD = threading.local()
 
 
@@ -99,43 +99,25 @@ def is_available() -> bool:
     return load_library() is not None
 
 
-class _Knowledge(NamedTuple):
-    """What the native reader is given of events: how they begin, and the steps of their patterns."""
-
-    start_data: npt.NDArray[np.uint8]
-    start_offset: npt.NDArray[np.int32]
-    start_index: npt.NDArray[np.int32]
-    pattern: npt.NDArray[np.int32]
-    steps: npt.NDArray[np.int32]
-    sets: npt.NDArray[np.uint8]
-    literals: npt.NDArray[np.uint8]
-
-
 @cache
-def _knowledge() -> _Knowledge:
+def _patterns() -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
+    """Return the members of `Block` that say how events begin and how their patterns match, and the arrays they point to."""
     texts = [start.encode() for start, _ in starts_in_order()]
-    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int32)
-    first = np.array([text[0] for text in texts])
     program = compile_events()
     sets = np.zeros((len(program.sets), 256), np.uint8)
-    for number, members in enumerate(program.sets):
-        sets[number, list(members)] = 1
-    return _Knowledge(
-        np.frombuffer(b"".join(texts), np.uint8), offsets, np.searchsorted(first, np.arange(257)).astype(np.int32),
-        np.array([program.first_steps[kind.id] for kind in kind_of_start()], np.int32), np.array(program.steps, np.int32), sets,
-        np.frombuffer(program.literals or b"\0", np.uint8),
-    )  # fmt: skip
-
-
-@cache
-def _addresses_of_knowledge() -> dict[str, Any]:
-    """Return the members of `Block` that say what is known of events."""
-    known = _knowledge()
-    return {
-        "start_count": len(known.pattern), "start_data": address_of(known.start_data), "start_offset": address_of(known.start_offset),
-        "start_index": address_of(known.start_index), "pattern": address_of(known.pattern),
-        "patterns": Patterns(address_of(known.steps), address_of(known.sets), address_of(known.literals)),
+    for number, characters in enumerate(program.sets):
+        sets[number, list(characters)] = 1
+    start_data = np.frombuffer(b"".join(texts), np.uint8)
+    start_offset = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int32)
+    start_index = np.searchsorted([text[0] for text in texts], np.arange(257)).astype(np.int32)
+    pattern = np.array([program.first_steps[kind.id] for kind in kind_of_start()], np.int32)
+    steps, literals = np.array(program.steps, np.int32), np.frombuffer(program.literals or b"\0", np.uint8)
+    members = {
+        "start_count": len(pattern), "start_data": address_of(start_data), "start_offset": address_of(start_offset),
+        "start_index": address_of(start_index), "pattern": address_of(pattern),
+        "patterns": Patterns(address_of(steps), address_of(sets), address_of(literals)),
     }  # fmt: skip
+    return members, [start_data, start_offset, start_index, pattern, steps, sets, literals]
 
 
 def kind_of_start() -> tuple[EventKind, ...]:
@@ -185,7 +167,7 @@ def read_columns(data: bytes, grammar: str, *, relevant_only: bool = False, line
         for name in TEXTS
     ]
     block = Block(
-        data=address_of(np.frombuffer(data, np.uint8)), size=len(data), relevant_only=relevant_only, **_addresses_of_knowledge(),
+        data=address_of(np.frombuffer(data, np.uint8)), size=len(data), relevant_only=relevant_only, **_patterns()[0],
         **{name: address_of(array) for name, array in arrays.items()},
     )  # fmt: skip
     for place, (codes, start, length) in enumerate(texts):
@@ -196,8 +178,8 @@ def read_columns(data: bytes, grammar: str, *, relevant_only: bool = False, line
 
 
 def count_lines(data: bytes) -> int:
-    """Return the number of line ends."""
-    if not is_available() or len(data) < _FEW_BYTES:
+    """Return the number of line ends; in a large block several times as fast as `bytes.count`."""
+    if len(data) < _FEW_BYTES or not is_available():
         return data.count(b"\n")
     return int(library().calls.dfly_count_lines(data, ctypes.c_int64(len(data))))
 
@@ -206,7 +188,7 @@ def _columns(data: bytes, block: Block, arrays: dict[str, npt.NDArray[Any]], tex
     n = block.records
     used = {name: arrays[name][:n] for name, _ in _ARRAYS if not name.startswith("message")}
     offsets, text = arrays["message_offset"][: n + 1], arrays["message_data"][: arrays["message_offset"][n]]
-    message = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
+    message = pa.StringArray.from_buffers(n, pa.py_buffer(offsets.tobytes()), pa.py_buffer(text.tobytes()))
     fallbacks = zip(*(arrays[name][: block.fallbacks].tolist() for name, _ in _FALLBACKS), strict=True)
     text_columns = {name: (texts[place], block.texts[place].count) for place, name in enumerate(TEXTS)}
     return Columns(
@@ -219,7 +201,7 @@ def _columns(data: bytes, block: Block, arrays: dict[str, npt.NDArray[Any]], tex
 
 def _coded(data: bytes, arrays: Any, count: int, n: int) -> Coded:
     codes, start, length = arrays
-    return Coded(codes[:n], gather(data, start[:count], length[:count]) if count else no_strings())
+    return Coded(codes[:n], gather(data, start[:count], length[:count]))
 
 
 def _unique(data: bytes, arrays: Any, count: int, n: int) -> pa.StringArray:
@@ -234,7 +216,7 @@ def _unique(data: bytes, arrays: Any, count: int, n: int) -> pa.StringArray:
 
 
 def address_of(array: npt.NDArray[np.generic]) -> ctypes.c_void_p:
-    """Return where an array begins, to hand it to the library: several times as fast as numpy's own ``ctypes``."""
+    """Return where an array begins, to hand it to the library."""
     return ctypes.c_void_p(array.__array_interface__["data"][0])
 
 

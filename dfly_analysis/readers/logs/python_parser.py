@@ -1,22 +1,58 @@
-"""Reads any line of any format by the grammars in `fields`; slower than the compiled reader, and the judge of what is right."""
+"""Reads any line of any format by its grammar; slower than the native reader, whose reference it is."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from dfly_analysis.catalog.log_events import bulk_events
 from dfly_analysis.catalog.log_formats import LogFormat
-from dfly_analysis.readers.logs.event_matching import cause_in, take_event
+from dfly_analysis.readers.logs.event_matching import cause_in, take_event, whole_number
 from dfly_analysis.readers.logs.event_schema import BAD_LEVELS, TEXT_CAP
 from dfly_analysis.readers.logs.format_detection import match_head, strip_colour
 from dfly_analysis.readers.logs.grammars import READERS, Record
-from dfly_analysis.readers.logs.line_stats import Counts, whole_number
 from dfly_analysis.redaction import redact
 
 _MAX_LINES = 2000
 """Lines that may continue one record."""
+
+
+@dataclass
+class Counts:
+    """What became of the lines.
+
+    Attributes
+    ----------
+    lines, parsed, continuation : int
+        Parsed lines begin a record.
+    formats : Counter
+        Records by id of their format.
+    span_ns : tuple of (int, int) or None
+        Earliest and latest time, nanoseconds since 1970.
+    """
+
+    lines: int = 0
+    parsed: int = 0
+    continuation: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+    span_ns: tuple[int, int] | None = None
+
+    def add(self, other: Counts) -> None:
+        """Add the counts of another part of the file."""
+        self.lines += other.lines
+        self.parsed += other.parsed
+        self.continuation += other.continuation
+        self.formats += other.formats
+        self.reach(other.span_ns)
+
+    def reach(self, span_ns: tuple[int, int] | None) -> None:
+        """Take times into account."""
+        if span_ns is not None:
+            own = self.span_ns or span_ns
+            self.span_ns = min(own[0], span_ns[0]), max(own[1], span_ns[1])
 
 
 def read_rows(
@@ -49,7 +85,7 @@ def read_rows(
             continue
         counts.formats[own_format.id] += 1
         record.time = time = record.time or time  # a record without a time came after the one before it
-        rows.append(_row(record, line_number, counts, [match[0], *rest]))
+        rows.append(_row(record, line_number, [match[0], *rest]))
     return rows
 
 
@@ -82,7 +118,7 @@ def _tidy(line: str) -> str:
     return line.removesuffix("\r").replace("\0", "")
 
 
-def _row(record: Record, line_number: int, counts: Counts, physical: list[str]) -> dict[str, Any]:
+def _row(record: Record, line_number: int, physical: list[str]) -> dict[str, Any]:
     fields, message = record.fields, record.message
     row: dict[str, Any] = {
         "time": record.time, "level": record.level, "span": record.span, "source": record.source, "message": message,

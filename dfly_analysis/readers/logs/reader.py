@@ -1,4 +1,4 @@
-"""One log file: blocks of lines to tables of records, in order, with a count of what became of every line."""
+"""One log file: blocks of lines to tables of records, in order, and what became of every line."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.io import Opened
-from dfly_analysis.readers.logs.blocks import LineBlock, read_blocks
-from dfly_analysis.readers.logs.envelopes import unwrap
+from dfly_analysis.readers.logs.blocks import Cutter, LineBlock, read_blocks
+from dfly_analysis.readers.logs.envelopes import Sniffed, sniff, unwrap
 from dfly_analysis.readers.logs.event_schema import arrow_schema, to_frame
-from dfly_analysis.readers.logs.format_detection import Sniffed, sniff, sniff_format
-from dfly_analysis.readers.logs.line_stats import Counts
-from dfly_analysis.readers.logs.log_identity import Writer, add_writers, find_writer
+from dfly_analysis.readers.logs.format_detection import sniff_format
+from dfly_analysis.readers.logs.log_identity import Writer, add_writers, find_writers
 from dfly_analysis.readers.logs.parse_block import ParsedBlock, parse_block
-from dfly_analysis.readers.logs.record_boundaries import Cutter
+from dfly_analysis.readers.logs.python_parser import Counts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,27 +120,35 @@ class LogReader:
         parsed = parsing.result() if isinstance(parsing, Future) else parsing
         self.counts.add(parsed.counts[0])
         if stream.writer is None:
-            stream.writer = find_writer(parsed.table, self.opened.address, named, stream.main)
+            (stream.writer,) = find_writers(parsed.table, [self.opened.address], stream.main, named=named)
         self.writer = stream.writer
-        return add_writers(parsed.table, [stream.writer], [self.opened.address]).select(arrow_schema().names)
-
-    def _first_writer(self) -> Writer:
-        found = [stream.writer for stream in self._streams.values() if stream.writer]
-        return found[0] if found else Writer("client", None, "client")
+        return add_writers(parsed.table, [stream.writer], [self.opened.address])
 
     @property
     def coverage(self) -> dict[str, Any]:
         """Return the file's row of `dfly_analysis.schema.COVERAGE`: each line parsed, continuation or rejected."""
-        counts, writer = self.counts, self._first_writer()
-        most = sorted(counts.formats.items(), key=lambda item: (-item[1], item[0]))
-        first, last = (np.datetime64(time_ns, "ns") for time_ns in counts.span_ns) if counts.span_ns else (None, None)
+        writers = [stream.writer for stream in self._streams.values() if stream.writer]
         cut = self.opened.cut_lines
-        return {
-            "path": self.opened.address, "kind": "log", "format": most[0][0] if most else None, "component": writer.component,
-            "host": writer.host, "lines": counts.lines + self._own_lines, "parsed": counts.parsed,
-            "continuation": counts.continuation + self._own_lines, "rejected": counts.lines - counts.parsed - counts.continuation,
-            "first": first, "last": last, "note": f"{cut} lines longer than 4 MiB were cut" if cut else None,
-        }  # fmt: skip
+        return coverage_row(
+            self.opened.address,
+            writers[0] if writers else Writer("client", None, "client"),
+            self.counts,
+            own_lines=self._own_lines,
+            note=f"{cut} lines longer than 4 MiB were cut" if cut else None,
+        )
+
+
+def coverage_row(
+    address: str, writer: Writer, counts: Counts, *, own_lines: int = 0, note: str | None = None
+) -> dict[str, Any]:
+    """Return a log's row of `dfly_analysis.schema.COVERAGE`; lines of its wrapper's own count as continuation."""
+    formats = sorted(counts.formats.items(), key=lambda item: (-item[1], item[0]))
+    first, last = (np.datetime64(time_ns, "ns") for time_ns in counts.span_ns) if counts.span_ns else (None, None)
+    return {
+        "path": address, "kind": "log", "format": formats[0][0] if formats else None, "component": writer.component, "host": writer.host,
+        "lines": counts.lines + own_lines, "parsed": counts.parsed, "continuation": counts.continuation + own_lines,
+        "rejected": counts.lines - counts.parsed - counts.continuation, "first": first, "last": last, "note": note,
+    }  # fmt: skip
 
 
 def _head(data: bytes) -> str:

@@ -12,20 +12,20 @@ import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
-from dfly_analysis.readers.logs.arrow_utils import codes_of, is_there, numbers, values_of
-from dfly_analysis.readers.logs.blocks import LineBlock, count_lines
-from dfly_analysis.readers.logs.event_schema import arrow_schema
+from dfly_analysis.readers.logs.arrow_utils import is_there, values_of
+from dfly_analysis.readers.logs.blocks import LineBlock
 from dfly_analysis.readers.logs.format_detection import match_head
-from dfly_analysis.readers.logs.line_stats import Counts
-from dfly_analysis.readers.logs.log_identity import Writer, add_writers, component_of, host_of_path, split_host
+from dfly_analysis.readers.logs.log_identity import add_writers, find_writers
+from dfly_analysis.readers.logs.native_parser import count_lines
 from dfly_analysis.readers.logs.parse_block import FileStarts, parse_block
+from dfly_analysis.readers.logs.reader import coverage_row
 from dfly_analysis.readers.logs.timestamps import as_times
 
 LARGEST_BYTES = 4 << 20
 """Of a log that is parsed together with others."""
 _SAMPLED_LINES = 12
 _HEAD_BYTES = 65536
-_LATEST, _EARLIEST = np.iinfo(np.int64).max, NO_TIME
+_LATEST = np.iinfo(np.int64).max
 
 
 class SmallLog(NamedTuple):
@@ -43,7 +43,7 @@ class SmallLog(NamedTuple):
 
 
 def plain_format(data: bytes) -> LogFormat | None:
-    """Return the format of a plain log, or None where it takes a closer look (`dfly_analysis.readers.logs.format_detection.sniff`).
+    """Return the format of a plain log, or None where it takes a closer look (`dfly_analysis.readers.logs.envelopes.sniff`).
 
     A sample of the first lines decides. A closer look is needed for a log that is wrapped, coloured, not UTF-8, not in
     the order of time, or does not begin with a record.
@@ -84,65 +84,38 @@ def parse_small_logs(
         The records of all logs, in the columns of `arrow_schema`, and of each log its row of
         `dfly_analysis.schema.COVERAGE`.
     """
-    lines = np.array([count_lines(log.data) for log in logs])
-    starts = FileStarts(_starts([len(log.data) for log in logs]), _starts(lines))
-    block = LineBlock(b"".join(log.data for log in logs), 0, lines=int(lines.sum()))
+    n_lines = [count_lines(log.data) for log in logs]
+    starts = FileStarts(_starts([len(log.data) for log in logs]), _starts(n_lines))
+    block = LineBlock(b"".join(log.data for log in logs), 0, lines=sum(n_lines))
     table, counts = parse_block(block, log_format, tz, relevant_only=relevant_only, files=starts)
     at = table.schema.get_field_index("log_line")
     line = values_of(table.column(at))
     file = np.searchsorted(starts.line, line, side="right") - 1
-    table = table.set_column(at, "log_line", numbers(line - starts.line[file] + 1))
-    writers = _writers(table, file, logs, log_format)
-    spans = _spans(table, file, logs, log_format, tz)
-    table = add_writers(table, writers, [log.address for log in logs], file).select(arrow_schema().names)
-    return table, [_coverage(*of_log) for of_log in zip(logs, writers, counts, spans, strict=True)]
+    table = table.set_column(at, "log_line", pa.array(line - starts.line[file] + 1))
+    addresses = [log.address for log in logs]
+    writers = find_writers(table, addresses, log_format, file=file)
+    for own, span in zip(counts, _spans(table, file, logs, log_format, tz), strict=True):
+        own.span_ns = span
+    coverage = [coverage_row(*of_log) for of_log in zip(addresses, writers, counts, strict=True)]
+    return add_writers(table, writers, addresses, file), coverage
 
 
-def _starts(sizes: Any) -> npt.NDArray[np.int64]:
-    ends = np.cumsum(sizes)
-    return np.concatenate([[0], ends[:-1]])
-
-
-def _writers(
-    table: pa.Table, file: npt.NDArray[np.int64], logs: Sequence[SmallLog], log_format: LogFormat
-) -> list[Writer]:
-    hosts, sources = (_texts_of_files(table, name, file, len(logs)) for name in ("host_id", "source"))
-    writers = []
-    for log, host_ids, of_sources in zip(logs, hosts, sources, strict=True):
-        component = component_of(of_sources, log.address, log_format)
-        host, role = (
-            split_host(host_ids[0]) if host_ids and component == "client" else host_of_path(log.address, component)
-        )
-        writers.append(Writer(component, host, role or component))
-    return writers
-
-
-def _texts_of_files(table: pa.Table, name: str, file: npt.NDArray[np.int64], n_files: int) -> list[list[str]]:
-    """Return the different texts of each file's records, the most frequent first."""
-    column = table.column(name).combine_chunks()
-    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-    codes, texts = codes_of(column), column.dictionary.to_pylist()
-    known = codes >= 0
-    keys, counts = np.unique(file[known] * len(texts) + codes[known], return_counts=True)
-    found: list[list[str]] = [[] for _ in range(n_files)]
-    for key in keys[np.argsort(-counts, kind="stable")].tolist():
-        found[key // len(texts)].append(texts[key % len(texts)])
-    return found
+def _starts(sizes: Sequence[int]) -> npt.NDArray[np.int64]:
+    return np.cumsum([0, *sizes[:-1]])
 
 
 def _spans(
     table: pa.Table, file: npt.NDArray[np.int64], logs: Sequence[SmallLog], log_format: LogFormat, tz: str
-) -> list[tuple[int, int]]:
-    """Return the earliest and latest time of each log, nanoseconds since 1970; those of lines only counted by the log's ends."""
-    column = table.column("time")
-    known = is_there(column)
-    first, last = np.full(len(logs), _LATEST), np.full(len(logs), _EARLIEST)
-    np.minimum.at(first, file[known], values_of(column)[known])
-    np.maximum.at(last, file[known], values_of(column)[known])
+) -> list[tuple[int, int] | None]:
+    """Return the earliest and latest time of each log; records that were only counted lie between the log's ends."""
     edges = as_times([text for log in logs for text in _edge_times(log.data, log_format)], tz)
-    moments = np.where(is_there(edges), values_of(edges), _EARLIEST).reshape(-1, 2)
-    first = np.where(moments[:, 0] == _EARLIEST, first, np.minimum(first, moments[:, 0]))
-    return list(zip(first.tolist(), np.maximum(last, moments[:, 1]).tolist(), strict=True))
+    times = pa.chunked_array([*table.column("time").chunks, edges])
+    of_log = np.concatenate([file, np.repeat(np.arange(len(logs)), 2)])[is_there(times)]
+    known = values_of(times)[is_there(times)]
+    first, last = np.full(len(logs), _LATEST), np.full(len(logs), NO_TIME)
+    np.minimum.at(first, of_log, known)
+    np.maximum.at(last, of_log, known)
+    return [span if span[0] <= span[1] else None for span in zip(first.tolist(), last.tolist(), strict=True)]
 
 
 def _edge_times(data: bytes, log_format: LogFormat) -> tuple[str, str]:
@@ -166,15 +139,3 @@ def _time_of(match: re.Match[str]) -> str:
         return time
     found = _JSON_TIME.search(match.string)
     return found[1] if found else ""
-
-
-def _coverage(log: SmallLog, writer: Writer, counts: Counts, span: tuple[int, int]) -> dict[str, Any]:
-    formats = sorted(counts.formats.items(), key=lambda item: (-item[1], item[0]))
-    is_timed = span[0] <= span[1]
-    return {
-        "path": log.address, "kind": "log", "format": formats[0][0] if formats else None, "component": writer.component,
-        "host": writer.host, "lines": counts.lines, "parsed": counts.parsed, "continuation": counts.continuation,
-        "rejected": counts.lines - counts.parsed - counts.continuation,
-        "first": np.datetime64(span[0], "ns") if is_timed else None, "last": np.datetime64(span[1], "ns") if is_timed else None,
-        "note": None,
-    }  # fmt: skip

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.reporting.batch.queue import Queue
+from dfly_analysis.options import ANSWER_ONLY
 from dfly_analysis.reporting.batch.spec import RunSpec
 from dfly_analysis.reporting.notebook_renderer import notebook_names
 from dfly_analysis.reporting.notebooks import CellProcess, run_notebook
@@ -18,6 +19,7 @@ from dfly_analysis.reporting.writer import write_whole
 
 STATE = "batch.json"
 ERROR = "error.txt"
+W = TypeVar("W")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,6 @@ class Outcome:
     key : str
         Hash of what was asked.
     seconds : float
-        How long it took.
     error : str
         One line; empty where it worked.
     exit_code : int
@@ -46,6 +47,33 @@ class Outcome:
     exit_code: int = 0
 
 
+class Queue(Generic[W]):
+    """Reports that wait for workers; a worker makes those of one input one after another."""
+
+    def __init__(self, specs: Sequence[RunSpec]) -> None:
+        self._waiting = [(_input_of(spec), spec) for spec in specs]
+        self._last: dict[W, str] = {}
+
+    def __bool__(self) -> bool:
+        """Return whether a report waits."""
+        return bool(self._waiting)
+
+    def next(self, worker: W) -> RunSpec:
+        """Take a report of the input the worker read last, else of one that no other has read last, else any."""
+        own, others = self._last.get(worker), set(self._last.values())
+        inputs = [name for name, _ in self._waiting]
+        new = (place for place, name in enumerate(inputs) if name not in others)
+        place = inputs.index(own) if own in inputs else next(new, 0)
+        self._last[worker], spec = self._waiting.pop(place)
+        return spec
+
+
+def _input_of(spec: RunSpec) -> str:
+    """Return what names the input of a report: all parameters but those that change only the answer."""
+    read = {name: value for name, value in spec.parameters.items() if name not in ANSWER_ONLY}
+    return json.dumps([spec.notebook, read], sort_keys=True)
+
+
 def run_batch(
     specs: Sequence[RunSpec],
     output_dir: Path,
@@ -53,7 +81,7 @@ def run_batch(
     workers: int = 1,
     resume: bool = False,
     timeout_s: float = 1800.0,
-    on_outcome: Callable[[Outcome], None] | None = None,
+    on_outcome: Callable[[Outcome], None] = lambda _: None,
 ) -> tuple[Outcome, ...]:
     """Make reports.
 
@@ -63,7 +91,7 @@ def run_batch(
     output_dir : Path
         Each report gets a folder of its name; one that fails gets ``error.txt`` in it.
     workers : int
-        How many at a time.
+        Reports at a time, each in a process that is replaced where it dies or is killed for its time.
     resume : bool
         Keep what an earlier run made of the same parameters.
     timeout_s : float
@@ -75,33 +103,21 @@ def run_batch(
     -------
     tuple of Outcome
         In the order of `specs`.
-
-    Notes
-    -----
-    Cells run in as many processes as there are workers, each driven by a thread. A process that is killed for its time, or
-    dies, is replaced. It keeps what it read and fitted last, and makes the reports of one input one after another.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
     earlier = _earlier(output_dir) if resume else {}
     found: dict[str, Outcome] = {}
-    left = []
     for one in specs:
         if earlier.get(one.name) == one.key and (output_dir / one.name / "report.html").is_file():
             found[one.name] = Outcome(one.name, "kept", one.key)
-        else:
-            left.append(one)
-    for outcome in [*found.values()]:
-        (on_outcome or _ignore)(outcome)
+            on_outcome(found[one.name])
+    left = [one for one in specs if one.name not in found]
     for outcome in _run_all(left, output_dir, max(1, min(workers, len(left))), timeout_s):
         found[outcome.name] = outcome
         _remember(output_dir, found, earlier)
-        (on_outcome or _ignore)(outcome)
+        on_outcome(outcome)
     _remember(output_dir, found, earlier)
     return tuple(found[one.name] for one in specs)
-
-
-def _ignore(_: Outcome) -> None:
-    pass
 
 
 def _earlier(output_dir: Path) -> dict[str, str]:
@@ -114,15 +130,15 @@ def _earlier(output_dir: Path) -> dict[str, str]:
 
 
 def _remember(output_dir: Path, found: dict[str, Outcome], earlier: dict[str, str]) -> None:
-    listed = [asdict(one) for one in found.values()]
-    listed += [asdict(Outcome(name, "kept", key)) for name, key in earlier.items() if name not in found]
+    kept = {name: Outcome(name, "kept", key) for name, key in earlier.items()}
+    listed = [asdict(one) for one in (found | {name: kept[name] for name in kept if name not in found}).values()]
     write_whole(output_dir / STATE, json.dumps({"schema_version": 1, "reports": listed}, indent=1) + "\n")
 
 
 def _run_all(specs: Sequence[RunSpec], output_dir: Path, workers: int, timeout_s: float) -> Iterator[Outcome]:
     queue: Queue[CellProcess] = Queue(specs)
-    idle = [CellProcess() for _ in range(workers)]
-    processes = tuple(idle)
+    processes = [CellProcess() for _ in range(workers)]
+    idle = list(processes)
     running: dict[Future[Outcome], CellProcess] = {}
     with ThreadPoolExecutor(workers) as threads:
         try:
@@ -141,31 +157,23 @@ def _run_all(specs: Sequence[RunSpec], output_dir: Path, workers: int, timeout_s
 def _run(spec: RunSpec, output_dir: Path, timeout_s: float, process: CellProcess) -> Outcome:
     """Make one report; whatever goes wrong is its outcome."""
     folder, begin = output_dir / spec.name, time.monotonic()
-    (folder / ERROR).unlink(missing_ok=True)
-    (folder / "report.html").unlink(missing_ok=True)
+    for name in (ERROR, "report.html"):
+        (folder / name).unlink(missing_ok=True)
     try:
         run_notebook(
-            spec.notebook,
-            dict(spec.parameters),
-            folder,
-            timeout_s=timeout_s,
-            cell_timeout_s=timeout_s,
-            process=process,
+            spec.notebook, spec.parameters, folder, timeout_s=timeout_s, cell_timeout_s=timeout_s, process=process
         )
     except DflyError as problem:
         if process.closed:  # the batch was interrupted
             raise
-        return _failed(spec, folder, begin, str(problem), problem.exit_code)
+        error, code = " ".join(str(problem).split()), problem.exit_code
     except Exception as problem:  # noqa: BLE001 - one report's fault stops no other
-        return _failed(spec, folder, begin, f"a fault of this program: {type(problem).__name__}: {problem}", 5)
+        error, code = " ".join(f"a fault of this program: {type(problem).__name__}: {problem}".split()), 5
+    else:
+        return Outcome(spec.name, "done", spec.key, time.monotonic() - begin)
     finally:
         if spec.notebook not in notebook_names():  # a notebook of the user's own may have changed the process
             process.stop()
-    return Outcome(spec.name, "done", spec.key, time.monotonic() - begin)
-
-
-def _failed(spec: RunSpec, folder: Path, begin: float, error: str, exit_code: int) -> Outcome:
-    text = " ".join(error.split())
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / ERROR).write_text(f"{text}\n", "utf-8")
-    return Outcome(spec.name, "failed", spec.key, time.monotonic() - begin, text, exit_code)
+    (folder / ERROR).write_text(f"{error}\n", "utf-8")
+    return Outcome(spec.name, "failed", spec.key, time.monotonic() - begin, error, code)

@@ -25,16 +25,7 @@ _MAX_COUNT = 10_000
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One report to make.
-
-    Attributes
-    ----------
-    name : str
-        Of its folder.
-    notebook : str
-    parameters : mapping of str to value
-        For the notebook; paths are absolute.
-    """
+    """One report to make: the name of its folder, a notebook, and its parameters with absolute paths."""
 
     name: str
     notebook: str
@@ -47,23 +38,14 @@ class RunSpec:
 
 
 def read_matrix(path: Path) -> tuple[RunSpec, ...]:
-    """Read the file of a batch.
+    """Read the file of a batch; raises DflyError with file, place and what to write.
 
     Parameters
     ----------
     path : Path
         YAML: ``reports``, a list of mappings of the notebook's parameters, each with a ``name``; or ``matrix``, a mapping
         of parameters to lists, of which every combination is made; ``defaults`` for all of them; ``notebook``, if it is
-        not ``tuning_report``. Paths are taken from the folder of the file.
-
-    Returns
-    -------
-    tuple of RunSpec
-
-    Raises
-    ------
-    DflyError
-        Naming the file, the place and what to write.
+        not ``tuning_report``. Paths are relative to the folder of the file.
     """
     content = _content(path)
     unknown = [str(key) for key in content if key not in _KEYS]
@@ -109,9 +91,8 @@ def _mapping(value: Any, path: Path, place: str) -> Mapping[str, Any]:
 def _listed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any], notebook: str) -> Iterator[RunSpec]:
     listed = content.get("reports") or []
     if not isinstance(listed, list):
-        raise DflyError(
-            "reports is not a list", where=str(path), hint="write `reports:` and a line `- name: …` for each"
-        )
+        hint = "write `reports:` and a line `- name: …` for each"
+        raise DflyError("reports is not a list", where=str(path), hint=hint)
     for number, entry in enumerate(listed, 1):
         place = f"{path}, report {number}"
         given = {**defaults, **_mapping(entry, path, f"report {number}")}

@@ -21,38 +21,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class BatchIndex(View):
-    """A table of reports with links.
-
-    Attributes
-    ----------
-    rows : tuple of mapping
-        As `summary_rows` gives them.
-    """
+    """A table of reports with links; rows as `summary_rows` gives them."""
 
     template: ClassVar[str] = "batch.html.j2"
     rows: tuple[Row, ...]
-
-    @property
-    def words(self) -> dict[str, str]:
-        """Words for causes."""
-        return CAUSES
+    words: ClassVar[dict[str, str]] = CAUSES
 
 
 def summary_rows(outcomes: Sequence[Outcome], output_dir: Path) -> list[Row]:
-    """Return one row a report.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-    output_dir : Path
-        Where the reports lie.
-
-    Returns
-    -------
-    list of dict
-        ``report``, ``state``, ``tasks``, ``failed``, ``primary_cause``, ``settings`` (proposed), ``rate_now`` and
-        ``rate_then`` (share of layers that fail, with interval), ``seconds``, ``error``.
-    """
+    """Return one row a report: state, counts, primary cause, proposed settings and the failure rates with intervals."""
     return [_row(outcome, output_dir / outcome.name) for outcome in outcomes]
 
 

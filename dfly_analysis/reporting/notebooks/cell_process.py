@@ -24,7 +24,7 @@ class CellProcessDiedError(Exception):
 class CellProcess:
     """Runs cells one after another in IPython's shell, in a process of its own; a context that ends it.
 
-    A process serves any number of notebooks. It is started again where it has died.
+    A process serves any number of notebooks, and is started again where it has died.
 
     Parameters
     ----------
@@ -57,23 +57,12 @@ class CellProcess:
         self._first = True
 
     def run(self, source: str, timeout_s: float) -> list[dict[str, Any]]:
-        """Run a cell.
-
-        Parameters
-        ----------
-        source : str
-        timeout_s : float
-            Seconds after which the process is killed.
-
-        Returns
-        -------
-        list of dict
-            The cell's outputs as a notebook stores them; an error is the last.
+        """Run a cell and return its outputs as a notebook stores them; an error is the last.
 
         Raises
         ------
         TimeoutError
-            Where the cell takes longer.
+            Where the cell takes longer than `timeout_s` seconds; the process is killed.
         CellProcessDiedError
             Where the process ended by itself.
         """
@@ -108,7 +97,7 @@ class CellProcess:
             _end(process, 0)
 
     def close(self) -> None:
-        """End the process for good; may be called while another thread runs a cell, which then fails."""
+        """End the process for good, also while another thread runs a cell, which then fails."""
         self.closed = True
         self.stop()
 

@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import traceback
+from importlib import import_module
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -21,8 +22,16 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
+from dfly_analysis import batch_cache
+
 Output = dict[str, Any]
 _CONFIG = Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "nocolor", "cache_size": 0})
+
+
+_IMPORTED_AHEAD = (
+    "config.resolve", "dataset.loader", "diagnosis", "models", "options", "recommendation.alerts", "reporting.plots", "reporting.report",
+)  # fmt: skip
+"""What the first cell of a packaged notebook imports."""
 
 
 class _ResultHook(DisplayHook):
@@ -73,13 +82,7 @@ class _Stream(io.TextIOBase):
 
 
 class CellShell(InteractiveShell):
-    """IPython's shell that keeps what a cell shows, in the shape a notebook stores.
-
-    Attributes
-    ----------
-    outputs : list of dict
-        Of the cell that runs.
-    """
+    """IPython's shell that keeps the outputs of the running cell as a notebook stores them."""
 
     displayhook_class = Type(_ResultHook)
     display_pub_class = Type(_Publisher)
@@ -113,26 +116,10 @@ class CellShell(InteractiveShell):
             result = self.run_cell(source, store_history=True)  # type: ignore[no-untyped-call]
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
+            described = {"ename": type(error).__name__, "evalue": str(error)}
             lines = traceback.format_exception(error)
-            self.outputs.append(
-                {"output_type": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": lines}
-            )
+            self.outputs.append({"output_type": "error", **described, "traceback": lines})
         return self.outputs
-
-
-def import_ahead() -> None:
-    """Import what the first cell of a packaged notebook needs, while the parent process still reads the notebook."""
-    import dfly_analysis.recommendation.alerts
-    import dfly_analysis.api
-    import dfly_analysis.diagnosis
-    import dfly_analysis.dataset.loader
-    import dfly_analysis.models
-    import dfly_analysis.config
-    import dfly_analysis.reporting.plots
-    import dfly_analysis.reporting.report
-    import dfly_analysis.recommendation
-    import dfly_analysis.config.resolve
-    import dfly_analysis.simulation  # noqa: F401
 
 
 def _encoded(value: Any) -> str:
@@ -142,15 +129,14 @@ def _encoded(value: Any) -> str:
 
 def main() -> None:
     """Answer requests until there are no more."""
-    from dfly_analysis import batch_cache
-
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):  # what a cell or a library writes there must not be taken for a reply
         os.dup2(nowhere, standard)
     batch_cache.enable()
     if "--import-ahead" in sys.argv:
-        import_ahead()
+        for name in _IMPORTED_AHEAD:
+            import_module(f"dfly_analysis.{name}")
     shell = CellShell()
     for line in requests:
         request = json.loads(line)

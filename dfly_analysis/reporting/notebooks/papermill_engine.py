@@ -20,15 +20,7 @@ TIMED_OUT, DIED = "CellTimeoutError", "DeadKernelError"
 
 @dataclass(frozen=True)
 class Limits:
-    """Time limits of a run.
-
-    Attributes
-    ----------
-    run_s, cell_s : float
-        Seconds for the whole run and for each cell.
-    started : float
-        When the run began, by `time.monotonic`.
-    """
+    """Seconds for the whole run and for each cell, and when the run began by `time.monotonic`."""
 
     run_s: float
     cell_s: float

@@ -14,20 +14,20 @@ from dfly_analysis.redaction import redact
 from dfly_analysis.reporting.notebook_renderer import read_cells, source_of
 
 _LINE = re.compile(r"(?P<name>[a-z][a-z0-9_]*) = (?P<literal>\S.*?)  # (?P<meaning>[^,].*), (?P<unit>[^,]+)")
+_TYPES = {
+    "NoneType": "text or nothing",
+    "str": "text",
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "dict": "names with a text each",
+}
 _SECRET = re.compile(r"pass(word|wd)?$|secret|token|credential|api_?key|authori[sz]ation", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a notebook.
-
-    Attributes
-    ----------
-    name : str
-    default : value
-        None means that text may be given, or nothing.
-    meaning, unit : str
-    """
+    """One parameter of a notebook; where its default is None, text may be given or nothing."""
 
     name: str
     default: Any
@@ -49,37 +49,21 @@ class Parameter:
     @property
     def expected(self) -> str:
         """What it takes, in words."""
-        if self.default is None:
-            return "text or nothing"
-        return {
-            "str": "text",
-            "float": "a number",
-            "int": "a whole number",
-            "bool": "true or false",
-            "dict": "names with a text each",
-        }.get(type(self.default).__name__, "a list")
+        return _TYPES.get(type(self.default).__name__, "a list")
 
 
 def read_parameters(path: Path) -> dict[str, Parameter]:
-    """Read the parameters a notebook declares.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict of str to Parameter
-        In order; empty where the notebook declares none.
+    """Read the parameters a notebook declares, in order.
 
     Raises
     ------
     NotebookError
         Where a line of the cell is not ``name = literal  # meaning, unit``, or asks for a secret.
     """
-    cells = [(number, cell) for number, cell in enumerate(read_cells(path), 1) if _tagged(cell)]
     result = {}
-    for number, cell in cells:
+    for number, cell in enumerate(read_cells(path), 1):
+        if cell["cell_type"] != "code" or "parameters" not in cell.get("metadata", {}).get("tags", []):
+            continue
         for line in filter(str.strip, source_of(cell).splitlines()):
             parameter = _read(line, f"{path.name}, cell {number}")
             result[parameter.name] = parameter
@@ -107,10 +91,6 @@ def check_parameters(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
             hint = "give secrets by the environment; parameters are stored in the notebook"
             raise NotebookError(f"parameter {name!r} holds a secret", where=path.name, hint=hint)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
-
-
-def _tagged(cell: Mapping[str, Any]) -> bool:
-    return cell["cell_type"] == "code" and "parameters" in cell.get("metadata", {}).get("tags", [])
 
 
 def _read(line: str, where: str) -> Parameter:

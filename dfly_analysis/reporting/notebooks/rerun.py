@@ -16,23 +16,12 @@ from dfly_analysis.reporting.writer import WRITABLE
 def rerun_report(
     page: Path, output_dir: Path, *, timeout_s: float, progress: Progress | None = None
 ) -> tuple[Path, tuple[str, ...]]:
-    """Make a report again.
-
-    Parameters
-    ----------
-    page : Path
-        A ``report.html``.
-    output_dir : Path
-        Gets the new files, once they are whole.
-    timeout_s : float
-        For the run and for each cell.
-    progress : callable, optional
-        As `run_notebook` takes it.
+    """Make a report again from its ``report.html``; the new files appear in the folder once they are complete.
 
     Returns
     -------
     tuple of (Path, tuple of str)
-        The new page, and what its verdict does not share with the old one, a line each.
+        The new page, and what differs between the verdicts, a line each.
 
     Raises
     ------

@@ -68,11 +68,10 @@ def run_notebook(
     Raises
     ------
     NotebookError
-        Where a parameter is unknown or of another type, or a cell fails: its number, and the last line of its error.
-        The exit code is that of the input's error, where one caused it.
+        Where a parameter cannot be used, or a cell fails; with the exit code of the input's error, where one caused it.
     RunTimeoutError
         Where the run or a cell takes too long.
-    SourceError
+    StoreError
         Where the folder cannot be written.
     """
     started = time.monotonic()

@@ -1,13 +1,17 @@
-"""Durations of pieces against their size, with the limit that cuts them and the law fitted to them."""
+"""Durations of pieces against their size, with the timeout that cuts them and the fitted distribution."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
+from dfly_analysis.models import kaplan_meier
+from dfly_analysis.reporting.figures import Figure, NotDrawn
+from dfly_analysis.reporting.labels import NOTHING, OUTCOMES
 from dfly_analysis.reporting.plots.style import (
     COLOURS,
     DURATION_TICKS_S,
@@ -15,8 +19,6 @@ from dfly_analysis.reporting.plots.style import (
     INK,
     SHARE_TICKS,
     SIZE_TICKS_BYTES,
-    Figure,
-    NotDrawn,
     drawing,
     finish,
     log_axis,
@@ -24,81 +26,105 @@ from dfly_analysis.reporting.plots.style import (
 from dfly_analysis.units import format_duration, format_share, format_size
 
 MAX_POINTS = 6000
-MAX_ABOVE = 50.0  # a band may reach to the end of time; the axis does not follow it further than this
+MAX_ABOVE = 50.0  # an interval may reach to infinity; the axis does not follow it further than this
 QUANTILES = (0.5, 0.99, 0.999)
+_SOURCE = "pieces WHERE origin = 'source' AND duration_s > 0 AND size_bytes > 0"
+_COUNTS = "count(*) FILTER (outcome = 'ok'), count(*) FILTER (outcome = 'timeout'), count(*) FILTER (coalesce(outcome, '') NOT IN ('ok', 'timeout'))"
+_MAX_EXACT = 20_000
+"""Of more attempts, durations are rounded to 0.1 % for the survival curve."""
 _DASHES = {0.5: (0, (1, 1)), 0.99: (0, (5, 2)), 0.999: "solid"}
 _MARKERS = {"timeout": "^", "reset": "x", "storage": "s", "origin": "D", "cancelled": "+", "unknown": "*"}
-_NAMES = {"timeout": "cut by the timeout", "reset": "connection cut", "storage": "storage error", "origin": "registry error", "cancelled": "cancelled with a sibling", "unknown": "unknown end"}  # fmt: skip
 _SIZES_IN_TABLE = 10
 _SIZES_OF_A_LINE = 9  # each costs three quantiles with intervals; in logs the lines bend little
-_COLUMNS = ("outcome", "duration_s", "size_bytes", "timeout_s")
-NOTHING = "\N{EN DASH}"
+_MAX_LIMITS = 4
 
 
-def draw_durations(pieces: pd.DataFrame, fit: Any, asked_piece_bytes: float | None = None) -> Figure | NotDrawn:
+@dataclass(frozen=True)
+class _Attempts:
+    """What is seen of the attempts at pieces from the source; sizes in bytes, times in seconds."""
+
+    n: int
+    counts: tuple[int, int, int]
+    smallest: float
+    largest: float
+    shortest: float
+    longest: float
+    timeouts: tuple[float, ...]
+    by_size: tuple[tuple[float, tuple[int, int, int]], ...]
+    """Counts of the most common sizes, most common first."""
+
+
+def draw_durations(dataset: Dataset, fit: Any, requested_piece_bytes: float | None = None) -> Figure | NotDrawn:
     """Draw attempts at pieces from the source: duration against size, and the share that lasts longer against time.
 
     Parameters
     ----------
-    pieces : DataFrame
-        As `dfly_analysis.schema.PIECES`.
+    dataset : Dataset
     fit : DurationFit or NotFitted
-    asked_piece_bytes : float, optional
+    requested_piece_bytes : float, optional
         Piece length of the layer that was asked for; the lines reach to it.
-
-    Returns
-    -------
-    Figure or NotDrawn
     """
-    # Rows of few columns, and of codes in place of texts, are taken in a fraction of the time.
-    rows = pieces.loc[(pieces["origin"] == "source").fillna(value=False), [*_COLUMNS]]
-    rows = rows.astype({"outcome": "category"})
-    rows = rows[(rows["duration_s"] > 0) & (rows["size_bytes"] > 0).fillna(value=False)]
-    if not len(rows):
+    seen = _attempts(dataset)
+    if not seen.n:
         return NotDrawn(
             "No time of a piece from the registry was seen. From client v1.4.1 on its lines are written at debug level only."
         )
-    size = rows["size_bytes"].astype("float64")
-    most_common = float(size.mode().iloc[0])
+    every = -(-seen.n // MAX_POINTS)
+    sample = dataset.sql(
+        f"SELECT outcome, duration_s, size_bytes::DOUBLE AS size FROM {_SOURCE} "
+        f"AND hash(task_id, host, piece_number, attempt, started) % {every} = 0 ORDER BY ALL"
+    )
     with drawing(430) as canvas:
         left, right = canvas.subplots(1, 2, width_ratios=(1.15, 1.0))
-        shown, every = _thinned(rows)
-        _scatter(left, shown)
+        _scatter(left, sample)
         if fit:
-            _lines(
-                left,
-                fit,
-                float(fit.attempts.size_bytes.min()),
-                max(size.max(), asked_piece_bytes or 0.0),
-                float(size.max()),
-            )
-        _limits(left, rows)
-        _dress_left(left, rows, asked_piece_bytes if fit else None)
-        _survival(right, fit, rows, most_common)
+            smallest = float(fit.attempts.size_bytes.min())
+            _lines(left, fit, smallest, max(seen.largest, requested_piece_bytes or 0.0), seen.largest)
+        for limit in seen.timeouts[:_MAX_LIMITS]:
+            left.axhline(limit, color=INK, linestyle="--", linewidth=1.1)
+            left.annotate(f"limit {format_duration(limit)}", (1.0, limit), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
+        _dress_left(left, seen, requested_piece_bytes if fit else None)
+        _survival(right, fit, dataset, seen.by_size[0][0])
         return finish(
             canvas,
-            len(shown),
-            alt=_alt(rows, fit, most_common),
-            caption=_caption(every, fit, asked_piece_bytes, float(size.max())),
-            columns=_columns(),
-            rows=_table(rows, fit),
-        )
+            len(sample),
+            alt=_alt(seen, fit),
+            caption=_caption(every, fit, requested_piece_bytes, seen.largest),
+            columns=("Piece size", "Finished", "Cut by timeout", "Ended otherwise", "Median (fitted)", "99 % within", "99.9 % within"),
+            rows=_table(seen, fit),
+        )  # fmt: skip
 
 
-def _thinned(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    every = -(-len(rows) // MAX_POINTS)
-    return (rows, 1) if every == 1 else (rows.sort_values(["outcome", "duration_s"]).iloc[::every], every)
+def _attempts(dataset: Dataset) -> _Attempts:
+    numbers = dataset.rows(
+        f"SELECT count(*), min(size_bytes), max(size_bytes), quantile_cont(duration_s, 0.002), max(duration_s), {_COUNTS} FROM {_SOURCE}"
+    )[0]
+    by_size = dataset.rows(
+        f"SELECT size_bytes, {_COUNTS} FROM {_SOURCE} GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT {_SIZES_IN_TABLE}"
+    )
+    timeouts = dataset.rows(f"SELECT DISTINCT timeout_s FROM {_SOURCE} AND timeout_s IS NOT NULL ORDER BY 1")
+    n, smallest, largest, shortest, longest, done, cut, other = numbers
+    return _Attempts(
+        n=n,
+        counts=(done, cut, other),
+        smallest=float(smallest or 0),
+        largest=float(largest or 0),
+        shortest=shortest or 0.0,
+        longest=longest or 0.0,
+        timeouts=tuple(limit for (limit,) in timeouts),
+        by_size=tuple((float(size), (done, cut, other)) for size, done, cut, other in by_size),
+    )
 
 
-def _scatter(axes: Any, rows: pd.DataFrame) -> None:
-    done = rows[rows["outcome"] == "ok"]
+def _scatter(axes: Any, sample: Any) -> None:
+    done = sample[sample["outcome"] == "ok"]
     alpha = 0.75 if len(done) < 300 else 0.3
-    axes.scatter(done["size_bytes"].astype(float), done["duration_s"], s=13, color=COLOURS["ok"], alpha=alpha, linewidths=0, label=f"finished ({len(done):,})")  # fmt: skip
+    axes.scatter(done["size"], done["duration_s"], s=13, color=COLOURS["ok"], alpha=alpha, linewidths=0, label=f"finished ({len(done):,})")  # fmt: skip
     for outcome, marker in _MARKERS.items():
-        some = rows[rows["outcome"] == outcome]
+        some = sample[sample["outcome"] == outcome]
         if len(some):
-            face = {"facecolors": "none"} if marker in "^sD" else {}
-            axes.scatter(some["size_bytes"].astype(float), some["duration_s"], s=30, marker=marker, **face, **({"edgecolors": COLOURS[outcome]} if face else {"color": COLOURS[outcome]}), linewidths=1.2, label=f"{_NAMES[outcome]} ({len(some):,})", zorder=3)  # fmt: skip
+            look = {"facecolors": "none", "edgecolors": COLOURS[outcome]} if marker in "^sD" else {"color": COLOURS[outcome]}  # fmt: skip
+            axes.scatter(some["size"], some["duration_s"], s=30, marker=marker, **look, linewidths=1.2, label=f"{OUTCOMES[outcome]} ({len(some):,})", zorder=3)  # fmt: skip
 
 
 def _lines(axes: Any, fit: Any, low: float, high: float, observed: float) -> None:
@@ -114,19 +140,12 @@ def _lines(axes: Any, fit: Any, low: float, high: float, observed: float) -> Non
         axes.axvspan(observed, high, color="#eef1f4", zorder=0, label="larger than any seen")
 
 
-def _limits(axes: Any, rows: pd.DataFrame) -> None:
-    for limit in sorted(rows["timeout_s"].dropna().unique())[:4]:
-        axes.axhline(limit, color=INK, linestyle="--", linewidth=1.1)
-        axes.annotate(f"limit {format_duration(float(limit))}", (1.0, limit), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
-
-
-def _dress_left(axes: Any, rows: pd.DataFrame, requested_bytes: float | None) -> None:
-    size, limits = rows["size_bytes"].astype(float), rows["timeout_s"].dropna()
-    low, high = float(size.min()) / 2, max(float(size.max()), requested_bytes or 0.0) * 2
+def _dress_left(axes: Any, seen: _Attempts, requested_bytes: float | None) -> None:
+    low, high = seen.smallest / 2, max(seen.largest, requested_bytes or 0.0) * 2
     axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel="size of the piece", ylabel="duration of the attempt", title="Duration against size")  # fmt: skip
     bottom, top = axes.get_ylim()
-    bottom = max(bottom, float(rows["duration_s"].quantile(0.002)) / 2)
-    longest = float(np.nanmax([rows["duration_s"].max(), limits.max()]))
+    bottom = max(bottom, seen.shortest / 2)
+    longest = max(seen.longest, *seen.timeouts[-1:])
     top = min(max(top, longest * 1.3), longest * MAX_ABOVE)
     axes.set_ylim(bottom, top)
     log_axis(axes.xaxis, SIZE_TICKS_BYTES, format_size, low, high)
@@ -134,13 +153,14 @@ def _dress_left(axes: Any, rows: pd.DataFrame, requested_bytes: float | None) ->
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, handletextpad=0.4, columnspacing=1.0)
 
 
-def _survival(axes: Any, fit: Any, rows: pd.DataFrame, size: float) -> None:
-    from dfly_analysis.models import kaplan_meier
-
-    near = rows[np.abs(np.log(rows["size_bytes"].astype(float) / size)) < np.log(1.1)]
-    observed = kaplan_meier(near["duration_s"].to_numpy(), (near["outcome"] != "ok").to_numpy())
-    limits = near["timeout_s"].dropna()
-    high = max([float(near["duration_s"].max()), *observed.x[-1:]]) * 1.1
+def _survival(axes: Any, fit: Any, dataset: Dataset, size: float) -> None:
+    near = f"{_SOURCE} AND abs(ln(size_bytes / {size})) < ln(1.1)"
+    n, low, high = dataset.rows(f"SELECT count(*), quantile_cont(duration_s, 0.01), max(duration_s) FROM {near}")[0]
+    time = "duration_s" if n <= _MAX_EXACT else "exp(round(ln(duration_s), 3))"
+    grouped = f"SELECT {time} AS time, outcome IS DISTINCT FROM 'ok' AS cut, count(*) AS n FROM {near} GROUP BY ALL"
+    frame = dataset.sql(grouped)
+    observed = kaplan_meier(frame["time"].to_numpy(), frame["cut"].to_numpy(bool), frame["n"].to_numpy())
+    low, high = low / 1.5, high * 1.1
     if observed.x:
         x, y, below, above = (np.array(part) for part in (observed.x, observed.y, observed.low, observed.high))
         keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), 300)).astype(int))
@@ -152,9 +172,9 @@ def _survival(axes: Any, fit: Any, rows: pd.DataFrame, size: float) -> None:
         found = fit.timeout_rates(size, grid.tolist())
         axes.plot(grid, [one.value for one in found], color=FIT, linewidth=1.6, label="fitted")
         axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.15, linewidth=0)  # fmt: skip
-    for limit in sorted(limits.unique())[:4]:
+    limits = f"SELECT DISTINCT timeout_s FROM {near} AND timeout_s IS NOT NULL ORDER BY 1 LIMIT {_MAX_LIMITS}"
+    for (limit,) in dataset.rows(limits):
         axes.axvline(limit, color=INK, linestyle="--", linewidth=1.1)
-    low = float(near["duration_s"].quantile(0.01)) / 1.5
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(5e-4, 1.15), xlabel="time", ylabel="share of attempts that last longer", title=f"Pieces of {format_size(size)}")  # fmt: skip
     log_axis(axes.xaxis, DURATION_TICKS_S, format_duration, low, high)
     log_axis(axes.yaxis, SHARE_TICKS, format_share, 5e-4, 1.15)
@@ -162,18 +182,14 @@ def _survival(axes: Any, fit: Any, rows: pd.DataFrame, size: float) -> None:
         axes.legend(loc="lower left")
 
 
-def _counts(rows: pd.DataFrame) -> tuple[int, int, int]:
-    outcome = rows["outcome"]
-    return int((outcome == "ok").sum()), int((outcome == "timeout").sum()), int((~outcome.isin(["ok", "timeout"])).sum())  # fmt: skip
-
-
-def _alt(rows: pd.DataFrame, fit: Any, size: float) -> str:
-    done, cut, other = _counts(rows)
-    limits = [format_duration(float(limit)) for limit in sorted(rows["timeout_s"].dropna().unique())[:4]]
-    text = f"Duration against size of {len(rows):,} attempts at pieces, on logarithmic axes: {done:,} finished, {cut:,} cut by the timeout, {other:,} ended otherwise. "
-    text += f"Limit drawn at {', '.join(limits)}. " if limits else "No limit is known. "
+def _alt(seen: _Attempts, fit: Any) -> str:
+    done, cut, other = seen.counts
+    limits = ", ".join(map(format_duration, seen.timeouts[:_MAX_LIMITS]))
+    text = f"Duration against size of {seen.n:,} attempts at pieces, on logarithmic axes: {done:,} finished, {cut:,} cut by the timeout, {other:,} ended otherwise. "
+    text += f"Limit drawn at {limits}. " if limits else "No limit is known. "
     if not fit:
         return f"{text}No law could be fitted."
+    size = seen.by_size[0][0]
     tail = fit.quantile(size, 0.999)
     return (
         f"{text}For pieces of {format_size(size)} the fitted median is {format_duration(fit.quantile(size, 0.5).value)}, "
@@ -196,22 +212,16 @@ def _caption(every: int, fit: Any, requested_bytes: float | None, largest: float
     return " ".join(parts)
 
 
-def _columns() -> tuple[str, ...]:
-    return ("Piece size", "Finished", "Cut by timeout", "Ended otherwise", "Median (fitted)", "99 % within", "99.9 % within")  # fmt: skip
-
-
-def _table(rows: pd.DataFrame, fit: Any) -> list[tuple[str, ...]]:
-    sizes = rows["size_bytes"].astype(float)
-    common = sizes.value_counts().head(_SIZES_IN_TABLE).index.sort_values()
-    if fit:  # all of them at once; below each is only looked up
-        fit.quantiles([size for size in common for _ in QUANTILES], QUANTILES * len(common))
-    result = []
-    for size in common:
-        counts = tuple(f"{count:,}" for count in _counts(rows[sizes == size]))
-        found = fit.quantiles([float(size)] * len(QUANTILES), QUANTILES) if fit else []
-        times = tuple(_with_interval(one) for one in found) or (NOTHING,) * 3
-        result.append((format_size(float(size)), *counts, *times))
-    return result
+def _table(seen: _Attempts, fit: Any) -> list[tuple[str, ...]]:
+    sizes = sorted(seen.by_size)
+    nothing = [[NOTHING] * len(QUANTILES)] * len(sizes)
+    if fit:
+        found = fit.quantiles([size for size, _ in sizes for _ in QUANTILES], QUANTILES * len(sizes))
+        times = [list(map(_with_interval, found[at : at + 3])) for at in range(0, len(found), 3)]
+    return [
+        (format_size(size), *(f"{count:,}" for count in counts), *cells)
+        for (size, counts), cells in zip(sizes, times if fit else nothing, strict=True)
+    ]
 
 
 def _with_interval(one: Interval) -> str:

@@ -1,4 +1,4 @@
-"""Does the law fit: its probabilities against the data's, and which hosts it does not hold for."""
+"""Does the model fit: its probabilities against the data's, and which hosts it does not hold for."""
 
 from __future__ import annotations
 
@@ -7,18 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.reporting.plots.style import (
-    COLOURS,
-    FAINT,
-    FIT,
-    INK,
-    SIZE_TICKS_BYTES,
-    Figure,
-    NotDrawn,
-    drawing,
-    finish,
-    log_axis,
-)
+from dfly_analysis.reporting.figures import Figure, NotDrawn
+from dfly_analysis.reporting.plots.style import COLOURS, FAINT, FIT, INK, SIZE_TICKS_BYTES, drawing, finish, log_axis
 from dfly_analysis.units import format_share
 
 _MAX_HOSTS = 12
@@ -29,16 +19,7 @@ _Z = (-2.3263, -1.2816, 0.0, 1.2816, 2.3263, 3.0902)
 
 
 def draw_fit_diagnostics(fit: Any) -> Figure | NotDrawn:
-    """Draw a probability plot of a fitted law of durations, and what each host finished against what the law expects.
-
-    Parameters
-    ----------
-    fit : DurationFit or NotFitted
-
-    Returns
-    -------
-    Figure or NotDrawn
-    """
+    """Draw a probability plot of a fitted DurationFit, and what each host finished against what the fit expects."""
     if not fit:
         return NotDrawn("No law of times could be fitted, so there is none to check.")
     from dfly_analysis.models import check_fit

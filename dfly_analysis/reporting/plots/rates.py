@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from dfly_analysis.estimates import Interval
+from dfly_analysis.reporting.figures import Figure, NotDrawn
 from dfly_analysis.reporting.plots.style import (
     COLOURS,
     DURATION_TICKS_S,
@@ -16,47 +16,23 @@ from dfly_analysis.reporting.plots.style import (
     INK,
     PROPOSED,
     SHARE_TICKS,
-    Figure,
-    NotDrawn,
     drawing,
     finish,
     log_axis,
 )
+from dfly_analysis.reporting.prediction import Prediction
 from dfly_analysis.units import format_duration, format_share, format_size, size_class
 
 ROUND_TIMEOUTS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 MIN_RATE = 1e-5
 
 
-class PredictionLike(Protocol):
-    """What is foretold of a layer: `dfly_analysis.reporting.prediction.Prediction`."""
-
-    fit: str
-    size_bytes: int
-    piece_bytes: int
-    timeout_now_s: float | None
-    timeout_then_s: float | None
-    longest_seen_s: float | None
-
-    def rate(self, fits: Mapping[str, Any], timeout_s: float, *, competing: bool = True) -> Interval:
-        """Return the share of such layers that fail at a timeout."""
-        ...
-
-
-def draw_failure_rates(predicted: PredictionLike, fits: Mapping[str, Any], target_failure_rate: float) -> Figure:
-    """Draw the share of layers that fail against the timeout of a piece.
-
-    Parameters
-    ----------
-    predicted : Prediction
-    fits : mapping of str to fit
-    target_failure_rate : float
-        Share that may fail, 0 to 1.
-
-    Returns
-    -------
-    Figure
-    """
+def draw_failure_rates(
+    predicted: Prediction | None, fits: Mapping[str, Any], target_failure_rate: float
+) -> Figure | NotDrawn:
+    """Draw the share of layers that fail against the timeout of a piece, with the accepted share."""
+    if predicted is None:
+        return NotDrawn("No law of times could be fitted, or no layer size is known, so no rate can be foretold.")
     marked = [time for time in (predicted.timeout_now_s, predicted.timeout_then_s) if time]
     ends = [*marked, fits[predicted.fit].quantile(predicted.piece_bytes, 0.5).value]
     low, high = min(ends) / 2, max([*ends, predicted.longest_seen_s or 0.0]) * 4
@@ -86,7 +62,7 @@ def draw_failure_rates(predicted: PredictionLike, fits: Mapping[str, Any], targe
         )
 
 
-def _mark(axes: Any, predicted: PredictionLike, target: float, high: float) -> None:
+def _mark(axes: Any, predicted: Prediction, target: float, high: float) -> None:
     pairs = ((predicted.timeout_now_s, "now", INK), (predicted.timeout_then_s, "proposed", PROPOSED))
     for time, name, colour in pairs:
         if time:
@@ -98,7 +74,7 @@ def _mark(axes: Any, predicted: PredictionLike, target: float, high: float) -> N
         axes.axvspan(predicted.longest_seen_s, high, color="#eef1f4", zorder=0)
 
 
-def _rates_alt(predicted: PredictionLike, fits: Mapping[str, Any], target: float) -> str:
+def _rates_alt(predicted: Prediction, fits: Mapping[str, Any], target: float) -> str:
     text = f"Share of layers of {format_size(predicted.size_bytes)} that fail against the timeout of a piece, falling as the timeout grows; asked for {format_share(target)}."
     for time, name in ((predicted.timeout_now_s, "in force"), (predicted.timeout_then_s, "proposed")):
         if time:
@@ -107,7 +83,7 @@ def _rates_alt(predicted: PredictionLike, fits: Mapping[str, Any], target: float
     return text
 
 
-def _rates_table(predicted: PredictionLike, fits: Mapping[str, Any], marked: list[float]) -> list[tuple[str, ...]]:
+def _rates_table(predicted: Prediction, fits: Mapping[str, Any], marked: list[float]) -> list[tuple[str, ...]]:
     result = []
     for time in sorted({*marked, *ROUND_TIMEOUTS_S}):
         rate = predicted.rate(fits, time)
@@ -121,16 +97,7 @@ def _rates_table(predicted: PredictionLike, fits: Mapping[str, Any], marked: lis
 
 
 def draw_task_failures(fit: Any) -> Figure | NotDrawn:
-    """Draw the share of tasks that failed, by size.
-
-    Parameters
-    ----------
-    fit : TaskFailureFit or NotFitted
-
-    Returns
-    -------
-    Figure or NotDrawn
-    """
+    """Draw the share of tasks that failed, by size, from a TaskFailureFit."""
     if not fit:
         return NotDrawn(f"Failures by size cannot be shown: {getattr(fit, 'reason', 'they were not counted')}.")
     names = [size_class(one.from_bytes, one.to_bytes) for one in fit.bins]

@@ -1,4 +1,4 @@
-"""What all figures share: the finished picture, its look, and when it is drawn in lines or in dots."""
+"""What all figures share: their look, and when they become SVG or PNG."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, cast
 
 import matplotlib as mpl
@@ -15,9 +14,11 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+from dfly_analysis.reporting.figures import Figure
+
 MAX_SVG_MARKS = 2000
 MAX_TICKS = 7
-WIDTH_PX = 880
+WIDTH_PX = Figure.width_px
 DURATION_TICKS_S = (
     *(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
     *(60, 180, 600, 1800, 3600, 3 * 3600, 8 * 3600, 86400, 3 * 86400, 10 * 86400),
@@ -79,47 +80,6 @@ _LOOK: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dfly-analysis",
 }
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A finished picture with its words and numbers.
-
-    Attributes
-    ----------
-    media_type : str
-        ``image/svg+xml``, or ``image/png`` beyond `MAX_SVG_MARKS` marks.
-    data : bytes
-    alt : str
-        What it shows, in words with numbers.
-    caption : str
-        The sentence below it.
-    columns : tuple of str
-    rows : tuple of tuple of str
-        Its numbers.
-    width_px : int
-        Width it is meant for.
-    """
-
-    media_type: str
-    data: bytes
-    alt: str
-    caption: str
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    width_px: int = WIDTH_PX
-
-
-@dataclass(frozen=True)
-class NotDrawn:
-    """No picture, and why.
-
-    Attributes
-    ----------
-    reason : str
-    """
-
-    reason: str
 
 
 @contextmanager

@@ -1,105 +1,100 @@
-"""Failures against time: how many of which kind, on which host, and how often a piece was tried again."""
+"""Failures against time: how many of which kind, on which host, and how often a piece was retried."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-from dfly_analysis.reporting.plots.style import (
-    CAUSE_COLOURS,
-    COLOURS,
-    FAINT,
-    HATCHES,
-    INK,
-    Figure,
-    NotDrawn,
-    drawing,
-    finish,
-)
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.reporting.figures import Figure, NotDrawn
+from dfly_analysis.reporting.labels import OUTCOMES
+from dfly_analysis.reporting.plots.style import CAUSE_COLOURS, COLOURS, FAINT, HATCHES, INK, drawing, finish
 from dfly_analysis.units import format_duration
 
 WIDTHS_S = (10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 86400)
 MAX_BINS = 90
 MAX_HOSTS = 20
-_WORDS = {"timeout": "cut by the timeout", "reset": "connection cut", "storage": "storage error", "origin": "registry error", "cancelled": "cancelled with a sibling", "unknown": "unknown end"}  # fmt: skip
+_FAILURES = {
+    "pieces": "SELECT coalesce(ended, started) AS time, outcome AS kind, coalesce(host, 'unknown host') AS host FROM pieces WHERE outcome <> 'ok' AND time IS NOT NULL",
+    "tasks": f"SELECT coalesce(ended, started) AS time, coalesce(cause, 'unknown') AS kind, coalesce(host, 'unknown host') AS host FROM tasks WHERE {FAILED} AND time IS NOT NULL",
+}  # fmt: skip
 
 
-def draw_timeline(pieces: pd.DataFrame, tasks: pd.DataFrame) -> Figure | NotDrawn:
-    """Draw failures against time, by kind and by host.
-
-    Parameters
-    ----------
-    pieces, tasks : DataFrame
-        As in `dfly_analysis.schema`. Pieces that failed are shown, by outcome; where there are none, failed tasks by cause.
-
-    Returns
-    -------
-    Figure or NotDrawn
-    """
-    failures, what = _failures(pieces, tasks)
-    if not len(failures):
+def draw_timeline(dataset: Dataset) -> Figure | NotDrawn:
+    """Draw failures against time, by kind and by host: pieces that failed by outcome, or failed tasks by cause where none did."""
+    what = next((what for what, query in _FAILURES.items() if dataset.rows(f"SELECT 1 FROM ({query}) LIMIT 1")), None)
+    if what is None:
         return NotDrawn("Nothing failed at a known time.")
-    times = pd.concat([failures["time"], tasks["started"], tasks["ended"], pieces["started"]]).dropna()
-    width_s = _width_s((times.max() - times.min()).total_seconds())
-    begin = times.min().floor(f"{width_s}s")
-    n_bins = int((times.max() - begin).total_seconds() // width_s) + 1
-    slot = ((failures["time"] - begin).dt.total_seconds() // width_s).astype(int)
-    counts = pd.crosstab(slot, failures["kind"]).reindex(range(n_bins), fill_value=0)
-    repeated = _retries(pieces, begin, width_s, n_bins)
-    hosts = failures["host"].fillna("unknown host").value_counts()
-    shown = list(hosts.index[:MAX_HOSTS])
+    failures = _FAILURES[what]
+    by_host = dataset.rows(f"SELECT host, kind, count(*) FROM ({failures}) GROUP BY ALL ORDER BY 3 DESC, 1, 2")
+    everything = f"SELECT time FROM ({failures}) UNION ALL SELECT started FROM tasks UNION ALL SELECT ended FROM tasks UNION ALL SELECT started FROM pieces"
+    first, last = dataset.rows(f"SELECT nanoseconds(min(time)), nanoseconds(max(time)) FROM ({everything})")[0]
+    width_s = next((width for width in WIDTHS_S if (last - first) / 1e9 / width <= MAX_BINS), WIDTHS_S[-1])
+    width_ns = width_s * 10**9
+    begin = first // width_ns * width_ns
+    n_bins = (last - begin) // width_ns + 1
+    bin_of = f"(nanoseconds({{}}) - {begin}) // {width_ns}".format
+    by_kind = _binned(dataset.rows(f"SELECT kind, {bin_of('time')}, count(*) FROM ({failures}) GROUP BY ALL"), n_bins)
+    retried = (
+        f"SELECT '', {bin_of('started')}, count(*) FROM pieces WHERE attempt > 1 AND started IS NOT NULL GROUP BY ALL"
+    )
+    retries = _binned(dataset.rows(retried), n_bins).get("", np.zeros(n_bins, int))
+    hosts, kinds = Counter[str](), Counter[str]()
+    for host, kind, n in by_host:
+        hosts[host] += n
+        kinds[kind] += n
+    shown = [host for host, _ in hosts.most_common(MAX_HOSTS)]
+    of_shown = f"SELECT host, {bin_of('time')}, count(*) FROM ({failures}) WHERE list_contains(?, host) GROUP BY ALL"
+    edges = pd.Timestamp(begin, tz="UTC") + pd.to_timedelta(np.arange(n_bins) * width_s, "s")
+    per = f"per {format_duration(width_s)}"
     with drawing(400 + 24 * len(shown)) as canvas:
         top, middle, bottom = canvas.subplots(3, 1, sharex=True, height_ratios=(210, 100, 40 + 24 * len(shown)))
-        edges = begin + pd.to_timedelta(np.arange(n_bins) * width_s, "s")
-        _bars(top, edges, counts, width_s)
-        top.set(ylabel=f"per {format_duration(width_s)}", title=f"Failed {what}")
-        middle.bar(edges, repeated, width=pd.Timedelta(width_s * 0.92, "s"), align="edge", color=FAINT)
-        middle.set(ylabel=f"per {format_duration(width_s)}", title="Attempts at a piece after its first")
+        _bars(top, edges, by_kind, width_s)
+        top.set(ylabel=per, title=f"Failed {what}")
+        middle.bar(edges, retries, width=pd.Timedelta(width_s * 0.92, "s"), align="edge", color=FAINT)
+        middle.set(ylabel=per, title="Attempts at a piece after its first")
         _whole(middle)
-        _strips(bottom, edges, failures, slot, shown, width_s)
+        _strips(bottom, edges, _binned(dataset.rows(of_shown, [shown]), n_bins), shown, width_s)
+        times = dataset.rows(f"SELECT nanoseconds(min(time)), nanoseconds(max(time)) FROM ({failures})")[0]
+        since, until = (f"{pd.Timestamp(time):%Y-%m-%d %H:%M:%S}" for time in times)
+        table = {(host, kind): n for host, kind, n in by_host}
+        columns = sorted(kinds)
         return finish(
             canvas,
-            int((counts.to_numpy() > 0).sum()) + n_bins,
-            alt=_alt(failures, what, width_s, repeated, hosts),
+            sum(int((counts > 0).sum()) for counts in by_kind.values()) + n_bins,
+            alt=f"{hosts.total():,} failed {what} from {since} to {until} UTC, counted {per}: "
+            + ", ".join(f"{count:,} {_word(kind)}" for kind, count in kinds.most_common())
+            + f". {retries.sum():,} attempts after the first. Most on {shown[0]} ({hosts[shown[0]]:,}), {len(hosts):,} hosts in all.",
             caption=f"From above: failed {what} by kind; attempts at a piece after its first; the failures by host; darker is more. Times in UTC."
             + (f" The {MAX_HOSTS} hosts with most failures of {len(hosts):,}." if len(hosts) > MAX_HOSTS else ""),
-            columns=("Host", *(_word(kind) for kind in counts.columns), "All"),
-            rows=_table(failures, list(counts.columns)),
+            columns=("Host", *map(_word, columns), "All"),
+            rows=[
+                (host, *(f"{table.get((host, kind), 0):,}" for kind in columns), f"{n:,}")
+                for host, n in hosts.most_common()
+            ],
         )
 
 
-def _failures(pieces: pd.DataFrame, tasks: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    failed = ~pieces["outcome"].isin(["ok"]) & pieces["outcome"].notna()
-    bad = pieces.loc[failed, ["started", "ended", "outcome", "host"]]
-    time = bad["ended"].fillna(bad["started"])
-    result = pd.DataFrame({"time": time, "kind": bad["outcome"], "host": bad["host"]}).dropna(subset=["time"])
-    if len(result):
-        return result, "pieces"
-    lost = tasks[tasks["outcome"].isin(["failed", "died"])]
-    time = lost["ended"].fillna(lost["started"])
-    kind = lost["cause"].fillna("unknown")
-    return pd.DataFrame({"time": time, "kind": kind, "host": lost["host"]}).dropna(subset=["time"]), "tasks"
+def _binned(rows: Sequence[tuple[Any, ...]], n_bins: int) -> dict[str, np.ndarray[Any, Any]]:
+    """Return counts by bin for each name, sorted by name."""
+    result: dict[str, np.ndarray[Any, Any]] = {}
+    for name, place, n in sorted(rows):
+        result.setdefault(name, np.zeros(n_bins, int))[place] = n
+    return result
 
 
-def _width_s(span_s: float) -> int:
-    return next((width for width in WIDTHS_S if span_s / width <= MAX_BINS), WIDTHS_S[-1])
-
-
-def _retries(pieces: pd.DataFrame, begin: pd.Timestamp, width_s: int, n_bins: int) -> np.ndarray[Any, Any]:
-    repeated = pieces.loc[(pieces["attempt"] > 1).fillna(value=False), "started"].dropna()
-    slot = ((repeated - begin).dt.total_seconds() // width_s).astype(int)
-    return np.bincount(slot[(slot >= 0) & (slot < n_bins)], minlength=n_bins)
-
-
-def _bars(axes: Any, edges: Any, counts: pd.DataFrame, width_s: int) -> None:
+def _bars(axes: Any, edges: Any, by_kind: dict[str, np.ndarray[Any, Any]], width_s: int) -> None:
     below = np.zeros(len(edges))
-    for kind in counts.columns:
-        tall = counts[kind].to_numpy()
-        colour = COLOURS.get(str(kind)) or CAUSE_COLOURS.get(str(kind), INK)
-        axes.bar(edges, tall, width=pd.Timedelta(width_s * 0.92, "s"), bottom=below, align="edge", color=colour, hatch=HATCHES.get(str(kind)), edgecolor="white", linewidth=0.3, label=_word(kind))  # fmt: skip
-        below += tall
+    for kind, counts in by_kind.items():
+        colour = COLOURS.get(kind) or CAUSE_COLOURS.get(kind, INK)
+        axes.bar(edges, counts, width=pd.Timedelta(width_s * 0.92, "s"), bottom=below, align="edge", color=colour, hatch=HATCHES.get(kind), edgecolor="white", linewidth=0.3, label=_word(kind))  # fmt: skip
+        below += counts
     axes.margins(x=0.01)
     _whole(axes)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
@@ -110,16 +105,11 @@ def _whole(axes: Any) -> None:
     axes.yaxis.get_major_locator().set_params(integer=True)
 
 
-def _strips(axes: Any, edges: Any, failures: pd.DataFrame, slot: Any, hosts: list[str], width_s: int) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    grid = pd.crosstab(failures["host"].fillna("unknown host"), slot).reindex(hosts, fill_value=0)
-    most = max(int(grid.to_numpy().max()), 1)
+def _strips(axes: Any, edges: Any, grid: dict[str, np.ndarray[Any, Any]], hosts: list[str], width_s: int) -> None:
+    most = max(int(counts.max()) for counts in grid.values())
     for place, host in enumerate(hosts):
-        counts = grid.loc[host].to_dict()
-        for column in (column for column, count in counts.items() if count):
-            share = float(counts[column]) / most
-            axes.barh(place, pd.Timedelta(width_s, "s"), left=edges[column], height=0.82, color=COLOURS["timeout"], alpha=0.25 + 0.75 * share)  # fmt: skip
+        for column in np.flatnonzero(grid[host]):
+            axes.barh(place, pd.Timedelta(width_s, "s"), left=edges[column], height=0.82, color=COLOURS["timeout"], alpha=0.25 + 0.75 * grid[host][column] / most)  # fmt: skip
     axes.set_yticks(range(len(hosts)), hosts)
     axes.set_ylim(len(hosts) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
@@ -129,20 +119,5 @@ def _strips(axes: Any, edges: Any, failures: pd.DataFrame, slot: Any, hosts: lis
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))  # type: ignore[no-untyped-call]
 
 
-def _word(kind: Any) -> str:
-    return _WORDS.get(str(kind), str(kind).replace("_", " "))
-
-
-def _alt(failures: pd.DataFrame, what: str, width_s: int, repeated: np.ndarray[Any, Any], hosts: Any) -> str:
-    kinds = ", ".join(f"{count:,} {_word(kind)}" for kind, count in failures["kind"].value_counts().items())
-    first, last = (f"{time:%Y-%m-%d %H:%M:%S}" for time in (failures["time"].min(), failures["time"].max()))
-    return (
-        f"{len(failures):,} failed {what} from {first} to {last} UTC, counted per {format_duration(width_s)}: {kinds}. "
-        f"{int(repeated.sum()):,} attempts after the first. Most on {hosts.index[0]} ({int(hosts.iloc[0]):,}), {len(hosts):,} hosts in all."
-    )
-
-
-def _table(failures: pd.DataFrame, kinds: list[Any]) -> list[tuple[str, ...]]:
-    counts = pd.crosstab(failures["host"].fillna("unknown host"), failures["kind"]).reindex(columns=kinds, fill_value=0)
-    order = counts.sum(axis=1).sort_values(ascending=False).index
-    return [(str(host), *(f"{count:,}" for count in counts.loc[host]), f"{int(counts.loc[host].sum()):,}") for host in order]  # fmt: skip
+def _word(kind: str) -> str:
+    return OUTCOMES.get(kind, kind.replace("_", " "))

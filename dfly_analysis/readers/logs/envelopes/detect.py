@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from dfly_analysis.catalog.envelopes import EnvelopeKind, load_envelopes
+from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.errors import LogFormatError, suggest_similar
 from dfly_analysis.io import Opened
 from dfly_analysis.readers.logs.blocks import LineBlock, clean, head_text
+from dfly_analysis.readers.logs.envelopes.field_mapping import is_newest_first
 from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer, ReversedLineBuffer, Tally
-from dfly_analysis.readers.logs.envelopes.timestamps import is_newest_first
 from dfly_analysis.readers.logs.envelopes.unwrap_prefix import PlainUnwrapper, PrefixUnwrapper, Unwrapper
-from dfly_analysis.readers.logs.format_detection import begins_record, count_records
+from dfly_analysis.readers.logs.format_detection import SNIFF_LINES, begins_record, count_records, find_format
 
 DEPTH_CAP = 3
 _SHARE = 0.6
@@ -43,6 +46,50 @@ class Sample:
     def text(self) -> bytes:
         """Return the peeled lines of all writers."""
         return b"".join(self.heads.values())
+
+
+class Sniffed(NamedTuple):
+    """What a file's first lines say of it.
+
+    Attributes
+    ----------
+    wrapper : EnvelopeKind or None
+        The outermost wrapper, None for bare lines.
+    log_format : LogFormat or None
+        The format of the lines inside, None where no line begins a record.
+    reason : str
+        Why, in one sentence.
+    """
+
+    wrapper: EnvelopeKind | None
+    log_format: LogFormat | None
+    reason: str
+
+
+@lru_cache(maxsize=4)  # a file is recognised by it, and read by it
+def sniff(head: bytes) -> Sniffed:
+    """Find out how a file's lines are wrapped and in which format they are written.
+
+    Parameters
+    ----------
+    head : bytes
+        The beginning of the file, some tens of kilobytes, as it is (also UTF-16).
+
+    Returns
+    -------
+    Sniffed
+    """
+    wrappers, text = sniff_wrappers(head)
+    counts = count_records(text.decode("utf-8", "replace"))
+    n_lines = min(text.count(b"\n"), SNIFF_LINES)
+    around = " around ".join(wrapper.title for wrapper in wrappers)
+    outer = wrappers[0] if wrappers else None
+    if not counts:
+        kind = f"{around} around lines of no known format" if around else "no log of a known format"
+        return Sniffed(outer, None, f"{kind}: none of the first {n_lines} lines begins a record")
+    main = find_format(counts.most_common(1)[0][0])
+    named = f"{around} around {main.id}" if around else main.id
+    return Sniffed(outer, main, f"{named}: {counts.total()} of the first {n_lines} lines begin a record")
 
 
 def sniff_wrapper(head: bytes, depth: int = 1) -> EnvelopeKind | None:

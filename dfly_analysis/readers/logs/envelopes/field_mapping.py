@@ -1,11 +1,13 @@
-"""Takes line, time and writer out of JSON objects and rows."""
+"""Takes line, time and writer out of JSON objects and rows, and tells which of two times is the older."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from calendar import timegm
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from dfly_analysis.catalog.envelopes import Fields
@@ -14,6 +16,13 @@ from dfly_analysis.readers.logs.envelopes.line_buffers import Key
 _LABEL = re.compile(r'(\w+)\s*=\s*"?((?:[^"\\,}]|\\.)*)"?')
 _TEXT_CAP = 8192
 _KEYS_CAP = 10_000
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?"
+)
+_BSD = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DIGITS = {10: 9, 13: 6, 16: 3, 19: 0}  # seconds, milli-, micro-, nanoseconds -> zeros to add
+_ANY_YEAR = 2000  # a leap year
 
 
 def look_up(row: Mapping[str, Any], path: str) -> Any:
@@ -147,3 +156,51 @@ def _labels(text: str) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return dict(_LABEL.findall(text[:_TEXT_CAP]))
     return found if isinstance(found, dict) else None
+
+
+def parse_timestamp(text: str) -> int | None:
+    """Return a time in nanoseconds, comparable with others of the same file, or None where it cannot be told.
+
+    Parameters
+    ----------
+    text : str
+        RFC 3339, seconds to nanoseconds since 1970, or syslog's ``May 02 10:00:00``, whose year is not known.
+    """
+    if text.isascii() and text.isdigit():
+        zeros = _DIGITS.get(len(text))
+        return None if zeros is None else int(text) * 10**zeros
+    if match := _ISO.search(text):
+        *whole, fraction, sign, hours, minutes = match.groups()
+        offset_s = (int(hours) * 3600 + int(minutes) * 60) * (-1 if sign == "-" else 1) if sign else 0
+        return _nanoseconds([int(part) for part in whole], fraction, offset_s)
+    if (match := _BSD.search(text)) and match[1] in _MONTHS:
+        whole = [_ANY_YEAR, _MONTHS.index(match[1]) + 1, *map(int, match.group(2, 3, 4, 5))]
+        return _nanoseconds([int(part) for part in whole], match[6], 0)
+    return None
+
+
+def _nanoseconds(whole: list[int], fraction: str | None, offset_s: int) -> int | None:
+    try:
+        seconds = timegm((*whole, 0, 0, 0)) - offset_s
+    except (ValueError, OverflowError):  # month 13
+        return None
+    return seconds * 10**9 + int((fraction or "").ljust(9, "0"))
+
+
+def is_newest_first(times: Iterable[str], *, least: int = 1, ratio: int = 1) -> bool:
+    """Say whether times go down from one line to the next.
+
+    Parameters
+    ----------
+    times : iterable of str
+        In the order of the file; those that cannot be read do not count.
+    least : int
+        How many steps down there must be.
+    ratio : int
+        How many times as many as steps up.
+    """
+    moments = [moment for moment in map(parse_timestamp, times) if moment is not None]
+    steps = list(pairwise(moments))
+    down = sum(after < before for before, after in steps)
+    up = sum(after > before for before, after in steps)
+    return down >= least and down > ratio * up

@@ -9,7 +9,8 @@ from typing import IO
 
 from dfly_analysis.io import Opened
 from dfly_analysis.io.input_stream import LINE_CAP_BYTES
-from dfly_analysis.readers.logs.blocks import LineBlock, count_lines, cut_long
+from dfly_analysis.readers.logs.blocks import LineBlock, cut_long
+from dfly_analysis.readers.logs.native_parser import count_lines
 
 Key = tuple[str, ...]
 """Writer, and behind it what else must not be mixed: container, stream, file."""

@@ -10,9 +10,8 @@ from typing import Any
 from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.io import Opened
 from dfly_analysis.readers.logs.blocks import LineBlock
-from dfly_analysis.readers.logs.envelopes.field_mapping import RowReader, first_text
+from dfly_analysis.readers.logs.envelopes.field_mapping import RowReader, first_text, is_newest_first, parse_timestamp
 from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer, Tally
-from dfly_analysis.readers.logs.envelopes.timestamps import is_newest_first, parse_timestamp
 from dfly_analysis.readers.logs.envelopes.unwrap_prefix import Unwrapper, numbers_of
 
 DOCUMENT_CAP_BYTES = 256 << 20

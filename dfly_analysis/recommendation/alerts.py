@@ -1,0 +1,385 @@
+"""Prometheus rules with the thresholds of one analysis, their unit tests, and a Grafana dashboard."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from string import Template
+from typing import Any, Protocol
+
+import yaml
+
+from dfly_analysis.catalog.monitoring import AlertRule, Panel, load_alert_rules, load_metric_names, load_panels
+from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.errors import CatalogError, DflyError
+from dfly_analysis.estimates import Interval
+from dfly_analysis.models import LayerShape, timeout_for_target
+from dfly_analysis.recommendation.context import SLOTS
+from dfly_analysis.recommendation.preheat_jobs import api_of
+from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.recommendation.transfer_times import USUAL_SLOTS
+from dfly_analysis.units import format_duration, format_share, format_size
+
+RULES, TESTS, DASHBOARD = "alerts.rules.yaml", "alerts.tests.yaml", "alerts.dashboard.json"
+SEED, CLIENT = 'container="seed-client"', 'container="client"'
+_GROWN = re.compile(r"grown\((?P<metric>[\w:]+(?:\{[^{}]*\})?)\[(?P<window>\w+)\](?P<offset> offset \w+)?\)")
+_NAMES = re.compile(r"\$\{?(\w+)\}?")
+_MATCHER = r'\s*\w+\s*(?:=~?|!=|!~)\s*"(?:[^"\\]|\\.)*"\s*'
+_MATCHERS = re.compile(f"{_MATCHER}(?:,{_MATCHER})*")
+_EQUAL = re.compile(r'(\w+)\s*=\s*"([^"\\]*)"')
+_ROLES: Mapping[str, tuple[str, ...]] = {"client": ("seedClient", "client"), "scheduler": ("scheduler",), "manager": ("manager", "scheduler")}  # fmt: skip
+_NEAR, _PER_HOUR, _DEVIATIONS = 0.8, 600.0, 3.0
+_LEAST_SHARE, _MOST_SHARE = 0.1, 0.5
+_GC_KEYS = ("gc.policy.diskHighThresholdPercent", "gc.policy.distHighThresholdPercent")
+_USUAL_GC_HIGH = 80.0
+_LAST_BUCKET_MS = 2.0**23
+_MAX_BOUND = 0.5
+_YAML_WIDTH = 110
+
+
+class PredictionLike(Protocol):
+    """What is read of `dfly_analysis.reporting.prediction.Prediction`."""
+
+    @property
+    def fit(self) -> str: ...  # noqa: D102
+    @property
+    def size_bytes(self) -> int: ...  # noqa: D102
+    @property
+    def piece_bytes(self) -> int: ...  # noqa: D102
+    @property
+    def siblings_cancelled(self) -> bool: ...  # noqa: D102
+    @property
+    def n_pieces(self) -> int: ...  # noqa: D102
+    @property
+    def passes(self) -> int: ...  # noqa: D102
+    @property
+    def timeout_now_s(self) -> float | None: ...  # noqa: D102
+    @property
+    def timeout_then_s(self) -> float | None: ...  # noqa: D102
+    @property
+    def now(self) -> Interval | None: ...  # noqa: D102
+    @property
+    def then(self) -> Interval | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One alert; the condition has to hold for `wait`, and its tests say when it fires and when it is quiet."""
+
+    name: str
+    expr: str
+    severity: str
+    summary: str
+    description: str
+    wait: str | None
+    tests: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An alert that is not written, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """Rules for one cluster and its releases, those left out, and the thresholds (`values`) of the rules."""
+
+    rules: tuple[Rule, ...]
+    left_out: tuple[LeftOut, ...]
+    values: Mapping[str, str] = field(hash=False)
+    versions: Mapping[str, str | None] = field(hash=False)
+
+    @classmethod
+    def from_analysis(
+        cls, dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None, *, seed: str = SEED, client: str = CLIENT
+    ) -> Alerts:  # fmt: skip
+        """Make the rules of one analysis; the timeouts after the advice count, since they are what will be in force.
+
+        Parameters
+        ----------
+        dataset, fits, advice, predicted
+            Of the analysis; no prediction is None.
+        seed, client : str
+            Label matchers of the seed clients' and the clients' targets; those of the chart's ServiceMonitors by default.
+
+        Raises
+        ------
+        DflyError
+            If a matcher is not valid.
+        """
+        for matcher in (seed, client):
+            if not _MATCHERS.fullmatch(matcher):
+                raise DflyError(f"{matcher!r} matches no labels", hint='write it like container="seed-client"')
+        values, missing = _values(dataset, fits, advice, predicted)
+        values = {"seed": seed, "client": client, **values}
+        texts = {**values, "seed_labels": json.dumps(dict(_EQUAL.findall(seed)))}
+        versions = dataset.settings.versions
+        rules, left_out = [], []
+        for entry in load_alert_rules():
+            if reason := _too_old(entry, versions) or _missing_value(entry, texts, missing):
+                left_out.append(LeftOut(entry.alert, reason))
+            else:
+                rules.append(_rule(entry, texts))
+        return cls(tuple(rules), tuple(left_out), values, dict(versions))
+
+    def to_yaml(self) -> str:
+        """Return the rules as Prometheus reads them, with what was left out and why as comments."""
+        listed = [
+            {"alert": rule.name, "expr": rule.expr, **({"for": rule.wait} if rule.wait else {}), "labels": {"severity": rule.severity},
+             "annotations": {"summary": rule.summary, "description": rule.description}}
+            for rule in self.rules
+        ]  # fmt: skip
+        header = [
+            "Alerts for large preheats with Dragonfly, by dfly-analysis from one run: make them anew when settings change.",
+            *(
+                f"{role}: {version or 'release not known, the metrics of the newest are taken'}"
+                for role, version in self.versions.items()
+            ),
+            f"seed clients are {self.values['seed']}, clients {self.values['client']}: labels of the chart's ServiceMonitors; adapt them to yours.",
+            *(f"left out: {one.name}: {one.reason}" for one in self.left_out),
+        ]
+        content = {"groups": [{"name": "dragonfly-large-preheats", "rules": listed}]}
+        return "".join(f"# {line}\n" for line in header) + _dumped(content)
+
+    def tests_yaml(self) -> str:
+        """Return unit tests for ``promtool test rules``: each alert fires where it should, and is quiet where it should."""
+        tests = [test for rule in self.rules for test in _tests(rule)]
+        content = {"rule_files": [RULES], "evaluation_interval": "1m", "tests": tests}
+        return f"# promtool test rules {TESTS}\n" + _dumped(content)
+
+    def dashboard(self) -> str:
+        """Return a Grafana dashboard for large preheats, JSON to import."""
+        content = _dashboard(self.values, lambda query: filled(query, self.values))
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return an expression with its values, and with `grown` written out.
+
+    ``grown(X[1h])`` is what a counter grew by, the first failure included: where there was no such series an hour ago, all
+    it holds now came within the hour.
+    """
+    try:
+        return _GROWN.sub(_written_out, Template(text).substitute(values))
+    except (KeyError, ValueError) as problem:
+        raise CatalogError(f"names no known value: {problem}", where="catalog/entries/alerts") from problem
+
+
+def _written_out(found: re.Match[str]) -> str:
+    metric, window, offset = found["metric"], found["window"], found["offset"] or ""
+    minutes = sum(
+        int(part[:-1]) * {"m": 1, "h": 60}[part[-1]] for part in (window, offset.removeprefix(" offset ")) if part
+    )
+    return f"(({metric}{offset} unless {metric} offset {minutes}m) or increase({metric}[{window}]{offset}))"
+
+
+def _values(
+    dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the thresholds by name, and the reasons for those that are missing."""
+    texts: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    _failure_bound(texts, missing, advice, predicted or None)
+    _layer_time(texts, missing, dataset, fits, advice, predicted or None)
+    if advice.size_bytes > 0:
+        bounds = load_metric_names().size_bounds
+        level = next(
+            (place for place, bound in enumerate(bounds, start=1) if advice.size_bytes < bound), len(bounds) + 1
+        )
+        texts |= {
+            "size_level": str(level), "size_text": format_size(advice.size_bytes), "headroom_bytes": str(advice.size_bytes),
+            "headroom_twice_bytes": str(2 * advice.size_bytes + 2000),
+        }  # fmt: skip
+    else:
+        missing |= dict.fromkeys(
+            ("size_level", "size_text", "headroom_bytes"), "no layer size was asked for, and none was seen"
+        )
+    share, reason = _source_share(dataset)
+    gc_high = (dataset.settings.get(key, "seedClient").number for key in _GC_KEYS)
+    percent = next((number for number in gc_high if number is not None and 0 < number <= 95), _USUAL_GC_HIGH)
+    texts |= {"source_share": f"{share:.3g}", "source_share_source": reason, "gc_high": f"{percent / 100.0:.3g}"}
+    return texts, missing
+
+
+def _failure_bound(
+    texts: dict[str, str], missing: dict[str, str], advice: Advice, predicted: PredictionLike | None
+) -> None:
+    """Fill in the share of layers that may fail, and for the tests how many of 600 an hour are above and below it."""
+    rate = (predicted.then or predicted.now) if predicted is not None else None
+    target, layers = advice.target_failure_rate, f"layers of {format_size(advice.size_bytes)}"
+    if rate is None:
+        bound, reason = target, "it is the share that may fail by what was asked, for no law was fitted"
+    elif rate.high <= _MAX_BOUND:
+        bound, reason = rate.high, f"it is the upper end of what the model predicts for {layers}"
+    else:  # an alert at such an upper end would come when most layers are lost
+        bound = max(target, rate.value)
+        reason = f"the model's interval for {layers} rules little out, so it is what the model expects, or what was asked if that is more"
+    bound = max(bound, 1e-6)
+    if bound > _MAX_BOUND:
+        missing["failure_bound"] = (
+            f"the model does not rule out that {format_share(bound)} of layers fail; follow the advice first"
+        )
+        return
+    threshold = _PER_HOUR * bound + _DEVIATIONS * math.sqrt(_PER_HOUR * bound * (1 - bound))
+    texts |= {
+        "failure_bound": _number(bound), "failure_source": reason,
+        "failures_above": _number((1.2 * threshold + 1) / 60), "failures_below": _number(0.8 * threshold / 60),
+    }  # fmt: skip
+
+
+def _layer_time(
+    texts: dict[str, str], missing: dict[str, str], dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None
+) -> None:  # fmt: skip
+    """Fill in the time of a layer from which on the tail of its pieces reaches the timeout, or its job's deadline comes near."""
+    limit_s = (predicted.timeout_then_s or predicted.timeout_now_s) if predicted is not None else None
+    if predicted is None or limit_s is None:
+        missing["near_limit_ms"] = "no law of a piece's time, or no limit, is known"
+        return
+    fit, settings = fits[predicted.fit], dataset.settings
+    number = settings.get(SLOTS, "seedClient").number
+    slots = max(1, min(int(number or USUAL_SLOTS), predicted.n_pieces))
+    # the mean time of a piece from three quantiles (Pearson and Tukey, 1965): near enough for buckets of a factor of two
+    low, middle, high = (fit.quantile(predicted.piece_bytes, p).value for p in (0.05, 0.5, 0.95))
+    layer_s = predicted.n_pieces / slots * (0.63 * middle + 0.185 * (low + high))
+    layer = LayerShape(
+        predicted.size_bytes, predicted.piece_bytes, slots, predicted.passes, predicted.siblings_cancelled
+    )
+    needed = timeout_for_target(fit, layer, advice.target_failure_rate)
+    window_s = _NEAR * api_of(settings.versions.get("manager") or settings.versions.get("scheduler")).window_s
+    # times of pieces and layers stretch alike: where a layer takes so much longer, so do the slowest of its pieces
+    near_s = layer_s * limit_s / needed.value if math.isfinite(needed.value) else math.inf
+    reason = f"then the slowest pieces need all of the {format_duration(limit_s)} they have"
+    if near_s > window_s:
+        near_s, reason = window_s, f"the manager asks after a job for {format_duration(window_s / _NEAR)} only"
+    near_ms = 1000.0 * near_s
+    if not 2.0 < near_ms < _LAST_BUCKET_MS / 2:
+        missing["near_limit_ms"] = f"{format_duration(near_s)} is outside what the metric's buckets can tell"
+        return
+    above = 2.0 ** (math.floor(math.log2(near_ms)) + 2)
+    texts |= {
+        "near_limit_ms": _number(near_ms), "near_limit_text": format_duration(near_s), "near_limit_source": reason,
+        "bucket_above": f"{above:.0f}", "bucket_above_lower": f"{above / 2:.0f}", "bucket_below": f"{above / 4:.0f}",
+    }  # fmt: skip
+
+
+def _source_share(dataset: Dataset) -> tuple[float, str]:
+    """Return twice the share of bytes that clients fetched from the registry, held between a tenth and a half."""
+    query = "SELECT coalesce(sum(bytes_from_source), 0), coalesce(sum(bytes_from_parent), 0) FROM tasks WHERE role = 'client'"
+    source, parent = (float(total) for total in dataset.rows(query)[0])
+    if source + parent <= 0:
+        return _LEAST_SHARE, "no pull was seen that could tell what is usual"
+    share = source / (source + parent)
+    return min(_MOST_SHARE, max(_LEAST_SHARE, 2 * share)), f"in the analysed run it was {format_share(share)}"
+
+
+def _number(value: float) -> str:
+    return (f"{value:.6f}" if value >= 1e-3 else f"{value:.9f}").rstrip("0").rstrip(".")
+
+
+def _too_old(entry: AlertRule, versions: Mapping[str, str | None]) -> str | None:
+    """Return which metric a release does not export yet."""
+    running = next((version for role in _ROLES.get(entry.component, ()) if (version := versions.get(role))), None)
+    for metric, since in entry.needs.items():
+        if running and since and parse_version(running).release < parse_version(since).release:
+            return f"{metric} is exported from {since} on, {running} runs"
+    return None
+
+
+def _missing_value(entry: AlertRule, texts: Mapping[str, str], missing: Mapping[str, str]) -> str | None:
+    named = {name for name in _NAMES.findall(json.dumps(asdict(entry))) if name not in texts}
+    explained = [missing[name] for name in sorted(named) if name in missing]
+    if named and not explained:
+        message = f"{entry.alert} names unknown values: {', '.join(sorted(named))}"
+        raise CatalogError(message, where="catalog/entries/alerts/rules.yaml")
+    return explained[0] if explained else None
+
+
+def _rule(entry: AlertRule, texts: Mapping[str, str]) -> Rule:
+    labels = entry.tests.labels or {}
+    tests = {
+        "fires": [{name: filled(text, texts) for name, text in one.items()} for one in entry.tests.fires],
+        "quiet": [{name: filled(text, texts) for name, text in one.items()} for one in entry.tests.quiet],
+        "at": entry.tests.at,
+        "labels": json.loads(filled(labels, texts)) if isinstance(labels, str) else labels,
+    }
+    expr, summary, description = (filled(text, texts) for text in (entry.expr, entry.summary, entry.description))
+    return Rule(entry.alert, expr, entry.severity, summary, description, entry.wait, tests)
+
+
+def _tests(rule: Rule) -> Iterator[dict[str, Any]]:
+    alert = {
+        "exp_labels": {"severity": rule.severity, **rule.tests["labels"]},
+        "exp_annotations": {"summary": rule.summary, "description": rule.description},
+    }
+    for side, expected in (("fires", [alert]), ("quiet", [])):
+        yield {
+            "name": f"{rule.name} {side}", "interval": "1m", "input_series": rule.tests[side],
+            "alert_rule_test": [{"eval_time": rule.tests["at"], "alertname": rule.name, "exp_alerts": expected}],
+        }  # fmt: skip
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes long expressions as blocks, and repeats instead of referring."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _dumped(content: Mapping[str, Any]) -> str:
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_YAML_WIDTH))
+
+
+_SCHEMA_VERSION = 38  # of Grafana 10; newer ones read it
+_WIDTH, _HEIGHT, _COLUMNS = 12, 8, 2
+_SOURCE = {"type": "prometheus", "uid": "${source}"}
+
+
+def _dashboard(values: Mapping[str, str], fill: Callable[[str], str]) -> dict[str, Any]:
+    """Return the dashboard, with a variable ``source`` for the Prometheus to ask; nothing in it names a server."""
+    panels = [_panel(place, entry, values, fill) for place, entry in enumerate(load_panels())]
+    source = {
+        "name": "source",
+        "type": "datasource",
+        "query": "prometheus",
+        "label": "Prometheus",
+        "hide": 0,
+        "refresh": 1,
+    }
+    return {
+        "title": "Dragonfly: large preheats", "uid": "dfly-large-preheats", "schemaVersion": _SCHEMA_VERSION, "version": 1, "editable": True,
+        "tags": ["dragonfly", "preheat"], "timezone": "browser", "time": {"from": "now-6h", "to": "now"}, "refresh": "30s",
+        "templating": {"list": [source]}, "annotations": {"list": []}, "panels": panels,
+    }  # fmt: skip
+
+
+def _panel(place: int, entry: Panel, values: Mapping[str, str], fill: Callable[[str], str]) -> dict[str, Any]:
+    row, column = divmod(place, _COLUMNS)
+    line = values.get(entry.line)
+    steps: list[dict[str, Any]] = [{"color": "transparent", "value": None}]
+    if line is not None:
+        steps.append({"color": "orange", "value": float(line)})
+    custom = {"lineWidth": 2, "fillOpacity": 8, "thresholdsStyle": {"mode": "line" if line is not None else "off"}}
+    queries = zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", entry.queries, strict=False)
+    return {
+        "id": place + 1, "type": "timeseries", "title": entry.title, "description": entry.meaning, "datasource": _SOURCE,
+        "gridPos": {"x": column * _WIDTH, "y": row * _HEIGHT, "w": _WIDTH, "h": _HEIGHT},
+        "targets": [{"refId": letter, "expr": fill(query), "datasource": _SOURCE} for letter, query in queries],
+        "fieldConfig": {
+            "defaults": {"unit": entry.unit, "min": 0, "custom": custom, "thresholds": {"mode": "absolute", "steps": steps}}, "overrides": [],
+        },
+        "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
+    }  # fmt: skip

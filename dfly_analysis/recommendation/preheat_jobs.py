@@ -1,0 +1,192 @@
+"""Preheat jobs as the manager's API of a release takes them, and the commands that show whether every layer is there."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dfly_analysis.catalog.job_api import load_job_api
+from dfly_analysis.catalog.releases import entry_at, releases, require_known
+from dfly_analysis.errors import DflyError
+from dfly_analysis.recommendation.manifest import Layer, Manifest
+from dfly_analysis.units import format_duration, parse_duration
+
+_LEAST_S, _ROOM = 600.0, 2.0
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Api:
+    """The manager's job API of one release.
+
+    `scopes` maps today's names to the release's own; `layers_field` and `peers_field` bound concurrency; `per_layer` says that
+    each layer is a task with a deadline of its own, `settable` that a job may set it. The manager polls for `window_s` at least;
+    what takes longer it may call FAILURE while it goes on. `assumptions`: the release was not named, the newest is assumed.
+    """
+
+    version: str
+    assumptions: bool
+    scopes: Mapping[str, str] = field(hash=False)
+    layers_field: str | None
+    peers_field: str | None
+    per_layer: bool
+    takes_urls: bool
+    settable: bool
+    deadline_s: float | None
+    window_s: float
+    success_may_lie: bool
+
+
+def api_of(version: str | None) -> Api:
+    """Return the job API of a release of manager and scheduler; of the newest known where none is named."""
+    known = require_known("server", version or releases("server")[-1])
+
+    def at(topic: str) -> Any:
+        rules = getattr(load_job_api(), topic)
+        return entry_at(rules, known) or rules[-1]
+
+    concurrency, deadline = at("concurrency"), at("deadline")
+    return Api(
+        version=known, assumptions=version is None, scopes=at("scopes").names, layers_field=concurrency.layers,
+        peers_field=concurrency.peers, per_layer=concurrency.per_layer, takes_urls=at("urls").known,
+        settable=deadline.settable, deadline_s=parse_duration(deadline.default) if deadline.default else None,
+        window_s=parse_duration(at("window").safe), success_may_lie=at("success_may_lie").lies,
+    )  # fmt: skip
+
+
+def scope_name(api: Api, scope: str) -> str | None:
+    """Return how a release spells a scope; None where it has no scopes and preheats one seed.
+
+    Raises
+    ------
+    DflyError
+        If the release cannot preheat that scope.
+    """
+    if scope in api.scopes:
+        return api.scopes[scope]
+    if not api.scopes and scope == "single_seed_peer":
+        return None
+    known = " and ".join(api.scopes) or "single_seed_peer"
+    raise DflyError(f"manager {api.version} has no scope {scope}", hint=f"it preheats {known}")
+
+
+def job_timeout_s(api: Api, longest_s: float | None) -> float | None:
+    """Return the deadline to ask for: twice the longest predicted time, within what the manager waits for; None where it cannot be set."""
+    if not api.settable:
+        return None
+    if longest_s is None or not math.isfinite(longest_s):
+        return api.deadline_s
+    return min(max(_LEAST_S, math.ceil(_ROOM * longest_s / 60.0) * 60.0), api.window_s)
+
+
+def image_job(manifest: Manifest, api: Api, scope: str, parallel: int, timeout_s: float | None) -> dict[str, Any]:
+    """Return the payload that preheats the whole image."""
+    url = manifest.url or "https://REGISTRY/v2/NAME/manifests/TAG"
+    extra = {"platform": manifest.platform} if manifest.platform else {}
+    return _job({"type": "image", "url": url, **extra}, api, scope, parallel, timeout_s)
+
+
+def layer_jobs(
+    manifest: Manifest, layers: Sequence[Layer], api: Api, scope: str, parallel: int, timeout_s: float | None
+) -> list[dict[str, Any]]:
+    """Return the payloads that preheat some layers: one, or one a layer where the release takes no list."""
+    urls = [manifest.blob_url(layer) for layer in layers]
+    arguments: list[dict[str, Any]] = [{"url": url} for url in urls]
+    if api.takes_urls:
+        arguments = [{"urls": urls}] if urls else []
+    return [_job({"type": "file", **one}, api, scope, parallel, timeout_s) for one in arguments]
+
+
+def _job(arguments: dict[str, Any], api: Api, scope: str, parallel: int, timeout_s: float | None) -> dict[str, Any]:
+    name = scope_name(api, scope)
+    if name is not None:
+        arguments["scope"] = name
+    if api.layers_field:
+        arguments[api.layers_field] = parallel
+    if api.peers_field and scope == "all_peers":
+        arguments[api.peers_field] = 50
+    if timeout_s is not None:
+        arguments["timeout"] = round(timeout_s) * _NS  # Go reads a bare number as nanoseconds
+    return {"type": "preheat", "args": arguments}
+
+
+def command_of(payload: Mapping[str, Any]) -> str:
+    """Return the call of the API that starts a job; token and address are the user's."""
+    body = json.dumps(payload, separators=(",", ":")).replace("'", "'\\''")
+    return (
+        "curl -sS -X POST -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' "
+        f"\"$MANAGER/oapi/v1/jobs\" -d '{body}'"
+    )
+
+
+@dataclass(frozen=True)
+class PlannedCheck:
+    """Something to look at once the jobs have ended: what, with which command, and what to expect."""
+
+    what: str
+    command: str
+    expect: str
+
+
+def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, ...]:
+    """Return the checks that every layer is really there."""
+    digests = [layer.digest for layer in manifest.layers]
+    wanted = "printf '%s\\n' " + " ".join(digests)
+    fetched = 'curl -sS -H "Authorization: Bearer $TOKEN" "$MANAGER/oapi/v1/jobs/$JOB"'
+    listed = "jq -r '.result.job_states[].results[]?.success_tasks[]?.url'"
+    lies = "manager says SUCCESS though layers are missing" if api.success_may_lie else "the state alone names no layer"
+    named = PlannedCheck(
+        f"the layers the job itself names as there ({lies})",
+        f"{fetched} | {listed} | grep -o 'sha256:[0-9a-f]*' | sort -u > there.txt; {wanted} | sort -u | comm -23 - there.txt",
+        f"no line: each line is a layer of the {len(digests)} that is not there",
+    )
+    states = PlannedCheck(
+        "the state of each layer's own task",
+        f"{fetched} | jq -r '.result.job_states[] | [.state, .error] | @tsv'",
+        f"at least {len(digests)} lines, all SUCCESS",
+    )
+    hosts = PlannedCheck(
+        "hosts on which a layer failed",
+        f"{fetched} | jq -r '.result.job_states[].results[]?.failure_tasks[]? | [.hostname, .url, .description] | @tsv'",
+        "no line; hosts with a failed layer are left out of success_tasks altogether",
+    )
+    again = PlannedCheck(
+        "the same job a second time fetches nothing",
+        'kubectl -n "$NAMESPACE" get --raw "/api/v1/namespaces/$NAMESPACE/pods/$SEED:4002/proxy/metrics" | grep \'download_traffic.*BACK_TO_SOURCE\'',
+        "the bytes do not grow between before and after, on any seed; repeat for every seed",
+    )
+    failures = PlannedCheck(
+        "what failed, and why",
+        'dfly-analysis collect -n "$NAMESPACE" -o after.tar.gz --add job.json && dfly-analysis diagnose after.tar.gz',
+        "no finding preheat_false_success, and no failed task",
+    )
+    first = states if api.per_layer else named
+    return (first, *([hosts] if scope != "single_seed_peer" else []), again, failures)
+
+
+def notes_of(api: Api, timeout_s: float | None) -> list[str]:
+    """Return what one has to know of the API of a release."""
+    result = []
+    if api.assumptions:
+        result.append(
+            f"the manager's release is not named: payloads are those of {api.version}; name it with --scheduler"
+        )
+    if timeout_s is not None:
+        result.append(
+            f"`timeout` is in nanoseconds: {round(timeout_s) * _NS} is {format_duration(timeout_s)}; a bare "
+            f"{round(timeout_s)} would be {round(timeout_s) / 1000:g} microseconds, and the job would fail at once"
+        )
+    elif api.deadline_s is not None:
+        result.append(f"manager {api.version} takes no timeout: each layer has {format_duration(api.deadline_s)}")
+    if api.layers_field is None:
+        result.append(
+            f"manager {api.version} bounds no layers in flight: start only as many jobs at a time as the plan says"
+        )
+    return [
+        *result,
+        f"the manager asks after a job for {format_duration(api.window_s)} at least; what takes longer it may call FAILURE while it goes on well",
+        "a job of type file takes the registry's token in `headers` where the registry asks for one; an image job gets its own",
+    ]

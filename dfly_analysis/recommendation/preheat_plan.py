@@ -1,0 +1,345 @@
+"""Plans the preheat of an image: stages, layers in parallel, times and failures, and the pull and the start afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dfly_analysis.config import Settings
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.errors import DflyError, suggest_similar
+from dfly_analysis.estimates import Interval
+from dfly_analysis.recommendation.manifest import Layer, Manifest, total_bytes
+from dfly_analysis.recommendation.preheat_jobs import (
+    Api,
+    PlannedCheck,
+    api_of,
+    checks_of,
+    image_job,
+    job_timeout_s,
+    layer_jobs,
+    notes_of,
+    scope_name,
+)
+from dfly_analysis.recommendation.transfer_times import MARGIN, PULLED_AT_ONCE, Link, Links, any_failure, find_links
+from dfly_analysis.units import format_duration, format_share, format_size
+
+MAX_PARALLEL = 8  # the manager's default from v2.3.1 on
+_FIRST_SHARE = 0.1
+_NYDUS_BOOTSTRAP = "containerd.io/snapshot/nydus-bootstrap"
+_NEARLY = 1.05
+_ENDS = ("value", "low", "high")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Layers that are preheated together, before the next stage (``start-up``, ``rest``) begins.
+
+    Failure is the probability that at least one layer fails; the margin is the piece timeout in even shares of the bandwidth,
+    where one is known: below 1 no piece comes through.
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    time: Interval | None = None
+    failure: Interval | None = None
+    largest_failure: Interval | None = None
+    margin: float | None = None
+
+    @property
+    def size_bytes(self) -> int | None:
+        """All its layers together."""
+        return total_bytes(self.layers)
+
+
+@dataclass(frozen=True)
+class Degree:
+    """The effect of a number of layers in parallel on all stages together."""
+
+    parallel: int
+    time: Interval | None
+    failure: Interval | None
+    margin: float | None
+
+
+@dataclass(frozen=True)
+class Pull:
+    """The pull and the start on a node, where ``nothing preheated``, ``on a seed`` or ``on the node``.
+
+    `start` is the pull with unpacking; `start_up_layers` is when a lazily loading snapshotter can begin, seconds.
+    """
+
+    case: str
+    pull: Interval | None
+    start: Interval | None
+    start_up_layers: Interval | None
+    failure: Interval | None
+
+
+@dataclass(frozen=True)
+class PreheatPlan:
+    """How to preheat an image, and the expected effect.
+
+    Attributes
+    ----------
+    manifest : Manifest
+    scope : str
+    parallel : int
+        Layers at a time.
+    stages : tuple of Stage
+    degrees : tuple of Degree
+    pulls : tuple of Pull
+    jobs : tuple of dict
+        Payloads in order: ``stage`` and ``payload``; the last one is the whole image, which fetches what is missing.
+    checks : tuple of PlannedCheck
+    assumptions, warnings : tuple of str
+    """
+
+    manifest: Manifest
+    scope: str
+    parallel: int
+    stages: tuple[Stage, ...]
+    degrees: tuple[Degree, ...]
+    pulls: tuple[Pull, ...]
+    jobs: tuple[Mapping[str, Any], ...]
+    checks: tuple[PlannedCheck, ...]
+    assumptions: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def time(self) -> Interval | None:
+        """All stages one after another, seconds."""
+        return _sum([stage.time for stage in self.stages])
+
+    @property
+    def failure(self) -> Interval | None:
+        """Probability that at least one layer fails."""
+        return any_failure([stage.failure for stage in self.stages])
+
+
+def plan_preheat(  # noqa: PLR0913 - each is an option of the command
+    manifest: Manifest,
+    *,
+    settings: Settings,
+    dataset: Dataset | None = None,
+    fits: Mapping[str, Any] | None = None,
+    first: Sequence[str] = (),
+    annotation: str | None = None,
+    scope: str = "single_seed_peer",
+    parallel: int | None = None,
+    target_failure_rate: float = 1e-3,
+    rates: Mapping[str, float | None] | None = None,
+) -> PreheatPlan:
+    """Plan a preheat.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    settings : Settings
+        In force: timeouts, pieces in flight, releases.
+    dataset, fits : Dataset and mapping, optional
+        Of a run with the same registry and cluster; without them only a bandwidth gives times.
+    first : sequence of str
+        Digests, or their beginnings, of the layers needed for start-up.
+    annotation : str, optional
+        Layers that carry it, and not with the value ``false``, are needed for start-up.
+    scope : {"single_seed_peer", "all_seed_peers", "all_peers"}
+    parallel : int, optional
+        Layers at a time; chosen where not given.
+    target_failure_rate : float
+        Of the whole preheat, 0 to 1.
+    rates : mapping of str to float, optional
+        Bytes per second: ``registry``, ``seed`` (from a seed to a node), ``node`` (from the node's own cache), ``unpack``.
+
+    Returns
+    -------
+    PreheatPlan
+
+    Raises
+    ------
+    DflyError
+        If a digest is not in the manifest, or the manager has no such scope.
+    """
+    links = find_links(settings, dataset, fits, dict(rates or {}))
+    if dataset is not None:
+        manifest = manifest.with_sizes(_sizes_seen(dataset))
+    api = api_of(settings.versions.get("manager") or settings.versions.get("scheduler"))
+    scope_name(api, scope)
+    stages, how = _stages(manifest, first, annotation)
+    most = max(1, min(MAX_PARALLEL, len(manifest.layers)))
+    degrees = tuple(_degree(stages, links.source, number) for number in range(1, most + 1))
+    chosen = parallel or _choose(degrees, target_failure_rate)
+    evaluated = tuple(one for stage in stages for one in _split(stage, links.source, chosen, api))
+    timeout_s = job_timeout_s(api, max((stage.time.high for stage in evaluated if stage.time), default=None))
+    return PreheatPlan(
+        manifest=manifest, scope=scope, parallel=chosen, stages=evaluated, degrees=degrees,
+        pulls=tuple(_pulls(evaluated, links)), jobs=tuple(_jobs(manifest, evaluated, api, scope, chosen, timeout_s)),
+        checks=checks_of(manifest, api, scope), assumptions=(how, *links.assumptions, *notes_of(api, timeout_s)),
+        warnings=(*_warnings(evaluated, links.source, api), *_unknown_sizes(manifest)),
+    )  # fmt: skip
+
+
+def _sizes_seen(dataset: Dataset) -> dict[str, int]:
+    query = """
+        SELECT regexp_extract(url, '/blobs/([a-z0-9]+:[0-9a-f]+)', 1) AS digest, max(size_bytes) FROM tasks
+        WHERE size_bytes IS NOT NULL AND digest != '' GROUP BY digest"""
+    return dict(dataset.rows(query))
+
+
+def _stages(manifest: Manifest, first: Sequence[str], annotation: str | None) -> tuple[list[Stage], str]:
+    layers = manifest.layers
+    if first:
+        chosen, how = {_find(manifest, digest) for digest in first}, "start-up layers are those named with --first"
+    elif annotation:
+        chosen = {one.digest for one in layers if one.annotations.get(annotation, "false").lower() != "false"}
+        how = f"start-up layers carry the annotation {annotation}"
+        if not chosen:
+            message = f"no layer carries the annotation {annotation}"
+            raise DflyError(message, where=manifest.source, hint="name layers with --first")
+    elif marked := {one.digest for one in layers if one.annotations.get(_NYDUS_BOOTSTRAP) == "true"}:
+        chosen, how = marked, "the Nydus bootstrap is needed for start-up"
+    else:
+        chosen = _leading(manifest)
+        how = (
+            f"which layers start-up needs is not said: taken are the first {len(chosen)} in the manifest's order, up to a tenth "
+            "of the image; name them with --first or --first-annotation"
+        )
+    start_up = Stage("start-up", tuple(layer for layer in layers if layer.digest in chosen))
+    rest = Stage("rest", tuple(layer for layer in layers if layer.digest not in chosen))
+    return [stage for stage in (start_up, rest) if stage.layers], how
+
+
+def _find(manifest: Manifest, requested: str) -> str:
+    bare, digests = requested.rpartition(":")[2].lower(), [one.digest for one in manifest.layers]
+    fitting = [digest for digest in digests if bare and digest.rpartition(":")[2].lower().startswith(bare)]
+    if len(fitting) == 1:
+        return fitting[0]
+    what = "is no layer" if not fitting else f"begins {len(fitting)} layers"
+    near = suggest_similar(requested, digests) or "its layers are listed by --format json"
+    raise DflyError(f"{requested} {what} of the manifest", where=manifest.source, hint=near)
+
+
+def _leading(manifest: Manifest) -> set[str]:
+    total, observed, found = manifest.size_bytes or 0, 0, set[str]()
+    for layer in manifest.layers:
+        observed += layer.size_bytes or 0
+        if found and observed > _FIRST_SHARE * total:
+            break
+        found.add(layer.digest)
+    return found
+
+
+def _degree(stages: Sequence[Stage], link: Link, parallel: int) -> Degree:
+    done = [_evaluate(stage, link, parallel) for stage in stages]
+    margin = min((stage.margin for stage in done if stage.margin is not None), default=None)
+    return Degree(parallel, _sum([one.time for one in done]), any_failure([one.failure for one in done]), margin)
+
+
+def _choose(degrees: Sequence[Degree], target: float) -> int:
+    """Return the fewest layers at a time that are nearly the quickest among those that meet the target, or come nearest."""
+    timed = [(one, one.time.value) for one in degrees if one.time is not None]
+    if not timed:
+        return 1
+    failures = [one.failure.value for one, _ in timed if one.failure is not None]
+    if len(failures) == len(timed):
+        bound = max(target, 1.1 * min(failures))
+        timed = [pair for pair, failure in zip(timed, failures, strict=True) if failure <= bound]
+    elif any(one.margin is not None for one, _ in timed):
+        timed = [(one, time) for one, time in timed if (one.margin or 0.0) >= MARGIN] or timed[:1]
+    quickest = min(time for _, time in timed)
+    return next(one.parallel for one, time in timed if time <= _NEARLY * quickest)
+
+
+def _split(stage: Stage, link: Link, parallel: int, api: Api) -> list[Stage]:
+    """Evaluate a stage, split where its job would outlast the manager's polling and its layers have no deadline of their own."""
+    done = _evaluate(stage, link, parallel)
+    if api.per_layer or done.time is None or done.time.high <= api.window_s or len(stage.layers) == 1:
+        return [done]
+    half = max(1, len(stage.layers) // 2)
+    parts = (replace(stage, layers=stage.layers[:half]), replace(stage, layers=stage.layers[half:]))
+    return [one for part in parts for one in _split(part, link, parallel, api)]
+
+
+def _evaluate(stage: Stage, link: Link, parallel: int) -> Stage:
+    """Fill in times and failures of a stage."""
+    sizes = [layer.size_bytes for layer in stage.layers if layer.size_bytes is not None]
+    if not link.knows or len(sizes) < len(stage.layers):
+        return stage
+    concurrent = sorted(sizes, reverse=True)[:parallel]
+    if link.duration_model is None and link.bandwidth_bps:
+        # an even link is full as long as any layer is left, whichever they are
+        even = sum(sizes) / link.bandwidth_bps
+        time: Interval | None = Interval(even, even, even)
+    else:
+        time = _makespan([link.layer_time(size, concurrent) for size in sizes], parallel)
+    failures, largest = [link.layer_failure(size, concurrent) for size in sizes], max(sizes)
+    return replace(
+        stage, time=time, failure=any_failure(failures), largest_failure=failures[sizes.index(largest)],
+        margin=link.margin(largest, concurrent),
+    )  # fmt: skip
+
+
+def _makespan(times: Sequence[Interval | None], parallel: int) -> Interval | None:
+    known = [one for one in times if one is not None]
+    if len(known) < len(times):
+        return None
+    ends = []
+    for end in _ENDS:
+        free = [0.0] * parallel
+        for one in known:
+            free[free.index(min(free))] += getattr(one, end)
+        ends.append(max(free))
+    return Interval(ends[0], min(ends[0], ends[1]), max(ends[0], ends[2]))
+
+
+def _sum(times: Sequence[Interval | None]) -> Interval | None:
+    known = [one for one in times if one is not None]
+    if not known or len(known) < len(times):
+        return None
+    return Interval(*(sum(getattr(one, end) for one in known) for end in _ENDS))
+
+
+def _pulls(stages: Sequence[Stage], links: Links) -> Iterator[Pull]:
+    layers = tuple(layer for stage in stages for layer in stage.layers)
+    first, unpack = stages[0].layers if stages else (), links.unpack_s(layers)
+    unpacked = Interval(unpack, unpack, unpack) if unpack is not None else None
+    for case, link in (("nothing preheated", links.origin), ("on a seed", links.seed), ("on the node", links.node)):
+        whole, early = (_evaluate(Stage("pull", some), link, PULLED_AT_ONCE) for some in (layers, first))
+        failure = whole.failure if link is not links.node else Interval(0.0, 0.0, 0.0)
+        yield Pull(case, whole.time, _sum([whole.time, unpacked]), early.time, failure)
+
+
+def _jobs(
+    manifest: Manifest, stages: Sequence[Stage], api: Api, scope: str, parallel: int, timeout_s: float | None
+) -> Iterator[Mapping[str, Any]]:
+    for number, stage in enumerate(stages, start=1):
+        own = [manifest.configuration] if number == 1 and manifest.configuration else []
+        for payload in layer_jobs(manifest, [*own, *stage.layers], api, scope, parallel, timeout_s):
+            yield {"stage": f"{number} {stage.name}", "payload": payload}
+    last = f"{len(stages) + 1} the whole image: fetches what is missing"
+    yield {"stage": last, "payload": image_job(manifest, api, scope, parallel, timeout_s)}
+
+
+def _warnings(stages: Sequence[Stage], link: Link, api: Api) -> Iterator[str]:
+    for stage in stages:
+        name, margin, timeout_s = f"stage {stage.name}", stage.margin, link.timeout_s
+        if stage.time is not None and stage.time.high > api.window_s:
+            yield (
+                f"{name}: it may take {format_duration(stage.time.high)}, longer than the manager asks for "
+                f"({format_duration(api.window_s)}): its FAILURE may be false, look at the layers"
+            )
+        if margin is not None and margin < 1.0 and link.duration_model is None and timeout_s is not None:
+            yield (
+                f"{name}: at this bandwidth the even share of a piece takes {format_duration(timeout_s / margin)}, the limit is "
+                f"{format_duration(timeout_s)}: every piece is cut; raise download.pieceTimeout of the seed client first"
+            )
+        if stage.failure is not None and stage.failure.value > 0.5:
+            yield f"{name}: {format_share(stage.failure.value)} of such preheats lose a layer; see dfly-analysis recommend first"
+
+
+def _unknown_sizes(manifest: Manifest) -> Iterator[str]:
+    if unknown := sum(layer.size_bytes is None for layer in manifest.layers):
+        total = f"{unknown} of {len(manifest.layers)} layers"
+        known = sum(layer.size_bytes or 0 for layer in manifest.layers)
+        yield f"the size of {total} is not known ({format_size(known)} are): give the manifest, or the logs with --from"

@@ -1,0 +1,159 @@
+"""Pieces that were cancelled because another piece of their task failed, also where the log has no line for them."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from dfly_analysis.reconstruction.event_records import SOURCE
+from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces, planned_pieces, seconds_between
+
+
+@dataclass(slots=True)
+class Reports:
+    """Pieces of a peer as reported to the scheduler; times are nanoseconds since 1970.
+
+    Attributes
+    ----------
+    first, second : dict of int to int
+        Of each round: when the pieces ended, by number.
+    costs : dict of int to (float, float or None)
+        Of pieces whose end the client logs too: when they began, and seconds that they cost.
+    """
+
+    first: dict[int, int] = field(default_factory=dict)
+    second: dict[int, int] = field(default_factory=dict)
+    costs: dict[int, tuple[float, float | None]] = field(default_factory=dict)
+
+    def take(self, number: int) -> tuple[float, float | None] | None:
+        """Take out what is reported of a piece that the client's own log shows."""
+        self.first.pop(number, None)
+        self.second.pop(number, None)
+        return self.costs.pop(number, None)
+
+
+def add_cancelled(peer: PeerPieces, reports: Reports, in_flight: int | None) -> None:
+    """Add the cancelled pieces and the starts that the log does not show.
+
+    A client of the cancelling kind drops the other pieces of a round when it is lost. Where it logs starts, what was open
+    then is known (`read_pieces`). Where it does not, and does not name what it drops either, a planned piece that neither
+    finished nor failed was in flight: such a client starts all pieces before it looks. Which pieces a lost second round had
+    in flight is unknown unless their records are logged as dropped: none are inferred.
+
+    Parameters
+    ----------
+    peer : PeerPieces
+        Of a client that does not log starts, with at least one attempt; changed in place.
+    reports : Reports
+        Of the same peer. Those of pieces whose end its own log shows complete that attempt and are taken out.
+    in_flight : int or None
+        Pieces that the host fetches at a time.
+    """
+    _complete(peer, reports)
+    if not peer.cancelling:
+        return
+    _mark_rounds(peer, reports)
+    if not any(attempt.deleted for attempt in peer.done):  # else this client names them itself
+        peer.done += _inferred(peer, reports.first)
+    if in_flight:
+        for number, reported in ((1, reports.first), (2, reports.second)):
+            _start_by_slot(peer, number, reported, in_flight)
+    _keep_what_fits(peer, in_flight)
+
+
+def _complete(peer: PeerPieces, reports: Reports) -> None:
+    for attempt in peer.done:
+        reported = reports.take(attempt.number) if attempt.outcome == "ok" else None
+        if reported is not None and reported[1] is not None and attempt.duration_s is None:
+            attempt.started, attempt.duration_s = reported
+
+
+def _mark_rounds(peer: PeerPieces, reports: Reports) -> None:
+    """Without start lines the finished pieces of the direct pass are unseen: rows of it may not enter a fit."""
+    if not (reports.first or reports.second) and not any(attempt.outcome == "ok" for attempt in peer.done):
+        for attempt in peer.done:
+            attempt.successes_not_logged = True
+    if len(peer.rounds) < 2:
+        return
+    second = peer.rounds[-1][0]
+    for attempt in peer.done:
+        if attempt.ended is None or attempt.ended <= second:
+            continue
+        if attempt.outcome != "ok":
+            attempt.round, attempt.successes_not_logged = 2, True
+        elif attempt.started is None or attempt.started >= second:  # else its report came a moment later
+            attempt.round = 2
+
+
+def _inferred(peer: PeerPieces, reported: Collection[int]) -> list[Attempt]:
+    """Return the planned pieces of the lost first round that neither finished nor failed; nothing where no end is seen."""
+    own = [attempt for attempt in peer.done if attempt.round == 1]
+    failed = [attempt for attempt in own if attempt.outcome not in ("ok", "cancelled") and attempt.origin == SOURCE]
+    if len(peer.rounds) < 2 or not failed or failed[-1].successes_not_logged:
+        return []
+    (_, planned), (ended, again) = peer.rounds[0], peer.rounds[-1]
+    missing = set(planned_pieces(planned)) & set(planned_pieces(again))
+    missing.difference_update(reported, (attempt.number for attempt in own))
+    return [
+        replace(
+            failed[-1], number=number, outcome="cancelled", started=None, ended=ended, duration_s=None, signature=None, text="", inferred=True
+        )
+        for number in sorted(missing)
+    ]  # fmt: skip
+
+
+def _keep_what_fits(peer: PeerPieces, in_flight: int | None) -> None:
+    """Drop inferred pieces that had no slot before the round was lost, and more of them than there are slots, the oldest first."""
+    begun = [attempt.number for attempt in peer.done if attempt.inferred and not attempt.never_began]
+    kept = set(begun[-in_flight:]) if in_flight else set()
+    peer.done = [attempt for attempt in peer.done if not attempt.inferred or attempt.number in kept]
+
+
+@lru_cache(maxsize=256)
+def _sorted_plan(text: str) -> tuple[int, ...]:
+    return tuple(sorted(planned_pieces(text)))
+
+
+def _start_by_slot(peer: PeerPieces, number: int, reported: Mapping[int, int], in_flight: int) -> None:
+    """Give pieces of a round without a start the moment their slot became free, as far as all ends before it are seen."""
+    own = {
+        attempt.number: attempt
+        for attempt in peer.done
+        if attempt.round == number
+        and attempt.ended is not None
+        and (attempt.inferred or attempt.number not in reported)
+    }
+    if len(peer.rounds) < number or all(attempt.started is not None for attempt in own.values()):
+        return
+    begun, plan = peer.rounds[number - 1]
+    pieces = _sorted_plan(plan)
+    ends: list[float] = []
+    for piece in pieces[:in_flight]:
+        if (attempt := own.get(piece)) is not None:
+            heapq.heappush(ends, max(_start(attempt, begun), begun))
+        elif piece in reported:
+            heapq.heappush(ends, max(reported[piece], begun))
+    if len(ends) < in_flight:
+        return  # somebody's end is not seen, so it is not known when a slot became free
+    for piece in pieces[in_flight:]:
+        slot = ends[0]
+        if (attempt := own.get(piece)) is not None:
+            heapq.heapreplace(ends, max(_start(attempt, slot), slot))
+        elif piece in reported:
+            heapq.heapreplace(ends, max(reported[piece], slot))
+        else:
+            return
+
+
+def _start(attempt: Attempt, slot: float) -> float:
+    """Start an attempt whose start is not logged when its slot became free, and return when it ended."""
+    ended = math.nan if attempt.ended is None else attempt.ended
+    if attempt.started is None:
+        if slot < ended:
+            attempt.started, attempt.duration_s = slot, seconds_between(slot, ended)
+        else:
+            attempt.never_began = True
+    return ended

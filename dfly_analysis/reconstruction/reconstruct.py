@@ -1,0 +1,67 @@
+"""From events to `pieces` and `tasks`, one stage after the other, inside the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dfly_analysis.reconstruction.cause_attribution import attribute_causes, judge_attempts
+from dfly_analysis.reconstruction.effective_timeouts import EffectiveTimeouts, add_settings
+from dfly_analysis.reconstruction.event_records import create_records
+from dfly_analysis.reconstruction.implied_tasks import create_implied_tasks
+from dfly_analysis.reconstruction.observed_timeouts import correct_timeouts
+from dfly_analysis.reconstruction.problem_peers import create_machine_attempts
+from dfly_analysis.reconstruction.result_tables import create_result_tables
+from dfly_analysis.reconstruction.run_context import Terminations, create_run_context
+from dfly_analysis.reconstruction.scheduler_reports import create_attempts, create_first_reports
+from dfly_analysis.reconstruction.sizes import create_task_sizes
+from dfly_analysis.reconstruction.start_end_pairing import create_pairs
+from dfly_analysis.reconstruction.tasks import create_tasks
+from dfly_analysis.reconstruction.temporary_tables import drop_temporary_tables
+
+if TYPE_CHECKING:
+    import duckdb
+
+_OF_RECORDS = (
+    "_records", "_first_reports", "_piece_groups", "_pair_candidates", "_problem_records", "_machine_records", "_round_marks",
+)  # fmt: skip
+"""Tables with a row a record or a report: most of what is held, and not needed to the end."""
+
+
+def reconstruct(
+    connection: duckdb.DuckDBPyConnection, timeouts: EffectiveTimeouts, terminations: Terminations | None = None
+) -> None:
+    """Create or replace the tables `pieces` and `tasks` from the relation `events`.
+
+    Works with the clients' logs alone, the scheduler's alone, or both; a piece that both saw is one row. The result does not
+    depend on the order of the events. Only pieces with trouble reach Python, in batches of bounded size.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Holds the relation `events` with the columns of `dfly_analysis.logs.schema.arrow_schema`, without copies of logs, and, if
+        there is one, the relation ``files(log_path, file_order, newest_first)``: of records of one moment those of the file with
+        the lower number were written first, and in a file of which the newest record is first those of the later line. Its time
+        zone must be UTC.
+    timeouts : EffectiveTimeouts
+        Settings believed to be in force; corrected where failures pile up well below them.
+    terminations : mapping of str to tuple of Termination, optional
+        By host: what Kubernetes knows of the ends of its processes.
+    """
+    try:
+        create_records(connection)
+        add_settings(connection, timeouts)
+        create_run_context(connection, terminations)
+        create_pairs(connection)
+        create_first_reports(connection)
+        create_machine_attempts(connection)
+        create_attempts(connection)
+        correct_timeouts(connection)
+        judge_attempts(connection)
+        create_tasks(connection)
+        attribute_causes(connection)
+        create_task_sizes(connection)
+        create_implied_tasks(connection)
+        drop_temporary_tables(connection, _OF_RECORDS)
+        create_result_tables(connection)
+    finally:
+        drop_temporary_tables(connection)

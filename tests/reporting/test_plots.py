@@ -1,0 +1,140 @@
+"""Figures: what they show in words and numbers, lines for few marks and dots for many, the same each time."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import get_args
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from report_cases import failing_report, healthy_report, no_tasks_report, pieces, tasks
+
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.estimates import NotFitted
+from dfly_analysis.models import fit_duration
+from dfly_analysis.reporting.figures import Figure, NotDrawn
+from dfly_analysis.reporting.plots import draw_durations, draw_task_failures, draw_timeline
+from dfly_analysis.reporting.plots.style import CAUSE_COLOURS, COLOURS
+from dfly_analysis.reporting.report import FigureName
+from dfly_analysis.schema import CAUSES, OUTCOMES, TASKS
+
+NAMES = get_args(FigureName)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_figure_has_words_and_numbers(name):
+    """A picture of few marks is made of lines, says what it shows, and carries its numbers as a full table."""
+    figure = failing_report().draw(name)
+    assert isinstance(figure, Figure)
+    assert figure.media_type == "image/svg+xml"
+    assert ET.fromstring(figure.data).tag.endswith("svg")
+    assert any(character.isdigit() for character in figure.alt)
+    assert figure.caption
+    assert figure.rows
+    assert {len(row) for row in figure.rows} == {len(figure.columns)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_is_the_same_each_time(name):
+    """Drawn twice, the bytes are the same, so that a report can be compared with another."""
+    assert failing_report().draw(name).data == failing_report().draw(name).data
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_there_is_nothing_the_reason_is_said(name):
+    """No empty axes: a sentence."""
+    nothing = no_tasks_report().draw(name)
+    assert isinstance(nothing, NotDrawn)
+    assert nothing.reason.endswith(".")
+
+
+def test_a_healthy_run_has_no_timeline_of_failures():
+    """Nothing failed, so nothing is drawn; the durations are."""
+    assert healthy_report().draw("timeline") == NotDrawn("Nothing failed at a known time.")
+    assert isinstance(healthy_report().draw("durations"), Figure)
+
+
+def test_the_words_of_durations_count_what_was_cut_and_name_the_limit():
+    """Points, limit and the fitted tail are in the alternative text."""
+    rows = pieces()
+    alt = failing_report().draw("durations").alt
+    cut = int((rows["outcome"] == "timeout").sum())
+    assert f"{len(rows):,} attempts" in alt
+    assert f"{cut:,} cut by the timeout" in alt
+    assert "Limit drawn at 6 s" in alt
+    assert "99.9 % finish within" in alt
+
+
+def test_many_points_become_a_bitmap_that_stays_small():
+    """Beyond two thousand marks dots are cheaper than lines; beyond six thousand a part is drawn, and said to be."""
+    rows = pieces(9000)
+    figure = draw_durations(Dataset.from_frames(pieces=rows), None)
+    assert figure.media_type == "image/png"
+    assert figure.data.startswith(b"\x89PNG")
+    assert len(figure.data) < 200_000
+    assert "One attempt in 2 is drawn" in figure.caption
+    assert sum(int(row[1].replace(",", "")) for row in figure.rows) == int((rows["outcome"] == "ok").sum())
+
+
+def test_durations_without_a_law_show_the_attempts_alone():
+    """What was not fitted is not drawn, and the words say so."""
+    figure = draw_durations(Dataset.from_frames(pieces=pieces(40)), NotFitted("piece_from_source", "too few", "more"))
+    assert "No law could be fitted" in figure.alt
+    assert figure.rows[0][-1] == "\N{EN DASH}"
+
+
+def test_drawing_leaves_the_look_of_other_figures():
+    """Matplotlib's settings are as before."""
+    look, rows = dict(mpl.rcParams), pieces(300)
+    draw_durations(Dataset.from_frames(pieces=rows), fit_duration(rows))
+    assert dict(mpl.rcParams) == look
+
+
+def test_the_timeline_counts_every_failure_by_host():
+    """The table's sum is the number of failed attempts; kinds and hosts are named."""
+    rows = pieces()
+    figure = draw_timeline(Dataset.from_frames(pieces=rows, tasks=tasks()))
+    assert sum(int(row[-1]) for row in figure.rows) == int((rows["outcome"] != "ok").sum())
+    assert {row[0] for row in figure.rows} == set(rows.loc[rows["outcome"] != "ok", "host"])
+    assert "cut by the timeout" in figure.columns
+
+
+def test_without_pieces_the_timeline_shows_failed_tasks_by_cause():
+    """A log at info level holds no pieces, but tasks fail at a time."""
+    figure = draw_timeline(Dataset.from_frames(tasks=tasks()))
+    assert figure.alt.startswith("12 failed tasks")
+    assert "timeout too short" in figure.columns
+
+
+@pytest.mark.parametrize("days", [0.01, 1, 40])
+def test_the_timeline_has_few_bars_whatever_its_span(days):
+    """The width of a bar follows the span, so that a month is as readable as a minute."""
+    made = tasks()
+    made["ended"] = made["started"].iloc[0] + pd.to_timedelta([days * place / len(made) for place in range(len(made))], "D")  # fmt: skip
+    made["started"] = made["ended"]
+    figure = draw_timeline(Dataset.from_frames(tasks=TASKS.conform(made)))
+    assert isinstance(figure, Figure)
+    assert len(figure.data) < 150_000
+
+
+def test_failure_rates_fall_along_the_table():
+    """A longer timeout never fails more layers in the table, where resets are rare."""
+    rows = healthy_report().draw("failure_rates").rows
+    shares = [0.0 if "<" in row[1] else float(row[1].removesuffix(" %")) for row in rows]
+    assert shares == sorted(shares, reverse=True)
+    assert any("(now)" in row[0] for row in rows)
+
+
+def test_task_failures_say_how_many_of_how_many():
+    """Each class of size with its counts."""
+    fit = failing_report().fits["task_failure"]
+    figure = draw_task_failures(fit)
+    assert "12 of 40 in all" in figure.alt
+    assert [(row[1], row[2]) for row in figure.rows] == [(str(one.n), str(one.failed)) for one in fit.bins]
+
+
+def test_every_outcome_and_cause_has_a_colour():
+    """None falls back to a colour that means something else."""
+    assert set(COLOURS) == set(OUTCOMES)
+    assert set(CAUSE_COLOURS) == set(CAUSES)
