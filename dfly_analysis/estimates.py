@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Protocol, runtime_checkable
 
@@ -98,37 +98,21 @@ class Fit(Protocol):
 
 @dataclass(frozen=True)
 class Curve:
-    """A line to draw with a band, all three of one length.
+    """A line to draw with a band, all of one length."""
 
-    Attributes
-    ----------
-    x, y, low, high : tuple of float
-    """
-
-    x: tuple[float, ...] = field(default_factory=tuple)
-    y: tuple[float, ...] = field(default_factory=tuple)
-    low: tuple[float, ...] = field(default_factory=tuple)
-    high: tuple[float, ...] = field(default_factory=tuple)
+    x: tuple[float, ...] = ()
+    y: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
 
 
 def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
-    """Return a share with Wilson's interval.
-
-    Parameters
-    ----------
-    successes, n : float
-        Counts; ``0 <= successes <= n``.
-    level : float
-
-    Returns
-    -------
-    Interval
-        A share, 0 to 1; with ``n`` 0 the value is 0 and the interval all of it.
+    """Return a share (0 to 1) with Wilson's interval; of nothing the value is 0 and the interval all of it.
 
     Raises
     ------
     TableError
-        Where the counts cannot be.
+        Unless ``0 <= successes <= n``.
     """
     if not 0 <= successes <= n:
         raise TableError(f"{successes} of {n} is not a share")
@@ -142,17 +126,9 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
 
 
 def measured_retry_correlation(fits: Mapping[str, Any]) -> Interval | None:
-    """Return the shared fate of passes at the source that a run itself shows.
+    """Return the share of failures of a pass that repeat in the next, as a run's own fits show it.
 
-    Parameters
-    ----------
-    fits : mapping of str to fit
-        As `dfly_analysis.fit_all` names them.
-
-    Returns
-    -------
-    Interval or None
-        None where too few tasks failed or ended to tell: then `DEFAULT_RETRY_CORRELATION` is all there is.
+    None where too few tasks failed or ended to tell: then `DEFAULT_RETRY_CORRELATION` is all there is.
     """
     found = getattr(fits.get("task_failure"), "calibration", None)
     return found.retry_failure_correlation if found is not None and found.measures_retry_correlation else None

@@ -90,27 +90,14 @@ class Summaries:
         return np.unique(np.concatenate([self.exact.row, self.ranges.row, self.extremes.row]))
 
     def log_likelihood(self, centre: Array, spread: float) -> Array:
-        """Return the log likelihood of each row's statements under log-normal times.
+        """Return the log likelihood of each statement under log-normal times.
 
-        Parameters
-        ----------
-        centre : array
-            Log of the middle time of each statement: exact ones, ranges, extremes, in this order.
-        spread : float
-
-        Returns
-        -------
-        array
-            One a statement.
+        ``centre`` is the log of the median time of each: exact ones, ranges, extremes, in this order.
         """
-        first, second = len(self.exact.time_s), len(self.exact.time_s) + len(self.ranges.lower_s)
-        return np.concatenate(
-            [
-                _of_exact(self.exact, centre[:first], spread),
-                _of_ranges(self.ranges, centre[first:second], spread),
-                _of_extremes(self.extremes, centre[second:], spread),
-            ]
-        )
+        exact, ranges, extremes = np.split(centre, np.cumsum([len(self.exact.time_s), len(self.ranges.lower_s)]))
+        return np.concatenate([
+            _of_exact(self.exact, exact, spread), _of_ranges(self.ranges, ranges, spread), _of_extremes(self.extremes, extremes, spread)
+        ])  # fmt: skip
 
     @property
     def statement_sizes(self) -> Array:
@@ -150,18 +137,7 @@ def _of_extremes(of: Extremes, centre: Array, spread: float) -> Array:
 
 
 def read_summaries(runs: pd.DataFrame) -> Summaries:
-    """Read rows of one benchmark.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        Of `dfly_analysis.schema.RUNS`; not changed.
-
-    Returns
-    -------
-    Summaries
-        Without rows that tell neither size nor time.
-    """
+    """Read rows of one benchmark, of `dfly_analysis.schema.RUNS`, without those that tell neither size nor time."""
     exact: list[tuple[float, bool, float, float, int]] = []
     ranges: list[tuple[float, float, float, float, int]] = []
     extremes: list[tuple[float, float, float, float, float, int]] = []
@@ -230,10 +206,7 @@ def _rows_with_size(runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield rows with a size, buckets in place of the aggregate of the same file."""
     names = ("kind", "outcome", "log_path", "size_bytes", "n", "min_s", "mean_s", "max_s", "p50_s", "p95_s", "p99_s", "failures",
              "duration_s", "timeout_s", "lower_s", "upper_s")  # fmt: skip
-    rows = [
-        {name: None if name not in record or pd.isna(record[name]) else record[name] for name in names}
-        for record in runs.to_dict("records")
-    ]
+    rows: Any = runs.reindex(columns=list(names)).astype(object).replace({pd.NA: None, np.nan: None}).to_dict("records")
     sized: dict[Any, set[float]] = {}
     for row in rows:
         if row["kind"] == "aggregate" and row["size_bytes"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -33,15 +33,12 @@ class BenchmarkFit:
 
     Attributes
     ----------
-    name, distribution : str
     params : tuple of Param
         ``overhead`` (s), ``throughput`` (B/s) and ``spread`` (of the log of the time, repeats and sizes together).
     n, n_censored : int
         Downloads, and those that did not finish.
     goodness : mapping of str to float
         ``rows``, ``sizes``, ``lower_bounds`` (failed downloads that enter as such).
-    window : None
-    extrapolates_beyond_s : None
     largest_bytes : float
         Beyond it the line is drawn on.
     failure_rate : Interval or None
@@ -63,24 +60,7 @@ class BenchmarkFit:
     _drawn: Array = field(default_factory=lambda: np.zeros((0, 3)))
 
     def time(self, size_bytes: float, level: float = 0.95) -> Interval:
-        """Return the middle time of a download.
-
-        Parameters
-        ----------
-        size_bytes : float
-            Above 0.
-        level : float
-
-        Returns
-        -------
-        Interval
-            Seconds.
-
-        Raises
-        ------
-        TableError
-            Where an argument is out of range.
-        """
+        """Return the median time (s) of a download of a size above 0; `TableError` where an argument is out of range."""
         if not (np.isfinite(size_bytes) and size_bytes > 0 and 0.0 < level < 1.0):
             raise TableError(f"a size of {size_bytes} at level {level} cannot be", where="benchmark")
         overhead, throughput = self.params[0].value, self.params[1].value
@@ -150,11 +130,8 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
 def fit_benchmarks(dataset: Dataset) -> dict[str, BenchmarkFit | NotFitted]:
     """Return a fit for each benchmark of a dataset, told apart by tool and settings.
 
-    Returns
-    -------
-    dict of str to fit
-        ``benchmark`` alone, not fitted, where there is none; else ``benchmark_<tool>`` and, where one tool ran under
-        several settings, ``benchmark_<tool>_2`` and so on.
+    ``benchmark`` alone, not fitted, where there is none; else ``benchmark_<tool>`` and, where one tool ran under several settings,
+    ``benchmark_<tool>_2`` and so on.
     """
     own = dataset.select("runs", f"tool IN {TOOLS}")
     if own.empty:
@@ -168,69 +145,48 @@ def fit_benchmarks(dataset: Dataset) -> dict[str, BenchmarkFit | NotFitted]:
     return result
 
 
-def _value(found: Summaries, theta: Array) -> Array:
+def _values(found: Summaries, theta: Array) -> Array:
     """Return the log likelihood of each statement."""
     centre = np.log(np.exp(theta[0]) + found.statement_sizes / np.exp(theta[1]))
     return found.log_likelihood(centre, float(np.exp(np.clip(theta[2], -8.0, 4.0))))
 
 
-def _prior(theta: Array, start: Array) -> float:
-    """Keep what the data do not tell finite: an overhead of nothing, a throughput without bound."""
-    return float(0.5 * (((theta - start) / np.array([6.0, 6.0, 3.0])) ** 2).sum())
-
-
 def _cost(theta: Array, found: Summaries, start: Array) -> float:
-    value = float(_value(found, theta).sum())
-    return _prior(theta, start) - value if np.isfinite(value) else 1e12
+    """Return the negative log likelihood with a prior that keeps what the data do not tell finite."""
+    prior = 0.5 * (((theta - start) / np.array([6.0, 6.0, 3.0])) ** 2).sum()
+    value = float(_values(found, theta).sum())
+    return float(prior) - value if np.isfinite(value) else 1e12
 
 
 def _start(found: Summaries) -> Array:
     middle = np.sqrt(found.extremes.min_s * found.extremes.max_s)
     time = np.concatenate([found.exact.time_s, np.maximum(found.ranges.lower_s, 1e-3), middle])
-    size = found.statement_sizes
-    return np.array([np.log(time.min() + 1e-6), np.log((size / time).max()), np.log(0.5)])
+    return np.array([np.log(time.min() + 1e-6), np.log((found.statement_sizes / time).max()), np.log(0.5)])
 
 
 def _best(found: Summaries) -> Array | None:
     start = _start(found)
-    best = None
+    bounds = [(edge - wide, edge + wide) for edge, wide in zip(start, (12.0, 12.0, 4.0), strict=True)]
+    rough: dict[str, Any] = {"method": "Nelder-Mead", "options": {"maxiter": 400, "xatol": 1e-3, "fatol": 1e-3}}
+    fine: dict[str, Any] = {"method": "L-BFGS-B", "jac": "3-point", "options": {"maxiter": 200}, "bounds": bounds}
+    results = []
     for shift in (0.0, -2.0):
-        begin = start + np.array([shift, 0.5 * shift, 0.0])
-        near = optimize.minimize(
-            _cost,
-            begin,
-            args=(found, start),
-            method="Nelder-Mead",
-            options={"maxiter": 400, "xatol": 1e-3, "fatol": 1e-3},
-        )
-        result = optimize.minimize(
-            _cost, near.x, args=(found, start), method="L-BFGS-B", jac="3-point", options={"maxiter": 200},
-            bounds=[(edge - wide, edge + wide) for edge, wide in zip(start, (12.0, 12.0, 4.0), strict=True)],
-        )  # fmt: skip
-        best = result if best is None or result.fun < best.fun else best
-    return np.asarray(best.x, dtype=float) if best is not None and np.isfinite(best.fun) else None
+        near = optimize.minimize(_cost, start + np.array([shift, 0.5 * shift, 0.0]), args=(found, start), **rough)
+        results.append(optimize.minimize(_cost, near.x, args=(found, start), **fine))
+    best = min(results, key=lambda result: float(result.fun))
+    return np.asarray(best.x, dtype=float) if np.isfinite(best.fun) else None
 
 
 def _covariance(found: Summaries, theta: Array) -> tuple[Array, float]:
     """Return the sandwich over rows and its degrees of freedom; the larger of it and the inverse curvature on each axis."""
-    steps = np.eye(3) * _STEP
-    scores = np.stack(
-        [(_value(found, theta + step) - _value(found, theta - step)) / (2.0 * _STEP) for step in steps], axis=1
-    )
-    start = _start(found)
+    start, steps, wide = _start(found), np.eye(3) * _STEP, np.eye(3) * 10.0 * _STEP
+    scores = np.stack([(_values(found, theta + s) - _values(found, theta - s)) / (2.0 * _STEP) for s in steps], axis=1)
 
     def gradient(at: Array) -> Array:
-        return np.array(
-            [
-                (_value(found, at + s).sum() - _value(found, at - s).sum() - _prior(at + s, start) + _prior(at - s, start))
-                / (2.0 * _STEP)
-                for s in steps * 10.0
-            ]
-        ) / 10.0  # fmt: skip
+        return np.array([(_cost(at + s, found, start) - _cost(at - s, found, start)) / (20.0 * _STEP) for s in wide])
 
-    curvature = -np.array([(gradient(theta + s) - gradient(theta - s)) / (2.0 * _STEP * 10.0) for s in steps * 10.0])
-    curvature = 0.5 * (curvature + curvature.T)
-    values, vectors = np.linalg.eigh(curvature)
+    curvature = np.array([(gradient(theta + s) - gradient(theta - s)) / (20.0 * _STEP) for s in wide])
+    values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
     inverse = (vectors / np.maximum(values, 1e-3)) @ vectors.T
     rows = np.unique(found.statement_rows, return_inverse=True)[1]
     count = int(rows.max()) + 1

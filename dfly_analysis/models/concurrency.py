@@ -1,4 +1,4 @@
-"""How many pieces were in flight beside an attempt, and how far it had come, were speed shared among them."""
+"""Concurrency: how many pieces were in flight beside an attempt, and how far it had come, were speed shared among them."""
 
 from __future__ import annotations
 
@@ -60,15 +60,12 @@ class Spans:
 
     Attributes
     ----------
-    begin_s, end_s : array
-        Seconds since the first began.
-    size_bytes : array
+    begin_s, end_s, size_bytes : array
+        Seconds since the first began; bytes.
     finished, cut, usable : array of bool
         Whether it finished, whether a timeout cut it, and whether a fit may use it.
     host, task : array of int
-        Codes.
-    hosts : tuple of str
-        Names of the codes.
+        Codes; ``hosts`` are the names of those of hosts.
     row : array of int
         Place in the frame.
     unlogged : UnloggedPieces
@@ -130,18 +127,9 @@ class Steps:
 
 
 def take_spans(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Spans:
-    """Take attempts at the source out of a frame of pieces that tell when they ran.
+    """Take attempts at the source out of a frame of `dfly_analysis.schema.PIECES`; one without the columns needed tells nothing.
 
-    Parameters
-    ----------
-    pieces : DataFrame
-        Of `dfly_analysis.schema.PIECES`; not changed. One without the columns needed tells nothing.
-    tasks : DataFrame, optional
-        Of `dfly_analysis.schema.TASKS`; not changed. They tell of passes that nobody logged.
-
-    Returns
-    -------
-    Spans
+    Tasks of `dfly_analysis.schema.TASKS` tell of passes that nobody logged.
     """
     pieces = pieces if set(_NEEDED) <= set(pieces.columns) else pd.DataFrame(columns=list(_NEEDED))
     pieces = pieces[[name for name in pieces.columns if name in (*_NEEDED, *_USED)]]
@@ -255,18 +243,7 @@ def _most_at_once(begin_s: Array, end_s: Array, task: Index) -> int:
 
 
 def count_load(spans: Spans, scope: str) -> Steps:
-    """Count pieces in flight at each moment, of each host or of all together.
-
-    Parameters
-    ----------
-    spans : Spans
-        At least one.
-    scope : {"host", "source"}
-
-    Returns
-    -------
-    Steps
-    """
+    """Count pieces in flight at each moment, of each ``host`` or of all together (``source``)."""
     count = len(spans.begin_s)
     link, unlogged_link = spans.host, spans.unlogged.host
     if scope == SOURCE:

@@ -25,18 +25,19 @@ class Checks:
     Attributes
     ----------
     survival : DataFrame
-        One row a time of a common size: ``size_bytes``, ``time_s``, ``seen`` (Kaplan and Meier's survival, missing beyond the
-        data), ``seen_low``, ``seen_high``, ``expected``, ``law_low``, ``law_high``, ``extrapolated``.
+        One row a time of a common size: ``size_bytes``, ``time_s``, ``seen`` (Kaplan-Meier survival, missing beyond the data) with
+        ``seen_low`` and ``seen_high``, ``law`` (of the fit) with ``law_low`` and ``law_high``, ``extrapolated``.
     probability : DataFrame
-        One row a residual of all sizes together: ``expected`` (the share that lasts longer by the law), ``seen`` (Kaplan and
-        Meier's), ``law_z`` and ``seen_z`` (both as quantiles of a normal law, so that a good fit is a straight line).
+        One row a residual of all sizes together: ``law`` (the share that lasts longer by the fit), ``seen`` (by Kaplan-Meier),
+        ``law_z`` and ``seen_z`` (both as normal quantiles, so that a good fit is a straight line).
     residuals : DataFrame
-        One row a row of the likelihood: ``size_bytes``, ``time_s``, ``weight``, ``finished``, ``residual`` (Cox and Snell's: minus
-        the log of the law's survival; of a law that fits they are exponential with mean 1).
+        One row a row of the likelihood: ``size_bytes``, ``time_s``, ``weight``, ``finished``, ``residual`` (Cox-Snell: minus
+        the log of the fitted survival; of a good fit they are exponential with mean 1).
     hosts : DataFrame
-        One row a host, of a sample where there are thousands: ``host``, ``n``, ``finished``, ``expected`` (finished attempts by the law; an observed count far above
-        it is a fast host, far below it a slow one), ``ratio`` and its interval ``low`` and ``high``, ``shift_q50`` and
-        ``shift_q99`` (by what factor the quantile at the usual size would change without the host, to first order).
+        One row a host, of a sample where there are thousands: ``host``, ``n``, ``finished``, ``expected`` (finished attempts by the
+        fit; an observed count far above it is a fast host, far below it a slow one), ``ratio`` and its interval ``low`` and
+        ``high``, ``shift_q50`` and ``shift_q99`` (by what factor the quantile at the usual size would change without the host, to
+        first order).
     """
 
     survival: pd.DataFrame
@@ -74,7 +75,7 @@ def _survival(fit: DurationFit) -> pd.DataFrame:
 
 
 def _probability(fit: DurationFit) -> pd.DataFrame:
-    """Compare survivals of the Cox and Snell residuals, which every law and size have in common."""
+    """Compare survivals of the Cox-Snell residuals, which every distribution and size have in common."""
     rows = fit.average.best.model.rows
     residual, observed, _ = survival_steps(_cox_snell(fit), ~rows.cut, rows.weight)
     expected = np.exp(-residual)
@@ -102,7 +103,7 @@ def _residuals(fit: DurationFit) -> pd.DataFrame:
 
 
 def _hosts(fit: DurationFit) -> pd.DataFrame:
-    """Count by host what finished and what the law expects, and how far the answer leans on each host."""
+    """Count by host what finished and what the fit expects, and how far the answer depends on each host."""
     data, best = fit.attempts, fit.average.best
     columns = ["host", "n", "finished", "expected", "ratio", "low", "high", "shift_q50", "shift_q99"]
     cluster = data.clusters.get("host")

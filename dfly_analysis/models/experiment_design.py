@@ -30,16 +30,11 @@ class RunOption:
 
     Attributes
     ----------
-    size_bytes : float
-        Of a piece.
-    timeout_s : float
-        What cuts a piece in those runs.
+    size_bytes, timeout_s : float
+        Of a piece, in those runs.
     n_attempts : int
-        Attempts to collect.
     expected : Interval
-        The answer with them, seconds, were the fitted law true.
-    width : float
-        Upper over lower end.
+        The answer with them, seconds, were the fit true; ``width`` is its upper over its lower end.
     """
 
     size_bytes: float
@@ -85,7 +80,7 @@ def plan_runs(
 ) -> RunPlan | NotFitted:
     """Compare further runs by the interval they would leave.
 
-    For each option the attempts it would add are taken from the fitted law, evenly over its probabilities so that chance does not
+    For each option the attempts it would add are taken from the fit, evenly over its probabilities so that chance does not
     blur the comparison, cut at the option's timeout, and fitted together with what there is.
 
     Parameters
@@ -136,7 +131,7 @@ def _timeouts(limit_s: float, now: Interval) -> tuple[float, ...]:
 
 
 def _times(fit: DurationFit, size_bytes: float) -> Array:
-    """Return the law as logs of times at even steps of its normal score from -3.5 to 4.5."""
+    """Return the fit as logs of times at even steps of its normal score from -3.5 to 4.5."""
     score = np.linspace(-3.5, 4.5, _GRID)
     low, high = np.log(fit.attempts.duration_s.min()) - 3.0, np.log(fit.attempts.duration_s.max()) + 6.0
     log_time = np.linspace(low, high, 4 * _GRID)

@@ -78,17 +78,9 @@ class LayerShape:
     def of_client(
         cls, size_bytes: float, slots: float | None, client_version: str | None = None, piece_bytes: float | None = None
     ) -> LayerShape:
-        """Return a layer as a client's release cuts and fetches it.
+        """Return a layer as a client's release (the newest known where not given) cuts and fetches it.
 
-        Parameters
-        ----------
-        size_bytes : float
-        slots : float or None
-            Pieces in flight; the release's own default where None.
-        client_version : str, optional
-            The newest known where not given.
-        piece_bytes : float, optional
-            By the release's rule where not given.
+        Pieces in flight (``slots``) and the length of a piece are the release's own where not given.
         """
         piece = min(float(piece_bytes or piece_length_bytes(int(size_bytes), client_version)), float(size_bytes))
         single = size_bytes <= piece
@@ -104,83 +96,65 @@ def task_failure_probability(
 
     A client tries a piece under the scheduler, then once more in one direct pass over what is missing; the task fails
     where any piece fails in every pass. With independent attempts that is ``1 - (1 - f ** passes) ** n``. Attempts of
-    one task are seldom independent: a registry that is slow for the first attempt is often slow for the second.
-    ``retry_failure_correlation`` is the share of failures that repeat for sure in the next pass, so a piece fails all passes with
-    ``f * (retry_failure_correlation + (1 - retry_failure_correlation) * f) ** (passes - 1)``.
+    one task are seldom independent: a registry that is slow for the first attempt is often slow for the second. With the share ``c``
+    of failures that repeat for sure in the next pass a piece fails all passes with ``f * (c + (1 - c) * f) ** (passes - 1)``.
 
     Parameters
     ----------
-    piece_failure : float
-        Of one attempt, 0 to 1.
+    piece_failure, retry_failure_correlation : float
+        0 to 1.
     n_pieces : float
-        Pieces of the task, at least 1.
+        At least 1.
     passes : int
         Attempts each piece gets; 2 for a layer from the source with client v0.1.13 and later.
-    retry_failure_correlation : float
-        0 (independent) to 1 (a piece that fails once fails again).
-
-    Returns
-    -------
-    float
-        0 to 1.
 
     Raises
     ------
     TableError
         Where an argument is out of range.
     """
-    if not (0.0 <= piece_failure <= 1.0 and 0.0 <= retry_failure_correlation <= 1.0 and n_pieces >= 1 and passes >= 1):
-        given = f"piece_failure {piece_failure}, n_pieces {n_pieces}, passes {passes}, shared_fate {retry_failure_correlation}"
+    f, c = piece_failure, retry_failure_correlation
+    if not (0.0 <= f <= 1.0 and 0.0 <= c <= 1.0 and n_pieces >= 1 and passes >= 1):
+        given = f"piece_failure {f}, n_pieces {n_pieces}, passes {passes}, retry_failure_correlation {c}"
         raise TableError(f"no chance follows from {given}", where="task_failure_probability")
-    piece = piece_failure * (retry_failure_correlation + (1.0 - retry_failure_correlation) * piece_failure) ** (
-        passes - 1
-    )
+    piece = f * (c + (1.0 - c) * f) ** (passes - 1)
     return 1.0 if piece >= 1.0 else float(-np.expm1(n_pieces * np.log1p(-piece)))
 
 
 def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, retry_failure_correlation: float = 0.0) -> float:
-    """Return the chance that a layer fails, from that of one attempt at a piece.
+    """Return the chance that a layer fails, from that of one attempt at a piece; it grows with both arguments.
 
-    A piece that failed fails again with ``g = retry_failure_correlation + (1 - retry_failure_correlation) f``. Where siblings run on, or there is a single
-    pass, each piece has its tries for itself: see `task_failure_probability`. Where a lost round cancels what is in flight,
-    those ``slots`` pieces begin anew with one try left. With ``e = n - slots`` pieces that end before the last has its slot, the
-    layer comes through with ``(1 - f g)^e (1-f)^s``, where nothing fails or what fails does so before, plus
-    ``(1-f)^e (1 - (1-f)^s) (1-g) (1-f)^((s-1)/2)``: a first failure among the last ``s``, when about half of the others are
-    still in flight.
+    A piece that failed fails again with ``g = c + (1 - c) f``, where ``c`` is the share of failures that repeat for sure. Where
+    siblings run on, or there is a single pass, each piece has its tries for itself: see `task_failure_probability`. Where a lost
+    round cancels what is in flight, those ``s`` pieces in flight begin anew with one try left. With ``e = n - s`` pieces that end
+    before the last has its slot, the layer comes through with ``(1 - f g)^e (1-f)^s``, where nothing fails or what fails does so
+    before, plus ``(1-f)^e (1 - (1-f)^s) (1-g) (1-f)^((s-1)/2)``: a first failure among the last ``s``, when about half of the
+    others are still in flight.
 
     Parameters
     ----------
-    attempt_failure : float
+    attempt_failure, retry_failure_correlation : float
         0 to 1.
     layer : LayerShape
-    retry_failure_correlation : float
-        Share of the failures of a pass that repeat for sure in the next: 0 (independent) to 1.
-
-    Returns
-    -------
-    float
-        0 to 1; it grows with ``attempt_failure`` and with ``retry_failure_correlation``.
 
     Raises
     ------
     TableError
         Where an argument is out of range.
     """
-    f, n = attempt_failure, layer.n_pieces
+    f, c, n = attempt_failure, retry_failure_correlation, layer.n_pieces
     if layer.passes < 2 or not layer.siblings_cancelled:
-        return task_failure_probability(f, n, layer.passes, retry_failure_correlation=retry_failure_correlation)
-    if not (0.0 <= f <= 1.0 and 0.0 <= retry_failure_correlation <= 1.0):
-        raise TableError(
-            f"no chance follows from {f} and a shared fate of {retry_failure_correlation}", where="layer_failure_chance"
-        )
+        return task_failure_probability(f, n, layer.passes, retry_failure_correlation=c)
+    if not (0.0 <= f <= 1.0 and 0.0 <= c <= 1.0):
+        raise TableError(f"no chance follows from {f} and a correlation of {c}", where="layer_failure_chance")
     if f >= 1.0:
         return 1.0
     slots = min(layer.slots, n)
     early, well = n - slots, np.log1p(-f)
-    both_well = np.log1p(-f * (retry_failure_correlation + (1.0 - retry_failure_correlation) * f))
+    both_well = np.log1p(-f * (c + (1.0 - c) * f))
     # One less both ways through, as a sum of what is never negative: small chances keep their digits.
     ahead = early * (well - both_well) + 0.5 * (slots + 1) * well
-    lost_late = retry_failure_correlation * np.exp(ahead) - np.expm1(ahead)
+    lost_late = c * np.exp(ahead) - np.expm1(ahead)
     lost = -np.expm1(early * both_well) - np.expm1(slots * well) * np.exp(early * both_well) * lost_late
     return float(np.clip(lost, 0.0, 1.0))
 
@@ -196,7 +170,7 @@ def layer_failure_rate(
 ) -> Interval:
     """Return the chance that a layer fails at a piece timeout.
 
-    Each end takes the same end of the interval of an attempt's failure and of the shared fate.
+    Each end takes the same end of the interval of an attempt's failure and of the correlation.
 
     Parameters
     ----------
@@ -211,11 +185,6 @@ def layer_failure_rate(
     retry_failure_correlation : Interval
         Share of the failures of a pass that repeat in the next; by default passes are independent, and a tenth repeats at
         the upper end, since the passes of a task share host, link and registry.
-
-    Returns
-    -------
-    Interval
-        A share, 0 to 1.
 
     Raises
     ------
@@ -235,19 +204,9 @@ def timeout_for_target(
     competing: bool = False,
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> Interval:
-    """Return the piece timeout at which a layer's failure rate meets a target.
+    """Return the piece timeout at which a layer's failure rate meets a target between 0 and 1.
 
-    Parameters
-    ----------
-    fit : DurationFit
-    layer : LayerShape
-    target_failure_rate : float
-        Between 0 and 1.
-    level : float
-    competing : bool
-        Whether resets and the like count too. No timeout cures those, so by default only timeouts do.
-    retry_failure_correlation : Interval
-        See `layer_failure_rate`.
+    Arguments as of `layer_failure_rate`. No timeout cures resets and the like, so by default only timeouts count.
 
     Returns
     -------
@@ -263,11 +222,12 @@ def timeout_for_target(
     if not 0.0 < target_failure_rate < 1.0:
         raise TableError(f"a target of {target_failure_rate} is not between 0 and 1", where="timeout_for_target")
 
-    requested = _failure_rates if competing else _timeout_rates
-
     def meets(timeouts_s: list[float]) -> list[tuple[bool, bool, bool]]:
         """Say of timeouts whether estimate, lower and upper end of a layer's failure rate meet the target."""
-        rates = requested(fit, layer.piece_bytes, timeouts_s, level)
+        if competing:
+            rates = [fit.failure_rate(layer.piece_bytes, timeout_s, level) for timeout_s in timeouts_s]
+        else:
+            rates = fit.timeout_rates(layer.piece_bytes, timeouts_s, level)
         layers = (_of_layer(one, layer, retry_failure_correlation) for one in rates)
         return [(one.value <= target_failure_rate, one.low <= target_failure_rate, one.high <= target_failure_rate) for one in layers]  # fmt: skip
 
@@ -275,56 +235,31 @@ def timeout_for_target(
     return Interval(value, min(low, value), max(high, value))
 
 
-def _of_layer(attempt: Interval, layer: LayerShape, retry_failure_correlation: Interval) -> Interval:
-    ends = (
-        (attempt.value, retry_failure_correlation.value),
-        (attempt.low, retry_failure_correlation.low),
-        (attempt.high, retry_failure_correlation.high),
-    )
-    return Interval(
-        *(
-            layer_failure_chance(attempt, layer, retry_failure_correlation=retry_correlation)
-            for attempt, retry_correlation in ends
-        )
-    )
-
-
-def _failure_rates(fit: PieceFailure, size_bytes: float, timeouts_s: list[float], level: float) -> list[Interval]:
-    return [fit.failure_rate(size_bytes, timeout_s, level) for timeout_s in timeouts_s]
-
-
-def _timeout_rates(fit: PieceFailure, size_bytes: float, timeouts_s: list[float], level: float) -> list[Interval]:
-    return fit.timeout_rates(size_bytes, timeouts_s, level)
+def _of_layer(attempt: Interval, layer: LayerShape, correlation: Interval) -> Interval:
+    ends = ((attempt.value, correlation.value), (attempt.low, correlation.low), (attempt.high, correlation.high))
+    return Interval(*(layer_failure_chance(one, layer, retry_failure_correlation=other) for one, other in ends))
 
 
 def _smallest(meets: Callable[[list[float]], Sequence[Sequence[bool]]], count: int, step: int) -> list[float]:
     """Return the smallest timeout that meets each of some conditions which, once met, stay so; to a thousandth.
 
-    Parameters
-    ----------
-    meets : callable
-        Says of each of many timeouts which conditions it meets.
-    count : int
-        How many conditions there are.
-    step : int
-        In how many parts, a power of two, what is left for the answer is cut at a time: the answer does not depend on it.
+    ``step`` is in how many parts, a power of two, what is left for the answer is cut at a time: the answer does not depend on it.
     """
     first, last = np.log(_SHORTEST_S), np.log(LONGEST_S)
+
+    def timeout_s(cell: int) -> float:
+        return float(np.exp(first + (last - first) * cell / _CELLS))
+
     known = {_CELLS: meets([LONGEST_S])[0]}
     low, width = [0] * count, _CELLS
     while width > 1:
         part = max(width // step, 1)
         wanted = {begin + place for begin in low for place in range(part, width, part)}
         new = sorted(wanted - set(known))
-        known |= dict(
-            zip(new, meets([float(np.exp(first + (last - first) * one / _CELLS)) for one in new]), strict=True)
-        )
+        known |= dict(zip(new, meets([timeout_s(one) for one in new]), strict=True))
         low = [
             max((place for place in range(begin + part, begin + width, part) if not known[place][which]), default=begin)
             for which, begin in enumerate(low)
         ]
         width = part
-    return [
-        float(np.exp(first + (last - first) * (begin + 1) / _CELLS)) if known[_CELLS][which] else float("inf")
-        for which, begin in enumerate(low)
-    ]
+    return [timeout_s(begin + 1) if known[_CELLS][which] else float("inf") for which, begin in enumerate(low)]

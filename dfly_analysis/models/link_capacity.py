@@ -1,4 +1,4 @@
-"""Bandwidth from bytes in flight: whether pieces share a link, how much it carries, and what limit concurrency demands."""
+"""Bandwidth from bytes in flight: whether pieces share a link, how much it carries, and what timeout concurrency demands."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MIN_COUNT = 30
 CONTENTION_EXPONENTS = (1.0, 4.0, 7.0, 12.0)
 _FALLEN_BEHIND = 8.0
 _OWN, _SOFT, _HARD = "own rates", "shared softly", "shared link"
-# Crowding times the usual load: 0 for requests that do not feel each other, large for a link that is always full.
+# Contention times the usual load: 0 for requests that do not feel each other, large for a link that is always full.
 _GRID = np.array([0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 7.0, 15.0, 60.0, 1000.0])
 _COLLECT = "client logs with piece start and finish lines (level debug from client v1.4.1), or the scheduler's log"
 
 
 class HasQuantile(Protocol):
-    """What is asked of a law of a piece's time."""
+    """What is asked of the duration of a piece."""
 
     def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
         """Return the time within which a share of attempts would finish."""
@@ -36,18 +36,7 @@ class HasQuantile(Protocol):
 
 @dataclass(frozen=True)
 class HostRate:
-    """What one host fetched.
-
-    Attributes
-    ----------
-    host : str
-    busy_s : float
-        Seconds with a piece in flight.
-    rate_bps : float
-        Finished bytes per busy second.
-    n : int
-        Attempts.
-    """
+    """What one host fetched: seconds with a piece in flight, finished bytes per such second, and attempts."""
 
     host: str
     busy_s: float
@@ -59,31 +48,27 @@ class HostRate:
 class CapacityFit:
     """Throughput of the source against pieces in flight: ``X(n) = n r (1 + (c n)^k)^(-1/k)``.
 
-    ``r`` is the rate of a piece alone, ``c`` the crowding: 0 where pieces do not feel each other, and ``r / c`` the bandwidth that
+    ``r`` is the rate of a piece alone, ``c`` the contention: 0 where pieces do not slow each other, and ``r / c`` the bandwidth that
     throughput tends to. A piece's progress is counted as the integral of its speed over the pieces in flight beside it, so
     that a slow piece which outlives its siblings is not taken for one that profits from their absence.
 
     Attributes
     ----------
-    name : str
-    duration_fit : str
+    law : str
         ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4, 7 or 12).
     params : tuple of Param
         ``rate_alone`` and ``bandwidth``, bytes per second; the latter is infinite where no sharing is seen.
-    n, n_censored : int
     goodness : mapping of str to float
         ``gain`` (log likelihood over own rates), ``design_effect``, ``usual_load``, ``most_in_flight``, ``busiest_bps``.
-    window : (str, str) or None
-    extrapolates_beyond_s : None
-        It holds no time; beyond ``most_in_flight`` it extrapolates.
     scope : {"host", "source"}
         Whether pieces of one host share, or those of all.
     contention : Interval
     contention_exponent, usual_load, rate_alone_bps : float
     rate_error : float
-        Relative standard error of that rate, and so of the bandwidth; what other sharpnesses say that fit nearly as well is in it.
+        Relative standard error of that rate, and so of the bandwidth; what other exponents say that fit nearly as well is in it.
     hosts : tuple of HostRate
-    notes : tuple of str
+    name, n, n_censored, window, extrapolates_beyond_s, notes
+        As of `dfly_analysis.estimates.Fit`; beyond ``most_in_flight`` it extrapolates.
     """
 
     name: str
@@ -115,23 +100,7 @@ class CapacityFit:
         return Interval(*(_bandwidth(self, x) for x in (c.value, c.high, c.low)))
 
     def throughput(self, in_flight: float) -> Interval:
-        """Return what a link carries with so many pieces in flight.
-
-        Parameters
-        ----------
-        in_flight : float
-            At least 1.
-
-        Returns
-        -------
-        Interval
-            Bytes per second; the ends from the ends of the crowding, at the usual load all agree.
-
-        Raises
-        ------
-        TableError
-            Where the number is below 1.
-        """
+        """Return bytes per second with so many pieces in flight (at least 1); at the usual load all ends agree."""
         if not in_flight >= 1:
             raise TableError(f"{in_flight} pieces in flight cannot be", where="capacity")
         usual = shared_speed(self.usual_load, self.contention.value, self.contention_exponent) * self.rate_alone_bps
@@ -144,22 +113,10 @@ class CapacityFit:
     def demanded_timeout_s(
         self, duration_fit: HasQuantile, piece_bytes: float, in_flight: float, p: float = 0.999
     ) -> Interval:
-        """Return the limit that a number of pieces in flight demands.
+        """Return the timeout (s) that a number of pieces in flight demands, for a share ``p`` of pieces to come through.
 
-        ``pieces in flight * piece length / throughput``, times the tail: how much longer than the middle one the piece
+        ``pieces in flight * piece length / throughput``, times the tail: how much longer than the median the piece
         at probability ``p`` takes.
-
-        Parameters
-        ----------
-        duration_fit : DurationFit
-        piece_bytes, in_flight : float
-        p : float
-            Share of pieces that have to come through.
-
-        Returns
-        -------
-        Interval
-            Seconds.
         """
         middle, far = duration_fit.quantile(piece_bytes, 0.5), duration_fit.quantile(piece_bytes, p)
         carried, usual = self.throughput(in_flight), self.throughput(max(1.0, self.usual_load))
@@ -222,9 +179,9 @@ def fit_capacity(
 
 
 def _disagreement(fit: CapacityFit, spans: Spans, steps: Steps, others: Mapping[float, tuple[float, float]]) -> float:
-    """Return how far the bandwidth under other sharpnesses is from the fitted one, in logs, weighted by how well they fit.
+    """Return how far the bandwidth under other exponents is from the fitted one, in logs, weighted by how well they fit.
 
-    ``others`` holds the crowding of each, and by how much it falls short in log likelihood.
+    ``others`` holds the contention of each, and by how much it falls short in log likelihood.
     """
     weights, squares = [1.0], [0.0]
     for exponent, (contention, short) in others.items():
@@ -236,7 +193,7 @@ def _disagreement(fit: CapacityFit, spans: Spans, steps: Steps, others: Mapping[
 
 
 def _bandwidth(fit: CapacityFit, contention: float) -> float:
-    """Return the bandwidth under another crowding that agrees on the speed at the usual load, where it was seen."""
+    """Return the bandwidth under another contention that agrees on the speed at the usual load, where it was seen."""
     observed = fit.rate_alone_bps * shared_speed(fit.usual_load, fit.contention.value, fit.contention_exponent)
     alone = float(observed / shared_speed(fit.usual_load, contention, fit.contention_exponent))
     return alone / contention if contention > 0 else float("inf")
@@ -252,21 +209,7 @@ def fit_link(pieces: pd.DataFrame, tasks: pd.DataFrame | None) -> dict[str, Capa
 
 
 def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit, tasks: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return attempts with the times they would have had with the usual number of pieces in flight all along.
-
-    Parameters
-    ----------
-    pieces : DataFrame
-    capacity : CapacityFit
-        Fitted to them.
-    tasks : DataFrame, optional
-        As given to the fit.
-
-    Returns
-    -------
-    DataFrame
-        Its rows that tell when they ran; times and limits in seconds at the usual load.
-    """
+    """Return the attempts that tell when they ran, with times and timeouts (s) as with the usual number in flight all along."""
     spans = take_spans(pieces, tasks)
     steps = count_load(spans, capacity.scope)
     usual = shared_speed(capacity.usual_load, capacity.contention.value, capacity.contention_exponent)

@@ -52,8 +52,11 @@ class LogNormalMixture(Distribution):
         z = (y - location - shift) * inverse
         single = special.log_ndtr(-z) if survival else -0.5 * z * z - log_scale
         logs = log_share + single
-        value = log_sum(logs)
-        share = np.exp(logs - value)
+        most = logs.max(axis=0)
+        share = np.exp(logs - most)
+        total = share.sum(axis=0)
+        share /= total
+        value = most + np.log(total)
         hazard = np.exp(-0.5 * z * z - LOG_ROOT_TWO_PI - single) if survival else z
         by_shift = share * hazard * inverse
         by_scale = share * (hazard * z if survival else z * z - 1.0)

@@ -137,7 +137,7 @@ class Fitted:
 
 
 def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float("inf")) -> Fitted | None:
-    """Find the best parameters.
+    """Find the best parameters; None where the search did not end at finite numbers.
 
     Parameters
     ----------
@@ -146,11 +146,6 @@ def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float(
         Intercept, slope (or logit of the overhead) and log scale to begin with; the distribution adds its own.
     ahead : float
         Akaike's criterion of the best model so far: one that is far behind on coarse rows is not followed further.
-
-    Returns
-    -------
-    Fitted or None
-        None where the search did not end at finite numbers.
     """
     begins = [model.distribution.placed(np.array([*start, *extra])) for extra in model.distribution.starts]
     with np.errstate(all="ignore"):
@@ -168,16 +163,7 @@ def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float(
 def follow(model: Model, near: Fitted) -> Fitted | None:
     """Find the best parameters from those that another model of the same distribution and form has on nearly the same data.
 
-    Parameters
-    ----------
-    model : Model
-    near : Fitted
-        Its units may differ from the model's.
-
-    Returns
-    -------
-    Fitted or None
-        None where the search did not end at finite numbers.
+    Units of the two may differ; None where the search did not end at finite numbers.
     """
     old, new, begin = near.model.rows, model.rows, near.theta.copy()
     begin[0] += old.log_unit - new.log_unit

@@ -1,4 +1,4 @@
-"""Several fitted laws as one answer: weighted by how well they fit, and as uncertain as they disagree."""
+"""Model averaging: several fitted models as one answer, weighted by how well they fit, and as uncertain as they disagree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dfly_analysis.models.distribution import LARGEST_LOG, Array, find_roots, lo
 from dfly_analysis.models.maximum_likelihood import Fitted
 
 N_DRAWS = 600
-# A law this much worse by a criterion has lost: its weight would be below one in four hundred.
+# A model this much worse by a criterion has lost: its weight would be below one in four hundred.
 WORST_DIFFERENCE = 12.0
 _WIDENING_TEMPER = 0.5
 _MIN_DRAWS = 8
@@ -23,10 +23,10 @@ _MIN_WEIGHT = 1e-3
 
 @dataclass(frozen=True)
 class Average:
-    """Laws with their weights (Burnham and Anderson, Model Selection and Multimodel Inference, 2002, ch. 4).
+    """Models with their weights (Burnham and Anderson, Model Selection and Multimodel Inference, 2002, ch. 4).
 
-    The distribution answered from is the weighted mixture of the laws', so that a quantile and a rate always agree.
-    The interval is made of draws from every law's own uncertainty, with flatter weights, so that a law which fits a
+    The distribution answered from is the weighted mixture of the models', so that a quantile and a rate always agree.
+    The interval is made of draws from every model's own uncertainty, with flatter weights, so that a model which fits a
     little worse still widens what lies beyond the data. The draws are made once and kept.
 
     Attributes
@@ -46,17 +46,17 @@ class Average:
 
     @property
     def best(self) -> Fitted:
-        """Return the law with the best criterion."""
+        """Return the model with the best criterion."""
         return self.members[0]
 
     @cached_property
     def _residuals(self) -> dict[tuple[int, float], Array]:
-        """Hold quantiles of the draws without their location, by law and share: they are the same for every size."""
+        """Hold quantiles of the draws without their location, by model and share: they are the same for every size."""
         return {}
 
     @cached_property
     def draws(self) -> tuple[tuple[Fitted, tuple[Array, ...]], ...]:
-        """Return about `N_DRAWS` draws of parameters in all, to each law its share of them."""
+        """Return about `N_DRAWS` draws of parameters in all, to each model its share of them."""
         counts = np.round(self.spread_weights * N_DRAWS).astype(int)
         return tuple(
             (member, (theta[0] + self.slower_log, *theta[1:]))
@@ -110,7 +110,7 @@ class Average:
     def interval(self, value: float, drawn: Array, level: float) -> Interval:
         """Return a value with the interval that holds a share ``level`` of the draws.
 
-        It also holds the whole interval of each law that does nearly as well as the best: where the data cannot choose,
+        It also holds the whole interval of each model that does nearly as well as the best: where the data cannot choose,
         the interval does not either.
         """
         low, high = self.ends(drawn, level)
@@ -137,28 +137,17 @@ class Average:
 
 
 def average(candidates: list[Fitted]) -> Average:
-    """Weigh fitted laws.
+    """Weigh fitted models, at least one; those that have lost by both criteria are left out.
 
     The value is weighed by Schwarz's criterion, which does not buy a parameter for a wiggle of the sample; the interval
-    by Akaike's, tempered, which keeps every law that may be true.
-
-    Parameters
-    ----------
-    candidates : list of Fitted
-        At least one.
-
-    Returns
-    -------
-    Average
-        Without the laws that have lost by both.
+    by Akaike's, tempered, which keeps every model that may be true.
     """
     rows = candidates[0].model.rows
     cost = max(2.0, 0.5 * float(np.log(rows.weight[~rows.cut].sum())))
-    votes = Counter(fitted.model.distribution.family or fitted.model.distribution.name for fitted in candidates)
     ranked = sorted(candidates, key=lambda fitted: fitted.criterion(1.0, cost))
-    shared = np.array(
-        [2.0 * np.log(votes[fitted.model.distribution.family or fitted.model.distribution.name]) for fitted in ranked]
-    )
+    families = [fitted.model.distribution.family or fitted.model.distribution.name for fitted in ranked]
+    votes = Counter(families)
+    shared = np.array([2.0 * np.log(votes[family]) for family in families])
     bic = np.array([fitted.criterion(1.0, cost) for fitted in ranked]) + shared
     aic = np.array([fitted.criterion() for fitted in ranked]) + shared
     bic, aic = bic - bic.min(), aic - aic.min()

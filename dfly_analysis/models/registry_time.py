@@ -1,4 +1,4 @@
-"""The registry's own time of a piece, told apart from what the hosts add to it."""
+"""The registry's own time of a piece, separated from what the hosts add to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dfly_analysis.estimates import Interval, Param
 from dfly_analysis.models.censored_data import Attempts
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.model_selection import fit_duration
-from dfly_analysis.models.slow_periods import SlowPeriods, find_slow_periods
+from dfly_analysis.models.slow_periods import find_slow_periods
 from dfly_analysis.units import format_duration, format_size
 
 NAME = "registry_time"
@@ -26,28 +26,22 @@ _MOSTLY = 0.5
 class RegistryFit:
     """How long the registry itself takes over a piece, where stretches of attempts differ beyond chance.
 
-    Two readings of the same attempts hold it between them: the hosts took all that slow stretches took longer (``quick``, the law of
-    the other stretches), or the registry took all of it that is not proven to be the hosts' (``slow``). Where most is proven, the value is the
-    first reading's, else the one halfway between both, in logs; the interval holds those of both.
-
-    What all hosts add at all times, no reading of their logs can take from the registry's time.
+    Two readings of the same attempts bound it: the hosts took all that slow stretches took longer (``quick``, the fit of the other
+    stretches), or the registry took all of it that is not proven to be the hosts' (``slow``). Where most is proven, the value is the
+    first reading's, else the one halfway between both, in logs; the interval holds those of both. What all hosts add at all times, no
+    reading of their logs can separate from the registry's time.
 
     Attributes
     ----------
-    name : str
-    distribution : str
-        Of the first reading, as are ``params``, ``n``, ``n_censored`` and ``extrapolates_beyond_s``.
-    params : tuple of Param
-    n, n_censored : int
+    name, law, params, n, n_censored, window, extrapolates_beyond_s
+        Of the first reading, as of `dfly_analysis.estimates.Fit`.
     goodness : mapping of str to float
         ``slow_share`` of the attempts, and ``proven_share`` of the slowness: another host took no longer than usual meanwhile.
-    window : (str, str) or None
-    extrapolates_beyond_s : float or None
-    notes : tuple of str
     quick, slow, clients : DurationFit
-        The readings, and the law of the clients' own time.
+        The readings, and the fit of the clients' own time.
     hosts : tuple of str
         With slow stretches, the slowest first.
+    notes : tuple of str
     """
 
     name: str
@@ -75,27 +69,7 @@ class RegistryFit:
         return self.quick.attempts
 
     def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
-        """Return the time within which the registry alone would have sent a share ``p`` of pieces.
-
-        Parameters
-        ----------
-        size_bytes : float
-            Bytes of the piece, above 0.
-        p : float
-            Between 0 and 1.
-        level : float
-            Of the interval.
-
-        Returns
-        -------
-        Interval
-            Seconds.
-
-        Raises
-        ------
-        TableError
-            Where an argument is out of range.
-        """
+        """Return the time (s) within which the registry alone would have sent a share ``p`` of pieces, as `DurationFit.quantile`."""
         one, other = self.quick.quantile(size_bytes, p, level), self.slow.quantile(size_bytes, p, level)
         value = one.value if self.of_hosts else float(np.sqrt(one.value * other.value))
         return Interval(value, min(one.low, other.low, value), max(one.high, other.high, value))
@@ -110,7 +84,7 @@ class RegistryFit:
 
 
 def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
-    """Tell the registry's own time apart from the hosts', as far as the attempts let.
+    """Separate the registry's own time from the hosts', as far as the attempts let.
 
     Parameters
     ----------
@@ -122,7 +96,7 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
     Returns
     -------
     RegistryFit or None
-        None where all stretches of attempts are alike: then the registry's time is the clients', with whatever all hosts add at all times.
+        None where all stretches of attempts are alike: then the registry's time is the clients'.
     """
     if not isinstance(clients, DurationFit):
         return None
@@ -134,25 +108,22 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
         return None
     slow: object = clients
     if found.excluded.any():
-        of_source = (pieces["origin"] == "source").fillna(value=False).to_numpy(dtype=bool, copy=True)
+        of_source = pieces["origin"].eq("source").to_numpy(dtype=bool, na_value=False).copy()
         of_source[found.row[found.excluded]] = False
         slow = fit_duration(pieces[of_source], name=NAME)
-    return _make_fit(quick, slow if isinstance(slow, DurationFit) else clients, clients, found)
+    result = RegistryFit(
+        name=NAME, law=quick.law, params=quick.params, n=quick.n, n_censored=quick.n_censored,
+        goodness={"slow_share": found.share, "proven_share": found.proven_share}, window=quick.window,
+        extrapolates_beyond_s=quick.extrapolates_beyond_s, quick=quick, slow=slow if isinstance(slow, DurationFit) else clients,
+        clients=clients, hosts=found.hosts,
+    )  # fmt: skip
+    return replace(result, notes=_notes(result))
 
 
 def _differ(quick: DurationFit, clients: DurationFit) -> bool:
     size_bytes = float(quick.attempts.common_sizes(1)[0])
     one, other = (fit.quantile(size_bytes, _COMPARED_QUANTILE).value for fit in (quick, clients))
     return other > one * (1.0 + _MIN_APART)
-
-
-def _make_fit(quick: DurationFit, slow: DurationFit, clients: DurationFit, found: SlowPeriods) -> RegistryFit:
-    result = RegistryFit(
-        name=NAME, law=quick.law, params=quick.params, n=quick.n, n_censored=quick.n_censored,
-        goodness={"slow_share": found.share, "proven_share": found.proven_share}, window=quick.window,
-        extrapolates_beyond_s=quick.extrapolates_beyond_s, quick=quick, slow=slow, clients=clients, hosts=found.hosts,
-    )  # fmt: skip
-    return replace(result, notes=_notes(result))
 
 
 def _notes(fit: RegistryFit) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the data alone say of the residual, all sizes together: the counterweight to the laws where there are data."""
+"""The Kaplan-Meier survival of residuals, all sizes together: what the data alone say, where there are data."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _ONE_SIZE = 0.02
 
 @dataclass(frozen=True)
 class Residuals:
-    """Kaplan and Meier's survival of what remains of a time after overhead and size are taken out.
+    """Survival of what remains of a time after overhead and size are taken out.
 
     Attributes
     ----------
     fitted : Fitted
-        The law whose location was taken out.
+        The model whose location was taken out.
     residual, survival, least, most : array
         Where something finished, in logs; the share that lasts longer, and the middle half of its uncertainty.
     distance, expected : float
-        Largest distance to the law, and what chance would reach in one of twenty fits (Kolmogorov's bound).
+        Largest distance to the model, and what chance would reach in one of twenty fits (Kolmogorov's bound).
     moved : bool
-        Whether the law is that of a source of another speed than was seen.
+        Whether the model is that of a source of another speed than was seen.
     """
 
     fitted: Fitted
@@ -46,11 +46,11 @@ class Residuals:
     moved: bool = False
 
     def slower(self, by_log: float) -> Residuals:
-        """Return the same residuals beside the law of a slower source: see `Fitted.slower`."""
+        """Return the same residuals beside the model of a slower source: see `Fitted.slower`."""
         return replace(self, fitted=self.fitted.slower(by_log), moved=self.moved or by_log != 0.0)
 
     def pooled(self, x: float) -> bool:
-        """Return whether the residuals are those of this size: under the law they are alike for all, or the data have no other."""
+        """Return whether the residuals are those of this size: under the model they are alike for all, or the data have no other."""
         if self.fitted.model.distribution.proportional or self.moved:
             return self.fitted.model.distribution.proportional
         sizes = self.fitted.model.rows.x
@@ -86,16 +86,7 @@ class Residuals:
 
 
 def take_residuals(fitted: Fitted) -> Residuals:
-    """Take overhead and size out of the times.
-
-    Parameters
-    ----------
-    fitted : Fitted
-
-    Returns
-    -------
-    Residuals
-    """
+    """Take overhead and size, as a fitted model has them, out of the times."""
     model, theta, rows = fitted.model, fitted.theta, fitted.model.rows
     residual = model.after_overhead(theta, rows.middle) - model.located(theta, rows.x)
     time, survival, variance = survival_steps(residual, ~rows.cut, rows.weight)
@@ -105,7 +96,7 @@ def take_residuals(fitted: Fitted) -> Residuals:
     total = float(rows.weight.sum())
     known = (at_risk >= _MIN_AT_RISK) & (at_risk >= _MIN_SHARE_AT_RISK * before * total)
     inside = np.arange(len(time)) < max(int(np.argmin(known)) if not known.all() else len(time), 1)
-    # Under a law with stalls the residual depends on size, so the law's survival is averaged over the rows at each time.
+    # Under a distribution with stalls the residual depends on size, so its survival is averaged over the rows at each time.
     expected = _model_survival(fitted, time)
     gap = np.maximum(np.abs(survival - expected), np.abs(before - expected))[inside]
     half = np.exp(_QUARTILE * np.sqrt(variance) / np.maximum(-np.log(np.clip(survival, 1e-12, 1.0)), 1e-12))

@@ -1,7 +1,7 @@
-"""Stretches of a run in which a host's pieces took longer than elsewhere, and whether another host was as quick as ever meanwhile.
+"""Periods of a run in which a host's pieces took longer than elsewhere, and whether another host was as fast as usual meanwhile.
 
-A registry serves all hosts. Where stretches of attempts differ beyond chance, something beside the registry's usual pace was at work; where
-another host fetched at its usual pace at the same moments, it was not the registry.
+A registry serves all hosts. Where periods of attempts differ beyond chance, something other than the registry's usual pace was at work;
+where another host fetched at its usual pace at the same moments, it was not the registry.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from dfly_analysis.models.censored_data import Flags, Index
 from dfly_analysis.models.distribution import Array
 
 _NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "task_id")
-ORDER = ("piece_number", "retry_round")
-"""By what a task's attempts follow each other, the last first."""
-# A stretch has forty attempts, for its mean rank to be told from another's; longer tables have longer stretches.
-_ATTEMPTS, _MOST_STRETCHES = 40, 200
-# A pause of so many usual durations begins a new stretch.
+# By what a task's attempts follow each other, the last first.
+_ORDER = ("piece_number", "retry_round")
+# A period has forty attempts, for its mean rank to be told from another's; longer tables have longer periods.
+_ATTEMPTS, _MOST_PERIODS = 40, 200
+# A pause of so many usual durations begins a new period.
 _PAUSE = 5.0
 # Their times, or lower bounds; what storage or registry refuse ends at the end of a transfer or at its start, and bounds nothing.
 _RANKED = ("ok", "timeout", "reset", "cancelled")
@@ -37,25 +37,20 @@ _TASKS_AT_ONCE, _TASKS_BY_AND_BY = 2, 3
 
 @dataclass(frozen=True)
 class SlowPeriods:
-    """Which attempts are of a stretch that was slower than the rest.
+    """Which attempts are of a period that was slower than the rest.
 
     Attributes
     ----------
     row : array of int
         Places in the frame of the attempts that tell when they ran.
-    slow : array of bool
-        Of each: whether its stretch was slower than the others beyond chance.
-    quick : array of bool
-        Of each: whether neither its stretch nor the one before or after it is slow, for a slow time begins and ends in the midst of one.
-    excluded : array of bool
-        Of each: whether it is of, or right before or after, a slow time of its host in which another host was at its usual pace: the
-        registry did not take that time.
-    share : float
-        Of the attempts: how many are slow.
-    proven_share : float
-        Of the slowness, counted in ranks: how much is proven to be the host's.
+    slow, quick, excluded : array of bool
+        Of each: whether its period was slower than the others beyond chance; whether neither its period nor the one before or after it
+        is slow, for a slow time begins and ends in the midst of one; and whether it is of, or right before or after, a slow time of its
+        host in which another host was at its usual pace: the registry did not take that time.
+    share, proven_share : float
+        Of the attempts: how many are slow. Of the slowness, counted in ranks: how much is proven to be the host's.
     hosts : tuple of str
-        With slow stretches, the one with most of the slowness first.
+        With slow periods, the one with most of the slowness first.
     """
 
     row: Index
@@ -69,9 +64,9 @@ class SlowPeriods:
 
 @dataclass(frozen=True)
 class _Periods:
-    """Attempts in time: the moment, host and stretch of each, and the rank of those of the usual length (else not a number).
+    """Attempts in time: the moment, host and period of each, and the rank of those of the usual length (else not a number).
 
-    ``follows`` says of each stretch whether it follows the one before on the same host without a pause.
+    ``follows`` says of each period whether it follows the one before on the same host without a pause.
     """
 
     row: Index
@@ -89,17 +84,9 @@ class _Periods:
 
 
 def find_slow_periods(pieces: pd.DataFrame) -> SlowPeriods | None:
-    """Find the stretches in which attempts took longer than in the others.
+    """Find the periods in which attempts at the source took longer than in the others.
 
-    Parameters
-    ----------
-    pieces : DataFrame
-        Of `dfly_analysis.schema.PIECES`; attempts at the source count. Not changed.
-
-    Returns
-    -------
-    SlowPeriods or None
-        None where all stretches are alike, as far as chance lets tell, or where the rows do not say when and where they ran.
+    None where all are alike, as far as chance lets tell, or where the rows do not say when and where they ran. The frame is not changed.
     """
     found = _split_periods(pieces)
     if found is None:
@@ -116,19 +103,14 @@ def find_slow_periods(pieces: pd.DataFrame) -> SlowPeriods | None:
     certainly_quick = _certainly_quick(found, slow_periods, kept, count)
     excluded = shown | (kept & _adjacent(found, shown))
     slow, quick, excluded, known = (which[found.period] for which in (slow_periods, certainly_quick, excluded, judged))
+    owner = np.zeros(len(excess), dtype=np.intp)
+    owner[found.period] = found.host
+    by_host = np.bincount(owner, weights=excess, minlength=len(found.names))
     return SlowPeriods(
         row=found.row[known], slow=slow[known], quick=quick[known], excluded=excluded[known], share=float(slow[known].mean()),
         proven_share=float(excess @ shown / max(excess.sum(), 1e-12)),
-        hosts=_ordered(found, excess),
+        hosts=tuple(found.names[code] for code in np.argsort(-by_host, kind="stable") if by_host[code] > 0),
     )  # fmt: skip
-
-
-def _ordered(found: _Periods, excess: Array) -> tuple[str, ...]:
-    """Return the hosts with any of the slowness, most of it first."""
-    owner = np.zeros(len(excess), dtype=np.intp)
-    owner[found.period] = found.host
-    own = np.bincount(owner, weights=excess, minlength=len(found.names))
-    return tuple(found.names[code] for code in np.argsort(-own, kind="stable") if own[code] > 0)
 
 
 def _split_periods(pieces: pd.DataFrame) -> _Periods | None:
@@ -145,7 +127,8 @@ def _split_periods(pieces: pd.DataFrame) -> _Periods | None:
     row = np.flatnonzero(usable)
     if not len(row):
         return None
-    some, lasted, size = pieces.iloc[row], lasted[row], size[row]
+    some = pieces[[name for name in pieces.columns if name in (*_NEEDED, *_ORDER)]].iloc[row]
+    lasted, size = lasted[row], size[row]
     (host, names), task = pd.factorize(some["host"]), pd.factorize(some["task_id"])[0]
     moment = _moments(some, lasted, np.asarray(host), np.asarray(task))
     lengths, counts = np.unique(size, return_counts=True)
@@ -166,7 +149,7 @@ def _moments(some: pd.DataFrame, lasted: Array, host: Index, task: Index) -> Arr
     started = some["started"].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9
     started = started - started.min()
     own = host * (int(task.max()) + 1) + task
-    keys = [some[name].to_numpy(dtype="float64", na_value=0.0) for name in ORDER if name in some.columns]
+    keys = [some[name].to_numpy(dtype="float64", na_value=0.0) for name in _ORDER if name in some.columns]
     order = np.lexsort((started, *keys, own))
     grouped = own[order]
     first = np.flatnonzero(np.diff(grouped, prepend=-1))
@@ -180,7 +163,7 @@ def _moments(some: pd.DataFrame, lasted: Array, host: Index, task: Index) -> Arr
 
 
 def _ranks(lasted: Array, finished: Flags) -> Array:
-    """Return each attempt's mean place among all, between 0 and 1, by Kaplan and Meier: of one that was cut, beyond what it showed."""
+    """Return each attempt's mean place among all, between 0 and 1, by the Kaplan-Meier survival: of one that was cut, beyond what it showed."""
     points, place = np.unique(lasted, return_inverse=True)
     leaving, ended = np.bincount(place), np.bincount(place, weights=finished)
     at_risk = np.cumsum(leaving[::-1])[::-1]
@@ -190,15 +173,15 @@ def _ranks(lasted: Array, finished: Flags) -> Array:
 
 
 def _cut(moment: Array, host: Index, pause_s: float) -> tuple[Index, Flags]:
-    """Cut each host's attempts, in the order of their moments, at pauses and then into stretches of nearly equal numbers.
+    """Cut each host's attempts, in the order of their moments, at pauses and then into periods of nearly equal numbers.
 
-    Return the stretch of each attempt, and of each stretch whether it follows the one before without a pause.
+    Return the period of each attempt, and of each period whether it follows the one before without a pause.
     """
     order = np.lexsort((moment, host))
     new = (np.diff(host[order], prepend=-1) != 0) | (np.diff(moment[order], prepend=-np.inf) > pause_s)
     first = np.flatnonzero(new)
     count = np.diff(first, append=len(order))
-    each = max(_ATTEMPTS, len(order) // _MOST_STRETCHES)
+    each = max(_ATTEMPTS, len(order) // _MOST_PERIODS)
     parts = np.maximum((count + each // 2) // each, 1)
     place = np.arange(len(order)) - np.repeat(first, count)
     part = place * np.repeat(parts, count) // np.repeat(count, count)
@@ -211,7 +194,7 @@ def _cut(moment: Array, host: Index, pause_s: float) -> tuple[Index, Flags]:
 
 
 def _means(found: _Periods) -> tuple[Array, Array]:
-    """Return how many attempts of each stretch are ranked, and their mean rank."""
+    """Return how many attempts of each period are ranked, and their mean rank."""
     ranked, size = found.ranked, int(found.period.max()) + 1
     count = np.bincount(found.period[ranked], minlength=size).astype(float)
     total = np.bincount(found.period[ranked], weights=found.rank[ranked], minlength=size)
@@ -219,7 +202,7 @@ def _means(found: _Periods) -> tuple[Array, Array]:
 
 
 def _homogeneous(count: Array, mean: Array, variance: float) -> Flags:
-    """Leave out the slowest stretch after the other until the rest is alike, as far as chance lets tell (Kruskal and Wallis's test)."""
+    """Leave out the slowest period after the other until the rest is alike, as far as chance lets tell (Kruskal-Wallis test)."""
     kept = count > 0
     total = count.sum()
     while kept.sum() > 1:
@@ -236,7 +219,7 @@ def _homogeneous(count: Array, mean: Array, variance: float) -> Flags:
 
 
 def _whole_times(found: _Periods, slow_periods: Flags, excess: Array, shown: Flags) -> Flags:
-    """Let slow stretches of a host that follow each other without a pause share what is shown of most of their slowness.
+    """Let slow periods of a host that follow each other without a pause share what is shown of most of their slowness.
 
     A slow host is the last to end, with nobody beside it.
     """
@@ -247,21 +230,21 @@ def _whole_times(found: _Periods, slow_periods: Flags, excess: Array, shown: Fla
 
 
 def _adjacent(found: _Periods, slow_periods: Flags) -> Flags:
-    """Return which stretches come right before or after one of these on their host, without a pause."""
+    """Return which periods come right before or after one of these on their host, without a pause."""
     after = found.follows & np.roll(slow_periods, 1)
     return np.asarray(after | np.append(found.follows[1:] & slow_periods[1:], False))
 
 
 def _certainly_quick(found: _Periods, slow_periods: Flags, kept: Flags, count: Array) -> Flags:
-    """Return the stretches that are kept, long enough to tell, and next to no slow one; where those are too few, all that are kept."""
+    """Return the periods that are kept, long enough to tell, and next to no slow one; where those are too few, all that are kept."""
     result = kept & ~_adjacent(found, slow_periods) & (count >= _ATTEMPTS // 2)
     return result if count[result].sum() >= _FEWEST_LEFT else kept
 
 
 def _while_others_quick(found: _Periods, mean: Array, usual: float, slow: Flags) -> Flags:
-    """Return which slow stretches ran while another host took no longer than usual.
+    """Return which slow periods ran while another host took no longer than usual.
 
-    A slow stretch of one task proves nothing alone, for it may be the blob; two tasks at once do, or three on one host by and by.
+    A slow period of one task proves nothing alone, for it may be the blob; two tasks at once do, or three on one host by and by.
     """
     result = np.zeros(len(mean), dtype=bool)
     tasks_of: dict[int, set[int]] = {}
@@ -280,7 +263,7 @@ def _while_others_quick(found: _Periods, mean: Array, usual: float, slow: Flags)
 
 
 def _quick_elsewhere(found: _Periods, own: Flags, mean: float, usual: float) -> bool:
-    """Return whether another host's attempts were nearer to the usual than a slow stretch of this mean, at its moments."""
+    """Return whether another host's attempts were nearer to the usual than a slow period of this mean, at its moments."""
     moment, hosts = found.moment_s[own], len(found.names)
     others = (
         found.ranked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -37,14 +37,13 @@ class StorageFit:
 
     Attributes
     ----------
-    name, distribution : str
     params : tuple of Param
-        ``write`` (B/s): the middle speed.
-    n, n_censored : int
+        ``write`` (B/s): the median speed.
     goodness : mapping of str to float
         ``spread`` of the log of the speed.
-    window, extrapolates_beyond_s : None
     speed_bps : Interval
+    name, law, n, n_censored, window, extrapolates_beyond_s
+        As of `dfly_analysis.estimates.Fit`.
     """
 
     name: str
@@ -59,17 +58,20 @@ class StorageFit:
     notes: tuple[str, ...] = field(default=())
 
 
+T = TypeVar("T", bound=StorageFit)
+
+
 class UnpackFit(StorageFit):
     """Compressed bytes per second that a core unpacks; attributes as `StorageFit`, the parameter is ``unpack`` (B/s)."""
 
 
 def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) -> StorageFit | NotFitted:
-    """Fit the speed of writes.
+    """Fit the speed of writes to samples of CSV whose label speaks of writing.
 
     Parameters
     ----------
     runs : DataFrame
-        Of `dfly_analysis.schema.RUNS`; samples of CSV whose label speaks of writing count. Not changed.
+        Of `dfly_analysis.schema.RUNS`; not changed.
     seen_bps : float
         What downloads wrote at the least, bytes per second; it is named where nothing else is known.
     name : str
@@ -78,26 +80,21 @@ def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) 
     -------
     StorageFit or NotFitted
     """
-    speed = _speeds(runs, _LABEL)
+    speed = _log_speeds(runs, _LABEL)
     if len(speed) < _MIN_COUNT:
         bound = f"; it took at least {format_rate(seen_bps)}, for so much came down" if seen_bps > 0 else ""
-        return NotFitted(
-            name, f"{len(speed)} writes were measured, {_MIN_COUNT} are needed{bound}", _COLLECT, len(speed)
-        )
-    found, spread = _middle(speed)
-    return StorageFit(
-        name=name, law="lognormal", params=(Param("write", found.value, found.low, found.high, "B/s"),), n=len(speed), n_censored=0,
-        goodness={"spread": spread}, speed_bps=found,
-    )  # fmt: skip
+        reason = f"{len(speed)} writes were measured, {_MIN_COUNT} are needed{bound}"
+        return NotFitted(name, reason, _COLLECT, len(speed))
+    return _fit_of(StorageFit, name, "write", speed)
 
 
 def fit_unpack(runs: pd.DataFrame, algorithm: str) -> UnpackFit | None:
-    """Fit the speed at which a core unpacks.
+    """Fit the speed at which a core unpacks to samples of CSV whose label speaks of it; their sizes are compressed.
 
     Parameters
     ----------
     runs : DataFrame
-        Of `dfly_analysis.schema.RUNS`; samples of CSV whose label speaks of unpacking count, sizes are compressed. Not changed.
+        Of `dfly_analysis.schema.RUNS`; not changed.
     algorithm : {"gzip", "zstd"}
 
     Returns
@@ -105,35 +102,27 @@ def fit_unpack(runs: pd.DataFrame, algorithm: str) -> UnpackFit | None:
     UnpackFit or None
         None where fewer than three were measured.
     """
-    speed = _speeds(runs, UNPACK[algorithm])
-    if len(speed) < _MIN_COUNT:
-        return None
-    found, spread = _middle(speed)
-    return UnpackFit(
-        name=f"unpack_{algorithm}", law="lognormal", params=(Param("unpack", found.value, found.low, found.high, "B/s"),), n=len(speed),
-        n_censored=0, goodness={"spread": spread}, speed_bps=found,
-    )  # fmt: skip
+    speed = _log_speeds(runs, UNPACK[algorithm])
+    return _fit_of(UnpackFit, f"unpack_{algorithm}", "unpack", speed) if len(speed) >= _MIN_COUNT else None
 
 
-def _speeds(runs: pd.DataFrame, label: str) -> Array:
-    """Return logs of bytes per second of the samples whose label fits."""
+def _log_speeds(runs: pd.DataFrame, label: str) -> Array:
     matches_label = runs["label"].fillna("").astype(str).str.contains(label, case=False, regex=True)
-    own = runs[
-        matches_label & runs["kind"].eq("sample") & runs["tool"].eq("csv") & runs["outcome"].fillna("ok").eq("ok")
-    ]
-    size, time = (
-        pd.to_numeric(own[column]).to_numpy(dtype="float64", na_value=np.nan) for column in ("size_bytes", "duration_s")
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        speed = np.log(size / time)
-    return np.asarray(speed[np.isfinite(speed)])
+    measured = runs["kind"].eq("sample") & runs["tool"].eq("csv") & runs["outcome"].fillna("ok").eq("ok")
+    own = runs.loc[matches_label & measured, ["size_bytes", "duration_s"]].astype("float64")
+    own = own[(own["size_bytes"] > 0) & (own["duration_s"] > 0)]
+    return np.asarray(np.log((own["size_bytes"] / own["duration_s"]).to_numpy()))
 
 
-def _middle(speed: Array) -> tuple[Interval, float]:
-    """Return the middle of speeds given by their logs, with Student's interval, and the spread of the logs."""
+def _fit_of(kind: type[T], name: str, parameter: str, speed: Array) -> T:
+    """Return the fit of the median speed, with Student's interval of the mean of the logs."""
     middle, spread = float(speed.mean()), float(speed.std(ddof=1))
     half = float(special.stdtrit(len(speed) - 1, 0.975)) * spread / np.sqrt(len(speed))
-    return Interval(*(float(np.exp(edge)) for edge in (middle, middle - half, middle + half))), spread
+    found = Interval(*(float(np.exp(edge)) for edge in (middle, middle - half, middle + half)))
+    param = Param(parameter, found.value, found.low, found.high, "B/s")
+    return kind(
+        name=name, law="lognormal", params=(param,), n=len(speed), n_censored=0, goodness={"spread": spread}, speed_bps=found
+    )  # fmt: skip
 
 
 def fit_speeds(dataset: Dataset) -> dict[str, StorageFit | NotFitted]:

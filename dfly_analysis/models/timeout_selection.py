@@ -1,10 +1,10 @@
-"""Which piece timeout: the smallest that surely meets a target, what waiting for the dead costs, and how the answer moves."""
+"""Which piece timeout: the smallest that safely meets a target, what waiting for stalled pieces costs, and how the answer moves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -93,27 +93,17 @@ def choose_timeout(
         Where an argument is out of range.
     """
     if not (0.0 < target_failure_rate < 1.0 and slower > 0.0):
-        raise TableError(
-            f"a target of {target_failure_rate} at {slower} times the time cannot be", where="choose_timeout"
-        )
-    # Where each attempt takes longer, it is the limit that counts less.
-    needed = timeout_for_target(
-        fit,
-        layer,
-        target_failure_rate,
-        _LEVEL,
-        competing=competing,
-        retry_failure_correlation=retry_failure_correlation,
-    )
-    estimate, confidence = needed.value * slower, needed.high * slower
-    at = min(confidence, LONGEST_S)
-    rate = layer_failure_rate(
-        fit, layer, at / slower, _LEVEL, competing=competing, retry_failure_correlation=retry_failure_correlation
-    )
+        reason = f"a target of {target_failure_rate} at {slower} times the time cannot be"
+        raise TableError(reason, where="choose_timeout")
+    # Where each attempt takes longer, it is the timeout that counts less.
+    how: Any = {"competing": competing, "retry_failure_correlation": retry_failure_correlation}
+    needed = timeout_for_target(fit, layer, target_failure_rate, _LEVEL, **how)
+    at = min(needed.high * slower, LONGEST_S)
+    rate = layer_failure_rate(fit, layer, at / slower, _LEVEL, **how)
     cut = fit.timeout_rate(layer.piece_bytes, at / slower, _LEVEL)
     waited = Interval(*(layer.n_pieces * end * at for end in (cut.value, cut.low, cut.high)))
     delay = Interval(*(end / min(layer.slots, layer.n_pieces) for end in (waited.value, waited.low, waited.high)))
-    return TimeoutChoice(layer, target_failure_rate, confidence, estimate, rate, waited, delay)
+    return TimeoutChoice(layer, target_failure_rate, needed.high * slower, needed.value * slower, rate, waited, delay)
 
 
 def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
@@ -166,9 +156,10 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
     result = []
     for changed, one, target, speed, slower in rows:
         choice = choose_timeout(fit, one, target, slower=slower, retry_failure_correlation=retry_failure_correlation)
-        result.append(
-            (changed, target, one.size_bytes, one.piece_bytes, one.slots, speed, choice.timeout_s, choice.estimate_s,
-             choice.waited_s.value, choice.waited_s.low, choice.waited_s.high)
-        )  # fmt: skip
-    names = ["changed", "target_failure_rate", "size_bytes", "piece_bytes", "slots", "speed", "timeout_s", "estimate_s", "waited_s", "waited_low_s", "waited_high_s"]  # fmt: skip
-    return pd.DataFrame(result, columns=names)
+        waited = choice.waited_s
+        result.append({
+            "changed": changed, "target_failure_rate": target, "size_bytes": one.size_bytes, "piece_bytes": one.piece_bytes,
+            "slots": one.slots, "speed": speed, "timeout_s": choice.timeout_s, "estimate_s": choice.estimate_s,
+            "waited_s": waited.value, "waited_low_s": waited.low, "waited_high_s": waited.high,
+        })  # fmt: skip
+    return pd.DataFrame(result)

@@ -39,7 +39,7 @@ def test_overhead_and_throughput_come_back_from_aggregates(n):
     assert (held >= 10).all()
 
 
-def test_samples_aggregates_and_buckets_of_the_same_downloads_agree():
+def test_samples_aggregates_and_buckets_agree():
     """One set of downloads told in three ways gives nearly one answer."""
     rng = np.random.default_rng(8)
     seen = {size: times(rng, size, 40) for size in SIZES}

@@ -41,7 +41,7 @@ def test_endings_add_up_under_any_timeout(fit):
         assert all(one.low <= one.value <= one.high for one in shares.values())
 
 
-def test_a_longer_timeout_gains_timeouts_and_costs_resets_and_time(fit):
+def test_a_longer_timeout_costs_resets_and_time(fit):
     """From 30 to 90 s fewer are cut, more are reset, and attempts hold their slots for longer; each near the truth."""
     change = fit.change(64 * MIB, 30.0, 90.0)
     assert change.timeouts.high < 0 < change.others.low

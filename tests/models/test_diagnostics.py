@@ -31,7 +31,7 @@ def fit():
     return made
 
 
-def test_checks_of_a_law_that_fits(fit):
+def test_checks_of_a_good_fit(fit):
     """Cox and Snell's residuals have mean 1, the probabilities lie on a line, and what is extrapolated says so."""
     checks = check_fit(fit)
     residual = checks.residuals
@@ -46,7 +46,7 @@ def test_checks_of_a_law_that_fits(fit):
     assert not len(checks.hosts)
 
 
-def test_a_slow_host_stands_out_and_its_pull_on_the_answer_is_told():
+def test_a_slow_host_stands_out_with_its_influence():
     """Without the one host of eight that is three times slower the 99 % quantile would be lower; it leads the table."""
     pieces = _pieces(seed=8, n=1600, sizes=(4,), limit=60.0)
     host = np.arange(len(pieces)) % 8

@@ -14,7 +14,7 @@ MIB = 2**20
 
 
 @pytest.mark.parametrize("law", sorted(all_distributions()))
-def test_a_law_agrees_with_itself(law):
+def test_a_distribution_agrees_with_itself(law):
     """Density, survival, quantile and scores of one law are one law's."""
     made = all_distributions()[law]
     shape = [np.array(value) for value in (-0.6, *made.starts[0])]

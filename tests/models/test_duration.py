@@ -1,4 +1,4 @@
-"""The models beyond one law of one table: buckets, origins, competing endings, calibration, diagnostics, hard data."""
+"""Answers of a fitted duration: buckets, origins, hard data, other speeds, many answers at once."""
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ def _as_buckets(pieces):
     return pieces.assign(duration_s=lower.where(done, pieces["duration_s"]), upper_s=(2 * lower).where(done))
 
 
-def test_buckets_and_exact_rows_make_one_law():
+def test_buckets_and_exact_rows_make_one_fit():
     """Half of the attempts known only to a factor of two move the law little, and all of them still give it."""
     pieces = _pieces(seed=3)
     exact = fit_duration(pieces, distribution="lognormal").quantile(16 * MIB, 0.99)
@@ -58,7 +58,7 @@ def test_a_bucket_counts_as_often_as_its_weight():
     assert weighted.quantile(16 * MIB, 0.9).value == pytest.approx(thrice.quantile(16 * MIB, 0.9).value, rel=5e-3)
 
 
-def test_rows_of_other_origins_and_short_last_pieces_are_left_out_with_a_note():
+def test_other_origins_and_last_pieces_are_left_out():
     """A raw table holds parents' pieces, local copies and last pieces of any size: the source's whole ones make the law."""
     whole = _pieces(seed=5, n=600, sizes=(4,), limit=6.0)
     parents = _pieces(seed=6, n=300, sizes=(4,)).assign(duration_s=0.05, outcome="ok")
@@ -118,7 +118,7 @@ def test_very_few_attempts_are_answered_widely_or_not_at_all(n):
     assert found.high / found.low > 2.0
 
 
-def test_a_faster_source_sends_faster_and_stalls_as_long_as_before():
+def test_a_faster_source_stalls_as_long_as_before():
     """Half of the middle time at twice the speed; what lasts beyond any transfer is as frequent as it was."""
     source = np.random.default_rng(14)
     size = source.choice([4, 16], 3000) * MIB
@@ -157,7 +157,7 @@ def _tasks(attempt, retry_correlation, *, n=400, seed=11):
     })  # fmt: skip
 
 
-def test_a_link_shared_by_a_varying_number_of_pieces_is_recovered():
+def test_a_link_shared_by_varying_pieces_is_recovered():
     """Times that are a whole number of turns, with the number told to nobody, give the tail within a tenth."""
     source = np.random.default_rng(15)
     size = source.choice(np.array([4, 16, 64]) * MIB, 3000)

@@ -54,7 +54,7 @@ def test_fit_all_takes_the_empty_tables():
     assert all(isinstance(fit, NotFitted) for fit in made.values())
 
 
-def test_fit_all_puts_logs_and_metrics_of_tasks_into_one_law():
+def test_logs_and_metrics_of_tasks_make_one_fit():
     """Whole tasks of one seed from its logs and of another from its buckets become one fit of all of them."""
     source = np.random.default_rng(14)
     size = source.choice([64, 128, 512], 300) * MIB

@@ -37,7 +37,7 @@ def test_kaplan_meier_falls_and_stays_between_its_bounds(times, data):
 
 
 @given(times=st.lists(st.floats(0.01, 100), min_size=1, max_size=40))
-def test_kaplan_meier_without_cuts_is_the_share_that_lasts_longer(times):
+def test_kaplan_meier_without_censoring_counts(times):
     """With nothing cut the curve counts."""
     curve = kaplan_meier(times, [False] * len(times))
     counted = [(np.array(times) > point).mean() for point in curve.x]

@@ -25,7 +25,7 @@ def test_task_failure_probability_by_simulation():
 
 
 @given(f=st.floats(0, 1), g=st.floats(0, 1), n=st.integers(1, 500), passes=st.integers(1, 4))
-def test_a_task_fails_more_with_worse_pieces_and_less_with_more_passes(f, g, n, passes):
+def test_worse_pieces_or_fewer_passes_fail_more_tasks(f, g, n, passes):
     """The chance of a task grows with that of an attempt, and falls with each further pass."""
     low, high = sorted((f, g))
     assert task_failure_probability(low, n, passes) <= task_failure_probability(high, n, passes) + 1e-12

@@ -121,7 +121,7 @@ def test_a_pass_that_nobody_logged_is_in_flight_too():
 
 @settings(max_examples=examples(30))
 @given(st.lists(st.tuples(st.floats(0, 50), st.floats(0.1, 20)), min_size=1, max_size=30), st.floats(0.0, 2.0))
-def test_progress_is_the_time_alone_and_never_more_than_the_time_that_passed(spans, contention):
+def test_progress_is_at_most_the_time_that_passed(spans, contention):
     """Without crowding an attempt has made the time it took; with it less, but no less than under the fullest load."""
     start, duration = (np.array(part) for part in zip(*spans, strict=True))
     taken = take_spans(frame(start, duration))

@@ -1,4 +1,4 @@
-"""The models: recovery of laws the tests know, honest intervals, and refusals where data do not carry a fit."""
+"""Fits recover distributions the tests know, with honest intervals, and refuse data that do not carry them."""
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,7 @@ def fit():
 
 
 @pytest.mark.parametrize("law", ["lognormal", "weibull", "loglogistic", "generalised_gamma"])
-def test_family_not_told_tail_beyond_the_limit_is_recovered(law):
+def test_the_tail_beyond_the_timeout_is_recovered(law):
     """With the family not told, q99.9 at 64 MiB, far beyond the limit, is within 15 % and inside its interval."""
     pieces, known = _pieces(law, seed=11)
     fit = fit_duration(pieces)
@@ -74,7 +74,7 @@ def test_family_not_told_tail_beyond_the_limit_is_recovered(law):
 
 
 @pytest.mark.parametrize("law", sorted(all_distributions()))
-def test_every_law_is_fitted_alone_and_obeys_the_contract(law):
+def test_every_distribution_obeys_the_contract_alone(law):
     """Each law alone recovers the median, is monotone, orders its intervals and leaves its input as it was."""
     pieces, known = _pieces(seed=5, n=1500)
     before = pieces.copy()
@@ -142,7 +142,7 @@ def test_intervals_cover_about_as_often_as_they_say():
     assert held >= 11
 
 
-def test_shared_fate_of_tasks_widens_the_intervals():
+def test_correlated_tasks_widen_the_intervals():
     """Attempts that share a task's luck know less than their number says, once the tasks are named."""
     source = np.random.default_rng(3)
     task = np.repeat(np.arange(60), 25)
@@ -195,7 +195,7 @@ def test_limits_may_differ_by_row():
     assert fit.quantile(64 * MIB, 0.99).value == pytest.approx(truth, rel=0.12)
 
 
-def test_a_timeout_row_counts_at_its_limit_even_without_a_duration():
+def test_a_timeout_is_censored_at_its_timeout():
     """A timeout is a lower bound at ``timeout_s``; where that is missing, at the duration."""
     pieces, _ = _pieces(seed=2, n=600)
     cut = pieces["outcome"] == "timeout"
@@ -205,7 +205,7 @@ def test_a_timeout_row_counts_at_its_limit_even_without_a_duration():
     assert fit_duration(unknown).quantile(64 * MIB, 0.99) == fit_duration(pieces).quantile(64 * MIB, 0.99)
 
 
-def test_attempts_that_slip_past_their_limit_do_not_bend_the_law_down():
+def test_attempts_past_their_timeout_are_censored_at_it():
     """A few that finish just after the limit are the lucky ones among many cut there: bounds, not finished times."""
     pieces, _ = _pieces(seed=20, n=900, sizes=[16 * MIB], limit=8.0)
     lucky = pieces.index[pieces["outcome"] == "timeout"][:20]
@@ -257,7 +257,7 @@ def test_hazards_and_failures_of_all_causes(fit):
     assert fit.failure_rate(64 * MIB, 1e5).value == pytest.approx(1 - np.exp(-0.003 * time).mean(), abs=0.03)
 
 
-def test_errors_at_the_door_are_a_chance_not_a_hazard():
+def test_errors_at_the_start_are_a_chance_not_a_hazard():
     """Refusals by the registry in the first moments count per attempt, whatever the timeout."""
     pieces, _ = _pieces(seed=13, n=2000, reset_per_s=1e-9)
     struck = np.arange(len(pieces)) % 20 == 0
@@ -298,7 +298,7 @@ def test_data_that_carry_no_fit_are_refused_with_a_reason(pieces, word):
     assert not refused
 
 
-def test_a_longer_timeout_is_asked_for_only_where_something_was_cut():
+def test_a_longer_timeout_is_advised_only_after_a_cut():
     """Four attempts that all finished ask for more of them."""
     few = _pieces(n=3000)[0].iloc[:4].assign(duration_s=[1.0, 1.1, 1.2, 1.3], outcome="ok")
     assert "more or larger layers" in fit_duration(few, name="piece").collect
@@ -332,7 +332,7 @@ def test_wrong_arguments_are_named(fit):
         fit.failure_rate(4 * MIB, 0.0)
 
 
-def test_many_attempts_are_binned_without_losing_the_law():
+def test_many_attempts_are_binned_without_loss():
     """Sixty thousand attempts become a few thousand rows whose law is the one drawn from, within half a per cent."""
     pieces, known = _pieces(seed=16, n=60_000)
     fit = fit_duration(pieces, distribution="lognormal")
@@ -392,7 +392,7 @@ def _tasks(n=600, seed=3):
     return pd.DataFrame({"size_bytes": size.astype("int64"), "outcome": outcome})
 
 
-def test_timeout_for_target_meets_the_target_and_no_shorter_one_does(fit):
+def test_timeout_for_target_is_the_shortest_that_meets_it(fit):
     """At the advised timeout the upper end of the layer's failure is at the target, a little below it is not."""
     layer, target = LayerShape(20 * 1024 * MIB, 64 * MIB, 16), 1e-3
     advised = timeout_for_target(fit, layer, target)

@@ -1,4 +1,4 @@
-"""Laws the models must obey for any data."""
+"""Properties the fits must have for any data."""
 
 import numpy as np
 import pandas as pd
@@ -61,7 +61,7 @@ def test_quantile_and_timeout_rate_are_inverses(seed, p):
 
 @FEW
 @given(seed=SEEDS)
-def test_more_cut_attempts_make_the_law_slower(seed):
+def test_more_censored_attempts_make_the_fit_slower(seed):
     """Turning finished attempts into ones that were cut at the same moment never speeds up the law."""
     pieces = _pieces(seed)
     later = pieces.assign(outcome=pieces["outcome"].mask(np.arange(len(pieces)) % 5 == 0, "cancelled"))

@@ -37,7 +37,7 @@ def _tasks(attempt, retry_correlation, *, n=400, seed=11):
 
 
 @pytest.mark.parametrize("retry_correlation", [0.0, 0.3])
-def test_shared_fate_is_found_from_how_many_tasks_failed(retry_correlation):
+def test_retry_correlation_is_found_from_failed_tasks(retry_correlation):
     """Tasks whose passes repeat their failures fail more often than independent passes would; how much is recovered."""
     pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
     law = fit_duration(pieces)
@@ -51,7 +51,7 @@ def test_shared_fate_is_found_from_how_many_tasks_failed(retry_correlation):
         assert 0 <= one.predicted.low <= one.predicted.value <= one.predicted.high <= 1
 
 
-def test_measured_fate_is_used_only_where_tasks_tell():
+def test_retry_correlation_is_measured_only_by_many_tasks():
     """Many tasks measure how much repeats; a handful that all worked measure nothing, and the caution stands."""
     pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
     law = fit_duration(pieces)

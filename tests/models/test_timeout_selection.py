@@ -33,7 +33,7 @@ def layer():
     return LayerShape.of_client(300 * MIB, 8, "v1.5.1")
 
 
-def test_the_upper_bound_meets_the_target_and_nothing_shorter_does(fit, layer):
+def test_the_chosen_timeout_is_the_shortest_that_is_safe(fit, layer):
     """It is the smallest such limit; the estimate alone would ask for less."""
     chosen = choose_timeout(fit, layer, 0.01)
     assert chosen.failure_rate.high <= 0.01
@@ -41,7 +41,7 @@ def test_the_upper_bound_meets_the_target_and_nothing_shorter_does(fit, layer):
     assert choose_timeout(fit, layer, 0.01, slower=2.0).timeout_s == pytest.approx(2 * chosen.timeout_s, rel=0.01)
 
 
-def test_waiting_for_the_dead_costs_more_where_more_are_dead():
+def test_waiting_costs_more_where_more_stall():
     """A source that stalls makes a long limit dear: the expected wait grows with the share of stalls."""
     time = np.random.default_rng(3).lognormal(0.5, 0.3, 1500)
     stalled = np.random.default_rng(4).random(1500) < 0.03
@@ -81,7 +81,7 @@ def test_a_target_that_is_none_is_refused(fit, layer):
         choose_timeout(fit, layer, 0.0)
 
 
-def test_a_longer_timeout_narrows_the_answer_more_than_repeating(fit):
+def test_a_longer_timeout_narrows_more_than_repeating(fit):
     """The tail is beyond the limit: runs that see it tell most, and the plan says so in words."""
     rows = attempts()
     plan = plan_runs(rows, fit, 4 * MIB)

@@ -18,7 +18,7 @@ from tests.frames import dataset_of
 MIB = 2**20
 
 
-def test_whole_tasks_take_log_rows_first_and_buckets_of_other_hosts():
+def test_tasks_in_logs_go_before_buckets_of_metrics():
     """A host whose tasks are in the logs is not counted again from its metrics; clients are not mixed with seeds."""
     tasks = pd.DataFrame({
         "task_id": ["a", "b", "c", "d"], "host": ["seed-0", "seed-0", "seed-0", "client-0"], "role": ["seedClient"] * 3 + ["client"],
