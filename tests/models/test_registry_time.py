@@ -1,7 +1,5 @@
 """The registry's own time told apart from the hosts': where stretches differ, whose doing it was, and what cannot be told."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +9,10 @@ from dfly_analysis.findings import Diagnosis
 from dfly_analysis.models import fit_all, fit_duration
 from dfly_analysis.models.registry_time import NAME, RegistryFit, fit_registry
 from dfly_analysis.models.slow_periods import find_slow_periods
+from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting import plots
-from dfly_analysis.reporting.plots import Figure, Figures
+from dfly_analysis.reporting.figures import Figure
+from dfly_analysis.reporting.report import Report
 from tests.frames import dataset_of
 
 MIB = 2**20
