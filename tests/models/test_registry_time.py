@@ -10,8 +10,9 @@ from dfly_analysis.models import fit_all, fit_duration
 from dfly_analysis.models.registry_time import NAME, RegistryFit, fit_registry
 from dfly_analysis.models.slow_periods import find_slow_periods
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting import Report, plots
+from dfly_analysis.reporting import plots
 from dfly_analysis.reporting.figures import Figure
+from dfly_analysis.reporting.report import Report
 from tests.frames import dataset_of
 
 MIB = 2**20
@@ -128,7 +129,7 @@ def test_frames_that_do_not_tell_when_are_left_alone(slow_host):
     pd.testing.assert_frame_equal(slow_host, before)
 
 
-def test_fit_all_has_both_readings(slow_host, of_hosts):
+def test_fit_all_has_both_laws(slow_host, of_hosts):
     """The clients' law stays what it was, and the registry's stands beside it, with quantiles for the JSON."""
     made = fit_all(dataset_of(pieces=slow_host))
     assert isinstance(made[NAME], RegistryFit)

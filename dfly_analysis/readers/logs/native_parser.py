@@ -166,14 +166,17 @@ def read_columns(data: bytes, grammar: str, *, relevant_only: bool = False, line
         )
         for name in TEXTS
     ]
+    # Held until the call ends: another thread that fills the cache at the same time replaces what stands in it.
+    patterns, patterns_memory = _patterns()
     block = Block(
-        data=address_of(np.frombuffer(data, np.uint8)), size=len(data), relevant_only=relevant_only, **_patterns()[0],
+        data=address_of(np.frombuffer(data, np.uint8)), size=len(data), relevant_only=relevant_only, **patterns,
         **{name: address_of(array) for name, array in arrays.items()},
     )  # fmt: skip
     for place, (codes, start, length) in enumerate(texts):
         block.texts[place] = Texts(address_of(codes), address_of(start), address_of(length), 0)
     if not library().calls.dfly_read_block(ctypes.byref(block), ctypes.c_int64(GRAMMARS.index(grammar))):
         raise MemoryError
+    del patterns_memory
     return _columns(data, block, arrays, texts)
 
 
