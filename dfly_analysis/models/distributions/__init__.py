@@ -19,4 +19,5 @@ def all_distributions() -> dict[str, Distribution]:
         Of each module of this folder that holds a ``DISTRIBUTION``.
     """
     modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    return {one.name: one for one in sorted((module.DISTRIBUTION for module in modules), key=lambda one: one.name)}
+    found = [module.DISTRIBUTION for module in modules if hasattr(module, "DISTRIBUTION")]
+    return {one.name: one for one in sorted(found, key=lambda one: one.name)}

@@ -6,7 +6,7 @@ import numpy as np
 
 from dfly_analysis.models.distribution import Array, Parameters, Shape
 from dfly_analysis.models.distributions.lognormal import DISTRIBUTION as LOGNORMAL
-from dfly_analysis.models.stall_mixture import STALL_SHAPES, StallMixture
+from dfly_analysis.models.distributions.stall_mixture import STALL_SHAPES, StallMixture
 
 
 class LogNormalStallLogNormal(StallMixture):

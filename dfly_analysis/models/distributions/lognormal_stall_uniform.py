@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dfly_analysis.models.distribution import Array, Parameters, Shape
-from dfly_analysis.models.stall_mixture import STALL_SHAPES, StallMixture
+from dfly_analysis.models.distributions.stall_mixture import STALL_SHAPES, StallMixture
 
 # The end is not quite sudden, so that a search which has it too early is led back.
 _EDGE, _FALL = -1e-3, 50.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dfly_analysis.models.distribution import LARGEST_LOG, Array, Parameters, Shape
-from dfly_analysis.models.stall_mixture import STALL_SHAPES, StallMixture
+from dfly_analysis.models.distributions.stall_mixture import STALL_SHAPES, StallMixture
 
 
 class LogNormalStallWeibull(StallMixture):
