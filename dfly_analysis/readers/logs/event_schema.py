@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dfly_analysis.readers.logs.arrow_utils import codes_and_texts, is_there
+from dfly_analysis.readers.logs.dictionary_columns import codes_and_texts, is_there
 from dfly_analysis.schema import EVENTS, INTEGER, TEXT, TIME
 
 DETAILS = (

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
-from dfly_analysis.readers.logs.arrow_utils import coded, codes_and_texts, codes_of
 from dfly_analysis.readers.logs.blocks import Counts
+from dfly_analysis.readers.logs.dictionary_columns import coded, codes_and_texts, codes_of
 from dfly_analysis.readers.logs.event_schema import arrow_schema
 
 _HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)-(?P<host>.+?)(?P<seed>-seed)?$")

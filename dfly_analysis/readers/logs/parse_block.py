@@ -15,8 +15,8 @@ from dfly_analysis.catalog.log_fields import LEVELS
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
 from dfly_analysis.readers.logs import native_parser
-from dfly_analysis.readers.logs.arrow_utils import Coded, coded, is_there, values_of
 from dfly_analysis.readers.logs.blocks import Counts, LineBlock
+from dfly_analysis.readers.logs.dictionary_columns import Coded, coded, is_there, values_of
 from dfly_analysis.readers.logs.event_matching import match_causes, name_events
 from dfly_analysis.readers.logs.event_schema import BAD_LEVELS, TEXT_CAP, arrow_schema, is_relevant
 from dfly_analysis.readers.logs.native_parser import Columns

@@ -8,7 +8,14 @@ from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dfly_analysis.readers.logs.arrow_utils import coded, codes_and_texts, codes_of, is_there, lengths_of, values_of
+from dfly_analysis.readers.logs.dictionary_columns import (
+    coded,
+    codes_and_texts,
+    codes_of,
+    is_there,
+    lengths_of,
+    values_of,
+)
 
 
 @settings(deadline=None, max_examples=examples(60))
