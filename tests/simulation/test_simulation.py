@@ -289,7 +289,7 @@ def test_a_change_ignored_by_the_release_does_nothing(article_sample):
 
 def test_twenty_gib_fails_at_the_charts_timeout_only(root):
     """A real layer of 20 GiB at 40 s, and the same at 180 s: from the first run alone, what both did."""
-    before, after = (dfly.load([root / "tests" / "data" / f"twenty-{name}.tar.gz"]) for name in ("before", "after"))
+    before, after = (dfly.load([root / "data" / "samples" / f"twenty-{name}.tar.gz"]) for name in ("before", "after"))
     found = simulate(before, dfly.fit_all(before), changes=["download.pieceTimeout=180s"], copies=40)
     assert all(one.inside for one in found.agreement)
     assert found.layer_now.failure_rate.low > 0.5
