@@ -80,7 +80,6 @@ def test_arguments_keep_their_names(name, arguments):
 def test_what_is_handed_over_is_frozen():
     """Values at the ends do not change under the hands of who holds them."""
     for name in (
-        "Dataset",
         "Finding",
         "Evidence",
         "Interval",

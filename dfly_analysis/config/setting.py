@@ -45,7 +45,7 @@ KEYS_THAT_MATTER: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class Setting:
-    """A value in force."""
+    """A value in force, and where it comes from."""
 
     key: str
     """In the component's own file, as spelt in the layer that set it."""

@@ -90,23 +90,27 @@ SELECT identity.id, identity.peer, identity.place, identity.file, identity.newes
     (CASE origin WHEN 'source' THEN {SOURCE} WHEN 'BACK_TO_SOURCE' THEN {SOURCE} WHEN 'local' THEN {LOCAL} WHEN 'LOCAL_PEER' THEN {LOCAL}
         ELSE CASE WHEN origin IS NOT NULL OR contains(span, 'parent') THEN {PARENT} ELSE {SOURCE} END END)::UTINYINT AS origin,
     parent_id, size_bytes, piece_bytes, cost,
-    event_id = 'piece_report_closed' AS is_report_closed,
+    event_id = 'piece_report_closed' AS is_report_closed, read_order,
     level IN {quoted(ERROR_LEVELS)} AS is_error,
     CASE stage WHEN '{_SECOND_ROUND}' THEN 2 WHEN '{_AGAIN}' THEN 1 ELSE 0 END::UTINYINT AS stage,
     CASE WHEN level IN {quoted(ERROR_LEVELS)} OR event_id IN {quoted((*FAILURE_TEXTS, *FAILURES, *EVERYWHERE))} THEN message END AS message,
     CASE WHEN event_id = '{PLANNED}' THEN pieces ELSE error END AS detail,
     CASE WHEN event_id IN {quoted(FAILURES)} THEN signature END AS signature, url
-FROM (FROM events WHERE {_NEEDED}) AS event
+FROM ($EVENTS WHERE {_NEEDED}) AS event
 JOIN _identities AS identity ON {" AND ".join(f"event.{key} IS NOT DISTINCT FROM identity.{key}" for key in _KEYS)}
 """
 _RECORDS = f"""
 CREATE OR REPLACE TEMP TABLE _records AS
-SELECT (row_number() OVER ())::INTEGER AS seq, * EXCLUDE (file, newest_first)
+SELECT (row_number() OVER ())::INTEGER AS seq, * EXCLUDE (file, newest_first, read_order)
 FROM (
-    SELECT * FROM ({_UNSORTED}) ORDER BY time, file, CASE WHEN newest_first THEN -line ELSE line END, event, number, id
+    SELECT * FROM ({_UNSORTED})
+    ORDER BY time, file, CASE WHEN newest_first THEN -line ELSE line END, read_order, event, number, id
 )
 """
 """In the order they were written; in an export that lists the newest record first, the later line was written earlier."""
+_SHARED_LINES = "SELECT 1 FROM events GROUP BY log_path HAVING count(*) > max(log_line) LIMIT 1"
+"""Answers of Loki and Grafana hold all records in one line: only the order in which they were read tells which came first."""
+_IN_ANY_ORDER, _AS_READ = "SELECT *, 0 AS read_order FROM events", "SELECT *, row_number() OVER () AS read_order FROM events"
 _LACKING = f"FROM _records WHERE peer IS NULL AND place IS NOT NULL AND writer = {CLIENT}"
 _FILLED = f"""
 CREATE OR REPLACE TEMP TABLE _filled AS
@@ -153,7 +157,8 @@ def create_records(connection: duckdb.DuckDBPyConnection) -> None:
     """Create `_identities` and `_records` from the relations `events` and `files`."""
     ensure_files(connection)
     connection.execute(_IDENTITIES)
-    connection.execute(_RECORDS)
+    shared_lines = connection.execute(_SHARED_LINES).fetchall()
+    connection.execute(_RECORDS.replace("$EVENTS", _AS_READ if shared_lines else _IN_ANY_ORDER))
     if connection.execute(f"SELECT 1 {_LACKING} LIMIT 1").fetchall():
         # Clients v1.0.18 to v1.0.28 leave all ids off the lines of pieces.
         for statement in (_FILLED, _NEW_IDENTITIES, _INSERT_IDENTITIES, _FILL):

@@ -38,7 +38,7 @@ def reconstruct(
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        Holds the relation `events` with the columns of `dfly_analysis.logs.schema.arrow_schema`, without copies of logs, and, if
+        Holds the relation `events` with the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`, without copies of logs, and, if
         there is one, the relation ``files(log_path, file_order, newest_first)``: of records of one moment those of the file with
         the lower number were written first, and in a file of which the newest record is first those of the later line. Its time
         zone must be UTC.

@@ -276,10 +276,14 @@ def test_each_command_says_what_is_wrong_and_what_to_do(here, arguments, code, s
 
 def test_a_folder_that_may_not_be_read_is_not_called_empty(here, monkeypatch):
     """Its permissions are named; with other input beside it, that is still read."""
-    from dfly_analysis.io import discovery as listing
+    from dfly_analysis.io import open_inputs as listing
+
+    listed = os.scandir
 
     def refuse(folder):
-        raise PermissionError(13, "Permission denied", folder)
+        if folder == "folder":
+            raise PermissionError(13, "Permission denied", folder)
+        return listed(folder)
 
     monkeypatch.setattr(listing.os, "scandir", refuse)
     code, line = told("diagnose", "folder")

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from dfly_analysis.native import build as native
 from dfly_analysis.readers.logs import native_parser
 from tests.fuzz import seeds
@@ -25,14 +27,10 @@ FLAGS = (
 
 def write_knowledge(header: Path) -> None:
     """Write what the compiled reader is given of known events as C arrays."""
-    known = native_parser._knowledge()
-    arrays = {
-        "uint8_t START_DATA": known.start_data, "int32_t START_OFFSET": known.start_offset, "int32_t START_INDEX": known.start_index,
-        "int32_t PATTERN": known.pattern, "int32_t STEPS": known.steps.reshape(-1), "uint8_t SETS": known.sets.reshape(-1),
-        "uint8_t LITERALS": known.literals,
-    }  # fmt: skip
-    lines = [f"enum {{ START_COUNT = {len(known.pattern)} }};"]
-    lines += [f"static const {name}[] = {{{', '.join(map(str, array.tolist()))}}};" for name, array in arrays.items()]
+    members, arrays = native_parser._patterns()
+    names = ("uint8_t START_DATA", "int32_t START_OFFSET", "int32_t START_INDEX", "int32_t PATTERN", "int32_t STEPS", "uint8_t SETS", "uint8_t LITERALS")
+    lines = [f"enum {{ START_COUNT = {members['start_count']} }};"]
+    lines += [f"static const {name}[] = {{{', '.join(map(str, array.tolist()))}}};" for name, array in zip(names, map(np.ravel, arrays), strict=True)]
     header.write_text("\n".join(lines) + "\n", "utf-8")
 
 
