@@ -77,7 +77,7 @@ def run_calls(folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **sanitizer, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     seeds.write("logs", folder / "seeds")
     inputs = sorted((folder / "seeds").iterdir())[::EVERY]
-    command = [sys.executable, "-c", CALLS, library, HERE.parent / "test_rows.py", *inputs]
+    command = [sys.executable, "-c", CALLS, library, HERE.parent / "readers/logs/test_blocks.py", *inputs]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=HERE.parent.parent, check=False)
 
 
