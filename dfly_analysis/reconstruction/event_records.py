@@ -110,7 +110,10 @@ FROM (
 """In the order they were written; in an export that lists the newest record first, the later line was written earlier."""
 _SHARED_LINES = "SELECT 1 FROM events GROUP BY log_path HAVING count(*) > max(log_line) LIMIT 1"
 """Answers of Loki and Grafana hold all records in one line: only the order in which they were read tells which came first."""
-_IN_ANY_ORDER, _AS_READ = "SELECT *, 0 AS read_order FROM events", "SELECT *, row_number() OVER () AS read_order FROM events"
+_IN_ANY_ORDER, _AS_READ = (
+    "SELECT *, 0 AS read_order FROM events",
+    "SELECT *, row_number() OVER () AS read_order FROM events",
+)
 _LACKING = f"FROM _records WHERE peer IS NULL AND place IS NOT NULL AND writer = {CLIENT}"
 _FILLED = f"""
 CREATE OR REPLACE TEMP TABLE _filled AS

@@ -28,9 +28,20 @@ FLAGS = (
 def write_knowledge(header: Path) -> None:
     """Write what the compiled reader is given of known events as C arrays."""
     members, arrays = native_parser._patterns()
-    names = ("uint8_t START_DATA", "int32_t START_OFFSET", "int32_t START_INDEX", "int32_t PATTERN", "int32_t STEPS", "uint8_t SETS", "uint8_t LITERALS")
+    names = (
+        "uint8_t START_DATA",
+        "int32_t START_OFFSET",
+        "int32_t START_INDEX",
+        "int32_t PATTERN",
+        "int32_t STEPS",
+        "uint8_t SETS",
+        "uint8_t LITERALS",
+    )
     lines = [f"enum {{ START_COUNT = {members['start_count']} }};"]
-    lines += [f"static const {name}[] = {{{', '.join(map(str, array.tolist()))}}};" for name, array in zip(names, map(np.ravel, arrays), strict=True)]
+    lines += [
+        f"static const {name}[] = {{{', '.join(map(str, array.tolist()))}}};"
+        for name, array in zip(names, map(np.ravel, arrays), strict=True)
+    ]
     header.write_text("\n".join(lines) + "\n", "utf-8")
 
 
