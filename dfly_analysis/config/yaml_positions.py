@@ -11,6 +11,7 @@ from typing import Any
 from dfly_analysis.errors import SettingsError
 
 _MAX_DEPTH = 100  # levels; a chart's values have about ten
+_TOO_DEEP = f"not a configuration: nested deeper than {_MAX_DEPTH} levels"
 _MAX_VALUES = 200_000  # with anchors followed; a chart's values have about a thousand
 _TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 _HINT = "check quotes, colons and indentation there; values of several files go into one"
@@ -68,6 +69,8 @@ def load_yaml(text: str, where: str) -> Any:
         mark = getattr(problem, "problem_mark", None)
         reason = getattr(problem, "problem", None) or getattr(problem, "reason", None) or "it cannot be parsed"
         at = f"{where}:{mark.line + 1}" if mark else where
+        if "nesting depth" in reason:  # libyaml scans ahead, and refuses before the events come
+            raise SettingsError(_TOO_DEEP, where=at, hint=_HINT) from problem
         raise SettingsError(f"not YAML: {reason}", where=at, hint=_HINT) from problem
 
 
@@ -132,7 +135,7 @@ class _Builder:
     def _collection(self, start: Any) -> Any:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
-            raise self._refused(f"not a configuration: nested deeper than {_MAX_DEPTH} levels", start)
+            raise self._refused(_TOO_DEEP, start)
         if isinstance(start, self._yaml.MappingStartEvent):
             value: Any = self._mapping()
         else:
