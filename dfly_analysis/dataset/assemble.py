@@ -69,7 +69,8 @@ def assemble(
         engine.add_table_rows(table, rows)
     if not reconstruct:
         return Dataset(engine, settings, (), tuple(result.problems), copies)
-    reconstruction.reconstruct(engine.connection, effective_timeouts(settings), terminations(result))
+    timeouts, ended = effective_timeouts(settings), terminations(result)
+    engine.with_memory(lambda: reconstruction.reconstruct(engine.connection, timeouts, ended))
     _add_jobs(engine, result)
     return Dataset(engine, settings, missing_inputs(engine), tuple(result.problems), copies)
 

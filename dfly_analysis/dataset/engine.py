@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -22,8 +22,9 @@ from dfly_analysis.workers import worker_count
 if TYPE_CHECKING:
     import pandas as pd
 
-MEMORY_LIMIT = "256MB"
-"""What DuckDB may hold before it spills to the temporary folder."""
+LIMIT_MIB, LARGEST_LIMIT_MIB = 256, 2048
+"""What DuckDB may hold before it spills to the temporary folder, and before it gives up."""
+T = TypeVar("T")
 _BATCH_ROWS = 1 << 16
 _FILES = pa.schema([("log_path", pa.string()), ("file_order", pa.int64()), ("newest_first", pa.bool_())])
 
@@ -44,7 +45,7 @@ class Engine:
         connection = duckdb.connect(
             ":memory:",
             config={
-                "memory_limit": MEMORY_LIMIT,
+                "memory_limit": f"{LIMIT_MIB}MiB",
                 "threads": worker_count(),
                 "temp_directory": str(self.folder / "spill"),
                 "autoinstall_known_extensions": False,
@@ -52,6 +53,7 @@ class Engine:
         )
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t)")
+        self._limit_mib = LIMIT_MIB
         self._connections = [connection]
         # At the end of the interpreter too, where a dataset may still be held by a cache: the database reports what is left.
         weakref.finalize(self, _close, self._connections)
@@ -61,6 +63,20 @@ class Engine:
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The database; use a cursor of it in each thread."""
         return self._connections[0]
+
+    def with_memory(self, statements: Callable[[], T]) -> T:
+        """Run statements; where they need more memory than they may have, again with a quarter more, up to `LARGEST_LIMIT_MIB`.
+
+        Some operators of DuckDB cannot spill all they hold.
+        """
+        while True:
+            try:
+                return statements()
+            except duckdb.OutOfMemoryException:
+                if self._limit_mib >= LARGEST_LIMIT_MIB:
+                    raise
+                self._limit_mib += self._limit_mib // 4
+                self.connection.execute(f"SET memory_limit = '{self._limit_mib}MiB'")
 
     def add_arrow(self, name: str, table: pa.Table) -> None:
         """Add a relation that holds an Arrow table."""
@@ -118,7 +134,9 @@ class Engine:
         """
         try:
             with self._lock:
-                return self.connection.sql(query, params=list(parameters)).to_arrow_reader(_BATCH_ROWS).read_all()
+                return self.with_memory(
+                    lambda: self.connection.sql(query, params=list(parameters)).to_arrow_reader(_BATCH_ROWS).read_all()
+                )
         except duckdb.Error as problem:
             raise TableError(" ".join(str(problem).split()), where="SQL query") from problem
 

@@ -1,0 +1,12 @@
+"""A query that cannot spill is answered with more memory."""
+
+from dfly_analysis.dataset.engine import LARGEST_LIMIT_MIB, Engine
+
+
+def test_a_query_that_cannot_spill_gets_more_memory():
+    """A list is held whole: it is answered, and not refused at the first limit."""
+    engine = Engine()
+    engine._limit_mib = 16
+    engine.connection.execute("SET memory_limit = '16MiB'")
+    assert engine.rows("SELECT len(list(range)) FROM range(5_000_000)") == [(5_000_000,)]
+    assert 16 < engine._limit_mib < LARGEST_LIMIT_MIB
