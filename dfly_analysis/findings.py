@@ -50,7 +50,7 @@ class Finding:
     severity : str
         One of `dfly_analysis.schema.SEVERITIES`; `info` never asks for action.
     count : int
-        Failures (not lines: echoes of one failure count once).
+        Failures, not lines: duplicates of one failure count once.
     tasks : int
         Failed tasks it concerns.
     first, last : str or None
@@ -126,7 +126,7 @@ class Diagnosis(list[Finding]):
         return next((finding for finding in self if finding.id == finding_id), None)
 
     def present(self) -> list[Finding]:
-        """Return the findings that were seen, gravest first."""
+        """Return the findings that are present, most severe first."""
         observed = [finding for finding in self if finding.verdict == "present"]
         return sorted(
             observed,

@@ -68,14 +68,23 @@ class Engine:
         """Run statements; where they need more memory than they may have, again with a quarter more, up to `LARGEST_LIMIT_MIB`.
 
         Some operators of DuckDB cannot spill all they hold.
+
+        Raises
+        ------
+        TableError
+            Where that is not enough.
         """
         while True:
             try:
                 return statements()
-            except duckdb.OutOfMemoryException:
+            except duckdb.OutOfMemoryException as problem:
                 if self._limit_mib >= LARGEST_LIMIT_MIB:
-                    raise
-                self._limit_mib += self._limit_mib // 4
+                    raise TableError(
+                        f"needs more than {self._limit_mib} MiB of memory",
+                        where="SQL query",
+                        hint="analyse fewer logs at a time",
+                    ) from problem
+                self._limit_mib = min(self._limit_mib * 5 // 4, LARGEST_LIMIT_MIB)
                 self.connection.execute(f"SET memory_limit = '{self._limit_mib}MiB'")
 
     def add_arrow(self, name: str, table: pa.Table) -> None:
@@ -122,7 +131,7 @@ class Engine:
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement that returns nothing."""
         with self._lock:
-            self.connection.execute(statement, list(parameters))
+            self.with_memory(lambda: self.connection.execute(statement, list(parameters)))
 
     def arrow(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """Return the rows of a query as an Arrow table.

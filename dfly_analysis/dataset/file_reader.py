@@ -225,7 +225,7 @@ class _FileReader:
 
     def _read_whole(self, opened: Opened, head: str, reason: str) -> dict[str, Any]:
         """Read a file that is not a log as a whole, and say in the coverage row what it was."""
-        result = self.result
+        result, broken = self.result, list[SourceError]()
         text = opened.text()
         lines = text.count("\n") + (not text.endswith("\n"))
         if prometheus.recognises(head):
@@ -237,17 +237,24 @@ class _FileReader:
                 "parsed": lines - part.rejected, "rejected": part.rejected,
             }  # fmt: skip
         if jobs.recognises(head):
-            rows = jobs.read_jobs(text, opened.address, on_problem=self.add_problem)
+            rows = jobs.read_jobs(text, opened.address, on_problem=broken.append)
+            self._add_broken(opened, broken)
             result.jobs += rows
             return {"kind": "jobs", "lines": lines, "parsed" if rows else "rejected": lines}
         if pods.recognises(head):
-            rows = pods.read_pods(text, opened.address, on_problem=self.add_problem)
+            rows = pods.read_pods(text, opened.address, on_problem=broken.append)
+            self._add_broken(opened, broken)
             result.pods += rows
             return {"kind": "pods", "lines": lines, "parsed" if rows else "rejected": lines}
         if benchmarks.recognises(head):
             result.runs += benchmarks.read_bench(text, opened.address, on_problem=self.add_problem)
             return {"kind": "bench", "lines": lines, "parsed": lines}
         return {"lines": lines, "rejected": lines, "note": reason}
+
+    def _add_broken(self, opened: Opened, broken: list[SourceError]) -> None:
+        """Add the places that are not JSON; the last place of a truncated file is reported as its truncation."""
+        for problem in broken[:-1] if opened.problem else broken:
+            self.add_problem(problem)
 
     @staticmethod
     def _rendered(opened: Opened, head: str) -> RenderedFile | None:

@@ -213,6 +213,15 @@ def test_a_truncated_archive_gives_what_was_readable(tmp_path):
     assert seen == dataset.coverage["path"].tolist()
 
 
+def test_truncated_job_json_is_one_problem(tmp_path):
+    """The JSON that breaks off is a consequence of the truncation, and not told beside it."""
+    jobs = json.dumps([job(number) for number in range(1, 400)]).encode()
+    packed = gzip.compress(jobs)
+    run = write_tree(tmp_path, {"jobs.json.gz": packed[: len(packed) * 3 // 4], "h/dfdaemon.log": line(1, "a") + "\n"})
+    (problem,) = load(run).problems
+    assert "truncated" in problem
+
+
 def test_a_truncated_log_gives_its_whole_lines(tmp_path):
     """A log cut within its compression keeps what came out."""
     import random
