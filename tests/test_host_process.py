@@ -83,6 +83,15 @@ def test_analyses_run_in_a_thread_pool(article_sample):
     assert len(set(rates)) == 1
 
 
+def test_threads_share_a_dataset(article_sample):
+    """Each thread that asks the same dataset gets the same findings."""
+    dataset = dfly.load([article_sample])
+    expected = dfly.diagnose(dataset)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: dfly.diagnose(dataset), range(8)))
+    assert [repr(one) for one in found] == [repr(expected)] * 8
+
+
 FORKED = """
 import os, sys, threading
 import dfly_analysis as dfly

@@ -36,12 +36,14 @@ class Engine:
     ----------
     folder : Path
         For spilled data and for parts of records.
+    lock : threading.RLock
+        Each query holds it; who makes a table for queries that follow holds it over all of them.
     """
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="dfly-analysis-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
         connection = duckdb.connect(
             ":memory:",
             config={
@@ -89,7 +91,8 @@ class Engine:
 
     def add_arrow(self, name: str, table: pa.Table) -> None:
         """Add a relation that holds an Arrow table."""
-        self.connection.register(name, table)
+        with self.lock:
+            self.connection.register(name, table)
 
     def set_events(
         self, tables: Sequence[pa.Table], parts: Sequence[Path], files: Sequence[tuple[str, int, bool]]
@@ -130,7 +133,7 @@ class Engine:
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement that returns nothing."""
-        with self._lock:
+        with self.lock:
             self.with_memory(lambda: self.connection.execute(statement, list(parameters)))
 
     def arrow(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
@@ -142,7 +145,7 @@ class Engine:
             With DuckDB's own words.
         """
         try:
-            with self._lock:
+            with self.lock:
                 return self.with_memory(
                     lambda: self.connection.sql(query, params=list(parameters)).to_arrow_reader(_BATCH_ROWS).read_all()
                 )

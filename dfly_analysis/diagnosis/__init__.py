@@ -26,6 +26,7 @@ def diagnose(dataset: Dataset) -> Diagnosis:
         shares; the primary cause, None where no task failed. Where no log shows any task, the blobs that jobs admit to have
         lost stand for them.
     """
-    findings = [*check_signatures(dataset), *run_checks(dataset)]
-    causes = cause_shares(failures_of(dataset))
+    with dataset.engine.lock:  # the checks share temporary tables
+        findings = [*check_signatures(dataset), *run_checks(dataset)]
+        causes = cause_shares(failures_of(dataset))
     return Diagnosis(findings, causes, primary_cause(causes))
