@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -261,7 +262,7 @@ def test_a_report_can_be_read_by_a_cluster(workers, tmp_path, monkeypatch):
 
 
 def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path, monkeypatch):
-    """The process that holds unfinished files is killed when the first file is done: the others take them."""
+    """A process is killed as soon as it holds files to read: the others take them."""
     import distributed
 
     monkeypatch.setattr("dfly_analysis.dataset.file_reader._GROUP_FILES", 1)
@@ -269,22 +270,25 @@ def test_a_worker_killed_from_outside_while_it_reads(workers, tmp_path, monkeypa
     made, _ = workers
     run, _ = generated("mixture", "v1.0.26")
     packed = [pack(run, tmp_path / f"run-{number}.tar.gz") for number in range(4)]
-    killed = []
+    done = threading.Event()
 
-    def kill_one(_address):
-        if killed:
-            return
+    def kill_a_busy_worker():
         with distributed.Client(made.scheduler_address, set_as_default=False) as client:
             pids = client.run(os.getpid)
-            for worker, tasks in client.processing().items():
-                if tasks and not killed:
-                    os.kill(pids[worker], signal.SIGKILL)
-                    killed.append(worker)
+            while not done.is_set():
+                for worker, tasks in client.processing().items():
+                    if tasks and worker in pids:
+                        os.kill(pids[worker], signal.SIGKILL)
+                        return worker
+        return None
 
-    got = write_tables(
-        [run, *packed], tmp_path / "cluster", ReadOptions(), cluster=made.scheduler_address, progress=kill_one
-    )
-    assert killed
+    with ThreadPoolExecutor(1) as thread:
+        killed = thread.submit(kill_a_busy_worker)
+        try:
+            got = write_tables([run, *packed], tmp_path / "cluster", ReadOptions(), cluster=made.scheduler_address)
+        finally:
+            done.set()
+    assert killed.result()
     wanted = write_tables([run, *packed], tmp_path / "alone", ReadOptions())
     assert got.tables == wanted.tables
     assert got.problems == wanted.problems
