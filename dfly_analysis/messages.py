@@ -1,0 +1,153 @@
+"""Sentences for people: English where they are made, another language where they are shown.
+
+A `Message` is a `str` in English that still knows its msgid and values. It passes through findings, recommendations and JSON like
+any text; `translate` looks its msgid up in the gettext catalogue of a language (``locale/<language>/LC_MESSAGES/messages.po``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Self
+
+LOCALE = Path(__file__).parent / "locale"
+LANGUAGES = ("en", "zh")
+
+
+class Message(str):
+    """An English sentence that can be said in another language; see `message`, `plural` and `join`."""
+
+    __slots__ = ("msgid", "n", "plural_msgid", "values")
+    msgid: str
+    plural_msgid: str | None
+    n: int
+    values: dict[str, Any]
+
+    def __new__(cls, msgid: str, values: dict[str, Any], plural_msgid: str | None = None, n: int = 1) -> Self:
+        """Make the message from its msgid, which has a place such as ``{name}`` for each value."""
+        template = msgid if plural_msgid is None or n == 1 else plural_msgid
+        result = super().__new__(cls, template.format_map(values) if values else template)
+        result.msgid, result.values, result.plural_msgid, result.n = msgid, values, plural_msgid, n
+        return result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.msgid, self.values, self.plural_msgid, self.n)
+
+    def in_language(self, language: str) -> str:
+        """Return the message in a language."""
+        catalogue = _catalogue(language)
+        if self.plural_msgid is None:
+            template = catalogue.gettext(self.msgid)
+        else:
+            template = catalogue.ngettext(self.msgid, self.plural_msgid, self.n)
+        values = {
+            name: translate(value, language) if isinstance(value, str) else value for name, value in self.values.items()
+        }
+        return template.format_map(values) if values else template
+
+
+class _Joined(Message):
+    """Messages one after the other."""
+
+    __slots__ = ()
+
+    def in_language(self, language: str) -> str:
+        separator, parts = self.values["separator"], [translate(part, language) for part in self.values["parts"]]
+        if language == "en":
+            return str(separator.join(parts))
+        # full-width punctuation is followed by no space
+        result = ""
+        for part in parts:
+            between = translate(separator, language) if result else ""
+            result += (between.lstrip() if result.endswith(("。", "；", "：", "，")) else between) + part
+        return result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return join, (self.values["parts"], self.values["separator"])
+
+
+def message(msgid: str, /, **values: Any) -> Message:
+    """Return a sentence with its values.
+
+    Parameters
+    ----------
+    msgid : str
+        Template in English, a literal, so that Babel finds it; numbers may have a format, as in ``{n:,}``.
+    **values
+        Texts (themselves translated where they are messages or in the catalogue), and numbers.
+
+    Examples
+    --------
+    >>> message("no piece took longer than {limit}", limit="30 s")
+    'no piece took longer than 30 s'
+    """
+    return Message(msgid, values)
+
+
+def plural(singular: str, plural_msgid: str, n: int, /, **values: Any) -> Message:
+    """Return the singular or the plural with its values; ``{n}`` is the number, with thousands separators.
+
+    Examples
+    --------
+    >>> plural("{n} host", "{n} hosts", 1200)
+    '1,200 hosts'
+    """
+    return Message(singular, {"n": f"{n:,}", **values}, plural_msgid, n)
+
+
+def join(parts: Iterable[str], separator: str = " ") -> Message:
+    """Return messages one after the other.
+
+    Examples
+    --------
+    >>> join([message("One sentence."), message("Another.")])
+    'One sentence. Another.'
+    """
+    items = tuple(parts)
+    result = str.__new__(_Joined, separator.join(items))
+    result.msgid, result.plural_msgid, result.n = "", None, 1
+    result.values = {"parts": items, "separator": separator}
+    return result
+
+
+def format_list(items: Iterable[str], limit: int = 4) -> Message:
+    """Return names as a list in a sentence, at most `limit` of them.
+
+    Examples
+    --------
+    >>> format_list(["a", "b", "c"])
+    'a, b and c'
+    >>> format_list(["a", "b", "c"], limit=2)
+    'a, b and 1 more'
+    """
+    names = list(items)
+    if len(names) > limit:
+        return message("{names} and {n:,} more", names=join(names[:limit], ", "), n=len(names) - limit)
+    if len(names) < 2:
+        return join(names)
+    return message("{names} and {last}", names=join(names[:-1], ", "), last=names[-1])
+
+
+def translate(text: str, language: str) -> str:
+    """Return a text in a language: a `Message` with its values, any other text where the catalogue has it, else as it is."""
+    if language == "en" or not text:
+        return str(text)
+    return text.in_language(language) if isinstance(text, Message) else _catalogue(language).gettext(text)
+
+
+def is_translated(text: str, language: str) -> bool:
+    """Return whether the catalogue of a language has the text, or the message's msgid."""
+    msgid = text.msgid if isinstance(text, Message) else text
+    return language == "en" or not msgid or bool(_catalogue(language).gettext(msgid) != msgid)
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    if language == "en":
+        return NullTranslations()
+    import polib
+
+    return GNUTranslations(BytesIO(polib.pofile(str(LOCALE / language / "LC_MESSAGES" / "messages.po")).to_binary()))
