@@ -18,7 +18,7 @@ LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-inde
 # tests.synthetic is imported by programs beside the tests
 export PYTHONPATH := .
 
-.PHONY: help report test check coverage sanitize golden lint format types docs evaluate bench lock clean system-packages
+.PHONY: help report test check coverage sanitize golden lint format types messages docs evaluate bench lock clean system-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ format: .venv/dev.stamp ## mend what lint can mend by itself
 
 types: .venv/dev.stamp ## strict static types
 	@$(BIN)/mypy
+
+messages: .venv/dev.stamp ## find the texts that are translated, and update dfly_analysis/locale
+	@$(BIN)/python -m tests.extract_messages
 
 docs: .venv/dev.stamp ## build docs/_build/html; a warning is an error
 	@$(BIN)/sphinx-build --jobs auto --quiet --fail-on-warning --keep-going --fresh-env docs docs/_build/html

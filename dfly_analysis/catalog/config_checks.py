@@ -15,6 +15,7 @@ from dfly_analysis.schema import Severity
 Operator = Literal["<=", ">=", "<", ">", "!=", "=", "contains"]
 _COMPARISON = re.compile(r"\s*(?P<left>.+?)\s+(?P<operator><=|>=|<|>|!=|=|contains)\s+(?P<right>.+?)\s*")
 _FACTOR = re.compile(r"\s+([*/])\s+")
+_PLACE = re.compile(r"\{([^{}]+)\}")
 _ASKED = ("chart", "client", "scheduler", "size", "bandwidth", "layers")
 
 
@@ -142,6 +143,16 @@ class ConfigRule:
 def load_config_rules() -> tuple[ConfigRule, ...]:
     """Return all rules, in the order of their files."""
     return load_entries(ConfigRule, "config_checks")
+
+
+def template(text: str) -> str:
+    """Return a text whose places are names for `str.format_map`: ``{client:download.pieceTimeout}`` is ``{client_download_pieceTimeout}``."""
+    return _PLACE.sub(lambda place: f"{{{place_name(place[1])}}}", text)
+
+
+def place_name(operand: str) -> str:
+    """Return the name that an operand has in a `template`."""
+    return re.sub(r"\W+", "_", operand).strip("_")
 
 
 def parse_comparison(text: str) -> Comparison:
