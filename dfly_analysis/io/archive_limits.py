@@ -15,32 +15,15 @@ MAX_REPORTS = 20
 
 
 class ArchiveLimits(NamedTuple):
-    """Bounds on what one named file may unpack to.
+    """Bounds on what one named file may unpack to."""
 
-    Attributes
-    ----------
-    total_bytes : int
-        Output of all layers together. 256 GiB is a collected cluster: 200 nodes with their rotated logs of
-        about 1 GiB; it is some five minutes of decompression, nothing of it is kept.
-    ratio : int
-        Output for each byte of input. Deflate cannot exceed 1032, so one layer of gzip around a log whose truncated
-        start is all zero bytes passes; bombs are nested, or use formats that reach a hundred times that.
-    ratio_from_bytes : int
-        The ratio is judged only from this much output.
-    members : int
-        Archive members, those of nested archives included.
-    depth : int
-        Layers of compression and archives around a file.
-    spool_bytes : int
-        A zip that is not a file of its own is copied to a temporary file of at most this size.
-    """
-
-    total_bytes: int = 256 << 30
+    total_bytes: int = 256 << 30  # output of all layers: 200 nodes with about 1 GiB of rotated logs each
+    # deflate cannot exceed 1032 bytes of output for each of input; bombs are nested, or reach a hundred times that
     ratio: int = 1100
-    ratio_from_bytes: int = 256 << 20
-    members: int = 200_000
-    depth: int = 6
-    spool_bytes: int = 16 << 30
+    ratio_from_bytes: int = 256 << 20  # the ratio is judged only from this much output
+    members: int = 200_000  # archive members, those of nested archives included
+    depth: int = 6  # layers of compression and archives around a file
+    spool_bytes: int = 16 << 30  # of the temporary copy of a zip that is not a file of its own
 
 
 DEFAULT_LIMITS = ArchiveLimits()
@@ -54,18 +37,9 @@ class LimitExceededError(BrokenStreamError):
 
 @dataclass(eq=False)
 class Budget:
-    """What all layers of one named file share: the limits, what was used up, and whom to report to.
+    """What all layers of one named file share: the limits, what was used up, and whom to report to."""
 
-    Attributes
-    ----------
-    on_problem : callable
-        Takes a `SourceError` about a part that cannot be read.
-    limits : ArchiveLimits
-    input_bytes, output_bytes, members : int
-        Read from the named file, handed out by decompressors, archive members met.
-    """
-
-    on_problem: Callable[[SourceError], None]
+    on_problem: Callable[[SourceError], None]  # takes a `SourceError` about a part that cannot be read
     limits: ArchiveLimits = DEFAULT_LIMITS
     input_bytes: int = 0
     output_bytes: int = 0
@@ -79,12 +53,7 @@ class Budget:
         self.input_bytes += size
 
     def count_output(self, size: int) -> None:
-        """Count bytes that a decompressor handed out.
-
-        Raises
-        ------
-        LimitExceededError
-        """
+        """Count bytes that a decompressor handed out."""
         self.output_bytes += size
         limits, output = self.limits, self.output_bytes
         if output > limits.total_bytes:
@@ -93,12 +62,7 @@ class Budget:
             self._stop(f"unpacks to more than {limits.ratio} times its size, as archive bombs do")
 
     def count_member(self) -> None:
-        """Count an archive member.
-
-        Raises
-        ------
-        LimitExceededError
-        """
+        """Count an archive member."""
         self.members += 1
         if self.members > self.limits.members:
             self._stop(f"holds more than {self.limits.members} members")

@@ -14,24 +14,7 @@ from dfly_analysis.io.streams import BROKEN, COMPRESSED, RECORD_BYTES, UNSUPPORT
 def expand(
     address: str, stream: ByteStream, budget: Budget, *, depth: int = 0, file: BinaryIO | None = None
 ) -> Iterator[Opened]:
-    """Open what a stream holds; nothing that unpacks is imported before something is packed.
-
-    Parameters
-    ----------
-    address : str
-    stream : ByteStream
-    budget : Budget
-        Shared by all layers of one named file.
-    depth : int
-        Layers around this stream.
-    file : BinaryIO, optional
-        The same bytes as a seekable file, where they are one: a zip is read through its index.
-
-    Yields
-    ------
-    Opened
-        Read it before asking for the next.
-    """
+    """Open what a stream holds; nothing that unpacks is imported before something is packed."""
     buffered = Buffered(stream) if depth else Buffered(stream, budget.count_input)
     try:
         head = buffered.peek(RECORD_BYTES)

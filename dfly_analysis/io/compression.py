@@ -60,20 +60,6 @@ class Decompressed:
     """The content of a compressed stream: all its members (gzip), frames (zstd) or streams (xz, bzip2) in a row.
 
     The libraries' own file objects lose what they decoded before a truncated end, and have no limits.
-
-    Parameters
-    ----------
-    stream : ByteStream
-        The compressed bytes.
-    codec : str
-        ``gzip``, ``deflate`` (one member, without magic bytes), ``zstd``, ``xz`` or ``bzip2``.
-    budget : Budget
-        Its limits are kept.
-
-    Attributes
-    ----------
-    used_bytes : int
-        How many of the compressed bytes belong to what was decompressed so far.
     """
 
     def __init__(self, stream: ByteStream, codec: str, budget: Budget) -> None:
@@ -98,13 +84,7 @@ class Decompressed:
         return self._read_bytes - (len(self._input) - self._at)
 
     def read(self, size: int = BLOCK_BYTES, /) -> bytes:
-        """Return so many bytes, fewer only at the end or before a break.
-
-        Raises
-        ------
-        BrokenStreamError
-            Once everything before the break was handed over.
-        """
+        """Return so many bytes, fewer only at the end or before a break."""
         pieces: list[bytes] = []
         missing = size
         while missing > 0 and not self._ended and self._broken is None:

@@ -20,17 +20,7 @@ _DATE_RANK, _NUMBER_RANK, _CURRENT_RANK = 0, 1, 2
 
 
 def natural_key(text: str) -> Key:
-    """Return a key that sorts numbers within texts by their value; different texts have different keys.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    tuple
-        Comparable with every other key of this function.
-    """
+    """Return a key that sorts numbers within texts by their value; different texts have different keys."""
     pieces = _DIGITS.split(text)
     shape = tuple(
         (0, len(piece.lstrip("0")), piece.lstrip("0")) if index % 2 else (1, 0, piece)
@@ -45,16 +35,6 @@ def reading_key(name: str) -> Key:
 
     Rotated files have a number behind the name (``dfdaemon.log.2.gz``), or a date behind or within it (``dfdaemon.2025-03-04-05``,
     ``dfdaemon.log-20250304``, ``core-2025-03-04T05-06-07.123.log``, ``0.log.20250304-050607.gz``).
-
-    Parameters
-    ----------
-    name : str
-        A file's name without its folder.
-
-    Returns
-    -------
-    tuple
-        Comparable with every other key of this function; different names have different keys.
     """
     bare = _PACKED.sub("", name)
     if numbered := _NUMBERED.match(bare):
@@ -66,30 +46,13 @@ def reading_key(name: str) -> Key:
 
 
 def path_key(parts: tuple[str, ...]) -> tuple[Key, ...]:
-    """Return a key for a path within a folder: folders in natural order, files as `reading_key` says.
-
-    Parameters
-    ----------
-    parts : tuple of str
-        The path's components.
-    """
+    """Return a key for a path within a folder: folders in natural order, files as `reading_key` says."""
     *folders, name = parts
     return (*((*natural_key(folder), _CURRENT_RANK, "", 0, folder) for folder in folders), reading_key(name))
 
 
 def clean(name: str) -> str:
-    """Return a name without control characters, bidirectional marks and undecodable bytes.
-
-    Parameters
-    ----------
-    name : str
-        From a file system, an archive or an object store.
-
-    Returns
-    -------
-    str
-        At most `NAME_CAP` characters.
-    """
+    """Return a name without control characters, bidirectional marks and undecodable bytes."""
     name = _UNPRINTABLE.sub(_REPLACEMENT, name)
     half = NAME_CAP // 2
     return name if len(name) <= NAME_CAP else f"{name[: half - 1]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"

@@ -16,30 +16,14 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass
 class Opened:
-    """A source that has been opened; read it before the next one is opened.
+    """A source that has been opened; read it before the next one is opened."""
 
-    Attributes
-    ----------
-    address : str
-        Path as given; archive members follow after ``!``.
-    stream : ByteStream or BinaryIO
-        Decompressed bytes.
-    problem : str or None
-        Set where the stream broke (a truncated archive); what came before was read.
-    note : str or None
-        A remark about the bytes that is no failure (the file grew while it was read); known at the end.
-    size_bytes : int
-        Bytes read so far.
-    cut_lines : int
-        Lines longer than `LINE_CAP_BYTES`, whose rest was dropped.
-    """
-
-    address: str
-    stream: Any
-    problem: str | None = None
-    note: str | None = None
-    size_bytes: int = 0
-    cut_lines: int = 0
+    address: str  # path as given; archive members follow after ``!``
+    stream: Any  # decompressed bytes
+    problem: str | None = None  # set where the stream broke (a truncated archive); what came before was read
+    note: str | None = None  # a remark that is no failure (the file grew while it was read); known at the end
+    size_bytes: int = 0  # bytes read so far
+    cut_lines: int = 0  # lines longer than `LINE_CAP_BYTES`, whose rest was dropped
     _hash: Any = field(default_factory=hashlib.sha256, repr=False)
     _first: list[bytes] = field(default_factory=list, repr=False)
     _head: bytes | None = field(default=None, repr=False)

@@ -13,13 +13,7 @@ from dfly_analysis.units import format_size
 
 
 def open_local(path: str, kind: Literal["file", "pipe"]) -> FileIO:
-    """Open a path for reading; what was listed as a regular file must still be one, or a pipe might be waited for.
-
-    Raises
-    ------
-    BrokenStreamError
-        Where it is gone, is something else now, or may not be read.
-    """
+    """Open a path for reading; what was listed as a regular file must still be one, or a pipe might be waited for."""
     without_waiting = 0 if kind == "pipe" else getattr(os, "O_NONBLOCK", 0)  # Windows has no such flag
     try:
         file = FileIO(path, opener=lambda path, flags: os.open(path, flags | without_waiting))
@@ -41,14 +35,7 @@ def _changed(kind: str) -> BrokenStreamError:
 
 
 class LocalFile:
-    """A regular file, read up to the end that it had when its end was first reached.
-
-    Parameters
-    ----------
-    file : FileIO
-    listed_bytes : int or None
-        Size when it was listed; a file that is shorter now was truncated in between.
-    """
+    """A regular file, read up to the end that it had when its end was first reached."""
 
     def __init__(self, file: FileIO, listed_bytes: int | None) -> None:
         self._file = file
@@ -92,12 +79,7 @@ class LocalFile:
 
 
 class Pipe:
-    """Standard input or a named pipe: bytes that come when they come.
-
-    Parameters
-    ----------
-    file : FileIO or BinaryIO
-    """
+    """Standard input or a named pipe: bytes that come when they come."""
 
     note: str | None = None
 
@@ -134,12 +116,6 @@ def standard_input() -> FileIO | BinaryIO:
 
 
 def kind_of(mode: int) -> str:
-    """Return what a file is that is neither a regular file nor a folder.
-
-    Parameters
-    ----------
-    mode : int
-        As in `os.stat_result.st_mode`.
-    """
+    """Return what a file is that is neither a regular file nor a folder."""
     kinds = ((stat.S_ISFIFO, "named pipe"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"), (stat.S_ISBLK, "device"))  # fmt: skip
     return next((name for check, name in kinds if check(mode)), "special file")

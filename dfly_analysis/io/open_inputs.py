@@ -25,48 +25,16 @@ STDIN = "-"
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that was listed and is yet to be opened; it can be pickled and opened by another process.
+    """A file that was listed and is yet to be opened; it can be pickled and opened by another process."""
 
-    Attributes
-    ----------
-    address : str
-        As it is shown: the path as the user named it, printable whatever the file is called.
-    size_bytes : int or None
-        Size when it was listed; None where only reading will tell.
-    kind : str
-        ``file``, ``pipe``, ``object`` (``s3://``) or ``stdin``.
-    location : str
-        Path or URL to open it by.
-    """
-
-    address: str
-    size_bytes: int | None
+    address: str  # the path as the user named it, printable
+    size_bytes: int | None  # size when it was listed; None where only reading will tell
     kind: Literal["file", "pipe", "object", "stdin"]
-    location: str
+    location: str  # path or URL to open it by
 
 
 def list_files(paths: Iterable[str | Path], *, on_problem: OnProblem | None = None) -> list[SourceFile]:
-    """List the files that the paths name, each once, without reading any.
-
-    Parameters
-    ----------
-    paths : iterable of str or Path
-        Files, folders, globs, ``s3://bucket/prefix`` (an object, everything below a prefix, or a glob);
-        ``-`` is standard input.
-    on_problem : callable, optional
-        Called with what cannot be read and what is passed over; the others go on. Without it the first that cannot be
-        read is raised.
-
-    Returns
-    -------
-    list of SourceFile
-        Path by path as given; within a folder, glob or prefix in natural order, rotated sets oldest first.
-
-    Raises
-    ------
-    SourceError
-        Where a path names nothing; for what cannot be read, without `on_problem`.
-    """
+    """List the files that the paths name, each once, without reading any."""
     report, mention = on_problem or _raise, on_problem or (lambda _: None)
     listed: dict[object, SourceFile] = {}
     for path in paths:
@@ -78,26 +46,7 @@ def list_files(paths: Iterable[str | Path], *, on_problem: OnProblem | None = No
 def open_file(
     source_file: SourceFile, *, on_problem: OnProblem | None = None, limits: ArchiveLimits = DEFAULT_LIMITS
 ) -> Iterator[Opened]:
-    """Open one listed file: itself, or, where it is compressed or an archive, what it holds.
-
-    Parameters
-    ----------
-    source_file : SourceFile
-    on_problem : callable, optional
-        Called with each part that cannot be read; the others go on. Without it the first such error is raised.
-    limits : ArchiveLimits
-        How much it may unpack to.
-
-    Yields
-    ------
-    Opened
-        Read it before asking for the next. A break within it is its `problem` and is not passed to `on_problem`.
-
-    Raises
-    ------
-    SourceError
-        For parts that cannot be read, without `on_problem`.
-    """
+    """Open one listed file: itself, or, where it is compressed or an archive, what it holds."""
     budget, address, location = Budget(on_problem or _raise, limits), source_file.address, source_file.location
     try:
         if source_file.kind == "stdin":
@@ -120,28 +69,7 @@ def open_file(
 def open_sources(
     paths: Iterable[str | Path], *, on_problem: OnProblem | None = None, limits: ArchiveLimits = DEFAULT_LIMITS
 ) -> Iterator[Opened]:
-    """Open everything the paths name, one stream at a time: `list_files` and `open_file` in one.
-
-    Parameters
-    ----------
-    paths : iterable of str or Path
-        Files, folders, globs, archives (tar, zip, also compressed and nested), compressed files (gz, zst, xz, bz2),
-        ``s3://bucket/prefix``; ``-`` is standard input.
-    on_problem : callable, optional
-        Called with each file that cannot be read; the others go on. Without it the first such error is raised.
-    limits : ArchiveLimits
-        How much each file may unpack to.
-
-    Yields
-    ------
-    Opened
-        Read it before asking for the next.
-
-    Raises
-    ------
-    SourceError
-        Where a path does not exist, and for unreadable files without `on_problem`.
-    """
+    """Open everything the paths name, one stream at a time: `list_files` and `open_file` in one."""
     for source_file in list_files(paths, on_problem=on_problem):
         yield from open_file(source_file, on_problem=on_problem, limits=limits)
 
@@ -176,22 +104,7 @@ class _Found(NamedTuple):
 
 
 def _find_local(path: str, report: OnProblem, mention: OnProblem) -> Iterator[_Found]:
-    """Yield the files that a path names, in the order in which they are read.
-
-    Parameters
-    ----------
-    path : str
-        File, folder, or glob with ``*``, ``?``, ``[...]``, ``**``.
-    report : callable
-        Called with what cannot be read.
-    mention : callable
-        Called with what is passed over (pipes, sockets, devices, links to other folders in a folder).
-
-    Raises
-    ------
-    SourceError
-        Where nothing of that name exists, or a folder holds no files.
-    """
+    """Yield the files that a path names, in the order in which they are read."""
     try:
         status = Path(path).stat()
     except PermissionError as problem:

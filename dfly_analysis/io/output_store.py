@@ -56,19 +56,7 @@ class Store(Protocol):
 
 
 def open_store(address: str | Path) -> Store:
-    """Return the store at an address; a folder is created by the first write.
-
-    Parameters
-    ----------
-    address : str or Path
-        A local folder, or ``s3://bucket/prefix``. The latter's client is configured by the ``AWS_*`` variables of the
-        process that calls this, so send the address to other processes, not the store.
-
-    Raises
-    ------
-    SourceError
-        Where the address is of another kind, or the library for it is not installed.
-    """
+    """Return the store at an address; a folder is created by the first write."""
     text = str(address)
     if text.startswith("s3://"):
         return ObjectStore(text)
@@ -96,12 +84,7 @@ def _sync(path: Path) -> None:
 
 
 class FolderStore:
-    """A folder of this machine.
-
-    Parameters
-    ----------
-    address : str
-    """
+    """A folder of this machine."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -185,13 +168,7 @@ class FolderStore:
 
 
 class ObjectStore:
-    """A prefix of an S3 bucket.
-
-    Parameters
-    ----------
-    address : str
-        ``s3://bucket/prefix``.
-    """
+    """A prefix of an S3 bucket."""
 
     def __init__(self, address: str) -> None:
         from dfly_analysis.io import s3

@@ -29,13 +29,7 @@ _SCHEME = "s3://"
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Return bucket and key of an ``s3://`` address.
-
-    Raises
-    ------
-    SourceError
-        Where no bucket is named.
-    """
+    """Return bucket and key of an ``s3://`` address."""
     bucket, _, key = url.removeprefix(_SCHEME).partition("/")
     if not bucket:
         raise SourceError("names no bucket", where=url, hint="write s3://bucket/prefix")
@@ -43,13 +37,7 @@ def split_url(url: str) -> tuple[str, str]:
 
 
 def connect(bucket: str) -> S3Store:
-    """Return a client for a bucket; endpoint, region and credentials come from the usual ``AWS_*`` variables.
-
-    Raises
-    ------
-    SourceError
-        Where the extra is not installed, or the variables contradict themselves.
-    """
+    """Return a client for a bucket; endpoint, region and credentials come from the usual ``AWS_*`` variables."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
     return _connect(bucket, endpoint, tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))))
 
@@ -77,15 +65,7 @@ def _connect(bucket: str, endpoint: str, _environment: tuple[tuple[str, str], ..
 
 
 def explain(problem: BaseException, where: str) -> SourceError:
-    """Return what a client's exception means, in one line.
-
-    Parameters
-    ----------
-    problem : BaseException
-        Of obstore.
-    where : str
-        Address it concerns.
-    """
+    """Return what a client's exception means, in one line."""
     text, kind = str(problem), type(problem).__name__
     reason = re.sub(r"\s+", " ", text.split("Debug source", 1)[0]).strip()[:200]
     is_denied = kind in ("PermissionDeniedError", "UnauthenticatedError") or re.search(r"AccessDenied|status code: 40[13]", text)  # fmt: skip
@@ -116,12 +96,7 @@ def _explained(where: str) -> Iterator[None]:
 
 
 def list_keys(store: S3Store, prefix: str, where: str) -> Iterator[tuple[str, int]]:
-    """Yield key and size of each object in a folder of a store.
-
-    Raises
-    ------
-    SourceError
-    """
+    """Yield key and size of each object in a folder of a store."""
     import obstore
 
     with _explained(where):
@@ -130,13 +105,7 @@ def list_keys(store: S3Store, prefix: str, where: str) -> Iterator[tuple[str, in
 
 
 def size_of(store: S3Store, key: str, where: str) -> int | None:
-    """Return an object's size in bytes, None where there is none of that name.
-
-    Raises
-    ------
-    SourceError
-        Where the store cannot be asked.
-    """
+    """Return an object's size in bytes, None where there is none of that name."""
     import obstore
 
     with _explained(where):
@@ -149,18 +118,7 @@ def size_of(store: S3Store, key: str, where: str) -> int | None:
 
 
 def list_objects(url: str) -> list[tuple[str, int]]:
-    """Return address and size of the objects that an address names, in the order in which they are read.
-
-    Parameters
-    ----------
-    url : str
-        ``s3://bucket/key`` of an object, of everything below a prefix, or a glob over keys.
-
-    Raises
-    ------
-    SourceError
-        Where it names nothing, or the store cannot be asked.
-    """
+    """Return address and size of the objects that an address names, in the order in which they are read."""
     bucket, key = split_url(url)
     store = connect(bucket)
     size = size_of(store, key, url) if key and not key.endswith("/") else None
@@ -196,17 +154,7 @@ def _nearest_name(store: S3Store, key: str, url: str) -> str:
 
 
 class ObjectFile(RawIOBase):
-    """An object as a seekable file, fetched in windows of 8 MiB; read in order, the next one is fetched meanwhile.
-
-    Parameters
-    ----------
-    url : str
-
-    Raises
-    ------
-    BrokenStreamError
-        Where it cannot be opened, the store fails, or the object is another by now.
-    """
+    """An object as a seekable file, fetched in windows of 8 MiB; read in order, the next one is fetched meanwhile."""
 
     note: str | None = None
 
@@ -287,12 +235,7 @@ class ObjectFile(RawIOBase):
 
 
 def put(store: S3Store, key: str, content: Path | bytes, where: str) -> None:
-    """Write an object from a file or bytes; it is seen only once it is whole.
-
-    Raises
-    ------
-    SourceError
-    """
+    """Write an object from a file or bytes; it is seen only once it is whole."""
     import obstore
 
     with _explained(where):
@@ -300,12 +243,7 @@ def put(store: S3Store, key: str, content: Path | bytes, where: str) -> None:
 
 
 def delete(store: S3Store, key: str, where: str) -> None:
-    """Delete an object; one that is not there is no error.
-
-    Raises
-    ------
-    SourceError
-    """
+    """Delete an object; one that is not there is no error."""
     import obstore
 
     with _explained(where), suppress(FileNotFoundError):

@@ -33,13 +33,6 @@ class BrokenStreamError(OSError):
     """A stream is truncated, damaged, or exceeds a limit.
 
     The layer that meets it keeps it and raises the same instance again, so that `reported` holds for all layers above.
-
-    Attributes
-    ----------
-    reported : bool
-        Whether the user knows already.
-    hint : str
-        The way out.
     """
 
     reported = False
@@ -73,12 +66,6 @@ class Buffered:
     """A stream that can be peeked into before it is read.
 
     `io.BufferedReader` would lose what it holds where the stream below breaks.
-
-    Parameters
-    ----------
-    stream : ByteStream
-    count : callable, optional
-        Called with the size of each block that is read from the stream.
     """
 
     def __init__(self, stream: ByteStream, count: Callable[[int], None] = lambda _: None) -> None:
@@ -92,13 +79,7 @@ class Buffered:
         return self._stream.note
 
     def peek(self, size: int) -> bytes:
-        """Return the next bytes without consuming them: so many, fewer only before the end or a break.
-
-        Raises
-        ------
-        OSError
-            Where the stream breaks before its first byte; a later break is kept for the reader.
-        """
+        """Return the next bytes without consuming them: so many, fewer only before the end or a break."""
         while len(self._buffer) - self._at < size and self._broken is None:
             try:
                 block = self._fill(BLOCK_BYTES)
@@ -141,18 +122,7 @@ class Buffered:
 
 
 def packed_as(head: bytes) -> str | None:
-    """Return how a stream is packed, None where it is plain.
-
-    Parameters
-    ----------
-    head : bytes
-        The first `RECORD_BYTES` of the stream.
-
-    Returns
-    -------
-    str or None
-        A key of `COMPRESSED` or `UNSUPPORTED`, ``zip`` or ``tar``.
-    """
+    """Return how a stream is packed, None where it is plain."""
     found = _MAGIC.match(head)
     if found and found.lastindex:
         return _KINDS[found.lastindex - 1]

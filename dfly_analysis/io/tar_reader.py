@@ -35,12 +35,7 @@ class _Header(tarfile.TarInfo):
 
 
 class _HeaderFile:
-    """The archive as `tarfile` reads it: forward only, and no more than headers need.
-
-    Parameters
-    ----------
-    archive : Buffered
-    """
+    """The archive as `tarfile` reads it: forward only, and no more than headers need."""
 
     def __init__(self, archive: Buffered) -> None:
         self._archive, self._at = archive, 0
@@ -102,22 +97,7 @@ class _Member:
 
 
 def tar_members(archive: Buffered) -> Iterator[tuple[str, _Member]]:
-    """Yield the regular files of a tar; links, devices and folders are skipped.
-
-    Parameters
-    ----------
-    archive : Buffered
-
-    Yields
-    ------
-    tuple of (str, ByteStream)
-        Name, which may be anything, and content, to be read before the next one is asked for.
-
-    Raises
-    ------
-    BrokenStreamError
-        Where the archive is truncated or damaged.
-    """
+    """Yield the regular files of a tar; links, devices and folders are skipped."""
     file, behind = _HeaderFile(archive), ""
     tar: tarfile.TarFile | None = None
     while True:

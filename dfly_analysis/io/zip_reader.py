@@ -56,16 +56,7 @@ class _Section:
 
 
 class _Member:
-    """The content of one member; size and checksum are checked at the end.
-
-    Parameters
-    ----------
-    file : IO
-    header : zipfile.ZipInfo
-    budget : Budget
-    sizes_known : bool
-        Whether sizes and checksum stand in the header; if not, the end of the compressed data is the member's.
-    """
+    """The content of one member; size and checksum are checked at the end."""
 
     note: str | None = None
 
@@ -76,13 +67,7 @@ class _Member:
         self.broken: BrokenStreamError | None = None
 
     def read(self, size: int = BLOCK_BYTES, /) -> bytes:
-        """Return the next bytes.
-
-        Raises
-        ------
-        BrokenStreamError
-            Where the member is truncated or damaged.
-        """
+        """Return the next bytes."""
         try:
             if self.broken is not None:
                 raise self.broken
@@ -98,13 +83,7 @@ class _Member:
         return block
 
     def end(self) -> int:
-        """Return the position behind the compressed data.
-
-        Raises
-        ------
-        BrokenStreamError
-            Where only the data tells where it ends, and is truncated or damaged.
-        """
+        """Return the position behind the compressed data."""
         if self._sizes_known:
             return _data_start(self._file, self._header.header_offset) + self._header.compress_size
         while self.read():
@@ -129,28 +108,7 @@ class _Member:
 def zip_members(
     address: str, stream: ByteStream, budget: Budget, file: BinaryIO | None
 ) -> Iterator[tuple[str, ByteStream]]:
-    """Yield the regular files of a zip in natural order; links and folders are skipped.
-
-    Parameters
-    ----------
-    address : str
-        For reports of members that are encrypted or compressed by an unknown method.
-    stream : ByteStream
-        The archive; it is copied to a temporary file where `file` is None.
-    budget : Budget
-    file : BinaryIO or None
-        The archive as a seekable file.
-
-    Yields
-    ------
-    tuple of (str, ByteStream)
-        Name, which may be anything, and content, to be read before the next one is asked for.
-
-    Raises
-    ------
-    BrokenStreamError
-        Where the archive is truncated, or damaged as only bombs are.
-    """
+    """Yield the regular files of a zip in natural order; links and folders are skipped."""
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_MEMORY_BYTES) as spool:
         cut = None
         if file is None:

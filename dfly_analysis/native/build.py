@@ -55,20 +55,7 @@ def compiler() -> list[str]:
 
 
 def compile_library(library: Path, *more: str) -> str | None:
-    """Compile the sources to a shared library.
-
-    Parameters
-    ----------
-    library : Path
-        Replaced in one step once it is complete.
-    *more : str
-        Flags behind `FLAGS` and those of the environment's ``CFLAGS``.
-
-    Returns
-    -------
-    str or None
-        Why it failed, None where it did not.
-    """
+    """Compile the sources to a shared library."""
     import subprocess
 
     command = compiler()

@@ -70,11 +70,7 @@ class Block(ctypes.Structure):
 
 
 STRUCTURES = (Texts, Patterns, Block)
-FUNCTIONS: Mapping[str, Any] = {
-    "dfly_read_block": _INT64,
-    "dfly_count_lines": _INT64,
-    "dfly_gather": None,
-}
+FUNCTIONS: Mapping[str, Any] = {"dfly_read_block": _INT64, "dfly_count_lines": _INT64, "dfly_gather": None}
 """Functions of the library, and what each returns."""
 
 

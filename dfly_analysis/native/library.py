@@ -57,15 +57,7 @@ def _build_if_stale() -> str | None:
 
 
 def _checked() -> Library:
-    """Load the library.
-
-    Raises
-    ------
-    OSError
-        Where it was built for another machine.
-    ValueError
-        Where it lacks a function, or has another version or layout.
-    """
+    """Load the library."""
     loaded = Library(ctypes.CDLL(str(build.LIBRARY)), ctypes.PyDLL(str(build.LIBRARY)))
     own = layout()
     try:

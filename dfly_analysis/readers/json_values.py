@@ -21,20 +21,7 @@ _MAX_DIGITS = 100
 
 
 def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
-    """Yield each outermost JSON object or list, and the valid ones inside a broken one.
-
-    Parameters
-    ----------
-    text : str
-        Anything; text between the values is skipped.
-    on_broken : callable
-        Called once for each broken place.
-
-    Yields
-    ------
-    tuple of (int, object)
-        Offset of the value and the value.
-    """
+    """Yield each outermost JSON object or list, and the valid ones inside a broken one."""
     decoder = json.JSONDecoder(parse_int=_integer)
     at, failures, reported, left = 0, 0, -1, _MAX_READINGS * len(text)
     while match := _BEGINNING.search(text, at):
@@ -65,12 +52,7 @@ def _integer(digits: str) -> float:
 
 
 class Lines:
-    """Line numbers of rising places in a text.
-
-    Parameters
-    ----------
-    text : str
-    """
+    """Line numbers of rising places in a text."""
 
     def __init__(self, text: str) -> None:
         self._text, self._at, self._line = text, 0, 1

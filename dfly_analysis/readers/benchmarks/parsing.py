@@ -15,15 +15,7 @@ _YEARS = range(1970, 2201)  # what a table's nanoseconds hold, and nothing measu
 
 
 class ParseErrors:
-    """Counts what could not be read of one file and tells the first of it.
-
-    Parameters
-    ----------
-    address : str
-        The file.
-    on_problem : callable or None
-        Called for the first 20 lines, and once how many more there were.
-    """
+    """Counts what could not be read of one file and tells the first of it."""
 
     def __init__(self, address: str, on_problem: OnProblem | None) -> None:
         self.address = address
@@ -47,22 +39,7 @@ class ParseErrors:
 
 
 def parse_timestamp(text: object) -> datetime | None:
-    """Read an ISO time; without a zone it is UTC.
-
-    Parameters
-    ----------
-    text : object
-        A text; anything else, and Go's zero time, is None.
-
-    Returns
-    -------
-    datetime.datetime or None
-
-    Raises
-    ------
-    ValueError
-        Where a text is no time.
-    """
+    """Read an ISO time; without a zone it is UTC."""
     if not isinstance(text, str) or not text.strip():
         return None
     try:

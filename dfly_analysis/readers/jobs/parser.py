@@ -15,21 +15,7 @@ if TYPE_CHECKING:
 
 
 def build_jobs(rows: Iterable[Mapping[str, Any]], events: pd.DataFrame) -> pd.DataFrame:
-    """Complete the jobs by what the scheduler was asked for: blobs asked, there, and missing.
-
-    Parameters
-    ----------
-    rows : iterable of mappings
-        From `read_jobs`, perhaps of several files; of one job asked for several times the newest answer counts.
-    events : pandas.DataFrame
-        The scheduler's job log names every blob of a job when it is handed over.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `dfly_analysis.schema.JOBS` with ``missing_urls``, ``false_success`` (the manager says SUCCESS, blobs are
-        missing) and ``checked`` (whether the blobs asked for are known).
-    """
+    """Complete the jobs by what the scheduler was asked for: blobs asked, there, and missing."""
     import pandas as pd
 
     requested = requested_urls(events)

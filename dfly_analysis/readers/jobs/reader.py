@@ -43,29 +43,7 @@ def recognises(head: str) -> bool:
 
 
 def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
-    """Read job JSON: one job, a list of jobs, either in a wrapping, or several of these one after another.
-
-    Parameters
-    ----------
-    text : str
-        The file.
-    address : str
-        Where it lies.
-    on_problem : callable, optional
-        Called with a `SourceError` for each place that is not JSON; what is whole around it is read all the same.
-
-    Returns
-    -------
-    list of dict
-        A row of `dfly_analysis.schema.JOBS` each, with ``urls_succeeded``, ``urls_failed``, ``urls_asked``, ``timeout_ns``
-        and the arguments ``platform``, ``tag``, ``filter``, ``ips``, ``count`` and ``percentage``; empty where the JSON
-        holds no job. Times are `datetime` or None.
-
-    Raises
-    ------
-    ValueError
-        Where a place is not JSON and there is no `on_problem` to report it.
-    """
+    """Read job JSON: one job, a list of jobs, either in a wrapping, or several of these one after another."""
 
     def broken(at: int, message: str) -> None:
         line = text.count("\n", 0, at) + 1
@@ -158,19 +136,7 @@ def bare_url(url: Any) -> str:
 
 
 def read_time(value: Any) -> datetime | None:
-    """Read a time as any release of the manager writes it.
-
-    Parameters
-    ----------
-    value : object
-        ISO with ``Z``, ``+08:00``, ``+0800`` or no zone (then UTC), Go's own print (``2025-11-02 10:00:00 +0800 CST``), or
-        seconds, milliseconds or nanoseconds since 1970.
-
-    Returns
-    -------
-    datetime.datetime or None
-        In UTC, whole microseconds; None where there is no time or Go's zero time.
-    """
+    """Read a time as any release of the manager writes it."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             seconds = next(

@@ -30,33 +30,15 @@ _MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")
 
 @dataclass(frozen=True)
 class LineBlock:
-    r"""Whole lines of one writer, in the order they were written.
+    r"""Whole lines of one writer, in the order they were written."""
 
-    Attributes
-    ----------
-    data : bytes
-        Lines as the program wrote them (wrapper, colours and carriage returns taken off), each ended by ``\n``.
-    first_line : int
-        Number in the file, from 1, of the first line.
-    line_numbers : array of int64 or None
-        Number in the file of each line where they do not follow one another.
-    writer : str
-        Pod, container or host that the wrapper names, empty where the file is one writer's.
-    own_lines : int
-        Lines of the file that are the wrapper's own words and carry nothing of the program (notices), up to here.
-    part : str
-        What of the writer's lines must not be mixed with the rest: container, stream, file; empty where there is one.
-    lines : int or None
-        How many lines there are, where they were counted.
-    """
-
-    data: bytes
-    first_line: int = 1
-    line_numbers: npt.NDArray[np.int64] | None = None
-    writer: str = ""
-    own_lines: int = 0
-    part: str = ""
-    lines: int | None = None
+    data: bytes  # as the program wrote them (envelope, colours, carriage returns removed), each ended by a line feed
+    first_line: int = 1  # number in the file, from 1, of the first line
+    line_numbers: npt.NDArray[np.int64] | None = None  # of each line, where they are not consecutive
+    writer: str = ""  # pod, container or host that the wrapper names, empty where the file is one writer's
+    own_lines: int = 0  # lines of the file up to here that are the envelope's own (notices)
+    part: str = ""  # container, stream or file of the writer whose lines must not be mixed with others
+    lines: int | None = None  # how many lines there are, where they were counted
 
     @property
     def end_line(self) -> int:
@@ -72,23 +54,13 @@ class LineBlock:
 
 @dataclass
 class Counts:
-    """What became of the lines.
-
-    Attributes
-    ----------
-    lines, parsed, continuation : int
-        Parsed lines begin a record.
-    formats : Counter
-        Records by id of their format.
-    span_ns : tuple of (int, int) or None
-        Earliest and latest time, nanoseconds since 1970.
-    """
+    """What became of the lines."""
 
     lines: int = 0
     parsed: int = 0
-    continuation: int = 0
-    formats: Counter[str] = field(default_factory=Counter)
-    span_ns: tuple[int, int] | None = None
+    continuation: int = 0  # parsed lines begin a record
+    formats: Counter[str] = field(default_factory=Counter)  # records by id of their format
+    span_ns: tuple[int, int] | None = None  # earliest and latest time, nanoseconds since 1970
 
     def add(self, other: Counts) -> None:
         """Add the counts of another part of the file."""
@@ -106,19 +78,7 @@ class Counts:
 
 
 def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
-    """Yield a plain file's lines in blocks.
-
-    Parameters
-    ----------
-    opened : Opened
-        UTF-8 or UTF-16, with or without byte order mark; its `cut_lines` counts lines cut at 4 MiB.
-    block_bytes : int
-        About how long a block is; a longer line makes a longer block.
-
-    Yields
-    ------
-    LineBlock
-    """
+    """Yield a plain file's lines in blocks."""
     first_line = 1
     for data in _assembled(opened, max(block_bytes, 1)):
         lines = count_lines(data)
@@ -156,13 +116,7 @@ def clean(data: bytes) -> bytes:
 
 
 def head_text(head: bytes) -> bytes:
-    """Return a file's head as UTF-8 without carriage returns and NUL bytes, ended after its last whole line.
-
-    Parameters
-    ----------
-    head : bytes
-        What `Opened.head` returns: the whole file, or its first 64 KiB.
-    """
+    """Return a file's head as UTF-8 without carriage returns and NUL bytes, ended after its last whole line."""
     encoding = _encoding(head)
     text = b"".join(_decoded([head], encoding)).translate(None, b"\0").replace(b"\r\n", b"\n")
     if len(head) >= HEAD_BYTES and b"\n" in text:
@@ -263,15 +217,9 @@ class Cutter:
     """Holds a block back until the next one has given it the lines that continue its last record.
 
     Most blocks begin with a record, so that nothing has to be moved.
-
-    Attributes
-    ----------
-    main : LogFormat or None
-        What records begin like.
-    held : LineBlock or None
     """
 
-    main: LogFormat | None
+    main: LogFormat | None  # what records begin like
     held: LineBlock | None = None
 
     def cut(self, block: LineBlock) -> Iterator[LineBlock]:

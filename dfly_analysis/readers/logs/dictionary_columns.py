@@ -11,18 +11,10 @@ import pyarrow.compute as pc
 
 
 class Coded(NamedTuple):
-    """A column of texts that repeat.
+    """A column of texts that repeat."""
 
-    Attributes
-    ----------
-    codes : array of int32
-        Place in `values`, -1 for none.
-    values : pyarrow.StringArray
-        Each text once.
-    """
-
-    codes: npt.NDArray[np.int32]
-    values: pa.StringArray
+    codes: npt.NDArray[np.int32]  # place in `values`, -1 for none
+    values: pa.StringArray  # each text once
 
 
 def coded(codes: npt.NDArray[np.int32], values: pa.StringArray) -> pa.DictionaryArray:

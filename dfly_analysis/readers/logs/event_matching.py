@@ -26,17 +26,7 @@ _MAX_DIGITS = 18
 
 
 def take_event(message: str) -> dict[str, str]:
-    """Return ``event_id`` and fields of one message; empty for a message that is no known event.
-
-    Parameters
-    ----------
-    message : str
-
-    Returns
-    -------
-    dict of str to str
-        Fields by the names of `dfly_analysis.catalog.regex_compiler.FIELDS`.
-    """
+    """Return ``event_id`` and fields of one message; empty for a message that is no known event."""
     named = name_event(message)
     if named is None:
         return {}
@@ -77,23 +67,12 @@ def match_causes(messages: pa.StringArray, rows: npt.NDArray[np.int64]) -> Coded
 
 
 class Events(NamedTuple):
-    """What the records of a block tell.
-
-    Attributes
-    ----------
-    event_id : Coded
-    texts : dict of str to Coded
-        Columns of `dfly_analysis.catalog.regex_compiler.TEXT_FIELDS` that repeat and that Python had to complete.
-    unique : dict of str to pyarrow.StringArray
-        The same of those that rarely do.
-    is_rare : array of bool
-        Whether a record is of a known kind, and not of one that is most of a log.
-    """
+    """What the records of a block tell."""
 
     event_id: Coded
-    texts: dict[str, Coded]
-    unique: dict[str, pa.StringArray]
-    is_rare: npt.NDArray[np.bool_]
+    texts: dict[str, Coded]  # columns of `TEXT_FIELDS` that repeat and that Python completed
+    unique: dict[str, pa.StringArray]  # the same of those that rarely do
+    is_rare: npt.NDArray[np.bool_]  # whether a record is of a known kind, and not of one that is most of a log
 
 
 @cache
@@ -107,13 +86,7 @@ def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt
 
 
 def name_events(columns: Columns) -> Events:
-    """Name the event of each record that the native reader read: as it did, or where it asks for it by Python's patterns.
-
-    Parameters
-    ----------
-    columns : Columns
-        Its numbers are completed in place.
-    """
+    """Name the event of each record that the native reader read: as it did, or where it asks for it by Python's patterns."""
     place, by_start, values, rare = _kinds()
     codes = by_start[np.where(columns.event == 1, columns.start, -1)]
     texts: dict[str, Coded] = {}

@@ -52,30 +52,13 @@ def match_head(line: str, preferred: LogFormat | None = None) -> tuple[LogFormat
 
 
 def sniff_format(head: str) -> LogFormat | None:
-    """Return the format most of a file's first lines begin a record of.
-
-    Parameters
-    ----------
-    head : str
-        The beginning of the file, some tens of kilobytes.
-
-    Returns
-    -------
-    LogFormat or None
-        None where no line begins a record of any format.
-    """
+    """Return the format most of a file's first lines begin a record of."""
     counts = count_records(head)
     return find_format(counts.most_common(1)[0][0]) if counts else None
 
 
 def find_format(format_id: str) -> LogFormat:
-    """Return the format of that id.
-
-    Raises
-    ------
-    LogFormatError
-        Offering the nearest ids.
-    """
+    """Return the format of that id."""
     for candidate in load_formats():
         if candidate.id == format_id:
             return candidate

@@ -28,24 +28,14 @@ _ESCAPED = re.compile(r"\\(.)")
 
 @dataclass
 class Record:
-    """One record as it was written.
-
-    Attributes
-    ----------
-    time, level, source, message : str
-        The time as it is written, empty where there is none.
-    span : str or None
-        Innermost span.
-    fields : dict
-        Ids and other named values.
-    """
+    """One record as it was written."""
 
     time: str
     level: str
     source: str
-    message: str
-    span: str | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
+    message: str  # the time as it is written, empty where there is none
+    span: str | None = None  # innermost span
+    fields: dict[str, Any] = field(default_factory=dict)  # ids and other named values
 
 
 def read_compact(match: re.Match[str], rest: list[str]) -> Record:

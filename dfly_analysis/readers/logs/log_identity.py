@@ -31,14 +31,7 @@ _ENDING = r"\.(?:log|txt)(?:\.\d+)?(?:\.(?:gz|zst|xz|bz2))?$"
 
 
 class Writer(NamedTuple):
-    """Whose records they are where a record itself does not say.
-
-    Attributes
-    ----------
-    component : {"client", "scheduler", "manager"}
-    host : str or None
-    role : str
-    """
+    """Whose records they are where a record itself does not say."""
 
     component: str
     host: str | None
@@ -67,24 +60,7 @@ def find_writers(
     named: str = "",
     file: npt.NDArray[np.int64] | None = None,
 ) -> list[Writer]:
-    """Find the writer of each of some files by its records.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Records with ``source`` and ``host_id``.
-    addresses : sequence of str
-    main : LogFormat or None
-    named : str
-        What a wrapper calls the writer, or empty.
-    file : array of int, optional
-        File of each record; all are of the first where not given.
-
-    Returns
-    -------
-    list of Writer
-        A client's host is the one most of its records name; else what the wrapper says; else the file's folder or name.
-    """
+    """Find the writer of each of some files by its records."""
     file = np.zeros(len(table), np.int64) if file is None else file
     sources, host_ids = (_counted(table, name, file, len(addresses)) for name in ("source", "host_id"))
     writers = []
@@ -104,16 +80,7 @@ def find_writers(
 def add_writers(
     table: pa.Table, writers: Sequence[Writer], addresses: Sequence[str], file: npt.NDArray[np.int64] | None = None
 ) -> pa.Table:
-    """Return the table in the columns of `arrow_schema`: with component, role, host and file of each record, whose own ids go before the file's.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-    writers, addresses : sequences
-        Of each file.
-    file : array of int, optional
-        File of each record; all are of the first where not given.
-    """
+    """Return the table in the columns of `arrow_schema`: with component, role, host and file of each record, whose own ids go before the file's."""
     file = np.zeros(len(table), np.int64) if file is None else file
     host_codes, host_values = codes_and_texts(table, "host_id")
     peer_codes, peer_values = codes_and_texts(table, "peer_id")

@@ -30,64 +30,29 @@ _OF_THREAD = threading.local()
 
 
 class Columns(NamedTuple):
-    """What the native reader took out of a block; its arrays hold until the same thread reads another one.
+    """What the native reader took out of a block; its arrays hold until the same thread reads another one."""
 
-    Attributes
-    ----------
-    line : array of int32
-        Line of each record in the block, from 0.
-    time_ns : array of int64
-        Nanoseconds since 1970, in the zone the text is written in.
-    level : array of int8
-        Place in `dfly_analysis.catalog.log_fields.LEVELS`.
-    raw_start, raw_length : arrays
-        Where in the block the record's line stands.
-    message : pyarrow.StringArray
-    piece_number, size_bytes, piece_bytes : arrays of int64
-        -1 where there is none.
-    start : array of int16
-        Place in `kind_of_start()` of how the message begins, -1 for none.
-    event : array of int8
-        1 where the record is that event and its fields are taken, 0 where it is none, -1 where Python must look.
-    texts : dict of str to Coded
-        Columns of `TEXTS` that repeat.
-    unique : dict of str to pyarrow.StringArray
-        Those of `UNIQUE_TEXTS`.
-    fallbacks : list of (int, int, int, int)
-        Start, end and first line of what the Python reader must read, and the time of the record before, `NO_TIME` where there
-        is none.
-    lines, skipped : int
-        Lines of the block, and those that were asked to be only counted.
-    span_ns : tuple of (int, int) or None
-        Earliest and latest time of the lines skipped, in the zone the text is written in.
-    """
-
-    line: npt.NDArray[np.int32]
-    time_ns: npt.NDArray[np.int64]
-    level: npt.NDArray[np.int8]
+    line: npt.NDArray[np.int32]  # line of each record in the block, from 0
+    time_ns: npt.NDArray[np.int64]  # nanoseconds since 1970, in the zone the text is written in
+    level: npt.NDArray[np.int8]  # place in `dfly_analysis.catalog.log_fields.LEVELS`
     raw_start: npt.NDArray[np.int64]
-    raw_length: npt.NDArray[np.int32]
+    raw_length: npt.NDArray[np.int32]  # where in the block the record's line stands
     message: pa.StringArray
     piece_number: npt.NDArray[np.int64]
     size_bytes: npt.NDArray[np.int64]
-    piece_bytes: npt.NDArray[np.int64]
-    start: npt.NDArray[np.int16]
-    event: npt.NDArray[np.int8]
-    texts: dict[str, Coded]
-    unique: dict[str, pa.StringArray]
-    fallbacks: list[tuple[int, int, int, int]]
+    piece_bytes: npt.NDArray[np.int64]  # -1 where there is none
+    start: npt.NDArray[np.int16]  # place in `kind_of_start()` of how the message begins, -1 for none
+    event: npt.NDArray[np.int8]  # 1: is that event, its fields are taken; 0: is none; -1: Python must look
+    texts: dict[str, Coded]  # columns of `TEXTS` that repeat
+    unique: dict[str, pa.StringArray]  # those of `UNIQUE_TEXTS`
+    fallbacks: list[tuple[int, int, int, int]]  # start, end, first line, time of the record before (`NO_TIME`: none)
     lines: int
-    skipped: int
-    span_ns: tuple[int, int] | None
+    skipped: int  # lines of the block, and those that were asked to be only counted
+    span_ns: tuple[int, int] | None  # earliest and latest time of the lines skipped, in the zone the text is written in
 
 
 def library() -> Library:
-    """Return the native library; only to be called where there is one.
-
-    Raises
-    ------
-    RuntimeError
-    """
+    """Return the native library; only to be called where there is one."""
     found = load_library()
     if found is None:
         raise RuntimeError("there is no native reader")
@@ -135,26 +100,7 @@ def _scratch(name: str, size: int, kind: type[np.generic]) -> npt.NDArray[Any]:
 
 
 def read_columns(data: bytes, grammar: str, *, relevant_only: bool = False, lines: int | None = None) -> Columns:
-    """Read a block of whole lines.
-
-    Parameters
-    ----------
-    data : bytes
-    grammar : {"compact", "json"}
-    relevant_only : bool
-        Whether records below WARN that are no known event are only counted.
-    lines : int, optional
-        How many lines there are, where that is known.
-
-    Returns
-    -------
-    Columns
-        Of the lines that are plain records; the others are in `Columns.fallbacks`.
-
-    Raises
-    ------
-    MemoryError
-    """
+    """Read a block of whole lines."""
     most = (count_lines(data) if lines is None else lines) + 1
     sizes = {"message_offset": most + 1, "message_data": len(data) + 8}
     arrays = {name: _scratch(name, sizes.get(name, most), kind) for name, kind in (*_ARRAYS, *_FALLBACKS)}

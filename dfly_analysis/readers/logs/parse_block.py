@@ -33,18 +33,10 @@ _IS_BAD = np.array([level in BAD_LEVELS for level in LEVELS])
 
 
 class ParsedBlock(NamedTuple):
-    """Records of a block.
+    """Records of a block."""
 
-    Attributes
-    ----------
-    table : pyarrow.Table
-        `arrow_schema` without the columns of `FILE_WIDE`, in the order of the lines.
-    counts : list of Counts
-        One for each file of the block; the span of the whole block is in the first.
-    """
-
-    table: pa.Table
-    counts: list[Counts]
+    table: pa.Table  # `arrow_schema` without the columns of `FILE_WIDE`, in the order of the lines
+    counts: list[Counts]  # one for each file of the block; the span of the whole block is in the first
 
 
 class FileStarts(NamedTuple):
@@ -60,24 +52,7 @@ _ONE_FILE = FileStarts(np.zeros(1, np.int64), np.zeros(1, np.int64))
 def parse_block(
     block: LineBlock, main: LogFormat | None, tz: str, *, relevant_only: bool = False, files: FileStarts = _ONE_FILE
 ) -> ParsedBlock:
-    """Read a block that begins with a record and ends with one.
-
-    Parameters
-    ----------
-    block : LineBlock
-    main : LogFormat or None
-        The format tried first.
-    tz : str
-        Zone of times that carry none.
-    relevant_only : bool
-        Whether records below WARN that are no known event are only counted.
-    files : FileStarts
-        Of a block of several files, each of which begins with a record.
-
-    Returns
-    -------
-    ParsedBlock
-    """
+    """Read a block that begins with a record and ends with one."""
     counts = [Counts() for _ in files.byte]
     if main is None or main.grammar not in GRAMMARS or not native_parser.is_available():
         rows = _read_rows(block.data, 0, len(block.data), 0, main, counts, files)
@@ -180,20 +155,7 @@ def _span(times: npt.NDArray[np.int64]) -> tuple[int, int] | None:
 
 
 def as_times(texts: Sequence[str], tz: str) -> pa.Array:
-    """Return times as they are written, in any form of ISO 8601, as timestamps.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        Empty where a record has none.
-    tz : str
-        Zone of those that carry none.
-
-    Returns
-    -------
-    pyarrow.Array
-        Nanoseconds in UTC; null where a text is no time between 1970 and 2200.
-    """
+    """Return times as they are written, in any form of ISO 8601, as timestamps."""
     import pandas as pd
 
     series = pd.Series(list(texts), dtype="str")

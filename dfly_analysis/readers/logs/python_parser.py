@@ -22,25 +22,7 @@ _MAX_LINES = 2000
 def read_rows(
     lines: Sequence[str], first: int, main: LogFormat | None, counts: Counts, time: str = ""
 ) -> list[dict[str, Any]]:
-    """Read lines to rows.
-
-    Parameters
-    ----------
-    lines : sequence of str
-    first : int
-        Number of the first.
-    main : LogFormat or None
-        The format tried first.
-    counts : Counts
-        Added to.
-    time : str
-        Of the record before them, empty where there is none.
-
-    Returns
-    -------
-    list of dict
-        Columns of the parts by name; times are texts still.
-    """
+    """Read lines to rows."""
     rows: list[dict[str, Any]] = []
     for line_number, own_format, match, rest in _records(lines, first, main, counts):
         record = READERS[own_format.grammar](match, rest)

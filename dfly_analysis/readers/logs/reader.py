@@ -37,29 +37,14 @@ _Cut: TypeAlias = "tuple[_Stream, LineBlock]"
 
 @dataclass
 class LogReader:
-    """Reads one log file to tables; `coverage` is complete when the last table was taken.
-
-    Attributes
-    ----------
-    opened : Opened
-    tz : str
-        Zone of times that carry none (file logs of scheduler and manager).
-    log_format : LogFormat, optional
-        Sniffed from the first lines where not given.
-    executor : Executor, optional
-        Reads blocks side by side, where given.
-    relevant_only : bool
-        Whether records that no analysis looks at are only counted.
-    writer : Writer or None
-        Of the table that was yielded last.
-    """
+    """Reads one log file to tables; `coverage` is complete when the last table was taken."""
 
     opened: Opened
-    tz: str = "UTC"
-    log_format: LogFormat | None = None
-    executor: Executor | None = None
-    relevant_only: bool = False
-    writer: Writer | None = None
+    tz: str = "UTC"  # zone of times that carry none (file logs of scheduler and manager)
+    log_format: LogFormat | None = None  # sniffed from the first lines where not given
+    executor: Executor | None = None  # reads blocks side by side, where given
+    relevant_only: bool = False  # whether records that no analysis looks at are only counted
+    writer: Writer | None = None  # of the table that was yielded last
     counts: Counts = field(default_factory=Counts)
     _streams: dict[tuple[str, str], _Stream] = field(default_factory=dict)
     _own_lines: int = 0

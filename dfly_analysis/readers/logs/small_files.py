@@ -29,17 +29,10 @@ _LATEST = np.iinfo(np.int64).max
 
 
 class SmallLog(NamedTuple):
-    """A plain log, whole.
-
-    Attributes
-    ----------
-    address : str
-    data : bytes
-        Whole lines, each ended by a line feed; the first begins a record.
-    """
+    """A plain log, whole."""
 
     address: str
-    data: bytes
+    data: bytes  # whole lines, each ended by a line feed; the first begins a record
 
 
 def plain_format(data: bytes) -> LogFormat | None:
@@ -75,24 +68,7 @@ def _notice() -> re.Pattern[bytes] | None:
 def parse_small_logs(
     logs: Sequence[SmallLog], log_format: LogFormat, tz: str, *, relevant_only: bool = False
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """Parse logs of one format together.
-
-    Parameters
-    ----------
-    logs : sequence of SmallLog
-    log_format : LogFormat
-        As `plain_format` found it for each of them.
-    tz : str
-        Zone of times that carry none.
-    relevant_only : bool
-        Whether records that no analysis looks at are only counted.
-
-    Returns
-    -------
-    tuple of (pyarrow.Table, list of dict)
-        The records of all logs, in the columns of `arrow_schema`, and of each log its row of
-        `dfly_analysis.schema.COVERAGE`.
-    """
+    """Parse logs of one format together."""
     n_lines = [count_lines(log.data) for log in logs]
     starts = FileStarts(_starts([len(log.data) for log in logs]), _starts(n_lines))
     block = LineBlock(b"".join(log.data for log in logs), 0, lines=sum(n_lines))

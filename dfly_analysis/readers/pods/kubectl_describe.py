@@ -18,17 +18,7 @@ Line = tuple[int, str]
 
 
 def read_description(text: str) -> Iterator[dict[str, Any]]:
-    """Yield rows, each with its ``line``.
-
-    Parameters
-    ----------
-    text : str
-
-    Yields
-    ------
-    dict
-        Columns of `dfly_analysis.schema.PODS`. Events have no time: the text gives only their age.
-    """
+    """Yield rows, each with its ``line``."""
     block: list[Line] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.startswith("Name:") and block:

@@ -16,20 +16,7 @@ _ROLES = (("seed-client", "seedClient"), ("seed", "seedClient"), ("scheduler", "
 
 
 def rows_of(content: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a pod, event, node, or a list of such; nothing for anything else.
-
-    Parameters
-    ----------
-    content : object
-        A JSON value.
-    depth : int
-        Lists around it.
-
-    Yields
-    ------
-    dict
-        Columns of `dfly_analysis.schema.PODS`, and ``uid`` to find its place by.
-    """
+    """Yield the rows of a pod, event, node, or a list of such; nothing for anything else."""
     if isinstance(content, list):
         items: Any = content
     elif isinstance(content, dict) and isinstance(content.get("items"), list):

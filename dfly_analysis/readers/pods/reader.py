@@ -32,22 +32,7 @@ def recognises(head: str) -> bool:
 
 
 def read_pods(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
-    """Read a file that kubectl printed.
-
-    Parameters
-    ----------
-    text : str
-        JSON of one object or a list, several of these one after another, or the text of ``kubectl describe``.
-    address : str
-        Where it lies.
-    on_problem : callable, optional
-        Called for each place that is not JSON; what is whole around it is read all the same.
-
-    Returns
-    -------
-    list of dict
-        Rows of `dfly_analysis.schema.PODS`; of objects that say nothing of an ending there is one row a container.
-    """
+    """Read a file that kubectl printed."""
     if text.lstrip()[:1] not in ("{", "["):
         return [_placed(row, address, row.pop("line", 1)) for row in read_description(text)]
 

@@ -19,33 +19,16 @@ _DEADLY_EVENTS = ("Evicted", "OOMKilling", "SystemOOM", "OOMKilled")
 
 @dataclass(frozen=True)
 class Termination:
-    """One ending of a process that nobody asked for.
+    """One ending of a process that nobody asked for."""
 
-    Attributes
-    ----------
-    time : datetime or None
-        When, to the second.
-    cause : str
-        One of `dfly_analysis.schema.CAUSES`.
-    confidence : {"high", "medium"}
-    words : str
-        What Kubernetes says of it.
-    """
-
-    time: datetime | None
-    cause: str
+    time: datetime | None  # when, to the second
+    cause: str  # one of `dfly_analysis.schema.CAUSES`
     confidence: str
-    words: str
+    words: str  # what Kubernetes says of it
 
 
 def read_termination(row: Mapping[str, Any]) -> Termination | None:
-    """Return what a row means, or None where nothing ended against its will.
-
-    Parameters
-    ----------
-    row : mapping
-        Of `dfly_analysis.schema.PODS`; missing values are None.
-    """
+    """Return what a row means, or None where nothing ended against its will."""
     reason, kind = row.get("reason") or "", row.get("kind")
     is_termination = (
         kind == "ending" or (kind == "event" and reason in _DEADLY_EVENTS) or (kind == "pod" and reason == "Evicted")
@@ -85,15 +68,6 @@ def terminations_by_host(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[T
     """Return the terminations by every name that a log may know their host by: that of the pod, and that of its node.
 
     A pod on the network of its node (``hostNetwork``) goes by the node's name.
-
-    Parameters
-    ----------
-    rows : iterable of mapping
-
-    Returns
-    -------
-    dict of str to tuple of Termination
-        By time, those without one last; an ending in both the container's state and an event stands once.
     """
     listed = list(rows)
     nodes = {row["pod"]: row["node"] for row in listed if row.get("pod") and row.get("node") and row["kind"] != "event"}

@@ -22,30 +22,15 @@ _PLACES = {  # kinds of traffic, as the label `type` names them
 
 @dataclass(frozen=True)
 class MetricsPart:
-    """What metrics held.
+    """What metrics held."""
 
-    Attributes
-    ----------
-    rows : tuple of dict
-        Rows of `dfly_analysis.schema.RUNS`, tool ``prometheus``. A bucket of a histogram is a row of kind ``histogram``:
-        `n` durations above `lower_s` and at most `upper_s`; empty buckets are left out. A summary is an ``aggregate``, a
-        counter and the counter of its failures are one row of kind ``counter``. A ``gauge`` is what a process said of itself
-        when it was asked, in `n`.
-    versions : tuple of (str, str)
-        Component and release, such as ``("client", "v1.5.1")``.
-    component : str or None
-        ``client``, ``scheduler`` or ``manager``; None where it is not known or there are several.
-    host : str or None
-    lines, rejected : int
-        Lines of a dump, and those that are broken; both 0 for a server.
-    """
-
+    # of `dfly_analysis.schema.RUNS`; in one of kind ``histogram`` `n` durations lie above `lower_s` and at most `upper_s`
     rows: tuple[Mapping[str, Any], ...] = field(hash=False)
-    versions: tuple[tuple[str, str], ...]
-    component: str | None
+    versions: tuple[tuple[str, str], ...]  # component and release, such as ``("client", "v1.5.1")``
+    component: str | None  # ``client``, ``scheduler`` or ``manager``; None where it is not known or there are several
     host: str | None
     lines: int = 0
-    rejected: int = 0
+    rejected: int = 0  # lines of a dump, and those that are broken; both 0 for a server
 
 
 @dataclass
@@ -74,18 +59,7 @@ def is_wanted(name: str) -> bool:
 
 
 def build_rows(samples: Mapping[Series, float]) -> list[dict[str, Any]]:
-    """Make rows of the samples of one process, or of what they grew by in a window.
-
-    Parameters
-    ----------
-    samples : mapping of (name, labels) to value
-        Cumulative buckets, sums and counts as Prometheus has them.
-
-    Returns
-    -------
-    list of dict
-        Rows of `dfly_analysis.schema.RUNS` without place, host and times, ordered by metric and labels.
-    """
+    """Make rows of the samples of one process, or of what they grew by in a window."""
     samples = {series: value for series, value in samples.items() if abs(value) < _MAX_COUNT}
     rows: list[dict[str, Any]] = []
     for (base, labels), observed in sorted(_durations(samples).items(), key=lambda item: item[0]):

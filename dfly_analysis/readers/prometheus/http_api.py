@@ -19,45 +19,23 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Answer:
-    """One series of an answer.
+    """One series of an answer."""
 
-    Attributes
-    ----------
-    labels : dict
-        With the metric's name under ``__name__``, where the query kept it.
-    points : tuple of (float, float)
-        Unix time, value.
-    """
-
-    labels: dict[str, str]
-    points: tuple[Point, ...]
+    labels: dict[str, str]  # with the metric's name under ``__name__``, where the query kept it
+    points: tuple[Point, ...]  # unix time, value
 
 
 @dataclass(frozen=True)
 class Server:
-    """A Prometheus server, or anything that speaks its API.
+    """A Prometheus server, or anything that speaks its API."""
 
-    Attributes
-    ----------
-    address : str
-        Its URL without user name and password.
-    user, password : str or None
-        For basic authentication.
-    """
-
-    address: str
+    address: str  # its URL without user name and password
     user: str | None = None
-    password: str | None = None
+    password: str | None = None  # for basic authentication
 
     @classmethod
     def at(cls, url: str) -> Server:
-        """Read a URL; user name and password in it become basic authentication.
-
-        Raises
-        ------
-        SourceError
-            Where it is no http or https URL.
-        """
+        """Read a URL; user name and password in it become basic authentication."""
         try:
             parts = urlsplit(url if "://" in url else f"http://{url}")
             host, port = parts.hostname, parts.port
@@ -71,21 +49,11 @@ class Server:
         return cls(address, unquote(parts.username) if parts.username else None, unquote(parts.password or ""))
 
     def query(self, expression: str, at_s: float) -> list[Answer]:
-        """Ask for the value of an expression at a moment, by ``/api/v1/query``.
-
-        Raises
-        ------
-        SourceError
-        """
+        """Ask for the value of an expression at a moment, by ``/api/v1/query``."""
         return self._ask("query", {"query": expression, "time": f"{at_s:.3f}"})
 
     def query_range(self, expression: str, start_s: float, end_s: float, step_s: float) -> list[Answer]:
-        """Ask for the values of an expression in a window, by ``/api/v1/query_range``.
-
-        Raises
-        ------
-        SourceError
-        """
+        """Ask for the values of an expression in a window, by ``/api/v1/query_range``."""
         parameters = {"query": expression, "start": f"{start_s:.3f}", "end": f"{end_s:.3f}", "step": f"{step_s:.3f}"}
         return self._ask("query_range", parameters)
 

@@ -237,19 +237,7 @@ def _restarted(window: _Window, names: frozenset[str], counters: Iterable[str]) 
 
 
 def increase(points: Sequence[Point], baseline: float | None) -> float:
-    """Return what a counter grew by; where it falls it restarted at 0.
-
-    Parameters
-    ----------
-    points : sequence of (time, value)
-        In the order of time.
-    baseline : float or None
-        Its value when the window began; None to begin at the first point.
-
-    Returns
-    -------
-    float
-    """
+    """Return what a counter grew by; where it falls it restarted at 0."""
     grown = 0.0
     before = points[0][1] if baseline is None and points else baseline or 0.0
     for _, value in points:

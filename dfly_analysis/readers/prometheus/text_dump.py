@@ -36,21 +36,7 @@ def recognises(head: str) -> bool:
 
 
 def read_metrics(text: str, address: str) -> MetricsPart:
-    """Read a dump, or several of one host one after another, of which the newest of each process counts.
-
-    Parameters
-    ----------
-    text : str
-        What ``curl HOST:4002/metrics`` (client) or ``HOST:8000/metrics`` (scheduler, manager) printed.
-    address : str
-        Where it lies; the folder's name is the host's.
-
-    Returns
-    -------
-    MetricsPart
-        Counts since the process began (`started`, where it says), or since its metrics were reset. A line that is broken
-        is counted in `rejected`, the others are read. Durations were cut to whole milliseconds by the component.
-    """
+    """Read a dump, or several of one host one after another, of which the newest of each process counts."""
     processes, lines, rejected = _processes(text)
     versions = versions_of(series for samples in processes for series in samples)
     component = _component(frozenset(name for samples in processes for name, _ in samples))
@@ -153,18 +139,7 @@ def _host(address: str) -> str | None:
 
 
 def newest_dumps(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Leave out the rows of older dumps of the same process, whose counts the newer one holds too.
-
-    Parameters
-    ----------
-    rows : iterable of dict
-        Of all files of an input; rows of benchmarks pass.
-
-    Returns
-    -------
-    list of dict
-        Of each host, role and start of its process those from the file that counted most.
-    """
+    """Leave out the rows of older dumps of the same process, whose counts the newer one holds too."""
     kept = list(rows)
     counted: dict[tuple[Any, ...], dict[Any, int]] = {}
     for row in kept:

@@ -26,21 +26,12 @@ _STEPS_DOWN = 5
 
 @dataclass
 class Sample:
-    """What a wrapper makes of a file's head.
-
-    Attributes
-    ----------
-    matched, unmatched : int
-        Lines that are wrapped so, and lines that are not.
-    own_lines : int
-    heads : mapping of writer to bytes
-        The first unwrapped lines of each writer, oldest first.
-    """
+    """What a wrapper makes of a file's head."""
 
     matched: int
-    unmatched: int
+    unmatched: int  # lines that are wrapped so, and lines that are not
     own_lines: int
-    heads: dict[Key, bytes] = field(default_factory=dict)
+    heads: dict[Key, bytes] = field(default_factory=dict)  # the first unwrapped lines of each writer, oldest first
 
     @property
     def text(self) -> bytes:
@@ -49,36 +40,16 @@ class Sample:
 
 
 class Sniffed(NamedTuple):
-    """What a file's first lines say of it.
+    """What a file's first lines say of it."""
 
-    Attributes
-    ----------
-    wrapper : EnvelopeKind or None
-        The outermost wrapper, None for bare lines.
-    log_format : LogFormat or None
-        The format of the lines inside, None where no line begins a record.
-    reason : str
-        Why, in one sentence.
-    """
-
-    wrapper: EnvelopeKind | None
-    log_format: LogFormat | None
-    reason: str
+    wrapper: EnvelopeKind | None  # the outermost wrapper, None for bare lines
+    log_format: LogFormat | None  # the format of the lines inside, None where no line begins a record
+    reason: str  # why, in one sentence
 
 
 @lru_cache(maxsize=4)  # a file is recognised by it, and read by it
 def sniff(head: bytes) -> Sniffed:
-    """Find out how a file's lines are wrapped and in which format they are written.
-
-    Parameters
-    ----------
-    head : bytes
-        The beginning of the file, some tens of kilobytes, as it is (also UTF-16).
-
-    Returns
-    -------
-    Sniffed
-    """
+    """Find out how a file's lines are wrapped and in which format they are written."""
     wrappers, text = sniff_wrappers(head)
     counts = count_records(text.decode("utf-8", "replace"))
     n_lines = min(text.count(b"\n"), SNIFF_LINES)
@@ -93,20 +64,7 @@ def sniff(head: bytes) -> Sniffed:
 
 
 def sniff_wrapper(head: bytes, depth: int = 1) -> EnvelopeKind | None:
-    """Return how the lines of a file are wrapped, None where they are bare.
-
-    Parameters
-    ----------
-    head : bytes
-        The file's beginning, at most some tens of kilobytes, as it is.
-    depth : int
-        How many wrappers there are with this one.
-
-    Returns
-    -------
-    EnvelopeKind or None
-        The outermost wrapper. Where its shape is no proof, a line inside begins a record of a known format.
-    """
+    """Return how the lines of a file are wrapped, None where they are bare."""
     text = head_text(head)
     n_lines = text.count(b"\n")
     bare = _records(text)
@@ -134,13 +92,7 @@ def sniff_wrappers(head: bytes) -> tuple[list[EnvelopeKind], bytes]:
 
 
 def find_wrapper(wrapper_id: str) -> EnvelopeKind:
-    """Return the wrapper of that id.
-
-    Raises
-    ------
-    LogFormatError
-        Offering the nearest ids.
-    """
+    """Return the wrapper of that id."""
     for wrapper in load_envelopes():
         if wrapper.id == wrapper_id:
             return wrapper

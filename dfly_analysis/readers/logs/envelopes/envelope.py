@@ -14,23 +14,7 @@ from dfly_analysis.readers.logs.envelopes.line_buffers import Key, Tally
 
 
 def unwrap(opened: Opened, wrapper: EnvelopeKind, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
-    """Yield the lines inside a wrapped file, a block holding lines of one writer.
-
-    Parameters
-    ----------
-    opened : Opened
-        Its `cut_lines` counts lines cut at 4 MiB, its `problem` says where a JSON document is too large.
-    wrapper : EnvelopeKind
-        The outermost; wrappers inside are found by sniffing, three deep at most.
-    block_bytes : int
-        How much of the file is taken at once. Each such part gives a block a writer.
-
-    Yields
-    ------
-    LineBlock
-        In the order of the file, oldest first where the file is newest first. The last has no lines where only
-        the count of the wrapper's own lines was left to tell.
-    """
+    """Yield the lines inside a wrapped file, a block holding lines of one writer."""
     tally = Tally()
     layer = _Layer(wrapper, opened, tally, head_text(opened.head()))
     reported, next_line = 0, 1

@@ -68,12 +68,7 @@ class _Plan(NamedTuple):
 
 
 class RowReader:
-    """Reads rows of one wrapper; what rows with the same names have in common is worked out once.
-
-    Parameters
-    ----------
-    fields : Fields
-    """
+    """Reads rows of one wrapper; what rows with the same names have in common is worked out once."""
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
@@ -159,13 +154,7 @@ def _labels(text: str) -> Mapping[str, Any] | None:
 
 
 def parse_timestamp(text: str) -> int | None:
-    """Return a time in nanoseconds, comparable with others of the same file, or None where it is not known.
-
-    Parameters
-    ----------
-    text : str
-        RFC 3339, seconds to nanoseconds since 1970, or syslog's ``May 02 10:00:00``, whose year is not known.
-    """
+    """Return a time in nanoseconds, comparable with others of the same file, or None where it is not known."""
     if text.isascii() and text.isdigit():
         zeros = _DIGITS.get(len(text))
         return None if zeros is None else int(text) * 10**zeros
@@ -188,17 +177,7 @@ def _nanoseconds(whole: list[int], fraction: str | None, offset_s: int) -> int |
 
 
 def is_newest_first(times: Iterable[str], *, least: int = 1, ratio: int = 1) -> bool:
-    """Say whether times go down from one line to the next.
-
-    Parameters
-    ----------
-    times : iterable of str
-        In the order of the file; those that cannot be read do not count.
-    least : int
-        How many steps down there must be.
-    ratio : int
-        How many times as many as steps up.
-    """
+    """Say whether times go down from one line to the next."""
     moments = [moment for moment in map(parse_timestamp, times) if moment is not None]
     steps = list(pairwise(moments))
     down = sum(after < before for before, after in steps)

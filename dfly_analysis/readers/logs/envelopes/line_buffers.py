@@ -22,15 +22,9 @@ _WRITERS_CAP = 10_000
 
 @dataclass
 class Tally:
-    """Counts what is the wrappers' own.
+    """Counts what is the wrappers' own."""
 
-    Attributes
-    ----------
-    own_lines : int
-        Lines that carry nothing of the program.
-    """
-
-    own_lines: int = 0
+    own_lines: int = 0  # lines that carry nothing of the program
 
 
 @dataclass
@@ -41,13 +35,7 @@ class _Pieces:
 
 
 class LineBuffer:
-    """Lines of one block by writer, in the order in which they came.
-
-    Parameters
-    ----------
-    opened : Opened
-        Its `cut_lines` counts joined lines cut at 4 MiB.
-    """
+    """Lines of one block by writer, in the order in which they came."""
 
     turns_round = False
 

@@ -19,19 +19,7 @@ _OWN_FOLDERS = frozenset({"dfdaemon", "scheduler", "manager", "daemon", "dfget",
 
 
 class Unwrapper:
-    """Takes one wrapper off, block after block.
-
-    Parameters
-    ----------
-    wrapper : EnvelopeKind
-    tally : Tally
-        Counts the wrapper's own lines.
-
-    Attributes
-    ----------
-    matched, unmatched : int
-        Lines that are wrapped as they should be, and those that are neither that nor a notice.
-    """
+    """Takes one wrapper off, block after block."""
 
     def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
         self.wrapper = wrapper
