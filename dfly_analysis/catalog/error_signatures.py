@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache, cached_property, lru_cache
 from typing import Literal, NamedTuple, get_args
 
@@ -108,33 +107,36 @@ def _by_id() -> dict[str, Signature]:
 
 
 @cache
-def _literals(layer: str | None) -> tuple[tuple[str, Signature], ...]:
+def _literals() -> tuple[tuple[str, Signature], ...]:
     """Return each literal with its signature, in the signatures' order."""
-    return tuple((literal, one) for one in load_signatures() if layer in {None, one.layer} for literal in one.literals)
+    return tuple((literal, one) for one in load_signatures() for literal in one.literals)
 
 
-def _shown(text: str, layer: str | None) -> Iterator[Signature]:
-    head = text[:_READ_CHARS]
-    candidates = dict.fromkeys([one.id for literal, one in _literals(layer) if literal in head])
-    for signature_id in candidates:
-        one = _by_id()[signature_id]
-        if one.regex.search(head) is not None:
-            yield one
+_IDS = re.compile(r"\b(?:[0-9a-f]{3}/)?[0-9a-f]{64}\b(?P<piece>-\d+)?|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+"""Ids of tasks, pieces and processes, which matter to no signature."""
 
 
-@lru_cache(maxsize=1_024)  # many lines repeat one failure word for word
+def _without_ids(text: str) -> str:
+    """Return the part of a text that is read, with zeros for ids, so that failures of many tasks have one text."""
+    return _IDS.sub(lambda match: "0" * 64 + ("-0" if match["piece"] else ""), text[:_READ_CHARS])
+
+
+@lru_cache(maxsize=4_096)
+def _shown(text: str) -> tuple[Signature, ...]:
+    candidates = dict.fromkeys([one.id for literal, one in _literals() if literal in text])
+    return tuple(one for one in map(_by_id().__getitem__, candidates) if one.regex.search(text) is not None)
+
+
 def cause_of(text: str) -> Signature | None:
     """Return the cause signature of lowest priority that a text shows, or None."""
-    return next(_shown(text, "cause"), None)
+    return next((one for one in signatures_in(text) if one.layer == "cause"), None)
 
 
-@lru_cache(maxsize=1_024)
 def is_benign(text: str) -> bool:
     """Return whether a text is one of the lines that look bad and mean nothing."""
-    return next(_shown(text, "benign"), None) is not None
+    return any(one.layer == "benign" for one in signatures_in(text))
 
 
-@lru_cache(maxsize=1_024)
 def signatures_in(text: str) -> tuple[Signature, ...]:
     """Return all signatures that a text shows, of every layer, lowest priority number first."""
-    return tuple(_shown(text, None))
+    return _shown(_without_ids(text))

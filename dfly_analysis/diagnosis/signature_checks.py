@@ -18,8 +18,6 @@ _BAD_LEVELS = "('WARN', 'ERROR', 'FATAL')"
 _INFO_FAILURES = "('job_failed', 'peer_failed', 'job_processed')"
 # Layers that fail something; the others repeat or wrap it.
 _FAILING = ("cause", "symptom")
-_IDS = r"[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-"""Ids of tasks and processes, which matter to no signature: messages that differ in them alone are matched once."""
 
 
 class _Counts(NamedTuple):
@@ -58,37 +56,34 @@ def check_signatures(dataset: Dataset) -> list[Finding]:
     ]
 
 
-def _match(dataset: Dataset) -> None:
-    """Make `suspects`, records that may report a failure, and `shown`, those of them that show a signature.
+_SUSPECTS = f"""
+    SELECT component, host, time, task_id, url, peer_id, piece_number, log_path, log_line, message, text FROM events
+    WHERE message IS NOT NULL AND (level IN {_BAD_LEVELS} OR event_id IN {_INFO_FAILURES})
+    UNION ALL SELECT 'manager', NULL, ended, NULL, NULL, NULL, NULL, log_path, log_line, error, NULL FROM jobs
+    WHERE error IS NOT NULL
+"""
+"""Records that may report a failure; the error text of each job is one too: often it is all that a user has."""
 
-    The error text of each job is one too: often it is all that a user has.
-    """
-    dataset.engine.execute(f"""
-        CREATE OR REPLACE TEMP TABLE suspects AS
-        SELECT row_number() OVER () AS id, *, regexp_replace(message, '{_IDS}', '0', 'g') AS pattern FROM (
-            SELECT component, host, time, task_id, url, peer_id, piece_number, log_path, log_line, message, text FROM events
-            WHERE message IS NOT NULL AND (level IN {_BAD_LEVELS} OR event_id IN {_INFO_FAILURES})
-            UNION ALL SELECT 'manager', NULL, ended, NULL, NULL, NULL, NULL, log_path, log_line, error, NULL FROM jobs
-            WHERE error IS NOT NULL
-        )
-    """)
+
+def _match(dataset: Dataset) -> None:
+    """Make `shown`: the records that show a signature."""
     wanted = {one.id for one in load_signatures() if one.finding}
     found = [
-        {"pattern": pattern, "signature": one.id}
-        for (pattern,) in dataset.rows("SELECT DISTINCT pattern FROM suspects")
-        if not is_benign(pattern)
-        for one in signatures_in(pattern)
+        {"message": message, "signature": one.id}
+        for (message,) in dataset.rows(f"SELECT DISTINCT message FROM ({_SUSPECTS})")
+        if not is_benign(message)
+        for one in signatures_in(message)
         if one.id in wanted
     ]
-    schema = pa.schema([("pattern", pa.string()), ("signature", pa.string())])
-    dataset.engine.add_rows("signatures_of_patterns", found, schema)
+    schema = pa.schema([("message", pa.string()), ("signature", pa.string())])
+    dataset.engine.add_rows("signatures_of_messages", found, schema)
     echoes = [{"signature": one.id, "echo_of": one.echo_of} for one in load_signatures() if one.echo_of]
     dataset.engine.add_rows("echoes", echoes, pa.schema([("signature", pa.string()), ("echo_of", pa.string())]))
-    dataset.engine.execute("""
+    dataset.engine.execute(f"""
         CREATE OR REPLACE TEMP TABLE shown AS
-        SELECT suspects.*, s.signature, other.signature IS NOT NULL AS is_echo_of FROM suspects
-        JOIN signatures_of_patterns s USING (pattern) LEFT JOIN echoes USING (signature)
-        LEFT JOIN signatures_of_patterns other ON other.pattern = suspects.pattern AND other.signature = echoes.echo_of
+        SELECT suspects.*, s.signature, other.signature IS NOT NULL AS is_echo_of FROM ({_SUSPECTS}) AS suspects
+        JOIN signatures_of_messages s USING (message) LEFT JOIN echoes USING (signature)
+        LEFT JOIN signatures_of_messages other ON other.message = suspects.message AND other.signature = echoes.echo_of
     """)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -18,7 +17,6 @@ from dfly_analysis.catalog.regex_compiler import FIELDS, NUMBER_FIELDS, TEXT_FIE
 from dfly_analysis.readers.logs.dictionary_columns import Coded, codes_of
 from dfly_analysis.readers.logs.native_parser import Columns, kind_of_start
 
-_TASK = re.compile(r"\b[0-9a-f]{64}\b(-\d+)?")
 _DAEMON_FOLDERS = ("dfdaemon", "daemon", "dfdaemon.log")
 _FILLS = frozenset({"task_id", "url", "size_bytes"})
 """Fields that an event only fills in: the record's own ids go before it."""
@@ -39,14 +37,8 @@ def take_event(message: str) -> dict[str, str]:
 
 
 def cause_in(message: str) -> str | None:
-    """Return the id of the cause that a warning's or error's message shows, None also where it is benign.
-
-    Ids of tasks and numbers of pieces do not matter to any signature: messages that differ in them alone are one.
-    """
-    text = _TASK.sub(lambda match: "0" * 64 + ("-0" if match[1] else ""), message)
-    if is_benign(text):
-        return None
-    cause = cause_of(text)
+    """Return the id of the cause that a warning's or error's message shows, None also where it is benign."""
+    cause = None if is_benign(message) else cause_of(message)
     return cause.id if cause else None
 
 
