@@ -7,35 +7,21 @@ from typing import Any
 
 import click
 
-from dfly_analysis.cli.options import (
-    folder_option,
-    load_dataset,
-    paths_argument,
-    reading_options,
-    settings_options,
-    target_options,
-)
+from dfly_analysis.cli.options import command, folder_option, load_dataset, options, paths_argument
 from dfly_analysis.cli.output import message
+from dfly_analysis.options import ReadingOptions, SettingsOptions, TargetOptions
 
 
-@click.command()
+@command(
+    "dfly-analysis alerts logs/ -o alerts/",
+    "dfly-analysis alerts logs/ --seed-selector 'job=\"dragonfly-seed-client\"' -o alerts/",
+)
 @paths_argument
-@settings_options
-@target_options
-@reading_options
-@click.option(
-    "--seed-selector",
-    default='container="seed-client"',
-    metavar="MATCHER",
-    help="Prometheus labels of the seed clients.",
-)
-@click.option(
-    "--client-selector", default='container="client"', metavar="MATCHER", help="Prometheus labels of the clients."
-)
+@options(SettingsOptions, TargetOptions, ReadingOptions)
+@click.option("--seed-selector", default='container="seed-client"', metavar="MATCHER", help="Prometheus labels of the seed clients.")  # fmt: skip
+@click.option("--client-selector", default='container="client"', metavar="MATCHER", help="Prometheus labels of the clients.")  # fmt: skip
 @folder_option()
-def alerts(
-    paths: tuple[str, ...], output: Path, size: int | None, target_failure_rate: float, seed_selector: str, client_selector: str, **given: Any
-) -> None:  # fmt: skip
+def alerts(paths: tuple[str, ...], output: Path, seed_selector: str, client_selector: str, **given: Any) -> None:
     """Write Prometheus alert rules with thresholds from a run.
 
     The output directory receives alerts.rules.yaml, unit tests of the rules for promtool, and a Grafana dashboard.
@@ -47,9 +33,11 @@ def alerts(
     from dfly_analysis.reporting.prediction import Prediction, predict
     from dfly_analysis.reporting.writer import write_whole
 
-    dataset = load_dataset(paths, **given)
+    dataset = load_dataset(paths, given)
     fits = fit_all(dataset)
-    advice = recommend(dataset, diagnose(dataset), fits, size=size, target_failure_rate=target_failure_rate)
+    advice = recommend(
+        dataset, diagnose(dataset), fits, size=given["size"], target_failure_rate=given["target_failure_rate"]
+    )
     found = predict(dataset, fits, advice)
     prediction = found if isinstance(found, Prediction) else None
     rules = Alerts.from_analysis(dataset, fits, advice, prediction, seed=seed_selector, client=client_selector)

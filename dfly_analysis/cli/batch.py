@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from dfly_analysis.cli.options import folder_option, format_option, lang_option, timeout_option
+from dfly_analysis.cli.options import command, folder_option, format_option, options, timeout_option
 from dfly_analysis.cli.output import Progress, message, print_result, table, with_schema_version
 from dfly_analysis.errors import NotebookError
+from dfly_analysis.options import LanguageOptions
 from dfly_analysis.workers import worker_count
 
-if TYPE_CHECKING:
-    from dfly_analysis.reporting.batch import Outcome
 
-
-@click.command()
+@command("dfly-analysis batch runs.yaml -j 4 -o reports/march", "dfly-analysis batch runs.yaml --resume")
 @click.argument("matrix", metavar="MATRIX.yaml", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "-j",
-    "--jobs",
-    "workers",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    default=worker_count,
-    show_default="number of CPUs",
-    help="Reports to run in parallel.",
-)
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), metavar="N", default=worker_count, show_default="number of CPUs", help="Reports to run in parallel.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Keep the reports of an earlier run that had the same parameters.")
-@lang_option
+@options(LanguageOptions)
 @timeout_option
 @folder_option("reports/batch")
 @format_option
-def batch(
-    matrix: Path, output: Path, workers: int, resume: bool, lang: str, timeout: float, output_format: str
-) -> None:
+def batch(matrix: Path, output: Path, jobs: int, resume: bool, lang: str, timeout: float, output_format: str) -> None:
     """Write many reports, listed or combined in MATRIX.yaml.
 
     The file lists reports under `reports:`, or lists of parameters under `matrix:`, of which all combinations are run.
@@ -44,7 +30,7 @@ def batch(
     report, index.html, summary.csv and batch.json. Exit 0 if all succeeded, else the exit code that all failed reports
     share, or 5.
     """
-    from dfly_analysis.reporting.batch import read_matrix, run_batch, summary_rows, write_index
+    from dfly_analysis.reporting.batch import Outcome, read_matrix, run_batch, summary_rows, write_index
 
     specs = read_matrix(matrix)
     done: list[Outcome] = []
@@ -54,12 +40,12 @@ def batch(
         progress(f"{len(done)}/{len(specs)} {outcome.name}: {outcome.state}")
 
     with Progress() as progress:
-        outcomes = run_batch(specs, output, workers=workers, resume=resume, timeout_s=timeout, on_outcome=on_outcome)
+        outcomes = run_batch(specs, output, workers=jobs, resume=resume, timeout_s=timeout, on_outcome=on_outcome)
     rows = summary_rows(outcomes, output)
-    index = write_index(rows, output, lang)
+    index = str(write_index(rows, output, lang))
     shown = [{name: value for name, value in row.items() if name != "error"} for row in rows]
-    data = with_schema_version(index=str(index), reports=rows)
-    print_result(data, output_format, rows, lambda: [table("Reports", shown), str(index)])
+    data = with_schema_version(index=index, reports=rows)
+    print_result(data, output_format, rows, lambda: [table("Reports", shown), index])
     failed = [one for one in outcomes if one.state == "failed"]
     for one in failed:
         message(f"{one.name}: {one.error}")

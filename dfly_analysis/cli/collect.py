@@ -6,37 +6,25 @@ from pathlib import Path
 
 import click
 
-from dfly_analysis.cli.options import option
+from dfly_analysis.cli.options import command, file_option, option
 from dfly_analysis.cli.output import Progress, message
 from dfly_analysis.options import Duration
 
 
-@click.command()
-@click.option("-n", "--namespace", required=True, metavar="NAMESPACE", help="Namespace of Dragonfly.")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Bundle to write, .tar.gz.",
-)  # fmt: skip
-@click.option("--context", metavar="NAME", help="Context of your kubeconfig.  [default: the current one]")
-@click.option(
-    "--since", metavar="AGE", help="Only console logs newer than this, e.g. 6h; log files are always complete."
+@command(
+    "dfly-analysis collect -n dragonfly-system -o run.tar.gz --add jobs.json",
+    "dfly-analysis collect -n dragonfly-system -o run.tar.gz --dry-run > collect.sh",
 )
-@click.option(
-    "--add", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
-    help="Also include this file, e.g. jobs.json; may be repeated.",
-)  # fmt: skip
+@click.option("-n", "--namespace", required=True, metavar="NAMESPACE", help="Namespace of Dragonfly.")
+@file_option("-o", "--output", required=True, help="Bundle to write, .tar.gz.")
+@click.option("--context", metavar="NAME", help="Context of your kubeconfig.  [default: the current one]")
+@click.option("--since", metavar="AGE", help="Only console logs newer than this, e.g. 6h; log files are complete.")
+@file_option("--add", multiple=True, exists=True, help="Also include this file, e.g. jobs.json; may be repeated.")
 @option("--timeout", kind=Duration, default="60s", help="Stop a command that prints nothing for so long.")
 @click.option("--dry-run", is_flag=True, help="Print the commands as a shell script; run nothing.")
 def collect(
-    namespace: str,
-    output: Path,
-    context: str | None,
-    since: str | None,
-    add: tuple[Path, ...],
-    timeout: float,
-    *,
-    dry_run: bool,
-) -> None:
+    *, namespace: str, output: Path, context: str | None, since: str | None, add: tuple[Path, ...], timeout: float, dry_run: bool
+) -> None:  # fmt: skip
     """Collect the input from a Kubernetes cluster, redacted.
 
     The command uses your own kubectl, and only reads.

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import format_option, options
-from dfly_analysis.cli.output import Row, bullets, print_result, table, together
+from dfly_analysis.cli.options import command, format_option, options
+from dfly_analysis.cli.output import Row, bullets, print_result, table, wrap
 from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.options import ComparisonOptions
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from dfly_analysis.reporting.comparison_report import ComparisonReport
     from dfly_analysis.reporting.components import TableView
 
 
-@click.command()
+@command(
+    "dfly-analysis compare monday.tar.gz tuesday.tar.gz",
+    "dfly-analysis compare before/ after/ --values-before old.yaml --values-after new.yaml",
+)
 @click.argument("before")
 @click.argument("after")
 @options(ComparisonOptions, without=("lang",))
@@ -41,19 +42,20 @@ def compare(before: str, after: str, output_format: str, **given: Any) -> None:
     print_result(found.to_dict(), output_format, _rows(found.effects), lambda: _view(found))
 
 
-def _view(found: ComparisonReport) -> Iterator[RenderableType]:
+def _view(found: ComparisonReport) -> Iterator[str]:
     compared = found.comparison
     yield f"Verdict: {compared.verdict}"
     notes = [*compared.because, *(f"warning: {text}" for text in compared.cautions)]
     if notes:
         yield bullets(notes)
     yield table("Effects", _rows(found.effects))
-    differing = [pair for pair in compared.settings if pair.changed]
-    shown = [row for row in _rows(found.settings_table) if row["Differs"] or not differing]
-    if shown:
-        title = "Settings that differ" if differing else "Settings, the same in both runs"
-        rest = f"{len(compared.settings) - len(differing)} more settings are the same or unknown: see --format json"
-        yield together(table(title, shown), *([rest] if differing else []))
+    n_different = sum(pair.changed for pair in compared.settings)
+    shown = [row for row in _rows(found.settings_table) if row["Differs"] or not n_different]
+    if shown and n_different:
+        rest = f"{len(compared.settings) - n_different} more settings are the same or unknown: see --format json"
+        yield f"{table('Settings that differ', shown)}\n{wrap(rest)}"
+    elif shown:
+        yield table("Settings, the same in both runs", shown)
 
 
 def _rows(view: TableView) -> list[Row]:

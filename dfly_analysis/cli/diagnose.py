@@ -5,31 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from dfly_analysis.cli.options import (
+    command,
     exit_on_severity,
     fail_on_option,
     format_option,
     load_dataset,
+    options,
     paths_argument,
-    reading_options,
-    settings_options,
 )
-from dfly_analysis.cli.output import Row, bullets, print_result, table, together
+from dfly_analysis.cli.output import Row, bullets, print_result, table, wrap
+from dfly_analysis.options import ReadingOptions, SettingsOptions
 from dfly_analysis.units import format_share
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.findings import Diagnosis
 
 
-@click.command()
+@command(
+    "dfly-analysis diagnose logs/ --values values.yaml --chart 1.7.4",
+    "dfly-analysis diagnose run.tar.gz --format json --fail-on high",
+    "kubectl logs -n dragonfly-system dragonfly-seed-client-0 | dfly-analysis diagnose -",
+)
 @paths_argument
-@settings_options
-@reading_options
+@options(SettingsOptions, ReadingOptions)
 @fail_on_option
 @format_option
 def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **given: Any) -> None:
@@ -37,7 +37,7 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
     from dfly_analysis.diagnosis import diagnose as find
     from dfly_analysis.reporting.json import diagnose_json
 
-    dataset = load_dataset(paths, **given)
+    dataset = load_dataset(paths, given)
     found = find(dataset)
     rows = _rows(dataset, found)
     print_result(diagnose_json(dataset, found), output_format, rows, lambda: _view(dataset, found, rows))
@@ -59,15 +59,16 @@ def _count(dataset: Dataset, condition: str = "true") -> int:
     return int(dataset.rows(f"SELECT count(*) FROM tasks WHERE {condition}")[0][0])  # noqa: S608 - conditions of the package
 
 
-def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[RenderableType]:
+def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[str]:
     from dfly_analysis.dataset.dataset import FAILED
 
-    failed, total = _count(dataset, FAILED), _count(dataset)
-    tasks = f"{failed} of {total} tasks failed" if total else "the input contains no task"
-    yield f"{tasks}; primary cause: {found.primary_cause or 'none'}"
+    total = _count(dataset)
+    tasks = f"{_count(dataset, FAILED)} of {total} tasks failed" if total else "the input contains no task"
+    yield wrap(f"{tasks}; primary cause: {found.primary_cause or 'none'}")
     yield table("Findings", rows)
     causes = [
-        {"cause": one.cause, "tasks": one.tasks, "share": format_share(one.share), "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}", "confidence": one.confidence}
+        {"cause": one.cause, "tasks": one.tasks, "share": format_share(one.share),
+         "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}", "confidence": one.confidence}
         for one in found.causes
     ]  # fmt: skip
     if causes:
@@ -78,4 +79,4 @@ def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[Rende
     if evidence:
         yield table("Evidence", evidence)
     if dataset.missing_inputs:
-        yield together("Missing from the input", bullets(dataset.missing_inputs))
+        yield f"Missing from the input\n{bullets(dataset.missing_inputs)}"

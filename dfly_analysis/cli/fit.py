@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
-
-from dfly_analysis.cli.options import format_option, load_dataset, paths_argument, reading_options, settings_options
-from dfly_analysis.cli.output import Row, fields, print_result, table, together
+from dfly_analysis.cli.options import command, format_option, load_dataset, options, paths_argument
+from dfly_analysis.cli.output import Row, print_result, table, wrap
 from dfly_analysis.errors import NotEnoughDataError
+from dfly_analysis.options import ReadingOptions, SettingsOptions
 from dfly_analysis.units import format_duration, format_share, format_size, size_class
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 _QUANTILES = (0.5, 0.99, 0.999)
 
 
-@click.command()
+@command("dfly-analysis fit logs/", "dfly-analysis fit bench.csv --format csv > parameters.csv")
 @paths_argument
-@settings_options
-@reading_options
+@options(SettingsOptions, ReadingOptions)
 @format_option
 def fit(paths: tuple[str, ...], output_format: str, **given: Any) -> None:
     """Fit models of piece times, and of task failures by size."""
@@ -30,16 +25,13 @@ def fit(paths: tuple[str, ...], output_format: str, **given: Any) -> None:
     from dfly_analysis.models import fit_all
     from dfly_analysis.reporting.json import fit_json
 
-    fits = fit_all(load_dataset(paths, **given))
-    fitted = {name: one for name, one in fits.items() if not isinstance(one, NotFitted)}
+    fits = fit_all(load_dataset(paths, given))
     missing = {name: one for name, one in fits.items() if isinstance(one, NotFitted)}
+    fitted = {name: one for name, one in fits.items() if name not in missing}
     if not fitted:
-        first = next(iter(fits.values()))
-        raise NotEnoughDataError(
-            f"no model can be fitted: {getattr(first, 'reason', '')}",
-            where=", ".join(paths),
-            hint=getattr(first, "collect", None),
-        )
+        first = next(iter(missing.values()))
+        text = f"no model can be fitted: {first.reason}"
+        raise NotEnoughDataError(text, where=", ".join(paths), hint=first.collect)
     print_result(fit_json(fits), output_format, _rows(fitted), lambda: fits_view(fitted, missing))
 
 
@@ -53,7 +45,7 @@ def _rows(fits: Mapping[str, Any]) -> list[Row]:
     ]  # fmt: skip
 
 
-def fits_view(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator[RenderableType]:
+def fits_view(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator[str]:
     """Yield each fit under its own heading, with the times it predicts, then what could not be fitted."""
     for name, one in fits.items():
         title = f"{name}: {one.law}, {one.n} rows, {one.n_censored} of them censored"
@@ -61,11 +53,9 @@ def fits_view(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator[R
             {"parameter": param.name, "value": param.value, "95 % interval": f"{param.low:.4g} to {param.high:.4g}", "unit": param.unit}
             for param in one.params
         ]  # fmt: skip
-        notes = [("  note:", note) for note in getattr(one, "notes", ())]
-        head = table(title, rows) if rows else title  # an empirical model has no parameters
-        yield together(
-            head, *(fields([(" ", text)]) for text in _predictions(one)), *([fields(notes)] if notes else [])
-        )
+        head = table(title, rows) if rows else wrap(title)  # an empirical model has no parameters
+        notes = [wrap(note, "  note:") for note in getattr(one, "notes", ())]
+        yield "\n".join([head, *(wrap(text, " ") for text in _predictions(one)), *notes])
     if missing:
         refused = [
             {"fit": name, "reason": one.reason, "what to collect": one.collect or None} for name, one in missing.items()
@@ -74,7 +64,7 @@ def fits_view(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator[R
 
 
 def _predictions(fit: Any) -> Iterator[str]:
-    """Say how long a piece or task of median size takes by a model of durations, and how many tasks of each size failed."""
+    """Yield how many tasks of each size failed, and how long a piece or task of median size takes by a model of durations."""
     for one in getattr(fit, "bins", ()):
         rate = f"{format_share(one.rate.value)} ({format_share(one.rate.low)} to {format_share(one.rate.high)})"
         yield f"tasks of {size_class(one.from_bytes, one.to_bytes)}: {one.failed} of {one.n} failed, {rate}"

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
+from dfly_analysis.cli.options import command
 from dfly_analysis.cli.output import message
 
 
-@click.command()
+@command("dfly-analysis init", "dfly-analysis init my-notebooks/")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("notebooks"))
 def init(directory: Path) -> None:
     """Copy the notebooks to a directory; existing files are kept."""

@@ -6,34 +6,32 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
-
-from dfly_analysis.cli.options import format_option, log_format_only, paths_argument
+from dfly_analysis.cli.options import command, format_option, options, paths_argument
 from dfly_analysis.cli.output import Row, print_result, table, with_schema_version
+from dfly_analysis.options import ReadingOptions
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+_COLUMNS = {"continuation": "continued"}
+_HIDDEN = ("component", "note", "detection_reason")
 
 
-@click.command()
+@command("dfly-analysis inspect logs/", "dfly-analysis inspect run.tar.gz --format json")
 @paths_argument
-@log_format_only
+@options(ReadingOptions, without=("prometheus", "cache"))
 @format_option
 def inspect(paths: tuple[str, ...], tz: str, log_format: str | None, output_format: str) -> None:
     """Show how each input file was recognised, and what was read."""
     from dfly_analysis.dataset import inspect_inputs
 
+    names = ("kind", "format", "component", "host", "lines", "parsed", "continuation", "rejected", "note", "detection_reason", "path")  # fmt: skip
     rows: list[Row] = [
-        {"kind": row["kind"], "format": row.get("format"), "component": row.get("component"), "host": row.get("host"), "lines": row["lines"],
-         "parsed": row["parsed"], "continued": row["continuation"], "rejected": row["rejected"], "note": row.get("note"), "detection_reason": row.get("detection_reason"), "path": row["path"]}
-        for row in inspect_inputs(paths, tz, log_format)
-    ]  # fmt: skip
+        {_COLUMNS.get(name, name): row.get(name) for name in names} for row in inspect_inputs(paths, tz, log_format)
+    ]
     print_result(with_schema_version(files=rows), output_format, rows, lambda: _view(rows))
 
 
-def _view(rows: Sequence[Row]) -> Iterator[RenderableType]:
+def _view(rows: Sequence[Row]) -> Iterator[str]:
     """Show paths without what all of them begin with, and how many files there are of each kind."""
     folders = [re.sub(r"[^/!]*$", "", str(row["path"])) for row in rows]
     # A prefix of letters, cut back to a whole step: archive members follow after "!", which paths do not know.
@@ -43,9 +41,8 @@ def _view(rows: Sequence[Row]) -> Iterator[RenderableType]:
     title = f"{len(rows)} file{'' if len(rows) == 1 else 's'}: {counted}" + (f"\nunder {shared}" if shared else "")
     if len(rows) == 1 and rows[0].get("detection_reason"):
         title += f"\n{rows[0]['detection_reason']}"
-    left_out = ("path", "component", "note", "detection_reason")
     shown = [
-        {name: value for name, value in row.items() if name not in left_out}
+        {name: value for name, value in row.items() if name not in _HIDDEN}
         | {"format": _format(row), "path": _path(row, shared)}
         for row in rows
     ]

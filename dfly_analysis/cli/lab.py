@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from dfly_analysis.cli.init import init
+from dfly_analysis.cli.options import command
 from dfly_analysis.errors import DflyError
 
 
-@click.command()
+@command("dfly-analysis lab", "dfly-analysis lab my-notebooks/")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("notebooks"))
 @click.pass_context
 def lab(ctx: click.Context, directory: Path) -> None:

@@ -137,6 +137,7 @@ def _usage_text(problem: click.UsageError) -> str:
 
 @click.group(
     cls=_Commands,
+    epilog="\b\nExamples:\n  dfly-analysis report logs/ jobs.json --values values.yaml --chart 1.7.4\n  dfly-analysis diagnose run.tar.gz",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True},
 )
 @click.version_option(None, "-V", "--version", package_name="dfly-analysis", message="%(package)s %(version)s")

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -16,9 +17,7 @@ from dfly_analysis.errors import SourceError
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from rich.live import Live
-    from rich.table import Table
 
     from dfly_analysis.estimates import Interval
 
@@ -32,9 +31,7 @@ _SHORT = 16  # cells of a column that are no longer stay on one line
 _PROGRESS_LENGTH = 100
 
 
-def print_result(
-    data: Any, output_format: str, rows: Sequence[Row], view: Callable[[], Iterable[RenderableType]]
-) -> None:
+def print_result(data: Any, output_format: str, rows: Sequence[Row], view: Callable[[], Iterable[str]]) -> None:
     """Print a result.
 
     Parameters
@@ -42,7 +39,7 @@ def print_result(
     data : object
         What ``json`` and ``yaml`` print; JSON's own types only.
     rows : sequence of mappings
-        What ``csv`` prints.
+        What ``csv`` prints, with a header; nothing for no rows.
     view : callable
         Returns what ``table`` prints, blocks with an empty line between them; called for that format only.
     """
@@ -53,9 +50,16 @@ def print_result(
 
         click.echo(yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=120), nl=False)
     elif output_format == "csv":
-        click.echo(as_csv(rows), nl=False)
+        import csv
+
+        out = io.StringIO()
+        if rows:
+            writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        click.echo(out.getvalue(), nl=False)
     else:
-        click.echo(render(view()))
+        click.echo("\n\n".join(view()))
 
 
 def with_schema_version(**content: Any) -> dict[str, Any]:
@@ -63,108 +67,40 @@ def with_schema_version(**content: Any) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION, **plain_json(content)}
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """Return rows as CSV with a header; nothing for no rows."""
-    import csv
+def wrap(text: str, label: str = "") -> str:
+    """Return a text with its lines wrapped at the terminal's width; further lines start below the beginning of the text.
 
-    out = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return out.getvalue()
-
-
-def render(blocks: Iterable[RenderableType]) -> str:
-    """Return blocks as text with an empty line between them.
-
-    Lines wrap between words at the terminal's width, or at COLUMNS; where stdout is no terminal they do not wrap. A word,
-    above all a path, is never broken, so that it can be copied. Colours appear on a terminal only.
+    Lines wrap between words only, so that a path can be copied; where stdout is no terminal they do not wrap.
     """
-    from rich.console import Console
-
-    parts = []
-    for block in blocks:
-        console = Console(
-            file=io.StringIO(), width=_UNLIMITED, force_terminal=sys.stdout.isatty(), legacy_windows=False
+    head = f"{label} " if label else ""
+    lines = [
+        textwrap.fill(
+            line, _line_width(), initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False,
+            break_on_hyphens=False, drop_whitespace=True,
         )
-        shown = paragraph(block) if isinstance(block, str) else block
-        if (width := _line_width()) < _UNLIMITED:
-            console.width = max(width, console.measure(shown).minimum)  # narrower, rich would drop whole columns
-        with console.capture() as captured:
-            console.print(shown, crop=False)
-        parts.append("\n".join(line.rstrip() for line in captured.get().splitlines()))
-    return "\n\n".join(parts)
+        for line in text.splitlines()
+    ]  # fmt: skip
+    return "\n".join(lines)
 
 
-def paragraph(text: str) -> RenderableType:
-    """Return lines of text that wrap between words only."""
-    return together(*(fields([("", line)]) for line in text.splitlines()))
+def fields(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return labels, aligned, with their texts."""
+    width = max(len(label) for label, _ in pairs)
+    return "\n".join(wrap(text, label.ljust(width)) for label, text in pairs)
 
 
-def table(title: str, rows: Sequence[Row]) -> RenderableType:
-    """Return rows as a table under a title; the first row names the columns.
+def bullets(texts: Iterable[str]) -> str:
+    """Return a list with a dash before each text."""
+    return "\n".join(wrap(text, "  -") for text in texts)
 
-    Parameters
-    ----------
-    title : str
-        Left out where it is empty.
-    """
-    from rich.box import Box
-    from rich.table import Table
-    from rich.text import Text
 
+def table(title: str, rows: Sequence[Row]) -> str:
+    """Return rows as a table under a title, which may be empty; the first row names the columns."""
     names = list(rows[0])
     columns = [[_cell(row.get(name)) for row in rows] for name in names]
-    if _line_width() == _UNLIMITED:  # nothing wraps and nothing has a colour: rich takes a millisecond a row
-        return together(*([title] if title else []), verbatim(_aligned(names, columns)))
-    shown = Table(box=Box(_RULE), show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for name, cells in zip(names, columns, strict=True):
-        _add_column(shown, cells, name)
-    for row in zip(*columns, strict=True):
-        shown.add_row(*(Text(cell, style=_SEVERITY_STYLES.get(cell, "")) for cell in row))
-    return together(title, shown) if title else shown
-
-
-def fields(pairs: Sequence[tuple[str, str]]) -> RenderableType:
-    """Return labels with their texts beside them; further lines of a text start below its beginning."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    width = max(len(label) for label, _ in pairs)
-    grids = []
-    for label, text in pairs:
-        grid = Table.grid(padding=(0, 1, 0, 0))
-        if width:
-            grid.add_column(width=width, no_wrap=True)
-        _add_column(grid, [text])
-        grid.add_row(*([Text(label)] if width else []), Text(text))
-        grids.append(grid)
-    return Group(*grids)
-
-
-def bullets(texts: Iterable[str]) -> RenderableType:
-    """Return a list with a dash before each text."""
-    return fields([("  -", text) for text in texts])
-
-
-def verbatim(text: str) -> RenderableType:
-    """Return text that is never wrapped, such as commands to copy."""
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid()
-    grid.add_column(min_width=max(map(len, text.splitlines())), no_wrap=True)
-    grid.add_row(Text(text))
-    return grid
-
-
-def together(*blocks: RenderableType) -> RenderableType:
-    """Return blocks as one, without empty lines between them."""
-    from rich.console import Group
-
-    return Group(*(paragraph(block) if isinstance(block, str) else block for block in blocks))
+    # nothing wraps and nothing has a colour in a pipe, and rich takes a millisecond a row
+    shown = _aligned(names, columns) if _line_width() == _UNLIMITED else _wrapped(names, columns)
+    return f"{wrap(title)}\n{shown}" if title else shown
 
 
 def interval_text(value: Interval | None, show: Callable[[float], str]) -> str | None:
@@ -187,28 +123,38 @@ def _aligned(names: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
     widths = [max(map(cell_len, (name, *cells))) for name, cells in zip(names, columns, strict=True)]
     rule = ["-" * (width + 1) for width in widths[:-1]] + ["-" * widths[-1]]
     head, *lines = [
-        "  ".join(set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
+        "  ".join(set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (names, *zip(*columns, strict=True))
     ]
     return "\n".join([head, " ".join(rule), *lines])
 
 
-def _add_column(shown: Table, cells: Sequence[str], name: str = "") -> None:
-    """Add a column whose words stay whole: it wraps only where a cell has several words."""
-    from rich.cells import cell_len
+def _wrapped(names: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
+    from rich.box import Box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
-    longest = max(cell_len(word) for cell in (name, *cells) for word in cell.split() or [""])
-    whole = max(cell_len(cell) for cell in (name, *cells))
-    least = whole if whole <= _SHORT else max(longest, 1)
-    shown.add_column(name, min_width=least, no_wrap=least == whole)
+    shown = Table(box=Box(_RULE), show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for name, cells in zip(names, columns, strict=True):
+        # words stay whole: a column wraps only where a cell has several
+        whole = max(map(len, (name, *cells)))
+        longest = max(len(word) for cell in (name, *cells) for word in cell.split() or [""])
+        least = whole if whole <= _SHORT else longest
+        shown.add_column(name, min_width=least, no_wrap=least == whole)
+    for row in zip(*columns, strict=True):
+        shown.add_row(*(Text(cell, style=_SEVERITY_STYLES.get(cell, "")) for cell in row))
+    out = io.StringIO()
+    console = Console(file=out, width=_UNLIMITED, force_terminal=sys.stdout.isatty(), legacy_windows=False)
+    console.width = max(_line_width(), console.measure(shown).minimum)  # narrower, rich would drop whole columns
+    console.print(shown, crop=False)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return " ".join(str(value).split())
+    return f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split())
 
 
 def message(text: str) -> None:
@@ -233,12 +179,11 @@ class Progress:
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        """Start to show progress."""
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.live import Live
 
-            # Refreshed here alone: no thread, for the readers may fork.
+            # Refreshed here alone, without a thread: the readers may fork.
             self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
             self._live.start()
         return self
@@ -252,6 +197,5 @@ class Progress:
             self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def __exit__(self, *_: object) -> None:
-        """Remove the line."""
         if self._live is not None:
             self._live.stop()

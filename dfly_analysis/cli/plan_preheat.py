@@ -3,51 +3,41 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import (
-    combined,
-    format_option,
-    load_dataset,
-    option,
-    options,
-    reading_options,
-    settings_options,
-)
+from dfly_analysis.cli.options import combined, command, format_option, load_dataset, option, options, resolve_settings
 from dfly_analysis.cli.output import (
     Row,
     bullets,
-    fields,
     interval_text,
     message,
     print_result,
     table,
-    together,
-    verbatim,
     with_schema_version,
+    wrap,
 )
 from dfly_analysis.errors import SourceError
-from dfly_analysis.options import Bandwidth, TargetOptions
+from dfly_analysis.options import Bandwidth, ReadingOptions, SettingsOptions, TargetOptions
 from dfly_analysis.units import format_duration, format_share, format_size
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from dfly_analysis.estimates import Interval
     from dfly_analysis.recommendation.manifest import Manifest
     from dfly_analysis.recommendation.preheat_plan import PreheatPlan
 
 _SCOPES = ("single_seed_peer", "all_seed_peers", "all_peers")
-_SETTINGS = ("values", "chart", "client", "scheduler")
-_READING = ("tz", "log_format", "prometheus", "cache")
+_JSON_KEYS: Mapping[str, str] = {
+    "time": "time_s", "failure": "failure_rate", "largest_failure": "largest_layer_failure_rate", "margin": "limit_over_even_share",
+    "pull": "pull_s", "start": "start_s", "start_up_layers": "start_up_layers_s",
+}  # fmt: skip
 _plan_options = combined(
     click.option("--first", multiple=True, metavar="DIGEST", help="Layer needed at start-up, or how its digest begins; may be repeated."),
-    click.option("--first-annotation", metavar="KEY", help="Layers with this annotation are needed at start-up."),
+    click.option("--first-annotation", "annotation", metavar="KEY", help="Layers with this annotation are needed at start-up."),
     click.option("--image", metavar="NAME", help="Image for the URLs in the jobs, e.g. registry.example/ml/train:v1."),
     click.option("--platform", metavar="OS/ARCH", help="Platform to choose from an image index, e.g. linux/amd64."),
     click.option("--scope", type=click.Choice(_SCOPES), default=_SCOPES[0], help="Peers to preheat."),
@@ -60,23 +50,18 @@ _plan_options = combined(
 )  # fmt: skip
 
 
-@click.command("plan-preheat")
+@command(
+    "dfly-analysis plan-preheat manifest.json --image registry.example/ml/train:v1 --from logs/",
+    "docker manifest inspect -v ml/train:v1 | dfly-analysis plan-preheat - --bandwidth 100MB/s",
+)
 @click.argument("manifest", metavar="MANIFEST")
 @_plan_options
-@settings_options
+@options(SettingsOptions)
 @options(TargetOptions, without=("size",))
-@reading_options
+@options(ReadingOptions)
 @format_option
 def plan_preheat(
-    manifest: str,
-    first: tuple[str, ...],
-    first_annotation: str | None,
-    image: str | None,
-    platform: str | None,
-    logs: tuple[str, ...],
-    target_failure_rate: float,
-    output_format: str,
-    **given: Any,
+    manifest: str, image: str | None, platform: str | None, logs: tuple[str, ...], output_format: str, **given: Any
 ) -> None:
     """Plan the preheat of an image: stages, times, failure rates.
 
@@ -87,20 +72,16 @@ def plan_preheat(
     or - for stdin. Times and failure rates are predicted from the logs given with --from, else from --bandwidth; the plan
     lists its assumptions.
     """
-    from dfly_analysis.config import Settings
     from dfly_analysis.models import fit_all
     from dfly_analysis.recommendation.preheat_plan import plan_preheat as plan
 
-    rates = {
-        "registry": given["bandwidth"], "seed": given["seed_bandwidth"], "node": given["node_rate"], "unpack": given["unpack_rate"],
-    }  # fmt: skip
-    of_settings = {name: given[name] for name in _SETTINGS}
     found = _read_manifest(manifest, image, platform)
-    dataset = load_dataset(logs, **{name: given[name] for name in _READING}, **of_settings) if logs else None
+    dataset = load_dataset(logs, given) if logs else None
+    rates = {"registry": "bandwidth", "seed": "seed_bandwidth", "node": "node_rate", "unpack": "unpack_rate"}
+    requested = {name: given[name] for name in ("first", "annotation", "scope", "parallel", "target_failure_rate")}
     planned = plan(
-        found, settings=Settings.resolve(of_settings.pop("values"), **of_settings), dataset=dataset,
-        fits=fit_all(dataset) if dataset is not None else None, first=first, annotation=first_annotation, scope=given["scope"],
-        parallel=given["parallel"], target_failure_rate=target_failure_rate, rates=rates,
+        found, settings=resolve_settings(given), dataset=dataset, fits=fit_all(dataset) if dataset is not None else None,
+        rates={link: given[name] for link, name in rates.items()}, **requested,
     )  # fmt: skip
     print_result(with_schema_version(**_json(planned)), output_format, _stages(planned), lambda: _view(planned))
     for warning in planned.warnings:
@@ -132,46 +113,35 @@ def _read_manifest(name: str, image: str | None, platform: str | None) -> Manife
 
 
 def _json(plan: PreheatPlan) -> dict[str, Any]:
-    stages = [
-        {"name": stage.name, "layers": [asdict(layer) for layer in stage.layers], "size_bytes": stage.size_bytes,
-         "time_s": _object(stage.time), "failure_rate": _object(stage.failure),
-         "largest_layer_failure_rate": _object(stage.largest_failure), "limit_over_even_share": stage.margin}
-        for stage in plan.stages
-    ]  # fmt: skip
+    def keyed(one: Any) -> dict[str, Any]:
+        return {_JSON_KEYS.get(name, name): value for name, value in asdict(one).items()}
+
     return {
         "image": plan.manifest.url, "platform": plan.manifest.platform, "size_bytes": plan.manifest.size_bytes, "scope": plan.scope,
-        "parallel": plan.parallel, "time_s": _object(plan.time), "failure_rate": _object(plan.failure), "stages": stages,
-        "parallelism": [
-            {"parallel": one.parallel, "time_s": _object(one.time), "failure_rate": _object(one.failure), "limit_over_even_share": one.margin}
-            for one in plan.degrees
-        ],
-        "pulls": [
-            {"case": one.case, "pull_s": _object(one.pull), "start_s": _object(one.start), "start_up_layers_s": _object(one.start_up_layers),
-             "failure_rate": _object(one.failure)}
-            for one in plan.pulls
-        ],
+        "parallel": plan.parallel, "time_s": plan.time and asdict(plan.time), "failure_rate": plan.failure and asdict(plan.failure),
+        "stages": [{**keyed(stage), "size_bytes": stage.size_bytes} for stage in plan.stages],
+        "parallelism": [keyed(one) for one in plan.degrees], "pulls": [keyed(one) for one in plan.pulls],
         "jobs": [dict(one) for one in plan.jobs], "checks": [asdict(one) for one in plan.checks],
         "assumptions": list(plan.assumptions), "warnings": list(plan.warnings),
     }  # fmt: skip
 
 
 def _stages(plan: PreheatPlan) -> list[Row]:
-    stages: list[Row] = [
-        {"stage": f"{number} {stage.name}", "layers": len(stage.layers), "size": _size(stage.size_bytes),
-         "time": _time(stage.time), "a layer fails": _share(stage.failure), "limit / even share": stage.margin}
-        for number, stage in enumerate(plan.stages, start=1)
+    rows = [(f"{number} {stage.name}", stage.layers, stage.size_bytes, stage.time, stage.failure, stage.margin)
+            for number, stage in enumerate(plan.stages, start=1)]  # fmt: skip
+    rows.append(("all", plan.manifest.layers, plan.manifest.size_bytes, plan.time, plan.failure, None))
+    return [
+        {"stage": name, "layers": len(layers), "size": "unknown" if size is None else format_size(size), "time": _time(time),
+         "a layer fails": _share(failure), "limit / even share": margin}
+        for name, layers, size, time, failure, margin in rows
     ]  # fmt: skip
-    total = {
-        "stage": "all", "layers": len(plan.manifest.layers), "size": _size(plan.manifest.size_bytes), "time": _time(plan.time),
-        "a layer fails": _share(plan.failure), "limit / even share": None,
-    }  # fmt: skip
-    return [*stages, total]
 
 
-def _view(plan: PreheatPlan) -> Iterator[RenderableType]:
+def _view(plan: PreheatPlan) -> Iterator[str]:
     from dfly_analysis.recommendation.preheat_jobs import command_of
 
-    yield f"Preheat {plan.manifest.url or plan.manifest.source}, scope {plan.scope}, {plan.parallel} layers at the same time"
+    image = plan.manifest.url or plan.manifest.source
+    yield wrap(f"Preheat {image}, scope {plan.scope}, {plan.parallel} layers at the same time")
     yield table("Stages", _stages(plan))
     degrees: list[Row] = [
         {"layers in parallel": f"{one.parallel}{' *' if one.parallel == plan.parallel else ''}", "time": _time(one.time),
@@ -187,22 +157,13 @@ def _view(plan: PreheatPlan) -> Iterator[RenderableType]:
     ]  # fmt: skip
     if pulls:
         yield table("Pull and start on a node", pulls)
-    jobs = [line for one in plan.jobs for line in (f"  # {one['stage']}", f"  {command_of(one['payload'])}")]
     head = "Jobs, one after another; replace MANAGER by the Manager's address, TOKEN by a personal access token"
-    yield together(head, *([verbatim("\n".join(jobs))] if jobs else []))
-    checks: list[RenderableType] = []
-    for one in plan.checks:
-        checks += [verbatim(f"  # {one.what}\n  {one.command}"), fields([("  #  ", f"expect {one.expect}")])]
-    yield together("Verify afterwards: state SUCCESS alone does not prove that all layers arrived", *checks)
-    yield together("Assumptions", *([bullets(plan.assumptions)] if plan.assumptions else []))
-
-
-def _object(value: Interval | None) -> dict[str, float] | None:
-    return None if value is None else asdict(value)
-
-
-def _size(size_bytes: int | None) -> str:
-    return "unknown" if size_bytes is None else format_size(size_bytes)
+    jobs = [f"  # {one['stage']}\n  {command_of(one['payload'])}" for one in plan.jobs]
+    yield "\n".join([wrap(head), *jobs])
+    head = "Verify afterwards: state SUCCESS alone does not prove that all layers arrived"
+    checks = [f"  # {one.what}\n  {one.command}\n{wrap(f'expect {one.expect}', '  #  ')}" for one in plan.checks]
+    yield "\n".join([wrap(head), *checks])
+    yield f"Assumptions\n{bullets(plan.assumptions)}"
 
 
 def _time(value: Interval | None) -> str | None:

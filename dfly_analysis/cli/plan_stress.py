@@ -10,72 +10,35 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import format_option, option, options
-from dfly_analysis.cli.output import (
-    Row,
-    interval_text,
-    message,
-    print_result,
-    table,
-    together,
-    verbatim,
-    with_schema_version,
-)
+from dfly_analysis.cli.options import combined, command, file_option, format_option, option, options
+from dfly_analysis.cli.output import Row, interval_text, message, print_result, table, with_schema_version, wrap
 from dfly_analysis.errors import SourceError
 from dfly_analysis.options import Duration, ReleaseOptions, Size, TargetOptions
 from dfly_analysis.units import duration_setting, format_duration, format_share, format_size
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from dfly_analysis.recommendation.stress_plan import StressPlan, StressResult
 
+_plan_options = combined(
+    option("--size", "sizes", kind=Size, multiple=True, default=("1GiB", "10GiB"), help="Layer size to test; may be repeated."),
+    option("--timeout", "timeouts", kind=Duration, multiple=True, default=("60s", "180s", "600s"), help="pieceTimeout to test; may be repeated."),
+    click.option("--concurrency", "counts", type=click.IntRange(1), metavar="N", multiple=True, default=(4, 8, 16), help="concurrentPieceCount to test; may be repeated."),
+    click.option("--width", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="WIDTH", default=0.2, help="Desired width of the 95 % interval of the failure rate, between 0 and 1."),
+    click.option("--expect", type=click.FloatRange(0, 1), metavar="RATE", default=0.05, help="Expected failure rate."),
+    click.option("--url", metavar="URL", help="File to preheat; {size} is replaced by the size in bytes.  [default: dfbench's file server]"),
+    click.option("-n", "--namespace", metavar="NAMESPACE", default="dragonfly-system", help="Namespace of Dragonfly."),
+    options(ReleaseOptions, without=("chart", "client")),
+    click.option("--results", metavar="FILE", help="Evaluate a completed results file; - for stdin."),
+    options(TargetOptions, without=("size",)),
+    file_option("-o", "--output", help="Write the results file to complete, as CSV."),
+)  # fmt: skip
 
-@click.command("plan-stress")
-@option(
-    "--size", "sizes", kind=Size, multiple=True, default=("1GiB", "10GiB"), help="Layer size to test; may be repeated."
+
+@command(
+    "dfly-analysis plan-stress --size 10GiB --timeout 60s --timeout 600s -o results.csv",
+    "dfly-analysis plan-stress --results results.csv",
 )
-@option(
-    "--timeout",
-    "timeouts",
-    kind=Duration,
-    multiple=True,
-    default=("60s", "180s", "600s"),
-    help="pieceTimeout to test; may be repeated.",
-)
-@click.option(
-    "--concurrency",
-    "counts",
-    type=click.IntRange(1),
-    metavar="N",
-    multiple=True,
-    default=(4, 8, 16),
-    help="concurrentPieceCount to test; may be repeated.",
-)
-@click.option(
-    "--width",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    metavar="WIDTH",
-    default=0.2,
-    help="Desired width of the 95 % interval of the failure rate, between 0 and 1.",
-)
-@click.option("--expect", type=click.FloatRange(0, 1), metavar="RATE", default=0.05, help="Expected failure rate.")
-@click.option(
-    "--url",
-    metavar="URL",
-    help="File to preheat; {size} is replaced by the size in bytes.  [default: dfbench's file server]",
-)
-@click.option("-n", "--namespace", metavar="NAMESPACE", default="dragonfly-system", help="Namespace of Dragonfly.")
-@options(ReleaseOptions, without=("chart", "client"))
-@click.option("--results", metavar="FILE", help="Evaluate a completed results file; - for stdin.")
-@options(TargetOptions, without=("size",))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the results file to complete, as CSV.",
-)
+@_plan_options
 @format_option
 def plan_stress(results: str | None, output: Path | None, output_format: str, **given: Any) -> None:
     """Plan a stress test, or evaluate its results.
@@ -86,7 +49,7 @@ def plan_stress(results: str | None, output: Path | None, output_format: str, **
     and report.
     """
     if results is not None:
-        _evaluate(results, output_format, **given)
+        _evaluate(results, output_format, given["width"], given["target_failure_rate"])
         return
     from dfly_analysis.recommendation.preheat_jobs import api_of
     from dfly_analysis.recommendation.stress_plan import plan_stress as plan
@@ -97,30 +60,23 @@ def plan_stress(results: str | None, output: Path | None, output_format: str, **
     )  # fmt: skip
     if output:
         output.write_text(planned.to_csv(), "utf-8")
-    rows = _combinations(planned)
-    print_result(with_schema_version(**asdict(planned)), output_format, rows, lambda: _view(planned, output))
-
-
-def _combinations(plan: StressPlan) -> list[Row]:
-    return [
+    rows: list[Row] = [
         {"combination": one.label, "size": format_size(one.size_bytes), "pieceTimeout": duration_setting(one.timeout_s),
-         "concurrentPieceCount": one.concurrency, "repeats": plan.repeats}
-        for one in plan.setups
+         "concurrentPieceCount": one.concurrency, "repeats": planned.repeats}
+        for one in planned.setups
     ]  # fmt: skip
+    print_result(with_schema_version(**asdict(planned)), output_format, rows, lambda: _view(planned, rows, output))
 
 
-def _view(plan: StressPlan, output: Path | None) -> Iterator[RenderableType]:
-    yield plan.because
-    yield table("Combinations", _combinations(plan))
-    steps = [line for what, command in plan.steps for line in (f"  # {what}", f"  {command}")]
-    yield together("Steps", verbatim("\n".join(steps)))
-    if output:
-        yield f"Complete {output}, then: dfly-analysis plan-stress --results {output}"
-    else:
-        yield "`-o FILE` writes the results file to complete."
+def _view(plan: StressPlan, rows: list[Row], output: Path | None) -> Iterator[str]:
+    yield wrap(plan.because)
+    yield table("Combinations", rows)
+    yield "\n".join(["Steps", *(f"  # {what}\n  {command}" for what, command in plan.steps)])
+    after = f"Complete {output}, then: dfly-analysis plan-stress --results {output}"
+    yield wrap(after if output else "`-o FILE` writes the results file to complete.")
 
 
-def _evaluate(results: str, output_format: str, **given: Any) -> None:
+def _evaluate(results: str, output_format: str, width: float, target: float) -> None:
     from dfly_analysis.recommendation.stress_plan import read_stress
 
     try:
@@ -128,28 +84,24 @@ def _evaluate(results: str, output_format: str, **given: Any) -> None:
     except OSError as problem:
         raise SourceError(f"cannot be read: {problem.strerror}", where=results, hint="check the path") from problem
     source = "standard input" if results == "-" else results
-    target = given["target_failure_rate"]
-    found = read_stress(text, source, width=given["width"], target_failure_rate=target)
+    found = read_stress(text, source, width=width, target_failure_rate=target)
     best = {str(size): asdict(setup) if setup else None for size, setup in found.best.items()}
     data = with_schema_version(tested=[asdict(one) for one in found.tested], best=best, open_rows=found.open_rows)
-    print_result(data, output_format, _results(found), lambda: _results_view(found, target))
+    rows: list[Row] = [
+        {"combination": one.setup.label, "runs": one.n, "failed": one.failures,
+         "failure rate": interval_text(one.failure_rate, format_share),
+         "median time": interval_text(one.median_s, format_duration), "more runs": one.more_runs}
+        for one in found.tested
+    ]  # fmt: skip
+    print_result(data, output_format, rows, lambda: _results_view(found, rows, target))
     for row_problem in found.problems:
         message(str(row_problem))
 
 
-def _results(result: StressResult) -> list[Row]:
-    return [
-        {"combination": one.setup.label, "runs": one.n, "failed": one.failures,
-         "failure rate": interval_text(one.failure_rate, format_share),
-         "median time": interval_text(one.median_s, format_duration), "more runs": one.more_runs}
-        for one in result.tested
-    ]  # fmt: skip
-
-
-def _results_view(result: StressResult, target: float) -> Iterator[RenderableType]:
+def _results_view(result: StressResult, rows: list[Row], target: float) -> Iterator[str]:
     from dfly_analysis.recommendation.stress_plan import shown_best
 
-    yield table("Results", _results(result))
-    yield "\n".join(shown_best(result, target))
+    yield table("Results", rows)
+    yield wrap("\n".join(shown_best(result, target)))
     if result.open_rows:
         yield f"{result.open_rows} rows are not completed yet."

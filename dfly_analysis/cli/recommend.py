@@ -9,50 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import (
-    format_option,
-    load_dataset,
-    paths_argument,
-    reading_options,
-    settings_options,
-    target_options,
-)
-from dfly_analysis.cli.output import Row, fields, message, print_result, table, together
+from dfly_analysis.cli.options import command, file_option, format_option, load_dataset, options, paths_argument
+from dfly_analysis.cli.output import Row, fields, message, print_result, table, wrap
+from dfly_analysis.options import ReadingOptions, SettingsOptions, TargetOptions
 from dfly_analysis.units import format_duration, format_rate, format_share, format_size
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from dfly_analysis.recommendation.recommendations import Advice, NoRecommendation, Recommendation
+    from dfly_analysis.recommendation.recommendations import Advice, Recommendation
 
 
-@click.command()
+@command(
+    "dfly-analysis recommend logs/ --values values.yaml --chart 1.7.4 --size 20GiB",
+    "dfly-analysis recommend logs/ --overlay overlay.values.yaml",
+)
 @paths_argument
-@settings_options
-@target_options
-@reading_options
-@click.option(
-    "--overlay",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the recommended Helm values to this file.",
-)
-@click.option(
-    "--compression-ratio",
-    type=click.FloatRange(1.0, min_open=True),
-    metavar="RATIO",
-    help="Uncompressed bytes per compressed byte of a layer, e.g. 2.5.  [default: a typical ratio]",
-)
+@options(SettingsOptions, TargetOptions, ReadingOptions)
+@file_option("--overlay", help="Write the recommended Helm values to this file.")
+@click.option("--compression-ratio", type=click.FloatRange(1.0, min_open=True), metavar="RATIO", help="Uncompressed bytes per compressed byte of a layer, e.g. 2.5.  [default: a typical ratio]")  # fmt: skip
 @format_option
-def recommend(
-    paths: tuple[str, ...],
-    size: int | None,
-    target_failure_rate: float,
-    overlay: Path | None,
-    compression_ratio: float | None,
-    output_format: str,
-    **given: Any,
-) -> None:
+def recommend(paths: tuple[str, ...], overlay: Path | None, output_format: str, **given: Any) -> None:
     """Recommend settings to change, with values and reasons."""
     from dfly_analysis.config import Overlay
     from dfly_analysis.diagnosis import diagnose
@@ -60,11 +35,9 @@ def recommend(
     from dfly_analysis.recommendation import recommend as find
     from dfly_analysis.reporting.json import recommend_json
 
-    dataset = load_dataset(paths, **given)
-    advice = find(
-        dataset, diagnose(dataset), fit_all(dataset), size=size, target_failure_rate=target_failure_rate,
-        compression_ratio=compression_ratio,
-    )  # fmt: skip
+    dataset = load_dataset(paths, given)
+    requested = {name: given[name] for name in ("size", "target_failure_rate", "compression_ratio")}
+    advice = find(dataset, diagnose(dataset), fit_all(dataset), **requested)
     if overlay:
         Overlay.from_advice(advice).write(overlay)
     print_result(recommend_json(advice), output_format, _rows(advice), lambda: _view(advice, overlay))
@@ -82,40 +55,34 @@ def _rows(advice: Advice) -> list[Row]:
     ]  # fmt: skip
 
 
-def _view(advice: Advice, overlay: Path | None) -> Iterator[RenderableType]:
+def _view(advice: Advice, overlay: Path | None) -> Iterator[str]:
     """Yield a card for each recommendation, estimates, topics without a recommendation, and how to apply it all."""
     target = format_share(advice.target_failure_rate)
-    yield f"For layers of {format_size(advice.size_bytes)}, of which at most {target} may fail"
-    for one in advice:
-        yield _card(one)
+    yield wrap(f"For layers of {format_size(advice.size_bytes)}, of which at most {target} may fail")
+    yield from map(_card, advice)
     if not advice.recommendations:
         yield "Nothing to change; the reasons are below."
-    if advice.estimates:
-        yield table("Estimated requirements and capacities", _estimates(advice))
+    estimates = [
+        {"topic": one.topic, "component": one.role, "what": one.what, "value": _quantity(one.value, one.unit),
+         "interval": _interval(one), "basis": one.basis, "confidence": one.confidence}
+        for one in advice.estimates
+    ]  # fmt: skip
+    if estimates:
+        yield table("Estimated requirements and capacities", estimates)
     if advice.no_advice:
-        yield together("No recommendation for", *(_no_recommendation(one) for one in advice.no_advice))
+        lines = ["No recommendation for"]
+        for none in advice.no_advice:
+            lines.append(wrap(f"{none.role} {none.topic}: {none.reason}".strip(), " "))
+            lines += [wrap(none.collect, "    collect:")] if none.collect else []
+        yield "\n".join(lines)
     if overlay:
-        yield f"Helm values: {overlay}   (apply with: helm upgrade … -f {overlay})"
+        yield wrap(f"Helm values: {overlay}   (apply with: helm upgrade … -f {overlay})")
     elif advice.recommendations:
         yield "`--overlay FILE` writes these settings as Helm values."
 
 
-def _estimates(advice: Advice) -> list[Row]:
-    return [
-        {"topic": one.topic, "component": one.role, "what": one.what, "value": _quantity(one.value, one.unit),
-         "interval": f"{_quantity(one.low, one.unit)} to {_quantity(one.high, one.unit)}", "basis": one.basis, "confidence": one.confidence}
-        for one in advice.estimates
-    ]  # fmt: skip
-
-
-def _no_recommendation(one: NoRecommendation) -> RenderableType:
-    reason = fields([(" ", f"{one.role} {one.topic}: {one.reason}".strip())])
-    return together(reason, *([fields([("    collect:", one.collect)])] if one.collect else []))
-
-
-def _card(one: Recommendation) -> RenderableType:
-    needed = f"{_quantity(one.low, one.unit)} to {_quantity(one.high, one.unit)}"
-    parts = [("needed", f"{needed}; confidence {one.confidence}")]
+def _card(one: Recommendation) -> str:
+    parts = [("needed", f"{_interval(one)}; confidence {one.confidence}")]
     if one.demanded_bandwidth_bps:
         parts.append(("demands", f"{format_rate(one.demanded_bandwidth_bps)} from the registry"))
     parts += [("reason -" if number == 0 else "       -", text) for number, text in enumerate(one.because.split("; "))]
@@ -123,7 +90,11 @@ def _card(one: Recommendation) -> RenderableType:
     if one.rule_of_thumb:
         parts.append(("compare", one.rule_of_thumb))
     head = f"{one.helm_path}: {one.current.value or 'unknown'} -> {one.proposed}"
-    return together(head, fields([(f"  {label}".ljust(10), text) for label, text in parts]))
+    return f"{wrap(head)}\n{fields([(f'  {label}'.ljust(10), text) for label, text in parts])}"
+
+
+def _interval(one: Any) -> str:
+    return f"{_quantity(one.low, one.unit)} to {_quantity(one.high, one.unit)}"
 
 
 def _quantity(value: float, unit: str) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from dfly_analysis.cli.options import folder_option, paths_argument
+from dfly_analysis.cli.options import command, folder_option, paths_argument
 from dfly_analysis.cli.output import message
 from dfly_analysis.errors import SourceError
 
 
-@click.command()
+@command("dfly-analysis redact logs/ values.yaml -o redacted/")
 @paths_argument
 @folder_option()
 def redact(paths: tuple[str, ...], output: Path) -> None:
@@ -21,13 +21,10 @@ def redact(paths: tuple[str, ...], output: Path) -> None:
     from dfly_analysis.readers.logs.format_detection import strip_colour
     from dfly_analysis.redaction import redact as without_secrets
 
-    def on_error(error: SourceError) -> None:
-        message(str(error))
-
     written: set[Path] = set()
-    for opened in open_sources(paths, on_problem=on_error):
+    for opened in open_sources(paths, on_problem=lambda error: message(str(error))):
         if b"\x00" in opened.head()[:4096]:
-            on_error(SourceError("is not text and was not copied", where=opened.address))
+            message(f"{opened.address}: is not text and was not copied")
             continue
         target = _unused(output / _safe(opened.address), written)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +34,7 @@ def redact(paths: tuple[str, ...], output: Path) -> None:
         written.add(target)
         click.echo(str(target))
         if opened.problem:
-            on_error(SourceError(opened.problem, where=opened.address, hint="the part before it was copied"))
+            message(f"{opened.address}: {opened.problem} (the part before it was copied)")
     if not written:
         raise SourceError("nothing was copied", where=", ".join(paths), hint="give text files, or archives of them")
 

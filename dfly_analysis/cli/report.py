@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from dfly_analysis.cli.options import (
     cluster_option,
+    command,
     folder_option,
     options,
     paths_argument,
@@ -25,15 +26,14 @@ from dfly_analysis.cli.options import (
 from dfly_analysis.cli.output import Progress, message
 from dfly_analysis.options import AnalysisOptions
 
-if TYPE_CHECKING:
-    from dfly_analysis.config import Settings
-
-TABLES = "tables"
-"""Folder inside a report's, for what a cluster has read."""
-EVENTS = "events.parquet"
+TABLES, EVENTS = "tables", "events.parquet"
+"""What a cluster has read, inside a report's directory."""
 
 
-@click.command()
+@command(
+    "dfly-analysis report logs/ jobs.json --values values.yaml --chart 1.7.4 -o reports/run-1",
+    "dfly-analysis report run.tar.gz --size 20GiB --lang zh",
+)
 @paths_argument
 @options(AnalysisOptions)
 @cluster_option
@@ -47,22 +47,26 @@ def report(paths: tuple[str, ...], output: Path, timeout: float, *, cluster: str
 
     With --cluster, the workers write their tables to DIR/tables; DIR must be the same directory on all machines.
     """
-    from dfly_analysis.dataset import check_input
+    from dfly_analysis.dataset import ReadOptions, check_input
+    from dfly_analysis.dataset.export import write_tables
     from dfly_analysis.reporting.notebooks import run_notebook
 
     settings = resolve_settings(given)  # refuse a wrong file before a kernel starts
     _refuse_secret(given["prometheus"])
-    requested = AnalysisOptions.of(**given)
-    parameters = requested.parameters()
+    parameters = AnalysisOptions.of(**given).parameters()
     parameters["values"] = str(Path(given["values"]).absolute()) if given["values"] else None
     with _stdin_as_file(paths) as listed, Progress() as progress:
         # fail with one line, before a notebook wraps the error
-        check = partial(check_input, listed, requested.tz, requested.log_format)
+        check = partial(check_input, listed, given["tz"], given["log_format"])
+        parameters["paths"] = listed
         if cluster:
             check()
-        parameters["paths"] = (
-            [_read_on_cluster(cluster, listed, output / TABLES, settings, given)] if cluster else listed
-        )
+            folder, read_options = (output / TABLES).absolute(), ReadOptions(given["tz"], given["log_format"])
+            # the tables keep what cannot be read, and whoever reads them reports it
+            write_tables(
+                listed, folder, read_options, settings=settings, cluster=cluster, reconstruct=False, progress=progress
+            )
+            parameters["paths"] = [str(folder / EVENTS)]
         page = run_notebook(
             "tuning_report",
             {name: value for name, value in parameters.items() if value is not None},
@@ -72,7 +76,7 @@ def report(paths: tuple[str, ...], output: Path, timeout: float, *, cluster: str
             progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
             before=None if cluster else check,
         )
-    # The notebook shows on the page alone what could not be read.
+    # the notebook shows on the page alone what could not be read
     for problem in json.loads(page.with_name("report.json").read_text("utf-8"))["data_quality"]["problems"]:
         message(problem)
     click.echo(str(page))
@@ -81,18 +85,12 @@ def report(paths: tuple[str, ...], output: Path, timeout: float, *, cluster: str
 @contextmanager
 def _stdin_as_file(paths: Sequence[str]) -> Iterator[list[str]]:
     """Yield absolute paths, and a file in place of standard input, which a notebook's kernel does not share."""
-    with ExitStack() as stack:
-        listed = []
-        for path in paths:
-            if path == "-":
-                folder = stack.enter_context(TemporaryDirectory(prefix="dfly-analysis-"))
-                copy = Path(folder, "stdin")
-                with copy.open("wb") as file:
-                    shutil.copyfileobj(sys.stdin.buffer, file)
-                listed.append(str(copy))
-            else:
-                listed.append(path if "://" in path else str(Path(path).absolute()))
-        yield listed
+    with TemporaryDirectory(prefix="dfly-analysis-") as folder:
+        copy = Path(folder, "stdin")
+        if "-" in paths:
+            with copy.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        yield [str(copy) if path == "-" else path if "://" in path else str(Path(path).absolute()) for path in paths]
 
 
 def _refuse_secret(prometheus: str | None) -> None:
@@ -103,18 +101,3 @@ def _refuse_secret(prometheus: str | None) -> None:
     if prometheus and redact(prometheus) != prometheus:
         hint = f"put the password into ~/.netrc, or a token into the variable {TOKEN}"
         raise click.UsageError(f"--prometheus contains a password, which the report would store: {hint}")
-
-
-def _read_on_cluster(
-    cluster: str, paths: Sequence[str], folder: Path, settings: Settings | None, given: Mapping[str, Any]
-) -> str:
-    """Let a cluster read the files into a folder of tables, and return the table to use instead of the files."""
-    from dfly_analysis.dataset import ReadOptions
-    from dfly_analysis.dataset.export import write_tables
-
-    reading = ReadOptions(given["tz"], given["log_format"])
-    with Progress() as progress:  # the tables keep what cannot be read, and whoever reads them reports it
-        write_tables(
-            paths, folder.absolute(), reading, settings=settings, cluster=cluster, reconstruct=False, progress=progress
-        )
-    return str(folder.absolute() / EVENTS)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from dfly_analysis.cli.options import folder_option, timeout_option
+from dfly_analysis.cli.options import command, folder_option, timeout_option
 from dfly_analysis.cli.output import Progress, message
 from dfly_analysis.errors import NotebookError
 
 
-@click.command()
+@command("dfly-analysis rerun reports/run-1/report.html -o reports/run-1-again")
 @click.argument("page", metavar="REPORT.html", type=click.Path(path_type=Path, dir_okay=False))
 @timeout_option
 @folder_option("reports/rerun")

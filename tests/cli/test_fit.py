@@ -6,7 +6,6 @@ import pandas as pd
 
 from cli.cases import LOG, command, is_one_line
 from dfly_analysis.cli.fit import fits_view
-from dfly_analysis.cli.output import render
 from dfly_analysis.models import task_failure_by_size
 
 
@@ -22,7 +21,7 @@ def test_fit_without_data_exits_with_4(tmp_path):
 def test_an_empirical_model_is_printed_without_parameters():
     """A model that is the data themselves has a heading and what was counted, and no table."""
     tasks = pd.DataFrame({"size_bytes": [4 << 20, 90 << 20], "outcome": ["ok", "failed"]})
-    assert render(fits_view({"task_failure": task_failure_by_size(tasks)}, {})).splitlines() == [
+    assert "\n".join(fits_view({"task_failure": task_failure_by_size(tasks)}, {})).splitlines() == [
         "task_failure: binned, 2 rows, 0 of them censored",
         "  tasks of 4 MiB to 16 MiB: 0 of 1 failed, 0 % (0 % to 79.3 %)",
         "  tasks of 64 MiB to 128 MiB: 1 of 1 failed, 100 % (20.7 % to 100 %)",
@@ -35,7 +34,7 @@ def test_a_note_of_a_fit_is_printed():
     class Noted:
         law, n, n_censored, params, notes = "binned", 2, 0, (), ("few",)
 
-    assert render(fits_view({"task_failure": Noted()}, {})).splitlines() == [
+    assert "\n".join(fits_view({"task_failure": Noted()}, {})).splitlines() == [
         "task_failure: binned, 2 rows, 0 of them censored",
         "  note: few",
     ]

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 import yaml
 
 from cli.cases import CANARY, LOG, command, invoke, is_one_line, told, with_output, write_secrets, write_wrong
+from dfly_analysis.cli import main
 from dfly_analysis.cli.main import SUMMARIES
 from dfly_analysis.errors import DflyError
 
@@ -45,6 +47,17 @@ def test_each_command_has_a_help_that_fits_a_terminal():
         assert invoke(name, "-h").stdout == done.stdout
     narrow = invoke("--help", env={"COLUMNS": "80"}).stdout.partition("Commands:")[2]
     assert "..." not in narrow  # what each does is said to its end
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_examples_of_the_help_can_be_typed(name):
+    """Each names the command, and only options that it has."""
+    _, _, examples = invoke(name, "--help").stdout.partition("Examples:\n")
+    assert examples
+    for line in examples.splitlines():
+        _, _, call = line.partition(f"dfly-analysis {name}")
+        context = main.get_command(None, name).make_context(name, shlex.split(call), resilient_parsing=True)
+        assert not context.args or ">" in line, line
 
 
 def test_no_command_shows_the_help():
