@@ -50,7 +50,7 @@ def terminations_of_host(dataset: Dataset, host: str) -> tuple[Termination, ...]
 def format_termination(row: Mapping[str, Any], termination: Termination) -> str:
     """Return an ending in words: ``seed-client-0: OOMKilled, exit code 137, memory limit 2 GiB``."""
     limit = row.get("memory_limit_bytes")
-    return f"{row.get('pod') or row.get('node')}: {termination.words}{f', memory limit {format_size(limit)}' if limit else ''}"
+    return f"{row.get('pod') or row.get('node')}: {termination.description}{f', memory limit {format_size(limit)}' if limit else ''}"
 
 
 def evidence_of_rows(rows: Sequence[tuple[Mapping[str, Any], str]]) -> tuple[Evidence, ...]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dfly_analysis.errors import SourceError
 
 OnProblem = Callable[[SourceError], None]
-OnBroken = Callable[[int, str], None]
-"""Called with the offset of what is broken and what is wrong there."""
 _BEGINNING = re.compile(r"[\[{]")
 _OPENINGS = re.compile(r"[\[{\s]*")
 _MAX_BROKEN = 1000
@@ -20,8 +19,35 @@ _MAX_READINGS = 16
 _MAX_DIGITS = 100
 
 
-def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
-    """Yield each outermost JSON object or list, and the valid ones inside a broken one."""
+class Lines:
+    """Line numbers of places in a text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._ends = [match.start() for match in re.finditer("\n", text)]
+
+    def number(self, at: int) -> int:
+        """Return the line of an offset, from 1."""
+        return bisect_left(self._ends, at) + 1
+
+    def find(self, name: object, at: int) -> int:
+        """Return the offset from `at` on where a text stands in quotes, `at` where it does not."""
+        return max(at, self._text.find(f'"{name}"', at)) if name else at
+
+
+def scan(text: str, lines: Lines, address: str, on_problem: OnProblem | None) -> Iterator[tuple[int, Any]]:
+    """Yield offset and value of each outermost JSON object or list, and of the valid ones inside a broken one.
+
+    Text between them is skipped. Each broken place is reported once; without `on_problem` the first one is raised.
+    """
+
+    def report(at: int, message: str) -> None:
+        where = f"{address}:{lines.number(at)}"
+        error = SourceError(f"is not valid JSON: {message}", where=where, hint="save the output again")
+        if on_problem is None:
+            raise error
+        on_problem(error)
+
     decoder = json.JSONDecoder(parse_int=_integer)
     at, failures, reported, left = 0, 0, -1, _MAX_READINGS * len(text)
     while match := _BEGINNING.search(text, at):
@@ -39,10 +65,10 @@ def scan(text: str, on_broken: OnBroken) -> Iterator[tuple[int, Any]]:
         failures, left = failures + 1, left - (broken - match.start())
         at = max(at, broken) if left < 0 else at
         if broken > reported:  # what encloses the same place fails at it again
-            on_broken(broken, reason)
+            report(broken, reason)
             reported = broken
         if failures >= _MAX_BROKEN:
-            on_broken(at, f"more than {_MAX_BROKEN} broken places; the rest was not read")
+            report(at, f"more than {_MAX_BROKEN} broken places; the rest was not read")
             return
 
 
@@ -51,31 +77,14 @@ def _integer(digits: str) -> float:
     return int(digits) if len(digits) < _MAX_DIGITS else float(digits)
 
 
-class Lines:
-    """Line numbers of rising places in a text."""
-
-    def __init__(self, text: str) -> None:
-        self._text, self._at, self._line = text, 0, 1
-
-    def move(self, at: int) -> int:
-        """Go to an offset and return its line."""
-        self._line += self._text.count("\n", self._at, at)
-        self._at = at
-        return self._line
-
-    def find(self, name: object) -> int | None:
-        """Return the offset from here on at which a text stands in quotes."""
-        at = self._text.find(f'"{name}"', self._at) if name else -1
-        return at if at >= 0 else None
-
-    def line_of(self, at: int | None) -> int:
-        """Return the line of an offset from here on without going there; the line here for None."""
-        return self._line + (0 if at is None else self._text.count("\n", self._at, at))
-
-
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return an object, empty for any other value."""
     return value if isinstance(value, dict) else {}
+
+
+def mappings(value: Any) -> list[Mapping[str, Any]]:
+    """Return the items of a list as objects, none for any other value."""
+    return [mapping(item) for item in list_of(value)]
 
 
 def list_of(value: Any) -> list[Any]:
@@ -83,6 +92,6 @@ def list_of(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def sound(text: str) -> str:
+def encodable(text: str) -> str:
     """Return the text as a table takes it: JSON may name half a character by its number."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -76,10 +76,10 @@ def _terminations(context: RecommendationContext, role: str) -> _Terminations:
     for row, termination in endings(context.dataset):
         if row["role"] == role and termination.cause == _CAUSE:
             found.setdefault((row["pod"], termination.time), (row, termination))
-    memory = [one for one in found.values() if "OOM" in one[1].words or "memory" in one[1].words]
+    memory = [one for one in found.values() if "OOM" in one[1].description or "memory" in one[1].description]
     limits = [int(row["memory_limit_bytes"]) for row, _ in memory if row["memory_limit_bytes"] is not None]
     first = next(iter(memory or found.values()), None)
-    example = f"{first[0]['pod']}: {first[1].words}" if first else ""
+    example = f"{first[0]['pod']}: {first[1].description}" if first else ""
     tasks = context.failed_tasks(_CAUSE, role)
     return _Terminations(len(memory), len(found) - len(memory), tasks, min(limits, default=None), example)
 

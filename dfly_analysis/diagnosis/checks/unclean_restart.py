@@ -66,7 +66,9 @@ _FIRST_OF_DIED = """
 def _why(dataset: Dataset, hosts: Sequence[str]) -> str:
     """Say what Kubernetes knows of it, else what to collect."""
     terminations = {host: terminations_of_host(dataset, host) for host in hosts}
-    descriptions = [f"{host} {terminations[-1].words}" for host, terminations in terminations.items() if terminations]
+    descriptions = [
+        f"{host} {terminations[-1].description}" for host, terminations in terminations.items() if terminations
+    ]
     if not descriptions:
         return ABOUT.collect
     return f"Kubernetes says: {'; '.join(descriptions[:3])}"

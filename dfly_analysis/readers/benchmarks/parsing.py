@@ -10,7 +10,7 @@ from dfly_analysis.errors import SourceError
 OnProblem = Callable[[SourceError], None]
 Reject = Callable[[int, str, str], None]
 """Called with the line (0 for the whole file), what is wrong and the way out."""
-_MAX_SAID = 20
+MAX_REPORTS = 20
 _YEARS = range(1970, 2201)  # what a table's nanoseconds hold, and nothing measured is outside it
 
 
@@ -18,24 +18,20 @@ class ParseErrors:
     """Counts what could not be read of one file and tells the first of it."""
 
     def __init__(self, address: str, on_problem: OnProblem | None) -> None:
-        self.address = address
-        self.on_problem = on_problem
-        self.count = 0
+        self.address, self.on_problem, self.count = address, on_problem, 0
 
     def __call__(self, line: int, message: str, hint: str) -> None:
         """Take note of one line."""
         self.count += 1
-        if self.on_problem and self.count <= _MAX_SAID:
+        if self.on_problem and self.count <= MAX_REPORTS:
             where = f"{self.address}:{line}" if line else self.address
             self.on_problem(SourceError(message, where=where, hint=hint))
 
     def finish(self) -> None:
         """Say how many lines more were skipped."""
-        if self.on_problem and self.count > _MAX_SAID:
-            rest = self.count - _MAX_SAID
-            self.on_problem(
-                SourceError(f"{rest} more rows could not be read", where=self.address, hint="mend the first ones")
-            )
+        if self.on_problem and self.count > MAX_REPORTS:
+            message = f"{self.count - MAX_REPORTS} more rows could not be read"
+            self.on_problem(SourceError(message, where=self.address, hint="correct the first ones"))
 
 
 def parse_timestamp(text: object) -> datetime | None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from dfly_analysis.errors import SourceError
-from dfly_analysis.readers.json_values import Lines, OnProblem, list_of, mapping, scan, sound
+from dfly_analysis.readers.json_values import Lines, OnProblem, encodable, list_of, mapping, mappings, scan
+from dfly_analysis.readers.timestamps import parse_time
 from dfly_analysis.redaction import redact
 
 STATES = ("PENDING", "RECEIVED", "STARTED", "RETRY", "SUCCESS", "FAILURE")
@@ -25,11 +24,6 @@ _LEGACY_TIME = r'"(?:startTime|finishTime)"\s*:'
 _PARTS = r'"(?:job_states|JobStates)"\s*:|"args"\s*:\s*\{|"task_id"\s*:\s*"group_'
 _FOREIGN = r'"apiVersion"\s*:|"(?:logger|caller|level)"\s*:\s*"'
 _DEEPEST_WRAPPING = 4
-_HINT = "save the API's answer anew"
-_ZONE = re.compile(
-    r"\s*(?:Z|UTC|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?)?(?:\s+[A-Z]{2,5}|\s+[+-]\d{2,4})?(?:\s+m=[+-][\d.]+)?\s*$"
-)
-_CLOCK = re.compile(r"^\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,9})?")
 
 
 def recognises(head: str) -> bool:
@@ -43,21 +37,16 @@ def recognises(head: str) -> bool:
 
 
 def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
-    """Read job JSON: one job, a list of jobs, either in a wrapping, or several of these one after another."""
+    """Return a row of `dfly_analysis.schema.JOBS` for each job, with ``urls_succeeded``, ``urls_failed``, ``urls_asked`` and its arguments.
 
-    def broken(at: int, message: str) -> None:
-        line = text.count("\n", 0, at) + 1
-        if on_problem is None:
-            raise ValueError(f"line {line}: {message}")
-        on_problem(SourceError(f"is not the JSON it looks like: {message}", where=f"{address}:{line}", hint=_HINT))
-
+    The text is one job, a list of jobs, either within another object, or several of these one after another.
+    """
     rows, lines = [], Lines(text)
-    for at, content in scan(text, broken):
-        line = lines.move(at)
+    for start, content in scan(text, lines, address, on_problem):
+        at = start
         for job in _jobs_in(content):
-            if (place := lines.find(job.get("task_id"))) is not None:
-                line = lines.move(place)
-            rows.append({**_row(job), "log_path": address, "log_line": line})
+            at = lines.find(job.get("task_id"), at)
+            rows.append({**_row(job), "log_path": address, "log_line": lines.number(at)})
     return rows
 
 
@@ -87,15 +76,16 @@ def _row(job: Mapping[str, Any]) -> dict[str, Any]:
     arguments = mapping(job.get("args"))
     # What polls a group answers with the result alone.
     result = mapping(job.get("result")) or (job if "job_states" in job or "JobStates" in job else {})
-    states = [mapping(state) for state in list_of(result.get("job_states") or result.get("JobStates"))]
-    results = [mapping(entry) for state in states for entry in list_of(state.get("results") or state.get("Results"))]
-    failures = [mapping(task) for entry in results for task in list_of(entry.get("failure_tasks"))]
-    successes = [mapping(task) for entry in results for task in list_of(entry.get("success_tasks"))]
-    succeeded = tuple(sorted({bare_url(task.get("url")) for task in successes} - {""}))
-    failed = tuple(sorted({bare_url(task.get("url")) for task in failures} - {""}))
+    states = mappings(result.get("job_states") or result.get("JobStates"))
+    results = [entry for state in states for entry in mappings(state.get("results") or state.get("Results"))]
+    failures = [task for entry in results for task in mappings(entry.get("failure_tasks"))]
+    successes = [task for entry in results for task in mappings(entry.get("success_tasks"))]
+    succeeded, failed = (
+        tuple(sorted({bare_url(task.get("url")) for task in tasks} - {""})) for tasks in (successes, failures)
+    )
     errors = [_text(state.get("error") or state.get("Error")) for state in states]
     errors += [_text(task.get("description")) for task in failures] + [_text(job.get("errorMsg"))]
-    ungranted = (
+    n_failed = (
         sum((state.get("state") or state.get("State")) == "FAILURE" for state in states) if len(states) > 1 else 0
     )
     requested = tuple(bare_url(url) for url in list_of(arguments.get("urls")) if url)
@@ -105,11 +95,11 @@ def _row(job: Mapping[str, Any]) -> dict[str, Any]:
         "type": "preheat" if legacy else _text(job.get("type") or (states[0].get("task_name") or states[0].get("TaskName") if states else "")) or None,
         "scope": _text(arguments.get("scope")) or None,
         "state": LEGACY.get(str(job.get("status"))) if legacy else job.get("state") or job.get("State"),
-        "created": read_time(job.get("created_at") or job.get("CreatedAt") or job.get("startTime")),
-        "ended": read_time(job.get("updated_at") or job.get("UpdatedAt") or job.get("finishTime")),
+        "created": parse_time(job.get("created_at") or job.get("CreatedAt") or job.get("startTime")),
+        "ended": parse_time(job.get("updated_at") or job.get("UpdatedAt") or job.get("finishTime")),
         "image": bare_url(arguments.get("url") or job.get("url")) or None,
         "layers": len(requested) or (len(states) if len(states) > 1 else None), "succeeded": len(succeeded),
-        "failed": max(len(failed), ungranted) or None, "error": redact(next((text for text in errors if text), "")) or None,
+        "failed": max(len(failed), n_failed) or None, "error": redact(next((text for text in errors if text), "")) or None,
         "urls_succeeded": succeeded, "urls_failed": failed, "urls_asked": requested, **_arguments(arguments),
     }  # fmt: skip
 
@@ -127,28 +117,9 @@ def _arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    return sound(redact(str(value))) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return encodable(redact(str(value))) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def bare_url(url: Any) -> str:
     """Return a URL without its query and without credentials; empty where it is no text."""
-    return sound(redact(url).split("?", 1)[0]) if isinstance(url, str) else ""
-
-
-def read_time(value: Any) -> datetime | None:
-    """Read a time as any release of the manager writes it."""
-    try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            seconds = next(
-                (value / unit for unit in (1, 10**3, 10**6, 10**9) if 10**8 < value / unit < 7 * 10**9), None
-            )
-            return datetime.fromtimestamp(seconds, UTC) if seconds else None
-        clock = _CLOCK.match(value) if isinstance(value, str) else None
-        zone = _ZONE.fullmatch(value, clock.end()) if clock else None
-        if clock is None or zone is None:
-            return None
-        offset = f"{zone['sign']}{zone['hours']}:{zone['minutes'] or '00'}" if zone["sign"] else "+00:00"
-        time = datetime.fromisoformat(f"{clock[1]}T{clock[2]}{(clock[3] or '')[:7]}{offset}").astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return time if 1970 <= time.year <= 2200 else None
+    return encodable(redact(url).split("?", 1)[0]) if isinstance(url, str) else ""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import dropwhile, pairwise, takewhile
 from typing import Any
 
 from dfly_analysis.readers.pods.kubectl_json import PRESSURES, role_of, size_or_none
 
-_FIELD = re.compile(r"^(?P<indent> *)(?P<name>[A-Za-z][\w -]*?):(?:\s+(?P<value>\S.*?))?\s*$")
-_EVENT = re.compile(r"^ {2}(?P<type>Normal|Warning)\s+(?P<reason>\w+)\s+(?P<age>\S+(?: \(x(?P<count>\d+) over \S+\))?)\s+(?P<from>\S+)\s+(?P<message>.*\S)\s*$")  # fmt: skip
+_FIELD = re.compile(r"^(?P<indent> *)(?P<name>[A-Za-z][\w -]*?):(?:\s+(?P<value>\S.*))?$")
+_EVENT = re.compile(r"^ {2}(?P<type>Normal|Warning)\s+(?P<reason>\w+)\s+(?P<age>\S+(?: \(x(?P<count>\d+) over \S+\))?)\s+(?P<from>\S+)\s+(?P<message>\S.*)$")  # fmt: skip
 _CONDITION = re.compile(rf"^ {{2}}(?P<name>{'|'.join(PRESSURES)})\s+(?P<status>True|False|Unknown)\b(?P<rest>.*)$")
-_CONTAINER = re.compile(r"^ {2}(?P<name>[a-z0-9][a-z0-9-]*):\s*$")
+_CONTAINER = re.compile(r"^ {2}(?P<name>[a-z0-9][a-z0-9-]*):$")
 _CLOCK = "%a, %d %b %Y %H:%M:%S %z"
 Line = tuple[int, str]
 
@@ -20,7 +21,7 @@ Line = tuple[int, str]
 def read_description(text: str) -> Iterator[dict[str, Any]]:
     """Yield rows, each with its ``line``."""
     block: list[Line] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(map(str.rstrip, text.splitlines()), start=1):
         if line.startswith("Name:") and block:
             yield from _block_rows(block)
             block = []
@@ -44,31 +45,26 @@ def _block_rows(block: Sequence[Line]) -> Iterator[dict[str, Any]]:
     if "Reason" in top:
         yield {**base, "kind": "pod", "reason": top["Reason"], "message": top.get("Message"), "line": first}
     yield from _container_rows(_section(block, "Containers"), base)
+    yield from _event_rows(block, base)
+
+
+def _event_rows(block: Sequence[Line], base: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for number, line in _section(block, "Events"):
         if match := _EVENT.match(line):
-            yield {
-                **base, "kind": "event", "reason": match["reason"], "message": match["message"],
-                "count": int(match["count"] or 1), "line": number,
-            }  # fmt: skip
+            row = {"kind": "event", "reason": match["reason"], "message": match["message"]}
+            yield {**base, **row, "count": int(match["count"] or 1), "line": number}
 
 
 def _section(block: Sequence[Line], name: str) -> list[Line]:
-    current: list[Line] = []
-    inside = False
-    for number, line in block:
-        if inside and line[:1] not in (" ", ""):
-            break
-        if inside:
-            current.append((number, line))
-        inside = inside or line.startswith(f"{name}:")
-    return current
+    lines = dropwhile(lambda one: not one[1].startswith(f"{name}:"), block)
+    next(lines, None)
+    return list(takewhile(lambda one: one[1][:1] in (" ", ""), lines))
 
 
 def _container_rows(lines: Sequence[Line], base: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    starts = [place for place, (_, line) in enumerate(lines) if _CONTAINER.match(line)]
-    for begin, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        match = _CONTAINER.match(lines[begin][1])
-        yield from _one_container(lines[begin + 1 : end], {**base, "container": match["name"] if match else None})
+    starts = [(at, match["name"]) for at, (_, line) in enumerate(lines) if (match := _CONTAINER.match(line))]
+    for (begin, name), (end, _) in pairwise([*starts, (len(lines), "")]):
+        yield from _one_container(lines[begin + 1 : end], {**base, "container": name})
 
 
 def _one_container(lines: Sequence[Line], base: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -91,7 +87,8 @@ def _one_container(lines: Sequence[Line], base: dict[str, Any]) -> Iterator[dict
             states[-1][name] = value
         elif heading == "Limits" and name == "memory":
             shared["memory_limit_bytes"] = size_or_none(value)
-    yield {**base, **shared, "kind": "container", "reason": _waiting(states), "line": lines[0][0] if lines else 1}
+    waiting = next((state.get("Reason") for state in states if state["is"] == "Waiting"), None)
+    yield {**base, **shared, "kind": "container", "reason": waiting, "line": lines[0][0] if lines else 1}
     for state in states:
         if state["is"] == "Terminated":
             code = state.get("Exit Code") or ""
@@ -101,18 +98,12 @@ def _one_container(lines: Sequence[Line], base: dict[str, Any]) -> Iterator[dict
             }  # fmt: skip
 
 
-def _waiting(states: Sequence[dict[str, Any]]) -> str | None:
-    return next((state.get("Reason") for state in states if state["is"] == "Waiting"), None)
-
-
 def _node_rows(block: Sequence[Line], name: str | None) -> Iterator[dict[str, Any]]:
     for number, line in block:
         if match := _CONDITION.match(line):
             is_on = match["status"] == "True"
             yield {"kind": "node", "node": name, "reason": match["name"] if is_on else None, "message": match["rest"].strip() or None, "line": number}  # fmt: skip
-    for number, line in _section(block, "Events"):
-        if match := _EVENT.match(line):
-            yield {"kind": "event", "node": name, "reason": match["reason"], "message": match["message"], "count": int(match["count"] or 1), "line": number}  # fmt: skip
+    yield from _event_rows(block, {"node": name})
 
 
 def _clock(text: str | None) -> datetime | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.readers.json_values import list_of, mapping, sound
+from dfly_analysis.readers.json_values import encodable, mapping, mappings
+from dfly_analysis.readers.timestamps import parse_time
 from dfly_analysis.units import parse_size
 
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
@@ -17,22 +17,14 @@ _ROLES = (("seed-client", "seedClient"), ("seed", "seedClient"), ("scheduler", "
 
 def rows_of(content: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the rows of a pod, event, node, or a list of such; nothing for anything else."""
-    if isinstance(content, list):
-        items: Any = content
-    elif isinstance(content, dict) and isinstance(content.get("items"), list):
-        items = content["items"]
-    else:
-        items = None
-    if items is not None:
+    items = content.get("items") if isinstance(content, dict) else content
+    if isinstance(items, list):
         for item in items if depth < _DEEPEST_LIST else ():
             yield from rows_of(item, depth + 1)
-        return
-    if not isinstance(content, dict):
-        return
-    kind = content.get("kind") or _likely_kind(content)
-    reader = {"Pod": _pod_rows, "Event": _event_rows, "Node": _node_rows}.get(str(kind))
-    if reader is not None:
-        yield from reader(content)
+    elif isinstance(content, dict):
+        kind = content.get("kind") or _likely_kind(content)
+        reader = {"Pod": _pod_rows, "Event": _event_rows, "Node": _node_rows}.get(str(kind))
+        yield from reader(content) if reader else ()
 
 
 def _likely_kind(content: Mapping[str, Any]) -> str | None:
@@ -55,11 +47,9 @@ def _pod_rows(pod: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     base["role"] = role_of(_text(labels.get("component")) or "", base["pod"] or "")
     if _text(status.get("reason")):
         yield {**base, "kind": "pod", "reason": _text(status["reason"]), "message": _text(status.get("message"))}  # fmt: skip
-    limits = {
-        _text(one.get("name")): mapping(mapping(one.get("resources")).get("limits"))
-        for one in map(mapping, list_of(spec.get("containers")))
-    }
-    for one in map(mapping, list_of(status.get("containerStatuses"))):
+    containers = mappings(spec.get("containers"))
+    limits = {_text(one.get("name")): mapping(mapping(one.get("resources")).get("limits")) for one in containers}
+    for one in mappings(status.get("containerStatuses")):
         yield from _container_rows(one, base, limits.get(_text(one.get("name")), {}))
 
 
@@ -72,12 +62,12 @@ def _container_rows(
         **base, "container": _text(one.get("name")), "restarts": _number(one.get("restartCount")),
         "memory_limit_bytes": size_or_none(limits.get("memory")),
     }  # fmt: skip
-    yield {**shared, "kind": "container", "reason": _text(waiting.get("reason")), "message": _text(waiting.get("message")), "time": _time(running.get("startedAt"))}  # fmt: skip
+    yield {**shared, "kind": "container", "reason": _text(waiting.get("reason")), "message": _text(waiting.get("message")), "time": parse_time(running.get("startedAt"))}  # fmt: skip
     for ended in (mapping(last.get("terminated")), mapping(state.get("terminated"))):
         if ended:
             yield {
                 **shared, "kind": "ending", "reason": _text(ended.get("reason")), "exit_code": _number(ended.get("exitCode")),
-                "message": _text(ended.get("message")), "time": _time(ended.get("finishedAt")),
+                "message": _text(ended.get("message")), "time": parse_time(ended.get("finishedAt")),
             }  # fmt: skip
 
 
@@ -94,18 +84,18 @@ def _event_rows(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "kind": "event", "reason": _text(event.get("reason")), "message": _text(event.get("message") or event.get("note")),
         "namespace": _text(about.get("namespace")), "pod": None if is_node else name, "node": name if is_node else _text(source.get("host")),
         "role": None if is_node else role_of("", name or ""), "count": _number(event.get("count") or series.get("count")) or 1,
-        "time": next((time for one in times if (time := _time(one))), None), "uid": _text(mapping(event.get("metadata")).get("uid")),
+        "time": next((time for one in times if (time := parse_time(one))), None), "uid": _text(mapping(event.get("metadata")).get("uid")),
     }  # fmt: skip
 
 
 def _node_rows(node: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     name = _text(mapping(node.get("metadata")).get("name"))
-    for one in map(mapping, list_of(mapping(node.get("status")).get("conditions"))):
+    for one in mappings(mapping(node.get("status")).get("conditions")):
         if one.get("type") in PRESSURES:
             is_on = one.get("status") == "True"
             yield {
                 "kind": "node", "node": name, "reason": str(one["type"]) if is_on else None, "message": _text(one.get("message")),
-                "time": _time(one.get("lastTransitionTime")), "uid": name,
+                "time": parse_time(one.get("lastTransitionTime")), "uid": name,
             }  # fmt: skip
 
 
@@ -123,17 +113,8 @@ def size_or_none(text: Any) -> int | None:
 
 
 def _text(value: Any) -> str | None:
-    return sound(value) if isinstance(value, str) and value else None
+    return encodable(value) if isinstance(value, str) and value else None
 
 
 def _number(value: Any) -> int | None:
     return value if type(value) is int and abs(value) < 1 << 31 else None
-
-
-def _time(value: Any) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-        result = time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
-        return result.astimezone(UTC) if result and 1970 <= result.year <= 2200 else None
-    except (ValueError, OverflowError):
-        return None

@@ -8,94 +8,83 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-_KILLED, _PANICKED, _ABORTED, _FAULTED, _TERMINATED, _GO_PANIC = 137, 101, 134, 139, 143, 2
-_CRASHES = (_PANICKED, _ABORTED, _FAULTED, _GO_PANIC)
+from dfly_analysis.messages import Message, message
+
 _STORAGE = re.compile(r"ephemeral|disk ?pressure|inode|nodefs|imagefs|storage", re.IGNORECASE)
-_MEMORY = re.compile(r"memory", re.IGNORECASE)
 _OUT_OF_MEMORY = ("OOMKilled", "OOMKilling", "SystemOOM")
+_DEADLY_EVENTS = ("Evicted", *_OUT_OF_MEMORY)
+_CRASH = "client_bug", "high", message("it crashed")
+_BY_EXIT_CODE = {
+    137: ("resource_limit", "medium", message("killed from outside (SIGKILL)")),
+    143: ("cancelled", "medium", message("asked to stop (SIGTERM), and did not stop in time")),
+    **dict.fromkeys((2, 101, 134, 139), _CRASH),  # Go's and Rust's panic, abort, segmentation fault
+}
 _SAME_S = 5.0
-_DEADLY_EVENTS = ("Evicted", "OOMKilling", "SystemOOM", "OOMKilled")
 
 
 @dataclass(frozen=True)
 class Termination:
     """One ending of a process that nobody asked for."""
 
-    time: datetime | None  # when, to the second
+    time: datetime | None  # to the second
     cause: str  # one of `dfly_analysis.schema.CAUSES`
-    confidence: str
-    words: str  # what Kubernetes says of it
+    confidence: str  # high or medium
+    description: Message
 
 
 def read_termination(row: Mapping[str, Any]) -> Termination | None:
-    """Return what a row means, or None where nothing ended against its will."""
-    reason, kind = row.get("reason") or "", row.get("kind")
-    is_termination = (
-        kind == "ending" or (kind == "event" and reason in _DEADLY_EVENTS) or (kind == "pod" and reason == "Evicted")
-    )
-    if not is_termination:
+    """Return what a row of `dfly_analysis.schema.PODS` means, or None where nothing ended against its will."""
+    reason, kind, time, code = row.get("reason") or "", row.get("kind"), row.get("time"), row.get("exit_code")
+    if not (kind == "ending" or (kind == "event" and reason in _DEADLY_EVENTS) or (kind == "pod" and reason == "Evicted")):  # fmt: skip
         return None
     if reason == "Evicted":
-        return _evicted(row)
-    cause, confidence, words = _ended(reason, row.get("exit_code"))
-    code = "" if row.get("exit_code") is None else f", exit code {row['exit_code']}"
-    return Termination(row.get("time"), cause, confidence, f"{reason or 'ended'}{code}{words}") if cause else None
-
-
-def _evicted(row: Mapping[str, Any]) -> Termination:
-    message, time = row.get("message") or "", row.get("time")
-    if _STORAGE.search(message):
-        return Termination(time, "disk_full", "high", "evicted: the node ran short of disk")
-    if _MEMORY.search(message):
-        return Termination(time, "resource_limit", "high", "evicted: the node ran short of memory")
-    return Termination(time, "resource_limit", "medium", "evicted")
-
-
-def _ended(reason: str, code: int | None) -> tuple[str, str, str]:
-    """Return cause, confidence and a remark; an empty cause where all is well."""
+        return _read_eviction(row)
+    reason = reason or message("terminated")
+    described = reason if isinstance(reason, Message) else message("{reason}", reason=reason)
+    if code is not None:
+        described = message("{reason}, exit code {code}", reason=reason, code=code)
     if reason in _OUT_OF_MEMORY:
-        return "resource_limit", "high", ""
-    if code == _KILLED:
-        return "resource_limit", "medium", ": SIGKILL from outside"
-    if code in _CRASHES:
-        return "client_bug", "high", ": it crashed by itself"
-    if code == _TERMINATED:
-        return "cancelled", "medium", ": asked to stop, and did not in time"
-    return ("client_bug", "medium", "") if code else ("", "", "")
+        return Termination(time, "resource_limit", "high", described)
+    if code in _BY_EXIT_CODE:
+        cause, confidence, remark = _BY_EXIT_CODE[code]
+        return Termination(time, cause, confidence, message("{ending}: {remark}", ending=described, remark=remark))
+    return Termination(time, "client_bug", "medium", described) if code else None
+
+
+def _read_eviction(row: Mapping[str, Any]) -> Termination:
+    text = row.get("message") or ""
+    cause, confidence, described = "resource_limit", "medium", message("evicted")
+    if _STORAGE.search(text):
+        cause, confidence, described = "disk_full", "high", message("evicted: the node ran out of disk space")
+    elif "memory" in text.lower():
+        confidence, described = "high", message("evicted: the node ran out of memory")
+    return Termination(row.get("time"), cause, confidence, described)
 
 
 def terminations_by_host(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Termination, ...]]:
     """Return the terminations by every name that a log may know their host by: that of the pod, and that of its node.
 
-    A pod on the network of its node (``hostNetwork``) goes by the node's name.
+    A pod on the network of its node (``hostNetwork``) goes by the node's name. They are ordered by time, those without one
+    last; an ending in both the container's state and an event is there once.
     """
     listed = list(rows)
     nodes = {row["pod"]: row["node"] for row in listed if row.get("pod") and row.get("node") and row["kind"] != "event"}
     found: dict[str, list[Termination]] = {}
     for row in listed:
-        termination = read_termination(row)
         pod = row.get("pod")
-        if termination is None or not pod:
-            continue
-        for name in {pod, nodes.get(pod)} - {None}:
-            found.setdefault(str(name), []).append(termination)
-    return {name: _once(terminations) for name, terminations in found.items()}
+        if pod and (termination := read_termination(row)):
+            for name in {pod, nodes.get(pod)} - {None}:
+                found.setdefault(str(name), []).append(termination)
+    return {name: _deduplicate(terminations) for name, terminations in found.items()}
 
 
-def _once(terminations: Iterable[Termination]) -> tuple[Termination, ...]:
-    ordered = sorted(
-        terminations,
-        key=lambda termination: (termination.time is None, termination.time or 0, termination.confidence != "high"),
-    )
+def _deduplicate(terminations: Iterable[Termination]) -> tuple[Termination, ...]:
     kept: list[Termination] = []
-    for termination in ordered:
-        same = next((one for one in kept if one.cause == termination.cause and _near(one, termination)), None)
-        if same is None:
-            kept.append(termination)
+    for one in sorted(terminations, key=lambda one: (one.time is None, one.time or 0, one.confidence != "high")):
+        if not any(other.cause == one.cause and _is_near(other, one) for other in kept):
+            kept.append(one)
     return tuple(kept)
 
 
-def _near(one: Termination, other: Termination) -> bool:
-    if one.time is None or other.time is None:
-        return True
-    return abs((one.time - other.time).total_seconds()) <= _SAME_S
+def _is_near(one: Termination, other: Termination) -> bool:
+    return one.time is None or other.time is None or abs((one.time - other.time).total_seconds()) <= _SAME_S

@@ -66,7 +66,7 @@ def test_a_markdown_table_is_read_among_prose():
     assert frame["log_line"].tolist() == [5, 6]
 
 
-def test_two_tables_in_one_file_are_told_apart():
+def test_two_tables_in_one_file_are_numbered():
     """The second table's rows say so."""
     rows = read_bench(ASCII + ASCII, "b")
     assert [row["settings"] for row in rows] == [None, None, "table 2", "table 2"]
@@ -81,14 +81,14 @@ def test_the_published_table_is_read(root):
 
 
 @pytest.mark.parametrize("row", ["|   Nano(1B)  |  three |  1ms  |  2ms |  3ms |", "| Nano(1B) | 3 | fast | 2ms | 3ms |", "| Nano(1B) | 3 | 1ms |", "| Huge | 3 | 1ms | 2ms | 3ms |", "| a | b | c | d | e | f |"])  # fmt: skip
-def test_a_broken_row_is_told_and_the_others_are_read(row):
+def test_a_broken_row_is_reported_and_the_others_are_read(row):
     """File, line and way out in one line."""
     lines = ASCII.split("\n")
     frame, problems = read("\n".join([*lines[:5], row, *lines[5:]]))
     assert len(frame) == 2
     assert len(problems) == 1
-    assert problems[0].startswith("bench.txt:6: is no row of dfbench's table")
-    assert "copy the table anew" in problems[0]
+    assert problems[0].startswith("bench.txt:6: is not a row of dfbench's table")
+    assert "copy the table again" in problems[0]
 
 
 def test_other_tables_are_not_taken_for_it():
@@ -139,7 +139,7 @@ def test_a_run_in_which_all_failed_has_no_latency():
     assert frame[["min_s", "mean_s", "max_s"]].isna().all(axis=None)
 
 
-def test_a_report_cut_off_is_told():
+def test_a_truncated_report_is_reported():
     """What is whole before and after it is read."""
     frame, problems = read(FILE_BENCH + FILE_BENCH[:150] + "\n" + PROXY_BENCH)
     assert len(frame) == 2
@@ -214,12 +214,12 @@ def test_vegetas_single_results():
 
 
 @pytest.mark.parametrize("line", ["{", '{"code": 1}', '{"attack":"","code":"x","timestamp":"","latency":1,"bytes_in":1}', "[1]", "5", '{"attack":"","code":200,"timestamp":"never","latency":1,"bytes_in":1}', '{"attack":"","code":200,"timestamp":"2026-05-02T14:45:50Z","latency":-1,"bytes_in":1}'])  # fmt: skip
-def test_a_broken_result_is_told_and_the_others_are_read(line):
+def test_a_broken_request_is_reported_and_the_others_are_read(line):
     """File, line and way out in one line."""
     frame, problems = read(VEGETA_LINES + line + "\n" + VEGETA_LINES)
     assert len(frame) == 10
     assert len(problems) == 1
-    assert problems[0].startswith("bench.txt:6: is not a result of vegeta's")
+    assert problems[0].startswith("bench.txt:6: is not a request of vegeta")
 
 
 # --- our CSV ---
@@ -277,7 +277,7 @@ def test_a_bad_row_is_one_line_and_the_others_are_read(row, said):
     assert problems[0].endswith("other-sources.md shows the columns)")
 
 
-def test_a_misspelt_column_is_told():
+def test_a_misspelt_column_is_reported():
     """It would else be missing in silence; the nearest name is offered."""
     frame, problems = read("size_bytes,duration_s,timout_s\n4MiB,1,30\n")
     assert len(frame) == 1

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading_cases import BLOB, job
 
+from dfly_analysis.errors import SourceError
 from dfly_analysis.readers.jobs import build_jobs, job_of_url, read_jobs, recognises, requested_urls
 from dfly_analysis.schema import EVENTS
 
@@ -275,9 +276,9 @@ def test_a_broken_job_is_one_line_and_the_good_ones_are_read(broken, shape):
     rows = read_jobs(text, "jobs.json", on_problem=problems.append)
     assert [row["job_id"] for row in rows] == [f"group_{number}" for number in range(4)]
     assert problems
-    assert str(problems[0]).startswith("jobs.json:3: is not the JSON it looks like")
-    assert all("save the API's answer anew" in str(problem) for problem in problems)
-    with pytest.raises(ValueError, match="line 3"):
+    assert str(problems[0]).startswith("jobs.json:3: is not valid JSON")
+    assert all("save the output again" in str(problem) for problem in problems)
+    with pytest.raises(SourceError, match="jobs.json:3"):
         read_jobs(text, "jobs.json")
 
 

@@ -9,6 +9,7 @@ import csv
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from dfly_analysis.errors import DflyError, suggest_similar
@@ -24,7 +25,7 @@ _MEASURES = frozenset({"duration_s", "mean_s", "upper_s"})
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _MISSING = frozenset({"", "nan", "none", "null", "<na>", "nat"})
 _CHOICES = {"outcome": OUTCOMES, "kind": _KINDS, "role": ROLES}
-_HINT = "mend the line or take it out; docs/how-to/other-sources.md shows the columns"
+_HINT = "correct the line or remove it; docs/how-to/other-sources.md shows the columns"
 
 
 def recognises(head: str) -> bool:
@@ -39,10 +40,10 @@ def read(text: str, reject: Reject) -> list[dict[str, Any]]:
     if found is None:
         return []
     start, delimiter, names = found
-    unknown = [name for name in names if name and name not in RUNS.names]
-    for name in unknown:
-        hint = suggest_similar(name, RUNS.names) or "its values were left out"
-        reject(start + 1, f"column {name!r} is not known", hint)
+    for name in names:
+        if name and name not in RUNS.names:
+            hint = suggest_similar(name, RUNS.names) or "its values were left out"
+            reject(start + 1, f"column {name!r} is not known", hint)
     rows = []
     for number, line in enumerate(lines[start + 1 :], start=start + 2):
         if not line.strip() or line.startswith("#"):
@@ -50,8 +51,7 @@ def read(text: str, reject: Reject) -> list[dict[str, Any]]:
         try:
             rows.append({**_row(names, _split(line, delimiter)), "log_line": number})
         except (DflyError, ValueError, csv.Error) as problem:
-            message = problem.message if isinstance(problem, DflyError) else str(problem)
-            reject(number, message, _HINT)
+            reject(number, _message(problem), _HINT)
     return rows
 
 
@@ -101,8 +101,11 @@ def _value(name: str, cell: str) -> Any:
     try:
         return _READERS[name](cell)
     except (DflyError, ValueError, OverflowError) as problem:
-        message = problem.message if isinstance(problem, DflyError) else str(problem)
-        raise ValueError(f"{name}: {message}") from problem
+        raise ValueError(f"{name}: {_message(problem)}") from problem
+
+
+def _message(problem: Exception) -> str:
+    return problem.message if isinstance(problem, DflyError) else str(problem)
 
 
 def _seconds(cell: str) -> float:
@@ -132,26 +135,19 @@ def _integer(number: float) -> int:
     return int(number) if isinstance(number, int) else round(number)
 
 
-def _choice(name: str) -> Callable[[str], str]:
-    def choose(cell: str) -> str:
-        if cell not in _CHOICES[name]:
-            known = suggest_similar(cell, _CHOICES[name]) or f"it is one of {', '.join(_CHOICES[name])}"
-            raise ValueError(f"{cell!r} is not known: {known}")
-        return cell
-
-    return choose
+def _choose(known: Sequence[str], cell: str) -> str:
+    if cell not in known:
+        hint = suggest_similar(cell, known) or f"it is one of {', '.join(known)}"
+        raise ValueError(f"{cell!r} is not known: {hint}")
+    return cell
 
 
 def _reader(name: str, dtype: str) -> Callable[[str], Any]:
     if name in _CHOICES:
-        return _choice(name)
-    if dtype == TIME:
-        return parse_timestamp
-    if dtype == FLOAT:
-        return _seconds
-    if dtype == INTEGER:
-        return _bytes if "bytes" in name else _count
-    return redact
+        return partial(_choose, _CHOICES[name])
+    if "bytes" in name:
+        return _bytes
+    return {TIME: parse_timestamp, FLOAT: _seconds, INTEGER: _count}.get(dtype, redact)
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from dfly_analysis.errors import DflyError
@@ -15,7 +16,7 @@ from dfly_analysis.readers.benchmarks.parsing import Reject
 from dfly_analysis.redaction import redact
 from dfly_analysis.units import parse_size
 
-_TITLE = re.compile(r"^(?P<tool>(?:proxy|file|image|dfget)-bench)$")
+_TITLE = re.compile(r"^(?:proxy|file|image|dfget)-bench$")
 _ROW = re.compile(r"^ {2}(?P<label>\S[^\n]{0,14}?) {2,}(?P<text>\S.*)$")
 _COSTS = re.compile(r"^ {4}(?P<label>request|download|pull)(?P<cells>(?:\s+[\d.]+)+)$")
 _STATISTICS = {"min": "min_s", "avg": "mean_s", "med": "p50_s", "p(95)": "p95_s", "p(99)": "p99_s", "max": "max_s"}
@@ -42,27 +43,17 @@ def read(text: str, reject: Reject) -> list[dict[str, Any]]:
     rows = []
     for number, tool, lines in _blocks(text):
         try:
-            row = _row(tool, number, lines)
+            rows.append(_row(tool, number, lines))
         except (DflyError, ValueError, OverflowError) as problem:
             reject(number, f"this {tool} report cannot be read: {problem}", _HINT)
-            continue
-        rows.append(row)
     return rows
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str, list[str]]]:
-    current: tuple[int, str, list[str]] | None = None
-    for number, line in enumerate(text.split("\n"), start=1):
-        bare = line.rstrip()
-        title = _TITLE.match(bare)
-        if title:
-            if current:
-                yield current
-            current = (number, title["tool"], [])
-        elif current:
-            current[2].append(bare)
-    if current:
-        yield current
+    lines = [line.rstrip() for line in text.split("\n")]
+    starts = [at for at, line in enumerate(lines) if _TITLE.match(line)]
+    for start, end in pairwise([*starts, len(lines)]):
+        yield start + 1, lines[start], lines[start + 1 : end]
 
 
 def _row(tool: str, number: int, lines: list[str]) -> dict[str, Any]:
@@ -79,13 +70,11 @@ def _row(tool: str, number: int, lines: list[str]) -> dict[str, Any]:
         raise ValueError("its failures or its latencies are missing")
     failures, repeats = (int(counted[name].replace(",", "")) for name in ("failed", "n"))
     seconds = {_STATISTICS[name]: cost / 1000 for name, cost in zip(names, costs, strict=True) if name in _STATISTICS}
-    label_parts = [
-        fields[name].split("?", 1)[0] for name in ("Run", "Target", "Load", "Sequential", "Range") if name in fields
-    ]
+    settings = [fields[name].split("?", 1)[0] for name in ("Run", "Target", "Load", "Sequential", "Range") if name in fields]  # fmt: skip
     return {
         "tool": tool, "kind": "aggregate", "label": fields.get("Run", tool).split(" ", 1)[0], "size_bytes": _size_bytes(tool, fields), "n": repeats,
         "failures": failures, **(seconds if failures < repeats else {}), **_traffic(fields.get("Traffic", "")),
-        "settings": redact("; ".join(label_parts)) or None, "log_line": at,
+        "settings": redact("; ".join(settings)) or None, "log_line": at,
     }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ _BORDER = re.compile(r"[\s|+:=\-\u2500-\u257f]*")
 _REAL_BYTES = {
     "Nano": 1, "Micro": 10_240, "Small": 1 << 20, "Medium": 10 << 20, "Large": 1 << 30, "XLarge": 10 << 30, "XXLarge": 30 << 30,
 }  # fmt: skip
-_HINT = "copy the table anew, with its header and whole rows"
+_HINT = "copy the table again, with its header and whole rows"
 
 
 def recognises(head: str) -> bool:
@@ -46,10 +46,9 @@ def read(text: str, reject: Reject) -> list[dict[str, Any]]:
         elif columns is not None and not _BORDER.fullmatch(line):
             try:
                 row = _row(columns, _cells(line))
+                rows.append({**row, "settings": f"table {table}" if table > 1 else None, "log_line": number})
             except (DflyError, ValueError, OverflowError) as problem:
-                reject(number, f"is no row of dfbench's table: {problem}", _HINT)
-                continue
-            rows.append({**row, "settings": f"table {table}" if table > 1 else None, "log_line": number})
+                reject(number, f"is not a row of dfbench's table: {problem}", _HINT)
     return rows
 
 
@@ -72,9 +71,8 @@ def _row(columns: Sequence[str | None], cells: Sequence[str]) -> Mapping[str, An
     size_bytes = _REAL_BYTES[level] if level in _REAL_BYTES else parse_size(named["label"])
     costs = {name: parse_duration(named[name]) for name in ("min_s", "max_s", "mean_s")}
     traffic = {name: parse_size(cell) for name, cell in named.items() if name.startswith("bytes_")}
-    repeats = int(named["n"]) if re.fullmatch(r"\d{1,12}", named["n"]) else None
-    if repeats is None:
+    if not re.fullmatch(r"\d{1,12}", named["n"]):
         raise ValueError(f"{named['n']!r} is not a count")
     return {
-        "tool": "dfbench", "kind": "aggregate", "label": named["label"], "size_bytes": size_bytes, "n": repeats, **costs, **traffic,
+        "tool": "dfbench", "kind": "aggregate", "label": named["label"], "size_bytes": size_bytes, "n": int(named["n"]), **costs, **traffic,
     }  # fmt: skip
