@@ -85,7 +85,7 @@ def _card(one: Recommendation) -> str:
     parts = [("needed", f"{_interval(one)}; confidence {one.confidence}")]
     if one.demanded_bandwidth_bps:
         parts.append(("demands", f"{format_rate(one.demanded_bandwidth_bps)} from the registry"))
-    parts += [("reason -" if number == 0 else "       -", text) for number, text in enumerate(one.because.split("; "))]
+    parts += [("reason -" if number == 0 else "       -", text) for number, text in enumerate(one.reasons)]
     parts.append(("check", one.how_to_check))
     if one.rule_of_thumb:
         parts.append(("compare", one.rule_of_thumb))

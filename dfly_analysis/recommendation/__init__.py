@@ -1,4 +1,4 @@
-"""What to set: each module with ``advise`` is a rule for one setting or topic; they are found by a sorted scan of this folder."""
+"""What to set: each module with ``advise`` is a rule for one setting or topic, found by a sorted scan of this folder."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dfly_analysis.catalog.releases import releases
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis, Finding
+from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation.concurrency import find_reduced_concurrency
 from dfly_analysis.recommendation.context import RecommendationContext
 from dfly_analysis.recommendation.recommendations import Advice, Item
@@ -46,7 +47,7 @@ def recommend(
     target_failure_rate: float = 1e-3,
     compression_ratio: float | None = None,
 ) -> Advice:
-    """Return what to set so that layers of a size arrive.
+    """Return the settings to change so that layers of a size arrive.
 
     Parameters
     ----------
@@ -76,8 +77,8 @@ def recommend(
     context, notes = make_context(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
     if compression_ratio is not None:
         if not 1.0 < compression_ratio < math.inf:
-            message = f"a layer cannot be compressed {compression_ratio:g} times"
-            raise DflyError(message, hint="2.5 is usual for programs")
+            text = f"the compression ratio must be above 1, got {compression_ratio:g}"
+            raise DflyError(text, hint="2.5 is usual for programs")
         context = replace(context, compression_ratio=compression_ratio)
     items = [*notes, *(item for rule in all_rules().values() for item in rule(context))]
     advice = Advice.of(items, size_bytes=context.size_bytes, target_failure_rate=context.target)
@@ -92,29 +93,32 @@ def make_context(
     *,
     size: str | float | None = _USUAL_SIZE,
     target_failure_rate: float = 1e-3,
-) -> tuple[RecommendationContext, tuple[str, ...]]:
+) -> tuple[RecommendationContext, tuple[Message, ...]]:
     """Return the input of the rules, and what was assumed for it, a sentence each; arguments as `recommend`."""
     if not 0.0 < target_failure_rate < 1.0:
-        raise DflyError(f"a target failure rate of {target_failure_rate} is not between 0 and 1", hint="0.001 is usual")
+        text = f"the target failure rate must be between 0 and 1, got {target_failure_rate}"
+        raise DflyError(text, hint="0.001 is usual")
     size_bytes, notes = _size(dataset, size)
     diagnosis = findings if isinstance(findings, Diagnosis) else Diagnosis(findings)
     context = RecommendationContext(dataset, diagnosis, fits, size_bytes, target_failure_rate)
     if context.client_version is None:
-        newest = releases("client")[-1]
-        notes += (
-            f"the client's version is not known: pieces are taken to be cut as {newest} does; name it or the chart",
-        )
+        text = message(
+            "the client's release is not known: piece lengths are those of {release}; name it with --client or --chart",
+            release=releases("client")[-1],
+        )  # fmt: skip
+        notes = (*notes, text)
     context = replace(context, needs=required_timeouts(context))
     return replace(context, reduced_concurrency=find_reduced_concurrency(context)), notes
 
 
-def _size(dataset: Dataset, size: str | float | None) -> tuple[int, tuple[str, ...]]:
+def _size(dataset: Dataset, size: str | float | None) -> tuple[int, tuple[Message, ...]]:
     if size is not None:
         size_bytes = parse_size(size) if not isinstance(size, float) or math.isfinite(size) else 0
         if size_bytes <= 0:
-            raise DflyError(f"a layer of {size} bytes cannot be", hint="write a size like 20GiB")
+            raise DflyError(f"the layer size must be above 0, got {size}", hint="write a size like 20GiB")
         return size_bytes, ()
-    largest = dataset.rows("SELECT max(size_bytes) FROM tasks")[0][0]
-    if largest:
-        return largest, (f"no size was asked for: the advice is for the largest layer seen, {format_size(largest)}",)
-    return parse_size(_USUAL_SIZE), (f"no size was asked for and none was seen: the advice is for {_USUAL_SIZE}",)
+    if largest := dataset.rows("SELECT max(size_bytes) FROM tasks")[0][0]:
+        observed = format_size(largest)
+        return largest, (message("no --size was given: the largest layer seen, {size}, is used", size=observed),)
+    text = message("no --size was given and the input shows no layer: {size} is used", size=_USUAL_SIZE)
+    return parse_size(_USUAL_SIZE), (text,)

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dfly_analysis.estimates import Interval
+from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import DurationFit
-from dfly_analysis.recommendation.context import (
-    CLIENT_ROLES,
-    HEADROOM,
-    LEVEL,
-    PIECE,
-    ROLE_TITLES,
-    RecommendationContext,
-)
+from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECT_SETTINGS, HEADROOM, LEVEL, PIECE, ROLE_TITLES
+from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.piece_timeout import range_text
 from dfly_analysis.recommendation.recommendations import NoRecommendation, Recommendation, in_force_text
 from dfly_analysis.recommendation.required_timeout import rounded_up
@@ -21,27 +16,28 @@ from dfly_analysis.units import duration_setting, format_rate, format_size
 
 KEY = "download.collectedPieceTimeout"
 _FINDING = "parent_silent"
-_SHARE = 0.999
-_COLLECT = "logs of clients that pull a large layer while the seed client still fetches it"
+_QUANTILE = 0.999
 
 
-def advise(context: RecommendationContext) -> Iterator[Recommendation | NoRecommendation]:
+def advise(context: Context) -> Iterator[Recommendation | NoRecommendation]:
     """Return what to do about `download.collectedPieceTimeout`; nothing where the release does not read it (up to v0.2.38)."""
-    return (_one(context, role) for role in CLIENT_ROLES if context.reads(KEY, role))
+    return (_of_role(context, role) for role in CLIENT_ROLES if context.reads(KEY, role))
 
 
-def _one(context: RecommendationContext, role: str) -> Recommendation | NoRecommendation:
+def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
     current, observed = context.setting(KEY, role), context.present(_FINDING)
     if not context.fetched_from(role, "parent"):
-        return NoRecommendation(KEY, f"no {ROLE_TITLES[role]} is seen to fetch from another host", _COLLECT, role)
+        reason = message("the input shows no {role} that fetches from another host", role=ROLE_TITLES[role])
+        collect = message("logs of clients that pull a large layer while the seed client still fetches it")
+        return NoRecommendation(KEY, reason, collect, role)
     in_force = current.seconds
     if in_force is None:
-        missing = "the Helm values, the chart's version or dfdaemon.yaml"
-        return NoRecommendation(KEY, f"the value in force is not known: {current.source}", missing, role)
-    # How long a parent that reads from the source may stay silent: one piece's time, but no more than its own timeout.
+        reason = message("the value in force is not known: {source}", source=current.source)
+        return NoRecommendation(KEY, reason, COLLECT_SETTINGS, role)
+    # How long a parent that reads from the registry may stay silent: one piece's time, but no more than its own timeout.
     fit, parent_s = context.duration_fit("source", "seedClient"), context.needs["seedClient", PIECE].planned_s
     if isinstance(fit, DurationFit):
-        found = fit.quantile(context.piece_bytes, _SHARE, LEVEL)
+        found = fit.quantile(context.piece_bytes, _QUANTILE, LEVEL)
         most = parent_s if parent_s is not None else found.high
         silence = Interval(min(found.value, most), min(found.low, most), min(found.high, most))
     elif not observed or parent_s is None or in_force >= rounded_up(parent_s):
@@ -49,36 +45,37 @@ def _one(context: RecommendationContext, role: str) -> Recommendation | NoRecomm
     else:
         silence = Interval(parent_s, in_force, parent_s)
     if in_force >= (silence.high if observed else silence.value):
-        reason = f"the value in force meets the need: {in_force_text(current)}, a parent's first pieces take {range_text(silence)}"
-        return NoRecommendation(KEY, reason, "", role)
+        enough = message("it is long enough: the first pieces of a parent take {time}", time=range_text(silence))
+        return NoRecommendation(KEY, join([in_force_text(current), enough], "; "), "", role)
     return _raise(context, role, silence, fitted=isinstance(fit, DurationFit))
 
 
-def _raise(context: RecommendationContext, role: str, silence: Interval, *, fitted: bool) -> Recommendation:
+def _raise(context: Context, role: str, silence: Interval, *, fitted: bool) -> Recommendation:
     current, observed = context.setting(KEY, role), context.present(_FINDING)
     proposed_s = rounded_up(HEADROOM * silence.high if fitted else silence.high)
-    in_flight = context.pieces_in_flight("seedClient")
-    many = f"{in_flight} pieces" if in_flight else "pieces"
-    basis = "by the fitted law of the source" if fitted else "no law was fitted, so the parent's own limit counts"
-    first = f"announces nothing before the first is whole, up to {range_text(silence)}, {basis}"
-    reasons = [
-        f"a parent that fetches {many} of {format_size(context.piece_bytes)} at a time {first}",
-        "a child that gives up earlier has its parents blocked and goes to the registry",
-    ]
-    if now := context.bandwidth_bps("seedClient", current.seconds or proposed_s):
-        reasons.append(f"the value in force demands {format_rate(now)} from the registry")
+    now = context.bandwidth_bps("seedClient", current.seconds or proposed_s)
     return Recommendation.of(
-        current,
-        KEY,
-        reasons,
-        proposed=duration_setting(proposed_s),
-        unit="s",
-        low=silence.low,
-        high=silence.high,
-        confidence="medium" if fitted and observed else "low",
-        findings=observed,
-        how_to_check="set it, pull the layer while it is preheated, then run `dfly-analysis diagnose`: parent_silent should be "
-        "absent and the pulls' bytes_from_source near 0",
+        current, KEY, _reasons(context, silence, now, fitted=fitted), proposed=duration_setting(proposed_s), unit="s", low=silence.low,
+        high=silence.high, confidence="medium" if fitted and observed else "low", findings=observed,
+        how_to_check=message(
+            "set it, pull the layer while it is preheated, then run `dfly-analysis diagnose`: parent_silent is absent and the "
+            "bytes_from_source of the pulls are near 0"
+        ),
         demanded_bandwidth_bps=context.bandwidth_bps("seedClient", proposed_s),
-        rule_of_thumb=f"{duration_setting(360.0)}, the chart's value for clients since 1.4.16",
-    )
+        rule_of_thumb=message("{value}, the chart's value for clients since 1.4.16", value=duration_setting(360.0)),
+    )  # fmt: skip
+
+
+def _reasons(context: Context, silence: Interval, now_bps: float | None, *, fitted: bool) -> Iterator[Message]:
+    values = {"piece": format_size(context.piece_bytes), "time": range_text(silence)}
+    if fitted:
+        yield message(
+            "a parent announces its first {piece} piece after up to {time}, by the fitted distribution", **values
+        )
+    else:
+        yield message("a parent announces its first {piece} piece after up to {time}, its own piece timeout", **values)
+    if in_flight := context.pieces_in_flight("seedClient"):
+        yield message("the parent fetches {n} pieces at the same time", n=in_flight)
+    yield message("a child that gives up earlier blocks its parents and falls back to the registry")
+    if now_bps:
+        yield message("the current value demands {rate} from the registry", rate=format_rate(now_bps))

@@ -8,28 +8,30 @@ from collections.abc import Iterator
 
 from dfly_analysis.catalog.sizing_guide import Spread, compression_kinds, unpack_speeds
 from dfly_analysis.estimates import Interval, NotFitted
+from dfly_analysis.messages import Message, message
 from dfly_analysis.models import CapacityFit, UnpackFit
 from dfly_analysis.recommendation.context import RecommendationContext
 from dfly_analysis.recommendation.recommendations import Basis, Confidence, Estimate, Item, NoRecommendation
 from dfly_analysis.recommendation.transfer_times import busy_rate_bps
 from dfly_analysis.units import format_rate
 
-_COLLECT = (
-    "logs of clients with piece start and finish lines while nodes pull, so that the bandwidth to a node is known"
+_COLLECT = message("client logs with piece start and finish lines while nodes pull, which show the bandwidth to a node")
+_CHECK = message(
+    "time `gzip -dc LAYER >/dev/null` (or `zstd -dc`) on a node and add the times as a CSV of size_bytes,duration_s,label with the label "
+    "`unpack gzip`; give the ratio with --compression-ratio"
 )
-_CHECK = (
-    "time `gzip -dc LAYER >/dev/null` (or `zstd -dc`) on a node and give it as a CSV of size_bytes,duration_s,label with the label `unpack gzip`; "
-    "name the ratio with --compression-ratio"
+_REASON = message(
+    "Dragonfly does not compress data in transfer, so no setting enables it: compression is chosen when an image is built, and the "
+    "break-even bandwidths show when it pays off"
 )
-_REASON = "Dragonfly compresses nothing on its way, so no setting turns it on: it is how an image is built; the break-even bandwidths say when it pays"
 
 
 def break_even_bps(ratio: float, unpack_bps: float, plain_bps: float) -> float:
     """Return the bandwidth at which compressed and plain layers take equally long to fetch and unpack, one after the other.
 
     ``S/(rB) + S/(rD) = S/B + S/P`` solved for ``B``: for ``S`` bytes of files, ``r`` of them in a compressed byte, ``D``
-    compressed bytes unpacked a second and ``P`` plain ones. Below it compression pays; it is infinite where unpacking is no slower
-    than writing plain files.
+    compressed bytes unpacked a second and ``P`` plain ones. Below it compression pays off; it is infinite where unpacking is no
+    slower than writing plain files.
     """
     slower = 1.0 / (ratio * unpack_bps) - 1.0 / plain_bps
     return (1.0 - 1.0 / ratio) / slower if slower > 0 else math.inf
@@ -40,29 +42,29 @@ def advise(context: RecommendationContext) -> Iterator[Item]:
     known = _bandwidth_to_node(context)
     if known is None:
         capacity = context.capacity
-        explanation = f": {capacity.reason}" if isinstance(capacity, NotFitted) else ""
-        yield NoRecommendation("compression", f"the bandwidth to a node is not known{explanation}", _COLLECT)
+        reason = message("the bandwidth to a node is not known")
+        if isinstance(capacity, NotFitted):
+            reason = message("the bandwidth to a node is not known: {reason}", reason=capacity.reason)
+        yield NoRecommendation("compression", reason, _COLLECT)
         return
-    yield NoRecommendation("compression", _REASON, "", "")
-    named = context.compression_ratio
-    kinds = (
-        compression_kinds() if named is None else {f"layers that shrink {named:g} times": Spread(named, named, named)}
-    )
-    for kind, ratio in kinds.items():
+    yield NoRecommendation("compression", _REASON, "")
+    ratio = context.compression_ratio
+    kinds = compression_kinds() if ratio is None else {"": Spread(ratio, ratio, ratio)}
+    for kind, spread in kinds.items():
         for name in unpack_speeds():
             if name != "none":
-                yield _estimate(context, name, kind, ratio, *known)
+                yield _estimate(context, name, kind, spread, *known)
 
 
-def _bandwidth_to_node(context: RecommendationContext) -> tuple[float, str] | None:
+def _bandwidth_to_node(context: RecommendationContext) -> tuple[float, Message] | None:
     """Return the bandwidth over which nodes get layers, and its source: from other hosts, else from the registry."""
     found = busy_rate_bps(context.dataset, "parent")
     if found is not None:
         hosts = context.one("SELECT count(DISTINCT host) FROM pieces WHERE origin = 'parent'")[0]
-        return found / max(1, hosts), "what hosts got from each other at their busiest, a node"
+        return found / max(1, hosts), message("the peak rate per node between hosts")
     capacity = context.capacity
     if isinstance(capacity, CapacityFit):
-        return capacity.goodness["busiest_bps"], "the most that a host carried from the registry"
+        return capacity.goodness["busiest_bps"], message("the peak rate of one host from the registry")
     return None
 
 
@@ -75,7 +77,7 @@ def _break_even(ratio: Spread, unpack: Spread, plain: Spread) -> Interval:
 
 
 def _estimate(
-    context: RecommendationContext, name: str, kind: str, ratio: Spread, bandwidth_bps: float, bandwidth_source: str
+    context: RecommendationContext, name: str, kind: str, ratio: Spread, bandwidth_bps: float, bandwidth_source: Message
 ) -> Estimate:
     speed, measured = unpack_speeds()[name], context.fits.get(f"unpack_{name}")
     basis: Basis = "measured" if isinstance(measured, UnpackFit) else "assumed"
@@ -83,13 +85,24 @@ def _estimate(
         speed = Spread(measured.speed_bps.value, measured.speed_bps.low, measured.speed_bps.high)
     found = _break_even(ratio, speed, unpack_speeds()["none"])
     confidence: Confidence = "medium" if basis == "measured" or context.compression_ratio else "low"
+    values = {"name": name, "rate": format_rate(bandwidth_bps), "source": bandwidth_source}
     if bandwidth_bps < found.low:
-        verdict = f"{name} pays"
+        verdict = message("{name} pays off at {rate}, {source}", **values)
     elif bandwidth_bps > found.high:
-        verdict = f"plain layers are quicker than {name}"
+        verdict = message("plain layers are faster than {name} at {rate}, {source}", **values)
     else:
-        verdict, confidence = "which is quicker cannot be told from what is assumed", "low"
-    shrink = f"{ratio.low:g} to {ratio.high:g} times" if ratio.low < ratio.high else f"{ratio.value:g} times"
-    because = f"{verdict} at {format_rate(bandwidth_bps)}, {bandwidth_source}; shrunk {shrink}, unpacked at {format_rate(speed.low)} to {format_rate(speed.high)} a core"
-    what = f"{name} pays below this bandwidth, {kind}"
+        verdict = message("the assumptions do not show whether {name} pays off at {rate}, {source}", **values)
+        confidence = "low"
+    ratios = (
+        message("{low:g} to {high:g}", low=ratio.low, high=ratio.high) if ratio.low < ratio.high else f"{ratio.value:g}"
+    )
+    because = message(
+        "{verdict} (compression ratio {ratio}, unpacking at {low} to {high} per core)", verdict=verdict, ratio=ratios,
+        low=format_rate(speed.low), high=format_rate(speed.high),
+    )  # fmt: skip
+    what = message("{name} pays off below this bandwidth, {kind}", name=name, kind=kind)
+    if not kind:
+        what = message(
+            "{name} pays off below this bandwidth, compression ratio {ratio:g}", name=name, ratio=ratio.value
+        )
     return Estimate.of("compression", "client", what, found, "B/s", basis, confidence, because, _CHECK)

@@ -1,32 +1,26 @@
-"""Pieces in flight against the link they share: how many fit the piece timeout, and when fewer help at all."""
+"""Pieces in flight on a shared link: how many fit the piece timeout, and when fewer help at all."""
 
 from __future__ import annotations
 
 import math
 
 from dfly_analysis.models import CapacityFit
-from dfly_analysis.recommendation.context import (
-    CLIENT_ROLES,
-    HEADROOM,
-    PIECE,
-    SLOTS,
-    RecommendationContext,
-    ReducedConcurrency,
-    TimeoutRequirement,
-)
+from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, PIECE, SLOTS, ReducedConcurrency
+from dfly_analysis.recommendation.context import RecommendationContext as Context
+from dfly_analysis.recommendation.context import TimeoutRequirement as Requirement
 
 _WORTH = 1.5  # fewer in flight have to make a piece this many times faster
 _STILL_CARRIED = 0.8  # and carry this share of what is carried now
 
 
-def find_reduced_concurrency(context: RecommendationContext) -> dict[str, ReducedConcurrency]:
-    """Return how many pieces may be in flight, for the roles where fewer than now would cure something."""
+def find_reduced_concurrency(context: Context) -> dict[str, ReducedConcurrency]:
+    """Return how many pieces may be in flight, for the roles where fewer than now help."""
     found = {role: _reduced(context, role) for role in CLIENT_ROLES}
     set_now = {role: context.setting(SLOTS, role).number or 0 for role in CLIENT_ROLES}
     return {role: one for role, one in found.items() if one is not None and set_now[role] > one.slots}
 
 
-def slots_seen(context: RecommendationContext, role: str) -> int:
+def slots_seen(context: Context, role: str) -> int:
     """Return the most pieces of one layer that a host of a role had in flight at a time; 0 where no times are known."""
     # the slack: a slot is taken again within a millisecond of the piece before
     query = """
@@ -51,16 +45,13 @@ def slowed(capacity: CapacityFit, in_flight: float) -> float:
     return (there / capacity.throughput(there).value) / (usual / capacity.throughput(usual).value)
 
 
-def _reduced(context: RecommendationContext, role: str) -> ReducedConcurrency | None:
+def _reduced(context: Context, role: str) -> ReducedConcurrency | None:
     need, capacity = context.needs.get((role, PIECE)), context.capacity
     raised = need is not None and need.proposed_s is not None
     if context.failed_tasks("rate_limited", role):
         seen = 0 if raised else slots_seen(context, role)
-        return (
-            ReducedConcurrency(role, "refused", seen, seen // 2, max(1, seen // 4), seen // 2, 1.0)
-            if seen > 1
-            else None
-        )
+        half = seen // 2
+        return ReducedConcurrency(role, "refused", seen, half, max(1, seen // 4), half, 1.0) if half else None
     if need is None or not isinstance(capacity, CapacityFit) or not capacity.shared:
         return None
     if need.limited_by == "ceiling" or need.verdict == "ceiling":
@@ -71,34 +62,28 @@ def _reduced(context: RecommendationContext, role: str) -> ReducedConcurrency | 
     return None
 
 
-def _concurrent_layers(capacity: CapacityFit, seen: int) -> float:
-    return max(1.0, capacity.usual_load / seen)
-
-
-def _within_timeout(
-    context: RecommendationContext, need: TimeoutRequirement, capacity: CapacityFit
-) -> ReducedConcurrency | None:
-    seen, limit_s = slots_seen(context, need.role), need.planned_s
-    if seen < 2 or limit_s is None or need.needed is None:
+def _within_timeout(context: Context, need: Requirement, capacity: CapacityFit) -> ReducedConcurrency | None:
+    seen, timeout_s = slots_seen(context, need.role), need.planned_s
+    if seen < 2 or timeout_s is None or need.needed is None:
         return None
-    layers = _concurrent_layers(capacity, seen)
+    layers = max(1.0, capacity.usual_load / seen)
 
     def most(needed_s: float) -> int:
-        return max((n for n in range(1, seen) if needed_s * slowed(capacity, n * layers) <= limit_s), default=0)
+        return max((n for n in range(1, seen) if needed_s * slowed(capacity, n * layers) <= timeout_s), default=0)
 
     low, high = most(HEADROOM * need.needed.high), most(need.needed.value)
     slots = low or high
     if not slots:
         return None
     times, link_bps = slowed(capacity, slots * layers), capacity.bandwidth_bps.value
-    return ReducedConcurrency(need.role, "limit", seen, slots, max(1, low), high, times, limit_s, link_bps)
+    return ReducedConcurrency(need.role, "timeout", seen, slots, max(1, low), high, times, timeout_s, link_bps)
 
 
-def _against_resets(context: RecommendationContext, role: str, capacity: CapacityFit) -> ReducedConcurrency | None:
+def _against_resets(context: Context, role: str, capacity: CapacityFit) -> ReducedConcurrency | None:
     seen = slots_seen(context, role)
     if seen < 2:
         return None
-    layers, usual = _concurrent_layers(capacity, seen), max(1.0, capacity.usual_load)
+    layers, usual = max(1.0, capacity.usual_load / seen), max(1.0, capacity.usual_load)
     for slots in range(seen // 2, 0, -1):
         carried = capacity.throughput(max(1.0, slots * layers)).value / capacity.throughput(usual).value
         times = slowed(capacity, slots * layers)

@@ -15,6 +15,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.findings import Diagnosis
+from dfly_analysis.messages import message
 from dfly_analysis.models import (
     DEFAULT_RETRY_CORRELATION,
     CapacityFit,
@@ -24,14 +25,15 @@ from dfly_analysis.models import (
 )
 
 CLIENT_ROLES = ("seedClient", "client")
-ROLE_TITLES = {"seedClient": "seed client", "client": "client"}
+ROLE_TITLES = {"seedClient": message("seed client"), "client": message("client")}
 PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 COLLECTOR = "scheduler.gc.pieceDownloadTimeout"
 SLOTS = "download.concurrentPieceCount"
 HEADROOM = 1.2
 # The end of this interval is what is set: beyond it the distributions disagree so much that the value would say nothing.
 LEVEL = 0.8
-_COLLECT = "client logs with piece start and finish lines"
+COLLECT_DURATIONS = message("client logs with piece start and finish lines (level debug from client v1.4.1)")
+COLLECT_SETTINGS = message("the Helm values, the chart's version or dfdaemon.yaml")
 
 Verdict = Literal["raise", "thumb", "meets", "not_cut", "step", "ceiling", "not_fitted", "idle", "unknown_value"]
 
@@ -40,14 +42,14 @@ Verdict = Literal["raise", "thumb", "meets", "not_cut", "step", "ceiling", "not_
 class TimeoutEvidence:
     """What timeouts did to one role.
 
-    Failed tasks, attempts at pieces and those that a timeout ended, the longest timeout that ended one, and whether a piece
-    timeout ended anything at all; timeouts of message streams do not count.
+    Failed tasks, attempts at pieces and those that timed out, the longest timeout they reached, and whether any piece timed out at
+    all; timeouts of message streams do not count.
     """
 
     failed: int
     attempts: int
     cut_attempts: int
-    limit_s: float | None
+    timeout_s: float | None
     seen: bool
 
 
@@ -56,10 +58,10 @@ class TimeoutRequirement:
     """What a piece timeout has to be, and what to do about it.
 
     The origin (``source`` or ``parent``) is the one whose distribution asks for most; `needed` is an 80 % interval in seconds;
-    `limited_by` is what holds the proposal below its upper end. Verdicts: ``raise`` (the distribution asks for more), ``thumb``
-    (timeouts were seen, no distribution: a rule of thumb), ``meets``, ``not_cut`` (no timeout ended anything), ``step`` (the
-    estimate meets the target with a wide margin; only the distributions' disagreement asks for more), ``ceiling`` (more than is
-    sensible would be needed), ``not_fitted``, ``idle`` (the role fetched nothing that the timeout covers), ``unknown_value``.
+    `limited_by` is what holds the proposal below its upper end. Verdicts: ``raise`` (the fit asks for more), ``thumb`` (timeouts were
+    seen, but there is no fit: a rule of thumb), ``meets``, ``not_cut`` (nothing timed out), ``step`` (the estimate meets the target
+    with a wide margin; only the disagreement of distributions asks for more), ``ceiling`` (more than is sensible would be needed),
+    ``not_fitted``, ``idle`` (the role fetched nothing that the timeout covers), ``unknown_value``.
     """
 
     role: str
@@ -80,36 +82,36 @@ class TimeoutRequirement:
 
     @property
     def in_force_s(self) -> float | None:
-        """The timeout in force, else the one that was seen to end pieces, seconds."""
-        return self.current.seconds if self.current.seconds is not None else self.timeouts.limit_s
+        """The timeout in force, else the one that pieces reached, seconds."""
+        return self.current.seconds if self.current.seconds is not None else self.timeouts.timeout_s
 
 
 @dataclass(frozen=True)
 class ReducedConcurrency:
     """How many pieces of a layer may be in flight.
 
-    Why: no sensible timeout suffices for more, connections are reset too often for how long pieces take, or the registry refuses
-    requests, whatever the link. `seen` is the most pieces of one layer in flight in this run, `times` the factor on the time of a
-    piece, `limit_s` the piece timeout that it was computed for, `link_bps` the bandwidth that the pieces share.
+    Reason: no sensible timeout suffices for more (``timeout``), connections are reset too often for how long pieces take, or the
+    registry refuses requests. `seen` is the most pieces of one layer in flight in this run, `times` the factor on the time of a
+    piece, `timeout_s` the piece timeout it was computed for, `link_bps` the bandwidth that the pieces share.
     """
 
     role: str
-    why: Literal["limit", "resets", "refused"]
+    reason: Literal["timeout", "resets", "refused"]
     seen: int
     slots: int
     low: int
     high: int
     times: float
-    limit_s: float | None = None
+    timeout_s: float | None = None
     link_bps: float | None = None
 
 
 @dataclass(frozen=True)
 class RecommendationContext:
-    """The question that the rules answer.
+    """The input of the rules.
 
-    `size_bytes` is the requested layer's, `target` the share of such layers that may fail. Requirements of timeouts by role and
-    key, and reduced concurrency by role, are computed once for all rules. `compression_ratio` is what the user named.
+    `size_bytes` is the requested layer's, `target` the share of such layers that may fail, `compression_ratio` what the user named.
+    Requirements of timeouts by role and key, and reduced concurrency by role, are computed once for all rules.
     """
 
     dataset: Dataset
@@ -147,8 +149,7 @@ class RecommendationContext:
         found = self.fits.get("source_capacity")
         if isinstance(found, CapacityFit | NotFitted):
             return found
-        missing = f"{_COLLECT} (level debug from client v1.4.1)"
-        return NotFitted("source_capacity", "the throughput of the source was not fitted", missing)
+        return NotFitted("source_capacity", message("the throughput of the registry is not fitted"), COLLECT_DURATIONS)
 
     def version(self, role: str) -> str | None:
         """Return the release of a role's component, or None."""
@@ -208,7 +209,7 @@ class RecommendationContext:
         found = own if isinstance(own, DurationFit) else self.fits.get(shared)
         if isinstance(found, DurationFit | NotFitted):
             return found
-        return NotFitted(shared, "no law of a piece's time was fitted", _COLLECT)
+        return NotFitted(shared, message("no distribution of piece times is fitted"), COLLECT_DURATIONS)
 
     def present(self, *finding_ids: str) -> tuple[str, ...]:
         """Return those of some findings that are present."""

@@ -1,4 +1,4 @@
-"""Bandwidth, what a piece gets of it, and reset connections: how many pieces in flight and which bandwidth limit they bear."""
+"""Bandwidth, the share of each piece, and reset connections: how many pieces in flight and which bandwidth limit they allow."""
 
 from __future__ import annotations
 
@@ -8,24 +8,13 @@ from functools import partial
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval, NotFitted, wilson
+from dfly_analysis.messages import Message, format_list, message
 from dfly_analysis.models import CapacityFit, DurationFit
-from dfly_analysis.recommendation.context import (
-    CLIENT_ROLES,
-    PIECE,
-    ROLE_TITLES,
-    SLOTS,
-    RecommendationContext,
-    ReducedConcurrency,
-)
+from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, ROLE_TITLES, SLOTS, ReducedConcurrency
+from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.piece_timeout import range_text
 from dfly_analysis.recommendation.preheat_jobs import api_of
-from dfly_analysis.recommendation.recommendations import (
-    Confidence,
-    Estimate,
-    Item,
-    NoRecommendation,
-    Recommendation,
-)
+from dfly_analysis.recommendation.recommendations import Confidence, Estimate, Item, NoRecommendation, Recommendation
 from dfly_analysis.recommendation.transfer_times import MARGIN
 from dfly_analysis.units import (
     duration_setting,
@@ -39,21 +28,28 @@ from dfly_analysis.units import (
 
 LIMIT, OLD_LIMIT, SOURCE_LIMIT = "download.bandwidthLimit", "download.rateLimit", "download.backToSourceBandwidthLimit"
 RENAMED_IN, TEXT_SINCE = "v1.2.8", "v0.1.88"
+_ROLE = "seedClient"
 _FEW = 200
 _ROOM = 2.0  # a limit's layer ends in half of the job's time
 _NARROW, _WIDE = 0.05, 0.2  # of the interval of a share
-_LOOK = "repeat the run with half of download.concurrentPieceCount: the bandwidth should stay"
+_CHECK = message("repeat the run with half of download.concurrentPieceCount: the bandwidth stays the same")
 _FINDINGS = ("connection_reset", "body_truncated", "registry_status")
-_EXPECTED = {
-    "limit": "no piece cut at the limit",
-    "resets": "fewer findings connection_reset",
-    "refused": "registry_status absent",
+_CHECKS = {
+    "timeout": message(
+        "set it, repeat the preheat, then run `dfly-analysis compare` on both runs: no piece times out, and no layer takes longer"
+    ),
+    "resets": message(
+        "set it, repeat the preheat, then run `dfly-analysis compare` on both runs: connection_reset is rarer, and no layer takes longer"
+    ),
+    "refused": message(
+        "set it, repeat the preheat, then run `dfly-analysis compare` on both runs: registry_status is absent, and no layer takes longer"
+    ),
 }
-_estimate = partial(Estimate.of, "network")
+_estimate = partial(Estimate.of, "network", _ROLE)
 
 
-def advise(context: RecommendationContext) -> Iterator[Item]:
-    """Return how many pieces in flight, and which bandwidth limit, the link and the registry bear."""
+def advise(context: Context) -> Iterator[Item]:
+    """Return how many pieces in flight, and which bandwidth limit, the link and the registry allow."""
     changes: list[Item] = [_reduce_concurrency(context, one) for one in context.reduced_concurrency.values()]
     changes += [found for key in (LIMIT, SOURCE_LIMIT) if (found := _raised_limit(context, key)) is not None]
     yield from changes or [_no_recommendation(context)]
@@ -62,152 +58,180 @@ def advise(context: RecommendationContext) -> Iterator[Item]:
     yield from _resets(context)
 
 
-def _reduce_concurrency(context: RecommendationContext, reduced: ReducedConcurrency) -> Recommendation:
-    finding = {"refused": ("registry_status",), "resets": ("connection_reset",)}.get(reduced.why, ())
+def _reduce_concurrency(context: Context, reduced: ReducedConcurrency) -> Recommendation:
+    finding = {"refused": ("registry_status",), "resets": ("connection_reset",)}.get(reduced.reason, ())
     return Recommendation.of(
-        context.setting(SLOTS, reduced.role),
-        SLOTS,
-        _reduction_reasons(context, reduced),
-        proposed=str(reduced.slots),
-        unit="1",
-        low=float(reduced.low),
-        high=float(max(reduced.high, reduced.slots)),
-        confidence="medium" if reduced.why == "limit" and reduced.low == reduced.slots else "low",
-        findings=context.present(*finding),
-        how_to_check=f"set it, repeat the preheat, then run `dfly-analysis compare` on both runs: expect {_EXPECTED[reduced.why]}, and no layer that takes longer",
-        demanded_bandwidth_bps=context.bandwidth_bps(reduced.role, reduced.limit_s) if reduced.limit_s else None,
-        rule_of_thumb="the guide of the project: pieces in flight cost processor and memory; the client's own default is 8",
-    )
+        context.setting(SLOTS, reduced.role), SLOTS, _reduction_reasons(context, reduced), proposed=str(reduced.slots), unit="1",
+        low=float(reduced.low), high=float(max(reduced.high, reduced.slots)),
+        confidence="medium" if reduced.reason == "timeout" and reduced.low == reduced.slots else "low",
+        findings=context.present(*finding), how_to_check=_CHECKS[reduced.reason],
+        demanded_bandwidth_bps=context.bandwidth_bps(reduced.role, reduced.timeout_s) if reduced.timeout_s else None,
+        rule_of_thumb=message("the client's default is 8; the sizing guide of Dragonfly says that pieces in flight cost CPU and memory"),
+    )  # fmt: skip
 
 
-def _reduction_reasons(context: RecommendationContext, reduced: ReducedConcurrency) -> Iterator[str]:
+def _reduction_reasons(context: Context, reduced: ReducedConcurrency) -> Iterator[Message]:
     if reduced.link_bps is None:
-        yield f"the registry refused requests as too many, which failed {context.failed_tasks('rate_limited')} tasks"
-        yield f"up to {reduced.seen} pieces of one layer were in flight, so many requests at a time; half of that is a rule of thumb"
+        tasks = context.failed_tasks("rate_limited")
+        yield message("the registry refused too many requests, which failed {tasks:,} tasks", tasks=tasks)
+        yield message(
+            "up to {n} pieces of one layer were in flight, one request each; half of that is a rule of thumb",
+            n=reduced.seen,
+        )
         return
-    yield (
-        f"pieces in flight share a link of {format_rate(reduced.link_bps)}: "
-        f"with {reduced.slots} in place of {reduced.seen} a piece takes {format_share(reduced.times)} of its time"
-    )
-    if reduced.why == "resets":
-        yield "a connection that lives shorter is cut less often, and the link stays full"
+    yield message(
+        "pieces in flight share a link of {rate}: with {slots} instead of {seen}, a piece takes {share} of its time",
+        rate=format_rate(reduced.link_bps), slots=reduced.slots, seen=reduced.seen, share=format_share(reduced.times),
+    )  # fmt: skip
+    if reduced.reason == "resets":
+        yield message("shorter connections are reset less often, and the link stays fully used")
         return
-    needed = context.needs[reduced.role, PIECE].needed
-    yield f"with as many as now {PIECE} would have to be {range_text(needed) if needed is not None else ''}, longer than is sensible"
-    yield f"with {reduced.slots} in flight {duration_setting(reduced.limit_s or 0.0)} suffices: set both together"
+    if (needed := context.needs[reduced.role, PIECE].needed) is not None:
+        time = range_text(needed)
+        yield message(
+            "with the current number {key} would have to be {time}, longer than is sensible", key=PIECE, time=time
+        )
+    timeout = duration_setting(reduced.timeout_s or 0.0)
+    yield message("with {slots} in flight {timeout} is enough: set both together", slots=reduced.slots, timeout=timeout)
 
 
-def _raised_limit(context: RecommendationContext, key: str) -> Recommendation | None:
+def _raised_limit(context: Context, key: str) -> Recommendation | None:
     """Return a higher limit where a layer outlasts its job: waiting for the limit stops the piece's clock, not the job's."""
-    role = "seedClient"
-    current = context.setting(key, role)
+    current = context.setting(key, _ROLE)
     in_force, deadline_s = current.size_bytes, _deadline_s(context)
-    if in_force is None or not in_force or deadline_s is None or current.layer == "unknown":
+    if not in_force or deadline_s is None or current.layer == "unknown":
         return None
     least = context.size_bytes / deadline_s
     if in_force >= least:
         return None
-    version = context.version(role)
-    name = OLD_LIMIT if key == LIMIT and version and not context.released(role, RENAMED_IN) else key
-    proposed = rate_setting(_ROOM * least, bare=bool(version) and not context.released(role, TEXT_SINCE))
-    slow = format_duration(context.size_bytes / in_force)
+    version = context.version(_ROLE)
+    name = OLD_LIMIT if key == LIMIT and version and not context.released(_ROLE, RENAMED_IN) else key
+    proposed = rate_setting(_ROOM * least, bare=bool(version) and not context.released(_ROLE, TEXT_SINCE))
+    reasons = [
+        message(
+            "at this limit a layer of {size} takes {time}, longer than the {deadline} of its job", size=format_size(context.size_bytes),
+            time=format_duration(context.size_bytes / in_force), deadline=format_duration(deadline_s),
+        ),
+        message("the wait for the limit counts for the job, but not for the piece timeout, so no timeout shows it"),
+    ]  # fmt: skip
     return Recommendation.of(
-        current,
-        name,
-        [
-            f"a layer of {format_size(context.size_bytes)} takes {slow} at that limit, longer than its job waits ({format_duration(deadline_s)})",
-            "waiting for the limit is outside the piece's clock and inside the job's, so no timeout shows it",
-        ],
-        proposed=proposed,
-        unit="B/s",
-        low=least,
-        high=float(parse_size(proposed)),
+        current, name, reasons, proposed=proposed, unit="B/s", low=least, high=float(parse_size(proposed)),
         confidence="high" if context.version("manager") or context.version("scheduler") else "medium",
         findings=context.present("preheat_deadline"),
-        how_to_check="set it, repeat the preheat, then run `dfly-analysis diagnose`: expect preheat_deadline absent",
-        rule_of_thumb="the guide of the project: as much as the network card gives",
-    )
+        how_to_check=message("set it, repeat the preheat, then run `dfly-analysis diagnose`: preheat_deadline is absent"),
+        rule_of_thumb=message("the sizing guide of Dragonfly: as much as the network card provides"),
+    )  # fmt: skip
 
 
-def _deadline_s(context: RecommendationContext) -> float | None:
+def _deadline_s(context: Context) -> float | None:
     try:
         return api_of(context.version("manager") or context.version("scheduler")).deadline_s
     except DflyError:
         return None
 
 
-def _no_recommendation(context: RecommendationContext) -> NoRecommendation:
+def _no_recommendation(context: Context) -> NoRecommendation:
     capacity = context.capacity
     if isinstance(capacity, NotFitted):
         return NoRecommendation("network", capacity.reason, capacity.collect)
-    note = capacity.notes[0] if capacity.notes else "pieces in flight do not slow each other as far as the data reach"
-    if context.diagnosis.primary_cause == "network_instability":
-        return NoRecommendation(
-            "network",
-            f"connections are cut, and no setting of Dragonfly cures that; fewer pieces in flight would not shorten their lives: {note}",
-            "what lies between seed clients and registry: logs of proxies and load balancers at the times of the cuts, `ss -ti` or `nstat` on a seed's node",
-        )
-    return NoRecommendation("network", f"{note}; nothing asks for fewer in flight or another bandwidth limit", "")
+    note = message("pieces in flight do not slow each other in this input")
+    note = capacity.notes[0] if capacity.notes else note  # type: ignore[assignment]
+    if context.diagnosis.primary_cause != "network_instability":
+        reason = message("no reason for fewer pieces in flight or another bandwidth limit: {note}", note=note)
+        return NoRecommendation("network", reason, "")
+    return NoRecommendation(
+        "network",
+        message("connections are reset, and no setting of Dragonfly prevents that; fewer pieces in flight would not help: {note}", note=note),
+        message(
+            "logs of the proxies and load balancers between seed clients and registry at the times of the resets, `ss -ti` or `nstat` on a "
+            "seed client's node"
+        ),
+    )  # fmt: skip
 
 
-def _link(context: RecommendationContext) -> Iterator[Estimate]:
-    capacity, role = context.capacity, "seedClient"
+def _link(context: Context) -> Iterator[Estimate]:
+    capacity = context.capacity
     if isinstance(capacity, NotFitted):
         return
     busiest, usual = capacity.goodness["busiest_bps"], max(1.0, capacity.usual_load)
-    why = f"bytes that finished over the seconds with a piece in flight, hosts: {len(capacity.hosts)}; the link bears at least this"
+    because = message(
+        "finished bytes over the seconds with a piece in flight (hosts: {n:,}), so the link provides at least this", n=len(capacity.hosts)
+    )  # fmt: skip
     most = Interval(busiest, busiest, math.inf)
-    yield _estimate(role, "most that one host carried from the registry", most, "B/s", "measured", "high", why, _LOOK)
+    yield _estimate(
+        message("peak rate of one host from the registry"), most, "B/s", "measured", "high", because, _CHECK
+    )
     carried = capacity.throughput(usual).value
     if capacity.shared:
-        band, whose = capacity.bandwidth_bps, "of one host" if capacity.scope == "host" else "of all hosts together"
+        band = capacity.bandwidth_bps
         sure = band.high <= 4.0 * band.value and band.value <= 4.0 * max(busiest, carried)
-        confidence: Confidence = "medium" if sure else "low"
-        what = f"bandwidth that pieces {whose} share"
-        why = f"fitted to {capacity.n} attempts, {capacity.law}; up to {capacity.goodness['most_in_flight']:.0f} pieces were in flight"
-        yield _estimate(role, what, band, "B/s", "measured", confidence, why, _LOOK)
+        what = message("bandwidth that the pieces of all hosts share")
+        if capacity.scope == "host":
+            what = message("bandwidth that the pieces of one host share")
+        because = message(
+            "fitted to {n:,} attempts (model: {model}) with up to {most:.0f} pieces in flight", n=capacity.n, model=capacity.law,
+            most=capacity.goodness["most_in_flight"],
+        )  # fmt: skip
+        yield _estimate(what, band, "B/s", "measured", "medium" if sure else "low", because, _CHECK)
     rate, alone = carried / usual, capacity.params[0]
-    why = f"with {usual:.0f} pieces in flight on average; alone it would have {format_rate(capacity.rate_alone_bps)}"
+    because = message(
+        "with {n:.0f} pieces in flight on average; a single piece would have {rate}", n=usual, rate=format_rate(capacity.rate_alone_bps)
+    )  # fmt: skip
     own = Interval(rate, rate * alone.low / alone.value, rate * alone.high / alone.value)
-    confidence = "high" if capacity.n >= _FEW else "medium"
-    yield _estimate(role, "rate of one piece beside its siblings", own, "B/s", "measured", confidence, why)
-
-
-def _demand(context: RecommendationContext) -> Iterator[Estimate]:
-    """Yield what the planned timeout demands, and how many layers in parallel the link bears with it."""
-    role = "seedClient"
-    limit_s, capacity = context.needs[role, PIECE].planned_s, context.capacity
-    demanded = context.bandwidth_bps(role, limit_s) if limit_s else None
-    if demanded is None or limit_s is None:
-        return
-    why = (
-        f"{context.pieces_in_flight(role)} pieces of {format_size(context.piece_bytes)} in flight within {duration_setting(limit_s)}; "
-        f"{MARGIN:g} times as much leaves room for slow ones"
+    sure = capacity.n >= _FEW
+    yield _estimate(
+        message("rate of one piece among the others in flight"),
+        own,
+        "B/s",
+        "measured",
+        "high" if sure else "medium",
+        because,
     )
+
+
+def _demand(context: Context) -> Iterator[Estimate]:
+    """Yield what the planned timeout demands, and how many concurrent layers the link allows with it."""
+    timeout_s, capacity = context.needs[_ROLE, PIECE].planned_s, context.capacity
+    demanded = context.bandwidth_bps(_ROLE, timeout_s) if timeout_s else None
+    if demanded is None or timeout_s is None:
+        return
+    timeout = duration_setting(timeout_s)
+    because = message(
+        "{n} pieces of {piece} in flight within {timeout}; {margin:g} times as much leaves room for slow ones",
+        n=context.pieces_in_flight(_ROLE), piece=format_size(context.piece_bytes), timeout=timeout, margin=MARGIN,
+    )  # fmt: skip
     needed = Interval(demanded, demanded, MARGIN * demanded)
-    yield _estimate(role, "bandwidth that one layer demands", needed, "B/s", "computed", "high", why)
+    yield _estimate(message("bandwidth that one layer demands"), needed, "B/s", "computed", "high", because)
     if isinstance(capacity, CapacityFit) and capacity.shared:
         band = capacity.bandwidth_bps
-        borne = (x / (MARGIN * demanded) for x in (band.value, band.low, band.high))
-        layers = Interval(*(max(1.0, math.floor(x)) if math.isfinite(x) else math.inf for x in borne))
-        sure = isinstance(context.duration_fit("source", role), DurationFit) and band.low > demanded
-        confidence: Confidence = "medium" if sure else "low"
-        why = f"the bandwidth over {MARGIN:g} times what one layer demands at {duration_setting(limit_s)}; dfly-analysis plan-preheat weighs it by time"
-        check = "`dfly-analysis plan-preheat MANIFEST --from LOGS` shows time and failures for each number"
-        yield _estimate(role, "layers in parallel that the link bears", layers, "1", "computed", confidence, why, check)
+        allowed = (x / (MARGIN * demanded) for x in (band.value, band.low, band.high))
+        layers = Interval(*(max(1.0, math.floor(x)) if math.isfinite(x) else math.inf for x in allowed))
+        sure = isinstance(context.duration_fit("source", _ROLE), DurationFit) and band.low > demanded
+        because = message(
+            "the bandwidth over {margin:g} times what one layer demands at {timeout}; `dfly-analysis plan-preheat` also considers the time",
+            margin=MARGIN, timeout=timeout,
+        )  # fmt: skip
+        what = message("concurrent layers that the link allows")
+        check = message("`dfly-analysis plan-preheat MANIFEST --from LOGS` shows time and failures for each number")
+        yield _estimate(what, layers, "1", "computed", "medium" if sure else "low", because, check)
 
 
-def _resets(context: RecommendationContext) -> Iterator[Estimate]:
+def _resets(context: Context) -> Iterator[Estimate]:
     """Yield the share of attempts whose connection was reset, by role."""
     query = """
         SELECT role, count(*), count(*) FILTER (outcome = 'reset') FROM pieces WHERE origin = 'source' GROUP BY role"""
     counts = {role: (n, lost) for role, n, lost in context.dataset.rows(query)}
     shown = context.present(*_FINDINGS)
-    note = f"; {', '.join(shown)} seen" if shown else ""
     for role in (one for one in CLIENT_ROLES if one in counts):
         n, lost = counts[role]
         share = wilson(lost, n)
         wide = share.high - share.low
         confidence: Confidence = "high" if wide <= _NARROW else "medium" if wide <= _WIDE else "low"
-        why = f"{lost} of {n} attempts of a {ROLE_TITLES[role]} at the registry{note}"
-        yield _estimate(role, "attempts whose connection was cut", share, "share", "measured", confidence, why)
+        values = {"lost": lost, "n": n, "role": ROLE_TITLES[role]}
+        because = message("{lost:,} of {n:,} attempts of a {role} at the registry", **values)
+        if shown:
+            because = message(
+                "{lost:,} of {n:,} attempts of a {role} at the registry; findings: {findings}", findings=format_list(shown), **values
+            )  # fmt: skip
+        what = message("attempts whose connection was reset")
+        yield Estimate.of("network", role, what, share, "share", "measured", confidence, because)

@@ -9,26 +9,16 @@ from typing import Any, Literal
 from dfly_analysis.config import Setting
 from dfly_analysis.config.setting import helm_path_of
 from dfly_analysis.estimates import Interval
+from dfly_analysis.messages import Message, join, message
 
 Confidence = Literal["high", "medium", "low"]
 Topic = Literal["network", "resources", "storage", "compression"]
 Basis = Literal["measured", "computed", "documented", "article", "assumed"]
-CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
 
 
 @dataclass(frozen=True)
 class Current:
-    """The value in force today.
-
-    Attributes
-    ----------
-    value : str or None
-        As written in the configuration, e.g. ``6s``.
-    layer : str
-        ``binary``, ``chart``, ``user``, ``rendered`` or ``unknown``.
-    source : str
-        Where it is written.
-    """
+    """The value in force: as configured (``6s``) or None, its layer, and where it is written."""
 
     value: str | None
     layer: str
@@ -41,31 +31,22 @@ class Recommendation:
 
     Attributes
     ----------
-    key : str
-        Key in the component's own configuration, e.g. ``download.pieceTimeout``.
-    role : {"client", "seedClient", "scheduler", "manager"}
-    helm_path : str
-        Path in the chart's values.
-    current : Current
+    key, role, helm_path : str
+        Key in the component's own configuration, the component, and the path in the chart's values.
     proposed : str
         As the configuration takes it, e.g. ``180s``.
-    unit : str
-        ``s``, ``B/s``, ``bytes``, ``cores``, ``percent``, ``1``.
     low, high : float
-        Interval of the proposal in `unit`; `high` is infinite where nothing bounds it.
+        Interval of the proposal in `unit` (``s``, ``B/s``, ``bytes``, ``cores``, ``percent`` or ``1``); infinite where unbounded.
     because : str
-        The reason with its numbers.
-    confidence : {"high", "medium", "low"}
+        The reasons with their numbers, joined by ``; ``; `reasons` has them one by one.
     findings : tuple of str
         Ids of the findings that support it.
-    how_to_check : str
     demanded_bandwidth_bps : float or None
-        Bytes per second that the proposal demands from the source for the requested size.
+        Bytes per second that the proposal demands from the registry for the requested size.
     rule_of_thumb : str or None
-        What the article or the documentation would have said, for comparison.
+        What the article or the documentation recommends, for comparison.
     layer_failure_now, layer_failure_then : Interval or None
-        Probability that a timeout fails a layer of the requested size at the limit in force and at the proposal; None
-        where no distribution was fitted.
+        Probability that a timeout fails a layer of the requested size, now and with the proposal; None without a fit.
     """
 
     key: str
@@ -88,29 +69,20 @@ class Recommendation:
     @classmethod
     def of(cls, current: Setting, key: str, reasons: Iterable[str], **fields: Any) -> Recommendation:
         """Return the recommendation to change a setting; the value in force is the first reason."""
-        role = current.role
-        return cls(
-            key=key,
-            role=role,
-            helm_path=helm_path_of(role, key) or current.helm_path or f"{role}.config.{key}",
-            current=Current(None if current.value is None else str(current.value), current.layer, current.source),
-            because="; ".join([in_force_text(current), *reasons]),
-            **fields,
-        )
+        helm_path = helm_path_of(current.role, key) or current.helm_path or f"{current.role}.config.{key}"
+        now = Current(None if current.value is None else str(current.value), current.layer, current.source)
+        because = join([in_force_text(current), *reasons], "; ")
+        return cls(key, current.role, helm_path, now, because=because, **fields)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The reasons one by one."""
+        return tuple(self.because.values["parts"] if isinstance(self.because, Message) else self.because.split("; "))
 
 
 @dataclass(frozen=True)
 class NoRecommendation:
-    """Why there is no recommendation on a topic.
-
-    Attributes
-    ----------
-    topic, reason : str
-    collect : str
-        What to collect so that there can be one; empty where nothing is missing.
-    role : str
-        Component; empty where none is meant.
-    """
+    """Why there is no recommendation on a topic, and what to collect for one; `role` is empty where none is meant."""
 
     topic: str
     reason: str
@@ -122,20 +94,8 @@ class NoRecommendation:
 class Estimate:
     """One quantity that sizing rests on, whether or not anything has to change.
 
-    Attributes
-    ----------
-    topic : {"network", "resources", "storage", "compression"}
-    role : {"client", "seedClient", ""}
-        Component; empty where none is meant.
-    what : str
-    value, low, high : float
-        In `unit`; `high` is infinite where nothing bounds it.
-    unit : {"B/s", "bytes", "share", "cores", "1"}
-    basis : {"measured", "computed", "documented", "article", "assumed"}
-    confidence : {"high", "medium", "low"}
-    because : str
-        What it was computed from, and what follows from it.
-    how_to_check : str
+    Value and interval are in `unit` (``B/s``, ``bytes``, ``share``, ``cores`` or ``1``); `high` is infinite where unbounded. `because`
+    says what it was computed from, and what follows from it; `role` is empty where none is meant.
     """
 
     topic: Topic
@@ -165,18 +125,9 @@ Item = Recommendation | NoRecommendation | Estimate | str
 
 @dataclass(frozen=True)
 class Advice:
-    """All recommendations of one analysis.
+    """All recommendations of one analysis, for layers of a size of which a share may fail.
 
-    Attributes
-    ----------
-    recommendations : tuple of Recommendation
-    no_advice : tuple of NoRecommendation
-    warnings : tuple of str
-        E.g. a key that is ignored without an error.
-    size_bytes : int
-        Layer size that the recommendations are for.
-    target_failure_rate : float
-    estimates : tuple of Estimate
+    `no_advice` has the topics without a recommendation and why; `warnings` e.g. keys that are ignored without an error.
     """
 
     recommendations: tuple[Recommendation, ...] = ()
@@ -194,10 +145,9 @@ class Advice:
             recommendations=tuple(item for item in listed if isinstance(item, Recommendation)),
             no_advice=tuple(item for item in listed if isinstance(item, NoRecommendation)),
             warnings=tuple(dict.fromkeys(item for item in listed if isinstance(item, str))),
-            size_bytes=size_bytes,
-            target_failure_rate=target_failure_rate,
+            size_bytes=size_bytes, target_failure_rate=target_failure_rate,
             estimates=tuple(item for item in listed if isinstance(item, Estimate)),
-        )
+        )  # fmt: skip
 
     def __iter__(self) -> Iterator[Recommendation]:
         """Iterate over the recommendations."""
@@ -208,9 +158,11 @@ class Advice:
         return next((item for item in self.recommendations if (item.key, item.role) == (key, role)), None)
 
 
-def in_force_text(setting: Setting) -> str:
+def in_force_text(setting: Setting) -> Message:
     """Return the value in force as text, e.g. ``now 40s (chart 1.7.4)``, without the folders above the input."""
     source = setting.source
     if "/" in source and ": " not in source:
         source = "/".join(source.rsplit("!", 1)[-1].split("/")[-2:])
-    return f"now {setting.value} ({source})" if setting.value is not None else f"now unknown ({source})"
+    if setting.value is None:
+        return message("now unknown ({source})", source=source)
+    return message("now {value} ({source})", value=setting.value, source=source)

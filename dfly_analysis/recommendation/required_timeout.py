@@ -78,14 +78,14 @@ def _timeout_evidence(context: RecommendationContext, role: str) -> TimeoutEvide
         SELECT count(*) FILTER (role = $1), count(*) FILTER (role = $1 AND outcome = 'timeout'),
             max(timeout_s) FILTER (role = $1 AND outcome = 'timeout'), count(*) FILTER (outcome = 'timeout')
         FROM pieces"""
-    attempts, cut_attempts, limit_s, cut_of_all = context.one(query, [role])
+    attempts, cut_attempts, timeout_s, cut_of_all = context.one(query, [role])
     proven = bool(context.present(*_PROOFS))
     streams_only = not proven and bool(context.present(*_STREAM_FINDINGS))
     by_task = not streams_only and context.failed_tasks(TIMEOUT, role) > 0
     is_timeout = proven or (context.diagnosis.primary_cause == TIMEOUT and not streams_only)
     by_finding = role == "seedClient" and is_timeout and not cut_of_all and not context.failed_tasks(TIMEOUT)
     seen = cut_attempts > 0 or by_task or by_finding
-    return TimeoutEvidence(context.failed_tasks(role=role), attempts, cut_attempts, limit_s, seen)
+    return TimeoutEvidence(context.failed_tasks(role=role), attempts, cut_attempts, timeout_s, seen)
 
 
 def _layer_rate_bps(context: RecommendationContext, role: str) -> float | None:
@@ -162,7 +162,7 @@ def _by_rule_of_thumb(context: RecommendationContext, need: TimeoutRequirement) 
     if in_force is None:
         return need
     usual = ARTICLE_S if context.size_bytes >= ARTICLE_FROM_BYTES else MAINTAINERS_S
-    wanted = _LIMIT_FACTOR * need.timeouts.limit_s if need.timeouts.limit_s is not None else usual
+    wanted = _LIMIT_FACTOR * need.timeouts.timeout_s if need.timeouts.timeout_s is not None else usual
     rate, in_flight = _layer_rate_bps(context, need.role), context.pieces_in_flight(need.role)
     if rate and in_flight:
         wanted = max(wanted, HEADROOM * in_flight * context.piece_bytes / rate)

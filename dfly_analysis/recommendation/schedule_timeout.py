@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterator
 
 from dfly_analysis.estimates import Interval
+from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import DurationFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, LEVEL, ROLE_TITLES, RecommendationContext
+from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECT_SETTINGS, HEADROOM, LEVEL, ROLE_TITLES
+from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.piece_timeout import range_text
 from dfly_analysis.recommendation.recommendations import Confidence, NoRecommendation, Recommendation, in_force_text
 from dfly_analysis.units import duration_setting, format_duration, format_size
@@ -18,34 +20,34 @@ _PROOFS = ("tokio_stream_elapsed", "scheduler_message_late")
 _HINTS = ("scheduler_silent",)
 
 
-def advise(context: RecommendationContext) -> Iterator[Recommendation | NoRecommendation]:
+def advise(context: Context) -> Iterator[Recommendation | NoRecommendation]:
     """Return what to do about `scheduler.scheduleTimeout`, for each role."""
-    return (_one(context, role) for role in CLIENT_ROLES)
+    return (_of_role(context, role) for role in CLIENT_ROLES)
 
 
-def _one(context: RecommendationContext, role: str) -> Recommendation | NoRecommendation:
+def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
     current, observed, whole = context.setting(KEY, role), _findings(context, role), _round(context, role)
-    in_force, size, collect = current.seconds, format_size(context.size_bytes), ""
+    in_force, size, collect = current.seconds, format_size(context.size_bytes), message("")
     wanted = HEADROOM * whole.high if whole is not None and math.isfinite(whole.high) else 0.0
     proposed_s = max(USUAL_S, math.ceil(wanted / 3600.0) * 3600.0)
     if in_force is None:
-        reason = f"the value in force is not known: {current.source}"
-        collect = "the Helm values, the chart's version or dfdaemon.yaml"
-    elif in_force >= proposed_s:
-        reason = f"{in_force_text(current)}: longer than any round over a layer of {size}"
+        reason = message("the value in force is not known: {source}", source=current.source)
+        return NoRecommendation(KEY, reason, COLLECT_SETTINGS, role)
+    if in_force >= proposed_s:
+        reason = message("it is longer than any round over a layer of {size}", size=size)
     elif observed or (whole is not None and in_force < whole.value):
         return _raise(context, role, whole, observed, proposed_s)
     elif whole is None:
-        reason = f"no stream ran out of time, and how long a round takes is not known; {in_force_text(current)}"
-        collect = "client logs with piece start and finish lines, and download.concurrentPieceCount"
+        reason = message("no stream to the scheduler timed out, and the time of a round is not known")
+        collect = message("client logs with piece start and finish lines, and download.concurrentPieceCount")
     else:
-        reason = (
-            f"{in_force_text(current)}: a round over a layer takes {range_text(whole)}, and no stream ran out of time"
+        reason = message(
+            "a round over a layer takes {time}, and no stream to the scheduler timed out", time=range_text(whole)
         )
-    return NoRecommendation(KEY, reason, collect, role)
+    return NoRecommendation(KEY, join([in_force_text(current), reason], "; "), collect, role)
 
 
-def _findings(context: RecommendationContext, role: str) -> tuple[str, ...]:
+def _findings(context: Context, role: str) -> tuple[str, ...]:
     """Return the findings that a role's own records show, or all where no record names a role."""
     found = context.present(*_PROOFS, *_HINTS)
     query = (
@@ -56,7 +58,7 @@ def _findings(context: RecommendationContext, role: str) -> tuple[str, ...]:
     return tuple(name for name in found if (role, name) in named) if named else found
 
 
-def _round(context: RecommendationContext, role: str) -> Interval | None:
+def _round(context: Context, role: str) -> Interval | None:
     """Return how long one round over the layer takes at least: median pieces, as many at a time as are set."""
     fit, in_flight = context.duration_fit("source", role), context.pieces_in_flight(role)
     if not isinstance(fit, DurationFit) or not in_flight:
@@ -66,21 +68,10 @@ def _round(context: RecommendationContext, role: str) -> Interval | None:
 
 
 def _raise(
-    context: RecommendationContext, role: str, whole: Interval | None, observed: tuple[str, ...], proposed_s: float
+    context: Context, role: str, whole: Interval | None, observed: tuple[str, ...], proposed_s: float
 ) -> Recommendation:
     current, proven = context.setting(KEY, role), bool(set(observed) & set(_PROOFS))
-    in_force, reasons = current.seconds or 0.0, []
-    if observed:
-        reasons.append(f"the {ROLE_TITLES[role]}'s wait for the scheduler ran out: {', '.join(observed)}")
-    if whole is not None:
-        size = format_size(context.size_bytes)
-        reasons.append(f"a round over a layer of {size} takes {range_text(whole)} at least, by the fitted law")
-    reasons.append(
-        "the clock runs on while pieces are fetched, so a round that outlasts it fails at the next message; "
-        f"{format_duration(USUAL_S)} is the default of later releases"
-    )
-    if observed and not proven:
-        reasons.append("a scheduler that does not answer is not cured by waiting longer: look at it first")
+    in_force = current.seconds or 0.0
     outlasted = whole is not None and in_force < whole.low
     confidence: Confidence = "low"
     if proven:
@@ -88,15 +79,32 @@ def _raise(
     elif outlasted and not context.beyond_sizes_seen("source"):
         confidence = "medium"
     return Recommendation.of(
-        current,
-        KEY,
-        reasons,
-        proposed=duration_setting(proposed_s),
-        unit="s",
-        low=whole.low if whole is not None else in_force,
-        high=proposed_s,
-        confidence=confidence,
-        findings=observed,
-        how_to_check="set it, repeat the preheat and the pulls, then run `dfly-analysis diagnose`: expect tokio_stream_elapsed absent",
-        rule_of_thumb=f"{duration_setting(USUAL_S)}, the chart's value since 1.3.27",
-    )
+        current, KEY, _reasons(context, role, whole, observed, proven=proven), proposed=duration_setting(proposed_s), unit="s",
+        low=whole.low if whole is not None else in_force, high=proposed_s, confidence=confidence, findings=observed,
+        how_to_check=message(
+            "set it, repeat the preheat and the pulls, then run `dfly-analysis diagnose`: tokio_stream_elapsed is absent"
+        ),
+        rule_of_thumb=message("{value}, the chart's value since 1.3.27", value=duration_setting(USUAL_S)),
+    )  # fmt: skip
+
+
+def _reasons(
+    context: Context, role: str, whole: Interval | None, observed: tuple[str, ...], *, proven: bool
+) -> Iterator[Message]:
+    if observed:
+        findings = format_list(observed)
+        yield message(
+            "the {role} timed out waiting for the scheduler: {findings}", role=ROLE_TITLES[role], findings=findings
+        )
+    if whole is not None:
+        size, time = format_size(context.size_bytes), range_text(whole)
+        yield message(
+            "a round over a layer of {size} takes at least {time}, by the fitted distribution", size=size, time=time
+        )
+    default = format_duration(USUAL_S)
+    yield message("this timeout also runs while pieces are fetched, so the next message of a longer round fails")
+    yield message("{default} is the default of later releases", default=default)
+    if observed and not proven:
+        yield message(
+            "if the scheduler does not answer at all, a longer timeout does not help: check the scheduler first"
+        )

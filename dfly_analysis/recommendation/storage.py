@@ -10,8 +10,10 @@ from typing import Any
 
 from dfly_analysis.catalog.sizing_guide import documented_sizing, sizing_source
 from dfly_analysis.estimates import Interval, NotFitted
+from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import CapacityFit, StorageFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, ROLE_TITLES, RecommendationContext
+from dfly_analysis.recommendation.context import CLIENT_ROLES, ROLE_TITLES
+from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.recommendations import Estimate, Item, NoRecommendation, Recommendation
 from dfly_analysis.units import format_rate, format_size, size_setting
 
@@ -23,9 +25,11 @@ _USUAL_HIGH, _USUAL_LOW = 80.0, 60.0  # the client's own
 _STEP, _BETWEEN, _LEAST = 5, 20, 30
 _FINDING = "disk_full"
 _WELL_BELOW = 0.8  # a file system keeps a little for itself
-_CHECK = "set it, repeat the preheat, then run `dfly-analysis diagnose`: expect disk_full absent"
-_CLAIMS = "Helm does not enlarge claims that exist: `kubectl patch pvc` each, or make them anew"
-_COLLECT = "`df` of the content volume, metrics.txt of every seed client, and the Helm values or the chart's version"
+_CHECK = message("set it, repeat the preheat, then run `dfly-analysis diagnose`: disk_full is absent")
+_CLAIMS = message("Helm does not enlarge existing claims: run `kubectl patch pvc` on each, or create them again")
+_COLLECT = message(
+    "`df` of the content volume, metrics.txt of every seed client, and the Helm values or the chart's version"
+)
 _estimate = partial(Estimate.of, "storage")
 
 
@@ -47,7 +51,7 @@ class _Demand:
     """What a role's volume has to hold.
 
     The lower end of what is needed leaves nothing to garbage collection, the upper one puts all layers on one host. `full`
-    counts tasks that failed for want of space, 1 where only a finding says so.
+    counts tasks that failed on a full disk, 1 where only a finding shows it.
     """
 
     role: str
@@ -55,9 +59,7 @@ class _Demand:
     busiest_bytes: int
     all_bytes: int
     largest_layer_bytes: int
-    needed_bytes: float
-    low_bytes: float
-    high_bytes: float
+    needed: Interval
     high_threshold: float
     low_threshold: float
     volume_bytes: int | None
@@ -68,7 +70,7 @@ class _Demand:
         return min(self.disks, key=lambda disk: disk.total_bytes, default=None)
 
 
-def advise(context: RecommendationContext) -> Iterator[Item]:
+def advise(context: Context) -> Iterator[Item]:
     """Return what volumes need, and thresholds of garbage collection that leave room for a layer."""
     demands = [_demand(context, role) for role in CLIENT_ROLES]
     changes = list(_changes(context, demands[0]))
@@ -82,20 +84,21 @@ def advise(context: RecommendationContext) -> Iterator[Item]:
         yield from _estimates(context, demand)
 
 
-def _contradictions(context: RecommendationContext, demand: _Demand) -> Iterator[str]:
-    """Warn where a disk that filled up is smaller than the volume that is believed to be in force."""
+def _contradictions(context: Context, demand: _Demand) -> Iterator[Message]:
+    """Warn where a disk that filled up is smaller than the volume in the settings."""
     configured, disk = context.setting(VOLUME, demand.role), demand.smallest
     if not demand.full or disk is None or configured.size_bytes is None:
         return
     if disk.total_bytes < _WELL_BELOW * configured.size_bytes:
-        yield (
-            f"the disk of {disk.host} holds {format_size(disk.total_bytes)} by its metrics, yet {VOLUME} is believed to be {configured.value} "
-            f"({configured.source}): give the Helm values in force with --values; until then no advice on it can be trusted"
-        )
+        yield message(
+            "the disk of {host} has {size} by its metrics, although {key} should be {value} ({source}): give the Helm values in force "
+            "with --values before you follow a recommendation on it", host=disk.host, size=format_size(disk.total_bytes), key=VOLUME,
+            value=configured.value, source=configured.source,
+        )  # fmt: skip
 
 
-def _demand(context: RecommendationContext, role: str) -> _Demand:
-    """Return what the volume of a role has to hold: each blob once that its hosts were asked for, and the requested layer."""
+def _demand(context: Context, role: str) -> _Demand:
+    """Return what the volume of a role has to hold: each requested blob of its hosts once, and the requested layer."""
     query = """
         WITH blobs AS (SELECT host, task_id, max(size_bytes) AS size_bytes FROM tasks WHERE role = ? GROUP BY host, task_id)
         SELECT max(size_bytes), (SELECT max(total) FROM (SELECT sum(size_bytes) AS total FROM blobs WHERE host IS NOT NULL GROUP BY host)),
@@ -110,143 +113,163 @@ def _demand(context: RecommendationContext, role: str) -> _Demand:
     volume = context.setting(VOLUME, role).size_bytes if role == "seedClient" else None
     if volume is None or context.setting("persistence.enable", role).value is False:
         volume = min((disk.total_bytes for disk in disks), default=None)
-    most = max(needed, (together + largest) / low)
-    full = _full(context, role)
-    return _Demand(role, full, busiest, together, largest, needed, float(kept), most, high, low, volume, disks)
+    full = context.failed_tasks(_FINDING, role)
+    if not context.failed_tasks(_FINDING):
+        full = int(role == "seedClient" and bool(context.present(_FINDING)))
+    ends = Interval(needed, float(kept), max(needed, (together + largest) / low))
+    return _Demand(role, full, busiest, together, largest, ends, high, low, volume, disks)
 
 
-def _threshold(context: RecommendationContext, role: str, key: str, usual: float) -> float:
+def _threshold(context: Context, role: str, key: str, usual: float) -> float:
     number = context.setting(key.replace("dist", "disk", 1), role).number or context.setting(key, role).number
     return min(max(number or usual, 1.0), 99.0) / 100.0
 
 
-def _full(context: RecommendationContext, role: str) -> int:
-    if context.failed_tasks(_FINDING):
-        return context.failed_tasks(_FINDING, role)
-    return int(role == "seedClient" and bool(context.present(_FINDING)))
-
-
-def _changes(context: RecommendationContext, demand: _Demand) -> Iterator[Recommendation]:
+def _changes(context: Context, demand: _Demand) -> Iterator[Recommendation]:
     volume = demand.volume_bytes
     known = context.setting(VOLUME, demand.role).value is not None
     too_small = volume is not None and volume < context.size_bytes and known
-    if (demand.full or too_small) and (volume is None or volume < demand.needed_bytes):
+    if (demand.full or too_small) and (volume is None or volume < demand.needed.value):
         yield from list(_thresholds(context, demand)) or [_volume(context, demand)]
 
 
-def _change(
-    context: RecommendationContext, demand: _Demand, key: str, reasons: list[str], **fields: Any
-) -> Recommendation:
+def _change(context: Context, demand: _Demand, key: str, reasons: list[Message], **fields: Any) -> Recommendation:
     confidence = "medium" if demand.full > 1 and demand.volume_bytes is not None else "low"
-    findings = context.present(_FINDING)
-    return Recommendation.of(
-        context.setting(key, demand.role), key, reasons, confidence=confidence, findings=findings, **fields
-    )
+    setting, findings = context.setting(key, demand.role), context.present(_FINDING)
+    return Recommendation.of(setting, key, reasons, confidence=confidence, findings=findings, **fields)
 
 
-def _volume(context: RecommendationContext, demand: _Demand) -> Recommendation:
-    documented, disk, proposed = documented_sizing(demand.role), demand.smallest, _round_gib(demand.needed_bytes)
-    reasons = [f"{demand.full} tasks failed because a disk was full"] if demand.full else []
+def _volume(context: Context, demand: _Demand) -> Recommendation:
+    documented, disk, proposed = documented_sizing(demand.role), demand.smallest, _round_gib(demand.needed.value)
+    reasons = [message("{n:,} tasks failed because a disk was full", n=demand.full)] if demand.full else []
     if disk is not None:
-        reasons.append(f"the disk of {disk.host} holds {format_size(disk.total_bytes)}, by its metrics")
+        reasons.append(
+            message("the disk of {host} has {size} by its metrics", host=disk.host, size=format_size(disk.total_bytes))
+        )
     reasons += [
-        f"the busiest host was asked for {format_size(demand.busiest_bytes)}, all together for {format_size(demand.all_bytes)}",
-        f"garbage is collected from {100 * demand.high_threshold:.0f} % down to {100 * demand.low_threshold:.0f} %: what is kept has to fit below, and a layer of {format_size(demand.largest_layer_bytes)} above",
-        "the upper end lets all layers land on one host",
-    ]
-    thumb = f"{format_size(documented.disk_bytes)} for each seed client ({sizing_source()})" if documented else None
+        message(
+            "the busiest host received requests for {busiest}, all hosts together for {total}",
+            busiest=format_size(demand.busiest_bytes), total=format_size(demand.all_bytes),
+        ),
+        message(
+            "garbage collection starts at {high:.0f} % and stops at {low:.0f} %: what is kept has to fit below, and a layer of {layer} above",
+            high=100 * demand.high_threshold, low=100 * demand.low_threshold, layer=format_size(demand.largest_layer_bytes),
+        ),
+        message("the upper end assumes that all layers are on one host"),
+    ]  # fmt: skip
+    thumb = None
+    if documented is not None:
+        size = format_size(documented.disk_bytes)
+        thumb = message("{size} for each seed client ({source})", size=size, source=sizing_source())
     return _change(
-        context, demand, VOLUME, reasons, proposed=size_setting(proposed), unit="bytes", low=demand.low_bytes,
-        high=max(float(proposed), demand.high_bytes), how_to_check=f"{_CHECK}; {_CLAIMS}", rule_of_thumb=thumb,
+        context, demand, VOLUME, reasons, proposed=size_setting(proposed), unit="bytes", low=demand.needed.low,
+        high=max(float(proposed), demand.needed.high), how_to_check=join([_CHECK, _CLAIMS], "; "), rule_of_thumb=thumb,
     )  # fmt: skip
 
 
-def _thresholds(context: RecommendationContext, demand: _Demand) -> Iterator[Recommendation]:
+def _thresholds(context: Context, demand: _Demand) -> Iterator[Recommendation]:
     """Yield lower thresholds where the volume holds what is kept, and only the room above the high one is too small."""
     volume = demand.volume_bytes
     if volume is None:
         return
     high = math.floor(100.0 * (1.0 - demand.largest_layer_bytes / volume) / _STEP) * _STEP
-    low = max(high - _BETWEEN, math.ceil(100.0 * demand.low_bytes / volume / _STEP) * _STEP)
+    low = max(high - _BETWEEN, math.ceil(100.0 * demand.needed.low / volume / _STEP) * _STEP)
     if high < _LEAST or low > high - _STEP or high >= 100.0 * demand.high_threshold:
         return
-    left, layer = format_size((1.0 - demand.high_threshold) * volume), format_size(demand.largest_layer_bytes)
     reasons = [
-        f"a volume of {format_size(volume)} leaves {left} above the high threshold, less than a layer of {layer}",
-        "a layer arrives faster than garbage is collected, every 15 min",
-    ]
+        message(
+            "a volume of {volume} leaves {room} above the high threshold, less than a layer of {layer}", volume=format_size(volume),
+            room=format_size((1.0 - demand.high_threshold) * volume), layer=format_size(demand.largest_layer_bytes),
+        ),
+        message("a layer can arrive faster than garbage is collected, every 15 min"),
+    ]  # fmt: skip
     for key, percent in ((HIGH, high), (LOW, min(low, round(100.0 * demand.low_threshold)))):
         if context.setting(key, demand.role).number != percent:
             yield _change(
                 context, demand, key, reasons, proposed=str(percent), unit="percent", low=float(max(_LEAST, percent) - _BETWEEN),
-                high=float(percent), how_to_check=_CHECK, rule_of_thumb="or a larger volume: persistence.size",
+                high=float(percent), how_to_check=_CHECK, rule_of_thumb=message("or a larger volume: {key}", key=VOLUME),
             )  # fmt: skip
 
 
 def _round_gib(size_bytes: float) -> int:
-    """Round up to what people write: by 1 GiB to 10, by 10 to 100, by 50 above."""
+    """Round up to usual sizes: by 1 GiB to 10, by 10 to 100, by 50 above."""
     gib = size_bytes / 2**30
     step = 1 if gib <= 10 else 10 if gib <= 100 else 50
     return max(1, math.ceil(gib / step - 1e-9) * step) * 2**30
 
 
-def _no_recommendation(context: RecommendationContext, demand: _Demand) -> NoRecommendation | None:
-    role, needed, writes = demand.role, format_size(demand.needed_bytes), context.fits.get("storage_write")
-    collect = _COLLECT
+def _no_recommendation(context: Context, demand: _Demand) -> NoRecommendation | None:
+    role, writes, collect = demand.role, context.fits.get("storage_write"), _COLLECT
+    values = {"tasks": demand.full, "needed": format_size(demand.needed.value)}
     if demand.full and role == "client":
-        need = f"a client's cache lies on its node, which no value of the chart enlarges; what was asked for takes {needed}"
-        reason = f"{demand.full} tasks failed because a disk was full; {need}"
-        collect = "`df` on the nodes, and client.extraVolumes of the Helm values"
+        reason = message(
+            "{tasks:,} tasks failed because a disk was full: the cache of a client is on its node, which no chart value enlarges, and "
+            "this run needs {needed}", **values,
+        )  # fmt: skip
+        collect = message("`df` on the nodes, and client.extraVolumes of the Helm values")
     elif demand.full and demand.volume_bytes is not None:
-        would_hold = f"the volume of {format_size(demand.volume_bytes)} would hold what this run asked for ({needed})"
-        reason = f"a disk of a {ROLE_TITLES[role]} was full, yet {would_hold}: something else fills it"
+        reason = message(
+            "a disk of a {role} was full, although the volume of {volume} holds the {needed} of this run: something else fills it",
+            role=ROLE_TITLES[role], volume=format_size(demand.volume_bytes), **values,
+        )  # fmt: skip
     elif role == "client":
         return None
     elif isinstance(writes, NotFitted):
-        reason, collect = f"no disk was full; {writes.reason}", writes.collect
+        return NoRecommendation(
+            "storage", message("no disk was full: {reason}", reason=writes.reason), writes.collect, role
+        )
     elif isinstance(writes, StorageFit):
-        reason, collect = "no disk was full, and the speed of writes is known", ""
+        return NoRecommendation("storage", message("no disk was full, and the write speed is known"), "", role)
     else:
-        reason = "no disk was full, as far as the input shows"
+        reason = message("the input shows no full disk")
     return NoRecommendation("storage", reason, collect, role)
 
 
-def _estimates(context: RecommendationContext, demand: _Demand) -> Iterator[Estimate]:
-    role, title = demand.role, ROLE_TITLES[demand.role]
+def _estimates(context: Context, demand: _Demand) -> Iterator[Estimate]:
+    role = demand.role
     if demand.disks:
         fullest = min(demand.disks, key=lambda disk: disk.free_bytes)
         free = Interval(fullest.free_bytes, fullest.free_bytes, max(disk.free_bytes for disk in demand.disks))
-        fits = "fits" if fullest.free_bytes >= context.size_bytes else "does not fit"
-        why = f"{fullest.host}, of {format_size(fullest.total_bytes)}, when its metrics were read; a layer of the size asked for {fits}"
-        yield _estimate(role, "free space of the fullest disk", free, "bytes", "measured", "high", why)
+        values = {"host": fullest.host, "size": format_size(fullest.total_bytes)}
+        because = message(
+            "{host}, of {size}, when its metrics were read; a layer of the requested size does not fit", **values
+        )
+        if fullest.free_bytes >= context.size_bytes:
+            because = message(
+                "{host}, of {size}, when its metrics were read; a layer of the requested size fits", **values
+            )
+        yield _estimate(role, message("free space of the fullest disk"), free, "bytes", "measured", "high", because)
     if role == "client" and not demand.full:
         return
-    what, needed = (
-        f"volume of each {title} for what was asked",
-        Interval(demand.needed_bytes, demand.low_bytes, demand.high_bytes),
+    because = message(
+        "{busiest} on the busiest host, kept below {low:.0f} %, and a layer of {layer} above {high:.0f} %",
+        busiest=format_size(demand.busiest_bytes), low=100 * demand.low_threshold, high=100 * demand.high_threshold,
+        layer=format_size(demand.largest_layer_bytes),
+    )  # fmt: skip
+    what = message("volume of each {role} for the requests of this run", role=ROLE_TITLES[role])
+    check = message("`dfly-analysis check-config VALUES --size SIZE` judges a volume without logs")
+    yield _estimate(
+        role, what, demand.needed, "bytes", "computed", "medium" if demand.all_bytes else "low", because, check
     )
-    why = (
-        f"{format_size(demand.busiest_bytes)} on the busiest host, kept below {100 * demand.low_threshold:.0f} %, and a layer of "
-        f"{format_size(demand.largest_layer_bytes)} above {100 * demand.high_threshold:.0f} %"
-    )
-    check = "`dfly-analysis check-config VALUES --size SIZE` judges a volume without logs"
-    yield _estimate(role, what, needed, "bytes", "computed", "medium" if demand.all_bytes else "low", why, check)
     if (documented := documented_sizing(role)) is not None:
-        disk, why = (
-            Interval(*[float(documented.disk_bytes)] * 3),
-            f"the guide of the project, for up to {documented.peers} peers",
+        disk, what = (
+            Interval(*[documented.disk_bytes] * 3),
+            message("documented disk of each {role}", role=ROLE_TITLES[role]),
         )
-        yield _estimate(role, f"documented disk of each {title}", disk, "bytes", "documented", "low", why)
+        because = message("the sizing guide of Dragonfly, for up to {peers:,} peers", peers=documented.peers)
+        yield _estimate(role, what, disk, "bytes", "documented", "low", because)
 
 
-def _write_speed(context: RecommendationContext) -> Iterator[Estimate]:
+def _write_speed(context: Context) -> Iterator[Estimate]:
     writes, capacity = context.fits.get("storage_write"), context.capacity
     if not isinstance(writes, StorageFit):
         return
-    speed, why = writes.speed_bps, f"{writes.n} measured writes"
+    speed, because = writes.speed_bps, message("{n:,} measured writes", n=writes.n)
     if isinstance(capacity, CapacityFit):
         carried = capacity.goodness["busiest_bps"]
-        slow = "downloads outrun storage: faster media, or fewer pieces in flight"
-        why = f"{why}; {'storage keeps up' if speed.low >= carried else slow}: a host fetched at {format_rate(carried)}"
-    check = "write again with fio on an idle host"
-    yield _estimate("seedClient", "speed of writes", speed, "B/s", "measured", "high", why, check)
+        values = {"n": writes.n, "rate": format_rate(carried)}
+        because = message("{n:,} measured writes; storage keeps up with a host that fetches at {rate}", **values)
+        if speed.low < carried:
+            because = message("{n:,} measured writes; storage is slower than a host that fetches at {rate}: use faster disks or fewer pieces in flight", **values)  # fmt: skip
+    check = message("measure writes again with fio on an idle host")
+    yield _estimate("seedClient", message("write speed"), speed, "B/s", "measured", "high", because, check)

@@ -1,49 +1,53 @@
-"""Warnings of timeouts that have no effect or a harmful one: above all `pieceDownloadTimeout`, which bounds no transfer."""
+"""Warnings of timeouts that have no effect or a harmful one: above all `pieceDownloadTimeout`, which limits no transfer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from dfly_analysis.config import ignored_paths
-from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, PIECE, RecommendationContext
+from dfly_analysis.messages import Message, message
+from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, PIECE, ROLE_TITLES, RecommendationContext
 from dfly_analysis.units import format_duration
 
 _WELL_BELOW = 0.9
 
 
-def advise(context: RecommendationContext) -> Iterator[str]:
+def advise(context: RecommendationContext) -> Iterator[Message]:
     """Return a warning for each ignored key, and where timeouts contradict the pieces or each other."""
-    yield from _other_timeouts_seen(context)
+    yield from _other_timeouts_observed(context)
     for path, reason in ignored_paths(context.settings):
         if path.endswith("download.pieceDownloadTimeout"):
-            yield f"{path}: ignored in silence; the knob is {PIECE} ({reason})"
+            yield message(
+                "{path} is ignored without an error: set {key} instead ({reason})", path=path, key=PIECE, reason=reason
+            )
         else:
-            yield f"{path}: {reason}"
+            yield message("{path}: {reason}", path=path, reason=reason)
     yield from _short_collector(context)
 
 
-def _other_timeouts_seen(context: RecommendationContext) -> Iterator[str]:
+def _other_timeouts_observed(context: RecommendationContext) -> Iterator[Message]:
     """Warn where pieces timed out earlier than the known settings allow."""
     query = """
         SELECT role, median(timeout_s) FROM pieces
         WHERE outcome = 'timeout' AND timeout_s IS NOT NULL AND role IS NOT NULL GROUP BY role ORDER BY role"""
-    for role, shown_s in context.dataset.rows(query):
+    for role, observed_s in context.dataset.rows(query):
         configured = context.setting(PIECE, role)
-        if configured.seconds is not None and shown_s < _WELL_BELOW * configured.seconds:
-            yield (
-                f"pieces of the {role} were cut at {format_duration(shown_s)}, yet {PIECE} is believed to be {configured.value} "
-                f"({configured.source}): add the rendered dfdaemon.yaml, or --values and --chart; until then no advice on it can be trusted"
-            )
+        if configured.seconds is not None and observed_s < _WELL_BELOW * configured.seconds:
+            yield message(
+                "pieces of the {role} time out at {observed}, although {key} should be {value} ({source}): add the rendered dfdaemon.yaml, "
+                "or --values and --chart, before you follow a recommendation on it", role=ROLE_TITLES.get(role, role), key=PIECE,
+                observed=format_duration(observed_s), value=configured.value, source=configured.source,
+            )  # fmt: skip
 
 
-def _short_collector(context: RecommendationContext) -> Iterator[str]:
+def _short_collector(context: RecommendationContext) -> Iterator[Message]:
     """Warn where the scheduler would remove a peer before a piece with all its retries has timed out."""
     limit = context.setting(COLLECTOR, "scheduler")
     for role in CLIENT_ROLES:
         planned_s, tries = context.needs[role, PIECE].planned_s, context.retries(role) + 1
         if limit.seconds is not None and planned_s is not None and limit.seconds <= planned_s * tries:
-            yield (
-                f"{COLLECTOR} of the scheduler is {limit.value} ({limit.source}): not above {PIECE} of the {role} times "
-                f"{tries} tries ({format_duration(planned_s * tries)}), so a slow peer is removed while it still fetches; "
-                "leave that rule at its 30 min or above"
-            )
+            yield message(
+                "{collector} of the scheduler is {value} ({source}), not above {tries} tries of {key} of the {role} ({time}), so the scheduler "
+                "removes a slow peer while it still fetches: leave it at 30 min or above", collector=COLLECTOR, value=limit.value,
+                source=limit.source, tries=tries, key=PIECE, role=ROLE_TITLES[role], time=format_duration(planned_s * tries),
+            )  # fmt: skip

@@ -1,10 +1,11 @@
-"""`storage.writePieceTimeout`: it covers the same body as `download.pieceTimeout`, so it must not be the shorter one."""
+"""`storage.writePieceTimeout`: it covers the same transfer as `download.pieceTimeout`, so it must not be shorter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 
+from dfly_analysis.messages import message
 from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, WRITE, RecommendationContext
 from dfly_analysis.recommendation.piece_timeout import raise_timeout, refuse
 from dfly_analysis.recommendation.recommendations import NoRecommendation, Recommendation
@@ -21,8 +22,8 @@ def advise(context: RecommendationContext) -> Iterator[Recommendation | NoRecomm
         # The shorter of the two ends a piece first; that matters where either is raised, or ended something.
         matters = piece.proposed_s is not None or need.timeouts.seen
         if floor is not None and in_force is not None and in_force < floor and matters:
-            after = f"after raising {PIECE} to {duration_setting(floor)} it " if piece.proposed_s is not None else "it "
-            order = f"{after}would cut the same body before {PIECE} does, at {format_duration(in_force)}"
+            values = {"key": PIECE, "piece": duration_setting(floor), "write": format_duration(in_force)}
+            order = message("it ends a transfer at {write}, before {key} of {piece} does", **values)
             proposed_s = max(need.proposed_s or 0.0, floor)
             yield raise_timeout(context, replace(need, proposed_s=proposed_s), proposed_s, reasons=(order,))
         elif need.proposed_s is not None:

@@ -43,12 +43,12 @@ ROWS = (
     Row("C4", "disk", "causes", "Which causes, in what shares?", ("disk_full", "Confidence")),
     Row("R1", "article", "advice_table", "What should be set?", ("download.pieceTimeout", "600s", "confidence")),
     Row("R2", "oom", "sizing", "What do hosts, links and volumes need?", ("resources.limits.memory", "memory limit", "GiB", "cores")),
-    Row("R3", "resets", "sizing", "What do hosts, links and volumes need?", ("bandwidth that one layer demands", "MB/s", "connection was cut")),
+    Row("R3", "resets", "sizing", "What do hosts, links and volumes need?", ("bandwidth that one layer demands", "MB/s", "connection was reset")),
     Row("R4", "disk", "sizing", "What do hosts, links and volumes need?", ("persistence.size", "volume of each seed client", "GiB")),
     Row("P1", "article", "preheat_plan", "How should the image be preheated?", ("Layers needed for start-up", "The rest")),
     Row("P2", "article", "preheat_plan", "How should the image be preheated?", ("Layers in parallel", "(chosen)")),
     Row("P3", "article", "preheat_plan", "How should the image be preheated?", ("Nothing preheated", "Preheated on the node")),
-    Row("P4", "article", "sizing", "What do hosts, links and volumes need?", ("gzip pays below this bandwidth", "zstd pays")),
+    Row("P4", "article", "sizing", "What do hosts, links and volumes need?", ("gzip pays off below this bandwidth", "zstd pays off")),
     Row("T1", "article", "next_runs", "What to measure next?", ("Repeats", "More runs")),
     Row("T2", "article", "monitoring", "What to watch from now on?", ("DragonflySeedFailuresAboveModel", "increase(")),
 )  # fmt: skip
@@ -136,7 +136,7 @@ def test_advice_for_the_article_is_consistent(report_of):
     """What the proposed limit demands of the source is what was seen to be carried, or less; requests are within limits."""
     report = report_of("article")
     item = report.advice.get("download.pieceTimeout", "seedClient")
-    carried = next(one for one in report.advice.estimates if one.what.startswith("most that one host carried"))
+    carried = next(one for one in report.advice.estimates if one.what.startswith("peak rate of one host"))
     assert item.demanded_bandwidth_bps <= carried.value
     demanded = next(one for one in report.advice.estimates if one.what == "bandwidth that one layer demands")
     assert demanded.value == pytest.approx(item.demanded_bandwidth_bps)
