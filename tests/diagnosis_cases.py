@@ -1,4 +1,4 @@
-"""Datasets made by hand for tests of the diagnosis."""
+"""Small datasets for tests of the diagnosis."""
 
 import pandas as pd
 

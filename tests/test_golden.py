@@ -111,19 +111,19 @@ def test_the_sign_of_timeouts_proves_them_where_words_alone_do_not():
 
 
 def test_false_success_is_named_with_the_layers_that_are_missing():
-    """All eight jobs claim SUCCESS, two layers are not there, and the job records are the proof."""
+    """All eight jobs report SUCCESS while two layers are missing, and the job records are the proof."""
     dataset, findings = sample("slow-v1.5.1")
     truth = truth_of("slow-v1.5.1")
     finding = findings.get("preheat_false_success")
     assert (finding.verdict, finding.severity, finding.count, finding.tasks) == ("present", "high", 2, 2)
-    assert finding.reason.startswith("8 of 8 preheat jobs claim SUCCESS; in 2 of them 2 layers ")
+    assert finding.reason.startswith("8 of 8 preheat jobs report SUCCESS; 2 of them miss requested layers: 2.")
     assert (dataset.jobs["state"] == "SUCCESS").sum() == len(truth["job_states"]) == 8
     missing = {url.rpartition(":")[2] for urls in dataset.jobs["missing_urls"] for url in urls}
     assert missing == {layer["digest"] for layer in truth["layers"] if not layer["preheated"]}
 
 
 def test_a_run_whose_jobs_fail_says_so_and_claims_no_false_success():
-    """Scheduler v2.1 reports failed layers: four jobs say FAILURE, none lies."""
+    """Scheduler v2.1 reports failed layers: four jobs report FAILURE, correctly."""
     findings = sample("article-v0.1.118")[1]
     assert findings.get("preheat_false_success").verdict == "absent"
     assert (findings.get("preheat_job_failed").count, findings.get("preheat_job_failed").tasks) == (4, 4)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from dfly_analysis.estimates import wilson
 from dfly_analysis.findings import CauseProportion
 
-# Where two causes hold as many tasks each, the one that brings the other about is named first: a dead process or a full
-# disk makes others wait until their time is up, never the other way round.
+# Of causes with equally many tasks, the one that can bring about the others comes first: a dead process or a full disk makes
+# others wait until their timeout, never the other way round.
 _PRECEDENCE = (
     "resource_limit", "disk_full", "auth", "origin_registry", "rate_limited", "scheduler_unavailable", "storage_io",
     "network_instability", "timeout_too_short", "client_bug", "cancelled", "unknown",
@@ -17,38 +18,26 @@ _CONFIDENCES = ("low", "medium", "high")
 
 
 def cause_shares(failures: Iterable[tuple[str | None, str | None, int]]) -> tuple[CauseProportion, ...]:
-    """Return the proportion of each cause.
-
-    Parameters
-    ----------
-    failures : iterable of (cause, confidence, count)
-        Failed tasks, or what stands for them, counted.
-
-    Returns
-    -------
-    tuple of CauseProportion
-        Largest first; shares add up to 1; empty where nothing failed.
-    """
-    counts: dict[str, dict[str | None, int]] = {}
+    """Return the proportion of each cause, the largest first, from counts of failed tasks by cause and confidence."""
+    counts: defaultdict[str, Counter[str | None]] = defaultdict(Counter)
     for cause, confidence, count in failures:
-        of_cause = counts.setdefault(cause or "unknown", {})
-        of_cause[confidence] = of_cause.get(confidence, 0) + count
-    total = sum(sum(of_cause.values()) for of_cause in counts.values())
+        counts[cause or "unknown"][confidence] += count
+    total = sum(by_confidence.total() for by_confidence in counts.values())
     shares = []
-    for cause, of_cause in counts.items():
-        tasks = sum(of_cause.values())
-        interval = wilson(tasks, total)
-        shares.append(CauseProportion(cause, tasks / total, interval.low, interval.high, tasks, _confidence(of_cause)))
+    for cause, by_confidence in counts.items():
+        interval = wilson(by_confidence.total(), total)
+        share = (by_confidence.total() / total, interval.low, interval.high)
+        shares.append(CauseProportion(cause, *share, by_confidence.total(), _confidence(by_confidence)))
     return tuple(sorted(shares, key=lambda share: (-share.tasks, _PRECEDENCE.index(share.cause))))
 
 
-def _confidence(counts: dict[str | None, int]) -> str | None:
-    """Return the confidence that most tasks have; of equally many the lower."""
-    if not any(confidence is not None for confidence in counts):
+def _confidence(counts: Counter[str | None]) -> str | None:
+    """Return the confidence of most tasks; of equally many the lower."""
+    if not any(counts.keys() - {None}):
         return None
-    return max(_CONFIDENCES, key=lambda one: (counts.get(one, 0), -_CONFIDENCES.index(one)))
+    return max(_CONFIDENCES, key=lambda name: (counts[name], -_CONFIDENCES.index(name)))
 
 
 def primary_cause(shares: Sequence[CauseProportion]) -> str | None:
-    """Return the cause that holds most failed tasks, or None where none failed."""
+    """Return the cause of most failed tasks, None if none failed."""
     return shares[0].cause if shares else None

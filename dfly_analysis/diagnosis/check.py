@@ -1,75 +1,61 @@
-"""What a check is: its name, what it looks at, what to do, and the three verdicts it can give."""
+"""What a check is: its name, what it compares, what to do, and the three verdicts it can give."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
+from dfly_analysis.catalog.checks import CheckDescription, load_checks
 from dfly_analysis.diagnosis.evidence import iso
 from dfly_analysis.findings import Evidence, Finding
+from dfly_analysis.messages import join, message
 from dfly_analysis.schema import Severity
 
 
-@dataclass(frozen=True)
-class Check:
-    """A check that looks at frames rather than at one line's words.
-
-    Attributes
-    ----------
-    id, title : str
-        Name of its finding, and one short line for people.
-    method : str
-        What it compares, one sentence.
-    remedy, collect : str
-        What to do where it is present; what to collect where it cannot tell.
-    knob : str or None
-        The setting that governs it.
-    """
-
-    id: str
-    title: str
-    method: str
-    remedy: str
-    collect: str = ""
-    knob: str | None = None
+class Check(CheckDescription):
+    """A check that compares tables rather than matching the text of one line."""
 
     def absent(self, reason: str) -> Finding:
-        """Return the verdict that it was looked for and not seen."""
+        """Return the verdict that it did not happen."""
         return Finding(self.id, self.title, "absent", "info", knob=self.knob, reason=reason)
 
     def unknown(self, reason: str) -> Finding:
         """Return the verdict that the input cannot tell, and what to collect."""
-        text = f"{reason}; {self.collect}" if self.collect else reason
+        text = message("{reason}; collect {what}", reason=reason, what=self.collect) if self.collect else reason
         return Finding(self.id, self.title, "unknown", "info", knob=self.knob, reason=text)
 
     def present(
         self,
         severity: Severity,
-        reason: str,
-        *,
+        *facts: str,
         count: int,
         tasks: int,
         times: Any = (),
         evidence: Sequence[Evidence] = (),
     ) -> Finding:
-        """Return the verdict that it was seen.
+        """Return the verdict that it happened.
 
         Parameters
         ----------
         severity : str
-            As grave as it is where it failed tasks; `low` is the most where it failed none.
-        reason : str
-            A sentence with its numbers.
+            Severity if it failed tasks; at most `low` if it failed none.
+        *facts : str
+            Clauses of the reason, with their numbers.
         count, tasks : int
-            Sightings, and failed tasks it concerns.
+            Occurrences, and the failed tasks concerned.
         times : iterable of int or datetime
             Of which the first and the last are reported; nanoseconds since 1970, or moments with their zone.
         evidence : sequence of Evidence
         """
-        known = [time for time in times if time is not None and time == time]  # noqa: PLR0124 - a missing time is not itself
+        known = [time for time in times if time is not None and time == time]  # noqa: PLR0124 - NaT is not equal to itself
         effective_severity: Severity = severity if tasks or severity == "info" else "low"
         return Finding(
-            self.id, self.title, "present", effective_severity, count, tasks, iso(min(known)) if known else None, iso(max(known)) if known else None,
-            self.knob, reason, None, tuple(evidence),
+            self.id, self.title, "present", effective_severity, count, tasks, iso(min(known, default=None)), iso(max(known, default=None)),
+            self.knob, message("{facts}.", facts=join(facts, "; ")), None, tuple(evidence),
         )  # fmt: skip
+
+
+def load_check(check_id: str) -> Check:
+    """Return the check of that id in the catalogue."""
+    return Check(**asdict(load_checks()[check_id]))

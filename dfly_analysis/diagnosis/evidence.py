@@ -1,4 +1,4 @@
-"""Evidence in a form people can check: lines with their address, hosts and counts in words."""
+"""Evidence that people can check: lines with file and line number, and the times and hosts they concern."""
 
 from __future__ import annotations
 
@@ -8,26 +8,18 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.findings import Evidence
+from dfly_analysis.messages import Message, format_list, message
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_LINES = 6
-MAX_HOSTS = 4
 
 
 def evidence_of(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> tuple[Evidence, ...]:
-    """Return a few records that satisfy a condition: the clients' first, spread over hosts, earliest first.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    where : str
-        Condition on `events`.
-    parameters : sequence, optional
-        Values for the ``?`` of the condition.
-    """
+    """Return a few records that satisfy a condition: the clients' first, spread over hosts, earliest first."""
     return evidence_in(dataset, f"SELECT * FROM events WHERE {where}", parameters)
 
 
@@ -47,6 +39,16 @@ def evidence_in(dataset: Dataset, query: str, parameters: Sequence[Any] = ()) ->
     return tuple(Evidence(str(path), int(line), str(text)) for path, line, text in rows)
 
 
+def evidence_at(places: Iterable[tuple[Any, Any, str]]) -> tuple[Evidence, ...]:
+    """Return the first few places (path, line or None, text) as evidence."""
+    return tuple(Evidence(str(path), int(line or 1), text) for path, line, text in islice(places, MAX_LINES))
+
+
+def job_evidence(jobs: pd.DataFrame, texts: Iterable[str]) -> tuple[Evidence, ...]:
+    """Return the places of the first few jobs, each with its text."""
+    return evidence_at(zip(jobs["log_path"], jobs["log_line"], texts, strict=True))
+
+
 def time_range(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> tuple[int | None, int | None]:
     """Return the times of the first and the last record that satisfy a condition, nanoseconds since 1970."""
     query = f"SELECT min(nanoseconds(time)), max(nanoseconds(time)) FROM events WHERE {where}"
@@ -54,42 +56,20 @@ def time_range(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> 
     return first, last
 
 
-def job_evidence(jobs: pd.DataFrame, texts: Iterable[str]) -> tuple[Evidence, ...]:
-    """Return the places of the first few jobs, each with what is said of it."""
-    places = zip(jobs["log_path"], jobs["log_line"], texts, strict=True)
-    return tuple(Evidence(str(path), int(line), text) for path, line, text in islice(places, MAX_LINES))
+def failed_tasks(dataset: Dataset, where: str = "true", parameters: Sequence[Any] = ()) -> int:
+    """Return the number of failed tasks that satisfy a condition."""
+    return int(dataset.rows(f"SELECT count(*) FROM tasks WHERE {FAILED} AND {where}", parameters)[0][0])
 
 
-def format_hosts(hosts: Sequence[str | None]) -> str:
-    """Return hosts in words: ``seed-0, seed-1 and 3 more``."""
+def format_hosts(hosts: Iterable[str | None]) -> Message:
+    """Return hosts as a list in a sentence: ``seed-0, seed-1, seed-2, seed-3 and 3 more``."""
     known = [str(host) for host in hosts if host is not None]
-    if not known:
-        return "unnamed hosts"
-    names, more = known[:MAX_HOSTS], len(known) - MAX_HOSTS
-    if more > 0:
-        return f"{', '.join(names)} and {more} more"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Return ``1 task``, ``2 tasks``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def be(count: int, one: str = "is", many: str = "are") -> str:
-    """Return the verb that goes with a count: ``is`` for one, ``are`` for more."""
-    return one if count == 1 else many
+    return format_list(known) if known else message("unnamed hosts")
 
 
 def iso(time: Any) -> str | None:
-    """Return a time as ISO text in UTC, None where it is missing.
-
-    Parameters
-    ----------
-    time : int, datetime or None
-        Nanoseconds since 1970, or a moment with its zone.
-    """
-    if time is None or time != time:  # noqa: PLR0124 - a missing time is not itself
+    """Return nanoseconds since 1970, or a moment with its zone, as ISO text in UTC; None if missing."""
+    if time is None or time != time:  # noqa: PLR0124 - NaT is not equal to itself
         return None
     if not isinstance(time, int):
         return str(time.isoformat()).replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""What several checks ask of preheat jobs: which there are, and which of their blobs really are there."""
+"""Preheat jobs for the checks: which there are, and which of their blobs the seed clients have."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ from typing import TYPE_CHECKING
 
 from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.messages import message
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RUNNING = ("PENDING", "RECEIVED", "STARTED", "RETRY")
+NO_JOB = message("the input contains no preheat job")
 BLOB = "coalesce(nullif(regexp_extract(url, 'sha256:[0-9a-f]{64}'), ''), url)"
-"""What a URL names, whichever mirror it goes through: the digest, else the URL."""
-_POLLING = r"polling group"
+"""The blob of a URL, through whichever mirror: the digest, else the URL."""
 
 
-def preheats_of(dataset: Dataset) -> pd.DataFrame:
-    """Return the preheat jobs."""
-    return dataset.select("jobs", "type = 'preheat'")
-
-
-def has_preheats(dataset: Dataset) -> bool:
-    """Return whether there is a preheat job."""
-    return bool(dataset.rows("SELECT 1 FROM jobs WHERE type = 'preheat' LIMIT 1"))
+def read_preheats(dataset: Dataset) -> pd.DataFrame | None:
+    """Return the preheat jobs, None if there are none."""
+    is_preheat = "type = 'preheat'"
+    return (
+        dataset.select("jobs", is_preheat) if dataset.rows(f"SELECT 1 FROM jobs WHERE {is_preheat} LIMIT 1") else None
+    )
 
 
 def succeeded_urls(dataset: Dataset) -> set[str]:
@@ -35,42 +34,31 @@ def succeeded_urls(dataset: Dataset) -> set[str]:
     return {url for (url,) in rows}
 
 
-def false_failures(dataset: Dataset) -> pd.DataFrame:
-    """Return the jobs that the manager calls failed while every blob they asked for is there.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of jobs whose requested blobs are known.
-    """
-    failed = preheats_of(dataset)
-    failed = failed[(failed["state"] == "FAILURE") & failed["checked"].astype(bool)]
-    if failed.empty:
-        return failed
-    succeeded = succeeded_urls(dataset)
-    return failed[[bool(missing) and set(missing) <= succeeded for missing in failed["missing_urls"]]]
+def false_failures(dataset: Dataset, failed: pd.DataFrame) -> pd.DataFrame:
+    """Return the failed jobs of which the seed clients have every requested blob."""
+    checked = failed[failed["checked"].astype(bool)]
+    succeeded = succeeded_urls(dataset) if len(checked) else set()
+    return checked.loc[[bool(missing) and set(missing) <= succeeded for missing in checked["missing_urls"]]]
 
 
-def given_up(jobs: pd.DataFrame) -> pd.DataFrame:
-    """Return failed jobs whose only reason is that the manager stopped polling: nobody knows whether they failed."""
-    silent = jobs["error"].isna() | jobs["error"].str.contains(_POLLING, na=False)
-    return jobs[(jobs["state"] == "FAILURE") & silent]
+def abandoned(failed: pd.DataFrame) -> pd.DataFrame:
+    """Return the failed jobs that name no other reason than that the manager stopped polling: they may have succeeded."""
+    return failed[failed["error"].isna() | failed["error"].str.contains("polling group", na=False)]
 
 
-def failures_of(dataset: Dataset) -> list[tuple[str | None, str | None, int]]:
-    """Return cause, confidence and number of failed tasks; where no log shows a task, of the blobs that failed jobs lack.
-
-    A job that the manager stopped polling stands for none.
-    """
-    rows = dataset.rows("""
-        SELECT cause, confidence, count(*) FROM tasks WHERE outcome IN ('failed', 'died') GROUP BY ALL ORDER BY ALL
-    """)
-    if rows or dataset.rows("SELECT 1 FROM tasks LIMIT 1") or not has_preheats(dataset):
+def count_failures(dataset: Dataset) -> list[tuple[str | None, str | None, int]]:
+    """Return cause, confidence and number of failed tasks; if no log shows a task, of the missing blobs of failed jobs."""
+    rows = dataset.rows(f"SELECT cause, confidence, count(*) FROM tasks WHERE {FAILED} GROUP BY ALL ORDER BY ALL")
+    preheats = None if rows or dataset.rows("SELECT 1 FROM tasks LIMIT 1") else read_preheats(dataset)
+    if preheats is None:
         return [(cause, confidence, count) for cause, confidence, count in rows]
-    preheats = preheats_of(dataset)
     failed = preheats[preheats["state"] == "FAILURE"]
-    failed = failed.drop(index=given_up(failed).index)
-    lost = failed["failed"].fillna(1).clip(lower=1).astype(int)
+    failed = failed.drop(index=abandoned(failed).index)
     known = [cause_of(text) if isinstance(text, str) else None for text in failed["error"]]
-    causes = [one.cause if one is not None else "unknown" for one in known]
-    return [(cause, None, int(count)) for cause, count in zip(causes, lost, strict=True)]
+    causes = [signature.cause if signature is not None else "unknown" for signature in known]
+    return [(cause, None, count) for cause, count in zip(causes, missing_blobs(failed), strict=True)]
+
+
+def missing_blobs(jobs: pd.DataFrame) -> list[int]:
+    """Return the number of blobs each job failed to fetch, 1 if it does not tell."""
+    return jobs["failed"].fillna(1).clip(lower=1).astype(int).tolist()

@@ -1,69 +1,107 @@
-"""Compares failure shares of groups: hosts, registries, stretches of time. Failures come in heaps, and the comparison knows it."""
+"""Compares the failure proportions of groups (hosts, registries, periods); failures that come together count for less."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dfly_analysis.estimates import Interval, wilson
+from dfly_analysis.units import format_share
 
 LEVEL = 0.99
 TIMES = 2.0
 MIN_SHARE = 0.01
 MIN_FAILURES = 4
 
+SOURCE_ATTEMPTS = """
+    SELECT role, host, peer_id, started, ended, outcome <> 'ok' AS bad FROM pieces
+    WHERE origin = 'source' AND host IS NOT NULL AND ended IS NOT NULL AND NOT successes_not_logged AND outcome <> 'cancelled'
+"""
+"""Attempts at the source that ended: not those of hosts that log no successes, which would bias the proportion, and no piece
+cancelled because another piece failed."""
+
 
 @dataclass(frozen=True)
 class Proportion:
-    """Failures among attempts.
-
-    Attributes
-    ----------
-    bad, n : int
-    """
+    """Failures among attempts."""
 
     bad: int
     n: int
 
-    def without(self, part: Proportion) -> Proportion:
-        """Return what is left without a part."""
+    def __add__(self, other: Proportion) -> Proportion:
+        return Proportion(self.bad + other.bad, self.n + other.n)
+
+    def __sub__(self, part: Proportion) -> Proportion:
         return Proportion(self.bad - part.bad, self.n - part.n)
 
-    def share(self, inflation: float = 1.0, level: float = LEVEL) -> Interval:
-        """Return the share with its interval; `inflation` is by how much heaps widen the variance."""
-        return wilson(self.bad / inflation, self.n / inflation, level)
+    def share(self, dispersion: float = 1.0, level: float = LEVEL) -> Interval:
+        """Return the proportion with its interval; `dispersion` is the variance inflation."""
+        return wilson(self.bad / dispersion, self.n / dispersion, level)
 
 
-def stands_out(own: Proportion, rest: Proportion, inflation: float = 1.0) -> bool:
+class Comparison(NamedTuple):
+    """The failures of a group and of all other groups."""
+
+    group: str
+    own: Proportion
+    rest: Proportion
+    others: int
+    """How many other groups there are."""
+    dispersion: float
+
+    def stands_out(self) -> bool:
+        """Return whether the group fails clearly more often than the others."""
+        return stands_out(self.own, self.rest, self.dispersion)
+
+    def shares(self) -> dict[str, str]:
+        """Return both proportions with their 95 % bounds as values of a message."""
+        return format_shares(self.own, self.rest, self.dispersion)
+
+
+def format_shares(own: Proportion, rest: Proportion, dispersion: float) -> dict[str, str]:
+    """Return the proportion of a group with its lower bound, and that of the rest with its upper bound, at 95 %."""
+    mine, others = own.share(dispersion, 0.95), rest.share(dispersion, 0.95)
+    named = {"share": mine.value, "low": mine.low, "rest": others.value, "high": others.high}
+    return {name: format_share(value) for name, value in named.items()}
+
+
+def compare_groups(clusters: Iterable[tuple[str, int, int]]) -> list[Comparison]:
+    """Compare each group with all others, from (group, failures, attempts) of each cluster of attempts that may fail together."""
+    rows = list(clusters)
+    counts: defaultdict[str, Proportion] = defaultdict(lambda: Proportion(0, 0))
+    for group, bad, n in rows:
+        counts[group] += Proportion(bad, n)
+    whole = sum(counts.values(), Proportion(0, 0))
+    dispersion = overdispersion(*zip(*rows, strict=True)) if rows else 1.0
+    return [Comparison(group, own, whole - own, len(counts) - 1, dispersion) for group, own in sorted(counts.items())]
+
+
+def stands_out(own: Proportion, rest: Proportion, dispersion: float = 1.0) -> bool:
     """Return whether a group fails clearly more often than the rest.
 
-    The intervals of both shares (99 %) may not meet, which two equal groups reach about once in several thousand comparisons;
-    and its share must be `TIMES` that of the rest and `MIN_SHARE` at least, for a difference too small to act on is none.
+    The 99 % intervals do not overlap (two equal groups reach that once in several thousand comparisons), and the proportion is
+    at least `TIMES` that of the rest and `MIN_SHARE`: a smaller difference is none to act on.
     """
     if own.bad < MIN_FAILURES or rest.n <= 0 or own.n <= 0:
         return False
-    mine, others = own.share(inflation), rest.share(inflation)
+    mine, others = own.share(dispersion), rest.share(dispersion)
     large = mine.value >= max(TIMES * others.value, MIN_SHARE)
     return large and mine.low > others.high
 
 
-def inflation_of(groups: Sequence[Any], bad: Sequence[int], n: Sequence[int]) -> float:
-    """Return the variance inflation by failures that come together: Pearson's statistic over its degrees of freedom.
+def overdispersion(groups: Sequence[Any], bad: Sequence[int], n: Sequence[int]) -> float:
+    """Return the variance inflation by failures that come together: Pearson's statistic over its degrees of freedom, at least 1.
 
     Parameters
     ----------
     groups : sequence
-        Group compared (a host) of each cluster: of each set of attempts that may fail together (a task).
+        Group (a host) of each cluster, that is of each set of attempts that may fail together (a task).
     bad, n : sequence of int
         Failures and attempts of each cluster.
-
-    Returns
-    -------
-    float
-        1 or more.
     """
     if not len(groups):
         return 1.0

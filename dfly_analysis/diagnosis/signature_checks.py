@@ -1,16 +1,17 @@
-"""Verdicts on the known error signatures: seen or not, counted in failures rather than lines."""
+"""Verdicts on the known error signatures: present or not, counted in failures rather than lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from dfly_analysis.catalog.error_signatures import Signature, is_benign, load_signatures, signatures_in
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.evidence import evidence_in, format_hosts, iso, plural
+from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.diagnosis.evidence import evidence_in, format_hosts, iso
 from dfly_analysis.findings import Finding
+from dfly_analysis.messages import Message, format_list, join, message, plural
 
 FOLD_S = 2.0
 _BAD_LEVELS = "('WARN', 'ERROR', 'FATAL')"
@@ -21,7 +22,7 @@ _FAILING = ("cause", "symptom")
 
 
 class _Counts(NamedTuple):
-    """What the records that show a signature come to: failures are counted once however many lines report them."""
+    """Counts over the records that match a signature; a failure counts once however many lines report it."""
 
     lines: int
     failures: int
@@ -33,26 +34,21 @@ class _Counts(NamedTuple):
 
 
 def check_signatures(dataset: Dataset) -> list[Finding]:
-    """Give a verdict on every signature that is a finding.
+    """Return the verdict on every signature that is a finding.
 
-    Parameters
-    ----------
-    dataset : Dataset
-
-    Returns
-    -------
-    list of Finding
-        ``count`` is failures: lines of one piece within two seconds are one, a task's line counts only where no piece
-        of it does, and what scheduler and manager repeat counts only where no client logs it.
+    ``count`` is failures: lines of one piece within two seconds are one, a task's line counts only if no piece of it does, and
+    what scheduler and manager repeat counts only if no client logs it.
     """
     _match(dataset)
     counts = _count(dataset)
     components = {name for (name,) in dataset.rows("SELECT DISTINCT component FROM events WHERE component IS NOT NULL")}
-    ((tasks, failed),) = dataset.rows("SELECT count(*), count(*) FILTER (outcome IN ('failed', 'died')) FROM tasks")
+    ((tasks, failed),) = dataset.rows(f"SELECT count(*), count(*) FILTER ({FAILED}) FROM tasks")
     return [
-        _verdict(one, counts[one.id], dataset, tasks, failed) if one.id in counts else _not_found(one, components)
-        for one in load_signatures()
-        if one.finding
+        _found(signature, counts[signature.id], dataset, tasks, failed)
+        if signature.id in counts
+        else _not_found(signature, components)
+        for signature in load_signatures()
+        if signature.finding
     ]
 
 
@@ -62,17 +58,17 @@ _SUSPECTS = f"""
     UNION ALL SELECT 'manager', NULL, ended, NULL, NULL, NULL, NULL, log_path, log_line, error, NULL FROM jobs
     WHERE error IS NOT NULL
 """
-"""Records that may report a failure; the error text of each job is one too: often it is all that a user has."""
+"""Records that may report a failure; the error text of a job is one too: often it is all that a user has."""
 
 
 def _match(dataset: Dataset) -> None:
-    """Make `shown`: the records that show a signature."""
+    """Make `matches`: the records that match a signature."""
     wanted = {one.id for one in load_signatures() if one.finding}
     found = [
-        {"message": message, "signature": one.id}
-        for (message,) in dataset.rows(f"SELECT DISTINCT message FROM ({_SUSPECTS})")
-        if not is_benign(message)
-        for one in signatures_in(message)
+        {"message": text, "signature": one.id}
+        for (text,) in dataset.rows(f"SELECT DISTINCT message FROM ({_SUSPECTS})")
+        if not is_benign(text)
+        for one in signatures_in(text)
         if one.id in wanted
     ]
     schema = pa.schema([("message", pa.string()), ("signature", pa.string())])
@@ -80,7 +76,7 @@ def _match(dataset: Dataset) -> None:
     echoes = [{"signature": one.id, "echo_of": one.echo_of} for one in load_signatures() if one.echo_of]
     dataset.engine.add_rows("echoes", echoes, pa.schema([("signature", pa.string()), ("echo_of", pa.string())]))
     dataset.engine.execute(f"""
-        CREATE OR REPLACE TEMP TABLE shown AS
+        CREATE OR REPLACE TEMP TABLE matches AS
         SELECT suspects.*, s.signature, other.signature IS NOT NULL AS is_echo_of FROM ({_SUSPECTS}) AS suspects
         JOIN signatures_of_messages s USING (message) LEFT JOIN echoes USING (signature)
         LEFT JOIN signatures_of_messages other ON other.message = suspects.message AND other.signature = echoes.echo_of
@@ -93,7 +89,7 @@ def _count(dataset: Dataset) -> dict[str, _Counts]:
         WITH client AS (
             SELECT signature, peer_id, piece_number, host, nanoseconds(time) AS ns,
                 CASE WHEN peer_id IS NULL THEN 'free' WHEN piece_number IS NULL THEN 'task' ELSE 'piece' END AS kind
-            FROM shown WHERE component = 'client'
+            FROM matches WHERE component = 'client'
         ), gaps AS (
             SELECT signature, kind, ns - lag(ns) OVER (
                 PARTITION BY signature, kind, CASE WHEN kind = 'free' THEN host ELSE peer_id END,
@@ -106,19 +102,19 @@ def _count(dataset: Dataset) -> dict[str, _Counts]:
                 SELECT 1 FROM client p WHERE p.kind = 'piece' AND p.signature = t.signature AND p.peer_id = t.peer_id
             ) GROUP BY signature
         ), repeated AS (
-            SELECT signature, count(DISTINCT coalesce(task_id, url, message)) AS n FROM shown GROUP BY signature
+            SELECT signature, count(DISTINCT coalesce(task_id, url, message)) AS n FROM matches GROUP BY signature
             HAVING count(*) FILTER (component = 'client') = 0
         ), failed AS (SELECT peer_id, task_id, url FROM tasks WHERE outcome IN ('failed', 'died')
         ), numbered AS (SELECT row_number() OVER () AS place, * FROM failed
         ), concerned AS (
-            SELECT DISTINCT signature, place FROM numbered JOIN shown USING (peer_id)
-            UNION SELECT DISTINCT signature, place FROM numbered n JOIN shown s ON s.peer_id IS NULL AND s.task_id = n.task_id
-            UNION SELECT DISTINCT signature, place FROM numbered n JOIN shown s ON s.peer_id IS NULL AND s.url = n.url
+            SELECT DISTINCT signature, place FROM numbered JOIN matches USING (peer_id)
+            UNION SELECT DISTINCT signature, place FROM numbered n JOIN matches s ON s.peer_id IS NULL AND s.task_id = n.task_id
+            UNION SELECT DISTINCT signature, place FROM numbered n JOIN matches s ON s.peer_id IS NULL AND s.url = n.url
         ), of_failed AS (SELECT signature, count(*) AS n FROM concerned GROUP BY signature)
         SELECT signature, count(*), coalesce(any_value(bursts.n), 0) + coalesce(any_value(of_tasks.n), 0) + coalesce(any_value(repeated.n), 0),
             coalesce(any_value(of_failed.n), 0), min(nanoseconds(time)), max(nanoseconds(time)),
             count(*) FILTER (is_echo_of), count(message)
-        FROM shown LEFT JOIN bursts USING (signature) LEFT JOIN of_tasks USING (signature)
+        FROM matches LEFT JOIN bursts USING (signature) LEFT JOIN of_tasks USING (signature)
         LEFT JOIN repeated USING (signature) LEFT JOIN of_failed USING (signature)
         GROUP BY signature
         """,
@@ -127,61 +123,93 @@ def _count(dataset: Dataset) -> dict[str, _Counts]:
     return {signature: _Counts(*counts) for signature, *counts in rows}
 
 
-def _verdict(one: Signature, counts: _Counts, dataset: Dataset, tasks: int, failed: int) -> Finding:
-    echo_of = one.echo_of if one.echo_of and counts.echoes * 2 > counts.texts else None
-    severity = one.severity if counts.tasks else "low" if one.layer in _FAILING else "info"
+def _found(signature: Signature, counts: _Counts, dataset: Dataset, tasks: int, failed: int) -> Finding:
+    echo_of = signature.echo_of if signature.echo_of and counts.echoes * 2 > counts.texts else None
+    severity = signature.severity if counts.tasks else "low" if signature.layer in _FAILING else "info"
     return Finding(
-        one.id, one.title, "present", severity, counts.failures, counts.tasks, iso(counts.first), iso(counts.last), one.knob,
-        _reason(one, counts, dataset, echo_of, tasks, failed), echo_of,
-        evidence_in(dataset, "SELECT * FROM shown WHERE signature = ?", (one.id,)),
+        signature.id, signature.title, "present", severity, counts.failures, counts.tasks, iso(counts.first), iso(counts.last),
+        signature.knob, _reason(signature, counts, dataset, echo_of, tasks, failed), echo_of,
+        evidence_in(dataset, "SELECT * FROM matches WHERE signature = ?", (signature.id,)),
     )  # fmt: skip
 
 
-def _not_found(one: Signature, components: set[str]) -> Finding:
-    needs = {"any": {"client", "scheduler"}, "kubernetes": {"kubernetes"}}.get(one.component, {one.component})
+def _not_found(signature: Signature, components: set[str]) -> Finding:
+    component = signature.component
+    needs = {"any": {"client", "scheduler"}, "kubernetes": {"kubernetes"}}.get(component, {component})
     if needs & components:
-        return Finding(one.id, one.title, "absent", "info", knob=one.knob, reason="no line shows it")
-    reason = f"the input holds no log of a {' or '.join(sorted(needs))}"
-    return Finding(one.id, one.title, "unknown", "info", knob=one.knob, reason=reason)
+        return Finding(
+            signature.id, signature.title, "absent", "info", knob=signature.knob, reason=message("no line matches")
+        )
+    reason = message(
+        "the input contains no log of these components: {components}", components=format_list(sorted(needs))
+    )
+    return Finding(signature.id, signature.title, "unknown", "info", knob=signature.knob, reason=reason)
 
 
-def _reason(one: Signature, counts: _Counts, dataset: Dataset, echo_of: str | None, tasks: int, failed: int) -> str:
-    noun = "failure" if one.layer in _FAILING else "sighting"
-    parts = [f"{plural(counts.failures, noun)} in {plural(counts.lines, 'line')}{_where(dataset, one.id)}"]
+def _reason(
+    signature: Signature, counts: _Counts, dataset: Dataset, echo_of: str | None, tasks: int, failed: int
+) -> Message:
+    is_failing = signature.layer in _FAILING
+    lines = plural("{n} line", "{n} lines", counts.lines)
+    failures = (
+        plural("{n} failure in {lines}", "{n} failures in {lines}", counts.failures, lines=lines)
+        if is_failing
+        else plural("{n} occurrence in {lines}", "{n} occurrences in {lines}", counts.failures, lines=lines)
+    )
+    parts = [_with_source(failures, dataset, signature.id)]
     if failed:
-        parts.append(f"{counts.tasks} of {plural(failed, 'failed task')}")
-    elif one.layer in _FAILING and tasks:
-        parts.append("no task failed")
+        parts.append(
+            plural("{tasks:,} of {n} failed task", "{tasks:,} of {n} failed tasks", failed, tasks=counts.tasks)
+        )
+    elif is_failing and tasks:
+        parts.append(message("no task failed"))
     if echo_of:
-        parts.append(f"repeats `{echo_of}`, no failure of its own")
-    if one.id == "error_decoding_response_body":
-        parts += _timing(dataset)
-    return "; ".join(parts) + "."
+        parts.append(message("duplicates of `{finding}`, not failures of their own", finding=echo_of))
+    if signature.id == "error_decoding_response_body":
+        parts += _outcomes(dataset)
+    return message("{facts}.", facts=join(parts, "; "))
 
 
-def _where(dataset: Dataset, signature_id: str) -> str:
+def _with_source(failures: Message, dataset: Dataset, signature_id: str) -> Message:
+    """Add where the lines were found."""
     hosts = dataset.rows(
-        "SELECT host FROM shown WHERE signature = ? AND host IS NOT NULL GROUP BY host ORDER BY count(*) DESC, host",
+        "SELECT host FROM matches WHERE signature = ? AND host IS NOT NULL GROUP BY host ORDER BY count(*) DESC, host",
         (signature_id,),
     )
     if hosts:
-        return f" on {format_hosts([host for (host,) in hosts])}"
-    query = "SELECT bool_and(component = 'manager') FROM shown WHERE signature = ?"
-    return " of job records" if dataset.rows(query, (signature_id,))[0][0] else ""
+        return message("{failures} on {hosts}", failures=failures, hosts=format_hosts(host for (host,) in hosts))
+    query = "SELECT bool_and(component = 'manager') FROM matches WHERE signature = ?"
+    is_job = dataset.rows(query, (signature_id,))[0][0]
+    return message("{failures} of job records", failures=failures) if is_job else failures
 
 
-def _timing(dataset: Dataset) -> Iterator[str]:
+def _outcomes(dataset: Dataset) -> list[Message]:
+    """Return how the failed pieces of the tasks that show this signature ended."""
     counts = dict(
         dataset.rows("""
             SELECT outcome, count(*) FROM pieces
-            WHERE peer_id IN (SELECT peer_id FROM shown WHERE signature = 'error_decoding_response_body')
+            WHERE peer_id IN (SELECT peer_id FROM matches WHERE signature = 'error_decoding_response_body')
             AND outcome NOT IN ('ok', 'cancelled') AND ended IS NOT NULL GROUP BY outcome
         """)
     )
     total = sum(counts.values())
-    for outcome, words in (
-        ("timeout", "hit the piece timeout in force, or name a timeout"),
-        ("reset", "ended before their timeout: the connection was cut"),
-    ):
-        if counts.get(outcome):
-            yield f"{counts[outcome]} of {plural(total, 'failed piece')} {words}"
+    parts = []
+    if cut := counts.get("timeout"):
+        parts.append(
+            plural(
+                "{cut:,} of {n} failed piece hit the piece timeout or names a timeout",
+                "{cut:,} of {n} failed pieces hit the piece timeout or name a timeout",
+                total,
+                cut=cut,
+            )
+        )
+    if reset := counts.get("reset"):
+        parts.append(
+            plural(
+                "{reset:,} of {n} failed piece ended before its timeout: the connection was cut",
+                "{reset:,} of {n} failed pieces ended before their timeout: the connection was cut",
+                total,
+                reset=reset,
+            )
+        )
+    return parts

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +17,10 @@ _WHOLE = 0.5
 _LEVEL = 0.99
 
 
-@dataclass(frozen=True)
-class SlowHost:
-    """A host and how slow it is.
-
-    Attributes
-    ----------
-    host, role : str
-    rate_bps, peers_bps : float
-        Median over tasks of the median rate of a piece, bytes a second.
-    tasks, peers : int
-        Tasks of the host, and other hosts it is compared with.
-    """
+class SlowHost(NamedTuple):
+    """A host, its rate and that of its peers: median over tasks of the median rate of a piece, bytes per second."""
 
     host: str
-    role: str
     rate_bps: float
     peers_bps: float
     tasks: int
@@ -38,10 +28,10 @@ class SlowHost:
 
 
 def slow_host(dataset: Dataset) -> SlowHost | None:
-    """Return the slowest host whose tasks' rates lie clearly below those of all others of its role.
+    """Return the slowest host whose rates are clearly below those of all others of its role.
 
-    One task is one observation, for its pieces share what they suffer from. The intervals of both medians (99 %, by order
-    statistics) may not meet, and the medians differ by `TIMES` at least.
+    A task is one observation, since its pieces are slow together. The 99 % intervals of both medians (by order statistics) do
+    not overlap, and the medians differ by at least `TIMES`.
     """
     rows = dataset.rows(
         """
@@ -49,29 +39,25 @@ def slow_host(dataset: Dataset) -> SlowHost | None:
             SELECT role, host, peer_id, size_bytes, duration_s FROM pieces
             WHERE origin = 'source' AND duration_s > 0 AND size_bytes > 0 AND host IS NOT NULL AND outcome IN ('ok', 'timeout')
         )
-        SELECT role, host, median(size_bytes::DOUBLE / duration_s) FROM timed
+        SELECT role, host, median(size_bytes::DOUBLE / duration_s) AS rate FROM timed
         -- of a small piece the first byte takes longest
         WHERE size_bytes >= ? * (SELECT max(size_bytes) FROM timed) AND role IS NOT NULL AND peer_id IS NOT NULL
-        GROUP BY role, host, peer_id
+        GROUP BY role, host, peer_id ORDER BY role, rate
         """,
         (_WHOLE,),
     )
-    by_role: dict[str, list[tuple[str, float]]] = {}
+    by_role: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
     for role, host, rate in rows:
-        by_role.setdefault(role, []).append((host, rate))
+        by_role[role].append((host, rate))
     found = []
-    for role, of_role in sorted(by_role.items()):
-        hosts, rates = np.array([host for host, _ in of_role]), np.array([rate for _, rate in of_role])
-        order = np.argsort(rates, kind="stable")
-        hosts, rates = hosts[order], rates[order]
-        names, host = np.unique(hosts, return_inverse=True)
-        for place, name in enumerate(names.tolist()):
-            own, rest = rates[host == place], rates[host != place]
+    for tasks in by_role.values():
+        hosts, rates = np.array([host for host, _ in tasks]), np.array([rate for _, rate in tasks])
+        names = np.unique(hosts).tolist()
+        for name in names:
+            own, rest = rates[hosts == name], rates[hosts != name]
             if _is_slower(own, rest):
-                found.append(
-                    SlowHost(name, role, float(np.median(own)), float(np.median(rest)), len(own), len(names) - 1)
-                )
-    return min(found, key=lambda one: one.rate_bps / one.peers_bps, default=None)
+                found.append(SlowHost(name, float(np.median(own)), float(np.median(rest)), len(own), len(names) - 1))
+    return min(found, key=lambda host: host.rate_bps / host.peers_bps, default=None)
 
 
 def _is_slower(own: npt.NDArray[np.float64], rest: npt.NDArray[np.float64]) -> bool:

@@ -15,7 +15,7 @@ from dfly_analysis.catalog.sizing_guide import (
     held_in_memory_bytes,
     sizing_source,
 )
-from dfly_analysis.diagnosis.kubernetes import endings
+from dfly_analysis.diagnosis.kubernetes import terminations
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import CapacityFit
@@ -93,7 +93,7 @@ def advise(context: Context) -> Iterator[Item]:
 
 def _terminations(context: Context, role: str) -> _Terminations:
     found: dict[tuple[Any, ...], tuple[Mapping[str, Any], Termination]] = {}
-    for row, termination in endings(context.dataset):
+    for row, termination in terminations(context.dataset):
         if row["role"] == role and termination.cause == _CAUSE:
             found.setdefault((row["pod"], termination.time), (row, termination))
     memory = [one for one in found.values() if "OOM" in one[1].description or "memory" in one[1].description]

@@ -1,4 +1,4 @@
-"""Checks that look at frames: jobs that lie, rates that differ, gaps, faults of releases; each present, absent and unknown."""
+"""Checks that compare tables: false job states, outliers, gaps, known bugs; each present, absent and unknown."""
 
 import json
 
@@ -13,7 +13,7 @@ import dfly_analysis as dfly
 from dfly_analysis.catalog.error_signatures import signature
 from dfly_analysis.catalog.known_bugs import load_known_bugs
 from dfly_analysis.catalog.releases import parse_version
-from dfly_analysis.diagnosis.proportion_tests import Proportion, inflation_of, stands_out
+from dfly_analysis.diagnosis.proportion_tests import Proportion, overdispersion, stands_out
 
 URL = "https://registry.example/v2/m/blobs/sha256:" + "a" * 64
 
@@ -41,8 +41,8 @@ def verdict(dataset, name):
     return found.verdict
 
 
-def test_a_failure_of_which_nothing_is_missing_is_false():
-    """FAILURE while every blob is there is named; with a blob missing, or nothing known of them, it is not."""
+def test_failed_job_without_missing_blob_is_a_false_failure():
+    """FAILURE while every blob arrived is reported; with a blob missing, or unknown blobs, it is not."""
     failed = job("FAILURE", checked=True, missing_urls=(URL,), layers=1, error=None)
     there, lost = [task("p")], [task("p", outcome="failed", cause="unknown")]
     assert verdict(dataset_of(jobs=[failed], tasks=there), "preheat_false_failure") == "present"
@@ -55,8 +55,8 @@ def test_a_failure_of_which_nothing_is_missing_is_false():
     assert verdict(dataset_of(), "preheat_false_failure") == "unknown"
 
 
-def test_losses_that_other_jobs_admit_are_no_false_success():
-    """A job that cannot be checked is not called a liar for blobs that a failed job stands for."""
+def test_blobs_missing_in_failed_jobs_are_no_false_success():
+    """Blobs that a failed job reports as missing do not count against a successful job that cannot be checked."""
     jobs = [job("SUCCESS", job_id="group_2"), job("FAILURE", failed=1)]
     lost = [task("p", outcome="failed", cause="unknown")]
     assert verdict(dataset_of(jobs=jobs, tasks=lost), "preheat_false_success") == "unknown"
@@ -67,13 +67,13 @@ def test_losses_that_other_jobs_admit_are_no_false_success():
 @pytest.mark.parametrize(
     ("timeout", "expected"), [(3600, "present"), (3_600_000_000_000, "absent"), (None, "unknown"), (0, "unknown")]
 )
-def test_a_timeout_in_seconds_is_noticed(timeout, expected):
-    """3600 means microseconds; an hour in nanoseconds is well; none is no verdict."""
+def test_job_timeout_in_seconds_is_reported(timeout, expected):
+    """3600 is microseconds; an hour in nanoseconds is right; no timeout gives no verdict."""
     assert verdict(dataset_of(jobs=[job("FAILURE", timeout_ns=timeout)]), "job_timeout_unit") == expected
 
 
-def test_the_timeout_is_read_from_the_schedulers_log_too():
-    """Without job JSON the message that the scheduler was handed says it."""
+def test_job_timeout_is_read_from_the_schedulers_log_too():
+    """Without job JSON the message that the scheduler received contains it."""
     request = json.dumps({"url": URL, "timeout": 3600, "group_uuid": "group_1"})
     message = "Received new message: " + json.dumps(
         {"Name": "preheat", "GroupUUID": "group_1", "Args": [{"Value": request}]}
@@ -82,8 +82,8 @@ def test_the_timeout_is_read_from_the_schedulers_log_too():
     assert verdict(dataset_of(events=[line]), "job_timeout_unit") == "present"
 
 
-def test_the_scope_of_a_deadline_depends_on_the_release():
-    """What DeadlineExceeded ended is told with what the deadline covers in that release."""
+def test_scope_of_a_deadline_depends_on_the_release():
+    """The finding says what the deadline covers in that release."""
     text = f"[preheat]: preheat failed for {URL}: rpc error: code = DeadlineExceeded desc = context deadline exceeded"
     lines = [event(0, text, component="scheduler", event_id="preheat_failed", url=URL)]
     for release, words in (
@@ -98,8 +98,8 @@ def test_the_scope_of_a_deadline_depends_on_the_release():
     assert verdict(dataset_of(), "preheat_deadline") == "unknown"
 
 
-def test_a_token_that_expires_is_told_from_one_that_never_held():
-    """Refusals after layers were served are an expiry, refusals from the beginning are not."""
+def test_expired_token_differs_from_wrong_credentials():
+    """Refusals after layers were served mean expiry, refusals from the beginning do not."""
     served, refused = task("p", 0), task("q", 60, outcome="failed", cause="auth", lasts=1)
     assert verdict(dataset_of(tasks=[served, refused]), "token_expired_midway") == "present"
     assert verdict(dataset_of(tasks=[refused]), "token_expired_midway") == "absent"
@@ -107,8 +107,8 @@ def test_a_token_that_expires_is_told_from_one_that_never_held():
     assert verdict(dataset_of(), "token_expired_midway") == "unknown"
 
 
-def test_a_preheat_nobody_uses_is_seen_by_its_ids():
-    """The same blob under another task id, also through a mirror, is a preheat in vain; pulls before it say nothing."""
+def test_unused_preheat_is_found_by_task_ids():
+    """A pull of the same blob under another task id, also through a mirror, did not use the preheat; earlier pulls do not count."""
     seeded, pulled = task("p", 0), task("q", 60, role="client", host="client-0")
     assert verdict(dataset_of(tasks=[seeded, pulled]), "preheat_not_used") == "absent"
     other = pulled | {"task_id": "other", "url": URL.replace("registry", "mirror")}
@@ -117,8 +117,8 @@ def test_a_preheat_nobody_uses_is_seen_by_its_ids():
     assert verdict(dataset_of(tasks=[seeded]), "preheat_not_used") == "unknown"
 
 
-def test_a_job_nobody_took_is_seen_with_the_schedulers_log():
-    """A job pending for minutes that the scheduler never heard of; without its log nothing is said."""
+def test_job_no_scheduler_received_needs_the_schedulers_log():
+    """A job pending for minutes that is in no scheduler's log; without that log there is no verdict."""
     waiting = [job("PENDING", ended=at(900))]
     heard = [event(0, component="scheduler", level="INFO")]
     assert verdict(dataset_of(jobs=waiting, events=heard), "preheat_never_taken") == "present"
@@ -128,7 +128,7 @@ def test_a_job_nobody_took_is_seen_with_the_schedulers_log():
     assert verdict(dataset_of(jobs=[job("PENDING", ended=at(10))], events=heard), "preheat_never_taken") == "absent"
 
 
-def test_the_layer_that_fails_again_and_again_is_named():
+def test_layer_that_fails_repeatedly_is_named():
     """Four failures of one blob among thirty tasks that go well."""
     good = [task(f"g{n}", n, url=URL.replace("a" * 64, f"{n:064d}")) for n in range(30)]
     bad = [task(f"b{n}", n, outcome="failed", cause="unknown") for n in range(4)]
@@ -149,8 +149,8 @@ def test_one_bad_registry_among_two_is_named():
     assert verdict(dataset_of(tasks=tasks[:30]), "registry_outlier") == "unknown"
 
 
-def test_one_bad_stretch_of_time_is_named():
-    """Failures between two moments stand out; failures all over the time do not."""
+def test_period_with_concentrated_failures_is_named():
+    """Failures within one period stand out; failures at all times do not."""
 
     def rows(is_bad):
         return [
@@ -166,14 +166,14 @@ def test_one_bad_stretch_of_time_is_named():
     assert verdict(dataset_of(), "bad_hour") == "unknown"
 
 
-def test_a_slow_host_is_named_though_nothing_failed():
+def test_slow_host_is_named_without_any_failure():
     """A tenth of the others' rate is an outlier of low severity; the same rate is none."""
 
     def rows(slow_s):
-        made = []
+        pieces = []
         for host, lasts in (("seed-0", 1.0), ("seed-1", slow_s), ("seed-2", 1.0)):
             for number in range(6):
-                made += [
+                pieces += [
                     row
                     | {
                         "peer_id": f"{host}-{number}",
@@ -182,23 +182,23 @@ def test_a_slow_host_is_named_though_nothing_failed():
                     }
                     for row in pieces_of(host, 5, 0)
                 ]
-        return made
+        return pieces
 
     found = finding(dataset_of(pieces=rows(10.0)), "host_outlier")
     assert (found.verdict, found.severity) == ("present", "low")
-    assert found.reason.startswith("seed-1: a piece comes at")
+    assert found.reason.startswith("seed-1 downloads pieces at")
     assert verdict(dataset_of(pieces=rows(1.0)), "host_outlier") == "absent"
 
 
-def test_a_death_makes_no_host_an_outlier():
-    """One death takes all tasks of its host along: one event, not a rate."""
+def test_process_death_makes_no_host_an_outlier():
+    """A process death fails all tasks of its host: one event, not a rate."""
     tasks = [task(f"a{n}", host="seed-0", outcome="died", cause="resource_limit") for n in range(9)]
     tasks += [task(f"b{n}", host="seed-1") for n in range(20)]
     assert verdict(dataset_of(tasks=tasks), "host_outlier") == "unknown"
 
 
-def test_waiting_without_an_error_is_a_gap_beyond_the_patience():
-    """Two minutes without a piece where the patience is 40 s; with an error, or within the patience, there is no gap."""
+def test_wait_beyond_the_piece_timeout_is_a_gap():
+    """Two minutes without a piece at a timeout of 40 s; with an error, or within the timeout, there is no gap."""
     in_force = dfly.Settings.resolve({"client": {"config": {"download": {"pieceTimeout": "40s"}}}}, chart="1.7.4")
     rows = [
         row | {"started": at(n), "ended": at(n + (130 if n == 3 else 1)), "origin": "parent"}
@@ -220,8 +220,8 @@ def test_waiting_without_an_error_is_a_gap_beyond_the_patience():
     )
 
 
-def test_a_fault_is_named_for_the_releases_that_have_it():
-    """A wrong digest on v1.4.7 is a known fault, on v1.4.8 it is not; without a release nothing is said."""
+def test_known_bug_is_named_for_its_releases_only():
+    """A wrong digest on v1.4.7 is a known bug, on v1.4.8 it is not; without a release there is no verdict."""
     lost = [
         task(
             "p",
@@ -238,24 +238,24 @@ def test_a_fault_is_named_for_the_releases_that_have_it():
         )
 
 
-@pytest.mark.parametrize("fault", load_known_bugs(), ids=lambda fault: fault.id)
-def test_faults_name_what_exists(fault):
+@pytest.mark.parametrize("bug", load_known_bugs(), ids=lambda bug: bug.id)
+def test_known_bugs_name_existing_signatures(bug):
     """Releases are in order and signatures are known."""
-    assert parse_version(fault.since) <= parse_version(fault.until) < parse_version(fault.fixed_in)
-    assert all(signature(name) is not None for name in fault.signatures)
+    assert parse_version(bug.since) <= parse_version(bug.until) < parse_version(bug.fixed_in)
+    assert all(signature(name) is not None for name in bug.signatures)
 
 
 @settings(max_examples=examples(50))
 @given(st.integers(0, 40), st.integers(1, 60), st.integers(0, 40), st.integers(1, 200))
 def test_only_the_worse_stands_out(bad, n, rest_bad, rest_n):
-    """A group never stands out with a share that is not twice that of the rest, and of two groups at most one does."""
+    """A group stands out only with twice the proportion of the rest, and of two groups at most one does."""
     own, rest = Proportion(min(bad, n), n), Proportion(min(rest_bad, rest_n), rest_n)
     if stands_out(own, rest):
         assert own.bad / own.n >= 2 * rest.bad / rest.n
         assert not stands_out(rest, own)
 
 
-def test_heaps_widen_the_interval():
+def test_failures_in_one_task_count_for_less():
     """Failures spread evenly count in full, all in one task count for less."""
-    assert inflation_of(["a"] * 10, [1] * 10, [10] * 10) == 1.0
-    assert inflation_of(["a"] * 10, [10, *[0] * 9], [10] * 10) > 5
+    assert overdispersion(["a"] * 10, [1] * 10, [10] * 10) == 1.0
+    assert overdispersion(["a"] * 10, [10, *[0] * 9], [10] * 10) > 5

@@ -1,4 +1,4 @@
-"""Diagnosis on frames made by hand and on small logs: counting, checks, severities, causes."""
+"""Diagnosis on small tables and logs: counts, checks, severities, causes."""
 
 import json
 import math
@@ -17,21 +17,21 @@ import dfly_analysis as dfly
 from dfly_analysis.catalog.error_signatures import load_signatures, signature
 from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
 from dfly_analysis.diagnosis.checks import all_checks
-from dfly_analysis.diagnosis.evidence import MAX_LINES, evidence_of, format_hosts, plural
+from dfly_analysis.diagnosis.evidence import MAX_LINES, evidence_of, format_hosts
 from dfly_analysis.diagnosis.signature_checks import FOLD_S, check_signatures
 from dfly_analysis.schema import CAUSES
 
 
-def diagnosed(tmp_path, files, **asked):
+def diagnosed(tmp_path, files, **options):
     for name, text in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-    return dfly.diagnose(dfly.load(tmp_path, **asked))
+    return dfly.diagnose(dfly.load(tmp_path, **options))
 
 
 def test_one_bad_host_among_equal_ones_is_named():
-    """A seed that loses a third of its pieces, beside two that lose one of fifty, is the outlier."""
+    """A seed client that loses a third of its pieces, while two others lose one of fifty, is the outlier."""
     rows = [*pieces_of("seed-0", 98, 2), *pieces_of("seed-1", 70, 30), *pieces_of("seed-2", 99, 1)]
     lines = [event(1, host="seed-1", event_id="piece_failed", log_path="seed-1.log", log_line=7)]
     tasks = [
@@ -50,7 +50,7 @@ def test_one_bad_host_among_equal_ones_is_named():
 
 
 def test_a_bad_host_that_failed_no_task_is_of_low_severity():
-    """Retries made up for it, so it asks for a look and no more."""
+    """Retries made up for it, so the severity is low."""
     rows = [*pieces_of("seed-0", 100, 0), *pieces_of("seed-1", 70, 30)]
     assert finding(dataset_of(pieces=rows), "host_outlier").severity == "low"
 
@@ -74,13 +74,13 @@ def test_equal_hosts_have_no_outlier(failed, hosts):
             *pieces_of("seed-1", 50, 0, successes_not_logged=True),
         ],
     ],
-    ids=["no piece", "one host", "another role", "survivors unseen"],
+    ids=["no piece", "one host", "another role", "successes not logged"],
 )
 def test_hosts_that_cannot_be_compared_give_no_verdict(rows):
-    """One host, hosts of different roles, or failures without their survivors say nothing of an outlier."""
+    """One host, hosts of different roles, or hosts that log no successes give no verdict."""
     found = finding(dataset_of(pieces=rows), "host_outlier")
     assert (found.verdict, found.severity) == ("unknown", "info")
-    assert "logs of two hosts" in found.reason
+    assert "at least two hosts" in found.reason
 
 
 def rust(second, text, level="INFO"):
@@ -90,7 +90,7 @@ def rust(second, text, level="INFO"):
 
 START = "tracing initialized directory: /var/log/dragonfly/dfdaemon, level: INFO"
 DFGET = "tracing initialized directory: /var/log/dragonfly/dfget, level: INFO"
-GOODBYE = "dfdaemon shutdown"
+SHUTDOWN = "dfdaemon shutdown"
 LOG, ROTATED = "seed-0/dfdaemon/dfdaemon.log", "seed-0/dfdaemon/dfdaemon.log.1"
 
 
@@ -101,10 +101,10 @@ LOG, ROTATED = "seed-0/dfdaemon/dfdaemon.log", "seed-0/dfdaemon/dfdaemon.log.1"
         ({LOG: rust(0, START) + rust(60, START)}, 1),
         ({LOG: rust(0, START) + rust(60, START) + rust(120, START)}, 2),
         ({LOG: rust(0, START) + rust(60, START) + rust(63, START) + rust(66, START)}, 1),
-        ({LOG: rust(0, START) + rust(50, GOODBYE) + rust(60, START)}, 0),
+        ({LOG: rust(0, START) + rust(50, SHUTDOWN) + rust(60, START)}, 0),
         ({LOG: rust(0, START) + rust(50, "received SIGTERM, shutting down") + rust(60, START)}, 0),
         ({LOG: rust(0, START), "seed-0/dfget/dfget.log": rust(30, DFGET) + rust(40, DFGET)}, 0),
-        ({LOG: rust(60, START), ROTATED: rust(0, START) + rust(50, GOODBYE)}, 0),
+        ({LOG: rust(60, START), ROTATED: rust(0, START) + rust(50, SHUTDOWN)}, 0),
         ({LOG: rust(60, START), ROTATED: rust(0, START)}, 1),
         ({LOG: rust(0, START), "seed-0/dfdaemon/stdout.log": rust(0, START)}, 0),
         ({LOG: rust(0, START), "seed-1/dfdaemon/dfdaemon.log": rust(60, START)}, 0),
@@ -114,7 +114,7 @@ LOG, ROTATED = "seed-0/dfdaemon/dfdaemon.log", "seed-0/dfdaemon/dfdaemon.log.1"
         "twice",
         "three times",
         "a crash loop",
-        "goodbye",
+        "shutdown",
         "SIGTERM",
         "dfget",
         "rotated",
@@ -123,8 +123,8 @@ LOG, ROTATED = "seed-0/dfdaemon/dfdaemon.log", "seed-0/dfdaemon/dfdaemon.log.1"
         "two hosts",
     ],
 )
-def test_a_restart_is_a_start_that_no_goodbye_goes_before(tmp_path, files, restarts):
-    """Shutdowns, dfget, rotated files, copies and other hosts are no restarts; deaths are, a crash loop is one."""
+def test_restart_is_a_start_without_a_shutdown_before_it(tmp_path, files, restarts):
+    """Shutdowns, dfget, rotated files, copies and other hosts are no restarts; killed processes are, a crash loop is one."""
     found = diagnosed(tmp_path, files).get("restart_without_goodbye")
     assert found.count == restarts
     assert found.verdict == ("present" if restarts else "absent")
@@ -133,13 +133,13 @@ def test_a_restart_is_a_start_that_no_goodbye_goes_before(tmp_path, files, resta
 
 
 def count_failures(rows):
-    """Return how many failures the lines come to that show the text of a body."""
+    """Return the number of failures counted over lines with a broken body."""
     found = check_signatures(dataset_of(events=rows))
     return next(one.count for one in found if one.id == "error_decoding_response_body")
 
 
 def test_lines_of_one_failure_count_once():
-    """A piece's echoes within two seconds are one failure, a later attempt is another, the task's own line adds none."""
+    """A piece's lines within two seconds are one failure, a later attempt is another, the task's own line adds none."""
     piece = {"peer_id": "p", "piece_number": 3}
     rows = [
         event(0, **piece),
@@ -178,26 +178,26 @@ def test_shares_add_up_and_the_primary_cause_holds_most(causes):
     assert [one.tasks for one in shares] == sorted((one.tasks for one in shares), reverse=True)
 
 
-def test_of_two_causes_with_as_many_tasks_the_one_that_brings_the_other_about_is_first():
-    """A dead process makes others wait until their time is up, never the other way round."""
+def test_of_equal_causes_the_root_cause_comes_first():
+    """A dead process makes others wait until their timeout, never the other way round."""
     shares = cause_shares([("timeout_too_short", None, 1), ("resource_limit", None, 1), (None, None, 1)])
     assert [one.cause for one in shares] == ["resource_limit", "timeout_too_short", "unknown"]
 
 
-def test_job_records_alone_still_show_the_sign():
-    """Without any log, the error text of a job is evidence, of low severity, and the job itself is a finding."""
+def test_job_records_alone_show_the_signature():
+    """Without any log, the error text of a job is evidence of low severity, and the job itself is a finding."""
     error = "rpc error: code = Internal desc = error decoding response body"
     findings = dfly.diagnose(dataset_of(jobs=[job(error=error), job("SUCCESS", job_id="group_2")]))
-    sign, failed = findings.get("error_decoding_response_body"), findings.get("preheat_job_failed")
-    assert (sign.verdict, sign.severity, sign.count) == ("present", "low", 1)
-    assert sign.reason == "1 failure in 1 line of job records."
-    assert [(one.path, one.line) for one in sign.evidence] == [("jobs.json", 7)]
+    body, failed = findings.get("error_decoding_response_body"), findings.get("preheat_job_failed")
+    assert (body.verdict, body.severity, body.count) == ("present", "low", 1)
+    assert body.reason == "1 failure in 1 line of job records."
+    assert [(one.path, one.line) for one in body.evidence] == [("jobs.json", 7)]
     assert (failed.verdict, failed.count, failed.tasks) == ("present", 1, 1)
-    assert failed.reason == "1 of 2 preheat jobs says FAILURE; 1 blob is missing."
+    assert failed.reason == "1 of 2 preheat jobs report FAILURE; missing blobs: 1."
     assert findings.get("disk_full").verdict == "unknown"
     assert [(one.cause, one.tasks) for one in findings.causes] == [("unknown", 1)]
-    told = dfly.diagnose(dataset_of(jobs=[job(error="No space left on device (os error 28)", failed=3)]))
-    assert [(one.cause, one.tasks) for one in told.causes] == [("disk_full", 3)]
+    findings = dfly.diagnose(dataset_of(jobs=[job(error="No space left on device (os error 28)", failed=3)]))
+    assert [(one.cause, one.tasks) for one in findings.causes] == [("disk_full", 3)]
     assert dfly.diagnose(dataset_of(jobs=[job(error="polling group timeout")])).primary_cause is None
 
 
@@ -205,17 +205,17 @@ def test_job_records_alone_still_show_the_sign():
     ("jobs", "tasks", "verdict", "words"),
     [
         ([], [], "unknown", "no preheat job"),
-        ([job()], [], "absent", "no preheat job claims SUCCESS"),
-        ([job("SUCCESS", checked=True)], [], "absent", "1 job claims SUCCESS and every blob"),
-        ([job("SUCCESS")], [], "unknown", "what the jobs were asked for is not known"),
-        ([job("SUCCESS")], [("seedClient", "u1")], "present", "1 blob that seed clients lost appears in no job's list of success, while 1 job claims"),
-        ([job("SUCCESS")], [("client", "u1")], "unknown", "not known"),
-        ([job("SUCCESS", checked=True, false_success=True, missing_urls=("u1",), layers=4)], [], "present", "1 of 1 preheat job claims SUCCESS; in 1 of them 1 layer of those asked for is missing."),
-        ([job("SUCCESS", checked=True, false_success=True, missing_urls=("u1", "u2"), layers=5), job("SUCCESS", checked=True)], [], "present", "2 of 2 preheat jobs claim SUCCESS; in 1 of them 2 layers of those asked for are missing."),
+        ([job()], [], "absent", "no preheat job reports SUCCESS"),
+        ([job("SUCCESS", checked=True)], [], "absent", "jobs that report SUCCESS: 1; every requested blob arrived"),
+        ([job("SUCCESS")], [], "unknown", "what the jobs requested is unknown"),
+        ([job("SUCCESS")], [("seedClient", "u1")], "present", "blobs that seed clients failed to download and no job reports: 1; jobs that report SUCCESS: 1."),
+        ([job("SUCCESS")], [("client", "u1")], "unknown", "unknown"),
+        ([job("SUCCESS", checked=True, false_success=True, missing_urls=("u1",), layers=4)], [], "present", "1 of 1 preheat jobs report SUCCESS; 1 of them miss requested layers: 1."),
+        ([job("SUCCESS", checked=True, false_success=True, missing_urls=("u1", "u2"), layers=5), job("SUCCESS", checked=True)], [], "present", "2 of 2 preheat jobs report SUCCESS; 1 of them miss requested layers: 2."),
     ],
 )  # fmt: skip
-def test_a_false_success_is_told_from_what_cannot_be_known(jobs, tasks, verdict, words):
-    """A claim is a lie where blobs asked for are missing, or where a seed client lost blobs that no job reports."""
+def test_false_success_differs_from_an_unknown_one(jobs, tasks, verdict, words):
+    """A success is false if requested blobs are missing, or if a seed client lost blobs that no job reports."""
     rows = [
         {"peer_id": url, "role": role, "host": "h", "url": url, "outcome": "failed", "cause": "unknown"}
         for role, url in tasks
@@ -239,8 +239,8 @@ def values_of(text):
         (dfly.Settings.resolve(values_of("pieceDownloadTimeout"), chart="1.2.24"), 3, "present", "medium"),
     ],
 )
-def test_a_timeout_under_a_wrong_key_matters_where_timeouts_fail_tasks(in_force, tasks, verdict, severity):
-    """Without values nothing can be said; a key that does nothing is graver while timeouts fail tasks."""
+def test_wrong_timeout_key_matters_if_timeouts_fail_tasks(in_force, tasks, verdict, severity):
+    """Without values there is no verdict; a key without effect is more severe while timeouts fail tasks."""
     rows = [{"peer_id": str(n), "outcome": "failed", "cause": "timeout_too_short"} for n in range(tasks)]
     found = finding(dataset_of(in_force=in_force, tasks=rows), "wrong_timeout_key")
     assert (found.verdict, found.severity, found.tasks) == (verdict, severity, tasks)
@@ -250,16 +250,16 @@ def test_a_timeout_under_a_wrong_key_matters_where_timeouts_fail_tasks(in_force,
 @pytest.mark.parametrize(
     ("rows", "verdict", "words"),
     [
-        ([], "unknown", "no piece is seen"),
-        (pieces_of("s", 5, 0), "absent", "no failed piece is seen"),
-        (pieces_of("s", 5, 1), "absent", "the failed piece had not run as long as its limit"),
-        (pieces_of("s", 5, 3), "absent", "none of 3 failed pieces had run as long as its limit"),
-        (pieces_of("s", 0, 1, outcome="timeout", timeout_s=1.0), "present", "1 of 1 failed piece on s was cut at the limit of 1 s after 1 s (median)"),
-        (pieces_of("s", 0, 2, outcome="timeout", timeout_s=np.nan), "present", "were cut at the limit of a limit that is not known"),
+        ([], "unknown", "no piece is logged"),
+        (pieces_of("s", 5, 0), "absent", "no failed piece is logged"),
+        (pieces_of("s", 5, 1), "absent", "no failed piece ran as long as its timeout (1 failed)"),
+        (pieces_of("s", 5, 3), "absent", "no failed piece ran as long as its timeout (3 failed)"),
+        (pieces_of("s", 0, 1, outcome="timeout", timeout_s=1.0), "present", "1 of 1 failed pieces on s hit the timeout of 1 s; median duration 1 s"),
+        (pieces_of("s", 0, 2, outcome="timeout", timeout_s=np.nan), "present", "2 of 2 failed pieces on s hit a timeout of unknown length"),
     ],
 )  # fmt: skip
-def test_pieces_cut_at_their_limit_are_told_from_others(rows, verdict, words):
-    """The verdict counts pieces that ended as timeouts, and its words agree in number."""
+def test_pieces_that_hit_their_timeout_are_counted(rows, verdict, words):
+    """The verdict counts the pieces that ended as timeouts."""
     found = finding(dataset_of(pieces=rows), "piece_cut_at_limit")
     assert found.verdict == verdict
     assert words in found.reason
@@ -276,7 +276,7 @@ def test_an_empty_input_gives_unknown_or_absent_and_no_cause():
 
 
 def test_ids_are_those_that_others_rely_on():
-    """The contract's names exist, each once, and no check is called like a signature."""
+    """The contract's ids exist, each once, and no check has the id of a signature."""
     ids = [one.id for one in dfly.diagnose(dataset_of())]
     promised = {
         "error_decoding_response_body", "content_write_failed", "reqwest_body_timed_out", "tokio_stream_elapsed", "connection_reset",
@@ -304,22 +304,21 @@ def test_evidence_is_spread_over_hosts_with_clients_first():
     assert [one.line for one in shown[:4]] == [1, 201, 11, 211]
 
 
-def test_words_for_hosts_and_counts_read_well():
-    """Names are joined as people do, and only one thing is singular."""
+def test_hosts_are_listed_in_a_sentence():
+    """At most four names are listed."""
     assert format_hosts(["a", "b", "c", "d", "e", None]) == "a, b, c, d and 1 more"
     assert format_hosts(["a", "b"]) == "a and b"
     assert format_hosts([None]) == "unnamed hosts"
-    assert [plural(n, "line") for n in (0, 1, 2)] == ["0 lines", "1 line", "2 lines"]
 
 
-def test_a_sign_says_how_it_ended_and_whether_tasks_failed(tmp_path):
-    """A body that broke off in a log without any task: counted, low, and its reason has no word on tasks."""
+def test_reason_without_tasks_does_not_mention_them(tmp_path):
+    """A broken body in a log without any task is counted, with low severity."""
     found = diagnosed(tmp_path, {LOG: rust(0, START) + rust(5, BODY, "ERROR")}).get("error_decoding_response_body")
     assert (found.verdict, found.severity, found.count, found.tasks) == ("present", "low", 1, 0)
     assert found.reason == "1 failure in 1 line on seed-0."
 
 
-def test_the_function_is_called_the_same_however_it_is_reached():
+def test_diagnose_is_the_function_after_submodule_import():
     """``dfly.diagnose`` is the function, whichever of its modules was imported before it was asked for."""
     code = "import dfly_analysis.diagnosis.causes, dfly_analysis as dfly; print(dfly.diagnose(dfly.load('-')).primary_cause)"
     done = subprocess.run(

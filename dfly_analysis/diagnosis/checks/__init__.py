@@ -1,4 +1,4 @@
-"""Checks that look at frames rather than at one line's words. Each module here has ``ABOUT`` and ``check(dataset)``."""
+"""Checks that compare tables rather than matching the text of one line. Each module here has ``ABOUT`` and ``check(dataset)``."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ __all__ = ["Check", "all_checks", "run_checks"]
 
 
 def run_checks(dataset: Dataset) -> Iterator[Finding]:
-    """Yield the finding of every check, sorted by their ids."""
-    for module in _modules():
-        yield module.check(dataset)
+    """Yield the finding of every check, sorted by id."""
+    return (module.check(dataset) for module in _modules())
 
 
 def all_checks() -> tuple[Check, ...]:
-    """Return what is known of every check, sorted by their ids."""
+    """Return the description of every check, sorted by id."""
     return tuple(module.ABOUT for module in _modules())
 
 
-def _modules() -> Iterator[ModuleType]:
+def _modules() -> list[ModuleType]:
     modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
-    yield from sorted(modules, key=lambda module: module.ABOUT.id)
+    return sorted(modules, key=lambda module: str(module.ABOUT.id))

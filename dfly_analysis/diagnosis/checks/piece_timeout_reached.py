@@ -1,23 +1,16 @@
-"""Failed pieces pile up at a configured limit: that proves a timeout, whatever their words."""
+"""Failed pieces ended at a configured timeout: that proves a timeout, whatever their error text."""
 
 from __future__ import annotations
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts, plural
+from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.diagnosis.check import load_check
+from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts
 from dfly_analysis.findings import Finding
+from dfly_analysis.messages import format_list, message
 from dfly_analysis.units import format_duration
 
-ABOUT = Check(
-    "piece_cut_at_limit",
-    "Pieces were cut at the piece timeout",
-    method="How long failed pieces had run, against the limit in force for them.",
-    remedy="Raise the limit to what `dfly-analysis recommend` says, or have fewer pieces share the link.",
-    collect="logs of the client that fetches from the registry, with its dfdaemon.yaml or the Helm values",
-    knob="download.pieceTimeout",
-)
-
-
+ABOUT = load_check("piece_cut_at_limit")
 _CUT = "outcome = 'timeout' AND ended IS NOT NULL AND origin <> 'local'"
 
 
@@ -31,25 +24,29 @@ def check(dataset: Dataset) -> Finding:
     """)
     if not failed:
         if finished or (not n and dataset.rows("SELECT 1 FROM tasks LIMIT 1")):
-            return ABOUT.absent("no failed piece is seen")
-        return ABOUT.unknown("no piece's end is seen" if n else "no piece is seen")
+            return ABOUT.absent(message("no failed piece is logged"))
+        return ABOUT.unknown(message("no end of a piece is logged") if n else message("no piece is logged"))
     if not cut:
-        ran = "the failed piece had not" if failed == 1 else f"none of {failed} failed pieces had"
-        return ABOUT.absent(f"{ran} run as long as its limit")
+        return ABOUT.absent(message("no failed piece ran as long as its timeout ({n:,} failed)", n=failed))
     ((failed_tasks, tasks),) = dataset.rows(f"""
-        SELECT count(*), count(*) FILTER (peer_id IN (SELECT peer_id FROM pieces WHERE {_CUT}))
-        FROM tasks WHERE outcome IN ('failed', 'died')
+        SELECT count(*), count(*) FILTER (peer_id IN (SELECT peer_id FROM pieces WHERE {_CUT})) FROM tasks WHERE {FAILED}
     """)
     hosts = dataset.rows(f"SELECT host FROM pieces WHERE {_CUT} GROUP BY host ORDER BY count(*) DESC, host")
-    shown = (
-        ", ".join(format_duration(limit) for limit in sorted(limits or ()) if limit is not None)
-        or "a limit that is not known"
-    )
-    were = "was" if cut == 1 else "were"
-    ran = f" after {format_duration(median_s)} (median)" if median_s is not None else ""
-    reason = (
-        f"{cut} of {plural(failed, 'failed piece')} on {format_hosts([host for (host,) in hosts])} {were} cut at the limit of "
-        f"{shown}{ran}; {tasks} of {plural(failed_tasks, 'failed task')}."
-    )
+    timeouts = [format_duration(limit) for limit in sorted(limit for limit in limits or () if limit is not None)]
+    values = {
+        "cut": cut,
+        "n": failed,
+        "hosts": format_hosts(host for (host,) in hosts),
+        "timeouts": format_list(timeouts),
+    }
+    facts = [
+        message("{cut:,} of {n:,} failed pieces on {hosts} hit the timeout of {timeouts}", **values)
+        if timeouts
+        else message("{cut:,} of {n:,} failed pieces on {hosts} hit a timeout of unknown length", **values)
+    ]
+    if median_s is not None:
+        facts.append(message("median duration {median}", median=format_duration(median_s)))
+    if failed_tasks:
+        facts.append(message("{tasks:,} of {n:,} failed tasks", tasks=tasks, n=failed_tasks))
     lines = evidence_of(dataset, f"(log_path, log_line) IN (SELECT (log_path, log_line) FROM pieces WHERE {_CUT})")
-    return ABOUT.present("high", reason, count=cut, tasks=tasks, times=[first, last], evidence=lines)
+    return ABOUT.present("high", *facts, count=cut, tasks=tasks, times=[first, last], evidence=lines)

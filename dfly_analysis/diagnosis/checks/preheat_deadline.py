@@ -1,4 +1,4 @@
-"""Layers were still on their way when the preheat job's own deadline came."""
+"""A preheat job's deadline expired before its layers were done."""
 
 from __future__ import annotations
 
@@ -7,49 +7,42 @@ from typing import TYPE_CHECKING
 from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.evidence import evidence_of, plural, time_range
-from dfly_analysis.diagnosis.preheat_jobs import has_preheats, preheats_of
+from dfly_analysis.diagnosis.check import load_check
+from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks, time_range
+from dfly_analysis.diagnosis.preheat_jobs import read_preheats
 from dfly_analysis.findings import Finding
+from dfly_analysis.messages import Message, format_list, message
 from dfly_analysis.units import format_duration
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ABOUT = Check(
-    "preheat_deadline",
-    "The deadline of a preheat job came before its layers were done",
-    method="Failures of preheats that say DeadlineExceeded, and what the deadline of that release covers.",
-    remedy="Give args.timeout (nanoseconds) enough for what it covers, or preheat fewer layers in one job; finished pieces stay on the seed client, so a second job goes on where the first one ended.",
-    collect="the scheduler's core.log and job.log",
-    knob="POST /oapi/v1/jobs args.timeout",
-)
+ABOUT = load_check("preheat_deadline")
 _WHOLE_IMAGE, _BY_REQUEST = parse_version("v2.3.1"), parse_version("v2.1.57")
-_EVENTS = ("preheat_failed", "preheat_stream_failed", "job_failed")
 
 
 def check(dataset: Dataset) -> Finding:
     """Count the layers that a preheat's deadline ended."""
-    preheat_events = f"event_id IN {_EVENTS}"
+    preheat_events = "event_id IN ('preheat_failed', 'preheat_stream_failed', 'job_failed')"
     messages = [text for (text,) in dataset.rows(f"SELECT DISTINCT message FROM events WHERE {preheat_events}")]
-    jobs = preheats_of(dataset) if has_preheats(dataset) else None
+    jobs = read_preheats(dataset)
     if not messages and jobs is None and not dataset.rows("SELECT 1 FROM events WHERE component = 'scheduler' LIMIT 1"):
-        return ABOUT.unknown("the input holds no scheduler log and no preheat job")
-    late = [text for text in messages if _is_deadline(text)]
-    late_jobs = 0 if jobs is None else int(jobs["error"].map(_is_deadline).sum())
-    if not late and not late_jobs:
-        return ABOUT.absent("no preheat says that its deadline came")
-    where, parameters = f"{preheat_events} AND list_contains(?, message)", (late,)
+        return ABOUT.unknown(message("the input contains no scheduler log and no preheat job"))
+    expired = [text for text in messages if _is_deadline(text)]
+    expired_jobs = 0 if jobs is None else int(jobs["error"].map(_is_deadline).sum())
+    if not expired and not expired_jobs:
+        return ABOUT.absent(message("no preheat reports an expired deadline"))
+    where, parameters = f"{preheat_events} AND list_contains(?, message)", (expired,)
     rows = dataset.rows(
         f"SELECT DISTINCT coalesce(url, task_id), count(*) FROM events WHERE {where} GROUP BY ALL", parameters
     )
-    named = [name for name, _ in rows if name is not None]
-    count = len(named) or late_jobs or sum(n for _, n in rows)
-    query = "SELECT count(*) FROM tasks WHERE outcome IN ('failed', 'died') AND (list_contains(?, url) OR list_contains(?, task_id))"
-    ((tasks,),) = dataset.rows(query, (named, named))
-    reason = f"{plural(count, 'layer')} had not arrived when the deadline came; {_scope(dataset)}{_configured(jobs)}."
+    layers = [layer for layer, _ in rows if layer is not None]
+    count = len(layers) or expired_jobs or sum(n for _, n in rows)
+    tasks = failed_tasks(dataset, "(list_contains(?, url) OR list_contains(?, task_id))", (layers, layers))
+    unfinished = message("layers not done when the deadline expired: {n:,}", n=count)
+    facts = [unfinished, _scope(dataset), *_configured(jobs)]
     times, evidence = time_range(dataset, where, parameters), evidence_of(dataset, where, parameters)
-    return ABOUT.present("high", reason, count=count, tasks=tasks or late_jobs, times=times, evidence=evidence)
+    return ABOUT.present("high", *facts, count=count, tasks=tasks or expired_jobs, times=times, evidence=evidence)
 
 
 def _is_deadline(text: object) -> bool:
@@ -57,20 +50,20 @@ def _is_deadline(text: object) -> bool:
     return known is not None and known.id == "job_deadline"
 
 
-def _scope(dataset: Dataset) -> str:
+def _scope(dataset: Dataset) -> Message:
     release = dataset.settings.versions.get("scheduler") or dataset.settings.versions.get("manager")
     if release is None:
-        return "it covers one layer up to scheduler v2.3.0, the whole image from v2.3.1 on"
+        return message("it covers one layer up to scheduler v2.3.0, the whole image from v2.3.1 on")
     version = parse_version(str(release))
     if version >= _WHOLE_IMAGE:
-        return f"with scheduler {release} it covers the whole image, 60 min by default"
+        return message("with scheduler {release} it covers the whole image, 60 min by default", release=release)
     if version >= _BY_REQUEST:
-        return f"with scheduler {release} it covers each layer by itself, 30 min by default"
-    return f"with scheduler {release} it is 20 min for each layer and cannot be set"
+        return message("with scheduler {release} it covers each layer by itself, 30 min by default", release=release)
+    return message("with scheduler {release} it is 20 min for each layer and cannot be set", release=release)
 
 
-def _configured(jobs: pd.DataFrame | None) -> str:
+def _configured(jobs: pd.DataFrame | None) -> list[Message]:
     if jobs is None or "timeout_ns" not in jobs or (known := jobs["timeout_ns"].dropna()).empty:
-        return ""
-    limits = ", ".join(format_duration(float(value) / 1e9) for value in sorted(known.unique()))
-    return f"; the jobs here ask for {limits}"
+        return []
+    timeouts = [format_duration(float(value) / 1e9) for value in sorted(known.unique())]
+    return [message("timeout of the jobs: {timeouts}", timeouts=format_list(timeouts))]

@@ -1,81 +1,68 @@
-"""The manager says SUCCESS while blobs are missing."""
+"""The manager reports SUCCESS while blobs are missing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheat_jobs import has_preheats, preheats_of, succeeded_urls
+from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.diagnosis.check import load_check
+from dfly_analysis.diagnosis.evidence import job_evidence
+from dfly_analysis.diagnosis.preheat_jobs import NO_JOB, missing_blobs, read_preheats, succeeded_urls
 from dfly_analysis.findings import Finding
+from dfly_analysis.messages import message
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ABOUT = Check(
-    "preheat_false_success",
-    "A preheat job claims SUCCESS while layers are missing",
-    method="What each job was asked for, and what its seed clients lost, against the list of what it reports as there.",
-    remedy="Do not trust the state of a job whose image is one task: compare success_tasks with the layers of the image, and preheat the missing ones anew.",
-    collect="GET /oapi/v1/jobs?type=preheat and the scheduler's job.log beside the logs",
-    knob="POST /oapi/v1/jobs args.scope",
-)
+ABOUT = load_check("preheat_false_success")
 
 
 def check(dataset: Dataset) -> Finding:
-    """Compare what each job reports as there with what it was asked for, or with what its seeds lost."""
-    if not has_preheats(dataset):
-        return ABOUT.unknown("the input holds no preheat job")
-    preheats = preheats_of(dataset)
+    """Compare what each job reports as succeeded with what it requested, or with what its seed clients failed to download."""
+    preheats = read_preheats(dataset)
+    if preheats is None:
+        return ABOUT.unknown(NO_JOB)
     claims = preheats[preheats["state"] == "SUCCESS"]
     if claims.empty:
-        return ABOUT.absent("no preheat job claims SUCCESS")
+        return ABOUT.absent(message("no preheat job reports SUCCESS"))
     false = claims[claims["false_success"].astype(bool)]
     if len(false):
         missing = sum(len(urls) for urls in false["missing_urls"])
-        reason = (
-            f"{len(claims)} of {plural(len(preheats), 'preheat job')} {be(len(claims), 'claims', 'claim')} SUCCESS; "
-            f"in {len(false)} of them {plural(missing, 'layer')} of those asked for {be(missing)} missing."
-        )
+        reason = message(
+            "{claims:,} of {n:,} preheat jobs report SUCCESS; {false:,} of them miss requested layers: {missing:,}",
+            claims=len(claims), n=len(preheats), false=len(false), missing=missing,
+        )  # fmt: skip
         return _present(false, reason, missing)
     unchecked = claims[~claims["checked"].astype(bool)]
-    lost = len(_lost(dataset, preheats))
-    explained = _failures_admitted(preheats)
+    lost = len(_lost_blobs(dataset, preheats))
+    explained = sum(missing_blobs(preheats[preheats["state"] != "SUCCESS"]))
     if len(unchecked) and lost > explained:
-        reason = (
-            f"{plural(lost, 'blob')} that seed clients lost {be(lost, 'appears', 'appear')} in no job's list of success, "
-            f"while {plural(len(unchecked), 'job')} {be(len(unchecked), 'claims', 'claim')} SUCCESS."
-        )
+        reason = message(
+            "blobs that seed clients failed to download and no job reports: {n:,}; jobs that report SUCCESS: {claims:,}",
+            n=lost, claims=len(unchecked),
+        )  # fmt: skip
         return _present(unchecked, reason, lost - explained)
     if len(unchecked):
-        return ABOUT.unknown("what the jobs were asked for is not known")
-    return ABOUT.absent(f"{plural(len(claims), 'job')} {be(len(claims), 'claims', 'claim')} SUCCESS and every blob asked for is there")  # fmt: skip
+        return ABOUT.unknown(message("what the jobs requested is unknown"))
+    return ABOUT.absent(message("jobs that report SUCCESS: {n:,}; every requested blob arrived", n=len(claims)))
 
 
-def _lost(dataset: Dataset, preheats: pd.DataFrame) -> set[str]:
-    """Return the blobs that a seed client failed to fetch for good and no job says are there."""
-    rows = dataset.rows("""
-        SELECT DISTINCT url FROM tasks WHERE role = 'seedClient' AND outcome IN ('failed', 'died') AND url IS NOT NULL
-    """)
-    lost = {url for (url,) in rows} - succeeded_urls(dataset)
+def _lost_blobs(dataset: Dataset, preheats: pd.DataFrame) -> set[str]:
+    """Return the blobs that no seed client has in the end and no job reports as succeeded."""
+    query = f"SELECT DISTINCT url FROM tasks WHERE role = 'seedClient' AND {FAILED} AND url IS NOT NULL"
+    lost = {url for (url,) in dataset.rows(query)} - succeeded_urls(dataset)
     return lost - {url for urls in preheats.get("urls_succeeded", ()) for url in urls}
-
-
-def _failures_admitted(preheats: pd.DataFrame) -> int:
-    """Return how many lost blobs the jobs that say FAILURE may stand for."""
-    admitted = preheats[preheats["state"] != "SUCCESS"]
-    return int(admitted["failed"].fillna(1).clip(lower=1).sum())
 
 
 def _present(jobs: pd.DataFrame, reason: str, missing: int) -> Finding:
     import pandas as pd
 
     texts = [
-        f"job {job}: state SUCCESS, {there}{'' if pd.isna(requested) else f' of {requested}'} blobs are there"
-        for job, there, requested in zip(jobs["job_id"], jobs["succeeded"], jobs["layers"], strict=True)
+        message("job {job}: state SUCCESS, {n} blobs arrived", job=job, n=n)
+        if pd.isna(requested)
+        else message("job {job}: state SUCCESS, {n} of {requested} blobs arrived", job=job, n=n, requested=requested)
+        for job, n, requested in zip(jobs["job_id"], jobs["succeeded"], jobs["layers"], strict=True)
     ]
-    times = [*jobs["created"].dropna(), *jobs["ended"].dropna()]
-    return ABOUT.present(
-        "high", reason, count=len(jobs), tasks=missing, times=times, evidence=job_evidence(jobs, texts)
-    )
+    times, evidence = [*jobs["created"], *jobs["ended"]], job_evidence(jobs, texts)
+    return ABOUT.present("high", reason, count=len(jobs), tasks=missing, times=times, evidence=evidence)

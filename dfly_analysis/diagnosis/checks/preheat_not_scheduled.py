@@ -1,55 +1,54 @@
-"""A preheat job waits in the manager, and no scheduler ever took it."""
+"""A preheat job is pending in the manager, and no scheduler has received it."""
 
 from __future__ import annotations
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.evidence import be, job_evidence, plural
-from dfly_analysis.diagnosis.preheat_jobs import RUNNING, has_preheats, preheats_of
+from dfly_analysis.diagnosis.check import load_check
+from dfly_analysis.diagnosis.evidence import job_evidence
+from dfly_analysis.diagnosis.preheat_jobs import NO_JOB, read_preheats
 from dfly_analysis.findings import Finding
+from dfly_analysis.messages import message
 from dfly_analysis.readers.jobs import requested_urls
 from dfly_analysis.units import format_duration
 
-ABOUT = Check(
-    "preheat_never_taken",
-    "A preheat job waits and no scheduler has taken it",
-    method="Jobs that the manager calls pending for minutes, against what the scheduler's log says it was handed.",
-    remedy="See that manager and scheduler use the same Redis: address, password, brokerDB and backendDB; and that the scheduler has the preheat feature and is active.",
-    collect="the scheduler's job.log and core.log for the time of the job",
-    knob="database.redis",
-)
+ABOUT = load_check("preheat_never_taken")
+_RUNNING = ("PENDING", "RECEIVED", "STARTED", "RETRY")
 _LONG_S = 300.0
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look for jobs that waited long and that the scheduler's log does not know."""
-    if not has_preheats(dataset):
-        return ABOUT.unknown("the input holds no preheat job")
-    preheats = preheats_of(dataset)
+    """Look for jobs that have been pending for long and are not in the scheduler's log."""
+    preheats = read_preheats(dataset)
+    if preheats is None:
+        return ABOUT.unknown(NO_JOB)
     ((latest, schedulers),) = dataset.rows(
         "SELECT max(nanoseconds(time)), count(*) FILTER (component = 'scheduler') FROM events"
     )
     import pandas as pd
 
     until = pd.to_datetime(latest, utc=True)
-    observed = (preheats["ended"].fillna(until) - preheats["created"]).dt.total_seconds()
-    waiting = preheats[preheats["state"].isin(RUNNING) & (observed > _LONG_S)]
-    if waiting.empty:
-        return ABOUT.absent("no preheat job has waited for long")
+    pending_s = (preheats["ended"].fillna(until) - preheats["created"]).dt.total_seconds()
+    pending = preheats[preheats["state"].isin(_RUNNING) & (pending_s > _LONG_S)]
+    if pending.empty:
+        return ABOUT.absent(message("no preheat job has been pending for long"))
     if not schedulers:
         return ABOUT.unknown(
-            f"{plural(len(waiting), 'preheat job')} {be(len(waiting))} still waiting, and the input holds no scheduler log"
+            message("preheat jobs still pending: {n:,}; the input contains no scheduler log", n=len(pending))
         )
     events = dataset.sql(
         "SELECT event_id, message, job_id FROM events WHERE event_id IN ('preheat_started', 'job_received')"
     )
-    taken = set(requested_urls(events)) | set(events["job_id"].dropna())
-    lost = waiting[~waiting["job_id"].isin(taken)]
+    received = set(requested_urls(events)) | set(events["job_id"].dropna())
+    lost = pending[~pending["job_id"].isin(received)]
     if lost.empty:
-        return ABOUT.absent("each waiting job was handed to a scheduler")
-    waited = format_duration(float(observed[lost.index].max()))
-    reason = f"{plural(len(lost), 'preheat job')} {be(len(lost), 'has', 'have')} waited for up to {waited} and no scheduler's log knows of {be(len(lost), 'it', 'them')}."
-    texts = [f"job {job}: state {state}" for job, state in zip(lost["job_id"], lost["state"], strict=True)]
-    return ABOUT.present(
-        "high", reason, count=len(lost), tasks=0, times=lost["created"], evidence=job_evidence(lost, texts)
-    )
+        return ABOUT.absent(message("a scheduler received each pending job"))
+    reason = message(
+        "preheat jobs that are in no scheduler's log: {n:,}, pending for up to {duration}",
+        n=len(lost), duration=format_duration(float(pending_s[lost.index].max())),
+    )  # fmt: skip
+    texts = [
+        message("job {job}: state {state}", job=job, state=state)
+        for job, state in zip(lost["job_id"], lost["state"], strict=True)
+    ]
+    evidence = job_evidence(lost, texts)
+    return ABOUT.present("high", reason, count=len(lost), tasks=0, times=lost["created"], evidence=evidence)

@@ -1,36 +1,28 @@
-"""Someone set a timeout that does nothing, or the reverse of what they believe."""
+"""A timeout is set under a key that has no effect, or the opposite of the intended one."""
 
 from __future__ import annotations
 
 from dfly_analysis.config import find_ignored_keys
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.evidence import plural
+from dfly_analysis.diagnosis.check import load_check
+from dfly_analysis.diagnosis.evidence import failed_tasks
 from dfly_analysis.findings import Finding
+from dfly_analysis.messages import message, plural
 
-ABOUT = Check(
-    "wrong_timeout_key",
-    "A timeout is set under a key that does not do what it says",
-    method="Each timeout in the Helm values and in rendered configuration, against the keys that the release reads.",
-    remedy="Set download.pieceTimeout of the seed client; take the key that does nothing out of the values.",
-    collect="add --values, or the dfdaemon.yaml in force",
-    knob="download.pieceTimeout",
-)
+ABOUT = load_check("wrong_timeout_key")
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look through the user's values for timeouts that are ignored."""
+    """Look for ignored timeouts in the user's values."""
     settings = dataset.settings
-    about = (one for one in find_ignored_keys(settings) if one.sure and "timeout" in one.words.lower())
-    wrong = {one.shown: one.reason for one in about}
+    ignored = (key for key in find_ignored_keys(settings) if key.sure and "timeout" in key.words.lower())
+    wrong = {key.shown: message("{key}: {reason}", key=key.shown, reason=key.reason) for key in ignored}
     if wrong:
-        ((timeouts,),) = dataset.rows("""
-            SELECT count(*) FROM tasks WHERE outcome IN ('failed', 'died') AND cause = 'timeout_too_short'
-        """)
-        reason = "; ".join(f"{path}: {why}" for path, why in wrong.items())
-        if timeouts:
-            reason = f"{reason}; meanwhile timeouts failed {plural(timeouts, 'task')}"
-        return ABOUT.present("medium", f"{reason}.", count=len(wrong), tasks=timeouts)
+        tasks = failed_tasks(dataset, "cause = 'timeout_too_short'")
+        facts = [*wrong.values()]
+        if tasks:
+            facts.append(plural("timeouts failed {n} task", "timeouts failed {n} tasks", tasks))
+        return ABOUT.present("medium", *facts, count=len(wrong), tasks=tasks)
     if not settings.user.entries and not settings.rendered:
-        return ABOUT.unknown("no Helm values and no rendered configuration were given")
-    return ABOUT.absent("every timeout in the values given is one its component knows")
+        return ABOUT.unknown(message("no Helm values and no rendered configuration were given"))
+    return ABOUT.absent(message("its component reads every timeout in the given values"))

@@ -1,0 +1,27 @@
+"""Descriptions of the diagnosis' checks; their code is in `dfly_analysis.diagnosis.checks`."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from dfly_analysis.catalog.yaml_loader import load_entries, record
+
+
+@record
+class CheckDescription:
+    """What a check compares and what to do about its finding."""
+
+    id: str
+    title: str
+    method: str
+    remedy: str
+    collect: str = ""
+    """What to collect if the input cannot tell."""
+    knob: str | None = None
+    """The setting that governs it."""
+
+
+@cache
+def load_checks() -> dict[str, CheckDescription]:
+    """Return the descriptions of all checks by id."""
+    return {entry.id: entry for entry in load_entries(CheckDescription, "checks")}
