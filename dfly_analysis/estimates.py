@@ -1,19 +1,19 @@
-"""What a model says: intervals, parameters, goodness, or the reason why there is no fit. Frozen values."""
+"""What a fitted model answers: intervals, parameters, goodness, or the reason why there is no fit. Frozen values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from dfly_analysis.errors import TableError
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its confidence interval, in the unit its maker names.
+    """A figure with its confidence interval, in the unit that its source names.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Interval:
 
     @property
     def bound(self) -> float:
-        """Return the upper end of a time; infinity where it is a thousand times the figure, which bounds nothing."""
+        """Return the upper end of a time; infinity where it is more than a thousand times the figure."""
         return self.high if self.high <= _BOUNDS_NOTHING * self.value else math.inf
 
 
@@ -58,7 +58,7 @@ class Param:
 
 @dataclass(frozen=True)
 class NotFitted:
-    """No fit, because the data do not carry it.
+    """No fit, because the data are not enough for one.
 
     Attributes
     ----------
@@ -82,18 +82,35 @@ class NotFitted:
         return False
 
 
-@runtime_checkable
-class Fit(Protocol):
-    """What every fitted model offers."""
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What every fitted model has.
+
+    Attributes
+    ----------
+    name, law : str
+        What was fitted, and the distribution or model that fits best.
+    params : tuple of Param
+    n, n_censored : int
+        Observations, and how many of them have no known end.
+    goodness : mapping of str to float
+    window : (str, str) or None
+        First and last start, ISO.
+    extrapolates_beyond_s : float or None
+        Longest time seen, seconds; beyond it the answer is extrapolated.
+    notes : tuple of str
+        What the reader must know.
+    """
 
     name: str
     law: str
-    params: tuple[Param, ...]
+    params: tuple[Param, ...] = ()
     n: int
-    n_censored: int
-    goodness: Mapping[str, float]
-    window: tuple[str, str] | None
-    extrapolates_beyond_s: float | None
+    n_censored: int = 0
+    goodness: Mapping[str, float] = field(default_factory=dict)
+    window: tuple[str, str] | None = None
+    extrapolates_beyond_s: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

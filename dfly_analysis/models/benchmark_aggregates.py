@@ -1,10 +1,10 @@
-"""What rows of benchmarks say of single downloads: exact times, lower bounds, ranges, and least, mean and greatest of several."""
+"""What rows of benchmarks state of single downloads: exact times, lower bounds, ranges, and minimum, mean and maximum of several."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,33 +14,45 @@ from dfly_analysis.models.censored_data import Index
 from dfly_analysis.models.distribution import Array
 
 _QUANTILES = (("p50_s", 0.5), ("p95_s", 0.95), ("p99_s", 0.99))
+_COLUMNS = [
+    "kind", "outcome", "log_path", "size_bytes", "n", "min_s", "mean_s", "max_s", *(name for name, _ in _QUANTILES), "failures",
+    "duration_s", "timeout_s", "lower_s", "upper_s",
+]  # fmt: skip
 _TINY = 1e-12
 
 
-@dataclass(frozen=True)
-class Exact:
+class Exact(NamedTuple):
     """Times of downloads that finished, where ``finished``, else lower bounds."""
 
     time_s: Array
     finished: Index
-    size_bytes: Array
     weight: Array
+    size_bytes: Array
     row: Index
 
+    def log_likelihood(self, centre: Array, spread: float) -> Array:
+        """Return that of each time."""
+        z = (np.log(self.time_s) - centre) / spread
+        return np.asarray(self.weight * np.where(self.finished, -0.5 * z * z - np.log(spread), special.log_ndtr(-z)))
 
-@dataclass(frozen=True)
-class Ranges:
+
+class Ranges(NamedTuple):
     """Numbers of downloads whose times lie above one bound and at most at another."""
 
     lower_s: Array
     upper_s: Array
-    size_bytes: Array
     weight: Array
+    size_bytes: Array
     row: Index
 
+    def log_likelihood(self, centre: Array, spread: float) -> Array:
+        """Return that of each range."""
+        with np.errstate(divide="ignore"):
+            low, high = ((np.log(edge) - centre) / spread for edge in (self.lower_s, self.upper_s))
+        return np.asarray(self.weight * np.log(np.maximum(special.ndtr(high) - special.ndtr(low), _TINY)))
 
-@dataclass(frozen=True)
-class Extremes:
+
+class Extremes(NamedTuple):
     """Of ``n`` downloads the shortest time, the longest, and the mean of the others."""
 
     n: Array
@@ -50,24 +62,27 @@ class Extremes:
     size_bytes: Array
     row: Index
 
+    def log_likelihood(self, centre: Array, spread: float) -> Array:
+        """Return the joint one of minimum and maximum, and of the mean of the others, which is nearly normal between the two."""
+        low, high = ((np.log(edge) - centre) / spread for edge in (self.min_s, self.max_s))
+        between = np.maximum(special.ndtr(high) - special.ndtr(low), _TINY)
+        ends = -0.5 * (low**2 + high**2) - 2.0 * np.log(spread) + (self.n - 2.0) * np.log(between)
+        mean, square = (
+            np.exp(k * centre + 0.5 * (k * spread) ** 2) * (special.ndtr(high - k * spread) - special.ndtr(low - k * spread)) / between
+            for k in (1.0, 2.0)
+        )  # fmt: skip
+        mean = np.maximum(mean, _TINY)
+        variance = np.maximum(square - mean**2, (1e-3 * mean) ** 2) / np.maximum(self.n - 2.0, 1.0)
+        middle = -0.5 * (self.others_s - mean) ** 2 / variance - 0.5 * np.log(variance) + np.log(self.max_s)
+        return np.asarray(ends + np.where((self.n > 2) & np.isfinite(self.others_s), middle, 0.0))
+
 
 @dataclass(frozen=True)
 class Summaries:
-    """All that rows of one benchmark say.
+    """All that rows of one benchmark state.
 
-    Attributes
-    ----------
-    exact : Exact
-    ranges : Ranges
-    extremes : Extremes
-    n : int
-        Downloads, those that failed among them.
-    n_failed : int
-        Of them, those known to have failed.
-    n_bounds : int
-        Failed ones that enter as lower bounds, for the time they had run is known.
-    hidden : bool
-        Whether some row does not tell its failures.
+    ``n`` downloads, of which ``n_failed`` are known to have failed; ``n_bounds`` of these enter as lower bounds, since the time they
+    ran is known. ``hidden``: whether some row does not show its failures.
     """
 
     exact: Exact
@@ -79,88 +94,58 @@ class Summaries:
     hidden: bool
 
     @property
+    def _statements(self) -> tuple[Exact | Ranges | Extremes, ...]:
+        return self.exact, self.ranges, self.extremes
+
+    @property
     def sizes(self) -> Array:
         """Return the sizes of finished downloads, each once."""
         result = [self.exact.size_bytes[self.exact.finished], self.ranges.size_bytes, self.extremes.size_bytes]
         return np.unique(np.concatenate(result))
 
-    @property
-    def rows(self) -> Index:
-        """Return the rows that say something, each once."""
-        return np.unique(np.concatenate([self.exact.row, self.ranges.row, self.extremes.row]))
-
     def log_likelihood(self, centre: Array, spread: float) -> Array:
-        """Return the log likelihood of each statement under log-normal times.
-
-        ``centre`` is the log of the median time of each: exact ones, ranges, extremes, in this order.
-        """
-        exact, ranges, extremes = np.split(centre, np.cumsum([len(self.exact.time_s), len(self.ranges.lower_s)]))
-        return np.concatenate([
-            _of_exact(self.exact, exact, spread), _of_ranges(self.ranges, ranges, spread), _of_extremes(self.extremes, extremes, spread)
-        ])  # fmt: skip
+        """Return the log likelihood of each statement under log-normal times with these logs of their medians."""
+        parts = np.split(centre, np.cumsum([len(self.exact.time_s), len(self.ranges.lower_s)]))
+        pairs = zip(self._statements, parts, strict=True)
+        return np.concatenate([one.log_likelihood(part, spread) for one, part in pairs])
 
     @property
     def statement_sizes(self) -> Array:
         """Return the size of each statement, in the order of `log_likelihood`."""
-        return np.concatenate([self.exact.size_bytes, self.ranges.size_bytes, self.extremes.size_bytes])
+        return np.concatenate([one.size_bytes for one in self._statements])
 
     @property
     def statement_rows(self) -> Index:
         """Return the row of each statement, in the order of `log_likelihood`."""
-        return np.concatenate([self.exact.row, self.ranges.row, self.extremes.row])
-
-
-def _of_exact(exact: Exact, centre: Array, spread: float) -> Array:
-    z = (np.log(exact.time_s) - centre) / spread
-    return np.asarray(exact.weight * np.where(exact.finished, -0.5 * z * z - np.log(spread), special.log_ndtr(-z)))
-
-
-def _of_ranges(ranges: Ranges, centre: Array, spread: float) -> Array:
-    with np.errstate(divide="ignore"):
-        low, high = ((np.log(edge) - centre) / spread for edge in (ranges.lower_s, ranges.upper_s))
-    return np.asarray(ranges.weight * np.log(np.maximum(special.ndtr(high) - special.ndtr(low), _TINY)))
-
-
-def _of_extremes(of: Extremes, centre: Array, spread: float) -> Array:
-    """Joint density of least and greatest, and that of the mean of the others, which is nearly normal between the two."""
-    low, high = ((np.log(edge) - centre) / spread for edge in (of.min_s, of.max_s))
-    between = np.maximum(special.ndtr(high) - special.ndtr(low), _TINY)
-    ends = -0.5 * (low**2 + high**2) - 2.0 * np.log(spread) + (of.n - 2.0) * np.log(between)
-    mean, square = (
-        np.exp(k * centre + 0.5 * (k * spread) ** 2) * (special.ndtr(high - k * spread) - special.ndtr(low - k * spread)) / between
-        for k in (1.0, 2.0)
-    )  # fmt: skip
-    mean = np.maximum(mean, _TINY)
-    variance = np.maximum(square - mean**2, (1e-3 * mean) ** 2) / np.maximum(of.n - 2.0, 1.0)
-    middle = -0.5 * (of.others_s - mean) ** 2 / variance - 0.5 * np.log(variance) + np.log(of.max_s)
-    return np.asarray(ends + np.where((of.n > 2) & np.isfinite(of.others_s), middle, 0.0))
+        return np.concatenate([one.row for one in self._statements])
 
 
 def read_summaries(runs: pd.DataFrame) -> Summaries:
-    """Read rows of one benchmark, of `dfly_analysis.schema.RUNS`, without those that tell neither size nor time."""
+    """Read rows of one benchmark, of `dfly_analysis.schema.RUNS`, without those that have no size or no time."""
     exact: list[tuple[float, bool, float, float, int]] = []
     ranges: list[tuple[float, float, float, float, int]] = []
     extremes: list[tuple[float, float, float, float, float, int]] = []
     n = failed = bounds = 0
     hidden = False
     for place, row in enumerate(_rows_with_size(runs)):
+        size = row["size_bytes"]
         if row["kind"] == "sample":
             n, ok = n + 1, row["outcome"] in (None, "ok")
             failed += not ok
             time = row["duration_s"] if ok or not row["timeout_s"] else row["timeout_s"]
             if time and time > 0 and row["outcome"] != "unknown":
                 bounds += not ok
-                exact.append((time, ok, row["size_bytes"], 1.0, place))
+                exact.append((time, ok, 1.0, size, place))
         elif row["kind"] == "histogram":
             n += int(row["n"] or 0)
-            ranges.append((row["lower_s"] or 0.0, row["upper_s"] or np.inf, row["size_bytes"], row["n"] or 0.0, place))
+            ranges.append((row["lower_s"] or 0.0, row["upper_s"] or np.inf, row["n"] or 0.0, size, place))
         else:
             count, bad = row["n"] or 1.0, row["failures"]
             hidden |= bad is None
             n, failed = n + int(count), failed + int(bad or 0)
             if bad and row["timeout_s"]:
                 bounds += int(bad)
-                exact.append((row["timeout_s"], False, row["size_bytes"], bad, place))
+                exact.append((row["timeout_s"], False, bad, size, place))
             _add_aggregate(row, count - (bad or 0.0), place, (exact, ranges, extremes))
     return Summaries(
         Exact(*_columns(exact, (float, bool, float, float, int))),
@@ -176,47 +161,47 @@ def _columns(rows: list[Any], kinds: tuple[type, ...]) -> list[Any]:
 
 
 def _add_aggregate(row: dict[str, Any], count: float, place: int, to: tuple[list[Any], list[Any], list[Any]]) -> None:
-    """Say what an aggregate of so many finished downloads says: all of them where there are few, else bounds between which they lie."""
+    """Add what an aggregate of so many finished downloads states: all of them where there are few, else bounds between which they lie."""
     exact, ranges, extremes = to
     low, mean, high, size = row["min_s"], row["mean_s"], row["max_s"], row["size_bytes"]
     if count < 1:
         return
     if count == 1 or not (low and high and 0 < low < high):
         time = mean or low or high
-        if time and time > 0:  # the mean of several, or all alike: one statement, for the spread is not told
-            exact.append((time, True, size, 1.0, place))
+        if time and time > 0:  # the mean of several, or all alike: one statement, for the spread is unknown
+            exact.append((time, True, 1.0, size, place))
         return
     edges = sorted({q: row[name] for name, q in _QUANTILES if row[name] and low <= row[name] <= high}.items())
     if len(edges) > 1 and count >= 20:
         probabilities, times = [0.0, *(q for q, _ in edges), 1.0], [low * 0.999, *(t for _, t in edges), high]
-        for k in range(len(times) - 1):
-            share = (probabilities[k + 1] - probabilities[k]) * count
-            ranges.append((times[k], max(times[k + 1], times[k] * 1.001), size, share, place))
+        for k, share in enumerate(np.diff(probabilities).tolist()):
+            ranges.append((times[k], max(times[k + 1], times[k] * 1.001), share * count, size, place))
         return
     others = (count * mean - low - high) / (count - 2) if mean and count > 2 else np.nan
     if count == 3 and low <= others <= high:
-        exact.extend((time, True, size, 1.0, place) for time in (low, others, high))
+        exact.extend((time, True, 1.0, size, place) for time in (low, others, high))
     elif count == 2:
-        exact.extend((time, True, size, 1.0, place) for time in (low, high))
+        exact.extend((time, True, 1.0, size, place) for time in (low, high))
     else:
         extremes.append((count, low, high, others, size, place))
 
 
 def _rows_with_size(runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield rows with a size, buckets in place of the aggregate of the same file."""
-    names = ("kind", "outcome", "log_path", "size_bytes", "n", "min_s", "mean_s", "max_s", "p50_s", "p95_s", "p99_s", "failures",
-             "duration_s", "timeout_s", "lower_s", "upper_s")  # fmt: skip
-    rows: Any = runs.reindex(columns=list(names)).astype(object).replace({pd.NA: None, np.nan: None}).to_dict("records")
+    rows: Any = runs.reindex(columns=_COLUMNS).astype(object).replace({pd.NA: None, np.nan: None}).to_dict("records")
     sized: dict[Any, set[float]] = {}
     for row in rows:
         if row["kind"] == "aggregate" and row["size_bytes"]:
             sized.setdefault(row["log_path"], set()).add(row["size_bytes"])
+    bucketed = set()
     for row in rows:
-        own = sized.get(row["log_path"], set())
-        if row["kind"] == "histogram" and not row["size_bytes"] and len(own) == 1:
-            row["size_bytes"] = next(iter(own))
-    bucketed = {row["log_path"] for row in rows if row["kind"] == "histogram" and row["size_bytes"]}
+        if row["kind"] == "histogram":
+            own = sized.get(row["log_path"], set())
+            if not row["size_bytes"] and len(own) == 1:
+                row["size_bytes"] = next(iter(own))
+            if row["size_bytes"] and row["log_path"] is not None:
+                bucketed.add(row["log_path"])
     for row in rows:
-        replaced = row["kind"] == "aggregate" and row["log_path"] in bucketed and row["log_path"] is not None
+        replaced = row["kind"] == "aggregate" and row["log_path"] in bucketed
         if row["size_bytes"] and row["kind"] in ("sample", "histogram", "aggregate") and not replaced:
             yield row

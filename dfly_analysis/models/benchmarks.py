@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ import pandas as pd
 from scipy import optimize, special
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.estimates import Interval, NotFitted, Param, wilson
+from dfly_analysis.estimates import Fit, Interval, NotFitted, Param, wilson
+from dfly_analysis.messages import Message, message, plural
 from dfly_analysis.models.benchmark_aggregates import Summaries, read_summaries
 from dfly_analysis.models.distribution import Array
 
@@ -20,49 +20,38 @@ if TYPE_CHECKING:
 
 NAME = "benchmark"
 TOOLS = ("dfbench", "file-bench", "dfget-bench", "image-bench", "proxy-bench", "vegeta", "csv")
-DISTRIBUTION = "overhead + size / throughput"
+DISTRIBUTION = message("overhead + size / throughput")
 MIN_COUNT = 3
 _DRAWS, _SEED = 2_000, 4_711
 _STEP = 1e-4
-_COLLECT = "dfbench, vegeta or CSV results of at least two sizes, several repeats each, failed ones included"
+_COLLECT = message("dfbench, vegeta or CSV results of at least two sizes, several repeats each, failed ones included")
 
 
-@dataclass(frozen=True)
-class BenchmarkFit:
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkFit(Fit):
     """How long a download takes, given its size: ``overhead + size / throughput``, times a log-normal factor.
 
     Attributes
     ----------
     params : tuple of Param
         ``overhead`` (s), ``throughput`` (B/s) and ``spread`` (of the log of the time, repeats and sizes together).
-    n, n_censored : int
-        Downloads, and those that did not finish.
     goodness : mapping of str to float
         ``rows``, ``sizes``, ``lower_bounds`` (failed downloads that enter as such).
     largest_bytes : float
-        Beyond it the line is drawn on.
+        Beyond it the line is extrapolated.
     failure_rate : Interval or None
-        Share of downloads that failed; None where the tool hides them.
-    notes : tuple of str
+        Share of downloads that failed; None where the tool does not report them.
     """
 
-    name: str
-    law: str
-    params: tuple[Param, ...]
-    n: int
-    n_censored: int
-    goodness: Mapping[str, float]
     largest_bytes: float
     failure_rate: Interval | None
-    notes: tuple[str, ...]
-    window: tuple[str, str] | None = None
-    extrapolates_beyond_s: float | None = None
     _drawn: Array = field(default_factory=lambda: np.zeros((0, 3)))
 
     def time(self, size_bytes: float, level: float = 0.95) -> Interval:
         """Return the median time (s) of a download of a size above 0; `TableError` where an argument is out of range."""
         if not (np.isfinite(size_bytes) and size_bytes > 0 and 0.0 < level < 1.0):
-            raise TableError(f"a size of {size_bytes} at level {level} cannot be", where="benchmark")
+            given = f"{size_bytes} bytes at level {level}"
+            raise TableError(f"size must be above 0 and level between 0 and 1, got {given}", where="benchmark")
         overhead, throughput = self.params[0].value, self.params[1].value
         drawn = np.exp(self._drawn[:, 0]) + size_bytes / np.exp(self._drawn[:, 1])
         low, high = np.quantile(drawn, [0.5 - level / 2.0, 0.5 + level / 2.0])
@@ -72,19 +61,18 @@ class BenchmarkFit:
     def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
         """Return the time within which a share ``p`` of downloads ends; arguments as `time`."""
         if not 0.0 < p < 1.0:
-            raise TableError(f"p is {p}, not between 0 and 1", where="benchmark")
+            raise TableError(f"p must be between 0 and 1, got {p}", where="benchmark")
         middle, z = self.time(size_bytes, level), float(special.ndtri(p))
         wide = sorted(float(np.exp(z * edge)) for edge in (self.params[2].low, self.params[2].high))
-        return Interval(
-            middle.value * float(np.exp(z * self.params[2].value)), middle.low * wide[0], middle.high * wide[1]
-        )
+        value = middle.value * float(np.exp(z * self.params[2].value))
+        return Interval(value, middle.low * wide[0], middle.high * wide[1])
 
 
 def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) -> BenchmarkFit | NotFitted:
     """Fit time against size.
 
     Exact times enter with their density, downloads that failed after a known time as lower bounds, buckets and quantiles as
-    ranges. Of an aggregate (n, least, mean, greatest) the joint density of least and greatest and that of the mean of the
+    ranges. Of an aggregate (n, minimum, mean, maximum) the joint density of minimum and maximum and that of the mean of the
     others enter; of three repeats all three are known.
 
     Parameters
@@ -102,13 +90,14 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
     sizes = found.sizes
     statements = len(found.statement_sizes)
     if statements < MIN_COUNT:
-        return NotFitted(name, f"{statements} times with a size are too few; {MIN_COUNT} are needed", _COLLECT, found.n)
+        reason = message("{n} times with a size are too few; {needed} are needed", n=statements, needed=MIN_COUNT)
+        return NotFitted(name, reason, _COLLECT, found.n)
     if len(sizes) < 2 or sizes[-1] < 2.0 * sizes[0]:
-        reason = "all downloads are of about one size: overhead and throughput cannot be told apart"
+        reason = message("all downloads have about one size: overhead and throughput cannot be separated")
         return NotFitted(name, reason, _COLLECT, found.n)
     theta = _best(found)
     if theta is None:
-        return NotFitted(name, "the likelihood has no finite best point", _COLLECT, found.n)
+        return NotFitted(name, message("the likelihood has no finite maximum"), _COLLECT, found.n)
     spread, freedom = _covariance(found, theta)
     rng = np.random.default_rng(_SEED)
     scale = np.sqrt(freedom / rng.chisquare(freedom, size=(_DRAWS, 1)))
@@ -121,21 +110,17 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
     )
     return BenchmarkFit(
         name=name, law=DISTRIBUTION, params=params, n=found.n, n_censored=found.n_failed,
-        goodness={"rows": float(len(found.rows)), "sizes": float(len(sizes)), "lower_bounds": float(found.n_bounds)},
+        goodness={"rows": float(len(np.unique(found.statement_rows))), "sizes": float(len(sizes)), "lower_bounds": float(found.n_bounds)},
         largest_bytes=float(sizes[-1]), failure_rate=None if found.hidden else wilson(found.n_failed, max(found.n, 1)),
         notes=_notes(found), _drawn=drawn,
     )  # fmt: skip
 
 
 def fit_benchmarks(dataset: Dataset) -> dict[str, BenchmarkFit | NotFitted]:
-    """Return a fit for each benchmark of a dataset, told apart by tool and settings.
-
-    ``benchmark`` alone, not fitted, where there is none; else ``benchmark_<tool>`` and, where one tool ran under several settings,
-    ``benchmark_<tool>_2`` and so on.
-    """
+    """Return a fit for each tool and its settings: ``benchmark_<tool>``, ``benchmark_<tool>_2`` …; else ``benchmark``, not fitted."""
     own = dataset.select("runs", f"tool IN {TOOLS}")
     if own.empty:
-        return {NAME: NotFitted(NAME, "the input holds no benchmark", _COLLECT, 0)}
+        return {NAME: NotFitted(NAME, message("the input holds no benchmark"), _COLLECT, 0)}
     result: dict[str, BenchmarkFit | NotFitted] = {}
     for tool in sorted(own["tool"].unique()):
         groups = own[own["tool"] == tool].groupby("settings", dropna=False, sort=False)
@@ -152,7 +137,7 @@ def _values(found: Summaries, theta: Array) -> Array:
 
 
 def _cost(theta: Array, found: Summaries, start: Array) -> float:
-    """Return the negative log likelihood with a prior that keeps what the data do not tell finite."""
+    """Return the negative log likelihood with a prior that keeps what the data do not determine finite."""
     prior = 0.5 * (((theta - start) / np.array([6.0, 6.0, 3.0])) ** 2).sum()
     value = float(_values(found, theta).sum())
     return float(prior) - value if np.isfinite(value) else 1e12
@@ -198,12 +183,18 @@ def _covariance(found: Summaries, theta: Array) -> tuple[Array, float]:
     return np.asarray(robust * np.outer(wider, wider)), float(count - 3)
 
 
-def _notes(found: Summaries) -> tuple[str, ...]:
+def _notes(found: Summaries) -> tuple[Message, ...]:
     notes = []
     if found.hidden:
         notes.append(
-            "the tool tells survivors only: how many downloads failed, and how long those would have taken, is not known"
+            message("the tool reports successful downloads only: how many failed, and how long they took, is unknown")
         )
     if found.n_failed > found.n_bounds:
-        notes.append(f"{found.n_failed - found.n_bounds} failed downloads do not tell how long they ran: they count as failures, not as times")  # fmt: skip
+        notes.append(
+            plural(
+                "{n} failed download has no duration: it counts as a failure, not as a time",
+                "{n} failed downloads have no duration: they count as failures, not as times",
+                found.n_failed - found.n_bounds,
+            )
+        )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Attempts as right-censored and interval-censored data: which rows of a frame count and as what, and weighted rows of them."""
+"""Attempts as right-censored and interval-censored data: which rows of a frame a fit uses, and weighted rows of them."""
 
 from __future__ import annotations
 
@@ -39,16 +39,9 @@ OK, TIMEOUT = OUTCOMES.index("ok"), OUTCOMES.index("timeout")
 class Cluster:
     """Groups of correlated attempts: those of one task, or of one host.
 
-    Attributes
-    ----------
-    counts : sparse array, clusters by entries
-        How many attempts of each entry belong to each cluster.
-    names : tuple of str
-        Of the first clusters; attempts without a name are clusters of their own after those.
-    share_of_scatter : float
-        How much of the scatter between clusters counts.
-    stands_for : float
-        How many clusters each one stands for, where they are a sample.
+    ``counts`` (sparse, clusters by entries) holds how many attempts of each entry belong to each cluster; ``names`` are those of the
+    first clusters, attempts without a name are clusters of their own after those; ``stands_for`` is how many clusters each one stands
+    for, where they are a sample.
     """
 
     counts: Any
@@ -92,23 +85,10 @@ class Cluster:
 class Attempts:
     """Cleaned attempts.
 
-    Attributes
-    ----------
-    duration_s, upper_s, size_bytes, weight : array
-        The time observed, a lower bound where ``event`` is false; the upper bound, which is the time itself for an attempt that
-        finished and infinite for a right-censored one; bytes; how many attempts the entry stands for.
-    event : array of bool
-        Whether the time itself was observed.
-    outcome : array of int
-        Places in `dfly_analysis.schema.OUTCOMES`.
-    clusters : mapping of str to Cluster
-        By task and by host, where there are several.
-    window : (str, str) or None
-        First and last start, ISO.
-    left_out : mapping of str to int
-        Rows that were not used, by reason.
-    n_late : int
-        Rows that finished a little after their timeout and are right-censored at it.
+    ``duration_s`` is the time observed where ``event``, else a lower bound; ``upper_s`` the time itself for an attempt that finished,
+    infinite for a right-censored one; ``weight`` how many attempts the entry stands for; ``outcome`` a place in `OUTCOMES`;
+    ``left_out`` counts the rows not used, by reason; ``n_late`` those that finished a little after their timeout and are
+    right-censored at it.
     """
 
     duration_s: Array
@@ -160,15 +140,9 @@ class Attempts:
 class Rows:
     """Weighted rows: attempts of nearly one size and one time, taken together.
 
-    Times are logs in units of ``exp(log_unit)`` seconds, sizes logs in units of ``exp(log_size)`` bytes; both units are
-    geometric means of the data, so that a fit does not depend on the units chosen.
-
-    Attributes
-    ----------
-    y, upper, x, weight, event : arrays of the rows
-        ``upper`` is infinite for a right-censored row, and ``y`` where the time was observed.
-    log_unit, log_size : float
-    clusters : mapping of str to Cluster
+    Times (``y``, ``upper``) are logs in units of ``exp(log_unit)`` seconds, sizes (``x``) logs in units of ``exp(log_size)`` bytes;
+    both units are geometric means of the data, so that a fit does not depend on the units chosen. ``upper`` is infinite for a
+    right-censored row, and ``y`` where the time was observed.
     """
 
     y: Array
@@ -205,45 +179,22 @@ class Rows:
 def read_attempts(
     pieces: pd.DataFrame, *, of_pieces: bool = True, clusters: Mapping[str, Cluster] | None = None
 ) -> Attempts:
-    """Read the columns a fit needs, without changing the frame.
+    """Return the attempts of a frame (columns as of `fit_duration`); raise `TableError` for a column missing or not of numbers.
 
-    Where the frame says where pieces came from and there are several places, only those from the source are read: another link
-    has another distribution. Rows of rounds that show only their failures (``successes_not_logged``) and short last pieces of
-    layers among many whole ones are left out.
-
-    Parameters
-    ----------
-    pieces : DataFrame
-        ``size_bytes``, ``duration_s``, ``outcome``, ``timeout_s``; optionally ``upper_s`` (then ``duration_s`` is the lower
-        bound of an interval), ``origin``, ``successes_not_logged``, ``task_id``, ``host``, ``started``, ``last_started``, ``weight``.
-    of_pieces : bool
-        Whether rows of other origins and short last pieces are to be left out.
-    clusters : mapping of str to Cluster, optional
-        Of the rows, where each stands for attempts of several; else by the columns ``task_id`` and ``host``.
-
-    Returns
-    -------
-    Attempts
-
-    Raises
-    ------
-    TableError
-        Where a column is missing, or is not numbers.
+    Of several origins only the source's attempts are read (unless not ``of_pieces``): another link has another distribution. Rows of
+    rounds that show only their failures and short last pieces of layers among many whole ones are left out. ``clusters`` are those
+    of the rows where each row stands for attempts of several.
     """
-    for column in REQUIRED:
-        if column not in pieces.columns:
-            known = (str(name) for name in pieces.columns)
-            hint = suggest_similar(column, known) or f"needed are {', '.join(REQUIRED)}"
-            raise TableError(f"column {column!r} is missing", where="table pieces", hint=hint)
+    require_columns(pieces, REQUIRED, "table pieces")
     size, outcome = _numbers(pieces, "size_bytes"), _outcomes(pieces["outcome"])
     weight = _numbers(pieces, "weight") if "weight" in pieces.columns else np.ones(len(pieces))
     observed, upper, event, late = _bounds(pieces, outcome, weight)
     with np.errstate(invalid="ignore"):
         keep = np.isfinite(observed) & (observed > 0) & (upper >= observed) & np.isfinite(size) & (size > 0)
         keep &= (outcome >= 0) & np.isfinite(weight) & (weight > 0)
-    aside = _excluded(pieces, size, np.where(keep, weight, 0.0)) if of_pieces else {}
-    left_out = {"unusable": weight[~keep].sum(), **{reason: weight[rows].sum() for reason, rows in aside.items()}}
-    for rows in aside.values():
+    excluded = _excluded(pieces, size, np.where(keep, weight, 0.0)) if of_pieces else {}
+    left_out = {"unusable": weight[~keep].sum(), **{reason: weight[rows].sum() for reason, rows in excluded.items()}}
+    for rows in excluded.values():
         keep &= ~rows
     kept = pieces if keep.all() else pieces[keep]
     if clusters is None:
@@ -253,17 +204,20 @@ def read_attempts(
     else:
         of_rows = {name: cluster.select(keep) for name, cluster in clusters.items()}
     return Attempts(
-        duration_s=observed[keep],
-        upper_s=upper[keep],
-        size_bytes=size[keep],
-        weight=weight[keep],
-        event=event[keep],
-        outcome=outcome[keep],
+        observed[keep], upper[keep], size[keep], weight[keep], event[keep], outcome[keep],
         clusters={name: cluster for name, cluster in of_rows.items() if cluster.n > 1},
         window=starts_window(kept),
         left_out={reason: round(float(count)) for reason, count in left_out.items() if count},
         n_late=round(float(weight[late & keep].sum())),
-    )
+    )  # fmt: skip
+
+
+def require_columns(frame: pd.DataFrame, needed: tuple[str, ...], where: str) -> None:
+    """Raise `TableError` for a column that is missing."""
+    for column in needed:
+        if column not in frame.columns:
+            hint = suggest_similar(column, map(str, frame.columns)) or f"needed are {', '.join(needed)}"
+            raise TableError(f"column {column!r} is missing", where=where, hint=hint)
 
 
 def _bounds(pieces: pd.DataFrame, outcome: npt.NDArray[np.int8], weight: Array) -> tuple[Array, Array, Flags, Flags]:
@@ -295,7 +249,7 @@ def _excluded(pieces: pd.DataFrame, size: Array, weight: Array) -> Mapping[str, 
     found: dict[str, Flags] = {}
     left = weight > 0
     if "successes_not_logged" in pieces.columns:
-        found["successes_not_logged"] = left & _flags(pieces["successes_not_logged"])
+        found["successes_not_logged"] = left & flags(pieces["successes_not_logged"])
         left &= ~found["successes_not_logged"]
     if "origin" in pieces.columns:
         origin = pieces["origin"].astype("object").to_numpy()
@@ -311,7 +265,8 @@ def _excluded(pieces: pd.DataFrame, size: Array, weight: Array) -> Mapping[str, 
     return found
 
 
-def _flags(column: pd.Series[Any]) -> Flags:
+def flags(column: pd.Series[Any]) -> Flags:
+    """Return a column of booleans, false where missing."""
     return np.asarray(column.fillna(value=False).to_numpy(dtype=bool))
 
 
@@ -319,7 +274,7 @@ def _numbers(pieces: pd.DataFrame, column: str) -> Array:
     try:
         return np.asarray(pd.to_numeric(pieces[column]).to_numpy(dtype="float64", na_value=np.nan))
     except (TypeError, ValueError) as problem:
-        raise TableError(f"column {column!r} is not numbers: {problem}", where="table pieces") from problem
+        raise TableError(f"column {column!r} must hold numbers: {problem}", where="table pieces") from problem
 
 
 def _outcomes(column: pd.Series[str]) -> npt.NDArray[np.int8]:
@@ -341,17 +296,7 @@ def starts_window(kept: pd.DataFrame) -> tuple[str, str] | None:
 
 
 def bin_attempts(attempts: Attempts) -> Rows:
-    """Take attempts of one size and one time together; a few hundred are left as they are.
-
-    Parameters
-    ----------
-    attempts : Attempts
-        At least one.
-
-    Returns
-    -------
-    Rows
-    """
+    """Take attempts of one size and one time together; a few hundred are left as they are."""
     weight, total = attempts.weight, attempts.weight.sum()
     y, x = np.log(attempts.duration_s), np.log(attempts.size_bytes)
     log_unit, log_size = float(np.log(attempts.middle_s) @ weight / total), float(x @ weight / total)

@@ -25,19 +25,10 @@ _GRID, _EARLY = 40, 0.01
 
 @dataclass(frozen=True)
 class Ending:
-    """One way an attempt fails besides the timeout.
+    """One way an attempt fails besides the timeout: a hazard per second or, at the start of an attempt, a chance ``per_attempt``.
 
-    Attributes
-    ----------
-    outcome : str
-    per_attempt : bool
-        Whether it strikes at the start of an attempt, so that its time does not matter; else it is a hazard per second.
-    count : float
-        Attempts that ended so.
-    exposure : float
-        Seconds at risk, or attempts where ``per_attempt``.
-    dispersion : float
-        Variance of the count over clusters against Poisson's, at least 1.
+    ``count`` attempts ended so in ``exposure`` seconds at risk (or attempts); ``dispersion`` is the variance of the count over clusters
+    against Poisson's, at least 1.
     """
 
     outcome: str
@@ -60,7 +51,7 @@ class Ending:
         return Interval(self.value, min(low, self.value), max(high, self.value))
 
     def draws(self, count: int) -> Array:
-        """Return rates drawn from their uncertainty; none where it was never seen, so that no cause is made up."""
+        """Return rates drawn from their uncertainty; 0 where it was never seen."""
         if self.count == 0:
             return np.zeros(count)
         seed = _SEED + FAILURES.index(self.outcome)
@@ -93,14 +84,12 @@ def _ending(attempts: Attempts, outcome: str) -> Ending:
 
 @dataclass(frozen=True)
 class TimeoutChange:
-    """What another timeout does to an attempt; differences are drawn together, so their intervals are those of the change.
+    """What another timeout (``from_s`` to ``to_s``, seconds) does to an attempt.
 
     Attributes
     ----------
-    from_s, to_s : float
-        Seconds.
     timeouts, others, failures : Interval
-        Change of the share that the timeout cuts, of the share that ends by anything else, and of both together.
+        Change of the share that the timeout cuts, of the share that fails otherwise, and of both together.
     busy_s : Interval
         Change of the mean time for which an attempt holds its slot, seconds.
     """
@@ -115,17 +104,7 @@ class TimeoutChange:
 
 @dataclass(frozen=True)
 class Incidence:
-    """Cumulative incidence under one timeout; arrays of draws, or one value each.
-
-    Attributes
-    ----------
-    timeout : array
-        Share cut by the timeout.
-    others : mapping of str to array
-        Share by each other ending.
-    busy_s : array
-        Mean time until an attempt ends, seconds.
-    """
+    """Cumulative incidence under one timeout, and the mean time until an attempt ends; arrays of draws, or one value each."""
 
     timeout: Array
     others: Mapping[str, Array]
@@ -143,16 +122,7 @@ def incidence(average: Average, endings: Mapping[str, Ending], x: float, y: floa
 
     With survival ``S`` of the uncut time, hazards ``h_k`` per second with sum ``h`` and chances ``q_k`` at the start with
     sum ``q``: ``(1 - q) S(T) exp(-h T)`` is cut, and ``q_k`` or ``(1 - q) h_k * integral of S(t) exp(-h t) from 0 to T``
-    ends by ``k``.
-
-    Parameters
-    ----------
-    average : Average
-    endings : mapping of str to Ending
-    x, y : float
-        Log of the size and of the timeout, in the rows' units.
-    drawn : bool
-        Whether to answer under each drawn parameter, in place of the best ones.
+    ends by ``k``. ``x`` and ``y`` are logs of the size and the timeout in the rows' units; ``drawn`` answers under each drawn parameter.
     """
     # From 0 to the timeout, close together where attempts finish.
     first = min(average.log_quantile(x, _EARLY), y - 1.0)

@@ -9,14 +9,18 @@ from dfly_analysis.estimates import Interval
 from dfly_analysis.models.concurrency import Spans, Steps, shared_speed
 from dfly_analysis.models.distribution import LOG_ROOT_TWO_PI, Array
 
-# Of many right-censored attempts bins of a hundredth of the standard deviation tell as much.
+# Bins of a hundredth of the standard deviation are as good as very many right-censored attempts.
 _MAX_EXACT, _BINS_PER_SD = 2_000, 100.0
 _PROFILE_DROP = 0.5 * 3.841  # half of the 95 % quantile of chi-squared with one degree of freedom
 
 
+def _pace(spans: Spans, steps: Steps, contention: float, exponent: float) -> Array:
+    return np.log(np.maximum(steps.progress(contention, exponent), 1e-9) / spans.size_bytes)
+
+
 def _rows(spans: Spans, steps: Steps, contention: float, exponent: float) -> tuple[Array, Array]:
-    """Return logs of seconds a byte alone, of finished and of all other telling attempts."""
-    pace = np.log(np.maximum(steps.progress(contention, exponent), 1e-9) / spans.size_bytes)
+    """Return logs of seconds a byte alone, of usable attempts that finished and of the others."""
+    pace = _pace(spans, steps, contention, exponent)
     return pace[spans.usable & spans.finished], pace[spans.usable & ~spans.finished]
 
 
@@ -25,7 +29,7 @@ def _negative_log_likelihood(
 ) -> tuple[float, Array]:
     """Return the negative log likelihood of normal rows of which some are right-censored, and its gradient.
 
-    Of those that finished their number, sum and sum of squares is all it depends on; they should lie about 0.
+    ``finished`` is the number, sum and sum of squares of those observed, which should lie about 0.
     """
     count, total, squares = finished
     centre, spread = theta[0], np.exp(theta[1])
@@ -87,9 +91,9 @@ def _peak(gain: Array, grid: Array, top: int) -> float:
         return float(grid[top])
     x, y = np.log(grid[top - 1 : top + 2]), gain[top - 1 : top + 2]
     bend, slope, _ = np.polyfit(x - x[1], y - y[1], 2)
-    return (
-        float(np.exp(x[1] + np.clip(-slope / (2.0 * bend), x[0] - x[1], x[2] - x[1]))) if bend < 0 else float(grid[top])
-    )
+    if bend >= 0:
+        return float(grid[top])
+    return float(np.exp(x[1] + np.clip(-slope / (2.0 * bend), x[0] - x[1], x[2] - x[1])))
 
 
 def design_effect(spans: Spans, steps: Steps, contention: float, exponent: float) -> float:
@@ -102,15 +106,12 @@ def design_effect(spans: Spans, steps: Steps, contention: float, exponent: float
 
 
 def rate_alone(spans: Spans, steps: Steps, contention: float, exponent: float) -> tuple[float, float]:
-    """Return the own rate of those in flight, on average over their time, and the spread of the log of own rates.
-
-    Slow ones are in flight for longer, unless they are cut.
-    """
+    """Return the rate alone of those in flight, on average over their time, and the spread of its log."""
     _, best = profile(spans, steps, np.array([contention]), exponent)
     centre, spread = best[0]
-    pace = np.log(np.maximum(steps.progress(contention, exponent), 1e-9) / spans.size_bytes)
+    pace = _pace(spans, steps, contention, exponent)
     z = (pace - centre) / spread
-    # Of one that was cut, what is expected of a rate that is lower than what it showed.
+    # Of one that was cut, the expected rate, given that it is lower than what it showed.
     cut = np.exp(-centre + 0.5 * spread**2 + special.log_ndtr(-(z + spread)) - special.log_ndtr(-z))
     rate, lasted = np.where(spans.finished, np.exp(-pace), cut), spans.end_s - spans.begin_s
     return float((rate * lasted)[spans.usable].sum() / lasted[spans.usable].sum()), float(spread)

@@ -1,4 +1,4 @@
-"""Diagnostics of a fit: frames of survival, of probabilities, of residuals, and of hosts."""
+"""Diagnostics of a fit: frames of probabilities, of residuals, and of hosts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from scipy import special
 
 from dfly_analysis.models.distribution import LARGEST_LOG, Array
 from dfly_analysis.models.duration import DurationFit
-from dfly_analysis.models.kaplan_meier import kaplan_meier, survival_steps
+from dfly_analysis.models.kaplan_meier import survival_steps
 
 _POINTS = 200
-_SIZES = 5
 _MIN_SHARE = 1e-4
 _INFLUENCE = (0.5, 0.99)
 
@@ -24,9 +23,6 @@ class Checks:
 
     Attributes
     ----------
-    survival : DataFrame
-        One row a time of a common size: ``size_bytes``, ``time_s``, ``seen`` (Kaplan-Meier survival, missing beyond the data) with
-        ``seen_low`` and ``seen_high``, ``law`` (of the fit) with ``law_low`` and ``law_high``, ``extrapolated``.
     probability : DataFrame
         One row a residual of all sizes together: ``law`` (the share that lasts longer by the fit), ``seen`` (by Kaplan-Meier),
         ``law_z`` and ``seen_z`` (both as normal quantiles, so that a good fit is a straight line).
@@ -35,12 +31,10 @@ class Checks:
         the log of the fitted survival; of a good fit they are exponential with mean 1).
     hosts : DataFrame
         One row a host, of a sample where there are thousands: ``host``, ``n``, ``finished``, ``expected`` (finished attempts by the
-        fit; an observed count far above it is a fast host, far below it a slow one), ``ratio`` and its interval ``low`` and
-        ``high``, ``shift_q50`` and ``shift_q99`` (by what factor the quantile at the usual size would change without the host, to
-        first order).
+        fit), ``ratio`` (far above 1 is a fast host, far below a slow one) and its interval ``low`` and ``high``, ``shift_q50`` and
+        ``shift_q99`` (by what factor the quantile at the usual size would change without the host, to first order).
     """
 
-    survival: pd.DataFrame
     probability: pd.DataFrame
     residuals: pd.DataFrame
     hosts: pd.DataFrame
@@ -48,34 +42,11 @@ class Checks:
 
 def check_fit(fit: DurationFit) -> Checks:
     """Return frames to judge a fit by."""
-    return Checks(_survival(fit), _probability(fit), _residuals(fit), _hosts(fit))
-
-
-def _survival(fit: DurationFit) -> pd.DataFrame:
-    data = fit.attempts
-    result = []
-    for size in sorted(data.common_sizes(_SIZES, decimals=-3).tolist()):
-        near = np.abs(np.log(data.size_bytes / size)) < np.log(1.1)
-        observed = kaplan_meier(data.middle_s[near], ~data.finished[near], data.weight[near])
-        longest = float(data.middle_s[near].max())
-        high = max(longest, fit.quantile(float(size), 0.9995).value)
-        time = np.geomspace(float(data.middle_s[near].min()), high, 40)
-        expected = fit.timeout_rates(float(size), time.tolist())
-        place = np.searchsorted(observed.x, time, side="right") - 1
-        beyond = time > longest
-        stepped = [
-            np.where(beyond, np.nan, np.concatenate([[1.0], np.array(values)])[place + 1])
-            for values in (observed.y, observed.low, observed.high)
-        ]
-        result.append(pd.DataFrame({
-            "size_bytes": float(size), "time_s": time, "seen": stepped[0], "seen_low": stepped[1], "seen_high": stepped[2], "law": [one.value for one in expected], "law_low": [one.low for one in expected],
-            "law_high": [one.high for one in expected], "extrapolated": beyond,
-        }))  # fmt: skip
-    return pd.concat(result, ignore_index=True)
+    return Checks(_probability(fit), _residuals(fit), _hosts(fit))
 
 
 def _probability(fit: DurationFit) -> pd.DataFrame:
-    """Compare survivals of the Cox-Snell residuals, which every distribution and size have in common."""
+    """Compare survivals of the Cox-Snell residuals, whose distribution is the same for every size."""
     rows = fit.average.best.model.rows
     residual, observed, _ = survival_steps(_cox_snell(fit), ~rows.cut, rows.weight)
     expected = np.exp(-residual)
@@ -103,7 +74,7 @@ def _residuals(fit: DurationFit) -> pd.DataFrame:
 
 
 def _hosts(fit: DurationFit) -> pd.DataFrame:
-    """Count by host what finished and what the fit expects, and how far the answer depends on each host."""
+    """Return what finished by host and what the fit expects, and how far the answer depends on each host."""
     data, best = fit.attempts, fit.average.best
     columns = ["host", "n", "finished", "expected", "ratio", "low", "high", "shift_q50", "shift_q99"]
     cluster = data.clusters.get("host")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 # A vector, or one array of draws for each parameter.
 Parameters = Sequence[Array] | Array
+Derivatives = tuple[Array, list[Array]]
 LARGEST_LOG = 60.0
 LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 _STEP = 1e-4
@@ -21,31 +22,19 @@ _STEP = 1e-4
 class Shape:
     """A parameter of a distribution besides its location.
 
-    Attributes
-    ----------
-    name : str
-    start : float
-        Where the search begins; further places in ``Distribution.starts``.
-    prior_mean, prior_sd : float
-        A wide normal prior, on the scale of the search. It matters only where the data say nothing, and keeps the
-        curvature there finite.
-    scale : str
-        ``log``, ``logit`` or ``plain``: how the parameter is searched.
-    unit : str
-        Unit of the parameter itself.
-    reach : float
-        How far it may get from the prior's mean: nearer the edge, a step of the search moves it less and less.
+    The wide normal prior matters only where the data say nothing, and keeps the curvature finite there. ``scale`` (``log``,
+    ``logit`` or ``plain``) is how the parameter is searched, ``reach`` how far it may get from the prior's mean: near that edge a
+    step of the search moves it less and less.
     """
 
     name: str
-    start: float
     prior_mean: float
     prior_sd: float
     scale: str = "plain"
     unit: str = "1"
     reach: float = float("inf")
 
-    def held(self, searched: Array) -> Array:
+    def bounded(self, searched: Array) -> Array:
         """Return the value within reach, on the scale of the search."""
         if np.isinf(self.reach):
             return searched
@@ -53,27 +42,24 @@ class Shape:
 
     def natural(self, searched: float) -> float:
         """Return the parameter itself from its value on the scale of the search."""
-        value = float(self.held(np.array(searched)))
+        value = float(self.bounded(np.array(searched)))
         limited = np.clip(value, -LARGEST_LOG, LARGEST_LOG)
         if self.scale == "log":
             return float(np.exp(limited))
         return float(1.0 / (1.0 + np.exp(-limited))) if self.scale == "logit" else value
 
 
-SCALE = Shape("scale", -0.7, -0.7, 2.0, "log")
+SCALE = Shape("scale", -0.7, 2.0, "log")
 
 
 class Distribution:
     """A family of distributions of ``y = log(time)`` with a location, a scale and perhaps more.
 
-    All arguments broadcast: rows of data against one parameter, or one time against many drawn parameters. Times are
-    in units of the geometric mean of the data, so that priors mean the same whatever the unit. It has no state: two of one class
-    are equal.
+    All arguments broadcast: rows of data against one parameter, or one time against many drawn parameters. Times are in units of
+    the geometric mean of the data, so that priors mean the same whatever the unit. It has no state: two of one class are equal.
 
     Attributes
     ----------
-    name, title : str
-        Id and words for it.
     is_fallback : bool
         Whether it only follows the data where no named distribution does.
     family : str
@@ -82,6 +68,8 @@ class Distribution:
         Whether all its times grow with the location, so that residuals of all sizes are alike.
     shapes : tuple of Shape
         Parameters after the location; the first is always the log of the scale.
+    starts : tuple of tuple of float
+        Where the search for the shapes after the scale begins; several where the likelihood has several maxima.
     heterogeneous : bool
         Whether it mixes two kinds of attempts; ``share`` is then the logit of the share of the rare kind.
     """
@@ -90,28 +78,18 @@ class Distribution:
     is_fallback: bool = False
     family: str = ""
     proportional: bool = True
-    title: str = ""
     shapes: tuple[Shape, ...] = (SCALE,)
+    starts: tuple[tuple[float, ...], ...] = ((),)
     heterogeneous: bool = False
 
     def __eq__(self, other: object) -> bool:
-        """Return whether the other is of the same class."""
         return type(self) is type(other)
 
     def __hash__(self) -> int:
-        """Return the hash of the class."""
         return hash(type(self))
 
-    @property
-    def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Where to begin the search for the shapes after the scale; more than one where the likelihood has several maxima."""
-        return (tuple(shape.start for shape in self.shapes[1:]),)
-
-    def placed(self, theta: Array) -> Array:
-        """Return where to begin the search, from location, second parameter, scale and the distribution's own shapes.
-
-        Location and scale come from a log-normal; a distribution that moves or spreads times by other means takes that out here.
-        """
+    def start_of_search(self, theta: Array) -> Array:
+        """Return where the search begins, from location and scale of a log-normal, less what the shapes add to both."""
         return theta
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
@@ -122,25 +100,17 @@ class Distribution:
         """Return the log of the probability to last beyond ``y``."""
         raise NotImplementedError
 
-    def value_and_scores(
-        self, y: Array, location: Array, shape: Parameters, *, survival: bool
-    ) -> tuple[Array, list[Array]]:
+    def value_and_scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> Derivatives:
         """Return the log survival or the log density, and each row's derivatives by location and shapes."""
         function = self.log_survival if survival else self.log_density
-        by_location = central(lambda step: function(y, location + step, shape))
+        by_location = differentiate(lambda step: function(y, location + step, shape))
         return function(y, location, shape), [
-            by_location, *_by_shapes(lambda moved: function(y, location, moved), shape)
+            by_location, *by_shapes(lambda moved: function(y, location, moved), shape)
         ]  # fmt: skip
 
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
-        """Return ``y`` below which a share ``p`` lies, by search; distributions with a closed form replace this."""
-        target = np.log1p(-np.asarray(p, dtype=float))
-        size = np.broadcast_shapes(target.shape, np.shape(location), *(np.shape(value) for value in shape))
-        return find_roots(
-            lambda y: self.log_survival(y, location, shape) - target,
-            np.full(size, -LARGEST_LOG),
-            np.full(size, LARGEST_LOG),
-        )
+        """Return ``y`` below which a share ``p`` lies."""
+        return invert(lambda y: self.log_survival(y, location, shape), np.log1p(-np.asarray(p)), location, *shape)
 
 
 class StandardDistribution(Distribution):
@@ -161,17 +131,15 @@ class StandardDistribution(Distribution):
     def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
         """Return the derivatives of the log survival or log density by the residual and the shapes after the scale."""
         function = self.survival_z if survival else self.density_z
-        by_residual = central(lambda step: function(z + step, shape))
-        return [by_residual, *_by_shapes(lambda moved: function(z, moved), shape)]
+        by_residual = differentiate(lambda step: function(z + step, shape))
+        return [by_residual, *by_shapes(lambda moved: function(z, moved), shape)]
 
-    def value_and_slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> tuple[Array, list[Array]]:
+    def value_and_slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> Derivatives:
         """Return the log survival or log density of the residual, and its derivatives by it and the shapes."""
         function = self.survival_z if survival else self.density_z
         return function(z, shape), self.slopes_z(z, shape, survival=survival)
 
-    def value_and_scores(
-        self, y: Array, location: Array, shape: Parameters, *, survival: bool
-    ) -> tuple[Array, list[Array]]:
+    def value_and_scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> Derivatives:
         """Return the log survival or the log density, and its derivatives; those by location and scale follow from one slope."""
         inverse = np.exp(-shape[0])
         z = (y - location) * inverse
@@ -192,16 +160,18 @@ class StandardDistribution(Distribution):
         return np.asarray(location + np.exp(shape[0]) * self.quantile_z(np.asarray(p, dtype=float), shape[1:]))
 
 
-def central(function: Callable[[float], Array]) -> Array:
+def differentiate(function: Callable[[float], Array]) -> Array:
     """Return the derivative at 0 by central difference, good to about eight digits of a smooth function."""
     return np.asarray((function(_STEP) - function(-_STEP)) / (2.0 * _STEP))
 
 
-def _by_shapes(function: Callable[[list[Array]], Array], shape: Parameters) -> list[Array]:
+def by_shapes(function: Callable[[list[Array]], Array], shape: Parameters) -> list[Array]:
+    """Return the derivatives of a function by each of its shapes."""
+
     def moved(place: int) -> Callable[[float], Array]:
         return lambda step: function([value + step * (at == place) for at, value in enumerate(shape)])
 
-    return [central(moved(place)) for place in range(len(shape))]
+    return [differentiate(moved(place)) for place in range(len(shape))]
 
 
 def log_positive(value: Array) -> Array:
@@ -215,20 +185,17 @@ def log_sum(logs: Array) -> Array:
     return np.asarray(most + np.log(np.exp(logs - most).sum(axis=0)))
 
 
+def invert(falling: Callable[[Array], Array], target: Array, *others: Array) -> Array:
+    """Return where a falling function reaches each target, for targets and other arguments that broadcast."""
+    size = np.broadcast_shapes(np.shape(target), *(np.shape(value) for value in others))
+    return find_roots(lambda y: falling(y) - target, np.full(size, -LARGEST_LOG), np.full(size, LARGEST_LOG))
+
+
 def find_roots(falling: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Return where each of many curves crosses zero, by Chandrupatla's method.
+    """Return where each of many curves crosses zero, to ten digits after the point, by Chandrupatla's method.
 
-    Parameters
-    ----------
-    falling : callable
-        Values of all curves at one place each; above 0 on the left, below on the right.
-    low, high : array
-        Bounds, one a curve. Where both ends lie on one side of zero, the end that is nearer to it is the answer.
-
-    Returns
-    -------
-    array
-        To ten digits after the point.
+    ``falling`` takes one place for each curve and returns their values, above 0 on the left and below on the right. Where both ends
+    lie on one side of zero, the end that is nearer to it is the answer.
     """
     from scipy.optimize import elementwise
 

@@ -9,64 +9,42 @@ from functools import cached_property
 import numpy as np
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.estimates import Curve, Interval, Param
+from dfly_analysis.estimates import Fit, Interval
 from dfly_analysis.models.censored_data import Attempts
 from dfly_analysis.models.competing_risks import Ending, TimeoutChange, change, incidence
 from dfly_analysis.models.distribution import Array
-from dfly_analysis.models.kaplan_meier import kaplan_meier
 from dfly_analysis.models.model_averaging import Average
 from dfly_analysis.models.residuals import Residuals
 
-# So many attempts are expected of a share of which a table would as soon have shown none.
+# Where so few attempts are expected, seeing none is as likely as seeing one.
 _DISTINCT_FROM_ZERO = float(np.log(2.0))
-# Timeouts answered for together: six hundred draws of each are what fits a processor's cache.
+# Timeouts computed together: six hundred draws of each are what fits a processor's cache.
 _TIMEOUTS_PER_BATCH = 32
 _COMMON_QUANTILES, _MOST_SIZES = (0.5, 0.9, 0.99, 0.999), 5
 
 
-@dataclass(frozen=True)
-class DurationFit:
+@dataclass(frozen=True, kw_only=True)
+class DurationFit(Fit):
     """How long an attempt takes, were it not cut, and how often one fails at a timeout.
 
     All methods take sizes in bytes, times in seconds and probabilities between 0 and 1, ``level`` being that of the interval, and
-    raise `TableError` where an argument is out of range.
+    raise `TableError` where an argument is out of range. ``law`` and ``params`` are those of the distribution with the best criterion;
+    answers come from all distributions near it, by weight.
 
     Attributes
     ----------
-    name : str
-    law : str
-        The distribution with the best criterion; answers come from all distributions near it, by weight.
-    params : tuple of Param
-        Of that distribution.
-    n, n_censored : int
-        Attempts, and how many of them did not finish.
     goodness : mapping of str to float
         ``aic_<distribution>``, ``weight_<distribution>``, ``km_distance`` (largest distance between the distribution and the
         Kaplan-Meier survival, below the timeout), ``km_distance_expected`` (what chance alone would reach in one of twenty),
         ``design_effect``, ``n_dropped``, ``n_finished_late``, ``distinct_sizes``, and ``stall_share`` where stalls or slow attempts are seen.
-    window : (str, str) or None
-        First and last start.
-    extrapolates_beyond_s : float or None
-        Longest time seen, seconds; beyond it the answer is extrapolated.
     hazards : mapping of str to Interval
         Resets, storage and origin errors per second at risk (95 %); an ending that strikes at the start of an attempt
         has no hazard per second and is only in ``endings``.
-    notes : tuple of str
-        What the reader must know.
     average, endings, residuals, attempts
         What the answers are computed from.
     """
 
-    name: str
-    law: str
-    params: tuple[Param, ...]
-    n: int
-    n_censored: int
-    goodness: Mapping[str, float]
-    window: tuple[str, str] | None
-    extrapolates_beyond_s: float | None
     hazards: Mapping[str, Interval]
-    notes: tuple[str, ...]
     average: Average
     endings: Mapping[str, Ending]
     residuals: Residuals
@@ -119,8 +97,8 @@ class DurationFit:
     def failure_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
         """Return the chance that an attempt fails at a timeout, for any cause.
 
-        The timeout, and what else ends attempts: resets, storage and origin errors, each at the hazard or chance seen. Cancelled and
-        unknown endings are not failures.
+        These are the timeout, resets, storage and origin errors, each at the hazard or chance seen; cancelled and unknown endings are
+        not failures.
         """
         _check(timeout_s=timeout_s, level=level, size_bytes=size_bytes)
         if not any(ending.count for ending in self.endings.values()):
@@ -134,13 +112,7 @@ class DurationFit:
         return self._answers[key]
 
     def incidence(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> dict[str, Interval]:
-        """Return how attempts end under a timeout, their cumulative incidence by cause.
-
-        Returns
-        -------
-        dict of str to Interval
-            Shares; ``timeout``, ``reset``, ``storage``, ``origin`` and ``ok``. The values add up to 1.
-        """
+        """Return the cumulative incidence by cause under a timeout: shares of ``timeout``, ``reset``, ``storage``, ``origin``, ``ok``."""
         _check(timeout_s=timeout_s, level=level, size_bytes=size_bytes)
         x, y = self._x(size_bytes), self._y(timeout_s)
         best = incidence(self.average, self.endings, x, y)
@@ -157,29 +129,6 @@ class DurationFit:
         _check(from_s=from_s, to_s=to_s, level=level, size_bytes=size_bytes)
         ys = (self._y(from_s), self._y(to_s))
         return change(self.average, self.endings, self._x(size_bytes), ys, level)
-
-    def curve(self, size_bytes: float, probabilities: Sequence[float], level: float = 0.95) -> Curve:
-        """Return quantiles as a line: ``x`` seconds (with ``low`` and ``high`` of the seconds), ``y`` the probabilities."""
-        found = self.quantiles([size_bytes] * len(probabilities), probabilities, level)
-        values, lows, highs = zip(*((one.value, one.low, one.high) for one in found), strict=True)
-        return Curve(values, tuple(float(p) for p in probabilities), lows, highs)
-
-    def failure_curve(self, size_bytes: float, timeouts_s: Sequence[float], level: float = 0.95) -> Curve:
-        """Return the failure rate (``y``, 0 to 1) against the timeout (``x``, seconds)."""
-        found = [self.failure_rate(size_bytes, timeout, level) for timeout in timeouts_s]
-        values, lows, highs = zip(*((one.value, one.low, one.high) for one in found), strict=True)
-        return Curve(tuple(float(timeout) for timeout in timeouts_s), values, lows, highs)
-
-    def kaplan_meier(self, size_bytes: float | None = None) -> Curve:
-        """Return the observed survival, without a distribution: ``x`` seconds, ``y`` share that lasts longer.
-
-        Of attempts within a tenth of the size; of all where none is given.
-        """
-        data = self.attempts
-        near = np.ones(len(data.weight), dtype=bool)
-        if size_bytes is not None:
-            near = np.abs(np.log(data.size_bytes / size_bytes)) < np.log(1.1)
-        return kaplan_meier(data.duration_s[near], ~data.event[near], data.weight[near])
 
     def at_speed(self, speed: float) -> DurationFit:
         """Return the fit of a source that sends so many times as fast: what does not grow with size stays as it is."""
@@ -203,7 +152,7 @@ class DurationFit:
 
     @cached_property
     def _answers(self) -> dict[tuple[str, float, float, float], Interval]:
-        """Hold what was asked for before: a report asks for the same many times."""
+        """Cache answers: a report asks for the same many times."""
         return {}
 
     def _widened(self, found: Interval, x: float, y: float, level: float) -> Interval:
@@ -233,6 +182,6 @@ def _ordered(value: float, low: float, high: float) -> Interval:
 def _check(**given: float) -> None:
     for name, value in given.items():
         if name in ("p", "level") and not 0.0 < value < 1.0:
-            raise TableError(f"{name} is {value}, not between 0 and 1", where="duration fit")
+            raise TableError(f"{name} must be between 0 and 1, got {value}", where="duration fit")
         if not (np.isfinite(value) and value > 0):
-            raise TableError(f"{name} is {value}, not above 0", where="duration fit")
+            raise TableError(f"{name} must be above 0, got {value}", where="duration fit")

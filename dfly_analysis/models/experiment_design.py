@@ -1,4 +1,4 @@
-"""Which further runs would narrow an answer most: as they are, more of them, or with a longer timeout."""
+"""Experiment design: which further runs narrow an answer most, more of the same or some with a longer timeout."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import Interval, NotFitted
+from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.model_selection import refit
@@ -26,47 +26,36 @@ _MIN_COUNT = 60
 
 @dataclass(frozen=True)
 class RunOption:
-    """One way to collect more.
-
-    Attributes
-    ----------
-    size_bytes, timeout_s : float
-        Of a piece, in those runs.
-    n_attempts : int
-    expected : Interval
-        The answer with them, seconds, were the fit true; ``width`` is its upper over its lower end.
-    """
+    """One way to collect more: size and timeout of pieces in those runs, and the answer (s) expected with them if the fit is right."""
 
     size_bytes: float
     timeout_s: float
     n_attempts: int
     expected: Interval
-    width: float
+
+    @property
+    def width(self) -> float:
+        """Return the upper over the lower end of the answer."""
+        return self.expected.high / self.expected.low
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Which further runs narrow an answer most.
+    """Which further runs narrow an answer most: the time (s) within which a share ``p`` of pieces of a size ends.
 
-    Attributes
-    ----------
-    size_bytes, p : float
-        The answer is the time within which a share ``p`` of pieces of that size ends.
-    now : Interval
-        Seconds.
-    width_now : float
-    options : tuple of RunOption
-        Narrowest first.
-    how_to : str
-        What to do, in words.
+    ``limit_s`` is the timeout in force, ``options`` are sorted, the narrowest first.
     """
 
     size_bytes: float
     p: float
     now: Interval
-    width_now: float
+    limit_s: float
     options: tuple[RunOption, ...]
-    how_to: str
+
+    @property
+    def width_now(self) -> float:
+        """Return the upper over the lower end of the answer now."""
+        return self.now.high / self.now.low
 
     @property
     def best(self) -> RunOption:
@@ -74,14 +63,41 @@ class RunPlan:
         near = [one for one in self.options if one.width <= _NEARLY * self.options[0].width]
         return min(near, key=lambda one: (one.n_attempts, one.timeout_s))
 
+    @property
+    def how_to(self) -> Message:
+        """Return what to do."""
+        best = self.best
+        values = {
+            "size": format_size(best.size_bytes), "n": best.n_attempts, "layers": max(1, round(best.n_attempts / _PIECES_OF_A_LAYER)),
+            "pieces": _PIECES_OF_A_LAYER, "share": format_share(self.p), "limit": duration_setting(self.limit_s),
+            "timeout": duration_setting(best.timeout_s), "now_low": format_duration(self.now.low), "now_high": format_duration(self.now.high),
+            "low": format_duration(best.expected.low), "high": format_duration(best.expected.high),
+        }  # fmt: skip
+        gain = message(
+            "The time within which {share} of pieces end is {now_low} to {now_high} now, and about {low} to {high} with them.", **values
+        )  # fmt: skip
+        if best.timeout_s > 1.01 * self.limit_s:
+            first = message(
+                "Preheat layers in pieces of {size} with download.pieceTimeout raised from {limit} to {timeout}, until about {n} pieces "
+                "were tried ({layers} layers of {pieces} pieces, or fewer and larger ones). Analyse all logs together with these.",
+                **values,
+            )
+        else:
+            first = message(
+                "Preheat layers in pieces of {size} at the {limit} in force, until about {n} pieces were tried ({layers} layers of "
+                "{pieces} pieces, or fewer and larger ones). Analyse all logs together with these.",
+                **values,
+            )
+        return join([first, gain])
+
 
 def plan_runs(
     pieces: pd.DataFrame, fit: DurationFit, size_bytes: float, *, p: float = 0.999, level: float = 0.95
 ) -> RunPlan | NotFitted:
     """Compare further runs by the interval they would leave.
 
-    For each option the attempts it would add are taken from the fit, evenly over its probabilities so that chance does not
-    blur the comparison, cut at the option's timeout, and fitted together with what there is.
+    The attempts that an option would add are drawn from the fit, evenly over its probabilities so that chance does not blur the
+    comparison, cut at the option's timeout, and fitted together with the present ones.
 
     Parameters
     ----------
@@ -107,27 +123,19 @@ def plan_runs(
     limit = pd.to_numeric(pieces["timeout_s"]).dropna()
     limit_s = float(limit.median()) if len(limit) else float(fit.attempts.duration_s.max())
     if fit.n < _MIN_COUNT:
-        return NotFitted(
-            NAME, f"{fit.n} attempts are too few to compare further runs", "any run with 60 attempts", fit.n
-        )
+        reason = message("{n} attempts are too few to compare further runs", n=fit.n)
+        return NotFitted(NAME, reason, message("any run with {n} attempts", n=_MIN_COUNT), fit.n)
     options, times = [], _times(fit, size_bytes)
-    for timeout_s in _timeouts(limit_s, now):
+    for timeout_s in sorted({limit_s, 2.0 * limit_s, 4.0 * limit_s, max(limit_s, 1.2 * now.value)}):
         for many in _TIMES_AS_MANY:
             result = refit(fit, _with_more(pieces, times, size_bytes, timeout_s, round(many * fit.n)))
             if isinstance(result, DurationFit):
-                then = result.quantile(size_bytes, p, level)
-                options.append(RunOption(size_bytes, timeout_s, round(many * fit.n), then, then.high / then.low))
+                expected = result.quantile(size_bytes, p, level)
+                options.append(RunOption(size_bytes, timeout_s, round(many * fit.n), expected))
     if not options:
-        return NotFitted(NAME, "no law can be fitted to what further runs would add", "other sizes", fit.n)
-    ordered = tuple(sorted(options, key=lambda one: one.width))
-    plan = RunPlan(size_bytes, p, now, now.high / now.low, ordered, "")
-    return RunPlan(size_bytes, p, now, plan.width_now, ordered, _how_to(plan, limit_s))
-
-
-def _timeouts(limit_s: float, now: Interval) -> tuple[float, ...]:
-    """Return limits to compare: as it is, twice and four times as long, and beyond the estimate."""
-    wanted = {limit_s, 2.0 * limit_s, 4.0 * limit_s, max(limit_s, 1.2 * now.value)}
-    return tuple(sorted(wanted))
+        reason = message("no distribution can be fitted to what further runs would add")
+        return NotFitted(NAME, reason, message("other sizes"), fit.n)
+    return RunPlan(size_bytes, p, now, limit_s, tuple(sorted(options, key=lambda one: one.width)))
 
 
 def _times(fit: DurationFit, size_bytes: float) -> Array:
@@ -135,17 +143,14 @@ def _times(fit: DurationFit, size_bytes: float) -> Array:
     score = np.linspace(-3.5, 4.5, _GRID)
     low, high = np.log(fit.attempts.duration_s.min()) - 3.0, np.log(fit.attempts.duration_s.max()) + 6.0
     log_time = np.linspace(low, high, 4 * _GRID)
-    survival_estimates = fit.survival_estimates(size_bytes, np.exp(log_time).tolist())
-    reached = np.maximum.accumulate(-special.ndtri(np.clip(survival_estimates, 1e-12, 1.0 - 1e-12))) + 1e-9 * np.arange(
-        len(survival_estimates)
-    )
+    survival = fit.survival_estimates(size_bytes, np.exp(log_time).tolist())
+    reached = np.maximum.accumulate(-special.ndtri(np.clip(survival, 1e-12, 1.0 - 1e-12)))
+    reached += 1e-9 * np.arange(len(survival))
     return np.asarray(np.interp(score, reached, log_time))
 
 
 def _with_more(pieces: pd.DataFrame, times: Array, size_bytes: float, timeout_s: float, count: int) -> pd.DataFrame:
-    """Return what there is with so many attempts more, over as many layers as they would come from."""
-    if count < 1:
-        raise TableError(f"{count} further attempts cannot be", where="plan_runs")
+    """Return the attempts with further ones, in as many layers as they would come from."""
     score = special.ndtri((np.random.default_rng(_SEED).permutation(count) + 0.5) / count)
     time = np.exp(np.interp(score, np.linspace(-3.5, 4.5, _GRID), times))
     task = [f"further {place // _PIECES_OF_A_LAYER}" for place in range(count)]
@@ -156,16 +161,3 @@ def _with_more(pieces: pd.DataFrame, times: Array, size_bytes: float, timeout_s:
     names = [name for name in more if name in pieces.columns]
     kept = pieces[names].astype(dict.fromkeys(("size_bytes", "duration_s", "timeout_s"), "float64"))
     return pd.concat([kept.astype({"outcome": object}), pd.DataFrame({name: more[name] for name in names})], ignore_index=True)  # fmt: skip
-
-
-def _how_to(plan: RunPlan, limit_s: float) -> str:
-    best, layer_pieces = plan.best, _PIECES_OF_A_LAYER
-    layers = max(1, round(best.n_attempts / layer_pieces))
-    raised = f"with download.pieceTimeout raised from {duration_setting(limit_s)} to {duration_setting(best.timeout_s)}"
-    how = raised if best.timeout_s > 1.01 * limit_s else f"at the {duration_setting(limit_s)} in force"
-    return (
-        f"Preheat layers in pieces of {format_size(best.size_bytes)} {how} until about {best.n_attempts} pieces have been tried "
-        f"({layers} layers of {layer_pieces} pieces, or fewer and larger ones), keep all logs, and analyse them together with these: the interval of the time within which "
-        f"{format_share(plan.p)} of pieces end is {format_duration(plan.now.low)} to {format_duration(plan.now.high)} now and should be about "
-        f"{format_duration(best.expected.low)} to {format_duration(best.expected.high)} then"
-    )

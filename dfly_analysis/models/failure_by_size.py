@@ -1,18 +1,17 @@
-"""How often tasks failed, by size: counts with their intervals, and a logistic line through them."""
+"""Failure rate of tasks by size: counts with their intervals, and a logistic regression."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from dfly_analysis.errors import TableError, suggest_similar
-from dfly_analysis.estimates import Interval, NotFitted, Param, wilson
-from dfly_analysis.models.censored_data import Flags, starts_window
+from dfly_analysis.estimates import Fit, Interval, NotFitted, Param, wilson
+from dfly_analysis.messages import message
+from dfly_analysis.models.censored_data import Flags, require_columns, starts_window
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.models.task_calibration import SIZE_BOUNDS_BYTES, Calibration
 
@@ -24,13 +23,7 @@ _SLOPE_PRIOR_SD = 2.0
 class SizeBin:
     """Tasks of about one size.
 
-    Attributes
-    ----------
-    from_bytes, to_bytes : float
-        ``from_bytes <= size < to_bytes``; the last bin has no upper end.
-    n, failed : int
-    rate : Interval
-        Share that failed, with Wilson's interval.
+    ``rate`` is the share that failed, with Wilson's interval; ``from_bytes <= size < to_bytes``, the last bin has no upper end.
     """
 
     from_bytes: float
@@ -40,54 +33,29 @@ class SizeBin:
     rate: Interval
 
 
-@dataclass(frozen=True)
-class TaskFailureFit:
+@dataclass(frozen=True, kw_only=True)
+class TaskFailureFit(Fit):
     """The share of tasks that fail, against their size.
 
     Attributes
     ----------
-    name, law : str
+    law : str
         ``logistic`` where a line in the log of the size was fitted, else ``binned``.
-    params : tuple of Param
     n, n_failed, n_censored : int
         Tasks with a known end; how many failed; how many had no known end and were left out.
     bins : tuple of SizeBin
         Those that hold tasks, small to large.
-    goodness : mapping of str to float
-    window : (str, str) or None
     calibration : Calibration or None
         The same failures against those predicted from the duration of a piece.
-    extrapolates_beyond_s : None
-        Kept so that every fit reads alike; this one holds no time.
     """
 
-    name: str
-    law: str
-    params: tuple[Param, ...]
-    n: int
     n_failed: int
-    n_censored: int
     bins: tuple[SizeBin, ...]
-    goodness: Mapping[str, float] = field(default_factory=dict)
-    window: tuple[str, str] | None = None
-    extrapolates_beyond_s: float | None = None
     calibration: Calibration | None = None
     _line: tuple[Array, Array, float] | None = None
 
     def rate(self, size_bytes: float, level: float = 0.95) -> Interval:
-        """Return the share of tasks of a size that fail.
-
-        Parameters
-        ----------
-        size_bytes : float
-            Above 0.
-        level : float
-
-        Returns
-        -------
-        Interval
-            By the logistic line, or the share over all sizes where there is none.
-        """
+        """Return the share of tasks of a size that fail, by the logistic line; where there is none, the share over all sizes."""
         if self._line is None:
             return wilson(self.n_failed, self.n, level)
         theta, spread, centre = self._line
@@ -119,35 +87,24 @@ def task_failure_by_size(
     TableError
         Where a column is missing.
     """
-    for column in ("size_bytes", "outcome"):
-        if column not in tasks.columns:
-            known_names = (str(known) for known in tasks.columns)
-            hint = suggest_similar(column, known_names) or "needed are size_bytes and outcome"
-            raise TableError(f"column {column!r} is missing", where="table tasks", hint=hint)
+    require_columns(tasks, ("size_bytes", "outcome"), "table tasks")
     weight = tasks["weight"].to_numpy(dtype="float64") if "weight" in tasks.columns else np.ones(len(tasks))
     size = pd.to_numeric(tasks["size_bytes"]).to_numpy(dtype="float64", na_value=np.nan)
     ended = tasks["outcome"].isin(["ok", "failed", "died"]).to_numpy(dtype=bool)
     known = ended & (np.nan_to_num(size) > 0) & np.isfinite(size)
     total = round(float(weight.sum()))
     if not known.any():
-        collect = "logs that hold both the start and the end of tasks, with the size of the blob"
-        return NotFitted(name, "no task has both a size and a known end", collect, total)
+        collect = message("logs that hold both the start and the end of tasks, with the size of the blob")
+        return NotFitted(name, message("no task has both a size and a known end"), collect, total)
     failed = (tasks["outcome"] != "ok").to_numpy(dtype=bool)[known]
     size, weight = size[known], weight[known]
     bins = _bins(size, failed, weight, level)
     line = _line(size, failed, weight) if sum(one.failed > 0 for one in bins) >= 2 and not failed.all() else None
     n = round(float(weight.sum()))
     return TaskFailureFit(
-        name=name,
-        law="logistic" if line else "binned",
-        params=_params(line, level) if line else (),
-        n=n,
-        n_failed=round(float(weight[failed].sum())),
-        n_censored=total - n,
-        bins=bins,
-        window=starts_window(tasks[known]),
-        _line=line,
-    )
+        name=name, law="logistic" if line else "binned", params=_params(line, level) if line else (), n=n, n_censored=total - n,
+        n_failed=round(float(weight[failed].sum())), bins=bins, window=starts_window(tasks[known]), _line=line,
+    )  # fmt: skip
 
 
 def _bins(size: Array, failed: Flags, weight: Array, level: float) -> tuple[SizeBin, ...]:
@@ -161,7 +118,7 @@ def _bins(size: Array, failed: Flags, weight: Array, level: float) -> tuple[Size
 
 
 def _line(size: Array, failed: Flags, weight: Array) -> tuple[Array, Array, float]:
-    """Return the logistic line by maximum likelihood with a normal prior of the slope: parameters, covariance, log of the centre."""
+    """Return the logistic regression with a normal prior of the slope: parameters, covariance, log of the centre."""
     total = weight.sum()
     centre = float(np.log(size) @ weight / total)
     design = np.stack([np.ones(len(size)), np.log(size) - centre], axis=1)
@@ -182,7 +139,7 @@ def _line(size: Array, failed: Flags, weight: Array) -> tuple[Array, Array, floa
 def _params(line: tuple[Array, Array, float], level: float) -> tuple[Param, ...]:
     theta, spread, centre = line
     half = float(special.ndtri(0.5 + level / 2.0)) * np.sqrt(np.diag(spread))
-    units = (f"log odds at {np.exp(centre) / _MIB:.4g} MiB", "log odds per log size")
+    units = (message("log odds at {size:.4g} MiB", size=np.exp(centre) / _MIB), message("log odds per log size"))
     return tuple(
         Param(name, float(value), float(value - wide), float(value + wide), unit)
         for name, value, wide, unit in zip(("intercept", "slope"), theta, half, units, strict=True)

@@ -1,4 +1,4 @@
-"""Every fit a dataset can carry, by name."""
+"""Every fit that a dataset has enough data for, by name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _USUAL_TIMEOUT = """
 
 
 def fit_all(dataset: Dataset) -> dict[str, Any]:
-    """Fit everything the tables carry.
+    """Fit everything that the tables have enough data for.
 
     Parameters
     ----------
@@ -40,10 +40,10 @@ def fit_all(dataset: Dataset) -> dict[str, Any]:
     Returns
     -------
     dict of str to fit or NotFitted
-        ``piece_from_source``, ``piece_from_parent`` and ``task_failure`` always; ``piece_from_source_seedClient`` and
-        the like where a role other than the only one has 200 attempts; ``registry_time`` where stretches of attempts at the
-        source differ beyond chance; ``task_duration`` where log rows of whole tasks
-        and Prometheus' buckets of them carry it; ``benchmark``; ``source_capacity``; ``storage_write``.
+        ``piece_from_source``, ``piece_from_parent``, ``task_failure``, ``source_capacity``, ``storage_write`` always, and ``benchmark``
+        or ``benchmark_<tool>``; ``piece_from_source_seedClient`` and the like where one of several roles has 200 attempts;
+        ``registry_time`` where periods of attempts at the source differ beyond chance; ``task_duration`` from rows of whole tasks and
+        Prometheus' buckets of them.
     """
     result = _piece_fits(dataset)
     source_rows = source_attempts(dataset)
@@ -67,16 +67,14 @@ def _piece_fits(dataset: Dataset) -> dict[str, Any]:
         rows = pieces.select(pieces.frame["origin"].eq(origin).to_numpy(dtype=bool, na_value=False))
         result[name] = fit_attempts(rows.attempts(), name)
         by_role = rows.frame.groupby("role")["weight"].sum()
-        for role in sorted(
-            str(role) for role, count in by_role.items() if count >= _MIN_OF_A_ROLE and len(by_role) > 1
-        ):
+        for role in sorted(map(str, by_role[by_role >= _MIN_OF_A_ROLE].index)) if len(by_role) > 1 else ():
             own = rows.select(rows.frame["role"].eq(role).to_numpy(dtype=bool, na_value=False))
             result[f"{name}_{role}"] = fit_attempts(own.attempts(), f"{name}_{role}")
     return result
 
 
 def _task_failure(dataset: Dataset, fits: dict[str, Any]) -> TaskFailureFit | NotFitted:
-    """Fit the failures by size, and compare them with those predicted from the duration of a piece, where both are there."""
+    """Fit the failures by size, and compare them with those predicted from the duration of a piece, where both are fitted."""
     tasks = dataset.sql(_TASKS)
     fit = task_failure_by_size(tasks)
     timeout = dataset.rows(_USUAL_TIMEOUT)

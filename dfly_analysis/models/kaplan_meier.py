@@ -1,4 +1,4 @@
-"""Figures without a law: Kaplan and Meier's survival, Wilson's interval of a share."""
+"""The Kaplan-Meier survival: what right-censored data show without a distribution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dfly_analysis.models.distribution import Array
 def kaplan_meier(
     durations: npt.ArrayLike, censored: npt.ArrayLike, weights: npt.ArrayLike | None = None, *, level: float = 0.95
 ) -> Curve:
-    """Return the survival of durations of which some are only lower bounds.
+    """Return the survival of durations of which some are right-censored.
 
     Parameters
     ----------
@@ -23,14 +23,14 @@ def kaplan_meier(
     censored : array of bool
         Where true, the time is a lower bound.
     weights : array, optional
-        How many attempts each entry stands for; 1 where not given.
+        How many attempts each entry stands for; by default 1.
     level : float
         Of the pointwise interval (Greenwood's variance on the log-log scale).
 
     Returns
     -------
     Curve
-        ``x`` the distinct times at which something finished, ``y`` the share that lasts longer. Empty without any.
+        ``x`` the distinct times at which something finished, ``y`` the share that lasts longer. Empty where nothing finished.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def kaplan_meier(
     time, cut = np.asarray(durations, dtype=float), np.asarray(censored, dtype=bool)
     weight = np.ones(len(time)) if weights is None else np.asarray(weights, dtype=float)
     if not len(time) == len(cut) == len(weight):
-        raise TableError(f"{len(time)} durations, {len(cut)} flags and {len(weight)} weights do not go together")
+        raise TableError(f"arrays differ in length: {len(time)} durations, {len(cut)} flags, {len(weight)} weights")
     if not (~cut).any():
         return Curve()
     points, survival, variance = survival_steps(time, ~cut, weight)

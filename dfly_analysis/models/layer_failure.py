@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -17,27 +16,12 @@ from dfly_analysis.catalog.piece_length_rules import (
 )
 from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval
+from dfly_analysis.models.duration import DurationFit
 
 LONGEST_S = 30.0 * 86_400.0
 _SHORTEST_S = 1e-3
 # Between the shortest and the longest timeout, by equal factors of less than a thousandth.
 _CELLS, _CELLS_A_STEP = 2**15, 8
-
-
-class PieceFailure(Protocol):
-    """What is asked of a fit of attempts."""
-
-    def failure_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
-        """Return the chance that an attempt fails, for any cause."""
-        ...
-
-    def timeout_rate(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> Interval:
-        """Return the chance that a timeout cuts an attempt."""
-        ...
-
-    def timeout_rates(self, size_bytes: float, timeouts_s: Sequence[float], level: float = 0.95) -> list[Interval]:
-        """Return the same at many timeouts."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +35,7 @@ class LayerShape:
         Pieces in flight.
     passes : int
     siblings_cancelled : bool
-        Whether a lost round takes what is in flight with it, so that those pieces have one try left.
+        Whether a round that fails cancels the pieces in flight, which then have one try left.
     """
 
     size_bytes: float
@@ -61,12 +45,9 @@ class LayerShape:
     siblings_cancelled: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what is no layer."""
         if not (self.size_bytes > 0 and self.piece_bytes > 0 and self.slots >= 1 and self.passes >= 1):
-            given = (
-                f"{self.size_bytes} bytes in pieces of {self.piece_bytes}, {self.slots} at a time, {self.passes} passes"
-            )
-            raise TableError(f"a layer of {given} cannot be", where="LayerShape")
+            given = f"{self.size_bytes} B in pieces of {self.piece_bytes} B, {self.slots} slots, {self.passes} passes"
+            raise TableError(f"sizes must be above 0, slots and passes at least 1, got {given}", where="LayerShape")
         object.__setattr__(self, "piece_bytes", min(self.piece_bytes, self.size_bytes))
 
     @property
@@ -92,12 +73,11 @@ class LayerShape:
 def task_failure_probability(
     piece_failure: float, n_pieces: float, passes: int = 2, *, retry_failure_correlation: float = 0.0
 ) -> float:
-    """Return the chance that a task fails, from that of one attempt at a piece.
+    """Return the probability that a task fails, from that of one attempt at a piece.
 
-    A client tries a piece under the scheduler, then once more in one direct pass over what is missing; the task fails
-    where any piece fails in every pass. With independent attempts that is ``1 - (1 - f ** passes) ** n``. Attempts of
-    one task are seldom independent: a registry that is slow for the first attempt is often slow for the second. With the share ``c``
-    of failures that repeat for sure in the next pass a piece fails all passes with ``f * (c + (1 - c) * f) ** (passes - 1)``.
+    A client tries a piece under the scheduler, then once more in one direct pass over what is missing; the task fails where any piece
+    fails in every pass. With independent attempts that is ``1 - (1 - f ** passes) ** n``. Attempts of one task are seldom independent:
+    with the share ``c`` of failures that repeat in the next pass a piece fails all with ``f * (c + (1 - c) * f) ** (passes - 1)``.
 
     Parameters
     ----------
@@ -116,20 +96,21 @@ def task_failure_probability(
     f, c = piece_failure, retry_failure_correlation
     if not (0.0 <= f <= 1.0 and 0.0 <= c <= 1.0 and n_pieces >= 1 and passes >= 1):
         given = f"piece_failure {f}, n_pieces {n_pieces}, passes {passes}, retry_failure_correlation {c}"
-        raise TableError(f"no chance follows from {given}", where="task_failure_probability")
+        reason = f"probabilities must be between 0 and 1, n_pieces and passes at least 1, got {given}"
+        raise TableError(reason, where="task_failure_probability")
     piece = f * (c + (1.0 - c) * f) ** (passes - 1)
     return 1.0 if piece >= 1.0 else float(-np.expm1(n_pieces * np.log1p(-piece)))
 
 
 def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, retry_failure_correlation: float = 0.0) -> float:
-    """Return the chance that a layer fails, from that of one attempt at a piece; it grows with both arguments.
+    """Return the probability that a layer fails, from that of one attempt at a piece; it grows with both arguments.
 
-    A piece that failed fails again with ``g = c + (1 - c) f``, where ``c`` is the share of failures that repeat for sure. Where
-    siblings run on, or there is a single pass, each piece has its tries for itself: see `task_failure_probability`. Where a lost
-    round cancels what is in flight, those ``s`` pieces in flight begin anew with one try left. With ``e = n - s`` pieces that end
-    before the last has its slot, the layer comes through with ``(1 - f g)^e (1-f)^s``, where nothing fails or what fails does so
-    before, plus ``(1-f)^e (1 - (1-f)^s) (1-g) (1-f)^((s-1)/2)``: a first failure among the last ``s``, when about half of the
-    others are still in flight.
+    A piece that failed fails again with ``g = c + (1 - c) f``, where ``c`` is the share of failures that repeat. Where siblings run on,
+    or there is a single pass, each piece has its own tries: see `task_failure_probability`. Where a failed round cancels what is in
+    flight, those ``s`` pieces start again with one try left. With ``e = n - s`` pieces that end before the last one starts, the layer
+    succeeds with ``(1 - f g)^e (1-f)^s``, where nothing fails or only earlier pieces do, plus
+    ``(1-f)^e (1 - (1-f)^s) (1-g) (1-f)^((s-1)/2)``: a first failure among the last ``s``, when about half of the others are still in
+    flight.
 
     Parameters
     ----------
@@ -146,7 +127,9 @@ def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, retry_fai
     if layer.passes < 2 or not layer.siblings_cancelled:
         return task_failure_probability(f, n, layer.passes, retry_failure_correlation=c)
     if not (0.0 <= f <= 1.0 and 0.0 <= c <= 1.0):
-        raise TableError(f"no chance follows from {f} and a correlation of {c}", where="layer_failure_chance")
+        raise TableError(
+            f"probabilities must be between 0 and 1, got {f} and a correlation of {c}", where="layer_failure_chance"
+        )
     if f >= 1.0:
         return 1.0
     slots = min(layer.slots, n)
@@ -160,7 +143,7 @@ def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, retry_fai
 
 
 def layer_failure_rate(
-    fit: PieceFailure,
+    fit: DurationFit,
     layer: LayerShape,
     timeout_s: float,
     level: float = 0.95,
@@ -168,7 +151,7 @@ def layer_failure_rate(
     competing: bool = True,
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> Interval:
-    """Return the chance that a layer fails at a piece timeout.
+    """Return the probability that a layer fails at a piece timeout.
 
     Each end takes the same end of the interval of an attempt's failure and of the correlation.
 
@@ -183,8 +166,8 @@ def layer_failure_rate(
     competing : bool
         Whether resets, storage and origin errors count too; else only the timeout.
     retry_failure_correlation : Interval
-        Share of the failures of a pass that repeat in the next; by default passes are independent, and a tenth repeats at
-        the upper end, since the passes of a task share host, link and registry.
+        Share of the failures of a pass that repeat in the next; by default 0, and a tenth at the upper end, since the passes of a
+        task share host, link and registry.
 
     Raises
     ------
@@ -196,7 +179,7 @@ def layer_failure_rate(
 
 
 def timeout_for_target(
-    fit: PieceFailure,
+    fit: DurationFit,
     layer: LayerShape,
     target_failure_rate: float,
     level: float = 0.95,
@@ -206,7 +189,7 @@ def timeout_for_target(
 ) -> Interval:
     """Return the piece timeout at which a layer's failure rate meets a target between 0 and 1.
 
-    Arguments as of `layer_failure_rate`. No timeout cures resets and the like, so by default only timeouts count.
+    Arguments as of `layer_failure_rate`. No timeout prevents resets, storage and origin errors, so by default only timeouts count.
 
     Returns
     -------
@@ -220,16 +203,16 @@ def timeout_for_target(
         Where an argument is out of range.
     """
     if not 0.0 < target_failure_rate < 1.0:
-        raise TableError(f"a target of {target_failure_rate} is not between 0 and 1", where="timeout_for_target")
+        raise TableError(f"target must be between 0 and 1, got {target_failure_rate}", where="timeout_for_target")
 
-    def meets(timeouts_s: list[float]) -> list[tuple[bool, bool, bool]]:
-        """Say of timeouts whether estimate, lower and upper end of a layer's failure rate meet the target."""
+    def meets(timeouts_s: list[float]) -> list[tuple[bool, ...]]:
+        """Return of each timeout whether estimate, lower and upper end of a layer's failure rate meet the target."""
         if competing:
             rates = [fit.failure_rate(layer.piece_bytes, timeout_s, level) for timeout_s in timeouts_s]
         else:
             rates = fit.timeout_rates(layer.piece_bytes, timeouts_s, level)
         layers = (_of_layer(one, layer, retry_failure_correlation) for one in rates)
-        return [(one.value <= target_failure_rate, one.low <= target_failure_rate, one.high <= target_failure_rate) for one in layers]  # fmt: skip
+        return [tuple(end <= target_failure_rate for end in (one.value, one.low, one.high)) for one in layers]
 
     value, low, high = _smallest(meets, 3, step=2 if competing else _CELLS_A_STEP)
     return Interval(value, min(low, value), max(high, value))
@@ -243,7 +226,7 @@ def _of_layer(attempt: Interval, layer: LayerShape, correlation: Interval) -> In
 def _smallest(meets: Callable[[list[float]], Sequence[Sequence[bool]]], count: int, step: int) -> list[float]:
     """Return the smallest timeout that meets each of some conditions which, once met, stay so; to a thousandth.
 
-    ``step`` is in how many parts, a power of two, what is left for the answer is cut at a time: the answer does not depend on it.
+    The range of the answer is cut into ``step`` parts (a power of two) at a time; the answer does not depend on it.
     """
     first, last = np.log(_SHORTEST_S), np.log(LONGEST_S)
 

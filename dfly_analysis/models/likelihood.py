@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from dfly_analysis.models.censored_data import Index, Rows
-from dfly_analysis.models.distribution import Array, Distribution, Parameters, central, log_positive
+from dfly_analysis.models.distribution import Array, Distribution, Parameters, differentiate, log_positive
 
 POWER, OVERHEAD = "power", "overhead"
 _SLOPE_PRIOR_SD = 0.25
@@ -32,14 +32,8 @@ class _Group(NamedTuple):
 class Model:
     """A distribution with the way its location depends on size.
 
-    ``power``: time grows as a power of size, with a prior that holds the power near 1 where the sizes say nothing.
+    ``power``: time grows as a power of size, with a prior that keeps the power near 1 where the sizes say nothing.
     ``overhead``: a constant time before a transfer in proportion to size.
-
-    Attributes
-    ----------
-    distribution : Distribution
-    form : str
-    rows : Rows
     """
 
     distribution: Distribution
@@ -177,7 +171,7 @@ class Model:
                 return self.distribution.log_survival(inner, place, theta[2:])
             return self.distribution.log_density(inner, place, theta[2:]) - inner
 
-        return central(moved)
+        return differentiate(moved)
 
     def penalty(self, theta: Array) -> Array:
         """Return the negative log of the priors, up to a constant; parameters along the last axis."""

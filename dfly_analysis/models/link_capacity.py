@@ -1,16 +1,16 @@
-"""Bandwidth from bytes in flight: whether pieces share a link, how much it carries, and what timeout concurrency demands."""
+"""Bandwidth from bytes in flight: whether pieces share a link, and how much it carries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.estimates import Interval, NotFitted, Param
+from dfly_analysis.estimates import Fit, Interval, NotFitted, Param
+from dfly_analysis.messages import Message, message
 from dfly_analysis.models.concurrency import HOST, SOURCE, Spans, Steps, count_load, shared_speed, take_spans
 from dfly_analysis.models.contention import bounds, design_effect, profile, rate_alone
 from dfly_analysis.models.duration import DurationFit
@@ -20,18 +20,12 @@ NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
 MIN_COUNT = 30
 CONTENTION_EXPONENTS = (1.0, 4.0, 7.0, 12.0)
 _FALLEN_BEHIND = 8.0
-_OWN, _SOFT, _HARD = "own rates", "shared softly", "shared link"
+_OWN, _SOFT, _HARD = message("own rates"), message("shared softly"), message("shared link")
 # Contention times the usual load: 0 for requests that do not feel each other, large for a link that is always full.
 _GRID = np.array([0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 7.0, 15.0, 60.0, 1000.0])
-_COLLECT = "client logs with piece start and finish lines (level debug from client v1.4.1), or the scheduler's log"
-
-
-class HasQuantile(Protocol):
-    """What is asked of the duration of a piece."""
-
-    def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
-        """Return the time within which a share of attempts would finish."""
-        ...
+_COLLECT = message(
+    "client logs with piece start and finish lines (level debug from client v1.4.1), or the scheduler's log"
+)
 
 
 @dataclass(frozen=True)
@@ -44,13 +38,13 @@ class HostRate:
     n: int
 
 
-@dataclass(frozen=True)
-class CapacityFit:
+@dataclass(frozen=True, kw_only=True)
+class CapacityFit(Fit):
     """Throughput of the source against pieces in flight: ``X(n) = n r (1 + (c n)^k)^(-1/k)``.
 
     ``r`` is the rate of a piece alone, ``c`` the contention: 0 where pieces do not slow each other, and ``r / c`` the bandwidth that
-    throughput tends to. A piece's progress is counted as the integral of its speed over the pieces in flight beside it, so
-    that a slow piece which outlives its siblings is not taken for one that profits from their absence.
+    throughput tends to. A piece's progress is the integral of its speed over the pieces in flight at each moment, so that a slow piece
+    which outlives its siblings is not taken for one that profits from their absence. Beyond ``most_in_flight`` it extrapolates.
 
     Attributes
     ----------
@@ -65,19 +59,10 @@ class CapacityFit:
     contention : Interval
     contention_exponent, usual_load, rate_alone_bps : float
     rate_error : float
-        Relative standard error of that rate, and so of the bandwidth; what other exponents say that fit nearly as well is in it.
+        Relative standard error of that rate, and so of the bandwidth, over all exponents that fit nearly as well.
     hosts : tuple of HostRate
-    name, n, n_censored, window, extrapolates_beyond_s, notes
-        As of `dfly_analysis.estimates.Fit`; beyond ``most_in_flight`` it extrapolates.
     """
 
-    name: str
-    law: str
-    params: tuple[Param, ...]
-    n: int
-    n_censored: int
-    goodness: Mapping[str, float]
-    window: tuple[str, str] | None
     scope: str
     contention: Interval
     contention_exponent: float
@@ -85,8 +70,6 @@ class CapacityFit:
     rate_alone_bps: float
     rate_error: float
     hosts: tuple[HostRate, ...] = ()
-    notes: tuple[str, ...] = ()
-    extrapolates_beyond_s: float | None = field(default=None)
 
     @property
     def shared(self) -> bool:
@@ -102,29 +85,14 @@ class CapacityFit:
     def throughput(self, in_flight: float) -> Interval:
         """Return bytes per second with so many pieces in flight (at least 1); at the usual load all ends agree."""
         if not in_flight >= 1:
-            raise TableError(f"{in_flight} pieces in flight cannot be", where="capacity")
+            raise TableError(f"pieces in flight must be at least 1, got {in_flight}", where="capacity")
         usual = shared_speed(self.usual_load, self.contention.value, self.contention_exponent) * self.rate_alone_bps
-        result = [
-            float(usual * in_flight * shared_speed(in_flight, c, self.contention_exponent) / shared_speed(self.usual_load, c, self.contention_exponent))
-            for c in (self.contention.value, self.contention.low, self.contention.high)
-        ]  # fmt: skip
+        speeds = np.array([in_flight, self.usual_load])
+        result = []
+        for contention in (self.contention.value, self.contention.low, self.contention.high):
+            there, here = shared_speed(speeds, contention, self.contention_exponent)
+            result.append(float(usual * in_flight * there / here))
         return Interval(result[0], min(result), max(result))
-
-    def demanded_timeout_s(
-        self, duration_fit: HasQuantile, piece_bytes: float, in_flight: float, p: float = 0.999
-    ) -> Interval:
-        """Return the timeout (s) that a number of pieces in flight demands, for a share ``p`` of pieces to come through.
-
-        ``pieces in flight * piece length / throughput``, times the tail: how much longer than the median the piece
-        at probability ``p`` takes.
-        """
-        middle, far = duration_fit.quantile(piece_bytes, 0.5), duration_fit.quantile(piece_bytes, p)
-        carried, usual = self.throughput(in_flight), self.throughput(max(1.0, self.usual_load))
-        slower = [
-            in_flight / max(1.0, self.usual_load) * usual.value / x for x in (carried.value, carried.high, carried.low)
-        ]
-        tail = (far.value / middle.value, far.low / middle.value, far.high / middle.value)
-        return Interval(*(middle.value * times * share for times, share in zip(tail, slower, strict=True)))
 
 
 def fit_capacity(
@@ -137,7 +105,7 @@ def fit_capacity(
     pieces : DataFrame
         Of `dfly_analysis.schema.PIECES`; not changed.
     tasks : DataFrame, optional
-        Of `dfly_analysis.schema.TASKS`; not changed. They tell how long passes lasted that nobody logged.
+        Of `dfly_analysis.schema.TASKS`; not changed. They show how long passes lasted whose pieces are not logged.
     name : str
 
     Returns
@@ -147,7 +115,9 @@ def fit_capacity(
     spans = take_spans(pieces, tasks)
     used = int((spans.usable & spans.finished).sum())
     if used < MIN_COUNT:
-        reason = f"{used} finished attempts at the source tell when they ran; {MIN_COUNT} are needed"
+        reason = message(
+            "{n} finished attempts at the source have a start time; {needed} are needed", n=used, needed=MIN_COUNT
+        )
         return NotFitted(name, reason, _COLLECT, len(spans.row))
     scopes = (HOST, SOURCE) if len(spans.hosts) > 1 else (HOST,)
     loads = {scope: count_load(spans, scope) for scope in scopes}
@@ -181,7 +151,7 @@ def fit_capacity(
 def _disagreement(fit: CapacityFit, spans: Spans, steps: Steps, others: Mapping[float, tuple[float, float]]) -> float:
     """Return how far the bandwidth under other exponents is from the fitted one, in logs, weighted by how well they fit.
 
-    ``others`` holds the contention of each, and by how much it falls short in log likelihood.
+    ``others`` holds the contention of each, and how much its log likelihood is below that of the best.
     """
     weights, squares = [1.0], [0.0]
     for exponent, (contention, short) in others.items():
@@ -209,7 +179,7 @@ def fit_link(pieces: pd.DataFrame, tasks: pd.DataFrame | None) -> dict[str, Capa
 
 
 def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit, tasks: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the attempts that tell when they ran, with times and timeouts (s) as with the usual number in flight all along."""
+    """Return the attempts with a start time, with times and timeouts (s) as if the usual number were in flight all the time."""
     spans = take_spans(pieces, tasks)
     steps = count_load(spans, capacity.scope)
     usual = shared_speed(capacity.usual_load, capacity.contention.value, capacity.contention_exponent)
@@ -221,9 +191,8 @@ def at_usual_load(pieces: pd.DataFrame, capacity: CapacityFit, tasks: pd.DataFra
 
 
 def _usual_load(spans: Spans, steps: Steps) -> float:
-    """Return the pieces in flight beside an attempt, itself among them: the mean over attempts of the mean over their time."""
-    passed = np.maximum(np.diff(steps.time_s, append=steps.time_s[-1:]), 0.0)
-    area = np.concatenate([[0.0], np.cumsum(passed * steps.load)])
+    """Return the pieces in flight during an attempt, itself among them: the mean over attempts of the mean over their time."""
+    area = np.concatenate([[0.0], np.cumsum(steps.lasted_s * steps.load)])
     mean = (area[steps.last] - area[steps.first]) / np.maximum(spans.end_s - spans.begin_s, 1e-9)
     return float(max(mean[spans.usable].mean(), 1.0))
 
@@ -264,18 +233,21 @@ def _with_params(fit: CapacityFit) -> CapacityFit:
     return replace(fit, params=(alone, Param("bandwidth", band.value, band.low / wide, band.high * wide, "B/s")))
 
 
-def _notes(spans: Spans, scope: str, contention: Interval, usual: float) -> tuple[str, ...]:
-    whose = "one host" if scope == HOST else "all hosts together"
-    notes = []
-    if contention.value > 0:
-        notes.append(f"pieces of {whose} share a link: more in flight are each slower")
+def _notes(spans: Spans, scope: str, contention: Interval, usual: float) -> tuple[Message, ...]:
+    if contention.value > 0 and scope == HOST:
+        notes = [message("pieces of one host share a link: more in flight are each slower")]
+    elif contention.value > 0:
+        notes = [message("pieces of all hosts share a link: more in flight are each slower")]
     elif contention.high * usual > 1.0:
-        notes.append(
-            f"whether pieces share a link cannot be told, since about {usual:.0f} were in flight all the time; a run with half of "
-            "download.concurrentPieceCount would tell"
-        )
+        notes = [
+            message(
+                "whether pieces share a link is unknown, since about {n:.0f} were in flight all the time; a run with half of "
+                "download.concurrentPieceCount would show it",
+                n=usual,
+            )
+        ]
     else:
-        notes.append("pieces in flight do not slow each other as far as the data reach")
+        notes = [message("pieces in flight do not slow each other as far as the data reach")]
     if bool((~spans.usable).any()) and len(spans.hosts) > 1:
-        notes.append("rounds whose finished pieces nobody logged are missing from the pieces in flight")
+        notes.append(message("rounds whose finished pieces are not logged are missing from the pieces in flight"))
     return tuple(notes)

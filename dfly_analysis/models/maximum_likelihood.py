@@ -48,15 +48,7 @@ class _Gains:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model at its maximum-likelihood parameters.
-
-    Attributes
-    ----------
-    model : Model
-    theta : array
-    log_likelihood : float
-        Without the priors.
-    """
+    """A model at its maximum-likelihood parameters ``theta``; ``log_likelihood`` is without the priors."""
 
     model: Model
     theta: Array
@@ -86,11 +78,7 @@ class Fitted:
         return self._uncertainty[2]
 
     def criterion(self, design_effect: float = 1.0, cost: float = 2.0) -> float:
-        """Return Akaike's criterion, or another with its own cost of a parameter.
-
-        The likelihood is divided by the design effect (QAIC): correlated attempts carry less evidence between
-        distributions than their number says.
-        """
+        """Return Akaike's criterion, or another with its own cost of a parameter, corrected for correlated attempts (QAIC)."""
         return -2.0 * self.log_likelihood / design_effect + cost * len(self.theta)
 
     def slower(self, by_log: float) -> Fitted:
@@ -139,15 +127,10 @@ class Fitted:
 def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float("inf")) -> Fitted | None:
     """Find the best parameters; None where the search did not end at finite numbers.
 
-    Parameters
-    ----------
-    model : Model
-    start : sequence of float
-        Intercept, slope (or logit of the overhead) and log scale to begin with; the distribution adds its own.
-    ahead : float
-        Akaike's criterion of the best model so far: one that is far behind on coarse rows is not followed further.
+    The search begins at an intercept, slope (or logit of the overhead) and log scale; the distribution adds its own. A model far behind
+    ``ahead``, Akaike's criterion of the best one so far, on coarse rows is not searched further.
     """
-    begins = [model.distribution.placed(np.array([*start, *extra])) for extra in model.distribution.starts]
+    begins = [model.distribution.start_of_search(np.array([*start, *extra])) for extra in model.distribution.starts]
     with np.errstate(all="ignore"):
         if len(begins) > 1:  # which maximum is the highest shows on coarse rows as well
             tried = [found for found in (_climb(model.coarse, begin, _ROUGH) for begin in begins) if found is not None]

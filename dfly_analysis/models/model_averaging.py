@@ -23,20 +23,11 @@ _MIN_WEIGHT = 1e-3
 
 @dataclass(frozen=True)
 class Average:
-    """Models with their weights (Burnham and Anderson, Model Selection and Multimodel Inference, 2002, ch. 4).
+    """Models, best first, with their weights (Burnham and Anderson, Model Selection and Multimodel Inference, 2002, ch. 4).
 
-    The distribution answered from is the weighted mixture of the models', so that a quantile and a rate always agree.
-    The interval is made of draws from every model's own uncertainty, with flatter weights, so that a model which fits a
-    little worse still widens what lies beyond the data. The draws are made once and kept.
-
-    Attributes
-    ----------
-    members : tuple of Fitted
-        Best first.
-    weights, spread_weights : array
-        One a member, for the value and for the interval.
-    slower_log : float
-        By how much the log of each transfer's time is above what was fitted: answers are of a source so much slower.
+    The distribution answered from is the weighted mixture of the models', so that a quantile and a rate always agree. The interval is
+    that of draws from every model's own uncertainty, with flatter ``spread_weights``, so that a model which fits a little worse
+    still widens what lies beyond the data. ``slower_log`` is by how much the log of each transfer's time is above what was fitted.
     """
 
     members: tuple[Fitted, ...]
@@ -51,7 +42,7 @@ class Average:
 
     @cached_property
     def _residuals(self) -> dict[tuple[int, float], Array]:
-        """Hold quantiles of the draws without their location, by model and share: they are the same for every size."""
+        """Cache quantiles of the draws without their location, by model and share: they are the same for every size."""
         return {}
 
     @cached_property
@@ -108,16 +99,12 @@ class Average:
         return np.asarray(np.minimum(np.concatenate(result), 1.0))  # as above
 
     def interval(self, value: float, drawn: Array, level: float) -> Interval:
-        """Return a value with the interval that holds a share ``level`` of the draws.
-
-        It also holds the whole interval of each model that does nearly as well as the best: where the data cannot choose,
-        the interval does not either.
-        """
+        """Return a value with the interval that holds a share ``level`` of the draws, see `ends`."""
         low, high = self.ends(drawn, level)
         return Interval(value, min(float(low), value), max(float(high), value))
 
     def ends(self, drawn: Array, level: float) -> tuple[Array, Array]:
-        """Return the ends of such intervals, of draws along the first axis."""
+        """Return the ends of intervals of draws along the first axis: of all, and of each model nearly as good as the best."""
         tails = (0.5 - level / 2.0, 0.5 + level / 2.0)
         low, high = _quantiles(drawn, tails)
         begin, most = 0, max(len(theta[0]) for _, theta in self.draws)
@@ -137,11 +124,7 @@ class Average:
 
 
 def average(candidates: list[Fitted]) -> Average:
-    """Weigh fitted models, at least one; those that have lost by both criteria are left out.
-
-    The value is weighed by Schwarz's criterion, which does not buy a parameter for a wiggle of the sample; the interval
-    by Akaike's, tempered, which keeps every model that may be true.
-    """
+    """Weight fitted models, at least one: the value by Schwarz's criterion, the interval by Akaike's, tempered, which is wider."""
     rows = candidates[0].model.rows
     cost = max(2.0, 0.5 * float(np.log(rows.weight[~rows.cut].sum())))
     ranked = sorted(candidates, key=lambda fitted: fitted.criterion(1.0, cost))

@@ -1,4 +1,4 @@
-"""Which distributions are fitted to the duration of attempts, which are kept, and what is said of them."""
+"""Model selection: which distributions are fitted to the duration of attempts, which are kept, and what the fit reports."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from scipy import special
 
 from dfly_analysis.errors import TableError, suggest_similar
 from dfly_analysis.estimates import NotFitted, Param
+from dfly_analysis.messages import message, plural
 from dfly_analysis.models.censored_data import Attempts, Rows, bin_attempts, read_attempts
 from dfly_analysis.models.competing_risks import Ending, count_endings
 from dfly_analysis.models.distribution import LARGEST_LOG, Array, Distribution
@@ -30,10 +31,10 @@ _FEW_SHAPES = 2
 _NOWHERE_NEAR = 0.3
 _MIB = 2.0**20
 _LEFT_OUT = {
-    "unusable": "no positive time or size, or an unknown outcome",
-    "other_origin": "not from the source",
-    "last_piece": "last pieces of layers, shorter than the others",
-    "successes_not_logged": "their round shows its failures only",
+    "unusable": message("no positive time or size, or an unknown outcome"),
+    "other_origin": message("not from the source"),
+    "last_piece": message("last pieces of layers, shorter than the others"),
+    "successes_not_logged": message("only failures of their round are logged"),
 }
 
 
@@ -77,7 +78,7 @@ def fit_duration(
     known = all_distributions()
     if distribution is not None and distribution not in known:
         hint = suggest_similar(distribution, known) or f"known are {', '.join(known)}"
-        raise TableError(f"there is no law {distribution!r}", where="fit_duration", hint=hint)
+        raise TableError(f"unknown distribution {distribution!r}", where="fit_duration", hint=hint)
     attempts = read_attempts(pieces, of_pieces=of_pieces)
     return fit_attempts(attempts, name, [known[distribution]] if distribution else None, level)
 
@@ -94,7 +95,7 @@ def fit_attempts(
 
 
 def refit(fit: DurationFit, pieces: pd.DataFrame, level: float = 0.95) -> DurationFit | NotFitted:
-    """Fit to nearly the same attempts, as `fit_duration` takes them, only the distributions a fit answers from: much quicker."""
+    """Fit only the distributions that a fit answers from, to nearly the same attempts: much quicker than `fit_duration`."""
     attempts = read_attempts(pieces)
     refusal = _refusal(attempts, fit.name)
     if refusal is not None:
@@ -105,24 +106,24 @@ def refit(fit: DurationFit, pieces: pd.DataFrame, level: float = 0.95) -> Durati
 
 
 def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
-    if not attempts.n:
-        collect = "client logs with piece start and finish lines (level debug from client v1.4.1)"
-        return NotFitted(name, "there are no attempts with a time and a size", collect, 0)
-    if attempts.n_events < MIN_EVENTS:
-        reason = f"only {attempts.n_events} of {attempts.n} attempts finished; {MIN_EVENTS} are needed"
-        cut = attempts.n_events < attempts.n
-        collect = "a run with a longer timeout, so that attempts finish" if cut else "a run with more or larger layers"
-        return NotFitted(name, reason, collect, attempts.n)
+    n, finished = attempts.n, attempts.n_events
+    if not n:
+        collect = message("client logs with piece start and finish lines (level debug from client v1.4.1)")
+        return NotFitted(name, message("no attempt has a time and a size"), collect, 0)
+    if finished < MIN_EVENTS:
+        reason = message("only {finished} of {n} attempts finished; {needed} are needed", finished=finished, n=n, needed=MIN_EVENTS)  # fmt: skip
+        if finished < n:
+            return NotFitted(name, reason, message("a run with a longer timeout, so that attempts finish"), n)
+        return NotFitted(name, reason, message("a run with more or larger layers"), n)
     observed = attempts.middle_s[attempts.finished] / attempts.size_bytes[attempts.finished]
     if np.ptp(np.log(observed)) < 1e-9:
-        return NotFitted(
-            name, "all attempts took the same time for their size", "times with their fractions", attempts.n
-        )
+        reason = message("all attempts took the same time for their size")
+        return NotFitted(name, reason, message("times with fractions of a second"), n)
     return None
 
 
 def _plausible(candidates: list[Fitted]) -> list[Fitted]:
-    """Leave out distributions that are nowhere near the data, whatever their likelihood: it has no digits, or sits on ties."""
+    """Leave out distributions that are far from the data, whatever their likelihood: it has no digits, or rests on ties."""
     if len(candidates) < 2:
         return candidates
     with np.errstate(all="ignore"):
@@ -132,13 +133,7 @@ def _plausible(candidates: list[Fitted]) -> list[Fitted]:
 
 
 def find_candidates(distributions: Sequence[Distribution], rows: Rows) -> list[Fitted]:
-    """Fit distributions, each in the forms of its location that the most flexible one finds possible.
-
-    Returns
-    -------
-    list of Fitted
-        Those whose search ended at finite numbers.
-    """
+    """Fit distributions, each in the forms of its location that the most flexible one finds possible; return those that converged."""
     first, flexible = all_distributions()[_FIRST], all_distributions()[_FLEXIBLE]
     finished = ~rows.cut
     residual = rows.middle[finished] - rows.x[finished]
@@ -167,9 +162,7 @@ def find_candidates(distributions: Sequence[Distribution], rows: Rows) -> list[F
         for form in kept if few else (min(kept, key=leading.__getitem__),):
             fitted = maximise(Model(distribution, form, rows), plain[form].theta, min(leading.values()))
             found += [fitted] if fitted else []
-    if (
-        found
-    ):  # the leading distribution in the form it was not tried in, so that the answer does not rest on one form alone
+    if found:  # the leading distribution in its other form too, so that the answer does not rest on one form alone
         leader = min(found, key=lambda fitted: fitted.criterion()).model.distribution
         tried = {fitted.model.form for fitted in found if fitted.model.distribution == leader}
         others = (maximise(Model(leader, form, rows), plain[form].theta) for form in kept if form not in tried)
@@ -179,28 +172,17 @@ def find_candidates(distributions: Sequence[Distribution], rows: Rows) -> list[F
 
 def _fit_of(name: str, candidates: list[Fitted], attempts: Attempts, level: float) -> DurationFit | NotFitted:
     if not candidates:
-        return NotFitted(
-            name, "no law's likelihood has a finite best point", "more attempts, with their sizes", attempts.n
-        )
+        reason = message("no distribution has a finite maximum of its likelihood")
+        return NotFitted(name, reason, message("more attempts, with their sizes"), attempts.n)
     mean, endings = average(candidates), count_endings(attempts)
     residuals = take_residuals(mean.best)
     goodness = _goodness(mean, candidates, attempts, residuals)
     return DurationFit(
-        name=name,
-        law=mean.best.model.name,
-        params=_params(mean.best, level),
-        n=attempts.n,
-        n_censored=attempts.n - attempts.n_events,
-        goodness=goodness,
-        window=attempts.window,
-        extrapolates_beyond_s=float(attempts.duration_s.max()),
+        name=name, law=mean.best.model.name, params=_params(mean.best, level), n=attempts.n, n_censored=attempts.n - attempts.n_events,
+        goodness=goodness, window=attempts.window, extrapolates_beyond_s=float(attempts.duration_s.max()),
         hazards={outcome: ending.rate() for outcome, ending in endings.items() if not ending.per_attempt},
-        notes=_notes(goodness, endings, attempts),
-        average=mean,
-        endings=endings,
-        residuals=residuals,
-        attempts=attempts,
-    )
+        notes=_notes(goodness, endings, attempts), average=mean, endings=endings, residuals=residuals, attempts=attempts,
+    )  # fmt: skip
 
 
 def _goodness(mean: Average, candidates: list[Fitted], attempts: Attempts, residuals: Residuals) -> dict[str, float]:
@@ -223,25 +205,29 @@ def _goodness(mean: Average, candidates: list[Fitted], attempts: Attempts, resid
 def _notes(goodness: Mapping[str, float], endings: Mapping[str, Ending], attempts: Attempts) -> tuple[str, ...]:
     result = []
     if goodness["distinct_sizes"] < 2:
-        result.append("one size only: time is taken in proportion to size, so other sizes are extrapolated")
+        result.append(
+            message("all attempts have one size: times of other sizes are extrapolated in proportion to size")
+        )
     if goodness["km_distance"] > goodness["km_distance_expected"]:
-        result.append("no law follows the data closely below the limit: rely on the intervals, not on the values")
+        result.append(
+            message("no distribution follows the data closely below the timeout: use the ranges, not the values")
+        )
     if "stall_share" in goodness:
-        result.append(f"about {goodness['stall_share']:.1%} of attempts are of a slower kind, or stall")
+        result.append(message("about {share:.1%} of attempts stall or are much slower than the others", share=goodness["stall_share"]))  # fmt: skip
     result += [
-        f"{e.outcome} failures come at the start of an attempt, not in the course of time"
-        for e in endings.values()
-        if e.per_attempt
+        message("{outcome} failures happen at the start of an attempt, however long it takes", outcome=ending.outcome)
+        for ending in endings.values()
+        if ending.per_attempt
     ]
-    result += [f"{count} rows were left out: {_LEFT_OUT[reason]}" for reason, count in attempts.left_out.items()]
+    result += [
+        plural("{n} row was left out: {reason}", "{n} rows were left out: {reason}", count, reason=_LEFT_OUT[reason])
+        for reason, count in attempts.left_out.items()
+    ]
     return tuple(result)
 
 
 def _params(fitted: Fitted, level: float) -> tuple[Param, ...]:
-    """Return the parameters in their own units, with intervals from the covariance on the scale of the search.
-
-    ``location_1mib`` (location at 1 MiB after any overhead, s), ``slope`` (power of size) or ``overhead`` (s), then the shapes.
-    """
+    """Return ``location_1mib`` (at 1 MiB after any overhead, s), ``slope`` (power of size) or ``overhead`` (s), then the shapes."""
     rows, theta = fitted.model.rows, fitted.theta
     unit_s = float(np.exp(rows.log_unit))
     steps = float(special.ndtri(0.5 + level / 2.0)) * np.array([0.0, -1.0, 1.0])
@@ -253,7 +239,7 @@ def _params(fitted: Fitted, level: float) -> tuple[Param, ...]:
     second = theta[1] + steps * error[1]
     result = [_param("location_1mib", np.exp(np.clip(location, -LARGEST_LOG, LARGEST_LOG)), "s")]
     if power:
-        result.append(_param("slope", second, "log s per log byte"))
+        result.append(_param("slope", second, message("log s per log byte")))
     else:
         result.append(_param("overhead", fitted.model.overhead((np.array(theta[0]), second)) * unit_s, "s"))
     for place, shape in enumerate(fitted.model.distribution.shapes, start=2):

@@ -1,14 +1,14 @@
-"""The registry's own time of a piece, separated from what the hosts add to it."""
+"""Registry time: how long the registry itself takes over a piece, separated from what the hosts add to it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.estimates import Interval, Param
+from dfly_analysis.estimates import Fit, Interval
+from dfly_analysis.messages import Message, message
 from dfly_analysis.models.censored_data import Attempts
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.model_selection import fit_duration
@@ -16,47 +16,33 @@ from dfly_analysis.models.slow_periods import find_slow_periods
 from dfly_analysis.units import format_duration, format_size
 
 NAME = "registry_time"
-# Readings that lie nearer than this say the same.
+# Answers nearer than this are alike.
 _MIN_APART = 0.05
 _COMPARED_QUANTILE = 0.99
 _MOSTLY = 0.5
 
 
-@dataclass(frozen=True)
-class RegistryFit:
-    """How long the registry itself takes over a piece, where stretches of attempts differ beyond chance.
+@dataclass(frozen=True, kw_only=True)
+class RegistryFit(Fit):
+    """How long the registry itself takes over a piece, where periods of attempts differ beyond chance.
 
-    Two readings of the same attempts bound it: the hosts took all that slow stretches took longer (``quick``, the fit of the other
-    stretches), or the registry took all of it that is not proven to be the hosts' (``slow``). Where most is proven, the value is the
-    first reading's, else the one halfway between both, in logs; the interval holds those of both. What all hosts add at all times, no
-    reading of their logs can separate from the registry's time.
+    Two cases bound it: the hosts caused all the extra time of slow periods (``quick``, the fit of the other periods), or the registry
+    caused all of it that is not proven to be the hosts' (``slow``). Where most is proven, the value is that of the first case, else the
+    one halfway between both, in logs; the interval holds those of both. What all hosts add at all times cannot be separated from the
+    registry's time. ``n``, ``params`` and so on are those of ``quick``; ``clients`` is the fit of the clients' own time.
 
     Attributes
     ----------
-    name, law, params, n, n_censored, window, extrapolates_beyond_s
-        Of the first reading, as of `dfly_analysis.estimates.Fit`.
     goodness : mapping of str to float
         ``slow_share`` of the attempts, and ``proven_share`` of the slowness: another host took no longer than usual meanwhile.
-    quick, slow, clients : DurationFit
-        The readings, and the fit of the clients' own time.
     hosts : tuple of str
-        With slow stretches, the slowest first.
-    notes : tuple of str
+        With slow periods, the slowest first.
     """
 
-    name: str
-    law: str
-    params: tuple[Param, ...]
-    n: int
-    n_censored: int
-    goodness: Mapping[str, float]
-    window: tuple[str, str] | None
-    extrapolates_beyond_s: float | None
     quick: DurationFit
     slow: DurationFit
     clients: DurationFit
     hosts: tuple[str, ...]
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def of_hosts(self) -> bool:
@@ -65,11 +51,11 @@ class RegistryFit:
 
     @property
     def attempts(self) -> Attempts:
-        """Return the attempts of the first reading."""
+        """Return the attempts of the quick periods."""
         return self.quick.attempts
 
     def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
-        """Return the time (s) within which the registry alone would have sent a share ``p`` of pieces, as `DurationFit.quantile`."""
+        """Return the time (s) within which the registry alone sends a share ``p`` of pieces, as `DurationFit.quantile`."""
         one, other = self.quick.quantile(size_bytes, p, level), self.slow.quantile(size_bytes, p, level)
         value = one.value if self.of_hosts else float(np.sqrt(one.value * other.value))
         return Interval(value, min(one.low, other.low, value), max(one.high, other.high, value))
@@ -84,7 +70,7 @@ class RegistryFit:
 
 
 def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
-    """Separate the registry's own time from the hosts', as far as the attempts let.
+    """Separate the registry's own time from the hosts', as far as the attempts show it.
 
     Parameters
     ----------
@@ -96,12 +82,10 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
     Returns
     -------
     RegistryFit or None
-        None where all stretches of attempts are alike: then the registry's time is the clients'.
+        None where all periods are alike: then the registry's time is the clients'.
     """
-    if not isinstance(clients, DurationFit):
-        return None
-    found = find_slow_periods(pieces)
-    if found is None:
+    found = find_slow_periods(pieces) if isinstance(clients, DurationFit) else None
+    if found is None or not isinstance(clients, DurationFit):
         return None
     quick = fit_duration(pieces.iloc[found.row[found.quick]], name=NAME)
     if not isinstance(quick, DurationFit) or not _differ(quick, clients):
@@ -126,20 +110,24 @@ def _differ(quick: DurationFit, clients: DurationFit) -> bool:
     return other > one * (1.0 + _MIN_APART)
 
 
-def _notes(fit: RegistryFit) -> tuple[str, ...]:
+def _notes(fit: RegistryFit) -> tuple[Message, ...]:
     size_bytes = float(fit.attempts.common_sizes(1)[0])
     own, theirs = (one.quantile(size_bytes, _COMPARED_QUANTILE) for one in (fit, fit.clients))
-    figures = (
-        f"{_COMPARED_QUANTILE:.0%} of pieces of {format_size(size_bytes)} take the registry itself at most {format_duration(own.value)} "
-        f"({format_duration(own.low)} to {format_duration(own.high)}), and the clients {format_duration(theirs.value)}"
-    )
-    share = f"{fit.goodness['slow_share']:.0%} of the attempts are of stretches that took longer than the others, most of all on {fit.hosts[0]}"
+    figures = message(
+        "{share:.0%} of pieces of {size} take the registry itself at most {own} ({low} to {high}), and the clients {theirs}",
+        share=_COMPARED_QUANTILE, size=format_size(size_bytes), own=format_duration(own.value), low=format_duration(own.low),
+        high=format_duration(own.high), theirs=format_duration(theirs.value),
+    )  # fmt: skip
+    slow = message(
+        "{share:.0%} of the attempts are in periods that took longer than the others, most of all on {host}",
+        share=fit.goodness["slow_share"], host=fit.hosts[0],
+    )  # fmt: skip
     if fit.of_hosts:
-        return (
-            figures,
-            f"{share}; another host took no longer than usual at the same moments, so the hosts or their links were slow, not the registry",
+        return figures, message(
+            "{slow}; another host was as fast as usual at the same time, so the hosts or their links were slow, not the registry",
+            slow=slow,
         )
-    return (
-        figures,
-        f"{share}; whether the hosts or the registry were slow cannot be told, so the interval holds both readings",
+    return figures, message(
+        "{slow}; the logs do not show whether the hosts or the registry were slow, so the range holds both cases",
+        slow=slow,
     )

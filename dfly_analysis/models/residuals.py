@@ -1,4 +1,4 @@
-"""The Kaplan-Meier survival of residuals, all sizes together: what the data alone say, where there are data."""
+"""The Kaplan-Meier survival of residuals of all sizes together: what the data alone show, as far as they reach."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dfly_analysis.models.kaplan_meier import survival_steps
 from dfly_analysis.models.maximum_likelihood import Fitted
 
 # The curve ends with the last attempt of all, and where nearly all that would still run have been cut: what finishes
-# beyond its limit, by a late clock, says nothing of the others.
+# after its timeout, by a late clock, shows nothing of the others.
 _MIN_AT_RISK = 2.0
 _MIN_SHARE_AT_RISK = 0.15
 _QUARTILE = 0.6745
@@ -22,18 +22,11 @@ _ONE_SIZE = 0.02
 
 @dataclass(frozen=True)
 class Residuals:
-    """Survival of what remains of a time after overhead and size are taken out.
+    """Survival of what remains of a time after overhead and size, as ``fitted`` has them, are taken out.
 
-    Attributes
-    ----------
-    fitted : Fitted
-        The model whose location was taken out.
-    residual, survival, least, most : array
-        Where something finished, in logs; the share that lasts longer, and the middle half of its uncertainty.
-    distance, expected : float
-        Largest distance to the model, and what chance would reach in one of twenty fits (Kolmogorov's bound).
-    moved : bool
-        Whether the model is that of a source of another speed than was seen.
+    ``residual`` is where something finished, in logs; ``survival`` the share that lasts longer, ``least`` and ``most`` the middle half
+    of its uncertainty; ``distance`` the largest distance to the model, ``expected`` what chance reaches in one of twenty fits
+    (Kolmogorov's bound); ``moved`` whether the model is that of a source of another speed than was seen.
     """
 
     fitted: Fitted
@@ -46,7 +39,7 @@ class Residuals:
     moved: bool = False
 
     def slower(self, by_log: float) -> Residuals:
-        """Return the same residuals beside the model of a slower source: see `Fitted.slower`."""
+        """Return the same residuals with the model of a slower source: see `Fitted.slower`."""
         return replace(self, fitted=self.fitted.slower(by_log), moved=self.moved or by_log != 0.0)
 
     def pooled(self, x: float) -> bool:

@@ -1,7 +1,6 @@
-"""Periods of a run in which a host's pieces took longer than elsewhere, and whether another host was as fast as usual meanwhile.
+"""Slow periods: when a host's pieces took longer than the others beyond chance, and whether another host was as fast as usual then.
 
-A registry serves all hosts. Where periods of attempts differ beyond chance, something other than the registry's usual pace was at work;
-where another host fetched at its usual pace at the same moments, it was not the registry.
+A registry serves all hosts: where another host fetched at its usual pace at the same time, the registry was not the cause.
 """
 
 from __future__ import annotations
@@ -12,43 +11,43 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from dfly_analysis.models.censored_data import Flags, Index
+from dfly_analysis.models.censored_data import Flags, Index, flags
 from dfly_analysis.models.distribution import Array
 
 _NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "task_id")
-# By what a task's attempts follow each other, the last first.
+# What orders a task's attempts, the last one first.
 _ORDER = ("piece_number", "retry_round")
-# A period has forty attempts, for its mean rank to be told from another's; longer tables have longer periods.
+# A period has forty attempts, so that its mean rank can be compared; longer tables have longer periods.
 _ATTEMPTS, _MOST_PERIODS = 40, 200
 # A pause of so many usual durations begins a new period.
 _PAUSE = 5.0
-# Their times, or lower bounds; what storage or registry refuse ends at the end of a transfer or at its start, and bounds nothing.
+# Their times, or lower bounds; storage and registry errors come at the end of a transfer or at its start, and bound nothing.
 _RANKED = ("ok", "timeout", "reset", "cancelled")
-# Stretches that differ by more than chance does in one of a thousand tables are not alike.
+# Periods that differ by more than chance does in one of a thousand tables are not alike.
 _CHANCE = 1e-3
 # Where some differ, so does one that is so many standard errors slower than the rest.
 _OUTLYING = 2.5
-# So much must remain as what others are compared with.
+# So many attempts must remain to compare the others with.
 _FEWEST_LEFT, _LEAST_LEFT = 50, 0.1
-# What another host did at the same moments tells from so many attempts on, where they are so many standard errors quicker.
-_FEWEST_BESIDE, _APART = 8, 3.0
-_TASKS_AT_ONCE, _TASKS_BY_AND_BY = 2, 3
+# Another host counts from so many attempts at the same time on, where they are so many standard errors quicker.
+_FEWEST_ELSEWHERE, _APART = 8, 3.0
+_TASKS_AT_ONCE, _TASKS_OVER_TIME = 2, 3
 
 
 @dataclass(frozen=True)
 class SlowPeriods:
-    """Which attempts are of a period that was slower than the rest.
+    """Which attempts are in a period that was slower than the rest.
 
     Attributes
     ----------
     row : array of int
-        Places in the frame of the attempts that tell when they ran.
+        Places in the frame of the attempts with a start time.
     slow, quick, excluded : array of bool
         Of each: whether its period was slower than the others beyond chance; whether neither its period nor the one before or after it
-        is slow, for a slow time begins and ends in the midst of one; and whether it is of, or right before or after, a slow time of its
-        host in which another host was at its usual pace: the registry did not take that time.
+        is slow; whether its period is, or is next to, a slow one in which another host was at its usual pace, so that the registry did
+        not cause it.
     share, proven_share : float
-        Of the attempts: how many are slow. Of the slowness, counted in ranks: how much is proven to be the host's.
+        Share of slow attempts; share of the slowness, counted in ranks, that is proven to be the host's.
     hosts : tuple of str
         With slow periods, the one with most of the slowness first.
     """
@@ -66,7 +65,7 @@ class SlowPeriods:
 class _Periods:
     """Attempts in time: the moment, host and period of each, and the rank of those of the usual length (else not a number).
 
-    ``follows`` says of each period whether it follows the one before on the same host without a pause.
+    ``follows``: whether a period follows the one before on the same host without a pause.
     """
 
     row: Index
@@ -84,9 +83,9 @@ class _Periods:
 
 
 def find_slow_periods(pieces: pd.DataFrame) -> SlowPeriods | None:
-    """Find the periods in which attempts at the source took longer than in the others.
+    """Return the periods in which attempts at the source took longer than in the others.
 
-    None where all are alike, as far as chance lets tell, or where the rows do not say when and where they ran. The frame is not changed.
+    None where they do not differ beyond chance, or where the rows have no time or host. The frame is not changed.
     """
     found = _split_periods(pieces)
     if found is None:
@@ -101,8 +100,8 @@ def find_slow_periods(pieces: pd.DataFrame) -> SlowPeriods | None:
     excess = np.where(slow_periods, np.maximum(mean - usual, 0.0) * count, 0.0)
     shown = _whole_times(found, slow_periods, excess, _while_others_quick(found, mean, usual, slow_periods))
     certainly_quick = _certainly_quick(found, slow_periods, kept, count)
-    excluded = shown | (kept & _adjacent(found, shown))
-    slow, quick, excluded, known = (which[found.period] for which in (slow_periods, certainly_quick, excluded, judged))
+    near = shown | (kept & _adjacent(found, shown))
+    slow, quick, excluded, known = (which[found.period] for which in (slow_periods, certainly_quick, near, judged))
     owner = np.zeros(len(excess), dtype=np.intp)
     owner[found.period] = found.host
     by_host = np.bincount(owner, weights=excess, minlength=len(found.names))
@@ -118,12 +117,11 @@ def _split_periods(pieces: pd.DataFrame) -> _Periods | None:
         return None
     size = pieces["size_bytes"].to_numpy(dtype="float64", na_value=np.nan)
     lasted = pieces["duration_s"].to_numpy(dtype="float64", na_value=np.nan)
-    usable = (pieces["origin"] == "source").fillna(value=False).to_numpy(dtype=bool)
-    usable = usable & pieces[["started", "host", "task_id"]].notna().all(axis=1).to_numpy()
+    usable = flags(pieces["origin"] == "source") & pieces[["started", "host", "task_id"]].notna().all(axis=1).to_numpy()
     with np.errstate(invalid="ignore"):
-        usable &= (lasted > 0) & (size > 0)
+        usable = usable & (lasted > 0) & (size > 0)
     if "successes_not_logged" in pieces.columns:
-        usable &= ~pieces["successes_not_logged"].fillna(value=False).to_numpy(dtype=bool)
+        usable &= ~flags(pieces["successes_not_logged"])
     row = np.flatnonzero(usable)
     if not len(row):
         return None
@@ -144,7 +142,7 @@ def _split_periods(pieces: pd.DataFrame) -> _Periods | None:
 def _moments(some: pd.DataFrame, lasted: Array, host: Index, task: Index) -> Array:
     """Return when each attempt ran, by its place in the order of its task on its host, seconds.
 
-    Not by its own begin: a scheduler that hangs notes the ends late, and an order by begins would be one by durations.
+    Its own start is not used: a scheduler that hangs logs the ends late, and an order by starts would be one by durations.
     """
     started = some["started"].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9
     started = started - started.min()
@@ -163,7 +161,7 @@ def _moments(some: pd.DataFrame, lasted: Array, host: Index, task: Index) -> Arr
 
 
 def _ranks(lasted: Array, finished: Flags) -> Array:
-    """Return each attempt's mean place among all, between 0 and 1, by the Kaplan-Meier survival: of one that was cut, beyond what it showed."""
+    """Return each attempt's mean rank, between 0 and 1, by the Kaplan-Meier survival; of a right-censored one, beyond its time."""
     points, place = np.unique(lasted, return_inverse=True)
     leaving, ended = np.bincount(place), np.bincount(place, weights=finished)
     at_risk = np.cumsum(leaving[::-1])[::-1]
@@ -173,9 +171,9 @@ def _ranks(lasted: Array, finished: Flags) -> Array:
 
 
 def _cut(moment: Array, host: Index, pause_s: float) -> tuple[Index, Flags]:
-    """Cut each host's attempts, in the order of their moments, at pauses and then into periods of nearly equal numbers.
+    """Return the period of each attempt, and whether each period follows the one before without a pause.
 
-    Return the period of each attempt, and of each period whether it follows the one before without a pause.
+    A host's attempts in the order of their moments are cut at pauses, and then into periods of nearly equal numbers.
     """
     order = np.lexsort((moment, host))
     new = (np.diff(host[order], prepend=-1) != 0) | (np.diff(moment[order], prepend=-np.inf) > pause_s)
@@ -202,7 +200,7 @@ def _means(found: _Periods) -> tuple[Array, Array]:
 
 
 def _homogeneous(count: Array, mean: Array, variance: float) -> Flags:
-    """Leave out the slowest period after the other until the rest is alike, as far as chance lets tell (Kruskal-Wallis test)."""
+    """Return the periods left when the slowest ones are removed until the rest do not differ beyond chance (Kruskal-Wallis test)."""
     kept = count > 0
     total = count.sum()
     while kept.sum() > 1:
@@ -219,10 +217,7 @@ def _homogeneous(count: Array, mean: Array, variance: float) -> Flags:
 
 
 def _whole_times(found: _Periods, slow_periods: Flags, excess: Array, shown: Flags) -> Flags:
-    """Let slow periods of a host that follow each other without a pause share what is shown of most of their slowness.
-
-    A slow host is the last to end, with nobody beside it.
-    """
+    """Extend what is shown of most of a slow time to all its periods, which follow each other: a slow host ends last, alone."""
     goes_on = slow_periods & np.roll(slow_periods, 1) & found.follows
     time = np.cumsum(~goes_on) - 1
     proven = np.bincount(time, weights=excess * shown) > 0.5 * np.bincount(time, weights=excess)
@@ -236,7 +231,7 @@ def _adjacent(found: _Periods, slow_periods: Flags) -> Flags:
 
 
 def _certainly_quick(found: _Periods, slow_periods: Flags, kept: Flags, count: Array) -> Flags:
-    """Return the periods that are kept, long enough to tell, and next to no slow one; where those are too few, all that are kept."""
+    """Return the kept periods that are long enough and not next to a slow one; where those are too few, all that are kept."""
     result = kept & ~_adjacent(found, slow_periods) & (count >= _ATTEMPTS // 2)
     return result if count[result].sum() >= _FEWEST_LEFT else kept
 
@@ -244,34 +239,28 @@ def _certainly_quick(found: _Periods, slow_periods: Flags, kept: Flags, count: A
 def _while_others_quick(found: _Periods, mean: Array, usual: float, slow: Flags) -> Flags:
     """Return which slow periods ran while another host took no longer than usual.
 
-    A slow period of one task proves nothing alone, for it may be the blob; two tasks at once do, or three on one host by and by.
+    A slow period of one task proves nothing, since the blob may be the cause; two tasks at once do, or three on one host over time.
     """
     result = np.zeros(len(mean), dtype=bool)
     tasks_of: dict[int, set[int]] = {}
-    alone = []
+    hosts = {}
     for one in np.flatnonzero(slow):
         own = found.period == one
-        if not _quick_elsewhere(found, own, float(mean[one]), usual):
-            continue
-        tasks, host = set(found.task[own].tolist()), int(found.host[own][0])
-        tasks_of.setdefault(host, set()).update(tasks)
-        result[one] = len(tasks) >= _TASKS_AT_ONCE
-        alone.append((one, host))
-    for one, host in alone:
-        result[one] |= len(tasks_of[host]) >= _TASKS_BY_AND_BY
+        if _quick_elsewhere(found, own, float(mean[one]), usual):
+            tasks, hosts[one] = set(found.task[own].tolist()), int(found.host[own][0])
+            tasks_of.setdefault(hosts[one], set()).update(tasks)
+            result[one] = len(tasks) >= _TASKS_AT_ONCE
+    for one, host in hosts.items():
+        result[one] |= len(tasks_of[host]) >= _TASKS_OVER_TIME
     return result
 
 
 def _quick_elsewhere(found: _Periods, own: Flags, mean: float, usual: float) -> bool:
-    """Return whether another host's attempts were nearer to the usual than a slow period of this mean, at its moments."""
+    """Return whether another host's attempts at the moments of a slow period were nearer to the usual than its mean."""
     moment, hosts = found.moment_s[own], len(found.names)
-    others = (
-        found.ranked
-        & (found.moment_s >= moment.min())
-        & (found.moment_s <= moment.max())
-        & (found.host != found.host[own][0])
-    )
+    others = found.ranked & (found.host != found.host[own][0])
+    others &= (found.moment_s >= moment.min()) & (found.moment_s <= moment.max())
     count = np.bincount(found.host[others], minlength=hosts)
     theirs = np.bincount(found.host[others], weights=found.rank[others], minlength=hosts) / np.maximum(count, 1)
     is_far = (mean - theirs) * np.sqrt(count) > _APART * float(found.rank[found.ranked].std())
-    return bool(((theirs < 0.5 * (usual + mean)) & is_far & (count >= _FEWEST_BESIDE)).any())
+    return bool(((theirs < 0.5 * (usual + mean)) & is_far & (count >= _FEWEST_ELSEWHERE)).any())

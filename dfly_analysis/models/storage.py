@@ -1,16 +1,16 @@
-"""How fast storage takes what is written, and how fast a core unpacks: from measurements that say so, for logs do not."""
+"""How fast storage writes, and how fast a core unpacks: from measurements, since logs do not show it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from dfly_analysis.estimates import Interval, NotFitted, Param
+from dfly_analysis.estimates import Fit, Interval, NotFitted, Param
+from dfly_analysis.messages import message
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.units import format_rate
 
@@ -23,50 +23,30 @@ UNPACK = {
     "gzip": r"\b(?:unpack|decompress)\w* gzip\b|\bgunzip\b",
     "zstd": r"\b(?:unpack|decompress)\w* zstd\b|\bunzstd\b",
 }
-"""Fits that are named after an algorithm, and how the label of a measurement speaks of it."""
+"""Algorithms, and what the label of a measurement of each matches."""
 _MIN_COUNT = 3
-_COLLECT = (
-    "times of plain writes to the content volume (dd or fio with a sync at the end) as a CSV of size_bytes,duration_s,label with the label "
-    "`write`, three or more of a few GiB"
-)  # fmt: skip
+_COLLECT = message(
+    "times of plain writes to the content volume (dd or fio with a sync at the end), three or more of a few GiB, as a CSV of "
+    "size_bytes,duration_s,label with the label `write`"
+)
 
 
-@dataclass(frozen=True)
-class StorageFit:
-    """Bytes per second that storage takes.
+@dataclass(frozen=True, kw_only=True)
+class StorageFit(Fit):
+    """Bytes per second that storage writes: ``speed_bps`` and the parameter ``write`` are the median, ``spread`` is that of the log."""
 
-    Attributes
-    ----------
-    params : tuple of Param
-        ``write`` (B/s): the median speed.
-    goodness : mapping of str to float
-        ``spread`` of the log of the speed.
-    speed_bps : Interval
-    name, law, n, n_censored, window, extrapolates_beyond_s
-        As of `dfly_analysis.estimates.Fit`.
-    """
-
-    name: str
-    law: str
-    params: tuple[Param, ...]
-    n: int
-    n_censored: int
-    goodness: Mapping[str, float]
     speed_bps: Interval
-    window: tuple[str, str] | None = None
-    extrapolates_beyond_s: float | None = None
-    notes: tuple[str, ...] = field(default=())
+
+
+class UnpackFit(StorageFit):
+    """Compressed bytes per second that a core unpacks; as `StorageFit`, the parameter is ``unpack`` (B/s)."""
 
 
 T = TypeVar("T", bound=StorageFit)
 
 
-class UnpackFit(StorageFit):
-    """Compressed bytes per second that a core unpacks; attributes as `StorageFit`, the parameter is ``unpack`` (B/s)."""
-
-
 def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) -> StorageFit | NotFitted:
-    """Fit the speed of writes to samples of CSV whose label speaks of writing.
+    """Fit the speed of writes to the samples whose label names writing.
 
     Parameters
     ----------
@@ -82,26 +62,15 @@ def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) 
     """
     speed = _log_speeds(runs, _LABEL)
     if len(speed) < _MIN_COUNT:
-        bound = f"; it took at least {format_rate(seen_bps)}, for so much came down" if seen_bps > 0 else ""
-        reason = f"{len(speed)} writes were measured, {_MIN_COUNT} are needed{bound}"
+        reason = message("{n} writes were measured, {needed} are needed", n=len(speed), needed=_MIN_COUNT)
+        if seen_bps > 0:
+            reason = message("{reason}; downloads wrote at least {rate}", reason=reason, rate=format_rate(seen_bps))
         return NotFitted(name, reason, _COLLECT, len(speed))
     return _fit_of(StorageFit, name, "write", speed)
 
 
 def fit_unpack(runs: pd.DataFrame, algorithm: str) -> UnpackFit | None:
-    """Fit the speed at which a core unpacks to samples of CSV whose label speaks of it; their sizes are compressed.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        Of `dfly_analysis.schema.RUNS`; not changed.
-    algorithm : {"gzip", "zstd"}
-
-    Returns
-    -------
-    UnpackFit or None
-        None where fewer than three were measured.
-    """
+    """Return the speed at which a core unpacks, from samples whose label names the algorithm; None of fewer than three."""
     speed = _log_speeds(runs, UNPACK[algorithm])
     return _fit_of(UnpackFit, f"unpack_{algorithm}", "unpack", speed) if len(speed) >= _MIN_COUNT else None
 
@@ -126,7 +95,7 @@ def _fit_of(kind: type[T], name: str, parameter: str, speed: Array) -> T:
 
 
 def fit_speeds(dataset: Dataset) -> dict[str, StorageFit | NotFitted]:
-    """Return the speed of writes, with what downloads show as its least where it was not measured, and of unpacking where it was."""
+    """Return the speed of writes (where not measured, what downloads show as its least), and of unpacking where measured."""
     runs = dataset.select("runs", "kind = 'sample' AND tool = 'csv'")
     ((observed,),) = dataset.rows(
         "SELECT max(bytes_from_source / duration_s) FROM tasks WHERE outcome = 'ok' AND duration_s > 0"

@@ -1,4 +1,4 @@
-"""Observed failures of tasks against those predicted from the duration of a piece, and how far failures of passes are correlated."""
+"""Calibration: observed failures of tasks against those predicted from the duration of a piece, and the retry correlation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dfly_analysis.models.layer_failure import LayerShape, layer_failure_chance
 SIZE_BOUNDS_BYTES = tuple(2.0**20 * bound for bound in (4, 16, 64, 128, 256, 512, 1024, 4096, 8192, 16384, 32768))
 _RETRY_CORRELATIONS = np.linspace(0.0, 1.0, 101)
 _MIN_TASKS = 5
-# A share of which not even half the range can be ruled out is no measurement.
+# An interval wider than half the range is no measurement.
 _WIDEST = 0.5
 # Twice the log of a likelihood ratio that a share of 0 reaches in one of twenty runs: half of chi-squared's mass is at 0,
 # since no share lies below it (Self and Liang, J. Am. Stat. Assoc. 82, 1987).
@@ -26,17 +26,9 @@ _SEED = "seedClient"
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Tasks of about one size.
+    """Tasks of about one size: the share that failed, with Wilson's interval, and the mean predicted probability.
 
-    Attributes
-    ----------
-    from_bytes, to_bytes : float
-    n, failed : int
-    seen : Interval
-        Share that failed, with Wilson's interval.
-    predicted : Interval
-        Mean chance of these tasks; the ends are those of the interval of an attempt's failure, passes independent below, and with
-        the upper end of the correlation above.
+    The ends of ``predicted`` take the same end of the interval of an attempt's failure and of the correlation.
     """
 
     from_bytes: float
@@ -54,14 +46,14 @@ class Calibration:
     Attributes
     ----------
     retry_failure_correlation : Interval
-        Share of the failures of a pass that repeat for sure in the next one, which explains best how many tasks failed
-        (flat prior, 95 %). 0 where independent passes do not explain them worse than chance would; wide: too few failed to tell.
+        Share of the failures of a pass that repeat in the next one, which explains best how many tasks failed (flat prior, 95 %).
+        0 where independent passes explain them as well; wide where too few failed.
     expected : Interval
-        How many tasks would have failed by that.
+        How many tasks fail by that.
     failed, n : int
-        How many did, of how many.
+        How many failed, of how many.
     passes, slots : int
-        Of a layer of several pieces, and its pieces in flight.
+        Of a layer of several pieces.
     timeout_s : float
         The timeout in force.
     bins : tuple of CalibrationBin
@@ -83,7 +75,7 @@ class Calibration:
 
     @property
     def measures_retry_correlation(self) -> bool:
-        """Return whether enough tasks ended, one way or the other, to say how far passes are correlated."""
+        """Return whether enough tasks ended to measure the correlation of passes."""
         return self.retry_failure_correlation.high - self.retry_failure_correlation.low <= _WIDEST
 
 
@@ -101,14 +93,14 @@ def calibrate(
     duration_fit : DurationFit
         Of pieces from the source.
     tasks : DataFrame
-        ``size_bytes``, ``outcome``; optionally ``piece_bytes``, ``role`` (seed clients' tasks count where there are any) and
+        ``size_bytes``, ``outcome``; optionally ``piece_bytes``, ``role`` (only seed clients' tasks count where there are any) and
         ``weight``, how many tasks a row stands for.
     timeout_s : float
         Of a piece, in force.
     client_version : str or None
-        Says how often a piece is tried and what becomes of its siblings; the newest release known where None.
+        Determines how often a piece is tried and whether its siblings are cancelled; by default the newest release known.
     slots : float, optional
-        Pieces in flight; the release's default where not known.
+        Pieces in flight; by default the release's own.
 
     Returns
     -------
@@ -150,15 +142,9 @@ def calibrate(
         float(weight @ one + sign * 2.0 * np.sqrt(weight @ (one * (1.0 - one)))) for one, sign in ((low, -1), (high, 1))
     )
     return Calibration(
-        retry_failure_correlation=correlation,
-        expected=Interval(float(weight @ value), max(least, 0.0), min(most, float(n))),
-        failed=n_failed,
-        n=n,
-        passes=layers[-1].passes,
-        slots=layers[-1].slots,
-        timeout_s=timeout_s,
-        bins=_bins(size, failed, weight, (value, low, high)),
-    )
+        correlation, Interval(float(weight @ value), max(least, 0.0), min(most, float(n))), n_failed, n, passes=layers[-1].passes,
+        slots=layers[-1].slots, timeout_s=timeout_s, bins=_bins(size, failed, weight, (value, low, high)),
+    )  # fmt: skip
 
 
 def _posterior(chance: Array, failed: Flags, weight: Array) -> Interval:

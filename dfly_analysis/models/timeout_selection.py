@@ -1,32 +1,20 @@
-"""Which piece timeout: the smallest that safely meets a target, what waiting for stalled pieces costs, and how the answer moves."""
+"""Timeout selection: the smallest piece timeout that safely meets a target, what stalled pieces cost, and the sensitivity."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval
-from dfly_analysis.models.layer_failure import (
-    LONGEST_S,
-    LayerShape,
-    PieceFailure,
-    layer_failure_rate,
-    timeout_for_target,
-)
+from dfly_analysis.models.duration import DurationFit
+from dfly_analysis.models.layer_failure import LONGEST_S, LayerShape, layer_failure_rate, timeout_for_target
+from dfly_analysis.models.link_capacity import CapacityFit
 
 _LEVEL = 0.95
-
-
-class Throughput(Protocol):
-    """What is asked of a capacity: what a link carries with so many pieces in flight."""
-
-    def throughput(self, in_flight: float) -> Interval:
-        """Return bytes per second."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -44,9 +32,9 @@ class TimeoutChoice:
     failure_rate : Interval
         Of a layer at ``timeout_s``.
     waited_s : Interval
-        Expected seconds in which a slot waits for an attempt that the limit then cuts, a layer.
+        Time lost on stalled pieces, per layer: expected slot seconds spent on attempts that the timeout then cuts.
     layer_delay_s : Interval
-        The same over the slots: what the waiting adds to a layer's time, about.
+        The same over the slots: about what they add to a layer's time.
     """
 
     layer: LayerShape
@@ -59,7 +47,7 @@ class TimeoutChoice:
 
 
 def choose_timeout(
-    fit: PieceFailure,
+    fit: DurationFit,
     layer: LayerShape,
     target_failure_rate: float,
     *,
@@ -77,9 +65,9 @@ def choose_timeout(
     target_failure_rate : float
         Share of such layers that may fail, between 0 and 1.
     slower : float
-        How many times as long as seen each attempt takes, e.g. because more share the link.
+        How many times as long as measured each attempt takes, e.g. because more share the link.
     competing : bool
-        Whether resets and the like count too; no timeout cures those.
+        Whether resets, storage and origin errors count too; no timeout prevents those.
     retry_failure_correlation : Interval
         See `layer_failure_rate`.
 
@@ -93,25 +81,29 @@ def choose_timeout(
         Where an argument is out of range.
     """
     if not (0.0 < target_failure_rate < 1.0 and slower > 0.0):
-        reason = f"a target of {target_failure_rate} at {slower} times the time cannot be"
+        reason = (
+            f"target must be between 0 and 1 and slower above 0, got a target of {target_failure_rate} and {slower}"
+        )
         raise TableError(reason, where="choose_timeout")
-    # Where each attempt takes longer, it is the timeout that counts less.
+    # Times that are so many times as long are the same as a timeout that is so many times shorter.
     how: Any = {"competing": competing, "retry_failure_correlation": retry_failure_correlation}
     needed = timeout_for_target(fit, layer, target_failure_rate, _LEVEL, **how)
     at = min(needed.high * slower, LONGEST_S)
     rate = layer_failure_rate(fit, layer, at / slower, _LEVEL, **how)
     cut = fit.timeout_rate(layer.piece_bytes, at / slower, _LEVEL)
-    waited = Interval(*(layer.n_pieces * end * at for end in (cut.value, cut.low, cut.high)))
-    delay = Interval(*(end / min(layer.slots, layer.n_pieces) for end in (waited.value, waited.low, waited.high)))
+    waited, delay = (
+        Interval(*(layer.n_pieces * end * at / slots for end in (cut.value, cut.low, cut.high)))
+        for slots in (1, min(layer.slots, layer.n_pieces))
+    )
     return TimeoutChoice(layer, target_failure_rate, needed.high * slower, needed.value * slower, rate, waited, delay)
 
 
 def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
-    fit: PieceFailure,
+    fit: DurationFit,
     layer: LayerShape,
     target_failure_rate: float,
     *,
-    capacity: Throughput | None = None,
+    capacity: CapacityFit | None = None,
     client_version: str | None = None,
     targets: Sequence[float] = (1e-2, 1e-3, 1e-4),
     sizes_bytes: Sequence[float] = (),
@@ -128,11 +120,11 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
         The layer asked for.
     target_failure_rate : float
     capacity : CapacityFit, optional
-        Says how much slower a piece is with other numbers in flight; without it pieces do not feel each other.
+        How much slower a piece is with other numbers in flight; without it pieces do not slow each other.
     client_version : str, optional
-        Cuts the layers of other sizes.
+        Sets the piece length of layers of other sizes.
     targets, sizes_bytes, speeds, slots : sequences
-        Other targets, layer sizes, bandwidths (as multiples of that seen) and pieces in flight.
+        Other targets, layer sizes, bandwidths (as multiples of the measured one) and pieces in flight.
     retry_failure_correlation : Interval
         See `layer_failure_rate`.
 

@@ -1,8 +1,8 @@
-"""Attempts out of the engine: rows as they are while they are few, else weighted bins of nearly equal ones.
+"""Attempts for fits, from the dataset: single rows while they are few, else weighted bins of nearly equal ones.
 
-What a fit holds is bounded by how attempts differ, not by how many there are: beyond `MAX_EXACT_ROWS` the engine counts them by
-role, origin, outcome, timeout, size and two thousandths of the log of the duration. How tasks and hosts differ, which intervals depend
-on, is kept as their counts by bin; of more than `_MAX_CLUSTERS` tasks or hosts, as those of a sample.
+Beyond `MAX_EXACT_ROWS` DuckDB counts attempts by role, origin, outcome, timeout, size and two thousandths of the log of the duration,
+so memory depends on how attempts differ, not on their number. How tasks and hosts differ, which intervals depend on, is kept as their
+counts by bin; of more than `_MAX_CLUSTERS` tasks or hosts, as those of a sample.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _MAX_CLUSTERS = 2_000
 _BIN_LOG, _SIZE_BIN_LOG = 0.002, 0.01
 TASK_DURATION_METRIC = "dragonfly_client_download_task_duration_milliseconds"
 
-# A task is named by a number, which takes a tenth of the room of its 64 digits.
+# A number takes a tenth of the memory of a task id of 64 digits.
 _TASK = "CASE WHEN task_id IS NOT NULL THEN (hash(task_id) >> 1)::BIGINT END AS task_id"
 _PIECES = f"""
     SELECT origin, role, size_bytes::DOUBLE AS size_bytes, duration_s, outcome, timeout_s, NULL::DOUBLE AS upper_s,
         1.0::DOUBLE AS weight, successes_not_logged, {_TASK}, host, started FROM pieces"""  # noqa: S608 - the module's own text, as below
-# Of a seed and of a client, whose tasks come from peers, the distributions differ. Metrics count for hosts without a task in the
-# logs, so that nothing counts twice; the size of a bucket is the geometric middle of its level.
+# Only seed clients count where there are any: tasks of clients come from peers. Metrics count for hosts without a task in the logs,
+# so that nothing counts twice; the size of a bucket is the geometric middle of its level.
 _TASKS = f"""
     WITH ended AS (
         SELECT * FROM tasks WHERE role = 'seedClient' OR NOT EXISTS (SELECT 1 FROM tasks WHERE role = 'seedClient')
@@ -62,15 +62,7 @@ _TASKS = f"""
 
 @dataclass(frozen=True)
 class WeightedAttempts:
-    """Attempts, or bins of them.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        Columns as `read_attempts` takes them, and ``role``.
-    clusters : dict of str to Cluster, or None
-        Of bins; None where each row is one attempt and says itself which task and host it belongs to.
-    """
+    """Attempts with the columns of `read_attempts` and ``role``, or bins of them with their ``clusters``."""
 
     frame: pd.DataFrame
     clusters: dict[str, Cluster] | None
@@ -81,7 +73,7 @@ class WeightedAttempts:
         return WeightedAttempts(self.frame[keep], clusters)
 
     def attempts(self, *, of_pieces: bool = True) -> Attempts:
-        """Return what a fit uses of them."""
+        """Return the attempts that a fit uses."""
         return read_attempts(self.frame, of_pieces=of_pieces, clusters=self.clusters)
 
 
@@ -101,7 +93,7 @@ def _weighted(dataset: Dataset, source: str) -> WeightedAttempts:
     )
     if count <= MAX_EXACT_ROWS:
         return WeightedAttempts(dataset.sql(source), None)
-    # Of what a fit leaves out, one bin is enough. Lengths of whole pieces are few; a last piece may have any.
+    # Attempts that a fit leaves out share a bin. Lengths of whole pieces are few; a last piece may have any.
     keyed = f"""
         SELECT *, CASE WHEN duration_s > 0 AND isfinite(duration_s) THEN ln(duration_s) END AS log_duration,
             CASE WHEN size_bytes > 0 AND isfinite(size_bytes) THEN ln(size_bytes) END AS log_size,
@@ -139,13 +131,7 @@ def _clusters(dataset: Dataset, keyed: str, name: str, bins: Any, every: int) ->
 
 
 def source_attempts(dataset: Dataset) -> pd.DataFrame:
-    """Return the attempts at the source as rows, for what depends on their order in time; of very many the middle ones.
-
-    Returns
-    -------
-    DataFrame
-        Columns of `dfly_analysis.schema.PIECES`, with numbers in place of ids of tasks.
-    """
+    """Return the attempts at the source as rows of `PIECES`, task ids as numbers; of very many the middle ones in time."""
     where = "origin = 'source'"
     ((count,),) = dataset.rows(f"SELECT count(*) FROM pieces WHERE {where}")  # noqa: S608
     if count > MAX_EXACT_ROWS:
@@ -160,7 +146,7 @@ def source_attempts(dataset: Dataset) -> pd.DataFrame:
 
 
 def failing_tasks(dataset: Dataset) -> pd.DataFrame:
-    """Return the tasks that lost a piece from the source in their first pass, as far as `source_attempts` names them."""
+    """Return the tasks that lost a piece from the source in their first pass, with ids as those of `source_attempts`."""
     return dataset.sql(f"""
         SELECT {_TASK}, host, ended, outcome, n_pieces FROM tasks WHERE task_id IN (
             SELECT task_id FROM pieces

@@ -87,7 +87,7 @@ def test_survivors_are_named_as_such(root):
     dataset = dfly.load([root / "data" / "samples" / "dfbench-readme.txt"])
     found = fit_benchmarks(dataset)["benchmark_dfbench"]
     assert found.failure_rate is None
-    assert any("survivors only" in note for note in found.notes)
+    assert any("successful downloads only" in note for note in found.notes)
     assert found.params[0].value == pytest.approx(0.76, rel=0.1)
     assert found.time(10 * 2**30).low < 38.8 < found.time(10 * 2**30).high
 
@@ -99,7 +99,7 @@ def test_failures_without_a_time_count_without_being_times():
     found = fit_benchmark(RUNS.frame(rows))
     assert found.n_censored == 10
     assert found.goodness["lower_bounds"] == 0
-    assert any("do not tell how long" in note for note in found.notes)
+    assert any("no duration" in note for note in found.notes)
 
 
 def test_buckets_go_before_the_aggregate_of_the_same_file():

@@ -77,7 +77,7 @@ def test_the_answer_moves_with_what_is_asked(fit, layer):
 
 def test_a_target_that_is_none_is_refused(fit, layer):
     """With the place and the value."""
-    with pytest.raises(TableError, match="target of 0"):
+    with pytest.raises(TableError, match="target must be between 0 and 1 .* got a target of 0"):
         choose_timeout(fit, layer, 0.0)
 
 

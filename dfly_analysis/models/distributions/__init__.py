@@ -11,13 +11,7 @@ from dfly_analysis.models.distribution import Distribution
 
 @cache
 def all_distributions() -> dict[str, Distribution]:
-    """Return every distribution by name, sorted by name.
-
-    Returns
-    -------
-    dict of str to Distribution
-        Of each module of this folder that holds a ``DISTRIBUTION``.
-    """
+    """Return the ``DISTRIBUTION`` of each module of this folder that has one, by name, sorted by name."""
     modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
     found = [module.DISTRIBUTION for module in modules if hasattr(module, "DISTRIBUTION")]
     return {one.name: one for one in sorted(found, key=lambda one: one.name)}

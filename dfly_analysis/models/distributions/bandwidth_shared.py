@@ -6,11 +6,10 @@ import numpy as np
 from scipy import special
 
 from dfly_analysis.models.distribution import SCALE, Array, Parameters, Shape, log_sum
-from dfly_analysis.models.lognormal_mixture import Components, LogNormalMixture
+from dfly_analysis.models.distributions.lognormal_mixture import Components, LogNormalMixture
 
-_MAX_COUNT = 48
 _MIN_VARIANCE = 0.02
-_OTHERS = np.arange(_MAX_COUNT, dtype=float)
+_OTHERS = np.arange(48.0)
 _LOG_FACTORIAL = special.gammaln(_OTHERS + 1.0)
 _LOG_SHARING = np.log1p(_OTHERS)
 
@@ -23,17 +22,11 @@ class BandwidthShared(LogNormalMixture):
     """
 
     name = "shared_link"
-    title = "link shared by a varying number of pieces"
     family = "shared_link"
-    shapes: tuple[Shape, ...] = (SCALE, Shape("crowding", 0.5, 0.3, 1.0), Shape("evenness", 0.7, 0.7, 0.7))
+    shapes: tuple[Shape, ...] = (SCALE, Shape("crowding", 0.3, 1.0), Shape("evenness", 0.7, 0.7))
+    starts: tuple[tuple[float, ...], ...] = ((0.7, 1.0), (-0.4, 0.1))  # two others at a time, and a queue
 
-    @property
-    def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Where to begin: two others at a time, and a queue."""
-        return ((0.7, 1.0), (-0.4, 0.1))
-
-    def placed(self, theta: Array) -> Array:
-        """Take what sharing adds to location and spread out of the beginning."""
+    def start_of_search(self, theta: Array) -> Array:
         share = np.exp(self.components(theta[2:]).log_share)
         mean = float(share @ _LOG_SHARING)
         variance = float(share @ _LOG_SHARING**2) - mean * mean
@@ -43,14 +36,11 @@ class BandwidthShared(LogNormalMixture):
         return result
 
     def components(self, shape: Parameters) -> Components:
-        """Return one log-normal for each number of pieces at once."""
         scale = np.asarray(shape[0], dtype=float)
         axes = (slice(None), *(None,) * np.ndim(scale))
         logs = self.weigh(_OTHERS[axes], _LOG_FACTORIAL[axes], shape[1:])
         log_share: Array = logs - log_sum(logs)
-        return Components(
-            log_share, np.broadcast_to(_LOG_SHARING[axes], log_share.shape), np.broadcast_to(scale, log_share.shape)
-        )
+        return Components(log_share, *(np.broadcast_to(one, log_share.shape) for one in (_LOG_SHARING[axes], scale)))
 
     def weigh(self, others: Array, log_factorial: Array, shape: Parameters) -> Array:
         """Return the log of the chance of each number of others, up to a constant."""

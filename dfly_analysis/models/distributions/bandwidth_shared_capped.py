@@ -15,17 +15,11 @@ class BandwidthSharedCapped(BandwidthShared):
     """A shared link with at most ``most`` pieces at once: apart from the other, since few samples rule out either for sure."""
 
     name = "shared_link_limited"
-    title = "link shared by a limited number of pieces"
-    shapes: tuple[Shape, ...] = (*BandwidthShared.shapes, Shape("most", 2.2, 2.2, 0.7, "log", reach=2.0))
-
-    @property
-    def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Where to begin: up to six at a time, and up to twelve."""
-        return ((0.2, 0.2, 1.8), (-0.2, 0.1, 2.5))
+    shapes = (*BandwidthShared.shapes, Shape("most", 2.2, 0.7, "log", reach=2.0))
+    starts = ((0.2, 0.2, 1.8), (-0.2, 0.1, 2.5))  # up to six at a time, and up to twelve
 
     def weigh(self, others: Array, log_factorial: Array, shape: Parameters) -> Array:
-        """Return the log of the chance of each number of others, up to a constant."""
-        most = np.exp(self.shapes[3].held(np.asarray(shape[2])))
+        most = np.exp(self.shapes[3].bounded(np.asarray(shape[2])))
         return super().weigh(others, log_factorial, shape) - np.logaddexp(0.0, _END * (others + 1.0 - most))
 
 

@@ -5,61 +5,47 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import (
-    LARGEST_LOG,
-    SCALE,
-    Array,
-    Parameters,
-    Shape,
-    StandardDistribution,
-    central,
-    log_positive,
-)
+from dfly_analysis.models import distribution as base
+from dfly_analysis.models.distribution import LARGEST_LOG, SCALE, Array, Parameters, Shape, log_positive
 
-_SMALLEST_SHAPE = 0.01
-_LARGEST_SHAPE = 4.0
+_SMALLEST_SHAPE, _LARGEST_SHAPE = 0.01, 4.0
 
 
-class GeneralisedGamma(StandardDistribution):
+class GeneralisedGamma(base.StandardDistribution):
     """Prentice's form, which passes smoothly through the log-normal (Prentice, Biometrika 61, 1974)."""
 
     name = "generalised_gamma"
-    title = "generalised gamma"
-    shapes = (SCALE, Shape("shape", 0.3, 0.3, 1.0))
-
-    @property
-    def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Where to begin: a tail lighter and one heavier than the log-normal's."""
-        return ((0.4,), (-0.4,))
+    shapes = (SCALE, Shape("shape", 0.3, 1.0))
+    starts = ((0.4,), (-0.4,))  # a tail lighter and one heavier than the log-normal's
 
     def density_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log density of the standardised residual."""
         q, a = _shape_and_power(shape[0])
-        qz = np.clip(q * z, -LARGEST_LOG * 10, LARGEST_LOG)
+        qz = _clipped(q * z)
         return np.asarray(np.log(np.abs(q)) + a * np.log(a) - special.gammaln(a) + a * (qz - np.exp(qz)))
 
     def survival_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log survival of the standardised residual."""
         q, a = _shape_and_power(shape[0])
-        u = a * np.exp(np.clip(q * z, -LARGEST_LOG * 10, LARGEST_LOG))
+        u = a * np.exp(_clipped(q * z))
         if np.ndim(q) == 0:
             return log_positive(special.gammaincc(a, u) if q > 0 else special.gammainc(a, u))
         return log_positive(np.where(q > 0, special.gammaincc(a, u), special.gammainc(a, u)))
 
     def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return the derivatives: by the residual in closed form, by the shape by difference."""
         function = self.survival_z if survival else self.density_z
-        by_shape = central(lambda step: function(z, [shape[0] + step]))
+        by_shape = base.differentiate(lambda step: function(z, [shape[0] + step]))
         if survival:
             return [-np.exp(np.minimum(self.density_z(z, shape) - self.survival_z(z, shape), LARGEST_LOG)), by_shape]
         q, a = _shape_and_power(shape[0])
-        return [np.asarray(a * q * (1.0 - np.exp(np.clip(q * z, -LARGEST_LOG * 10, LARGEST_LOG)))), by_shape]
+        return [np.asarray(a * q * (1.0 - np.exp(_clipped(q * z)))), by_shape]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
-        """Return the quantile of the standardised residual."""
         q, a = _shape_and_power(shape[0])
         u = np.where(q > 0, special.gammainccinv(a, 1.0 - p), special.gammaincinv(a, 1.0 - p))
         return np.asarray(log_positive(u / a) / q)
+
+
+def _clipped(qz: Array) -> Array:
+    return np.clip(qz, -LARGEST_LOG * 10, LARGEST_LOG)
 
 
 def _shape_and_power(shape: Array) -> tuple[Array, Array]:

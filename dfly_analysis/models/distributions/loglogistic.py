@@ -12,27 +12,18 @@ class LogLogistic(StandardDistribution):
     """``P(D > t) = 1 / (1 + (t / exp(location)) ** (1 / scale))``."""
 
     name = "loglogistic"
-    title = "log-logistic"
 
     def density_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log density of the standardised residual."""
-        del shape
         return z - 2.0 * np.logaddexp(0.0, z)
 
     def survival_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log survival of the standardised residual."""
-        del shape
         return -np.logaddexp(0.0, z)
 
     def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return the derivative by the residual."""
-        del shape
         gone = special.expit(z)
         return [-gone if survival else 1.0 - 2.0 * gone]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
-        """Return the quantile of the standardised residual."""
-        del shape
         return np.log(p) - np.log1p(-p)
 
 

@@ -12,26 +12,17 @@ class LogNormal(StandardDistribution):
     """``log D = location + scale * normal``."""
 
     name = "lognormal"
-    title = "log-normal"
 
     def density_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log density of the standardised residual."""
-        del shape
         return np.asarray(-0.5 * z * z - LOG_ROOT_TWO_PI)
 
     def survival_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log survival of the standardised residual."""
-        del shape
         return np.asarray(special.log_ndtr(-z))
 
     def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return the derivative by the residual."""
-        del shape
         return [-np.exp(-0.5 * z * z - LOG_ROOT_TWO_PI - special.log_ndtr(-z)) if survival else -z]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
-        """Return the quantile of the standardised residual."""
-        del shape
         return np.asarray(-special.ndtri(1.0 - p))
 
 

@@ -1,4 +1,4 @@
-"""Log-normal with stalls that end at the latest after a time: a server or a proxy that gives up and begins anew."""
+"""Log-normal with stalls that end at the latest after a time: a server or a proxy that gives up and starts again."""
 
 from __future__ import annotations
 
@@ -15,27 +15,16 @@ class LogNormalStallUniform(StallMixture):
     """``P(wait > w) = (1 - w / longest_wait) ** (1 + early)``: even up to the longest where ``early`` is 0."""
 
     name = "stall_bounded"
-    title = "log-normal with stalls up to a longest"
-    shapes = (
-        *STALL_SHAPES,
-        Shape("longest_wait", 3.0, 2.5, 1.0, "log", "s"),
-        Shape("early", -1.0, -2.5, 1.2, "log", reach=2.5),
-    )
-
-    @property
-    def starts(self) -> tuple[tuple[float, ...], ...]:
-        """Where to begin: waits up to ten and thirty times a transfer."""
-        return ((-3.0, 3.0, -1.0), (-3.5, 4.5, 0.5))
+    shapes = (*STALL_SHAPES, Shape("longest_wait", 2.5, 1.0, "log", "s"), Shape("early", -2.5, 1.2, "log", reach=2.5))
+    starts = ((-3.0, 3.0, -1.0), (-3.5, 4.5, 0.5))  # waits up to ten and thirty times a transfer
 
     def wait_density(self, log_wait: Array, shape: Parameters) -> Array:
-        """Return the log density of the log of a wait."""
-        share_log, early = log_wait - shape[0], np.exp(self.shapes[3].held(shape[1]))
+        share_log, early = log_wait - shape[0], np.exp(self.shapes[3].bounded(shape[1]))
         inside = np.log1p(early) + early * _log_left(share_log) + share_log
         return np.where(share_log < _EDGE, inside, np.log(_FALL) + self.wait_survival(log_wait, shape))
 
     def wait_survival(self, log_wait: Array, shape: Parameters) -> Array:
-        """Return the log of the probability to wait for longer."""
-        share_log, early = log_wait - shape[0], np.exp(self.shapes[3].held(shape[1]))
+        share_log, early = log_wait - shape[0], np.exp(self.shapes[3].bounded(shape[1]))
         return np.asarray((1.0 + early) * _log_left(share_log) - _FALL * np.maximum(share_log - _EDGE, 0.0))
 
 

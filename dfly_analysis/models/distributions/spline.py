@@ -1,53 +1,43 @@
-"""Log-normal bent by a smooth curve: for times that no named family fits, such as links shared by a varying number."""
+"""Log-normal bent by a natural cubic spline: for times that no named family fits, such as links shared by a varying number."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import (
-    LARGEST_LOG,
-    LOG_ROOT_TWO_PI,
-    SCALE,
-    Array,
-    Parameters,
-    Shape,
-    StandardDistribution,
-    find_roots,
-    log_positive,
-)
+from dfly_analysis.models import distribution as base
+from dfly_analysis.models.distribution import LOG_ROOT_TWO_PI, SCALE, Array, Parameters, Shape, log_positive
 
 # In standard deviations; the tails beyond the outer two are straight, that is, log-normal with a spread of their own.
 _KNOTS = np.array([-2.2, -1.3, -0.5, 0.3, 1.1, 1.9, 2.7])
 _MIN_SLOPE = 1e-3
-# Beyond the last knot the spread may be this many times the scale at most: so far out few attempts have a say.
+# Beyond the last knot the spread is at most the scale over this: so far out few attempts count.
 _MIN_TAIL_SLOPE = 0.3
 _PRICE = 20.0
+_Curve = tuple[Array, Array]
+_Part = tuple[Array, Array, Array]
 
 
-class Spline(StandardDistribution):
+class Spline(base.StandardDistribution):
     """``P(D <= t) = Phi(g(z))`` with a natural cubic spline ``g`` (after Royston and Parmar, Stat. Med. 21, 2002)."""
 
     name = "bent"
     is_fallback = True
-    title = "log-normal bent by a spline"
-    shapes = (SCALE, *(Shape(f"bend_{place}", 0.0, 0.0, 0.5) for place in range(1, 6)))
+    shapes = (SCALE, *(Shape(f"bend_{place}", 0.0, 0.5) for place in range(1, 6)))
+    starts = ((0.0,) * 5,)
 
     def density_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log density of the standardised residual."""
         return _density(*_spline(z, shape))
 
     def survival_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log survival of the standardised residual."""
         return np.asarray(special.log_ndtr(-_spline(z, shape)[0]))
 
-    def value_and_slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> tuple[Array, list[Array]]:
-        """Return the log survival or log density, with the derivatives by the residual and the bends in closed form."""
-        basis, held = _basis(np.minimum(z, _KNOTS[-1])), _tail_slope(shape) < _MIN_TAIL_SLOPE
+    def value_and_slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> base.Derivatives:
+        basis, at_limit = _basis(np.minimum(z, _KNOTS[-1])), _tail_slope(shape) < _MIN_TAIL_SLOPE
         spline_z, slope = _spline(z, shape, basis)
         beyond = np.maximum(z - _KNOTS[-1], 0.0)
-        still = (beyond > 0.0) & held
-        steep = [np.where(still, 0.0, 3.0 * square) for _, square, _ in basis]
+        fixed = (beyond > 0.0) & at_limit
+        steep = [np.where(fixed, 0.0, 3.0 * square) for _, square, _ in basis]
         lifted = [cubic + beyond * steepness for (cubic, _, _), steepness in zip(basis, steep, strict=True)]
         if survival:
             value = special.log_ndtr(-spline_z)
@@ -62,13 +52,9 @@ class Spline(StandardDistribution):
         ]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
-        """Return the quantile of the standardised residual, by search."""
-        target = -special.ndtri(1.0 - np.asarray(p, dtype=float))
-        size = np.broadcast_shapes(np.shape(target), *(np.shape(value) for value in shape))
         tail = np.maximum(_tail_slope(shape), _MIN_TAIL_SLOPE)
-        return find_roots(
-            lambda z: target - _spline(z, shape, tail=tail)[0], np.full(size, -LARGEST_LOG), np.full(size, LARGEST_LOG)
-        )
+        score = -special.ndtri(1.0 - np.asarray(p, dtype=float))
+        return base.invert(lambda z: -_spline(z, shape, tail=tail)[0], -score, *shape)
 
 
 def _density(spline_z: Array, slope: Array) -> Array:
@@ -79,13 +65,8 @@ def _density(spline_z: Array, slope: Array) -> Array:
     )
 
 
-def _spline(
-    z: Array,
-    shape: Parameters,
-    basis: list[tuple[Array, Array, Array]] | None = None,
-    tail: Array | None = None,
-) -> tuple[Array, Array]:
-    """Return the curve and its slope; the basis up to the last knot and the slope beyond it are made where not given."""
+def _spline(z: Array, shape: Parameters, basis: list[_Part] | None = None, tail: Array | None = None) -> _Curve:
+    """Return the curve and its slope; the basis up to the last knot and the slope beyond it are computed where not given."""
     inside = np.minimum(z, _KNOTS[-1])
     value, slope = inside, np.ones(np.shape(inside))
     for coefficient, (cubic, square, _) in zip(shape, _basis(inside) if basis is None else basis, strict=True):
@@ -102,7 +83,7 @@ def _tail_slope(shape: Parameters) -> Array:
     return result
 
 
-def _basis(z: Array) -> list[tuple[Array, Array, Array]]:
+def _basis(z: Array) -> list[_Part]:
     """Return the natural cubic basis without its linear part, a third of its slope, a sixth of its bend; up to the last knot."""
     from_first = np.maximum(z - _KNOTS[0], 0.0)
     first_square = from_first * from_first

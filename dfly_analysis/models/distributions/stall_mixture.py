@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
-from dfly_analysis.models.distribution import (
-    LARGEST_LOG,
-    SCALE,
-    Array,
-    Distribution,
-    Parameters,
-    Shape,
-    central,
-    log_positive,
-    log_sum,
-)
+from dfly_analysis.models import distribution as base
+from dfly_analysis.models.distribution import LARGEST_LOG, SCALE, Array, Parameters, Shape, log_positive, log_sum
 from dfly_analysis.models.distributions.lognormal import DISTRIBUTION as LOGNORMAL
 
 LOG_SMALLEST = -650.0
-STALL_SHAPES = (SCALE, Shape("share", -3.5, -3.5, 2.0, "logit"))
+STALL_SHAPES = (SCALE, Shape("share", -3.5, 2.0, "logit"))
+WAIT = Shape("wait", 1.0, 1.0, "log", "s")
+STARTS = ((-3.0, 0.5), (-4.0, 2.3))
+"""Logit of the share, and waits as long as a transfer or ten times that."""
 _LARGEST_LOG_VARIANCE = 2.0
 # Gauss and Hermite's five points of a standard normal: how long the transfer of a stalled attempt itself takes.
 _POINTS = np.array([-2.856970, -1.355626, 0.0, 1.355626, 2.856970])
@@ -38,7 +31,7 @@ class _Wait(NamedTuple):
     log_slope: Array
 
 
-class StallMixture(Distribution):
+class StallMixture(base.Distribution):
     """``(1 - share)`` log-normal; ``share`` the sum of that and a wait.
 
     The sum has no closed form: it is taken over five points of the transfer's time. Around each the time beyond it is
@@ -58,44 +51,35 @@ class StallMixture(Distribution):
         raise NotImplementedError
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
-        """Return the log density of ``y``."""
         usual = LOGNORMAL.log_density(y, location, shape[:1])
         wait = _wait(y, location, shape)
         stalled = _summed(self.wait_density(wait.log_wait, shape[2:]) - wait.log_wait + wait.log_slope) + y
         return _mixed(usual, np.maximum(stalled, LOG_SMALLEST), shape[1])
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
-        """Return the log of the probability to last beyond ``y``."""
         usual = LOGNORMAL.log_survival(y, location, shape[:1])
         stalled = _summed(self.wait_survival(_wait(y, location, shape).log_wait, shape[2:]))
         return _mixed(usual, np.maximum(stalled, LOG_SMALLEST), shape[1])
 
-    def value_and_scores(
-        self, y: Array, location: Array, shape: Parameters, *, survival: bool
-    ) -> tuple[Array, list[Array]]:
-        """Return the log survival or density with its derivatives: of the transfer and of the wait, each by its share of the row."""
+    def value_and_scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> base.Derivatives:
         usual, usual_slopes = LOGNORMAL.value_and_scores(y, location, shape[:1], survival=survival)
         rare, (by_location, by_scale, *by_own) = self._stalled(y, location, shape, survival=survival)
         value = _mixed(usual, np.maximum(rare, LOG_SMALLEST), shape[1])
         share = special.expit(shape[1])
-        held = np.where(rare > LOG_SMALLEST, np.exp(np.maximum(rare, LOG_SMALLEST) - value) * share, 0.0)
+        stalled = np.where(rare > LOG_SMALLEST, np.exp(np.maximum(rare, LOG_SMALLEST) - value) * share, 0.0)
         transfer = [
-            (1.0 - held) * of_usual + held * of_rare
+            (1.0 - stalled) * of_usual + stalled * of_rare
             for of_usual, of_rare in zip(usual_slopes, (by_location, by_scale), strict=True)
         ]
-        return value, [*transfer, held - share, *(held * slope for slope in by_own)]
+        return value, [*transfer, stalled - share, *(stalled * slope for slope in by_own)]
 
-    def _stalled(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> tuple[Array, list[Array]]:
+    def _stalled(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> base.Derivatives:
         """Return the log of the survival or density of stalled attempts, and its slopes by location, scale and wait."""
         wait, own = _wait(y, location, shape), list(shape[2:])
         function = self.wait_survival if survival else self.wait_density
-
-        def moved(place: int, step: float) -> Array:
-            return function(wait.log_wait, [value + step * (at == place) for at, value in enumerate(own)])
-
         parts = function(wait.log_wait, own)
-        by_wait = central(lambda step: function(wait.log_wait + step, own))
-        by_own = [central(partial(moved, place)) for place in range(len(own))]
+        by_wait = base.differentiate(lambda step: function(wait.log_wait + step, own))
+        by_own = base.by_shapes(lambda moved: function(wait.log_wait, moved), own)
         waits, slopes = _wait_slopes(y, location, shape)
         by_transfer = [by_wait * of_wait for of_wait in waits]
         if not survival:
@@ -104,8 +88,8 @@ class StallMixture(Distribution):
                 (by_wait - 1.0) * of_wait + of_slope for of_wait, of_slope in zip(waits, slopes, strict=True)
             ]
         total = _summed(parts)
-        held = np.exp(parts + _by_point(_LOG_WEIGHTS, parts) - total)
-        result = [(held * slope).sum(axis=0) for slope in (*by_transfer, *by_own)]
+        weight = np.exp(parts + _by_point(_LOG_WEIGHTS, parts) - total)
+        result = [(weight * slope).sum(axis=0) for slope in (*by_transfer, *by_own)]
         return total if survival else total + y, result
 
 
@@ -140,12 +124,12 @@ def _wait_slopes(y: Array, location: Array, shape: Parameters) -> tuple[tuple[Ar
     """Return the derivatives of both of `_wait`, each by location and by the log of the scale."""
     late, _, points, near = _transfer(y, location, shape)
     variance = np.exp(np.maximum(2.0 * np.asarray(shape[0]), -LARGEST_LOG))
-    held = 2.0 * np.asarray(shape[0]) < _LARGEST_LOG_VARIANCE
+    free = 2.0 * np.asarray(shape[0]) < _LARGEST_LOG_VARIANCE
     # Of the log of the neighbourhood's size, and of the points.
     wider = np.where(
-        held, variance * np.exp(np.minimum(variance, LARGEST_LOG)) / np.expm1(np.minimum(variance, LARGEST_LOG)), 0.0
+        free, variance * np.exp(np.minimum(variance, LARGEST_LOG)) / np.expm1(np.minimum(variance, LARGEST_LOG)), 0.0
     )
-    apart = np.where(held, points, 0.0)
+    apart = np.where(free, points, 0.0)
     by_location = -(late + 1.0 / near)
     reached = special.expit(late)
     softened = reached / np.maximum(np.logaddexp(0.0, late), 1e-300)

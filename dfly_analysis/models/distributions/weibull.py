@@ -11,27 +11,18 @@ class Weibull(StandardDistribution):
     """``P(D > t) = exp(-(t / exp(location)) ** (1 / scale))``."""
 
     name = "weibull"
-    title = "Weibull"
 
     def density_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log density of the standardised residual."""
-        del shape
         return z - np.exp(np.minimum(z, LARGEST_LOG))
 
     def survival_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log survival of the standardised residual."""
-        del shape
         return -np.exp(np.minimum(z, LARGEST_LOG))
 
     def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:
-        """Return the derivative by the residual."""
-        del shape
         gone = np.exp(np.minimum(z, LARGEST_LOG))
         return [-gone if survival else 1.0 - gone]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
-        """Return the quantile of the standardised residual."""
-        del shape
         return np.log(-np.log1p(-p))
 
 

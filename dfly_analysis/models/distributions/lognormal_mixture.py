@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from dfly_analysis.models.distribution import LOG_ROOT_TWO_PI, Array, Distribution, Parameters, find_roots, log_sum
+from dfly_analysis.models import distribution as base
+from dfly_analysis.models.distribution import LOG_ROOT_TWO_PI, Array, Parameters, find_roots, log_sum
 
 _STEP = 1e-5
 # What is left out: less than any number of attempts can tell.
@@ -23,7 +24,7 @@ class Components(NamedTuple):
     log_scale: Array
 
 
-class LogNormalMixture(Distribution):
+class LogNormalMixture(base.Distribution):
     """A mixture of log-normals; a subclass says only what its components are."""
 
     def components(self, shape: Parameters) -> Components:
@@ -31,19 +32,14 @@ class LogNormalMixture(Distribution):
         raise NotImplementedError
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
-        """Return the log density of ``y``."""
         parts = self._aligned(shape, y, location)
         z = (y - location - parts.shift) * np.exp(-parts.log_scale)
         return np.asarray(log_sum(parts.log_share - parts.log_scale - 0.5 * z * z) - LOG_ROOT_TWO_PI)
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
-        """Return the log of the probability to last beyond ``y``."""
         return _survival(self._aligned(shape, y, location), y - location)
 
-    def value_and_scores(
-        self, y: Array, location: Array, shape: Parameters, *, survival: bool
-    ) -> tuple[Array, list[Array]]:
-        """Return the log survival or density with its derivatives: those of the components, each by its share of the row."""
+    def value_and_scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> base.Derivatives:
         vector = np.array([float(value) for value in shape])
         parts = self.components(vector)
         some = _relevant(parts)
