@@ -139,9 +139,18 @@ def translate(text: str, language: str) -> str:
 
 
 def is_translated(text: str, language: str) -> bool:
-    """Return whether the catalogue of a language has the text, or the message's msgid."""
-    msgid = text.msgid if isinstance(text, Message) else text
-    return language == "en" or not msgid or bool(_catalogue(language).gettext(msgid) != msgid)
+    """Return whether the catalogue of a language has the text, or the message's msgid and those of its values."""
+    if language == "en" or not text:
+        return True
+    catalogue = _catalogue(language)
+    if not isinstance(text, Message):
+        return catalogue.gettext(text) != text
+    inner = [*text.values.get("parts", ()), *text.values.values()]
+    if not all(is_translated(value, language) for value in inner if isinstance(value, Message)):
+        return False
+    if text.plural_msgid is not None:
+        return catalogue.ngettext(text.msgid, text.plural_msgid, 1) != text.msgid
+    return not text.msgid or catalogue.gettext(text.msgid) != text.msgid
 
 
 @cache

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import sys
 from collections.abc import Iterator
 from io import StringIO
@@ -20,10 +19,10 @@ from babel.messages.frontend import parse_mapping_cfg
 
 from dfly_analysis.catalog.config_checks import template
 from dfly_analysis.messages import LANGUAGES, LOCALE
-from dfly_analysis.reporting.page import HIDDEN_TAGS
+from dfly_analysis.reporting.page import HIDDEN_TAGS, paragraphs
 
 ROOT = Path(__file__).resolve().parent.parent
-KEYWORDS = {"message": (1,), "plural": (1, 2), "join": (2,), "_": (1,)}
+KEYWORDS = {"message": (1,), "plural": (1, 2), "join": (2,), "_": (1,), "gettext": (1,)}
 """Functions and the arguments that are msgids; of `join` that is the separator."""
 
 
@@ -65,10 +64,8 @@ def extract_notebook(file, keywords, comment_tags, options):
     for cell in json.load(file)["cells"]:
         if cell["cell_type"] != "markdown" or set(HIDDEN_TAGS) & set(cell["metadata"].get("tags", [])):
             continue
-        for paragraph in re.split(r"\n\s*\n", "".join(cell["source"])):
-            text = " ".join(re.sub(r"\A\s*#+ ", "", paragraph).split())
-            if text:
-                yield 1, None, text, []
+        for _, text in paragraphs("".join(cell["source"])):
+            yield 1, None, text, []
 
 
 def extract(root: Path = ROOT) -> Iterator[tuple[str, str | tuple[str, str]]]:

@@ -50,7 +50,7 @@ def _view(found: ComparisonReport) -> Iterator[str]:
         yield bullets(notes)
     yield table("Effects", _rows(found.effects))
     n_different = sum(pair.changed for pair in compared.settings)
-    shown = [row for row in _rows(found.settings_table) if row["Differs"] or not n_different]
+    shown = [row for row in _rows(found.settings_table) if row["Change"] or not n_different]
     if shown and n_different:
         rest = f"{len(compared.settings) - n_different} more settings are the same or unknown: see --format json"
         yield f"{table('Settings that differ', shown)}\n{wrap(rest)}"
@@ -60,6 +60,4 @@ def _view(found: ComparisonReport) -> Iterator[str]:
 
 def _rows(view: TableView) -> list[Row]:
     names = [heading.text for heading in view.headings]
-    return [
-        dict(zip(names, (cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row), strict=True)) for row in view.rows
-    ]
+    return [dict(zip(names, row, strict=True)) for row in view.rows]

@@ -67,12 +67,11 @@ def _view(found: WhatIf) -> Iterator[str]:
     from dfly_analysis.reporting import whatif_report as texts
 
     def rows(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> list[Row]:
-        return [dict(zip(heads, map(_plain, row), strict=True)) for row in cells]
+        return [dict(zip(heads, row, strict=True)) for row in cells]
 
-    yield wrap(_plain(f"{texts.about(found)}\nChanged: {texts.changes_text(found)}"))
+    yield wrap(f"{texts.about(found)}\nChanged: {texts.changes_text(found)}")
     heads = ("", "observed", "predicted, in force", "predicted, changed")
-    layer = [(row[0], *row[2:]) for row in texts.layer_rows(found)]
-    yield table("One such layer", rows((heads[0], *heads[2:]), layer))
+    yield table("One such layer", rows((heads[0], *heads[2:]), texts.layer_rows(found)))
     if run := texts.run_rows(found):
         yield table("All layers of the run", rows(heads, run))
     notes = [
@@ -80,8 +79,5 @@ def _view(found: WhatIf) -> Iterator[str]:
         texts.uncertainty_text(found),
         *(f"note: {note}" for note in found.notes),
     ]
-    yield wrap(_plain("\n".join(text for text in notes if text)))
+    yield wrap("\n".join(text for text in notes if text))
 
-
-def _plain(text: str) -> str:
-    return text.replace("\N{NO-BREAK SPACE}", " ")

@@ -9,31 +9,32 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval
+from dfly_analysis.messages import message, plural
 from dfly_analysis.recommendation.manifest import Layer, Manifest
 from dfly_analysis.recommendation.preheat_jobs import api_of
 from dfly_analysis.recommendation.preheat_plan import PreheatPlan, plan_preheat
-from dfly_analysis.recommendation.recommendations import Advice, Estimate
+from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.stress_plan import StressPlan, plan_stress, repeats_for
 from dfly_analysis.reporting.components import Heading, MultiInputView, TableView, View
-from dfly_analysis.reporting.labels import LAYERS, NOTHING, ROLES, counted, figure, interval_text, plain, range_text
+from dfly_analysis.reporting.labels import CONFIDENCES, NOTHING, ROLES, figure, interval_text, plain, range_text
 from dfly_analysis.units import parse_duration
 
 if TYPE_CHECKING:
     from dfly_analysis.recommendation.alerts import Alerts
 
 TOPICS = {
-    "network": "Network",
-    "resources": "Requests and limits",
-    "storage": "Volumes and disks",
-    "compression": "Compression",
+    "network": message("Network"),
+    "resources": message("Requests and limits"),
+    "storage": message("Volumes and disks"),
+    "compression": message("Compression"),
 }
 """Titles of the topics of sizing, in the order they are shown."""
 BASES = {
-    "measured": "measured in this input",
-    "computed": "computed from settings and sizes",
-    "documented": "documented",
-    "article": "the article",
-    "assumed": "assumed",
+    "measured": message("measured in this input"),
+    "computed": message("computed from settings and sizes"),
+    "documented": message("documented"),
+    "article": message("reference article"),
+    "assumed": message("assumed"),
 }
 MAX_LAYERS = 8
 _MAX_EXPRESSION = 120
@@ -41,7 +42,6 @@ _MIN_LAYER_BYTES = 64 * 1024  # what is smaller is an image's configuration, or 
 _BLOB = "/v2/(.+)/blobs/([a-z0-9]+:[0-9a-f]+)"
 _PIECE, _SLOTS, _ROLE = "download.pieceTimeout", "download.concurrentPieceCount", "seedClient"
 _WIDTH, _EXPECTED = 0.2, 0.05
-_NO_IMAGE = "The input names no layers of an image: dfly-analysis plan-preheat MANIFEST --from LOGS plans one from its manifest."
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,6 @@ class AdviceView(View):
     template: ClassVar[str] = "advice.html.j2"
     advice: Advice
     overlay: str | None
-    words: ClassVar[Mapping[str, Mapping[str, str]]] = {"layers": LAYERS, "roles": ROLES}
 
 
 def sizing_of(advice: Advice) -> MultiInputView:
@@ -60,19 +59,31 @@ def sizing_of(advice: Advice) -> MultiInputView:
 
 
 def _topic(advice: Advice, topic: str) -> TableView:
-    rows = tuple(_estimate(one) for one in advice.estimates if one.topic == topic)
-    notes = (
-        *(
-            f"Proposed above: {one.key} of the {ROLES[one.role]}, {one.proposed}."
-            for one in advice
-            if _topic_of(one.key) == topic
-        ),
-        *(f"No change: {one.reason}." for one in advice.no_advice if one.topic == topic),
+    rows = tuple(
+        (
+            one.what,
+            ROLES.get(one.role, NOTHING),
+            figure(one.value, one.unit),
+            NOTHING if one.low == one.high else range_text(one.low, one.high, one.unit),
+            BASES[one.basis],
+            CONFIDENCES[one.confidence],
+            one.because,
+        )
+        for one in advice.estimates
+        if one.topic == topic
     )
+    notes = [message("Proposed above: {key} of the {role}, {value}.", key=one.key, role=ROLES[one.role], value=one.proposed) for one in advice if _topic_of(one.key) == topic]  # fmt: skip
+    notes += [message("No change: {reason}.", reason=one.reason) for one in advice.no_advice if one.topic == topic]
     headings = Heading.row(
-        "What", "Of", "Value", "Interval", "Whence", "Confidence", "Because", numbers=("Value", "Interval")
+        message("Quantity"), message("Component"), message("Value"), message("Interval"), message("Basis"), message("Confidence"), message("Reason"), numbers=(2, 3)
+    )  # fmt: skip
+    return TableView(
+        headings,
+        rows,
+        caption=TOPICS[topic],
+        notes=tuple(notes),
+        empty=message("The input holds nothing on this topic."),
     )
-    return TableView(headings, rows, caption=TOPICS[topic], notes=notes, empty="Nothing in the input tells of this.")
 
 
 def _topic_of(key: str) -> str:
@@ -84,36 +95,30 @@ def _topic_of(key: str) -> str:
     return "network" if key.endswith(("Limit", "concurrentPieceCount")) else ""
 
 
-def _estimate(one: Estimate) -> tuple[str, ...]:
-    interval = NOTHING if one.low == one.high else range_text(one.low, one.high, one.unit)
-    value, role = figure(one.value, one.unit), ROLES.get(one.role, NOTHING)
-    return (one.what, role, value, interval, BASES[one.basis], one.confidence, f"{one.because}.")
-
-
 def monitoring_of(alerts: Alerts | None) -> MultiInputView:
     """Show the Prometheus rules with their expressions, and the ones left out with the reason."""
     if alerts is None:
-        return MultiInputView((TableView((), (), empty="This report was made without rules for Prometheus."),))
+        return MultiInputView((TableView((), (), empty=message("This report has no Prometheus rules.")),))
     rows = []
     for one in alerts.rules:
         flat = " ".join(one.expr.split())
-        shown = flat if len(flat) <= _MAX_EXPRESSION else f"{flat[:_MAX_EXPRESSION]} …"
-        rows.append((one.name, one.severity, f"{one.summary}.", shown))
-    headings = Heading.row("Alert", "Severity", "Says", "Expression", code=("Alert", "Expression"))
-    notes = (
-        "They lie in alerts.rules.yaml beside this page, with unit tests for promtool and a dashboard for Grafana.",
+        rows.append((one.name, one.severity, one.summary, flat if len(flat) <= _MAX_EXPRESSION else f"{flat[:_MAX_EXPRESSION]} …"))  # fmt: skip
+    headings = Heading.row(
+        message("Alert"), message("Severity"), message("Summary"), message("Expression"), code=(0, 3)
     )
-    empty = "No rule could be written from this input."
-    tables = [TableView(headings, tuple(rows), caption="Rules for Prometheus", notes=notes, empty=empty)]
-    left_out = tuple((one.name, f"{one.reason}.") for one in alerts.left_out)
+    notes = (
+        message("The rules are in alerts.rules.yaml next to this page, with promtool tests and a Grafana dashboard."),
+    )
+    empty = message("No rule could be derived from this input.")
+    tables = [TableView(headings, tuple(rows), caption=message("Prometheus rules"), notes=notes, empty=empty)]
+    left_out = tuple((one.name, one.reason) for one in alerts.left_out)
     if left_out:
-        tables.append(
-            TableView(Heading.row("Alert", "Why it is left out", code=("Alert",)), left_out, caption="Left out")
-        )
+        headings = Heading.row(message("Alert"), message("Reason"), code=(0,))
+        tables.append(TableView(headings, left_out, caption=message("Rules left out")))
     return MultiInputView(tuple(tables))
 
 
-def image_seen(dataset: Dataset) -> Manifest | None:
+def observed_image(dataset: Dataset) -> Manifest | None:
     """Return the layers of the largest preheat job, or of the image most was fetched of; None where no task names any.
 
     At most `MAX_LAYERS` layers, the largest: they are what takes time.
@@ -137,19 +142,16 @@ def image_seen(dataset: Dataset) -> Manifest | None:
 
 
 def preheat_of(dataset: Dataset, fits: Mapping[str, Any]) -> MultiInputView:
-    """Show how the image that was seen is best preheated, and what that saves a node."""
-    manifest = image_seen(dataset)
+    """Show how the observed image is best preheated, and what that saves a node."""
+    manifest = observed_image(dataset)
     if manifest is None:
-        return MultiInputView((TableView((), (), empty=_NO_IMAGE),))
+        empty = message("The input names no layers of an image. To plan a preheat from a manifest, run `dfly-analysis plan-preheat MANIFEST --from LOGS`.")  # fmt: skip
+        return MultiInputView((TableView((), (), empty=empty),))
     try:
         plan = plan_preheat(manifest, settings=dataset.settings, dataset=dataset, fits=fits)
     except DflyError as problem:
-        return MultiInputView((TableView((), (), empty=f"{problem.message}."),))
+        return MultiInputView((TableView((), (), empty=problem.message),))
     return MultiInputView((_stages(plan), _degrees(plan), _pulls(plan)))
-
-
-def _numbers(first: str, *others: str) -> tuple[Heading, ...]:
-    return Heading.row(first, *others, numbers=others)
 
 
 def _interval(value: Interval | None, unit: str) -> str:
@@ -157,7 +159,7 @@ def _interval(value: Interval | None, unit: str) -> str:
 
 
 def _stages(plan: PreheatPlan) -> TableView:
-    names = {"start-up": "Layers needed for start-up", "rest": "The rest"}
+    names = {"start-up": message("Layers needed at start-up"), "rest": message("Remaining layers")}
     rows = tuple(
         (
             names.get(one.name, one.name),
@@ -168,19 +170,19 @@ def _stages(plan: PreheatPlan) -> TableView:
         )
         for one in plan.stages
     )
-    size = figure(plan.manifest.size_bytes, "bytes")
+    layers = plural("{n} layer", "{n} layers", len(plan.manifest.layers))
     notes = (
-        f"The image that was seen: {counted(len(plan.manifest.layers), 'layer')}, {size}; under the settings in force.",
-        "Which layers start-up needs is not in the logs: the first ones up to a tenth of the image are taken.",
-    )
-    headings = _numbers("Stage", "Layers", "Size", "Time", "A layer fails")
-    return TableView(headings, rows, caption="Preheat in stages", notes=notes)
+        message("Observed image: {layers}, {size}, under the effective settings.", layers=layers, size=figure(plan.manifest.size_bytes, "bytes")),
+        message("The logs do not show which layers start-up needs. The first layers, up to a tenth of the image, are assumed."),
+    )  # fmt: skip
+    headings = Heading.row(message("Stage"), message("Layers"), message("Size"), message("Duration"), message("Failure rate of a layer"), numbers=range(1, 5))  # fmt: skip
+    return TableView(headings, rows, caption=message("Preheat in stages"), notes=notes)
 
 
 def _degrees(plan: PreheatPlan) -> TableView:
     rows = tuple(
         (
-            f"{one.parallel} (chosen)" if one.parallel == plan.parallel else str(one.parallel),
+            message("{n} (chosen)", n=one.parallel) if one.parallel == plan.parallel else str(one.parallel),
             _interval(one.time, "s"),
             _interval(one.failure, "share"),
             NOTHING if one.margin is None else plain(one.margin),
@@ -188,17 +190,17 @@ def _degrees(plan: PreheatPlan) -> TableView:
         for one in plan.degrees
     )
     notes = (
-        "The fewest that are nearly as quick as the quickest. The last column is the limit of a piece over its even share of the bandwidth: below 3 slow pieces are cut.",
-    )
-    headings = _numbers("Layers at a time", "Time", "A layer fails", "Limit over even share")
-    return TableView(headings, rows, caption="Layers in parallel", notes=notes)
+        message("The smallest concurrency that is nearly as fast as the fastest is chosen. The last column divides the piece timeout by the time of a piece at an even share of the bandwidth: below 3, slow pieces time out."),
+    )  # fmt: skip
+    headings = Heading.row(message("Concurrent layers"), message("Duration"), message("Failure rate of a layer"), message("Timeout / time at even share"), numbers=range(1, 4))  # fmt: skip
+    return TableView(headings, rows, caption=message("Concurrent layers"), notes=notes)
 
 
 def _pulls(plan: PreheatPlan) -> TableView:
     titles = {
-        "nothing preheated": "Nothing preheated",
-        "on a seed": "Preheated on a seed",
-        "on the node": "Preheated on the node",
+        "nothing preheated": message("Not preheated"),
+        "on a seed": message("Preheated on a seed client"),
+        "on the node": message("Preheated on the node"),
     }
     rows = tuple(
         (
@@ -208,26 +210,24 @@ def _pulls(plan: PreheatPlan) -> TableView:
         )
         for one in plan.pulls
     )
-    notes = (
-        "With unpacking: the speed of unpacking is assumed; dfly-analysis plan-preheat --unpack-rate takes yours.",
-    )
-    headings = _numbers("Before the pull", "Pull", "With unpacking", "Start-up layers", "A layer fails")
-    return TableView(headings, rows, caption="Pull and start on a node", notes=notes)
+    notes = (message("The unpacking speed is assumed; set it with `dfly-analysis plan-preheat --unpack-rate`."),)
+    headings = Heading.row(message("Before the pull"), message("Pull"), message("Pull and unpacking"), message("Start-up layers"), message("Failure rate of a layer"), numbers=range(1, 5))  # fmt: skip
+    return TableView(headings, rows, caption=message("Pull and start on a node"), notes=notes)
 
 
 def next_runs_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> MultiInputView:
-    """Show a stress test of the settings in force and the proposed ones, and the runs that are missing by size."""
+    """Show a stress test of the effective and the proposed settings, and how many runs of each size are missing."""
     return MultiInputView((_stress_test(dataset, advice), _missing_runs(fits)))
 
 
 def stress_of(dataset: Dataset, advice: Advice) -> StressPlan | None:
-    """Plan a test of the timeouts and pieces in flight that are in force and proposed; None where neither is known."""
+    """Plan a test of the effective and proposed timeouts and numbers of concurrent pieces; None where neither is known."""
     timeout, slots = advice.get(_PIECE, _ROLE), advice.get(_SLOTS, _ROLE)
     known_s = [one for one in (dataset.settings.get(_PIECE, _ROLE).seconds, timeout and parse_duration(timeout.proposed)) if one]  # fmt: skip
     known = [int(one) for one in (dataset.settings.get(_SLOTS, _ROLE).number, slots and float(slots.proposed)) if one]
     if not (known_s and known and advice.size_bytes):
         return None
-    if len(known_s) + len(known) == 2:  # nothing is proposed: half the pieces in flight tell whether they share a link
+    if len(known_s) + len(known) == 2:  # nothing is proposed: half the concurrent pieces show whether they share a link
         known.append(max(1, known[0] // 2))
     try:
         api = api_of(dataset.settings.versions.get("manager") or dataset.settings.versions.get("scheduler"))
@@ -238,19 +238,19 @@ def stress_of(dataset: Dataset, advice: Advice) -> StressPlan | None:
 
 def _stress_test(dataset: Dataset, advice: Advice) -> TableView:
     plan = stress_of(dataset, advice)
-    headings = tuple(Heading(text, "number") for text in ("Size", _PIECE, _SLOTS, "Repeats"))
-    caption = "Stress test that compares the settings"
+    headings = Heading.row(message("Size"), _PIECE, _SLOTS, message("Repeats"), numbers=range(4))
+    caption = message("Stress test that compares the settings")
     if plan is None:
-        empty = "The settings in force are not known: give the chart or the values."
+        empty = message("The effective settings are not known. Give the chart version or the Helm values.")
         return TableView(headings, (), caption=caption, empty=empty)
     rows = tuple(
         (figure(one.size_bytes, "bytes"), figure(one.timeout_s, "s"), str(one.concurrency), str(plan.repeats))
         for one in plan.setups
     )
     notes = (
-        f"{plan.repeats} repeats make the 95 % interval of a failure rate near {figure(_EXPECTED, 'share')} at most {figure(_WIDTH, 'share')} wide.",
-        "dfly-analysis plan-stress writes it with the jobs and a results file; with --results FILE it reads the file back.",
-    )
+        message("With {n} repeats, the 95 % interval of a failure rate near {rate} is at most {width} wide.", n=plan.repeats, rate=figure(_EXPECTED, "share"), width=figure(_WIDTH, "share")),
+        message("`dfly-analysis plan-stress` writes the test with its jobs and a results file; with --results FILE it evaluates the file."),
+    )  # fmt: skip
     return TableView(headings, rows, caption=caption, notes=notes)
 
 
@@ -261,12 +261,9 @@ def _missing_runs(fits: Mapping[str, Any]) -> TableView:
         more = 0 if one.rate.high - one.rate.low <= _WIDTH else max(1, needed - one.n)
         size = range_text(one.from_bytes, one.to_bytes, "bytes")
         rows.append((size, str(one.n), interval_text(one.rate, "share"), str(more)))
-    headings = tuple(Heading(text, "number") for text in ("Size of layers", "Seen", "Failed", "More runs"))
-    notes = (f"Until the 95 % interval of the share that fails is at most {figure(_WIDTH, 'share')} wide.",)
+    headings = Heading.row(message("Layer size"), message("Observed"), message("Failure rate"), message("More runs"), numbers=range(4))  # fmt: skip
+    notes = (message("Runs needed until the 95 % interval of the failure rate is at most {width} wide.", width=figure(_WIDTH, "share")),)  # fmt: skip
+    empty = message("No task has both a known size and a known outcome.")
     return TableView(
-        headings,
-        tuple(rows),
-        caption="How many more runs are needed",
-        notes=notes if rows else (),
-        empty="No task has both a size and a known end.",
+        headings, tuple(rows), caption=message("Runs still needed"), notes=notes if rows else (), empty=empty
     )

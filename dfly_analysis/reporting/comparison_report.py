@@ -11,33 +11,24 @@ from dfly_analysis.comparison import Comparison
 from dfly_analysis.comparison.compare import TITLES
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
+from dfly_analysis.messages import message
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
-from dfly_analysis.reporting.labels import CAUSES, NOTHING, ROLES, SHORT_LAYERS, figure, interval_text
+from dfly_analysis.reporting.labels import CAUSES, LAYERS, NOTHING, ROLES, figure, interval_text
 from dfly_analysis.reporting.writer import manifest_with, write_listed
 
 _HEADLINES = {
-    "helped": "It helped",
-    "worse": "It is worse",
-    "no difference": "It made no difference",
-    "cannot tell": "It cannot be told whether it helped",
+    "helped": message("The change helped"),
+    "worse": message("The change made it worse"),
+    "no difference": message("The change made no difference"),
+    "cannot tell": message("Not enough data to judge the change"),
 }
 _TONES = {"helped": "good", "worse": "bad"}
 
 
 @dataclass(frozen=True)
 class ComparisonReport:
-    """A comparison whose parts show themselves.
-
-    Attributes
-    ----------
-    comparison : Comparison
-    lang : str
-    runs : sequence of Dataset
-        The run before and the one after.
-    parameters : mapping of str to value
-        What was asked.
-    """
+    """A comparison of two runs, before and after a change, whose parts show themselves."""
 
     comparison: Comparison
     lang: str = "en"
@@ -53,56 +44,58 @@ class ComparisonReport:
 
     @property
     def effects(self) -> TableView:
-        """Shares of failures before and after, the difference, and the times."""
-        numbers = ("Before", "After", "Difference")
-        headings = Heading.row("What", *numbers, numbers=numbers)
-        rows = [
+        """Failure rates before and after, the difference, and the durations."""
+        headings = Heading.row(message("Quantity"), message("Before"), message("After"), message("Difference"), numbers=(1, 2, 3))  # fmt: skip
+        rows: list[tuple[str, ...]] = [
             (
                 TITLES[one.id],
-                f"{one.bad_before:,} / {one.n_before:,}: {interval_text(one.before, 'share')}",
-                f"{one.bad_after:,} / {one.n_after:,}: {interval_text(one.after, 'share')}",
+                _counted(one.bad_before, one.n_before, one.before),
+                _counted(one.bad_after, one.n_after, one.after),
                 _points(one.difference),
             )
             for one in self.comparison.effects
         ]
         times = self.comparison.times
         if times is not None:
-            name = f"median time of a {figure(times.size_bytes, 'bytes')} piece"
-            ratio = f"{times.ratio.value:.2f} ({times.ratio.low:.2f} to {times.ratio.high:.2f}) times"
+            name = message("median duration of a {size} piece", size=figure(times.size_bytes, "bytes"))
+            ratio = message("{value:.2f}× ({low:.2f}× to {high:.2f}×)", value=times.ratio.value, low=times.ratio.low, high=times.ratio.high)  # fmt: skip
             rows.append((name, figure(times.before_s, "s"), figure(times.after_s, "s"), ratio))
-        empty = "Nothing can be counted in both runs."
-        return TableView(
-            headings, tuple(rows), notes=("All intervals are 95 % intervals.",), empty=empty, lang=self.lang
+        notes, empty = (
+            (message("All intervals are 95 % intervals."),),
+            message("Nothing can be compared in the two runs."),
         )
+        return TableView(headings, tuple(rows), notes=notes, empty=empty, lang=self.lang)
 
     @property
     def settings_table(self) -> TableView:
         """The settings of both runs, those that differ first."""
-        headings = Heading.row("Role", "Setting", "Before", "After", "Set by", "Differs", code=("Setting",))
+        headings = Heading.row(
+            message("Component"), message("Setting"), message("Before"), message("After"), message("Set by"), message("Change"), code=(1,)
+        )  # fmt: skip
         rows = tuple(
             (
                 ROLES.get(pair.role, pair.role),
                 pair.key,
                 pair.before if pair.before is not None else NOTHING,
                 pair.after if pair.after is not None else NOTHING,
-                SHORT_LAYERS.get(pair.layer_after, pair.layer_after),
-                "differs" if pair.changed else "",
+                LAYERS.get(pair.layer_after, pair.layer_after),
+                message("changed") if pair.changed else "",
             )
             for pair in self.comparison.settings
             if pair.before is not None or pair.after is not None
         )
-        return TableView(headings, rows, empty="Nothing is known of the settings in force.", lang=self.lang)
+        return TableView(headings, rows, empty=message("No effective setting is known."), lang=self.lang)
 
     @property
     def causes_table(self) -> TableView:
         """Failed tasks of both runs by cause."""
         before, after = dict(self.comparison.causes_before), dict(self.comparison.causes_after)
-        headings = Heading.row("Cause", "Before", "After", numbers=("Before", "After"))
+        headings = Heading.row(message("Cause"), message("Before"), message("After"), numbers=(1, 2))
         rows = tuple(
             (CAUSES.get(cause, cause), f"{before.get(cause, 0):,}", f"{after.get(cause, 0):,}")
             for cause in dict.fromkeys([*before, *after])
         )
-        return TableView(headings, rows, empty="No task failed in either run.", lang=self.lang)
+        return TableView(headings, rows, empty=message("No task failed in either run."), lang=self.lang)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison in JSON's own types."""
@@ -120,6 +113,10 @@ class ComparisonReport:
         return write_listed(directory, {"comparison.json": self.to_dict(), "manifest.json": manifest}, self.lang)
 
 
+def _counted(failed: int, n: int, rate: Interval) -> str:
+    return message("{failed:,} / {n:,}: {rate}", failed=failed, n=n, rate=interval_text(rate, "share"))
+
+
 def _points(interval: Interval) -> str:
     value, low, high = (f"{100.0 * edge:+.3g}" for edge in (interval.value, interval.low, interval.high))
-    return f"{value} % ({low} % to {high} %)"
+    return message("{value} % ({low} % to {high} %)", value=value, low=low, high=high)

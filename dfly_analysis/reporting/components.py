@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, Literal, Self
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from dfly_analysis.catalog.translation import translator
-from dfly_analysis.reporting.labels import counted, figure, interval_text, moment, range_text
-from dfly_analysis.units import parse_duration
+from dfly_analysis.messages import Message, is_translated, message, plural, translate
+from dfly_analysis.reporting.labels import (
+    CAUSES,
+    CONFIDENCES,
+    LAYERS,
+    REMEDIES,
+    ROLES,
+    SEVERITIES,
+    figure,
+    range_text,
+    readable_duration,
+)
 
 MARK = "dfly_analysis"
 """Key of an output's metadata that says its HTML was made here, hence escaped."""
-
 Kind = Literal["text", "number", "code"]
+_GAP = re.compile(r"(?<=\d) (?=(?:%|[kKMGTP]?i?B(?:/s)?|ms|s|min|h|d)(?!\w))")
+"""Space between a number and its unit, where no line breaks."""
+_TWO_WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 
 
 @cache
 def templates(lang: str = "en") -> Environment:
     """Return the environment of the report's templates in a language: everything is escaped, a missing name is an error.
 
-    In a template ``_(text)`` shows a text in the language, ``say(text)`` gives it as bare text, for attributes.
+    In a template ``_(msgid, **values)`` and ``plural(singular, plural, n, **values)`` show a text in the language,
+    ``gettext`` gives it without markup, for attributes; the filter ``sentence`` adds a capital and a full stop.
     """
     result = Environment(
         loader=PackageLoader("dfly_analysis.reporting"),
@@ -33,50 +46,54 @@ def templates(lang: str = "en") -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    say = translator(lang).say
     result.filters |= {
-        "figure": figure,
-        "interval": lambda *given: say(interval_text(*given)),
-        "moment": moment,
-        "ticks": lambda text: shown(text, lang, code=True),
-        "spoken": render_text,
+        "figure": lambda value, unit: translate(figure(value, unit), lang),
+        "sentence": partial(shown, lang=lang, whole=True),
     }
     result.globals |= {
-        "_": lambda text: shown(text, lang),
-        "say": say,
-        "range_words": lambda *given: say(range_text(*given)),
-        "counted": lambda *given: say(counted(*given)),
+        "_": lambda text, **values: shown(message(text, **values) if values else text, lang),
+        "plural": lambda singular, many, n, **values: shown(plural(singular, many, n, **values), lang),
+        "gettext": lambda text: translate(text, lang),
+        "range_text": range_text,
+        "duration": readable_duration,
         "lang": lang,
+        "causes": CAUSES,
+        "remedies": REMEDIES,
+        "layers": LAYERS,
+        "roles": ROLES,
+        "confidences": CONFIDENCES,
+        "severities": SEVERITIES,
     }
     return result
 
 
-def shown(text: Any, lang: str, *, code: bool = False) -> Markup:
-    """Show a text in a language, escaped, with code between backticks where `code` is true; an untranslated sentence is marked as English."""
-    english, words = str(text), translator(lang)
-    write = render_inline_code if code else escape
-    if not words.lacks(english):
-        return write(words.say(english))
-    parts = words.parts(english)
-    return Markup(" ").join(
-        Markup('<span lang="en">{}</span>').format(write(part)) if found is None else write(found)
-        for part, found in parts
-    )
+def shown(text: Any, lang: str, *, whole: bool = False) -> Markup:
+    """Return a text in a language as HTML: escaped, with code between backticks, an untranslated sentence marked as English.
+
+    With `whole` it begins with a capital and ends with a full stop.
+    """
+    if isinstance(text, Message) and not text.msgid and not is_translated(text, lang):
+        return escape(text.values["separator"]).join(shown(part, lang, whole=whole) for part in text.values["parts"])
+    in_english = lang == "en" or (bool(_TWO_WORDS.search(str(text))) and not is_translated(text, lang))
+    words = translate(text, "en" if in_english else lang) if isinstance(text, str) else str(text)
+    html = _with_code(_as_sentence(words, lang) if whole else words)
+    return Markup('<span lang="en">{}</span>').format(html) if in_english and lang != "en" else html
 
 
-def render_inline_code(text: str) -> Markup:
-    """Escape a text, and show what stands between backticks as code."""
-    parts = [escape(part) for part in text.split("`")]
+def _as_sentence(text: str, lang: str) -> str:
+    if not text:
+        return ""
+    end = "" if text.endswith((".", "!", "?", ":", "。", "！", "？", "：")) else "." if lang == "en" else "。"
+    first = text.split(maxsplit=1)[0]
+    begin = first.capitalize() if first.rstrip(",;").isalpha() and first.islower() else first
+    return f"{begin}{text[len(first) :]}{end}"
+
+
+def _with_code(text: str) -> Markup:
+    parts = [escape(part) for part in _GAP.sub("\N{NO-BREAK SPACE}", text).split("`")]
     if len(parts) % 2 == 0:
-        return escape(text)
+        return Markup("`").join(parts)
     return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
-
-
-def render_text(item: Any) -> Markup:
-    """Say a proposed duration as people do, where that is not how it is written: ``10800s`` is ``3 h``."""
-    text = figure(parse_duration(item.proposed), "s") if item.unit == "s" else ""
-    differs = text and "".join(text.split()) != item.proposed
-    return Markup(' <span class="quiet">({})</span>').format(text) if differs else Markup("")
 
 
 @cache
@@ -88,7 +105,7 @@ def style(name: str) -> str:
 
 
 def without_style(html: str) -> str:
-    """Return a view's HTML as a page wants it, which has the style already."""
+    """Return a view's HTML for a page, which has the style already."""
     return html.removeprefix(_style_element())
 
 
@@ -118,39 +135,29 @@ class View:
 
 @dataclass(frozen=True)
 class Heading:
-    """A column of a table that is shown; numbers stand right, code in a fixed width."""
+    """A column of a table that is shown; numbers are right-aligned, code has a fixed width."""
 
     text: str
     kind: Kind = "text"
 
     @classmethod
-    def row(cls, *texts: str, numbers: Collection[str] = (), code: Collection[str] = ()) -> tuple[Self, ...]:
-        """Return the headings of a table, by the names of those that are numbers or code."""
-        return tuple(cls(text, "number" if text in numbers else "code" if text in code else "text") for text in texts)
+    def row(cls, *texts: str, numbers: Collection[int] = (), code: Collection[int] = ()) -> tuple[Self, ...]:
+        """Return the headings of a table, by the positions of those that are numbers or code."""
+        return tuple(
+            cls(text, "number" if n in numbers else "code" if n in code else "text") for n, text in enumerate(texts)
+        )
 
 
 @dataclass(frozen=True)
 class TableView(View):
-    """A table with what there is to say about it.
-
-    Attributes
-    ----------
-    headings : tuple of Heading
-    rows : tuple of tuple of str
-    caption : str
-        One line above the table.
-    notes : tuple of str
-        Sentences before the table.
-    empty : str
-        What to say where there are no rows.
-    """
+    """A table with a caption, sentences before it, and a text for the case that there are no rows."""
 
     template: ClassVar[str] = "table.html.j2"
     headings: tuple[Heading, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""
     notes: tuple[str, ...] = ()
-    empty: str = "Nothing to show."
+    empty: str = message("Nothing to show.")
 
 
 @dataclass(frozen=True)
@@ -163,7 +170,7 @@ class MultiInputView(View):
 
 @dataclass(frozen=True)
 class Listing(View):
-    """Sentences as a list under a title; `empty` where there are none."""
+    """Texts as a list under a title; `empty` where there are none."""
 
     template: ClassVar[str] = "listing.html.j2"
     title: str
@@ -182,7 +189,7 @@ class DetailsView(View):
 
 @dataclass(frozen=True)
 class ShortVerdict(View):
-    """An answer in one line with a tone (good, bad or unknown), the reasons for it, and what weakens it."""
+    """An answer in one line with a tone (good, bad or unknown), its reasons, and warnings."""
 
     template: ClassVar[str] = "comparison.html.j2"
     headline: str

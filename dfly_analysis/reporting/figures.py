@@ -1,4 +1,4 @@
-"""Figures with their words and numbers, as a report shows them."""
+"""Figures with their text and numbers, as a report shows them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape, unescape
 from typing import ClassVar
 
-from dfly_analysis.catalog.translation import translator
+from dfly_analysis.messages import join, message, translate
 from dfly_analysis.reporting.components import Heading, TableView, View
 
 _TEXT = re.compile(r">([^<>]+)</t(?=ext>|span>)")
@@ -16,7 +16,7 @@ _TEXT = re.compile(r">([^<>]+)</t(?=ext>|span>)")
 
 @dataclass(frozen=True)
 class Figure:
-    """A finished picture with its words and numbers.
+    """A finished picture with its text and numbers.
 
     Attributes
     ----------
@@ -24,11 +24,13 @@ class Figure:
         ``image/svg+xml``, or ``image/png`` where there are many marks.
     data : bytes
     alt : str
-        What it shows, in words with numbers.
+        What it shows, with numbers.
     caption : str
     columns : tuple of str
     rows : tuple of tuple of str
         Its numbers.
+    labels : tuple of str
+        Texts in the picture that hold values.
     width_px : int
         Width it is meant for.
     """
@@ -39,6 +41,7 @@ class Figure:
     caption: str
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    labels: tuple[str, ...] = ()
     width_px: int = 880
 
 
@@ -65,17 +68,22 @@ class FigureView(View):
 def show(drawn: Figure | NotDrawn, lang: str = "en") -> FigureView:
     """Show a picture, or the reason why there is none.
 
-    The words in an SVG are translated too; the reader's own fonts write them. A PNG stays as drawn, because the fonts it was
-    drawn with have Latin letters only, and its caption says so.
+    The labels in an SVG are translated; the reader's own fonts write them. A PNG stays as drawn, because its fonts have
+    Latin letters only, and its caption says so.
     """
     if isinstance(drawn, NotDrawn):
         return FigureView(reason=drawn.reason, lang=lang)
     data, caption = drawn.data, drawn.caption
     if lang != "en" and drawn.media_type == "image/svg+xml":
-        say = translator(lang).say
-        data = _TEXT.sub(lambda found: f">{escape(say(unescape(found[1])))}</t", data.decode()).encode()
+        labels = {str(label): label for label in drawn.labels}
+
+        def label_of(found: re.Match[str]) -> str:
+            text = unescape(found[1])
+            return f">{escape(translate(labels.get(text, text), lang))}</t"
+
+        data = _TEXT.sub(label_of, data.decode()).encode()
     elif lang != "en":
-        caption = f"{caption} The words in the picture are English."
+        caption = join([caption, message("The labels in the figure are in English.")])
     source = f"data:{drawn.media_type};base64,{base64.b64encode(data).decode('ascii')}"
-    headings = tuple(Heading(text, "number" if place else "text") for place, text in enumerate(drawn.columns))
+    headings = Heading.row(*drawn.columns, numbers=range(1, len(drawn.columns)))
     return FigureView(source, drawn.alt, caption, TableView(headings, drawn.rows), drawn.width_px, lang=lang)

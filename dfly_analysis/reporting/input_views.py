@@ -1,4 +1,4 @@
-"""What was read: settings in force, jobs, failed tasks, benchmark figures, and the files themselves."""
+"""What was read: effective settings, jobs, failed tasks, benchmark results, and the files themselves."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 from dfly_analysis.config import KEYS_THAT_MATTER, ignored_paths
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.messages import join, message, plural
 from dfly_analysis.reporting.components import DetailsView, Heading, Listing, MultiInputView, TableView
 from dfly_analysis.reporting.labels import (
     CAUSES,
+    LAYERS,
     NOTHING,
     ROLES,
-    SHORT_LAYERS,
+    TASK_OUTCOMES,
     common_folder,
-    counted,
     figure,
     moment,
     remark,
@@ -27,33 +28,43 @@ MAX_FILES = 200
 
 
 def settings_of(dataset: Dataset) -> TableView:
-    """Show each setting in force, where it comes from, and what it covers."""
+    """Show each effective setting, where it comes from, and what it overrides."""
     settings, folder = dataset.settings, common_folder(dataset.coverage["path"])
     rows: list[tuple[str, ...]] = []
     table: Any = settings.table(KEYS_THAT_MATTER)
     for record in table.itertuples():
         if record.value is None:
             continue
-        below = settings.chain(record.key, record.role, record.host)[:-1]
-        covered = ", ".join(f"{SHORT_LAYERS[layer.layer]} {layer.value}" for layer in reversed(below))
+        below = reversed(settings.chain(record.key, record.role, record.host)[:-1])
+        overridden = [
+            message("{layer}: {value}", layer=LAYERS[layer.layer], value=text_of(layer.value)) for layer in below
+        ]
         role = ROLES.get(str(record.role), str(record.role))
-        who = f"{role} {record.host}" if record.host else role
-        source = record.source.replace(folder, "") if folder else record.source
-        rows.append((who, str(record.key), text_of(record.value), SHORT_LAYERS[record.layer], covered, source))
-    versions = [f"{ROLES[role]} {text}" for role, text in settings.versions.items() if text]
-    notes = (
-        f"Versions: {', '.join(versions) or 'none known; name them to see what the binaries default to'}.",
-        *([f"Chart {settings.chart}."] if settings.chart else []),
-        *(f"Ignored: {path}: {reason}." for path, reason in ignored_paths(settings)),
-    )
-    headings = Heading.row("Role", "Setting", "In force", "Set by", "Covers", "Source", code=("Setting",))
-    return TableView(headings, tuple(rows), notes=notes, empty="Nothing is known of the settings in force.")
+        who = message("{role} {host}", role=role, host=record.host) if record.host else role
+        source = record.source.replace(folder, "") if folder and folder in record.source else record.source
+        rows.append((who, str(record.key), text_of(record.value), LAYERS[record.layer], join(overridden, ", "), source))
+    versions = join([message("{role} {version}", role=ROLES[role], version=text) for role, text in settings.versions.items() if text], ", ")  # fmt: skip
+    notes = [
+        message("Versions: {versions}.", versions=versions)
+        if versions
+        else message("No version is known. Name the versions to see the defaults of the binaries.")
+    ]
+    notes += [message("Helm chart {version}.", version=settings.chart)] if settings.chart else []
+    notes += [
+        message("Ignored: {path}: {reason}.", path=path, reason=reason) for path, reason in ignored_paths(settings)
+    ]
+    headings = Heading.row(
+        message("Component"), message("Setting"), message("Effective value"), message("Set by"), message("Overrides"), message("Source"), code=(1,)
+    )  # fmt: skip
+    return TableView(headings, tuple(rows), notes=tuple(notes), empty=message("No effective setting is known."))
 
 
 def jobs_of(dataset: Dataset) -> TableView:
-    """Show the status of preheat jobs against what arrived."""
-    numbers = ("Layers", "There", "Missing")
-    headings = Heading.row("Job", "State", "Scope", *numbers, "Created", "Remark", numbers=numbers, code=("Job",))
+    """Show the state of preheat jobs against the layers that arrived."""
+    headings = Heading.row(
+        message("Job"), message("State"), message("Scope"), message("Layers"), message("Succeeded"), message("Failed"), message("Created"), message("Remark"),
+        numbers=(3, 4, 5), code=(0,),
+    )  # fmt: skip
     n, n_false = dataset.rows(f"SELECT count(*), count(*) FILTER ({FALSE_SUCCESS}) FROM jobs")[0]
     jobs: Any = dataset.sql(f"SELECT *, {FALSE_SUCCESS} AS contradicted FROM jobs LIMIT {MAX_ROWS}")
     rows = tuple(
@@ -61,20 +72,24 @@ def jobs_of(dataset: Dataset) -> TableView:
             text_of(job.job_id)[:12],
             *map(text_of, (job.state, job.scope, job.layers, job.succeeded, job.failed)),
             moment(job.created),
-            "claims success, yet layers are missing" if job.contradicted else remark(job.error),
+            message("reports success, but layers are missing") if job.contradicted else remark(job.error),
         )
         for job in jobs.itertuples()
     )
-    notes = [f"{counted(n_false, 'job')} of {n:,}: state SUCCESS, yet layers are missing."] if n_false else []
-    notes += [f"The first {MAX_ROWS} of {n:,} jobs."] if n > MAX_ROWS else []
-    return TableView(headings, rows, notes=tuple(notes), empty="The input holds no jobs of the manager.")
+    notes = [
+        plural("{n} of {total:,} jobs has state SUCCESS although layers are missing.", "{n} of {total:,} jobs have state SUCCESS although layers are missing.", n_false, total=n)
+    ] if n_false else []  # fmt: skip
+    notes += [message("Only the first {shown} of {n:,} jobs are listed.", shown=MAX_ROWS, n=n)] if n > MAX_ROWS else []
+    return TableView(
+        headings, rows, notes=tuple(notes), empty=message("The input holds no preheat jobs of the Manager.")
+    )
 
 
 def failed_tasks_of(dataset: Dataset) -> TableView:
-    """Show each task that failed: when, where, how large, how long it ran, and the cause it is given."""
+    """Show each failed task: when, where, how large, its duration, and its cause."""
     headings = Heading.row(
-        "Ended", "Host", "Role", "Size", "Ran", "Outcome", "Cause", "Errors", "Task",
-        numbers=("Size", "Ran", "Errors"), code=("Host", "Task"),
+        message("End"), message("Host"), message("Component"), message("Size"), message("Duration"), message("Outcome"), message("Cause"), message("Errors"), message("Task"),
+        numbers=(3, 4, 7), code=(1, 8),
     )  # fmt: skip
     n = dataset.rows(f"SELECT count(*) FROM tasks WHERE {FAILED}")[0][0]
     failed: Any = dataset.sql(
@@ -87,21 +102,23 @@ def failed_tasks_of(dataset: Dataset) -> TableView:
             ROLES.get(str(task.role), text_of(task.role)),
             _figure(task.size_bytes, "bytes"),
             _figure(task.duration_s, "s"),
-            {"died": "process ended first"}.get(str(task.outcome), str(task.outcome)),
+            TASK_OUTCOMES.get(str(task.outcome), str(task.outcome)),
             CAUSES.get(str(task.cause), NOTHING),
             text_of(task.n_errors),
             text_of(task.task_id)[:12],
         )
         for task in failed.itertuples()
     )
-    notes = (f"The first {MAX_ROWS} of {counted(n, 'failed task')}.",) if n > MAX_ROWS else ()
-    return TableView(headings, rows, notes=notes, empty="No task failed.")
+    notes = (message("Only the first {shown} of {n:,} failed tasks are listed.", shown=MAX_ROWS, n=n),)
+    return TableView(headings, rows, notes=notes if n > MAX_ROWS else (), empty=message("No task failed."))
 
 
 def benchmarks_of(dataset: Dataset) -> TableView:
-    """Show benchmark figures by size, each with its throughput and how it compares with the first of its size."""
-    numbers = ("Size", "Repeats", "Fastest", "Mean", "Slowest", "99 %", "Throughput", "Times the first", "Failures")
-    headings = Heading.row("Size", "Tool", "Label", *numbers[1:], numbers=numbers)
+    """Show benchmark results by size, each with its throughput and its ratio to the first of its size."""
+    headings = Heading.row(
+        message("Size"), message("Tool"), message("Label"), message("Repeats"), message("Minimum"), message("Mean"), message("Maximum"), message("99th percentile"),
+        message("Throughput"), message("Ratio to the first mean"), message("Failures"), numbers=(0, *range(3, 11)),
+    )  # fmt: skip
     first: dict[int, float] = {}
     rows = []
     runs: Any = dataset.sql(
@@ -121,8 +138,9 @@ def benchmarks_of(dataset: Dataset) -> TableView:
                 text_of(run.failures),
             )
         )
-    notes = ("Means of a benchmark leave out what failed; a dash under failures says that the tool does not tell.",)
-    return TableView(headings, tuple(rows), notes=notes if rows else (), empty="The input holds no benchmark figures.")
+    notes = (message("Benchmark means exclude failed requests. A dash under Failures means that the tool does not report them."),)  # fmt: skip
+    empty = message("The input holds no benchmark results.")
+    return TableView(headings, tuple(rows), notes=notes if rows else (), empty=empty)
 
 
 def _figure(value: Any, unit: str) -> str:
@@ -134,22 +152,24 @@ def data_quality_of(dataset: Dataset) -> MultiInputView:
     coverage: Any = dataset.coverage
     folder = common_folder(coverage["path"])
     lines, rejected = int(coverage["lines"].fillna(0).sum()), int(coverage["rejected"].fillna(0).sum())
-    share = rejected / lines if lines else 0.0
-    notes = (
-        f"{counted(len(coverage), 'file')}, {counted(lines, 'line')}; nothing could be made of {rejected:,} ({figure(share, 'share')}).",
-        f"Records from {moment(coverage['first'].min())} to {moment(coverage['last'].max())} UTC.",
-        *([f"Paths below begin with {folder}"] if folder else []),
-    )
-    numbers = ("Lines", "Records", "Rejected")
+    share = figure(rejected / lines if lines else 0.0, "share")
+    files_read = plural("{n} file", "{n} files", len(coverage))
+    notes = [
+        message("{files}, {lines}; {rejected:,} could not be parsed ({share}).", files=files_read, lines=plural("{n} line", "{n} lines", lines), rejected=rejected, share=share),
+        message("Records from {first} to {last} UTC.", first=moment(coverage["first"].min()), last=moment(coverage["last"].max())),
+    ]  # fmt: skip
+    notes += [message("Paths below are relative to {folder}", folder=folder)] if folder else []
     files = TableView(
-        Heading.row("File", "Kind", "Host", *numbers, "Note", numbers=numbers, code=("File",)),
+        Heading.row(
+            message("File"), message("Kind"), message("Host"), message("Lines"), message("Records"), message("Rejected"), message("Note"), numbers=(3, 4, 5), code=(0,)
+        ),
         tuple(_file_row(row, folder) for row in coverage.head(MAX_FILES).itertuples()),
-        caption=f"Files{f' (the first {MAX_FILES})' if len(coverage) > MAX_FILES else ''}",
-        empty="No file was read.",
-    )
+        caption=message("The first {n} files", n=MAX_FILES) if len(coverage) > MAX_FILES else message("Files"),
+        empty=message("No file was read."),
+    )  # fmt: skip
     missing = (*dataset.missing_inputs, *dataset.problems)
-    gaps = Listing("What is missing, and what that costs", missing, "Nothing is missing.")
-    return MultiInputView((Listing("", notes), gaps, DetailsView("Every file", files)))
+    gaps = Listing(message("What is missing, and the consequence"), missing, message("Nothing is missing."))
+    return MultiInputView((Listing("", tuple(notes)), gaps, DetailsView(message("All files"), files)))
 
 
 def _file_row(row: Any, folder: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markdown_it import MarkdownIt
 
-from dfly_analysis.catalog.translation import translator
+from dfly_analysis.messages import is_translated, message, plural, translate
 from dfly_analysis.reporting.components import MARK, shown, style, without_style
 from dfly_analysis.reporting.provenance import version_of
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 HIDDEN_TAGS = ("remove-cell", "parameters", "injected-parameters")
 """Tags of cells that serve the notebook only, not the page."""
 UNTRANSLATED = ' lang="en">'
-"""What marks English on a page in another language."""
+"""Marks English on a page in another language."""
+TITLE = message("Dragonfly preheat report")
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 _TEMPLATES = Path(__file__).with_name("templates")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -49,7 +50,7 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
         with one of `HIDDEN_TAGS` do not show, nor does any source. HTML is trusted only where the output's metadata says
         that a view wrote it; other outputs become text, pictures are embedded.
     lang : str
-        Language of the words, as HTML names it. Sentences without words in it stay English and are marked so; the foot
+        Language of the text, as HTML names it. Sentences without a translation stay English and are marked so; the foot
         of the page counts them.
     run : mapping, optional
         What the page was made of, kept in its head so that it can be made again; only JSON's own types.
@@ -74,20 +75,30 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
         filters={
             "prose": lambda markdown, contents: _prose(markdown, contents, lang),
             "translated": lambda text: shown(text, lang),
-            "translated_text": translator(lang).say,
+            "translated_text": lambda text: translate(text, lang),
+            "untranslated": lambda main: _untranslated(main, lang),
             "without_style": without_style,
             "without_colours": lambda text: _ANSI.sub("", text),
             "base64": lambda text: base64.b64encode(text.encode()).decode(),
         },
     )
+    version = version_of("dfly-analysis") or "unknown"
     page = {
         "title": _title(notebook),
         "lang": lang,
         "run": json.dumps(run, ensure_ascii=False, allow_nan=False) if run else "",
         "contents": [],
-        "untranslated": UNTRANSLATED,
+        "texts": {
+            "skip": message("Skip to the content"),
+            "product": TITLE,
+            "contents": message("Contents"),
+            "written": message("Written by dfly-analysis {version}.", version=version),
+            "alone": message("The page is one file without scripts and loads nothing from the network."),
+            "rerun": message("Its parameters and the hashes of its inputs are stored in it; to run the report again:"),
+            "figure": message("Figure"),
+        },
         "mark": MARK,
-        "version": version_of("dfly-analysis") or "unknown",
+        "version": version,
         "styles": (style("view.css"), style("page.css")),
     }
     html: str = exporter.from_notebook_node(notebook, {"page": page})[0]
@@ -102,7 +113,7 @@ def _title(notebook: NotebookNode) -> str:
         if cell.cell_type == "markdown" and set(HIDDEN_TAGS).isdisjoint(cell.metadata.get("tags", []))
     )
     lines = (line for source in shows for line in source.splitlines())
-    return next((line[2:].strip() for line in lines if line.startswith("# ")), "Dragonfly preheat report")
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), TITLE)
 
 
 @cache
@@ -112,29 +123,44 @@ def _markdown() -> MarkdownIt:
     return result
 
 
+def _untranslated(main: str, lang: str) -> str:
+    """Return a note on how many texts are not translated, as HTML; empty where all are."""
+    n = main.count(UNTRANSLATED)
+    note = plural("{n} text is not translated yet and is shown in English.", "{n} texts are not translated yet and are shown in English.", n)  # fmt: skip
+    return shown(note, lang) if n else ""
+
+
+def paragraphs(markdown: str) -> list[tuple[str, str]]:
+    """Return the paragraphs of a text, each with the mark of its heading, as they are looked up in a catalogue."""
+    found = (re.fullmatch(r"(#+ |)(.+)", " ".join(part.split())) for part in re.split(r"\n\s*\n", markdown))
+    return [(part[1], part[2]) for part in found if part]
+
+
 def _prose(markdown: str, contents: list[Entry], lang: str) -> str:
     if lang == "en":
-        return _paragraph(markdown, contents, lang)
-    return "".join(_paragraph(part, contents, lang) for part in re.split(r"\n\s*\n", markdown) if part.strip())
+        return _paragraph(markdown, markdown, contents)
+    result = []
+    for mark, text in paragraphs(markdown):
+        html = _paragraph(mark + translate(text, lang), text, contents)
+        result.append(html if is_translated(text, lang) else f'<div lang="en">{html}</div>')
+    return "".join(result)
 
 
-def _paragraph(markdown: str, contents: list[Entry], lang: str) -> str:
-    mark, _, text = markdown.partition(" ") if re.match(r"#+ ", markdown) else ("", "", markdown)
-    found = translator(lang).find(text)
-    marked = '<div lang="en">{}</div>' if found is None else "{}"
-    tokens = _markdown().parse(markdown if found is None or found == text else f"{mark} {found}".strip())
+def _paragraph(markdown: str, english: str, contents: list[Entry]) -> str:
+    tokens = _markdown().parse(markdown)
     for place, token in enumerate(tokens):
         if token.type == "heading_open" and token.tag == "h2":
-            words = _words(tokens[place + 1].children or [])
-            # the address of a heading is the same in all languages
-            name = words if lang == "en" else text
-            entry = Entry(words, _anchor(name, {known.anchor for known in contents}))
+            text = _text(tokens[place + 1].children or [])
+            # a heading's anchor is the same in all languages
+            name = text if markdown is english else english
+            entry = Entry(text, _anchor(name, {known.anchor for known in contents}))
             contents.append(entry)
             token.attrSet("id", entry.anchor)
-    return marked.format(_markdown().renderer.render(tokens, _markdown().options, {}))
+    html: str = _markdown().renderer.render(tokens, _markdown().options, {})
+    return html
 
 
-def _words(tokens: Iterable[object]) -> str:
+def _text(tokens: Iterable[object]) -> str:
     return "".join(str(getattr(token, "content", "")) for token in tokens)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
+from dfly_analysis.messages import message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, layer_failure_rate, measured_retry_correlation
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.units import parse_duration
@@ -95,10 +96,11 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
     name = next((name for name in FITS if fits.get(name)), None)
     if name is None:
         missing = fits.get(FITS[-1])
-        reason = getattr(missing, "reason", "no times of pieces from the source were seen")
-        return NoPrediction(f"A failure rate cannot be foretold: {reason}.")
+        reason = getattr(missing, "reason", message("the input holds no durations of pieces from the registry"))
+        return NoPrediction(message("The failure rate cannot be predicted: {reason}.", reason=reason))
     if advice.size_bytes <= 0:
-        return NoPrediction("A failure rate cannot be foretold: no layer size was asked for, and none was seen.")
+        reason = message("no layer size is given, and the input shows none")
+        return NoPrediction(message("The failure rate cannot be predicted: {reason}.", reason=reason))
     slots, correlation = (
         dataset.settings.get("download.concurrentPieceCount", ROLE).number,
         measured_retry_correlation(fits),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.findings import Diagnosis
+from dfly_analysis.messages import join, message
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting import advice_views, input_views, plots, size_explorer, views
 from dfly_analysis.reporting.components import Heading, Listing, MultiInputView, TableView, View
@@ -141,7 +142,8 @@ class Report:
                 drawn = plots.draw_durations(self.dataset, fit, prediction.piece_bytes if prediction else None)
                 if not registry_time or isinstance(drawn, NotDrawn):
                     return drawn
-                return replace(drawn, caption=" ".join([drawn.caption, *(f"{note}." for note in registry_time.notes)]))
+                notes = [message("{note}.", note=note) for note in registry_time.notes]
+                return replace(drawn, caption=join([drawn.caption, *notes]))
             case "failure_rates":
                 return plots.draw_failure_rates(prediction, self.fits, self.advice.target_failure_rate)
             case "fit_diagnostics":
@@ -234,8 +236,8 @@ class Report:
     def parameters_table(self) -> TableView:
         """The parameters of the analysis."""
         rows = tuple((name, parameter_text(value)) for name, value in self.parameters.items())
-        headings = Heading.row("Parameter", "Value", code=("Parameter", "Value"))
-        return self._shown(TableView(headings, rows, empty="Nothing was asked for."))
+        headings = Heading.row(message("Parameter"), message("Value"), code=(0, 1))
+        return self._shown(TableView(headings, rows, empty=message("No parameter was given.")))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in JSON's own types; what is not a finite number is None."""

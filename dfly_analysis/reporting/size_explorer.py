@@ -10,6 +10,7 @@ from typing import Any
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
+from dfly_analysis.messages import message
 from dfly_analysis.recommendation import make_context
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import Heading, TableView
@@ -25,8 +26,9 @@ _PIECE = ("seedClient", "download.pieceTimeout")
 
 def timeouts_of(dataset: Dataset, findings: Diagnosis, fits: Mapping[str, Any], advice: Advice) -> TableView:
     """Show the timeout that each size of layer needs, and how many fail under the one in force."""
-    texts = ("Size of the layer", "Pieces", "Length of a piece", "Timeout needed", "Fails at the limit in force")
-    headings = Heading.row(*texts, numbers=texts)
+    headings = Heading.row(
+        message("Layer size"), message("Pieces"), message("Piece length"), message("Required timeout"), message("Failure rate at the current timeout"), numbers=range(5)
+    )  # fmt: skip
     target = advice.target_failure_rate
     rows = []
     for size in SIZES:
@@ -44,9 +46,7 @@ def timeouts_of(dataset: Dataset, findings: Diagnosis, fits: Mapping[str, Any], 
                 interval_text(predicted.now, "share") if predicted.now else NOTHING,
             )
         )
-    notes = (
-        f"Needed: so that at most {figure(target, 'share')} of such layers fail by timeouts, with an 80 % interval.",
-    )
+    notes = (message("With the required timeout, at most {target} of the layers time out. Its interval is an 80 % interval.", target=figure(target, "share")),)  # fmt: skip
     return TableView(headings, tuple(rows), notes=notes)
 
 
@@ -59,8 +59,9 @@ def failure_rates_of(
     concurrencies: Sequence[int],
 ) -> TableView:
     """Show failure rate and demanded bandwidth for each combination of size, timeout and pieces in flight."""
-    texts = ("Size of the layer", "Timeout of a piece", "Pieces at a time", "Layers that fail", "Demanded bandwidth")
-    headings = Heading.row(*texts, numbers=texts)
+    headings = Heading.row(
+        message("Layer size"), message("Piece timeout"), message("Concurrent pieces"), message("Failure rate of a layer"), message("Required bandwidth"), numbers=range(5)
+    )  # fmt: skip
     rows = []
     for size in sizes:
         predicted = predict(dataset, fits, replace(advice, size_bytes=parse_size(size)))
@@ -72,9 +73,7 @@ def failure_rates_of(
             for many in concurrencies:
                 demanded = figure(min(many, predicted.n_pieces) * predicted.piece_bytes / seconds, "B/s")
                 rows.append((figure(predicted.size_bytes, "bytes"), figure(seconds, "s"), f"{many}", rate, demanded))
-    notes = (
-        "Rates follow from the times seen, at the pieces in flight of this run. The bandwidth is what that many pieces need to arrive within the timeout.",
-    )
+    notes = (message("Failure rates are based on the durations observed at the concurrency of this run. The required bandwidth lets that many pieces arrive within the timeout."),)  # fmt: skip
     return TableView(headings, tuple(rows), notes=notes)
 
 
@@ -84,8 +83,8 @@ def explore(answer: Callable[[list[str], list[str], list[int]], TableView], *, i
         return answer(list(SIZES), list(TIMEOUTS), [CONCURRENCIES[1]])
     widgets = import_module("ipywidgets")
     return widgets.interactive(
-        lambda size, timeout, pieces_at_a_time: answer([size], [timeout], [pieces_at_a_time]),
+        lambda size, timeout, concurrent_pieces: answer([size], [timeout], [concurrent_pieces]),
         size=widgets.SelectionSlider(options=SIZES, value="20GiB", description="size"),
         timeout=widgets.SelectionSlider(options=TIMEOUTS, value="60s", description="timeout"),
-        pieces_at_a_time=widgets.SelectionSlider(options=CONCURRENCIES, value=8, description="in flight"),
+        concurrent_pieces=widgets.SelectionSlider(options=CONCURRENCIES, value=8, description="concurrent"),
     )

@@ -1,17 +1,17 @@
-"""The first screen: what happened, what to set, what that will do, and what to beware of."""
+"""The first screen: what happened, what to set, the expected effect, and warnings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
+from dfly_analysis.messages import join, message, plural
 from dfly_analysis.recommendation.recommendations import Advice, Recommendation
 from dfly_analysis.reporting.components import View
-from dfly_analysis.reporting.labels import CAUSES, LAYERS, REMEDIES, ROLES, common_folder, counted, figure, moment
+from dfly_analysis.reporting.labels import CAUSES, CONFIDENCES, common_folder, figure, moment, range_text
 from dfly_analysis.reporting.prediction import NoPrediction, Prediction
 from dfly_analysis.units import format_duration, format_size
 
@@ -19,7 +19,7 @@ MAX_SETTINGS = 3
 MODELLED_CAUSES = ("timeout_too_short", "network_instability", "storage_io", "origin_registry")
 """Causes that the fitted distribution of a piece's endings covers."""
 FALSE_SUCCESS = "(coalesce(state, '') = 'SUCCESS' AND (coalesce(failed, 0) > 0 OR coalesce(succeeded < layers, false)))"
-"""Condition on `jobs`: the job claims success while layers are missing."""
+"""Condition on `jobs`: the job reports success while layers are missing."""
 MAX_PROBLEMS = 3
 _WIDE_FACTOR = 1.5
 
@@ -59,12 +59,6 @@ class Verdict(View):
     warnings: tuple[str, ...]
     read: str
     folder: str
-    words: ClassVar[Mapping[str, Mapping[str, str]]] = {
-        "causes": CAUSES,
-        "remedies": REMEDIES,
-        "layers": LAYERS,
-        "roles": ROLES,
-    }
 
     def short(self, path: str) -> str:
         """Return a path without the beginning that all share."""
@@ -81,65 +75,83 @@ class Verdict(View):
     def headline(self) -> str:
         """The verdict in a line."""
         if self.n_tasks == 0:
-            return "The input shows no task from start to end"
+            return message("The input shows no task from start to end")
         if not self.n_failed:
-            return f"Nothing failed: {_all(self.n_tasks)} finished"
-        cause = f": {CAUSES[self.primary.cause]}" if self.primary else ""
-        return f"{self.n_failed:,} of {counted(self.n_tasks, 'task')} failed{cause}"
+            return plural("No failures: the one task succeeded", "No failures: all {n} tasks succeeded", self.n_tasks)
+        total = self.tasks_text(self.n_tasks)
+        if not self.primary:
+            return message("{n:,} of {total} failed", n=self.n_failed, total=total)
+        return message(
+            "{n:,} of {total} failed: {cause}", n=self.n_failed, total=total, cause=CAUSES[self.primary.cause]
+        )
 
     @property
-    def part(self) -> str:
-        """How many of the failures the primary cause holds."""
-        assert self.primary is not None
+    def lead(self) -> str:
+        """How many of the failures the primary cause explains."""
+        if self.primary is None:
+            return message("The cause cannot be determined from this input.") if self.n_failed else ""
+        interval = range_text(self.primary.low, self.primary.high, "share")
         if self.primary.tasks < self.n_failed:
-            return f"{self.primary.tasks} of the {counted(self.n_failed, 'failure')}, {figure(self.primary.share, 'share')}"
-        return "The one failure" if self.n_failed == 1 else f"All {self.n_failed} failures"
-
-    @property
-    def cut_into(self) -> str:
-        """Into how many pieces a layer is cut, how often each is tried, and the accepted failure rate."""
-        assert isinstance(self.prediction, Prediction)
-        pieces, passes = counted(self.prediction.n_pieces, "piece"), counted(self.prediction.passes, "attempt")
-        return (
-            f"{pieces} of {figure(self.prediction.piece_bytes, 'bytes')}, {passes} each; "
-            f"asked for: at most {figure(self.target_failure_rate, 'share')}"
-        )
-
-    @property
-    def cut_short(self) -> str:
-        """Which pieces have one try less, empty where none."""
-        forecast = self.prediction
-        if not isinstance(forecast, Prediction) or not forecast.siblings_cancelled or forecast.passes < 2:
-            return ""
-        return "Pieces in flight beside a failed one have one attempt less."
-
-    @property
-    def retry_correlation(self) -> str:
-        """How often a failure repeats in the next attempt, and the basis of that; empty where there is no next one."""
-        if not isinstance(self.prediction, Prediction) or self.prediction.passes < 2:
-            return ""
-        retry_correlation = self.prediction.retry_failure_correlation
-        if self.prediction.fate_measured:
-            low, high = figure(retry_correlation.low, "share"), figure(retry_correlation.high, "share")
-            return (
-                f"{figure(retry_correlation.value, 'share')} ({low} to {high}) of failures repeat in the next attempt, by how many tasks "
-                "failed in this run."
+            part = message(
+                "{n:,} of {failures}, {share} (95 % interval {interval}).",
+                n=self.primary.tasks,
+                failures=plural("{n} failure", "{n} failures", self.n_failed),
+                share=figure(self.primary.share, "share"),
+                interval=interval,
             )
-        return (
-            f"The upper ends let {figure(retry_correlation.high, 'share')} of failures repeat in the next attempt: a caution, since too "
-            "few tasks ended here to measure it."
-        )
+        else:
+            part = plural("The only failure (95 % interval {interval}).", "All {n} failures (95 % interval {interval}).", self.n_failed, interval=interval)  # fmt: skip
+        if not self.confidence:
+            return part
+        return join([part, message("Confidence of the attribution: {level}.", level=CONFIDENCES[self.confidence])])
+
+    @staticmethod
+    def tasks_text(n: int) -> str:
+        """Return a number of tasks."""
+        return plural("{n} task", "{n} tasks", n)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the predicted failure rate rests on: pieces, attempts, accepted rate, and how often a failure repeats."""
+        predicted = self.prediction
+        assert isinstance(predicted, Prediction)
+        result = [
+            message(
+                "{pieces} of {size}, {attempts} each; accepted failure rate: at most {target}.",
+                pieces=plural("{n} piece", "{n} pieces", predicted.n_pieces),
+                size=figure(predicted.piece_bytes, "bytes"),
+                attempts=plural("{n} attempt", "{n} attempts", predicted.passes),
+                target=figure(self.target_failure_rate, "share"),
+            )
+        ]
+        if predicted.passes < 2:
+            return tuple(result)
+        if predicted.siblings_cancelled:
+            result.append(message("A failed piece cancels the pieces in flight, which leaves them one attempt fewer."))
+        rate = predicted.retry_failure_correlation
+        if predicted.fate_measured:
+            result.append(message("{share} ({low} to {high}) of failures repeat in the next attempt, estimated from the number of failed tasks in this run.", share=figure(rate.value, "share"), low=figure(rate.low, "share"), high=figure(rate.high, "share")))  # fmt: skip
+        else:
+            result.append(message("The upper bounds assume that {share} of failures repeat in the next attempt, because too few tasks ended to measure it.", share=figure(rate.high, "share")))  # fmt: skip
+        return tuple(result)
+
+    @property
+    def forecast_notes(self) -> tuple[str, ...]:
+        """What the predicted failure rate leaves out, and what timeouts alone explain of it."""
+        predicted, result = self.prediction, []
+        assert isinstance(predicted, Prediction)
+        then, timeouts = predicted.then, predicted.then_timeouts
+        if then and timeouts and then.value > 2 * timeouts.value and then.value > self.target_failure_rate:
+            result.append(message("Timeouts alone would fail {share}. The rest are dropped connections and errors, which a timeout does not prevent.", share=figure(timeouts.value, "share")))  # fmt: skip
+        if self.primary is not None and self.primary.cause not in MODELLED_CAUSES:
+            result.append(message("The prediction covers timeouts, connection resets and errors of pieces. It does not cover the main cause: {cause}.", cause=CAUSES[self.primary.cause]))  # fmt: skip
+        return tuple(result)
 
     @property
     def misses_the_cause(self) -> bool:
         """Whether only timeouts are proposed while something else is the main cause."""
         other = self.primary is not None and self.primary.cause not in ("timeout_too_short", "unknown")
         return other and all(item.key.endswith("Timeout") for item in self.recommendations)
-
-    @property
-    def forecast_misses_the_cause(self) -> bool:
-        """Whether the forecast, made of how pieces end, leaves the main cause out."""
-        return self.primary is not None and self.primary.cause not in MODELLED_CAUSES
 
 
 def give_verdict(
@@ -164,7 +176,7 @@ def give_verdict(
         reason_without_settings=_why_nothing(advice, n_failed),
         warnings=(
             *_job_warnings(dataset),
-            *_reach_warnings(prediction, advice.target_failure_rate),
+            *_extrapolation_warnings(prediction, advice.target_failure_rate),
             *advice.warnings,
             *_problems(dataset.problems),
         ),
@@ -173,23 +185,20 @@ def give_verdict(
     )
 
 
-def _all(n: int) -> str:
-    return "the one task" if n == 1 else f"all {n:,} tasks"
-
-
 def _read(dataset: Dataset) -> str:
     coverage = dataset.coverage
-    lines = counted(int(coverage["lines"].fillna(0).sum()), "line")
-    text = f"Read: {counted(len(coverage), 'file')}, {lines}"
+    files = plural("{n} file", "{n} files", len(coverage))
+    lines = plural("{n} line", "{n} lines", int(coverage["lines"].fillna(0).sum()))
     if coverage["first"].isna().all():
-        return f"{text}."
-    return f"{text}, {moment(coverage['first'].min())} to {moment(coverage['last'].max())} UTC."
+        return message("Input: {files}, {lines}.", files=files, lines=lines)
+    first, last = moment(coverage["first"].min()), moment(coverage["last"].max())
+    return message("Input: {files}, {lines}, {first} to {last} UTC.", files=files, lines=lines, first=first, last=last)
 
 
 def _problems(problems: tuple[str, ...]) -> tuple[str, ...]:
     more = len(problems) - MAX_PROBLEMS
-    message = f"{counted(more, 'more file')} could not be read, or only in part: see what was read, below."
-    return (*problems[:MAX_PROBLEMS], *([message] if more > 0 else []))
+    note = plural("{n} more file could not be read completely; the section on data quality lists it.", "{n} more files could not be read completely; the section on data quality lists them.", more)  # fmt: skip
+    return (*problems[:MAX_PROBLEMS], *([note] if more > 0 else []))
 
 
 def _proof(findings: Diagnosis) -> Finding | None:
@@ -207,10 +216,8 @@ def _why_nothing(advice: Advice, n_failed: int) -> str:
     if advice.recommendations:
         return ""
     if not n_failed:
-        return "Nothing has to change."
-    return (
-        "Nothing: no setting that was examined explains these failures. The section on settings says what was examined."
-    )
+        return message("No setting needs to change.")
+    return message("None of the settings that were checked explains these failures. The section on recommended settings lists them.")  # fmt: skip
 
 
 def _job_warnings(dataset: Dataset) -> list[str]:
@@ -220,38 +227,44 @@ def _job_warnings(dataset: Dataset) -> list[str]:
     )[0]
     if not n_false:
         return []
-    missing = int(missing or 0)
-    who = (
-        f"All {claims} jobs claim"
-        if claims == n > 1
-        else f"{counted(claims, 'job')} of {n:,} claim{'s' * (claims == 1)}"
-    )
-    text = (
-        f"{who} SUCCESS, yet {counted(missing, 'layer')} of {counted(n_false, 'job')} {'is' if missing == 1 else 'are'} missing: "
-        "count the layers, not the job's state."
-    )
-    return [text]
+    if claims == n > 1:
+        who = message("All {n:,} jobs report SUCCESS", n=n)
+    else:
+        who = plural("{n} of {total:,} jobs reports SUCCESS", "{n} of {total:,} jobs report SUCCESS", claims, total=n)
+    return [
+        message(
+            "{who}, but {layers} of {jobs} are missing. Count the layers; do not rely on the state of the job.",
+            who=who,
+            layers=plural("{n} layer", "{n} layers", int(missing or 0)),
+            jobs=plural("{n} job", "{n} jobs", n_false),
+        )
+    ]
 
 
-def _reach_warnings(prediction: Prediction | NoPrediction, target: float) -> list[str]:
+def _extrapolation_warnings(prediction: Prediction | NoPrediction, target: float) -> list[str]:
     if isinstance(prediction, NoPrediction):
         return []
-    result = []
+    result: list[str] = []
     if prediction.piece_bytes > _WIDE_FACTOR * prediction.largest_seen_bytes:
         result.append(
-            f"A layer of {format_size(prediction.size_bytes)} is cut into pieces of {format_size(prediction.piece_bytes)}; "
-            f"the largest piece seen here has {format_size(prediction.largest_seen_bytes)}. "
-            "Times of larger pieces follow from the law alone."
+            message(
+                "A {layer} layer has pieces of {piece}; the largest piece in the data has {largest}. "
+                "Durations of larger pieces are based on the fitted model only.",
+                layer=format_size(prediction.size_bytes),
+                piece=format_size(prediction.piece_bytes),
+                largest=format_size(prediction.largest_seen_bytes),
+            )
         )
     timeout, rate = prediction.timeout_then_s or prediction.timeout_now_s, prediction.then or prediction.now
     doubtful = rate is not None and rate.high > target
     if doubtful and timeout and prediction.longest_seen_s and timeout > _WIDE_FACTOR * prediction.longest_seen_s:
         result.append(
-            f"The failure rate at {format_duration(timeout)} lies beyond the longest time seen, "
-            f"{format_duration(prediction.longest_seen_s)}: trust its interval, not its value."
+            message(
+                "The failure rate at {timeout} is extrapolated beyond the longest observed duration, {longest}: use the range.",
+                timeout=format_duration(timeout),
+                longest=format_duration(prediction.longest_seen_s),
+            )
         )
     if prediction.then and prediction.then.high > 0.5 > prediction.then.low:
-        result.append(
-            f"The interval after the change is wide, up to {figure(prediction.then.high, 'share')}: measure again with the new setting."
-        )
+        result.append(message("The interval after the change is wide, up to {share}. Measure again with the new setting.", share=figure(prediction.then.high, "share")))  # fmt: skip
     return result

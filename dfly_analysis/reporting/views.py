@@ -8,27 +8,26 @@ from typing import Any, ClassVar
 
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
+from dfly_analysis.messages import message, plural
 from dfly_analysis.reporting.components import Heading, Listing, MultiInputView, TableView, View
-from dfly_analysis.reporting.labels import CAUSES, FITS, REMEDIES, counted, figure, moment, range_text
+from dfly_analysis.reporting.labels import FITS, figure, moment, range_text
 
 MAX_EVIDENCE = 8
 _UNIT_SCALES = frozenset({"B/s", "bytes"})
 """Units that follow the number and scale with it, as megabytes do."""
-_CLIENTS_TIME = "These are the times of the clients: what their hosts add in reading and writing is in them, and the limit counts it too."
 
 
 @dataclass(frozen=True)
 class Causes(View):
-    """The shares of the causes."""
+    """The proportions of the causes."""
 
     template: ClassVar[str] = "causes.html.j2"
     shares: tuple[CauseProportion, ...]
     n_failed: int
-    words: ClassVar[Mapping[str, Mapping[str, str]]] = {"causes": CAUSES, "remedies": REMEDIES}
 
 
 def causes_of(findings: Diagnosis) -> Causes:
-    """Show the shares of the causes."""
+    """Show the proportions of the causes."""
     shares = tuple(share for share in findings.causes if share.tasks)
     return Causes(shares, sum(share.tasks for share in shares))
 
@@ -45,9 +44,15 @@ class EvidenceView(View):
 
     @staticmethod
     def extent(finding: Finding) -> str:
-        """Say how often something was seen, in how many tasks, and from when to when."""
-        text = f"{counted(finding.count, 'failure')} in {counted(finding.tasks, 'task')}"
-        return f"{text}, {moment(finding.first)} to {moment(finding.last)}" if finding.first else text
+        """Return how often a finding occurs, in how many tasks, and from when to when."""
+        failures = plural("{n} failure", "{n} failures", finding.count)
+        tasks = plural("{n} task", "{n} tasks", finding.tasks)
+        if not finding.first:
+            return message("{failures} in {tasks}", failures=failures, tasks=tasks)
+        first, last = moment(finding.first), moment(finding.last)
+        return message(
+            "{failures} in {tasks}, {first} to {last}", failures=failures, tasks=tasks, first=first, last=last
+        )
 
 
 def evidence_of(findings: Diagnosis) -> EvidenceView:
@@ -57,14 +62,14 @@ def evidence_of(findings: Diagnosis) -> EvidenceView:
 
 
 def fits_of(fits: Mapping[str, Any]) -> MultiInputView:
-    """Show every fit: distribution, parameters with intervals, goodness of fit, and what could not be fitted."""
-    tables = [_fit_table(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
+    """Show every fit with its distribution, parameters and goodness of fit, and what could not be fitted."""
+    tables = [_fit_table(name, fit) for name, fit in fits.items() if fit]
     missing = tuple(
-        f"{name}: {fit.reason}. To have it, collect {fit.collect}."
+        message("{name}: {reason}. To get this fit, collect {collect}.", name=FITS.get(name, name), reason=fit.reason, collect=fit.collect)
         for name, fit in fits.items()
         if isinstance(fit, NotFitted)
-    )
-    return MultiInputView((*tables, *([Listing("Not fitted", missing)] if missing else [])))
+    )  # fmt: skip
+    return MultiInputView((*tables, *([Listing(message("Not fitted"), missing)] if missing else [])))
 
 
 def _fit_table(name: str, fit: Any) -> TableView:
@@ -74,13 +79,13 @@ def _fit_table(name: str, fit: Any) -> TableView:
         interval = range_text(param.low, param.high, unit)
         rows.append((param.name, figure(param.value, unit), interval, "" if unit else param.unit))
     distance, expected = fit.goodness.get("km_distance"), fit.goodness.get("km_distance_expected")
-    notes = [f"Law: {fit.law}. {fit.n:,} observations, {fit.n_censored:,} of them without a known end."]
+    notes = [message("Distribution: {law}. {n:,} observations, {n_censored:,} of them right-censored.", law=fit.law, n=fit.n, n_censored=fit.n_censored)]  # fmt: skip
     if distance is not None and expected is not None:
-        notes.append(
-            f"Largest distance to the curve without a law: {figure(distance, 'share')}; chance alone reaches {figure(expected, 'share')}."
-        )
-    notes += [_CLIENTS_TIME] if name.startswith("piece_from_") else []
-    notes += [f"{note[0].upper()}{note[1:]}." for note in getattr(fit, "notes", ())]
-    headings = Heading.row("Parameter", "Estimate", "95 % interval", "Unit", numbers=("Estimate", "95 % interval"))
-    caption = f"{FITS[name]} ({name})" if name in FITS else name
-    return TableView(headings, tuple(rows), caption=caption, notes=tuple(notes), empty="No parameters: counts only.")
+        notes.append(message("Largest distance to the Kaplan-Meier curve: {distance}; up to {expected} is expected by chance.", distance=figure(distance, "share"), expected=figure(expected, "share")))  # fmt: skip
+    if name.startswith("piece_from_"):
+        notes.append(message("These are the clients' times. They include reading and writing on the host, which the timeout also covers."))  # fmt: skip
+    notes += getattr(fit, "notes", ())
+    headings = Heading.row(message("Parameter"), message("Estimate"), message("95 % interval"), message("Unit"), numbers=(1, 2))  # fmt: skip
+    caption = message("{title} ({name})", title=FITS[name], name=name) if name in FITS else name
+    empty = message("This fit has no parameters, only counts.")
+    return TableView(headings, tuple(rows), caption=caption, notes=tuple(notes), empty=empty)

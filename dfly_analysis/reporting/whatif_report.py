@@ -1,4 +1,4 @@
-"""What other settings would do: the simulation in words, rows, views and JSON."""
+"""What other settings would do: the simulation in sentences, rows, views and JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, NotFitted
+from dfly_analysis.messages import join, message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, measured_retry_correlation, timeout_sensitivity
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
-from dfly_analysis.reporting.labels import ROLES, counted, figure, interval_text, plain
+from dfly_analysis.reporting.labels import ROLES, figure, interval_text, plain, range_text
 from dfly_analysis.reporting.prediction import source_fit
 from dfly_analysis.reporting.writer import manifest_with, write_listed
 from dfly_analysis.simulation import SIMULATED_KEYS, Change, WhatIf, parse_changes
@@ -22,32 +23,27 @@ from dfly_analysis.units import format_rate, format_size
 ROLE = "seedClient"
 Row = tuple[str, str, str, str]
 UNCERTAINTY_LABELS = {
-    "law": "the law of a piece's time",
-    "link": "whether pieces share a link",
-    "bandwidth": "what the link carries",
-    "fate": "whether what failed fails again in the next pass",
-    "other": "resets and errors",
-    "chance": "the number of copies simulated",
+    "law": message("the distribution of piece durations"),
+    "link": message("whether pieces share a link"),
+    "bandwidth": message("the bandwidth of the link"),
+    "fate": message("how often a failure repeats in the next attempt"),
+    "other": message("connection resets and errors"),
+    "chance": message("the number of simulated copies"),
 }
-
-
-_PREDICTED = ("Predicted, settings in force", "Predicted, changed settings")
-_NO_LAYER = "The input shows no layer from the source that ended."
+CHANGED = {
+    "asked": message("nothing"),
+    "target": message("target failure rate"),
+    "size": message("layer size"),
+    "concurrency": message("concurrent pieces"),
+}
+_IN_FORCE, _CHANGED = message("Predicted, effective settings"), message("Predicted, changed settings")
+_NO_LAYER = message("The input shows no layer from the registry from start to end.")
 _MIN_WAIT_S = 1e-3
 
 
 @dataclass(frozen=True)
 class WhatIfReport:
-    """What other settings would do; its parts show themselves.
-
-    Attributes
-    ----------
-    found : WhatIf or NotFitted
-    dataset : Dataset
-        What was read.
-    parameters : mapping of str to value
-        What was asked.
-    """
+    """What other settings would do in the run of a dataset; its parts show themselves."""
 
     found: WhatIf | NotFitted
     dataset: Dataset
@@ -60,43 +56,50 @@ class WhatIfReport:
 
     @property
     def verdict(self) -> ShortVerdict:
-        """How often such a layer fails now and then, and what that stands on."""
+        """How often such a layer fails now and after the change, and the basis of that."""
         found = self.found
         if isinstance(found, NotFitted):
-            because = (found.reason, f"collect {found.collect}") if found.collect else (found.reason,)
-            return ShortVerdict(
-                "It cannot be told what other settings would do", "unknown", because, (), lang=self.lang
+            because = (
+                (found.reason, message("collect {what}", what=found.collect)) if found.collect else (found.reason,)
             )
+            unknown = message("The effect of other settings cannot be predicted")
+            return ShortVerdict(unknown, "unknown", because, (), lang=self.lang)
         now, then = found.layer_now.failure_rate, found.layer_then.failure_rate
-        parts = [about(found), changes_text(found), f"failure rate of such a layer now: {share(now)}"]
-        parts += [f"failure rate of such a layer then: {share(then)}"] if found.changed else []
-        headline, tone = _headline(now, then) if found.changed else ("The run under its own settings", "unknown")
+        parts = [
+            about(found),
+            changes_text(found),
+            message("failure rate of such a layer now: {rate}", rate=share(now)),
+        ]
+        if found.changed:
+            parts.append(message("failure rate of such a layer after the change: {rate}", rate=share(then)))
+        headline, tone = (
+            _headline(now, then) if found.changed else (message("The run under its own settings"), "unknown")
+        )
         warnings = tuple(text for text in (*_outside(found), uncertainty_text(found)) if text)
         return ShortVerdict(headline, tone, (*parts, agreement_text(found)), warnings, lang=self.lang)
 
     @property
     def layer(self) -> TableView:
-        """One such layer under the settings in force and under the changed ones."""
-        headings = Heading.row("What", *_PREDICTED, numbers=_PREDICTED)
+        """One such layer under the effective and the changed settings."""
+        headings = Heading.row(message("Quantity"), _IN_FORCE, _CHANGED, numbers=(1, 2))
         if isinstance(self.found, NotFitted):
-            return TableView(headings, (), empty="There is no prediction.", lang=self.lang)
-        rows = tuple((row[0], *row[2:]) for row in layer_rows(self.found))
-        notes = ("Intervals hold what is not known of the source, and what the pieces seen cannot tell.",)
-        return TableView(headings, rows, notes=notes, lang=self.lang)
+            return TableView(headings, (), empty=message("There is no prediction."), lang=self.lang)
+        notes = (message("The intervals include the uncertainty of the registry's behaviour and of the fitted model."),)
+        return TableView(headings, tuple(layer_rows(self.found)), notes=notes, lang=self.lang)
 
     @property
     def run(self) -> TableView:
-        """The run's own layers: observed, as their own settings predict, and under the changed ones."""
-        headings = Heading.row("What", "Seen", *_PREDICTED, numbers=("Seen", *_PREDICTED))
+        """The run's own layers: observed, predicted under their own settings, and under the changed ones."""
+        headings = Heading.row(message("Quantity"), message("Observed"), _IN_FORCE, _CHANGED, numbers=(1, 2, 3))
         rows = () if isinstance(self.found, NotFitted) else tuple(run_rows(self.found))
         return TableView(headings, rows, empty=_NO_LAYER, lang=self.lang)
 
     @property
     def assumptions(self) -> TableView:
-        """What the simulation takes for granted, and what it cannot know."""
+        """What the simulation assumes, and what it cannot know."""
         notes = () if isinstance(self.found, NotFitted) else self.found.notes
-        rows = tuple((f"{note[0].upper()}{note[1:]}.",) for note in notes)
-        return TableView((Heading("Assumed"),), rows, empty="Nothing but what was seen.", lang=self.lang)
+        rows = tuple((note,) for note in notes)
+        return TableView((Heading(message("Assumption")),), rows, empty=message("The simulation needs no assumptions."), lang=self.lang)  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer in JSON's own types."""
@@ -117,17 +120,17 @@ class WhatIfReport:
 
 
 def _headline(now: Interval, then: Interval) -> tuple[str, str]:
-    """Say whether the change helps; only where the intervals do not meet is anything claimed."""
+    """Return whether the change helps, and the tone; nothing is claimed where the intervals overlap."""
     if then.high < now.low:
-        return "Fewer layers would fail", "good"
+        return message("Fewer layers would fail"), "good"
     if then.low > now.high:
-        return "More layers would fail", "bad"
-    return "The difference is within what is not known", "unknown"
+        return message("More layers would fail"), "bad"
+    return message("The difference is within the uncertainty of the model"), "unknown"
 
 
 def _outside(found: WhatIf) -> tuple[str, ...]:
     if found.agreement and not all(one.inside for one in found.agreement):
-        return ("the replay does not agree with what was seen, so the prediction may be wrong too",)
+        return (message("The model does not reproduce this run, so its prediction may be wrong too."),)
     return ()
 
 
@@ -173,83 +176,98 @@ def whatif_json(found: WhatIf | NotFitted) -> dict[str, Any]:
 
 
 def about(found: WhatIf) -> str:
-    """Say what was simulated: who, which layer, what was changed."""
-    many = f", {found.layers_at_once} on a link at a time" if found.layers_at_once > 1 else ""
-    layer = f"a layer of {format_size(found.size_bytes)} ({found.n_pieces} pieces of {format_size(found.piece_bytes)}){many}"
-    return f"{ROLES[found.role].capitalize()} {found.version or 'of unknown release'}, {layer}"
+    """Return what is simulated: component, release, layer, concurrency."""
+    values = {
+        "role": ROLES[found.role],
+        "version": found.version or message("of unknown release"),
+        "layer": format_size(found.size_bytes),
+        "n": found.n_pieces,
+        "piece": format_size(found.piece_bytes),
+    }
+    if found.layers_at_once > 1:
+        return message("{role} {version}, a layer of {layer} ({n:,} pieces of {piece}), {layers} concurrent layers on a link", **values, layers=found.layers_at_once)  # fmt: skip
+    return message("{role} {version}, a layer of {layer} ({n:,} pieces of {piece})", **values)
 
 
 def changes_text(found: WhatIf) -> str:
-    """Say what was changed, or that nothing was."""
+    """Return what was changed, or that nothing was."""
     requested = found.question
     parts = [f"{one.role} {one.key}={one.text}" for one in found.changes]
-    parts += [f"a link of {format_rate(requested.bandwidth_bps)}"] if requested.bandwidth_bps else []
-    parts += [f"a source {requested.source_speed:g} times as fast"] if requested.source_speed != 1.0 else []
-    return "; ".join(parts) or "nothing is changed"
+    if requested.bandwidth_bps:
+        parts.append(message("a link of {rate}", rate=format_rate(requested.bandwidth_bps)))
+    if requested.source_speed != 1.0:
+        parts.append(message("a registry {factor:g} times as fast", factor=requested.source_speed))
+    return join(parts, "; ") if parts else message("nothing is changed")
 
 
-def layer_rows(found: WhatIf) -> list[Row]:
-    """Return what is predicted of a layer: what, in force, changed; the first cell of each row is empty where it has no place."""
+def layer_rows(found: WhatIf) -> list[tuple[str, str, str]]:
+    """Return what is predicted of a layer: quantity, under the effective settings, under the changed ones."""
     now, then = found.layer_now, found.layer_then
     return [
-        ("a layer fails", "", share(now.failure_rate), share(then.failure_rate)),
-        ("an attempt at a piece fails", "", share(now.attempt_failure_rate), share(then.attempt_failure_rate)),
-        ("a timeout cuts an attempt", "", share(now.cut_rate), share(then.cut_rate)),
-        ("a layer ends after", "", _seconds(now.layer_time_s), _seconds(then.layer_time_s)),
-    ]
+        (message("failure rate of a layer"), share(now.failure_rate), share(then.failure_rate)),
+        (message("failure rate of an attempt at a piece"), share(now.attempt_failure_rate), share(then.attempt_failure_rate)),
+        (message("timeout rate of an attempt"), share(now.cut_rate), share(then.cut_rate)),
+        (message("duration of a layer"), _seconds(now.layer_time_s), _seconds(then.layer_time_s)),
+    ]  # fmt: skip
 
 
 def run_rows(found: WhatIf) -> list[Row]:
-    """Return what was seen of the run, what its own settings predict, and what the changed ones do."""
+    """Return what was observed of the run, what its own settings predict, and what the changed ones predict."""
     now, then, observed = found.run_now, found.run_then, found.observed
     if now is None or then is None or observed is None:
         return []
+    failed = message("{failed} of {n}", failed=observed.failed, n=observed.n_layers)
     return [
-        ("layers that fail", f"{observed.failed} of {observed.n_layers}", _count(now.failed), _count(then.failed)),
-        ("share that fails", share(observed.failure_rate), share(now.failure_rate), share(then.failure_rate)),
-        ("attempts that fail", share(observed.attempt_failure_rate), share(now.attempt_failure_rate), share(then.attempt_failure_rate)),
-        ("middle time of a layer", figure(observed.layer_time_s, "s"), _seconds(now.layer_time_s), _seconds(then.layer_time_s)),
-        ("first start to last end", figure(observed.makespan_s, "s"), _seconds(now.makespan_s), _seconds(then.makespan_s)),
+        (message("failed layers"), failed, _count(now.failed), _count(then.failed)),
+        (message("failure rate of a layer"), share(observed.failure_rate), share(now.failure_rate), share(then.failure_rate)),
+        (message("failure rate of an attempt at a piece"), share(observed.attempt_failure_rate), share(now.attempt_failure_rate), share(then.attempt_failure_rate)),
+        (message("median duration of a layer"), figure(observed.layer_time_s, "s"), _seconds(now.layer_time_s), _seconds(then.layer_time_s)),
+        (message("duration of the run"), figure(observed.makespan_s, "s"), _seconds(now.makespan_s), _seconds(then.makespan_s)),
     ]  # fmt: skip
 
 
 def agreement_text(found: WhatIf) -> str:
-    """Say how well the replay of the settings in force agrees with what was seen."""
+    """Return how well the replay under the effective settings agrees with the observations."""
     if not found.agreement:
-        return "Nothing was seen that the prediction could be compared with."
-    inside = sum(one.inside for one in found.agreement)
-    outside = "; ".join(
-        f"{one.figure}: {counted(int(one.observed), 'layer')} where {_count(one.predicted)} was predicted"
+        return message("The input holds no observations to compare the prediction with.")
+    inside, n = sum(one.inside for one in found.agreement), len(found.agreement)
+    outside = [
+        message("{figure}: observed {observed}, predicted {predicted}", figure=one.figure, observed=f"{one.observed:,.0f}", predicted=_count(one.predicted))
         if one.unit == "1"
-        else f"{one.figure}: {figure(one.observed, one.unit)} where {_seconds(one.predicted)} was predicted"
+        else message("{figure}: observed {observed}, predicted {predicted}", figure=one.figure, observed=figure(one.observed, one.unit), predicted=_seconds(one.predicted))
         for one in found.agreement
         if not one.inside
-    )
-    parts = f"Replayed under the settings in force, {inside} of {len(found.agreement)} figures of the run lie inside what is predicted"
-    return f"{parts}; outside: {outside}." if outside else f"{parts}."
+    ]  # fmt: skip
+    if not outside:
+        return message("Replayed under its effective settings, all {n} figures of the run are within their prediction intervals.", n=n)  # fmt: skip
+    return message(
+        "Replayed under its effective settings, {inside} of {n} figures of the run are within their prediction intervals; outside: {outside}.",
+        inside=inside, n=n, outside=join(outside, "; "),
+    )  # fmt: skip
 
 
 def uncertainty_text(found: WhatIf) -> str:
-    """Say what the interval of the changed failure rate is made of."""
+    """Return what makes the interval of the changed failure rate wide; empty where it is narrow or one-sided."""
     if found.layer_then.doubt.get("chance", 1.0) > 0.5:
-        return ""  # the interval is narrow, or one-sided
+        return ""
     ranked = sorted(found.layer_then.doubt.items(), key=lambda pair: -pair[1])
-    parts = [f"{UNCERTAINTY_LABELS[name]} {figure(part, 'share')}" for name, part in ranked if part >= 0.01]
-    return f"The interval of a layer's failure rate is wide because of: {', '.join(parts)}." if parts else ""
+    parts = [message("{source} {share}", source=UNCERTAINTY_LABELS[name], share=figure(part, "share")) for name, part in ranked if part >= 0.01]  # fmt: skip
+    return message("Sources of uncertainty in the failure rate of a layer: {parts}.", parts=join(parts, ", ")) if parts else ""  # fmt: skip
 
 
 def replay_of(found: WhatIf | NotFitted) -> TableView:
     """Show the run replayed: observed, predicted under its own settings, and under the proposed ones."""
     if isinstance(found, NotFitted):
-        empty = f"The run cannot be replayed: {found.reason}. To have it, collect {found.collect}."
-        return TableView((Heading("What"),), (), empty=empty)
-    changed = found.changed
-    headings = [Heading("What"), Heading("Seen", "number"), Heading("Predicted, settings in force", "number")]
-    headings += [Heading("Predicted, proposed settings", "number")] if changed else []
-    rows = tuple(row if changed else row[:3] for row in run_rows(found))
-    notes = [f"{about(found)}; proposed: {changes_text(found)}." if changed else f"{about(found)}."]
-    notes += [agreement_text(found), *(f"{note[0].upper()}{note[1:]}." for note in found.notes)]
-    return TableView(tuple(headings), rows, notes=tuple(notes), empty=_NO_LAYER)
+        empty = message("The run cannot be replayed: {reason}. To replay it, collect {collect}.", reason=found.reason, collect=found.collect)  # fmt: skip
+        return TableView((Heading(message("Quantity")),), (), empty=empty)
+    columns = [message("Quantity"), message("Observed"), _IN_FORCE, message("Predicted, proposed settings")]
+    width = 4 if found.changed else 3
+    rows = tuple(row[:width] for row in run_rows(found))
+    notes: list[str] = [about(found)]
+    if found.changed:
+        notes.append(message("Proposed: {changes}.", changes=changes_text(found)))
+    notes += [agreement_text(found), *found.notes]
+    return TableView(Heading.row(*columns[:width], numbers=(1, 2, 3)), rows, notes=tuple(notes), empty=_NO_LAYER)
 
 
 def proposed_changes(advice: Advice, role: str = ROLE) -> tuple[Change, ...]:
@@ -259,20 +277,20 @@ def proposed_changes(advice: Advice, role: str = ROLE) -> tuple[Change, ...]:
 
 
 def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> TableView:
-    """Show how the limit a layer needs moves with target, size, bandwidth and pieces in flight, and what waiting costs."""
-    headings = (
-        Heading("Changed"), Heading("Layer", "number"), Heading("Pieces in flight", "number"), Heading("May fail", "number"),
-        Heading("Surely enough", "number"), Heading("By the estimate", "number"), Heading("Waited for the dead, a layer", "number"),
+    """Show how the required timeout depends on target, size, bandwidth and concurrency, and the time lost on stalled pieces."""
+    headings = Heading.row(
+        message("Changed"), message("Layer size"), message("Concurrent pieces"), message("Target failure rate"), message("Safe value (95 %)"),
+        message("Best estimate"), message("Time lost on stalled pieces, per layer"), numbers=range(1, 7),
     )  # fmt: skip
     duration_fit = source_fit(fits)
     slots, size = dataset.settings.get("download.concurrentPieceCount", ROLE).number, advice.size_bytes
     if not duration_fit or not slots or size <= 0:
-        reason = (
-            "no law of a piece's time was fitted"
+        empty = (
+            message("The required timeout cannot be computed: no distribution of piece durations is fitted.")
             if not duration_fit
-            else "the number of pieces in flight or the layer is not known"
+            else message("The required timeout cannot be computed: concurrency or layer size is not known.")
         )
-        return TableView(headings, (), empty=f"No limit can be worked out: {reason}.")
+        return TableView(headings, (), empty=empty)
     version, count = dataset.settings.versions.get(ROLE), max(1, int(slots))
     layer = LayerShape.of_client(size, count, version)
     capacity = fits.get("source_capacity") or None
@@ -283,21 +301,22 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     )  # fmt: skip
     rows = tuple(
         (
-            row.changed if row.speed == 1.0 else f"bandwidth, {row.speed:g} times", figure(row.size_bytes, "bytes"), plain(row.slots),
-            figure(row.target_failure_rate, "share"), figure(row.timeout_s, "s"), figure(row.estimate_s, "s"), _waited(row),
+            CHANGED.get(row.changed, row.changed) if row.speed == 1.0 else message("bandwidth × {factor:g}", factor=row.speed),
+            figure(row.size_bytes, "bytes"), plain(row.slots), figure(row.target_failure_rate, "share"), figure(row.timeout_s, "s"),
+            figure(row.estimate_s, "s"), _time_lost(Interval(row.waited_s, row.waited_low_s, row.waited_high_s)),
         )
         for row in table.itertuples()
     )  # fmt: skip
-    notes: tuple[str, ...] = ("“Surely enough” is the smallest limit at which the upper end of the failure rate's 95 % interval meets the target, timeouts alone.",)  # fmt: skip
+    notes = [message("The safe value is the shortest timeout at which the upper bound of the 95 % interval of the failure rate by timeouts meets the target.")]  # fmt: skip
     if capacity is None or not capacity.shared:
-        notes += ("More pieces in flight are taken not to slow each other: no shared link is seen.",)
-    return TableView(headings, rows, notes=notes)
+        notes.append(message("Concurrent pieces are assumed not to slow each other down, because the data show no shared link."))  # fmt: skip
+    return TableView(headings, rows, notes=tuple(notes))
 
 
-def _waited(row: Any) -> str:
-    """Say how long is waited for pieces that never come; less than a millisecond is next to nothing."""
-    parts = interval_text(Interval(row.waited_s, row.waited_low_s, row.waited_high_s), "s")
-    return f"< 1\N{NO-BREAK SPACE}ms ({parts.partition('(')[2]}" if 0.0 < row.waited_s < _MIN_WAIT_S else parts
+def _time_lost(lost: Interval) -> str:
+    if not 0.0 < lost.value < _MIN_WAIT_S:
+        return interval_text(lost, "s")
+    return message("{value} ({interval})", value="< 1 ms", interval=range_text(lost.low, lost.bound, "s"))
 
 
 def _seconds(interval: Interval) -> str:
@@ -305,11 +324,11 @@ def _seconds(interval: Interval) -> str:
 
 
 def share(interval: Interval) -> str:
-    """Say a share with its interval; one that never came up is 0."""
+    """Return a share with its interval; one that never occurred is 0."""
     if interval.value == 0.0:
-        return f"0 % (at most {figure(interval.high, 'share')})"
+        return message("{value} ({interval})", value="0 %", interval=range_text(0.0, interval.high, "share"))
     return interval_text(interval, "share")
 
 
 def _count(interval: Interval) -> str:
-    return f"{interval.value:.2g} ({plain(interval.low)} to {plain(interval.high)})"
+    return message("{value:.2g} ({low} to {high})", value=interval.value, low=plain(interval.low), high=plain(interval.high))  # fmt: skip

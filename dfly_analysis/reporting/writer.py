@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import StoreError
+from dfly_analysis.messages import message
 from dfly_analysis.reporting.components import Listing
 from dfly_analysis.reporting.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
 from dfly_analysis.reporting.provenance import hash_of, version_of
@@ -19,16 +20,17 @@ if TYPE_CHECKING:
 
 WRITABLE = "name another folder with -o"
 LIBRARIES = ("numpy", "pandas", "scipy", "matplotlib", "jinja2", "markdown-it-py", "papermill")
+_NUMBERS = message("the same numbers for scripts")
 _MEANINGS = {
-    "report.html": "the page to send",
-    "report.json": "the same in numbers, for scripts",
-    "comparison.json": "the same in numbers, for scripts",
-    "whatif.json": "the same in numbers, for scripts",
-    "overlay.values.yaml": "Helm values that set what is proposed",
-    "alerts.rules.yaml": "rules for Prometheus that follow from this run",
-    "alerts.tests.yaml": "tests of these rules, for promtool",
-    "alerts.dashboard.json": "a Grafana dashboard for large preheats",
-    "manifest.json": "inputs with their hashes, versions, what was asked",
+    "report.html": message("the page to share"),
+    "report.json": _NUMBERS,
+    "comparison.json": _NUMBERS,
+    "whatif.json": _NUMBERS,
+    "overlay.values.yaml": message("Helm values with the proposed settings"),
+    "alerts.rules.yaml": message("Prometheus rules derived from this run"),
+    "alerts.tests.yaml": message("promtool tests of these rules"),
+    "alerts.dashboard.json": message("Grafana dashboard for large preheats"),
+    "manifest.json": message("input files with their hashes, versions and parameters"),
 }
 
 
@@ -70,7 +72,8 @@ def write_listed(
 def listing_of(names: Collection[str], lang: str) -> Listing:
     """List the files and their page, with what each is for."""
     shown = (name for name in _MEANINGS if name in names or name == "report.html")
-    return Listing("", tuple(f"{name}: {_MEANINGS[name]}" for name in shown), lang=lang)
+    items = tuple(message("{name}: {meaning}", name=name, meaning=_MEANINGS[name]) for name in shown)
+    return Listing("", items, lang=lang)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What a batch says as a whole: one table, and a page that leads to each report."""
+"""Summary of a batch: one table, and a page with links to the reports."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from dfly_analysis.estimates import Interval
+from dfly_analysis.messages import message, plural, translate
 from dfly_analysis.reporting.batch.runner import Outcome
 from dfly_analysis.reporting.components import View
-from dfly_analysis.reporting.labels import CAUSES, figure, range_text
+from dfly_analysis.reporting.labels import interval_text
 from dfly_analysis.reporting.notebook_renderer import output_of
 from dfly_analysis.reporting.page import render_page
 from dfly_analysis.reporting.writer import write_whole
 
 Row = dict[str, Any]
+BATCH = message("Batch of reports")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,15 @@ class BatchIndex(View):
 
     template: ClassVar[str] = "batch.html.j2"
     rows: tuple[Row, ...]
-    words: ClassVar[dict[str, str]] = CAUSES
+    headings: ClassVar[tuple[str, ...]] = (
+        message("Report"), message("Status"), message("Tasks"), message("Failed"), message("Main cause"), message("What to set"),
+        message("Failure rate now"), message("Failure rate after the change"),
+    )  # fmt: skip
+    states: ClassVar[dict[str, str]] = {
+        "done": message("done"),
+        "kept": message("unchanged"),
+        "failed": message("failed"),
+    }
 
 
 def summary_rows(outcomes: Sequence[Outcome], output_dir: Path) -> list[Row]:
@@ -60,11 +71,7 @@ def _part(path: Path, name: str) -> Any:
 
 
 def _rate(interval: Any) -> str:
-    if not interval:
-        return ""
-    low, high = interval["low"], interval["high"]
-    text = f"{figure(interval['value'], 'share')} ({range_text(low, high, 'share')})"
-    return text.replace("\N{NO-BREAK SPACE}", " ")
+    return interval_text(Interval(**interval), "share") if interval else ""
 
 
 def write_index(rows: Sequence[Row], output_dir: Path, lang: str = "en") -> Path:
@@ -75,10 +82,11 @@ def write_index(rows: Sequence[Row], output_dir: Path, lang: str = "en") -> Path
         writer = csv.DictWriter(file, list(rows[0]) if rows else ["report"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    failed = sum(row["state"] == "failed" for row in rows)
     table = new_code_cell(outputs=[output_of(BatchIndex(tuple(rows), lang=lang))])
-    summary = new_markdown_cell(f"{len(rows):,} reports, {failed:,} of them could not be made.")
-    notebook = new_notebook(cells=[new_markdown_cell("# Reports of one batch"), summary, table])
+    n, failed = len(rows), sum(row["state"] == "failed" for row in rows)
+    summary = message("{reports}, {failed:,} failed.", reports=plural("{n} report", "{n} reports", n), failed=failed)
+    cells = [new_markdown_cell(f"# {translate(BATCH, lang)}"), new_markdown_cell(translate(summary, lang)), table]
+    notebook = new_notebook(cells=cells)
     page = output_dir / "index.html"
     write_whole(page, render_page(notebook, lang=lang))
     return page

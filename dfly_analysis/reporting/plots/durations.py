@@ -9,9 +9,10 @@ import numpy as np
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
+from dfly_analysis.messages import join, message
 from dfly_analysis.models import kaplan_meier
 from dfly_analysis.reporting.figures import Figure, NotDrawn
-from dfly_analysis.reporting.labels import NOTHING, OUTCOMES
+from dfly_analysis.reporting.labels import NOTHING, OUTCOMES, figure
 from dfly_analysis.reporting.plots.style import (
     COLOURS,
     DURATION_TICKS_S,
@@ -32,6 +33,11 @@ _SOURCE = "pieces WHERE origin = 'source' AND duration_s > 0 AND size_bytes > 0"
 _COUNTS = "count(*) FILTER (outcome = 'ok'), count(*) FILTER (outcome = 'timeout'), count(*) FILTER (coalesce(outcome, '') NOT IN ('ok', 'timeout'))"
 _MAX_EXACT = 20_000
 """Of more attempts, durations are rounded to 0.1 % for the survival curve."""
+_QUANTILE_LABELS = {
+    0.5: message("median"),
+    0.99: message("99th percentile"),
+    0.999: message("99.9th percentile"),
+}
 _DASHES = {0.5: (0, (1, 1)), 0.99: (0, (5, 2)), 0.999: "solid"}
 _MARKERS = {"timeout": "^", "reset": "x", "storage": "s", "origin": "D", "cancelled": "+", "unknown": "*"}
 _SIZES_IN_TABLE = 10
@@ -66,9 +72,7 @@ def draw_durations(dataset: Dataset, fit: Any, requested_piece_bytes: float | No
     """
     seen = _attempts(dataset)
     if not seen.n:
-        return NotDrawn(
-            "No time of a piece from the registry was seen. From client v1.4.1 on its lines are written at debug level only."
-        )
+        return NotDrawn(message("The logs hold no durations of pieces from the registry. From client v1.4.1 on they are logged at debug level only."))  # fmt: skip
     every = -(-seen.n // MAX_POINTS)
     sample = dataset.sql(
         f"SELECT outcome, duration_s, size_bytes::DOUBLE AS size FROM {_SOURCE} "
@@ -82,7 +86,7 @@ def draw_durations(dataset: Dataset, fit: Any, requested_piece_bytes: float | No
             _lines(left, fit, smallest, max(seen.largest, requested_piece_bytes or 0.0), seen.largest)
         for limit in seen.timeouts[:_MAX_LIMITS]:
             left.axhline(limit, color=INK, linestyle="--", linewidth=1.1)
-            left.annotate(f"limit {format_duration(limit)}", (1.0, limit), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
+            left.annotate(canvas.label(message("timeout {timeout}", timeout=format_duration(limit))), (1.0, limit), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
         _dress_left(left, seen, requested_piece_bytes if fit else None)
         _survival(right, fit, dataset, seen.by_size[0][0])
         return finish(
@@ -90,7 +94,10 @@ def draw_durations(dataset: Dataset, fit: Any, requested_piece_bytes: float | No
             len(sample),
             alt=_alt(seen, fit),
             caption=_caption(every, fit, requested_piece_bytes, seen.largest),
-            columns=("Piece size", "Finished", "Cut by timeout", "Ended otherwise", "Median (fitted)", "99 % within", "99.9 % within"),
+            columns=(
+                message("Piece size"), message("Succeeded"), message("Timed out"), message("Other outcomes"), message("Fitted median"),
+                message("Fitted 99th percentile"), message("Fitted 99.9th percentile"),
+            ),
             rows=_table(seen, fit),
         )  # fmt: skip
 
@@ -119,12 +126,16 @@ def _attempts(dataset: Dataset) -> _Attempts:
 def _scatter(axes: Any, sample: Any) -> None:
     done = sample[sample["outcome"] == "ok"]
     alpha = 0.75 if len(done) < 300 else 0.3
-    axes.scatter(done["size"], done["duration_s"], s=13, color=COLOURS["ok"], alpha=alpha, linewidths=0, label=f"finished ({len(done):,})")  # fmt: skip
+    axes.scatter(done["size"], done["duration_s"], s=13, color=COLOURS["ok"], alpha=alpha, linewidths=0, label=axes.figure.label(_legend("ok", done)))  # fmt: skip
     for outcome, marker in _MARKERS.items():
         some = sample[sample["outcome"] == outcome]
         if len(some):
             look = {"facecolors": "none", "edgecolors": COLOURS[outcome]} if marker in "^sD" else {"color": COLOURS[outcome]}  # fmt: skip
-            axes.scatter(some["size"], some["duration_s"], s=30, marker=marker, **look, linewidths=1.2, label=f"{OUTCOMES[outcome]} ({len(some):,})", zorder=3)  # fmt: skip
+            axes.scatter(some["size"], some["duration_s"], s=30, marker=marker, **look, linewidths=1.2, label=axes.figure.label(_legend(outcome, some)), zorder=3)  # fmt: skip
+
+
+def _legend(outcome: str, attempts: Any) -> str:
+    return message("{outcome} ({n:,})", outcome=OUTCOMES[outcome], n=len(attempts))
 
 
 def _lines(axes: Any, fit: Any, low: float, high: float, observed: float) -> None:
@@ -134,15 +145,15 @@ def _lines(axes: Any, fit: Any, low: float, high: float, observed: float) -> Non
     grid = np.geomspace(low, high, _SIZES_OF_A_LINE)
     for p in QUANTILES:
         found = fit.quantiles(grid.tolist(), [p] * len(grid))
-        axes.plot(grid, [one.value for one in found], color=FIT, linestyle=_DASHES[p], linewidth=1.6, label=f"{format_share(p)} within")  # fmt: skip
+        axes.plot(grid, [one.value for one in found], color=FIT, linestyle=_DASHES[p], linewidth=1.6, label=_QUANTILE_LABELS[p])  # fmt: skip
         axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.13, linewidth=0)  # fmt: skip
     if beyond:
-        axes.axvspan(observed, high, color="#eef1f4", zorder=0, label="larger than any seen")
+        axes.axvspan(observed, high, color="#eef1f4", zorder=0, label=message("larger than observed"))
 
 
 def _dress_left(axes: Any, seen: _Attempts, requested_bytes: float | None) -> None:
     low, high = seen.smallest / 2, max(seen.largest, requested_bytes or 0.0) * 2
-    axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel="size of the piece", ylabel="duration of the attempt", title="Duration against size")  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel=message("piece size"), ylabel=message("duration of an attempt"), title=message("Duration against size"))  # fmt: skip
     bottom, top = axes.get_ylim()
     bottom = max(bottom, seen.shortest / 2)
     longest = max(seen.longest, *seen.timeouts[-1:])
@@ -164,18 +175,21 @@ def _survival(axes: Any, fit: Any, dataset: Dataset, size: float) -> None:
     if observed.x:
         x, y, below, above = (np.array(part) for part in (observed.x, observed.y, observed.low, observed.high))
         keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), 300)).astype(int))
-        axes.step(x[keep], y[keep], where="post", color=COLOURS["ok"], linewidth=1.5, label="seen (Kaplan and Meier)")
+        axes.step(
+            x[keep], y[keep], where="post", color=COLOURS["ok"], linewidth=1.5, label=message("observed (Kaplan-Meier)")
+        )
         axes.fill_between(x[keep], below[keep], above[keep], step="post", color=COLOURS["ok"], alpha=0.15, linewidth=0)
     if fit:
         high = max(high, min(fit.quantile(size, 0.9995).value, 20 * high))
         grid = np.geomspace(max(high / 500, 1e-3), high, 24)
         found = fit.timeout_rates(size, grid.tolist())
-        axes.plot(grid, [one.value for one in found], color=FIT, linewidth=1.6, label="fitted")
+        axes.plot(grid, [one.value for one in found], color=FIT, linewidth=1.6, label=message("fitted distribution"))
         axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.15, linewidth=0)  # fmt: skip
     limits = f"SELECT DISTINCT timeout_s FROM {near} AND timeout_s IS NOT NULL ORDER BY 1 LIMIT {_MAX_LIMITS}"
     for (limit,) in dataset.rows(limits):
         axes.axvline(limit, color=INK, linestyle="--", linewidth=1.1)
-    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(5e-4, 1.15), xlabel="time", ylabel="share of attempts that last longer", title=f"Pieces of {format_size(size)}")  # fmt: skip
+    title = axes.figure.label(message("Pieces of {size}", size=format_size(size)))
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(5e-4, 1.15), xlabel=message("duration"), ylabel=message("share of attempts that take longer"), title=title)  # fmt: skip
     log_axis(axes.xaxis, DURATION_TICKS_S, format_duration, low, high)
     log_axis(axes.yaxis, SHARE_TICKS, format_share, 5e-4, 1.15)
     if len(axes.get_legend_handles_labels()[0]):
@@ -184,32 +198,37 @@ def _survival(axes: Any, fit: Any, dataset: Dataset, size: float) -> None:
 
 def _alt(seen: _Attempts, fit: Any) -> str:
     done, cut, other = seen.counts
-    limits = ", ".join(map(format_duration, seen.timeouts[:_MAX_LIMITS]))
-    text = f"Duration against size of {seen.n:,} attempts at pieces, on logarithmic axes: {done:,} finished, {cut:,} cut by the timeout, {other:,} ended otherwise. "
-    text += f"Limit drawn at {limits}. " if limits else "No limit is known. "
+    parts = [
+        message(
+            "Duration against size of {n:,} attempts at pieces, on logarithmic axes: {done:,} succeeded, {cut:,} timed out, {other:,} ended otherwise.",
+            n=seen.n, done=done, cut=cut, other=other,
+        )
+    ]  # fmt: skip
+    limits = [format_duration(limit) for limit in seen.timeouts[:_MAX_LIMITS]]
+    parts.append(message("Timeouts drawn: {timeouts}.", timeouts=join(limits, ", ")) if limits else message("No timeout is known."))  # fmt: skip
     if not fit:
-        return f"{text}No law could be fitted."
+        return join([*parts, message("No distribution is fitted.")])
     size = seen.by_size[0][0]
     tail = fit.quantile(size, 0.999)
-    return (
-        f"{text}For pieces of {format_size(size)} the fitted median is {format_duration(fit.quantile(size, 0.5).value)}, "
-        f"and 99.9 % finish within {format_duration(tail.value)} (interval {format_duration(tail.low)} to {format_duration(tail.high)})."
-    )
+    return join([
+        *parts,
+        message(
+            "For pieces of {size} the fitted median is {median}, and 99.9 % finish within {tail} (interval {low} to {high}).",
+            size=format_size(size), median=format_duration(fit.quantile(size, 0.5).value), tail=format_duration(tail.value),
+            low=format_duration(tail.low), high=format_duration(tail.high),
+        ),
+    ])  # fmt: skip
 
 
 def _caption(every: int, fit: Any, requested_bytes: float | None, largest: float) -> str:
-    parts = [
-        "Left: filled dots finished; other marks were cut and would have taken longer. Right: the share of attempts still running after a time."
-    ]
+    parts = [message("Left: dots are attempts that succeeded; other marks are right-censored, they would have taken longer. Right: share of attempts still running after a time.")]  # fmt: skip
     if fit:
-        parts.append("Green: fitted median, 99 % and 99.9 % with their 95 % intervals.")
+        parts.append(message("Green: fitted median, 99th and 99.9th percentile with their 95 % intervals."))
     if fit and requested_bytes and requested_bytes > largest * 1.05:
-        parts.append(
-            f"In the grey part no piece was seen; the layer asked for is cut into pieces of {format_size(requested_bytes)}."
-        )
+        parts.append(message("The grey area is extrapolated: no piece of that size was observed, and the requested layer has pieces of {size}.", size=format_size(requested_bytes)))  # fmt: skip
     if every > 1:
-        parts.append(f"One attempt in {every} is drawn; the lines rest on all of them.")
-    return " ".join(parts)
+        parts.append(message("One attempt in {n:,} is drawn; the lines are based on all of them.", n=every))
+    return join(parts)
 
 
 def _table(seen: _Attempts, fit: Any) -> list[tuple[str, ...]]:
@@ -225,4 +244,5 @@ def _table(seen: _Attempts, fit: Any) -> list[tuple[str, ...]]:
 
 
 def _with_interval(one: Interval) -> str:
-    return f"{format_duration(one.value)} ({format_duration(one.low)} to {format_duration(one.high)})"
+    value, low, high = (figure(end, "s") for end in (one.value, one.low, one.high))
+    return message("{value} ({low} to {high})", value=value, low=low, high=high)

@@ -1,4 +1,4 @@
-"""Does the model fit: its probabilities against the data's, and which hosts it does not hold for."""
+"""Does the model fit: its probabilities against those of the data, and the hosts that deviate."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dfly_analysis.messages import join, message
 from dfly_analysis.reporting.figures import Figure, NotDrawn
 from dfly_analysis.reporting.plots.style import COLOURS, FAINT, FIT, INK, SIZE_TICKS_BYTES, drawing, finish, log_axis
 from dfly_analysis.units import format_share
@@ -21,12 +22,12 @@ _Z = (-2.3263, -1.2816, 0.0, 1.2816, 2.3263, 3.0902)
 def draw_fit_diagnostics(fit: Any) -> Figure | NotDrawn:
     """Draw a probability plot of a fitted DurationFit, and what each host finished against what the fit expects."""
     if not fit:
-        return NotDrawn("No law of times could be fitted, so there is none to check.")
+        return NotDrawn(message("No distribution of piece durations is fitted, so there is none to check."))
     from dfly_analysis.models import check_fit
 
     checks = check_fit(fit)
     if len(checks.probability) < 2:
-        return NotDrawn("Too few attempts finished to check the law against them.")
+        return NotDrawn(message("Too few attempts succeeded to check the fitted distribution."))
     with drawing(360) as canvas:
         left, right = canvas.subplots(1, 2, width_ratios=(1.0, 1.0))
         _probabilities(left, checks.probability)
@@ -40,17 +41,20 @@ def draw_fit_diagnostics(fit: Any) -> Figure | NotDrawn:
             len(checks.probability) + len(hosts),
             alt=_alt(fit, checks.probability, hosts),
             caption=_CAPTION,
-            columns=("Host", "Attempts", "Finished", "Expected by the law", "Ratio", "99 % within, without it"),
+            columns=(
+                message("Host"), message("Attempts"), message("Succeeded"), message("Expected by the model"), message("Ratio"),
+                message("99th percentile without this host"),
+            ),
             rows=[
-                (str(row.host), f"{row.n:,.0f}", f"{row.finished:,.0f}", f"{row.expected:,.0f}", f"{row.ratio:.2f}", f"{row.shift_q99:.3f} times")
+                (str(row.host), f"{row.n:,.0f}", f"{row.finished:,.0f}", f"{row.expected:,.0f}", f"{row.ratio:.2f}", message("{factor:.3f}×", factor=row.shift_q99))
                 for row in hosts.itertuples()
-            ] or [("all", f"{fit.n:,}", f"{fit.n - fit.n_censored:,}", "", "", "")],
+            ] or [(message("all"), f"{fit.n:,}", f"{fit.n - fit.n_censored:,}", "", "", "")],
         )  # fmt: skip
 
 
-_CAPTION = (
-    "Left: the share that lasts longer by the law against the share seen (Kaplan and Meier), on normal scales; on the line the law is right. "
-    "Right: attempts of a host that finished, over those the law expects of it; below 1 the host is slower than the law."
+_CAPTION = message(
+    "Left: share of attempts that take longer, by the model and as observed (Kaplan-Meier), on normal scales; on the line they agree. "
+    "Right: attempts of a host that succeeded, divided by the number the model expects; below 1 the host is slower than the model."
 )
 
 
@@ -59,7 +63,11 @@ def _probabilities(axes: Any, rows: pd.DataFrame) -> None:
     low, high = (edge(rows[["law_z", "seen_z"]].to_numpy()) for edge in (np.min, np.max))
     axes.plot([low, high], [low, high], color=FIT, linewidth=1.4)
     labels = [format_share(share) for share in _SHARES]
-    axes.set(xlabel="lasts longer by the law", ylabel="lasts longer, seen", title="Law against data")
+    axes.set(
+        xlabel=message("share that takes longer, model"),
+        ylabel=message("share that takes longer, observed"),
+        title=message("Model against data"),
+    )
     axes.set_xticks(_Z, labels)
     axes.set_yticks(_Z, labels)
     axes.set_xlim(low - 0.1, high + 0.1)
@@ -79,7 +87,7 @@ def _hosts(axes: Any, hosts: pd.DataFrame) -> None:
     axes.errorbar(ratio, place, xerr=reach, fmt="o", color=COLOURS["ok"], ecolor=FAINT, markersize=4)
     axes.axvline(1.0, color=FIT, linewidth=1.4)
     axes.set_yticks(place, [str(host) for host in hosts["host"]])
-    axes.set(xlabel="finished, over expected by the law", title="Hosts the law fits worst")
+    axes.set(xlabel=message("succeeded attempts / expected by the model"), title=message("Hosts that deviate most"))
 
 
 def _residuals(axes: Any, rows: pd.DataFrame) -> None:
@@ -88,7 +96,7 @@ def _residuals(axes: Any, rows: pd.DataFrame) -> None:
     done = done.sort_values("time_s").iloc[::step]
     axes.plot(done["size_bytes"] / 2**20, done["residual"], ".", color=COLOURS["ok"], markersize=4)
     axes.axhline(1.0, color=INK, linewidth=1.0, linestyle="--")
-    axes.set(xscale="log", yscale="log", xlabel="size of the piece, MiB", ylabel="residual (Cox and Snell)", title="Residuals")  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel=message("piece size, MiB"), ylabel=message("Cox-Snell residual"), title=message("Residuals"))  # fmt: skip
     for axis, ticks, edges in (
         (axes.xaxis, _MIB_TICKS, axes.get_xlim()),
         (axes.yaxis, _RESIDUAL_TICKS, axes.get_ylim()),
@@ -98,8 +106,11 @@ def _residuals(axes: Any, rows: pd.DataFrame) -> None:
 
 def _alt(fit: Any, rows: pd.DataFrame, hosts: pd.DataFrame) -> str:
     gap = float(np.abs(rows["law"] - rows["seen"]).max())
-    text = f"Probability plot of the law {fit.law} over {fit.n:,} attempts: the largest gap between law and data is {format_share(gap)}."
-    if len(hosts) > 1:
-        slowest = hosts.iloc[-1]
-        text += f" The slowest of the hosts against the law is {slowest['host']}, which finished {slowest['ratio']:.2f} times what the law expects."
-    return text
+    text = message(
+        "Probability plot of the distribution {law} over {n:,} attempts: the largest gap between model and data is {gap}.",
+        law=fit.law, n=fit.n, gap=format_share(gap),
+    )  # fmt: skip
+    if len(hosts) < 2:
+        return text
+    slowest = hosts.iloc[-1]
+    return join([text, message("The slowest host is {host}, with {ratio:.2f} times the succeeded attempts that the model expects.", host=str(slowest["host"]), ratio=slowest["ratio"])])  # fmt: skip

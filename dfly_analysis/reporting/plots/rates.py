@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from dfly_analysis.messages import join, message
 from dfly_analysis.reporting.figures import Figure, NotDrawn
+from dfly_analysis.reporting.labels import interval_text
 from dfly_analysis.reporting.plots.style import (
     COLOURS,
     DURATION_TICKS_S,
@@ -32,7 +34,11 @@ def draw_failure_rates(
 ) -> Figure | NotDrawn:
     """Draw the share of layers that fail against the timeout of a piece, with the accepted share."""
     if predicted is None:
-        return NotDrawn("No law of times could be fitted, or no layer size is known, so no rate can be foretold.")
+        return NotDrawn(
+            message(
+                "The failure rate cannot be predicted: no distribution of piece durations is fitted, or no layer size is known."
+            )
+        )
     marked = [time for time in (predicted.timeout_now_s, predicted.timeout_then_s) if time]
     ends = [*marked, fits[predicted.fit].quantile(predicted.piece_bytes, 0.5).value]
     low, high = min(ends) / 2, max([*ends, predicted.longest_seen_s or 0.0]) * 4
@@ -41,14 +47,16 @@ def draw_failure_rates(
     with drawing(400) as canvas:
         axes = canvas.subplots()
         values, lows, highs = (np.maximum([getattr(one, end) for one in found], MIN_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
-        axes.plot(grid, values, color=COLOURS["timeout"], linewidth=2, label=f"layers of {format_size(predicted.size_bytes)} that fail, any cause")  # fmt: skip
-        axes.fill_between(grid, lows, highs, color=COLOURS["timeout"], alpha=0.16, linewidth=0, label="95 % interval")
+        axes.plot(grid, values, color=COLOURS["timeout"], linewidth=2, label=canvas.label(message("{size} layers, any cause", size=format_size(predicted.size_bytes))))  # fmt: skip
+        axes.fill_between(
+            grid, lows, highs, color=COLOURS["timeout"], alpha=0.16, linewidth=0, label=message("95 % interval")
+        )
         if any(ending.count for ending in fits[predicted.fit].endings.values()):
             alone = [predicted.rate(fits, float(time), competing=False).value for time in grid]
-            axes.plot(grid, np.maximum(alone, MIN_RATE / 10), color=FIT, linewidth=1.6, linestyle=(0, (5, 2)), label="by timeouts alone")  # fmt: skip
+            axes.plot(grid, np.maximum(alone, MIN_RATE / 10), color=FIT, linewidth=1.6, linestyle=(0, (5, 2)), label=message("timeouts only"))  # fmt: skip
         _mark(axes, predicted, target_failure_rate, high)
         bottom = max(MIN_RATE, min(float(values.min()), target_failure_rate) / 4)
-        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel="timeout of a piece", ylabel="share that fails")  # fmt: skip
+        axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel=message("piece timeout"), ylabel=message("failure rate of a layer"))  # fmt: skip
         log_axis(axes.xaxis, DURATION_TICKS_S, format_duration, low, high)
         log_axis(axes.yaxis, SHARE_TICKS, format_share, bottom, 1.1)
         axes.legend(loc="best")
@@ -56,31 +64,50 @@ def draw_failure_rates(
             canvas,
             len(grid),
             alt=_rates_alt(predicted, fits, target_failure_rate),
-            caption=f"Layers of {format_size(predicted.size_bytes)} in pieces of {format_size(predicted.piece_bytes)}, from the registry by a seed client. Grey: beyond the longest time seen.",
-            columns=("Timeout of a piece", "Layers that fail", "Low", "High", "Attempts that fail", "Low", "High"),
+            caption=message(
+                "A {layer} layer in pieces of {piece}, downloaded from the registry by a seed client. Grey: beyond the longest observed duration.",
+                layer=format_size(predicted.size_bytes), piece=format_size(predicted.piece_bytes),
+            ),
+            columns=(
+                message("Piece timeout"), message("Failure rate of a layer"), message("Low"), message("High"),
+                message("Failure rate of an attempt"), message("Low"), message("High"),
+            ),
             rows=_rates_table(predicted, fits, marked),
-        )
+        )  # fmt: skip
 
 
 def _mark(axes: Any, predicted: Prediction, target: float, high: float) -> None:
-    pairs = ((predicted.timeout_now_s, "now", INK), (predicted.timeout_then_s, "proposed", PROPOSED))
-    for time, name, colour in pairs:
+    label = axes.figure.label
+    pairs = (
+        (predicted.timeout_now_s, message("now {timeout}", timeout=format_duration(predicted.timeout_now_s or 0)), INK),
+        (predicted.timeout_then_s, message("proposed {timeout}", timeout=format_duration(predicted.timeout_then_s or 0)), PROPOSED),
+    )  # fmt: skip
+    for time, text, colour in pairs:
         if time:
             axes.axvline(time, color=colour, linestyle=":", linewidth=1.8)
-            axes.annotate(f"{name} {format_duration(time)}", (time, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center", color=colour, fontsize=9)  # fmt: skip
+            axes.annotate(label(text), (time, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center", color=colour, fontsize=9)  # fmt: skip
     axes.axhline(target, color=FAINT, linestyle="--", linewidth=1)
-    axes.annotate(f"asked for: {format_share(target)}", (1.0, target), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
+    axes.annotate(label(message("target: {rate}", rate=format_share(target))), (1.0, target), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
     if predicted.longest_seen_s and predicted.longest_seen_s < high:
         axes.axvspan(predicted.longest_seen_s, high, color="#eef1f4", zorder=0)
 
 
 def _rates_alt(predicted: Prediction, fits: Mapping[str, Any], target: float) -> str:
-    text = f"Share of layers of {format_size(predicted.size_bytes)} that fail against the timeout of a piece, falling as the timeout grows; asked for {format_share(target)}."
-    for time, name in ((predicted.timeout_now_s, "in force"), (predicted.timeout_then_s, "proposed")):
-        if time:
-            rate = predicted.rate(fits, time)
-            text += f" At {format_duration(time)}, {name}: {format_share(rate.value)} (interval {format_share(rate.low)} to {format_share(rate.high)})."
-    return text
+    parts = [
+        message(
+            "Failure rate of a {size} layer against the piece timeout, falling as the timeout grows; target {target}.",
+            size=format_size(predicted.size_bytes), target=format_share(target),
+        )
+    ]  # fmt: skip
+    if now := predicted.timeout_now_s:
+        rate = interval_text(predicted.rate(fits, now), "share")
+        parts.append(message("With the current timeout of {timeout}: {rate}.", timeout=format_duration(now), rate=rate))
+    if then := predicted.timeout_then_s:
+        rate = interval_text(predicted.rate(fits, then), "share")
+        parts.append(
+            message("With the proposed timeout of {timeout}: {rate}.", timeout=format_duration(then), rate=rate)
+        )
+    return join(parts)
 
 
 def _rates_table(predicted: Prediction, fits: Mapping[str, Any], marked: list[float]) -> list[tuple[str, ...]]:
@@ -88,41 +115,55 @@ def _rates_table(predicted: Prediction, fits: Mapping[str, Any], marked: list[fl
     for time in sorted({*marked, *ROUND_TIMEOUTS_S}):
         rate = predicted.rate(fits, time)
         attempt = fits[predicted.fit].failure_rate(predicted.piece_bytes, time)
-        names = {predicted.timeout_now_s: " (now)", predicted.timeout_then_s: " (proposed)"}
-        shares = (
-            format_share(share) for share in (rate.value, rate.low, rate.high, attempt.value, attempt.low, attempt.high)
-        )
-        result.append((f"{format_duration(time)}{names.get(time, '')}", *shares))
+        name = format_duration(time)
+        if time == predicted.timeout_now_s:
+            name = message("{timeout} (now)", timeout=name)
+        elif time == predicted.timeout_then_s:
+            name = message("{timeout} (proposed)", timeout=name)
+        shares = (rate.value, rate.low, rate.high, attempt.value, attempt.low, attempt.high)
+        result.append((name, *map(format_share, shares)))
     return result
 
 
 def draw_task_failures(fit: Any) -> Figure | NotDrawn:
     """Draw the share of tasks that failed, by size, from a TaskFailureFit."""
     if not fit:
-        return NotDrawn(f"Failures by size cannot be shown: {getattr(fit, 'reason', 'they were not counted')}.")
+        return NotDrawn(
+            message(
+                "Failures by size cannot be shown: {reason}.",
+                reason=getattr(fit, "reason", message("no task was counted")),
+            )
+        )
     names = [size_class(one.from_bytes, one.to_bytes) for one in fit.bins]
     place = np.arange(len(names))
     rates = [one.rate for one in fit.bins]
     with drawing(340) as canvas:
         axes = canvas.subplots()
         below, above = ([abs(rate.value - getattr(rate, end)) for rate in rates] for end in ("low", "high"))
-        axes.errorbar(place, [rate.value for rate in rates], yerr=[below, above], fmt="o", color=COLOURS["timeout"], ecolor=FAINT, capsize=4, markersize=8, label="counted, with 95 % interval")  # fmt: skip
+        axes.errorbar(place, [rate.value for rate in rates], yerr=[below, above], fmt="o", color=COLOURS["timeout"], ecolor=FAINT, capsize=4, markersize=8, label=message("observed, with 95 % interval"))  # fmt: skip
         for x, one in zip(place, fit.bins, strict=True):
-            axes.annotate(f"{one.failed:,} of {one.n:,}", (x, one.rate.value), xytext=(9, 5), textcoords="offset points", fontsize=9)  # fmt: skip
+            axes.annotate(canvas.label(message("{failed:,} of {n:,}", failed=one.failed, n=one.n)), (x, one.rate.value), xytext=(9, 5), textcoords="offset points", fontsize=9)  # fmt: skip
         if fit.law == "logistic":
             middle = [fit.rate(_middle(one)) for one in fit.bins]
-            axes.plot(place, [rate.value for rate in middle], color=FIT, linewidth=1.6, label="logistic line")
-        axes.set(xlim=(-0.5, len(names) - 0.3), ylim=(-0.03, 1.03), xlabel="size of the blob", ylabel="share of tasks that failed")  # fmt: skip
-        axes.set_xticks(place, names, rotation=25 if len(names) > 5 else 0, ha="right" if len(names) > 5 else "center")
+            axes.plot(place, [rate.value for rate in middle], color=FIT, linewidth=1.6, label=message("logistic fit"))
+        axes.set(xlim=(-0.5, len(names) - 0.3), ylim=(-0.03, 1.03), xlabel=message("blob size"), ylabel=message("failure rate of tasks"))  # fmt: skip
+        axes.set_xticks(
+            place,
+            map(canvas.label, names),
+            rotation=25 if len(names) > 5 else 0,
+            ha="right" if len(names) > 5 else "center",
+        )
         axes.yaxis.set_major_formatter(lambda value, _: format_share(value))
         axes.legend(loc="upper left")
         return finish(
             canvas,
             len(names),
-            alt=f"Share of tasks that failed, by size, in {len(names)} classes: {fit.n_failed:,} of {fit.n:,} in all. "
-            + "; ".join(f"{name}: {one.failed:,} of {one.n:,}" for name, one in zip(names, fit.bins, strict=True)),
-            caption="Dots: share that failed, with Wilson's 95 % interval.",
-            columns=("Size", "Tasks", "Failed", "Share", "Low", "High"),
+            alt=message(
+                "Failure rate of tasks by size: {failed:,} of {n:,} in all; {classes}",
+                failed=fit.n_failed, n=fit.n, classes=join([message("{size}: {failed:,} of {n:,}", size=name, failed=one.failed, n=one.n) for name, one in zip(names, fit.bins, strict=True)], "; "),
+            ),
+            caption=message("Dots: observed failure rate with Wilson's 95 % interval."),
+            columns=(message("Size"), message("Tasks"), message("Failed"), message("Failure rate"), message("Low"), message("High")),
             rows=[
                 (name, f"{one.n:,}", f"{one.failed:,}", *(format_share(share) for share in (one.rate.value, one.rate.low, one.rate.high)))
                 for name, one in zip(names, fit.bins, strict=True)

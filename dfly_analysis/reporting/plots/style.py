@@ -1,4 +1,4 @@
-"""What all figures share: their look, and when they become SVG or PNG."""
+"""Style of all figures, and when they become SVG or PNG."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, cast
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure as Canvas
+from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from dfly_analysis.reporting.figures import Figure
@@ -82,9 +82,22 @@ _LOOK: dict[str, Any] = {
 }
 
 
+class Canvas(MatplotlibFigure):
+    """A figure that keeps its labels as messages, for matplotlib makes plain text of them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.labels: list[str] = []
+
+    def label(self, text: str) -> str:
+        """Keep a label that holds values, and return it."""
+        self.labels.append(text)
+        return text
+
+
 @contextmanager
 def drawing(height_px: int) -> Iterator[Canvas]:
-    """Open a canvas in the house's look; draw and finish it inside."""
+    """Open a canvas in the report's style; draw and finish it inside."""
     with mpl.rc_context(cast("Any", _LOOK)):
         canvas = Canvas(figsize=(WIDTH_PX / _DOTS_PER_INCH, height_px / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH)
         FigureCanvasAgg(canvas)
@@ -112,7 +125,9 @@ def finish(
     else:
         FigureCanvasSVG(canvas).print_svg(out, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
         media_type, data = "image/svg+xml", _slim(out.getvalue())
-    return Figure(media_type, data, alt, caption, tuple(columns), tuple(tuple(row) for row in rows))
+    return Figure(
+        media_type, data, alt, caption, tuple(columns), tuple(tuple(row) for row in rows), tuple(canvas.labels)
+    )
 
 
 def _slim(svg: bytes) -> bytes:

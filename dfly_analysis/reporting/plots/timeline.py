@@ -12,14 +12,24 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.messages import join, message
 from dfly_analysis.reporting.figures import Figure, NotDrawn
-from dfly_analysis.reporting.labels import OUTCOMES
+from dfly_analysis.reporting.labels import CAUSES, OUTCOMES
 from dfly_analysis.reporting.plots.style import CAUSE_COLOURS, COLOURS, FAINT, HATCHES, INK, drawing, finish
 from dfly_analysis.units import format_duration
 
 WIDTHS_S = (10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 86400)
 MAX_BINS = 90
 MAX_HOSTS = 20
+_TITLES = {"pieces": message("Failed attempts at pieces"), "tasks": message("Failed tasks")}
+_CAPTIONS = {
+    "pieces": message(
+        "From top to bottom: failed attempts at pieces by outcome, retries, and failures by host (darker is more). Times are UTC."
+    ),
+    "tasks": message(
+        "From top to bottom: failed tasks by cause, retries, and failures by host (darker is more). Times are UTC."
+    ),
+}
 _FAILURES = {
     "pieces": "SELECT coalesce(ended, started) AS time, outcome AS kind, coalesce(host, 'unknown host') AS host FROM pieces WHERE outcome <> 'ok' AND time IS NOT NULL",
     "tasks": f"SELECT coalesce(ended, started) AS time, coalesce(cause, 'unknown') AS kind, coalesce(host, 'unknown host') AS host FROM tasks WHERE {FAILED} AND time IS NOT NULL",
@@ -30,7 +40,7 @@ def draw_timeline(dataset: Dataset) -> Figure | NotDrawn:
     """Draw failures against time, by kind and by host: pieces that failed by outcome, or failed tasks by cause where none did."""
     what = next((what for what, query in _FAILURES.items() if dataset.rows(f"SELECT 1 FROM ({query}) LIMIT 1")), None)
     if what is None:
-        return NotDrawn("Nothing failed at a known time.")
+        return NotDrawn(message("No failure has a known time."))
     failures = _FAILURES[what]
     by_host = dataset.rows(f"SELECT host, kind, count(*) FROM ({failures}) GROUP BY ALL ORDER BY 3 DESC, 1, 2")
     everything = f"SELECT time FROM ({failures}) UNION ALL SELECT started FROM tasks UNION ALL SELECT ended FROM tasks UNION ALL SELECT started FROM pieces"
@@ -52,13 +62,14 @@ def draw_timeline(dataset: Dataset) -> Figure | NotDrawn:
     shown = [host for host, _ in hosts.most_common(MAX_HOSTS)]
     of_shown = f"SELECT host, {bin_of('time')}, count(*) FROM ({failures}) WHERE list_contains(?, host) GROUP BY ALL"
     edges = pd.Timestamp(begin, tz="UTC") + pd.to_timedelta(np.arange(n_bins) * width_s, "s")
-    per = f"per {format_duration(width_s)}"
+    width = format_duration(width_s)
+    per = message("failures per {width}", width=width)
     with drawing(400 + 24 * len(shown)) as canvas:
         top, middle, bottom = canvas.subplots(3, 1, sharex=True, height_ratios=(210, 100, 40 + 24 * len(shown)))
         _bars(top, edges, by_kind, width_s)
-        top.set(ylabel=per, title=f"Failed {what}")
+        top.set(ylabel=canvas.label(per), title=_TITLES[what])
         middle.bar(edges, retries, width=pd.Timedelta(width_s * 0.92, "s"), align="edge", color=FAINT)
-        middle.set(ylabel=per, title="Attempts at a piece after its first")
+        middle.set(ylabel=canvas.label(message("retries per {width}", width=width)), title=message("Retries"))
         _whole(middle)
         _strips(bottom, edges, _binned(dataset.rows(of_shown, [shown]), n_bins), shown, width_s)
         times = dataset.rows(f"SELECT nanoseconds(min(time)), nanoseconds(max(time)) FROM ({failures})")[0]
@@ -68,17 +79,19 @@ def draw_timeline(dataset: Dataset) -> Figure | NotDrawn:
         return finish(
             canvas,
             sum(int((counts > 0).sum()) for counts in by_kind.values()) + n_bins,
-            alt=f"{hosts.total():,} failed {what} from {since} to {until} UTC, counted {per}: "
-            + ", ".join(f"{count:,} {_word(kind)}" for kind, count in kinds.most_common())
-            + f". {retries.sum():,} attempts after the first. Most on {shown[0]} ({hosts[shown[0]]:,}), {len(hosts):,} hosts in all.",
-            caption=f"From above: failed {what} by kind; attempts at a piece after its first; the failures by host; darker is more. Times in UTC."
-            + (f" The {MAX_HOSTS} hosts with most failures of {len(hosts):,}." if len(hosts) > MAX_HOSTS else ""),
-            columns=("Host", *map(_word, columns), "All"),
+            alt=message(
+                "{title}: {n:,} from {since} to {until} UTC, in bins of {width}: {kinds}. {retries:,} retries. Most on {host} ({most:,}), {hosts:,} hosts in all.",
+                title=_TITLES[what], n=hosts.total(), since=since, until=until, width=width, retries=retries.sum(),
+                kinds=join([message("{kind} {n:,}", kind=kind_label(kind), n=count) for kind, count in kinds.most_common()], ", "),
+                host=shown[0], most=hosts[shown[0]], hosts=len(hosts),
+            ),
+            caption=join([_CAPTIONS[what], *([message("Shown are the {n} hosts with most failures, of {total:,}.", n=MAX_HOSTS, total=len(hosts))] if len(hosts) > MAX_HOSTS else [])]),
+            columns=(message("Host"), *map(kind_label, columns), message("All")),
             rows=[
                 (host, *(f"{table.get((host, kind), 0):,}" for kind in columns), f"{n:,}")
                 for host, n in hosts.most_common()
             ],
-        )
+        )  # fmt: skip
 
 
 def _binned(rows: Sequence[tuple[Any, ...]], n_bins: int) -> dict[str, np.ndarray[Any, Any]]:
@@ -93,7 +106,7 @@ def _bars(axes: Any, edges: Any, by_kind: dict[str, np.ndarray[Any, Any]], width
     below = np.zeros(len(edges))
     for kind, counts in by_kind.items():
         colour = COLOURS.get(kind) or CAUSE_COLOURS.get(kind, INK)
-        axes.bar(edges, counts, width=pd.Timedelta(width_s * 0.92, "s"), bottom=below, align="edge", color=colour, hatch=HATCHES.get(kind), edgecolor="white", linewidth=0.3, label=_word(kind))  # fmt: skip
+        axes.bar(edges, counts, width=pd.Timedelta(width_s * 0.92, "s"), bottom=below, align="edge", color=colour, hatch=HATCHES.get(kind), edgecolor="white", linewidth=0.3, label=kind_label(kind))  # fmt: skip
         below += counts
     axes.margins(x=0.01)
     _whole(axes)
@@ -113,11 +126,14 @@ def _strips(axes: Any, edges: Any, grid: dict[str, np.ndarray[Any, Any]], hosts:
     axes.set_yticks(range(len(hosts)), hosts)
     axes.set_ylim(len(hosts) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
-    axes.set_title(f"By host, at most {most:,} per {format_duration(width_s)}")
+    axes.set_title(
+        axes.figure.label(message("By host, at most {n:,} per {width}", n=most, width=format_duration(width_s)))
+    )
     locator = AutoDateLocator(tz="UTC")  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))  # type: ignore[no-untyped-call]
 
 
-def _word(kind: str) -> str:
-    return OUTCOMES.get(kind, kind.replace("_", " "))
+def kind_label(kind: str) -> str:
+    """Return the label of an outcome of a piece or a cause of a task."""
+    return {**CAUSES, **OUTCOMES}.get(kind, kind)
