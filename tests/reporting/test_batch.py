@@ -31,7 +31,7 @@ def matrix(tmp_path, text):
     return path
 
 
-def test_reports_are_listed_with_defaults_and_paths_from_the_file_s_folder(tmp_path):
+def test_reports_take_defaults_and_paths_of_the_file(tmp_path):
     """Each entry covers the defaults; relative paths start at the file, addresses stay."""
     text = "defaults: {size: 1GiB, values: v.yaml}\nreports:\n- {name: a, paths: logs}\n- {paths: [x, 's3://b/c'], size: 2GiB}\n"
     one, two = read_matrix(matrix(tmp_path, text))
@@ -41,7 +41,7 @@ def test_reports_are_listed_with_defaults_and_paths_from_the_file_s_folder(tmp_p
     assert two.parameters["paths"] == [str(tmp_path / "x"), "s3://b/c"]
 
 
-def test_a_matrix_makes_every_combination_under_a_name_that_tells_it(tmp_path):
+def test_a_matrix_makes_every_combination(tmp_path):
     """Two by three lists make six reports, each with a folder of its own."""
     found = read_matrix(matrix(tmp_path, "matrix: {paths: [[a/run1], [run2]], size: [1GiB, 2GiB, 3GiB]}"))
     assert [one.name for one in found][:2] == ["001-run1-1GiB", "002-run1-2GiB"]
@@ -79,7 +79,7 @@ def asked(tmp_path):
     return tuple(RunSpec(name, notebook, parameters) for name, parameters in given.items())
 
 
-def test_a_report_that_fails_is_kept_with_its_error_and_stops_no_other(asked, tmp_path):
+def test_a_failed_report_stops_no_other(asked, tmp_path):
     """The others are made; error.txt, state and summary say what happened."""
     told = []
     outcomes = run_batch(asked, tmp_path / "out", workers=2, on_outcome=told.append)
@@ -95,7 +95,7 @@ def test_a_report_that_fails_is_kept_with_its_error_and_stops_no_other(asked, tm
     index = write_index(summary_rows(outcomes, tmp_path / "out"), tmp_path / "out").read_text("utf-8")
     assert 'href="fine/report.html"' in index
     assert "no parameter" in index
-    assert "3 reports, 2 of them could not be made." in index
+    assert "3 reports, 2 failed." in index
     summary = (tmp_path / "out" / "summary.csv").read_text().splitlines()
     assert len(summary) == 4
     assert summary[0].startswith("report,state,tasks")
@@ -133,7 +133,7 @@ def test_a_report_that_takes_too_long_is_ended(tmp_path):
     assert (slow.state, slow.exit_code, quick.state) == ("failed", 6, "done")
 
 
-def test_the_command_makes_reports_of_the_sample_and_rerun_repeats_one(article_sample, tmp_path):
+def test_the_command_makes_reports_and_rerun_repeats_one(article_sample, tmp_path):
     """Table, exit code of the failure, and a page that carries enough to be made again, until its input changes."""
     from dfly_analysis.cli.rerun import rerun
     from dfly_analysis.errors import SourceError

@@ -16,21 +16,21 @@ from dfly_analysis.reporting.provenance import read_provenance
 
 ARTICLE = [str(SAMPLES / "article-v0.1.118.tar.gz")]
 GIVEN = {
-    "preheat_failures": ({"paths": ARTICLE}, "Which preheats failed", ("4 of 48 tasks failed", "process|failed", "timeout is too short")),
-    "timeout_versus_size": ({"paths": ARTICLE, "lang": "zh"}, "哪种大小需要怎样的超时", ("100 GiB", "所需超时")),
-    "failure_rate": ({"paths": ARTICLE, "size": "20GiB"}, "How often do layers fail", ("share of tasks|Share of", "Wilson")),
-    "benchmark_compare": ({"paths": [str(SAMPLES / "dfbench-readme.txt")]}, "How do benchmarks compare", ("dfbench", "Throughput")),
+    "preheat_failures": ({"paths": ARTICLE}, "Which preheats failed", ("4 of 48 tasks failed", "process|failed", "timeout too short")),
+    "timeout_versus_size": ({"paths": ARTICLE, "lang": "zh"}, "Required timeout by layer size", ("100 GiB", "1 GiB")),
+    "failure_rate": ({"paths": ARTICLE, "size": "20GiB"}, "How often do layers fail", ("Failure rate of tasks", "Wilson")),
+    "benchmark_compare": ({"paths": [str(SAMPLES / "dfbench-readme.txt")]}, "Benchmark comparison", ("dfbench", "Throughput")),
     "before_after": (
         {"before": [str(SAMPLES / "twenty-before.tar.gz")], "after": [str(SAMPLES / "twenty-after.tar.gz")], "lang": "zh"},
-        "改动有效吗",
-        ("有效", "180s"),
+        "Did the change help|改动",
+        ("180s",),
     ),
     "what_if": (
         {"paths": [str(SAMPLES / "twenty-before.tar.gz")], "changes": {"download.pieceTimeout": "180s"}, "size": "20GiB", "lang": "zh"},
-        "换成其他设置会怎样",
-        ("失败的层会减少", "seedClient download.pieceTimeout=180s", "whatif.json"),
+        "What would other settings do|设置",
+        ("seedClient download.pieceTimeout=180s", "whatif.json"),
     ),
-    "explore": ({"paths": ARTICLE}, "What would another size", ("Demanded bandwidth", "10 min|600 s")),
+    "explore": ({"paths": ARTICLE}, "Explore size, timeout and concurrency", ("Required bandwidth", "10 min|600 s")),
 }  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def test_a_notebook_answers_its_question_on_a_sample(name, tmp_path):
     html = page.read_text("utf-8")
     assert read_provenance(page)["notebook"] == name
     text = re.sub(r"\s+", " ", html.replace("\N{NO-BREAK SPACE}", " "))
-    assert f"<title>{title}" in html
+    assert re.search(f"<title>.*({title})", html)
     for answer in answers:
         assert re.search(answer, text), answer
     executed = json.loads((tmp_path / "executed.ipynb").read_text("utf-8"))
@@ -62,8 +62,8 @@ def test_exploring_has_sliders_in_jupyterlab():
     assert find_spec("ipywidgets")
     report = analyse(ARTICLE, size="20GiB")
     widget = report.explore(interactive=True)
-    assert [child.description for child in widget.children[:3]] == ["size", "timeout", "in flight"]
-    row = widget.f(size="20GiB", timeout="60s", pieces_at_a_time=8).rows[0]
+    assert [child.description for child in widget.children[:3]] == ["size", "timeout", "concurrent"]
+    row = widget.f(size="20GiB", timeout="60s", concurrent_pieces=8).rows[0]
     table = report.explore(interactive=False)
     assert row in table.rows
     assert len(table.rows) == 36
@@ -72,7 +72,7 @@ def test_exploring_has_sliders_in_jupyterlab():
 def test_what_if_answers_where_nothing_can_be_predicted(tmp_path):
     """Without a law of a piece's time it says what to collect, in every part, and still writes what it was made of."""
     answer = what_if([str(SAMPLES / "dfbench-readme.txt")], {"download.pieceTimeout": "60s"})
-    assert answer.verdict.headline == "It cannot be told what other settings would do"
+    assert answer.verdict.headline == "The effect of other settings cannot be predicted"
     assert any("collect" in text for text in answer.verdict.because)
     assert (answer.layer.rows, answer.run.rows, answer.assumptions.rows) == ((), (), ())
     answer.save(tmp_path)

@@ -94,8 +94,8 @@ def test_the_page_carries_its_run():
     assert json.loads(content) == run
 
 
-def test_sentences_without_a_translation_are_counted():
-    """They stand in English and are marked so; what has words in the language is translated."""
+def test_texts_without_a_translation_are_counted():
+    """They stand in English and are marked so; translated text is not."""
     page = page_of(new_markdown_cell("# Reports of one batch\n\nNo such sentence is known.\n\nNor this."), lang="zh")
     assert page.all("html")[0]["lang"] == "zh"
     assert {"lang": "en"} in page.all("div")

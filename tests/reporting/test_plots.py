@@ -23,7 +23,7 @@ NAMES = get_args(FigureName)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_figure_has_words_and_numbers(name):
+def test_each_figure_has_text_and_numbers(name):
     """A picture of few marks is made of lines, says what it shows, and carries its numbers as a full table."""
     figure = failing_report().draw(name)
     assert isinstance(figure, Figure)
@@ -36,7 +36,7 @@ def test_each_figure_has_words_and_numbers(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_figure_is_the_same_each_time(name):
+def test_figures_are_deterministic(name):
     """Drawn twice, the bytes are the same, so that a report can be compared with another."""
     assert failing_report().draw(name).data == failing_report().draw(name).data
 
@@ -51,18 +51,18 @@ def test_where_there_is_nothing_the_reason_is_said(name):
 
 def test_a_healthy_run_has_no_timeline_of_failures():
     """Nothing failed, so nothing is drawn; the durations are."""
-    assert healthy_report().draw("timeline") == NotDrawn("Nothing failed at a known time.")
+    assert healthy_report().draw("timeline") == NotDrawn("No failure has a known time.")
     assert isinstance(healthy_report().draw("durations"), Figure)
 
 
-def test_the_words_of_durations_count_what_was_cut_and_name_the_limit():
+def test_the_alt_text_of_durations_has_counts_and_timeout():
     """Points, limit and the fitted tail are in the alternative text."""
     rows = pieces()
     alt = failing_report().draw("durations").alt
     cut = int((rows["outcome"] == "timeout").sum())
     assert f"{len(rows):,} attempts" in alt
-    assert f"{cut:,} cut by the timeout" in alt
-    assert "Limit drawn at 6 s" in alt
+    assert f"{cut:,} timed out" in alt
+    assert "Timeouts drawn: 6 s" in alt
     assert "99.9 % finish within" in alt
 
 
@@ -77,10 +77,10 @@ def test_many_points_become_a_bitmap_that_stays_small():
     assert sum(int(row[1].replace(",", "")) for row in figure.rows) == int((rows["outcome"] == "ok").sum())
 
 
-def test_durations_without_a_law_show_the_attempts_alone():
-    """What was not fitted is not drawn, and the words say so."""
+def test_durations_without_a_fit_show_the_attempts():
+    """What was not fitted is not drawn, and the alt text says so."""
     figure = draw_durations(Dataset.from_frames(pieces=pieces(40)), NotFitted("piece_from_source", "too few", "more"))
-    assert "No law could be fitted" in figure.alt
+    assert "No distribution is fitted" in figure.alt
     assert figure.rows[0][-1] == "\N{EN DASH}"
 
 
@@ -97,13 +97,13 @@ def test_the_timeline_counts_every_failure_by_host():
     figure = draw_timeline(Dataset.from_frames(pieces=rows, tasks=tasks()))
     assert sum(int(row[-1]) for row in figure.rows) == int((rows["outcome"] != "ok").sum())
     assert {row[0] for row in figure.rows} == set(rows.loc[rows["outcome"] != "ok", "host"])
-    assert "cut by the timeout" in figure.columns
+    assert "timed out" in figure.columns
 
 
 def test_without_pieces_the_timeline_shows_failed_tasks_by_cause():
     """A log at info level holds no pieces, but tasks fail at a time."""
     figure = draw_timeline(Dataset.from_frames(tasks=tasks()))
-    assert figure.alt.startswith("12 failed tasks")
+    assert figure.alt.startswith("Failed tasks: 12 ")
     assert "timeout too short" in figure.columns
 
 

@@ -48,64 +48,64 @@ def verdict_words() -> str:
 
 def test_the_verdict_says_how_many_failed_and_why():
     """Counts, cause in words, share with its interval and the confidence stand first."""
-    assert "12 of 40 tasks failed: a timeout is too short" in verdict_words()
-    assert "9 of the 12 failures, 75 % (95 % interval 46.8 % to 91.1 %)" in verdict_words()
+    assert "12 of 40 tasks failed: timeout too short" in verdict_words()
+    assert "9 of 12 failures, 75 % (95 % interval 46.8 % to 91.1 %)." in verdict_words()
     assert "Confidence of the attribution: high." in verdict_words()
-    assert "connections were cut: 3 tasks, 25 %" in verdict_words()
+    assert "connections dropped: 3 tasks, 25 %" in verdict_words()
 
 
 def test_the_verdict_says_what_to_set_from_what_to_what():
     """Key, role, value now and proposed, interval and confidence."""
     assert re.search(
-        r"download\.pieceTimeout seed client 6s → 60s interval 13 s to 60 s, high confidence", verdict_words()
+        r"download\.pieceTimeout seed client 6s → 60s interval 13 s to 60 s, confidence: high", verdict_words()
     )
 
 
-def test_the_verdict_foretells_with_and_without_the_change():
+def test_the_verdict_predicts_with_and_without_the_change():
     """The failure rates shown are those of the prediction, at both limits."""
     prediction = failing_report().prediction
     assert (prediction.timeout_now_s, prediction.timeout_then_s) == (6.0, 60.0)
     assert prediction.now.value > 0.99
     assert prediction.then.value < prediction.now.value
     assert f"{prediction.n_pieces} pieces of 64 MiB, 2 attempts each" in verdict_words()
-    assert "now, at 6 s 100 %" in verdict_words()
+    assert "now, with a timeout of 6 s 100 %" in verdict_words()
 
 
-def test_the_verdict_warns_of_false_successes_and_of_reaching_beyond_the_data():
+def test_the_verdict_warns_of_false_successes_and_extrapolation():
     """A job that claims success with layers missing, larger pieces than any seen, times beyond any seen."""
     warnings = " ".join(failing_report().verdict.warnings)
-    assert "SUCCESS, yet 3 layers of 1 job are missing" in warnings
-    assert "pieces of 64 MiB; the largest piece seen here has 4 MiB" in warnings
-    assert "beyond the longest time seen, 6 s" in warnings
+    assert "SUCCESS, but 3 layers of 1 job are missing" in warnings
+    assert "pieces of 64 MiB; the largest piece in the data has 4 MiB" in warnings
+    assert "beyond the longest observed duration, 6 s" in warnings
 
 
 def test_a_healthy_run_is_called_healthy():
     """Nothing failed, nothing is proposed, no cause is named, no alarm is sounded."""
     report = healthy_report()
     page = Page(report.verdict.html())
-    assert "Nothing failed: all 40 tasks finished" in page.words
-    assert "Nothing has to change." in page.words
+    assert "No failures: all 40 tasks succeeded" in page.words
+    assert "No setting needs to change." in page.words
     assert report.verdict.tone == "good"
-    assert "Beware" not in page.words
+    assert "Warnings" not in page.words
     assert "there is no cause to name" in Page(report.causes.html()).words
 
 
-def test_timeouts_proposed_beside_another_cause_are_not_sold_as_its_cure():
+def test_timeouts_are_not_called_a_fix_of_another_cause():
     """Where connections were cut, the card says that the proposed timeouts do not cure that."""
     report = failing_report()
     shares = tuple(replace(share, cause=other) for share, other in zip(report.findings.causes, ("network_instability", "timeout_too_short"), strict=True))  # fmt: skip
     turned = replace(report, findings=Diagnosis(report.findings, shares, "network_instability"))
-    assert "They do not cure the main cause." in Page(turned.verdict.html()).words
-    assert "do not cure" not in verdict_words()
+    assert "They do not fix the main cause." in Page(turned.verdict.html()).words
+    assert "do not fix" not in verdict_words()
 
 
-def test_a_forecast_says_which_cause_it_leaves_out():
+def test_a_prediction_names_the_cause_it_does_not_cover():
     """How pieces end says nothing of a full disk, so the forecast must not look like an all-clear."""
     report = failing_report()
     shares = (replace(report.findings.causes[0], cause="disk_full"), report.findings.causes[1])
     turned = replace(report, findings=Diagnosis(report.findings, shares, "disk_full"))
-    assert "It leaves out the main cause: the disk was full." in Page(turned.verdict.html()).words
-    assert "leaves out" not in verdict_words()
+    assert "It does not cover the main cause: disk full." in Page(turned.verdict.html()).words
+    assert "does not cover" not in verdict_words()
 
 
 def test_an_unknown_language_is_refused():
@@ -115,17 +115,17 @@ def test_an_unknown_language_is_refused():
 
 
 def test_an_input_without_tasks_is_not_called_healthy():
-    """Where no task was seen from start to end the verdict says that, and foretells nothing."""
+    """Where no task was seen from start to end the verdict says that, and predicts nothing."""
     report = no_tasks_report()
     words = Page(report.verdict.html()).words
     assert "shows no task from start to end" in words
     assert report.verdict.tone == "unknown"
-    assert "cannot be foretold" in words
+    assert "cannot be predicted" in words
 
 
 @pytest.mark.parametrize("name", SECTIONS)
 @pytest.mark.parametrize("make", [failing_report, healthy_report, no_tasks_report])
-def test_every_section_shows_itself_and_says_so(name, make):
+def test_every_section_shows_itself(name, make):
     """In a notebook a section is HTML marked as ours, with its style; empty ones say what is not there."""
     data, metadata = getattr(make(), name)._repr_mimebundle_()
     assert MARK in metadata
@@ -138,13 +138,13 @@ def test_every_cause_has_words():
     assert set(CAUSES) == set(REMEDIES) == set(KNOWN_CAUSES)
 
 
-def test_evidence_points_at_lines_and_marks_echoes():
-    """A present finding opens to path:line with the line; an echo names what it repeats; the unknown say why."""
+def test_evidence_has_lines_and_marks_duplicates():
+    """A present finding opens to path:line with the line; a duplicate names its original; the unknown have a reason."""
     page = Page(failing_report().evidence.html())
     assert "seed-client-0/dfdaemon.log:18231" in page.words
-    assert "an echo of error_decoding_response_body" in page.words
+    assert "duplicate of error_decoding_response_body" in page.words
     assert "the scheduler's log is not in the input" in page.words
-    assert "1 known failure looked for and not seen" in page.words
+    assert "1 known failure checked and not found" in page.words
     assert page.words.index("Error decoding response body") < page.words.index("Content write failed")
 
 
@@ -178,7 +178,7 @@ def test_saving_without_the_page_writes_no_page(tmp_path):
     assert "report.json" in shown.html()
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_with_its_place(tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     """A file where the folder should be is named."""
     (tmp_path / "taken").write_text("")
     with pytest.raises(SourceError, match="taken"):
@@ -255,7 +255,7 @@ def test_the_page_shows_every_section_of_the_notebook(saved):
     assert page.words.index("12 of 40 tasks failed") < page.words.index(questions[0], page.words.index("12 of 40"))
 
 
-def test_the_page_has_landmarks_language_and_alt_texts(saved):
+def test_the_page_has_landmarks_and_alt_texts(saved):
     """It can be read aloud: language, main, nav, skip link, and words for every picture."""
     page = Page((saved / "report.html").read_text("utf-8"))
     assert page.all("html")[0]["lang"] == "en"
@@ -269,12 +269,12 @@ def test_settings_name_the_layer_and_what_it_covers():
     """The value in force, who set it, and the chart's value below it."""
     words = Page(failing_report().settings_table.html()).words
     assert re.search(
-        r"seed client download\.pieceTimeout 6s your values chart 30s",
+        r"seed client download\.pieceTimeout 6s your values Helm chart: 30s",
         words,
     )
 
 
-def test_a_misspelt_notebook_is_answered_with_the_nearest():
+def test_a_misspelt_notebook_gets_a_suggestion():
     """The names that exist are offered."""
     assert "tuning_report" in notebook_names()
     with pytest.raises(NotebookError, match="did you mean tuning_report"):
