@@ -80,4 +80,3 @@ def _view(found: WhatIf) -> Iterator[str]:
         *(f"note: {note}" for note in found.notes),
     ]
     yield wrap("\n".join(text for text in notes if text))
-
