@@ -48,7 +48,8 @@ def print_result(data: Any, output_format: str, rows: Sequence[Row], view: Calla
     elif output_format == "yaml":
         import yaml
 
-        click.echo(yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=120), nl=False)
+        plain = json.loads(json.dumps(data))  # messages become plain text
+        click.echo(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=120), nl=False)
     elif output_format == "csv":
         import csv
 

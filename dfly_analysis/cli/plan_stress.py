@@ -99,9 +99,9 @@ def _evaluate(results: str, output_format: str, width: float, target: float) -> 
 
 
 def _results_view(result: StressResult, rows: list[Row], target: float) -> Iterator[str]:
-    from dfly_analysis.recommendation.stress_plan import shown_best
+    from dfly_analysis.recommendation.stress_plan import best_text
 
     yield table("Results", rows)
-    yield wrap("\n".join(shown_best(result, target)))
+    yield wrap("\n".join(best_text(result, target)))
     if result.open_rows:
         yield f"{result.open_rows} rows are not completed yet."

@@ -10,13 +10,12 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from dfly_analysis.catalog.releases import releases
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis, Finding
 from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation.concurrency import find_reduced_concurrency
-from dfly_analysis.recommendation.context import RecommendationContext
+from dfly_analysis.recommendation.context import RecommendationContext, release_assumed
 from dfly_analysis.recommendation.recommendations import Advice, Item
 from dfly_analysis.recommendation.required_timeout import required_timeouts
 from dfly_analysis.units import format_size, parse_size
@@ -102,11 +101,7 @@ def make_context(
     diagnosis = findings if isinstance(findings, Diagnosis) else Diagnosis(findings)
     context = RecommendationContext(dataset, diagnosis, fits, size_bytes, target_failure_rate)
     if context.client_version is None:
-        text = message(
-            "the client's release is not known: piece lengths are those of {release}; name it with --client or --chart",
-            release=releases("client")[-1],
-        )  # fmt: skip
-        notes = (*notes, text)
+        notes = (*notes, release_assumed())
     context = replace(context, needs=required_timeouts(context))
     return replace(context, reduced_concurrency=find_reduced_concurrency(context)), notes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import json
 import math
 import re
@@ -17,6 +18,7 @@ from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import CatalogError, DflyError
 from dfly_analysis.estimates import Interval
+from dfly_analysis.messages import Message, message
 from dfly_analysis.models import LayerShape, timeout_for_target
 from dfly_analysis.recommendation.context import SLOTS
 from dfly_analysis.recommendation.preheat_jobs import api_of
@@ -100,23 +102,13 @@ class Alerts:
     def from_analysis(
         cls, dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None, *, seed: str = SEED, client: str = CLIENT
     ) -> Alerts:  # fmt: skip
-        """Make the rules of one analysis; the timeouts after the advice count, since they are what will be in force.
+        """Return the rules of one analysis; the timeouts after the recommendations count, since they will be in force.
 
-        Parameters
-        ----------
-        dataset, fits, advice, predicted
-            Of the analysis; no prediction is None.
-        seed, client : str
-            Label matchers of the seed clients' and the clients' targets; those of the chart's ServiceMonitors by default.
-
-        Raises
-        ------
-        DflyError
-            If a matcher is not valid.
+        `seed` and `client` are label matchers of the targets, by default those of the chart's ServiceMonitors; a DflyError if not valid.
         """
         for matcher in (seed, client):
             if not _MATCHERS.fullmatch(matcher):
-                raise DflyError(f"{matcher!r} matches no labels", hint='write it like container="seed-client"')
+                raise DflyError(f"{matcher!r} is not a label matcher", hint='write it like container="seed-client"')
         values, missing = _values(dataset, fits, advice, predicted)
         values = {"seed": seed, "client": client, **values}
         texts = {**values, "seed_labels": json.dumps(dict(_EQUAL.findall(seed)))}
@@ -133,16 +125,14 @@ class Alerts:
         """Return the rules as Prometheus reads them, with what was left out and why as comments."""
         listed = [
             {"alert": rule.name, "expr": rule.expr, **({"for": rule.wait} if rule.wait else {}), "labels": {"severity": rule.severity},
-             "annotations": {"summary": rule.summary, "description": rule.description}}
+             "annotations": {"summary": str(rule.summary), "description": str(rule.description)}}
             for rule in self.rules
         ]  # fmt: skip
+        newest = "release not known, metrics of the newest release"
         header = [
-            "Alerts for large preheats with Dragonfly, by dfly-analysis from one run: make them anew when settings change.",
-            *(
-                f"{role}: {version or 'release not known, the metrics of the newest are taken'}"
-                for role, version in self.versions.items()
-            ),
-            f"seed clients are {self.values['seed']}, clients {self.values['client']}: labels of the chart's ServiceMonitors; adapt them to yours.",
+            "Alerts for large preheats with Dragonfly, by dfly-analysis from one run: generate them again when settings change.",
+            *(f"{role}: {version or newest}" for role, version in self.versions.items()),
+            f"Seed clients are {self.values['seed']}, clients {self.values['client']}: change these labels if yours differ from the chart's.",
             *(f"left out: {one.name}: {one.reason}" for one in self.left_out),
         ]
         content = {"groups": [{"name": "dragonfly-large-preheats", "rules": listed}]}
@@ -169,7 +159,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     try:
         return _GROWN.sub(_written_out, Template(text).substitute(values))
     except (KeyError, ValueError) as problem:
-        raise CatalogError(f"names no known value: {problem}", where="catalog/entries/alerts") from problem
+        raise CatalogError(f"unknown value: {problem}", where="catalog/entries/alerts") from problem
 
 
 def _written_out(found: re.Match[str]) -> str:
@@ -182,65 +172,68 @@ def _written_out(found: re.Match[str]) -> str:
 
 def _values(
     dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None
-) -> tuple[dict[str, str], dict[str, str]]:
+) -> tuple[dict[str, str], dict[str, Message]]:
     """Return the thresholds by name, and the reasons for those that are missing."""
     texts: dict[str, str] = {}
-    missing: dict[str, str] = {}
+    missing: dict[str, Message] = {}
     _failure_bound(texts, missing, advice, predicted or None)
     _layer_time(texts, missing, dataset, fits, advice, predicted or None)
     if advice.size_bytes > 0:
-        bounds = load_metric_names().size_bounds
-        level = next(
-            (place for place, bound in enumerate(bounds, start=1) if advice.size_bytes < bound), len(bounds) + 1
-        )
+        level = 1 + bisect.bisect_right(load_metric_names().size_bounds, advice.size_bytes)
         texts |= {
             "size_level": str(level), "size_text": format_size(advice.size_bytes), "headroom_bytes": str(advice.size_bytes),
             "headroom_twice_bytes": str(2 * advice.size_bytes + 2000),
         }  # fmt: skip
     else:
-        missing |= dict.fromkeys(
-            ("size_level", "size_text", "headroom_bytes"), "no layer size was asked for, and none was seen"
-        )
-    share, reason = _source_share(dataset)
+        reason = message("no --size was given, and the input shows no layer")
+        missing |= dict.fromkeys(("size_level", "size_text", "headroom_bytes"), reason)
+    share, basis = _source_share(dataset)
     gc_high = (dataset.settings.get(key, "seedClient").number for key in _GC_KEYS)
     percent = next((number for number in gc_high if number is not None and 0 < number <= 95), _USUAL_GC_HIGH)
-    texts |= {"source_share": f"{share:.3g}", "source_share_source": reason, "gc_high": f"{percent / 100.0:.3g}"}
+    texts |= {"source_share": f"{share:.3g}", "source_share_source": basis, "gc_high": f"{percent / 100.0:.3g}"}
     return texts, missing
 
 
 def _failure_bound(
-    texts: dict[str, str], missing: dict[str, str], advice: Advice, predicted: PredictionLike | None
+    texts: dict[str, str], missing: dict[str, Message], advice: Advice, predicted: PredictionLike | None
 ) -> None:
     """Fill in the share of layers that may fail, and for the tests how many of 600 an hour are above and below it."""
     rate = (predicted.then or predicted.now) if predicted is not None else None
-    target, layers = advice.target_failure_rate, f"layers of {format_size(advice.size_bytes)}"
+    target, size = advice.target_failure_rate, format_size(advice.size_bytes)
     if rate is None:
-        bound, reason = target, "it is the share that may fail by what was asked, for no law was fitted"
+        bound, basis = target, message("no distribution is fitted, so this is the requested target")
     elif rate.high <= _MAX_BOUND:
-        bound, reason = rate.high, f"it is the upper end of what the model predicts for {layers}"
+        bound, basis = rate.high, message("this is the upper end of the prediction for layers of {size}", size=size)
     else:  # an alert at such an upper end would come when most layers are lost
         bound = max(target, rate.value)
-        reason = f"the model's interval for {layers} rules little out, so it is what the model expects, or what was asked if that is more"
+        basis = message(
+            "the prediction for layers of {size} is uncertain, so this is the estimate or the requested target, whichever is larger",
+            size=size,
+        )  # fmt: skip
     bound = max(bound, 1e-6)
     if bound > _MAX_BOUND:
-        missing["failure_bound"] = (
-            f"the model does not rule out that {format_share(bound)} of layers fail; follow the advice first"
+        share = format_share(bound)
+        text = message(
+            "the model does not rule out that {share} of layers fail: follow the recommendations first", share=share
         )
+        missing["failure_bound"] = text
         return
     threshold = _PER_HOUR * bound + _DEVIATIONS * math.sqrt(_PER_HOUR * bound * (1 - bound))
     texts |= {
-        "failure_bound": _number(bound), "failure_source": reason,
+        "failure_bound": _number(bound), "failure_source": basis,
         "failures_above": _number((1.2 * threshold + 1) / 60), "failures_below": _number(0.8 * threshold / 60),
     }  # fmt: skip
 
 
 def _layer_time(
-    texts: dict[str, str], missing: dict[str, str], dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None
+    texts: dict[str, str], missing: dict[str, Message], dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None
 ) -> None:  # fmt: skip
     """Fill in the time of a layer from which on the tail of its pieces reaches the timeout, or its job's deadline comes near."""
-    limit_s = (predicted.timeout_then_s or predicted.timeout_now_s) if predicted is not None else None
-    if predicted is None or limit_s is None:
-        missing["near_limit_ms"] = "no law of a piece's time, or no limit, is known"
+    timeout_s = (predicted.timeout_then_s or predicted.timeout_now_s) if predicted is not None else None
+    if predicted is None or timeout_s is None:
+        missing["near_limit_ms"] = message(
+            "no distribution of piece times is fitted, or the piece timeout is not known"
+        )
         return
     fit, settings = fits[predicted.fit], dataset.settings
     number = settings.get(SLOTS, "seedClient").number
@@ -252,52 +245,57 @@ def _layer_time(
         predicted.size_bytes, predicted.piece_bytes, slots, predicted.passes, predicted.siblings_cancelled
     )
     needed = timeout_for_target(fit, layer, advice.target_failure_rate)
-    window_s = _NEAR * api_of(settings.versions.get("manager") or settings.versions.get("scheduler")).window_s
+    polled_s = api_of(settings.versions.get("manager") or settings.versions.get("scheduler")).window_s
     # times of pieces and layers stretch alike: where a layer takes so much longer, so do the slowest of its pieces
-    near_s = layer_s * limit_s / needed.value if math.isfinite(needed.value) else math.inf
-    reason = f"then the slowest pieces need all of the {format_duration(limit_s)} they have"
-    if near_s > window_s:
-        near_s, reason = window_s, f"the manager asks after a job for {format_duration(window_s / _NEAR)} only"
+    near_s = layer_s * timeout_s / needed.value if math.isfinite(needed.value) else math.inf
+    basis = message("then the slowest pieces need their whole timeout of {time}", time=format_duration(timeout_s))
+    if near_s > _NEAR * polled_s:
+        near_s = _NEAR * polled_s
+        basis = message("the manager polls a job for {time} only", time=format_duration(polled_s))
     near_ms = 1000.0 * near_s
     if not 2.0 < near_ms < _LAST_BUCKET_MS / 2:
-        missing["near_limit_ms"] = f"{format_duration(near_s)} is outside what the metric's buckets can tell"
+        text = message("{time} is outside the buckets of the metric", time=format_duration(near_s))
+        missing["near_limit_ms"] = text
         return
     above = 2.0 ** (math.floor(math.log2(near_ms)) + 2)
     texts |= {
-        "near_limit_ms": _number(near_ms), "near_limit_text": format_duration(near_s), "near_limit_source": reason,
+        "near_limit_ms": _number(near_ms), "near_limit_text": format_duration(near_s), "near_limit_source": basis,
         "bucket_above": f"{above:.0f}", "bucket_above_lower": f"{above / 2:.0f}", "bucket_below": f"{above / 4:.0f}",
     }  # fmt: skip
 
 
-def _source_share(dataset: Dataset) -> tuple[float, str]:
+def _source_share(dataset: Dataset) -> tuple[float, Message]:
     """Return twice the share of bytes that clients fetched from the registry, held between a tenth and a half."""
     query = "SELECT coalesce(sum(bytes_from_source), 0), coalesce(sum(bytes_from_parent), 0) FROM tasks WHERE role = 'client'"
     source, parent = (float(total) for total in dataset.rows(query)[0])
     if source + parent <= 0:
-        return _LEAST_SHARE, "no pull was seen that could tell what is usual"
+        return _LEAST_SHARE, message("the input shows no pull, so the usual share is not known")
     share = source / (source + parent)
-    return min(_MOST_SHARE, max(_LEAST_SHARE, 2 * share)), f"in the analysed run it was {format_share(share)}"
+    text = message("in the analysed run it was {share}", share=format_share(share))
+    return min(_MOST_SHARE, max(_LEAST_SHARE, 2 * share)), text
 
 
 def _number(value: float) -> str:
     return (f"{value:.6f}" if value >= 1e-3 else f"{value:.9f}").rstrip("0").rstrip(".")
 
 
-def _too_old(entry: AlertRule, versions: Mapping[str, str | None]) -> str | None:
+def _too_old(entry: AlertRule, versions: Mapping[str, str | None]) -> Message | None:
     """Return which metric a release does not export yet."""
     running = next((version for role in _ROLES.get(entry.component, ()) if (version := versions.get(role))), None)
     for metric, since in entry.needs.items():
         if running and since and parse_version(running).release < parse_version(since).release:
-            return f"{metric} is exported from {since} on, {running} runs"
+            return message(
+                "{metric} is exported from {since} on, {running} runs", metric=metric, since=since, running=running
+            )
     return None
 
 
-def _missing_value(entry: AlertRule, texts: Mapping[str, str], missing: Mapping[str, str]) -> str | None:
+def _missing_value(entry: AlertRule, texts: Mapping[str, str], missing: Mapping[str, Message]) -> Message | None:
     named = {name for name in _NAMES.findall(json.dumps(asdict(entry))) if name not in texts}
     explained = [missing[name] for name in sorted(named) if name in missing]
     if named and not explained:
-        message = f"{entry.alert} names unknown values: {', '.join(sorted(named))}"
-        raise CatalogError(message, where="catalog/entries/alerts/rules.yaml")
+        text = f"{entry.alert} names unknown values: {', '.join(sorted(named))}"
+        raise CatalogError(text, where="catalog/entries/alerts/rules.yaml")
     return explained[0] if explained else None
 
 
@@ -309,14 +307,14 @@ def _rule(entry: AlertRule, texts: Mapping[str, str]) -> Rule:
         "at": entry.tests.at,
         "labels": json.loads(filled(labels, texts)) if isinstance(labels, str) else labels,
     }
-    expr, summary, description = (filled(text, texts) for text in (entry.expr, entry.summary, entry.description))
-    return Rule(entry.alert, expr, entry.severity, summary, description, entry.wait, tests)
+    summary, description = (Message(text, dict(texts)) for text in (entry.summary, entry.description))
+    return Rule(entry.alert, filled(entry.expr, texts), entry.severity, summary, description, entry.wait, tests)
 
 
 def _tests(rule: Rule) -> Iterator[dict[str, Any]]:
     alert = {
         "exp_labels": {"severity": rule.severity, **rule.tests["labels"]},
-        "exp_annotations": {"summary": rule.summary, "description": rule.description},
+        "exp_annotations": {"summary": str(rule.summary), "description": str(rule.description)},
     }
     for side, expected in (("fires", [alert]), ("quiet", [])):
         yield {

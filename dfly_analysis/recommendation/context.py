@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_length_bytes
-from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.catalog.releases import parse_version, releases
 from dfly_analysis.config import Setting, Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.messages import message
+from dfly_analysis.messages import Message, message
 from dfly_analysis.models import (
     DEFAULT_RETRY_CORRELATION,
     CapacityFit,
@@ -36,6 +36,14 @@ COLLECT_DURATIONS = message("client logs with piece start and finish lines (leve
 COLLECT_SETTINGS = message("the Helm values, the chart's version or dfdaemon.yaml")
 
 Verdict = Literal["raise", "thumb", "meets", "not_cut", "step", "ceiling", "not_fitted", "idle", "unknown_value"]
+
+
+def release_assumed() -> Message:
+    """Return the note that the client's release is not known, and which one counts instead."""
+    newest = releases("client")[-1]
+    return message(
+        "the client's release is not known, {release} is assumed: name it with --client or --chart", release=newest
+    )
 
 
 @dataclass(frozen=True)

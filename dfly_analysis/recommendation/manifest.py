@@ -88,7 +88,7 @@ def read_manifest(text: str, source: str, *, platform: str | None = None, folder
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as problem:
-        raise SourceError(f"is not JSON: {problem}", where=source, hint=_HINT) from None
+        raise SourceError(f"the file is not JSON: {problem}", where=source, hint=_HINT) from None
     return _Reader(source, platform, folder).read(content)
 
 
@@ -105,7 +105,7 @@ def image_url(image: str) -> str:
     scheme = "http" if image.startswith("http://") else "https"
     host, _, rest = re.sub(r"^https?://", "", image).partition("/")
     if not rest or not ("." in host or ":" in host or host == "localhost"):
-        raise DflyError(f"{image!r} names no registry", hint="write it like registry.example/ml/train:v1")
+        raise DflyError(f"image {image!r} has no registry host", hint="write it like registry.example/ml/train:v1")
     name, at, digest = rest.partition("@")
     if at:
         return f"{scheme}://{host}/v2/{name}/manifests/{digest}"
@@ -124,15 +124,15 @@ class _Reader:
 
     def read(self, content: Any, depth: int = 0) -> Manifest:
         if depth > _DEEPEST:
-            raise self.problem("names itself over and over")
+            raise self.problem("the manifest contains itself")
         if isinstance(content, list):
             # what ``docker manifest inspect -v`` says of an image of several platforms, or a list of one
             whole = [(_platform(one.get("Descriptor")) or "", one) for one in content if isinstance(one, dict)]
             if not whole:
-                raise self.problem("holds no manifest")
+                raise self.problem("the file contains no manifest")
             return self.read(whole[0][1] if len(whole) == 1 else self.chosen(whole), depth + 1)
         if not isinstance(content, dict):
-            raise self.problem("holds no manifest")
+            raise self.problem("the file contains no manifest")
         return self.object(content, depth)
 
     def object(self, content: Mapping[str, Any], depth: int) -> Manifest:
@@ -147,8 +147,8 @@ class _Reader:
         if isinstance(content.get("args"), dict) or isinstance(content.get("result"), dict):
             return self.job(content)
         if isinstance(content.get("fsLayers"), list):
-            raise self.problem("is of Docker's schema 1, which names no sizes", "push the image anew")
-        raise self.problem("holds no manifest")
+            raise self.problem("the manifest has Docker's schema 1, which has no sizes", "push the image again")
+        raise self.problem("the file contains no manifest")
 
     def chosen(self, listed: Sequence[tuple[str, Any]]) -> Any:
         """Return the manifest of the requested platform; attestations (``unknown/unknown``) are none."""
@@ -158,19 +158,19 @@ class _Reader:
                 return one
         if len(real) == 1 and self.platform is None:
             return real[0][1]
-        names = ", ".join(sorted(name or "one without a name" for name, _ in real)[:8])
-        raise self.problem(f"holds manifests for {names}", "choose one with --platform")
+        names = ", ".join(sorted(name or "an unknown platform" for name, _ in real)[:8])
+        raise self.problem(f"the file contains manifests for {names}", "choose one with --platform")
 
     def index(self, entries: Sequence[Any], depth: int) -> Manifest:
         listed = [(_platform(one) or "", one) for one in entries if isinstance(one, dict) and _digest(one)]
         if not listed:
-            raise self.problem("is an index that names no manifest")
+            raise self.problem("the index names no manifest")
         entry = self.chosen(listed)
         digest = _digest(entry)
         path = self.folder.joinpath("blobs", *digest.split(":", 1)) if self.folder else None
         if path is None or not path.is_file():
-            hint = f"fetch that manifest, e.g. crane manifest IMAGE@{digest}, and give it"
-            raise self.problem(f"is an index; the layers stand in the manifest {digest}", hint)
+            hint = f"give that manifest, e.g. from crane manifest IMAGE@{digest}"
+            raise self.problem(f"the file is an index; the layers are in the manifest {digest}", hint)
         found = self.read(json.loads(path.read_text("utf-8")), depth + 1)
         return replace(found, platform=found.platform or _platform(entry))
 
@@ -180,7 +180,7 @@ class _Reader:
             layer = self.layer(entry, f"layers[{place}]")
             unique.setdefault(layer.digest, layer)
         if not unique:
-            raise self.problem("is a manifest without layers")
+            raise self.problem("the manifest has no layers")
         own = content.get("config")
         configuration = replace(self.layer(own, "config"), is_configuration=True) if isinstance(own, dict) else None
         return Manifest(self.source, tuple(unique.values()), configuration)
@@ -205,7 +205,7 @@ class _Reader:
             urls.append(url)
         blobs = {found["digest"]: one.split("?", 1)[0] for one in urls if (found := _BLOB_URL.search(one))}
         if not blobs:
-            raise self.problem("is a job that names no layers")
+            raise self.problem("the job names no layers")
         layers = tuple(Layer(digest, None, url=one) for digest, one in blobs.items())
         image = arguments.get("type") != "file" and isinstance(url, str) and _MANIFEST_URL.fullmatch(url)
         return Manifest(self.source, layers, None, str(url) if image else None, str(platform) if platform else None)

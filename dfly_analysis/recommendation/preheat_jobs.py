@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dfly_analysis.catalog.job_api import load_job_api
 from dfly_analysis.catalog.releases import entry_at, releases, require_known
 from dfly_analysis.errors import DflyError
+from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation.manifest import Layer, Manifest
 from dfly_analysis.units import format_duration, parse_duration
 
@@ -24,11 +25,11 @@ class Api:
 
     `scopes` maps today's names to the release's own; `layers_field` and `peers_field` bound concurrency; `per_layer` says that
     each layer is a task with a deadline of its own, `settable` that a job may set it. The manager polls for `window_s` at least;
-    what takes longer it may call FAILURE while it goes on. `assumptions`: the release was not named, the newest is assumed.
+    what takes longer it may call FAILURE while it goes on. `is_assumed`: the release is not known, the newest counts.
     """
 
     version: str
-    assumptions: bool
+    is_assumed: bool
     scopes: Mapping[str, str] = field(hash=False)
     layers_field: str | None
     peers_field: str | None
@@ -50,7 +51,7 @@ def api_of(version: str | None) -> Api:
 
     concurrency, deadline = at("concurrency"), at("deadline")
     return Api(
-        version=known, assumptions=version is None, scopes=at("scopes").names, layers_field=concurrency.layers,
+        version=known, is_assumed=version is None, scopes=at("scopes").names, layers_field=concurrency.layers,
         peers_field=concurrency.peers, per_layer=concurrency.per_layer, takes_urls=at("urls").known,
         settable=deadline.settable, deadline_s=parse_duration(deadline.default) if deadline.default else None,
         window_s=parse_duration(at("window").safe), success_may_lie=at("success_may_lie").lies,
@@ -70,7 +71,7 @@ def scope_name(api: Api, scope: str) -> str | None:
     if not api.scopes and scope == "single_seed_peer":
         return None
     known = " and ".join(api.scopes) or "single_seed_peer"
-    raise DflyError(f"manager {api.version} has no scope {scope}", hint=f"it preheats {known}")
+    raise DflyError(f"manager {api.version} has no scope {scope}", hint=f"it has {known}")
 
 
 def job_timeout_s(api: Api, longest_s: float | None) -> float | None:
@@ -132,61 +133,70 @@ class PlannedCheck:
 
 
 def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, ...]:
-    """Return the checks that every layer is really there."""
+    """Return the checks that every layer has arrived."""
     digests = [layer.digest for layer in manifest.layers]
     wanted = "printf '%s\\n' " + " ".join(digests)
     fetched = 'curl -sS -H "Authorization: Bearer $TOKEN" "$MANAGER/oapi/v1/jobs/$JOB"'
     listed = "jq -r '.result.job_states[].results[]?.success_tasks[]?.url'"
-    lies = "manager says SUCCESS though layers are missing" if api.success_may_lie else "the state alone names no layer"
-    named = PlannedCheck(
-        f"the layers the job itself names as there ({lies})",
+    first = PlannedCheck(
+        message("the layers that the job names as arrived (its state names no layer)"),
         f"{fetched} | {listed} | grep -o 'sha256:[0-9a-f]*' | sort -u > there.txt; {wanted} | sort -u | comm -23 - there.txt",
-        f"no line: each line is a layer of the {len(digests)} that is not there",
+        message("no line: each line is one of the {n:,} layers that is missing", n=len(digests)),
     )
-    states = PlannedCheck(
-        "the state of each layer's own task",
-        f"{fetched} | jq -r '.result.job_states[] | [.state, .error] | @tsv'",
-        f"at least {len(digests)} lines, all SUCCESS",
-    )
+    if api.per_layer:
+        first = PlannedCheck(
+            message("the state of each layer's own task"),
+            f"{fetched} | jq -r '.result.job_states[] | [.state, .error] | @tsv'",
+            message("at least {n:,} lines, all SUCCESS", n=len(digests)),
+        )
+    elif api.success_may_lie:
+        first = replace(
+            first, what=message("the layers that the job names as arrived (SUCCESS does not mean all layers)")
+        )
     hosts = PlannedCheck(
-        "hosts on which a layer failed",
+        message("hosts on which a layer failed"),
         f"{fetched} | jq -r '.result.job_states[].results[]?.failure_tasks[]? | [.hostname, .url, .description] | @tsv'",
-        "no line; hosts with a failed layer are left out of success_tasks altogether",
+        message("no line; success_tasks does not list hosts with a failed layer at all"),
     )
     again = PlannedCheck(
-        "the same job a second time fetches nothing",
+        message("the same job a second time fetches nothing"),
         'kubectl -n "$NAMESPACE" get --raw "/api/v1/namespaces/$NAMESPACE/pods/$SEED:4002/proxy/metrics" | grep \'download_traffic.*BACK_TO_SOURCE\'',
-        "the bytes do not grow between before and after, on any seed; repeat for every seed",
+        message("the bytes are the same before and after, on every seed client"),
     )
     failures = PlannedCheck(
-        "what failed, and why",
+        message("what failed, and why"),
         'dfly-analysis collect -n "$NAMESPACE" -o after.tar.gz --add job.json && dfly-analysis diagnose after.tar.gz',
-        "no finding preheat_false_success, and no failed task",
+        message("no finding preheat_false_success, and no failed task"),
     )
-    first = states if api.per_layer else named
     return (first, *([hosts] if scope != "single_seed_peer" else []), again, failures)
 
 
-def notes_of(api: Api, timeout_s: float | None) -> list[str]:
-    """Return what one has to know of the API of a release."""
-    result = []
-    if api.assumptions:
-        result.append(
-            f"the manager's release is not named: payloads are those of {api.version}; name it with --scheduler"
+def notes_of(api: Api, timeout_s: float | None) -> Iterator[Message]:
+    """Yield notes on the API of a release."""
+    release = api.version
+    if api.is_assumed:
+        yield message(
+            "the manager's release is not known, {release} is assumed: name it with --scheduler", release=release
         )
     if timeout_s is not None:
-        result.append(
-            f"`timeout` is in nanoseconds: {round(timeout_s) * _NS} is {format_duration(timeout_s)}; a bare "
-            f"{round(timeout_s)} would be {round(timeout_s) / 1000:g} microseconds, and the job would fail at once"
-        )
+        seconds = round(timeout_s)
+        yield message(
+            "`timeout` is in nanoseconds: {ns} is {time}; {seconds} would be {us:g} microseconds, and the job would fail at once",
+            ns=seconds * _NS, time=format_duration(timeout_s), seconds=seconds, us=seconds / 1000,
+        )  # fmt: skip
     elif api.deadline_s is not None:
-        result.append(f"manager {api.version} takes no timeout: each layer has {format_duration(api.deadline_s)}")
+        time = format_duration(api.deadline_s)
+        yield message("manager {release} takes no timeout: each layer has {time}", release=release, time=time)
     if api.layers_field is None:
-        result.append(
-            f"manager {api.version} bounds no layers in flight: start only as many jobs at a time as the plan says"
+        yield message(
+            "manager {release} does not limit layers in flight: start only as many jobs at a time as planned",
+            release=release,
         )
-    return [
-        *result,
-        f"the manager asks after a job for {format_duration(api.window_s)} at least; what takes longer it may call FAILURE while it goes on well",
-        "a job of type file takes the registry's token in `headers` where the registry asks for one; an image job gets its own",
-    ]
+    time = format_duration(api.window_s)
+    yield message(
+        "the manager polls a job for at least {time}; it may report FAILURE for a longer one that still runs well",
+        time=time,
+    )
+    yield message(
+        "a job of type file needs the registry's token in `headers` if the registry requires one; an image job gets its own"
+    )

@@ -12,18 +12,11 @@ from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError, suggest_similar
 from dfly_analysis.estimates import Interval
+from dfly_analysis.messages import Message, message
+from dfly_analysis.recommendation import preheat_jobs
+from dfly_analysis.recommendation.context import PIECE
 from dfly_analysis.recommendation.manifest import Layer, Manifest, total_bytes
-from dfly_analysis.recommendation.preheat_jobs import (
-    Api,
-    PlannedCheck,
-    api_of,
-    checks_of,
-    image_job,
-    job_timeout_s,
-    layer_jobs,
-    notes_of,
-    scope_name,
-)
+from dfly_analysis.recommendation.preheat_jobs import Api, PlannedCheck, api_of
 from dfly_analysis.recommendation.transfer_times import (
     MARGIN,
     PULLED_AT_ONCE,
@@ -91,19 +84,8 @@ class Pull:
 class PreheatPlan:
     """How to preheat an image, and the expected effect.
 
-    Attributes
-    ----------
-    manifest : Manifest
-    scope : str
-    parallel : int
-        Layers at a time.
-    stages : tuple of Stage
-    degrees : tuple of Degree
-    pulls : tuple of Pull
-    jobs : tuple of dict
-        Payloads in order: ``stage`` and ``payload``; the last one is the whole image, which fetches what is missing.
-    checks : tuple of PlannedCheck
-    assumptions, warnings : tuple of str
+    `parallel` layers are fetched at a time; `jobs` are payloads in order, each with ``stage`` and ``payload``, of which the last one
+    is the whole image, which fetches what is missing.
     """
 
     manifest: Manifest
@@ -175,17 +157,19 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
     if dataset is not None:
         manifest = manifest.with_sizes(_sizes_seen(dataset))
     api = api_of(settings.versions.get("manager") or settings.versions.get("scheduler"))
-    scope_name(api, scope)
-    stages, how = _stages(manifest, first, annotation)
+    preheat_jobs.scope_name(api, scope)
+    stages, basis = _stages(manifest, first, annotation)
     most = max(1, min(MAX_PARALLEL, len(manifest.layers)))
     degrees = tuple(_degree(stages, links.source, number) for number in range(1, most + 1))
     chosen = parallel or _choose(degrees, target_failure_rate)
     evaluated = tuple(one for stage in stages for one in _split(stage, links.source, chosen, api))
-    timeout_s = job_timeout_s(api, max((stage.time.high for stage in evaluated if stage.time), default=None))
+    timeout_s = preheat_jobs.job_timeout_s(
+        api, max((stage.time.high for stage in evaluated if stage.time), default=None)
+    )
     return PreheatPlan(
         manifest=manifest, scope=scope, parallel=chosen, stages=evaluated, degrees=degrees,
         pulls=tuple(_pulls(evaluated, links)), jobs=tuple(_jobs(manifest, evaluated, api, scope, chosen, timeout_s)),
-        checks=checks_of(manifest, api, scope), assumptions=(how, *links.assumptions, *notes_of(api, timeout_s)),
+        checks=preheat_jobs.checks_of(manifest, api, scope), assumptions=(basis, *links.assumptions, *preheat_jobs.notes_of(api, timeout_s)),
         warnings=(*_warnings(evaluated, links.source, api), *_unknown_sizes(manifest)),
     )  # fmt: skip
 
@@ -197,27 +181,28 @@ def _sizes_seen(dataset: Dataset) -> dict[str, int]:
     return dict(dataset.rows(query))
 
 
-def _stages(manifest: Manifest, first: Sequence[str], annotation: str | None) -> tuple[list[Stage], str]:
+def _stages(manifest: Manifest, first: Sequence[str], annotation: str | None) -> tuple[list[Stage], Message]:
     layers = manifest.layers
     if first:
-        chosen, how = {_find(manifest, digest) for digest in first}, "start-up layers are those named with --first"
+        chosen = {_find(manifest, digest) for digest in first}
+        basis = message("start-up layers are those given with --first")
     elif annotation:
         chosen = {one.digest for one in layers if one.annotations.get(annotation, "false").lower() != "false"}
-        how = f"start-up layers carry the annotation {annotation}"
+        basis = message("start-up layers have the annotation {annotation}", annotation=annotation)
         if not chosen:
-            message = f"no layer carries the annotation {annotation}"
-            raise DflyError(message, where=manifest.source, hint="name layers with --first")
+            text = f"no layer has the annotation {annotation}"
+            raise DflyError(text, where=manifest.source, hint="name layers with --first")
     elif marked := {one.digest for one in layers if one.annotations.get(_NYDUS_BOOTSTRAP) == "true"}:
-        chosen, how = marked, "the Nydus bootstrap is needed for start-up"
+        chosen, basis = marked, message("the Nydus bootstrap is needed for start-up")
     else:
         chosen = _leading(manifest)
-        how = (
-            f"which layers start-up needs is not said: taken are the first {len(chosen)} in the manifest's order, up to a tenth "
-            "of the image; name them with --first or --first-annotation"
-        )
+        basis = message(
+            "the start-up layers are not known: the first {n:,} in the manifest's order, up to a tenth of the image, are assumed; name "
+            "them with --first or --first-annotation", n=len(chosen),
+        )  # fmt: skip
     start_up = Stage("start-up", tuple(layer for layer in layers if layer.digest in chosen))
     rest = Stage("rest", tuple(layer for layer in layers if layer.digest not in chosen))
-    return [stage for stage in (start_up, rest) if stage.layers], how
+    return [stage for stage in (start_up, rest) if stage.layers], basis
 
 
 def _find(manifest: Manifest, requested: str) -> str:
@@ -225,9 +210,9 @@ def _find(manifest: Manifest, requested: str) -> str:
     fitting = [digest for digest in digests if bare and digest.rpartition(":")[2].lower().startswith(bare)]
     if len(fitting) == 1:
         return fitting[0]
-    what = "is no layer" if not fitting else f"begins {len(fitting)} layers"
-    near = suggest_similar(requested, digests) or "its layers are listed by --format json"
-    raise DflyError(f"{requested} {what} of the manifest", where=manifest.source, hint=near)
+    text = f"{len(fitting)} layers start with {requested}" if fitting else f"no layer has the digest {requested}"
+    hint = suggest_similar(requested, digests) or "--format json lists the layers"
+    raise DflyError(text, where=manifest.source, hint=hint)
 
 
 def _leading(manifest: Manifest) -> set[str]:
@@ -274,7 +259,7 @@ def _split(stage: Stage, link: Link, parallel: int, api: Api) -> list[Stage]:
 def _evaluate(stage: Stage, link: Link, parallel: int) -> Stage:
     """Fill in times and failures of a stage."""
     sizes = [layer.size_bytes for layer in stage.layers if layer.size_bytes is not None]
-    if not link.knows or len(sizes) < len(stage.layers):
+    if not link.is_known or len(sizes) < len(stage.layers):
         return stage
     concurrent = sorted(sizes, reverse=True)[:parallel]
     if link.duration_model is None and link.bandwidth_bps:
@@ -320,31 +305,40 @@ def _jobs(
 ) -> Iterator[Mapping[str, Any]]:
     for number, stage in enumerate(stages, start=1):
         own = [manifest.configuration] if number == 1 and manifest.configuration else []
-        for payload in layer_jobs(manifest, [*own, *stage.layers], api, scope, parallel, timeout_s):
+        for payload in preheat_jobs.layer_jobs(manifest, [*own, *stage.layers], api, scope, parallel, timeout_s):
             yield {"stage": f"{number} {stage.name}", "payload": payload}
-    last = f"{len(stages) + 1} the whole image: fetches what is missing"
-    yield {"stage": last, "payload": image_job(manifest, api, scope, parallel, timeout_s)}
+    last = message("{n} the whole image: fetches what is missing", n=len(stages) + 1)
+    yield {"stage": last, "payload": preheat_jobs.image_job(manifest, api, scope, parallel, timeout_s)}
 
 
-def _warnings(stages: Sequence[Stage], link: Link, api: Api) -> Iterator[str]:
+def _warnings(stages: Sequence[Stage], link: Link, api: Api) -> Iterator[Message]:
     for stage in stages:
-        name, margin, timeout_s = f"stage {stage.name}", stage.margin, link.timeout_s
+        name, margin, timeout_s = stage.name, stage.margin, link.timeout_s
         if stage.time is not None and stage.time.high > api.window_s:
-            yield (
-                f"{name}: it may take {format_duration(stage.time.high)}, longer than the manager asks for "
-                f"({format_duration(api.window_s)}): its FAILURE may be false, look at the layers"
-            )
+            values = {"time": format_duration(stage.time.high), "window": format_duration(api.window_s)}
+            yield message(
+                "stage {name} may take {time}, longer than the {window} for which the manager polls: a FAILURE of the job may be false, "
+                "check the layers", name=name, **values,
+            )  # fmt: skip
         if margin is not None and margin < 1.0 and link.duration_model is None and timeout_s is not None:
-            yield (
-                f"{name}: at this bandwidth the even share of a piece takes {format_duration(timeout_s / margin)}, the limit is "
-                f"{format_duration(timeout_s)}: every piece is cut; raise download.pieceTimeout of the seed client first"
-            )
+            values = {"time": format_duration(timeout_s / margin), "timeout": format_duration(timeout_s)}
+            yield message(
+                "stage {name}: at this bandwidth a piece takes {time}, and its timeout is {timeout}, so every piece times out: raise "
+                "{key} of the seed client first", name=name, key=PIECE, **values,
+            )  # fmt: skip
         if stage.failure is not None and stage.failure.value > 0.5:
-            yield f"{name}: {format_share(stage.failure.value)} of such preheats lose a layer; see dfly-analysis recommend first"
+            share = format_share(stage.failure.value)
+            yield message(
+                "stage {name}: {share} of such preheats lose a layer; run `dfly-analysis recommend` first",
+                name=name,
+                share=share,
+            )
 
 
-def _unknown_sizes(manifest: Manifest) -> Iterator[str]:
+def _unknown_sizes(manifest: Manifest) -> Iterator[Message]:
     if unknown := sum(layer.size_bytes is None for layer in manifest.layers):
-        total = f"{unknown} of {len(manifest.layers)} layers"
         known = sum(layer.size_bytes or 0 for layer in manifest.layers)
-        yield f"the size of {total} is not known ({format_size(known)} are): give the manifest, or the logs with --from"
+        yield message(
+            "the size of {unknown:,} of {n:,} layers is not known (known: {size}): give the manifest, or the logs with --from",
+            unknown=unknown, n=len(manifest.layers), size=format_size(known),
+        )  # fmt: skip

@@ -108,16 +108,16 @@ def repeats_for(width: float, expected: float, level: float = 0.95) -> int:
         If an argument is out of range, or more than a hundred thousand runs would be needed.
     """
     if not (0.0 < width < 1.0 and 0.0 <= expected <= 1.0):
-        message = f"no number of runs follows from a width of {width:g} and a rate of {expected:g}"
-        raise DflyError(message, hint="both are shares, e.g. 0.1")
+        text = f"width and expected rate must be between 0 and 1, got {width:g} and {expected:g}"
+        raise DflyError(text, hint="e.g. 0.1")
     z2 = NormalDist().inv_cdf(0.5 + level / 2.0) ** 2
 
     def wide(n: int) -> float:
         return 2.0 * math.sqrt(z2) / (1 + z2 / n) * math.sqrt(expected * (1 - expected) / n + z2 / (4 * n * n))
 
     if wide(_MAX_REPEATS) > width:
-        message = f"an interval {width:g} wide needs more than {_MAX_REPEATS} runs of each"
-        raise DflyError(message, hint="ask for a wider one")
+        text = f"an interval of width {width:g} needs more than {_MAX_REPEATS} runs of each combination"
+        raise DflyError(text, hint="use a larger width")
     return 1 + bisect.bisect_left(range(1, _MAX_REPEATS), -width, key=lambda n: -wide(n))
 
 
@@ -158,13 +158,13 @@ def plan_stress(
     """
     if not (sizes_bytes and timeouts_s and concurrencies) or min(*sizes_bytes, *timeouts_s, *concurrencies) <= 0:
         hint = "e.g. --size 1GiB --timeout 60s --concurrency 8"
-        raise DflyError("sizes, timeouts and concurrencies have to be above 0", hint=hint)
+        raise DflyError("sizes, timeouts and concurrencies must be above 0", hint=hint)
     repeats = repeats_for(width, expected_failure_rate)
     chosen = itertools.product(*(tuple(dict.fromkeys(one)) for one in (timeouts_s, concurrencies, sizes_bytes)))
     setups = tuple(Setup(int(size), float(timeout), int(count)) for timeout, count, size in chosen)
     because = (
-        f"{repeats} repeats of each make the 95 % interval of a failure rate near {expected_failure_rate:.3g} at most "
-        f"{width:.3g} wide; {len(setups)} combination{'s make' if len(setups) > 1 else ' makes'} {repeats * len(setups)} runs"
+        f"{repeats} repeats of each combination make the 95 % interval of a failure rate near {expected_failure_rate:.3g} at most "
+        f"{width:.3g} wide; {repeats * len(setups)} runs in total"
     )
     steps = tuple(_steps(setups, repeats, api, url, namespace))
     return StressPlan(setups, repeats, expected_failure_rate, width, steps, because)
@@ -182,13 +182,13 @@ def _steps(
             command = f"helm -n {quoted} upgrade dragonfly dragonfly/dragonfly --reuse-values {values} --wait"
             yield f"set {timeout}, {count} pieces at a time", command
         yield (
-            f"{setup.label}: {repeats} jobs, each cold by a tag of its own",
+            f"{setup.label}: {repeats} jobs, each with its own tag so that nothing is cached",
             _preheats(setup, repeats, api, url, namespace),
         )
         level = _LEVELS.get(setup.size_bytes)
         if level is not None and url is None:
             command = f"dfbench dragonfly --namespace {quoted} -d dfget --file-size-level {level} -n {repeats}"
-            yield f"{setup.label}: the same through dfbench, whose table hides its failures", command
+            yield f"{setup.label}: the same with dfbench, whose table does not show failures", command
 
 
 def _preheats(setup: Setup, repeats: int, api: Api, url: str | None, namespace: str) -> str:
@@ -221,12 +221,12 @@ def read_stress(text: str, source: str, *, width: float = 0.2, target_failure_ra
     SourceError, NotEnoughDataError
         If it is no such file, or no row is filled.
     """
-    kept, open_rows = _filled(text)
+    kept, open_rows = _completed(text)
     problems: list[str] = []
     rows = list(read_bench(kept, source, on_problem=lambda problem: problems.append(str(problem))))
     if not rows and not open_rows:
         hint = "write one with dfly-analysis plan-stress -o FILE"
-        raise SourceError("holds no results of a stress test", where=source, hint=hint)
+        raise SourceError("the file has no results of a stress test", where=source, hint=hint)
     by_setup: dict[Setup, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         found = _CONCURRENCY.search(str(row.get("settings") or ""))
@@ -234,10 +234,10 @@ def read_stress(text: str, source: str, *, width: float = 0.2, target_failure_ra
             by_setup[Setup(int(row["size_bytes"]), float(row["timeout_s"]), int(found[1]))].append(row)
         else:
             problems.append(
-                f"{source}:{row.get('log_line')}: names no size_bytes, timeout_s or concurrentPieceCount, and was left out"
+                f"{source}:{row.get('log_line')}: ignored, because size_bytes, timeout_s or concurrentPieceCount is missing"
             )
     if not by_setup:
-        raise NotEnoughDataError("no row is filled", where=source, hint="fill duration_s and outcome of each run")
+        raise NotEnoughDataError("no row is completed", where=source, hint="fill in duration_s and outcome of each run")
     order = sorted(by_setup, key=lambda one: (one.size_bytes, one.timeout_s, one.concurrency))
     tested = tuple(_tested(setup, by_setup[setup], width) for setup in order)
     best: dict[int, Setup | None] = {setup.size_bytes: None for setup in order}
@@ -251,8 +251,8 @@ def read_stress(text: str, source: str, *, width: float = 0.2, target_failure_ra
     return StressResult(tested, best, open_rows, tuple(problems))
 
 
-def _filled(text: str) -> tuple[str, int]:
-    """Return the text with rows that are not filled made comments, so that lines keep their numbers, and how many there are."""
+def _completed(text: str) -> tuple[str, int]:
+    """Return the text with rows that are not completed made comments, so that lines keep their numbers, and how many there are."""
     lines, places, open_rows = text.removeprefix("\ufeff").split("\n"), None, 0
     for number, line in enumerate(lines):
         if not line.strip() or line.startswith("#"):
@@ -282,19 +282,19 @@ def _median(times: Sequence[float]) -> Interval | None:
     return Interval(median(times), times[depth], times[n - 1 - depth])
 
 
-def shown_best(result: StressResult, target: float) -> list[str]:
+def best_text(result: StressResult, target: float) -> list[str]:
     """Return a sentence for each size: the combination to take, or why there is none."""
-    best_rows = []
+    sentences = []
     for size, setup in result.best.items():
         if setup is not None:
             pieces = f"{setup.concurrency} pieces at a time"
-            best_rows.append(f"{format_size(size)}: take {duration_setting(setup.timeout_s)} with {pieces}")
+            sentences.append(f"{format_size(size)}: use {duration_setting(setup.timeout_s)} with {pieces}")
             continue
         own = [one for one in result.tested if one.setup.size_bytes == size]
         least = min(own, key=lambda one: (one.failure_rate.value, one.median_s.value if one.median_s else math.inf))
         took = f", {format_duration(least.median_s.value)}" if least.median_s else ""
-        best_rows.append(
-            f"{format_size(size)}: none is shown to fail at most {target:g} of the time; nearest is {least.setup.label} with {least.failures} of "
-            f"{least.n} failed{took}; {repeats_for_target(target)} runs without a failure would show it"
+        sentences.append(
+            f"{format_size(size)}: no combination is shown to fail at most {target:g} of the time; the best is {least.setup.label} with "
+            f"{least.failures} of {least.n} failed{took}; {repeats_for_target(target)} runs without a failure are needed"
         )
-    return best_rows
+    return sentences

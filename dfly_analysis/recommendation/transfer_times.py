@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_length_bytes, siblings_cancelled
-from dfly_analysis.catalog.releases import releases
 from dfly_analysis.catalog.sizing_guide import unpack_speeds
 from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, measured_retry_correlation
+from dfly_analysis.messages import format_list, message
 from dfly_analysis.models import DurationFit, LayerShape, layer_failure_rate
-from dfly_analysis.recommendation.context import PIECE, SLOTS, WRITE
+from dfly_analysis.recommendation.context import PIECE, SLOTS, WRITE, release_assumed
 from dfly_analysis.recommendation.manifest import Layer
+from dfly_analysis.simulation.pipeline import SCORES, schedule
+from dfly_analysis.simulation.uncertainty import Source, time_tables
 from dfly_analysis.units import format_duration, format_rate, format_share
 
 MARGIN = 3.0
@@ -30,7 +33,7 @@ PULLED_AT_ONCE = 3  # containerd's max_concurrent_downloads
 NODE_BPS = 313e6
 _BUSY_QUANTILE = 0.95
 _RUNS, _MOST_SCHEDULED = 64, 2000
-_PROBABILITIES = (*(place / 24 for place in range(1, 24)), 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
+_MAX_SCORE = 3.719  # one piece in ten thousand is slower
 _SEED = 20260301
 _Array = npt.NDArray[np.float64]
 
@@ -51,18 +54,12 @@ class Link:
     client: str | None
     passes: int = 2
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION
-    _known: dict[Any, Interval] = field(default_factory=dict, compare=False, repr=False)
-    _model_cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
-    """Quantiles by size, and times drawn from them; links of one model share it."""
+    _cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
-    def knows(self) -> bool:
+    def is_known(self) -> bool:
         """Whether anything is known of its times."""
         return self.duration_model is not None or self.bandwidth_bps is not None
-
-    def with_model_of(self, other: Link) -> Link:
-        """Return it sharing what the other link of the same model has computed."""
-        return replace(self, _model_cache=other._model_cache)
 
     def piece_bytes(self, size_bytes: int) -> int:
         """Return the length of a layer's pieces."""
@@ -72,17 +69,19 @@ class Link:
         """Return how many pieces of a layer are in flight."""
         return max(1, min(self.slots, math.ceil(size_bytes / self.piece_bytes(size_bytes))))
 
-    def slower(self, sizes: Sequence[int]) -> float:
-        """Return how many times longer a piece takes where these layers are fetched at once; 1 where the link bears it."""
+    def slowdown(self, sizes: Sequence[int]) -> float:
+        """Return how many times longer a piece takes where these layers are fetched at once; 1 where the bandwidth suffices."""
         if self.duration_model is None or self.bandwidth_bps is None:
             return 1.0
-        requested = sum(self._flying_bytes(size) / self.mean_piece_s(size) for size in sizes if size)
+        requested = sum(self._bytes_in_flight(size) / self.mean_piece_s(size) for size in sizes if size)
         return max(1.0, requested / self.bandwidth_bps)
 
     def mean_piece_s(self, size_bytes: int) -> float:
         """Return the mean time of a piece of a layer, by the distribution, seconds."""
-        grid, values = self._quantiles(self.piece_bytes(size_bytes))[:2]
-        return float(np.trapezoid(values, grid))
+        scores = SCORES[abs(SCORES) <= _MAX_SCORE]
+        values = self._time_of(self.piece_bytes(size_bytes), scores)[0]
+        shares = [0.0, *(NormalDist().cdf(score) for score in scores), 1.0]
+        return float(np.trapezoid([values[0], *values, values[-1]], shares))
 
     def layer_time(self, size_bytes: int, concurrent_sizes: Sequence[int]) -> Interval | None:
         """Return how long a layer takes among all layers in flight, seconds, 95 %: the model's uncertainty and chance together."""
@@ -91,22 +90,19 @@ class Link:
         if self.duration_model is None:
             if self.bandwidth_bps is None:
                 return None
-            share = self._flying_bytes(size_bytes) / sum(self._flying_bytes(size) for size in concurrent_sizes if size)
-            time = size_bytes / (self.bandwidth_bps * min(1.0, share))
+            flying = sum(self._bytes_in_flight(size) for size in concurrent_sizes if size)
+            time = size_bytes / (self.bandwidth_bps * min(1.0, self._bytes_in_flight(size_bytes) / flying))
             return Interval(time, time, time)
-        slower = self.slower(concurrent_sizes)
-        key = ("drawn", self._rounded(size_bytes), round(slower, 3))
-        if key not in self._known:
-            first, repeated = self._times(size_bytes)
-            limit = self.timeout_s or math.inf
-            times = np.minimum(first * slower, limit)
-            times += np.where(first * slower > limit, np.minimum(repeated * slower, limit), 0.0)
+        key = ("time", self._rounded(size_bytes), round(self.slowdown(concurrent_sizes), 3))
+        if key not in self._cache:
+            slowdown, timeout = self.slowdown(concurrent_sizes), self.timeout_s or math.inf
+            first, second = (slowdown * times for times in self._drawn(size_bytes))
+            times = np.minimum(first, timeout) + np.where(first > timeout, np.minimum(second, timeout), 0.0)
             done = makespan(times.reshape(-1, times.shape[-1]), self.in_flight(size_bytes)).reshape(3, _RUNS)
-            value, low, high = (
-                float(np.percentile(own, share)) for own, share in zip(done, (50.0, 2.5, 97.5), strict=True)
-            )
-            self._known[key] = Interval(value, min(low, value), max(high, value))
-        return self._known[key]
+            value, low, high = (float(np.percentile(*pair)) for pair in zip(done, (50.0, 2.5, 97.5), strict=True))
+            self._cache[key] = Interval(value, min(low, value), max(high, value))
+        found: Interval = self._cache[key]
+        return found
 
     def layer_failure(self, size_bytes: int, concurrent_sizes: Sequence[int]) -> Interval | None:
         """Return the probability that a layer fails; None where it is not known.
@@ -121,68 +117,57 @@ class Link:
         if self.duration_model is None:
             margin = self.margin(size_bytes, concurrent_sizes)
             return Interval(1.0, 1.0, 1.0) if margin is not None and margin < 1.0 else None
-        slower = self.slower(concurrent_sizes)
-        key = ("failure", self._rounded(size_bytes), round(slower, 3))
-        if key not in self._known:
+        slowdown = self.slowdown(concurrent_sizes)
+        key = ("failure", self._rounded(size_bytes), round(slowdown, 3))
+        if key not in self._cache:
             slots, piece_bytes = self.in_flight(size_bytes), self.piece_bytes(size_bytes)
             layer = LayerShape(size_bytes, piece_bytes, slots, self.passes, siblings_cancelled(self.client))
-            correlation = self.retry_failure_correlation
-            self._known[key] = layer_failure_rate(
-                self.duration_model, layer, self.timeout_s / slower, retry_failure_correlation=correlation
-            )
-        return self._known[key]
+            self._cache[key] = layer_failure_rate(
+                self.duration_model, layer, self.timeout_s / slowdown,
+                retry_failure_correlation=self.retry_failure_correlation,
+            )  # fmt: skip
+        found: Interval = self._cache[key]
+        return found
 
     def margin(self, size_bytes: int, concurrent_sizes: Sequence[int]) -> float | None:
         """Return the timeout in even shares of the link, the least of the layers in flight; None without a bandwidth."""
         if self.bandwidth_bps is None or self.timeout_s is None or not size_bytes:
             return None
-        return self.timeout_s / (
-            sum(self._flying_bytes(size) for size in concurrent_sizes if size) / self.bandwidth_bps
-        )
+        flying = sum(self._bytes_in_flight(size) for size in concurrent_sizes if size)
+        return self.timeout_s / (flying / self.bandwidth_bps)
 
-    def _flying_bytes(self, size_bytes: int) -> int:
+    def _bytes_in_flight(self, size_bytes: int) -> int:
         return self.in_flight(size_bytes) * self.piece_bytes(size_bytes)
 
     def _rounded(self, size_bytes: int) -> int:
         return size_bytes if size_bytes > self.piece_bytes(size_bytes) else 1 << max(0, size_bytes - 1).bit_length()
 
-    def _quantiles(self, piece_bytes: int) -> _Array:
-        """Return probabilities and the times of a piece: estimate, lower and upper end; a row each."""
+    def _time_of(self, piece_bytes: int, scores: _Array) -> _Array:
+        """Return times of pieces at normal scores of their probability: by the estimate, and by either end of its interval."""
         size = 1 << max(12, (piece_bytes - 1).bit_length())  # few sizes, so that few distributions are computed
-        if size not in self._model_cache:
+        if size not in self._cache:
             assert self.duration_model is not None
-            found = self.duration_model.quantiles([size] * len(_PROBABILITIES), _PROBABILITIES)
-            rows = [[one.value for one in found], [one.low for one in found], [one.high for one in found]]
-            self._model_cache[size] = np.array(
-                [[0.0, *_PROBABILITIES, 1.0], *([row[0], *row, row[-1]] for row in rows)]
-            )
-        result: _Array = self._model_cache[size]
-        return result
+            tables = time_tables(Source((self.duration_model, self.duration_model)), [size])
+            self._cache[size] = tables[0, size]
+        return np.array([np.exp(np.interp(scores, SCORES, log_time)) for log_time in self._cache[size]])
 
-    def _times(self, size_bytes: int) -> tuple[_Array, _Array]:
-        """Return times of a layer's pieces and of their second attempts, by estimate and ends of the model, run and piece."""
+    def _drawn(self, size_bytes: int) -> tuple[_Array, _Array]:
+        """Return drawn times of a layer's pieces and of their second attempts, by estimate and ends of the model, run and piece."""
         piece = self.piece_bytes(size_bytes)
-        n = math.ceil(size_bytes / piece)
-        if (piece, n) not in self._model_cache:
-            grid, *sides = self._quantiles(piece)
+        key = ("drawn", piece, math.ceil(size_bytes / piece))
+        if key not in self._cache:
             rng = np.random.default_rng(_SEED)
-            drawn = [rng.random((_RUNS, n)) for _ in range(2)]
-            self._model_cache[piece, n] = tuple(
-                np.array([np.interp(one, grid, side) for side in sides]) for one in drawn
-            )
-        result: tuple[_Array, _Array] = self._model_cache[piece, n]
-        return result
+            scores = (np.clip(rng.standard_normal((_RUNS, key[2])), -_MAX_SCORE, _MAX_SCORE) for _ in range(2))
+            self._cache[key] = tuple(self._time_of(piece, one) for one in scores)
+        found: tuple[_Array, _Array] = self._cache[key]
+        return found
 
 
 def makespan(times: _Array, slots: int) -> _Array:
     """Return when the last piece ends, a run a row; a piece starts when a slot is free, in order."""
-    runs, n = times.shape
-    if n > _MOST_SCHEDULED:
+    if times.shape[1] > _MOST_SCHEDULED:
         return np.asarray(times.sum(axis=1) / slots + 0.5 * times[:, -slots:].max(axis=1))
-    free, rows = np.zeros((runs, slots)), np.arange(runs)
-    for piece in np.ascontiguousarray(times.T):
-        free[rows, free.argmin(axis=1)] += piece
-    return np.asarray(free.max(axis=1))
+    return np.asarray((schedule(times, np.zeros(times.shape[1]), slots) + times).max(axis=1))
 
 
 def any_failure(failures: Sequence[Interval | None]) -> Interval | None:
@@ -195,7 +180,7 @@ def any_failure(failures: Sequence[Interval | None]) -> Interval | None:
 
 @dataclass(frozen=True)
 class Links:
-    """The links that a layer passes: from the registry to the seeds and to a node, from the seeds to a node, out of the node's cache."""
+    """The links of a layer: registry to seed clients, registry to a node, seed client to a node, and out of the node's cache."""
 
     source: Link
     origin: Link
@@ -220,25 +205,29 @@ def _usual_unpack_bps(compression: str) -> float:
 def find_links(
     settings: Settings, dataset: Dataset | None, fits: Mapping[str, Any] | None, rates: Mapping[str, float | None]
 ) -> Links:
-    """Find the links of a layer from settings, logs and named bandwidths; arguments as `plan_preheat`."""
+    """Find the links of a layer from settings, logs and given bandwidths; arguments as `plan_preheat`."""
     known = dataset.settings if dataset is not None else settings
     notes: list[str] = []
     source = _link("seedClient", "source", known, dataset, fits, rates.get("registry"), notes)
     origin = _link("client", "source", known, None, fits, rates.get("registry") or source.bandwidth_bps, [])
-    if origin.duration_model is source.duration_model:
-        origin = origin.with_model_of(source)
     seed = _link("client", "parent", known, dataset, fits, rates.get("seed"), notes)
     if not rates.get("node"):
+        rate = format_rate(NODE_BPS)
         notes.append(
-            f"the node's cache gives {format_rate(NODE_BPS)}, as published for a file of 6.17 GB; name yours with --node-rate"
+            message("a node reads its cache at {rate} (published, assumed): set --node-rate to yours", rate=rate)
         )
     if not rates.get("unpack"):
-        shown = ", ".join(f"{name} at {format_rate(_usual_unpack_bps(name))}" for name in ("gzip", "zstd"))
-        notes.append(f"unpacking is assumed, not measured: {shown} of compressed bytes; name yours with --unpack-rate")
-    notes.append("a node that finds nothing preheated has the registry's bandwidth to itself")
-    notes.append(f"a node pulls {PULLED_AT_ONCE} layers at once, as containerd does by default")
+        speeds = format_list([f"{name} {format_rate(_usual_unpack_bps(name))}" for name in ("gzip", "zstd")])
+        notes.append(
+            message("a node unpacks compressed bytes at {speeds} (assumed): set --unpack-rate to yours", speeds=speeds)
+        )
+    notes.append(message("a node that finds nothing preheated has the bandwidth of the registry to itself"))
+    notes.append(message("a node pulls {n} layers at the same time, the default of containerd", n=PULLED_AT_ONCE))
     node = Link(None, rates.get("node") or NODE_BPS, USUAL_SLOTS, None, source.client)
     return Links(source, origin, seed, node, rates.get("unpack"), tuple(notes))
+
+
+_WHERE = {"source": message("from the registry"), "parent": message("from a seed client to a node")}
 
 
 def _link(
@@ -248,38 +237,41 @@ def _link(
     fits = fits or {}
     model = fits.get(f"piece_from_{way}_{role}") or fits.get(f"piece_from_{way}") or None
     client = settings.versions.get(role) or settings.versions.get("seedClient")
-    where = "from the registry" if way == "source" else "from a seed to a node"
-    timeout_s = min(
-        (one for key in (PIECE, WRITE) if (one := settings.get(key, role).seconds) is not None), default=None
-    )
+    timeouts = [settings.get(key, role).seconds for key in (PIECE, WRITE)]
+    timeout_s = min((one for one in timeouts if one is not None), default=None)
     number = settings.get(SLOTS, role).number
     slots = max(1, int(number)) if number else USUAL_SLOTS
     if way == "source":
         if client is None:
-            notes.append(
-                f"the client's release is not named: pieces are cut as {releases('client')[-1]} does; name it with --client or --chart"
-            )
-        limit = (
-            format_duration(timeout_s) if timeout_s is not None else "not known, so no failure by timeout can be told"
-        )
-        basis = "in force" if number is not None else "assumed"
-        notes.append(f"the limit of a piece on a seed is {limit}; {slots} pieces of a layer in flight ({basis})")
+            notes.append(release_assumed())
+        if timeout_s is None:
+            notes.append(message("the piece timeout of the seed client is not known, so timeouts are not predicted"))
+        else:
+            notes.append(message("the piece timeout of the seed client is {time}", time=format_duration(timeout_s)))
+        assumed = message("{n} pieces of a layer are in flight (assumed)", n=slots)
+        notes.append(assumed if number is None else message("{n} pieces of a layer are in flight", n=slots))
+    where = _WHERE[way]
     if model is not None:
-        share = format_share(model.n_censored / model.n)
+        values = {"where": where, "n": model.n, "share": format_share(model.n_censored / model.n)}
         notes.append(
-            f"{where}: times of a piece are those of {model.n} attempts in the logs, {share} of them cut short"
+            message("{where}: piece times of {n:,} attempts in the logs, {share} of them right-censored", **values)
         )
         if bandwidth_bps is None and dataset is not None and (bandwidth_bps := busy_rate_bps(dataset, way)) is not None:
-            rate = format_rate(bandwidth_bps)
             notes.append(
-                f"{where}: no more than {rate} all together, the highest rate seen; name it where the link bears more"
-            )
+                message(
+                    "{where}: at most {rate} in total, the highest observed rate; set the bandwidth if the link is faster",
+                    where=where, rate=format_rate(bandwidth_bps),
+                )
+            )  # fmt: skip
     elif bandwidth_bps is not None:
-        notes.append(
-            f"{where}: {format_rate(bandwidth_bps)}, shared evenly; no logs, so no spread of times and no interval"
-        )
+        values = {"where": where, "rate": format_rate(bandwidth_bps)}
+        notes.append(message("{where}: {rate}, shared evenly; without logs the times have no interval", **values))
     else:
-        notes.append(f"{where}: nothing is known, so no time; give logs with --from, or a bandwidth")
+        notes.append(
+            message(
+                "{where}: nothing is known, so there is no time; give logs with --from, or a bandwidth", where=where
+            )
+        )
     correlation = (measured_retry_correlation(fits) if way == "source" else None) or DEFAULT_RETRY_CORRELATION
     return Link(model, bandwidth_bps, slots, timeout_s, client, piece_attempts(client).passes, correlation)
 

@@ -409,7 +409,7 @@ def run_independent(
         time[:, alike] = (result.ended_s - result.started_s).reshape(copies, -1)
         ok[:, alike] = result.ok.reshape(copies, -1)
         sums += [part.reshape(copies, -1).sum(axis=1) for part in (result.attempts, result.cut, result.failed)]
-    started = _schedule(time, layers.arrival_s, client.lanes)
+    started = schedule(time, layers.arrival_s, client.lanes)
     return Outcome(started, started + time, ok, *sums)
 
 
@@ -423,7 +423,7 @@ def _equal_layers(n_pieces: Index) -> Iterator[Index]:
             begin = place
 
 
-def _schedule(time: Array, arrival_s: Array, lanes: int) -> Array:
+def schedule(time: Array, arrival_s: Array, lanes: int) -> Array:
     """Return when each layer of each copy begins, so many at a time, in the order in which they come."""
     rows = np.arange(len(time))
     free, started = np.zeros((len(time), lanes)), np.zeros_like(time)

@@ -123,7 +123,7 @@ def test_rows_that_are_not_filled_are_counted_and_not_taken():
     assert [one.n for one in found.tested] == [1]
     assert found.open_rows == 8 * plan(width=0.5).repeats - 1
     broken = text.replace("100.0,ok", "soon,ok")
-    with pytest.raises(NotEnoughDataError, match="no row is filled"):
+    with pytest.raises(NotEnoughDataError, match="no row is completed"):
         read_stress(broken, "r.csv")
 
 
@@ -171,11 +171,11 @@ def test_the_command_plans_writes_and_reads_back(tmp_path):
     assert opened.stderr.count("\n") == 1
     path.write_text(fill(path.read_text(), lambda number, row: (30.0 + number, "ok")))
     shown = invoke("--results", path, "--target-failure-rate", "0.5")
-    assert "1 GiB: take 60s with 8 pieces at a time" in shown.stdout
+    assert "1 GiB: use 60s with 8 pieces at a time" in shown.stdout
     content = json.loads(invoke("--results", path, "--format", "json", "--target-failure-rate", "0.5").stdout)
     assert content["best"] == {str(GIB): {"size_bytes": GIB, "timeout_s": 60.0, "concurrency": 8}}
     strict = invoke("--results", path)
-    assert "none is shown to fail at most 0.001" in strict.stdout
+    assert "no combination is shown to fail at most 0.001" in strict.stdout
 
 
 @pytest.mark.parametrize("text", ["", "hello\n", "size_bytes,duration_s\n5,soon\n"])
