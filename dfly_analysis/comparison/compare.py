@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from dfly_analysis.comparison.durations import TimeEffect, time_effect
 from dfly_analysis.comparison.proportions import FROM_SOURCE, Effect, count_pieces, count_tasks, effect_of
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.messages import Message, message
 from dfly_analysis.units import format_duration, format_share, format_size
-
-if TYPE_CHECKING:
-    from dfly_analysis.dataset import Dataset
 
 Verdict = Literal["helped", "no difference", "worse", "cannot tell"]
 TASK_MARGIN, PIECE_MARGIN, TIME_MARGIN = 0.1, 0.01, 0.25
@@ -19,27 +19,18 @@ TASK_MARGIN, PIECE_MARGIN, TIME_MARGIN = 0.1, 0.01, 0.25
 _MIN_OUTLASTED = 5
 """This many pieces that outlasted the earlier timeout show that a longer one helped, unless something contradicts."""
 _FAILURES = ("timeout", "reset", "storage", "origin")
-_LIMITS = ("download.pieceTimeout", "storage.writePieceTimeout")
+_TIMEOUTS = ("download.pieceTimeout", "storage.writePieceTimeout")
 TITLES = {
-    "tasks_failed": "tasks that failed",
-    "layers_failed": "layers that failed on seed clients",
-    "pieces_cut": "attempts at pieces cut by a timeout",
-    "pieces_failed": "attempts at pieces that failed",
+    "tasks_failed": message("failed tasks"),
+    "layers_failed": message("failed layers on seed clients"),
+    "pieces_cut": message("attempts at pieces that timed out"),
+    "pieces_failed": message("failed attempts at pieces"),
 }
 
 
 @dataclass(frozen=True)
 class SettingPair:
-    """A setting in both runs.
-
-    Attributes
-    ----------
-    role, key : str
-    before, after : str or None
-        None where it is not known.
-    layer_before, layer_after : str
-        Who set it.
-    """
+    """A setting in both runs and the layers that set it; a value is None where it is not known."""
 
     role: str
     key: str
@@ -60,10 +51,8 @@ class Comparison:
 
     Attributes
     ----------
-    verdict : {"helped", "no difference", "worse", "cannot tell"}
-    because : tuple of str
-        Sentences with numbers.
-    effects : tuple of Effect
+    because, cautions : tuple of str
+        Sentences with numbers, and what weakens the comparison.
     times : TimeEffect or None
         None where pieces of one length are not seen finishing in both runs.
     settings : tuple of SettingPair
@@ -72,8 +61,6 @@ class Comparison:
         Failed tasks by cause, most first.
     outlasted : int
         Pieces that finished afterwards in more time than the earlier timeout allowed.
-    cautions : tuple of str
-        What weakens the comparison.
     """
 
     verdict: Verdict
@@ -92,76 +79,61 @@ class Comparison:
 
 
 def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
-    """Say whether a change helped.
-
-    Parameters
-    ----------
-    before, after : Dataset
-        Two runs, loaded separately.
+    """Return whether a change helped, from two runs loaded separately.
 
     Notes
     -----
     Tasks decide where they can; where they are too few, attempts at pieces from the source do; where neither is clear,
-    attempts cut by a timeout do, if the others went the same way, and pieces that outlasted the earlier timeout. A
+    attempts that timed out do, if the others went the same way, and pieces that outlasted the earlier timeout. A
     difference counts where its 98.3 % interval excludes zero, because three of them are looked at.
     """
+    runs = (before, after)
     counts = {
-        "tasks_failed": [count_tasks(run) for run in (before, after)],
-        "layers_failed": [count_tasks(run, layers_only=True) for run in (before, after)],
-        "pieces_cut": [count_pieces(run, ("timeout",)) for run in (before, after)],
-        "pieces_failed": [count_pieces(run, _FAILURES) for run in (before, after)],
+        "tasks_failed": [count_tasks(run) for run in runs],
+        "layers_failed": [count_tasks(run, layers_only=True) for run in runs],
+        "pieces_cut": [count_pieces(run, ("timeout",)) for run in runs],
+        "pieces_failed": [count_pieces(run, _FAILURES) for run in runs],
     }
     effects = tuple(one for name, both in counts.items() if (one := effect_of(name, *both)) is not None)
-    times, limit_s = time_effect(before, after), _timeout_s(before)
+    times, timeout_s = time_effect(before, after), _timeout_s(before)
     finished = f"SELECT count(*) FROM pieces WHERE {FROM_SOURCE} AND outcome = 'ok' AND duration_s > ?"
-    outlasted = after.rows(finished, [limit_s])[0][0] if limit_s is not None else 0
+    outlasted = after.rows(finished, [timeout_s])[0][0] if timeout_s is not None else 0
     verdict, because = _judge({one.id: one for one in effects}, times, outlasted, same=_same_files(before, after))
     settings = _settings(before, after)
     if outlasted:
-        limit = format_duration(limit_s or 0.0)
-        because += (
-            f"{outlasted:,} pieces finished after more than {limit}, where the limit before would have cut them",
+        timeout = format_duration(timeout_s or 0.0)
+        text = message(
+            "{n:,} pieces finished after more than {timeout}, the timeout before", n=outlasted, timeout=timeout
         )
+        because += (text,)
     return Comparison(
-        verdict=verdict,
-        because=because,
-        effects=effects,
-        times=times,
-        settings=settings,
-        causes_before=_causes(before),
-        causes_after=_causes(after),
-        outlasted=outlasted,
-        cautions=_cautions(before, after, settings),
-    )
+        verdict, because, effects, times, settings, _causes(before), _causes(after), outlasted, tuple(_cautions(before, after, settings))
+    )  # fmt: skip
 
 
 def _judge(
     effects: dict[str, Effect], times: TimeEffect | None, outlasted: int, *, same: bool
-) -> tuple[Verdict, tuple[str, ...]]:
+) -> tuple[Verdict, tuple[Message, ...]]:
     if same:
-        return "no difference", ("both runs hold the same files",)
+        return "no difference", (message("both runs consist of the same files"),)
     tasks, pieces = effects.get("tasks_failed"), effects.get("pieces_failed")
     deciding = [one for one in (tasks, pieces) if one is not None]
     reasons = tuple(_effect_text(one) for one in deciding)
     clear = {one.direction for one in deciding if one.direction}
     if len(clear) > 1:
-        return "cannot tell", (*reasons, "tasks and pieces point in opposite directions")
+        return "cannot tell", (*reasons, message("tasks and pieces point in opposite directions"))
     cut = effects.get("pieces_cut")
-    if (
-        not clear
-        and cut is not None
-        and cut.direction
-        and all(one.difference.value * cut.direction > 0.0 for one in deciding)
-    ):
-        # Other failures hide the effect: cut attempts changed for certain, and all failures together do not contradict.
+    agree = cut is not None and all(one.difference.value * cut.direction > 0.0 for one in deciding)
+    if not clear and cut is not None and cut.direction and agree:
+        # Other failures hide the effect: timeouts changed for certain, and all failures together do not contradict.
         clear, reasons = {cut.direction}, (*reasons, _effect_text(cut))
     elif not clear and outlasted >= _MIN_OUTLASTED and _uncontradicted(deciding, cut, times):
-        # Not by chance: the earlier timeout would have cut each of them.
+        # Not by chance: the earlier timeout would have ended each of them.
         clear = {-1}
     if clear:
         return ("helped" if min(clear) < 0 else "worse"), reasons
     if not deciding:
-        return "cannot tell", ("no task or piece with a known end is seen in both runs",)
+        return "cannot tell", (message("no task or piece with a known end is in both runs"),)
     if times is not None:
         reasons = (*reasons, _time_text(times))
         if times.ratio.high < 1.0 - TIME_MARGIN / 2 or times.ratio.low > 1.0 + TIME_MARGIN / 2:
@@ -186,20 +158,24 @@ def _all_small(tasks: Effect | None, pieces: Effect | None, times: TimeEffect | 
     return times is None or 1.0 / slower <= times.ratio.low <= times.ratio.high <= slower
 
 
-def _effect_text(effect: Effect) -> str:
-    low, high = format_share(abs(effect.difference.low)), format_share(abs(effect.difference.high))
-    signs = ["-" if edge < 0 else "+" for edge in (effect.difference.low, effect.difference.high)]
-    return (
-        f"{TITLES[effect.id]}: {effect.bad_before:,} of {effect.n_before:,} before, {effect.bad_after:,} of {effect.n_after:,} after; "
-        f"difference {signs[0]}{low} to {signs[1]}{high}"
+def _effect_text(effect: Effect) -> Message:
+    low, high = (
+        f"{'-' if edge < 0 else '+'}{format_share(abs(edge))}"
+        for edge in (effect.difference.low, effect.difference.high)
     )
+    return message(
+        "{title}: {bad_before:,} of {n_before:,} before, {bad_after:,} of {n_after:,} after; difference {low} to {high}",
+        title=TITLES[effect.id], bad_before=effect.bad_before, n_before=effect.n_before, bad_after=effect.bad_after,
+        n_after=effect.n_after, low=low, high=high,
+    )  # fmt: skip
 
 
-def _time_text(times: TimeEffect) -> str:
-    return (
-        f"median time of a {format_size(times.size_bytes)} piece: {format_duration(times.before_s)} before, "
-        f"{format_duration(times.after_s)} after; ratio {times.ratio.value:.2f} ({times.ratio.low:.2f} to {times.ratio.high:.2f})"
-    )
+def _time_text(times: TimeEffect) -> Message:
+    return message(
+        "median time of a {size} piece: {before} before, {after} after; ratio {ratio:.2f} ({low:.2f} to {high:.2f})",
+        size=format_size(times.size_bytes), before=format_duration(times.before_s), after=format_duration(times.after_s),
+        ratio=times.ratio.value, low=times.ratio.low, high=times.ratio.high,
+    )  # fmt: skip
 
 
 def _same_files(before: Dataset, after: Dataset) -> bool:
@@ -209,7 +185,7 @@ def _same_files(before: Dataset, after: Dataset) -> bool:
 
 
 def _timeout_s(run: Dataset) -> float | None:
-    found = [run.settings.get(key, "seedClient").seconds for key in _LIMITS]
+    found = [run.settings.get(key, "seedClient").seconds for key in _TIMEOUTS]
     return min((value for value in found if value), default=None)
 
 
@@ -230,18 +206,19 @@ def _causes(run: Dataset) -> tuple[tuple[str, int], ...]:
     return tuple((cause, n) for cause, n in run.rows(query))
 
 
-def _cautions(before: Dataset, after: Dataset, settings: tuple[SettingPair, ...]) -> tuple[str, ...]:
-    reasons = []
+def _cautions(before: Dataset, after: Dataset, settings: tuple[SettingPair, ...]) -> Iterator[Message]:
     changed = sum(pair.changed for pair in settings)
     if changed > 1:
-        reasons.append(f"{changed} settings differ: the effect is that of all of them together")
+        yield message("{n} settings differ: the effect is that of all of them together", n=changed)
     if not changed:
-        reasons.append("no setting is seen to differ: what made a difference is not in these settings")
+        yield message("no known setting differs: something else made the difference")
     query = "SELECT coalesce(max(size_bytes), 0), count(*) FILTER (size_bytes >= 1048576) FROM tasks"
     largest, n = zip(*(run.rows(query)[0] for run in (before, after)), strict=True)
     if all(largest) and not 0.5 <= largest[1] / largest[0] <= 2.0:
-        texts = [format_size(size) for size in largest]
-        reasons.append(f"the largest layers differ: {texts[0]} before, {texts[1]} after")
+        sizes = [format_size(size) for size in largest]
+        yield message("the largest layers differ: {before} before, {after} after", before=sizes[0], after=sizes[1])
     if min(n) < 5:
-        reasons.append(f"only {n[0]} and {n[1]} tasks of 1 MiB and more: repeat the run to be sure of the whole layers")
-    return tuple(reasons)
+        yield message(
+            "there are few tasks of 1 MiB and more ({before:,} before, {after:,} after): repeat the run to be sure about whole layers",
+            before=n[0], after=n[1],
+        )  # fmt: skip

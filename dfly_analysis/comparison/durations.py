@@ -1,21 +1,17 @@
-"""Times of pieces in two runs: the ratio of their medians; attempts that were cut are right-censored."""
+"""Times of pieces in two runs: the ratio of their medians; attempts that timed out are right-censored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from dfly_analysis.comparison.proportions import FROM_SOURCE, cluster_expression
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
 from dfly_analysis.models import kaplan_meier
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from dfly_analysis.dataset import Dataset
 
 MIN_COUNT = 20
 MAX_ATTEMPTS = 50_000
@@ -27,18 +23,10 @@ _SEED = 20261123
 
 @dataclass(frozen=True)
 class TimeEffect:
-    """How the time of a piece from the source changed.
+    """How the time of pieces of one length from the source changed.
 
-    Attributes
-    ----------
-    size_bytes : int
-        Length of the pieces that are compared.
-    n_before, n_after : int
-        Attempts, the cut ones included.
-    before_s, after_s : float
-        Medians by Kaplan and Meier, seconds.
-    ratio : Interval
-        After by before, with a 95 % interval by bootstrap over clusters.
+    Attempts, those that timed out included; medians by Kaplan and Meier, seconds; the ratio is after by before, with a 95 % interval by
+    bootstrap over clusters.
     """
 
     size_bytes: int
@@ -50,13 +38,7 @@ class TimeEffect:
 
 
 def time_effect(before: Dataset, after: Dataset) -> TimeEffect | None:
-    """Compare the median time of pieces of one length.
-
-    Returns
-    -------
-    TimeEffect or None
-        None where no length is seen in both runs at least 20 times, or half of the pieces of a run did not finish.
-    """
+    """Return the change of the median time of a piece; None where no length is 20 times in both runs, or half did not finish."""
     runs = (before, after)
     query = f"SELECT size_bytes, count(*) FROM pieces WHERE {_TIMED} AND outcome = 'ok' AND size_bytes IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
     counts = [dict(run.rows(query)) for run in runs]

@@ -1,15 +1,12 @@
-"""Failure shares of two runs and their difference; what fails together counts for less than its number."""
+"""Failure shares of two runs and their difference; failures in one cluster are correlated."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, wilson
-
-if TYPE_CHECKING:
-    from dfly_analysis.dataset import Dataset
 
 LEVEL, STRICT = 0.95, 1.0 - 0.05 / 3.0
 MIN_TASKS = 5
@@ -23,21 +20,11 @@ _USUAL_BLOCK_S = 10.0
 
 @dataclass(frozen=True)
 class Effect:
-    """How a share of failures changed.
+    """How a share of failures changed: ``tasks_failed``, ``layers_failed``, ``pieces_cut`` or ``pieces_failed``.
 
-    Attributes
-    ----------
-    id : str
-        ``tasks_failed``, ``layers_failed``, ``pieces_cut`` or ``pieces_failed``.
-    before, after : Interval
-        Shares, 0 to 1, with 95 % intervals.
-    n_before, n_after, bad_before, bad_after : int
-    difference : Interval
-        After minus before, -1 to 1, with its 95 % interval.
-    strict : Interval
-        The same with a 98.3 % interval, on which the verdict rests because it looks at three of these.
-    clusters_before, clusters_after : int
-        Groups of attempts that fail together: tasks, or stretches of time where tasks are few.
+    Shares (0 to 1) and their difference (after minus before) have 95 % intervals. `strict` is the difference with a 98.3 % interval, on
+    which the verdict rests because it looks at three of these. Clusters are attempts that fail together: those of a task, or of a
+    period of time where tasks are few.
     """
 
     id: str
@@ -60,13 +47,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Proportion:
-    """Failures in clusters of attempts.
-
-    Attributes
-    ----------
-    clusters : tuple of (int, int, int)
-        Failures and attempts of a cluster, and how many clusters have these counts.
-    """
+    """Failures in clusters of attempts: failures and attempts of a cluster, and how many clusters have these counts."""
 
     clusters: tuple[tuple[int, int, int], ...]
 
@@ -113,18 +94,9 @@ def effect_of(effect_id: str, before: Proportion, after: Proportion) -> Effect |
     factor = max(before.design_effect or 1.0, after.design_effect or 1.0)
     first, second = ((one.share, max(one.n / factor, 1.0)) for one in (before, after))
     return Effect(
-        id=effect_id,
-        before=_wilson(*first, LEVEL),
-        after=_wilson(*second, LEVEL),
-        n_before=before.n,
-        n_after=after.n,
-        bad_before=before.bad,
-        bad_after=after.bad,
-        difference=_newcombe(first, second, LEVEL),
-        strict=_newcombe(first, second, STRICT),
-        clusters_before=before.n_clusters,
-        clusters_after=after.n_clusters,
-    )
+        effect_id, _wilson(*first, LEVEL), _wilson(*second, LEVEL), before.n, after.n, before.bad, after.bad,
+        _newcombe(first, second, LEVEL), _newcombe(first, second, STRICT), before.n_clusters, after.n_clusters,
+    )  # fmt: skip
 
 
 def _wilson(share: float, n: float, level: float) -> Interval:
