@@ -35,8 +35,8 @@ class SimulationResult:
     doubt: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
-def sum_up(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants) -> SimulationResult:
-    """Sum up copies, given the variant of each."""
+def summarize(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants) -> SimulationResult:
+    """Return the result of copies, given the variant of each."""
     layers = outcome.ok.shape[1]
     lost = (~outcome.ok).sum(axis=1).astype(float)
     rate, doubt = _share(lost, np.full(len(lost), float(layers)), variant, uncertainty)

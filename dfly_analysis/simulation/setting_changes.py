@@ -1,4 +1,4 @@
-"""The settings that the simulation knows, and changes of them as people write them: ``download.pieceTimeout=120s``."""
+"""The settings that the simulation knows, and changes of them: ``download.pieceTimeout=120s``."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class SimulatedSettings:
 
 
 def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Change, ...]:
-    """Read changes as people write them; of a key named twice the last counts.
+    """Read changes; of a key given twice the last counts.
 
     Parameters
     ----------
@@ -81,10 +81,10 @@ def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Ch
     Raises
     ------
     SettingsError
-        If a text is no change, its key is not known or not simulated, or its value is of another kind.
+        If a text is no change, its key is not known or not simulated, or its value has another type.
     """
     if role not in CLIENT_ROLES:
-        raise SettingsError(f"{role!r} fetches nothing", where="--role", hint=f"one of {', '.join(CLIENT_ROLES)}")
+        raise SettingsError(f"unknown role {role!r}", where="--role", hint=f"use one of {', '.join(CLIENT_ROLES)}")
     result = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
@@ -105,11 +105,10 @@ def _find(name: str, role: str) -> tuple[str, str]:
             return whose, key
     known = ", ".join(SIMULATED_KEYS)
     if any(defaults_of(one, bare) is not None for one in ((whose,) if rest and whose in ROLES else ROLES)):
-        message = f"{name} is a setting, but the simulation has no part for it"
-        raise SettingsError(message, where=_WHERE, hint=f"it knows {known}")
+        raise SettingsError(f"the simulation does not support {name}", where=_WHERE, hint=f"it supports {known}")
     paths = [*SIMULATED_KEYS, *(f"{one}.config.{key}" for one in CLIENT_ROLES for key in SIMULATED_KEYS)]
     hint = suggest_similar(name, paths) or f"known are {known}"
-    raise SettingsError(f"there is no setting {name!r}", where=_WHERE, hint=hint)
+    raise SettingsError(f"unknown setting {name!r}", where=_WHERE, hint=hint)
 
 
 def _value(key: str, text: str) -> float:
@@ -163,7 +162,7 @@ def with_changes(simulated_settings: SimulatedSettings, changes: Iterable[Change
     return replace(simulated_settings, **given)
 
 
-def unread(settings: Settings, change: Change) -> bool:
+def is_ignored(settings: Settings, change: Change) -> bool:
     """Return whether the release in use ignores a change."""
     version, found = settings.versions.get(change.role), defaults_of(change.role, change.key)
     if version is None or found is None:

@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from dfly_analysis.catalog.piece_length_rules import (
-    failure_noticed_at_once,
-    piece_attempts,
-    piece_length_bytes,
-    siblings_cancelled,
-)
+from dfly_analysis.catalog import piece_length_rules as rules
 from dfly_analysis.catalog.releases import releases
 from dfly_analysis.config import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, NotFitted, measured_retry_correlation
+from dfly_analysis.messages import Message, message
+from dfly_analysis.simulation import setting_changes, uncertainty
 from dfly_analysis.simulation.pipeline import (
     SCORES,
     ClientBehaviour,
@@ -28,24 +25,9 @@ from dfly_analysis.simulation.pipeline import (
     run_independent,
     run_pipeline,
 )
-from dfly_analysis.simulation.results import SimulationResult, sum_up
-from dfly_analysis.simulation.setting_changes import (
-    SLOTS,
-    Change,
-    SimulatedSettings,
-    parse_changes,
-    settings_in_force,
-    unread,
-    with_changes,
-)
-from dfly_analysis.simulation.uncertainty import (
-    Source,
-    Tables,
-    UncertaintyVariants,
-    assume,
-    time_tables,
-    uncertain_axes,
-)
+from dfly_analysis.simulation.results import SimulationResult, summarize
+from dfly_analysis.simulation.setting_changes import SLOTS, Change, SimulatedSettings, parse_changes
+from dfly_analysis.simulation.uncertainty import Source, Tables
 from dfly_analysis.simulation.workload import Observed, Workload, cut_layers, read_workload
 from dfly_analysis.units import format_size, parse_size
 
@@ -54,15 +36,12 @@ COPIES = 120
 """Copies of the run under what is most likely; each end of each uncertainty gets a third as many."""
 _LAYERS_OF_ALL_COPIES = 720
 _MOST_LAYERS, _FAR_BEYOND = 16, 3.0
-_COLLECT_DURATIONS = "client logs with piece start and finish lines (level debug from client v1.4.1)"
+_COLLECT = message("client logs with piece start and finish lines (level debug from client v1.4.1)")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked besides settings; None leaves the size of the run, the client's piece length, the fitted link.
-
-    The speed of the source is relative to the run; stalls, and what else does not grow with size, stay as they were.
-    """
+    """What changes besides settings; None keeps the size of the run, the client's piece length, the fitted link."""
 
     role: str = "seedClient"
     size_bytes: int | None = None
@@ -74,7 +53,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Agreement:
-    """One figure of the run, predicted from its own settings (with chance), and as it was."""
+    """One figure of the run: predicted from its own settings (with chance), and observed."""
 
     figure: str
     unit: str
@@ -83,16 +62,16 @@ class Agreement:
 
     @property
     def inside(self) -> bool:
-        """Whether what was seen lies in the interval."""
+        """Whether the observation lies in the interval."""
         return self.predicted.low <= self.observed <= self.predicted.high
 
 
 @dataclass(frozen=True)
 class WhatIf:
-    """The effect of other settings, beside that of the settings in force and what was seen.
+    """The effect of other settings, with that of the settings in force and what was observed.
 
-    `layer_now` and `layer_then` predict the requested layer (alike where nothing is changed), `run_now` and `run_then` the run's
-    own layers (None where it shows none); `agreement` compares the replay of the settings in force with what was seen. `version`
+    `layer_now` and `layer_then` predict the requested layer (equal where nothing is changed), `run_now` and `run_then` the run's
+    own layers (None where it shows none); `agreement` compares the replay of the settings in force with the observed run. `version`
     is the release of the client whose pipeline was simulated.
     """
 
@@ -127,7 +106,7 @@ class _Simulation:
 
     role: str
     version: str | None
-    uncertainty: UncertaintyVariants
+    variants: uncertainty.UncertaintyVariants
     seed: int
     copies: int
     tables: Mapping[float, Tables] = field(default_factory=dict)
@@ -142,18 +121,18 @@ class _Simulation:
         tables = self.tables[source.speed]
         client = ClientBehaviour(
             slots=settings.slots or 1, lanes=lanes, timeout_s=(first, later),
-            siblings_cancelled=siblings_cancelled(self.version), noticed_at_once=failure_noticed_at_once(self.version),
+            siblings_cancelled=rules.siblings_cancelled(self.version), noticed_at_once=rules.failure_noticed_at_once(self.version),
             limit_bps=_binding_limit(tables, settings, lanes),
         )  # fmt: skip
         # Few layers need more copies, for a rate is determined by layers.
         copies = max(self.copies, round(_LAYERS_OF_ALL_COPIES * self.copies / COPIES / len(layers.n_pieces)))
-        variants = self.uncertainty.count
-        variant = np.repeat(np.arange(variants), [copies, *[max(1, copies // 3)] * (variants - 1)])
-        assumptions = assume(source, classes, self.uncertainty, tables)
+        n = self.variants.count
+        variant = np.repeat(np.arange(n), [copies, *[max(1, copies // 3)] * (n - 1)])
+        assumptions = uncertainty.assume(source, classes, self.variants, tables)
         run = run_independent if are_independent(client, assumptions) else run_pipeline
         rng = np.random.default_rng(self.seed)
         outcome = run(replace(layers, passes=passes), client, assumptions, variant, rng)
-        return sum_up(outcome, variant, self.uncertainty)
+        return summarize(outcome, variant, self.variants)
 
 
 def simulate(  # noqa: PLR0913 - each is one thing that may be asked
@@ -183,23 +162,22 @@ def simulate(  # noqa: PLR0913 - each is one thing that may be asked
     changes : iterable of str or Change
         ``download.pieceTimeout=120s``.
     role : {"seedClient", "client"}
-        Who fetches.
+        The component that fetches.
     size, piece_length : str or float, optional
         Of the requested layer; the largest seen, in pieces as the client cuts it, where not given.
     bandwidth : str or float, optional
         Of the link that pieces share, bytes per second, ``50MB``; as fitted where not given.
     source_speed : float
-        Speed of the source relative to the run; stalls, and what else does not grow with size, stay as they were.
+        Speed of the registry relative to the run; stalls, and what else does not grow with size, stay the same.
     layers_at_once : int, optional
-        Layers on one link at a time; as many as in the run where not given.
-    seed : int
-    copies : int
-        Copies of the run: more take longer and blur less.
+        Concurrent layers on one link; as many as in the run where not given.
+    seed, copies : int
+        Seed of the random numbers, and simulated copies of the run: more take longer and reduce the noise.
 
     Returns
     -------
     WhatIf or NotFitted
-        NotFitted where no distribution of piece times was fitted, or the piece timeout is not known.
+        NotFitted where no distribution of piece times is fitted, or the piece timeout is not known.
 
     Raises
     ------
@@ -208,25 +186,26 @@ def simulate(  # noqa: PLR0913 - each is one thing that may be asked
     """
     used = dataset.settings if settings is None else settings
     given = list(changes)
-    parsed = (
-        *parse_changes([one for one in given if isinstance(one, str)], role=role),
-        *[one for one in given if isinstance(one, Change)],
-    )
+    parsed = parse_changes([one for one in given if isinstance(one, str)], role=role)
+    parsed += tuple(one for one in given if isinstance(one, Change))
     question = _question(role, size, piece_length, bandwidth, source_speed, layers_at_once)
     source = _source(fits, role)
     if isinstance(source, NotFitted):
         return source
     version = used.versions.get(role)
-    ignored = [one for one in parsed if unread(used, one)]
-    now = _complete(settings_in_force(used, role), dataset, role, version)
+    ignored = [one for one in parsed if setting_changes.is_ignored(used, one)]
+    now = _complete(setting_changes.settings_in_force(used, role), dataset, role, version)
     if isinstance(now, NotFitted):
         return now
-    then = with_changes(now, [one for one in parsed if one not in ignored], role)
+    then = setting_changes.with_changes(now, [one for one in parsed if one not in ignored], role)
     same_load = (now.slots, question.bandwidth_bps, question.layers_at_once) == (then.slots, None, None)
-    notes = [f"client {version} does not read {one.key}: this change does nothing" for one in ignored]
+    notes = [
+        message("client {release} does not read {key}: this change has no effect", release=version, key=one.key)
+        for one in ignored
+    ]
     if version is None:
-        notes.append(f"the client's release is not known: its pipeline is taken to be that of {releases('client')[-1]}")
-    case = _Simulation(role, version, uncertain_axes(source, same_load=same_load), seed, copies)
+        notes.append(message("the client's release is not known, {release} is assumed", release=releases("client")[-1]))
+    case = _Simulation(role, version, uncertainty.uncertain_axes(source, same_load=same_load), seed, copies)
     return _answer(case, source, dataset, question, parsed, (now, then), notes)
 
 
@@ -239,11 +218,11 @@ def _question(
     }
     for name, value in read.items():
         if value is not None and value <= 0:
-            raise DflyError(f"a {name} of {value} bytes cannot be", hint="write it like 20GiB, 64MiB or 50MB")
+            raise DflyError(f"the {name} must be above 0, got {value}", hint="write it like 20GiB, 64MiB or 50MB")
     if not 0.0 < speed < 1e6:
-        raise DflyError(f"a source {speed} times as fast cannot be", hint="0.5 is half as fast")
+        raise DflyError(f"the speed factor of the registry must be above 0, got {speed}", hint="0.5 is half as fast")
     if layers is not None and not 1 <= layers <= _MOST_LAYERS:
-        raise DflyError(f"{layers} layers at once cannot be simulated", hint=f"1 to {_MOST_LAYERS}")
+        raise DflyError(f"the number of concurrent layers must be from 1 to {_MOST_LAYERS}, got {layers}")
     return Question(role, read["size"], read["piece length"], read["bandwidth"], speed, layers)
 
 
@@ -253,8 +232,8 @@ def _source(fits: Mapping[str, Any], role: str) -> Source | NotFitted:
     at_load = fits.get("piece_from_source_at_usual_load") if shared else None
     model = at_load or fits.get(f"piece_from_source_{role}") or fits.get("piece_from_source")
     if not model:
-        reason = getattr(model, "reason", "no law of a piece's time was fitted")
-        return NotFitted(NAME, reason, getattr(model, "collect", _COLLECT_DURATIONS), getattr(model, "n", 0))
+        reason = getattr(model, "reason", message("no distribution of piece times is fitted"))
+        return NotFitted(NAME, reason, getattr(model, "collect", _COLLECT), getattr(model, "n", 0))
     first = model
     if role == "client":
         first = fits.get("piece_from_parent_client") or fits.get("piece_from_parent") or model
@@ -272,34 +251,31 @@ def _complete(
     limit = settings.piece_timeout_s
     if settings.source_timeout_s is None:
         if seen_s is None:
-            missing = "the Helm values (--values), the chart's version (--chart) or the hosts' dfdaemon.yaml"
-            return NotFitted(NAME, f"what bounds a piece of the {role} is not known", missing, n)
+            missing = message("the Helm values (--values), the chart's version (--chart) or the hosts' dfdaemon.yaml")
+            return NotFitted(NAME, message("the piece timeout of the {role} is not known", role=role), missing, n)
         limit = seen_s
     if settings.slots is None:
-        missing = "dfdaemon.yaml of the hosts, the client's release (--client) or the chart's (--chart)"
-        return NotFitted(NAME, f"{SLOTS} of the {role} is not known", missing, n)
-    retries = settings.retries if settings.retries is not None else piece_attempts(version).retries_before_body
+        missing = message(
+            "dfdaemon.yaml of the hosts, the client's release (--client) or the chart's version (--chart)"
+        )
+        return NotFitted(NAME, message("{key} of the {role} is not known", key=SLOTS, role=role), missing, n)
+    retries = settings.retries if settings.retries is not None else rules.piece_attempts(version).retries_before_body
     return replace(settings, piece_timeout_s=limit, retries=retries)
 
 
 def _answer(
     case: _Simulation, source: Source, dataset: Dataset, question: Question, changes: tuple[Change, ...],
-    settings: tuple[SimulatedSettings, SimulatedSettings], notes: list[str],
+    settings: tuple[SimulatedSettings, SimulatedSettings], notes: list[Message],
 ) -> WhatIf:  # fmt: skip
     sharing, (now, then) = source.sharing, settings
     one_link = sharing is not None and sharing.scope == "source"
     tied = sharing is not None and (sharing.contention.value > 0 or question.bandwidth_bps is not None)
     workload = read_workload(dataset, case.role, one_link=one_link, tied=tied)
     size = question.size_bytes or (workload.largest_bytes if workload else parse_size("20GiB"))
-    piece = min(question.piece_bytes or piece_length_bytes(size, case.version), size)
+    piece = min(question.piece_bytes or rules.piece_length_bytes(size, case.version), size)
     at_once = question.layers_at_once or 1
-    if (
-        not question.layers_at_once
-        and sharing is not None
-        and workload is not None
-        and sharing.contention.high
-        and now.slots
-    ):
+    guess = not question.layers_at_once and workload is not None
+    if guess and sharing is not None and sharing.contention.high and now.slots:
         at_once = int(np.clip(round(sharing.usual_load / now.slots), 1, _MOST_LAYERS))
     layers, classes = cut_layers([size] * at_once, [float(piece)] * at_once, case.version)
     retries = now.retries or 0
@@ -309,7 +285,7 @@ def _answer(
         retries=then.retries or 0, retries_seen=retries,
     )  # fmt: skip
     sizes = [*classes, *(workload.class_bytes if workload else ())]
-    case = replace(case, tables={one.speed: time_tables(one, sizes) for one in (plain, changed)})
+    case = replace(case, tables={one.speed: uncertainty.time_tables(one, sizes) for one in (plain, changed)})
     runs = [(plain, now)] if now == then and changed == plain else [(plain, now), (changed, then)]
     alone = [case.run(*one, layers, classes, at_once) for one in runs]
     repeated = [case.run(*one, workload.layers, workload.class_bytes, workload.lanes) for one in runs if workload]
@@ -334,9 +310,9 @@ def _agreement(run: SimulationResult, workload: Workload) -> tuple[Agreement, ..
     observed, every = workload.observed, workload.every
     failed = Interval(*(every * end for end in (run.failed.value, run.failed.low, run.failed.high)))
     result = [
-        Agreement("layers that fail", "1", failed, float(observed.failed)),
-        Agreement("middle time of a layer", "s", run.layer_time_s, observed.layer_time_s),
-        Agreement("from first start to last end", "s", run.makespan_s, observed.makespan_s),
+        Agreement(message("failed layers"), "1", failed, float(observed.failed)),
+        Agreement(message("median duration of a layer"), "s", run.layer_time_s, observed.layer_time_s),
+        Agreement(message("duration of the run"), "s", run.makespan_s, observed.makespan_s),
     ]
     return tuple(one for one in result[: 3 if every == 1 else 2] if np.isfinite(one.observed))
 
@@ -346,13 +322,19 @@ def _notes(source: Source, question: Question, workload: Workload | None) -> Ite
     if sharing is not None:
         yield from (note for note in sharing.notes if note.startswith("whether"))
         if question.bandwidth_bps is not None and sharing.contention.value == 0:
-            yield "no shared link is seen in the data: a wider link changes nothing here, a narrower one does"
+            yield message("the data show no shared link: more bandwidth has no effect here, less has")
     if workload is None:
-        yield "the input shows no layer from the source that ended: nothing to compare the prediction with"
+        yield message(
+            "the input shows no finished or failed layer from the registry, so the prediction cannot be compared"
+        )
         return
     if workload.every > 1:
-        yield f"the run has very many pieces: one layer of {workload.every} was run again"
+        yield message("the run has very many pieces: one of {n} layers is simulated", n=workload.every)
     if workload.observed.left_out:
-        yield f"{workload.observed.left_out} failed layers are left out: their cause is no failure of a piece"
+        n = workload.observed.left_out
+        yield message("{n:,} failed layers are ignored, because they did not fail by a failed piece", n=n)
     if question.size_bytes and question.size_bytes > 4 * workload.largest_bytes:
-        yield f"the largest layer seen has {format_size(workload.largest_bytes)}: the asked one is far beyond it"
+        size = format_size(workload.largest_bytes)
+        yield message(
+            "extrapolated: the largest layer in the run has {size}, much less than the requested one", size=size
+        )

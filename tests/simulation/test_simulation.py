@@ -255,7 +255,7 @@ def test_what_is_not_known_is_said(slow):
     ("text", "expected"),
     [
         ("download.pieceTimout=1s", "did you mean download.pieceTimeout"),
-        ("scheduler.scheduleTimeout=1h", "no part for it"),
+        ("scheduler.scheduleTimeout=1h", "does not support"),
         ("download.pieceTimeout", "not KEY=VALUE"),
         ("download.pieceTimeout=fast", "not a duration"),
         ("download.pieceTimeout=0s", "out of range"),
@@ -360,7 +360,7 @@ def test_the_command_prints_predictions_and_observations(slow_sample):
     data = json.loads(CliRunner().invoke(main, [*requested, "--format", "json"]).stdout)
     assert data["then"]["settings"]["piece_timeout_s"] == 12.0
     assert data["now"]["run"]["failure_rate"]["value"] > data["then"]["run"]["failure_rate"]["value"]
-    assert {one["figure"] for one in data["agreement"]} >= {"layers that fail"}
+    assert {one["figure"] for one in data["agreement"]} >= {"failed layers"}
 
 
 def test_the_command_refuses_a_misspelt_key_before_reading(tmp_path):
