@@ -26,7 +26,7 @@ _FAILING = ("timeout", "reset", "storage", "origin")
 _SHORTEST_PASS_S, _THINNING = 0.05, 0.6
 
 
-def shared_speed(in_flight: Array | float, contention: float, contention_exponent: float) -> Array:
+def shared_speed(in_flight: Array | float, contention: Array | float, contention_exponent: float) -> Array:
     """Return the speed of one piece among so many in flight, of that of a piece alone: ``(1 + (c n)^k)^(-1/k)``."""
     return np.asarray(
         (1.0 + (contention * np.asarray(in_flight, dtype=float)) ** contention_exponent) ** (-1.0 / contention_exponent)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from dfly_analysis.models.concurrency import shared_speed
+
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
@@ -21,10 +23,9 @@ _UNLIKE = 1.6
 
 @dataclass(frozen=True)
 class Layers:
-    """Layers to fetch, in the order in which they are handed out; arrays of one length.
+    """Layers to fetch, in order; arrays of one length.
 
-    Pieces, and passes over what is missing; the size class of whole pieces and of the last one; the link it comes over; when it
-    may begin (seconds, ascending).
+    Pieces, passes, the size classes of whole pieces and of the last one, the link, and when each may begin (seconds, ascending).
     """
 
     n_pieces: Index
@@ -40,8 +41,8 @@ class ClientBehaviour:
     """Settings and the behaviour of the client's release.
 
     `slots` pieces of one layer and `lanes` layers are in flight; the timeouts are those of the first and of later passes. A failed
-    piece may cancel the others of its round (`siblings_cancelled`), which ends at once or when its last piece has got a slot; else
-    they run on and a failed piece is retried beside them. `limit_bps` is the client's own rate limit.
+    piece may cancel the others of its round, which ends at once (`noticed_at_once`) or when its last piece has a slot; else they run
+    on while it is retried. `limit_bps` is the client's own rate limit.
     """
 
     slots: int
@@ -56,11 +57,11 @@ class ClientBehaviour:
 class Assumptions:
     """What is assumed of the source, in several variants.
 
-    Log seconds of an attempt at the usual load, shape (variants, 2 passes, size classes, `SCORES`); competing risks, per second
-    and at the start of an attempt (variants, 2 passes); contention, how much one more piece in flight slows the others, now and
-    when the distribution was seen, under the usual load of the link; the exponent is 1 for a throughput that saturates softly and
-    large for a link that is full at a stroke. A piece faster than `usual_bps` loads the link for more than one piece, a slower one
-    for less; 0 where each loads it alike. The retry correlation is the share of failures that repeat in the next pass.
+    Log seconds of an attempt at the usual load, shape (variants, 2 passes, size classes, `SCORES`); competing risks per second and at
+    the start of an attempt (variants, 2 passes); contention, now and when the distribution was fitted, under the usual load of the
+    link; the exponent is 1 where throughput saturates gradually, and large where it saturates abruptly. A piece faster than `usual_bps`
+    loads the link for more than one piece, a slower one for less; 0 where all load it equally. The retry correlation is the share of
+    failures that repeat in the next pass.
     """
 
     log_time: Array
@@ -77,10 +78,7 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of each copy (row) and layer (column).
-
-    Attempts of each copy that were not cancelled, those that timed out, and those that failed for any cause.
-    """
+    """The result of each copy (row) and layer (column); attempts of each copy without cancelled ones, timeouts and failures."""
 
     started_s: Array
     ended_s: Array
@@ -90,28 +88,17 @@ class Outcome:
     failed: Array
 
 
-def throughput_shape(in_flight: Array | float, contention: Array | float, contention_exponent: float) -> Array:
-    """Return the speed of one piece of several in flight, of that of a piece alone: ``(1 + (c n)^k)^(-1/k)``."""
-    return np.asarray(
-        (1.0 + (np.asarray(contention) * in_flight) ** contention_exponent) ** (-1.0 / contention_exponent)
-    )
-
-
 def run_pipeline(
     layers: Layers, client: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator, *, own: Index | None = None
 ) -> Outcome:  # fmt: skip
-    """Run copies of a pipeline, each under one variant of what is assumed.
-
-    With `own` each copy has the one layer named there, at once, and the outcome one column; else all layers.
-    """
+    """Run copies of a pipeline, each under one variant; with `own` each copy has only the layer named there, in one column."""
     return _Pipeline(layers, client, assumptions, variant, rng, own).run()
 
 
 class _Pipeline:
     """Copies advance event by event, all in step; a piece's progress is counted in seconds at the usual load.
 
-    All pieces on one link advance at one speed, so that a piece ends when its link's clock reaches the clock at its start
-    plus its time: no piece needs to be touched while others come and go.
+    All pieces on one link advance at one speed: a piece ends when its link's clock reaches the clock at its start plus its time.
     """
 
     def __init__(
@@ -153,9 +140,9 @@ class _Pipeline:
         known = self.assumptions
         if not self.tied:
             return np.ones_like(self.load)
-        usual = throughput_shape(known.usual_load, known.usual_contention, known.contention_exponent)
+        usual = shared_speed(known.usual_load, known.usual_contention, known.contention_exponent)
         contention = known.contention[self.variant][:, None]
-        shape = throughput_shape(np.maximum(self.load, 0.0), contention, known.contention_exponent)
+        shape = shared_speed(np.maximum(self.load, 0.0), contention, known.contention_exponent)
         return np.asarray(shape / usual[self.variant][:, None])
 
     def _step(self) -> bool:
@@ -182,30 +169,25 @@ class _Pipeline:
             at = np.flatnonzero(arriving)
             lane[at] = self._arrive(at)
         at = np.flatnonzero(live & ~arriving)
-        beginning = self.first_begin[at, lane[at]] <= event[at]
-        finished = done[at, lane[at]] <= self.first_fail[at, lane[at]]
-        self._advance(at, lane[at], beginning, finished)
-        self._look(rows[live], lane[live])
+        if len(at):
+            beginning = self.first_begin[at, lane[at]] <= event[at]
+            finished = done[at, lane[at]] <= self.first_fail[at, lane[at]]
+            self._advance(at, lane[at], beginning, finished)
+        changed = (rows[live], lane[live])
+        self.first_end[changed] = self.end[changed].min(axis=1)
+        self.first_fail[changed] = self.fail[changed].min(axis=1)
+        if np.isfinite(self.client.limit_bps):
+            self.first_begin[changed] = self.begin[changed].min(axis=1)
         return bool(live.any())
 
     def _advance(self, rows: Index, lane: Index, beginning: Flags, finished: Flags) -> None:
         """Let the earliest slot of each lane begin, finish or fail."""
-        if not len(rows):
-            return
         if beginning.any():
             some, own = rows[beginning], lane[beginning]
             self._begin(some, own, self.begin[some, own].argmin(axis=1))
-        rest = ~beginning
-        some, own, well = rows[rest], lane[rest], finished[rest]
+        some, own, well = rows[~beginning], lane[~beginning], finished[~beginning]
         by_end, by_fail = (times[some, own].argmin(axis=1) for times in (self.end, self.fail))
         self._settle(some, own, np.where(well, by_end, by_fail), well)
-
-    def _look(self, rows: Index, lane: Index) -> None:
-        """Note what comes first in lanes that changed."""
-        self.first_end[rows, lane] = self.end[rows, lane].min(axis=1)
-        self.first_fail[rows, lane] = self.fail[rows, lane].min(axis=1)
-        if np.isfinite(self.client.limit_bps):
-            self.first_begin[rows, lane] = self.begin[rows, lane].min(axis=1)
 
     def _arrive(self, rows: Index) -> Index:
         """Put the next layer into a free lane, and return the lanes."""
@@ -248,7 +230,7 @@ class _Pipeline:
         self._ask(rows, lane, slot, last, repeated)
 
     def _ask(self, rows: Index, lane: Index, slot: Index, last: Flags, repeated: Flags) -> None:
-        """Draw how an attempt goes, and begin it as soon as the client's rate limiter allows; ``repeated`` where it failed before."""
+        """Draw an attempt, and begin it as soon as the client's rate limiter allows; ``repeated`` where it failed before."""
         layer, known = self.layer[rows, lane], self.assumptions
         second = self.round[rows, lane] > 0 if self.client.siblings_cancelled else slot >= self.client.slots
         later: Index = np.asarray(second, dtype=np.intp)
@@ -259,7 +241,12 @@ class _Pipeline:
         low = place.astype(np.intp)
         below, above = (known.log_time[variant, later, size, low + step] for step in (0, 1))
         limit = np.array(self.client.timeout_s)[later]
-        other = self._other_failure_s(variant, later)
+        other = np.full(len(rows), np.inf)  # when something else than a timeout ends the attempt
+        if known.hazard_per_s.any():
+            with np.errstate(divide="ignore"):
+                other = self.rng.standard_exponential(len(rows)) / known.hazard_per_s[variant, later]
+        if known.at_start.any():
+            other = np.where(self.rng.random(len(rows)) < known.at_start[variant, later], 0.0, other)
         spot = (rows, lane, slot)
         self.work[spot] = np.exp(below + (above - below) * (place - low))
         if known.retry_failure_correlation.any() and repeated.any():
@@ -279,16 +266,6 @@ class _Pipeline:
         self.begin[spot] = allowed
         at_once = allowed <= self.now[rows]
         self._begin(rows[at_once], lane[at_once], slot[at_once])
-
-    def _other_failure_s(self, variant: Index, later: Index) -> Array:
-        """Draw when something else than a timeout would end attempts: never, where nothing of the kind was seen."""
-        known, other = self.assumptions, np.full(len(variant), np.inf)
-        if known.hazard_per_s.any():
-            with np.errstate(divide="ignore"):
-                other = self.rng.standard_exponential(len(variant)) / known.hazard_per_s[variant, later]
-        if known.at_start.any():
-            other = np.where(self.rng.random(len(variant)) < known.at_start[variant, later], 0.0, other)
-        return other
 
     def _begin(self, rows: Index, lane: Index, slot: Index) -> None:
         link = self.layers.link[self.layer[rows, lane]]
@@ -390,22 +367,15 @@ def are_independent(client: ClientBehaviour, assumptions: Assumptions) -> bool:
 
 
 def run_independent(
-    layers: Layers,
-    client: ClientBehaviour,
-    assumptions: Assumptions,
-    variant: Index,
-    rng: np.random.Generator,
+    layers: Layers, client: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator
 ) -> Outcome:
     """Run copies of a pipeline whose layers do not feel each other; arguments as `run_pipeline`."""
     copies, count = len(variant), len(layers.n_pieces)
     time, ok = np.zeros((copies, count)), np.zeros((copies, count), dtype=bool)
     sums = np.zeros((3, copies))
     for alike in _equal_layers(layers.n_pieces):
-        # Each copy of each layer is a pipeline of its own: one layer, one lane.
-        own = np.tile(alike, copies)
-        result = run_pipeline(
-            layers, replace(client, lanes=1), assumptions, np.repeat(variant, len(alike)), rng, own=own
-        )
+        own, single = np.tile(alike, copies), replace(client, lanes=1)
+        result = run_pipeline(layers, single, assumptions, np.repeat(variant, len(alike)), rng, own=own)
         time[:, alike] = (result.ended_s - result.started_s).reshape(copies, -1)
         ok[:, alike] = result.ok.reshape(copies, -1)
         sums += [part.reshape(copies, -1).sum(axis=1) for part in (result.attempts, result.cut, result.failed)]
@@ -415,12 +385,11 @@ def run_independent(
 
 def _equal_layers(n_pieces: Index) -> Iterator[Index]:
     """Yield layers of nearly one number of pieces, so that no copy waits long for another."""
-    order = np.argsort(n_pieces, kind="stable")
-    begin = 0
-    for place in range(1, len(order) + 1):
-        if place == len(order) or n_pieces[order[place]] > _UNLIKE * n_pieces[order[begin]]:
-            yield order[begin:place]
-            begin = place
+    order: Index = np.argsort(n_pieces, kind="stable")
+    while len(order):
+        alike = n_pieces[order] <= _UNLIKE * n_pieces[order[0]]
+        yield order[alike]
+        order = order[~alike]
 
 
 def schedule(time: Array, arrival_s: Array, lanes: int) -> Array:

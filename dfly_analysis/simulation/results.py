@@ -20,9 +20,9 @@ _LOGIT_EDGE = 30.0
 class SimulationResult:
     """The prediction for some layers under some settings.
 
-    Rates are expectations with a 95 % interval of what is not known of the source: of layers, of attempts (without cancelled
-    ones), and of attempts that time out. Failed layers, the median time of a layer and the makespan of one run have chance in the
-    interval as well. `doubt` is the share of the squared width of `failure_rate` by source of uncertainty (``chance``: the copies).
+    Rates (of layers, of attempts without cancelled ones, of attempts that time out) have a 95 % interval of what is not known of the
+    source; the intervals of failed layers, median time of a layer and makespan include chance. `doubt` is the share of the squared
+    width of `failure_rate` by source of uncertainty (``chance``: the copies).
     """
 
     n_layers: int
@@ -42,15 +42,12 @@ def summarize(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants
     rate, doubt = _share(lost, np.full(len(lost), float(layers)), variant, uncertainty)
     span = outcome.ended_s.max(axis=1) - outcome.started_s.min(axis=1)
     return SimulationResult(
-        n_layers=layers,
-        failure_rate=rate,
-        attempt_failure_rate=_share(outcome.failed, outcome.attempts, variant, uncertainty)[0],
+        n_layers=layers, failure_rate=rate, attempt_failure_rate=_share(outcome.failed, outcome.attempts, variant, uncertainty)[0],
         cut_rate=_share(outcome.cut, outcome.attempts, variant, uncertainty)[0],
         failed=_predicted(lost, variant, uncertainty, mean=True),
         layer_time_s=_predicted(np.median(outcome.ended_s - outcome.started_s, axis=1), variant, uncertainty),
-        makespan_s=_predicted(span, variant, uncertainty),
-        doubt=doubt,
-    )
+        makespan_s=_predicted(span, variant, uncertainty), doubt=doubt,
+    )  # fmt: skip
 
 
 def _share(

@@ -138,16 +138,13 @@ def settings_in_force(settings: Settings, role: str) -> SimulatedSettings:
     found: dict[str, Any] = {}
     for key, (kind, name) in _KNOWN.items():
         one = settings.get(key, role)
-        if kind == DURATION:
-            found[name] = one.seconds
-        elif kind == RATE:
-            found[name] = one.size_bytes or None
-        elif kind == COUNT:
-            found[name] = int(one.number) if one.number is not None else None
-        else:
-            found["back_to_source"] = one.value is not True
+        number = int(one.number) if one.number is not None else None
+        found[name] = {DURATION: one.seconds, RATE: one.size_bytes or None, COUNT: number, FLAG: one.value is True}[
+            kind
+        ]
     found["slots"] = max(1, min(found["slots"], _MAX_SLOTS)) if found["slots"] else None
-    return SimulatedSettings(**found)
+    back_to_source = not found.pop("no_source")
+    return SimulatedSettings(**found, back_to_source=back_to_source)
 
 
 def with_changes(simulated_settings: SimulatedSettings, changes: Iterable[Change], role: str) -> SimulatedSettings:

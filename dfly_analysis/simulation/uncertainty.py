@@ -10,10 +10,10 @@ from scipy import special
 
 from dfly_analysis.estimates import Interval
 from dfly_analysis.models import CapacityFit, DurationFit
-from dfly_analysis.simulation.pipeline import SCORES, Array, Assumptions, Index, throughput_shape
+from dfly_analysis.models.concurrency import shared_speed
+from dfly_analysis.simulation.pipeline import SCORES, Array, Assumptions, Index
 
-DISTRIBUTION, LINK, WIDTH, OTHER, FATE = "law", "link", "bandwidth", "other", "fate"
-AXES = (DISTRIBUTION, LINK, WIDTH, OTHER, FATE)
+AXES = DISTRIBUTION, LINK, BANDWIDTH, OTHER, RETRIES = ("law", "link", "bandwidth", "other", "fate")
 """What may be wrong: piece times, contention on a link, its bandwidth, competing risks, the retry correlation."""
 EDGE = 1.959964
 NO_RETRY_CORRELATION = Interval(0.0, 0.0, 0.0)
@@ -28,8 +28,8 @@ class Source:
     """Where pieces come from, as fitted.
 
     The distributions are those of the first pass and of the later ones, and include the speed relative to the run; without
-    `sharing` pieces are assumed not to slow each other; `bandwidth_bps` replaces the link's fitted one. The retry correlation is
-    beyond what the load explains; retries of a request that fails at its start, now and when the distribution was seen.
+    `sharing` pieces do not slow each other; `bandwidth_bps` replaces the link's fitted one. The retry correlation is beyond what the
+    load explains; retries are those of a request that fails at its start, now and when the distribution was fitted.
     """
 
     duration_models: tuple[DurationFit, DurationFit]
@@ -82,10 +82,7 @@ class UncertaintyVariants:
 
 
 def uncertain_axes(source: Source, *, same_load: bool) -> UncertaintyVariants:
-    """Return the axes on which there is any uncertainty.
-
-    How pieces share a link does not matter where none is seen to be shared and as many are in flight as were.
-    """
+    """Return the uncertain axes; how pieces share a link matters only where one is shared, or where the load changes."""
     other = any(ending.count for model in source.duration_models for ending in model.endings.values())
     sharing, correlation = source.sharing, source.retry_failure_correlation
     shared = sharing is not None and sharing.contention.value > 0
@@ -111,7 +108,7 @@ def assume(
         usual_load=sharing.usual_load if sharing else 1.0,
         contention_exponent=sharing.contention_exponent if sharing else 4.0,
         class_bytes=np.asarray(class_bytes, dtype=float),
-        retry_failure_correlation=_edges(source.retry_failure_correlation)[uncertainty.ends(FATE)],
+        retry_failure_correlation=_edges(source.retry_failure_correlation)[uncertainty.ends(RETRIES)],
         usual_bps=_usual_bps(sharing) * source.speed if sharing else 0.0,
     )
 
@@ -168,15 +165,15 @@ def _contention(source: Source, uncertainty: UncertaintyVariants) -> tuple[Array
     if sharing is None:
         return np.zeros(uncertainty.count), np.zeros(uncertainty.count)
     seen = _edges(sharing.contention)[uncertainty.ends(LINK)]
-    carried = np.exp(EDGE * sharing.rate_error * np.array([0, -1, 1])[uncertainty.ends(WIDTH)])
+    carried = np.exp(EDGE * sharing.rate_error * np.array([0, -1, 1])[uncertainty.ends(BANDWIDTH)])
     if source.bandwidth_bps is None:
         return seen / carried, seen
     # All variants agree on the speed at the usual load, where it was seen.
-    alone = _usual_bps(sharing) / throughput_shape(sharing.usual_load, seen, sharing.contention_exponent) * source.speed
+    alone = _usual_bps(sharing) / shared_speed(sharing.usual_load, seen, sharing.contention_exponent) * source.speed
     return alone / source.bandwidth_bps / carried, seen
 
 
 def _usual_bps(sharing: CapacityFit) -> float:
     """Return the rate of a piece under the usual load, where all variants agree."""
-    shape = throughput_shape(sharing.usual_load, sharing.contention.value, sharing.contention_exponent)
+    shape = shared_speed(sharing.usual_load, sharing.contention.value, sharing.contention_exponent)
     return float(sharing.rate_alone_bps * shape)

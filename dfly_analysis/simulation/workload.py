@@ -46,11 +46,9 @@ _LOADS = """
 
 @dataclass(frozen=True)
 class Observed:
-    """What a run showed.
+    """What a run showed: layers from the source that ended, those whose pieces failed, rates with Wilson's interval, and times.
 
-    Layers that came from the source and have an end, and those whose pieces failed; their failure rate and that of attempts
-    (without cancelled ones) with Wilson's interval; the median time of a layer, whatever its end, and the time from the first start
-    to the last end; failed layers left out because their cause is not modelled.
+    Attempts do not count cancelled ones; `left_out` are failed layers whose cause is not modelled.
     """
 
     n_layers: int
@@ -64,10 +62,9 @@ class Observed:
 
 @dataclass(frozen=True)
 class Workload:
-    """Layers to simulate.
+    """Layers to simulate; of `every` layers one, 1 unless the run has very many pieces.
 
-    `lanes` layers may run at a time: as many as did where others waited for a place, else three times as many. Of `every` layers
-    one is simulated: 1, or more where the run has very many pieces.
+    `lanes` layers may run at a time: as many as did where others had to wait, else three times as many.
     """
 
     layers: Layers
@@ -81,8 +78,8 @@ class Workload:
 def read_workload(dataset: Dataset, role: str, *, one_link: bool, tied: bool = False) -> Workload | None:
     """Return what hosts of a role fetched from the source, or None where no such layer is seen.
 
-    All hosts share `one_link`, or each has its own. Where layers are `tied`, slowing each other, a stretch of a large run is
-    simulated, else layers from all of it.
+    All hosts share `one_link`, or each has its own. Of a large run in which layers are `tied` (slow each other) a period is simulated,
+    else layers from all of it.
     """
     observed = _observed(dataset, role)
     if observed is None:
@@ -110,9 +107,7 @@ def read_workload(dataset: Dataset, role: str, *, one_link: bool, tied: bool = F
         FROM layers WHERE {chosen} ORDER BY start_s, host"""  # noqa: S608 - constants
     rows = _rows(dataset, query, role, every)
     size, piece, host, arrival, (lanes, *_), (waited, *_) = zip(*rows, strict=True)
-    lanes = int(lanes) * (
-        1 if waited else _UNLIMITED
-    )  # where none had to wait for a place, what ran at a time is no limit
+    lanes = int(lanes) * (1 if waited else _UNLIMITED)  # where none had to wait, what ran at a time is no limit
     link = np.zeros(len(rows), dtype=np.intp) if one_link else np.array(host, dtype=np.intp)
     cut = [float(piece_bytes[one]) for one in zip(size, piece, strict=True)]
     layers, classes = cut_layers(size, cut, version, link=link, arrival_s=np.array(arrival, dtype=float))
@@ -124,9 +119,9 @@ def cut_layers(
     size_bytes: Sequence[int] | Array, piece_bytes: Sequence[float] | Array, version: str | None, *,
     link: Index | None = None, arrival_s: Array | None = None,
 ) -> tuple[Layers, tuple[float, ...]]:  # fmt: skip
-    """Cut layers into pieces as a client's release does; all on one link and at once where not given.
+    """Return layers cut into pieces as a client's release does, and the bytes of the size classes.
 
-    Returns the layers and the bytes of the size classes; sizes of last pieces are rounded up to two classes a doubling.
+    All are on one link and at once where not given; sizes of last pieces are rounded up to two classes a doubling.
     """
     size, piece = np.asarray(size_bytes, dtype=float), np.asarray(piece_bytes, dtype=float)
     count = np.ceil(size / piece).astype(np.intp)
