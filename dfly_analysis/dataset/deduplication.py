@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from dfly_analysis.readers.logs.dictionary_columns import codes_and_texts, is_th
 
 Copies = Mapping[str, Sequence[str]]
 """Address of each copy, and of the logs it repeats."""
+Hashes: TypeAlias = npt.NDArray[np.uint64]
+NO_HASHES: Hashes = np.empty(0, np.uint64)
 FINGERPRINT_SIZE = 2048
 """Hashes kept of a log: enough to find the copy of a part as small as a two-hundredth."""
 SHARED = 0.5
@@ -27,47 +29,31 @@ _MIN_SHARE = 0.01
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 
 
-@dataclass
-class Fingerprint:
-    """The smallest hashes of a log's records, by time, host id and length of the message (bottom-k sketch).
+def add_hashes(known: Hashes, more: Hashes) -> Hashes:
+    """Return the smallest hashes of a log whose further records have these (bottom-k sketch), ascending.
 
     Two logs of which one holds what the other holds share most of their smallest hashes below the lesser of their
     largest; records that differ only in the way they are printed have equal hashes.
     """
-
-    hashes: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
-
-    def add(self, table: pa.Table) -> None:
-        """Take the records of a table into account."""
-        self.add_hashes(_hashes(table))
-
-    def add_hashes(self, hashes: npt.NDArray[np.uint64]) -> None:
-        """Take hashes of records into account."""
-        if len(self.hashes) == FINGERPRINT_SIZE:
-            hashes = hashes[hashes < self.hashes[-1]]
-        self.hashes = np.unique(np.concatenate([self.hashes, hashes]))[:FINGERPRINT_SIZE]
-
-    def smallest(self) -> list[int]:
-        """Return the hashes, ascending."""
-        return [int(one) for one in self.hashes]
+    if len(known) == FINGERPRINT_SIZE:
+        more = more[more < known[-1]]
+    return np.unique(np.concatenate([known, more]))[:FINGERPRINT_SIZE]
 
 
-def fingerprints_of(table: pa.Table) -> dict[str, list[int]]:
+def fingerprints_of(table: pa.Table) -> dict[str, Hashes]:
     """Return the fingerprint of each log of a table, by its address."""
     codes, addresses = codes_and_texts(table, "log_path")
-    codes, hashes = codes[is_there(table.column("time"))], _hashes(table)
+    codes, hashes = codes[is_there(table.column("time"))], record_hashes(table)
     order = np.argsort(codes, kind="stable")
     bounds = np.searchsorted(codes[order], np.arange(len(addresses) + 1))
-    found: dict[str, list[int]] = {}
-    for place, address in enumerate(addresses):
-        fingerprint = Fingerprint()
-        fingerprint.add_hashes(hashes[order[bounds[place] : bounds[place + 1]]])
-        found[address] = fingerprint.smallest()
-    return found
+    return {
+        address: add_hashes(NO_HASHES, hashes[order[bounds[place] : bounds[place + 1]]])
+        for place, address in enumerate(addresses)
+    }
 
 
-def _hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
-    """Hash each record that has a time."""
+def record_hashes(table: pa.Table) -> Hashes:
+    """Hash each record that has a time, by time, host id and length of the message."""
     time = table.column("time")
     moments = values_of(time).astype(np.uint64)
     lengths = lengths_of(table.column("message")).astype(np.uint64)
@@ -77,7 +63,7 @@ def _hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
     return np.asarray(mixed[is_there(time)] if time.null_count else mixed, np.uint64)
 
 
-def _hosts(table: pa.Table) -> npt.NDArray[np.uint64]:
+def _hosts(table: pa.Table) -> Hashes:
     """Return a number for the host that each record names itself, 0 where it names none; each name is looked at once."""
     codes, names = codes_and_texts(table, "host_id")
     return np.array([*(zlib.crc32(name.encode()) for name in names), 0], np.uint64)[codes]
@@ -88,11 +74,11 @@ class _Log:
     path: str
     component: object
     host: object
-    hashes: Sequence[int]
+    hashes: Hashes
 
 
 def find_duplicates(
-    coverage: Sequence[Mapping[str, Any]], fingerprints: Mapping[str, Sequence[int]]
+    coverage: Sequence[Mapping[str, Any]], fingerprints: Mapping[str, Hashes]
 ) -> dict[str, tuple[str, ...]]:
     """Find files whose records other files hold as well.
 
@@ -100,8 +86,8 @@ def find_duplicates(
     ----------
     coverage : sequence of dict
         Rows of `dfly_analysis.schema.COVERAGE`.
-    fingerprints : mapping of str to sequence of int
-        By `log_key`.
+    fingerprints : mapping of str to array of uint64
+        The smallest hashes of the records of each log, by `log_key`.
 
     Returns
     -------
@@ -114,7 +100,8 @@ def find_duplicates(
     copies: dict[str, tuple[str, ...]] = {}
     held: dict[int, list[_Log]] = {}
     by_bytes: dict[object, str] = {}
-    shared = _shared_hashes(fingerprints)
+    whole = np.sort(np.concatenate([NO_HASHES, *fingerprints.values()]))
+    shared = whole[1:][whole[1:] == whole[:-1]]
     # by the size of the whole file, so that of two files one alone can be the copy
     for row, log in sorted(_logs(coverage, fingerprints), key=lambda unit: -int(unit[0]["parsed"])):
         bytes_of = (row["sha256"], log.host if len(log.hashes) < _MIN_COUNT else None)
@@ -122,20 +109,13 @@ def find_duplicates(
         if original != log.path:
             copies[log.path] = (original,)
             continue
-        own = shared.intersection(log.hashes) if shared else ()
-        originals = [path for path in _originals(log, held) if path != log.path] if own else []
+        own = log.hashes[np.isin(log.hashes, shared)].tolist() if len(shared) else []
+        originals = [path for path in _originals(log, own, held) if path != log.path] if own else []
         if originals:
             copies[log.path] = tuple(dict.fromkeys([*copies.get(log.path, ()), *originals]))
         for one in own:
             held.setdefault(one, []).append(log)
     return copies
-
-
-def _shared_hashes(fingerprints: Mapping[str, Sequence[int]]) -> set[int]:
-    """Return the hashes that stand in more than one fingerprint."""
-    parts = [np.array(hashes, np.uint64) for hashes in fingerprints.values()]
-    whole = np.sort(np.concatenate([np.empty(0, np.uint64), *parts]))
-    return set(whole[1:][whole[1:] == whole[:-1]].tolist())
 
 
 def log_key(address: str, writer: Any = None) -> str:
@@ -144,7 +124,7 @@ def log_key(address: str, writer: Any = None) -> str:
 
 
 def _logs(
-    coverage: Sequence[Mapping[str, Any]], fingerprints: Mapping[str, Sequence[int]]
+    coverage: Sequence[Mapping[str, Any]], fingerprints: Mapping[str, Hashes]
 ) -> Iterator[tuple[Mapping[str, Any], _Log]]:
     """Yield each writer's records in each file."""
     rows = {row["path"]: row for row in coverage}
@@ -155,9 +135,9 @@ def _logs(
             yield row, _Log(path, component, host or None, hashes)
 
 
-def _originals(log: _Log, held: Mapping[int, Sequence[_Log]]) -> tuple[str, ...]:
-    """Return the files whose records a log repeats, of those with more records."""
-    counts = Counter(other for one in log.hashes for other in held.get(one, ()) if other.component == log.component)
+def _originals(log: _Log, own: Sequence[int], held: Mapping[int, Sequence[_Log]]) -> tuple[str, ...]:
+    """Return the files whose records a log repeats, of those with more records; `own` are its hashes that others have too."""
+    counts = Counter(other for one in own for other in held.get(one, ()) if other.component == log.component)
     near = [other for other, count in counts.items() if count >= _MIN_SHARE * len(log.hashes)]
     of_host = [other for other in near if other.host == log.host]
     repeated, shared = _repeated(log.hashes, [other.hashes for other in of_host])
@@ -169,19 +149,14 @@ def _originals(log: _Log, held: Mapping[int, Sequence[_Log]]) -> tuple[str, ...]
     return tuple(other.path for other in near) if shared >= _NOT_BY_CHANCE and repeated >= SHARED else ()
 
 
-def _repeated(own: Sequence[int], others: Sequence[Sequence[int]]) -> tuple[float, int]:
+def _repeated(own: Hashes, others: Sequence[Hashes]) -> tuple[float, int]:
     """Return the share of a log's records that others together hold, and how many of its hashes show it."""
     reach = min((hashes[-1] for hashes in others if len(hashes) == FINGERPRINT_SIZE), default=None)
-    observed = own if reach is None else [one for one in own if one <= reach]
+    observed = own if reach is None else own[own <= reach]
     if len(observed) < max(1, min(_MIN_COUNT, len(own))):
         return 0.0, 0
-    shared = len(set().union(*others).intersection(observed))
+    shared = int(np.isin(observed, np.concatenate([NO_HASHES, *others])).sum())
     return shared / len(observed), shared
-
-
-def shared_proportion(small: Sequence[int], large: Sequence[int]) -> float:
-    """Return the share of one log's records that another holds, estimated where both fingerprints reach."""
-    return _repeated(small, [large])[0]
 
 
 def remove_copies(engine: Engine, copies: Copies) -> None:
@@ -194,17 +169,19 @@ def remove_copies(engine: Engine, copies: Copies) -> None:
     engine.add_rows("copies", pairs, pa.schema([("copy", pa.string()), ("original", pa.string())]))
     engine.execute("""
         CREATE TABLE repeated_records AS
-        WITH own AS (
-            SELECT log_path AS copy, log_line, time, message, host_id,
-                row_number() OVER (PARTITION BY log_path, time, message, host_id ORDER BY log_line) AS turn
-            FROM events WHERE log_path IN (SELECT copy FROM copies)
+        WITH named AS (
+            SELECT *, coalesce(message, concat_ws(' ', event_id, peer_id, piece_number)) AS record FROM events
+        ), own AS (
+            SELECT log_path AS copy, log_line, time, record, host_id,
+                row_number() OVER (PARTITION BY log_path, time, record, host_id ORDER BY log_line) AS turn
+            FROM named WHERE log_path IN (SELECT copy FROM copies)
         ), original AS (
-            SELECT copy, time, message, host_id, row_number() OVER (PARTITION BY copy, time, message, host_id) AS turn
-            FROM events JOIN copies ON log_path = original
+            SELECT copy, time, record, host_id, row_number() OVER (PARTITION BY copy, time, record, host_id) AS turn
+            FROM named JOIN copies ON log_path = original
         )
         SELECT copy, log_line FROM own WHERE EXISTS (
             SELECT 1 FROM original WHERE original.copy = own.copy AND original.time IS NOT DISTINCT FROM own.time
-            AND original.message = own.message AND original.host_id IS NOT DISTINCT FROM own.host_id
+            AND original.record = own.record AND original.host_id IS NOT DISTINCT FROM own.host_id
             AND original.turn = own.turn
         )
     """)

@@ -8,22 +8,25 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
 from dfly_analysis import config
+from dfly_analysis.catalog.log_events import bulk_events
 from dfly_analysis.catalog.log_formats import LogFormat
-from dfly_analysis.dataset.deduplication import Fingerprint, fingerprints_of, log_key
+from dfly_analysis.dataset.deduplication import NO_HASHES, Hashes, add_hashes, fingerprints_of, log_key, record_hashes
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import Opened, SourceFile, open_file
 from dfly_analysis.readers import benchmarks, jobs, pods, prometheus
 from dfly_analysis.readers.logs import LogReader, find_format, sniff
-from dfly_analysis.readers.logs.dictionary_columns import values_of
+from dfly_analysis.readers.logs.dictionary_columns import codes_and_texts, values_of
 from dfly_analysis.readers.logs.format_detection import match_head
 from dfly_analysis.readers.logs.log_identity import Writer
 from dfly_analysis.readers.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from dfly_analysis.config import RenderedFile
 
 _FOREIGN = re.compile(r"(?:_LOG(?:\.old\.\d+)?$|/LOG(?:\.old\.\d+)?$|dynconfig\.ya?ml$)")
@@ -38,7 +41,7 @@ _BATCH_BYTES = 8 << 20
 """Of small logs that are parsed together."""
 _GROUP_BYTES, _GROUP_FILES = 64 << 20, 1_000
 """Of files that are read as one unit of work, and whose records make one part."""
-Sink = Callable[["pa.Table"], None]
+Sink = Callable[[pa.Table], None]
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,15 @@ class _FileReader:
             reason = f"{format_id}: {coverage['parsed']} of {coverage['lines']} lines begin a record"
             row |= {**coverage, "note": row.get("note"), "detection_reason": reason, "path": log.address}
         self.result.fingerprints |= fingerprints_of(table)
+        self._add(table)
+
+    def _add(self, table: pa.Table) -> None:
+        """Hand records on; where not all are asked for, those that are most of a log without their messages."""
+        if self.options.records == "relevant":
+            codes, events = codes_and_texts(table, "event_id")
+            is_bulk: npt.NDArray[np.bool_] = np.array([*(event in bulk_events() for event in events), False])[codes]
+            at, kept = table.schema.get_field_index("message"), pa.array(np.arange(len(table)), mask=is_bulk)
+            table = table.set_column(at, "message", table.column(at).take(kept))
         self.sink(table)
 
     def _read(self, opened: Opened) -> dict[str, Any]:
@@ -208,19 +220,19 @@ class _FileReader:
     def _read_log(self, opened: Opened) -> dict[str, Any]:
         relevant = self.options.records == "relevant"
         reader = LogReader(opened, self.options.tz, self.options.log_format, self.executor, relevant_only=relevant)
-        fingerprints: dict[Writer | None, Fingerprint] = {}
+        fingerprints: dict[Writer | None, Hashes] = {}
         first_line = last_line = 0
         for table in reader.tables():
             writer = reader.writer if len(fingerprints) < _MAX_WRITERS else next(iter(fingerprints))
-            fingerprints.setdefault(writer, Fingerprint()).add(table)
+            fingerprints[writer] = add_hashes(fingerprints.get(writer, NO_HASHES), record_hashes(table))
             if len(table):
                 lines = values_of(table.column("log_line"))
                 first_line, last_line = first_line or int(lines[0]), int(lines[-1])
-            self.sink(table)
+            self._add(table)
         if last_line < first_line:
             self.result.newest_first.append(opened.address)
-        for place, (writer, fingerprint) in enumerate((fingerprints or {None: Fingerprint()}).items()):
-            self.result.fingerprints[log_key(opened.address, writer if place else None)] = fingerprint.smallest()
+        for place, (writer, hashes) in enumerate((fingerprints or {None: NO_HASHES}).items()):
+            self.result.fingerprints[log_key(opened.address, writer if place else None)] = hashes
         return reader.coverage
 
     def _read_whole(self, opened: Opened, head: str, reason: str) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from dfly_analysis.dataset.deduplication import Hashes
 
 if TYPE_CHECKING:
     from dfly_analysis.config import RenderedFile
@@ -28,7 +30,7 @@ class FileResult:
         Component and release that a file names.
     problems : list of str
         What could not be read, a line each.
-    fingerprints : dict of str to list of int
+    fingerprints : dict of str to array of uint64
         By log (`dfly_analysis.dataset.deduplication.log_key`): the smallest hashes of its records.
     newest_first : list of str
         Logs whose lines stand in reverse order.
@@ -41,12 +43,12 @@ class FileResult:
     rendered: list[RenderedFile] = field(default_factory=list)
     versions: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    fingerprints: dict[str, list[int]] = field(default_factory=dict)
+    fingerprints: dict[str, Hashes] = field(default_factory=dict)
     newest_first: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return all of it as JSON; times keep their type."""
-        return json.dumps(asdict(self), default=_encode)
+        return json.dumps(vars(self), default=_encode)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> FileResult:
@@ -56,6 +58,7 @@ class FileResult:
             from dfly_analysis.config import RenderedFile
 
             data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
+        data["fingerprints"] = {key: np.array(hashes, np.uint64) for key, hashes in data["fingerprints"].items()}
         data["versions"] = [tuple(pair) for pair in data["versions"]]
         return cls(**data)
 
@@ -71,8 +74,10 @@ def _encode(value: Any) -> Any:
         return {"$time": value.isoformat()}
     if isinstance(value, np.datetime64):
         return {"$nanoseconds": int(value.astype("M8[ns]").astype(np.int64))}
-    if hasattr(value, "item"):
-        return value.item()
+    if is_dataclass(value):
+        return vars(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
     raise TypeError(f"{type(value).__name__} cannot be stored in a part")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
+_END_NS = np.datetime64(f"{_LAST_YEAR + 1}", "ns").astype(np.int64)
 _ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 _IS_BAD = np.array([level in BAD_LEVELS for level in LEVELS])
 
@@ -156,6 +158,11 @@ def _span(times: npt.NDArray[np.int64]) -> tuple[int, int] | None:
 
 def as_times(texts: Sequence[str], tz: str) -> pa.Array:
     """Return times as they are written, in any form of ISO 8601, as timestamps."""
+    if len(texts) and all(map(_ZONE.search, texts)):
+        with suppress(pa.ArrowInvalid):  # pandas reads more forms, but takes milliseconds for a few texts
+            times = pa.array(texts, pa.string()).cast(pa.timestamp("ns", "UTC"))
+            if values_of(times).min() >= 0 and values_of(times).max() < _END_NS:
+                return times
     import pandas as pd
 
     series = pd.Series(list(texts), dtype="str")
