@@ -40,10 +40,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an image consists of: layers in the manifest's order, the base first, each digest once.
-
-    The URL is the manifest's in the registry, ``https://HOST/v2/NAME/manifests/TAG``.
-    """
+    """An image: layers in the manifest's order, each digest once; `url` is ``https://HOST/v2/NAME/manifests/TAG``."""
 
     source: str
     layers: tuple[Layer, ...]
@@ -76,14 +73,9 @@ def total_bytes(layers: Sequence[Layer]) -> int | None:
 
 
 def read_manifest(text: str, source: str, *, platform: str | None = None, folder: Path | None = None) -> Manifest:
-    """Read a manifest, an index (of which a platform is chosen), or a preheat job's JSON.
+    """Read a manifest, an index (of which a platform is chosen), or a preheat job's JSON; a SourceError if it is none of these.
 
-    `source` is where it was read; `folder` is that of an OCI layout, whose ``blobs`` hold the manifests that an index names.
-
-    Raises
-    ------
-    SourceError
-        If it is none of these, or an index names manifests that are not available.
+    `folder` is that of an OCI layout, whose ``blobs`` hold the manifests that an index names.
     """
     try:
         content = json.loads(text)
@@ -93,13 +85,7 @@ def read_manifest(text: str, source: str, *, platform: str | None = None, folder
 
 
 def image_url(image: str) -> str:
-    """Return the address of the manifest of ``registry.example/ml/train:v1``, with ``@sha256:…``, or of the address itself.
-
-    Raises
-    ------
-    DflyError
-        If the registry's host is not named.
-    """
+    """Return the address of the manifest of ``registry.example/ml/train:v1``; a DflyError if it has no registry."""
     if _MANIFEST_URL.fullmatch(image):
         return image
     scheme = "http" if image.startswith("http://") else "https"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.messages import Message, format_list, join, message
@@ -15,6 +15,7 @@ from dfly_analysis.recommendation.context import TimeoutRequirement as Requireme
 from dfly_analysis.recommendation.recommendations import NoRecommendation, Recommendation, in_force_text
 from dfly_analysis.units import duration_setting, format_duration, format_rate, format_share, format_size
 
+_ORIGINS = {"source": message("the registry"), "parent": message("a parent")}
 _FINDINGS = ("reqwest_body_timed_out", "error_decoding_response_body", "content_write_failed", "write_piece_timed_out")
 
 
@@ -24,15 +25,9 @@ def advise(context: Context) -> Iterator[Recommendation | NoRecommendation]:
         yield refuse(context, need) if need.proposed_s is None else raise_timeout(context, need, need.proposed_s)
 
 
-def range_text(interval: Interval) -> Message:
-    """Return an interval of seconds as text, e.g. ``67.4 s (61.8 s to 3 min 18 s)``."""
-    value, low, high = (format_duration(end) for end in (interval.value, interval.low, interval.high))
-    return message("{value} ({low} to {high})", value=value, low=low, high=high)
-
-
-def share_range_text(interval: Interval) -> Message:
-    """Return an interval of shares as text, e.g. ``12 % (8 % to 17 %)``."""
-    value, low, high = (format_share(end) for end in (interval.value, interval.low, interval.high))
+def range_text(interval: Interval, text_of: Callable[[float], str] = format_duration) -> Message:
+    """Return an interval as text, e.g. ``67.4 s (61.8 s to 3 min 18 s)``."""
+    value, low, high = text_of(interval.value), text_of(interval.low), text_of(interval.high)
     return message("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
@@ -49,7 +44,7 @@ def raise_timeout(
         need.current, need.key, [*reasons, *_observations(context, need), *_predictions(context, need, in_force, proposed_s)],
         proposed=duration_setting(proposed_s), unit="s", low=low, high=high, confidence=required.confidence_of(context, need),
         findings=context.present(*_FINDINGS), how_to_check=_check_text(context, need, proposed_s),
-        demanded_bandwidth_bps=context.bandwidth_bps(need.role, proposed_s), rule_of_thumb=_article_text(context, need.key),
+        demanded_bandwidth_bps=context.bandwidth_bps(need.role, proposed_s), rule_of_thumb=_article_text(need.key),
         layer_failure_now=_layer_failure(context, need, in_force),
         layer_failure_then=_layer_failure(context, need, proposed_s / factor),
     )  # fmt: skip
@@ -72,18 +67,11 @@ def _time_factor(context: Context, role: str) -> float:
     return reduced.times if reduced is not None and reduced.reason == "timeout" else 1.0
 
 
-def _article_text(context: Context, key: str) -> Message:
+def _article_text(key: str) -> Message:
     """Return what the article recommends, on the right key."""
-    article = duration_setting(required.ARTICLE_S)
-    if context.size_bytes >= required.ARTICLE_FROM_BYTES:
-        return message(
-            "the article recommends {article} for images of 20 GB and more, set on {key} (it names pieceDownloadTimeout, "
-            "which does not limit a transfer)", article=article, key=key,
-        )  # fmt: skip
-    size = format_size(context.size_bytes)
     return message(
-        "the article recommends {article} for images of 20 GB and more, set on {key}, and nothing for {size}",
-        article=article, key=key, size=size,
+        "the article recommends {article} for images of 20 GB and more, for {key} (it names pieceDownloadTimeout, which does not limit a "
+        "transfer)", article=duration_setting(required.ARTICLE_S), key=key,
     )  # fmt: skip
 
 
@@ -115,18 +103,11 @@ def _predictions(context: Context, need: Requirement, in_force: float | None, pr
     if not isinstance(fit, DurationFit):
         yield _rule_of_thumb_reason(context, need)
         return
-    piece, slowest = format_size(context.piece_bytes), range_text(fit.quantile(context.piece_bytes, 0.999, LEVEL))
-    values = {"piece": piece, "slowest": slowest, "model": fit.law, "n": fit.n, "censored": fit.n_censored}
-    if need.origin == "parent":
-        yield message(
-            "99.9 % of attempts at a {piece} piece from a parent take at most {slowest} (distribution {model}, {n:,} attempts, "
-            "{censored:,} of them right-censored)", **values,
-        )  # fmt: skip
-    else:
-        yield message(
-            "99.9 % of attempts at a {piece} piece from the registry take at most {slowest} (distribution {model}, {n:,} attempts, "
-            "{censored:,} of them right-censored)", **values,
-        )  # fmt: skip
+    yield message(
+        "99.9 % of attempts at a {piece} piece from {origin} take at most {slowest} (distribution {model}, {n:,} attempts, {censored:,} of "
+        "them right-censored)", piece=format_size(context.piece_bytes), origin=_ORIGINS[need.origin or "source"], model=fit.law, n=fit.n,
+        slowest=range_text(fit.quantile(context.piece_bytes, 0.999, LEVEL)), censored=fit.n_censored,
+    )  # fmt: skip
     if need.needed is not None:
         yield message(
             "for at most {target} failed layers of {layer} ({pieces:,} pieces, passes: {passes}) the timeout has to be {needed}, {level} interval",
@@ -140,7 +121,7 @@ def _predictions(context: Context, need: Requirement, in_force: float | None, pr
         if timeout_s is not None and layer is not None:
             yield message(
                 "at {timeout}, {attempts} of attempts time out, and timeouts fail {layers} of such layers ({level} interval)",
-                timeout=duration_setting(timeout_s), layers=share_range_text(layer), level=format_share(LEVEL),
+                timeout=duration_setting(timeout_s), layers=range_text(layer, format_share), level=format_share(LEVEL),
                 attempts=format_share(fit.timeout_rate(context.piece_bytes, timeout_s, LEVEL).value),
             )  # fmt: skip
     yield from _retry_assumptions(context, need)
@@ -162,7 +143,7 @@ def _retry_assumptions(context: Context, need: Requirement) -> Iterator[Message]
             share=format_share(DEFAULT_RETRY_CORRELATION.high),
         )  # fmt: skip
     else:
-        share = share_range_text(correlation)
+        share = range_text(correlation, format_share)
         yield message(
             "{share} of failures repeat in the next pass, measured on the failed tasks of this run", share=share
         )
@@ -207,33 +188,27 @@ def _rule_of_thumb_reason(context: Context, need: Requirement) -> Message:
     fit = need.duration_fit
     reason = fit.reason if isinstance(fit, NotFitted) else message("no distribution is fitted")
     if need.timeouts.timeout_s is not None:
-        return message(
-            "rule of thumb, because {reason}: four times the timeout that pieces reached, or what the observed bandwidth requires",
-            reason=reason,
-        )  # fmt: skip
-    if context.size_bytes >= required.ARTICLE_FROM_BYTES:
-        return message(
-            "rule of thumb, because {reason}: the {timeout} of the article, or what the observed bandwidth requires",
-            reason=reason, timeout=duration_setting(required.ARTICLE_S),
-        )  # fmt: skip
+        rule = message("four times the timeout that pieces reached")
+    elif context.size_bytes >= required.ARTICLE_FROM_BYTES:
+        rule = message("{timeout} as in the article", timeout=duration_setting(required.ARTICLE_S))
+    else:
+        rule = message(
+            "{timeout} as the maintainers of Dragonfly advise", timeout=duration_setting(required.MAINTAINERS_S)
+        )
     return message(
-        "rule of thumb, because {reason}: the {timeout} that the maintainers of Dragonfly advise, or what the observed bandwidth requires",
-        reason=reason, timeout=duration_setting(required.MAINTAINERS_S),
-    )  # fmt: skip
+        "rule of thumb, because {reason}: {rule}, or what the observed bandwidth requires", reason=reason, rule=rule
+    )
 
 
 def _check_text(context: Context, need: Requirement, proposed_s: float) -> Message:
-    values = {"size": format_size(context.size_bytes), "timeout": duration_setting(proposed_s)}
-    if isinstance(need.duration_fit, DurationFit) and need.proposed_s is not None:
-        mean = context.n_pieces * need.duration_fit.timeout_rate(context.piece_bytes, proposed_s, LEVEL).high
-        return message(
-            "set it, preheat a layer of {size} again, then run `dfly-analysis diagnose` on the new logs: at most {most:,} of {pieces:,} "
-            "pieces time out at {timeout}, and the job's success_tasks name the layer",
-            most=math.ceil(mean + 3.0 * math.sqrt(mean)), pieces=context.n_pieces, **values,
-        )  # fmt: skip
+    most, fit = 0, need.duration_fit
+    if isinstance(fit, DurationFit) and need.proposed_s is not None:
+        mean = context.n_pieces * fit.timeout_rate(context.piece_bytes, proposed_s, LEVEL).high
+        most = math.ceil(mean + 3.0 * math.sqrt(mean))
     return message(
-        "set it, preheat a layer of {size} again, then run `dfly-analysis diagnose` on the new logs: no piece times out at {timeout}, "
-        "and the job's success_tasks name the layer", **values,
+        "set it, preheat a layer of {size} again, then run `dfly-analysis diagnose` on the new logs: at most {most:,} of {pieces:,} pieces "
+        "time out at {timeout}, and the job's success_tasks name the layer", size=format_size(context.size_bytes), most=most,
+        pieces=context.n_pieces, timeout=duration_setting(proposed_s),
     )  # fmt: skip
 
 

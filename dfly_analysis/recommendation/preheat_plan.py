@@ -39,8 +39,8 @@ _ENDS = ("value", "low", "high")
 class Stage:
     """Layers that are preheated together, before the next stage (``start-up``, ``rest``) begins.
 
-    Failure is the probability that at least one layer fails; the margin is the piece timeout in even shares of the bandwidth,
-    where one is known: below 1 no piece comes through.
+    Failure is the probability that at least one layer fails; the margin is the piece timeout in even shares of the bandwidth, where
+    one is known: below 1 every piece times out.
     """
 
     name: str
@@ -68,9 +68,9 @@ class Degree:
 
 @dataclass(frozen=True)
 class Pull:
-    """The pull and the start on a node, where ``nothing preheated``, ``on a seed`` or ``on the node``.
+    """The pull and the start on a node, seconds, with ``nothing preheated``, ``on a seed`` or ``on the node``.
 
-    `start` is the pull with unpacking; `start_up_layers` is when a lazily loading snapshotter can begin, seconds.
+    `start` includes unpacking; at `start_up_layers` a lazily loading snapshotter can begin.
     """
 
     case: str
@@ -123,35 +123,12 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
     target_failure_rate: float = 1e-3,
     rates: Mapping[str, float | None] | None = None,
 ) -> PreheatPlan:
-    """Plan a preheat.
+    """Plan a preheat; a DflyError if a digest is not in the manifest, or the manager has no such scope.
 
-    Parameters
-    ----------
-    manifest : Manifest
-    settings : Settings
-        In force: timeouts, pieces in flight, releases.
-    dataset, fits : Dataset and mapping, optional
-        Of a run with the same registry and cluster; without them only a bandwidth gives times.
-    first : sequence of str
-        Digests, or their beginnings, of the layers needed for start-up.
-    annotation : str, optional
-        Layers that carry it, and not with the value ``false``, are needed for start-up.
-    scope : {"single_seed_peer", "all_seed_peers", "all_peers"}
-    parallel : int, optional
-        Layers at a time; chosen where not given.
-    target_failure_rate : float
-        Of the whole preheat, 0 to 1.
-    rates : mapping of str to float, optional
-        Bytes per second: ``registry``, ``seed`` (from a seed to a node), ``node`` (from the node's own cache), ``unpack``.
-
-    Returns
-    -------
-    PreheatPlan
-
-    Raises
-    ------
-    DflyError
-        If a digest is not in the manifest, or the manager has no such scope.
+    Times come from a run with the same registry and cluster (`dataset`, `fits`), else from `rates`: bytes per second from the
+    ``registry``, from a ``seed`` client to a node, of the ``node``'s own cache, and of ``unpack``. Needed for start-up are layers whose
+    digests begin with one of `first`, or that have an `annotation` other than ``false``. `parallel` is chosen where not given;
+    `target_failure_rate` is that of the whole preheat, 0 to 1.
     """
     links = find_links(settings, dataset, fits, dict(rates or {}))
     if dataset is not None:

@@ -63,7 +63,7 @@ class StressPlan:
     because: str
 
     def to_csv(self) -> str:
-        """Return the results file to fill: a row a repeat, ``started``, ``duration_s``, ``outcome`` and ``host`` empty."""
+        """Return the results file to complete: a row a repeat, ``started``, ``duration_s``, ``outcome`` and ``host`` empty."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -88,10 +88,7 @@ class Tested:
 
 @dataclass(frozen=True)
 class StressResult:
-    """The results of a stress test.
-
-    By size the best is the quickest combination whose failure rate meets the target by its interval's upper end, or None.
-    """
+    """The results of a stress test; by size the fastest combination that meets the target, or None."""
 
     tested: tuple[Tested, ...]
     best: Mapping[int, Setup | None]
@@ -100,13 +97,7 @@ class StressResult:
 
 
 def repeats_for(width: float, expected: float, level: float = 0.95) -> int:
-    """Return how many runs make Wilson's interval at most so wide (0 to 1), near an expected failure rate.
-
-    Raises
-    ------
-    DflyError
-        If an argument is out of range, or more than a hundred thousand runs would be needed.
-    """
+    """Return how many runs make Wilson's interval near an expected failure rate at most so wide; a DflyError if out of range."""
     if not (0.0 < width < 1.0 and 0.0 <= expected <= 1.0):
         text = f"width and expected rate must be between 0 and 1, got {width:g} and {expected:g}"
         raise DflyError(text, hint="e.g. 0.1")
@@ -138,23 +129,10 @@ def plan_stress(
     url: str | None = None,
     namespace: str = "dragonfly-system",
 ) -> StressPlan:
-    """Plan a stress test.
+    """Plan a test of all combinations; a DflyError if a value is not above 0, or the width is out of reach.
 
-    Parameters
-    ----------
-    sizes_bytes, timeouts_s, concurrencies : sequence
-        What to combine; a value given twice counts once.
-    width, expected_failure_rate : float
-        Wanted width of the failure rate's 95 % interval, near the expected rate.
-    api : Api
-        Of the manager, for the jobs.
-    url : str, optional
-        File to preheat, with ``{size}`` for its size in bytes; by default the file server of dfbench.
-
-    Raises
-    ------
-    DflyError
-        If a value is not above 0, or the width is out of reach.
+    The 95 % interval of a failure rate near the expected one is to be at most `width` wide. The jobs preheat `url`, with ``{size}``
+    for the size in bytes, by default the file server of dfbench.
     """
     if not (sizes_bytes and timeouts_s and concurrencies) or min(*sizes_bytes, *timeouts_s, *concurrencies) <= 0:
         hint = "e.g. --size 1GiB --timeout 60s --concurrency 8"
@@ -206,20 +184,10 @@ def _preheats(setup: Setup, repeats: int, api: Api, url: str | None, namespace: 
 
 
 def read_stress(text: str, source: str, *, width: float = 0.2, target_failure_rate: float = 1e-3) -> StressResult:
-    """Read a filled results file.
+    """Read a completed results file; a SourceError if it is no such file, a NotEnoughDataError if no row is completed.
 
-    Parameters
-    ----------
-    text, source : str
-        As `StressPlan.to_csv` wrote it, filled, and where it was read; rows without time and outcome count as not run yet. Any
-        CSV of ``docs/how-to/other-sources.md`` with ``timeout_s`` will do, where ``settings`` names ``concurrentPieceCount``.
-    width, target_failure_rate : float
-        Wanted width of the failure rate's interval, and the rate to meet.
-
-    Raises
-    ------
-    SourceError, NotEnoughDataError
-        If it is no such file, or no row is filled.
+    Rows without time and outcome are not run yet. Any CSV of ``docs/how-to/other-sources.md`` with ``timeout_s`` works, where
+    ``settings`` names ``concurrentPieceCount``. The failure rate has to meet the target by its interval's upper end.
     """
     kept, open_rows = _completed(text)
     problems: list[str] = []

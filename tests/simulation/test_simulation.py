@@ -356,7 +356,7 @@ def test_the_command_prints_predictions_and_observations(slow_sample):
     shown = CliRunner().invoke(main, requested)
     assert shown.exit_code == 0, shown.output
     assert "seedClient download.pieceTimeout=12s" in shown.stdout
-    assert "figures of the run lie inside" in " ".join(shown.stdout.split())
+    assert "figures of the run are within their prediction intervals" in " ".join(shown.stdout.split())
     data = json.loads(CliRunner().invoke(main, [*requested, "--format", "json"]).stdout)
     assert data["then"]["settings"]["piece_timeout_s"] == 12.0
     assert data["now"]["run"]["failure_rate"]["value"] > data["then"]["run"]["failure_rate"]["value"]
