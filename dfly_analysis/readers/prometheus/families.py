@@ -53,9 +53,13 @@ def wanted_pattern() -> str:
 
 def is_wanted(name: str) -> bool:
     """Return whether `build_rows` looks at a metric of this name."""
-    base = name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum")
     names = load_metric_names()
-    return name in names.counter_names or name in names.gauges or names.scale(base) is not None
+    return name in names.counter_names or name in names.gauges or names.scale(base_of(name)) is not None
+
+
+def base_of(name: str) -> str:
+    """Return a metric's name without the ending of a histogram's series."""
+    return name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum")
 
 
 def build_rows(samples: Mapping[Series, float]) -> list[dict[str, Any]]:
@@ -63,11 +67,8 @@ def build_rows(samples: Mapping[Series, float]) -> list[dict[str, Any]]:
     samples = {series: value for series, value in samples.items() if abs(value) < _MAX_COUNT}
     rows: list[dict[str, Any]] = []
     for (base, labels), observed in sorted(_durations(samples).items(), key=lambda item: item[0]):
-        mean_s = (
-            observed.summed / observed.total * observed.scale
-            if observed.total and observed.summed is not None
-            else None
-        )
+        known = observed.total and observed.summed is not None
+        mean_s = observed.summed / observed.total * observed.scale if known else None  # type: ignore[operator]
         common = {
             "tool": "prometheus", "metric": base, "label": label_of(labels), "mean_s": mean_s, **_sizes(labels),
             "outcome": load_metric_names().outcomes.get(base),
@@ -125,12 +126,8 @@ def _bucket_rows(observed: _Durations) -> Iterator[dict[str, Any]]:
             continue  # a torn bound: what lies under it is counted with the next one
         count = round(cumulative - below)
         if count:
-            yield {
-                "kind": "histogram",
-                "n": count,
-                "lower_s": lower * observed.scale,
-                "upper_s": upper * observed.scale,
-            }
+            bounds = {"lower_s": lower * observed.scale, "upper_s": upper * observed.scale}
+            yield {"kind": "histogram", "n": count, **bounds}
         lower, below = upper, cumulative
 
 
@@ -148,9 +145,8 @@ def _sizes(labels: Labels) -> dict[str, int]:
 def _counter_rows(samples: Mapping[Series, float]) -> Iterator[dict[str, Any]]:
     counters = {series: value for series, value in samples.items() if value >= 0}
     total_of = {failed: total for total, failed in load_metric_names().failed_of.items() if failed}
-    observed = {
-        (total_of.get(name, name), labels) for name, labels in counters if name in load_metric_names().counter_names
-    }
+    wanted = load_metric_names().counter_names
+    observed = {(total_of.get(name, name), labels) for name, labels in counters if name in wanted}
     for name, labels in sorted(observed):
         failed = load_metric_names().failed_of[name]
         total, failures = counters.get((name, labels)), counters.get((failed, labels)) if failed else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,25 +32,38 @@ Target = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True)
 class _Window:
+    """A window of time in a server, narrowed by the user's matchers."""
+
     server: Server
     start_s: float
     end_s: float
     step_s: float
     matchers: str
+    target_labels: frozenset[str] = _ALWAYS_OF_TARGET  # labels that tell one scraped process from another
 
     @property
     def glance_s(self) -> float:
         """Return how finely it is looked at who was there when."""
         return max(self.step_s, (self.end_s - self.start_s) / _GLANCES)
 
-    @property
-    def length_ms(self) -> int:
-        return round((self.end_s - self.start_s) * 1000)
-
     def selector(self, pattern: str, labels: Iterable[tuple[str, str]] = ()) -> str:
-        """Return a selector of the metrics whose names fit, narrowed by the user's matchers and by labels."""
+        """Return a selector of the metrics whose names match, narrowed by labels too."""
         exact = [f"{name}={_quoted(value)}" for name, value in sorted(labels)]
         return "{" + ",".join([f"__name__=~{_quoted(pattern)}", *filter(None, [self.matchers]), *exact]) + "}"
+
+    def split(self, labels: Mapping[str, str]) -> tuple[Target, Series]:
+        """Return whose series it is, and its name and own labels."""
+        target = frozenset(label for label in labels.items() if label[0] in self.target_labels)
+        own = sorted(label for label in labels.items() if label not in target and label[0] != "__name__")
+        return target, (labels.get("__name__", ""), tuple(own))
+
+    def values(self, at_s: float) -> dict[Target, dict[Series, float]]:
+        """Return the values of all wanted series at a moment."""
+        found: dict[Target, dict[Series, float]] = {}
+        for entry in self.server.query(self.selector(f"{wanted_pattern()}|{_STARTED}"), at_s):
+            target, series = self.split(entry.labels)
+            found.setdefault(target, {})[series] = entry.points[-1][1]
+        return found
 
 
 @dataclass
@@ -98,36 +111,32 @@ def query_prometheus(
     SourceError
         Where the server cannot be reached, refuses access, is none, cannot answer, or knows no Dragonfly in that window.
     """
-    window = _window(url, start, end, step, selector)
-    versions = window.server.query_range(window.selector(_VERSIONS), window.start_s, window.end_s, window.glance_s)
-    if not versions:
-        raise SourceError(
-            f"knows no Dragonfly between {_iso(window.start_s)} and {_iso(window.end_s)}", where=window.server.address,
-            hint="look at the window and the selector; are clients, scheduler and manager scraped?",
-        )  # fmt: skip
-    names = _target_labels(versions)
-    processes = _processes(versions, names)
-    _grow(window, names, processes)
-    rows: list[dict[str, Any]] = []
-    for target, process in sorted(processes.items(), key=lambda item: sorted(item[0])):
-        common = {
-            **_who(dict(target), process.component), "started": datetime.fromtimestamp(window.start_s, UTC),
-            "ended": datetime.fromtimestamp(window.end_s, UTC), "log_path": window.server.address, "log_line": None,
-        }  # fmt: skip
-        rows += [{**row, **common} for row in build_rows(process.grown)]
-    found = versions_of((entry.labels.get("__name__", ""), tuple(entry.labels.items())) for entry in versions)
-    return MetricsPart(tuple(rows), found, component=None, host=None)
-
-
-def _window(
-    url: str, start: datetime | str | float, end: datetime | str | float, step: str | float, selector: str
-) -> _Window:
     server = Server.at(url)
     start_s, end_s = _seconds(start, server), _seconds(end, server)
     if not end_s > start_s:
         raise SourceError("the window ends before it begins", where=server.address, hint="give the earlier time first")
     step_s = max(parse_duration(step), (end_s - start_s) / _MAX_POINTS, _MIN_STEP_S)
-    return _Window(server, start_s, end_s, step_s, selector.strip().removeprefix("{").removesuffix("}").strip(" ,"))
+    matchers = selector.strip().removeprefix("{").removesuffix("}").strip(" ,")
+    window = _Window(server, start_s, end_s, step_s, matchers)
+    versions = server.query_range(window.selector(_VERSIONS), start_s, end_s, window.glance_s)
+    first, last = (datetime.fromtimestamp(time_s, UTC) for time_s in (start_s, end_s))
+    if not versions:
+        raise SourceError(
+            f"has no metrics of Dragonfly between {first.isoformat(timespec='seconds')} and {last.isoformat(timespec='seconds')}",
+            where=server.address, hint="check the window and the selector, and that clients, scheduler and manager are scraped",
+        )  # fmt: skip
+    own = {*load_metric_names().version_labels, "__name__"}
+    window = replace(window, target_labels=window.target_labels | {name for entry in versions for name in entry.labels if name not in own})  # fmt: skip
+    processes = _processes(versions, window)
+    _grow(window, processes)
+    rows: list[dict[str, Any]] = []
+    for target, process in sorted(processes.items(), key=lambda item: sorted(item[0])):
+        common = {
+            **_identity(dict(target), process.component), "started": first, "ended": last, "log_path": server.address, "log_line": None,
+        }  # fmt: skip
+        rows += [{**row, **common} for row in build_rows(process.grown)]
+    found = versions_of((entry.labels.get("__name__", ""), tuple(entry.labels.items())) for entry in versions)
+    return MetricsPart(tuple(rows), found, component=None, host=None)
 
 
 def _seconds(time: datetime | str | float, server: Server) -> float:
@@ -142,21 +151,10 @@ def _seconds(time: datetime | str | float, server: Server) -> float:
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
-def _target_labels(versions: Sequence[Answer]) -> frozenset[str]:
-    own = {*load_metric_names().version_labels, "__name__"}
-    return frozenset(name for entry in versions for name in entry.labels if name not in own) | _ALWAYS_OF_TARGET
-
-
-def _split(labels: Mapping[str, str], names: frozenset[str]) -> tuple[Target, Series]:
-    target = frozenset((name, value) for name, value in labels.items() if name in names)
-    own = tuple(sorted((name, value) for name, value in labels.items() if name not in names and name != "__name__"))
-    return target, (labels.get("__name__", ""), own)
-
-
-def _processes(versions: Sequence[Answer], names: frozenset[str]) -> dict[Target, _Process]:
+def _processes(versions: Sequence[Answer], window: _Window) -> dict[Target, _Process]:
     found: dict[Target, _Process] = {}
     for entry in versions:
-        target, (name, _) = _split(entry.labels, names)
+        target, (name, _) = window.split(entry.labels)
         match = re.match(r"dragonfly_(client|scheduler|manager)_", name)
         first_s = min(time for time, _ in entry.points)
         observed = found.setdefault(target, _Process(first_s, match[1] if match else "client"))
@@ -164,24 +162,22 @@ def _processes(versions: Sequence[Answer], names: frozenset[str]) -> dict[Target
     return found
 
 
-def _grow(window: _Window, names: frozenset[str], processes: Mapping[Target, _Process]) -> None:
+def _grow(window: _Window, processes: Mapping[Target, _Process]) -> None:
     """Fill in what each process's series grew by."""
-    wanted = window.selector(f"{wanted_pattern()}|{_STARTED}")
-    last = _by_target(window.server.query(wanted, window.end_s), names)
-    first = _by_target(window.server.query(wanted, window.start_s), names)
+    last, first = window.values(window.end_s), window.values(window.start_s)
     counters = {name for series in last.values() for name, _ in series} & load_metric_names().failed_of.keys()
-    restarted = _restarted(window, names, counters)
+    restarted = _restarted(window, counters)
     collecting = bool(window.server.query("count(up)", window.start_s))
     for target, process in processes.items():
         at_end, at_start = last.get(target, {}), first.get(target, {})
         whole = _whole(window, process, at_end.get((_STARTED, ())), collecting)
-        if whole and target not in restarted and _steady(at_start, at_end):
+        if whole and target not in restarted and _is_steady(at_start, at_end):
             process.grown = {series: value - at_start.get(series, 0.0) for series, value in at_end.items()}
         else:
-            process.grown = _stepwise(window, names, target, at_start, process, collecting)
+            process.grown = _stepwise(window, target, at_start, process, collecting)
 
 
-def _steady(at_start: Mapping[Series, float], at_end: Mapping[Series, float]) -> bool:
+def _is_steady(at_start: Mapping[Series, float], at_end: Mapping[Series, float]) -> bool:
     started_s = [values.get((_STARTED, ()), 0.0) for values in (at_start, at_end)]
     if at_start and abs(started_s[1] - started_s[0]) > 1:
         return False
@@ -189,34 +185,20 @@ def _steady(at_start: Mapping[Series, float], at_end: Mapping[Series, float]) ->
 
 
 def _stepwise(
-    window: _Window,
-    names: frozenset[str],
-    target: Target,
-    at_start: Mapping[Series, float],
-    process: _Process,
-    collecting: bool,
+    window: _Window, target: Target, at_start: Mapping[Series, float], process: _Process, collecting: bool
 ) -> dict[Series, float]:
     steps = int((window.end_s - window.start_s) / window.step_s)
     selector = window.selector(f"{wanted_pattern()}|{_STARTED}", target)
     answers = window.server.query_range(selector, window.end_s - steps * window.step_s, window.end_s, window.step_s)
-    points = {_split(entry.labels, names)[1]: entry.points for entry in answers}
+    points = {window.split(entry.labels)[1]: entry.points for entry in answers}
     started_s = points.pop((_STARTED, ()), ((0.0, None),))[0][1]
     whole = _whole(window, process, started_s, collecting)
-    return {
-        # a series later than its process began while it was being scraped
-        series: increase(
-            observed, at_start.get(series, 0.0 if whole or observed[0][0] > process.seen_s + window.glance_s else None)
-        )
-        for series, observed in points.items()
-    }
-
-
-def _by_target(answers: Iterable[Answer], names: frozenset[str]) -> dict[Target, dict[Series, float]]:
-    found: dict[Target, dict[Series, float]] = {}
-    for entry in answers:
-        target, series = _split(entry.labels, names)
-        found.setdefault(target, {})[series] = entry.points[-1][1]
-    return found
+    grown = {}
+    for series, observed in points.items():
+        # a series that appears later than its process began while it was being scraped
+        is_new = whole or observed[0][0] > process.seen_s + window.glance_s
+        grown[series] = increase(observed, at_start.get(series, 0.0 if is_new else None))
+    return grown
 
 
 def _whole(window: _Window, process: _Process, started_s: float | None, collecting: bool) -> bool:
@@ -228,11 +210,12 @@ def _whole(window: _Window, process: _Process, started_s: float | None, collecti
     return collecting  # others were scraped before it was there to be scraped
 
 
-def _restarted(window: _Window, names: frozenset[str], counters: Iterable[str]) -> frozenset[Target]:
-    found = set()
+def _restarted(window: _Window, counters: Iterable[str]) -> frozenset[Target]:
+    found: set[Target] = set()
+    length_ms = round((window.end_s - window.start_s) * 1000)
     for name in sorted(counters):
-        answers = window.server.query(f"resets({window.selector(name)}[{window.length_ms}ms]) > 0", window.end_s)
-        found |= {_split(entry.labels, names)[0] for entry in answers}
+        answers = window.server.query(f"resets({window.selector(name)}[{length_ms}ms]) > 0", window.end_s)
+        found |= {window.split(entry.labels)[0] for entry in answers}
     return frozenset(found)
 
 
@@ -246,7 +229,7 @@ def increase(points: Sequence[Point], baseline: float | None) -> float:
     return grown
 
 
-def _who(labels: Mapping[str, str], component: str | None) -> dict[str, str | None]:
+def _identity(labels: Mapping[str, str], component: str | None) -> dict[str, str | None]:
     host = next((labels[name] for name in _HOST_LABELS if labels.get(name)), None)
     named = " ".join(labels.get(name, "") for name in ("container", "job", "component", "pod", "instance", "service"))
     return {"host": host, "role": "seedClient" if component == "client" and "seed" in named.lower() else component}
@@ -255,7 +238,3 @@ def _who(labels: Mapping[str, str], component: str | None) -> dict[str, str | No
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
-
-
-def _iso(time_s: float) -> str:
-    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="seconds")

@@ -8,15 +8,19 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dfly_analysis.readers.prometheus.families import Labels, MetricsPart, Series, build_rows, is_wanted, label_of
+from dfly_analysis.readers.prometheus.families import (
+    Labels,
+    MetricsPart,
+    Series,
+    base_of,
+    build_rows,
+    is_wanted,
+    label_of,
+)
 
 _COMMENT = re.compile(r"#\s(?:HELP|TYPE|EOF|UNIT)\b")
-_SAMPLE = re.compile(
-    r"[A-Za-z_:][\w:]*(?:\{[^\n]*\})?\s+(?:[+-]?(?:[\d.]+(?:[eE][+-]?\d+)?|Inf)|NaN)(?:\s+-?\d+)?\s*(?:#.*)?$"
-)
-_TYPED = re.compile(
-    r"^# TYPE [A-Za-z_:][\w:]* (?:counter|gauge|histogram|summary|untyped|unknown|info)\s*$", re.MULTILINE
-)
+_SAMPLE = re.compile(r"[A-Za-z_:][\w:]*+(?:\{[^\n]*\})?\s++(?:[+-]?(?:[\d.]++(?:[eE][+-]?\d++)?|Inf)|NaN)(?:\s++-?\d++)?\s*+(?:#.*)?$")  # fmt: skip
+_TYPED = re.compile(r"(?m)^# TYPE [A-Za-z_:][\w:]*+ (?:counter|gauge|histogram|summary|untyped|unknown|info)\s*$")
 _OURS = re.compile(r"^dragonfly_(?:client|scheduler|manager|dfdaemon)_\w+[{ ]", re.MULTILINE)
 _VERSION = re.compile(r"dragonfly_(client|scheduler|manager)_version")
 _OF_COMPONENT = re.compile(r"(?:dragonfly_)?(client|scheduler|manager)_")
@@ -93,7 +97,7 @@ def _places(samples: Mapping[Series, tuple[float, int]]) -> dict[tuple[str, str 
     places: dict[tuple[str, str | None], int] = {}
     for (name, labels), (_, number) in samples.items():
         bare: Labels = tuple(pair for pair in labels if pair[0] not in ("le", "quantile"))
-        for base in {name, name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum")}:
+        for base in {name, base_of(name)}:
             key = (base, label_of(bare))
             places[key] = min(places.get(key, number), number)
     return places
@@ -126,16 +130,15 @@ def _component(names: frozenset[str]) -> str | None:
 
 def _host(address: str) -> str | None:
     *folders, name = [part for part in re.split(r"[/!\\]", address) if part] or [""]
-    stem = re.sub(
-        r"[-_.]?metrics(?:[-_.]?\d+)?$|[-_.]metrics[-_.]?", "", re.sub(r"\.(?:txt|prom|metrics|out|log)$", "", name)
-    )
+    stem = re.sub(r"\.(?:txt|prom|metrics|out|log)$", "", name)
+    stem = re.sub(r"[-_.]?metrics(?:[-_.]?\d+)?$|[-_.]metrics[-_.]?", "", stem)
     if stem and stem != "-":
         return stem
-    own = [
-        folder for folder in folders
+    ours = (
+        folder for folder in reversed(folders)
         if folder.lower() not in _CONTAINER_FOLDERS and not re.search(r"\.(?:tar|tgz|zip|gz)", folder)
-    ]  # fmt: skip
-    return own[-1] if own else None
+    )  # fmt: skip
+    return next(ours, None)
 
 
 def newest_dumps(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -143,8 +146,8 @@ def newest_dumps(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     kept = list(rows)
     counted: dict[tuple[Any, ...], dict[Any, int]] = {}
     for row in kept:
-        if _process(row) is not None:
-            counts = counted.setdefault(_process(row) or (), {})
+        if (process := _process(row)) is not None:
+            counts = counted.setdefault(process, {})
             number = 0 if row.get("kind") == "gauge" else row.get("n") or 0  # a gauge may fall
             counts[row["log_path"]] = counts.get(row["log_path"], 0) + number
     newest = {process: max(counts, key=lambda path: (counts[path], path)) for process, counts in counted.items()}

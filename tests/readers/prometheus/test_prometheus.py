@@ -404,7 +404,7 @@ def test_a_selector_narrows_the_targets(scraped):
     for selector in ('pod="born-0"', '{pod=~"bo.*"}'):
         rows = prometheus.query_prometheus(scraped.url, scraped.start, scraped.end, step=0.1, selector=selector).rows
         assert {row["host"] for row in rows} == {"born-0"}
-    with pytest.raises(SourceError, match="knows no Dragonfly between .*selector"):
+    with pytest.raises(SourceError, match="has no metrics of Dragonfly between .*selector"):
         prometheus.query_prometheus(scraped.url, scraped.start, scraped.end, selector='pod="none"')
     with pytest.raises(SourceError, match="cannot answer: .*parse error"):
         prometheus.query_prometheus(scraped.url, scraped.start, scraped.end, selector='pod=="x')
@@ -480,7 +480,7 @@ class Answering:
         (404, b"not found", "does not answer as Prometheus does"), (200, b"[]", "does not answer as Prometheus does"), (200, b'{"status":"success"}', "another form"),
         (200, b'{"status":"success","data":{"result":[{"metric":5}]}}', "another form"), (502, b"", "does not answer as Prometheus does"),
         (422, b'{"status":"error","errorType":"execution","error":"query timed out"}', "cannot answer: query timed out"), (200, b"\xff" * 40, "does not answer"),
-        (200, b"[" * 100_000, "does not answer"), (200, b'{"status":"success","data":{"result":[]}}', "knows no Dragonfly"),
+        (200, b"[" * 100_000, "does not answer"), (200, b'{"status":"success","data":{"result":[]}}', "has no metrics of Dragonfly"),
     ],
 )  # fmt: skip
 def test_each_failure_of_a_server_is_one_clear_line(status, body, said):
