@@ -34,7 +34,7 @@ class Laid:
 
 Lay = Callable[[Mapping[str, bytes]], Laid]
 SHAPES: dict[str, Callable[[Mapping[str, bytes]], bytes]] = {}
-WRAPPER_OF: dict[str, str | None] = {}
+ENVELOPE_OF: dict[str, str | None] = {}
 NAMING: set[str] = set()
 _LAYS: dict[str, Lay] = {}
 
@@ -50,7 +50,7 @@ def shape(name: str, wrapper: str | None, *, names: bool = False):
     def register(function: Lay) -> Lay:
         _LAYS[name] = function
         SHAPES[name] = lambda files: function(files).data
-        WRAPPER_OF[name] = wrapper
+        ENVELOPE_OF[name] = wrapper
         if names:
             NAMING.add(name)
         return function

@@ -23,7 +23,7 @@ _GO_MANAGER = r"^(?:manager/|handlers/|gin@|gin$|middlewares/|searcher/|recovery
 _GO_CLIENT = r"(?:.*/)?(?:peer/(?:peertask_|piece_|traffic_)|daemon/|transport/|upload/upload_|storage/(?:local_|storage_manager))"
 _GO_SCHEDULER = r"^(?:scheduler/|scheduling/|standard/|announcer/|service/service_v|resource/|.*scheduler_server)"
 """Sources of Go programs; compiled for their logs alone."""
-_OWN_FOLDERS = frozenset(
+PROGRAM_FOLDERS = frozenset(
     {"dfdaemon", "scheduler", "manager", "daemon", "dfget", "dfcache", "dfstore", "log", "logs", "dragonfly", "var"}
 )
 _ARCHIVE = r"\.(?:tar|tgz|tzst|zip|gz|zst|xz|bz2)"
@@ -150,7 +150,7 @@ def _from_name(named: str, component: str) -> tuple[str, str]:
 def host_of_path(address: str, component: str) -> tuple[str | None, str]:
     """Return host and role as the path of a log says."""
     parts = [part for part in re.split(r"[/!\\]", address) if part]
-    folders = [part for part in parts[:-1] if part.lower() not in _OWN_FOLDERS and not re.search(_ARCHIVE, part)]
+    folders = [part for part in parts[:-1] if part.lower() not in PROGRAM_FOLDERS and not re.search(_ARCHIVE, part)]
     name = folders[-1] if folders and address != "-" else re.sub(_ENDING, "", parts[-1]) if parts else None
     return (None, component) if name is None else _from_name(name, component)
 

@@ -52,7 +52,7 @@ class LogReader:
     def tables(self) -> Iterator[pa.Table]:
         """Yield tables in the columns of `arrow_schema`, a writer's records in the order they were written."""
         sniffed = sniff(self.opened.head())
-        blocks = unwrap(self.opened, sniffed.wrapper) if sniffed.wrapper else read_blocks(self.opened)
+        blocks = unwrap(self.opened, sniffed.envelope) if sniffed.envelope else read_blocks(self.opened)
         waiting: deque[tuple[_Stream, str, Future[ParsedBlock] | ParsedBlock]] = deque()
         for stream, block in self._cut(blocks, sniffed):
             waiting.append((stream, block.writer, self._parse(block, stream.main)))

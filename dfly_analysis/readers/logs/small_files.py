@@ -15,7 +15,7 @@ from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
 from dfly_analysis.readers.logs.blocks import LineBlock
 from dfly_analysis.readers.logs.dictionary_columns import is_there, values_of
-from dfly_analysis.readers.logs.envelopes import find_wrapper
+from dfly_analysis.readers.logs.envelopes import find_envelope
 from dfly_analysis.readers.logs.format_detection import match_head
 from dfly_analysis.readers.logs.log_identity import add_writers, coverage_row, find_writers
 from dfly_analysis.readers.logs.native_parser import count_lines
@@ -62,7 +62,7 @@ def plain_format(data: bytes) -> LogFormat | None:
 
 @cache
 def _notice() -> re.Pattern[bytes] | None:
-    return find_wrapper("kubectl").notice
+    return find_envelope("kubectl").notice
 
 
 def parse_small_logs(

@@ -10,13 +10,12 @@ from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_cases import generated, line, opened, zap
-from wrapping import NAMING, SHAPES, WRAPPER_OF, Laid, lay, stamp, wrap_cri, wrap_docker_json
+from wrapping import ENVELOPE_OF, NAMING, SHAPES, Laid, lay, stamp, wrap_cri, wrap_docker_json
 
 from dfly_analysis.catalog.envelopes import compile_notices, load_envelopes, load_notices
-from dfly_analysis.errors import LogFormatError
 from dfly_analysis.readers.logs import sniff
 from dfly_analysis.readers.logs.blocks import LineBlock, clean, read_blocks
-from dfly_analysis.readers.logs.envelopes import find_wrapper, line_buffers, sniff_wrapper, unwrap, unwrap_json
+from dfly_analysis.readers.logs.envelopes import find_envelope, line_buffers, sniff_envelope, unwrap, unwrap_json
 from dfly_analysis.readers.logs.envelopes.field_mapping import is_newest_first, parse_timestamp
 from dfly_analysis.readers.logs.envelopes.unwrap_prefix import host_of_file
 from tests.synthetic import CLIENTS
@@ -30,7 +29,7 @@ SAMPLES = [(one.id, number) for one in load_envelopes() for number in range(len(
 
 
 def placed(found: Iterable[LineBlock]) -> tuple[Placed, int]:
-    """Return each writer's lines with their numbers, and the wrapper's own lines."""
+    """Return each writer's lines with their numbers, and the envelope's own lines."""
     lines: Placed = {}
     own_lines = 0
     for block in found:
@@ -48,9 +47,11 @@ def placed(found: Iterable[LineBlock]) -> tuple[Placed, int]:
     return lines, own_lines
 
 
-def peeled(data: bytes, wrapper_id: str | None, block_bytes: int = 1 << 20) -> tuple[Placed, int]:
+def unwrapped(data: bytes, envelope_id: str | None, block_bytes: int = 1 << 20) -> tuple[Placed, int]:
     source = opened(data, "x.log")
-    blocks = unwrap(source, find_wrapper(wrapper_id), block_bytes) if wrapper_id else read_blocks(source, block_bytes)
+    blocks = (
+        unwrap(source, find_envelope(envelope_id), block_bytes) if envelope_id else read_blocks(source, block_bytes)
+    )
     found = placed(blocks)
     assert source.problem is None
     return found
@@ -67,36 +68,36 @@ def encoded(lines: list[str]) -> bytes:
     return "".join(text + "\n" for text in lines).encode()
 
 
-@pytest.mark.parametrize(("wrapper_id", "number"), SAMPLES)
+@pytest.mark.parametrize(("envelope_id", "number"), SAMPLES)
 @pytest.mark.parametrize("block_bytes", [1, 64, 1 << 20])
-def test_samples_are_peeled(wrapper_id, number, block_bytes):
-    """Each sample is sniffed as its own wrapper and gives its lines, writers, numbers and notices."""
-    wrapper = find_wrapper(wrapper_id)
-    sample = wrapper.samples[number]
-    assert sniff_wrapper(sample["text"].encode()) is wrapper
+def test_samples_are_unwrapped(envelope_id, number, block_bytes):
+    """Each sample is sniffed as its own envelope and gives its lines, writers, numbers and notices."""
+    envelope = find_envelope(envelope_id)
+    sample = envelope.samples[number]
+    assert sniff_envelope(sample["text"].encode()) is envelope
     wanted: Placed = {}
     for one in sample["lines"]:
         wanted.setdefault(one.get("writer", ""), []).append((one["text"].encode(), one["line"]))
-    found, own_lines = peeled(sample["text"].encode(), wrapper_id, block_bytes)
+    found, own_lines = unwrapped(sample["text"].encode(), envelope_id, block_bytes)
     assert {writer: sorted(lines) for writer, lines in found.items()} == {
         writer: sorted(lines) for writer, lines in wanted.items()
     }
     assert own_lines == sample.get("own_lines", 0)
 
 
-@pytest.mark.parametrize(("wrapper_id", "number"), [pair for pair in SAMPLES if find_wrapper(pair[0]).head])
-def test_prefixes_name_time_and_stream(wrapper_id, number):
+@pytest.mark.parametrize(("envelope_id", "number"), [pair for pair in SAMPLES if find_envelope(pair[0]).head])
+def test_prefixes_name_time_and_stream(envelope_id, number):
     """The head of a prefix takes out the time and the stream that the sample states."""
-    wrapper = find_wrapper(wrapper_id)
-    sample = wrapper.samples[number]
-    matches = [match for text in clean(sample["text"].encode()).split(b"\n") if (match := wrapper.head.match(text))]
+    envelope = find_envelope(envelope_id)
+    sample = envelope.samples[number]
+    matches = [match for text in clean(sample["text"].encode()).split(b"\n") if (match := envelope.head.match(text))]
     assert matches
     for name in {"time", "stream"} & set(sample):
         assert matches[0][name].decode() == sample[name]
 
 
 def test_every_wrapper_has_two_samples():
-    """A wrapper is shown by at least two samples."""
+    """A envelope is shown by at least two samples."""
     assert {one.id: len(one.samples) for one in load_envelopes() if len(one.samples) < 2} == {}
 
 
@@ -119,7 +120,7 @@ def test_wrapping_and_unwrapping_gives_the_same_lines(shape, run, other, block_b
     if shape in NAMING:
         files["seed-client-1"] = encoded(other)
     laid = lay(shape, files)
-    found, own_lines = peeled(laid.data, WRAPPER_OF[shape], block_bytes)
+    found, own_lines = unwrapped(laid.data, ENVELOPE_OF[shape], block_bytes)
     assert found == expected(laid)
     assert own_lines == laid.own_lines
 
@@ -130,8 +131,8 @@ def test_wrapping_and_unwrapping_gives_the_same_lines(shape, run, other, block_b
 def test_split_lines_are_joined(wrap, run, most, block_bytes):
     """Pieces of a line become the line, numbered by its first piece, also where a block ends between them."""
     laid = wrap({"client-0": encoded(run)}, most)
-    wrapper_id = {"wrap_cri": "cri", "wrap_docker_json": "docker-json"}[wrap.__name__]
-    assert peeled(laid.data, wrapper_id, block_bytes)[0] == expected(laid)
+    envelope_id = {"wrap_cri": "cri", "wrap_docker_json": "docker-json"}[wrap.__name__]
+    assert unwrapped(laid.data, envelope_id, block_bytes)[0] == expected(laid)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_split_lines_are_joined(wrap, run, most, block_bytes):
 def test_long_lines_are_joined_as_their_tool_splits_them(shape, length):
     """Runtimes split at 16 KiB with a mark, journald at 48 KiB with or without one."""
     laid = lay(shape, {"client-0": encoded([line(1, "m"), line(2, "x" * length), line(3, "m")])})
-    assert peeled(laid.data, WRAPPER_OF[shape])[0] == expected(laid)
+    assert unwrapped(laid.data, ENVELOPE_OF[shape])[0] == expected(laid)
 
 
 @pytest.mark.parametrize("ends", [True, False])
@@ -149,7 +150,7 @@ def test_a_joined_line_is_cut_at_the_cap(monkeypatch, ends):
     monkeypatch.setattr(line_buffers, "LINE_CAP_BYTES", 100)
     tail = b"2026-05-02T10:00:00Z stdout F end\n" if ends else b""
     source = opened(b"2026-05-02T10:00:00Z stdout P 0123456789\n" * 30 + tail)
-    found, _ = placed(unwrap(source, find_wrapper("cri"), 64))
+    found, _ = placed(unwrap(source, find_envelope("cri"), 64))
     assert found == {"": [((b"0123456789" * 10), 1)]}
     assert source.cut_lines == 1
 
@@ -168,7 +169,7 @@ def test_streams_that_interleave_come_in_blocks_of_their_own(rows, block_bytes):
     for stream, part, text in rows:
         wanted[stream[3]] += f"{stream[3]}{text}" + ("" if part else "\n")
     joined = {"o": "", "e": ""}
-    for block in unwrap(opened(data), find_wrapper("cri"), block_bytes):
+    for block in unwrap(opened(data), find_envelope("cri"), block_bytes):
         for mark in {text[:1] for text in block.data.decode().split("\n") if text}:
             assert block.part == {"o": "stdout", "e": "stderr"}[mark]
             assert set(block.data.decode()) <= {mark, "a", "b", "\n"}
@@ -188,18 +189,18 @@ def test_generated_runs_survive_every_shape(shape, client):
         data = path.read_bytes()
         laid = lay(shape, {"client-0": data})
         source = opened(laid.data)
-        told = sniff(source.head())
-        assert (told.wrapper.id if told.wrapper else None, told.log_format) == (
-            WRAPPER_OF[shape],
+        sniffed = sniff(source.head())
+        assert (sniffed.envelope.id if sniffed.envelope else None, sniffed.log_format) == (
+            ENVELOPE_OF[shape],
             sniff(data[:65536]).log_format,
         )
-        found, own_lines = peeled(laid.data, WRAPPER_OF[shape], 100_000)
+        found, own_lines = unwrapped(laid.data, ENVELOPE_OF[shape], 100_000)
         assert (found, own_lines) == (expected(laid), laid.own_lines)
 
 
 def test_shapes_cover_every_wrapper_but_one():
     """What wraps lines in tests is what is known; kubetail differs from kubectl in its brackets alone."""
-    assert {one.id for one in load_envelopes()} - set(WRAPPER_OF.values()) == {"kubetail"}
+    assert {one.id for one in load_envelopes()} - set(ENVELOPE_OF.values()) == {"kubetail"}
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -207,9 +208,9 @@ def test_files_of_a_run_are_bare(client):
     """Nothing of a run is taken for wrapped: logs have their format, the rest has none."""
     run, _ = generated("slow-source", client)
     for path in sorted(path for path in run.rglob("*") if path.is_file()):
-        told = sniff(path.read_bytes()[:65536])
-        assert told.wrapper is None, path
-        assert (told.log_format is not None) == (path.suffix == ".log"), (path, told.reason)
+        sniffed = sniff(path.read_bytes()[:65536])
+        assert sniffed.envelope is None, path
+        assert (sniffed.log_format is not None) == (path.suffix == ".log"), (path, sniffed.reason)
 
 
 NOT_LOGS = {
@@ -233,10 +234,10 @@ NOT_LOGS = {
 
 @pytest.mark.parametrize("kind", NOT_LOGS)
 def test_what_is_no_log_is_not_taken_for_one(kind):
-    """Neither a wrapper nor a format is seen, and the reason says so."""
-    told = sniff(NOT_LOGS[kind].encode())
-    assert (told.wrapper, told.log_format) == (None, None)
-    assert "begins a record" in told.reason
+    """Neither a envelope nor a format is seen, and the reason says so."""
+    sniffed = sniff(NOT_LOGS[kind].encode())
+    assert (sniffed.envelope, sniffed.log_format) == (None, None)
+    assert "begins a record" in sniffed.reason
 
 
 @pytest.mark.parametrize(
@@ -250,24 +251,24 @@ def test_what_is_no_log_is_not_taken_for_one(kind):
     ],
 )
 def test_bare_lines_with_brackets_and_fields_are_bare(text):
-    """What stands inside a message, or in lines that go on, does not make a wrapper; nor do two lines out of order."""
-    told = sniff(text.encode())
-    assert told.wrapper is None
-    assert told.log_format is not None
+    """What stands inside a message, or in lines that go on, does not make a envelope; nor do two lines out of order."""
+    sniffed = sniff(text.encode())
+    assert sniffed.envelope is None
+    assert sniffed.log_format is not None
 
 
 def test_the_reason_counts():
     """The sentence names wrappers from outside in, the format, and how many lines begin a record."""
     data = lay("kubectl-prefix-timestamps", {"client-0": encoded([line(1, "a"), "more", zap(1, "b")] * 200)}).data
-    told = sniff(data)
-    assert told.reason.startswith("kubectl logs --prefix around kubectl or docker logs with --timestamps around ")
-    assert told.reason.endswith("200 of the first 300 lines begin a record")
+    sniffed = sniff(data)
+    assert sniffed.reason.startswith("kubectl logs --prefix around kubectl or docker logs with --timestamps around ")
+    assert sniffed.reason.endswith("200 of the first 300 lines begin a record")
 
 
 def test_notices_at_the_end_are_counted():
     """Their number is delivered though no line follows them."""
     data = lay("kubectl-timestamps", {"c": encoded([line(1, "a")])}).data
-    blocks = list(unwrap(opened(data + b"error: unexpected EOF\n"), find_wrapper("timestamps"), 64))
+    blocks = list(unwrap(opened(data + b"error: unexpected EOF\n"), find_envelope("timestamps"), 64))
     assert blocks[-1].own_lines == 2
     assert blocks[-1].data == b""
 
@@ -275,7 +276,7 @@ def test_notices_at_the_end_are_counted():
 def test_lines_that_are_not_wrapped_are_kept():
     """A line cut at the beginning of the file, or garbage amid it, stays with the lines before it."""
     data = lay("kubectl-prefix", {"client-0": encoded([line(1, "a")])}).data + b"half a line\n"
-    assert peeled(data, "kubectl-prefix")[0]["client-0"][-1] == (b"half a line", 3)
+    assert unwrapped(data, "kubectl-prefix")[0]["client-0"][-1] == (b"half a line", 3)
 
 
 def test_equal_times_keep_the_order_they_were_written_in():
@@ -285,14 +286,14 @@ def test_equal_times_keep_the_order_they_were_written_in():
         for at in range(9)
     ]
     data = "".join(json.dumps(row) + "\n" for row in reversed(rows)).encode()
-    assert [text.decode() for text, _ in peeled(data, "loki-jsonl", 64)[0][""]] == [row["line"] for row in rows]
+    assert [text.decode() for text, _ in unwrapped(data, "loki-jsonl", 64)[0][""]] == [row["line"] for row in rows]
 
 
 def test_what_waits_for_its_turn_does_not_stay_in_memory(monkeypatch):
     """A file that is newest first may be larger than what is held."""
     monkeypatch.setattr(line_buffers, "_HELD_BYTES", 100)
     laid = lay("grafana-csv", {"c": encoded([line(at, "m") for at in range(200)])})
-    assert peeled(laid.data, "csv", 500)[0] == expected(laid)
+    assert unwrapped(laid.data, "csv", 500)[0] == expected(laid)
 
 
 def test_a_document_too_large_is_a_problem_of_the_source(monkeypatch):
@@ -301,7 +302,7 @@ def test_a_document_too_large_is_a_problem_of_the_source(monkeypatch):
     source = opened(
         lay("grafana-json", {"c": encoded([line(at, "m") for at in range(50)])}).data.replace(b"},{", b"},\n{")
     )
-    found, _ = placed(unwrap(source, find_wrapper("grafana-json"), 64))
+    found, _ = placed(unwrap(source, find_envelope("grafana-json"), 64))
     assert "export JSON lines" in source.problem
     assert 0 < len(found["c"]) < 50
 
@@ -310,7 +311,7 @@ def test_cells_with_several_lines_number_each():
     """A cell's newlines are lines of the file; separators and quotes in it are text."""
     text = f'{line(1, "a, b;")} "x"\nsecond, "y"\n\nfourth'
     data = 'Line,Time\n"' + text.replace('"', '""') + '",2026-05-02 10:00:00\n'
-    assert peeled(data.encode(), "csv", 64)[0] == {
+    assert unwrapped(data.encode(), "csv", 64)[0] == {
         "": [(part.encode(), at) for at, part in enumerate(text.split("\n"), 2)]
     }
 
@@ -361,11 +362,11 @@ GARBAGE = st.binary(max_size=400) | st.lists(
 
 @given(GARBAGE, st.sampled_from([one.id for one in load_envelopes()]), BLOCK_BYTES)
 @settings(max_examples=examples(400))
-def test_garbage_never_raises_and_no_block_is_torn(data, wrapper_id, block_bytes):
-    """Any bytes under any wrapper give whole lines with a number each, in memory that the input bounds."""
+def test_garbage_never_raises_and_no_block_is_torn(data, envelope_id, block_bytes):
+    """Any bytes under any envelope give whole lines with a number each, in memory that the input bounds."""
     sniff(data)
     source = opened(data)
-    found, _ = placed(unwrap(source, find_wrapper(wrapper_id), block_bytes))
+    found, _ = placed(unwrap(source, find_envelope(envelope_id), block_bytes))
     assert sum(len(text) for lines in found.values() for text, _ in lines) <= 3 * len(data) + 100
     numbers = [number for lines in found.values() for _, number in lines]
     assert all(1 <= number <= data.count(b"\n") + 2 for number in numbers)
@@ -373,15 +374,9 @@ def test_garbage_never_raises_and_no_block_is_torn(data, wrapper_id, block_bytes
 
 @pytest.mark.parametrize("unit", [b"a", b"a.log-1-", b'"', b"[", b'{"a":', b" ", b"1", b'a="b",', b"\x1b["])
 def test_no_line_takes_time_that_grows_with_its_square(unit):
-    """A long line of what a pattern may stumble over is read under every wrapper; a quadratic pattern would take hours."""
+    """A long line of what a pattern may stumble over is read under every envelope; a quadratic pattern would take hours."""
     data = unit * (100_000 // len(unit))
     for start in (b"", b"2026-05-02T10:00:00Z {", b"<1>1 2026-05-02T10:00:00Z a b c d [", b"Line\n"):
-        for wrapper in load_envelopes():
-            found = list(unwrap(opened(start + data), wrapper))
+        for envelope in load_envelopes():
+            found = list(unwrap(opened(start + data), envelope))
             assert sum(len(block.data) for block in found) <= len(data) + 100
-
-
-def test_an_unknown_wrapper_offers_the_nearest():
-    """A misspelt id is answered with what it may have meant."""
-    with pytest.raises(LogFormatError, match="docker-json"):
-        find_wrapper("docker-jsn")

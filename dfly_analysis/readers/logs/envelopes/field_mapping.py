@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from calendar import timegm
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from dfly_analysis.catalog.envelopes import Fields
 from dfly_analysis.readers.logs.envelopes.line_buffers import Key
 
-_LABEL = re.compile(r'(\w+)\s*=\s*"?((?:[^"\\,}]|\\.)*)"?')
+_LABEL = re.compile(r'(?<!\w)(\w++)\s*+=\s*+"?((?:[^"\\,}]|\\.)*)"?')
 _TEXT_CAP = 8192
 _KEYS_CAP = 10_000
 _ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)? ?(?:Z|UTC|([+-])(\d\d):?(\d\d))?"
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9})\d*+)? ?(?:Z|UTC|(?P<zone>[+-]\d\d:?\d\d))?"
 )
-_BSD = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_BSD = re.compile(r"([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?")
 _DIGITS = {10: 9, 13: 6, 16: 3, 19: 0}  # seconds, milli-, micro-, nanoseconds -> zeros to add
-_ANY_YEAR = 2000  # a leap year
 
 
 def look_up(row: Mapping[str, Any], path: str) -> Any:
@@ -49,93 +47,61 @@ def first_text(row: Mapping[str, Any], paths: tuple[str, ...]) -> str | None:
     return None
 
 
-def writer_of(row: Mapping[str, Any], fields: Fields) -> str:
-    """Return who wrote a row's line, empty where it does not say."""
-    return first_text(row, fields.writer) or ""
-
-
-def part_of(row: Mapping[str, Any], fields: Fields) -> tuple[str, ...]:
-    """Return what must not be mixed, besides the writer."""
-    return tuple([first_text(row, (path,)) or "" for path in fields.part])
-
-
-class _Plan(NamedTuple):
-    """Which paths can lead anywhere in rows that have the same names."""
-
-    text: tuple[str, ...]
-    identifying_fields: tuple[str, ...]
-    continues: tuple[tuple[str, str], ...]
+def key_of(row: Mapping[str, Any], fields: Fields) -> Key:
+    """Return who wrote a row's line, empty where it does not say, and what must not be mixed besides."""
+    return (first_text(row, fields.writer) or "", *[first_text(row, (path,)) or "" for path in fields.part])
 
 
 class RowReader:
-    """Reads rows of one wrapper; what rows with the same names have in common is worked out once."""
+    """Reads rows of one envelope; what rows with the same names have in common is worked out once."""
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plan = lru_cache(_KEYS_CAP)(self._make_plan)
         self._keys: dict[tuple[Any, ...], Key] = {}
 
     def read(self, row: Mapping[str, Any]) -> tuple[bytes, Key, bool] | None:
         """Return a row's line, its key, and whether the line goes on in the next row; None where it has no line."""
         names = tuple(row)
-        plan = self._plans.get(names)
-        if plan is None:
-            plan = self._plan(names)
-        for path in plan.text:
-            found = row.get(path)
-            if found is None and "." in path:
-                found = look_up(row, path)
+        texts, identity_names, continues = self._plan(names)
+        for path in texts:
+            found = look_up(row, path)
             if isinstance(found, str):
-                text = encode(found)
-            elif (
-                isinstance(found, list)
-                and found
-                and all(isinstance(octet, int) and 0 <= octet < 256 for octet in found)
-            ):
+                text = _encode(found)
+            elif isinstance(found, list) and found and all(isinstance(one, int) and 0 <= one < 256 for one in found):
                 text = bytes(found)  # journalctl, where a line holds what is not printable
             else:
                 continue
-            goes_on = bool(plan.continues) and any(str(look_up(row, path)) == value for path, value in plan.continues)
-            return text, self._key(row, names, plan), goes_on
+            goes_on = any(str(look_up(row, path)) == value for path, value in continues)
+            return text, self._key(row, names, identity_names), goes_on
         return None
 
-    def _key(self, row: Mapping[str, Any], names: tuple[str, ...], plan: _Plan) -> Key:
-        identifying = (
-            names,
-            *[row[name] if isinstance(row[name], str) else repr(row[name]) for name in plan.identifying_fields],
-        )
-        key = self._keys.get(identifying)
+    def _key(self, row: Mapping[str, Any], names: tuple[str, ...], identity_names: tuple[str, ...]) -> Key:
+        values = [row[name] for name in identity_names]
+        identity = (names, *[value if isinstance(value, str) else repr(value) for value in values])
+        key = self._keys.get(identity)
         if key is None:
             if len(self._keys) >= _KEYS_CAP:
                 self._keys.clear()
-            names = (writer_of(row, self._fields), *part_of(row, self._fields))
-            writer, *part = (
-                name.encode("utf-8", "replace").decode() for name in names
-            )  # no table holds half a character
-            self._keys[identifying] = key = (writer, *part)
+            parts = key_of(row, self._fields)
+            self._keys[identity] = key = tuple([part.encode("utf-8", "replace").decode() for part in parts])
         return key
 
-    def _plan(self, names: tuple[str, ...]) -> _Plan:
-        fields = self._fields
-        leads = [path for path in fields.text if path in names or path.partition(".")[0] in names]
-        identifying = {name for path in (*fields.writer, *fields.part) for name in (path, path.partition(".")[0])}
-        continues = [
-            (path, value)
-            for path, value in (fields.continues or {}).items()
-            if path in names or path.partition(".")[0] in names
-        ]
-        plan = _Plan(
-            tuple(leads) if all(name in names for name in fields.needs) else (),
-            tuple(name for name in names if name in identifying),
-            tuple(continues),
+    def _make_plan(
+        self, names: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]:
+        """Return the paths of the line, the names that tell who wrote it, and what says that it goes on, in rows of these names."""
+        fields, has_needs = self._fields, all(name in names for name in self._fields.needs)
+        identity = {name for path in (*fields.writer, *fields.part) for name in (path, path.partition(".")[0])}
+        leads = {path for path in (*fields.text, *(fields.continues or {})) if path in names or path.partition(".")[0] in names}  # fmt: skip
+        return (
+            tuple(path for path in fields.text if has_needs and path in leads),
+            tuple(name for name in names if name in identity),
+            tuple(pair for pair in (fields.continues or {}).items() if pair[0] in leads),
         )
-        if len(self._plans) >= _KEYS_CAP:
-            self._plans.clear()
-        self._plans[names] = plan
-        return plan
 
 
-def encode(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     """Return the bytes of text that was decoded with `surrogateescape`."""
     try:
         return text.encode("utf-8", "surrogateescape")
@@ -154,32 +120,31 @@ def _labels(text: str) -> Mapping[str, Any] | None:
 
 
 def parse_timestamp(text: str) -> int | None:
-    """Return a time in nanoseconds, comparable with others of the same file, or None where it is not known."""
+    """Return a time in nanoseconds, comparable with others of the same file, or None where it is not known.
+
+    It is RFC 3339, seconds to nanoseconds since 1970, or syslog's ``May 02 10:00:00``, whose year is not known.
+    """
     if text.isascii() and text.isdigit():
         zeros = _DIGITS.get(len(text))
         return None if zeros is None else int(text) * 10**zeros
-    if match := _ISO.search(text):
-        *whole, fraction, sign, hours, minutes = match.groups()
-        offset_s = (int(hours) * 3600 + int(minutes) * 60) * (-1 if sign == "-" else 1) if sign else 0
-        return _nanoseconds([int(part) for part in whole], fraction, offset_s)
-    if (match := _BSD.search(text)) and match[1] in _MONTHS:
-        whole = [_ANY_YEAR, _MONTHS.index(match[1]) + 1, *map(int, match.group(2, 3, 4, 5))]
-        return _nanoseconds([int(part) for part in whole], match[6], 0)
-    return None
-
-
-def _nanoseconds(whole: list[int], fraction: str | None, offset_s: int) -> int | None:
     try:
-        seconds = timegm((*whole, 0, 0, 0)) - offset_s
+        if match := _ISO.search(text):
+            time = datetime.fromisoformat(f"{match[1]}{match['zone'] or '+00:00'}")
+        elif match := _BSD.search(text):  # in a leap year
+            time = datetime.strptime(f"2000 {match[1]}", "%Y %b %d %H:%M:%S").replace(tzinfo=UTC)
+        else:
+            return None
     except (ValueError, OverflowError):  # month 13
         return None
-    return seconds * 10**9 + int((fraction or "").ljust(9, "0"))
+    return round(time.timestamp()) * 10**9 + int((match["fraction"] or "").ljust(9, "0"))
 
 
 def is_newest_first(times: Iterable[str], *, least: int = 1, ratio: int = 1) -> bool:
-    """Say whether times go down from one line to the next."""
+    """Return whether at least so many times are older than the one before, and `ratio` times as many as are newer.
+
+    The times are in the order of the file; those that cannot be read do not count.
+    """
     moments = [moment for moment in map(parse_timestamp, times) if moment is not None]
-    steps = list(pairwise(moments))
-    down = sum(after < before for before, after in steps)
-    up = sum(after > before for before, after in steps)
+    down = sum(after < before for before, after in pairwise(moments))
+    up = sum(after > before for before, after in pairwise(moments))
     return down >= least and down > ratio * up

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+import numpy as np
+
 from dfly_analysis.io import Opened
 from dfly_analysis.io.input_stream import LINE_CAP_BYTES
 from dfly_analysis.readers.logs.blocks import LineBlock, cut_long
@@ -14,17 +16,10 @@ from dfly_analysis.readers.logs.native_parser import count_lines
 
 Key = tuple[str, ...]
 """Writer, and behind it what else must not be mixed: container, stream, file."""
-Row = tuple[bytes, int | Sequence[int], int]
-"""Whole lines, the number of the first or of each, and what is added from one to the next (0 or 1)."""
+Numbers = int | Sequence[int]
+"""Number in the file of each of some lines, one number where all of them stand on one line of it."""
 _HELD_BYTES = 32 << 20
 _WRITERS_CAP = 10_000
-
-
-@dataclass
-class Tally:
-    """Counts what is the wrappers' own."""
-
-    own_lines: int = 0  # lines that carry nothing of the program
 
 
 @dataclass
@@ -35,27 +30,31 @@ class _Pieces:
 
 
 class LineBuffer:
-    """Lines of one block by writer, in the order in which they came."""
+    """Lines of one block by writer, in the order in which they came; counts joined lines cut at 4 MiB in `opened`."""
 
-    turns_round = False
+    reverses = False
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
-        self._rows: dict[Key, list[Row]] = {}
+        self._rows: dict[Key, list[tuple[bytes, Numbers]]] = {}
         self._pieces: dict[Key, _Pieces] = {}
 
-    def put(self, key: Key, text: bytes, number: int | Sequence[int], step: int = 0) -> None:
+    def put(self, key: Key, text: bytes, numbers: Numbers) -> None:
         """Add whole lines, each ended by a newline; pieces that wait under the key are put before them."""
         if self._pieces and key in self._pieces:
             pieces = self._pieces.pop(key)
-            text = b"".join([*pieces.parts, text]) if pieces.size <= LINE_CAP_BYTES else self._cut(pieces) + b"\n"
-            number = pieces.number
+            numbers = pieces.number
+            if pieces.size <= LINE_CAP_BYTES:
+                text = b"".join([*pieces.parts, text])
+            else:
+                text = b"".join(pieces.parts)[:LINE_CAP_BYTES] + b"\n"
+                self._opened.cut_lines += 1
         if len(text) > LINE_CAP_BYTES:
             text = cut_long(text, self._opened)
         rows = self._rows.get(key)
         if rows is None:
             self._rows[key] = rows = []
-        rows.append((text, number, step))
+        rows.append((text, numbers))
 
     def put_piece(self, key: Key, text: bytes, number: int) -> None:
         """Add the beginning or middle of a line that goes on; of a line longer than the cap the rest is dropped."""
@@ -69,8 +68,8 @@ class LineBuffer:
             pieces.parts.append(text)
         pieces.size += len(text)
 
-    def waits(self) -> bool:
-        """Say whether a line is not yet whole."""
+    def has_pieces(self) -> bool:
+        """Return whether a line is not yet whole."""
         return bool(self._pieces)
 
     def take(self) -> Iterator[tuple[Key, LineBlock]]:
@@ -85,15 +84,11 @@ class LineBuffer:
             self.put(key, b"\n", 0)
         yield from self.take()
 
-    def _cut(self, pieces: _Pieces) -> bytes:
-        self._opened.cut_lines += 1
-        return b"".join(pieces.parts)[:LINE_CAP_BYTES]
-
 
 class ReversedLineBuffer(LineBuffer):
     """Lines of a whole file that holds the newest first; what does not fit in memory waits in a temporary file."""
 
-    turns_round = True
+    reverses = True
 
     def __init__(self, opened: Opened) -> None:
         super().__init__(opened)
@@ -106,14 +101,10 @@ class ReversedLineBuffer(LineBuffer):
 
     def take(self) -> Iterator[tuple[Key, LineBlock]]:
         """Put aside what was collected; there is nothing to yield before the end."""
-        import numpy as np
-
         buffered, self._rows = self._rows, {}
         for key, rows in buffered.items():
             block = _block(rows[::-1])
-            numbers = block.line_numbers
-            if numbers is None:
-                numbers = np.arange(block.first_line, block.first_line + block.data.count(b"\n"), dtype=np.int64)
+            numbers = block.numbers()
             self._places.append((key, len(block.data), numbers.nbytes))
             self._file.write(block.data)
             self._file.write(numbers.tobytes())
@@ -121,8 +112,6 @@ class ReversedLineBuffer(LineBuffer):
 
     def finish(self) -> Iterator[tuple[Key, LineBlock]]:
         """Yield all lines, the last of the file first."""
-        import numpy as np
-
         yield from self.take()
         with self._file as file:
             end = file.seek(0, 1)
@@ -133,29 +122,16 @@ class ReversedLineBuffer(LineBuffer):
                 yield key, LineBlock(data, int(numbers[0]), numbers)
 
 
-def _block(rows: list[Row]) -> LineBlock:
-    data = b"".join([row[0] for row in rows])
-    if len(rows) == 1 and rows[0][2] == 1 and isinstance(rows[0][1], int):
-        return LineBlock(data, rows[0][1])
-    if count_lines(data) == len(rows) and all(isinstance(row[1], int) for row in rows):
-        numbers = [row[1] for row in rows]
-    else:
-        numbers = [number for row in rows for number in _numbers(row)]
-    return numbered(data, numbers)
-
-
-def _numbers(row: Row) -> Sequence[int]:
-    text, number, step = row
-    if not isinstance(number, int):
-        return number
-    n_lines = text.count(b"\n")
-    return range(number, number + n_lines) if step else [number] * n_lines
-
-
-def numbered(data: bytes, numbers: Sequence[int | Sequence[int]]) -> LineBlock:
-    """Return a block of lines with their numbers, which are left out where they follow one another."""
-    import numpy as np
-
+def _block(rows: list[tuple[bytes, Numbers]]) -> LineBlock:
+    data = b"".join([text for text, _ in rows])
+    if len(rows) == 1 and isinstance(rows[0][1], range):
+        return LineBlock(data, rows[0][1].start)
+    numbers: list[Numbers] = [number for _, number in rows]
+    if count_lines(data) != len(rows) or not all(isinstance(number, int) for number in numbers):
+        numbers = [number for row in rows for number in _numbers(*row)]
     found = np.asarray(numbers, dtype=np.int64)
-    first = int(found[0]) if len(found) else 1
-    return LineBlock(data, first, None if np.all(np.diff(found) == 1) else found)
+    return LineBlock(data, int(found[0]) if len(found) else 1, None if np.all(np.diff(found) == 1) else found)
+
+
+def _numbers(text: bytes, numbers: Numbers) -> Sequence[int]:
+    return [numbers] * text.count(b"\n") if isinstance(numbers, int) else numbers

@@ -11,15 +11,14 @@ from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.io import Opened
 from dfly_analysis.readers.logs.blocks import LineBlock
 from dfly_analysis.readers.logs.envelopes.field_mapping import RowReader, first_text, is_newest_first, parse_timestamp
-from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer, Tally
+from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer
 from dfly_analysis.readers.logs.envelopes.unwrap_prefix import Unwrapper, numbers_of
 
 DOCUMENT_CAP_BYTES = 256 << 20
 _BROKEN = (ValueError, RecursionError)
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[\s,]*")
-_LIST = re.compile(r"\s*\[")
-_HITS = re.compile(r'"hits"\s*:\s*\[')
+_LISTS = {"list": re.compile(r"\A\s*\["), "hits": re.compile(r'"hits"\s*:\s*\[')}
 _STREAM = re.compile(r'"stream"\s*:\s*(?=\{)')
 _VALUES = re.compile(r'\s*,\s*"values"\s*:\s*\[')
 
@@ -27,43 +26,39 @@ _VALUES = re.compile(r'\s*,\s*"values"\s*:\s*\[')
 class JsonUnwrapper(Unwrapper):
     """Takes the line out of the JSON object that stands on each line."""
 
-    def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
-        super().__init__(wrapper, tally)
-        self._reader = RowReader(wrapper.fields)
+    def __init__(self, envelope: EnvelopeKind, opened: Opened) -> None:
+        super().__init__(envelope, opened)
+        self._reader = RowReader(envelope.fields)
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
         """Unwrap a block."""
         lines = block.data.split(b"\n")[:-1]
-        pieces = self.wrapper.fields.pieces
+        pieces = self.envelope.fields.pieces
         for number, line, row in zip(numbers_of(block, len(lines)), lines, _rows(block.data, lines), strict=True):
             read = self._reader.read(row) if row is not None else None
             if read is None:
                 self._keep(line + b"\n", number, into)
                 continue
-            text, key, goes_on = read
-            self._last = key
+            text, self._last, goes_on = read
             self.matched += 1
             if text[-1:] == b"\n":
-                into.put(key, text, number)
+                into.put(self._last, text, number)
             elif pieces or goes_on:
-                into.put_piece(key, text, number)
+                into.put_piece(self._last, text, number)
             else:
-                into.put(key, text + b"\n", number)
+                into.put(self._last, text + b"\n", number)
 
     def times(self, data: bytes) -> list[str]:
         """Return the times of a head's objects."""
-        found = [
-            first_text(row, self.wrapper.fields.time) for row in _rows(data, data.split(b"\n")[:-1]) if row is not None
-        ]
-        return [time for time in found if time]
+        rows = [row for row in _rows(data, data.split(b"\n")[:-1]) if row is not None]
+        return [time for row in rows if (time := first_text(row, self.envelope.fields.time))]
 
 
 class DocumentUnwrapper(Unwrapper):
     """Takes the lines out of one JSON document, oldest first."""
 
-    def __init__(self, wrapper: EnvelopeKind, tally: Tally, opened: Opened) -> None:
-        super().__init__(wrapper, tally)
-        self._opened = opened
+    def __init__(self, envelope: EnvelopeKind, opened: Opened) -> None:
+        super().__init__(envelope, opened)
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -76,37 +71,36 @@ class DocumentUnwrapper(Unwrapper):
     def finish(self, into: LineBuffer) -> None:
         """Read the document and put its lines in order of their times, those of the same time as they were written."""
         if self._size > DOCUMENT_CAP_BYTES:
-            self._opened.problem = f"one JSON document larger than {DOCUMENT_CAP_BYTES >> 20} MiB; what lies beyond was not read: export JSON lines"
+            self._opened.problem = f"one JSON document larger than {DOCUMENT_CAP_BYTES >> 20} MiB; the rest was not read: export JSON lines"
         text = b"".join(self._parts).decode("utf-8", "surrogateescape")
         self._parts = []
-        found = list(self._found(text))
+        found = list(self._lines(text))
         if is_newest_first([time for time, *_ in found]):
             found.reverse()
         moments = [parse_timestamp(time) for time, *_ in found]
-        order = range(len(found))
         if None not in moments:
-            order = sorted(order, key=moments.__getitem__)  # type: ignore[assignment,arg-type]
-        for at in order:
-            _, key, line, number = found[at]
+            order = sorted(range(len(found)), key=moments.__getitem__)  # type: ignore[arg-type]
+            found = [found[at] for at in order]
+        for _, key, line, number in found:
             into.put(key, line if line.endswith(b"\n") else line + b"\n", number)
 
     def times(self, data: bytes) -> list[str]:  # noqa: ARG002 - `finish` sorts
         """Return none: the lines are put in order at the end."""
         return []
 
-    def _found(self, text: str) -> Iterator[tuple[str, Key, bytes, int]]:
-        fields = self.wrapper.fields
+    def _lines(self, text: str) -> Iterator[tuple[str, Key, bytes, int]]:
+        fields = self.envelope.fields
         reader = RowReader(fields)
         number, counted = 1, 0
-        for row, start in _SHAPES[fields.shape](text):
+        rows = _stream_rows(text) if fields.shape == "streams" else _list_rows(text, _LISTS[fields.shape])
+        for row, start in rows:
             number += text.count("\n", counted, start)
             counted = start
-            read = reader.read(row)
-            if read is None:
+            if read := reader.read(row):
+                self.matched += 1
+                yield first_text(row, fields.time) or "", read[1], read[0], number
+            else:
                 self.unmatched += 1
-                continue
-            self.matched += 1
-            yield first_text(row, fields.time) or "", read[1], read[0], number
 
 
 def _rows(data: bytes, lines: list[bytes]) -> list[dict[str, Any] | None]:
@@ -123,10 +117,8 @@ def _rows(data: bytes, lines: list[bytes]) -> list[dict[str, Any] | None]:
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
-    if line[:1] != b"{":
-        return None
     try:
-        row = json.loads(line.decode("utf-8", "surrogateescape"))
+        row = json.loads(line.decode("utf-8", "surrogateescape")) if line[:1] == b"{" else None
     except _BROKEN:
         return None
     return row if isinstance(row, dict) else None
@@ -144,15 +136,8 @@ def _items(text: str, at: int) -> Iterator[tuple[Any, int, int]]:
         at = end
 
 
-def _list_rows(text: str) -> Iterator[tuple[dict[str, Any], int]]:
-    start = _LIST.match(text)
-    for item, at, _ in _items(text, start.end()) if start else ():
-        if isinstance(item, dict):
-            yield item, at
-
-
-def _hit_rows(text: str) -> Iterator[tuple[dict[str, Any], int]]:
-    start = _HITS.search(text)
+def _list_rows(text: str, beginning: re.Pattern[str]) -> Iterator[tuple[dict[str, Any], int]]:
+    start = beginning.search(text)
     for item, at, _ in _items(text, start.end()) if start else ():
         if isinstance(item, dict):
             yield item, at
@@ -170,6 +155,3 @@ def _stream_rows(text: str) -> Iterator[tuple[dict[str, Any], int]]:
         for item, start, at in _items(text, values.end()) if values else ():  # noqa: B007 - `at` is where to go on
             if isinstance(item, list) and len(item) >= 2:
                 yield {"labels": labels, "timestamp": item[0], "line": item[1]}, start
-
-
-_SHAPES = {"list": _list_rows, "hits": _hit_rows, "streams": _stream_rows}

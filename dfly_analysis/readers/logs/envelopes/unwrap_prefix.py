@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
 from dfly_analysis.catalog.envelopes import EnvelopeKind
+from dfly_analysis.io import Opened
 from dfly_analysis.readers.logs.blocks import LineBlock, clean
-from dfly_analysis.readers.logs.envelopes.field_mapping import part_of, writer_of
-from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer, Tally
+from dfly_analysis.readers.logs.envelopes.field_mapping import key_of
+from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer
+from dfly_analysis.readers.logs.log_identity import PROGRAM_FOLDERS
 
 _NAMES_CAP = 10_000
-_LABEL = re.compile(rb'(\w+)="((?:[^"\\]|\\.)*)"')
-_POD_FILE = re.compile(r"(?:^|/)(?:pods/[^/_]+_(?P<pod>[^/_]+)_[^/]+/|containers/(?P<name>[^/_]+)_[^/]+\.log)")
-_OWN_FOLDERS = frozenset({"dfdaemon", "scheduler", "manager", "daemon", "dfget", "log", "logs", "dragonfly", "var", ".", ".."})  # fmt: skip
+_LABEL = re.compile(rb'(?<!\w)(\w++)="([^"\\]*+(?:\\.[^"\\]*+)*)"')
+_POD_FILE = re.compile(r"(?:^|/)(?:pods/[^/_]++_(?P<pod>[^/_]++)_[^/]++/|containers/(?P<name>[^/_]++)_[^/]+\.log)")
 
 
 class Unwrapper:
-    """Takes one wrapper off, block after block."""
+    """Takes one envelope off, block after block."""
 
-    def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
-        self.wrapper = wrapper
-        self.tally = tally
-        self.matched = 0
-        self.unmatched = 0
+    def __init__(self, envelope: EnvelopeKind, opened: Opened) -> None:
+        self.envelope, self._opened = envelope, opened
+        self.matched = self.unmatched = 0  # lines in the envelope's form, and those that are neither that nor a notice
+        self.own_lines = 0  # notices and headers
         self._last: Key = ("",)
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
@@ -36,15 +37,15 @@ class Unwrapper:
         """Unwrap what only the end of the file makes whole."""
 
     def times(self, data: bytes) -> list[str]:
-        """Return the wrapper's times in the order of the file, as far as the data, a file's head, shows them."""
-        head = self.wrapper.head
+        """Return the envelope's times in the order of the file, as far as its head shows them."""
+        head = self.envelope.head
         matches = [head.match(line) for line in clean(data).split(b"\n")] if head and "time" in head.groupindex else []
         return [match["time"].decode("utf-8", "replace") for match in matches if match]
 
     def _keep(self, line: bytes, number: int, into: LineBuffer) -> None:
         """Count a notice; keep any other line that is not wrapped, with those of the writer before it."""
-        if self.wrapper.notice and self.wrapper.notice.match(line):
-            self.tally.own_lines += 1
+        if self.envelope.notice and self.envelope.notice.match(line):
+            self.own_lines += 1
         else:
             self.unmatched += 1
             into.put(self._last, line, number)
@@ -53,32 +54,32 @@ class Unwrapper:
 class PrefixUnwrapper(Unwrapper):
     """Takes off what stands before each line."""
 
-    def __init__(self, wrapper: EnvelopeKind, tally: Tally) -> None:
-        super().__init__(wrapper, tally)
-        self._names: dict[bytes, _Name] = {}
+    def __init__(self, envelope: EnvelopeKind, opened: Opened) -> None:
+        super().__init__(envelope, opened)
+        self._name = lru_cache(_NAMES_CAP)(self._read_key)
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
         """Unwrap a block; one whose lines all have the same key costs a tenth of one with several."""
-        assert self.wrapper.line
+        assert self.envelope.line
         data = clean(block.data)
-        for old, new in self.wrapper.replaces:
+        for old, new in self.envelope.replaces:
             data = data.replace(old, new)
-        found = self.wrapper.line.findall(data)
+        found = self.envelope.line.findall(data)
+        numbers = numbers_of(block, len(found))
         keys = set(map(itemgetter(0), found))
-        if len(keys) == 1 and b"" not in keys and not (self.wrapper.split_bytes or into.waits() or into.turns_round):
+        if len(keys) == 1 and b"" not in keys and not (self.envelope.split_bytes or into.has_pieces() or into.reverses):
             name = self._name(*keys)
             if name.ends:
                 self.matched += len(found)
                 self._last = name.key
-                numbers = block.first_line if block.line_numbers is None else block.line_numbers.tolist()
-                into.put(name.key, b"".join(map(itemgetter(1), found)), numbers, 1)
+                into.put(name.key, b"".join(map(itemgetter(1), found)), numbers)
                 return
-        self._unwrap_each(found, numbers_of(block, len(found)), into)
+        self._unwrap_each(found, numbers, into)
 
     def _unwrap_each(self, found: list[tuple[bytes, bytes]], numbers: Sequence[int], into: LineBuffer) -> None:
         last = b""
         name = _Name(self._last, ends=True)
-        split_bytes = self.wrapper.split_bytes + 1 if self.wrapper.split_bytes else 0  # with the newline
+        split_bytes = self.envelope.split_bytes + 1 if self.envelope.split_bytes else 0  # with the newline
         for number, (key, text) in zip(numbers, found, strict=True):
             if not key:
                 self._keep(text, number, into)
@@ -92,24 +93,14 @@ class PrefixUnwrapper(Unwrapper):
             else:
                 into.put_piece(name.key, text[:-1], number)
 
-    def _name(self, key: bytes) -> _Name:
-        name = self._names.get(key)
-        if name is None:
-            if len(self._names) >= _NAMES_CAP:
-                self._names.clear()
-            self._names[key] = name = self._read_key(key)
-        return name
-
     def _read_key(self, key: bytes) -> _Name:
-        assert self.wrapper.key
-        match = self.wrapper.key.fullmatch(key)
-        groups = (
-            {name: text.decode("utf-8", "replace") for name, text in match.groupdict().items() if text} if match else {}
-        )
+        assert self.envelope.key
+        match = self.envelope.key.fullmatch(key)
+        found = match.groupdict().items() if match else ()
+        groups = {name: text.decode("utf-8", "replace") for name, text in found if text}
         if "labels" in groups:
             labels = {name.decode(): text.decode("utf-8", "replace") for name, text in _LABEL.findall(key)}
-            row = {"labels": labels}
-            return _Name((writer_of(row, self.wrapper.fields), *part_of(row, self.wrapper.fields)), ends=True)
+            return _Name(key_of({"labels": labels}, self.envelope.fields), ends=True)
         file = groups.get("file", "")
         writer = groups.get("writer", "") or host_of_file(file)
         return _Name((writer, groups.get("part", ""), groups.get("stream", ""), file), ends=groups.get("tag") != "P")
@@ -125,26 +116,17 @@ class PlainUnwrapper(Unwrapper):
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
         """Unwrap a block; only lines that begin like no record are looked at closely."""
-        lines = block.data.splitlines(keepends=True) if b"\r" not in block.data else _split(block.data)
-        notices = self.wrapper.notice
-        own = {
-            at
-            for at, line in enumerate(lines)
-            if notices and line[0] > 0x39 and line[0] != 0x7B and notices.match(line)
-        }
-        self.tally.own_lines += len(own)
+        lines = [line + b"\n" for line in block.data.split(b"\n")[:-1]]
+        notice, numbers = self.envelope.notice, numbers_of(block, len(lines))
+        own = {at for at, line in enumerate(lines) if notice and line[0] > 0x39 and line[0] != 0x7B and notice.match(line)}  # fmt: skip
+        self.own_lines += len(own)
         self.matched += len(lines) - len(own)
-        numbers = numbers_of(block, len(lines))
-        if own or into.turns_round:
+        if own or into.reverses:
             for at, line in enumerate(lines):
                 if at not in own:
                     into.put(self._last, line, numbers[at])
         else:
-            into.put(self._last, block.data, block.first_line if block.line_numbers is None else numbers, 1)
-
-
-def _split(data: bytes) -> list[bytes]:
-    return [line + b"\n" for line in data.split(b"\n")[:-1]]
+            into.put(self._last, block.data, numbers)
 
 
 def numbers_of(block: LineBlock, n_lines: int) -> Sequence[int]:
@@ -159,5 +141,5 @@ def host_of_file(path: str) -> str:
     """Return the pod or host that a file's path names, empty where it names none."""
     if match := _POD_FILE.search(path):
         return match["pod"] or match["name"] or ""
-    folders = [part for part in path.split("/")[:-1] if part and part.lower() not in _OWN_FOLDERS]
+    folders = [part for part in path.split("/")[:-1] if part.lower() not in {*PROGRAM_FOLDERS, "", ".", ".."}]
     return folders[-1] if folders else ""
