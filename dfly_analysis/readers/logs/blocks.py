@@ -35,7 +35,7 @@ class LineBlock:
     data: bytes  # as the program wrote them (envelope, colours, carriage returns removed), each ended by a line feed
     first_line: int = 1  # number in the file, from 1, of the first line
     line_numbers: npt.NDArray[np.int64] | None = None  # of each line, where they are not consecutive
-    writer: str = ""  # pod, container or host that the wrapper names, empty where the file is one writer's
+    writer: str = ""  # pod, container or host that the envelope names, empty where the file is one writer's
     own_lines: int = 0  # lines of the file up to here that are the envelope's own (notices)
     part: str = ""  # container, stream or file of the writer whose lines must not be mixed with others
     lines: int | None = None  # how many lines there are, where they were counted
@@ -77,27 +77,13 @@ class Counts:
             self.span_ns = min(own[0], span_ns[0]), max(own[1], span_ns[1])
 
 
-def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
-    """Yield a plain file's lines in blocks."""
+def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES, *, keep_colours: bool = False) -> Iterator[LineBlock]:
+    """Yield a file's lines, UTF-8 or UTF-16, in blocks of about so many bytes; counts lines cut at 4 MiB in `opened`."""
     first_line = 1
     for data in _assembled(opened, max(block_bytes, 1)):
         lines = count_lines(data)
-        yield LineBlock(clean(data), first_line, lines=lines)
+        yield LineBlock(_normalise(data) if keep_colours else clean(data), first_line, lines=lines)
         first_line += lines
-
-
-def whole_lines(opened: Opened, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[bytes, int]]:
-    r"""Yield whole lines, NUL bytes and carriage returns taken off, with the number of the first.
-
-    A gigabyte without a newline needs no more memory than the longest line that is kept.
-    """
-    first_line = 1
-    for data in _assembled(opened, max(block_bytes, 1)):
-        if b"\0" in data or b"\r" in data:
-            yield data.translate(None, b"\0").replace(b"\r\n", b"\n"), first_line
-        else:
-            yield data, first_line
-        first_line += count_lines(data)
 
 
 def clean(data: bytes) -> bytes:
@@ -110,23 +96,24 @@ def clean(data: bytes) -> bytes:
         return data
     if b"\0" in data:
         data = data.translate(None, b"\0")
-    if b"\x1b" in data or _has_bare_colours(data):
+    if b"\x1b" in data or b"[0m" in data or b"[2m" in data:
         data = COLOUR.sub(b"", data)
+    return _normalise(data)
+
+
+def _normalise(data: bytes) -> bytes:
+    """Return the lines without NUL bytes and carriage returns."""
+    if b"\0" in data:
+        data = data.translate(None, b"\0")
     return data.replace(b"\r\n", b"\n") if b"\r" in data else data
 
 
 def head_text(head: bytes) -> bytes:
     """Return a file's head as UTF-8 without carriage returns and NUL bytes, ended after its last whole line."""
-    encoding = _encoding(head)
-    text = b"".join(_decoded([head], encoding)).translate(None, b"\0").replace(b"\r\n", b"\n")
+    text = _normalise(b"".join(_decoded([head], _encoding(head))))
     if len(head) >= HEAD_BYTES and b"\n" in text:
         return text[: text.rfind(b"\n") + 1]
     return text if text.endswith(b"\n") or not text else text + b"\n"
-
-
-def _has_bare_colours(data: bytes) -> bool:
-    """Say whether there are colours without their escape byte."""
-    return b"[0m" in data or b"[2m" in data
 
 
 def _is_worth_cleaning(data: bytes) -> bool:
@@ -167,7 +154,9 @@ def _assembled(opened: Opened, block_bytes: int) -> Iterator[bytes]:
     size = tail = 0  # bytes held, and of them those behind the last newline
     wanted = min(block_bytes, FIRST_BYTES)
     skipping = False
-    for piece in _sliced(_decoded(opened.blocks(), _encoding(opened.head())), block_bytes):
+    pieces = _decoded(opened.blocks(), _encoding(opened.head()))
+    slices = (piece[start : start + block_bytes] for piece in pieces for start in range(0, len(piece), block_bytes))
+    for piece in slices:
         at = piece.rfind(b"\n")
         if skipping:
             if at < 0:
@@ -188,14 +177,6 @@ def _assembled(opened: Opened, block_bytes: int) -> Iterator[bytes]:
     if size:
         last = b"".join(held)
         yield cut_long(last if last.endswith(b"\n") else last + b"\n", opened)
-
-
-def _sliced(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
-    for piece in pieces:
-        if len(piece) <= most:
-            yield piece
-        else:
-            yield from (piece[start : start + most] for start in range(0, len(piece), most))
 
 
 def cut_long(data: bytes, opened: Opened) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.io import Opened
 from dfly_analysis.io.input_stream import HEAD_BYTES
-from dfly_analysis.readers.logs.blocks import BLOCK_BYTES, LineBlock, clean, head_text, whole_lines
+from dfly_analysis.readers.logs.blocks import BLOCK_BYTES, LineBlock, clean, head_text, read_blocks
 from dfly_analysis.readers.logs.envelopes.detect import DEPTH_CAP, sample, sniff_envelope, unwrapper_for
 from dfly_analysis.readers.logs.envelopes.line_buffers import Key
 
@@ -29,8 +29,8 @@ def unwrap(opened: Opened, envelope: EnvelopeKind, block_bytes: int = BLOCK_BYTE
 
 
 def _blocks(layer: _Layer, opened: Opened, block_bytes: int) -> Iterator[LineBlock]:
-    for data, first_line in whole_lines(opened, block_bytes):
-        yield from layer.feed(LineBlock(data, first_line))
+    for block in read_blocks(opened, block_bytes, keep_colours=True):
+        yield from layer.feed(block)
     yield from layer.finish()
 
 
