@@ -10,7 +10,7 @@ from dfly_analysis.catalog.log_formats import GRAMMARS, load_formats
 from dfly_analysis.errors import LogFormatError
 from dfly_analysis.readers.logs import sniff_format
 from dfly_analysis.readers.logs.format_detection import find_format, match_head
-from dfly_analysis.readers.logs.grammars import READERS
+from dfly_analysis.readers.logs.python_parser import READERS
 
 FORMATS = load_formats()
 SAMPLES = [(one, text, fields) for one in FORMATS for text, fields in one.samples]

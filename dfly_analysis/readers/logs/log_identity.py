@@ -17,15 +17,14 @@ from dfly_analysis.readers.logs.blocks import Counts
 from dfly_analysis.readers.logs.dictionary_columns import coded, codes_and_texts, codes_of
 from dfly_analysis.readers.logs.event_schema import arrow_schema
 
-_HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)-(?P<host>.+?)(?P<seed>-seed)?$")
+_HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*+:[0-9a-fA-F:.]*+)-(?P<host>.+?)(?P<seed>-seed)?$")
 _UUID = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=-seed$|$)")
 _GO_MANAGER = r"^(?:manager/|handlers/|gin@|gin$|middlewares/|searcher/|recovery/interceptors|.*manager_server)"
 _GO_CLIENT = r"(?:.*/)?(?:peer/(?:peertask_|piece_|traffic_)|daemon/|transport/|upload/upload_|storage/(?:local_|storage_manager))"
 _GO_SCHEDULER = r"^(?:scheduler/|scheduling/|standard/|announcer/|service/service_v|resource/|.*scheduler_server)"
 """Sources of Go programs; compiled for their logs alone."""
-PROGRAM_FOLDERS = frozenset(
-    {"dfdaemon", "scheduler", "manager", "daemon", "dfget", "dfcache", "dfstore", "log", "logs", "dragonfly", "var"}
-)
+PROGRAM_FOLDERS = frozenset({"dfdaemon", "scheduler", "manager", "daemon", "dfget", "dfcache", "dfstore", "log", "logs", "dragonfly", "var"})  # fmt: skip
+"""Folders that say nothing of a host."""
 _ARCHIVE = r"\.(?:tar|tgz|tzst|zip|gz|zst|xz|bz2)"
 _ENDING = r"\.(?:log|txt)(?:\.\d+)?(?:\.(?:gz|zst|xz|bz2))?$"
 
@@ -53,35 +52,34 @@ def split_host(host_id: str | None) -> tuple[str | None, str | None]:
 
 
 def find_writers(
-    table: pa.Table,
-    addresses: Sequence[str],
-    main: LogFormat | None,
-    *,
-    named: str = "",
-    file: npt.NDArray[np.int64] | None = None,
+    table: pa.Table, addresses: Sequence[str], main: LogFormat | None, file: npt.NDArray[np.int64], named: str = ""
 ) -> list[Writer]:
-    """Find the writer of each of some files by its records."""
-    file = np.zeros(len(table), np.int64) if file is None else file
+    """Return who wrote each of some files, from the file of each record and what an envelope calls the writer.
+
+    A client's host is the one most of its records name, else what the envelope says, else the file's folder or name.
+    """
     sources, host_ids = (_counted(table, name, file, len(addresses)) for name in ("source", "host_id"))
     writers = []
     for address, own_sources, own_hosts in zip(addresses, sources, host_ids, strict=True):
-        component = component_of(own_sources, f"{address}/{named}" if named else address, main)
+        component = _component(own_sources, f"{address}/{named}" if named else address, main)
         hosts: Counter[tuple[str | None, str | None]] = Counter()
         for host_id, count in own_hosts.items() if component == "client" else ():
             hosts[split_host(host_id)] += count
         if hosts:
             host, role = hosts.most_common(1)[0][0]
         else:
-            host, role = _from_name(named, component) if named else host_of_path(address, component)
+            host, role = _from_name(named, component) if named else _host_of_path(address, component)
         writers.append(Writer(component, host, role or component))
     return writers
 
 
 def add_writers(
-    table: pa.Table, writers: Sequence[Writer], addresses: Sequence[str], file: npt.NDArray[np.int64] | None = None
+    table: pa.Table, writers: Sequence[Writer], addresses: Sequence[str], file: npt.NDArray[np.int64]
 ) -> pa.Table:
-    """Return the table in the columns of `arrow_schema`: with component, role, host and file of each record, whose own ids go before the file's."""
-    file = np.zeros(len(table), np.int64) if file is None else file
+    """Return the table in the columns of `arrow_schema`: with component, role, host and path of each record.
+
+    The ids of a record count more than those of its file.
+    """
     host_codes, host_values = codes_and_texts(table, "host_id")
     peer_codes, peer_values = codes_and_texts(table, "peer_id")
     pairs = [split_host(value) for value in [*host_values, *peer_values]]
@@ -122,7 +120,7 @@ def _counted(table: pa.Table, name: str, file: npt.NDArray[np.int64], n_files: i
     return found
 
 
-def component_of(sources: Iterable[str], address: str, main: LogFormat | None) -> str:
+def _component(sources: Iterable[str], address: str, main: LogFormat | None) -> str:
     """Return the component that writes records from these source files, in a file of that path and format."""
     if main is None or main.component == "client":
         return "client"
@@ -130,15 +128,11 @@ def component_of(sources: Iterable[str], address: str, main: LogFormat | None) -
     for name in ("scheduler", "manager"):
         if name in folders[:-1]:
             return name
-    listed = list(sources)
-    client, manager, scheduler = (
-        sum(bool(re.match(pattern, source)) for source in listed)
-        for pattern in (_GO_CLIENT, _GO_MANAGER, _GO_SCHEDULER)
-    )
+    patterns, listed = (_GO_CLIENT, _GO_MANAGER, _GO_SCHEDULER), list(sources)
+    client, manager, scheduler = (sum(bool(re.match(one, source)) for source in listed) for one in patterns)
     if client * 2 > len(listed):
         return "client"
-    is_manager = manager > scheduler
-    return "manager" if is_manager or "manager" in folders[-1] else "scheduler"
+    return "manager" if manager > scheduler or "manager" in folders[-1] else "scheduler"
 
 
 def _from_name(named: str, component: str) -> tuple[str, str]:
@@ -147,7 +141,7 @@ def _from_name(named: str, component: str) -> tuple[str, str]:
     return named, "seedClient" if "seed" in named.lower() else "client"
 
 
-def host_of_path(address: str, component: str) -> tuple[str | None, str]:
+def _host_of_path(address: str, component: str) -> tuple[str | None, str]:
     """Return host and role as the path of a log says."""
     parts = [part for part in re.split(r"[/!\\]", address) if part]
     folders = [part for part in parts[:-1] if part.lower() not in PROGRAM_FOLDERS and not re.search(_ARCHIVE, part)]
@@ -158,7 +152,7 @@ def host_of_path(address: str, component: str) -> tuple[str | None, str]:
 def coverage_row(
     address: str, writer: Writer, counts: Counts, *, own_lines: int = 0, note: str | None = None
 ) -> dict[str, Any]:
-    """Return a log's row of `dfly_analysis.schema.COVERAGE`; lines of its wrapper's own count as continuation."""
+    """Return a log's row of `dfly_analysis.schema.COVERAGE`; lines of its envelope's own count as continuation."""
     formats = sorted(counts.formats.items(), key=lambda item: (-item[1], item[0]))
     first, last = (np.datetime64(time_ns, "ns") for time_ns in counts.span_ns) if counts.span_ns else (None, None)
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -53,10 +53,7 @@ class Columns(NamedTuple):
 
 def library() -> Library:
     """Return the native library; only to be called where there is one."""
-    found = load_library()
-    if found is None:
-        raise RuntimeError("there is no native reader")
-    return found
+    return cast("Library", load_library())
 
 
 def is_available() -> bool:
@@ -104,14 +101,8 @@ def read_columns(data: bytes, grammar: str, *, relevant_only: bool = False, line
     most = (count_lines(data) if lines is None else lines) + 1
     sizes = {"message_offset": most + 1, "message_data": len(data) + 8}
     arrays = {name: _scratch(name, sizes.get(name, most), kind) for name, kind in (*_ARRAYS, *_FALLBACKS)}
-    texts = [
-        (
-            _scratch(f"{name} codes", most, np.int32),
-            _scratch(f"{name} start", most, np.int64),
-            _scratch(f"{name} length", most, np.int32),
-        )
-        for name in TEXTS
-    ]
+    parts = (("codes", np.int32), ("start", np.int64), ("length", np.int32))
+    texts = [tuple(_scratch(f"{name} {part}", most, kind) for part, kind in parts) for name in TEXTS]
     # Held until the call ends: another thread that fills the cache at the same time replaces what stands in it.
     patterns, patterns_memory = _patterns()
     block = Block(
@@ -173,8 +164,8 @@ def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int
     """Return the texts that begin at those places of the data and are so long; they must be UTF-8."""
     offset = np.empty(len(start) + 1, np.int32)
     out = np.empty(int(length.sum(dtype=np.int64)), np.uint8)
+    n = ctypes.c_int64(len(start))
     library().short_calls.dfly_gather(
-        data, address_of(start), address_of(length), ctypes.c_int64(len(start)),
-        address_of(offset), address_of(out),
-    )  # fmt: skip
+        data, address_of(start), address_of(length), n, address_of(offset), address_of(out)
+    )
     return pa.StringArray.from_buffers(len(start), pa.py_buffer(offset), pa.py_buffer(out))

@@ -126,20 +126,17 @@ def _table_of_columns(data: bytes, columns: Columns, zone: str, counts: Counts) 
         "event_id": events.event_id, "level": Coded(columns.level.astype(np.int32), pa.array(LEVELS)),
         "signature": match_causes(columns.message, np.flatnonzero(is_bad)),
     }  # fmt: skip
+    numbers = {name: getattr(columns, name) for name in ("piece_number", "size_bytes", "piece_bytes")}
     arrays: dict[str, pa.Array] = {
         "time": pa.array(times, pa.int64(), mask=times == NO_TIME).view(_schema().field("time").type),
         "log_line": pa.array(columns.line.astype(np.int64)),
         "message": columns.message,
         "text": _texts(data, columns, is_bad | events.is_rare),
-        **{name: _whole_numbers(getattr(columns, name)) for name in ("piece_number", "size_bytes", "piece_bytes")},
+        **{name: pa.array(values.copy(), pa.int64(), mask=values < 0) for name, values in numbers.items()},
         **{name: coded(own.codes.copy(), own.values) for name, own in texts.items()},
         **(columns.unique | events.unique),
     }
     return pa.Table.from_arrays([arrays[name] for name in _schema().names], schema=_schema())
-
-
-def _whole_numbers(values: npt.NDArray[np.int64]) -> pa.Array:
-    return pa.array(values.copy(), pa.int64(), mask=values < 0)
 
 
 def _texts(data: bytes, columns: Columns, kept: npt.NDArray[np.bool_]) -> pa.StringArray:

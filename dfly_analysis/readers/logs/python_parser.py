@@ -2,21 +2,168 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from dfly_analysis.catalog.log_events import bulk_events
+from dfly_analysis.catalog.log_fields import SPAN_FIELDS, TAIL_STARTS, ZAP_FIELDS, ZAP_LEVELS
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.readers.logs.blocks import Counts
 from dfly_analysis.readers.logs.event_matching import cause_in, take_event, whole_number
 from dfly_analysis.readers.logs.event_schema import BAD_LEVELS, TEXT_CAP
 from dfly_analysis.readers.logs.format_detection import match_head, strip_colour
-from dfly_analysis.readers.logs.grammars import READERS, Record
 from dfly_analysis.redaction import redact
 
+_SPAN_FIELDS = "|".join(map(re.escape, SPAN_FIELDS))
+# Possessive quantifiers, and alternatives that begin differently: nothing can be read in two ways, so that a line that does
+# not match fails in linear time. Only single characters are repeated possessively: before 3.11.5 Python errs with groups.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
+_VALUE = rf'{_STRING}|[^\s"=]++'
+_TAIL = re.compile(rf"(?:^|\s)(?:(?:{_SPAN_FIELDS})=(?:{_VALUE})(?:\s++|$))+$", re.DOTALL)
+_FIELD = re.compile(rf"({_SPAN_FIELDS})=({_VALUE})", re.DOTALL)
+_BRACES = re.compile(rf"([A-Za-z_]\w*+)(?:\{{((?:[^\"{{}}]++|{_STRING})*)\}})?", re.DOTALL)
+_PRETTY_AT = re.compile(r"^\s{4}at (?P<source>\S+\.rs:\d+)$")
+_PRETTY_IN = re.compile(r"^\s{4}in (?P<span>[\w:]+)(?: with (?P<fields>.*))?$")
+_PRETTY_FIELD = re.compile(rf"(?<![\w.])([A-Za-z_][\w.]*+): ({_STRING}|[^,\s]+)")
+_CRASH = re.compile(r"panic: |fatal error: |unexpected fault address|SIG[A-Z]+: ")
+_PANIC_AT = re.compile(r"(?<!\S)(\S+\.rs:\d+)(?::\d+)?:?$")
+_ESCAPED = re.compile(r"\\(.)")
 _MAX_LINES = 2000
 """Lines that may continue one record."""
+
+
+@dataclass
+class Record:
+    """One record as it was written."""
+
+    time: str  # as it is written, empty where there is none
+    level: str
+    source: str
+    message: str
+    span: str | None = None  # innermost span
+    fields: dict[str, Any] = field(default_factory=dict)  # ids and other named values
+
+
+def read_compact(match: re.Match[str], rest: list[str]) -> Record:
+    """Read a compact record: the ids of all spans stand at the end of its last line, unless stray lines follow it."""
+    message, fields = split_tail("\n".join([match["message"], *rest]) if rest else match["message"])
+    if rest and not fields:
+        first, fields = split_tail(match["message"])
+        message = "\n".join([first, *rest])
+    span = match["spans"].rsplit(":", 1)[-1] if match["spans"] else None
+    return Record(match["time"], match["level"].strip(), match["source"], message, span, fields)
+
+
+def read_full(match: re.Match[str], rest: list[str]) -> Record:
+    """Read a full record: each span carries its fields in braces."""
+    fields: dict[str, Any] = {}
+    span = None
+    for name, inner in _BRACES.findall(match["spans"]):
+        span = name
+        fields.update((key, _unquote(value)) for key, value in _FIELD.findall(inner))
+    message, tail = split_tail("\n".join([match["message"], *rest]))
+    return Record(match["time"], match["level"].strip(), match["source"], message, span, {**fields, **tail})
+
+
+def read_pretty(match: re.Match[str], rest: list[str]) -> Record:
+    """Read a pretty record: its place and its spans, innermost first, stand on lines of their own."""
+    fields: dict[str, Any] = {}
+    message, span, source = [match["message"]], None, ""
+    for line in rest:
+        if at := _PRETTY_AT.match(line):
+            source = at["source"]
+        elif inside := _PRETTY_IN.match(line):
+            span = span or inside["span"].rsplit("::", 1)[-1]
+            for key, value in _PRETTY_FIELD.findall(inside["fields"] or ""):
+                fields.setdefault(key, _unquote(value))
+        elif line.strip():
+            message.append(line)
+    return Record(match["time"], match["level"], source, "\n".join(message), span, fields)
+
+
+def _loads(text: str) -> dict[str, Any]:
+    """Read a JSON object, empty for anything else; half a character, which no table can hold, becomes a question mark."""
+    try:
+        data = json.loads(text)
+        if "\\u" in text:
+            data = json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def read_json(match: re.Match[str], _rest: list[str]) -> Record | None:
+    """Read a zap JSON record; None where the line is no JSON object of zap's."""
+    data = _loads(match["json"])
+    if not {"level", "ts", "msg"} <= data.keys():
+        return None
+    return _zap(str(data.pop("ts")), str(data.pop("level")), str(data.pop("caller", "")), str(data.pop("msg")), data)
+
+
+def read_console(match: re.Match[str], rest: list[str]) -> Record:
+    """Read a zap console record; stack lines that follow it are left out."""
+    message = "\n".join([match["message"], *(line for line in rest if not line.startswith("\t") and " " in line)])
+    return _zap(match["time"], match["level"], match["source"], message, _loads(match["json"] or ""))
+
+
+def read_gin(match: re.Match[str], _rest: list[str]) -> Record:
+    """Read an access line of an old manager."""
+    return Record(match["time"].replace("/", "-").replace(" - ", " "), "INFO", "gin", match["message"])
+
+
+def read_redirect(match: re.Match[str], rest: list[str]) -> Record:
+    """Read what a Go service says when it begins to write its output to a file; a crash follows without a time."""
+    crash = [line for line in rest if _CRASH.match(line)]
+    level = "FATAL" if crash else "INFO"
+    return Record(f"{match['time']}{match['zone']}", level, "", "\n".join([match["message"], *crash]))
+
+
+def read_panic(match: re.Match[str], rest: list[str]) -> Record:
+    """Read what Rust's runtime prints when a thread panics; it says no time."""
+    message_lines = [line for line in rest if line.strip() and not line.startswith(("note: ", "stack backtrace:", " "))]
+    place = _PANIC_AT.search(match["message"])
+    return Record("", "FATAL", place[1] if place else "", "\n".join([match["message"], *message_lines]))
+
+
+READERS = {
+    "compact": read_compact, "full": read_full, "pretty": read_pretty, "json": read_json,
+    "console": read_console, "gin": read_gin, "redirect": read_redirect, "panic": read_panic,
+}  # fmt: skip
+
+
+def split_tail(text: str) -> tuple[str, dict[str, Any]]:
+    """Split a compact message into its text and the span fields at its end.
+
+    Of a name that stands more than once the outermost value counts, as the first span says what the record is about.
+    """
+    starts = [at for start in TAIL_STARTS if (at := text.find(start)) >= 0]
+    for start in sorted(starts):
+        match = _TAIL.match(text, start)
+        if match:
+            fields: dict[str, Any] = {}
+            for key, value in _FIELD.findall(match[0]):
+                fields.setdefault(key, _unquote(value))
+            if set(fields) != {"content_length"}:  # alone it belongs to the message that says how much room is missing
+                return text[:start], fields
+    return text, {}
+
+
+def _unquote(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    inner = value[1:-1]
+    return _ESCAPED.sub(r"\1", inner) if "\\" in inner else inner
+
+
+def _zap(time: str, level: str, source: str, message: str, data: Mapping[str, Any]) -> Record:
+    fields = {ZAP_FIELDS[key]: value for key, value in data.items() if key in ZAP_FIELDS and isinstance(value, str)}
+    error = data.get("error")
+    if isinstance(error, str) and error and error not in message:
+        message = f"{message}: {error}"
+    return Record(time, ZAP_LEVELS.get(level.lower(), level.upper()), source, message, None, fields)
 
 
 def read_rows(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.io import Opened
+from dfly_analysis.messages import plural
 from dfly_analysis.readers.logs.blocks import Counts, Cutter, LineBlock, read_blocks
 from dfly_analysis.readers.logs.envelopes import Sniffed, sniff, unwrap
 from dfly_analysis.readers.logs.format_detection import sniff_format
@@ -30,9 +33,6 @@ class _Stream:
     main: LogFormat | None
     cutter: Cutter
     writer: Writer | None = None
-
-
-_Cut: TypeAlias = "tuple[_Stream, LineBlock]"
 
 
 @dataclass
@@ -61,7 +61,7 @@ class LogReader:
         while waiting:
             yield self._finish(*waiting.popleft())
 
-    def _cut(self, blocks: Iterator[LineBlock], sniffed: Sniffed) -> Generator[_Cut]:
+    def _cut(self, blocks: Iterator[LineBlock], sniffed: Sniffed) -> Iterator[tuple[_Stream, LineBlock]]:
         for block in blocks:
             self._own_lines = max(self._own_lines, block.own_lines)
             stream = self._streams.get((block.writer, block.part))
@@ -75,30 +75,27 @@ class LogReader:
                 yield stream, whole
 
     def _parse(self, block: LineBlock, main: LogFormat | None) -> Future[ParsedBlock] | ParsedBlock:
-        if self.executor is None:
-            return parse_block(block, main, self.tz, relevant_only=self.relevant_only)
-        return self.executor.submit(parse_block, block, main, self.tz, relevant_only=self.relevant_only)
+        parse = partial(parse_block, block, main, self.tz, relevant_only=self.relevant_only)
+        return self.executor.submit(parse) if self.executor else parse()
 
     def _finish(self, stream: _Stream, named: str, parsing: Future[ParsedBlock] | ParsedBlock) -> pa.Table:
         parsed = parsing.result() if isinstance(parsing, Future) else parsing
         self.counts.add(parsed.counts[0])
+        file = np.zeros(len(parsed.table), np.int64)
         if stream.writer is None:
-            (stream.writer,) = find_writers(parsed.table, [self.opened.address], stream.main, named=named)
+            (stream.writer,) = find_writers(parsed.table, [self.opened.address], stream.main, file, named)
         self.writer = stream.writer
-        return add_writers(parsed.table, [stream.writer], [self.opened.address])
+        return add_writers(parsed.table, [stream.writer], [self.opened.address], file)
 
     @property
     def coverage(self) -> dict[str, Any]:
         """Return the file's row of `dfly_analysis.schema.COVERAGE`: each line parsed, continuation or rejected."""
         writers = [stream.writer for stream in self._streams.values() if stream.writer]
-        cut = self.opened.cut_lines
-        return coverage_row(
-            self.opened.address,
-            writers[0] if writers else Writer("client", None, "client"),
-            self.counts,
-            own_lines=self._own_lines,
-            note=f"{cut} lines longer than 4 MiB were cut" if cut else None,
+        writer, cut = writers[0] if writers else Writer("client", None, "client"), self.opened.cut_lines
+        note = (
+            plural("{n} line longer than 4 MiB was cut", "{n} lines longer than 4 MiB were cut", cut) if cut else None
         )
+        return coverage_row(self.opened.address, writer, self.counts, own_lines=self._own_lines, note=note)
 
 
 def _head(data: bytes) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +24,7 @@ LARGEST_BYTES = 4 << 20
 """Of a log that is parsed together with others."""
 _SAMPLED_LINES = 12
 _HEAD_BYTES = 65536
+_JSON_TIME = re.compile(r'"ts"\s*:\s*"([^"]*)"')
 _LATEST = np.iinfo(np.int64).max
 
 
@@ -53,16 +53,11 @@ def plain_format(data: bytes) -> LogFormat | None:
     found = [match for line in sample if (match := match_head(line, first[0]))]
     if any(own is not first[0] for own, _ in found) or 2 * len(found) < _SAMPLED_LINES:
         return None
-    notice = _notice()
+    notice = find_envelope("kubectl").notice
     if notice and any(notice.match(line) for line in lines if line[:1] > b"9" and line[:1] != b"{"):
         return None
     times = [_time_of(match) for _, match in found]
     return first[0] if times == sorted(times) else None
-
-
-@cache
-def _notice() -> re.Pattern[bytes] | None:
-    return find_envelope("kubectl").notice
 
 
 def parse_small_logs(
@@ -70,7 +65,7 @@ def parse_small_logs(
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """Parse logs of one format together."""
     n_lines = [count_lines(log.data) for log in logs]
-    starts = FileStarts(_starts([len(log.data) for log in logs]), _starts(n_lines))
+    starts = FileStarts(np.cumsum([0, *(len(log.data) for log in logs[:-1])]), np.cumsum([0, *n_lines[:-1]]))
     block = LineBlock(b"".join(log.data for log in logs), 0, lines=sum(n_lines))
     table, counts = parse_block(block, log_format, tz, relevant_only=relevant_only, files=starts)
     at = table.schema.get_field_index("log_line")
@@ -78,15 +73,11 @@ def parse_small_logs(
     file = np.searchsorted(starts.line, line, side="right") - 1
     table = table.set_column(at, "log_line", pa.array(line - starts.line[file] + 1))
     addresses = [log.address for log in logs]
-    writers = find_writers(table, addresses, log_format, file=file)
+    writers = find_writers(table, addresses, log_format, file)
     for own, span in zip(counts, _spans(table, file, logs, log_format, tz), strict=True):
         own.span_ns = span
     coverage = [coverage_row(*of_log) for of_log in zip(addresses, writers, counts, strict=True)]
     return add_writers(table, writers, addresses, file), coverage
-
-
-def _starts(sizes: Sequence[int]) -> npt.NDArray[np.int64]:
-    return np.cumsum([0, *sizes[:-1]])
 
 
 def _spans(
@@ -114,9 +105,6 @@ def _edge_times(data: bytes, log_format: LogFormat) -> tuple[str, str]:
             return first, _time_of(match[1]) or last
         end = start - 1
     return first, last
-
-
-_JSON_TIME = re.compile(r'"ts"\s*:\s*"([^"]*)"')
 
 
 def _time_of(match: re.Match[str]) -> str:

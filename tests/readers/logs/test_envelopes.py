@@ -15,9 +15,9 @@ from wrapping import ENVELOPE_OF, NAMING, SHAPES, Laid, lay, stamp, wrap_cri, wr
 from dfly_analysis.catalog.envelopes import compile_notices, load_envelopes, load_notices
 from dfly_analysis.readers.logs import sniff
 from dfly_analysis.readers.logs.blocks import LineBlock, clean, read_blocks
-from dfly_analysis.readers.logs.envelopes import find_envelope, line_buffers, sniff_envelope, unwrap, unwrap_json
+from dfly_analysis.readers.logs.envelopes import find_envelope, line_buffers, sniff_envelope, unwrap, unwrappers
 from dfly_analysis.readers.logs.envelopes.field_mapping import is_newest_first, parse_timestamp
-from dfly_analysis.readers.logs.envelopes.unwrap_prefix import host_of_file
+from dfly_analysis.readers.logs.envelopes.unwrappers import host_of_file
 from tests.synthetic import CLIENTS
 
 Placed = dict[str, list[tuple[bytes, int]]]
@@ -298,7 +298,7 @@ def test_what_waits_for_its_turn_does_not_stay_in_memory(monkeypatch):
 
 def test_a_document_too_large_is_a_problem_of_the_source(monkeypatch):
     """Its beginning is read, and the problem says what to do."""
-    monkeypatch.setattr(unwrap_json, "DOCUMENT_CAP_BYTES", 2000)
+    monkeypatch.setattr(unwrappers, "DOCUMENT_CAP_BYTES", 2000)
     source = opened(
         lay("grafana-json", {"c": encoded([line(at, "m") for at in range(50)])}).data.replace(b"},{", b"},\n{")
     )

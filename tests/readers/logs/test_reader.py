@@ -12,8 +12,8 @@ from reading_cases import HOST_ID, IDS, PEER, TASK, line, opened, read, read_log
 
 from dfly_analysis.dataset import load
 from dfly_analysis.readers.logs.format_detection import find_format, strip_colour
-from dfly_analysis.readers.logs.grammars import split_tail
 from dfly_analysis.readers.logs.log_identity import split_host
+from dfly_analysis.readers.logs.python_parser import split_tail
 
 AT = "dragonfly-client/src/resource/task.rs:1201"
 DIM, RESET, GREEN, ITALIC, BOLD = "\x1b[2m", "\x1b[0m", "\x1b[32m", "\x1b[2;3m", "\x1b[1m"
@@ -196,11 +196,11 @@ def test_windows_line_ends_marks_and_wrong_bytes_do_not_matter():
     assert part.events["peer_id"].tolist() == [PEER, PEER]
 
 
-def test_an_endless_line_is_cut_and_said():
+def test_an_endless_line_is_cut_and_noted():
     """A line of 5 MB is one line; the next one is read as ever."""
     part = read(line(1, "x" * (5 << 20)) + "\n" + line(2, "b"))
     assert counts(part) == (2, 2, 0, 0)
-    assert "1 lines longer than 4 MiB" in part.coverage["note"]
+    assert "1 line longer than 4 MiB" in part.coverage["note"]
     assert part.events["message"][1] == "b"
 
 

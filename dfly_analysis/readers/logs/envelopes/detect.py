@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from dfly_analysis.catalog.envelopes import EnvelopeKind, load_envelopes
@@ -13,9 +13,14 @@ from dfly_analysis.io import Opened
 from dfly_analysis.readers.logs.blocks import LineBlock, clean, head_text
 from dfly_analysis.readers.logs.envelopes.field_mapping import is_newest_first
 from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer, ReversedLineBuffer
-from dfly_analysis.readers.logs.envelopes.unwrap_csv import CsvUnwrapper
-from dfly_analysis.readers.logs.envelopes.unwrap_json import DocumentUnwrapper, JsonUnwrapper
-from dfly_analysis.readers.logs.envelopes.unwrap_prefix import PlainUnwrapper, PrefixUnwrapper, Unwrapper
+from dfly_analysis.readers.logs.envelopes.unwrappers import (
+    CsvUnwrapper,
+    DocumentUnwrapper,
+    JsonUnwrapper,
+    PlainUnwrapper,
+    PrefixUnwrapper,
+    Unwrapper,
+)  # fmt: skip
 from dfly_analysis.readers.logs.format_detection import SNIFF_LINES, begins_record, count_records, find_format
 
 DEPTH_CAP = 3
@@ -77,6 +82,7 @@ def sniff_envelope(head: bytes, depth: int = 1) -> EnvelopeKind | None:
     return kubectl if found.own_lines and (bare or not found.matched) else None
 
 
+@cache
 def find_envelope(envelope_id: str) -> EnvelopeKind:
     """Return the envelope of that id."""
     return next(envelope for envelope in load_envelopes() if envelope.id == envelope_id)
