@@ -17,6 +17,7 @@ from dfly_analysis.dataset.deduplication import find_duplicates, remove_copies, 
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
+from dfly_analysis.dataset.stored_tables import use_stored_tables
 from dfly_analysis.io.file_names import path_key
 from dfly_analysis.readers import jobs, pods, prometheus
 from dfly_analysis.schema import COVERAGE, JOBS, PODS, RUNS
@@ -70,7 +71,8 @@ def assemble(
     if not reconstruct:
         return Dataset(engine, settings, (), tuple(result.problems), copies)
     timeouts, ended = effective_timeouts(settings), terminations(result)
-    engine.with_memory(lambda: reconstruction.reconstruct(engine.connection, timeouts, ended))
+    if tables or not use_stored_tables(engine, parts, timeouts, ended):
+        engine.with_memory(lambda: reconstruction.reconstruct(engine.connection, timeouts, ended))
     _add_jobs(engine, result)
     return Dataset(engine, settings, missing_inputs(engine), tuple(result.problems), copies)
 

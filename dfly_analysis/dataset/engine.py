@@ -101,7 +101,7 @@ class Engine:
         self.add_arrow("events_in_memory", pa.concat_tables([pa.Table.from_batches([], arrow_schema()), *tables]))
         query = "SELECT * FROM events_in_memory"
         if parts:
-            names = ", ".join(_quoted(str(path)) for path in parts)
+            names = ", ".join(quoted(str(path)) for path in parts)
             query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], hive_partitioning = false)"
         self.execute(f"CREATE VIEW events AS {query}")
         rows = [
@@ -217,6 +217,6 @@ def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:
         connections.pop().close()
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Return a text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dfly_analysis.config import Settings
-from dfly_analysis.dataset.assemble import assemble
+from dfly_analysis.dataset.assemble import assemble, terminations
+from dfly_analysis.dataset.completeness import effective_timeouts
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import with_notes
 from dfly_analysis.dataset.engine import Engine
@@ -23,13 +24,14 @@ from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_ord
 from dfly_analysis.dataset.parquet_schema import table_schema, with_pandas_metadata
 from dfly_analysis.dataset.part_task import PartTask
 from dfly_analysis.dataset.prometheus_window import Prometheus, ask
+from dfly_analysis.dataset.stored_tables import METADATA_KEY, REST_PART, reconstruction_key
 from dfly_analysis.errors import SourceError
 from dfly_analysis.io import list_files
 from dfly_analysis.io.output_store import Store, open_store
 from dfly_analysis.schema import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Table
 
 EVENTS_FOLDER = "events.parquet"
-_REST = f"{EVENTS_FOLDER}/part-rest.parquet"
+_REST = f"{EVENTS_FOLDER}/{REST_PART}"
 _RECONSTRUCTED = (PIECES, TASKS, JOBS)
 _ROWS_AT_ONCE = 1 << 16
 _GROUPS_AHEAD = 2
@@ -128,7 +130,10 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
         () if reconstruct else _RECONSTRUCTED
     ):  # what an earlier run reconstructed does not belong to these records
         store.delete(f"{table.name}.parquet")
-    rows |= {f"{table.name}.parquet": _write_table(store, engine, table) for table in tables}
+    key = None
+    if reconstruct:
+        key = reconstruction_key(engine, local, effective_timeouts(dataset.settings), terminations(whole))
+    rows |= {f"{table.name}.parquet": _write_table(store, engine, table, key) for table in tables}
     coverage = tuple(with_notes(whole.coverage, dataset.copies))
     return Written(rows, coverage, dataset.missing_inputs, tuple(whole.problems))
 
@@ -209,7 +214,7 @@ def _without(table: pa.Table, repeated: Mapping[str, Sequence[int]]) -> pa.Table
     return table.filter(pa.array([line not in dropped.get(path, ()) for path, line in places], pa.bool_()))
 
 
-def _write_table(store: Store, engine: Engine, table: Table) -> int:
+def _write_table(store: Store, engine: Engine, table: Table, key: str | None) -> int:
     """Write a table of the engine as Parquet that pandas reads in the types of its schema; return its rows."""
     rows = 0
     with store.being_written(f"{table.name}.parquet") as path:
@@ -219,6 +224,8 @@ def _write_table(store: Store, engine: Engine, table: Table) -> int:
         schema = pa.schema([plain.field(field.name) if field.name in own else field for field in reader.schema])
         schema = with_pandas_metadata(schema, own.items())
         with pq.ParquetWriter(path, schema, compression="lz4") as writer:
+            if key is not None:
+                writer.add_key_value_metadata({METADATA_KEY: key})
             for batch in reader:
                 rows += len(batch)
                 writer.write_batch(batch.cast(schema) if batch.schema != schema else batch)

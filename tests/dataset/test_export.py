@@ -23,7 +23,7 @@ from reading_cases import generated, line, pack, settings_of, write_tree
 from wrapping import SHAPES
 
 from dfly_analysis.cli import main
-from dfly_analysis.dataset import ReadOptions, dask_backend, export, load, loader
+from dfly_analysis.dataset import ReadOptions, assemble, dask_backend, export, load, loader
 from dfly_analysis.dataset.export import write_tables
 from dfly_analysis.dataset.file_reader import read_files
 from dfly_analysis.errors import SourceError
@@ -60,6 +60,24 @@ def assert_same(got: dict[str, pd.DataFrame], wanted: dict[str, pd.DataFrame]) -
     for name, by in ORDER.items():
         one, two = (frames[name].sort_values(by, kind="stable", ignore_index=True) for frames in (got, wanted))
         pd.testing.assert_frame_equal(one[two.columns], two, obj=name)
+
+
+def test_loaded_tables_are_not_reconstructed_again(tmp_path, monkeypatch):
+    """Only where settings or parts differ from those of the tables beside the parts."""
+    run, _ = generated("slow-source", "v1.5.1")
+    write_tables([run], tmp_path, ReadOptions(), settings=settings_of("v1.5.1"))
+    wanted = load(run, settings=settings_of("v1.5.1"))
+    calls = []
+    reconstruct = assemble.reconstruction.reconstruct
+    monkeypatch.setattr(assemble.reconstruction, "reconstruct", lambda *a: (calls.append(1), reconstruct(*a))[1])
+    found = load(tmp_path / "events.parquet", settings=settings_of("v1.5.1"), records="relevant")
+    assert not calls
+    assert_same({name: getattr(found, name) for name in ORDER}, {name: getattr(wanted, name) for name in ORDER})
+    load(tmp_path / "events.parquet", settings=settings_of("v0.1.118"))
+    assert calls == [1]
+    (tmp_path / "tasks.parquet").unlink()
+    load(tmp_path / "events.parquet", settings=settings_of("v1.5.1"))
+    assert calls == [1, 1]
 
 
 @pytest.mark.parametrize("group_files", [1_000, 1])

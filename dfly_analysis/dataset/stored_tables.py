@@ -1,0 +1,61 @@
+"""Tables that `load -o` reconstructed, used again where the same records, settings and release would give the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dfly_analysis.dataset.engine import Engine, quoted
+from dfly_analysis.dataset.event_parts import package_hash
+
+if TYPE_CHECKING:
+    from dfly_analysis.reconstruction import EffectiveTimeouts, Terminations
+
+METADATA_KEY = b"dfly_analysis.reconstruction"
+REST_PART = "part-rest.parquet"
+"""Part without records."""
+_ROLES = ("client", "seedClient")
+
+
+def reconstruction_key(
+    engine: Engine, parts: Sequence[Path], timeouts: EffectiveTimeouts, terminations: Terminations
+) -> str:
+    """Return a hash of all that pieces and tasks follow from: the parts, the settings of each host, what Kubernetes knows, the release."""
+    hosts = [host for (host,) in engine.rows("SELECT DISTINCT host FROM events ORDER BY host")]
+    settings = [
+        [host, role, timeouts.shortest_s(role, host), timeouts.pieces_in_flight(role, host), timeouts.siblings_cancelled(role, host)]
+        for host in hosts
+        for role in _ROLES
+    ]  # fmt: skip
+    records = sorted((path.name, path.stat().st_size) for path in parts if path.name != REST_PART)
+    text = json.dumps([package_hash(), records, settings, sorted(terminations.items())])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def use_stored_tables(
+    engine: Engine, parts: Sequence[Path], timeouts: EffectiveTimeouts, terminations: Terminations
+) -> bool:
+    """Define `pieces` and `tasks` over the files beside the folder of the parts, and return whether they are there and fit."""
+    folders = {path.parent for path in parts}
+    if len(folders) != 1:
+        return False
+    pieces, tasks = (folder.parent / f"{name}.parquet" for folder in folders for name in ("pieces", "tasks"))
+    keys = {_stored_key(pieces), _stored_key(tasks)}
+    if None in keys or keys != {reconstruction_key(engine, parts, timeouts, terminations)}:
+        return False
+    engine.execute(f"CREATE VIEW pieces AS SELECT * FROM read_parquet({quoted(str(pieces))})")
+    engine.execute(f"CREATE TABLE tasks AS SELECT * FROM read_parquet({quoted(str(tasks))})")
+    return True
+
+
+def _stored_key(path: Path) -> str | None:
+    try:
+        return (pq.read_metadata(path).metadata or {}).get(METADATA_KEY, b"").decode() or None
+    except (pa.ArrowException, OSError, ValueError):
+        return None
