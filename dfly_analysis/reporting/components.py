@@ -85,7 +85,7 @@ def _as_sentence(text: str, lang: str) -> str:
         return ""
     end = "" if text.endswith((".", "!", "?", ":", "。", "！", "？", "：")) else "." if lang == "en" else "。"
     first = text.split(maxsplit=1)[0]
-    begin = first.capitalize() if first.rstrip(",;").isalpha() and first.islower() else first
+    begin = first.capitalize() if first.rstrip(",;:").isalpha() and first.islower() else first
     return f"{begin}{text[len(first) :]}{end}"
 
 
