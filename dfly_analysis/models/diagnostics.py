@@ -106,8 +106,5 @@ def _shifts(fit: DurationFit) -> list[Array]:
     cluster = rows.clusters["host"]
     steps = -(cluster.counts @ scores)[: len(cluster.names)] @ best.model_covariance
     x = np.array(np.log(data.median_size) - rows.log_size)
-    result = []
-    for p in _INFLUENCE:
-        here = float(model.quantile(theta, x, np.array(p)))
-        result.append(np.array([np.exp(float(model.quantile(theta + step, x, np.array(p))) - here) for step in steps]))
-    return result
+    moved = (theta + steps).T
+    return [np.exp(model.quantile(moved, x, np.array(p)) - model.quantile(theta, x, np.array(p))) for p in _INFLUENCE]
