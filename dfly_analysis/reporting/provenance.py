@@ -92,7 +92,7 @@ class _Finder(HTMLParser):
 
 
 def refuse_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise a SourceError that names the first input that changed, vanished or is new; both as `inputs_of` gives them."""
+    """Raise a SourceError that names the first input that changed, is missing or is new; both as `inputs_of` gives them."""
     hint = "run `dfly-analysis report` for a new report"
     if before["values_sha256"] != now["values_sha256"]:
         raise SourceError("the Helm values have changed since the report was made", hint=hint)
@@ -101,11 +101,11 @@ def refuse_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     old, new = before["files"], now["files"]
     for path in sorted({*old, *new}):
         if old.get(path) != new.get(path):
-            what = "has vanished" if path not in new else "is new" if path not in old else "has changed"
-            raise SourceError(f"{what} since the report was made", where=path or "the input", hint=hint)
+            what = "is missing" if path not in new else "is new" if path not in old else "has changed"
+            raise SourceError(f"{what} compared with the input of the report", where=path or "the input", hint=hint)
     raise SourceError("the inputs have changed since the report was made", hint=hint)
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what two verdicts do not share, a line each; empty where they are the same."""
-    return tuple(f"{name}: {before.get(name)} then, {now[name]} now" for name in now if before.get(name) != now[name])
+    return tuple(f"{name}: {before.get(name)} before, {now[name]} now" for name in now if before.get(name) != now[name])

@@ -217,7 +217,7 @@ def test_an_error_is_an_output_of_its_cell(tmp_path, source, said):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     """A file where the folder should be."""
     (tmp_path / "out").write_text("")
-    with pytest.raises(SourceError, match="out: cannot be made"):
+    with pytest.raises(SourceError, match="out: cannot be created"):
         run_notebook(write(tmp_path), {}, tmp_path / "out")
 
 

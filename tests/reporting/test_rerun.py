@@ -51,12 +51,12 @@ def test_a_page_that_is_not_there_or_of_another_shape_is_refused(tmp_path, saved
     ("change", "said"),
     [
         (lambda files: files[0].update(sha256="f" * 64), "has changed"),
-        (lambda files: files.pop(), "has vanished|have changed|is new"),
+        (lambda files: files.pop(), "is missing|have changed|is new"),
         (lambda files: files.append({"path": "logs/new.log", "sha256": "0" * 64}), "is new|has changed"),
     ],
 )
 def test_inputs_that_differ_are_named(change, said):
-    """The first file that changed, vanished or is new."""
+    """The first file that changed, is missing or is new."""
     manifest = failing_report().manifest()
     manifest["inputs"] = [{"path": f"logs/{name}.log", "sha256": name * 64} for name in "abc"]
     other = {**manifest, "inputs": [dict(one) for one in manifest["inputs"]]}
@@ -75,13 +75,13 @@ def test_values_that_differ_are_an_error():
 
 def test_a_verdict_that_differs_is_told_by_its_parts():
     """Name, then and now; the same verdict has none."""
-    assert differences({"failed": 4, "tasks": 9}, {"failed": 5, "tasks": 9}) == ("failed: 4 then, 5 now",)
+    assert differences({"failed": 4, "tasks": 9}, {"failed": 5, "tasks": 9}) == ("failed: 4 before, 5 now",)
     assert differences({"failed": 4}, {"failed": 4}) == ()
 
 
 def test_inputs_that_are_gone_are_named_before_anything_runs(saved, tmp_path):
-    """The path, and that it has vanished; nothing is written."""
-    with pytest.raises(SourceError, match="logs: has vanished since the report was made"):
+    """The path, and that it is missing; nothing is written."""
+    with pytest.raises(SourceError, match="logs: is missing"):
         rerun_report(saved, tmp_path / "out", timeout_s=60.0)
     assert not (tmp_path / "out").exists()
 
@@ -103,5 +103,5 @@ def test_a_page_of_two_runs_names_the_one_that_is_gone(tmp_path):
         "parameters": {"before": [str(tmp_path)], "after": [str(tmp_path / "gone")]},
     }
     page.write_text(f'<meta name="dfly-analysis-run" content="{escape(json.dumps(record))}">')
-    with pytest.raises(SourceError, match="gone: has vanished"):
+    with pytest.raises(SourceError, match="gone: is missing"):
         rerun_report(page, tmp_path / "out", timeout_s=60.0)

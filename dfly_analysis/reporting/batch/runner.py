@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.options import ANSWER_ONLY
@@ -24,23 +24,10 @@ W = TypeVar("W")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one report.
-
-    Attributes
-    ----------
-    name : str
-    state : {"done", "kept", "failed"}
-        ``kept`` where an earlier run had made it already.
-    key : str
-        Hash of what was asked.
-    seconds : float
-    error : str
-        One line; empty where it worked.
-    exit_code : int
-    """
+    """State of one report: ``kept`` where an earlier run had made it; the key is the hash of its parameters, the error one line."""
 
     name: str
-    state: str
+    state: Literal["done", "kept", "failed"]
     key: str
     seconds: float = 0.0
     error: str = ""
@@ -83,7 +70,7 @@ def run_batch(
     timeout_s: float = 1800.0,
     on_outcome: Callable[[Outcome], None] = lambda _: None,
 ) -> tuple[Outcome, ...]:
-    """Make reports.
+    """Make reports, and return their outcomes in the order of `specs`.
 
     Parameters
     ----------
@@ -98,25 +85,21 @@ def run_batch(
         For each report.
     on_outcome : callable, optional
         Called with each outcome, as they come.
-
-    Returns
-    -------
-    tuple of Outcome
-        In the order of `specs`.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
     earlier = _earlier(output_dir) if resume else {}
+    kept = {name: Outcome(name, "kept", key) for name, key in earlier.items()}
     found: dict[str, Outcome] = {}
     for one in specs:
         if earlier.get(one.name) == one.key and (output_dir / one.name / "report.html").is_file():
-            found[one.name] = Outcome(one.name, "kept", one.key)
-            on_outcome(found[one.name])
+            found[one.name] = kept[one.name]
+            on_outcome(kept[one.name])
     left = [one for one in specs if one.name not in found]
+    _write_state(output_dir, kept | found)
     for outcome in _run_all(left, output_dir, max(1, min(workers, len(left))), timeout_s):
         found[outcome.name] = outcome
-        _remember(output_dir, found, earlier)
+        _write_state(output_dir, kept | found)
         on_outcome(outcome)
-    _remember(output_dir, found, earlier)
     return tuple(found[one.name] for one in specs)
 
 
@@ -129,9 +112,8 @@ def _earlier(output_dir: Path) -> dict[str, str]:
         return {}
 
 
-def _remember(output_dir: Path, found: dict[str, Outcome], earlier: dict[str, str]) -> None:
-    kept = {name: Outcome(name, "kept", key) for name, key in earlier.items()}
-    listed = [asdict(one) for one in (found | {name: kept[name] for name in kept if name not in found}).values()]
+def _write_state(output_dir: Path, outcomes: dict[str, Outcome]) -> None:
+    listed = [asdict(one) for one in outcomes.values()]
     write_whole(output_dir / STATE, json.dumps({"schema_version": 1, "reports": listed}, indent=1) + "\n")
 
 
@@ -159,21 +141,19 @@ def _run(spec: RunSpec, output_dir: Path, timeout_s: float, process: CellProcess
     folder, begin = output_dir / spec.name, time.monotonic()
     for name in (ERROR, "report.html"):
         (folder / name).unlink(missing_ok=True)
+    error, code = "", 0
     try:
-        run_notebook(
-            spec.notebook, spec.parameters, folder, timeout_s=timeout_s, cell_timeout_s=timeout_s, process=process
-        )
+        run_notebook(spec.notebook, spec.parameters, folder, timeout_s=timeout_s, cell_timeout_s=timeout_s, process=process)  # fmt: skip
     except DflyError as problem:
         if process.closed:  # the batch was interrupted
             raise
         error, code = " ".join(str(problem).split()), problem.exit_code
     except Exception as problem:  # noqa: BLE001 - one report's fault stops no other
-        error, code = " ".join(f"a fault of this program: {type(problem).__name__}: {problem}".split()), 5
-    else:
-        return Outcome(spec.name, "done", spec.key, time.monotonic() - begin)
+        error, code = " ".join(f"internal error: {type(problem).__name__}: {problem}".split()), 5
     finally:
         if spec.notebook not in notebook_names():  # a notebook of the user's own may have changed the process
             process.stop()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ERROR).write_text(f"{error}\n", "utf-8")
-    return Outcome(spec.name, "failed", spec.key, time.monotonic() - begin, error, code)
+    if error:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ERROR).write_text(f"{error}\n", "utf-8")
+    return Outcome(spec.name, "failed" if error else "done", spec.key, time.monotonic() - begin, error, code)

@@ -40,29 +40,27 @@ class RunSpec:
 def read_matrix(path: Path) -> tuple[RunSpec, ...]:
     """Read the file of a batch; raises DflyError with file, place and what to write.
 
-    Parameters
-    ----------
-    path : Path
-        YAML: ``reports``, a list of mappings of the notebook's parameters, each with a ``name``; or ``matrix``, a mapping
-        of parameters to lists, of which every combination is made; ``defaults`` for all of them; ``notebook``, if it is
-        not ``tuning_report``. Paths are relative to the folder of the file.
+    The YAML has ``reports``, a list of mappings of the notebook's parameters, each with a ``name``; or ``matrix``, a mapping
+    of parameters to lists, of which every combination is made; ``defaults`` for all of them; and ``notebook``, if it is not
+    ``tuning_report``. Paths are relative to the folder of the file.
     """
     content = _content(path)
     unknown = [str(key) for key in content if key not in _KEYS]
     if unknown:
-        hint = suggest_similar(unknown[0], _KEYS) or f"known are {', '.join(_KEYS)}"
+        hint = suggest_similar(unknown[0], _KEYS) or f"known keys are {', '.join(_KEYS)}"
         raise DflyError(f"{unknown[0]!r} is not known", where=str(path), hint=hint)
     notebook = str(content.get("notebook") or "tuning_report")
     notebook_path(notebook)
     defaults = _mapping(content.get("defaults") or {}, path, "defaults")
-    result = [*_listed(content, path, defaults, notebook), *_crossed(content, path, defaults, notebook)]
+    runs = [*_listed(content, path, defaults), *_combined(content, path, defaults)]
+    result = tuple(RunSpec(name, notebook, _absolute(parameters, path)) for name, parameters in runs)
     if not result:
-        raise DflyError("asks for no report", where=str(path), hint="list them under reports, or give a matrix")
+        raise DflyError("lists no report", where=str(path), hint="list them under reports, or give a matrix")
     names = [one.name for one in result]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise DflyError(f"two reports are named {twice!r}", where=str(path), hint="each needs a name of its own")
-    return tuple(result)
+    duplicate = next((name for name in names if names.count(name) > 1), None)
+    if duplicate:
+        raise DflyError(f"two reports are named {duplicate!r}", where=str(path), hint="each needs a name of its own")
+    return result
 
 
 def _content(path: Path) -> Mapping[str, Any]:
@@ -76,9 +74,8 @@ def _content(path: Path) -> Mapping[str, Any]:
         mark = getattr(problem, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         reason = getattr(problem, "problem", None) or "it cannot be read"
-        raise DflyError(
-            f"is not YAML: {reason}", where=where, hint="check quotes, colons and indentation there"
-        ) from problem
+        hint = "check quotes, colons and indentation there"
+        raise DflyError(f"is not YAML: {reason}", where=where, hint=hint) from problem
     return _mapping(content, path, "the file")
 
 
@@ -88,37 +85,34 @@ def _mapping(value: Any, path: Path, place: str) -> Mapping[str, Any]:
     return {str(name): inner for name, inner in value.items()}
 
 
-def _listed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any], notebook: str) -> Iterator[RunSpec]:
+Run = tuple[str, Mapping[str, Any]]
+
+
+def _listed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]) -> Iterator[Run]:
     listed = content.get("reports") or []
     if not isinstance(listed, list):
-        hint = "write `reports:` and a line `- name: …` for each"
-        raise DflyError("reports is not a list", where=str(path), hint=hint)
+        raise DflyError("reports is not a list", where=str(path), hint="write `reports:` and a line `- name: …` for each")  # fmt: skip
     for number, entry in enumerate(listed, 1):
-        place = f"{path}, report {number}"
         given = {**defaults, **_mapping(entry, path, f"report {number}")}
         name = str(given.pop("name", f"report-{number:03}"))
         if not _NAME.fullmatch(name):
-            hint = "letters, digits, dots, dashes and underscores, at most 100"
-            raise DflyError(f"{name!r} cannot name a folder", where=place, hint=hint)
-        yield RunSpec(name, notebook, _absolute(given, path))
+            hint = "use letters, digits, dots, dashes and underscores, at most 100"
+            raise DflyError(f"{name!r} cannot name a folder", where=f"{path}, report {number}", hint=hint)
+        yield name, given
 
 
-def _crossed(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any], notebook: str) -> Iterator[RunSpec]:
+def _combined(content: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]) -> Iterator[Run]:
     matrix = _mapping(content.get("matrix") or {}, path, "matrix")
     for name, values in matrix.items():
         if not isinstance(values, list) or not values:
             raise DflyError(f"matrix: {name} is not a list of values", where=str(path), hint=f"write `{name}: [a, b]`")
-    if not matrix:
-        return
-    combinations = itertools.islice(
-        itertools.product(*(enumerate(values, 1) for values in matrix.values())), _MAX_COUNT + 1
-    )
+    combinations = itertools.product(*(enumerate(values, 1) for values in matrix.values())) if matrix else ()
     for number, chosen in enumerate(combinations, 1):
         if number > _MAX_COUNT:
-            raise DflyError(f"the matrix asks for more than {_MAX_COUNT:,} reports", where=str(path), hint="split it")
-        given = {**defaults, **dict(zip(matrix, (value for _, value in chosen), strict=True))}
-        message = "-".join(_name_part(*one) for one in chosen)
-        yield RunSpec(f"{number:03}-{message}"[:100].rstrip(".-="), notebook, _absolute(given, path))
+            raise DflyError(f"the matrix has more than {_MAX_COUNT:,} combinations", where=str(path), hint="split it")
+        text = "-".join(_name_part(*one) for one in chosen)
+        values = dict(zip(matrix, (value for _, value in chosen), strict=True))
+        yield f"{number:03}-{text}"[:100].rstrip(".-="), {**defaults, **values}
 
 
 def _name_part(place: int, value: Any) -> str:

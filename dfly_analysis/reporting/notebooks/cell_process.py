@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import suppress
 from typing import Any, Self
 
-# Colours and bars of a terminal are noise in a stored output; a backend that opens windows would hang.
+# Terminal colours and progress bars are noise in a stored output; a backend that opens windows would hang.
 _ENVIRONMENT = {"MPLBACKEND": "agg", "NO_COLOR": "1", "TERM": "dumb"}
-_PATIENCE_S = 5.0
+_EXIT_WAIT_S = 5.0
 _COMMAND = ("-P", "-m", "dfly_analysis.reporting.notebooks.cell_shell")
 
 
@@ -24,12 +24,8 @@ class CellProcessDiedError(Exception):
 class CellProcess:
     """Runs cells one after another in IPython's shell, in a process of its own; a context that ends it.
 
-    A process serves any number of notebooks, and is started again where it has died.
-
-    Parameters
-    ----------
-    import_ahead : bool
-        Whether it imports, as it starts, what the package's own notebooks need.
+    A process serves any number of notebooks and is started again where it has died. With `import_ahead` it imports at its
+    start what the package's own notebooks need.
     """
 
     def __init__(self, *, import_ahead: bool = True) -> None:
@@ -38,7 +34,7 @@ class CellProcess:
         self._first = True
         self.closed = False
 
-    def start(self) -> None:
+    def start(self) -> subprocess.Popen[bytes]:
         """Start the process where none runs; it gets ready while the caller does something else."""
         if self.closed:
             raise CellProcessDiedError("it was closed")
@@ -51,6 +47,7 @@ class CellProcess:
                 env=os.environ | _ENVIRONMENT,
                 start_new_session=True,  # an interrupt from the terminal is the parent's to handle
             )
+        return self._process
 
     def begin_notebook(self) -> None:
         """Forget the names that an earlier notebook has defined."""
@@ -66,40 +63,49 @@ class CellProcess:
         CellProcessDiedError
             Where the process ended by itself.
         """
-        self.start()
-        process = self._process
-        assert process is not None
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            _kill(process)
-
-        timer = threading.Timer(timeout_s, expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            line = _ask(process, {"source": source, "first": self._first})
-        finally:
-            timer.cancel()
-        if expired.is_set() or not line:
-            code = _end(process, 0 if expired.is_set() else _PATIENCE_S)
-            self._process, self._first = None, True
-            raise TimeoutError if expired.is_set() else CellProcessDiedError(f"it ended with {code}")
+        process = self.start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        expired, line = False, b""
+        # a broken pipe, or one that another thread has closed
+        with suppress(OSError, ValueError), selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            process.stdin.write(json.dumps({"source": source, "first": self._first}).encode() + b"\n")
+            process.stdin.flush()
+            expired = not selector.select(timeout_s)
+            line = b"" if expired else process.stdout.readline()
+        if not line:
+            code = self._end(0.0 if expired else _EXIT_WAIT_S)
+            raise TimeoutError if expired else CellProcessDiedError(f"it ended with {code}")
         self._first = False
         outputs: list[dict[str, Any]] = json.loads(line)
         return outputs
 
     def stop(self) -> None:
         """End the process; the next cell starts another."""
-        process, self._process, self._first = self._process, None, True
-        if process is not None:
-            _end(process, 0)
+        self._end(0.0)
 
     def close(self) -> None:
         """End the process for good, also while another thread runs a cell, which then fails."""
         self.closed = True
         self.stop()
+
+    def _end(self, wait_s: float) -> int | None:
+        """Wait for the process to end, kill it and what it has started where it does not, and return its exit code."""
+        process, self._process, self._first = self._process, None, True
+        if process is None:
+            return None
+        try:
+            process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        code = process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        return code
 
     def __enter__(self) -> Self:
         self.start()
@@ -107,39 +113,3 @@ class CellProcess:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _ask(process: subprocess.Popen[bytes], request: dict[str, Any]) -> bytes:
-    """Send a request and return the reply; empty where the process is gone."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        process.stdin.flush()
-        return process.stdout.readline()
-    except (OSError, ValueError):  # a broken pipe, or one that another thread has closed
-        return b""
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and what it has started."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError, PermissionError):
-            if sys.platform == "win32":
-                process.kill()
-            else:
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def _end(process: subprocess.Popen[bytes], patience_s: float) -> int:
-    """Wait for a process to end, kill it where it does not, and return its exit code."""
-    try:
-        process.wait(patience_s)
-    except subprocess.TimeoutExpired:
-        _kill(process)
-    code = process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
-    return code

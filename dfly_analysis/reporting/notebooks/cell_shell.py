@@ -19,6 +19,7 @@ from typing import Any
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.profiledir import ProfileDir
 from traitlets import Type
 from traitlets.config import Config
 
@@ -26,8 +27,6 @@ from dfly_analysis import batch_cache
 
 Output = dict[str, Any]
 _CONFIG = Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "nocolor", "cache_size": 0})
-
-
 _IMPORTED_AHEAD = (
     "config.resolve", "dataset.loader", "diagnosis", "models", "options", "recommendation.alerts", "reporting.plots", "reporting.report",
 )  # fmt: skip
@@ -35,20 +34,17 @@ _IMPORTED_AHEAD = (
 
 
 class _ResultHook(DisplayHook):
-    """Records the value of a cell's last expression."""
+    """Records the value of a cell's last expression, without prompt and newline."""
 
     shell: Any
 
-    def write_output_prompt(self) -> None:
-        """Write none: a stored output has no prompt."""
+    def write_output_prompt(self) -> None: ...
 
     def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
-        """Record the value in all its formats."""
         result = {"output_type": "execute_result", "execution_count": self.shell.execution_count}
         self.shell.outputs.append({**result, "data": format_dict, "metadata": md_dict or {}})
 
-    def finish_displayhook(self) -> None:
-        """Write no newline."""
+    def finish_displayhook(self) -> None: ...
 
 
 class _Publisher(DisplayPublisher):
@@ -57,11 +53,9 @@ class _Publisher(DisplayPublisher):
     shell: Any
 
     def publish(self, data: Any, metadata: Any = None, *_: Any, **__: Any) -> None:
-        """Record one displayed object."""
         self.shell.outputs.append({"output_type": "display_data", "data": data, "metadata": metadata or {}})
 
     def clear_output(self, wait: bool = False) -> None:  # noqa: ARG002 - IPython's signature
-        """Forget what the cell has shown so far."""
         self.shell.outputs.clear()
 
 
@@ -72,7 +66,6 @@ class _Stream(io.TextIOBase):
         self._name, self._outputs = name, outputs
 
     def write(self, text: str) -> int:
-        """Append to the last output where that is this stream's."""
         last = self._outputs[-1] if self._outputs else {}
         if last.get("name") == self._name:
             last["text"] += text
@@ -81,8 +74,8 @@ class _Stream(io.TextIOBase):
         return len(text)
 
 
-class CellShell(InteractiveShell):
-    """IPython's shell that keeps the outputs of the running cell as a notebook stores them."""
+class _Shell(InteractiveShell):
+    """IPython's shell without the user's profile; it keeps the outputs of a cell as a notebook stores them."""
 
     displayhook_class = Type(_ResultHook)
     display_pub_class = Type(_Publisher)
@@ -92,19 +85,14 @@ class CellShell(InteractiveShell):
         super().__init__(config=_CONFIG, ipython_dir=tempfile.gettempdir())  # type: ignore[no-untyped-call]
 
     def init_profile_dir(self, profile_dir: Any) -> None:
-        """Use no profile: the user's own set-up of IPython must not change a report."""
-        from IPython.core.profiledir import ProfileDir
-
         self.profile_dir = profile_dir or ProfileDir()
 
-    def enable_gui(self, gui: Any = None) -> None:
-        """Enable none: nobody looks."""
+    def enable_gui(self, gui: Any = None) -> None: ...
 
-    def showtraceback(self, *_: Any, **__: Any) -> None:
-        """Print nothing: an error becomes an output."""
+    # an error becomes an output
+    def showtraceback(self, *_: Any, **__: Any) -> None: ...
 
-    def showsyntaxerror(self, *_: Any, **__: Any) -> None:
-        """Print nothing: an error becomes an output."""
+    def showsyntaxerror(self, *_: Any, **__: Any) -> None: ...
 
     def run(self, source: str) -> list[Output]:
         """Run a cell and return its outputs; an error is the last of them."""
@@ -116,9 +104,9 @@ class CellShell(InteractiveShell):
             result = self.run_cell(source, store_history=True)  # type: ignore[no-untyped-call]
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
-            described = {"ename": type(error).__name__, "evalue": str(error)}
             lines = traceback.format_exception(error)
-            self.outputs.append({"output_type": "error", **described, "traceback": lines})
+            described = {"ename": type(error).__name__, "evalue": str(error), "traceback": lines}
+            self.outputs.append({"output_type": "error", **described})
         return self.outputs
 
 
@@ -137,7 +125,7 @@ def main() -> None:
     if "--import-ahead" in sys.argv:
         for name in _IMPORTED_AHEAD:
             import_module(f"dfly_analysis.{name}")
-    shell = CellShell()
+    shell = _Shell()
     for line in requests:
         request = json.loads(line)
         if request["first"]:

@@ -28,10 +28,10 @@ class Limits:
 
 
 class CellProcessEngine(Engine):  # type: ignore[misc] # papermill has no types
-    """Runs the cells in order, up to the first that fails."""
+    """Runs the cells in order, up to the first that fails; papermill raises what the outputs say of an error."""
 
     @classmethod
-    def execute_managed_notebook(
+    def execute_managed_notebook(  # noqa: D102
         cls,
         nb_man: Any,
         kernel_name: str,  # noqa: ARG003 - papermill's signature
@@ -41,7 +41,6 @@ class CellProcessEngine(Engine):  # type: ignore[misc] # papermill has no types
         on_cell_start: Callable[[Any, int], None],
         **_: Any,
     ) -> None:
-        """Run a notebook's cells; papermill raises what the outputs say of an error."""
         process.begin_notebook()
         count = 0
         for index, cell in enumerate(nb_man.nb.cells):
@@ -65,13 +64,10 @@ def _run_cell(process: CellProcess, source: str, limits: Limits) -> list[dict[st
         return process.run(source, max(0.0, min(limits.cell_s, left_s)))
     except TimeoutError:
         what, limit_s = ("a cell", limits.cell_s) if limits.cell_s < left_s else ("the run", limits.run_s)
-        return [_error(TIMED_OUT, f"{what} took longer than {format_duration(limit_s)}")]
+        name, text = TIMED_OUT, f"{what} took longer than {format_duration(limit_s)}"
     except CellProcessDiedError as problem:
-        return [_error(DIED, f"the kernel died ({problem})")]
-
-
-def _error(name: str, text: str) -> dict[str, Any]:
-    return {"output_type": "error", "ename": name, "evalue": text, "traceback": [f"{name}: {text}"]}
+        name, text = DIED, f"the kernel died ({problem})"
+    return [{"output_type": "error", "ename": name, "evalue": text, "traceback": [f"{name}: {text}"]}]
 
 
 papermill_engines.register(NAME, CellProcessEngine)

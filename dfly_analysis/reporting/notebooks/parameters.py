@@ -35,7 +35,7 @@ class Parameter:
     unit: str
 
     def accepts(self, value: Any) -> bool:
-        """Return whether a value has this parameter's type; a whole number serves where a fraction is asked for."""
+        """Return whether a value has this parameter's type; a whole number is accepted for a fraction."""
         if self.default is None:
             return value is None or isinstance(value, str)
         if isinstance(self.default, float):
@@ -48,18 +48,12 @@ class Parameter:
 
     @property
     def expected(self) -> str:
-        """What it takes, in words."""
+        """What it accepts, as text."""
         return _TYPES.get(type(self.default).__name__, "a list")
 
 
 def read_parameters(path: Path) -> dict[str, Parameter]:
-    """Read the parameters a notebook declares, in order.
-
-    Raises
-    ------
-    NotebookError
-        Where a line of the cell is not ``name = literal  # meaning, unit``, or asks for a secret.
-    """
+    """Return the parameters a notebook declares, in order; each line is ``name = literal  # meaning, unit``, else a NotebookError."""
     result = {}
     for number, cell in enumerate(read_cells(path), 1):
         if cell["cell_type"] != "code" or "parameters" not in cell.get("metadata", {}).get("tags", []):
@@ -73,11 +67,8 @@ def read_parameters(path: Path) -> dict[str, Parameter]:
 def check_parameters(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is given, in the types the notebook will see.
 
-    Raises
-    ------
-    NotebookError
-        Where a name is unknown (the nearest are offered), a value has another type, or holds a secret: the notebook
-        stores its parameters in clear.
+    Raises NotebookError where a name is unknown (similar ones are offered), a value has another type, or holds a secret,
+    because the notebook stores its parameters in clear.
     """
     known = read_parameters(path)
     for name, value in given.items():
@@ -88,7 +79,7 @@ def check_parameters(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
             message = f"parameter {name!r} is {value!r}, not {known[name].expected}"
             raise NotebookError(message, where=path.name, hint=f"it is: {known[name].meaning}, {known[name].unit}")
         if redact(str(value)) != str(value):
-            hint = "give secrets by the environment; parameters are stored in the notebook"
+            hint = "pass secrets in environment variables; parameters are stored in the notebook"
             raise NotebookError(f"parameter {name!r} holds a secret", where=path.name, hint=hint)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 

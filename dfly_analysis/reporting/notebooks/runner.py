@@ -1,4 +1,4 @@
-"""Runs a notebook strictly: parameters checked first, every cell and the whole run bounded in time, failures named."""
+"""Runs a notebook: parameters are checked first, every cell and the whole run have a time limit, failures are named."""
 
 from __future__ import annotations
 
@@ -8,24 +8,19 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dfly_analysis import errors
 from dfly_analysis.errors import NotebookError, RunTimeoutError, StoreError
 from dfly_analysis.reporting.notebook_renderer import is_packaged, notebook_path, read_cells, source_of
-from dfly_analysis.reporting.provenance import provenance_of
-from dfly_analysis.reporting.writer import WRITABLE, write_whole
 from dfly_analysis.reporting.notebooks.cell_process import CellProcess
 from dfly_analysis.reporting.notebooks.parameters import check_parameters, read_parameters
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
+from dfly_analysis.reporting.provenance import provenance_of
+from dfly_analysis.reporting.writer import WRITABLE, write_whole
 
 CELL_TIMEOUT_S = 1800.0
 RUN_TIMEOUT_S = 3600.0
-EXECUTED = "executed.ipynb"
-PAGE = "report.html"
-MANIFEST = "manifest.json"
+EXECUTED, PAGE, MANIFEST = "executed.ipynb", "report.html", "manifest.json"
 Progress = Callable[[int, int, str], None]
 _INPUT_ERRORS = ("SourceError", "LogFormatError", "NotEnoughDataError")
 
@@ -41,7 +36,7 @@ def run_notebook(
     before: Callable[[], None] | None = None,
     process: CellProcess | None = None,
 ) -> Path:
-    """Run a notebook and write its page.
+    """Run a notebook, and return the path of the page that it writes.
 
     Parameters
     ----------
@@ -60,11 +55,6 @@ def run_notebook(
     process : CellProcess, optional
         Runs the cells and stays open; a new one where none is given.
 
-    Returns
-    -------
-    Path
-        Of the page.
-
     Raises
     ------
     NotebookError
@@ -74,8 +64,10 @@ def run_notebook(
     StoreError
         Where the folder cannot be written.
     """
-    started = time.monotonic()
-    path, folder = _found(notebook), Path(output_dir)
+    started, folder = time.monotonic(), Path(output_dir)
+    path = Path(notebook)
+    if path.suffix != ".ipynb" or not path.is_file():
+        path = notebook_path(str(notebook))
     checked = check_parameters(path, parameters)
     own = {"output_dir": str(folder), "interactive": False}  # widgets hang in a batch
     checked |= {name: value for name, value in own.items() if name in read_parameters(path)}
@@ -83,39 +75,23 @@ def run_notebook(
         running.start()
         if before is not None:
             before()
-        _create(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise StoreError(f"cannot be created: {problem.strerror}", where=str(folder), hint=WRITABLE) from problem
+        manifest = folder / MANIFEST
+        manifest.unlink(missing_ok=True)  # that of an earlier run says nothing of this one
         # imported here: it takes as long as the process takes to start
-        from dfly_analysis.reporting.page import render_page
         from dfly_analysis.reporting.notebooks.papermill_engine import Limits
+        from dfly_analysis.reporting.page import render_page
 
         limits = Limits(timeout_s, cell_timeout_s, started)
         executed = _execute(path, folder / EXECUTED, checked, limits, running, progress)
-    page = render_page(executed, lang=str(checked.get("lang") or "en"), run=_record(folder, path))
-    write_whole(folder / PAGE, page)
+    run = None  # what the page carries so that a packaged notebook can be run again
+    if is_packaged(path) and manifest.is_file():
+        run = provenance_of(json.loads(manifest.read_text("utf-8")), path.stem)
+    write_whole(folder / PAGE, render_page(executed, lang=str(checked.get("lang") or "en"), run=run))
     return folder / PAGE
-
-
-def _found(notebook: str | os.PathLike[str]) -> Path:
-    path = Path(notebook)
-    if path.suffix == ".ipynb" and path.is_file():
-        return path
-    return notebook_path(str(notebook))
-
-
-def _create(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise StoreError(f"cannot be made: {problem.strerror}", where=str(folder), hint=WRITABLE) from problem
-    (folder / MANIFEST).unlink(missing_ok=True)  # that of an earlier run says nothing of this one
-
-
-def _record(folder: Path, notebook: Path) -> dict[str, Any] | None:
-    """Return what the page carries so that it can be made again; None where the notebook is not a packaged one."""
-    manifest = folder / MANIFEST
-    if not is_packaged(notebook) or not manifest.is_file():
-        return None
-    return provenance_of(json.loads(manifest.read_text("utf-8")), notebook.stem)
 
 
 def _execute(  # noqa: PLR0913 - each is one thing that a run needs
@@ -125,20 +101,26 @@ def _execute(  # noqa: PLR0913 - each is one thing that a run needs
     limits: Any,
     process: CellProcess,
     progress: Progress | None,
-) -> NotebookNode:
+) -> Any:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     from dfly_analysis.reporting.notebooks.papermill_engine import NAME
 
     cells = read_cells(path)
+    tags = [cell.get("metadata", {}).get("tags", []) for cell in cells]
+    place = next((place for place, names in enumerate(tags) if "parameters" in names), -1)
+
+    def number(index: int) -> int:
+        """Return a cell's number in the notebook, from 1: papermill inserts a cell after the parameters."""
+        return index + 1 - int(bool(parameters) and index > place)
 
     def on_cell_start(cell: Any, index: int) -> None:
         if progress is not None and "injected-parameters" not in cell["metadata"].get("tags", []):
-            progress(_number(cells, parameters, index), len(cells), _heading(cells, cell.get("id")))
+            progress(number(index), len(cells), _heading(cells[: number(index) - 1]))
 
     try:
-        result: NotebookNode = papermill.execute_notebook(
+        return papermill.execute_notebook(
             str(path),
             str(executed),
             parameters=dict(parameters),
@@ -152,9 +134,8 @@ def _execute(  # noqa: PLR0913 - each is one thing that a run needs
             on_cell_start=on_cell_start,
         )
     except PapermillExecutionError as failure:
-        where = f"{path.name}, cell {_number(cells, parameters, failure.cell_index)}"
+        where = f"{path.name}, cell {number(failure.cell_index)}"
         raise _error_of(failure.ename, failure.evalue, where, f"see {executed}") from None
-    return result
 
 
 def _error_of(name: str, text: str, where: str, hint: str) -> NotebookError | RunTimeoutError:
@@ -171,18 +152,7 @@ def _error_of(name: str, text: str, where: str, hint: str) -> NotebookError | Ru
     return error
 
 
-def _number(cells: list[Mapping[str, Any]], parameters: Mapping[str, Any], executed_index: int) -> int:
-    """Return a cell's number in the notebook, from 1: papermill puts a cell in behind the parameters."""
-    tags = [cell.get("metadata", {}).get("tags", []) for cell in cells]
-    place = next((place for place, names in enumerate(tags) if "parameters" in names), -1)
-    injected = bool(parameters) and executed_index > place
-    return executed_index + 1 - int(injected)
-
-
-def _heading(cells: list[Mapping[str, Any]], cell_id: Any) -> str:
-    place = next((place for place, cell in enumerate(cells) if cell.get("id") == cell_id), 0)
-    for cell in reversed(cells[:place]):
-        lines = [line for line in source_of(cell).splitlines() if line.startswith("#")]
-        if cell["cell_type"] == "markdown" and lines:
-            return lines[-1].lstrip("# ")
-    return ""
+def _heading(cells: list[Mapping[str, Any]]) -> str:
+    """Return the last heading of some cells."""
+    lines = (line for cell in reversed(cells) if cell["cell_type"] == "markdown" for line in reversed(source_of(cell).splitlines()))  # fmt: skip
+    return next((line.lstrip("# ") for line in lines if line.startswith("#")), "")
