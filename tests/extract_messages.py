@@ -31,15 +31,21 @@ def extract_python(file, keywords, comment_tags, options):
 
     Babel's own extractor takes methods for functions of that name, as in ``b"".join(…)``, and stumbles over bytes.
     """
-    nodes = list(ast.walk(ast.parse(file.read())))
+    for call in message_calls(file.read(), file.name):
+        literals = [arg.value if isinstance(arg, ast.Constant) else None for arg in call.args]
+        yield call.lineno, call.func.id, literals, []
+
+
+def message_calls(code: str | bytes, name: str) -> Iterator[ast.Call]:
+    """Yield the calls of the functions of `dfly_analysis.messages` in a module."""
+    nodes = list(ast.walk(ast.parse(code)))
     imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "dfly_analysis.messages"]
-    names = {name.name for node in imports for name in node.names}
-    if file.name.endswith("dfly_analysis/messages.py"):
+    names = {one.name for node in imports for one in node.names}
+    if name.endswith("dfly_analysis/messages.py"):
         names |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
     for node in nodes:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names & set(keywords):
-            literals = [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
-            yield node.lineno, node.func.id, literals, []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names & set(KEYWORDS):
+            yield node
 
 
 def extract_catalogue(file, keywords, comment_tags, options):

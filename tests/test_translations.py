@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ import polib
 import pytest
 
 from dfly_analysis.messages import LANGUAGES, LOCALE
-from tests.extract_messages import extract
+from tests.extract_messages import KEYWORDS, extract, message_calls
 
 OTHERS = LANGUAGES[1:]
 UPDATE = "run `make messages`"
@@ -64,6 +65,18 @@ def test_messages_are_templates_with_named_places():
         for place in places(text)
         if not re.fullmatch(r"\{\w+(:[^{}]*)?\}", place)
     }
+    assert not wrong
+
+
+def test_msgids_are_literals():
+    """Babel finds no msgid that is made at run time."""
+    wrong = [
+        f"{path}:{call.lineno}"
+        for path in sorted(LOCALE.parent.rglob("*.py"))
+        for call in message_calls(path.read_text("utf-8"), str(path))
+        if call.func.id != "join"
+        and not all(isinstance(call.args[place - 1], ast.Constant) for place in KEYWORDS[call.func.id])
+    ]
     assert not wrong
 
 

@@ -67,8 +67,8 @@ class ConfigSample:
 class RuleSamples(NamedTuple):
     """Configurations that hold a rule, and that do not; each kind has at least one."""
 
-    holds: tuple[ConfigSample, ...]
-    clean: tuple[ConfigSample, ...]
+    present: tuple[ConfigSample, ...]
+    absent: tuple[ConfigSample, ...]
 
 
 class IgnoredKeys(NamedTuple):
@@ -98,7 +98,7 @@ class ConfigRule:
     """It is looked for in each."""
     releases: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
     """Where it can hold at all; a release not known counts as one of them."""
-    says: str = ""
+    message: str = ""
     """Sentence with operands in braces."""
     knob: str | None = None
     references: tuple[str, ...] = ()
@@ -116,6 +116,11 @@ class ConfigRule:
     def conditions(self) -> tuple[tuple[Comparison, ...], ...]:
         """Return `when` as comparisons: one group has to hold as a whole."""
         return tuple(tuple(parse_comparison(text) for text in _texts(one)) for one in self.when)
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Return the operands that `message` names."""
+        return tuple(dict.fromkeys(_PLACE.findall(self.message)))
 
     @property
     def condition(self) -> str:

@@ -122,6 +122,13 @@ class KeyDefaults:
         known = None if self.line == "chart" else known_release(self.line, version)
         return None if known is None else entry_at(self.eras, known)
 
+    def is_read(self, version: str | None) -> bool:
+        """Return whether a release reads the key, or any release if none is given."""
+        if version is None:
+            return any(era.ignored is None for era in self.eras)
+        era = self.at(version)
+        return era is not None and era.ignored is None
+
     @property
     def chart_runs(self) -> tuple[ChartRun, ...]:
         """What the charts set, oldest first."""

@@ -88,11 +88,7 @@ def _of(role: str) -> tuple[KeyDefaults, ...]:
 
 @cache
 def _readable(role: str) -> tuple[str, ...]:
-    read = [
-        item.key
-        for item in _of(role)
-        if item.eras and any(era.ignored is None for era in item.eras) and item.helm_path is not None
-    ]
+    read = [item.key for item in _of(role) if item.is_read(None) and item.helm_path is not None]
     return tuple(dict.fromkeys([*read, *(name for name in _listed(role) if "*" not in name)]))
 
 

@@ -123,6 +123,6 @@ def _assumed(query: Query) -> tuple[str, ...]:
         message.append(
             f"no release of {', '.join(blind)} is known, so defaults are not: name --chart, or --client and --scheduler"
         )
-    if not query.size_asked:
+    if not query.size_given:
         message.append("no --size was named: a layer of 20 GiB is taken")
     return tuple(message)

@@ -1,31 +1,28 @@
-"""Whether a rule holds in a configuration: one finding a rule, with the lines that set it."""
+"""Whether a rule applies to a configuration: one finding per rule, with the lines that set it."""
 
 from __future__ import annotations
 
 import operator
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dfly_analysis.catalog.config_checks import Comparison, ConfigRule
+from dfly_analysis.catalog.config_checks import Comparison, ConfigRule, place_name, template
 from dfly_analysis.config.expressions import Scope, operand, product
 from dfly_analysis.config.ignored_keys import IgnoredKey
 from dfly_analysis.config.query import HostGroup, Query
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import Setting
 from dfly_analysis.findings import Evidence, Finding, Verdict, collapse_whitespace
+from dfly_analysis.messages import Message, join, message
 
-_BRACES = re.compile(r"\{([^{}]+)\}")
-_MOST_SAID, _MOST_SHOWN = 4, 20
-_ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
+_MAX_REASONS, _MAX_EVIDENCE = 4, 20
+_ORDER = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 @dataclass(frozen=True)
 class _Result:
-    """A rule's verdict in one role, on hosts that are configured alike."""
+    """A rule's verdict in one role, on hosts with the same configuration."""
 
     role: str
     hosts: HostGroup
@@ -37,47 +34,41 @@ class _Result:
 def evaluate_rule(rule: ConfigRule, query: Query, keys: Sequence[IgnoredKey]) -> Finding:
     """Return a rule's verdict on a configuration with these ignored keys (`dfly_analysis.config.find_ignored_keys`)."""
     if rule.keys:
-        return _of_keys(rule, query.settings, [one for one in keys if rule.takes(one.kind, one.words)])
+        return _evaluate_keys(rule, query.settings, [one for one in keys if rule.takes(one.kind, one.text)])
     if not rule.possible(query.settings.versions):
-        return _finding(rule, "absent", "the releases in force cannot hold it")
+        return _finding(rule, "absent", message("these releases do not have this problem"))
     roles = [role for role in rule.roles if role in query.roles]
     found = [_in_role(rule, query, role, hosts) for role in roles for hosts in query.hosts[role]]
     present = [one for one in found if one.verdict == "present"]
     if present:
-        message = _joined(f"{one.role}{one.hosts.label}: {one.reason}" for one in present)
+        reason = _join_reasons(one.hosts.describe(one.role, one.reason) for one in present)
         evidence = dict.fromkeys(line for one in present for line in _evidence(query.settings, one.settings))
-        return _finding(rule, "present", message, sum(one.hosts.hosts for one in present), tuple(evidence))
+        return _finding(rule, "present", reason, sum(one.hosts.n for one in present), tuple(evidence))
     unknown = next((one for one in found if one.verdict == "unknown"), None)
     if unknown is not None:
         return _finding(rule, "unknown", unknown.reason)
-    return _finding(rule, "absent", "no setting given or in force holds it")
+    return _finding(rule, "absent", message("no effective setting has this problem"))
 
 
 def _finding(
     rule: ConfigRule, verdict: Verdict, reason: str, count: int = 0, evidence: tuple[Evidence, ...] = ()
 ) -> Finding:
     severity = rule.severity if verdict == "present" else "info"
-    return Finding(
-        rule.id, rule.title, verdict, severity, count, knob=rule.knob, reason=reason, evidence=evidence[:_MOST_SHOWN]
-    )
+    evidence = evidence[:_MAX_EVIDENCE]
+    return Finding(rule.id, rule.title, verdict, severity, count, knob=rule.knob, reason=reason, evidence=evidence)
 
 
-def _of_keys(rule: ConfigRule, settings: Settings, found: Sequence[IgnoredKey]) -> Finding:
+def _evaluate_keys(rule: ConfigRule, settings: Settings, found: Sequence[IgnoredKey]) -> Finding:
     if found:
-        lines = tuple(Evidence(one.file, one.line, _shown(one.path, one.value)) for one in found if one.line)
-        return _finding(
-            rule,
-            "present",
-            _joined(collapse_whitespace(f"{one.path}: {one.reason}") for one in found),
-            len(found),
-            lines,
-        )
+        lines = tuple(Evidence(one.file, one.line, _as_line(one.path, one.value)) for one in found if one.line)
+        reasons = (message("{key}: {reason}", key=collapse_whitespace(one.path), reason=one.reason) for one in found)
+        return _finding(rule, "present", _join_reasons(reasons), len(found), lines)
     if not settings.user.entries and not settings.rendered and not settings.user.address:
-        return _finding(rule, "unknown", "no values and no rendered configuration were given")
-    return _finding(rule, "absent", "no key given is one of these")
+        return _finding(rule, "unknown", message("neither Helm values nor rendered configuration files were given"))
+    return _finding(rule, "absent", message("no given key has this problem"))
 
 
-def _shown(path: str, value: object) -> str:
+def _as_line(path: str, value: object) -> str:
     leaf = path.rpartition(".")[2]
     return f"{leaf}: {value}" if value is not None else f"{leaf}:"
 
@@ -87,21 +78,20 @@ def _in_role(rule: ConfigRule, query: Query, role: str, hosts: HostGroup) -> _Re
     verdicts = [_all_of(group, scope) for group in rule.conditions]
     for group, (verdict, _) in zip(rule.conditions, verdicts, strict=True):
         if verdict == "present":
-            message = _BRACES.sub(lambda match: operand(scope, match[1]).text or "not set", rule.says)
-            return _Result(role, hosts, "present", message, _settings_read(rule, group, scope))
+            values = {place_name(name): operand(scope, name).text or message("not set") for name in rule.operands}
+            compared = [factor.name for one in group for factor in (*one.left, *one.right)]
+            read = (operand(scope, name).setting for name in dict.fromkeys([*compared, *rule.operands]))
+            settings = tuple(setting for setting in read if setting is not None)
+            return _Result(role, hosts, "present", Message(template(rule.message), values), settings)
     reason = next((reason for verdict, reason in verdicts if verdict == "unknown"), None)
     return _Result(role, hosts, "absent" if reason is None else "unknown", reason or "")
 
 
 def _all_of(group: Iterable[Comparison], scope: Scope) -> tuple[Verdict, str]:
-    unknown = None
-    for comparison in group:
-        verdict, reason = _compare(comparison, scope)
-        if verdict == "absent":
-            return "absent", ""
-        if verdict == "unknown":
-            unknown = unknown or reason
-    return ("present", "") if unknown is None else ("unknown", unknown)
+    verdicts = [_compare(comparison, scope) for comparison in group]
+    if any(verdict == "absent" for verdict, _ in verdicts):
+        return "absent", ""
+    return next((one for one in verdicts if one[0] == "unknown"), ("present", ""))
 
 
 def _compare(comparison: Comparison, scope: Scope) -> tuple[Verdict, str]:
@@ -110,32 +100,23 @@ def _compare(comparison: Comparison, scope: Scope) -> tuple[Verdict, str]:
     if unknown is not None:
         return "unknown", unknown.text
     if comparison.operator == "!=":
-        holds = left.worth != right.worth
-    else:
-        known = left.state == right.state == "known"
-        holds = known and _holds(left.worth, comparison.operator, right.worth)
-    return ("present" if holds else "absent"), ""
+        return ("present" if left.value != right.value else "absent"), ""
+    known = left.state == right.state == "known"
+    return ("present" if known and _applies(left.value, comparison.operator, right.value) else "absent"), ""
 
 
-def _holds(left: Any, sign: str, right: Any) -> bool:
+def _applies(left: Any, sign: str, right: Any) -> bool:
     if sign == "=":
         return bool(left == right)
     if sign == "contains":
         return str(right) in str(left)
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (left, right))
-    return numbers and _ORDER[sign](left, right)
-
-
-def _settings_read(rule: ConfigRule, group: Iterable[Comparison], scope: Scope) -> tuple[Setting, ...]:
-    """Return the settings that were compared, then those that the sentence names; a derived quantity has the setting it came from."""
-    compared = [factor.name for comparison in group for factor in (*comparison.left, *comparison.right)]
-    names = dict.fromkeys([*compared, *_BRACES.findall(rule.says)])
-    return tuple(found for name in names if (found := operand(scope, name).setting) is not None)
+    return numbers and bool(_ORDER[sign](left, right))
 
 
 def _evidence(settings: Settings, read: Iterable[Setting]) -> Iterator[Evidence]:
     for item in read:
-        text = _shown(item.key, item.value)
+        text = _as_line(item.key, item.value)
         line = settings.user.lines.get(item.helm_path or "", 0)
         if item.layer == "user" and line and settings.user.address:
             yield Evidence(settings.user.address, line, text)
@@ -145,7 +126,8 @@ def _evidence(settings: Settings, read: Iterable[Setting]) -> Iterator[Evidence]
                 yield Evidence(file.path, file.lines[item.key], text)
 
 
-def _joined(parts: Iterable[str]) -> str:
-    message = list(dict.fromkeys(parts))
-    more = f"; and {len(message) - _MOST_SAID} more" if len(message) > _MOST_SAID else ""
-    return "; ".join(message[:_MOST_SAID]) + more
+def _join_reasons(parts: Iterable[str]) -> Message:
+    reasons = list(dict.fromkeys(parts))
+    first = join(reasons[:_MAX_REASONS], "; ")
+    more = len(reasons) - _MAX_REASONS
+    return message("{reasons}; and {n} more", reasons=first, n=more) if more > 0 else first

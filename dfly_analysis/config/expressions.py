@@ -1,4 +1,4 @@
-"""Operands of a rule's comparisons: settings in force, literals, and quantities derived from both."""
+"""Operands of a rule's comparisons: effective settings, literals, and quantities derived from both."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from dfly_analysis.config.bandwidth_demand import COLLECTED, BandwidthDemand, de
 from dfly_analysis.config.query import USUAL_LINK_BPS, Query
 from dfly_analysis.config.setting import Setting
 from dfly_analysis.errors import CatalogError
+from dfly_analysis.messages import message
 from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration, format_rate, format_size, parse_duration, parse_size
 
-State = Literal["known", "unset", "unknown"]
-Worth = float | str | bool | None
 _LITERAL = re.compile(r"\d+(?:\.\d+)?(?P<unit>[A-Za-z]*)")
 _SIZE_UNIT = re.compile(r"(?:[KMGTP]i?)?B|[KMGTP]i")
 _CPU = re.compile(r"(\d+(?:\.\d+)?)(m?)")
@@ -31,18 +30,17 @@ _COUNT = "{:g}".format
 class Operand:
     """The value of one operand."""
 
-    state: State
-    """``unset`` if the release has no such key or nothing was asked: no comparison holds. ``unknown`` if a release is unknown."""
-    worth: Worth = None
+    state: Literal["known", "unset", "unknown"]
+    """``unset`` if the release has no such key or nothing was given: no comparison is true. ``unknown`` if a release is unknown."""
+    value: float | str | bool | None = None
     """Seconds, bytes, bytes per second, cores, a count, a flag or a text."""
     text: str = ""
-    """For people."""
+    """For people; why the value is unknown."""
     setting: Setting | None = None
-    """What it was read from."""
 
 
 class Scope(NamedTuple):
-    """Where an expression is evaluated: in a role, and on one host if there are files of hosts."""
+    """Where an expression is evaluated: a role, and one host if there are files of hosts."""
 
     query: Query
     role: str
@@ -55,10 +53,10 @@ class Scope(NamedTuple):
 
 
 def operand(scope: Scope, name: str) -> Operand:
-    """Return the value of a name, see `dfly_analysis.catalog.config_checks.Factor`; a CatalogError if it is no quantity."""
+    """Return the value of a name, see `dfly_analysis.catalog.config_checks.Factor`; a CatalogError for an unknown quantity."""
     if name.startswith("$"):
         if name not in _QUANTITIES:
-            raise CatalogError(f"no quantity is called {name}", hint=f"one of {', '.join(_QUANTITIES)}")
+            raise CatalogError(f"unknown quantity {name}", hint=f"use one of {', '.join(_QUANTITIES)}")
         return _QUANTITIES[name](scope)
     if name in ("true", "false"):
         return Operand("known", name == "true", name)
@@ -68,15 +66,13 @@ def operand(scope: Scope, name: str) -> Operand:
     if literal is None:
         return _setting(scope, name)
     unit = literal["unit"]
-    return Operand(
-        "known",
-        float(parse_size(name)) if _SIZE_UNIT.fullmatch(unit) else parse_duration(name) if unit else float(name),
-        name,
-    )
+    if not unit:
+        return Operand("known", float(name), name)
+    return Operand("known", float(parse_size(name)) if _SIZE_UNIT.fullmatch(unit) else parse_duration(name), name)
 
 
 def product(scope: Scope, factors: Iterable[Factor]) -> Operand:
-    """Return the product of factors; unknown if one is unknown, unset if one is not a number. A single factor is kept as it is."""
+    """Return the product of factors; unknown if one is unknown, unset if one is not a number. A single factor keeps its value."""
     operands = [(operand(scope, factor.name), factor.inverse) for factor in factors]
     if len(operands) == 1 and not operands[0][1]:
         return operands[0][0]
@@ -85,9 +81,9 @@ def product(scope: Scope, factors: Iterable[Factor]) -> Operand:
         return missing
     total = 1.0
     for item, inverse in operands:
-        if isinstance(item.worth, bool) or not isinstance(item.worth, int | float):
+        if isinstance(item.value, bool) or not isinstance(item.value, int | float):
             return Operand("unset", None, item.text)
-        total *= item.worth if not inverse else 1 / item.worth if item.worth else math.inf
+        total *= item.value if not inverse else 1 / item.value if item.value else math.inf
     return Operand("known", total)
 
 
@@ -98,39 +94,43 @@ def _setting(scope: Scope, name: str) -> Operand:
     settings = scope.query.settings
     chain = settings.chain(key, role, scope.host if role == scope.role else None)
     if layer:
-        wanted = ("user", "rendered") if layer == "user" else (layer,)
-        chain = tuple(item for item in chain if item.layer in wanted)
+        layers = ("user", "rendered") if layer == "user" else (layer,)
+        chain = tuple(item for item in chain if item.layer in layers)
     if chain:
-        worth = _worth(chain[-1])
-        return Operand(
-            "unset" if worth is None else "known", worth, f"{chain[-1].value} ({chain[-1].source})", chain[-1]
-        )
+        value = _value(chain[-1])
+        text = message("{value} ({source})", value=str(chain[-1].value), source=chain[-1].source)
+        return Operand("unset" if value is None else "known", value, text, chain[-1])
     found, item = settings.get(key, role), defaults_of(role, key)
-    by_chart = item is None or not item.eras
-    unknown = (settings.chart if by_chart else settings.versions.get(role)) is None
-    return Operand(
-        "unknown" if not layer and found.layer == "unknown" and unknown else "unset", None, found.source, found
-    )
+    unknown = (settings.versions.get(role) if item and item.eras else settings.chart) is None
+    state: Literal["unknown", "unset"] = "unknown" if not layer and found.layer == "unknown" and unknown else "unset"
+    return Operand(state, None, found.source, found)
 
 
-def _worth(setting: Setting) -> Worth:
+def _value(setting: Setting) -> float | str | bool | None:  # noqa: PLR0911 - one return per unit
     value, unit = setting.value, setting.unit
     if value is None or isinstance(value, bool):
         return value
     if setting.key.endswith(".cpu"):
         cores = _CPU.fullmatch(str(value))
         return float(cores[1]) / (1000 if cores[2] else 1) if cores else None
-    if unit == "duration":
-        return setting.seconds
-    if unit in {"size", "rate", "quantity"}:
-        return setting.size_bytes
-    if unit in {"text", None} and isinstance(value, int | float):
-        return float(value) if abs(value) < 1e300 else None
-    return setting.number if unit in {"count", "percent", "requests_per_s", "nanoseconds"} else str(value)
+    match unit:
+        case "duration":
+            return setting.seconds
+        case "size" | "rate" | "quantity":
+            return setting.size_bytes
+        case "text" | None if isinstance(value, int | float):
+            return float(value) if abs(value) < 1e300 else None
+        case "count" | "percent" | "requests_per_s" | "nanoseconds":
+            return setting.number
+    return str(value)
 
 
-def _known(worth: float | None, show: Callable[[float], str], reason: str = "") -> Operand:
-    return Operand("unknown", None, reason) if worth is None else Operand("known", worth, show(worth))
+def _known(value: float | None, show: Callable[[float], str], reason: str = "") -> Operand:
+    return Operand("unknown", None, reason) if value is None else Operand("known", value, show(value))
+
+
+def _given(value: float | None, show: Callable[[float], str]) -> Operand:
+    return Operand("unset") if value is None else Operand("known", value, show(value))
 
 
 def _job_demand(scope: Scope) -> Operand:
@@ -142,54 +142,49 @@ def _limit(scope: Scope) -> Operand:
     limit = scope.demand.limit
     if limit is None or limit.seconds is None:
         return Operand("unknown", None, scope.demand.reason)
-    return Operand("known", limit.seconds, f"{limit.key} {limit.value} ({limit.source})", limit)
+    text = message("{key} {value} ({source})", key=limit.key, value=str(limit.value), source=limit.source)
+    return Operand("known", limit.seconds, text, limit)
 
 
 def _parent_demand(scope: Scope) -> Operand:
-    """Return what a parent needs from the source, so that its first piece is done before its child gives up."""
-    patience = operand(scope, COLLECTED)
-    if patience.state != "known" or not isinstance(patience.worth, float) or not patience.worth:
-        return patience
+    """Return what a parent needs from the source to finish its first piece before its child gives up."""
+    timeout = operand(scope, COLLECTED)
+    if timeout.state != "known" or not isinstance(timeout.value, float) or not timeout.value:
+        return timeout
     parent = scope.query.demand("seedClient")
     in_flight = parent.in_flight_bytes
-    return _known(None if in_flight is None else demanded_bps(in_flight, patience.worth), format_rate, parent.reason)
+    return _known(None if in_flight is None else demanded_bps(in_flight, timeout.value), format_rate, parent.reason)
 
 
 def _tries(scope: Scope) -> Operand:
     settings = scope.query.settings
     number = settings.get("backend.maxRetries", scope.role, scope.host).number
-    usual = piece_attempts(settings.versions.get(scope.role)).retries_before_body
-    return _known(1 + (usual if number is None else number), _COUNT)
+    default = piece_attempts(settings.versions.get(scope.role)).retries_before_body
+    return _known(1 + (default if number is None else number), _COUNT)
 
 
 def _layer_time(scope: Scope) -> Operand:
-    if scope.query.bandwidth_bps is None:
-        return Operand("unset", None, "no bandwidth was named")
-    return _known(scope.query.size_bytes / scope.query.bandwidth_bps, format_duration)
+    query = scope.query
+    return _given(query.size_bytes / query.bandwidth_bps if query.bandwidth_bps else None, format_duration)
 
 
 def _job_deadline(scope: Scope) -> Operand:
     limit = scope.query.settings.get("fixed:preheat.jobDeadline", "scheduler")
     if limit.seconds is None:
         return Operand("unknown" if limit.layer == "unknown" else "unset", None, limit.source)
-    return Operand("known", limit.seconds, f"{limit.value} ({limit.source})")
+    return Operand("known", limit.seconds, message("{value} ({source})", value=str(limit.value), source=limit.source))
 
 
 def _gc_headroom(scope: Scope) -> Operand:
     volume, high = operand(scope, "persistence.size"), operand(scope, "gc.policy.diskHighThresholdPercent")
-    if not isinstance(volume.worth, int | float) or not isinstance(high.worth, float):
+    if not isinstance(volume.value, int | float) or not isinstance(high.value, float):
         return volume if volume.state != "known" else high
-    return _known(volume.worth * max(0.0, 1 - high.worth / 100), format_size)
+    return _known(volume.value * max(0.0, 1 - high.value / 100), format_size)
 
 
 def _documented(scope: Scope, part: str, show: Callable[[float], str]) -> Operand:
-    message = documented_sizing(scope.role)
-    return Operand("unset") if message is None else _known(getattr(message, part), show)
-
-
-def _bandwidth(scope: Scope) -> Operand:
-    bps = scope.query.bandwidth_bps
-    return Operand("unset") if bps is None else _known(bps, format_rate)
+    sizing = documented_sizing(scope.role)
+    return _given(None if sizing is None else getattr(sizing, part), show)
 
 
 _QUANTITIES: Mapping[str, Callable[[Scope], Operand]] = {
@@ -205,9 +200,9 @@ _QUANTITIES: Mapping[str, Callable[[Scope], Operand]] = {
     "$parent_demand": _parent_demand,
     "$tries": _tries,
     "$layer_time": _layer_time,
-    "$bandwidth": _bandwidth,
-    # Where a bandwidth is named, feasibility answers; the assumed link is for when none is.
-    "$link": lambda scope: Operand("unset") if scope.query.bandwidth_bps else _known(USUAL_LINK_BPS, format_rate),
+    "$bandwidth": lambda scope: _given(scope.query.bandwidth_bps, format_rate),
+    # the assumed link counts only if no bandwidth is given
+    "$link": lambda scope: _given(None if scope.query.bandwidth_bps else USUAL_LINK_BPS, format_rate),
     "$job_deadline": _job_deadline,
     "$gc_headroom": _gc_headroom,
     "$documented_cpu": lambda scope: _documented(scope, "cpu", _COUNT),

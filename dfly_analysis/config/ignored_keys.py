@@ -1,4 +1,4 @@
-"""Finds keys without effect: those that nothing reads, and those that do something else than their name says."""
+"""Finds keys without effect: those that no component reads, and those that do something else than their name says."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, NamedTuple
 
-from dfly_analysis.catalog.defaults import KeyDefaults, Value, all_defaults, chart_run, defaults_at_path
+from dfly_analysis.catalog.defaults import KeyDefaults, Value, all_defaults, chart_run, defaults_at_path, defaults_of
 from dfly_analysis.catalog.key_spelling import GO_ROLES, find_key, is_known_key, nearest_keys, suggest_keys
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, Setting, is_chart_only
 from dfly_analysis.config.value_validation import invalid_reason
+from dfly_analysis.messages import join, message
 from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration
 
@@ -21,7 +22,7 @@ KeyKind = Literal[
     "removed_section", "misplaced", "never_read", "renamed", "not_yet", "no_longer", "not_passed_on", "reverse", "bare_number",
     "both_names", "misspelt", "unknown", "unreadable", "repeated",
 ]  # fmt: skip
-_UNSURE: frozenset[KeyKind] = frozenset({"unknown", "unreadable", "repeated"})
+_UNCERTAIN = frozenset({"unknown", "unreadable", "repeated"})
 _MAX_KEYS = 500
 _FIRST_RUST_CHART = "1.1.12"
 _CONFIG_SECTIONS = frozenset({"download", "upload", "backend", "storage", "gc", "proxy", "dynconfig"})
@@ -52,14 +53,13 @@ class IgnoredKey:
     value: Value
     kind: KeyKind
     reason: str
-    """One line."""
     rendered: bool = False
     """Whether it is in a component's own file."""
 
     @property
     def sure(self) -> bool:
         """Whether it is certain that the key does not have the effect its name says."""
-        return self.kind not in _UNSURE
+        return self.kind not in _UNCERTAIN
 
     @property
     def shown(self) -> str:
@@ -67,7 +67,7 @@ class IgnoredKey:
         return f"{self.file}: {self.path}" if self.rendered else self.path
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """The path, and for a misspelt key the suggestion too."""
         return f"{self.path} {self.reason}" if self.kind == "misspelt" else self.path
 
@@ -77,17 +77,26 @@ def find_ignored_keys(settings: Settings) -> tuple[IgnoredKey, ...]:
 
     First those of the values, then those of the rendered files, once for a role. A value equal to the chart's own is left out.
     """
-    every = (*_misspelt_sections(settings), *_repeated(settings)), _in_values(settings), _in_rendered(settings)
+    every = _misspelt_sections(settings), _repeated(settings), _in_values(settings), _in_rendered(settings)
     return tuple(islice(chain.from_iterable(every), _MAX_KEYS))
 
 
-def _in_values(settings: Settings) -> Iterator[IgnoredKey]:
-    user = settings.user
-    for path, value in user.entries.items():
-        found = _check_path(settings, path, value)
-        if found:
-            role = path.partition(".")[0]
-            yield IgnoredKey(f"{user.prefix}{path}", user.address, user.lines.get(path, 0), role, value, *found)
+def ignored_paths(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Return the keys that certainly have no effect: path as the user wrote it, and the reason in one line."""
+    return tuple({key.shown: key.reason for key in find_ignored_keys(settings) if key.sure}.items())
+
+
+def _misspelt_sections(settings: Settings) -> Iterator[IgnoredKey]:
+    """Yield the sections of the values that are a role's but for capitals and signs: nothing below them is read."""
+    plain, user = {role.lower(): role for role in ROLES}, settings.user
+    for name in dict.fromkeys(path.partition(".")[0] for path in user.entries):
+        expected = plain.get(name.lower().replace("_", "").replace("-", ""))
+        if expected and expected != name:
+            reason = message(
+                "the chart reads the section {section}; keys below {name} have no effect", section=expected, name=name
+            )
+            line = user.lines.get(name, 0)
+            yield IgnoredKey(f"{user.prefix}{name}", user.address, line, expected, None, "misspelt", reason)
 
 
 def _repeated(settings: Settings) -> Iterator[IgnoredKey]:
@@ -95,26 +104,16 @@ def _repeated(settings: Settings) -> Iterator[IgnoredKey]:
     rows = [(user.address, f"{user.prefix}{one.path}", one, False) for one in user.repeated]
     rows += [(file.path, one.path, one, True) for file in settings.rendered for one in file.repeated]
     for file, path, one, rendered in rows:
-        reason = f"written twice; what line {one.earlier} says is lost"
+        reason = message("set twice; the value in line {line} is overwritten", line=one.earlier)
         yield IgnoredKey(path, file, one.line, path.partition(".")[0], None, "repeated", reason, rendered)
 
 
-def _misspelt_sections(settings: Settings) -> Iterator[IgnoredKey]:
-    """Yield the sections of the values whose name is a role's but for capitals and signs: nothing in them is read."""
-    plain = {role.lower(): role for role in ROLES}
-    for name in dict.fromkeys(path.partition(".")[0] for path in settings.user.entries):
-        expected = plain.get(name.lower().replace("_", "").replace("-", ""))
-        if expected and expected != name:
-            user = settings.user
-            reason = f"the chart reads the section {expected}; nothing below {name} has an effect"
-            yield IgnoredKey(
-                f"{user.prefix}{name}", user.address, user.lines.get(name, 0), expected, None, "misspelt", reason
-            )
-
-
-def ignored_paths(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """Return the keys that certainly have no effect: path as the user wrote it, and the reason in one line."""
-    return tuple({key.shown: key.reason for key in find_ignored_keys(settings) if key.sure}.items())
+def _in_values(settings: Settings) -> Iterator[IgnoredKey]:
+    user = settings.user
+    for path, value in user.entries.items():
+        if found := _check_path(settings, path, value):
+            role = path.partition(".")[0]
+            yield IgnoredKey(f"{user.prefix}{path}", user.address, user.lines.get(path, 0), role, value, *found)
 
 
 def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:  # noqa: PLR0911 - one return a reason
@@ -127,11 +126,15 @@ def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:
     if run is not None and str(run.value) == str(value):
         return None
     if not rest.startswith("config."):
-        is_misplaced = role in CLIENT_ROLES and rest.partition(".")[0] in _CONFIG_SECTIONS
-        return _Ignored("misplaced", f"the chart reads this under {role}.config.{rest}") if is_misplaced else None
+        if role not in CLIENT_ROLES or rest.partition(".")[0] not in _CONFIG_SECTIONS:
+            return None
+        return _Ignored("misplaced", message("the chart reads this under {path}", path=f"{role}.config.{rest}"))
     key = rest.removeprefix("config.")
     if role in CLIENT_ROLES and settings.chart and _older(settings.chart, _FIRST_RUST_CHART):
-        return _Ignored("not_yet", f"chart {settings.chart} has no {role}; it came with chart {_FIRST_RUST_CHART}")
+        reason = message(
+            "chart {chart} has no {role}; it exists from chart {first}", chart=settings.chart, role=role, first=_FIRST_RUST_CHART
+        )  # fmt: skip
+        return _Ignored("not_yet", reason)
     item = defaults_at_path(role, path) or find_key(role, key)
     if item is None:
         return _unknown_name(role, key)
@@ -145,48 +148,47 @@ def _older(one: str, other: str) -> bool:
 def _go_section(settings: Settings) -> _Ignored | None:
     if settings.chart and not _older(LAST_GO_CHART, settings.chart):
         return None
-    reason = f"a section of the old Go daemon, which charts after {LAST_GO_CHART} do not have; client and seedClient took its place"
+    reason = message(
+        "a section of the old Go daemon, which charts after {chart} do not have; use client and seedClient", chart=LAST_GO_CHART
+    )  # fmt: skip
     return _Ignored("removed_section", reason)
 
 
 def _without_effect(settings: Settings, role: str, item: KeyDefaults) -> _Ignored | None:  # noqa: PLR0911 - one return a reason
     if item.helm_path is None:
-        return _Ignored("not_passed_on", "the chart's template does not pass it on")
+        return _Ignored("not_passed_on", message("the chart's template does not pass it on"))
     if not item.eras:
         return None
-    reader = "the Rust client" if role in CLIENT_ROLES else f"the {role}"
+    reader = message("the Rust client") if role in CLIENT_ROLES else message("the {role}", role=role)
     never = all(era.ignored for era in item.eras)
     version = settings.versions.get(role)
     if version is None:
-        reason = f"{reader} ignores it; {_knob_named_in(item.eras[-1].ignored or '')}"
+        reason = message("{reader} ignores it: {reason}", reader=reader, reason=item.eras[-1].ignored or "")
         return _Ignored("never_read", reason) if never else None
     era = item.at(version)
     if era is None:
-        renamed = next((name for name in item.spellings if name != item.key and _reads(settings, role, name)), None)
-        if renamed:
-            return _Ignored("renamed", f"{reader} {version} reads it under the name {renamed}")
+        names = (
+            name
+            for name in item.spellings
+            if name != item.key and (other := defaults_of(role, name)) and other.is_read(version)
+        )
+        if renamed := next(names, None):
+            reason = message(
+                "{reader} {version} reads it under the name {name}", reader=reader, version=version, name=renamed
+            )
+            return _Ignored("renamed", reason)
         since, until = item.eras[0].since, item.eras[-1].until
-        reason = f"{reader} {version} has no such key; it is read from {since} to {until}"
+        reason = message(
+            "{reader} {version} does not read it; {since} to {until} do", reader=reader, version=version, since=since, until=until
+        )  # fmt: skip
         return _Ignored("not_yet" if _older(version, since) else "no_longer", reason)
     if not era.ignored:
         return None
-    begins: dict[str, KeyKind] = {"renamed": "renamed", "not yet": "not_yet"}
-    kind = next(
-        (kind for start, kind in begins.items() if era.ignored.startswith(start)),
-        "never_read" if never else "no_longer",
-    )
-    return _Ignored(kind, f"{reader} ignores it in {version}; {_knob_named_in(era.ignored)}")
-
-
-def _reads(settings: Settings, role: str, key: str) -> bool:
-    item, version = find_key(role, key), settings.versions.get(role)
-    era = item.at(version) if item and version else None
-    return era is not None and era.ignored is None
-
-
-def _knob_named_in(reason: str) -> str:
-    # Where the reason names the knob, the knob is what the user needs to read.
-    return f"the knob is {reason.partition('the knob is ')[2]}" if "the knob is " in reason else reason
+    kinds: dict[str, KeyKind] = {"renamed": "renamed", "not yet": "not_yet"}
+    other_kind: KeyKind = "never_read" if never else "no_longer"
+    kind = next((kind for start, kind in kinds.items() if era.ignored.startswith(start)), other_kind)
+    reason = message("{reader} {version} ignores it: {reason}", reader=reader, version=version, reason=era.ignored)
+    return _Ignored(kind, reason)
 
 
 def _other_effect(settings: Settings, role: str, item: KeyDefaults, value: Value) -> _Ignored | None:
@@ -194,28 +196,29 @@ def _other_effect(settings: Settings, role: str, item: KeyDefaults, value: Value
         return shortened
     if item.unit == "duration" and isinstance(value, int | float) and not isinstance(value, bool):
         if role in CLIENT_ROLES:
-            return _Ignored("bare_number", f"a bare number is no duration to the client; write {value}s")
-        return _Ignored("bare_number", f"a bare number counts nanoseconds here; write {value}s")
+            text = message("the client rejects a duration without a unit; write {value}s", value=value)
+        else:
+            text = message("a duration without a unit is in nanoseconds; write {value}s", value=value)
+        return _Ignored("bare_number", text)
     twin = next((name for name in item.spellings if name != item.key and "Threshold" in name), None)
-    if twin and settings.chart and _set_below(settings, role, twin):
-        reason = f"the chart sets the same under the name {twin}, and both names in one file are refused; use that name"
-        return _Ignored("both_names", reason)
-    message = invalid_reason(role, item.unit, value)
-    return _Ignored("unreadable", message) if message else None
-
-
-def _set_below(settings: Settings, role: str, key: str) -> bool:
-    return any(item.layer == "chart" and item.key == key for item in settings.chain(key, role))
+    if twin and settings.chart and any(one.layer == "chart" and one.key == twin for one in settings.chain(twin, role)):
+        text = message("the chart sets it under the name {name}, and both names in one file are rejected", name=twin)
+        return _Ignored("both_names", text)
+    reason = invalid_reason(role, item.unit, value)
+    return _Ignored("unreadable", reason) if reason else None
 
 
 def _shortened(settings: Settings, value: Value) -> _Ignored | None:
     default = next((s for s in settings.chain(_PIECE_DOWNLOAD_TIMEOUT, "scheduler") if s.layer == "binary"), None)
     usual = (default.seconds if default else None) or 1800.0
-    written = Setting(_PIECE_DOWNLOAD_TIMEOUT, "scheduler", None, value, "user", "").seconds
-    if written is None or written >= usual:
+    seconds = Setting(_PIECE_DOWNLOAD_TIMEOUT, "scheduler", None, value, "user", "").seconds
+    if seconds is None or seconds >= usual:
         return None
-    lowers = f"{format_duration(written)} lowers it from {format_duration(usual)}"
-    reason = f"a garbage collection rule; it never bounds a transfer, and {lowers}; the knob is download.pieceTimeout of the seed client"
+    reason = message(
+        "a garbage collection timeout, lowered from {usual} to {value}; it does not limit transfers. "
+        "Set download.pieceTimeout of the seed client instead",
+        usual=format_duration(usual), value=format_duration(seconds),
+    )  # fmt: skip
     return _Ignored("reverse", reason)
 
 
@@ -224,25 +227,26 @@ def _unknown_name(role: str, key: str) -> _Ignored | None:
         return None
     expected = suggest_keys(role, key)
     if expected and expected[0].lower() == key.lower():
-        return _Ignored("misspelt", f"capitals matter; nothing reads it so, it is spelt {expected[0]}")
+        return _Ignored("misspelt", message("keys are case-sensitive; write {key}", key=expected[0]))
     leaf = key.rpartition(".")[2]
-    paths = [
-        item.key
-        for item in all_defaults()
-        if (item.component, item.key.rpartition(".")[2]) == (role, leaf)
-        and item.eras
-        and not item.key.startswith("download.maxSchedule")
-    ]
-    if role in CLIENT_ROLES and leaf in _LEAVES and paths:
-        return _Ignored("misspelt", f"nothing reads it there; it is {paths[0]}")
+    if role in CLIENT_ROLES and leaf in _LEAVES:
+        paths = (
+            one.key
+            for one in all_defaults()
+            if one.component == role and one.key.rpartition(".")[2] == leaf and one.eras
+        )
+        path = next((path for path in paths if not path.startswith("download.maxSchedule")), None)
+        if path:
+            return _Ignored("misspelt", message("no component reads it there; write {key}", key=path))
     if expected:
-        return _Ignored("misspelt", f"nothing reads it; did you mean {' or '.join(expected)}?")
+        names = join(expected, message(" or "))
+        return _Ignored("misspelt", message("no component reads it; did you mean {keys}?", keys=names))
+    text = message("no known release of the {role} reads this key, and unknown keys are silently ignored", role=role)
+    if role not in GO_ROLES:
+        text = message("{text} (keys are case-sensitive)", text=text)
     near = nearest_keys(role, key)
-    taken = "any capitals" if role in GO_ROLES else "these capitals"
-    hint = f"; nearest are {', '.join(near)}" if near else ""
     return _Ignored(
-        "unknown",
-        f"no release of the {role} is known to read a key of this name in {taken}, and unknown keys are dropped in silence{hint}",
+        "unknown", message("{text}; nearest names: {names}", text=text, names=join(near, ", ")) if near else text
     )
 
 
@@ -250,33 +254,23 @@ def _in_rendered(settings: Settings) -> Iterator[IgnoredKey]:
     observed: set[tuple[str, str]] = set()
     for file in settings.rendered:
         for key, value in file.values.items():
-            found = _check_rendered(settings, file, key, value)
-            if found and (file.role, key) not in observed:
+            if (file.role, key) not in observed and (found := _check_rendered(settings, file, key, value)):
                 observed.add((file.role, key))
                 yield IgnoredKey(key, file.path, file.lines.get(key, 0), file.role, value, *found, rendered=True)
 
 
 def _check_rendered(settings: Settings, file: RenderedFile, key: str, value: Value) -> _Ignored | None:
-    # Charts write dead keys of their own into these files; only what no chart writes is the user's doing.
+    """Check a key of a component's file; charts write dead keys of their own, and only other keys are the user's mistake."""
     role = file.role
     if role == "scheduler" and key == _PIECE_DOWNLOAD_TIMEOUT and (shortened := _shortened(settings, value)):
         return shortened
     item = find_key(role, key)
     if item is None:
         return _unknown_name(role, key)
-    return _two_names(file, key, item) or _dead_rendered(settings, role, item)
-
-
-def _two_names(file: RenderedFile, key: str, item: KeyDefaults) -> _Ignored | None:
     twin = next((name for name in item.spellings if name != item.key and name in file.values), None)
-    if twin is None or "Threshold" not in key:
-        return None
-    return _Ignored(
-        "both_names", f"the file sets the same under the name {twin}, and both names in one file are refused"
-    )
-
-
-def _dead_rendered(settings: Settings, role: str, item: KeyDefaults) -> _Ignored | None:
+    if twin is not None and "Threshold" in key:
+        text = message("the file sets it under the name {name} too, and both names in one file are rejected", name=twin)
+        return _Ignored("both_names", text)
     found = _without_effect(settings, role, item) if item.eras and not item.chart_runs else None
     if found is None or found.kind == "not_passed_on":
         return None

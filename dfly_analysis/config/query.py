@@ -1,9 +1,9 @@
-"""What a configuration is asked for: settings in force, size of a layer, bandwidth, layers in flight."""
+"""What a configuration is checked for: effective settings, size of a layer, bandwidth, concurrent layers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -13,47 +13,50 @@ from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.bandwidth_demand import BandwidthDemand, demand_of
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART
+from dfly_analysis.messages import Message, message, plural
 from dfly_analysis.schema import ROLES
 
 USUAL_SIZE_BYTES = 20 * 1024**3
 USUAL_LINK_BPS = 125e6  # 1 Gbit/s, the card of a small node
 _LAYERS = "POST /oapi/v1/jobs args.concurrent_task_count"
 _USUAL_LAYERS = 8
-_IDENTITY = re.compile(r"^host\.|(?:^|\.)(?:ip|host|advertiseIP)$")  # what is each host's own
+_IDENTITY = re.compile(r"^host\.|(?:^|\.)(?:ip|host|advertiseIP)$")  # differs on each host
 
 
 class HostGroup(NamedTuple):
     """Hosts of a role with the same configuration."""
 
-    host: str | None
+    host: str | None = None
     """One of them; None if no files were given."""
-    hosts: int
-    """How many they are."""
-    label: str
-    """Shown behind the role; empty if they are all hosts."""
+    n: int = 1
+    all_hosts: bool = True
 
-
-def _label(hosts: Sequence[str | None], groups: int) -> str:
-    if groups == 1:
-        return f" ({len(hosts)} hosts)" if len(hosts) > 1 else ""
-    more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
-    return f" on {hosts[0] or 'a host without name'}{more}"
+    def describe(self, role: str, reason: str) -> Message:
+        """Return the reason with the role and hosts that it is about."""
+        if self.all_hosts and self.n == 1:
+            return message("{role}: {reason}", role=role, reason=reason)
+        if self.all_hosts:
+            hosts = plural("{n} host", "{n} hosts", self.n)
+            return message("{role} ({hosts}): {reason}", role=role, hosts=hosts, reason=reason)
+        host = self.host or message("a host without a name")
+        if self.n == 1:
+            return message("{role} on {host}: {reason}", role=role, host=host, reason=reason)
+        return message("{role} on {host} and {n} more: {reason}", role=role, host=host, n=self.n - 1, reason=reason)
 
 
 @dataclass(frozen=True)
 class Query:
-    """One check of a configuration: for a layer of a size, a bandwidth from the source to one seed client, and layers in flight."""
+    """One check of a configuration: for a layer size, a bandwidth from the source to one seed client, and concurrent layers."""
 
     settings: Settings
     size_bytes: int = USUAL_SIZE_BYTES
     bandwidth_bps: float | None = None
     layers: int | None = None
-    size_asked: bool = False
-    """Whether the size was given, rather than the usual one taken."""
+    size_given: bool = False
 
     @property
     def job_layers(self) -> int:
-        """How many layers are fetched at a time: as asked, else as a job does by default."""
+        """How many layers are downloaded concurrently: as given, else as a job does by default."""
         if self.layers is not None:
             return self.layers
         item, version = defaults_of("manager", _LAYERS), self.settings.versions.get("manager")
@@ -62,21 +65,21 @@ class Query:
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
-        """The roles that run: those of the rendered files if nothing else was given, else all that are switched on."""
+        """The roles that run: those of the rendered files if nothing else was given, else all that are enabled."""
         if self.settings.rendered and not self.settings.user.entries and self.settings.chart is None:
-            there = {file.role for file in self.settings.rendered}
-            return tuple(role for role in ROLES if role in there)
+            known = {file.role for file in self.settings.rendered}
+            return tuple(role for role in ROLES if role in known)
         return tuple(role for role in ROLES if self._runs(role))
 
     def _runs(self, role: str) -> bool:
         entries, chart = self.settings.user.entries, self.settings.chart
-        switch = entries.get(f"{role}.enable")
-        if isinstance(switch, bool):
-            return switch
-        # Charts that have both daemons run the old one by default; who configures the old one alone runs that.
+        enabled = entries.get(f"{role}.enable")
+        if isinstance(enabled, bool):
+            return enabled
+        # Charts with both daemons run the old one by default; who configures only the old one runs that.
         both = chart is not None and parse_version(chart).release <= parse_version(LAST_GO_CHART).release
-        of_old = any(path.partition(".")[0] in GO_SECTIONS for path in entries)
-        return not (role in CLIENT_ROLES and both and of_old)
+        old = any(path.partition(".")[0] in GO_SECTIONS for path in entries)
+        return not (role in CLIENT_ROLES and both and old)
 
     @cached_property
     def hosts(self) -> Mapping[str, tuple[HostGroup, ...]]:
@@ -85,10 +88,9 @@ class Query:
         for file in self.settings.rendered:
             shared = {key: value for key, value in file.values.items() if not _IDENTITY.search(key)}
             found[file.role].setdefault(repr(sorted(shared.items())), []).append(file.host)
-        none = (HostGroup(None, 1, ""),)
         return {
-            role: tuple(HostGroup(hosts[0], len(hosts), _label(hosts, len(groups))) for hosts in groups.values())
-            or none
+            role: tuple(HostGroup(hosts[0], len(hosts), len(groups) == 1) for hosts in groups.values())
+            or (HostGroup(),)
             for role, groups in found.items()
         }
 
@@ -98,7 +100,6 @@ class Query:
 
     def demand(self, role: str, host: str | None = None) -> BandwidthDemand:
         """Return what a role demands for the layer."""
-        known = self._demands.get((role, host))
-        if known is None:
-            known = self._demands[role, host] = demand_of(self.settings, role, self.size_bytes, host)
-        return known
+        if (role, host) not in self._demands:
+            self._demands[role, host] = demand_of(self.settings, role, self.size_bytes, host)
+        return self._demands[role, host]

@@ -277,12 +277,7 @@ def _names(key: str, role: str, version: str | None) -> tuple[str, ...]:
 
 def _reads(key: str, role: str, version: str | None) -> bool:
     found = defaults_of(role, key)
-    if found is None or not found.eras:
-        return True
-    if version is None:
-        return any(era.ignored is None for era in found.eras)
-    era = found.at(version)
-    return era is not None and era.ignored is None
+    return found is None or not found.eras or found.is_read(version)
 
 
 def _bare(key: str, role: str) -> str:

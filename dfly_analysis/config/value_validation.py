@@ -1,4 +1,4 @@
-"""Checks whether a written value means anything to its reader, by the unit of its key."""
+"""Checks whether a value is valid for the unit of its key."""
 
 from __future__ import annotations
 
@@ -7,41 +7,45 @@ import re
 from dfly_analysis.catalog.defaults import Value
 from dfly_analysis.catalog.key_spelling import GO_ROLES
 from dfly_analysis.errors import DflyError
+from dfly_analysis.messages import Message, message
 from dfly_analysis.units import parse_duration, parse_size
 
-# Go reads h, m, s and below; days and weeks are words of the Rust client alone.
+# Go has no units above the hour; the Rust client also reads days and weeks.
 _GO_DURATION = re.compile(r"[+-]?(?:\d+(?:\.\d*)?(?:ns|us|µs|μs|ms|s|m|h))+|0")
 
 
-def invalid_reason(role: str, unit: str, value: Value) -> str | None:  # noqa: PLR0911 - one return a reason
-    """Return why a value means nothing to its reader; None if it is valid, or the unit is not known."""
+def invalid_reason(role: str, unit: str, value: Value) -> Message | None:  # noqa: PLR0911 - one return a reason
+    """Return why a value is invalid; None if it is valid, or the unit is not known."""
     whole = isinstance(value, int) and not isinstance(value, bool)
+    shown = repr(value)
     match unit:
         case _ if value is None:
             return None
-        case "duration":
-            return _invalid_duration(role, value)
-        case "size" | "rate":
-            try:
-                return None if not isinstance(value, bool) and parse_size(value or 0) >= 0 else f"{value!r} is no size"
-            except DflyError:
-                return f"{value!r} is no size; write it like 64MiB"
+        case "duration" if role in GO_ROLES and isinstance(value, str):
+            if not _GO_DURATION.fullmatch(value.strip()):
+                return message("{value} is not a Go duration, whose largest unit is h; write it like 720h", value=shown)
+        case "duration" if not isinstance(value, str) or not _is_duration(value):
+            return message("{value} is not a duration; write it like 30s", value=shown)
+        case "size" | "rate" if not _is_size(value):
+            return message("{value} is not a size; write it like 64MiB", value=shown)
         case "percent" if whole and not 0 < int(value) < 100:
-            return f"{value} is refused: from 1 to 99"
-        case "count" | "percent":
-            return None if whole and int(value) >= 0 else f"{value!r} is no whole number"
-        case "bool":
-            return None if isinstance(value, bool) else f"{value!r} is neither true nor false"
+            return message("{value} is out of range; use 1 to 99", value=shown)
+        case "count" | "percent" if not whole or int(value) < 0:
+            return message("{value} is not a non-negative integer", value=shown)
+        case "bool" if not isinstance(value, bool):
+            return message("{value} is not true or false", value=shown)
     return None
 
 
-def _invalid_duration(role: str, value: Value) -> str | None:
-    if isinstance(value, str) and role in GO_ROLES:
-        fits = _GO_DURATION.fullmatch(value.strip())
-        return None if fits else f"{value!r} is no duration to Go, which knows h, m, s and below; write it like 720h"
+def _is_duration(value: str) -> bool:
     try:
-        if isinstance(value, str) and parse_duration(value) >= 0:
-            return None
+        return parse_duration(value) >= 0
     except DflyError:
-        pass
-    return f"{value!r} is no duration; write it like 30s"
+        return False
+
+
+def _is_size(value: Value) -> bool:
+    try:
+        return not isinstance(value, bool) and parse_size(value or 0) >= 0
+    except DflyError:
+        return False

@@ -173,8 +173,7 @@ class RecommendationContext:
         version, known = self.version(role), defaults_of(role, key)
         if version is None or known is None:
             return self.settings.get(key, role).value is not None
-        era = known.at(version)
-        return era is not None and era.ignored is None
+        return known.is_read(version)
 
     def setting(self, key: str, role: str) -> Setting:
         """Return the value in force for a role: what its files agree on, or what most of them say."""

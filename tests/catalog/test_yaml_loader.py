@@ -75,7 +75,7 @@ RULE = """
   severity: high
   remedy: Do this.
   when: ["a.b < 5s", ["a.b > 1", "a.c = 2"]]
-  samples: {holds: [{values: {}}], clean: [{values: {}}]}
+  samples: {present: [{values: {}}], absent: [{values: {}}]}
 """
 
 
@@ -131,7 +131,7 @@ def test_a_sound_entry_is_taken(entries, model, text):
         (ConfigRule, RULE, ("high", "grave"), "4", "severity: Input should be 'critical'"),
         (ConfigRule, RULE, ("a.b < 5s", "a.b"), "6", "when.0: 'a.b' is no comparison; write it like"),
         (ConfigRule, RULE, ("remedy: Do this.", "keys: {kinds: [unknown]}\n  remedy: Do this."), "2", "either `when` or `keys`"),
-        (ConfigRule, RULE, ("clean: [{values: {}}]", "clean: [{valeus: {}}]"), "7", "samples.clean.0.valeus: no such key"),
+        (ConfigRule, RULE, ("absent: [{values: {}}]", "absent: [{valeus: {}}]"), "7", "samples.absent.0.valeus: no such key"),
         (Signature, "- [", ("[", "["), "", "not YAML"),
         (Signature, "a: 1", ("1", "1"), "1", "is not a list of entries"),
     ],

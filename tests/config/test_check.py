@@ -387,9 +387,9 @@ SEED, CLIENT = "seedClient.config", "client.config"
 KNOWN_TRAPS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
     # the wrong key, in each of the three places it can stand, and what it does there
     ("0.1 Rust client", "wrong_timeout_key", {f"{SEED}.download.pieceDownloadTimeout": "600s"}, {"chart": "1.7.4"}, "ignores it"),
-    ("0.1 scheduler", "wrong_timeout_key", {"scheduler.config.scheduler.gc.pieceDownloadTimeout": "600s"}, {"chart": "1.7.4"}, "lowers it from 30 min"),
+    ("0.1 scheduler", "wrong_timeout_key", {"scheduler.config.scheduler.gc.pieceDownloadTimeout": "600s"}, {"chart": "1.7.4"}, "lowered from 30 min"),
     ("0.1 Go client", "wrong_timeout_key", {"dfdaemon.config.download.pieceDownloadTimeout": "600s"}, {"chart": "1.7.4"}, "old Go daemon"),
-    ("0.1 margin", "collector_removes_slow_peers", {f"{SEED}.download.pieceTimeout": "16m"}, {"chart": "1.7.4"}, "not above 2 tries"),
+    ("0.1 margin", "collector_removes_slow_peers", {f"{SEED}.download.pieceTimeout": "16m"}, {"chart": "1.7.4"}, "not longer than 2 attempts"),
     # limits on a piece, and the shorter one that acts first
     ("0.2 limit", "demands_more_than_a_link", {f"{SEED}.download.pieceTimeout": "30s"}, {"chart": "1.7.4"}, "demand 35.8 MB/s"),
     ("0.2 body", "write_timeout_below_piece_timeout", {f"{SEED}.download.pieceTimeout": "10m"}, {"chart": "1.5.1"}, "30s"),
@@ -409,10 +409,10 @@ KNOWN_TRAPS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
     ("2 lazy loading", "limits_for_lazy_loading", {f"{SEED}.storage.writePieceTimeout": "30s"}, {"chart": "1.7.4"}, "40s, 5s and 30s"),
     ("2 asked", "not_feasible", {f"{SEED}.storage.dir": "/d"}, {"chart": "1.7.4", "size": "20GB", "bandwidth": "10MB/s"}, "26.8 MB/s"),
     # the knob each log line leads to, set so that the line will come
-    ("4 retries", "retries_do_not_cover_bodies", {f"{SEED}.backend.maxRetries": 9}, {"chart": "1.7.4"}, "not tried again"),
+    ("4 retries", "retries_do_not_cover_bodies", {f"{SEED}.backend.maxRetries": 9}, {"chart": "1.7.4"}, "not retried"),
     ("4 no timeout key", "wrong_timeout_key", {f"{SEED}.backend.requestTimeout": "5m"}, {"chart": "1.7.4"}, "download.pieceTimeout"),
     ("4 upload limit", "upload_limit_starves_children", {f"{SEED}.upload.bandwidthLimit": "5MB"}, {"chart": "1.7.4"}, "5MB"),
-    ("4 space", "volume_below_layer", {"seedClient.persistence.size": "8Gi"}, {"chart": "1.7.4"}, "refused"),
+    ("4 space", "volume_below_layer", {"seedClient.persistence.size": "8Gi"}, {"chart": "1.7.4"}, "rejected before its first piece"),
     ("4 disk threshold", "disk_threshold_below_layer", {f"{SEED}.gc.policy.diskThreshold": "8GiB"}, {"client": "v1.4.0"}, "8GiB"),
     ("4 job deadline", "rate_limit_outlasts_the_job", {f"{SEED}.download.backToSourceBandwidthLimit": "1MB"}, {"chart": "1.7.4"}, "60m"),
     ("4 retry of parents", "sent_to_source_too_soon", {"scheduler.config.scheduler.retryInterval": "50ms"}, {"chart": "1.7.4"}, "50ms"),
@@ -422,7 +422,7 @@ KNOWN_TRAPS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
     ("5 digest", "preheat_not_used", {f"{CLIENT}.proxy.registryMirror.enableTaskIDBasedBlobDigest": True}, {"chart": "1.7.4"}, "v2.5.1"),
     ("5 default", "preheat_not_used", {f"{CLIENT}.storage.dir": "/d"}, {"chart": "1.5.10"}, "True"),
     ("5 other capitals", "renamed_key", {f"{CLIENT}.proxy.registryMirror.enableTaskIDBasedBlobDigest": True}, {"client": "v1.1.6"}, "enableTaskIdBasedBlobDigest"),
-    ("5 parameters", "query_parameters_in_task_id", {f"{CLIENT}.proxy.rules": [{"regex": ".*", "filteredQueryParams": ["X"]}]}, {"chart": "1.7.4"}, "name of a task"),
+    ("5 parameters", "query_parameters_in_task_id", {f"{CLIENT}.proxy.rules": [{"regex": ".*", "filteredQueryParams": ["X"]}]}, {"chart": "1.7.4"}, "the task id"),
 ]  # fmt: skip
 
 

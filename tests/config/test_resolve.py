@@ -249,17 +249,17 @@ def test_a_user_value_under_a_dead_name_is_not_in_force():
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        ("seedClient.config.download.pieceDownloadTimeout", "600s", "the Rust client ignores it"),
-        ("seedClient.config.download.pieceDownloadTimeout", "600s", "the knob is download.pieceTimeout"),
+        ("seedClient.config.download.pieceDownloadTimeout", "600s", "the Rust client v1.4.0 ignores it"),
+        ("seedClient.config.download.pieceDownloadTimeout", "600s", "set download.pieceTimeout instead"),
         ("client.config.backend.requestTimeout", "600s", "download.pieceTimeout"),
-        ("scheduler.config.scheduler.gc.pieceDownloadTimeout", "600s", "it never bounds a transfer"),
-        ("scheduler.config.scheduler.gc.pieceDownloadTimeout", 600, "it never bounds a transfer"),
+        ("scheduler.config.scheduler.gc.pieceDownloadTimeout", "600s", "it does not limit transfers"),
+        ("scheduler.config.scheduler.gc.pieceDownloadTimeout", 600, "it does not limit transfers"),
         ("scheduler.config.scheduler.retryInterval", 2, "nanoseconds"),
         ("scheduler.config.job.localWorkerNum", 4, "template does not pass it on"),
-        ("manager.config.job.preheat.registryTimeout", "5m", "the manager ignores it"),
+        ("manager.config.job.preheat.registryTimeout", "5m", "the manager v2.5.0 ignores it"),
         ("seedClient.config.download.pieceTimeout", 600, "write 600s"),
-        ("seedClient.config.download.piecetimeout", "600s", "spelt download.pieceTimeout"),
-        ("seedClient.config.download.writePieceTimeout", "600s", "it is storage.writePieceTimeout"),
+        ("seedClient.config.download.piecetimeout", "600s", "write download.pieceTimeout"),
+        ("seedClient.config.download.writePieceTimeout", "600s", "write storage.writePieceTimeout"),
         ("seedClient.download.pieceTimeout", "600s", "under seedClient.config.download.pieceTimeout"),
         ("seedClient.config.gc.policy.diskHighThresholdPercent", 80, "distHighThresholdPercent"),
         ("dfdaemon.config.download.pieceDownloadTimeout", "600s", "old Go daemon"),
@@ -290,7 +290,7 @@ def test_what_has_an_effect_or_is_not_known_is_left_alone(path, value):
 def test_a_key_newer_than_the_client_is_named():
     """What a release does not know yet is ignored by it; without a release nothing is claimed."""
     values = _values("storage.writePieceTimeout", "360s")
-    assert "it is read from v0.2.27" in dict(ignored_paths(Settings.resolve(values, client="v0.1.118"))).popitem()[1]
+    assert "does not read it; v0.2.27" in dict(ignored_paths(Settings.resolve(values, client="v0.1.118"))).popitem()[1]
     assert ignored_paths(Settings.resolve(values)) == ()
     wrong = _values("download.pieceDownloadTimeout", "600s")
     assert "download.pieceTimeout" in dict(ignored_paths(Settings.resolve(wrong))).popitem()[1]
@@ -424,7 +424,7 @@ def test_sections_of_the_go_daemon_count_in_its_charts():
     assert ignored_paths(Settings.resolve(old, chart="1.1.65")) == ()
     assert ignored_paths(Settings.resolve(old, chart="1.1.66"))
     early = Settings.resolve({"seedClient.config.download.pieceTimeout": "600s"}, chart="1.1.11")
-    assert "it came with chart 1.1.12" in ignored_paths(early)[0][1]
+    assert "it exists from chart 1.1.12" in ignored_paths(early)[0][1]
 
 
 def test_only_go_components_read_names_in_any_capitals():
