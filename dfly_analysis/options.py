@@ -13,8 +13,8 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args, get_type_hints
 
-from dfly_analysis.catalog import LANGUAGES
 from dfly_analysis.errors import DflyError, suggest_similar
+from dfly_analysis.messages import LANGUAGES
 from dfly_analysis.redaction import redact
 from dfly_analysis.units import format_rate, format_size, parse_duration, parse_rate, parse_size
 

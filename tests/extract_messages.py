@@ -32,7 +32,7 @@ def extract_python(file, keywords, comment_tags, options):
     Babel's own extractor takes methods for functions of that name, as in ``b"".join(…)``, and stumbles over bytes.
     """
     for call in message_calls(file.read(), file.name):
-        literals = [arg.value if isinstance(arg, ast.Constant) else None for arg in call.args]
+        literals = [arg.value or None if isinstance(arg, ast.Constant) else None for arg in call.args]
         yield call.lineno, call.func.id, literals, []
 
 

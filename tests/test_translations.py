@@ -73,6 +73,7 @@ def test_msgids_are_literals():
     wrong = [
         f"{path}:{call.lineno}"
         for path in sorted(LOCALE.parent.rglob("*.py"))
+        if path != LOCALE.parent / "reporting" / "components.py"  # it hands the functions to the templates
         for call in message_calls(path.read_text("utf-8"), str(path))
         if call.func.id != "join"
         and not all(isinstance(call.args[place - 1], ast.Constant) for place in KEYWORDS[call.func.id])

@@ -93,9 +93,13 @@ def _readable(role: str) -> tuple[str, ...]:
 
 
 @cache
+def load_key_lists() -> KeyLists:
+    """Return the keys that each role reads besides those with defaults."""
+    return load_document(KeyLists, "rules/key_spelling")
+
+
 def _listed(role: str) -> tuple[str, ...]:
-    listed = load_document(KeyLists, "rules/key_spelling")
-    return getattr(listed, role).keys if role in ROLES else ()
+    return getattr(load_key_lists(), role).keys if role in ROLES else ()
 
 
 @cache

@@ -112,13 +112,14 @@ class Compression:
 
 
 @cache
-def _guide() -> SizingGuide:
+def load_sizing_guide() -> SizingGuide:
+    """Return the documented sizes."""
     return load_document(SizingGuide, "rules/sizing_guide")
 
 
 def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
     """Return what the guide recommends for a role and at least so many peers, or None if it does not mention the role."""
-    rows = _guide().cluster
+    rows = load_sizing_guide().cluster
     row = next((one for one in rows if one.peers >= peers), rows[-1])
     message: _Component | None = getattr(row, role, None) if role in ROLES else None
     if message is None:
@@ -128,7 +129,7 @@ def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
 
 def sizing_source() -> str:
     """Return where the documented sizes come from."""
-    return _guide().source
+    return load_sizing_guide().source
 
 
 class Shares(NamedTuple):
@@ -143,7 +144,7 @@ class Shares(NamedTuple):
 
 def article_shares(role: str) -> Shares:
     """Return requests and limits as the article gives them for large images."""
-    message: _Resources = getattr(_guide().article, role)
+    message: _Resources = getattr(load_sizing_guide().article, role)
     return Shares(
         message.requests.cpu, parse_size(message.requests.memory), message.limits.cpu, parse_size(message.limits.memory)
     )  # fmt: skip
@@ -151,7 +152,7 @@ def article_shares(role: str) -> Shares:
 
 def article_from_bytes() -> int:
     """Return the size of an image from which on the article's figures hold."""
-    return parse_size(_guide().article.images_from)
+    return parse_size(load_sizing_guide().article.images_from)
 
 
 def held_in_memory_bytes(origin: str, piece_bytes: int, write_buffer_bytes: int | None, version: str | None) -> int:
@@ -164,20 +165,26 @@ def held_in_memory_bytes(origin: str, piece_bytes: int, write_buffer_bytes: int 
         ``storage.writeBufferSize``; the largest usual one if unknown.
     """
     known = require_known("client", version or releases("client")[-1])
-    rule = entry_at(_guide().memory, known)
+    rule = entry_at(load_sizing_guide().memory, known)
     assert rule is not None  # the spans leave no gap
     if (rule.from_source if origin == "source" else rule.from_parent) == "piece":
         return piece_bytes
-    buffer = write_buffer_bytes or parse_size(_guide().usual_write_buffer)
+    buffer = write_buffer_bytes or parse_size(load_sizing_guide().usual_write_buffer)
     return min(piece_bytes, buffer) + (parse_size(rule.windows) if origin == "source" else 0)
+
+
+@cache
+def load_compression() -> Compression:
+    """Return how layers are compressed."""
+    return load_document(Compression, "rules/compression")
 
 
 def compression_kinds() -> Mapping[str, Spread]:
     """Return by kind of content how many bytes of files one compressed byte holds."""
-    return {one.name: one.ratio for one in load_document(Compression, "rules/compression").kinds}
+    return {one.name: one.ratio for one in load_compression().kinds}
 
 
 def unpack_speeds() -> Mapping[str, Spread]:
     """Return by algorithm how fast one core unpacks, in compressed bytes a second; ``none`` is a plain archive."""
-    known = load_document(Compression, "rules/compression")
+    known = load_compression()
     return {**{one.name: one.speed.spread() for one in known.algorithms}, "none": known.plain.spread()}
