@@ -115,7 +115,7 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
             whole.add(requested)
         require_readable(paths, whole)
     except BaseException:
-        store.tidy()
+        store.remove_incomplete()
         raise
     _write_rest(store, rest)
     _delete_old_parts(store, {*counts, _REST})
@@ -166,13 +166,13 @@ def _write_parts(
 
 def _write_rest(store: Store, rest: FileResult) -> None:
     """Write what files without records gave as one part, so that the folder can be loaded like the files themselves."""
-    with store.being_written(_REST) as path, PartWriter(path) as writer:
+    with store.atomic_write(_REST) as path, PartWriter(path) as writer:
         writer.finish(rest)
 
 
 def _delete_old_parts(store: Store, names: set[str]) -> None:
     """Delete the parts of an earlier run, and what a killed one left unfinished."""
-    store.tidy()
+    store.remove_incomplete()
     for name in store.names(f"{EVENTS_FOLDER}/part-"):
         if name not in names:
             store.delete(name)
@@ -200,7 +200,7 @@ def _rewrite_copies(store: Store, names: Mapping[str, int], local: Sequence[Path
         result = read_part_result(path) or FileResult()
         if not any(row["path"] in repeated for row in result.coverage):
             continue
-        with store.being_written(name) as target, PartWriter(target) as writer:
+        with store.atomic_write(name) as target, PartWriter(target) as writer:
             for batch in pq.ParquetFile(path).iter_batches():
                 writer.write(_without(pa.Table.from_batches([batch]), repeated))
             writer.finish(result)
@@ -217,7 +217,7 @@ def _without(table: pa.Table, repeated: Mapping[str, Sequence[int]]) -> pa.Table
 def _write_table(store: Store, engine: Engine, table: Table, key: str | None) -> int:
     """Write a table of the engine as Parquet that pandas reads in the types of its schema; return its rows."""
     rows = 0
-    with store.being_written(f"{table.name}.parquet") as path:
+    with store.atomic_write(f"{table.name}.parquet") as path:
         reader = engine.reader(f"SELECT * FROM {table.name}", _ROWS_AT_ONCE)
         own = {column.name: column.dtype for column in table.columns}
         plain = table_schema(table)

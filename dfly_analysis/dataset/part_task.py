@@ -33,7 +33,7 @@ class PartTask:
 
     def run(self, executor: Executor | None = None) -> tuple[FileResult, int]:
         """Write the part where there are records, and return what else the files gave and how many records there are."""
-        with open_store(self.store).being_written(self.name) as path:
+        with open_store(self.store).atomic_write(self.name) as path:
             with PartWriter(path) as writer:
                 result = read_files(self.sources, self.options, writer.write, executor)
                 writer.finish(result)

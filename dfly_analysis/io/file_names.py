@@ -11,7 +11,8 @@ Key = tuple[object, ...]
 
 _PACKED = re.compile(r"\.(?:gz|zst|zstd|xz|bz2)$", re.IGNORECASE)
 _DIGITS = re.compile(r"([0-9]+)")
-_NUMBERED = re.compile(r"^(?P<family>(?:.*\.)?[^.]*[A-Za-z][^.]*)\.(?P<number>[0-9]{1,5})$")
+_NUMBER = re.compile(r"\.(?P<number>[0-9]{1,5})$")
+_LETTER = re.compile("[A-Za-z]")
 _DATED = re.compile(
     r"^(?P<family>.*[^.-])[.-](?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T_-][0-9]{2}(?:[-:.]?[0-9]{2}){0,2}(?:\.[0-9]{1,9})?)?"
     r"|[0-9]{8}(?:[-_T]?[0-9]{2,6})?|1[0-9]{9})(?P<tail>\.[A-Za-z][A-Za-z_]*)?$"
@@ -37,8 +38,8 @@ def reading_key(name: str) -> Key:
     ``dfdaemon.log-20250304``, ``core-2025-03-04T05-06-07.123.log``, ``0.log.20250304-050607.gz``).
     """
     bare = _PACKED.sub("", name)
-    if numbered := _NUMBERED.match(bare):
-        return (*natural_key(numbered["family"]), _NUMBER_RANK, "", -int(numbered["number"]), name)
+    if (numbered := _NUMBER.search(bare)) and _LETTER.search(bare, bare.rfind(".", 0, numbered.start()) + 1, numbered.start()):  # fmt: skip
+        return (*natural_key(bare[: numbered.start()]), _NUMBER_RANK, "", -int(numbered["number"]), name)
     if dated := _DATED.match(bare):
         stamp = "".join(_DIGITS.findall(dated["stamp"]))
         return (*natural_key(dated["family"] + (dated["tail"] or "")), _DATE_RANK, stamp, 0, name)

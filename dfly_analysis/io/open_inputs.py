@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple, cast
+from typing import BinaryIO, Literal, cast
 
 from dfly_analysis.errors import SourceError, suggest_similar
 from dfly_analysis.io.archive_limits import DEFAULT_LIMITS, ArchiveLimits, Budget
@@ -17,9 +17,11 @@ from dfly_analysis.io.archives import expand
 from dfly_analysis.io.file_names import clean, path_key
 from dfly_analysis.io.input_stream import Opened
 from dfly_analysis.io.local import LocalFile, Pipe, kind_of, open_local, standard_input
+from dfly_analysis.io.s3 import ObjectFile, list_objects
 from dfly_analysis.io.streams import BROKEN, reason_of
 
 OnProblem = Callable[[SourceError], None]
+_Found = tuple[str, os.stat_result]
 STDIN = "-"
 
 
@@ -55,8 +57,6 @@ def open_file(
             with open_local(location, "pipe") as file:
                 yield from expand(address, Pipe(file), budget)
         elif source_file.kind == "object":
-            from dfly_analysis.io.s3 import ObjectFile
-
             with ObjectFile(location) as remote:
                 yield from expand(address, remote, budget, file=cast("BinaryIO", remote))
         else:
@@ -83,8 +83,6 @@ def _list(path: str, report: OnProblem, mention: OnProblem) -> Iterator[tuple[ob
     if path == STDIN:
         yield STDIN, SourceFile(STDIN, None, "stdin", STDIN)
     elif path.startswith("s3://"):
-        from dfly_analysis.io.s3 import list_objects
-
         for url, size_bytes in list_objects(path):
             yield url, SourceFile(clean(url), size_bytes, "object", url)
     elif "://" in path:
@@ -94,13 +92,6 @@ def _list(path: str, report: OnProblem, mention: OnProblem) -> Iterator[tuple[ob
             identity = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(found)
             is_pipe = stat.S_ISFIFO(status.st_mode)
             yield identity, SourceFile(clean(found), None, "pipe", found) if is_pipe else SourceFile(clean(found), status.st_size, "file", found)  # fmt: skip
-
-
-class _Found(NamedTuple):
-    """A file or folder that exists, with what the file system says of it."""
-
-    path: str
-    status: os.stat_result
 
 
 def _find_local(path: str, report: OnProblem, mention: OnProblem) -> Iterator[_Found]:
@@ -113,34 +104,26 @@ def _find_local(path: str, report: OnProblem, mention: OnProblem) -> Iterator[_F
     except (OSError, ValueError) as problem:
         matches = sorted(_matches(path), key=lambda match: path_key(Path(match).parts)) if has_magic(path) else []
         if not matches and Path(path).is_symlink():
-            raise SourceError(
-                "the link leads to nothing", where=path, hint="name the file it was made for"
-            ) from problem
+            raise SourceError("the link leads to nothing", where=path, hint="name a file that exists") from problem
         if not matches:
             raise SourceError("no such file or folder", where=path, hint=_nearest_name(path)) from problem
         for match in matches:
             yield from _find_local(match, report, mention)
         return
     if not stat.S_ISDIR(status.st_mode):
-        yield from _explicit(path, status, report)
+        if stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode):
+            yield path, status
+        else:
+            report(SourceError(f"is a {kind_of(status.st_mode)} and cannot be read", where=path, hint="name a file"))
         return
     unreadable: list[SourceError] = []
     found = [*_walk(path, unreadable.append, mention)]
     for folder in unreadable:
         report(folder)
-    if not found and unreadable:
-        return
-    if not found:
+    if not found and not unreadable:
         raise SourceError("the folder holds no files", where=path, hint="name the folder that holds the logs")
     depth = len(Path(path).parts)
-    yield from sorted(found, key=lambda one: path_key(Path(one.path).parts[depth:]))
-
-
-def _explicit(path: str, status: os.stat_result, report: OnProblem) -> Iterator[_Found]:
-    if stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode):
-        yield _Found(path, status)
-    else:
-        report(SourceError(f"is a {kind_of(status.st_mode)} and cannot be read", where=path, hint="name a file"))
+    yield from sorted(found, key=lambda one: path_key(Path(one[0]).parts[depth:]))
 
 
 def _walk(top: str, report: OnProblem, mention: OnProblem) -> Iterator[_Found]:
@@ -152,23 +135,18 @@ def _walk(top: str, report: OnProblem, mention: OnProblem) -> Iterator[_Found]:
             try:
                 status = entry.stat()
             except OSError as problem:
-                mention(SourceError(f"was passed over: {reason_of(problem)}", where=entry.path))
+                mention(SourceError(f"was skipped: {reason_of(problem)}", where=entry.path))
                 continue
             if stat.S_ISREG(status.st_mode):
-                yield _Found(entry.path, status)
+                yield entry.path, status
             elif not stat.S_ISDIR(status.st_mode):
                 hint = "name it itself to read it" if stat.S_ISFIFO(status.st_mode) else None
-                mention(SourceError(f"is a {kind_of(status.st_mode)} and was passed over", where=entry.path, hint=hint))
+                mention(SourceError(f"is a {kind_of(status.st_mode)} and was skipped", where=entry.path, hint=hint))
             elif not entry.is_symlink():
                 waiting.append(entry.path)
             elif not Path(entry.path).resolve().is_relative_to(Path(top).resolve()):
-                mention(
-                    SourceError(
-                        "is a link to another folder and was not followed",
-                        where=entry.path,
-                        hint="name that folder too",
-                    )
-                )
+                message = "is a link to another folder and was not followed"
+                mention(SourceError(message, where=entry.path, hint="name that folder too"))
 
 
 def _entries(folder: str, report: OnProblem) -> list[os.DirEntry[str]]:
@@ -181,38 +159,17 @@ def _entries(folder: str, report: OnProblem) -> list[os.DirEntry[str]]:
 
 
 def _matches(pattern: str) -> Iterator[str]:
-    """Yield what a glob names; unlike the standard library's, ``**`` does not follow links to folders."""
+    """Yield what a glob names; as in a shell, hidden files only where the pattern asks for them. Links to folders end ``**``."""
     parts = Path(pattern).parts
-    fixed = 0 if has_magic(parts[0]) else 1
-    yield from _below("".join(parts[:fixed]), list(parts[fixed:]))
-
-
-def _below(base: str, parts: list[str]) -> Iterator[str]:
-    if not parts:
-        if base and os.path.lexists(base):
-            yield base
-        return
-    part, *rest = parts
-    if part == "**":
-        found = (match for folder in _folders(base) for match in (_below(folder, rest) if rest else [folder] if folder else []))  # fmt: skip
-        yield from dict.fromkeys(found)
-    elif has_magic(part):
-        for entry in _entries(base or ".", lambda _: None):
-            is_hidden = entry.name.startswith(".") and not part.startswith(".")
-            if fnmatch.fnmatchcase(entry.name, part) and not is_hidden and (not rest or entry.is_dir()):
-                yield from _below(os.path.join(base, entry.name), rest)  # noqa: PTH118 - an empty base stays empty
-    else:
-        yield from _below(os.path.join(base, part), rest)  # noqa: PTH118
-
-
-def _folders(base: str) -> Iterator[str]:
-    """Yield a folder and all below it but hidden ones."""
-    waiting = [base]
-    while waiting:
-        folder = waiting.pop()
-        yield folder
-        entries = (entry for entry in _entries(folder or ".", lambda _: None) if not entry.name.startswith("."))
-        waiting += [os.path.join(folder, entry.name) for entry in entries if entry.is_dir(follow_symlinks=False)]  # noqa: PTH118
+    fixed = next(at for at, part in enumerate(parts) if has_magic(part))
+    base, wanted = (
+        Path(*parts[:fixed]),
+        [part if part == "**" else re.sub(r"\*\*+", "*", part) for part in parts[fixed:]],
+    )
+    may_be_hidden = any(part.startswith(".") for part in wanted)
+    for match in base.glob("/".join(wanted)):
+        if may_be_hidden or not any(part.startswith(".") for part in match.parts[len(base.parts) :]):
+            yield str(match)
 
 
 def _nearest_name(path: str) -> str:

@@ -1,4 +1,7 @@
-"""Named files of a result in a folder or below a prefix of an S3 bucket, each written atomically."""
+"""Named files of a result in a folder or below a prefix of an S3 bucket, each written atomically.
+
+Names are relative paths with ``/`` between folders. Every method raises `SourceError` where the place cannot be used.
+"""
 
 from __future__ import annotations
 
@@ -9,50 +12,18 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 from dfly_analysis.errors import SourceError, StoreError
+from dfly_analysis.io import s3
 from dfly_analysis.io.streams import BrokenStreamError, reason_of
 
 _UNFINISHED = ".unfinished"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FULL_DISK_BYTES = 1 << 20
 """With less than this free, a disk is full."""
-
-
-class Store(Protocol):
-    """A place for named files.
-
-    Names are relative paths with ``/`` between folders. Every method raises `SourceError`, one line, where the place
-    cannot be used.
-    """
-
-    @property
-    def address(self) -> str:
-        """Return a path, or ``s3://bucket/prefix``."""
-
-    def write(self, name: str, content: str | Path | bytes) -> None:
-        """Write bytes or a copy of a local file under a name, replacing what has it; it is seen only when it is complete."""
-
-    def being_written(self, name: str) -> AbstractContextManager[Path]:
-        """Return a context with the path of a local file to fill; at the end of the context it appears in the store, if it exists."""
-
-    def names(self, prefix: str = "") -> list[str]:
-        """Return the sorted names that begin with a text."""
-
-    def open(self, name: str) -> BinaryIO:
-        """Open a file for reading, with seeking."""
-
-    def exists(self, name: str) -> bool:
-        """Return whether there is a file of that name."""
-
-    def delete(self, name: str) -> None:
-        """Delete a file; one that is not there is no error."""
-
-    def tidy(self) -> None:
-        """Remove unfinished files, and folders that were created and hold nothing; not while others write."""
 
 
 def open_store(address: str | Path) -> Store:
@@ -73,16 +44,6 @@ def _checked(name: str, where: str) -> str:
     return name
 
 
-def _opened(content: str | Path | bytes) -> BinaryIO:
-    return io.BytesIO(content) if isinstance(content, bytes) else Path(content).open("rb")
-
-
-def _sync(path: Path) -> None:
-    """Wait until the disk has the file: it must be complete after a crash too."""
-    with path.open("r+b") as written:  # Windows syncs only what is open for writing
-        os.fsync(written.fileno())
-
-
 class FolderStore:
     """A folder of this machine."""
 
@@ -93,16 +54,14 @@ class FolderStore:
 
     def write(self, name: str, content: str | Path | bytes) -> None:
         """Write to a temporary file, then move it to its name in one step."""
-        with (
-            self.being_written(name) as path,
-            self._explained(name),
-            path.open("xb") as out,
-            _opened(content) as source,
-        ):
-            shutil.copyfileobj(source, out, 1 << 20)
+        with self.atomic_write(name) as path, self._explained(name):
+            if isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                shutil.copyfile(content, path)
 
     @contextmanager
-    def being_written(self, name: str) -> Iterator[Path]:
+    def atomic_write(self, name: str) -> Iterator[Path]:
         """Yield the path of a temporary file in the same folder; at the end it is moved to its name in one step."""
         target = self._top / _checked(name, self.address)
         with self._explained(name):
@@ -112,7 +71,8 @@ class FolderStore:
             yield unfinished
             with self._explained(name):
                 if unfinished.exists():
-                    _sync(unfinished)
+                    with unfinished.open("r+b") as written:  # it must be complete after a crash too
+                        os.fsync(written.fileno())
                     unfinished.replace(target)
         except OSError as problem:  # of the caller, who may also write elsewhere
             if problem.errno in _FULL and shutil.disk_usage(target.parent).free < _FULL_DISK_BYTES:
@@ -142,15 +102,14 @@ class FolderStore:
         with self._explained(name):
             (self._top / _checked(name, self.address)).unlink(missing_ok=True)
 
-    def tidy(self) -> None:
+    def remove_incomplete(self) -> None:
         """Remove unfinished files and, where this store created the folder, empty folders."""
         with self._explained(""):
             for entry in self._top.rglob(f".*{_UNFINISHED}"):
                 entry.unlink(missing_ok=True)
         if self._is_new:
-            for folder in sorted(
-                (entry for entry in (self._top, *self._top.rglob("*")) if entry.is_dir()), reverse=True
-            ):
+            folders = [entry for entry in (self._top, *self._top.rglob("*")) if entry.is_dir()]
+            for folder in sorted(folders, reverse=True):
                 with suppress(OSError):  # not empty
                     folder.rmdir()
 
@@ -171,8 +130,6 @@ class ObjectStore:
     """A prefix of an S3 bucket."""
 
     def __init__(self, address: str) -> None:
-        from dfly_analysis.io import s3
-
         self.address = address.rstrip("/")
         bucket, prefix = s3.split_url(self.address)
         self._prefix = f"{prefix}/" if prefix else ""
@@ -181,17 +138,17 @@ class ObjectStore:
     def _key(self, name: str) -> str:
         return self._prefix + _checked(name, self.address)
 
-    def _where(self, name: str) -> str:
-        return f"{self.address}/{name}"
-
     def write(self, name: str, content: str | Path | bytes) -> None:
         """Upload it, in parts where it is large; it is seen only when it is complete."""
-        from dfly_analysis.io import s3
-
-        s3.put(self._client, self._key(name), Path(content) if isinstance(content, str) else content, self._where(name))
+        s3.put(
+            self._client,
+            self._key(name),
+            Path(content) if isinstance(content, str) else content,
+            f"{self.address}/{name}",
+        )
 
     @contextmanager
-    def being_written(self, name: str) -> Iterator[Path]:
+    def atomic_write(self, name: str) -> Iterator[Path]:
         """Yield the path of a temporary file, which is uploaded at the end."""
         with tempfile.TemporaryDirectory(prefix="dfly-analysis-part-") as folder:
             path = Path(folder, PurePosixPath(_checked(name, self.address)).name)
@@ -201,8 +158,6 @@ class ObjectStore:
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the sorted names that begin with a text."""
-        from dfly_analysis.io import s3
-
         folder = (self._prefix + prefix).rpartition("/")[0]
         keys = (key for key, _ in s3.list_keys(self._client, folder, self.address))
         found = (key.removeprefix(self._prefix) for key in keys)
@@ -210,27 +165,24 @@ class ObjectStore:
 
     def open(self, name: str) -> BinaryIO:
         """Open an object for reading, fetched in windows of a few megabytes."""
-        from dfly_analysis.io import s3
-
         if not self.exists(name):
-            raise SourceError("there is no such object", where=self._where(name), hint="check the name")
+            raise SourceError("there is no such object", where=f"{self.address}/{name}", hint="check the name")
         try:
-            remote = s3.ObjectFile(self._where(name))
+            remote = s3.ObjectFile(f"{self.address}/{name}")
         except BrokenStreamError as problem:
-            raise SourceError(str(problem), where=self._where(name)) from problem
+            raise SourceError(str(problem), where=f"{self.address}/{name}") from problem
         return cast("BinaryIO", io.BufferedReader(remote, 1 << 16))
 
     def exists(self, name: str) -> bool:
         """Return whether there is an object of that name."""
-        from dfly_analysis.io import s3
-
-        return s3.size_of(self._client, self._key(name), self._where(name)) is not None
+        return s3.size_of(self._client, self._key(name), f"{self.address}/{name}") is not None
 
     def delete(self, name: str) -> None:
         """Delete an object; one that is not there is no error."""
-        from dfly_analysis.io import s3
+        s3.delete(self._client, self._key(name), f"{self.address}/{name}")
 
-        s3.delete(self._client, self._key(name), self._where(name))
-
-    def tidy(self) -> None:
+    def remove_incomplete(self) -> None:
         """Do nothing: an upload that was not completed is no object."""
+
+
+Store = FolderStore | ObjectStore

@@ -48,20 +48,14 @@ def _connect(bucket: str, endpoint: str, _environment: tuple[tuple[str, str], ..
     try:
         from obstore.store import S3Store
     except ImportError as problem:
-        raise SourceError(
-            "object stores need a library that is not installed", where=where, hint="pip install 'dfly-analysis[s3]'"
-        ) from problem
+        hint = "pip install 'dfly-analysis[s3]'"
+        raise SourceError("object stores need a library that is not installed", where=where, hint=hint) from problem
     options: dict[str, Any] = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=120)}
     if endpoint.startswith("http://"):
         options["allow_http"] = True  # who names such an endpoint means it
-    settings: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
+    settings: dict[str, Any] = {"client_options": options} | ({"endpoint": endpoint} if endpoint else {})
     with _explained(where):
-        return S3Store(
-            bucket,
-            client_options=options,  # type: ignore[arg-type]
-            retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
-            **settings,
-        )
+        return S3Store(bucket, retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)}, **settings)
 
 
 def explain(problem: BaseException, where: str) -> SourceError:
@@ -72,16 +66,12 @@ def explain(problem: BaseException, where: str) -> SourceError:
     meanings = (
         ("NoSuchBucket" in text, "there is no such bucket", "check its name and AWS_ENDPOINT_URL"),
         (is_denied, "access is denied", f"check {_CREDENTIALS}"),
-        (
-            "invalid path" in text or "empty path segment" in text,
-            "a key in it has an empty or dotted part, which the library cannot name",
-            "name a prefix without it",
-        ),
+        (re.search("invalid path|empty path segment", text), "a key in it has an empty or dotted part, which the library cannot name", "name a prefix without it"),
         (isinstance(problem, FileNotFoundError), "there is no such object or file", "check the name"),
         (kind == "PreconditionError", "was overwritten while it was read", "read it again"),
         ("169.254." in text or "redentials" in text, "no credentials were found", f"set {_CREDENTIALS}"),
         (True, f"the object store does not answer: {reason}", "check AWS_ENDPOINT_URL"),
-    )
+    )  # fmt: skip
     message, hint = next((message, hint) for holds, message, hint in meanings if holds)
     return SourceError(message, where=where, hint=hint)
 

@@ -80,17 +80,17 @@ def test_an_interrupted_write_leaves_nothing(store, tmp_path, monkeypatch):
 
 def test_a_file_takes_its_name_when_its_context_ends_well(store, tmp_path):
     """What is not there at the end, or ends badly, is not seen; and a folder that came to be for nothing does not stay."""
-    with store.being_written("a/nothing"):
+    with store.atomic_write("a/nothing"):
         pass
-    with pytest.raises(ValueError, match="badly"), store.being_written("a/half") as path:
+    with pytest.raises(ValueError, match="badly"), store.atomic_write("a/half") as path:
         _write_half(path)
     assert store.names() == []
-    store.tidy()
+    store.remove_incomplete()
     assert not (tmp_path / "out").exists()
-    with store.being_written("a/whole") as path:
+    with store.atomic_write("a/whole") as path:
         path.write_bytes(b"whole")
         assert store.names() == []
-    store.tidy()
+    store.remove_incomplete()
     with store.open("a/whole") as opened:
         assert opened.read() == b"whole"
 
@@ -103,7 +103,7 @@ def test_a_full_disk_is_told_by_whose_it_is(tmp_path, monkeypatch, free_bytes, e
     usage = SimpleNamespace(free=free_bytes)
     monkeypatch.setattr("dfly_analysis.io.output_store.shutil.disk_usage", lambda _: usage)
     store = open_store(tmp_path / "out")
-    with pytest.raises(expected[0], match=expected[1]), store.being_written("a/x"):
+    with pytest.raises(expected[0], match=expected[1]), store.atomic_write("a/x"):
         _no_space()
     assert store.names() == []
 
