@@ -68,7 +68,7 @@ def test_an_interrupted_write_leaves_nothing(store, tmp_path, monkeypatch):
         store.write("x", tmp_path / "nothing")
     with pytest.raises(SourceError):
         store.write("y", tmp_path / "nothing")
-    monkeypatch.setattr("dfly_analysis.io.output_store.shutil.copyfileobj", _no_space)
+    monkeypatch.setattr("dfly_analysis.io.output_store.shutil.copyfile", _no_space)
     if store.address.startswith("/"):
         with pytest.raises(SourceError, match="free some space"):
             store.write("x", local)
