@@ -31,16 +31,8 @@ _COLLECT = message("dfbench, vegeta or CSV results of at least two sizes, severa
 class BenchmarkFit(Fit):
     """How long a download takes, given its size: ``overhead + size / throughput``, times a log-normal factor.
 
-    Attributes
-    ----------
-    params : tuple of Param
-        ``overhead`` (s), ``throughput`` (B/s) and ``spread`` (of the log of the time, repeats and sizes together).
-    goodness : mapping of str to float
-        ``rows``, ``sizes``, ``lower_bounds`` (failed downloads that enter as such).
-    largest_bytes : float
-        Beyond it the line is extrapolated.
-    failure_rate : Interval or None
-        Share of downloads that failed; None where the tool does not report them.
+    ``params`` are ``overhead`` (s), ``throughput`` (B/s) and ``spread`` (of the log of the time, repeats and sizes together). Beyond
+    ``largest_bytes`` it extrapolates. ``failure_rate`` is None where the tool does not report failures.
     """
 
     largest_bytes: float
@@ -69,26 +61,14 @@ class BenchmarkFit(Fit):
 
 
 def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) -> BenchmarkFit | NotFitted:
-    """Fit time against size.
+    """Fit time against size to rows of one benchmark, see `dfly_analysis.schema.RUNS`.
 
     Exact times enter with their density, downloads that failed after a known time as lower bounds, buckets and quantiles as
     ranges. Of an aggregate (n, minimum, mean, maximum) the joint density of minimum and maximum and that of the mean of the
     others enter; of three repeats all three are known.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        Rows of one benchmark, see `dfly_analysis.schema.RUNS`; not changed.
-    name : str
-    level : float
-
-    Returns
-    -------
-    BenchmarkFit or NotFitted
     """
     found = read_summaries(runs)
-    sizes = found.sizes
-    statements = len(found.statement_sizes)
+    sizes, statements = found.sizes, len(found.statement_sizes)
     if statements < MIN_COUNT:
         reason = message("{n} times with a size are too few; {needed} are needed", n=statements, needed=MIN_COUNT)
         return NotFitted(name, reason, _COLLECT, found.n)
@@ -186,9 +166,7 @@ def _covariance(found: Summaries, theta: Array) -> tuple[Array, float]:
 def _notes(found: Summaries) -> tuple[Message, ...]:
     notes = []
     if found.hidden:
-        notes.append(
-            message("the tool reports successful downloads only: how many failed, and how long they took, is unknown")
-        )
+        notes.append(message("the tool reports successful downloads only: number and duration of failures are unknown"))
     if found.n_failed > found.n_bounds:
         notes.append(
             plural(

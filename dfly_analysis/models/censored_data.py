@@ -51,7 +51,6 @@ class Cluster:
 
     @property
     def n(self) -> int:
-        """Return how many clusters there are."""
         return int(self.counts.shape[0])
 
     @classmethod
@@ -75,10 +74,8 @@ class Cluster:
     def grouped(self, group_of: Index, n_groups: int) -> Cluster:
         """Return the clusters of groups of entries."""
         counts = self.counts.tocoo()
-        shape = (self.n, n_groups)
-        return replace(
-            self, counts=sparse.coo_array((counts.data, (counts.row, group_of[counts.col])), shape=shape).tocsr()
-        )
+        grouped = sparse.coo_array((counts.data, (counts.row, group_of[counts.col])), shape=(self.n, n_groups))
+        return replace(self, counts=grouped.tocsr())
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,6 @@ class Attempts:
 
     @property
     def n(self) -> int:
-        """Return how many attempts there are."""
         return round(float(self.weight.sum()))
 
     @cached_property
@@ -114,7 +110,6 @@ class Attempts:
 
     @property
     def n_events(self) -> int:
-        """Return how many finished."""
         return round(float(self.weight[self.finished].sum()))
 
     @cached_property
@@ -132,7 +127,6 @@ class Attempts:
 
     @property
     def median_size(self) -> float:
-        """Return the median size, bytes."""
         return float(np.quantile(self.size_bytes, 0.5, weights=self.weight, method="inverted_cdf"))
 
 
@@ -156,7 +150,6 @@ class Rows:
 
     @cached_property
     def total(self) -> float:
-        """Return how many attempts the rows stand for."""
         return float(self.weight.sum())
 
     @cached_property
@@ -198,14 +191,13 @@ def read_attempts(
         keep &= ~rows
     kept = pieces if keep.all() else pieces[keep]
     if clusters is None:
-        of_rows = {
-            name: Cluster.of_column(kept[name], weight[keep]) for name in SHARE_OF_SCATTER if name in kept.columns
-        }
+        columns = [name for name in SHARE_OF_SCATTER if name in kept.columns]
+        clusters = {name: Cluster.of_column(kept[name], weight[keep]) for name in columns}
     else:
-        of_rows = {name: cluster.select(keep) for name, cluster in clusters.items()}
+        clusters = {name: cluster.select(keep) for name, cluster in clusters.items()}
     return Attempts(
         observed[keep], upper[keep], size[keep], weight[keep], event[keep], outcome[keep],
-        clusters={name: cluster for name, cluster in of_rows.items() if cluster.n > 1},
+        clusters={name: cluster for name, cluster in clusters.items() if cluster.n > 1},
         window=starts_window(kept),
         left_out={reason: round(float(count)) for reason, count in left_out.items() if count},
         n_late=round(float(weight[late & keep].sum())),
@@ -279,9 +271,7 @@ def _numbers(pieces: pd.DataFrame, column: str) -> Array:
 
 def _outcomes(column: pd.Series[str]) -> npt.NDArray[np.int8]:
     codes, names = pd.factorize(column)
-    known = {name: place for place, name in enumerate(OUTCOMES)}
-    table = np.array([known.get(str(name), -1) for name in names] + [-1], dtype=np.int8)
-    return table[codes]
+    return np.append(pd.Index(OUTCOMES).get_indexer(names.astype(str)), -1).astype(np.int8)[codes]
 
 
 def starts_window(kept: pd.DataFrame) -> tuple[str, str] | None:
@@ -305,17 +295,14 @@ def bin_attempts(attempts: Attempts) -> Rows:
     upper = np.where(attempts.event, y, np.inf)
     between = attempts.finished & ~attempts.event
     upper[between] = np.log(attempts.upper_s[between])
-    exact = Rows(
-        y - log_unit, upper - log_unit, x - log_size, weight, attempts.event, log_unit, log_size, attempts.clusters
-    )
+    clusters = attempts.clusters
+    exact = Rows(y - log_unit, upper - log_unit, x - log_size, weight, attempts.event, log_unit, log_size, clusters)
     if len(y) <= _MAX_EXACT_ROWS:
         return exact
     pace = exact.middle - exact.x
     sd = np.sqrt(((pace - pace @ weight / total) ** 2) @ weight / total)
     rows, row_of = _binned(exact, float(sd) / (_BINS_PER_SD if total <= _VERY_MANY else _FINE_BINS_PER_SD))
-    return replace(
-        rows, clusters={name: cluster.grouped(row_of, len(rows.y)) for name, cluster in attempts.clusters.items()}
-    )
+    return replace(rows, clusters={name: cluster.grouped(row_of, len(rows.y)) for name, cluster in clusters.items()})
 
 
 def _binned(rows: Rows, width: float) -> tuple[Rows, Index]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,6 @@ class Ending:
 
     @property
     def value(self) -> float:
-        """Return the hazard per second, or the chance per attempt."""
         return self.count / self.exposure
 
     def rate(self, level: float = 0.95) -> Interval:
@@ -61,37 +60,30 @@ class Ending:
 
 def count_endings(attempts: Attempts) -> Mapping[str, Ending]:
     """Count how attempts failed besides the timeout (reset, storage, origin), and for how long they were at risk."""
-    return {outcome: _ending(attempts, outcome) for outcome in FAILURES}
-
-
-def _ending(attempts: Attempts, outcome: str) -> Ending:
-    struck = attempts.outcome == OUTCOMES.index(outcome)
-    time, weight = attempts.middle_s, attempts.weight
-    exposure, count = float(time @ weight), float(weight[struck].sum())
-    per_attempt = False
-    if count:
-        usual_time = 0.5 * float((time * time) @ weight) / exposure
-        per_attempt = float(time[struck] @ weight[struck]) / count < _AT_THE_START * usual_time
-    at_risk = np.ones(len(time)) if per_attempt else time
-    total = float(at_risk @ weight)
-    dispersion = 1.0
-    for cluster in attempts.clusters.values() if count else ():
-        observed, expected = cluster.counts @ struck, cluster.counts @ at_risk * count / total
-        if cluster.n >= _MIN_CLUSTERS:
-            dispersion = max(dispersion, float(((observed - expected) ** 2).sum() / expected.sum()))
-    return Ending(outcome, per_attempt, count, total, dispersion)
+    time, weight, result = attempts.middle_s, attempts.weight, {}
+    exposure = float(time @ weight)
+    for outcome in FAILURES:
+        struck = attempts.outcome == OUTCOMES.index(outcome)
+        count, per_attempt, dispersion = float(weight[struck].sum()), False, 1.0
+        if count:
+            usual_time = 0.5 * float((time * time) @ weight) / exposure
+            per_attempt = float(time[struck] @ weight[struck]) / count < _AT_THE_START * usual_time
+        at_risk = np.ones(len(time)) if per_attempt else time
+        total = float(at_risk @ weight)
+        for cluster in attempts.clusters.values() if count else ():
+            observed, expected = cluster.counts @ struck, cluster.counts @ at_risk * count / total
+            if cluster.n >= _MIN_CLUSTERS:
+                dispersion = max(dispersion, float(((observed - expected) ** 2).sum() / expected.sum()))
+        result[outcome] = Ending(outcome, per_attempt, count, total, dispersion)
+    return result
 
 
 @dataclass(frozen=True)
 class TimeoutChange:
     """What another timeout (``from_s`` to ``to_s``, seconds) does to an attempt.
 
-    Attributes
-    ----------
-    timeouts, others, failures : Interval
-        Change of the share that the timeout cuts, of the share that fails otherwise, and of both together.
-    busy_s : Interval
-        Change of the mean time for which an attempt holds its slot, seconds.
+    These are the changes of the share that the timeout cuts, of the share that fails otherwise, of both together, and of the mean time
+    (seconds) for which an attempt holds its slot.
     """
 
     from_s: float
@@ -112,7 +104,6 @@ class Incidence:
 
     @property
     def failures(self) -> Array:
-        """Return the share that fails for any cause."""
         total = self.timeout + sum(self.others.values(), np.zeros_like(self.timeout))
         return np.minimum(total, 1.0)  # the last bit of a sum may lead beyond
 
@@ -125,7 +116,7 @@ def incidence(average: Average, endings: Mapping[str, Ending], x: float, y: floa
     ends by ``k``. ``x`` and ``y`` are logs of the size and the timeout in the rows' units; ``drawn`` answers under each drawn parameter.
     """
     # From 0 to the timeout, close together where attempts finish.
-    first = min(average.log_quantile(x, _EARLY), y - 1.0)
+    first = min(float(average.log_quantiles(np.array([x]), np.array([_EARLY]))[0]), y - 1.0)
     time = np.concatenate([[0.0], np.exp(np.linspace(first, y, _GRID))])
     log_time = log_positive(time)
     survival = average.drawn_survival(x, log_time) if drawn else average.survival(x, log_time)[None, :]
@@ -153,14 +144,9 @@ def change(
     before, after = (incidence(average, endings, x, y) for y in ys)
     drawn_before, drawn_after = (incidence(average, endings, x, y, drawn=True) for y in ys)
 
-    def between(of: str) -> Interval:
-        value = getattr(after, of) - getattr(before, of)
-        return average.interval(float(value[0]), getattr(drawn_after, of) - getattr(drawn_before, of), level)
+    def between(of: Callable[[Incidence], Array]) -> Interval:
+        return average.interval(float((of(after) - of(before))[0]), of(drawn_after) - of(drawn_before), level)
 
-    others = average.interval(
-        float((after.failures - after.timeout - before.failures + before.timeout)[0]),
-        drawn_after.failures - drawn_after.timeout - drawn_before.failures + drawn_before.timeout,
-        level,
-    )
     from_s, to_s = (float(np.exp(y + average.best.model.rows.log_unit)) for y in ys)
-    return TimeoutChange(from_s, to_s, between("timeout"), others, between("failures"), between("busy_s"))
+    timeouts, others = between(lambda one: one.timeout), between(lambda one: one.failures - one.timeout)
+    return TimeoutChange(from_s, to_s, timeouts, others, between(lambda one: one.failures), between(lambda one: one.busy_s))  # fmt: skip

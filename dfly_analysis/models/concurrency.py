@@ -28,9 +28,8 @@ _SHORTEST_PASS_S, _THINNING = 0.05, 0.6
 
 def shared_speed(in_flight: Array | float, contention: Array | float, contention_exponent: float) -> Array:
     """Return the speed of one piece among so many in flight, of that of a piece alone: ``(1 + (c n)^k)^(-1/k)``."""
-    return np.asarray(
-        (1.0 + (contention * np.asarray(in_flight, dtype=float)) ** contention_exponent) ** (-1.0 / contention_exponent)
-    )
+    load = contention * np.asarray(in_flight, dtype=float)
+    return np.asarray((1.0 + load**contention_exponent) ** (-1.0 / contention_exponent))
 
 
 @dataclass(frozen=True)
@@ -107,10 +106,9 @@ def take_spans(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Spans
     row, start, lasted, size = _in_order(pieces)
     kept = pieces.iloc[row]
     hosts, names = pd.factorize(kept["host"].fillna("?"))
-    begin_s = start - start[0] if len(start) else start
+    zero_s, task = float(start[0]) if len(start) else 0.0, pd.factorize(kept["task_id"])[0]
+    begin_s = start - zero_s
     end_s = begin_s + lasted
-    task = pd.factorize(kept["task_id"])[0]
-    zero_s = float(start[0]) if len(start) else 0.0
     return Spans(
         begin_s, end_s, size, usable=_usable(kept, size), host=hosts, task=task, hosts=tuple(str(name) for name in names), row=row,
         finished=(kept["outcome"] == "ok").to_numpy(dtype=bool), cut=(kept["outcome"] == "timeout").to_numpy(dtype=bool),
@@ -179,10 +177,8 @@ def _unlogged_passes(pieces: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     grouped = first.groupby(_KEY).agg(over=("ended", "max"), bad=("bad", "any"), whole=("ok", "sum")).reset_index()
     observed = pd.MultiIndex.from_frame(own.loc[own["retry_round"].eq(2) & ~hidden, _KEY])
     lost = grouped[grouped["bad"] & ~pd.MultiIndex.from_frame(grouped[_KEY]).isin(observed)]
-    ended = tasks.loc[tasks["ended"].notna(), [*_KEY, "ended", "outcome", "n_pieces"]].drop_duplicates(
-        _KEY, keep="last"
-    )
-    found = lost.merge(ended, on=_KEY)
+    ended = tasks.loc[tasks["ended"].notna(), [*_KEY, "ended", "outcome", "n_pieces"]]
+    found = lost.merge(ended.drop_duplicates(_KEY, keep="last"), on=_KEY)
     return found[(found["ended"] - found["over"]).dt.total_seconds() > _SHORTEST_PASS_S]
 
 
@@ -190,8 +186,7 @@ def _most_at_once(begin_s: Array, end_s: Array, task: Index) -> int:
     """Return how many pieces of one layer are in flight at most, as nearly all layers that have so many show."""
     if not len(task):
         return 1
-    none = np.zeros(0)
-    _, load, order = _steps(begin_s, end_s, np.ones(len(task)), task, (none, none, none.astype(np.intp)))
+    _, load, order = _steps(begin_s, end_s, np.ones(len(task)), task, (np.zeros(0), np.zeros(0), task[:0]))
     most = np.zeros(int(task.max()) + 2)
     np.maximum.at(most, np.concatenate([task, task])[order], load)
     return max(1, round(float(np.quantile(most[most > 0], 0.9))))
@@ -199,28 +194,24 @@ def _most_at_once(begin_s: Array, end_s: Array, task: Index) -> int:
 
 def count_load(spans: Spans, scope: str) -> Steps:
     """Count pieces in flight at each moment, of each ``host`` or of all together (``source``)."""
-    count = len(spans.begin_s)
-    link, unlogged_link = spans.host, spans.unlogged.host
-    if scope == SOURCE:
-        link, unlogged_link = np.zeros_like(link), np.zeros_like(unlogged_link)
-    weight = np.where(spans.unlogged.counted_elsewhere, 0.0, 1.0)
-    time, load, order = _steps(
-        spans.begin_s, spans.end_s, weight, link, (spans.unlogged.begin_s, spans.unlogged.end_s, unlogged_link)
-    )
+    count, more = len(spans.begin_s), spans.unlogged
+    link, unlogged_link = (host * (scope == HOST) for host in (spans.host, more.host))
+    weight = np.where(more.counted_elsewhere, 0.0, 1.0)
+    time, load, order = _steps(spans.begin_s, spans.end_s, weight, link, (more.begin_s, more.end_s, unlogged_link))
     place = np.empty(len(order), dtype=np.intp)
     place[order] = np.arange(len(order))
     return Steps(time, load, place[:count], place[count : 2 * count])
 
 
 def _steps(
-    begin_s: Array, end_s: Array, weight: Array, link: Index, unlogged_link: tuple[Array, Array, Index]
+    begin_s: Array, end_s: Array, weight: Array, link: Index, unlogged: tuple[Array, Array, Index]
 ) -> tuple[Array, Array, Index]:
     """Return times, the load from each on, and which event each is: begins, ends, then those of unlogged pieces."""
     slack = np.minimum(_SLACK_S, _SLACK_SHARE * (end_s - begin_s))
-    more = np.ones(len(unlogged_link[0]))
-    time = np.concatenate([begin_s, end_s - slack, unlogged_link[0], unlogged_link[1]])
+    more = np.ones(len(unlogged[0]))
+    time = np.concatenate([begin_s, end_s - slack, unlogged[0], unlogged[1]])
     change = np.concatenate([weight, -weight, more, -more])
     sort = np.concatenate([np.ones(len(link)), -np.ones(len(link)), more, -more])
     # An end goes before a begin of about the same moment: its slot is free for the next piece.
-    order = np.lexsort((sort, time, np.concatenate([link, link, unlogged_link[2], unlogged_link[2]])))
+    order = np.lexsort((sort, time, np.concatenate([link, link, unlogged[2], unlogged[2]])))
     return time[order], np.cumsum(change[order]), order

@@ -21,18 +21,12 @@ _INFLUENCE = (0.5, 0.99)
 class Checks:
     """Frames to draw or to read.
 
-    Attributes
-    ----------
-    probability : DataFrame
-        One row a residual of all sizes together: ``law`` (the share that lasts longer by the fit), ``seen`` (by Kaplan-Meier),
-        ``law_z`` and ``seen_z`` (both as normal quantiles, so that a good fit is a straight line).
-    residuals : DataFrame
-        One row a row of the likelihood: ``size_bytes``, ``time_s``, ``weight``, ``finished``, ``residual`` (Cox-Snell: minus
-        the log of the fitted survival; of a good fit they are exponential with mean 1).
-    hosts : DataFrame
-        One row a host, of a sample where there are thousands: ``host``, ``n``, ``finished``, ``expected`` (finished attempts by the
-        fit), ``ratio`` (far above 1 is a fast host, far below a slow one) and its interval ``low`` and ``high``, ``shift_q50`` and
-        ``shift_q99`` (by what factor the quantile at the usual size would change without the host, to first order).
+    ``probability``, a row for each residual of all sizes together: ``law`` (the share that lasts longer by the fit), ``seen`` (by
+    Kaplan-Meier), ``law_z`` and ``seen_z`` (both as normal quantiles, so that a good fit is a straight line). ``residuals``, a row for
+    each of the likelihood: ``size_bytes``, ``time_s``, ``weight``, ``finished``, ``residual`` (Cox-Snell: of a good fit exponential with
+    mean 1). ``hosts``, of a sample where there are thousands: ``host``, ``n``, ``finished``, ``expected`` by the fit, ``ratio`` (far above
+    1 is a fast host, far below a slow one) with its interval ``low`` and ``high``, ``shift_q50`` and ``shift_q99`` (by what factor the
+    quantile at the usual size would change without the host, to first order).
     """
 
     probability: pd.DataFrame
@@ -51,12 +45,10 @@ def _probability(fit: DurationFit) -> pd.DataFrame:
     residual, observed, _ = survival_steps(_cox_snell(fit), ~rows.cut, rows.weight)
     expected = np.exp(-residual)
     inside = (np.minimum(observed, expected) > _MIN_SHARE) & (np.maximum(observed, expected) < 1.0 - _MIN_SHARE)
-    expected, observed = expected[inside], observed[inside]
-    keep = np.unique(np.linspace(0, max(len(expected) - 1, 0), min(len(expected), _POINTS)).astype(int))
-    expected, observed = expected[keep], observed[keep]
-    return pd.DataFrame(
-        {"law": expected, "seen": observed, "law_z": -special.ndtri(expected), "seen_z": -special.ndtri(observed)}
-    )
+    result = pd.DataFrame({"law": expected, "seen": observed})[inside]
+    keep = np.unique(np.linspace(0, max(len(result) - 1, 0), min(len(result), _POINTS)).astype(int))
+    result = result.iloc[keep].reset_index(drop=True)
+    return result.assign(law_z=-special.ndtri(result["law"]), seen_z=-special.ndtri(result["seen"]))
 
 
 def _cox_snell(fit: DurationFit) -> Array:
@@ -76,10 +68,9 @@ def _residuals(fit: DurationFit) -> pd.DataFrame:
 def _hosts(fit: DurationFit) -> pd.DataFrame:
     """Return what finished by host and what the fit expects, and how far the answer depends on each host."""
     data, best = fit.attempts, fit.average.best
-    columns = ["host", "n", "finished", "expected", "ratio", "low", "high", "shift_q50", "shift_q99"]
     cluster = data.clusters.get("host")
     if cluster is None:
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame({"host": [], "ratio": []})
     model, theta, count = best.model, best.theta, len(cluster.names)
     x, y = np.log(data.size_bytes) - model.rows.log_size, np.log(data.middle_s) - model.rows.log_unit
     hazard = np.minimum(-model.log_survival(theta, x, y), LARGEST_LOG)

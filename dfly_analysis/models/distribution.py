@@ -53,34 +53,21 @@ SCALE = Shape("scale", -0.7, 2.0, "log")
 
 
 class Distribution:
-    """A family of distributions of ``y = log(time)`` with a location, a scale and perhaps more.
+    """A family of distributions of ``y = log(time)`` with a location, a scale and perhaps more; two of one class are equal.
 
     All arguments broadcast: rows of data against one parameter, or one time against many drawn parameters. Times are in units of
-    the geometric mean of the data, so that priors mean the same whatever the unit. It has no state: two of one class are equal.
-
-    Attributes
-    ----------
-    is_fallback : bool
-        Whether it only follows the data where no named distribution does.
-    family : str
-        Distributions of one family are variants of one idea and share one vote.
-    proportional : bool
-        Whether all its times grow with the location, so that residuals of all sizes are alike.
-    shapes : tuple of Shape
-        Parameters after the location; the first is always the log of the scale.
-    starts : tuple of tuple of float
-        Where the search for the shapes after the scale begins; several where the likelihood has several maxima.
-    heterogeneous : bool
-        Whether it mixes two kinds of attempts; ``share`` is then the logit of the share of the rare kind.
+    the geometric mean of the data, so that priors mean the same whatever the unit.
     """
 
     name: str = ""
-    is_fallback: bool = False
-    family: str = ""
-    proportional: bool = True
-    shapes: tuple[Shape, ...] = (SCALE,)
-    starts: tuple[tuple[float, ...], ...] = ((),)
-    heterogeneous: bool = False
+    is_fallback: bool = False  # it only follows the data where no named distribution does
+    family: str = ""  # distributions of one family are variants of one idea and share one vote
+    proportional: bool = True  # all its times grow with the location, so that residuals of all sizes are alike
+    heterogeneous: bool = False  # it mixes two kinds of attempts; ``share`` is the logit of the share of the rare kind
+    shapes: tuple[Shape, ...] = (SCALE,)  # parameters after the location; the first is always the log of the scale
+    starts: tuple[tuple[float, ...], ...] = (
+        (),
+    )  # of the shapes after the scale, several where the likelihood has several maxima
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other)
@@ -117,7 +104,7 @@ class StandardDistribution(Distribution):
     """A location-scale family: everything follows from the standardised residual ``z = (y - location) / scale``."""
 
     def density_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log density of the standardised residual."""
+        """Return the log density of ``z``."""
         raise NotImplementedError
 
     def survival_z(self, z: Array, shape: Parameters) -> Array:
@@ -140,7 +127,6 @@ class StandardDistribution(Distribution):
         return function(z, shape), self.slopes_z(z, shape, survival=survival)
 
     def value_and_scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> Derivatives:
-        """Return the log survival or the log density, and its derivatives; those by location and scale follow from one slope."""
         inverse = np.exp(-shape[0])
         z = (y - location) * inverse
         value, (slope, *rest) = self.value_and_slopes_z(z, shape[1:], survival=survival)
@@ -148,15 +134,12 @@ class StandardDistribution(Distribution):
         return value if survival else value - shape[0], slopes
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
-        """Return the log density of ``y``."""
         return self.density_z((y - location) * np.exp(-shape[0]), shape[1:]) - shape[0]
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
-        """Return the log of the probability to last beyond ``y``."""
         return self.survival_z((y - location) * np.exp(-shape[0]), shape[1:])
 
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
-        """Return ``y`` below which a share ``p`` lies."""
         return np.asarray(location + np.exp(shape[0]) * self.quantile_z(np.asarray(p, dtype=float), shape[1:]))
 
 

@@ -31,17 +31,11 @@ class DurationFit(Fit):
     raise `TableError` where an argument is out of range. ``law`` and ``params`` are those of the distribution with the best criterion;
     answers come from all distributions near it, by weight.
 
-    Attributes
-    ----------
-    goodness : mapping of str to float
-        ``aic_<distribution>``, ``weight_<distribution>``, ``km_distance`` (largest distance between the distribution and the
-        Kaplan-Meier survival, below the timeout), ``km_distance_expected`` (what chance alone would reach in one of twenty),
-        ``design_effect``, ``n_dropped``, ``n_finished_late``, ``distinct_sizes``, and ``stall_share`` where stalls or slow attempts are seen.
-    hazards : mapping of str to Interval
-        Resets, storage and origin errors per second at risk (95 %); an ending that strikes at the start of an attempt
-        has no hazard per second and is only in ``endings``.
-    average, endings, residuals, attempts
-        What the answers are computed from.
+    ``goodness`` has ``aic_<distribution>``, ``weight_<distribution>``, ``km_distance`` (largest distance between the distribution and the
+    Kaplan-Meier survival, below the timeout), ``km_distance_expected`` (what chance alone would reach in one of twenty),
+    ``design_effect``, ``n_dropped``, ``n_finished_late``, ``distinct_sizes``, and ``stall_share`` where stalls or slow attempts are seen.
+    ``hazards`` are resets, storage and origin errors per second at risk (95 %); an ending at the start of an attempt has none and is
+    only in ``endings``.
     """
 
     hazards: Mapping[str, Interval]
@@ -100,29 +94,28 @@ class DurationFit(Fit):
         These are the timeout, resets, storage and origin errors, each at the hazard or chance seen; cancelled and unknown endings are
         not failures.
         """
-        _check(timeout_s=timeout_s, level=level, size_bytes=size_bytes)
         if not any(ending.count for ending in self.endings.values()):
             return self.timeout_rate(size_bytes, timeout_s, level)
         key = ("failure", float(size_bytes), float(timeout_s), level)
         if key not in self._answers:
-            x, y = self._x(size_bytes), self._y(timeout_s)
-            value = float(incidence(self.average, self.endings, x, y).failures[0])
-            draws = incidence(self.average, self.endings, x, y, drawn=True)
-            self._answers[key] = self._widened(self.average.interval(value, draws.failures, level), x, y, level)
+            self._answers[key] = self._incidence(size_bytes, timeout_s, level)["failure"]
         return self._answers[key]
 
     def incidence(self, size_bytes: float, timeout_s: float, level: float = 0.95) -> dict[str, Interval]:
         """Return the cumulative incidence by cause under a timeout: shares of ``timeout``, ``reset``, ``storage``, ``origin``, ``ok``."""
+        result = self._incidence(size_bytes, timeout_s, level)
+        failing = result.pop("failure")
+        return {**result, "ok": Interval(1.0 - failing.value, 1.0 - failing.high, 1.0 - failing.low)}
+
+    def _incidence(self, size_bytes: float, timeout_s: float, level: float) -> dict[str, Interval]:
         _check(timeout_s=timeout_s, level=level, size_bytes=size_bytes)
         x, y = self._x(size_bytes), self._y(timeout_s)
         best = incidence(self.average, self.endings, x, y)
         draws = incidence(self.average, self.endings, x, y, drawn=True)
-        cut = self._widened(self.average.interval(float(best.timeout[0]), draws.timeout, level), x, y, level)
-        others = {
-            name: self.average.interval(float(best.others[name][0]), draws.others[name], level) for name in self.endings
-        }
-        failing = self._widened(self.average.interval(float(best.failures[0]), draws.failures, level), x, y, level)
-        return {"timeout": cut, **others, "ok": Interval(1.0 - failing.value, 1.0 - failing.high, 1.0 - failing.low)}
+        pairs = {"timeout": (best.timeout, draws.timeout), "failure": (best.failures, draws.failures)}
+        pairs |= {name: (best.others[name], draws.others[name]) for name in self.endings}
+        found = {name: self.average.interval(float(one[0]), drawn, level) for name, (one, drawn) in pairs.items()}
+        return found | {name: self._widened(found[name], x, y, level) for name in ("timeout", "failure")}
 
     def change(self, size_bytes: float, from_s: float, to_s: float, level: float = 0.95) -> TimeoutChange:
         """Return what another timeout gains in timeouts, and costs in other endings and in time."""

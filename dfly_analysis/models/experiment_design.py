@@ -9,14 +9,15 @@ import pandas as pd
 from scipy import special
 
 from dfly_analysis.estimates import Interval, NotFitted
-from dfly_analysis.messages import Message, join, message
+from dfly_analysis.messages import Message, message
+from dfly_analysis.models.censored_data import read_attempts
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.models.duration import DurationFit
-from dfly_analysis.models.model_selection import refit
+from dfly_analysis.models.model_selection import fit_attempts
 from dfly_analysis.units import duration_setting, format_duration, format_share, format_size
 
 NAME = "more_runs"
-_GRID = 80
+_SCORES = np.linspace(-3.5, 4.5, 80)
 _SEED = 6_151
 _PIECES_OF_A_LAYER = 40
 _TIMES_AS_MANY = (1.0, 3.0)
@@ -67,28 +68,19 @@ class RunPlan:
     def how_to(self) -> Message:
         """Return what to do."""
         best = self.best
-        values = {
-            "size": format_size(best.size_bytes), "n": best.n_attempts, "layers": max(1, round(best.n_attempts / _PIECES_OF_A_LAYER)),
-            "pieces": _PIECES_OF_A_LAYER, "share": format_share(self.p), "limit": duration_setting(self.limit_s),
-            "timeout": duration_setting(best.timeout_s), "now_low": format_duration(self.now.low), "now_high": format_duration(self.now.high),
-            "low": format_duration(best.expected.low), "high": format_duration(best.expected.high),
-        }  # fmt: skip
-        gain = message(
-            "The time within which {share} of pieces end is {now_low} to {now_high} now, and about {low} to {high} with them.", **values
-        )  # fmt: skip
+        limit = duration_setting(self.limit_s)
+        timeout = message("the pieceTimeout in force, {limit}", limit=limit)
         if best.timeout_s > 1.01 * self.limit_s:
-            first = message(
-                "Preheat layers in pieces of {size} with download.pieceTimeout raised from {limit} to {timeout}, until about {n} pieces "
-                "were tried ({layers} layers of {pieces} pieces, or fewer and larger ones). Analyse all logs together with these.",
-                **values,
-            )
-        else:
-            first = message(
-                "Preheat layers in pieces of {size} at the {limit} in force, until about {n} pieces were tried ({layers} layers of "
-                "{pieces} pieces, or fewer and larger ones). Analyse all logs together with these.",
-                **values,
-            )
-        return join([first, gain])
+            longer = duration_setting(best.timeout_s)
+            timeout = message("download.pieceTimeout raised from {limit} to {longer}", limit=limit, longer=longer)
+        return message(
+            "Preheat layers in pieces of {size} with {timeout}, until about {n} pieces were tried ({layers} layers of {pieces} pieces, or "
+            "fewer and larger ones). Analyse all logs together with these. The time within which {share} of pieces end is {low} to {high} "
+            "now, and about {then_low} to {then_high} with them.",
+            size=format_size(best.size_bytes), timeout=timeout, n=best.n_attempts, layers=max(1, round(best.n_attempts / _PIECES_OF_A_LAYER)),
+            pieces=_PIECES_OF_A_LAYER, share=format_share(self.p), low=format_duration(self.now.low), high=format_duration(self.now.high),
+            then_low=format_duration(best.expected.low), then_high=format_duration(best.expected.high),
+        )  # fmt: skip
 
 
 def plan_runs(
@@ -99,25 +91,8 @@ def plan_runs(
     The attempts that an option would add are drawn from the fit, evenly over its probabilities so that chance does not blur the
     comparison, cut at the option's timeout, and fitted together with the present ones.
 
-    Parameters
-    ----------
-    pieces : DataFrame
-        What ``fit`` was fitted to, see `fit_duration`; not changed.
-    fit : DurationFit
-    size_bytes : float
-        Of the piece the answer is about.
-    p : float
-        Between 0 and 1.
-    level : float
-
-    Returns
-    -------
-    RunPlan or NotFitted
-
-    Raises
-    ------
-    TableError
-        Where an argument is out of range.
+    ``pieces`` are what ``fit`` was fitted to, see `fit_duration`; the answer is the time within which a share ``p`` of pieces of this
+    size ends.
     """
     now = fit.quantile(size_bytes, p, level)
     limit = pd.to_numeric(pieces["timeout_s"]).dropna()
@@ -126,9 +101,11 @@ def plan_runs(
         reason = message("{n} attempts are too few to compare further runs", n=fit.n)
         return NotFitted(NAME, reason, message("any run with {n} attempts", n=_MIN_COUNT), fit.n)
     options, times = [], _times(fit, size_bytes)
+    distributions = list(dict.fromkeys(one.model.distribution for one in fit.average.members))
     for timeout_s in sorted({limit_s, 2.0 * limit_s, 4.0 * limit_s, max(limit_s, 1.2 * now.value)}):
         for many in _TIMES_AS_MANY:
-            result = refit(fit, _with_more(pieces, times, size_bytes, timeout_s, round(many * fit.n)))
+            attempts = read_attempts(_with_more(pieces, times, size_bytes, timeout_s, round(many * fit.n)))
+            result = fit_attempts(attempts, fit.name, distributions)
             if isinstance(result, DurationFit):
                 expected = result.quantile(size_bytes, p, level)
                 options.append(RunOption(size_bytes, timeout_s, round(many * fit.n), expected))
@@ -139,20 +116,19 @@ def plan_runs(
 
 
 def _times(fit: DurationFit, size_bytes: float) -> Array:
-    """Return the fit as logs of times at even steps of its normal score from -3.5 to 4.5."""
-    score = np.linspace(-3.5, 4.5, _GRID)
+    """Return the fit as logs of times at each of `_SCORES`, its normal scores."""
     low, high = np.log(fit.attempts.duration_s.min()) - 3.0, np.log(fit.attempts.duration_s.max()) + 6.0
-    log_time = np.linspace(low, high, 4 * _GRID)
+    log_time = np.linspace(low, high, 4 * len(_SCORES))
     survival = fit.survival_estimates(size_bytes, np.exp(log_time).tolist())
     reached = np.maximum.accumulate(-special.ndtri(np.clip(survival, 1e-12, 1.0 - 1e-12)))
     reached += 1e-9 * np.arange(len(survival))
-    return np.asarray(np.interp(score, reached, log_time))
+    return np.asarray(np.interp(_SCORES, reached, log_time))
 
 
 def _with_more(pieces: pd.DataFrame, times: Array, size_bytes: float, timeout_s: float, count: int) -> pd.DataFrame:
     """Return the attempts with further ones, in as many layers as they would come from."""
     score = special.ndtri((np.random.default_rng(_SEED).permutation(count) + 0.5) / count)
-    time = np.exp(np.interp(score, np.linspace(-3.5, 4.5, _GRID), times))
+    time = np.exp(np.interp(score, _SCORES, times))
     task = [f"further {place // _PIECES_OF_A_LAYER}" for place in range(count)]
     more = {
         "size_bytes": np.full(count, float(size_bytes)), "duration_s": np.minimum(time, timeout_s),

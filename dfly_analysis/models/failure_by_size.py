@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from dfly_analysis.estimates import Fit, Interval, NotFitted, Param, wilson
 from dfly_analysis.messages import message
 from dfly_analysis.models.censored_data import Flags, require_columns, starts_window
 from dfly_analysis.models.distribution import Array
-from dfly_analysis.models.task_calibration import SIZE_BOUNDS_BYTES, Calibration
+from dfly_analysis.models.task_calibration import Calibration, count_by_size
 
 _MIB = 2.0**20
 _SLOPE_PRIOR_SD = 2.0
@@ -37,16 +36,8 @@ class SizeBin:
 class TaskFailureFit(Fit):
     """The share of tasks that fail, against their size.
 
-    Attributes
-    ----------
-    law : str
-        ``logistic`` where a line in the log of the size was fitted, else ``binned``.
-    n, n_failed, n_censored : int
-        Tasks with a known end; how many failed; how many had no known end and were left out.
-    bins : tuple of SizeBin
-        Those that hold tasks, small to large.
-    calibration : Calibration or None
-        The same failures against those predicted from the duration of a piece.
+    ``law`` is ``logistic`` where a line in the log of the size was fitted, else ``binned``; ``n`` tasks have a known end, ``n_censored``
+    do not and are left out; ``calibration`` compares with the failures predicted from the duration of a piece.
     """
 
     n_failed: int
@@ -65,28 +56,13 @@ class TaskFailureFit(Fit):
         return Interval(*(float(special.expit(edge)) for edge in (middle, middle - half, middle + half)))
 
 
-def task_failure_by_size(
-    tasks: pd.DataFrame, *, name: str = "task_failure", level: float = 0.95
-) -> TaskFailureFit | NotFitted:
-    """Count failures of tasks by size.
+def task_failure_by_size(tasks: pd.DataFrame, level: float = 0.95) -> TaskFailureFit | NotFitted:
+    """Count failures of tasks by size; raise `TableError` where a column is missing.
 
-    Parameters
-    ----------
-    tasks : DataFrame
-        Needs ``size_bytes`` and ``outcome`` (``ok``; ``failed`` and ``died`` count as failed; ``unknown`` is left out).
-        Takes ``started`` and ``last_started`` for the window, and ``weight``, how many tasks a row stands for. It is not changed.
-    name : str
-    level : float
-
-    Returns
-    -------
-    TaskFailureFit or NotFitted
-
-    Raises
-    ------
-    TableError
-        Where a column is missing.
+    Tasks need ``size_bytes`` and ``outcome`` (``ok``; ``failed`` and ``died`` count as failed; ``unknown`` is left out), and may have
+    ``started`` and ``last_started`` for the window, and ``weight``, how many tasks a row stands for.
     """
+    name = "task_failure"
     require_columns(tasks, ("size_bytes", "outcome"), "table tasks")
     weight = tasks["weight"].to_numpy(dtype="float64") if "weight" in tasks.columns else np.ones(len(tasks))
     size = pd.to_numeric(tasks["size_bytes"]).to_numpy(dtype="float64", na_value=np.nan)
@@ -98,23 +74,13 @@ def task_failure_by_size(
         return NotFitted(name, message("no task has both a size and a known end"), collect, total)
     failed = (tasks["outcome"] != "ok").to_numpy(dtype=bool)[known]
     size, weight = size[known], weight[known]
-    bins = _bins(size, failed, weight, level)
+    bins = tuple(SizeBin(*counts) for _, counts in count_by_size(size, failed, weight, level))
     line = _line(size, failed, weight) if sum(one.failed > 0 for one in bins) >= 2 and not failed.all() else None
     n = round(float(weight.sum()))
     return TaskFailureFit(
         name=name, law="logistic" if line else "binned", params=_params(line, level) if line else (), n=n, n_censored=total - n,
         n_failed=round(float(weight[failed].sum())), bins=bins, window=starts_window(tasks[known]), _line=line,
     )  # fmt: skip
-
-
-def _bins(size: Array, failed: Flags, weight: Array, level: float) -> tuple[SizeBin, ...]:
-    result = []
-    for low, high in pairwise((0.0, *SIZE_BOUNDS_BYTES, float("inf"))):
-        inside = (size >= low) & (size < high)
-        n, bad = (round(float(weight[rows].sum())) for rows in (inside, inside & failed))
-        if n:
-            result.append(SizeBin(low, high, n, bad, wilson(bad, n, level)))
-    return tuple(result)
 
 
 def _line(size: Array, failed: Flags, weight: Array) -> tuple[Array, Array, float]:

@@ -15,7 +15,7 @@ from dfly_analysis.models.registry_time import NAME as REGISTRY
 from dfly_analysis.models.registry_time import fit_registry
 from dfly_analysis.models.storage import fit_speeds
 from dfly_analysis.models.task_calibration import calibrate
-from dfly_analysis.models.weighted_attempts import failing_tasks, source_attempts, weighted_pieces, weighted_tasks
+from dfly_analysis.models.weighted_attempts import PIECES_SQL, TASKS_SQL, failing_tasks, load_attempts, source_attempts
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
@@ -33,13 +33,9 @@ _USUAL_TIMEOUT = """
 def fit_all(dataset: Dataset) -> dict[str, Any]:
     """Fit everything that the tables have enough data for.
 
-    Parameters
-    ----------
-    dataset : Dataset
-
     Returns
     -------
-    dict of str to fit or NotFitted
+    dict of str to Fit or NotFitted
         ``piece_from_source``, ``piece_from_parent``, ``task_failure``, ``source_capacity``, ``storage_write`` always, and ``benchmark``
         or ``benchmark_<tool>``; ``piece_from_source_seedClient`` and the like where one of several roles has 200 attempts;
         ``registry_time`` where periods of attempts at the source differ beyond chance; ``task_duration`` from rows of whole tasks and
@@ -53,7 +49,7 @@ def fit_all(dataset: Dataset) -> dict[str, Any]:
     link = fit_link(source_rows, failing_tasks(dataset))
     del source_rows
     result["task_failure"] = _task_failure(dataset, result)
-    task_duration = fit_attempts(weighted_tasks(dataset).attempts(of_pieces=False), "task_duration")
+    task_duration = fit_attempts(load_attempts(dataset, TASKS_SQL).attempts(of_pieces=False), "task_duration")
     if isinstance(task_duration, DurationFit):
         result["task_duration"] = task_duration
     return result | fit_benchmarks(dataset) | link | fit_speeds(dataset)
@@ -61,7 +57,7 @@ def fit_all(dataset: Dataset) -> dict[str, Any]:
 
 def _piece_fits(dataset: Dataset) -> dict[str, Any]:
     """Fit the duration of pieces by origin, and by role where there are several."""
-    pieces, result = weighted_pieces(dataset), {}
+    pieces, result = load_attempts(dataset, PIECES_SQL), {}
     for origin in _ORIGINS:
         name = f"piece_from_{origin}"
         rows = pieces.select(pieces.frame["origin"].eq(origin).to_numpy(dtype=bool, na_value=False))

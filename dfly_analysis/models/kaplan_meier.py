@@ -16,26 +16,9 @@ def kaplan_meier(
 ) -> Curve:
     """Return the survival of durations of which some are right-censored.
 
-    Parameters
-    ----------
-    durations : array
-        Times seen, any unit.
-    censored : array of bool
-        Where true, the time is a lower bound.
-    weights : array, optional
-        How many attempts each entry stands for; by default 1.
-    level : float
-        Of the pointwise interval (Greenwood's variance on the log-log scale).
-
-    Returns
-    -------
-    Curve
-        ``x`` the distinct times at which something finished, ``y`` the share that lasts longer. Empty where nothing finished.
-
-    Raises
-    ------
-    TableError
-        Where the arrays differ in length.
+    ``censored`` is true where a time is a lower bound, ``weights`` is how many attempts each entry stands for; the pointwise interval is
+    by Greenwood's variance on the log-log scale. ``x`` of the curve are the distinct times at which something finished, ``y`` the share
+    that lasts longer; it is empty where nothing finished. `TableError` is raised where the arrays differ in length.
     """
     time, cut = np.asarray(durations, dtype=float), np.asarray(censored, dtype=bool)
     weight = np.ones(len(time)) if weights is None else np.asarray(weights, dtype=float)

@@ -26,16 +26,9 @@ _CELLS, _CELLS_A_STEP = 2**15, 8
 
 @dataclass(frozen=True)
 class LayerShape:
-    """A layer and how a client fetches it.
+    """A layer and how a client fetches it, with ``slots`` pieces in flight.
 
-    Attributes
-    ----------
-    size_bytes, piece_bytes : float
-    slots : int
-        Pieces in flight.
-    passes : int
-    siblings_cancelled : bool
-        Whether a round that fails cancels the pieces in flight, which then have one try left.
+    ``siblings_cancelled``: whether a round that fails cancels the pieces in flight, which then have one try left.
     """
 
     size_bytes: float
@@ -73,25 +66,11 @@ class LayerShape:
 def task_failure_probability(
     piece_failure: float, n_pieces: float, passes: int = 2, *, retry_failure_correlation: float = 0.0
 ) -> float:
-    """Return the probability that a task fails, from that of one attempt at a piece.
+    """Return the probability (0 to 1) that a task fails, from that of one attempt at a piece.
 
     A client tries a piece under the scheduler, then once more in one direct pass over what is missing; the task fails where any piece
     fails in every pass. With independent attempts that is ``1 - (1 - f ** passes) ** n``. Attempts of one task are seldom independent:
     with the share ``c`` of failures that repeat in the next pass a piece fails all with ``f * (c + (1 - c) * f) ** (passes - 1)``.
-
-    Parameters
-    ----------
-    piece_failure, retry_failure_correlation : float
-        0 to 1.
-    n_pieces : float
-        At least 1.
-    passes : int
-        Attempts each piece gets; 2 for a layer from the source with client v0.1.13 and later.
-
-    Raises
-    ------
-    TableError
-        Where an argument is out of range.
     """
     f, c = piece_failure, retry_failure_correlation
     if not (0.0 <= f <= 1.0 and 0.0 <= c <= 1.0 and n_pieces >= 1 and passes >= 1):
@@ -111,17 +90,6 @@ def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, retry_fai
     succeeds with ``(1 - f g)^e (1-f)^s``, where nothing fails or only earlier pieces do, plus
     ``(1-f)^e (1 - (1-f)^s) (1-g) (1-f)^((s-1)/2)``: a first failure among the last ``s``, when about half of the others are still in
     flight.
-
-    Parameters
-    ----------
-    attempt_failure, retry_failure_correlation : float
-        0 to 1.
-    layer : LayerShape
-
-    Raises
-    ------
-    TableError
-        Where an argument is out of range.
     """
     f, c, n = attempt_failure, retry_failure_correlation, layer.n_pieces
     if layer.passes < 2 or not layer.siblings_cancelled:
@@ -153,26 +121,9 @@ def layer_failure_rate(
 ) -> Interval:
     """Return the probability that a layer fails at a piece timeout.
 
-    Each end takes the same end of the interval of an attempt's failure and of the correlation.
-
-    Parameters
-    ----------
-    fit : DurationFit
-        Of attempts at pieces.
-    layer : LayerShape
-    timeout_s : float
-        Of one attempt.
-    level : float
-    competing : bool
-        Whether resets, storage and origin errors count too; else only the timeout.
-    retry_failure_correlation : Interval
-        Share of the failures of a pass that repeat in the next; by default 0, and a tenth at the upper end, since the passes of a
-        task share host, link and registry.
-
-    Raises
-    ------
-    TableError
-        Where an argument is out of range.
+    Each end takes the same end of the interval of an attempt's failure and of the correlation: the share of the failures of a pass that
+    repeat in the next, by default 0, and a tenth at the upper end, since the passes of a task share host, link and registry.
+    ``competing``: whether resets, storage and origin errors count too, or only the timeout.
     """
     requested = fit.failure_rate if competing else fit.timeout_rate
     return _of_layer(requested(layer.piece_bytes, timeout_s, level), layer, retry_failure_correlation)
@@ -189,18 +140,9 @@ def timeout_for_target(
 ) -> Interval:
     """Return the piece timeout at which a layer's failure rate meets a target between 0 and 1.
 
-    Arguments as of `layer_failure_rate`. No timeout prevents resets, storage and origin errors, so by default only timeouts count.
-
-    Returns
-    -------
-    Interval
-        Seconds. ``value`` where the estimate meets the target, ``low`` where the lower end of its interval does and
-        ``high`` where the upper end does: the timeout to set. Infinite where none up to 30 days does.
-
-    Raises
-    ------
-    TableError
-        Where an argument is out of range.
+    Arguments as of `layer_failure_rate`; no timeout prevents resets, storage and origin errors, so by default only timeouts count.
+    The interval (seconds) has as ``value`` where the estimate meets the target, as ``low`` where the lower end of its interval does, and
+    as ``high`` where the upper end does: the timeout to set. Infinite where none up to 30 days does.
     """
     if not 0.0 < target_failure_rate < 1.0:
         raise TableError(f"target must be between 0 and 1, got {target_failure_rate}", where="timeout_for_target")

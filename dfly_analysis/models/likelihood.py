@@ -42,7 +42,6 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Return the name of the distribution, with the form where it is not the usual one."""
         return self.distribution.name if self.form == POWER else f"{self.distribution.name}+overhead"
 
     @cached_property
@@ -56,7 +55,6 @@ class Model:
         return Model(self.distribution, self.form, self.rows.coarse)
 
     def located(self, theta: Parameters, x: Array) -> Array:
-        """Return the location of the log of the time after the overhead."""
         return np.asarray(theta[0] + (theta[1] * x if self.form == POWER else x))
 
     def overhead(self, theta: Parameters) -> Array:
@@ -72,11 +70,9 @@ class Model:
         return np.log(np.maximum(np.exp(y) - self.overhead(theta), 1e-9 * np.exp(y)))
 
     def log_survival(self, theta: Parameters, x: Array, y: Array) -> Array:
-        """Return the log of the probability that an attempt lasts beyond ``y``."""
         return self.distribution.log_survival(self.after_overhead(theta, y), self.located(theta, x), theta[2:])
 
     def quantile(self, theta: Parameters, x: Array, p: Array) -> Array:
-        """Return the log of the time below which a share ``p`` of attempts lies."""
         return self.with_overhead(theta, self.distribution.quantile(p, self.located(theta, x), theta[2:]))
 
     def with_overhead(self, theta: Parameters, y: Array) -> Array:
@@ -106,7 +102,6 @@ class Model:
 
     @cached_property
     def weight(self) -> Array:
-        """Return the weights of the rows, in the order of ``contributions``."""
         return np.asarray(self.rows.weight[self.order])
 
     def contributions(self, theta: Parameters) -> Array:
@@ -129,7 +124,6 @@ class Model:
         return self._with_scores(theta)[1]
 
     def _with_scores(self, theta: Array) -> tuple[Array, Array]:
-        """Return each row's log likelihood and its derivatives."""
         result = []
         for kind, y, upper, x in self._groups:
             value, slopes = self._part(theta, y, x, survival=kind != "exact")
@@ -151,9 +145,8 @@ class Model:
             return value, np.stack([by_location, by_location * x, *by_shape], axis=1)
         if not survival:
             value = value + (y - inner)
-        return value, np.stack(
-            [by_location, self._by_overhead(theta, y, x, by_location, survival=survival), *by_shape], axis=1
-        )
+        by_overhead = self._by_overhead(theta, y, x, by_location, survival=survival)
+        return value, np.stack([by_location, by_overhead, *by_shape], axis=1)
 
     def _by_overhead(self, theta: Array, y: Array, x: Array, by_location: Array, *, survival: bool) -> Array:
         """Return the derivative by the logit of the overhead: what it takes from the time that is left."""

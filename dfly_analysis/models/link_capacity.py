@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,23 +18,13 @@ from dfly_analysis.models.model_selection import fit_duration
 NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
 MIN_COUNT = 30
 CONTENTION_EXPONENTS = (1.0, 4.0, 7.0, 12.0)
-_FALLEN_BEHIND = 8.0
+_FAR_BEHIND = 8.0
 _OWN, _SOFT, _HARD = message("own rates"), message("shared softly"), message("shared link")
 # Contention times the usual load: 0 for requests that do not feel each other, large for a link that is always full.
 _GRID = np.array([0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5, 4.0, 7.0, 15.0, 60.0, 1000.0])
 _COLLECT = message(
     "client logs with piece start and finish lines (level debug from client v1.4.1), or the scheduler's log"
 )
-
-
-@dataclass(frozen=True)
-class HostRate:
-    """What one host fetched: seconds with a piece in flight, finished bytes per such second, and attempts."""
-
-    host: str
-    busy_s: float
-    rate_bps: float
-    n: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,21 +35,11 @@ class CapacityFit(Fit):
     throughput tends to. A piece's progress is the integral of its speed over the pieces in flight at each moment, so that a slow piece
     which outlives its siblings is not taken for one that profits from their absence. Beyond ``most_in_flight`` it extrapolates.
 
-    Attributes
-    ----------
-    law : str
-        ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4, 7 or 12).
-    params : tuple of Param
-        ``rate_alone`` and ``bandwidth``, bytes per second; the latter is infinite where no sharing is seen.
-    goodness : mapping of str to float
-        ``gain`` (log likelihood over own rates), ``design_effect``, ``usual_load``, ``most_in_flight``, ``busiest_bps``.
-    scope : {"host", "source"}
-        Whether pieces of one host share, or those of all.
-    contention : Interval
-    contention_exponent, usual_load, rate_alone_bps : float
-    rate_error : float
-        Relative standard error of that rate, and so of the bandwidth, over all exponents that fit nearly as well.
-    hosts : tuple of HostRate
+    ``law`` is ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4, 7 or 12). ``params`` are
+    ``rate_alone`` and ``bandwidth`` (B/s), the latter infinite where no sharing is seen. ``goodness`` has ``gain`` (log likelihood over own
+    rates), ``design_effect``, ``usual_load``, ``most_in_flight``, ``busiest_bps``. ``scope``: whether pieces of one ``host`` share, or those
+    of all (``source``). ``rate_error`` is the relative standard error of the rate, and so of the bandwidth, over all exponents that fit
+    nearly as well.
     """
 
     scope: str
@@ -69,7 +48,7 @@ class CapacityFit(Fit):
     usual_load: float
     rate_alone_bps: float
     rate_error: float
-    hosts: tuple[HostRate, ...] = ()
+    hosts: tuple[str, ...] = ()
 
     @property
     def shared(self) -> bool:
@@ -78,95 +57,82 @@ class CapacityFit(Fit):
 
     @property
     def bandwidth_bps(self) -> Interval:
-        """Return what throughput tends to, bytes per second; ends without bound are infinite."""
-        c = self.contention
-        return Interval(*(_bandwidth(self, x) for x in (c.value, c.high, c.low)))
+        """Return what throughput tends to, bytes per second, infinite without contention; at the usual load all ends agree."""
+        ends = []
+        for contention in (self.contention.value, self.contention.high, self.contention.low):
+            alone = self._usual_bps / shared_speed(self.usual_load, contention, self.contention_exponent)
+            ends.append(float(alone) / contention if contention > 0 else float("inf"))
+        return Interval(*ends)
+
+    @property
+    def _usual_bps(self) -> float:
+        """Return the rate of a piece at the usual load."""
+        return float(
+            self.rate_alone_bps * shared_speed(self.usual_load, self.contention.value, self.contention_exponent)
+        )
 
     def throughput(self, in_flight: float) -> Interval:
         """Return bytes per second with so many pieces in flight (at least 1); at the usual load all ends agree."""
         if not in_flight >= 1:
             raise TableError(f"pieces in flight must be at least 1, got {in_flight}", where="capacity")
-        usual = shared_speed(self.usual_load, self.contention.value, self.contention_exponent) * self.rate_alone_bps
         speeds = np.array([in_flight, self.usual_load])
         result = []
         for contention in (self.contention.value, self.contention.low, self.contention.high):
             there, here = shared_speed(speeds, contention, self.contention_exponent)
-            result.append(float(usual * in_flight * there / here))
+            result.append(float(self._usual_bps * in_flight * there / here))
         return Interval(result[0], min(result), max(result))
 
 
-def fit_capacity(
-    pieces: pd.DataFrame, tasks: pd.DataFrame | None = None, *, name: str = NAME
-) -> CapacityFit | NotFitted:
-    """Fit throughput against pieces in flight.
+def fit_capacity(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> CapacityFit | NotFitted:
+    """Fit throughput against pieces in flight to frames of `PIECES` and `TASKS`, which are not changed.
 
-    Parameters
-    ----------
-    pieces : DataFrame
-        Of `dfly_analysis.schema.PIECES`; not changed.
-    tasks : DataFrame, optional
-        Of `dfly_analysis.schema.TASKS`; not changed. They show how long passes lasted whose pieces are not logged.
-    name : str
-
-    Returns
-    -------
-    CapacityFit or NotFitted
+    Tasks show how long passes lasted whose pieces are not logged.
     """
     spans = take_spans(pieces, tasks)
     used = int((spans.usable & spans.finished).sum())
     if used < MIN_COUNT:
-        reason = message(
-            "{n} finished attempts at the source have a start time; {needed} are needed", n=used, needed=MIN_COUNT
-        )
-        return NotFitted(name, reason, _COLLECT, len(spans.row))
-    scopes = (HOST, SOURCE) if len(spans.hosts) > 1 else (HOST,)
-    loads = {scope: count_load(spans, scope) for scope in scopes}
+        reason = message("{n} finished attempts at the source have a start time; {needed} are needed", n=used, needed=MIN_COUNT)  # fmt: skip
+        return NotFitted(NAME, reason, _COLLECT, len(spans.row))
+    loads = {scope: count_load(spans, scope) for scope in ((HOST, SOURCE) if len(spans.hosts) > 1 else (HOST,))}
     usual = {scope: _usual_load(spans, steps) for scope, steps in loads.items()}
-    curves = {
-        (scope, exponent): profile(spans, loads[scope], _GRID / usual[scope], exponent)
-        for scope in scopes
+    gains = {
+        (scope, exponent): profile(spans, steps, _GRID / usual[scope], exponent)[0]
+        for scope, steps in loads.items()
         for exponent in CONTENTION_EXPONENTS
     }
-    scope, exponent = max(curves, key=lambda key: float(curves[key][0].max()))
-    top = float((_GRID / usual[scope])[int(curves[scope, exponent][0].argmax())])
-    effect = design_effect(spans, loads[scope], top, exponent)
-    found = {key: bounds(gain / effect, _GRID / usual[key[0]]) for key, (gain, _) in curves.items()}
-    contention = found[scope, exponent]
-    if contention.value == 0:
-        scope = HOST
-        exponent = max(CONTENTION_EXPONENTS, key=lambda one: found[HOST, one].high)
-        contention = found[HOST, exponent]
-    gain = float(curves[scope, exponent][0].max())
-    bare = _described(name, spans, loads[scope], contention, (scope, exponent, usual[scope], gain, effect), pieces)
-    others = {
-        other: (found[scope, other].value, (gain - float(curves[scope, other][0].max())) / effect)
-        for other in CONTENTION_EXPONENTS
-        if other != exponent
-    }
-    return _with_params(
-        replace(bare, rate_error=float(np.hypot(bare.rate_error, _disagreement(bare, spans, loads[scope], others))))
-    )
-
-
-def _disagreement(fit: CapacityFit, spans: Spans, steps: Steps, others: Mapping[float, tuple[float, float]]) -> float:
-    """Return how far the bandwidth under other exponents is from the fitted one, in logs, weighted by how well they fit.
-
-    ``others`` holds the contention of each, and how much its log likelihood is below that of the best.
-    """
+    scope, exponent = max(gains, key=lambda key: float(gains[key].max()))
+    effect = design_effect(spans, loads[scope], float(_GRID[gains[scope, exponent].argmax()] / usual[scope]), exponent)
+    found = {key: bounds(gain / effect, _GRID / usual[key[0]]) for key, gain in gains.items()}
+    if found[scope, exponent].value == 0:
+        scope, exponent = HOST, max(CONTENTION_EXPONENTS, key=lambda one: found[HOST, one].high)
+    contention, steps, gain = found[scope, exponent], loads[scope], float(gains[scope, exponent].max())
+    rate, spread = rate_alone(spans, steps, contention.value, exponent)
+    # How far the bandwidth under other exponents is from this one, in logs, weighted by how well they fit.
     weights, squares = [1.0], [0.0]
-    for exponent, (contention, short) in others.items():
-        if fit.contention.value > 0 and contention > 0 and short < _FALLEN_BEHIND:
-            bandwidth = rate_alone(spans, steps, contention, exponent)[0] / contention
-            weights.append(float(np.exp(-short)))
-            squares.append(float(np.log(bandwidth / fit.bandwidth_bps.value)) ** 2)
-    return float(np.sqrt(np.average(squares, weights=weights)))
-
-
-def _bandwidth(fit: CapacityFit, contention: float) -> float:
-    """Return the bandwidth under another contention that agrees on the speed at the usual load, where it was seen."""
-    observed = fit.rate_alone_bps * shared_speed(fit.usual_load, fit.contention.value, fit.contention_exponent)
-    alone = float(observed / shared_speed(fit.usual_load, contention, fit.contention_exponent))
-    return alone / contention if contention > 0 else float("inf")
+    for other in CONTENTION_EXPONENTS:
+        value, behind = found[scope, other].value, (gain - float(gains[scope, other].max())) / effect
+        if other != exponent and contention.value > 0 and value > 0 and behind < _FAR_BEHIND:
+            weights.append(float(np.exp(-behind)))
+            bandwidth = rate_alone(spans, steps, value, other)[0] / value
+            squares.append(float(np.log(bandwidth * contention.value / rate)) ** 2)
+    error = float(
+        np.hypot(spread * np.sqrt(effect / spans.finished.sum()), np.sqrt(np.average(squares, weights=weights)))
+    )
+    started = pd.to_datetime(pieces["started"], utc=True).iloc[spans.row]
+    goodness = {
+        "gain": gain, "design_effect": effect, "usual_load": usual[scope], "most_in_flight": float(steps.load.max()),
+        "busiest_bps": max(_rate_of_host(spans, host) for host in range(len(spans.hosts))),
+    }  # fmt: skip
+    fit = CapacityFit(
+        name=NAME, law=_OWN if contention.value == 0 else _SOFT if exponent == CONTENTION_EXPONENTS[0] else _HARD,
+        n=int(spans.usable.sum()), n_censored=int((spans.usable & ~spans.finished).sum()), goodness=goodness,
+        window=(started.min().isoformat(), started.max().isoformat()), scope=scope, contention=contention, contention_exponent=exponent,
+        usual_load=usual[scope], rate_alone_bps=rate, rate_error=error, hosts=tuple(sorted(spans.hosts)),
+        notes=_notes(spans, scope, contention, usual[scope]),
+    )  # fmt: skip
+    wide, band = float(np.exp(1.96 * error)), fit.bandwidth_bps
+    alone = Param("rate_alone", rate, rate / wide, rate * wide, "B/s")
+    return replace(fit, params=(alone, Param("bandwidth", band.value, band.low / wide, band.high * wide, "B/s")))
 
 
 def fit_link(pieces: pd.DataFrame, tasks: pd.DataFrame | None) -> dict[str, CapacityFit | DurationFit | NotFitted]:
@@ -197,40 +163,12 @@ def _usual_load(spans: Spans, steps: Steps) -> float:
     return float(max(mean[spans.usable].mean(), 1.0))
 
 
-def _host_rates(spans: Spans) -> tuple[HostRate, ...]:
-    result = []
-    for code, host in enumerate(spans.hosts):
-        own = spans.host == code
-        begin, end = spans.begin_s[own], np.maximum.accumulate(spans.end_s[own])
-        busy = float(end[-1] - begin[0] - np.maximum(begin[1:] - end[:-1], 0.0).sum())
-        done = float(spans.size_bytes[own & spans.finished].sum())
-        result.append(HostRate(host, busy, done / max(busy, 1e-9), int(own.sum())))
-    return tuple(sorted(result, key=lambda one: one.host))
-
-
-def _described(
-    name: str, spans: Spans, steps: Steps, contention: Interval, found: tuple[str, float, float, float, float], pieces: pd.DataFrame
-) -> CapacityFit:  # fmt: skip
-    scope, exponent, usual, gain, effect = found
-    rate, spread = rate_alone(spans, steps, contention.value, exponent)
-    error, hosts = float(spread * np.sqrt(effect / spans.finished.sum())), _host_rates(spans)
-    started = pd.to_datetime(pieces["started"], utc=True).iloc[spans.row]
-    goodness = {
-        "gain": gain, "design_effect": effect, "usual_load": usual, "most_in_flight": float(steps.load.max()),
-        "busiest_bps": max(one.rate_bps for one in hosts),
-    }  # fmt: skip
-    return CapacityFit(
-        name=name, law=_OWN if contention.value == 0 else _SOFT if exponent == CONTENTION_EXPONENTS[0] else _HARD, params=(),
-        n=int(spans.usable.sum()), n_censored=int((spans.usable & ~spans.finished).sum()), goodness=goodness,
-        window=(started.min().isoformat(), started.max().isoformat()), scope=scope, contention=contention, contention_exponent=exponent,
-        usual_load=usual, rate_alone_bps=rate, rate_error=error, hosts=hosts, notes=_notes(spans, scope, contention, usual),
-    )  # fmt: skip
-
-
-def _with_params(fit: CapacityFit) -> CapacityFit:
-    rate, wide, band = fit.rate_alone_bps, float(np.exp(1.96 * fit.rate_error)), fit.bandwidth_bps
-    alone = Param("rate_alone", rate, rate / wide, rate * wide, "B/s")
-    return replace(fit, params=(alone, Param("bandwidth", band.value, band.low / wide, band.high * wide, "B/s")))
+def _rate_of_host(spans: Spans, host: int) -> float:
+    """Return the bytes of finished attempts over the seconds with a piece in flight."""
+    own = spans.host == host
+    begin, end = spans.begin_s[own], np.maximum.accumulate(spans.end_s[own])
+    busy = float(end[-1] - begin[0] - np.maximum(begin[1:] - end[:-1], 0.0).sum())
+    return float(spans.size_bytes[own & spans.finished].sum()) / max(busy, 1e-9)
 
 
 def _notes(spans: Spans, scope: str, contention: Interval, usual: float) -> tuple[Message, ...]:

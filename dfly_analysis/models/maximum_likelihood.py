@@ -88,11 +88,10 @@ class Fitted:
         return replace(self, theta=np.concatenate([self.theta[:1] + by_log, self.theta[1:]]))
 
     def draw(self, count: int) -> tuple[Array, ...]:
-        """Return parameters drawn from their uncertainty, one array of ``count`` each.
+        """Return parameters drawn from their uncertainty by importance resampling, one array of ``count`` each.
 
-        Proposed from Student's distribution with the covariance of the likelihood, with a fixed seed, and chosen by the
-        likelihood itself (importance resampling), since where the data say little of a parameter it is not normal. What
-        clusters scatter beyond the likelihood stretches the draws afterwards.
+        Proposals are Student's with the covariance of the likelihood and a fixed seed; what clusters scatter beyond the likelihood
+        stretches the draws afterwards.
         """
         tried = 2 * max(2 * count // 3, 60)
         source = np.random.default_rng(_SEED)
@@ -140,20 +139,6 @@ def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float(
                 if rough is not None and rough.criterion() > ahead + _FAR_BEHIND:
                     return rough
         found = _climb(model, begins[0], _FINE)
-        return None if found is None else _at(model, found.x)
-
-
-def follow(model: Model, near: Fitted) -> Fitted | None:
-    """Find the best parameters from those that another model of the same distribution and form has on nearly the same data.
-
-    Units of the two may differ; None where the search did not end at finite numbers.
-    """
-    old, new, begin = near.model.rows, model.rows, near.theta.copy()
-    begin[0] += old.log_unit - new.log_unit
-    if model.form == POWER:
-        begin[0] += begin[1] * (new.log_size - old.log_size)
-    with np.errstate(all="ignore"):
-        found = _climb(model, begin, _FINE)
         return None if found is None else _at(model, found.x)
 
 

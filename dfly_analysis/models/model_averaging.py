@@ -37,7 +37,6 @@ class Average:
 
     @property
     def best(self) -> Fitted:
-        """Return the model with the best criterion."""
         return self.members[0]
 
     @cached_property
@@ -56,12 +55,8 @@ class Average:
             for theta in (member.draw(int(count)),)
         )
 
-    def log_quantile(self, x: float, p: float) -> float:
-        """Return a quantile of the mixture, in logs of the rows' unit."""
-        return float(self.log_quantiles(np.array([x]), np.array([p]))[0])
-
     def log_quantiles(self, x: Array, p: Array) -> Array:
-        """Return quantiles of the mixture, one for each pair of a size and a share."""
+        """Return quantiles of the mixture, in logs of the rows' unit, one for each pair of a size and a share."""
         points = [np.broadcast_to(m.model.quantile(m.theta, x, p), x.shape) for m, w in self._weighty]
         target = np.log1p(-p)
         return find_roots(

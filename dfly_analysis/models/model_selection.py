@@ -13,11 +13,11 @@ from dfly_analysis.estimates import NotFitted, Param
 from dfly_analysis.messages import message, plural
 from dfly_analysis.models.censored_data import Attempts, Rows, bin_attempts, read_attempts
 from dfly_analysis.models.competing_risks import Ending, count_endings
-from dfly_analysis.models.distribution import LARGEST_LOG, Array, Distribution
+from dfly_analysis.models.distribution import LARGEST_LOG, Distribution
 from dfly_analysis.models.distributions import all_distributions
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.likelihood import OVERHEAD, POWER, Model
-from dfly_analysis.models.maximum_likelihood import Fitted, follow, maximise
+from dfly_analysis.models.maximum_likelihood import Fitted, maximise
 from dfly_analysis.models.model_averaging import WORST_DIFFERENCE, Average, average
 from dfly_analysis.models.residuals import Residuals, take_residuals
 
@@ -39,13 +39,8 @@ _LEFT_OUT = {
 
 
 def fit_duration(
-    pieces: pd.DataFrame,
-    *,
-    distribution: str | None = None,
-    name: str = "piece_duration",
-    level: float = 0.95,
-    of_pieces: bool = True,
-) -> DurationFit | NotFitted:
+    pieces: pd.DataFrame, *, distribution: str | None = None, name: str = "piece_duration", level: float = 0.95, of_pieces: bool = True
+) -> DurationFit | NotFitted:  # fmt: skip
     """Fit the distribution of an attempt's uncut time, given its size.
 
     Parameters
@@ -55,7 +50,7 @@ def fit_duration(
         ``timeout_s``, every other outcome at ``duration_s``) and ``timeout_s`` (s). Takes ``upper_s`` (a finished row
         is then interval-censored between ``duration_s`` and this, as in a bucket of a histogram), ``task_id`` and ``host``
         (attempts of one are correlated), ``started`` (window) and ``weight``. Of several origins (``origin``) only rows from the
-        source are taken, with a note; so are whole pieces where they abound, and rounds whose finished pieces can be seen
+        source are used, with a note; likewise only whole pieces where most are, and no rounds of which only failures are logged
         (``successes_not_logged``). It is not changed.
     distribution : str, optional
         Only this one; otherwise all, weighed by how well they fit.
@@ -64,11 +59,7 @@ def fit_duration(
     level : float
         Of the parameters' intervals.
     of_pieces : bool
-        Whether rows are attempts at pieces, of which the last one of a layer is shorter; else whole tasks, say.
-
-    Returns
-    -------
-    DurationFit or NotFitted
+        Whether rows are attempts at pieces, of which the last one of a layer is shorter, and not whole tasks.
 
     Raises
     ------
@@ -92,17 +83,6 @@ def fit_attempts(
         return refusal
     candidates = find_candidates(distributions or tuple(all_distributions().values()), bin_attempts(attempts))
     return _fit_of(name, _plausible(candidates), attempts, level)
-
-
-def refit(fit: DurationFit, pieces: pd.DataFrame, level: float = 0.95) -> DurationFit | NotFitted:
-    """Fit only the distributions that a fit answers from, to nearly the same attempts: much quicker than `fit_duration`."""
-    attempts = read_attempts(pieces)
-    refusal = _refusal(attempts, fit.name)
-    if refusal is not None:
-        return refusal
-    rows = bin_attempts(attempts)
-    tried = (follow(Model(near.model.distribution, near.model.form, rows), near) for near in fit.average.members)
-    return _fit_of(fit.name, [fitted for fitted in tried if fitted is not None], attempts, level)
 
 
 def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
@@ -205,15 +185,14 @@ def _goodness(mean: Average, candidates: list[Fitted], attempts: Attempts, resid
 def _notes(goodness: Mapping[str, float], endings: Mapping[str, Ending], attempts: Attempts) -> tuple[str, ...]:
     result = []
     if goodness["distinct_sizes"] < 2:
-        result.append(
-            message("all attempts have one size: times of other sizes are extrapolated in proportion to size")
-        )
+        result.append(message("all attempts have one size: other sizes are extrapolated in proportion"))
     if goodness["km_distance"] > goodness["km_distance_expected"]:
         result.append(
-            message("no distribution follows the data closely below the timeout: use the ranges, not the values")
+            message("no distribution follows the data closely below the timeout: use the range, not the value")
         )
     if "stall_share" in goodness:
-        result.append(message("about {share:.1%} of attempts stall or are much slower than the others", share=goodness["stall_share"]))  # fmt: skip
+        share = goodness["stall_share"]
+        result.append(message("about {share:.1%} of attempts stall or are much slower than the others", share=share))
     result += [
         message("{outcome} failures happen at the start of an attempt, however long it takes", outcome=ending.outcome)
         for ending in endings.values()
@@ -237,17 +216,13 @@ def _params(fitted: Fitted, level: float) -> tuple[Param, ...]:
     middle = float(row @ theta[:2]) + (0.0 if power else x) + rows.log_unit
     location = middle + steps * float(np.sqrt(row @ fitted.covariance[:2, :2] @ row))
     second = theta[1] + steps * error[1]
-    result = [_param("location_1mib", np.exp(np.clip(location, -LARGEST_LOG, LARGEST_LOG)), "s")]
+    result = [("location_1mib", np.exp(np.clip(location, -LARGEST_LOG, LARGEST_LOG)).tolist(), "s")]
     if power:
-        result.append(_param("slope", second, message("log s per log byte")))
+        result.append(("slope", second.tolist(), message("log s per log byte")))
     else:
-        result.append(_param("overhead", fitted.model.overhead((np.array(theta[0]), second)) * unit_s, "s"))
+        result.append(("overhead", (fitted.model.overhead((np.array(theta[0]), second)) * unit_s).tolist(), "s"))
     for place, shape in enumerate(fitted.model.distribution.shapes, start=2):
-        ends = np.array([shape.natural(float(theta[place] + step * error[place])) for step in steps])
-        result.append(_param(shape.name, ends * (unit_s if shape.unit == "s" else 1.0), shape.unit))
-    return tuple(result)
-
-
-def _param(name: str, ends: Array, unit: str) -> Param:
-    value, low, high = ends.tolist()
-    return Param(name, value, low, high, unit)
+        unit = unit_s if shape.unit == "s" else 1.0
+        ends = [shape.natural(float(theta[place] + step * error[place])) * unit for step in steps]
+        result.append((shape.name, ends, shape.unit))
+    return tuple(Param(name, value, low, high, unit) for name, (value, low, high), unit in result)

@@ -31,12 +31,8 @@ class RegistryFit(Fit):
     one halfway between both, in logs; the interval holds those of both. What all hosts add at all times cannot be separated from the
     registry's time. ``n``, ``params`` and so on are those of ``quick``; ``clients`` is the fit of the clients' own time.
 
-    Attributes
-    ----------
-    goodness : mapping of str to float
-        ``slow_share`` of the attempts, and ``proven_share`` of the slowness: another host took no longer than usual meanwhile.
-    hosts : tuple of str
-        With slow periods, the slowest first.
+    ``goodness`` has ``slow_share`` of the attempts, and ``proven_share`` of the slowness: another host took no longer than usual
+    meanwhile. ``hosts`` are those with slow periods, the slowest first.
     """
 
     quick: DurationFit
@@ -51,7 +47,6 @@ class RegistryFit(Fit):
 
     @property
     def attempts(self) -> Attempts:
-        """Return the attempts of the quick periods."""
         return self.quick.attempts
 
     def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
@@ -62,27 +57,15 @@ class RegistryFit(Fit):
 
     def common_quantiles(self, level: float = 0.95) -> list[dict[str, float]]:
         """Return `quantile` at the commonest sizes, as `DurationFit.common_quantiles` does."""
-        result = []
-        for row in self.quick.common_quantiles(level):
-            found = self.quantile(row["size_bytes"], row["p"], level)
-            result.append({**row, "value_s": found.value, "low_s": found.low, "high_s": found.high})
-        return result
+        rows = self.quick.common_quantiles(level)
+        found = [self.quantile(row["size_bytes"], row["p"], level) for row in rows]
+        return [{**row, "value_s": one.value, "low_s": one.low, "high_s": one.high} for row, one in zip(rows, found, strict=True)]  # fmt: skip
 
 
 def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
-    """Separate the registry's own time from the hosts', as far as the attempts show it.
+    """Separate the registry's own time from the hosts' in a frame of `PIECES`, given the fit of all attempts at the source.
 
-    Parameters
-    ----------
-    pieces : DataFrame
-        Of `dfly_analysis.schema.PIECES`. Not changed.
-    clients : DurationFit
-        Of all attempts at the source; of anything else there is no answer.
-
-    Returns
-    -------
-    RegistryFit or None
-        None where all periods are alike: then the registry's time is the clients'.
+    None where all periods are alike, since the registry's time is then the clients', and where ``clients`` is no `DurationFit`.
     """
     found = find_slow_periods(pieces) if isinstance(clients, DurationFit) else None
     if found is None or not isinstance(clients, DurationFit):

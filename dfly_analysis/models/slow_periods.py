@@ -36,20 +36,12 @@ _TASKS_AT_ONCE, _TASKS_OVER_TIME = 2, 3
 
 @dataclass(frozen=True)
 class SlowPeriods:
-    """Which attempts are in a period that was slower than the rest.
+    """Which attempts are in a period that was slower than the rest; ``row`` holds their places in the frame.
 
-    Attributes
-    ----------
-    row : array of int
-        Places in the frame of the attempts with a start time.
-    slow, quick, excluded : array of bool
-        Of each: whether its period was slower than the others beyond chance; whether neither its period nor the one before or after it
-        is slow; whether its period is, or is next to, a slow one in which another host was at its usual pace, so that the registry did
-        not cause it.
-    share, proven_share : float
-        Share of slow attempts; share of the slowness, counted in ranks, that is proven to be the host's.
-    hosts : tuple of str
-        With slow periods, the one with most of the slowness first.
+    ``slow``: whether its period was slower than the others beyond chance; ``quick``: whether neither its period nor the one before or
+    after it is slow; ``excluded``: whether its period is, or is next to, a slow one in which another host was at its usual pace.
+    ``share`` of the attempts are slow; ``proven_share`` of the slowness, counted in ranks, is proven to be the host's. ``hosts`` are those
+    with slow periods, the one with most of the slowness first.
     """
 
     row: Index
@@ -61,58 +53,45 @@ class SlowPeriods:
     hosts: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Periods:
-    """Attempts in time: the moment, host and period of each, and the rank of those of the usual length (else not a number).
-
-    ``follows``: whether a period follows the one before on the same host without a pause.
-    """
-
-    row: Index
-    moment_s: Array
-    host: Index
-    task: Index
-    period: Index
-    follows: Flags
-    rank: Array
-    names: tuple[str, ...]
-
-    @property
-    def ranked(self) -> Flags:
-        return np.isfinite(self.rank)
-
-
 def find_slow_periods(pieces: pd.DataFrame) -> SlowPeriods | None:
     """Return the periods in which attempts at the source took longer than in the others.
 
     None where they do not differ beyond chance, or where the rows have no time or host. The frame is not changed.
     """
-    found = _split_periods(pieces)
+    found = _attempts(pieces)
     if found is None:
         return None
-    count, mean = _means(found)
-    kept = _homogeneous(count, mean, float(np.var(found.rank[found.ranked])))
+    attempts, follows = found
+    periods = attempts.groupby("period")["rank"].agg(["count", "mean"])
+    count, mean = periods["count"].to_numpy(dtype=float), periods["mean"].fillna(0.0).to_numpy()
+    kept = _homogeneous(count, mean, float(attempts["rank"].var(ddof=0)))
     judged = count > 0
     if kept[judged].all():
         return None
     usual = float(mean[kept] @ count[kept] / count[kept].sum())
-    slow_periods = ~kept & judged
-    excess = np.where(slow_periods, np.maximum(mean - usual, 0.0) * count, 0.0)
-    shown = _whole_times(found, slow_periods, excess, _while_others_quick(found, mean, usual, slow_periods))
-    certainly_quick = _certainly_quick(found, slow_periods, kept, count)
-    near = shown | (kept & _adjacent(found, shown))
-    slow, quick, excluded, known = (which[found.period] for which in (slow_periods, certainly_quick, near, judged))
-    owner = np.zeros(len(excess), dtype=np.intp)
-    owner[found.period] = found.host
-    by_host = np.bincount(owner, weights=excess, minlength=len(found.names))
+    slow = ~kept & judged
+    excess = np.where(slow, np.maximum(mean - usual, 0.0) * count, 0.0)
+    shown = _whole_times(follows, slow, excess, _while_others_quick(attempts, mean, usual, slow))
+    quick = kept & ~_adjacent(follows, slow) & (count >= _ATTEMPTS // 2)
+    quick = quick if count[quick].sum() >= _FEWEST_LEFT else kept
+    known = attempts[judged[attempts["period"]]]
+    slow_rows, quick_rows, near_rows = (
+        which[known["period"]] for which in (slow, quick, shown | (kept & _adjacent(follows, shown)))
+    )
+    by_host = (
+        pd.Series(excess)
+        .groupby(attempts.groupby("period")["host"].first())
+        .sum()
+        .sort_values(ascending=False, kind="stable")
+    )
     return SlowPeriods(
-        row=found.row[known], slow=slow[known], quick=quick[known], excluded=excluded[known], share=float(slow[known].mean()),
-        proven_share=float(excess @ shown / max(excess.sum(), 1e-12)),
-        hosts=tuple(found.names[code] for code in np.argsort(-by_host, kind="stable") if by_host[code] > 0),
+        known["row"].to_numpy(), slow_rows, quick_rows, near_rows, share=float(slow_rows.mean()),
+        proven_share=float(excess @ shown / max(excess.sum(), 1e-12)), hosts=tuple(map(str, by_host[by_host > 0].index)),
     )  # fmt: skip
 
 
-def _split_periods(pieces: pd.DataFrame) -> _Periods | None:
+def _attempts(pieces: pd.DataFrame) -> tuple[pd.DataFrame, Flags] | None:
+    """Return attempts in time, with the rank of those of the usual length, and whether each period follows the one before."""
     if any(name not in pieces.columns for name in _NEEDED):
         return None
     size = pieces["size_bytes"].to_numpy(dtype="float64", na_value=np.nan)
@@ -123,41 +102,35 @@ def _split_periods(pieces: pd.DataFrame) -> _Periods | None:
     if "successes_not_logged" in pieces.columns:
         usable &= ~flags(pieces["successes_not_logged"])
     row = np.flatnonzero(usable)
-    if not len(row):
-        return None
-    some = pieces[[name for name in pieces.columns if name in (*_NEEDED, *_ORDER)]].iloc[row]
-    lasted, size = lasted[row], size[row]
-    (host, names), task = pd.factorize(some["host"]), pd.factorize(some["task_id"])[0]
-    moment = _moments(some, lasted, np.asarray(host), np.asarray(task))
+    some = pieces[[name for name in ("host", "task_id", "outcome", *_ORDER) if name in pieces.columns]].iloc[row]
+    size, lasted, ok = size[row], lasted[row], (some["outcome"] == "ok").to_numpy(dtype=bool)
     lengths, counts = np.unique(size, return_counts=True)
-    ranked = (size == lengths[counts.argmax()]) & some["outcome"].isin(_RANKED).to_numpy()
+    ranked = some["outcome"].isin(_RANKED).to_numpy()
+    ranked = ranked & (size == lengths[counts.argmax()]) if len(row) else ranked
     if ranked.sum() < 2 * _ATTEMPTS:
         return None
-    rank = np.full(len(row), np.nan)
-    rank[ranked] = _ranks(lasted[ranked], (some["outcome"] == "ok").to_numpy(dtype=bool)[ranked])
-    period, follows = _cut(moment, np.asarray(host), _PAUSE * float(np.median(lasted)))
-    return _Periods(row, moment, np.asarray(host), np.asarray(task), period, follows, rank, tuple(map(str, names)))
+    start = pieces["started"].iloc[row].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9
+    result = some.reset_index(drop=True).assign(row=row, start_s=start - start.min(), rank=np.nan)
+    result["end_s"] = result["start_s"] + lasted
+    result.loc[ranked, "rank"] = _ranks(lasted[ranked], ok[ranked])
+    result["moment_s"] = _moments(result)
+    return _cut(result, _PAUSE * float(np.median(lasted)))
 
 
-def _moments(some: pd.DataFrame, lasted: Array, host: Index, task: Index) -> Array:
+def _moments(attempts: pd.DataFrame) -> pd.Series[float]:
     """Return when each attempt ran, by its place in the order of its task on its host, seconds.
 
     Its own start is not used: a scheduler that hangs logs the ends late, and an order by starts would be one by durations.
     """
-    started = some["started"].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9
-    started = started - started.min()
-    own = host * (int(task.max()) + 1) + task
-    keys = [some[name].to_numpy(dtype="float64", na_value=0.0) for name in _ORDER if name in some.columns]
-    order = np.lexsort((started, *keys, own))
-    grouped = own[order]
-    first = np.flatnonzero(np.diff(grouped, prepend=-1))
-    count = np.diff(first, append=len(grouped))
-    begin = np.repeat(np.minimum.reduceat(started[order], first), count)
-    end = np.repeat(np.maximum.reduceat((started + lasted)[order], first), count)
-    place = (np.arange(len(grouped)) - np.repeat(first, count) + 0.5) / np.repeat(count, count)
-    result = np.empty(len(grouped))
-    result[order] = begin + (end - begin) * place
-    return result
+    keys = [name for name in reversed(_ORDER) if name in attempts.columns]
+    ordered = attempts.fillna(dict.fromkeys(keys, 0)).sort_values([*keys, "start_s"], kind="stable")
+    tasks = ordered.groupby(["host", "task_id"], sort=False, observed=True)
+    begin, end, count = (
+        tasks["start_s"].transform("min"),
+        tasks["end_s"].transform("max"),
+        tasks["row"].transform("size"),
+    )
+    return begin + (end - begin) * ((tasks.cumcount() + 0.5) / count)
 
 
 def _ranks(lasted: Array, finished: Flags) -> Array:
@@ -170,33 +143,20 @@ def _ranks(lasted: Array, finished: Flags) -> Array:
     return np.where(finished, 1.0 - 0.5 * (before + after)[place], 1.0 - 0.5 * after[place])
 
 
-def _cut(moment: Array, host: Index, pause_s: float) -> tuple[Index, Flags]:
-    """Return the period of each attempt, and whether each period follows the one before without a pause.
+def _cut(attempts: pd.DataFrame, pause_s: float) -> tuple[pd.DataFrame, Flags]:
+    """Add the period of each attempt, and return whether each period follows the one before without a pause.
 
     A host's attempts in the order of their moments are cut at pauses, and then into periods of nearly equal numbers.
     """
-    order = np.lexsort((moment, host))
-    new = (np.diff(host[order], prepend=-1) != 0) | (np.diff(moment[order], prepend=-np.inf) > pause_s)
-    first = np.flatnonzero(new)
-    count = np.diff(first, append=len(order))
-    each = max(_ATTEMPTS, len(order) // _MOST_PERIODS)
-    parts = np.maximum((count + each // 2) // each, 1)
-    place = np.arange(len(order)) - np.repeat(first, count)
-    part = place * np.repeat(parts, count) // np.repeat(count, count)
-    result = np.empty(len(order), dtype=np.intp)
-    begins = np.cumsum(parts) - parts
-    result[order] = np.repeat(begins, count) + part
-    follows = np.ones(int(parts.sum()), dtype=bool)
-    follows[begins] = False
-    return result, follows
-
-
-def _means(found: _Periods) -> tuple[Array, Array]:
-    """Return how many attempts of each period are ranked, and their mean rank."""
-    ranked, size = found.ranked, int(found.period.max()) + 1
-    count = np.bincount(found.period[ranked], minlength=size).astype(float)
-    total = np.bincount(found.period[ranked], weights=found.rank[ranked], minlength=size)
-    return count, total / np.maximum(count, 1.0)
+    ordered = attempts.sort_values(["host", "moment_s"], kind="stable")
+    new = ordered["host"].ne(ordered["host"].shift()) | ordered["moment_s"].diff().gt(pause_s)
+    stretch = ordered.groupby(new.cumsum())
+    count, each = stretch["row"].transform("size"), max(_ATTEMPTS, len(ordered) // _MOST_PERIODS)
+    parts = ((count + each // 2) // each).clip(lower=1)
+    part = stretch.cumcount() * parts // count
+    begins = new | part.diff().ne(0)
+    attempts["period"] = begins.cumsum() - 1
+    return attempts, ~new[begins].to_numpy()
 
 
 def _homogeneous(count: Array, mean: Array, variance: float) -> Flags:
@@ -216,51 +176,40 @@ def _homogeneous(count: Array, mean: Array, variance: float) -> Flags:
     return kept
 
 
-def _whole_times(found: _Periods, slow_periods: Flags, excess: Array, shown: Flags) -> Flags:
+def _whole_times(follows: Flags, slow: Flags, excess: Array, shown: Flags) -> Flags:
     """Extend what is shown of most of a slow time to all its periods, which follow each other: a slow host ends last, alone."""
-    goes_on = slow_periods & np.roll(slow_periods, 1) & found.follows
-    time = np.cumsum(~goes_on) - 1
+    time = np.cumsum(~(slow & np.roll(slow, 1) & follows)) - 1
     proven = np.bincount(time, weights=excess * shown) > 0.5 * np.bincount(time, weights=excess)
-    return np.asarray(slow_periods & proven[time])
+    return np.asarray(slow & proven[time])
 
 
-def _adjacent(found: _Periods, slow_periods: Flags) -> Flags:
+def _adjacent(follows: Flags, periods: Flags) -> Flags:
     """Return which periods come right before or after one of these on their host, without a pause."""
-    after = found.follows & np.roll(slow_periods, 1)
-    return np.asarray(after | np.append(found.follows[1:] & slow_periods[1:], False))
+    after = follows & np.roll(periods, 1)
+    return np.asarray(after | np.append(follows[1:] & periods[1:], False))
 
 
-def _certainly_quick(found: _Periods, slow_periods: Flags, kept: Flags, count: Array) -> Flags:
-    """Return the kept periods that are long enough and not next to a slow one; where those are too few, all that are kept."""
-    result = kept & ~_adjacent(found, slow_periods) & (count >= _ATTEMPTS // 2)
-    return result if count[result].sum() >= _FEWEST_LEFT else kept
-
-
-def _while_others_quick(found: _Periods, mean: Array, usual: float, slow: Flags) -> Flags:
+def _while_others_quick(attempts: pd.DataFrame, mean: Array, usual: float, slow: Flags) -> Flags:
     """Return which slow periods ran while another host took no longer than usual.
 
     A slow period of one task proves nothing, since the blob may be the cause; two tasks at once do, or three on one host over time.
     """
     result = np.zeros(len(mean), dtype=bool)
-    tasks_of: dict[int, set[int]] = {}
+    tasks_of: dict[str, set[str]] = {}
     hosts = {}
-    for one in np.flatnonzero(slow):
-        own = found.period == one
-        if _quick_elsewhere(found, own, float(mean[one]), usual):
-            tasks, hosts[one] = set(found.task[own].tolist()), int(found.host[own][0])
-            tasks_of.setdefault(hosts[one], set()).update(tasks)
-            result[one] = len(tasks) >= _TASKS_AT_ONCE
-    for one, host in hosts.items():
-        result[one] |= len(tasks_of[host]) >= _TASKS_OVER_TIME
+    for one, own in attempts[slow[attempts["period"]]].groupby("period"):
+        place, host = int(str(one)), str(own["host"].iloc[0])
+        between = attempts["moment_s"].between(own["moment_s"].min(), own["moment_s"].max())
+        elsewhere = (
+            attempts[between & attempts["host"].ne(host)].groupby("host", observed=True)["rank"].agg(["count", "mean"])
+        )
+        apart = (mean[place] - elsewhere["mean"]) * np.sqrt(elsewhere["count"]) > _APART * attempts["rank"].std(ddof=0)
+        if (
+            apart & (elsewhere["mean"] < 0.5 * (usual + mean[place])) & (elsewhere["count"] >= _FEWEST_ELSEWHERE)
+        ).any():
+            tasks, hosts[place] = set(own["task_id"]), host
+            tasks_of.setdefault(host, set()).update(tasks)
+            result[place] = len(tasks) >= _TASKS_AT_ONCE
+    for place, host in hosts.items():
+        result[place] |= len(tasks_of[host]) >= _TASKS_OVER_TIME
     return result
-
-
-def _quick_elsewhere(found: _Periods, own: Flags, mean: float, usual: float) -> bool:
-    """Return whether another host's attempts at the moments of a slow period were nearer to the usual than its mean."""
-    moment, hosts = found.moment_s[own], len(found.names)
-    others = found.ranked & (found.host != found.host[own][0])
-    others &= (found.moment_s >= moment.min()) & (found.moment_s <= moment.max())
-    count = np.bincount(found.host[others], minlength=hosts)
-    theirs = np.bincount(found.host[others], weights=found.rank[others], minlength=hosts) / np.maximum(count, 1)
-    is_far = (mean - theirs) * np.sqrt(count) > _APART * float(found.rank[found.ranked].std())
-    return bool(((theirs < 0.5 * (usual + mean)) & is_far & (count >= _FEWEST_ELSEWHERE)).any())

@@ -45,28 +45,15 @@ class UnpackFit(StorageFit):
 T = TypeVar("T", bound=StorageFit)
 
 
-def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0, *, name: str = NAME) -> StorageFit | NotFitted:
-    """Fit the speed of writes to the samples whose label names writing.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        Of `dfly_analysis.schema.RUNS`; not changed.
-    seen_bps : float
-        What downloads wrote at the least, bytes per second; it is named where nothing else is known.
-    name : str
-
-    Returns
-    -------
-    StorageFit or NotFitted
-    """
+def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0) -> StorageFit | NotFitted:
+    """Fit the speed of writes to the samples in `RUNS` whose label names writing; else name what downloads wrote at the least."""
     speed = _log_speeds(runs, _LABEL)
     if len(speed) < _MIN_COUNT:
         reason = message("{n} writes were measured, {needed} are needed", n=len(speed), needed=_MIN_COUNT)
         if seen_bps > 0:
             reason = message("{reason}; downloads wrote at least {rate}", reason=reason, rate=format_rate(seen_bps))
-        return NotFitted(name, reason, _COLLECT, len(speed))
-    return _fit_of(StorageFit, name, "write", speed)
+        return NotFitted(NAME, reason, _COLLECT, len(speed))
+    return _fit_of(StorageFit, NAME, "write", speed)
 
 
 def fit_unpack(runs: pd.DataFrame, algorithm: str) -> UnpackFit | None:
@@ -97,11 +84,6 @@ def _fit_of(kind: type[T], name: str, parameter: str, speed: Array) -> T:
 def fit_speeds(dataset: Dataset) -> dict[str, StorageFit | NotFitted]:
     """Return the speed of writes (where not measured, what downloads show as its least), and of unpacking where measured."""
     runs = dataset.select("runs", "kind = 'sample' AND tool = 'csv'")
-    ((observed,),) = dataset.rows(
-        "SELECT max(bytes_from_source / duration_s) FROM tasks WHERE outcome = 'ok' AND duration_s > 0"
-    )
-    unpacked = {f"unpack_{one}": fit_unpack(runs, one) for one in UNPACK}
-    return {
-        NAME: fit_storage(runs, observed or 0.0),
-        **{name: fit for name, fit in unpacked.items() if fit is not None},
-    }
+    ((observed,),) = dataset.rows("SELECT max(bytes_from_source / duration_s) FROM tasks WHERE outcome = 'ok' AND duration_s > 0")  # fmt: skip
+    unpacked = {f"unpack_{one}": fit for one in UNPACK if (fit := fit_unpack(runs, one)) is not None}
+    return {NAME: fit_storage(runs, observed or 0.0), **unpacked}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from dfly_analysis.models.distribution import Array
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.layer_failure import LayerShape, layer_failure_chance
 
-SIZE_BOUNDS_BYTES = tuple(2.0**20 * bound for bound in (4, 16, 64, 128, 256, 512, 1024, 4096, 8192, 16384, 32768))
+_SIZE_BOUNDS_BYTES = (0.0, *(2.0**20 * bound for bound in (4, 16, 64, 128, 256, 512, 1024, 4096, 8192, 16384, 32768)), float("inf"))  # fmt: skip
 _RETRY_CORRELATIONS = np.linspace(0.0, 1.0, 101)
 _MIN_TASKS = 5
 # An interval wider than half the range is no measurement.
@@ -43,20 +45,9 @@ class CalibrationBin:
 class Calibration:
     """Failures of whole tasks against the duration of a piece.
 
-    Attributes
-    ----------
-    retry_failure_correlation : Interval
-        Share of the failures of a pass that repeat in the next one, which explains best how many tasks failed (flat prior, 95 %).
-        0 where independent passes explain them as well; wide where too few failed.
-    expected : Interval
-        How many tasks fail by that.
-    failed, n : int
-        How many failed, of how many.
-    passes, slots : int
-        Of a layer of several pieces.
-    timeout_s : float
-        The timeout in force.
-    bins : tuple of CalibrationBin
+    ``retry_failure_correlation`` is the share of the failures of a pass that repeat in the next one, which explains best how many tasks
+    failed (flat prior, 95 %): 0 where independent passes explain them as well, wide where too few failed. ``expected`` is how many of the
+    ``n`` tasks fail by that; ``failed`` did. ``passes`` and ``slots`` are those of a layer of several pieces.
     """
 
     retry_failure_correlation: Interval
@@ -80,32 +71,13 @@ class Calibration:
 
 
 def calibrate(
-    duration_fit: DurationFit,
-    tasks: pd.DataFrame,
-    timeout_s: float,
-    client_version: str | None,
-    slots: float | None = None,
-) -> Calibration | None:
+    duration_fit: DurationFit, tasks: pd.DataFrame, timeout_s: float, client_version: str | None, slots: float | None = None
+) -> Calibration | None:  # fmt: skip
     """Compare failures of tasks from the source with those predicted from the duration of their pieces.
 
-    Parameters
-    ----------
-    duration_fit : DurationFit
-        Of pieces from the source.
-    tasks : DataFrame
-        ``size_bytes``, ``outcome``; optionally ``piece_bytes``, ``role`` (only seed clients' tasks count where there are any) and
-        ``weight``, how many tasks a row stands for.
-    timeout_s : float
-        Of a piece, in force.
-    client_version : str or None
-        Determines how often a piece is tried and whether its siblings are cancelled; by default the newest release known.
-    slots : float, optional
-        Pieces in flight; by default the release's own.
-
-    Returns
-    -------
-    Calibration or None
-        None where fewer than five tasks have a size and an end.
+    ``tasks`` have ``size_bytes``, ``outcome``; optionally ``piece_bytes``, ``role`` (only seed clients' tasks count where there are any)
+    and ``weight``. The client's version (by default the newest known) determines how often a piece is tried, whether its siblings are
+    cancelled, and the pieces in flight where not given. None where fewer than five tasks have a size and an end.
     """
     rows = tasks[tasks["outcome"].isin(["ok", "failed"]) & tasks["size_bytes"].gt(0).fillna(value=False)]
     if "role" in rows.columns and (rows["role"] == _SEED).any():
@@ -113,10 +85,9 @@ def calibrate(
     weight = rows["weight"].to_numpy(dtype="float64") if "weight" in rows.columns else np.ones(len(rows))
     if weight.sum() < _MIN_TASKS:
         return None
-    size = rows["size_bytes"].to_numpy(dtype="float64")
-    failed = (rows["outcome"] == "failed").to_numpy(dtype=bool)
+    size, failed = rows["size_bytes"].to_numpy(dtype="float64"), (rows["outcome"] == "failed").to_numpy(dtype=bool)
     piece = duration_fit.attempts.median_size
-    length = np.full(len(rows), piece)
+    length: Array | float = piece
     if "piece_bytes" in rows.columns:
         known = rows["piece_bytes"].to_numpy(dtype="float64", na_value=np.nan)
         length = np.where(known > 0, known, piece)
@@ -130,26 +101,23 @@ def calibrate(
     attempt = duration_fit.failure_rate(piece, timeout_s)
     by_correlation = np.array([chances(attempt.value, correlation) for correlation in _RETRY_CORRELATIONS])
     correlation = _posterior(by_correlation, failed, weight)
-    value, low, high = (
-        chances(one, other)
-        for one, other in (
-            (attempt.value, correlation.value), (attempt.low, correlation.low), (attempt.high, correlation.high)
-        )
-    )  # fmt: skip
+    value, low, high = (chances(getattr(attempt, end), getattr(correlation, end)) for end in ("value", "low", "high"))
     n, n_failed = round(float(weight.sum())), round(float(weight[failed].sum()))
     # The scatter of a count of independent tasks.
     least, most = (
         float(weight @ one + sign * 2.0 * np.sqrt(weight @ (one * (1.0 - one)))) for one, sign in ((low, -1), (high, 1))
     )
-    return Calibration(
-        correlation, Interval(float(weight @ value), max(least, 0.0), min(most, float(n))), n_failed, n, passes=layers[-1].passes,
-        slots=layers[-1].slots, timeout_s=timeout_s, bins=_bins(size, failed, weight, (value, low, high)),
-    )  # fmt: skip
+    bins = []
+    for inside, counts in count_by_size(size, failed, weight):
+        predicted = Interval(*(float(np.average(part[inside], weights=weight[inside])) for part in (value, low, high)))
+        bins.append(CalibrationBin(*counts, predicted))
+    expected = Interval(float(weight @ value), max(least, 0.0), min(most, float(n)))
+    return Calibration(correlation, expected, n_failed, n, layers[-1].passes, layers[-1].slots, timeout_s, tuple(bins))
 
 
 def _posterior(chance: Array, failed: Flags, weight: Array) -> Interval:
-    held = np.clip(chance, 1e-12, 1.0 - 1e-12)
-    log = np.log(held[:, failed]) @ weight[failed] + np.log1p(-held[:, ~failed]) @ weight[~failed]
+    chance = np.clip(chance, 1e-12, 1.0 - 1e-12)
+    log = np.log(chance[:, failed]) @ weight[failed] + np.log1p(-chance[:, ~failed]) @ weight[~failed]
     share = np.cumsum(np.exp(log - log.max()))
     places = np.minimum(np.searchsorted(share / share[-1], (0.025, 0.975)), len(share) - 1)
     low, high = _RETRY_CORRELATIONS[places].tolist()
@@ -159,13 +127,12 @@ def _posterior(chance: Array, failed: Flags, weight: Array) -> Interval:
     return Interval(value, min(low, value), max(high, value))
 
 
-def _bins(size: Array, failed: Flags, weight: Array, chances: tuple[Array, Array, Array]) -> tuple[CalibrationBin, ...]:
-    edges = np.array([0.0, *SIZE_BOUNDS_BYTES, np.inf])
-    place = np.searchsorted(edges, size, side="right") - 1
-    result = []
-    for bin_ in np.unique(place):
-        inside = place == bin_
+def count_by_size(
+    size: Array, failed: Flags, weight: Array, level: float = 0.95
+) -> Iterator[tuple[Flags, tuple[float, float, int, int, Interval]]]:
+    """Yield which tasks are of about one size, and its bounds, their number, that of failed ones, and the share with its interval."""
+    for low, high in pairwise(_SIZE_BOUNDS_BYTES):
+        inside = (size >= low) & (size < high)
         n, bad = (round(float(weight[rows].sum())) for rows in (inside, inside & failed))
-        predicted = Interval(*(float(np.average(part[inside], weights=weight[inside])) for part in chances))
-        result.append(CalibrationBin(float(edges[bin_]), float(edges[bin_ + 1]), n, bad, wilson(bad, n), predicted))
-    return tuple(result)
+        if n:
+            yield inside, (low, high, n, bad, wilson(bad, n, level))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pandas as pd
 
@@ -14,27 +13,14 @@ from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.layer_failure import LONGEST_S, LayerShape, layer_failure_rate, timeout_for_target
 from dfly_analysis.models.link_capacity import CapacityFit
 
-_LEVEL = 0.95
-
 
 @dataclass(frozen=True)
 class TimeoutChoice:
     """A piece timeout for a layer and a target.
 
-    Attributes
-    ----------
-    layer : LayerShape
-    target_failure_rate : float
-    timeout_s : float
-        The smallest whose upper failure bound meets the target; infinite where none up to 30 days does.
-    estimate_s : float
-        The smallest whose estimate meets it.
-    failure_rate : Interval
-        Of a layer at ``timeout_s``.
-    waited_s : Interval
-        Time lost on stalled pieces, per layer: expected slot seconds spent on attempts that the timeout then cuts.
-    layer_delay_s : Interval
-        The same over the slots: about what they add to a layer's time.
+    ``timeout_s`` is the smallest whose upper failure bound meets the target (infinite where none up to 30 days does), ``estimate_s`` the
+    smallest whose estimate does, ``failure_rate`` that of a layer at ``timeout_s``. ``waited_s`` is the time lost on stalled pieces, per
+    layer (expected slot seconds spent on attempts that the timeout then cuts), ``layer_delay_s`` about what they add to a layer's time.
     """
 
     layer: LayerShape
@@ -52,33 +38,12 @@ def choose_timeout(
     target_failure_rate: float,
     *,
     slower: float = 1.0,
-    competing: bool = False,
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> TimeoutChoice:
-    """Choose a piece timeout.
+    """Choose a piece timeout at which at most a share of such layers fails; raise `TableError` where an argument is out of range.
 
-    Parameters
-    ----------
-    fit : DurationFit
-        Of attempts at pieces.
-    layer : LayerShape
-    target_failure_rate : float
-        Share of such layers that may fail, between 0 and 1.
-    slower : float
-        How many times as long as measured each attempt takes, e.g. because more share the link.
-    competing : bool
-        Whether resets, storage and origin errors count too; no timeout prevents those.
-    retry_failure_correlation : Interval
-        See `layer_failure_rate`.
-
-    Returns
-    -------
-    TimeoutChoice
-
-    Raises
-    ------
-    TableError
-        Where an argument is out of range.
+    ``slower`` is how many times as long as measured each attempt takes, e.g. because more share the link; other arguments as of
+    `layer_failure_rate`.
     """
     if not (0.0 < target_failure_rate < 1.0 and slower > 0.0):
         reason = (
@@ -86,11 +51,11 @@ def choose_timeout(
         )
         raise TableError(reason, where="choose_timeout")
     # Times that are so many times as long are the same as a timeout that is so many times shorter.
-    how: Any = {"competing": competing, "retry_failure_correlation": retry_failure_correlation}
-    needed = timeout_for_target(fit, layer, target_failure_rate, _LEVEL, **how)
+    correlation = retry_failure_correlation
+    needed = timeout_for_target(fit, layer, target_failure_rate, retry_failure_correlation=correlation)
     at = min(needed.high * slower, LONGEST_S)
-    rate = layer_failure_rate(fit, layer, at / slower, _LEVEL, **how)
-    cut = fit.timeout_rate(layer.piece_bytes, at / slower, _LEVEL)
+    rate = layer_failure_rate(fit, layer, at / slower, competing=False, retry_failure_correlation=correlation)
+    cut = fit.timeout_rate(layer.piece_bytes, at / slower)
     waited, delay = (
         Interval(*(layer.n_pieces * end * at / slots for end in (cut.value, cut.low, cut.high)))
         for slots in (1, min(layer.slots, layer.n_pieces))
@@ -111,29 +76,10 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
     slots: Sequence[int] = (),
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> pd.DataFrame:
-    """Return how the chosen timeout moves, one thing changed at a time.
+    """Return how the chosen timeout moves, one thing changed at a time: a frame whose first row is what was asked.
 
-    Parameters
-    ----------
-    fit : DurationFit
-    layer : LayerShape
-        The layer asked for.
-    target_failure_rate : float
-    capacity : CapacityFit, optional
-        How much slower a piece is with other numbers in flight; without it pieces do not slow each other.
-    client_version : str, optional
-        Sets the piece length of layers of other sizes.
-    targets, sizes_bytes, speeds, slots : sequences
-        Other targets, layer sizes, bandwidths (as multiples of the measured one) and pieces in flight.
-    retry_failure_correlation : Interval
-        See `layer_failure_rate`.
-
-    Returns
-    -------
-    DataFrame
-        ``changed`` (asked, target, size, bandwidth or concurrency), ``target_failure_rate``, ``size_bytes``, ``piece_bytes``, ``slots``,
-        ``speed``, ``timeout_s``, ``estimate_s``, ``waited_s``, ``waited_low_s``, ``waited_high_s``
-        (expected, a layer); the first row is what was asked.
+    ``capacity`` is how much slower a piece is with other numbers in flight (without it pieces do not slow each other); ``client_version``
+    sets the piece length of layers of other sizes; ``speeds`` are bandwidths as multiples of the measured one.
     """
     rows: list[tuple[str, LayerShape, float, float, float]] = [("asked", layer, target_failure_rate, 1.0, 1.0)]
     rows += [("target", layer, target, 1.0, 1.0) for target in targets if target != target_failure_rate]

@@ -35,12 +35,12 @@ TASK_DURATION_METRIC = "dragonfly_client_download_task_duration_milliseconds"
 
 # A number takes a tenth of the memory of a task id of 64 digits.
 _TASK = "CASE WHEN task_id IS NOT NULL THEN (hash(task_id) >> 1)::BIGINT END AS task_id"
-_PIECES = f"""
+PIECES_SQL = f"""
     SELECT origin, role, size_bytes::DOUBLE AS size_bytes, duration_s, outcome, timeout_s, NULL::DOUBLE AS upper_s,
         1.0::DOUBLE AS weight, successes_not_logged, {_TASK}, host, started FROM pieces"""  # noqa: S608 - the module's own text, as below
 # Only seed clients count where there are any: tasks of clients come from peers. Metrics count for hosts without a task in the logs,
 # so that nothing counts twice; the size of a bucket is the geometric middle of its level.
-_TASKS = f"""
+TASKS_SQL = f"""
     WITH ended AS (
         SELECT * FROM tasks WHERE role = 'seedClient' OR NOT EXISTS (SELECT 1 FROM tasks WHERE role = 'seedClient')
     ), logged AS (
@@ -77,17 +77,8 @@ class WeightedAttempts:
         return read_attempts(self.frame, of_pieces=of_pieces, clusters=self.clusters)
 
 
-def weighted_pieces(dataset: Dataset) -> WeightedAttempts:
-    """Return the attempts at pieces."""
-    return _weighted(dataset, _PIECES)
-
-
-def weighted_tasks(dataset: Dataset) -> WeightedAttempts:
-    """Return whole tasks as attempts: those in logs, and Prometheus' buckets of tasks of hosts whose logs are not there."""
-    return _weighted(dataset, _TASKS)
-
-
-def _weighted(dataset: Dataset, source: str) -> WeightedAttempts:
+def load_attempts(dataset: Dataset, source: str) -> WeightedAttempts:
+    """Return the attempts of `PIECES_SQL` or `TASKS_SQL`: whole tasks in logs, and Prometheus' buckets of hosts without logs."""
     ((count, *n_clusters),) = dataset.rows(
         f"SELECT count(*), {', '.join(f'approx_count_distinct({name})' for name in SHARE_OF_SCATTER)} FROM ({source})"  # noqa: S608
     )

@@ -6,9 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfly_analysis.errors import TableError
-from dfly_analysis.models import (
-    task_failure_probability,
-)
+from dfly_analysis.models.layer_failure import task_failure_probability
 
 MIB = 2**20
 

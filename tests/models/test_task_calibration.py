@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 
 from dfly_analysis.estimates import measured_retry_correlation
-from dfly_analysis.models import (
-    fit_duration,
-    task_failure_probability,
-)
+from dfly_analysis.models import fit_duration
+from dfly_analysis.models.layer_failure import task_failure_probability
 from dfly_analysis.models.task_calibration import calibrate
 
 MIB = 2**20

@@ -9,8 +9,6 @@ from dfly_analysis.models.model_selection import fit_attempts
 from dfly_analysis.models.weighted_attempts import (
     TASK_DURATION_METRIC,
     source_attempts,
-    weighted_pieces,
-    weighted_tasks,
 )
 from dfly_analysis.schema import RUNS
 from tests.frames import dataset_of
@@ -28,7 +26,7 @@ def test_tasks_in_logs_go_before_buckets_of_metrics():
         "tool": "prometheus", "metric": TASK_DURATION_METRIC, "kind": "histogram", "host": ["seed-0", "seed-1", "client-1"], "role": ["seedClient", "seedClient", "client"],
         "size_lower_bytes": 64 * MIB, "size_upper_bytes": 128 * MIB, "lower_s": 8.192, "upper_s": 16.384, "n": [5, 7, 9],
     })  # fmt: skip
-    made = weighted_tasks(dataset_of(tasks=tasks, runs=runs)).frame
+    made = weighted_attempts.load_attempts(dataset_of(tasks=tasks, runs=runs), weighted_attempts.TASKS_SQL).frame
     assert made["host"].tolist() == ["seed-0", "seed-0", "seed-1"]
     assert made["outcome"].tolist() == ["ok", "unknown", "ok"]
     assert made["weight"].tolist() == [1.0, 1.0, 7.0]
@@ -56,7 +54,7 @@ def exact_and_binned():
     for most in (weighted_attempts.MAX_EXACT_ROWS, 1_000):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(weighted_attempts, "MAX_EXACT_ROWS", most)
-            taken = weighted_pieces(dataset)
+            taken = weighted_attempts.load_attempts(dataset, weighted_attempts.PIECES_SQL)
         source = taken.select(taken.frame["origin"].eq("source").to_numpy(dtype=bool))
         found.append((taken, fit_attempts(source.attempts(), "piece")))
     return found
@@ -93,10 +91,10 @@ def test_hosts_keep_their_counts_in_bins(exact_and_binned):
 def test_a_sample_of_hosts_stands_for_all(monkeypatch):
     """Of four hundred tasks a quarter still measures how much tasks and hosts scatter."""
     dataset = dataset_of(pieces=_fleet(hosts=400).query("origin == 'source'"))
-    exact = fit_attempts(weighted_pieces(dataset).attempts(), "piece")
+    exact = fit_attempts(weighted_attempts.load_attempts(dataset, weighted_attempts.PIECES_SQL).attempts(), "piece")
     monkeypatch.setattr(weighted_attempts, "MAX_EXACT_ROWS", 1_000)
     monkeypatch.setattr(weighted_attempts, "_MAX_CLUSTERS", 100)
-    sampled = weighted_pieces(dataset).attempts()
+    sampled = weighted_attempts.load_attempts(dataset, weighted_attempts.PIECES_SQL).attempts()
     assert 60 < sampled.clusters["host"].n < 140
     fit = fit_attempts(sampled, "piece")
     assert fit.goodness["design_effect"] == pytest.approx(exact.goodness["design_effect"], rel=0.4)

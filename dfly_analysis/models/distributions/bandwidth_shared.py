@@ -9,6 +9,8 @@ from dfly_analysis.models.distribution import SCALE, Array, Parameters, Shape, l
 from dfly_analysis.models.distributions.lognormal_mixture import Components, LogNormalMixture
 
 _MIN_VARIANCE = 0.02
+# How sharply the limit ends the number of pieces.
+_END = 5.0
 _OTHERS = np.arange(48.0)
 _LOG_FACTORIAL = special.gammaln(_OTHERS + 1.0)
 _LOG_SHARING = np.log1p(_OTHERS)
@@ -47,4 +49,13 @@ class BandwidthShared(LogNormalMixture):
         return np.asarray(others * shape[0] - np.maximum(shape[1], 0.0) * log_factorial)
 
 
-DISTRIBUTION = BandwidthShared()
+class BandwidthSharedCapped(BandwidthShared):
+    """A shared link with at most ``most`` pieces at once, as a client's own limit sets it; few samples rule out either for sure."""
+
+    name = "shared_link_limited"
+    shapes = (*BandwidthShared.shapes, Shape("most", 2.2, 0.7, "log", reach=2.0))
+    starts = ((0.2, 0.2, 1.8), (-0.2, 0.1, 2.5))  # up to six at a time, and up to twelve
+
+    def weigh(self, others: Array, log_factorial: Array, shape: Parameters) -> Array:
+        most = np.exp(self.shapes[3].bounded(np.asarray(shape[2])))
+        return super().weigh(others, log_factorial, shape) - np.logaddexp(0.0, _END * (others + 1.0 - most))

@@ -53,6 +53,3 @@ def _shape_and_power(shape: Array) -> tuple[Array, Array]:
     shape = _LARGEST_SHAPE * np.tanh(np.asarray(shape, dtype=float) / _LARGEST_SHAPE)
     q = np.where(np.abs(shape) < _SMALLEST_SHAPE, np.copysign(_SMALLEST_SHAPE, shape), shape)
     return q, 1.0 / (q * q)
-
-
-DISTRIBUTION = GeneralisedGamma()

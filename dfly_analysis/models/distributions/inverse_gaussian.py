@@ -35,6 +35,3 @@ class InverseGaussian(base.Distribution):
         inverse = np.exp(-2.0 * shape[0])
         slopes = [0.5 + np.sinh(z) * inverse, -1.0 + 4.0 * np.sinh(0.5 * z) ** 2 * inverse]
         return self.log_density(y, location, shape), slopes
-
-
-DISTRIBUTION = InverseGaussian()

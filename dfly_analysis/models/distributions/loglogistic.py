@@ -25,6 +25,3 @@ class LogLogistic(StandardDistribution):
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
         return np.log(p) - np.log1p(-p)
-
-
-DISTRIBUTION = LogLogistic()

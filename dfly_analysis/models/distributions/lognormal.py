@@ -24,6 +24,3 @@ class LogNormal(StandardDistribution):
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
         return np.asarray(-special.ndtri(1.0 - p))
-
-
-DISTRIBUTION = LogNormal()

@@ -98,6 +98,3 @@ def _basis(z: Array) -> list[_Part]:
 
 _SHARES = (_KNOTS[-1] - _KNOTS[1:-1]) / (_KNOTS[-1] - _KNOTS[0])
 _LAST_SQUARES = tuple(float(square) for _, square, _ in _basis(_KNOTS[-1]))
-
-
-DISTRIBUTION = Spline()

@@ -28,6 +28,3 @@ class TwoComponentMixture(LogNormalMixture):
             stacked(0.0 * slower, np.exp(slower)),
             stacked(scale, self.shapes[3].bounded(slow_scale)),
         )
-
-
-DISTRIBUTION = TwoComponentMixture()

@@ -24,6 +24,3 @@ class Weibull(StandardDistribution):
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
         return np.log(-np.log1p(-p))
-
-
-DISTRIBUTION = Weibull()

@@ -9,22 +9,23 @@ from scipy import special
 
 from dfly_analysis.models import distribution as base
 from dfly_analysis.models.distribution import LARGEST_LOG, SCALE, Array, Parameters, Shape, log_positive, log_sum
-from dfly_analysis.models.distributions.lognormal import DISTRIBUTION as LOGNORMAL
+from dfly_analysis.models.distributions.lognormal import LogNormal
 
-LOG_SMALLEST = -650.0
-STALL_SHAPES = (SCALE, Shape("share", -3.5, 2.0, "logit"))
-WAIT = Shape("wait", 1.0, 1.0, "log", "s")
-STARTS = ((-3.0, 0.5), (-4.0, 2.3))
-"""Logit of the share, and waits as long as a transfer or ten times that."""
+_LOGNORMAL = LogNormal()
+_LOG_SMALLEST = -650.0
+_SHAPES = (SCALE, Shape("share", -3.5, 2.0, "logit"))
+_WAIT = Shape("wait", 1.0, 1.0, "log", "s")
 _LARGEST_LOG_VARIANCE = 2.0
 # Gauss and Hermite's five points of a standard normal: how long the transfer of a stalled attempt itself takes.
 _POINTS = np.array([-2.856970, -1.355626, 0.0, 1.355626, 2.856970])
 _LOG_WEIGHTS = np.log([0.011257, 0.222076, 0.533334, 0.222076, 0.011257])
 # A point stands for its neighbourhood, which is about this part of the whole spread.
 _NEIGHBOURHOOD = 0.4
+# The end of the longest wait is not quite sudden, so that a search which has it too early is led back.
+_EDGE, _FALL = -1e-3, 50.0
 
 
-class _Wait(NamedTuple):
+class _Waits(NamedTuple):
     """The log of the wait that makes an attempt last ``exp(y)``, and of its slope in that time, at each point of the transfer."""
 
     log_wait: Array
@@ -51,22 +52,22 @@ class StallMixture(base.Distribution):
         raise NotImplementedError
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
-        usual = LOGNORMAL.log_density(y, location, shape[:1])
+        usual = _LOGNORMAL.log_density(y, location, shape[:1])
         wait = _wait(y, location, shape)
         stalled = _summed(self.wait_density(wait.log_wait, shape[2:]) - wait.log_wait + wait.log_slope) + y
-        return _mixed(usual, np.maximum(stalled, LOG_SMALLEST), shape[1])
+        return _mixed(usual, np.maximum(stalled, _LOG_SMALLEST), shape[1])
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
-        usual = LOGNORMAL.log_survival(y, location, shape[:1])
+        usual = _LOGNORMAL.log_survival(y, location, shape[:1])
         stalled = _summed(self.wait_survival(_wait(y, location, shape).log_wait, shape[2:]))
-        return _mixed(usual, np.maximum(stalled, LOG_SMALLEST), shape[1])
+        return _mixed(usual, np.maximum(stalled, _LOG_SMALLEST), shape[1])
 
     def value_and_scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> base.Derivatives:
-        usual, usual_slopes = LOGNORMAL.value_and_scores(y, location, shape[:1], survival=survival)
+        usual, usual_slopes = _LOGNORMAL.value_and_scores(y, location, shape[:1], survival=survival)
         rare, (by_location, by_scale, *by_own) = self._stalled(y, location, shape, survival=survival)
-        value = _mixed(usual, np.maximum(rare, LOG_SMALLEST), shape[1])
+        value = _mixed(usual, np.maximum(rare, _LOG_SMALLEST), shape[1])
         share = special.expit(shape[1])
-        stalled = np.where(rare > LOG_SMALLEST, np.exp(np.maximum(rare, LOG_SMALLEST) - value) * share, 0.0)
+        stalled = np.where(rare > _LOG_SMALLEST, np.exp(np.maximum(rare, _LOG_SMALLEST) - value) * share, 0.0)
         transfer = [
             (1.0 - stalled) * of_usual + stalled * of_rare
             for of_usual, of_rare in zip(usual_slopes, (by_location, by_scale), strict=True)
@@ -114,10 +115,10 @@ def _transfer(y: Array, location: Array, shape: Parameters) -> tuple[Array, Arra
     return (ratio - 1.0) / near, usual, points, near
 
 
-def _wait(y: Array, location: Array, shape: Parameters) -> _Wait:
+def _wait(y: Array, location: Array, shape: Parameters) -> _Waits:
     late, usual, _, near = _transfer(y, location, shape)
     soft = np.logaddexp(0.0, late)
-    return _Wait(usual + np.log(near) + log_positive(soft), late - soft)
+    return _Waits(usual + np.log(near) + log_positive(soft), late - soft)
 
 
 def _wait_slopes(y: Array, location: Array, shape: Parameters) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
@@ -143,3 +144,56 @@ def _wait_slopes(y: Array, location: Array, shape: Parameters) -> tuple[tuple[Ar
 
 def _mixed(usual: Array, rare: Array, share_logit: Array) -> Array:
     return np.asarray(np.logaddexp(usual - np.logaddexp(0.0, share_logit), rare - np.logaddexp(0.0, -share_logit)))
+
+
+class LogNormalStallWeibull(StallMixture):
+    """Waits are Weibull-distributed, the exponential among them: ``P(wait > w) = exp(-(w / wait) ** wait_power)``."""
+
+    name = "stall"
+    shapes = (*_SHAPES, _WAIT, Shape("wait_power", 0.0, 0.4, "log", reach=1.2))
+    starts = ((-3.0, 0.5, 0.0), (-4.0, 2.3, 0.0))  # waits as long as a transfer, and ten times that
+
+    def wait_density(self, log_wait: Array, shape: Parameters) -> Array:
+        power = self.shapes[3].bounded(shape[1])
+        z = np.exp(power) * (log_wait - shape[0])
+        return np.asarray(power + z - np.exp(np.minimum(z, LARGEST_LOG)))
+
+    def wait_survival(self, log_wait: Array, shape: Parameters) -> Array:
+        power = self.shapes[3].bounded(shape[1])
+        return np.asarray(-np.exp(np.minimum(np.exp(power) * (log_wait - shape[0]), LARGEST_LOG)))
+
+
+class LogNormalStallLogNormal(StallMixture):
+    """Waits are seldom short, at times very long: ``log(wait)`` is normal with median ``wait`` and standard deviation ``wait_scale``."""
+
+    name = "stall_lognormal"
+    shapes = (*_SHAPES, _WAIT, Shape("wait_scale", -0.1, 0.4, "log", reach=1.2))
+    starts = ((-3.0, 0.5, -0.1), (-4.0, 2.3, -0.1))
+
+    def wait_density(self, log_wait: Array, shape: Parameters) -> Array:
+        return np.asarray(_LOGNORMAL.log_density(log_wait, shape[0], [self.shapes[3].bounded(shape[1])]))
+
+    def wait_survival(self, log_wait: Array, shape: Parameters) -> Array:
+        return np.asarray(_LOGNORMAL.log_survival(log_wait, shape[0], [self.shapes[3].bounded(shape[1])]))
+
+
+class LogNormalStallUniform(StallMixture):
+    """Waits end at a longest, where a server or a proxy gives up: ``P(wait > w) = (1 - w / longest_wait) ** (1 + early)``: even up to the longest where ``early`` is 0."""
+
+    name = "stall_bounded"
+    shapes = (*_SHAPES, Shape("longest_wait", 2.5, 1.0, "log", "s"), Shape("early", -2.5, 1.2, "log", reach=2.5))
+    starts = ((-3.0, 3.0, -1.0), (-3.5, 4.5, 0.5))  # waits up to ten and thirty times a transfer
+
+    def wait_density(self, log_wait: Array, shape: Parameters) -> Array:
+        share_log, early = log_wait - shape[0], np.exp(self.shapes[3].bounded(shape[1]))
+        inside = np.log1p(early) + early * _log_left(share_log) + share_log
+        return np.where(share_log < _EDGE, inside, np.log(_FALL) + self.wait_survival(log_wait, shape))
+
+    def wait_survival(self, log_wait: Array, shape: Parameters) -> Array:
+        share_log, early = log_wait - shape[0], np.exp(self.shapes[3].bounded(shape[1]))
+        return np.asarray((1.0 + early) * _log_left(share_log) - _FALL * np.maximum(share_log - _EDGE, 0.0))
+
+
+def _log_left(share_log: Array) -> Array:
+    """Return the log of what is left of the longest wait, up to just before its end."""
+    return np.asarray(np.log(-np.expm1(np.minimum(share_log, _EDGE))))
