@@ -102,9 +102,7 @@ def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
     settings = _settings(before, after)
     if outlasted:
         timeout = format_duration(timeout_s or 0.0)
-        text = message(
-            "{n:,} pieces finished after more than {timeout}, the timeout before", n=outlasted, timeout=timeout
-        )
+        text = message("{n:,} pieces took longer than {timeout}, the timeout before", n=outlasted, timeout=timeout)
         because += (text,)
     return Comparison(
         verdict, because, effects, times, settings, _causes(before), _causes(after), outlasted, tuple(_cautions(before, after, settings))

@@ -213,9 +213,7 @@ def _failure_bound(
     bound = max(bound, 1e-6)
     if bound > _MAX_BOUND:
         share = format_share(bound)
-        text = message(
-            "the model does not rule out that {share} of layers fail: follow the recommendations first", share=share
-        )
+        text = message("{share} of layers may fail: follow the recommendations first", share=share)
         missing["failure_bound"] = text
         return
     threshold = _PER_HOUR * bound + _DEVIATIONS * math.sqrt(_PER_HOUR * bound * (1 - bound))
@@ -231,9 +229,7 @@ def _layer_time(
     """Fill in the time of a layer from which on the tail of its pieces reaches the timeout, or its job's deadline comes near."""
     timeout_s = (predicted.timeout_then_s or predicted.timeout_now_s) if predicted is not None else None
     if predicted is None or timeout_s is None:
-        missing["near_limit_ms"] = message(
-            "no distribution of piece times is fitted, or the piece timeout is not known"
-        )
+        missing["near_limit_ms"] = message("piece times are not fitted, or the piece timeout is not known")
         return
     fit, settings = fits[predicted.fit], dataset.settings
     number = settings.get(SLOTS, "seedClient").number
@@ -285,7 +281,7 @@ def _too_old(entry: AlertRule, versions: Mapping[str, str | None]) -> Message | 
     for metric, since in entry.needs.items():
         if running and since and parse_version(running).release < parse_version(since).release:
             return message(
-                "{metric} is exported from {since} on, {running} runs", metric=metric, since=since, running=running
+                "{metric} exists from {since} on, not in {running}", metric=metric, since=since, running=running
             )
     return None
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import DurationFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECT_SETTINGS, HEADROOM, LEVEL, PIECE, ROLE_TITLES
+from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, LEVEL, PIECE, ROLE_TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.piece_timeout import range_text
-from dfly_analysis.recommendation.recommendations import NoRecommendation, Recommendation, in_force_text
+from dfly_analysis.recommendation.recommendations import NoRecommendation, Recommendation, in_force_text, unknown_value
 from dfly_analysis.recommendation.required_timeout import rounded_up
 from dfly_analysis.units import duration_setting, format_rate, format_size
 
@@ -32,8 +32,7 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
         return NoRecommendation(KEY, reason, collect, role)
     in_force = current.seconds
     if in_force is None:
-        reason = message("the value in force is not known: {source}", source=current.source)
-        return NoRecommendation(KEY, reason, COLLECT_SETTINGS, role)
+        return unknown_value(KEY, current)
     # How long a parent that reads from the registry may stay silent: one piece's time, but no more than its own timeout.
     fit, parent_s = context.duration_fit("source", "seedClient"), context.needs["seedClient", PIECE].planned_s
     if isinstance(fit, DurationFit):
@@ -69,11 +68,9 @@ def _raise(context: Context, role: str, silence: Interval, *, fitted: bool) -> R
 def _reasons(context: Context, silence: Interval, now_bps: float | None, *, fitted: bool) -> Iterator[Message]:
     values = {"piece": format_size(context.piece_bytes), "time": range_text(silence)}
     if fitted:
-        yield message(
-            "a parent announces its first {piece} piece after up to {time}, by the fitted distribution", **values
-        )
+        yield message("a parent announces its first {piece} piece after up to {time} (fitted)", **values)
     else:
-        yield message("a parent announces its first {piece} piece after up to {time}, its own piece timeout", **values)
+        yield message("a parent announces its first {piece} piece after up to {time} (its timeout)", **values)
     if in_flight := context.pieces_in_flight("seedClient"):
         yield message("the parent fetches {n} pieces at the same time", n=in_flight)
     yield message("a child that gives up earlier blocks its parents and falls back to the registry")

@@ -102,7 +102,5 @@ def _estimate(
     )  # fmt: skip
     what = message("{name} pays off below this bandwidth, {kind}", name=name, kind=kind)
     if not kind:
-        what = message(
-            "{name} pays off below this bandwidth, compression ratio {ratio:g}", name=name, ratio=ratio.value
-        )
+        what = message("{name} pays off below this bandwidth, ratio {ratio:g}", name=name, ratio=ratio.value)
     return Estimate.of("compression", "client", what, found, "B/s", basis, confidence, because, _CHECK)

@@ -33,7 +33,6 @@ HEADROOM = 1.2
 # The end of this interval is what is set: beyond it the distributions disagree so much that the value would say nothing.
 LEVEL = 0.8
 COLLECT_DURATIONS = message("client logs with piece start and finish lines (level debug from client v1.4.1)")
-COLLECT_SETTINGS = message("the Helm values, the chart's version or dfdaemon.yaml")
 
 Verdict = Literal["raise", "thumb", "meets", "not_cut", "step", "ceiling", "not_fitted", "idle", "unknown_value"]
 
@@ -41,9 +40,7 @@ Verdict = Literal["raise", "thumb", "meets", "not_cut", "step", "ceiling", "not_
 def release_assumed() -> Message:
     """Return the note that the client's release is not known, and which one counts instead."""
     newest = releases("client")[-1]
-    return message(
-        "the client's release is not known, {release} is assumed: name it with --client or --chart", release=newest
-    )
+    return message("the client's release is not known, {release} is assumed (set --client or --chart)", release=newest)
 
 
 @dataclass(frozen=True)

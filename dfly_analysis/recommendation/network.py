@@ -8,7 +8,7 @@ from functools import partial
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval, NotFitted, wilson
-from dfly_analysis.messages import Message, format_list, message
+from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import CapacityFit, DurationFit
 from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, ROLE_TITLES, SLOTS, ReducedConcurrency
 from dfly_analysis.recommendation.context import RecommendationContext as Context
@@ -34,17 +34,10 @@ _ROOM = 2.0  # a limit's layer ends in half of the job's time
 _NARROW, _WIDE = 0.05, 0.2  # of the interval of a share
 _CHECK = message("repeat the run with half of download.concurrentPieceCount: the bandwidth stays the same")
 _FINDINGS = ("connection_reset", "body_truncated", "registry_status")
-_CHECKS = {
-    "timeout": message(
-        "set it, repeat the preheat, then run `dfly-analysis compare` on both runs: no piece times out, and no layer takes longer"
-    ),
-    "resets": message(
-        "set it, repeat the preheat, then run `dfly-analysis compare` on both runs: connection_reset is rarer, and no layer takes longer"
-    ),
-    "refused": message(
-        "set it, repeat the preheat, then run `dfly-analysis compare` on both runs: registry_status is absent, and no layer takes longer"
-    ),
-}
+_EXPECTED = {
+    "timeout": message("no piece times out"), "resets": message("connection_reset is rarer"),
+    "refused": message("registry_status is absent"),
+}  # fmt: skip
 _estimate = partial(Estimate.of, "network", _ROLE)
 
 
@@ -60,11 +53,15 @@ def advise(context: Context) -> Iterator[Item]:
 
 def _reduce_concurrency(context: Context, reduced: ReducedConcurrency) -> Recommendation:
     finding = {"refused": ("registry_status",), "resets": ("connection_reset",)}.get(reduced.reason, ())
+    check = message(
+        "set it, repeat the preheat, then run `dfly-analysis compare` on both runs: {expected}, and no layer takes longer",
+        expected=_EXPECTED[reduced.reason],
+    )  # fmt: skip
     return Recommendation.of(
         context.setting(SLOTS, reduced.role), SLOTS, _reduction_reasons(context, reduced), proposed=str(reduced.slots), unit="1",
         low=float(reduced.low), high=float(max(reduced.high, reduced.slots)),
         confidence="medium" if reduced.reason == "timeout" and reduced.low == reduced.slots else "low",
-        findings=context.present(*finding), how_to_check=_CHECKS[reduced.reason],
+        findings=context.present(*finding), how_to_check=check,
         demanded_bandwidth_bps=context.bandwidth_bps(reduced.role, reduced.timeout_s) if reduced.timeout_s else None,
         rule_of_thumb=message("the client's default is 8; the sizing guide of Dragonfly says that pieces in flight cost CPU and memory"),
     )  # fmt: skip
@@ -74,10 +71,7 @@ def _reduction_reasons(context: Context, reduced: ReducedConcurrency) -> Iterato
     if reduced.link_bps is None:
         tasks = context.failed_tasks("rate_limited")
         yield message("the registry refused too many requests, which failed {tasks:,} tasks", tasks=tasks)
-        yield message(
-            "up to {n} pieces of one layer were in flight, one request each; half of that is a rule of thumb",
-            n=reduced.seen,
-        )
+        yield message("up to {n} pieces of a layer were in flight; half of that is a rule of thumb", n=reduced.seen)
         return
     yield message(
         "pieces in flight share a link of {rate}: with {slots} instead of {seen}, a piece takes {share} of its time",
@@ -88,9 +82,7 @@ def _reduction_reasons(context: Context, reduced: ReducedConcurrency) -> Iterato
         return
     if (needed := context.needs[reduced.role, PIECE].needed) is not None:
         time = range_text(needed)
-        yield message(
-            "with the current number {key} would have to be {time}, longer than is sensible", key=PIECE, time=time
-        )
+        yield message("with the current number {key} would have to be {time}, which is too long", key=PIECE, time=time)
     timeout = duration_setting(reduced.timeout_s or 0.0)
     yield message("with {slots} in flight {timeout} is enough: set both together", slots=reduced.slots, timeout=timeout)
 
@@ -154,9 +146,7 @@ def _link(context: Context) -> Iterator[Estimate]:
     if isinstance(capacity, NotFitted):
         return
     busiest, usual = capacity.goodness["busiest_bps"], max(1.0, capacity.usual_load)
-    because = message(
-        "finished bytes over the seconds with a piece in flight (hosts: {n:,}), so the link provides at least this", n=len(capacity.hosts)
-    )  # fmt: skip
+    because = message("finished bytes per second with a piece in flight (hosts: {n:,})", n=len(capacity.hosts))
     most = Interval(busiest, busiest, math.inf)
     yield _estimate(
         message("peak rate of one host from the registry"), most, "B/s", "measured", "high", because, _CHECK
@@ -227,11 +217,10 @@ def _resets(context: Context) -> Iterator[Estimate]:
         share = wilson(lost, n)
         wide = share.high - share.low
         confidence: Confidence = "high" if wide <= _NARROW else "medium" if wide <= _WIDE else "low"
-        values = {"lost": lost, "n": n, "role": ROLE_TITLES[role]}
-        because = message("{lost:,} of {n:,} attempts of a {role} at the registry", **values)
+        because = message(
+            "{lost:,} of {n:,} attempts of a {role} at the registry", lost=lost, n=n, role=ROLE_TITLES[role]
+        )
         if shown:
-            because = message(
-                "{lost:,} of {n:,} attempts of a {role} at the registry; findings: {findings}", findings=format_list(shown), **values
-            )  # fmt: skip
+            because = join([because, message("findings: {findings}", findings=format_list(shown))], "; ")
         what = message("attempts whose connection was reset")
         yield Estimate.of("network", role, what, share, "share", "measured", confidence, because)

@@ -68,21 +68,17 @@ def _time_factor(context: Context, role: str) -> float:
 
 
 def _article_text(key: str) -> Message:
-    """Return what the article recommends, on the right key."""
-    return message(
-        "the article recommends {article} for images of 20 GB and more, for {key} (it names pieceDownloadTimeout, which does not limit a "
-        "transfer)", article=duration_setting(required.ARTICLE_S), key=key,
-    )  # fmt: skip
+    """Return what the article recommends."""
+    time = duration_setting(required.ARTICLE_S)
+    return message("the article: {time} for 20 GB and more (set {key}, not pieceDownloadTimeout)", time=time, key=key)
 
 
 def _observations(context: Context, need: Requirement) -> Iterator[Message]:
     seen, diagnosis = need.timeouts, context.diagnosis
     counts = {"cut": seen.cut_attempts, "attempts": seen.attempts}
     if seen.cut_attempts and seen.timeout_s is not None:
-        timeout = format_duration(seen.timeout_s)
-        yield message(
-            "{cut:,} of {attempts:,} attempts at pieces reached the {timeout} timeout", timeout=timeout, **counts
-        )
+        time = format_duration(seen.timeout_s)
+        yield message("{cut:,} of {attempts:,} attempts at pieces reached the {time} timeout", time=time, **counts)
     elif seen.cut_attempts:
         yield message("{cut:,} of {attempts:,} attempts at pieces timed out", **counts)
     cut, failed = context.failed_tasks(required.TIMEOUT), context.failed_tasks()
@@ -90,10 +86,8 @@ def _observations(context: Context, need: Requirement) -> Iterator[Message]:
     if (named := next((item for item in diagnosis.causes if item.cause == required.TIMEOUT), None)) is not None:
         cut, failed, share = named.tasks, max(failed, named.tasks), named.share
     if share is not None:
-        text = format_share(share)
-        yield message(
-            "timeouts explain {cut:,} of {failed:,} failed tasks ({share})", cut=cut, failed=failed, share=text
-        )
+        values = {"cut": cut, "failed": failed, "share": format_share(share)}
+        yield message("timeouts explain {cut:,} of {failed:,} failed tasks ({share})", **values)
     if not seen.seen:
         yield message("nothing has timed out yet: this is the prediction for the requested size")
 
@@ -134,50 +128,40 @@ def _retry_assumptions(context: Context, need: Requirement) -> Iterator[Message]
         return
     if layer.siblings_cancelled:
         yield message(
-            "when a piece fails, this release cancels the other pieces in flight (up to {slots}), which leaves those one attempt",
-            slots=layer.slots,
-        )  # fmt: skip
-    if correlation is None:
-        yield message(
-            "the upper ends assume that {share} of failures repeat in the next pass, because too few tasks ended here to measure it",
-            share=format_share(DEFAULT_RETRY_CORRELATION.high),
-        )  # fmt: skip
-    else:
-        share = range_text(correlation, format_share)
-        yield message(
-            "{share} of failures repeat in the next pass, measured on the failed tasks of this run", share=share
+            "a failed piece cancels the others in flight (up to {n}), which leaves them one attempt", n=layer.slots
         )
+    if correlation is None:
+        share = format_share(DEFAULT_RETRY_CORRELATION.high)
+        yield message(
+            "the upper ends assume that {share} of failures repeat in the next pass (not measured)", share=share
+        )
+    else:
+        measured = range_text(correlation, format_share)
+        yield message("{share} of failures repeat in the next pass, measured in this run", share=measured)
 
 
 def _prediction_limits(context: Context, need: Requirement, fit: DurationFit, proposed_s: float) -> Iterator[Message]:
     if largest := context.beyond_sizes_seen(need.origin or "source"):
         sizes = {"largest": format_size(largest), "piece": format_size(context.piece_bytes)}
-        yield message(
-            "extrapolated: the largest observed piece has {largest}, a piece of this layer has {piece}", **sizes
-        )
+        yield message("extrapolated: the largest observed piece has {largest}, this layer's have {piece}", **sizes)
     longest = fit.extrapolates_beyond_s
     if longest is not None and need.needed is not None and need.needed.value > longest:
-        yield message(
-            "extrapolated: beyond {longest}, the longest observed time, the timeout is based on the fitted distribution only",
-            longest=format_duration(longest),
-        )  # fmt: skip
+        time = format_duration(longest)
+        yield message("extrapolated: the longest observed time is {time}, beyond it only the model counts", time=time)
     if need.limited_by == "step":
         yield message(
-            "the upper end is high because the distributions disagree beyond the observed times: the proposal is four times the "
-            "estimate, and the next run shows whether more is needed"
+            "the models disagree beyond the observed times: four times the estimate is proposed, then measure again"
         )
     if need.limited_by == "ceiling":
         yield message(
-            "the proposal is below the upper end, because a piece with its retries has to end before {key}",
-            key=COLLECTOR,
+            "the proposal is limited, because a piece with its retries has to end before {key}", key=COLLECTOR
         )
     if need.role in context.reduced_concurrency and need.needed is not None:
         factor, slots = _time_factor(context, need.role), context.reduced_concurrency[need.role].slots
         shorter = Interval(need.needed.value * factor, need.needed.low * factor, need.needed.high * factor)
         yield message(
-            "with the {slots} pieces in flight recommended here, the timeout has to be {needed}",
-            slots=slots, needed=range_text(shorter),
-        )  # fmt: skip
+            "with the recommended {n} pieces in flight it has to be {needed}", n=slots, needed=range_text(shorter)
+        )
     whole = _layer_failure(context, need, proposed_s, competing=True)
     if whole is not None and whole.value > context.target:
         share = format_share(whole.value)
@@ -190,13 +174,11 @@ def _rule_of_thumb_reason(context: Context, need: Requirement) -> Message:
     if need.timeouts.timeout_s is not None:
         rule = message("four times the timeout that pieces reached")
     elif context.size_bytes >= required.ARTICLE_FROM_BYTES:
-        rule = message("{timeout} as in the article", timeout=duration_setting(required.ARTICLE_S))
+        rule = message("{time} as in the article", time=duration_setting(required.ARTICLE_S))
     else:
-        rule = message(
-            "{timeout} as the maintainers of Dragonfly advise", timeout=duration_setting(required.MAINTAINERS_S)
-        )
+        rule = message("{time} as the maintainers advise", time=duration_setting(required.MAINTAINERS_S))
     return message(
-        "rule of thumb, because {reason}: {rule}, or what the observed bandwidth requires", reason=reason, rule=rule
+        "rule of thumb ({reason}): {rule}, or what the observed bandwidth requires", reason=reason, rule=rule
     )
 
 
@@ -249,9 +231,7 @@ def _refusal_by_model(context: Context, need: Requirement, fit: DurationFit) -> 
     elif need.verdict == "step":
         yield from (now, prediction)
         needed = range_text(need.needed) if need.needed is not None else ""
-        yield message(
-            "by the fitted distribution it has to be {needed}, which only a new run can narrow", needed=needed
-        )
+        yield message("the model requires {needed}, which only a new run can narrow", needed=needed)
     else:
         yield from (now, prediction)
         if rate := context.bandwidth_bps(need.role, in_force):
@@ -262,7 +242,7 @@ def _refusal_by_model(context: Context, need: Requirement, fit: DurationFit) -> 
 def _no_timeout_text(context: Context, need: Requirement) -> Message:
     shares = [join([one.cause, format_share(one.share)]) for one in context.diagnosis.causes if one.tasks]
     causes = format_list(shares or [context.diagnosis.primary_cause or message("unknown")], limit=20)
-    return message(
-        "no failed task of a {role} timed out, so a longer timeout does not help (causes: {causes})",
-        role=ROLE_TITLES[need.role], causes=causes,
-    )  # fmt: skip
+    text = message(
+        "no failed task of a {role} timed out, so a longer timeout does not help", role=ROLE_TITLES[need.role]
+    )
+    return join([text, message("causes: {causes}", causes=causes)], "; ")

@@ -175,9 +175,7 @@ def notes_of(api: Api, timeout_s: float | None) -> Iterator[Message]:
     """Yield notes on the API of a release."""
     release = api.version
     if api.is_assumed:
-        yield message(
-            "the manager's release is not known, {release} is assumed: name it with --scheduler", release=release
-        )
+        yield message("the manager's release is not known, {release} is assumed (set --scheduler)", release=release)
     if timeout_s is not None:
         seconds = round(timeout_s)
         yield message(
@@ -189,14 +187,10 @@ def notes_of(api: Api, timeout_s: float | None) -> Iterator[Message]:
         yield message("manager {release} takes no timeout: each layer has {time}", release=release, time=time)
     if api.layers_field is None:
         yield message(
-            "manager {release} does not limit layers in flight: start only as many jobs at a time as planned",
-            release=release,
+            "manager {release} does not limit layers in flight: start jobs one by one as planned", release=release
         )
     time = format_duration(api.window_s)
     yield message(
-        "the manager polls a job for at least {time}; it may report FAILURE for a longer one that still runs well",
-        time=time,
+        "the manager polls a job for {time}; a longer job may be reported as FAILURE while it runs", time=time
     )
-    yield message(
-        "a job of type file needs the registry's token in `headers` if the registry requires one; an image job gets its own"
-    )
+    yield message("a job of type file needs the registry's token in `headers`; an image job gets its own")

@@ -158,6 +158,20 @@ class Advice:
         return next((item for item in self.recommendations if (item.key, item.role) == (key, role)), None)
 
 
+def contradiction(observed: Message, setting: Setting) -> Message:
+    """Return the warning that an observation contradicts the settings."""
+    return message(
+        "{observed}, although {key} should be {value} ({source}): give the Helm values in force (--values, --chart) or the rendered "
+        "dfdaemon.yaml before you follow a recommendation on it", observed=observed, key=setting.key, value=setting.value, source=setting.source,
+    )  # fmt: skip
+
+
+def unknown_value(key: str, setting: Setting) -> NoRecommendation:
+    """Return that there is no recommendation because the value in force is not known."""
+    reason = message("the value in force is not known: {source}", source=setting.source)
+    return NoRecommendation(key, reason, message("the Helm values, the chart's version or dfdaemon.yaml"), setting.role)
+
+
 def in_force_text(setting: Setting) -> Message:
     """Return the value in force as text, e.g. ``now 40s (chart 1.7.4)``, without the folders above the input."""
     source = setting.source

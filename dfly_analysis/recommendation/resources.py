@@ -23,7 +23,14 @@ from dfly_analysis.readers.pods import Termination
 from dfly_analysis.recommendation.context import CLIENT_ROLES, ROLE_TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.preheat_plan import MAX_PARALLEL
-from dfly_analysis.recommendation.recommendations import Confidence, Estimate, Item, NoRecommendation, Recommendation
+from dfly_analysis.recommendation.recommendations import (
+    Confidence,
+    Estimate,
+    Item,
+    NoRecommendation,
+    Recommendation,
+    contradiction,
+)
 from dfly_analysis.units import format_rate, format_size, size_setting
 
 MEMORY, REQUEST, CPU = "resources.limits.memory", "resources.requests.memory", "resources.limits.cpu"
@@ -45,19 +52,10 @@ _COLLECT = message(
 _THROTTLED = message(
     "container_cpu_cfs_throttled_periods_total and container_memory_working_set_bytes of the pods during the run, from Prometheus"
 )
-_CHECKS = {
-    MEMORY: message(
-        "set it, repeat the preheat, then run `dfly-analysis collect` and `dfly-analysis diagnose` on it: no container is OOMKilled, and "
-        "pod_ended_badly is absent"
-    ),
-    REQUEST: message(
-        "set it, repeat the preheat, then run `dfly-analysis collect` and `dfly-analysis diagnose` on it: no pod is Evicted, and "
-        "pod_ended_badly is absent"
-    ),
-    CPU: message(
-        "set it, repeat the preheat, then run `dfly-analysis collect` and `dfly-analysis diagnose` on it: "
-        "container_cpu_cfs_throttled_periods_total does not grow, and pod_ended_badly is absent"
-    ),
+_EXPECTED = {
+    MEMORY: message("no container is OOMKilled"),
+    REQUEST: message("no pod is Evicted"),
+    CPU: message("container_cpu_cfs_throttled_periods_total does not grow"),
 }
 _estimate = partial(Estimate.of, "resources")
 
@@ -109,11 +107,8 @@ def _contradictions(context: Context, role: str, ended: _Terminations) -> Iterat
     configured = context.setting(MEMORY, role)
     shown, configured_bytes = ended.limit_bytes, configured.size_bytes
     if shown is not None and configured_bytes is not None and shown < _WELL_BELOW * configured_bytes:
-        yield message(
-            "a container of the {role} was killed at a limit of {limit}, although {key} should be {value} ({source}): give the Helm values "
-            "in force with --values before you follow a recommendation on it", role=ROLE_TITLES[role], limit=format_size(shown),
-            key=MEMORY, value=configured.value, source=configured.source,
-        )  # fmt: skip
+        values = {"role": ROLE_TITLES[role], "limit": format_size(shown)}
+        yield contradiction(message("a container of the {role} was killed at a limit of {limit}", **values), configured)
 
 
 def _resident(context: Context, role: str) -> tuple[int, str] | None:
@@ -203,9 +198,13 @@ def _change(  # noqa: PLR0913, PLR0917 - what differs between the three settings
     context: Context, role: str, key: str, reasons: list[Message], proposed: str, unit: str, low: float, high: float,
     confidence: Confidence = "low",
 ) -> Recommendation:  # fmt: skip
+    check = message(
+        "set it, repeat the preheat, then run `dfly-analysis collect` and `dfly-analysis diagnose` on it: {expected}, and "
+        "pod_ended_badly is absent", expected=_EXPECTED[key],
+    )  # fmt: skip
     return Recommendation.of(
         context.setting(key, role), key, reasons, proposed=proposed, unit=unit, low=float(low), high=float(high), confidence=confidence,
-        findings=context.present(*_FINDINGS), how_to_check=_CHECKS[key], rule_of_thumb=_rule_of_thumb(role),
+        findings=context.present(*_FINDINGS), how_to_check=check, rule_of_thumb=_rule_of_thumb(role),
     )  # fmt: skip
 
 
@@ -213,10 +212,7 @@ def _limit_reasons(context: Context, role: str, ended: _Terminations) -> Iterato
     if ended.example:
         yield message("Kubernetes reports {example}", example=ended.example)
     if ended.memory:
-        yield message(
-            "processes killed for memory: {n:,}; the need is above the limit, and its upper end is not known",
-            n=ended.memory,
-        )
+        yield message("processes killed for memory: {n:,}, so the need is above the limit", n=ended.memory)
     if ended.tasks:
         yield message("{tasks:,} tasks failed because their process was killed", tasks=ended.tasks)
     if not ended.memory:
@@ -228,23 +224,19 @@ def _limit_reasons(context: Context, role: str, ended: _Terminations) -> Iterato
         yield message("{pieces} pieces in flight of each of {layers} layers hold at least {size}", **values)
     source = _fallback(context, role)[2]
     if ended.memory:
-        yield message("the proposal is twice the limit or the value of {source}, whichever is larger", source=source)
+        yield message("the proposal is twice the limit, or from {source} if that is more", source=source)
     else:
-        yield message("the proposal is the value of {source}", source=source)
+        yield message("the proposal is from {source}", source=source)
 
 
 def _request_reasons(
     context: Context, role: str, ended: _Terminations, used: tuple[int, str] | None
 ) -> Iterator[Message]:
-    n = ended.memory or ended.tasks
-    yield message(
-        "killed processes: {n:,}; a pod that uses more than it requests is evicted first when its node runs short", n=n
-    )
+    n, source = ended.memory or ended.tasks, _fallback(context, role)[2]
+    yield message("processes killed: {n:,}; pods above their request are evicted first", n=n)
     if used is not None:
         yield _resident_text(used)
-    yield message(
-        "the proposal is the value of {source}, at most half of the limit", source=_fallback(context, role)[2]
-    )
+    yield message("the proposal is from {source}, at most half of the limit", source=source)
 
 
 def _cpu(context: Context, role: str) -> Iterator[Recommendation]:
@@ -300,9 +292,7 @@ def _estimates(context: Context, role: str) -> Iterator[Estimate]:
         yield _estimate(role, message("memory that a process held"), held, "bytes", "measured", "medium", because)
     if (floor := _in_flight_bytes(context, role)) is not None:
         values = {"pieces": floor[1], "layers": MAX_PARALLEL}
-        because = message(
-            "{pieces} pieces of each of {layers} layers, the manager's default; the lower end is one layer", **values
-        )
+        because = message("{pieces} pieces of each of {layers} layers (manager's default); low: one layer", **values)
         held = Interval(floor[0], floor[0] / MAX_PARALLEL, math.inf)
         yield _estimate(
             role, message("memory that pieces in flight hold at least"), held, "bytes", "computed", "medium", because

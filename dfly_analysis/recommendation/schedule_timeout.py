@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import DurationFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECT_SETTINGS, HEADROOM, LEVEL, ROLE_TITLES
+from dfly_analysis.recommendation import recommendations
+from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, LEVEL, ROLE_TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.piece_timeout import range_text
 from dfly_analysis.recommendation.recommendations import Confidence, NoRecommendation, Recommendation, in_force_text
@@ -31,8 +32,7 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
     wanted = HEADROOM * whole.high if whole is not None and math.isfinite(whole.high) else 0.0
     proposed_s = max(USUAL_S, math.ceil(wanted / 3600.0) * 3600.0)
     if in_force is None:
-        reason = message("the value in force is not known: {source}", source=current.source)
-        return NoRecommendation(KEY, reason, COLLECT_SETTINGS, role)
+        return recommendations.unknown_value(KEY, current)
     if in_force >= proposed_s:
         reason = message("it is longer than any round over a layer of {size}", size=size)
     elif observed or (whole is not None and in_force < whole.value):
@@ -41,9 +41,7 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
         reason = message("no stream to the scheduler timed out, and the time of a round is not known")
         collect = message("client logs with piece start and finish lines, and download.concurrentPieceCount")
     else:
-        reason = message(
-            "a round over a layer takes {time}, and no stream to the scheduler timed out", time=range_text(whole)
-        )
+        reason = message("a round over a layer takes {time}, and no stream timed out", time=range_text(whole))
     return NoRecommendation(KEY, join([in_force_text(current), reason], "; "), collect, role)
 
 
@@ -92,19 +90,13 @@ def _reasons(
     context: Context, role: str, whole: Interval | None, observed: tuple[str, ...], *, proven: bool
 ) -> Iterator[Message]:
     if observed:
-        findings = format_list(observed)
-        yield message(
-            "the {role} timed out waiting for the scheduler: {findings}", role=ROLE_TITLES[role], findings=findings
-        )
+        values = {"role": ROLE_TITLES[role], "findings": format_list(observed)}
+        yield message("the {role} timed out waiting for the scheduler: {findings}", **values)
     if whole is not None:
         size, time = format_size(context.size_bytes), range_text(whole)
-        yield message(
-            "a round over a layer of {size} takes at least {time}, by the fitted distribution", size=size, time=time
-        )
+        yield message("a round over a layer of {size} takes at least {time} (fitted)", size=size, time=time)
     default = format_duration(USUAL_S)
     yield message("this timeout also runs while pieces are fetched, so the next message of a longer round fails")
     yield message("{default} is the default of later releases", default=default)
     if observed and not proven:
-        yield message(
-            "if the scheduler does not answer at all, a longer timeout does not help: check the scheduler first"
-        )
+        yield message("a scheduler that does not answer at all needs a check first")

@@ -14,7 +14,7 @@ from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import CapacityFit, StorageFit
 from dfly_analysis.recommendation.context import CLIENT_ROLES, ROLE_TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
-from dfly_analysis.recommendation.recommendations import Estimate, Item, NoRecommendation, Recommendation
+from dfly_analysis.recommendation.recommendations import Estimate, Item, NoRecommendation, Recommendation, contradiction
 from dfly_analysis.units import format_rate, format_size, size_setting
 
 VOLUME = "persistence.size"
@@ -90,11 +90,8 @@ def _contradictions(context: Context, demand: _Demand) -> Iterator[Message]:
     if not demand.full or disk is None or configured.size_bytes is None:
         return
     if disk.total_bytes < _WELL_BELOW * configured.size_bytes:
-        yield message(
-            "the disk of {host} has {size} by its metrics, although {key} should be {value} ({source}): give the Helm values in force "
-            "with --values before you follow a recommendation on it", host=disk.host, size=format_size(disk.total_bytes), key=VOLUME,
-            value=configured.value, source=configured.source,
-        )  # fmt: skip
+        values = {"host": disk.host, "size": format_size(disk.total_bytes)}
+        yield contradiction(message("the disk of {host} has {size} by its metrics", **values), configured)
 
 
 def _demand(context: Context, role: str) -> _Demand:
@@ -231,13 +228,9 @@ def _estimates(context: Context, demand: _Demand) -> Iterator[Estimate]:
         fullest = min(demand.disks, key=lambda disk: disk.free_bytes)
         free = Interval(fullest.free_bytes, fullest.free_bytes, max(disk.free_bytes for disk in demand.disks))
         values = {"host": fullest.host, "size": format_size(fullest.total_bytes)}
-        because = message(
-            "{host}, of {size}, when its metrics were read; a layer of the requested size does not fit", **values
-        )
+        because = message("{host}, of {size}, when its metrics were read; the layer does not fit", **values)
         if fullest.free_bytes >= context.size_bytes:
-            because = message(
-                "{host}, of {size}, when its metrics were read; a layer of the requested size fits", **values
-            )
+            because = message("{host}, of {size}, when its metrics were read; the layer fits", **values)
         yield _estimate(role, message("free space of the fullest disk"), free, "bytes", "measured", "high", because)
     if role == "client" and not demand.full:
         return

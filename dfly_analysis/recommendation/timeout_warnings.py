@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dfly_analysis.config import ignored_paths
 from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, PIECE, ROLE_TITLES, RecommendationContext
+from dfly_analysis.recommendation.recommendations import contradiction
 from dfly_analysis.units import format_duration
 
 _WELL_BELOW = 0.9
@@ -17,9 +18,7 @@ def advise(context: RecommendationContext) -> Iterator[Message]:
     yield from _other_timeouts_observed(context)
     for path, reason in ignored_paths(context.settings):
         if path.endswith("download.pieceDownloadTimeout"):
-            yield message(
-                "{path} is ignored without an error: set {key} instead ({reason})", path=path, key=PIECE, reason=reason
-            )
+            yield message("{path} is ignored: set {key} instead ({reason})", path=path, key=PIECE, reason=reason)
         else:
             yield message("{path}: {reason}", path=path, reason=reason)
     yield from _short_collector(context)
@@ -33,11 +32,8 @@ def _other_timeouts_observed(context: RecommendationContext) -> Iterator[Message
     for role, observed_s in context.dataset.rows(query):
         configured = context.setting(PIECE, role)
         if configured.seconds is not None and observed_s < _WELL_BELOW * configured.seconds:
-            yield message(
-                "pieces of the {role} time out at {observed}, although {key} should be {value} ({source}): add the rendered dfdaemon.yaml, "
-                "or --values and --chart, before you follow a recommendation on it", role=ROLE_TITLES.get(role, role), key=PIECE,
-                observed=format_duration(observed_s), value=configured.value, source=configured.source,
-            )  # fmt: skip
+            values = {"role": ROLE_TITLES.get(role, role), "time": format_duration(observed_s)}
+            yield contradiction(message("pieces of the {role} time out at {time}", **values), configured)
 
 
 def _short_collector(context: RecommendationContext) -> Iterator[Message]:

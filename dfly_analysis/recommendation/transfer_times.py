@@ -257,21 +257,13 @@ def _link(
             message("{where}: piece times of {n:,} attempts in the logs, {share} of them right-censored", **values)
         )
         if bandwidth_bps is None and dataset is not None and (bandwidth_bps := busy_rate_bps(dataset, way)) is not None:
-            notes.append(
-                message(
-                    "{where}: at most {rate} in total, the highest observed rate; set the bandwidth if the link is faster",
-                    where=where, rate=format_rate(bandwidth_bps),
-                )
-            )  # fmt: skip
+            rate = format_rate(bandwidth_bps)
+            notes.append(message("{where}: at most {rate} in total (observed)", where=where, rate=rate))
     elif bandwidth_bps is not None:
         values = {"where": where, "rate": format_rate(bandwidth_bps)}
         notes.append(message("{where}: {rate}, shared evenly; without logs the times have no interval", **values))
     else:
-        notes.append(
-            message(
-                "{where}: nothing is known, so there is no time; give logs with --from, or a bandwidth", where=where
-            )
-        )
+        notes.append(message("{where}: no data and no time; give logs with --from, or a bandwidth", where=where))
     correlation = (measured_retry_correlation(fits) if way == "source" else None) or DEFAULT_RETRY_CORRELATION
     return Link(model, bandwidth_bps, slots, timeout_s, client, piece_attempts(client).passes, correlation)
 

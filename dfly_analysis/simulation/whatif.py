@@ -251,13 +251,11 @@ def _complete(
     limit = settings.piece_timeout_s
     if settings.source_timeout_s is None:
         if seen_s is None:
-            missing = message("the Helm values (--values), the chart's version (--chart) or the hosts' dfdaemon.yaml")
+            missing = message("the Helm values (--values), the chart (--chart) or the hosts' dfdaemon.yaml")
             return NotFitted(NAME, message("the piece timeout of the {role} is not known", role=role), missing, n)
         limit = seen_s
     if settings.slots is None:
-        missing = message(
-            "dfdaemon.yaml of the hosts, the client's release (--client) or the chart's version (--chart)"
-        )
+        missing = message("the hosts' dfdaemon.yaml, the client's release (--client) or the chart (--chart)")
         return NotFitted(NAME, message("{key} of the {role} is not known", key=SLOTS, role=role), missing, n)
     retries = settings.retries if settings.retries is not None else rules.piece_attempts(version).retries_before_body
     return replace(settings, piece_timeout_s=limit, retries=retries)
@@ -324,9 +322,7 @@ def _notes(source: Source, question: Question, workload: Workload | None) -> Ite
         if question.bandwidth_bps is not None and sharing.contention.value == 0:
             yield message("the data show no shared link: more bandwidth has no effect here, less has")
     if workload is None:
-        yield message(
-            "the input shows no finished or failed layer from the registry, so the prediction cannot be compared"
-        )
+        yield message("the run has no layer from the registry to compare the prediction with")
         return
     if workload.every > 1:
         yield message("the run has very many pieces: one of {n} layers is simulated", n=workload.every)
@@ -335,6 +331,4 @@ def _notes(source: Source, question: Question, workload: Workload | None) -> Ite
         yield message("{n:,} failed layers are ignored, because they did not fail by a failed piece", n=n)
     if question.size_bytes and question.size_bytes > 4 * workload.largest_bytes:
         size = format_size(workload.largest_bytes)
-        yield message(
-            "extrapolated: the largest layer in the run has {size}, much less than the requested one", size=size
-        )
+        yield message("extrapolated: the largest layer in the run has {size}", size=size)
