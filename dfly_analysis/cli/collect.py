@@ -33,13 +33,13 @@ def collect(
     events, metrics, and the Helm values if helm is installed. After an interruption, the same command continues where it
     stopped. The bundle is an input of report.
     """
-    from dfly_analysis.collect import Cluster, collecting_script
+    from dfly_analysis.collect import Cluster, collection_script
     from dfly_analysis.collect import collect as run
 
     cluster = Cluster(namespace, context, since)
     if dry_run:
         folder = output.name.removesuffix(".tgz").removesuffix(".tar.gz")
-        click.echo(collecting_script(cluster, folder), nl=False)
+        click.echo(collection_script(cluster, folder), nl=False)
         return
     with Progress() as progress:
         found = run(cluster, output, add=add, silence_s=timeout, progress=progress)

@@ -1,4 +1,4 @@
-"""Fetches item after item into a folder beside the bundle, so that an interrupted run goes on where it was."""
+"""Fetches item after item into a folder beside the bundle, so that an interrupted collection continues where it stopped."""
 
 from __future__ import annotations
 
@@ -6,65 +6,38 @@ import gzip
 import json
 import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from dfly_analysis.collect.commands import (
-    Cluster,
-    Item,
-    Pod,
-    first_items,
-    helm_items,
-    items_of,
-    listing_of,
-    log_files_of,
-    pods_of,
-)
+from dfly_analysis.collect import commands
+from dfly_analysis.collect.commands import Cluster, Item, Pod
 from dfly_analysis.collect.kubectl import fetch
 from dfly_analysis.errors import DflyError, SourceError
 from dfly_analysis.redaction import redact
 
-SILENCE_S = 60.0
-_NOTE = "collected.json"
 Progress = Callable[[str], object]
 
 
-@dataclass(frozen=True)
-class Collected:
-    """The result of a collection.
-
-    Attributes
-    ----------
-    bundle : Path
-    fetched, kept : tuple of str
-        Paths in the bundle that this run fetched, and that an earlier, interrupted run had fetched.
-    missing : tuple of (str, str)
-        Path, and why it is not there; without optional ones.
-    others : tuple of str
-        Pods of the namespace that are not Dragonfly's.
-    """
-
-    bundle: Path
-    fetched: tuple[str, ...]
-    kept: tuple[str, ...]
-    missing: tuple[tuple[str, str], ...]
-    others: tuple[str, ...]
-
-
 @dataclass
-class _Collection:
-    folder: Path
+class Collection:
+    """What was fetched into a bundle, what an earlier, interrupted run had fetched, and what is missing, with the reason."""
+
+    cluster: Cluster
+    bundle: Path
     silence_s: float
     progress: Progress
     fetched: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     missing: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def folder(self) -> Path:
+        """Where files are kept until the bundle is complete."""
+        return self.bundle.with_name(f"{self.bundle.name}.partial")
+
     def take(self, item: Item) -> Path | None:
-        """Fetch an item unless it is there, and return where it is."""
+        """Fetch an item unless it is there, and return its path; None if it cannot be fetched."""
         target = self.folder / item.path
         if target.exists():
             self.kept.append(item.path)
@@ -84,57 +57,67 @@ def collect(
     bundle: Path,
     *,
     add: Sequence[Path] = (),
-    silence_s: float = SILENCE_S,
+    silence_s: float = 60.0,
     progress: Progress = lambda _text: None,
-) -> Collected:
+) -> Collection:
     """Collect what an analysis needs, and write it as one archive.
 
     Parameters
     ----------
     cluster : Cluster
     bundle : Path
-        ``.tar.gz`` to write. Until it is whole, ``<bundle>.partial`` beside it holds what was fetched; a later call with the
-        same bundle does not fetch that again.
+        ``.tar.gz`` to write. Until it is complete, ``<bundle>.partial`` keeps what was fetched; a later call with the same
+        bundle does not fetch that again.
     add : sequence of Path
-        Files of your own to put in too, redacted, e.g. the jobs' JSON.
+        Files of your own to include, redacted, e.g. the jobs' JSON.
     silence_s : float
-        Seconds without a byte after which a command is ended and its item counts as missing.
+        Seconds without output after which a command is stopped and its item counts as missing.
     progress : callable
-        Called with what is being fetched.
-
-    Returns
-    -------
-    Collected
+        Called with the number and the path of each item.
 
     Raises
     ------
     DflyError
-        Where kubectl is not installed, or a file to add cannot be read.
+        If kubectl is not installed, or a file to add cannot be read.
     SourceError
-        Where the pods cannot be listed, or there are none of Dragonfly.
+        If the pods cannot be listed, or none is Dragonfly's.
     """
     if not bundle.name.endswith((".tar.gz", ".tgz")):
-        raise DflyError("the bundle is a tar.gz", where=str(bundle), hint=f"write -o {bundle.name}.tar.gz")
+        raise DflyError("the bundle must be a .tar.gz", where=str(bundle), hint=f"use -o {bundle.name}.tar.gz")
     if bundle.exists():
-        raise DflyError("is there already", where=str(bundle), hint="name another file, or remove this one")
-    folder = bundle.with_name(f"{bundle.name}.partial")
-    _manifest(folder, cluster)
-    at_work = _Collection(folder, silence_s, progress)
+        raise DflyError("already exists", where=str(bundle), hint="choose another file, or remove this one")
+    collection = Collection(cluster, bundle, silence_s, progress)
+    _open_folder(collection)
     helm = shutil.which("helm") is not None
-    first, *more = first_items(cluster, helm=helm)
-    pods, others = _pods(at_work, first, cluster)
-    for item in chain(more, _rest(at_work, cluster, pods, helm=helm)):
-        at_work.take(item)
+    first, *more = commands.first_items(cluster, helm=helm)
+    pods, others = _list_pods(collection, first)
+    for item in (*more, *(commands.helm_items(cluster, pods) if helm else ())):
+        collection.take(item)
+    for pod in pods:
+        for item in commands.pod_items(cluster, pod):
+            collection.take(item)
+        listing = collection.take(commands.log_listing(cluster, pod))
+        text = listing.read_text("utf-8", "replace") if listing else ""
+        for item in commands.log_items(cluster, pod, text):
+            collection.take(item)
     for path in add:
-        _add(folder, path)
-    _note(at_work, others)
-    _pack(folder, bundle)
-    shutil.rmtree(folder)
-    return Collected(bundle, tuple(at_work.fetched), tuple(at_work.kept), tuple(at_work.missing), others)
+        try:
+            text = path.read_text("utf-8", "surrogateescape")
+        except OSError as problem:
+            raise DflyError(f"cannot be read: {problem.strerror}", where=str(path), hint="check --add") from problem
+        redacted = "\n".join(redact(line) for line in text.split("\n"))
+        (collection.folder / path.name).write_text(redacted, "utf-8", "surrogateescape")
+    missing = [{"path": path, "reason": reason} for path, reason in collection.missing]
+    note = json.dumps({"missing": missing, "pods_left_out": list(others)}, indent=1)
+    (collection.folder / "collected.json").write_text(note + "\n", "utf-8")
+    _pack(collection.folder, bundle)
+    shutil.rmtree(collection.folder)
+    return collection
 
 
-def _manifest(folder: Path, cluster: Cluster) -> None:
-    """Make the folder, or make sure that it is of the same cluster's namespace."""
+def _open_folder(collection: Collection) -> None:
+    """Make the folder, or check that it belongs to the same request."""
+    cluster, folder = collection.cluster, collection.folder
     requested = json.dumps({"namespace": cluster.namespace, "context": cluster.context, "since": cluster.since})
     mark = folder / ".of"
     try:
@@ -144,51 +127,25 @@ def _manifest(folder: Path, cluster: Cluster) -> None:
     except OSError as problem:
         raise _unwritable(folder, problem) from problem
     if mark.read_text("utf-8") != requested:
-        raise DflyError("holds what was fetched with other options", where=str(folder), hint="remove it to begin anew")
+        raise DflyError("contains files fetched with other options", where=str(folder), hint="remove it to start again")
 
 
-def _pods(at_work: _Collection, item: Item, cluster: Cluster) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
-    path = at_work.take(item)
+def _list_pods(collection: Collection, item: Item) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
+    path = collection.take(item)
     if path is None:
-        if not at_work.kept:
-            shutil.rmtree(at_work.folder)  # it holds nothing
-        raise SourceError(f"the pods cannot be listed: {at_work.missing[-1][1]}", where=item.shown)
-    pods, others = pods_of(json.loads(path.read_bytes()))
+        shutil.rmtree(collection.folder)  # the pods come first: it holds nothing
+        hint = f"run `{' '.join(item.command)}` to check access"
+        raise SourceError(f"the pods cannot be listed: {collection.missing[-1][1]}", where="kubectl", hint=hint)
+    pods, others = commands.parse_pods(json.loads(path.read_bytes()))
     if not pods:
         path.unlink()
-        hint = "name the namespace with -n; kubectl get pods -A -l app=dragonfly shows where it is"
-        raise SourceError("no pod of Dragonfly is here", where=f"namespace {cluster.namespace}", hint=hint)
+        hint = "give the namespace with -n; kubectl get pods -A -l app=dragonfly finds it"
+        raise SourceError("no Dragonfly pod found", where=f"namespace {collection.cluster.namespace}", hint=hint)
     return pods, others
 
 
-def _rest(at_work: _Collection, cluster: Cluster, pods: Iterable[Pod], *, helm: bool) -> Iterator[Item]:
-    listed = tuple(pods)
-    if helm:
-        yield from helm_items(cluster, listed)
-    for pod in listed:
-        yield from items_of(cluster, pod)
-        listing = at_work.take(listing_of(cluster, pod))
-        if listing is not None:
-            yield from log_files_of(cluster, pod, listing.read_text("utf-8", "replace"))
-
-
-def _add(folder: Path, path: Path) -> None:
-    try:
-        text = path.read_text("utf-8", "surrogateescape")
-    except OSError as problem:
-        raise DflyError(f"cannot be read: {problem.strerror}", where=str(path)) from problem
-    cleaned = "\n".join(redact(line) for line in text.split("\n"))
-    (folder / path.name).write_text(cleaned, "utf-8", "surrogateescape")
-
-
-def _note(at_work: _Collection, others: Sequence[str]) -> None:
-    missing = [{"path": path, "reason": reason} for path, reason in at_work.missing]
-    content: dict[str, Any] = {"missing": missing, "pods_left_out": list(others)}
-    (at_work.folder / _NOTE).write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-
-
 def _pack(folder: Path, bundle: Path) -> None:
-    """Write the archive whole or not at all; the same content gives the same bytes."""
+    """Write the archive completely or not at all; the same content gives the same bytes."""
     part = bundle.with_name(f".{bundle.name}.part")
     top = bundle.name.removesuffix(".tgz").removesuffix(".tar.gz")
     try:
@@ -211,4 +168,4 @@ def _pack(folder: Path, bundle: Path) -> None:
 
 
 def _unwritable(path: Path, problem: OSError) -> DflyError:
-    return DflyError(f"cannot be written: {problem.strerror}", where=str(path), hint="name another place with -o")
+    return DflyError(f"cannot be written: {problem.strerror}", where=str(path), hint="choose another place with -o")

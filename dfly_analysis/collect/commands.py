@@ -1,4 +1,4 @@
-"""What is asked of a cluster: one command an item, each only reads."""
+"""The commands that a collection runs: one for each file of the bundle, and all of them only read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import Any, Literal
 
 from dfly_analysis.errors import DflyError
 
-VERBS = frozenset({"get", "logs", "top", "exec"})
-"""The verbs of kubectl that are used, none of which changes a cluster by what is asked here."""
+# Verbs of kubectl and helm, and programs inside containers, none of which changes anything as it is used here.
+VERBS, HELM_VERBS = frozenset({"get", "logs", "top", "exec"}), (("list",), ("get", "values"))
 PROGRAMS = frozenset({"cat", "find"})
-"""What is run inside a container."""
-HELM_VERBS = (("list",), ("get", "values"))
 LOG_FOLDER, CONFIGURATION_FOLDER = "/var/log/dragonfly", "/etc/dragonfly"
 _COMPONENTS: Mapping[str, tuple[str, int]] = {
     # name of the component's label and container: its configuration file, and the port of its metrics
@@ -24,8 +22,6 @@ _COMPONENTS: Mapping[str, tuple[str, int]] = {
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _POD_NAME = re.compile(r"(?:^|dragonfly-)(seed-client|client|dfdaemon|scheduler|manager)(?:-|$)")
 _LOG_FILE = re.compile(r"\.log(?:[.-][\w.:-]+)?$")
-
-Content = Literal["text", "json", "gzip"]
 
 
 @dataclass(frozen=True)
@@ -37,21 +33,20 @@ class Cluster:
     since: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a namespace that Kubernetes would refuse."""
         if not _NAME.fullmatch(self.namespace) or len(self.namespace) > 63:
-            raise DflyError(f"{self.namespace!r} is no namespace", hint="kubectl get namespaces lists them")
+            raise DflyError(f"invalid namespace {self.namespace!r}", hint="kubectl get namespaces lists them")
 
     def kubectl(self, verb: str, *arguments: str) -> tuple[str, ...]:
-        """Return a command of kubectl for this cluster; only what reads is accepted."""
+        """Return a command of kubectl for this cluster."""
         inside = arguments.index("--") if "--" in arguments else len(arguments)
-        return check_reading(("kubectl", verb, *arguments[:inside], *self.flags("--context"), *arguments[inside:]))
+        return ("kubectl", verb, *arguments[:inside], *self.flags("--context"), *arguments[inside:])
 
-    def helm(self, *words: str) -> tuple[str, ...]:
-        """Return a command of helm for this cluster; only what reads is accepted."""
-        return check_reading(("helm", *words, *self.flags("--kube-context")))
+    def helm(self, *arguments: str) -> tuple[str, ...]:
+        """Return a command of helm for this cluster."""
+        return ("helm", *arguments, *self.flags("--kube-context"))
 
     def flags(self, context: str) -> tuple[str, ...]:
-        """Return what names the cluster, given the name of the flag for the context."""
+        """Return the flags that select the cluster, given the name of the flag for the context."""
         return (*((context, self.context) if self.context else ()), "-n", self.namespace)
 
 
@@ -61,29 +56,25 @@ class Item:
 
     path: str
     command: tuple[str, ...]
-    content: Content = "text"
+    content: Literal["text", "json", "gzip"] = "text"
     optional: bool = False
-
-    @property
-    def shown(self) -> str:
-        """The command as one would type it."""
-        return shlex.join(self.command)
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod of Dragonfly; the main container runs the component, and some have restarted; the release is Helm's."""
+    """A pod of Dragonfly; the main container runs the component; the release is Helm's."""
 
     name: str
     component: str
     containers: tuple[str, ...]
     main: str
     restarted: frozenset[str]
+    """Containers that have restarted."""
     release: str | None
 
 
-def check_reading(command: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command, or raise DflyError where its verb, or what it runs in a container, might change something."""
+def check_read_only(command: Sequence[str]) -> None:
+    """Raise DflyError if a command's verb, or the program it runs in a container, might change something."""
     program, verb, *rest = (*command, "", "")[: max(3, len(command))]
     if program == "helm":
         allowed = any((verb, *rest)[: len(one)] == one for one in HELM_VERBS)
@@ -91,12 +82,11 @@ def check_reading(command: tuple[str, ...]) -> tuple[str, ...]:
         inside = rest[rest.index("--") + 1] if "--" in rest[:-1] else None
         allowed = verb in VERBS and (inside in PROGRAMS if verb == "exec" else inside is None)
     if not allowed:
-        raise DflyError(f"{shlex.join(command)} might change the cluster", hint="this program only reads")
-    return command
+        raise DflyError(f"{shlex.join(command)} might change the cluster", hint="only commands that read are run")
 
 
 def first_items(cluster: Cluster, *, helm: bool) -> tuple[Item, ...]:
-    """Return what can be asked before anything is known; the pods come first."""
+    """Return the items that need no knowledge of the pods; the list of pods comes first."""
     items = (
         Item("kubernetes/pods.json", cluster.kubectl("get", "pods", "-o", "json"), "json"),
         Item("kubernetes/events.json", cluster.kubectl("get", "events", "-o", "json"), "json"),
@@ -107,19 +97,18 @@ def first_items(cluster: Cluster, *, helm: bool) -> tuple[Item, ...]:
     return (*items, releases) if helm else items
 
 
-def pods_of(answer: Any) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
-    """Return Dragonfly's pods and the names of the others, from what ``kubectl get pods -o json`` says."""
+def parse_pods(answer: Any) -> tuple[tuple[Pod, ...], tuple[str, ...]]:
+    """Return Dragonfly's pods and the names of the others, from the answer to ``kubectl get pods -o json``."""
     items = answer.get("items") if isinstance(answer, dict) else None
     named = {str(one.get("metadata", {}).get("name", "")): one for one in (items if isinstance(items, list) else [])}
     pods = {name: _pod(name, one) for name, one in sorted(named.items()) if _NAME.fullmatch(name)}
-    found = tuple(pod for pod in pods.values() if pod is not None)
-    return found, tuple(name for name, pod in pods.items() if pod is None)
+    return tuple(pod for pod in pods.values() if pod), tuple(name for name, pod in pods.items() if pod is None)
 
 
 def _pod(name: str, item: Mapping[str, Any]) -> Pod | None:
     labels = item.get("metadata", {}).get("labels") or {}
-    named = [str(one.get("name")) for one in item.get("spec", {}).get("containers") or []]
-    containers = tuple(one for one in named if _NAME.fullmatch(one))
+    names = [str(one.get("name")) for one in item.get("spec", {}).get("containers") or []]
+    containers = tuple(one for one in names if _NAME.fullmatch(one))
     labelled = labels.get("component") or labels.get("app.kubernetes.io/component")
     component = next((one for one in (labelled, *containers) if one in _COMPONENTS), None)
     if component is None and (found := _POD_NAME.search(name)):
@@ -133,37 +122,36 @@ def _pod(name: str, item: Mapping[str, Any]) -> Pod | None:
     return Pod(name, component, containers, main, restarted, release if release and _NAME.fullmatch(release) else None)
 
 
-def items_of(cluster: Cluster, pod: Pod) -> Iterator[Item]:
-    """Yield what is asked of one pod beside its log files."""
+def pod_items(cluster: Cluster, pod: Pod) -> Iterator[Item]:
+    """Yield the items of one pod other than its log files."""
     configuration, port = _COMPONENTS[pod.component]
-    since = (f"--since={cluster.since}",) if cluster.since else ()
     path = f"{CONFIGURATION_FOLDER}/{configuration}"
     yield Item(f"{pod.name}/{configuration}", cluster.kubectl("exec", pod.name, "-c", pod.main, "--", "cat", path))
     metrics = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod.name}:{port}/proxy/metrics"
     yield Item(f"{pod.name}/metrics.txt", cluster.kubectl("get", "--raw", metrics))
+    since = (f"--since={cluster.since}",) if cluster.since else ()
     for container in pod.containers:
-        requested = ("logs", pod.name, "-c", container)
-        yield Item(f"{pod.name}/console-{container}.log", cluster.kubectl(*requested, *since))
-        previous, known = cluster.kubectl(*requested, "--previous"), container in pod.restarted
-        yield Item(f"{pod.name}/console-{container}.previous.log", previous, optional=not known)
+        logs = ("logs", pod.name, "-c", container)
+        yield Item(f"{pod.name}/console-{container}.log", cluster.kubectl(*logs, *since))
+        path = f"{pod.name}/console-{container}.previous.log"
+        yield Item(path, cluster.kubectl(*logs, "--previous"), optional=container not in pod.restarted)
 
 
-def listing_of(cluster: Cluster, pod: Pod) -> Item:
-    """Return the command that lists a pod's log files."""
+def log_listing(cluster: Cluster, pod: Pod) -> Item:
+    """Return the item that lists a pod's log files."""
     command = cluster.kubectl("exec", pod.name, "-c", pod.main, "--", "find", LOG_FOLDER, "-type", "f")
     return Item(f"{pod.name}/.files", command, optional=True)
 
 
-def log_files_of(cluster: Cluster, pod: Pod, listing: str) -> Iterator[Item]:
-    """Yield the log files of a pod, given what `listing_of` printed; files of other programs are left."""
-    for line in sorted(set(listing.splitlines())):
-        name = line.strip()
+def log_items(cluster: Cluster, pod: Pod, listing: str) -> Iterator[Item]:
+    """Yield the log files of a pod, given the output of `log_listing`; files of other programs are left out."""
+    for name in sorted({line.strip() for line in listing.splitlines()}):
         relative = name.removeprefix(f"{LOG_FOLDER}/")
         if relative == name or ".." in relative.split("/") or not _LOG_FILE.search(relative):
             continue
         command = cluster.kubectl("exec", pod.name, "-c", pod.main, "--", "cat", name)
-        packed = relative.endswith(".gz")
-        yield Item(f"{pod.name}/{relative.removesuffix('.gz')}", command, "gzip" if packed else "text")
+        content: Literal["gzip", "text"] = "gzip" if relative.endswith(".gz") else "text"
+        yield Item(f"{pod.name}/{relative.removesuffix('.gz')}", command, content)
 
 
 def helm_items(cluster: Cluster, pods: Sequence[Pod]) -> Iterator[Item]:
@@ -174,8 +162,8 @@ def helm_items(cluster: Cluster, pods: Sequence[Pod]) -> Iterator[Item]:
 
 _SCRIPT = """\
 #!/bin/sh
-# Only reads: get, logs, top, and cat and find inside containers. Nothing is redacted here; see the last lines.
-# Which pods there are is asked as it runs, so look it over, then run it with sh.
+# Only reads: get, logs, top, and cat and find inside containers. The output is not redacted; see the last lines.
+# The pods are listed when the script runs. Review it, then run it with sh.
 out={folder}
 mkdir -p "$out/kubernetes"
 kubectl get pods {kubectl} -o json > "$out/kubernetes/pods.json"
@@ -214,14 +202,14 @@ if command -v helm > /dev/null; then
     done
 fi
 find "$out" -type f -empty -delete
-# Then, where dfly-analysis is installed: take the secrets out before you pass it on, and analyse.
+# Then, on a machine with dfly-analysis: remove the secrets before you pass the files on, and analyse.
 #   dfly-analysis redact "$out" -o cleaned
 #   dfly-analysis report cleaned
 """
 
 
-def collecting_script(cluster: Cluster, folder: str) -> str:
-    """Return the commands of a collection as a POSIX shell script that writes to a folder, without redaction."""
+def collection_script(cluster: Cluster, folder: str) -> str:
+    """Return a POSIX shell script that collects the same files into a folder, without redaction."""
     return _SCRIPT.format(
         folder=shlex.quote(folder), kubectl=shlex.join(cluster.flags("--context")), helm=shlex.join(cluster.flags("--kube-context")), namespace=cluster.namespace,
         configuration=CONFIGURATION_FOLDER, logs=LOG_FOLDER,

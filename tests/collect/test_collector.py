@@ -16,7 +16,7 @@ from planted import write_planted
 
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
-from dfly_analysis.collect.commands import Cluster, check_reading, log_files_of, pods_of
+from dfly_analysis.collect.commands import Cluster, check_read_only, log_items, parse_pods
 from dfly_analysis.collect.kubectl import without_secrets
 from dfly_analysis.errors import DflyError
 
@@ -47,20 +47,20 @@ def members(bundle):
         return {one.name.removeprefix(f"{top}/"): archive.extractfile(one).read() for one in archive.getmembers()}
 
 
-def said(path):
+def diagnosis_of(path):
     found = dfly.diagnose(dfly.load([path]))
     shares = [(one.cause, one.tasks, one.share) for one in found.causes]
     return found.primary_cause, shares, {one.id: (one.count, one.tasks) for one in found.present()}
 
 
-def test_the_bundle_says_what_the_files_say(cluster, run, tmp_path):
+def test_the_bundle_is_diagnosed_as_the_files_are(cluster, run, tmp_path):
     """Causes, shares and findings of the bundle are those of the files; the last line of stdout is its path."""
     bundle = tmp_path / "bundle.tar.gz"
     done = collect("-o", bundle)
     assert done.exit_code == 0, done.stderr
     assert done.stdout == f"{bundle}\n"
-    assert said(bundle) == said(run)
-    assert said(run)[0] == "timeout_too_short"
+    assert diagnosis_of(bundle) == diagnosis_of(run)
+    assert diagnosis_of(run)[0] == "timeout_too_short"
     assert not bundle.with_name("bundle.tar.gz.partial").exists()
 
 
@@ -96,7 +96,7 @@ def test_nothing_is_asked_that_changes_the_cluster(cluster, tmp_path):
 def test_a_command_that_might_change_something_is_refused(command):
     """Whatever asks for it, such a command is an error before it runs."""
     with pytest.raises(DflyError, match="might change the cluster"):
-        check_reading(command)
+        check_read_only(command)
 
 
 def test_secrets_stay_in_the_cluster(cluster, tmp_path):
@@ -111,7 +111,7 @@ def test_secrets_stay_in_the_cluster(cluster, tmp_path):
     assert b"externalRedis" in held["helm/dragonfly.values.yaml"]
 
 
-def test_a_failing_command_is_told_and_the_rest_is_gathered(cluster, tmp_path):
+def test_a_failing_command_costs_only_its_own_file(cluster, tmp_path):
     """One line a missing item, with kubectl's reason and without its secrets; the note in the bundle says it too."""
     cluster.plan({"seed-client-1:4002": "fail", "configmaps": "fail"})
     bundle = tmp_path / "bundle.tar.gz"
@@ -132,11 +132,11 @@ def test_a_failing_command_is_told_and_the_rest_is_gathered(cluster, tmp_path):
     }
 
 
-def test_a_command_that_says_no_more_is_ended(cluster, tmp_path):
+def test_a_silent_command_is_stopped(cluster, tmp_path):
     """After the silence allowed the item counts as missing, and what it had begun is not in the bundle."""
     cluster.plan({"top pods": "fail", "seed-client-2:4002": "hang"})
     done = collect("-o", tmp_path / "bundle.tar.gz", "--timeout", "0.5s")
-    assert "seed-client-2/metrics.txt is missing: nothing came for 0.5 s" in done.stderr
+    assert "seed-client-2/metrics.txt is missing: no output for 0.5 s" in done.stderr
     assert "seed-client-2/metrics.txt" not in members(tmp_path / "bundle.tar.gz")
 
 
@@ -159,7 +159,7 @@ def test_an_interrupted_collection_goes_on_where_it_was(cluster, run, tmp_path):
     assert all(
         one.startswith("kubectl logs") and ("--previous" in one or " seed-client-1 " in one) for one in repeated
     ), repeated
-    assert said(bundle) == said(run)
+    assert diagnosis_of(bundle) == diagnosis_of(run)
 
 
 def test_a_partial_folder_of_other_options_is_not_mixed_in(cluster, tmp_path):
@@ -169,7 +169,7 @@ def test_a_partial_folder_of_other_options_is_not_mixed_in(cluster, tmp_path):
     (partial / ".of").write_text('{"namespace": "other"}')
     done = collect("-o", tmp_path / "bundle.tar.gz")
     assert done.exit_code == 2
-    assert "fetched with other options (remove it to begin anew)" in done.stderr
+    assert "fetched with other options (remove it to start again)" in done.stderr
 
 
 def test_missing_kubectl_is_one_line(tmp_path, monkeypatch):
@@ -192,20 +192,20 @@ def test_a_cluster_that_cannot_be_asked_is_one_line(cluster, tmp_path):
     assert list(tmp_path.glob("bundle*")) == []
 
 
-def test_a_namespace_without_dragonfly_is_told(cluster, tmp_path):
+def test_a_namespace_without_dragonfly_is_an_error(cluster, tmp_path):
     """No bundle is made of nothing."""
     (cluster.root / "pods.json").write_text('{"items": []}')
     done = collect("-o", tmp_path / "bundle.tar.gz")
     assert done.exit_code == 3
-    assert "no pod of Dragonfly is here" in done.stderr
+    assert "no Dragonfly pod found" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "bundle.zip"], "the bundle is a tar.gz"),
-        (["-o", "there.tar.gz"], "is there already"),
-        (["-o", "a.tar.gz", "-n", "A b"], "is no namespace"),
+        (["-o", "bundle.zip"], "the bundle must be a .tar.gz"),
+        (["-o", "there.tar.gz"], "already exists"),
+        (["-o", "a.tar.gz", "-n", "A b"], "invalid namespace 'A b'"),
         (["-o", "a.tar.gz", "--timeout", "soon"], "write it like 30s"),
     ],
 )
@@ -219,7 +219,7 @@ def test_wrong_requests_are_one_line(arguments, words, tmp_path, monkeypatch):
     assert done.stderr.count("\n") == 1
 
 
-def test_dry_run_asks_nothing_and_its_script_gathers_the_same(cluster, run, tmp_path):
+def test_dry_run_prints_a_script_that_collects_the_same(cluster, run, tmp_path):
     """The printed script, run by hand, gives a folder that says what the files say; printing it runs nothing."""
     done = collect("-o", "by-hand.tar.gz", "--dry-run")
     assert done.exit_code == 0
@@ -230,18 +230,18 @@ def test_dry_run_asks_nothing_and_its_script_gathers_the_same(cluster, run, tmp_
     assert ran.stdout == ""
     for program, *words in cluster.asked():
         if program == "kubectl":
-            check_reading([program, *words])
+            check_read_only([program, *words])
     assert not (tmp_path / "by-hand" / "dragonfly-redis-0").exists()
-    assert said(tmp_path / "by-hand") == said(run)
+    assert diagnosis_of(tmp_path / "by-hand") == diagnosis_of(run)
 
 
-def test_files_of_ones_own_come_along_redacted(cluster, run, tmp_path):
+def test_added_files_are_redacted(cluster, run, tmp_path):
     """`--add` puts a file into the bundle, without its secrets."""
     jobs = json.loads((run.parent / "jobs.json").read_text())
     jobs[0]["args"]["password"] = PASSWORD
     (tmp_path / "jobs.json").write_text(json.dumps(jobs))
     done = collect("-o", tmp_path / "bundle.tar.gz", "--add", tmp_path / "jobs.json")
-    assert "jobs are not in it" not in done.stderr
+    assert "preheat jobs are not included" not in done.stderr
     assert PASSWORD.encode() not in members(tmp_path / "bundle.tar.gz")["jobs.json"]
     assert len(dfly.load([tmp_path / "bundle.tar.gz"]).jobs) == len(jobs)
 
@@ -267,11 +267,11 @@ def test_packed_logs_are_unpacked_and_redacted(cluster, tmp_path):
 def test_names_from_the_cluster_cannot_leave_the_folder():
     """A pod or file with a hostile name is left out."""
     pod = {"metadata": {"name": "../../x"}, "spec": {"containers": [{"name": "client"}]}}
-    assert pods_of({"items": [pod]}) == ((), ())
+    assert parse_pods({"items": [pod]}) == ((), ())
     fine = {"metadata": {"name": "client-0"}, "spec": {"containers": [{"name": "client"}]}}
-    (known,), _ = pods_of({"items": [fine]})
+    (known,), _ = parse_pods({"items": [fine]})
     listing = "/var/log/dragonfly/../../etc/passwd.log\n/etc/passwd.log\n/var/log/dragonfly/dfdaemon/x.log\n/var/log/dragonfly/LOG\n"
-    assert [one.path for one in log_files_of(Cluster("a"), known, listing)] == ["client-0/dfdaemon/x.log"]
+    assert [one.path for one in log_items(Cluster("a"), known, listing)] == ["client-0/dfdaemon/x.log"]
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_names_from_the_cluster_cannot_leave_the_folder():
 def test_pods_of_dragonfly_are_known_by_label_container_or_name(name, labels, container, component):
     """In this order; pods of other programs are left out and named."""
     pod = {"metadata": {"name": name, "labels": labels}, "spec": {"containers": [{"name": container}]}}
-    found, others = pods_of({"items": [pod]})
+    found, others = parse_pods({"items": [pod]})
     assert [one.component for one in found] == ([component] if component else [])
     assert others == (() if component else (name,))
 
