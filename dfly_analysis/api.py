@@ -5,27 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
-from dfly_analysis.options import ANSWER_ONLY, AnalysisOptions, ComparisonOptions, ReadingOptions, WhatIfOptions
+from dfly_analysis.options import ANSWER_ONLY, AnalysisOptions, ComparisonOptions, WhatIfOptions
 
 if TYPE_CHECKING:
-    from dfly_analysis.config import Settings
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.findings import Diagnosis
     from dfly_analysis.reporting import Report
     from dfly_analysis.reporting.comparison_report import ComparisonReport
     from dfly_analysis.reporting.whatif_report import WhatIfReport
 
-Found: TypeAlias = "tuple[Dataset, Diagnosis, dict[str, Any]]"
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Values = str | os.PathLike[str] | Mapping[str, Any] | None
 
 
 def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOptions`
     paths: Paths,
     *,
-    values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    values: Values = None,
     chart: str | None = None,
     client: str | None = None,
     scheduler: str | None = None,
@@ -38,7 +36,7 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
     cache: bool = True,
     lang: str = "en",
 ) -> Report:
-    """Say why a preheat failed, what to set, and what that will do.
+    """Report why a preheat failed, what to set, and what that will do.
 
     Parameters
     ----------
@@ -66,7 +64,7 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
     Returns
     -------
     Report
-        Frozen; shows itself in a notebook, `save` writes it.
+        Its parts display themselves in a notebook; `save` writes the page, JSON, Helm values and alert rules.
 
     Raises
     ------
@@ -74,7 +72,9 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
         If paths, values, releases or another option cannot be used.
     """
     from dfly_analysis import batch_cache
-    from dfly_analysis.config import Overlay, Settings
+    from dfly_analysis.config import Overlay
+    from dfly_analysis.diagnosis import diagnose
+    from dfly_analysis.models import fit_all
     from dfly_analysis.recommendation import recommend
     from dfly_analysis.recommendation.alerts import Alerts
     from dfly_analysis.reporting import Report
@@ -84,35 +84,26 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
         values=values, chart=chart, client=client, scheduler=scheduler, manager=manager, size=size,
         target_failure_rate=target_failure_rate, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
     )  # fmt: skip
-    listed = _listed(paths)
-    parameters = {"paths": [str(path) for path in listed], **options.parameters()}
-    settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler, manager=manager)
+    parameters = {"paths": _listed(paths), **options.parameters()}
 
-    def found() -> Found:
-        return _found(_load(listed, settings, options))
+    def find() -> tuple[Dataset, Diagnosis, dict[str, Any]]:
+        dataset = _load(paths, values, options)
+        return dataset, diagnose(dataset), fit_all(dataset)
 
-    question = {name: parameters[name] for name in parameters if name not in ANSWER_ONLY}
-    dataset, findings, fits = batch_cache.cached(question, found)
+    question = {name: value for name, value in parameters.items() if name not in ANSWER_ONLY}
+    dataset, findings, fits = batch_cache.cached(question, find)
     advice = recommend(dataset, findings, fits, size=options.size, target_failure_rate=target_failure_rate)
-    overlay = Overlay.from_advice(advice)
-    report = Report(dataset, findings, fits, advice, overlay, parameters=parameters)
-    predicted = report.prediction if isinstance(report.prediction, Prediction) else None
-    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, predicted))
-
-
-def _found(dataset: Dataset) -> Found:
-    from dfly_analysis.diagnosis import diagnose
-    from dfly_analysis.models import fit_all
-
-    return dataset, diagnose(dataset), fit_all(dataset)
+    report = Report(dataset, findings, fits, advice, Overlay.from_advice(advice), parameters=parameters)
+    prediction = report.prediction if isinstance(report.prediction, Prediction) else None
+    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, prediction))
 
 
 def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.ComparisonOptions`
     before: Paths,
     after: Paths,
     *,
-    values_before: str | os.PathLike[str] | Mapping[str, Any] | None = None,
-    values_after: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    values_before: Values = None,
+    values_after: Values = None,
     chart: str | None = None,
     client: str | None = None,
     scheduler: str | None = None,
@@ -123,7 +114,7 @@ def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.Comparison
     cache: bool = True,
     lang: str = "en",
 ) -> ComparisonReport:
-    """Say whether a change helped, and by how much.
+    """Report whether a change helped, and by how much.
 
     Parameters
     ----------
@@ -139,7 +130,7 @@ def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.Comparison
     Returns
     -------
     ComparisonReport
-        Its parts show themselves; ``comparison`` holds the figures.
+        Its parts display themselves in a notebook; ``comparison`` holds the figures.
 
     Raises
     ------
@@ -147,21 +138,15 @@ def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.Comparison
         If paths, values, releases or another option cannot be used.
     """
     from dfly_analysis.comparison import compare_datasets
-    from dfly_analysis.config import Settings
     from dfly_analysis.reporting.comparison_report import ComparisonReport
 
     options = ComparisonOptions.of(
         values_before=values_before, values_after=values_after, chart=chart, client=client, scheduler=scheduler,
         manager=manager, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
     )  # fmt: skip
-    runs: list[Dataset] = []
-    paths: dict[str, list[str]] = {}
-    for name, given, values in (("before", before, values_before), ("after", after, values_after)):
-        listed = _listed(given)
-        settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler, manager=manager)
-        runs.append(_load(listed, settings, options))
-        paths[name] = [str(path) for path in listed]
-    return ComparisonReport(compare_datasets(*runs), lang, tuple(runs), {**paths, **options.parameters()})
+    runs = _load(before, values_before, options), _load(after, values_after, options)
+    parameters = {"before": _listed(before), "after": _listed(after), **options.parameters()}
+    return ComparisonReport(compare_datasets(*runs), lang, runs, parameters)
 
 
 def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOptions`
@@ -175,7 +160,7 @@ def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOpti
     registry_speed_factor: float = 1.0,
     concurrent_layers: int | None = None,
     seed: int = 1,
-    values: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    values: Values = None,
     chart: str | None = None,
     client: str | None = None,
     scheduler: str | None = None,
@@ -212,14 +197,13 @@ def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOpti
     Returns
     -------
     WhatIfReport
-        Its parts show themselves; ``found`` holds the figures.
+        Its parts display themselves in a notebook; ``found`` holds the figures.
 
     Raises
     ------
     DflyError
         If paths, values, releases, changes or another option cannot be used.
     """
-    from dfly_analysis.config import Settings
     from dfly_analysis.models import fit_all
     from dfly_analysis.reporting.whatif_report import WhatIfReport
     from dfly_analysis.simulation import parse_changes, simulate
@@ -229,30 +213,31 @@ def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOpti
         concurrent_layers=concurrent_layers, seed=seed, values=values, chart=chart, client=client, scheduler=scheduler,
         manager=manager, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
     )  # fmt: skip
-    listed = _listed(paths)
     texts = [f"{key}={value}" for key, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
     parsed = parse_changes(texts, role=role)  # refuse a wrong key before the logs are read
-    settings = Settings.resolve(values, chart=chart, client=client, scheduler=scheduler, manager=manager)
-    dataset = _load(listed, settings, options)
+    dataset = _load(paths, values, options)
     found = simulate(
         dataset, fit_all(dataset), changes=parsed, role=role, size=options.size, piece_length=options.piece_length,
         bandwidth=options.bandwidth, source_speed=registry_speed_factor, layers_at_once=concurrent_layers, seed=seed,
     )  # fmt: skip
-    shown = {"paths": [str(path) for path in listed], "changes": dict(text.split("=", 1) for text in texts)}
+    shown = {"paths": _listed(paths), "changes": dict(text.split("=", 1) for text in texts)}
     return WhatIfReport(found, dataset, {**shown, **options.parameters()})
 
 
-def _load(paths: Sequence[str | Path], settings: Settings, options: ReadingOptions) -> Dataset:
-    """Load what an analysis needs."""
+def _load(paths: Paths, values: Values, options: AnalysisOptions | ComparisonOptions | WhatIfOptions) -> Dataset:
+    """Load the records that an analysis needs, with the settings in force."""
+    from dfly_analysis.config import Settings
     from dfly_analysis.dataset import Cache, Prometheus, load
 
+    settings = Settings.resolve(
+        values, chart=options.chart, client=options.client, scheduler=options.scheduler, manager=options.manager
+    )
     return load(
-        paths, settings=settings, tz=options.tz, log_format=options.log_format, records="relevant",
+        _listed(paths), settings=settings, tz=options.tz, log_format=options.log_format, records="relevant",
         cache=Cache.of_user() if options.cache else None,
         prometheus=Prometheus(options.prometheus) if options.prometheus else None,
     )  # fmt: skip
 
 
-def _listed(paths: Paths) -> list[str | Path]:
-    given = [paths] if isinstance(paths, str | os.PathLike) else paths
-    return [Path(path) if isinstance(path, os.PathLike) else path for path in given]
+def _listed(paths: Paths) -> list[str]:
+    return [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, each error with the place and the way out, always one line."""
+"""The errors of this package: each is one line that says where, what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DflyError(Exception):
     where : str, optional
         File, line or key it concerns.
     hint : str, optional
-        The way out.
+        What to do.
     """
 
     exit_code = 2
@@ -27,7 +27,7 @@ class DflyError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Return the error as one line: where, what, way out."""
+        """Return the error as one line: where, what, what to do."""
         text = f"{self.where}: {self.message}" if self.where else self.message
         if self.hint:
             text = f"{text} ({self.hint})"
@@ -35,33 +35,33 @@ class DflyError(Exception):
 
 
 class SourceError(DflyError):
-    """A path, archive or stream cannot be read, or holds nothing this package reads."""
+    """A path, archive or stream cannot be read, or contains nothing this package can read."""
 
     exit_code = 3
 
 
 class StoreError(SourceError):
-    """What was asked for cannot be written where it was asked to be."""
+    """An output cannot be written to its place."""
 
     exit_code = 2
 
 
 class LogFormatError(DflyError):
-    """A format's definition is wrong, or a file asked to be in a format is not."""
+    """The definition of a log format is wrong, or a file is not in the requested format."""
 
     exit_code = 3
 
 
 class TableError(DflyError):
-    """A table lacks a column, or a column has another type than its schema says."""
+    """A column of a table is missing or has the wrong type, or a query failed."""
 
 
 class CatalogError(DflyError):
-    """An entry of the catalogue is wrong: file, line, entry, key and what to write are named."""
+    """An entry of the catalogue is wrong; the text names file, line, entry and key."""
 
 
 class FactMissingError(DflyError):
-    """A key or version is not in the facts; the nearest names are offered."""
+    """A key, version or id is unknown; the text suggests similar ones."""
 
 
 class SettingsError(DflyError):
@@ -69,29 +69,29 @@ class SettingsError(DflyError):
 
 
 class OverlayConflictError(DflyError):
-    """Advice contradicts itself, or the written overlay does not read back as it was meant."""
+    """Recommendations contradict each other, or the written overlay does not read back as intended."""
 
 
 class NotEnoughDataError(DflyError):
-    """What was asked needs data that the input does not hold."""
+    """The input does not contain the data that the answer needs."""
 
     exit_code = 4
 
 
 class NotebookError(DflyError):
-    """A notebook does not obey the rules, got a wrong parameter, or failed in a cell."""
+    """A notebook breaks the rules, got a wrong parameter, or failed in a cell."""
 
     exit_code = 5
 
 
 class RunTimeoutError(NotebookError):
-    """A notebook ran longer than it may."""
+    """A notebook ran longer than its time limit."""
 
     exit_code = 6
 
 
 def suggest_similar(name: str, known: Iterable[str], *, most: int = 3) -> str:
-    """Return ``did you mean a, b?`` with the known names nearest to a misspelt one, or an empty text if none is near."""
+    """Return ``did you mean a, b?`` with the known names most similar to a misspelt one; empty if none is similar."""
     from difflib import get_close_matches  # only where something was misspelt
 
     lowered = {candidate.lower(): candidate for candidate in known}

@@ -1,8 +1,7 @@
-"""Every option that the command line, the Python functions and the notebooks share, declared once.
+"""The options that the command line, the Python functions and the notebooks share, declared once.
 
-A field of a class below is an option: its type and limits check a value wherever it comes from, its default and help are
-those of the command line, and a test compares the signatures of the Python functions and the parameters of the notebooks
-with it. Pydantic validates these dataclasses as it does its own models; its import takes 0.2 s, so it waits until it is needed.
+A field of a class below is an option: its type and limits check a value wherever it comes from, and its default and help
+are those of the command line. Pydantic validates these dataclasses; its import takes 0.2 s, so it waits until it is needed.
 """
 
 from __future__ import annotations
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from dfly_analysis.catalog.releases import Line
 
-MIN_SIZE_BYTES = 1024
-"""Smallest size an option takes: a smaller one is a number whose unit was forgotten."""
 _OWN_ERROR = "dfly"
 
 
@@ -38,12 +35,10 @@ class Flag:
     unit: str
     """Unit or kind of the value, as the notebooks name it."""
     choices: tuple[str, ...] = ()
-    default: str = ""
-    """The default in words, where the declared one does not say it."""
     off: str = ""
     """Help of the switch ``--no-NAME``, for an option that is on by default."""
     release_of: Line | None = None
-    """Whose release the value names."""
+    """Component whose release the value names."""
     shown: bool = True
     """False for an option that only the Python functions have."""
     bounds: tuple[tuple[str, float], ...] = ()
@@ -57,11 +52,9 @@ class Flag:
         """Let pydantic check and serialize a value by `check` and `text`."""
         from pydantic_core import PydanticCustomError, core_schema
 
-        check = self.check or (lambda value: value)
-
         def validate(value: Any) -> Any:
             try:
-                return check(value)
+                return self.check(value) if self.check else value
             except DflyError as error:  # in pydantic's way, so that the field's name is known
                 raise PydanticCustomError(_OWN_ERROR, "{text}", {"text": error.message, "hint": error.hint}) from error
 
@@ -71,24 +64,12 @@ class Flag:
 
 
 def read_release(line: Line, value: Any) -> str:
-    """Check a release against those that are known.
-
-    Parameters
-    ----------
-    line : {"chart", "client", "server"}
-        Numbering line.
-    value : object
-        The release, e.g. ``v1.5.1``.
-
-    Returns
-    -------
-    str
-        The known release it is treated as: itself, or the newest known one where it is newer than all of its major version.
+    """Return the known release that a value is treated as: itself, or the newest known one of its major version if it is newer.
 
     Raises
     ------
     DflyError
-        Where no such release exists; the nearest are named.
+        If there is no such release; the error names the most similar.
     """
     from dfly_analysis.catalog.releases import LINE_TITLES, known_release, parse_version, releases
 
@@ -96,37 +77,38 @@ def read_release(line: Line, value: Any) -> str:
     requested, tagged = parse_version(text), {parse_version(one) for one in known}
     if requested in tagged:
         return text
-    newest = max(tagged)
-    fallback = known_release(line, text)
+    newest, fallback = max(tagged), known_release(line, text)
     is_variant = parse_version(str(requested)) in tagged
     if fallback and (is_variant or (requested > newest and requested.release[0] == newest.release[0])):
         return fallback
     similar = suggest_similar(text, known)
     span = f"known releases: {known[0]} to {known[-1]}{'; ' if similar else ''}{similar}"
-    raise DflyError(f"{LINE_TITLES[line]} {text} is not known", hint=span)
+    raise DflyError(f"unknown {LINE_TITLES[line]} release {text}", hint=span)
 
 
-def _size(value: Any) -> int:
-    size = parse_size(value)
-    if size <= 0:
-        raise DflyError(f"must be greater than zero, got {value!r}", hint="write it like 20GiB")
-    if size < MIN_SIZE_BYTES:
-        raise DflyError(f"must be at least 1 KiB, got {size} B", hint="write the unit, as in 20GiB")
-    return size
+def _quantity(parse: Callable[[Any], float], example: str, smallest: int = 0) -> Callable[[Any], float]:
+    """Return the check of a positive quantity; a size below `smallest` bytes is a number whose unit was forgotten."""
+
+    def check(value: Any) -> float:
+        number = parse(value)
+        if number <= 0:
+            raise DflyError(f"must be greater than zero, got {value!r}", hint=f"write it like {example}")
+        if number < smallest:
+            text = f"must be at least {format_size(smallest)}, got {number} B"
+            raise DflyError(text, hint=f"write the unit, as in {example}")
+        return number
+
+    return check
 
 
-def _bandwidth(value: Any) -> float:
-    rate = parse_rate(value)
-    if rate <= 0:
-        raise DflyError(f"must be greater than zero, got {value!r}", hint="write it like 100MB/s or 1Gbit/s")
-    return rate
+def _text(show: Callable[[float], str], parse: Callable[[str], float], unit: str) -> Callable[[float], str]:
+    """Return how a report keeps a quantity: as people write it, ``20GiB``, or with all digits where that would round it."""
 
+    def text(value: float) -> str:
+        short = "".join(show(value).split())
+        return short if parse(short) == value else f"{value:.0f}{unit}"
 
-def _duration(value: Any) -> float:
-    seconds = parse_duration(value)
-    if seconds <= 0:
-        raise DflyError(f"must be greater than zero, got {value!r}", hint="write it like 30s or 5m")
-    return seconds
+    return text
 
 
 def _language(value: str) -> str:
@@ -147,44 +129,42 @@ def _log_format(value: str) -> str:
 
 def _values(value: Any) -> Any:
     if value is not None and not isinstance(value, str | os.PathLike | Mapping):
-        raise DflyError(f"must be a path or a mapping, got {type(value).__name__}", hint="name the Helm values file")
+        raise DflyError(f"must be a path or a mapping, got {type(value).__name__}", hint="give the Helm values file")
     return value
 
 
-def _release(line: Line) -> Callable[[Any], str]:
+def _without_secrets(address: str | None) -> str | None:
+    return address and redact(address)
+
+
+def _release(line: Line) -> Flag:
     def check(value: Any) -> str:
         read_release(line, value)
         return str(value)
 
-    return check
+    return Flag("VERSION", "version", release_of=line, check=check)
 
 
-def size_text(size_bytes: int) -> str:
-    """Return a size as people write it, ``20GiB``, or in bytes where that would round it."""
-    text = "".join(format_size(size_bytes).split())
-    return text if parse_size(text) == size_bytes else f"{size_bytes}B"
-
-
-def rate_text(bytes_per_s: float) -> str:
-    """Return a bandwidth as people write it, ``50MB/s``, or in bytes per second where that would round it."""
-    text = "".join(format_rate(bytes_per_s).split())
-    return text if parse_rate(text) == bytes_per_s else f"{bytes_per_s:.0f}B/s"
-
-
-_SIZE = Flag("SIZE", "size", check=_size, text=size_text)
-_RATE = Flag("RATE", "rate", check=_bandwidth, text=rate_text)
-Size = Annotated[int, _SIZE]
+Size = Annotated[
+    int, Flag("SIZE", "size", check=_quantity(parse_size, "20GiB", 1024), text=_text(format_size, parse_size, "B"))
+]
 """Bytes, from ``20GiB`` or a number."""
-Bandwidth = Annotated[float, _RATE]
+Bandwidth = Annotated[
+    float,
+    Flag("RATE", "rate", check=_quantity(parse_rate, "100MB/s or 1Gbit/s"), text=_text(format_rate, parse_rate, "B/s")),
+]
 """Bytes per second, from ``100MB/s``, ``1Gbit/s`` or a number."""
-Duration = Annotated[float, Flag("DURATION", "duration", check=_duration)]
+Duration = Annotated[float, Flag("DURATION", "duration", check=_quantity(parse_duration, "30s or 5m"))]
 """Seconds, from ``30m`` or a number."""
 Values = Annotated[Any, Flag("FILE", "path", check=_values)]
 """Helm values: the path of a file, or a mapping."""
-ChartRelease = Annotated[str, Flag("VERSION", "version", release_of="chart", check=_release("chart"))]
-ClientRelease = Annotated[str, Flag("VERSION", "version", release_of="client", check=_release("client"))]
-ServerRelease = Annotated[str, Flag("VERSION", "version", release_of="server", check=_release("server"))]
+ChartRelease = Annotated[str, _release("chart")]
+ClientRelease = Annotated[str, _release("client")]
+ServerRelease = Annotated[str, _release("server")]
+ManagerRelease = Annotated[str, replace(_release("server"), shown=False)]
 Probability = Annotated[float, Flag("RATE", "share", bounds=(("gt", 0), ("lt", 1)))]
+# a notebook takes text where the default is None
+LayerCount = Annotated[int, Flag("N", "count", bounds=(("ge", 1), ("le", 16)), text=lambda count: count and str(count))]
 LogFormat = Annotated[str, Flag("FORMAT", "id", check=_log_format)]
 
 
@@ -201,45 +181,34 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Options:
-    """Base of all sets of options; a text in the annotation of a field is its help."""
+    """Base of all sets of options; a text in the annotation of a field is its help, with a default that a value cannot express."""
 
     @classmethod
     def of(cls, **given: Any) -> Self:
-        """Check options.
-
-        Raises
-        ------
-        DflyError
-            For the first wrong one, on one line.
-        """
+        """Check options; raise DflyError for the first wrong one, on one line."""
         from pydantic import ValidationError
 
         known = [one.name for one in fields(cls)]
         for name in given:
             if name not in known:
-                hint = suggest_similar(name, known) or f"known options: {', '.join(known)}"
-                raise DflyError(f"unknown option {name!r}", hint=hint)
+                similar = suggest_similar(name, known) or f"known options: {', '.join(known)}"
+                raise DflyError(f"unknown option {name!r}", hint=similar)
+        kind: Any = cls
         try:
-            kind: Any = cls
             checked: Self = adapter(kind).validate_python(given)
         except ValidationError as error:
             first = error.errors()[0]
-            text, way_out = error_text(first)
-            raise DflyError(text, where=str(first["loc"][0]) if first["loc"] else None, hint=way_out) from error
+            text, hint = error_text(first)
+            raise DflyError(text, where=str(first["loc"][0]) if first["loc"] else None, hint=hint) from error
         return checked
 
     @classmethod
     def declarations(cls) -> tuple[Declaration, ...]:
         """Return what is declared of each option, in order."""
         hints = get_type_hints(cls, include_extras=True)
+        texts = {name: next(one for one in hints[name].__metadata__ if isinstance(one, str)) for name in hints}
         return tuple(
-            Declaration(
-                one.name,
-                hints[one.name],
-                one.default,
-                next(text for text in hints[one.name].__metadata__ if isinstance(text, str)),
-                flag_of(hints[one.name]),
-            )
+            Declaration(one.name, hints[one.name], one.default, texts[one.name], flag_of(hints[one.name]))
             for one in fields(cls)
         )
 
@@ -262,19 +231,16 @@ def adapter(annotation: Any) -> TypeAdapter[Any]:
 
 def flag_of(annotation: Any) -> Flag:
     """Return how an option of an annotated type, or of such a type or None, looks on the command line."""
-    found = [one for one in getattr(annotation, "__metadata__", ()) if isinstance(one, Flag)]
-    inner = next((flag_of(part) for part in get_args(annotation) if get_args(part)), None)
-    if inner is None or not found:
-        return found[-1] if found else inner or Flag("", "")
-    return replace(found[-1], check=found[-1].check or inner.check)
+    found = (one for one in getattr(annotation, "__metadata__", ()) if isinstance(one, Flag))
+    inner = (flag_of(part) for part in get_args(annotation) if get_args(part))
+    return next(found, None) or next(inner, None) or Flag("", "")
 
 
 def error_text(error: ErrorDetails) -> tuple[str, str | None]:
     """Return what is wrong with a value, and what to write, from an error of pydantic."""
     if error["type"] == _OWN_ERROR:
         return str(error["ctx"]["text"]), error["ctx"]["hint"]
-    text = error["msg"].replace("Input should be", "must be")
-    return f"{text}, got {error['input']!r}", None
+    return f"{error['msg'].replace('Input should be', 'must be')}, got {error['input']!r}", None
 
 
 @dataclass(frozen=True)
@@ -284,11 +250,7 @@ class ReleaseOptions(Options):
     chart: Annotated[ChartRelease | None, "Version of the Helm chart, e.g. 1.7.4."] = None
     client: Annotated[ClientRelease | None, "Release of the Dragonfly client, e.g. v1.5.1."] = None
     scheduler: Annotated[ServerRelease | None, "Release of the scheduler and Manager, e.g. v2.5.1."] = None
-    manager: Annotated[
-        ServerRelease | None,
-        "Release of the Manager, e.g. v2.5.1.",
-        Flag("VERSION", "version", shown=False),
-    ] = None
+    manager: Annotated[ManagerRelease | None, "Release of the Manager, e.g. v2.5.1."] = None
 
 
 @dataclass(frozen=True)
@@ -307,11 +269,9 @@ class SettingsOptions(ReleaseOptions, ValuesOptions):
 class TargetOptions(Options):
     """What the recommendations are made for."""
 
-    size: Annotated[
-        Size | None,
-        "Layer size to optimise for, e.g. 20GiB.",
-        Flag("SIZE", "size", default="largest layer in the input"),
-    ] = None
+    size: Annotated[Size | None, "Layer size to optimise for, e.g. 20GiB.  [default: largest layer in the input]"] = (
+        None
+    )
     target_failure_rate: Annotated[Probability, "Accepted share of layers that fail, between 0 and 1."] = 1e-3
 
 
@@ -319,11 +279,7 @@ class TargetOptions(Options):
 class LanguageOptions(Options):
     """In which language the result is written."""
 
-    lang: Annotated[
-        str,
-        "Language of the report.",
-        Flag("LANG", "language", choices=LANGUAGES, check=_language),
-    ] = "en"
+    lang: Annotated[str, "Language of the report.", Flag("LANG", "language", choices=LANGUAGES, check=_language)] = "en"
 
 
 ANSWER_ONLY = tuple(one.name for kind in (TargetOptions, LanguageOptions) for one in fields(kind))
@@ -345,7 +301,7 @@ class ReadingOptions(Options):
     prometheus: Annotated[
         str | None,
         "Also query this Prometheus server for the time range of the logs.",
-        Flag("URL", "address", text=lambda address: address and redact(address)),
+        Flag("URL", "address", text=_without_secrets),
     ] = None
     cache: Annotated[
         bool,
@@ -381,20 +337,12 @@ class SimulationOptions(Options):
         "Component that downloads, and whose setting a key without a component names.",
         Flag("ROLE", "seedClient or client", choices=("seedClient", "client")),
     ] = "seedClient"
-    size: Annotated[
-        Size | None,
-        "Layer size to simulate, e.g. 20GiB.",
-        Flag("SIZE", "size", default="largest layer in the input"),
-    ] = None
+    size: Annotated[Size | None, "Layer size to simulate, e.g. 20GiB.  [default: largest layer in the input]"] = None
     piece_length: Annotated[
-        Size | None,
-        "Piece length set in the preheat request, e.g. 16MiB.",
-        Flag("SIZE", "size", default="chosen by the client's rule"),
+        Size | None, "Piece length set in the preheat request, e.g. 16MiB.  [default: chosen by the client's rule]"
     ] = None
     bandwidth: Annotated[
-        Bandwidth | None,
-        "Capacity of the link that concurrent pieces share, e.g. 50MB/s.",
-        Flag("RATE", "rate", default="as fitted"),
+        Bandwidth | None, "Capacity of the link that concurrent pieces share, e.g. 50MB/s.  [default: as fitted]"
     ] = None
     registry_speed_factor: Annotated[
         float,
@@ -402,10 +350,7 @@ class SimulationOptions(Options):
         Flag("FACTOR", "factor", bounds=(("gt", 0), ("lt", 1e6))),
     ] = 1.0
     concurrent_layers: Annotated[
-        Annotated[int, Flag("N", "count", bounds=(("ge", 1), ("le", 16)))] | None,
-        "Layers that share one link at the same time, 1 to 16.",
-        # a notebook takes text where the default is None
-        Flag("N", "count", default="as in the run", text=lambda count: count and str(count)),
+        LayerCount | None, "Layers that share one link at the same time, 1 to 16.  [default: as in the run]"
     ] = None
     seed: Annotated[int, "Seed of the random numbers of the simulation.", Flag("N", "number")] = 1
 

@@ -1,4 +1,4 @@
-"""The five tables: each column's type, unit and meaning, said once, used for checks, documentation and empty frames."""
+"""The tables: type, unit and meaning of each column, declared once for checks, documentation and empty frames."""
 
 from __future__ import annotations
 
@@ -24,19 +24,12 @@ CAUSES = (
 )  # fmt: skip
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
-"""Of findings, the gravest first."""
+"""Of findings, the most severe first."""
 ROLES = ("client", "seedClient", "scheduler", "manager")
 
 
 class Column(NamedTuple):
-    """A column of a table.
-
-    Attributes
-    ----------
-    name, dtype, meaning : str
-    unit : str
-        ``s``, ``bytes``, ``UTC`` … or empty.
-    """
+    """A column of a table; the unit is ``s``, ``bytes``, ``UTC`` … or empty."""
 
     name: str
     dtype: str
@@ -46,15 +39,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table's schema.
-
-    Attributes
-    ----------
-    name : str
-    row : str
-        What one row is.
-    columns : tuple of Column
-    """
+    """A table's schema; `row` says what one row is."""
 
     name: str
     row: str
@@ -66,56 +51,36 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     def frame(self, rows: Iterable[Mapping[str, Any]] | Mapping[str, Any] = ()) -> pd.DataFrame:
-        """Make a checked frame of rows or columns; what a row lacks is missing.
-
-        Parameters
-        ----------
-        rows : iterable of mappings, or mapping of columns
-
-        Returns
-        -------
-        pandas.DataFrame
-            The columns of the schema, in order, in their types.
+        """Return a DataFrame of rows, or of a mapping of columns, in the schema's types; what a row lacks is missing.
 
         Raises
         ------
         TableError
-            Where a column cannot take its type.
+            If a column cannot be converted to its type.
         """
         import pandas as pd
 
         data = rows if isinstance(rows, Mapping) else list(rows)
-        frame = pd.DataFrame(data) if len(data) else pd.DataFrame(columns=list(self.names))
-        return self.conform(frame)
+        return self.conform(pd.DataFrame(data) if len(data) else pd.DataFrame(columns=list(self.names)))
 
     def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a copy with the schema's columns first, in order and type; further columns follow as they are."""
         import pandas as pd
 
         result: dict[str, Any] = {}
-        for column in self.columns:
-            source = (
-                frame[column.name]
-                if column.name in frame.columns
-                else pd.Series([None] * len(frame), index=frame.index)
-            )
+        for name, dtype, *_ in self.columns:
+            source = frame[name] if name in frame.columns else pd.Series([None] * len(frame), index=frame.index)
             try:
-                result[column.name] = _as_type(source, column.dtype)
+                result[name] = _as_type(source, dtype)
             except (TypeError, ValueError) as problem:
                 raise TableError(
-                    f"column {column.name!r} cannot be {column.dtype}: {problem}", where=f"table {self.name}"
+                    f"column {name!r} cannot be {dtype}: {problem}", where=f"table {self.name}"
                 ) from problem
         rest = {name: frame[name] for name in frame.columns if name not in result}
         return pd.DataFrame({**result, **rest}, index=frame.index)
 
     def check(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the frame itself where it has every column in its type.
-
-        Raises
-        ------
-        TableError
-            Naming the column, what it is and what it should be.
-        """
+        """Return the frame itself; raise TableError if a column is missing or has another type."""
         for column in self.columns:
             if column.name not in frame.columns:
                 hint = suggest_similar(column.name, (str(name) for name in frame.columns))
@@ -126,17 +91,17 @@ class Table:
         return frame
 
 
-def _as_type(source: pd.Series[Any], dtype: str) -> pd.Series[Any]:
+def _as_type(source: Any, dtype: str) -> pd.Series[Any]:
     import pandas as pd
 
     if dtype == TIME:
-        return pd.to_datetime(source, utc=True).astype(TIME)  # type: ignore[call-overload,no-any-return]
-    if dtype in (FLOAT, INTEGER):
-        numbers = pd.to_numeric(source)
-        return numbers.astype(dtype)  # type: ignore[no-any-return,call-overload]
-    if dtype == FLAG:
-        return source.fillna(value=False).astype(bool) if source.dtype == object else source.astype(bool)
-    return source.astype(dtype)  # type: ignore[call-overload,no-any-return]
+        source = pd.to_datetime(source, utc=True)
+    elif dtype in (FLOAT, INTEGER):
+        source = pd.to_numeric(source)
+    elif dtype == FLAG and source.dtype == object:
+        source = source.fillna(value=False)
+    converted: pd.Series[Any] = source.astype(dtype)
+    return converted
 
 
 _PLACE = (
@@ -151,8 +116,8 @@ _WHO = (
 )
 _SPAN = (
     Column("started", TIME, "start", "UTC"),
-    Column("ended", TIME, "end, missing where none was seen", "UTC"),
-    Column("duration_s", FLOAT, "time from start to end; for a failed piece the time it had run", "s"),
+    Column("ended", TIME, "end, missing if none was logged", "UTC"),
+    Column("duration_s", FLOAT, "time from start to end; of a failed piece the time until it failed", "s"),
 )
 
 EVENTS = Table("events", "one record of a log", (
@@ -160,12 +125,12 @@ EVENTS = Table("events", "one record of a log", (
     Column("level", TEXT, "DEBUG, INFO, WARN, ERROR or FATAL"),
     Column("component", TEXT, "client, scheduler or manager"),
     Column("role", TEXT, "client, seedClient, scheduler or manager"),
-    Column("host", TEXT, "host name the record speaks of"),
+    Column("host", TEXT, "host that the record is about"),
     Column("span", TEXT, "innermost tracing span, or missing"),
-    Column("source", TEXT, "source file and line that wrote it"),
-    Column("message", TEXT, "the text, redacted, without the ids at its end"),
-    Column("event_id", TEXT, "which known event it is, or missing"),
-    Column("signature", TEXT, "which known failure text it holds, or missing"),
+    Column("source", TEXT, "source file and line that logged it"),
+    Column("message", TEXT, "text, redacted, without the ids at its end"),
+    Column("event_id", TEXT, "id of the known event, or missing"),
+    Column("signature", TEXT, "id of the known error signature, or missing"),
     Column("task_id", TEXT, "task"),
     Column("peer_id", TEXT, "peer"),
     Column("piece_number", INTEGER, "piece, from 0"),
@@ -178,96 +143,96 @@ PIECES = Table("pieces", "one attempt at one piece", (
     Column("piece_number", INTEGER, "piece, from 0"),
     Column("attempt", INTEGER, "1 for the first attempt of this peer at this piece"),
     Column("origin", TEXT, "source, parent or local"),
-    Column("parent_id", TEXT, "peer it came from, where origin is parent"),
-    Column("size_bytes", INTEGER, "bytes of the piece", "bytes"),
+    Column("parent_id", TEXT, "peer it came from, if origin is parent"),
+    Column("size_bytes", INTEGER, "size of the piece", "bytes"),
     *_SPAN,
     Column("outcome", TEXT, f"one of {', '.join(OUTCOMES)}"),
-    Column("signature", TEXT, "failure text that ended it, or missing"),
-    Column("timeout_s", FLOAT, "limit in force for this attempt, missing where unknown", "s"),
-    Column("censored", FLAG, "whether the duration is only a lower bound"),
-    Column("retry_round", INTEGER, "1 under the scheduler, 2 the direct pass after it"),
-    Column("successes_not_logged", FLAG, "whether nobody logged the finished pieces of its round; such a row may not enter a fit"),
+    Column("signature", TEXT, "error signature that ended it, or missing"),
+    Column("timeout_s", FLOAT, "timeout in force for this attempt, missing if unknown", "s"),
+    Column("censored", FLAG, "whether the duration is right-censored: a lower bound"),
+    Column("retry_round", INTEGER, "1 under the scheduler, 2 in the pass from the source after it"),
+    Column("successes_not_logged", FLAG, "whether the finished pieces of its round were not logged; such a row must not enter a fit"),
     *_PLACE,
 ))  # fmt: skip
 TASKS = Table("tasks", "one host's attempt at one blob (one peer)", (
     *_WHO,
     Column("url", TEXT, "URL of the blob, without query"),
-    Column("size_bytes", INTEGER, "bytes of the blob", "bytes"),
+    Column("size_bytes", INTEGER, "size of the blob", "bytes"),
     Column("piece_bytes", INTEGER, "piece length", "bytes"),
     Column("n_pieces", INTEGER, "pieces of the blob"),
     *_SPAN,
-    Column("outcome", TEXT, f"one of {', '.join(TASK_OUTCOMES)}; died: its process ended first; unknown: the log ends first"),
-    Column("cause", TEXT, "cause of the failure, missing where it did not fail"),
-    Column("confidence", TEXT, "high, medium or low: how sure the cause is"),
+    Column("outcome", TEXT, f"one of {', '.join(TASK_OUTCOMES)}; died: the process ended before the task; unknown: the log ended before the task"),
+    Column("cause", TEXT, "cause of the failure, missing if it did not fail"),
+    Column("confidence", TEXT, "confidence in the cause: high, medium or low"),
     Column("first_error", TEXT, "message of the first error of this peer"),
     Column("last_error", TEXT, "message of the last error of this peer"),
-    Column("n_errors", INTEGER, "failures (echoes of one failure count once)"),
-    Column("bytes_from_source", INTEGER, "bytes fetched from the registry, as far as seen", "bytes"),
-    Column("bytes_from_parent", INTEGER, "bytes fetched from other peers, as far as seen", "bytes"),
-    Column("origin", TEXT, "source, parent, both or local, as far as seen"),
-    Column("job_id", TEXT, "preheat job's group id, where it is known"),
+    Column("n_errors", INTEGER, "failures (duplicate records of one failure count once)"),
+    Column("bytes_from_source", INTEGER, "bytes downloaded from the registry, as far as logged", "bytes"),
+    Column("bytes_from_parent", INTEGER, "bytes downloaded from other peers, as far as logged", "bytes"),
+    Column("origin", TEXT, "source, parent, both or local, as far as logged"),
+    Column("job_id", TEXT, "preheat job's group id, if known"),
     *_PLACE,
 ))  # fmt: skip
-JOBS = Table("jobs", "one job of the manager", (
+JOBS = Table("jobs", "one job of the Manager", (
     Column("job_id", TEXT, "group id"),
     Column("type", TEXT, "preheat, …"),
     Column("scope", TEXT, "single_seed_peer, all_seed_peers, all_peers"),
-    Column("state", TEXT, "as the manager says: PENDING, SUCCESS, FAILURE …"),
-    Column("created", TIME, "when it was made", "UTC"),
-    Column("ended", TIME, "when the manager last wrote it, 30 s to 5 min late", "UTC"),
-    Column("image", TEXT, "image or file asked for"),
-    Column("layers", INTEGER, "blobs asked for, where it is known"),
-    Column("succeeded", INTEGER, "blobs reported as there"),
+    Column("state", TEXT, "as the Manager reports it: PENDING, SUCCESS, FAILURE …"),
+    Column("created", TIME, "creation", "UTC"),
+    Column("ended", TIME, "last update by the Manager, 30 s to 5 min after the end", "UTC"),
+    Column("image", TEXT, "requested image or file"),
+    Column("layers", INTEGER, "requested blobs, if known"),
+    Column("succeeded", INTEGER, "blobs reported as present"),
     Column("failed", INTEGER, "blobs reported or found missing"),
     Column("error", TEXT, "first error text of the job"),
     *_PLACE,
 ))  # fmt: skip
 RUNS = Table("runs", "one figure of a benchmark or of Prometheus", (
     Column("tool", TEXT, "dfbench, vegeta, csv or prometheus"),
-    Column("label", TEXT, "row of the tool's table, or what Prometheus' labels say"),
+    Column("label", TEXT, "row of the tool's table, or the labels of Prometheus"),
     Column("size_bytes", INTEGER, "real size of the object", "bytes"),
-    Column("n", INTEGER, "repeats; in a histogram those in the bucket; of a counter what it counted (bytes where `metric` ends in traffic); of a gauge its value"),
+    Column("n", INTEGER, "repetitions; of a histogram those in the bucket; of a counter its increase (bytes if `metric` ends in traffic); of a gauge its value"),
     Column("min_s", FLOAT, "fastest", "s"),
-    Column("mean_s", FLOAT, "mean; in a histogram that of all its buckets together", "s"),
+    Column("mean_s", FLOAT, "mean; of a histogram that of all its buckets together", "s"),
     Column("max_s", FLOAT, "slowest", "s"),
     Column("p50_s", FLOAT, "median", "s"),
     Column("p95_s", FLOAT, "95 % quantile", "s"),
     Column("p99_s", FLOAT, "99 % quantile", "s"),
-    Column("failures", INTEGER, "failed repeats, missing where the tool hides them"),
+    Column("failures", INTEGER, "failed repetitions, missing if the tool hides them"),
     Column("settings", TEXT, "settings the tool printed"),
     Column("kind", TEXT, "sample, aggregate, histogram (one row a bucket), counter or gauge"),
-    Column("duration_s", FLOAT, "of a sample: the time it took, or had run when it failed", "s"),
+    Column("duration_s", FLOAT, "of a sample: the time until it ended or failed", "s"),
     Column("outcome", TEXT, f"of a sample or bucket: one of {', '.join(OUTCOMES)}, or missing"),
-    Column("timeout_s", FLOAT, "limit in force for this sample, missing where unknown", "s"),
+    Column("timeout_s", FLOAT, "timeout in force for this sample, missing if unknown", "s"),
     Column("lower_s", FLOAT, "of a bucket: durations are above this", "s"),
     Column("upper_s", FLOAT, "of a bucket: durations are at most this; infinite in the last", "s"),
-    Column("size_lower_bytes", INTEGER, "smallest size of the size level, where only the level is known", "bytes"),
+    Column("size_lower_bytes", INTEGER, "smallest size of the size level, if only the level is known", "bytes"),
     Column("size_upper_bytes", INTEGER, "first size above the size level", "bytes"),
-    Column("bytes_from_source", INTEGER, "bytes fetched from the source meanwhile", "bytes"),
-    Column("bytes_from_parent", INTEGER, "bytes fetched from other peers meanwhile", "bytes"),
-    Column("bytes_local", INTEGER, "bytes found in the local cache meanwhile", "bytes"),
+    Column("bytes_from_source", INTEGER, "bytes downloaded from the source in this time", "bytes"),
+    Column("bytes_from_parent", INTEGER, "bytes downloaded from other peers in this time", "bytes"),
+    Column("bytes_local", INTEGER, "bytes found in the local cache in this time", "bytes"),
     Column("metric", TEXT, "Prometheus metric, without unit of counting (_total, _bucket)"),
-    Column("host", TEXT, "host or pod it speaks of"),
+    Column("host", TEXT, "host or pod"),
     Column("role", TEXT, "client, seedClient, scheduler or manager"),
-    Column("task_id", TEXT, "task of a sample, where it is known"),
-    Column("started", TIME, "when the sample or the counting began", "UTC"),
-    Column("ended", TIME, "when the counting ended", "UTC"),
+    Column("task_id", TEXT, "task of a sample, if known"),
+    Column("started", TIME, "start of the sample or of the counting", "UTC"),
+    Column("ended", TIME, "end of the counting", "UTC"),
     *_PLACE,
 ))  # fmt: skip
-PODS = Table("pods", "one thing that Kubernetes knows: a container, how one ended, a pod's end, an event, a node's condition", (
-    Column("time", TIME, "when it ended or happened; of a container, when it started", "UTC"),
+PODS = Table("pods", "one object or event of Kubernetes: a container, its termination, a pod's end, an event, a node's condition", (
+    Column("time", TIME, "end or occurrence; of a container, its start", "UTC"),
     Column("kind", TEXT, "container, ending, pod, event or node"),
     Column("namespace", TEXT, "namespace"),
     Column("pod", TEXT, "name of the pod"),
     Column("container", TEXT, "name of the container"),
     Column("node", TEXT, "name of the node"),
-    Column("role", TEXT, "client, seedClient, scheduler or manager, where label or name tell"),
-    Column("reason", TEXT, "Kubernetes' word for it: OOMKilled, Error, Evicted, CrashLoopBackOff, MemoryPressure …"),
-    Column("exit_code", INTEGER, "of an ending; 137 is SIGKILL"),
-    Column("restarts", INTEGER, "how often the container was started anew"),
-    Column("memory_limit_bytes", INTEGER, "limit of the container's memory", "bytes"),
-    Column("count", INTEGER, "how often an event was seen"),
-    Column("message", TEXT, "what it says, redacted"),
+    Column("role", TEXT, "client, seedClient, scheduler or manager, if label or name show it"),
+    Column("reason", TEXT, "Kubernetes' reason: OOMKilled, Error, Evicted, CrashLoopBackOff, MemoryPressure …"),
+    Column("exit_code", INTEGER, "of a termination; 137 is SIGKILL"),
+    Column("restarts", INTEGER, "restarts of the container"),
+    Column("memory_limit_bytes", INTEGER, "memory limit of the container", "bytes"),
+    Column("count", INTEGER, "occurrences of an event"),
+    Column("message", TEXT, "text, redacted"),
     *_PLACE,
 ))  # fmt: skip
 COVERAGE = Table("coverage", "one file of the input", (
@@ -275,16 +240,16 @@ COVERAGE = Table("coverage", "one file of the input", (
     Column("kind", TEXT, "log, jobs, bench, configuration, metrics, pods, foreign or empty"),
     Column("format", TEXT, "log format it was read in, or missing"),
     Column("component", TEXT, "client, scheduler, manager or missing"),
-    Column("host", TEXT, "host it belongs to, where it can be told"),
+    Column("host", TEXT, "host it belongs to, if known"),
     Column("lines", INTEGER, "lines"),
     Column("parsed", INTEGER, "lines that begin a record"),
-    Column("continuation", INTEGER, "lines that belong to the record before"),
-    Column("rejected", INTEGER, "lines nothing could be made of"),
+    Column("continuation", INTEGER, "continuation lines of a record"),
+    Column("rejected", INTEGER, "lines that could not be parsed"),
     Column("first", TIME, "first record", "UTC"),
     Column("last", TIME, "last record", "UTC"),
     Column("size_bytes", INTEGER, "bytes after decompression", "bytes"),
     Column("sha256", TEXT, "hash of those bytes"),
-    Column("note", TEXT, "what is worth knowing of this file, or missing"),
-    Column("detection_reason", TEXT, "what a log was taken for and what in its first lines says so, or missing"),
+    Column("note", TEXT, "remark on this file, or missing"),
+    Column("detection_reason", TEXT, "detected format of a log, and what in its first lines shows it, or missing"),
 ))  # fmt: skip
 ALL = (EVENTS, PIECES, TASKS, JOBS, RUNS, PODS, COVERAGE)

@@ -1,20 +1,19 @@
-"""Sizes and durations: the only place that reads or prints them.
+"""Reads and prints sizes (bytes, int), durations (seconds, float) and bandwidths (bytes per second, float).
 
-Durations are seconds (float), sizes are bytes (int). Go prints ``1m2.3s`` and ``812.5ms``, the Rust client's
-configuration takes humantime (``1h 30m``, ``2days``), Kubernetes writes ``16Gi``, people write ``20GB``.
+Go prints ``1m2.3s`` and ``812.5ms``, the Rust client's configuration takes humantime (``1h 30m``, ``2days``), Kubernetes
+writes ``16Gi``, people write ``20GB``.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from dfly_analysis.errors import DflyError
+from dfly_analysis.messages import message
 
-if TYPE_CHECKING:
-    pass
-
+UNKNOWN, UNBOUNDED = message("unknown"), message("unbounded")
 _SECONDS = {
     "ns": 1e-9, "nsec": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "usec": 1e-6, "ms": 1e-3, "msec": 1e-3,
     "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "secs": 1.0,
@@ -31,40 +30,24 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
 def parse_duration(text: str | float) -> float:
-    """Return the seconds of a duration: ``6s``, ``1m2.345678s``, ``812.5ms``, ``1h 30m``; a bare number is seconds.
-
-    Raises
-    ------
-    DflyError
-        If the text is not a duration.
-    """
+    """Return the seconds of a duration: ``6s``, ``1m2.345678s``, ``812.5ms``, ``1h 30m``; a bare number is seconds; raise DflyError for any other text."""
     if isinstance(text, int | float) and not isinstance(text, bool):
         return _finite(text)
     stripped = str(text).strip()
     if re.fullmatch(r"\d+(?:\.\d+)?", stripped):
         return _finite(float(stripped))
-    hint = "write it like 30s, 1m30s, 812.5ms or 3h"
-    if not stripped:
-        raise DflyError("an empty text is not a duration", hint=hint)
-    total, end = 0.0, 0
-    while end < len(stripped):
-        part = _DURATION_PART.match(stripped, end)
-        unit = _SECONDS.get(part[2].lower()) if part else None
-        if part is None or unit is None:
-            raise DflyError(f"{text!r} is not a duration", hint=hint)
-        total += float(part[1]) * unit
-        end = part.end()
-    return _finite(total)
+    parts = list(_DURATION_PART.finditer(stripped))
+    if (
+        not parts
+        or "".join(one[0] for one in parts) != stripped
+        or any(one[2].lower() not in _SECONDS for one in parts)
+    ):
+        raise DflyError(f"{text!r} is not a duration", hint="write it like 30s, 1m30s, 812.5ms or 3h")
+    return _finite(sum(float(one[1]) * _SECONDS[one[2].lower()] for one in parts))
 
 
 def parse_size(text: str | float) -> int:
-    """Return the bytes of a size: ``20GiB``, ``16Gi``, ``20 GB``, ``4194304``; ``k``, ``M``, ``G`` count by 1000, with ``i`` by 1024.
-
-    Raises
-    ------
-    DflyError
-        If the text is not a size.
-    """
+    """Return the bytes of a size: ``20GiB``, ``16Gi``, ``20 GB``, ``4194304``; ``k``, ``M``, ``G`` count by 1000, with ``i`` by 1024; raise DflyError for any other text."""
     if isinstance(text, int | float) and not isinstance(text, bool):
         return round(_finite(text)) if isinstance(text, float) else text
     match = _SIZE.fullmatch(str(text))
@@ -75,13 +58,7 @@ def parse_size(text: str | float) -> int:
 
 
 def parse_rate(text: str | float) -> float:
-    """Return the bytes per second of a bandwidth: ``100MB/s``, ``50MiB``, ``1Gbit/s``, ``800Mbps``; a bare number is bytes per second.
-
-    Raises
-    ------
-    DflyError
-        If the text is not a bandwidth.
-    """
+    """Return the bytes per second of a bandwidth: ``100MB/s``, ``50MiB``, ``1Gbit/s``, ``800Mbps``; a bare number is bytes per second; raise DflyError for any other text."""
     if isinstance(text, int | float) and not isinstance(text, bool):
         return _finite(text)
     bare = re.sub(r"(?:/s(?:ec)?|ps)$", "", str(text).strip(), flags=re.IGNORECASE)
@@ -99,14 +76,14 @@ def _finite(number: float) -> float:
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):
-        raise DflyError("a number without bounds is no quantity", hint="write a smaller one")
+        raise DflyError(f"{number} is not a finite number", hint="write a smaller one")
     return value
 
 
 def format_duration(seconds: float) -> str:
-    """Print a duration for people, three significant digits: ``6 s``, ``812 ms``, ``3 min 32 s``, ``1 h 5 min``."""
+    """Return a duration for people, three significant digits: ``6 s``, ``812 ms``, ``3 min 32 s``, ``1 h 5 min``."""
     if not math.isfinite(seconds):
-        return "unbounded" if seconds > 0 else "unknown"
+        return UNBOUNDED if seconds > 0 else UNKNOWN
     if abs(seconds) < 0.9995:
         return f"{_digits(seconds * 1000)} ms" if seconds else "0 s"
     if abs(seconds) < 120:
@@ -121,42 +98,32 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(size_bytes: float) -> str:
-    """Print a size for people in powers of 1024: ``4 MiB``, ``20 GiB``, ``300 MiB``."""
+    """Return a size for people in powers of 1024: ``4 MiB``, ``20 GiB``, ``300 MiB``."""
     if not math.isfinite(size_bytes):
-        return "unknown"
-    value, unit = float(size_bytes), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
-        if abs(value) < 1023.95 or unit == "PiB":
-            break
-        value /= 1024
-    return f"{_digits(value)} {unit}"
+        return UNKNOWN
+    return _scaled(size_bytes, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"), 1024, 1023.95)
 
 
 def size_class(from_bytes: float, to_bytes: float) -> str:
-    """Name sizes from one up to another: ``under 4 MiB``, ``4 MiB to 16 MiB``, ``32 GiB and more``."""
+    """Return the name of a range of sizes: ``under 4 MiB``, ``4 MiB to 16 MiB``, ``32 GiB and more``."""
     if from_bytes <= 0:
-        return f"under {format_size(to_bytes)}"
+        return message("under {size}", size=format_size(to_bytes))
     if not math.isfinite(to_bytes):
-        return f"{format_size(from_bytes)} and more"
-    return f"{format_size(from_bytes)} to {format_size(to_bytes)}"
+        return message("{size} and more", size=format_size(from_bytes))
+    return message("{low} to {high}", low=format_size(from_bytes), high=format_size(to_bytes))
 
 
 def format_rate(bytes_per_s: float) -> str:
-    """Print a bandwidth for people in powers of 1000, as network people count: ``26.8 MB/s``."""
+    """Return a bandwidth for people in powers of 1000, as network people count: ``26.8 MB/s``."""
     if not math.isfinite(bytes_per_s):
-        return "unknown"
-    value, unit = float(bytes_per_s), "B/s"
-    for unit in ("B/s", "kB/s", "MB/s", "GB/s", "TB/s"):
-        if abs(value) < 999.5 or unit == "TB/s":
-            break
-        value /= 1000
-    return f"{_digits(value)} {unit}"
+        return UNKNOWN
+    return _scaled(bytes_per_s, ("B/s", "kB/s", "MB/s", "GB/s", "TB/s"), 1000, 999.5)
 
 
 def format_share(share: float) -> str:
-    """Print a probability or share for people: ``37 %``, ``0.12 %``, ``< 0.001 %``."""
+    """Return a probability or share for people: ``37 %``, ``0.12 %``, ``< 0.001 %``."""
     if not math.isfinite(share):
-        return "unknown"
+        return UNKNOWN
     percent = 100 * share
     if 0 < percent < 0.001:
         return "< 0.001 %"
@@ -164,20 +131,28 @@ def format_share(share: float) -> str:
 
 
 def duration_setting(seconds: float) -> str:
-    """Print a duration as Dragonfly's configuration takes it: whole seconds, ``180s``."""
+    """Return a duration as Dragonfly's configuration takes it: whole seconds, ``180s``."""
     return f"{math.ceil(seconds - 1e-9)}s"
 
 
 def size_setting(size_bytes: float) -> str:
-    """Print a size as Kubernetes takes it, rounded up: ``16Gi``, from 1 GiB on; ``512Mi`` below."""
+    """Return a size as Kubernetes takes it, rounded up: ``16Gi``, from 1 GiB on; ``512Mi`` below."""
     unit, name = (2**30, "Gi") if size_bytes >= 2**30 else (2**20, "Mi")
     return f"{max(1, math.ceil(size_bytes / unit - 1e-9))}{name}"
 
 
 def rate_setting(bytes_per_s: float, *, bare: bool = False) -> str:
-    """Print a bandwidth as Dragonfly's configuration takes it, rounded up: ``200MB``, or bare bytes a second."""
+    """Return a bandwidth as Dragonfly's configuration takes it, rounded up: ``200MB``, or bare bytes a second."""
     whole = max(1, math.ceil(bytes_per_s / 1e6 - 1e-9))
     return str(whole * 1_000_000) if bare else f"{whole}MB"
+
+
+def _scaled(value: float, units: Sequence[str], base: int, limit: float) -> str:
+    for unit in units[:-1]:
+        if abs(value) < limit:
+            return f"{_digits(value)} {unit}"
+        value /= base
+    return f"{_digits(value)} {units[-1]}"
 
 
 def _digits(value: float, significant: int = 3) -> str:

@@ -47,14 +47,14 @@ def parameter_lines(options: type[Options]) -> list[str]:
     """Return a line for each option: name, default, meaning, unit."""
     return [
         f"{one.name} = {json.dumps(one.default) if isinstance(one.default, str) else one.default}"
-        f"  # {_meaning(one.help, one.flag.default)}, {one.flag.unit}"
+        f"  # {_meaning(one.help)}, {one.flag.unit}"
         for one in options.declarations()
         if one.flag.shown
     ]
 
 
-def _meaning(text: str, default: str) -> str:
-    whole = text.removesuffix(".") + (f" (default: {default})" if default else "")
+def _meaning(text: str) -> str:
+    whole = re.sub(r"\.(?:  \[(default: .*)\])?$", lambda end: f" ({end[1]})" if end[1] else "", text)
     return whole if whole.startswith(("Helm", "Manager")) else whole[0].lower() + whole[1:]
 
 

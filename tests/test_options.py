@@ -54,8 +54,8 @@ def test_a_notebook_has_the_declared_parameters(path: Path):
     ({"lang": "fr"}, "lang: unsupported language 'fr' (choose one of en, zh)"),
     ({"target_failure_rate": 2}, "target_failure_rate: must be less than 1, got 2"),
     ({"log_format": "zap-consol"}, "log_format: unknown log format 'zap-consol' (did you mean zap-console, zap-json?)"),
-    ({"chart": "9.9.9"}, "chart: chart 9.9.9 is not known (known releases: 0.1.0 to 1.7.4; did you mean 0.9.9, 0.9.8, 0.9.7?)"),
-    ({"values": 3}, "values: must be a path or a mapping, got int (name the Helm values file)"),
+    ({"chart": "9.9.9"}, "chart: unknown chart release 9.9.9 (known releases: 0.1.0 to 1.7.4; did you mean 0.9.9, 0.9.8, 0.9.7?)"),
+    ({"values": 3}, "values: must be a path or a mapping, got int (give the Helm values file)"),
     ({"cache": "perhaps"}, "cache: must be a valid boolean, unable to interpret input, got 'perhaps'"),
 ])  # fmt: skip
 def test_a_wrong_option_is_one_line(given, line):

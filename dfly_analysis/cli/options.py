@@ -110,9 +110,8 @@ def _declared(one: Declaration) -> Decorator:
         switch = f"--no-{name}"
         return click.option(switch, one.name, is_flag=True, callback=lambda _ctx, _param, off: not off, help=flag.off)
     kind = click.Choice(flag.choices) if flag.choices else OptionType(one.annotation)
-    text = f"{one.help}  [default: {flag.default}]" if flag.default else one.help
     metavar = None if flag.choices else flag.metavar
-    return click.option(f"--{name}", one.name, type=kind, metavar=metavar, default=one.default, help=text)
+    return click.option(f"--{name}", one.name, type=kind, metavar=metavar, default=one.default, help=one.help)
 
 
 def file_option(*names: str, exists: bool = False, **more: Any) -> Decorator:
