@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from reference_pages import write_reference  # noqa: E402 - found beside this file
+from reference_pages import write_reference  # noqa: E402 - in the same folder
 
 write_reference(HERE / "reference" / "generated")
 
@@ -30,12 +30,14 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_use_type_comments = False  # there are none, and looking for them parses every function anew
+# matplotlib gives each subclass of its artists a method `set` with markup of its own
+autodoc_default_options = {"exclude-members": "set"}
+autodoc_use_type_comments = False  # there are none, and looking for them parses every function again
 napoleon_google_docstring = False
 napoleon_use_ivar = True
-# The menu beside each page lists pages and modules; with every function in it, each page costs as much as all.
+# The navigation lists pages and modules; with every function in it, each page would be as large as all.
 toc_object_entries = False
-# A type's name in prose may stand for several objects of that name; a link less is no error.
+# A type's name may refer to several objects; a missing link is no error.
 suppress_warnings = ["ref.python"]
 
 html_theme = "furo"
@@ -44,8 +46,8 @@ html_copy_source = False
 html_show_sphinx = False
 
 
-def leave_names_of_others(_: Sphinx, page: document) -> None:
-    """Make plain words of names that Python or another package defines: looking each up among all of ours takes a sixth of the build."""
+def unlink_foreign_names(_: Sphinx, page: document) -> None:
+    """Make plain text of names that Python or another package defines: looking each up takes a sixth of the build."""
     for reference in list(page.findall(pending_xref)):
         first, _, rest = reference["reftarget"].partition(".")
         others = first != "dfly_analysis" and first in sys.modules if rest else hasattr(builtins, first)
@@ -54,6 +56,6 @@ def leave_names_of_others(_: Sphinx, page: document) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect what this project adds to Sphinx."""
-    app.connect("doctree-read", leave_names_of_others)
+    """Register this project's extension of Sphinx."""
+    app.connect("doctree-read", unlink_foreign_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code: one a stage, the tables, the findings, the known failures and the commands."""
+"""Writes the reference pages from the code: packages, tables, findings, known failures, settings and commands."""
 
 from __future__ import annotations
 
@@ -22,13 +22,7 @@ _METRIC = "metric:"
 
 
 def write_reference(folder: Path) -> None:
-    """Write all pages into a folder, which holds nothing else.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Made where it is missing; pages of things that are gone are removed.
-    """
+    """Write all pages into a folder and remove all other files from it."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = dict(_pages())
     for stale in {path.name for path in folder.iterdir()} - set(pages):
@@ -43,21 +37,21 @@ def _pages() -> Iterator[tuple[str, str]]:
     yield "tables.md", _tables_page()
     yield "findings.md", _findings_page()
     yield "failures.md", _failures_page()
-    yield "traps.md", _traps_page()
+    yield "config_checks.md", _config_checks_page()
     yield "settings.md", _settings_page()
     yield "timeouts.md", _timeouts_page()
     yield "metrics.md", _metrics_page()
     if importlib.util.find_spec("dfly_analysis.cli"):
         yield "commands.md", _commands_page()
-    stages: dict[str, list[str]] = {}
+    packages: dict[str, list[str]] = {}
     for name in _public_modules():
-        stages.setdefault(".".join(name.split(".")[:2]), []).append(name)
-    for stage, names in stages.items():
-        yield f"{stage}.rst", _stage_page(names)
+        packages.setdefault(".".join(name.split(".")[:2]), []).append(name)
+    for package, names in packages.items():
+        yield f"{package}.rst", _package_page(names)
 
 
-def _stage_page(names: Sequence[str]) -> str:
-    """One page a stage, not one a module: the menu beside each page lists them all."""
+def _package_page(names: Sequence[str]) -> str:
+    """One page per package, since the navigation lists all pages."""
     parts = []
     for place, name in enumerate(names):
         title = f"``{name}``"
@@ -75,7 +69,7 @@ def _public_modules() -> Iterator[str]:
 
 
 def _tables_page() -> str:
-    parts = ["# Tables\n\nEvery frame is checked against one of these when it is made.\n"]
+    parts = ["# Tables\n\nThe columns of the tables of a dataset.\n"]
     for table in schema.ALL:
         rows = [(f"`{column.name}`", column.dtype, column.unit, column.meaning) for column in table.columns]
         parts.append(
@@ -85,36 +79,36 @@ def _tables_page() -> str:
 
 
 def _findings_page() -> str:
-    signs = {one.id: one for one in load_signatures() if one.finding}
+    signatures = {one.id: one for one in load_signatures() if one.finding}
     checks = {one.id: one for one in all_checks()}
     intro = (
-        f"# Findings\n\nWhat a diagnosis gives a verdict on: {len(signs)} known failures by their words, {len(checks)} checks of frames. "
-        "`dfly-analysis explain ID` says the same in the terminal.\n"
+        f"# Findings\n\nA diagnosis gives a verdict on {len(signatures)} known error texts and {len(checks)} checks of tables. "
+        "`dfly-analysis explain ID` prints the same in the terminal.\n"
     )
     groups: dict[str, list[str]] = {}
-    for one in signs.values():
+    for one in signatures.values():
         groups.setdefault(_cause_title(one.cause), []).append(one.id)
-    groups["Found by comparing and counting"] = list(checks)
+    groups["Found by comparing tables"] = list(checks)
     index = [
         (title, ", ".join(f"[`{name}`](#{name})" for name in sorted(names))) for title, names in sorted(groups.items())
     ]
     parts = [intro, _grid(("cause", "findings"), index)]
     entries = {
-        **{name: _sign_entry(one) for name, one in signs.items()},
+        **{name: _signature_entry(one) for name, one in signatures.items()},
         **{name: _check_entry(one) for name, one in checks.items()},
     }
     return "\n".join([*parts, *(entries[name] for name in sorted(entries))])
 
 
 def _cause_title(cause: str) -> str:
-    return "Words that do not tell the cause" if cause == "unknown" else cause.replace("_", " ").capitalize()
+    return "Texts that do not tell the cause" if cause == "unknown" else cause.replace("_", " ").capitalize()
 
 
-def _sign_entry(one: Signature) -> str:
-    said = [
+def _signature_entry(one: Signature) -> str:
+    rows = [
         (
             "Found by",
-            f"a line's words, written by {'any component' if one.component == 'any' else one.component} ({one.versions or 'all releases'})",
+            f"the text of a line, logged by {'any component' if one.component == 'any' else one.component} ({one.versions or 'all releases'})",
         ),
         ("Cause", f"{one.cause.replace('_', ' ')} ({one.layer})" if one.cause else one.layer),
         ("Repeats", f"`{one.echo_of}`" if one.echo_of else ""),
@@ -123,21 +117,21 @@ def _sign_entry(one: Signature) -> str:
         ("What to collect", one.collect or ""),
     ]
     sample = f"\n```text\n{one.samples.match[0]}\n```\n" if one.samples.match else ""
-    return _entry(one.id, one.title, said) + sample
+    return _entry(one.id, one.title, rows) + sample
 
 
 def _check_entry(one: Check) -> str:
-    said = [
+    rows = [
         ("Found by", one.method),
         ("Setting", f"`{one.knob}`" if one.knob else ""),
         ("What to do", one.remedy),
         ("What to collect", one.collect or ""),
     ]
-    return _entry(one.id, one.title, said)
+    return _entry(one.id, one.title, rows)
 
 
-def _entry(name: str, title: str, said: Sequence[tuple[str, str]]) -> str:
-    rows = "".join(f"* **{label}:** {' '.join(text.split())}\n" for label, text in said if text)
+def _entry(name: str, title: str, items: Sequence[tuple[str, str]]) -> str:
+    rows = "".join(f"* **{label}:** {' '.join(text.split())}\n" for label, text in items if text)
     return f"## {name}\n\n{title}.\n\n{rows}"
 
 
@@ -157,14 +151,14 @@ def _failures_page() -> str:
         for one in sorted(load_signatures(), key=lambda one: one.id)
     ]
     intro = (
-        "# Known failures\n\nHow each failure looks is written in `dfly_analysis/catalog/entries/error_signatures/`. A *cause* says why, a *symptom*\n"
-        "what was seen, a *wrapper* which step reported it, an *echo* repeats another line, and a *benign* one only looks bad.\n"
+        "# Known failures\n\nThe error texts are in `dfly_analysis/catalog/entries/error_signatures/`. A *cause* says why it failed, a *symptom*\n"
+        "what was observed, a *wrapper* which step reported it, an *echo* repeats another line, and a *benign* one is no failure.\n"
         "`dfly-analysis explain ID` prints one with a sample and its references.\n"
     )
     return f"{intro}\n{_grid(('id', 'what', 'written by', 'versions', 'layer', 'cause', 'setting', 'repeats', 'what to do'), rows)}"
 
 
-def _traps_page() -> str:
+def _config_checks_page() -> str:
     rows = [
         (
             f"`{one.id}`",
@@ -177,8 +171,8 @@ def _traps_page() -> str:
         for one in load_config_rules()
     ]
     intro = (
-        f"# Traps of a configuration\n\nWhat `dfly-analysis check-config` looks for: {len(rows)} traps, written with samples in\n"
-        "`dfly_analysis/catalog/entries/config_checks/`. A name with `$` is a quantity that follows from settings, size and bandwidth.\n"
+        f"# Configuration checks\n\n`dfly-analysis check-config` has {len(rows)} checks, with samples in\n"
+        "`dfly_analysis/catalog/entries/config_checks/`. A name with `$` is a quantity computed from settings, size and bandwidth.\n"
     )
     return f"{intro}\n{_grid(('id', 'what', 'severity', 'when', 'setting', 'what to do'), rows)}"
 
@@ -186,8 +180,8 @@ def _traps_page() -> str:
 def _settings_page() -> str:
     known = [item for item in all_defaults() if not item.key.startswith(_METRIC)]
     intro = (
-        f"# Settings by version\n\n{len(known)} settings and rules, as `dfly-analysis facts KEY` tells them, each with its defaults by\n"
-        "release. Client and seed client are one program; what the chart writes for each may differ.\n"
+        f"# Settings by version\n\n{len(known)} settings and fixed rules with their defaults by release, as printed by `dfly-analysis facts KEY`.\n"
+        "Client and seed client are one program; the chart's values for each may differ.\n"
     )
     parts = [intro]
     for component in dict.fromkeys(item.component for item in known):
@@ -199,9 +193,8 @@ def _settings_page() -> str:
 def _timeouts_page() -> str:
     known = [item for item in all_defaults() if not item.key.startswith(_METRIC) and "timeout" in item.key.lower()]
     intro = (
-        f"# Timeouts by version\n\n{len(known)} limits whose name says timeout, with their default by release: what the program itself has, and what "
-        "the chart writes over it. What each of them bounds on a layer's way is [explained](../../explanation/timeouts.md); "
-        "`dfly-analysis facts KEY` says where a value was read.\n"
+        f"# Timeouts by version\n\n{len(known)} timeouts with their default by release, of the program itself and of the chart. "
+        "See [the timeouts of a large preheat](../../explanation/timeouts.md); `dfly-analysis facts KEY` prints the source of a value.\n"
     )
     parts = [intro]
     for item in known:
@@ -209,11 +202,11 @@ def _timeouts_page() -> str:
             (
                 "program",
                 f"{era.since} to {era.until}",
-                f"ignored, {era.ignored}" if era.ignored else _written(era.default),
+                f"ignored, {era.ignored}" if era.ignored else _format_default(era.default),
             )
             for era in item.eras
         ]
-        rows += [("chart", f"{run.since} to {run.until}", _written(run.value)) for run in item.chart_runs]
+        rows += [("chart", f"{run.since} to {run.until}", _format_default(run.value)) for run in item.chart_runs]
         parts.append(
             f"## {item.component}: {item.key}\n\n{item.meaning}.\n\n{_grid(('by', 'releases', 'default'), rows)}"
         )
@@ -237,14 +230,14 @@ def _metrics_page() -> str:
 
 def _setting_row(item: KeyDefaults) -> tuple[str, ...]:
     eras = "; ".join(
-        f"{era.since} to {era.until}: {f'ignored, {era.ignored}' if era.ignored else _written(era.default)}"
+        f"{era.since} to {era.until}: {f'ignored, {era.ignored}' if era.ignored else _format_default(era.default)}"
         for era in item.eras
     )
-    runs = "; ".join(f"{run.since} to {run.until}: {_written(run.value)}" for run in item.chart_runs)
+    runs = "; ".join(f"{run.since} to {run.until}: {_format_default(run.value)}" for run in item.chart_runs)
     return (f"`{item.key}`", item.unit.replace("_", " "), item.meaning, eras, runs)
 
 
-def _written(value: object) -> str:
+def _format_default(value: object) -> str:
     return "unset" if value is None else f"`{value}`" if str(value) else "empty"
 
 

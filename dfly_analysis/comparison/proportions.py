@@ -118,7 +118,7 @@ def count_tasks(run: Dataset, *, layers_only: bool = False) -> Proportion:
 
 
 def count_pieces(run: Dataset, outcomes: tuple[str, ...]) -> Proportion:
-    """Count attempts at pieces from the source with some outcome; attempts cancelled with a sibling do not count."""
+    """Count attempts at pieces from the source with some outcome; attempts cancelled because another piece failed do not count."""
     listed = ", ".join(f"'{outcome}'" for outcome in outcomes)
     clusters = f"""
         SELECT count(*) FILTER (outcome IN ({listed})) AS bad, count(*) AS n

@@ -53,7 +53,7 @@ class Cache:
     def find(self, source: SourceFile, options: ReadOptions) -> tuple[Path, FileResult] | None:
         """Return the part of a file that was read before and has not changed, with the rest it gave, or None.
 
-        A file that has its size, time and inode of before is taken for the same; any other is hashed anew.
+        A file that has its size, time and inode of before is assumed unchanged; any other is hashed again.
         """
         known = self._known(source, options) if self.takes(source) else None
         if known is None or known["size"] != source.size_bytes:

@@ -191,7 +191,7 @@ def _local(store: Store, name: str, folder: Path) -> Path:
 
 
 def _rewrite_copies(store: Store, names: Mapping[str, int], local: Sequence[Path], dataset: Dataset) -> dict[str, int]:
-    """Write the parts anew that hold copies, without the records that they repeat; return their records by name."""
+    """Rewrite the parts that contain copies, without the repeated records; return their records by name."""
     repeated: dict[str, list[int]] = {}
     for path, line in dataset.rows("SELECT copy, log_line FROM repeated_records"):
         repeated.setdefault(path, []).append(line)

@@ -148,7 +148,7 @@ class _FileReader:
         notes = [note for note in (row.get("note"), opened.note) if note]
         row |= {"note": "; ".join(notes) or None, "size_bytes": opened.size_bytes, "sha256": opened.sha256}
         if opened.problem:
-            hint = "what came before was read; copy the file anew"
+            hint = "what came before was read; copy the file again"
             self.add_problem(SourceError(opened.problem, where=opened.address, hint=hint))
 
     def finish(self) -> FileResult:

@@ -217,7 +217,7 @@ def check_input(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | 
                 return
             result.coverage.append({"kind": "foreign" if opened.head() else "empty"})
             if opened.problem:
-                on_error(SourceError(opened.problem, where=opened.address, hint="copy the file anew"))
+                on_error(SourceError(opened.problem, where=opened.address, hint="copy the file again"))
     require_readable(paths, result)
 
 

@@ -76,7 +76,7 @@ def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
     slots: Sequence[int] = (),
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> pd.DataFrame:
-    """Return how the chosen timeout moves, one thing changed at a time: a frame whose first row is what was asked.
+    """Return how the chosen timeout moves, one thing changed at a time: a frame whose first row is the current choice.
 
     ``capacity`` is how much slower a piece is with other numbers in flight (without it pieces do not slow each other); ``client_version``
     sets the piece length of layers of other sizes; ``speeds`` are bandwidths as multiples of the measured one.

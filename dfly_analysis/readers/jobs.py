@@ -1,4 +1,4 @@
-"""Reads the manager's job JSON of every version, and compares what a job says with what was asked for.
+"""Reads the manager's job JSON of every version, and compares the state of a job with what it requested.
 
 Shapes by version: ``result`` is PascalCase up to v2.1.56 and snake_case later; ``/api/v1/jobs`` and ``/oapi/v1/jobs``
 answer with a list, ``…/jobs/:id`` with one job; a gateway or a script may wrap either. The first releases' ``/preheats``

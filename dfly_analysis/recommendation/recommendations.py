@@ -38,7 +38,7 @@ class Recommendation:
     low, high : float
         Interval of the proposal in `unit` (``s``, ``B/s``, ``bytes``, ``cores``, ``percent`` or ``1``); infinite where unbounded.
     because : str
-        The reasons with their numbers, joined by ``; ``; `reasons` has them one by one.
+        The reasons with their numbers, joined by semicolons; `reasons` has them one by one.
     findings : tuple of str
         Ids of the findings that support it.
     demanded_bandwidth_bps : float or None

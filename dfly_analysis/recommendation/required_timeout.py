@@ -29,7 +29,7 @@ _PROOFS = ("reqwest_body_timed_out", "write_piece_timed_out")
 _STREAM_FINDINGS = ("tokio_stream_elapsed", "scheduler_message_late", "parent_silent")
 _MIN_LAYER_BYTES = 64 * 2**20
 _LIMIT_FACTOR = 4.0
-# One step at a time: four times the estimate shows the tail that the distributions only guess at; the next run is fitted anew.
+# One step at a time: four times the estimate shows the tail that the distributions only guess at; the next run is fitted again.
 _ESTIMATE_FACTOR = 4.0
 _COLLECTOR_S = 1800.0
 LONGEST_S = 30.0 * 86_400.0

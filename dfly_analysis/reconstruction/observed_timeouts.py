@@ -56,7 +56,7 @@ WHERE piled.timeout_s IS NOT NULL AND (believed.timeout_s IS NULL OR piled.timeo
 def correct_timeouts(connection: duckdb.DuckDBPyConnection) -> None:
     """Set the timeout of `_identities`, role by role, where the failures show a shorter one.
 
-    Without rendered configuration or values a default is believed to be in force. Where pieces nevertheless end in heaps at a
+    Without rendered configuration or values a default is believed to be in force. Where pieces nevertheless end in clusters at a
     time well below it, or say that their time was up long before it, that time was the timeout. With starts logged: four of
     five failures at one time. Without: the pieces that took the first slots of a round began with it, so the earliest failure
     that names a timeout gives it; a second piece must agree.

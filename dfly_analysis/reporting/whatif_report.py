@@ -248,9 +248,9 @@ def agreement_text(found: WhatIf) -> str:
 
 def uncertainty_text(found: WhatIf) -> str:
     """Return what makes the interval of the changed failure rate wide; empty where it is narrow or one-sided."""
-    if found.layer_then.doubt.get("chance", 1.0) > 0.5:
+    if found.layer_then.variance_shares.get("chance", 1.0) > 0.5:
         return ""
-    ranked = sorted(found.layer_then.doubt.items(), key=lambda pair: -pair[1])
+    ranked = sorted(found.layer_then.variance_shares.items(), key=lambda pair: -pair[1])
     parts = [message("{source} {share}", source=UNCERTAINTY_LABELS[name], share=figure(part, "share")) for name, part in ranked if part >= 0.01]  # fmt: skip
     return message("Sources of uncertainty in the failure rate of a layer: {parts}.", parts=join(parts, ", ")) if parts else ""  # fmt: skip
 

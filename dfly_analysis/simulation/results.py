@@ -21,7 +21,7 @@ class SimulationResult:
     """The prediction for some layers under some settings.
 
     Rates (of layers, of attempts without cancelled ones, of attempts that time out) have a 95 % interval of what is not known of the
-    source; the intervals of failed layers, median time of a layer and makespan include chance. `doubt` is the share of the squared
+    source; the intervals of failed layers, median time of a layer and makespan include chance. `variance_shares` is the share of the squared
     width of `failure_rate` by source of uncertainty (``chance``: the copies).
     """
 
@@ -32,21 +32,21 @@ class SimulationResult:
     failed: Interval
     layer_time_s: Interval
     makespan_s: Interval
-    doubt: Mapping[str, float] = field(default_factory=dict, hash=False)
+    variance_shares: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 def summarize(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants) -> SimulationResult:
     """Return the result of copies, given the variant of each."""
     layers = outcome.ok.shape[1]
     lost = (~outcome.ok).sum(axis=1).astype(float)
-    rate, doubt = _share(lost, np.full(len(lost), float(layers)), variant, uncertainty)
+    rate, variance_shares = _share(lost, np.full(len(lost), float(layers)), variant, uncertainty)
     span = outcome.ended_s.max(axis=1) - outcome.started_s.min(axis=1)
     return SimulationResult(
         n_layers=layers, failure_rate=rate, attempt_failure_rate=_share(outcome.failed, outcome.attempts, variant, uncertainty)[0],
         cut_rate=_share(outcome.cut, outcome.attempts, variant, uncertainty)[0],
         failed=_predicted(lost, variant, uncertainty, mean=True),
         layer_time_s=_predicted(np.median(outcome.ended_s - outcome.started_s, axis=1), variant, uncertainty),
-        makespan_s=_predicted(span, variant, uncertainty), doubt=doubt,
+        makespan_s=_predicted(span, variant, uncertainty), variance_shares=variance_shares,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def table_under(heading: str) -> list[list[str]]:
 
 def test_the_table_of_charts_is_what_the_facts_say():
     """Each chart's row: its client, the seed's limits, and the bandwidth they demand for a layer of 20 GiB."""
-    rows = table_under("What charts give the seed client")
+    rows = table_under("Defaults of the charts for the seed client")
     assert len(rows) > 10
     for chart, client, piece, write, streams, schedule, collected, demands in rows:
         settings = Settings.resolve(chart=chart) if chart != "none" else Settings.resolve(client=client)
@@ -48,7 +48,7 @@ def test_the_table_of_charts_is_what_the_facts_say():
 
 def test_the_table_of_pieces_is_what_the_rule_gives():
     """Count and length of the pieces of each layer, for a client of each era."""
-    rows = table_under("The bound is on a piece")
+    rows = table_under("The timeout applies to a piece")
     assert len(rows) == 4
     for layer, *eras in rows:
         size = int(layer.removesuffix(" GiB")) * GiB

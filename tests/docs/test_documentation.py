@@ -20,7 +20,7 @@ INDEX = (HOW_TO / "index.md").read_text("utf-8")
 COMMANDS = main.list_commands(None)
 INPUTS = (
     "compressed, rotated", "kubectl logs", "Docker", "journal", "Loki", "Elastic", "kubectl", "job's JSON", "pods", "events", "dfdaemon.yaml",
-    "ConfigMaps", "Helm values", "metrics.txt", "Prometheus that answers", "dfbench", "vegeta", "CSV", "s3://", "more than one machine", "manifest",
+    "ConfigMaps", "Helm values", "metrics.txt", "running Prometheus", "dfbench", "vegeta", "CSV", "s3://", "more than one machine", "manifest",
 )  # fmt: skip
 
 

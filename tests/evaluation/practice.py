@@ -94,13 +94,13 @@ def render(table: Sequence[Row]) -> str:
     """Return the page."""
     agreed = sum(row.agrees for row in table)
     lines = [
-        "# Public failure reports, and what this program says of them",
+        "# Evaluation on public failure reports",
         "",
-        f"{len(table)} reports from public trackers, each rebuilt from its description as the smallest input that shows what was reported, in Dragonfly's",
-        f"formats. The verdict agrees with what maintainers, or the change that mended it, say in **{agreed} of {len(table)}** ({agreed / len(table):.0%}).",
-        "*None* means that no task failed in what was reported. Written by `python -m tests.evaluation.practice`, and a test.",
+        f"{len(table)} reports from public issue trackers, each rebuilt from its description as the smallest input with the reported failure, in Dragonfly's",
+        f"formats. The verdict agrees with the maintainers, or with the change that fixed it, in **{agreed} of {len(table)}** ({agreed / len(table):.0%}).",
+        "*None* means that no task failed. Written by `python -m tests.evaluation.practice`, which is also a test.",
         "",
-        "| report | what was reported | they say | on what ground | we say | agree |",
+        "| report | failure | maintainers | basis | this program | agreement |",
         "|---|---|---|---|---|---|",
     ]
     for row in table:
@@ -108,7 +108,7 @@ def render(table: Sequence[Row]) -> str:
         lines.append(
             f"| {row.issue} | {row.about} | {', '.join(row.said)} | {row.basis} | {ours} | {'yes' if row.agrees else 'no'} |"
         )
-    lines += ["", "## Where we differ", ""]
+    lines += ["", "## Differences", ""]
     lines += [f"* **{row.issue}**: {row.why}" for row in table if not row.agrees]
     return "\n".join([*lines, ""])
 

@@ -128,18 +128,18 @@ def page(runs: list[Run]) -> str:
     whole = [one for run in runs if not run.cut for one in run.answers]
     own = sum(one.clients_held for one in whole)
     lines = [
-        "# A piece's time in real runs",
+        "# Evaluation of piece durations on real runs",
         "",
-        "Written by `python -m tests.evaluation.real_law FOLDER --write`: runs of a real Dragonfly against a registry that notes what it did. The laws are",
-        "fitted from the logs alone, the family not told: `piece_from_source` of the time of the clients, which is what a limit on their side meets,",
-        "and `registry_time` of the registry's own where stretches of attempts differ beyond chance; where they are alike one law is both. The truth are the",
-        "quantiles of what the registry took for every request of a whole piece: its own seconds where it sent all, the rate and stall drawn for it",
-        "where the request was cut. These are quantiles of a thousand requests, so the 99.9 % one is that of one or two of them. *In the log* are the",
-        "finished pieces alone, too short where some were cut. *Stretches* are `alike`; or slow ones were the `hosts`' doing, since another host was as",
-        "quick as ever at the same moments; or `either` hosts or registry were slow, and the interval holds both readings.",
+        "Written by `python -m tests.evaluation.real_law FOLDER --write`: runs of a real Dragonfly with a registry that records its own times. The distributions are",
+        "fitted to the logs alone, with unknown family: `piece_from_source` for the durations at the clients, to which the timeout applies,",
+        "and `registry_time` for the registry's own times if periods differ significantly; otherwise one distribution is both. The truth is the",
+        "quantile of the registry's times for every request of a full piece: the recorded time if it sent everything, the time drawn for it",
+        "if the request was closed. There are about a thousand requests, so the 99.9 % quantile depends on one or two of them. *In the log* is the quantile of",
+        "finished pieces only, too short if some timed out. *Periods* are `alike`; or slow ones are due to the `hosts`, because another host was",
+        "fast at the same time; or `either` hosts or registry were slow, and the interval contains both.",
         "",
-        f"Both quantiles of the registry within {100 * NEAR:.0f} %: {near} of {len(runs)} runs. The registry's time in the 95 % interval: {sum(held)} of {len(held)}.",
-        f"Where nothing was cut, the clients' own quantile is known as well: in the interval of their law in {own} of {len(whole)}.",
+        f"Both quantiles of the registry are within {100 * NEAR:.0f} %: {near} of {len(runs)} runs. The registry's time is in the 95 % interval: {sum(held)} of {len(held)}.",
+        f"Without timeouts the clients' own quantile is known as well: it is in the fitted interval in {own} of {len(whole)}.",
         "",
         *(line for place in range(len(SHARES)) for line in _table(runs, place)),
     ]  # fmt: skip
@@ -149,17 +149,17 @@ def page(runs: list[Run]) -> str:
 def _table(runs: list[Run], place: int) -> list[str]:
     head = (
         "run",
-        "stretches",
-        "registry took",
-        "found for it",
+        "periods",
+        "registry, true",
+        "registry, fitted",
         "interval",
         "error",
-        "held",
+        "covered",
         "in the log",
-        "clients' law",
-        "found for them",
+        "clients, distribution",
+        "clients, fitted",
         "interval",
-        "not finished",
+        "censored",
     )
     share = f"{SHARES[place]:.1%}".replace(".0%", "%").replace("%", " %")
     return [

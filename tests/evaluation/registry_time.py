@@ -131,20 +131,20 @@ def _row(kind: Kind, first_seed: int, runs: int) -> str:
 def page(rows: list[str], first_seed: int, runs: int) -> str:
     """Return the page of results."""
     lines = [
-        "# The registry's time, generated runs",
+        "# Evaluation of `registry_time` on generated runs",
         "",
         f"Written by `python -m tests.evaluation.registry_time --runs {runs} --first-seed {first_seed} --write`: {runs} runs of each kind, {_TASKS} layers of 3 to 130 pieces on",
-        "three hosts, six at a time, eight pieces of a layer at once. The registry takes a second for a piece, by the median; what hosts add is",
-        "exponential, 0.8 s on average where they are slow. Said of the stretches of a run: *alike*, then the clients' law is the registry's; the *hosts*",
-        "were slow; or *either*, and the interval holds both readings. The truth are quantiles of what the registry alone took. *Within* is within 20 %,",
-        "*wide* the median of the interval's upper over its lower end.",
+        "three hosts, six concurrent layers, eight concurrent pieces per layer. The registry's median time for a piece is one second; the time added by hosts is",
+        "exponential, 0.8 s on average when they are slow. The periods of a run are *alike*, then the clients' distribution is the registry's; or the *hosts*",
+        "were slow; or *either*, and the interval contains both. The truth is the quantile of the registry's own times. *Within* is within 20 %,",
+        "*width* the median of the upper divided by the lower end of the interval.",
         "",
-        "| planted | alike | hosts | either | 99 %: error, median | within | held | wide | 99.9 %: error, median | within | held | wide |",
+        "| true cause | alike | hosts | either | 99 %: error, median | within | covered | width | 99.9 %: error, median | within | covered | width |",
         f"|{' --- |' * 12}",
         *rows,
         "",
-        "Where all are slow at once, or the registry is, one answer has to do for both: the value lies halfway, and the interval is wide. What all hosts always",
-        "add is in the registry's time by any reading; no log tells otherwise.",
+        "If all hosts are slow at once, or the registry is, the data cannot tell: the value is halfway, and the interval is wide. Time that all hosts always",
+        "add counts as the registry's time; logs cannot separate it.",
     ]  # fmt: skip
     return "\n".join([*lines, ""])
 

@@ -10,7 +10,7 @@ from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import job_evidence
 from dfly_analysis.diagnosis.preheat_jobs import NO_JOB, missing_blobs, read_preheats, succeeded_urls
 from dfly_analysis.findings import Finding
-from dfly_analysis.messages import message
+from dfly_analysis.messages import Message, message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,20 +29,20 @@ def check(dataset: Dataset) -> Finding:
     false = claims[claims["false_success"].astype(bool)]
     if len(false):
         missing = sum(len(urls) for urls in false["missing_urls"])
-        reason = message(
-            "{claims:,} of {n:,} preheat jobs report SUCCESS; {false:,} of them miss requested layers: {missing:,}",
-            claims=len(claims), n=len(preheats), false=len(false), missing=missing,
-        )  # fmt: skip
-        return _present(false, reason, missing)
+        facts = [
+            message("{claims:,} of {n:,} preheat jobs report SUCCESS", claims=len(claims), n=len(preheats)),
+            message("requested layers missing in {n:,} of them: {missing:,}", n=len(false), missing=missing),
+        ]
+        return _present(false, facts, missing)
     unchecked = claims[~claims["checked"].astype(bool)]
     lost = len(_lost_blobs(dataset, preheats))
     explained = sum(missing_blobs(preheats[preheats["state"] != "SUCCESS"]))
     if len(unchecked) and lost > explained:
-        reason = message(
-            "blobs that seed clients failed to download and no job reports: {n:,}; jobs that report SUCCESS: {claims:,}",
-            n=lost, claims=len(unchecked),
-        )  # fmt: skip
-        return _present(unchecked, reason, lost - explained)
+        facts = [
+            message("blobs that seed clients failed to download and no job reports: {n:,}", n=lost),
+            message("jobs that report SUCCESS: {n:,}", n=len(unchecked)),
+        ]
+        return _present(unchecked, facts, lost - explained)
     if len(unchecked):
         return ABOUT.unknown(message("what the jobs requested is unknown"))
     return ABOUT.absent(message("jobs that report SUCCESS: {n:,}; every requested blob arrived", n=len(claims)))
@@ -55,7 +55,7 @@ def _lost_blobs(dataset: Dataset, preheats: pd.DataFrame) -> set[str]:
     return lost - {url for urls in preheats.get("urls_succeeded", ()) for url in urls}
 
 
-def _present(jobs: pd.DataFrame, reason: str, missing: int) -> Finding:
+def _present(jobs: pd.DataFrame, facts: list[Message], missing: int) -> Finding:
     import pandas as pd
 
     texts = [
@@ -65,4 +65,4 @@ def _present(jobs: pd.DataFrame, reason: str, missing: int) -> Finding:
         for job, n, requested in zip(jobs["job_id"], jobs["succeeded"], jobs["layers"], strict=True)
     ]
     times, evidence = [*jobs["created"], *jobs["ended"]], job_evidence(jobs, texts)
-    return ABOUT.present("high", reason, count=len(jobs), tasks=missing, times=times, evidence=evidence)
+    return ABOUT.present("high", *facts, count=len(jobs), tasks=missing, times=times, evidence=evidence)

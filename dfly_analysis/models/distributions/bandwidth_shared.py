@@ -25,7 +25,7 @@ class BandwidthShared(LogNormalMixture):
 
     name = "shared_link"
     family = "shared_link"
-    shapes: tuple[Shape, ...] = (SCALE, Shape("crowding", 0.3, 1.0), Shape("evenness", 0.7, 0.7))
+    shapes: tuple[Shape, ...] = (SCALE, Shape("contention", 0.3, 1.0), Shape("evenness", 0.7, 0.7))
     starts: tuple[tuple[float, ...], ...] = ((0.7, 1.0), (-0.4, 0.1))  # two others at a time, and a queue
 
     def start_of_search(self, theta: Array) -> Array:

@@ -19,17 +19,17 @@ def count_records(head: str) -> Counter[str]:
     """Count the records that the first lines begin, by format id; not to be changed."""
     counts: Counter[str] = Counter()
     for line in head.split("\n")[:SNIFF_LINES]:
-        if found := _begun(line):
+        if found := _format_of(line):
             counts[found.id] += 1
     return counts
 
 
 def begins_record(line: str) -> bool:
     """Return whether a line begins a record of any format."""
-    return _begun(line) is not None
+    return _format_of(line) is not None
 
 
-def _begun(line: str) -> LogFormat | None:
+def _format_of(line: str) -> LogFormat | None:
     found = match_head(strip_colour(line.removesuffix("\r"))) if line else None
     return found[0] if found else None
 

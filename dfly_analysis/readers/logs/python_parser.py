@@ -188,7 +188,7 @@ def _records(
     pending: tuple[int, LogFormat, re.Match[str]] | None = None
     rest: list[str] = []
     for line_number, raw in enumerate(lines, first):
-        line = redact(_tidy(raw))
+        line = redact(_without_control(raw))
         found = match_head(line, main)
         if found:
             if pending:
@@ -204,8 +204,8 @@ def _records(
         yield (*pending, rest)
 
 
-def _tidy(line: str) -> str:
-    """Take off what `clean` leaves where few lines have it."""
+def _without_control(line: str) -> str:
+    """Return a line without colours, carriage return and NUL, which few lines have."""
     if "\x1b" in line or line[:1] == "[":
         line = strip_colour(line)
     return line.removesuffix("\r").replace("\0", "")
