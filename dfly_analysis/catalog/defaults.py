@@ -357,9 +357,9 @@ def changes_between(v1: str, v2: str) -> tuple[Change, ...]:
 
 
 def _require_same_line(v1: str, v2: str) -> None:
-    (first, _, says), (second, _, other) = _asked(v1), _asked(v2)
+    (first, _, text), (second, _, other) = _asked(v1), _asked(v2)
     if first != second:
-        raise FactMissingError(f"{says}, {other}: they cannot be compared", hint="name two releases of one line")
+        raise FactMissingError(f"{text}, {other}: they cannot be compared", hint="name two releases of one line")
 
 
 def _changes(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]]) -> Iterator[Change]:

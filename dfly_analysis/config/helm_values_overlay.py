@@ -148,11 +148,11 @@ def read_overlay(text: str, *, where: str | None = None) -> dict[str, Any]:
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as problem:
-        raise OverlayConflictError("the overlay is not YAML", where=where, hint="write it anew") from problem
+        raise OverlayConflictError("the overlay is not YAML", where=where, hint="write it again") from problem
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise OverlayConflictError(f"a {type(content).__name__}, not a mapping", where=where, hint="write it anew")
+        raise OverlayConflictError(f"a {type(content).__name__}, not a mapping", where=where, hint="write it again")
     return content
 
 

@@ -75,7 +75,7 @@ enum { WIDTH = 16 };
 
 #if defined(__SSE2__)
 /* What bytes are compared with, each so often as there are bytes. Read through a pointer that the compiler knows nothing of: it would
-   make them anew for each look, which takes longer than the look. */
+   compute them again for each comparison, which takes longer than the comparison. */
 #define EIGHT(c) c, c, c, c, c, c, c, c
 #define FULL(c) {EIGHT(c), EIGHT(c), EIGHT(c), EIGHT(c)}
 enum { SPACE, DELETE, COLON, EQUALS_SIGN, R, C, J, AT_SIGN, BACKSLASH, COMPARED };

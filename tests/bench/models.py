@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dfly_analysis.models import fit_duration
-from tests.bench.model_laws import FAMILIES, LIMIT_S, MIB, Drawn, sample
+from tests.bench.distributions import FAMILIES, LIMIT_S, MIB, Drawn, sample
 
 # Laws, sizes and seeds for the page; none of them was used while the models were built.
 SEED, N, FITS, PEER_FITS = 28_110_000, 3_000, 24, 2

@@ -1,4 +1,4 @@
-"""The part of the page of figures that is about the duration law."""
+"""The part of the benchmark page about the distribution of piece durations."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _HELD = ("tail_held", "inside_held", "rate_15_held", "rate_60_held", "rate_120_h
 
 
 def models_part(area: Record, measured: str) -> Iterator[str]:
-    """Write what the duration law makes of laws it is not told, and what others make of the same rows."""
+    """Write the errors of fits to samples of unknown distributions, and those of other packages on the same rows."""
     laws = area["laws"]
     calm = [law for law in laws if not law["name"].startswith("stalls")]
-    yield "## The law of a piece's time"
+    yield "## Distribution of piece durations"
     more = ", ".join(f"{law['fits']} of {law['name']}" for law in laws if "fits" in law)
     yield (
-        f"{measured} {area['fits']} samples of each law{f' ({more})' if more else ''}, {area['n']:,} attempts each, cut at 30 s and by random resets; the parameters of a law are "
-        "drawn anew for every sample (`tests/bench/model_laws.py`), and the family is not told. Asked for are the 99.9 % quantile at 64 MiB, beyond "
-        "the limit, and the 99 % quantile at 16 MiB. Errors are medians; coverage is that of 95 % intervals, and in brackets is what so few samples "
-        "leave open of it (Wilson's 95 % interval of a share)."
+        f"{measured} {area['fits']} samples of each distribution{f' ({more})' if more else ''}, {area['n']:,} attempts each, censored at 30 s and by random resets; the parameters of a distribution "
+        "are drawn for every sample (`tests/bench/distributions.py`), and the fit does not know the family. The quantities are the 99.9 % quantile at "
+        "64 MiB, beyond the timeout, and the 99 % quantile at 16 MiB. Errors are medians; coverage is that of 95 % intervals, with Wilson's 95 % "
+        "interval of the coverage in brackets."
     )
     yield _peers_table(area, calm)
     yield _laws_table(laws, area["fits"])
     many = area["many"]
     yield (
         "A million attempts of 20,000 tasks on 20 hosts, the fit and its first interval: "
-        f"{many['processor_s']:.2f} s of a processor, the middle of three (on the clock {many['fastest_s']:.2f} s at best, which other work on "
-        "the machine makes longer)."
+        f"{many['processor_s']:.2f} s of CPU time, the median of three ({many['fastest_s']:.2f} s of wall time at best, on a machine with other "
+        "work)."
     )
 
 
@@ -60,20 +60,20 @@ def _peers_table(area: Record, calm: list[Record]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in peers.get("versions", {}).items())
     heads = (
         "way",
-        "99.9 % beyond the limit: median over laws",
-        "worst law",
-        "99 % inside: median",
-        "worst law",
-        "no answer",
-        "time of a sample",
+        "99.9 % beyond the timeout: median over distributions",
+        "worst distribution",
+        "99 % observed: median",
+        "worst distribution",
+        "no result",
+        "time per sample",
     )
-    return f"{table(heads, rows)}\n\nLaws without stalls. {f'Others on fewer samples of each law: {versions}.' if versions else ''}".rstrip()
+    return f"{table(heads, rows)}\n\nDistributions without stalls. {f'Others on fewer samples of each distribution: {versions}.' if versions else ''}".rstrip()
 
 
 def _laws_table(laws: list[Record], fits: int) -> str:
     heads = (
-        "law", "failed", "99.9 %: error", "nine in ten below", "upper end, times the truth", "99 %: error", "holds 99.9 %", "holds 99 %",
-        "holds rate at 15 s", "60 s", "120 s", "holds failures at 60 s", "rate at 60 s within a point", "120 s",
+        "distribution", "failed", "99.9 %: error", "90 % below", "upper end / truth", "99 %: error", "coverage 99.9 %", "coverage 99 %",
+        "coverage rate at 15 s", "60 s", "120 s", "coverage failures at 60 s", "rate at 60 s within a point", "120 s",
     )  # fmt: skip
     near = ("within_60", "within_120")
     return table(heads, [
@@ -87,7 +87,7 @@ def _laws_table(laws: list[Record], fits: int) -> str:
 
 
 def _share(value: float, of: int) -> str:
-    """Write a share of so many samples with what these leave open."""
+    """Write a proportion of so many samples with its interval."""
     open_ = wilson(round(value * of), of)
     return f"{value:.0%} ({open_.low:.0%} to {open_.high:.0%})".replace("%", " %")
 

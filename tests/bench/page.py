@@ -1,4 +1,4 @@
-"""The page of figures, rendered from docs/bench.json; what was not measured anew keeps its figures and its date."""
+"""Renders docs/bench.md from docs/bench.json; areas that were not measured again keep their figures and date."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 def page(figures: Record) -> str:
     """Write all areas as tables."""
-    parts = ["# Figures", "Whole processes, warm caches; medians, with the fastest and slowest run."]
+    parts = ["# Benchmarks", "Whole processes, warm caches; median, fastest and slowest run."]
     if "commands" in figures:
         parts += _commands("Commands", figures["commands"])
     if "fleets" in figures:
@@ -36,7 +36,7 @@ def page(figures: Record) -> str:
 
 def _commands(title: str, area: Record) -> Iterator[str]:
     yield f"## {title}"
-    yield f"{_measured([area])} Memory is the largest resident set of the process and those it started together."
+    yield f"{_measured([area])} Memory is the peak resident set of the process and its children."
     rows = [
         (row["name"], f"{row['median_s']:.2f} s", _spread(row), row["runs"], f"{row['peak_mb']} MB")
         if "median_s" in row
@@ -50,9 +50,9 @@ def _reading(groups: dict[str, Record]) -> Iterator[str]:
     yield "## Reading logs"
     yield (
         "A file to typed columns in Parquet: time, level, spans, place, message, task, peer, host, number and length of the piece, class of "
-        "failure. `dfly-analysis load` writes its other tables too. The logs are generated in the shapes of real ones (`tests/bench/big_log.py`), "
-        "about 2 % warnings and errors, 0.1 % broken lines; the peers are the scripts in `tests/bench/peers`. GB/s count the uncompressed bytes. "
-        "The ratios of one table come from one run; each way takes its turn in every round."
+        "failure. `dfly-analysis load` writes its other tables too. The logs are generated in real formats (`tests/bench/big_log.py`), "
+        "about 2 % warnings and errors, 0.1 % broken lines; the peers are the scripts in `tests/bench/peers`. GB/s refer to uncompressed bytes. "
+        "The ratios of a table are from one run, in which the programs alternate."
     )
     for group in groups.values():
         yield f"### {group['title']}, {_size(group['raw_bytes'])}"
@@ -74,13 +74,13 @@ def _reading_table(group: Record) -> str:
         rows.append(
             (row["name"], rate, *ratios, f"{row['median_s']:.2f} s", _spread(row), row["peak_mb"], row["rows"] or "")
         )
-    heads = ("way", "GB/s", *(f"× {base}" for base in bases), "median", "fastest to slowest", "peak MB", "rows")
+    heads = ("program", "GB/s", *(f"× {base}" for base in bases), "median", "fastest to slowest", "peak MB", "rows")
     return _table(heads, rows)
 
 
 def _scaling(rows: list[Record]) -> Iterator[str]:
     yield "## Time and memory against size"
-    yield f"{_measured(rows)} Client logs as above, to Parquet; sizes of 10 GB once."
+    yield f"{_measured(rows)} Client logs as above, to Parquet; 10 GB was measured once."
     yield f"![Time and peak memory against the size of the log]({PLOT})"
     made = [
         (_size(row["size_bytes"]), row["name"], f"{row['median_s']:.2f} s", f"{row['size_bytes'] / 1e9 / row['median_s']:.3f}", row["peak_mb"])
@@ -88,7 +88,7 @@ def _scaling(rows: list[Record]) -> Iterator[str]:
         else (_size(row["size_bytes"]), row["name"], f"did not run: {row['failure']}", "", "")
         for row in rows
     ]  # fmt: skip
-    yield _table(("size", "way", "median", "GB/s", "peak MB"), made)
+    yield _table(("size", "program", "median", "GB/s", "peak MB"), made)
 
 
 def draw(rows: list[Record], path: Path) -> None:

@@ -17,8 +17,8 @@ from dfly_analysis import load
 from dfly_analysis.units import parse_duration
 from tests.bench import models
 from tests.bench.big_log import write_client_log, write_scheduler_log
+from tests.bench.distributions import FAMILIES, MIB, sample
 from tests.bench.measure import Command, Figure, Run, run
-from tests.bench.model_laws import FAMILIES, MIB, sample
 from tests.bench.models import peer_row, score, summed
 from tests.bench.page import page
 from tests.bench.rendering import costs, stamps

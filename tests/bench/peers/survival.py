@@ -62,10 +62,10 @@ def survivors_only(size, time_s, event, asked):
 
 
 WAYS = {
-    "lifelines, best of three laws": lifelines_best,
-    "surpyval, best of three laws": surpyval_best,
-    "statsmodels, Kaplan and Meier pooled": statsmodels_pooled,
-    "survivors only, log-normal": survivors_only,
+    "lifelines, best of three distributions": lifelines_best,
+    "surpyval, best of three distributions": surpyval_best,
+    "statsmodels, pooled Kaplan-Meier": statsmodels_pooled,
+    "finished attempts only, log-normal": survivors_only,
 }
 
 
