@@ -10,8 +10,7 @@ from dfly_analysis.errors import SourceError
 from dfly_analysis.io.streams import BrokenStreamError, reason_of
 from dfly_analysis.units import format_size
 
-MAX_REPORTS = 20
-"""Lines about parts of one file that cannot be read."""
+MAX_REPORTS = 20  # lines about parts of one file that cannot be read
 
 
 class ArchiveLimits(NamedTuple):

@@ -22,8 +22,7 @@ from dfly_analysis.io.streams import BrokenStreamError, reason_of
 
 _UNFINISHED = ".unfinished"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_FULL_DISK_BYTES = 1 << 20
-"""With less than this free, a disk is full."""
+_FULL_DISK_BYTES = 1 << 20  # with less than this free, a disk is full
 
 
 def open_store(address: str | Path) -> Store:

@@ -8,8 +8,7 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
-RECORD_BYTES = 512
-"""Block size of a tar; what is decisive for any format lies within the first of them."""
+RECORD_BYTES = 512  # block size of a tar; what is decisive for any format lies within the first of them
 COMPRESSED = {
     "gzip": rb"\x1f\x8b", "zstd": rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", "xz": rb"\xfd7zXZ\x00", "bzip2": rb"BZh",
 }  # fmt: skip

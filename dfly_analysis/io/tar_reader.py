@@ -10,10 +10,8 @@ from typing import Any, Self, cast
 from dfly_analysis.io.streams import BLOCK_BYTES, RECORD_BYTES, BrokenStreamError, Buffered, reason_of
 
 _HEADERS_CAP_BYTES = 1 << 20
-_EXTENSION_CAP_BYTES = 16 << 10
-"""`tarfile` needs memory and time that are quadratic in the size of a forged pax header."""
-_MANY_DIGITS = re.compile(rb"[0-9]{256}")
-"""Time before Python 3.11.10 (CVE-2024-6232); no file name is that long."""
+_EXTENSION_CAP_BYTES = 16 << 10  # `tarfile` needs memory and time that are quadratic in the size of a forged pax header
+_MANY_DIGITS = re.compile(rb"[0-9]{256}")  # time before Python 3.11.10 (CVE-2024-6232); no file name is that long
 _SPARSE_NOTE = "stored sparse: its holes are left out"
 
 

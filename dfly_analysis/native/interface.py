@@ -8,14 +8,10 @@ from typing import Any
 
 from dfly_analysis.catalog.regex_compiler import NUMBER_FIELDS, TEXT_FIELDS
 
-ABI_VERSION = 2
-"""To be raised when the meaning of a call or a member changes, but neither its size nor its place."""
-GRAMMARS = ("compact", "json")
-"""What `dfly_read_block` reads, by number."""
-TEXTS = ("span", "source", "host_id", "peer_id", "job_id", *TEXT_FIELDS)
-"""Columns of texts, by number."""
-UNIQUE_TEXTS = ("cost", "pieces", "error", "detail")
-"""Texts that rarely repeat, the last of `TEXTS`."""
+ABI_VERSION = 2  # to be raised when the meaning of a call or a member changes, but neither its size nor its place
+GRAMMARS = ("compact", "json")  # what `dfly_read_block` reads, by number
+TEXTS = ("span", "source", "host_id", "peer_id", "job_id", *TEXT_FIELDS)  # columns of texts, by number
+UNIQUE_TEXTS = ("cost", "pieces", "error", "detail")  # texts that rarely repeat, the last of `TEXTS`
 NO_TIME = -(2**63)
 _POINTER, _INT64 = ctypes.c_void_p, ctypes.c_int64
 

@@ -15,10 +15,8 @@ from dfly_analysis.native.interface import ABI_VERSION, FUNCTIONS, layout
 class Library(NamedTuple):
     """The library in two forms."""
 
-    calls: ctypes.CDLL
-    """Other threads run meanwhile."""
-    short_calls: ctypes.PyDLL
-    """For calls of microseconds: between two of them no other thread takes Python's lock away."""
+    calls: ctypes.CDLL  # other threads run meanwhile
+    short_calls: ctypes.PyDLL  # for calls of microseconds: between two of them no other thread takes Python's lock away
 
 
 @cache

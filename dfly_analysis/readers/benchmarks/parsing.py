@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from dfly_analysis.errors import SourceError
 
 OnProblem = Callable[[SourceError], None]
-Reject = Callable[[int, str, str], None]
-"""Called with the line (0 for the whole file), what is wrong and the way out."""
+Reject = Callable[[int, str, str], None]  # called with the line (0 for the whole file), what is wrong and the way out
 MAX_REPORTS = 20
 _YEARS = range(1970, 2201)  # what a table's nanoseconds hold, and nothing measured is outside it
 

@@ -17,12 +17,10 @@ from dfly_analysis.io.input_stream import HEAD_BYTES, LINE_CAP_BYTES
 from dfly_analysis.readers.logs.native_parser import count_lines
 
 BLOCK_BYTES = 8 << 20
-FIRST_BYTES = 1 << 20
-"""Of the first block; each is twice as long as the last, so that all that read on are busy soon."""
+FIRST_BYTES = 1 << 20  # of the first block; each is twice as long as the last, so that all that read on are busy soon
 COLOUR = re.compile(rb"\x1b\[[0-9;]*[mK]|\\u001[bB]\[[0-9;]*[mK]|\[(?:[0123]|2;3|1;3[0-9]|3[0-9])m")
 """Colours as a terminal gets them, as JSON escapes them, and as an exporter that drops the escape byte leaves them."""
-MAX_CONTINUED_BYTES = 16 << 20
-"""More than that does not belong to one record: lines behind it are read by themselves."""
+MAX_CONTINUED_BYTES = 16 << 20  # more than that does not belong to one record: lines behind it are read by themselves
 _SMALL_BYTES = 1 << 18
 _LOOK_BYTES, _STRAY_SHARE = 1 << 17, 0.1
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))

@@ -15,8 +15,7 @@ DETAILS = (
     "origin", "parent_id", "size_bytes", "piece_bytes", "pieces", "stage", "cost", "error", "detail", "host_id", "text",
 )  # fmt: skip
 """Columns that readers add to those of `dfly_analysis.schema.EVENTS`."""
-TEXT_CAP = 600
-"""Characters that are kept of a record as it was written."""
+TEXT_CAP = 600  # characters that are kept of a record as it was written
 BAD_LEVELS = frozenset({"WARN", "ERROR", "FATAL"})
 _NUMBERS = frozenset(
     {"size_bytes", "piece_bytes", *(column.name for column in EVENTS.columns if column.dtype == INTEGER)}

@@ -31,8 +31,7 @@ _PRETTY_FIELD = re.compile(rf"(?<![\w.])([A-Za-z_][\w.]*+): ({_STRING}|[^,\s]+)"
 _CRASH = re.compile(r"panic: |fatal error: |unexpected fault address|SIG[A-Z]+: ")
 _PANIC_AT = re.compile(r"(?<!\S)(\S+\.rs:\d+)(?::\d+)?:?$")
 _ESCAPED = re.compile(r"\\(.)")
-_MAX_LINES = 2000
-"""Lines that may continue one record."""
+_MAX_LINES = 2000  # lines that may continue one record
 
 
 @dataclass

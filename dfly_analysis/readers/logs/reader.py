@@ -22,8 +22,7 @@ from dfly_analysis.readers.logs.log_identity import Writer, add_writers, coverag
 from dfly_analysis.readers.logs.parse_block import ParsedBlock, parse_block
 
 _HEAD_BYTES = 65536
-_MAX_AHEAD = 2
-"""Blocks that are parsed at the same time."""
+_MAX_AHEAD = 2  # blocks that are parsed at the same time
 
 
 @dataclass

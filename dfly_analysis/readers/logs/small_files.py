@@ -20,8 +20,7 @@ from dfly_analysis.readers.logs.log_identity import add_writers, coverage_row, f
 from dfly_analysis.readers.logs.native_parser import count_lines
 from dfly_analysis.readers.logs.parse_block import FileStarts, as_times, parse_block
 
-LARGEST_BYTES = 4 << 20
-"""Of a log that is parsed together with others."""
+LARGEST_BYTES = 4 << 20  # of a log that is parsed together with others
 _SAMPLED_LINES = 12
 _HEAD_BYTES = 65536
 _JSON_TIME = re.compile(r'"ts"\s*:\s*"([^"]*)"')

@@ -11,8 +11,7 @@ from dfly_analysis.catalog.monitoring import load_metric_names
 from dfly_analysis.redaction import redact
 
 Labels = tuple[tuple[str, str], ...]
-Series = tuple[str, Labels]
-"""A metric's name and its labels, sorted."""
+Series = tuple[str, Labels]  # a metric's name and its labels, sorted
 _QUANTILES = {0.5: "p50_s", 0.95: "p95_s", 0.99: "p99_s"}
 _MAX_COUNT = 9e18  # what a table's integers hold; infinite and NaN are not below it
 _PLACES = {  # kinds of traffic, as the label `type` names them

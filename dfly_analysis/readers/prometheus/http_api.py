@@ -14,8 +14,7 @@ TOKEN = "DFLY_ANALYSIS_PROMETHEUS_TOKEN"  # noqa: S105 - the variable's name
 _TIMEOUT_S = (10.0, 120.0)  # to connect, and between two bytes of the answer
 _MAX_BYTES = 512 << 20
 _REASONS = ("Connection refused", "Name or service not known", "No route to host", "reset by peer", "Network is unreachable")  # fmt: skip
-Point = tuple[float, float]
-"""Unix time in seconds and value."""
+Point = tuple[float, float]  # unix time in seconds and value
 
 
 @dataclass(frozen=True)

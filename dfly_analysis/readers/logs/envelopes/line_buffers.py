@@ -14,8 +14,7 @@ from dfly_analysis.io.input_stream import LINE_CAP_BYTES
 from dfly_analysis.readers.logs.blocks import LineBlock, cut_long
 from dfly_analysis.readers.logs.native_parser import count_lines
 
-Key = tuple[str, ...]
-"""Writer, and behind it what else must not be mixed: container, stream, file."""
+Key = tuple[str, ...]  # writer, and behind it what else must not be mixed: container, stream, file
 Numbers = int | Sequence[int]
 """Number in the file of each of some lines, one number where all of them stand on one line of it."""
 _HELD_BYTES = 32 << 20
