@@ -95,7 +95,7 @@ def _stdin_as_file(paths: Sequence[str]) -> Iterator[list[str]]:
 
 def _refuse_secret(prometheus: str | None) -> None:
     """Refuse an address with a password: a report keeps its parameters in clear."""
-    from dfly_analysis.readers.prometheus.http_api import TOKEN
+    from dfly_analysis.readers.prometheus.live_query import TOKEN
     from dfly_analysis.redaction import redact
 
     if prometheus and redact(prometheus) != prometheus:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.readers.logs.dictionary_columns import codes_and_texts, is_there, lengths_of, values_of
+from dfly_analysis.readers.logs.event_schema import codes_and_texts, is_there, lengths_of, values_of
 
 Copies = Mapping[str, Sequence[str]]
 """Address of each copy, and of the logs it repeats."""

@@ -21,7 +21,7 @@ from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import Opened, SourceFile, open_file
 from dfly_analysis.readers import benchmarks, jobs, pods, prometheus
 from dfly_analysis.readers.logs import LogReader, find_format, sniff
-from dfly_analysis.readers.logs.dictionary_columns import codes_and_texts, values_of
+from dfly_analysis.readers.logs.event_schema import codes_and_texts, values_of
 from dfly_analysis.readers.logs.format_detection import match_head
 from dfly_analysis.readers.logs.log_identity import Writer
 from dfly_analysis.readers.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format

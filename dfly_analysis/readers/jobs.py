@@ -86,14 +86,10 @@ def _row(job: Mapping[str, Any]) -> dict[str, Any]:
     results = [entry for state in states for entry in mappings(state.get("results") or state.get("Results"))]
     failures = [task for entry in results for task in mappings(entry.get("failure_tasks"))]
     successes = [task for entry in results for task in mappings(entry.get("success_tasks"))]
-    succeeded, failed = (
-        tuple(sorted({bare_url(task.get("url")) for task in tasks} - {""})) for tasks in (successes, failures)
-    )
+    succeeded, failed = (tuple(sorted({bare_url(one.get("url")) for one in tasks} - {""})) for tasks in (successes, failures))  # fmt: skip
     errors = [_text(state.get("error") or state.get("Error")) for state in states]
     errors += [_text(task.get("description")) for task in failures] + [_text(job.get("errorMsg"))]
-    n_failed = (
-        sum((state.get("state") or state.get("State")) == "FAILURE" for state in states) if len(states) > 1 else 0
-    )
+    n_failed = sum((state.get("state") or state.get("State")) == "FAILURE" for state in states)
     requested = tuple(bare_url(url) for url in list_of(arguments.get("urls")) if url)
     legacy = "state" not in job and "State" not in job
     return {
@@ -105,19 +101,16 @@ def _row(job: Mapping[str, Any]) -> dict[str, Any]:
         "ended": parse_time(job.get("updated_at") or job.get("UpdatedAt") or job.get("finishTime")),
         "image": bare_url(arguments.get("url") or job.get("url")) or None,
         "layers": len(requested) or (len(states) if len(states) > 1 else None), "succeeded": len(succeeded),
-        "failed": max(len(failed), n_failed) or None, "error": redact(next((text for text in errors if text), "")) or None,
+        "failed": max(len(failed), n_failed if len(states) > 1 else 0) or None, "error": redact(next((text for text in errors if text), "")) or None,
         "urls_succeeded": succeeded, "urls_failed": failed, "urls_asked": requested, **_arguments(arguments),
     }  # fmt: skip
 
 
 def _arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    named = {
-        "platform": arguments.get("platform"), "tag": arguments.get("tag"),
-        "filter": arguments.get("filtered_query_params") or arguments.get("filter"),
-    }  # fmt: skip
-    counted = {name: arguments.get(name) for name in ("count", "percentage")} | {"timeout_ns": arguments.get("timeout")}
+    named = {"platform": "platform", "tag": "tag", "filter": "filtered_query_params" if arguments.get("filtered_query_params") else "filter"}  # fmt: skip
+    counted = {name: arguments.get(key) for name, key in (("count", "count"), ("percentage", "percentage"), ("timeout_ns", "timeout"))}  # fmt: skip
     return {
-        **{name: _text(value) or None for name, value in named.items()}, "ips": tuple(_text(ip) for ip in list_of(arguments.get("ips"))),
+        **{name: _text(arguments.get(key)) or None for name, key in named.items()}, "ips": tuple(_text(ip) for ip in list_of(arguments.get("ips"))),
         **{name: value if type(value) is int and abs(value) < 2**63 else None for name, value in counted.items()},
     }  # fmt: skip
 
@@ -154,15 +147,12 @@ def build_jobs(rows: Iterable[Mapping[str, Any]], events: pd.DataFrame) -> pd.Da
 
 def _newest(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     kept: dict[object, Mapping[str, Any]] = {}
+    never = datetime.min.replace(tzinfo=UTC)
     for number, row in enumerate(rows):
         key = row["job_id"] or number
-        if key not in kept or _written(row) >= _written(kept[key]):
+        if key not in kept or (row["ended"] or never) >= (kept[key]["ended"] or never):
             kept[key] = row
     return list(kept.values())
-
-
-def _written(row: Mapping[str, Any]) -> datetime:
-    return row["ended"] or datetime.min.replace(tzinfo=UTC)
 
 
 def requested_urls(events: pd.DataFrame) -> dict[str, set[str]]:

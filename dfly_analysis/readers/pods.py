@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import dropwhile, pairwise, takewhile
 from typing import Any
 
 from dfly_analysis.errors import DflyError
-from dfly_analysis.messages import Message, message
+from dfly_analysis.messages import message
 from dfly_analysis.readers.json_values import Lines, OnProblem, encodable, mapping, mappings, scan
 from dfly_analysis.readers.timestamps import parse_time
 from dfly_analysis.redaction import redact
@@ -27,7 +27,6 @@ _FIELD = re.compile(r"^(?P<indent> *)(?P<name>[A-Za-z][\w -]*?):(?:\s+(?P<value>
 _EVENT = re.compile(r"^ {2}(?P<type>Normal|Warning)\s+(?P<reason>\w+)\s+(?P<age>\S+(?: \(x(?P<count>\d+) over \S+\))?)\s+(?P<from>\S+)\s+(?P<message>\S.*)$")  # fmt: skip
 _CONDITION = re.compile(rf"^ {{2}}(?P<name>{'|'.join(_PRESSURES)})\s+(?P<status>True|False|Unknown)\b(?P<rest>.*)$")
 _CONTAINER = re.compile(r"^ {2}(?P<name>[a-z0-9][a-z0-9-]*):$")
-_CLOCK = "%a, %d %b %Y %H:%M:%S %z"
 _Line = tuple[int, str]
 _STORAGE = re.compile(r"ephemeral|disk ?pressure|inode|nodefs|imagefs|storage", re.IGNORECASE)
 _OUT_OF_MEMORY = ("OOMKilled", "OOMKilling", "SystemOOM")
@@ -249,7 +248,7 @@ def _one_container(lines: Sequence[_Line], base: dict[str, Any]) -> Iterator[dic
             code = state.get("Exit Code") or ""
             yield {
                 **base, **shared, "kind": "ending", "reason": state.get("Reason"), "exit_code": int(code) if code.isdigit() else None,
-                "message": state.get("Message"), "time": _clock(state.get("Finished")), "line": state["line"],
+                "message": state.get("Message"), "time": parse_time(state.get("Finished")), "line": state["line"],
             }  # fmt: skip
 
 
@@ -261,13 +260,6 @@ def _described_node(block: Sequence[_Line], name: str | None) -> Iterator[dict[s
     yield from _described_events(block, {"node": name})
 
 
-def _clock(text: str | None) -> datetime | None:
-    try:
-        return datetime.strptime(text, _CLOCK).astimezone(UTC) if text else None
-    except ValueError:
-        return None
-
-
 @dataclass(frozen=True)
 class Termination:
     """One ending of a process that nobody asked for."""
@@ -275,7 +267,7 @@ class Termination:
     time: datetime | None  # to the second
     cause: str  # one of `dfly_analysis.schema.CAUSES`
     confidence: str  # high or medium
-    description: Message
+    description: str
 
 
 def read_termination(row: Mapping[str, Any]) -> Termination | None:
@@ -286,9 +278,7 @@ def read_termination(row: Mapping[str, Any]) -> Termination | None:
     if reason == "Evicted":
         return _read_eviction(row)
     reason = reason or message("terminated")
-    described = reason if isinstance(reason, Message) else message("{reason}", reason=reason)
-    if code is not None:
-        described = message("{reason}, exit code {code}", reason=reason, code=code)
+    described = reason if code is None else message("{reason}, exit code {code}", reason=reason, code=code)
     if reason in _OUT_OF_MEMORY:
         return Termination(time, "resource_limit", "high", described)
     if code in _BY_EXIT_CODE:

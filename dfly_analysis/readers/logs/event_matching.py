@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from dfly_analysis.catalog.error_signatures import cause_of, is_benign
 from dfly_analysis.catalog.log_events import bulk_events, name_event
 from dfly_analysis.catalog.regex_compiler import FIELDS, NUMBER_FIELDS, TEXT_FIELDS
-from dfly_analysis.readers.logs.dictionary_columns import Coded, codes_of
+from dfly_analysis.readers.logs.event_schema import Coded, codes_of
 from dfly_analysis.readers.logs.native_parser import Columns, kind_of_start
 
 _DAEMON_FOLDERS = ("dfdaemon", "daemon", "dfdaemon.log")

@@ -14,8 +14,7 @@ import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.readers.logs.blocks import Counts
-from dfly_analysis.readers.logs.dictionary_columns import coded, codes_and_texts, codes_of
-from dfly_analysis.readers.logs.event_schema import arrow_schema
+from dfly_analysis.readers.logs.event_schema import arrow_schema, coded, codes_and_texts, codes_of
 
 _HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*+:[0-9a-fA-F:.]*+)-(?P<host>.+?)(?P<seed>-seed)?$")
 _UUID = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=-seed$|$)")

@@ -15,7 +15,7 @@ from dfly_analysis.catalog.log_events import EventKind, starts_in_order
 from dfly_analysis.catalog.regex_compiler import compile_events
 from dfly_analysis.native.interface import GRAMMARS, TEXTS, UNIQUE_TEXTS, Block, Patterns, Texts
 from dfly_analysis.native.library import Library, load_library
-from dfly_analysis.readers.logs.dictionary_columns import Coded
+from dfly_analysis.readers.logs.event_schema import Coded
 
 _ARRAYS = (
     ("line", np.int32), ("time_ns", np.int64), ("level", np.int8), ("raw_start", np.int64), ("raw_length", np.int32),

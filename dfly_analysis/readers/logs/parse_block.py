@@ -17,9 +17,17 @@ from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
 from dfly_analysis.readers.logs import native_parser
 from dfly_analysis.readers.logs.blocks import Counts, LineBlock
-from dfly_analysis.readers.logs.dictionary_columns import Coded, coded, is_there, values_of
 from dfly_analysis.readers.logs.event_matching import match_causes, name_events
-from dfly_analysis.readers.logs.event_schema import BAD_LEVELS, TEXT_CAP, arrow_schema, is_relevant
+from dfly_analysis.readers.logs.event_schema import (
+    BAD_LEVELS,
+    TEXT_CAP,
+    Coded,
+    arrow_schema,
+    coded,
+    is_relevant,
+    is_there,
+    values_of,
+)
 from dfly_analysis.readers.logs.native_parser import Columns
 from dfly_analysis.readers.logs.python_parser import read_rows
 

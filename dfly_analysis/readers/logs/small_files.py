@@ -13,8 +13,8 @@ import pyarrow as pa
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
 from dfly_analysis.readers.logs.blocks import LineBlock
-from dfly_analysis.readers.logs.dictionary_columns import is_there, values_of
 from dfly_analysis.readers.logs.envelopes import find_envelope
+from dfly_analysis.readers.logs.event_schema import is_there, values_of
 from dfly_analysis.readers.logs.format_detection import match_head
 from dfly_analysis.readers.logs.log_identity import add_writers, coverage_row, find_writers
 from dfly_analysis.readers.logs.native_parser import count_lines

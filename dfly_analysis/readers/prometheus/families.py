@@ -76,7 +76,7 @@ def build_rows(samples: Mapping[Series, float]) -> list[dict[str, Any]]:
             rows += [{**common, **bucket} for bucket in _bucket_rows(observed)]
         elif observed.total:
             rows.append({**common, "kind": "aggregate", "n": round(observed.total), **observed.quantiles})
-    return [*rows, *_counter_rows(samples), *_gauge_rows(samples)]
+    return [*rows, *_counter_rows(samples)]
 
 
 def label_of(labels: Labels) -> str | None:
@@ -100,19 +100,18 @@ def _durations(samples: Mapping[Series, float]) -> dict[Series, _Durations]:
             observed.summed = value
         elif ending == "count":
             observed.total = value
-        elif ending == "bucket" and bound is not None:
+        elif ending == "bucket" and not math.isnan(bound):
             observed.buckets.append((bound, value))
         elif bound in _QUANTILES:
             observed.quantiles[_QUANTILES[bound]] = value * scale
     return found
 
 
-def _number(text: str | None) -> float | None:
+def _number(text: str | None) -> float:
     try:
-        number = float(text) if text else math.nan
+        return float(text or math.nan)
     except ValueError:
-        return None
-    return None if math.isnan(number) else number
+        return math.nan
 
 
 def _bucket_rows(observed: _Durations) -> Iterator[dict[str, Any]]:
@@ -123,8 +122,7 @@ def _bucket_rows(observed: _Durations) -> Iterator[dict[str, Any]]:
     for upper, cumulative in buckets:
         if cumulative < below:
             continue  # a torn bound: what lies under it is counted with the next one
-        count = round(cumulative - below)
-        if count:
+        if count := round(cumulative - below):
             bounds = {"lower_s": lower * observed.scale, "upper_s": upper * observed.scale}
             yield {"kind": "histogram", "n": count, **bounds}
         lower, below = upper, cumulative
@@ -148,23 +146,15 @@ def _counter_rows(samples: Mapping[Series, float]) -> Iterator[dict[str, Any]]:
     observed = {(total_of.get(name, name), labels) for name, labels in counters if name in wanted}
     for name, labels in sorted(observed):
         failed = load_metric_names().failed_of[name]
-        total, failures = counters.get((name, labels)), counters.get((failed, labels)) if failed else None
-        if failed and failures is None and total is not None:
-            failures = 0.0
-        if not total and not failures:
-            continue
-        yield {
-            "tool": "prometheus", "kind": "counter", "metric": name, "label": label_of(labels), "n": None if total is None else round(total),
-            "failures": None if failures is None else round(failures), **_traffic(name, labels, total),
-        }  # fmt: skip
-
-
-def _gauge_rows(samples: Mapping[Series, float]) -> Iterator[dict[str, Any]]:
-    for (name, labels), value in sorted(samples.items()):
-        if name in load_metric_names().gauges and value >= 0:
+        total = counters.get((name, labels))
+        failures = counters.get((failed, labels), None if total is None else 0.0) if failed else None
+        if total or failures:
+            place = _PLACES.get(dict(labels).get("type", ""))
+            yield {
+                "tool": "prometheus", "kind": "counter", "metric": name, "label": label_of(labels), "n": None if total is None else round(total),
+                "failures": None if failures is None else round(failures),
+                **({place: round(total)} if place and total and name.endswith("traffic") else {}),
+            }  # fmt: skip
+    for (name, labels), value in sorted(counters.items()):
+        if name in load_metric_names().gauges:
             yield {"tool": "prometheus", "kind": "gauge", "metric": name, "label": label_of(labels), "n": int(value)}
-
-
-def _traffic(name: str, labels: Labels, total: float | None) -> dict[str, int]:
-    place = _PLACES.get(dict(labels).get("type", ""))
-    return {place: round(total)} if place and total and name.endswith("traffic") else {}

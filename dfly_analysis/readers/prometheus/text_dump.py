@@ -49,7 +49,9 @@ def read_metrics(text: str, address: str) -> MetricsPart:
     rows = []
     for samples in processes:
         places = _places(samples)
-        common = {"host": host, "role": role, "started": _started(samples), "log_path": address}
+        started_s = samples.get(_STARTED, (0.0, 0))[0]
+        started = datetime.fromtimestamp(started_s, UTC) if 0 < started_s < 7e9 else None
+        common = {"host": host, "role": role, "started": started, "log_path": address}
         result = build_rows({series: value for series, (value, _) in samples.items()})
         rows += [{**row, **common, "log_line": places.get((row["metric"], row["label"]), 1)} for row in result]
     return MetricsPart(tuple(rows), versions, component, host, lines, rejected)
@@ -101,11 +103,6 @@ def _places(samples: Mapping[Series, tuple[float, int]]) -> dict[tuple[str, str 
             key = (base, label_of(bare))
             places[key] = min(places.get(key, number), number)
     return places
-
-
-def _started(samples: Mapping[Series, tuple[float, int]]) -> datetime | None:
-    seconds = samples.get(_STARTED, (0.0, 0))[0]
-    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < 7e9 else None
 
 
 def versions_of(series: Iterable[Series]) -> tuple[tuple[str, str], ...]:

@@ -22,8 +22,8 @@ from dfly_analysis.catalog.regex_compiler import NEEDS_PYTHON, Program
 from dfly_analysis.io import Opened
 from dfly_analysis.readers.logs import native_parser
 from dfly_analysis.readers.logs.blocks import Cutter, LineBlock
-from dfly_analysis.readers.logs.dictionary_columns import coded
 from dfly_analysis.readers.logs.event_matching import cause_in
+from dfly_analysis.readers.logs.event_schema import coded
 from dfly_analysis.readers.logs.format_detection import find_format
 from dfly_analysis.readers.logs.parse_block import parse_block
 from dfly_analysis.readers.logs.python_parser import Counts, read_rows

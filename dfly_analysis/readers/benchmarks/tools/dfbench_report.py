@@ -92,5 +92,5 @@ def _size_bytes(tool: str, fields: Mapping[str, str]) -> int | None:
 
 
 def _traffic(text: str) -> dict[str, int]:
-    found = {name: re.search(rf"([\d.]+ [KMGTPE]?i?B) {words}", text) for name, words in _TRAFFIC.items()}
+    found = {name: re.search(rf"(?<![\d.])([\d.]++ [KMGTPE]?i?B) {place}", text) for name, place in _TRAFFIC.items()}
     return {name: parse_size(match[1]) for name, match in found.items() if match}

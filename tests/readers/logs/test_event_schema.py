@@ -8,7 +8,7 @@ from conftest import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dfly_analysis.readers.logs.dictionary_columns import (
+from dfly_analysis.readers.logs.event_schema import (
     coded,
     codes_and_texts,
     codes_of,
