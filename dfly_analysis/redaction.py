@@ -1,4 +1,4 @@
-"""Takes secrets out of text as it is read, so that none ever reaches a table, a notebook, JSON or HTML."""
+"""Removes secrets from text as it is read, so that none reaches a table, a notebook, JSON or HTML."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _NAMES = (
     r"authorization|cookie|token|passw(?:or)?d|secret(?:[_-]?(?:access[_-]?)?key)?|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key"
     r"|signature|credential|x-amz-signedheaders|passphrase|x-registry-auth|(?<=[?&])sig|auth(?=\\*[\"'])"
 )
-# From a word's beginning: a name at its end, then : or =, then the value: quoted (quotes may be escaped any number of times or doubled as in a cell
-# of CSV, and the end may be cut off), a Go or Rust list, or bare.
+# A name at the end of an identifier, then : or =, then the value: quoted (quotes may be escaped any number of times or doubled as in a cell
+# of CSV, and the end may be missing), a Go or Rust list, or bare.
 _PAIR = re.compile(
     rf"[\w-]*?(?P<head>(?:{_NAMES})(?P<q>\"\"|\\*[\"'])?\s*[:=]\s*(?:Some\()?(?:\[\]string)?(?:[\[{{](?!redacted\]))?)"
     r"(?:(?P<open>\"\"(?=[^\s\"',;)}\]\\&])|\\*[\"'])(?P<quoted>(?>\\.|[^\\])*?)(?:(?<!\\)(?P=open)|\Z)"
@@ -24,33 +24,23 @@ SCHEMES = ("bearer", "basic")
 _SCHEME = re.compile(rf"\b(?P<scheme>{'|'.join(SCHEMES)})\s+(?P<value>[A-Za-z0-9._~+/=-]{{8,}})", re.IGNORECASE)
 _JSON_WEB_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?")
 _USER_IN_URL = re.compile(r"(?P<scheme>://)[^\s/@\"'\[]+@(?!sha\d+:)")
-# Words before : or =. Most lines hold none that names a secret, and looking for them is cheap.
-_WORD = re.compile(r"(?<![\w-])([\w-]++)(?:\"\"|\\*[\"'])?\s*[:=]")
+# Identifiers before : or =. Most lines have none that names a secret, and finding them is cheap.
+_IDENTIFIER = re.compile(r"(?<![\w-])([\w-]++)(?:\"\"|\\*[\"'])?\s*[:=]")
 SECRET_ENDINGS = (
     "authorization", "cookie", "token", "passwd", "password", "secret", "key", "keyid", "key_id", "key-id", "signature", "credential",
     "signedheaders", "passphrase", "sig", "auth",
 )  # fmt: skip
-"""How words before : or = end that name a secret, in lower case; the native reader's table is generated from these."""
+"""Endings of identifiers that name a secret, in lower case; the native reader's table is generated from these."""
 _ROOTS = ("auth", "cookie", "token", "passw", "passphrase", "secret", "key", "sig", "credential", "signedheaders")
-"""One of these stands in each of those endings."""
+"""Each of those endings contains one of these."""
 _EMPTY = frozenset({"", "none", "null", "nil", "some(", "(nil)", "true", "false", "<nil>", MARK, MARK[:-1]})
 
 
 def redact(text: str) -> str:
-    """Return the text with secrets replaced by ``[redacted]``.
+    """Return a text with secrets replaced by ``[redacted]``; the same text if it contains none.
 
     Names of headers and fields stay, values go: authorization, cookies, tokens, passwords, keys, the signatures of signed
     URLs, and user names with passwords in URLs.
-
-    Parameters
-    ----------
-    text : str
-        One line or record of a log, or a file's text.
-
-    Returns
-    -------
-    str
-        The same text where it holds no secret.
     """
     lowered = text.lower()
     if "cookie" in lowered:
@@ -67,12 +57,12 @@ def redact(text: str) -> str:
 
 
 def _without_pairs(text: str) -> str:
-    """Take the values of secrets away, looking only at words that end like a name of one: the pattern is slow elsewhere."""
+    """Remove values of secrets after identifiers that end like the name of one: the pattern is slow elsewhere."""
     parts, at = [], 0
-    for word in _WORD.finditer(text):
-        if word.start() < at or not word[1].lower().endswith(SECRET_ENDINGS):
+    for found in _IDENTIFIER.finditer(text):
+        if found.start() < at or not found[1].lower().endswith(SECRET_ENDINGS):
             continue
-        if pair := _PAIR.match(text, word.start()):
+        if pair := _PAIR.match(text, found.start()):
             parts += [text[at : pair.start("head")], _without_value(pair)]
             at = pair.end()
     return "".join([*parts, text[at:]]) if parts else text

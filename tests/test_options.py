@@ -59,7 +59,7 @@ def test_a_notebook_has_the_declared_parameters(path: Path):
     ({"cache": "perhaps"}, "cache: must be a valid boolean, unable to interpret input, got 'perhaps'"),
 ])  # fmt: skip
 def test_a_wrong_option_is_one_line(given, line):
-    """What, where and the way out; nothing of pydantic shows."""
+    """What, where and what to do; nothing of pydantic shows."""
     with pytest.raises(dfly.DflyError) as caught:
         AnalysisOptions.of(**given)
     assert str(caught.value) == line

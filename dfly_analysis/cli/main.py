@@ -1,4 +1,4 @@
-"""The group of commands, and the one place where errors become a line and an exit code."""
+"""The group of commands; it turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ SUMMARIES = {
     "init": "Copy the notebooks to a directory; existing files are kept.",
     "lab": "Copy the notebooks to a directory and open them in JupyterLab.",
 }
-"""Every command with the first sentence of its help: the list of commands needs no import of them. Each has a module."""
+"""Every command with the first sentence of its help, so that the list of commands imports none of their modules."""
 TRACEBACK = "DFLY_ANALYSIS_TRACEBACK"
 """Set this variable to see the traceback of an internal error."""
 
 
 class _Commands(click.Group):
-    """Commands imported when they are called; a misspelt one is answered with the nearest."""
+    """Commands imported when they are called; for a misspelt one the error suggests similar ones."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(SUMMARIES)
@@ -74,13 +74,13 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an interrupt is reported on one line, and a closed stdout is not an error."""
-        # Here and not below: click would print an empty line, and would exit with 1, which says --fail-on.
+        # not in `main`: click would print an empty line, and exit with 1, which means --fail-on
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             sys.exit(_fail("interrupted", INTERRUPTED))
         except BrokenPipeError:
-            _discard_stdout()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discard the rest
             sys.exit(0)
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -88,51 +88,39 @@ class _Commands(click.Group):
         extra.pop("standalone_mode", None)
         try:
             code: Any = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
-        except click.UsageError as problem:
-            sys.exit(_fail(_usage_text(problem), 2))
-        except click.exceptions.Abort:
-            sys.exit(_fail("interrupted", INTERRUPTED))
-        except click.ClickException as problem:
-            sys.exit(_fail(problem.format_message(), 2))
-        except DflyError as problem:
-            sys.exit(_fail(str(problem), problem.exit_code))
-        except OSError as problem:
-            sys.exit(_fail(_system_text(problem), 2))
         except Exception as problem:
-            if os.environ.get(TRACEBACK):
+            if os.environ.get(TRACEBACK) and not isinstance(problem, (DflyError, click.ClickException, OSError)):
                 raise
-            sys.exit(_fail(_bug_text(problem), 2))
+            sys.exit(_fail(*_text_and_code(problem)))
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _discard_stdout() -> None:
-    """Discard what is still to be written: the reader of stdout is gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _system_text(problem: OSError) -> str:
-    where = f"{problem.filename}: " if problem.filename else ""
-    return f"{where}{problem.strerror or problem} (check the path and its permissions)"
-
-
-def _bug_text(problem: Exception) -> str:
-    """Say what failed and where, without the exception's message, which may quote a log."""
+def _text_and_code(problem: Exception) -> tuple[str, int]:
+    """Return what to print of an error, and the exit code."""
+    if isinstance(problem, DflyError):
+        return str(problem), problem.exit_code
+    if isinstance(problem, click.exceptions.Abort):
+        return "interrupted", INTERRUPTED
+    if isinstance(problem, click.UsageError):
+        command = problem.ctx.command_path if problem.ctx else "dfly-analysis"
+        return f"{problem.format_message().rstrip('.')} (see `{command} --help`)", 2
+    if isinstance(problem, click.ClickException):
+        return problem.format_message(), 2
+    if isinstance(problem, OSError):
+        where = f"{problem.filename}: " if problem.filename else ""
+        return f"{where}{problem.strerror or problem} (check the path and its permissions)", 2
     import traceback
 
     frame = traceback.extract_tb(problem.__traceback__)[-1]
     place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
-    return f"internal error: {type(problem).__name__} at {place} (set {TRACEBACK}=1 for the traceback, and report it)"
+    # without the exception's message, which may quote a log
+    text = f"internal error: {type(problem).__name__} at {place}"
+    return f"{text} (set {TRACEBACK}=1 for the traceback, and report it)", 2
 
 
 def _fail(text: str, code: int) -> int:
     click.echo(f"dfly-analysis: {' '.join(text.split())}", err=True)
     return code
-
-
-def _usage_text(problem: click.UsageError) -> str:
-    command = problem.ctx.command_path if problem.ctx else "dfly-analysis"
-    text = problem.format_message()
-    return f"{text.rstrip('.')} (see `{command} --help`)"
 
 
 @click.group(

@@ -1,4 +1,4 @@
-"""Fetches item after item into a folder beside the bundle, so that an interrupted collection continues where it stopped."""
+"""Fetches item after item into a folder next to the bundle, so that an interrupted collection continues where it stopped."""
 
 from __future__ import annotations
 

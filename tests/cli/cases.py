@@ -29,8 +29,8 @@ def invoke(*arguments, **more):
 
 
 def command(*arguments, **more):
-    asked = [sys.executable, "-m", "dfly_analysis", *map(str, arguments)]
-    return subprocess.run(asked, capture_output=True, text=True, check=False, **more)
+    call = [sys.executable, "-m", "dfly_analysis", *map(str, arguments)]
+    return subprocess.run(call, capture_output=True, text=True, check=False, **more)
 
 
 def with_output(name, folder):
@@ -77,7 +77,7 @@ def write_secrets(folder):
     return folder / "run", folder / "values.yaml"
 
 
-def told(*arguments):
+def refused(*arguments):
     """Return exit code and the one line of a refusal; nothing may be on stdout."""
     done = invoke(*arguments)
     lines = done.stderr.splitlines()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from cli.cases import told
+from cli.cases import refused
 from dfly_analysis.cli import main
 from dfly_analysis.findings import Finding
 
@@ -44,15 +44,15 @@ def test_json_has_findings_and_feasibility(values):
         "download.pieceTimeout",
     )
     assert wrong["evidence"] == [{"path": "values.yaml", "line": 4, "text": "pieceDownloadTimeout: 600s"}]
-    told = data["feasibility"]
-    assert told["feasible"] is False
-    assert told["factor"] == pytest.approx(10 / 26.8, rel=0.01)
-    assert {"bounds", "demanded_bps", "job_demanded_bps", "governed_by", "reason"} <= set(told)
+    feasibility = data["feasibility"]
+    assert feasibility["feasible"] is False
+    assert feasibility["factor"] == pytest.approx(10 / 26.8, rel=0.01)
+    assert {"bounds", "demanded_bps", "job_demanded_bps", "governed_by", "reason"} <= set(feasibility)
     assert data["versions"]["seedClient"] == "v1.4.0"
 
 
 def test_formats_agree(values):
-    """YAML says what JSON says, CSV has a row for each trap present, the table names traps, lines and what to do."""
+    """YAML says what JSON says, CSV has a row for each finding, the table names findings, lines and what to do."""
     shown = {name: invoke(values, "--chart", "1.7.4", "--format", name) for name in ("table", "json", "yaml", "csv")}
     data = json.loads(shown["json"].stdout)
     assert yaml.safe_load(shown["yaml"].stdout) == data
@@ -69,7 +69,7 @@ def test_formats_agree(values):
     [(["--fail-on", "critical"], 0), (["--fail-on", "high"], 1), (["--fail-on", "critical", "--bandwidth", "1MB/s"], 1), ([], 0)],
 )  # fmt: skip
 def test_fail_on_sets_the_exit_code(values, arguments, code):
-    """Exit code 1 where a trap is as grave as asked; the answer is printed all the same."""
+    """Exit code 1 if a finding has at least this severity; the result is printed all the same."""
     done = invoke(values, "--chart", "1.7.4", *arguments)
     assert done.exit_code == code
     assert "wrong_timeout_key" in done.stdout
@@ -83,7 +83,7 @@ def test_standard_input_is_read():
 
 
 def test_words_go_to_stderr(values):
-    """What was assumed is said on stderr, a line each."""
+    """Assumptions are on stderr, a line each."""
     done = invoke(values, "--format", "json")
     assert "no --size was named: a layer of 20 GiB is taken" in done.stderr
     assert "name --chart" in done.stderr
@@ -102,7 +102,7 @@ def test_words_go_to_stderr(values):
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(values, tmp_path, text, arguments, words):
-    """A missing or broken file, and a wrong option: exit code 2, one line with the place and the way out."""
+    """A missing or broken file, and a wrong option: exit code 2, one line with the place and what to do."""
     if text is not None:
         (tmp_path / "values.yaml").write_text(text, "utf-8")
     done = invoke(*arguments)
@@ -137,12 +137,12 @@ def test_a_configuration_that_sets_nothing_says_so_first(here, text):
     assert json.loads(shown)["only_defaults"] is True
 
 
-@pytest.mark.parametrize(("text", "said"), [
+@pytest.mark.parametrize(("text", "error"), [
     ("image: {tag: x}\nreplicas: 3\n", r"it holds image, replicas \(give the values"),
     ("seedClent: {config: {download: {pieceTimeout: 60s}}}\n", r"did you mean seedClient\?"),
 ])  # fmt: skip
-def test_a_file_of_something_else_is_refused(here, text, said):
+def test_a_file_of_something_else_is_refused(here, text, error):
     """It is not judged as if it were a configuration; a section that is nearly one is named."""
     (here / "values.yaml").write_text(text, "utf-8")
-    code, line = told("check-config", "values.yaml", "--chart", "1.7.4")
-    assert (code, bool(re.search(said, line))) == (2, True), line
+    code, line = refused("check-config", "values.yaml", "--chart", "1.7.4")
+    assert (code, bool(re.search(error, line))) == (2, True), line

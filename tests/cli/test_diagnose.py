@@ -39,7 +39,7 @@ def test_standard_input_is_read(run, tmp_path):
 
 @pytest.mark.parametrize(("severity", "code"), [("critical", 0), ("high", 1), ("medium", 1), ("low", 1)])
 def test_fail_on_a_severity(run, severity, code):
-    """The gravest finding here is high: the code is 1 from there down, and the result is printed all the same."""
+    """The most severe finding here is high: the code is 1 from there down, and the result is printed all the same."""
     done = invoke("diagnose", run, "--format", "json", "--fail-on", severity)
     assert done.exit_code == code
     assert json.loads(done.stdout)["primary_cause"] == "timeout_too_short"

@@ -9,7 +9,7 @@ from cli.cases import invoke
 
 
 def test_init_copies_the_notebooks_and_keeps_what_is_there(tmp_path):
-    """A notebook the user changed stays as it is, and that is said."""
+    """A notebook the user changed stays as it is, with a message."""
     first = invoke("init", tmp_path / "mine")
     notebooks = [Path(line) for line in first.stdout.splitlines()]
     assert first.exit_code == 0

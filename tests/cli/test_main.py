@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from cli.cases import CANARY, LOG, command, invoke, is_one_line, told, with_output, write_secrets, write_wrong
+from cli.cases import CANARY, LOG, command, invoke, is_one_line, refused, with_output, write_secrets, write_wrong
 from dfly_analysis.cli import main
 from dfly_analysis.cli.main import SUMMARIES
 from dfly_analysis.errors import DflyError
@@ -46,7 +46,7 @@ def test_each_command_has_a_help_that_fits_a_terminal():
         assert max(map(len, done.stdout.splitlines())) <= 110
         assert invoke(name, "-h").stdout == done.stdout
     narrow = invoke("--help", env={"COLUMNS": "80"}).stdout.partition("Commands:")[2]
-    assert "..." not in narrow  # what each does is said to its end
+    assert "..." not in narrow  # the summaries are complete
 
 
 @pytest.mark.parametrize("name", SUMMARIES)
@@ -103,7 +103,7 @@ def test_the_module_is_the_command():
         (["explain", "host_outlyer"], "did you mean host_outlier"),
     ],
 )
-def test_wrong_usage_is_one_line_with_the_way_out(arguments, words, tmp_path, monkeypatch):
+def test_wrong_usage_is_one_line_that_says_what_to_do(arguments, words, tmp_path, monkeypatch):
     """A misspelt command, option, value, release, key or case: exit code 2, the nearest or the choices, nothing on stdout."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.log").write_text(LOG, "utf-8")
@@ -134,7 +134,7 @@ def test_the_process_exits_with_3(tmp_path, kind):
     assert is_one_line(done.stderr), done.stderr
 
 
-def test_what_can_be_read_is_used_and_the_rest_is_told(tmp_path):
+def test_what_can_be_read_is_used_and_the_rest_is_reported(tmp_path):
     """One broken archive beside a log costs a line on stderr, not the answer."""
     (tmp_path / "a.log").write_text(LOG, "utf-8")
     (tmp_path / "b.log.gz").write_bytes(gzip.compress(LOG.encode() * 50)[:20])
@@ -147,7 +147,7 @@ def test_what_can_be_read_is_used_and_the_rest_is_told(tmp_path):
 
 @pytest.mark.parametrize("name", ["load", "redact"])
 def test_an_output_that_is_a_file_is_one_line(run, tmp_path, name):
-    """Where no folder can be made, the path and the system's reason are told."""
+    """Where no folder can be made, the error names the path and the system's reason."""
     (tmp_path / "out").write_text("mine", "utf-8")
     done = invoke(name, run, "-o", tmp_path / "out")
     assert done.exit_code == 2
@@ -196,8 +196,8 @@ def test_look_ups_have_formats_too(arguments):
 
 def test_interrupting_says_so_and_exits_with_130():
     """A signal from the keyboard, while standard input is still being read, ends the process without a traceback."""
-    asked = [sys.executable, "-m", "dfly_analysis", "diagnose", "-"]
-    with subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    call = [sys.executable, "-m", "dfly_analysis", "diagnose", "-"]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdin.write(
             LOG.encode() * 40_000
         )  # more than the pipe holds: once it is written, the reader is at work
@@ -207,19 +207,19 @@ def test_interrupting_says_so_and_exits_with_130():
             process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(2)
-        said = process.stderr.read().decode()
+        errors = process.stderr.read().decode()
         assert process.stdout.read() == b""
     assert process.returncode == 130
-    assert said.strip() == "dfly-analysis: interrupted"
+    assert errors.strip() == "dfly-analysis: interrupted"
 
 
 def test_a_reader_that_goes_away_is_no_error(run):
     """`dfly-analysis … | head` ends in silence."""
-    asked = [sys.executable, "-m", "dfly_analysis", "diagnose", str(run), "--format", "json"]
+    call = [sys.executable, "-m", "dfly_analysis", "diagnose", str(run), "--format", "json"]
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as nobody_reads:
-        done = subprocess.run(asked, stdout=nobody_reads, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(call, stdout=nobody_reads, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -227,17 +227,17 @@ def test_no_command_lets_a_secret_out(tmp_path):
     """A canary in log, job record and values is in no output, table, Parquet file or overlay of any command."""
     source, values = write_secrets(tmp_path)
     settings = ("--values", values, "--chart", "1.2.24")
-    said = [invoke(name, source, *(settings if name != "inspect" else ()), "--format", kind).output for name in FORMATTED for kind in ("json", "csv", "table", "yaml")]  # fmt: skip
-    said.append(invoke("recommend", source, *settings, "--overlay", tmp_path / "overlay.yaml").output)
-    said.append(invoke("load", source, *settings, "-o", tmp_path / "out").output)
-    said.append(invoke("redact", source, "-o", tmp_path / "clean").output)
+    outputs = [invoke(name, source, *(settings if name != "inspect" else ()), "--format", kind).output for name in FORMATTED for kind in ("json", "csv", "table", "yaml")]  # fmt: skip
+    outputs.append(invoke("recommend", source, *settings, "--overlay", tmp_path / "overlay.yaml").output)
+    outputs.append(invoke("load", source, *settings, "-o", tmp_path / "out").output)
+    outputs.append(invoke("redact", source, "-o", tmp_path / "clean").output)
     for path in (tmp_path / "out").glob("*.parquet"):
-        said.append(pd.read_parquet(path).to_csv())
+        outputs.append(pd.read_parquet(path).to_csv())
     written = [*(tmp_path / "out").glob("*.json"), *(tmp_path / "clean").rglob("*.*"), tmp_path / "overlay.yaml"]
-    said += [path.read_text("utf-8") for path in written if path.is_file()]
-    assert len(said) > 25
-    assert "error decoding response body" in "".join(said)
-    assert [text[max(0, text.find(CANARY) - 80) :][:120] for text in said if CANARY in text] == []
+    outputs += [path.read_text("utf-8") for path in written if path.is_file()]
+    assert len(outputs) > 25
+    assert "error decoding response body" in "".join(outputs)
+    assert [text[max(0, text.find(CANARY) - 80) :][:120] for text in outputs if CANARY in text] == []
 
 
 def test_errors_are_of_one_family():
@@ -251,14 +251,14 @@ def test_errors_are_of_one_family():
 def test_input_of_which_nothing_can_be_read_is_refused(here, name, path):
     """Exit code 3, and the path in the line, whatever the command."""
     more = ["d.log"] if name == "compare" else ["-o", "out"] if name in ("load", "alerts", "report") else []
-    code, line = told(name, path, *more)
+    code, line = refused(name, path, *more)
     assert code == 3
     assert NOTHING[path] in line
     assert path in line
-    assert line.endswith(")")  # the way out
+    assert line.endswith(")")  # what to do
 
 
-@pytest.mark.parametrize(("arguments", "code", "said"), [
+@pytest.mark.parametrize(("arguments", "code", "error"), [
     (["check-config", "empty"], 4, "empty: it sets nothing of Dragonfly's components.*add --chart"),
     (["check-config", "x.json", "--chart", "1.7.4"], 2, "x.json: no key of Dragonfly in it; it holds a .*seedClient:"),
     (["check-config", "folder"], 2, "folder: no configuration of Dragonfly"),
@@ -281,10 +281,10 @@ def test_input_of_which_nothing_can_be_read_is_refused(here, name, path):
     (["report", "d.log", "--chrat", "1.7.4"], 2, "Did you mean '--chart'"),
     (["inspect", "d.log", "--chart", "1.7.4"], 2, r"No such option '--chart' \(see"),
 ])  # fmt: skip
-def test_each_command_says_what_is_wrong_and_what_to_do(here, arguments, code, said):
-    """The right exit code, the place and the way out, on one line."""
-    found, line = told(*arguments)
-    assert (found, bool(re.search(said, line))) == (code, True), line
+def test_errors_say_what_is_wrong_and_what_to_do(here, arguments, code, error):
+    """The right exit code, the place and what to do, on one line."""
+    found, line = refused(*arguments)
+    assert (found, bool(re.search(error, line))) == (code, True), line
 
 
 def test_a_folder_that_may_not_be_read_is_not_called_empty(here, monkeypatch):
@@ -299,7 +299,7 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(here, monkeypatch):
         return listed(folder)
 
     monkeypatch.setattr(listing.os, "scandir", refuse)
-    code, line = told("diagnose", "folder")
+    code, line = refused("diagnose", "folder")
     assert (code, "cannot be listed: Permission denied (check its permissions)" in line) == (3, True), line
     done = invoke("diagnose", "d.log", "folder")
     assert done.exit_code == 0
@@ -315,6 +315,6 @@ def test_an_unreadable_file_is_named_with_its_permissions(here, monkeypatch, nam
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(walk.os, "open", refuse)
-    code, line = told(name, "d.log")
+    code, line = refused(name, "d.log")
     assert (code, line.count("(")) == (3, 1)
     assert "Permission denied (check its permissions)" in line

@@ -9,7 +9,7 @@ from dfly_analysis.cli import main
 
 
 def test_a_newer_release_is_accepted_with_a_warning(tmp_path):
-    """A new patch of a known major is no mistake: it is read as the newest known, and that is said."""
+    """A new patch of a known major is no mistake: it is read as the newest known, with a warning."""
     (tmp_path / "a.log").write_text(LOG, "utf-8")
     done = invoke("diagnose", tmp_path, "--chart", "1.7.99", "--format", "json")
     assert done.exit_code == 0

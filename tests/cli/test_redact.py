@@ -12,7 +12,7 @@ from cli.cases import LOG, SECRETS, invoke, write_secrets
 
 
 def test_redact_copies_text_without_secrets(tmp_path):
-    """Names and everything else stay, values of secrets go; bytes are told and left out; compressed files come out plain."""
+    """Names and everything else stay, values of secrets go; binary files are reported and left out; compressed files come out plain."""
     source, _ = write_secrets(tmp_path)
     (source / "old.log.gz").write_bytes(gzip.compress((LOG + SECRETS[0]).encode()))
     (source / "core").write_bytes(b"\x00\x01" * 100)

@@ -19,7 +19,7 @@ def test_a_report_does_not_keep_a_password(tmp_path):
 
 
 def test_a_report_says_on_stderr_what_could_not_be_read(here):
-    """A log that was cut off is told beside the page, as every other command tells it."""
+    """A log that was cut off is reported on stderr, as by every other command."""
     whole = gzip.compress((LOG * 400).encode(), 0)
     (here / "cut.log.gz").write_bytes(whole[: len(whole) // 2])
     done = invoke("report", "cut.log.gz", "-o", "out")

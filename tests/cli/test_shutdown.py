@@ -24,10 +24,10 @@ def test_the_exit_code_is_that_of_the_command(body, code):
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said"),
+    ("number", "code", "message"),
     [(signal.SIGTERM, 143, "ended by SIGTERM"), (signal.SIGINT, 130, "interrupted")],
 )
-def test_a_batch_that_is_ended_leaves_nothing_running(article_sample, tmp_path, number, code, said):
+def test_a_batch_that_is_ended_leaves_nothing_running(article_sample, tmp_path, number, code, message):
     """One line, the exit code, and the processes that ran its cells are gone."""
     matrix = tmp_path / "m.yaml"
     silent = socket.create_server(("127.0.0.1", 0))  # a Prometheus that never answers: the cells wait for it
@@ -39,7 +39,7 @@ def test_a_batch_that_is_ended_leaves_nothing_running(article_sample, tmp_path, 
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == code
-    assert errors.splitlines() == [f"dfly-analysis: {said}"]
+    assert errors.splitlines() == [f"dfly-analysis: {message}"]
     assert len(cells) == 2
     assert [one for one in cells if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
 

@@ -67,16 +67,16 @@ def test_the_bundle_is_diagnosed_as_the_files_are(cluster, run, tmp_path):
 def test_nothing_is_asked_that_changes_the_cluster(cluster, tmp_path):
     """Only get, logs and top, cat and find inside containers, and helm's list and get values are ever run."""
     collect("-o", tmp_path / "bundle.tar.gz")
-    asked = cluster.asked()
-    assert len(asked) > 20
-    for program, verb, *words in asked:
+    commands = cluster.asked()
+    assert len(commands) > 20
+    for program, verb, *words in commands:
         assert words[words.index("-n") + 1] == "dragonfly-system"
         if program == "helm":
             assert verb == "list" or (verb, words[0]) == ("get", "values")
         else:
             assert verb in {"get", "logs", "top", "exec"}
             assert verb != "exec" or words[words.index("--") + 1] in {"cat", "find"}
-    assert not any("secret" in word for words in asked for word in words)
+    assert not any("secret" in word for words in commands for word in words)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_an_interrupted_collection_goes_on_where_it_was(cluster, run, tmp_path):
 
 
 def test_a_partial_folder_of_other_options_is_not_mixed_in(cluster, tmp_path):
-    """What was fetched from another namespace is refused with the way out."""
+    """What was fetched from another namespace is refused, and the error says what to do."""
     partial = tmp_path / "bundle.tar.gz.partial"
     partial.mkdir()
     (partial / ".of").write_text('{"namespace": "other"}')
@@ -210,7 +210,7 @@ def test_a_namespace_without_dragonfly_is_an_error(cluster, tmp_path):
     ],
 )
 def test_wrong_requests_are_one_line(arguments, words, tmp_path, monkeypatch):
-    """Each names what is wrong and the way out."""
+    """Each names what is wrong and what to do."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.tar.gz").write_text("")
     done = collect(*arguments)
@@ -309,7 +309,7 @@ def test_redacting_keeps_the_shape_of_json(content):
 
 
 def test_helm_is_not_needed(cluster, tmp_path):
-    """Without helm the bundle lacks the values, and nothing is told of it."""
+    """Without helm the bundle lacks the values, without a message."""
     (cluster.bin / "helm").unlink()
     if shutil.which("helm"):
         pytest.fail("this machine has a helm of its own")
