@@ -88,7 +88,7 @@ class Fit:
 
     Attributes
     ----------
-    name, law : str
+    name, model : str
         What was fitted, and the distribution or model that fits best.
     params : tuple of Param
     n, n_censored : int
@@ -103,7 +103,7 @@ class Fit:
     """
 
     name: str
-    law: str
+    model: str
     params: tuple[Param, ...] = ()
     n: int
     n_censored: int = 0

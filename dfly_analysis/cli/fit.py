@@ -38,7 +38,7 @@ def fit(paths: tuple[str, ...], output_format: str, **given: Any) -> None:
 def _rows(fits: Mapping[str, Any]) -> list[Row]:
     """Return one row for each parameter of each fit."""
     return [
-        {"fit": name, "law": one.law, "n": one.n, "censored": one.n_censored, "parameter": param.name, "value": param.value, "low": param.low,
+        {"fit": name, "law": one.model, "n": one.n, "censored": one.n_censored, "parameter": param.name, "value": param.value, "low": param.low,
          "high": param.high, "unit": param.unit}
         for name, one in fits.items()
         for param in one.params
@@ -48,7 +48,7 @@ def _rows(fits: Mapping[str, Any]) -> list[Row]:
 def fits_view(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator[str]:
     """Yield each fit under its own heading, with the times it predicts, then what could not be fitted."""
     for name, one in fits.items():
-        title = f"{name}: {one.law}, {one.n} rows, {one.n_censored} of them censored"
+        title = f"{name}: {one.model}, {one.n} rows, {one.n_censored} of them censored"
         rows = [
             {"parameter": param.name, "value": param.value, "95 % interval": f"{param.low:.4g} to {param.high:.4g}", "unit": param.unit}
             for param in one.params

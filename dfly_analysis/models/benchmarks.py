@@ -89,7 +89,7 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
         for (title, unit), value, wide in zip(units, theta, half, strict=True)
     )
     return BenchmarkFit(
-        name=name, law=DISTRIBUTION, params=params, n=found.n, n_censored=found.n_failed,
+        name=name, model=DISTRIBUTION, params=params, n=found.n, n_censored=found.n_failed,
         goodness={"rows": float(len(np.unique(found.statement_rows))), "sizes": float(len(sizes)), "lower_bounds": float(found.n_bounds)},
         largest_bytes=float(sizes[-1]), failure_rate=None if found.hidden else wilson(found.n_failed, max(found.n, 1)),
         notes=_notes(found), _drawn=drawn,

@@ -24,8 +24,8 @@ SHARE_OF_SCATTER = {"task_id": 1.0, "host": 0.5}
 PIECE_STEP_BYTES = 4 << 20
 """Piece lengths are multiples of it in every release."""
 _WHOLE_SHARE, _FEWEST_WHOLE = 0.5, 10
-# A bin of a twentieth of the standard deviation, taken at its mean, loses 1 part in 5 000 of the variance, which very many
-# attempts can tell. Few attempts stay as they are. A survival is smoother than a density.
+# A bin of a twentieth of the standard deviation loses 1 part in 5 000 of the variance, too much for very many attempts; few attempts
+# are not binned. A survival is smoother than a density.
 _BINS_PER_SD, _FINE_BINS_PER_SD, _COARSE_BINS_PER_SD, _CENSORED_BINS_WIDER = 20.0, 60.0, 6.0, 3.0
 _MAX_EXACT_ROWS, _VERY_MANY = 400, 200_000
 _SIZE_BIN_LOG = 0.02

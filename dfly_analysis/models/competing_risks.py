@@ -131,7 +131,7 @@ def incidence(average: Average, endings: Mapping[str, Ending], x: float, y: floa
     left = 1.0 - sum(at_start.values(), none)
     risk = survival * np.exp(-hazard[:, None] * time * unit_s)
     area_s = np.trapezoid(risk, time, axis=1) * unit_s
-    # The trapezoids may say a little more than there is.
+    # The trapezoids may be a little too large.
     area_s = np.where(hazard > 0, np.minimum(area_s, (1.0 - risk[:, -1]) / np.maximum(hazard, 1e-300)), area_s)
     others = {name: left * rate * area_s for name, rate in hazards.items()} | at_start
     return Incidence(left * risk[:, -1], others, left * area_s)

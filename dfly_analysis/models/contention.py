@@ -62,7 +62,7 @@ def profile(spans: Spans, steps: Steps, grid: Array, exponent: float) -> tuple[A
         centre = float(observed.mean())
         here = np.array([0.0, np.log(observed.std() + 1e-3)]) if start is None else start
         moved = observed - centre
-        sums = (len(moved), float(moved.sum()), float(moved @ moved))
+        sums = (len(moved), float(moved.sum()), float((moved * moved).sum()))
         found = optimize.minimize(
             _negative_log_likelihood, here, args=(sums, *_binned(cut - centre)), jac=True, method="BFGS"
         )

@@ -21,8 +21,8 @@ _INFLUENCE = (0.5, 0.99)
 class Checks:
     """Frames to draw or to read.
 
-    ``probability``, a row for each residual of all sizes together: ``law`` (the share that lasts longer by the fit), ``seen`` (by
-    Kaplan-Meier), ``law_z`` and ``seen_z`` (both as normal quantiles, so that a good fit is a straight line). ``residuals``, a row for
+    ``probability``, a row for each residual of all sizes together: ``model`` (the share that lasts longer by the fit), ``observed`` (by
+    Kaplan-Meier), ``model_z`` and ``observed_z`` (both as normal quantiles, so that a good fit is a straight line). ``residuals``, a row for
     each of the likelihood: ``size_bytes``, ``time_s``, ``weight``, ``finished``, ``residual`` (Cox-Snell: of a good fit exponential with
     mean 1). ``hosts``, of a sample where there are thousands: ``host``, ``n``, ``finished``, ``expected`` by the fit, ``ratio`` (far above
     1 is a fast host, far below a slow one) with its interval ``low`` and ``high``, ``shift_q50`` and ``shift_q99`` (by what factor the
@@ -45,10 +45,10 @@ def _probability(fit: DurationFit) -> pd.DataFrame:
     residual, observed, _ = survival_steps(_cox_snell(fit), ~rows.cut, rows.weight)
     expected = np.exp(-residual)
     inside = (np.minimum(observed, expected) > _MIN_SHARE) & (np.maximum(observed, expected) < 1.0 - _MIN_SHARE)
-    result = pd.DataFrame({"law": expected, "seen": observed})[inside]
+    result = pd.DataFrame({"model": expected, "observed": observed})[inside]
     keep = np.unique(np.linspace(0, max(len(result) - 1, 0), min(len(result), _POINTS)).astype(int))
     result = result.iloc[keep].reset_index(drop=True)
-    return result.assign(law_z=-special.ndtri(result["law"]), seen_z=-special.ndtri(result["seen"]))
+    return result.assign(model_z=-special.ndtri(result["model"]), observed_z=-special.ndtri(result["observed"]))
 
 
 def _cox_snell(fit: DurationFit) -> Array:

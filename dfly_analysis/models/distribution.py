@@ -158,7 +158,7 @@ def by_shapes(function: Callable[[list[Array]], Array], shape: Parameters) -> li
 
 
 def log_positive(value: Array) -> Array:
-    """Return the log, with what has run out of digits held at the smallest number there is."""
+    """Return the log, of at least the smallest positive number."""
     return np.asarray(np.log(np.maximum(value, 1e-300)))
 
 

@@ -28,7 +28,7 @@ class DurationFit(Fit):
     """How long an attempt takes, were it not cut, and how often one fails at a timeout.
 
     All methods take sizes in bytes, times in seconds and probabilities between 0 and 1, ``level`` being that of the interval, and
-    raise `TableError` where an argument is out of range. ``law`` and ``params`` are those of the distribution with the best criterion;
+    raise `TableError` where an argument is out of range. ``model`` and ``params`` are those of the distribution with the best criterion;
     answers come from all distributions near it, by weight.
 
     ``goodness`` has ``aic_<distribution>``, ``weight_<distribution>``, ``km_distance`` (largest distance between the distribution and the
@@ -158,7 +158,7 @@ class DurationFit(Fit):
         return Interval(found.value, min(max(low, 0.0), found.value), min(max(high, found.value), 1.0))
 
     def _from_zero(self, found: Interval) -> Interval:
-        """Let an interval of a share begin at 0 where its low end is less than such a table could tell from nothing."""
+        """Let an interval of a share begin at 0 where its low end is less than the table can distinguish from 0."""
         return found if found.low > _DISTINCT_FROM_ZERO / self.n else Interval(found.value, 0.0, found.high)
 
     def _x(self, size_bytes: float) -> float:

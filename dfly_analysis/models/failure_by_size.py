@@ -36,7 +36,7 @@ class SizeBin:
 class TaskFailureFit(Fit):
     """The share of tasks that fail, against their size.
 
-    ``law`` is ``logistic`` where a line in the log of the size was fitted, else ``binned``; ``n`` tasks have a known end, ``n_censored``
+    ``model`` is ``logistic`` where a line in the log of the size was fitted, else ``binned``; ``n`` tasks have a known end, ``n_censored``
     do not and are left out; ``calibration`` compares with the failures predicted from the duration of a piece.
     """
 
@@ -78,7 +78,7 @@ def task_failure_by_size(tasks: pd.DataFrame, level: float = 0.95) -> TaskFailur
     line = _line(size, failed, weight) if sum(one.failed > 0 for one in bins) >= 2 and not failed.all() else None
     n = round(float(weight.sum()))
     return TaskFailureFit(
-        name=name, law="logistic" if line else "binned", params=_params(line, level) if line else (), n=n, n_censored=total - n,
+        name=name, model="logistic" if line else "binned", params=_params(line, level) if line else (), n=n, n_censored=total - n,
         n_failed=round(float(weight[failed].sum())), bins=bins, window=starts_window(tasks[known]), _line=line,
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ _MIN_LOG_SCALE = -5.3
 
 
 class _Group(NamedTuple):
-    """Rows of one kind: ``kind`` is exact, cut or between."""
+    """Rows of one kind: exact, cut or between."""
 
     kind: str
     y: Array
@@ -32,7 +32,7 @@ class _Group(NamedTuple):
 class Model:
     """A distribution with the way its location depends on size.
 
-    ``power``: time grows as a power of size, with a prior that keeps the power near 1 where the sizes say nothing.
+    ``power``: time grows as a power of size, with a prior that keeps the power near 1 where all sizes are alike.
     ``overhead``: a constant time before a transfer in proportion to size.
     """
 

@@ -15,7 +15,7 @@ from dfly_analysis.models.contention import bounds, design_effect, profile, rate
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.model_selection import fit_duration
 
-NAME, LAW_NAME = "source_capacity", "piece_from_source_at_usual_load"
+NAME, AT_USUAL_LOAD = "source_capacity", "piece_from_source_at_usual_load"
 MIN_COUNT = 30
 CONTENTION_EXPONENTS = (1.0, 4.0, 7.0, 12.0)
 _FAR_BEHIND = 8.0
@@ -35,7 +35,7 @@ class CapacityFit(Fit):
     throughput tends to. A piece's progress is the integral of its speed over the pieces in flight at each moment, so that a slow piece
     which outlives its siblings is not taken for one that profits from their absence. Beyond ``most_in_flight`` it extrapolates.
 
-    ``law`` is ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4, 7 or 12). ``params`` are
+    ``model`` is ``own rates`` (no sharing is seen), ``shared softly`` (k = 1) or ``shared link`` (k = 4, 7 or 12). ``params`` are
     ``rate_alone`` and ``bandwidth`` (B/s), the latter infinite where no sharing is seen. ``goodness`` has ``gain`` (log likelihood over own
     rates), ``design_effect``, ``usual_load``, ``most_in_flight``, ``busiest_bps``. ``scope``: whether pieces of one ``host`` share, or those
     of all (``source``). ``rate_error`` is the relative standard error of the rate, and so of the bandwidth, over all exponents that fit
@@ -124,7 +124,7 @@ def fit_capacity(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Cap
         "busiest_bps": max(_rate_of_host(spans, host) for host in range(len(spans.hosts))),
     }  # fmt: skip
     fit = CapacityFit(
-        name=NAME, law=_OWN if contention.value == 0 else _SOFT if exponent == CONTENTION_EXPONENTS[0] else _HARD,
+        name=NAME, model=_OWN if contention.value == 0 else _SOFT if exponent == CONTENTION_EXPONENTS[0] else _HARD,
         n=int(spans.usable.sum()), n_censored=int((spans.usable & ~spans.finished).sum()), goodness=goodness,
         window=(started.min().isoformat(), started.max().isoformat()), scope=scope, contention=contention, contention_exponent=exponent,
         usual_load=usual[scope], rate_alone_bps=rate, rate_error=error, hosts=tuple(sorted(spans.hosts)),
@@ -140,7 +140,7 @@ def fit_link(pieces: pd.DataFrame, tasks: pd.DataFrame | None) -> dict[str, Capa
     capacity = fit_capacity(pieces, tasks)
     result: dict[str, CapacityFit | DurationFit | NotFitted] = {NAME: capacity}
     if isinstance(capacity, CapacityFit) and capacity.shared:
-        result[LAW_NAME] = fit_duration(at_usual_load(pieces, capacity, tasks), name=LAW_NAME)
+        result[AT_USUAL_LOAD] = fit_duration(at_usual_load(pieces, capacity, tasks), name=AT_USUAL_LOAD)
     return result
 
 

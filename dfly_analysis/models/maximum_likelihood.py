@@ -158,7 +158,7 @@ def _metric(model: Model, theta: Array) -> Array:
     """Return the inverse of the guessed curvature per attempt: what a search begins with."""
     try:
         result = np.linalg.inv(model.curvature_of_scores(theta)) * model.rows.total
-    except np.linalg.LinAlgError:  # the scores say nothing of some direction
+    except np.linalg.LinAlgError:  # the scores are zero along some direction
         return np.eye(len(theta))
     return np.asarray(0.5 * (result + result.T)) if np.isfinite(result).all() else np.eye(len(theta))
 

@@ -24,7 +24,7 @@ from dfly_analysis.models.residuals import Residuals, take_residuals
 MIN_EVENTS = 5
 _FIRST, _FLEXIBLE = "lognormal", "bent"
 _MIN_SPAN_OF_SIZES = 0.1
-# Fewer finished attempts do not say how to bend a distribution.
+# Fewer finished attempts are too few to bend a distribution.
 _MIN_ATTEMPTS_FOR_SPLINE = 150
 # A distribution of more parameters is fitted only in that form of its location which is ahead.
 _FEW_SHAPES = 2
@@ -158,7 +158,7 @@ def _fit_of(name: str, candidates: list[Fitted], attempts: Attempts, level: floa
     residuals = take_residuals(mean.best)
     goodness = _goodness(mean, candidates, attempts, residuals)
     return DurationFit(
-        name=name, law=mean.best.model.name, params=_params(mean.best, level), n=attempts.n, n_censored=attempts.n - attempts.n_events,
+        name=name, model=mean.best.model.name, params=_params(mean.best, level), n=attempts.n, n_censored=attempts.n - attempts.n_events,
         goodness=goodness, window=attempts.window, extrapolates_beyond_s=float(attempts.duration_s.max()),
         hazards={outcome: ending.rate() for outcome, ending in endings.items() if not ending.per_attempt},
         notes=_notes(goodness, endings, attempts), average=mean, endings=endings, residuals=residuals, attempts=attempts,

@@ -79,7 +79,7 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
         of_source[found.row[found.excluded]] = False
         slow = fit_duration(pieces[of_source], name=NAME)
     result = RegistryFit(
-        name=NAME, law=quick.law, params=quick.params, n=quick.n, n_censored=quick.n_censored,
+        name=NAME, model=quick.model, params=quick.params, n=quick.n, n_censored=quick.n_censored,
         goodness={"slow_share": found.share, "proven_share": found.proven_share}, window=quick.window,
         extrapolates_beyond_s=quick.extrapolates_beyond_s, quick=quick, slow=slow if isinstance(slow, DurationFit) else clients,
         clients=clients, hosts=found.hosts,

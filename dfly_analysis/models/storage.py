@@ -77,7 +77,7 @@ def _fit_of(kind: type[T], name: str, parameter: str, speed: Array) -> T:
     found = Interval(*(float(np.exp(edge)) for edge in (middle, middle - half, middle + half)))
     param = Param(parameter, found.value, found.low, found.high, "B/s")
     return kind(
-        name=name, law="lognormal", params=(param,), n=len(speed), n_censored=0, goodness={"spread": spread}, speed_bps=found
+        name=name, model="lognormal", params=(param,), n=len(speed), n_censored=0, goodness={"spread": spread}, speed_bps=found
     )  # fmt: skip
 
 

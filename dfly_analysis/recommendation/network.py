@@ -159,7 +159,7 @@ def _link(context: Context) -> Iterator[Estimate]:
         if capacity.scope == "host":
             what = message("bandwidth that the pieces of one host share")
         because = message(
-            "fitted to {n:,} attempts (model: {model}) with up to {most:.0f} pieces in flight", n=capacity.n, model=capacity.law,
+            "fitted to {n:,} attempts (model: {model}) with up to {most:.0f} pieces in flight", n=capacity.n, model=capacity.model,
             most=capacity.goodness["most_in_flight"],
         )  # fmt: skip
         yield _estimate(what, band, "B/s", "measured", "medium" if sure else "low", because, _CHECK)

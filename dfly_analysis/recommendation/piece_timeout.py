@@ -99,7 +99,7 @@ def _predictions(context: Context, need: Requirement, in_force: float | None, pr
         return
     yield message(
         "99.9 % of attempts at a {piece} piece from {origin} take at most {slowest} (distribution {model}, {n:,} attempts, {censored:,} of "
-        "them right-censored)", piece=format_size(context.piece_bytes), origin=_ORIGINS[need.origin or "source"], model=fit.law, n=fit.n,
+        "them right-censored)", piece=format_size(context.piece_bytes), origin=_ORIGINS[need.origin or "source"], model=fit.model, n=fit.n,
         slowest=range_text(fit.quantile(context.piece_bytes, 0.999, LEVEL)), censored=fit.n_censored,
     )  # fmt: skip
     if need.needed is not None:

@@ -65,7 +65,7 @@ def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
 def _fit(name: str, fit: Any) -> dict[str, Any]:
     shown = {
         "name": name,
-        "law": fit.law,
+        "law": fit.model,
         "params": [asdict(param) for param in fit.params],
         "n": fit.n,
         "n_censored": fit.n_censored,

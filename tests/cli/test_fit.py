@@ -32,7 +32,7 @@ def test_a_note_of_a_fit_is_printed():
     """A note stands below its fit."""
 
     class Noted:
-        law, n, n_censored, params, notes = "binned", 2, 0, (), ("few",)
+        model, n, n_censored, params, notes = "binned", 2, 0, (), ("few",)
 
     assert "\n".join(fits_view({"task_failure": Noted()}, {})).splitlines() == [
         "task_failure: binned, 2 rows, 0 of them censored",

@@ -118,7 +118,7 @@ def judge(folder: Path, name: str) -> Run:
         )
         for share in SHARES
     )  # fmt: skip
-    return Run(name, clients.law, stretches, piece_bytes, len(took), clients.n, clients.n_censored, answers)
+    return Run(name, clients.model, stretches, piece_bytes, len(took), clients.n, clients.n_censored, answers)
 
 
 def page(runs: list[Run]) -> str:

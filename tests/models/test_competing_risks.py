@@ -25,7 +25,7 @@ def _pieces(seed=1, n=1500, sizes=(4, 16, 64), limit=30.0, reset_per_s=0.003, sp
 
 @pytest.fixture(scope="module")
 def fit():
-    """A log-normal law with resets, cut at 30 s."""
+    """A log-normal distribution with resets, cut at 30 s."""
     made = fit_duration(_pieces())
     assert isinstance(made, DurationFit)
     return made

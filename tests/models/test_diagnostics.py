@@ -25,7 +25,7 @@ def _pieces(seed=1, n=1500, sizes=(4, 16, 64), limit=30.0, reset_per_s=0.003, sp
 
 @pytest.fixture(scope="module")
 def fit():
-    """A log-normal law with resets, cut at 30 s."""
+    """A log-normal distribution with resets, cut at 30 s."""
     made = fit_duration(_pieces())
     assert isinstance(made, DurationFit)
     return made
@@ -38,7 +38,7 @@ def test_checks_of_a_good_fit(fit):
     assert (residual["weight"] * residual["residual"]).sum() / residual["weight"][
         residual["finished"]
     ].sum() == pytest.approx(1.0, abs=0.03)
-    assert np.corrcoef(checks.probability["law_z"], checks.probability["seen_z"])[0, 1] > 0.995
+    assert np.corrcoef(checks.probability["model_z"], checks.probability["observed_z"])[0, 1] > 0.995
     assert not len(checks.hosts)
 
 

@@ -13,10 +13,10 @@ from dfly_analysis.models.distribution import find_roots
 MIB = 2**20
 
 
-@pytest.mark.parametrize("law", sorted(all_distributions()))
-def test_a_distribution_agrees_with_itself(law):
-    """Density, survival, quantile and scores of one law are one law's."""
-    made = all_distributions()[law]
+@pytest.mark.parametrize("distribution", sorted(all_distributions()))
+def test_a_distribution_agrees_with_itself(distribution):
+    """Density, survival, quantile and scores of one distribution are one distribution's."""
+    made = all_distributions()[distribution]
     shape = [np.array(value) for value in (-0.6, *made.starts[0])]
     location = np.array(0.3)
     p = np.array([0.01, 0.2, 0.5, 0.9, 0.999])
@@ -42,10 +42,10 @@ def test_a_stalled_attempt_takes_its_transfer_and_its_wait(longest):
     """The tail of a bounded wait is that of the sum of both, not of the wait after a usual transfer."""
     source, sigma = np.random.default_rng(3), 0.4
     both = np.exp(sigma * source.standard_normal(200_000)) + longest * source.random(200_000)
-    law, surely, straight = all_distributions()["stall_bounded"], 50.0, -40.0
+    distribution, surely, straight = all_distributions()["stall_bounded"], 50.0, -40.0
     shape = [np.array(value) for value in (np.log(sigma), surely, np.log(longest), straight)]
     p = np.array([0.3, 0.5, 0.9, 0.97, 0.999])
-    np.testing.assert_allclose(np.exp(law.quantile(p, np.array(0.0), shape)), np.quantile(both, p), rtol=0.05)
+    np.testing.assert_allclose(np.exp(distribution.quantile(p, np.array(0.0), shape)), np.quantile(both, p), rtol=0.05)
 
 
 @given(

@@ -23,7 +23,7 @@ def _pieces(seed=1, n=1500, sizes=(4, 16, 64), limit=30.0, reset_per_s=0.003, sp
 
 @pytest.fixture(scope="module")
 def fit():
-    """A log-normal law with resets, cut at 30 s."""
+    """A log-normal distribution with resets, cut at 30 s."""
     made = fit_duration(_pieces())
     assert isinstance(made, DurationFit)
     return made
@@ -37,7 +37,7 @@ def _as_buckets(pieces):
 
 
 def test_buckets_and_exact_rows_make_one_fit():
-    """Half of the attempts known only to a factor of two move the law little, and all of them still give it."""
+    """Half of the attempts known only to a factor of two move the distribution little, and all of them still give it."""
     pieces = _pieces(seed=3)
     exact = fit_duration(pieces, distribution="lognormal").quantile(16 * MIB, 0.99)
     half = pd.concat([pieces.iloc[::2], _as_buckets(pieces.iloc[1::2])], ignore_index=True)
@@ -59,7 +59,7 @@ def test_a_bucket_counts_as_often_as_its_weight():
 
 
 def test_other_origins_and_last_pieces_are_left_out():
-    """A raw table holds parents' pieces, local copies and last pieces of any size: the source's whole ones make the law."""
+    """A raw table holds parents' pieces, local copies and last pieces of any size: the source's whole ones make the distribution."""
     whole = _pieces(seed=5, n=600, sizes=(4,), limit=6.0)
     parents = _pieces(seed=6, n=300, sizes=(4,)).assign(duration_s=0.05, outcome="ok")
     source = np.random.default_rng(7)
@@ -174,7 +174,7 @@ def test_a_link_shared_by_varying_pieces_is_recovered():
 
 
 def test_a_limit_on_pieces_at_once_is_not_made_up():
-    """Pieces that queue on a link without a limit keep their long tail: a law with a limit may not end it where data end."""
+    """Pieces that queue on a link without a limit keep their long tail: a distribution with a limit may not end it where data end."""
     source = np.random.default_rng(27)
     size = source.choice(np.array([4, 16, 64]) * MIB, 3000)
     turns = source.geometric(0.35, 3000) * np.exp(0.2 * source.standard_normal(3000))

@@ -33,7 +33,7 @@ def test_task_failures_by_size():
     assert sum(made.n for made in fit.bins) == fit.n == 601
     assert sum(made.failed for made in fit.bins) == fit.n_failed
     assert fit.n_censored == 1
-    assert fit.law == "logistic"
+    assert fit.model == "logistic"
     low, high = fit.rate(64 * MIB), fit.rate(20_000 * MIB)
     assert low.value < high.value
     truth = 1 / (1 + np.exp(4.0 - 1.2 * np.log(20_000 / 256)))
@@ -43,7 +43,7 @@ def test_task_failures_by_size():
 def test_tasks_without_failures_or_at_all():
     """Without failures the rate is 0 with an upper end; without tasks there is no fit."""
     fit = task_failure_by_size(_tasks().assign(outcome="ok"))
-    assert fit.law == "binned"
+    assert fit.model == "binned"
     assert fit.rate(64 * MIB).value == 0.0 < fit.rate(64 * MIB).high < 0.02
     assert isinstance(task_failure_by_size(_tasks().iloc[:0]), NotFitted)
     with pytest.raises(TableError, match="outcome"):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import dfly_analysis as dfly
 from dfly_analysis.models import fit_capacity
 from dfly_analysis.models.concurrency import count_load, shared_speed, take_spans
-from dfly_analysis.models.link_capacity import LAW_NAME, CapacityFit, fit_link
+from dfly_analysis.models.link_capacity import AT_USUAL_LOAD, CapacityFit, fit_link
 from dfly_analysis.models.weighted_attempts import failing_tasks, source_attempts
 from dfly_analysis.schema import PIECES, TASKS
 from tests.synthetic import CASES, write_run
@@ -44,7 +44,7 @@ def loaded(folder, link_bps: float):
 
 
 def test_a_planted_link_is_found_with_its_bandwidth(tmp_path):
-    """16 MB/s a host, shared by about sixteen pieces: found within a twenty-fifth, and the law at the usual load is fitted beside it."""
+    """16 MB/s a host, shared by about sixteen pieces: found within a twenty-fifth, and the distribution at the usual load is fitted beside it."""
     dataset = loaded(tmp_path, 16e6)
     made = fit_link(source_attempts(dataset), failing_tasks(dataset))
     found = made["source_capacity"]
@@ -52,14 +52,14 @@ def test_a_planted_link_is_found_with_its_bandwidth(tmp_path):
     assert found.scope == "host"
     assert found.bandwidth_bps.value == pytest.approx(16e6, rel=0.04)
     assert found.throughput(40).value == pytest.approx(16e6, rel=0.04)
-    assert made[LAW_NAME].quantile(4 * MIB, 0.5).value > 0
+    assert made[AT_USUAL_LOAD].quantile(4 * MIB, 0.5).value > 0
 
 
 def test_requests_with_rates_of_their_own_share_nothing(tmp_path):
     """No sharing is claimed; throughput grows with concurrency."""
     found = fit_capacity(loaded(tmp_path, float("inf")).pieces)
     assert not found.shared
-    assert found.law == "own rates"
+    assert found.model == "own rates"
     assert found.bandwidth_bps.value == float("inf")
     assert found.throughput(20).value == pytest.approx(2 * found.throughput(10).value)
     # Slots are busy longest with the slow ones: the harmonic mean of the rates.

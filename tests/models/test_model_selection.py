@@ -21,7 +21,7 @@ SIZES = np.array([4, 8, 16, 32, 64]) * MIB
 SECONDS_PER_BYTE = 1.0 / (3.0 * MIB)
 
 
-def _residual(law, source, n):
+def _residual(distribution, source, n):
     """Draw multiplicative residuals, and say which quantile function they have."""
     from scipy import stats
 
@@ -30,7 +30,7 @@ def _residual(law, source, n):
         "weibull": stats.weibull_min(1.3),
         "loglogistic": stats.fisk(1 / 0.3),
         "generalised_gamma": stats.gengamma(2.0, 1.1, scale=0.6),
-    }[law]
+    }[distribution]
     return known.rvs(size=n, random_state=source), known
 
 
@@ -42,10 +42,10 @@ def _cut(size, duration, source, *, limit=30.0, reset_per_s=0.003):
     return pd.DataFrame({"size_bytes": size, "duration_s": seen, "outcome": outcome, "timeout_s": limit})
 
 
-def _pieces(law="lognormal", *, seed=1, n=3000, sizes=SIZES, **cut):
+def _pieces(distribution="lognormal", *, seed=1, n=3000, sizes=SIZES, **cut):
     source = np.random.default_rng(seed)
     size = source.choice(sizes, n)
-    residual, known = _residual(law, source, n)
+    residual, known = _residual(distribution, source, n)
     return _cut(size, size * SECONDS_PER_BYTE * residual, source, **cut), known
 
 
@@ -55,16 +55,16 @@ def _true_quantile(known, size, p):
 
 @pytest.fixture(scope="module")
 def fit():
-    """A log-normal law cut at 30 s, fitted once."""
+    """A log-normal distribution cut at 30 s, fitted once."""
     made = fit_duration(_pieces()[0])
     assert isinstance(made, DurationFit)
     return made
 
 
-@pytest.mark.parametrize("law", ["lognormal", "weibull", "loglogistic", "generalised_gamma"])
-def test_the_tail_beyond_the_timeout_is_recovered(law):
+@pytest.mark.parametrize("distribution", ["lognormal", "weibull", "loglogistic", "generalised_gamma"])
+def test_the_tail_beyond_the_timeout_is_recovered(distribution):
     """With the family not told, q99.9 at 64 MiB, far beyond the limit, is within 15 % and inside its interval."""
-    pieces, known = _pieces(law, seed=11)
+    pieces, known = _pieces(distribution, seed=11)
     fit = fit_duration(pieces)
     truth = _true_quantile(known, 64 * MIB, 0.999)
     found = fit.quantile(64 * MIB, 0.999)
@@ -73,15 +73,15 @@ def test_the_tail_beyond_the_timeout_is_recovered(law):
     assert found.low <= truth <= found.high
 
 
-@pytest.mark.parametrize("law", sorted(all_distributions()))
-def test_every_distribution_obeys_the_contract_alone(law):
-    """Each law alone recovers the median, is monotone, orders its intervals and leaves its input as it was."""
+@pytest.mark.parametrize("distribution", sorted(all_distributions()))
+def test_every_distribution_obeys_the_contract_alone(distribution):
+    """Each distribution alone recovers the median, is monotone, orders its intervals and leaves its input as it was."""
     pieces, known = _pieces(seed=5, n=1500)
     before = pieces.copy()
-    fit = fit_duration(pieces, distribution=law)
+    fit = fit_duration(pieces, distribution=distribution)
     pd.testing.assert_frame_equal(pieces, before)
     assert isinstance(fit, Fit)
-    assert fit.law.split("+")[0] == law
+    assert fit.model.split("+")[0] == distribution
     assert fit.quantile(16 * MIB, 0.5).value == pytest.approx(_true_quantile(known, 16 * MIB, 0.5), rel=0.1)
     _assert_monotone_and_ordered(fit)
 
@@ -113,7 +113,7 @@ def test_leaving_out_what_was_cut_is_not_what_this_does(fit):
 
 
 def test_cancelled_siblings_count_as_lower_bounds():
-    """Cancelled attempts are censored where they were, so that dropping them makes the law too fast."""
+    """Cancelled attempts are censored where they were, so that dropping them makes the distribution too fast."""
     source = np.random.default_rng(8)
     duration = 2.6 * np.exp(0.5 * source.standard_normal((400, 8)))
     first = np.where(duration > 6.0, 6.0, np.inf).min(axis=1)
@@ -173,7 +173,7 @@ def test_stalls_are_named_and_covered():
 
 
 def test_a_fixed_overhead_is_told_from_the_transfer():
-    """With an overhead before each transfer the small pieces do not bend the large ones' law."""
+    """With an overhead before each transfer the small pieces do not bend the large ones' distribution."""
     source = np.random.default_rng(4)
     size = source.choice(SIZES, 3000)
     duration = 0.8 + size * SECONDS_PER_BYTE * np.exp(0.5 * source.standard_normal(3000))
@@ -185,7 +185,7 @@ def test_a_fixed_overhead_is_told_from_the_transfer():
 
 
 def test_limits_may_differ_by_row():
-    """Two roles with limits of 10 and 40 s give one law."""
+    """Two roles with limits of 10 and 40 s give one distribution."""
     source = np.random.default_rng(6)
     size = source.choice(SIZES, 3000)
     residual, known = _residual("lognormal", source, 3000)
@@ -321,7 +321,7 @@ def test_a_missing_column_is_named(column):
 
 
 def test_wrong_arguments_are_named(fit):
-    """Unknown laws, shares beyond 1 and sizes below 0 are errors that say what was given."""
+    """Unknown distributions, shares beyond 1 and sizes below 0 are errors that say what was given."""
     with pytest.raises(TableError, match="lognormal"):
         fit_duration(_pieces(n=50)[0], distribution="lognormall")
     with pytest.raises(TableError, match="p must be"):
@@ -333,7 +333,7 @@ def test_wrong_arguments_are_named(fit):
 
 
 def test_many_attempts_are_binned_without_loss():
-    """Sixty thousand attempts become a few thousand rows whose law is the one drawn from, within half a per cent."""
+    """Sixty thousand attempts become a few thousand rows whose distribution is the one drawn from, within half a per cent."""
     pieces, known = _pieces(seed=16, n=60_000)
     fit = fit_duration(pieces, distribution="lognormal")
     assert len(fit.average.best.model.rows.y) < 3000
@@ -352,7 +352,7 @@ def test_a_weight_stands_for_that_many_attempts():
 
 
 def test_the_fit_says_how_far_it_goes_and_how_well(fit):
-    """Goodness holds a criterion for every law, weights that add up, and a distance within what chance allows."""
+    """Goodness holds a criterion for every distribution, weights that add up, and a distance within what chance allows."""
     assert fit.extrapolates_beyond_s == 30.0
     judged = {key.removeprefix("aic_").split("+")[0] for key in fit.goodness if key.startswith("aic_")}
     assert judged == set(all_distributions())

@@ -62,7 +62,7 @@ def test_quantile_and_timeout_rate_are_inverses(seed, p):
 @FEW
 @given(seed=SEEDS)
 def test_more_censored_attempts_make_the_fit_slower(seed):
-    """Turning finished attempts into ones that were cut at the same moment never speeds up the law."""
+    """Turning finished attempts into ones that were cut at the same moment never speeds up the distribution."""
     pieces = _pieces(seed)
     later = pieces.assign(outcome=pieces["outcome"].mask(np.arange(len(pieces)) % 5 == 0, "cancelled"))
     one, other = (

@@ -61,7 +61,7 @@ def at_once():
 
 
 def test_alike_stretches_tell_nothing_apart():
-    """Where hosts add nothing, in ten runs no stretch is called slow, and there is no second law."""
+    """Where hosts add nothing, in ten runs no stretch is called slow, and there is no second distribution."""
     frames = [run(lambda *_: 0.0, seed=seed) for seed in range(10)]
     assert [find_slow_periods(frame) for frame in frames] == [None] * 10
     assert told(frames[0]) is None
@@ -82,7 +82,7 @@ def test_a_slow_host_beside_quick_ones_is_not_the_registry(slow_host, of_hosts):
 
 
 def test_what_slows_all_hosts_at_once_may_be_the_registry(at_once):
-    """The interval holds the quick reading and the clients' law, the value lies between."""
+    """The interval holds the quick reading and the clients' distribution, the value lies between."""
     made = at_once
     found, clients = made.quantile(4 * MIB, 0.99), made.clients.quantile(4 * MIB, 0.99)
     assert not made.of_hosts
@@ -129,8 +129,8 @@ def test_frames_that_do_not_tell_when_are_left_alone(slow_host):
     pd.testing.assert_frame_equal(slow_host, before)
 
 
-def test_fit_all_has_both_laws(slow_host, of_hosts):
-    """The clients' law stays what it was, and the registry's stands beside it, with quantiles for the JSON."""
+def test_fit_all_has_both_models(slow_host, of_hosts):
+    """The clients' distribution stays what it was, and the registry's stands beside it, with quantiles for the JSON."""
     made = fit_all(dataset_of(pieces=slow_host))
     assert isinstance(made[NAME], RegistryFit)
     assert made[NAME].quantile(4 * MIB, 0.99) == of_hosts.quantile(4 * MIB, 0.99)

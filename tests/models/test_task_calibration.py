@@ -38,8 +38,10 @@ def _tasks(attempt, retry_correlation, *, n=400, seed=11):
 def test_retry_correlation_is_found_from_failed_tasks(retry_correlation):
     """Tasks whose passes repeat their failures fail more often than independent passes would; how much is recovered."""
     pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
-    law = fit_duration(pieces)
-    found = calibrate(law, _tasks(law.failure_rate(64 * MIB, 30.0).value, retry_correlation), 30.0, "v1.0.17")
+    distribution = fit_duration(pieces)
+    found = calibrate(
+        distribution, _tasks(distribution.failure_rate(64 * MIB, 30.0).value, retry_correlation), 30.0, "v1.0.17"
+    )
     assert found.retry_failure_correlation.low <= retry_correlation <= found.retry_failure_correlation.high
     assert (found.retry_failure_correlation.value == 0.0) == (retry_correlation == 0.0)
     assert found.agrees
@@ -52,10 +54,10 @@ def test_retry_correlation_is_found_from_failed_tasks(retry_correlation):
 def test_retry_correlation_is_measured_only_by_many_tasks():
     """Many tasks measure how much repeats; a handful that all worked measure nothing, and the caution stands."""
     pieces = _pieces(seed=13, n=3000, sizes=(64,), reset_per_s=1e-9)
-    law = fit_duration(pieces)
-    tasks = _tasks(law.failure_rate(64 * MIB, 30.0).value, 0.3)
+    distribution = fit_duration(pieces)
+    tasks = _tasks(distribution.failure_rate(64 * MIB, 30.0).value, 0.3)
     few = tasks.iloc[:6].assign(outcome="ok", size_bytes=64 * MIB)
-    made = [SimpleNamespace(calibration=calibrate(law, rows, 30.0, "v1.0.17")) for rows in (tasks, few)]
+    made = [SimpleNamespace(calibration=calibrate(distribution, rows, 30.0, "v1.0.17")) for rows in (tasks, few)]
     assert measured_retry_correlation({"task_failure": made[0]}).value == pytest.approx(0.3, abs=0.15)
     assert measured_retry_correlation({"task_failure": made[1]}) is None
     assert measured_retry_correlation({}) is None

@@ -72,7 +72,7 @@ def test_bins_are_few_and_count_every_attempt(exact_and_binned):
 def test_bins_fit_as_rows_do(exact_and_binned):
     """Estimates move by less than a ten-thousandth, intervals by no more than the noise of six hundred draws."""
     (_, exact), (_, binned) = exact_and_binned
-    assert binned.law == exact.law
+    assert binned.model == exact.model
     assert binned.goodness["design_effect"] == pytest.approx(exact.goodness["design_effect"], rel=0.02)
     assert binned.endings["reset"].dispersion == pytest.approx(exact.endings["reset"].dispersion, rel=0.02)
     for p in (0.5, 0.9, 0.99):

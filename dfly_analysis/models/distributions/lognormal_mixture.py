@@ -12,7 +12,7 @@ from dfly_analysis.models import distribution as base
 from dfly_analysis.models.distribution import LOG_ROOT_TWO_PI, Array, Parameters, find_roots, log_sum
 
 _STEP = 1e-5
-# What is left out: less than any number of attempts can tell.
+# What is left out: less than any number of attempts can show.
 _MIN_LOG_SHARE = -23.0
 
 
@@ -25,7 +25,7 @@ class Components(NamedTuple):
 
 
 class LogNormalMixture(base.Distribution):
-    """A mixture of log-normals; a subclass says only what its components are."""
+    """A mixture of log-normals; a subclass defines its components."""
 
     def components(self, shape: Parameters) -> Components:
         """Return the components under the shapes; these may be arrays of draws."""

@@ -59,8 +59,8 @@ _CAPTION = message(
 
 
 def _probabilities(axes: Any, rows: pd.DataFrame) -> None:
-    axes.plot(rows["law_z"], rows["seen_z"], ".", color=COLOURS["ok"], markersize=5)
-    low, high = (edge(rows[["law_z", "seen_z"]].to_numpy()) for edge in (np.min, np.max))
+    axes.plot(rows["model_z"], rows["observed_z"], ".", color=COLOURS["ok"], markersize=5)
+    low, high = (edge(rows[["model_z", "observed_z"]].to_numpy()) for edge in (np.min, np.max))
     axes.plot([low, high], [low, high], color=FIT, linewidth=1.4)
     labels = [format_share(share) for share in _SHARES]
     axes.set(
@@ -105,10 +105,10 @@ def _residuals(axes: Any, rows: pd.DataFrame) -> None:
 
 
 def _alt(fit: Any, rows: pd.DataFrame, hosts: pd.DataFrame) -> str:
-    gap = float(np.abs(rows["law"] - rows["seen"]).max())
+    gap = float(np.abs(rows["model"] - rows["observed"]).max())
     text = message(
         "Probability plot of the distribution {law} over {n:,} attempts: the largest gap between model and data is {gap}.",
-        law=fit.law, n=fit.n, gap=format_share(gap),
+        law=fit.model, n=fit.n, gap=format_share(gap),
     )  # fmt: skip
     if len(hosts) < 2:
         return text

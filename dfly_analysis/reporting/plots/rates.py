@@ -143,7 +143,7 @@ def draw_task_failures(fit: Any) -> Figure | NotDrawn:
         axes.errorbar(place, [rate.value for rate in rates], yerr=[below, above], fmt="o", color=COLOURS["timeout"], ecolor=FAINT, capsize=4, markersize=8, label=message("observed, with 95 % interval"))  # fmt: skip
         for x, one in zip(place, fit.bins, strict=True):
             axes.annotate(canvas.label(message("{failed:,} of {n:,}", failed=one.failed, n=one.n)), (x, one.rate.value), xytext=(9, 5), textcoords="offset points", fontsize=9)  # fmt: skip
-        if fit.law == "logistic":
+        if fit.model == "logistic":
             middle = [fit.rate(_middle(one)) for one in fit.bins]
             axes.plot(place, [rate.value for rate in middle], color=FIT, linewidth=1.6, label=message("logistic fit"))
         axes.set(xlim=(-0.5, len(names) - 0.3), ylim=(-0.03, 1.03), xlabel=message("blob size"), ylabel=message("failure rate of tasks"))  # fmt: skip
