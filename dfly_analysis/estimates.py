@@ -33,7 +33,7 @@ class Interval:
 
 _BOUNDS_NOTHING = 1000.0
 DEFAULT_RETRY_CORRELATION = Interval(0.0, 0.0, 0.1)
-"""Caution, not a measurement: how many failures of a pass are taken to repeat in the next, where a run does not say."""
+"""Assumed, not measured: the share of failures of a pass that repeat in the next, where a run does not show it."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
 def measured_retry_correlation(fits: Mapping[str, Any]) -> Interval | None:
     """Return the share of failures of a pass that repeat in the next, as a run's own fits show it.
 
-    None where too few tasks failed or ended to tell: then `DEFAULT_RETRY_CORRELATION` is all there is.
+    None where too few tasks failed or ended: then `DEFAULT_RETRY_CORRELATION` counts.
     """
     found = getattr(fits.get("task_failure"), "calibration", None)
     return found.retry_failure_correlation if found is not None and found.measures_retry_correlation else None

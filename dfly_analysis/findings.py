@@ -1,4 +1,4 @@
-"""What a diagnosis says: verdicts with evidence, causes with shares. Frozen values, no logic that reads logs."""
+"""The results of a diagnosis: verdicts with evidence, causes with shares. Frozen values, no logic that reads logs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,7 @@ def collapse_whitespace(text: str) -> str:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One line of the input that shows what is claimed.
-
-    Attributes
-    ----------
-    path : str
-        File as the user would find it (archive members after ``!``).
-    line : int
-        Line number in that file, from 1.
-    text : str
-        The line, redacted, at most a few hundred characters.
-    """
+    """One line of the input: the file (archive members after ``!``), the line's number from 1, and its redacted text."""
 
     path: str
     line: int
@@ -46,7 +36,7 @@ class Finding:
     title : str
         One short line for people.
     verdict : {"present", "absent", "unknown"}
-        ``unknown`` where the input cannot tell; `reason` says why.
+        ``unknown`` where the input does not show it; `reason` explains.
     severity : str
         One of `dfly_analysis.schema.SEVERITIES`; `info` never asks for action.
     count : int
@@ -80,18 +70,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class CauseProportion:
-    """The share of failed tasks that one cause explains, with a 95 % Wilson interval.
+    """The share (0 to 1) of failed tasks that one cause explains, with a 95 % Wilson interval; shares of a diagnosis add up to 1.
 
-    Attributes
-    ----------
-    cause : str
-        One of the contract's causes.
-    share, low, high : float
-        Between 0 and 1; shares of one diagnosis add up to 1.
-    tasks : int
-        Failed tasks attributed to it.
-    confidence : {"high", "medium", "low"} or None
-        How sure most of these tasks' cause is; of equally many the lower. None where nothing tells.
+    The confidence (``high``, ``medium`` or ``low``) is that of most of these tasks, the lower one in a tie; None where not known.
     """
 
     cause: str
@@ -103,16 +84,7 @@ class CauseProportion:
 
 
 class Diagnosis(list[Finding]):
-    """The findings of one dataset, a list, with the causes beside them.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-    causes : iterable of CauseProportion
-        Sorted, largest share first.
-    primary_cause : str or None
-        ``None`` where no task failed.
-    """
+    """The findings of one dataset, a list, with their causes, largest share first; no primary cause where no task failed."""
 
     def __init__(
         self, findings: Iterable[Finding], causes: Iterable[CauseProportion] = (), primary_cause: str | None = None

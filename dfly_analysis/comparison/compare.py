@@ -49,18 +49,9 @@ class SettingPair:
 class Comparison:
     """Whether a change helped, and the evidence.
 
-    Attributes
-    ----------
-    because, cautions : tuple of str
-        Sentences with numbers, and what weakens the comparison.
-    times : TimeEffect or None
-        None where pieces of one length are not seen finishing in both runs.
-    settings : tuple of SettingPair
-        Those that differ first.
-    causes_before, causes_after : tuple of (str, int)
-        Failed tasks by cause, most first.
-    outlasted : int
-        Pieces that finished afterwards in more time than the earlier timeout allowed.
+    `because` has sentences with numbers, `cautions` what weakens the comparison; settings that differ stand first; causes are failed
+    tasks by cause, most first; `times` is None where pieces of one length do not finish in both runs; `outlasted` counts pieces that
+    finished afterwards in more time than the earlier timeout allowed.
     """
 
     verdict: Verdict
@@ -81,11 +72,9 @@ class Comparison:
 def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
     """Return whether a change helped, from two runs loaded separately.
 
-    Notes
-    -----
-    Tasks decide where they can; where they are too few, attempts at pieces from the source do; where neither is clear,
-    attempts that timed out do, if the others went the same way, and pieces that outlasted the earlier timeout. A
-    difference counts where its 98.3 % interval excludes zero, because three of them are looked at.
+    Tasks decide where they can; where they are too few, attempts at pieces from the source do; where neither is clear, attempts that
+    timed out do, if the others went the same way, and pieces that outlasted the earlier timeout. A difference counts where its 98.3 %
+    interval excludes zero, because three of them are looked at.
     """
     runs = (before, after)
     counts = {
@@ -140,7 +129,7 @@ def _judge(
 
 
 def _uncontradicted(deciding: list[Effect], cut: Effect | None, times: TimeEffect | None) -> bool:
-    """Return whether failures did not grow; or grew within chance, while no more were cut and pieces took no longer than before."""
+    """Return whether failures did not grow; or grew within chance, while timeouts did not grow and pieces took no longer."""
     if all(one.difference.value <= 0.0 for one in deciding):
         return True
     return cut is not None and cut.difference.value <= 0.0 and times is not None and times.ratio.low <= 1.0

@@ -47,7 +47,7 @@ def time_effect(before: Dataset, after: Dataset) -> TimeEffect | None:
     if size is None or often[size] < MIN_COUNT:
         return None
     attempts = [_attempts(run, size) for run in runs]
-    medians = [_median(one["duration_s"].to_numpy(float), one["cut"].to_numpy(bool)) for one in attempts]
+    medians = [_median(one["duration_s"].to_numpy(float), one["censored"].to_numpy(bool)) for one in attempts]
     if not np.isfinite(medians).all():
         return None
     drawn = [_drawn_medians(one, seed) for one, seed in zip(attempts, (_SEED, _SEED + 1), strict=True)]
@@ -63,7 +63,7 @@ def _attempts(run: Dataset, size: int) -> pd.DataFrame:
     where = f"{_TIMED} AND size_bytes = {int(size)}"
     cluster = cluster_expression(run, where)
     every = -(-run.rows(f"SELECT count(*) FROM pieces WHERE {where}")[0][0] // MAX_ATTEMPTS)
-    query = f"SELECT {cluster} AS cluster, duration_s, outcome IS DISTINCT FROM 'ok' AS cut FROM pieces WHERE {where} AND hash({cluster}) % {every} = 0"
+    query = f"SELECT {cluster} AS cluster, duration_s, outcome IS DISTINCT FROM 'ok' AS censored FROM pieces WHERE {where} AND hash({cluster}) % {every} = 0"
     return run.sql(query)
 
 
@@ -76,7 +76,7 @@ def _median(duration_s: NDArray[np.float64], censored: NDArray[np.bool_]) -> flo
 def _drawn_medians(attempts: pd.DataFrame, seed: int) -> NDArray[np.float64]:
     """Return medians of draws of whole clusters, with replacement."""
     draw = np.random.default_rng(seed)
-    duration, censored = attempts["duration_s"].to_numpy(float), attempts["cut"].to_numpy(bool)
+    duration, censored = attempts["duration_s"].to_numpy(float), attempts["censored"].to_numpy(bool)
     members = list(attempts.groupby("cluster", sort=True).indices.values())
     result = []
     for _ in range(_DRAWS):

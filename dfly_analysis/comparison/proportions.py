@@ -10,7 +10,7 @@ from dfly_analysis.estimates import Interval, wilson
 
 LEVEL, STRICT = 0.95, 1.0 - 0.05 / 3.0
 MIN_TASKS = 5
-"""With fewer tasks than this, attempts are grouped by stretches of time within a task instead."""
+"""With fewer tasks than this, attempts are grouped by periods within a task instead."""
 FROM_SOURCE = "origin = 'source' AND ended IS NOT NULL AND NOT coalesce(successes_not_logged, false)"
 """Condition on `pieces`: fetched from the source, with a known end, in a run that also logs those that finished."""
 _SELF_ENDED = f"{FROM_SOURCE} AND coalesce(outcome, '') NOT IN ('cancelled', 'unknown')"
@@ -84,27 +84,22 @@ class Proportion:
 def effect_of(effect_id: str, before: Proportion, after: Proportion) -> Effect | None:
     """Compare two shares by Newcombe's interval on effective counts; None where one of the runs has no attempt.
 
-    Notes
-    -----
-    Newcombe, Statistics in Medicine 17 (1998) 873-890, method 10, from Wilson's intervals of both shares. Counts are
-    divided by the larger design effect of the two runs: where failures of one come in bursts, so may those of the other.
+    Method 10 of Statistics in Medicine 17 (1998) 873-890, from Wilson's intervals of both shares. Counts are divided by the larger
+    design effect of the two runs: where failures of one come in bursts, so may those of the other.
     """
     if not before.n or not after.n:
         return None
     factor = max(before.design_effect or 1.0, after.design_effect or 1.0)
     first, second = ((one.share, max(one.n / factor, 1.0)) for one in (before, after))
     return Effect(
-        effect_id, _wilson(*first, LEVEL), _wilson(*second, LEVEL), before.n, after.n, before.bad, after.bad,
+        effect_id, wilson(first[0] * first[1], first[1], LEVEL), wilson(second[0] * second[1], second[1], LEVEL),
+        before.n, after.n, before.bad, after.bad,
         _newcombe(first, second, LEVEL), _newcombe(first, second, STRICT), before.n_clusters, after.n_clusters,
     )  # fmt: skip
 
 
-def _wilson(share: float, n: float, level: float) -> Interval:
-    return wilson(min(share * n, n), n, level)
-
-
 def _newcombe(before: tuple[float, float], after: tuple[float, float], level: float) -> Interval:
-    first, second = _wilson(*before, level), _wilson(*after, level)
+    first, second = (wilson(share * n, n, level) for share, n in (before, after))
     difference = second.value - first.value
     down = math.hypot(second.value - second.low, first.high - first.value)
     up = math.hypot(second.high - second.value, first.value - first.low)
@@ -132,7 +127,7 @@ def _proportion(run: Dataset, query: str) -> Proportion:
 
 
 def cluster_expression(run: Dataset, where: str) -> str:
-    """Return in SQL which attempts fail together: those of one task, or of a stretch of time in it where tasks are few."""
+    """Return in SQL which attempts fail together: those of one task, or of a period in it where tasks are few."""
     n_tasks, timeout_s, begin_ns = run.rows(
         "SELECT count(DISTINCT coalesce(task_id, '')), median(timeout_s), min(nanoseconds(coalesce(started, ended))) "
         f"FROM pieces WHERE {where}"

@@ -30,11 +30,11 @@ PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 COLLECTOR = "scheduler.gc.pieceDownloadTimeout"
 SLOTS = "download.concurrentPieceCount"
 HEADROOM = 1.2
-# The end of this interval is what is set: beyond it the distributions disagree so much that the value would say nothing.
+# The end of this interval is what is set: beyond it the distributions disagree too much for the value to mean anything.
 LEVEL = 0.8
 COLLECT_DURATIONS = message("client logs with piece start and finish lines (level debug from client v1.4.1)")
 
-Verdict = Literal["raise", "thumb", "meets", "not_cut", "step", "ceiling", "not_fitted", "idle", "unknown_value"]
+Verdict = Literal["raise", "thumb", "meets", "no_timeout", "step", "ceiling", "not_fitted", "idle", "unknown_value"]
 
 
 def release_assumed() -> Message:
@@ -53,7 +53,7 @@ class TimeoutEvidence:
 
     failed: int
     attempts: int
-    cut_attempts: int
+    timed_out: int
     timeout_s: float | None
     seen: bool
 
@@ -64,7 +64,7 @@ class TimeoutRequirement:
 
     The origin (``source`` or ``parent``) is the one whose distribution asks for most; `needed` is an 80 % interval in seconds;
     `limited_by` is what holds the proposal below its upper end. Verdicts: ``raise`` (the fit asks for more), ``thumb`` (timeouts were
-    seen, but there is no fit: a rule of thumb), ``meets``, ``not_cut`` (nothing timed out), ``step`` (the estimate meets the target
+    seen, but there is no fit: a rule of thumb), ``meets``, ``no_timeout`` (nothing timed out), ``step`` (the estimate meets the target
     with a wide margin; only the disagreement of distributions asks for more), ``ceiling`` (more than is sensible would be needed),
     ``not_fitted``, ``idle`` (the role fetched nothing that the timeout covers), ``unknown_value``.
     """
@@ -173,7 +173,7 @@ class RecommendationContext:
         return known.is_read(version)
 
     def setting(self, key: str, role: str) -> Setting:
-        """Return the value in force for a role: what its files agree on, or what most of them say."""
+        """Return the value in force for a role: what its files, or most of them, set."""
         return self.settings.get(key, role)
 
     def pieces_in_flight(self, role: str) -> int | None:

@@ -112,7 +112,7 @@ class _Reader:
         if depth > _DEEPEST:
             raise self.problem("the manifest contains itself")
         if isinstance(content, list):
-            # what ``docker manifest inspect -v`` says of an image of several platforms, or a list of one
+            # what ``docker manifest inspect -v`` prints for an image of several platforms, or a list of one
             whole = [(_platform(one.get("Descriptor")) or "", one) for one in content if isinstance(one, dict)]
             if not whole:
                 raise self.problem("the file contains no manifest")

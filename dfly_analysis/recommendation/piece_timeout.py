@@ -75,19 +75,19 @@ def _article_text(key: str) -> Message:
 
 def _observations(context: Context, need: Requirement) -> Iterator[Message]:
     seen, diagnosis = need.timeouts, context.diagnosis
-    counts = {"cut": seen.cut_attempts, "attempts": seen.attempts}
-    if seen.cut_attempts and seen.timeout_s is not None:
+    counts = {"n": seen.timed_out, "attempts": seen.attempts}
+    if seen.timed_out and seen.timeout_s is not None:
         time = format_duration(seen.timeout_s)
-        yield message("{cut:,} of {attempts:,} attempts at pieces reached the {time} timeout", time=time, **counts)
-    elif seen.cut_attempts:
-        yield message("{cut:,} of {attempts:,} attempts at pieces timed out", **counts)
-    cut, failed = context.failed_tasks(required.TIMEOUT), context.failed_tasks()
-    share = cut / failed if failed else None
+        yield message("{n:,} of {attempts:,} attempts at pieces reached the {time} timeout", time=time, **counts)
+    elif seen.timed_out:
+        yield message("{n:,} of {attempts:,} attempts at pieces timed out", **counts)
+    n, failed = context.failed_tasks(required.TIMEOUT), context.failed_tasks()
+    share = n / failed if failed else None
     if (named := next((item for item in diagnosis.causes if item.cause == required.TIMEOUT), None)) is not None:
-        cut, failed, share = named.tasks, max(failed, named.tasks), named.share
+        n, failed, share = named.tasks, max(failed, named.tasks), named.share
     if share is not None:
-        values = {"cut": cut, "failed": failed, "share": format_share(share)}
-        yield message("timeouts explain {cut:,} of {failed:,} failed tasks ({share})", **values)
+        values = {"n": n, "failed": failed, "share": format_share(share)}
+        yield message("timeouts explain {n:,} of {failed:,} failed tasks ({share})", **values)
     if not seen.seen:
         yield message("nothing has timed out yet: this is the prediction for the requested size")
 
@@ -203,7 +203,7 @@ def refuse(context: Context, need: Requirement) -> NoRecommendation:
     elif fit is None:
         reason = message("the input shows no {role} that fetches what this timeout covers", role=role)
         collect = message("logs of a {role} that fetches a large layer", role=role)
-    elif need.verdict == "not_cut":
+    elif need.verdict == "no_timeout":
         reason = join([_no_timeout_text(context, need), now], "; ")
     elif need.timeouts.seen:
         reason = join([fit.reason, now, message("this is at least the rule of thumb")], "; ")
@@ -226,7 +226,7 @@ def _refusal_by_model(context: Context, need: Requirement, fit: DurationFit) -> 
     )  # fmt: skip
     if need.verdict == "meets":
         yield from (message("the current value meets the target"), prediction, now)
-    elif need.verdict == "not_cut":
+    elif need.verdict == "no_timeout":
         yield from (_no_timeout_text(context, need), now, prediction)
     elif need.verdict == "step":
         yield from (now, prediction)

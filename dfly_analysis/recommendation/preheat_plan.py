@@ -209,7 +209,7 @@ def _degree(stages: Sequence[Stage], link: Link, parallel: int) -> Degree:
 
 
 def _choose(degrees: Sequence[Degree], target: float) -> int:
-    """Return the fewest layers at a time that are nearly the quickest among those that meet the target, or come nearest."""
+    """Return the fewest layers at a time that are nearly the fastest among those that meet the target, or come nearest."""
     timed = [(one, one.time.value) for one in degrees if one.time is not None]
     if not timed:
         return 1
@@ -219,8 +219,8 @@ def _choose(degrees: Sequence[Degree], target: float) -> int:
         timed = [pair for pair, failure in zip(timed, failures, strict=True) if failure <= bound]
     elif any(one.margin is not None for one, _ in timed):
         timed = [(one, time) for one, time in timed if (one.margin or 0.0) >= MARGIN] or timed[:1]
-    quickest = min(time for _, time in timed)
-    return next(one.parallel for one, time in timed if time <= _NEARLY * quickest)
+    fastest = min(time for _, time in timed)
+    return next(one.parallel for one, time in timed if time <= _NEARLY * fastest)
 
 
 def _split(stage: Stage, link: Link, parallel: int, api: Api) -> list[Stage]:

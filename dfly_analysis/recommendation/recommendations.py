@@ -95,7 +95,7 @@ class Estimate:
     """One quantity that sizing rests on, whether or not anything has to change.
 
     Value and interval are in `unit` (``B/s``, ``bytes``, ``share``, ``cores`` or ``1``); `high` is infinite where unbounded. `because`
-    says what it was computed from, and what follows from it; `role` is empty where none is meant.
+    is what it was computed from, and what follows from it; `role` is empty where none is meant.
     """
 
     topic: Topic

@@ -29,7 +29,7 @@ _PROOFS = ("reqwest_body_timed_out", "write_piece_timed_out")
 _STREAM_FINDINGS = ("tokio_stream_elapsed", "scheduler_message_late", "parent_silent")
 _MIN_LAYER_BYTES = 64 * 2**20
 _LIMIT_FACTOR = 4.0
-# One step at a time: four times the estimate shows the tail that the distributions only guess at; the next run is fitted again.
+# One step at a time: four times the estimate shows the tail that the distributions only extrapolate; the next run is fitted again.
 _ESTIMATE_FACTOR = 4.0
 _COLLECTOR_S = 1800.0
 LONGEST_S = 30.0 * 86_400.0
@@ -78,14 +78,14 @@ def _timeout_evidence(context: RecommendationContext, role: str) -> TimeoutEvide
         SELECT count(*) FILTER (role = $1), count(*) FILTER (role = $1 AND outcome = 'timeout'),
             max(timeout_s) FILTER (role = $1 AND outcome = 'timeout'), count(*) FILTER (outcome = 'timeout')
         FROM pieces"""
-    attempts, cut_attempts, timeout_s, cut_of_all = context.one(query, [role])
+    attempts, timed_out, timeout_s, timed_out_of_all = context.one(query, [role])
     proven = bool(context.present(*_PROOFS))
     streams_only = not proven and bool(context.present(*_STREAM_FINDINGS))
     by_task = not streams_only and context.failed_tasks(TIMEOUT, role) > 0
     is_timeout = proven or (context.diagnosis.primary_cause == TIMEOUT and not streams_only)
-    by_finding = role == "seedClient" and is_timeout and not cut_of_all and not context.failed_tasks(TIMEOUT)
-    seen = cut_attempts > 0 or by_task or by_finding
-    return TimeoutEvidence(context.failed_tasks(role=role), attempts, cut_attempts, timeout_s, seen)
+    by_finding = role == "seedClient" and is_timeout and not timed_out_of_all and not context.failed_tasks(TIMEOUT)
+    seen = timed_out > 0 or by_task or by_finding
+    return TimeoutEvidence(context.failed_tasks(role=role), attempts, timed_out, timeout_s, seen)
 
 
 def _layer_rate_bps(context: RecommendationContext, role: str) -> float | None:
@@ -148,7 +148,7 @@ def _from_fit(context: RecommendationContext, need: TimeoutRequirement, needed: 
     # Where nothing timed out, the estimate alone has to exceed the value in force: no alarm from a wide interval.
     threshold = needed.high if need.timeouts.seen else needed.value
     if in_force >= threshold:
-        return replace(need, verdict="not_cut" if need.timeouts.failed and not need.timeouts.seen else "meets")
+        return replace(need, verdict="no_timeout" if need.timeouts.failed and not need.timeouts.seen else "meets")
     if in_force < min(wanted, most):
         return raised
     return replace(need, verdict="step" if in_force >= needed.value else "ceiling")
@@ -157,7 +157,7 @@ def _from_fit(context: RecommendationContext, need: TimeoutRequirement, needed: 
 def _by_rule_of_thumb(context: RecommendationContext, need: TimeoutRequirement) -> TimeoutRequirement:
     """Fall back on rules of thumb where timeouts were seen; they start from the timeout seen, not from the value in force."""
     if not need.timeouts.seen:
-        return replace(need, verdict="not_cut" if need.timeouts.failed else "not_fitted")
+        return replace(need, verdict="no_timeout" if need.timeouts.failed else "not_fitted")
     in_force = need.in_force_s
     if in_force is None:
         return need

@@ -84,7 +84,7 @@ class Outcome:
     ended_s: Array
     ok: Flags
     attempts: Array
-    cut: Array
+    timed_out: Array
     failed: Array
 
 
@@ -116,7 +116,7 @@ class _Pipeline:
         self.now, self.clock, self.load, self.bucket = np.zeros(rows), np.zeros(links), np.zeros(links), np.zeros(links)
         self.end, self.fail, self.begin = (np.full(slots, np.inf) for _ in range(3))
         self.work, self.patience, self.weight = np.zeros(slots), np.zeros(slots), np.ones(slots)
-        self.cuts, self.is_last = np.zeros(slots, dtype=bool), np.zeros(slots, dtype=bool)
+        self.by_timeout, self.is_last = np.zeros(slots, dtype=bool), np.zeros(slots, dtype=bool)
         self.layer = np.full(lanes, -1)
         self.round, self.queue, self.lost, self.running, self.again, self.repeat = (
             np.zeros(lanes, dtype=np.intp) for _ in range(6)
@@ -127,14 +127,14 @@ class _Pipeline:
         self.next_layer = np.zeros(rows, dtype=np.intp) if own is None else own.copy()
         self.started, self.ended = np.full((rows, count), np.nan), np.full((rows, count), np.nan)
         self.ok = np.zeros((rows, count), dtype=bool)
-        self.attempts, self.cut, self.failed = np.zeros(rows), np.zeros(rows), np.zeros(rows)
+        self.attempts, self.timed_out, self.failed = np.zeros(rows), np.zeros(rows), np.zeros(rows)
 
     def run(self) -> Outcome:
         """Advance until nothing is left to happen."""
         for _ in range(_MAX_STEPS):
             if not self._step():
                 break
-        return Outcome(self.started, self.ended, self.ok, self.attempts, self.cut, self.failed)
+        return Outcome(self.started, self.ended, self.ok, self.attempts, self.timed_out, self.failed)
 
     def _speed(self) -> Array:
         known = self.assumptions
@@ -240,7 +240,7 @@ class _Pipeline:
         place = np.clip((score - SCORES[0]) / (SCORES[1] - SCORES[0]), 0.0, len(SCORES) - 1.001)
         low = place.astype(np.intp)
         below, above = (known.log_time[variant, later, size, low + step] for step in (0, 1))
-        limit = np.array(self.client.timeout_s)[later]
+        timeout_s = np.array(self.client.timeout_s)[later]
         other = np.full(len(rows), np.inf)  # when something else than a timeout ends the attempt
         if known.hazard_per_s.any():
             with np.errstate(divide="ignore"):
@@ -252,11 +252,15 @@ class _Pipeline:
         if known.retry_failure_correlation.any() and repeated.any():
             will_time_out = repeated & (self.rng.random(len(rows)) < known.retry_failure_correlation[variant])
             self.work[rows[will_time_out], lane[will_time_out], slot[will_time_out]] = _NEVER_S
-            other = np.where(will_time_out & np.isinf(limit), 0.0, other)
+            other = np.where(will_time_out & np.isinf(timeout_s), 0.0, other)
         if known.usual_bps:
             self.weight[spot] = known.class_bytes[size] / self.work[spot] / known.usual_bps
-        self.patience[spot], self.cuts[spot], self.is_last[spot] = np.minimum(limit, other), limit <= other, last
-        np.add.at(self.running, (rows, lane), 1)  # all slots of a lane may be asked for at once
+        self.patience[spot], self.by_timeout[spot], self.is_last[spot] = (
+            np.minimum(timeout_s, other),
+            timeout_s <= other,
+            last,
+        )
+        np.add.at(self.running, (rows, lane), 1)  # all slots of a lane may be taken at once
         if np.isinf(self.client.limit_bps):
             self._begin(rows, lane, slot)
             return
@@ -283,7 +287,7 @@ class _Pipeline:
         self.running[rows, lane] -= 1
         self.attempts[rows] += 1
         self.failed[rows] += ~finished
-        self.cut[rows] += ~finished & self.cuts[spot]
+        self.timed_out[rows] += ~finished & self.by_timeout[spot]
         if self.client.siblings_cancelled:
             self._continue_in_rounds(rows, lane, slot, finished)
         else:
@@ -337,7 +341,7 @@ class _Pipeline:
         self.orphan[rows[gone], lane[gone]] = False
 
     def _lose(self, rows: Index, lane: Index) -> None:
-        """Lose layers whose siblings run on: drop them where nobody feels that, else let them load the link."""
+        """Lose layers whose siblings run on: drop them where that has no effect, else let them load the link."""
         layer = self.layer[rows, lane]
         if not self.has_orphan_slots:
             self._clear(rows, lane)
@@ -373,12 +377,12 @@ def run_independent(
     copies, count = len(variant), len(layers.n_pieces)
     time, ok = np.zeros((copies, count)), np.zeros((copies, count), dtype=bool)
     sums = np.zeros((3, copies))
-    for alike in _equal_layers(layers.n_pieces):
-        own, single = np.tile(alike, copies), replace(client, lanes=1)
-        result = run_pipeline(layers, single, assumptions, np.repeat(variant, len(alike)), rng, own=own)
-        time[:, alike] = (result.ended_s - result.started_s).reshape(copies, -1)
-        ok[:, alike] = result.ok.reshape(copies, -1)
-        sums += [part.reshape(copies, -1).sum(axis=1) for part in (result.attempts, result.cut, result.failed)]
+    for similar in _equal_layers(layers.n_pieces):
+        own, single = np.tile(similar, copies), replace(client, lanes=1)
+        result = run_pipeline(layers, single, assumptions, np.repeat(variant, len(similar)), rng, own=own)
+        time[:, similar] = (result.ended_s - result.started_s).reshape(copies, -1)
+        ok[:, similar] = result.ok.reshape(copies, -1)
+        sums += [part.reshape(copies, -1).sum(axis=1) for part in (result.attempts, result.timed_out, result.failed)]
     started = schedule(time, layers.arrival_s, client.lanes)
     return Outcome(started, started + time, ok, *sums)
 
@@ -387,9 +391,9 @@ def _equal_layers(n_pieces: Index) -> Iterator[Index]:
     """Yield layers of nearly one number of pieces, so that no copy waits long for another."""
     order: Index = np.argsort(n_pieces, kind="stable")
     while len(order):
-        alike = n_pieces[order] <= _UNLIKE * n_pieces[order[0]]
-        yield order[alike]
-        order = order[~alike]
+        similar = n_pieces[order] <= _UNLIKE * n_pieces[order[0]]
+        yield order[similar]
+        order = order[~similar]
 
 
 def schedule(time: Array, arrival_s: Array, lanes: int) -> Array:

@@ -43,7 +43,7 @@ def summarize(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants
     span = outcome.ended_s.max(axis=1) - outcome.started_s.min(axis=1)
     return SimulationResult(
         n_layers=layers, failure_rate=rate, attempt_failure_rate=_share(outcome.failed, outcome.attempts, variant, uncertainty)[0],
-        cut_rate=_share(outcome.cut, outcome.attempts, variant, uncertainty)[0],
+        cut_rate=_share(outcome.timed_out, outcome.attempts, variant, uncertainty)[0],
         failed=_predicted(lost, variant, uncertainty, mean=True),
         layer_time_s=_predicted(np.median(outcome.ended_s - outcome.started_s, axis=1), variant, uncertainty),
         makespan_s=_predicted(span, variant, uncertainty), variance_shares=variance_shares,

@@ -76,7 +76,7 @@ def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Ch
         ``KEY=VALUE``; the key as in the component's file (``download.pieceTimeout``) or in the chart's values
         (``seedClient.config.download.pieceTimeout``).
     role : {"seedClient", "client"}
-        Whose, where the key does not say.
+        Of keys without a role.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _value(key: str, text: str) -> float:
 
 
 def settings_in_force(settings: Settings, role: str) -> SimulatedSettings:
-    """Return what a role's hosts agree on, or what most of them say."""
+    """Return what a role's hosts, or most of them, set."""
     found: dict[str, Any] = {}
     for key, (kind, name) in _KNOWN.items():
         one = settings.get(key, role)

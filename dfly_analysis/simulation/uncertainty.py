@@ -41,7 +41,7 @@ class Source:
     retries_seen: int = 0
 
     @property
-    def alike(self) -> bool:
+    def same_model(self) -> bool:
         """Whether all passes have one distribution."""
         return self.duration_models[0] is self.duration_models[1]
 
@@ -51,7 +51,7 @@ class Source:
             return self
         first, later = self.duration_models
         moved = first.at_speed(speed)
-        models = (moved, moved if self.alike else later.at_speed(speed))
+        models = (moved, moved if self.same_model else later.at_speed(speed))
         return replace(self, duration_models=models, speed=self.speed * speed)
 
 
@@ -117,7 +117,7 @@ def time_tables(source: Source, class_bytes: Iterable[float]) -> Tables:
     """Return the times of each pass and size."""
     sizes, (first, later) = sorted(set(class_bytes)), source.duration_models
     result = {(0, size): _time_table(first, size) for size in sizes}
-    return result | {(1, size): result[0, size] if source.alike else _time_table(later, size) for size in sizes}
+    return result | {(1, size): result[0, size] if source.same_model else _time_table(later, size) for size in sizes}
 
 
 def _time_table(model: DurationFit, size_bytes: float) -> Array:

@@ -116,7 +116,7 @@ class _Simulation:
     ) -> SimulationResult:
         """Simulate layers under some settings."""
         later = settings.source_timeout_s or math.inf
-        first = later if source.alike else settings.parent_timeout_s(self.version) or later
+        first = later if source.same_model else settings.parent_timeout_s(self.version) or later
         passes = layers.passes if settings.back_to_source else np.ones_like(layers.passes)
         tables = self.tables[source.speed]
         client = ClientBehaviour(
@@ -135,7 +135,7 @@ class _Simulation:
         return summarize(outcome, variant, self.variants)
 
 
-def simulate(  # noqa: PLR0913 - each is one thing that may be asked
+def simulate(  # noqa: PLR0913 - each is an option of the command
     dataset: Dataset,
     fits: Mapping[str, Any],
     settings: Settings | None = None,
@@ -245,20 +245,20 @@ def _source(fits: Mapping[str, Any], role: str) -> Source | NotFitted:
 def _complete(
     settings: SimulatedSettings, dataset: Dataset, role: str, version: str | None
 ) -> SimulatedSettings | NotFitted:
-    """Fill in from the run what no file says: the piece timeout."""
+    """Fill in the piece timeout from the run where no file sets it."""
     query = "SELECT count(*), median(timeout_s) FILTER (outcome = 'timeout') FROM pieces WHERE role = ?"
     n, seen_s = dataset.rows(query, [role])[0]
-    limit = settings.piece_timeout_s
+    timeout_s = settings.piece_timeout_s
     if settings.source_timeout_s is None:
         if seen_s is None:
             missing = message("the Helm values (--values), the chart (--chart) or the hosts' dfdaemon.yaml")
             return NotFitted(NAME, message("the piece timeout of the {role} is not known", role=role), missing, n)
-        limit = seen_s
+        timeout_s = seen_s
     if settings.slots is None:
         missing = message("the hosts' dfdaemon.yaml, the client's release (--client) or the chart (--chart)")
         return NotFitted(NAME, message("{key} of the {role} is not known", key=SLOTS, role=role), missing, n)
     retries = settings.retries if settings.retries is not None else rules.piece_attempts(version).retries_before_body
-    return replace(settings, piece_timeout_s=limit, retries=retries)
+    return replace(settings, piece_timeout_s=timeout_s, retries=retries)
 
 
 def _answer(
@@ -298,7 +298,7 @@ def _answer(
 
 
 def _binding_limit(tables: Tables, settings: SimulatedSettings, lanes: int) -> float:
-    """Return the client's rate limit, or infinity where it is far beyond what so many pieces could ask for."""
+    """Return the client's rate limit, or infinity where it is far beyond what so many pieces could use."""
     limit = min((x for x in (settings.limit_bps, settings.source_limit_bps) if x), default=math.inf)
     requested = max(size / float(np.exp(table[0, len(SCORES) // 2])) for (_, size), table in tables.items())
     return limit if limit < _FAR_BEYOND * requested * (settings.slots or 1) * lanes else math.inf

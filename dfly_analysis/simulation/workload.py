@@ -89,7 +89,7 @@ def read_workload(dataset: Dataset, role: str, *, one_link: bool, tied: bool = F
     piece_bytes = {(size, piece): piece or piece_length_bytes(size, version) for size, piece, _ in sizes}
     pieces = sum(n * -(-size // piece_bytes[size, piece]) for size, piece, n in sizes)
     every = max(1, int(np.ceil(pieces / _MAX_PIECES)))
-    # A stretch from the middle of the run by its bytes, or one of so many layers of each size alike: images repeat their sizes.
+    # A period from the middle of the run by its bytes, or one of so many layers of each size: images repeat their sizes.
     chosen = "abs(done - 0.5 * total) <= 0.5 * total / $2" if tied else "(by_size - 1) % $2 = $2 // 2"
     query = f"""
         {_LOADS}, waits AS (
@@ -109,8 +109,8 @@ def read_workload(dataset: Dataset, role: str, *, one_link: bool, tied: bool = F
     size, piece, host, arrival, (lanes, *_), (waited, *_) = zip(*rows, strict=True)
     lanes = int(lanes) * (1 if waited else _UNLIMITED)  # where none had to wait, what ran at a time is no limit
     link = np.zeros(len(rows), dtype=np.intp) if one_link else np.array(host, dtype=np.intp)
-    cut = [float(piece_bytes[one]) for one in zip(size, piece, strict=True)]
-    layers, classes = cut_layers(size, cut, version, link=link, arrival_s=np.array(arrival, dtype=float))
+    lengths = [float(piece_bytes[one]) for one in zip(size, piece, strict=True)]
+    layers, classes = cut_layers(size, lengths, version, link=link, arrival_s=np.array(arrival, dtype=float))
     lanes = int(np.clip(lanes if tied else round(lanes / every), 1, len(rows)))
     return Workload(layers, classes, lanes, max(one for one, _, _ in sizes), observed, every)
 

@@ -373,7 +373,7 @@ def test_compression_is_judged_at_the_bandwidth_seen_only():
     assert silent.collect
     wide = estimate(advice_of("thin link"), "gzip pays off below this bandwidth, programs", "client")
     named = recommend(*thin_link(), compression_ratio=2.5)
-    narrow = estimate(named, "gzip pays off below this bandwidth, compression ratio 2.5", "client")
+    narrow = estimate(named, "gzip pays off below this bandwidth, ratio 2.5", "client")
     assert narrow.low >= wide.low
     assert "gzip pays off at" in narrow.because
     with pytest.raises(DflyError, match="compression ratio must be above 1"):

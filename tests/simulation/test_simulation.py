@@ -138,7 +138,7 @@ def test_every_layer_ends_and_a_whole_one_took_all_its_pieces(pieces, slots, lan
     assert (made.ended_s >= made.started_s).all()
     whole = made.ok.all(axis=1)
     assert (made.attempts[whole] >= sum(pieces)).all()
-    assert (made.cut <= made.failed).all()
+    assert (made.timed_out <= made.failed).all()
     assert (made.failed <= made.attempts).all()
 
 
@@ -182,7 +182,7 @@ def test_resets_fail_attempts_at_their_hazard():
         copies=500,
     )
     assert float(made.failed.sum() / made.attempts.sum()) == pytest.approx(1 - np.exp(-0.05), abs=0.01)
-    assert made.cut.sum() == 0
+    assert made.timed_out.sum() == 0
 
 
 @pytest.fixture(scope="module")
