@@ -1,10 +1,10 @@
-"""Rules that a configuration is checked by: when each holds, what to say, and values that hold it and that do not."""
+"""Rules that a configuration is checked by: condition, message, remedy, and sample configurations."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -19,44 +19,38 @@ _PLACE = re.compile(r"\{([^{}]+)\}")
 _ASKED = ("chart", "client", "scheduler", "size", "bandwidth", "layers")
 
 
-@dataclass(frozen=True)
-class Factor:
-    """One operand."""
+class Factor(NamedTuple):
+    """One operand, and whether it divides.
+
+    A setting (``download.pieceTimeout``, ``seedClient:download.pieceTimeout``, ``backend.maxRetries@binary``), a quantity
+    (``$demand``), or a literal (``5s``, ``16GiB``, ``0.25``, ``true``, ``'text'``).
+    """
 
     name: str
-    """A setting (``download.pieceTimeout``, ``seedClient:download.pieceTimeout``, ``backend.maxRetries@binary``), a quantity
-    (``$demand``), or a literal (``5s``, ``16GiB``, ``0.25``, ``true``, ``'text'``)."""
     inverse: bool = False
-    """Whether it divides."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Two products compared."""
 
     left: tuple[Factor, ...]
     operator: Operator
     right: tuple[Factor, ...]
-    text: str
 
 
 @record
 class ConfigSample:
-    """Values that hold a rule, or do not."""
+    """Helm values (nested, dotted or as text) and components' own files by name, with options of the check."""
 
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """Helm values, nested or dotted."""
     text: str = ""
-    """The values as a file has them, where that matters; else empty."""
     rendered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
-    """Components' own files, by name."""
     chart: str | None = None
     client: str | None = None
     scheduler: str | None = None
     size: str | None = None
     bandwidth: str | None = None
     layers: int | None = None
-    """Options of the check."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -65,25 +59,23 @@ class ConfigSample:
 
 
 class RuleSamples(NamedTuple):
-    """Configurations that hold a rule, and that do not; each kind has at least one."""
+    """Configurations in which a rule's problem is present and absent; each kind has at least one."""
 
     present: tuple[ConfigSample, ...]
     absent: tuple[ConfigSample, ...]
 
 
 class IgnoredKeys(NamedTuple):
-    """Which keys without effect a rule is about."""
+    """Which `dfly_analysis.config.ignored_keys.IgnoredKey` a rule is about: kinds, and what the path must (not) contain."""
 
     kinds: tuple[str, ...]
-    """See `dfly_analysis.config.ignored_keys.IgnoredKey`."""
     named: str = ""
     not_named: str = ""
-    """The key's path has to hold this word, or must not, in any capitals."""
 
 
 @record
 class ConfigRule:
-    """A rule."""
+    """A rule that configurations are checked by."""
 
     id: str
     title: str
@@ -91,13 +83,12 @@ class ConfigRule:
     remedy: str
     samples: RuleSamples
     when: tuple[str | tuple[str, ...], ...] = ()
-    """It holds where one of these does: a comparison, or several that all have to; empty where `keys` decides."""
+    """One of these must be true: a comparison, or several that all must be; empty if `keys` decides."""
     keys: IgnoredKeys | None = None
-    """It holds where such a key is written; None where `when` decides."""
+    """Such a key must be set; None if `when` decides."""
     roles: tuple[str, ...] = ("seedClient",)
-    """It is looked for in each."""
     releases: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
-    """Where it can hold at all; a release not known counts as one of them."""
+    """Releases that can have the problem, by role; an unknown release counts as one of them."""
     message: str = ""
     """Sentence with operands in braces."""
     knob: str | None = None
@@ -105,16 +96,16 @@ class ConfigRule:
 
     def __post_init__(self) -> None:
         if bool(self.when) == bool(self.keys):
-            raise EntryError("has to have either `when` or `keys`")
+            raise EntryError("needs either `when` or `keys`")
         for place, one in enumerate(self.when):
             for text in _texts(one):
                 if not _COMPARISON.fullmatch(text):
                     hint = "write it like `storage.writePieceTimeout < download.pieceTimeout`, with ` * ` and ` / ` between factors"
-                    raise EntryError(f"{text!r} is no comparison; {hint}", "when", place)
+                    raise EntryError(f"{text!r} is not a comparison; {hint}", "when", place)
 
     @cached_property
     def conditions(self) -> tuple[tuple[Comparison, ...], ...]:
-        """Return `when` as comparisons: one group has to hold as a whole."""
+        """Return `when` as groups of comparisons that must all be true."""
         return tuple(tuple(parse_comparison(text) for text in _texts(one)) for one in self.when)
 
     @property
@@ -124,20 +115,20 @@ class ConfigRule:
 
     @property
     def condition(self) -> str:
-        """Return in words when it holds."""
+        """Return the condition as text."""
         if self.keys is not None:
             return f"a key is {' or '.join(self.keys.kinds)}".replace("_", " ")
         return " or ".join(" and ".join(_texts(one)) for one in self.when)
 
-    def takes(self, kind: str, words: str) -> bool:
-        """Return whether a key without effect belongs to this rule, by its kind and the words of its path."""
+    def takes(self, kind: str, text: str) -> bool:
+        """Return whether a key without effect belongs to this rule, by its kind and its path."""
         if self.keys is None or kind not in self.keys.kinds:
             return False
-        low, banned = words.lower(), self.keys.not_named.lower()
+        low, banned = text.lower(), self.keys.not_named.lower()
         return self.keys.named.lower() in low and not (banned and banned in low)
 
     def possible(self, versions: Mapping[str, str | None]) -> bool:
-        """Return whether the releases in force can hold it; one that is not known can."""
+        """Return whether these releases can have the problem; an unknown one can."""
         return all(
             (version := versions.get(role)) is None or within(version, since, until)
             for role, (since, until) in self.releases.items()
@@ -165,7 +156,7 @@ def parse_comparison(text: str) -> Comparison:
     match = _COMPARISON.fullmatch(text)
     assert match is not None  # validated with the rule
     operator: Any = match["operator"]
-    return Comparison(_product(match["left"]), operator, _product(match["right"]), text)
+    return Comparison(_product(match["left"]), operator, _product(match["right"]))
 
 
 def _texts(one: str | tuple[str, ...]) -> tuple[str, ...]:

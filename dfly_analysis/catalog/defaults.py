@@ -38,19 +38,16 @@ _PREFIXES = ("database:", "fixed:", "metric:")
 
 @record
 class Era(Span):
-    """A span of releases in which a key has one default."""
+    """A span of releases in which a key has one default; `ignored` says why a set value has no effect, None if it is read."""
 
     source: str
-    """File and tag it was read from."""
     default: Value = None
-    """As the configuration would write it; None where unset."""
     ignored: str | None = None
-    """Why a written value has no effect; None where the component reads the key."""
     note: str = ""
 
 
 class ChartRun(NamedTuple):
-    """A span of charts that set one value; both ends included."""
+    """A span of charts that set one value, both ends included."""
 
     since: str
     until: str
@@ -91,14 +88,12 @@ class ChartDefaults:
 
 @dataclass(frozen=True)
 class KeyDefaults:
-    """A key of one component."""
+    """A key of one component; client and seed client are one binary and differ in what the chart sets."""
 
     component: str
-    """Client and seed client are one binary and differ in what the chart sets."""
     key: str
-    """In the component's own file."""
     helm_path: str | None
-    """In the chart's values; None where the chart's template does not pass it on."""
+    """In the chart's values; None if the chart's template does not pass it on."""
     line: Line
     """Numbering line of the eras."""
     unit: str
@@ -106,19 +101,14 @@ class KeyDefaults:
     meaning: str
     too_small: str
     too_large: str
-    """What it does, and what goes wrong; empty where nothing is known."""
     spellings: tuple[str, ...]
     """This key and the other names of the same setting, newest first."""
     repository: str = ""
-    """Where the component's code is."""
     eras: tuple[Era, ...] = ()
-    """Oldest first, apart from one another; empty where only the chart knows the key."""
+    """Oldest first; empty if only the chart knows the key."""
 
     def at(self, version: str) -> Era | None:
-        """Return the era of a release, or None where no era covers it.
-
-        A release newer than all known ones is read as the newest known.
-        """
+        """Return the era of a release, or None; a release newer than all known ones is read as the newest known."""
         known = None if self.line == "chart" else known_release(self.line, version)
         return None if known is None else entry_at(self.eras, known)
 
@@ -162,7 +152,7 @@ def _expanded(file: DefaultsFile) -> Iterator[KeyDefaults]:
 
 def _chart_only(path: str) -> KeyDefaults:
     component, _, key = path.replace(".config.", ".", 1).partition(".")
-    meaning = "a value that the chart sets; the component's own default is not in the facts"
+    meaning = "a value that the chart sets; the component's own default is not known here"
     return KeyDefaults(component, key, path, "chart", "text", meaning, "", "", (key,))
 
 
@@ -211,8 +201,8 @@ def find_defaults(key: str) -> tuple[KeyDefaults, ...]:
         if found:
             return found
     names = dict.fromkeys([item.key for item in known] + [item.helm_path or item.key for item in known])
-    hint = suggest_similar(bare, names) or "facts are kept under names such as download.pieceTimeout"
-    raise FactMissingError(f"no fact is named {key!r}", hint=hint)
+    hint = suggest_similar(bare, names) or "names look like download.pieceTimeout"
+    raise FactMissingError(f"unknown key {key!r}", hint=hint)
 
 
 def chart_run(helm_path: str | None, chart_version: str) -> ChartRun | None:
@@ -223,10 +213,9 @@ def chart_run(helm_path: str | None, chart_version: str) -> ChartRun | None:
 
 
 def defaults_by_release(key: str) -> list[dict[str, Any]]:
-    """Return all that is known of a key, see `find_defaults`: a row for each span of releases and layer.
+    """Return the defaults of a key, see `find_defaults`: a row for each span of releases and layer, the binary's first.
 
-    The columns are component, key, helm_path, layer, since, until, default, source, note; the binary's rows come before the chart's.
-    A default is None if the key is unset or ignored, and the note says which.
+    The columns are component, key, helm_path, layer, since, until, default, source, note.
     """
     rows = []
     for item in find_defaults(key):
@@ -242,19 +231,10 @@ def defaults_by_release(key: str) -> list[dict[str, Any]]:
 
 
 def defaults_at(key: str, version: str) -> list[dict[str, Any]]:
-    """Return the values of a key in a release, a row for each component and layer; the chart's overrides the binary's.
+    """Return the values of a key (see `find_defaults`) in a release, a row for each component and layer.
 
-    Parameters
-    ----------
-    key : str
-        See `find_defaults`.
-    version : str
-        A client (``v0.x``, ``v1.x``), a Manager or scheduler (``v2.x``), or a chart (``chart-1.7.4``, ``1.7.4``).
-
-    Raises
-    ------
-    FactMissingError
-        If the key or the release is unknown, or the release is of another line than the key.
+    The release is a client (``v0.x``, ``v1.x``), a manager or scheduler (``v2.x``), or a chart (``chart-1.7.4``, ``1.7.4``);
+    a FactMissingError if the key or the release is unknown, or the release is of another line than the key.
     """
     line, known, assumptions = _asked(version)
     found = find_defaults(key)
@@ -262,7 +242,7 @@ def defaults_at(key: str, version: str) -> list[dict[str, Any]]:
     if not rows:
         lines = " or ".join(dict.fromkeys(f"{LINE_TITLES[item.line]} ({releases(item.line)[-1]} …)" for item in found))
         raise FactMissingError(
-            f"{found[0].key} has no value in {version}", where=assumptions, hint=f"ask by a release of {lines}"
+            f"{found[0].key} has no value in {version}", where=assumptions, hint=f"give a release of {lines}"
         )
     return rows
 
@@ -276,8 +256,8 @@ def _asked(version: str) -> tuple[Line, str, str]:
     known_all = releases(line)
     requested, newest = parse_version(number), parse_version(known_all[-1])
     if requested < newest and requested.release not in {parse_version(one).release for one in known_all}:
-        hint = suggest_similar(number, known_all) or f"there are {known_all[0]} to {known_all[-1]}"
-        raise FactMissingError(f"{LINE_TITLES[line]} {version} was never tagged", hint=hint)
+        hint = suggest_similar(number, known_all) or f"known are {known_all[0]} to {known_all[-1]}"
+        raise FactMissingError(f"{LINE_TITLES[line]} {version} does not exist", hint=hint)
     return line, known, f"{assumptions}, which is not known: read as {known}"
 
 
@@ -322,9 +302,7 @@ class Change:
     component: str
     key: str
     layer: str
-    """Whether the binary's default or the chart's value differs."""
     from_version: str | None
-    """Release compared; of an image if charts were asked for."""
     before: Value
     to_version: str | None
     after: Value
@@ -333,13 +311,7 @@ class Change:
 
 
 def defaults_diff(key: str, v1: str, v2: str) -> list[dict[str, Any]]:
-    """Return how a key differs between two releases of one line: rows with the fields of `Change` by component and layer.
-
-    Raises
-    ------
-    FactMissingError
-        If the key or a release is unknown, or the releases are of different lines.
-    """
+    """Return how a key differs between two releases of one line: rows with the fields of `Change` by component and layer."""
     _require_same_line(v1, v2)
     return [asdict(change) for change in _changes(defaults_at(key, v1), defaults_at(key, v2))]
 
@@ -357,9 +329,9 @@ def changes_between(v1: str, v2: str) -> tuple[Change, ...]:
 
 
 def _require_same_line(v1: str, v2: str) -> None:
-    (first, _, text), (second, _, other) = _asked(v1), _asked(v2)
+    (first, _, one), (second, _, two) = _asked(v1), _asked(v2)
     if first != second:
-        raise FactMissingError(f"{text}, {other}: they cannot be compared", hint="name two releases of one line")
+        raise FactMissingError(f"{one}, {two}: they cannot be compared", hint="give two releases of one line")
 
 
 def _changes(before: Iterable[dict[str, Any]], after: Iterable[dict[str, Any]]) -> Iterator[Change]:

@@ -14,38 +14,36 @@ _NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 
 
 class Fields(NamedTuple):
-    """Where the fields of a JSON object or a CSV row stand, the first name present being taken."""
+    """Paths of the fields of a JSON object or a CSV row; the first one present counts."""
 
     needs: tuple[str, ...] = ()
-    """Names without which an object is not of this envelope."""
+    """Required names."""
     text: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
     writer: tuple[str, ...] = ()
     part: tuple[str, ...] = ()
-    """Paths of the line, of the envelope's time, of who wrote it, and of what must not be mixed besides the writer."""
+    """What must not be mixed besides the writer."""
     continues: Mapping[str, str] | None = None
-    """Field and value that say that the line goes on in the next object."""
+    """Field and value which show that the line continues in the next object."""
     pieces: bool = False
-    """Whether a line goes on in the next object unless it ends in a newline."""
+    """Whether a line continues in the next object unless it ends in a newline."""
     shape: str = ""
     """How a document holds its objects: ``list``, ``streams``, ``hits``."""
 
 
 @record
 class EnvelopeKind:
-    """One way in which lines are wrapped."""
+    """One kind of envelope: a prefix of each line, notices between plain lines, JSON lines, one JSON document, or a table."""
 
     id: str
     title: str
     kind: Literal["prefix", "plain", "json", "document", "csv"]
-    """A prefix before each line, nothing but notices between lines, a JSON object a line, one JSON document, a table."""
     samples: tuple[Mapping[str, Any], ...]
     certain: bool = False
     """Whether its shape is proof enough; otherwise a line inside must be of a known format."""
     newest_first: bool = False
-    """Whether it may hold the newest line first."""
     pattern: str | None = None
-    """Of a prefix: verbose pattern of what stands before a line, with its fields named."""
+    """Verbose pattern of a prefix, with its fields as named groups."""
     needs: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
@@ -56,15 +54,15 @@ class EnvelopeKind:
     shape: Literal["", "list", "streams", "hits"] = ""
     """See `Fields`."""
     notices: tuple[str, ...] = ()
-    """Tools whose own lines stand between those that it carries."""
+    """Tools whose own messages are between the lines."""
     replace: Mapping[str, str] | None = None
-    """What the tool wrote in place of characters it does not pass on."""
+    """Replacements of characters that the tool does not pass on."""
     split_bytes: int = 0
-    """Length at which the tool cuts a line in two without a mark, 0 where it does not."""
+    """Length at which the tool splits a line without a mark; 0 if it does not."""
 
     def __post_init__(self) -> None:
         if (self.kind == "prefix") is not (self.pattern is not None):
-            raise EntryError("a prefix, and nothing else, has a `pattern` of what stands before a line")
+            raise EntryError("`pattern` is required for a prefix, and only for a prefix")
         for place, tool in enumerate(self.notices):
             if tool not in load_notices():
                 raise EntryError(f"{tool!r} is not one of {', '.join(load_notices())}", "notices", place)
@@ -74,9 +72,7 @@ class EnvelopeKind:
     @cached_property
     def fields(self) -> Fields:
         """Return where the fields of a JSON object or a CSV row stand."""
-        return Fields(
-            self.needs, self.text, self.time, self.writer, self.part, self.continues, self.pieces, self.shape
-        )  # fmt: skip
+        return Fields(self.needs, self.text, self.time, self.writer, self.part, self.continues, self.pieces, self.shape)
 
     @cached_property
     def replaces(self) -> tuple[tuple[bytes, bytes], ...]:
@@ -111,11 +107,10 @@ class EnvelopeKind:
 
 @record
 class Notice:
-    """Lines that a tool prints between those it carries."""
+    """A tool's own messages between the lines, by verbose pattern."""
 
     tool: str
     pattern: str
-    """Verbose pattern of such a line."""
     samples: tuple[str, ...]
 
     def __post_init__(self) -> None:

@@ -28,26 +28,22 @@ class Signature:
     """How one known failure looks in a log."""
 
     id: str
-    """Stable name in snake case."""
     title: str
-    """One short line for people."""
     layer: Layer
-    """``cause`` says why, ``symptom`` what was seen (the article's signs), ``wrapper`` which step reported it, ``echo`` repeats
-    another line, ``benign`` looks bad and means nothing."""
+    """``cause`` has the reason, ``symptom`` only the effect, ``wrapper`` the step that reports it, ``echo`` repeats another line,
+    ``benign`` has no effect."""
     literals: tuple[str, ...]
-    """One of them must be in the text before `regex` is tried; case counts."""
+    """One of them must be in the text before `regex` is tried; case-sensitive."""
     pattern: str
-    """Searched in the message (ids at the end already taken off), newline included."""
+    """Searched in the message without ids at its end, newlines included."""
     component: Component = "any"
-    """Who writes it."""
     versions: str = ""
-    """Where it occurs, in words; empty for all."""
+    """Releases that log it, as text; empty for all."""
     priority: int = 100
     """The lowest of the causes that match a line wins."""
     cause: str = "unknown"
-    """One of the contract's causes."""
     outcome: str = "unknown"
-    """How a piece ends that shows it: one of `dfly_analysis.schema.OUTCOMES`."""
+    """Outcome of a piece that shows it."""
     severity: Severity = "info"
     knob: str | None = None
     """The setting that governs it."""
@@ -57,7 +53,7 @@ class Signature:
     """Whether a diagnosis gives a verdict on it by its id."""
     remedy: str = ""
     collect: str = ""
-    """What to do; what to collect where the cause is unknown."""
+    """What to collect if the cause is unknown."""
     references: tuple[str, ...] = ()
     samples: SignatureSamples = SignatureSamples()
 
@@ -70,13 +66,9 @@ class Signature:
             for place, text in enumerate(getattr(self.samples, kind)):
                 head = text[:_READ_CHARS]
                 if (pattern.search(head) is not None and any(part in head for part in self.literals)) is not wanted:
-                    message = "matches" if not wanted else "does not match"
-                    raise EntryError(
-                        f"the sample {text[:80]!r} {message}; change it, `literals` or `pattern`",
-                        "samples",
-                        kind,
-                        place,
-                    )
+                    verb = "does not match" if wanted else "matches"
+                    reason = f"the sample {text[:80]!r} {verb}; change it, `literals` or `pattern`"
+                    raise EntryError(reason, "samples", kind, place)
 
     @cached_property
     def regex(self) -> re.Pattern[str]:

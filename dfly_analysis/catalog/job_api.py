@@ -12,14 +12,14 @@ from dfly_analysis.catalog.yaml_loader import load_document, record
 
 @record
 class Scopes(Span):
-    """Today's name of each scope to the release's own."""
+    """The release's own name of each scope."""
 
     names: Mapping[str, str]
 
 
 @record
 class Concurrency(Span):
-    """Fields that bound layers and hosts at a time, and whether each layer is a task with a deadline of its own."""
+    """Fields that limit concurrent layers and hosts, and whether each layer is a task with its own deadline."""
 
     layers: str | None
     peers: str | None
@@ -27,33 +27,25 @@ class Concurrency(Span):
 
 
 @record
-class FileLists(Span):
-    """Whether one job takes a list of files."""
-
+class _FileLists(Span):
     known: bool
 
 
 @record
-class Deadline(Span):
-    """Deadline on the scheduler: whether a job may set it, its default, and what it is for."""
-
+class _Deadline(Span):
     settable: bool
     default: str | None
     of: Literal["layer", "image"]
 
 
 @record
-class PollingWindow(Span):
-    """How long the manager surely keeps asking after a job."""
-
+class _PollingWindow(Span):
     safe: str
 
 
 @record
-class FalseSuccess(Span):
-    """Whether the manager may say SUCCESS though layers are missing."""
-
-    lies: bool
+class _FalseSuccess(Span):
+    possible: bool
 
 
 @record
@@ -62,10 +54,14 @@ class JobApi:
 
     scopes: tuple[Scopes, ...]
     concurrency: tuple[Concurrency, ...]
-    urls: tuple[FileLists, ...]
-    deadline: tuple[Deadline, ...]
-    window: tuple[PollingWindow, ...]
-    success_may_lie: tuple[FalseSuccess, ...]
+    urls: tuple[_FileLists, ...]
+    """Whether one job takes a list of files."""
+    deadline: tuple[_Deadline, ...]
+    """Deadline on the scheduler: whether a job may set it, its default, and what it is for."""
+    polling_window: tuple[_PollingWindow, ...]
+    """How long the manager polls a job with near certainty."""
+    false_success: tuple[_FalseSuccess, ...]
+    """Whether the manager may report SUCCESS although layers are missing."""
 
 
 @cache

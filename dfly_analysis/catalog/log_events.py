@@ -26,14 +26,13 @@ class LogSample(NamedTuple):
 
 @record
 class EventKind:
-    """A record known by name."""
+    """A known record; the named groups of `pattern` are its fields."""
 
     id: str
     meaning: str
     starts: tuple[str, ...]
     """Ways its message begins, at least five characters each."""
     pattern: str
-    """Takes its fields out, by name."""
     samples: tuple[LogSample, ...]
     bulk: bool = False
     """Whether a log holds so many of them that only their fields are kept, not their lines."""
@@ -41,9 +40,8 @@ class EventKind:
     def __post_init__(self) -> None:
         for place, start in enumerate(self.starts):
             if len(start) < _KEY_LENGTH:
-                raise EntryError(
-                    f"{start!r} is shorter than {_KEY_LENGTH} characters; write more of the message", "starts", place
-                )
+                reason = f"{start!r} is shorter than {_KEY_LENGTH} characters; write more of the message"
+                raise EntryError(reason, "starts", place)
         pattern = compile_pattern(self.pattern)
         for place, (text, fields) in enumerate(self.samples):
             match = pattern.match(text) if text.startswith(self.starts) else None
@@ -96,18 +94,7 @@ def _by_start() -> dict[str, tuple[tuple[str, EventKind], ...]]:
 
 @lru_cache(maxsize=1_024)
 def name_event(message: str) -> tuple[str, Mapping[str, str]] | None:
-    """Name the event that a message is.
-
-    Parameters
-    ----------
-    message : str
-        The record's text without the ids at its end.
-
-    Returns
-    -------
-    tuple of (str, mapping) or None
-        Id and the fields that are there; None for a record nobody needs to know by name.
-    """
+    """Return the id of the event that a message (without ids at its end) is, and its fields; None for an unknown record."""
     for start, kind in _by_start().get(message[:_KEY_LENGTH], ()):
         if message.startswith(start):
             match = kind.regex.match(message)

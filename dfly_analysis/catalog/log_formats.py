@@ -37,10 +37,8 @@ class LogFormat:
         for place, (text, _) in enumerate(self.samples):
             line = text.split("\n")[0]
             if line[:1] not in self.first or not head.match(line):
-                raise EntryError(
-                    f"the sample begins no record of this format: {line[:80]!r}; change it, `first` or `pattern`",
-                    "samples", place,
-                )  # fmt: skip
+                reason = f"the sample starts no record of this format: {line[:80]!r}; change it, `first` or `pattern`"
+                raise EntryError(reason, "samples", place)
 
     @cached_property
     def head(self) -> re.Pattern[str]:

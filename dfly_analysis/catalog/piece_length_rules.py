@@ -12,18 +12,14 @@ from dfly_analysis.units import format_size, parse_size
 
 
 class PieceAttempts(NamedTuple):
-    """How often a client tries a piece from the source."""
+    """How often a client tries a piece from the source: passes over a layer, and retries in a pass of requests without a body."""
 
     passes: int
-    """Rounds over the missing pieces of a layer before the layer is lost."""
     retries_before_body: int
-    """Tries more within a pass, only for a request that fails before the first byte of its body."""
 
 
 @record
-class LengthRule(Span):
-    """A piece is the next power of two of the layer over `parts`, held between `least` and `most`; without parts, `least`."""
-
+class _Length(Span):
     least: str
     most: str
     source: str
@@ -31,27 +27,21 @@ class LengthRule(Span):
 
 
 @record
-class AttemptsRule(Span):
-    """See `PieceAttempts`."""
-
+class _Attempts(Span):
     passes: int
     retries: int
     source: str
 
 
 @record
-class FailedPieceRule(Span):
-    """Whether the other pieces in flight are cancelled when one fails, and when a round ends after a failure."""
-
+class _Siblings(Span):
     cancelled: bool
     noticed: Literal["at_once", "when_all_started"]
     source: str
 
 
 @record
-class SinglePieceRule(Span):
-    """Passes of a layer of one piece."""
-
+class _SinglePiece(Span):
     passes: int
     source: str
 
@@ -61,10 +51,10 @@ class PieceRules:
     """The rules of a piece, each by release of the client."""
 
     repository: str
-    length: tuple[LengthRule, ...]
-    attempts: tuple[AttemptsRule, ...]
-    siblings: tuple[FailedPieceRule, ...]
-    single: tuple[SinglePieceRule, ...]
+    length: tuple[_Length, ...]
+    attempts: tuple[_Attempts, ...]
+    siblings: tuple[_Siblings, ...]
+    single: tuple[_SinglePiece, ...]
 
 
 @cache
@@ -76,13 +66,8 @@ def _rule(topic: str, client_version: str | None) -> Any:
 def piece_length_bytes(content_length_bytes: int, client_version: str | None = None) -> int:
     """Return the length of the pieces of a layer, bytes; by the newest rule if no release of the client is given.
 
-    The next power of two of a 500th of the layer, between 4 MiB and 16 MiB (up to v0.2.25) or 64 MiB; always 4 MiB up to v0.1.97.
-    Source: ``calculate_piece_length`` of dragonflyoss/client. A piece length in the request overrides this rule.
-
-    Raises
-    ------
-    FactMissingError
-        If the release does not exist.
+    1/500 of the layer, rounded up to a power of two, between 4 MiB and 16 MiB (up to v0.2.25) or 64 MiB; always 4 MiB up to v0.1.97.
+    Source: ``calculate_piece_length`` of dragonflyoss/client. A FactMissingError for an unknown release.
     """
     rule = _rule("length", client_version)
     least, most = parse_size(rule.least), parse_size(rule.most)
@@ -115,10 +100,7 @@ def passes_of_a_single_piece(client_version: str | None = None) -> int:
 
 
 def piece_attempts(client_version: str | None = None) -> PieceAttempts:
-    """Return how many passes a layer gets and how often a request is retried before its body.
-
-    From v1.3.8 the retries are the default of ``backend.maxRetries``.
-    """
+    """Return how many passes a layer gets and how often a request is retried before its body (``backend.maxRetries`` from v1.3.8)."""
     rule = _rule("attempts", client_version)
     return PieceAttempts(int(rule.passes), int(rule.retries))
 

@@ -20,12 +20,10 @@ _HINT = "write it like v0.1.118 (client), v2.5.1 (manager and scheduler) or 1.7.
 
 @dataclass(frozen=True, order=True)
 class Version:
-    """A release, ordered as releases are: a pre-release comes before its release."""
+    """A release; `stage` sorts pre-releases before it."""
 
     release: tuple[int, int, int]
-    """Major, minor, patch."""
     stage: tuple[tuple[int, int, str], ...] = ((2, 0, ""),)
-    """Sorts pre-releases among themselves and before their release."""
 
     def __str__(self) -> str:
         """Return major.minor.patch, without ``v`` and without the stage."""
@@ -34,13 +32,7 @@ class Version:
 
 @cache
 def parse_version(text: str) -> Version:
-    """Read a release: ``v0.1.118``, ``1.7.4``, ``chart-1.7.4``, ``v2.0.7-beta.5``; a digest behind ``@`` is ignored.
-
-    Raises
-    ------
-    FactMissingError
-        If the text is not a release.
-    """
+    """Return a release: ``v0.1.118``, ``1.7.4``, ``chart-1.7.4``, ``v2.0.7-beta.5``, ``v1.0.0@sha256:…``; else a FactMissingError."""
     match = _VERSION.fullmatch(text.strip())
     if match is None:
         raise FactMissingError(f"{text!r} is not a release", hint=_HINT)
@@ -139,17 +131,11 @@ def entry_at(entries: Iterable[S], version: str) -> S | None:
 
 
 def images_of(chart_version: str) -> dict[str, str | None]:
-    """Return the image tag per role that a chart ships; None if it ships none. A newer chart is read as the newest known.
-
-    Raises
-    ------
-    FactMissingError
-        If the text is not a release, or older than every chart.
-    """
+    """Return the image tag per role that a chart ships, None if it ships none; a newer chart is read as the newest known."""
     known = known_release("chart", chart_version)
     if known is None:
         hint = f"charts are known from {releases('chart')[0]} to {releases('chart')[-1]}"
-        raise FactMissingError(f"chart {chart_version} is not known", hint=hint)
+        raise FactMissingError(f"unknown chart {chart_version}", hint=hint)
     return dict(next(chart for chart in charts() if chart.version == known).images)
 
 
@@ -161,17 +147,9 @@ def chart_with(role: str, version: str) -> str | None:
 
 
 def line_of(text: str) -> tuple[Line, str, str]:
-    """Tell the numbering line of a release.
+    """Return the numbering line of a release, the release as that line writes it, and what was assumed as text.
 
-    Parameters
-    ----------
-    text : str
-        ``v0.x`` and ``v1.x`` are clients, ``2.x`` with or without ``v`` Manager and scheduler, ``chart-1.7.4`` and ``1.7.4`` charts.
-
-    Returns
-    -------
-    tuple of (str, str, str)
-        The line, the release as that line writes it, and what was assumed, in words.
+    ``v0.x`` and ``v1.x`` are clients, ``2.x`` with or without ``v`` manager and scheduler, ``chart-1.7.4`` and ``1.7.4`` charts.
     """
     parsed = parse_version(text)
     number = text.strip().removeprefix("dragonfly-").removeprefix("chart-").removeprefix("v")
@@ -191,7 +169,6 @@ def require_known(line: Line, version: str) -> str:
     known = known_release(line, version)
     if known is None:
         span = f"{LINE_TITLES[line]}: {releases(line)[0]} to {releases(line)[-1]}"
-        raise FactMissingError(
-            f"{version} is not known", hint=f"{span}; {suggest_similar(version, releases(line))}".strip("; ")
-        )
+        hint = f"{span}; {suggest_similar(version, releases(line))}".strip("; ")
+        raise FactMissingError(f"unknown release {version}", hint=hint)
     return known

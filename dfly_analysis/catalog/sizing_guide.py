@@ -13,12 +13,10 @@ from dfly_analysis.units import parse_rate, parse_size
 
 
 class Sizing(NamedTuple):
-    """Documented size of one replica."""
+    """Documented size of one replica, for up to `peers` peers."""
 
     peers: int
-    """Up to so many."""
     cpu: float
-    """Cores."""
     memory_bytes: int
     disk_bytes: int
     replicas: int | None
@@ -60,12 +58,12 @@ class _Article(NamedTuple):
 class _Memory(Span):
     from_parent: Literal["piece", "write_buffer"]
     from_source: Literal["piece", "write_buffer"]
-    windows: str = "0"
+    http2_window: str = "0"
 
 
 @record
 class SizingGuide:
-    """What the project's guide and the article say, and what a piece in flight holds in memory by release of the client."""
+    """What the project's guide and the article recommend, and what a concurrent piece holds in memory by release of the client."""
 
     source: str
     cluster: tuple[_Cluster, ...]
@@ -75,7 +73,7 @@ class SizingGuide:
 
 
 class Spread(NamedTuple):
-    """What is usual, and how far it reaches."""
+    """A usual value and its range."""
 
     value: float
     low: float
@@ -103,7 +101,7 @@ class _Algorithm(NamedTuple):
 
 @record
 class Compression:
-    """How layers are compressed, what that saves, and how fast one core unpacks them, compressed bytes a second."""
+    """How layers are compressed, what that saves, and how fast one core unpacks them, compressed bytes per second."""
 
     source: str
     kinds: tuple[_Kind, ...]
@@ -121,10 +119,10 @@ def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
     """Return what the guide recommends for a role and at least so many peers, or None if it does not mention the role."""
     rows = load_sizing_guide().cluster
     row = next((one for one in rows if one.peers >= peers), rows[-1])
-    message: _Component | None = getattr(row, role, None) if role in ROLES else None
-    if message is None:
+    if role not in ROLES:
         return None
-    return Sizing(row.peers, message.cpu, parse_size(message.memory), parse_size(message.disk), message.replicas)
+    one: _Component = getattr(row, role)
+    return Sizing(row.peers, one.cpu, parse_size(one.memory), parse_size(one.disk), one.replicas)
 
 
 def sizing_source() -> str:
@@ -133,21 +131,18 @@ def sizing_source() -> str:
 
 
 class Shares(NamedTuple):
-    """Requests and limits of one container."""
+    """Requests and limits of one container; CPU in cores."""
 
     request_cpu: float
     request_memory_bytes: int
     limit_cpu: float
-    """Cores."""
     limit_memory_bytes: int
 
 
 def article_shares(role: str) -> Shares:
     """Return requests and limits as the article gives them for large images."""
-    message: _Resources = getattr(load_sizing_guide().article, role)
-    return Shares(
-        message.requests.cpu, parse_size(message.requests.memory), message.limits.cpu, parse_size(message.limits.memory)
-    )  # fmt: skip
+    one: _Resources = getattr(load_sizing_guide().article, role)
+    return Shares(one.requests.cpu, parse_size(one.requests.memory), one.limits.cpu, parse_size(one.limits.memory))
 
 
 def article_from_bytes() -> int:
@@ -156,21 +151,14 @@ def article_from_bytes() -> int:
 
 
 def held_in_memory_bytes(origin: str, piece_bytes: int, write_buffer_bytes: int | None, version: str | None) -> int:
-    """Return how many bytes one piece in flight holds in memory, by release of the client (default: the newest).
-
-    Parameters
-    ----------
-    origin : {"source", "parent"}
-    write_buffer_bytes : int or None
-        ``storage.writeBufferSize``; the largest usual one if unknown.
-    """
+    """Return how many bytes one piece from the ``source`` or a ``parent`` holds in memory, by release of the client (default: newest)."""
     known = require_known("client", version or releases("client")[-1])
     rule = entry_at(load_sizing_guide().memory, known)
     assert rule is not None  # the spans leave no gap
     if (rule.from_source if origin == "source" else rule.from_parent) == "piece":
         return piece_bytes
     buffer = write_buffer_bytes or parse_size(load_sizing_guide().usual_write_buffer)
-    return min(piece_bytes, buffer) + (parse_size(rule.windows) if origin == "source" else 0)
+    return min(piece_bytes, buffer) + (parse_size(rule.http2_window) if origin == "source" else 0)
 
 
 @cache

@@ -35,15 +35,7 @@ def record(model: type[T]) -> type[T]:
 
 
 class EntryError(ValueError):
-    """A model refuses an entry for a reason that its types do not tell.
-
-    Parameters
-    ----------
-    message : str
-        What is wrong and what to write.
-    *path : str or int
-        Keys and places that lead from the entry to what is wrong, such as ``"samples", 1``.
-    """
+    """A model rejects an entry: what is wrong and what to write, and the path to it in the entry, such as ``"samples", 1``."""
 
     def __init__(self, message: str, *path: str | int) -> None:
         super().__init__(message)
@@ -51,17 +43,9 @@ class EntryError(ValueError):
 
 
 def load_entries(model: type[T], path: str) -> tuple[T, ...]:
-    """Return the entries of a kind.
+    """Return the entries of a folder below ``entries/``, or of a file there without its ending; each file is a list of entries.
 
-    Parameters
-    ----------
-    path : str
-        A directory below ``entries/``, or a file there without its ending; each file is a list of entries.
-
-    Raises
-    ------
-    CatalogError
-        If an entry is wrong: one line with file, line, entry, what is wrong and what to write.
+    A CatalogError names file, line and entry of what is wrong, and what to write.
     """
     kind: Any = model
     found: tuple[T, ...] = _cached(kind, path, many=True)
@@ -113,7 +97,7 @@ def _validated(model: Any, files: Sequence[Path], texts: Sequence[bytes], *, man
     for number, (file, text, place, _) in enumerate(entries):
         if ids[number] is not None and ids[number] in ids[:number]:
             where = f"{_address(file)}:{_line(text, (place, 'id'))}"
-            raise CatalogError(f"{ids[number]}: this id stands above too", where=where, hint="name them apart")
+            raise CatalogError(f"{ids[number]}: this id is used above", where=where, hint="use another id")
     return tuple(found) if many else found[0]
 
 
@@ -125,15 +109,12 @@ def _entries(file: Path, text: bytes, *, many: bool) -> Iterator[tuple[int | Non
         yield from enumerate(content)
     else:
         raise CatalogError(
-            "is not a list of entries", where=f"{_address(file)}:1", hint="begin each entry with `- ` and its first key"
+            "is not a list of entries", where=f"{_address(file)}:1", hint="start each entry with `- ` and its first key"
         )
 
 
 def validate(model: Any, entry: Any, file: Path, text: bytes, place: int | None = None) -> Any:
-    """Return an entry, as YAML gives it, as its model's record; a CatalogError as `load_entries` if it is wrong.
-
-    `text` is the file's, in which lines are looked up; `place` is the entry's in the list, None if the file is one record.
-    """
+    """Return an entry of a file's list (or the whole file, without `place`) as its model's record; a CatalogError if it is wrong."""
     from pydantic import ValidationError
 
     try:
@@ -162,7 +143,7 @@ def _wording(error: ErrorDetails) -> str:
     if error["type"] in ("missing", "missing_argument"):
         return "is missing; write it"
     if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return "no such key; take it out, or spell it as the entries beside it do"
+        return "no such key; remove it, or use the spelling of the other entries"
     message = error["msg"].removeprefix("Value error, ")
     return message if error["type"] == "value_error" else f"{message}, not {error['input']!r}"
 
@@ -173,18 +154,20 @@ def _address(file: Path) -> str:
 
 def _line(text: bytes, path: Sequence[Any]) -> int:
     """Return the line of what a path leads to, or of the innermost thing on its way that is there."""
-    from ruamel.yaml import YAML
+    import yaml
 
-    node: Any = YAML().load(text.decode("utf-8"))
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
     line = 1
     for step in path:
-        try:
-            position = getattr(node.lc, "key" if hasattr(node, "keys") else "item")(step)
-            node = node[step]
-        except (KeyError, IndexError, TypeError, AttributeError):
-            continue  # pydantic names the members of unions as well
-        line = position[0] + 1
-    return int(line)
+        if isinstance(node, yaml.MappingNode):
+            found = [(key.start_mark.line, value) for key, value in node.value if key.value == str(step)]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            found = [(node.value[step].start_mark.line, node.value[step])]
+        else:
+            found = []  # pydantic names the members of unions as well
+        for at, inner in found[-1:]:
+            line, node = at + 1, inner
+    return line
 
 
 def parse_yaml(text: str, address: str) -> Any:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from dfly_analysis.config.helm_values import UserValues, read_values_text
+from dfly_analysis.config.helm_values import UserValues, read_text, read_values_text
 from dfly_analysis.config.rendered_manifests import RenderedFile, read_rendered
 from dfly_analysis.config.setting import SECTIONS
 from dfly_analysis.config.yaml_positions import load_yaml
 from dfly_analysis.errors import NotEnoughDataError, SettingsError
 
-_MAX_BYTES = 4_000_000  # a chart's values have about a hundred thousand
 _MAX_FILES = 5_000
 _NEAR = 0.75  # how alike a section and a name have to be for one to be meant
 _ENDINGS = frozenset({".yaml", ".yml", ".json"})
@@ -40,20 +38,14 @@ class ConfigInput:
     values: UserValues | None
     rendered: tuple[RenderedFile, ...]
     skipped: tuple[str, ...] = ()
-    """Files of a directory that are neither, or cannot be read: one line each."""
+    """Files of a directory that are neither or unreadable, one line each."""
 
 
 def read_config_input(path: str) -> ConfigInput:
-    """Read a file, a directory, or ``-`` for stdin.
-
-    Raises
-    ------
-    SettingsError
-        If a file is neither values nor a component's file, or a directory has none of them or two values files.
-    """
+    """Read a file, a directory, or ``-`` for stdin; a SettingsError if it is no configuration, or a directory has two values files."""
     if path != "-" and Path(path).is_dir():
         return _folder(Path(path))
-    text = _text(path)
+    text = read_text(path)
     rendered = tuple(_rendered(text, path))
     values = None if rendered else read_values_text(text, path, name=Path(path).name)
     return ConfigInput(values, rendered)
@@ -72,18 +64,11 @@ def require_nonempty(values: UserValues, *, defaults_known: bool) -> None:
         shown = ", ".join(tops[:4]) + (" and more" if len(tops) > 4 else "")
         expected = [near for top in tops for near in get_close_matches(top, SECTIONS, 1, _NEAR)]
         usual = "give the values of the Dragonfly chart (seedClient:, client:, scheduler:, manager:), or a component's own file"
-        raise SettingsError(
-            f"no key of Dragonfly in it; it holds {shown}",
-            where=values.address,
-            hint=f"did you mean {expected[0]}?" if expected else usual,
-        )
+        hint = f"did you mean {expected[0]}?" if expected else usual
+        raise SettingsError(f"no key of Dragonfly, only {shown}", where=values.address, hint=hint)
     if not defaults_known:
-        hint = "add --chart 1.7.4, or --client and --scheduler"
-        raise NotEnoughDataError(
-            "it sets nothing of Dragonfly's components, and no release is named whose defaults could be judged",
-            where=values.address,
-            hint=hint,
-        )
+        reason = "no key of a Dragonfly component, and no release whose defaults could be checked"
+        raise NotEnoughDataError(reason, where=values.address, hint="add --chart 1.7.4, or --client and --scheduler")
 
 
 def _plain(path: str) -> str:
@@ -94,13 +79,13 @@ def _plain(path: str) -> str:
 def _folder(folder: Path) -> ConfigInput:
     found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in _ENDINGS and path.is_file()]
     if len(found) > _MAX_FILES:
-        raise SettingsError(f"more than {_MAX_FILES} YAML files", where=str(folder), hint="name a folder below it")
+        raise SettingsError(f"more than {_MAX_FILES} YAML files", where=str(folder), hint="give a folder below it")
     rendered: list[RenderedFile] = []
     values: list[UserValues] = []
     skipped: list[str] = []
     for path in found:
         try:
-            text = _text(str(path))
+            text = read_text(str(path))
             here = tuple(_rendered(text, str(path)))
             rendered += here
             read = None if here else read_values_text(text, str(path), name=path.name)
@@ -110,15 +95,12 @@ def _folder(folder: Path) -> ConfigInput:
         if read is not None and _is_values(read):
             values.append(read)
         elif read is not None:
-            skipped.append(f"{path}: neither Helm values nor a component's file")
+            skipped.append(f"{path}: neither Helm values nor a component's own file")
     if len(values) > 1:
-        raise SettingsError(
-            f"two files of Helm values: {values[0].address}, {values[1].address}",
-            where=str(folder),
-            hint="name one of them",
-        )
+        reason = f"two files of Helm values: {values[0].address}, {values[1].address}"
+        raise SettingsError(reason, where=str(folder), hint="give one of them")
     if not values and not rendered:
-        hint = "it needs a values file, or dfdaemon.yaml, scheduler.yaml or manager.yaml"
+        hint = "add a values file, or dfdaemon.yaml, scheduler.yaml or manager.yaml"
         raise SettingsError("no configuration of Dragonfly in this folder", where=str(folder), hint=hint)
     return ConfigInput(values[0] if values else None, tuple(rendered), tuple(skipped))
 
@@ -127,25 +109,6 @@ def _is_values(read: UserValues) -> bool:
     """Return whether a file of a folder is Helm values: other files have sections of these names too, dynconfig.yaml above all."""
     steps = (path.split(".") for path in read.entries)
     return any(len(one) > 1 and one[0] in SECTIONS and one[1] in _SECTION_KEYS for one in steps)
-
-
-def _text(path: str) -> str:
-    try:
-        if path == "-":
-            content = sys.stdin.buffer.read(_MAX_BYTES + 1)
-        else:
-            with Path(path).open("rb") as file:
-                content = file.read(_MAX_BYTES + 1)
-        text = content.decode("utf-8-sig")
-    except (OSError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or "not UTF-8 text"
-        hint = "give a Helm values file, a component's own file, or a folder of them"
-        raise SettingsError(f"it cannot be read: {reason}", where=path, hint=hint) from problem
-    if len(content) > _MAX_BYTES:
-        raise SettingsError(
-            f"more than {_MAX_BYTES // 10**6} MB, which no configuration has", where=path, hint="give the values alone"
-        )
-    return text
 
 
 def _rendered(text: str, path: str) -> Iterator[RenderedFile]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,6 +23,8 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _SHORT = 200
+_MAX_BYTES = 4_000_000  # a chart's values have about a hundred thousand
+_FILES = "give a Helm values file, a component's own file, or a folder of them"
 _FILE_SECTIONS = frozenset({"download", "upload", "storage", "host"})
 
 
@@ -67,7 +70,7 @@ def read_values(values: UserValues | str | os.PathLike[str] | Mapping[str, Any] 
     if isinstance(values, Mapping):
         return _user_values(values, "values")
     path = Path(values)
-    return read_values_text(_text(path), str(path), name=path.name)
+    return read_values_text(read_text(str(path)), str(path), name=path.name)
 
 
 def read_values_text(text: str, address: str, *, name: str | None = None) -> UserValues:
@@ -83,20 +86,28 @@ def read_values_text(text: str, address: str, *, name: str | None = None) -> Use
 
 def _user_values(content: Mapping[str, Any], name: str, address: str = "") -> UserValues:
     if set(content) >= {"download"} and len(_FILE_SECTIONS & set(content)) > 1:
-        hint = "put it among the inputs; values are what helm install -f takes"
-        raise SettingsError("this is a client's own dfdaemon.yaml, no Helm values", where=name, hint=hint)
+        hint = "give it among the inputs; Helm values are what helm install -f takes"
+        raise SettingsError("not Helm values but a client's own dfdaemon.yaml", where=name, hint=hint)
     prefix, section = _section(content)
     return UserValues(name, prefix, flatten(section), address, *key_positions(section))
 
 
-def _text(path: Path) -> str:
+def read_text(path: str) -> str:
+    """Return the text of a configuration file, or of stdin for ``-``; a SettingsError if it cannot be one."""
     try:
-        return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
+        if path == "-":
+            content = sys.stdin.buffer.read(_MAX_BYTES + 1)
+        else:
+            with Path(path).open("rb") as file:
+                content = file.read(_MAX_BYTES + 1)
+        text = content.decode("utf-8-sig")
+    except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or "not UTF-8 text"
-        raise SettingsError(
-            f"the values file cannot be read: {reason}", where=str(path), hint="give a Helm values file"
-        ) from problem
+        raise SettingsError(f"it cannot be read: {reason}", where=path, hint=_FILES) from problem
+    if len(content) > _MAX_BYTES:
+        reason = f"too large for a configuration: more than {_MAX_BYTES // 10**6} MB"
+        raise SettingsError(reason, where=path, hint=_FILES)
+    return text
 
 
 def _section(content: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

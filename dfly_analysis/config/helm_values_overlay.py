@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import yaml
 
 from dfly_analysis.catalog.piece_length_rules import piece_attempts
 from dfly_analysis.errors import DflyError, OverlayConflictError
 from dfly_analysis.findings import collapse_whitespace
+from dfly_analysis.messages import Message, join, message, translate
 from dfly_analysis.units import format_size, parse_duration
 
 _ROLES = ("seedClient", "client", "scheduler", "manager")
@@ -23,38 +23,14 @@ _PIECE, _WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 _RETRIES = "backend.maxRetries"
 _COLLECTOR = "scheduler.config.scheduler.gc.pieceDownloadTimeout"
 _COMMENT_WIDTH, _COMMENT_LENGTH = 110, 220
+_CONFIDENCE = {
+    "high": message("high confidence"), "medium": message("medium confidence"), "low": message("low confidence"),
+}  # fmt: skip
+TITLE = message("Helm values by dfly-analysis")
 _FLAGS = {"true": True, "false": False}
-
-
-class _Proposal(Protocol):
-    """What is read of a recommendation."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def role(self) -> str: ...
-    @property
-    def helm_path(self) -> str: ...
-    @property
-    def current(self) -> Any: ...
-    @property
-    def proposed(self) -> str: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
-    @property
-    def because(self) -> str: ...
-    @property
-    def confidence(self) -> str: ...
-
-
-class _Proposals(Protocol):
-    def __iter__(self) -> Iterator[_Proposal]: ...
-    @property
-    def size_bytes(self) -> int | None: ...
+_OWN_FAULT = "this is a bug of dfly-analysis; please report it"
+_Advice: TypeAlias = Any  # dfly_analysis.recommendation.Advice and Recommendation, which this room may not import
+_Proposal: TypeAlias = Any
 
 
 @dataclass(frozen=True)
@@ -65,11 +41,11 @@ class Overlay:
     """Nested, as ``helm upgrade -f`` takes it; empty if nothing has to change."""
     comments: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Helm path to the reason, one line."""
-    title: str = "Helm values by dfly-analysis"
+    title: str = TITLE
     """First line of the file."""
 
     @classmethod
-    def from_advice(cls, advice: _Proposals, *, prefix: str = "") -> Overlay:
+    def from_advice(cls, advice: _Advice, *, prefix: str = "") -> Overlay:
         """Build an overlay from recommendations, and check that it reads back.
 
         Parameters
@@ -80,14 +56,15 @@ class Overlay:
         Raises
         ------
         OverlayConflictError
-            If two recommendations contradict each other, or a timeout is shorter than one it has to outlast.
+            If two recommendations contradict each other, or a timeout is shorter than one it has to exceed.
         """
         chosen = _without_conflict(advice)
         values: dict[str, Any] = {}
         for item in chosen:
             _put(values, f"{prefix}{item.helm_path}", _scalar(item))
-        size = f", for layers of {format_size(advice.size_bytes)}" if advice.size_bytes else ""
-        title = f"Helm values by dfly-analysis{size}"
+        title = TITLE
+        if advice.size_bytes:
+            title = message("{title}, for layers of {size}", title=TITLE, size=format_size(advice.size_bytes))
         result = cls(values, {f"{prefix}{item.helm_path}": _comment(item) for item in chosen}, title)
         _check_order({item.helm_path: item for item in chosen})
         result.check(advice, prefix=prefix)
@@ -98,18 +75,13 @@ class Overlay:
         """The values by dotted Helm path, in the order of the file."""
         return _leaves(self.values)
 
-    def to_yaml(self) -> str:
+    def to_yaml(self, language: str = "en") -> str:
         """Return the file's text, with comments above each value; only a comment if nothing has to change."""
+        title = translate(self.title, language)
         if not self.values:
-            return f"# {self.title}\n# No setting has to change.\n"
-        from ruamel.yaml import YAML
-
-        tree = _commented(self.values, self.comments)
-        tree.yaml_set_start_comment(f"{self.title}\nApply with: helm upgrade --reuse-values -f THIS_FILE\n")
-        writer, text = YAML(), io.StringIO()
-        writer.width = 4096
-        writer.dump(tree, text)
-        return text.getvalue()
+            return f"# {title}\n# {translate(message('No setting has to change.'), language)}\n"
+        how = translate(message("Apply with: helm upgrade --reuse-values -f THIS_FILE"), language)
+        return "\n".join([f"# {title}", f"# {how}", *_lines(self.values, self.comments, language), ""])
 
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the file, read it back, and return its path; a DflyError if it cannot be written or reads back differently."""
@@ -119,13 +91,12 @@ class Overlay:
             target.write_text(self.to_yaml(), "utf-8")
             written = read_overlay(target.read_text("utf-8"), where=str(target))
         except OSError as problem:
-            raise DflyError(
-                f"the overlay cannot be written: {problem.strerror}", where=str(target), hint="name another file"
-            ) from problem
+            reason = f"the overlay cannot be written: {problem.strerror}"
+            raise DflyError(reason, where=str(target), hint="name another file") from problem
         _same(written, self.values, where=str(target))
         return target
 
-    def check(self, advice: _Proposals, *, prefix: str = "") -> None:
+    def check(self, advice: _Advice, *, prefix: str = "") -> None:
         """Raise an OverlayConflictError that names a path which does not read back as recommended."""
         written = read_overlay(self.to_yaml())
         _same(written, self.values)
@@ -138,9 +109,6 @@ class Overlay:
                 raise OverlayConflictError(f"holds {value!r}, not {item.proposed!r}", where=path, hint=_OWN_FAULT)
             if item.unit == "s":
                 _seconds(item)
-
-
-_OWN_FAULT = "this is a fault of dfly-analysis; please report it"
 
 
 def read_overlay(text: str, *, where: str | None = None) -> dict[str, Any]:
@@ -167,21 +135,16 @@ def apply(values: Mapping[str, Any], overlay: Overlay | Mapping[str, Any]) -> di
     return result
 
 
-def _without_conflict(advice: _Proposals) -> list[_Proposal]:
+def _without_conflict(advice: _Advice) -> list[_Proposal]:
     chosen: dict[str, _Proposal] = {}
     for item in advice:
         other = chosen.setdefault(item.helm_path, item)
         if other.proposed != item.proposed:
-            raise OverlayConflictError(
-                f"one recommendation says {other.proposed} ({other.role} {other.key}), another {item.proposed} "
-                f"({item.role} {item.key})",
-                where=item.helm_path,
-                hint="keep one of them",
-            )
+            one, two = (f"{item.proposed} ({item.role} {item.key})" for item in (other, item))
+            reason = f"two recommendations contradict each other: {one} and {two}"
+            raise OverlayConflictError(reason, where=item.helm_path, hint="keep one of them")
     order = {role: place for place, role in enumerate(_ROLES)}
-    return sorted(
-        chosen.values(), key=lambda item: (order.get(item.helm_path.partition(".")[0], len(order)), item.helm_path)
-    )
+    return sorted(chosen.values(), key=lambda item: (order.get(item.helm_path.partition(".")[0], 9), item.helm_path))
 
 
 def _put(values: dict[str, Any], path: str, value: Any) -> None:
@@ -190,11 +153,9 @@ def _put(values: dict[str, Any], path: str, value: Any) -> None:
     for name in sections:
         node = node.setdefault(name, {})
         if not isinstance(node, dict):
-            raise OverlayConflictError(
-                f"{name} is a value for one recommendation and a section for another", where=path
-            )
+            raise OverlayConflictError(f"{name} is a value in one recommendation and a section in another", where=path)
     if isinstance(node.get(leaf), dict):
-        raise OverlayConflictError(f"{leaf} is a section for one recommendation and a value for another", where=path)
+        raise OverlayConflictError(f"{leaf} is a section in one recommendation and a value in another", where=path)
     node[leaf] = value
 
 
@@ -205,26 +166,37 @@ def _scalar(item: _Proposal) -> str | int | bool:
     return int(item.proposed) if item.unit != "s" and item.proposed.isdecimal() else item.proposed
 
 
-def _comment(item: _Proposal) -> str:
-    now = f"was {item.current.value or 'unset'} ({item.current.layer}); {item.confidence} confidence"
+def _comment(item: _Proposal) -> Message:
     low, high = (format_size(end) if item.unit == "bytes" else f"{end:.4g}" for end in (item.low, item.high))
-    ends = f"{low} to {high}" if math.isfinite(item.high) else f"at least {low}"
-    interval = f"needed {ends}{'' if item.unit == 'bytes' else f' {item.unit}'}"
-    because = item.because.partition("; ")[2] if item.because.startswith("now ") else item.because
-    return textwrap.shorten(collapse_whitespace(f"{now}; {interval}; {because}"), _COMMENT_LENGTH, placeholder=" …")
+    unit = "" if item.unit == "bytes" else f" {item.unit}"
+    if math.isfinite(item.high):
+        needed = message("needed {low} to {high}{unit}", low=low, high=high, unit=unit)
+    else:
+        needed = message("needed at least {low}{unit}", low=low, unit=unit)
+    before, layer = item.current.value or message("unset"), item.current.layer
+    was = message("was {value} ({layer})", value=before, layer=layer)
+    reasons = item.reasons[1:] if item.because.startswith("now ") else item.reasons
+    return join([was, _CONFIDENCE[item.confidence], needed, *reasons], "; ")
 
 
-def _commented(values: Mapping[str, Any], comments: Mapping[str, str], above: str = "") -> Any:
-    from ruamel.yaml.comments import CommentedMap
-
-    result = CommentedMap()
+def _lines(values: Mapping[str, Any], comments: Mapping[str, str], language: str, above: str = "") -> Iterator[str]:
+    indent = "  " * above.count(".")
     for name, inner in values.items():
         path = f"{above}{name}"
-        result[name] = _commented(inner, comments, f"{path}.") if isinstance(inner, Mapping) else inner
         if path in comments:
-            lines = "\n".join(textwrap.wrap(comments[path], _COMMENT_WIDTH))
-            result.yaml_set_comment_before_after_key(name, before=lines, indent=2 * above.count("."))
-    return result
+            text = collapse_whitespace(translate(comments[path], language))
+            short = textwrap.shorten(text, _COMMENT_LENGTH, placeholder=" …")
+            yield from (f"{indent}# {line}" for line in textwrap.wrap(short, _COMMENT_WIDTH))
+        if isinstance(inner, Mapping) and inner:
+            yield f"{indent}{_as_yaml(name)}:"
+            yield from _lines(inner, comments, language, f"{path}.")
+        else:
+            yield f"{indent}{_as_yaml(name)}: {_as_yaml(inner)}"
+
+
+def _as_yaml(value: Any) -> str:
+    text: str = yaml.safe_dump(value, allow_unicode=True, width=math.inf)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -238,29 +210,23 @@ def _same(written: Mapping[str, Any], expected: Mapping[str, Any], *, where: str
     read, wanted = _leaves(written), _leaves(expected)
     for path in dict.fromkeys([*wanted, *read]):
         if read.get(path) != wanted.get(path) or type(read.get(path)) is not type(wanted.get(path)):
-            at = f"{where}: {path}" if where else path
-            raise OverlayConflictError(
-                f"reads back as {read.get(path)!r}, not {wanted.get(path)!r}", where=at, hint=_OWN_FAULT
-            )
+            reason = f"reads back as {read.get(path)!r}, not {wanted.get(path)!r}"
+            raise OverlayConflictError(reason, where=f"{where}: {path}" if where else path, hint=_OWN_FAULT)
 
 
 def _check_order(chosen: Mapping[str, _Proposal]) -> None:
-    """Check limits against those they have to outlast, where the overlay sets both."""
+    """Check that timeouts exceed those they contain, where the overlay sets both."""
     collector = chosen.get(_COLLECTOR)
     for role in ("seedClient", "client"):
         piece, write = (chosen.get(f"{role}.config.{key}") for key in (_PIECE, _WRITE))
         if piece and write and _seconds(write) < _seconds(piece):
-            raise OverlayConflictError(
-                f"{write.proposed} is shorter than {_PIECE}, {piece.proposed}",
-                where=write.helm_path,
-                hint="raise it too",
-            )
+            reason = f"{write.proposed} is shorter than {_PIECE} {piece.proposed}"
+            raise OverlayConflictError(reason, where=write.helm_path, hint="raise it too")
         retries = chosen.get(f"{role}.config.{_RETRIES}")
         tries = 1 + (int(retries.proposed) if retries else piece_attempts().retries_before_body)
         if piece and collector and _seconds(collector) <= _seconds(piece) * tries:
-            raise OverlayConflictError(
-                f"{collector.proposed} is not above {tries} tries of {_PIECE}, {piece.proposed}", where=_COLLECTOR
-            )
+            reason = f"{collector.proposed} is not longer than {tries} attempts of {_PIECE} {piece.proposed}"
+            raise OverlayConflictError(reason, where=_COLLECTOR)
 
 
 def _seconds(item: _Proposal) -> float:

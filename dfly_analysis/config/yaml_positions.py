@@ -1,6 +1,6 @@
-"""Reads YAML that users write: the line of each key, keys written twice, and bounds on depth and size.
+"""Reads YAML that users write: the line of each key, repeated keys, and bounds on depth and size.
 
-PyYAML's C parser gives nodes with their lines in a tenth of the time of ruamel.yaml: a fleet has thousands of these files.
+Events of PyYAML's C parser cost a tenth of ruamel.yaml's time; its composed nodes would overflow the stack of a hostile file.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _MAX_DEPTH = 100  # levels; a chart's values have about ten
 _TOO_DEEP = f"not a configuration: nested deeper than {_MAX_DEPTH} levels"
 _MAX_VALUES = 200_000  # with anchors followed; a chart's values have about a thousand
 _TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
-_HINT = "check quotes, colons and indentation there; values of several files go into one"
+_HINT = "check quotes, colons and indentation there, and give one YAML document"
 
 
 @dataclass(frozen=True)
 class RepeatedKey:
-    """A key written twice in one mapping, of which the last value counts: its dotted path, and the lines of both."""
+    """A key that is set twice in one mapping, of which the last value counts: its dotted path, and the lines of both."""
 
     path: str
     line: int
@@ -27,15 +27,7 @@ class RepeatedKey:
 
 
 class PositionedMapping(dict[Any, Any]):
-    """A mapping of a YAML file.
-
-    Attributes
-    ----------
-    lines : dict of key to int
-        Line of each key, from 1; the last line of a key written twice.
-    repeated : list of (key, int)
-        Keys written twice, with the line whose value is lost.
-    """
+    """A mapping of a YAML file with the line of each key, from 1, and its repeated keys with the line whose value is lost."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,22 +36,9 @@ class PositionedMapping(dict[Any, Any]):
 
 
 def load_yaml(text: str, where: str) -> Any:
-    """Read one YAML document.
+    """Return one YAML document as a safe loader gives it, with `PositionedMapping` for mappings; None for an empty text.
 
-    Parameters
-    ----------
-    where : str
-        Address for errors.
-
-    Returns
-    -------
-    object
-        What a safe loader gives, with `PositionedMapping` for mappings; None for an empty text.
-
-    Raises
-    ------
-    SettingsError
-        If the text is not YAML, has several documents, or is nested or repeated beyond any configuration.
+    A SettingsError that names `where` if it is not YAML, has several documents, or is nested or repeated beyond any configuration.
     """
     import yaml
 
@@ -99,10 +78,16 @@ class _Builder:
     def _value(self, event: Any) -> Any:
         kind, anchor, before = type(event), event.anchor, self._count
         if kind is self._yaml.AliasEvent:
-            return self._alias(event)
+            if anchor not in self._anchors:
+                raise self._refused("not YAML: undefined alias", event)
+            known = self._anchors[anchor]
+            if known is None:
+                raise self._refused("not a configuration: an anchor contains itself", event)
+            self._add(known[1], event)
+            return known[0]
         if anchor is not None:
             if anchor in self._anchors:
-                raise self._refused("not YAML: an anchor of this name stands above too", event)
+                raise self._refused("not YAML: this anchor is defined twice", event)
             self._anchors[anchor] = None
         if kind is self._yaml.ScalarEvent:
             self._count += 1
@@ -112,15 +97,6 @@ class _Builder:
         if anchor is not None:
             self._anchors[anchor] = value, self._count - before
         return value
-
-    def _alias(self, event: Any) -> Any:
-        if event.anchor not in self._anchors:
-            raise self._refused("not YAML: undefined alias", event)
-        known = self._anchors[event.anchor]
-        if known is None:
-            raise self._refused("not a configuration: an anchor holds itself", event)
-        self._add(known[1], event)
-        return known[0]
 
     def _scalar(self, event: Any) -> Any:
         text, tag = event.value, event.tag

@@ -38,7 +38,7 @@ class Api:
     settable: bool
     deadline_s: float | None
     window_s: float
-    success_may_lie: bool
+    false_success: bool
 
 
 def api_of(version: str | None) -> Api:
@@ -54,7 +54,7 @@ def api_of(version: str | None) -> Api:
         version=known, is_assumed=version is None, scopes=at("scopes").names, layers_field=concurrency.layers,
         peers_field=concurrency.peers, per_layer=concurrency.per_layer, takes_urls=at("urls").known,
         settable=deadline.settable, deadline_s=parse_duration(deadline.default) if deadline.default else None,
-        window_s=parse_duration(at("window").safe), success_may_lie=at("success_may_lie").lies,
+        window_s=parse_duration(at("polling_window").safe), false_success=at("false_success").possible,
     )  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, .
             f"{fetched} | jq -r '.result.job_states[] | [.state, .error] | @tsv'",
             message("at least {n:,} lines, all SUCCESS", n=len(digests)),
         )
-    elif api.success_may_lie:
+    elif api.false_success:
         first = replace(
             first, what=message("the layers that the job names as arrived (SUCCESS does not mean all layers)")
         )

@@ -187,7 +187,7 @@ def test_a_chart_value_that_its_client_does_not_read_says_so():
 
 def test_asking_by_the_wrong_line_names_the_right_one():
     """A client's key has no value in a scheduler's release."""
-    with pytest.raises(FactMissingError, match="ask by a release of client"):
+    with pytest.raises(FactMissingError, match="give a release of client"):
         defaults_at("download.pieceTimeout", "v2.5.1")
 
 

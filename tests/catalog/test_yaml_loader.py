@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from dfly_analysis.catalog import load_catalog, yaml_loader
 from dfly_analysis.catalog.config_checks import ConfigRule
@@ -17,6 +16,7 @@ from dfly_analysis.catalog.error_signatures import Signature
 from dfly_analysis.catalog.log_events import EventKind
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.catalog.yaml_loader import ENTRIES, load_document, load_entries, record
+from dfly_analysis.config.yaml_positions import load_yaml
 from dfly_analysis.errors import CatalogError
 
 FILES = sorted(ENTRIES.rglob("*.yaml"))
@@ -110,7 +110,7 @@ def test_a_sound_entry_is_taken(entries, model, text):
         (LogFormat, FORMAT, ("json\n", "none\n"), "5", "one: grammar: Input should be 'compact'"),
         (LogFormat, FORMAT, ("  pattern: '^\\{.*\\}$'\n", ""), "2", "one: pattern: is missing"),
         (LogFormat, FORMAT, ("^\\{.*\\}$", "("), "8", "one: pattern: is no regular expression"),
-        (LogFormat, FORMAT, ("""'{"a": 1}'""", "hello"), "11", "samples.1: the sample begins no record of this format: 'hello'"),
+        (LogFormat, FORMAT, ("""'{"a": 1}'""", "hello"), "11", "samples.1: the sample starts no record of this format: 'hello'"),
         (EventKind, EVENT, ('"hello "', '"hel"'), "4", "starts.0: 'hel' is shorter than 5 characters"),
         (EventKind, EVENT, ("\\w+)", "\\w+"), "5", "one: pattern: is no regular expression"),
         (EventKind, EVENT, ("url: them", "url: you"), "8", "samples.1: the sample gives {'url': 'them'}, not {'url': 'you'}"),
@@ -122,14 +122,14 @@ def test_a_sound_entry_is_taken(entries, model, text):
         (Signature, SIGNATURE, ("pattern: y", "pattern: y\n  outcome: moon"), "18", "a_b: outcome: 'moon' is not one of ok"),
         (Signature, SIGNATURE, ("- ax", "- a"), "10", "first_one: samples.match.1: the sample 'a' does not match"),
         (Signature, SIGNATURE, ("- b", "- bx"), "12", "first_one: samples.other.0: the sample 'bx' matches"),
-        (Signature, SIGNATURE, ("id: a_b", "id: first_one"), "13", "first_one: this id stands above too"),
+        (Signature, SIGNATURE, ("id: a_b", "id: first_one"), "13", "first_one: this id is used above"),
         (EnvelopeKind, ENVELOPE, ("kind: prefix", "kind: none"), "4", "one: kind: Input should be 'prefix'"),
-        (EnvelopeKind, ENVELOPE, ("  pattern: '(?P<key>a)b'\n", ""), "2", "has a `pattern`"),
+        (EnvelopeKind, ENVELOPE, ("  pattern: '(?P<key>a)b'\n", ""), "2", "`pattern` is required for a prefix"),
         (EnvelopeKind, ENVELOPE, ("a)b", "a"), "5", "does not close"),
         (EnvelopeKind, ENVELOPE, ("a)b", "a)("), "5", "is no regular expression"),
         (EnvelopeKind, ENVELOPE, ("kubectl", "nobody"), "6", "notices.0: 'nobody' is not one of kubectl"),
         (ConfigRule, RULE, ("high", "grave"), "4", "severity: Input should be 'critical'"),
-        (ConfigRule, RULE, ("a.b < 5s", "a.b"), "6", "when.0: 'a.b' is no comparison; write it like"),
+        (ConfigRule, RULE, ("a.b < 5s", "a.b"), "6", "when.0: 'a.b' is not a comparison; write it like"),
         (ConfigRule, RULE, ("remedy: Do this.", "keys: {kinds: [unknown]}\n  remedy: Do this."), "2", "either `when` or `keys`"),
         (ConfigRule, RULE, ("absent: [{values: {}}]", "absent: [{valeus: {}}]"), "7", "samples.absent.0.valeus: no such key"),
         (Signature, "- [", ("[", "["), "", "not YAML"),
@@ -190,12 +190,15 @@ def test_records_are_frozen():
 def test_reading_the_cache_does_not_import_pydantic():
     """A command that finds valid entries does not pay for validation."""
     load_catalog()
-    code = "import sys; from dfly_analysis.catalog import load_catalog; load_catalog(); print({'pydantic', 'yaml', 'ruamel'} & set(sys.modules))"
+    code = "import sys; from dfly_analysis.catalog import load_catalog; load_catalog(); print({'pydantic', 'yaml'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ENTRIES)))
 def test_no_file_writes_a_key_twice(path):
-    """PyYAML takes the last of two; ruamel.yaml refuses them."""
-    assert YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+    """PyYAML takes the last of two, and says nothing."""
+    nodes = [load_yaml(path.read_text("utf-8"), str(path))]
+    for node in nodes:
+        nodes += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    assert not [node.repeated for node in nodes if isinstance(node, dict) and node.repeated]

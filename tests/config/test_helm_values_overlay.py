@@ -104,9 +104,9 @@ def test_collector_has_to_outlast_a_piece_with_its_retries():
     """scheduler.gc.pieceDownloadTimeout has to be above pieceTimeout times the tries."""
     key = "scheduler.gc.pieceDownloadTimeout"
     overlay_of(advised(), advised(key, "361s", "scheduler"))
-    with pytest.raises(OverlayConflictError, match="not above 2 tries"):
+    with pytest.raises(OverlayConflictError, match="not longer than 2 attempts"):
         overlay_of(advised(), advised(key, "360s", "scheduler"))
-    with pytest.raises(OverlayConflictError, match="not above 4 tries"):
+    with pytest.raises(OverlayConflictError, match="not longer than 4 attempts"):
         overlay_of(advised(), advised(key, "361s", "scheduler"), advised("backend.maxRetries", "3", unit="1"))
 
 

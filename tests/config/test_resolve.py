@@ -338,7 +338,7 @@ def test_a_newer_chart_is_read_as_the_newest_known_and_says_so():
     [
         ("seedClient:\n  config: {a: 1\n  b: [", r"values\.yaml:\d+: not YAML"),
         ("- a\n- b\n", r"values\.yaml:1: a list, not a mapping"),
-        ("download: {pieceTimeout: 5s}\nhost: {ip: 1}\n", "no Helm values"),
+        ("download: {pieceTimeout: 5s}\nhost: {ip: 1}\n", "not Helm values"),
         ("a: 2024-13-45\n", "not YAML"),
     ],
 )

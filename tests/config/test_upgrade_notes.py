@@ -112,7 +112,7 @@ def test_any_two_texts_are_a_note_or_one_clear_line(one, other):
 
 def test_a_release_never_tagged_is_refused_with_the_nearest():
     """A misspelt release is no release of tomorrow: it is named, with the nearest."""
-    with pytest.raises(FactMissingError, match=r"1\.3\.266 was never tagged \(did you mean 1\.3\.26"):
+    with pytest.raises(FactMissingError, match=r"1\.3\.266 does not exist \(did you mean 1\.3\.26"):
         changes_between("1.3.25", "1.3.266")
     with pytest.raises(FactMissingError, match="cannot be compared"):
         upgrade_note("1.3.25", "v0.2.26")

@@ -58,5 +58,5 @@ def test_the_bounded_reader_reads_what_a_safe_loader_reads(content, flow):
 
 def test_a_repeated_anchor_is_refused_by_name_and_line():
     """PyYAML takes an anchor's name once in a file; the error says which line has the second."""
-    with pytest.raises(SettingsError, match="x:2: not YAML: an anchor of this name stands above too"):
+    with pytest.raises(SettingsError, match="x:2: not YAML: this anchor is defined twice"):
         load_yaml("a: &x 1\nb: &x 2\n", "x")
