@@ -104,7 +104,7 @@ def _predictions(context: Context, need: Requirement, in_force: float | None, pr
     )  # fmt: skip
     if need.needed is not None:
         yield message(
-            "for at most {target} failed layers of {layer} ({pieces:,} pieces, passes: {passes}) the timeout has to be {needed}, {level} interval",
+            "a failure rate of {target} for layers of {layer} ({pieces:,} pieces, passes: {passes}) requires a timeout of {needed}, {level} interval",
             target=format_share(context.target), layer=format_size(context.size_bytes), pieces=context.n_pieces,
             passes=context.layer(need.role).passes, needed=range_text(need.needed), level=format_share(LEVEL),
         )  # fmt: skip
@@ -147,7 +147,7 @@ def _prediction_limits(context: Context, need: Requirement, fit: DurationFit, pr
     longest = fit.extrapolates_beyond_s
     if longest is not None and need.needed is not None and need.needed.value > longest:
         time = format_duration(longest)
-        yield message("extrapolated: the longest observed time is {time}, beyond it only the model counts", time=time)
+        yield message("extrapolated beyond {time}, the longest observed time", time=time)
     if need.limited_by == "step":
         yield message(
             "the models disagree beyond the observed times: four times the estimate is proposed, then measure again"

@@ -187,7 +187,8 @@ def notes_of(api: Api, timeout_s: float | None) -> Iterator[Message]:
         yield message("manager {release} takes no timeout: each layer has {time}", release=release, time=time)
     if api.layers_field is None:
         yield message(
-            "manager {release} does not limit layers in flight: start jobs one by one as planned", release=release
+            "manager {release} does not limit concurrent layers: start no more jobs at a time than planned",
+            release=release,
         )
     time = format_duration(api.window_s)
     yield message(

@@ -305,7 +305,11 @@ def _warnings(stages: Sequence[Stage], link: Link, api: Api) -> Iterator[Message
             )  # fmt: skip
         if stage.failure is not None and stage.failure.value > 0.5:
             share = format_share(stage.failure.value)
-            yield message("stage {name}: {share} of such preheats lose a layer", name=name, share=share)
+            yield message(
+                "stage {name}: {share} of such preheats lose a layer, see `dfly-analysis recommend`",
+                name=name,
+                share=share,
+            )
 
 
 def _unknown_sizes(manifest: Manifest) -> Iterator[Message]:
