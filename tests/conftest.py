@@ -27,6 +27,7 @@ SLOW = (
     "models/test_model_selection.py",
     "models/test_properties.py",
     "native/test_sanitizers.py",
+    "readers/test_reading_properties.py",
     "reporting/test_batch.py",
     "reporting/test_browser.py",
     "reporting/test_notebooks.py",
@@ -38,9 +39,7 @@ SLOW = (
     "test_fuzz.py",
     "test_golden_files.py",
     "test_host_process.py",
-    "test_mission.py",
     "test_public.py",
-    "test_reading_properties.py",
     "test_synth.py",
     "test_wheel.py",
 )
@@ -53,7 +52,7 @@ hypothesis.settings.load_profile("ci" if IN_CI else "house")
 
 
 def examples(count: int) -> int:
-    """Return how many examples a law is held against: in CI a third, for there they are the same each time."""
+    """Return the number of examples of a property test: in CI a third, because they are the same each time."""
     return max(count // 3, min(count, 8)) if IN_CI else count
 
 
@@ -72,7 +71,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def article_sample() -> Path:
-    """Return the archive of the run with client v0.1.118 in which the article's failure was made anew."""
+    """Return the archive of the run with client v0.1.118 in which the article's failure was reproduced."""
     return SAMPLES / "article-v0.1.118.tar.gz"
 
 
