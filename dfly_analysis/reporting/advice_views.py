@@ -77,13 +77,7 @@ def _topic(advice: Advice, topic: str) -> TableView:
     headings = Heading.row(
         message("Quantity"), message("Component"), message("Value"), message("Interval"), message("Basis"), message("Confidence"), message("Reason"), numbers=(2, 3)
     )  # fmt: skip
-    return TableView(
-        headings,
-        rows,
-        caption=TOPICS[topic],
-        notes=tuple(notes),
-        empty=message("The input holds nothing on this topic."),
-    )
+    return TableView(headings, rows, caption=TOPICS[topic], notes=tuple(notes), empty=message("The input holds nothing on this topic."))  # fmt: skip
 
 
 def _topic_of(key: str) -> str:
@@ -103,12 +97,8 @@ def monitoring_of(alerts: Alerts | None) -> MultiInputView:
     for one in alerts.rules:
         flat = " ".join(one.expr.split())
         rows.append((one.name, one.severity, one.summary, flat if len(flat) <= _MAX_EXPRESSION else f"{flat[:_MAX_EXPRESSION]} …"))  # fmt: skip
-    headings = Heading.row(
-        message("Alert"), message("Severity"), message("Summary"), message("Expression"), code=(0, 3)
-    )
-    notes = (
-        message("The rules are in alerts.rules.yaml next to this page, with promtool tests and a Grafana dashboard."),
-    )
+    headings = Heading.row(message("Alert"), message("Severity"), message("Summary"), message("Expression"), code=(0, 3))  # fmt: skip
+    notes = (message("The rules are in alerts.rules.yaml next to this page, with promtool tests and a Grafana dashboard."),)  # fmt: skip
     empty = message("No rule could be derived from this input.")
     tables = [TableView(headings, tuple(rows), caption=message("Prometheus rules"), notes=notes, empty=empty)]
     left_out = tuple((one.name, one.reason) for one in alerts.left_out)
@@ -243,10 +233,7 @@ def _stress_test(dataset: Dataset, advice: Advice) -> TableView:
     if plan is None:
         empty = message("The effective settings are not known. Give the chart version or the Helm values.")
         return TableView(headings, (), caption=caption, empty=empty)
-    rows = tuple(
-        (figure(one.size_bytes, "bytes"), figure(one.timeout_s, "s"), str(one.concurrency), str(plan.repeats))
-        for one in plan.setups
-    )
+    rows = tuple((figure(one.size_bytes, "bytes"), figure(one.timeout_s, "s"), str(one.concurrency), str(plan.repeats)) for one in plan.setups)  # fmt: skip
     notes = (
         message("With {n} repeats, the 95 % interval of a failure rate near {rate} is at most {width} wide.", n=plan.repeats, rate=figure(_EXPECTED, "share"), width=figure(_WIDTH, "share")),
         message("`dfly-analysis plan-stress` writes the test with its jobs and a results file; with --results FILE it evaluates the file."),
@@ -264,6 +251,4 @@ def _missing_runs(fits: Mapping[str, Any]) -> TableView:
     headings = Heading.row(message("Layer size"), message("Observed"), message("Failure rate"), message("More runs"), numbers=range(4))  # fmt: skip
     notes = (message("Runs needed until the 95 % interval of the failure rate is at most {width} wide.", width=figure(_WIDTH, "share")),)  # fmt: skip
     empty = message("No task has both a known size and a known outcome.")
-    return TableView(
-        headings, tuple(rows), caption=message("Runs still needed"), notes=notes if rows else (), empty=empty
-    )
+    return TableView(headings, tuple(rows), caption=message("Runs still needed"), notes=notes if rows else (), empty=empty)  # fmt: skip

@@ -60,10 +60,7 @@ class ComparisonReport:
             name = message("median duration of a {size} piece", size=figure(times.size_bytes, "bytes"))
             ratio = message("{value:.2f}× ({low:.2f}× to {high:.2f}×)", value=times.ratio.value, low=times.ratio.low, high=times.ratio.high)  # fmt: skip
             rows.append((name, figure(times.before_s, "s"), figure(times.after_s, "s"), ratio))
-        notes, empty = (
-            (message("All intervals are 95 % intervals."),),
-            message("Nothing can be compared in the two runs."),
-        )
+        notes, empty = ((message("All intervals are 95 % intervals."),), message("Nothing can be compared in the two runs."))  # fmt: skip
         return TableView(headings, tuple(rows), notes=notes, empty=empty, lang=self.lang)
 
     @property

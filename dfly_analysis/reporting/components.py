@@ -46,10 +46,7 @@ def templates(lang: str = "en") -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    result.filters |= {
-        "figure": lambda value, unit: translate(figure(value, unit), lang),
-        "sentence": partial(shown, lang=lang, whole=True),
-    }
+    result.filters |= {"figure": lambda value, unit: translate(figure(value, unit), lang), "sentence": partial(shown, lang=lang, whole=True)}  # fmt: skip
     result.globals |= {
         "_": lambda text, **values: shown(message(text, **values) if values else text, lang),
         "plural": lambda singular, many, n, **values: shown(plural(singular, many, n, **values), lang),
@@ -143,9 +140,7 @@ class Heading:
     @classmethod
     def row(cls, *texts: str, numbers: Collection[int] = (), code: Collection[int] = ()) -> tuple[Self, ...]:
         """Return the headings of a table, by the positions of those that are numbers or code."""
-        return tuple(
-            cls(text, "number" if n in numbers else "code" if n in code else "text") for n, text in enumerate(texts)
-        )
+        return tuple(cls(text, "number" if n in numbers else "code" if n in code else "text") for n, text in enumerate(texts))  # fmt: skip
 
 
 @dataclass(frozen=True)

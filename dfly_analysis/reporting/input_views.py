@@ -36,9 +36,7 @@ def settings_of(dataset: Dataset) -> TableView:
         if record.value is None:
             continue
         below = reversed(settings.chain(record.key, record.role, record.host)[:-1])
-        overridden = [
-            message("{layer}: {value}", layer=LAYERS[layer.layer], value=text_of(layer.value)) for layer in below
-        ]
+        overridden = [message("{layer}: {value}", layer=LAYERS[layer.layer], value=text_of(layer.value)) for layer in below]  # fmt: skip
         role = ROLES.get(str(record.role), str(record.role))
         who = message("{role} {host}", role=role, host=record.host) if record.host else role
         source = record.source.replace(folder, "") if folder and folder in record.source else record.source
@@ -50,9 +48,7 @@ def settings_of(dataset: Dataset) -> TableView:
         else message("No version is known. Name the versions to see the defaults of the binaries.")
     ]
     notes += [message("Helm chart {version}.", version=settings.chart)] if settings.chart else []
-    notes += [
-        message("Ignored: {path}: {reason}.", path=path, reason=reason) for path, reason in ignored_paths(settings)
-    ]
+    notes += [message("Ignored: {path}: {reason}.", path=path, reason=reason) for path, reason in ignored_paths(settings)]  # fmt: skip
     headings = Heading.row(
         message("Component"), message("Setting"), message("Effective value"), message("Set by"), message("Overrides"), message("Source"), code=(1,)
     )  # fmt: skip
@@ -80,9 +76,7 @@ def jobs_of(dataset: Dataset) -> TableView:
         plural("{n} of {total:,} jobs has state SUCCESS although layers are missing.", "{n} of {total:,} jobs have state SUCCESS although layers are missing.", n_false, total=n)
     ] if n_false else []  # fmt: skip
     notes += [message("Only the first {shown} of {n:,} jobs are listed.", shown=MAX_ROWS, n=n)] if n > MAX_ROWS else []
-    return TableView(
-        headings, rows, notes=tuple(notes), empty=message("The input holds no preheat jobs of the Manager.")
-    )
+    return TableView(headings, rows, notes=tuple(notes), empty=message("The input holds no preheat jobs of the Manager."))  # fmt: skip
 
 
 def failed_tasks_of(dataset: Dataset) -> TableView:
@@ -92,9 +86,7 @@ def failed_tasks_of(dataset: Dataset) -> TableView:
         numbers=(3, 4, 7), code=(1, 8),
     )  # fmt: skip
     n = dataset.rows(f"SELECT count(*) FROM tasks WHERE {FAILED}")[0][0]
-    failed: Any = dataset.sql(
-        f"SELECT * FROM tasks WHERE {FAILED} ORDER BY ended NULLS LAST, host, task_id LIMIT {MAX_ROWS}"
-    )
+    failed: Any = dataset.sql(f"SELECT * FROM tasks WHERE {FAILED} ORDER BY ended NULLS LAST, host, task_id LIMIT {MAX_ROWS}")  # fmt: skip
     rows = tuple(
         (
             moment(task.ended),

@@ -62,12 +62,7 @@ FITS = {
 }
 MIN_SHARE = 1e-5
 NOTHING = "\N{EN DASH}"
-ROLES = {
-    "seedClient": message("seed client"),
-    "client": message("client"),
-    "scheduler": message("scheduler"),
-    "manager": message("manager"),
-}
+ROLES = {"seedClient": message("seed client"), "client": message("client"), "scheduler": message("scheduler"), "manager": message("manager")}  # fmt: skip
 OUTCOMES = {
     "ok": message("succeeded"),
     "timeout": message("timed out"),
@@ -78,12 +73,7 @@ OUTCOMES = {
     "unknown": message("unknown outcome"),
 }
 """Outcomes of an attempt at a piece."""
-TASK_OUTCOMES = {
-    "failed": message("failed"),
-    "died": message("process exited first"),
-    "cancelled": message("cancelled"),
-    "ok": message("succeeded"),
-}
+TASK_OUTCOMES = {"failed": message("failed"), "died": message("process exited first"), "cancelled": message("cancelled"), "ok": message("succeeded")}  # fmt: skip
 LAYERS = {
     "binary": message("binary default"),
     "chart": message("Helm chart"),

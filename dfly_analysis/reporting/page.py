@@ -107,11 +107,7 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
 
 def _title(notebook: NotebookNode) -> str:
     """Return the first heading that shows."""
-    shows = (
-        cell.source
-        for cell in notebook.cells
-        if cell.cell_type == "markdown" and set(HIDDEN_TAGS).isdisjoint(cell.metadata.get("tags", []))
-    )
+    shows = (cell.source for cell in notebook.cells if cell.cell_type == "markdown" and set(HIDDEN_TAGS).isdisjoint(cell.metadata.get("tags", [])))  # fmt: skip
     lines = (line for source in shows for line in source.splitlines())
     return next((line[2:].strip() for line in lines if line.startswith("# ")), TITLE)
 

@@ -86,9 +86,7 @@ class Prediction:
         """Return the share of such layers that fail at another timeout in seconds, by timeouts alone unless competing risks count."""
         layer = LayerShape(self.size_bytes, self.piece_bytes, self.slots, self.passes, self.siblings_cancelled)
         correlation = self.retry_failure_correlation
-        return layer_failure_rate(
-            fits[self.fit], layer, timeout_s, competing=competing, retry_failure_correlation=correlation
-        )
+        return layer_failure_rate(fits[self.fit], layer, timeout_s, competing=competing, retry_failure_correlation=correlation)  # fmt: skip
 
 
 def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Prediction | NoPrediction:
@@ -101,10 +99,7 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
     if advice.size_bytes <= 0:
         reason = message("no layer size is given, and the input shows none")
         return NoPrediction(message("The failure rate cannot be predicted: {reason}.", reason=reason))
-    slots, correlation = (
-        dataset.settings.get("download.concurrentPieceCount", ROLE).number,
-        measured_retry_correlation(fits),
-    )
+    slots, correlation = (dataset.settings.get("download.concurrentPieceCount", ROLE).number, measured_retry_correlation(fits))  # fmt: skip
     layer = LayerShape.of_client(advice.size_bytes, slots, dataset.settings.versions.get(ROLE))
     attempts, now_s = fits[name].attempts, timeout_in_force(dataset)
     then_s = _proposed_timeout(dataset, advice)

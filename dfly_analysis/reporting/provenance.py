@@ -77,9 +77,7 @@ def read_provenance(page: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as problem:
         raise SourceError("is no report that carries its parameters", where=str(page), hint=_WANTED) from problem
     made_by = record.get("made_by")
-    raise SourceError(
-        f"was written by dfly-analysis {made_by}, in another shape", where=str(page), hint="use that release"
-    )
+    raise SourceError(f"was written by dfly-analysis {made_by}, in another shape", where=str(page), hint="use that release")  # fmt: skip
 
 
 class _Finder(HTMLParser):

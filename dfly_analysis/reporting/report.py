@@ -226,9 +226,7 @@ class Report:
         """Return sliders over size, timeout and pieces in flight, where ipywidgets is installed, or a table of many."""
 
         def answer(sizes: list[str], timeouts: list[str], slots: list[int]) -> TableView:
-            return self._shown(
-                size_explorer.failure_rates_of(self.dataset, self.fits, self.advice, sizes, timeouts, slots)
-            )
+            return self._shown(size_explorer.failure_rates_of(self.dataset, self.fits, self.advice, sizes, timeouts, slots))  # fmt: skip
 
         return size_explorer.explore(answer, interactive=interactive)
 
@@ -241,9 +239,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in JSON's own types; what is not a finite number is None."""
-        prediction = {
-            name: vars(value) if isinstance(value, Interval) else value for name, value in vars(self.prediction).items()
-        }
+        prediction = {name: vars(value) if isinstance(value, Interval) else value for name, value in vars(self.prediction).items()}  # fmt: skip
         return {
             "schema_version": SCHEMA_VERSION,
             "parameters": plain_json(self.parameters),

@@ -81,9 +81,7 @@ class Verdict(View):
         total = self.tasks_text(self.n_tasks)
         if not self.primary:
             return message("{n:,} of {total} failed", n=self.n_failed, total=total)
-        return message(
-            "{n:,} of {total} failed: {cause}", n=self.n_failed, total=total, cause=CAUSES[self.primary.cause]
-        )
+        return message("{n:,} of {total} failed: {cause}", n=self.n_failed, total=total, cause=CAUSES[self.primary.cause])  # fmt: skip
 
     @property
     def lead(self) -> str:
@@ -158,9 +156,7 @@ def give_verdict(
     dataset: Dataset, findings: Diagnosis, advice: Advice, prediction: Prediction | NoPrediction
 ) -> Verdict:
     """Draw up the first screen from what was found."""
-    n_tasks, n_failed = dataset.rows(
-        f"SELECT count(*) FILTER (outcome = 'ok' OR {FAILED}), count(*) FILTER ({FAILED}) FROM tasks"
-    )[0]
+    n_tasks, n_failed = dataset.rows(f"SELECT count(*) FILTER (outcome = 'ok' OR {FAILED}), count(*) FILTER ({FAILED}) FROM tasks")[0]  # fmt: skip
     primary = next((share for share in findings.causes if share.cause == findings.primary_cause), None)
     return Verdict(
         n_tasks=n_tasks,

@@ -50,9 +50,7 @@ class EvidenceView(View):
         if not finding.first:
             return message("{failures} in {tasks}", failures=failures, tasks=tasks)
         first, last = moment(finding.first), moment(finding.last)
-        return message(
-            "{failures} in {tasks}, {first} to {last}", failures=failures, tasks=tasks, first=first, last=last
-        )
+        return message("{failures} in {tasks}, {first} to {last}", failures=failures, tasks=tasks, first=first, last=last)  # fmt: skip
 
 
 def evidence_of(findings: Diagnosis) -> EvidenceView:

@@ -59,22 +59,14 @@ class WhatIfReport:
         """How often such a layer fails now and after the change, and the basis of that."""
         found = self.found
         if isinstance(found, NotFitted):
-            because = (
-                (found.reason, message("collect {what}", what=found.collect)) if found.collect else (found.reason,)
-            )
+            because = ((found.reason, message("collect {what}", what=found.collect)) if found.collect else (found.reason,))  # fmt: skip
             unknown = message("The effect of other settings cannot be predicted")
             return ShortVerdict(unknown, "unknown", because, (), lang=self.lang)
         now, then = found.layer_now.failure_rate, found.layer_then.failure_rate
-        parts = [
-            about(found),
-            changes_text(found),
-            message("failure rate of such a layer now: {rate}", rate=share(now)),
-        ]
+        parts = [about(found), changes_text(found), message("failure rate of such a layer now: {rate}", rate=share(now))]  # fmt: skip
         if found.changed:
             parts.append(message("failure rate of such a layer after the change: {rate}", rate=share(then)))
-        headline, tone = (
-            _headline(now, then) if found.changed else (message("The run under its own settings"), "unknown")
-        )
+        headline, tone = (_headline(now, then) if found.changed else (message("The run under its own settings"), "unknown"))  # fmt: skip
         warnings = tuple(text for text in (*_outside(found), uncertainty_text(found)) if text)
         return ShortVerdict(headline, tone, (*parts, agreement_text(found)), warnings, lang=self.lang)
 

@@ -32,11 +32,7 @@ class BatchIndex(View):
         message("Report"), message("Status"), message("Tasks"), message("Failed"), message("Main cause"), message("What to set"),
         message("Failure rate now"), message("Failure rate after the change"),
     )  # fmt: skip
-    states: ClassVar[dict[str, str]] = {
-        "done": message("done"),
-        "kept": message("unchanged"),
-        "failed": message("failed"),
-    }
+    states: ClassVar[dict[str, str]] = {"done": message("done"), "kept": message("unchanged"), "failed": message("failed")}  # fmt: skip
 
 
 def summary_rows(outcomes: Sequence[Outcome], output_dir: Path) -> list[Row]:

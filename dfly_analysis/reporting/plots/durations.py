@@ -33,11 +33,7 @@ _SOURCE = "pieces WHERE origin = 'source' AND duration_s > 0 AND size_bytes > 0"
 _COUNTS = "count(*) FILTER (outcome = 'ok'), count(*) FILTER (outcome = 'timeout'), count(*) FILTER (coalesce(outcome, '') NOT IN ('ok', 'timeout'))"
 _MAX_EXACT = 20_000
 """Of more attempts, durations are rounded to 0.1 % for the survival curve."""
-_QUANTILE_LABELS = {
-    0.5: message("median"),
-    0.99: message("99th percentile"),
-    0.999: message("99.9th percentile"),
-}
+_QUANTILE_LABELS = {0.5: message("median"), 0.99: message("99th percentile"), 0.999: message("99.9th percentile")}
 _DASHES = {0.5: (0, (1, 1)), 0.99: (0, (5, 2)), 0.999: "solid"}
 _MARKERS = {"timeout": "^", "reset": "x", "storage": "s", "origin": "D", "cancelled": "+", "unknown": "*"}
 _SIZES_IN_TABLE = 10
@@ -106,9 +102,7 @@ def _attempts(dataset: Dataset) -> _Attempts:
     numbers = dataset.rows(
         f"SELECT count(*), min(size_bytes), max(size_bytes), quantile_cont(duration_s, 0.002), max(duration_s), {_COUNTS} FROM {_SOURCE}"
     )[0]
-    by_size = dataset.rows(
-        f"SELECT size_bytes, {_COUNTS} FROM {_SOURCE} GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT {_SIZES_IN_TABLE}"
-    )
+    by_size = dataset.rows(f"SELECT size_bytes, {_COUNTS} FROM {_SOURCE} GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT {_SIZES_IN_TABLE}")  # fmt: skip
     timeouts = dataset.rows(f"SELECT DISTINCT timeout_s FROM {_SOURCE} AND timeout_s IS NOT NULL ORDER BY 1")
     n, smallest, largest, shortest, longest, done, cut, other = numbers
     return _Attempts(
@@ -175,9 +169,7 @@ def _survival(axes: Any, fit: Any, dataset: Dataset, size: float) -> None:
     if observed.x:
         x, y, below, above = (np.array(part) for part in (observed.x, observed.y, observed.low, observed.high))
         keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), 300)).astype(int))
-        axes.step(
-            x[keep], y[keep], where="post", color=COLOURS["ok"], linewidth=1.5, label=message("observed (Kaplan-Meier)")
-        )
+        axes.step(x[keep], y[keep], where="post", color=COLOURS["ok"], linewidth=1.5, label=message("observed (Kaplan-Meier)"))  # fmt: skip
         axes.fill_between(x[keep], below[keep], above[keep], step="post", color=COLOURS["ok"], alpha=0.15, linewidth=0)
     if fit:
         high = max(high, min(fit.quantile(size, 0.9995).value, 20 * high))

@@ -34,11 +34,7 @@ def draw_failure_rates(
 ) -> Figure | NotDrawn:
     """Draw the share of layers that fail against the timeout of a piece, with the accepted share."""
     if predicted is None:
-        return NotDrawn(
-            message(
-                "The failure rate cannot be predicted: no distribution of piece durations is fitted, or no layer size is known."
-            )
-        )
+        return NotDrawn(message("The failure rate cannot be predicted: no distribution of piece durations is fitted, or no layer size is known."))  # fmt: skip
     marked = [time for time in (predicted.timeout_now_s, predicted.timeout_then_s) if time]
     ends = [*marked, fits[predicted.fit].quantile(predicted.piece_bytes, 0.5).value]
     low, high = min(ends) / 2, max([*ends, predicted.longest_seen_s or 0.0]) * 4
@@ -48,9 +44,7 @@ def draw_failure_rates(
         axes = canvas.subplots()
         values, lows, highs = (np.maximum([getattr(one, end) for one in found], MIN_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
         axes.plot(grid, values, color=COLOURS["timeout"], linewidth=2, label=canvas.label(message("{size} layers, any cause", size=format_size(predicted.size_bytes))))  # fmt: skip
-        axes.fill_between(
-            grid, lows, highs, color=COLOURS["timeout"], alpha=0.16, linewidth=0, label=message("95 % interval")
-        )
+        axes.fill_between(grid, lows, highs, color=COLOURS["timeout"], alpha=0.16, linewidth=0, label=message("95 % interval"))  # fmt: skip
         if any(ending.count for ending in fits[predicted.fit].endings.values()):
             alone = [predicted.rate(fits, float(time), competing=False).value for time in grid]
             axes.plot(grid, np.maximum(alone, MIN_RATE / 10), color=FIT, linewidth=1.6, linestyle=(0, (5, 2)), label=message("timeouts only"))  # fmt: skip
@@ -104,9 +98,7 @@ def _rates_alt(predicted: Prediction, fits: Mapping[str, Any], target: float) ->
         parts.append(message("With the current timeout of {timeout}: {rate}.", timeout=format_duration(now), rate=rate))
     if then := predicted.timeout_then_s:
         rate = interval_text(predicted.rate(fits, then), "share")
-        parts.append(
-            message("With the proposed timeout of {timeout}: {rate}.", timeout=format_duration(then), rate=rate)
-        )
+        parts.append(message("With the proposed timeout of {timeout}: {rate}.", timeout=format_duration(then), rate=rate))  # fmt: skip
     return join(parts)
 
 
@@ -128,12 +120,7 @@ def _rates_table(predicted: Prediction, fits: Mapping[str, Any], marked: list[fl
 def draw_task_failures(fit: Any) -> Figure | NotDrawn:
     """Draw the share of tasks that failed, by size, from a TaskFailureFit."""
     if not fit:
-        return NotDrawn(
-            message(
-                "Failures by size cannot be shown: {reason}.",
-                reason=getattr(fit, "reason", message("no task was counted")),
-            )
-        )
+        return NotDrawn(message("Failures by size cannot be shown: {reason}.", reason=getattr(fit, "reason", message("no task was counted"))))  # fmt: skip
     names = [size_class(one.from_bytes, one.to_bytes) for one in fit.bins]
     place = np.arange(len(names))
     rates = [one.rate for one in fit.bins]
@@ -147,12 +134,7 @@ def draw_task_failures(fit: Any) -> Figure | NotDrawn:
             middle = [fit.rate(_middle(one)) for one in fit.bins]
             axes.plot(place, [rate.value for rate in middle], color=FIT, linewidth=1.6, label=message("logistic fit"))
         axes.set(xlim=(-0.5, len(names) - 0.3), ylim=(-0.03, 1.03), xlabel=message("blob size"), ylabel=message("failure rate of tasks"))  # fmt: skip
-        axes.set_xticks(
-            place,
-            map(canvas.label, names),
-            rotation=25 if len(names) > 5 else 0,
-            ha="right" if len(names) > 5 else "center",
-        )
+        axes.set_xticks(place, map(canvas.label, names), rotation=25 if len(names) > 5 else 0, ha="right" if len(names) > 5 else "center")  # fmt: skip
         axes.yaxis.set_major_formatter(lambda value, _: format_share(value))
         axes.legend(loc="upper left")
         return finish(

@@ -51,9 +51,7 @@ def draw_timeline(dataset: Dataset) -> Figure | NotDrawn:
     n_bins = (last - begin) // width_ns + 1
     bin_of = f"(nanoseconds({{}}) - {begin}) // {width_ns}".format
     by_kind = _binned(dataset.rows(f"SELECT kind, {bin_of('time')}, count(*) FROM ({failures}) GROUP BY ALL"), n_bins)
-    retried = (
-        f"SELECT '', {bin_of('started')}, count(*) FROM pieces WHERE attempt > 1 AND started IS NOT NULL GROUP BY ALL"
-    )
+    retried = (f"SELECT '', {bin_of('started')}, count(*) FROM pieces WHERE attempt > 1 AND started IS NOT NULL GROUP BY ALL")  # fmt: skip
     retries = _binned(dataset.rows(retried), n_bins).get("", np.zeros(n_bins, int))
     hosts, kinds = Counter[str](), Counter[str]()
     for host, kind, n in by_host:
@@ -126,9 +124,7 @@ def _strips(axes: Any, edges: Any, grid: dict[str, np.ndarray[Any, Any]], hosts:
     axes.set_yticks(range(len(hosts)), hosts)
     axes.set_ylim(len(hosts) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
-    axes.set_title(
-        axes.figure.label(message("By host, at most {n:,} per {width}", n=most, width=format_duration(width_s)))
-    )
+    axes.set_title(axes.figure.label(message("By host, at most {n:,} per {width}", n=most, width=format_duration(width_s))))  # fmt: skip
     locator = AutoDateLocator(tz="UTC")  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))  # type: ignore[no-untyped-call]
