@@ -27,13 +27,17 @@ KEYWORDS = {"message": (1,), "plural": (1, 2), "join": (2,), "_": (1,), "gettext
 
 
 def extract_python(file, keywords, comment_tags, options):
-    """Yield the literals that functions of `dfly_analysis.messages` are called with.
+    """Yield the literals that functions of `dfly_analysis.messages` and `Heading.row` are called with.
 
     Babel's own extractor takes methods for functions of that name, as in ``b"".join(…)``, and stumbles over bytes.
     """
-    for call in message_calls(file.read(), file.name):
+    code = file.read()
+    for call in message_calls(code, file.name):
         literals = [arg.value or None if isinstance(arg, ast.Constant) else None for arg in call.args]
         yield call.lineno, call.func.id, literals, []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Heading.row":
+            yield from ((node.lineno, None, arg.value, []) for arg in node.args if isinstance(arg, ast.Constant))
 
 
 def message_calls(code: str | bytes, name: str) -> Iterator[ast.Call]:

@@ -74,9 +74,7 @@ def _topic(advice: Advice, topic: str) -> TableView:
     )
     notes = [message("Proposed above: {key} of the {role}, {value}.", key=one.key, role=ROLES[one.role], value=one.proposed) for one in advice if _topic_of(one.key) == topic]  # fmt: skip
     notes += [message("No change: {reason}.", reason=one.reason) for one in advice.no_advice if one.topic == topic]
-    headings = Heading.row(
-        message("Quantity"), message("Component"), message("Value"), message("Interval"), message("Basis"), message("Confidence"), message("Reason"), numbers=(2, 3)
-    )  # fmt: skip
+    headings = Heading.row("Quantity", "Component", "Value", "Interval", "Basis", "Confidence", "Reason", numbers=(2, 3))  # fmt: skip
     return TableView(headings, rows, caption=TOPICS[topic], notes=tuple(notes), empty=message("The input holds nothing on this topic."))  # fmt: skip
 
 
@@ -97,13 +95,13 @@ def monitoring_of(alerts: Alerts | None) -> MultiInputView:
     for one in alerts.rules:
         flat = " ".join(one.expr.split())
         rows.append((one.name, one.severity, one.summary, flat if len(flat) <= _MAX_EXPRESSION else f"{flat[:_MAX_EXPRESSION]} …"))  # fmt: skip
-    headings = Heading.row(message("Alert"), message("Severity"), message("Summary"), message("Expression"), code=(0, 3))  # fmt: skip
+    headings = Heading.row("Alert", "Severity", "Summary", "Expression", code=(0, 3))
     notes = (message("The rules are in alerts.rules.yaml next to this page, with promtool tests and a Grafana dashboard."),)  # fmt: skip
     empty = message("No rule could be derived from this input.")
     tables = [TableView(headings, tuple(rows), caption=message("Prometheus rules"), notes=notes, empty=empty)]
     left_out = tuple((one.name, one.reason) for one in alerts.left_out)
     if left_out:
-        headings = Heading.row(message("Alert"), message("Reason"), code=(0,))
+        headings = Heading.row("Alert", "Reason", code=(0,))
         tables.append(TableView(headings, left_out, caption=message("Rules left out")))
     return MultiInputView(tuple(tables))
 
@@ -165,7 +163,7 @@ def _stages(plan: PreheatPlan) -> TableView:
         message("Observed image: {layers}, {size}, under the effective settings.", layers=layers, size=figure(plan.manifest.size_bytes, "bytes")),
         message("The logs do not show which layers start-up needs. The first layers, up to a tenth of the image, are assumed."),
     )  # fmt: skip
-    headings = Heading.row(message("Stage"), message("Layers"), message("Size"), message("Duration"), message("Failure rate of a layer"), numbers=range(1, 5))  # fmt: skip
+    headings = Heading.row("Stage", "Layers", "Size", "Duration", "Failure rate of a layer", numbers=range(1, 5))
     return TableView(headings, rows, caption=message("Preheat in stages"), notes=notes)
 
 
@@ -182,7 +180,7 @@ def _degrees(plan: PreheatPlan) -> TableView:
     notes = (
         message("The smallest concurrency that is nearly as fast as the fastest is chosen. The last column divides the piece timeout by the time of a piece at an even share of the bandwidth: below 3, slow pieces time out."),
     )  # fmt: skip
-    headings = Heading.row(message("Concurrent layers"), message("Duration"), message("Failure rate of a layer"), message("Timeout / time at even share"), numbers=range(1, 4))  # fmt: skip
+    headings = Heading.row("Concurrent layers", "Duration", "Failure rate of a layer", "Timeout / time at even share", numbers=range(1, 4))  # fmt: skip
     return TableView(headings, rows, caption=message("Concurrent layers"), notes=notes)
 
 
@@ -201,7 +199,7 @@ def _pulls(plan: PreheatPlan) -> TableView:
         for one in plan.pulls
     )
     notes = (message("The unpacking speed is assumed; set it with `dfly-analysis plan-preheat --unpack-rate`."),)
-    headings = Heading.row(message("Before the pull"), message("Pull"), message("Pull and unpacking"), message("Start-up layers"), message("Failure rate of a layer"), numbers=range(1, 5))  # fmt: skip
+    headings = Heading.row("Before the pull", "Pull", "Pull and unpacking", "Start-up layers", "Failure rate of a layer", numbers=range(1, 5))  # fmt: skip
     return TableView(headings, rows, caption=message("Pull and start on a node"), notes=notes)
 
 
@@ -228,7 +226,7 @@ def stress_of(dataset: Dataset, advice: Advice) -> StressPlan | None:
 
 def _stress_test(dataset: Dataset, advice: Advice) -> TableView:
     plan = stress_of(dataset, advice)
-    headings = Heading.row(message("Size"), _PIECE, _SLOTS, message("Repeats"), numbers=range(4))
+    headings = Heading.row("Size", _PIECE, _SLOTS, "Repeats", numbers=range(4))
     caption = message("Stress test that compares the settings")
     if plan is None:
         empty = message("The effective settings are not known. Give the chart version or the Helm values.")
@@ -248,7 +246,7 @@ def _missing_runs(fits: Mapping[str, Any]) -> TableView:
         more = 0 if one.rate.high - one.rate.low <= _WIDTH else max(1, needed - one.n)
         size = range_text(one.from_bytes, one.to_bytes, "bytes")
         rows.append((size, str(one.n), interval_text(one.rate, "share"), str(more)))
-    headings = Heading.row(message("Layer size"), message("Observed"), message("Failure rate"), message("More runs"), numbers=range(4))  # fmt: skip
+    headings = Heading.row("Layer size", "Observed", "Failure rate", "More runs", numbers=range(4))
     notes = (message("Runs needed until the 95 % interval of the failure rate is at most {width} wide.", width=figure(_WIDTH, "share")),)  # fmt: skip
     empty = message("No task has both a known size and a known outcome.")
     return TableView(headings, tuple(rows), caption=message("Runs still needed"), notes=notes if rows else (), empty=empty)  # fmt: skip

@@ -45,7 +45,7 @@ class ComparisonReport:
     @property
     def effects(self) -> TableView:
         """Failure rates before and after, the difference, and the durations."""
-        headings = Heading.row(message("Quantity"), message("Before"), message("After"), message("Difference"), numbers=(1, 2, 3))  # fmt: skip
+        headings = Heading.row("Quantity", "Before", "After", "Difference", numbers=(1, 2, 3))
         rows: list[tuple[str, ...]] = [
             (
                 TITLES[one.id],
@@ -66,9 +66,7 @@ class ComparisonReport:
     @property
     def settings_table(self) -> TableView:
         """The settings of both runs, those that differ first."""
-        headings = Heading.row(
-            message("Component"), message("Setting"), message("Before"), message("After"), message("Set by"), message("Change"), code=(1,)
-        )  # fmt: skip
+        headings = Heading.row("Component", "Setting", "Before", "After", "Set by", "Change", code=(1,))
         rows = tuple(
             (
                 ROLES.get(pair.role, pair.role),
@@ -87,7 +85,7 @@ class ComparisonReport:
     def causes_table(self) -> TableView:
         """Failed tasks of both runs by cause."""
         before, after = dict(self.comparison.causes_before), dict(self.comparison.causes_after)
-        headings = Heading.row(message("Cause"), message("Before"), message("After"), numbers=(1, 2))
+        headings = Heading.row("Cause", "Before", "After", numbers=(1, 2))
         rows = tuple(
             (CAUSES.get(cause, cause), f"{before.get(cause, 0):,}", f"{after.get(cause, 0):,}")
             for cause in dict.fromkeys([*before, *after])

@@ -36,7 +36,7 @@ _TWO_WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 def templates(lang: str = "en") -> Environment:
     """Return the environment of the report's templates in a language: everything is escaped, a missing name is an error.
 
-    In a template ``_(msgid, **values)`` and ``plural(singular, plural, n, **values)`` show a text in the language,
+    In a template ``_(msgid, **values)`` and ``_(plural(singular, plural, n, **values))`` show a text in the language,
     ``gettext`` gives it without markup, for attributes; the filter ``sentence`` adds a capital and a full stop.
     """
     result = Environment(
@@ -49,7 +49,7 @@ def templates(lang: str = "en") -> Environment:
     result.filters |= {"figure": lambda value, unit: translate(figure(value, unit), lang), "sentence": partial(shown, lang=lang, whole=True)}  # fmt: skip
     result.globals |= {
         "_": lambda text, **values: shown(message(text, **values) if values else text, lang),
-        "plural": lambda singular, many, n, **values: shown(plural(singular, many, n, **values), lang),
+        "plural": plural,
         "gettext": lambda text: translate(text, lang),
         "range_text": range_text,
         "duration": readable_duration,
@@ -139,7 +139,7 @@ class Heading:
 
     @classmethod
     def row(cls, *texts: str, numbers: Collection[int] = (), code: Collection[int] = ()) -> tuple[Self, ...]:
-        """Return the headings of a table, by the positions of those that are numbers or code."""
+        """Return the headings of a table, literals, by the positions of those that are numbers or code."""
         return tuple(cls(text, "number" if n in numbers else "code" if n in code else "text") for n, text in enumerate(texts))  # fmt: skip
 
 

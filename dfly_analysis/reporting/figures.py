@@ -16,23 +16,9 @@ _TEXT = re.compile(r">([^<>]+)</t(?=ext>|span>)")
 
 @dataclass(frozen=True)
 class Figure:
-    """A finished picture with its text and numbers.
+    """A finished picture (``image/svg+xml``, or ``image/png`` where there are many marks) with its alternative text and numbers.
 
-    Attributes
-    ----------
-    media_type : str
-        ``image/svg+xml``, or ``image/png`` where there are many marks.
-    data : bytes
-    alt : str
-        What it shows, with numbers.
-    caption : str
-    columns : tuple of str
-    rows : tuple of tuple of str
-        Its numbers.
-    labels : tuple of str
-        Texts in the picture that hold values.
-    width_px : int
-        Width it is meant for.
+    `labels` are the texts in the picture that hold values; `width_px` is the width it is meant for.
     """
 
     media_type: str

@@ -49,18 +49,13 @@ def settings_of(dataset: Dataset) -> TableView:
     ]
     notes += [message("Helm chart {version}.", version=settings.chart)] if settings.chart else []
     notes += [message("Ignored: {path}: {reason}.", path=path, reason=reason) for path, reason in ignored_paths(settings)]  # fmt: skip
-    headings = Heading.row(
-        message("Component"), message("Setting"), message("Effective value"), message("Set by"), message("Overrides"), message("Source"), code=(1,)
-    )  # fmt: skip
+    headings = Heading.row("Component", "Setting", "Effective value", "Set by", "Overrides", "Source", code=(1,))
     return TableView(headings, tuple(rows), notes=tuple(notes), empty=message("No effective setting is known."))
 
 
 def jobs_of(dataset: Dataset) -> TableView:
     """Show the state of preheat jobs against the layers that arrived."""
-    headings = Heading.row(
-        message("Job"), message("State"), message("Scope"), message("Layers"), message("Succeeded"), message("Failed"), message("Created"), message("Remark"),
-        numbers=(3, 4, 5), code=(0,),
-    )  # fmt: skip
+    headings = Heading.row("Job", "State", "Scope", "Layers", "Succeeded", "Failed", "Created", "Remark", numbers=(3, 4, 5), code=(0,))  # fmt: skip
     n, n_false = dataset.rows(f"SELECT count(*), count(*) FILTER ({FALSE_SUCCESS}) FROM jobs")[0]
     jobs: Any = dataset.sql(f"SELECT *, {FALSE_SUCCESS} AS contradicted FROM jobs LIMIT {MAX_ROWS}")
     rows = tuple(
@@ -81,10 +76,7 @@ def jobs_of(dataset: Dataset) -> TableView:
 
 def failed_tasks_of(dataset: Dataset) -> TableView:
     """Show each failed task: when, where, how large, its duration, and its cause."""
-    headings = Heading.row(
-        message("End"), message("Host"), message("Component"), message("Size"), message("Duration"), message("Outcome"), message("Cause"), message("Errors"), message("Task"),
-        numbers=(3, 4, 7), code=(1, 8),
-    )  # fmt: skip
+    headings = Heading.row("End", "Host", "Component", "Size", "Duration", "Outcome", "Cause", "Errors", "Task", numbers=(3, 4, 7), code=(1, 8))  # fmt: skip
     n = dataset.rows(f"SELECT count(*) FROM tasks WHERE {FAILED}")[0][0]
     failed: Any = dataset.sql(f"SELECT * FROM tasks WHERE {FAILED} ORDER BY ended NULLS LAST, host, task_id LIMIT {MAX_ROWS}")  # fmt: skip
     rows = tuple(
@@ -107,10 +99,7 @@ def failed_tasks_of(dataset: Dataset) -> TableView:
 
 def benchmarks_of(dataset: Dataset) -> TableView:
     """Show benchmark results by size, each with its throughput and its ratio to the first of its size."""
-    headings = Heading.row(
-        message("Size"), message("Tool"), message("Label"), message("Repeats"), message("Minimum"), message("Mean"), message("Maximum"), message("99th percentile"),
-        message("Throughput"), message("Ratio to the first mean"), message("Failures"), numbers=(0, *range(3, 11)),
-    )  # fmt: skip
+    headings = Heading.row("Size", "Tool", "Label", "Repeats", "Minimum", "Mean", "Maximum", "99th percentile", "Throughput", "Ratio to the first mean", "Failures", numbers=(0, *range(3, 11)))  # fmt: skip
     first: dict[int, float] = {}
     rows = []
     runs: Any = dataset.sql(
@@ -152,13 +141,11 @@ def data_quality_of(dataset: Dataset) -> MultiInputView:
     ]  # fmt: skip
     notes += [message("Paths below are relative to {folder}", folder=folder)] if folder else []
     files = TableView(
-        Heading.row(
-            message("File"), message("Kind"), message("Host"), message("Lines"), message("Records"), message("Rejected"), message("Note"), numbers=(3, 4, 5), code=(0,)
-        ),
+        Heading.row("File", "Kind", "Host", "Lines", "Records", "Rejected", "Note", numbers=(3, 4, 5), code=(0,)),
         tuple(_file_row(row, folder) for row in coverage.head(MAX_FILES).itertuples()),
         caption=message("The first {n} files", n=MAX_FILES) if len(coverage) > MAX_FILES else message("Files"),
         empty=message("No file was read."),
-    )  # fmt: skip
+    )
     missing = (*dataset.missing_inputs, *dataset.problems)
     gaps = Listing(message("What is missing, and the consequence"), missing, message("Nothing is missing."))
     return MultiInputView((Listing("", tuple(notes)), gaps, DetailsView(message("All files"), files)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import json
+import re
 from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,23 +88,8 @@ def output_of(view: View) -> NotebookNode:
 
 
 def _shown(text: str, report: Any, written: View) -> Any:
-    body = ast.parse(text).body
-    if not body or not isinstance(body[-1], ast.Expr):
-        return None
-    last = body[-1].value
-    if isinstance(last, ast.Call):
-        return written if _chain(last.func) == ["save"] else None
-    names = _chain(last)
-    value = report if names else None
-    for name in names:
-        value = None if name.startswith("_") else getattr(value, name, None)
-    return value
-
-
-def _chain(node: ast.expr) -> list[str]:
-    """Return the attributes of ``report.A.B``, or nothing where the expression is another."""
-    names: list[str] = []
-    while isinstance(node, ast.Attribute):
-        names.insert(0, node.attr)
-        node = node.value
-    return names if isinstance(node, ast.Name) and node.id == "report" else []
+    last = text.rstrip().rpartition("\n")[2]
+    if last.startswith("report.save("):
+        return written
+    names = re.fullmatch(r"report((?:\.[a-z]\w*)+)", last)
+    return attrgetter(names[1][1:])(report) if names else None

@@ -41,24 +41,18 @@ class Entry(NamedTuple):
 
 
 def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, Any] | None = None) -> str:
-    """Render a notebook's texts and outputs as a self-contained page.
+    """Return a notebook's texts and outputs as one HTML page that loads nothing: its policy forbids scripts and any address.
 
     Parameters
     ----------
     notebook : NotebookNode
-        Of version 4. Its first heading is the title; headings of the second level become the table of contents. Cells
-        with one of `HIDDEN_TAGS` do not show, nor does any source. HTML is trusted only where the output's metadata says
-        that a view wrote it; other outputs become text, pictures are embedded.
+        Of version 4. Its first heading is the title; headings of the second level become the table of contents. Cells with one
+        of `HIDDEN_TAGS` do not show, nor does any source. HTML is trusted only where the output's metadata says that a view
+        wrote it; other outputs become text, pictures are embedded.
     lang : str
-        Language of the text, as HTML names it. Sentences without a translation stay English and are marked so; the foot
-        of the page counts them.
+        Texts without a translation stay English and are marked so; the foot of the page counts them.
     run : mapping, optional
-        What the page was made of, kept in its head so that it can be made again; only JSON's own types.
-
-    Returns
-    -------
-    str
-        HTML that loads nothing: pictures are embedded, its policy forbids scripts and any address.
+        What the page was made of, in JSON's own types, kept in its head so that it can be made again.
     """
     from nbconvert.exporters.templateexporter import TemplateExporter
     from traitlets.config import Config

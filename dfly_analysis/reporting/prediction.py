@@ -37,32 +37,11 @@ class NoPrediction:
 
 @dataclass(frozen=True)
 class Prediction:
-    """How often a layer from the source fails on a seed client.
+    """How often a layer from the source fails on a seed client, as rates from 0 to 1; sizes in bytes, times in seconds.
 
-    Attributes
-    ----------
-    fit : str
-        Name of the fit it rests on.
-    size_bytes, piece_bytes : int
-        Of the layer and its pieces.
-    n_pieces, passes, slots : int
-        Pieces of the layer, attempts each gets, and pieces in flight.
-    siblings_cancelled : bool
-        Whether a failed piece takes those in flight with it, which leaves them one try.
-    retry_failure_correlation : Interval
-        Share of failures taken to repeat in the next pass.
-    fate_measured : bool
-        Whether the run itself shows that share; else it is a caution.
-    timeout_now_s, timeout_then_s : float or None
-        What cuts a piece today and after the change, seconds; None where not known or nothing changes.
-    now, then : Interval or None
-        Share of such layers that fail for any cause, 0 to 1.
-    then_timeouts : Interval or None
-        Share of them that timeouts alone would fail after the change, 0 to 1.
-    largest_seen_bytes : float
-        Largest piece that finished in the data.
-    longest_seen_s : float or None
-        Longest time of a piece in the data, seconds.
+    `siblings_cancelled` is whether a failed piece cancels those in flight, which leaves them one attempt; `fate_measured` whether
+    the run itself shows `retry_failure_correlation`. Timeouts and rates are None where not known, those of `then` also where
+    nothing changes; `then_timeouts` counts timeouts only. `longest_seen_s` is the longest time of a piece in the data.
     """
 
     fit: str

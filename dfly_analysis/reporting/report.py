@@ -234,7 +234,7 @@ class Report:
     def parameters_table(self) -> TableView:
         """The parameters of the analysis."""
         rows = tuple((name, parameter_text(value)) for name, value in self.parameters.items())
-        headings = Heading.row(message("Parameter"), message("Value"), code=(0, 1))
+        headings = Heading.row("Parameter", "Value", code=(0, 1))
         return self._shown(TableView(headings, rows, empty=message("No parameter was given.")))
 
     def to_dict(self) -> dict[str, Any]:

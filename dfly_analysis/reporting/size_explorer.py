@@ -26,9 +26,7 @@ _PIECE = ("seedClient", "download.pieceTimeout")
 
 def timeouts_of(dataset: Dataset, findings: Diagnosis, fits: Mapping[str, Any], advice: Advice) -> TableView:
     """Show the timeout that each size of layer needs, and how many fail under the one in force."""
-    headings = Heading.row(
-        message("Layer size"), message("Pieces"), message("Piece length"), message("Required timeout"), message("Failure rate at the current timeout"), numbers=range(5)
-    )  # fmt: skip
+    headings = Heading.row("Layer size", "Pieces", "Piece length", "Required timeout", "Failure rate at the current timeout", numbers=range(5))  # fmt: skip
     target = advice.target_failure_rate
     rows = []
     for size in SIZES:
@@ -59,9 +57,7 @@ def failure_rates_of(
     concurrencies: Sequence[int],
 ) -> TableView:
     """Show failure rate and demanded bandwidth for each combination of size, timeout and pieces in flight."""
-    headings = Heading.row(
-        message("Layer size"), message("Piece timeout"), message("Concurrent pieces"), message("Failure rate of a layer"), message("Required bandwidth"), numbers=range(5)
-    )  # fmt: skip
+    headings = Heading.row("Layer size", "Piece timeout", "Concurrent pieces", "Failure rate of a layer", "Required bandwidth", numbers=range(5))  # fmt: skip
     rows = []
     for size in sizes:
         predicted = predict(dataset, fits, replace(advice, size_bytes=parse_size(size)))

@@ -8,10 +8,10 @@ from typing import ClassVar
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
-from dfly_analysis.messages import join, message, plural
+from dfly_analysis.messages import message, plural
 from dfly_analysis.recommendation.recommendations import Advice, Recommendation
 from dfly_analysis.reporting.components import View
-from dfly_analysis.reporting.labels import CAUSES, CONFIDENCES, common_folder, figure, moment, range_text
+from dfly_analysis.reporting.labels import CAUSES, common_folder, figure, moment
 from dfly_analysis.reporting.prediction import NoPrediction, Prediction
 from dfly_analysis.units import format_duration, format_size
 
@@ -28,20 +28,8 @@ _WIDE_FACTOR = 1.5
 class Verdict(View):
     """What a reader must know, on one screen.
 
-    Attributes
-    ----------
-    n_tasks, n_failed : int
-        Tasks with a known end, and those of them that failed or whose process died.
-    primary : CauseProportion or None
-        The cause of most failures.
-    proof : Finding or None
-        The most severe finding that shows a failure and is no duplicate.
-    confidence : {"high", "medium", "low"} or None
-        Of the primary cause.
-    recommendations : tuple of Recommendation
-        The first few of `n_recommendations`.
-    folder : str
-        Beginning that all paths share.
+    `n_tasks` have a known end, `n_failed` of them failed or their process died; `proof` is the most severe finding that shows a
+    failure and is no duplicate; `recommendations` are the first few of `n_recommendations`; all paths begin with `folder`.
     """
 
     template: ClassVar[str] = "verdict.html.j2"
@@ -83,67 +71,23 @@ class Verdict(View):
             return message("{n:,} of {total} failed", n=self.n_failed, total=total)
         return message("{n:,} of {total} failed: {cause}", n=self.n_failed, total=total, cause=CAUSES[self.primary.cause])  # fmt: skip
 
-    @property
-    def lead(self) -> str:
-        """How many of the failures the primary cause explains."""
-        if self.primary is None:
-            return message("The cause cannot be determined from this input.") if self.n_failed else ""
-        interval = range_text(self.primary.low, self.primary.high, "share")
-        if self.primary.tasks < self.n_failed:
-            part = message(
-                "{n:,} of {failures}, {share} (95 % interval {interval}).",
-                n=self.primary.tasks,
-                failures=plural("{n} failure", "{n} failures", self.n_failed),
-                share=figure(self.primary.share, "share"),
-                interval=interval,
-            )
-        else:
-            part = plural("The only failure (95 % interval {interval}).", "All {n} failures (95 % interval {interval}).", self.n_failed, interval=interval)  # fmt: skip
-        if not self.confidence:
-            return part
-        return join([part, message("Confidence of the attribution: {level}.", level=CONFIDENCES[self.confidence])])
-
     @staticmethod
     def tasks_text(n: int) -> str:
         """Return a number of tasks."""
         return plural("{n} task", "{n} tasks", n)
 
     @property
-    def assumptions(self) -> tuple[str, ...]:
-        """What the predicted failure rate rests on: pieces, attempts, accepted rate, and how often a failure repeats."""
+    def beyond_timeouts(self) -> bool:
+        """Whether much of the predicted failure rate is not due to timeouts."""
         predicted = self.prediction
-        assert isinstance(predicted, Prediction)
-        result = [
-            message(
-                "{pieces} of {size}, {attempts} each; accepted failure rate: at most {target}.",
-                pieces=plural("{n} piece", "{n} pieces", predicted.n_pieces),
-                size=figure(predicted.piece_bytes, "bytes"),
-                attempts=plural("{n} attempt", "{n} attempts", predicted.passes),
-                target=figure(self.target_failure_rate, "share"),
-            )
-        ]
-        if predicted.passes < 2:
-            return tuple(result)
-        if predicted.siblings_cancelled:
-            result.append(message("A failed piece cancels the pieces in flight, which leaves them one attempt fewer."))
-        rate = predicted.retry_failure_correlation
-        if predicted.fate_measured:
-            result.append(message("{share} ({low} to {high}) of failures repeat in the next attempt, estimated from the number of failed tasks in this run.", share=figure(rate.value, "share"), low=figure(rate.low, "share"), high=figure(rate.high, "share")))  # fmt: skip
-        else:
-            result.append(message("The upper bounds assume that {share} of failures repeat in the next attempt, because too few tasks ended to measure it.", share=figure(rate.high, "share")))  # fmt: skip
-        return tuple(result)
+        if not isinstance(predicted, Prediction) or predicted.then is None or predicted.then_timeouts is None:
+            return False
+        return predicted.then.value > max(2 * predicted.then_timeouts.value, self.target_failure_rate)
 
     @property
-    def forecast_notes(self) -> tuple[str, ...]:
-        """What the predicted failure rate leaves out, and what timeouts alone explain of it."""
-        predicted, result = self.prediction, []
-        assert isinstance(predicted, Prediction)
-        then, timeouts = predicted.then, predicted.then_timeouts
-        if then and timeouts and then.value > 2 * timeouts.value and then.value > self.target_failure_rate:
-            result.append(message("Timeouts alone would fail {share}. The rest are dropped connections and errors, which a timeout does not prevent.", share=figure(timeouts.value, "share")))  # fmt: skip
-        if self.primary is not None and self.primary.cause not in MODELLED_CAUSES:
-            result.append(message("The prediction covers timeouts, connection resets and errors of pieces. It does not cover the main cause: {cause}.", cause=CAUSES[self.primary.cause]))  # fmt: skip
-        return tuple(result)
+    def covered(self) -> bool:
+        """Whether the prediction covers the main cause."""
+        return self.primary is None or self.primary.cause in MODELLED_CAUSES
 
     @property
     def misses_the_cause(self) -> bool:

@@ -83,7 +83,7 @@ def _fit_table(name: str, fit: Any) -> TableView:
     if name.startswith("piece_from_"):
         notes.append(message("These are the clients' times. They include reading and writing on the host, which the timeout also covers."))  # fmt: skip
     notes += getattr(fit, "notes", ())
-    headings = Heading.row(message("Parameter"), message("Estimate"), message("95 % interval"), message("Unit"), numbers=(1, 2))  # fmt: skip
+    headings = Heading.row("Parameter", "Estimate", "95 % interval", "Unit", numbers=(1, 2))
     caption = message("{title} ({name})", title=FITS[name], name=name) if name in FITS else name
     empty = message("This fit has no parameters, only counts.")
     return TableView(headings, tuple(rows), caption=caption, notes=tuple(notes), empty=empty)

@@ -73,7 +73,7 @@ class WhatIfReport:
     @property
     def layer(self) -> TableView:
         """One such layer under the effective and the changed settings."""
-        headings = Heading.row(message("Quantity"), _IN_FORCE, _CHANGED, numbers=(1, 2))
+        headings = Heading.row("Quantity", _IN_FORCE, _CHANGED, numbers=(1, 2))
         if isinstance(self.found, NotFitted):
             return TableView(headings, (), empty=message("There is no prediction."), lang=self.lang)
         notes = (message("The intervals include the uncertainty of the registry's behaviour and of the fitted model."),)
@@ -82,7 +82,7 @@ class WhatIfReport:
     @property
     def run(self) -> TableView:
         """The run's own layers: observed, predicted under their own settings, and under the changed ones."""
-        headings = Heading.row(message("Quantity"), message("Observed"), _IN_FORCE, _CHANGED, numbers=(1, 2, 3))
+        headings = Heading.row("Quantity", "Observed", _IN_FORCE, _CHANGED, numbers=(1, 2, 3))
         rows = () if isinstance(self.found, NotFitted) else tuple(run_rows(self.found))
         return TableView(headings, rows, empty=_NO_LAYER, lang=self.lang)
 
@@ -127,14 +127,7 @@ def _outside(found: WhatIf) -> tuple[str, ...]:
 
 
 def whatif_json(found: WhatIf | NotFitted) -> dict[str, Any]:
-    """Shape an answer.
-
-    Returns
-    -------
-    dict
-        ``schema_version``, ``role``, ``client``, ``layer``, ``changes``, ``now``, ``then``, ``observed``, ``agreement``, ``notes``,
-        ``seed``; or ``not_fitted``. Only JSON's own types.
-    """
+    """Return an answer in JSON's own types; only ``not_fitted`` where nothing can be predicted."""
     if isinstance(found, NotFitted):
         return {"schema_version": SCHEMA_VERSION, "not_fitted": plain_json(asdict(found))}
     content = {
@@ -270,10 +263,7 @@ def proposed_changes(advice: Advice, role: str = ROLE) -> tuple[Change, ...]:
 
 def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> TableView:
     """Show how the required timeout depends on target, size, bandwidth and concurrency, and the time lost on stalled pieces."""
-    headings = Heading.row(
-        message("Changed"), message("Layer size"), message("Concurrent pieces"), message("Target failure rate"), message("Safe value (95 %)"),
-        message("Best estimate"), message("Time lost on stalled pieces, per layer"), numbers=range(1, 7),
-    )  # fmt: skip
+    headings = Heading.row("Changed", "Layer size", "Concurrent pieces", "Target failure rate", "Safe value (95 %)", "Best estimate", "Time lost on stalled pieces, per layer", numbers=range(1, 7))  # fmt: skip
     duration_fit = source_fit(fits)
     slots, size = dataset.settings.get("download.concurrentPieceCount", ROLE).number, advice.size_bytes
     if not duration_fit or not slots or size <= 0:

@@ -37,27 +37,7 @@ _MEANINGS = {
 def write_listed(
     directory: str | os.PathLike[str], contents: Mapping[str, str | Mapping[str, Any]], lang: str
 ) -> Listing:
-    """Write the files that accompany a page.
-
-    Parameters
-    ----------
-    directory : path
-        Created where it is missing.
-    contents : mapping of str to str or mapping
-        By the file's name: text, or JSON's own types.
-    lang : str
-        Language of the listing.
-
-    Returns
-    -------
-    Listing
-        The files and their page.
-
-    Raises
-    ------
-    StoreError
-        Where the folder cannot be written.
-    """
+    """Write text or JSON to files by their names, and list them with their page; raises StoreError where that fails."""
     folder = Path(directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,18 +66,7 @@ def write_whole(path: Path, text: str) -> None:
 def manifest_with(
     datasets: Sequence[Dataset], parameters: Mapping[str, Any], values: Sequence[object], verdict: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what a page was made of, in JSON's own types.
-
-    Parameters
-    ----------
-    datasets : sequence of Dataset
-    parameters : mapping of str to value
-        Of the analysis.
-    values : sequence
-        Files of Helm values in force; what is no file counts as none.
-    verdict : mapping
-        The numbers that have to come out again.
-    """
+    """Return what a page was made of, in JSON's own types: files, parameters, files of Helm values, numbers to reproduce."""
     hashes, settings = [hash_of(one) for one in values], [settings_json(one) for one in datasets]
     return {
         "schema_version": SCHEMA_VERSION,

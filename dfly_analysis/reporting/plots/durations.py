@@ -57,14 +57,9 @@ class _Attempts:
 
 
 def draw_durations(dataset: Dataset, fit: Any, requested_piece_bytes: float | None = None) -> Figure | NotDrawn:
-    """Draw attempts at pieces from the source: duration against size, and the share that lasts longer against time.
+    """Draw duration against size of attempts at pieces from the registry, and the share that takes longer against time.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    fit : DurationFit or NotFitted
-    requested_piece_bytes : float, optional
-        Piece length of the layer that was asked for; the lines reach to it.
+    The fitted lines reach to the piece length of the requested layer, in bytes.
     """
     seen = _attempts(dataset)
     if not seen.n:
