@@ -48,19 +48,11 @@ def templates(lang: str = "en") -> Environment:
     )
     result.filters |= {"figure": lambda value, unit: translate(figure(value, unit), lang), "sentence": partial(shown, lang=lang, whole=True)}  # fmt: skip
     result.globals |= {
-        "_": lambda text, **values: shown(message(text, **values) if values else text, lang),
-        "plural": plural,
-        "gettext": lambda text: translate(text, lang),
-        "range_text": range_text,
-        "duration": readable_duration,
-        "lang": lang,
-        "causes": CAUSES,
-        "remedies": REMEDIES,
-        "layers": LAYERS,
-        "roles": ROLES,
-        "confidences": CONFIDENCES,
-        "severities": SEVERITIES,
-    }
+        "_": lambda text, **values: shown(message(text, **values) if values else text, lang), "plural": plural,
+        "gettext": lambda text: translate(text, lang), "range_text": range_text, "duration": readable_duration,
+        "lang": lang, "causes": CAUSES, "remedies": REMEDIES, "layers": LAYERS, "roles": ROLES,
+        "confidences": CONFIDENCES, "severities": SEVERITIES,
+    }  # fmt: skip
     return result
 
 

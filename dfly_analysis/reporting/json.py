@@ -64,15 +64,10 @@ def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:
     shown = {
-        "name": name,
-        "law": fit.model,
-        "params": [asdict(param) for param in fit.params],
-        "n": fit.n,
-        "n_censored": fit.n_censored,
-        "goodness": dict(fit.goodness),
-        "window": list(fit.window) if fit.window else None,
-        "extrapolates_beyond_s": fit.extrapolates_beyond_s,
-    }
+        "name": name, "law": fit.model, "params": [asdict(param) for param in fit.params], "n": fit.n,
+        "n_censored": fit.n_censored, "goodness": dict(fit.goodness),
+        "window": list(fit.window) if fit.window else None, "extrapolates_beyond_s": fit.extrapolates_beyond_s,
+    }  # fmt: skip
     if hasattr(fit, "notes"):
         shown["notes"] = list(fit.notes)
     if hasattr(fit, "common_quantiles"):

@@ -64,14 +64,10 @@ MIN_SHARE = 1e-5
 NOTHING = "\N{EN DASH}"
 ROLES = {"seedClient": message("seed client"), "client": message("client"), "scheduler": message("scheduler"), "manager": message("manager")}  # fmt: skip
 OUTCOMES = {
-    "ok": message("succeeded"),
-    "timeout": message("timed out"),
-    "reset": message("connection reset"),
-    "storage": message("storage error"),
-    "origin": message("registry error"),
-    "cancelled": message("cancelled because another piece failed"),
-    "unknown": message("unknown outcome"),
-}
+    "ok": message("succeeded"), "timeout": message("timed out"), "reset": message("connection reset"),
+    "storage": message("storage error"), "origin": message("registry error"),
+    "cancelled": message("cancelled because another piece failed"), "unknown": message("unknown outcome"),
+}  # fmt: skip
 """Outcomes of an attempt at a piece."""
 TASK_OUTCOMES = {"failed": message("failed"), "died": message("process exited first"), "cancelled": message("cancelled"), "ok": message("succeeded")}  # fmt: skip
 LAYERS = {

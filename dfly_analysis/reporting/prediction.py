@@ -53,13 +53,13 @@ class Prediction:
     siblings_cancelled: bool
     retry_failure_correlation: Interval
     fate_measured: bool
-    timeout_now_s: float | None
-    timeout_then_s: float | None
-    now: Interval | None
-    then: Interval | None
-    then_timeouts: Interval | None
     largest_seen_bytes: float
     longest_seen_s: float | None
+    timeout_now_s: float | None
+    timeout_then_s: float | None
+    now: Interval | None = None
+    then: Interval | None = None
+    then_timeouts: Interval | None = None
 
     def rate(self, fits: Mapping[str, Any], timeout_s: float, *, competing: bool = True) -> Interval:
         """Return the share of such layers that fail at another timeout in seconds, by timeouts alone unless competing risks count."""
@@ -83,32 +83,17 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
     attempts, now_s = fits[name].attempts, timeout_in_force(dataset)
     then_s = _proposed_timeout(dataset, advice)
     bare = Prediction(
-        fit=name,
-        size_bytes=advice.size_bytes,
-        piece_bytes=int(layer.piece_bytes),
-        n_pieces=layer.n_pieces,
-        passes=layer.passes,
-        slots=layer.slots,
-        siblings_cancelled=layer.siblings_cancelled,
-        retry_failure_correlation=correlation or DEFAULT_RETRY_CORRELATION,
-        fate_measured=correlation is not None,
-        timeout_now_s=now_s,
-        timeout_then_s=then_s if then_s != now_s else None,
-        now=None,
-        then=None,
-        then_timeouts=None,
+        fit=name, size_bytes=advice.size_bytes, piece_bytes=int(layer.piece_bytes), n_pieces=layer.n_pieces,
+        passes=layer.passes, slots=layer.slots, siblings_cancelled=layer.siblings_cancelled,
+        retry_failure_correlation=correlation or DEFAULT_RETRY_CORRELATION, fate_measured=correlation is not None,
+        timeout_now_s=now_s, timeout_then_s=then_s if then_s != now_s else None,
         largest_seen_bytes=float(attempts.size_bytes[attempts.event].max()),
         longest_seen_s=fits[name].extrapolates_beyond_s,
-    )
-    return _with_rates(bare, fits)
-
-
-def _with_rates(bare: Prediction, fits: Mapping[str, Any]) -> Prediction:
-    now = bare.rate(fits, bare.timeout_now_s) if bare.timeout_now_s else None
+    )  # fmt: skip
+    now = bare.rate(fits, now_s) if now_s else None
     if not bare.timeout_then_s:
         return replace(bare, now=now)
-    then = bare.rate(fits, bare.timeout_then_s)
-    alone = bare.rate(fits, bare.timeout_then_s, competing=False)
+    then, alone = (bare.rate(fits, bare.timeout_then_s, competing=competing) for competing in (True, False))
     return replace(bare, now=now, then=then, then_timeouts=alone)
 
 

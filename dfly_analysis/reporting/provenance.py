@@ -23,13 +23,10 @@ _WANTED = "give the report.html of `dfly-analysis report`"
 def provenance_of(manifest: Mapping[str, Any], notebook: str) -> dict[str, Any]:
     """Return what a page made of a packaged notebook carries of its manifest; only JSON's own types."""
     return {
-        "version": _VERSION,
-        "notebook": notebook,
-        "made_by": manifest["made_by"]["dfly-analysis"],
+        "version": _VERSION, "notebook": notebook, "made_by": manifest["made_by"]["dfly-analysis"],
         "parameters": {name: value for name, value in manifest["parameters"].items() if value is not None},
-        "inputs": inputs_of(manifest),
-        "verdict": manifest["verdict"],
-    }
+        "inputs": inputs_of(manifest), "verdict": manifest["verdict"],
+    }  # fmt: skip
 
 
 def inputs_of(manifest: Mapping[str, Any]) -> dict[str, Any]:

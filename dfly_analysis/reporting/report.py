@@ -47,21 +47,7 @@ _COPIES = 40
 
 @dataclass(frozen=True)
 class Report:
-    """Everything one analysis says.
-
-    Attributes
-    ----------
-    dataset : Dataset
-    findings : Diagnosis
-    fits : mapping of str to fit or NotFitted
-    advice : Advice
-    overlay : Overlay or None
-        The advice as Helm values.
-    parameters : mapping of str to value
-        Of the analysis.
-    alerts : Alerts or None
-        Prometheus rules that follow from this analysis.
-    """
+    """The results of one analysis: data, findings, fits by name, advice, the advice as Helm values, and Prometheus rules."""
 
     dataset: Dataset
     findings: Diagnosis

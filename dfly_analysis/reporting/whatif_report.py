@@ -142,17 +142,15 @@ def whatif_json(found: WhatIf | NotFitted) -> dict[str, Any]:
         },
         "changes": [asdict(change) for change in found.changes],
         "asked": asdict(found.question),
-        "now": {
-            "settings": asdict(found.settings_now),
-            "layer": asdict(found.layer_now),
-            "run": asdict(found.run_now) if found.run_now else None,
+        **{
+            which: {
+                name: one and asdict(one)
+                for name in ("settings", "layer", "run")
+                for one in [getattr(found, f"{name}_{which}")]
+            }
+            for which in ("now", "then")
         },
-        "then": {
-            "settings": asdict(found.settings_then),
-            "layer": asdict(found.layer_then),
-            "run": asdict(found.run_then) if found.run_then else None,
-        },
-        "observed": asdict(found.observed) if found.observed else None,
+        "observed": found.observed and asdict(found.observed),
         "agreement": [asdict(one) | {"inside": one.inside} for one in found.agreement],
         "notes": list(found.notes),
         "seed": found.seed,
@@ -217,9 +215,10 @@ def agreement_text(found: WhatIf) -> str:
         return message("The input holds no observations to compare the prediction with.")
     inside, n = sum(one.inside for one in found.agreement), len(found.agreement)
     outside = [
-        message("{figure}: observed {observed}, predicted {predicted}", figure=one.figure, observed=f"{one.observed:,.0f}", predicted=_count(one.predicted))
-        if one.unit == "1"
-        else message("{figure}: observed {observed}, predicted {predicted}", figure=one.figure, observed=figure(one.observed, one.unit), predicted=_seconds(one.predicted))
+        message(
+            "{figure}: observed {observed}, predicted {predicted}", figure=one.figure, observed=figure(one.observed, one.unit),
+            predicted=_count(one.predicted) if one.unit == "1" else _seconds(one.predicted),
+        )
         for one in found.agreement
         if not one.inside
     ]  # fmt: skip
@@ -267,11 +266,7 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     duration_fit = source_fit(fits)
     slots, size = dataset.settings.get("download.concurrentPieceCount", ROLE).number, advice.size_bytes
     if not duration_fit or not slots or size <= 0:
-        empty = (
-            message("The required timeout cannot be computed: no distribution of piece durations is fitted.")
-            if not duration_fit
-            else message("The required timeout cannot be computed: concurrency or layer size is not known.")
-        )
+        empty = message("The required timeout cannot be computed: the distribution of piece durations, the concurrency or the layer size is not known.")  # fmt: skip
         return TableView(headings, (), empty=empty)
     version, count = dataset.settings.versions.get(ROLE), max(1, int(slots))
     layer = LayerShape.of_client(size, count, version)

@@ -31,55 +31,25 @@ _PNG_SCALE = 1.6
 
 # Okabe and Ito's palette, which readers with any common colour blindness can distinguish.
 COLOURS = {
-    "ok": "#0072B2",
-    "timeout": "#D55E00",
-    "reset": "#CC79A7",
-    "storage": "#E69F00",
-    "origin": "#F0E442",
-    "cancelled": "#999999",
-    "unknown": "#000000",
-}
+    "ok": "#0072B2", "timeout": "#D55E00", "reset": "#CC79A7", "storage": "#E69F00", "origin": "#F0E442",
+    "cancelled": "#999999", "unknown": "#000000",
+}  # fmt: skip
 FIT, PROPOSED, INK, FAINT = "#009E73", "#009E73", "#1c2430", "#8a949f"
 CAUSE_COLOURS = {
-    "timeout_too_short": "#D55E00",
-    "network_instability": "#CC79A7",
-    "storage_io": "#E69F00",
-    "disk_full": "#E69F00",
-    "origin_registry": "#F0E442",
-    "rate_limited": "#F0E442",
-    "auth": "#56B4E9",
-    "scheduler_unavailable": "#0072B2",
-    "resource_limit": "#009E73",
-    "client_bug": "#009E73",
-    "cancelled": "#999999",
-    "unknown": "#000000",
-}
+    "timeout_too_short": "#D55E00", "network_instability": "#CC79A7", "storage_io": "#E69F00", "disk_full": "#E69F00",
+    "origin_registry": "#F0E442", "rate_limited": "#F0E442", "auth": "#56B4E9", "scheduler_unavailable": "#0072B2",
+    "resource_limit": "#009E73", "client_bug": "#009E73", "cancelled": "#999999", "unknown": "#000000",
+}  # fmt: skip
 HATCHES = {"disk_full": "///", "rate_limited": "///", "client_bug": "///"}
 _LOOK: dict[str, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans", "Arial"],
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e4e8ec",
-    "grid.linewidth": 0.8,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "figure.facecolor": "white",
-    "figure.constrained_layout.use": True,
-    "svg.fonttype": "none",
+    "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans", "Arial"],
+    "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.edgecolor": FAINT, "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.grid": True, "axes.axisbelow": True, "grid.color": "#e4e8ec", "grid.linewidth": 0.8, "text.color": INK,
+    "xtick.color": INK, "ytick.color": INK, "legend.frameon": False, "legend.fontsize": 9,
+    "figure.facecolor": "white", "figure.constrained_layout.use": True, "svg.fonttype": "none",
     "svg.hashsalt": "dfly-analysis",
-}
+}  # fmt: skip
 
 
 class Canvas(MatplotlibFigure):

@@ -125,6 +125,7 @@ def _strips(axes: Any, edges: Any, grid: dict[str, np.ndarray[Any, Any]], hosts:
     axes.set_ylim(len(hosts) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.set_title(axes.figure.label(message("By host, at most {n:,} per {width}", n=most, width=format_duration(width_s))))  # fmt: skip
+    axes.set_xlabel(message("time, UTC"))
     locator = AutoDateLocator(tz="UTC")  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz="UTC"))  # type: ignore[no-untyped-call]
