@@ -179,7 +179,9 @@ def read_attempts(
     of the rows where each row stands for attempts of several.
     """
     require_columns(pieces, REQUIRED, "table pieces")
-    size, outcome = _numbers(pieces, "size_bytes"), _outcomes(pieces["outcome"])
+    codes, names = pd.factorize(pieces["outcome"])
+    outcome = np.append(pd.Index(OUTCOMES).get_indexer(names.astype(str)), -1).astype(np.int8)[codes]
+    size = _numbers(pieces, "size_bytes")
     weight = _numbers(pieces, "weight") if "weight" in pieces.columns else np.ones(len(pieces))
     observed, upper, event, late = _bounds(pieces, outcome, weight)
     with np.errstate(invalid="ignore"):
@@ -197,8 +199,7 @@ def read_attempts(
         clusters = {name: cluster.select(keep) for name, cluster in clusters.items()}
     return Attempts(
         observed[keep], upper[keep], size[keep], weight[keep], event[keep], outcome[keep],
-        clusters={name: cluster for name, cluster in clusters.items() if cluster.n > 1},
-        window=starts_window(kept),
+        clusters={name: cluster for name, cluster in clusters.items() if cluster.n > 1}, window=starts_window(kept),
         left_out={reason: round(float(count)) for reason, count in left_out.items() if count},
         n_late=round(float(weight[late & keep].sum())),
     )  # fmt: skip
@@ -267,11 +268,6 @@ def _numbers(pieces: pd.DataFrame, column: str) -> Array:
         return np.asarray(pd.to_numeric(pieces[column]).to_numpy(dtype="float64", na_value=np.nan))
     except (TypeError, ValueError) as problem:
         raise TableError(f"column {column!r} must hold numbers: {problem}", where="table pieces") from problem
-
-
-def _outcomes(column: pd.Series[str]) -> npt.NDArray[np.int8]:
-    codes, names = pd.factorize(column)
-    return np.append(pd.Index(OUTCOMES).get_indexer(names.astype(str)), -1).astype(np.int8)[codes]
 
 
 def starts_window(kept: pd.DataFrame) -> tuple[str, str] | None:

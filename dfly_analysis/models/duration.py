@@ -34,11 +34,9 @@ class DurationFit(Fit):
     ``goodness`` has ``aic_<distribution>``, ``weight_<distribution>``, ``km_distance`` (largest distance between the distribution and the
     Kaplan-Meier survival, below the timeout), ``km_distance_expected`` (what chance alone would reach in one of twenty),
     ``design_effect``, ``n_dropped``, ``n_finished_late``, ``distinct_sizes``, and ``stall_share`` where stalls or slow attempts are seen.
-    ``hazards`` are resets, storage and origin errors per second at risk (95 %); an ending at the start of an attempt has none and is
-    only in ``endings``.
+    ``endings`` are resets, storage and origin errors, each with its hazard per second or its chance at the start of an attempt.
     """
 
-    hazards: Mapping[str, Interval]
     average: Average
     endings: Mapping[str, Ending]
     residuals: Residuals

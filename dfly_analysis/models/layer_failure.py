@@ -95,9 +95,8 @@ def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, retry_fai
     if layer.passes < 2 or not layer.siblings_cancelled:
         return task_failure_probability(f, n, layer.passes, retry_failure_correlation=c)
     if not (0.0 <= f <= 1.0 and 0.0 <= c <= 1.0):
-        raise TableError(
-            f"probabilities must be between 0 and 1, got {f} and a correlation of {c}", where="layer_failure_chance"
-        )
+        reason = f"probabilities must be between 0 and 1, got {f} and a correlation of {c}"
+        raise TableError(reason, where="layer_failure_chance")
     if f >= 1.0:
         return 1.0
     slots = min(layer.slots, n)
@@ -111,14 +110,9 @@ def layer_failure_chance(attempt_failure: float, layer: LayerShape, *, retry_fai
 
 
 def layer_failure_rate(
-    fit: DurationFit,
-    layer: LayerShape,
-    timeout_s: float,
-    level: float = 0.95,
-    *,
-    competing: bool = True,
+    fit: DurationFit, layer: LayerShape, timeout_s: float, level: float = 0.95, *, competing: bool = True,
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
-) -> Interval:
+) -> Interval:  # fmt: skip
     """Return the probability that a layer fails at a piece timeout.
 
     Each end takes the same end of the interval of an attempt's failure and of the correlation: the share of the failures of a pass that
@@ -130,14 +124,9 @@ def layer_failure_rate(
 
 
 def timeout_for_target(
-    fit: DurationFit,
-    layer: LayerShape,
-    target_failure_rate: float,
-    level: float = 0.95,
-    *,
-    competing: bool = False,
+    fit: DurationFit, layer: LayerShape, target_failure_rate: float, level: float = 0.95, *, competing: bool = False,
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
-) -> Interval:
+) -> Interval:  # fmt: skip
     """Return the piece timeout at which a layer's failure rate meets a target between 0 and 1.
 
     Arguments as of `layer_failure_rate`; no timeout prevents resets, storage and origin errors, so by default only timeouts count.

@@ -160,7 +160,6 @@ def _fit_of(name: str, candidates: list[Fitted], attempts: Attempts, level: floa
     return DurationFit(
         name=name, model=mean.best.model.name, params=_params(mean.best, level), n=attempts.n, n_censored=attempts.n - attempts.n_events,
         goodness=goodness, window=attempts.window, extrapolates_beyond_s=float(attempts.duration_s.max()),
-        hazards={outcome: ending.rate() for outcome, ending in endings.items() if not ending.per_attempt},
         notes=_notes(goodness, endings, attempts), average=mean, endings=endings, residuals=residuals, attempts=attempts,
     )  # fmt: skip
 

@@ -60,11 +60,6 @@ class Calibration:
     bins: tuple[CalibrationBin, ...]
 
     @property
-    def agrees(self) -> bool:
-        """Return whether the number that failed lies within the interval of what is predicted."""
-        return self.expected.low <= self.failed <= self.expected.high
-
-    @property
     def measures_retry_correlation(self) -> bool:
         """Return whether enough tasks ended to measure the correlation of passes."""
         return self.retry_failure_correlation.high - self.retry_failure_correlation.low <= _WIDEST

@@ -20,7 +20,7 @@ class TimeoutChoice:
 
     ``timeout_s`` is the smallest whose upper failure bound meets the target (infinite where none up to 30 days does), ``estimate_s`` the
     smallest whose estimate does, ``failure_rate`` that of a layer at ``timeout_s``. ``waited_s`` is the time lost on stalled pieces, per
-    layer (expected slot seconds spent on attempts that the timeout then cuts), ``layer_delay_s`` about what they add to a layer's time.
+    layer (expected slot seconds spent on attempts that the timeout then cuts).
     """
 
     layer: LayerShape
@@ -29,26 +29,20 @@ class TimeoutChoice:
     estimate_s: float
     failure_rate: Interval
     waited_s: Interval
-    layer_delay_s: Interval
 
 
 def choose_timeout(
-    fit: DurationFit,
-    layer: LayerShape,
-    target_failure_rate: float,
-    *,
-    slower: float = 1.0,
+    fit: DurationFit, layer: LayerShape, target_failure_rate: float, *, slower: float = 1.0,
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
-) -> TimeoutChoice:
+) -> TimeoutChoice:  # fmt: skip
     """Choose a piece timeout at which at most a share of such layers fails; raise `TableError` where an argument is out of range.
 
     ``slower`` is how many times as long as measured each attempt takes, e.g. because more share the link; other arguments as of
     `layer_failure_rate`.
     """
     if not (0.0 < target_failure_rate < 1.0 and slower > 0.0):
-        reason = (
-            f"target must be between 0 and 1 and slower above 0, got a target of {target_failure_rate} and {slower}"
-        )
+        given = f"a target of {target_failure_rate} and {slower}"
+        reason = f"target must be between 0 and 1 and slower above 0, got {given}"
         raise TableError(reason, where="choose_timeout")
     # Times that are so many times as long are the same as a timeout that is so many times shorter.
     correlation = retry_failure_correlation
@@ -56,26 +50,15 @@ def choose_timeout(
     at = min(needed.high * slower, LONGEST_S)
     rate = layer_failure_rate(fit, layer, at / slower, competing=False, retry_failure_correlation=correlation)
     cut = fit.timeout_rate(layer.piece_bytes, at / slower)
-    waited, delay = (
-        Interval(*(layer.n_pieces * end * at / slots for end in (cut.value, cut.low, cut.high)))
-        for slots in (1, min(layer.slots, layer.n_pieces))
-    )
-    return TimeoutChoice(layer, target_failure_rate, needed.high * slower, needed.value * slower, rate, waited, delay)
+    waited = Interval(*(layer.n_pieces * end * at for end in (cut.value, cut.low, cut.high)))
+    return TimeoutChoice(layer, target_failure_rate, needed.high * slower, needed.value * slower, rate, waited)
 
 
 def timeout_sensitivity(  # noqa: PLR0913 - each is one thing that may change
-    fit: DurationFit,
-    layer: LayerShape,
-    target_failure_rate: float,
-    *,
-    capacity: CapacityFit | None = None,
-    client_version: str | None = None,
-    targets: Sequence[float] = (1e-2, 1e-3, 1e-4),
-    sizes_bytes: Sequence[float] = (),
-    speeds: Sequence[float] = (0.5, 2.0),
-    slots: Sequence[int] = (),
-    retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
-) -> pd.DataFrame:
+    fit: DurationFit, layer: LayerShape, target_failure_rate: float, *, capacity: CapacityFit | None = None,
+    client_version: str | None = None, targets: Sequence[float] = (1e-2, 1e-3, 1e-4), sizes_bytes: Sequence[float] = (),
+    speeds: Sequence[float] = (0.5, 2.0), slots: Sequence[int] = (), retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
+) -> pd.DataFrame:  # fmt: skip
     """Return how the chosen timeout moves, one thing changed at a time: a frame whose first row is the current choice.
 
     ``capacity`` is how much slower a piece is with other numbers in flight (without it pieces do not slow each other); ``client_version``

@@ -245,9 +245,9 @@ def test_one_size_only_says_that_other_sizes_are_extrapolated():
 
 def test_hazards_and_failures_of_all_causes(fit):
     """Resets show as a hazard per second that covers the truth, and add to what the timeout takes."""
-    hazard = fit.hazards["reset"]
+    hazard = fit.endings["reset"].rate()
     assert hazard.low <= 0.003 <= hazard.high
-    assert fit.hazards["storage"].value == 0.0 < fit.hazards["storage"].high
+    assert fit.endings["storage"].value == 0.0 < fit.endings["storage"].rate().high
     cut, failed = fit.timeout_rate(64 * MIB, 30.0), fit.failure_rate(64 * MIB, 30.0)
     source = np.random.default_rng(12)
     time = 64 * MIB * SECONDS_PER_BYTE * np.exp(0.6 * source.standard_normal(200_000))
@@ -266,7 +266,6 @@ def test_errors_at_the_start_are_a_chance_not_a_hazard():
     )
     fit = fit_duration(pieces)
     assert fit.endings["origin"].per_attempt
-    assert "origin" not in fit.hazards
     assert fit.failure_rate(4 * MIB, 1e4).value == pytest.approx(0.05, abs=0.002)
 
 

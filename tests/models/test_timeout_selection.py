@@ -52,7 +52,6 @@ def test_waiting_costs_more_where_more_stall():
     shape = LayerShape(100 * 4.0 * MIB, 4.0 * MIB, 8)
     dead, alive = (choose_timeout(dfly.fit_duration(one), shape, 0.9) for one in (rows, rows[~stalled]))
     assert dead.waited_s.value > 3 * alive.waited_s.value
-    assert dead.layer_delay_s.value == pytest.approx(dead.waited_s.value / 8)
     assert dead.waited_s.low <= dead.waited_s.value <= dead.waited_s.high
 
 
