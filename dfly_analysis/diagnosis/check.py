@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -32,27 +31,14 @@ class Check(CheckDescription):
         count: int,
         tasks: int,
         times: Any = (),
-        evidence: Sequence[Evidence] = (),
+        evidence: tuple[Evidence, ...] = (),
     ) -> Finding:
-        """Return the verdict that it happened.
-
-        Parameters
-        ----------
-        severity : str
-            Severity if it failed tasks; at most `low` if it failed none.
-        *facts : str
-            Clauses of the reason, with their numbers.
-        count, tasks : int
-            Occurrences, and the failed tasks concerned.
-        times : iterable of int or datetime
-            Of which the first and the last are reported; nanoseconds since 1970, or moments with their zone.
-        evidence : sequence of Evidence
-        """
+        """Return the verdict that it happened, with the first and last of `times`; its severity is at most low if it failed no task."""
         known = [time for time in times if time is not None and time == time]  # noqa: PLR0124 - NaT is not equal to itself
         effective_severity: Severity = severity if tasks or severity == "info" else "low"
         return Finding(
             self.id, self.title, "present", effective_severity, count, tasks, iso(min(known, default=None)), iso(max(known, default=None)),
-            self.knob, message("{facts}.", facts=join(facts, "; ")), None, tuple(evidence),
+            self.knob, message("{facts}.", facts=join(facts, "; ")), None, evidence,
         )  # fmt: skip
 
 

@@ -44,16 +44,20 @@ def evidence_at(places: Iterable[tuple[Any, Any, str]]) -> tuple[Evidence, ...]:
     return tuple(Evidence(str(path), int(line or 1), text) for path, line, text in islice(places, MAX_LINES))
 
 
-def job_evidence(jobs: pd.DataFrame, texts: Iterable[str]) -> tuple[Evidence, ...]:
-    """Return the places of the first few jobs, each with its text."""
-    return evidence_at(zip(jobs["log_path"], jobs["log_line"], texts, strict=True))
+def job_evidence(
+    jobs: pd.DataFrame, texts: Iterable[str], times: Sequence[str] = ("created", "ended")
+) -> dict[str, Any]:
+    """Return the times of jobs, and the first few of them with their texts, as arguments of `Check.present`."""
+    evidence = evidence_at(zip(jobs["log_path"], jobs["log_line"], texts, strict=True))
+    return {"times": jobs[[*times]].to_numpy(object).ravel(), "evidence": evidence}
 
 
-def time_range(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> tuple[int | None, int | None]:
-    """Return the times of the first and the last record that satisfy a condition, nanoseconds since 1970."""
-    query = f"SELECT min(nanoseconds(time)), max(nanoseconds(time)) FROM events WHERE {where}"
-    ((first, last),) = dataset.rows(query, parameters)
-    return first, last
+def times_and_evidence(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
+    """Return the first and last time, and a few, of the records that satisfy a condition, as arguments of `Check.present`."""
+    times = dataset.rows(
+        f"SELECT min(nanoseconds(time)), max(nanoseconds(time)) FROM events WHERE {where}", parameters
+    )[0]
+    return {"times": times, "evidence": evidence_of(dataset, where, parameters)}
 
 
 def failed_tasks(dataset: Dataset, where: str = "true", parameters: Sequence[Any] = ()) -> int:

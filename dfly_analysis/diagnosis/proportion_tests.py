@@ -46,27 +46,33 @@ class Proportion:
 class Comparison(NamedTuple):
     """The failures of a group and of all other groups."""
 
-    group: str
     own: Proportion
     rest: Proportion
-    others: int
+    dispersion: float = 1.0
+    group: str = ""
+    others: int = 1
     """How many other groups there are."""
-    dispersion: float
 
     def stands_out(self) -> bool:
-        """Return whether the group fails clearly more often than the others."""
-        return stands_out(self.own, self.rest, self.dispersion)
+        """Return whether the group fails clearly more often than the rest.
+
+        The 99 % intervals do not overlap (two equal groups reach that once in several thousand comparisons), and the proportion is
+        at least `TIMES` that of the rest and `MIN_SHARE`: a smaller difference is none to act on.
+        """
+        if self.own.bad < MIN_FAILURES or self.rest.n <= 0 or self.own.n <= 0:
+            return False
+        own, rest = self.own.share(self.dispersion), self.rest.share(self.dispersion)
+        return own.value >= max(TIMES * rest.value, MIN_SHARE) and own.low > rest.high
+
+    def gap(self) -> float:
+        """Return the distance of the 99 % intervals."""
+        return self.own.share(self.dispersion).low - self.rest.share(self.dispersion).high
 
     def shares(self) -> dict[str, str]:
-        """Return both proportions with their 95 % bounds as values of a message."""
-        return format_shares(self.own, self.rest, self.dispersion)
-
-
-def format_shares(own: Proportion, rest: Proportion, dispersion: float) -> dict[str, str]:
-    """Return the proportion of a group with its lower bound, and that of the rest with its upper bound, at 95 %."""
-    mine, others = own.share(dispersion, 0.95), rest.share(dispersion, 0.95)
-    named = {"share": mine.value, "low": mine.low, "rest": others.value, "high": others.high}
-    return {name: format_share(value) for name, value in named.items()}
+        """Return the proportion of the group with its lower bound and that of the rest with its upper bound (95 %), as text."""
+        own, rest = self.own.share(self.dispersion, 0.95), self.rest.share(self.dispersion, 0.95)
+        named = {"share": own.value, "low": own.low, "rest": rest.value, "high": rest.high}
+        return {name: format_share(value) for name, value in named.items()}
 
 
 def compare_groups(clusters: Iterable[tuple[str, int, int]]) -> list[Comparison]:
@@ -77,31 +83,13 @@ def compare_groups(clusters: Iterable[tuple[str, int, int]]) -> list[Comparison]
         counts[group] += Proportion(bad, n)
     whole = sum(counts.values(), Proportion(0, 0))
     dispersion = overdispersion(*zip(*rows, strict=True)) if rows else 1.0
-    return [Comparison(group, own, whole - own, len(counts) - 1, dispersion) for group, own in sorted(counts.items())]
-
-
-def stands_out(own: Proportion, rest: Proportion, dispersion: float = 1.0) -> bool:
-    """Return whether a group fails clearly more often than the rest.
-
-    The 99 % intervals do not overlap (two equal groups reach that once in several thousand comparisons), and the proportion is
-    at least `TIMES` that of the rest and `MIN_SHARE`: a smaller difference is none to act on.
-    """
-    if own.bad < MIN_FAILURES or rest.n <= 0 or own.n <= 0:
-        return False
-    mine, others = own.share(dispersion), rest.share(dispersion)
-    large = mine.value >= max(TIMES * others.value, MIN_SHARE)
-    return large and mine.low > others.high
+    return [Comparison(own, whole - own, dispersion, group, len(counts) - 1) for group, own in sorted(counts.items())]
 
 
 def overdispersion(groups: Sequence[Any], bad: Sequence[int], n: Sequence[int]) -> float:
     """Return the variance inflation by failures that come together: Pearson's statistic over its degrees of freedom, at least 1.
 
-    Parameters
-    ----------
-    groups : sequence
-        Group (a host) of each cluster, that is of each set of attempts that may fail together (a task).
-    bad, n : sequence of int
-        Failures and attempts of each cluster.
+    Arguments are the group (a host) of each cluster of attempts that may fail together (a task), its failures and attempts.
     """
     if not len(groups):
         return 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -151,23 +152,22 @@ def _reason(
 ) -> Message:
     is_failing = signature.layer in _FAILING
     lines = plural("{n} line", "{n} lines", counts.lines)
-    failures = (
-        plural("{n} failure in {lines}", "{n} failures in {lines}", counts.failures, lines=lines)
-        if is_failing
-        else plural("{n} occurrence in {lines}", "{n} occurrences in {lines}", counts.failures, lines=lines)
-    )
-    parts = [_with_source(failures, dataset, signature.id)]
+    if is_failing:
+        failures = plural("{n} failure in {lines}", "{n} failures in {lines}", counts.failures, lines=lines)
+    else:
+        failures = plural("{n} occurrence in {lines}", "{n} occurrences in {lines}", counts.failures, lines=lines)
+    facts = [_with_source(failures, dataset, signature.id)]
     if failed:
-        parts.append(
+        facts.append(
             plural("{tasks:,} of {n} failed task", "{tasks:,} of {n} failed tasks", failed, tasks=counts.tasks)
         )
     elif is_failing and tasks:
-        parts.append(message("no task failed"))
+        facts.append(message("no task failed"))
     if echo_of:
-        parts.append(message("duplicates of `{finding}`, not failures of their own", finding=echo_of))
+        facts.append(message("duplicates of `{finding}`, not failures of their own", finding=echo_of))
     if signature.id == "error_decoding_response_body":
-        parts += _outcomes(dataset)
-    return message("{facts}.", facts=join(parts, "; "))
+        facts += _outcomes(dataset)
+    return message("{facts}.", facts=join(facts, "; "))
 
 
 def _with_source(failures: Message, dataset: Dataset, signature_id: str) -> Message:
@@ -183,8 +183,8 @@ def _with_source(failures: Message, dataset: Dataset, signature_id: str) -> Mess
     return message("{failures} of job records", failures=failures) if is_job else failures
 
 
-def _outcomes(dataset: Dataset) -> list[Message]:
-    """Return how the failed pieces of the tasks that show this signature ended."""
+def _outcomes(dataset: Dataset) -> Iterator[Message]:
+    """Yield how the failed pieces of the tasks with this signature ended."""
     counts = dict(
         dataset.rows("""
             SELECT outcome, count(*) FROM pieces
@@ -193,23 +193,9 @@ def _outcomes(dataset: Dataset) -> list[Message]:
         """)
     )
     total = sum(counts.values())
-    parts = []
     if cut := counts.get("timeout"):
-        parts.append(
-            plural(
-                "{cut:,} of {n} failed piece hit the piece timeout or names a timeout",
-                "{cut:,} of {n} failed pieces hit the piece timeout or name a timeout",
-                total,
-                cut=cut,
-            )
-        )
+        yield message("{cut:,} of {n:,} failed pieces hit the piece timeout or name a timeout", cut=cut, n=total)
     if reset := counts.get("reset"):
-        parts.append(
-            plural(
-                "{reset:,} of {n} failed piece ended before its timeout: the connection was cut",
-                "{reset:,} of {n} failed pieces ended before their timeout: the connection was cut",
-                total,
-                reset=reset,
-            )
+        yield message(
+            "{reset:,} of {n:,} failed pieces ended before their timeout: the connection was cut", reset=reset, n=total
         )
-    return parts

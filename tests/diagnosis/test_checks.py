@@ -13,7 +13,7 @@ import dfly_analysis as dfly
 from dfly_analysis.catalog.error_signatures import signature
 from dfly_analysis.catalog.known_bugs import load_known_bugs
 from dfly_analysis.catalog.releases import parse_version
-from dfly_analysis.diagnosis.proportion_tests import Proportion, overdispersion, stands_out
+from dfly_analysis.diagnosis.proportion_tests import Comparison, Proportion, overdispersion
 
 URL = "https://registry.example/v2/m/blobs/sha256:" + "a" * 64
 
@@ -250,9 +250,9 @@ def test_known_bugs_name_existing_signatures(bug):
 def test_only_the_worse_stands_out(bad, n, rest_bad, rest_n):
     """A group stands out only with twice the proportion of the rest, and of two groups at most one does."""
     own, rest = Proportion(min(bad, n), n), Proportion(min(rest_bad, rest_n), rest_n)
-    if stands_out(own, rest):
+    if Comparison(own, rest).stands_out():
         assert own.bad / own.n >= 2 * rest.bad / rest.n
-        assert not stands_out(rest, own)
+        assert not Comparison(rest, own).stands_out()
 
 
 def test_failures_in_one_task_count_for_less():

@@ -255,7 +255,7 @@ def test_wrong_timeout_key_matters_if_timeouts_fail_tasks(in_force, tasks, verdi
         (pieces_of("s", 5, 1), "absent", "no failed piece ran as long as its timeout (1 failed)"),
         (pieces_of("s", 5, 3), "absent", "no failed piece ran as long as its timeout (3 failed)"),
         (pieces_of("s", 0, 1, outcome="timeout", timeout_s=1.0), "present", "1 of 1 failed pieces on s hit the timeout of 1 s; median duration 1 s"),
-        (pieces_of("s", 0, 2, outcome="timeout", timeout_s=np.nan), "present", "2 of 2 failed pieces on s hit a timeout of unknown length"),
+        (pieces_of("s", 0, 2, outcome="timeout", timeout_s=np.nan), "present", "2 of 2 failed pieces on s hit an unknown timeout"),
     ],
 )  # fmt: skip
 def test_pieces_that_hit_their_timeout_are_counted(rows, verdict, words):

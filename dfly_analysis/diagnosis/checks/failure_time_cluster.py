@@ -7,13 +7,7 @@ import numpy as np
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks, iso
-from dfly_analysis.diagnosis.proportion_tests import (
-    SOURCE_ATTEMPTS,
-    Proportion,
-    format_shares,
-    overdispersion,
-    stands_out,
-)
+from dfly_analysis.diagnosis.proportion_tests import SOURCE_ATTEMPTS, Comparison, Proportion, overdispersion
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
 from dfly_analysis.units import format_duration
@@ -50,43 +44,36 @@ def check(dataset: Dataset) -> Finding:
     if worst is None:
         width = format_duration(width_s)
         return ABOUT.absent(message("no period of {width} is clearly worse than the rest", width=width))
-    begin, end, own, rest, dispersion = worst
+    begin, end, period = worst
     reason = message(
         "from {begin} to {end} {bad:,} of {n:,} attempts failed ({share}, at least {low}); at all other times {rest}, at most {high}",
-        begin=iso(begin),
-        end=iso(end),
-        bad=own.bad,
-        n=own.n,
-        **format_shares(own, rest, dispersion),
-    )
+        begin=iso(begin), end=iso(end), bad=period.own.bad, n=period.own.n, **period.shares(),
+    )  # fmt: skip
     within = "BETWEEN ? AND ?"
     tasks = failed_tasks(dataset, f"nanoseconds(coalesce(started, ended)) {within}", (begin, end))
     lines = evidence_of(
         dataset, f"nanoseconds(time) {within} AND event_id IN ('piece_failed', 'task_failed')", (begin, end)
     )
-    return ABOUT.present("medium", reason, count=own.bad, tasks=tasks, times=[begin, end], evidence=lines)
+    return ABOUT.present("medium", reason, count=period.own.bad, tasks=tasks, times=[begin, end], evidence=lines)
 
 
-def _worst_period(dataset: Dataset, width_s: int) -> tuple[int, int, Proportion, Proportion, float] | None:
-    """Return the worst run of adjacent periods that stands out: begin, end, its counts, those of the rest, dispersion."""
+def _worst_period(dataset: Dataset, width_s: int) -> tuple[int, int, Comparison] | None:
+    """Return begin, end and failures of the worst run of adjacent periods that stands out."""
     width = width_s * 1_000_000_000
     rows = dataset.rows(
         f"SELECT began // ? AS period, peer_id, count(*) FILTER (bad), count(*) FROM ({_ATTEMPTS}) GROUP BY ALL ORDER BY ALL",
         (width,),
     )
-    periods, _, failures, attempts = map(np.array, zip(*rows, strict=True))
-    dispersion = overdispersion(periods.tolist(), failures.tolist(), attempts.tolist())
+    periods, _, bad, n = map(np.array, zip(*rows, strict=True))
+    dispersion = overdispersion(periods.tolist(), bad.tolist(), n.tolist())
     begins, place = np.unique(periods, return_inverse=True)
-    counts = list(map(Proportion, *(np.bincount(place, of).astype(int).tolist() for of in (failures, attempts))))
-    whole = sum(counts, Proportion(0, 0))
-    best = None
+    sums = [np.cumsum([0, *np.bincount(place, of)]).astype(int).tolist() for of in (bad, n)]
+    whole = Proportion(sums[0][-1], sums[1][-1])
+    runs = []
     for first in range(len(begins)):
-        own = Proportion(0, 0)
         for last in range(first, min(first + len(begins) // 2, len(begins))):
-            own += counts[last]
-            rest = whole - own
-            if stands_out(own, rest, dispersion):
-                gain = own.share(dispersion).low - rest.share(dispersion).high
-                if best is None or gain > best[0]:
-                    best = (gain, int(begins[first]) * width, (int(begins[last]) + 1) * width, own, rest)
-    return None if best is None else (*best[1:], dispersion)
+            own = Proportion(*(total[last + 1] - total[first] for total in sums))
+            run = Comparison(own, whole - own, dispersion)
+            if run.stands_out():
+                runs.append((int(begins[first]) * width, (int(begins[last]) + 1) * width, run))
+    return max(runs, key=lambda run: run[2].gap(), default=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks, time_range
+from dfly_analysis.diagnosis.evidence import failed_tasks, times_and_evidence
 from dfly_analysis.diagnosis.proportion_tests import SOURCE_ATTEMPTS, Comparison, compare_groups
 from dfly_analysis.diagnosis.slow_hosts import SlowHost, slow_host
 from dfly_analysis.findings import Finding
@@ -60,21 +60,17 @@ def _compare_hosts(dataset: Dataset, query: str) -> list[Comparison]:
 
 
 def _failure_reason(kind: str, host: Comparison) -> Message:
-    values = {"host": host.group, "bad": host.own.bad, "n": host.own.n, "peers": host.others, **host.shares()}
+    values = {"bad": host.own.bad, "n": host.own.n}
     if kind == _BY_PIECE:
-        return message(
-            "{host}: {bad:,} of {n:,} pieces failed ({share}, at least {low}); its peers ({peers:,}): {rest}, at most {high}",
-            **values,
-        )
-    if kind == _BY_TASK:
-        return message(
-            "{host}: {bad:,} of {n:,} tasks failed ({share}, at least {low}); its peers ({peers:,}): {rest}, at most {high}",
-            **values,
-        )
+        failures = message("{bad:,} of {n:,} pieces failed", **values)
+    elif kind == _BY_TASK:
+        failures = message("{bad:,} of {n:,} tasks failed", **values)
+    else:
+        failures = message("{bad:,} of {n:,} tasks lost pieces", **values)
     return message(
-        "{host}: {bad:,} of {n:,} tasks lost pieces ({share}, at least {low}); its peers ({peers:,}): {rest}, at most {high}",
-        **values,
-    )
+        "{host}: {failures} ({share}, at least {low}); its peers ({peers:,}): {rest}, at most {high}",
+        host=host.group, failures=failures, peers=host.others, **host.shares(),
+    )  # fmt: skip
 
 
 def _rate_reason(slow: SlowHost) -> Message:
@@ -87,6 +83,5 @@ def _rate_reason(slow: SlowHost) -> Message:
 
 def _present(severity: Severity, reason: str, count: int, dataset: Dataset, host: str, where: str) -> Finding:
     lines = f"host = ? AND {where}"
-    times, evidence = time_range(dataset, lines, (host,)), evidence_of(dataset, lines, (host,))
     tasks = failed_tasks(dataset, "host = ?", (host,))
-    return ABOUT.present(severity, reason, count=count, tasks=tasks, times=times, evidence=evidence)
+    return ABOUT.present(severity, reason, count=count, tasks=tasks, **times_and_evidence(dataset, lines, (host,)))

@@ -41,4 +41,4 @@ def check(dataset: Dataset) -> Finding:
     jobs = preheats[preheats["job_id"].isin(short)]
     texts = [message("job {job}: args.timeout {timeout} ns", job=job, timeout=short[job]) for job in jobs["job_id"]]
     tasks = tasks or int(jobs["failed"].fillna(0).sum())
-    return ABOUT.present("high", reason, count=len(short), tasks=tasks, times=jobs["created"], evidence=job_evidence(jobs, texts))  # fmt: skip
+    return ABOUT.present("high", reason, count=len(short), tasks=tasks, **job_evidence(jobs, texts, ["created"]))

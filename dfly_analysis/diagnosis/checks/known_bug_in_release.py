@@ -7,7 +7,7 @@ from dfly_analysis.catalog.known_bugs import KnownBug, load_known_bugs
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import evidence_of, time_range
+from dfly_analysis.diagnosis.evidence import times_and_evidence
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import join, message, plural
 
@@ -44,8 +44,8 @@ def check(dataset: Dataset) -> Finding:
         release=release, bugs=join(named, "; "),
     )  # fmt: skip
     lines = "event_id = 'task_failed' AND list_contains(?, peer_id)"
-    times, evidence = time_range(dataset, lines, (peers,)), evidence_of(dataset, lines, (peers,))
-    return ABOUT.present("high", reason, count=len(matches), tasks=len(peers), times=times, evidence=evidence)
+    proof = times_and_evidence(dataset, lines, (peers,))
+    return ABOUT.present("high", reason, count=len(matches), tasks=len(peers), **proof)
 
 
 def _matches(bug: KnownBug, text: str, duration_s: float | None) -> bool:

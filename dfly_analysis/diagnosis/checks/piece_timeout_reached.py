@@ -33,17 +33,17 @@ def check(dataset: Dataset) -> Finding:
     """)
     hosts = dataset.rows(f"SELECT host FROM pieces WHERE {_CUT} GROUP BY host ORDER BY count(*) DESC, host")
     timeouts = [format_duration(limit) for limit in sorted(limit for limit in limits or () if limit is not None)]
-    values = {
-        "cut": cut,
-        "n": failed,
-        "hosts": format_hosts(host for (host,) in hosts),
-        "timeouts": format_list(timeouts),
-    }
-    facts = [
-        message("{cut:,} of {n:,} failed pieces on {hosts} hit the timeout of {timeouts}", **values)
+    limit = (
+        message("the timeout of {timeouts}", timeouts=format_list(timeouts))
         if timeouts
-        else message("{cut:,} of {n:,} failed pieces on {hosts} hit a timeout of unknown length", **values)
-    ]
+        else message("an unknown timeout")
+    )
+    facts = [
+        message(
+            "{cut:,} of {n:,} failed pieces on {hosts} hit {limit}",
+            cut=cut, n=failed, hosts=format_hosts(host for (host,) in hosts), limit=limit,
+        )
+    ]  # fmt: skip
     if median_s is not None:
         facts.append(message("median duration {median}", median=format_duration(median_s)))
     if failed_tasks:

@@ -8,7 +8,7 @@ from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks, time_range
+from dfly_analysis.diagnosis.evidence import failed_tasks, times_and_evidence
 from dfly_analysis.diagnosis.preheat_jobs import read_preheats
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, message
@@ -41,8 +41,8 @@ def check(dataset: Dataset) -> Finding:
     tasks = failed_tasks(dataset, "(list_contains(?, url) OR list_contains(?, task_id))", (layers, layers))
     unfinished = message("layers not done when the deadline expired: {n:,}", n=count)
     facts = [unfinished, _scope(dataset), *_configured(jobs)]
-    times, evidence = time_range(dataset, where, parameters), evidence_of(dataset, where, parameters)
-    return ABOUT.present("high", *facts, count=count, tasks=tasks or expired_jobs, times=times, evidence=evidence)
+    proof = times_and_evidence(dataset, where, parameters)
+    return ABOUT.present("high", *facts, count=count, tasks=tasks or expired_jobs, **proof)
 
 
 def _is_deadline(text: object) -> bool:

@@ -32,8 +32,8 @@ def check(dataset: Dataset) -> Finding:
             message("job {job}: state FAILURE, but all {layers} blobs arrived", job=job, layers=layers)
             for job, layers in zip(false["job_id"], false["layers"], strict=True)
         ]
-        times, evidence = [*false["created"], *false["ended"]], job_evidence(false, texts)
-        return ABOUT.present("medium", *_facts(false, len(preheats)), count=len(false), tasks=0, times=times, evidence=evidence)  # fmt: skip
+        facts, proof = _facts(false, len(preheats)), job_evidence(false, texts)
+        return ABOUT.present("medium", *facts, count=len(false), tasks=0, **proof)
     if n_abandoned := len(abandoned(failed)):
         return ABOUT.unknown(
             message(

@@ -64,5 +64,4 @@ def _present(jobs: pd.DataFrame, facts: list[Message], missing: int) -> Finding:
         else message("job {job}: state SUCCESS, {n} of {requested} blobs arrived", job=job, n=n, requested=requested)
         for job, n, requested in zip(jobs["job_id"], jobs["succeeded"], jobs["layers"], strict=True)
     ]
-    times, evidence = [*jobs["created"], *jobs["ended"]], job_evidence(jobs, texts)
-    return ABOUT.present("high", *facts, count=len(jobs), tasks=missing, times=times, evidence=evidence)
+    return ABOUT.present("high", *facts, count=len(jobs), tasks=missing, **job_evidence(jobs, texts))

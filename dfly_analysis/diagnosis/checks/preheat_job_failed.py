@@ -29,9 +29,6 @@ def check(dataset: Dataset) -> Finding:
         "{failed:,} of {n:,} preheat jobs report FAILURE; missing blobs: {missing:,}",
         failed=len(failed), n=len(preheats), missing=sum(missing),
     )  # fmt: skip
-    texts = [
-        f"job {job}: {str(error)[:_LONGEST_ERROR]}"
-        for job, error in zip(failed["job_id"], failed["error"], strict=True)
-    ]
-    times, evidence = [*failed["created"], *failed["ended"]], job_evidence(failed, texts)
-    return ABOUT.present("high", reason, count=len(failed), tasks=sum(missing), times=times, evidence=evidence)
+    jobs = zip(failed["job_id"], failed["error"].astype(str).str[:_LONGEST_ERROR], strict=True)
+    texts = [f"job {job}: {error}" for job, error in jobs]
+    return ABOUT.present("high", reason, count=len(failed), tasks=sum(missing), **job_evidence(failed, texts))

@@ -46,9 +46,6 @@ def check(dataset: Dataset) -> Finding:
         "preheat jobs that are in no scheduler's log: {n:,}, pending for up to {duration}",
         n=len(lost), duration=format_duration(float(pending_s[lost.index].max())),
     )  # fmt: skip
-    texts = [
-        message("job {job}: state {state}", job=job, state=state)
-        for job, state in zip(lost["job_id"], lost["state"], strict=True)
-    ]
-    evidence = job_evidence(lost, texts)
-    return ABOUT.present("high", reason, count=len(lost), tasks=0, times=lost["created"], evidence=evidence)
+    jobs = zip(lost["job_id"], lost["state"], strict=True)
+    texts = [message("job {job}: state {state}", job=job, state=state) for job, state in jobs]
+    return ABOUT.present("high", reason, count=len(lost), tasks=0, **job_evidence(lost, texts, ["created"]))

@@ -7,7 +7,7 @@ from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import evidence_of
 from dfly_analysis.diagnosis.preheat_jobs import BLOB
-from dfly_analysis.diagnosis.proportion_tests import Proportion, stands_out
+from dfly_analysis.diagnosis.proportion_tests import Comparison, Proportion
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
 from dfly_analysis.units import format_size
@@ -28,7 +28,11 @@ def check(dataset: Dataset) -> Finding:
     if not rows:
         return ABOUT.unknown(message("no task with a blob and an end is logged"))
     whole = Proportion(sum(row[1] for row in rows), sum(row[2] for row in rows))
-    worst = [row for row in rows if row[1] >= MIN_COUNT and stands_out(own := Proportion(*row[1:3]), whole - own)]
+    worst = [
+        row
+        for row in rows
+        if row[1] >= MIN_COUNT and Comparison(own := Proportion(*row[1:3]), whole - own).stands_out()
+    ]
     if not worst:
         return ABOUT.absent(
             message(
