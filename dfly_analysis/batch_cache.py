@@ -1,4 +1,4 @@
-"""What reports of the same input have in common, kept in the process that makes them one after another."""
+"""Keeps what reports of the same input share, in a process that writes one report after another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def enable() -> None:
 
 
 def cached(question: Mapping[str, Any], compute: Callable[[], T]) -> T:
-    """Return the last result where it answers the same question, which names all that it depends on; else compute it."""
+    """Return the last result if it answers the same question, which names everything it depends on; else compute it."""
     if not _Last.enabled:
         return compute()
     requested = json.dumps(question, sort_keys=True, default=str)

@@ -64,13 +64,7 @@ class Flag:
 
 
 def read_release(line: Line, value: Any) -> str:
-    """Return the known release that a value is treated as: itself, or the newest known one of its major version if it is newer.
-
-    Raises
-    ------
-    DflyError
-        If there is no such release; the error names the most similar.
-    """
+    """Return the known release that a value is treated as: itself, or the newest of its major version if it is newer; else raise."""
     from dfly_analysis.catalog.releases import LINE_TITLES, known_release, parse_version, releases
 
     text, known = str(value).strip(), releases(line)

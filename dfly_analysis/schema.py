@@ -51,13 +51,7 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     def frame(self, rows: Iterable[Mapping[str, Any]] | Mapping[str, Any] = ()) -> pd.DataFrame:
-        """Return a DataFrame of rows, or of a mapping of columns, in the schema's types; what a row lacks is missing.
-
-        Raises
-        ------
-        TableError
-            If a column cannot be converted to its type.
-        """
+        """Return a DataFrame of rows, or of a mapping of columns; raise TableError if a column cannot be converted to its type."""
         import pandas as pd
 
         data = rows if isinstance(rows, Mapping) else list(rows)

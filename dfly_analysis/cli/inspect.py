@@ -43,8 +43,9 @@ def _view(rows: Sequence[Row]) -> Iterator[str]:
         title += f"\n{rows[0]['detection_reason']}"
     shown = [
         {name: value for name, value in row.items() if name not in _HIDDEN}
-        | {"format": _format(row), "path": _path(row, shared)}
+        | {"format": _format(row), "path": str(row["path"]).removeprefix(shared) + note}
         for row in rows
+        for note in [f" ({row['note']})" if row["note"] else ""]
     ]
     yield table(title, shown)
 
@@ -53,8 +54,3 @@ def _format(row: Row) -> Any:
     """Return the format, with its envelope if there is one."""
     around, _, _ = str(row.get("detection_reason") or "").partition(":")
     return around if " around " in around and "as asked" not in around else row["format"]
-
-
-def _path(row: Row, shared: str) -> str:
-    path = str(row["path"]).removeprefix(shared)
-    return f"{path} ({row['note']})" if isinstance(row.get("note"), str) else path

@@ -32,17 +32,7 @@ _PROGRESS_LENGTH = 100
 
 
 def print_result(data: Any, output_format: str, rows: Sequence[Row], view: Callable[[], Iterable[str]]) -> None:
-    """Print a result.
-
-    Parameters
-    ----------
-    data : object
-        What ``json`` and ``yaml`` print; JSON's own types only.
-    rows : sequence of mappings
-        What ``csv`` prints, with a header; nothing for no rows.
-    view : callable
-        Returns what ``table`` prints, blocks with an empty line between them; called for that format only.
-    """
+    """Print a result: `data`, of JSON's own types, as JSON or YAML, `rows` as CSV, or the blocks of `view` as tables and text."""
     if output_format == "json":
         click.echo(json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False))
     elif output_format == "yaml":
@@ -71,17 +61,11 @@ def with_schema_version(**content: Any) -> dict[str, Any]:
 def wrap(text: str, label: str = "") -> str:
     """Return a text with its lines wrapped at the terminal's width; further lines start below the beginning of the text.
 
-    Lines wrap between words only, so that a path can be copied; where stdout is no terminal they do not wrap.
+    Lines wrap between words only, so that a path can be copied; they do not wrap if stdout is not a terminal.
     """
     head = f"{label} " if label else ""
-    lines = [
-        textwrap.fill(
-            line, _line_width(), initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False,
-            break_on_hyphens=False, drop_whitespace=True,
-        )
-        for line in text.splitlines()
-    ]  # fmt: skip
-    return "\n".join(lines)
+    wrapper = textwrap.TextWrapper(_line_width(), head, " " * len(head), break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(wrapper.fill, text.splitlines()))
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> str:

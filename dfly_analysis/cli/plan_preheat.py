@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ from dfly_analysis.options import Bandwidth, ReadingOptions, SettingsOptions, Ta
 from dfly_analysis.units import format_duration, format_share, format_size
 
 if TYPE_CHECKING:
-    from dfly_analysis.estimates import Interval
     from dfly_analysis.recommendation.manifest import Manifest
     from dfly_analysis.recommendation.preheat_plan import PreheatPlan
 
@@ -35,6 +35,7 @@ _JSON_KEYS: Mapping[str, str] = {
     "time": "time_s", "failure": "failure_rate", "largest_failure": "largest_layer_failure_rate", "margin": "limit_over_even_share",
     "pull": "pull_s", "start": "start_s", "start_up_layers": "start_up_layers_s",
 }  # fmt: skip
+_time, _share = partial(interval_text, show=format_duration), partial(interval_text, show=format_share)
 _plan_options = combined(
     click.option("--first", multiple=True, metavar="DIGEST", help="Layer needed at start-up, or how its digest begins; may be repeated."),
     click.option("--first-annotation", "annotation", metavar="KEY", help="Layers with this annotation are needed at start-up."),
@@ -164,11 +165,3 @@ def _view(plan: PreheatPlan) -> Iterator[str]:
     checks = [f"  # {one.what}\n  {one.command}\n{wrap(f'expect {one.expect}', '  #  ')}" for one in plan.checks]
     yield "\n".join([wrap(head), *checks])
     yield f"Assumptions\n{bullets(plan.assumptions)}"
-
-
-def _time(value: Interval | None) -> str | None:
-    return interval_text(value, format_duration)
-
-
-def _share(value: Interval | None) -> str | None:
-    return interval_text(value, format_share)

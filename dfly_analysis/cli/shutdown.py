@@ -7,16 +7,12 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-TERMINATED = 128 + signal.SIGTERM
-"""Exit code of a process that SIGTERM ended, as shells count."""
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+"""Exit codes of a process that one of these signals ended, as shells count."""
 
 
 class TerminationRequested(SystemExit):
-    """SIGTERM came."""
-
-
-INTERRUPTED = 130
-"""Exit code of a process that an interrupt from the keyboard ended."""
+    """SIGTERM was received."""
 
 
 def install_signal_handlers() -> None:
@@ -32,13 +28,7 @@ def install_signal_handlers() -> None:
 
 
 def run_and_exit(main: Callable[[], object]) -> None:
-    """Run the console script's main function with its signal handlers installed.
-
-    Parameters
-    ----------
-    main : callable
-        Ends with SystemExit.
-    """
+    """Run the console script's main function, which ends with SystemExit, with the signal handlers installed."""
     install_signal_handlers()
     try:
         main()
