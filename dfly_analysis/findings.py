@@ -1,4 +1,4 @@
-"""The results of a diagnosis: verdicts with evidence, causes with shares. Frozen values, no logic that reads logs."""
+"""Results of a diagnosis: findings with evidence, and causes with their proportions, as frozen values."""
 
 from __future__ import annotations
 
@@ -12,75 +12,63 @@ Verdict = Literal["present", "absent", "unknown"]
 
 
 def collapse_whitespace(text: str) -> str:
-    """Return a text in which what cannot be printed, a line's end among it, is a space: a user's key may hold anything."""
+    """Return a text with a space for each character that cannot be printed, such as a line break."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One line of the input: the file (archive members after ``!``), the line's number from 1, and its redacted text."""
+    """One line of the input that shows a finding."""
 
     path: str
+    """File; members of archives after ``!``."""
     line: int
+    """Line number in that file, from 1."""
     text: str
+    """The line, redacted, at most a few hundred characters."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A signature's or check's verdict on one dataset.
-
-    Attributes
-    ----------
-    id : str
-        Stable name, e.g. ``error_decoding_response_body``.
-    title : str
-        One short line for people.
-    verdict : {"present", "absent", "unknown"}
-        ``unknown`` where the input does not show it; `reason` explains.
-    severity : str
-        One of `dfly_analysis.schema.SEVERITIES`; `info` never asks for action.
-    count : int
-        Failures, not lines: duplicates of one failure count once.
-    tasks : int
-        Failed tasks it concerns.
-    first, last : str or None
-        ISO times of the first and last sighting.
-    knob : str or None
-        The setting that governs it.
-    reason : str
-        What was seen, in a sentence with numbers, or what to collect.
-    echo_of : str or None
-        Set where this is the repetition of another finding.
-    evidence : tuple of Evidence
-    """
+    """The verdict on a signature or check in one dataset."""
 
     id: str
+    """Stable name, e.g. ``error_decoding_response_body``."""
     title: str
     verdict: Verdict
+    """``unknown`` if the input is not sufficient; `reason` says why."""
     severity: Severity
+    """One of `dfly_analysis.schema.SEVERITIES`; `info` never asks for action."""
     count: int = 0
+    """Failures, not lines: duplicates of one failure count once."""
     tasks: int = 0
+    """Failed tasks concerned."""
     first: str | None = None
     last: str | None = None
+    """ISO times of the first and last occurrence."""
     knob: str | None = None
+    """The setting that governs it."""
     reason: str = ""
+    """What was observed, with numbers, or what to collect."""
     echo_of: str | None = None
+    """The finding that this one duplicates."""
     evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True)
 class CauseProportion:
-    """The share (0 to 1) of failed tasks that one cause explains, with a 95 % Wilson interval; shares of a diagnosis add up to 1.
-
-    The confidence (``high``, ``medium`` or ``low``) is that of most of these tasks, the lower one in a tie; None where not known.
-    """
+    """The proportion of failed tasks with one cause, and its 95 % Wilson interval."""
 
     cause: str
+    """One of `dfly_analysis.schema.CAUSES`."""
     share: float
+    """Between 0 and 1; the proportions of one diagnosis add up to 1."""
     low: float
     high: float
     tasks: int
+    """Failed tasks with this cause."""
     confidence: str | None = None
+    """``high``, ``medium`` or ``low``: of most of these tasks, of equally many the lower; None if unknown."""
 
 
 class Diagnosis(list[Finding]):
@@ -99,8 +87,8 @@ class Diagnosis(list[Finding]):
 
     def present(self) -> list[Finding]:
         """Return the findings that are present, most severe first."""
-        observed = [finding for finding in self if finding.verdict == "present"]
+        found = [finding for finding in self if finding.verdict == "present"]
         return sorted(
-            observed,
+            found,
             key=lambda finding: (SEVERITIES.index(finding.severity), -finding.tasks, -finding.count, finding.id),
         )

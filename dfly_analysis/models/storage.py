@@ -45,13 +45,13 @@ class UnpackFit(StorageFit):
 T = TypeVar("T", bound=StorageFit)
 
 
-def fit_storage(runs: pd.DataFrame, seen_bps: float = 0.0) -> StorageFit | NotFitted:
+def fit_storage(runs: pd.DataFrame, observed_bps: float = 0.0) -> StorageFit | NotFitted:
     """Fit the speed of writes to the samples in `RUNS` whose label names writing; else name what downloads wrote at the least."""
     speed = _log_speeds(runs, _LABEL)
     if len(speed) < _MIN_COUNT:
         reason = message("{n} writes were measured, {needed} are needed", n=len(speed), needed=_MIN_COUNT)
-        if seen_bps > 0:
-            reason = message("{reason}; downloads wrote at least {rate}", reason=reason, rate=format_rate(seen_bps))
+        if observed_bps > 0:
+            reason = message("{reason}; downloads wrote at least {rate}", reason=reason, rate=format_rate(observed_bps))
         return NotFitted(NAME, reason, _COLLECT, len(speed))
     return _fit_of(StorageFit, NAME, "write", speed)
 

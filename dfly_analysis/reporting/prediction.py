@@ -39,9 +39,9 @@ class NoPrediction:
 class Prediction:
     """How often a layer from the source fails on a seed client, as rates from 0 to 1; sizes in bytes, times in seconds.
 
-    `siblings_cancelled` is whether a failed piece cancels those in flight, which leaves them one attempt; `fate_measured` whether
+    `siblings_cancelled` is whether a failed piece cancels those in flight, which leaves them one attempt; `correlation_measured` whether
     the run itself shows `retry_failure_correlation`. Timeouts and rates are None where not known, those of `then` also where
-    nothing changes; `then_timeouts` counts timeouts only. `longest_seen_s` is the longest time of a piece in the data.
+    nothing changes; `then_timeouts` counts timeouts only. `longest_observed_s` is the longest time of a piece in the data.
     """
 
     fit: str
@@ -52,9 +52,9 @@ class Prediction:
     slots: int
     siblings_cancelled: bool
     retry_failure_correlation: Interval
-    fate_measured: bool
-    largest_seen_bytes: float
-    longest_seen_s: float | None
+    correlation_measured: bool
+    largest_observed_bytes: float
+    longest_observed_s: float | None
     timeout_now_s: float | None
     timeout_then_s: float | None
     now: Interval | None = None
@@ -85,10 +85,10 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
     bare = Prediction(
         fit=name, size_bytes=advice.size_bytes, piece_bytes=int(layer.piece_bytes), n_pieces=layer.n_pieces,
         passes=layer.passes, slots=layer.slots, siblings_cancelled=layer.siblings_cancelled,
-        retry_failure_correlation=correlation or DEFAULT_RETRY_CORRELATION, fate_measured=correlation is not None,
+        retry_failure_correlation=correlation or DEFAULT_RETRY_CORRELATION, correlation_measured=correlation is not None,
         timeout_now_s=now_s, timeout_then_s=then_s if then_s != now_s else None,
-        largest_seen_bytes=float(attempts.size_bytes[attempts.event].max()),
-        longest_seen_s=fits[name].extrapolates_beyond_s,
+        largest_observed_bytes=float(attempts.size_bytes[attempts.event].max()),
+        longest_observed_s=fits[name].extrapolates_beyond_s,
     )  # fmt: skip
     now = bare.rate(fits, now_s) if now_s else None
     if not bare.timeout_then_s:

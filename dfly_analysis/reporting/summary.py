@@ -185,24 +185,29 @@ def _extrapolation_warnings(prediction: Prediction | NoPrediction, target: float
     if isinstance(prediction, NoPrediction):
         return []
     result: list[str] = []
-    if prediction.piece_bytes > _WIDE_FACTOR * prediction.largest_seen_bytes:
+    if prediction.piece_bytes > _WIDE_FACTOR * prediction.largest_observed_bytes:
         result.append(
             message(
                 "A {layer} layer has pieces of {piece}; the largest piece in the data has {largest}. "
                 "Durations of larger pieces are based on the fitted model only.",
                 layer=format_size(prediction.size_bytes),
                 piece=format_size(prediction.piece_bytes),
-                largest=format_size(prediction.largest_seen_bytes),
+                largest=format_size(prediction.largest_observed_bytes),
             )
         )
     timeout, rate = prediction.timeout_then_s or prediction.timeout_now_s, prediction.then or prediction.now
     doubtful = rate is not None and rate.high > target
-    if doubtful and timeout and prediction.longest_seen_s and timeout > _WIDE_FACTOR * prediction.longest_seen_s:
+    if (
+        doubtful
+        and timeout
+        and prediction.longest_observed_s
+        and timeout > _WIDE_FACTOR * prediction.longest_observed_s
+    ):
         result.append(
             message(
                 "The failure rate at {timeout} is extrapolated beyond the longest observed duration, {longest}: use the range.",
                 timeout=format_duration(timeout),
-                longest=format_duration(prediction.longest_seen_s),
+                longest=format_duration(prediction.longest_observed_s),
             )
         )
     if prediction.then and prediction.then.high > 0.5 > prediction.then.low:

@@ -77,7 +77,7 @@ def _fit_table(name: str, fit: Any) -> TableView:
         interval = range_text(param.low, param.high, unit)
         rows.append((param.name, figure(param.value, unit), interval, "" if unit else param.unit))
     distance, expected = fit.goodness.get("km_distance"), fit.goodness.get("km_distance_expected")
-    notes = [message("Distribution: {law}. {n:,} observations, {n_censored:,} of them right-censored.", law=fit.model, n=fit.n, n_censored=fit.n_censored)]  # fmt: skip
+    notes = [message("Distribution: {distribution}. {n:,} observations, {n_censored:,} of them right-censored.", distribution=fit.model, n=fit.n, n_censored=fit.n_censored)]  # fmt: skip
     if distance is not None and expected is not None:
         notes.append(message("Largest distance to the Kaplan-Meier curve: {distance}; up to {expected} is expected by chance.", distance=figure(distance, "share"), expected=figure(expected, "share")))  # fmt: skip
     if name.startswith("piece_from_"):

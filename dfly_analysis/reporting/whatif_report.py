@@ -23,10 +23,10 @@ from dfly_analysis.units import format_rate, format_size
 ROLE = "seedClient"
 Row = tuple[str, str, str, str]
 UNCERTAINTY_LABELS = {
-    "law": message("the distribution of piece durations"),
+    "distribution": message("the distribution of piece durations"),
     "link": message("whether pieces share a link"),
     "bandwidth": message("the bandwidth of the link"),
-    "fate": message("how often a failure repeats in the next attempt"),
+    "retries": message("how often a failure repeats in the next attempt"),
     "other": message("connection resets and errors"),
     "chance": message("the number of simulated copies"),
 }

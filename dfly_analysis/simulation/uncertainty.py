@@ -13,7 +13,7 @@ from dfly_analysis.models import CapacityFit, DurationFit
 from dfly_analysis.models.concurrency import shared_speed
 from dfly_analysis.simulation.pipeline import SCORES, Array, Assumptions, Index
 
-AXES = DISTRIBUTION, LINK, BANDWIDTH, OTHER, RETRIES = ("law", "link", "bandwidth", "other", "fate")
+AXES = DISTRIBUTION, LINK, BANDWIDTH, OTHER, RETRIES = ("distribution", "link", "bandwidth", "other", "retries")
 """What may be wrong: piece times, contention on a link, its bandwidth, competing risks, the retry correlation."""
 EDGE = 1.959964
 NO_RETRY_CORRELATION = Interval(0.0, 0.0, 0.0)
@@ -38,7 +38,7 @@ class Source:
     speed: float = 1.0
     retry_failure_correlation: Interval = NO_RETRY_CORRELATION
     retries: int = 0
-    retries_seen: int = 0
+    observed_retries: int = 0
 
     @property
     def same_model(self) -> bool:
@@ -152,7 +152,7 @@ def _competing_risks(model: DurationFit, source: Source) -> Array:
     for ending in model.endings.values():
         if ending.count and ending.per_attempt:
             # What was seen had failed in all its tries; with another number of them it is another power.
-            tries = (1.0 + source.retries) / (1.0 + source.retries_seen)
+            tries = (1.0 + source.retries) / (1.0 + source.observed_retries)
             kept *= 1.0 - np.clip(_edges(ending.rate()), 0.0, 1.0) ** tries
         elif ending.count:
             per_s += _edges(ending.rate())

@@ -277,10 +277,10 @@ def _answer(
         at_once = int(np.clip(round(sharing.usual_load / now.slots), 1, _MOST_LAYERS))
     layers, classes = cut_layers([size] * at_once, [float(piece)] * at_once, case.version)
     retries = now.retries or 0
-    plain = replace(source, retries=retries, retries_seen=retries)
+    plain = replace(source, retries=retries, observed_retries=retries)
     changed = replace(
         source.at_speed(question.source_speed), bandwidth_bps=question.bandwidth_bps,
-        retries=then.retries or 0, retries_seen=retries,
+        retries=then.retries or 0, observed_retries=retries,
     )  # fmt: skip
     sizes = [*classes, *(workload.class_bytes if workload else ())]
     case = replace(case, tables={one.speed: uncertainty.time_tables(one, sizes) for one in (plain, changed)})

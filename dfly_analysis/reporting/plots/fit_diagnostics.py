@@ -107,8 +107,8 @@ def _residuals(axes: Any, rows: pd.DataFrame) -> None:
 def _alt(fit: Any, rows: pd.DataFrame, hosts: pd.DataFrame) -> str:
     gap = float(np.abs(rows["model"] - rows["observed"]).max())
     text = message(
-        "Probability plot of the distribution {law} over {n:,} attempts: the largest gap between model and data is {gap}.",
-        law=fit.model, n=fit.n, gap=format_share(gap),
+        "Probability plot of the distribution {distribution} over {n:,} attempts: the largest gap between model and data is {gap}.",
+        distribution=fit.model, n=fit.n, gap=format_share(gap),
     )  # fmt: skip
     if len(hosts) < 2:
         return text

@@ -37,7 +37,7 @@ def draw_failure_rates(
         return NotDrawn(message("The failure rate cannot be predicted: no distribution of piece durations is fitted, or no layer size is known."))  # fmt: skip
     marked = [time for time in (predicted.timeout_now_s, predicted.timeout_then_s) if time]
     ends = [*marked, fits[predicted.fit].quantile(predicted.piece_bytes, 0.5).value]
-    low, high = min(ends) / 2, max([*ends, predicted.longest_seen_s or 0.0]) * 4
+    low, high = min(ends) / 2, max([*ends, predicted.longest_observed_s or 0.0]) * 4
     grid = np.geomspace(low, high, 28)
     found = [predicted.rate(fits, float(time)) for time in grid]
     with drawing(400) as canvas:
@@ -82,8 +82,8 @@ def _mark(axes: Any, predicted: Prediction, target: float, high: float) -> None:
             axes.annotate(label(text), (time, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center", color=colour, fontsize=9)  # fmt: skip
     axes.axhline(target, color=FAINT, linestyle="--", linewidth=1)
     axes.annotate(label(message("target: {rate}", rate=format_share(target))), (1.0, target), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
-    if predicted.longest_seen_s and predicted.longest_seen_s < high:
-        axes.axvspan(predicted.longest_seen_s, high, color="#eef1f4", zorder=0)
+    if predicted.longest_observed_s and predicted.longest_observed_s < high:
+        axes.axvspan(predicted.longest_observed_s, high, color="#eef1f4", zorder=0)
 
 
 def _rates_alt(predicted: Prediction, fits: Mapping[str, Any], target: float) -> str:
