@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.releases import Span, entry_at, releases, require_known
 from dfly_analysis.catalog.yaml_loader import load_document, record
+from dfly_analysis.messages import message
 from dfly_analysis.units import format_size, parse_size
 
 
@@ -78,10 +79,12 @@ def piece_length_bytes(content_length_bytes: int, client_version: str | None = N
 
 
 def piece_length_rule(client_version: str | None = None) -> str:
-    """Return the rule of `piece_length_bytes` in a few words, e.g. ``4 MiB to 64 MiB, about 1/500 of the layer``."""
+    """Return the rule of `piece_length_bytes` as text, e.g. ``4 MiB to 64 MiB, about 1/500 of the layer``."""
     rule = _rule("length", client_version)
     least, most = format_size(parse_size(rule.least)), format_size(parse_size(rule.most))
-    return f"{least} to {most}, about 1/{rule.parts} of the layer" if rule.parts else least
+    if not rule.parts:
+        return least
+    return message("{least} to {most}, about 1/{parts} of the layer", least=least, most=most, parts=rule.parts)
 
 
 def siblings_cancelled(client_version: str | None = None) -> bool:

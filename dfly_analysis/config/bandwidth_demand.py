@@ -1,4 +1,4 @@
-"""The bandwidth that settings silently demand: pieces in flight share a link, and each has to end within its timeout."""
+"""The bandwidth that settings demand: concurrent pieces share a link, and each must end within its timeout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dfly_analysis.catalog.piece_length_rules import piece_length_bytes
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import Setting
+from dfly_analysis.messages import format_list, message
 
 PIECE, WRITE, COLLECTED = "download.pieceTimeout", "storage.writePieceTimeout", "download.collectedPieceTimeout"
 STREAMS = "download.concurrentPieceCount"
@@ -15,30 +16,28 @@ STREAMS = "download.concurrentPieceCount"
 
 @dataclass(frozen=True)
 class BandwidthDemand:
-    """What a role's settings demand of the source for one layer."""
+    """What a role's settings demand from the source for one layer; `reason` says why `bps` is unknown."""
 
     role: str
     client_version: str | None
     size_bytes: int
     piece_bytes: int
     pieces: int
-    """Of the layer; the piece length follows the newest rule if no release is known."""
     streams: int | None
-    """Pieces in flight."""
+    """Concurrent pieces."""
     limit: Setting | None
     """The shorter of the timeouts of a piece from the source."""
     bps: float | None
-    """Bytes per second; None if something is unknown, and `reason` says what."""
     reason: str = ""
 
     @property
     def in_flight_bytes(self) -> int | None:
-        """How many bytes of the layer are requested at a time."""
+        """How many bytes of the layer are requested concurrently."""
         return None if self.streams is None else min(self.size_bytes, self.streams * self.piece_bytes)
 
 
 def demanded_bps(in_flight_bytes: float, limit_s: float) -> float:
-    """Return the bandwidth (B/s) below which pieces that share it run out of time (`limit_s`, above zero)."""
+    """Return the bandwidth (B/s) below which pieces that share it time out after `limit_s` > 0."""
     return in_flight_bytes / limit_s
 
 
@@ -51,10 +50,13 @@ def demand_of(settings: Settings, role: str, size_bytes: int, host: str | None =
     streams = max(1, min(int(number), pieces)) if number is not None and number >= 1 else None
     limit = shorter_limit(settings, role, host)
     missing = [name for name, known in ((STREAMS, streams), (PIECE, limit)) if known is None]
-    bps, reason = None, f"{' and '.join(missing)} of the {role} is not known; name the chart or the client"
     if streams is not None and limit is not None and limit.seconds:
-        bps, reason = demanded_bps(min(size_bytes, streams * piece_bytes), limit.seconds), ""
-    return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, bps, reason)
+        bps = demanded_bps(min(size_bytes, streams * piece_bytes), limit.seconds)
+        return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, bps)
+    reason = message(
+        "unknown {keys} of the {role}; give the release of the chart or of the client", keys=format_list(missing), role=role
+    )  # fmt: skip
+    return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, None, reason)
 
 
 def shorter_limit(settings: Settings, role: str, host: str | None = None) -> Setting | None:

@@ -1,4 +1,4 @@
-"""Checks a configuration without logs: every rule, and whether a layer comes through."""
+"""Checks a configuration without logs: every rule, and whether a layer can be downloaded."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class ConfigCheck:
 
     settings: Settings
     findings: tuple[Finding, ...]
-    """One for each rule, present and most severe first; ``unknown`` if a release would have to be named."""
+    """One per rule, present and most severe first; ``unknown`` if a release is missing."""
     feasibility: Feasibility
     notes: tuple[str, ...] = ()
-    """What was assumed or left out, one line each."""
+    """Assumptions and omissions, one line each."""
     only_defaults: bool = False
-    """Whether the given file sets nothing of a component, so that only defaults are checked."""
+    """Whether the given file sets no key of a component."""
 
     def present(self) -> tuple[Finding, ...]:
         """Return the findings that are present, most severe first."""
@@ -102,11 +102,11 @@ def check_settings(
     layers: int | None = None,
     notes: tuple[str, ...] = (),
 ) -> ConfigCheck:
-    """Check settings that were resolved before, see `check_config`."""
+    """Check resolved settings, see `check_config`."""
     size_bytes = USUAL_SIZE_BYTES if size is None else parse_size(size)
     rate = None if bandwidth is None else parse_rate(bandwidth)
     if size_bytes <= 0 or (rate is not None and rate <= 0) or (layers is not None and layers < 1):
-        raise SettingsError("size, bandwidth and layers have to be above zero", hint="such as 20GiB, 100MB/s and 8")
+        raise SettingsError("size, bandwidth and layers must be above zero", hint="for example 20GiB, 100MB/s and 8")
     query = Query(settings, size_bytes, rate, layers, size is not None)
     keys = find_ignored_keys(settings)
     findings = [evaluate_rule(rule, query, keys) for rule in load_config_rules()]
@@ -116,13 +116,13 @@ def check_settings(
 
 
 def _assumed(query: Query) -> tuple[str, ...]:
-    message = []
-    versions = query.settings.versions
-    blind = [role for role in query.roles if versions.get(role) is None]
-    if blind and query.settings.chart is None:
-        message.append(
-            f"no release of {', '.join(blind)} is known, so defaults are not: name --chart, or --client and --scheduler"
+    notes = []
+    unknown = [role for role in query.roles if query.settings.versions.get(role) is None]
+    if unknown and query.settings.chart is None:
+        roles = ", ".join(unknown)
+        notes.append(
+            f"unknown release of {roles}, so its defaults are unknown; give --chart, or --client and --scheduler"
         )
     if not query.size_given:
-        message.append("no --size was named: a layer of 20 GiB is taken")
-    return tuple(message)
+        notes.append("no --size is given; a layer of 20 GiB is assumed")
+    return tuple(notes)

@@ -1,4 +1,4 @@
-"""Whether a layer can come through at all: each bound on its way against the time that a bandwidth leaves."""
+"""Whether a layer can be downloaded at all: each of its timeouts against the time needed at a bandwidth."""
 
 from __future__ import annotations
 
@@ -16,35 +16,31 @@ _CAPS = ("download.bandwidthLimit", "download.backToSourceBandwidthLimit")
 
 @dataclass(frozen=True)
 class Bound:
-    """One timeout on the way of a layer."""
+    """One timeout of a layer, with the bandwidth it demands and the time needed at the given bandwidth (None without one)."""
 
     what: str
-    """What it bounds."""
     key: str
     role: str
     source: str
     limit_s: float
     demanded_bps: float | None
-    """Bandwidth from the source that it asks for."""
     needed_s: float | None
-    """Time needed at the given bandwidth; None without one."""
     factor: float | None
-    """Limit over need: below 1 it runs out."""
+    """Limit divided by need: below 1 it expires."""
     fatal: bool
-    """Whether the layer is lost when it runs out."""
+    """Whether the layer fails when it expires."""
 
 
 @dataclass(frozen=True)
 class Feasibility:
-    """Whether a layer of a size comes through at a bandwidth."""
+    """Whether layers of a size can be downloaded at a bandwidth, by the seed client."""
 
     size_bytes: int
     bandwidth_bps: float | None
     layers: int
     job_layers: int
-    """Layers in flight that the answer is for, and that a job fetches at a time."""
+    """Concurrent layers of the answer, and of a job by default."""
     client_version: str | None
-    """Of the seed client."""
     piece_length_bytes: int
     pieces: int
     pieces_in_flight: int | None
@@ -54,8 +50,8 @@ class Feasibility:
     feasible: bool | None
     """None without a bandwidth, or if a setting is unknown."""
     factor: float | None
-    """Smallest factor of the fatal bounds, and `governed_by` its key: 0.5 means half of what is needed."""
     governed_by: str | None
+    """Smallest factor of the fatal bounds, and its key."""
     reason: str
     bounds: tuple[Bound, ...]
     """In the order in which a layer meets them."""
@@ -84,12 +80,24 @@ def _bounds(query: Query, layers: int, in_flight_bytes: int | None) -> list[Boun
     whole = query.size_bytes * layers
     rows: list[tuple[str, Setting, float | None, float | None, bool]] = [
         ("a piece from the source", settings.get(PIECE, "seedClient"), share, rate, True),
-        ("a piece's body and disk", settings.get(WRITE, "seedClient"), share, rate, True),
-        ("first piece of a parent, as its child waits", settings.get(COLLECTED, "seedClient"), share, rate, False),
+        ("a piece, from its header to the disk", settings.get(WRITE, "seedClient"), share, rate, True),
+        (
+            "the first piece of a parent, until its child gives up",
+            settings.get(COLLECTED, "seedClient"),
+            share,
+            rate,
+            False,
+        ),
         ("a piece, before the scheduler removes the peer", settings.get(_COLLECTOR, "scheduler"), share, rate, True),
-        ("all pieces, between two words of the scheduler", settings.get(_SCHEDULE, "seedClient"), whole, capped, False),
+        (
+            "all pieces, between two messages of the scheduler",
+            settings.get(_SCHEDULE, "seedClient"),
+            whole,
+            capped,
+            False,
+        ),
         ("the job on the scheduler", settings.get(_DEADLINE, "scheduler"), whole, capped, True),
-        ("the job, as the manager waits", settings.get(_WINDOW, "manager"), whole, capped, False),
+        ("the job, until the manager stops polling", settings.get(_WINDOW, "manager"), whole, capped, False),
     ]
     return [
         _bound(what, setting, needed, bps, fatal)
@@ -112,26 +120,24 @@ def _caps(query: Query) -> list[float]:
 
 
 def _reason(query: Query, layers: int, worst: Bound | None, feasible: bool | None, demand: BandwidthDemand) -> str:
-    what = (
-        f"{layers} layers of {format_size(query.size_bytes)}"
-        if layers > 1
-        else f"a layer of {format_size(query.size_bytes)}"
-    )
+    size, job = format_size(query.size_bytes), _of_job(query, demand)
+    what = f"{layers} layers of {size}" if layers > 1 else f"a layer of {size}"
     if query.bandwidth_bps is None:
-        return (
-            demand.reason
-            or f"no bandwidth was named; {what} asks for {format_rate(demand.bps or 0)}{_of_job(query, demand)}"
-        )
+        return demand.reason or f"no bandwidth is given; {what} demands {format_rate(demand.bps or 0)}{job}"
     if feasible is None or worst is None or worst.factor is None:
-        return demand.reason or "no bound is known; name the chart or the client"
+        return demand.reason or "no timeout is known; give the release of the chart or of the client"
     at = f"{what} at {format_rate(query.bandwidth_bps)}"
     if feasible:
-        return f"{at}: feasible, {worst.factor:.3g} times what {worst.key} ({worst.role}) asks for is there{_of_job(query, demand)}"
+        return (
+            f"{at}: feasible, with {worst.factor:.3g} times the bandwidth that {worst.key} ({worst.role}) demands{job}"
+        )
     demanded = format_rate(worst.demanded_bps) if worst.demanded_bps else "more"
-    return f"{at}: not feasible; {worst.key} ({worst.role}) asks for {demanded}, {1 / worst.factor:.3g} times as much{_of_job(query, demand)}"
+    return (
+        f"{at}: not feasible; {worst.key} ({worst.role}) demands {demanded}, {1 / worst.factor:.3g} times as much{job}"
+    )
 
 
 def _of_job(query: Query, demand: BandwidthDemand) -> str:
     if query.layers is not None or query.job_layers < 2 or demand.bps is None:
         return ""
-    return f"; {query.job_layers} such layers, as a job fetches at a time, ask for {format_rate(demand.bps * query.job_layers)}"
+    return f"; the {query.job_layers} concurrent layers of a job demand {format_rate(demand.bps * query.job_layers)}"

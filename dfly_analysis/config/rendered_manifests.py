@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from dfly_analysis.catalog.defaults import Value
 from dfly_analysis.config.helm_values import flatten
@@ -15,6 +16,7 @@ from dfly_analysis.errors import SettingsError
 
 _MAX_CHARACTERS = 1_000_000  # a component's file has a few thousand
 _GLANCE = re.compile(r"^(?:download|storage|seedPeer|server|auth|scheduler):", re.MULTILINE)
+_SECTION = re.compile(r"^(?=[A-Za-z])", re.MULTILINE)
 _CLIENT = frozenset({"download", "upload", "storage", "seedPeer", "proxy", "gc", "dynconfig", "host"})
 _GO_DAEMON = frozenset({"aliveTime", "gcInterval", "workHome", "keepStorage", "dataDir"})
 _SCHEDULER = frozenset(
@@ -52,18 +54,50 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
     """
     if len(text) > _MAX_CHARACTERS or not _GLANCE.search(text):
         return None
-    try:
-        content = load_yaml(text, path)
-    except SettingsError:
+    found = _by_section(text) or _read(text)
+    component = _component(found.content) if found else None
+    if found is None or component is None:
         return None
-    component = _component(content) if isinstance(content, Mapping) else None
-    if component is None:
-        return None
-    values = flatten(content)
+    values = found.values
     role = "seedClient" if component == "client" and values.get("seedPeer.enable") is True else component
     named = values.get({"client": "host.hostname", "scheduler": "server.host"}.get(component, ""))
     host = named if isinstance(named, str) and named else _folder(path)
-    return RenderedFile(path, component, role, host, values, *key_positions(content))
+    return RenderedFile(path, component, role, host, values, found.lines, found.repeated)
+
+
+class _Content(NamedTuple):
+    content: dict[str, Any]
+    values: dict[str, Value]
+    lines: dict[str, int]
+    repeated: tuple[RepeatedKey, ...] = ()
+
+
+def _read(text: str) -> _Content | None:
+    try:
+        content = load_yaml(text, "")
+    except SettingsError:
+        return None
+    return _Content(content, flatten(content), *key_positions(content)) if isinstance(content, dict) else None
+
+
+_read_section = lru_cache(maxsize=1024)(_read)  # the files of a fleet differ in one or two sections
+
+
+def _by_section(text: str) -> _Content | None:
+    """Return a file read section by section, so that each distinct section is parsed once; None if that is not possible."""
+    head, *sections = _SECTION.split(text)
+    result, line = _Content({}, {}, {}), head.count("\n")
+    if any(not comment.startswith("#") for comment in head.split("\n") if comment):
+        return None
+    for section in sections:
+        found = _read_section(section)
+        if found is None or found.repeated or not found.content.keys().isdisjoint(result.content):
+            return None
+        result.content.update(found.content)
+        result.values.update(found.values)
+        result.lines.update((path, line + at) for path, at in found.lines.items())
+        line += section.count("\n")
+    return result
 
 
 def _component(content: Mapping[str, Any]) -> str | None:

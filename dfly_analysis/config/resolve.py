@@ -18,12 +18,12 @@ from dfly_analysis.config.setting import (
     CLIENT_ROLES,
     KEYS_THAT_MATTER,
     PIECE_LENGTH,
-    Layer,
     Setting,
     helm_path_of,
     is_chart_only,
 )
 from dfly_analysis.errors import FactMissingError, SettingsError, suggest_similar
+from dfly_analysis.messages import message
 from dfly_analysis.schema import ROLES
 
 if TYPE_CHECKING:
@@ -61,18 +61,12 @@ class Settings:
         Parameters
         ----------
         values : path, mapping, UserValues or None
-            Helm values.
+            Helm values; a SettingsError if they cannot be used.
         chart : str, optional
             Release of the chart, ``1.7.4``: its defaults override the binary's, its images name the versions.
         client, scheduler, manager : str, optional
             Releases, ``v1.4.0``, ``v2.5.1``; they override image tags in the values, and those override the chart's.
-
-        Raises
-        ------
-        SettingsError
-            If the values cannot be used.
-        FactMissingError
-            If a release does not exist.
+            A FactMissingError if one does not exist.
         """
         user = read_values(values)
         number = chart.strip().removeprefix("dragonfly-").removeprefix("chart-").removeprefix("v") if chart else None
@@ -118,15 +112,14 @@ class Settings:
             return layers[-1]
         bare = _bare(key, role)
         version = self.versions.get(role)
-        found = defaults_of(role, bare)
         if is_chart_only(bare):
-            source = "no chart is named that sets it, nor do the values"
+            source = message("neither a chart nor the values set it")
         elif version is None:
-            source = f"the {role}'s version is not known, and nothing sets it"
-        elif found is None:
-            source = "the facts do not know this key, and nothing sets it"
+            source = message("unknown release of the {role}, and nothing sets it", role=role)
+        elif defaults_of(role, bare) is None:
+            source = message("unknown key, and nothing sets it")
         else:
-            source = f"{role} {version} does not read this key"
+            source = message("{role} {version} does not read this key", role=role, version=version)
         return Setting(bare, role, host, None, "unknown", source, helm_path_of(role, bare))
 
     def chain(self, key: str, role: str, host: str | None = None) -> tuple[Setting, ...]:
@@ -137,9 +130,8 @@ class Settings:
         if role not in ROLES:
             if role in ("", "unknown"):
                 return ()
-            raise SettingsError(
-                f"{role!r} is no role", hint=suggest_similar(role, ROLES) or f"one of {', '.join(ROLES)}"
-            )
+            hint = suggest_similar(role, ROLES) or f"use one of {', '.join(ROLES)}"
+            raise SettingsError(f"unknown role {role!r}", hint=hint)
         bare = _bare(key, role)
         if bare == PIECE_LENGTH:
             return self._piece_length(role, host)
@@ -149,7 +141,8 @@ class Settings:
         if in_force is not None:
             file, top = in_force
             if top is None and binary:
-                return (replace(binary[0], source=f"{binary[0].source}; {file.path} does not set it"),)
+                source = message("{source}; {file} does not set it", source=binary[0].source, file=file.path)
+                return (replace(binary[0], source=source),)
             return (*binary, *([top] if top else []))
         return (*binary, *self._chart(names, role, host), *self._user(names, role, host))
 
@@ -189,7 +182,10 @@ class Settings:
             found = defaults_of(role, name)
             era = found.at(version) if found and version else None
             if found and era and version:
-                source = f"{'client' if role in CLIENT_ROLES else role} {_as_known(found.line, version)} (binary)"
+                component = "client" if role in CLIENT_ROLES else role
+                source = message(
+                    "{component} {version} (binary)", component=component, version=_as_known(found.line, version)
+                )
                 return (Setting(name, role, host, era.default, "binary", source, found.helm_path),)
         return ()
 
@@ -198,7 +194,7 @@ class Settings:
             path = helm_path_of(role, name)
             run = chart_run(path, self.chart or "")
             if run and path and not self.user.removes(path):
-                source = f"chart {_as_known('chart', self.chart or '')}"
+                source = message("chart {version}", version=_as_known("chart", self.chart or ""))
                 return (Setting(name, role, host, run.value, "chart", source, path),)
         return ()
 
@@ -223,16 +219,15 @@ class Settings:
         found = file.first(names)
         if found is None:
             return file, None
-        source = f"{file.path} (hosts differ)" if host is None and not agree else file.path
+        source = message("{file} (hosts differ)", file=file.path) if host is None and not agree else file.path
         return file, Setting(found[0], role, host, found[1], "rendered", source, helm_path_of(role, found[0]))
 
     def _piece_length(self, role: str, host: str | None) -> tuple[Setting, ...]:
         version = self.versions.get(role)
         if role not in CLIENT_ROLES or version is None:
             return ()
-        source = f"client {_as_known('client', version)} (binary)"
-        layer: Layer = "binary"
-        return (Setting(PIECE_LENGTH, role, host, piece_length_rule(version), layer, source),)
+        source = message("{component} {version} (binary)", component="client", version=_as_known("client", version))
+        return (Setting(PIECE_LENGTH, role, host, piece_length_rule(version), "binary", source),)
 
 
 class _RenderedFiles:
@@ -313,4 +308,8 @@ def _tag(user: UserValues, role: str) -> str | None:
 def _as_known(line: Line, version: str) -> str:
     known = known_release(line, version)
     same = known is None or parse_version(known) == parse_version(version)
-    return version if same else f"{version} (read as {known}, the newest known before it)"
+    return (
+        version
+        if same
+        else message("{version} (read as {known}, the newest known before it)", version=version, known=known)
+    )

@@ -22,47 +22,34 @@ CHART_ONLY = ("resources", "persistence", "replicas", "extraVolumes")
 PIECE_LENGTH = "piece length"
 
 KEYS_THAT_MATTER: tuple[str, ...] = (
-    "download.pieceTimeout",
-    "storage.writePieceTimeout",
-    "download.collectedPieceTimeout",
-    "scheduler.scheduleTimeout",
-    "download.concurrentPieceCount",
-    "download.bandwidthLimit",
-    "download.backToSourceBandwidthLimit",
-    "scheduler.maxScheduleCount",
-    "backend.maxRetries",
-    "proxy.disableBackToSource",
-    "upload.bandwidthLimit",
-    "upload.server.requestRateLimit",
-    "scheduler.gc.pieceDownloadTimeout",
-    "scheduler.retryInterval",
-    "scheduler.retryLimit",
-    "scheduler.retryBackToSourceLimit",
+    "download.pieceTimeout", "storage.writePieceTimeout", "download.collectedPieceTimeout", "scheduler.scheduleTimeout",
+    "download.concurrentPieceCount", "download.bandwidthLimit", "download.backToSourceBandwidthLimit", "scheduler.maxScheduleCount",
+    "backend.maxRetries", "proxy.disableBackToSource", "upload.bandwidthLimit", "upload.server.requestRateLimit",
+    "scheduler.gc.pieceDownloadTimeout", "scheduler.retryInterval", "scheduler.retryLimit", "scheduler.retryBackToSourceLimit",
     PIECE_LENGTH,
-)
-"""Keys that bound or share a large preheat; a renamed key stands under its newest name."""
+)  # fmt: skip
+"""Keys that limit a large preheat, by their newest names."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A value in force, and where it comes from."""
+    """An effective value and its source."""
 
     key: str
     """In the component's own file, as spelt in the layer that set it."""
     role: str
     host: str | None
-    """Host it was asked for."""
     value: Value
     """As written; None if unset or unknown."""
     layer: Layer
     source: str
-    """Where it is written, e.g. ``chart 1.7.4``; for ``unknown``, why nothing is known."""
+    """For example ``chart 1.7.4``; for ``unknown``, the reason."""
     helm_path: str | None = None
     """Path in the chart's values; None if the chart's template does not pass it on."""
 
     @property
     def unit(self) -> str | None:
-        """Unit of the key as the facts know it, or None."""
+        """Unit of the key, or None."""
         found = defaults_of(self.role, self.key)
         return found.unit if found else None
 

@@ -60,3 +60,23 @@ def test_a_repeated_anchor_is_refused_by_name_and_line():
     """PyYAML takes an anchor's name once in a file; the error says which line has the second."""
     with pytest.raises(SettingsError, match="x:2: not YAML: this anchor is defined twice"):
         load_yaml("a: &x 1\nb: &x 2\n", "x")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        "gc: {interval: 1h}\n",
+        "storage: {keep: false}\n",
+        '"host": {hostname: b}\n',
+        "a: &x 1\nb: *x\n",
+        "---\n",
+        "c: {\nd: 1}\n",
+    ],
+)
+def test_a_file_is_read_by_section_as_it_is_as_a_whole(more, monkeypatch):
+    """Files of a fleet share sections; repeated keys, anchors and values across sections are found all the same."""
+    text = "# made by a chart\nhost:\n  hostname: a\ndownload:\n  pieceTimeout: 30s\nstorage: {keep: true}\n" + more
+    found = read_rendered(text, "x/dfdaemon.yaml")
+    monkeypatch.setattr("dfly_analysis.config.rendered_manifests._by_section", lambda text: None)
+    assert found == read_rendered(text, "x/dfdaemon.yaml")
