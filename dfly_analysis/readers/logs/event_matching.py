@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,15 +58,6 @@ def match_causes(messages: pa.StringArray, rows: npt.NDArray[np.int64]) -> Coded
     return Coded(codes, pa.array(causes, pa.string()))
 
 
-class Events(NamedTuple):
-    """What the records of a block tell."""
-
-    event_id: Coded
-    texts: dict[str, Coded]  # columns of `TEXT_FIELDS` that repeat and that Python completed
-    unique: dict[str, pa.StringArray]  # the same of those that rarely do
-    is_rare: npt.NDArray[np.bool_]  # whether a record is of a known kind, and not of one that is most of a log
-
-
 @cache
 def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt.NDArray[np.bool_]]:
     """Return the code of each kind of event, those by start, the kinds by code, and which of them are not most of a log."""
@@ -77,8 +68,14 @@ def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt
     return place, by_start, pa.array(values, pa.string()), is_rare
 
 
-def name_events(columns: Columns) -> Events:
-    """Name the event of each record that the native reader read: as it did, or where it asks for it by Python's patterns."""
+def name_events(
+    columns: Columns,
+) -> tuple[dict[str, Coded], dict[str, pa.StringArray], npt.NDArray[np.bool_]]:
+    """Name the event of each record that the native reader read: as it did, or where it asks for it by Python's patterns.
+
+    Returns ``event_id`` and the columns of texts that Python completed, those that repeat and those that rarely do, and which
+    records are of a known kind that is not most of a log. The numbers in `columns` are completed in place.
+    """
     place, by_start, values, rare = _kinds()
     codes = by_start[np.where(columns.event == 1, columns.start, -1)]
     texts: dict[str, Coded] = {}
@@ -91,7 +88,11 @@ def name_events(columns: Columns) -> Events:
         for name in {name for fields in found for name in fields}:
             given = [found[at].get(name) for at in same.tolist()]
             if name in NUMBER_FIELDS:
-                _put_numbers(getattr(columns, name), rows, given, fills=name in _FILLS)
+                column = getattr(columns, name)
+                for row, text in zip(rows.tolist(), given, strict=True):
+                    if text is not None and (column[row] < 0 or name not in _FILLS):
+                        number = whole_number(text)
+                        column[row] = -1 if number is None else number
             elif name in columns.unique:
                 mask = np.zeros(len(codes), np.bool_)
                 mask[rows] = [text is not None for text in given]
@@ -99,7 +100,7 @@ def name_events(columns: Columns) -> Events:
                 unique[name] = pc.replace_with_mask(columns.unique[name], mask, put)
             elif name in TEXT_FIELDS:
                 texts[name] = _put(columns.texts[name], rows, given, fills=name in _FILLS)
-    return Events(Coded(codes, values), texts, unique, rare[codes])
+    return texts | {"event_id": Coded(codes, values)}, unique, rare[codes]
 
 
 def _distinct(messages: pa.StringArray, rows: npt.NDArray[np.int64]) -> tuple[list[str], npt.NDArray[np.int32]]:
@@ -120,12 +121,3 @@ def _put(column: Coded, rows: npt.NDArray[np.int64], texts: Sequence[str | None]
                 values.append(text)
             codes[row] = places[text]
     return Coded(codes, pa.array(values, pa.string()))
-
-
-def _put_numbers(
-    column: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], texts: Sequence[str | None], *, fills: bool
-) -> None:
-    for row, text in zip(rows.tolist(), texts, strict=True):
-        if text is not None and (column[row] < 0 or not fills):
-            number = whole_number(text)
-            column[row] = -1 if number is None else number

@@ -42,13 +42,6 @@ _ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 _IS_BAD = np.array([level in BAD_LEVELS for level in LEVELS])
 
 
-class ParsedBlock(NamedTuple):
-    """Records of a block."""
-
-    table: pa.Table  # `arrow_schema` without the columns of `FILE_WIDE`, in the order of the lines
-    counts: list[Counts]  # one for each file of the block; the span of the whole block is in the first
-
-
 class FileStarts(NamedTuple):
     """Where the files of a block begin: byte and line, rising from 0."""
 
@@ -61,7 +54,7 @@ _ONE_FILE = FileStarts(np.zeros(1, np.int64), np.zeros(1, np.int64))
 
 def parse_block(
     block: LineBlock, main: LogFormat | None, tz: str, *, relevant_only: bool = False, files: FileStarts = _ONE_FILE
-) -> ParsedBlock:
+) -> tuple[pa.Table, list[Counts]]:
     """Read a block that begins with a record and ends with one."""
     counts = [Counts() for _ in files.byte]
     if main is None or main.grammar not in GRAMMARS or not native_parser.is_available():
@@ -81,7 +74,7 @@ def parse_block(
     place = values_of(table.column("log_line"))
     lines = block.line_numbers[place] if block.line_numbers is not None else place + block.first_line
     at = table.schema.get_field_index("log_line")
-    return ParsedBlock(table.set_column(at, "log_line", pa.array(lines, pa.int64())), counts)
+    return table.set_column(at, "log_line", pa.array(lines, pa.int64())), counts
 
 
 def _read_rows(
@@ -129,9 +122,9 @@ def _table_of_columns(data: bytes, columns: Columns, zone: str, counts: Counts) 
     counts.reach(_span(times))
     if columns.span_ns is not None:
         counts.reach(_span(local_to_utc(np.array(columns.span_ns), zone)))
-    is_bad, events = _IS_BAD[columns.level], name_events(columns)
-    texts = columns.texts | events.texts | {
-        "event_id": events.event_id, "level": Coded(columns.level.astype(np.int32), pa.array(LEVELS)),
+    is_bad, (event_texts, event_unique, is_rare) = _IS_BAD[columns.level], name_events(columns)
+    texts = columns.texts | event_texts | {
+        "level": Coded(columns.level.astype(np.int32), pa.array(LEVELS)),
         "signature": match_causes(columns.message, np.flatnonzero(is_bad)),
     }  # fmt: skip
     numbers = {name: getattr(columns, name) for name in ("piece_number", "size_bytes", "piece_bytes")}
@@ -139,10 +132,10 @@ def _table_of_columns(data: bytes, columns: Columns, zone: str, counts: Counts) 
         "time": pa.array(times, pa.int64(), mask=times == NO_TIME).view(_schema().field("time").type),
         "log_line": pa.array(columns.line.astype(np.int64)),
         "message": columns.message,
-        "text": _texts(data, columns, is_bad | events.is_rare),
+        "text": _texts(data, columns, is_bad | is_rare),
         **{name: pa.array(values.copy(), pa.int64(), mask=values < 0) for name, values in numbers.items()},
         **{name: coded(own.codes.copy(), own.values) for name, own in texts.items()},
-        **(columns.unique | events.unique),
+        **(columns.unique | event_unique),
     }
     return pa.Table.from_arrays([arrays[name] for name in _schema().names], schema=_schema())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,7 @@ class Record:
     fields: dict[str, Any] = field(default_factory=dict)  # ids and other named values
 
 
-def read_compact(match: re.Match[str], rest: list[str]) -> Record:
+def _read_compact(match: re.Match[str], rest: list[str]) -> Record:
     """Read a compact record: the ids of all spans stand at the end of its last line, unless stray lines follow it."""
     message, fields = split_tail("\n".join([match["message"], *rest]) if rest else match["message"])
     if rest and not fields:
@@ -56,7 +56,7 @@ def read_compact(match: re.Match[str], rest: list[str]) -> Record:
     return Record(match["time"], match["level"].strip(), match["source"], message, span, fields)
 
 
-def read_full(match: re.Match[str], rest: list[str]) -> Record:
+def _read_full(match: re.Match[str], rest: list[str]) -> Record:
     """Read a full record: each span carries its fields in braces."""
     fields: dict[str, Any] = {}
     span = None
@@ -67,7 +67,7 @@ def read_full(match: re.Match[str], rest: list[str]) -> Record:
     return Record(match["time"], match["level"].strip(), match["source"], message, span, {**fields, **tail})
 
 
-def read_pretty(match: re.Match[str], rest: list[str]) -> Record:
+def _read_pretty(match: re.Match[str], rest: list[str]) -> Record:
     """Read a pretty record: its place and its spans, innermost first, stand on lines of their own."""
     fields: dict[str, Any] = {}
     message, span, source = [match["message"]], None, ""
@@ -94,7 +94,7 @@ def _loads(text: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def read_json(match: re.Match[str], _rest: list[str]) -> Record | None:
+def _read_json(match: re.Match[str], _rest: list[str]) -> Record | None:
     """Read a zap JSON record; None where the line is no JSON object of zap's."""
     data = _loads(match["json"])
     if not {"level", "ts", "msg"} <= data.keys():
@@ -102,25 +102,24 @@ def read_json(match: re.Match[str], _rest: list[str]) -> Record | None:
     return _zap(str(data.pop("ts")), str(data.pop("level")), str(data.pop("caller", "")), str(data.pop("msg")), data)
 
 
-def read_console(match: re.Match[str], rest: list[str]) -> Record:
+def _read_console(match: re.Match[str], rest: list[str]) -> Record:
     """Read a zap console record; stack lines that follow it are left out."""
     message = "\n".join([match["message"], *(line for line in rest if not line.startswith("\t") and " " in line)])
     return _zap(match["time"], match["level"], match["source"], message, _loads(match["json"] or ""))
 
 
-def read_gin(match: re.Match[str], _rest: list[str]) -> Record:
-    """Read an access line of an old manager."""
+def _read_gin(match: re.Match[str], _rest: list[str]) -> Record:
     return Record(match["time"].replace("/", "-").replace(" - ", " "), "INFO", "gin", match["message"])
 
 
-def read_redirect(match: re.Match[str], rest: list[str]) -> Record:
+def _read_redirect(match: re.Match[str], rest: list[str]) -> Record:
     """Read what a Go service says when it begins to write its output to a file; a crash follows without a time."""
     crash = [line for line in rest if _CRASH.match(line)]
     level = "FATAL" if crash else "INFO"
     return Record(f"{match['time']}{match['zone']}", level, "", "\n".join([match["message"], *crash]))
 
 
-def read_panic(match: re.Match[str], rest: list[str]) -> Record:
+def _read_panic(match: re.Match[str], rest: list[str]) -> Record:
     """Read what Rust's runtime prints when a thread panics; it says no time."""
     message_lines = [line for line in rest if line.strip() and not line.startswith(("note: ", "stack backtrace:", " "))]
     place = _PANIC_AT.search(match["message"])
@@ -128,8 +127,8 @@ def read_panic(match: re.Match[str], rest: list[str]) -> Record:
 
 
 READERS = {
-    "compact": read_compact, "full": read_full, "pretty": read_pretty, "json": read_json,
-    "console": read_console, "gin": read_gin, "redirect": read_redirect, "panic": read_panic,
+    "compact": _read_compact, "full": _read_full, "pretty": _read_pretty, "json": _read_json,
+    "console": _read_console, "gin": _read_gin, "redirect": _read_redirect, "panic": _read_panic,
 }  # fmt: skip
 
 
@@ -170,37 +169,25 @@ def read_rows(
 ) -> list[dict[str, Any]]:
     """Read lines to rows."""
     rows: list[dict[str, Any]] = []
-    for line_number, own_format, match, rest in _records(lines, first, main, counts):
-        record = READERS[own_format.grammar](match, rest)
-        if record is None:
-            counts.parsed -= 1
-            continue
-        counts.formats[own_format.id] += 1
-        record.time = time = record.time or time  # a record without a time came after the one before it
-        rows.append(_row(record, line_number, [match[0], *rest]))
-    return rows
-
-
-def _records(
-    lines: Sequence[str], first: int, main: LogFormat | None, counts: Counts
-) -> Iterator[tuple[int, LogFormat, re.Match[str], list[str]]]:
-    pending: tuple[int, LogFormat, re.Match[str]] | None = None
-    rest: list[str] = []
-    for line_number, raw in enumerate(lines, first):
-        line = redact(_without_control(raw))
-        found = match_head(line, main)
+    pending: tuple[int, LogFormat, re.Match[str], list[str]] | None = None
+    for line_number, raw in enumerate((*lines, None), first):
+        line = None if raw is None else redact(_without_control(raw))
+        found = None if line is None else match_head(line, main)
+        if pending and (found or line is None):
+            start, own_format, match, rest = pending
+            if record := READERS[own_format.grammar](match, rest):
+                counts.parsed += 1
+                counts.formats[own_format.id] += 1
+                record.time = time = record.time or time  # a record without a time came after the one before it
+                rows.append(_row(record, start, [match[0], *rest]))
         if found:
-            if pending:
-                yield (*pending, rest)
-            pending, rest = (line_number, *found), []
-            counts.parsed += 1
-        elif pending and len(rest) < _MAX_LINES and pending[1].grammar != "json":
+            pending = (line_number, *found, [])
+        elif line is not None and pending and len(pending[3]) < _MAX_LINES and pending[1].grammar != "json":
             if line.strip() or pending[1].grammar == "pretty":
-                rest.append(line)
+                pending[3].append(line)
             counts.continuation += 1
     counts.lines += len(lines)
-    if pending:
-        yield (*pending, rest)
+    return rows
 
 
 def _without_control(line: str) -> str:

@@ -19,18 +19,19 @@ from dfly_analysis.readers.logs.blocks import Counts, Cutter, LineBlock, read_bl
 from dfly_analysis.readers.logs.envelopes import Sniffed, sniff, unwrap
 from dfly_analysis.readers.logs.format_detection import sniff_format
 from dfly_analysis.readers.logs.log_identity import Writer, add_writers, coverage_row, find_writers
-from dfly_analysis.readers.logs.parse_block import ParsedBlock, parse_block
+from dfly_analysis.readers.logs.parse_block import parse_block
 
 _HEAD_BYTES = 65536
 _MAX_AHEAD = 2  # blocks that are parsed at the same time
 
 
+_Parsing = Future[tuple[pa.Table, list[Counts]]] | tuple[pa.Table, list[Counts]]
+
+
 @dataclass
-class _Stream:
+class _Stream(Cutter):
     """One writer's lines in the file."""
 
-    main: LogFormat | None
-    cutter: Cutter
     writer: Writer | None = None
 
 
@@ -52,7 +53,7 @@ class LogReader:
         """Yield tables in the columns of `arrow_schema`, a writer's records in the order they were written."""
         sniffed = sniff(self.opened.head())
         blocks = unwrap(self.opened, sniffed.envelope) if sniffed.envelope else read_blocks(self.opened)
-        waiting: deque[tuple[_Stream, str, Future[ParsedBlock] | ParsedBlock]] = deque()
+        waiting: deque[tuple[_Stream, str, _Parsing]] = deque()
         for stream, block in self._cut(blocks, sniffed):
             waiting.append((stream, block.writer, self._parse(block, stream.main)))
             if self.executor is None or len(waiting) > _MAX_AHEAD:
@@ -66,25 +67,25 @@ class LogReader:
             stream = self._streams.get((block.writer, block.part))
             if stream is None:
                 main = self.log_format or sniff_format(_head(block.data)) or sniffed.log_format
-                stream = self._streams[block.writer, block.part] = _Stream(main, Cutter(main))
-            for whole in stream.cutter.cut(block):
+                stream = self._streams[block.writer, block.part] = _Stream(main)
+            for whole in stream.cut(block):
                 yield stream, whole
         for stream in self._streams.values():
-            for whole in stream.cutter.rest():
+            for whole in stream.rest():
                 yield stream, whole
 
-    def _parse(self, block: LineBlock, main: LogFormat | None) -> Future[ParsedBlock] | ParsedBlock:
+    def _parse(self, block: LineBlock, main: LogFormat | None) -> _Parsing:
         parse = partial(parse_block, block, main, self.tz, relevant_only=self.relevant_only)
         return self.executor.submit(parse) if self.executor else parse()
 
-    def _finish(self, stream: _Stream, named: str, parsing: Future[ParsedBlock] | ParsedBlock) -> pa.Table:
-        parsed = parsing.result() if isinstance(parsing, Future) else parsing
-        self.counts.add(parsed.counts[0])
-        file = np.zeros(len(parsed.table), np.int64)
+    def _finish(self, stream: _Stream, named: str, parsing: _Parsing) -> pa.Table:
+        table, counts = parsing.result() if isinstance(parsing, Future) else parsing
+        self.counts.add(counts[0])
+        file = np.zeros(len(table), np.int64)
         if stream.writer is None:
-            (stream.writer,) = find_writers(parsed.table, [self.opened.address], stream.main, file, named)
+            (stream.writer,) = find_writers(table, [self.opened.address], stream.main, file, named)
         self.writer = stream.writer
-        return add_writers(parsed.table, [stream.writer], [self.opened.address], file)
+        return add_writers(table, [stream.writer], [self.opened.address], file)
 
     @property
     def coverage(self) -> dict[str, Any]:

@@ -224,7 +224,7 @@ def test_a_record_without_a_time_has_that_of_the_line_before():
     """Also where the line before was read by the native reader, and even if it is only counted."""
     data = "\n".join([HEAD % "x" + "}", PANIC, ""]).encode()
     for telling in (False, True):
-        table = parse_block(LineBlock(data), find_format("zap-json"), "UTC", relevant_only=telling).table
+        table = parse_block(LineBlock(data), find_format("zap-json"), "UTC", relevant_only=telling)[0]
         assert [str(time) for time in table.column("time").to_pylist()][-1] == "2025-03-04 05:06:07.123000+00:00"
 
 
@@ -321,11 +321,11 @@ def test_cutting_loses_no_line_and_no_record_is_torn(lines, size):
 
 
 def test_line_numbers_are_those_of_the_file():
-    """Where a wrapper took lines out, a record keeps the number its line has in the file."""
+    """Where an envelope took lines out, a record keeps the number its line has in the file."""
     data = "".join(f"{compact('x', '')}\n" for _ in range(3)).encode()
     block = LineBlock(data, 1, np.array([2, 5, 9]))
-    parsed = parse_block(block, find_format("client-compact"), "UTC")
-    assert parsed.table.column("log_line").to_pylist() == [2, 5, 9]
+    table, _ = parse_block(block, find_format("client-compact"), "UTC")
+    assert table.column("log_line").to_pylist() == [2, 5, 9]
 
 
 @given(
