@@ -134,14 +134,12 @@ def _columns(data: bytes, block: Block, arrays: dict[str, npt.NDArray[Any]], tex
     return Columns(
         message=message, fallbacks=list(fallbacks), lines=block.lines, skipped=block.skipped,
         span_ns=(block.earliest_ns, block.latest_ns) if block.skipped else None,
-        texts={name: _coded(data, *own, n) for name, own in text_columns.items() if name not in UNIQUE_TEXTS},
+        texts={
+            name: Coded(codes[:n], gather(data, start[:count], length[:count]))
+            for name, ((codes, start, length), count) in text_columns.items() if name not in UNIQUE_TEXTS
+        },
         unique={name: _unique(data, *text_columns[name], n) for name in UNIQUE_TEXTS}, **used,
     )  # fmt: skip
-
-
-def _coded(data: bytes, arrays: Any, count: int, n: int) -> Coded:
-    codes, start, length = arrays
-    return Coded(codes[:n], gather(data, start[:count], length[:count]))
 
 
 def _unique(data: bytes, arrays: Any, count: int, n: int) -> pa.StringArray:

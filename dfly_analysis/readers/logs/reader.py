@@ -66,7 +66,10 @@ class LogReader:
             self._own_lines = max(self._own_lines, block.own_lines)
             stream = self._streams.get((block.writer, block.part))
             if stream is None:
-                main = self.log_format or sniff_format(_head(block.data)) or sniffed.log_format
+                head = block.data[: block.data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or _HEAD_BYTES].decode(
+                    "utf-8", "replace"
+                )
+                main = self.log_format or sniff_format(head) or sniffed.log_format
                 stream = self._streams[block.writer, block.part] = _Stream(main)
             for whole in stream.cut(block):
                 yield stream, whole
@@ -96,8 +99,3 @@ class LogReader:
             plural("{n} line longer than 4 MiB was cut", "{n} lines longer than 4 MiB were cut", cut) if cut else None
         )
         return coverage_row(self.opened.address, writer, self.counts, own_lines=self._own_lines, note=note)
-
-
-def _head(data: bytes) -> str:
-    """Return the first lines of a block as text, those that were sniffed where nothing was taken off them."""
-    return data[: data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or _HEAD_BYTES].decode("utf-8", "replace")

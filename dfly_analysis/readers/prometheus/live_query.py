@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -35,6 +36,8 @@ _MIN_STEP_S = 0.05
 _GLANCES = 1000
 _MILLISECOND_S = 1e-3  # what times are sent in
 Target = frozenset[tuple[str, str]]
+Time = datetime | str | float
+_quote = partial(json.dumps, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -157,8 +160,8 @@ class _Window:
 
     def selector(self, pattern: str, labels: Iterable[tuple[str, str]] = ()) -> str:
         """Return a selector of the metrics whose names match, narrowed by labels too."""
-        exact = [f"{name}={_quoted(value)}" for name, value in sorted(labels)]
-        return "{" + ",".join([f"__name__=~{_quoted(pattern)}", *filter(None, [self.matchers]), *exact]) + "}"
+        exact = [f"{name}={_quote(value)}" for name, value in sorted(labels)]
+        return "{" + ",".join([f"__name__=~{_quote(pattern)}", *filter(None, [self.matchers]), *exact]) + "}"
 
     def split(self, labels: Mapping[str, str]) -> tuple[Target, Series]:
         """Return whose series it is, and its name and own labels."""
@@ -184,14 +187,7 @@ class _Process:
     grown: dict[Series, float] = field(default_factory=dict)
 
 
-def query_prometheus(
-    url: str,
-    start: datetime | str | float,
-    end: datetime | str | float,
-    *,
-    step: str | float = "15s",
-    selector: str = "",
-) -> MetricsPart:
+def query_prometheus(url: str, start: Time, end: Time, *, step: str | float = "15s", selector: str = "") -> MetricsPart:
     """Ask a Prometheus server for what Dragonfly's histograms and counters grew by in a window.
 
     Parameters
@@ -248,15 +244,14 @@ def query_prometheus(
     return MetricsPart(tuple(rows), found, component=None, host=None)
 
 
-def _seconds(time: datetime | str | float, server: Server) -> float:
+def _seconds(time: Time, server: Server) -> float:
     if isinstance(time, int | float):
         return float(time)
     try:
         read = datetime.fromisoformat(time) if isinstance(time, str) else time
     except ValueError as problem:
-        raise SourceError(
-            f"{time!r} is not a time", where=server.address, hint="write it like 2026-05-02T10:00:00Z"
-        ) from problem
+        hint = "write it like 2026-05-02T10:00:00Z"
+        raise SourceError(f"{time!r} is not a time", where=server.address, hint=hint) from problem
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
@@ -342,8 +337,3 @@ def _identity(labels: Mapping[str, str], component: str | None) -> dict[str, str
     host = next((labels[name] for name in _HOST_LABELS if labels.get(name)), None)
     named = " ".join(labels.get(name, "") for name in ("container", "job", "component", "pod", "instance", "service"))
     return {"host": host, "role": "seedClient" if component == "client" and "seed" in named.lower() else component}
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'

@@ -52,6 +52,10 @@ def key_of(row: Mapping[str, Any], fields: Fields) -> Key:
     return (first_text(row, fields.writer) or "", *[first_text(row, (path,)) or "" for path in fields.part])
 
 
+_Plan = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]
+"""In rows of the same names: paths of the line, names that tell who wrote it, and what says that it goes on."""
+
+
 class RowReader:
     """Reads rows of one envelope; what rows with the same names have in common is worked out once."""
 
@@ -87,15 +91,12 @@ class RowReader:
             self._keys[identity] = key = tuple([part.encode("utf-8", "replace").decode() for part in parts])
         return key
 
-    def _make_plan(
-        self, names: tuple[str, ...]
-    ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]:
-        """Return the paths of the line, the names that tell who wrote it, and what says that it goes on, in rows of these names."""
-        fields, has_needs = self._fields, all(name in names for name in self._fields.needs)
+    def _make_plan(self, names: tuple[str, ...]) -> _Plan:
+        fields, starts = self._fields, {*names}
+        leads = {path for path in (*fields.text, *(fields.continues or {})) if {path, path.partition(".")[0]} & starts}
         identity = {name for path in (*fields.writer, *fields.part) for name in (path, path.partition(".")[0])}
-        leads = {path for path in (*fields.text, *(fields.continues or {})) if path in names or path.partition(".")[0] in names}  # fmt: skip
         return (
-            tuple(path for path in fields.text if has_needs and path in leads),
+            tuple(path for path in fields.text if starts.issuperset(fields.needs) and path in leads),
             tuple(name for name in names if name in identity),
             tuple(pair for pair in (fields.continues or {}).items() if pair[0] in leads),
         )
