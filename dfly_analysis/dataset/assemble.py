@@ -40,26 +40,7 @@ def assemble(
     *,
     reconstruct: bool = True,
 ) -> Dataset:
-    """Make a dataset of what the files gave.
-
-    Parameters
-    ----------
-    engine : Engine
-    tables : sequence of pyarrow.Table
-        Records in the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`.
-    parts : sequence of Path
-        Further records, as Parquet.
-    result : FileResult
-        Of all files together.
-    given : Settings
-        What the user gave.
-    reconstruct : bool
-        Whether pieces, tasks and jobs are reconstructed from the records.
-
-    Returns
-    -------
-    Dataset
-    """
+    """Make a dataset of records (`tables`, and `parts` on disk) and what else the files gave; pieces, tasks and jobs unless not `reconstruct`."""
     engine.set_events(tables, parts, _file_order(result))
     copies = find_duplicates(result.coverage, result.fingerprints)
     if copies:

@@ -29,12 +29,7 @@ ENVIRONMENT = "DFLY_ANALYSIS_CACHE"
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder of parts by the content of the file they were made of.
-
-    Attributes
-    ----------
-    folder : Path
-    """
+    """A folder of parts by the content of the file they were made of."""
 
     folder: Path
 
@@ -51,10 +46,7 @@ class Cache:
         return source.kind == "file" and (source.size_bytes or 0) >= SMALLEST_BYTES
 
     def find(self, source: SourceFile, options: ReadOptions) -> tuple[Path, FileResult] | None:
-        """Return the part of a file that was read before and has not changed, with the rest it gave, or None.
-
-        A file that has its size, time and inode of before is assumed unchanged; any other is hashed again.
-        """
+        """Return the part of a file that has not changed since it was read, with the rest it gave; of the same size, time and inode it is not hashed."""
         known = self._known(source, options) if self.takes(source) else None
         if known is None or known["size"] != source.size_bytes:
             return None

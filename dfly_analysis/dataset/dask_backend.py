@@ -10,7 +10,7 @@ from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SourceError
 
 if TYPE_CHECKING:
-    from dfly_analysis.dataset.part_task import PartTask
+    from dfly_analysis.dataset.event_parts import PartTask
 
 RETRIES = 3
 CONNECT_S = 30
@@ -18,21 +18,10 @@ _ADDRESS = re.compile(r"(?:[a-z]+://)?\S+:\d{1,5}/?|inproc://\S+")
 
 
 def run_on_cluster(tasks: Sequence[PartTask], address: str) -> Iterator[tuple[FileResult, int]]:
-    """Run the tasks on a cluster and yield their results, in order.
+    """Run the tasks on the cluster of a scheduler such as ``tcp://scheduler:8786`` and yield their results, in order.
 
     A worker that dies has its files read by others: a part is put into the store as a whole or not at all, under a name
     that does not depend on who wrote it.
-
-    Parameters
-    ----------
-    tasks : sequence of PartTask
-    address : str
-        Of the scheduler, such as ``tcp://scheduler:8786``.
-
-    Raises
-    ------
-    SourceError
-        Where the library is missing, the scheduler cannot be reached, or a file kills every worker that reads it.
     """
     try:
         from distributed import Client, KilledWorker

@@ -60,13 +60,7 @@ class Dataset:
         problems: tuple[str, ...] = (),
         **frames: pd.DataFrame,
     ) -> Self:
-        """Return a dataset of DataFrames that obey their schemas, by the names of their tables; a table not given is empty.
-
-        Raises
-        ------
-        TableError
-            Where a column is missing or has another type.
-        """
+        """Return a dataset of DataFrames that obey their schemas, by table name; others are empty. Raises `TableError` for another type or a missing column."""
         engine = Engine()
         for name, table in _TABLES.items():
             engine.add_frame(table, table.check(frames[name]) if name in frames else table.frame())

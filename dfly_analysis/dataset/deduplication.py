@@ -32,8 +32,7 @@ _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 def add_hashes(known: Hashes, more: Hashes) -> Hashes:
     """Return the smallest hashes of a log whose further records have these (bottom-k sketch), ascending.
 
-    Two logs of which one holds what the other holds share most of their smallest hashes below the lesser of their
-    largest; records that differ only in the way they are printed have equal hashes.
+    Two logs of which one holds the other's records share most of their smallest hashes below the lesser of their largest.
     """
     if len(known) == FINGERPRINT_SIZE:
         more = more[more < known[-1]]
@@ -80,22 +79,11 @@ class _Log:
 def find_duplicates(
     coverage: Sequence[Mapping[str, Any]], fingerprints: Mapping[str, Hashes]
 ) -> dict[str, tuple[str, ...]]:
-    """Find files whose records other files hold as well.
+    """Find files whose records other files hold as well: the address of each copy, and of the files that it repeats.
 
-    Parameters
-    ----------
-    coverage : sequence of dict
-        Rows of `dfly_analysis.schema.COVERAGE`.
-    fingerprints : mapping of str to array of uint64
-        The smallest hashes of the records of each log, by `log_key`.
-
-    Returns
-    -------
-    dict of str to tuple of str
-        Address of the copy, and of the files it repeats: those with more records, of equals the first; several where
-        two sets of files were rotated at different times. Logs of one host are copies where they share half of the
-        smaller (all of one with a few records), or more records than chance explains; logs that name different hosts,
-        where both is true.
+    Those have more records, of equals they come first; they are several where two sets of files were rotated at different times.
+    Logs of one host are copies where they share half of the smaller (all of one with a few records), or more records than chance
+    explains; logs that name different hosts, where both is true. `fingerprints` are by `log_key`.
     """
     copies: dict[str, tuple[str, ...]] = {}
     held: dict[int, list[_Log]] = {}
@@ -160,10 +148,9 @@ def _repeated(own: Hashes, others: Sequence[Hashes]) -> tuple[float, int]:
 
 
 def remove_copies(engine: Engine, copies: Copies) -> None:
-    """Redefine `events` without the records that a copy repeats; what only the copy holds stays.
+    """Redefine `events` without the records that a copy repeats, as many as the originals hold; what only the copy holds stays.
 
-    Of several records alike as many are removed as the originals hold. A record is the same where time, message and host
-    id are.
+    A record is the same where time, message and host id are; of records whose message is not kept, where the piece is.
     """
     pairs = [{"copy": copy, "original": original} for copy, originals in copies.items() for original in originals]
     engine.add_rows("copies", pairs, pa.schema([("copy", pa.string()), ("original", pa.string())]))

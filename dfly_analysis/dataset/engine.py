@@ -22,7 +22,7 @@ from dfly_analysis.workers import worker_count
 if TYPE_CHECKING:
     import pandas as pd
 
-LIMIT_MIB, LARGEST_LIMIT_MIB = 256, 2048
+LIMIT_MIB, LARGEST_LIMIT_MIB = 192, 2048
 """What DuckDB may hold before it spills to the temporary folder, and before it gives up."""
 T = TypeVar("T")
 _BATCH_ROWS = 1 << 16
@@ -30,14 +30,9 @@ _FILES = pa.schema([("log_path", pa.string()), ("file_order", pa.int64()), ("new
 
 
 class Engine:
-    """One DuckDB database in memory that spills to a temporary folder, which goes when the engine does.
+    """One DuckDB database in memory that spills to a temporary folder (`folder`), which goes when the engine does.
 
-    Attributes
-    ----------
-    folder : Path
-        For spilled data and for parts of records.
-    lock : threading.RLock
-        Each query holds it; who makes a table for queries that follow holds it over all of them.
+    Each query holds `lock`; who makes a table for queries that follow holds it over all of them.
     """
 
     def __init__(self) -> None:
@@ -67,15 +62,7 @@ class Engine:
         return self._connections[0]
 
     def with_memory(self, statements: Callable[[], T]) -> T:
-        """Run statements; where they need more memory than they may have, again with a quarter more, up to `LARGEST_LIMIT_MIB`.
-
-        Some operators of DuckDB cannot spill all they hold.
-
-        Raises
-        ------
-        TableError
-            Where that is not enough.
-        """
+        """Run statements; those that cannot spill what they need again with a quarter more memory, up to `LARGEST_LIMIT_MIB`."""
         while True:
             try:
                 return statements()
@@ -137,13 +124,7 @@ class Engine:
             self.with_memory(lambda: self.connection.execute(statement, list(parameters)))
 
     def arrow(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """Return the rows of a query as an Arrow table.
-
-        Raises
-        ------
-        TableError
-            With DuckDB's own words.
-        """
+        """Return the rows of a query as an Arrow table; raises `TableError` with DuckDB's own words."""
         try:
             with self.lock:
                 return self.with_memory(
@@ -180,20 +161,15 @@ class Engine:
         return pd.DataFrame(columns)
 
     def ordered_frame(self, table: Table, where: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
-        """Return the rows of a table that satisfy a condition, records in the order they were written."""
-        rows = self.frame(f"SELECT * FROM {table.name} WHERE {where}", parameters)
-        return self._in_written_order(rows) if table is EVENTS else rows
-
-    def _in_written_order(self, records: pd.DataFrame) -> pd.DataFrame:
-        """Return records by time, those of one moment by file (the older of a rotated set first) and line."""
-        files = {path: (place, newest_first) for path, place, newest_first in self.rows("SELECT * FROM files")}
-        codes, paths = records["log_path"].factorize()
-        known = np.array([files.get(path, (-1, False)) for path in paths] + [(-1, False)], np.int64)
-        line = records["log_line"].to_numpy(np.int64, na_value=-1)
-        line = np.where(known[codes, 1] > 0, -line, line)
-        time = records["time"].astype("int64").to_numpy()
-        order = np.lexsort((line, known[codes, 0], np.where(records["time"].isna(), np.iinfo(np.int64).max, time)))
-        return records.iloc[order].reset_index(drop=True)
+        """Return the rows of a table that satisfy a condition; records by time, those of one moment by file (the older of a rotated set first) and line."""
+        if table is not EVENTS:
+            return self.frame(f"SELECT * FROM {table.name} WHERE {where}", parameters)
+        query = f"""
+            SELECT * EXCLUDE (read_order, file_order, newest_first)
+            FROM (SELECT *, row_number() OVER () AS read_order FROM events) LEFT JOIN files USING (log_path) WHERE {where}
+            ORDER BY time, coalesce(file_order, -1), CASE WHEN newest_first THEN -log_line ELSE log_line END, read_order
+        """
+        return self.frame(query, parameters)
 
 
 def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:

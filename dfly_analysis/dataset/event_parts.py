@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +13,11 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dfly_analysis.dataset.file_reader import ReadOptions, read_files
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import part_schema
+from dfly_analysis.io import SourceFile
+from dfly_analysis.io.output_store import open_store
 from dfly_analysis.readers.logs.event_schema import arrow_schema
 
 METADATA_KEY = b"dfly_analysis"
@@ -23,13 +28,7 @@ _ASCENDING = ("time", "log_line")
 
 
 class PartWriter:
-    """Writes records as they come; a context manager that closes the file.
-
-    Attributes
-    ----------
-    count : int
-        Records so far.
-    """
+    """Writes records as they come and counts them; a context manager that closes the file."""
 
     def __init__(self, path: Path) -> None:
         self._path, self.count = path, 0
@@ -75,6 +74,26 @@ class PartWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.close()
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """Reads a group of files and writes their part to a store; can be sent to another machine."""
+
+    sources: tuple[SourceFile, ...]
+    options: ReadOptions
+    store: str
+    name: str
+
+    def run(self, executor: Executor | None = None) -> tuple[FileResult, int]:
+        """Write the part where there are records, and return what else the files gave and how many records there are."""
+        with open_store(self.store).atomic_write(self.name) as path:
+            with PartWriter(path) as writer:
+                result = read_files(self.sources, self.options, writer.write, executor)
+                writer.finish(result)
+            if not writer.count:
+                path.unlink()
+        return result, writer.count
 
 
 def read_part_result(source: Any) -> FileResult | None:

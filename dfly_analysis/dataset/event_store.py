@@ -12,24 +12,12 @@ import pyarrow as pa
 from dfly_analysis.dataset.event_parts import PartWriter
 from dfly_analysis.io.output_store import open_store
 
-MEMORY_BYTES = 96 << 20
+MEMORY_BYTES = 48 << 20
 """Arrow data held before a part is written."""
 
 
 class EventStore:
-    """Takes records from any thread.
-
-    Parameters
-    ----------
-    folder : Path
-        For parts.
-
-    Attributes
-    ----------
-    tables : list of pyarrow.Table
-        What is held in memory.
-    parts : list of Path
-    """
+    """Takes records from any thread; holds `tables` in memory, and `parts` in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._lock = folder, Lock()

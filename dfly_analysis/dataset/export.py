@@ -17,12 +17,11 @@ from dfly_analysis.dataset.completeness import effective_timeouts
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import with_notes
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.dataset.event_parts import PartWriter, part_name, read_part_result
+from dfly_analysis.dataset.event_parts import PartTask, PartWriter, part_name, read_part_result
 from dfly_analysis.dataset.file_reader import ReadOptions, group_files
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_order, report, require_readable, workers
 from dfly_analysis.dataset.parquet_schema import table_schema, with_pandas_metadata
-from dfly_analysis.dataset.part_task import PartTask
 from dfly_analysis.dataset.prometheus_window import Prometheus, ask
 from dfly_analysis.dataset.stored_tables import METADATA_KEY, REST_PART, reconstruction_key
 from dfly_analysis.errors import SourceError
@@ -39,17 +38,7 @@ _GROUPS_AHEAD = 2
 
 @dataclass(frozen=True)
 class Written:
-    """What was written.
-
-    Attributes
-    ----------
-    tables : dict of str to int
-        Rows of each table by its name in the store.
-    coverage : tuple of mappings
-        Rows of `dfly_analysis.schema.COVERAGE`.
-    missing_inputs, problems : tuple of str
-        As of `dfly_analysis.dataset.Dataset`.
-    """
+    """What was written: rows of each table by its name in the store, and what `Dataset` holds of the input."""
 
     tables: Mapping[str, int]
     coverage: tuple[Mapping[str, Any], ...]
@@ -191,7 +180,7 @@ def _local(store: Store, name: str, folder: Path) -> Path:
 
 
 def _rewrite_copies(store: Store, names: Mapping[str, int], local: Sequence[Path], dataset: Dataset) -> dict[str, int]:
-    """Rewrite the parts that contain copies, without the repeated records; return their records by name."""
+    """Rewrite the parts that hold copies without the records that they repeat; return their records by name."""
     repeated: dict[str, list[int]] = {}
     for path, line in dataset.rows("SELECT copy, log_line FROM repeated_records"):
         repeated.setdefault(path, []).append(line)

@@ -46,17 +46,7 @@ Sink = Callable[[pa.Table], None]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How files are to be read.
-
-    Attributes
-    ----------
-    tz : str
-        Zone of times that carry none.
-    format_id : str or None
-        Log format that the user named, instead of the one detected.
-    records : {"all", "relevant"}
-        Whether records that no analysis looks at are read, or only counted.
-    """
+    """How files are read: zone of times without one, log format that the user named, and whether records that no analysis uses are kept."""
 
     tz: str = "UTC"
     format_id: str | None = None
@@ -77,41 +67,21 @@ def group_files(
     sources: Iterable[SourceFile], alone: Callable[[SourceFile], bool] = is_large
 ) -> list[tuple[SourceFile, ...]]:
     """Return the files in groups that are each read as one unit of work, in order; those to be read alone by themselves."""
-    groups: list[tuple[SourceFile, ...]] = []
-    group: list[SourceFile] = []
-    size = 0
+    groups: list[list[SourceFile]] = []
+    size = _GROUP_BYTES + 1
     for source in sources:
-        if alone(source):
-            groups += [tuple(group), (source,)] if group else [(source,)]
-            group, size = [], 0
-            continue
-        if group and (size + (source.size_bytes or 0) > _GROUP_BYTES or len(group) >= _GROUP_FILES):
-            groups.append(tuple(group))
-            group, size = [], 0
-        group.append(source)
         size += source.size_bytes or 0
-    return [*groups, tuple(group)] if group else groups
+        if size > _GROUP_BYTES or len(groups[-1]) >= _GROUP_FILES or alone(source):
+            groups.append([])
+            size = _GROUP_BYTES + 1 if alone(source) else source.size_bytes or 0
+        groups[-1].append(source)
+    return [tuple(group) for group in groups]
 
 
 def read_files(
     sources: Sequence[SourceFile], options: ReadOptions, sink: Sink, executor: Executor | None = None
 ) -> FileResult:
-    """Read files, whatever they hold.
-
-    Parameters
-    ----------
-    sources : sequence of SourceFile
-    options : ReadOptions
-    sink : callable
-        Takes the records of logs, table by table, in the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`.
-    executor : Executor, optional
-        Parses blocks of one large log in parallel.
-
-    Returns
-    -------
-    FileResult
-        Everything else, in the order of the files; what cannot be read is in its `problems`.
-    """
+    """Read files, whatever they hold: records of logs go to the sink, table by table, all else is returned; the executor parses blocks of a large log."""
     reader = _FileReader(options, sink, executor)
     for source in sources:
         for opened in open_file(source, on_problem=reader.add_problem):

@@ -17,24 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class FileResult:
-    """What one or more files gave besides the records of their logs.
-
-    Attributes
-    ----------
-    coverage : list of dict
-        Rows of `dfly_analysis.schema.COVERAGE`.
-    jobs, runs, pods : list of dict
-        Rows for `dfly_analysis.readers.jobs.build_jobs`, and of `dfly_analysis.schema.RUNS` and `PODS`.
-    rendered : list of RenderedFile
-    versions : list of (str, str)
-        Component and release that a file names.
-    problems : list of str
-        What could not be read, a line each.
-    fingerprints : dict of str to array of uint64
-        By log (`dfly_analysis.dataset.deduplication.log_key`): the smallest hashes of its records.
-    newest_first : list of str
-        Logs whose lines stand in reverse order.
-    """
+    """What one or more files gave besides the records of their logs; `fingerprints` are by `log_key`, `newest_first` are logs in reverse order."""
 
     coverage: list[dict[str, Any]] = field(default_factory=list)
     jobs: list[dict[str, Any]] = field(default_factory=list)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from dfly_analysis.config import Settings
 from dfly_analysis.dataset.assemble import assemble
@@ -22,9 +22,6 @@ from dfly_analysis.dataset.prometheus_window import Prometheus, ask
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import SourceFile, list_files, open_file
 from dfly_analysis.workers import worker_count
-
-if TYPE_CHECKING:
-    pass
 
 OnProblem = Callable[[SourceError], None]
 Progress = Callable[[str], None]
@@ -50,22 +47,19 @@ def load(  # noqa: PLR0913 - each is an option of the commands
     paths : path or sequence of paths
         As `dfly_analysis.io.list_files` takes them; also parts that `load -o` wrote.
     settings : Settings, optional
-        What the user says of versions and Helm values.
+        Versions and Helm values that the user names.
     tz : str
         Zone of times that carry none.
     log_format : str, optional
         Id of the format to read logs in, instead of the one detected.
     records : {"all", "relevant"}
-        Which records `Dataset.events` holds: all, or only those that an analysis looks at (known events, warnings and
-        errors): less to hold, and the same findings.
+        Which records `Dataset.events` holds: all, or only those that an analysis uses (known events, warnings and errors).
     cache : Cache, optional
-        Where parts of larger files are kept, so that they are parsed once.
+        Keeps parts of larger files, so that they are parsed once.
     prometheus : Prometheus, optional
         A server to ask for the time the logs cover.
-    on_problem : callable, optional
-        Called with each file that cannot be read; the others go on. Problems are in ``Dataset.problems`` too.
-    progress : callable, optional
-        Called with the address of each file.
+    on_problem, progress : callable, optional
+        Called with each file that cannot be read (the others go on; ``Dataset.problems`` has them too), and each address.
 
     Returns
     -------
@@ -76,7 +70,7 @@ def load(  # noqa: PLR0913 - each is an option of the commands
     SourceError
         Where a path does not exist, or nothing in it can be read.
     """
-    listed = _listed(paths)
+    listed = [paths] if isinstance(paths, str | Path) else list(paths)
     check_zone(tz)
     engine = Engine()
     store = EventStore(engine.folder)
@@ -115,22 +109,23 @@ def read_all(
 
 
 def report(part: FileResult, on_problem: OnProblem | None, progress: Progress | None) -> None:
-    """Tell the callbacks what was read and what could not be."""
-    for row in part.coverage if progress else ():
-        progress(str(row["path"]))  # type: ignore[misc]
-    for problem in part.problems if on_problem else ():
-        on_problem(SourceError(problem))  # type: ignore[misc]
+    """Call the callbacks with what was read and what could not be."""
+    if progress:
+        for row in part.coverage:
+            progress(str(row["path"]))
+    if on_problem:
+        for problem in part.problems:
+            on_problem(SourceError(problem))
 
 
 @contextmanager
 def workers() -> Iterator[tuple[Executor, Executor]]:
-    """Yield a pool that reads groups of files and one that parses blocks of large logs; what is not begun is dropped at the end."""
-    readers = ThreadPoolExecutor(_GROUPS_IN_PARALLEL, "readers")
-    parsers = ThreadPoolExecutor(worker_count(), "parsers")
+    """Yield a pool that reads groups of files and one that parses blocks of large logs; what has not started is dropped at the end."""
+    pools = ThreadPoolExecutor(_GROUPS_IN_PARALLEL, "readers"), ThreadPoolExecutor(worker_count(), "parsers")
     try:
-        yield readers, parsers
+        yield pools
     finally:
-        for pool in (parsers, readers):
+        for pool in reversed(pools):
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -151,13 +146,12 @@ def _read_group(
     result = FileResult()
     unread: list[SourceFile] = []
     for source in group:
-        found = _written_part(source, store) or (cache.find(source, options) if cache else None)
-        if found is None:
-            unread.append(source)
-        else:
+        if found := _written_part(source, store) or (cache.find(source, options) if cache else None):
             path, part = found
             store.add_part(path)
             result.add(part)
+        else:
+            unread.append(source)
     if len(unread) == 1 and cache is not None and cache.takes(unread[0]):
         result.add(cache.read(unread[0], options, store.append, parsers))
     elif unread:
@@ -172,19 +166,13 @@ def _written_part(source: SourceFile, store: EventStore) -> tuple[Path, FileResu
     try:
         path = Path(source.location) if source.kind == "file" else store.download(source.location)
         part = read_part_result(path)
-    except (OSError, SourceError):  # it is read as any other file, and the reason is given there
+    except (OSError, SourceError):  # it is read like any other file, which reports the reason
         return None
-    return None if part is None else (path, part)
+    return (path, part) if part else None
 
 
 def inspect_inputs(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | None = None) -> list[dict[str, Any]]:
-    """Return the coverage row of each file, whatever it is, without reconstructing anything.
-
-    Raises
-    ------
-    SourceError
-        Where no file could be opened.
-    """
+    """Return the coverage row of each file, whatever it is, without reconstructing anything; raises `SourceError` where none can be opened."""
     check_zone(tz)
     engine = Engine()
     result = read_all(paths, ReadOptions(tz, log_format), EventStore(engine.folder))
@@ -195,12 +183,7 @@ def inspect_inputs(paths: Sequence[str | Path], tz: str = "UTC", log_format: str
 
 
 def check_input(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | None = None) -> None:
-    """Refuse, as `load` would, what does not exist or holds nothing that can be read; stops at the first that can.
-
-    Raises
-    ------
-    SourceError
-    """
+    """Raise the `SourceError` that `load` would for what does not exist or holds nothing that can be read; stops at the first that can."""
     check_zone(tz)
     if "-" in paths:
         return
@@ -222,12 +205,7 @@ def check_input(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | 
 
 
 def check_zone(tz: str) -> None:
-    """Refuse what is no time zone.
-
-    Raises
-    ------
-    SettingsError
-    """
+    """Raise `SettingsError` for what is no time zone."""
     if tz == "UTC":
         return
     import pandas as pd
@@ -241,29 +219,15 @@ def check_zone(tz: str) -> None:
 
 
 def require_readable(paths: Sequence[str | Path], result: FileResult) -> None:
-    """Refuse an input of which nothing can be analysed.
-
-    Raises
-    ------
-    SourceError
-        Naming the paths, the first reason and the way out.
-    """
+    """Raise `SourceError` for an input of which nothing can be analysed."""
     if result.jobs or result.runs or result.pods or any(row["kind"] == "log" for row in result.coverage):
         return
     where = ", ".join(str(path) for path in paths)
     if result.problems and not result.coverage:
         raise SourceError(f"nothing could be read: {result.problems[0].removeprefix(where + ': ')}", where=where)
     if all(row["kind"] == "empty" for row in result.coverage):
-        raise SourceError(
-            "is empty", where=where, hint="name a log of a client, scheduler or manager, job JSON, or a dfbench table"
-        )
-    reason = f"; {result.problems[0]}" if result.problems else ""
-    raise SourceError(
-        f"nothing in it is a log, job JSON or benchmark table{reason}",
-        where=where,
-        hint="`dfly-analysis inspect` says what each file was taken for",
-    )
-
-
-def _listed(paths: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
-    return [paths] if isinstance(paths, str | Path) else list(paths)
+        hint = "name a log of a client, scheduler or manager, job JSON, or a dfbench table"
+        raise SourceError("is empty", where=where, hint=hint)
+    reason = "".join(f"; {problem}" for problem in result.problems[:1])
+    hint = "`dfly-analysis inspect` shows what each file was taken for"
+    raise SourceError(f"nothing in it is a log, job JSON or benchmark table{reason}", where=where, hint=hint)

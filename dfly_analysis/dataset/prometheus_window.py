@@ -17,18 +17,7 @@ MARGIN_S = 60.0
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A server and what to ask it.
-
-    Attributes
-    ----------
-    url : str
-    selector : str
-        Label matchers that narrow the targets, such as ``namespace="dragonfly-system"``.
-    step : str
-        The interval at which the components are scraped.
-    window_s : float
-        Time before now that is asked for where no log says a time.
-    """
+    """A server to ask, label matchers that narrow its targets, its scrape interval, and the time before now to ask for where no log has a time."""
 
     url: str
     selector: str = ""

@@ -14,15 +14,7 @@ from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces
 
 @dataclass(slots=True)
 class Reports:
-    """Pieces of a peer as reported to the scheduler; times are nanoseconds since 1970.
-
-    Attributes
-    ----------
-    first, second : dict of int to int
-        Of each round: when the pieces ended, by number.
-    costs : dict of int to (float, float or None)
-        Of pieces whose end the client logs too: when they began, and seconds that they cost.
-    """
+    """Pieces of a peer as the scheduler knows them, by number: ends in nanoseconds by round, and start and seconds of those whose end the client logs too."""
 
     first: dict[int, int] = field(default_factory=dict)
     second: dict[int, int] = field(default_factory=dict)
@@ -36,21 +28,12 @@ class Reports:
 
 
 def add_cancelled(peer: PeerPieces, reports: Reports, in_flight: int | None) -> None:
-    """Add the cancelled pieces and the starts that the log does not show.
+    """Add to a peer whose log shows no starts the cancelled pieces and the starts, in place; reports that complete an attempt are taken out.
 
     A client of the cancelling kind drops the other pieces of a round when it is lost. Where it logs starts, what was open
     then is known (`read_pieces`). Where it does not, and does not name what it drops either, a planned piece that neither
     finished nor failed was in flight: such a client starts all pieces before it looks. Which pieces a lost second round had
     in flight is unknown unless their records are logged as dropped: none are inferred.
-
-    Parameters
-    ----------
-    peer : PeerPieces
-        Of a client that does not log starts, with at least one attempt; changed in place.
-    reports : Reports
-        Of the same peer. Those of pieces whose end its own log shows complete that attempt and are taken out.
-    in_flight : int or None
-        Pieces that the host fetches at a time.
     """
     _complete(peer, reports)
     if not peer.cancelling:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,45 +15,13 @@ ECHO_S = 2.0
 """Records of one failure come within this time."""
 SECOND_ROUND, AGAIN = 2, 1
 Place = tuple[int, int | None, int]
-_MOST = 10**9
-"""No number of nine digits."""
 _PLANNED = re.compile(r"\s*\d{1,9}\s*(?:,|\Z)")
 _PLAN = re.compile(r"\s*\d{1,9}\s*(?:,\s*\d{1,9}\s*)*")
 _NOT_ECHOES = ("content_write_failed", "backend_failed")
 
 
 class Record(NamedTuple):
-    """A client's record of a piece or a round.
-
-    Attributes
-    ----------
-    seq : int
-        Its place among all records.
-    id : int
-        Whom it speaks of, and in which file.
-    event : str
-    peer : int
-    time : float
-        Nanoseconds since 1970; ``nan`` where missing, which is neither before nor after anything.
-    number : int or None
-        Piece.
-    place : int or None
-        Task and host.
-    life : int or None
-        Record of the last start of the host's process before; None before the first that was logged.
-    origin : int
-        Whom the request goes to: a place in `ORIGINS`.
-    cancelling : bool
-        Whether a failed piece cancels the others in flight.
-    stage : int
-        Of a plan: `SECOND_ROUND`, `AGAIN` or 0.
-    line : int
-    parent_id : str or None
-    detail : str or None
-        Error of a failure, or pieces of a plan.
-    message, signature : str or None
-        Of a failure.
-    """
+    """A client's record of a piece or a round; `life` is the record of the last start of the host's process before, `stage` of a plan `SECOND_ROUND`, `AGAIN` or 0."""
 
     seq: int
     id: int
@@ -77,11 +43,10 @@ class Record(NamedTuple):
 
 @dataclass(slots=True)
 class Attempt:
-    """One attempt at one piece while it is being put together.
+    """One attempt at one piece while it is being put together; `place` is task and host, life of the process, and piece.
 
-    `first` and `last` are its records. Times are nanoseconds since 1970. `place` is task and
-    host, life of the process, and piece; of several attempts open at one place the first asks, the others wait for it and
-    are local as long as they do. `deleted`: a record says that the piece was dropped. `inferred`: it has no record of its own.
+    Of several attempts open at one place the first asks, the others wait for it and are local as long as they do. `deleted`: a
+    record says that the piece was dropped. `inferred`: it has no record of its own. Times are nanoseconds since 1970.
     """
 
     first: Record
@@ -150,29 +115,13 @@ def planned_pieces(text: str | None) -> tuple[int, ...]:
     """Return the numbers of a plan as the client prints it; empty for anything else."""
     if text is None:
         return ()
-    if not text.encode().translate(None, b"0123456789, "):
-        with suppress(ValueError):  # a JSON reader takes a third of the time
-            numbers = tuple(json.loads(f"[{text}]"))
-            if max(numbers, default=_MOST) < _MOST:
-                return numbers
     if _PLAN.fullmatch(text):
         return tuple(map(int, text.split(",")))
     return tuple(int(part) for part in text.split(",") if _PLAN.fullmatch(part))
 
 
 def read_pieces(records: Iterable[Record]) -> dict[int, PeerPieces]:
-    """Put the attempts of peers together.
-
-    Parameters
-    ----------
-    records : iterable of Record
-        In the order they were written: all of each piece of a task on a host, and those of the rounds of their peers.
-
-    Returns
-    -------
-    dict of int to PeerPieces
-        By peer.
-    """
+    """Put the attempts of peers together, by peer; records are in the order they were written, all of each piece of a task on a host."""
     peers: dict[int, PeerPieces] = {}
     requests = _Requests()
     for record in records:

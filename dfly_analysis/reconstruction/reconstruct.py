@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dfly_analysis.reconstruction.cause_attribution import attribute_causes, judge_attempts
-from dfly_analysis.reconstruction.effective_timeouts import EffectiveTimeouts, add_settings
+from dfly_analysis.reconstruction.effective_timeouts import EffectiveTimeouts, add_settings, correct_timeouts
 from dfly_analysis.reconstruction.event_records import create_records
-from dfly_analysis.reconstruction.implied_tasks import create_implied_tasks
-from dfly_analysis.reconstruction.observed_timeouts import correct_timeouts
 from dfly_analysis.reconstruction.problem_peers import create_machine_attempts
-from dfly_analysis.reconstruction.result_tables import create_result_tables
+from dfly_analysis.reconstruction.result_tables import create_result_tables, create_task_sizes
 from dfly_analysis.reconstruction.run_context import Terminations, create_run_context
 from dfly_analysis.reconstruction.scheduler_reports import create_attempts, create_first_reports
-from dfly_analysis.reconstruction.sizes import create_task_sizes
 from dfly_analysis.reconstruction.start_end_pairing import create_pairs
-from dfly_analysis.reconstruction.tasks import create_tasks
+from dfly_analysis.reconstruction.tasks import create_implied_tasks, create_tasks
 from dfly_analysis.reconstruction.temporary_tables import drop_temporary_tables
 
 if TYPE_CHECKING:
@@ -30,18 +27,17 @@ _OF_RECORDS = (
 def reconstruct(
     connection: duckdb.DuckDBPyConnection, timeouts: EffectiveTimeouts, terminations: Terminations | None = None
 ) -> None:
-    """Create or replace the tables `pieces` and `tasks` from the relation `events`.
+    """Create or replace the tables `pieces` and `tasks` from the relation `events`, whatever the order of its records.
 
-    Works with the clients' logs alone, the scheduler's alone, or both; a piece that both saw is one row. The result does not
-    depend on the order of the events. Only pieces with trouble reach Python, in batches of bounded size.
+    Works with the clients' logs alone, the scheduler's alone, or both; a piece that both logged is one row. Only pieces with
+    trouble reach Python, in batches of bounded size.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        Holds the relation `events` with the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`, without copies of logs, and, if
-        there is one, the relation ``files(log_path, file_order, newest_first)``: of records of one moment those of the file with
-        the lower number were written first, and in a file of which the newest record is first those of the later line. Its time
-        zone must be UTC.
+        In UTC. Holds `events` in the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`, without copies of logs,
+        and, if there is one, ``files(log_path, file_order, newest_first)``: of records of one moment those of the file with the
+        lower number were written first, and in a file of which the newest record is first those of the later line.
     timeouts : EffectiveTimeouts
         Settings believed to be in force; corrected where failures pile up well below them.
     terminations : mapping of str to tuple of Termination, optional

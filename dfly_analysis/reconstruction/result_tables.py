@@ -1,16 +1,59 @@
-"""The two tables that reconstruction delivers: `pieces` and `tasks`."""
+"""The two tables that reconstruction delivers, `pieces` and `tasks`, and the sizes that follow from one another."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from dfly_analysis.reconstruction.event_records import LOCAL, ORIGINS, PARENT, SOURCE
-from dfly_analysis.reconstruction.sizes import PIECE_SIZE
 from dfly_analysis.reconstruction.temporary_tables import drop_temporary_tables
 
 if TYPE_CHECKING:
     import duckdb
 
+PIECE_SIZE = """CASE WHEN attempt.size_bytes > 0 THEN attempt.size_bytes WHEN size.piece_bytes > 0 THEN
+    CASE WHEN size.size_bytes = 0 OR attempt.number < greatest(size.n_pieces, 1) - 1
+            THEN CASE WHEN size.size_bytes = 0 OR size.size_bytes >= size.piece_bytes THEN size.piece_bytes ELSE size.size_bytes END
+        WHEN size.size_bytes = attempt.number * size.piece_bytes THEN size.piece_bytes
+        ELSE size.size_bytes - attempt.number * size.piece_bytes END
+    END"""
+"""Bytes of an `attempt` at a piece, where nobody says them, from those of its blob: `_task_sizes AS size`."""
+_TASK_SIZES = """
+CREATE OR REPLACE TEMP TABLE _task_sizes AS
+WITH longest AS (
+        SELECT task_id, max(size_bytes) AS bytes FROM _attempts JOIN _identities USING (id) WHERE size_bytes > 0 GROUP BY task_id
+    ),
+    lacking AS (SELECT peer FROM _tasks WHERE size_bytes IS NULL AND outcome = 'ok'),
+    last_pieces AS (
+        SELECT peer, number, arg_max(size_bytes, order_in_peer) AS bytes FROM _attempts SEMI JOIN lacking USING (peer)
+        WHERE is_ok AND size_bytes > 0 GROUP BY peer, number
+    ),
+    added AS (SELECT peer, sum(bytes)::BIGINT AS bytes FROM last_pieces GROUP BY peer HAVING count(*) = max(number) + 1),
+    own AS (
+        SELECT task.peer, task.task_id, appeared, coalesce(task.size_bytes, added.bytes) AS size_bytes,
+            CASE WHEN piece_bytes > 0 THEN piece_bytes ELSE longest.bytes END AS piece_bytes, rounds.pieces AS n_pieces
+        FROM _tasks AS task LEFT JOIN longest USING (task_id) LEFT JOIN added USING (peer) LEFT JOIN _peer_rounds AS rounds USING (peer)
+    ),
+    known AS (
+        SELECT task_id, arg_max(size_bytes, appeared) FILTER (size_bytes > 0) AS size_bytes,
+            arg_max(piece_bytes, appeared) FILTER (piece_bytes > 0) AS piece_bytes,
+            arg_max(n_pieces, appeared) FILTER (n_pieces > 0) AS n_pieces
+        FROM own WHERE task_id IS NOT NULL GROUP BY task_id
+    ),
+    shared AS (
+        SELECT peer, CASE WHEN own.size_bytes > 0 THEN own.size_bytes ELSE coalesce(known.size_bytes, 0) END AS size_bytes,
+            CASE WHEN own.piece_bytes > 0 THEN own.piece_bytes ELSE coalesce(known.piece_bytes, 0) END AS piece_bytes,
+            CASE WHEN own.n_pieces > 0 THEN own.n_pieces ELSE coalesce(known.n_pieces, 0) END AS n_pieces
+        FROM own LEFT JOIN known USING (task_id)
+    )
+SELECT peer, size_bytes, piece_bytes,
+    CASE WHEN size_bytes > 0 AND piece_bytes > 0 THEN (size_bytes + piece_bytes - 1) // piece_bytes ELSE n_pieces END AS n_pieces
+FROM shared
+"""
+"""Bytes of each peer's blob and of its pieces, 0 where unknown.
+
+Where a client's log does not say the size of a blob, the lengths of its pieces do: the longest is the piece length, and all
+together are the blob. What some peers of a task know of it holds for the others.
+"""
 _TIME = "make_timestamp_ns({})::TIMESTAMPTZ_NS"
 _ALL = f"""
 CREATE OR REPLACE TEMP TABLE _all_attempts AS
@@ -76,6 +119,11 @@ SELECT task_id, peer_id, host, role, url, size_bytes, piece_bytes, n_pieces, {_T
     NULL::VARCHAR AS job_id, log_path, log_line
 FROM all_tasks ORDER BY is_implied, began, peer
 """
+
+
+def create_task_sizes(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create `_task_sizes` from `_tasks` and `_attempts`."""
+    connection.execute(_TASK_SIZES)
 
 
 def create_result_tables(connection: duckdb.DuckDBPyConnection) -> None:

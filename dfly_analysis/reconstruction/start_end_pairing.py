@@ -108,8 +108,7 @@ def create_pairs(connection: duckdb.DuckDBPyConnection) -> None:
 
     A piece of a task on a host is ordinary where its records are starts and ends only, no peer starts it more than twice, and
     no round of a peer that cancels its pieces in flight begins or is lost meanwhile. Each end then closes the oldest open
-    start of its peer; an end alone is a piece without a known start. Peers whose starts are not logged have none: their times
-    follow from all their pieces together.
+    start of its peer; an end alone is a piece without a known start.
     """
     for statement in (_GROUPS, _CANDIDATES, _MARKS, _ROUNDS, _DISTURBED, _PAIRS):
         connection.execute(statement)

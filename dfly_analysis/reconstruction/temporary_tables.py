@@ -16,16 +16,7 @@ TEXT, WHOLE, NUMBER, FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 def create_from_rows(
     connection: duckdb.DuckDBPyConnection, name: str, types: Mapping[str, pa.DataType], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Create or replace a temporary table.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-    name : str
-    types : mapping of str to pyarrow.DataType
-        Columns in the order of the values of a row.
-    rows : iterable of sequences
-    """
+    """Create or replace a temporary table of rows whose values are in the order of the types."""
     connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
     insert_rows(connection, name, types, rows)
 
