@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import duckdb
 
 from dfly_analysis.catalog.error_signatures import cause_of, load_signatures, signatures_in
 from dfly_analysis.reconstruction.effective_timeouts import AT_TIMEOUT
 from dfly_analysis.reconstruction.event_records import CLIENT, FAILURE_TEXTS, LAST, SCHEDULER, quoted
 from dfly_analysis.reconstruction.run_context import EARLY_NS
 from dfly_analysis.reconstruction.temporary_tables import TEXT, create_from_rows, insert_rows
-
-if TYPE_CHECKING:
-    import duckdb
 
 _TEXTS_AT_A_TIME = 5_000
 _NO_CAUSE = "('unknown', 'cancelled')"

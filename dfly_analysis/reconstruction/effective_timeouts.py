@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import duckdb
 
 from dfly_analysis.reconstruction.event_records import SOURCE
 from dfly_analysis.reconstruction.temporary_tables import FLAG, NUMBER, TEXT, WHOLE, create_from_rows
-
-if TYPE_CHECKING:
-    import duckdb
 
 EARLY_S = 0.05
 LATE_S = 0.35

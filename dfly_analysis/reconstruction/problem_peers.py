@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from dfly_analysis.catalog.error_signatures import cause_of, signature
 from dfly_analysis.reconstruction.cancelled_pieces import Reports, add_cancelled
@@ -14,9 +16,6 @@ from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces
 from dfly_analysis.reconstruction.scheduler_reports import INFERRED_ORDER, OPEN_ORDER
 from dfly_analysis.reconstruction.start_end_pairing import ACTING
 from dfly_analysis.reconstruction.temporary_tables import FLAG, NUMBER, TEXT, WHOLE, create_from_rows, insert_rows
-
-if TYPE_CHECKING:
-    import duckdb
 
 RECORDS_AT_A_TIME = 20_000
 _TYPES = {

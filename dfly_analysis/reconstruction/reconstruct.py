@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import duckdb
 
 from dfly_analysis.reconstruction.cause_attribution import attribute_causes, judge_attempts
 from dfly_analysis.reconstruction.effective_timeouts import EffectiveTimeouts, add_settings, correct_timeouts
@@ -14,9 +14,6 @@ from dfly_analysis.reconstruction.scheduler_reports import create_attempts, crea
 from dfly_analysis.reconstruction.start_end_pairing import create_pairs
 from dfly_analysis.reconstruction.tasks import create_implied_tasks, create_tasks
 from dfly_analysis.reconstruction.temporary_tables import drop_temporary_tables
-
-if TYPE_CHECKING:
-    import duckdb
 
 _OF_RECORDS = (
     "_records", "_first_reports", "_piece_groups", "_pair_candidates", "_problem_records", "_machine_records", "_round_marks",

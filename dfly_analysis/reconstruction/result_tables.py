@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import duckdb
 
 from dfly_analysis.reconstruction.event_records import LOCAL, ORIGINS, PARENT, SOURCE
 from dfly_analysis.reconstruction.temporary_tables import drop_temporary_tables
-
-if TYPE_CHECKING:
-    import duckdb
 
 PIECE_SIZE = """CASE WHEN attempt.size_bytes > 0 THEN attempt.size_bytes WHEN size.piece_bytes > 0 THEN
     CASE WHEN size.size_bytes = 0 OR attempt.number < greatest(size.n_pieces, 1) - 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
+
+import duckdb
 
 from dfly_analysis.catalog.log_events import VERDICTS
 from dfly_analysis.reconstruction.event_records import quoted
 from dfly_analysis.reconstruction.temporary_tables import TEXT, WHOLE, create_from_rows
-
-if TYPE_CHECKING:
-    import duckdb
 
 Termination: TypeAlias = tuple[int | None, str, str]
 """When a process was terminated (nanoseconds since 1970), of which cause, and how sure that is."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import duckdb
 
 from dfly_analysis.reconstruction.event_records import LOCAL, REPORTED, USUAL_COST_S, create_odd_costs
-
-if TYPE_CHECKING:
-    import duckdb
 
 OPEN_ORDER, REPORT_ORDER, INFERRED_ORDER = 1 << 42, 1 << 40, 1 << 41
 """Attempts of a peer at a piece that began in the same moment: by their ends, then reported, then inferred, then open ones."""

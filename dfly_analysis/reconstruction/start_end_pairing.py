@@ -5,12 +5,9 @@ Most records of a client's log are of such pieces. The others go to `piece_state
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import duckdb
 
 from dfly_analysis.reconstruction.event_records import CLIENT, ENDS, PIECE_EVENTS, PLANNED, ROUND_EVENTS, quoted
-
-if TYPE_CHECKING:
-    import duckdb
 
 ACTING = f"writer = {CLIENT} AND event IN {quoted(PIECE_EVENTS)} AND peer IS NOT NULL AND number IS NOT NULL AND place IS NOT NULL"
 _GROUPS = f"""

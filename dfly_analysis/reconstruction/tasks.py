@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import duckdb
 
 from dfly_analysis.reconstruction.cause_attribution import classify_texts
 from dfly_analysis.reconstruction.event_records import (
@@ -17,9 +17,6 @@ from dfly_analysis.reconstruction.event_records import (
     quoted,
 )
 from dfly_analysis.reconstruction.run_context import EARLY_NS
-
-if TYPE_CHECKING:
-    import duckdb
 
 _PEERS = f"""
 CREATE OR REPLACE TEMP TABLE _peers AS

@@ -156,9 +156,11 @@ def _span(times: npt.NDArray[np.int64]) -> tuple[int, int] | None:
 
 def as_times(texts: Sequence[str], tz: str) -> pa.Array:
     """Return times as they are written, in any form of ISO 8601, as timestamps."""
-    if len(texts) and all(map(_ZONE.search, texts)):
+    has_zone = set(map(bool, map(_ZONE.search, texts)))
+    if has_zone == {True} or (has_zone == {False} and tz == "UTC"):
         with suppress(pa.ArrowInvalid):  # pandas reads more forms, but takes milliseconds for a few texts
-            times = pa.array(texts, pa.string()).cast(pa.timestamp("ns", "UTC"))
+            own = pa.timestamp("ns", "UTC" if has_zone == {True} else None)
+            times = pa.array(texts, pa.string()).cast(own).cast(pa.timestamp("ns", "UTC"))
             if values_of(times).min() >= 0 and values_of(times).max() < _END_NS:
                 return times
     import pandas as pd
