@@ -144,7 +144,9 @@ def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.Comparison
         values_before=values_before, values_after=values_after, chart=chart, client=client, scheduler=scheduler,
         manager=manager, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
     )  # fmt: skip
-    runs = _load(before, values_before, options), _load(after, values_after, options)
+    first = _load(before, values_before, options)
+    first.engine.release_memory()  # while the second is read
+    runs = first, _load(after, values_after, options)
     parameters = {"before": _listed(before), "after": _listed(after), **options.parameters()}
     return ComparisonReport(compare_datasets(*runs), lang, runs, parameters)
 

@@ -6,6 +6,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 LIMIT_MIB, LARGEST_LIMIT_MIB = 192, 2048
 """What DuckDB may hold before it spills to the temporary folder, and before it gives up."""
+IDLE_MIB = 16
 T = TypeVar("T")
 _BATCH_ROWS = 1 << 16
 _FILES = pa.schema([("log_path", pa.string()), ("file_order", pa.int64()), ("newest_first", pa.bool_())])
@@ -75,6 +77,13 @@ class Engine:
                     ) from problem
                 self._limit_mib = min(self._limit_mib * 5 // 4, LARGEST_LIMIT_MIB)
                 self.connection.execute(f"SET memory_limit = '{self._limit_mib}MiB'")
+
+    def release_memory(self) -> None:
+        """Move what is held to disk as far as possible; a query fetches back what it needs."""
+        with self.lock:
+            with suppress(duckdb.OutOfMemoryException):  # what queries hold cannot be moved
+                self.connection.execute(f"SET memory_limit = '{IDLE_MIB}MiB'")
+            self.connection.execute(f"SET memory_limit = '{self._limit_mib}MiB'")
 
     def add_arrow(self, name: str, table: pa.Table) -> None:
         """Add a relation that holds an Arrow table."""

@@ -193,7 +193,7 @@ def test_unreadable_input_is_one_line_with_a_way_out(tmp_path):
     assert "nothing in it is a log" in refused([str(tree / "bins")])
     assert "nothing in it is a log" in refused(tree / "conf")
     assert refused(tree / "cut")
-    with pytest.raises(SourceError, match="not the JSON it looks like"):
+    with pytest.raises(SourceError, match="not valid JSON"):
         load(tree / "broken")
     assert "no such file" in refused(tree / "emptx")
     (tree / "bare").mkdir()
