@@ -17,10 +17,7 @@ def advise(context: RecommendationContext) -> Iterator[Message]:
     """Return a warning for each ignored key, and where timeouts contradict the pieces or each other."""
     yield from _other_timeouts_observed(context)
     for path, reason in ignored_paths(context.settings):
-        if path.endswith("download.pieceDownloadTimeout"):
-            yield message("{path} is ignored: set {key} instead ({reason})", path=path, key=PIECE, reason=reason)
-        else:
-            yield message("{path}: {reason}", path=path, reason=reason)
+        yield message("{path}: {reason}", path=path, reason=reason)
     yield from _short_collector(context)
 
 
