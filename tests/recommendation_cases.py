@@ -21,7 +21,7 @@ PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 def drawn_pieces(
     n=900, size_bytes=16 * MIB, limit_s=30.0, median_s=10.0, sigma=0.6, role="seedClient", origin="source"
 ):
-    """Draw attempts of a log-normal law, cut at a limit."""
+    """Draw attempts of a log-normal distribution, right-censored at a timeout."""
     source = np.random.default_rng(3)
     uncut = median_s * np.exp(sigma * source.standard_normal(n))
     cut = uncut > limit_s

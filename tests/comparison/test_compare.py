@@ -79,7 +79,7 @@ def test_clear_changes_of_tasks_decide():
     assert compare_datasets(good, bad).verdict == "worse"
 
 
-def test_two_runs_of_one_law_are_not_told_apart():
+def test_two_runs_of_one_distribution_do_not_differ():
     """With the same failure rates and times the verdict is never that something changed."""
     for seed in range(6, 12):
         found = compare_datasets(run(), run(seed=seed))
@@ -113,7 +113,7 @@ def test_times_decide_where_nothing_failed():
     assert slower.times.ratio.low < 2.0 < slower.times.ratio.high
 
 
-def reset_beside(dataset, every: int):
+def with_resets(dataset, every: int):
     """Let each so many-th finished piece be reset instead."""
     drawn = dataset.pieces.copy()
     ok = drawn.index[drawn["outcome"] == "ok"]
@@ -123,18 +123,18 @@ def reset_beside(dataset, every: int):
 
 def test_where_resets_hide_the_rest_attempts_cut_decide():
     """Timeouts are gone, resets are not: all failures together are not clear, and the cut ones are; they may not go against it."""
-    before, after = reset_beside(run(failed=12), 4), reset_beside(run(limit_s=60.0, seed=6, failed=11), 4)
+    before, after = with_resets(run(failed=12), 4), with_resets(run(limit_s=60.0, seed=6, failed=11), 4)
     found = compare_datasets(before, after)
     assert [found.get(one).direction for one in ("tasks_failed", "pieces_failed", "pieces_cut")] == [0, 0, -1]
     assert found.verdict == "helped"
     assert "timed out" in " ".join(found.because)
-    worse = compare_datasets(before, reset_beside(run(limit_s=60.0, seed=6, failed=11), 3))
+    worse = compare_datasets(before, with_resets(run(limit_s=60.0, seed=6, failed=11), 3))
     assert worse.get("pieces_cut").direction == -1
     assert worse.verdict != "helped"
 
 
 @pytest.mark.parametrize(("saved", "verdict"), [(4, "cannot tell"), (5, "helped")])
-def test_pieces_that_outlast_the_limit_before_are_no_matter_of_chance(saved, verdict):
+def test_pieces_that_outlast_the_old_timeout_decide(saved, verdict):
     """Too few failed to tell, but five pieces finished where the old limit would have cut them."""
     values = {"seedClient": {"config": {"download": {"pieceTimeout": "60s"}}}}
     before, after = (run(limit_s=60.0, n=40, seed=seed, failed=1, values=values, all_ok=True) for seed in (5, 6))
@@ -176,7 +176,7 @@ def test_cancelled_siblings_are_no_failures_of_their_own():
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1, max_size=20), st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), min_size=1, max_size=20))  # fmt: skip
 @settings(max_examples=examples(60))
-def test_intervals_are_in_order_and_turn_with_the_runs(before, after):
+def test_intervals_are_ordered_and_symmetric(before, after):
     """The value lies in its interval, the strict one holds the other, and exchanging the runs changes the sign."""
     runs = [Proportion(tuple((min(b, n), n, 1) for b, n in rows)) for rows in (before, after)]
     there, back = effect_of("x", *runs), effect_of("x", *reversed(runs))
@@ -189,7 +189,7 @@ def test_intervals_are_in_order_and_turn_with_the_runs(before, after):
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says():
-    """Of two hundred pairs of runs in which groups share a fate, at least nine in ten intervals hold the true difference."""
+    """Of two hundred pairs of runs in which groups fail together, at least nine in ten intervals hold the true difference."""
     draw, held = np.random.default_rng(3), 0
     for _ in range(200):
         runs = []
@@ -207,10 +207,10 @@ def test_the_command_prints_verdict_effects_and_what_differs():
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("Verdict: helped")
     assert "Settings that differ" in done.stdout
-    said = json.loads(CliRunner().invoke(command, [str(BEFORE), str(AFTER), "--format", "json"]).stdout)
-    assert (said["schema_version"], said["verdict"]) == (1, "helped")
-    assert [pair["changed"] for pair in said["settings"]][:3] == [True, True, False]
-    assert said["causes"] == {"before": {"timeout_too_short": 1}, "after": {}}
+    found = json.loads(CliRunner().invoke(command, [str(BEFORE), str(AFTER), "--format", "json"]).stdout)
+    assert (found["schema_version"], found["verdict"]) == (1, "helped")
+    assert [pair["changed"] for pair in found["settings"]][:3] == [True, True, False]
+    assert found["causes"] == {"before": {"timeout_too_short": 1}, "after": {}}
 
 
 def test_what_holds_no_tasks_is_not_enough(tmp_path):

@@ -104,7 +104,7 @@ def test_the_time_near_the_limit_lies_above_the_usual_one():
 
 
 def test_without_a_fit_the_rule_uses_the_requested_rate():
-    """What is not known is said, not made up."""
+    """What is not known is left out with a reason."""
     made = alerts_of(no_tasks_report)
     left = {one.name: one.reason for one in made.left_out}
     assert "DragonflyLayerTimeNearLimit" in left
@@ -134,7 +134,7 @@ def test_a_prediction_that_says_nothing_makes_no_alert():
     ],
 )
 def test_rules_need_metrics_that_the_release_exports(versions, absent):
-    """An alert on a metric that a release does not export would be silent for ever; it is left out and said."""
+    """An alert on a metric that a release does not export would never fire; it is left out with a reason."""
     report = failing_report()
     dataset = report.dataset.with_settings(dfly.Settings.resolve(**versions))
     made = Alerts.from_analysis(dataset, report.fits, report.advice, predicted(report))

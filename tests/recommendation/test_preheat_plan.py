@@ -166,16 +166,16 @@ def test_what_is_no_manifest_is_one_line_with_the_way_out(content, words, tmp_pa
 )
 def test_any_json_is_a_manifest_or_one_line(content):
     """Whatever JSON it is, the answer is a manifest or a `SourceError`."""
-    said = None
+    problem_text = None
     try:
         found = read(content)
     except SourceError as problem:
-        said = str(problem)
-    assert found.layers if said is None else "\n" not in said
+        problem_text = str(problem)
+    assert found.layers if problem_text is None else "\n" not in problem_text
 
 
 def test_a_job_names_layers_and_the_logs_their_sizes(slow):
-    """Of a job's JSON the layers come from its result, their sizes from the logs given; without logs that is said."""
+    """Of a job's JSON the layers come from its result, their sizes from the logs given; without logs there is a warning."""
     run, dataset, fits = slow
     job = json.loads((run / "jobs.json").read_text())[0]
     found = read(job)
@@ -211,7 +211,7 @@ def test_an_image_without_registry_is_refused():
 
 
 def test_start_up_layers_by_list_annotation_and_order():
-    """Named layers come first whatever their place; so do annotated ones; else the first tenth, and that it was assumed is said."""
+    """Named layers come first whatever their place; so do annotated ones; else the first tenth, and that is an assumption of the plan."""
     by_list = planned(first=[digest(3)[7:]])
     assert [one.digest for one in by_list.stages[0].layers] == [digest(3)]
     marked = manifest()
@@ -251,7 +251,7 @@ def test_stages_hold_every_layer_once_and_jobs_every_digest():
 
 
 def test_a_bandwidth_gives_times_and_margins():
-    """The time is the bytes over the bandwidth; a limit below the even share of a piece fails for sure, and the way out is said."""
+    """The time is the bytes over the bandwidth; a limit below the even share of a piece fails for sure, and the warning says what to do."""
     plan = planned(rates={"registry": 100e6})
     assert plan.time.value == pytest.approx(sum(SIZES) / 100e6, rel=0.1)
     rest = plan.stages[-1]
@@ -377,7 +377,7 @@ def test_deadlines_are_nanoseconds_within_the_manager_s_window(longest_s, versio
 
 
 def test_a_stage_that_would_outlast_the_manager_is_split():
-    """Where a job carries the whole stage, no job of several layers is foretold to take longer than the manager asks for."""
+    """Where a job carries the whole stage, no job of several layers is predicted to take longer than the manager asks for."""
     api = api_of("v2.5.1")
     plan = planned((10 * GIB,) * 12, rates={"registry": 20e6}, first=[digest(1)])
     assert len(plan.stages) > 2

@@ -56,14 +56,14 @@ def test_raises_the_seed_clients_piece_timeout():
     assert "; ".join(item.reasons) == item.because
 
 
-def test_the_proposal_meets_the_target_by_the_true_law():
-    """The true law that pieces were drawn from loses fewer layers than asked at the proposed limit, and more now."""
+def test_the_proposal_meets_the_target_by_the_true_distribution():
+    """The true distribution that pieces were drawn from loses fewer layers than asked at the proposed limit, and more now."""
     from scipy import stats
 
     dataset, findings, fits = article()
     item = recommend(dataset, findings, fits).get(PIECE, "seedClient")
-    law = stats.lognorm(0.6, scale=10.0)
-    assert 1 - (1 - law.sf(parse_duration(item.proposed)) ** 2) ** 1280 < 1e-3 < 1 - (1 - law.sf(30.0) ** 2) ** 1280
+    truth = stats.lognorm(0.6, scale=10.0)
+    assert 1 - (1 - truth.sf(parse_duration(item.proposed)) ** 2) ** 1280 < 1e-3 < 1 - (1 - truth.sf(30.0) ** 2) ** 1280
     assert item.layer_failure_then.value < 1e-3 < item.layer_failure_now.value
 
 
@@ -85,7 +85,7 @@ def test_how_to_check_names_the_command_and_a_count():
 
 
 def test_a_fit_of_smaller_pieces_is_called_extrapolated():
-    """A law of 4 MiB pieces asked for a layer of 16 MiB pieces answers with low confidence and says so."""
+    """A fit of 4 MiB pieces asked for a layer of 16 MiB pieces answers with low confidence and says so."""
     key = (900, 4 * MIB, 6.0, 2.5)
     settings = Settings.resolve({"seedClient": {"config": {"download": {"pieceTimeout": "6s"}}}}, chart="1.2.24")
     dataset = dataset_of(settings, drawn_pieces(*key), drawn_tasks(size_bytes=GIB))
@@ -100,25 +100,25 @@ def test_a_limit_that_is_long_enough_is_left_alone():
     dataset, findings, fits = article(values={"seedClient": {"config": {"download": {"pieceTimeout": "900s"}}}})
     advice = recommend(dataset, findings, fits)
     assert advice.get(PIECE, "seedClient") is None
-    said = next(item for item in advice.no_advice if (item.topic, item.role) == (PIECE, "seedClient"))
-    assert said.reason.startswith("the current value meets the target; at 900s, timeouts fail")
-    assert said.collect == ""
+    refused = next(item for item in advice.no_advice if (item.topic, item.role) == (PIECE, "seedClient"))
+    assert refused.reason.startswith("the current value meets the target; at 900s, timeouts fail")
+    assert refused.collect == ""
 
 
 @pytest.mark.parametrize("cause", ["network_instability", "disk_full", "auth"])
 def test_other_causes_are_not_cured_by_timeouts(cause):
-    """Where tasks failed for another cause and the law is well below the limit, raising is not advised."""
+    """Where tasks failed for another cause and the fit is well below the timeout, raising is not advised."""
     key = (400, 16 * MIB, 30.0, 2.0, 0.3)
     dataset = dataset_of(Settings.resolve(chart="1.2.24"), drawn_pieces(*key), drawn_tasks(cause=cause))
     advice = recommend(dataset, found(cause=cause), fits_of(*key))
     assert advice.get(PIECE, "seedClient") is None
-    said = next(item for item in advice.no_advice if (item.topic, item.role) == (PIECE, "seedClient"))
-    assert "no failed task of a seed client timed out, so a longer timeout does not help" in said.reason
-    assert cause in said.reason
+    refused = next(item for item in advice.no_advice if (item.topic, item.role) == (PIECE, "seedClient"))
+    assert "no failed task of a seed client timed out, so a longer timeout does not help" in refused.reason
+    assert cause in refused.reason
 
 
 def test_predicted_failures_count_without_observed_timeouts():
-    """Tasks failed by resets, but the law says larger pieces will be cut: advised, with medium confidence at most."""
+    """Tasks failed by resets, but the fit predicts that larger pieces time out: advised, with medium confidence at most."""
     key = (400, 4 * MIB, 30.0, 8.0, 0.3)
     pieces = drawn_pieces(*key)
     assert not (pieces["outcome"] == "timeout").any()
@@ -130,7 +130,7 @@ def test_predicted_failures_count_without_observed_timeouts():
     assert "this is the prediction for the requested size" in item.because
 
 
-def test_without_a_law_a_proven_timeout_gives_a_rule_of_thumb():
+def test_without_a_fit_a_proven_timeout_gives_a_rule_of_thumb():
     """The finding alone, without pieces, leads to the article's 600 s, labelled, with low confidence and no upper end."""
     dataset = dataset_of(Settings.resolve(chart="1.2.24"), tasks=drawn_tasks())
     item = recommend(dataset, timeouts(), no_fits(), size="20GiB").get(PIECE, "seedClient")
@@ -140,7 +140,7 @@ def test_without_a_law_a_proven_timeout_gives_a_rule_of_thumb():
 
 
 def test_few_attempts_give_low_confidence():
-    """Of some ten attempts a law can be had, and little trust in how slow the slowest of a thousand is."""
+    """Some ten attempts give a fit, but little confidence in the slowest of a thousand."""
     key = (12, 16 * MIB, 30.0, 20.0)
     settings = Settings.resolve({"seedClient": {"config": {"download": {"pieceTimeout": "30s"}}}}, chart="1.2.24")
     item = recommend(dataset_of(settings, drawn_pieces(*key), drawn_tasks()), timeouts(), fits_of(*key)).get(
@@ -150,8 +150,8 @@ def test_few_attempts_give_low_confidence():
     assert item.confidence == "low"
 
 
-def test_without_a_law_the_limit_that_cut_is_multiplied():
-    """Three cut pieces are no law; four times the limit that cut them is proposed, and not again once it is set."""
+def test_without_a_fit_the_reached_timeout_is_multiplied():
+    """Three timed-out pieces give no fit; four times the timeout that they reached is proposed, and not again once it is set."""
     pieces = drawn_pieces(n=3, median_s=300.0, sigma=0.1)
     assert set(pieces["outcome"]) == {"timeout"}
     for values, proposed in (
@@ -195,7 +195,7 @@ def test_write_timeout_follows_piece_timeout():
 
 
 def test_write_timeout_is_not_advised_where_nothing_reads_it():
-    """The client v0.1.118 has no storage.writePieceTimeout, so nothing is said of it."""
+    """The client v0.1.118 has no storage.writePieceTimeout, so nothing is recommended for it."""
     advice = recommend(*article())
     assert all(WRITE not in (item.key) for item in advice)
     assert all(item.topic != WRITE for item in advice.no_advice)
@@ -226,7 +226,7 @@ def test_schedule_timeout_of_old_charts_goes_to_three_hours():
 
 
 def test_a_stream_timeout_counts_for_the_role_that_logged_it():
-    """TokioStreamElapsed in a client's log, without any law, raises the client's limit alone."""
+    """TokioStreamElapsed in a client's log, without any fit, raises the client's limit alone."""
     events = EVENTS.frame([{"role": "client", "signature": "tokio_stream_elapsed", "message": "x"}])
     dataset = dataset_of(Settings.resolve(chart="1.2.24"), events=events)
     advice = recommend(dataset, found("tokio_stream_elapsed"), no_fits())
@@ -243,7 +243,7 @@ def test_a_stream_timeout_does_not_raise_the_piece_timeout():
 
 
 def test_the_articles_key_is_warned_of_and_never_advised():
-    """pieceDownloadTimeout in a client's values is ignored in silence, in the scheduler's it lowers a rule: both are said."""
+    """pieceDownloadTimeout in a client's values is ignored, in the scheduler's it lowers a rule: both are warned of."""
     values = {
         "seedClient": {"config": {"download": {"pieceDownloadTimeout": "600s"}}},
         "scheduler": {"config": {"scheduler": {"gc": {"pieceDownloadTimeout": "45s"}}}},

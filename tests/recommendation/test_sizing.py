@@ -76,7 +76,7 @@ def tasks_of(
 
 
 def gauges(**values: dict[str, int]) -> pd.DataFrame:
-    """Make what metrics of hosts said: metric to value by host."""
+    """Make metrics of hosts: metric to value by host."""
     names = {
         "disk": "dragonfly_client_disk_space_total", "used": "dragonfly_client_disk_usage_space_total",
         "resident": "process_resident_memory_bytes", "processor": "process_cpu_seconds_total",
@@ -264,7 +264,7 @@ def estimate(advice: Advice, what: str, role: str = "seedClient"):
 
 @pytest.mark.parametrize("chart", ["1.2.24", "1.3.10", CHART])
 def test_nothing_is_changed_where_nothing_is_wrong(chart):
-    """Defaults below the documented sizes are told as estimates; no task failed, so no setting is proposed."""
+    """Defaults below the documented sizes are estimates; no task failed, so no setting is proposed."""
     advice = recommend(dataset_of(Settings.resolve(chart=chart), tasks=tasks_of(None, failed=0)), Diagnosis([]), {})
     assert advice.recommendations == ()
     assert estimate(advice, "documented memory limit").basis == "documented"
@@ -309,7 +309,7 @@ def test_a_volume_holds_what_is_kept_and_a_layer_above():
 
 
 def test_a_disk_smaller_than_the_values_say_is_doubted():
-    """Where metrics show another disk than the values believed in force, that is said and nothing proposed on them."""
+    """Where metrics show another disk than the values believed in force, there is a warning and no proposal."""
     dataset, findings, _ = disk_full(500)
     runs = gauges(disk={"seed-0": GIB}, used={"seed-0": GIB})
     advice = recommend(dataset.with_frames(runs=runs), findings, {})

@@ -93,7 +93,7 @@ def test_layer_failure_grows_with_attempt_failure(one, other, pieces, slots, can
 
 
 @given(st.floats(1e-12, 0.9), st.floats(0, 1), st.floats(0, 1), st.integers(1, 400), st.integers(1, 64), st.booleans())
-def test_the_closed_form_grows_with_shared_fate(chance, one, other, pieces, slots, cancelled):
+def test_the_closed_form_grows_with_retry_correlation(chance, one, other, pieces, slots, cancelled):
     """More failures that repeat never make a layer safer, also where chances are tiny."""
     shape = LayerShape(pieces * 4.0 * MIB, 4.0 * MIB, slots, 2, cancelled)
     low, high = (
@@ -231,7 +231,7 @@ def test_a_longer_timeout_fails_less_and_the_input_stays(slow):
         found.seed = 2
 
 
-def test_concurrency_acts_on_time_and_sizes_are_cut_anew(slow):
+def test_concurrency_changes_time_and_sizes_their_pieces(slow):
     """Concurrency acts on time; a layer of 20 GiB has pieces of 64 MiB on this client, or what the request names."""
     found = simulate(*slow, changes=["download.concurrentPieceCount=2"], size="256MiB", copies=10)
     assert found.layer_then.layer_time_s.value > 3 * found.layer_now.layer_time_s.value
@@ -240,8 +240,8 @@ def test_concurrency_acts_on_time_and_sizes_are_cut_anew(slow):
     assert named.n_pieces == 16
 
 
-def test_what_is_not_known_is_said(slow):
-    """No law, or nothing that bounds a piece: a value with what to collect."""
+def test_missing_inputs_are_named(slow):
+    """Without a fit or a timeout there is a NotFitted with what to collect."""
     dataset, fits = slow
     nothing = simulate(dataset, {name: one for name, one in fits.items() if "piece" not in name})
     assert isinstance(nothing, dfly.NotFitted)
@@ -308,7 +308,7 @@ def article(article_sample):
 
 
 @pytest.mark.parametrize("run_name", ["article", "slow", "small"])
-def test_whatif_and_the_forecast_give_one_answer(run_name, request):
+def test_whatif_and_the_prediction_agree(run_name, request):
     """Both know what repeats from pass to pass: each one's failure rate of the largest layer lies in the other's interval."""
     dataset, fits = request.getfixturevalue(run_name)
     found = simulate(dataset, fits, copies=60)
@@ -319,7 +319,7 @@ def test_whatif_and_the_forecast_give_one_answer(run_name, request):
 
 
 @pytest.mark.parametrize("cancelled", [True, False])
-def test_shared_fate_in_the_pipeline_is_that_of_the_closed_form(cancelled):
+def test_retry_correlation_agrees_with_the_closed_form(cancelled):
     """A third of what failed fails again: the simulated share of lost layers agrees with the formula to a few points."""
     timeout_s = float(np.exp(0.5 * 2.2))  # 1.4 % of attempts
     duration_model = assumptions(retry_failure_correlation=np.array([1 / 3]))
@@ -388,7 +388,7 @@ def small(tmp_path_factory):
     return dataset, dfly.fit_all(dataset)
 
 
-def test_a_changed_world_is_predicted_from_one_run(small, tmp_path):
+def test_a_changed_timeout_is_predicted_from_one_run(small, tmp_path):
     """The evaluation in small: from a run cut at 6 s the share of attempts cut at 4.5 s and 8 s, within 2 points and in the interval."""
     dataset, fits = small
     for timeout_s in (4.5, 8.0):
