@@ -1,4 +1,4 @@
-"""What an upgrade changes: every fact that differs, and what follows for a large layer."""
+"""What an upgrade changes: every default that differs, and the consequences for a large layer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS = frozenset({"duration", "rate", "size"})
 
 @dataclass(frozen=True)
 class Consequence:
-    """One thing that follows from an upgrade, in one sentence."""
+    """One consequence of an upgrade; quantities are in seconds, bytes or bytes per second."""
 
     topic: str
     """One of image, piece_length, demand, setting, key, trap."""
@@ -29,41 +29,27 @@ class Consequence:
     key: str | None
     text: str
     before: str | float | None
-    """A quantity is in seconds, bytes or bytes per second."""
     after: str | float | None
     factor: float | None = None
-    """After over before, of quantities above zero."""
+    """After divided by before, of quantities above zero."""
 
 
 @dataclass(frozen=True)
 class UpgradeNote:
-    """What changes between two releases of one line."""
+    """What changes between two releases of one line: consequences of the defaults for a layer of `size_bytes`, and all changes."""
 
     line: Line
     from_version: str
     to_version: str
     size_bytes: int
-    """Of the layer that the consequences are computed for."""
     consequences: tuple[Consequence, ...]
-    """Those of default settings."""
     changes: tuple[Change, ...]
-    """Every default that differs."""
 
 
 def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZE_BYTES) -> UpgradeNote:
-    """Return what an upgrade changes.
+    """Return what an upgrade changes for a layer of a size, bytes.
 
-    Parameters
-    ----------
-    from_version, to_version : str
-        Two charts, two clients, or two releases of manager and scheduler; the older need not come first.
-    size_bytes : int
-        Of a layer, above zero.
-
-    Raises
-    ------
-    FactMissingError
-        If a release is unknown, or the two are of different lines.
+    Two charts, two clients, or two releases of manager and scheduler; a FactMissingError if one is unknown or the lines differ.
     """
     changes = changes_between(from_version, to_version)
     line, first, _ = line_of(from_version)
@@ -82,18 +68,16 @@ def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZ
 
 
 def _defaults(line: Line, version: str) -> Settings:
-    if line == "chart":
-        return Settings.resolve(chart=version)
-    if line == "client":
-        return Settings.resolve(client=version)
-    return Settings.resolve(scheduler=version, manager=version)
+    if line == "server":
+        return Settings.resolve(scheduler=version, manager=version)
+    return Settings.resolve(chart=version) if line == "chart" else Settings.resolve(client=version)
 
 
 def _images(line: Line, one: Settings, other: Settings) -> Iterator[Consequence]:
     for role in ROLES if line == "chart" else ():
         before, after = one.versions[role], other.versions[role]
         if before != after:
-            text = f"the {role} goes from {before or 'none'} to {after or 'none'}"
+            text = f"the {role} changes from {before or 'none'} to {after or 'none'}"
             yield Consequence("image", role, None, text, before, after)
 
 
@@ -106,44 +90,40 @@ def _pieces(role: str, one: Query, other: Query) -> Iterator[Consequence]:
     lengths = f"{format_size(first.piece_bytes)} → {format_size(second.piece_bytes)}"
     limits = _limits(first.limit, second.limit)
     text = f"{role}: pieces of a {format_size(one.size_bytes)} layer become {times} ({lengths}){limits}"
-    lengths_bytes = float(first.piece_bytes), float(second.piece_bytes)
-    yield Consequence("piece_length", role, "fixed:piece.most", text, *lengths_bytes, factor)
+    before, after = float(first.piece_bytes), float(second.piece_bytes)
+    yield Consequence("piece_length", role, "fixed:piece.most", text, before, after, factor)
 
 
 def _limits(first: Setting | None, second: Setting | None) -> str:
     if first is None or second is None or first.seconds is None or second.seconds is None:
         return ""
+    before, after = format_duration(first.seconds), format_duration(second.seconds)
     if first.seconds == second.seconds:
-        return f" while the piece timeout stays {format_duration(second.seconds)} ({second.key}, {second.source})"
-    return f", and the piece timeout goes from {format_duration(first.seconds)} to {format_duration(second.seconds)} ({second.key}, {second.source})"
+        return f" while the piece timeout stays {after} ({second.key}, {second.source})"
+    return f", and the piece timeout changes from {before} to {after} ({second.key}, {second.source})"
 
 
 def _demand(role: str, one: Query, other: Query) -> Iterator[Consequence]:
     first, second = one.demand(role).bps, other.demand(role).bps
     if first is None or second is None or abs(first - second) <= 1e-9 * max(first, second):
         return
-    factor = second / first
+    factor, size = second / first, format_size(one.size_bytes)
     shown = f"{format_rate(first)} to {format_rate(second)} ({factor:.3g} times)"
-    text = (
-        f"{role}: the bandwidth demanded of the source for a layer of {format_size(one.size_bytes)} goes from {shown}"
-    )
+    text = f"{role}: the bandwidth demanded from the source for a layer of {size} changes from {shown}"
     yield Consequence("demand", role, "download.pieceTimeout", text, first, second, factor)
 
 
 def _settings(one: Settings, other: Settings) -> Iterator[Consequence]:
-    """Yield what is in force by default and moves, under whatever name and from whichever layer."""
-    matter = [
-        (role, key) for key in KEYS_THAT_MATTER if key != PIECE_LENGTH for role in ROLES if defaults_of(role, key)
-    ]
-    for role, key in (*matter, *_FIXED):
+    """Yield the effective defaults that differ, under any name and from any layer."""
+    keys = [(role, key) for key in KEYS_THAT_MATTER if key != PIECE_LENGTH for role in ROLES if defaults_of(role, key)]
+    for role, key in (*keys, *_FIXED):
         before, after = one.get(key, role), other.get(key, role)
         first, second = _quantity(before), _quantity(after)
         if first == second:
             continue
-        sides = [_shown(before), _shown(after)]
         factor = second / first if isinstance(first, float) and isinstance(second, float) and first > 0 else None
         times = f", {factor:.3g} times" if factor else ""
-        text = f"{role}: {key} in force goes from {sides[0]} to {sides[1]}{times}"
+        text = f"{role}: effective {key} changes from {_shown(before)} to {_shown(after)}{times}"
         yield Consequence("setting", role, key, text, first, second, factor)
 
 
@@ -164,19 +144,18 @@ def _keys(one: Settings, other: Settings) -> Iterator[Consequence]:
     for item in all_defaults():
         if item.component not in ROLES or not item.eras or item.helm_path is None:
             continue
-        versions = one.versions.get(item.component), other.versions.get(item.component)
-        if versions[0] is None or versions[1] is None:
+        old, new = one.versions.get(item.component), other.versions.get(item.component)
+        if old is None or new is None:
             continue
-        eras = [item.at(version) for version in versions if version]
-        reads = [era is not None and era.ignored is None for era in eras]
-        if reads[0] == reads[1] or (item.key, reads[1]) in observed:
+        before, after = item.is_read(old), item.is_read(new)
+        if before == after or (item.key, after) in observed:
             continue
-        observed.add((item.key, reads[1]))
-        why = next((era.ignored for era, read in zip(eras, reads, strict=True) if era is not None and not read), None)
-        text = f"{item.key} is {'read' if reads[1] else 'not read any more, and dropped in silence'} from {versions[1]}"
-        text = f"{text} ({why})" if why else text
-        before, after = (("not read", "read")[read] for read in reads)
-        yield Consequence("key", item.component, item.key, text, before, after)
+        observed.add((item.key, after))
+        unread = item.at(old if after else new)
+        reason = f" ({unread.ignored})" if unread and unread.ignored else ""
+        text = f"{item.key} is {'read' if after else 'no longer read, and silently ignored,'} from {new}{reason}"
+        states = ("not read", "read")
+        yield Consequence("key", item.component, item.key, text, states[before], states[after])
 
 
 def _rules(size_bytes: int, one: Settings, other: Settings) -> Iterator[Consequence]:
@@ -185,6 +164,6 @@ def _rules(size_bytes: int, one: Settings, other: Settings) -> Iterator[Conseque
         before, after = name in sides[0], name in sides[1]
         if before != after:
             found = sides[1][name] if after else sides[0][name]
-            verb = "holds from now on" if after else "holds no more"
-            words = ("absent", "present")
-            yield Consequence("trap", None, found.knob, f"{found.title} [{name}]: {verb}", words[before], words[after])
+            text = f"{found.title} [{name}]: {'new problem' if after else 'no longer a problem'}"
+            states = ("absent", "present")
+            yield Consequence("trap", None, found.knob, text, states[before], states[after])

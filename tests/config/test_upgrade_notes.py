@@ -64,7 +64,7 @@ def test_keys_that_lose_their_effect_are_named():
     """From client v1.2.7 to v1.2.8 the rate limits are read under new names alone."""
     texts = [one.text for one in upgrade_note("v1.2.7", "v1.2.8").consequences if one.topic == "key"]
     assert any(
-        "download.rateLimit is not read any more" in text and "renamed to download.bandwidthLimit" in text
+        "download.rateLimit is no longer read" in text and "renamed to download.bandwidthLimit" in text
         for text in texts
     )
     assert any(text.startswith("download.bandwidthLimit is read from v1.2.8") for text in texts)
