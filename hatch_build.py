@@ -1,7 +1,4 @@
-"""Builds what makes the package faster: the native reader, where there is a C compiler, and the catalogue's cache.
-
-Without them it is complete too, only slower.
-"""
+"""Builds the native reader, if there is a C compiler, and the catalogue's cache; the package works without them, only slower."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ class Faster(BuildHookInterface):  # type: ignore[type-arg]
     """Compiles the native library beside its sources, and fills `CACHE`."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Validate the catalogue and compile; ``DFLY_ANALYSIS_COMPILE=no`` leaves the compiler out, ``=must`` makes its failure an error."""
+        """Validate the catalogue and compile; ``DFLY_ANALYSIS_COMPILE=no`` skips the compiler, ``=must`` makes its failure an error."""
         if self.target_name != "wheel":
             return
         fill_cache(Path(self.root))

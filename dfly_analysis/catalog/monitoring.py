@@ -12,14 +12,14 @@ from dfly_analysis.units import parse_size
 
 
 class DurationNames(NamedTuple):
-    """Beginnings and endings of the names of histograms and summaries of durations; an ending to its unit, seconds."""
+    """Prefixes and suffixes of the names of duration histograms and summaries, each suffix with its unit in seconds."""
 
     prefixes: tuple[str, ...]
     units: Mapping[str, float]
 
 
 class Counter(NamedTuple):
-    """A counter, and the one of those among them that failed."""
+    """A counter, and the counter of its failures."""
 
     total: str
     failed: str | None = None
@@ -27,7 +27,7 @@ class Counter(NamedTuple):
 
 @record
 class MetricNames:
-    """Metrics that say something of time and failure."""
+    """Metrics about durations and failures."""
 
     durations: DurationNames
     outcomes: Mapping[str, str]
@@ -40,12 +40,12 @@ class MetricNames:
 
     @cached_property
     def failed_of(self) -> Mapping[str, str | None]:
-        """Return each counter with the one of those among them that failed."""
+        """Return each counter with the counter of its failures."""
         return dict(self.counters)
 
     @cached_property
     def counter_names(self) -> frozenset[str]:
-        """Return the names of all counters, those of failures included."""
+        """Return the names of all counters, including those of failures."""
         return frozenset(name for pair in self.counters for name in pair if name)
 
     @cached_property
@@ -54,7 +54,7 @@ class MetricNames:
         return tuple(parse_size(bound) for bound in self.size_level_bounds)
 
     def scale(self, base: str) -> float | None:
-        """Return how many seconds the metric's unit is, None where it is no duration."""
+        """Return the metric's unit in seconds, None if it is not a duration."""
         if not base.startswith(self.durations.prefixes):
             return None
         return next((scale for ending, scale in self.durations.units.items() if base.endswith(ending)), None)

@@ -39,8 +39,6 @@ class _UnsupportedError(Exception):
 
 
 class _Bytes(NamedTuple):
-    """One byte out of a set."""
-
     members: frozenset[int]
 
 
@@ -49,21 +47,15 @@ class _End(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """A named group."""
-
     name: str
     inner: tuple[_Node, ...]
 
 
 class _Branch(NamedTuple):
-    """Alternatives, the first that matches is taken."""
-
     alternatives: tuple[tuple[_Node, ...], ...]
 
 
 class _Repeat(NamedTuple):
-    """Repetitions; no `most` where there is no limit."""
-
     least: int
     most: int | None
     lazy: bool
@@ -173,21 +165,18 @@ class _Parser:
 def _limits(count: re.Match[str]) -> tuple[int, int | None]:
     if count[1]:
         return {"?": (0, 1), "*": (0, None), "+": (1, None)}[count[1]]
-    least = int(count[2])
-    return least, least if count[3] is None else int(count[4]) if count[4] else None
+    least, most = int(count[2]), int(count[4]) if count[4] else None
+    return least, most if count[3] else least
 
 
 @dataclass
 class Program:
-    """Steps of several patterns, one after another."""
+    """Steps of several patterns, with their sets of bytes (the first has all) and literals; and the first step of each event, or -1."""
 
     steps: list[list[int]] = field(default_factory=list)
     sets: list[frozenset[int]] = field(default_factory=lambda: [_ALL])
-    """Sets of bytes that steps refer to by number; the first holds all."""
     literals: bytearray = field(default_factory=bytearray)
-    """Texts that steps refer to by place and length."""
     first_steps: dict[str, int] = field(default_factory=dict)
-    """First step of each event, -1 where `re` has to match it."""
 
     def add(self, kind: EventKind) -> int:
         """Add the pattern of an event; return its first step, or -1 where `re` has to match it."""
@@ -198,10 +187,10 @@ class Program:
         first, literals = len(self.steps), len(self.literals)
         try:
             self._sequence(_Parser(pattern).parse(), set())
+            self._step("DONE")
         except _UnsupportedError:
             del self.steps[first:], self.literals[literals:]
             return -1
-        self._step("DONE")
         return first
 
     def _step(self, name: str, a: int = 0, b: int = 0, c: int = 0) -> int:

@@ -33,13 +33,11 @@ class UserValues:
     """Helm values as the user wrote them."""
 
     name: str = "values"
-    """Name of the file."""
     prefix: str = ""
     """Section of the parent chart with its dot, e.g. ``dragonfly.``; empty at the top."""
     entries: Mapping[str, Value] = field(default_factory=dict, hash=False)
     """By dotted path, e.g. ``seedClient.config.download.pieceTimeout``; None removes the chart's value, as in Helm."""
     address: str = ""
-    """Path of the file as it was given."""
     lines: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Line of each path and section; empty if the values came as a mapping."""
     repeated: tuple[RepeatedKey, ...] = ()
@@ -56,13 +54,7 @@ class UserValues:
 
 
 def read_values(values: UserValues | str | os.PathLike[str] | Mapping[str, Any] | None) -> UserValues:
-    """Read Helm values from a file, or from a mapping, nested or with dotted keys; secrets are left out.
-
-    Raises
-    ------
-    SettingsError
-        If the file is missing, not YAML, not a mapping, or a component's own file.
-    """
+    """Return Helm values from a file, or from a mapping, nested or with dotted keys, without secrets; else a SettingsError."""
     if values is None:
         return UserValues()
     if isinstance(values, UserValues):

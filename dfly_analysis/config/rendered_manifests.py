@@ -1,4 +1,4 @@
-"""Reads the files that were in force on a host: dfdaemon.yaml, scheduler.yaml and manager.yaml, known by their content."""
+"""Reads the effective files of a host: dfdaemon.yaml, scheduler.yaml and manager.yaml, recognised by their content."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ _SCHEDULER = frozenset(
 
 @dataclass(frozen=True)
 class RenderedFile:
-    """A component's own configuration file from a host."""
+    """A component's own configuration file from a host; `values` and `lines` by dotted key, without secrets."""
 
     path: str
-    """Address it was read from."""
     component: str
     """One of client, scheduler, manager."""
     role: str
@@ -37,9 +36,7 @@ class RenderedFile:
     host: str | None
     """As the file names it, else the name of its directory."""
     values: Mapping[str, Value] = field(hash=False)
-    """By dotted key; secrets are left out."""
     lines: Mapping[str, int] = field(default_factory=dict, hash=False)
-    """Line of each key and section."""
     repeated: tuple[RepeatedKey, ...] = ()
 
     def first(self, names: Iterable[str]) -> tuple[str, Value] | None:

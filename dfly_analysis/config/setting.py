@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from dfly_analysis.catalog.defaults import Value, defaults_of
 from dfly_analysis.errors import DflyError
 from dfly_analysis.schema import ROLES
 from dfly_analysis.units import parse_duration, parse_size
 
+T = TypeVar("T")
 Layer = Literal["binary", "chart", "user", "rendered", "unknown"]
 LAYERS: tuple[Layer, ...] = ("unknown", "binary", "chart", "user", "rendered")
 CLIENT_ROLES = ("client", "seedClient")
@@ -55,36 +57,29 @@ class Setting:
 
     @property
     def seconds(self) -> float | None:
-        """The value as a duration, or None where it is none; a bare number is nanoseconds to the Go components."""
-        if self.value is None or isinstance(self.value, bool) or self.unit not in {None, "duration"}:
-            return None
-        try:
-            seconds = parse_duration(self.value)
-        except DflyError:
-            return None
+        """The value as a duration, or None; a bare number is nanoseconds to the Go components."""
+        seconds = self._parsed(parse_duration, {None, "duration"})
         bare = isinstance(self.value, int | float) and self.role not in CLIENT_ROLES
-        return seconds * 1e-9 if bare else seconds
+        return seconds * 1e-9 if bare and seconds is not None else seconds
 
     @property
     def size_bytes(self) -> int | None:
-        """The value as a size or as bytes per second, or None where it is none."""
-        if self.value is None or isinstance(self.value, bool) or self.unit not in {None, "size", "rate", "quantity"}:
-            return None
-        try:
-            return parse_size(self.value)
-        except DflyError:
-            return None
+        """The value as a size or as bytes per second, or None."""
+        return self._parsed(parse_size, {None, "size", "rate", "quantity"})
 
     @property
     def number(self) -> float | None:
-        """The value as a plain number, or None where it is none."""
-        if self.value is None or isinstance(self.value, bool):
+        """The value as a finite number, or None."""
+        number = self._parsed(float, {self.unit})
+        return number if number is not None and math.isfinite(number) else None
+
+    def _parsed(self, parse: Callable[[Any], T], units: set[str | None]) -> T | None:
+        if self.value is None or isinstance(self.value, bool) or self.unit not in units:
             return None
         try:
-            number = float(self.value)
-        except (ValueError, OverflowError):
+            return parse(self.value)
+        except (DflyError, ValueError, OverflowError):
             return None
-        return number if math.isfinite(number) else None
 
 
 def helm_path_of(role: str, key: str) -> str | None:

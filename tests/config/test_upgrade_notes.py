@@ -41,7 +41,7 @@ def test_chart_1_3_26_lengthens_pieces_at_the_same_timeout():
     assert "become 4 times longer (16 MiB → 64 MiB) while the piece timeout stays 30 s" in pieces.text
     assert demand.after == pytest.approx(35.8e6, rel=0.01)
     assert demand.factor == pytest.approx(4)
-    assert any("[demands_more_than_a_link]: holds from now on" in one.text for one in note.consequences)
+    assert any("[demands_more_than_a_link]: new problem" in one.text for one in note.consequences)
 
 
 def test_small_layers_do_not_notice():
