@@ -15,6 +15,7 @@ from dfly_analysis.cli.options import (
     paths_argument,
 )
 from dfly_analysis.cli.output import Row, bullets, print_result, table, wrap
+from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.options import ReadingOptions, SettingsOptions
 from dfly_analysis.units import format_share
 
@@ -42,6 +43,9 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
     rows = _rows(dataset, found)
     print_result(diagnose_json(dataset, found), output_format, rows, lambda: _view(dataset, found, rows))
     exit_on_severity(found.present(), fail_on)
+    if dataset.problems and not found.present() and not _count(dataset):
+        text, hint = "the readable part of the input contains no task", "give the complete files"
+        raise NotEnoughDataError(text, where=", ".join(paths), hint=hint)
 
 
 def _rows(dataset: Dataset, found: Diagnosis) -> list[Row]:

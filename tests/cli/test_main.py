@@ -134,15 +134,26 @@ def test_the_process_exits_with_3(tmp_path, kind):
     assert is_one_line(done.stderr), done.stderr
 
 
-def test_what_can_be_read_is_used_and_the_rest_is_reported(tmp_path):
-    """One broken archive beside a log costs a line on stderr, not the answer."""
-    (tmp_path / "a.log").write_text(LOG, "utf-8")
+def test_what_can_be_read_is_used_and_the_rest_is_reported(run, tmp_path):
+    """One broken archive beside logs costs a line on stderr, not the answer."""
     (tmp_path / "b.log.gz").write_bytes(gzip.compress(LOG.encode() * 50)[:20])
-    done = invoke("diagnose", tmp_path, "--format", "json")
+    done = invoke("diagnose", run, tmp_path, "--format", "json")
     assert done.exit_code == 0
     assert is_one_line(done.stderr)
     assert "b.log.gz" in done.stderr
+    assert json.loads(done.stdout)["primary_cause"] == "timeout_too_short"
+
+
+def test_a_truncated_archive_without_a_task_exits_with_4(tmp_path):
+    """Its empty result does not mean that nothing failed."""
+    (tmp_path / "a.log").write_text(LOG, "utf-8")
+    (tmp_path / "b.log.gz").write_bytes(gzip.compress(LOG.encode() * 50)[:20])
+    done = invoke("diagnose", tmp_path, "--format", "json")
+    assert done.exit_code == 4
     assert json.loads(done.stdout)["coverage"]["parsed"] == 1
+    problem, reason = done.stderr.splitlines()
+    assert "b.log.gz" in problem
+    assert "contains no task (give the complete files)" in reason
 
 
 @pytest.mark.parametrize("name", ["load", "redact"])
@@ -302,8 +313,10 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(here, monkeypatch):
     code, line = refused("diagnose", "folder")
     assert (code, "cannot be listed: Permission denied (check its permissions)" in line) == (3, True), line
     done = invoke("diagnose", "d.log", "folder")
-    assert done.exit_code == 0
-    assert done.stderr == "dfly-analysis: folder: cannot be listed: Permission denied (check its permissions)\n"
+    assert done.exit_code == 4  # d.log contains no task
+    assert done.stderr.startswith(
+        "dfly-analysis: folder: cannot be listed: Permission denied (check its permissions)\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["diagnose", "inspect"])
