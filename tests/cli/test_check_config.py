@@ -82,11 +82,11 @@ def test_standard_input_is_read():
     assert (wrong["evidence"][0]["path"], wrong["evidence"][0]["line"]) == ("-", 4)
 
 
-def test_words_go_to_stderr(values):
+def test_assumptions_go_to_stderr(values):
     """Assumptions are on stderr, a line each."""
     done = invoke(values, "--format", "json")
-    assert "no --size was named: a layer of 20 GiB is taken" in done.stderr
-    assert "name --chart" in done.stderr
+    assert "no --size is given; a layer of 20 GiB is assumed" in done.stderr
+    assert "give --chart" in done.stderr
     assert json.loads(done.stdout)["notes"]
 
 
@@ -120,7 +120,7 @@ def test_a_folder_says_what_it_passed_over(values, tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [\n", "utf-8")
     done = invoke(".", "--chart", "1.7.4")
     assert done.exit_code == 0
-    assert "other.yaml: neither Helm values nor a component's file" in done.stderr
+    assert "other.yaml: neither Helm values nor a component's own file" in done.stderr
     assert "broken.yaml:2: not YAML" in done.stderr
     (tmp_path / "more.yaml").write_text(VALUES, "utf-8")
     assert "two files of Helm values" in invoke(".", "--chart", "1.7.4").stderr
@@ -138,7 +138,7 @@ def test_a_configuration_that_sets_nothing_says_so_first(here, text):
 
 
 @pytest.mark.parametrize(("text", "error"), [
-    ("image: {tag: x}\nreplicas: 3\n", r"it holds image, replicas \(give the values"),
+    ("image: {tag: x}\nreplicas: 3\n", r"only image, replicas \(give the values"),
     ("seedClent: {config: {download: {pieceTimeout: 60s}}}\n", r"did you mean seedClient\?"),
 ])  # fmt: skip
 def test_a_file_of_something_else_is_refused(here, text, error):

@@ -270,8 +270,8 @@ def test_input_of_which_nothing_can_be_read_is_refused(here, name, path):
 
 
 @pytest.mark.parametrize(("arguments", "code", "error"), [
-    (["check-config", "empty"], 4, "empty: it sets nothing of Dragonfly's components.*add --chart"),
-    (["check-config", "x.json", "--chart", "1.7.4"], 2, "x.json: no key of Dragonfly in it; it holds a .*seedClient:"),
+    (["check-config", "empty"], 4, "empty: no key of a Dragonfly component.*add --chart"),
+    (["check-config", "x.json", "--chart", "1.7.4"], 2, "x.json: no key of Dragonfly, only a .*seedClient:"),
     (["check-config", "folder"], 2, "folder: no configuration of Dragonfly"),
     (["plan-preheat", "folder"], 3, "folder: the directory is not an OCI layout .*index.json"),
     (["plan-preheat", "prose"], 3, "prose: the file is not JSON.*manifest"),
