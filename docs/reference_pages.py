@@ -164,7 +164,7 @@ def _config_checks_page() -> str:
             f"`{one.id}`",
             one.title,
             one.severity,
-            " or ".join(" and ".join(f"`{part.text}`" for part in group) for group in one.conditions) or one.condition,
+            f"`{one.condition}`" if one.when else one.condition,
             f"`{one.knob}`" if one.knob else "",
             one.remedy,
         )
