@@ -45,7 +45,7 @@ class AccessDeniedError(BrokenStreamError):
 
 
 def reason_of(problem: BaseException) -> str:
-    """Return what an exception says, on one line and without Python's decorations."""
+    """Return the message of an exception, on one line and without Python's decorations."""
     text = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
     return " ".join(str(text).split()) or type(problem).__name__
 

@@ -28,6 +28,7 @@ _EVENT = re.compile(r"^ {2}(?P<type>Normal|Warning)\s+(?P<reason>\w+)\s+(?P<age>
 _CONDITION = re.compile(rf"^ {{2}}(?P<name>{'|'.join(_PRESSURES)})\s+(?P<status>True|False|Unknown)\b(?P<rest>.*)$")
 _CONTAINER = re.compile(r"^ {2}(?P<name>[a-z0-9][a-z0-9-]*):$")
 _Line = tuple[int, str]
+_Object = Mapping[str, Any]
 _STORAGE = re.compile(r"ephemeral|disk ?pressure|inode|nodefs|imagefs|storage", re.IGNORECASE)
 _OUT_OF_MEMORY = ("OOMKilled", "OOMKilling", "SystemOOM")
 _DEADLY_EVENTS = ("Evicted", *_OUT_OF_MEMORY)
@@ -105,9 +106,7 @@ def _pod_rows(pod: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _container_rows(one, base, limits.get(_text(one.get("name")), {}))
 
 
-def _container_rows(
-    one: Mapping[str, Any], base: Mapping[str, Any], limits: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
+def _container_rows(one: _Object, base: _Object, limits: _Object) -> Iterator[dict[str, Any]]:
     state, last = mapping(one.get("state")), mapping(one.get("lastState"))
     waiting, running = mapping(state.get("waiting")), mapping(state.get("running"))
     shared = {

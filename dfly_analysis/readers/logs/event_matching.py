@@ -1,4 +1,4 @@
-"""Names what messages are: known events with their fields, and the causes that the words of warnings and errors show."""
+"""Names what messages are: known events with their fields, and the causes that warnings and errors show."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def arrow_schema() -> pa.Schema:
 
 
 def pandas_types() -> list[tuple[str, str]]:
-    """Return each column of `arrow_schema` with its type in pandas, in the words of `dfly_analysis.schema`."""
+    """Return each column of `arrow_schema` with its type in pandas, as `dfly_analysis.schema` names it."""
     own = {column.name: column.dtype for column in EVENTS.columns}
     return [(name, own.get(name) or (INTEGER if name in _NUMBERS else TEXT)) for name in arrow_schema().names]
 

@@ -141,7 +141,7 @@ def _from_name(named: str, component: str) -> tuple[str, str]:
 
 
 def _host_of_path(address: str, component: str) -> tuple[str | None, str]:
-    """Return host and role as the path of a log says."""
+    """Return host and role that the path of a log names."""
     parts = [part for part in re.split(r"[/!\\]", address) if part]
     folders = [part for part in parts[:-1] if part.lower() not in PROGRAM_FOLDERS and not re.search(_ARCHIVE, part)]
     name = folders[-1] if folders and address != "-" else re.sub(_ENDING, "", parts[-1]) if parts else None

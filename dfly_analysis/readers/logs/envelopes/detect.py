@@ -13,23 +13,13 @@ from dfly_analysis.io import Opened
 from dfly_analysis.readers.logs.blocks import LineBlock, clean, head_text
 from dfly_analysis.readers.logs.envelopes.field_mapping import is_newest_first
 from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer, ReversedLineBuffer
-from dfly_analysis.readers.logs.envelopes.unwrappers import (
-    CsvUnwrapper,
-    DocumentUnwrapper,
-    JsonUnwrapper,
-    PlainUnwrapper,
-    PrefixUnwrapper,
-    Unwrapper,
-)  # fmt: skip
+from dfly_analysis.readers.logs.envelopes.unwrappers import UNWRAPPERS, Unwrapper
 from dfly_analysis.readers.logs.format_detection import SNIFF_LINES, begins_record, count_records, find_format
 
 DEPTH_CAP = 3
 _SHARE = 0.6
 _TIME = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?")
 _STEPS_DOWN = 5
-_UNWRAPPERS: dict[str, type[Unwrapper]] = {
-    "prefix": PrefixUnwrapper, "plain": PlainUnwrapper, "json": JsonUnwrapper, "document": DocumentUnwrapper, "csv": CsvUnwrapper,
-}  # fmt: skip
 
 
 class Sniffed(NamedTuple):
@@ -90,7 +80,7 @@ def find_envelope(envelope_id: str) -> EnvelopeKind:
 
 def unwrapper_for(envelope: EnvelopeKind, opened: Opened, head: bytes) -> tuple[Unwrapper, LineBuffer]:
     """Return what takes an envelope off and what collects its lines, in reverse where the head shows the newest first."""
-    unwrapper = _UNWRAPPERS[envelope.kind](envelope, opened)
+    unwrapper = UNWRAPPERS[envelope.kind](envelope, opened)
     reverses = envelope.newest_first and (envelope.kind == "plain" or is_newest_first(unwrapper.times(head)))
     return unwrapper, ReversedLineBuffer(opened) if reverses else LineBuffer(opened)
 

@@ -53,7 +53,7 @@ def key_of(row: Mapping[str, Any], fields: Fields) -> Key:
 
 
 _Plan = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]
-"""In rows of the same names: paths of the line, names that tell who wrote it, and what says that it goes on."""
+"""In rows of the same names: paths of the line, names that identify the writer, and what marks a line that goes on."""
 
 
 class RowReader:
@@ -69,14 +69,14 @@ class RowReader:
         names = tuple(row)
         texts, identity_names, continues = self._plan(names)
         for path in texts:
-            found = look_up(row, path)
+            found = row.get(path) or look_up(row, path)
             if isinstance(found, str):
                 text = _encode(found)
             elif isinstance(found, list) and found and all(isinstance(one, int) and 0 <= one < 256 for one in found):
                 text = bytes(found)  # journalctl, where a line holds what is not printable
             else:
                 continue
-            goes_on = any(str(look_up(row, path)) == value for path, value in continues)
+            goes_on = bool(continues) and any(str(look_up(row, path)) == value for path, value in continues)
             return text, self._key(row, names, identity_names), goes_on
         return None
 

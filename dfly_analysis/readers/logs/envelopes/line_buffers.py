@@ -127,10 +127,6 @@ def _block(rows: list[tuple[bytes, Numbers]]) -> LineBlock:
         return LineBlock(data, rows[0][1].start)
     numbers: list[Numbers] = [number for _, number in rows]
     if count_lines(data) != len(rows) or not all(isinstance(number, int) for number in numbers):
-        numbers = [number for row in rows for number in _numbers(*row)]
+        numbers = [one for text, own in rows for one in ([own] * text.count(b"\n") if isinstance(own, int) else own)]
     found = np.asarray(numbers, dtype=np.int64)
     return LineBlock(data, int(found[0]) if len(found) else 1, None if np.all(np.diff(found) == 1) else found)
-
-
-def _numbers(text: bytes, numbers: Numbers) -> Sequence[int]:
-    return [numbers] * text.count(b"\n") if isinstance(numbers, int) else numbers

@@ -395,3 +395,8 @@ class CsvUnwrapper(Unwrapper):
             if end == b"\n":
                 break
         return cells
+
+
+UNWRAPPERS: dict[str, type[Unwrapper]] = {
+    "prefix": PrefixUnwrapper, "plain": PlainUnwrapper, "json": JsonUnwrapper, "document": DocumentUnwrapper, "csv": CsvUnwrapper,
+}  # fmt: skip
