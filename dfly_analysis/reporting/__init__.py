@@ -1,6 +1,6 @@
 """The report a reader sees: views that show themselves, one HTML page, JSON for scripts.
 
-The page and what it is made with load when they are first used: most commands print JSON and no page.
+The page and its libraries are imported at their first use, because most commands print JSON and no page.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from dfly_analysis.reporting.labels import (
 )
 
 MARK = "dfly_analysis"
-"""Key of an output's metadata that says its HTML was made here, hence escaped."""
+"""Key of an output's metadata that says that its HTML is from a view, hence escaped."""
 Kind = Literal["text", "number", "code"]
 _GAP = re.compile(r"(?<=\d) (?=(?:%|[kKMGTP]?i?B(?:/s)?|ms|s|min|h|d)(?!\w))")
 """Space between a number and its unit, where no line breaks."""
@@ -64,8 +64,8 @@ def shown(text: Any, lang: str, *, whole: bool = False) -> Markup:
     if isinstance(text, Message) and not text.msgid and not is_translated(text, lang):
         return escape(text.values["separator"]).join(shown(part, lang, whole=whole) for part in text.values["parts"])
     in_english = lang == "en" or (bool(_TWO_WORDS.search(str(text))) and not is_translated(text, lang))
-    words = translate(text, "en" if in_english else lang) if isinstance(text, str) else str(text)
-    html = _with_code(_as_sentence(words, lang) if whole else words)
+    translated = translate(text, "en" if in_english else lang) if isinstance(text, str) else str(text)
+    html = _with_code(_as_sentence(translated, lang) if whole else translated)
     return Markup('<span lang="en">{}</span>').format(html) if in_english and lang != "en" else html
 
 

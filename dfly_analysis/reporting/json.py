@@ -33,7 +33,7 @@ def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
 
 
 def coverage_json(coverage: pd.DataFrame) -> dict[str, Any]:
-    """Sum up what was read: files, lines, how many begin a record, how many nothing could be made of, first and last."""
+    """Sum up what was read: files, lines, records, rejected lines, first and last."""
     return _object(
         {
             "files": len(coverage),

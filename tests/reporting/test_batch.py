@@ -49,7 +49,7 @@ def test_a_matrix_makes_every_combination(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("[1]", "the file is not a mapping"),
         ("report: []", "'report' is not known.*did you mean reports"),
@@ -64,9 +64,9 @@ def test_a_matrix_makes_every_combination(tmp_path):
         ("a: [", "is not YAML"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_in_one_line(tmp_path, text, said):
+def test_a_file_that_cannot_be_used_is_refused_in_one_line(tmp_path, text, expected):
     """File, place and way out."""
-    with pytest.raises(DflyError, match=said) as caught:
+    with pytest.raises(DflyError, match=expected) as caught:
         read_matrix(matrix(tmp_path, text))
     assert "\n" not in str(caught.value)
 
@@ -81,14 +81,14 @@ def asked(tmp_path):
 
 def test_a_failed_report_stops_no_other(asked, tmp_path):
     """The others are made; error.txt, state and summary say what happened."""
-    told = []
-    outcomes = run_batch(asked, tmp_path / "out", workers=2, on_outcome=told.append)
+    calls = []
+    outcomes = run_batch(asked, tmp_path / "out", workers=2, on_outcome=calls.append)
     assert [(one.name, one.state, one.exit_code) for one in outcomes] == [
         ("fine", "done", 0),
         ("gone", "failed", 5),
         ("unknown", "failed", 5),
     ]
-    assert sorted(one.name for one in told) == ["fine", "gone", "unknown"]
+    assert sorted(one.name for one in calls) == ["fine", "gone", "unknown"]
     assert (tmp_path / "out" / "fine" / "report.html").exists()
     assert (tmp_path / "out" / "gone" / "executed.ipynb").exists()
     assert "no parameter 'sise'" in (tmp_path / "out" / "unknown" / "error.txt").read_text()
@@ -115,7 +115,7 @@ def test_resuming_keeps_what_was_made_and_makes_the_rest(asked, tmp_path):
     assert [one.state for one in run_batch([changed], folder)] == ["done"]
 
 
-def test_a_process_that_vanishes_is_a_failed_report(tmp_path):
+def test_a_process_that_dies_is_a_failed_report(tmp_path):
     """It leaves an error, not a hanging batch, and the reports after it are made."""
     notebook = str(write(tmp_path, CELL))
     specs = [RunSpec(name, notebook, {"paths": [name]}) for name in ("hard", "fine")]

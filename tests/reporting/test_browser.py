@@ -54,7 +54,7 @@ def opened(request, browser, pages):
     page.close()
 
 
-def test_it_asks_for_nothing_but_itself_and_the_console_is_silent(opened):
+def test_the_page_requests_nothing_and_logs_nothing(opened):
     """No request leaves the file, no message or error appears."""
     outside = [url for url in opened.noted["requests"] if not url.startswith(("file:", "data:"))]
     assert outside == []
@@ -143,7 +143,7 @@ def test_axe_finds_nothing_serious(browser, pages, name, scheme):
 
 @pytest.mark.parametrize("name", ["failing", "failing-zh", "healthy"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_what_is_behind_it(browser, pages, name, scheme):
+def test_text_has_enough_contrast(browser, pages, name, scheme):
     """Every text has a contrast of at least 4.5 to 1 with its background, in light and in dark."""
     page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
     page.goto((pages / name / "report.html").as_uri())

@@ -44,7 +44,7 @@ def test_a_thin_notebook_has_no_problems(tmp_path, source):
     assert notebook_problems(with_code(tmp_path / "n.ipynb", source)) == []
 
 
-@pytest.mark.parametrize(("source", "said"), [
+@pytest.mark.parametrize(("source", "expected"), [
     ("def f(): pass\nf()", "FunctionDef belongs"),
     ("class A: pass\nA", "ClassDef belongs"),
     ("for path in paths: dfly.load(path)\ndataset", "For belongs"),
@@ -67,13 +67,13 @@ def test_a_thin_notebook_has_no_problems(tmp_path, source):
     ("dataset.plot();", "a semicolon hides"),
     ("%matplotlib inline\ndataset", "not Python"),
 ])  # fmt: skip
-def test_what_a_cell_may_not_hold_is_named(tmp_path, source, said):
+def test_what_a_cell_may_not_hold_is_named(tmp_path, source, expected):
     """Each thing that belongs into the package is reported with its cell."""
     problems = notebook_problems(with_code(tmp_path / "n.ipynb", source))
-    assert any(problem.startswith("cell 4:") and said in problem for problem in problems), problems
+    assert any(problem.startswith("cell 4:") and expected in problem for problem in problems), problems
 
 
-@pytest.mark.parametrize(("line", "said"), [
+@pytest.mark.parametrize(("line", "expected"), [
     ("size = '20GiB'", "is not `name = literal"),
     ("size = '20GiB'  # layer to plan for", "is not `name = literal"),
     ("size = '20GiB' # layer, bytes", "is not `name = literal"),
@@ -82,11 +82,11 @@ def test_what_a_cell_may_not_hold_is_named(tmp_path, source, said):
     ("size = 20 * 2**30  # layer, bytes", "is not a literal"),
     ("settings = 'a=b'  # settings to try, none", "contains '='"),
 ])  # fmt: skip
-def test_a_parameter_is_a_literal_with_meaning_and_unit(tmp_path, line, said):
+def test_a_parameter_is_a_literal_with_meaning_and_unit(tmp_path, line, expected):
     """A line of the parameters cell that papermill or a reader would misread is reported."""
     asked = cell("markdown", "Which input?")
     path = write(tmp_path / "n.ipynb", asked, cell("code", line, tags=("parameters",)))
-    assert any(said in problem for problem in notebook_problems(path))
+    assert any(expected in problem for problem in notebook_problems(path))
 
 
 def test_the_first_code_cell_is_the_only_one_tagged_parameters(tmp_path):

@@ -42,7 +42,7 @@ def done(tmp_path_factory):
     seen = []
     shows = (VIEW, STREAM, FOREIGN, "import os, sys\n(sys.executable, os.environ['MPLBACKEND'], sys.path[0])")
     given = {"paths": ["a b.log"], "size": "20GiB", "rate": 1}
-    page = run_notebook(write(folder, *shows), given, folder / "out", progress=lambda *told: seen.append(told))
+    page = run_notebook(write(folder, *shows), given, folder / "out", progress=lambda *calls: seen.append(calls))
     return page, seen
 
 
@@ -54,7 +54,7 @@ def test_parameters_are_read_with_meaning_and_unit(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "expected"),
     [
         ({"sise": "20GiB"}, "no parameter 'sise' .*did you mean size"),
         ({"rate": "0.1"}, "'rate' is '0.1', not a number .*share that may fail"),
@@ -68,9 +68,9 @@ def test_parameters_are_read_with_meaning_and_unit(tmp_path):
         ({"size": "https://user:hunter2@registry.example/v2"}, "'size' holds a secret"),
     ],
 )
-def test_wrong_parameters_are_refused_before_anything_runs(tmp_path, given, said):
+def test_wrong_parameters_are_refused_before_anything_runs(tmp_path, given, expected):
     """A name that is not known or a value of another type is an error that says what is expected; nothing is written."""
-    with pytest.raises(NotebookError, match=said) as caught:
+    with pytest.raises(NotebookError, match=expected) as caught:
         run_notebook(write(tmp_path), given, tmp_path / "out")
     assert caught.value.exit_code == 5
     assert not (tmp_path / "out").exists()
@@ -84,16 +84,16 @@ def test_fitting_parameters_are_taken():
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "expected"),
     [
         ("size = 1", "is not `name = literal"),
         ("size = open('x')  # layer, bytes", "is not a literal"),
         ("api_token = ''  # of the registry, text", "a secret is no parameter"),
     ],
 )
-def test_a_bad_parameters_cell_is_named(tmp_path, line, said):
+def test_a_bad_parameters_cell_is_named(tmp_path, line, expected):
     """File and cell are named."""
-    with pytest.raises(NotebookError, match=f"asked.ipynb, cell 2.*{said}"):
+    with pytest.raises(NotebookError, match=f"asked.ipynb, cell 2.*{expected}"):
         read_parameters(write(tmp_path, parameters=line))
 
 
@@ -127,11 +127,11 @@ def test_the_kernel_is_this_interpreter_and_not_the_folder(done):
     assert not shown.endswith("'')")
 
 
-def test_progress_is_told_by_cell_with_its_heading(done):
+def test_progress_names_cell_and_heading(done):
     """Number in the notebook, of how many, and the question."""
-    told = done[1]
-    assert told[-1] == (10, 10, "Question 4")
-    assert [heading for _, _, heading in told][-4:] == [f"Question {number}" for number in range(1, 5)]
+    calls = done[1]
+    assert calls[-1] == (10, 10, "Question 4")
+    assert [heading for _, _, heading in calls][-4:] == [f"Question {number}" for number in range(1, 5)]
 
 
 def test_a_failing_cell_is_named_and_the_notebook_kept(tmp_path):
@@ -155,12 +155,12 @@ def test_an_input_that_cannot_be_read_keeps_its_exit_code(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("limits", "said"),
+    ("limits", "expected"),
     [({"cell_timeout_s": 2.0}, "a cell took longer than 2 s"), ({"timeout_s": 8.0}, "the run took longer than 8 s")],
 )
-def test_a_run_that_hangs_is_ended(tmp_path, limits, said):
+def test_a_run_that_hangs_is_ended(tmp_path, limits, expected):
     """A cell's limit and the whole run's limit both end it, with their own exit code."""
-    with pytest.raises(RunTimeoutError, match=said) as caught:
+    with pytest.raises(RunTimeoutError, match=expected) as caught:
         run_notebook(write(tmp_path, "import time\ntime.sleep(600)"), {}, tmp_path / "out", **limits)
     assert caught.value.exit_code == 6
 
@@ -203,10 +203,10 @@ def test_what_ipython_knows_works_in_a_cell(tmp_path):
         run_notebook(write(tmp_path, "input()"), {}, tmp_path / "asked")
 
 
-@pytest.mark.parametrize(("source", "said"), [("1 +", "SyntaxError"), ("exit()", "SystemExit|cell 4"), ("1 / 0", "ZeroDivisionError: division by zero")])  # fmt: skip
-def test_an_error_is_an_output_of_its_cell(tmp_path, source, said):
+@pytest.mark.parametrize(("source", "expected"), [("1 +", "SyntaxError"), ("exit()", "SystemExit|cell 4"), ("1 / 0", "ZeroDivisionError: division by zero")])  # fmt: skip
+def test_an_error_is_an_output_of_its_cell(tmp_path, source, expected):
     """The executed notebook holds its name and traceback, and papermill's mark."""
-    with pytest.raises(NotebookError, match=said):
+    with pytest.raises(NotebookError, match=expected):
         run_notebook(write(tmp_path, source), {"count": 1}, tmp_path / "out")
     cells = json.loads((tmp_path / "out" / "executed.ipynb").read_text("utf-8"))["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
@@ -242,8 +242,8 @@ def test_the_tuning_notebook_explains_the_article_s_failure(sample_run, article_
     names = {path.name for path in sample_run.iterdir()}
     alerts = {"alerts.rules.yaml", "alerts.tests.yaml", "alerts.dashboard.json"}
     assert names == {"report.html", "report.json", "overlay.values.yaml", "manifest.json", "executed.ipynb"} | alerts
-    said = json.loads((sample_run / "report.json").read_text("utf-8"))
-    assert said["diagnose"]["primary_cause"] == article_truth["primary_cause"]
+    expected = json.loads((sample_run / "report.json").read_text("utf-8"))
+    assert expected["diagnose"]["primary_cause"] == article_truth["primary_cause"]
     html = (sample_run / "report.html").read_text("utf-8")
     assert "failed: timeout too short" in html
     assert len(html.encode()) < 1_000_000

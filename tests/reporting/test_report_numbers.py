@@ -61,13 +61,13 @@ class Tables(HTMLParser):
 
 def bare(html: str) -> list[str]:
     """Return the cells with a number that has no unit, or an estimate without its interval."""
-    said = []
+    expected = []
     for headings, *rows in Tables(html).found:
         for row in rows:
             for place, (heading, cell) in enumerate(zip(headings, row, strict=True)):
                 if not is_whole(heading, cell, headings[place + 1 : place + 3], headings):
-                    said.append(f"{heading}: {cell}")
-    return said
+                    expected.append(f"{heading}: {cell}")
+    return expected
 
 
 def is_whole(heading: str, cell: str, following: list[str], headings: list[str]) -> bool:

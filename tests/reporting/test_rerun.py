@@ -31,14 +31,14 @@ def test_a_page_carries_parameters_inputs_and_verdict(saved):
 
 
 @pytest.mark.parametrize("text", ["", "<p>x</p>", '<meta name="dfly-analysis-run" content="{">', '<meta name="dfly-analysis-run" content="[]">', '<meta name="dfly-analysis-run">'])  # fmt: skip
-def test_what_is_no_report_is_refused(tmp_path, text):
+def test_a_file_without_provenance_is_refused(tmp_path, text):
     """One line that names the file."""
     (tmp_path / "x.html").write_text(text)
     with pytest.raises(SourceError, match=r"x\.html: is no report that carries its parameters"):
         read_provenance(tmp_path / "x.html")
 
 
-def test_a_page_that_is_not_there_or_of_another_shape_is_refused(tmp_path, saved):
+def test_a_missing_or_newer_page_is_refused(tmp_path, saved):
     """Missing file, another version."""
     with pytest.raises(SourceError, match="cannot be read"):
         read_provenance(tmp_path / "none.html")
@@ -48,21 +48,21 @@ def test_a_page_that_is_not_there_or_of_another_shape_is_refused(tmp_path, saved
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (lambda files: files[0].update(sha256="f" * 64), "has changed"),
         (lambda files: files.pop(), "is missing|have changed|is new"),
         (lambda files: files.append({"path": "logs/new.log", "sha256": "0" * 64}), "is new|has changed"),
     ],
 )
-def test_inputs_that_differ_are_named(change, said):
+def test_inputs_that_differ_are_named(change, expected):
     """The first file that changed, is missing or is new."""
     manifest = failing_report().manifest()
     manifest["inputs"] = [{"path": f"logs/{name}.log", "sha256": name * 64} for name in "abc"]
     other = {**manifest, "inputs": [dict(one) for one in manifest["inputs"]]}
     change(other["inputs"])
     refuse_changed(inputs_of(manifest), inputs_of(manifest))
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=expected):
         refuse_changed(inputs_of(manifest), inputs_of(other))
 
 
@@ -73,13 +73,13 @@ def test_values_that_differ_are_an_error():
         refuse_changed(before, {**before, "values_sha256": "0"})
 
 
-def test_a_verdict_that_differs_is_told_by_its_parts():
+def test_differences_between_verdicts_are_listed():
     """Name, then and now; the same verdict has none."""
     assert differences({"failed": 4, "tasks": 9}, {"failed": 5, "tasks": 9}) == ("failed: 4 before, 5 now",)
     assert differences({"failed": 4}, {"failed": 4}) == ()
 
 
-def test_inputs_that_are_gone_are_named_before_anything_runs(saved, tmp_path):
+def test_missing_inputs_are_named_before_anything_runs(saved, tmp_path):
     """The path, and that it is missing; nothing is written."""
     with pytest.raises(SourceError, match="logs: is missing"):
         rerun_report(saved, tmp_path / "out", timeout_s=60.0)
@@ -94,7 +94,7 @@ def test_values_that_no_file_holds_cannot_be_repeated(tmp_path):
         rerun_report(tmp_path / "report.html", tmp_path / "out", timeout_s=60.0)
 
 
-def test_a_page_of_two_runs_names_the_one_that_is_gone(tmp_path):
+def test_a_page_of_two_runs_names_the_missing_input(tmp_path):
     """Pages that compare have two inputs, each looked for before anything runs."""
     page = tmp_path / "report.html"
     record = {

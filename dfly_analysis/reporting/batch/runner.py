@@ -24,7 +24,7 @@ W = TypeVar("W")
 
 @dataclass(frozen=True)
 class Outcome:
-    """State of one report: ``kept`` where an earlier run had made it; the key is the hash of its parameters, the error one line."""
+    """State of one report: ``kept`` where an earlier run wrote it; the key is the hash of its parameters, the error one line."""
 
     name: str
     state: Literal["done", "kept", "failed"]
@@ -80,7 +80,7 @@ def run_batch(
     workers : int
         Reports at a time, each in a process that is replaced where it dies or is killed for its time.
     resume : bool
-        Keep what an earlier run made of the same parameters.
+        Keep reports of an earlier run with the same parameters.
     timeout_s : float
         For each report.
     on_outcome : callable, optional
@@ -104,7 +104,7 @@ def run_batch(
 
 
 def _earlier(output_dir: Path) -> dict[str, str]:
-    """Return the keys of the reports an earlier run made."""
+    """Return the keys of the reports of an earlier run."""
     try:
         listed = json.loads((output_dir / STATE).read_text("utf-8"))["reports"]
         return {str(one["name"]): str(one["key"]) for one in listed if one["state"] != "failed"}

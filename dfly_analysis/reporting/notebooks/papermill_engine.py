@@ -28,7 +28,7 @@ class Limits:
 
 
 class CellProcessEngine(Engine):  # type: ignore[misc] # papermill has no types
-    """Runs the cells in order, up to the first that fails; papermill raises what the outputs say of an error."""
+    """Runs the cells in order, up to the first that fails; papermill raises the error that it finds in the outputs."""
 
     @classmethod
     def execute_managed_notebook(  # noqa: D102

@@ -42,8 +42,8 @@ _MAX_LIMITS = 4
 
 
 @dataclass(frozen=True)
-class _Attempts:
-    """What is seen of the attempts at pieces from the source; sizes in bytes, times in seconds."""
+class _AttemptStatistics:
+    """Statistics of the attempts at pieces from the registry; sizes in bytes, times in seconds."""
 
     n: int
     counts: tuple[int, int, int]
@@ -61,10 +61,10 @@ def draw_durations(dataset: Dataset, fit: Any, requested_piece_bytes: float | No
 
     The fitted lines reach to the piece length of the requested layer, in bytes.
     """
-    seen = _attempts(dataset)
-    if not seen.n:
+    attempts = _attempts(dataset)
+    if not attempts.n:
         return NotDrawn(message("The logs hold no durations of pieces from the registry. From client v1.4.1 on they are logged at debug level only."))  # fmt: skip
-    every = -(-seen.n // MAX_POINTS)
+    every = -(-attempts.n // MAX_POINTS)
     sample = dataset.sql(
         f"SELECT outcome, duration_s, size_bytes::DOUBLE AS size FROM {_SOURCE} "
         f"AND hash(task_id, host, piece_number, attempt, started) % {every} = 0 ORDER BY ALL"
@@ -74,33 +74,33 @@ def draw_durations(dataset: Dataset, fit: Any, requested_piece_bytes: float | No
         _scatter(left, sample)
         if fit:
             smallest = float(fit.attempts.size_bytes.min())
-            _lines(left, fit, smallest, max(seen.largest, requested_piece_bytes or 0.0), seen.largest)
-        for limit in seen.timeouts[:_MAX_LIMITS]:
+            _lines(left, fit, smallest, max(attempts.largest, requested_piece_bytes or 0.0), attempts.largest)
+        for limit in attempts.timeouts[:_MAX_LIMITS]:
             left.axhline(limit, color=INK, linestyle="--", linewidth=1.1)
             left.annotate(canvas.label(message("timeout {timeout}", timeout=format_duration(limit))), (1.0, limit), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
-        _dress_left(left, seen, requested_piece_bytes if fit else None)
-        _survival(right, fit, dataset, seen.by_size[0][0])
+        _style_scatter(left, attempts, requested_piece_bytes if fit else None)
+        _survival(right, fit, dataset, attempts.by_size[0][0])
         return finish(
             canvas,
             len(sample),
-            alt=_alt(seen, fit),
-            caption=_caption(every, fit, requested_piece_bytes, seen.largest),
+            alt=_alt(attempts, fit),
+            caption=_caption(every, fit, requested_piece_bytes, attempts.largest),
             columns=(
                 message("Piece size"), message("Succeeded"), message("Timed out"), message("Other outcomes"), message("Fitted median"),
                 message("Fitted 99th percentile"), message("Fitted 99.9th percentile"),
             ),
-            rows=_table(seen, fit),
+            rows=_table(attempts, fit),
         )  # fmt: skip
 
 
-def _attempts(dataset: Dataset) -> _Attempts:
+def _attempts(dataset: Dataset) -> _AttemptStatistics:
     numbers = dataset.rows(
         f"SELECT count(*), min(size_bytes), max(size_bytes), quantile_cont(duration_s, 0.002), max(duration_s), {_COUNTS} FROM {_SOURCE}"
     )[0]
     by_size = dataset.rows(f"SELECT size_bytes, {_COUNTS} FROM {_SOURCE} GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT {_SIZES_IN_TABLE}")  # fmt: skip
     timeouts = dataset.rows(f"SELECT DISTINCT timeout_s FROM {_SOURCE} AND timeout_s IS NOT NULL ORDER BY 1")
     n, smallest, largest, shortest, longest, done, cut, other = numbers
-    return _Attempts(
+    return _AttemptStatistics(
         n=n,
         counts=(done, cut, other),
         smallest=float(smallest or 0),
@@ -140,12 +140,12 @@ def _lines(axes: Any, fit: Any, low: float, high: float, observed: float) -> Non
         axes.axvspan(observed, high, color="#eef1f4", zorder=0, label=message("larger than observed"))
 
 
-def _dress_left(axes: Any, seen: _Attempts, requested_bytes: float | None) -> None:
-    low, high = seen.smallest / 2, max(seen.largest, requested_bytes or 0.0) * 2
+def _style_scatter(axes: Any, attempts: _AttemptStatistics, requested_bytes: float | None) -> None:
+    low, high = attempts.smallest / 2, max(attempts.largest, requested_bytes or 0.0) * 2
     axes.set(xscale="log", yscale="log", xlim=(low, high), xlabel=message("piece size"), ylabel=message("duration of an attempt"), title=message("Duration against size"))  # fmt: skip
     bottom, top = axes.get_ylim()
-    bottom = max(bottom, seen.shortest / 2)
-    longest = max(seen.longest, *seen.timeouts[-1:])
+    bottom = max(bottom, attempts.shortest / 2)
+    longest = max(attempts.longest, *attempts.timeouts[-1:])
     top = min(max(top, longest * 1.3), longest * MAX_ABOVE)
     axes.set_ylim(bottom, top)
     log_axis(axes.xaxis, SIZE_TICKS_BYTES, format_size, low, high)
@@ -183,19 +183,19 @@ def _survival(axes: Any, fit: Any, dataset: Dataset, size: float) -> None:
         axes.legend(loc="lower left")
 
 
-def _alt(seen: _Attempts, fit: Any) -> str:
-    done, cut, other = seen.counts
+def _alt(attempts: _AttemptStatistics, fit: Any) -> str:
+    done, cut, other = attempts.counts
     parts = [
         message(
             "Duration against size of {n:,} attempts at pieces, on logarithmic axes: {done:,} succeeded, {cut:,} timed out, {other:,} ended otherwise.",
-            n=seen.n, done=done, cut=cut, other=other,
+            n=attempts.n, done=done, cut=cut, other=other,
         )
     ]  # fmt: skip
-    limits = [format_duration(limit) for limit in seen.timeouts[:_MAX_LIMITS]]
+    limits = [format_duration(limit) for limit in attempts.timeouts[:_MAX_LIMITS]]
     parts.append(message("Timeouts drawn: {timeouts}.", timeouts=join(limits, ", ")) if limits else message("No timeout is known."))  # fmt: skip
     if not fit:
         return join([*parts, message("No distribution is fitted.")])
-    size = seen.by_size[0][0]
+    size = attempts.by_size[0][0]
     tail = fit.quantile(size, 0.999)
     return join([
         *parts,
@@ -218,15 +218,15 @@ def _caption(every: int, fit: Any, requested_bytes: float | None, largest: float
     return join(parts)
 
 
-def _table(seen: _Attempts, fit: Any) -> list[tuple[str, ...]]:
-    sizes = sorted(seen.by_size)
-    nothing = [[NOTHING] * len(QUANTILES)] * len(sizes)
+def _table(attempts: _AttemptStatistics, fit: Any) -> list[tuple[str, ...]]:
+    sizes = sorted(attempts.by_size)
+    no_times = [[NOTHING] * len(QUANTILES)] * len(sizes)
     if fit:
         found = fit.quantiles([size for size, _ in sizes for _ in QUANTILES], QUANTILES * len(sizes))
         times = [list(map(_with_interval, found[at : at + 3])) for at in range(0, len(found), 3)]
     return [
         (format_size(size), *(f"{count:,}" for count in counts), *cells)
-        for (size, counts), cells in zip(sizes, times if fit else nothing, strict=True)
+        for (size, counts), cells in zip(sizes, times if fit else no_times, strict=True)
     ]
 
 

@@ -85,7 +85,7 @@ def finish(
 ) -> Figure:
     """Turn a canvas into a picture: lines where marks are few, dots where they are many.
 
-    The backends are asked themselves: `Figure.savefig` would draw everything once more, to lay it out beforehand.
+    Calls the backends directly, because `Figure.savefig` draws everything twice, first for the layout.
     """
     out = io.BytesIO()
     if n_marks > MAX_SVG_MARKS:
@@ -99,7 +99,7 @@ def finish(
 
 
 def _slim(svg: bytes) -> bytes:
-    """Return a picture without indents and with coordinates to a hundredth of a point; what it says is left as it is."""
+    """Return a picture without indents and with coordinates to a hundredth of a point, and the same text."""
     return _TAG.sub(lambda tag: _FINER.sub(rb"\1", tag[0]), _INDENT.sub(b"\n", svg))
 
 
