@@ -87,7 +87,7 @@ def ignored_paths(settings: Settings) -> tuple[tuple[str, str], ...]:
 
 
 def _misspelt_sections(settings: Settings) -> Iterator[IgnoredKey]:
-    """Yield the sections of the values that are a role's but for capitals and signs: nothing below them is read."""
+    """Yield the sections of the values whose names differ from a role's in case or punctuation; keys below them are ignored."""
     plain, user = {role.lower(): role for role in ROLES}, settings.user
     for name in dict.fromkeys(path.partition(".")[0] for path in user.entries):
         expected = plain.get(name.lower().replace("_", "").replace("-", ""))
