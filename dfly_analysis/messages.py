@@ -145,7 +145,7 @@ def is_translated(text: str, language: str) -> bool:
     catalogue = _catalogue(language)
     if not isinstance(text, Message):
         return catalogue.gettext(text) != text
-    inner = [*text.values.get("parts", ()), *text.values.values()]
+    inner = text.values["parts"] if isinstance(text, _Joined) else text.values.values()
     if not all(is_translated(value, language) for value in inner if isinstance(value, Message)):
         return False
     if text.plural_msgid is not None:

@@ -43,6 +43,13 @@ def test_unknown_text_stays_as_it_is():
     assert is_translated("registry.example", "en")
 
 
+def test_a_message_is_translated_if_its_values_are():
+    assert not is_translated(message("no such text with {parts}", parts=3), "zh")
+    assert not is_translated(message("{names} and {last}", names="a", last=message("no such text")), "zh")
+    assert is_translated(message("{names} and {last}", names="a", last="b"), "zh")
+    assert not is_translated(join([message("no such text")]), "zh")
+
+
 def test_values_with_braces_are_not_templates():
     assert message("key {key}", key="{x}") == "key {x}"
     assert translate(join(["{x}"]), "zh") == "{x}"
