@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.causes import cause_shares, primary_cause
+from dfly_analysis.diagnosis.causes import cause_shares
 from dfly_analysis.diagnosis.checks import run_checks
 from dfly_analysis.diagnosis.preheat_jobs import count_failures
 from dfly_analysis.diagnosis.signature_checks import check_signatures
@@ -29,4 +29,4 @@ def diagnose(dataset: Dataset) -> Diagnosis:
     with dataset.engine.lock:  # the checks share temporary tables
         findings = [*check_signatures(dataset), *run_checks(dataset)]
         causes = cause_shares(count_failures(dataset))
-    return Diagnosis(findings, causes, primary_cause(causes))
+    return Diagnosis(findings, causes, causes[0].cause if causes else None)

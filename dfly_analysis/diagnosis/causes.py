@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from dfly_analysis.estimates import wilson
 from dfly_analysis.findings import CauseProportion
@@ -36,8 +36,3 @@ def _confidence(counts: Counter[str | None]) -> str | None:
     if not any(counts.keys() - {None}):
         return None
     return max(_CONFIDENCES, key=lambda name: (counts[name], -_CONFIDENCES.index(name)))
-
-
-def primary_cause(shares: Sequence[CauseProportion]) -> str | None:
-    """Return the cause of most failed tasks, None if none failed."""
-    return shares[0].cause if shares else None

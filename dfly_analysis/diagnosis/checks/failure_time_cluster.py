@@ -28,7 +28,6 @@ late, and the last period would contain little else."""
 
 
 def check(dataset: Dataset) -> Finding:
-    """Compare the failure rate of each period with that of the rest."""
     ((n, bad, earliest, latest),) = dataset.rows(
         f"SELECT count(*), count(*) FILTER (bad), min(began), max(began) FROM ({_ATTEMPTS})"
     )

@@ -34,7 +34,6 @@ _BY_TASK = f"""
 
 
 def check(dataset: Dataset) -> Finding:
-    """Compare the failure rate of each host's pieces and tasks with that of the others of its role."""
     groups = [(kind, host) for kind in (_BY_PIECE, _BY_PIECE_LOSS, _BY_TASK) for host in _compare_hosts(dataset, kind)]
     if not groups:
         ((hosts,),) = dataset.rows(f"SELECT count(DISTINCT host) FROM ({SOURCE_ATTEMPTS})")

@@ -15,7 +15,6 @@ _SECOND_NS = 1_000_000_000
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look for timeouts of less than a second."""
     preheats = read_preheats(dataset)
     received = "event_id = 'job_received'"
     known: dict[str, int] = {}

@@ -15,7 +15,6 @@ ABOUT = load_check("known_fault_of_release")
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look for failures that a later release does not have."""
     versions = dataset.settings.versions
     release = versions.get("client") or versions.get("seedClient")
     ((tasks, failed),) = dataset.rows(f"SELECT count(*), count(*) FILTER ({FAILED}) FROM tasks")

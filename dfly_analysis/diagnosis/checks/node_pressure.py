@@ -14,7 +14,6 @@ _EVENTS = ("NodeHasDiskPressure", "NodeHasInsufficientMemory", "NodeHasInsuffici
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look for conditions of pressure, and for events that report one."""
     rows = [row for row in pod_rows(dataset) if row["kind"] in ("node", "event")]
     if not rows:
         return ABOUT.unknown(message("the input contains no node and no event of Kubernetes"))

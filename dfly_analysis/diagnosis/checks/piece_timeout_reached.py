@@ -15,7 +15,6 @@ _CUT = "outcome = 'timeout' AND ended IS NOT NULL AND origin <> 'local'"
 
 
 def check(dataset: Dataset) -> Finding:
-    """Compare how long failed pieces had run with the timeout in force for them."""
     ((n, finished, failed, cut, first, last, median_s, limits),) = dataset.rows(f"""
         SELECT count(*), count(*) FILTER (outcome = 'ok'),
             count(*) FILTER (outcome NOT IN ('ok', 'cancelled') AND ended IS NOT NULL AND origin <> 'local'),

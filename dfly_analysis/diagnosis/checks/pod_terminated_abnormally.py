@@ -14,7 +14,6 @@ ABOUT = load_check("pod_ended_badly")
 
 
 def check(dataset: Dataset) -> Finding:
-    """Count abnormal terminations."""
     if not dataset.rows("SELECT 1 FROM pods LIMIT 1"):
         return ABOUT.unknown(message("the input contains nothing of Kubernetes"))
     found = list(terminations(dataset))

@@ -22,7 +22,6 @@ _WHOLE_IMAGE, _BY_REQUEST = parse_version("v2.3.1"), parse_version("v2.1.57")
 
 
 def check(dataset: Dataset) -> Finding:
-    """Count the layers that a preheat's deadline ended."""
     preheat_events = "event_id IN ('preheat_failed', 'preheat_stream_failed', 'job_failed')"
     messages = [text for (text,) in dataset.rows(f"SELECT DISTINCT message FROM events WHERE {preheat_events}")]
     jobs = read_preheats(dataset)

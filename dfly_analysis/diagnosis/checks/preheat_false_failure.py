@@ -19,7 +19,6 @@ ABOUT = load_check("preheat_false_failure")
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look for failed jobs of which no blob is missing."""
     preheats = read_preheats(dataset)
     if preheats is None:
         return ABOUT.unknown(NO_JOB)

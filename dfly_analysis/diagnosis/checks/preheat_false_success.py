@@ -19,7 +19,6 @@ ABOUT = load_check("preheat_false_success")
 
 
 def check(dataset: Dataset) -> Finding:
-    """Compare what each job reports as succeeded with what it requested, or with what its seed clients failed to download."""
     preheats = read_preheats(dataset)
     if preheats is None:
         return ABOUT.unknown(NO_JOB)

@@ -14,7 +14,6 @@ _LONGEST_ERROR = 160
 
 
 def check(dataset: Dataset) -> Finding:
-    """Count the preheat jobs that the manager reports as failed."""
     preheats = read_preheats(dataset)
     if preheats is None:
         return ABOUT.unknown(NO_JOB)

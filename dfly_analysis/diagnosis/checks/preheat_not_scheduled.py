@@ -17,7 +17,6 @@ _LONG_S = 300.0
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look for jobs that have been pending for long and are not in the scheduler's log."""
     preheats = read_preheats(dataset)
     if preheats is None:
         return ABOUT.unknown(NO_JOB)

@@ -24,7 +24,6 @@ _PULLS = f"""
 
 
 def check(dataset: Dataset) -> Finding:
-    """Compare the task ids of preheated and pulled blobs."""
     ((preheated, pulls),) = dataset.rows("""
         SELECT count(*) FILTER (role = 'seedClient' AND outcome = 'ok'), count(*) FILTER (role = 'client') FROM tasks
         WHERE url IS NOT NULL

@@ -18,7 +18,6 @@ _BLOB_LENGTH = 72
 
 
 def check(dataset: Dataset) -> Finding:
-    """Compare the failure rate of each blob's tasks with that of the others."""
     rows = dataset.rows(f"""
         SELECT {BLOB} AS blob, count(*) FILTER (outcome <> 'ok') AS bad, count(*),
             max(size_bytes) FILTER (outcome <> 'ok'), min(nanoseconds(ended)) FILTER (outcome <> 'ok'),

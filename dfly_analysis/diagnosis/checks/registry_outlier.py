@@ -19,7 +19,6 @@ _TASKS = f"""
 
 
 def check(dataset: Dataset) -> Finding:
-    """Compare the failure rate of tasks by registry."""
     registries = compare_groups(
         dataset.rows(f"""
             SELECT registry, count(*) FILTER (bad), count(*) FROM ({_TASKS}) WHERE registry IS NOT NULL

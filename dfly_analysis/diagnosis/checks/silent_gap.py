@@ -42,7 +42,6 @@ _WAITS = f"""
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look for the longest wait of each task whose pieces are logged."""
     hosts = dataset.rows("SELECT DISTINCT role, host FROM tasks WHERE role IN ('client', 'seedClient')")
     limits = [{"role": role, "host": host, "limit_s": _limit_s(dataset.settings, role, host)} for role, host in hosts]
     schema = pa.schema([("role", pa.string()), ("host", pa.string()), ("limit_s", pa.float64())])

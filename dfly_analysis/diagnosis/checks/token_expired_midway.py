@@ -15,7 +15,6 @@ _REFUSED = f"{FAILED} AND cause = 'auth'"
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look for layers served before the first refusal."""
     ((n, refused, first, last, started),) = dataset.rows(f"""
         SELECT count(*), count(*) FILTER ({_REFUSED}), min(nanoseconds(coalesce(ended, started))) FILTER ({_REFUSED}),
             max(nanoseconds(ended)) FILTER ({_REFUSED}), min(nanoseconds(started)) FROM tasks

@@ -36,7 +36,6 @@ _UNFINISHED = """
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look for a second start of a host's process without a shutdown before it."""
     if not dataset.rows("SELECT 1 FROM events WHERE component = 'client' LIMIT 1"):
         return ABOUT.unknown(message("the input contains no client log"))
     restarts = dataset.rows(f"SELECT host, nanoseconds(time) FROM ({_RESTARTS}) ORDER BY ALL")

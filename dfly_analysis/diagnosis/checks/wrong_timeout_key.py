@@ -13,7 +13,6 @@ ABOUT = load_check("wrong_timeout_key")
 
 
 def check(dataset: Dataset) -> Finding:
-    """Look for ignored timeouts in the user's values."""
     settings = dataset.settings
     ignored = (key for key in find_ignored_keys(settings) if key.sure and "timeout" in key.text.lower())
     wrong = {key.shown: message("{key}: {reason}", key=key.shown, reason=key.reason) for key in ignored}
