@@ -29,7 +29,7 @@ ENVIRONMENT = "DFLY_ANALYSIS_CACHE"
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder of parts by the content of the file they were made of."""
+    """A folder of parsed parts, named by the hash of the source file."""
 
     folder: Path
 

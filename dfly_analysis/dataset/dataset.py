@@ -1,4 +1,4 @@
-"""What was loaded: tables in the engine, handed out as DataFrames when asked for."""
+"""The loaded tables: relations of the engine, and DataFrames on first use."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Dataset:
         Raises
         ------
         TableError
-            With the engine's own words, where the query cannot be answered.
+            With DuckDB's error message, where the query fails.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Finds logs that hold the same records: a console copy beside the file, a rotated file that was copied while it grew."""
+"""Finds logs with the same records: a copy of the console output, a rotated file that was copied while it grew."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def remove_copies(engine: Engine, copies: Copies) -> None:
 
 
 def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Copies) -> list[dict[str, Any]]:
-    """Return the rows of coverage; that of a copy says what it repeats."""
+    """Return the rows of coverage, with a note for each copy."""
     sizes = {row["path"]: row["sha256"] for row in coverage}
     noted = []
     for row in coverage:

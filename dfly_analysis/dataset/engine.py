@@ -115,7 +115,7 @@ class Engine:
         self.add_arrow(table.name, arrow)
 
     def add_rows(self, name: str, rows: Sequence[Any], schema: pa.Schema) -> None:
-        """Add a relation of rows, each a mapping by column; what a row lacks is null."""
+        """Add a relation of rows, each a mapping by column; missing values are null."""
         self.add_arrow(
             name, pa.table([_column([row.get(field.name) for row in rows], field.type) for field in schema], schema)
         )
@@ -133,7 +133,7 @@ class Engine:
             self.with_memory(lambda: self.connection.execute(statement, list(parameters)))
 
     def arrow(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """Return the rows of a query as an Arrow table; raises `TableError` with DuckDB's own words."""
+        """Return the rows of a query as an Arrow table; raises `TableError` with DuckDB's error message."""
         try:
             with self.lock:
                 return self.with_memory(

@@ -22,7 +22,7 @@ from dfly_analysis.dataset.file_reader import ReadOptions, group_files
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_order, report, require_readable, workers
 from dfly_analysis.dataset.parquet_schema import table_schema, with_pandas_metadata
-from dfly_analysis.dataset.prometheus_window import Prometheus, ask
+from dfly_analysis.dataset.prometheus_window import Prometheus, query_server
 from dfly_analysis.dataset.stored_tables import METADATA_KEY, REST_PART, reconstruction_key
 from dfly_analysis.errors import SourceError
 from dfly_analysis.io import list_files
@@ -99,7 +99,7 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
                 rest.add(part)
         if prometheus:
             requested = FileResult()
-            ask(prometheus, requested, on_problem)
+            query_server(prometheus, requested, on_problem)
             rest.add(requested)
             whole.add(requested)
         require_readable(paths, whole)

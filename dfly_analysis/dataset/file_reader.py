@@ -110,7 +110,7 @@ class _FileReader:
         self.result.problems.append(str(error))
 
     def read(self, opened: Opened) -> None:
-        """Read one opened file, or put it aside to be parsed with others."""
+        """Read one opened file, or keep it to be parsed with others."""
         row: dict[str, Any] = {"path": opened.address, "kind": "foreign", "parsed": 0, "continuation": 0, "rejected": 0}
         self.result.coverage.append(row)
         if not self._batch(opened, row):
@@ -122,13 +122,13 @@ class _FileReader:
             self.add_problem(SourceError(opened.problem, where=opened.address, hint=hint))
 
     def finish(self) -> FileResult:
-        """Parse what was put aside, and return what all files gave."""
+        """Parse the remaining small logs, and return the result of all files."""
         for format_id in list(self._small):
             self._parse_small(format_id)
         return self.result
 
     def _batch(self, opened: Opened, row: dict[str, Any]) -> bool:
-        """Put a small plain log aside; return False for any other file."""
+        """Keep a small plain log for its batch; return False for any other file."""
         if self.options.format_id is not None or _FOREIGN.search(opened.address):
             return False
         data = opened.whole(LARGEST_BYTES)
@@ -155,7 +155,7 @@ class _FileReader:
         self._add(table)
 
     def _add(self, table: pa.Table) -> None:
-        """Hand records on; where not all are asked for, those that are most of a log without their messages."""
+        """Pass records to the sink; of `relevant` ones the most frequent events without their messages."""
         if self.options.records == "relevant":
             codes, events = codes_and_texts(table, "event_id")
             is_bulk: npt.NDArray[np.bool_] = np.array([*(event in bulk_events() for event in events), False])[codes]
@@ -181,7 +181,7 @@ class _FileReader:
         named = self.options.format_id
         detected = sniff(head)
         if not is_other and (named or detected.log_format is not None):
-            reason = detected.reason if named is None else f"{named}, as asked; it looks like {detected.reason}"
+            reason = detected.reason if named is None else f"{named}, as requested; detected: {detected.reason}"
             return {**self._read_log(opened), "detection_reason": reason}
         if "\x00" in text[:4096]:
             return {"lines": opened.drain(), "note": "not text"}
@@ -206,7 +206,7 @@ class _FileReader:
         return reader.coverage
 
     def _read_whole(self, opened: Opened, head: str, reason: str) -> dict[str, Any]:
-        """Read a file that is not a log as a whole, and say in the coverage row what it was."""
+        """Read a file that is not a log as a whole, and return its coverage row."""
         result, broken = self.result, list[SourceError]()
         text = opened.text()
         lines = text.count("\n") + (not text.endswith("\n"))

@@ -18,7 +18,7 @@ from dfly_analysis.dataset.event_parts import read_part_result
 from dfly_analysis.dataset.event_store import EventStore
 from dfly_analysis.dataset.file_reader import ReadOptions, group_files, is_readable, read_files
 from dfly_analysis.dataset.file_result import FileResult
-from dfly_analysis.dataset.prometheus_window import Prometheus, ask
+from dfly_analysis.dataset.prometheus_window import Prometheus, query_server
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import SourceFile, list_files, open_file
 from dfly_analysis.workers import worker_count
@@ -57,7 +57,7 @@ def load(  # noqa: PLR0913 - each is an option of the commands
     cache : Cache, optional
         Keeps parts of larger files, so that they are parsed once.
     prometheus : Prometheus, optional
-        A server to ask for the time the logs cover.
+        A server to query for the time range of the logs.
     on_problem, progress : callable, optional
         Called with each file that cannot be read (the others go on; ``Dataset.problems`` has them too), and each address.
 
@@ -76,7 +76,7 @@ def load(  # noqa: PLR0913 - each is an option of the commands
     store = EventStore(engine.folder)
     options = ReadOptions(tz, log_format, records)
     result = read_all(listed, options, store, cache=cache, on_problem=on_problem, progress=progress)
-    ask(prometheus, result, on_problem)
+    query_server(prometheus, result, on_problem)
     require_readable(listed, result)
     return assemble(engine, store.tables, store.parts, result, settings or Settings.resolve())
 

@@ -17,7 +17,7 @@ MARGIN_S = 60.0
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A server to ask, label matchers that narrow its targets, its scrape interval, and the time before now to ask for where no log has a time."""
+    """A server, label matchers that narrow its targets, its scrape interval, and the time before now to query where no log has a time."""
 
     url: str
     selector: str = ""
@@ -25,8 +25,10 @@ class Prometheus:
     window_s: float = 6 * 3600.0
 
 
-def ask(prometheus: Prometheus | None, result: FileResult, on_problem: Callable[[SourceError], None] | None) -> None:
-    """Add what a server counted to what files gave; a server that cannot be asked is a problem like an unreadable file."""
+def query_server(
+    prometheus: Prometheus | None, result: FileResult, on_problem: Callable[[SourceError], None] | None
+) -> None:
+    """Add the metrics of a server to the result; a failed query is a problem like an unreadable file."""
     if prometheus is None:
         return
     start, end = _window(result, prometheus.window_s)

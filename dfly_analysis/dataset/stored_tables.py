@@ -41,7 +41,7 @@ def reconstruction_key(
 def use_stored_tables(
     engine: Engine, parts: Sequence[Path], timeouts: EffectiveTimeouts, terminations: Terminations
 ) -> bool:
-    """Define `pieces` and `tasks` over the files beside the folder of the parts, and return whether they are there and fit."""
+    """Define `pieces` and `tasks` from the files next to the folder of the parts; return False where there are none that fit."""
     folders = {path.parent for path in parts}
     if len(folders) != 1:
         return False

@@ -55,7 +55,7 @@ def _complete(peer: PeerPieces, reports: Reports) -> None:
 
 
 def _mark_rounds(peer: PeerPieces, reports: Reports) -> None:
-    """Without start lines the finished pieces of the direct pass are unseen: rows of it may not enter a fit."""
+    """Without start lines the finished pieces of the direct pass are not logged: its rows may not enter a fit."""
     if not (reports.first or reports.second) and not any(attempt.outcome == "ok" for attempt in peer.done):
         for attempt in peer.done:
             attempt.successes_not_logged = True
@@ -72,7 +72,7 @@ def _mark_rounds(peer: PeerPieces, reports: Reports) -> None:
 
 
 def _inferred(peer: PeerPieces, reported: Collection[int]) -> list[Attempt]:
-    """Return the planned pieces of the lost first round that neither finished nor failed; nothing where no end is seen."""
+    """Return the planned pieces of the lost first round that neither finished nor failed; none where no end is logged."""
     own = [attempt for attempt in peer.done if attempt.round == 1]
     failed = [attempt for attempt in own if attempt.outcome not in ("ok", "cancelled") and attempt.origin == SOURCE]
     if len(peer.rounds) < 2 or not failed or failed[-1].successes_not_logged:
@@ -101,7 +101,7 @@ def _sorted_plan(text: str) -> tuple[int, ...]:
 
 
 def _start_by_slot(peer: PeerPieces, number: int, reported: Mapping[int, int], in_flight: int) -> None:
-    """Give pieces of a round without a start the moment their slot became free, as far as all ends before it are seen."""
+    """Give pieces of a round without a start the moment their slot became free, as far as all ends before it are logged."""
     own = {
         attempt.number: attempt
         for attempt in peer.done
@@ -120,7 +120,7 @@ def _start_by_slot(peer: PeerPieces, number: int, reported: Mapping[int, int], i
         elif piece in reported:
             heapq.heappush(ends, max(reported[piece], begun))
     if len(ends) < in_flight:
-        return  # somebody's end is not seen, so it is not known when a slot became free
+        return  # an end is not logged, so it is unknown when its slot became free
     for piece in pieces[in_flight:]:
         slot = ends[0]
         if (attempt := own.get(piece)) is not None:

@@ -50,24 +50,24 @@ SELECT id, peer, number, origin, parent_id, CASE WHEN is_filled THEN ended - tru
     round, successes_not_logged, last_id, line, order_in_peer, is_open
 FROM failed
 """
-"""A failed attempt ended as its text says, else by the time it had run: the end of a body is a timeout only at the timeout."""
+"""The outcome of a failed attempt follows from its text, else from its duration: the end of a body is a timeout only at the timeout."""
 _JUDGED_BY_TASK = """
 UPDATE _failed_attempts SET outcome = class.outcome
-FROM _failure_texts AS said JOIN _text_classes AS class USING (text)
-WHERE said.peer = _failed_attempts.peer AND said.rank = 0 AND _failed_attempts.outcome = 'unknown' AND NOT is_open AND class.outcome <> 'timeout'
+FROM _failure_texts AS failure JOIN _text_classes AS class USING (text)
+WHERE failure.peer = _failed_attempts.peer AND failure.rank = 0 AND _failed_attempts.outcome = 'unknown' AND NOT is_open AND class.outcome <> 'timeout'
 """
 """A failed piece without an ending of its own takes the one that the text of its round names."""
 _BY_DEATH = f"""
 WITH dead AS (
-        SELECT peer, host, coalesce(seen_time, {LAST}) AS seen FROM _tasks WHERE outcome = 'died'
+        SELECT peer, host, coalesce(last_time, {LAST}) AS last_time FROM _tasks WHERE outcome = 'died'
     ),
     next AS (
-        SELECT dead.peer, dead.host, seen, coalesce(starts.time, {LAST - EARLY_NS}) + {EARLY_NS} AS until
-        FROM dead ASOF LEFT JOIN _process_starts AS starts ON starts.host = dead.host AND dead.seen < starts.time
+        SELECT dead.peer, dead.host, last_time, coalesce(starts.time, {LAST - EARLY_NS}) + {EARLY_NS} AS until
+        FROM dead ASOF LEFT JOIN _process_starts AS starts ON starts.host = dead.host AND dead.last_time < starts.time
     )
 SELECT peer,
-    coalesce(arg_min(cause, position) FILTER (ended.time BETWEEN seen - {EARLY_NS} AND until), arg_max(cause, position), 'resource_limit') AS cause,
-    coalesce(arg_min(confidence, position) FILTER (ended.time BETWEEN seen - {EARLY_NS} AND until), 'medium') AS confidence
+    coalesce(arg_min(cause, position) FILTER (ended.time BETWEEN last_time - {EARLY_NS} AND until), arg_max(cause, position), 'resource_limit') AS cause,
+    coalesce(arg_min(confidence, position) FILTER (ended.time BETWEEN last_time - {EARLY_NS} AND until), 'medium') AS confidence
 FROM next LEFT JOIN _terminations AS ended USING (host) GROUP BY peer
 """
 """Kubernetes keeps the last of several terminations: an earlier one of the same host is taken to be alike; memory is the likeliest reason."""

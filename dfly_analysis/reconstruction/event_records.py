@@ -25,7 +25,7 @@ FAILURE_TEXTS = (
     "source_round_failed", "task_failed", "scheduler_round_failed", "scheduler_call_failed", "task_failure_repeated",
     "preheat_stream_failed", "preheat_failed", "peer_failed",
 )  # fmt: skip
-"""Events whose text says why a task failed: first the text with the whole chain of sources, then the final word, then what led to it."""
+"""Events whose text gives the reason of a failed task: first the text with the whole chain of errors, then the last error, then earlier ones."""
 TASK_STARTS = ("task_started", "peer_registered")
 CLIENT_TASK_ENDS = ("task_finished", "task_output_written")
 SCHEDULER_TASK_ENDS = ("peer_finished", "peer_failed")
@@ -114,21 +114,21 @@ _IN_ANY_ORDER, _AS_READ = (
     "SELECT *, 0 AS read_order FROM events",
     "SELECT *, row_number() OVER () AS read_order FROM events",
 )
-_LACKING = f"FROM _records WHERE peer IS NULL AND place IS NOT NULL AND writer = {CLIENT}"
+_WITHOUT_PEER = f"FROM _records WHERE peer IS NULL AND place IS NOT NULL AND writer = {CLIENT}"
 _FILLED = f"""
 CREATE OR REPLACE TEMP TABLE _filled AS
 WITH tied AS (
         SELECT _records.place, _records.peer, min(seq) AS seq FROM _records JOIN _identities AS identity USING (id)
         WHERE _records.writer = {CLIENT} AND _records.peer IS NOT NULL AND _records.place IS NOT NULL AND host IS NOT NULL GROUP BY ALL
     ),
-    begun AS (
+    started AS (
         SELECT tied.place, tied.peer, tied.seq, coalesce(time, {LAST}) AS time FROM tied JOIN _records USING (seq)
         QUALIFY row_number() OVER (PARTITION BY tied.place, time ORDER BY tied.seq DESC) = 1
     ),
     earliest AS (SELECT place, arg_min(peer, seq) AS peer FROM tied GROUP BY place),
-    lacking AS (SELECT seq, id, place, coalesce(time, {LAST}) AS time {_LACKING})
-SELECT lacking.seq, lacking.id AS old_id, coalesce(begun.peer, earliest.peer) AS peer
-FROM lacking JOIN earliest USING (place) ASOF LEFT JOIN begun ON lacking.place = begun.place AND lacking.time >= begun.time
+    unassigned AS (SELECT seq, id, place, coalesce(time, {LAST}) AS time {_WITHOUT_PEER})
+SELECT unassigned.seq, unassigned.id AS old_id, coalesce(started.peer, earliest.peer) AS peer
+FROM unassigned JOIN earliest USING (place) ASOF LEFT JOIN started ON unassigned.place = started.place AND unassigned.time >= started.time
 """
 """The peer of the same host and task that started last before the record, else the earliest."""
 _NEW_IDENTITIES = """
@@ -162,7 +162,7 @@ def create_records(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_IDENTITIES)
     shared_lines = connection.execute(_SHARED_LINES).fetchall()
     connection.execute(_RECORDS.replace("$EVENTS", _AS_READ if shared_lines else _IN_ANY_ORDER))
-    if connection.execute(f"SELECT 1 {_LACKING} LIMIT 1").fetchall():
+    if connection.execute(f"SELECT 1 {_WITHOUT_PEER} LIMIT 1").fetchall():
         # Clients v1.0.18 to v1.0.28 leave all ids off the lines of pieces.
         for statement in (_FILLED, _NEW_IDENTITIES, _INSERT_IDENTITIES, _FILL):
             connection.execute(statement)

@@ -45,8 +45,8 @@ class Record(NamedTuple):
 class Attempt:
     """One attempt at one piece while it is being put together; `place` is task and host, life of the process, and piece.
 
-    Of several attempts open at one place the first asks, the others wait for it and are local as long as they do. `deleted`: a
-    record says that the piece was dropped. `inferred`: it has no record of its own. Times are nanoseconds since 1970.
+    Of several attempts open at one place the first sends the request, the others wait for it and are local as long as they do. `deleted`: a
+    record shows that the piece was dropped. `inferred`: it has no record of its own. Times are nanoseconds since 1970.
     """
 
     first: Record
@@ -69,7 +69,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class PeerPieces:
-    """All attempts of one peer seen so far; `rounds` holds the time and the plan of each round."""
+    """All attempts of one peer so far; `rounds` holds the time and the plan of each round."""
 
     cancelling: bool
     done: list[Attempt] = field(default_factory=list)
@@ -106,7 +106,7 @@ class _Requests:
         if attempt.outcome == "ok":
             self.finished.add(attempt.place)
         elif attempt.origin != LOCAL:
-            for other in others.values():  # what they waited for is gone: now they ask themselves
+            for other in others.values():  # the request they waited for failed: now they send their own
                 other.origin, other.started = other.first.origin, moment
 
 

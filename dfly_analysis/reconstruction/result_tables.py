@@ -13,15 +13,15 @@ PIECE_SIZE = """CASE WHEN attempt.size_bytes > 0 THEN attempt.size_bytes WHEN si
         WHEN size.size_bytes = attempt.number * size.piece_bytes THEN size.piece_bytes
         ELSE size.size_bytes - attempt.number * size.piece_bytes END
     END"""
-"""Bytes of an `attempt` at a piece, where nobody says them, from those of its blob: `_task_sizes AS size`."""
+"""Bytes of an `attempt` at a piece, where no record has them, from those of its blob: `_task_sizes AS size`."""
 _TASK_SIZES = """
 CREATE OR REPLACE TEMP TABLE _task_sizes AS
 WITH longest AS (
         SELECT task_id, max(size_bytes) AS bytes FROM _attempts JOIN _identities USING (id) WHERE size_bytes > 0 GROUP BY task_id
     ),
-    lacking AS (SELECT peer FROM _tasks WHERE size_bytes IS NULL AND outcome = 'ok'),
+    without_size AS (SELECT peer FROM _tasks WHERE size_bytes IS NULL AND outcome = 'ok'),
     last_pieces AS (
-        SELECT peer, number, arg_max(size_bytes, order_in_peer) AS bytes FROM _attempts SEMI JOIN lacking USING (peer)
+        SELECT peer, number, arg_max(size_bytes, order_in_peer) AS bytes FROM _attempts SEMI JOIN without_size USING (peer)
         WHERE is_ok AND size_bytes > 0 GROUP BY peer, number
     ),
     added AS (SELECT peer, sum(bytes)::BIGINT AS bytes FROM last_pieces GROUP BY peer HAVING count(*) = max(number) + 1),
@@ -48,7 +48,7 @@ FROM shared
 """
 """Bytes of each peer's blob and of its pieces, 0 where unknown.
 
-Where a client's log does not say the size of a blob, the lengths of its pieces do: the longest is the piece length, and all
+Where a client's log does not have the size of a blob, the lengths of its pieces do: the longest is the piece length, and all
 together are the blob. What some peers of a task know of it holds for the others.
 """
 _TIME = "make_timestamp_ns({})::TIMESTAMPTZ_NS"

@@ -97,7 +97,7 @@ WITH kept AS (FROM _pair_candidates ANTI JOIN _unusual_pieces USING (place, numb
     )
 SELECT kept.*, found.start_seq IS NOT NULL AS is_local FROM kept LEFT JOIN found USING (start_seq)
 """
-"""`is_local`: the same process had asked for the piece before, so this start waited for it or found it there."""
+"""`is_local`: the same process had requested the piece before, so this start waited for it or found it there."""
 
 
 def create_pairs(connection: duckdb.DuckDBPyConnection) -> None:

@@ -43,7 +43,7 @@ SELECT peer,
     max(seq) FILTER (writer = {CLIENT} AND event = 'task_failed') AS failure,
     max(seq) FILTER (writer = {SCHEDULER} AND event IN {quoted(SCHEDULER_TASK_ENDS)} AND (first_client IS NULL OR seq < first_client))
         AS scheduler_end,
-    arg_max(event, seq) FILTER (writer = {SCHEDULER} AND event IN {quoted(SCHEDULER_TASK_ENDS)}) AS scheduler_says,
+    arg_max(event, seq) FILTER (writer = {SCHEDULER} AND event IN {quoted(SCHEDULER_TASK_ENDS)}) AS scheduler_outcome,
     arg_max(size_bytes, seq) FILTER (size_bytes IS NOT NULL AND event IS DISTINCT FROM '{REPORTED}') AS size_bytes,
     arg_max(piece_bytes, seq) FILTER (piece_bytes IS NOT NULL) AS piece_bytes,
     arg_min(url, seq) FILTER (url <> '') AS url,
@@ -72,10 +72,10 @@ WITH marked AS (
         ) USING (seq)
     ),
     timed AS (
-        SELECT placed.*, start_point.time AS started, end_point.time AS ended, seen.time AS seen_time, place_point.id AS place_id,
+        SELECT placed.*, start_point.time AS started, end_point.time AS ended, last_point.time AS last_time, place_point.id AS place_id,
             place_point.line AS log_line
         FROM placed LEFT JOIN points AS start_point ON start_point.seq = start_seq LEFT JOIN points AS end_point ON end_point.seq = end_seq
-        LEFT JOIN points AS seen ON seen.seq = last_client LEFT JOIN points AS place_point ON place_point.seq = place_seq
+        LEFT JOIN points AS last_point ON last_point.seq = last_client LEFT JOIN points AS place_point ON place_point.seq = place_seq
     ),
     terminated AS (SELECT host, max(time) AS time FROM _terminations GROUP BY host),
     restarted AS (SELECT host, max(time) AS time FROM _process_starts GROUP BY host),
@@ -83,7 +83,7 @@ WITH marked AS (
         SELECT timed.*, by_task.key IS NOT NULL OR by_url.key IS NOT NULL AS has_verdict,
             CASE WHEN by_task.key IS NOT NULL THEN by_task.failed ELSE by_url.failed END AS verdict_failed,
             CASE WHEN by_task.key IS NOT NULL THEN by_task.text ELSE by_url.text END AS verdict_text,
-            coalesce(coalesce(seen_time, {LAST}) - {EARLY_NS} <= terminated.time OR restarted.time > coalesce(seen_time, {LAST}), false) AS host_died
+            coalesce(coalesce(last_time, {LAST}) - {EARLY_NS} <= terminated.time OR restarted.time > coalesce(last_time, {LAST}), false) AS host_died
         FROM timed LEFT JOIN _verdicts AS by_task ON by_task.key = task_id LEFT JOIN _verdicts AS by_url ON by_url.key = url
         LEFT JOIN terminated USING (host) LEFT JOIN restarted USING (host)
     ),
@@ -91,7 +91,7 @@ WITH marked AS (
         SELECT *, CASE
             WHEN failure IS NOT NULL THEN 'failed'
             WHEN client_end IS NOT NULL THEN 'ok'
-            WHEN first_client IS NULL AND scheduler_says = 'peer_finished' THEN 'ok'
+            WHEN first_client IS NULL AND scheduler_outcome = 'peer_finished' THEN 'ok'
             WHEN first_client IS NOT NULL AND start_seq IS NOT NULL AND host_died THEN 'died'
             WHEN verdict_failed AND role = 'seedClient' THEN 'failed'
             WHEN first_client IS NULL AND has_verdict AND role = 'seedClient' THEN 'ok'

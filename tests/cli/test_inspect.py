@@ -35,7 +35,7 @@ def test_inspect_says_why_and_the_user_overrides(tmp_path):
     assert "around client-compact: 3 of the first 3 lines begin a record" in row["detection_reason"]
     assert row["detection_reason"] in invoke("inspect", path).stdout.replace("\n", " ")
     (row,) = json.loads(invoke("inspect", path, "--log-format", "zap-console", "--format", "json").stdout)["files"]
-    assert row["detection_reason"].startswith("zap-console, as asked; it looks like ")
+    assert row["detection_reason"].startswith("zap-console, as requested; detected: ")
     for name in ("inspect", "diagnose", "fit", "recommend", "load"):
         output = ("-o", tmp_path / "out") if name == "load" else ()
         done = invoke(name, path, "--log-format", "client-compcat", *output)
