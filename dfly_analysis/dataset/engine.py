@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LIMIT_MIB, LARGEST_LIMIT_MIB = 192, 2048
 """What DuckDB may hold before it spills to the temporary folder, and before it gives up."""
-IDLE_MIB = 16
+IDLE_MIB = 64
 T = TypeVar("T")
 _BATCH_ROWS = 1 << 16
 _FILES = pa.schema([("log_path", pa.string()), ("file_order", pa.int64()), ("newest_first", pa.bool_())])
@@ -79,11 +79,12 @@ class Engine:
                 self.connection.execute(f"SET memory_limit = '{self._limit_mib}MiB'")
 
     def release_memory(self) -> None:
-        """Move what is held to disk as far as possible; a query fetches back what it needs."""
+        """Move what is held to disk as far as possible, and hold less from now on, unless a query needs more."""
         with self.lock:
-            with suppress(duckdb.OutOfMemoryException):  # what queries hold cannot be moved
-                self.connection.execute(f"SET memory_limit = '{IDLE_MIB}MiB'")
-            self.connection.execute(f"SET memory_limit = '{self._limit_mib}MiB'")
+            for limit_mib in (IDLE_MIB // 4, IDLE_MIB):
+                with suppress(duckdb.OutOfMemoryException):  # what queries hold cannot be moved
+                    self.connection.execute(f"SET memory_limit = '{limit_mib}MiB'")
+                    self._limit_mib = limit_mib
 
     def add_arrow(self, name: str, table: pa.Table) -> None:
         """Add a relation that holds an Arrow table."""

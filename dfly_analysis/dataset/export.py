@@ -32,7 +32,7 @@ from dfly_analysis.schema import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Tabl
 EVENTS_FOLDER = "events.parquet"
 _REST = f"{EVENTS_FOLDER}/{REST_PART}"
 _RECONSTRUCTED = (PIECES, TASKS, JOBS)
-_ROWS_AT_ONCE = 1 << 16
+_ROWS_AT_ONCE = 1 << 15
 _GROUPS_AHEAD = 2
 
 
@@ -122,6 +122,7 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
     key = None
     if reconstruct:
         key = reconstruction_key(engine, local, effective_timeouts(dataset.settings), terminations(whole))
+    engine.release_memory()
     rows |= {f"{table.name}.parquet": _write_table(store, engine, table, key) for table in tables}
     coverage = tuple(with_notes(whole.coverage, dataset.copies))
     return Written(rows, coverage, dataset.missing_inputs, tuple(whole.problems))
