@@ -22,6 +22,8 @@ from .recommendation.recommendations import Advice as Advice
 from .recommendation.recommendations import NoRecommendation as NoRecommendation
 from .recommendation.recommendations import Recommendation as Recommendation
 from .reporting import Report as Report
+from .reporting.explanation import Explanation as Explanation
+from .reporting.explanation import explain as explain
 from .simulation import WhatIf as WhatIf
 from .simulation import simulate as simulate
 

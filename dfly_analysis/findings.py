@@ -9,6 +9,7 @@ from typing import Literal
 from dfly_analysis.schema import SEVERITIES, Severity
 
 Verdict = Literal["present", "absent", "unknown"]
+Strength = Literal["seen", "likely", "possible"]
 
 
 def collapse_whitespace(text: str) -> str:
@@ -71,15 +72,36 @@ class CauseProportion:
     """``high``, ``medium`` or ``low``: of most of these tasks, of equally many the lower; None if unknown."""
 
 
+@dataclass(frozen=True)
+class Alternative:
+    """A cause that the input does not rule out, and how it would show."""
+
+    cause: str
+    why: str
+
+
 class Diagnosis(list[Finding]):
-    """The findings of one dataset, a list, with their causes, largest share first; no primary cause where no task failed."""
+    """The findings of one dataset, a list, with their causes, largest share first.
+
+    Without a failed task, or where a fragment's text does not tell, there is no primary cause; `strength` says how well the input
+    supports the primary cause, or the alternatives (likeliest first) where there is none.
+    """
 
     def __init__(
-        self, findings: Iterable[Finding], causes: Iterable[CauseProportion] = (), primary_cause: str | None = None
+        self,
+        findings: Iterable[Finding],
+        causes: Iterable[CauseProportion] = (),
+        primary_cause: str | None = None,
+        *,
+        strength: Strength | None = None,
+        alternatives: Iterable[Alternative] = (),
+        remedy: str = "",
+        next_step: str = "",
     ) -> None:
         super().__init__(findings)
         self.causes: tuple[CauseProportion, ...] = tuple(causes)
-        self.primary_cause = primary_cause
+        self.primary_cause, self.strength, self.alternatives = primary_cause, strength, tuple(alternatives)
+        self.remedy, self.next_step = remedy, next_step
 
     def get(self, finding_id: str) -> Finding | None:
         """Return the finding of that id, or None."""

@@ -20,6 +20,7 @@ from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import Opened, SourceFile, open_file
 from dfly_analysis.readers import benchmarks, jobs, pods, prometheus
+from dfly_analysis.readers.fragments import fragment_table, missing_fragments, read_fragments, without_lines
 from dfly_analysis.readers.logs import LogReader, find_format, sniff
 from dfly_analysis.readers.logs.event_schema import codes_and_texts, values_of
 from dfly_analysis.readers.logs.format_detection import match_head
@@ -39,6 +40,8 @@ _MAX_WRITERS = 500
 """Of one file whose records are fingerprinted separately."""
 _BATCH_BYTES = 8 << 20
 """Of small logs that are parsed together."""
+_PASTE_BYTES, _PASTE_LINES = 1 << 16, 300
+"""Longest text that is looked through for fragments where no log format explains it."""
 _GROUP_BYTES, _GROUP_FILES = 64 << 20, 1_000
 """Of files that are read as one unit of work, and whose records make one part."""
 Sink = Callable[[pa.Table], None]
@@ -46,11 +49,14 @@ Sink = Callable[[pa.Table], None]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How files are read: zone of times without one, log format that the user named, and whether records that no analysis uses are kept."""
+    """How files are read: zone of times without one, log format that the user named, whether records that no analysis uses are kept,
+    and whether a short text that no log format explains is searched for known failures.
+    """
 
     tz: str = "UTC"
     format_id: str | None = None
     records: Literal["all", "relevant"] = "all"
+    fragments: bool = True
 
     @property
     def log_format(self) -> LogFormat | None:
@@ -113,13 +119,50 @@ class _FileReader:
         """Read one opened file, or keep it to be parsed with others."""
         row: dict[str, Any] = {"path": opened.address, "kind": "foreign", "parsed": 0, "continuation": 0, "rejected": 0}
         self.result.coverage.append(row)
-        if not self._batch(opened, row):
+        paste = self._paste(opened)
+        if paste is not None:
+            row |= self._read_paste(opened, paste)
+        elif not self._batch(opened, row):
             row |= self._read(opened)
         notes = [note for note in (row.get("note"), opened.note) if note]
         row |= {"note": "; ".join(notes) or None, "size_bytes": opened.size_bytes, "sha256": opened.sha256}
         if opened.problem:
             hint = "what came before was read; copy the file again"
             self.add_problem(SourceError(opened.problem, where=opened.address, hint=hint))
+
+    def _paste(self, opened: Opened) -> str | None:
+        """Return the text of a file that may be a paste: short, and named by the user rather than found in an archive."""
+        if not self.options.fragments or self.options.format_id is not None:
+            return None
+        if "!" in opened.address or _FOREIGN.search(opened.address):
+            return None
+        data = opened.whole(_PASTE_BYTES)
+        if not data or opened.problem or b"\x00" in data or data.count(b"\n") > _PASTE_LINES:
+            return None
+        return data.decode("utf-8", "replace")
+
+    def _read_paste(self, opened: Opened, text: str) -> dict[str, Any]:
+        """Read a short text as what it looks like, and where that explains less of it, as fragments."""
+        tables: list[pa.Table] = []
+        sink, self.sink = self.sink, tables.append
+        try:
+            row = self._read(opened)
+        finally:
+            self.sink = sink
+        fragments = read_fragments(text) if row.get("kind", "foreign") in ("foreign", "log") else []
+        added, dropped = missing_fragments(fragments, tables)
+        for table in tables:
+            sink(without_lines(table, dropped) if dropped else table)
+        if not added:
+            return row
+        sink(fragment_table(added, opened.address, self.options.tz))
+        if row.get("kind") == "log":
+            return row
+        lines = int(row.get("lines", 0))
+        return {
+            "kind": "log", "format": "fragment", "component": added[0].component, "lines": lines, "parsed": len(added),
+            "rejected": max(lines - len(added), 0), "detection_reason": "no log format explains it, but it holds known texts of Dragonfly",
+        }  # fmt: skip
 
     def finish(self) -> FileResult:
         """Parse the remaining small logs, and return the result of all files."""

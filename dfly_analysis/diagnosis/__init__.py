@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.causes import cause_shares
+from dfly_analysis.diagnosis import fragment_causes
+from dfly_analysis.diagnosis.causes import STRENGTHS, cause_shares
 from dfly_analysis.diagnosis.checks import run_checks
 from dfly_analysis.diagnosis.preheat_jobs import count_failures
 from dfly_analysis.diagnosis.signature_checks import check_signatures
@@ -27,6 +28,11 @@ def diagnose(dataset: Dataset) -> Diagnosis:
         missing are counted instead.
     """
     with dataset.engine.lock:  # the checks share temporary tables
-        findings = [*check_signatures(dataset), *run_checks(dataset)]
+        is_fragment = fragment_causes.is_fragment(dataset)
+        findings = [*check_signatures(dataset, is_fragment=is_fragment), *run_checks(dataset)]
         causes = cause_shares(count_failures(dataset))
-    return Diagnosis(findings, causes, causes[0].cause if causes else None)
+        primary = causes[0].cause if causes else None
+        if is_fragment and primary in (None, "unknown"):
+            return fragment_causes.explain(dataset, findings, causes)
+    strength = STRENGTHS.get(causes[0].confidence, "possible") if causes else None
+    return Diagnosis(findings, causes, primary, strength=strength)

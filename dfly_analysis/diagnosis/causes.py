@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dfly_analysis.estimates import wilson
-from dfly_analysis.findings import CauseProportion
+from dfly_analysis.findings import CauseProportion, Strength
 
 # Of causes with equally many tasks, the one that can bring about the others comes first: a dead process or a full disk makes
 # others wait until their timeout, never the other way round.
@@ -15,6 +15,8 @@ _PRECEDENCE = (
     "network_instability", "timeout_too_short", "client_bug", "cancelled", "unknown",
 )  # fmt: skip
 _CONFIDENCES = ("low", "medium", "high")
+STRENGTHS: Mapping[str | None, Strength] = {"high": "seen", "medium": "likely", "low": "possible"}
+"""How well a cause is supported, by the confidence of its tasks."""
 
 
 def cause_shares(failures: Iterable[tuple[str | None, str | None, int]]) -> tuple[CauseProportion, ...]:

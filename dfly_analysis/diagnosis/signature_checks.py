@@ -34,14 +34,16 @@ class _Counts(NamedTuple):
     texts: int
 
 
-def check_signatures(dataset: Dataset) -> list[Finding]:
-    """Return the verdict on every signature that is a finding.
+def check_signatures(dataset: Dataset, *, is_fragment: bool = False) -> list[Finding]:
+    """Return the verdict on every signature that is a finding; in a fragment every signature that it shows is one.
 
     ``count`` is failures: lines of one piece within two seconds are one, a task's line counts only if no piece of it does, and
     what scheduler and manager repeat counts only if no client logs it.
     """
-    _match(dataset)
+    _match(dataset, is_fragment=is_fragment)
     counts = _count(dataset)
+    failing = {one.id for one in load_signatures() if one.id in counts and one.layer in _FAILING}
+    shown = failing or counts.keys()  # what wraps or repeats a failure is shown where nothing else is known of it
     components = {name for (name,) in dataset.rows("SELECT DISTINCT component FROM events WHERE component IS NOT NULL")}
     ((tasks, failed),) = dataset.rows(f"SELECT count(*), count(*) FILTER ({FAILED}) FROM tasks")
     return [
@@ -49,7 +51,7 @@ def check_signatures(dataset: Dataset) -> list[Finding]:
         if signature.id in counts
         else _not_found(signature, components)
         for signature in load_signatures()
-        if signature.finding
+        if signature.finding or signature.id in shown
     ]
 
 
@@ -62,9 +64,9 @@ _SUSPECTS = f"""
 """Records that may report a failure; the error text of a job is one too: often it is all that a user has."""
 
 
-def _match(dataset: Dataset) -> None:
+def _match(dataset: Dataset, *, is_fragment: bool) -> None:
     """Make `matches`: the records that match a signature."""
-    wanted = {one.id for one in load_signatures() if one.finding}
+    wanted = {one.id for one in load_signatures() if one.finding or (is_fragment and one.layer != "benign")}
     found = [
         {"message": text, "signature": one.id}
         for (text,) in dataset.rows(f"SELECT DISTINCT message FROM ({_SUSPECTS})")
@@ -126,7 +128,8 @@ def _count(dataset: Dataset) -> dict[str, _Counts]:
 
 def _found(signature: Signature, counts: _Counts, dataset: Dataset, tasks: int, failed: int) -> Finding:
     echo_of = signature.echo_of if signature.echo_of and counts.echoes * 2 > counts.texts else None
-    severity = signature.severity if counts.tasks else "low" if signature.layer in _FAILING else "info"
+    of_failure = counts.tasks or not tasks  # where no task is seen, as in a paste, the text alone counts
+    severity = signature.severity if of_failure else "low" if signature.layer in _FAILING else "info"
     return Finding(
         signature.id, signature.title, "present", severity, counts.failures, counts.tasks, iso(counts.first), iso(counts.last),
         signature.knob, _reason(signature, counts, dataset, echo_of, tasks, failed), echo_of,

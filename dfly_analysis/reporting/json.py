@@ -25,6 +25,10 @@ def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
         {
             "schema_version": SCHEMA_VERSION,
             "primary_cause": findings.primary_cause,
+            "strength": findings.strength,
+            "alternatives": [asdict(one) for one in findings.alternatives],
+            "remedy": findings.remedy or None,
+            "next_step": findings.next_step or None,
             "causes": [asdict(share) for share in findings.causes],
             "findings": [asdict(finding) for finding in findings],
             "coverage": coverage_json(dataset.coverage),

@@ -184,11 +184,11 @@ def test_of_equal_causes_the_root_cause_comes_first():
 
 
 def test_job_records_alone_show_the_signature():
-    """Without any log, the error text of a job is evidence of low severity, and the job itself is a finding."""
+    """Without any log, the error text of a job is evidence of its failure, and the job itself is a finding."""
     error = "rpc error: code = Internal desc = error decoding response body"
     findings = dfly.diagnose(dataset_of(jobs=[job(error=error), job("SUCCESS", job_id="group_2")]))
     body, failed = findings.get("error_decoding_response_body"), findings.get("preheat_job_failed")
-    assert (body.verdict, body.severity, body.count) == ("present", "low", 1)
+    assert (body.verdict, body.severity, body.count) == ("present", "high", 1)
     assert body.reason == "1 failure in 1 line of job records."
     assert [(one.path, one.line) for one in body.evidence] == [("jobs.json", 7)]
     assert (failed.verdict, failed.count, failed.tasks) == ("present", 1, 1)
@@ -311,9 +311,9 @@ def test_hosts_are_listed_in_a_sentence():
 
 
 def test_reason_without_tasks_does_not_mention_them(tmp_path):
-    """A broken body in a log without any task is counted, with low severity."""
+    """A broken body in a log without any task is counted, as severe as its text says."""
     found = diagnosed(tmp_path, {LOG: rust(0, START) + rust(5, BODY, "ERROR")}).get("error_decoding_response_body")
-    assert (found.verdict, found.severity, found.count, found.tasks) == ("present", "low", 1, 0)
+    assert (found.verdict, found.severity, found.count, found.tasks) == ("present", "high", 1, 0)
     assert found.reason == "1 failure in 1 line on seed-0."
 
 

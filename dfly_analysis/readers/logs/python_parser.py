@@ -179,7 +179,7 @@ def read_rows(
                 counts.parsed += 1
                 counts.formats[own_format.id] += 1
                 record.time = time = record.time or time  # a record without a time came after the one before it
-                rows.append(_row(record, start, [match[0], *rest]))
+                rows.append(event_row(record, start, [match[0], *rest]))
         if found:
             pending = (line_number, *found, [])
         elif line is not None and pending and len(pending[3]) < _MAX_LINES and pending[1].grammar != "json":
@@ -197,7 +197,8 @@ def _without_control(line: str) -> str:
     return line.removesuffix("\r").replace("\0", "")
 
 
-def _row(record: Record, line_number: int, physical: list[str]) -> dict[str, Any]:
+def event_row(record: Record, line_number: int, physical: Sequence[str]) -> dict[str, Any]:
+    """Return a record as a row of the columns of the parts; its time is a text still."""
     fields, message = record.fields, record.message
     row: dict[str, Any] = {
         "time": record.time, "level": record.level, "span": record.span, "source": record.source, "message": message,

@@ -1,0 +1,424 @@
+"""Reads fragments of logs: lines as people paste them, quoted, wrapped, coloured, escaped, or without their time and level.
+
+Where no log format explains a text, or only part of it, known failure texts are searched in what is left once quotes, escapes,
+colours and prefixes are taken off. A text that other programs write too counts only where nothing says it is theirs.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from dfly_analysis.catalog.ambiguous_texts import other_programs_texts
+from dfly_analysis.catalog.error_signatures import Signature, is_benign, load_signatures, signatures_in
+from dfly_analysis.readers.logs.event_matching import take_event
+from dfly_analysis.readers.logs.event_schema import TEXT_CAP, arrow_schema
+from dfly_analysis.readers.logs.log_identity import split_host
+from dfly_analysis.readers.logs.python_parser import Record, event_row, split_tail
+from dfly_analysis.redaction import redact
+
+MAX_CHARS = 1 << 20
+"""Longer texts are no fragments."""
+_MAX_LINE_CHARS = 20_000
+_MAX_JOINED = 6
+"""Lines that one wrapped record may extend over."""
+_WRAPPED_CHARS = 36
+"""A line that a terminal or chat window wrapped is at least this long."""
+
+_COLOUR = re.compile(r"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|#033|\^\[|␛)?\[(?:\d{1,3};){0,3}\d{0,3}m(?![\w/-]*\])")
+_QUOTES = str.maketrans(
+    {"“": '"', "”": '"', "\u2018": "'", "\u2019": "'", "\u00a0": " ", "\u200b": None, "\ufeff": None, "\u2028": "\n"}
+)
+_MARKUP = re.compile(r"^\s*(?:(?:>|[-*•+]|#{1,4}|\d{1,3}[.)])\s+|>|\||`{1,3}|~~~)")
+_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
+_TIME = re.compile(
+    r"(?P<date>\d{4}[-/]\d\d[-/]\d\d)(?P<mark>[T ])(?P<clock>\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)\s?(?P<zone>Z|[+-]\d\d:?\d\d)?"
+)
+_LEVEL = re.compile(
+    r"(?<![A-Za-z])(?:TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|FATAL)(?![A-Za-z_])|\"level\":\s?\"(?P<json>\w+)\"|level=(?P<key>\w+)"
+)
+_SOURCE = re.compile(r"(?P<source>(?<![\w/.-])[\w@./-]{1,200}?\.(?:rs|go):\d{1,5})(?::\d+)?:?(?=[\s:\"|]|$)")
+_MEMBER = re.compile(r'^\s*"(?P<key>[\w.]{1,40})":\s*"(?P<value>.*?)"?\s*[,}\]]*\s*$')
+_MESSAGE_KEYS = ("msg", "message", "_msg", "log", "line", "error", "err", "description", "reason", "stderr", "text")
+_JSON_MESSAGE = re.compile(r'"(?:msg|message)"\s*:\s*"')
+_TIME_KEYS = ("ts", "time", "timestamp", "@timestamp", "_time")
+_MAX_OBJECTS = 500
+_MAX_LINES_JOINED = 60
+_MAX_LINES_ALONE = 12
+_DECODER = json.JSONDecoder()
+_LEVELS = {"WARNING": "WARN", "PANIC": "FATAL", "DPANIC": "FATAL", "CRITICAL": "FATAL"}
+_TAKEN_LEVELS = frozenset({"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"})
+
+_CONTEXT = re.compile(
+    r"dragonfly|\bd7y\b|\bdf(?:daemon|get|cache|init|ctl|store)\b|seed[-_ ]?(?:client|peer)|preheat|back[-_ ]?to[-_ ]?source|\bpiece(?:_id|Num| \S{1,80} from| finished| failed| task|s sync)"
+    r"|download (?:piece|task|from source|from parent|with scheduler)|sync pieces|task_?id|peer_?id|(?:127\.0\.0\.1|localhost):4001|:6500[0-4]\b|\bAnnouncePeer|\bDownload(?:Piece|Peer|Task)|/var/(?:lib|log)/dragonfly",
+    re.IGNORECASE,
+)
+"""What only Dragonfly, or a program that speaks to it, says."""
+_STRUCTURE = re.compile(
+    r"^\W{0,3}(?:\w{3}\s{1,2}\d{1,2} \d\d:\d\d:\d\d \S{1,80} \S{1,60}:|[IWEF]\d{4} \d\d:\d\d:\d\d|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d|\S{1,60} - - \[|\[\w{3} \w{3} \d\d |Traceback |Exception in )"
+)
+"""How a line of some program's log begins."""
+_CODE = re.compile(
+    r"(?:[;{]|\}\)?[;,])\s*$|^\s*[})\]]+[;,]?$|^\s*(?://|/\*|\*/|#include|#\[|import |from \S+ import|func |(?:pub )?(?:async )?fn |def |class |return |if |else|for |while |let |const |var |package |use |match )|\w!\("
+)
+
+
+class Fragment(NamedTuple):
+    """One record of a fragment: where it begins, what it says, and which failures its text shows."""
+
+    line: int
+    record: Record
+    text: str
+    signatures: tuple[Signature, ...]
+    event: dict[str, str]
+
+    @property
+    def is_record(self) -> bool:
+        """Return whether its text began like a record of a log."""
+        return bool(self.record.time or self.record.source)
+
+    @property
+    def component(self) -> str:
+        """Return who wrote it, as far as place and text tell; the client where nothing does."""
+        source = self.record.source
+        if ".rs:" in source:
+            return "client"
+        if source.startswith("manager/") or "rpcserver/" in source:
+            return "manager"
+        if ".go:" in source:
+            return "client" if source.startswith(("peer/", "daemon/", "storage/")) else "scheduler"
+        return next((one.component for one in self.signatures if one.component in ("scheduler", "manager")), "client")
+
+
+@dataclass
+class _Line:
+    number: int
+    text: str
+    time: str = ""
+    level: str = ""
+    source: str = ""
+    message: str = ""
+
+
+def read_fragments(text: str) -> list[Fragment]:
+    """Find known failures and events in a text that is no log.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of Fragment
+        In the order of the lines; empty where nothing in the text is Dragonfly's.
+    """
+    if len(text) > MAX_CHARS or "\x00" in text:
+        return []
+    lines = [line for line in _lines(text) if line.message or line.source]
+    found = list(_search(lines))
+    if len(lines) <= _MAX_JOINED and not any(one.layer == "cause" for fragment in found for one in fragment.signatures):
+        repaired = [_parse(line.number, repair(line.text)) for line in lines]
+        better = list(_search(repaired))
+        found = better if _best(better) < _best(found) else found
+    return [] if found and _is_code(lines) else [fragment for fragment in found if _is_ours(fragment, lines)]
+
+
+def clean_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text with their numbers: entities, escapes, colours, quotation marks and markup taken off."""
+    for number, raw in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        line = raw[:_MAX_LINE_CHARS].translate(_QUOTES)
+        if "&" in line and _ENTITY.search(line):
+            line = html.unescape(html.unescape(line)).translate(_QUOTES)
+        line = _COLOUR.sub("", line)
+        if "\\" in line:
+            line = line.replace('\\\\"', '"').replace('\\"', '"').replace("\\t", "\t").replace("\\r", "")
+            line = re.sub(r"\\{1,2}n(?![a-z])|\\{1,2}n(?=\d{4}-|\s)", "\n", line)
+        if '""' in line:
+            line = line.replace('""', '"')
+        for part in re.split(r"[\n\r\x0b\x0c\x85]", line):
+            while (bare := _MARKUP.sub("", part, count=1)) != part:
+                part = bare  # noqa: PLW2901 - quoted twice
+            if part.strip():
+                yield number, part.rstrip(" \t`")
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """Yield the lines of a text; JSON objects in it, also those of several lines, give a line for each text they hold."""
+    bare = _COLOUR.sub("", text.translate(_QUOTES))
+    at, attempts = 0, 0
+    for start in re.finditer(r'\{(?=\s*")', bare):
+        if start.start() < at or attempts > _MAX_OBJECTS:
+            continue
+        attempts += 1
+        try:
+            value, end = _DECODER.raw_decode(bare, start.start())
+        except (ValueError, RecursionError):
+            continue
+        found = list(_members(value, bare.count("\n", 0, start.start()) + 1))
+        if found:
+            yield from _parsed(bare, at, start.start())
+            yield from found
+            at = end
+    yield from _parsed(bare, at, len(bare))
+
+
+def _parsed(text: str, start: int, end: int) -> Iterator[_Line]:
+    first = text.count("\n", 0, start)
+    for number, clean in _unwrapped(list(clean_lines(text[start:end]))):
+        yield _parse(first + number, clean)
+
+
+def _unwrapped(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Yield the lines with those joined that a window of fixed width has wrapped."""
+    width = max((len(line) for _, line in lines), default=0)
+    number, text = 0, ""
+    for place, (line_number, line) in enumerate(lines):
+        before = lines[place - 1][1] if place else ""
+        if before and width >= _WRAPPED_CHARS and not _TIME.match(line) and not _MEMBER.match(line):
+            word = len(line.split(" ", 1)[0])
+            if (
+                len(before) == width
+                and len(lines) > 1
+                and sum(len(one) == width for _, one in lines) * 2 >= len(lines) - 1
+            ):
+                text += line
+                continue
+            if place and len(before) + 1 + word > width >= len(before) and len(lines) <= _MAX_LINES_JOINED:
+                text += " " + line.strip()
+                continue
+        if text:
+            yield number, text
+        number, text = line_number, line
+    if text:
+        yield number, text
+
+
+def _members(value: Any, number: int) -> Iterator[_Line]:
+    """Yield a line for each object in a JSON value that holds a message."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _members(item, number)
+    if not isinstance(value, dict):
+        return
+    texts = {key.lower(): text for key, text in value.items() if isinstance(text, str)}
+    messages = [texts[key] for key in _MESSAGE_KEYS if key in texts]
+    inner = value.get("fields")
+    if isinstance(inner, dict) and isinstance(inner.get("message"), str):
+        messages.append(inner["message"])
+    if messages:
+        line = _parse(number, ": ".join(messages).rstrip("\n"))
+        stamp = next((match for key in _TIME_KEYS if key in texts and (match := _TIME.search(texts[key]))), None)
+        line.time = line.time or (_iso(stamp) if stamp else "")
+        line.level = line.level or _level(texts.get("level", texts.get("severity", "")))
+        line.source = line.source or texts.get("caller", texts.get("filename", ""))
+        yield line
+    for key, item in value.items():
+        if key != "fields":
+            yield from _members(item, number)
+
+
+def _iso(time: re.Match[str]) -> str:
+    return f"{time['date'].replace('/', '-')}T{time['clock'].replace(',', '.')}{time['zone'] or ''}"
+
+
+def _level(word: str) -> str:
+    upper = word.upper()
+    upper = _LEVELS.get(upper, upper)
+    return upper if upper in _TAKEN_LEVELS else ""
+
+
+def _parse(number: int, text: str) -> _Line:
+    """Take time, level and place off a line as far as they are there; what follows them is the message."""
+    result = _Line(number, text)
+    place = _SOURCE.search(text)
+    head = text[: place.start()] if place else text[:200]
+    times = list(_TIME.finditer(head))
+    level = _LEVEL.search(text, times[-1].end() if times else 0, len(head) if place else len(text))
+    if times:
+        result.time = _iso(times[-1])
+    if level is not None:
+        result.level = _level(level["json"] or level["key"] or level[0])
+    if place:
+        result.source, message = place["source"], text[place.end() :]
+    elif member := _MEMBER.match(text):
+        message = member["value"] if member["key"].lower() in _MESSAGE_KEYS else ""
+        result.message = message
+        return result
+    elif level is not None and level["json"] is None and level.start() < 120:
+        message = text[level.end() :]
+    elif times:
+        message = text[times[-1].end() :]
+    else:
+        message = text
+    parts = _JSON_MESSAGE.split(message, maxsplit=1)
+    if len(parts) > 1:  # part of an object
+        error = re.search(r'"error":\s?"(?P<error>[^"]*)', parts[1])
+        message = re.split(r'",\s?"', parts[1], maxsplit=1)[0] + (f": {error['error']}" if error else "")
+    result.message = message.strip(" \t:|,;`'\u2026").removeprefix("...")
+    if result.message.count('"') % 2:
+        result.message = result.message.strip('"')
+    return result
+
+
+def _search(lines: Sequence[_Line]) -> Iterator[Fragment]:
+    """Yield what the lines show, each by itself, or joined with the lines behind it where it was wrapped."""
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        found = _signatures(line.message) or _signatures(line.text)
+        length, message = 1, line.message if _signatures(line.message) or not found else line.text
+        if len(lines) <= _MAX_LINES_JOINED and (len(line.text) >= _WRAPPED_CHARS or line.source or line.time):
+            for end in range(at + 2, min(at + 1 + _MAX_JOINED, len(lines) + 1)):
+                following = lines[at + 1 : end]
+                if following[-1].time or (following[-1].source and following[-1].level):
+                    break
+                for separator in (" ", ""):
+                    joined = separator.join(
+                        [message if found else line.message, *(one.text.strip() for one in following)]
+                    )
+                    more = _signatures(joined)
+                    if _strength(more) < _strength(found):
+                        found, length, message = more, end - at, joined
+        record_message, fields = split_tail(redact(message))
+        event = take_event(record_message)
+        if found or event:
+            failing = [one for one in found if one.layer != "benign"]
+            level = line.level or ("ERROR" if failing else "INFO")
+            record = Record(line.time, level, line.source, record_message, None, fields)
+            text = "\n".join(redact(one.text) for one in lines[at : at + length])
+            yield Fragment(line.number, record, text, tuple(found), event)
+        at += length
+
+
+def _best(found: Sequence[Fragment]) -> tuple[int, int]:
+    return min((_strength(fragment.signatures) for fragment in found), default=_strength(()))
+
+
+def _strength(found: Sequence[Signature]) -> tuple[int, int]:
+    """Return how much the signatures say, the smaller the more: a cause before a symptom, the lower priority first."""
+    causes = [one.priority for one in found if one.layer == "cause"]
+    return (0, min(causes)) if causes else (1, min((one.priority for one in found), default=1_000))
+
+
+def _signatures(message: str) -> list[Signature]:
+    """Return the signatures that a message shows; none where it is benign."""
+    if len(message) < 5 or is_benign(message):
+        return []
+    text = re.sub(r"\s+", " ", message).strip()
+    return [one for one in signatures_in(text) if one.layer != "benign"]
+
+
+@cache
+def _phrases() -> tuple[str, ...]:
+    """Return the texts by which signatures are found, the longest first."""
+    texts = {literal.strip() for one in load_signatures() if one.layer != "benign" for literal in one.literals}
+    return tuple(sorted((text for text in texts if len(text) >= 8), key=len, reverse=True))
+
+
+def repair(text: str) -> str:
+    """Return a text with phrases of known failures restored where letters of them were lost or misread."""
+    from rapidfuzz import fuzz
+
+    for phrase in _phrases():
+        if phrase in text:
+            continue
+        # only sentences are compared without regard to case: a name in one word is another error's in another case
+        near, whole = (phrase.lower(), text.lower()) if " " in phrase else (phrase, text)
+        found = fuzz.partial_ratio_alignment(near, whole, score_cutoff=90)
+        if found is not None and found.dest_end - found.dest_start >= len(phrase) * 0.7:
+            text = text[: found.dest_start] + phrase + text[found.dest_end :]
+    return text
+
+
+def _is_code(lines: Sequence[_Line]) -> bool:
+    """Return whether a text is a program's source, which holds failure texts without a failure."""
+    code, timed = sum(1 for line in lines if _CODE.search(line.text)), sum(1 for line in lines if line.time)
+    return len(lines) >= 3 and timed * 10 < len(lines) and code * (10 if len(lines) >= 20 else 3) > len(lines)
+
+
+def _is_ours(fragment: Fragment, lines: Sequence[_Line]) -> bool:
+    """Return whether a fragment is of Dragonfly: by names around it, or because nothing says that it is another program's."""
+    place = next((at for at, line in enumerate(lines) if line.number >= fragment.line), 0)
+    around = lines if len(lines) <= _MAX_LINES_JOINED else lines[max(0, place - 3) : place + 4]
+    texts = [line.text for line in around]
+    if (
+        all(one.layer in ("wrapper", "echo") for one in fragment.signatures)
+        and len(lines) > 3
+        and not fragment.is_record
+    ):
+        return False  # words like "preheat failed" in a sentence
+    if any(_CONTEXT.search(text) for text in (*texts, fragment.text)):
+        return True
+    if len(lines) > _MAX_LINES_ALONE or (_CODE.search(texts[0]) and len(texts) == 1):
+        return False
+    is_own = any(one.id not in other_programs_texts() for one in fragment.signatures)
+    return is_own or not any(_STRUCTURE.search(text) for text in texts)
+
+
+def fragment_table(fragments: Sequence[Fragment], address: str, tz: str) -> pa.Table:
+    """Return fragments as records of `dfly_analysis.readers.logs.event_schema.arrow_schema`; `tz` is the zone of times without one."""
+    rows = []
+    for fragment in fragments:
+        row = event_row(fragment.record, fragment.line, [fragment.text])
+        host, role = split_host(row["host_id"])
+        rows.append({
+            **row, "time": _nanoseconds(fragment.record.time, tz), "text": fragment.text[:TEXT_CAP], "component": fragment.component,
+            "host": host, "role": (role or "client") if fragment.component == "client" else fragment.component, "log_path": address,
+        })  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=arrow_schema())
+
+
+def missing_fragments(fragments: Sequence[Fragment], tables: Sequence[pa.Table]) -> tuple[list[Fragment], set[int]]:
+    """Return the fragments that say more than the records read otherwise, and the lines of the records that they replace."""
+    records = {
+        line: (message or "", level)
+        for table in tables
+        for line, message, level in zip(
+            *(table[name].to_pylist() for name in ("log_line", "message", "level")), strict=True
+        )
+    }
+    added: list[Fragment] = []
+    dropped: set[int] = set()
+    for fragment in fragments:
+        before = max((line for line in records if line <= fragment.line), default=0)
+        message, level = records.get(before, ("", ""))
+        if before != fragment.line and "\n" not in message:
+            added.append(fragment)
+        elif _strength(fragment.signatures) < _strength(_signatures(message)) and level not in (
+            "INFO",
+            "DEBUG",
+            "TRACE",
+        ):
+            added.append(fragment)
+            dropped.add(before)
+    return added, dropped
+
+
+def without_lines(table: pa.Table, lines: set[int]) -> pa.Table:
+    """Return the records of a table that do not begin in some lines."""
+    return table.filter(pa.array([line not in lines for line in table["log_line"].to_pylist()]))
+
+
+def _nanoseconds(text: str, tz: str) -> int | None:
+    """Return a time as nanoseconds since 1970, None where there is none."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
+    clock, _, fraction = match["clock"].partition(".")
+    try:
+        time = datetime.fromisoformat(f"{match['date']}T{clock}{match['zone'] or ''}")
+        time = time if time.tzinfo else time.replace(tzinfo=ZoneInfo(tz))
+        seconds = int(time.timestamp())
+    except (ValueError, OverflowError, OSError, KeyError):
+        return None
+    return seconds * 10**9 + int(fraction.ljust(9, "0")[:9] or 0) if 0 <= seconds < 7_258_118_400 else None

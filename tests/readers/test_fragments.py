@@ -1,0 +1,159 @@
+"""Known failures are found in whatever people paste, and in nothing else."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import dfly_analysis as dfly
+from dfly_analysis.catalog.error_signatures import load_signatures
+from dfly_analysis.readers.fragments import clean_lines, read_fragments, repair
+from tests.fragments.evaluate import is_recognised, judge, lines
+from tests.fragments.shapes import SHAPES
+
+TASK = "0f2b6bb1a3dd9c7bfa5e25db60f8d1ee9bbd5c1d6fc2c4f01f3a9a2b8b4a5b6c"
+IDS = f'host_id="10.1.1.5-seed-0-seed" task_id="{TASK}" peer_id="10.1.1.5-seed-0-aa-seed"'
+BODY = "download piece finished: error decoding response body"
+
+
+def pair(seconds: float) -> str:
+    return (
+        f"2025-03-04T05:06:07.000000Z  INFO download_task: dragonfly-client/src/resource/piece.rs:500: start to download piece {TASK}-17 from source {IDS}\n"
+        f'2025-03-04T05:06:{7 + seconds:09.6f}Z ERROR download_task: dragonfly-client/src/resource/piece.rs:640: {BODY} {IDS} piece_id="{TASK}-17"\n'
+    )
+
+
+def diagnose(text: str, folder: Path, **settings: str) -> dfly.Diagnosis:
+    path = folder / "paste.txt"
+    path.write_text(text, "utf-8")
+    return dfly.diagnose(dfly.load(path, settings=dfly.Settings.resolve(**settings)))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_decisive_lines_are_found_in_each_shape(name):
+    missed = [line.finding for line in lines() if not is_recognised(line, SHAPES[name](line.line))]
+    allowed = 0.25 if name == "letters lost" else 0.03
+    assert len(missed) <= allowed * len(lines()), missed
+
+
+@pytest.mark.parametrize("name", ["Loki CSV export", "wrapped at 80", "message alone", "job JSON, a part"])
+def test_a_diagnosis_of_a_paste_has_the_cause(name, tmp_path):
+    chosen = lines()[::6]
+    judged = [judge(line, SHAPES[name](line.line), tmp_path) for line in chosen]
+    assert sum(all(each) for each in judged) >= len(chosen) - 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It was the best of times; the connection of ages was reset by peers of the realm, and no space was left on any device of war.",
+        "Nov 29 12:00:00 host sshd[811]: error: kex_exchange_identification: read: Connection reset by peer",
+        "2026/11/29 12:00:01 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.1",
+        "E1129 12:00:00.000000 1 leaderelection.go:330] error retrieving resource lock kube-system/x: context deadline exceeded",
+        'def f():\n    raise OSError("No space left on device")\n\nimport errno\nreturn errno.ENOSPC\n',
+        'if err != nil {\n\treturn fmt.Errorf("watch sync pieces timeout: %w", err)\n}\n// scheduler\nfunc main() {\n',
+        '10.0.0.3 - - [29/Nov/2026:10:00:00 +0000] "GET /v2/a/blobs/sha256:ab HTTP/1.1" 206 4194304 "-" "dragonfly"',
+        "",
+        "hello",
+    ],
+)
+def test_other_texts_hold_no_failure(text):
+    assert [one.id for fragment in read_fragments(text) for one in fragment.signatures] == []
+
+
+def test_samples_of_benign_lines_hold_no_failure():
+    for one in load_signatures():
+        for text in one.samples.match if one.layer == "benign" else ():
+            assert [found.id for fragment in read_fragments(text) for found in fragment.signatures] == [], text
+
+
+def test_this_repository_holds_no_failure():
+    package = Path(dfly.__file__).parent
+    found = [path.name for path in package.rglob("*.py") if read_fragments(path.read_text("utf-8"))]
+    assert found == []
+
+
+@pytest.mark.parametrize(("seconds", "cause"), [(30.001, "timeout_too_short"), (3.0, "network_instability")])
+def test_time_between_lines_tells_the_cause(seconds, cause, tmp_path):
+    found = diagnose(pair(seconds), tmp_path)
+    assert (found.primary_cause, found.strength) == (cause, "likely")
+
+
+def test_a_release_makes_the_cause_certain(tmp_path):
+    found = diagnose(pair(30.001), tmp_path, chart="1.3.26")
+    assert (found.primary_cause, found.strength) == ("timeout_too_short", "seen")
+    assert "chart 1.3.26" in found.alternatives[0].why
+
+
+def test_a_text_alone_claims_no_cause(tmp_path):
+    found = diagnose("error decoding response body", tmp_path)
+    assert (found.primary_cause, found.strength) == (None, "possible")
+    assert [one.cause for one in found.alternatives] == ["timeout_too_short", "network_instability"]
+    assert found.get("error_decoding_response_body").severity == "high"
+    assert "start to download piece" in found.next_step
+
+
+def test_the_place_may_stand_in_the_next_line():
+    found = read_fragments(f"  2024-11-02T10:00:00Z ERROR  {BODY}\n    at dragonfly-client/src/resource/piece.rs:640\n")
+    assert [one.id for one in found[0].signatures][0] == "error_decoding_response_body"
+
+
+def test_times_levels_places_and_ids_are_taken():
+    (found,) = read_fragments(f"> seed-0 2024-11-02 10:00:00.5 ERROR src/piece.rs:640: {BODY} {IDS}")
+    record = found.record
+    assert (record.time, record.level, record.source) == ("2024-11-02T10:00:00.5", "ERROR", "src/piece.rs:640")
+    assert record.fields["task_id"] == TASK
+
+
+def test_lost_letters_are_repaired():
+    assert repair("eror decodng response body") == "error decoding response body"
+    assert repair("connection refused by the host") == "connection refused by the host"
+
+
+def test_secrets_are_taken_out(tmp_path):
+    found = diagnose(
+        f"> {BODY} https://bob:hunter2@registry.example/v2/ Authorization: Bearer abcdefghijklmnop", tmp_path
+    )
+    text = str([finding.evidence for finding in found.present()])
+    assert "hunter2" not in text
+    assert "abcdefghijklmnop" not in text
+
+
+def test_numbers_of_lines_are_those_of_the_text():
+    assert [found.line for found in read_fragments(f"Hi,\nwe see\n```\n{BODY}\n```\n")] == [4]
+
+
+@given(st.text(alphabet='> `*|{}[]"\\n0123456789abcdefABCDEF:-T.Z= \n\t&;', max_size=400))
+def test_any_text_can_be_read(text):
+    assert isinstance(read_fragments(text), list)
+    numbers = [number for number, _ in clean_lines(text)]
+    assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize(
+    "pump", ["\\n", "[0m", '{"', "> ", "a ", "2025-03-04T05:06:07 ", "&amp;", "x.rs:1 ", '\\"', "|"]
+)
+def test_long_repetitions_take_linear_time(pump):
+    def cost(n: int) -> float:
+        start = time.process_time()
+        read_fragments(pump * n + BODY)
+        return time.process_time() - start
+
+    cost(100)
+    short, long = cost(2_000), cost(8_000)
+    assert long < 40 * max(short, 0.005)
+
+
+def test_explain_takes_whatever_people_have():
+    kinds = {
+        "timeout_too_short": "cause", "disk_full": "finding", "5006": "code", "code: 6404": "code", "DeadlineExceeded": "code",
+        "download.pieceTimeout": "setting", "pieceTimeout": "setting", BODY: "text", "piece_timeout": "finding",
+    }  # fmt: skip
+    assert {text: dfly.explain(text).kind for text in kinds} == kinds
+    with pytest.raises(dfly.DflyError, match=re.escape("nothing is known of 'blue moon'")):
+        dfly.explain("blue moon")
