@@ -49,9 +49,7 @@ Sink = Callable[[pa.Table], None]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How files are read: zone of times without one, log format that the user named, whether records that no analysis uses are kept,
-    and whether a short text that no log format explains is searched for known failures.
-    """
+    """How files are read: zone of times without one, log format named, records kept, and whether fragments are searched for."""
 
     tz: str = "UTC"
     format_id: str | None = None

@@ -12,7 +12,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Alternative, CauseProportion, Diagnosis, Finding, Strength
 from dfly_analysis.messages import Message, format_list, join, message
-from dfly_analysis.reconstruction.effective_timeouts import is_at_timeout
+from dfly_analysis.reconstruction.effective_timeouts import EARLY_S, LATE_S, LATE_SHARE
 from dfly_analysis.units import format_duration, parse_duration
 
 _MOST_RECORDS = 300
@@ -24,6 +24,11 @@ _TIMEOUTS = {
 }
 """Timeouts that may end the same step."""
 _STARTS = ("piece_started", "pieces_planned", "task_started", "source_round_started", "parent_round_started")
+
+
+def is_at_timeout(duration_s: float, timeout_s: float) -> bool:
+    """Return whether a time is as long as a timeout; timers never fire early, but a busy process sees them late."""
+    return -EARLY_S <= duration_s - timeout_s <= max(LATE_S, LATE_SHARE * timeout_s)
 
 
 class _Gap(NamedTuple):
