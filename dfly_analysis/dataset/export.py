@@ -137,7 +137,8 @@ def _write_parts(
         if on_problem:
             on_problem(error)
 
-    groups = group_files(list_files(paths, on_problem=on_error))
+    listed = list_files(paths, on_problem=on_error)
+    options, groups = options.for_files(listed), group_files(listed)
     tasks = [
         PartTask(group, options, store.address, f"{EVENTS_FOLDER}/{part_name(place, group[0].address)}")
         for place, group in enumerate(groups)

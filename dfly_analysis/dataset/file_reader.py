@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from dfly_analysis.readers import benchmarks, jobs, pods, prometheus
 from dfly_analysis.readers.fragments import fragment_table, missing_fragments, read_fragments, without_lines
 from dfly_analysis.readers.logs import LogReader, find_format, sniff
 from dfly_analysis.readers.logs.event_schema import codes_and_texts, values_of
-from dfly_analysis.readers.logs.format_detection import match_head
+from dfly_analysis.readers.logs.format_detection import begins_record, match_head
 from dfly_analysis.readers.logs.log_identity import Writer
 from dfly_analysis.readers.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
 
@@ -40,8 +40,8 @@ _MAX_WRITERS = 500
 """Of one file whose records are fingerprinted separately."""
 _BATCH_BYTES = 8 << 20
 """Of small logs that are parsed together."""
-_PASTE_BYTES, _PASTE_LINES = 1 << 16, 300
-"""Longest text that is looked through for fragments where no log format explains it."""
+_MAX_PASTES, _PASTE_BYTES, _PASTE_LINES = 8, 1 << 16, 300
+"""Number of files, and size of each, up to which a text that no log format explains is searched for fragments."""
 _GROUP_BYTES, _GROUP_FILES = 64 << 20, 1_000
 """Of files that are read as one unit of work, and whose records make one part."""
 Sink = Callable[[pa.Table], None]
@@ -54,7 +54,11 @@ class ReadOptions:
     tz: str = "UTC"
     format_id: str | None = None
     records: Literal["all", "relevant"] = "all"
-    fragments: bool = True
+    fragments: bool = False
+
+    def for_files(self, files: Sequence[SourceFile]) -> ReadOptions:
+        """Return the options for some files: a paste comes as one or a few, a folder of logs holds whole logs."""
+        return replace(self, fragments=len(files) <= _MAX_PASTES)
 
     @property
     def log_format(self) -> LogFormat | None:
@@ -98,7 +102,8 @@ def is_readable(opened: Opened, options: ReadOptions) -> bool:
     head = opened.head()
     text = head.decode("utf-8", "replace")
     is_log = options.format_id is not None or sniff(head).log_format is not None
-    return bool(text) and (is_log or jobs.recognises(text) or benchmarks.recognises(text) or pods.recognises(text))
+    is_other = jobs.recognises(text) or benchmarks.recognises(text) or pods.recognises(text)
+    return bool(text) and (is_log or is_other or (len(head) < _PASTE_BYTES and bool(read_fragments(text))))
 
 
 @dataclass
@@ -137,7 +142,8 @@ class _FileReader:
         data = opened.whole(_PASTE_BYTES)
         if not data or opened.problem or b"\x00" in data or data.count(b"\n") > _PASTE_LINES:
             return None
-        return data.decode("utf-8", "replace")
+        text = data.decode("utf-8", "replace")
+        return None if all(begins_record(line) for line in text.splitlines()) else text
 
     def _read_paste(self, opened: Opened, text: str) -> dict[str, Any]:
         """Read a short text as what it looks like, and where that explains less of it, as fragments."""

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,8 +26,6 @@ from dfly_analysis.workers import worker_count
 OnProblem = Callable[[SourceError], None]
 Progress = Callable[[str], None]
 _GROUPS_IN_PARALLEL = 2
-_MAX_PASTES = 8
-"""Of more files none is taken for a paste: a folder of logs holds whole logs."""
 
 
 def load(  # noqa: PLR0913 - each is an option of the commands
@@ -101,8 +98,8 @@ def read_all(
         if on_problem:
             on_problem(error)
 
-    listed = list(list_files(paths, on_problem=on_error))
-    options = replace(options, fragments=len(listed) <= _MAX_PASTES)
+    listed = list_files(paths, on_problem=on_error)
+    options = options.for_files(listed)
     groups = group_files(listed, cache.takes) if cache else group_files(listed)
     with workers() as (readers, parsers):
         tasks = (readers.submit(_read_group, group, options, store, cache, parsers) for group in groups)
