@@ -78,7 +78,6 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
     from dfly_analysis.recommendation import recommend
     from dfly_analysis.recommendation.alerts import Alerts
     from dfly_analysis.reporting import Report
-    from dfly_analysis.reporting.prediction import Prediction
 
     options = AnalysisOptions.of(
         values=values, chart=chart, client=client, scheduler=scheduler, manager=manager, size=size,
@@ -94,8 +93,7 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
     dataset, findings, fits = batch_cache.cached(question, find)
     advice = recommend(dataset, findings, fits, size=options.size, target_failure_rate=target_failure_rate)
     report = Report(dataset, findings, fits, advice, Overlay.from_advice(advice), parameters=parameters)
-    prediction = report.prediction if isinstance(report.prediction, Prediction) else None
-    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, prediction))
+    return replace(report, alerts=Alerts.from_analysis(dataset, fits, advice, report.prediction))
 
 
 def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.ComparisonOptions`

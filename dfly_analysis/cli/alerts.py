@@ -30,7 +30,7 @@ def alerts(paths: tuple[str, ...], output: Path, seed_selector: str, client_sele
     from dfly_analysis.models import fit_all
     from dfly_analysis.recommendation import recommend
     from dfly_analysis.recommendation.alerts import DASHBOARD, RULES, TESTS, Alerts
-    from dfly_analysis.reporting.prediction import Prediction, predict
+    from dfly_analysis.recommendation.prediction import predict
     from dfly_analysis.reporting.writer import write_whole
 
     dataset = load_dataset(paths, given)
@@ -38,8 +38,7 @@ def alerts(paths: tuple[str, ...], output: Path, seed_selector: str, client_sele
     advice = recommend(
         dataset, diagnose(dataset), fits, size=given["size"], target_failure_rate=given["target_failure_rate"]
     )
-    found = predict(dataset, fits, advice)
-    prediction = found if isinstance(found, Prediction) else None
+    prediction = predict(dataset, fits, advice)
     rules = Alerts.from_analysis(dataset, fits, advice, prediction, seed=seed_selector, client=client_selector)
     output.mkdir(parents=True, exist_ok=True)
     for name, text in ((RULES, rules.to_yaml()), (TESTS, rules.tests_yaml()), (DASHBOARD, rules.dashboard())):

@@ -16,8 +16,8 @@ from dfly_analysis.findings import Diagnosis, Finding
 from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation.concurrency import find_reduced_concurrency
 from dfly_analysis.recommendation.context import RecommendationContext, release_assumed
+from dfly_analysis.recommendation.piece_timeout import required_timeouts
 from dfly_analysis.recommendation.recommendations import Advice, Item
-from dfly_analysis.recommendation.required_timeout import required_timeouts
 from dfly_analysis.units import format_size, parse_size
 
 __all__ = ["RecommendationContext", "all_rules", "make_context", "recommend"]
@@ -76,8 +76,7 @@ def recommend(
     context, notes = make_context(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
     if compression_ratio is not None:
         if not 1.0 < compression_ratio < math.inf:
-            text = f"the compression ratio must be above 1, got {compression_ratio:g}"
-            raise DflyError(text, hint="2.5 is usual for programs")
+            raise DflyError(f"the compression ratio must be above 1, got {compression_ratio:g}", hint="2.5 is usual for programs")  # fmt: skip
         context = replace(context, compression_ratio=compression_ratio)
     items = [*notes, *(item for rule in all_rules().values() for item in rule(context))]
     advice = Advice.of(items, size_bytes=context.size_bytes, target_failure_rate=context.target)
@@ -95,8 +94,7 @@ def make_context(
 ) -> tuple[RecommendationContext, tuple[Message, ...]]:
     """Return the input of the rules, and what was assumed for it, a sentence each; arguments as `recommend`."""
     if not 0.0 < target_failure_rate < 1.0:
-        text = f"the target failure rate must be between 0 and 1, got {target_failure_rate}"
-        raise DflyError(text, hint="0.001 is usual")
+        raise DflyError(f"the target failure rate must be between 0 and 1, got {target_failure_rate}", hint="0.001 is usual")  # fmt: skip
     size_bytes, notes = _size(dataset, size)
     diagnosis = findings if isinstance(findings, Diagnosis) else Diagnosis(findings)
     context = RecommendationContext(dataset, diagnosis, fits, size_bytes, target_failure_rate)
@@ -115,5 +113,5 @@ def _size(dataset: Dataset, size: str | float | None) -> tuple[int, tuple[Messag
     if largest := dataset.rows("SELECT max(size_bytes) FROM tasks")[0][0]:
         observed = format_size(largest)
         return largest, (message("no --size was given: the largest layer seen, {size}, is used", size=observed),)
-    text = message("no --size was given and the input shows no layer: {size} is used", size=_USUAL_SIZE)
-    return parse_size(_USUAL_SIZE), (text,)
+    assumed = message("no --size was given and the input shows no layer: {size} is used", size=_USUAL_SIZE)
+    return parse_size(_USUAL_SIZE), (assumed,)

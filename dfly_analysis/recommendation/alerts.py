@@ -6,10 +6,10 @@ import bisect
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from string import Template
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
@@ -17,10 +17,10 @@ from dfly_analysis.catalog.monitoring import AlertRule, Panel, load_alert_rules,
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import CatalogError, DflyError
-from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, message
-from dfly_analysis.models import LayerShape, timeout_for_target
+from dfly_analysis.models import timeout_for_target
 from dfly_analysis.recommendation.context import SLOTS
+from dfly_analysis.recommendation.prediction import NoPrediction, Prediction
 from dfly_analysis.recommendation.preheat_jobs import api_of
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.transfer_times import USUAL_SLOTS
@@ -41,31 +41,6 @@ _USUAL_GC_HIGH = 80.0
 _LAST_BUCKET_MS = 2.0**23
 _MAX_BOUND = 0.5
 _YAML_WIDTH = 110
-
-
-class PredictionLike(Protocol):
-    """What is read of `dfly_analysis.reporting.prediction.Prediction`."""
-
-    @property
-    def fit(self) -> str: ...  # noqa: D102
-    @property
-    def size_bytes(self) -> int: ...  # noqa: D102
-    @property
-    def piece_bytes(self) -> int: ...  # noqa: D102
-    @property
-    def siblings_cancelled(self) -> bool: ...  # noqa: D102
-    @property
-    def n_pieces(self) -> int: ...  # noqa: D102
-    @property
-    def passes(self) -> int: ...  # noqa: D102
-    @property
-    def timeout_now_s(self) -> float | None: ...  # noqa: D102
-    @property
-    def timeout_then_s(self) -> float | None: ...  # noqa: D102
-    @property
-    def now(self) -> Interval | None: ...  # noqa: D102
-    @property
-    def then(self) -> Interval | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -100,7 +75,8 @@ class Alerts:
 
     @classmethod
     def from_analysis(
-        cls, dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None, *, seed: str = SEED, client: str = CLIENT
+        cls, dataset: Dataset, fits: Mapping[str, Any], advice: Advice, prediction: Prediction | NoPrediction | None, *, seed: str = SEED,
+        client: str = CLIENT,
     ) -> Alerts:  # fmt: skip
         """Return the rules of one analysis; the timeouts after the recommendations count, since they will be in force.
 
@@ -109,7 +85,7 @@ class Alerts:
         for matcher in (seed, client):
             if not _MATCHERS.fullmatch(matcher):
                 raise DflyError(f"{matcher!r} is not a label matcher", hint='write it like container="seed-client"')
-        values, missing = _values(dataset, fits, advice, predicted)
+        values, missing = _values(dataset, fits, advice, prediction or None)
         values = {"seed": seed, "client": client, **values}
         texts = {**values, "seed_labels": json.dumps(dict(_EQUAL.findall(seed)))}
         versions = dataset.settings.versions
@@ -146,7 +122,7 @@ class Alerts:
 
     def dashboard(self) -> str:
         """Return a Grafana dashboard for large preheats, JSON to import."""
-        content = _dashboard(self.values, lambda query: filled(query, self.values))
+        content = _dashboard(self.values)
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -171,13 +147,14 @@ def _written_out(found: re.Match[str]) -> str:
 
 
 def _values(
-    dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None
+    dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: Prediction | None
 ) -> tuple[dict[str, str], dict[str, Message]]:
     """Return the thresholds by name, and the reasons for those that are missing."""
-    texts: dict[str, str] = {}
-    missing: dict[str, Message] = {}
-    _failure_bound(texts, missing, advice, predicted or None)
-    _layer_time(texts, missing, dataset, fits, advice, predicted or None)
+    bound, time = _failure_bound(advice, predicted), _layer_time(dataset, fits, advice, predicted)
+    missing = {
+        name: one for name, one in (("failure_bound", bound), ("near_limit_ms", time)) if isinstance(one, Message)
+    }
+    texts = {name: text for part in (bound, time) if not isinstance(part, Message) for name, text in part.items()}
     if advice.size_bytes > 0:
         level = 1 + bisect.bisect_right(load_metric_names().size_bounds, advice.size_bytes)
         texts |= {
@@ -194,10 +171,8 @@ def _values(
     return texts, missing
 
 
-def _failure_bound(
-    texts: dict[str, str], missing: dict[str, Message], advice: Advice, predicted: PredictionLike | None
-) -> None:
-    """Fill in the share of layers that may fail, and for the tests how many of 600 an hour are above and below it."""
+def _failure_bound(advice: Advice, predicted: Prediction | None) -> dict[str, str] | Message:
+    """Return the share of layers that may fail, and for the tests how many of 600 an hour are above and below it."""
     rate = (predicted.then or predicted.now) if predicted is not None else None
     target, size = advice.target_failure_rate, format_size(advice.size_bytes)
     if rate is None:
@@ -206,41 +181,29 @@ def _failure_bound(
         bound, basis = rate.high, message("this is the upper end of the prediction for layers of {size}", size=size)
     else:  # an alert at such an upper end would come when most layers are lost
         bound = max(target, rate.value)
-        basis = message(
-            "the prediction for layers of {size} is uncertain, so this is the estimate or the requested target, whichever is larger",
-            size=size,
-        )  # fmt: skip
+        basis = message("the prediction for layers of {size} is uncertain, so this is the estimate or the requested target, whichever is larger", size=size)  # fmt: skip
     bound = max(bound, 1e-6)
     if bound > _MAX_BOUND:
-        share = format_share(bound)
-        text = message("{share} of layers may fail: follow the recommendations first", share=share)
-        missing["failure_bound"] = text
-        return
+        return message("{share} of layers may fail: follow the recommendations first", share=format_share(bound))
     threshold = _PER_HOUR * bound + _DEVIATIONS * math.sqrt(_PER_HOUR * bound * (1 - bound))
-    texts |= {
+    return {
         "failure_bound": _number(bound), "failure_source": basis,
         "failures_above": _number((1.2 * threshold + 1) / 60), "failures_below": _number(0.8 * threshold / 60),
     }  # fmt: skip
 
 
-def _layer_time(
-    texts: dict[str, str], missing: dict[str, Message], dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: PredictionLike | None
-) -> None:  # fmt: skip
-    """Fill in the time of a layer from which on the tail of its pieces reaches the timeout, or its job's deadline comes near."""
+def _layer_time(dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: Prediction | None) -> dict[str, str] | Message:  # fmt: skip
+    """Return the time of a layer from which on the tail of its pieces reaches the timeout, or its job's deadline comes near."""
     timeout_s = (predicted.timeout_then_s or predicted.timeout_now_s) if predicted is not None else None
     if predicted is None or timeout_s is None:
-        missing["near_limit_ms"] = message("piece times are not fitted, or the piece timeout is not known")
-        return
+        return message("piece times are not fitted, or the piece timeout is not known")
     fit, settings = fits[predicted.fit], dataset.settings
     number = settings.get(SLOTS, "seedClient").number
     slots = max(1, min(int(number or USUAL_SLOTS), predicted.n_pieces))
     # the mean time of a piece from three quantiles (Pearson and Tukey, 1965): near enough for buckets of a factor of two
     low, middle, high = (fit.quantile(predicted.piece_bytes, p).value for p in (0.05, 0.5, 0.95))
     layer_s = predicted.n_pieces / slots * (0.63 * middle + 0.185 * (low + high))
-    layer = LayerShape(
-        predicted.size_bytes, predicted.piece_bytes, slots, predicted.passes, predicted.siblings_cancelled
-    )
-    needed = timeout_for_target(fit, layer, advice.target_failure_rate)
+    needed = timeout_for_target(fit, replace(predicted.layer, slots=slots), advice.target_failure_rate)
     polled_s = api_of(settings.versions.get("manager") or settings.versions.get("scheduler")).window_s
     # times of pieces and layers stretch alike: where a layer takes so much longer, so do the slowest of its pieces
     near_s = layer_s * timeout_s / needed.value if math.isfinite(needed.value) else math.inf
@@ -250,11 +213,9 @@ def _layer_time(
         basis = message("the manager polls a job for {time} only", time=format_duration(polled_s))
     near_ms = 1000.0 * near_s
     if not 2.0 < near_ms < _LAST_BUCKET_MS / 2:
-        text = message("{time} is outside the buckets of the metric", time=format_duration(near_s))
-        missing["near_limit_ms"] = text
-        return
+        return message("{time} is outside the buckets of the metric", time=format_duration(near_s))
     above = 2.0 ** (math.floor(math.log2(near_ms)) + 2)
-    texts |= {
+    return {
         "near_limit_ms": _number(near_ms), "near_limit_text": format_duration(near_s), "near_limit_source": basis,
         "bucket_above": f"{above:.0f}", "bucket_above_lower": f"{above / 2:.0f}", "bucket_below": f"{above / 4:.0f}",
     }  # fmt: skip
@@ -280,9 +241,8 @@ def _too_old(entry: AlertRule, versions: Mapping[str, str | None]) -> Message | 
     running = next((version for role in _ROLES.get(entry.component, ()) if (version := versions.get(role))), None)
     for metric, since in entry.needs.items():
         if running and since and parse_version(running).release < parse_version(since).release:
-            return message(
-                "{metric} exists from {since} on, not in {running}", metric=metric, since=since, running=running
-            )
+            values = {"metric": metric, "since": since, "running": running}
+            return message("{metric} exists from {since} on, not in {running}", **values)
     return None
 
 
@@ -326,33 +286,20 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
 def _dumped(content: Mapping[str, Any]) -> str:
     return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_YAML_WIDTH))
 
 
+_Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None))  # fmt: skip
 _SCHEMA_VERSION = 38  # of Grafana 10; newer ones read it
 _WIDTH, _HEIGHT, _COLUMNS = 12, 8, 2
 _SOURCE = {"type": "prometheus", "uid": "${source}"}
 
 
-def _dashboard(values: Mapping[str, str], fill: Callable[[str], str]) -> dict[str, Any]:
+def _dashboard(values: Mapping[str, str]) -> dict[str, Any]:
     """Return the dashboard, with a variable ``source`` for the Prometheus to ask; nothing in it names a server."""
-    panels = [_panel(place, entry, values, fill) for place, entry in enumerate(load_panels())]
-    source = {
-        "name": "source",
-        "type": "datasource",
-        "query": "prometheus",
-        "label": "Prometheus",
-        "hide": 0,
-        "refresh": 1,
-    }
+    panels = [_panel(place, entry, values) for place, entry in enumerate(load_panels())]
+    source = {"name": "source", "type": "datasource", "query": "prometheus", "label": "Prometheus", "hide": 0, "refresh": 1}  # fmt: skip
     return {
         "title": "Dragonfly: large preheats", "uid": "dfly-large-preheats", "schemaVersion": _SCHEMA_VERSION, "version": 1, "editable": True,
         "tags": ["dragonfly", "preheat"], "timezone": "browser", "time": {"from": "now-6h", "to": "now"}, "refresh": "30s",
@@ -360,7 +307,7 @@ def _dashboard(values: Mapping[str, str], fill: Callable[[str], str]) -> dict[st
     }  # fmt: skip
 
 
-def _panel(place: int, entry: Panel, values: Mapping[str, str], fill: Callable[[str], str]) -> dict[str, Any]:
+def _panel(place: int, entry: Panel, values: Mapping[str, str]) -> dict[str, Any]:
     row, column = divmod(place, _COLUMNS)
     line = values.get(entry.line)
     steps: list[dict[str, Any]] = [{"color": "transparent", "value": None}]
@@ -371,7 +318,7 @@ def _panel(place: int, entry: Panel, values: Mapping[str, str], fill: Callable[[
     return {
         "id": place + 1, "type": "timeseries", "title": entry.title, "description": entry.meaning, "datasource": _SOURCE,
         "gridPos": {"x": column * _WIDTH, "y": row * _HEIGHT, "w": _WIDTH, "h": _HEIGHT},
-        "targets": [{"refId": letter, "expr": fill(query), "datasource": _SOURCE} for letter, query in queries],
+        "targets": [{"refId": letter, "expr": filled(query, values), "datasource": _SOURCE} for letter, query in queries],
         "fieldConfig": {
             "defaults": {"unit": entry.unit, "min": 0, "custom": custom, "thresholds": {"mode": "absolute", "steps": steps}}, "overrides": [],
         },

@@ -9,9 +9,8 @@ from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import DurationFit
 from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, LEVEL, PIECE, ROLE_TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
-from dfly_analysis.recommendation.piece_timeout import range_text
+from dfly_analysis.recommendation.piece_timeout import range_text, rounded_up
 from dfly_analysis.recommendation.recommendations import NoRecommendation, Recommendation, in_force_text, unknown_value
-from dfly_analysis.recommendation.required_timeout import rounded_up
 from dfly_analysis.units import duration_setting, format_rate, format_size
 
 KEY = "download.collectedPieceTimeout"
@@ -35,6 +34,7 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
         return unknown_value(KEY, current)
     # How long a parent that reads from the registry may stay silent: one piece's time, but no more than its own timeout.
     fit, parent_s = context.duration_fit("source", "seedClient"), context.needs["seedClient", PIECE].planned_s
+    fitted = isinstance(fit, DurationFit)
     if isinstance(fit, DurationFit):
         found = fit.quantile(context.piece_bytes, _QUANTILE, LEVEL)
         most = parent_s if parent_s is not None else found.high
@@ -46,13 +46,8 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
     if in_force >= (silence.high if observed else silence.value):
         enough = message("it is long enough: the first pieces of a parent take {time}", time=range_text(silence))
         return NoRecommendation(KEY, join([in_force_text(current), enough], "; "), "", role)
-    return _raise(context, role, silence, fitted=isinstance(fit, DurationFit))
-
-
-def _raise(context: Context, role: str, silence: Interval, *, fitted: bool) -> Recommendation:
-    current, observed = context.setting(KEY, role), context.present(_FINDING)
     proposed_s = rounded_up(HEADROOM * silence.high if fitted else silence.high)
-    now = context.bandwidth_bps("seedClient", current.seconds or proposed_s)
+    now = context.bandwidth_bps("seedClient", in_force or proposed_s)
     return Recommendation.of(
         current, KEY, _reasons(context, silence, now, fitted=fitted), proposed=duration_setting(proposed_s), unit="s", low=silence.low,
         high=silence.high, confidence="medium" if fitted and observed else "low", findings=observed,

@@ -13,16 +13,10 @@ from dfly_analysis.catalog.releases import parse_version, releases
 from dfly_analysis.config import Setting, Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
-from dfly_analysis.estimates import Interval, NotFitted
+from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, NotFitted, measured_retry_correlation
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.messages import Message, message
-from dfly_analysis.models import (
-    DEFAULT_RETRY_CORRELATION,
-    CapacityFit,
-    DurationFit,
-    LayerShape,
-    measured_retry_correlation,
-)
+from dfly_analysis.models import CapacityFit, DurationFit, LayerShape
 
 CLIENT_ROLES = ("seedClient", "client")
 ROLE_TITLES = {"seedClient": message("seed client"), "client": message("client")}
@@ -44,25 +38,11 @@ def release_assumed() -> Message:
 
 
 @dataclass(frozen=True)
-class TimeoutEvidence:
-    """What timeouts did to one role.
-
-    Failed tasks, attempts at pieces and those that timed out, the longest timeout they reached, and whether any piece timed out at
-    all; timeouts of message streams do not count.
-    """
-
-    failed: int
-    attempts: int
-    timed_out: int
-    timeout_s: float | None
-    seen: bool
-
-
-@dataclass(frozen=True)
 class TimeoutRequirement:
-    """What a piece timeout has to be, and what to do about it.
+    """What timeouts did to one role, what a piece timeout has to be, and what to do about it.
 
-    The origin (``source`` or ``parent``) is the one whose distribution asks for most; `needed` is an 80 % interval in seconds;
+    Seen are failed tasks, attempts at pieces and those that timed out, the longest timeout they reached, and whether any piece timed
+    out at all; timeouts of message streams do not count. The origin (``source`` or ``parent``) is the one whose distribution asks for most; `needed` is an 80 % interval in seconds;
     `limited_by` is what holds the proposal below its upper end. Verdicts: ``raise`` (the fit asks for more), ``thumb`` (timeouts were
     seen, but there is no fit: a rule of thumb), ``meets``, ``no_timeout`` (nothing timed out), ``step`` (the estimate meets the target
     with a wide margin; only the disagreement of distributions asks for more), ``ceiling`` (more than is sensible would be needed),
@@ -73,7 +53,11 @@ class TimeoutRequirement:
     key: str
     current: Setting
     verdict: Verdict
-    timeouts: TimeoutEvidence
+    failed_tasks: int
+    attempts: int
+    timed_out: int
+    reached_s: float | None
+    any_timeout: bool
     origin: str | None = None
     duration_fit: DurationFit | NotFitted | None = None
     needed: Interval | None = None
@@ -88,7 +72,7 @@ class TimeoutRequirement:
     @property
     def in_force_s(self) -> float | None:
         """The timeout in force, else the one that pieces reached, seconds."""
-        return self.current.seconds if self.current.seconds is not None else self.timeouts.timeout_s
+        return self.current.seconds if self.current.seconds is not None else self.reached_s
 
 
 @dataclass(frozen=True)
@@ -130,7 +114,6 @@ class RecommendationContext:
 
     @property
     def settings(self) -> Settings:
-        """The settings in force when the dataset was logged."""
         return self.dataset.settings
 
     @property
@@ -145,16 +128,16 @@ class RecommendationContext:
 
     @property
     def n_pieces(self) -> int:
-        """The number of pieces of the requested layer."""
         return math.ceil(self.size_bytes / self.piece_bytes)
 
     @property
     def capacity(self) -> CapacityFit | NotFitted:
         """The fitted throughput of the source, or why there is none."""
-        found = self.fits.get("source_capacity")
-        if isinstance(found, CapacityFit | NotFitted):
-            return found
-        return NotFitted("source_capacity", message("the throughput of the registry is not fitted"), COLLECT_DURATIONS)
+        missing = NotFitted(
+            "source_capacity", message("the throughput of the registry is not fitted"), COLLECT_DURATIONS
+        )
+        found: CapacityFit | NotFitted = self.fits.get("source_capacity", missing)
+        return found
 
     def version(self, role: str) -> str | None:
         """Return the release of a role's component, or None."""

@@ -4,25 +4,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Literal
 
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.messages import Message, format_list, join, message
-from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, DurationFit, layer_failure_rate
-from dfly_analysis.recommendation import required_timeout as required
-from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, HEADROOM, LEVEL, PIECE, ROLE_TITLES, SLOTS
+from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, DurationFit, layer_failure_rate, timeout_for_target
+from dfly_analysis.models.layer_failure import LONGEST_S
+from dfly_analysis.recommendation.context import (
+    CLIENT_ROLES,
+    COLLECTOR,
+    HEADROOM,
+    LEVEL,
+    PIECE,
+    ROLE_TITLES,
+    SLOTS,
+    WRITE,
+)
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.context import TimeoutRequirement as Requirement
-from dfly_analysis.recommendation.recommendations import NoRecommendation, Recommendation, in_force_text
+from dfly_analysis.recommendation.recommendations import Confidence, NoRecommendation, Recommendation, in_force_text
 from dfly_analysis.units import duration_setting, format_duration, format_rate, format_share, format_size
 
+TIMEOUT = "timeout_too_short"
+ARTICLE_S, ARTICLE_FROM_BYTES = 600.0, 20e9
+MAINTAINERS_S = 300.0  # dragonfly issue 3890
+_PROOFS = ("reqwest_body_timed_out", "write_piece_timed_out")
+# Timeouts too, but of a stream of messages: no piece timeout cures them.
+_STREAM_FINDINGS = ("tokio_stream_elapsed", "scheduler_message_late", "parent_silent")
+_MIN_LAYER_BYTES = 64 * 2**20
+_LIMIT_FACTOR = 4.0
+# One step at a time: four times the estimate shows the tail that the distributions only extrapolate; the next run is fitted again.
+_ESTIMATE_FACTOR = 4.0
+_COLLECTOR_S = 1800.0
+_WIDE, _VERY_WIDE = 4.0, 10.0
+_FEW = 30  # so few finished attempts say little of the slowest
+_NEAR = 1.5  # an answer this many times the longest time seen still leans on the data
+_PARENT_BODY_IN_WRITE_SINCE = "v1.0.22"
 _ORIGINS = {"source": message("the registry"), "parent": message("a parent")}
 _FINDINGS = ("reqwest_body_timed_out", "error_decoding_response_body", "content_write_failed", "write_piece_timed_out")
 
 
 def advise(context: Context) -> Iterator[Recommendation | NoRecommendation]:
     """Return what to do about `download.pieceTimeout`, for each role."""
-    for need in (context.needs[role, PIECE] for role in CLIENT_ROLES):
-        yield refuse(context, need) if need.proposed_s is None else raise_timeout(context, need, need.proposed_s)
+    return (change_or_reason(context, context.needs[role, PIECE]) for role in CLIENT_ROLES)
 
 
 def range_text(interval: Interval, text_of: Callable[[float], str] = format_duration) -> Message:
@@ -31,23 +56,144 @@ def range_text(interval: Interval, text_of: Callable[[float], str] = format_dura
     return message("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
-def raise_timeout(
-    context: Context, need: Requirement, proposed_s: float, *, reasons: tuple[str, ...] = ()
-) -> Recommendation:
-    """Return the recommendation to raise a piece timeout; further reasons come first."""
-    in_force, factor = need.in_force_s, _time_factor(context, need.role)
+def rounded_up(seconds: float) -> float:
+    """Return the next value that people write: by 5 s from 10 s to a minute, by 30 s to five minutes, then by minutes."""
+    step = 5.0 if seconds <= 60.0 else 30.0 if seconds <= 300.0 else 60.0
+    return max(10.0, math.ceil(seconds / step - 1e-9) * step)
+
+
+def required_timeouts(context: Context) -> dict[tuple[str, str], Requirement]:
+    """Return the requirement of each piece timeout, for the seed client and the client, where their release reads it."""
+    wanted = [(role, key) for role in CLIENT_ROLES for key in (PIECE, WRITE)]
+    return {one: _required(context, *one) for one in wanted if one[1] == PIECE or context.reads(one[1], one[0])}
+
+
+def _timeout_evidence(context: Context, role: str) -> tuple[int, int, int, float | None, bool]:
+    """Return the fields of `Requirement` from `failed_tasks` to `any_timeout`.
+
+    Where neither table names any timeout, a finding that proves one, or the primary cause, counts for the seed client:
+    it is the one that reads large layers from the registry.
+    """
+    query = """
+        SELECT count(*) FILTER (role = $1), count(*) FILTER (role = $1 AND outcome = 'timeout'),
+            max(timeout_s) FILTER (role = $1 AND outcome = 'timeout'), count(*) FILTER (outcome = 'timeout')
+        FROM pieces"""
+    attempts, timed_out, timeout_s, timed_out_of_all = context.one(query, [role])
+    proven = bool(context.present(*_PROOFS))
+    streams_only = not proven and bool(context.present(*_STREAM_FINDINGS))
+    by_task = not streams_only and context.failed_tasks(TIMEOUT, role) > 0
+    is_timeout = proven or (context.diagnosis.primary_cause == TIMEOUT and not streams_only)
+    by_finding = role == "seedClient" and is_timeout and not timed_out_of_all and not context.failed_tasks(TIMEOUT)
+    seen = timed_out > 0 or by_task or by_finding
+    return context.failed_tasks(role=role), attempts, timed_out, timeout_s, seen
+
+
+def _longest_sensible_s(context: Context, role: str) -> float:
+    """Return the longest sensible piece timeout, seconds.
+
+    The scheduler removes a peer that has reported no piece for ``scheduler.gc.pieceDownloadTimeout``; a piece with all
+    its retries has to end before that. Where someone lowered that rule, its usual 30 min count.
+    """
+    collector = context.setting(COLLECTOR, "scheduler").seconds or _COLLECTOR_S
+    most = max(collector, _COLLECTOR_S) / (context.retries(role) + 1)
+    return max(60.0, (math.ceil(most / 60.0) - 1) * 60.0)
+
+
+def _origins(context: Context, role: str, key: str) -> tuple[str, ...]:
+    """Return where the pieces come from that a timeout covers up to their last byte."""
+    found = ["source"] if role == "seedClient" or context.fetched_from(role, "source") else []
+    # Where the release is not known, it is assumed to be a new one.
+    covered = context.released(role, _PARENT_BODY_IN_WRITE_SINCE) is (key == WRITE)
+    return (*found, *(["parent"] if covered and context.fetched_from(role, "parent") else []))
+
+
+def _required(context: Context, role: str, key: str) -> Requirement:
+    need = Requirement(role, key, context.setting(key, role), "idle", *_timeout_evidence(context, role))
+    fits = [(origin, context.duration_fit(origin, role)) for origin in _origins(context, role, key)]
+    if not fits:
+        return need
+    layer, requested = context.layer(role), []
+    for origin, fit in fits:
+        if isinstance(fit, DurationFit):
+            correlation = context.retry_failure_correlation(origin)
+            needed = timeout_for_target(fit, layer, context.target, LEVEL, retry_failure_correlation=correlation)
+            requested.append((needed, origin, fit))
+    if not requested:
+        origin, missing = fits[0]
+        return _by_rule_of_thumb(context, replace(need, verdict="not_fitted", origin=origin, duration_fit=missing))
+    needed, origin, fit = max(requested, key=lambda item: (item[0].high, item[0].value))
+    return _from_fit(context, replace(need, verdict="meets", origin=origin, duration_fit=fit, needed=needed), needed)
+
+
+def _from_fit(context: Context, need: Requirement, needed: Interval) -> Requirement:
+    in_force = need.in_force_s
+    wanted = rounded_up(min(HEADROOM * needed.high, LONGEST_S))
+    step = rounded_up(min(_ESTIMATE_FACTOR * needed.value, LONGEST_S))
+    most = min(step, _longest_sensible_s(context, need.role))
+    limited_by: Literal["", "step", "ceiling"] = "" if wanted <= most else "step" if most == step else "ceiling"
+    raised = replace(need, verdict="raise", proposed_s=min(wanted, most), limited_by=limited_by)
+    if in_force is None:
+        return raised if need.any_timeout else replace(need, verdict="unknown_value")
+    # Where nothing timed out, the estimate alone has to exceed the value in force: no alarm from a wide interval.
+    if in_force >= (needed.high if need.any_timeout else needed.value):
+        return replace(need, verdict="no_timeout" if need.failed_tasks and not need.any_timeout else "meets")
+    if in_force < min(wanted, most):
+        return raised
+    return replace(need, verdict="step" if in_force >= needed.value else "ceiling")
+
+
+def _by_rule_of_thumb(context: Context, need: Requirement) -> Requirement:
+    """Fall back on rules of thumb where timeouts were seen; they start from the timeout seen, not from the value in force."""
+    if not need.any_timeout:
+        return replace(need, verdict="no_timeout" if need.failed_tasks else "not_fitted")
+    if need.in_force_s is None:
+        return need
+    usual = ARTICLE_S if context.size_bytes >= ARTICLE_FROM_BYTES else MAINTAINERS_S
+    wanted = _LIMIT_FACTOR * need.reached_s if need.reached_s is not None else usual
+    layer_rate = """
+        SELECT median(size_bytes / duration_s) FROM tasks
+        WHERE role = ? AND outcome = 'ok' AND origin = 'source' AND size_bytes >= ? AND duration_s > 0"""
+    rate, in_flight = context.one(layer_rate, [need.role, _MIN_LAYER_BYTES])[0], context.pieces_in_flight(need.role)
+    if rate and in_flight:
+        wanted = max(wanted, HEADROOM * in_flight * context.piece_bytes / rate)
+    proposed = min(rounded_up(wanted), _longest_sensible_s(context, need.role))
+    return need if need.in_force_s >= proposed else replace(need, verdict="thumb", proposed_s=proposed)
+
+
+def change_or_reason(context: Context, need: Requirement, *first: Message) -> Recommendation | NoRecommendation:
+    """Return the recommendation to raise a piece timeout (some reasons come first), or why it is left as it is."""
+    if need.proposed_s is None:
+        return _no_recommendation(context, need)
+    in_force, factor, proposed_s = need.in_force_s, _time_factor(context, need.role), need.proposed_s
     # A rule of thumb has no upper end: what timed out shows only that more is needed.
     low, high = (in_force or 0.0, math.inf)
     if need.needed:
-        low, high = (min(edge * factor, required.LONGEST_S) for edge in (need.needed.low, need.needed.high))
+        low, high = (min(edge * factor, LONGEST_S) for edge in (need.needed.low, need.needed.high))
     return Recommendation.of(
-        need.current, need.key, [*reasons, *_observations(context, need), *_predictions(context, need, in_force, proposed_s)],
-        proposed=duration_setting(proposed_s), unit="s", low=low, high=high, confidence=required.confidence_of(context, need),
+        need.current, need.key, [*first, *_observations(context, need), *_predictions(context, need, in_force, proposed_s)],
+        proposed=duration_setting(proposed_s), unit="s", low=low, high=high, confidence=_confidence(context, need),
         findings=context.present(*_FINDINGS), how_to_check=_check_text(context, need, proposed_s),
-        demanded_bandwidth_bps=context.bandwidth_bps(need.role, proposed_s), rule_of_thumb=_article_text(need.key),
+        demanded_bandwidth_bps=context.bandwidth_bps(need.role, proposed_s),
+        rule_of_thumb=message("the article: {time} for 20 GB and more (set {key}, not pieceDownloadTimeout)", time=duration_setting(ARTICLE_S), key=need.key),
         layer_failure_now=_layer_failure(context, need, in_force),
         layer_failure_then=_layer_failure(context, need, proposed_s / factor),
     )  # fmt: skip
+
+
+def _confidence(context: Context, need: Requirement) -> Confidence:
+    """Return how sure a proposal is: how far it lies beyond the data, and whether timeouts were the trouble."""
+    fit = need.duration_fit
+    if need.needed is None or not isinstance(fit, DurationFit) or need.limited_by == "ceiling":
+        return "low"
+    spread, seen_s = need.needed.high / need.needed.low, fit.extrapolates_beyond_s
+    near = seen_s is None or need.needed.value <= _NEAR * seen_s
+    few, unsure = fit.n - fit.n_censored < _FEW, spread > _VERY_WIDE and not (near and need.limited_by == "step")
+    if few or unsure or context.beyond_sizes_seen(need.origin or "source"):
+        return "low"
+    loose = fit.goodness.get("km_distance", 0.0) > fit.goodness.get("km_distance_expected", math.inf)
+    is_attributed = need.any_timeout and context.diagnosis.primary_cause in (None, TIMEOUT)
+    known = need.current.seconds is not None
+    return "high" if is_attributed and known and not loose and near and spread <= _WIDE else "medium"
 
 
 def _layer_failure(
@@ -67,28 +213,21 @@ def _time_factor(context: Context, role: str) -> float:
     return reduced.times if reduced is not None and reduced.reason == "timeout" else 1.0
 
 
-def _article_text(key: str) -> Message:
-    """Return what the article recommends."""
-    time = duration_setting(required.ARTICLE_S)
-    return message("the article: {time} for 20 GB and more (set {key}, not pieceDownloadTimeout)", time=time, key=key)
-
-
 def _observations(context: Context, need: Requirement) -> Iterator[Message]:
-    seen, diagnosis = need.timeouts, context.diagnosis
-    counts = {"n": seen.timed_out, "attempts": seen.attempts}
-    if seen.timed_out and seen.timeout_s is not None:
-        time = format_duration(seen.timeout_s)
+    counts = {"n": need.timed_out, "attempts": need.attempts}
+    if need.timed_out and need.reached_s is not None:
+        time = format_duration(need.reached_s)
         yield message("{n:,} of {attempts:,} attempts at pieces reached the {time} timeout", time=time, **counts)
-    elif seen.timed_out:
+    elif need.timed_out:
         yield message("{n:,} of {attempts:,} attempts at pieces timed out", **counts)
-    n, failed = context.failed_tasks(required.TIMEOUT), context.failed_tasks()
+    n, failed = context.failed_tasks(TIMEOUT), context.failed_tasks()
     share = n / failed if failed else None
-    if (named := next((item for item in diagnosis.causes if item.cause == required.TIMEOUT), None)) is not None:
+    if (named := next((item for item in context.diagnosis.causes if item.cause == TIMEOUT), None)) is not None:
         n, failed, share = named.tasks, max(failed, named.tasks), named.share
     if share is not None:
         values = {"n": n, "failed": failed, "share": format_share(share)}
         yield message("timeouts explain {n:,} of {failed:,} failed tasks ({share})", **values)
-    if not seen.seen:
+    if not need.any_timeout:
         yield message("nothing has timed out yet: this is the prediction for the requested size")
 
 
@@ -127,17 +266,14 @@ def _retry_assumptions(context: Context, need: Requirement) -> Iterator[Message]
     if layer.passes < 2:
         return
     if layer.siblings_cancelled:
-        yield message(
-            "a failed piece cancels the others in flight (up to {n}), which leaves them one attempt", n=layer.slots
-        )
+        n = layer.slots
+        yield message("a failed piece cancels the others in flight (up to {n}), which leaves them one attempt", n=n)
     if correlation is None:
         share = format_share(DEFAULT_RETRY_CORRELATION.high)
-        yield message(
-            "the upper ends assume that {share} of failures repeat in the next pass (not measured)", share=share
-        )
+        yield message("the upper ends assume that {share} of failures repeat in the next pass (not measured)", share=share)  # fmt: skip
     else:
-        measured = range_text(correlation, format_share)
-        yield message("{share} of failures repeat in the next pass, measured in this run", share=measured)
+        share = range_text(correlation, format_share)
+        yield message("{share} of failures repeat in the next pass, measured in this run", share=share)
 
 
 def _prediction_limits(context: Context, need: Requirement, fit: DurationFit, proposed_s: float) -> Iterator[Message]:
@@ -146,22 +282,15 @@ def _prediction_limits(context: Context, need: Requirement, fit: DurationFit, pr
         yield message("extrapolated: the largest observed piece has {largest}, this layer's have {piece}", **sizes)
     longest = fit.extrapolates_beyond_s
     if longest is not None and need.needed is not None and need.needed.value > longest:
-        time = format_duration(longest)
-        yield message("extrapolated beyond {time}, the longest observed time", time=time)
+        yield message("extrapolated beyond {time}, the longest observed time", time=format_duration(longest))
     if need.limited_by == "step":
-        yield message(
-            "the models disagree beyond the observed times: four times the estimate is proposed, then measure again"
-        )
+        yield message("the models disagree beyond the observed times: four times the estimate is proposed, then measure again")  # fmt: skip
     if need.limited_by == "ceiling":
-        yield message(
-            "the proposal is limited, because a piece with its retries has to end before {key}", key=COLLECTOR
-        )
+        yield message("the proposal is limited, because a piece with its retries has to end before {key}", key=COLLECTOR)  # fmt: skip
     if need.role in context.reduced_concurrency and need.needed is not None:
-        factor, slots = _time_factor(context, need.role), context.reduced_concurrency[need.role].slots
-        shorter = Interval(need.needed.value * factor, need.needed.low * factor, need.needed.high * factor)
-        yield message(
-            "with the recommended {n} pieces in flight it has to be {needed}", n=slots, needed=range_text(shorter)
-        )
+        factor, n = _time_factor(context, need.role), context.reduced_concurrency[need.role].slots
+        needed = range_text(Interval(*(factor * end for end in (need.needed.value, need.needed.low, need.needed.high))))
+        yield message("with the recommended {n} pieces in flight it has to be {needed}", n=n, needed=needed)
     whole = _layer_failure(context, need, proposed_s, competing=True)
     if whole is not None and whole.value > context.target:
         share = format_share(whole.value)
@@ -171,20 +300,18 @@ def _prediction_limits(context: Context, need: Requirement, fit: DurationFit, pr
 def _rule_of_thumb_reason(context: Context, need: Requirement) -> Message:
     fit = need.duration_fit
     reason = fit.reason if isinstance(fit, NotFitted) else message("no distribution is fitted")
-    if need.timeouts.timeout_s is not None:
+    if need.reached_s is not None:
         rule = message("four times the timeout that pieces reached")
-    elif context.size_bytes >= required.ARTICLE_FROM_BYTES:
-        rule = message("{time} as in the article", time=duration_setting(required.ARTICLE_S))
+    elif context.size_bytes >= ARTICLE_FROM_BYTES:
+        rule = message("{time} as in the article", time=duration_setting(ARTICLE_S))
     else:
-        rule = message("{time} as the maintainers advise", time=duration_setting(required.MAINTAINERS_S))
-    return message(
-        "rule of thumb ({reason}): {rule}, or what the observed bandwidth requires", reason=reason, rule=rule
-    )
+        rule = message("{time} as the maintainers advise", time=duration_setting(MAINTAINERS_S))
+    return message("rule of thumb ({reason}): {rule}, or what the observed bandwidth requires", reason=reason, rule=rule)  # fmt: skip
 
 
 def _check_text(context: Context, need: Requirement, proposed_s: float) -> Message:
     most, fit = 0, need.duration_fit
-    if isinstance(fit, DurationFit) and need.proposed_s is not None:
+    if isinstance(fit, DurationFit):
         mean = context.n_pieces * fit.timeout_rate(context.piece_bytes, proposed_s, LEVEL).high
         most = math.ceil(mean + 3.0 * math.sqrt(mean))
     return message(
@@ -194,8 +321,7 @@ def _check_text(context: Context, need: Requirement, proposed_s: float) -> Messa
     )  # fmt: skip
 
 
-def refuse(context: Context, need: Requirement) -> NoRecommendation:
-    """Return why a piece timeout is left as it is."""
+def _no_recommendation(context: Context, need: Requirement) -> NoRecommendation:
     fit, role, now = need.duration_fit, ROLE_TITLES[need.role], in_force_text(need.current)
     collect = fit.collect if isinstance(fit, NotFitted) else ""
     if isinstance(fit, DurationFit):
@@ -205,7 +331,7 @@ def refuse(context: Context, need: Requirement) -> NoRecommendation:
         collect = message("logs of a {role} that fetches a large layer", role=role)
     elif need.verdict == "no_timeout":
         reason = join([_no_timeout_text(context, need), now], "; ")
-    elif need.timeouts.seen:
+    elif need.any_timeout:
         reason = join([fit.reason, now, message("this is at least the rule of thumb")], "; ")
     else:
         reason = fit.reason
@@ -216,9 +342,8 @@ def _refusal_by_model(context: Context, need: Requirement, fit: DurationFit) -> 
     in_force = need.in_force_s
     predicted, now = _layer_failure(context, need, in_force), in_force_text(need.current)
     if predicted is None or in_force is None:
-        yield now
         slowest = range_text(fit.quantile(context.piece_bytes, 0.999, LEVEL))
-        yield message("99.9 % of attempts take at most {slowest}", slowest=slowest)
+        yield from (now, message("99.9 % of attempts take at most {slowest}", slowest=slowest))
         return
     prediction = message(
         "at {timeout}, timeouts fail {share} of layers of {size} (prediction; target {target})", size=format_size(context.size_bytes),
@@ -242,7 +367,6 @@ def _refusal_by_model(context: Context, need: Requirement, fit: DurationFit) -> 
 def _no_timeout_text(context: Context, need: Requirement) -> Message:
     shares = [join([one.cause, format_share(one.share)]) for one in context.diagnosis.causes if one.tasks]
     causes = format_list(shares or [context.diagnosis.primary_cause or message("unknown")], limit=20)
-    text = message(
-        "no failed task of a {role} timed out, so a longer timeout does not help", role=ROLE_TITLES[need.role]
-    )
+    role = ROLE_TITLES[need.role]
+    text = message("no failed task of a {role} timed out, so a longer timeout does not help", role=role)
     return join([text, message("causes: {causes}", causes=causes)], "; ")

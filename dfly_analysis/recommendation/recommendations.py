@@ -29,24 +29,11 @@ class Current:
 class Recommendation:
     """One setting to change.
 
-    Attributes
-    ----------
-    key, role, helm_path : str
-        Key in the component's own configuration, the component, and the path in the chart's values.
-    proposed : str
-        As the configuration takes it, e.g. ``180s``.
-    low, high : float
-        Interval of the proposal in `unit` (``s``, ``B/s``, ``bytes``, ``cores``, ``percent`` or ``1``); infinite where unbounded.
-    because : str
-        The reasons with their numbers, joined by semicolons; `reasons` has them one by one.
-    findings : tuple of str
-        Ids of the findings that support it.
-    demanded_bandwidth_bps : float or None
-        Bytes per second that the proposal demands from the registry for the requested size.
-    rule_of_thumb : str or None
-        What the article or the documentation recommends, for comparison.
-    layer_failure_now, layer_failure_then : Interval or None
-        Probability that a timeout fails a layer of the requested size, now and with the proposal; None without a fit.
+    `key` is that of the component's own configuration, `helm_path` that of the chart's values, `proposed` as the configuration takes
+    it; `low` and `high` bound it in `unit` (``s``, ``B/s``, ``bytes``, ``cores``, ``percent`` or ``1``), infinite where unbounded.
+    `because` has the reasons joined by semicolons, `findings` the ids of those that support it. `demanded_bandwidth_bps` is what it
+    demands from the registry for the requested size, `rule_of_thumb` what the article or the documentation recommends, `layer_failure_now`
+    and `layer_failure_then` the probability that a timeout fails a layer of the requested size; None without a fit.
     """
 
     key: str
@@ -76,7 +63,6 @@ class Recommendation:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The reasons one by one."""
         return tuple(self.because.values["parts"] if isinstance(self.because, Message) else self.because.split("; "))
 
 
@@ -150,7 +136,6 @@ class Advice:
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Recommendation]:
-        """Iterate over the recommendations."""
         return iter(self.recommendations)
 
     def get(self, key: str, role: str) -> Recommendation | None:

@@ -27,8 +27,13 @@ def advise(context: Context) -> Iterator[Recommendation | NoRecommendation]:
 
 
 def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
-    current, observed, whole = context.setting(KEY, role), _findings(context, role), _round(context, role)
-    in_force, size, collect = current.seconds, format_size(context.size_bytes), message("")
+    current, observed = context.setting(KEY, role), _findings(context, role)
+    in_force, size, collect, whole = current.seconds, format_size(context.size_bytes), message(""), None
+    fit, in_flight = context.duration_fit("source", role), context.pieces_in_flight(role)
+    if isinstance(fit, DurationFit) and in_flight:
+        # A round takes at least median pieces, as many at a time as are set.
+        waves, piece = math.ceil(context.n_pieces / in_flight), fit.quantile(context.piece_bytes, 0.5, LEVEL)
+        whole = Interval(waves * piece.value, waves * piece.low, waves * piece.high)
     wanted = HEADROOM * whole.high if whole is not None and math.isfinite(whole.high) else 0.0
     proposed_s = max(USUAL_S, math.ceil(wanted / 3600.0) * 3600.0)
     if in_force is None:
@@ -56,18 +61,7 @@ def _findings(context: Context, role: str) -> tuple[str, ...]:
     return tuple(name for name in found if (role, name) in named) if named else found
 
 
-def _round(context: Context, role: str) -> Interval | None:
-    """Return how long one round over the layer takes at least: median pieces, as many at a time as are set."""
-    fit, in_flight = context.duration_fit("source", role), context.pieces_in_flight(role)
-    if not isinstance(fit, DurationFit) or not in_flight:
-        return None
-    waves, piece = math.ceil(context.n_pieces / in_flight), fit.quantile(context.piece_bytes, 0.5, LEVEL)
-    return Interval(waves * piece.value, waves * piece.low, waves * piece.high)
-
-
-def _raise(
-    context: Context, role: str, whole: Interval | None, observed: tuple[str, ...], proposed_s: float
-) -> Recommendation:
+def _raise(context: Context, role: str, whole: Interval | None, observed: tuple[str, ...], proposed_s: float) -> Recommendation:  # fmt: skip
     current, proven = context.setting(KEY, role), bool(set(observed) & set(_PROOFS))
     in_force = current.seconds or 0.0
     outlasted = whole is not None and in_force < whole.low
@@ -79,24 +73,19 @@ def _raise(
     return Recommendation.of(
         current, KEY, _reasons(context, role, whole, observed, proven=proven), proposed=duration_setting(proposed_s), unit="s",
         low=whole.low if whole is not None else in_force, high=proposed_s, confidence=confidence, findings=observed,
-        how_to_check=message(
-            "set it, repeat the preheat and the pulls, then run `dfly-analysis diagnose`: tokio_stream_elapsed is absent"
-        ),
+        how_to_check=message("set it, repeat the preheat and the pulls, then run `dfly-analysis diagnose`: tokio_stream_elapsed is absent"),
         rule_of_thumb=message("{value}, the chart's value since 1.3.27", value=duration_setting(USUAL_S)),
     )  # fmt: skip
 
 
-def _reasons(
-    context: Context, role: str, whole: Interval | None, observed: tuple[str, ...], *, proven: bool
-) -> Iterator[Message]:
+def _reasons(context: Context, role: str, whole: Interval | None, observed: tuple[str, ...], *, proven: bool) -> Iterator[Message]:  # fmt: skip
     if observed:
         values = {"role": ROLE_TITLES[role], "findings": format_list(observed)}
         yield message("the {role} timed out waiting for the scheduler: {findings}", **values)
     if whole is not None:
         size, time = format_size(context.size_bytes), range_text(whole)
         yield message("a round over a layer of {size} takes at least {time} (fitted)", size=size, time=time)
-    default = format_duration(USUAL_S)
     yield message("this timeout also runs while pieces are fetched, so the next message of a longer round fails")
-    yield message("{default} is the default of later releases", default=default)
+    yield message("{default} is the default of later releases", default=format_duration(USUAL_S))
     if observed and not proven:
         yield message("a scheduler that does not answer at all needs a check first")

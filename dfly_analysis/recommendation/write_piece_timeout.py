@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dfly_analysis.messages import message
 from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, WRITE, RecommendationContext
-from dfly_analysis.recommendation.piece_timeout import raise_timeout, refuse
+from dfly_analysis.recommendation.piece_timeout import change_or_reason
 from dfly_analysis.recommendation.recommendations import NoRecommendation, Recommendation
 from dfly_analysis.units import duration_setting, format_duration
 
@@ -20,13 +20,10 @@ def advise(context: RecommendationContext) -> Iterator[Recommendation | NoRecomm
             continue
         floor, in_force = piece.planned_s, need.current.seconds
         # The shorter of the two ends a piece first; that matters where either is raised, or ended something.
-        matters = piece.proposed_s is not None or need.timeouts.seen
+        matters = piece.proposed_s is not None or need.any_timeout
         if floor is not None and in_force is not None and in_force < floor and matters:
             values = {"key": PIECE, "piece": duration_setting(floor), "write": format_duration(in_force)}
             order = message("it ends a transfer at {write}, before {key} of {piece} does", **values)
-            proposed_s = max(need.proposed_s or 0.0, floor)
-            yield raise_timeout(context, replace(need, proposed_s=proposed_s), proposed_s, reasons=(order,))
-        elif need.proposed_s is not None:
-            yield raise_timeout(context, need, need.proposed_s)
+            yield change_or_reason(context, replace(need, proposed_s=max(need.proposed_s or 0.0, floor)), order)
         else:
-            yield refuse(context, need)
+            yield change_or_reason(context, need)

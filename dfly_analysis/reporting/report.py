@@ -12,6 +12,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.messages import join, message
+from dfly_analysis.recommendation.prediction import NoPrediction, Prediction, predict, source_fit
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting import advice_views, input_views, plots, size_explorer, views
 from dfly_analysis.reporting.components import Heading, Listing, MultiInputView, TableView, View
@@ -27,7 +28,6 @@ from dfly_analysis.reporting.json import (
     settings_json,
 )
 from dfly_analysis.reporting.labels import parameter_text
-from dfly_analysis.reporting.prediction import NoPrediction, Prediction, predict, source_fit
 from dfly_analysis.reporting.provenance import provenance_of
 from dfly_analysis.reporting.summary import Verdict, give_verdict
 from dfly_analysis.reporting.whatif_report import proposed_changes, replay_of, sensitivity_of, whatif_json

@@ -12,10 +12,10 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.messages import message
 from dfly_analysis.recommendation import make_context
+from dfly_analysis.recommendation.prediction import NoPrediction, predict
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import Heading, TableView
 from dfly_analysis.reporting.labels import NOTHING, figure, interval_text
-from dfly_analysis.reporting.prediction import NoPrediction, predict
 from dfly_analysis.units import parse_duration, parse_size
 
 SIZES = ("1GiB", "5GiB", "10GiB", "20GiB", "50GiB", "100GiB")

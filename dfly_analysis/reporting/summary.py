@@ -9,10 +9,10 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.messages import message, plural
+from dfly_analysis.recommendation.prediction import NoPrediction, Prediction
 from dfly_analysis.recommendation.recommendations import Advice, Recommendation
 from dfly_analysis.reporting.components import View
 from dfly_analysis.reporting.labels import CAUSES, common_folder, figure, moment
-from dfly_analysis.reporting.prediction import NoPrediction, Prediction
 from dfly_analysis.units import format_duration, format_size
 
 MAX_SETTINGS = 3

@@ -11,11 +11,11 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.messages import join, message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, measured_retry_correlation, timeout_sensitivity
+from dfly_analysis.recommendation.prediction import source_fit
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
 from dfly_analysis.reporting.labels import ROLES, figure, interval_text, plain, range_text
-from dfly_analysis.reporting.prediction import source_fit
 from dfly_analysis.reporting.writer import manifest_with, write_listed
 from dfly_analysis.simulation import SIMULATED_KEYS, Change, WhatIf, parse_changes
 from dfly_analysis.units import format_rate, format_size

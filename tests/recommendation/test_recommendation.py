@@ -25,8 +25,8 @@ from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.models import fit_all, timeout_for_target
 from dfly_analysis.recommendation import all_rules, make_context, recommend
+from dfly_analysis.recommendation.piece_timeout import rounded_up
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.recommendation.required_timeout import rounded_up
 from dfly_analysis.schema import EVENTS
 from dfly_analysis.units import parse_duration
 

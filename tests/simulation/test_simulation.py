@@ -18,7 +18,7 @@ from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.models import LayerShape, layer_failure_chance
 from dfly_analysis.recommendation import recommend
-from dfly_analysis.reporting.prediction import predict
+from dfly_analysis.recommendation.prediction import predict
 from dfly_analysis.simulation import WhatIf, parse_changes, simulate
 from dfly_analysis.simulation.pipeline import (
     SCORES,

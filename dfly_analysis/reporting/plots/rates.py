@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dfly_analysis.messages import join, message
+from dfly_analysis.recommendation.prediction import Prediction
 from dfly_analysis.reporting.figures import Figure, NotDrawn
 from dfly_analysis.reporting.labels import interval_text
 from dfly_analysis.reporting.plots.style import (
@@ -22,7 +23,6 @@ from dfly_analysis.reporting.plots.style import (
     finish,
     log_axis,
 )
-from dfly_analysis.reporting.prediction import Prediction
 from dfly_analysis.units import format_duration, format_share, format_size, size_class
 
 ROUND_TIMEOUTS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)

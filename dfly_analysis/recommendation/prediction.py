@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, layer_failure_rate, measured_retry_correlation
+from dfly_analysis.recommendation.context import PIECE, SLOTS, WRITE
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.units import parse_duration
 
-TIMEOUTS = ("download.pieceTimeout", "storage.writePieceTimeout")
-"""Both bound a piece from the source; the shorter one cuts."""
+TIMEOUTS = (PIECE, WRITE)  # both bound a piece from the source; the shorter one cuts
 ROLE = "seedClient"
 FITS = ("piece_from_source_seedClient", "piece_from_source")
 
@@ -30,8 +30,7 @@ class NoPrediction:
 
     reason: str
 
-    def __bool__(self) -> bool:
-        """Return False."""
+    def __bool__(self) -> Literal[False]:
         return False
 
 
@@ -61,27 +60,28 @@ class Prediction:
     then: Interval | None = None
     then_timeouts: Interval | None = None
 
+    @property
+    def layer(self) -> LayerShape:
+        return LayerShape(self.size_bytes, self.piece_bytes, self.slots, self.passes, self.siblings_cancelled)
+
     def rate(self, fits: Mapping[str, Any], timeout_s: float, *, competing: bool = True) -> Interval:
         """Return the share of such layers that fail at another timeout in seconds, by timeouts alone unless competing risks count."""
-        layer = LayerShape(self.size_bytes, self.piece_bytes, self.slots, self.passes, self.siblings_cancelled)
         correlation = self.retry_failure_correlation
-        return layer_failure_rate(fits[self.fit], layer, timeout_s, competing=competing, retry_failure_correlation=correlation)  # fmt: skip
+        return layer_failure_rate(fits[self.fit], self.layer, timeout_s, competing=competing, retry_failure_correlation=correlation)  # fmt: skip
 
 
 def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Prediction | NoPrediction:
     """Predict how often a layer fails, of the size and under the timeouts that the advice names."""
     name = next((name for name in FITS if fits.get(name)), None)
-    if name is None:
-        missing = fits.get(FITS[-1])
-        reason = getattr(missing, "reason", message("the input holds no durations of pieces from the registry"))
+    if name is None or advice.size_bytes <= 0:
+        reason: str = message("no layer size is given, and the input shows none")
+        if name is None:
+            unknown = message("the input holds no durations of pieces from the registry")
+            reason = getattr(fits.get(FITS[-1]), "reason", unknown)
         return NoPrediction(message("The failure rate cannot be predicted: {reason}.", reason=reason))
-    if advice.size_bytes <= 0:
-        reason = message("no layer size is given, and the input shows none")
-        return NoPrediction(message("The failure rate cannot be predicted: {reason}.", reason=reason))
-    slots, correlation = (dataset.settings.get("download.concurrentPieceCount", ROLE).number, measured_retry_correlation(fits))  # fmt: skip
+    slots, correlation = dataset.settings.get(SLOTS, ROLE).number, measured_retry_correlation(fits)
     layer = LayerShape.of_client(advice.size_bytes, slots, dataset.settings.versions.get(ROLE))
-    attempts, now_s = fits[name].attempts, timeout_in_force(dataset)
-    then_s = _proposed_timeout(dataset, advice)
+    attempts, now_s, then_s = fits[name].attempts, timeout_in_force(dataset), _proposed_timeout(dataset, advice)
     bare = Prediction(
         fit=name, size_bytes=advice.size_bytes, piece_bytes=int(layer.piece_bytes), n_pieces=layer.n_pieces,
         passes=layer.passes, slots=layer.slots, siblings_cancelled=layer.siblings_cancelled,
