@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from dfly_analysis.catalog.job_api import load_job_api
@@ -59,13 +59,7 @@ def api_of(version: str | None) -> Api:
 
 
 def scope_name(api: Api, scope: str) -> str | None:
-    """Return how a release spells a scope; None where it has no scopes and preheats one seed.
-
-    Raises
-    ------
-    DflyError
-        If the release cannot preheat that scope.
-    """
+    """Return how a release spells a scope, None where it preheats one seed only; a DflyError if it cannot preheat that scope."""
     if scope in api.scopes:
         return api.scopes[scope]
     if not api.scopes and scope == "single_seed_peer":
@@ -90,9 +84,7 @@ def image_job(manifest: Manifest, api: Api, scope: str, parallel: int, timeout_s
     return _job({"type": "image", "url": url, **extra}, api, scope, parallel, timeout_s)
 
 
-def layer_jobs(
-    manifest: Manifest, layers: Sequence[Layer], api: Api, scope: str, parallel: int, timeout_s: float | None
-) -> list[dict[str, Any]]:
+def layer_jobs(manifest: Manifest, layers: Sequence[Layer], api: Api, scope: str, parallel: int, timeout_s: float | None) -> list[dict[str, Any]]:  # fmt: skip
     """Return the payloads that preheat some layers: one, or one a layer where the release takes no list."""
     urls = [manifest.blob_url(layer) for layer in layers]
     arguments: list[dict[str, Any]] = [{"url": url} for url in urls]
@@ -138,21 +130,15 @@ def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, .
     wanted = "printf '%s\\n' " + " ".join(digests)
     fetched = 'curl -sS -H "Authorization: Bearer $TOKEN" "$MANAGER/oapi/v1/jobs/$JOB"'
     listed = "jq -r '.result.job_states[].results[]?.success_tasks[]?.url'"
-    first = PlannedCheck(
-        message("the layers that the job names as arrived (its state names no layer)"),
-        f"{fetched} | {listed} | grep -o 'sha256:[0-9a-f]*' | sort -u > there.txt; {wanted} | sort -u | comm -23 - there.txt",
-        message("no line: each line is one of the {n:,} layers that is missing", n=len(digests)),
-    )
+    what = message("the layers that the job names as arrived (its state names no layer)")
+    if api.false_success:
+        what = message("the layers that the job names as arrived (SUCCESS does not mean all layers)")
+    command = f"{fetched} | {listed} | grep -o 'sha256:[0-9a-f]*' | sort -u > there.txt; {wanted} | sort -u | comm -23 - there.txt"
+    expected = message("no line: each line is one of the {n:,} layers that is missing", n=len(digests))
     if api.per_layer:
-        first = PlannedCheck(
-            message("the state of each layer's own task"),
-            f"{fetched} | jq -r '.result.job_states[] | [.state, .error] | @tsv'",
-            message("at least {n:,} lines, all SUCCESS", n=len(digests)),
-        )
-    elif api.false_success:
-        first = replace(
-            first, what=message("the layers that the job names as arrived (SUCCESS does not mean all layers)")
-        )
+        what = message("the state of each layer's own task")
+        command = f"{fetched} | jq -r '.result.job_states[] | [.state, .error] | @tsv'"
+        expected = message("at least {n:,} lines, all SUCCESS", n=len(digests))
     hosts = PlannedCheck(
         message("hosts on which a layer failed"),
         f"{fetched} | jq -r '.result.job_states[].results[]?.failure_tasks[]? | [.hostname, .url, .description] | @tsv'",
@@ -168,7 +154,7 @@ def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, .
         'dfly-analysis collect -n "$NAMESPACE" -o after.tar.gz --add job.json && dfly-analysis diagnose after.tar.gz',
         message("no finding preheat_false_success, and no failed task"),
     )
-    return (first, *([hosts] if scope != "single_seed_peer" else []), again, failures)
+    return (PlannedCheck(what, command, expected), *([hosts] if scope != "single_seed_peer" else []), again, failures)
 
 
 def notes_of(api: Api, timeout_s: float | None) -> Iterator[Message]:
@@ -186,12 +172,7 @@ def notes_of(api: Api, timeout_s: float | None) -> Iterator[Message]:
         time = format_duration(api.deadline_s)
         yield message("manager {release} takes no timeout: each layer has {time}", release=release, time=time)
     if api.layers_field is None:
-        yield message(
-            "manager {release} does not limit concurrent layers: start no more jobs at a time than planned",
-            release=release,
-        )
+        yield message("manager {release} does not limit concurrent layers: start no more jobs at a time than planned", release=release)  # fmt: skip
     time = format_duration(api.window_s)
-    yield message(
-        "the manager polls a job for {time}; a longer job may be reported as FAILURE while it runs", time=time
-    )
+    yield message("the manager polls a job for {time}; a longer job may be reported as FAILURE while it runs", time=time)  # fmt: skip
     yield message("a job of type file needs the registry's token in `headers`; an image job gets its own")

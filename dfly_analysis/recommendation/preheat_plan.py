@@ -14,25 +14,17 @@ from dfly_analysis.errors import DflyError, suggest_similar
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation import preheat_jobs
+from dfly_analysis.recommendation import transfer_times as transfers
 from dfly_analysis.recommendation.context import PIECE
 from dfly_analysis.recommendation.manifest import Layer, Manifest, total_bytes
 from dfly_analysis.recommendation.preheat_jobs import Api, PlannedCheck, api_of
-from dfly_analysis.recommendation.transfer_times import (
-    MARGIN,
-    PULLED_AT_ONCE,
-    Link,
-    Links,
-    any_failure,
-    find_links,
-    makespan,
-)
+from dfly_analysis.recommendation.transfer_times import ENDS, Link, Links, any_failure, makespan
 from dfly_analysis.units import format_duration, format_share, format_size
 
 MAX_PARALLEL = 8  # the manager's default from v2.3.1 on
 _FIRST_SHARE = 0.1
 _NYDUS_BOOTSTRAP = "containerd.io/snapshot/nydus-bootstrap"
 _NEARLY = 1.05
-_ENDS = ("value", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -111,18 +103,10 @@ class PreheatPlan:
 
 
 def plan_preheat(  # noqa: PLR0913 - each is an option of the command
-    manifest: Manifest,
-    *,
-    settings: Settings,
-    dataset: Dataset | None = None,
-    fits: Mapping[str, Any] | None = None,
-    first: Sequence[str] = (),
-    annotation: str | None = None,
-    scope: str = "single_seed_peer",
-    parallel: int | None = None,
-    target_failure_rate: float = 1e-3,
-    rates: Mapping[str, float | None] | None = None,
-) -> PreheatPlan:
+    manifest: Manifest, *, settings: Settings, dataset: Dataset | None = None, fits: Mapping[str, Any] | None = None,
+    first: Sequence[str] = (), annotation: str | None = None, scope: str = "single_seed_peer", parallel: int | None = None,
+    target_failure_rate: float = 1e-3, rates: Mapping[str, float | None] | None = None,
+) -> PreheatPlan:  # fmt: skip
     """Plan a preheat; a DflyError if a digest is not in the manifest, or the manager has no such scope.
 
     Times come from a run with the same registry and cluster (`dataset`, `fits`), else from `rates`: bytes per second from the
@@ -130,9 +114,12 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
     digests begin with one of `first`, or that have an `annotation` other than ``false``. `parallel` is chosen where not given;
     `target_failure_rate` is that of the whole preheat, 0 to 1.
     """
-    links = find_links(settings, dataset, fits, dict(rates or {}))
+    links = transfers.find_links(settings, dataset, fits, dict(rates or {}))
     if dataset is not None:
-        manifest = manifest.with_sizes(_sizes_seen(dataset))
+        query = """
+            SELECT regexp_extract(url, '/blobs/([a-z0-9]+:[0-9a-f]+)', 1) AS digest, max(size_bytes) FROM tasks
+            WHERE size_bytes IS NOT NULL AND digest != '' GROUP BY digest"""
+        manifest = manifest.with_sizes(dict(dataset.rows(query)))
     api = api_of(settings.versions.get("manager") or settings.versions.get("scheduler"))
     preheat_jobs.scope_name(api, scope)
     stages, basis = _stages(manifest, first, annotation)
@@ -140,22 +127,14 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
     degrees = tuple(_degree(stages, links.source, number) for number in range(1, most + 1))
     chosen = parallel or _choose(degrees, target_failure_rate)
     evaluated = tuple(one for stage in stages for one in _split(stage, links.source, chosen, api))
-    timeout_s = preheat_jobs.job_timeout_s(
-        api, max((stage.time.high for stage in evaluated if stage.time), default=None)
-    )
+    longest_s = max((stage.time.high for stage in evaluated if stage.time), default=None)
+    timeout_s = preheat_jobs.job_timeout_s(api, longest_s)
     return PreheatPlan(
         manifest=manifest, scope=scope, parallel=chosen, stages=evaluated, degrees=degrees,
         pulls=tuple(_pulls(evaluated, links)), jobs=tuple(_jobs(manifest, evaluated, api, scope, chosen, timeout_s)),
         checks=preheat_jobs.checks_of(manifest, api, scope), assumptions=(basis, *links.assumptions, *preheat_jobs.notes_of(api, timeout_s)),
         warnings=(*_warnings(evaluated, links.source, api), *_unknown_sizes(manifest)),
     )  # fmt: skip
-
-
-def _sizes_seen(dataset: Dataset) -> dict[str, int]:
-    query = """
-        SELECT regexp_extract(url, '/blobs/([a-z0-9]+:[0-9a-f]+)', 1) AS digest, max(size_bytes) FROM tasks
-        WHERE size_bytes IS NOT NULL AND digest != '' GROUP BY digest"""
-    return dict(dataset.rows(query))
 
 
 def _stages(manifest: Manifest, first: Sequence[str], annotation: str | None) -> tuple[list[Stage], Message]:
@@ -177,9 +156,8 @@ def _stages(manifest: Manifest, first: Sequence[str], annotation: str | None) ->
             "the start-up layers are not known: the first {n:,} in the manifest's order, up to a tenth of the image, are assumed; name "
             "them with --first or --first-annotation", n=len(chosen),
         )  # fmt: skip
-    start_up = Stage("start-up", tuple(layer for layer in layers if layer.digest in chosen))
-    rest = Stage("rest", tuple(layer for layer in layers if layer.digest not in chosen))
-    return [stage for stage in (start_up, rest) if stage.layers], basis
+    parts = {"start-up": [one for one in layers if one.digest in chosen], "rest": [one for one in layers if one.digest not in chosen]}  # fmt: skip
+    return [Stage(name, tuple(part)) for name, part in parts.items() if part], basis
 
 
 def _find(manifest: Manifest, requested: str) -> str:
@@ -218,7 +196,7 @@ def _choose(degrees: Sequence[Degree], target: float) -> int:
         bound = max(target, 1.1 * min(failures))
         timed = [pair for pair, failure in zip(timed, failures, strict=True) if failure <= bound]
     elif any(one.margin is not None for one, _ in timed):
-        timed = [(one, time) for one, time in timed if (one.margin or 0.0) >= MARGIN] or timed[:1]
+        timed = [(one, time) for one, time in timed if (one.margin or 0.0) >= transfers.MARGIN] or timed[:1]
     fastest = min(time for _, time in timed)
     return next(one.parallel for one, time in timed if time <= _NEARLY * fastest)
 
@@ -264,7 +242,7 @@ def _sum(times: Sequence[Interval | None]) -> Interval | None:
     known = [one for one in times if one is not None]
     if not known or len(known) < len(times):
         return None
-    return Interval(*(sum(getattr(one, end) for one in known) for end in _ENDS))
+    return Interval(*(sum(getattr(one, end) for one in known) for end in ENDS))
 
 
 def _pulls(stages: Sequence[Stage], links: Links) -> Iterator[Pull]:
@@ -272,14 +250,12 @@ def _pulls(stages: Sequence[Stage], links: Links) -> Iterator[Pull]:
     first, unpack = stages[0].layers if stages else (), links.unpack_s(layers)
     unpacked = Interval(unpack, unpack, unpack) if unpack is not None else None
     for case, link in (("nothing preheated", links.origin), ("on a seed", links.seed), ("on the node", links.node)):
-        whole, early = (_evaluate(Stage("pull", some), link, PULLED_AT_ONCE) for some in (layers, first))
+        whole, early = (_evaluate(Stage("pull", some), link, transfers.PULLED_AT_ONCE) for some in (layers, first))
         failure = whole.failure if link is not links.node else Interval(0.0, 0.0, 0.0)
         yield Pull(case, whole.time, _sum([whole.time, unpacked]), early.time, failure)
 
 
-def _jobs(
-    manifest: Manifest, stages: Sequence[Stage], api: Api, scope: str, parallel: int, timeout_s: float | None
-) -> Iterator[Mapping[str, Any]]:
+def _jobs(manifest: Manifest, stages: Sequence[Stage], api: Api, scope: str, parallel: int, timeout_s: float | None) -> Iterator[Mapping[str, Any]]:  # fmt: skip
     for number, stage in enumerate(stages, start=1):
         own = [manifest.configuration] if number == 1 and manifest.configuration else []
         for payload in preheat_jobs.layer_jobs(manifest, [*own, *stage.layers], api, scope, parallel, timeout_s):
@@ -305,11 +281,7 @@ def _warnings(stages: Sequence[Stage], link: Link, api: Api) -> Iterator[Message
             )  # fmt: skip
         if stage.failure is not None and stage.failure.value > 0.5:
             share = format_share(stage.failure.value)
-            yield message(
-                "stage {name}: {share} of such preheats lose a layer, see `dfly-analysis recommend`",
-                name=name,
-                share=share,
-            )
+            yield message("stage {name}: {share} of such preheats lose a layer, see `dfly-analysis recommend`", name=name, share=share)  # fmt: skip
 
 
 def _unknown_sizes(manifest: Manifest) -> Iterator[Message]:

@@ -61,35 +61,69 @@ _estimate = partial(Estimate.of, "resources")
 
 
 @dataclass(frozen=True)
-class _Terminations:
-    """How processes of a role were killed: for memory according to Kubernetes, otherwise, and the tasks lost with them."""
+class _Evidence:
+    """How processes of a role were killed (for memory according to Kubernetes, or otherwise), tasks lost with them, and memory.
 
+    `used` is the most that a process held when its metrics were read, and its host; `floor` what pieces in flight of `MAX_PARALLEL`
+    layers hold at the least, and pieces of a layer; request and limit are those of the article for its images, else the guide's.
+    """
+
+    context: Context
+    role: str
     memory: int
-    killed: int
     tasks: int
-    limit_bytes: int | None
+    is_killed: bool
+    killed_at_bytes: int | None
     example: str
+    used: tuple[int, str] | None
+    floor: tuple[float, int] | None
+    usual_request: int
+    usual_limit: int
+    usual_source: str
 
     @property
-    def any(self) -> bool:
-        return bool(self.memory or self.killed or self.tasks)
+    def set_bytes(self) -> int | None:
+        return self.context.setting(MEMORY, self.role).size_bytes
+
+    @property
+    def limit(self) -> int | None:
+        return self.killed_at_bytes or self.set_bytes
+
+    @property
+    def spared(self) -> bool:
+        """Whether the memory that a process held rules out that it was killed for it."""
+        return (
+            not self.memory and self.used is not None and self.limit is not None and self.used[0] < _SAFE * self.limit
+        )
+
+    def change(
+        self, key: str, reasons: list[Message], proposed: str, unit: str, low: float, high: float, confidence: Confidence = "low"
+    ) -> Recommendation:  # fmt: skip
+        check = message(
+            "set it, repeat the preheat, then run `dfly-analysis collect` and `dfly-analysis diagnose` on it: {expected}, and "
+            "pod_ended_badly is absent", expected=_EXPECTED[key],
+        )  # fmt: skip
+        return Recommendation.of(
+            self.context.setting(key, self.role), key, reasons, proposed=proposed, unit=unit, low=float(low), high=float(high),
+            confidence=confidence, findings=self.context.present(*_FINDINGS), how_to_check=check, rule_of_thumb=_rule_of_thumb(self.role),
+        )  # fmt: skip
 
 
 def advise(context: Context) -> Iterator[Item]:
     """Return requests and limits where processes ran out of them; what was used and what is documented as estimates."""
-    for role in CLIENT_ROLES:
-        ended = _terminations(context, role)
-        yield from _contradictions(context, role, ended)
-        found = [*(_memory(context, role, ended) if ended.any else []), *_cpu(context, role)]
+    roles = [_evidence(context, role) for role in CLIENT_ROLES]
+    for one in roles:
+        yield from _contradictions(one)
+        found = [*(_memory(one) if one.is_killed else []), *_cpu(one)]
         yield from found
-        if not found and (ended.any or role == "seedClient"):
-            yield _no_recommendation(context, role, ended)
-    for role in CLIENT_ROLES:
-        yield from _estimates(context, role)
+        if not found and (one.is_killed or one.role == "seedClient"):
+            yield _no_recommendation(one)
+    for one in roles:
+        yield from _estimates(one)
     yield from _growth(context)
 
 
-def _terminations(context: Context, role: str) -> _Terminations:
+def _evidence(context: Context, role: str) -> _Evidence:
     found: dict[tuple[Any, ...], tuple[Mapping[str, Any], Termination]] = {}
     for row, termination in terminations(context.dataset):
         if row["role"] == role and termination.cause == _CAUSE:
@@ -99,21 +133,24 @@ def _terminations(context: Context, role: str) -> _Terminations:
     first = next(iter(memory or found.values()), None)
     example = join([first[0]["pod"], first[1].description], ": ") if first else ""
     tasks = context.failed_tasks(_CAUSE, role)
-    return _Terminations(len(memory), len(found) - len(memory), tasks, min(limits, default=None), example)
+    used = max(((size, host) for host, size in context.gauge_by_host(_RESIDENT, role).items()), default=None)
+    article, documented = article_shares(role), documented_sizing(role)
+    if context.size_bytes >= article_from_bytes():
+        source: str = message("the article, a fallback without a measurement")
+        usual = (article.request_memory_bytes, article.limit_memory_bytes, source)
+    else:
+        assert documented is not None
+        usual = (documented.memory_bytes // 4, documented.memory_bytes, sizing_source())
+    at = min(limits, default=None)
+    return _Evidence(context, role, len(memory), tasks, bool(found or tasks), at, example, used, _in_flight_bytes(context, role), *usual)  # fmt: skip
 
 
-def _contradictions(context: Context, role: str, ended: _Terminations) -> Iterator[Message]:
+def _contradictions(given: _Evidence) -> Iterator[Message]:
     """Warn where a container had another limit than the settings say."""
-    configured = context.setting(MEMORY, role)
-    shown, configured_bytes = ended.limit_bytes, configured.size_bytes
-    if shown is not None and configured_bytes is not None and shown < _WELL_BELOW * configured_bytes:
-        values = {"role": ROLE_TITLES[role], "limit": format_size(shown)}
+    shown, configured = given.killed_at_bytes, given.context.setting(MEMORY, given.role)
+    if shown is not None and configured.size_bytes is not None and shown < _WELL_BELOW * configured.size_bytes:
+        values = {"role": ROLE_TITLES[given.role], "limit": format_size(shown)}
         yield contradiction(message("a container of the {role} was killed at a limit of {limit}", **values), configured)
-
-
-def _resident(context: Context, role: str) -> tuple[int, str] | None:
-    """Return the most memory that a process of a role held when its metrics were read, and on which host."""
-    return max(((size, host) for host, size in context.gauge_by_host(_RESIDENT, role).items()), default=None)
 
 
 def _resident_text(used: tuple[int, str]) -> Message:
@@ -121,7 +158,6 @@ def _resident_text(used: tuple[int, str]) -> Message:
 
 
 def _in_flight_bytes(context: Context, role: str) -> tuple[float, int] | None:
-    """Return what pieces in flight of `MAX_PARALLEL` layers hold in memory at the least, and pieces of a layer."""
     slots = context.pieces_in_flight(role)
     if slots is None:
         return None
@@ -133,51 +169,28 @@ def _in_flight_bytes(context: Context, role: str) -> tuple[float, int] | None:
     return float(held * slots * MAX_PARALLEL), slots
 
 
-def _spared(context: Context, role: str, ended: _Terminations, limit: int | None) -> bool:
-    """Return whether the memory that a process held rules out that it was killed for it."""
-    used = _resident(context, role)
-    return not ended.memory and used is not None and limit is not None and used[0] < _SAFE * limit
-
-
-def _memory(context: Context, role: str, ended: _Terminations) -> Iterator[Recommendation]:
-    set_now = context.setting(MEMORY, role).size_bytes
-    limit = ended.limit_bytes or set_now
-    if not limit or _spared(context, role, ended, limit):
+def _memory(given: _Evidence) -> Iterator[Recommendation]:
+    limit, used, set_now = given.limit, given.used, given.set_bytes or 0
+    if not limit or given.spared:
         return
-    usual_request, usual_limit, _ = _fallback(context, role)
-    proposed = _proposed_limit(context, role, ended, limit, usual_limit)
-    raised = proposed > max(limit, set_now or 0)
+    proposed = 0  # an evicted pod reached no limit of its own
+    if not given.memory or given.killed_at_bytes is not None:
+        wanted = max(_TIMES * limit, _ROOM * given.floor[0] if given.floor else 0.0) if given.memory else 0.0
+        proposed = _round_memory(max(wanted, float(given.usual_limit)))
+    raised = proposed > max(limit, set_now)
     if raised:
-        reasons = list(_limit_reasons(context, role, ended))
-        confidence: Confidence = "medium" if ended.memory else "low"
-        yield _change(context, role, MEMORY, reasons, size_setting(proposed), "bytes", limit, 2 * proposed, confidence)
-    requested, most, used = context.setting(REQUEST, role), max(proposed, set_now or 0, limit), _resident(context, role)
-    request = _round_memory(min(max(float(usual_request), _ROOM * used[0] if used else 0.0), most / 2.0))
-    if requested.size_bytes is not None and requested.size_bytes < request and (raised or ended.memory):
-        reasons, low = list(_request_reasons(context, role, ended, used)), used[0] if used else request / 2.0
-        yield _change(context, role, REQUEST, reasons, size_setting(request), "bytes", low, most)
-
-
-def _proposed_limit(context: Context, role: str, ended: _Terminations, limit: int, usual: int) -> int:
-    """Return the limit to set: twice the one a container was killed at; an evicted pod reached none of its own."""
-    if ended.memory and ended.limit_bytes is None:
-        return 0
-    floor = _in_flight_bytes(context, role)
-    wanted = max(_TIMES * limit, _ROOM * floor[0] if floor else 0.0) if ended.memory else 0.0
-    return _round_memory(max(wanted, float(usual)))
-
-
-def _fallback(context: Context, role: str) -> tuple[int, int, str]:
-    """Return request and limit of memory by the article for its images, by the guide below, and whose figures they are."""
-    article, documented = article_shares(role), documented_sizing(role)
-    if context.size_bytes >= article_from_bytes():
-        return (
-            article.request_memory_bytes,
-            article.limit_memory_bytes,
-            message("the article, a fallback without a measurement"),
-        )
-    assert documented is not None
-    return documented.memory_bytes // 4, documented.memory_bytes, sizing_source()
+        confidence: Confidence = "medium" if given.memory else "low"
+        reasons = list(_limit_reasons(given))
+        yield given.change(MEMORY, reasons, size_setting(proposed), "bytes", limit, 2 * proposed, confidence)
+    requested, most = given.context.setting(REQUEST, given.role).size_bytes, max(proposed, set_now, limit)
+    request = _round_memory(min(max(float(given.usual_request), _ROOM * used[0] if used else 0.0), most / 2.0))
+    if requested is not None and requested < request and (raised or given.memory):
+        n, source = given.memory or given.tasks, given.usual_source
+        reasons = [
+            message("processes killed: {n:,}; pods above their request are evicted first", n=n), *([_resident_text(used)] if used else []),
+            message("the proposal is from {source}, at most half of the limit", source=source),
+        ]  # fmt: skip
+        yield given.change(REQUEST, reasons, size_setting(request), "bytes", used[0] if used else request / 2.0, most)
 
 
 def _rule_of_thumb(role: str) -> Message:
@@ -194,53 +207,30 @@ def _rule_of_thumb(role: str) -> Message:
     return join([text, guide], "; ")
 
 
-def _change(  # noqa: PLR0913, PLR0917 - what differs between the three settings
-    context: Context, role: str, key: str, reasons: list[Message], proposed: str, unit: str, low: float, high: float,
-    confidence: Confidence = "low",
-) -> Recommendation:  # fmt: skip
-    check = message(
-        "set it, repeat the preheat, then run `dfly-analysis collect` and `dfly-analysis diagnose` on it: {expected}, and "
-        "pod_ended_badly is absent", expected=_EXPECTED[key],
-    )  # fmt: skip
-    return Recommendation.of(
-        context.setting(key, role), key, reasons, proposed=proposed, unit=unit, low=float(low), high=float(high), confidence=confidence,
-        findings=context.present(*_FINDINGS), how_to_check=check, rule_of_thumb=_rule_of_thumb(role),
-    )  # fmt: skip
-
-
-def _limit_reasons(context: Context, role: str, ended: _Terminations) -> Iterator[Message]:
-    if ended.example:
-        yield message("Kubernetes reports {example}", example=ended.example)
-    if ended.memory:
-        yield message("processes killed for memory: {n:,}, so the need is above the limit", n=ended.memory)
-    if ended.tasks:
-        yield message("{tasks:,} tasks failed because their process was killed", tasks=ended.tasks)
-    if not ended.memory:
+def _limit_reasons(given: _Evidence) -> Iterator[Message]:
+    if given.example:
+        yield message("Kubernetes reports {example}", example=given.example)
+    if given.memory:
+        yield message("processes killed for memory: {n:,}, so the need is above the limit", n=given.memory)
+    if given.tasks:
+        yield message("{tasks:,} tasks failed because their process was killed", tasks=given.tasks)
+    if not given.memory:
         yield message("the input does not show whether memory was the reason: this is a rule of thumb")
-    if ended.limit_bytes is not None:
-        yield message("the limit of the killed container was {size}", size=format_size(ended.limit_bytes))
-    if (floor := _in_flight_bytes(context, role)) is not None:
-        values = {"pieces": floor[1], "layers": MAX_PARALLEL, "size": format_size(floor[0])}
+    if given.killed_at_bytes is not None:
+        yield message("the limit of the killed container was {size}", size=format_size(given.killed_at_bytes))
+    if given.floor is not None:
+        values = {"pieces": given.floor[1], "layers": MAX_PARALLEL, "size": format_size(given.floor[0])}
         yield message("{pieces} pieces in flight of each of {layers} layers hold at least {size}", **values)
-    source = _fallback(context, role)[2]
-    if ended.memory:
+    if given.memory:
+        source = given.usual_source
         yield message("the proposal is twice the limit, or from {source} if that is more", source=source)
     else:
-        yield message("the proposal is from {source}", source=source)
+        yield message("the proposal is from {source}", source=given.usual_source)
 
 
-def _request_reasons(
-    context: Context, role: str, ended: _Terminations, used: tuple[int, str] | None
-) -> Iterator[Message]:
-    n, source = ended.memory or ended.tasks, _fallback(context, role)[2]
-    yield message("processes killed: {n:,}; pods above their request are evicted first", n=n)
-    if used is not None:
-        yield _resident_text(used)
-    yield message("the proposal is from {source}, at most half of the limit", source=source)
-
-
-def _cpu(context: Context, role: str) -> Iterator[Recommendation]:
+def _cpu(given: _Evidence) -> Iterator[Recommendation]:
     """Yield a higher CPU limit where the fastest host takes nearly all of it, and something failed."""
+    context, role = given.context, given.role
     used, limit = next(_cores(context, role), None), context.setting(CPU, role).number
     if used is None or limit is None or not context.failed_tasks() or used.low < _NEARLY * limit:
         return
@@ -254,8 +244,7 @@ def _cpu(context: Context, role: str) -> Iterator[Recommendation]:
         message("a process throttled at its CPU limit is slow without an error in its log"),
         message("the proposal is twice the limit or the value of the sizing guide of Dragonfly, whichever is larger"),
     ]  # fmt: skip
-    most = max(proposed, article_shares(role).limit_cpu)
-    yield _change(context, role, CPU, reasons, str(proposed), "cores", limit, most)
+    yield given.change(CPU, reasons, str(proposed), "cores", limit, max(proposed, article_shares(role).limit_cpu))
 
 
 def _round_memory(size_bytes: float) -> int:
@@ -265,39 +254,36 @@ def _round_memory(size_bytes: float) -> int:
     return max(1, math.ceil(gib / step - 1e-9) * step) * _GIB
 
 
-def _no_recommendation(context: Context, role: str, ended: _Terminations) -> NoRecommendation:
-    title, limit = ROLE_TITLES[role], ended.limit_bytes or context.setting(MEMORY, role).size_bytes
-    if not ended.any:
-        return NoRecommendation(
-            "resources", message("the input shows no killed process of a {role}", role=title), _THROTTLED, role
-        )
-    used = _resident(context, role)
-    reasons = [
-        message("{tasks:,} tasks of a {role} failed because their process was killed", tasks=ended.tasks, role=title)
-    ]
+def _no_recommendation(given: _Evidence) -> NoRecommendation:
+    role, limit, used = ROLE_TITLES[given.role], given.limit, given.used
+    if not given.is_killed:
+        reason = message("the input shows no killed process of a {role}", role=role)
+        return NoRecommendation("resources", reason, _THROTTLED, given.role)
+    values = {"tasks": given.tasks, "role": role}
+    reasons = [message("{tasks:,} tasks of a {role} failed because their process was killed", **values)]
     if limit is None:
-        reasons += [message("the memory limit is not known"), _rule_of_thumb(role)]
-    elif used is not None and _spared(context, role, ended, limit):
+        reasons += [message("the memory limit is not known"), _rule_of_thumb(given.role)]
+    elif used is not None and given.spared:
         why = message("memory is hardly the reason, because the limit is {limit}", limit=format_size(limit))
         reasons += [_resident_text(used), why]
     else:
         reasons.append(message("the memory limit, {limit}, is at least the rule of thumb", limit=format_size(limit)))
-    return NoRecommendation("resources", join(reasons, "; "), _COLLECT, role)
+    return NoRecommendation("resources", join(reasons, "; "), _COLLECT, given.role)
 
 
-def _estimates(context: Context, role: str) -> Iterator[Estimate]:
-    if (used := _resident(context, role)) is not None:
+def _estimates(given: _Evidence) -> Iterator[Estimate]:
+    role, used, floor = given.role, given.used, given.floor
+    if used is not None:
         because = message("on {host} when its metrics were read; its peak may be higher", host=used[1])
         held = Interval(used[0], used[0], math.inf)
         yield _estimate(role, message("memory that a process held"), held, "bytes", "measured", "medium", because)
-    if (floor := _in_flight_bytes(context, role)) is not None:
+    if floor is not None:
         values = {"pieces": floor[1], "layers": MAX_PARALLEL}
         because = message("{pieces} pieces of each of {layers} layers (manager's default); low: one layer", **values)
         held = Interval(floor[0], floor[0] / MAX_PARALLEL, math.inf)
-        yield _estimate(
-            role, message("memory that pieces in flight hold at least"), held, "bytes", "computed", "medium", because
-        )
-    yield from _cores(context, role)
+        what = message("memory that pieces in flight hold at least")
+        yield _estimate(role, what, held, "bytes", "computed", "medium", because)
+    yield from _cores(given.context, role)
     article, documented = article_shares(role), documented_sizing(role)
     if documented is not None:
         because = message("the sizing guide of Dragonfly; the range is from the article's requests to its limits")

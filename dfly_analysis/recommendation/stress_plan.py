@@ -19,18 +19,13 @@ from dfly_analysis.errors import DflyError, NotEnoughDataError, SourceError
 from dfly_analysis.estimates import Interval, wilson
 from dfly_analysis.readers.benchmarks import read_bench
 from dfly_analysis.recommendation.preheat_jobs import Api, command_of, job_timeout_s
-from dfly_analysis.units import duration_setting, format_duration, format_size, parse_size
+from dfly_analysis.units import duration_setting, format_duration, format_size
 
 COLUMNS = ("label", "size_bytes", "timeout_s", "settings", "started", "duration_s", "outcome", "host")
 _MAX_REPEATS = 100_000
 _CONCURRENCY = re.compile(r"concurrentPieceCount=(\d+)")
 # Files of the file server of dfbench, each of a level of that name.
-_LEVELS = {
-    parse_size(size): name
-    for size, name in (
-        ("1", "nano"), ("10KiB", "micro"), ("1MiB", "small"), ("10MiB", "medium"), ("1GiB", "large"), ("10GiB", "xlarge"), ("30GiB", "xxlarge"),
-    )
-}  # fmt: skip
+_LEVELS = {1: "nano", 10 << 10: "micro", 1 << 20: "small", 10 << 20: "medium", 1 << 30: "large", 10 << 30: "xlarge", 30 << 30: "xxlarge"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,10 +62,9 @@ class StressPlan:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for setup, number in itertools.product(self.setups, range(1, self.repeats + 1)):
-            settings = f"concurrentPieceCount={setup.concurrency}"
-            row = (f"{setup.label}#{number}", setup.size_bytes, f"{setup.timeout_s:g}", settings, "", "", "", "")
-            writer.writerow(row)
+        for one, number in itertools.product(self.setups, range(1, self.repeats + 1)):
+            settings = f"concurrentPieceCount={one.concurrency}"
+            writer.writerow((f"{one.label}#{number}", one.size_bytes, f"{one.timeout_s:g}", settings, "", "", "", ""))
         return out.getvalue()
 
 
@@ -99,8 +93,7 @@ class StressResult:
 def repeats_for(width: float, expected: float, level: float = 0.95) -> int:
     """Return how many runs make Wilson's interval near an expected failure rate at most so wide; a DflyError if out of range."""
     if not (0.0 < width < 1.0 and 0.0 <= expected <= 1.0):
-        text = f"width and expected rate must be between 0 and 1, got {width:g} and {expected:g}"
-        raise DflyError(text, hint="e.g. 0.1")
+        raise DflyError(f"width and expected rate must be between 0 and 1, got {width:g} and {expected:g}", hint="e.g. 0.1")  # fmt: skip
     z2 = NormalDist().inv_cdf(0.5 + level / 2.0) ** 2
 
     def wide(n: int) -> float:
@@ -119,16 +112,9 @@ def repeats_for_target(target: float, level: float = 0.95) -> int:
 
 
 def plan_stress(
-    sizes_bytes: Sequence[int],
-    timeouts_s: Sequence[float],
-    concurrencies: Sequence[int],
-    *,
-    width: float = 0.2,
-    expected_failure_rate: float = 0.05,
-    api: Api,
-    url: str | None = None,
-    namespace: str = "dragonfly-system",
-) -> StressPlan:
+    sizes_bytes: Sequence[int], timeouts_s: Sequence[float], concurrencies: Sequence[int], *, width: float = 0.2,
+    expected_failure_rate: float = 0.05, api: Api, url: str | None = None, namespace: str = "dragonfly-system",
+) -> StressPlan:  # fmt: skip
     """Plan a test of all combinations; a DflyError if a value is not above 0, or the width is out of reach.
 
     The 95 % interval of a failure rate near the expected one is to be at most `width` wide. The jobs preheat `url`, with ``{size}``
@@ -148,9 +134,7 @@ def plan_stress(
     return StressPlan(setups, repeats, expected_failure_rate, width, steps, because)
 
 
-def _steps(
-    setups: Sequence[Setup], repeats: int, api: Api, url: str | None, namespace: str
-) -> Iterator[tuple[str, str]]:
+def _steps(setups: Sequence[Setup], repeats: int, api: Api, url: str | None, namespace: str) -> Iterator[tuple[str, str]]:  # fmt: skip
     in_force, quoted = None, shlex.quote(namespace)
     for setup in setups:
         timeout, count = duration_setting(setup.timeout_s), setup.concurrency
@@ -159,10 +143,8 @@ def _steps(
             values = f"--set seedClient.config.download.pieceTimeout={timeout} --set seedClient.config.download.concurrentPieceCount={count}"
             command = f"helm -n {quoted} upgrade dragonfly dragonfly/dragonfly --reuse-values {values} --wait"
             yield f"set {timeout}, {count} pieces at a time", command
-        yield (
-            f"{setup.label}: {repeats} jobs, each with its own tag so that nothing is cached",
-            _preheats(setup, repeats, api, url, namespace),
-        )
+        command = _preheats(setup, repeats, api, url, namespace)
+        yield f"{setup.label}: {repeats} jobs, each with its own tag so that nothing is cached", command
         level = _LEVELS.get(setup.size_bytes)
         if level is not None and url is None:
             command = f"dfbench dragonfly --namespace {quoted} -d dfget --file-size-level {level} -n {repeats}"
@@ -201,19 +183,16 @@ def read_stress(text: str, source: str, *, width: float = 0.2, target_failure_ra
         if row.get("kind") == "sample" and row.get("size_bytes") and row.get("timeout_s") and found:
             by_setup[Setup(int(row["size_bytes"]), float(row["timeout_s"]), int(found[1]))].append(row)
         else:
-            problems.append(
-                f"{source}:{row.get('log_line')}: ignored, because size_bytes, timeout_s or concurrentPieceCount is missing"
-            )
+            reason = "size_bytes, timeout_s or concurrentPieceCount is missing"
+            problems.append(f"{source}:{row.get('log_line')}: ignored, because {reason}")
     if not by_setup:
         raise NotEnoughDataError("no row is completed", where=source, hint="fill in duration_s and outcome of each run")
-    order = sorted(by_setup, key=lambda one: (one.size_bytes, one.timeout_s, one.concurrency))
-    tested = tuple(_tested(setup, by_setup[setup], width) for setup in order)
-    best: dict[int, Setup | None] = {setup.size_bytes: None for setup in order}
-    fine = [
-        (one.median_s.value, one.setup)
-        for one in tested
-        if one.median_s and one.failure_rate.high <= target_failure_rate
-    ]
+    tested = tuple(
+        _tested(setup, by_setup[setup], width)
+        for setup in sorted(by_setup, key=lambda one: (one.size_bytes, one.timeout_s, one.concurrency))
+    )
+    best: dict[int, Setup | None] = {one.setup.size_bytes: None for one in tested}
+    fine = [(one.median_s.value, one.setup) for one in tested if one.median_s and one.failure_rate.high <= target_failure_rate]  # fmt: skip
     for _, setup in sorted(fine, key=lambda pair: pair[0]):
         best[setup.size_bytes] = best[setup.size_bytes] or setup
     return StressResult(tested, best, open_rows, tuple(problems))
@@ -236,18 +215,12 @@ def _completed(text: str) -> tuple[str, int]:
 def _tested(setup: Setup, rows: Sequence[Mapping[str, Any]], width: float) -> Tested:
     failed = sum(row["outcome"] not in ("ok", "cancelled") for row in rows)
     n = sum(row["outcome"] != "cancelled" for row in rows)
-    rate = wilson(failed, n)
-    times = sorted(float(row["duration_s"]) for row in rows if row["outcome"] == "ok")
-    return Tested(setup, n, failed, rate, _median(times), max(0, repeats_for(width, rate.value) - n))
-
-
-def _median(times: Sequence[float]) -> Interval | None:
-    """Return the median with the order statistics that bracket it at 95 % or more; the extremes where there are few."""
-    n = len(times)
-    if not n:
-        return None
-    depth = max(0, math.floor(n / 2 - 0.98 * math.sqrt(n)))
-    return Interval(median(times), times[depth], times[n - 1 - depth])
+    rate, middle = wilson(failed, n), None
+    if times := sorted(float(row["duration_s"]) for row in rows if row["outcome"] == "ok"):
+        # the order statistics that bracket the median at 95 % or more; the extremes where there are few
+        depth = max(0, math.floor(len(times) / 2 - 0.98 * math.sqrt(len(times))))
+        middle = Interval(median(times), times[depth], times[-1 - depth])
+    return Tested(setup, n, failed, rate, middle, max(0, repeats_for(width, rate.value) - n))
 
 
 def best_text(result: StressResult, target: float) -> list[str]:
@@ -255,8 +228,8 @@ def best_text(result: StressResult, target: float) -> list[str]:
     sentences = []
     for size, setup in result.best.items():
         if setup is not None:
-            pieces = f"{setup.concurrency} pieces at a time"
-            sentences.append(f"{format_size(size)}: use {duration_setting(setup.timeout_s)} with {pieces}")
+            timeout, n = duration_setting(setup.timeout_s), setup.concurrency
+            sentences.append(f"{format_size(size)}: use {timeout} with {n} pieces at a time")
             continue
         own = [one for one in result.tested if one.setup.size_bytes == size]
         least = min(own, key=lambda one: (one.failure_rate.value, one.median_s.value if one.median_s else math.inf))

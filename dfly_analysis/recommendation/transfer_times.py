@@ -24,10 +24,8 @@ from dfly_analysis.simulation.pipeline import SCORES, schedule
 from dfly_analysis.simulation.uncertainty import Source, time_tables
 from dfly_analysis.units import format_duration, format_rate, format_share
 
-MARGIN = 3.0
-"""A timeout this many times the even share of the link leaves room for the tail: documented sizing and real runs agree."""
-USUAL_SLOTS = 8
-"""Pieces in flight of a layer: the default of the client from v1.0.36 on."""
+MARGIN = 3.0  # a timeout this many times the even share of the link leaves room for the tail: documented sizing and real runs agree
+USUAL_SLOTS = 8  # pieces in flight of a layer: the default of the client from v1.0.36 on
 PULLED_AT_ONCE = 3  # containerd's max_concurrent_downloads
 # Published: a file of 6.17 GB out of the local cache in 19.7 s (d7y.io, integration with Hugging Face).
 NODE_BPS = 313e6
@@ -35,6 +33,7 @@ _BUSY_QUANTILE = 0.95
 _RUNS, _MOST_SCHEDULED = 64, 2000
 _MAX_SCORE = 3.719  # one piece in ten thousand is slower
 _SEED = 20260301
+ENDS = ("value", "low", "high")
 _Array = npt.NDArray[np.float64]
 
 
@@ -58,7 +57,6 @@ class Link:
 
     @property
     def is_known(self) -> bool:
-        """Whether anything is known of its times."""
         return self.duration_model is not None or self.bandwidth_bps is not None
 
     def piece_bytes(self, size_bytes: int) -> int:
@@ -73,15 +71,12 @@ class Link:
         """Return how many times longer a piece takes where these layers are fetched at once; 1 where the bandwidth suffices."""
         if self.duration_model is None or self.bandwidth_bps is None:
             return 1.0
-        requested = sum(self._bytes_in_flight(size) / self.mean_piece_s(size) for size in sizes if size)
-        return max(1.0, requested / self.bandwidth_bps)
-
-    def mean_piece_s(self, size_bytes: int) -> float:
-        """Return the mean time of a piece of a layer, by the distribution, seconds."""
         scores = SCORES[abs(SCORES) <= _MAX_SCORE]
-        values = self._time_of(self.piece_bytes(size_bytes), scores)[0]
-        shares = [0.0, *(NormalDist().cdf(score) for score in scores), 1.0]
-        return float(np.trapezoid([values[0], *values, values[-1]], shares))
+        shares, requested = [0.0, *(NormalDist().cdf(score) for score in scores), 1.0], 0.0
+        for size in filter(None, sizes):
+            values = self._time_of(self.piece_bytes(size), scores)[0]
+            requested += self._bytes_in_flight(size) / float(np.trapezoid([values[0], *values, values[-1]], shares))
+        return max(1.0, requested / self.bandwidth_bps)
 
     def layer_time(self, size_bytes: int, concurrent_sizes: Sequence[int]) -> Interval | None:
         """Return how long a layer takes among all layers in flight, seconds, 95 %: the model's uncertainty and chance together."""
@@ -147,8 +142,7 @@ class Link:
         size = 1 << max(12, (piece_bytes - 1).bit_length())  # few sizes, so that few distributions are computed
         if size not in self._cache:
             assert self.duration_model is not None
-            tables = time_tables(Source((self.duration_model, self.duration_model)), [size])
-            self._cache[size] = tables[0, size]
+            self._cache[size] = time_tables(Source((self.duration_model, self.duration_model)), [size])[0, size]
         return np.array([np.exp(np.interp(scores, SCORES, log_time)) for log_time in self._cache[size]])
 
     def _drawn(self, size_bytes: int) -> tuple[_Array, _Array]:
@@ -175,7 +169,7 @@ def any_failure(failures: Sequence[Interval | None]) -> Interval | None:
     known = [one for one in failures if one is not None]
     if len(known) < len(failures):
         return Interval(1.0, 1.0, 1.0) if any(one.low >= 1.0 for one in known) else None
-    return Interval(*(1.0 - math.prod(1.0 - getattr(one, end) for one in known) for end in ("value", "low", "high")))
+    return Interval(*(1.0 - math.prod(1.0 - getattr(one, end) for one in known) for end in ENDS))
 
 
 @dataclass(frozen=True)
@@ -202,9 +196,7 @@ def _usual_unpack_bps(compression: str) -> float:
     return speeds[compression if compression in speeds else "gzip"].value
 
 
-def find_links(
-    settings: Settings, dataset: Dataset | None, fits: Mapping[str, Any] | None, rates: Mapping[str, float | None]
-) -> Links:
+def find_links(settings: Settings, dataset: Dataset | None, fits: Mapping[str, Any] | None, rates: Mapping[str, float | None]) -> Links:  # fmt: skip
     """Find the links of a layer from settings, logs and given bandwidths; arguments as `plan_preheat`."""
     known = dataset.settings if dataset is not None else settings
     notes: list[str] = []
@@ -213,16 +205,14 @@ def find_links(
     seed = _link("client", "parent", known, dataset, fits, rates.get("seed"), notes)
     if not rates.get("node"):
         rate = format_rate(NODE_BPS)
-        notes.append(
-            message("a node reads its cache at {rate} (published, assumed): set --node-rate to yours", rate=rate)
-        )
+        notes.append(message("a node reads its cache at {rate} (published, assumed): set --node-rate to yours", rate=rate))  # fmt: skip
     if not rates.get("unpack"):
         speeds = format_list([f"{name} {format_rate(_usual_unpack_bps(name))}" for name in ("gzip", "zstd")])
-        notes.append(
-            message("a node unpacks compressed bytes at {speeds} (assumed): set --unpack-rate to yours", speeds=speeds)
-        )
-    notes.append(message("a node that finds nothing preheated has the bandwidth of the registry to itself"))
-    notes.append(message("a node pulls {n} layers at the same time, the default of containerd", n=PULLED_AT_ONCE))
+        notes.append(message("a node unpacks compressed bytes at {speeds} (assumed): set --unpack-rate to yours", speeds=speeds))  # fmt: skip
+    notes += [
+        message("a node that finds nothing preheated has the bandwidth of the registry to itself"),
+        message("a node pulls {n} layers at the same time, the default of containerd", n=PULLED_AT_ONCE),
+    ]
     node = Link(None, rates.get("node") or NODE_BPS, USUAL_SLOTS, None, source.client)
     return Links(source, origin, seed, node, rates.get("unpack"), tuple(notes))
 
@@ -253,9 +243,7 @@ def _link(
     where = _WHERE[way]
     if model is not None:
         values = {"where": where, "n": model.n, "share": format_share(model.n_censored / model.n)}
-        notes.append(
-            message("{where}: piece times of {n:,} attempts in the logs, {share} of them right-censored", **values)
-        )
+        notes.append(message("{where}: piece times of {n:,} attempts in the logs, {share} of them right-censored", **values))  # fmt: skip
         if bandwidth_bps is None and dataset is not None and (bandwidth_bps := busy_rate_bps(dataset, way)) is not None:
             rate = format_rate(bandwidth_bps)
             notes.append(message("{where}: at most {rate} in total (observed)", where=where, rate=rate))
