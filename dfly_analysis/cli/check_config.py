@@ -81,13 +81,11 @@ def _feasibility(one: Feasibility) -> Iterator[str]:
     in_flight = one.pieces_in_flight or "an unknown number"
     layer = f"A layer of {format_size(one.size_bytes)} has {one.pieces} pieces of {format_size(one.piece_length_bytes)}, {in_flight} in flight."
     yield wrap(f"Feasibility: {one.reason}\n{layer}")
-    rows = [
+    layers = "1 layer" if one.layers == 1 else f"{one.layers} layers"
+    yield table(f"Bandwidth that each timeout demands for {layers} of this size", [
         {"timeout": bound.what, "key": bound.key, "limit": format_duration(bound.limit_s), "source": bound.source,
          "demands": format_rate(bound.demanded_bps) if bound.demanded_bps else None}
         | ({} if bound.needed_s is None else
            {"needs": format_duration(bound.needed_s), "factor": None if bound.factor is None else f"{bound.factor:.3g}"})
         for bound in one.bounds
-    ]  # fmt: skip
-    if rows:
-        layers = "1 layer" if one.layers == 1 else f"{one.layers} layers"
-        yield table(f"Bandwidth that each timeout demands for {layers} of this size", rows)
+    ])  # fmt: skip

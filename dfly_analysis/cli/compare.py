@@ -46,8 +46,7 @@ def _view(found: ComparisonReport) -> Iterator[str]:
     compared = found.comparison
     yield f"Verdict: {compared.verdict}"
     notes = [*compared.because, *(f"warning: {text}" for text in compared.cautions)]
-    if notes:
-        yield bullets(notes)
+    yield bullets(notes)
     yield table("Effects", _rows(found.effects))
     n_different = sum(pair.changed for pair in compared.settings)
     shown = [row for row in _rows(found.settings_table) if row["Change"] or not n_different]

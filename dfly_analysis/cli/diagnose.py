@@ -68,30 +68,24 @@ def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[str]:
 
     total = _count(dataset)
     tasks = f"{_count(dataset, FAILED)} of {total} tasks failed" if total else "the input contains no task"
-    cause = (
-        f"{found.primary_cause} ({found.strength})" if found.primary_cause and found.strength else found.primary_cause
-    )
-    yield wrap(f"{tasks}; primary cause: {cause or ('not certain, see below' if found.alternatives else 'none')}")
+    cause = found.primary_cause or ("not certain, see below" if found.alternatives else "none")
+    cause += f" ({found.strength})" if found.primary_cause and found.strength else ""
+    yield wrap(f"{tasks}; primary cause: {cause}")
     yield table("Findings", rows)
-    causes = [
+    yield table("Root causes of failed tasks", [
         {"cause": one.cause, "tasks": one.tasks, "share": format_share(one.share),
          "95 % interval": f"{format_share(one.low)} to {format_share(one.high)}", "confidence": one.confidence}
         for one in found.causes
-    ]  # fmt: skip
-    if causes:
-        yield table("Root causes of failed tasks", causes)
-    if found.alternatives:
-        yield table("Possible causes", [{"cause": one.cause, "why": one.why} for one in found.alternatives])
-    evidence = [
+    ])  # fmt: skip
+    yield table("Possible causes", [{"cause": one.cause, "why": one.why} for one in found.alternatives])
+    yield table("Evidence", [
         {"finding": one.id, "line": f"{line.path}:{line.line}", "text": " ".join(line.text.split())[:160]}
         for one in found.present()
         for line in one.evidence[:2]
-    ]
-    if evidence:
-        yield table("Evidence", evidence)
+    ])  # fmt: skip
     if found.remedy:
         yield wrap(f"What to do: {found.remedy}")
     if found.next_step:
         yield wrap(f"Next step: {found.next_step}")
-    elif dataset.missing_inputs:
-        yield f"Missing from the input\n{bullets(dataset.missing_inputs)}"
+    else:
+        yield bullets(dataset.missing_inputs, "Missing from the input")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfly_analysis.cli.options import command, format_option, option
-from dfly_analysis.cli.output import Row, bullets, print_result, table, with_schema_version, wrap
+from dfly_analysis.cli.output import bullets, print_result, table, with_schema_version, wrap
 from dfly_analysis.options import Size
 from dfly_analysis.units import format_size
 
@@ -72,7 +72,7 @@ def _view(known: Iterable[KeyDefaults], rows: list[dict[str, Any]]) -> Iterator[
     yield wrap("\n".join([*(f"{', '.join(names)}: {meaning}" for meaning, names in meanings.items()), *notes]))
     hidden = {"note", "key", "line"} | ({"component"} if all(row.get("helm_path") for row in rows) else set())
     shown = [{name: value for name, value in row.items() if name not in hidden} for row in rows]
-    yield table("", shown) if shown else "no difference"
+    yield table("", shown) or "no difference"
 
 
 def _upgrade_view(note: UpgradeNote) -> Iterator[str]:
@@ -82,18 +82,13 @@ def _upgrade_view(note: UpgradeNote) -> Iterator[str]:
         yield "no known difference"
         return
     for topic, heading in _TOPICS.items():
-        texts = [one.text for one in note.consequences if one.topic == topic]
-        if texts:
-            yield f"{heading}\n{bullets(texts)}"
-    if note.changes:
-        # equal changes of several components are one row
-        joined: dict[tuple[Any, ...], list[str]] = {}
-        for change in note.changes:
-            joined.setdefault((change.key, change.layer, change.before, change.after), []).append(change.component)
-        rows: list[Row] = [
-            {"component": ", ".join(names), "key": key, "layer": layer, "before": before, "after": after}
-            for (key, layer, before, after), names in joined.items()
-        ]
-        yield table("All defaults that differ (binary: the program's default; chart: what the chart sets)", rows)
+        yield bullets((one.text for one in note.consequences if one.topic == topic), heading)
+    joined: dict[tuple[Any, ...], list[str]] = {}  # equal changes of several components are one row
+    for change in note.changes:
+        joined.setdefault((change.key, change.layer, change.before, change.after), []).append(change.component)
+    yield table("All defaults that differ (binary: the program's default; chart: what the chart sets)", [
+        {"component": ", ".join(names), "key": key, "layer": layer, "before": before, "after": after}
+        for (key, layer, before, after), names in joined.items()
+    ])  # fmt: skip
     advice = "`dfly-analysis check-config VALUES --chart VERSION` checks them."
     yield wrap(f"Settings in your own values stay as they are; {advice}")

@@ -56,11 +56,9 @@ def fits_view(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator[s
         head = table(title, rows) if rows else wrap(title)  # an empirical model has no parameters
         notes = [wrap(note, "  note:") for note in getattr(one, "notes", ())]
         yield "\n".join([head, *(wrap(text, " ") for text in _predictions(one)), *notes])
-    if missing:
-        refused = [
-            {"fit": name, "reason": one.reason, "what to collect": one.collect or None} for name, one in missing.items()
-        ]
-        yield table("Not fitted", refused)
+    yield table("Not fitted", [
+        {"fit": name, "reason": one.reason, "what to collect": one.collect or None} for name, one in missing.items()
+    ])  # fmt: skip
 
 
 def _predictions(fit: Any) -> Iterator[str]:

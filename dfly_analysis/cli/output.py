@@ -50,7 +50,7 @@ def print_result(data: Any, output_format: str, rows: Sequence[Row], view: Calla
             writer.writerows(rows)
         click.echo(out.getvalue(), nl=False)
     else:
-        click.echo("\n\n".join(view()))
+        click.echo("\n\n".join(filter(None, view())))
 
 
 def with_schema_version(**content: Any) -> dict[str, Any]:
@@ -74,13 +74,16 @@ def fields(pairs: Sequence[tuple[str, str]]) -> str:
     return "\n".join(wrap(text, label.ljust(width)) for label, text in pairs)
 
 
-def bullets(texts: Iterable[str]) -> str:
-    """Return a list with a dash before each text."""
-    return "\n".join(wrap(text, "  -") for text in texts)
+def bullets(texts: Iterable[str], title: str = "") -> str:
+    """Return a list with a dash before each text, under a title where one is given; nothing without texts."""
+    listed = [wrap(text, "  -") for text in texts]
+    return "\n".join([title, *listed] if title and listed else listed)
 
 
 def table(title: str, rows: Sequence[Row]) -> str:
-    """Return rows as a table under a title, which may be empty; the first row names the columns."""
+    """Return rows as a table under a title, which may be empty; the first row names the columns; nothing without rows."""
+    if not rows:
+        return ""
     names = list(rows[0])
     columns = [[_cell(row.get(name)) for row in rows] for name in names]
     # nothing wraps and nothing has a colour in a pipe, and rich takes a millisecond a row

@@ -144,24 +144,20 @@ def _view(plan: PreheatPlan) -> Iterator[str]:
     image = plan.manifest.url or plan.manifest.source
     yield wrap(f"Preheat {image}, scope {plan.scope}, {plan.parallel} layers at the same time")
     yield table("Stages", _stages(plan))
-    degrees: list[Row] = [
+    yield table("Layers in parallel", [
         {"layers in parallel": f"{one.parallel}{' *' if one.parallel == plan.parallel else ''}", "time": _time(one.time),
          "a layer fails": _share(one.failure), "limit / even share": one.margin}
         for one in plan.degrees
-    ]  # fmt: skip
-    if degrees:
-        yield table("Layers in parallel", degrees)
-    pulls: list[Row] = [
+    ])  # fmt: skip
+    yield table("Pull and start on a node", [
         {"afterwards": one.case, "pull": _time(one.pull), "with unpacking": _time(one.start), "start-up layers": _time(one.start_up_layers),
          "a layer fails": _share(one.failure)}
         for one in plan.pulls
-    ]  # fmt: skip
-    if pulls:
-        yield table("Pull and start on a node", pulls)
+    ])  # fmt: skip
     head = "Jobs, one after another; replace MANAGER by the Manager's address, TOKEN by a personal access token"
     jobs = [f"  # {one['stage']}\n  {command_of(one['payload'])}" for one in plan.jobs]
     yield "\n".join([wrap(head), *jobs])
     head = "Verify afterwards: state SUCCESS alone does not prove that all layers arrived"
     checks = [f"  # {one.what}\n  {one.command}\n{wrap(f'expect {one.expect}', '  #  ')}" for one in plan.checks]
     yield "\n".join([wrap(head), *checks])
-    yield f"Assumptions\n{bullets(plan.assumptions)}"
+    yield bullets(plan.assumptions, "Assumptions")

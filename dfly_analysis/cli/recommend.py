@@ -62,13 +62,11 @@ def _view(advice: Advice, overlay: Path | None) -> Iterator[str]:
     yield from map(_card, advice)
     if not advice.recommendations:
         yield "Nothing to change; the reasons are below."
-    estimates = [
+    yield table("Estimated requirements and capacities", [
         {"topic": one.topic, "component": one.role, "what": one.what, "value": _quantity(one.value, one.unit),
          "interval": _interval(one), "basis": one.basis, "confidence": one.confidence}
         for one in advice.estimates
-    ]  # fmt: skip
-    if estimates:
-        yield table("Estimated requirements and capacities", estimates)
+    ])  # fmt: skip
     if advice.no_advice:
         lines = ["No recommendation for"]
         for none in advice.no_advice:

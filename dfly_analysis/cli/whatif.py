@@ -72,11 +72,6 @@ def _view(found: WhatIf) -> Iterator[str]:
     yield wrap(f"{texts.about(found)}\nChanged: {texts.changes_text(found)}")
     heads = ("", "observed", "predicted, in force", "predicted, changed")
     yield table("One such layer", rows((heads[0], *heads[2:]), texts.layer_rows(found)))
-    if run := texts.run_rows(found):
-        yield table("All layers of the run", rows(heads, run))
-    notes = [
-        texts.agreement_text(found),
-        texts.uncertainty_text(found),
-        *(f"note: {note}" for note in found.notes),
-    ]
+    yield table("All layers of the run", rows(heads, texts.run_rows(found)))
+    notes = [texts.agreement_text(found), texts.uncertainty_text(found), *(f"note: {note}" for note in found.notes)]
     yield wrap("\n".join(text for text in notes if text))

@@ -167,12 +167,9 @@ def _notes(found: Summaries) -> tuple[Message, ...]:
     notes = []
     if found.hidden:
         notes.append(message("the tool reports successful downloads only: number and duration of failures are unknown"))
-    if found.n_failed > found.n_bounds:
-        notes.append(
-            plural(
-                "{n} failed download has no duration: it counts as a failure, not as a time",
-                "{n} failed downloads have no duration: they count as failures, not as times",
-                found.n_failed - found.n_bounds,
-            )
-        )
+    if (n := found.n_failed - found.n_bounds) > 0:
+        notes.append(plural(
+            "{n} failed download has no duration: it counts as a failure, not as a time",
+            "{n} failed downloads have no duration: they count as failures, not as times", n,
+        ))  # fmt: skip
     return tuple(notes)

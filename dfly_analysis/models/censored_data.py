@@ -181,8 +181,8 @@ def read_attempts(
     require_columns(pieces, REQUIRED, "table pieces")
     codes, names = pd.factorize(pieces["outcome"])
     outcome = np.append(pd.Index(OUTCOMES).get_indexer(names.astype(str)), -1).astype(np.int8)[codes]
-    size = _numbers(pieces, "size_bytes")
-    weight = _numbers(pieces, "weight") if "weight" in pieces.columns else np.ones(len(pieces))
+    size = numbers(pieces, "size_bytes")
+    weight = numbers(pieces, "weight") if "weight" in pieces.columns else np.ones(len(pieces))
     observed, upper, event, late = _bounds(pieces, outcome, weight)
     with np.errstate(invalid="ignore"):
         keep = np.isfinite(observed) & (observed > 0) & (upper >= observed) & np.isfinite(size) & (size > 0)
@@ -215,7 +215,7 @@ def require_columns(frame: pd.DataFrame, needed: tuple[str, ...], where: str) ->
 
 def _bounds(pieces: pd.DataFrame, outcome: npt.NDArray[np.int8], weight: Array) -> tuple[Array, Array, Flags, Flags]:
     """Return the observed time, its upper bound, whether the time itself was observed, and whether it ended after its timeout."""
-    duration, timeout = _numbers(pieces, "duration_s"), _numbers(pieces, "timeout_s")
+    duration, timeout = numbers(pieces, "duration_s"), numbers(pieces, "timeout_s")
     limited = np.isfinite(timeout) & (timeout > 0)
     # Attempts that slipped through after the timeout that cut others of the same length would bend the distribution down.
     # Where they outnumber those cut, the timeout was not in force.
@@ -226,7 +226,7 @@ def _bounds(pieces: pd.DataFrame, outcome: npt.NDArray[np.int8], weight: Array) 
     event = (outcome == OK) & ~late
     upper = np.where(event, observed, np.inf)
     if "upper_s" in pieces.columns:
-        bound = _numbers(pieces, "upper_s")
+        bound = numbers(pieces, "upper_s")
         with np.errstate(invalid="ignore"):
             between = event & np.isfinite(bound) & ~(bound <= observed)
             # A first bucket begins just above 0.
@@ -263,7 +263,13 @@ def flags(column: pd.Series[Any]) -> Flags:
     return np.asarray(column.fillna(value=False).to_numpy(dtype=bool))
 
 
-def _numbers(pieces: pd.DataFrame, column: str) -> Array:
+def seconds(column: pd.Series[Any]) -> Array:
+    """Return times as seconds since 1970."""
+    return np.asarray(column.to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9)
+
+
+def numbers(pieces: pd.DataFrame, column: str) -> Array:
+    """Return a column of numbers, not a number where missing; raise `TableError` where it holds others."""
     try:
         return np.asarray(pd.to_numeric(pieces[column]).to_numpy(dtype="float64", na_value=np.nan))
     except (TypeError, ValueError) as problem:
@@ -274,10 +280,8 @@ def starts_window(kept: pd.DataFrame) -> tuple[str, str] | None:
     """Return the first and the last start of rows, ISO."""
     if "started" not in kept.columns:
         return None
-    first, last = (
-        pd.to_datetime(kept[name if name in kept.columns else "started"], utc=True, errors="coerce").dropna()
-        for name in ("started", "last_started")
-    )
+    names = ("started", "last_started" if "last_started" in kept.columns else "started")
+    first, last = (pd.to_datetime(kept[name], utc=True, errors="coerce").dropna() for name in names)
     return (first.min().isoformat(), last.max().isoformat()) if len(first) else None
 
 

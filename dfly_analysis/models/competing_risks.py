@@ -80,11 +80,7 @@ def count_endings(attempts: Attempts) -> Mapping[str, Ending]:
 
 @dataclass(frozen=True)
 class TimeoutChange:
-    """What another timeout (``from_s`` to ``to_s``, seconds) does to an attempt.
-
-    These are the changes of the share that the timeout cuts, of the share that fails otherwise, of both together, and of the mean time
-    (seconds) for which an attempt holds its slot.
-    """
+    """Changes from one timeout to another: of the shares that are cut, fail otherwise and fail at all, and of the mean time on a slot."""
 
     from_s: float
     to_s: float
@@ -120,9 +116,7 @@ def incidence(average: Average, endings: Mapping[str, Ending], x: float, y: floa
     time = np.concatenate([[0.0], np.exp(np.linspace(first, y, _GRID))])
     log_time = log_positive(time)
     survival = average.drawn_survival(x, log_time) if drawn else average.survival(x, log_time)[None, :]
-    rates = {
-        name: ending.draws(len(survival)) if drawn else np.array([ending.value]) for name, ending in endings.items()
-    }
+    rates = {name: one.draws(len(survival)) if drawn else np.array([one.value]) for name, one in endings.items()}
     unit_s = float(np.exp(average.best.model.rows.log_unit))
     none = np.zeros(len(survival))
     at_start = {name: np.minimum(rate, 1.0) for name, rate in rates.items() if endings[name].per_attempt}

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.models.censored_data import PIECE_STEP_BYTES, Flags, Index, flags
+from dfly_analysis.models.censored_data import PIECE_STEP_BYTES, Flags, Index, flags, numbers, seconds
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.schema import OUTCOMES
 
@@ -119,14 +119,12 @@ def take_spans(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Spans
 def _in_order(pieces: pd.DataFrame) -> tuple[Index, Array, Array, Array]:
     """Return the places of attempts at the source in the order they began, with begin, seconds and bytes; of very many the middle ones."""
     begin = pd.to_datetime(pieces["started"], utc=True)
-    lasted, size = (
-        pd.to_numeric(pieces[name]).to_numpy(dtype="float64", na_value=np.nan) for name in ("duration_s", "size_bytes")
-    )
+    lasted, size = (numbers(pieces, name) for name in ("duration_s", "size_bytes"))
     with np.errstate(invalid="ignore"):
         keep = (begin.notna() & pieces["outcome"].isin(OUTCOMES) & (pieces["origin"] == "source")).to_numpy(dtype=bool)
         keep = keep & (lasted > 0) & (size > 0)
     row = np.flatnonzero(keep)
-    start = begin.to_numpy(dtype="datetime64[ns]").astype("int64")[row] * 1e-9
+    start = seconds(begin)[row]
     order = np.argsort(start, kind="stable")
     if len(order) > _MAX_COUNT:
         order = order[(len(order) - _MAX_COUNT) // 2 :][:_MAX_COUNT]
@@ -151,9 +149,7 @@ def _unlogged(
     passes = _unlogged_passes(pieces, tasks) if known and tasks is not None else pd.DataFrame()
     if not len(passes):
         return UnloggedPieces(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.intp), np.zeros(len(kept), dtype=bool))
-    begin, end = (
-        passes[name].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9 - zero_s for name in ("over", "ended")
-    )
+    begin, end = (seconds(passes[name]) - zero_s for name in ("over", "ended"))
     missing = np.maximum((passes["n_pieces"] - passes["whole"]).to_numpy(dtype="float64", na_value=1.0), 1.0)
     many = np.minimum(missing, slots).astype(np.intp)
     own = np.repeat(np.arange(len(passes)), many)

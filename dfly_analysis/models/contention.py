@@ -27,11 +27,8 @@ def _rows(spans: Spans, steps: Steps, contention: float, exponent: float) -> tup
 def _negative_log_likelihood(
     theta: Array, finished: tuple[int, float, float], cut: Array, weight: Array
 ) -> tuple[float, Array]:
-    """Return the negative log likelihood of normal rows of which some are right-censored, and its gradient.
-
-    ``finished`` is the number, sum and sum of squares of those observed, which should lie about 0.
-    """
-    count, total, squares = finished
+    """Return the negative log likelihood of normal rows of which some are right-censored, and its gradient."""
+    count, total, squares = finished  # number, sum and sum of squares of those observed, which should lie about 0
     centre, spread = theta[0], np.exp(theta[1])
     sum_z = (total - count * centre) / spread
     sum_zz = (squares - 2.0 * centre * total + count * centre * centre) / (spread * spread)
@@ -62,10 +59,8 @@ def profile(spans: Spans, steps: Steps, grid: Array, exponent: float) -> tuple[A
         centre = float(observed.mean())
         here = np.array([0.0, np.log(observed.std() + 1e-3)]) if start is None else start
         moved = observed - centre
-        sums = (len(moved), float(moved.sum()), float((moved * moved).sum()))
-        found = optimize.minimize(
-            _negative_log_likelihood, here, args=(sums, *_binned(cut - centre)), jac=True, method="BFGS"
-        )
+        data = ((len(moved), float(moved.sum()), float((moved * moved).sum())), *_binned(cut - centre))
+        found = optimize.minimize(_negative_log_likelihood, here, args=data, jac=True, method="BFGS")
         start = np.asarray(found.x)
         # Density of a time in seconds, not of its log: the speed at the end is the slope between the two clocks.
         turn = n_ended @ np.log(shared_speed(ended, float(contention), exponent)) - observed.sum()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from dfly_analysis.models.censored_data import Rows
 from dfly_analysis.models.distribution import LARGEST_LOG, Array
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.kaplan_meier import survival_steps
@@ -36,33 +37,24 @@ class Checks:
 
 def check_fit(fit: DurationFit) -> Checks:
     """Return frames to judge a fit by."""
-    return Checks(_probability(fit), _residuals(fit), _hosts(fit))
+    model, theta = fit.average.best.model, fit.average.best.theta
+    rows = model.rows
+    residuals = pd.DataFrame({
+        "size_bytes": np.exp(rows.x + rows.log_size), "time_s": np.exp(rows.middle + rows.log_unit), "weight": rows.weight,
+        "finished": ~rows.cut, "residual": np.minimum(-model.log_survival(theta, rows.x, rows.middle), LARGEST_LOG),
+    })  # fmt: skip
+    return Checks(_probability(rows, residuals["residual"].to_numpy()), residuals, _hosts(fit))
 
 
-def _probability(fit: DurationFit) -> pd.DataFrame:
+def _probability(rows: Rows, cox_snell: Array) -> pd.DataFrame:
     """Compare survivals of the Cox-Snell residuals, whose distribution is the same for every size."""
-    rows = fit.average.best.model.rows
-    residual, observed, _ = survival_steps(_cox_snell(fit), ~rows.cut, rows.weight)
+    residual, observed, _ = survival_steps(cox_snell, ~rows.cut, rows.weight)
     expected = np.exp(-residual)
     inside = (np.minimum(observed, expected) > _MIN_SHARE) & (np.maximum(observed, expected) < 1.0 - _MIN_SHARE)
     result = pd.DataFrame({"model": expected, "observed": observed})[inside]
     keep = np.unique(np.linspace(0, max(len(result) - 1, 0), min(len(result), _POINTS)).astype(int))
     result = result.iloc[keep].reset_index(drop=True)
     return result.assign(model_z=-special.ndtri(result["model"]), observed_z=-special.ndtri(result["observed"]))
-
-
-def _cox_snell(fit: DurationFit) -> Array:
-    model, theta = fit.average.best.model, fit.average.best.theta
-    rows = model.rows
-    return np.minimum(-model.log_survival(theta, rows.x, rows.middle), LARGEST_LOG)
-
-
-def _residuals(fit: DurationFit) -> pd.DataFrame:
-    rows = fit.average.best.model.rows
-    return pd.DataFrame({
-        "size_bytes": np.exp(rows.x + rows.log_size), "time_s": np.exp(rows.middle + rows.log_unit),
-        "weight": rows.weight, "finished": ~rows.cut, "residual": _cox_snell(fit),
-    })  # fmt: skip
 
 
 def _hosts(fit: DurationFit) -> pd.DataFrame:
@@ -77,18 +69,16 @@ def _hosts(fit: DurationFit) -> pd.DataFrame:
     n, finished, expected = (
         np.asarray((cluster.counts @ value)[:count]) for value in (np.ones(len(x)), data.finished.astype(float), hazard)
     )
-    shifts = _shifts(fit)
     half = 1.96 * np.sqrt(np.maximum(finished, 1.0))
     scaled = np.maximum(expected, 1e-12)
     result = pd.DataFrame({
         "host": list(cluster.names), "n": n, "finished": finished, "expected": expected, "ratio": finished / scaled,
-        "low": np.maximum(finished - half, 0.0) / scaled, "high": (finished + half) / scaled,
-        "shift_q50": shifts[0], "shift_q99": shifts[1],
+        "low": np.maximum(finished - half, 0.0) / scaled, "high": (finished + half) / scaled, **_shifts(fit),
     })  # fmt: skip
     return result[result["n"] > 0].sort_values("ratio").reset_index(drop=True)
 
 
-def _shifts(fit: DurationFit) -> list[Array]:
+def _shifts(fit: DurationFit) -> dict[str, Array]:
     """Return the factors by which quantiles would change without each host: one step of the search without its scores."""
     best, data = fit.average.best, fit.attempts
     model, theta, rows = best.model, best.theta, best.model.rows
@@ -98,4 +88,7 @@ def _shifts(fit: DurationFit) -> list[Array]:
     steps = -(cluster.counts @ scores)[: len(cluster.names)] @ best.model_covariance
     x = np.array(np.log(data.median_size) - rows.log_size)
     moved = (theta + steps).T
-    return [np.exp(model.quantile(moved, x, np.array(p)) - model.quantile(theta, x, np.array(p))) for p in _INFLUENCE]
+    return {
+        f"shift_q{100 * p:.0f}": np.exp(model.quantile(moved, x, np.array(p)) - model.quantile(theta, x, np.array(p)))
+        for p in _INFLUENCE
+    }

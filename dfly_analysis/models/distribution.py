@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -65,9 +65,8 @@ class Distribution:
     proportional: bool = True  # all its times grow with the location, so that residuals of all sizes are alike
     heterogeneous: bool = False  # it mixes two kinds of attempts; ``share`` is the logit of the share of the rare kind
     shapes: tuple[Shape, ...] = (SCALE,)  # parameters after the location; the first is always the log of the scale
-    starts: tuple[tuple[float, ...], ...] = (
-        (),
-    )  # of the shapes after the scale, several where the likelihood has several maxima
+    # of the shapes after the scale, several where the likelihood has several maxima
+    starts: tuple[tuple[float, ...], ...] = ((),)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other)
@@ -91,9 +90,7 @@ class Distribution:
         """Return the log survival or the log density, and each row's derivatives by location and shapes."""
         function = self.log_survival if survival else self.log_density
         by_location = differentiate(lambda step: function(y, location + step, shape))
-        return function(y, location, shape), [
-            by_location, *by_shapes(lambda moved: function(y, location, moved), shape)
-        ]  # fmt: skip
+        return function(y, location, shape), [by_location, *by_shapes(lambda moved: function(y, location, moved), shape)]  # fmt: skip
 
     def quantile(self, p: Array, location: Array, shape: Parameters) -> Array:
         """Return ``y`` below which a share ``p`` lies."""
@@ -175,11 +172,7 @@ def invert(falling: Callable[[Array], Array], target: Array, *others: Array) -> 
 
 
 def find_roots(falling: Callable[[Array], Array], low: Array, high: Array) -> Array:
-    """Return where each of many curves crosses zero, to ten digits after the point, by Chandrupatla's method.
-
-    ``falling`` takes one place for each curve and returns their values, above 0 on the left and below on the right. Where both ends
-    lie on one side of zero, the end that is nearer to it is the answer.
-    """
+    """Return where each of many falling curves crosses zero, to ten digits, by Chandrupatla's method; else the nearer end."""
     from scipy.optimize import elementwise
 
     places = np.array(low, dtype=float)
@@ -189,12 +182,7 @@ def find_roots(falling: Callable[[Array], Array], low: Array, high: Array) -> Ar
         places.flat[which[0]] = place
         return np.asarray(np.clip(falling(places), -1e30, 1e30).flat[which[0]])
 
-    found = elementwise.find_root(
-        of_some,
-        (low, high),
-        args=(np.arange(places.size).reshape(places.shape),),
-        tolerances={"xatol": 1e-10, "xrtol": 0.0, "fatol": 1e-11, "frtol": 0.0},
-        maxiter=80,
-    )
+    curves, tolerances = np.arange(places.size).reshape(places.shape), {"xatol": 1e-10, "xrtol": 0.0, "fatol": 1e-11, "frtol": 0.0}  # fmt: skip
+    found: Any = elementwise.find_root(of_some, (low, high), args=(curves,), tolerances=cast("Any", tolerances), maxiter=80)  # fmt: skip
     one_sided = found.status == -1
     return np.asarray(np.where(one_sided, np.where(found.f_bracket[0] <= 0.0, *found.bracket), found.x))

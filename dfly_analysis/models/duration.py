@@ -148,9 +148,8 @@ class DurationFit(Fit):
 
     def _widened(self, found: Interval, x: float, y: float, level: float) -> Interval:
         """Widen an interval of failures as the data widen that of the timeouts among them."""
-        cut = self.average.interval(
-            float(self.average.survival(x, np.array(y))), self.average.drawn_survival(x, np.array(y)), level
-        )
+        time = np.array(y)
+        cut = self.average.interval(float(self.average.survival(x, time)), self.average.drawn_survival(x, time), level)
         wide = self._from_zero(self.residuals.widened_survival(cut, x, y))
         low, high = found.low - (cut.low - wide.low), found.high + (wide.high - cut.high)
         return Interval(found.value, min(max(low, 0.0), found.value), min(max(high, found.value), 1.0))

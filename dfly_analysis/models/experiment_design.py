@@ -54,11 +54,6 @@ class RunPlan:
     options: tuple[RunOption, ...]
 
     @property
-    def width_now(self) -> float:
-        """Return the upper over the lower end of the answer now."""
-        return self.now.high / self.now.low
-
-    @property
     def best(self) -> RunOption:
         """Return the option with the least effort of those that are nearly as narrow as the narrowest."""
         near = [one for one in self.options if one.width <= _NEARLY * self.options[0].width]
@@ -69,9 +64,8 @@ class RunPlan:
         """Return what to do."""
         best = self.best
         limit = duration_setting(self.limit_s)
-        timeout = message("the pieceTimeout in force, {limit}", limit=limit)
+        timeout, longer = message("the pieceTimeout in force, {limit}", limit=limit), duration_setting(best.timeout_s)
         if best.timeout_s > 1.01 * self.limit_s:
-            longer = duration_setting(best.timeout_s)
             timeout = message("download.pieceTimeout raised from {limit} to {longer}", limit=limit, longer=longer)
         return message(
             "Preheat layers in pieces of {size} with {timeout}, until about {n} pieces were tried ({layers} layers of {pieces} pieces, or "

@@ -10,7 +10,7 @@ from scipy import optimize, special
 
 from dfly_analysis.estimates import Fit, Interval, NotFitted, Param, wilson
 from dfly_analysis.messages import message
-from dfly_analysis.models.censored_data import Flags, require_columns, starts_window
+from dfly_analysis.models.censored_data import Flags, numbers, require_columns, starts_window
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.models.task_calibration import Calibration, count_by_size
 
@@ -65,7 +65,7 @@ def task_failure_by_size(tasks: pd.DataFrame, level: float = 0.95) -> TaskFailur
     name = "task_failure"
     require_columns(tasks, ("size_bytes", "outcome"), "table tasks")
     weight = tasks["weight"].to_numpy(dtype="float64") if "weight" in tasks.columns else np.ones(len(tasks))
-    size = pd.to_numeric(tasks["size_bytes"]).to_numpy(dtype="float64", na_value=np.nan)
+    size = numbers(tasks, "size_bytes")
     ended = tasks["outcome"].isin(["ok", "failed", "died"]).to_numpy(dtype=bool)
     known = ended & (np.nan_to_num(size) > 0) & np.isfinite(size)
     total = round(float(weight.sum()))

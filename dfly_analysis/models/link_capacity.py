@@ -67,9 +67,8 @@ class CapacityFit(Fit):
     @property
     def _usual_bps(self) -> float:
         """Return the rate of a piece at the usual load."""
-        return float(
-            self.rate_alone_bps * shared_speed(self.usual_load, self.contention.value, self.contention_exponent)
-        )
+        speed = shared_speed(self.usual_load, self.contention.value, self.contention_exponent)
+        return float(self.rate_alone_bps * speed)
 
     def throughput(self, in_flight: float) -> Interval:
         """Return bytes per second with so many pieces in flight (at least 1); at the usual load all ends agree."""
@@ -115,9 +114,8 @@ def fit_capacity(pieces: pd.DataFrame, tasks: pd.DataFrame | None = None) -> Cap
             weights.append(float(np.exp(-behind)))
             bandwidth = rate_alone(spans, steps, value, other)[0] / value
             squares.append(float(np.log(bandwidth * contention.value / rate)) ** 2)
-    error = float(
-        np.hypot(spread * np.sqrt(effect / spans.finished.sum()), np.sqrt(np.average(squares, weights=weights)))
-    )
+    between = np.sqrt(np.average(squares, weights=weights))
+    error = float(np.hypot(spread * np.sqrt(effect / spans.finished.sum()), between))
     started = pd.to_datetime(pieces["started"], utc=True).iloc[spans.row]
     goodness = {
         "gain": gain, "design_effect": effect, "usual_load": usual[scope], "most_in_flight": float(steps.load.max()),

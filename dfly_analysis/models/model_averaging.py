@@ -47,21 +47,16 @@ class Average:
     @cached_property
     def draws(self) -> tuple[tuple[Fitted, tuple[Array, ...]], ...]:
         """Return about `N_DRAWS` draws of parameters in all, to each model its share of them."""
-        counts = np.round(self.spread_weights * N_DRAWS).astype(int)
-        return tuple(
-            (member, (theta[0] + self.slower_log, *theta[1:]))
-            for member, count in zip(self.members, counts, strict=True)
-            if count >= _MIN_DRAWS
-            for theta in (member.draw(int(count)),)
-        )
+        counts = np.round(self.spread_weights * N_DRAWS).astype(int).tolist()
+        drawn = ((one, one.draw(n)) for one, n in zip(self.members, counts, strict=True) if n >= _MIN_DRAWS)
+        return tuple((one, (theta[0] + self.slower_log, *theta[1:])) for one, theta in drawn)
 
     def log_quantiles(self, x: Array, p: Array) -> Array:
         """Return quantiles of the mixture, in logs of the rows' unit, one for each pair of a size and a share."""
         points = [np.broadcast_to(m.model.quantile(m.theta, x, p), x.shape) for m, w in self._weighty]
         target = np.log1p(-p)
-        return find_roots(
-            lambda y: log_positive(self.survival(x, y)) - target, np.min(points, axis=0), np.max(points, axis=0)
-        )
+        low, high = np.min(points, axis=0), np.max(points, axis=0)
+        return find_roots(lambda y: log_positive(self.survival(x, y)) - target, low, high)
 
     def survival(self, x: float | Array, y: Array) -> Array:
         """Return the mixture's survival at logs of time, of one size or of a size for each."""

@@ -92,9 +92,8 @@ def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
         return NotFitted(name, message("no attempt has a time and a size"), collect, 0)
     if finished < MIN_EVENTS:
         reason = message("only {finished} of {n} attempts finished; {needed} are needed", finished=finished, n=n, needed=MIN_EVENTS)  # fmt: skip
-        if finished < n:
-            return NotFitted(name, reason, message("a run with a longer timeout, so that attempts finish"), n)
-        return NotFitted(name, reason, message("a run with more or larger layers"), n)
+        more = message("a run with more or larger layers")
+        return NotFitted(name, reason, message("a run with a longer timeout, so that attempts finish") if finished < n else more, n)  # fmt: skip
     observed = attempts.middle_s[attempts.finished] / attempts.size_bytes[attempts.finished]
     if np.ptp(np.log(observed)) < 1e-9:
         reason = message("all attempts took the same time for their size")
@@ -186,17 +185,12 @@ def _notes(goodness: Mapping[str, float], endings: Mapping[str, Ending], attempt
     if goodness["distinct_sizes"] < 2:
         result.append(message("all attempts have one size: other sizes are extrapolated in proportion"))
     if goodness["km_distance"] > goodness["km_distance_expected"]:
-        result.append(
-            message("no distribution follows the data closely below the timeout: use the range, not the value")
-        )
+        result.append(message("no distribution follows the data closely below the timeout: use the range, not the value"))  # fmt: skip
     if "stall_share" in goodness:
         share = goodness["stall_share"]
         result.append(message("about {share:.1%} of attempts stall or are much slower than the others", share=share))
-    result += [
-        message("{outcome} failures happen at the start of an attempt, however long it takes", outcome=ending.outcome)
-        for ending in endings.values()
-        if ending.per_attempt
-    ]
+    early = [one.outcome for one in endings.values() if one.per_attempt]
+    result += [message("{outcome} failures happen at the start of an attempt, however long it takes", outcome=one) for one in early]  # fmt: skip
     result += [
         plural("{n} row was left out: {reason}", "{n} rows were left out: {reason}", count, reason=_LEFT_OUT[reason])
         for reason, count in attempts.left_out.items()

@@ -65,12 +65,9 @@ class Residuals:
         model, theta = self.fitted.model, self.fitted.theta
         residual = float(model.after_overhead(theta, np.array(y)) - model.located(theta, np.array(x)))
         place = int(np.searchsorted(self.residual, residual, side="right"))
-        least = float(self.least[place - 1]) if place else 1.0
-        most = float(self.most[place - 1]) if place else 1.0
-        reached = place < len(self.residual)
-        return Interval(
-            interval.value, min(interval.low, least), max(interval.high, most) if reached else interval.high
-        )
+        least, most = (float(self.least[place - 1]), float(self.most[place - 1])) if place else (1.0, 1.0)
+        high = max(interval.high, most) if place < len(self.residual) else interval.high
+        return Interval(interval.value, min(interval.low, least), high)
 
     def _time(self, residual: float, x: float) -> float:
         model, theta = self.fitted.model, self.fitted.theta
@@ -94,10 +91,8 @@ def take_residuals(fitted: Fitted) -> Residuals:
     gap = np.maximum(np.abs(survival - expected), np.abs(before - expected))[inside]
     half = np.exp(_QUARTILE * np.sqrt(variance) / np.maximum(-np.log(np.clip(survival, 1e-12, 1.0)), 1e-12))
     least, most = np.minimum.accumulate(survival**half), np.minimum.accumulate(survival ** (1.0 / half))
-    bound = float(special.kolmogi(0.05)) / np.sqrt(total)
-    return Residuals(
-        fitted, time[inside], survival[inside], least[inside], most[inside], float(gap.max()), float(bound)
-    )
+    bound = float(special.kolmogi(0.05) / np.sqrt(total))
+    return Residuals(fitted, time[inside], survival[inside], least[inside], most[inside], float(gap.max()), bound)
 
 
 def _model_survival(fitted: Fitted, residual: Array) -> Array:

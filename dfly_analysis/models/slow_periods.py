@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from dfly_analysis.models.censored_data import Flags, Index, flags
+from dfly_analysis.models.censored_data import Flags, Index, flags, numbers, seconds
 from dfly_analysis.models.distribution import Array
 
 _NEEDED = ("started", "duration_s", "size_bytes", "outcome", "origin", "host", "task_id")
@@ -75,15 +75,10 @@ def find_slow_periods(pieces: pd.DataFrame) -> SlowPeriods | None:
     quick = kept & ~_adjacent(follows, slow) & (count >= _ATTEMPTS // 2)
     quick = quick if count[quick].sum() >= _FEWEST_LEFT else kept
     known = attempts[judged[attempts["period"]]]
-    slow_rows, quick_rows, near_rows = (
-        which[known["period"]] for which in (slow, quick, shown | (kept & _adjacent(follows, shown)))
-    )
-    by_host = (
-        pd.Series(excess)
-        .groupby(attempts.groupby("period")["host"].first())
-        .sum()
-        .sort_values(ascending=False, kind="stable")
-    )
+    near = shown | (kept & _adjacent(follows, shown))
+    slow_rows, quick_rows, near_rows = (which[known["period"]] for which in (slow, quick, near))
+    by_host = pd.Series(excess).groupby(attempts.groupby("period")["host"].first()).sum()
+    by_host = by_host.sort_values(ascending=False, kind="stable")
     return SlowPeriods(
         known["row"].to_numpy(), slow_rows, quick_rows, near_rows, share=float(slow_rows.mean()),
         proven_share=float(excess @ shown / max(excess.sum(), 1e-12)), hosts=tuple(map(str, by_host[by_host > 0].index)),
@@ -94,8 +89,7 @@ def _attempts(pieces: pd.DataFrame) -> tuple[pd.DataFrame, Flags] | None:
     """Return attempts in time, with the rank of those of the usual length, and whether each period follows the one before."""
     if any(name not in pieces.columns for name in _NEEDED):
         return None
-    size = pieces["size_bytes"].to_numpy(dtype="float64", na_value=np.nan)
-    lasted = pieces["duration_s"].to_numpy(dtype="float64", na_value=np.nan)
+    size, lasted = numbers(pieces, "size_bytes"), numbers(pieces, "duration_s")
     usable = flags(pieces["origin"] == "source") & pieces[["started", "host", "task_id"]].notna().all(axis=1).to_numpy()
     with np.errstate(invalid="ignore"):
         usable = usable & (lasted > 0) & (size > 0)
@@ -109,7 +103,7 @@ def _attempts(pieces: pd.DataFrame) -> tuple[pd.DataFrame, Flags] | None:
     ranked = ranked & (size == lengths[counts.argmax()]) if len(row) else ranked
     if ranked.sum() < 2 * _ATTEMPTS:
         return None
-    start = pieces["started"].iloc[row].to_numpy(dtype="datetime64[ns]").astype("int64") * 1e-9
+    start = seconds(pieces["started"].iloc[row])
     result = some.reset_index(drop=True).assign(row=row, start_s=start - start.min(), rank=np.nan)
     result["end_s"] = result["start_s"] + lasted
     result.loc[ranked, "rank"] = _ranks(lasted[ranked], ok[ranked])
@@ -125,12 +119,8 @@ def _moments(attempts: pd.DataFrame) -> pd.Series[float]:
     keys = [name for name in reversed(_ORDER) if name in attempts.columns]
     ordered = attempts.fillna(dict.fromkeys(keys, 0)).sort_values([*keys, "start_s"], kind="stable")
     tasks = ordered.groupby(["host", "task_id"], sort=False, observed=True)
-    begin, end, count = (
-        tasks["start_s"].transform("min"),
-        tasks["end_s"].transform("max"),
-        tasks["row"].transform("size"),
-    )
-    return begin + (end - begin) * ((tasks.cumcount() + 0.5) / count)
+    begin, end = tasks["start_s"].transform("min"), tasks["end_s"].transform("max")
+    return begin + (end - begin) * ((tasks.cumcount() + 0.5) / tasks["row"].transform("size"))
 
 
 def _ranks(lasted: Array, finished: Flags) -> Array:
@@ -200,13 +190,10 @@ def _while_others_quick(attempts: pd.DataFrame, mean: Array, usual: float, slow:
     for one, own in attempts[slow[attempts["period"]]].groupby("period"):
         place, host = int(str(one)), str(own["host"].iloc[0])
         between = attempts["moment_s"].between(own["moment_s"].min(), own["moment_s"].max())
-        elsewhere = (
-            attempts[between & attempts["host"].ne(host)].groupby("host", observed=True)["rank"].agg(["count", "mean"])
-        )
-        apart = (mean[place] - elsewhere["mean"]) * np.sqrt(elsewhere["count"]) > _APART * attempts["rank"].std(ddof=0)
-        if (
-            apart & (elsewhere["mean"] < 0.5 * (usual + mean[place])) & (elsewhere["count"] >= _FEWEST_ELSEWHERE)
-        ).any():
+        others = attempts[between & attempts["host"].ne(host)].groupby("host", observed=True)["rank"]
+        count, rank = others.count(), others.mean()
+        apart = (mean[place] - rank) * np.sqrt(count) > _APART * attempts["rank"].std(ddof=0)
+        if (apart & (rank < 0.5 * (usual + mean[place])) & (count >= _FEWEST_ELSEWHERE)).any():
             tasks, hosts[place] = set(own["task_id"]), host
             tasks_of.setdefault(host, set()).update(tasks)
             result[place] = len(tasks) >= _TASKS_AT_ONCE

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dfly_analysis.estimates import Interval, wilson
-from dfly_analysis.models.censored_data import Flags
+from dfly_analysis.models.censored_data import Flags, numbers
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.layer_failure import LayerShape, layer_failure_chance
@@ -82,10 +82,8 @@ def calibrate(
         return None
     size, failed = rows["size_bytes"].to_numpy(dtype="float64"), (rows["outcome"] == "failed").to_numpy(dtype=bool)
     piece = duration_fit.attempts.median_size
-    length: Array | float = piece
-    if "piece_bytes" in rows.columns:
-        known = rows["piece_bytes"].to_numpy(dtype="float64", na_value=np.nan)
-        length = np.where(known > 0, known, piece)
+    known = numbers(rows, "piece_bytes") if "piece_bytes" in rows.columns else np.full(len(rows), np.nan)
+    length = np.where(known > 0, known, piece)
     distinct, place = np.unique(np.maximum(np.ceil(size / length), 1.0), return_inverse=True)
     layers = [LayerShape.of_client(n * piece, slots, client_version, piece) for n in distinct]
 
@@ -99,14 +97,12 @@ def calibrate(
     value, low, high = (chances(getattr(attempt, end), getattr(correlation, end)) for end in ("value", "low", "high"))
     n, n_failed = round(float(weight.sum())), round(float(weight[failed].sum()))
     # The scatter of a count of independent tasks.
-    least, most = (
-        float(weight @ one + sign * 2.0 * np.sqrt(weight @ (one * (1.0 - one)))) for one, sign in ((low, -1), (high, 1))
-    )
+    least, most = (weight @ one + 2.0 * sign * np.sqrt(weight @ (one * (1.0 - one))) for one, sign in ((low, -1), (high, 1)))  # fmt: skip
     bins = []
     for inside, counts in count_by_size(size, failed, weight):
         predicted = Interval(*(float(np.average(part[inside], weights=weight[inside])) for part in (value, low, high)))
         bins.append(CalibrationBin(*counts, predicted))
-    expected = Interval(float(weight @ value), max(least, 0.0), min(most, float(n)))
+    expected = Interval(float(weight @ value), max(float(least), 0.0), min(float(most), float(n)))
     return Calibration(correlation, expected, n_failed, n, layers[-1].passes, layers[-1].slots, timeout_s, tuple(bins))
 
 

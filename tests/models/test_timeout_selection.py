@@ -86,7 +86,7 @@ def test_a_longer_timeout_narrows_more_than_repeating(fit):
     plan = plan_runs(rows, fit, 4 * MIB)
     repeated = min(one.width for one in plan.options if one.timeout_s == 6.0)
     raised = min(one.width for one in plan.options if one.timeout_s > 6.0)
-    assert raised < repeated < plan.width_now
+    assert raised < repeated < plan.now.high / plan.now.low
     assert plan.best.timeout_s > 6.0
     assert "raised from 6s" in plan.how_to
     assert rows.equals(attempts())

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import special
 
 from dfly_analysis.models import distribution as base
-from dfly_analysis.models.distribution import LOG_ROOT_TWO_PI, Array, Parameters, find_roots, log_sum
+from dfly_analysis.models.distribution import LOG_ROOT_TWO_PI, SCALE, Array, Parameters, Shape, find_roots, log_sum
 
 _STEP = 1e-5
 # What is left out: less than any number of attempts can show.
@@ -86,12 +86,31 @@ class LogNormalMixture(base.Distribution):
         return np.asarray((parts[..., :count] - parts[..., count:]) / (2.0 * _STEP))
 
 
+class TwoComponentMixture(LogNormalMixture):
+    """``(1 - share)`` log-normal, ``share`` slower by a factor, with a spread of its own: two kinds of host, link or moment."""
+
+    name = "slow_share"
+    heterogeneous = True
+    shapes = (
+        SCALE, Shape("share", -2.5, 2.0, "logit"), Shape("slower_log", 0.0, 0.5, "log", "log"),
+        Shape("slow_scale", -0.7, 0.7, "log", reach=2.0),
+    )  # fmt: skip
+    starts = ((-3.0, 0.4, -0.7), (-0.7, -0.2, -0.7))  # a small share much slower, and a large one a little slower
+
+    def components(self, shape: Parameters) -> Components:
+        scale, share, slower, slow_scale = shape
+        return Components(
+            _stacked(-np.logaddexp(0.0, share), -np.logaddexp(0.0, -share)), _stacked(0.0 * slower, np.exp(slower)),
+            _stacked(scale, self.shapes[3].bounded(slow_scale)),
+        )  # fmt: skip
+
+
 def _survival(parts: Components, z: Array) -> Array:
     """Return the log of the survival at logs of time less the location."""
     return log_sum(parts.log_share + special.log_ndtr(-(z - parts.shift) * np.exp(-parts.log_scale)))
 
 
-def stacked(*values: Array | float) -> Array:
+def _stacked(*values: Array | float) -> Array:
     """Return values that broadcast as one array with a first axis for the components."""
     return np.stack(np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in values)))
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy import special
 
 from dfly_analysis.models import distribution as base
 from dfly_analysis.models.distribution import LARGEST_LOG, SCALE, Array, Parameters, Shape, log_positive, log_sum
-from dfly_analysis.models.distributions.lognormal import LogNormal
+from dfly_analysis.models.distributions.location_scale import LogNormal
 
 _LOGNORMAL = LogNormal()
 _LOG_SMALLEST = -650.0
@@ -25,18 +23,10 @@ _NEIGHBOURHOOD = 0.4
 _EDGE, _FALL = -1e-3, 50.0
 
 
-class _Waits(NamedTuple):
-    """The log of the wait that makes an attempt last ``exp(y)``, and of its slope in that time, at each point of the transfer."""
-
-    log_wait: Array
-    log_slope: Array
-
-
 class StallMixture(base.Distribution):
-    """``(1 - share)`` log-normal; ``share`` the sum of that and a wait.
+    """``(1 - share)`` log-normal; ``share`` the sum of that and a wait, without a closed form: taken over points of the transfer's time.
 
-    The sum has no closed form: it is taken over five points of the transfer's time. Around each the time beyond it is
-    ``s * log(exp(wait / s) - 1)``, which is the wait itself where it is long against the spread ``s`` within a point.
+    Around each the time beyond it is ``s * log(exp(wait / s) - 1)``: the wait itself where it is long against the spread ``s``.
     """
 
     heterogeneous = True
@@ -53,41 +43,35 @@ class StallMixture(base.Distribution):
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
         usual = _LOGNORMAL.log_density(y, location, shape[:1])
-        wait = _wait(y, location, shape)
-        stalled = _summed(self.wait_density(wait.log_wait, shape[2:]) - wait.log_wait + wait.log_slope) + y
-        return _mixed(usual, np.maximum(stalled, _LOG_SMALLEST), shape[1])
+        log_wait, log_slope = _wait(y, location, shape)
+        return _mixed(usual, _summed(self.wait_density(log_wait, shape[2:]) - log_wait + log_slope) + y, shape[1])
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
         usual = _LOGNORMAL.log_survival(y, location, shape[:1])
-        stalled = _summed(self.wait_survival(_wait(y, location, shape).log_wait, shape[2:]))
-        return _mixed(usual, np.maximum(stalled, _LOG_SMALLEST), shape[1])
+        return _mixed(usual, _summed(self.wait_survival(_wait(y, location, shape)[0], shape[2:])), shape[1])
 
     def value_and_scores(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> base.Derivatives:
         usual, usual_slopes = _LOGNORMAL.value_and_scores(y, location, shape[:1], survival=survival)
         rare, (by_location, by_scale, *by_own) = self._stalled(y, location, shape, survival=survival)
-        value = _mixed(usual, np.maximum(rare, _LOG_SMALLEST), shape[1])
+        value = _mixed(usual, rare, shape[1])
         share = special.expit(shape[1])
         stalled = np.where(rare > _LOG_SMALLEST, np.exp(np.maximum(rare, _LOG_SMALLEST) - value) * share, 0.0)
-        transfer = [
-            (1.0 - stalled) * of_usual + stalled * of_rare
-            for of_usual, of_rare in zip(usual_slopes, (by_location, by_scale), strict=True)
-        ]
+        pairs = zip(usual_slopes, (by_location, by_scale), strict=True)
+        transfer = ((1.0 - stalled) * of_usual + stalled * of_rare for of_usual, of_rare in pairs)
         return value, [*transfer, stalled - share, *(stalled * slope for slope in by_own)]
 
     def _stalled(self, y: Array, location: Array, shape: Parameters, *, survival: bool) -> base.Derivatives:
         """Return the log of the survival or density of stalled attempts, and its slopes by location, scale and wait."""
-        wait, own = _wait(y, location, shape), list(shape[2:])
+        (log_wait, log_slope), own = _wait(y, location, shape), list(shape[2:])
         function = self.wait_survival if survival else self.wait_density
-        parts = function(wait.log_wait, own)
-        by_wait = base.differentiate(lambda step: function(wait.log_wait + step, own))
-        by_own = base.by_shapes(lambda moved: function(wait.log_wait, moved), own)
+        parts = function(log_wait, own)
+        by_wait = base.differentiate(lambda step: function(log_wait + step, own))
+        by_own = base.by_shapes(lambda moved: function(log_wait, moved), own)
         waits, slopes = _wait_slopes(y, location, shape)
         by_transfer = [by_wait * of_wait for of_wait in waits]
         if not survival:
-            parts = parts - wait.log_wait + wait.log_slope
-            by_transfer = [
-                (by_wait - 1.0) * of_wait + of_slope for of_wait, of_slope in zip(waits, slopes, strict=True)
-            ]
+            parts = parts - log_wait + log_slope
+            by_transfer = [(by_wait - 1.0) * wait + slope for wait, slope in zip(waits, slopes, strict=True)]
         total = _summed(parts)
         weight = np.exp(parts + _by_point(_LOG_WEIGHTS, parts) - total)
         result = [(weight * slope).sum(axis=0) for slope in (*by_transfer, *by_own)]
@@ -115,10 +99,11 @@ def _transfer(y: Array, location: Array, shape: Parameters) -> tuple[Array, Arra
     return (ratio - 1.0) / near, usual, points, near
 
 
-def _wait(y: Array, location: Array, shape: Parameters) -> _Waits:
+def _wait(y: Array, location: Array, shape: Parameters) -> tuple[Array, Array]:
+    """Return logs of the wait that makes an attempt last ``exp(y)`` and of its slope in that time, at each point of the transfer."""
     late, usual, _, near = _transfer(y, location, shape)
     soft = np.logaddexp(0.0, late)
-    return _Waits(usual + np.log(near) + log_positive(soft), late - soft)
+    return usual + np.log(near) + log_positive(soft), late - soft
 
 
 def _wait_slopes(y: Array, location: Array, shape: Parameters) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
@@ -127,22 +112,19 @@ def _wait_slopes(y: Array, location: Array, shape: Parameters) -> tuple[tuple[Ar
     variance = np.exp(np.maximum(2.0 * np.asarray(shape[0]), -LARGEST_LOG))
     free = 2.0 * np.asarray(shape[0]) < _LARGEST_LOG_VARIANCE
     # Of the log of the neighbourhood's size, and of the points.
-    wider = np.where(
-        free, variance * np.exp(np.minimum(variance, LARGEST_LOG)) / np.expm1(np.minimum(variance, LARGEST_LOG)), 0.0
-    )
+    bounded = np.minimum(variance, LARGEST_LOG)
+    wider = np.where(free, variance * np.exp(bounded) / np.expm1(bounded), 0.0)
     apart = np.where(free, points, 0.0)
     by_location = -(late + 1.0 / near)
     reached = special.expit(late)
     softened = reached / np.maximum(np.logaddexp(0.0, late), 1e-300)
-    waits = 1.0 + softened * by_location
-    slopes = (1.0 - reached) * by_location
-    return (
-        (waits, apart * waits + wider * (1.0 - softened * late)),
-        (slopes, apart * slopes - wider * (1.0 - reached) * late),
-    )
+    waits, slopes = 1.0 + softened * by_location, (1.0 - reached) * by_location
+    waits_by_scale = apart * waits + wider * (1.0 - softened * late)
+    return (waits, waits_by_scale), (slopes, apart * slopes - wider * (1.0 - reached) * late)
 
 
 def _mixed(usual: Array, rare: Array, share_logit: Array) -> Array:
+    rare = np.maximum(rare, _LOG_SMALLEST)
     return np.asarray(np.logaddexp(usual - np.logaddexp(0.0, share_logit), rare - np.logaddexp(0.0, -share_logit)))
 
 

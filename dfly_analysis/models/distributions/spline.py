@@ -46,10 +46,8 @@ class Spline(base.StandardDistribution):
         curve = sum(6.0 * a * over for a, (_, _, over) in zip(shape, basis, strict=True))
         curve = np.where(beyond > 0.0, 0.0, curve)
         by_slope = np.where(slope > _MIN_SLOPE, 1.0 / np.maximum(slope, _MIN_SLOPE), _PRICE)
-        return _density(spline_z, slope), [
-            -spline_z * slope + by_slope * curve,
-            *(-spline_z * lift + by_slope * steepness for lift, steepness in zip(lifted, steep, strict=True)),
-        ]
+        by_bends = (-spline_z * lift + by_slope * steepness for lift, steepness in zip(lifted, steep, strict=True))
+        return _density(spline_z, slope), [-spline_z * slope + by_slope * curve, *by_bends]
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
         tail = np.maximum(_tail_slope(shape), _MIN_TAIL_SLOPE)
@@ -59,10 +57,8 @@ class Spline(base.StandardDistribution):
 
 def _density(spline_z: Array, slope: Array) -> Array:
     # A curve that falls is no distribution: the price of a slope below zero keeps the search away from it.
-    price = _PRICE * np.minimum(slope - _MIN_SLOPE, 0.0)
-    return np.asarray(
-        -0.5 * spline_z * spline_z - LOG_ROOT_TWO_PI + log_positive(np.maximum(slope, _MIN_SLOPE)) + price
-    )
+    price, rising = _PRICE * np.minimum(slope - _MIN_SLOPE, 0.0), np.maximum(slope, _MIN_SLOPE)
+    return np.asarray(-0.5 * spline_z * spline_z - LOG_ROOT_TWO_PI + log_positive(rising) + price)
 
 
 def _spline(z: Array, shape: Parameters, basis: list[_Part] | None = None, tail: Array | None = None) -> _Curve:
