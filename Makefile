@@ -67,6 +67,7 @@ docs: .venv/dev.stamp ## build docs/_build/html; a warning is an error
 evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated runs, and public reports; write docs/evaluation/
 	@$(BIN)/python -m tests.evaluation.diagnosis
 	@$(BIN)/python -m tests.evaluation.practice
+	@$(BIN)/python -m tests.fragments.evaluate
 	@$(BIN)/python -m tests.evaluation.what_if --seeds 3 --first-seed 24001 --truth-layers 3840 --write
 	@$(BIN)/python -m tests.evaluation.advice --seeds 3 --first-seed 401 --write
 	@$(BIN)/python -m tests.evaluation.registry_time --runs 30 --first-seed 9301 --write

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ def redact(paths: tuple[str, ...], output: Path) -> None:
     from dfly_analysis.readers.logs.format_detection import strip_colour
     from dfly_analysis.redaction import redact as without_secrets
 
+    _refuse_inputs(paths, output)
     written: set[Path] = set()
     for opened in open_sources(paths, on_problem=lambda error: message(str(error))):
         if b"\x00" in opened.head()[:4096]:
@@ -28,15 +30,34 @@ def redact(paths: tuple[str, ...], output: Path) -> None:
             continue
         target = _unused(output / _safe(opened.address), written)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("w", encoding="utf-8") as out:
-            for line in opened.lines():
-                out.write(without_secrets(strip_colour(line)) + "\n")  # a colour code could split a word
+        part = target.with_name(f".{target.name}.part")
+        try:
+            with part.open("w", encoding="utf-8") as out:
+                for line in opened.lines():
+                    out.write(without_secrets(strip_colour(line)) + "\n")  # a colour code could split a word
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
         written.add(target)
         click.echo(str(target))
         if opened.problem:
             message(f"{opened.address}: {opened.problem} (the part before it was copied)")
     if not written:
         raise SourceError("nothing was copied", where=", ".join(paths), hint="give text files, or archives of them")
+
+
+def _refuse_inputs(paths: Iterable[str], output: Path) -> None:
+    """Refuse a folder in which copies could replace the files that are read."""
+    folder = output.resolve()
+    for path in paths:
+        given = Path(path).resolve()
+        if (
+            path != "-"
+            and given.exists()
+            and (folder == given or folder in given.parents or (given.is_dir() and given in folder.parents))
+        ):
+            hint = "give a folder beside the input with -o"
+            raise click.UsageError(f"{output}: the copies would be written among the input {path} ({hint})")
 
 
 def _unused(target: Path, written: set[Path]) -> Path:

@@ -13,9 +13,12 @@ from dfly_analysis.errors import NotebookError
 
 @command("dfly-analysis rerun reports/run-1/report.html -o reports/run-1-again")
 @click.argument("page", metavar="REPORT.html", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--prometheus", metavar="URL", help="Ask this Prometheus server again, where the report was made with it."
+)
 @timeout_option
 @folder_option("reports/rerun")
-def rerun(page: Path, output: Path, timeout: float) -> None:
+def rerun(page: Path, output: Path, timeout: float, prometheus: str | None) -> None:
     """Run a report again from its HTML page, and compare verdicts.
 
     A changed or missing input file is an error. Exit 5 if the verdict differs. The last line on stdout is the path of the
@@ -25,7 +28,11 @@ def rerun(page: Path, output: Path, timeout: float) -> None:
 
     with Progress() as progress:
         new_page, different = rerun_report(
-            page, output, timeout_s=timeout, progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}")
+            page,
+            output,
+            timeout_s=timeout,
+            prometheus=prometheus,
+            progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
         )
     click.echo(str(new_page))
     if different:

@@ -52,3 +52,15 @@ def test_redact_stays_inside_its_folder(tmp_path):
         "x/../../y.log",
     }
     assert {path for path in tmp_path.rglob("*") if path.is_file()} - before == set(copies)
+
+
+def test_redact_never_writes_over_its_input(tmp_path, monkeypatch):
+    """The input folder itself, a folder above it and one inside it are refused; nothing changes."""
+    source, _ = write_secrets(tmp_path)
+    before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    monkeypatch.chdir(source)
+    for paths, output in ((".", "."), (source, tmp_path), (source, source / "clean"), (next(iter(before)), source)):
+        done = invoke("redact", paths, "-o", output)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "would be written among the input" in done.stderr
+    assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before

@@ -105,3 +105,34 @@ def test_a_page_of_two_runs_names_the_missing_input(tmp_path):
     page.write_text(f'<meta name="dfly-analysis-run" content="{escape(json.dumps(record))}">')
     with pytest.raises(SourceError, match="gone: is missing"):
         rerun_report(page, tmp_path / "out", timeout_s=60.0)
+
+
+def test_a_notebook_that_a_page_names_is_not_run(tmp_path, saved):
+    """A page may come from anybody: only the package's own notebooks run."""
+    evil = tmp_path / "evil.ipynb"
+    evil.write_text(json.dumps({"cells": [{"cell_type": "code", "source": "open('ran', 'w')", "metadata": {}}]}))
+    name = read_provenance(saved)["notebook"]
+    page = tmp_path / "x.html"
+    page.write_text(
+        saved.read_text("utf-8").replace(
+            f"&#34;notebook&#34;: &#34;{name}&#34;", f"&#34;notebook&#34;: &#34;{evil}&#34;"
+        )
+    )
+    assert read_provenance(page)["notebook"] == str(evil)
+    with pytest.raises(SourceError, match="a notebook that dfly-analysis does not have"):
+        rerun_report(page, tmp_path / "out", timeout_s=60)
+
+
+def test_a_server_that_a_page_names_is_not_asked(tmp_path, saved):
+    """Credentials go only to an address that the user gave."""
+    page = tmp_path / "x.html"
+    page.write_text(
+        saved.read_text("utf-8").replace(
+            "&#34;size&#34;: &#34;20GiB&#34;",
+            "&#34;size&#34;: &#34;20GiB&#34;, &#34;prometheus&#34;: &#34;http://evil.example&#34;",
+        )
+    )
+    assert read_provenance(page)["parameters"]["prometheus"] == "http://evil.example"
+    for given in (None, "http://prometheus.example"):
+        with pytest.raises(SourceError, match="was made with a Prometheus server .*--prometheus 'http://evil.example'"):
+            rerun_report(page, tmp_path / "out", timeout_s=60, prometheus=given)

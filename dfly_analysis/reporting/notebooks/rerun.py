@@ -8,21 +8,29 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dfly_analysis.errors import SourceError, StoreError
+from dfly_analysis.reporting.notebook_renderer import notebook_names
 from dfly_analysis.reporting.notebooks.runner import MANIFEST, Progress, run_notebook
 from dfly_analysis.reporting.provenance import differences, inputs_of, read_provenance, refuse_changed
 from dfly_analysis.reporting.writer import WRITABLE
 
 
 def rerun_report(
-    page: Path, output_dir: Path, *, timeout_s: float, progress: Progress | None = None
+    page: Path, output_dir: Path, *, timeout_s: float, progress: Progress | None = None, prometheus: str | None = None
 ) -> tuple[Path, tuple[str, ...]]:
     """Make a report again from its ``report.html``, and return the new page and what differs between the verdicts.
 
+    A page may come from anybody: only packaged notebooks run, and its Prometheus server is asked only where the caller names it.
     The new files appear in the folder once they are complete. Raises SourceError where the page carries no parameters, or an
     input has changed or is missing, and NotebookError where the run fails.
     """
     record = read_provenance(page)
     parameters = dict(record["parameters"])
+    if record["notebook"] not in notebook_names():
+        raise SourceError("names a notebook that dfly-analysis does not have", where=str(page), hint="run `dfly-analysis report` on the logs")  # fmt: skip
+    asked = parameters.get("prometheus")
+    if asked and asked != prometheus:
+        hint = f"to ask it again, with your credentials, add --prometheus {str(asked)[:200]!r}"
+        raise SourceError("was made with a Prometheus server", where=str(page), hint=hint)
     _refuse_missing(parameters, page)
     with TemporaryDirectory(prefix="dfly-analysis-") as folder:
         run_notebook(record["notebook"], parameters, folder, timeout_s=timeout_s, cell_timeout_s=timeout_s, progress=progress)  # fmt: skip
