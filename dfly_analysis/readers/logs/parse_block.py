@@ -38,7 +38,7 @@ FILE_WIDE = ("component", "role", "host", "log_path")
 """Columns that are known only when the file's first block was seen."""
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _END_NS = np.datetime64(f"{_LAST_YEAR + 1}", "ns").astype(np.int64)
-_ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
+_ZONE = re.compile(r":\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)$")
 _IS_BAD = np.array([level in BAD_LEVELS for level in LEVELS])
 
 
@@ -169,7 +169,8 @@ def as_times(texts: Sequence[str], tz: str) -> pa.Array:
     zoned = pd.Series([_ZONE.search(text) is not None for text in texts], dtype=bool)
     times = _in_range(pd.to_datetime(series.where(zoned), format="ISO8601", utc=True, errors="coerce"))
     if not zoned.all():
-        local = pd.to_datetime(series.where(~zoned), format="ISO8601", errors="coerce")
+        # a zone in another form is converted rather than refused: one record may not end the analysis
+        local = pd.to_datetime(series.where(~zoned), format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
         times = times.fillna(_in_range(_localised(local, tz)))
     return pa.array(times, pa.timestamp("ns", "UTC"))
 

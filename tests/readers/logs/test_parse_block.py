@@ -348,3 +348,29 @@ def test_a_broken_line_costs_only_itself():
     counts = Counts()
     assert len(read_rows([good, "broken"], 4, find_format("client-compact"), counts)) == 1
     assert (counts.lines, counts.parsed, counts.continuation) == (2, 1, 1)
+
+
+ODD_TIMES = (
+    "2025-03-04 05:06:07.123+08", "2025-03-04 05:06:07 +0800 CST", "2025-03-04T05:06:07+24:00", "2025-03-04 24:00:00",
+    "2025-03-04 05:06:60", "2262-12-01 00:00:00", "9999-12-31 23:59:59", "0001-01-01 00:00:00", "1969-12-31 23:59:59",
+    "2025-03-30 02:30:00", "2025-10-26 02:30:00", "2025-02-30 00:00:00", "20250304T050607Z", "2025-W10-2", "x", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("tz", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize("time", ODD_TIMES)
+def test_an_odd_time_costs_only_its_own_record(time, tz):
+    """A zone in an unusual form, a year out of range, an hour that does not exist: the others keep their times."""
+    texts = [time, "2025-03-04 05:06:07.123"]
+    block = LineBlock(
+        "".join(f'{{"level":"error","ts":"{text}","caller":"a/b.go:1","msg":"x"}}\n' for text in texts).encode()
+    )
+    table, _ = parse_block(block, find_format("zap-json"), tz)
+    assert len(table) == 2
+    assert table.column("time").to_pylist()[-1] is not None
+
+
+def test_a_zone_of_hours_alone_is_read():
+    block = LineBlock(b'{"level":"error","ts":"2025-03-04 05:06:07.123+08","caller":"a/b.go:1","msg":"x"}\n')
+    table, _ = parse_block(block, find_format("zap-json"), "UTC")
+    assert str(table.column("time")[0].as_py()) == "2025-03-03 21:06:07.123000+00:00"
