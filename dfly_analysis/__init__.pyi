@@ -1,11 +1,11 @@
 from .api import analyse as analyse
 from .api import compare as compare
 from .api import what_if as what_if
-from .config import ConfigCheck as ConfigCheck
-from .config import Setting as Setting
-from .config import Settings as Settings
-from .config import check_config as check_config
+from .config.check import ConfigCheck as ConfigCheck
+from .config.check import check_config as check_config
 from .config.helm_values_overlay import Overlay as Overlay
+from .config.resolve import Settings as Settings
+from .config.setting import Setting as Setting
 from .dataset import Dataset as Dataset
 from .dataset import load as load
 from .diagnosis import diagnose as diagnose

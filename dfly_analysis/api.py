@@ -72,7 +72,7 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
         If paths, values, releases or another option cannot be used.
     """
     from dfly_analysis import batch_cache
-    from dfly_analysis.config import Overlay
+    from dfly_analysis.config.helm_values_overlay import Overlay
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.models import fit_all
     from dfly_analysis.recommendation import recommend
@@ -226,7 +226,7 @@ def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOpti
 
 def _load(paths: Paths, values: Values, options: AnalysisOptions | ComparisonOptions | WhatIfOptions) -> Dataset:
     """Load the records that an analysis needs, with the settings in force."""
-    from dfly_analysis.config import Settings
+    from dfly_analysis.config.resolve import Settings
     from dfly_analysis.dataset import Cache, Prometheus, load
 
     settings = Settings.resolve(

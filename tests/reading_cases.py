@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset, load
 from dfly_analysis.io import Opened
 from dfly_analysis.readers.logs import LogReader

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding

@@ -14,7 +14,8 @@ from dfly_analysis.options import Bandwidth, ReleaseOptions, Size
 from dfly_analysis.units import format_duration, format_rate, format_size
 
 if TYPE_CHECKING:
-    from dfly_analysis.config import ConfigCheck, Feasibility
+    from dfly_analysis.config.check import ConfigCheck
+    from dfly_analysis.config.feasibility import Feasibility
     from dfly_analysis.findings import Finding
 
 
@@ -39,7 +40,7 @@ def check_config(values: str, fail_on: str | None, output_format: str, **given: 
     kubectl, a directory with such files, or - for stdin. With --bandwidth, the result says whether the configuration is
     feasible, and by what factor. For an empty file, the defaults of the given releases are checked.
     """
-    from dfly_analysis.config import check_config as check
+    from dfly_analysis.config.check import check_config as check
 
     found = check(values, **given)
     settings, present = found.settings, found.present()

@@ -23,7 +23,7 @@ from dfly_analysis.options import (
 from dfly_analysis.schema import SEVERITIES
 
 if TYPE_CHECKING:
-    from dfly_analysis.config import Settings
+    from dfly_analysis.config.resolve import Settings
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.findings import Finding
 
@@ -150,7 +150,7 @@ def exit_on_severity(present: Iterable[Finding], fail_on: str | None) -> None:
 
 def resolve_settings(given: Mapping[str, Any]) -> Settings:
     """Return the settings that --values, --chart, --client and --scheduler name; raise SettingsError if the values are wrong."""
-    from dfly_analysis.config import Settings
+    from dfly_analysis.config.resolve import Settings
 
     return Settings.resolve(given["values"], chart=given["chart"], client=given["client"], scheduler=given["scheduler"])
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @format_option
 def recommend(paths: tuple[str, ...], overlay: Path | None, output_format: str, **given: Any) -> None:
     """Recommend settings to change, with values and reasons."""
-    from dfly_analysis.config import Overlay
+    from dfly_analysis.config.helm_values_overlay import Overlay
     from dfly_analysis.diagnosis import diagnose
     from dfly_analysis.models import fit_all
     from dfly_analysis.recommendation import recommend as find

@@ -23,7 +23,7 @@ from dfly_analysis.readers import jobs, pods, prometheus
 from dfly_analysis.schema import COVERAGE, JOBS, PODS, RUNS
 
 if TYPE_CHECKING:
-    from dfly_analysis.config import Settings
+    from dfly_analysis.config.resolve import Settings
     from dfly_analysis.reconstruction import Terminations
 
 _STEPS = re.compile("[/!]")

@@ -9,7 +9,7 @@ from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.messages import Message, message, plural
 
 if TYPE_CHECKING:
-    from dfly_analysis.config import Settings
+    from dfly_analysis.config.resolve import Settings
     from dfly_analysis.reconstruction import EffectiveTimeouts
 
 _COMPLETE_SHARE = 0.98

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.assemble import assemble, terminations
 from dfly_analysis.dataset.completeness import effective_timeouts
 from dfly_analysis.dataset.dataset import Dataset

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dfly_analysis import config
 from dfly_analysis.catalog.log_events import bulk_events
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.dataset.deduplication import NO_HASHES, Hashes, add_hashes, fingerprints_of, log_key, record_hashes
@@ -28,7 +27,7 @@ from dfly_analysis.readers.logs.log_identity import Writer
 from dfly_analysis.readers.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
 
 if TYPE_CHECKING:
-    from dfly_analysis.config import RenderedFile
+    from dfly_analysis.config.rendered_manifests import RenderedFile
 
 _FOREIGN = re.compile(r"(?:_LOG(?:\.old\.\d+)?$|/LOG(?:\.old\.\d+)?$|dynconfig\.ya?ml$)")
 _CONFIGURATION = re.compile(
@@ -289,8 +288,10 @@ class _FileReader:
     def _rendered(opened: Opened, head: str) -> RenderedFile | None:
         if not _CONFIGURATION.search(head) or match_head(head.partition("\n")[0]):
             return None
+        from dfly_analysis.config.rendered_manifests import read_rendered
+
         data = opened.whole(_LARGEST_CONFIGURATION_BYTES)
         try:
-            return config.read_rendered(data.decode("utf-8", "replace"), opened.address) if data else None
+            return read_rendered(data.decode("utf-8", "replace"), opened.address) if data else None
         except SettingsError:
             return None

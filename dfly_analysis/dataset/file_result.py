@@ -12,7 +12,7 @@ import numpy as np
 from dfly_analysis.dataset.deduplication import Hashes
 
 if TYPE_CHECKING:
-    from dfly_analysis.config import RenderedFile
+    from dfly_analysis.config.rendered_manifests import RenderedFile
 
 
 @dataclass
@@ -38,7 +38,7 @@ class FileResult:
         """Return what `to_json` wrote."""
         data = json.loads(text, object_hook=_decode)
         if data["rendered"]:
-            from dfly_analysis.config import RenderedFile
+            from dfly_analysis.config.rendered_manifests import RenderedFile
 
             data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
         data["fingerprints"] = {key: np.array(hashes, np.uint64) for key, hashes in data["fingerprints"].items()}

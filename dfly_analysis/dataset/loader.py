@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.assemble import assemble
 from dfly_analysis.dataset.cache import Cache
 from dfly_analysis.dataset.dataset import Dataset

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_length_bytes
 from dfly_analysis.catalog.releases import parse_version, releases
-from dfly_analysis.config import Setting, Settings
+from dfly_analysis.config.resolve import Settings
+from dfly_analysis.config.setting import Setting
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, NotFitted, measured_retry_correlation

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError, suggest_similar
 from dfly_analysis.estimates import Interval

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dfly_analysis.config import Setting
-from dfly_analysis.config.setting import helm_path_of
+from dfly_analysis.config.setting import Setting, helm_path_of
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, join, message
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dfly_analysis.config import ignored_paths
+from dfly_analysis.config.ignored_keys import ignored_paths
 from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, PIECE, ROLE_TITLES, RecommendationContext
 from dfly_analysis.recommendation.recommendations import contradiction

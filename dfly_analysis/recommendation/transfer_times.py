@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_length_bytes, siblings_cancelled
 from dfly_analysis.catalog.sizing_guide import unpack_speeds
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, measured_retry_correlation
 from dfly_analysis.messages import format_list, message

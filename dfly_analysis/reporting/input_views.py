@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dfly_analysis.config import KEYS_THAT_MATTER, ignored_paths
+from dfly_analysis.config.ignored_keys import ignored_paths
+from dfly_analysis.config.setting import KEYS_THAT_MATTER
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.messages import join, message, plural

@@ -100,7 +100,7 @@ def recommend_json(advice: Advice) -> dict[str, Any]:
 
 def settings_json(dataset: Dataset) -> dict[str, Any]:
     """Shape the settings: chart, versions, what is in force with its layer and source, and what is ignored."""
-    from dfly_analysis.config import ignored_paths
+    from dfly_analysis.config.ignored_keys import ignored_paths
 
     settings = dataset.settings
     return _object(

@@ -35,7 +35,7 @@ from dfly_analysis.reporting.writer import listing_of, manifest_with, write_list
 from dfly_analysis.simulation import WhatIf, simulate
 
 if TYPE_CHECKING:
-    from dfly_analysis.config import Overlay
+    from dfly_analysis.config.helm_values_overlay import Overlay
     from dfly_analysis.recommendation.alerts import Alerts
 
 V = TypeVar("V", bound=View)

@@ -9,9 +9,10 @@ from typing import Any
 
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.releases import parse_version
-from dfly_analysis.config import ROLES, Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import CLIENT_ROLES
 from dfly_analysis.errors import DflyError, SettingsError, suggest_similar
+from dfly_analysis.schema import ROLES
 from dfly_analysis.units import parse_duration, parse_size
 
 DURATION, COUNT, RATE, FLAG = "duration", "count", "rate", "flag"

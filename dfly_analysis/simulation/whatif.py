@@ -11,7 +11,7 @@ import numpy as np
 
 from dfly_analysis.catalog import piece_length_rules as rules
 from dfly_analysis.catalog.releases import releases
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, NotFitted, measured_retry_correlation

@@ -12,8 +12,10 @@ import yaml
 from dfly_analysis.catalog.config_checks import ConfigRule, ConfigSample, load_config_rules, parse_comparison
 from dfly_analysis.catalog.defaults import find_defaults
 from dfly_analysis.catalog.key_spelling import is_known_key
-from dfly_analysis.config import ConfigCheck, Query, Settings, check_config
+from dfly_analysis.config.check import ConfigCheck, check_config
 from dfly_analysis.config.expressions import Scope, operand
+from dfly_analysis.config.query import Query
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import is_chart_only
 from dfly_analysis.errors import CatalogError
 

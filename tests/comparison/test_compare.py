@@ -17,7 +17,7 @@ from dfly_analysis import compare
 from dfly_analysis.cli.compare import compare as command
 from dfly_analysis.comparison import compare_datasets
 from dfly_analysis.comparison.proportions import Proportion, count_pieces, effect_of
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
 
 BEFORE, AFTER = (SAMPLES / f"twenty-{name}.tar.gz" for name in ("before", "after"))

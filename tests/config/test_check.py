@@ -14,7 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dfly_analysis.catalog.releases import releases
-from dfly_analysis.config import Settings, check_config, demand_of, demanded_bps
+from dfly_analysis.config.bandwidth_demand import demand_of, demanded_bps
+from dfly_analysis.config.check import check_config
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.errors import DflyError
 
 GiB = 1024**3

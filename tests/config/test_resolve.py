@@ -10,15 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfly_analysis.catalog.releases import releases
-from dfly_analysis.config import (
-    KEYS_THAT_MATTER,
-    RenderedFile,
-    Settings,
-    find_ignored_keys,
-    ignored_paths,
-    read_rendered,
-    read_values,
-)
+from dfly_analysis.config.helm_values import read_values
+from dfly_analysis.config.ignored_keys import find_ignored_keys, ignored_paths
+from dfly_analysis.config.rendered_manifests import RenderedFile, read_rendered
+from dfly_analysis.config.resolve import Settings
+from dfly_analysis.config.setting import KEYS_THAT_MATTER
 from dfly_analysis.errors import FactMissingError, SettingsError
 
 DFDAEMON = """

@@ -11,7 +11,8 @@ import pytest
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.piece_length_rules import piece_length_bytes
 from dfly_analysis.catalog.releases import images_of
-from dfly_analysis.config import Settings, check_config
+from dfly_analysis.config.check import check_config
+from dfly_analysis.config.resolve import Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "timeouts.md"
 GiB = 1024**3

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfly_analysis.config import read_rendered, read_values
+from dfly_analysis.config.helm_values import read_values
+from dfly_analysis.config.rendered_manifests import read_rendered
 from dfly_analysis.config.yaml_positions import load_yaml
 from dfly_analysis.errors import SettingsError
 

@@ -13,7 +13,7 @@ from benchmark_cases import ASCII
 from reading_cases import HOST_ID, TASK, generated, job, line, loaded, pack, reported, settings_of, write_tree, zap
 from wrapping import SHAPES
 
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import check_input, effective_timeouts, inspect_inputs, load
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.errors import DflyError, SettingsError, SourceError

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pyarrow as pa
 
-from dfly_analysis.config import read_rendered
+from dfly_analysis.config.rendered_manifests import read_rendered
 from dfly_analysis.dataset import load
 from dfly_analysis.errors import DflyError
 from dfly_analysis.io import Opened, open_sources

@@ -18,9 +18,9 @@ from recommendation_cases import (
 )
 
 from dfly_analysis.catalog.defaults import defaults_of, find_defaults
-from dfly_analysis.config import Settings
 from dfly_analysis.config.helm_values_overlay import Overlay, apply
 from dfly_analysis.config.rendered_manifests import read_rendered
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.models import fit_all, timeout_for_target

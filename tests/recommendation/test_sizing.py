@@ -13,8 +13,9 @@ from recommendation_cases import PIECE, dataset_of, drawn_pieces, drawn_tasks, f
 
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.sizing_guide import article_shares, documented_sizing, held_in_memory_bytes
-from dfly_analysis.config import Settings, check_settings
+from dfly_analysis.config.check import check_settings
 from dfly_analysis.config.helm_values_overlay import Overlay, apply
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import Diagnosis

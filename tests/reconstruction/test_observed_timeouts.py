@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from reconstruction_cases import TIMED_OUT, client, failed, finished, planned, rebuilt, started
 
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import load
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.models import fit_all

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pyarrow as pa
 
-from dfly_analysis.config import Settings
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dfly_analysis.config import find_ignored_keys
+from dfly_analysis.config.ignored_keys import find_ignored_keys
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import failed_tasks
