@@ -7,10 +7,12 @@ The subset of Python's syntax that it knows: literals, ``.``, classes, ``\d \w \
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from dfly_analysis.catalog.log_events import EventKind, load_events
 
@@ -22,7 +24,6 @@ NEEDS_PYTHON = frozenset({"process_started", "service_version", "host_announced"
 """Events of which more is read than their pattern says."""
 OPS = ("TEXT", "SET", "SPLIT", "JUMP", "SAVE", "AT_END", "GREEDY", "LAZY", "DONE")
 """Instructions of the virtual machine; their numbers in C are generated from these."""
-_CODE = {name: code for code, name in enumerate(OPS)}
 _MAX_COPIES = 64
 _DIGITS = frozenset(b"0123456789")
 _WORD = _DIGITS | frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
@@ -32,38 +33,15 @@ _COUNTS = re.compile(r"([?*+])|\{(\d+)(?:(,)(\d*))?\}")
 _LITERALS = re.compile(r"(?:(?![\\^$.|?*+(){}\[\]])[\x00-\x7f])+(?![?*+{])")
 _GROUP = re.compile(r"\((?:\?:|\?P<(\w+)>)")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_Step: TypeAlias = tuple[str, int | frozenset[int] | bytes, int, int]
+"""An instruction; jumps are relative, and sets and literals are in place of their numbers."""
+_Steps: TypeAlias = tuple[_Step, ...]
+_Node: TypeAlias = frozenset[int] | _Steps
+"""One of several bytes, or the steps of anything longer."""
 
 
 class _UnsupportedError(Exception):
     """The pattern uses what the native reader has no step for."""
-
-
-class _Bytes(NamedTuple):
-    members: frozenset[int]
-
-
-class _End(NamedTuple):
-    """The end of the message."""
-
-
-class _Group(NamedTuple):
-    name: str
-    inner: tuple[_Node, ...]
-
-
-class _Branch(NamedTuple):
-    alternatives: tuple[tuple[_Node, ...], ...]
-
-
-class _Repeat(NamedTuple):
-    least: int
-    most: int | None
-    lazy: bool
-    inner: tuple[_Node, ...]
-
-
-_Node: TypeAlias = _Bytes | _End | _Group | _Branch | _Repeat
-_BYTES = tuple(_Bytes(frozenset({code})) for code in range(128))
 
 
 class _Parser:
@@ -71,14 +49,15 @@ class _Parser:
 
     def __init__(self, pattern: str) -> None:
         self.rest = pattern.removeprefix("^")
+        self.names: set[str] = set()
 
-    def parse(self) -> tuple[_Node, ...]:
+    def parse(self) -> _Steps:
         nodes = self._alternatives()
         if self.rest:
             raise _UnsupportedError(self.rest)
-        return nodes
+        return (*_steps(nodes), ("DONE", 0, 0, 0))
 
-    def _alternatives(self) -> tuple[_Node, ...]:
+    def _alternatives(self) -> list[_Node]:
         found = [self._sequence()]
         while self._skip("|"):
             found.append(self._sequence())
@@ -88,13 +67,13 @@ class _Parser:
         while all(found) and len({one[0] for one in found}) == 1:
             prefix.append(found[0][0])
             found = [one[1:] for one in found]
-        return (*prefix, _Branch(tuple(found)))
+        return [*prefix, _branch([_steps(one) for one in found])]
 
-    def _sequence(self) -> tuple[_Node, ...]:
+    def _sequence(self) -> list[_Node]:
         nodes: list[_Node] = []
         while self.rest and self.rest[0] not in "|)":
             if literals := _LITERALS.match(self.rest):
-                nodes += [_BYTES[ord(character)] for character in literals[0]]
+                nodes += [frozenset({ord(character)}) for character in literals[0]]
                 self.rest = self.rest[literals.end() :]
                 continue
             atom = self._atom()
@@ -106,25 +85,33 @@ class _Parser:
             lazy = self._skip("?")
             if self.rest[:1] in ("*", "+", "?", "{"):
                 raise _UnsupportedError(self.rest)
-            nodes.append(_Repeat(*_limits(count), lazy, atom))
-        return tuple(nodes)
+            nodes.append(_repeat(atom, *_limits(count), lazy=lazy))
+        return nodes
 
-    def _atom(self) -> tuple[_Node, ...]:
+    def _atom(self) -> list[_Node]:
         if group := _GROUP.match(self.rest):
             self.rest = self.rest[group.end() :]
             inner = self._alternatives()
             if not self._skip(")"):
                 raise _UnsupportedError("an open group")
-            return (_Group(group[1], inner),) if group[1] else inner
+            return [self._group(group[1], _steps(inner))] if group[1] else inner
         if self._skip("$"):
-            return (_End(),)
+            return [(("AT_END", 0, 0, 0),)]
         if self._skip("."):
-            return (_Bytes(_ALL),)
+            return [_ALL]
         if self._skip("["):
-            return (_Bytes(self._class()),)
+            return [self._class()]
         if self.rest[0] in "()^*+?{}]":
             raise _UnsupportedError(self.rest)
-        return (_Bytes(self._character()),)
+        return [self._character()]
+
+    def _group(self, name: str, inner: _Steps) -> _Steps:
+        name = name if name in FIELDS else "detail"
+        if name in self.names:
+            raise _UnsupportedError("two groups of one name")
+        self.names.add(name)
+        place = 2 * FIELDS.index(name)
+        return (("SAVE", place, 0, 0), *inner, ("SAVE", place + 1, 0, 0))
 
     def _class(self) -> frozenset[int]:
         negated, members = self._skip("^"), frozenset[int]()
@@ -169,6 +156,38 @@ def _limits(count: re.Match[str]) -> tuple[int, int | None]:
     return least, most if count[3] else least
 
 
+def _steps(nodes: Iterable[_Node]) -> _Steps:
+    """Return the steps of nodes one after the other; neighbouring bytes become one literal."""
+    found: list[_Step] = []
+    for is_text, run in groupby(nodes, key=lambda node: isinstance(node, frozenset) and len(node) == 1):
+        if is_text:
+            text = bytes(min(node) for node in run if isinstance(node, frozenset))
+            found.append(("TEXT", text, len(text), 0))
+        else:
+            for node in run:
+                found += [("SET", node, 0, 0)] if isinstance(node, frozenset) else node
+    return tuple(found)
+
+
+def _branch(alternatives: list[_Steps]) -> _Steps:
+    *others, found = alternatives
+    for one in reversed(others):
+        found = (("SPLIT", 1, len(one) + 2, 0), *one, ("JUMP", len(found) + 1, 0, 0), *found)
+    return found
+
+
+def _repeat(inner: list[_Node], least: int, most: int | None, *, lazy: bool) -> _Steps:
+    if len(inner) == 1 and isinstance(inner[0], frozenset):
+        return (("LAZY" if lazy else "GREEDY", inner[0], least, -1 if most is None else most),)
+    if lazy or most is None or most > _MAX_COPIES:
+        raise _UnsupportedError("a repeated group")
+    once = _steps(inner)
+    rest: _Steps = ()
+    for _ in range(most - least):
+        rest = (("SPLIT", 1, len(once) + len(rest) + 1, 0), *once, *rest)
+    return once * least + rest
+
+
 @dataclass
 class Program:
     """Steps of several patterns, with their sets of bytes (the first has all) and literals; and the first step of each event, or -1."""
@@ -180,86 +199,26 @@ class Program:
 
     def add(self, kind: EventKind) -> int:
         """Add the pattern of an event; return its first step, or -1 where `re` has to match it."""
-        first = self.first_steps[kind.id] = -1 if kind.id in NEEDS_PYTHON else self._compile(kind.pattern)
+        first = -1
+        with suppress(_UnsupportedError):
+            if kind.id not in NEEDS_PYTHON:
+                steps, first = _Parser(kind.pattern).parse(), len(self.steps)
+                self.steps += [self._numbers(first + place, *step) for place, step in enumerate(steps)]
+        self.first_steps[kind.id] = first
         return first
 
-    def _compile(self, pattern: str) -> int:
-        first, literals = len(self.steps), len(self.literals)
-        try:
-            self._sequence(_Parser(pattern).parse(), set())
-            self._step("DONE")
-        except _UnsupportedError:
-            del self.steps[first:], self.literals[literals:]
-            return -1
-        return first
-
-    def _step(self, name: str, a: int = 0, b: int = 0, c: int = 0) -> int:
-        self.steps.append([_CODE[name], a, b, c])
-        return len(self.steps) - 1
-
-    def _set(self, members: frozenset[int]) -> int:
-        if members not in self.sets:
-            self.sets.append(members)
-        return self.sets.index(members)
-
-    def _sequence(self, nodes: tuple[_Node, ...], named: set[str]) -> None:
-        for is_text, run in groupby(nodes, key=lambda node: isinstance(node, _Bytes) and len(node.members) == 1):
-            if is_text:
-                text = bytes(min(node.members) for node in run if isinstance(node, _Bytes))
-                self._step("TEXT", len(self.literals), len(text))
-                self.literals += text
-            else:
-                for node in run:
-                    self._node(node, named)
-
-    def _node(self, node: _Node, named: set[str]) -> None:
-        match node:
-            case _Bytes(members):
-                self._step("SET", self._set(members))
-            case _End():
-                self._step("AT_END")
-            case _Group(name, inner):
-                self._group(name if name in FIELDS else "detail", inner, named)
-            case _Branch(alternatives):
-                self._branch(alternatives, named)
-            case _Repeat():
-                self._repeat(node, named)
-
-    def _group(self, name: str, inner: tuple[_Node, ...], named: set[str]) -> None:
-        if name in named:
-            raise _UnsupportedError("two groups of one name")
-        named.add(name)
-        self._step("SAVE", 2 * FIELDS.index(name))
-        self._sequence(inner, named)
-        self._step("SAVE", 2 * FIELDS.index(name) + 1)
-
-    def _branch(self, alternatives: tuple[tuple[_Node, ...], ...], named: set[str]) -> None:
-        jumps = []
-        for alternative in alternatives[:-1]:
-            split = self._step("SPLIT")
-            self.steps[split][1] = len(self.steps)
-            self._sequence(alternative, named)
-            jumps.append(self._step("JUMP"))
-            self.steps[split][2] = len(self.steps)
-        self._sequence(alternatives[-1], named)
-        for jump in jumps:
-            self.steps[jump][1] = len(self.steps)
-
-    def _repeat(self, node: _Repeat, named: set[str]) -> None:
-        least, most, lazy, inner = node
-        if len(inner) == 1 and isinstance(inner[0], _Bytes):
-            self._step("LAZY" if lazy else "GREEDY", self._set(inner[0].members), least, -1 if most is None else most)
-            return
-        if lazy or most is None or most > _MAX_COPIES:
-            raise _UnsupportedError("a repeated group")
-        splits = []
-        for number in range(most):
-            if number >= least:
-                splits.append(self._step("SPLIT"))
-                self.steps[splits[-1]][1] = len(self.steps)
-            self._sequence(inner, named if number == 0 else set())
-        for split in splits:
-            self.steps[split][2] = len(self.steps)
+    def _numbers(self, place: int, name: str, a: int | frozenset[int] | bytes, b: int, c: int) -> list[int]:
+        """Return a step as the native reader takes it."""
+        if isinstance(a, bytes):
+            self.literals += a
+            a = len(self.literals) - len(a)
+        elif isinstance(a, frozenset):
+            if a not in self.sets:
+                self.sets.append(a)
+            a = self.sets.index(a)
+        elif name in ("JUMP", "SPLIT"):
+            a, b = place + a, place + b if name == "SPLIT" else 0
+        return [OPS.index(name), a, b, c]
 
 
 @cache
