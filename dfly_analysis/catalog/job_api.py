@@ -3,68 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
-from typing import Literal
 
-from dfly_analysis.catalog.releases import Span
-from dfly_analysis.catalog.yaml_loader import load_document, record
-
-
-@record
-class Scopes(Span):
-    """The release's own name of each scope."""
-
-    names: Mapping[str, str]
+from dfly_analysis.catalog.releases import Span, entry_at, releases, require_known
+from dfly_analysis.catalog.yaml_loader import Seconds, load_entries, record
 
 
 @record
-class Concurrency(Span):
-    """Fields that limit concurrent layers and hosts, and whether each layer is a task with its own deadline."""
+class JobApi(Span):
+    """The job API of a span of releases, or of one."""
 
-    layers: str | None
-    peers: str | None
+    scopes: Mapping[str, str]
+    """Today's names of the scopes, and the release's own."""
+    layers_field: str | None
+    peers_field: str | None
+    """Fields that limit concurrent layers and hosts."""
     per_layer: bool
-
-
-@record
-class _FileLists(Span):
-    known: bool
-
-
-@record
-class _Deadline(Span):
-    settable: bool
-    default: str | None
-    of: Literal["layer", "image"]
-
-
-@record
-class _PollingWindow(Span):
-    safe: str
-
-
-@record
-class _FalseSuccess(Span):
-    possible: bool
-
-
-@record
-class JobApi:
-    """Each part of the API by release."""
-
-    scopes: tuple[Scopes, ...]
-    concurrency: tuple[Concurrency, ...]
-    urls: tuple[_FileLists, ...]
+    """Whether each layer is a task with its own deadline."""
+    takes_urls: bool
     """Whether one job takes a list of files."""
-    deadline: tuple[_Deadline, ...]
-    """Deadline on the scheduler: whether a job may set it, its default, and what it is for."""
-    polling_window: tuple[_PollingWindow, ...]
-    """How long the manager polls a job with near certainty."""
-    false_success: tuple[_FalseSuccess, ...]
+    settable: bool
+    """Whether a job may set its deadline."""
+    deadline_s: Seconds | None
+    """Default deadline on the scheduler, of a layer or (not `per_layer`) of an image."""
+    window_s: Seconds
+    """How long the manager polls a job at least; then it reports FAILURE while the job continues."""
+    false_success: bool
     """Whether the manager may report SUCCESS although layers are missing."""
+    version: str = ""
+    is_assumed: bool = False
+    """The release, and whether it is only assumed."""
 
 
 @cache
-def load_job_api() -> JobApi:
-    """Return what is known of the job API."""
-    return load_document(JobApi, "rules/job_api")
+def load_job_api() -> tuple[JobApi, ...]:
+    """Return what is known of the job API, oldest releases first."""
+    return load_entries(JobApi, "rules/job_api")
+
+
+def job_api(version: str | None) -> JobApi:
+    """Return the job API of a release of manager and scheduler; of the newest known where none is named."""
+    known = require_known("server", version or releases("server")[-1])
+    found = entry_at(load_job_api(), known) or load_job_api()[-1]
+    return replace(found, version=known, is_assumed=version is None)

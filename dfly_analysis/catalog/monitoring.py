@@ -7,8 +7,7 @@ from dataclasses import field
 from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
 
-from dfly_analysis.catalog.yaml_loader import load_document, load_entries, record
-from dfly_analysis.units import parse_size
+from dfly_analysis.catalog.yaml_loader import SizeBytes, load_document, load_entries, record
 
 
 class DurationNames(NamedTuple):
@@ -34,8 +33,8 @@ class MetricNames:
     """What the observed attempts had in common, where a histogram observes only those."""
     counters: tuple[Counter, ...]
     gauges: tuple[str, ...]
-    size_level_bounds: tuple[str, ...]
-    """Sizes at which the label of a layer's size level changes."""
+    size_bounds: tuple[SizeBytes, ...]
+    """Sizes at which the label of a layer's size level changes, bytes."""
     version_labels: tuple[str, ...]
 
     @cached_property
@@ -47,11 +46,6 @@ class MetricNames:
     def counter_names(self) -> frozenset[str]:
         """Return the names of all counters, including those of failures."""
         return frozenset(name for pair in self.counters for name in pair if name)
-
-    @cached_property
-    def size_bounds(self) -> tuple[int, ...]:
-        """Return the bounds of size levels, bytes."""
-        return tuple(parse_size(bound) for bound in self.size_level_bounds)
 
     def scale(self, base: str) -> float | None:
         """Return the metric's unit in seconds, None if it is not a duration."""

@@ -7,9 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.releases import Span, entry_at, releases, require_known
-from dfly_analysis.catalog.yaml_loader import load_document, record
+from dfly_analysis.catalog.yaml_loader import SizeBytes, load_document, record
 from dfly_analysis.messages import message
-from dfly_analysis.units import format_size, parse_size
+from dfly_analysis.units import format_size
 
 
 class PieceAttempts(NamedTuple):
@@ -21,8 +21,8 @@ class PieceAttempts(NamedTuple):
 
 @record
 class _Length(Span):
-    least: str
-    most: str
+    least: SizeBytes
+    most: SizeBytes
     source: str
     parts: int | None = None
 
@@ -71,17 +71,16 @@ def piece_length_bytes(content_length_bytes: int, client_version: str | None = N
     Source: ``calculate_piece_length`` of dragonflyoss/client. A FactMissingError for an unknown release.
     """
     rule = _rule("length", client_version)
-    least, most = parse_size(rule.least), parse_size(rule.most)
     if rule.parts is None:
-        return least
+        return int(rule.least)
     share = max(1, content_length_bytes // int(rule.parts))
-    return min(most, max(least, 1 << (share - 1).bit_length()))
+    return min(int(rule.most), max(int(rule.least), 1 << (share - 1).bit_length()))
 
 
 def piece_length_rule(client_version: str | None = None) -> str:
     """Return the rule of `piece_length_bytes` as text, e.g. ``4 MiB to 64 MiB, about 1/500 of the layer``."""
     rule = _rule("length", client_version)
-    least, most = format_size(parse_size(rule.least)), format_size(parse_size(rule.most))
+    least, most = format_size(rule.least), format_size(rule.most)
     if not rule.parts:
         return least
     return message("{least} to {most}, about 1/{parts} of the layer", least=least, most=most, parts=rule.parts)

@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform
 
-from dfly_analysis.errors import CatalogError
+from dfly_analysis.errors import CatalogError, DflyError
+from dfly_analysis.units import parse_duration, parse_rate, parse_size
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+    from pydantic_core import CoreSchema, ErrorDetails
 
 T = TypeVar("T")
 ENTRIES = Path(__file__).parent / "entries"
@@ -32,6 +33,30 @@ def record(model: type[T]) -> type[T]:
     """Make a class a model of entries: a frozen dataclass that pydantic validates, other keys refused."""
     model.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
     return dataclass(frozen=True)(model)
+
+
+class Quantity:
+    """Marks a number that entries write with its unit: ``Annotated[int, Quantity(parse_size)]``."""
+
+    def __init__(self, parse: Callable[[str], float]) -> None:
+        self.parse = parse
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], CoreSchema]) -> CoreSchema:
+        """Return pydantic's validation of the text before that of the number."""
+        from pydantic_core.core_schema import no_info_before_validator_function
+
+        return no_info_before_validator_function(self._read, handler(source))
+
+    def _read(self, text: str) -> float:
+        try:
+            return self.parse(text)
+        except DflyError as problem:
+            raise EntryError(str(problem)) from problem
+
+
+SizeBytes = Annotated[int, Quantity(parse_size)]
+RateBps = Annotated[float, Quantity(parse_rate)]
+Seconds = Annotated[float, Quantity(parse_duration)]
 
 
 class EntryError(ValueError):

@@ -51,12 +51,12 @@ def plan_stress(results: str | None, output: Path | None, output_format: str, **
     if results is not None:
         _evaluate(results, output_format, given["width"], given["target_failure_rate"])
         return
-    from dfly_analysis.recommendation.preheat_jobs import api_of
+    from dfly_analysis.catalog.job_api import job_api
     from dfly_analysis.recommendation.stress_plan import plan_stress as plan
 
     planned = plan(
         given["sizes"], given["timeouts"], given["counts"], width=given["width"], expected_failure_rate=given["expect"],
-        api=api_of(given["scheduler"]), url=given["url"], namespace=given["namespace"],
+        api=job_api(given["scheduler"]), url=given["url"], namespace=given["namespace"],
     )  # fmt: skip
     if output:
         output.write_text(planned.to_csv(), "utf-8")

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from dfly_analysis.catalog.job_api import job_api
 from dfly_analysis.catalog.monitoring import AlertRule, Panel, load_alert_rules, load_metric_names, load_panels
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.dataset import Dataset
@@ -21,7 +22,6 @@ from dfly_analysis.messages import Message, message
 from dfly_analysis.models import timeout_for_target
 from dfly_analysis.recommendation.context import SLOTS
 from dfly_analysis.recommendation.prediction import NoPrediction, Prediction
-from dfly_analysis.recommendation.preheat_jobs import api_of
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.transfer_times import USUAL_SLOTS
 from dfly_analysis.units import format_duration, format_share, format_size
@@ -204,7 +204,7 @@ def _layer_time(dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predi
     low, middle, high = (fit.quantile(predicted.piece_bytes, p).value for p in (0.05, 0.5, 0.95))
     layer_s = predicted.n_pieces / slots * (0.63 * middle + 0.185 * (low + high))
     needed = timeout_for_target(fit, replace(predicted.layer, slots=slots), advice.target_failure_rate)
-    polled_s = api_of(settings.versions.get("manager") or settings.versions.get("scheduler")).window_s
+    polled_s = job_api(settings.versions.get("manager") or settings.versions.get("scheduler")).window_s
     # times of pieces and layers stretch alike: where a layer takes so much longer, so do the slowest of its pieces
     near_s = layer_s * timeout_s / needed.value if math.isfinite(needed.value) else math.inf
     basis = message("then the slowest pieces need their whole timeout of {time}", time=format_duration(timeout_s))

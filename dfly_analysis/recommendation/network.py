@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
+from dfly_analysis.catalog.job_api import job_api
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval, NotFitted, wilson
 from dfly_analysis.messages import Message, format_list, join, message
@@ -13,7 +14,6 @@ from dfly_analysis.models import CapacityFit, DurationFit
 from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, ROLE_TITLES, SLOTS, ReducedConcurrency
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.piece_timeout import range_text
-from dfly_analysis.recommendation.preheat_jobs import api_of
 from dfly_analysis.recommendation.recommendations import Confidence, Estimate, Item, NoRecommendation, Recommendation
 from dfly_analysis.recommendation.transfer_times import MARGIN
 from dfly_analysis.units import (
@@ -117,7 +117,7 @@ def _raised_limit(context: Context, key: str) -> Recommendation | None:
 
 def _deadline_s(context: Context) -> float | None:
     try:
-        return api_of(context.version("manager") or context.version("scheduler")).deadline_s
+        return job_api(context.version("manager") or context.version("scheduler")).deadline_s
     except DflyError:
         return None
 

@@ -5,60 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from dfly_analysis.catalog.job_api import load_job_api
-from dfly_analysis.catalog.releases import entry_at, releases, require_known
+from dfly_analysis.catalog.job_api import JobApi
 from dfly_analysis.errors import DflyError
 from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation.manifest import Layer, Manifest
-from dfly_analysis.units import format_duration, parse_duration
+from dfly_analysis.units import format_duration
 
 _LEAST_S, _ROOM = 600.0, 2.0
 _NS = 1_000_000_000
 
 
-@dataclass(frozen=True)
-class Api:
-    """The manager's job API of one release.
-
-    `scopes` maps today's names to the release's own; `layers_field` and `peers_field` bound concurrency; `per_layer` says that
-    each layer is a task with a deadline of its own, `settable` that a job may set it. The manager polls for `window_s` at least;
-    what takes longer it may call FAILURE while it goes on. `is_assumed`: the release is not known, the newest counts.
-    """
-
-    version: str
-    is_assumed: bool
-    scopes: Mapping[str, str] = field(hash=False)
-    layers_field: str | None
-    peers_field: str | None
-    per_layer: bool
-    takes_urls: bool
-    settable: bool
-    deadline_s: float | None
-    window_s: float
-    false_success: bool
-
-
-def api_of(version: str | None) -> Api:
-    """Return the job API of a release of manager and scheduler; of the newest known where none is named."""
-    known = require_known("server", version or releases("server")[-1])
-
-    def at(topic: str) -> Any:
-        rules = getattr(load_job_api(), topic)
-        return entry_at(rules, known) or rules[-1]
-
-    concurrency, deadline = at("concurrency"), at("deadline")
-    return Api(
-        version=known, is_assumed=version is None, scopes=at("scopes").names, layers_field=concurrency.layers,
-        peers_field=concurrency.peers, per_layer=concurrency.per_layer, takes_urls=at("urls").known,
-        settable=deadline.settable, deadline_s=parse_duration(deadline.default) if deadline.default else None,
-        window_s=parse_duration(at("polling_window").safe), false_success=at("false_success").possible,
-    )  # fmt: skip
-
-
-def scope_name(api: Api, scope: str) -> str | None:
+def scope_name(api: JobApi, scope: str) -> str | None:
     """Return how a release spells a scope, None where it preheats one seed only; a DflyError if it cannot preheat that scope."""
     if scope in api.scopes:
         return api.scopes[scope]
@@ -68,7 +28,7 @@ def scope_name(api: Api, scope: str) -> str | None:
     raise DflyError(f"manager {api.version} has no scope {scope}", hint=f"it has {known}")
 
 
-def job_timeout_s(api: Api, longest_s: float | None) -> float | None:
+def job_timeout_s(api: JobApi, longest_s: float | None) -> float | None:
     """Return the deadline to ask for: twice the longest predicted time, within what the manager waits for; None where it cannot be set."""
     if not api.settable:
         return None
@@ -77,14 +37,14 @@ def job_timeout_s(api: Api, longest_s: float | None) -> float | None:
     return min(max(_LEAST_S, math.ceil(_ROOM * longest_s / 60.0) * 60.0), api.window_s)
 
 
-def image_job(manifest: Manifest, api: Api, scope: str, parallel: int, timeout_s: float | None) -> dict[str, Any]:
+def image_job(manifest: Manifest, api: JobApi, scope: str, parallel: int, timeout_s: float | None) -> dict[str, Any]:
     """Return the payload that preheats the whole image."""
     url = manifest.url or "https://REGISTRY/v2/NAME/manifests/TAG"
     extra = {"platform": manifest.platform} if manifest.platform else {}
     return _job({"type": "image", "url": url, **extra}, api, scope, parallel, timeout_s)
 
 
-def layer_jobs(manifest: Manifest, layers: Sequence[Layer], api: Api, scope: str, parallel: int, timeout_s: float | None) -> list[dict[str, Any]]:  # fmt: skip
+def layer_jobs(manifest: Manifest, layers: Sequence[Layer], api: JobApi, scope: str, parallel: int, timeout_s: float | None) -> list[dict[str, Any]]:  # fmt: skip
     """Return the payloads that preheat some layers: one, or one a layer where the release takes no list."""
     urls = [manifest.blob_url(layer) for layer in layers]
     arguments: list[dict[str, Any]] = [{"url": url} for url in urls]
@@ -93,7 +53,7 @@ def layer_jobs(manifest: Manifest, layers: Sequence[Layer], api: Api, scope: str
     return [_job({"type": "file", **one}, api, scope, parallel, timeout_s) for one in arguments]
 
 
-def _job(arguments: dict[str, Any], api: Api, scope: str, parallel: int, timeout_s: float | None) -> dict[str, Any]:
+def _job(arguments: dict[str, Any], api: JobApi, scope: str, parallel: int, timeout_s: float | None) -> dict[str, Any]:
     name = scope_name(api, scope)
     if name is not None:
         arguments["scope"] = name
@@ -124,7 +84,7 @@ class PlannedCheck:
     expect: str
 
 
-def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, ...]:
+def checks_of(manifest: Manifest, api: JobApi, scope: str) -> tuple[PlannedCheck, ...]:
     """Return the checks that every layer has arrived."""
     digests = [layer.digest for layer in manifest.layers]
     wanted = "printf '%s\\n' " + " ".join(digests)
@@ -157,7 +117,7 @@ def checks_of(manifest: Manifest, api: Api, scope: str) -> tuple[PlannedCheck, .
     return (PlannedCheck(what, command, expected), *([hosts] if scope != "single_seed_peer" else []), again, failures)
 
 
-def notes_of(api: Api, timeout_s: float | None) -> Iterator[Message]:
+def notes_of(api: JobApi, timeout_s: float | None) -> Iterator[Message]:
     """Yield notes on the API of a release."""
     release = api.version
     if api.is_assumed:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dfly_analysis.catalog.job_api import JobApi, job_api
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError, suggest_similar
@@ -17,7 +18,7 @@ from dfly_analysis.recommendation import preheat_jobs
 from dfly_analysis.recommendation import transfer_times as transfers
 from dfly_analysis.recommendation.context import PIECE
 from dfly_analysis.recommendation.manifest import Layer, Manifest, total_bytes
-from dfly_analysis.recommendation.preheat_jobs import Api, PlannedCheck, api_of
+from dfly_analysis.recommendation.preheat_jobs import PlannedCheck
 from dfly_analysis.recommendation.transfer_times import ENDS, Link, Links, any_failure, makespan
 from dfly_analysis.units import format_duration, format_share, format_size
 
@@ -120,7 +121,7 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
             SELECT regexp_extract(url, '/blobs/([a-z0-9]+:[0-9a-f]+)', 1) AS digest, max(size_bytes) FROM tasks
             WHERE size_bytes IS NOT NULL AND digest != '' GROUP BY digest"""
         manifest = manifest.with_sizes(dict(dataset.rows(query)))
-    api = api_of(settings.versions.get("manager") or settings.versions.get("scheduler"))
+    api = job_api(settings.versions.get("manager") or settings.versions.get("scheduler"))
     preheat_jobs.scope_name(api, scope)
     stages, basis = _stages(manifest, first, annotation)
     most = max(1, min(MAX_PARALLEL, len(manifest.layers)))
@@ -201,7 +202,7 @@ def _choose(degrees: Sequence[Degree], target: float) -> int:
     return next(one.parallel for one, time in timed if time <= _NEARLY * fastest)
 
 
-def _split(stage: Stage, link: Link, parallel: int, api: Api) -> list[Stage]:
+def _split(stage: Stage, link: Link, parallel: int, api: JobApi) -> list[Stage]:
     """Evaluate a stage, split where its job would outlast the manager's polling and its layers have no deadline of their own."""
     done = _evaluate(stage, link, parallel)
     if api.per_layer or done.time is None or done.time.high <= api.window_s or len(stage.layers) == 1:
@@ -255,7 +256,7 @@ def _pulls(stages: Sequence[Stage], links: Links) -> Iterator[Pull]:
         yield Pull(case, whole.time, _sum([whole.time, unpacked]), early.time, failure)
 
 
-def _jobs(manifest: Manifest, stages: Sequence[Stage], api: Api, scope: str, parallel: int, timeout_s: float | None) -> Iterator[Mapping[str, Any]]:  # fmt: skip
+def _jobs(manifest: Manifest, stages: Sequence[Stage], api: JobApi, scope: str, parallel: int, timeout_s: float | None) -> Iterator[Mapping[str, Any]]:  # fmt: skip
     for number, stage in enumerate(stages, start=1):
         own = [manifest.configuration] if number == 1 and manifest.configuration else []
         for payload in preheat_jobs.layer_jobs(manifest, [*own, *stage.layers], api, scope, parallel, timeout_s):
@@ -264,7 +265,7 @@ def _jobs(manifest: Manifest, stages: Sequence[Stage], api: Api, scope: str, par
     yield {"stage": last, "payload": preheat_jobs.image_job(manifest, api, scope, parallel, timeout_s)}
 
 
-def _warnings(stages: Sequence[Stage], link: Link, api: Api) -> Iterator[Message]:
+def _warnings(stages: Sequence[Stage], link: Link, api: JobApi) -> Iterator[Message]:
     for stage in stages:
         name, margin, timeout_s = stage.name, stage.margin, link.timeout_s
         if stage.time is not None and stage.time.high > api.window_s:

@@ -9,11 +9,10 @@ from functools import partial
 from typing import Any
 
 from dfly_analysis.catalog.sizing_guide import (
-    article_from_bytes,
     article_shares,
     documented_sizing,
     held_in_memory_bytes,
-    sizing_source,
+    load_sizing_guide,
 )
 from dfly_analysis.diagnosis.kubernetes import terminations
 from dfly_analysis.estimates import Interval
@@ -135,12 +134,12 @@ def _evidence(context: Context, role: str) -> _Evidence:
     tasks = context.failed_tasks(_CAUSE, role)
     used = max(((size, host) for host, size in context.gauge_by_host(_RESIDENT, role).items()), default=None)
     article, documented = article_shares(role), documented_sizing(role)
-    if context.size_bytes >= article_from_bytes():
+    if context.size_bytes >= load_sizing_guide().article.images_from_bytes:
         source: str = message("the article, a fallback without a measurement")
         usual = (article.request_memory_bytes, article.limit_memory_bytes, source)
     else:
         assert documented is not None
-        usual = (documented.memory_bytes // 4, documented.memory_bytes, sizing_source())
+        usual = (documented.memory_bytes // 4, documented.memory_bytes, load_sizing_guide().source)
     at = min(limits, default=None)
     return _Evidence(context, role, len(memory), tasks, bool(found or tasks), at, example, used, _in_flight_bytes(context, role), *usual)  # fmt: skip
 

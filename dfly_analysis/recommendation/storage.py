@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from dfly_analysis.catalog.sizing_guide import documented_sizing, sizing_source
+from dfly_analysis.catalog.sizing_guide import documented_sizing, load_sizing_guide
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import CapacityFit, StorageFit
@@ -157,7 +157,7 @@ def _volume(context: Context, demand: _Demand) -> Recommendation:
     thumb = None
     if documented is not None:
         size = format_size(documented.disk_bytes)
-        thumb = message("{size} for each seed client ({source})", size=size, source=sizing_source())
+        thumb = message("{size} for each seed client ({source})", size=size, source=load_sizing_guide().source)
     return _change(
         context, demand, VOLUME, reasons, proposed=size_setting(proposed), unit="bytes", low=demand.needed.low,
         high=max(float(proposed), demand.needed.high), how_to_check=join([_CHECK, _CLAIMS], "; "), rule_of_thumb=thumb,

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from statistics import NormalDist, median
 from typing import Any
 
+from dfly_analysis.catalog.job_api import JobApi
 from dfly_analysis.errors import DflyError, NotEnoughDataError, SourceError
 from dfly_analysis.estimates import Interval, wilson
 from dfly_analysis.readers.benchmarks import read_bench
-from dfly_analysis.recommendation.preheat_jobs import Api, command_of, job_timeout_s
+from dfly_analysis.recommendation.preheat_jobs import command_of, job_timeout_s
 from dfly_analysis.units import duration_setting, format_duration, format_size
 
 COLUMNS = ("label", "size_bytes", "timeout_s", "settings", "started", "duration_s", "outcome", "host")
@@ -113,7 +114,7 @@ def repeats_for_target(target: float, level: float = 0.95) -> int:
 
 def plan_stress(
     sizes_bytes: Sequence[int], timeouts_s: Sequence[float], concurrencies: Sequence[int], *, width: float = 0.2,
-    expected_failure_rate: float = 0.05, api: Api, url: str | None = None, namespace: str = "dragonfly-system",
+    expected_failure_rate: float = 0.05, api: JobApi, url: str | None = None, namespace: str = "dragonfly-system",
 ) -> StressPlan:  # fmt: skip
     """Plan a test of all combinations; a DflyError if a value is not above 0, or the width is out of reach.
 
@@ -134,7 +135,7 @@ def plan_stress(
     return StressPlan(setups, repeats, expected_failure_rate, width, steps, because)
 
 
-def _steps(setups: Sequence[Setup], repeats: int, api: Api, url: str | None, namespace: str) -> Iterator[tuple[str, str]]:  # fmt: skip
+def _steps(setups: Sequence[Setup], repeats: int, api: JobApi, url: str | None, namespace: str) -> Iterator[tuple[str, str]]:  # fmt: skip
     in_force, quoted = None, shlex.quote(namespace)
     for setup in setups:
         timeout, count = duration_setting(setup.timeout_s), setup.concurrency
@@ -151,7 +152,7 @@ def _steps(setups: Sequence[Setup], repeats: int, api: Api, url: str | None, nam
             yield f"{setup.label}: the same with dfbench, whose table does not show failures", command
 
 
-def _preheats(setup: Setup, repeats: int, api: Api, url: str | None, namespace: str) -> str:
+def _preheats(setup: Setup, repeats: int, api: JobApi, url: str | None, namespace: str) -> str:
     level = _LEVELS.get(setup.size_bytes)
     if url:
         place = url.replace("{size}", str(setup.size_bytes))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from dfly_analysis.catalog.job_api import job_api
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message, plural
 from dfly_analysis.recommendation.manifest import Layer, Manifest
-from dfly_analysis.recommendation.preheat_jobs import api_of
 from dfly_analysis.recommendation.preheat_plan import PreheatPlan, plan_preheat
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.stress_plan import StressPlan, plan_stress, repeats_for
@@ -218,7 +218,7 @@ def stress_of(dataset: Dataset, advice: Advice) -> StressPlan | None:
     if len(known_s) + len(known) == 2:  # nothing is proposed: half the concurrent pieces show whether they share a link
         known.append(max(1, known[0] // 2))
     try:
-        api = api_of(dataset.settings.versions.get("manager") or dataset.settings.versions.get("scheduler"))
+        api = job_api(dataset.settings.versions.get("manager") or dataset.settings.versions.get("scheduler"))
         return plan_stress([advice.size_bytes], known_s, known, width=_WIDTH, expected_failure_rate=_EXPECTED, api=api)
     except DflyError:
         return None

@@ -15,20 +15,14 @@ from hypothesis import strategies as st
 from planted import write_planted
 
 import dfly_analysis as dfly
+from dfly_analysis.catalog.job_api import job_api
 from dfly_analysis.cli import main
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError, SourceError
 from dfly_analysis.estimates import Interval
 from dfly_analysis.models import fit_all
 from dfly_analysis.recommendation.manifest import image_url, read_manifest
-from dfly_analysis.recommendation.preheat_jobs import (
-    api_of,
-    checks_of,
-    command_of,
-    image_job,
-    job_timeout_s,
-    scope_name,
-)
+from dfly_analysis.recommendation.preheat_jobs import checks_of, command_of, image_job, job_timeout_s, scope_name
 from dfly_analysis.recommendation.preheat_plan import plan_preheat
 from dfly_analysis.recommendation.transfer_times import Link, any_failure, busy_rate_bps
 from dfly_analysis.schema import PIECES
@@ -351,7 +345,7 @@ def test_the_cache_of_the_node_spares_the_network(slow):
 )
 def test_payloads_are_those_of_the_release(version, scope, spelt, fields):
     """Scope, deadline and concurrency are spelt as that release of the manager takes them."""
-    api = api_of(version)
+    api = job_api(version)
     payload = image_job(read(manifest()), api, scope, 3, job_timeout_s(api, 900.0))
     arguments = payload["args"]
     assert arguments.get("scope") == spelt
@@ -363,13 +357,13 @@ def test_payloads_are_those_of_the_release(version, scope, spelt, fields):
 def test_a_scope_that_a_release_lacks_is_refused(version, scope):
     """It would be an invalid job."""
     with pytest.raises(DflyError, match=f"has no scope {scope}"):
-        scope_name(api_of(version), scope)
+        scope_name(job_api(version), scope)
 
 
 @given(st.floats(1, 1e6), st.sampled_from(["v2.1.57", "v2.3.1", "v2.4.0", "v2.5.1"]))
 def test_deadlines_are_nanoseconds_within_the_manager_s_window(longest_s, version):
     """A deadline is whole, at least ten minutes in nanoseconds, and never beyond the manager's own patience."""
-    api = api_of(version)
+    api = job_api(version)
     seconds = job_timeout_s(api, longest_s)
     nanoseconds = image_job(read(manifest()), api, "single_seed_peer", 1, seconds)["args"]["timeout"]
     assert isinstance(nanoseconds, int)
@@ -378,7 +372,7 @@ def test_deadlines_are_nanoseconds_within_the_manager_s_window(longest_s, versio
 
 def test_a_stage_that_would_outlast_the_manager_is_split():
     """Where a job carries the whole stage, no job of several layers is predicted to take longer than the manager asks for."""
-    api = api_of("v2.5.1")
+    api = job_api("v2.5.1")
     plan = planned((10 * GIB,) * 12, rates={"registry": 20e6}, first=[digest(1)])
     assert len(plan.stages) > 2
     assert all(stage.time.high <= api.window_s or len(stage.layers) == 1 for stage in plan.stages)
@@ -391,7 +385,7 @@ def test_the_check_finds_the_missing_layer(tmp_path):
     found = read(manifest())
     tasks = [{"url": f"https://r/v2/a/blobs/{digest(n)}"} for n in (1, 3)]
     (tmp_path / "there").write_text("\n".join(task["url"] for task in tasks))
-    command = checks_of(found, api_of("v2.5.1"), "single_seed_peer")[0].command
+    command = checks_of(found, job_api("v2.5.1"), "single_seed_peer")[0].command
     # neither curl nor jq here: what they would print is given
     _, _, after = command.partition("url' | ")
     done = subprocess.run(

@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
+from dfly_analysis.catalog.job_api import job_api
 from dfly_analysis.cli import main
 from dfly_analysis.errors import DflyError, NotEnoughDataError
 from dfly_analysis.estimates import wilson
-from dfly_analysis.recommendation.preheat_jobs import api_of
 from dfly_analysis.recommendation.stress_plan import Setup, plan_stress, read_stress, repeats_for, repeats_for_target
 
 GIB = 2**30
 
 
 def plan(**more):
-    return plan_stress([GIB, 20 * GIB], [60.0, 180.0], [8, 16], api=api_of("v2.5.1"), **more)
+    return plan_stress([GIB, 20 * GIB], [60.0, 180.0], [8, 16], api=job_api("v2.5.1"), **more)
 
 
 def fill(text, rule):
@@ -80,7 +80,7 @@ def test_the_matrix_is_full_and_settings_change_seldom():
 
 def test_jobs_of_a_repeat_are_cold_and_valid():
     """Run through a shell, each repeat's payload is JSON with a tag of its own and a deadline in nanoseconds."""
-    made = plan_stress([GIB], [60.0], [8], width=0.6, api=api_of("v2.5.1"))
+    made = plan_stress([GIB], [60.0], [8], width=0.6, api=job_api("v2.5.1"))
     command = next(command for what, command in made.steps if "jobs" in what)
     printed = subprocess.run(
         ["bash", "-c", command.replace("curl", "printf '%s\\n'", 1)], capture_output=True, text=True, check=True
