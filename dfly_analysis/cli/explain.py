@@ -27,7 +27,7 @@ def explain(what: tuple[str, ...], output_format: str, **given: Any) -> None:
 
     WHAT may be several words, or - for text on standard input. Without WHAT, what can be explained by name is listed.
     """
-    from dfly_analysis.config import Settings
+    from dfly_analysis.config.resolve import Settings
     from dfly_analysis.reporting.explanation import explain as find
     from dfly_analysis.reporting.explanation import topics
 

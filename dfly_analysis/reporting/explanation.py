@@ -20,7 +20,7 @@ from dfly_analysis.errors import DflyError, FactMissingError, suggest_similar
 from dfly_analysis.reporting.labels import CAUSES, REMEDIES
 
 if TYPE_CHECKING:
-    from dfly_analysis.config import Settings
+    from dfly_analysis.config.resolve import Settings
 
 _ATTRIBUTES: Mapping[str, str] = {
     "id": "id", "title": "title", "written by": "component", "versions": "versions", "layer": "layer", "cause": "cause",
