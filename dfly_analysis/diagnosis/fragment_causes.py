@@ -61,7 +61,7 @@ def explain(dataset: Dataset, findings: Sequence[Finding], causes: Sequence[Caus
     if not shown:
         return Diagnosis(findings, causes, causes[0].cause if causes else None, strength="possible" if causes else None)
     top = shown[0]
-    possible = [Alternative(one.cause, message(one.why)) for one in possible_causes().get(top.id, ())]
+    possible = [Alternative(one.cause, one.why) for one in possible_causes().get(top.id, ())]
     others = [
         Alternative(one.cause, one.title)
         for one in shown[1:]
@@ -202,16 +202,11 @@ def _remedy(signature_id: str) -> str:
     return found.remedy if found else ""
 
 
-def _next_step(top: Signature, gap: _Gap | None) -> Message:
+def _next_step(top: Signature, gap: _Gap | None) -> str:
     """Return the one thing that would settle the cause."""
     if top.cause == "unknown" and top.knob and top.knob.endswith("Timeout") and gap is None:
         return message(
             "Find the line `start to download piece` of the same piece: if it lies exactly {key} earlier, the timeout ended it.",
             key=top.knob,
         )
-    collect = [message(text) for text in (top.collect,) if text]
-    return (
-        join(collect)
-        if collect
-        else message("Run it on the whole logs of seed clients and scheduler around that time.")
-    )
+    return top.collect or message("Run it on the whole logs of seed clients and scheduler around that time.")
