@@ -142,21 +142,38 @@ def is_translated(text: str, language: str) -> bool:
     """Return whether the catalogue of a language has the text, or the message's msgid and those of its values."""
     if language == "en" or not text:
         return True
-    catalogue = _catalogue(language)
     if not isinstance(text, Message):
-        return catalogue.gettext(text) != text
+        return str(text) in _translated(language)
     inner = text.values["parts"] if isinstance(text, _Joined) else text.values.values()
     if not all(is_translated(value, language) for value in inner if isinstance(value, Message)):
         return False
-    if text.plural_msgid is not None:
-        return catalogue.ngettext(text.msgid, text.plural_msgid, 1) != text.msgid
-    return not text.msgid or catalogue.gettext(text.msgid) != text.msgid
+    return not text.msgid or text.msgid in _translated(language)
+
+
+def replace_in(text: str, old: str, new: str) -> str:
+    """Return a text with a part replaced; in a message, in its values."""
+    if not isinstance(text, Message):
+        return text.replace(old, new)
+    if isinstance(text, _Joined):
+        return join([replace_in(part, old, new) for part in text.values["parts"]], text.values["separator"])
+    values = {
+        name: replace_in(value, old, new) if isinstance(value, str) else value for name, value in text.values.items()
+    }
+    return Message(text.msgid, values, text.plural_msgid, text.n)
+
+
+@cache
+def _translated(language: str) -> frozenset[str]:
+    return frozenset(entry.msgid for entry in _entries(language) if entry.translated())
 
 
 @cache
 def _catalogue(language: str) -> NullTranslations:
-    if language == "en":
-        return NullTranslations()
+    return NullTranslations() if language == "en" else GNUTranslations(BytesIO(_entries(language).to_binary()))
+
+
+@cache
+def _entries(language: str) -> Any:
     import polib
 
-    return GNUTranslations(BytesIO(polib.pofile(str(LOCALE / language / "LC_MESSAGES" / "messages.po")).to_binary()))
+    return polib.pofile(str(LOCALE / language / "LC_MESSAGES" / "messages.po"))

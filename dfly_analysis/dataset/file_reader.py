@@ -18,6 +18,7 @@ from dfly_analysis.dataset.deduplication import NO_HASHES, Hashes, add_hashes, f
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import Opened, SourceFile, open_file
+from dfly_analysis.messages import message
 from dfly_analysis.readers import benchmarks, jobs, pods, prometheus
 from dfly_analysis.readers.fragments import fragment_table, missing_fragments, read_fragments, without_lines
 from dfly_analysis.readers.logs import LogReader, find_format, sniff
@@ -215,7 +216,7 @@ class _FileReader:
         if not head:
             return {"kind": "empty", "lines": 0}
         if _FOREIGN.search(opened.address):
-            return {"lines": opened.drain(), "note": "another program's file"}
+            return {"lines": opened.drain(), "note": message("another program's file")}
         if rendered := self._rendered(opened, text):
             self.result.rendered.append(rendered)
             whole = opened.text()
@@ -230,7 +231,7 @@ class _FileReader:
             reason = detected.reason if named is None else f"{named}, as requested; detected: {detected.reason}"
             return {**self._read_log(opened), "detection_reason": reason}
         if "\x00" in text[:4096]:
-            return {"lines": opened.drain(), "note": "not text"}
+            return {"lines": opened.drain(), "note": message("not text")}
         return self._read_whole(opened, text, detected.reason)
 
     def _read_log(self, opened: Opened) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dfly_analysis.config.ignored_keys import ignored_paths
 from dfly_analysis.config.setting import KEYS_THAT_MATTER
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
-from dfly_analysis.messages import join, message, plural
+from dfly_analysis.messages import join, message, plural, replace_in
 from dfly_analysis.reporting.components import DetailsView, Heading, Listing, MultiInputView, TableView
 from dfly_analysis.reporting.labels import (
     CAUSES,
@@ -40,7 +40,7 @@ def settings_of(dataset: Dataset) -> TableView:
         overridden = [message("{layer}: {value}", layer=LAYERS[layer.layer], value=text_of(layer.value)) for layer in below]  # fmt: skip
         role = ROLES.get(str(record.role), str(record.role))
         who = message("{role} {host}", role=role, host=record.host) if record.host else role
-        source = record.source.replace(folder, "") if folder and folder in record.source else record.source
+        source = replace_in(record.source, folder, "") if folder and folder in record.source else record.source
         rows.append((who, str(record.key), text_of(record.value), LAYERS[record.layer], join(overridden, ", "), source))
     versions = join([message("{role} {version}", role=ROLES[role], version=text) for role, text in settings.versions.items() if text], ", ")  # fmt: skip
     notes = [
