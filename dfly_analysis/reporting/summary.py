@@ -47,6 +47,7 @@ class Verdict(View):
     warnings: tuple[str, ...]
     read: str
     folder: str
+    diagnosis: Diagnosis
 
     def short(self, path: str) -> str:
         """Return a path without the beginning that all share."""
@@ -56,12 +57,25 @@ class Verdict(View):
     def tone(self) -> str:
         """How it went, for the colour: ``bad``, ``good`` or ``unknown``."""
         if self.n_tasks == 0:
-            return "unknown"
+            return "bad" if self.is_fragment else "unknown"
         return "bad" if self.n_failed else "good"
 
     @property
     def headline(self) -> str:
         """The verdict in a line."""
+        if self.n_tasks == 0 and self.is_fragment:
+            cause = self.diagnosis.primary_cause
+            if cause is None:
+                return message(
+                    "A failure whose cause the text alone does not tell: {title}",
+                    title=self.proof.title if self.proof else "",
+                )
+            name = CAUSES[cause]
+            return (
+                message("Seen: {cause}", cause=name)
+                if self.diagnosis.strength == "seen"
+                else message("Likely cause: {cause}", cause=name)
+            )
         if self.n_tasks == 0:
             return message("The input shows no task from start to end")
         if not self.n_failed:
@@ -70,6 +84,11 @@ class Verdict(View):
         if not self.primary:
             return message("{n:,} of {total} failed", n=self.n_failed, total=total)
         return message("{n:,} of {total} failed: {cause}", n=self.n_failed, total=total, cause=CAUSES[self.primary.cause])  # fmt: skip
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether the cause comes from a fragment of a log, where no task is seen as a whole."""
+        return bool(self.diagnosis.alternatives)
 
     @staticmethod
     def tasks_text(n: int) -> str:
@@ -113,7 +132,11 @@ def give_verdict(
         n_recommendations=len(advice.recommendations),
         prediction=prediction,
         target_failure_rate=advice.target_failure_rate,
-        reason_without_settings=_why_nothing(advice, n_failed),
+        reason_without_settings=message(
+            "No value can be fitted to a fragment of a log. What to do about the cause is under Why."
+        )
+        if findings.alternatives
+        else _why_nothing(advice, n_failed),
         warnings=(
             *_job_warnings(dataset),
             *_extrapolation_warnings(prediction, advice.target_failure_rate),
@@ -122,6 +145,7 @@ def give_verdict(
         ),
         read=_read(dataset),
         folder=common_folder(dataset.coverage["path"]),
+        diagnosis=findings,
     )
 
 
