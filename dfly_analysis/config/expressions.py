@@ -62,13 +62,11 @@ def operand(scope: Scope, name: str) -> Operand:
         return Operand("known", name == "true", name)
     if name.startswith("'"):
         return Operand("known", name.strip("'"), name.strip("'"))
-    literal = _LITERAL.fullmatch(name)
-    if literal is None:
-        return _setting(scope, name)
-    unit = literal["unit"]
-    if not unit:
-        return Operand("known", float(name), name)
-    return Operand("known", float(parse_size(name)) if _SIZE_UNIT.fullmatch(unit) else parse_duration(name), name)
+    if literal := _LITERAL.fullmatch(name):
+        unit = literal["unit"]
+        read = float if not unit else parse_size if _SIZE_UNIT.fullmatch(unit) else parse_duration
+        return Operand("known", float(read(name)), name)
+    return _setting(scope, name)
 
 
 def product(scope: Scope, factors: Iterable[Factor]) -> Operand:
@@ -133,11 +131,6 @@ def _given(value: float | None, show: Callable[[float], str]) -> Operand:
     return Operand("unset") if value is None else Operand("known", value, show(value))
 
 
-def _job_demand(scope: Scope) -> Operand:
-    bps = scope.demand.bps
-    return _known(None if bps is None else bps * scope.query.job_layers, format_rate, scope.demand.reason)
-
-
 def _limit(scope: Scope) -> Operand:
     limit = scope.demand.limit
     if limit is None or limit.seconds is None:
@@ -156,16 +149,10 @@ def _parent_demand(scope: Scope) -> Operand:
     return _known(None if in_flight is None else demanded_bps(in_flight, timeout.value), format_rate, parent.reason)
 
 
-def _tries(scope: Scope) -> Operand:
+def _tries(scope: Scope) -> float:
     settings = scope.query.settings
     number = settings.get("backend.maxRetries", scope.role, scope.host).number
-    default = piece_attempts(settings.versions.get(scope.role)).retries_before_body
-    return _known(1 + (default if number is None else number), _COUNT)
-
-
-def _layer_time(scope: Scope) -> Operand:
-    query = scope.query
-    return _given(query.size_bytes / query.bandwidth_bps if query.bandwidth_bps else None, format_duration)
+    return 1 + (piece_attempts(settings.versions.get(scope.role)).retries_before_body if number is None else number)
 
 
 def _job_deadline(scope: Scope) -> Operand:
@@ -182,11 +169,6 @@ def _gc_headroom(scope: Scope) -> Operand:
     return _known(volume.value * max(0.0, 1 - high.value / 100), format_size)
 
 
-def _documented(scope: Scope, part: str, show: Callable[[float], str]) -> Operand:
-    sizing = documented_sizing(scope.role)
-    return _given(None if sizing is None else getattr(sizing, part), show)
-
-
 _QUANTITIES: Mapping[str, Callable[[Scope], Operand]] = {
     "$size": lambda scope: _known(scope.query.size_bytes, format_size),
     "$asked_layers": lambda scope: _known(scope.query.layers or 1, _COUNT),
@@ -196,16 +178,22 @@ _QUANTITIES: Mapping[str, Callable[[Scope], Operand]] = {
     "$in_flight": lambda scope: _known(scope.demand.in_flight_bytes, format_size, scope.demand.reason),
     "$limit": _limit,
     "$demand": lambda scope: _known(scope.demand.bps, format_rate, scope.demand.reason),
-    "$job_demand": _job_demand,
+    "$job_demand": lambda scope: _known(
+        scope.demand.bps and scope.demand.bps * scope.query.job_layers, format_rate, scope.demand.reason
+    ),
     "$parent_demand": _parent_demand,
-    "$tries": _tries,
-    "$layer_time": _layer_time,
+    "$tries": lambda scope: _known(_tries(scope), _COUNT),
+    "$layer_time": lambda scope: _given(
+        scope.query.bandwidth_bps and scope.query.size_bytes / scope.query.bandwidth_bps, format_duration
+    ),
     "$bandwidth": lambda scope: _given(scope.query.bandwidth_bps, format_rate),
     # the assumed link counts only if no bandwidth is given
     "$link": lambda scope: _given(None if scope.query.bandwidth_bps else USUAL_LINK_BPS, format_rate),
     "$job_deadline": _job_deadline,
     "$gc_headroom": _gc_headroom,
-    "$documented_cpu": lambda scope: _documented(scope, "cpu", _COUNT),
-    "$documented_memory": lambda scope: _documented(scope, "memory_bytes", format_size),
-    "$documented_disk": lambda scope: _documented(scope, "disk_bytes", format_size),
+    "$documented_cpu": lambda scope: _given(getattr(documented_sizing(scope.role), "cpu", None), _COUNT),
+    "$documented_memory": lambda scope: _given(
+        getattr(documented_sizing(scope.role), "memory_bytes", None), format_size
+    ),
+    "$documented_disk": lambda scope: _given(getattr(documented_sizing(scope.role), "disk_bytes", None), format_size),
 }

@@ -71,7 +71,7 @@ class Overlay:
         return result
 
     @property
-    def paths(self) -> Mapping[str, Any]:
+    def paths(self) -> dict[str, Any]:
         """The values by dotted Helm path, in the order of the file."""
         return _leaves(self.values)
 
@@ -84,23 +84,23 @@ class Overlay:
         return "\n".join([f"# {title}", f"# {how}", *_lines(self.values, self.comments, language), ""])
 
     def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write the file, read it back, and return its path; a DflyError if it cannot be written or reads back differently."""
+        """Write the file and return its path; a DflyError if it cannot be written."""
         target = Path(path)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(self.to_yaml(), "utf-8")
-            written = read_overlay(target.read_text("utf-8"), where=str(target))
         except OSError as problem:
             reason = f"the overlay cannot be written: {problem.strerror}"
             raise DflyError(reason, where=str(target), hint="name another file") from problem
-        _same(written, self.values, where=str(target))
         return target
 
     def check(self, advice: _Advice, *, prefix: str = "") -> None:
         """Raise an OverlayConflictError that names a path which does not read back as recommended."""
-        written = read_overlay(self.to_yaml())
-        _same(written, self.values)
-        found = _leaves(written)
+        found = _leaves(yaml.safe_load(self.to_yaml()) or {})
+        for path in found | self.paths:
+            read, wanted = found.get(path), self.paths.get(path)
+            if (type(read), read) != (type(wanted), wanted):
+                raise OverlayConflictError(f"reads back as {read!r}, not {wanted!r}", where=path, hint=_OWN_FAULT)
         for item in advice:
             path = f"{prefix}{item.helm_path}"
             value = found.get(path)
@@ -109,30 +109,6 @@ class Overlay:
                 raise OverlayConflictError(f"holds {value!r}, not {item.proposed!r}", where=path, hint=_OWN_FAULT)
             if item.unit == "s":
                 _seconds(item)
-
-
-def read_overlay(text: str, *, where: str | None = None) -> dict[str, Any]:
-    """Return the nested values of an overlay's text; an OverlayConflictError if it is not a YAML mapping."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as problem:
-        raise OverlayConflictError("the overlay is not YAML", where=where, hint="write it again") from problem
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise OverlayConflictError(f"a {type(content).__name__}, not a mapping", where=where, hint="write it again")
-    return content
-
-
-def apply(values: Mapping[str, Any], overlay: Overlay | Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested Helm values with an overlay applied as Helm does: sections merge, values are replaced."""
-    over = overlay.values if isinstance(overlay, Overlay) else overlay
-    result = {name: apply(inner, {}) if isinstance(inner, Mapping) else inner for name, inner in values.items()}
-    for name, inner in over.items():
-        below = result.get(name)
-        base = below if isinstance(below, Mapping) else {}
-        result[name] = apply(base, inner) if isinstance(inner, Mapping) else inner
-    return result
 
 
 def _without_conflict(advice: _Advice) -> list[_Proposal]:
@@ -204,14 +180,6 @@ def _leaves(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     for name, inner in values.items():
         found |= _leaves(inner, f"{above}{name}.") if isinstance(inner, Mapping) else {f"{above}{name}": inner}
     return found
-
-
-def _same(written: Mapping[str, Any], expected: Mapping[str, Any], *, where: str | None = None) -> None:
-    read, wanted = _leaves(written), _leaves(expected)
-    for path in dict.fromkeys([*wanted, *read]):
-        if read.get(path) != wanted.get(path) or type(read.get(path)) is not type(wanted.get(path)):
-            reason = f"reads back as {read.get(path)!r}, not {wanted.get(path)!r}"
-            raise OverlayConflictError(reason, where=f"{where}: {path}" if where else path, hint=_OWN_FAULT)
 
 
 def _check_order(chosen: Mapping[str, _Proposal]) -> None:

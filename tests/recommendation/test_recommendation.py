@@ -18,7 +18,7 @@ from recommendation_cases import (
 )
 
 from dfly_analysis.catalog.defaults import defaults_of, find_defaults
-from dfly_analysis.config.helm_values_overlay import Overlay, apply
+from dfly_analysis.config.helm_values_overlay import Overlay
 from dfly_analysis.config.rendered_manifests import read_rendered
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.errors import DflyError
@@ -343,7 +343,7 @@ def test_following_the_advice_settles_it(name):
     dataset, findings, fits = CASES[name]()
     overlay = Overlay.from_advice(recommend(dataset, findings, fits))
     chart = dataset.settings.chart
-    settings = Settings.resolve(apply({}, overlay), chart=chart)
+    settings = Settings.resolve(overlay.values, chart=chart)
     again = recommend(dataset.with_settings(settings), findings, fits)
     assert again.recommendations == ()
 

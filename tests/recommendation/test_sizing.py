@@ -14,7 +14,7 @@ from recommendation_cases import PIECE, dataset_of, drawn_pieces, drawn_tasks, f
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.sizing_guide import article_shares, documented_sizing, held_in_memory_bytes
 from dfly_analysis.config.check import check_settings
-from dfly_analysis.config.helm_values_overlay import Overlay, apply
+from dfly_analysis.config.helm_values_overlay import Overlay
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import NotFitted
@@ -247,7 +247,7 @@ def nested(entries):
 def followed(dataset, advice: Advice):
     """Return the dataset with the advice applied to its values."""
     settings = dataset.settings
-    values = apply(nested(settings.user.entries), Overlay.from_advice(advice))
+    values = {**settings.user.entries, **Overlay.from_advice(advice).paths}
     return dataset.with_settings(Settings.resolve(values, chart=settings.chart, client=settings.versions["seedClient"]))
 
 
