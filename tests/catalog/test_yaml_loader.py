@@ -65,7 +65,8 @@ ENVELOPE = """
 - id: one
   title: t
   kind: prefix
-  pattern: '(?P<key>a)b'
+  pattern: '(?P<key>)b'
+  key: a
   notices: [kubectl]
   samples: []
 """
@@ -124,10 +125,10 @@ def test_a_sound_entry_is_taken(entries, model, text):
         (Signature, SIGNATURE, ("- b", "- bx"), "12", "first_one: samples.other.0: the sample 'bx' matches"),
         (Signature, SIGNATURE, ("id: a_b", "id: first_one"), "13", "first_one: this id is used above"),
         (EnvelopeKind, ENVELOPE, ("kind: prefix", "kind: none"), "4", "one: kind: Input should be 'prefix'"),
-        (EnvelopeKind, ENVELOPE, ("  pattern: '(?P<key>a)b'\n", ""), "2", "`pattern` is required for a prefix"),
-        (EnvelopeKind, ENVELOPE, ("a)b", "a"), "5", "does not close"),
-        (EnvelopeKind, ENVELOPE, ("a)b", "a)("), "5", "is no regular expression"),
-        (EnvelopeKind, ENVELOPE, ("kubectl", "nobody"), "6", "notices.0: 'nobody' is not one of kubectl"),
+        (EnvelopeKind, ENVELOPE, ("  pattern: '(?P<key>)b'\n", ""), "2", "`pattern` is required for a prefix"),
+        (EnvelopeKind, ENVELOPE, ("<key>", "<name>"), "5", "has no group `key`"),
+        (EnvelopeKind, ENVELOPE, (">)b", ">)("), "5", "is no regular expression"),
+        (EnvelopeKind, ENVELOPE, ("kubectl", "nobody"), "7", "notices.0: 'nobody' is not one of kubectl"),
         (ConfigRule, RULE, ("high", "grave"), "4", "severity: Input should be 'critical'"),
         (ConfigRule, RULE, ("a.b < 5s", "a.b"), "6", "when.0: 'a.b' is not a comparison; write it like"),
         (ConfigRule, RULE, ("remedy: Do this.", "keys: {kinds: [unknown]}\n  remedy: Do this."), "2", "either `when` or `keys`"),

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from dfly_analysis.catalog.envelopes import Fields
+from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.readers.logs.envelopes.line_buffers import Key
 
 _LABEL = re.compile(r'(?<!\w)(\w++)\s*+=\s*+"?((?:[^"\\,}]|\\.)*)"?')
@@ -47,7 +47,7 @@ def first_text(row: Mapping[str, Any], paths: tuple[str, ...]) -> str | None:
     return None
 
 
-def key_of(row: Mapping[str, Any], fields: Fields) -> Key:
+def key_of(row: Mapping[str, Any], fields: EnvelopeKind) -> Key:
     """Return who wrote a row's line, empty where it does not say, and what must not be mixed besides."""
     return (first_text(row, fields.writer) or "", *[first_text(row, (path,)) or "" for path in fields.part])
 
@@ -59,7 +59,7 @@ _Plan = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...]]
 class RowReader:
     """Reads rows of one envelope; what rows with the same names have in common is worked out once."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: EnvelopeKind) -> None:
         self._fields = fields
         self._plan = lru_cache(_KEYS_CAP)(self._make_plan)
         self._keys: dict[tuple[Any, ...], Key] = {}

@@ -57,7 +57,7 @@ class Unwrapper:
 
     def times(self, data: bytes) -> list[str]:
         """Return the envelope's times in the order of the file, as far as its head shows them."""
-        head = self.envelope.head
+        head = self.envelope.patterns.head if self.envelope.patterns else None
         matches = [head.match(line) for line in clean(data).split(b"\n")] if head and "time" in head.groupindex else []
         return [match["time"].decode("utf-8", "replace") for match in matches if match]
 
@@ -75,15 +75,16 @@ class PrefixUnwrapper(Unwrapper):
 
     def __init__(self, envelope: EnvelopeKind, opened: Opened) -> None:
         super().__init__(envelope, opened)
+        assert envelope.patterns  # of a prefix
+        self._patterns = envelope.patterns
         self._name = lru_cache(_NAMES_CAP)(self._read_key)
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
         """Unwrap a block; one whose lines all have the same key costs a tenth of one with several."""
-        assert self.envelope.line
         data = clean(block.data)
         for old, new in self.envelope.replaces:
             data = data.replace(old, new)
-        found = self.envelope.line.findall(data)
+        found = self._patterns.line.findall(data)
         numbers = numbers_of(block, len(found))
         keys = set(map(itemgetter(0), found))
         if len(keys) == 1 and b"" not in keys and not (self.envelope.split_bytes or into.has_pieces() or into.reverses):
@@ -113,13 +114,12 @@ class PrefixUnwrapper(Unwrapper):
                 into.put_piece(name.key, text[:-1], number)
 
     def _read_key(self, key: bytes) -> _Name:
-        assert self.envelope.key
-        match = self.envelope.key.fullmatch(key)
+        match = self._patterns.key.fullmatch(key)
         found = match.groupdict().items() if match else ()
         groups = {name: text.decode("utf-8", "replace") for name, text in found if text}
         if "labels" in groups:
             labels = {name.decode(): text.decode("utf-8", "replace") for name, text in _LABEL.findall(key)}
-            return _Name(key_of({"labels": labels}, self.envelope.fields), ends=True)
+            return _Name(key_of({"labels": labels}, self.envelope), ends=True)
         file = groups.get("file", "")
         writer = groups.get("writer", "") or host_of_file(file)
         return _Name((writer, groups.get("part", ""), groups.get("stream", ""), file), ends=groups.get("tag") != "P")
@@ -169,12 +169,12 @@ class JsonUnwrapper(Unwrapper):
 
     def __init__(self, envelope: EnvelopeKind, opened: Opened) -> None:
         super().__init__(envelope, opened)
-        self._reader = RowReader(envelope.fields)
+        self._reader = RowReader(envelope)
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
         """Unwrap a block."""
         lines = block.data.split(b"\n")[:-1]
-        pieces = self.envelope.fields.pieces
+        pieces = self.envelope.pieces
         for number, line, row in zip(numbers_of(block, len(lines)), lines, _rows(block.data, lines), strict=True):
             read = self._reader.read(row) if row is not None else None
             if read is None:
@@ -192,7 +192,7 @@ class JsonUnwrapper(Unwrapper):
     def times(self, data: bytes) -> list[str]:
         """Return the times of a head's objects."""
         rows = [row for row in _rows(data, data.split(b"\n")[:-1]) if row is not None]
-        return [time for row in rows if (time := first_text(row, self.envelope.fields.time))]
+        return [time for row in rows if (time := first_text(row, self.envelope.time))]
 
 
 class DocumentUnwrapper(Unwrapper):
@@ -230,7 +230,7 @@ class DocumentUnwrapper(Unwrapper):
         return []
 
     def _lines(self, text: str) -> Iterator[tuple[str, Key, bytes, int]]:
-        fields = self.envelope.fields
+        fields = self.envelope
         reader = RowReader(fields)
         number, counted = 1, 0
         rows = _stream_rows(text) if fields.shape == "streams" else _list_rows(text, _LISTS[fields.shape])
@@ -355,9 +355,9 @@ class CsvUnwrapper(Unwrapper):
         if identity not in self._keys:
             if len(self._keys) >= _KEYS_CAP:
                 self._keys.clear()
-            self._keys[identity] = key_of(self._named(cells), self.envelope.fields)
+            self._keys[identity] = key_of(self._named(cells), self.envelope)
         self._last = self._keys[identity]
-        if self._times is not None and (time := first_text(self._named(cells), self.envelope.fields.time)):
+        if self._times is not None and (time := first_text(self._named(cells), self.envelope.time)):
             self._times.append(time)
         self.matched += 1
         first = self._first + before
@@ -375,7 +375,7 @@ class CsvUnwrapper(Unwrapper):
         mark = re.escape(bytes([max(_DELIMITERS, key=header.count)]))
         self._cell = re.compile(b'(?:"([^"]*+(?:""[^"]*+)*)"|([^' + mark + b"\\n]*+))(" + mark + b"|\\n)")
         self._columns = [cell.decode("utf-8", "replace").strip().lower() for cell, _ in self._cells(header)]
-        fields = self.envelope.fields
+        fields = self.envelope
         texts = [name for name in fields.text if name in self._columns]
         self._line_column = self._columns.index(texts[0]) if texts else -1
         names = {name for path in (*fields.writer, *fields.part) for name in (path, path.partition(".")[0])}
