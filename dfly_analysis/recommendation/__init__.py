@@ -38,14 +38,9 @@ def all_rules() -> Mapping[str, Callable[[RecommendationContext], Iterable[Item]
 
 
 def recommend(
-    dataset: Dataset,
-    findings: Iterable[Finding],
-    fits: Mapping[str, Any],
-    *,
-    size: str | float | None = _USUAL_SIZE,
-    target_failure_rate: float = 1e-3,
-    compression_ratio: float | None = None,
-) -> Advice:
+    dataset: Dataset, findings: Iterable[Finding], fits: Mapping[str, Any], *, size: str | float | None = _USUAL_SIZE,
+    target_failure_rate: float = 1e-3, compression_ratio: float | None = None,
+) -> Advice:  # fmt: skip
     """Return the settings to change so that layers of a size arrive.
 
     Parameters
@@ -85,13 +80,9 @@ def recommend(
 
 
 def make_context(
-    dataset: Dataset,
-    findings: Iterable[Finding],
-    fits: Mapping[str, Any],
-    *,
-    size: str | float | None = _USUAL_SIZE,
+    dataset: Dataset, findings: Iterable[Finding], fits: Mapping[str, Any], *, size: str | float | None = _USUAL_SIZE,
     target_failure_rate: float = 1e-3,
-) -> tuple[RecommendationContext, tuple[Message, ...]]:
+) -> tuple[RecommendationContext, tuple[Message, ...]]:  # fmt: skip
     """Return the input of the rules, and what was assumed for it, a sentence each; arguments as `recommend`."""
     if not 0.0 < target_failure_rate < 1.0:
         raise DflyError(f"the target failure rate must be between 0 and 1, got {target_failure_rate}", hint="0.001 is usual")  # fmt: skip

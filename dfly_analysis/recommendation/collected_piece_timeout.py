@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import DurationFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, LEVEL, PIECE, ROLE_TITLES
+from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, LEVEL, PIECE, TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.piece_timeout import range_text, rounded_up
 from dfly_analysis.recommendation.recommendations import NoRecommendation, Recommendation, in_force_text, unknown_value
@@ -26,7 +26,7 @@ def advise(context: Context) -> Iterator[Recommendation | NoRecommendation]:
 def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
     current, observed = context.setting(KEY, role), context.present(_FINDING)
     if not context.fetched_from(role, "parent"):
-        reason = message("the input shows no {role} that fetches from another host", role=ROLE_TITLES[role])
+        reason = message("the input shows no {role} that fetches from another host", role=TITLES[role])
         collect = message("logs of clients that pull a large layer while the seed client still fetches it")
         return NoRecommendation(KEY, reason, collect, role)
     in_force = current.seconds

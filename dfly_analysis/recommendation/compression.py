@@ -41,19 +41,17 @@ def advise(context: RecommendationContext) -> Iterator[Item]:
     """Return the break-even bandwidth of each algorithm and kind of content, judged at the bandwidth to a node."""
     known = _bandwidth_to_node(context)
     if known is None:
-        capacity = context.capacity
         reason = message("the bandwidth to a node is not known")
-        if isinstance(capacity, NotFitted):
-            reason = message("the bandwidth to a node is not known: {reason}", reason=capacity.reason)
+        if isinstance(context.capacity, NotFitted):
+            reason = message("the bandwidth to a node is not known: {reason}", reason=context.capacity.reason)
         yield NoRecommendation("compression", reason, _COLLECT)
         return
     yield NoRecommendation("compression", _REASON, "")
     ratio = context.compression_ratio
     kinds = compression_kinds() if ratio is None else {"": Spread(ratio, ratio, ratio)}
-    for kind, spread in kinds.items():
-        for name in unpack_speeds():
-            if name != "none":
-                yield _estimate(context, name, kind, spread, *known)
+    for kind, name in itertools.product(kinds, unpack_speeds()):
+        if name != "none":
+            yield _estimate(context, name, kind, kinds[kind], *known)
 
 
 def _bandwidth_to_node(context: RecommendationContext) -> tuple[float, Message] | None:
@@ -68,14 +66,6 @@ def _bandwidth_to_node(context: RecommendationContext) -> tuple[float, Message] 
     return None
 
 
-def _break_even(ratio: Spread, unpack: Spread, plain: Spread) -> Interval:
-    """Return the break-even bandwidth, and the extremes over the ends of its parts."""
-    parts = ((part.low, part.high) for part in (ratio, unpack, plain))
-    found = [break_even_bps(ratio.value, unpack.value, plain.value)]
-    found += [break_even_bps(*corner) for corner in itertools.product(*parts)]
-    return Interval(found[0], min(found), max(found))
-
-
 def _estimate(
     context: RecommendationContext, name: str, kind: str, ratio: Spread, bandwidth_bps: float, bandwidth_source: Message
 ) -> Estimate:
@@ -83,7 +73,10 @@ def _estimate(
     basis: Basis = "measured" if isinstance(measured, UnpackFit) else "assumed"
     if isinstance(measured, UnpackFit):
         speed = Spread(measured.speed_bps.value, measured.speed_bps.low, measured.speed_bps.high)
-    found = _break_even(ratio, speed, unpack_speeds()["none"])
+    parts = (ratio, speed, unpack_speeds()["none"])
+    value = break_even_bps(*(part.value for part in parts))
+    corners = [value, *(break_even_bps(*ends) for ends in itertools.product(*((one.low, one.high) for one in parts)))]
+    found = Interval(value, min(corners), max(corners))
     confidence: Confidence = "medium" if basis == "measured" or context.compression_ratio else "low"
     values = {"name": name, "rate": format_rate(bandwidth_bps), "source": bandwidth_source}
     if bandwidth_bps < found.low:
@@ -93,9 +86,9 @@ def _estimate(
     else:
         verdict = message("the assumptions do not show whether {name} pays off at {rate}, {source}", **values)
         confidence = "low"
-    ratios = (
-        message("{low:g} to {high:g}", low=ratio.low, high=ratio.high) if ratio.low < ratio.high else f"{ratio.value:g}"
-    )
+    ratios: str = f"{ratio.value:g}"
+    if ratio.low < ratio.high:
+        ratios = message("{low:g} to {high:g}", low=ratio.low, high=ratio.high)
     because = message(
         "{verdict} (compression ratio {ratio}, unpacking at {low} to {high} per core)", verdict=verdict, ratio=ratios,
         low=format_rate(speed.low), high=format_rate(speed.high),

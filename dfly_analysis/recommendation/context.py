@@ -20,7 +20,7 @@ from dfly_analysis.messages import Message, message
 from dfly_analysis.models import CapacityFit, DurationFit, LayerShape
 
 CLIENT_ROLES = ("seedClient", "client")
-ROLE_TITLES = {"seedClient": message("seed client"), "client": message("client")}
+TITLES = {"seedClient": message("seed client"), "client": message("client")}
 PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 COLLECTOR = "scheduler.gc.pieceDownloadTimeout"
 SLOTS = "download.concurrentPieceCount"

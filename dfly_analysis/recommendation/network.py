@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 from dfly_analysis.catalog.job_api import job_api
@@ -11,7 +12,7 @@ from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval, NotFitted, wilson
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import CapacityFit, DurationFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, ROLE_TITLES, SLOTS, ReducedConcurrency
+from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, SLOTS, TITLES, ReducedConcurrency
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.piece_timeout import range_text
 from dfly_analysis.recommendation.recommendations import Confidence, Estimate, Item, NoRecommendation, Recommendation
@@ -34,10 +35,7 @@ _ROOM = 2.0  # a limit's layer ends in half of the job's time
 _NARROW, _WIDE = 0.05, 0.2  # of the interval of a share
 _CHECK = message("repeat the run with half of download.concurrentPieceCount: the bandwidth stays the same")
 _FINDINGS = ("connection_reset", "body_truncated", "registry_status")
-_EXPECTED = {
-    "timeout": message("no piece times out"), "resets": message("connection_reset is rarer"),
-    "refused": message("registry_status is absent"),
-}  # fmt: skip
+_EXPECTED = {"timeout": message("no piece times out"), "resets": message("connection_reset is rarer"), "refused": message("registry_status is absent")}  # fmt: skip
 _estimate = partial(Estimate.of, "network", _ROLE)
 
 
@@ -89,8 +87,10 @@ def _reduction_reasons(context: Context, reduced: ReducedConcurrency) -> Iterato
 
 def _raised_limit(context: Context, key: str) -> Recommendation | None:
     """Return a higher limit where a layer outlasts its job: waiting for the limit stops the piece's clock, not the job's."""
-    current = context.setting(key, _ROLE)
-    in_force, deadline_s = current.size_bytes, _deadline_s(context)
+    current, server = context.setting(key, _ROLE), context.version("manager") or context.version("scheduler")
+    in_force, deadline_s = current.size_bytes, None
+    with suppress(DflyError):
+        deadline_s = job_api(server).deadline_s
     if not in_force or deadline_s is None or current.layer == "unknown":
         return None
     least = context.size_bytes / deadline_s
@@ -108,37 +108,27 @@ def _raised_limit(context: Context, key: str) -> Recommendation | None:
     ]  # fmt: skip
     return Recommendation.of(
         current, name, reasons, proposed=proposed, unit="B/s", low=least, high=float(parse_size(proposed)),
-        confidence="high" if context.version("manager") or context.version("scheduler") else "medium",
+        confidence="high" if server else "medium",
         findings=context.present("preheat_deadline"),
         how_to_check=message("set it, repeat the preheat, then run `dfly-analysis diagnose`: preheat_deadline is absent"),
         rule_of_thumb=message("the sizing guide of Dragonfly: as much as the network card provides"),
     )  # fmt: skip
 
 
-def _deadline_s(context: Context) -> float | None:
-    try:
-        return job_api(context.version("manager") or context.version("scheduler")).deadline_s
-    except DflyError:
-        return None
-
-
 def _no_recommendation(context: Context) -> NoRecommendation:
     capacity = context.capacity
+    collect: str = ""
     if isinstance(capacity, NotFitted):
         return NoRecommendation("network", capacity.reason, capacity.collect)
-    note = message("pieces in flight do not slow each other in this input")
-    note = capacity.notes[0] if capacity.notes else note  # type: ignore[assignment]
-    if context.diagnosis.primary_cause != "network_instability":
-        reason = message("no reason for fewer pieces in flight or another bandwidth limit: {note}", note=note)
-        return NoRecommendation("network", reason, "")
-    return NoRecommendation(
-        "network",
-        message("connections are reset, and no setting of Dragonfly prevents that; fewer pieces in flight would not help: {note}", note=note),
-        message(
+    note = next(iter(capacity.notes), message("pieces in flight do not slow each other in this input"))
+    reason = message("no reason for fewer pieces in flight or another bandwidth limit: {note}", note=note)
+    if context.diagnosis.primary_cause == "network_instability":
+        reason = message("connections are reset, and no setting of Dragonfly prevents that; fewer pieces in flight would not help: {note}", note=note)  # fmt: skip
+        collect = message(
             "logs of the proxies and load balancers between seed clients and registry at the times of the resets, `ss -ti` or `nstat` on a "
             "seed client's node"
-        ),
-    )  # fmt: skip
+        )
+    return NoRecommendation("network", reason, collect)
 
 
 def _link(context: Context) -> Iterator[Estimate]:
@@ -148,9 +138,8 @@ def _link(context: Context) -> Iterator[Estimate]:
     busiest, usual = capacity.goodness["busiest_bps"], max(1.0, capacity.usual_load)
     because = message("finished bytes per second with a piece in flight (hosts: {n:,})", n=len(capacity.hosts))
     most = Interval(busiest, busiest, math.inf)
-    yield _estimate(
-        message("peak rate of one host from the registry"), most, "B/s", "measured", "high", because, _CHECK
-    )
+    what = message("peak rate of one host from the registry")
+    yield _estimate(what, most, "B/s", "measured", "high", because, _CHECK)
     carried = capacity.throughput(usual).value
     if capacity.shared:
         band = capacity.bandwidth_bps
@@ -168,15 +157,8 @@ def _link(context: Context) -> Iterator[Estimate]:
         "with {n:.0f} pieces in flight on average; a single piece would have {rate}", n=usual, rate=format_rate(capacity.rate_alone_bps)
     )  # fmt: skip
     own = Interval(rate, rate * alone.low / alone.value, rate * alone.high / alone.value)
-    sure = capacity.n >= _FEW
-    yield _estimate(
-        message("rate of one piece among the others in flight"),
-        own,
-        "B/s",
-        "measured",
-        "high" if sure else "medium",
-        because,
-    )
+    what = message("rate of one piece among the others in flight")
+    yield _estimate(what, own, "B/s", "measured", "high" if capacity.n >= _FEW else "medium", because)
 
 
 def _demand(context: Context) -> Iterator[Estimate]:
@@ -217,9 +199,7 @@ def _resets(context: Context) -> Iterator[Estimate]:
         share = wilson(lost, n)
         wide = share.high - share.low
         confidence: Confidence = "high" if wide <= _NARROW else "medium" if wide <= _WIDE else "low"
-        because = message(
-            "{lost:,} of {n:,} attempts of a {role} at the registry", lost=lost, n=n, role=ROLE_TITLES[role]
-        )
+        because = message("{lost:,} of {n:,} attempts of a {role} at the registry", lost=lost, n=n, role=TITLES[role])
         if shown:
             because = join([because, message("findings: {findings}", findings=format_list(shown))], "; ")
         what = message("attempts whose connection was reset")

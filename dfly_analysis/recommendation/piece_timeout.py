@@ -11,16 +11,7 @@ from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, DurationFit, layer_failure_rate, timeout_for_target
 from dfly_analysis.models.layer_failure import LONGEST_S
-from dfly_analysis.recommendation.context import (
-    CLIENT_ROLES,
-    COLLECTOR,
-    HEADROOM,
-    LEVEL,
-    PIECE,
-    ROLE_TITLES,
-    SLOTS,
-    WRITE,
-)
+from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, HEADROOM, LEVEL, PIECE, SLOTS, TITLES, WRITE
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.context import TimeoutRequirement as Requirement
 from dfly_analysis.recommendation.recommendations import Confidence, NoRecommendation, Recommendation, in_force_text
@@ -322,7 +313,7 @@ def _check_text(context: Context, need: Requirement, proposed_s: float) -> Messa
 
 
 def _no_recommendation(context: Context, need: Requirement) -> NoRecommendation:
-    fit, role, now = need.duration_fit, ROLE_TITLES[need.role], in_force_text(need.current)
+    fit, role, now = need.duration_fit, TITLES[need.role], in_force_text(need.current)
     collect = fit.collect if isinstance(fit, NotFitted) else ""
     if isinstance(fit, DurationFit):
         reason: str = join(_refusal_by_model(context, need, fit), "; ")
@@ -367,6 +358,6 @@ def _refusal_by_model(context: Context, need: Requirement, fit: DurationFit) -> 
 def _no_timeout_text(context: Context, need: Requirement) -> Message:
     shares = [join([one.cause, format_share(one.share)]) for one in context.diagnosis.causes if one.tasks]
     causes = format_list(shares or [context.diagnosis.primary_cause or message("unknown")], limit=20)
-    role = ROLE_TITLES[need.role]
+    role = TITLES[need.role]
     text = message("no failed task of a {role} timed out, so a longer timeout does not help", role=role)
     return join([text, message("causes: {causes}", causes=causes)], "; ")

@@ -8,18 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from dfly_analysis.catalog.sizing_guide import (
-    article_shares,
-    documented_sizing,
-    held_in_memory_bytes,
-    load_sizing_guide,
-)
+from dfly_analysis.catalog import sizing_guide as guide
 from dfly_analysis.diagnosis.kubernetes import terminations
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import CapacityFit
 from dfly_analysis.readers.pods import Termination
-from dfly_analysis.recommendation.context import CLIENT_ROLES, ROLE_TITLES
+from dfly_analysis.recommendation.context import CLIENT_ROLES, TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.preheat_plan import MAX_PARALLEL
 from dfly_analysis.recommendation.recommendations import (
@@ -133,13 +128,13 @@ def _evidence(context: Context, role: str) -> _Evidence:
     example = join([first[0]["pod"], first[1].description], ": ") if first else ""
     tasks = context.failed_tasks(_CAUSE, role)
     used = max(((size, host) for host, size in context.gauge_by_host(_RESIDENT, role).items()), default=None)
-    article, documented = article_shares(role), documented_sizing(role)
-    if context.size_bytes >= load_sizing_guide().article.images_from_bytes:
+    article, documented = guide.article_shares(role), guide.documented_sizing(role)
+    if context.size_bytes >= guide.load_sizing_guide().article.images_from_bytes:
         source: str = message("the article, a fallback without a measurement")
         usual = (article.request_memory_bytes, article.limit_memory_bytes, source)
     else:
         assert documented is not None
-        usual = (documented.memory_bytes // 4, documented.memory_bytes, load_sizing_guide().source)
+        usual = (documented.memory_bytes // 4, documented.memory_bytes, guide.load_sizing_guide().source)
     at = min(limits, default=None)
     return _Evidence(context, role, len(memory), tasks, bool(found or tasks), at, example, used, _in_flight_bytes(context, role), *usual)  # fmt: skip
 
@@ -148,7 +143,7 @@ def _contradictions(given: _Evidence) -> Iterator[Message]:
     """Warn where a container had another limit than the settings say."""
     shown, configured = given.killed_at_bytes, given.context.setting(MEMORY, given.role)
     if shown is not None and configured.size_bytes is not None and shown < _WELL_BELOW * configured.size_bytes:
-        values = {"role": ROLE_TITLES[given.role], "limit": format_size(shown)}
+        values = {"role": TITLES[given.role], "limit": format_size(shown)}
         yield contradiction(message("a container of the {role} was killed at a limit of {limit}", **values), configured)
 
 
@@ -164,7 +159,7 @@ def _in_flight_bytes(context: Context, role: str) -> tuple[float, int] | None:
     origins = ["source"] if role == "seedClient" or not context.fetched_from(role, "parent") else ["parent"]
     origins += ["parent"] if role == "seedClient" else []
     version, buffer = context.version(role) or context.client_version, context.setting(_BUFFER, role).size_bytes
-    held = max(held_in_memory_bytes(origin, context.piece_bytes, buffer, version) for origin in origins)
+    held = max(guide.held_in_memory_bytes(origin, context.piece_bytes, buffer, version) for origin in origins)
     return float(held * slots * MAX_PARALLEL), slots
 
 
@@ -193,7 +188,7 @@ def _memory(given: _Evidence) -> Iterator[Recommendation]:
 
 
 def _rule_of_thumb(role: str) -> Message:
-    article, documented = article_shares(role), documented_sizing(role)
+    article, documented = guide.article_shares(role), guide.documented_sizing(role)
     text = message(
         "the article, for images of 20 GB and more: requests of {request_cpu:g} cores and {request}, limits of {limit_cpu:g} cores and {limit}",
         request_cpu=article.request_cpu, request=size_setting(article.request_memory_bytes), limit_cpu=article.limit_cpu,
@@ -202,8 +197,10 @@ def _rule_of_thumb(role: str) -> Message:
     if documented is None:
         return text
     size = size_setting(documented.memory_bytes)
-    guide = message("the sizing guide of Dragonfly: {size} and {cores:g} cores", size=size, cores=documented.cpu)
-    return join([text, guide], "; ")
+    documented_text = message(
+        "the sizing guide of Dragonfly: {size} and {cores:g} cores", size=size, cores=documented.cpu
+    )
+    return join([text, documented_text], "; ")
 
 
 def _limit_reasons(given: _Evidence) -> Iterator[Message]:
@@ -233,7 +230,7 @@ def _cpu(given: _Evidence) -> Iterator[Recommendation]:
     used, limit = next(_cores(context, role), None), context.setting(CPU, role).number
     if used is None or limit is None or not context.failed_tasks() or used.low < _NEARLY * limit:
         return
-    documented = documented_sizing(role)
+    documented = guide.documented_sizing(role)
     proposed = max(math.ceil(_TIMES * limit), math.ceil(documented.cpu) if documented else 0)
     reasons = [
         message(
@@ -243,7 +240,7 @@ def _cpu(given: _Evidence) -> Iterator[Recommendation]:
         message("a process throttled at its CPU limit is slow without an error in its log"),
         message("the proposal is twice the limit or the value of the sizing guide of Dragonfly, whichever is larger"),
     ]  # fmt: skip
-    yield given.change(CPU, reasons, str(proposed), "cores", limit, max(proposed, article_shares(role).limit_cpu))
+    yield given.change(CPU, reasons, str(proposed), "cores", limit, max(proposed, guide.article_shares(role).limit_cpu))
 
 
 def _round_memory(size_bytes: float) -> int:
@@ -254,7 +251,7 @@ def _round_memory(size_bytes: float) -> int:
 
 
 def _no_recommendation(given: _Evidence) -> NoRecommendation:
-    role, limit, used = ROLE_TITLES[given.role], given.limit, given.used
+    role, limit, used = TITLES[given.role], given.limit, given.used
     if not given.is_killed:
         reason = message("the input shows no killed process of a {role}", role=role)
         return NoRecommendation("resources", reason, _THROTTLED, given.role)
@@ -283,7 +280,7 @@ def _estimates(given: _Evidence) -> Iterator[Estimate]:
         what = message("memory that pieces in flight hold at least")
         yield _estimate(role, what, held, "bytes", "computed", "medium", because)
     yield from _cores(given.context, role)
-    article, documented = article_shares(role), documented_sizing(role)
+    article, documented = guide.article_shares(role), guide.documented_sizing(role)
     if documented is not None:
         because = message("the sizing guide of Dragonfly; the range is from the article's requests to its limits")
         for what, unit, value, least, most in (

@@ -9,7 +9,7 @@ from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import DurationFit
 from dfly_analysis.recommendation import recommendations
-from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, LEVEL, ROLE_TITLES
+from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, LEVEL, TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.piece_timeout import range_text
 from dfly_analysis.recommendation.recommendations import Confidence, NoRecommendation, Recommendation, in_force_text
@@ -80,7 +80,7 @@ def _raise(context: Context, role: str, whole: Interval | None, observed: tuple[
 
 def _reasons(context: Context, role: str, whole: Interval | None, observed: tuple[str, ...], *, proven: bool) -> Iterator[Message]:  # fmt: skip
     if observed:
-        values = {"role": ROLE_TITLES[role], "findings": format_list(observed)}
+        values = {"role": TITLES[role], "findings": format_list(observed)}
         yield message("the {role} timed out waiting for the scheduler: {findings}", **values)
     if whole is not None:
         size, time = format_size(context.size_bytes), range_text(whole)

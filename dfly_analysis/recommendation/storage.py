@@ -12,7 +12,8 @@ from dfly_analysis.catalog.sizing_guide import documented_sizing, load_sizing_gu
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import CapacityFit, StorageFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, ROLE_TITLES
+from dfly_analysis.recommendation import recommendations
+from dfly_analysis.recommendation.context import CLIENT_ROLES, TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.recommendations import Estimate, Item, NoRecommendation, Recommendation, contradiction
 from dfly_analysis.units import format_rate, format_size, size_setting
@@ -90,8 +91,11 @@ def _contradictions(context: Context, demand: _Demand) -> Iterator[Message]:
     if not demand.full or disk is None or configured.size_bytes is None:
         return
     if disk.total_bytes < _WELL_BELOW * configured.size_bytes:
-        values = {"host": disk.host, "size": format_size(disk.total_bytes)}
-        yield contradiction(message("the disk of {host} has {size} by its metrics", **values), configured)
+        yield contradiction(_disk_text(disk), configured)
+
+
+def _disk_text(disk: _Disk) -> Message:
+    return message("the disk of {host} has {size} by its metrics", host=disk.host, size=format_size(disk.total_bytes))
 
 
 def _demand(context: Context, role: str) -> _Demand:
@@ -140,9 +144,7 @@ def _volume(context: Context, demand: _Demand) -> Recommendation:
     documented, disk, proposed = documented_sizing(demand.role), demand.smallest, _round_gib(demand.needed.value)
     reasons = [message("{n:,} tasks failed because a disk was full", n=demand.full)] if demand.full else []
     if disk is not None:
-        reasons.append(
-            message("the disk of {host} has {size} by its metrics", host=disk.host, size=format_size(disk.total_bytes))
-        )
+        reasons.append(_disk_text(disk))
     reasons += [
         message(
             "the busiest host received requests for {busiest}, all hosts together for {total}",
@@ -196,7 +198,8 @@ def _round_gib(size_bytes: float) -> int:
 
 
 def _no_recommendation(context: Context, demand: _Demand) -> NoRecommendation | None:
-    role, writes, collect = demand.role, context.fits.get("storage_write"), _COLLECT
+    role, writes = demand.role, context.fits.get("storage_write")
+    collect: str = _COLLECT
     values = {"tasks": demand.full, "needed": format_size(demand.needed.value)}
     if demand.full and role == "client":
         reason = message(
@@ -207,16 +210,14 @@ def _no_recommendation(context: Context, demand: _Demand) -> NoRecommendation | 
     elif demand.full and demand.volume_bytes is not None:
         reason = message(
             "a disk of a {role} was full, although the volume of {volume} holds the {needed} of this run: something else fills it",
-            role=ROLE_TITLES[role], volume=format_size(demand.volume_bytes), **values,
+            role=TITLES[role], volume=format_size(demand.volume_bytes), **values,
         )  # fmt: skip
     elif role == "client":
         return None
     elif isinstance(writes, NotFitted):
-        return NoRecommendation(
-            "storage", message("no disk was full: {reason}", reason=writes.reason), writes.collect, role
-        )
+        reason, collect = message("no disk was full: {reason}", reason=writes.reason), writes.collect
     elif isinstance(writes, StorageFit):
-        return NoRecommendation("storage", message("no disk was full, and the write speed is known"), "", role)
+        reason, collect = message("no disk was full, and the write speed is known"), ""
     else:
         reason = message("the input shows no full disk")
     return NoRecommendation("storage", reason, collect, role)
@@ -239,16 +240,12 @@ def _estimates(context: Context, demand: _Demand) -> Iterator[Estimate]:
         busiest=format_size(demand.busiest_bytes), low=100 * demand.low_threshold, high=100 * demand.high_threshold,
         layer=format_size(demand.largest_layer_bytes),
     )  # fmt: skip
-    what = message("volume of each {role} for the requests of this run", role=ROLE_TITLES[role])
+    what = message("volume of each {role} for the requests of this run", role=TITLES[role])
     check = message("`dfly-analysis check-config VALUES --size SIZE` judges a volume without logs")
-    yield _estimate(
-        role, what, demand.needed, "bytes", "computed", "medium" if demand.all_bytes else "low", because, check
-    )
+    sure: recommendations.Confidence = "medium" if demand.all_bytes else "low"
+    yield _estimate(role, what, demand.needed, "bytes", "computed", sure, because, check)
     if (documented := documented_sizing(role)) is not None:
-        disk, what = (
-            Interval(*[documented.disk_bytes] * 3),
-            message("documented disk of each {role}", role=ROLE_TITLES[role]),
-        )
+        disk, what = Interval(*[documented.disk_bytes] * 3), message("documented disk of each {role}", role=TITLES[role])  # fmt: skip
         because = message("the sizing guide of Dragonfly, for up to {peers:,} peers", peers=documented.peers)
         yield _estimate(role, what, disk, "bytes", "documented", "low", because)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dfly_analysis.config.ignored_keys import ignored_paths
 from dfly_analysis.messages import Message, message
-from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, PIECE, ROLE_TITLES, RecommendationContext
+from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, PIECE, TITLES, RecommendationContext
 from dfly_analysis.recommendation.recommendations import contradiction
 from dfly_analysis.units import format_duration
 
@@ -29,7 +29,7 @@ def _other_timeouts_observed(context: RecommendationContext) -> Iterator[Message
     for role, observed_s in context.dataset.rows(query):
         configured = context.setting(PIECE, role)
         if configured.seconds is not None and observed_s < _WELL_BELOW * configured.seconds:
-            values = {"role": ROLE_TITLES.get(role, role), "time": format_duration(observed_s)}
+            values = {"role": TITLES.get(role, role), "time": format_duration(observed_s)}
             yield contradiction(message("pieces of the {role} time out at {time}", **values), configured)
 
 
@@ -42,5 +42,5 @@ def _short_collector(context: RecommendationContext) -> Iterator[Message]:
             yield message(
                 "{collector} of the scheduler is {value} ({source}), not above {tries} tries of {key} of the {role} ({time}), so the scheduler "
                 "removes a slow peer while it still fetches: leave it at 30 min or above", collector=COLLECTOR, value=limit.value,
-                source=limit.source, tries=tries, key=PIECE, role=ROLE_TITLES[role], time=format_duration(planned_s * tries),
+                source=limit.source, tries=tries, key=PIECE, role=TITLES[role], time=format_duration(planned_s * tries),
             )  # fmt: skip
