@@ -5,14 +5,4 @@ from dfly_analysis.simulation.setting_changes import SIMULATED_KEYS, Change, Sim
 from dfly_analysis.simulation.whatif import Agreement, WhatIf, simulate
 from dfly_analysis.simulation.workload import Observed
 
-__all__ = [
-    "SIMULATED_KEYS",
-    "Agreement",
-    "Change",
-    "Observed",
-    "SimulatedSettings",
-    "SimulationResult",
-    "WhatIf",
-    "parse_changes",
-    "simulate",
-]
+__all__ = ["SIMULATED_KEYS", "Agreement", "Change", "Observed", "SimulatedSettings", "SimulationResult", "WhatIf", "parse_changes", "simulate"]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -88,10 +87,16 @@ class Outcome:
     failed: Array
 
 
+def run_layers(layers: Layers, client: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator) -> Outcome:  # fmt: skip
+    """Run copies of a pipeline, each under one variant; faster where no link and no rate limiter ties layers to each other."""
+    tied = assumptions.contention.any() or assumptions.usual_contention.any() or np.isfinite(client.limit_bps)
+    return (run_pipeline if tied else run_independent)(layers, client, assumptions, variant, rng)
+
+
 def run_pipeline(
     layers: Layers, client: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator, *, own: Index | None = None
 ) -> Outcome:  # fmt: skip
-    """Run copies of a pipeline, each under one variant; with `own` each copy has only the layer named there, in one column."""
+    """Run copies of a pipeline; with `own` each copy has only the layer named there, in one column."""
     return _Pipeline(layers, client, assumptions, variant, rng, own).run()
 
 
@@ -118,9 +123,7 @@ class _Pipeline:
         self.work, self.patience, self.weight = np.zeros(slots), np.zeros(slots), np.ones(slots)
         self.by_timeout, self.is_last = np.zeros(slots, dtype=bool), np.zeros(slots, dtype=bool)
         self.layer = np.full(lanes, -1)
-        self.round, self.queue, self.lost, self.running, self.again, self.repeat = (
-            np.zeros(lanes, dtype=np.intp) for _ in range(6)
-        )
+        self.round, self.queue, self.lost, self.running, self.again, self.repeat = (np.zeros(lanes, dtype=np.intp) for _ in range(6))  # fmt: skip
         self.last_queued, self.last_lost, self.orphan = (np.zeros(lanes, dtype=bool) for _ in range(3))
         # The earliest end, failure and begin in each lane, so that a step need not look at all slots.
         self.first_end, self.first_fail, self.first_begin = (np.full(lanes, np.inf) for _ in range(3))
@@ -137,9 +140,9 @@ class _Pipeline:
         return Outcome(self.started, self.ended, self.ok, self.attempts, self.timed_out, self.failed)
 
     def _speed(self) -> Array:
-        known = self.assumptions
         if not self.tied:
             return np.ones_like(self.load)
+        known = self.assumptions
         usual = shared_speed(known.usual_load, known.usual_contention, known.contention_exponent)
         contention = known.contention[self.variant][:, None]
         shape = shared_speed(np.maximum(self.load, 0.0), contention, known.contention_exponent)
@@ -255,11 +258,7 @@ class _Pipeline:
             other = np.where(will_time_out & np.isinf(timeout_s), 0.0, other)
         if known.usual_bps:
             self.weight[spot] = known.class_bytes[size] / self.work[spot] / known.usual_bps
-        self.patience[spot], self.by_timeout[spot], self.is_last[spot] = (
-            np.minimum(timeout_s, other),
-            timeout_s <= other,
-            last,
-        )
+        self.patience[spot], self.by_timeout[spot], self.is_last[spot] = np.minimum(timeout_s, other), timeout_s <= other, last  # fmt: skip
         np.add.at(self.running, (rows, lane), 1)  # all slots of a lane may be taken at once
         if np.isinf(self.client.limit_bps):
             self._begin(rows, lane, slot)
@@ -365,19 +364,16 @@ class _Pipeline:
         self.layer[rows, lane] = -1
 
 
-def are_independent(client: ClientBehaviour, assumptions: Assumptions) -> bool:
-    """Return whether no link and no rate limiter ties layers to each other under any variant."""
-    return not (assumptions.contention.any() or assumptions.usual_contention.any() or np.isfinite(client.limit_bps))
-
-
-def run_independent(
-    layers: Layers, client: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator
-) -> Outcome:
-    """Run copies of a pipeline whose layers do not feel each other; arguments as `run_pipeline`."""
+def run_independent(layers: Layers, client: ClientBehaviour, assumptions: Assumptions, variant: Index, rng: np.random.Generator) -> Outcome:  # fmt: skip
+    """Run copies of a pipeline whose layers do not feel each other."""
     copies, count = len(variant), len(layers.n_pieces)
     time, ok = np.zeros((copies, count)), np.zeros((copies, count), dtype=bool)
     sums = np.zeros((3, copies))
-    for similar in _equal_layers(layers.n_pieces):
+    order: Index = np.argsort(layers.n_pieces, kind="stable")
+    while len(order):
+        # layers of nearly one number of pieces, so that no copy waits long for another
+        is_similar = layers.n_pieces[order] <= _UNLIKE * layers.n_pieces[order[0]]
+        similar, order = order[is_similar], order[~is_similar]
         own, single = np.tile(similar, copies), replace(client, lanes=1)
         result = run_pipeline(layers, single, assumptions, np.repeat(variant, len(similar)), rng, own=own)
         time[:, similar] = (result.ended_s - result.started_s).reshape(copies, -1)
@@ -385,15 +381,6 @@ def run_independent(
         sums += [part.reshape(copies, -1).sum(axis=1) for part in (result.attempts, result.timed_out, result.failed)]
     started = schedule(time, layers.arrival_s, client.lanes)
     return Outcome(started, started + time, ok, *sums)
-
-
-def _equal_layers(n_pieces: Index) -> Iterator[Index]:
-    """Yield layers of nearly one number of pieces, so that no copy waits long for another."""
-    order: Index = np.argsort(n_pieces, kind="stable")
-    while len(order):
-        similar = n_pieces[order] <= _UNLIKE * n_pieces[order[0]]
-        yield order[similar]
-        order = order[~similar]
 
 
 def schedule(time: Array, arrival_s: Array, lanes: int) -> Array:

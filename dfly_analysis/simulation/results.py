@@ -37,8 +37,7 @@ class SimulationResult:
 
 def summarize(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants) -> SimulationResult:
     """Return the result of copies, given the variant of each."""
-    layers = outcome.ok.shape[1]
-    lost = (~outcome.ok).sum(axis=1).astype(float)
+    layers, lost = outcome.ok.shape[1], (~outcome.ok).sum(axis=1).astype(float)
     rate, variance_shares = _share(lost, np.full(len(lost), float(layers)), variant, uncertainty)
     span = outcome.ended_s.max(axis=1) - outcome.started_s.min(axis=1)
     return SimulationResult(
@@ -50,9 +49,7 @@ def summarize(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants
     )  # fmt: skip
 
 
-def _share(
-    part: Array, whole: Array, variant: Index, uncertainty: UncertaintyVariants
-) -> tuple[Interval, dict[str, float]]:
+def _share(part: Array, whole: Array, variant: Index, uncertainty: UncertaintyVariants) -> tuple[Interval, dict[str, float]]:  # fmt: skip
     """Return a share with the squares of its deviations added up over the axes, on the scale of log odds."""
     count = int(variant.max()) + 1
     hits, of = (np.bincount(variant, weights=values, minlength=count) for values in (part, whole))
@@ -61,7 +58,10 @@ def _share(
     ends = odds[1:].reshape(-1, 2) - odds[0]
     below, above = np.minimum(ends.min(axis=1), 0.0), np.maximum(ends.max(axis=1), 0.0)
     copies, value = variant == 0, float(hits[0] / of[0])
-    chance = EDGE * _scatter(part[copies], whole[copies], value, float(of[0]))
+    # the standard error of log odds from a finite number of copies, whose layers share their link
+    n, spread = float(of[0]), float(np.sqrt(((part[copies] - value * whole[copies]) ** 2).sum())) / float(of[0])
+    variance = max(value * (1.0 - value), _HALF / n)
+    chance = EDGE * float(max(spread, np.sqrt(variance / n)) / variance)
     low = float(special.expit(odds[0] - np.sqrt((below**2).sum() + chance**2)))
     high = float(special.expit(odds[0] + np.sqrt((above**2).sum() + chance**2)))
     found = Interval(value, 0.0 if not hits[0] else min(low, value), 1.0 if hits[0] == of[0] else max(high, value))
@@ -69,13 +69,6 @@ def _share(
     wide["chance"] = (2.0 * chance) ** 2
     total = sum(wide.values())
     return found, {axis: square / total if total else 0.0 for axis, square in wide.items()}
-
-
-def _scatter(part: Array, whole: Array, share: float, of: float) -> float:
-    """Return the standard error of log odds from a finite number of copies, whose layers share their link."""
-    spread = float(np.sqrt(((part - share * whole) ** 2).sum())) / of
-    variance = max(share * (1.0 - share), _HALF / of)
-    return float(max(spread, np.sqrt(variance / of)) / variance)
 
 
 def _predicted(figure: Array, variant: Index, uncertainty: UncertaintyVariants, *, mean: bool = False) -> Interval:

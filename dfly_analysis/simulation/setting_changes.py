@@ -69,20 +69,11 @@ class SimulatedSettings:
 
 
 def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Change, ...]:
-    """Read changes; of a key given twice the last counts.
+    """Read changes such as ``KEY=VALUE``; of a key given twice the last counts.
 
-    Parameters
-    ----------
-    texts : iterable of str
-        ``KEY=VALUE``; the key as in the component's file (``download.pieceTimeout``) or in the chart's values
-        (``seedClient.config.download.pieceTimeout``).
-    role : {"seedClient", "client"}
-        Of keys without a role.
-
-    Raises
-    ------
-    SettingsError
-        If a text is no change, its key is not known or not simulated, or its value has another type.
+    The key is that of the component's file (``download.pieceTimeout``), of `role`, or of the chart's values
+    (``seedClient.config.download.pieceTimeout``). A SettingsError if a text is no change, its key is not known or not simulated, or
+    its value has another type.
     """
     if role not in CLIENT_ROLES:
         raise SettingsError(f"unknown role {role!r}", where="--role", hint=f"use one of {', '.join(CLIENT_ROLES)}")
@@ -90,8 +81,7 @@ def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Ch
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (equals and name and value):
-            hint = "write it like download.pieceTimeout=120s"
-            raise SettingsError(f"{text!r} is not KEY=VALUE", where=_WHERE, hint=hint)
+            raise SettingsError(f"{text!r} is not KEY=VALUE", where=_WHERE, hint="write it like download.pieceTimeout=120s")  # fmt: skip
         whose, key = _find(name, role)
         result[whose, key] = Change(whose, key, value, _value(key, value))
     return tuple(result.values())
@@ -108,8 +98,7 @@ def _find(name: str, role: str) -> tuple[str, str]:
     if any(defaults_of(one, bare) is not None for one in ((whose,) if rest and whose in ROLES else ROLES)):
         raise SettingsError(f"the simulation does not support {name}", where=_WHERE, hint=f"it supports {known}")
     paths = [*SIMULATED_KEYS, *(f"{one}.config.{key}" for one in CLIENT_ROLES for key in SIMULATED_KEYS)]
-    hint = suggest_similar(name, paths) or f"known are {known}"
-    raise SettingsError(f"unknown setting {name!r}", where=_WHERE, hint=hint)
+    raise SettingsError(f"unknown setting {name!r}", where=_WHERE, hint=suggest_similar(name, paths) or f"known are {known}")  # fmt: skip
 
 
 def _value(key: str, text: str) -> float:
@@ -119,10 +108,8 @@ def _value(key: str, text: str) -> float:
             value = parse_duration(text)
         elif kind == RATE:
             value = float(parse_size(text.removesuffix("/s")))
-        elif kind == FLAG:
-            value = float((_YES + _NO).index(text.lower()) < len(_YES))
         else:
-            value = float(int(text))
+            value = float((_YES + _NO).index(text.lower()) < len(_YES) if kind == FLAG else int(text))
     except DflyError as problem:
         raise SettingsError(problem.message, where=where, hint=problem.hint) from problem
     except ValueError as problem:
@@ -140,23 +127,20 @@ def settings_in_force(settings: Settings, role: str) -> SimulatedSettings:
     for key, (kind, name) in _KNOWN.items():
         one = settings.get(key, role)
         number = int(one.number) if one.number is not None else None
-        found[name] = {DURATION: one.seconds, RATE: one.size_bytes or None, COUNT: number, FLAG: one.value is True}[
-            kind
-        ]
+        values = {DURATION: one.seconds, RATE: one.size_bytes or None, COUNT: number, FLAG: one.value is True}
+        found[name] = values[kind]
     found["slots"] = max(1, min(found["slots"], _MAX_SLOTS)) if found["slots"] else None
-    back_to_source = not found.pop("no_source")
-    return SimulatedSettings(**found, back_to_source=back_to_source)
+    return SimulatedSettings(back_to_source=not found.pop("no_source"), **found)
 
 
 def with_changes(simulated_settings: SimulatedSettings, changes: Iterable[Change], role: str) -> SimulatedSettings:
     """Return settings with the changes that concern a role."""
     given: dict[str, Any] = {}
-    for change in changes:
+    for change in (one for one in changes if one.role == role):
         kind, name = _KNOWN[change.key]
-        if change.role == role:
-            given[name] = int(change.value) if kind == COUNT else change.value
-    if (no_source := given.pop("no_source", None)) is not None:
-        given["back_to_source"] = not no_source
+        given[name] = int(change.value) if kind == COUNT else change.value
+    if "no_source" in given:
+        given["back_to_source"] = not given.pop("no_source")
     return replace(simulated_settings, **given)
 
 

@@ -13,12 +13,12 @@ from dfly_analysis.models import CapacityFit, DurationFit
 from dfly_analysis.models.concurrency import shared_speed
 from dfly_analysis.simulation.pipeline import SCORES, Array, Assumptions, Index
 
+# What may be wrong: piece times, contention on a link, its bandwidth, competing risks, the retry correlation.
 AXES = DISTRIBUTION, LINK, BANDWIDTH, OTHER, RETRIES = ("distribution", "link", "bandwidth", "other", "retries")
-"""What may be wrong: piece times, contention on a link, its bandwidth, competing risks, the retry correlation."""
 EDGE = 1.959964
-NO_RETRY_CORRELATION = Interval(0.0, 0.0, 0.0)
 _STEP, _LEAST_TAIL = 0.2, 2e-7
 _FARTHEST_LOG = 14.0
+_NO_CORRELATION = Interval(0.0, 0.0, 0.0)
 Tables = Mapping[tuple[int, float], Array]
 """Log seconds against `SCORES` by pass (0 or 1) and bytes: of the distribution, and of either end of its interval."""
 
@@ -36,23 +36,21 @@ class Source:
     sharing: CapacityFit | None = None
     bandwidth_bps: float | None = None
     speed: float = 1.0
-    retry_failure_correlation: Interval = NO_RETRY_CORRELATION
+    retry_failure_correlation: Interval = _NO_CORRELATION
     retries: int = 0
     observed_retries: int = 0
 
     @property
     def same_model(self) -> bool:
-        """Whether all passes have one distribution."""
         return self.duration_models[0] is self.duration_models[1]
 
     def at_speed(self, speed: float) -> Source:
         """Return the source sending so many times as fast."""
         if speed == 1.0:
             return self
-        first, later = self.duration_models
-        moved = first.at_speed(speed)
-        models = (moved, moved if self.same_model else later.at_speed(speed))
-        return replace(self, duration_models=models, speed=self.speed * speed)
+        first = self.duration_models[0].at_speed(speed)
+        later = first if self.same_model else self.duration_models[1].at_speed(speed)
+        return replace(self, duration_models=(first, later), speed=self.speed * speed)
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,6 @@ class UncertaintyVariants:
 
     @property
     def count(self) -> int:
-        """The number of variants."""
         return 1 + 2 * len(self.axes)
 
     @property
@@ -91,26 +88,19 @@ def uncertain_axes(source: Source, *, same_load: bool) -> UncertaintyVariants:
     return UncertaintyVariants(tuple(axis for axis, there in zip(AXES, uncertain, strict=True) if there))
 
 
-def assume(
-    source: Source, class_bytes: Sequence[float], uncertainty: UncertaintyVariants, tables: Tables
-) -> Assumptions:
+def assume(source: Source, class_bytes: Sequence[float], uncertainty: UncertaintyVariants, tables: Tables) -> Assumptions:  # fmt: skip
     """Return what each variant assumes; the tables are those of `time_tables` for the bytes of each size class."""
     passes = [np.stack([tables[later, size] for size in class_bytes], axis=1) for later in (0, 1)]
     hazards = np.array([_competing_risks(model, source) for model in source.duration_models])
     contention, usual_contention = _contention(source, uncertainty)
     other, sharing = uncertainty.ends(OTHER), source.sharing
     return Assumptions(
-        log_time=np.stack(passes, axis=1)[uncertainty.ends(DISTRIBUTION)],
-        hazard_per_s=hazards[:, 0, :].T[other],
-        at_start=hazards[:, 1, :].T[other],
-        contention=contention,
-        usual_contention=usual_contention,
-        usual_load=sharing.usual_load if sharing else 1.0,
-        contention_exponent=sharing.contention_exponent if sharing else 4.0,
-        class_bytes=np.asarray(class_bytes, dtype=float),
+        log_time=np.stack(passes, axis=1)[uncertainty.ends(DISTRIBUTION)], hazard_per_s=hazards[:, 0, :].T[other],
+        at_start=hazards[:, 1, :].T[other], contention=contention, usual_contention=usual_contention,
+        usual_load=sharing.usual_load if sharing else 1.0, contention_exponent=sharing.contention_exponent if sharing else 4.0,
+        class_bytes=np.asarray(class_bytes, dtype=float), usual_bps=_usual_bps(sharing) * source.speed if sharing else 0.0,
         retry_failure_correlation=_edges(source.retry_failure_correlation)[uncertainty.ends(RETRIES)],
-        usual_bps=_usual_bps(sharing) * source.speed if sharing else 0.0,
-    )
+    )  # fmt: skip
 
 
 def time_tables(source: Source, class_bytes: Iterable[float]) -> Tables:
@@ -121,25 +111,20 @@ def time_tables(source: Source, class_bytes: Iterable[float]) -> Tables:
 
 
 def _time_table(model: DurationFit, size_bytes: float) -> Array:
-    log_time = _grid(model, size_bytes)
-    found = model.timeout_rates(size_bytes, np.exp(log_time).tolist())
+    # Logs of times from where nothing has ended to where nothing is left: fewer than one in ten thousand, and than the least tail.
+    log_time = np.arange(-_FARTHEST_LOG, _FARTHEST_LOG + 0.5, 0.5)
+    survival = model.survival_estimates(size_bytes, np.exp(log_time).tolist())
+    started, over = survival < 1.0 - 1e-4, survival <= _LEAST_TAIL
+    end = max(float(log_time[over.argmax()]) if over.any() else _FARTHEST_LOG, 0.0)
+    begin = float(log_time[max(int(started.argmax()) - 1, 0)]) if started.any() else _FARTHEST_LOG
+    log_time = np.append(np.arange(min(begin, max(end - 1.0, 0.0)), end + 3.0, _STEP), _FARTHEST_LOG + 4.0)
     result = []
-    for survival in np.array([(one.value, one.low, one.high) for one in found]).T:
-        score = -special.ndtri(np.clip(survival, 1e-12, 1.0 - 1e-12))
+    found = model.timeout_rates(size_bytes, np.exp(log_time).tolist())
+    for rates in np.array([(one.value, one.low, one.high) for one in found]).T:
+        score = -special.ndtri(np.clip(rates, 1e-12, 1.0 - 1e-12))
         score = np.maximum.accumulate(score) + 1e-9 * np.arange(len(log_time))
         result.append(np.interp(SCORES, score, log_time))
     return np.array(result)
-
-
-def _grid(model: DurationFit, size_bytes: float) -> Array:
-    """Return logs of times from where nothing has ended to where nothing is left."""
-    log_time = np.arange(-_FARTHEST_LOG, _FARTHEST_LOG + 0.5, 0.5)
-    survival = model.survival_estimates(size_bytes, np.exp(log_time).tolist())
-    # Where fewer than one in ten thousand have ended, and where fewer than the least tail are left.
-    started, over = survival < 1.0 - 1e-4, survival <= _LEAST_TAIL
-    high = max(float(log_time[over.argmax()]) if over.any() else _FARTHEST_LOG, 0.0)
-    low = float(log_time[max(int(started.argmax()) - 1, 0)]) if started.any() else _FARTHEST_LOG
-    return np.append(np.arange(min(low, max(high - 1.0, 0.0)), high + 3.0, _STEP), _FARTHEST_LOG + 4.0)
 
 
 def _edges(interval: Interval) -> Array:

@@ -17,14 +17,7 @@ from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, NotFitted, measured_retry_correlation
 from dfly_analysis.messages import Message, message
 from dfly_analysis.simulation import setting_changes, uncertainty
-from dfly_analysis.simulation.pipeline import (
-    SCORES,
-    ClientBehaviour,
-    Layers,
-    are_independent,
-    run_independent,
-    run_pipeline,
-)
+from dfly_analysis.simulation.pipeline import SCORES, ClientBehaviour, Layers, run_layers
 from dfly_analysis.simulation.results import SimulationResult, summarize
 from dfly_analysis.simulation.setting_changes import SLOTS, Change, SimulatedSettings, parse_changes
 from dfly_analysis.simulation.uncertainty import Source, Tables
@@ -32,8 +25,7 @@ from dfly_analysis.simulation.workload import Observed, Workload, cut_layers, re
 from dfly_analysis.units import format_size, parse_size
 
 NAME = "whatif"
-COPIES = 120
-"""Copies of the run under what is most likely; each end of each uncertainty gets a third as many."""
+COPIES = 120  # of the run under what is most likely; each end of each uncertainty gets a third as many
 _LAYERS_OF_ALL_COPIES = 720
 _MOST_LAYERS, _FAR_BEYOND = 16, 3.0
 _COLLECT = message("client logs with piece start and finish lines (level debug from client v1.4.1)")
@@ -111,9 +103,7 @@ class _Simulation:
     copies: int
     tables: Mapping[float, Tables] = field(default_factory=dict)
 
-    def run(
-        self, source: Source, settings: SimulatedSettings, layers: Layers, classes: tuple[float, ...], lanes: int
-    ) -> SimulationResult:
+    def run(self, source: Source, settings: SimulatedSettings, layers: Layers, classes: tuple[float, ...], lanes: int) -> SimulationResult:  # fmt: skip
         """Simulate layers under some settings."""
         later = settings.source_timeout_s or math.inf
         first = later if source.same_model else settings.parent_timeout_s(self.version) or later
@@ -128,28 +118,16 @@ class _Simulation:
         copies = max(self.copies, round(_LAYERS_OF_ALL_COPIES * self.copies / COPIES / len(layers.n_pieces)))
         n = self.variants.count
         variant = np.repeat(np.arange(n), [copies, *[max(1, copies // 3)] * (n - 1)])
-        assumptions = uncertainty.assume(source, classes, self.variants, tables)
-        run = run_independent if are_independent(client, assumptions) else run_pipeline
-        rng = np.random.default_rng(self.seed)
-        outcome = run(replace(layers, passes=passes), client, assumptions, variant, rng)
+        rng, used = np.random.default_rng(self.seed), replace(layers, passes=passes)
+        outcome = run_layers(used, client, uncertainty.assume(source, classes, self.variants, tables), variant, rng)
         return summarize(outcome, variant, self.variants)
 
 
 def simulate(  # noqa: PLR0913 - each is an option of the command
-    dataset: Dataset,
-    fits: Mapping[str, Any],
-    settings: Settings | None = None,
-    changes: Iterable[str | Change] = (),
-    *,
-    role: str = "seedClient",
-    size: str | float | None = None,
-    piece_length: str | float | None = None,
-    bandwidth: str | float | None = None,
-    source_speed: float = 1.0,
-    layers_at_once: int | None = None,
-    seed: int = 1,
-    copies: int = COPIES,
-) -> WhatIf | NotFitted:
+    dataset: Dataset, fits: Mapping[str, Any], settings: Settings | None = None, changes: Iterable[str | Change] = (), *,
+    role: str = "seedClient", size: str | float | None = None, piece_length: str | float | None = None,
+    bandwidth: str | float | None = None, source_speed: float = 1.0, layers_at_once: int | None = None, seed: int = 1, copies: int = COPIES,
+) -> WhatIf | NotFitted:  # fmt: skip
     """Predict how often layers fail and how long they take, under the settings in force and under changed ones.
 
     Parameters
@@ -184,8 +162,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     DflyError
         If a change, a size or a number is out of range.
     """
-    used = dataset.settings if settings is None else settings
-    given = list(changes)
+    used, given = dataset.settings if settings is None else settings, list(changes)
     parsed = parse_changes([one for one in given if isinstance(one, str)], role=role)
     parsed += tuple(one for one in given if isinstance(one, Change))
     question = _question(role, size, piece_length, bandwidth, source_speed, layers_at_once)
@@ -199,10 +176,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
         return now
     then = setting_changes.with_changes(now, [one for one in parsed if one not in ignored], role)
     same_load = (now.slots, question.bandwidth_bps, question.layers_at_once) == (then.slots, None, None)
-    notes = [
-        message("client {release} does not read {key}: this change has no effect", release=version, key=one.key)
-        for one in ignored
-    ]
+    notes = [message("client {release} does not read {key}: this change has no effect", release=version, key=one.key) for one in ignored]  # fmt: skip
     if version is None:
         notes.append(message("the client's release is not known, {release} is assumed", release=releases("client")[-1]))
     case = _Simulation(role, version, uncertainty.uncertain_axes(source, same_load=same_load), seed, copies)
@@ -242,9 +216,7 @@ def _source(fits: Mapping[str, Any], role: str) -> Source | NotFitted:
     return Source((first, model), capacity, retry_failure_correlation=measured or DEFAULT_RETRY_CORRELATION)
 
 
-def _complete(
-    settings: SimulatedSettings, dataset: Dataset, role: str, version: str | None
-) -> SimulatedSettings | NotFitted:
+def _complete(settings: SimulatedSettings, dataset: Dataset, role: str, version: str | None) -> SimulatedSettings | NotFitted:  # fmt: skip
     """Fill in the piece timeout from the run where no file sets it."""
     query = "SELECT count(*), median(timeout_s) FILTER (outcome = 'timeout') FROM pieces WHERE role = ?"
     n, seen_s = dataset.rows(query, [role])[0]
