@@ -140,9 +140,8 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 def _written_out(found: re.Match[str]) -> str:
     metric, window, offset = found["metric"], found["window"], found["offset"] or ""
-    minutes = sum(
-        int(part[:-1]) * {"m": 1, "h": 60}[part[-1]] for part in (window, offset.removeprefix(" offset ")) if part
-    )
+    spans = [part for part in (window, offset.removeprefix(" offset ")) if part]
+    minutes = sum(int(span[:-1]) * {"m": 1, "h": 60}[span[-1]] for span in spans)
     return f"(({metric}{offset} unless {metric} offset {minutes}m) or increase({metric}[{window}]{offset}))"
 
 
@@ -150,11 +149,9 @@ def _values(
     dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: Prediction | None
 ) -> tuple[dict[str, str], dict[str, Message]]:
     """Return the thresholds by name, and the reasons for those that are missing."""
-    bound, time = _failure_bound(advice, predicted), _layer_time(dataset, fits, advice, predicted)
-    missing = {
-        name: one for name, one in (("failure_bound", bound), ("near_limit_ms", time)) if isinstance(one, Message)
-    }
-    texts = {name: text for part in (bound, time) if not isinstance(part, Message) for name, text in part.items()}
+    parts = {"failure_bound": _failure_bound(advice, predicted), "near_limit_ms": _layer_time(dataset, fits, advice, predicted)}  # fmt: skip
+    missing = {name: part for name, part in parts.items() if isinstance(part, Message)}
+    texts = {name: text for part in parts.values() if not isinstance(part, Message) for name, text in part.items()}
     if advice.size_bytes > 0:
         level = 1 + bisect.bisect_right(load_metric_names().size_bounds, advice.size_bytes)
         texts |= {

@@ -66,9 +66,7 @@ def _bandwidth_to_node(context: RecommendationContext) -> tuple[float, Message] 
     return None
 
 
-def _estimate(
-    context: RecommendationContext, name: str, kind: str, ratio: Spread, bandwidth_bps: float, bandwidth_source: Message
-) -> Estimate:
+def _estimate(context: RecommendationContext, name: str, kind: str, ratio: Spread, bandwidth_bps: float, source: Message) -> Estimate:  # fmt: skip
     speed, measured = unpack_speeds()[name], context.fits.get(f"unpack_{name}")
     basis: Basis = "measured" if isinstance(measured, UnpackFit) else "assumed"
     if isinstance(measured, UnpackFit):
@@ -78,7 +76,7 @@ def _estimate(
     corners = [value, *(break_even_bps(*ends) for ends in itertools.product(*((one.low, one.high) for one in parts)))]
     found = Interval(value, min(corners), max(corners))
     confidence: Confidence = "medium" if basis == "measured" or context.compression_ratio else "low"
-    values = {"name": name, "rate": format_rate(bandwidth_bps), "source": bandwidth_source}
+    values = {"name": name, "rate": format_rate(bandwidth_bps), "source": source}
     if bandwidth_bps < found.low:
         verdict = message("{name} pays off at {rate}, {source}", **values)
     elif bandwidth_bps > found.high:

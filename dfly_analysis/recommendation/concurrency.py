@@ -54,35 +54,30 @@ def _reduced(context: Context, role: str) -> ReducedConcurrency | None:
         return ReducedConcurrency(role, "refused", seen, half, max(1, seen // 4), half, 1.0) if half else None
     if need is None or not isinstance(capacity, CapacityFit) or not capacity.shared:
         return None
-    if need.limited_by == "ceiling" or need.verdict == "ceiling":
-        return _within_timeout(context, need, capacity)
+    too_long = need.limited_by == "ceiling" or need.verdict == "ceiling"
     # one change at a time: a timeout that is raised was computed for as many pieces in flight as there are
-    if context.diagnosis.primary_cause == "network_instability" and not raised:
-        return _against_resets(context, role, capacity)
-    return None
-
-
-def _within_timeout(context: Context, need: Requirement, capacity: CapacityFit) -> ReducedConcurrency | None:
-    seen, timeout_s = slots_seen(context, need.role), need.planned_s
-    if seen < 2 or timeout_s is None or need.needed is None:
+    resets = context.diagnosis.primary_cause == "network_instability" and not raised
+    if not (too_long or resets) or (seen := slots_seen(context, role)) < 2:
         return None
-    layers = max(1.0, capacity.usual_load / seen)
+    return _within_timeout(need, capacity, seen) if too_long else _against_resets(role, capacity, seen)
 
-    def most(needed_s: float) -> int:
-        return max((n for n in range(1, seen) if needed_s * slowed(capacity, n * layers) <= timeout_s), default=0)
 
-    low, high = most(HEADROOM * need.needed.high), most(need.needed.value)
-    slots = low or high
+def _within_timeout(need: Requirement, capacity: CapacityFit, seen: int) -> ReducedConcurrency | None:
+    timeout_s, layers = need.planned_s, max(1.0, capacity.usual_load / seen)
+    if timeout_s is None or need.needed is None:
+        return None
+    times = [slowed(capacity, n * layers) for n in range(1, seen)]
+    low, high = (
+        max((n for n, factor in enumerate(times, start=1) if needed_s * factor <= timeout_s), default=0)
+        for needed_s in (HEADROOM * need.needed.high, need.needed.value)
+    )
+    slots, link_bps = low or high, capacity.bandwidth_bps.value
     if not slots:
         return None
-    times, link_bps = slowed(capacity, slots * layers), capacity.bandwidth_bps.value
-    return ReducedConcurrency(need.role, "timeout", seen, slots, max(1, low), high, times, timeout_s, link_bps)
+    return ReducedConcurrency(need.role, "timeout", seen, slots, max(1, low), high, times[slots - 1], timeout_s, link_bps)  # fmt: skip
 
 
-def _against_resets(context: Context, role: str, capacity: CapacityFit) -> ReducedConcurrency | None:
-    seen = slots_seen(context, role)
-    if seen < 2:
-        return None
+def _against_resets(role: str, capacity: CapacityFit, seen: int) -> ReducedConcurrency | None:
     layers, usual = max(1.0, capacity.usual_load / seen), max(1.0, capacity.usual_load)
     for slots in range(seen // 2, 0, -1):
         carried = capacity.throughput(max(1.0, slots * layers)).value / capacity.throughput(usual).value

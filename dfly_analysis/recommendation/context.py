@@ -29,6 +29,8 @@ HEADROOM = 1.2
 LEVEL = 0.8
 COLLECT_DURATIONS = message("client logs with piece start and finish lines (level debug from client v1.4.1)")
 
+# The fit asks for more; timeouts were seen, but there is no fit; the target is met; nothing timed out; only the disagreement of distributions
+# asks for more; more than is sensible would be needed; no fit; the role fetched nothing that the timeout covers; no value is known.
 Verdict = Literal["raise", "thumb", "meets", "no_timeout", "step", "ceiling", "not_fitted", "idle", "unknown_value"]
 
 
@@ -40,15 +42,7 @@ def release_assumed() -> Message:
 
 @dataclass(frozen=True)
 class TimeoutRequirement:
-    """What timeouts did to one role, what a piece timeout has to be, and what to do about it.
-
-    Seen are failed tasks, attempts at pieces and those that timed out, the longest timeout they reached, and whether any piece timed
-    out at all; timeouts of message streams do not count. The origin (``source`` or ``parent``) is the one whose distribution asks for most; `needed` is an 80 % interval in seconds;
-    `limited_by` is what holds the proposal below its upper end. Verdicts: ``raise`` (the fit asks for more), ``thumb`` (timeouts were
-    seen, but there is no fit: a rule of thumb), ``meets``, ``no_timeout`` (nothing timed out), ``step`` (the estimate meets the target
-    with a wide margin; only the disagreement of distributions asks for more), ``ceiling`` (more than is sensible would be needed),
-    ``not_fitted``, ``idle`` (the role fetched nothing that the timeout covers), ``unknown_value``.
-    """
+    """What timeouts did to one role (those of message streams do not count), what a piece timeout has to be, and what to do about it."""
 
     role: str
     key: str
@@ -57,13 +51,13 @@ class TimeoutRequirement:
     failed_tasks: int
     attempts: int
     timed_out: int
-    reached_s: float | None
-    any_timeout: bool
-    origin: str | None = None
+    reached_s: float | None  # the longest timeout that pieces reached
+    any_timeout: bool  # whether any piece timed out at all, as far as pieces, tasks and findings show
+    origin: str | None = None  # ``source`` or ``parent``: the one whose distribution asks for most
     duration_fit: DurationFit | NotFitted | None = None
-    needed: Interval | None = None
+    needed: Interval | None = None  # seconds, 80 %
     proposed_s: float | None = None
-    limited_by: Literal["", "step", "ceiling"] = ""
+    limited_by: Literal["", "step", "ceiling"] = ""  # what holds the proposal below the upper end of what is needed
 
     @property
     def planned_s(self) -> float | None:
@@ -78,37 +72,30 @@ class TimeoutRequirement:
 
 @dataclass(frozen=True)
 class ReducedConcurrency:
-    """How many pieces of a layer may be in flight.
-
-    Reason: no sensible timeout suffices for more (``timeout``), connections are reset too often for how long pieces take, or the
-    registry refuses requests. `seen` is the most pieces of one layer in flight in this run, `times` the factor on the time of a
-    piece, `timeout_s` the piece timeout it was computed for, `link_bps` the bandwidth that the pieces share.
-    """
+    """How many pieces of a layer may be in flight."""
 
     role: str
-    reason: Literal["timeout", "resets", "refused"]
-    seen: int
+    reason: Literal[
+        "timeout", "resets", "refused"
+    ]  # no sensible timeout suffices for more, resets of long connections, refused requests
+    seen: int  # the most pieces of one layer in flight in this run
     slots: int
     low: int
     high: int
-    times: float
-    timeout_s: float | None = None
-    link_bps: float | None = None
+    times: float  # factor on the time of a piece
+    timeout_s: float | None = None  # the piece timeout it was computed for
+    link_bps: float | None = None  # the bandwidth that the pieces share
 
 
 @dataclass(frozen=True)
 class RecommendationContext:
-    """The input of the rules.
-
-    `size_bytes` is the requested layer's, `target` the share of such layers that may fail, `compression_ratio` what the user named.
-    Requirements of timeouts by role and key, and reduced concurrency by role, are computed once for all rules.
-    """
+    """The input of the rules; requirements of timeouts and reduced concurrency are computed once for all of them."""
 
     dataset: Dataset
     diagnosis: Diagnosis
     fits: Mapping[str, Any] = field(hash=False)
-    size_bytes: int
-    target: float
+    size_bytes: int  # of the requested layer
+    target: float  # the share of such layers that may fail
     needs: Mapping[tuple[str, str], TimeoutRequirement] = field(default_factory=dict, hash=False)
     reduced_concurrency: Mapping[str, ReducedConcurrency] = field(default_factory=dict, hash=False)
     compression_ratio: float | None = None
@@ -134,9 +121,8 @@ class RecommendationContext:
     @property
     def capacity(self) -> CapacityFit | NotFitted:
         """The fitted throughput of the source, or why there is none."""
-        missing = NotFitted(
-            "source_capacity", message("the throughput of the registry is not fitted"), COLLECT_DURATIONS
-        )
+        reason = message("the throughput of the registry is not fitted")
+        missing = NotFitted("source_capacity", reason, COLLECT_DURATIONS)
         found: CapacityFit | NotFitted = self.fits.get("source_capacity", missing)
         return found
 

@@ -50,15 +50,12 @@ class Manifest:
 
     @property
     def size_bytes(self) -> int | None:
-        """All layers together; None where the size of one is not known."""
         return total_bytes(self.layers)
 
     def with_sizes(self, sizes: Mapping[str, int]) -> Manifest:
         """Return it with sizes by digest where it lacks them."""
-        filled = (
-            replace(one, size_bytes=sizes.get(one.digest)) if one.size_bytes is None else one for one in self.layers
-        )
-        return replace(self, layers=tuple(filled))
+        sized = (replace(one, size_bytes=sizes.get(one.digest)) if one.size_bytes is None else one for one in self.layers)  # fmt: skip
+        return replace(self, layers=tuple(sized))
 
     def blob_url(self, layer: Layer) -> str:
         """Return where a layer is fetched from; a placeholder where the registry is not known."""
@@ -73,10 +70,7 @@ def total_bytes(layers: Sequence[Layer]) -> int | None:
 
 
 def read_manifest(text: str, source: str, *, platform: str | None = None, folder: Path | None = None) -> Manifest:
-    """Read a manifest, an index (of which a platform is chosen), or a preheat job's JSON; a SourceError if it is none of these.
-
-    `folder` is that of an OCI layout, whose ``blobs`` hold the manifests that an index names.
-    """
+    """Read a manifest, an index (with its platform, and the folder of its OCI layout) or a preheat job's JSON; else a SourceError."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as problem:

@@ -187,9 +187,7 @@ def _confidence(context: Context, need: Requirement) -> Confidence:
     return "high" if is_attributed and known and not loose and near and spread <= _WIDE else "medium"
 
 
-def _layer_failure(
-    context: Context, need: Requirement, timeout_s: float | None, *, competing: bool = False
-) -> Interval | None:
+def _layer_failure(context: Context, need: Requirement, timeout_s: float | None, *, competing: bool = False) -> Interval | None:  # fmt: skip
     """Return the probability that the requested layer fails, by timeouts alone or with competing risks."""
     fit, correlation = need.duration_fit, context.retry_failure_correlation(need.origin)
     if timeout_s is None or not isinstance(fit, DurationFit):

@@ -36,12 +36,7 @@ class NoPrediction:
 
 @dataclass(frozen=True)
 class Prediction:
-    """How often a layer from the source fails on a seed client, as rates from 0 to 1; sizes in bytes, times in seconds.
-
-    `siblings_cancelled` is whether a failed piece cancels those in flight, which leaves them one attempt; `correlation_measured` whether
-    the run itself shows `retry_failure_correlation`. Timeouts and rates are None where not known, those of `then` also where
-    nothing changes; `then_timeouts` counts timeouts only. `longest_observed_s` is the longest time of a piece in the data.
-    """
+    """How often a layer from the source fails on a seed client, as rates from 0 to 1; None where not known."""
 
     fit: str
     size_bytes: int
@@ -49,16 +44,16 @@ class Prediction:
     n_pieces: int
     passes: int
     slots: int
-    siblings_cancelled: bool
+    siblings_cancelled: bool  # a failed piece cancels those in flight, which leaves them one attempt
     retry_failure_correlation: Interval
-    correlation_measured: bool
+    correlation_measured: bool  # by this run itself
     largest_observed_bytes: float
-    longest_observed_s: float | None
+    longest_observed_s: float | None  # time of a piece
     timeout_now_s: float | None
-    timeout_then_s: float | None
+    timeout_then_s: float | None  # as `then`: None where nothing changes
     now: Interval | None = None
     then: Interval | None = None
-    then_timeouts: Interval | None = None
+    then_timeouts: Interval | None = None  # by timeouts only
 
     @property
     def layer(self) -> LayerShape:
@@ -81,31 +76,25 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
         return NoPrediction(message("The failure rate cannot be predicted: {reason}.", reason=reason))
     slots, correlation = dataset.settings.get(SLOTS, ROLE).number, measured_retry_correlation(fits)
     layer = LayerShape.of_client(advice.size_bytes, slots, dataset.settings.versions.get(ROLE))
-    attempts, now_s, then_s = fits[name].attempts, timeout_in_force(dataset), _proposed_timeout(dataset, advice)
+    attempts, (now_s, then_s) = fits[name].attempts, _timeouts(dataset, advice)
     bare = Prediction(
         fit=name, size_bytes=advice.size_bytes, piece_bytes=int(layer.piece_bytes), n_pieces=layer.n_pieces,
         passes=layer.passes, slots=layer.slots, siblings_cancelled=layer.siblings_cancelled,
         retry_failure_correlation=correlation or DEFAULT_RETRY_CORRELATION, correlation_measured=correlation is not None,
-        timeout_now_s=now_s, timeout_then_s=then_s if then_s != now_s else None,
+        timeout_now_s=now_s, timeout_then_s=then_s,
         largest_observed_bytes=float(attempts.size_bytes[attempts.event].max()),
         longest_observed_s=fits[name].extrapolates_beyond_s,
     )  # fmt: skip
     now = bare.rate(fits, now_s) if now_s else None
-    if not bare.timeout_then_s:
+    if not then_s:
         return replace(bare, now=now)
-    then, alone = (bare.rate(fits, bare.timeout_then_s, competing=competing) for competing in (True, False))
+    then, alone = (bare.rate(fits, then_s, competing=competing) for competing in (True, False))
     return replace(bare, now=now, then=then, then_timeouts=alone)
 
 
-def timeout_in_force(dataset: Dataset) -> float | None:
-    """Return what cuts a piece from the source on a seed client today, seconds; None where it is not known."""
-    found = [dataset.settings.get(key, ROLE).seconds for key in TIMEOUTS]
-    return min((value for value in found if value is not None), default=None)
-
-
-def _proposed_timeout(dataset: Dataset, advice: Advice) -> float | None:
-    proposals = [(advice.get(key, ROLE), dataset.settings.get(key, ROLE).seconds) for key in TIMEOUTS]
-    if not any(proposal for proposal, _ in proposals):
-        return None
-    bounds = [parse_duration(proposal.proposed) if proposal else current for proposal, current in proposals]
-    return min((bound for bound in bounds if bound is not None), default=None)
+def _timeouts(dataset: Dataset, advice: Advice) -> tuple[float | None, float | None]:
+    """Return what cuts a piece from the source on a seed client today and with the advice, seconds; None where not known or equal."""
+    now = {key: dataset.settings.get(key, ROLE).seconds for key in TIMEOUTS}
+    then = now | {key: parse_duration(one.proposed) for key in TIMEOUTS if (one := advice.get(key, ROLE))}
+    now_s, then_s = (min((x for x in bounds.values() if x is not None), default=None) for bounds in (now, then))
+    return now_s, then_s if then_s != now_s else None

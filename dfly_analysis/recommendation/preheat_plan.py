@@ -30,22 +30,17 @@ _NEARLY = 1.05
 
 @dataclass(frozen=True)
 class Stage:
-    """Layers that are preheated together, before the next stage (``start-up``, ``rest``) begins.
-
-    Failure is the probability that at least one layer fails; the margin is the piece timeout in even shares of the bandwidth, where
-    one is known: below 1 every piece times out.
-    """
+    """Layers that are preheated together, before the next stage (``start-up``, ``rest``) begins."""
 
     name: str
     layers: tuple[Layer, ...]
     time: Interval | None = None
-    failure: Interval | None = None
+    failure: Interval | None = None  # probability that at least one layer fails
     largest_failure: Interval | None = None
-    margin: float | None = None
+    margin: float | None = None  # piece timeout in even shares of the bandwidth: below 1 every piece times out
 
     @property
     def size_bytes(self) -> int | None:
-        """All its layers together."""
         return total_bytes(self.layers)
 
 
@@ -61,33 +56,28 @@ class Degree:
 
 @dataclass(frozen=True)
 class Pull:
-    """The pull and the start on a node, seconds, with ``nothing preheated``, ``on a seed`` or ``on the node``.
-
-    `start` includes unpacking; at `start_up_layers` a lazily loading snapshotter can begin.
-    """
+    """The pull and the start on a node, seconds, with ``nothing preheated``, ``on a seed`` or ``on the node``."""
 
     case: str
     pull: Interval | None
-    start: Interval | None
-    start_up_layers: Interval | None
+    start: Interval | None  # with unpacking
+    start_up_layers: Interval | None  # then a lazily loading snapshotter can begin
     failure: Interval | None
 
 
 @dataclass(frozen=True)
 class PreheatPlan:
-    """How to preheat an image, and the expected effect.
-
-    `parallel` layers are fetched at a time; `jobs` are payloads in order, each with ``stage`` and ``payload``, of which the last one
-    is the whole image, which fetches what is missing.
-    """
+    """How to preheat an image, and the expected effect."""
 
     manifest: Manifest
     scope: str
-    parallel: int
+    parallel: int  # layers fetched at a time
     stages: tuple[Stage, ...]
     degrees: tuple[Degree, ...]
     pulls: tuple[Pull, ...]
-    jobs: tuple[Mapping[str, Any], ...]
+    jobs: tuple[
+        Mapping[str, Any], ...
+    ]  # ``stage`` and ``payload`` in order, at last the whole image, which fetches what is missing
     checks: tuple[PlannedCheck, ...]
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -99,7 +89,6 @@ class PreheatPlan:
 
     @property
     def failure(self) -> Interval | None:
-        """Probability that at least one layer fails."""
         return any_failure([stage.failure for stage in self.stages])
 
 
@@ -223,20 +212,15 @@ def _evaluate(stage: Stage, link: Link, parallel: int) -> Stage:
         even = sum(sizes) / link.bandwidth_bps
         time: Interval | None = Interval(even, even, even)
     else:
-        time = _makespan([link.layer_time(size, concurrent) for size in sizes], parallel)
+        times = [link.layer_time(size, concurrent) for size in sizes]
+        ends = np.array([(one.value, one.low, one.high) for one in times if one is not None])
+        value, low, high = makespan(ends.T, parallel).tolist()
+        time = Interval(value, min(value, low), max(value, high))
     failures, largest = [link.layer_failure(size, concurrent) for size in sizes], max(sizes)
     return replace(
         stage, time=time, failure=any_failure(failures), largest_failure=failures[sizes.index(largest)],
         margin=link.margin(largest, concurrent),
     )  # fmt: skip
-
-
-def _makespan(times: Sequence[Interval | None], parallel: int) -> Interval | None:
-    known = [(one.value, one.low, one.high) for one in times if one is not None]
-    if len(known) < len(times):
-        return None
-    value, low, high = makespan(np.array(known).T, parallel).tolist()
-    return Interval(value, min(value, low), max(value, high))
 
 
 def _sum(times: Sequence[Interval | None]) -> Interval | None:

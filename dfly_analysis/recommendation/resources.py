@@ -47,31 +47,28 @@ _THROTTLED = message(
     "container_cpu_cfs_throttled_periods_total and container_memory_working_set_bytes of the pods during the run, from Prometheus"
 )
 _EXPECTED = {
-    MEMORY: message("no container is OOMKilled"),
-    REQUEST: message("no pod is Evicted"),
+    MEMORY: message("no container is OOMKilled"), REQUEST: message("no pod is Evicted"),
     CPU: message("container_cpu_cfs_throttled_periods_total does not grow"),
-}
+}  # fmt: skip
 _estimate = partial(Estimate.of, "resources")
 
 
 @dataclass(frozen=True)
 class _Evidence:
-    """How processes of a role were killed (for memory according to Kubernetes, or otherwise), tasks lost with them, and memory.
-
-    `used` is the most that a process held when its metrics were read, and its host; `floor` what pieces in flight of `MAX_PARALLEL`
-    layers hold at the least, and pieces of a layer; request and limit are those of the article for its images, else the guide's.
-    """
+    """How processes of a role were killed, tasks lost with them, and memory."""
 
     context: Context
     role: str
-    memory: int
+    memory: int  # processes that Kubernetes killed for it
     tasks: int
     is_killed: bool
     killed_at_bytes: int | None
     example: str
-    used: tuple[int, str] | None
-    floor: tuple[float, int] | None
-    usual_request: int
+    used: tuple[int, str] | None  # the most that a process held when its metrics were read, and its host
+    floor: (
+        tuple[float, int] | None
+    )  # what pieces in flight of `MAX_PARALLEL` layers hold at the least, and pieces of a layer
+    usual_request: int  # by the article for its images, else by the guide
     usual_limit: int
     usual_source: str
 
@@ -196,10 +193,8 @@ def _rule_of_thumb(role: str) -> Message:
     )  # fmt: skip
     if documented is None:
         return text
-    size = size_setting(documented.memory_bytes)
-    documented_text = message(
-        "the sizing guide of Dragonfly: {size} and {cores:g} cores", size=size, cores=documented.cpu
-    )
+    values = {"size": size_setting(documented.memory_bytes), "cores": documented.cpu}
+    documented_text = message("the sizing guide of Dragonfly: {size} and {cores:g} cores", **values)
     return join([text, documented_text], "; ")
 
 

@@ -53,9 +53,7 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
 def _findings(context: Context, role: str) -> tuple[str, ...]:
     """Return the findings that a role's own records show, or all where no record names a role."""
     found = context.present(*_PROOFS, *_HINTS)
-    query = (
-        "SELECT DISTINCT role, signature FROM events WHERE signature IN (?, ?, ?) AND role IN ('client', 'seedClient')"
-    )
+    query = "SELECT DISTINCT role, signature FROM events WHERE signature IN (?, ?, ?) AND role IN ('client', 'seedClient')"  # fmt: skip
     shown = context.dataset.rows(query, [*_PROOFS, *_HINTS]) if found else []
     named = [(of, signature) for of, signature in shown if signature in found]
     return tuple(name for name in found if (role, name) in named) if named else found

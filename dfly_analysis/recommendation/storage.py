@@ -28,9 +28,7 @@ _FINDING = "disk_full"
 _WELL_BELOW = 0.8  # a file system keeps a little for itself
 _CHECK = message("set it, repeat the preheat, then run `dfly-analysis diagnose`: disk_full is absent")
 _CLAIMS = message("Helm does not enlarge existing claims: run `kubectl patch pvc` on each, or create them again")
-_COLLECT = message(
-    "`df` of the content volume, metrics.txt of every seed client, and the Helm values or the chart's version"
-)
+_COLLECT = message("`df` of the content volume, metrics.txt of every seed client, and the Helm values or the chart's version")  # fmt: skip
 _estimate = partial(Estimate.of, "storage")
 
 
@@ -49,18 +47,14 @@ class _Disk:
 
 @dataclass(frozen=True)
 class _Demand:
-    """What a role's volume has to hold.
-
-    The lower end of what is needed leaves nothing to garbage collection, the upper one puts all layers on one host. `full`
-    counts tasks that failed on a full disk, 1 where only a finding shows it.
-    """
+    """What a role's volume has to hold."""
 
     role: str
-    full: int
+    full: int  # tasks that failed on a full disk, 1 where only a finding shows it
     busiest_bytes: int
     all_bytes: int
     largest_layer_bytes: int
-    needed: Interval
+    needed: Interval  # low: nothing is left to garbage collection; high: all layers are on one host
     high_threshold: float
     low_threshold: float
     volume_bytes: int | None

@@ -46,15 +46,12 @@ class Setup:
 
 @dataclass(frozen=True)
 class StressPlan:
-    """What to run: each setup so many times, in steps of what to do and the command.
-
-    The 95 % interval of a failure rate near the expected one is at most `width` wide.
-    """
+    """What to run: each setup so many times, in steps of what to do and the command."""
 
     setups: tuple[Setup, ...]
     repeats: int
     expected_failure_rate: float
-    width: float
+    width: float  # of the 95 % interval of a failure rate near the expected one, at most
     steps: tuple[tuple[str, str], ...]
     because: str
 
@@ -116,11 +113,7 @@ def plan_stress(
     sizes_bytes: Sequence[int], timeouts_s: Sequence[float], concurrencies: Sequence[int], *, width: float = 0.2,
     expected_failure_rate: float = 0.05, api: JobApi, url: str | None = None, namespace: str = "dragonfly-system",
 ) -> StressPlan:  # fmt: skip
-    """Plan a test of all combinations; a DflyError if a value is not above 0, or the width is out of reach.
-
-    The 95 % interval of a failure rate near the expected one is to be at most `width` wide. The jobs preheat `url`, with ``{size}``
-    for the size in bytes, by default the file server of dfbench.
-    """
+    """Plan a test of all combinations, with jobs that preheat `url` (``{size}``: bytes); a DflyError if a value is out of range."""
     if not (sizes_bytes and timeouts_s and concurrencies) or min(*sizes_bytes, *timeouts_s, *concurrencies) <= 0:
         hint = "e.g. --size 1GiB --timeout 60s --concurrency 8"
         raise DflyError("sizes, timeouts and concurrencies must be above 0", hint=hint)

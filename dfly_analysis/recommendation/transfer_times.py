@@ -39,18 +39,13 @@ _Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Link:
-    """What layers are transferred over.
+    """What layers are transferred over."""
 
-    The model is a piece's, from logs; the bandwidth (bytes per second) is that of all transfers together, with a model the most
-    that its times are valid for. `slots` pieces of one layer are in flight, each ends at `timeout_s` and gets `passes` attempts;
-    `client` is the release that determines the length of pieces.
-    """
-
-    duration_model: DurationFit | None
-    bandwidth_bps: float | None
-    slots: int
+    duration_model: DurationFit | None  # of a piece, from logs
+    bandwidth_bps: float | None  # of all transfers together; with a model the most that its times are valid for
+    slots: int  # pieces of one layer in flight
     timeout_s: float | None
-    client: str | None
+    client: str | None  # the release that determines the length of pieces
     passes: int = 2
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION
     _cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -100,11 +95,7 @@ class Link:
         return found
 
     def layer_failure(self, size_bytes: int, concurrent_sizes: Sequence[int]) -> Interval | None:
-        """Return the probability that a layer fails; None where it is not known.
-
-        Without a model only two cases are clear: a timeout below the even share of the link ends every piece, so the
-        probability is 1. Where there is room, how much is `margin`; the tail is in the logs alone.
-        """
+        """Return the probability that a layer fails; without a model only that of a timeout below the even share of the link is known."""
         if not size_bytes:
             return Interval(0.0, 0.0, 0.0)
         if self.timeout_s is None:
@@ -257,10 +248,7 @@ def _link(
 
 
 def busy_rate_bps(dataset: Dataset, origin: str) -> float | None:
-    """Return the rate that all hosts together reached in their busiest twentieth of the time, bytes per second.
-
-    Finished attempts from ``source`` or ``parent`` count, each with an even rate between start and end; None where there is none.
-    """
+    """Return the bytes per second that finished attempts of all hosts reached together in their busiest twentieth of the time."""
     query = """
         WITH attempts AS (
             SELECT nanoseconds(ended) / 1e9 AS end_s, end_s - duration_s AS start_s, size_bytes / duration_s AS rate FROM pieces

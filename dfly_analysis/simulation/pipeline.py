@@ -22,57 +22,46 @@ _UNLIKE = 1.6
 
 @dataclass(frozen=True)
 class Layers:
-    """Layers to fetch, in order; arrays of one length.
-
-    Pieces, passes, the size classes of whole pieces and of the last one, the link, and when each may begin (seconds, ascending).
-    """
+    """Layers to fetch, in order; arrays of one length."""
 
     n_pieces: Index
     passes: Index
-    whole: Index
-    last: Index
+    whole: Index  # size class of whole pieces
+    last: Index  # size class of the last piece
     link: Index
-    arrival_s: Array
+    arrival_s: Array  # when each may begin, ascending
 
 
 @dataclass(frozen=True)
 class ClientBehaviour:
-    """Settings and the behaviour of the client's release.
+    """Settings and the behaviour of the client's release."""
 
-    `slots` pieces of one layer and `lanes` layers are in flight; the timeouts are those of the first and of later passes. A failed
-    piece may cancel the others of its round, which ends at once (`noticed_at_once`) or when its last piece has a slot; else they run
-    on while it is retried. `limit_bps` is the client's own rate limit.
-    """
-
-    slots: int
-    lanes: int
-    timeout_s: tuple[float, float]
-    siblings_cancelled: bool = True
-    noticed_at_once: bool = False
-    limit_bps: float = float("inf")
+    slots: int  # pieces of one layer in flight
+    lanes: int  # layers in flight
+    timeout_s: tuple[float, float]  # of the first and of later passes
+    siblings_cancelled: bool = True  # a failed piece ends its round; else the others run on while it is retried
+    noticed_at_once: bool = False  # else such a round ends when its last piece has a slot
+    limit_bps: float = float("inf")  # the client's own rate limit
 
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What is assumed of the source, in several variants.
+    """What is assumed of the source, in several variants."""
 
-    Log seconds of an attempt at the usual load, shape (variants, 2 passes, size classes, `SCORES`); competing risks per second and at
-    the start of an attempt (variants, 2 passes); contention, now and when the distribution was fitted, under the usual load of the
-    link; the exponent is 1 where throughput saturates gradually, and large where it saturates abruptly. A piece faster than `usual_bps`
-    loads the link for more than one piece, a slower one for less; 0 where all load it equally. The retry correlation is the share of
-    failures that repeat in the next pass.
-    """
-
-    log_time: Array
-    hazard_per_s: Array
-    at_start: Array
+    log_time: Array  # log seconds of an attempt at the usual load: variants, 2 passes, size classes, `SCORES`
+    hazard_per_s: Array  # competing risks: variants, 2 passes
+    at_start: Array  # competing risks at the start of an attempt: variants, 2 passes
     contention: Array
-    usual_contention: Array
+    usual_contention: Array  # when the distribution was fitted, under the usual load of the link
     usual_load: float
-    contention_exponent: float
+    contention_exponent: float  # 1 where throughput saturates gradually, large where it saturates abruptly
     class_bytes: Array
-    usual_bps: float = 0.0
-    retry_failure_correlation: Array = field(default_factory=lambda: np.zeros(0))
+    usual_bps: float = (
+        0.0  # a faster piece loads the link for more than one, a slower one for less; 0 where all load it equally
+    )
+    retry_failure_correlation: Array = field(
+        default_factory=lambda: np.zeros(0)
+    )  # share of failures that repeat in the next pass
 
 
 @dataclass(frozen=True)

@@ -18,21 +18,18 @@ _LOGIT_EDGE = 30.0
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """The prediction for some layers under some settings.
-
-    Rates (of layers, of attempts without cancelled ones, of attempts that time out) have a 95 % interval of what is not known of the
-    source; the intervals of failed layers, median time of a layer and makespan include chance. `variance_shares` is the share of the squared
-    width of `failure_rate` by source of uncertainty (``chance``: the copies).
-    """
+    """The prediction for some layers under some settings; rates have a 95 % interval of what is not known of the source."""
 
     n_layers: int
     failure_rate: Interval
     attempt_failure_rate: Interval
-    cut_rate: Interval
-    failed: Interval
+    cut_rate: Interval  # of attempts that time out
+    failed: Interval  # layers; this and the times include chance
     layer_time_s: Interval
     makespan_s: Interval
-    variance_shares: Mapping[str, float] = field(default_factory=dict, hash=False)
+    variance_shares: Mapping[str, float] = field(
+        default_factory=dict, hash=False
+    )  # of the squared width of `failure_rate`, by axis (``chance``: the copies)
 
 
 def summarize(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants) -> SimulationResult:

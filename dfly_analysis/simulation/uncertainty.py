@@ -25,20 +25,17 @@ Tables = Mapping[tuple[int, float], Array]
 
 @dataclass(frozen=True)
 class Source:
-    """Where pieces come from, as fitted.
+    """Where pieces come from, as fitted."""
 
-    The distributions are those of the first pass and of the later ones, and include the speed relative to the run; without
-    `sharing` pieces do not slow each other; `bandwidth_bps` replaces the link's fitted one. The retry correlation is beyond what the
-    load explains; retries are those of a request that fails at its start, now and when the distribution was fitted.
-    """
-
-    duration_models: tuple[DurationFit, DurationFit]
-    sharing: CapacityFit | None = None
-    bandwidth_bps: float | None = None
+    duration_models: tuple[
+        DurationFit, DurationFit
+    ]  # of the first pass and of later ones, at `speed` relative to the run
+    sharing: CapacityFit | None = None  # without it pieces do not slow each other
+    bandwidth_bps: float | None = None  # replaces the link's fitted one
     speed: float = 1.0
-    retry_failure_correlation: Interval = _NO_CORRELATION
-    retries: int = 0
-    observed_retries: int = 0
+    retry_failure_correlation: Interval = _NO_CORRELATION  # beyond what the load explains
+    retries: int = 0  # of a request that fails at its start
+    observed_retries: int = 0  # when the distribution was fitted
 
     @property
     def same_model(self) -> bool:

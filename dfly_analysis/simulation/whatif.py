@@ -54,21 +54,15 @@ class Agreement:
 
     @property
     def inside(self) -> bool:
-        """Whether the observation lies in the interval."""
         return self.predicted.low <= self.observed <= self.predicted.high
 
 
 @dataclass(frozen=True)
 class WhatIf:
-    """The effect of other settings, with that of the settings in force and what was observed.
-
-    `layer_now` and `layer_then` predict the requested layer (equal where nothing is changed), `run_now` and `run_then` the run's
-    own layers (None where it shows none); `agreement` compares the replay of the settings in force with the observed run. `version`
-    is the release of the client whose pipeline was simulated.
-    """
+    """The effect of other settings, with that of the settings in force and what was observed."""
 
     role: str
-    version: str | None
+    version: str | None  # of the client whose pipeline was simulated
     changes: tuple[Change, ...]
     question: Question
     size_bytes: int
@@ -77,18 +71,17 @@ class WhatIf:
     layers_at_once: int
     settings_now: SimulatedSettings
     settings_then: SimulatedSettings
-    layer_now: SimulationResult
+    layer_now: SimulationResult  # of the requested layer
     layer_then: SimulationResult
-    run_now: SimulationResult | None
+    run_now: SimulationResult | None  # of the run's own layers, None where it shows none
     run_then: SimulationResult | None
     observed: Observed | None
-    agreement: tuple[Agreement, ...] = ()
+    agreement: tuple[Agreement, ...] = ()  # of `run_now` with the observed run
     notes: tuple[str, ...] = ()
     seed: int = 1
 
     @property
     def changed(self) -> bool:
-        """Whether anything differs from what was in force."""
         return bool(self.changes) or self.question.bandwidth_bps is not None or self.question.source_speed != 1.0
 
 
@@ -109,17 +102,20 @@ class _Simulation:
         first = later if source.same_model else settings.parent_timeout_s(self.version) or later
         passes = layers.passes if settings.back_to_source else np.ones_like(layers.passes)
         tables = self.tables[source.speed]
+        # The client's rate limit has no effect where it is far beyond what so many pieces could use.
+        limit = min((x for x in (settings.limit_bps, settings.source_limit_bps) if x), default=math.inf)
+        used = max(size / float(np.exp(table[0, len(SCORES) // 2])) for (_, size), table in tables.items())
         client = ClientBehaviour(
             slots=settings.slots or 1, lanes=lanes, timeout_s=(first, later),
             siblings_cancelled=rules.siblings_cancelled(self.version), noticed_at_once=rules.failure_noticed_at_once(self.version),
-            limit_bps=_binding_limit(tables, settings, lanes),
+            limit_bps=limit if limit < _FAR_BEYOND * used * (settings.slots or 1) * lanes else math.inf,
         )  # fmt: skip
         # Few layers need more copies, for a rate is determined by layers.
         copies = max(self.copies, round(_LAYERS_OF_ALL_COPIES * self.copies / COPIES / len(layers.n_pieces)))
         n = self.variants.count
         variant = np.repeat(np.arange(n), [copies, *[max(1, copies // 3)] * (n - 1)])
-        rng, used = np.random.default_rng(self.seed), replace(layers, passes=passes)
-        outcome = run_layers(used, client, uncertainty.assume(source, classes, self.variants, tables), variant, rng)
+        assumptions, rng = uncertainty.assume(source, classes, self.variants, tables), np.random.default_rng(self.seed)
+        outcome = run_layers(replace(layers, passes=passes), client, assumptions, variant, rng)
         return summarize(outcome, variant, self.variants)
 
 
@@ -267,13 +263,6 @@ def _answer(
         agreement=_agreement(repeated[0], workload) if workload else (),
         notes=(*notes, *_notes(source, question, workload)), seed=case.seed,
     )  # fmt: skip
-
-
-def _binding_limit(tables: Tables, settings: SimulatedSettings, lanes: int) -> float:
-    """Return the client's rate limit, or infinity where it is far beyond what so many pieces could use."""
-    limit = min((x for x in (settings.limit_bps, settings.source_limit_bps) if x), default=math.inf)
-    requested = max(size / float(np.exp(table[0, len(SCORES) // 2])) for (_, size), table in tables.items())
-    return limit if limit < _FAR_BEYOND * requested * (settings.slots or 1) * lanes else math.inf
 
 
 def _agreement(run: SimulationResult, workload: Workload) -> tuple[Agreement, ...]:

@@ -46,41 +46,31 @@ _LOADS = """
 
 @dataclass(frozen=True)
 class Observed:
-    """What a run showed: layers from the source that ended, those whose pieces failed, rates with Wilson's interval, and times.
-
-    Attempts do not count cancelled ones; `left_out` are failed layers whose cause is not modelled.
-    """
+    """What a run showed: layers from the source that ended, those whose pieces failed, rates with Wilson's interval, and times."""
 
     n_layers: int
     failed: int
     failure_rate: Interval
-    attempt_failure_rate: Interval
+    attempt_failure_rate: Interval  # without cancelled ones
     layer_time_s: float
     makespan_s: float
-    left_out: int
+    left_out: int  # failed layers whose cause is not modelled
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Layers to simulate; of `every` layers one, 1 unless the run has very many pieces.
-
-    `lanes` layers may run at a time: as many as did where others had to wait, else three times as many.
-    """
+    """Layers to simulate."""
 
     layers: Layers
     class_bytes: tuple[float, ...]
-    lanes: int
+    lanes: int  # layers at a time: as many as there were where others had to wait, else three times as many
     largest_bytes: int
     observed: Observed
-    every: int = 1
+    every: int = 1  # of so many layers one is simulated, where the run has very many pieces
 
 
 def read_workload(dataset: Dataset, role: str, *, one_link: bool, tied: bool = False) -> Workload | None:
-    """Return what hosts of a role fetched from the source, or None where no such layer is seen.
-
-    All hosts share `one_link`, or each has its own. Of a large run in which layers are `tied` (slow each other) a period is simulated,
-    else layers from all of it.
-    """
+    """Return what hosts of a role (on `one_link`, or each on its own) fetched from the source; of a large `tied` run a period, else a sample."""
     observed = _observed(dataset, role)
     if observed is None:
         return None
@@ -119,10 +109,7 @@ def cut_layers(
     size_bytes: Sequence[int] | Array, piece_bytes: Sequence[float] | Array, version: str | None, *,
     link: Index | None = None, arrival_s: Array | None = None,
 ) -> tuple[Layers, tuple[float, ...]]:  # fmt: skip
-    """Return layers cut into pieces as a client's release does, and the bytes of the size classes.
-
-    All are on one link and at once where not given; sizes of last pieces are rounded up to two classes a doubling.
-    """
+    """Return layers (on one link at once, by default) cut into pieces as a release does, and their size classes, two a doubling."""
     size, piece = np.asarray(size_bytes, dtype=float), np.asarray(piece_bytes, dtype=float)
     count = np.ceil(size / piece).astype(np.intp)
     last = size - (count - 1) * piece
