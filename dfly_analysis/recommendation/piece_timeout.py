@@ -160,10 +160,19 @@ def change_or_reason(context: Context, need: Requirement, *first: Message) -> Re
     low, high = (in_force or 0.0, math.inf)
     if need.needed:
         low, high = (min(edge * factor, LONGEST_S) for edge in (need.needed.low, need.needed.high))
+    most, fit = 0, need.duration_fit
+    if isinstance(fit, DurationFit):
+        mean = context.n_pieces * fit.timeout_rate(context.piece_bytes, proposed_s, LEVEL).high
+        most = math.ceil(mean + 3.0 * math.sqrt(mean))
+    check = message(
+        "set it, preheat a layer of {size} again, then run `dfly-analysis diagnose` on the new logs: at most {most:,} of {pieces:,} pieces "
+        "time out at {timeout}, and the job's success_tasks name the layer", size=format_size(context.size_bytes), most=most,
+        pieces=context.n_pieces, timeout=duration_setting(proposed_s),
+    )  # fmt: skip
     return Recommendation.of(
         need.current, need.key, [*first, *_observations(context, need), *_predictions(context, need, in_force, proposed_s)],
         proposed=duration_setting(proposed_s), unit="s", low=low, high=high, confidence=_confidence(context, need),
-        findings=context.present(*_FINDINGS), how_to_check=_check_text(context, need, proposed_s),
+        findings=context.present(*_FINDINGS), how_to_check=check,
         demanded_bandwidth_bps=context.bandwidth_bps(need.role, proposed_s),
         rule_of_thumb=message("the article: {time} for 20 GB and more (set {key}, not pieceDownloadTimeout)", time=duration_setting(ARTICLE_S), key=need.key),
         layer_failure_now=_layer_failure(context, need, in_force),
@@ -296,18 +305,6 @@ def _rule_of_thumb_reason(context: Context, need: Requirement) -> Message:
     else:
         rule = message("{time} as the maintainers advise", time=duration_setting(MAINTAINERS_S))
     return message("rule of thumb ({reason}): {rule}, or what the observed bandwidth requires", reason=reason, rule=rule)  # fmt: skip
-
-
-def _check_text(context: Context, need: Requirement, proposed_s: float) -> Message:
-    most, fit = 0, need.duration_fit
-    if isinstance(fit, DurationFit):
-        mean = context.n_pieces * fit.timeout_rate(context.piece_bytes, proposed_s, LEVEL).high
-        most = math.ceil(mean + 3.0 * math.sqrt(mean))
-    return message(
-        "set it, preheat a layer of {size} again, then run `dfly-analysis diagnose` on the new logs: at most {most:,} of {pieces:,} pieces "
-        "time out at {timeout}, and the job's success_tasks name the layer", size=format_size(context.size_bytes), most=most,
-        pieces=context.n_pieces, timeout=duration_setting(proposed_s),
-    )  # fmt: skip
 
 
 def _no_recommendation(context: Context, need: Requirement) -> NoRecommendation:

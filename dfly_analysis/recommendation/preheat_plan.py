@@ -123,7 +123,7 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
         manifest=manifest, scope=scope, parallel=chosen, stages=evaluated, degrees=degrees,
         pulls=tuple(_pulls(evaluated, links)), jobs=tuple(_jobs(manifest, evaluated, api, scope, chosen, timeout_s)),
         checks=preheat_jobs.checks_of(manifest, api, scope), assumptions=(basis, *links.assumptions, *preheat_jobs.notes_of(api, timeout_s)),
-        warnings=(*_warnings(evaluated, links.source, api), *_unknown_sizes(manifest)),
+        warnings=tuple(_warnings(manifest, evaluated, links.source, api)),
     )  # fmt: skip
 
 
@@ -249,7 +249,7 @@ def _jobs(manifest: Manifest, stages: Sequence[Stage], api: JobApi, scope: str, 
     yield {"stage": last, "payload": preheat_jobs.image_job(manifest, api, scope, parallel, timeout_s)}
 
 
-def _warnings(stages: Sequence[Stage], link: Link, api: JobApi) -> Iterator[Message]:
+def _warnings(manifest: Manifest, stages: Sequence[Stage], link: Link, api: JobApi) -> Iterator[Message]:
     for stage in stages:
         name, margin, timeout_s = stage.name, stage.margin, link.timeout_s
         if stage.time is not None and stage.time.high > api.window_s:
@@ -267,9 +267,6 @@ def _warnings(stages: Sequence[Stage], link: Link, api: JobApi) -> Iterator[Mess
         if stage.failure is not None and stage.failure.value > 0.5:
             share = format_share(stage.failure.value)
             yield message("stage {name}: {share} of such preheats lose a layer, see `dfly-analysis recommend`", name=name, share=share)  # fmt: skip
-
-
-def _unknown_sizes(manifest: Manifest) -> Iterator[Message]:
     if unknown := sum(layer.size_bytes is None for layer in manifest.layers):
         known = sum(layer.size_bytes or 0 for layer in manifest.layers)
         yield message(

@@ -104,7 +104,11 @@ def advise(context: Context) -> Iterator[Item]:
     """Return requests and limits where processes ran out of them; what was used and what is documented as estimates."""
     roles = [_evidence(context, role) for role in CLIENT_ROLES]
     for one in roles:
-        yield from _contradictions(one)
+        shown, configured = one.killed_at_bytes, context.setting(MEMORY, one.role)
+        if shown is not None and configured.size_bytes is not None and shown < _WELL_BELOW * configured.size_bytes:
+            values = {"role": TITLES[one.role], "limit": format_size(shown)}
+            text = message("a container of the {role} was killed at a limit of {limit}", **values)
+            yield contradiction(text, configured)
         found = [*(_memory(one) if one.is_killed else []), *_cpu(one)]
         yield from found
         if not found and (one.is_killed or one.role == "seedClient"):
@@ -134,14 +138,6 @@ def _evidence(context: Context, role: str) -> _Evidence:
         usual = (documented.memory_bytes // 4, documented.memory_bytes, guide.load_sizing_guide().source)
     at = min(limits, default=None)
     return _Evidence(context, role, len(memory), tasks, bool(found or tasks), at, example, used, _in_flight_bytes(context, role), *usual)  # fmt: skip
-
-
-def _contradictions(given: _Evidence) -> Iterator[Message]:
-    """Warn where a container had another limit than the settings say."""
-    shown, configured = given.killed_at_bytes, given.context.setting(MEMORY, given.role)
-    if shown is not None and configured.size_bytes is not None and shown < _WELL_BELOW * configured.size_bytes:
-        values = {"role": TITLES[given.role], "limit": format_size(shown)}
-        yield contradiction(message("a container of the {role} was killed at a limit of {limit}", **values), configured)
 
 
 def _resident_text(used: tuple[int, str]) -> Message:

@@ -73,19 +73,12 @@ def advise(context: Context) -> Iterator[Item]:
     for demand in demands:
         if not (changes and demand.role == "seedClient") and (reason := _no_recommendation(context, demand)):
             yield reason
-    yield from _contradictions(context, demands[0])
+    configured, disk = context.setting(VOLUME, "seedClient"), demands[0].smallest
+    if demands[0].full and disk is not None and disk.total_bytes < _WELL_BELOW * (configured.size_bytes or 0):
+        yield contradiction(_disk_text(disk), configured)
     yield from _write_speed(context)
     for demand in demands:
         yield from _estimates(context, demand)
-
-
-def _contradictions(context: Context, demand: _Demand) -> Iterator[Message]:
-    """Warn where a disk that filled up is smaller than the volume in the settings."""
-    configured, disk = context.setting(VOLUME, demand.role), demand.smallest
-    if not demand.full or disk is None or configured.size_bytes is None:
-        return
-    if disk.total_bytes < _WELL_BELOW * configured.size_bytes:
-        yield contradiction(_disk_text(disk), configured)
 
 
 def _disk_text(disk: _Disk) -> Message:
