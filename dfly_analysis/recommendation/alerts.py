@@ -122,8 +122,7 @@ class Alerts:
 
     def dashboard(self) -> str:
         """Return a Grafana dashboard for large preheats, JSON to import."""
-        content = _dashboard(self.values)
-        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(_dashboard(self.values), indent=1, ensure_ascii=False) + "\n"
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:

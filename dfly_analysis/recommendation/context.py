@@ -10,7 +10,6 @@ from typing import Any, Literal
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_length_bytes
 from dfly_analysis.catalog.releases import parse_version, releases
-from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import Setting
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
@@ -101,10 +100,6 @@ class RecommendationContext:
     compression_ratio: float | None = None
 
     @property
-    def settings(self) -> Settings:
-        return self.dataset.settings
-
-    @property
     def client_version(self) -> str | None:
         """The release of the seed client, or of the client where the seed's is not known."""
         return self.version("seedClient") or self.version("client")
@@ -128,7 +123,7 @@ class RecommendationContext:
 
     def version(self, role: str) -> str | None:
         """Return the release of a role's component, or None."""
-        return self.settings.versions.get(role)
+        return self.dataset.settings.versions.get(role)
 
     def released(self, role: str, since: str) -> bool:
         """Return whether a role runs that release or a later one, or an unknown one."""
@@ -139,12 +134,12 @@ class RecommendationContext:
         """Return whether the role's release reads a key; where the release is not known, whether something sets it."""
         version, known = self.version(role), defaults_of(role, key)
         if version is None or known is None:
-            return self.settings.get(key, role).value is not None
+            return self.dataset.settings.get(key, role).value is not None
         return known.is_read(version)
 
     def setting(self, key: str, role: str) -> Setting:
         """Return the value in force for a role: what its files, or most of them, set."""
-        return self.settings.get(key, role)
+        return self.dataset.settings.get(key, role)
 
     def pieces_in_flight(self, role: str) -> int | None:
         """Return how many pieces of one layer a role fetches at a time once the recommendations are followed, or None."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
+from dfly_analysis import units
 from dfly_analysis.catalog.job_api import job_api
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval, NotFitted, wilson
@@ -17,15 +18,7 @@ from dfly_analysis.recommendation.context import RecommendationContext as Contex
 from dfly_analysis.recommendation.piece_timeout import range_text
 from dfly_analysis.recommendation.recommendations import Confidence, Estimate, Item, NoRecommendation, Recommendation
 from dfly_analysis.recommendation.transfer_times import MARGIN
-from dfly_analysis.units import (
-    duration_setting,
-    format_duration,
-    format_rate,
-    format_share,
-    format_size,
-    parse_size,
-    rate_setting,
-)
+from dfly_analysis.units import duration_setting, format_duration, format_rate, format_share, format_size
 
 LIMIT, OLD_LIMIT, SOURCE_LIMIT = "download.bandwidthLimit", "download.rateLimit", "download.backToSourceBandwidthLimit"
 RENAMED_IN, TEXT_SINCE = "v1.2.8", "v0.1.88"
@@ -98,7 +91,7 @@ def _raised_limit(context: Context, key: str) -> Recommendation | None:
         return None
     version = context.version(_ROLE)
     name = OLD_LIMIT if key == LIMIT and version and not context.released(_ROLE, RENAMED_IN) else key
-    proposed = rate_setting(_ROOM * least, bare=bool(version) and not context.released(_ROLE, TEXT_SINCE))
+    proposed = units.rate_setting(_ROOM * least, bare=bool(version) and not context.released(_ROLE, TEXT_SINCE))
     reasons = [
         message(
             "at this limit a layer of {size} takes {time}, longer than the {deadline} of its job", size=format_size(context.size_bytes),
@@ -107,7 +100,7 @@ def _raised_limit(context: Context, key: str) -> Recommendation | None:
         message("the wait for the limit counts for the job, but not for the piece timeout, so no timeout shows it"),
     ]  # fmt: skip
     return Recommendation.of(
-        current, name, reasons, proposed=proposed, unit="B/s", low=least, high=float(parse_size(proposed)),
+        current, name, reasons, proposed=proposed, unit="B/s", low=least, high=float(units.parse_size(proposed)),
         confidence="high" if server else "medium",
         findings=context.present("preheat_deadline"),
         how_to_check=message("set it, repeat the preheat, then run `dfly-analysis diagnose`: preheat_deadline is absent"),
@@ -137,9 +130,8 @@ def _link(context: Context) -> Iterator[Estimate]:
         return
     busiest, usual = capacity.goodness["busiest_bps"], max(1.0, capacity.usual_load)
     because = message("finished bytes per second with a piece in flight (hosts: {n:,})", n=len(capacity.hosts))
-    most = Interval(busiest, busiest, math.inf)
     what = message("peak rate of one host from the registry")
-    yield _estimate(what, most, "B/s", "measured", "high", because, _CHECK)
+    yield _estimate(what, Interval(busiest, busiest, math.inf), "B/s", "measured", "high", because, _CHECK)
     carried = capacity.throughput(usual).value
     if capacity.shared:
         band = capacity.bandwidth_bps

@@ -14,17 +14,11 @@ from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import CapacityFit
 from dfly_analysis.readers.pods import Termination
+from dfly_analysis.recommendation import recommendations
 from dfly_analysis.recommendation.context import CLIENT_ROLES, TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.preheat_plan import MAX_PARALLEL
-from dfly_analysis.recommendation.recommendations import (
-    Confidence,
-    Estimate,
-    Item,
-    NoRecommendation,
-    Recommendation,
-    contradiction,
-)
+from dfly_analysis.recommendation.recommendations import Confidence, Estimate, Item, NoRecommendation, Recommendation
 from dfly_analysis.units import format_rate, format_size, size_setting
 
 MEMORY, REQUEST, CPU = "resources.limits.memory", "resources.requests.memory", "resources.limits.cpu"
@@ -83,9 +77,7 @@ class _Evidence:
     @property
     def spared(self) -> bool:
         """Whether the memory that a process held rules out that it was killed for it."""
-        return (
-            not self.memory and self.used is not None and self.limit is not None and self.used[0] < _SAFE * self.limit
-        )
+        return not self.memory and self.used is not None and self.used[0] < _SAFE * (self.limit or 0)
 
     def change(
         self, key: str, reasons: list[Message], proposed: str, unit: str, low: float, high: float, confidence: Confidence = "low"
@@ -108,7 +100,7 @@ def advise(context: Context) -> Iterator[Item]:
         if shown is not None and configured.size_bytes is not None and shown < _WELL_BELOW * configured.size_bytes:
             values = {"role": TITLES[one.role], "limit": format_size(shown)}
             text = message("a container of the {role} was killed at a limit of {limit}", **values)
-            yield contradiction(text, configured)
+            yield recommendations.contradiction(text, configured)
         found = [*(_memory(one) if one.is_killed else []), *_cpu(one)]
         yield from found
         if not found and (one.is_killed or one.role == "seedClient"):
@@ -190,8 +182,8 @@ def _rule_of_thumb(role: str) -> Message:
     if documented is None:
         return text
     values = {"size": size_setting(documented.memory_bytes), "cores": documented.cpu}
-    documented_text = message("the sizing guide of Dragonfly: {size} and {cores:g} cores", **values)
-    return join([text, documented_text], "; ")
+    by_guide = message("the sizing guide of Dragonfly: {size} and {cores:g} cores", **values)
+    return join([text, by_guide], "; ")
 
 
 def _limit_reasons(given: _Evidence) -> Iterator[Message]:

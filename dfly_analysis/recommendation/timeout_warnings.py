@@ -16,7 +16,7 @@ _WELL_BELOW = 0.9
 def advise(context: RecommendationContext) -> Iterator[Message]:
     """Return a warning for each ignored key, and where timeouts contradict the pieces or each other."""
     yield from _other_timeouts_observed(context)
-    for path, reason in ignored_paths(context.settings):
+    for path, reason in ignored_paths(context.dataset.settings):
         yield message("{path}: {reason}", path=path, reason=reason)
     yield from _short_collector(context)
 
