@@ -126,11 +126,7 @@ class Alerts:
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """Return an expression with its values, and with `grown` written out.
-
-    ``grown(X[1h])`` is what a counter grew by, the first failure included: where there was no such series an hour ago, all
-    it holds now came within the hour.
-    """
+    """Return an expression with its values, and with ``grown(X[1h])``, the growth of a counter that may be new, written out."""
     try:
         return _GROWN.sub(_written_out, Template(text).substitute(values))
     except (KeyError, ValueError) as problem:
@@ -138,6 +134,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def _written_out(found: re.Match[str]) -> str:
+    # where there was no such series an hour ago, all it holds now came within the hour
     metric, window, offset = found["metric"], found["window"], found["offset"] or ""
     spans = [part for part in (window, offset.removeprefix(" offset ")) if part]
     minutes = sum(int(span[:-1]) * {"m": 1, "h": 60}[span[-1]] for span in spans)

@@ -60,11 +60,8 @@ def required_timeouts(context: Context) -> dict[tuple[str, str], Requirement]:
 
 
 def _timeout_evidence(context: Context, role: str) -> tuple[int, int, int, float | None, bool]:
-    """Return the fields of `Requirement` from `failed_tasks` to `any_timeout`.
-
-    Where neither table names any timeout, a finding that proves one, or the primary cause, counts for the seed client:
-    it is the one that reads large layers from the registry.
-    """
+    """Return the fields of `Requirement` from `failed_tasks` to `any_timeout`."""
+    # Where no table names a timeout, a finding that proves one, or the primary cause, counts for the seed client: it reads large layers.
     query = """
         SELECT count(*) FILTER (role = $1), count(*) FILTER (role = $1 AND outcome = 'timeout'),
             max(timeout_s) FILTER (role = $1 AND outcome = 'timeout'), count(*) FILTER (outcome = 'timeout')
@@ -80,11 +77,8 @@ def _timeout_evidence(context: Context, role: str) -> tuple[int, int, int, float
 
 
 def _longest_sensible_s(context: Context, role: str) -> float:
-    """Return the longest sensible piece timeout, seconds.
-
-    The scheduler removes a peer that has reported no piece for ``scheduler.gc.pieceDownloadTimeout``; a piece with all
-    its retries has to end before that. Where someone lowered that rule, its usual 30 min count.
-    """
+    """Return the longest piece timeout, seconds, with which a piece ends with all its retries before the scheduler removes its peer."""
+    # Where someone lowered that rule of the scheduler, its usual 30 min count.
     collector = context.setting(COLLECTOR, "scheduler").seconds or _COLLECTOR_S
     most = max(collector, _COLLECTOR_S) / (context.retries(role) + 1)
     return max(60.0, (math.ceil(most / 60.0) - 1) * 60.0)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dfly_analysis.catalog.job_api import JobApi
 from dfly_analysis.errors import DflyError
 from dfly_analysis.messages import Message, message
-from dfly_analysis.recommendation.manifest import Layer, Manifest
+from dfly_analysis.recommendation.manifest import Manifest
 from dfly_analysis.units import format_duration
 
 _LEAST_S, _ROOM = 600.0, 2.0
@@ -41,19 +41,13 @@ def image_job(manifest: Manifest, api: JobApi, scope: str, parallel: int, timeou
     """Return the payload that preheats the whole image."""
     url = manifest.url or "https://REGISTRY/v2/NAME/manifests/TAG"
     extra = {"platform": manifest.platform} if manifest.platform else {}
-    return _job({"type": "image", "url": url, **extra}, api, scope, parallel, timeout_s)
+    return job_of({"type": "image", "url": url, **extra}, api, scope, parallel, timeout_s)
 
 
-def layer_jobs(manifest: Manifest, layers: Sequence[Layer], api: JobApi, scope: str, parallel: int, timeout_s: float | None) -> list[dict[str, Any]]:  # fmt: skip
-    """Return the payloads that preheat some layers: one, or one a layer where the release takes no list."""
-    urls = [manifest.blob_url(layer) for layer in layers]
-    arguments: list[dict[str, Any]] = [{"url": url} for url in urls]
-    if api.takes_urls:
-        arguments = [{"urls": urls}] if urls else []
-    return [_job({"type": "file", **one}, api, scope, parallel, timeout_s) for one in arguments]
-
-
-def _job(arguments: dict[str, Any], api: JobApi, scope: str, parallel: int, timeout_s: float | None) -> dict[str, Any]:
+def job_of(
+    arguments: dict[str, Any], api: JobApi, scope: str, parallel: int, timeout_s: float | None
+) -> dict[str, Any]:
+    """Return the payload of a preheat with some arguments."""
     name = scope_name(api, scope)
     if name is not None:
         arguments["scope"] = name

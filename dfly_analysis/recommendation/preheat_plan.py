@@ -243,7 +243,9 @@ def _pulls(stages: Sequence[Stage], links: Links) -> Iterator[Pull]:
 def _jobs(manifest: Manifest, stages: Sequence[Stage], api: JobApi, scope: str, parallel: int, timeout_s: float | None) -> Iterator[Mapping[str, Any]]:  # fmt: skip
     for number, stage in enumerate(stages, start=1):
         own = [manifest.configuration] if number == 1 and manifest.configuration else []
-        for payload in preheat_jobs.layer_jobs(manifest, [*own, *stage.layers], api, scope, parallel, timeout_s):
+        urls = [manifest.blob_url(layer) for layer in (*own, *stage.layers)]
+        for arguments in [{"urls": urls}] if api.takes_urls else [{"url": url} for url in urls]:
+            payload = preheat_jobs.job_of({"type": "file", **arguments}, api, scope, parallel, timeout_s)
             yield {"stage": f"{number} {stage.name}", "payload": payload}
     last = message("{n} the whole image: fetches what is missing", n=len(stages) + 1)
     yield {"stage": last, "payload": preheat_jobs.image_job(manifest, api, scope, parallel, timeout_s)}

@@ -160,11 +160,8 @@ def _preheats(setup: Setup, repeats: int, api: JobApi, url: str | None, namespac
 
 
 def read_stress(text: str, source: str, *, width: float = 0.2, target_failure_rate: float = 1e-3) -> StressResult:
-    """Read a completed results file; a SourceError if it is no such file, a NotEnoughDataError if no row is completed.
-
-    Rows without time and outcome are not run yet. Any CSV of ``docs/how-to/other-sources.md`` with ``timeout_s`` works, where
-    ``settings`` names ``concurrentPieceCount``. The failure rate has to meet the target by its interval's upper end.
-    """
+    """Read a completed results file; a SourceError if it is no such file, a NotEnoughDataError if no row is completed."""
+    # Any CSV of docs/how-to/other-sources.md with timeout_s works, where settings names concurrentPieceCount.
     kept, open_rows = _completed(text)
     problems: list[str] = []
     rows = list(read_bench(kept, source, on_problem=lambda problem: problems.append(str(problem))))
