@@ -9,6 +9,8 @@ MARK = "[redacted]"
 _NAMES = (
     r"authorization|cookie|token|passw(?:or)?d|secret(?:[_-]?(?:access[_-]?)?key)?|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key"
     r"|signature|credential|x-amz-signedheaders|passphrase|x-registry-auth|(?<=[?&])sig|auth(?=\\*[\"'])"
+    # the key that signs the Manager's tokens is called key alone; ids of tasks and digests are hexadecimal
+    r"|(?<![\w-])key(?=\\*[\"']?\s*:\s*\\*[\"']?(?![0-9a-f]+\\*[\"']?(?:\W|$))[A-Za-z0-9+/_-]{16,}={0,2}\\*[\"']?\s*(?:[#,}\n]|$))"
 )
 # A name at the end of an identifier, then : or =, then the value: quoted (quotes may be escaped any number of times or doubled as in a cell
 # of CSV, and the end may be missing), a Go or Rust list, or bare.

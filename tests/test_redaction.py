@@ -27,6 +27,7 @@ SECRETS = [
     "mysql://root:{}@db:3306/m", '{{"auths":{{"reg":{{"auth":"{}"}}}}}}', "passphrase={}",
 ]  # fmt: skip
 HARMLESS = [
+    "key: 0f2b6bb1a3dd9c7bfa5e25db60f8d1ee9bbd5c1d6fc2c4f01f3a9a2b8b4a5b6c", "cache: key is missing", "key: download.pieceTimeout", "- key: node-role.kubernetes.io/control-plane",
     'request_header: {"Authorization": "", "Accept": "x"}', "authentication: none", "author: me", "Authorization: None", "token: null", '""Authorization"": """", ""Accept"": ""x""', 'token="" next=1',
     'Www-Authenticate: Bearer realm="https://auth.example/token",service="registry"', "docker://alpine@sha256:0011", "mail me at a@b.example",
     "the token expired", "invalid credentials", "basic checks passed", "tokio::time", "GET https://reg.example/v2/m/blobs/sha256:00",
@@ -134,3 +135,14 @@ def test_the_module_knows_no_example_secret():
 def test_every_ending_of_a_secrets_name_has_a_root():
     """What is looked for first, because it is cheap, may never keep a name from being looked at."""
     assert all(any(root in ending for root in redaction._ROOTS) for ending in redaction.SECRET_ENDINGS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["auth:\n  jwt:\n    key: {}\n    timeout: 48h", '    key: "{}"', '{{"jwt":{{"key":"{}"}}}}', "key: {}== # signs"],
+)
+def test_the_key_that_signs_tokens_goes(text):
+    """The Manager's configuration calls it key, as many harmless things are called."""
+    secret = "ZWFzdHNpZGVnYWxheHk2NjY2"
+    assert secret not in redact(text.format(secret))
+    assert "key" in redact(text.format(secret))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +27,8 @@ from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_order, report, require_readable, workers
 from dfly_analysis.dataset.parquet_schema import table_schema, with_pandas_metadata
 from dfly_analysis.dataset.prometheus_window import Prometheus, query_server
-from dfly_analysis.dataset.stored_tables import METADATA_KEY, REST_PART, reconstruction_key
-from dfly_analysis.errors import SourceError
+from dfly_analysis.dataset.stored_tables import INCOMPLETE, METADATA_KEY, REST_PART, reconstruction_key
+from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.io import list_files
 from dfly_analysis.io.output_store import Store, open_store
 from dfly_analysis.schema import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS, Table
@@ -89,6 +93,7 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
     store = open_store(out)
     whole, rest = FileResult(), FileResult()
     counts: dict[str, int] = {}
+    mark_incomplete(store)
     try:
         for name, part, count in _write_parts(paths, options, store, cluster, whole, on_problem):
             report(part, on_problem, progress)
@@ -105,6 +110,8 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
         require_readable(paths, whole)
     except BaseException:
         store.remove_incomplete()
+        if not counts:  # nothing was replaced: what an earlier run wrote is whole
+            store.delete(INCOMPLETE)
         raise
     _write_rest(store, rest)
     _delete_old_parts(store, {*counts, _REST})
@@ -124,8 +131,20 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
         key = reconstruction_key(engine, local, effective_timeouts(dataset.settings), terminations(whole))
     engine.release_memory()
     rows |= {f"{table.name}.parquet": _write_table(store, engine, table, key) for table in tables}
+    store.delete(INCOMPLETE)
     coverage = tuple(with_notes(whole.coverage, dataset.copies))
     return Written(rows, coverage, dataset.missing_inputs, tuple(whole.problems))
+
+
+def mark_incomplete(store: Store) -> None:
+    """Mark the tables as being written, so that an interrupted run does not pass for a whole one; refuse a place in use."""
+    owner: dict[str, Any] = {}
+    with suppress(SourceError, ValueError, OSError), store.open(INCOMPLETE) as file:
+        owner = json.loads(file.read())
+    pid, own = owner.get("pid"), (socket.gethostname(), os.getpid())
+    if owner.get("host") == own[0] and pid != own[1] and Path("/proc", str(pid)).exists():
+        raise StoreError(f"process {pid} is writing here", where=store.address, hint="wait for it, or give another folder with -o")  # fmt: skip
+    store.write(INCOMPLETE, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
 
 
 def _write_parts(

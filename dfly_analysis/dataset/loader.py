@@ -19,6 +19,7 @@ from dfly_analysis.dataset.event_store import EventStore
 from dfly_analysis.dataset.file_reader import ReadOptions, group_files, is_readable, read_files
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.prometheus_window import Prometheus, query_server
+from dfly_analysis.dataset.stored_tables import INCOMPLETE
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import SourceFile, list_files, open_file
 from dfly_analysis.workers import worker_count
@@ -99,6 +100,10 @@ def read_all(
             on_problem(error)
 
     listed = list_files(paths, on_problem=on_error)
+    for file in listed:
+        if file.location.endswith(INCOMPLETE):
+            hint = "run `dfly-analysis load` again, or wait until it has ended"
+            raise SourceError("holds the tables of a load that is not complete", where=file.location, hint=hint)
     options = options.for_files(listed)
     groups = group_files(listed, cache.takes) if cache else group_files(listed)
     with workers() as (readers, parsers):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 METADATA_KEY = b"dfly_analysis.reconstruction"
 REST_PART = "part-rest.parquet"
 """Part without records."""
+INCOMPLETE = "events.parquet/incomplete.json"
+"""Stands beside the parts while they are written: says which process writes them."""
 _ROLES = ("client", "seedClient")
 
 

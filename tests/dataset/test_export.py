@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -153,7 +155,7 @@ def test_an_interrupted_load_leaves_whole_parts_and_the_next_completes(tmp_path,
     assert done.returncode == code, done.stderr
     assert Path(marker).exists()
     assert "Traceback" not in done.stderr
-    seen = open_store(out).names() if out.exists() else []
+    seen = [part for part in (open_store(out).names() if out.exists() else []) if not part.endswith("incomplete.json")]
     assert not {"pieces.parquet", "tasks.parquet", "coverage.parquet", "coverage.json"} & set(seen)
     for part in seen:
         pq.ParquetFile(out / part).read()
@@ -353,3 +355,26 @@ def test_a_bucket_serves_and_receives(bucket, tmp_path):
     diagnosed = [CliRunner().invoke(main, ["diagnose", path, "--format", "csv", "--client", "v1.0.26"]) for path in (f"s3://{BUCKET}/out/events.parquet", str(run))]  # fmt: skip
     assert diagnosed[0].exit_code == diagnosed[1].exit_code == 0
     assert diagnosed[0].stdout.replace(f"s3://{BUCKET}/in", "") == diagnosed[1].stdout.replace(str(run), "")
+
+
+def test_an_interrupted_load_does_not_pass_for_whole(tmp_path, monkeypatch):
+    """Its folder is refused until a load has ended there; a process that still writes is named."""
+    run, _ = generated("slow-source", "v1.5.1")
+    rewrite = export.assemble
+    monkeypatch.setattr(export, "assemble", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        write_tables([run], tmp_path, ReadOptions(), settings=settings_of("v1.5.1"))
+    with pytest.raises(SourceError, match="a load that is not complete"):
+        load(tmp_path)
+    monkeypatch.setattr(export, "assemble", rewrite)
+    write_tables([run], tmp_path, ReadOptions(), settings=settings_of("v1.5.1"))
+    assert len(load(tmp_path, settings=settings_of("v1.5.1")).tasks)
+
+
+def test_two_loads_into_one_folder_are_refused(tmp_path):
+    run, _ = generated("slow-source", "v1.5.1")
+    owner = {"host": socket.gethostname(), "pid": os.getppid()}
+    (tmp_path / "events.parquet").mkdir()
+    (tmp_path / "events.parquet" / "incomplete.json").write_text(json.dumps(owner))
+    with pytest.raises(SourceError, match=f"process {os.getppid()} is writing here"):
+        write_tables([run], tmp_path, ReadOptions())
