@@ -85,12 +85,12 @@ def test_samples_are_unwrapped(envelope_id, number, block_bytes):
     assert own_lines == sample.get("own_lines", 0)
 
 
-@pytest.mark.parametrize(("envelope_id", "number"), [pair for pair in SAMPLES if find_envelope(pair[0]).head])
+@pytest.mark.parametrize(("envelope_id", "number"), [pair for pair in SAMPLES if find_envelope(pair[0]).patterns])
 def test_prefixes_name_time_and_stream(envelope_id, number):
     """The head of a prefix takes out the time and the stream that the sample states."""
     envelope = find_envelope(envelope_id)
     sample = envelope.samples[number]
-    matches = [match for text in clean(sample["text"].encode()).split(b"\n") if (match := envelope.head.match(text))]
+    matches = [match for text in clean(sample["text"].encode()).split(b"\n") if (match := envelope.patterns.head.match(text))]
     assert matches
     for name in {"time", "stream"} & set(sample):
         assert matches[0][name].decode() == sample[name]
