@@ -175,18 +175,9 @@ def _index() -> Mapping[tuple[str, str], KeyDefaults]:
 
 @cache
 def find_defaults(key: str) -> tuple[KeyDefaults, ...]:
-    """Return the defaults of a key, one for each component that has it.
+    """Return the defaults of a key, one for each component that has it; a FactMissingError offers the nearest names.
 
-    Parameters
-    ----------
-    key : str
-        ``download.pieceTimeout``, its last part, a Helm path, or ``seedClient:download.pieceTimeout``; what no configuration
-        changes is called ``fixed:preheat.pollingWindow`` and so on.
-
-    Raises
-    ------
-    FactMissingError
-        If no key has that name; the nearest names are offered.
+    ``download.pieceTimeout``, its last part, a Helm path, ``seedClient:download.pieceTimeout``, or ``fixed:preheat.pollingWindow``.
     """
     component, colon, bare = key.rpartition(":") if not key.startswith(_PREFIXES) else ("", "", key)
     known = [item for item in all_defaults() if not colon or item.component == component]

@@ -8,7 +8,6 @@ from functools import cache
 
 from dfly_analysis.catalog.defaults import KeyDefaults, all_defaults, defaults_of
 from dfly_analysis.catalog.yaml_loader import load_document, record
-from dfly_analysis.schema import ROLES
 
 GO_ROLES = ("scheduler", "manager")
 """Roles whose reader takes names in any capitals."""
@@ -23,16 +22,6 @@ class KeyList:
     repository: str
     source: str
     keys: tuple[str, ...]
-
-
-@record
-class KeyLists:
-    """The keys of each role."""
-
-    client: KeyList
-    seedClient: KeyList  # noqa: N815 - the role's name
-    scheduler: KeyList
-    manager: KeyList
 
 
 @cache
@@ -93,13 +82,14 @@ def _readable(role: str) -> tuple[str, ...]:
 
 
 @cache
-def load_key_lists() -> KeyLists:
+def load_key_lists() -> dict[str, KeyList]:
     """Return the keys that each role reads besides those with defaults."""
-    return load_document(KeyLists, "rules/key_spelling")
+    return load_document(dict[str, KeyList], "rules/key_spelling")
 
 
 def _listed(role: str) -> tuple[str, ...]:
-    return getattr(load_key_lists(), role).keys if role in ROLES else ()
+    known = load_key_lists().get(role)
+    return known.keys if known else ()
 
 
 @cache

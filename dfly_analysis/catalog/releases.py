@@ -81,7 +81,7 @@ class Chart(NamedTuple):
 class Releases:
     """All known releases of each numbering line, oldest first."""
 
-    charts: tuple[Chart, ...]
+    chart: tuple[Chart, ...]
     client: tuple[Tag, ...]
     server: tuple[Tag, ...]
 
@@ -94,17 +94,14 @@ def _releases() -> Releases:
 @cache
 def charts() -> tuple[Chart, ...]:
     """Return all known charts, oldest first."""
-    return _releases().charts
-
-
-def _tags(line: Line) -> tuple[Chart, ...] | tuple[Tag, ...]:
-    return _releases().charts if line == "chart" else _releases().client if line == "client" else _releases().server
+    return _releases().chart
 
 
 @cache
 def releases(line: Line) -> tuple[str, ...]:
     """Return the known releases of a numbering line, oldest first, as they are written there."""
-    return tuple(one.version for one in _tags(line))
+    tags: tuple[Chart | Tag, ...] = getattr(_releases(), line)
+    return tuple(one.version for one in tags)
 
 
 @cache

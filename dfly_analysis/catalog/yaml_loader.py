@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, dataclass_transform
 
 from dfly_analysis.errors import CatalogError, DflyError
 from dfly_analysis.units import parse_duration, parse_rate, parse_size
@@ -73,15 +73,13 @@ def load_entries(model: type[T], path: str) -> tuple[T, ...]:
     A CatalogError names file, line and entry of what is wrong, and what to write.
     """
     kind: Any = model
-    found: tuple[T, ...] = _cached(kind, path, many=True)
-    return found
+    return cast("tuple[T, ...]", _cached(kind, path, many=True))
 
 
 def load_document(model: type[T], path: str) -> T:
     """Return a file below ``entries/`` that is one record, see `load_entries`."""
     kind: Any = model
-    found: T = _cached(kind, path, many=False)
-    return found
+    return cast("T", _cached(kind, path, many=False))
 
 
 @cache

@@ -49,10 +49,10 @@ def demand_of(settings: Settings, role: str, size_bytes: int, host: str | None =
     number = settings.get(STREAMS, role, host).number
     streams = max(1, min(int(number), pieces)) if number is not None and number >= 1 else None
     limit = shorter_limit(settings, role, host)
-    missing = [name for name, known in ((STREAMS, streams), (PIECE, limit)) if known is None]
     if streams is not None and limit is not None and limit.seconds:
         bps = demanded_bps(min(size_bytes, streams * piece_bytes), limit.seconds)
         return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, bps)
+    missing = [name for name, known in ((STREAMS, streams), (PIECE, limit)) if known is None]
     reason = message(
         "unknown {keys} of the {role}; give the release of the chart or of the client", keys=format_list(missing), role=role
     )  # fmt: skip

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dfly_analysis.config.bandwidth_demand import COLLECTED, PIECE, WRITE, BandwidthDemand, demanded_bps
 from dfly_analysis.config.query import Query
-from dfly_analysis.config.setting import Setting
 from dfly_analysis.units import format_rate, format_size
 
 _COLLECTOR, _SCHEDULE = "scheduler.gc.pieceDownloadTimeout", "scheduler.scheduleTimeout"
 _DEADLINE, _WINDOW = "fixed:preheat.jobDeadline", "fixed:preheat.pollingWindow"
 _CAPS = ("download.bandwidthLimit", "download.backToSourceBandwidthLimit")
+_BOUNDS = (
+    ("a piece from the source", PIECE, "seedClient", False, True),
+    ("a piece, from its header to the disk", WRITE, "seedClient", False, True),
+    ("the first piece of a parent, until its child gives up", COLLECTED, "seedClient", False, False),
+    ("a piece, before the scheduler removes the peer", _COLLECTOR, "scheduler", False, True),
+    ("all pieces, between two messages of the scheduler", _SCHEDULE, "seedClient", True, False),
+    ("the job on the scheduler", _DEADLINE, "scheduler", True, True),
+    ("the job, until the manager stops polling", _WINDOW, "manager", True, False),
+)
+"""What a timeout bounds, its key and role, whether it is for the whole layer rather than a piece, and whether the layer fails then."""
 
 
 @dataclass(frozen=True)
@@ -73,50 +84,18 @@ def assess(query: Query) -> Feasibility:
     )  # fmt: skip
 
 
-def _bounds(query: Query, layers: int, in_flight_bytes: int | None) -> list[Bound]:
-    settings, rate = query.settings, query.bandwidth_bps
-    capped = min([rate, *_caps(query)]) if rate else None
-    share = in_flight_bytes * layers if in_flight_bytes is not None else None
-    whole = query.size_bytes * layers
-    rows: list[tuple[str, Setting, float | None, float | None, bool]] = [
-        ("a piece from the source", settings.get(PIECE, "seedClient"), share, rate, True),
-        ("a piece, from its header to the disk", settings.get(WRITE, "seedClient"), share, rate, True),
-        (
-            "the first piece of a parent, until its child gives up",
-            settings.get(COLLECTED, "seedClient"),
-            share,
-            rate,
-            False,
-        ),
-        ("a piece, before the scheduler removes the peer", settings.get(_COLLECTOR, "scheduler"), share, rate, True),
-        (
-            "all pieces, between two messages of the scheduler",
-            settings.get(_SCHEDULE, "seedClient"),
-            whole,
-            capped,
-            False,
-        ),
-        ("the job on the scheduler", settings.get(_DEADLINE, "scheduler"), whole, capped, True),
-        ("the job, until the manager stops polling", settings.get(_WINDOW, "manager"), whole, capped, False),
-    ]
-    return [
-        _bound(what, setting, needed, bps, fatal)
-        for what, setting, needed, bps, fatal in rows
-        if setting.seconds and needed
-    ]
-
-
-def _bound(what: str, setting: Setting, needed_bytes: float, bps: float | None, fatal: bool) -> Bound:
-    limit_s = setting.seconds or 0.0
-    needed_s = needed_bytes / bps if bps else None
-    factor = limit_s / needed_s if needed_s else None
-    demanded = demanded_bps(needed_bytes, limit_s)
-    return Bound(what, setting.key, setting.role, setting.source, limit_s, demanded, needed_s, factor, fatal)
-
-
-def _caps(query: Query) -> list[float]:
-    found = (query.settings.get(key, "seedClient").size_bytes for key in _CAPS)
-    return [float(value) for value in found if value]
+def _bounds(query: Query, layers: int, in_flight_bytes: int | None) -> Iterator[Bound]:
+    rate = query.bandwidth_bps
+    caps = (query.settings.get(key, "seedClient").size_bytes for key in _CAPS)
+    capped = min(rate, *(cap or math.inf for cap in caps)) if rate else None
+    for what, key, role, whole, fatal in _BOUNDS:
+        setting = query.settings.get(key, role)
+        needed_bytes, bps = (query.size_bytes, capped) if whole else (in_flight_bytes, rate)
+        if limit_s := needed_bytes and setting.seconds:
+            needed_s = needed_bytes * layers / bps if bps else None
+            factor = limit_s / needed_s if needed_s else None
+            demanded = demanded_bps(needed_bytes * layers, limit_s)
+            yield Bound(what, setting.key, setting.role, setting.source, limit_s, demanded, needed_s, factor, fatal)
 
 
 def _reason(query: Query, layers: int, worst: Bound | None, feasible: bool | None, demand: BandwidthDemand) -> str:

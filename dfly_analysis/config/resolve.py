@@ -307,9 +307,6 @@ def _tag(user: UserValues, role: str) -> str | None:
 
 def _as_known(line: Line, version: str) -> str:
     known = known_release(line, version)
-    same = known is None or parse_version(known) == parse_version(version)
-    return (
-        version
-        if same
-        else message("{version} (read as {known}, the newest known before it)", version=version, known=known)
-    )
+    if known is None or parse_version(known) == parse_version(version):
+        return version
+    return message("{version} (read as {known}, the newest known before it)", version=version, known=known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from dfly_analysis.catalog.defaults import Value
 from dfly_analysis.catalog.key_spelling import GO_ROLES
@@ -24,9 +25,9 @@ def invalid_reason(role: str, unit: str, value: Value) -> Message | None:  # noq
         case "duration" if role in GO_ROLES and isinstance(value, str):
             if not _GO_DURATION.fullmatch(value.strip()):
                 return message("{value} is not a Go duration, whose largest unit is h; write it like 720h", value=shown)
-        case "duration" if not isinstance(value, str) or not _is_duration(value):
+        case "duration" if not isinstance(value, str) or not _is_valid(parse_duration, value):
             return message("{value} is not a duration; write it like 30s", value=shown)
-        case "size" | "rate" if not _is_size(value):
+        case "size" | "rate" if not _is_valid(parse_size, 0 if value == "" else value):
             return message("{value} is not a size; write it like 64MiB", value=shown)
         case "percent" if whole and not 0 < int(value) < 100:
             return message("{value} is out of range; use 1 to 99", value=shown)
@@ -37,15 +38,8 @@ def invalid_reason(role: str, unit: str, value: Value) -> Message | None:  # noq
     return None
 
 
-def _is_duration(value: str) -> bool:
+def _is_valid(parse: Callable[[str | float], float], value: str | float) -> bool:
     try:
-        return parse_duration(value) >= 0
-    except DflyError:
-        return False
-
-
-def _is_size(value: Value) -> bool:
-    try:
-        return not isinstance(value, bool) and parse_size(value or 0) >= 0
+        return not isinstance(value, bool) and parse(value) >= 0
     except DflyError:
         return False

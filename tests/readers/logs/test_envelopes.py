@@ -90,7 +90,9 @@ def test_prefixes_name_time_and_stream(envelope_id, number):
     """The head of a prefix takes out the time and the stream that the sample states."""
     envelope = find_envelope(envelope_id)
     sample = envelope.samples[number]
-    matches = [match for text in clean(sample["text"].encode()).split(b"\n") if (match := envelope.patterns.head.match(text))]
+    matches = [
+        match for text in clean(sample["text"].encode()).split(b"\n") if (match := envelope.patterns.head.match(text))
+    ]
     assert matches
     for name in {"time", "stream"} & set(sample):
         assert matches[0][name].decode() == sample[name]
