@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dfly_analysis.cli.options import command, folder_option, load_dataset, options, paths_argument
+from dfly_analysis.cli.options import command, folder_option, load_dataset, options
 from dfly_analysis.cli.output import message
 from dfly_analysis.options import ReadingOptions, SettingsOptions, TargetOptions
 
@@ -16,8 +16,7 @@ from dfly_analysis.options import ReadingOptions, SettingsOptions, TargetOptions
     "dfly-analysis alerts logs/ -o alerts/",
     "dfly-analysis alerts logs/ --seed-selector 'job=\"dragonfly-seed-client\"' -o alerts/",
 )
-@paths_argument
-@options(SettingsOptions, TargetOptions, ReadingOptions)
+@options(SettingsOptions, TargetOptions, ReadingOptions, paths=True)
 @click.option("--seed-selector", default='container="seed-client"', metavar="MATCHER", help="Prometheus labels of the seed clients.")  # fmt: skip
 @click.option("--client-selector", default='container="client"', metavar="MATCHER", help="Prometheus labels of the clients.")  # fmt: skip
 @folder_option()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dfly_analysis.cli.options import command, folder_option, format_option, options, timeout_option
-from dfly_analysis.cli.output import Progress, message, print_result, table, with_schema_version
+from dfly_analysis.cli.output import Progress, message, print_result, table
 from dfly_analysis.errors import NotebookError
 from dfly_analysis.options import LanguageOptions
 from dfly_analysis.workers import worker_count
@@ -44,8 +44,7 @@ def batch(matrix: Path, output: Path, jobs: int, resume: bool, lang: str, timeou
     rows = summary_rows(outcomes, output)
     index = str(write_index(rows, output, lang))
     shown = [{name: value for name, value in row.items() if name != "error"} for row in rows]
-    data = with_schema_version(index=index, reports=rows)
-    print_result(data, output_format, rows, lambda: [table("Reports", shown), index])
+    print_result({"index": index, "reports": rows}, output_format, rows, lambda: [table("Reports", shown), index])
     failed = [one for one in outcomes if one.state == "failed"]
     for one in failed:
         message(f"{one.name}: {one.error}")

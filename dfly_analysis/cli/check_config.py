@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfly_analysis.cli.options import command, exit_on_severity, fail_on_option, format_option, option, options
-from dfly_analysis.cli.output import Row, fields, message, print_result, table, with_schema_version, wrap
+from dfly_analysis.cli.output import Row, fields, message, print_result, table, wrap
 from dfly_analysis.options import Bandwidth, ReleaseOptions, Size
 from dfly_analysis.units import format_duration, format_rate, format_size
 
@@ -44,10 +44,10 @@ def check_config(values: str, fail_on: str | None, output_format: str, **given: 
 
     found = check(values, **given)
     settings, present = found.settings, found.present()
-    data = with_schema_version(
-        findings=[asdict(one) for one in found.findings], feasibility=asdict(found.feasibility), chart=settings.chart,
-        versions=dict(settings.versions), notes=list(found.notes), only_defaults=found.only_defaults,
-    )  # fmt: skip
+    data = {
+        "findings": [asdict(one) for one in found.findings], "feasibility": asdict(found.feasibility), "chart": settings.chart,
+        "versions": dict(settings.versions), "notes": list(found.notes), "only_defaults": found.only_defaults,
+    }  # fmt: skip
     print_result(data, output_format, [_row(one) for one in present], lambda: _view(found, values))
     for note in found.notes:
         message(f"note: {note}")

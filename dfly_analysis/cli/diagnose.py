@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.cli.options import (
-    command,
-    exit_on_severity,
-    fail_on_option,
-    format_option,
-    load_dataset,
-    options,
-    paths_argument,
-)
+from dfly_analysis.cli.options import command, exit_on_severity, fail_on_option, format_option, load_dataset, options
 from dfly_analysis.cli.output import Row, bullets, print_result, table, wrap
 from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.options import ReadingOptions, SettingsOptions
@@ -29,8 +21,7 @@ if TYPE_CHECKING:
     "dfly-analysis diagnose run.tar.gz --format json --fail-on high",
     "kubectl logs -n dragonfly-system dragonfly-seed-client-0 | dfly-analysis diagnose -",
 )
-@paths_argument
-@options(SettingsOptions, ReadingOptions)
+@options(SettingsOptions, ReadingOptions, paths=True)
 @fail_on_option
 @format_option
 def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **given: Any) -> None:
@@ -49,7 +40,6 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
 
 
 def _rows(dataset: Dataset, found: Diagnosis) -> list[Row]:
-    """Return one row for each finding that is present."""
     nothing = "no problem found" if _count(dataset) else "no finding, but the input contains no task"
     rows: list[Row] = [
         {"severity": one.severity, "finding": one.id, "count": one.count, "tasks": one.tasks, "what": one.reason}

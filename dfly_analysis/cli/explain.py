@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dfly_analysis.cli.options import command, format_option, options
-from dfly_analysis.cli.output import print_result, table, with_schema_version
+from dfly_analysis.cli.output import print_result, table
 from dfly_analysis.options import SettingsOptions
 
 
@@ -33,9 +33,9 @@ def explain(what: tuple[str, ...], output_format: str, **given: Any) -> None:
 
     if not what:
         rows = [{"topic": topic, "id": name, "title": title} for topic, name, title in topics()]
-        print_result(with_schema_version(topics=rows), output_format, rows, lambda: [table("", rows)])
+        print_result({"topics": rows}, output_format, rows, lambda: [table("", rows)])
         return
     text = sys.stdin.read() if what == ("-",) else " ".join(what)
     found = find(text, settings=Settings.resolve(**given))
     shown = [{"": name, "what it means and what to do": value} for name, value in found.facts.items()]
-    print_result(with_schema_version(kind=found.kind, **found.facts), output_format, shown, lambda: [table("", shown)])
+    print_result({"kind": found.kind, **found.facts}, output_format, shown, lambda: [table("", shown)])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfly_analysis.cli.options import command, format_option, option
-from dfly_analysis.cli.output import bullets, print_result, table, with_schema_version, wrap
+from dfly_analysis.cli.output import bullets, print_result, table, wrap
 from dfly_analysis.options import Size
 from dfly_analysis.units import format_size
 
@@ -51,14 +51,13 @@ def facts(key: str | None, version: str | None, diff: tuple[str, str] | None, si
             raise click.UsageError("give a KEY, or two releases with --diff FROM TO")
         note = upgrade_note(*diff, size or USUAL_SIZE_BYTES)
         changes = [asdict(change) for change in note.changes]
-        print_result(with_schema_version(**asdict(note)), output_format, changes, lambda: _upgrade_view(note))
+        print_result(asdict(note), output_format, changes, lambda: _upgrade_view(note))
         return
     if size is not None:
         raise click.UsageError("--size needs --diff FROM TO without KEY")
     by_release = defaults_at(key, version) if version else defaults_by_release(key)
     rows = defaults_diff(key, *diff) if diff else by_release
-    data = with_schema_version(key=key, facts=rows)
-    print_result(data, output_format, rows, lambda: _view(find_defaults(key), rows))
+    print_result({"key": key, "facts": rows}, output_format, rows, lambda: _view(find_defaults(key), rows))
 
 
 def _view(known: Iterable[KeyDefaults], rows: list[dict[str, Any]]) -> Iterator[str]:

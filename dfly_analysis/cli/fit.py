@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dfly_analysis.cli.options import command, format_option, load_dataset, options, paths_argument
+from dfly_analysis.cli.options import command, format_option, load_dataset, options
 from dfly_analysis.cli.output import Row, print_result, table, wrap
 from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.options import ReadingOptions, SettingsOptions
@@ -16,8 +16,7 @@ _QUANTILES = (0.5, 0.99, 0.999)
 
 
 @command("dfly-analysis fit logs/", "dfly-analysis fit bench.csv --format csv > parameters.csv")
-@paths_argument
-@options(SettingsOptions, ReadingOptions)
+@options(SettingsOptions, ReadingOptions, paths=True)
 @format_option
 def fit(paths: tuple[str, ...], output_format: str, **given: Any) -> None:
     """Fit models of piece times, and of task failures by size."""
@@ -36,7 +35,6 @@ def fit(paths: tuple[str, ...], output_format: str, **given: Any) -> None:
 
 
 def _rows(fits: Mapping[str, Any]) -> list[Row]:
-    """Return one row for each parameter of each fit."""
     return [
         {"fit": name, "law": one.model, "n": one.n, "censored": one.n_censored, "parameter": param.name, "value": param.value, "low": param.low,
          "high": param.high, "unit": param.unit}

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dfly_analysis.cli.options import command, format_option, options, paths_argument
-from dfly_analysis.cli.output import Row, print_result, table, with_schema_version
+from dfly_analysis.cli.options import command, format_option, options
+from dfly_analysis.cli.output import Row, print_result, table
 from dfly_analysis.options import ReadingOptions
 
 _COLUMNS = {"continuation": "continued"}
@@ -17,8 +17,7 @@ _HIDDEN = ("component", "note", "detection_reason")
 
 
 @command("dfly-analysis inspect logs/", "dfly-analysis inspect run.tar.gz --format json")
-@paths_argument
-@options(ReadingOptions, without=("prometheus", "cache"))
+@options(ReadingOptions, without=("prometheus", "cache"), paths=True)
 @format_option
 def inspect(paths: tuple[str, ...], tz: str, log_format: str | None, output_format: str) -> None:
     """Show how each input file was recognised, and what was read."""
@@ -28,7 +27,7 @@ def inspect(paths: tuple[str, ...], tz: str, log_format: str | None, output_form
     rows: list[Row] = [
         {_COLUMNS.get(name, name): row.get(name) for name in names} for row in inspect_inputs(paths, tz, log_format)
     ]
-    print_result(with_schema_version(files=rows), output_format, rows, lambda: _view(rows))
+    print_result({"files": rows}, output_format, rows, lambda: _view(rows))
 
 
 def _view(rows: Sequence[Row]) -> Iterator[str]:

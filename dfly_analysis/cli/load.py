@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dfly_analysis.cli.options import cluster_option, command, options, paths_argument, resolve_settings
+from dfly_analysis.cli.options import cluster_option, command, options, resolve_settings
 from dfly_analysis.cli.output import reporting, with_schema_version
 from dfly_analysis.options import ReadingOptions, SettingsOptions
 
@@ -18,8 +18,7 @@ _COVERAGE = "coverage.json"
     "dfly-analysis load logs/ -o tables/",
     "dfly-analysis load logs/ --cluster tcp://scheduler:8786 -o s3://bucket/tables",
 )
-@paths_argument
-@options(SettingsOptions)
+@options(SettingsOptions, paths=True)
 @options(ReadingOptions, without=("cache",))
 @cluster_option
 @click.option("--tables", type=click.Choice(["all", "events"]), default="all", help="Tables to write: all, or events alone without reconstructing pieces and tasks.")  # fmt: skip

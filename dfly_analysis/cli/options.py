@@ -87,10 +87,10 @@ def option(*names: str, kind: Any, **more: Any) -> Decorator:
     return click.option(*names, type=OptionType(kind), metavar=flag_of(kind).metavar, **more)
 
 
-def options(*models: type[Options], without: Sequence[str] = ()) -> Decorator:
-    """Return one decorator that adds the declared options of models to a command, in this order."""
+def options(*models: type[Options], without: Sequence[str] = (), paths: bool = False) -> Decorator:
+    """Return one decorator that adds the declared options of models to a command, in this order, and paths as its arguments."""
     shown = [one for model in models for one in model.declarations() if one.flag.shown and one.name not in without]
-    return combined(*(_declared(one) for one in shown))
+    return combined(*([paths_argument] if paths else []), *(_declared(one) for one in shown))
 
 
 def combined(*decorators: Decorator) -> Decorator:

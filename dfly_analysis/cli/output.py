@@ -31,14 +31,16 @@ _SHORT = 16  # cells of a column that are no longer stay on one line
 _PROGRESS_LENGTH = 100
 
 
-def print_result(data: Any, output_format: str, rows: Sequence[Row], view: Callable[[], Iterable[str]]) -> None:
-    """Print a result: `data`, of JSON's own types, as JSON or YAML, `rows` as CSV, or the blocks of `view` as tables and text."""
+def print_result(
+    data: Mapping[str, Any], output_format: str, rows: Sequence[Row], view: Callable[[], Iterable[str]]
+) -> None:
+    """Print a result: `data` with the version of its shape as JSON or YAML, `rows` as CSV, or the blocks of `view` as tables and text."""
     if output_format == "json":
-        click.echo(json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False))
+        click.echo(json.dumps(with_schema_version(**data), ensure_ascii=False, indent=1, allow_nan=False))
     elif output_format == "yaml":
         import yaml
 
-        plain = json.loads(json.dumps(data))  # messages become plain text
+        plain = json.loads(json.dumps(with_schema_version(**data)))  # messages become plain text
         click.echo(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=120), nl=False)
     elif output_format == "csv":
         import csv

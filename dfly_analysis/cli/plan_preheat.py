@@ -12,16 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfly_analysis.cli.options import combined, command, format_option, load_dataset, option, options, resolve_settings
-from dfly_analysis.cli.output import (
-    Row,
-    bullets,
-    interval_text,
-    message,
-    print_result,
-    table,
-    with_schema_version,
-    wrap,
-)
+from dfly_analysis.cli.output import Row, bullets, interval_text, message, print_result, table, wrap
 from dfly_analysis.errors import SourceError
 from dfly_analysis.options import Bandwidth, ReadingOptions, SettingsOptions, TargetOptions
 from dfly_analysis.units import format_duration, format_share, format_size
@@ -84,7 +75,7 @@ def plan_preheat(
         found, settings=resolve_settings(given), dataset=dataset, fits=fit_all(dataset) if dataset is not None else None,
         rates={link: given[name] for link, name in rates.items()}, **requested,
     )  # fmt: skip
-    print_result(with_schema_version(**_json(planned)), output_format, _stages(planned), lambda: _view(planned))
+    print_result(_json(planned), output_format, _stages(planned), lambda: _view(planned))
     for warning in planned.warnings:
         message(f"warning: {warning}")
 

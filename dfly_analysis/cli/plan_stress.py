@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfly_analysis.cli.options import combined, command, file_option, format_option, option, options
-from dfly_analysis.cli.output import Row, interval_text, message, print_result, table, with_schema_version, wrap
+from dfly_analysis.cli.output import Row, interval_text, message, print_result, table, wrap
 from dfly_analysis.errors import SourceError
 from dfly_analysis.options import Duration, ReleaseOptions, Size, TargetOptions
 from dfly_analysis.units import duration_setting, format_duration, format_share, format_size
@@ -65,7 +65,7 @@ def plan_stress(results: str | None, output: Path | None, output_format: str, **
          "concurrentPieceCount": one.concurrency, "repeats": planned.repeats}
         for one in planned.setups
     ]  # fmt: skip
-    print_result(with_schema_version(**asdict(planned)), output_format, rows, lambda: _view(planned, rows, output))
+    print_result(asdict(planned), output_format, rows, lambda: _view(planned, rows, output))
 
 
 def _view(plan: StressPlan, rows: list[Row], output: Path | None) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _evaluate(results: str, output_format: str, width: float, target: float) -> 
     source = "standard input" if results == "-" else results
     found = read_stress(text, source, width=width, target_failure_rate=target)
     best = {str(size): asdict(setup) if setup else None for size, setup in found.best.items()}
-    data = with_schema_version(tested=[asdict(one) for one in found.tested], best=best, open_rows=found.open_rows)
+    data = {"tested": [asdict(one) for one in found.tested], "best": best, "open_rows": found.open_rows}
     rows: list[Row] = [
         {"combination": one.setup.label, "runs": one.n, "failed": one.failures,
          "failure rate": interval_text(one.failure_rate, format_share),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import command, file_option, format_option, load_dataset, options, paths_argument
+from dfly_analysis.cli.options import command, file_option, format_option, load_dataset, options
 from dfly_analysis.cli.output import Row, fields, message, print_result, table, wrap
 from dfly_analysis.options import ReadingOptions, SettingsOptions, TargetOptions
 from dfly_analysis.units import format_duration, format_rate, format_share, format_size
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     "dfly-analysis recommend logs/ --values values.yaml --chart 1.7.4 --size 20GiB",
     "dfly-analysis recommend logs/ --overlay overlay.values.yaml",
 )
-@paths_argument
-@options(SettingsOptions, TargetOptions, ReadingOptions)
+@options(SettingsOptions, TargetOptions, ReadingOptions, paths=True)
 @file_option("--overlay", help="Write the recommended Helm values to this file.")
 @click.option("--compression-ratio", type=click.FloatRange(1.0, min_open=True), metavar="RATIO", help="Uncompressed bytes per compressed byte of a layer, e.g. 2.5.  [default: a typical ratio]")  # fmt: skip
 @format_option
@@ -46,7 +45,6 @@ def recommend(paths: tuple[str, ...], overlay: Path | None, output_format: str, 
 
 
 def _rows(advice: Advice) -> list[Row]:
-    """Return one row for each recommendation."""
     return [
         {"set": one.helm_path, "now": one.current.value, "to": one.proposed, "low": one.low, "high": one.high, "unit": one.unit,
          "confidence": one.confidence, "demands": format_rate(one.demanded_bandwidth_bps) if one.demanded_bandwidth_bps else None,

@@ -14,15 +14,7 @@ from typing import Any
 
 import click
 
-from dfly_analysis.cli.options import (
-    cluster_option,
-    command,
-    folder_option,
-    options,
-    paths_argument,
-    resolve_settings,
-    timeout_option,
-)
+from dfly_analysis.cli.options import cluster_option, command, folder_option, options, resolve_settings, timeout_option
 from dfly_analysis.cli.output import Progress, message
 from dfly_analysis.options import AnalysisOptions
 
@@ -34,8 +26,7 @@ TABLES, EVENTS = "tables", "events.parquet"
     "dfly-analysis report logs/ jobs.json --values values.yaml --chart 1.7.4 -o reports/run-1",
     "dfly-analysis report run.tar.gz --size 20GiB --lang zh",
 )
-@paths_argument
-@options(AnalysisOptions)
+@options(AnalysisOptions, paths=True)
 @cluster_option
 @timeout_option
 @folder_option("reports/run")
@@ -63,19 +54,13 @@ def report(paths: tuple[str, ...], output: Path, timeout: float, *, cluster: str
             check()
             folder, read_options = (output / TABLES).absolute(), ReadOptions(given["tz"], given["log_format"])
             # the tables keep what cannot be read, and whoever reads them reports it
-            write_tables(
-                listed, folder, read_options, settings=settings, cluster=cluster, reconstruct=False, progress=progress
-            )
+            write_tables(listed, folder, read_options, settings=settings, cluster=cluster, reconstruct=False, progress=progress)  # fmt: skip
             parameters["paths"] = [str(folder / EVENTS)]
         page = run_notebook(
-            "tuning_report",
-            {name: value for name, value in parameters.items() if value is not None},
-            output,
-            timeout_s=timeout,
-            cell_timeout_s=timeout,
-            progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
+            "tuning_report", {name: value for name, value in parameters.items() if value is not None}, output, timeout_s=timeout,
+            cell_timeout_s=timeout, progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
             before=None if cluster else check,
-        )
+        )  # fmt: skip
     # the notebook shows on the page alone what could not be read
     for problem in json.loads(page.with_name("report.json").read_text("utf-8"))["data_quality"]["problems"]:
         message(problem)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import command, format_option, load_dataset, options, paths_argument
+from dfly_analysis.cli.options import command, format_option, load_dataset, options
 from dfly_analysis.cli.output import Row, print_result, table, wrap
 from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.options import ReadingOptions, SettingsOptions, SimulationOptions
@@ -22,9 +22,8 @@ _FIGURES = ("failure_rate", "attempt_failure_rate", "cut_rate", "failed", "layer
     "dfly-analysis whatif logs/ --set download.pieceTimeout=120s --size 20GiB",
     "dfly-analysis whatif logs/ --set seedClient.config.download.concurrentPieceCount=8 --bandwidth 50MB/s",
 )
-@paths_argument
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Setting to change; may be repeated. KEY as in dfdaemon.yaml, or a path of the Helm chart.")  # fmt: skip
-@options(SimulationOptions, SettingsOptions, ReadingOptions)
+@options(SimulationOptions, SettingsOptions, ReadingOptions, paths=True)
 @format_option
 def whatif(*, paths: tuple[str, ...], changes: tuple[str, ...], output_format: str, **given: Any) -> None:
     """Predict time and failure rate under other settings.
@@ -49,7 +48,6 @@ def whatif(*, paths: tuple[str, ...], changes: tuple[str, ...], output_format: s
 
 
 def _rows(found: WhatIf) -> list[Row]:
-    """Return one row for each predicted figure."""
     results = [
         ("layer", "in force", found.layer_now), ("run", "in force", found.run_now),
         ("layer", "changed", found.layer_then), ("run", "changed", found.run_then),

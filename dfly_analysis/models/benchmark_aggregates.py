@@ -31,7 +31,6 @@ class Exact(NamedTuple):
     row: Index
 
     def log_likelihood(self, centre: Array, spread: float) -> Array:
-        """Return that of each time."""
         z = (np.log(self.time_s) - centre) / spread
         return np.asarray(self.weight * np.where(self.finished, -0.5 * z * z - np.log(spread), special.log_ndtr(-z)))
 
@@ -46,7 +45,6 @@ class Ranges(NamedTuple):
     row: Index
 
     def log_likelihood(self, centre: Array, spread: float) -> Array:
-        """Return that of each range."""
         with np.errstate(divide="ignore"):
             low, high = ((np.log(edge) - centre) / spread for edge in (self.lower_s, self.upper_s))
         return np.asarray(self.weight * np.log(np.maximum(special.ndtr(high) - special.ndtr(low), _TINY)))
@@ -79,23 +77,15 @@ class Extremes(NamedTuple):
 
 @dataclass(frozen=True)
 class Summaries:
-    """All that rows of one benchmark state.
-
-    ``n`` downloads, of which ``n_failed`` are known to have failed; ``n_bounds`` of these enter as lower bounds, since the time they
-    ran is known. ``hidden``: whether some row does not show its failures.
-    """
+    """All that rows of one benchmark state."""
 
     exact: Exact
     ranges: Ranges
     extremes: Extremes
-    n: int
-    n_failed: int
-    n_bounds: int
-    hidden: bool
-
-    @property
-    def _statements(self) -> tuple[Exact | Ranges | Extremes, ...]:
-        return self.exact, self.ranges, self.extremes
+    n: int  # downloads
+    n_failed: int  # those known to have failed
+    n_bounds: int  # failed ones that enter as lower bounds, since the time they ran is known
+    hidden: bool  # whether some row does not show its failures
 
     @property
     def sizes(self) -> Array:
@@ -106,18 +96,18 @@ class Summaries:
     def log_likelihood(self, centre: Array, spread: float) -> Array:
         """Return the log likelihood of each statement under log-normal times with these logs of their medians."""
         parts = np.split(centre, np.cumsum([len(self.exact.time_s), len(self.ranges.lower_s)]))
-        pairs = zip(self._statements, parts, strict=True)
-        return np.concatenate([one.log_likelihood(part, spread) for one, part in pairs])
+        statements: tuple[Exact | Ranges | Extremes, ...] = (self.exact, self.ranges, self.extremes)
+        return np.concatenate([one.log_likelihood(part, spread) for one, part in zip(statements, parts, strict=True)])
 
     @property
     def statement_sizes(self) -> Array:
         """Return the size of each statement, in the order of `log_likelihood`."""
-        return np.concatenate([one.size_bytes for one in self._statements])
+        return np.concatenate([self.exact.size_bytes, self.ranges.size_bytes, self.extremes.size_bytes])
 
     @property
     def statement_rows(self) -> Index:
         """Return the row of each statement, in the order of `log_likelihood`."""
-        return np.concatenate([one.row for one in self._statements])
+        return np.concatenate([self.exact.row, self.ranges.row, self.extremes.row])
 
 
 def read_summaries(runs: pd.DataFrame) -> Summaries:

@@ -37,17 +37,12 @@ OK, TIMEOUT = OUTCOMES.index("ok"), OUTCOMES.index("timeout")
 
 @dataclass(frozen=True)
 class Cluster:
-    """Groups of correlated attempts: those of one task, or of one host.
+    """Groups of correlated attempts: those of one task, or of one host."""
 
-    ``counts`` (sparse, clusters by entries) holds how many attempts of each entry belong to each cluster; ``names`` are those of the
-    first clusters, attempts without a name are clusters of their own after those; ``stands_for`` is how many clusters each one stands
-    for, where they are a sample.
-    """
-
-    counts: Any
-    names: tuple[str, ...] = ()
+    counts: Any  # sparse, clusters by entries: how many attempts of each entry belong to each cluster
+    names: tuple[str, ...] = ()  # of the first clusters; attempts without a name are clusters of their own after those
     share_of_scatter: float = 1.0
-    stands_for: float = 1.0
+    stands_for: float = 1.0  # how many clusters each one stands for, where they are a sample
 
     @property
     def n(self) -> int:
@@ -65,14 +60,12 @@ class Cluster:
         return cls(counts, tuple(str(name) for name in names), SHARE_OF_SCATTER.get(str(column.name), 1.0))
 
     def select(self, keep: Flags) -> Cluster:
-        """Return the clusters of some of the entries."""
         counts = self.counts[:, np.flatnonzero(keep)]
         some = np.diff(counts.indptr) > 0
         names = tuple(name for name, kept in zip(self.names, some, strict=False) if kept)
         return replace(self, counts=counts[np.flatnonzero(some)], names=names)
 
     def grouped(self, group_of: Index, n_groups: int) -> Cluster:
-        """Return the clusters of groups of entries."""
         counts = self.counts.tocoo()
         grouped = sparse.coo_array((counts.data, (counts.row, group_of[counts.col])), shape=(self.n, n_groups))
         return replace(self, counts=grouped.tocsr())
@@ -80,24 +73,18 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Attempts:
-    """Cleaned attempts.
+    """Cleaned attempts."""
 
-    ``duration_s`` is the time observed where ``event``, else a lower bound; ``upper_s`` the time itself for an attempt that finished,
-    infinite for a right-censored one; ``weight`` how many attempts the entry stands for; ``outcome`` a place in `OUTCOMES`;
-    ``left_out`` counts the rows not used, by reason; ``n_late`` those that finished a little after their timeout and are
-    right-censored at it.
-    """
-
-    duration_s: Array
-    upper_s: Array
+    duration_s: Array  # the time observed where ``event``, else a lower bound
+    upper_s: Array  # the time itself of an attempt that finished, infinite for a right-censored one
     size_bytes: Array
-    weight: Array
+    weight: Array  # how many attempts the entry stands for
     event: Flags
-    outcome: npt.NDArray[np.int8]
+    outcome: npt.NDArray[np.int8]  # places in `OUTCOMES`
     clusters: Mapping[str, Cluster]
     window: tuple[str, str] | None
-    left_out: Mapping[str, int]
-    n_late: int
+    left_out: Mapping[str, int]  # rows not used, by reason
+    n_late: int  # those that finished a little after their timeout and are right-censored at it
 
     @property
     def n(self) -> int:
@@ -132,16 +119,11 @@ class Attempts:
 
 @dataclass(frozen=True)
 class Rows:
-    """Weighted rows: attempts of nearly one size and one time, taken together.
+    """Weighted rows: attempts of nearly one size and time together, in units of the data's geometric means: no fit depends on units."""
 
-    Times (``y``, ``upper``) are logs in units of ``exp(log_unit)`` seconds, sizes (``x``) logs in units of ``exp(log_size)`` bytes;
-    both units are geometric means of the data, so that a fit does not depend on the units chosen. ``upper`` is infinite for a
-    right-censored row, and ``y`` where the time was observed.
-    """
-
-    y: Array
-    upper: Array
-    x: Array
+    y: Array  # logs of times in units of ``exp(log_unit)`` seconds
+    upper: Array  # infinite for a right-censored row, and ``y`` where the time was observed
+    x: Array  # logs of sizes in units of ``exp(log_size)`` bytes
     weight: Array
     event: Flags
     log_unit: float
@@ -174,9 +156,8 @@ def read_attempts(
 ) -> Attempts:
     """Return the attempts of a frame (columns as of `fit_duration`); raise `TableError` for a column missing or not of numbers.
 
-    Of several origins only the source's attempts are read (unless not ``of_pieces``): another link has another distribution. Rows of
-    rounds that show only their failures and short last pieces of layers among many whole ones are left out. ``clusters`` are those
-    of the rows where each row stands for attempts of several.
+    Of pieces, rows of another origin than the source, of rounds that show only their failures, and short last pieces of layers among
+    many whole ones are left out. ``clusters`` are those of the rows where each row stands for attempts of several.
     """
     require_columns(pieces, REQUIRED, "table pieces")
     codes, names = pd.factorize(pieces["outcome"])

@@ -25,17 +25,13 @@ _GRID, _EARLY = 40, 0.01
 
 @dataclass(frozen=True)
 class Ending:
-    """One way an attempt fails besides the timeout: a hazard per second or, at the start of an attempt, a chance ``per_attempt``.
-
-    ``count`` attempts ended so in ``exposure`` seconds at risk (or attempts); ``dispersion`` is the variance of the count over clusters
-    against Poisson's, at least 1.
-    """
+    """One way an attempt fails besides the timeout: a hazard per second or, at the start of an attempt, a chance ``per_attempt``."""
 
     outcome: str
     per_attempt: bool
-    count: float
-    exposure: float
-    dispersion: float
+    count: float  # attempts that ended so
+    exposure: float  # seconds at risk, or attempts
+    dispersion: float  # variance of the count over clusters against Poisson's, at least 1
 
     @property
     def value(self) -> float:

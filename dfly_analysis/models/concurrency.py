@@ -49,22 +49,18 @@ class UnloggedPieces:
 
 @dataclass(frozen=True)
 class Spans:
-    """Attempts in time, one entry each, in seconds since the first began; the middle ones where there are very many.
-
-    ``finished``, ``cut`` and ``usable``: whether it finished, whether a timeout cut it, whether a fit may use it. ``host`` and ``task``
-    are codes, ``row`` is the place in the frame.
-    """
+    """Attempts in time, one entry each, in seconds since the first began; the middle ones where there are very many."""
 
     begin_s: Array
     end_s: Array
     size_bytes: Array
     finished: Flags
-    cut: Flags
-    usable: Flags
-    host: Index
-    task: Index
+    cut: Flags  # whether a timeout cut it
+    usable: Flags  # whether a fit may use it
+    host: Index  # codes
+    task: Index  # codes
     hosts: tuple[str, ...]
-    row: Index
+    row: Index  # places in the frame
     unlogged: UnloggedPieces
 
 
@@ -85,7 +81,6 @@ class Steps:
 
     @cached_property
     def lasted_s(self) -> Array:
-        """Return the seconds for which each step lasts."""
         return np.asarray(np.maximum(np.diff(self.time_s, append=self.time_s[-1:]), 0.0))
 
     @cached_property

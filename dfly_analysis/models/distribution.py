@@ -20,19 +20,16 @@ _STEP = 1e-4
 
 @dataclass(frozen=True)
 class Shape:
-    """A parameter of a distribution besides its location.
-
-    The wide normal prior matters only where the data say nothing, and keeps the curvature finite there. ``scale`` (``log``,
-    ``logit`` or ``plain``) is how the parameter is searched, ``reach`` how far it may get from the prior's mean: near that edge a
-    step of the search moves it less and less.
-    """
+    """A parameter of a distribution besides its location."""
 
     name: str
-    prior_mean: float
+    prior_mean: (
+        float  # a wide normal prior matters only where the data say nothing, and keeps the curvature finite there
+    )
     prior_sd: float
-    scale: str = "plain"
+    scale: str = "plain"  # how it is searched: ``log``, ``logit`` or ``plain``
     unit: str = "1"
-    reach: float = float("inf")
+    reach: float = float("inf")  # how far it may get from the prior's mean: near it a step of the search moves it less
 
     def bounded(self, searched: Array) -> Array:
         """Return the value within reach, on the scale of the search."""
@@ -55,8 +52,7 @@ SCALE = Shape("scale", -0.7, 2.0, "log")
 class Distribution:
     """A family of distributions of ``y = log(time)`` with a location, a scale and perhaps more; two of one class are equal.
 
-    All arguments broadcast: rows of data against one parameter, or one time against many drawn parameters. Times are in units of
-    the geometric mean of the data, so that priors mean the same whatever the unit.
+    All arguments broadcast. Times are in units of the geometric mean of the data, so that priors mean the same whatever the unit.
     """
 
     name: str = ""
@@ -79,7 +75,6 @@ class Distribution:
         return theta
 
     def log_density(self, y: Array, location: Array, shape: Parameters) -> Array:
-        """Return the log density of ``y``."""
         raise NotImplementedError
 
     def log_survival(self, y: Array, location: Array, shape: Parameters) -> Array:
@@ -101,15 +96,12 @@ class StandardDistribution(Distribution):
     """A location-scale family: everything follows from the standardised residual ``z = (y - location) / scale``."""
 
     def density_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log density of ``z``."""
         raise NotImplementedError
 
     def survival_z(self, z: Array, shape: Parameters) -> Array:
-        """Return the log survival of the standardised residual."""
         raise NotImplementedError
 
     def quantile_z(self, p: Array, shape: Parameters) -> Array:
-        """Return the quantile of the standardised residual."""
         raise NotImplementedError
 
     def slopes_z(self, z: Array, shape: Parameters, *, survival: bool) -> list[Array]:

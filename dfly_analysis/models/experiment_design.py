@@ -61,7 +61,6 @@ class RunPlan:
 
     @property
     def how_to(self) -> Message:
-        """Return what to do."""
         best = self.best
         limit = duration_setting(self.limit_s)
         timeout, longer = message("the pieceTimeout in force, {limit}", limit=limit), duration_setting(best.timeout_s)

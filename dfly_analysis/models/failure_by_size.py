@@ -20,16 +20,13 @@ _SLOPE_PRIOR_SD = 2.0
 
 @dataclass(frozen=True)
 class SizeBin:
-    """Tasks of about one size.
-
-    ``rate`` is the share that failed, with Wilson's interval; ``from_bytes <= size < to_bytes``, the last bin has no upper end.
-    """
+    """Tasks of about one size: ``from_bytes <= size < to_bytes``."""
 
     from_bytes: float
-    to_bytes: float
+    to_bytes: float  # infinite in the last bin
     n: int
     failed: int
-    rate: Interval
+    rate: Interval  # the share that failed, with Wilson's interval
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,12 +60,11 @@ def _piece_fits(dataset: Dataset) -> dict[str, Any]:
     pieces, result = load_attempts(dataset, PIECES_SQL), {}
     for origin in _ORIGINS:
         name = f"piece_from_{origin}"
-        rows = pieces.select(pieces.frame["origin"].eq(origin).to_numpy(dtype=bool, na_value=False))
+        rows = pieces.select("origin", origin)
         result[name] = fit_attempts(rows.attempts(), name)
         by_role = rows.frame.groupby("role")["weight"].sum()
         for role in sorted(map(str, by_role[by_role >= _MIN_OF_A_ROLE].index)) if len(by_role) > 1 else ():
-            own = rows.select(rows.frame["role"].eq(role).to_numpy(dtype=bool, na_value=False))
-            result[f"{name}_{role}"] = fit_attempts(own.attempts(), f"{name}_{role}")
+            result[f"{name}_{role}"] = fit_attempts(rows.select("role", role).attempts(), f"{name}_{role}")
     return result
 
 

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dfly_analysis.catalog.piece_length_rules import (
-    passes_of_a_single_piece,
-    piece_attempts,
-    piece_length_bytes,
-    siblings_cancelled,
-    usual_pieces_in_flight,
-)
+from dfly_analysis.catalog import piece_length_rules as rules
 from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval
 from dfly_analysis.models.duration import DurationFit
@@ -26,16 +20,15 @@ _CELLS, _CELLS_A_STEP = 2**15, 8
 
 @dataclass(frozen=True)
 class LayerShape:
-    """A layer and how a client fetches it, with ``slots`` pieces in flight.
-
-    ``siblings_cancelled``: whether a round that fails cancels the pieces in flight, which then have one try left.
-    """
+    """A layer and how a client fetches it."""
 
     size_bytes: float
     piece_bytes: float
-    slots: int
+    slots: int  # pieces in flight
     passes: int = 2
-    siblings_cancelled: bool = True
+    siblings_cancelled: bool = (
+        True  # whether a round that fails cancels the pieces in flight, which then have one try left
+    )
 
     def __post_init__(self) -> None:
         if not (self.size_bytes > 0 and self.piece_bytes > 0 and self.slots >= 1 and self.passes >= 1):
@@ -45,7 +38,6 @@ class LayerShape:
 
     @property
     def n_pieces(self) -> int:
-        """Return how many pieces it has."""
         return int(np.ceil(self.size_bytes / self.piece_bytes))
 
     @classmethod
@@ -56,11 +48,16 @@ class LayerShape:
 
         Pieces in flight (``slots``) and the length of a piece are the release's own where not given.
         """
-        piece = min(float(piece_bytes or piece_length_bytes(int(size_bytes), client_version)), float(size_bytes))
+        piece = min(
+            float(piece_bytes or rules.piece_length_bytes(int(size_bytes), client_version)),
+            float(size_bytes),
+        )
         single = size_bytes <= piece
-        passes = passes_of_a_single_piece(client_version) if single else piece_attempts(client_version).passes
-        in_flight = usual_pieces_in_flight(client_version) if slots is None else int(slots)
-        return cls(float(size_bytes), piece, max(1, in_flight), passes, siblings_cancelled(client_version))
+        passes = (
+            rules.passes_of_a_single_piece(client_version) if single else rules.piece_attempts(client_version).passes
+        )
+        in_flight = rules.usual_pieces_in_flight(client_version) if slots is None else int(slots)
+        return cls(float(size_bytes), piece, max(1, in_flight), passes, rules.siblings_cancelled(client_version))
 
 
 def task_failure_probability(
@@ -155,10 +152,7 @@ def _of_layer(attempt: Interval, layer: LayerShape, correlation: Interval) -> In
 
 
 def _smallest(meets: Callable[[list[float]], Sequence[Sequence[bool]]], count: int, step: int) -> list[float]:
-    """Return the smallest timeout that meets each of some conditions which, once met, stay so; to a thousandth.
-
-    The range of the answer is cut into ``step`` parts (a power of two) at a time; the answer does not depend on it.
-    """
+    """Return the smallest timeout that meets each of some conditions which, once met, stay so; to a thousandth."""
     first, last = np.log(_SHORTEST_S), np.log(LONGEST_S)
 
     def timeout_s(cell: int) -> float:

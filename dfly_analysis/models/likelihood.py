@@ -30,14 +30,10 @@ class _Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Model:
-    """A distribution with the way its location depends on size.
-
-    ``power``: time grows as a power of size, with a prior that keeps the power near 1 where all sizes are alike.
-    ``overhead``: a constant time before a transfer in proportion to size.
-    """
+    """A distribution with the way its location depends on size."""
 
     distribution: Distribution
-    form: str
+    form: str  # a power of size (its prior keeps it near 1 where sizes are alike), or an overhead before a time in proportion to size
     rows: Rows
 
     @property
@@ -58,7 +54,6 @@ class Model:
         return np.asarray(theta[0] + (theta[1] * x if self.form == POWER else x))
 
     def overhead(self, theta: Parameters) -> Array:
-        """Return the overhead, in units of the rows."""
         if self.form == POWER:
             return np.zeros_like(theta[1])
         return np.asarray(0.999 * np.exp(self.least_y) * special.expit(theta[1]))

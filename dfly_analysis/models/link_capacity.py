@@ -66,7 +66,6 @@ class CapacityFit(Fit):
 
     @property
     def _usual_bps(self) -> float:
-        """Return the rate of a piece at the usual load."""
         speed = shared_speed(self.usual_load, self.contention.value, self.contention_exponent)
         return float(self.rate_alone_bps * speed)
 

@@ -126,8 +126,8 @@ class Fitted:
 def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float("inf")) -> Fitted | None:
     """Find the best parameters; None where the search did not end at finite numbers.
 
-    The search begins at an intercept, slope (or logit of the overhead) and log scale; the distribution adds its own. A model far behind
-    ``ahead``, Akaike's criterion of the best one so far, on coarse rows is not searched further.
+    ``start`` is intercept, slope (or logit of the overhead) and log scale; the distribution adds its own. A model far behind ``ahead``,
+    Akaike's criterion of the best one so far, on coarse rows is not searched further.
     """
     begins = [model.distribution.start_of_search(np.array([*start, *extra])) for extra in model.distribution.starts]
     with np.errstate(all="ignore"):

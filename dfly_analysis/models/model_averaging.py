@@ -25,15 +25,15 @@ _MIN_WEIGHT = 1e-3
 class Average:
     """Models, best first, with their weights (Burnham and Anderson, Model Selection and Multimodel Inference, 2002, ch. 4).
 
-    The distribution answered from is the weighted mixture of the models', so that a quantile and a rate always agree. The interval is
-    that of draws from every model's own uncertainty, with flatter ``spread_weights``, so that a model which fits a little worse
-    still widens what lies beyond the data. ``slower_log`` is by how much the log of each transfer's time is above what was fitted.
+    The answer is the weighted mixture, so that a quantile and a rate always agree; its interval that of draws from every model.
     """
 
     members: tuple[Fitted, ...]
     weights: Array
-    spread_weights: Array
-    slower_log: float = 0.0
+    spread_weights: (
+        Array  # of the draws, flatter: a model which fits a little worse still widens what lies beyond the data
+    )
+    slower_log: float = 0.0  # by how much the log of each transfer's time is above what was fitted
 
     @property
     def best(self) -> Fitted:

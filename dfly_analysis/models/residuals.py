@@ -22,21 +22,16 @@ _ONE_SIZE = 0.02
 
 @dataclass(frozen=True)
 class Residuals:
-    """Survival of what remains of a time after overhead and size, as ``fitted`` has them, are taken out.
-
-    ``residual`` is where something finished, in logs; ``survival`` the share that lasts longer, ``least`` and ``most`` the middle half
-    of its uncertainty; ``distance`` the largest distance to the model, ``expected`` what chance reaches in one of twenty fits
-    (Kolmogorov's bound); ``moved`` whether the model is that of a source of another speed than was seen.
-    """
+    """Survival of what remains of a time after overhead and size, as ``fitted`` has them, are taken out."""
 
     fitted: Fitted
-    residual: Array
-    survival: Array
+    residual: Array  # where something finished, in logs
+    survival: Array  # the share that lasts longer; ``least`` and ``most`` are the middle half of its uncertainty
     least: Array
     most: Array
-    distance: float
-    expected: float
-    moved: bool = False
+    distance: float  # the largest to the model
+    expected: float  # what chance reaches in one of twenty fits (Kolmogorov's bound)
+    moved: bool = False  # whether the model is that of a source of another speed than was seen
 
     def slower(self, by_log: float) -> Residuals:
         """Return the same residuals with the model of a slower source: see `Fitted.slower`."""

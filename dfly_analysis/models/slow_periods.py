@@ -36,21 +36,15 @@ _TASKS_AT_ONCE, _TASKS_OVER_TIME = 2, 3
 
 @dataclass(frozen=True)
 class SlowPeriods:
-    """Which attempts are in a period that was slower than the rest; ``row`` holds their places in the frame.
+    """Which attempts are in a period that was slower than the rest."""
 
-    ``slow``: whether its period was slower than the others beyond chance; ``quick``: whether neither its period nor the one before or
-    after it is slow; ``excluded``: whether its period is, or is next to, a slow one in which another host was at its usual pace.
-    ``share`` of the attempts are slow; ``proven_share`` of the slowness, counted in ranks, is proven to be the host's. ``hosts`` are those
-    with slow periods, the one with most of the slowness first.
-    """
-
-    row: Index
-    slow: Flags
-    quick: Flags
-    excluded: Flags
-    share: float
-    proven_share: float
-    hosts: tuple[str, ...]
+    row: Index  # places in the frame
+    slow: Flags  # whether its period was slower than the others beyond chance
+    quick: Flags  # whether neither its period nor the one before or after it is slow
+    excluded: Flags  # whether its period is, or is next to, a slow one in which another host was at its usual pace
+    share: float  # of the attempts that are slow
+    proven_share: float  # of the slowness, counted in ranks, that is proven to be the host's
+    hosts: tuple[str, ...]  # those with slow periods, the one with most of the slowness first
 
 
 def find_slow_periods(pieces: pd.DataFrame) -> SlowPeriods | None:
@@ -112,10 +106,7 @@ def _attempts(pieces: pd.DataFrame) -> tuple[pd.DataFrame, Flags] | None:
 
 
 def _moments(attempts: pd.DataFrame) -> pd.Series[float]:
-    """Return when each attempt ran, by its place in the order of its task on its host, seconds.
-
-    Its own start is not used: a scheduler that hangs logs the ends late, and an order by starts would be one by durations.
-    """
+    """Return when each attempt ran, by its place in its task on its host, seconds; logged starts are late where a scheduler hangs."""
     keys = [name for name in reversed(_ORDER) if name in attempts.columns]
     ordered = attempts.fillna(dict.fromkeys(keys, 0)).sort_values([*keys, "start_s"], kind="stable")
     tasks = ordered.groupby(["host", "task_id"], sort=False, observed=True)
@@ -134,10 +125,7 @@ def _ranks(lasted: Array, finished: Flags) -> Array:
 
 
 def _cut(attempts: pd.DataFrame, pause_s: float) -> tuple[pd.DataFrame, Flags]:
-    """Add the period of each attempt, and return whether each period follows the one before without a pause.
-
-    A host's attempts in the order of their moments are cut at pauses, and then into periods of nearly equal numbers.
-    """
+    """Cut hosts at pauses, then into periods of nearly equal numbers; return whether each follows the one before without a pause."""
     ordered = attempts.sort_values(["host", "moment_s"], kind="stable")
     new = ordered["host"].ne(ordered["host"].shift()) | ordered["moment_s"].diff().gt(pause_s)
     stretch = ordered.groupby(new.cumsum())
@@ -180,10 +168,8 @@ def _adjacent(follows: Flags, periods: Flags) -> Flags:
 
 
 def _while_others_quick(attempts: pd.DataFrame, mean: Array, usual: float, slow: Flags) -> Flags:
-    """Return which slow periods ran while another host took no longer than usual.
-
-    A slow period of one task proves nothing, since the blob may be the cause; two tasks at once do, or three on one host over time.
-    """
+    """Return which slow periods ran while another host took no longer than usual."""
+    # One task proves nothing, since the blob may be the cause; two at once do, or three on one host over time.
     result = np.zeros(len(mean), dtype=bool)
     tasks_of: dict[str, set[str]] = {}
     hosts = {}

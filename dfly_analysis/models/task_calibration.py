@@ -28,17 +28,14 @@ _SEED = "seedClient"
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Tasks of about one size: the share that failed, with Wilson's interval, and the mean predicted probability.
-
-    The ends of ``predicted`` take the same end of the interval of an attempt's failure and of the correlation.
-    """
+    """Tasks of about one size: the share that failed, and the mean predicted probability."""
 
     from_bytes: float
     to_bytes: float
     n: int
     failed: int
-    seen: Interval
-    predicted: Interval
+    seen: Interval  # Wilson's
+    predicted: Interval  # each end takes the same end of the interval of an attempt's failure and of the correlation
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from dfly_analysis.models.censored_data import (
-    PIECE_STEP_BYTES,
-    SHARE_OF_SCATTER,
-    Attempts,
-    Cluster,
-    Flags,
-    read_attempts,
-)
+from dfly_analysis.models.censored_data import PIECE_STEP_BYTES, SHARE_OF_SCATTER, Attempts, Cluster, read_attempts
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
@@ -67,13 +60,13 @@ class WeightedAttempts:
     frame: pd.DataFrame
     clusters: dict[str, Cluster] | None
 
-    def select(self, keep: Flags) -> WeightedAttempts:
-        """Return some of the rows."""
+    def select(self, column: str, value: str) -> WeightedAttempts:
+        """Return the rows with a value in a column."""
+        keep = self.frame[column].eq(value).to_numpy(dtype=bool, na_value=False)
         clusters = self.clusters and {name: cluster.select(keep) for name, cluster in self.clusters.items()}
         return WeightedAttempts(self.frame[keep], clusters)
 
     def attempts(self, *, of_pieces: bool = True) -> Attempts:
-        """Return the attempts that a fit uses."""
         return read_attempts(self.frame, of_pieces=of_pieces, clusters=self.clusters)
 
 

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.readers.json_values import Lines, OnProblem, encodable, list_of, mapping, mappings, scan
-from dfly_analysis.readers.timestamps import parse_time
+from dfly_analysis.readers.json_values import Lines, OnProblem, encodable, list_of, mapping, mappings, parse_time, scan
 from dfly_analysis.redaction import redact
 from dfly_analysis.schema import JOBS
 
@@ -43,10 +42,7 @@ def recognises(head: str) -> bool:
 
 
 def read_jobs(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
-    """Return a row of `dfly_analysis.schema.JOBS` for each job, with ``urls_succeeded``, ``urls_failed``, ``urls_asked`` and its arguments.
-
-    The text is one job, a list of jobs, either within another object, or several of these one after another.
-    """
+    """Return a row of `JOBS`, with URLs and arguments, for each job: alone, in a list, in another object, or several of these."""
     rows, lines = [], Lines(text)
     for start, content in scan(text, lines, address, on_problem):
         at = start

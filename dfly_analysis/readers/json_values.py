@@ -1,4 +1,4 @@
-"""JSON that other programs wrote: values found in text that is not valid JSON as a whole, and fields of any type read safely."""
+"""JSON of other programs: values in text that is not valid JSON as a whole, fields of any type, times in any notation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from dfly_analysis.errors import SourceError
@@ -17,6 +18,10 @@ _MAX_BROKEN = 1000
 # A broken place is parsed once for each level around it. Responses have about ten levels; more is hostile and skipped.
 _MAX_READINGS = 16
 _MAX_DIGITS = 100
+_TIME = re.compile(
+    r"\s*+(?P<clock>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*+(?:\s*+(?P<zone>Z|UTC|[+-]\d\d(?::?\d\d)?))?"
+    r"(?:\s++[A-Z]{2,5}|\s++[+-]\d{2,4})?(?:\s++m=[+-][\d.]++)?\s*+"
+)
 
 
 class Lines:
@@ -95,3 +100,26 @@ def list_of(value: Any) -> list[Any]:
 def encodable(text: str) -> str:
     """Return the text as a table takes it: JSON may name half a character by its number."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def parse_time(value: Any) -> datetime | None:
+    """Return a time in UTC to the microsecond, None where there is none between 1970 and 2200.
+
+    It is ISO 8601 (UTC without a zone), Go's own print (``2025-11-02 10:00:00 +0800 CST``), that of
+    ``kubectl describe`` (``Sat, 02 May 2026 10:00:00 +0200``), or seconds, milliseconds, microseconds or nanoseconds since 1970.
+    """
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            units = (1, 10**3, 10**6, 10**9)
+            seconds = next((value / unit for unit in units if 10**8 < value / unit < 7 * 10**9), None)
+            return datetime.fromtimestamp(seconds, UTC) if seconds else None
+        if not isinstance(value, str):
+            return None
+        if match := _TIME.fullmatch(value):
+            zone = match["zone"] if match["zone"] not in (None, "Z", "UTC") else "+00:00"
+            time = datetime.fromisoformat(f"{match['clock']}{zone}").astimezone(UTC)
+        else:
+            time = datetime.strptime(value, "%a, %d %b %Y %H:%M:%S %z").astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return time if 1970 <= time.year <= 2200 else None

@@ -11,8 +11,7 @@ from typing import Any
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.messages import message
-from dfly_analysis.readers.json_values import Lines, OnProblem, encodable, mapping, mappings, scan
-from dfly_analysis.readers.timestamps import parse_time
+from dfly_analysis.readers.json_values import Lines, OnProblem, encodable, mapping, mappings, parse_time, scan
 from dfly_analysis.redaction import redact
 from dfly_analysis.units import parse_size
 
@@ -173,22 +172,15 @@ def _number(value: Any) -> int | None:
 
 def _read_description(text: str) -> Iterator[dict[str, Any]]:
     """Yield rows, each with its ``line``."""
-    block: list[_Line] = []
-    for number, line in enumerate(map(str.rstrip, text.splitlines()), start=1):
-        if line.startswith("Name:") and block:
-            yield from _described_rows(block)
-            block = []
-        block.append((number, line))
-    if block:
-        yield from _described_rows(block)
+    lines = list(enumerate(map(str.rstrip, text.splitlines()), start=1))
+    starts = [at for at, (_, line) in enumerate(lines) if line.startswith("Name:")]
+    for begin, end in pairwise(dict.fromkeys([0, *starts, len(lines)])):
+        yield from _described_rows(lines[begin:end])
 
 
 def _described_rows(block: Sequence[_Line]) -> Iterator[dict[str, Any]]:
-    top = {
-        match["name"]: match["value"]
-        for _, line in block
-        if (match := _FIELD.match(line)) and not match["indent"] and match["value"]
-    }
+    matches = (match for _, line in block if (match := _FIELD.match(line)))
+    top = {match["name"]: match["value"] for match in matches if not match["indent"] and match["value"]}
     name, first = top.get("Name"), block[0][0]
     if "Namespace" not in top:
         yield from _described_node(block, name)
@@ -197,7 +189,10 @@ def _described_rows(block: Sequence[_Line]) -> Iterator[dict[str, Any]]:
     base = {"namespace": top["Namespace"], "pod": name, "node": node, "role": _role_of("", name or "")}
     if "Reason" in top:
         yield {**base, "kind": "pod", "reason": top["Reason"], "message": top.get("Message"), "line": first}
-    yield from _described_containers(_section(block, "Containers"), base)
+    lines = _section(block, "Containers")
+    starts = [(at, match["name"]) for at, (_, line) in enumerate(lines) if (match := _CONTAINER.match(line))]
+    for (begin, container), (end, _) in pairwise([*starts, (len(lines), "")]):
+        yield from _one_container(lines[begin + 1 : end], {**base, "container": container})
     yield from _described_events(block, base)
 
 
@@ -212,12 +207,6 @@ def _section(block: Sequence[_Line], name: str) -> list[_Line]:
     lines = dropwhile(lambda one: not one[1].startswith(f"{name}:"), block)
     next(lines, None)
     return list(takewhile(lambda one: one[1][:1] in (" ", ""), lines))
-
-
-def _described_containers(lines: Sequence[_Line], base: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    starts = [(at, match["name"]) for at, (_, line) in enumerate(lines) if (match := _CONTAINER.match(line))]
-    for (begin, name), (end, _) in pairwise([*starts, (len(lines), "")]):
-        yield from _one_container(lines[begin + 1 : end], {**base, "container": name})
 
 
 def _one_container(lines: Sequence[_Line], base: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -297,11 +286,7 @@ def _read_eviction(row: Mapping[str, Any]) -> Termination:
 
 
 def terminations_by_host(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Termination, ...]]:
-    """Return the terminations by every name that a log may know their host by: that of the pod, and that of its node.
-
-    A pod on the network of its node (``hostNetwork``) goes by the node's name. They are ordered by time, those without one
-    last; an ending in both the container's state and an event is there once.
-    """
+    """Return the terminations by pod and by node (which a ``hostNetwork`` pod's log names), each once, by time, those without one last."""
     listed = list(rows)
     nodes = {row["pod"]: row["node"] for row in listed if row.get("pod") and row.get("node") and row["kind"] != "event"}
     found: dict[str, list[Termination]] = {}

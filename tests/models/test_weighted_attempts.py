@@ -55,7 +55,7 @@ def exact_and_binned():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(weighted_attempts, "MAX_EXACT_ROWS", most)
             taken = weighted_attempts.load_attempts(dataset, weighted_attempts.PIECES_SQL)
-        source = taken.select(taken.frame["origin"].eq("source").to_numpy(dtype=bool))
+        source = taken.select("origin", "source")
         found.append((taken, fit_attempts(source.attempts(), "piece")))
     return found
 

@@ -30,22 +30,10 @@ def recognises(head: str) -> bool:
 
 
 def read_bench(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
-    """Read every benchmark figure of a file; a file may hold several tools' output, with prose around it.
+    """Return rows of `dfly_analysis.schema.RUNS`, in the order of their lines, from what one or several tools printed, with any prose.
 
-    Parameters
-    ----------
-    text : str
-        The whole file.
-    address : str
-        Where it lies, for ``log_path`` and for problems.
-    on_problem : callable, optional
-        Called with a `SourceError` for each line that looks like a figure and is none (at most 21 times a file).
-
-    Returns
-    -------
-    list of dict
-        Rows of `dfly_analysis.schema.RUNS`, kind ``sample``, ``aggregate`` or ``histogram``, in the order of their lines;
-        durations in seconds, sizes in bytes. Empty where no tool knows the file.
+    Kinds are ``sample``, ``aggregate`` and ``histogram``, durations seconds, sizes bytes; empty where no tool knows the file. ``address``
+    is for ``log_path`` and for problems; ``on_problem`` gets a `SourceError` for each line that looks like a figure and is none (at most 21).
     """
     rejected = ParseErrors(address, on_problem)
     head = text[:_HEAD_CHARACTERS]

@@ -27,7 +27,6 @@ class ParseErrors:
             self.on_problem(SourceError(message, where=where, hint=hint))
 
     def finish(self) -> None:
-        """Say how many lines more were skipped."""
         if self.on_problem and self.count > MAX_REPORTS:
             message = f"{self.count - MAX_REPORTS} more rows could not be read"
             self.on_problem(SourceError(message, where=self.address, hint="correct the first ones"))

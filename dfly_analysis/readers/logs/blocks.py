@@ -44,7 +44,6 @@ class LineBlock:
         return self.first_line + (count_lines(self.data) if self.lines is None else self.lines)
 
     def numbers(self) -> npt.NDArray[np.int64]:
-        """Return the number in the file of each line."""
         if self.line_numbers is not None:
             return self.line_numbers
         return np.arange(self.first_line, self.end_line, dtype=np.int64)
@@ -61,7 +60,6 @@ class Counts:
     span_ns: tuple[int, int] | None = None  # earliest and latest time, nanoseconds since 1970
 
     def add(self, other: Counts) -> None:
-        """Add the counts of another part of the file."""
         self.lines += other.lines
         self.parsed += other.parsed
         self.continuation += other.continuation
@@ -69,7 +67,6 @@ class Counts:
         self.reach(other.span_ns)
 
     def reach(self, span_ns: tuple[int, int] | None) -> None:
-        """Take times into account."""
         if span_ns is not None:
             own = self.span_ns or span_ns
             self.span_ns = min(own[0], span_ns[0]), max(own[1], span_ns[1])
@@ -85,11 +82,8 @@ def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES, *, keep_colours:
 
 
 def clean(data: bytes) -> bytes:
-    """Return the lines without colours, carriage returns and NUL bytes.
-
-    A large block of which few lines have any is returned as it is: the Python reader cleans line by line what the
-    native one leaves to it, and searching the whole block would take longer than reading it.
-    """
+    """Return the lines without colours, carriage returns and NUL bytes."""
+    # Where few lines of a large block have any, Python cleans the lines it reads: a search would take longer than reading.
     if len(data) >= _SMALL_BYTES and not _is_worth_cleaning(data):
         return data
     if b"\0" in data:
@@ -193,10 +187,7 @@ def cut_long(data: bytes, opened: Opened) -> bytes:
 
 @dataclass
 class Cutter:
-    """Holds a block back until the next one has given it the lines that continue its last record.
-
-    Most blocks begin with a record, so that nothing has to be moved.
-    """
+    """Holds a block back until the next one, which seldom begins otherwise than with a record, has given it its last lines."""
 
     main: LogFormat | None  # what records begin like
     held: LineBlock | None = None

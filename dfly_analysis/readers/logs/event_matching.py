@@ -68,13 +68,10 @@ def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt
     return place, by_start, pa.array(values, pa.string()), is_rare
 
 
-def name_events(
-    columns: Columns,
-) -> tuple[dict[str, Coded], dict[str, pa.StringArray], npt.NDArray[np.bool_]]:
-    """Name the event of each record that the native reader read: as it did, or where it asks for it by Python's patterns.
+def name_events(columns: Columns) -> tuple[dict[str, Coded], dict[str, pa.StringArray], npt.NDArray[np.bool_]]:
+    """Return ``event_id`` and other texts that Python completes, those that do not repeat, and which records are of a rare kind.
 
-    Returns ``event_id`` and the columns of texts that Python completed, those that repeat and those that rarely do, and which
-    records are of a known kind that is not most of a log. The numbers in `columns` are completed in place.
+    Python's patterns are used where the native reader asks for them; the numbers in `columns` are completed in place.
     """
     place, by_start, values, rare = _kinds()
     codes = by_start[np.where(columns.event == 1, columns.start, -1)]

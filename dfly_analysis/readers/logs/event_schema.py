@@ -18,9 +18,7 @@ DETAILS = (
 """Columns that readers add to those of `dfly_analysis.schema.EVENTS`."""
 TEXT_CAP = 600  # characters that are kept of a record as it was written
 BAD_LEVELS = frozenset({"WARN", "ERROR", "FATAL"})
-_NUMBERS = frozenset(
-    {"size_bytes", "piece_bytes", *(column.name for column in EVENTS.columns if column.dtype == INTEGER)}
-)
+_NUMBERS = {"size_bytes", "piece_bytes", *(column.name for column in EVENTS.columns if column.dtype == INTEGER)}
 _UNIQUE = frozenset({"message", "pieces", "cost", "error", "detail", "text"})
 
 
@@ -69,15 +67,12 @@ def lengths_of(texts: pa.StringArray | pa.ChunkedArray) -> npt.NDArray[np.int64]
 @cache
 def arrow_schema() -> pa.Schema:
     """Return the schema of a part: `EVENTS` and behind it `DETAILS`."""
-
-    def kind(name: str) -> pa.DataType:
-        if name in _NUMBERS:
-            return pa.int64()
-        return pa.string() if name in _UNIQUE else pa.dictionary(pa.int32(), pa.string())
-
-    times = {column.name for column in EVENTS.columns if column.dtype == TIME}
-    names = [*(column.name for column in EVENTS.columns), *DETAILS]
-    return pa.schema([(name, pa.timestamp("ns", "UTC") if name in times else kind(name)) for name in names])
+    kinds = {
+        **dict.fromkeys(_NUMBERS, pa.int64()), **dict.fromkeys(_UNIQUE, pa.string()),
+        **{column.name: pa.timestamp("ns", "UTC") for column in EVENTS.columns if column.dtype == TIME},
+    }  # fmt: skip
+    names, text = [*(column.name for column in EVENTS.columns), *DETAILS], pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([(name, kinds.get(name, text)) for name in names])
 
 
 def pandas_types() -> list[tuple[str, str]]:

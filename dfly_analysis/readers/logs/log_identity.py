@@ -38,10 +38,7 @@ class Writer(NamedTuple):
 
 @lru_cache(maxsize=8_192)  # each block of a log names the same again
 def split_host(host_id: str | None) -> tuple[str | None, str | None]:
-    """Return host name and role of a host or peer id, each None where it is not known.
-
-    Host ids are ``<address>-<host name>[-seed]``, peer ids have a UUID between name and suffix.
-    """
+    """Return host name and role of ``<address>-<host name>[-<UUID>][-seed]``, a host or peer id, None where not known."""
     if not host_id:
         return None, None
     match = _HOST_ID.match(_UUID.sub("", host_id))
@@ -75,10 +72,7 @@ def find_writers(
 def add_writers(
     table: pa.Table, writers: Sequence[Writer], addresses: Sequence[str], file: npt.NDArray[np.int64]
 ) -> pa.Table:
-    """Return the table in the columns of `arrow_schema`: with component, role, host and path of each record.
-
-    The ids of a record count more than those of its file.
-    """
+    """Return the table in the columns of `arrow_schema`: component, role and host by a record's own ids, else by its file."""
     host_codes, host_values = codes_and_texts(table, "host_id")
     peer_codes, peer_values = codes_and_texts(table, "peer_id")
     pairs = [split_host(value) for value in [*host_values, *peer_values]]

@@ -163,7 +163,6 @@ def gather(data: bytes, start: npt.NDArray[np.int64], length: npt.NDArray[np.int
     offset = np.empty(len(start) + 1, np.int32)
     out = np.empty(int(length.sum(dtype=np.int64)), np.uint8)
     n = ctypes.c_int64(len(start))
-    library().short_calls.dfly_gather(
-        data, address_of(start), address_of(length), n, address_of(offset), address_of(out)
-    )
+    addresses = (address_of(start), address_of(length), n, address_of(offset), address_of(out))
+    library().short_calls.dfly_gather(data, *addresses)
     return pa.StringArray.from_buffers(len(start), pa.py_buffer(offset), pa.py_buffer(out))

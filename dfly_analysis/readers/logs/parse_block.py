@@ -149,7 +149,6 @@ def _texts(data: bytes, columns: Columns, kept: npt.NDArray[np.bool_]) -> pa.Str
 
 
 def _span(times: npt.NDArray[np.int64]) -> tuple[int, int] | None:
-    """Return the earliest and the latest time."""
     known = times[times != NO_TIME]
     return (int(known.min()), int(known.max())) if len(known) else None
 

@@ -133,14 +133,9 @@ READERS = {
 
 
 def split_tail(text: str) -> tuple[str, dict[str, Any]]:
-    """Split a compact message into its text and the span fields at its end.
-
-    Of a name that stands more than once the outermost value counts, as the first span says what the record is about.
-    """
-    starts = [at for start in TAIL_STARTS if (at := text.find(start)) >= 0]
-    for start in sorted(starts):
-        match = _TAIL.match(text, start)
-        if match:
+    """Split a compact message into its text and the span fields at its end, of each name the outermost (first) value."""
+    for start in sorted(at for start in TAIL_STARTS if (at := text.find(start)) >= 0):
+        if match := _TAIL.match(text, start):
             fields: dict[str, Any] = {}
             for key, value in _FIELD.findall(match[0]):
                 fields.setdefault(key, _unquote(value))

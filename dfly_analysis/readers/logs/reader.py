@@ -66,16 +66,12 @@ class LogReader:
             self._own_lines = max(self._own_lines, block.own_lines)
             stream = self._streams.get((block.writer, block.part))
             if stream is None:
-                head = block.data[: block.data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or _HEAD_BYTES].decode(
-                    "utf-8", "replace"
-                )
-                main = self.log_format or sniff_format(head) or sniffed.log_format
+                head = block.data[: block.data.rfind(b"\n", 0, _HEAD_BYTES) + 1 or _HEAD_BYTES]
+                main = self.log_format or sniff_format(head.decode("utf-8", "replace")) or sniffed.log_format
                 stream = self._streams[block.writer, block.part] = _Stream(main)
-            for whole in stream.cut(block):
-                yield stream, whole
+            yield from ((stream, whole) for whole in stream.cut(block))
         for stream in self._streams.values():
-            for whole in stream.rest():
-                yield stream, whole
+            yield from ((stream, whole) for whole in stream.rest())
 
     def _parse(self, block: LineBlock, main: LogFormat | None) -> _Parsing:
         parse = partial(parse_block, block, main, self.tz, relevant_only=self.relevant_only)
@@ -95,7 +91,7 @@ class LogReader:
         """Return the file's row of `dfly_analysis.schema.COVERAGE`: each line parsed, continuation or rejected."""
         writers = [stream.writer for stream in self._streams.values() if stream.writer]
         writer, cut = writers[0] if writers else Writer("client", None, "client"), self.opened.cut_lines
-        note = (
-            plural("{n} line longer than 4 MiB was cut", "{n} lines longer than 4 MiB were cut", cut) if cut else None
+        note = plural("{n} line longer than 4 MiB was cut", "{n} lines longer than 4 MiB were cut", cut)
+        return coverage_row(
+            self.opened.address, writer, self.counts, own_lines=self._own_lines, note=note if cut else None
         )
-        return coverage_row(self.opened.address, writer, self.counts, own_lines=self._own_lines, note=note)

@@ -35,10 +35,9 @@ class SmallLog(NamedTuple):
 
 
 def plain_format(data: bytes) -> LogFormat | None:
-    """Return the format of a plain log, or None where it takes a closer look (`dfly_analysis.readers.logs.envelopes.sniff`).
+    """Return the format of a plain log by a sample of its first lines, or None where `envelopes.sniff` has to look closer.
 
-    A sample of the first lines decides. A closer look is needed for a log that is wrapped, coloured, not UTF-8, not in the
-    order of time, holds notices of kubectl, or does not begin with a record.
+    That is a log that is wrapped, coloured, not UTF-8, not in the order of time, with notices of kubectl, or begins with no record.
     """
     head = data[:_HEAD_BYTES]
     if any(mark in data for mark in (b"\x1b", b"\r", b"\0")) or b"[0m" in head or b"[2m" in head:

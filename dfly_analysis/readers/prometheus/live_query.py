@@ -72,11 +72,9 @@ class Server:
         return cls(address, unquote(parts.username) if parts.username else None, unquote(parts.password or ""))
 
     def query(self, expression: str, at_s: float) -> list[Answer]:
-        """Return the value of an expression at a moment."""
         return self._ask("query", {"query": expression, "time": f"{at_s:.3f}"})
 
     def query_range(self, expression: str, start_s: float, end_s: float, step_s: float) -> list[Answer]:
-        """Return the values of an expression in a window."""
         parameters = {"query": expression, "start": f"{start_s:.3f}", "end": f"{end_s:.3f}", "step": f"{step_s:.3f}"}
         return self._ask("query_range", parameters)
 
@@ -188,33 +186,17 @@ class _Process:
 
 
 def query_prometheus(url: str, start: Time, end: Time, *, step: str | float = "15s", selector: str = "") -> MetricsPart:
-    """Ask a Prometheus server for what Dragonfly's histograms and counters grew by in a window.
+    """Ask a Prometheus server, or what speaks its API, for what Dragonfly's histograms and counters grew by in a window.
 
-    Parameters
-    ----------
-    url : str
-        Of the server, or of what speaks its API. ``https://user:password@host`` authenticates with these; otherwise a
-        token in the environment variable ``DFLY_ANALYSIS_PROMETHEUS_TOKEN`` is sent as bearer.
-    start, end : datetime, str or float
-        The window: times with a zone (without one, UTC), ISO texts, or seconds since 1970.
-    step : str or float
-        How finely restarted processes are looked at; the interval at which they are scraped, or less. At least a
-        ten-thousandth of the window.
-    selector : str
-        Label matchers that narrow the targets, such as ``namespace="dragonfly-system"``.
+    ``https://user:password@host`` authenticates with these; otherwise a token in the environment variable
+    ``DFLY_ANALYSIS_PROMETHEUS_TOKEN`` is sent as bearer. The window's times have a zone (without one, UTC), or are seconds since 1970.
+    ``step`` is how finely restarted processes are looked at: the interval of scrapes, or less, at least a ten-thousandth of the window.
+    ``selector`` are label matchers that narrow the targets, such as ``namespace="dragonfly-system"``.
 
-    Returns
-    -------
-    MetricsPart
-        Rows as `read_metrics` gives them, with `started` and `at_end` of the window; `log_path` is the server's address.
-        What a process counted between its last scrape and its end is lost. A process that appears inside the window
-        counts whole where it says that it began there, or where it says nothing and the server was already scraping
-        others. Quantiles of summaries are left out: they speak of another window.
-
-    Raises
-    ------
-    SourceError
-        Where the server cannot be reached, refuses access, is none, cannot answer, or knows no Dragonfly in that window.
+    Rows are as `read_metrics` gives them, with the window's `started` and `ended`; `log_path` is the server's address. What a process
+    counted between its last scrape and its end is lost. One that appears inside the window counts whole where it says that it began
+    there, or where it says nothing and the server was already scraping others. Quantiles of summaries speak of another window and are
+    left out. `SourceError` is raised where the server cannot be reached, refuses access, cannot answer, or knows no Dragonfly then.
     """
     server = Server.at(url)
     start_s, end_s = _seconds(start, server), _seconds(end, server)

@@ -8,15 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from dfly_analysis.readers.prometheus.families import (
-    Labels,
-    MetricsPart,
-    Series,
-    base_of,
-    build_rows,
-    is_wanted,
-    label_of,
-)
+from dfly_analysis.readers.prometheus.families import MetricsPart, Series, base_of, build_rows, is_wanted, label_of
 
 _COMMENT = re.compile(r"#\s(?:HELP|TYPE|EOF|UNIT)\b")
 _SAMPLE = re.compile(r"[A-Za-z_:][\w:]*+(?:\{[^\n]*\})?\s++(?:[+-]?(?:[\d.]++(?:[eE][+-]?\d++)?|Inf)|NaN)(?:\s++-?\d++)?\s*+(?:#.*)?$")  # fmt: skip
@@ -98,7 +90,7 @@ def _sample(line: str) -> tuple[Series, float] | None:
 def _places(samples: Mapping[Series, tuple[float, int]]) -> dict[tuple[str, str | None], int]:
     places: dict[tuple[str, str | None], int] = {}
     for (name, labels), (_, number) in samples.items():
-        bare: Labels = tuple(pair for pair in labels if pair[0] not in ("le", "quantile"))
+        bare = tuple(pair for pair in labels if pair[0] not in ("le", "quantile"))
         for base in {name, base_of(name)}:
             key = (base, label_of(bare))
             places[key] = min(places.get(key, number), number)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache, lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from dfly_analysis.catalog.envelopes import EnvelopeKind, load_envelopes
@@ -55,10 +56,7 @@ def sniff(head: bytes) -> Sniffed:
 
 
 def sniff_envelope(head: bytes, depth: int = 1) -> EnvelopeKind | None:
-    """Return how the lines of a head are wrapped (the outermost envelope), None where they are bare.
-
-    Where an envelope's shape is no proof, a line inside has to begin a record of a known format.
-    """
+    """Return the outermost envelope of a head, None where its lines are bare; one that is no proof must hold known records."""
     text = head_text(head)
     n_lines = text.count(b"\n")
     bare = _count_records(text)
@@ -89,10 +87,7 @@ def _unwrapper_for(envelope: EnvelopeKind, opened: Opened, head: bytes) -> tuple
 
 
 def _sample(envelope: EnvelopeKind, text: bytes) -> tuple[Unwrapper, dict[Key, bytes]]:
-    """Unwrap a head, and return the unwrapper with its counts, and the first lines of each writer, oldest first.
-
-    Of a table or document that the head cuts off, the whole rows are taken.
-    """
+    """Unwrap the whole rows of a head; return the unwrapper with its counts, and the first lines of each writer, oldest first."""
     unwrapper, into = _unwrapper_for(envelope, Opened("", io.BytesIO()), text)
     unwrapper.unwrap(LineBlock(text), into)
     if envelope.kind != "csv":
@@ -130,24 +125,15 @@ def _bare_times(text: bytes) -> list[str]:
 
 
 def unwrap(opened: Opened, envelope: EnvelopeKind, block_bytes: int = BLOCK_BYTES) -> Iterator[LineBlock]:
-    """Yield the lines inside a wrapped file, a block holding lines of one writer, oldest first.
-
-    Envelopes inside the outermost one are found by sniffing. The last block has no lines where only the count of the
-    envelopes' own lines is left.
-    """
+    """Yield the lines inside a wrapped file, oldest first, blocks of one writer; the last may have no lines, only their count."""
     layer = _Layer(envelope, opened, head_text(opened.head()))
     reported = 0
-    for block in _blocks(layer, opened, block_bytes):
+    fed = (inner for block in read_blocks(opened, block_bytes, keep_colours=True) for inner in layer.feed(block))
+    for block in chain(fed, layer.finish()):
         reported = layer.own_lines()
         yield replace(block, own_lines=reported)
     if reported != layer.own_lines():
         yield LineBlock(b"", own_lines=layer.own_lines())
-
-
-def _blocks(layer: _Layer, opened: Opened, block_bytes: int) -> Iterator[LineBlock]:
-    for block in read_blocks(opened, block_bytes, keep_colours=True):
-        yield from layer.feed(block)
-    yield from layer.finish()
 
 
 class _Layer:

@@ -121,10 +121,7 @@ def _labels(text: str) -> Mapping[str, Any] | None:
 
 
 def parse_timestamp(text: str) -> int | None:
-    """Return a time in nanoseconds, comparable with others of the same file, or None where it is not known.
-
-    It is RFC 3339, seconds to nanoseconds since 1970, or syslog's ``May 02 10:00:00``, whose year is not known.
-    """
+    """Return nanoseconds of RFC 3339, of a number since 1970, or of syslog's ``May 02 10:00:00`` in some year; None of others."""
     if text.isascii() and text.isdigit():
         zeros = _DIGITS.get(len(text))
         return None if zeros is None else int(text) * 10**zeros
@@ -141,10 +138,7 @@ def parse_timestamp(text: str) -> int | None:
 
 
 def is_newest_first(times: Iterable[str], *, least: int = 1, ratio: int = 1) -> bool:
-    """Return whether at least so many times are older than the one before, and `ratio` times as many as are newer.
-
-    The times are in the order of the file; those that cannot be read do not count.
-    """
+    """Return whether of a file's times at least so many are older than the one before, `ratio` times as many as are newer."""
     moments = [moment for moment in map(parse_timestamp, times) if moment is not None]
     down = sum(after < before for before, after in pairwise(moments))
     up = sum(after > before for before, after in pairwise(moments))

@@ -68,7 +68,6 @@ class LineBuffer:
         pieces.size += len(text)
 
     def has_pieces(self) -> bool:
-        """Return whether a line is not yet whole."""
         return bool(self._pieces)
 
     def take(self) -> Iterator[tuple[Key, LineBlock]]:

@@ -172,7 +172,6 @@ class JsonUnwrapper(Unwrapper):
         self._reader = RowReader(envelope)
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
-        """Unwrap a block."""
         lines = block.data.split(b"\n")[:-1]
         pieces = self.envelope.pieces
         for number, line, row in zip(numbers_of(block, len(lines)), lines, _rows(block.data, lines), strict=True):
@@ -190,7 +189,6 @@ class JsonUnwrapper(Unwrapper):
                 into.put(self._last, text + b"\n", number)
 
     def times(self, data: bytes) -> list[str]:
-        """Return the times of a head's objects."""
         rows = [row for row in _rows(data, data.split(b"\n")[:-1]) if row is not None]
         return [time for row in rows if (time := first_text(row, self.envelope.time))]
 
@@ -332,7 +330,6 @@ class CsvUnwrapper(Unwrapper):
             self._end_row(into)
 
     def times(self, data: bytes) -> list[str]:
-        """Return the times of a head's rows."""
         nothing = Opened("", BytesIO())
         scratch = CsvUnwrapper(self.envelope, nothing)
         scratch._times = []
