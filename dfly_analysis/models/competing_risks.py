@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,18 +125,3 @@ def incidence(average: Average, endings: Mapping[str, Ending], x: float, y: floa
     area_s = np.where(hazard > 0, np.minimum(area_s, (1.0 - risk[:, -1]) / np.maximum(hazard, 1e-300)), area_s)
     others = {name: left * rate * area_s for name, rate in hazards.items()} | at_start
     return Incidence(left * risk[:, -1], others, left * area_s)
-
-
-def change(
-    average: Average, endings: Mapping[str, Ending], x: float, ys: tuple[float, float], level: float
-) -> TimeoutChange:
-    """Return what going from one timeout to another does; arguments as of `incidence`, the two timeouts in ``ys``."""
-    before, after = (incidence(average, endings, x, y) for y in ys)
-    drawn_before, drawn_after = (incidence(average, endings, x, y, drawn=True) for y in ys)
-
-    def between(of: Callable[[Incidence], Array]) -> Interval:
-        return average.interval(float((of(after) - of(before))[0]), of(drawn_after) - of(drawn_before), level)
-
-    from_s, to_s = (float(np.exp(y + average.best.model.rows.log_unit)) for y in ys)
-    timeouts, others = between(lambda one: one.timeout), between(lambda one: one.failures - one.timeout)
-    return TimeoutChange(from_s, to_s, timeouts, others, between(lambda one: one.failures), between(lambda one: one.busy_s))  # fmt: skip

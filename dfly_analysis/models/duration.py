@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import numpy as np
 from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import Fit, Interval
 from dfly_analysis.models.censored_data import Attempts
-from dfly_analysis.models.competing_risks import Ending, TimeoutChange, change, incidence
+from dfly_analysis.models.competing_risks import Ending, Incidence, TimeoutChange, incidence
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.models.model_averaging import Average
 from dfly_analysis.models.residuals import Residuals
@@ -118,8 +118,15 @@ class DurationFit(Fit):
     def change(self, size_bytes: float, from_s: float, to_s: float, level: float = 0.95) -> TimeoutChange:
         """Return what another timeout gains in timeouts, and costs in other endings and in time."""
         _check(from_s=from_s, to_s=to_s, level=level, size_bytes=size_bytes)
-        ys = (self._y(from_s), self._y(to_s))
-        return change(self.average, self.endings, self._x(size_bytes), ys, level)
+        x, ys = self._x(size_bytes), (self._y(from_s), self._y(to_s))
+        before, after = (incidence(self.average, self.endings, x, y) for y in ys)
+        drawn_before, drawn_after = (incidence(self.average, self.endings, x, y, drawn=True) for y in ys)
+
+        def between(of: Callable[[Incidence], Array]) -> Interval:
+            return self.average.interval(float((of(after) - of(before))[0]), of(drawn_after) - of(drawn_before), level)
+
+        timeouts, others = between(lambda one: one.timeout), between(lambda one: one.failures - one.timeout)
+        return TimeoutChange(from_s, to_s, timeouts, others, between(lambda one: one.failures), between(lambda one: one.busy_s))  # fmt: skip
 
     def at_speed(self, speed: float) -> DurationFit:
         """Return the fit of a source that sends so many times as fast: what does not grow with size stays as it is."""

@@ -81,8 +81,19 @@ def fit_attempts(
     refusal = _refusal(attempts, name)
     if refusal is not None:
         return refusal
-    candidates = find_candidates(distributions or tuple(all_distributions().values()), bin_attempts(attempts))
-    return _fit_of(name, _plausible(candidates), attempts, level)
+    found = find_candidates(distributions or tuple(all_distributions().values()), bin_attempts(attempts))
+    candidates = _plausible(found)
+    if not candidates:
+        reason = message("no distribution has a finite maximum of its likelihood")
+        return NotFitted(name, reason, message("more attempts, with their sizes"), attempts.n)
+    mean, endings = average(candidates), count_endings(attempts)
+    residuals = take_residuals(mean.best)
+    goodness = _goodness(mean, candidates, attempts, residuals)
+    return DurationFit(
+        name=name, model=mean.best.model.name, params=_params(mean.best, level), n=attempts.n, n_censored=attempts.n - attempts.n_events,
+        goodness=goodness, window=attempts.window, extrapolates_beyond_s=float(attempts.duration_s.max()),
+        notes=_notes(goodness, endings, attempts), average=mean, endings=endings, residuals=residuals, attempts=attempts,
+    )  # fmt: skip
 
 
 def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
@@ -147,20 +158,6 @@ def find_candidates(distributions: Sequence[Distribution], rows: Rows) -> list[F
         others = (maximise(Model(leader, form, rows), plain[form].theta) for form in kept if form not in tried)
         found += [fitted for fitted in others if fitted]
     return found
-
-
-def _fit_of(name: str, candidates: list[Fitted], attempts: Attempts, level: float) -> DurationFit | NotFitted:
-    if not candidates:
-        reason = message("no distribution has a finite maximum of its likelihood")
-        return NotFitted(name, reason, message("more attempts, with their sizes"), attempts.n)
-    mean, endings = average(candidates), count_endings(attempts)
-    residuals = take_residuals(mean.best)
-    goodness = _goodness(mean, candidates, attempts, residuals)
-    return DurationFit(
-        name=name, model=mean.best.model.name, params=_params(mean.best, level), n=attempts.n, n_censored=attempts.n - attempts.n_events,
-        goodness=goodness, window=attempts.window, extrapolates_beyond_s=float(attempts.duration_s.max()),
-        notes=_notes(goodness, endings, attempts), average=mean, endings=endings, residuals=residuals, attempts=attempts,
-    )  # fmt: skip
 
 
 def _goodness(mean: Average, candidates: list[Fitted], attempts: Attempts, residuals: Residuals) -> dict[str, float]:

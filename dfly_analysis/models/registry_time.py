@@ -71,7 +71,11 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
     if found is None or not isinstance(clients, DurationFit):
         return None
     quick = fit_duration(pieces.iloc[found.row[found.quick]], name=NAME)
-    if not isinstance(quick, DurationFit) or not _differ(quick, clients):
+    if not isinstance(quick, DurationFit):
+        return None
+    size_bytes = float(quick.attempts.common_sizes(1)[0])
+    one, other = (fit.quantile(size_bytes, _COMPARED_QUANTILE).value for fit in (quick, clients))
+    if other <= one * (1.0 + _MIN_APART):
         return None
     slow: object = clients
     if found.excluded.any():
@@ -85,12 +89,6 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
         clients=clients, hosts=found.hosts,
     )  # fmt: skip
     return replace(result, notes=_notes(result))
-
-
-def _differ(quick: DurationFit, clients: DurationFit) -> bool:
-    size_bytes = float(quick.attempts.common_sizes(1)[0])
-    one, other = (fit.quantile(size_bytes, _COMPARED_QUANTILE).value for fit in (quick, clients))
-    return other > one * (1.0 + _MIN_APART)
 
 
 def _notes(fit: RegistryFit) -> tuple[Message, ...]:

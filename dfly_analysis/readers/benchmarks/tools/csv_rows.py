@@ -81,12 +81,8 @@ def _split(line: str, delimiter: str) -> list[str]:
 def _row(names: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     if len(cells) != len(names):
         raise ValueError(f"{len(cells)} values under {len(names)} names")
-    written = {
-        name: cell.strip()
-        for name, cell in zip(names, cells, strict=True)
-        if name in _READERS and cell.strip().lower() not in _MISSING
-    }
-    row: dict[str, Any] = {name: _value(name, cell) for name, cell in written.items()}
+    named = [(name, cell.strip()) for name, cell in zip(names, cells, strict=True) if name in _READERS]
+    row: dict[str, Any] = {name: _value(name, cell) for name, cell in named if cell.lower() not in _MISSING}
     if not _MEASURES & row.keys():
         raise ValueError("no duration is given")
     row.setdefault("tool", "csv")
