@@ -30,7 +30,7 @@ def alerts(paths: tuple[str, ...], output: Path, seed_selector: str, client_sele
     from dfly_analysis.recommendation import recommend
     from dfly_analysis.recommendation.alerts import DASHBOARD, RULES, TESTS, Alerts
     from dfly_analysis.recommendation.prediction import predict
-    from dfly_analysis.reporting.writer import write_whole
+    from dfly_analysis.reporting.provenance import write_whole
 
     dataset = load_dataset(paths, given)
     fits = fit_all(dataset)

@@ -16,26 +16,22 @@ from dfly_analysis.recommendation.preheat_plan import PreheatPlan, plan_preheat
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.stress_plan import StressPlan, plan_stress, repeats_for
 from dfly_analysis.reporting.components import Heading, MultiInputView, TableView, View
-from dfly_analysis.reporting.labels import CONFIDENCES, NOTHING, ROLES, figure, interval_text, plain, range_text
+from dfly_analysis.reporting.labels import (
+    BASES,
+    CONFIDENCES,
+    NOTHING,
+    ROLES,
+    TOPICS,
+    figure,
+    interval_text,
+    plain,
+    range_text,
+)
 from dfly_analysis.units import parse_duration
 
 if TYPE_CHECKING:
     from dfly_analysis.recommendation.alerts import Alerts
 
-TOPICS = {
-    "network": message("Network"),
-    "resources": message("Requests and limits"),
-    "storage": message("Volumes and disks"),
-    "compression": message("Compression"),
-}
-"""Titles of the topics of sizing, in the order they are shown."""
-BASES = {
-    "measured": message("measured in this input"),
-    "computed": message("computed from settings and sizes"),
-    "documented": message("documented"),
-    "article": message("reference article"),
-    "assumed": message("assumed"),
-}
 MAX_LAYERS = 8
 _MAX_EXPRESSION = 120
 _MIN_LAYER_BYTES = 64 * 1024  # what is smaller is an image's configuration, or takes no time
@@ -61,17 +57,13 @@ def sizing_of(advice: Advice) -> MultiInputView:
 def _topic(advice: Advice, topic: str) -> TableView:
     rows = tuple(
         (
-            one.what,
-            ROLES.get(one.role, NOTHING),
-            figure(one.value, one.unit),
+            one.what, ROLES.get(one.role, NOTHING), figure(one.value, one.unit),
             NOTHING if one.low == one.high else range_text(one.low, one.high, one.unit),
-            BASES[one.basis],
-            CONFIDENCES[one.confidence],
-            one.because,
+            BASES[one.basis], CONFIDENCES[one.confidence], one.because,
         )
         for one in advice.estimates
         if one.topic == topic
-    )
+    )  # fmt: skip
     notes = [message("Proposed above: {key} of the {role}, {value}.", key=one.key, role=ROLES[one.role], value=one.proposed) for one in advice if _topic_of(one.key) == topic]  # fmt: skip
     notes += [message("No change: {reason}.", reason=one.reason) for one in advice.no_advice if one.topic == topic]
     headings = Heading.row("Quantity", "Component", "Value", "Interval", "Basis", "Confidence", "Reason", numbers=(2, 3))  # fmt: skip
@@ -149,15 +141,9 @@ def _interval(value: Interval | None, unit: str) -> str:
 def _stages(plan: PreheatPlan) -> TableView:
     names = {"start-up": message("Layers needed at start-up"), "rest": message("Remaining layers")}
     rows = tuple(
-        (
-            names.get(one.name, one.name),
-            str(len(one.layers)),
-            figure(one.size_bytes, "bytes"),
-            _interval(one.time, "s"),
-            _interval(one.failure, "share"),
-        )
+        (names.get(one.name, one.name), str(len(one.layers)), figure(one.size_bytes, "bytes"), _interval(one.time, "s"), _interval(one.failure, "share"))
         for one in plan.stages
-    )
+    )  # fmt: skip
     layers = plural("{n} layer", "{n} layers", len(plan.manifest.layers))
     notes = (
         message("Observed image: {layers}, {size}, under the effective settings.", layers=layers, size=figure(plan.manifest.size_bytes, "bytes")),
@@ -171,12 +157,10 @@ def _degrees(plan: PreheatPlan) -> TableView:
     rows = tuple(
         (
             message("{n} (chosen)", n=one.parallel) if one.parallel == plan.parallel else str(one.parallel),
-            _interval(one.time, "s"),
-            _interval(one.failure, "share"),
-            NOTHING if one.margin is None else plain(one.margin),
+            _interval(one.time, "s"), _interval(one.failure, "share"), NOTHING if one.margin is None else plain(one.margin),
         )
         for one in plan.degrees
-    )
+    )  # fmt: skip
     notes = (
         message("The smallest concurrency that is nearly as fast as the fastest is chosen. The last column divides the piece timeout by the time of a piece at an even share of the bandwidth: below 3, slow pieces time out."),
     )  # fmt: skip

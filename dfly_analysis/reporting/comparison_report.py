@@ -14,8 +14,8 @@ from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
-from dfly_analysis.reporting.labels import CAUSES, LAYERS, NOTHING, ROLES, figure, interval_text
-from dfly_analysis.reporting.writer import manifest_with, write_listed
+from dfly_analysis.reporting.labels import CAUSES, LAYERS, ROLES, figure, interval_text, text_of
+from dfly_analysis.reporting.provenance import manifest_with, write_listed
 
 _HEADLINES = {
     "helped": message("The change helped"),
@@ -47,14 +47,9 @@ class ComparisonReport:
         """Failure rates before and after, the difference, and the durations."""
         headings = Heading.row("Quantity", "Before", "After", "Difference", numbers=(1, 2, 3))
         rows: list[tuple[str, ...]] = [
-            (
-                TITLES[one.id],
-                _counted(one.bad_before, one.n_before, one.before),
-                _counted(one.bad_after, one.n_after, one.after),
-                _points(one.difference),
-            )
+            (TITLES[one.id], _counted(one.bad_before, one.n_before, one.before), _counted(one.bad_after, one.n_after, one.after), _points(one.difference))
             for one in self.comparison.effects
-        ]
+        ]  # fmt: skip
         times = self.comparison.times
         if times is not None:
             name = message("median duration of a {size} piece", size=figure(times.size_bytes, "bytes"))
@@ -68,17 +63,10 @@ class ComparisonReport:
         """The settings of both runs, those that differ first."""
         headings = Heading.row("Component", "Setting", "Before", "After", "Set by", "Change", code=(1,))
         rows = tuple(
-            (
-                ROLES.get(pair.role, pair.role),
-                pair.key,
-                pair.before if pair.before is not None else NOTHING,
-                pair.after if pair.after is not None else NOTHING,
-                LAYERS.get(pair.layer_after, pair.layer_after),
-                message("changed") if pair.changed else "",
-            )
+            (ROLES.get(pair.role, pair.role), pair.key, text_of(pair.before), text_of(pair.after), LAYERS.get(pair.layer_after, pair.layer_after), message("changed") if pair.changed else "")
             for pair in self.comparison.settings
             if pair.before is not None or pair.after is not None
-        )
+        )  # fmt: skip
         return TableView(headings, rows, empty=message("No effective setting is known."), lang=self.lang)
 
     @property

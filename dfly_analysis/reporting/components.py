@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,6 +21,7 @@ from dfly_analysis.reporting.labels import (
     ROLES,
     SEVERITIES,
     figure,
+    moment,
     range_text,
     readable_duration,
 )
@@ -49,7 +51,7 @@ def templates(lang: str = "en") -> Environment:
     result.filters |= {"figure": lambda value, unit: translate(figure(value, unit), lang), "sentence": partial(shown, lang=lang, whole=True)}  # fmt: skip
     result.globals |= {
         "_": lambda text, **values: shown(message(text, **values) if values else text, lang), "plural": plural,
-        "gettext": lambda text: translate(text, lang), "range_text": range_text, "duration": readable_duration,
+        "gettext": lambda text: translate(text, lang), "range_text": range_text, "moment": moment, "duration": readable_duration,
         "lang": lang, "causes": CAUSES, "remedies": REMEDIES, "layers": LAYERS, "roles": ROLES,
         "confidences": CONFIDENCES, "severities": SEVERITIES,
     }  # fmt: skip
@@ -88,9 +90,7 @@ def _with_code(text: str) -> Markup:
 @cache
 def style(name: str) -> str:
     """Return the text of one of the report's style sheets."""
-    env = templates()
-    assert env.loader is not None
-    return env.loader.get_source(env, name)[0]
+    return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
 
 def without_style(html: str) -> str:

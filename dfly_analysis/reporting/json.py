@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.schema import COVERAGE
@@ -26,11 +26,11 @@ def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
             "schema_version": SCHEMA_VERSION,
             "primary_cause": findings.primary_cause,
             "strength": findings.strength,
-            "alternatives": [asdict(one) for one in findings.alternatives],
+            "alternatives": findings.alternatives,
             "remedy": findings.remedy or None,
             "next_step": findings.next_step or None,
-            "causes": [asdict(share) for share in findings.causes],
-            "findings": [asdict(finding) for finding in findings],
+            "causes": findings.causes,
+            "findings": findings,
             "coverage": coverage_json(dataset.coverage),
         }
     )
@@ -62,24 +62,23 @@ def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
     from dfly_analysis.estimates import NotFitted
 
     result = [_fit(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
-    missing = [{**asdict(fit), "name": name} for name, fit in fits.items() if isinstance(fit, NotFitted)]
+    missing = [{**plain_json(fit), "name": name} for name, fit in fits.items() if isinstance(fit, NotFitted)]
     return _object({"schema_version": SCHEMA_VERSION, "fits": result, "not_fitted": missing})
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:
     shown = {
-        "name": name, "law": fit.model, "params": [asdict(param) for param in fit.params], "n": fit.n,
-        "n_censored": fit.n_censored, "goodness": dict(fit.goodness),
-        "window": list(fit.window) if fit.window else None, "extrapolates_beyond_s": fit.extrapolates_beyond_s,
+        "name": name, "law": fit.model, "params": fit.params, "n": fit.n, "n_censored": fit.n_censored,
+        "goodness": fit.goodness, "window": fit.window or None, "extrapolates_beyond_s": fit.extrapolates_beyond_s,
     }  # fmt: skip
     if hasattr(fit, "notes"):
-        shown["notes"] = list(fit.notes)
+        shown["notes"] = fit.notes
     if hasattr(fit, "common_quantiles"):
         shown["quantiles"] = fit.common_quantiles()
     if getattr(fit, "calibration", None) is not None:
-        shown["calibration"] = asdict(fit.calibration)
+        shown["calibration"] = fit.calibration
     if hasattr(fit, "bins"):
-        shown["bins"] = [asdict(one) for one in fit.bins]
+        shown["bins"] = fit.bins
     return shown
 
 
@@ -90,10 +89,10 @@ def recommend_json(advice: Advice) -> dict[str, Any]:
             "schema_version": SCHEMA_VERSION,
             "size_bytes": advice.size_bytes,
             "target_failure_rate": advice.target_failure_rate,
-            "recommendations": [asdict(item) for item in advice.recommendations],
-            "no_advice": [asdict(item) for item in advice.no_advice],
-            "estimates": [asdict(item) for item in advice.estimates],
-            "warnings": list(advice.warnings),
+            "recommendations": advice.recommendations,
+            "no_advice": advice.no_advice,
+            "estimates": advice.estimates,
+            "warnings": advice.warnings,
         }
     )
 
@@ -127,16 +126,13 @@ def plain_json(value: Any) -> Any:
     """Return a value in JSON's own types: times as ISO text, what is missing or not finite as null."""
     if isinstance(value, Mapping):
         return _object(value)
+    if is_dataclass(value):
+        return {one.name: plain_json(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [plain_json(inner) for inner in value]
-    return _scalar(value.item() if hasattr(value, "item") else value)
-
-
-def _scalar(value: Any) -> str | bool | int | float | None:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if type(value).__name__ in {"NAType", "NaTType"}:
+    value = value.item() if hasattr(value, "item") else value
+    if type(value).__name__ in {"NAType", "NaTType"} or (isinstance(value, float) and not math.isfinite(value)):
         return None
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

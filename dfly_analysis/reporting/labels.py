@@ -4,82 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from dfly_analysis.estimates import Interval
-from dfly_analysis.messages import message
+from dfly_analysis.messages import Message, message
 from dfly_analysis.units import format_duration, format_rate, format_share, format_size, parse_duration
 
-CAUSES = {
-    "timeout_too_short": message("timeout too short"),
-    "network_instability": message("connections dropped"),
-    "resource_limit": message("CPU, memory or file descriptors exhausted"),
-    "storage_io": message("disk failed or too slow"),
-    "origin_registry": message("the registry returned errors"),
-    "auth": message("the registry rejected the credentials"),
-    "scheduler_unavailable": message("scheduler unreachable or not responding"),
-    "disk_full": message("disk full"),
-    "rate_limited": message("requests rate-limited"),
-    "client_bug": message("bug in the client"),
-    "cancelled": message("cancelled because of another failure"),
-    "unknown": message("unknown cause"),
-}
-REMEDIES = {
-    "timeout_too_short": message("Use a longer timeout, fewer concurrent pieces, or more bandwidth."),
-    "network_instability": message(
-        "A longer timeout does not help. Check load balancers, proxies and links; retries help."
-    ),
-    "resource_limit": message("Raise the pod's limits, or reduce its load."),
-    "storage_io": message("Use faster or healthier storage."),
-    "origin_registry": message("Check the registry; retries help against short outages."),
-    "auth": message("Use credentials that are valid for longer, or a preheat that ends before they expire."),
-    "scheduler_unavailable": message("Check the scheduler and the network path to it."),
-    "disk_full": message("Use a larger volume, or evict earlier."),
-    "rate_limited": message("Raise the rate limit, or send fewer requests."),
-    "client_bug": message("Use another client release."),
-    "cancelled": message("Fix the failure that cancelled it."),
-    "unknown": message("Collect what the section on data quality lists as missing."),
-}
-FITS = {
-    "piece_from_source": message("Pieces from the registry"),
-    "piece_from_source_seedClient": message("Pieces from the registry, seed clients"),
-    "piece_from_source_client": message("Pieces from the registry, clients"),
-    "registry_time": message("Registry response time per piece"),
-    "piece_from_parent": message("Pieces from other hosts"),
-    "piece_from_parent_seedClient": message("Pieces from other hosts, seed clients"),
-    "piece_from_parent_client": message("Pieces from other hosts, clients"),
-    "task_failure": message("Task failures by size"),
-    "task_duration": message("Task durations"),
-    "source_capacity": message("Registry bandwidth"),
-    "piece_from_source_at_usual_load": message("Pieces from the registry, at the usual concurrency"),
-    "storage_write": message("Storage write time"),
-    "benchmark": message("Benchmarks"),
-    "benchmark_dfbench": message("Benchmark, dfbench"),
-    "benchmark_vegeta": message("Benchmark, vegeta"),
-    "benchmark_csv": message("Benchmark, own measurements"),
-}
+_TEXTS = yaml.safe_load(Path(__file__).with_name("labels.yaml").read_text("utf-8"))
+
+
+def _texts(kind: str, field: str = "label") -> dict[str, Message]:
+    return {name: Message(texts[field], {}) for name, texts in _TEXTS[kind].items()}
+
+
+CAUSES, REMEDIES, FITS, ROLES = _texts("causes"), _texts("causes", "remedy"), _texts("fits"), _texts("roles")
+OUTCOMES, TASK_OUTCOMES, LAYERS = _texts("outcomes"), _texts("task_outcomes"), _texts("layers")
+CONFIDENCES = _texts("confidences")
+SEVERITIES = CONFIDENCES | _texts("severities")
+TOPICS, BASES, CHANGES, UNCERTAINTIES = _texts("topics"), _texts("bases"), _texts("changes"), _texts("uncertainties")
 MIN_SHARE = 1e-5
 NOTHING = "\N{EN DASH}"
-ROLES = {"seedClient": message("seed client"), "client": message("client"), "scheduler": message("scheduler"), "manager": message("manager")}  # fmt: skip
-OUTCOMES = {
-    "ok": message("succeeded"), "timeout": message("timed out"), "reset": message("connection reset"),
-    "storage": message("storage error"), "origin": message("registry error"),
-    "cancelled": message("cancelled because another piece failed"), "unknown": message("unknown outcome"),
-}  # fmt: skip
-"""Outcomes of an attempt at a piece."""
-TASK_OUTCOMES = {"failed": message("failed"), "died": message("process exited first"), "cancelled": message("cancelled"), "ok": message("succeeded")}  # fmt: skip
-LAYERS = {
-    "binary": message("binary default"),
-    "chart": message("Helm chart"),
-    "user": message("your values"),
-    "rendered": message("configuration file on the host"),
-    "unknown": message("unknown"),
-}
-"""Layers of the configuration that set a value."""
-CONFIDENCES = {"high": message("high"), "medium": message("medium"), "low": message("low")}
-SEVERITIES = {**CONFIDENCES, "critical": message("critical"), "info": message("info")}
 
 
 def interval_text(interval: Interval, unit: str) -> str:
@@ -101,7 +49,7 @@ def range_text(low: float, high: float, unit: str) -> str:
 
 def figure(value: float | None, unit: str) -> str:
     """Return a number in its unit; a dash where there is none."""
-    if value is None or math.isnan(value):
+    if value is None or pd.isna(value):
         return NOTHING
     if math.isinf(value):
         return message("unbounded")

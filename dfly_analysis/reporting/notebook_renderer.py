@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.errors import NotebookError, suggest_similar
 from dfly_analysis.reporting.components import View
-from dfly_analysis.reporting.page import HIDDEN_TAGS
+from dfly_analysis.reporting.page import is_hidden
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -56,11 +56,6 @@ def source_of(cell: Mapping[str, Any]) -> str:
     """Return a cell's text, which a notebook may hold as lines."""
     source = cell["source"]
     return source if isinstance(source, str) else "".join(source)
-
-
-def is_hidden(cell: Mapping[str, Any]) -> bool:
-    """Return whether a cell is not for the page: its parameters, or tagged so."""
-    return not set(HIDDEN_TAGS).isdisjoint(cell.get("metadata", {}).get("tags", []))
 
 
 def fill_outputs(path: Path, report: Any, written: View) -> NotebookNode:

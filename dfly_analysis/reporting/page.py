@@ -9,15 +9,15 @@ import base64
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 
-from dfly_analysis.messages import is_translated, message, plural, translate
-from dfly_analysis.reporting.components import MARK, shown, style, without_style
+from dfly_analysis.messages import is_translated, message, translate
+from dfly_analysis.reporting.components import MARK, style, templates, without_style
 from dfly_analysis.reporting.provenance import version_of
 
 if TYPE_CHECKING:
@@ -25,34 +25,19 @@ if TYPE_CHECKING:
 
 HIDDEN_TAGS = ("remove-cell", "parameters", "injected-parameters")
 """Tags of cells that serve the notebook only, not the page."""
-UNTRANSLATED = ' lang="en">'
-"""Marks English on a page in another language."""
 TITLE = message("Dragonfly preheat report")
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 _TEMPLATES = Path(__file__).with_name("templates")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-class Entry(NamedTuple):
-    """A line of the table of contents."""
-
-    text: str
-    anchor: str
-
-
 def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, Any] | None = None) -> str:
     """Return a notebook's texts and outputs as one HTML page that loads nothing: its policy forbids scripts and any address.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-        Of version 4. Its first heading is the title; headings of the second level become the table of contents. Cells with one
-        of `HIDDEN_TAGS` do not show, nor does any source. HTML is trusted only where the output's metadata says that a view
-        wrote it; other outputs become text, pictures are embedded.
-    lang : str
-        Texts without a translation stay English and are marked so; the foot of the page counts them.
-    run : mapping, optional
-        What the page was made of, in JSON's own types, kept in its head so that it can be made again.
+    The first heading is the title; headings of the second level become the table of contents. Cells with one of `HIDDEN_TAGS` do
+    not show, nor does any source. HTML is trusted only where the output's metadata says that a view wrote it; other outputs
+    become text, pictures are embedded. Texts without a translation stay English, are marked so, and are counted in the foot.
+    `run` is what the page was made of, in JSON's own types, kept in its head so that it can be made again.
     """
     from nbconvert.exporters.templateexporter import TemplateExporter
     from traitlets.config import Config
@@ -68,40 +53,33 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
         default_preprocessors=["nbconvert.preprocessors.TagRemovePreprocessor"],
         filters={
             "prose": lambda markdown, contents: _prose(markdown, contents, lang),
-            "translated": lambda text: shown(text, lang),
-            "translated_text": lambda text: translate(text, lang),
-            "untranslated": lambda main: _untranslated(main, lang),
             "without_style": without_style,
             "without_colours": lambda text: _ANSI.sub("", text),
             "base64": lambda text: base64.b64encode(text.encode()).decode(),
         },
     )
-    version = version_of("dfly-analysis") or "unknown"
     page = {
         "title": _title(notebook),
-        "lang": lang,
+        "product": TITLE,
         "run": json.dumps(run, ensure_ascii=False, allow_nan=False) if run else "",
-        "contents": [],
-        "texts": {
-            "skip": message("Skip to the content"),
-            "product": TITLE,
-            "contents": message("Contents"),
-            "written": message("Written by dfly-analysis {version}.", version=version),
-            "alone": message("The page is one file without scripts and loads nothing from the network."),
-            "rerun": message("Its parameters and the hashes of its inputs are stored in it; to run the report again:"),
-            "figure": message("Figure"),
-        },
+        "contents": {},
         "mark": MARK,
-        "version": version,
+        "version": version_of("dfly-analysis") or "unknown",
         "styles": (style("view.css"), style("page.css")),
+        **templates(lang).globals,
     }
     html: str = exporter.from_notebook_node(notebook, {"page": page})[0]
     return html
 
 
+def is_hidden(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell is not for the page: its parameters, or tagged so."""
+    return not set(HIDDEN_TAGS).isdisjoint(cell.get("metadata", {}).get("tags", []))
+
+
 def _title(notebook: NotebookNode) -> str:
     """Return the first heading that shows."""
-    shows = (cell.source for cell in notebook.cells if cell.cell_type == "markdown" and set(HIDDEN_TAGS).isdisjoint(cell.metadata.get("tags", [])))  # fmt: skip
+    shows = (cell.source for cell in notebook.cells if cell.cell_type == "markdown" and not is_hidden(cell))
     lines = (line for source in shows for line in source.splitlines())
     return next((line[2:].strip() for line in lines if line.startswith("# ")), TITLE)
 
@@ -113,22 +91,15 @@ def _markdown() -> MarkdownIt:
     return result
 
 
-def _untranslated(main: str, lang: str) -> str:
-    """Return a note on how many texts are not translated, as HTML; empty where all are."""
-    n = main.count(UNTRANSLATED)
-    note = plural("{n} text is not translated yet and is shown in English.", "{n} texts are not translated yet and are shown in English.", n)  # fmt: skip
-    return shown(note, lang) if n else ""
-
-
 def paragraphs(markdown: str) -> list[tuple[str, str]]:
     """Return the paragraphs of a text, each with the mark of its heading, as they are looked up in a catalogue."""
     found = (re.fullmatch(r"(#+ |)(.+)", " ".join(part.split())) for part in re.split(r"\n\s*\n", markdown))
     return [(part[1], part[2]) for part in found if part]
 
 
-def _prose(markdown: str, contents: list[Entry], lang: str) -> str:
+def _prose(markdown: str, contents: dict[str, str], lang: str) -> str:
     if lang == "en":
-        return _paragraph(markdown, markdown, contents)
+        return _paragraph(markdown, None, contents)
     result = []
     for mark, text in paragraphs(markdown):
         html = _paragraph(mark + translate(text, lang), text, contents)
@@ -136,25 +107,16 @@ def _prose(markdown: str, contents: list[Entry], lang: str) -> str:
     return "".join(result)
 
 
-def _paragraph(markdown: str, english: str, contents: list[Entry]) -> str:
+def _paragraph(markdown: str, english: str | None, contents: dict[str, str]) -> str:
+    """Return HTML; each heading becomes an entry of `contents` by its anchor, which is the same in all languages."""
     tokens = _markdown().parse(markdown)
     for place, token in enumerate(tokens):
         if token.type == "heading_open" and token.tag == "h2":
-            text = _text(tokens[place + 1].children or [])
-            # a heading's anchor is the same in all languages
-            name = text if markdown is english else english
-            entry = Entry(text, _anchor(name, {known.anchor for known in contents}))
-            contents.append(entry)
-            token.attrSet("id", entry.anchor)
+            text = "".join(part.content for part in tokens[place + 1].children or [])
+            bare = unicodedata.normalize("NFKC", english or text).casefold()
+            base = re.sub(r"[^\w]+", "-", bare).strip("-") or "section"
+            anchor = next(name for name in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if name not in contents)
+            contents[anchor] = text
+            token.attrSet("id", anchor)
     html: str = _markdown().renderer.render(tokens, _markdown().options, {})
     return html
-
-
-def _text(tokens: Iterable[object]) -> str:
-    return "".join(str(getattr(token, "content", "")) for token in tokens)
-
-
-def _anchor(text: str, taken: set[str]) -> str:
-    bare = unicodedata.normalize("NFKC", text).casefold()
-    base = re.sub(r"[^\w]+", "-", bare).strip("-") or "section"
-    return next(name for name in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if name not in taken)

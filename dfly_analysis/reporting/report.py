@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, NotFitted
@@ -14,9 +14,9 @@ from dfly_analysis.findings import Diagnosis
 from dfly_analysis.messages import join, message
 from dfly_analysis.recommendation.prediction import NoPrediction, Prediction, predict, source_fit
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting import advice_views, input_views, plots, size_explorer, views
-from dfly_analysis.reporting.components import Heading, Listing, MultiInputView, TableView, View
-from dfly_analysis.reporting.figures import Figure, FigureView, NotDrawn, show
+from dfly_analysis.reporting import advice_views, plots, size_explorer, views
+from dfly_analysis.reporting.components import Listing, TableView, View
+from dfly_analysis.reporting.figures import Figure, NotDrawn, show
 from dfly_analysis.reporting.json import (
     SCHEMA_VERSION,
     coverage_json,
@@ -27,11 +27,9 @@ from dfly_analysis.reporting.json import (
     recommend_json,
     settings_json,
 )
-from dfly_analysis.reporting.labels import parameter_text
-from dfly_analysis.reporting.provenance import provenance_of
-from dfly_analysis.reporting.summary import Verdict, give_verdict
+from dfly_analysis.reporting.provenance import listing_of, manifest_with, provenance_of, write_listed
+from dfly_analysis.reporting.summary import give_verdict
 from dfly_analysis.reporting.whatif_report import proposed_changes, replay_of, sensitivity_of, whatif_json
-from dfly_analysis.reporting.writer import listing_of, manifest_with, write_listed
 from dfly_analysis.simulation import WhatIf, simulate
 
 if TYPE_CHECKING:
@@ -43,6 +41,17 @@ NOTEBOOK = "tuning_report"
 FigureName = Literal["timeline", "durations", "failure_rates", "fit_diagnostics", "task_failures"]
 _COPIES = 40
 """Copies of the run that a report simulates: intervals need no third digit there."""
+
+
+class Part(property, Generic[V]):
+    """A property that makes a view, shown in the report's language."""
+
+    def __init__(self, doc: str, make: Callable[[Report], V]) -> None:
+        super().__init__(lambda report: replace(make(report), lang=report.lang), doc=doc)
+
+    def __get__(self, report: Any, owner: type | None = None, /) -> V:  # type: ignore[override] # a property is untyped
+        part: V = super().__get__(report, owner)
+        return part
 
 
 @dataclass(frozen=True)
@@ -73,48 +82,65 @@ class Report:
         """Language the report shows itself in."""
         return str(self.parameters.get("lang") or "en")
 
-    def _shown(self, view: V) -> V:
-        return replace(view, lang=self.lang)
-
-    @property
-    def verdict(self) -> Verdict:
-        """What happened, what to set, what that will do: one screen."""
-        return self._shown(give_verdict(self.dataset, self.findings, self.advice, self.prediction))
-
-    @property
-    def causes(self) -> views.Causes:
-        """Shares of the causes, with intervals."""
-        return self._shown(views.causes_of(self.findings))
-
-    @property
-    def evidence(self) -> views.EvidenceView:
-        """Findings with the lines that show them, and what was not seen."""
-        return self._shown(views.evidence_of(self.findings))
-
-    @property
-    def timeline(self) -> FigureView:
-        """Failures against time."""
-        return show(self.draw("timeline"), self.lang)
-
-    @property
-    def durations(self) -> FigureView:
-        """Durations of pieces against their size."""
-        return show(self.draw("durations"), self.lang)
-
-    @property
-    def failure_rates(self) -> FigureView:
-        """The failure rate against the timeout."""
-        return show(self.draw("failure_rates"), self.lang)
-
-    @property
-    def fit_diagnostics(self) -> FigureView:
-        """The fitted distribution against the data, over all attempts and by host."""
-        return show(self.draw("fit_diagnostics"), self.lang)
-
-    @property
-    def task_failures(self) -> FigureView:
-        """Failures of tasks against their size."""
-        return show(self.draw("task_failures"), self.lang)
+    verdict = Part(
+        "What happened, what to set, what that will do: one screen.",
+        lambda of: give_verdict(of.dataset, of.findings, of.advice, of.prediction),
+    )
+    causes = Part("Shares of the causes, with intervals.", lambda of: views.causes_of(of.findings))
+    evidence = Part(
+        "Findings with the lines that show them, and what was not seen.", lambda of: views.evidence_of(of.findings)
+    )
+    timeline = Part("Failures against time.", lambda of: show(of.draw("timeline"), of.lang))
+    durations = Part("Durations of pieces against their size.", lambda of: show(of.draw("durations"), of.lang))
+    failure_rates = Part("The failure rate against the timeout.", lambda of: show(of.draw("failure_rates"), of.lang))
+    fit_diagnostics = Part(
+        "The fitted distribution against the data, over all attempts and by host.",
+        lambda of: show(of.draw("fit_diagnostics"), of.lang),
+    )
+    task_failures = Part("Failures of tasks against their size.", lambda of: show(of.draw("task_failures"), of.lang))
+    advice_table = Part(
+        "Every proposal with its reason, and the topics without one.",
+        lambda of: advice_views.AdviceView(
+            of.advice, of.overlay.to_yaml() if of.overlay and of.advice.recommendations else None
+        ),
+    )
+    sizing = Part(
+        "What hosts, links and volumes need or give, and whether compression pays.",
+        lambda of: advice_views.sizing_of(of.advice),
+    )
+    preheat_plan = Part(
+        "Stages, layers in parallel, and pulls of the image that was seen, with and without a preheat.",
+        lambda of: advice_views.preheat_of(of.dataset, of.fits),
+    )
+    replay = Part(
+        "What was observed in the run, and what its own settings and the proposed ones predict.",
+        lambda of: replay_of(of.whatif),
+    )
+    sensitivity = Part(
+        "How the timeout that a layer needs moves with target, size, bandwidth and pieces in flight.",
+        lambda of: sensitivity_of(of.dataset, of.fits, of.advice),
+    )
+    next_runs = Part(
+        "What to test next, and how many more runs are needed.",
+        lambda of: advice_views.next_runs_of(of.dataset, of.fits, of.advice),
+    )
+    monitoring = Part(
+        "The Prometheus rules that follow from this analysis.", lambda of: advice_views.monitoring_of(of.alerts)
+    )
+    settings_table = Part("The settings in force, by layer.", lambda of: views.settings_of(of.dataset))
+    jobs_table = Part("Job status against reality.", lambda of: views.jobs_of(of.dataset))
+    failed_tasks = Part("Each task that failed.", lambda of: views.failed_tasks_of(of.dataset))
+    benchmarks = Part("Benchmark figures side by side.", lambda of: views.benchmarks_of(of.dataset))
+    data_quality = Part(
+        "What was read, how much of it was understood, and what is missing.",
+        lambda of: views.data_quality_of(of.dataset),
+    )
+    method = Part("Every fit with its parameters and goodness of fit.", lambda of: views.fits_of(of.fits))
+    timeouts_by_size = Part(
+        "The timeout that layers of other sizes need.",
+        lambda of: size_explorer.timeouts_of(of.dataset, of.findings, of.fits, of.advice),
+    )
+    parameters_table = Part("The parameters of the analysis.", lambda of: views.parameters_of(of.parameters))
 
     def draw(self, name: FigureName) -> Figure | NotDrawn:
         """Draw a figure by its name, or say why there is none."""
@@ -137,91 +163,13 @@ class Report:
             case "task_failures":
                 return plots.draw_task_failures(self.fits.get("task_failure"))
 
-    @property
-    def advice_table(self) -> advice_views.AdviceView:
-        """Every proposal with its reason, and the topics without one."""
-        values = self.overlay.to_yaml() if self.overlay and self.advice.recommendations else None
-        return self._shown(advice_views.AdviceView(self.advice, values))
-
-    @property
-    def sizing(self) -> MultiInputView:
-        """What hosts, links and volumes need or give, and whether compression pays."""
-        return self._shown(advice_views.sizing_of(self.advice))
-
-    @property
-    def preheat_plan(self) -> MultiInputView:
-        """Stages, layers in parallel, and pulls of the image that was seen, with and without a preheat."""
-        return self._shown(advice_views.preheat_of(self.dataset, self.fits))
-
-    @property
-    def replay(self) -> TableView:
-        """What was observed in the run, and what its own settings and the proposed ones predict."""
-        return self._shown(replay_of(self.whatif))
-
-    @property
-    def sensitivity(self) -> TableView:
-        """How the timeout that a layer needs moves with target, size, bandwidth and pieces in flight."""
-        return self._shown(sensitivity_of(self.dataset, self.fits, self.advice))
-
-    @property
-    def next_runs(self) -> MultiInputView:
-        """What to test next, and how many more runs are needed."""
-        return self._shown(advice_views.next_runs_of(self.dataset, self.fits, self.advice))
-
-    @property
-    def monitoring(self) -> MultiInputView:
-        """The Prometheus rules that follow from this analysis."""
-        return self._shown(advice_views.monitoring_of(self.alerts))
-
-    @property
-    def settings_table(self) -> TableView:
-        """The settings in force, by layer."""
-        return self._shown(input_views.settings_of(self.dataset))
-
-    @property
-    def jobs_table(self) -> TableView:
-        """Job status against reality."""
-        return self._shown(input_views.jobs_of(self.dataset))
-
-    @property
-    def failed_tasks(self) -> TableView:
-        """Each task that failed."""
-        return self._shown(input_views.failed_tasks_of(self.dataset))
-
-    @property
-    def benchmarks(self) -> TableView:
-        """Benchmark figures side by side."""
-        return self._shown(input_views.benchmarks_of(self.dataset))
-
-    @property
-    def data_quality(self) -> MultiInputView:
-        """What was read, how much of it was understood, and what is missing."""
-        return self._shown(input_views.data_quality_of(self.dataset))
-
-    @property
-    def method(self) -> MultiInputView:
-        """Every fit with its parameters and goodness of fit."""
-        return self._shown(views.fits_of(self.fits))
-
-    @property
-    def timeouts_by_size(self) -> TableView:
-        """The timeout that layers of other sizes need."""
-        return self._shown(size_explorer.timeouts_of(self.dataset, self.findings, self.fits, self.advice))
-
     def explore(self, *, interactive: bool = True) -> Any:
         """Return sliders over size, timeout and pieces in flight, where ipywidgets is installed, or a table of many."""
 
         def answer(sizes: list[str], timeouts: list[str], slots: list[int]) -> TableView:
-            return self._shown(size_explorer.failure_rates_of(self.dataset, self.fits, self.advice, sizes, timeouts, slots))  # fmt: skip
+            return replace(size_explorer.failure_rates_of(self.dataset, self.fits, self.advice, sizes, timeouts, slots), lang=self.lang)  # fmt: skip
 
         return size_explorer.explore(answer, interactive=interactive)
-
-    @property
-    def parameters_table(self) -> TableView:
-        """The parameters of the analysis."""
-        rows = tuple((name, parameter_text(value)) for name, value in self.parameters.items())
-        headings = Heading.row("Parameter", "Value", code=(0, 1))
-        return self._shown(TableView(headings, rows, empty=message("No parameter was given.")))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in JSON's own types; what is not a finite number is None."""

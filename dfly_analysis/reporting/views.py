@@ -1,4 +1,4 @@
-"""What was found and fitted: causes, evidence and fits."""
+"""What was read, found and fitted: causes, evidence, fits, effective settings, jobs, failed tasks, benchmark results and files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from dfly_analysis.config.ignored_keys import ignored_paths
+from dfly_analysis.config.setting import KEYS_THAT_MATTER
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
-from dfly_analysis.messages import message, plural
-from dfly_analysis.reporting.components import Heading, Listing, MultiInputView, TableView, View
-from dfly_analysis.reporting.labels import FITS, figure, moment, range_text
+from dfly_analysis.messages import join, message, plural, replace_in
+from dfly_analysis.reporting.components import DetailsView, Heading, Listing, MultiInputView, TableView, View
+from dfly_analysis.reporting.labels import (
+    CAUSES,
+    FITS,
+    LAYERS,
+    NOTHING,
+    ROLES,
+    TASK_OUTCOMES,
+    common_folder,
+    figure,
+    moment,
+    parameter_text,
+    range_text,
+    remark,
+    text_of,
+)  # fmt: skip
+from dfly_analysis.reporting.summary import FALSE_SUCCESS
 
+MAX_ROWS = 100
+MAX_FILES = 200
 MAX_EVIDENCE = 8
 _UNIT_SCALES = frozenset({"B/s", "bytes"})
 """Units that follow the number and scale with it, as megabytes do."""
@@ -41,16 +62,6 @@ class EvidenceView(View):
     unknown: tuple[Finding, ...]
     absent: tuple[Finding, ...]
     most: int = MAX_EVIDENCE
-
-    @staticmethod
-    def extent(finding: Finding) -> str:
-        """Return how often a finding occurs, in how many tasks, and from when to when."""
-        failures = plural("{n} failure", "{n} failures", finding.count)
-        tasks = plural("{n} task", "{n} tasks", finding.tasks)
-        if not finding.first:
-            return message("{failures} in {tasks}", failures=failures, tasks=tasks)
-        first, last = moment(finding.first), moment(finding.last)
-        return message("{failures} in {tasks}, {first} to {last}", failures=failures, tasks=tasks, first=first, last=last)  # fmt: skip
 
 
 def evidence_of(findings: Diagnosis) -> EvidenceView:
@@ -87,3 +98,128 @@ def _fit_table(name: str, fit: Any) -> TableView:
     caption = message("{title} ({name})", title=FITS[name], name=name) if name in FITS else name
     empty = message("This fit has no parameters, only counts.")
     return TableView(headings, tuple(rows), caption=caption, notes=tuple(notes), empty=empty)
+
+
+def settings_of(dataset: Dataset) -> TableView:
+    """Show each effective setting, where it comes from, and what it overrides."""
+    settings, folder = dataset.settings, common_folder(dataset.coverage["path"])
+    rows: list[tuple[str, ...]] = []
+    table: Any = settings.table(KEYS_THAT_MATTER)
+    for record in table.itertuples():
+        if record.value is None:
+            continue
+        below = reversed(settings.chain(record.key, record.role, record.host)[:-1])
+        overridden = [message("{layer}: {value}", layer=LAYERS[layer.layer], value=text_of(layer.value)) for layer in below]  # fmt: skip
+        role = ROLES.get(str(record.role), str(record.role))
+        who = message("{role} {host}", role=role, host=record.host) if record.host else role
+        source = replace_in(record.source, folder, "") if folder and folder in record.source else record.source
+        rows.append((who, str(record.key), text_of(record.value), LAYERS[record.layer], join(overridden, ", "), source))
+    versions = join([message("{role} {version}", role=ROLES[role], version=text) for role, text in settings.versions.items() if text], ", ")  # fmt: skip
+    notes = [
+        message("Versions: {versions}.", versions=versions)
+        if versions
+        else message("No version is known. Name the versions to see the defaults of the binaries.")
+    ]
+    notes += [message("Helm chart {version}.", version=settings.chart)] if settings.chart else []
+    notes += [message("Ignored: {path}: {reason}.", path=path, reason=reason) for path, reason in ignored_paths(settings)]  # fmt: skip
+    headings = Heading.row("Component", "Setting", "Effective value", "Set by", "Overrides", "Source", code=(1,))
+    return TableView(headings, tuple(rows), notes=tuple(notes), empty=message("No effective setting is known."))
+
+
+def parameters_of(parameters: Mapping[str, Any]) -> TableView:
+    """Show the parameters of an analysis."""
+    rows = tuple((name, parameter_text(value)) for name, value in parameters.items())
+    return TableView(Heading.row("Parameter", "Value", code=(0, 1)), rows, empty=message("No parameter was given."))
+
+
+def jobs_of(dataset: Dataset) -> TableView:
+    """Show the state of preheat jobs against the layers that arrived."""
+    headings = Heading.row("Job", "State", "Scope", "Layers", "Succeeded", "Failed", "Created", "Remark", numbers=(3, 4, 5), code=(0,))  # fmt: skip
+    n, n_false = dataset.rows(f"SELECT count(*), count(*) FILTER ({FALSE_SUCCESS}) FROM jobs")[0]
+    jobs: Any = dataset.sql(f"SELECT *, {FALSE_SUCCESS} AS contradicted FROM jobs LIMIT {MAX_ROWS}")
+    rows = tuple(
+        (
+            text_of(job.job_id)[:12],
+            *map(text_of, (job.state, job.scope, job.layers, job.succeeded, job.failed)),
+            moment(job.created),
+            message("reports success, but layers are missing") if job.contradicted else remark(job.error),
+        )
+        for job in jobs.itertuples()
+    )
+    notes = [
+        plural("{n} of {total:,} jobs has state SUCCESS although layers are missing.", "{n} of {total:,} jobs have state SUCCESS although layers are missing.", n_false, total=n)
+    ] if n_false else []  # fmt: skip
+    notes += [message("Only the first {shown} of {n:,} jobs are listed.", shown=MAX_ROWS, n=n)] if n > MAX_ROWS else []
+    return TableView(headings, rows, notes=tuple(notes), empty=message("The input holds no preheat jobs of the Manager."))  # fmt: skip
+
+
+def failed_tasks_of(dataset: Dataset) -> TableView:
+    """Show each failed task: when, where, how large, its duration, and its cause."""
+    headings = Heading.row("End", "Host", "Component", "Size", "Duration", "Outcome", "Cause", "Errors", "Task", numbers=(3, 4, 7), code=(1, 8))  # fmt: skip
+    n = dataset.rows(f"SELECT count(*) FROM tasks WHERE {FAILED}")[0][0]
+    failed: Any = dataset.sql(f"SELECT * FROM tasks WHERE {FAILED} ORDER BY ended NULLS LAST, host, task_id LIMIT {MAX_ROWS}")  # fmt: skip
+    rows = tuple(
+        (
+            moment(task.ended), text_of(task.host), ROLES.get(str(task.role), text_of(task.role)), figure(task.size_bytes, "bytes"),
+            figure(task.duration_s, "s"), TASK_OUTCOMES.get(str(task.outcome), str(task.outcome)), CAUSES.get(str(task.cause), NOTHING),
+            text_of(task.n_errors), text_of(task.task_id)[:12],
+        )
+        for task in failed.itertuples()
+    )  # fmt: skip
+    notes = (message("Only the first {shown} of {n:,} failed tasks are listed.", shown=MAX_ROWS, n=n),)
+    return TableView(headings, rows, notes=notes if n > MAX_ROWS else (), empty=message("No task failed."))
+
+
+def benchmarks_of(dataset: Dataset) -> TableView:
+    """Show benchmark results by size, each with its throughput and its ratio to the first of its size."""
+    headings = Heading.row("Size", "Tool", "Label", "Repeats", "Minimum", "Mean", "Maximum", "99th percentile", "Throughput", "Ratio to the first mean", "Failures", numbers=(0, *range(3, 11)))  # fmt: skip
+    first: dict[int, float] = {}
+    rows = []
+    runs: Any = dataset.sql(
+        "SELECT * FROM runs WHERE kind IN ('aggregate', 'sample') AND mean_s IS NOT NULL "
+        f"ORDER BY size_bytes NULLS LAST LIMIT {MAX_ROWS}"
+    )
+    for run in runs.itertuples():
+        size = None if text_of(run.size_bytes) == NOTHING else int(run.size_bytes)
+        reference = first.setdefault(size or 0, float(run.mean_s))
+        rows.append(
+            (
+                figure(size, "bytes"),
+                *map(text_of, (run.tool, run.label, run.n)),
+                *(figure(value, "s") for value in (run.min_s, run.mean_s, run.max_s, run.p99_s)),
+                figure(size / float(run.mean_s), "B/s") if size and run.mean_s > 0 else NOTHING,
+                f"{float(run.mean_s) / reference:.2f}" if reference else NOTHING,
+                text_of(run.failures),
+            )
+        )
+    notes = (message("Benchmark means exclude failed requests. A dash under Failures means that the tool does not report them."),)  # fmt: skip
+    empty = message("The input holds no benchmark results.")
+    return TableView(headings, tuple(rows), notes=notes if rows else (), empty=empty)
+
+
+def data_quality_of(dataset: Dataset) -> MultiInputView:
+    """Show what was read, how much of it was understood, and what is missing."""
+    coverage: Any = dataset.coverage
+    folder = common_folder(coverage["path"])
+    lines, rejected = int(coverage["lines"].fillna(0).sum()), int(coverage["rejected"].fillna(0).sum())
+    share = figure(rejected / lines if lines else 0.0, "share")
+    files_read = plural("{n} file", "{n} files", len(coverage))
+    notes = [
+        message("{files}, {lines}; {rejected:,} could not be parsed ({share}).", files=files_read, lines=plural("{n} line", "{n} lines", lines), rejected=rejected, share=share),
+        message("Records from {first} to {last} UTC.", first=moment(coverage["first"].min()), last=moment(coverage["last"].max())),
+    ]  # fmt: skip
+    notes += [message("Paths below are relative to {folder}", folder=folder)] if folder else []
+    files = TableView(
+        Heading.row("File", "Kind", "Host", "Lines", "Records", "Rejected", "Note", numbers=(3, 4, 5), code=(0,)),
+        tuple(_file_row(row, folder) for row in coverage.head(MAX_FILES).itertuples()),
+        caption=message("The first {n} files", n=MAX_FILES) if len(coverage) > MAX_FILES else message("Files"),
+        empty=message("No file was read."),
+    )
+    missing = (*dataset.missing_inputs, *dataset.problems)
+    gaps = Listing(message("What is missing, and the consequence"), missing, message("Nothing is missing."))
+    return MultiInputView((Listing("", tuple(notes)), gaps, DetailsView(message("All files"), files)))
+
+
+def _file_row(row: Any, folder: str) -> tuple[str, ...]:
+    cells = (row.kind, row.host, row.lines, row.parsed, row.rejected)
+    return (text_of(row.path).removeprefix(folder), *map(text_of, cells), remark(row.note))

@@ -15,27 +15,13 @@ from dfly_analysis.recommendation.prediction import source_fit
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
-from dfly_analysis.reporting.labels import ROLES, figure, interval_text, plain, range_text
-from dfly_analysis.reporting.writer import manifest_with, write_listed
+from dfly_analysis.reporting.labels import CHANGES, ROLES, UNCERTAINTIES, figure, interval_text, plain, range_text
+from dfly_analysis.reporting.provenance import manifest_with, write_listed
 from dfly_analysis.simulation import SIMULATED_KEYS, Change, WhatIf, parse_changes
 from dfly_analysis.units import format_rate, format_size
 
 ROLE = "seedClient"
 Row = tuple[str, str, str, str]
-UNCERTAINTY_LABELS = {
-    "distribution": message("the distribution of piece durations"),
-    "link": message("whether pieces share a link"),
-    "bandwidth": message("the bandwidth of the link"),
-    "retries": message("how often a failure repeats in the next attempt"),
-    "other": message("connection resets and errors"),
-    "chance": message("the number of simulated copies"),
-}
-CHANGED = {
-    "asked": message("nothing"),
-    "target": message("target failure rate"),
-    "size": message("layer size"),
-    "concurrency": message("concurrent pieces"),
-}
 _IN_FORCE, _CHANGED = message("Predicted, effective settings"), message("Predicted, changed settings")
 _NO_LAYER = message("The input shows no layer from the registry from start to end.")
 _MIN_WAIT_S = 1e-3
@@ -59,15 +45,16 @@ class WhatIfReport:
         """How often such a layer fails now and after the change, and the basis of that."""
         found = self.found
         if isinstance(found, NotFitted):
-            because = ((found.reason, message("collect {what}", what=found.collect)) if found.collect else (found.reason,))  # fmt: skip
-            unknown = message("The effect of other settings cannot be predicted")
-            return ShortVerdict(unknown, "unknown", because, (), lang=self.lang)
+            because = (found.reason, *([message("collect {what}", what=found.collect)] if found.collect else []))
+            return ShortVerdict(message("The effect of other settings cannot be predicted"), "unknown", because, (), lang=self.lang)  # fmt: skip
         now, then = found.layer_now.failure_rate, found.layer_then.failure_rate
         parts = [about(found), changes_text(found), message("failure rate of such a layer now: {rate}", rate=share(now))]  # fmt: skip
         if found.changed:
             parts.append(message("failure rate of such a layer after the change: {rate}", rate=share(then)))
         headline, tone = (_headline(now, then) if found.changed else (message("The run under its own settings"), "unknown"))  # fmt: skip
-        warnings = tuple(text for text in (*_outside(found), uncertainty_text(found)) if text)
+        outside = message("The model does not reproduce this run, so its prediction may be wrong too.")
+        doubtful = not all(one.inside for one in found.agreement)
+        warnings = tuple(text for text in (outside if doubtful else "", uncertainty_text(found)) if text)
         return ShortVerdict(headline, tone, (*parts, agreement_text(found)), warnings, lang=self.lang)
 
     @property
@@ -104,9 +91,9 @@ class WhatIfReport:
 
     def _predicted(self) -> dict[str, Any]:
         """Return the numbers that have to come out again."""
-        if isinstance(self.found, NotFitted):
-            return {"not_fitted": self.found.reason}
         found = self.found
+        if isinstance(found, NotFitted):
+            return {"not_fitted": found.reason}
         rates = {"now": found.layer_now.failure_rate.value, "then": found.layer_then.failure_rate.value}
         return {"size_bytes": found.size_bytes, "n_pieces": found.n_pieces, "failure_rate": rates}
 
@@ -120,53 +107,33 @@ def _headline(now: Interval, then: Interval) -> tuple[str, str]:
     return message("The difference is within the uncertainty of the model"), "unknown"
 
 
-def _outside(found: WhatIf) -> tuple[str, ...]:
-    if found.agreement and not all(one.inside for one in found.agreement):
-        return (message("The model does not reproduce this run, so its prediction may be wrong too."),)
-    return ()
-
-
 def whatif_json(found: WhatIf | NotFitted) -> dict[str, Any]:
     """Return an answer in JSON's own types; only ``not_fitted`` where nothing can be predicted."""
     if isinstance(found, NotFitted):
-        return {"schema_version": SCHEMA_VERSION, "not_fitted": plain_json(asdict(found))}
+        return {"schema_version": SCHEMA_VERSION, "not_fitted": plain_json(found)}
     content = {
         "schema_version": SCHEMA_VERSION,
         "role": found.role,
         "client": found.version,
-        "layer": {
-            "size_bytes": found.size_bytes,
-            "piece_bytes": found.piece_bytes,
-            "n_pieces": found.n_pieces,
-            "at_once": found.layers_at_once,
-        },
-        "changes": [asdict(change) for change in found.changes],
-        "asked": asdict(found.question),
-        **{
-            which: {
-                name: one and asdict(one)
-                for name in ("settings", "layer", "run")
-                for one in [getattr(found, f"{name}_{which}")]
-            }
-            for which in ("now", "then")
-        },
-        "observed": found.observed and asdict(found.observed),
+        "layer": {"size_bytes": found.size_bytes, "piece_bytes": found.piece_bytes, "n_pieces": found.n_pieces, "at_once": found.layers_at_once},
+        "changes": found.changes,
+        "asked": found.question,
+        "now": {"settings": found.settings_now, "layer": found.layer_now, "run": found.run_now},
+        "then": {"settings": found.settings_then, "layer": found.layer_then, "run": found.run_then},
+        "observed": found.observed,
         "agreement": [asdict(one) | {"inside": one.inside} for one in found.agreement],
         "notes": list(found.notes),
         "seed": found.seed,
-    }
+    }  # fmt: skip
     return {name: plain_json(value) for name, value in content.items()}
 
 
 def about(found: WhatIf) -> str:
     """Return what is simulated: component, release, layer, concurrency."""
     values = {
-        "role": ROLES[found.role],
-        "version": found.version or message("of unknown release"),
-        "layer": format_size(found.size_bytes),
-        "n": found.n_pieces,
-        "piece": format_size(found.piece_bytes),
-    }
+        "role": ROLES[found.role], "version": found.version or message("of unknown release"),
+        "layer": format_size(found.size_bytes), "n": found.n_pieces, "piece": format_size(found.piece_bytes),
+    }  # fmt: skip
     if found.layers_at_once > 1:
         return message("{role} {version}, a layer of {layer} ({n:,} pieces of {piece}), {layers} concurrent layers on a link", **values, layers=found.layers_at_once)  # fmt: skip
     return message("{role} {version}, a layer of {layer} ({n:,} pieces of {piece})", **values)
@@ -235,7 +202,7 @@ def uncertainty_text(found: WhatIf) -> str:
     if found.layer_then.variance_shares.get("chance", 1.0) > 0.5:
         return ""
     ranked = sorted(found.layer_then.variance_shares.items(), key=lambda pair: -pair[1])
-    parts = [message("{source} {share}", source=UNCERTAINTY_LABELS[name], share=figure(part, "share")) for name, part in ranked if part >= 0.01]  # fmt: skip
+    parts = [message("{source} {share}", source=UNCERTAINTIES[name], share=figure(part, "share")) for name, part in ranked if part >= 0.01]  # fmt: skip
     return message("Sources of uncertainty in the failure rate of a layer: {parts}.", parts=join(parts, ", ")) if parts else ""  # fmt: skip
 
 
@@ -278,7 +245,7 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     )  # fmt: skip
     rows = tuple(
         (
-            CHANGED.get(row.changed, row.changed) if row.speed == 1.0 else message("bandwidth × {factor:g}", factor=row.speed),
+            CHANGES.get(row.changed, row.changed) if row.speed == 1.0 else message("bandwidth × {factor:g}", factor=row.speed),
             figure(row.size_bytes, "bytes"), plain(row.slots), figure(row.target_failure_rate, "share"), figure(row.timeout_s, "s"),
             figure(row.estimate_s, "s"), _time_lost(Interval(row.waited_s, row.waited_low_s, row.waited_high_s)),
         )

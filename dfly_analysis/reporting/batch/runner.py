@@ -15,7 +15,7 @@ from dfly_analysis.options import ANSWER_ONLY
 from dfly_analysis.reporting.batch.spec import RunSpec
 from dfly_analysis.reporting.notebook_renderer import notebook_names
 from dfly_analysis.reporting.notebooks import CellProcess, run_notebook
-from dfly_analysis.reporting.writer import write_whole
+from dfly_analysis.reporting.provenance import write_whole
 
 STATE = "batch.json"
 ERROR = "error.txt"
@@ -70,21 +70,11 @@ def run_batch(
     timeout_s: float = 1800.0,
     on_outcome: Callable[[Outcome], None] = lambda _: None,
 ) -> tuple[Outcome, ...]:
-    """Make reports, and return their outcomes in the order of `specs`.
+    """Make reports, and return their outcomes in the order of `specs`; `on_outcome` is called with each as they come.
 
-    Parameters
-    ----------
-    specs : sequence of RunSpec
-    output_dir : Path
-        Each report gets a folder of its name; one that fails gets ``error.txt`` in it.
-    workers : int
-        Reports at a time, each in a process that is replaced where it dies or is killed for its time.
-    resume : bool
-        Keep reports of an earlier run with the same parameters.
-    timeout_s : float
-        For each report.
-    on_outcome : callable, optional
-        Called with each outcome, as they come.
+    Each report gets a folder of its name and at most `timeout_s` seconds; one that fails gets ``error.txt`` in it. Each of the
+    `workers` is a process that is replaced where it dies or is killed for its time. With `resume`, reports of an earlier run with
+    the same parameters are kept.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
     earlier = _earlier(output_dir) if resume else {}

@@ -16,7 +16,7 @@ from dfly_analysis.reporting.components import View
 from dfly_analysis.reporting.labels import interval_text
 from dfly_analysis.reporting.notebook_renderer import output_of
 from dfly_analysis.reporting.page import render_page
-from dfly_analysis.reporting.writer import write_whole
+from dfly_analysis.reporting.provenance import write_whole
 
 Row = dict[str, Any]
 BATCH = message("Batch of reports")

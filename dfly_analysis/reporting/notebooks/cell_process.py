@@ -56,12 +56,8 @@ class CellProcess:
     def run(self, source: str, timeout_s: float) -> list[dict[str, Any]]:
         """Run a cell and return its outputs as a notebook stores them; an error is the last.
 
-        Raises
-        ------
-        TimeoutError
-            Where the cell takes longer than `timeout_s` seconds; the process is killed.
-        CellProcessDiedError
-            Where the process ended by itself.
+        Raises TimeoutError where the cell takes longer than `timeout_s` seconds (the process is killed), and
+        CellProcessDiedError where the process ended by itself.
         """
         process = self.start()
         assert process.stdin is not None

@@ -10,8 +10,7 @@ from tempfile import TemporaryDirectory
 from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.reporting.notebook_renderer import notebook_names
 from dfly_analysis.reporting.notebooks.runner import MANIFEST, Progress, run_notebook
-from dfly_analysis.reporting.provenance import differences, inputs_of, read_provenance, refuse_changed
-from dfly_analysis.reporting.writer import WRITABLE
+from dfly_analysis.reporting.provenance import WRITABLE, differences, inputs_of, read_provenance, refuse_changed
 
 
 def rerun_report(

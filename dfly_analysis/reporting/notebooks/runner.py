@@ -15,8 +15,7 @@ from dfly_analysis.errors import NotebookError, RunTimeoutError, StoreError
 from dfly_analysis.reporting.notebook_renderer import is_packaged, notebook_path, read_cells, source_of
 from dfly_analysis.reporting.notebooks.cell_process import CellProcess
 from dfly_analysis.reporting.notebooks.parameters import check_parameters, read_parameters
-from dfly_analysis.reporting.provenance import provenance_of
-from dfly_analysis.reporting.writer import WRITABLE, write_whole
+from dfly_analysis.reporting.provenance import WRITABLE, provenance_of, write_whole
 
 CELL_TIMEOUT_S = 1800.0
 RUN_TIMEOUT_S = 3600.0
@@ -36,33 +35,16 @@ def run_notebook(
     before: Callable[[], None] | None = None,
     process: CellProcess | None = None,
 ) -> Path:
-    """Run a notebook, and return the path of the page that it writes.
+    """Run a packaged notebook by its name, or any by its path, and return the path of the page that it writes.
 
-    Parameters
-    ----------
-    notebook : str or path
-        Name of a packaged notebook, or path of one.
-    parameters : mapping of str to value
-        For its parameters cell; ``output_dir`` is added where the notebook takes it.
-    output_dir : path
-        Gets ``executed.ipynb`` (also where a cell fails), ``report.html``, and what the notebook itself saves.
-    timeout_s, cell_timeout_s : float
-        Seconds for the whole run and for each cell.
-    progress : callable, optional
-        Called before each cell with its number, how many there are, and the heading above it.
-    before : callable, optional
-        Called while the process that will run the cells starts; what it raises ends the run before anything is written.
-    process : CellProcess, optional
-        Runs the cells and stays open; a new one where none is given.
+    The folder gets ``executed.ipynb`` (also where a cell fails), ``report.html``, and what the notebook itself saves. `parameters`
+    are for its parameters cell; ``output_dir`` is added where the notebook takes it. The time limits, in seconds, are for the
+    whole run and for each cell. `progress` is called before each cell with its number, how many there are, and the heading above
+    it; `before` while the process that will run the cells starts: what it raises ends the run before anything is written.
+    A `process` that is given stays open.
 
-    Raises
-    ------
-    NotebookError
-        Where a parameter cannot be used, or a cell fails; with the exit code of the input's error, where one caused it.
-    RunTimeoutError
-        Where the run or a cell takes too long.
-    StoreError
-        Where the folder cannot be written.
+    Raises NotebookError where a parameter cannot be used or a cell fails (with the exit code of the input's error, where one
+    caused it), RunTimeoutError where the run or a cell takes too long, StoreError where the folder cannot be written.
     """
     started, folder = time.monotonic(), Path(output_dir)
     path = Path(notebook)

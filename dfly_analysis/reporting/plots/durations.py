@@ -101,15 +101,9 @@ def _attempts(dataset: Dataset) -> _AttemptStatistics:
     timeouts = dataset.rows(f"SELECT DISTINCT timeout_s FROM {_SOURCE} AND timeout_s IS NOT NULL ORDER BY 1")
     n, smallest, largest, shortest, longest, done, cut, other = numbers
     return _AttemptStatistics(
-        n=n,
-        counts=(done, cut, other),
-        smallest=float(smallest or 0),
-        largest=float(largest or 0),
-        shortest=shortest or 0.0,
-        longest=longest or 0.0,
-        timeouts=tuple(limit for (limit,) in timeouts),
-        by_size=tuple((float(size), (done, cut, other)) for size, done, cut, other in by_size),
-    )
+        n, (done, cut, other), float(smallest or 0), float(largest or 0), shortest or 0.0, longest or 0.0,
+        tuple(limit for (limit,) in timeouts), tuple((float(size), (done, cut, other)) for size, done, cut, other in by_size),
+    )  # fmt: skip
 
 
 def _scatter(axes: Any, sample: Any) -> None:
