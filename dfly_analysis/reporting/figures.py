@@ -43,33 +43,36 @@ class FigureView(View):
     """A picture as a data URI with its numbers, or the reason why there is none."""
 
     template: ClassVar[str] = "figure.html.j2"
-    source: str = ""
-    alt: str = ""
-    caption: str = ""
-    table: TableView | None = None
-    width_px: int = 0
-    reason: str = ""
+    drawn: Figure | NotDrawn
 
+    def source(self, lang: str) -> str:
+        """Return the picture with the labels of an SVG translated; the reader's own fonts write them."""
+        drawn = self.drawn
+        if isinstance(drawn, NotDrawn):
+            return ""
+        data = drawn.data
+        if lang != "en" and drawn.media_type == "image/svg+xml":
+            labels = {str(label): label for label in drawn.labels}
 
-def show(drawn: Figure | NotDrawn, lang: str = "en") -> FigureView:
-    """Show a picture, or the reason why there is none.
+            def label_of(found: re.Match[str]) -> str:
+                text = unescape(found[1])
+                return f">{escape(translate(labels.get(text, text), lang))}</t"
 
-    The labels in an SVG are translated; the reader's own fonts write them. A PNG stays as drawn, because its fonts have
-    Latin letters only, and its caption says so.
-    """
-    if isinstance(drawn, NotDrawn):
-        return FigureView(reason=drawn.reason, lang=lang)
-    data, caption = drawn.data, drawn.caption
-    if lang != "en" and drawn.media_type == "image/svg+xml":
-        labels = {str(label): label for label in drawn.labels}
+            data = _TEXT.sub(label_of, data.decode()).encode()
+        return f"data:{drawn.media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
-        def label_of(found: re.Match[str]) -> str:
-            text = unescape(found[1])
-            return f">{escape(translate(labels.get(text, text), lang))}</t"
+    def caption(self, lang: str) -> str:
+        """Return the caption, which says where labels stay English: a PNG's fonts have Latin letters only."""
+        assert isinstance(self.drawn, Figure)
+        stays = lang != "en" and self.drawn.media_type == "image/png"
+        return (
+            join([self.drawn.caption, message("The labels in the figure are in English.")])
+            if stays
+            else self.drawn.caption
+        )
 
-        data = _TEXT.sub(label_of, data.decode()).encode()
-    elif lang != "en":
-        caption = join([caption, message("The labels in the figure are in English.")])
-    source = f"data:{drawn.media_type};base64,{base64.b64encode(data).decode('ascii')}"
-    headings = Heading.row(*drawn.columns, numbers=range(1, len(drawn.columns)))
-    return FigureView(source, drawn.alt, caption, TableView(headings, drawn.rows), drawn.width_px, lang=lang)
+    @property
+    def table(self) -> TableView:
+        """The numbers of the picture."""
+        columns, rows = getattr(self.drawn, "columns", ()), getattr(self.drawn, "rows", ())
+        return TableView(Heading.row(*columns, numbers=range(1, len(columns))), rows)

@@ -22,29 +22,25 @@ SCHEMA_VERSION = 1
 def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
     """Shape a diagnosis and the coverage: ``primary_cause``, ``causes``, ``findings``, ``coverage``."""
     return _object(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "primary_cause": findings.primary_cause,
-            "strength": findings.strength,
-            "alternatives": findings.alternatives,
-            "remedy": findings.remedy or None,
-            "next_step": findings.next_step or None,
-            "causes": findings.causes,
-            "findings": findings,
-            "coverage": coverage_json(dataset.coverage),
-        }
+        schema_version=SCHEMA_VERSION,
+        primary_cause=findings.primary_cause,
+        strength=findings.strength,
+        alternatives=findings.alternatives,
+        remedy=findings.remedy or None,
+        next_step=findings.next_step or None,
+        causes=findings.causes,
+        findings=findings,
+        coverage=coverage_json(dataset.coverage),
     )
 
 
 def coverage_json(coverage: pd.DataFrame) -> dict[str, Any]:
     """Sum up what was read: files, lines, records, rejected lines, first and last."""
     return _object(
-        {
-            "files": len(coverage),
-            **{name: int(coverage[name].fillna(0).sum()) for name in ("lines", "parsed", "rejected")},
-            "first": coverage["first"].min(),
-            "last": coverage["last"].max(),
-        }
+        files=len(coverage),
+        **{name: int(coverage[name].fillna(0).sum()) for name in ("lines", "parsed", "rejected")},
+        first=coverage["first"].min(),
+        last=coverage["last"].max(),
     )
 
 
@@ -63,7 +59,7 @@ def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
 
     result = [_fit(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
     missing = [{**plain_json(fit), "name": name} for name, fit in fits.items() if isinstance(fit, NotFitted)]
-    return _object({"schema_version": SCHEMA_VERSION, "fits": result, "not_fitted": missing})
+    return _object(schema_version=SCHEMA_VERSION, fits=result, not_fitted=missing)
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:
@@ -85,15 +81,13 @@ def _fit(name: str, fit: Any) -> dict[str, Any]:
 def recommend_json(advice: Advice) -> dict[str, Any]:
     """Shape advice: ``recommendations``, ``no_advice``, ``estimates``, ``warnings`` size and target."""
     return _object(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "size_bytes": advice.size_bytes,
-            "target_failure_rate": advice.target_failure_rate,
-            "recommendations": advice.recommendations,
-            "no_advice": advice.no_advice,
-            "estimates": advice.estimates,
-            "warnings": advice.warnings,
-        }
+        schema_version=SCHEMA_VERSION,
+        size_bytes=advice.size_bytes,
+        target_failure_rate=advice.target_failure_rate,
+        recommendations=advice.recommendations,
+        no_advice=advice.no_advice,
+        estimates=advice.estimates,
+        warnings=advice.warnings,
     )
 
 
@@ -103,12 +97,10 @@ def settings_json(dataset: Dataset) -> dict[str, Any]:
 
     settings = dataset.settings
     return _object(
-        {
-            "chart": settings.chart,
-            "versions": dict(settings.versions),
-            "in_force": settings.table().to_dict("records"),
-            "ignored": [{"path": path, "reason": reason} for path, reason in ignored_paths(settings)],
-        }
+        chart=settings.chart,
+        versions=dict(settings.versions),
+        in_force=settings.table().to_dict("records"),
+        ignored=[{"path": path, "reason": reason} for path, reason in ignored_paths(settings)],
     )
 
 
@@ -118,14 +110,14 @@ def inputs_json(dataset: Dataset) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in dataset.rows("SELECT path, sha256, lines FROM coverage")]
 
 
-def _object(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(name): plain_json(value) for name, value in content.items()}
+def _object(**content: Any) -> dict[str, Any]:
+    return {name: plain_json(value) for name, value in content.items()}
 
 
 def plain_json(value: Any) -> Any:
     """Return a value in JSON's own types: times as ISO text, what is missing or not finite as null."""
     if isinstance(value, Mapping):
-        return _object(value)
+        return {str(name): plain_json(inner) for name, inner in value.items()}
     if is_dataclass(value):
         return {one.name: plain_json(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):

@@ -26,6 +26,7 @@ OUTCOMES, TASK_OUTCOMES, LAYERS = _texts("outcomes"), _texts("task_outcomes"), _
 CONFIDENCES = _texts("confidences")
 SEVERITIES = CONFIDENCES | _texts("severities")
 TOPICS, BASES, CHANGES, UNCERTAINTIES = _texts("topics"), _texts("bases"), _texts("changes"), _texts("uncertainties")
+FILES = _texts("files")
 MIN_SHARE = 1e-5
 NOTHING = "\N{EN DASH}"
 

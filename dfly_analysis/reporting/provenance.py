@@ -16,7 +16,7 @@ from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.messages import message
 from dfly_analysis.reporting.components import Listing
 from dfly_analysis.reporting.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
-from dfly_analysis.reporting.labels import common_folder
+from dfly_analysis.reporting.labels import FILES, common_folder
 
 if TYPE_CHECKING:
     from dfly_analysis.dataset import Dataset
@@ -28,18 +28,6 @@ _HASH_LENGTH = 16
 _WANTED = "give the report.html of `dfly-analysis report`"
 WRITABLE = "name another folder with -o"
 LIBRARIES = ("numpy", "pandas", "scipy", "matplotlib", "jinja2", "markdown-it-py", "papermill")
-_NUMBERS = message("the same numbers for scripts")
-_MEANINGS = {
-    "report.html": message("the page to share"),
-    "report.json": _NUMBERS,
-    "comparison.json": _NUMBERS,
-    "whatif.json": _NUMBERS,
-    "overlay.values.yaml": message("Helm values with the proposed settings"),
-    "alerts.rules.yaml": message("Prometheus rules derived from this run"),
-    "alerts.tests.yaml": message("promtool tests of these rules"),
-    "alerts.dashboard.json": message("Grafana dashboard for large preheats"),
-    "manifest.json": message("input files with their hashes, versions and parameters"),
-}
 
 
 def write_listed(
@@ -59,8 +47,8 @@ def write_listed(
 
 def listing_of(names: Collection[str], lang: str) -> Listing:
     """List the files and their page, with what each is for."""
-    shown = (name for name in _MEANINGS if name in names or name == "report.html")
-    items = tuple(message("{name}: {meaning}", name=name, meaning=_MEANINGS[name]) for name in shown)
+    shown = (name for name in FILES if name in names or name == "report.html")
+    items = tuple(message("{name}: {meaning}", name=name, meaning=FILES[name]) for name in shown)
     return Listing("", items, lang=lang)
 
 

@@ -16,7 +16,7 @@ from dfly_analysis.recommendation.prediction import NoPrediction, Prediction, pr
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting import advice_views, plots, size_explorer, views
 from dfly_analysis.reporting.components import Listing, TableView, View
-from dfly_analysis.reporting.figures import Figure, NotDrawn, show
+from dfly_analysis.reporting.figures import Figure, FigureView, NotDrawn
 from dfly_analysis.reporting.json import (
     SCHEMA_VERSION,
     coverage_json,
@@ -90,14 +90,14 @@ class Report:
     evidence = Part(
         "Findings with the lines that show them, and what was not seen.", lambda of: views.evidence_of(of.findings)
     )
-    timeline = Part("Failures against time.", lambda of: show(of.draw("timeline"), of.lang))
-    durations = Part("Durations of pieces against their size.", lambda of: show(of.draw("durations"), of.lang))
-    failure_rates = Part("The failure rate against the timeout.", lambda of: show(of.draw("failure_rates"), of.lang))
+    timeline = Part("Failures against time.", lambda of: FigureView(of.draw("timeline")))
+    durations = Part("Durations of pieces against their size.", lambda of: FigureView(of.draw("durations")))
+    failure_rates = Part("The failure rate against the timeout.", lambda of: FigureView(of.draw("failure_rates")))
     fit_diagnostics = Part(
         "The fitted distribution against the data, over all attempts and by host.",
-        lambda of: show(of.draw("fit_diagnostics"), of.lang),
+        lambda of: FigureView(of.draw("fit_diagnostics")),
     )
-    task_failures = Part("Failures of tasks against their size.", lambda of: show(of.draw("task_failures"), of.lang))
+    task_failures = Part("Failures of tasks against their size.", lambda of: FigureView(of.draw("task_failures")))
     advice_table = Part(
         "Every proposal with its reason, and the topics without one.",
         lambda of: advice_views.AdviceView(

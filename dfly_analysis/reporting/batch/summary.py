@@ -28,11 +28,6 @@ class BatchIndex(View):
 
     template: ClassVar[str] = "batch.html.j2"
     rows: tuple[Row, ...]
-    headings: ClassVar[tuple[str, ...]] = (
-        message("Report"), message("Status"), message("Tasks"), message("Failed"), message("Main cause"), message("What to set"),
-        message("Failure rate now"), message("Failure rate after the change"),
-    )  # fmt: skip
-    states: ClassVar[dict[str, str]] = {"done": message("done"), "kept": message("unchanged"), "failed": message("failed")}  # fmt: skip
 
 
 def summary_rows(outcomes: Sequence[Outcome], output_dir: Path) -> list[Row]:
@@ -41,22 +36,16 @@ def summary_rows(outcomes: Sequence[Outcome], output_dir: Path) -> list[Row]:
 
 
 def _row(outcome: Outcome, folder: Path) -> Row:
-    row: Row = {"report": outcome.name, "state": outcome.state}
-    verdict: Any = {}
-    predicted: Any = {}
-    if outcome.state != "failed":
-        verdict, predicted = _part(folder / "manifest.json", "verdict"), _part(folder / "report.json", "prediction")
-    settings = verdict.get("settings") or {}
-    return row | {
-        "tasks": verdict.get("tasks"),
-        "failed": verdict.get("failed"),
-        "primary_cause": verdict.get("primary_cause"),
-        "settings": ", ".join(f"{name} {value}" for name, value in settings.items()),
-        "rate_now": _rate(predicted.get("now")),
-        "rate_then": _rate(predicted.get("then")),
-        "seconds": round(outcome.seconds, 1),
-        "error": outcome.error,
-    }
+    done = outcome.state != "failed"
+    verdict: Any = _part(folder / "manifest.json", "verdict") if done else {}
+    predicted: Any = _part(folder / "report.json", "prediction") if done else {}
+    return {
+        "report": outcome.name, "state": outcome.state,
+        **{name: verdict.get(name) for name in ("tasks", "failed", "primary_cause")},
+        "settings": ", ".join(f"{name} {value}" for name, value in (verdict.get("settings") or {}).items()),
+        "rate_now": _rate(predicted.get("now")), "rate_then": _rate(predicted.get("then")),
+        "seconds": round(outcome.seconds, 1), "error": outcome.error,
+    }  # fmt: skip
 
 
 def _part(path: Path, name: str) -> Any:

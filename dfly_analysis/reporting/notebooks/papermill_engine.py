@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import papermill
 from nbformat import from_dict
 from papermill.engines import Engine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
 
+from dfly_analysis import errors
+from dfly_analysis.errors import NotebookError, RunTimeoutError
+from dfly_analysis.reporting.notebook_renderer import read_cells, source_of
 from dfly_analysis.reporting.notebooks.cell_process import CellProcess, CellProcessDiedError
 from dfly_analysis.units import format_duration
 
 NAME = "dfly-analysis"
 TIMED_OUT, DIED = "CellTimeoutError", "DeadKernelError"
 """Names of the errors that end a cell from outside, as nbclient calls them."""
+_INPUT_ERRORS = ("SourceError", "LogFormatError", "NotEnoughDataError")
 
 
 @dataclass(frozen=True)
@@ -71,3 +78,61 @@ def _run_cell(process: CellProcess, source: str, limits: Limits) -> list[dict[st
 
 
 papermill_engines.register(NAME, CellProcessEngine)
+
+
+def execute(  # noqa: PLR0913 - each is one thing that a run needs
+    path: Path,
+    executed: Path,
+    parameters: Mapping[str, Any],
+    limits: Limits,
+    process: CellProcess,
+    progress: Callable[[int, int, str], None] | None,
+) -> Any:
+    """Run the cells of a notebook, write it with their outputs, and return it; an error in a cell is raised."""
+    cells = read_cells(path)
+    tags = [cell.get("metadata", {}).get("tags", []) for cell in cells]
+    place = next((place for place, names in enumerate(tags) if "parameters" in names), -1)
+
+    def number(index: int) -> int:
+        """Return a cell's number in the notebook, from 1: papermill inserts a cell after the parameters."""
+        return index + 1 - int(bool(parameters) and index > place)
+
+    def on_cell_start(cell: Any, index: int) -> None:
+        if progress is not None and "injected-parameters" not in cell["metadata"].get("tags", []):
+            progress(number(index), len(cells), _heading(cells[: number(index) - 1]))
+
+    try:
+        return papermill.execute_notebook(
+            str(path),
+            str(executed),
+            parameters=dict(parameters),
+            kernel_name="python3",
+            language="python",
+            engine_name=NAME,
+            request_save_on_cell_execute=False,  # papermill writes it at the end, also where a cell failed
+            progress_bar=False,
+            process=process,
+            limits=limits,
+            on_cell_start=on_cell_start,
+        )
+    except PapermillExecutionError as failure:
+        where = f"{path.name}, cell {number(failure.cell_index)}"
+        raise _error_of(failure.ename, failure.evalue, where, f"see {executed}") from None
+
+
+def _error_of(name: str, text: str, where: str, hint: str) -> NotebookError | RunTimeoutError:
+    if name == TIMED_OUT:
+        return RunTimeoutError(text, where=where, hint=hint)
+    if name == DIED:
+        return NotebookError(text, where=where, hint=f"out of memory? {hint}")
+    last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
+    error = NotebookError(f"{name}: {last.strip()}", where=where, hint=hint)
+    if name in _INPUT_ERRORS:
+        error.exit_code = getattr(errors, name).exit_code
+    return error
+
+
+def _heading(cells: list[Mapping[str, Any]]) -> str:
+    """Return the last heading of some cells."""
+    lines = (line for cell in reversed(cells) if cell["cell_type"] == "markdown" for line in reversed(source_of(cell).splitlines()))  # fmt: skip
+    return next((line.lstrip("# ") for line in lines if line.startswith("#")), "")

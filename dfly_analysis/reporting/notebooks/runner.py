@@ -10,9 +10,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from dfly_analysis import errors
-from dfly_analysis.errors import NotebookError, RunTimeoutError, StoreError
-from dfly_analysis.reporting.notebook_renderer import is_packaged, notebook_path, read_cells, source_of
+from dfly_analysis.errors import StoreError
+from dfly_analysis.reporting.notebook_renderer import is_packaged, notebook_path
 from dfly_analysis.reporting.notebooks.cell_process import CellProcess
 from dfly_analysis.reporting.notebooks.parameters import check_parameters, read_parameters
 from dfly_analysis.reporting.provenance import WRITABLE, provenance_of, write_whole
@@ -21,7 +20,6 @@ CELL_TIMEOUT_S = 1800.0
 RUN_TIMEOUT_S = 3600.0
 EXECUTED, PAGE, MANIFEST = "executed.ipynb", "report.html", "manifest.json"
 Progress = Callable[[int, int, str], None]
-_INPUT_ERRORS = ("SourceError", "LogFormatError", "NotEnoughDataError")
 
 
 def run_notebook(
@@ -64,77 +62,13 @@ def run_notebook(
         manifest = folder / MANIFEST
         manifest.unlink(missing_ok=True)  # that of an earlier run says nothing of this one
         # imported here: it takes as long as the process takes to start
-        from dfly_analysis.reporting.notebooks.papermill_engine import Limits
+        from dfly_analysis.reporting.notebooks.papermill_engine import Limits, execute
         from dfly_analysis.reporting.page import render_page
 
         limits = Limits(timeout_s, cell_timeout_s, started)
-        executed = _execute(path, folder / EXECUTED, checked, limits, running, progress)
+        executed = execute(path, folder / EXECUTED, checked, limits, running, progress)
     run = None  # what the page carries so that a packaged notebook can be run again
     if is_packaged(path) and manifest.is_file():
         run = provenance_of(json.loads(manifest.read_text("utf-8")), path.stem)
     write_whole(folder / PAGE, render_page(executed, lang=str(checked.get("lang") or "en"), run=run))
     return folder / PAGE
-
-
-def _execute(  # noqa: PLR0913 - each is one thing that a run needs
-    path: Path,
-    executed: Path,
-    parameters: Mapping[str, Any],
-    limits: Any,
-    process: CellProcess,
-    progress: Progress | None,
-) -> Any:
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
-
-    from dfly_analysis.reporting.notebooks.papermill_engine import NAME
-
-    cells = read_cells(path)
-    tags = [cell.get("metadata", {}).get("tags", []) for cell in cells]
-    place = next((place for place, names in enumerate(tags) if "parameters" in names), -1)
-
-    def number(index: int) -> int:
-        """Return a cell's number in the notebook, from 1: papermill inserts a cell after the parameters."""
-        return index + 1 - int(bool(parameters) and index > place)
-
-    def on_cell_start(cell: Any, index: int) -> None:
-        if progress is not None and "injected-parameters" not in cell["metadata"].get("tags", []):
-            progress(number(index), len(cells), _heading(cells[: number(index) - 1]))
-
-    try:
-        return papermill.execute_notebook(
-            str(path),
-            str(executed),
-            parameters=dict(parameters),
-            kernel_name="python3",
-            language="python",
-            engine_name=NAME,
-            request_save_on_cell_execute=False,  # papermill writes it at the end, also where a cell failed
-            progress_bar=False,
-            process=process,
-            limits=limits,
-            on_cell_start=on_cell_start,
-        )
-    except PapermillExecutionError as failure:
-        where = f"{path.name}, cell {number(failure.cell_index)}"
-        raise _error_of(failure.ename, failure.evalue, where, f"see {executed}") from None
-
-
-def _error_of(name: str, text: str, where: str, hint: str) -> NotebookError | RunTimeoutError:
-    from dfly_analysis.reporting.notebooks.papermill_engine import DIED, TIMED_OUT
-
-    if name == TIMED_OUT:
-        return RunTimeoutError(text, where=where, hint=hint)
-    if name == DIED:
-        return NotebookError(text, where=where, hint=f"out of memory? {hint}")
-    last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
-    error = NotebookError(f"{name}: {last.strip()}", where=where, hint=hint)
-    if name in _INPUT_ERRORS:
-        error.exit_code = getattr(errors, name).exit_code
-    return error
-
-
-def _heading(cells: list[Mapping[str, Any]]) -> str:
-    """Return the last heading of some cells."""
-    lines = (line for cell in reversed(cells) if cell["cell_type"] == "markdown" for line in reversed(source_of(cell).splitlines()))  # fmt: skip
-    return next((line.lstrip("# ") for line in lines if line.startswith("#")), "")

@@ -63,15 +63,10 @@ def _probabilities(axes: Any, rows: pd.DataFrame) -> None:
     low, high = (edge(rows[["model_z", "observed_z"]].to_numpy()) for edge in (np.min, np.max))
     axes.plot([low, high], [low, high], color=FIT, linewidth=1.4)
     labels = [format_share(share) for share in _SHARES]
-    axes.set(
-        xlabel=message("share that takes longer, model"),
-        ylabel=message("share that takes longer, observed"),
-        title=message("Model against data"),
-    )
+    axes.set(xlabel=message("share that takes longer, model"), ylabel=message("share that takes longer, observed"), title=message("Model against data"))  # fmt: skip
     axes.set_xticks(_Z, labels)
     axes.set_yticks(_Z, labels)
-    axes.set_xlim(low - 0.1, high + 0.1)
-    axes.set_ylim(low - 0.1, high + 0.1)
+    axes.set(xlim=(low - 0.1, high + 0.1), ylim=(low - 0.1, high + 0.1))
 
 
 def _shown(hosts: pd.DataFrame) -> pd.DataFrame:
@@ -97,11 +92,8 @@ def _residuals(axes: Any, rows: pd.DataFrame) -> None:
     axes.plot(done["size_bytes"] / 2**20, done["residual"], ".", color=COLOURS["ok"], markersize=4)
     axes.axhline(1.0, color=INK, linewidth=1.0, linestyle="--")
     axes.set(xscale="log", yscale="log", xlabel=message("piece size, MiB"), ylabel=message("Cox-Snell residual"), title=message("Residuals"))  # fmt: skip
-    for axis, ticks, edges in (
-        (axes.xaxis, _MIB_TICKS, axes.get_xlim()),
-        (axes.yaxis, _RESIDUAL_TICKS, axes.get_ylim()),
-    ):
-        log_axis(axis, ticks, "{:g}".format, *edges)
+    log_axis(axes.xaxis, _MIB_TICKS, "{:g}".format, *axes.get_xlim())
+    log_axis(axes.yaxis, _RESIDUAL_TICKS, "{:g}".format, *axes.get_ylim())
 
 
 def _alt(fit: Any, rows: pd.DataFrame, hosts: pd.DataFrame) -> str:

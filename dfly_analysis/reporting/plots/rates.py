@@ -94,11 +94,9 @@ def _rates_alt(predicted: Prediction, fits: Mapping[str, Any], target: float) ->
         )
     ]  # fmt: skip
     if now := predicted.timeout_now_s:
-        rate = interval_text(predicted.rate(fits, now), "share")
-        parts.append(message("With the current timeout of {timeout}: {rate}.", timeout=format_duration(now), rate=rate))
+        parts.append(message("With the current timeout of {timeout}: {rate}.", timeout=format_duration(now), rate=interval_text(predicted.rate(fits, now), "share")))  # fmt: skip
     if then := predicted.timeout_then_s:
-        rate = interval_text(predicted.rate(fits, then), "share")
-        parts.append(message("With the proposed timeout of {timeout}: {rate}.", timeout=format_duration(then), rate=rate))  # fmt: skip
+        parts.append(message("With the proposed timeout of {timeout}: {rate}.", timeout=format_duration(then), rate=interval_text(predicted.rate(fits, then), "share")))  # fmt: skip
     return join(parts)
 
 

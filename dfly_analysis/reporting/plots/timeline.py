@@ -23,13 +23,9 @@ MAX_BINS = 90
 MAX_HOSTS = 20
 _TITLES = {"pieces": message("Failed attempts at pieces"), "tasks": message("Failed tasks")}
 _CAPTIONS = {
-    "pieces": message(
-        "From top to bottom: failed attempts at pieces by outcome, retries, and failures by host (darker is more). Times are UTC."
-    ),
-    "tasks": message(
-        "From top to bottom: failed tasks by cause, retries, and failures by host (darker is more). Times are UTC."
-    ),
-}
+    "pieces": message("From top to bottom: failed attempts at pieces by outcome, retries, and failures by host (darker is more). Times are UTC."),
+    "tasks": message("From top to bottom: failed tasks by cause, retries, and failures by host (darker is more). Times are UTC."),
+}  # fmt: skip
 _FAILURES = {
     "pieces": "SELECT coalesce(ended, started) AS time, outcome AS kind, coalesce(host, 'unknown host') AS host FROM pieces WHERE outcome <> 'ok' AND time IS NOT NULL",
     "tasks": f"SELECT coalesce(ended, started) AS time, coalesce(cause, 'unknown') AS kind, coalesce(host, 'unknown host') AS host FROM tasks WHERE {FAILED} AND time IS NOT NULL",
