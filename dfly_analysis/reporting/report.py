@@ -47,7 +47,8 @@ class Part(property, Generic[V]):
     """A property that makes a view, shown in the report's language."""
 
     def __init__(self, doc: str, make: Callable[[Report], V]) -> None:
-        super().__init__(lambda report: replace(make(report), lang=report.lang), doc=doc)
+        super().__init__(lambda report: replace(make(report), lang=report.lang))
+        self.__doc__ = doc
 
     def __get__(self, report: Any, owner: type | None = None, /) -> V:  # type: ignore[override] # a property is untyped
         part: V = super().__get__(report, owner)
