@@ -230,7 +230,6 @@ def _number(value: float) -> str:
 
 
 def _too_old(entry: AlertRule, versions: Mapping[str, str | None]) -> Message | None:
-    """Return which metric a release does not export yet."""
     running = next((version for role in _ROLES.get(entry.component, ()) if (version := versions.get(role))), None)
     for metric, since in entry.needs.items():
         if running and since and parse_version(running).release < parse_version(since).release:

@@ -115,14 +115,12 @@ class RecommendationContext:
 
     @property
     def capacity(self) -> CapacityFit | NotFitted:
-        """The fitted throughput of the source, or why there is none."""
         reason = message("the throughput of the registry is not fitted")
         missing = NotFitted("source_capacity", reason, COLLECT_DURATIONS)
         found: CapacityFit | NotFitted = self.fits.get("source_capacity", missing)
         return found
 
     def version(self, role: str) -> str | None:
-        """Return the release of a role's component, or None."""
         return self.dataset.settings.versions.get(role)
 
     def released(self, role: str, since: str) -> bool:
@@ -154,7 +152,6 @@ class RecommendationContext:
         return in_flight * self.piece_bytes / timeout_s if in_flight else None
 
     def layer(self, role: str) -> LayerShape:
-        """Return the requested layer as a role's release fetches it."""
         version = self.version(role) or self.client_version
         return LayerShape.of_client(self.size_bytes, self.setting(SLOTS, role).number, version, self.piece_bytes)
 
@@ -167,7 +164,6 @@ class RecommendationContext:
         return self.measured_retry_correlation(origin) or DEFAULT_RETRY_CORRELATION
 
     def retries(self, role: str) -> int:
-        """Return how often a request is retried before its body."""
         number = self.setting("backend.maxRetries", role).number
         return int(number) if number is not None else piece_attempts(self.version(role)).retries_before_body
 
@@ -181,16 +177,13 @@ class RecommendationContext:
         return NotFitted(shared, message("no distribution of piece times is fitted"), COLLECT_DURATIONS)
 
     def present(self, *finding_ids: str) -> tuple[str, ...]:
-        """Return those of some findings that are present."""
         found = ((name, self.diagnosis.get(name)) for name in finding_ids)
         return tuple(name for name, finding in found if finding is not None and finding.verdict == "present")
 
     def one(self, query: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...]:
-        """Return the one row of an SQL query."""
         return self.dataset.rows(query, parameters)[0]
 
     def failed_tasks(self, cause: str | None = None, role: str | None = None) -> int:
-        """Return the number of failed tasks, of a cause and a role where given."""
         given = {"cause": cause, "role": role}
         condition = " AND ".join([FAILED, *(f"{name} = ?" for name, value in given.items() if value)])
         query = f"SELECT count(*) FROM tasks WHERE {condition}"  # noqa: S608 - the package's own names

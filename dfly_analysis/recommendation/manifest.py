@@ -53,7 +53,6 @@ class Manifest:
         return total_bytes(self.layers)
 
     def with_sizes(self, sizes: Mapping[str, int]) -> Manifest:
-        """Return it with sizes by digest where it lacks them."""
         sized = (replace(one, size_bytes=sizes.get(one.digest)) if one.size_bytes is None else one for one in self.layers)  # fmt: skip
         return replace(self, layers=tuple(sized))
 

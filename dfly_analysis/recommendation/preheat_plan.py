@@ -84,7 +84,6 @@ class PreheatPlan:
 
     @property
     def time(self) -> Interval | None:
-        """All stages one after another, seconds."""
         return _sum([stage.time for stage in self.stages])
 
     @property
@@ -202,7 +201,6 @@ def _split(stage: Stage, link: Link, parallel: int, api: JobApi) -> list[Stage]:
 
 
 def _evaluate(stage: Stage, link: Link, parallel: int) -> Stage:
-    """Fill in times and failures of a stage."""
     sizes = [layer.size_bytes for layer in stage.layers if layer.size_bytes is not None]
     if not link.is_known or len(sizes) < len(stage.layers):
         return stage

@@ -99,7 +99,6 @@ class Estimate:
     def of(  # noqa: PLR0913, PLR0917 - the fields, with value, low and high in one
         cls, topic: Topic, role: str, what: str, interval: Interval, unit: str, basis: Basis, confidence: Confidence, because: str, check: str = ""
     ) -> Estimate:  # fmt: skip
-        """Return an estimate of an interval."""
         ends = (float(interval.value), float(interval.low), float(interval.high))
         return cls(topic, role, what, *ends, unit, basis, confidence, because, check)
 
@@ -138,7 +137,6 @@ class Advice:
         return iter(self.recommendations)
 
     def get(self, key: str, role: str) -> Recommendation | None:
-        """Return the recommendation for that key and role, or None."""
         return next((item for item in self.recommendations if (item.key, item.role) == (key, role)), None)
 
 

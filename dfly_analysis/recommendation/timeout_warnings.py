@@ -15,14 +15,6 @@ _WELL_BELOW = 0.9
 
 def advise(context: RecommendationContext) -> Iterator[Message]:
     """Return a warning for each ignored key, and where timeouts contradict the pieces or each other."""
-    yield from _other_timeouts_observed(context)
-    for path, reason in ignored_paths(context.dataset.settings):
-        yield message("{path}: {reason}", path=path, reason=reason)
-    yield from _short_collector(context)
-
-
-def _other_timeouts_observed(context: RecommendationContext) -> Iterator[Message]:
-    """Warn where pieces timed out earlier than the known settings allow."""
     query = """
         SELECT role, median(timeout_s) FROM pieces
         WHERE outcome = 'timeout' AND timeout_s IS NOT NULL AND role IS NOT NULL GROUP BY role ORDER BY role"""
@@ -31,10 +23,8 @@ def _other_timeouts_observed(context: RecommendationContext) -> Iterator[Message
         if configured.seconds is not None and observed_s < _WELL_BELOW * configured.seconds:
             values = {"role": TITLES.get(role, role), "time": format_duration(observed_s)}
             yield contradiction(message("pieces of the {role} time out at {time}", **values), configured)
-
-
-def _short_collector(context: RecommendationContext) -> Iterator[Message]:
-    """Warn where the scheduler would remove a peer before a piece with all its retries has timed out."""
+    for path, reason in ignored_paths(context.dataset.settings):
+        yield message("{path}: {reason}", path=path, reason=reason)
     limit = context.setting(COLLECTOR, "scheduler")
     for role in CLIENT_ROLES:
         planned_s, tries = context.needs[role, PIECE].planned_s, context.retries(role) + 1

@@ -55,11 +55,9 @@ class Link:
         return self.duration_model is not None or self.bandwidth_bps is not None
 
     def piece_bytes(self, size_bytes: int) -> int:
-        """Return the length of a layer's pieces."""
         return max(1, min(piece_length_bytes(size_bytes, self.client), size_bytes))
 
     def in_flight(self, size_bytes: int) -> int:
-        """Return how many pieces of a layer are in flight."""
         return max(1, min(self.slots, math.ceil(size_bytes / self.piece_bytes(size_bytes))))
 
     def slowdown(self, sizes: Sequence[int]) -> float:

@@ -122,7 +122,6 @@ class _Pipeline:
         self.attempts, self.timed_out, self.failed = np.zeros(rows), np.zeros(rows), np.zeros(rows)
 
     def run(self) -> Outcome:
-        """Advance until nothing is left to happen."""
         for _ in range(_MAX_STEPS):
             if not self._step():
                 break
@@ -338,7 +337,6 @@ class _Pipeline:
             self.layer[rows, lane], self.orphan[rows, lane] = layer, True
 
     def _clear(self, rows: Index, lane: Index) -> None:
-        """Drop what is in flight in a lane."""
         if not len(rows):
             return
         flying = np.where(np.isfinite(self.end[rows, lane]), self.weight[rows, lane], 0.0).sum(axis=1)
@@ -347,7 +345,6 @@ class _Pipeline:
         self.running[rows, lane] = self.queue[rows, lane] = self.again[rows, lane] = 0
 
     def _leave(self, rows: Index, lane: Index, *, ok: bool) -> None:
-        """End layers."""
         column = self._column(self.layer[rows, lane])
         self.ended[rows, column], self.ok[rows, column] = self.now[rows], ok
         self.layer[rows, lane] = -1

@@ -59,7 +59,6 @@ class SimulatedSettings:
 
     @property
     def source_timeout_s(self) -> float | None:
-        """The timeout of a piece from the source: the shorter of the two."""
         return min((x for x in (self.piece_timeout_s, self.write_timeout_s) if x is not None), default=None)
 
     def parent_timeout_s(self, version: str | None) -> float | None:

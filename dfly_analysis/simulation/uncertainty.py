@@ -42,7 +42,6 @@ class Source:
         return self.duration_models[0] is self.duration_models[1]
 
     def at_speed(self, speed: float) -> Source:
-        """Return the source sending so many times as fast."""
         if speed == 1.0:
             return self
         first = self.duration_models[0].at_speed(speed)

@@ -97,7 +97,6 @@ class _Simulation:
     tables: Mapping[float, Tables] = field(default_factory=dict)
 
     def run(self, source: Source, settings: SimulatedSettings, layers: Layers, classes: tuple[float, ...], lanes: int) -> SimulationResult:  # fmt: skip
-        """Simulate layers under some settings."""
         later = settings.source_timeout_s or math.inf
         first = later if source.same_model else settings.parent_timeout_s(self.version) or later
         passes = layers.passes if settings.back_to_source else np.ones_like(layers.passes)
