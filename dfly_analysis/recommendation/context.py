@@ -39,6 +39,13 @@ def release_assumed() -> Message:
     return message("the client's release is not known, {release} is assumed (set --client or --chart)", release=newest)
 
 
+def round_gib(size_bytes: float, steps: Sequence[tuple[float, int]]) -> int:
+    """Round up to a multiple of the step, GiB, of the first bound that is not exceeded."""
+    gib = size_bytes / 2**30
+    step = next(step for most, step in steps if gib <= most)
+    return max(1, math.ceil(gib / step - 1e-9) * step) * 2**30
+
+
 @dataclass(frozen=True)
 class TimeoutRequirement:
     """What timeouts did to one role (those of message streams do not count), what a piece timeout has to be, and what to do about it."""

@@ -15,7 +15,7 @@ from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import CapacityFit
 from dfly_analysis.readers.pods import Termination
 from dfly_analysis.recommendation import recommendations
-from dfly_analysis.recommendation.context import CLIENT_ROLES, TITLES
+from dfly_analysis.recommendation.context import CLIENT_ROLES, TITLES, round_gib
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.preheat_plan import MAX_PARALLEL
 from dfly_analysis.recommendation.recommendations import Confidence, Estimate, Item, NoRecommendation, Recommendation
@@ -28,7 +28,7 @@ _RESIDENT, _CPU_SECONDS = "process_resident_memory_bytes", "process_cpu_seconds_
 _TIMES = 2.0  # what was used at the limit is not known, only that it was more
 _ROOM = 1.5
 _SAFE = 0.5  # a process that holds less than this share of its limit was not killed for it
-_GIB = 2**30
+_STEPS = ((8, 1), (32, 4), (math.inf, 8))  # GiB
 _MIN_CPU_S = 3  # the metric has whole seconds
 _GROWS = 1.25
 _NEARLY = 0.8
@@ -155,14 +155,14 @@ def _memory(given: _Evidence) -> Iterator[Recommendation]:
     proposed = 0  # an evicted pod reached no limit of its own
     if not given.memory or given.killed_at_bytes is not None:
         wanted = max(_TIMES * limit, _ROOM * given.floor[0] if given.floor else 0.0) if given.memory else 0.0
-        proposed = _round_memory(max(wanted, float(given.usual_limit)))
+        proposed = round_gib(max(wanted, float(given.usual_limit)), _STEPS)
     raised = proposed > max(limit, set_now)
     if raised:
         confidence: Confidence = "medium" if given.memory else "low"
         reasons = list(_limit_reasons(given))
         yield given.change(MEMORY, reasons, size_setting(proposed), "bytes", limit, 2 * proposed, confidence)
     requested, most = given.context.setting(REQUEST, given.role).size_bytes, max(proposed, set_now, limit)
-    request = _round_memory(min(max(float(given.usual_request), _ROOM * used[0] if used else 0.0), most / 2.0))
+    request = round_gib(min(max(float(given.usual_request), _ROOM * used[0] if used else 0.0), most / 2.0), _STEPS)
     if requested is not None and requested < request and (raised or given.memory):
         n, source = given.memory or given.tasks, given.usual_source
         reasons = [
@@ -224,13 +224,6 @@ def _cpu(given: _Evidence) -> Iterator[Recommendation]:
         message("the proposal is twice the limit or the value of the sizing guide of Dragonfly, whichever is larger"),
     ]  # fmt: skip
     yield given.change(CPU, reasons, str(proposed), "cores", limit, max(proposed, guide.article_shares(role).limit_cpu))
-
-
-def _round_memory(size_bytes: float) -> int:
-    """Round up to 1 GiB, from 8 GiB on to 4, from 32 on to 8."""
-    gib = size_bytes / _GIB
-    step = 1 if gib <= 8 else 4 if gib <= 32 else 8
-    return max(1, math.ceil(gib / step - 1e-9) * step) * _GIB
 
 
 def _no_recommendation(given: _Evidence) -> NoRecommendation:

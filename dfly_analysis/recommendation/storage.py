@@ -13,7 +13,7 @@ from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import CapacityFit, StorageFit
 from dfly_analysis.recommendation import recommendations
-from dfly_analysis.recommendation.context import CLIENT_ROLES, TITLES
+from dfly_analysis.recommendation.context import CLIENT_ROLES, TITLES, round_gib
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.recommendations import Estimate, Item, NoRecommendation, Recommendation, contradiction
 from dfly_analysis.units import format_rate, format_size, size_setting
@@ -24,6 +24,7 @@ HIGH, LOW = "gc.policy.distHighThresholdPercent", "gc.policy.distLowThresholdPer
 _DISK, _USED = "dragonfly_client_disk_space_total", "dragonfly_client_disk_usage_space_total"
 _USUAL_HIGH, _USUAL_LOW = 80.0, 60.0  # the client's own
 _STEP, _BETWEEN, _LEAST = 5, 20, 30
+_SIZES = ((10, 1), (100, 10), (math.inf, 50))  # GiB, as people write them
 _FINDING = "disk_full"
 _WELL_BELOW = 0.8  # a file system keeps a little for itself
 _CHECK = message("set it, repeat the preheat, then run `dfly-analysis diagnose`: disk_full is absent")
@@ -128,7 +129,7 @@ def _change(context: Context, demand: _Demand, key: str, reasons: list[Message],
 
 
 def _volume(context: Context, demand: _Demand) -> Recommendation:
-    documented, disk, proposed = documented_sizing(demand.role), demand.smallest, _round_gib(demand.needed.value)
+    documented, disk, proposed = documented_sizing(demand.role), demand.smallest, round_gib(demand.needed.value, _SIZES)
     reasons = [message("{n:,} tasks failed because a disk was full", n=demand.full)] if demand.full else []
     if disk is not None:
         reasons.append(_disk_text(disk))
@@ -175,13 +176,6 @@ def _thresholds(context: Context, demand: _Demand) -> Iterator[Recommendation]:
                 context, demand, key, reasons, proposed=str(percent), unit="percent", low=float(max(_LEAST, percent) - _BETWEEN),
                 high=float(percent), how_to_check=_CHECK, rule_of_thumb=message("or a larger volume: {key}", key=VOLUME),
             )  # fmt: skip
-
-
-def _round_gib(size_bytes: float) -> int:
-    """Round up to usual sizes: by 1 GiB to 10, by 10 to 100, by 50 above."""
-    gib = size_bytes / 2**30
-    step = 1 if gib <= 10 else 10 if gib <= 100 else 50
-    return max(1, math.ceil(gib / step - 1e-9) * step) * 2**30
 
 
 def _no_recommendation(context: Context, demand: _Demand) -> NoRecommendation | None:
