@@ -19,7 +19,7 @@ _LOADERS = {
     "log_events": ("load_events",),
     "log_formats": ("load_formats",),
     "monitoring": ("load_alert_rules", "load_metric_names", "load_panels"),
-    "piece_length_rules": ("piece_attempts",),
+    "piece_length_rules": ("piece_rules",),
     "sizing_guide": ("load_sizing_guide", "load_compression"),
 }
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from dfly_analysis.catalog.config_checks import Factor
 from dfly_analysis.catalog.defaults import defaults_of
-from dfly_analysis.catalog.piece_length_rules import piece_attempts
+from dfly_analysis.catalog.piece_length_rules import piece_rules
 from dfly_analysis.catalog.sizing_guide import documented_sizing
 from dfly_analysis.config.bandwidth_demand import COLLECTED, BandwidthDemand, demanded_bps
 from dfly_analysis.config.query import USUAL_LINK_BPS, Query
@@ -152,7 +152,7 @@ def _parent_demand(scope: Scope) -> Operand:
 def _tries(scope: Scope) -> float:
     settings = scope.query.settings
     number = settings.get("backend.maxRetries", scope.role, scope.host).number
-    return 1 + (piece_attempts(settings.versions.get(scope.role)).retries_before_body if number is None else number)
+    return 1 + (piece_rules(settings.versions.get(scope.role)).retries_before_body if number is None else number)
 
 
 def _job_deadline(scope: Scope) -> Operand:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from dfly_analysis.catalog.piece_length_rules import piece_attempts
+from dfly_analysis.catalog.piece_length_rules import piece_rules
 from dfly_analysis.errors import DflyError, OverlayConflictError
 from dfly_analysis.findings import collapse_whitespace
 from dfly_analysis.messages import Message, join, message, translate
@@ -191,7 +191,7 @@ def _check_order(chosen: Mapping[str, _Proposal]) -> None:
             reason = f"{write.proposed} is shorter than {_PIECE} {piece.proposed}"
             raise OverlayConflictError(reason, where=write.helm_path, hint="raise it too")
         retries = chosen.get(f"{role}.config.{_RETRIES}")
-        tries = 1 + (int(retries.proposed) if retries else piece_attempts().retries_before_body)
+        tries = 1 + (int(retries.proposed) if retries else piece_rules().retries_before_body)
         if piece and collector and _seconds(collector) <= _seconds(piece) * tries:
             reason = f"{collector.proposed} is not longer than {tries} attempts of {_PIECE} {piece.proposed}"
             raise OverlayConflictError(reason, where=_COLLECTOR)

@@ -28,7 +28,7 @@ _NO_PIECES = message(
 
 def effective_timeouts(settings: Settings) -> EffectiveTimeouts:
     """Return the timeouts and numbers that bound pieces, from the settings in force."""
-    from dfly_analysis.catalog.piece_length_rules import siblings_cancelled
+    from dfly_analysis.catalog.piece_length_rules import piece_rules
     from dfly_analysis.reconstruction import EffectiveTimeouts
 
     def timeout_s(role: str, host: str) -> float | None:
@@ -41,7 +41,7 @@ def effective_timeouts(settings: Settings) -> EffectiveTimeouts:
         number = settings.get("download.concurrentPieceCount", role, host).number if role in _CLIENTS else None
         return int(number) if number else None
 
-    cancelled = siblings_cancelled(settings.versions.get("client") or settings.versions.get("seedClient"))
+    cancelled = piece_rules(settings.versions.get("client") or settings.versions.get("seedClient")).siblings_cancelled
     return EffectiveTimeouts(cache(timeout_s), cache(in_flight), lambda _role, _host: cancelled, cache(write_timeout_s))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dfly_analysis.catalog import piece_length_rules as rules
+from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules, usual_pieces_in_flight
 from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval
 from dfly_analysis.models.duration import DurationFit
@@ -48,16 +48,11 @@ class LayerShape:
 
         Pieces in flight (``slots``) and the length of a piece are the release's own where not given.
         """
-        piece = min(
-            float(piece_bytes or rules.piece_length_bytes(int(size_bytes), client_version)),
-            float(size_bytes),
-        )
+        piece = min(float(piece_bytes or piece_length_bytes(int(size_bytes), client_version)), float(size_bytes))
         single = size_bytes <= piece
-        passes = (
-            rules.passes_of_a_single_piece(client_version) if single else rules.piece_attempts(client_version).passes
-        )
-        in_flight = rules.usual_pieces_in_flight(client_version) if slots is None else int(slots)
-        return cls(float(size_bytes), piece, max(1, in_flight), passes, rules.siblings_cancelled(client_version))
+        passes = piece_rules(client_version).single_passes if single else piece_rules(client_version).passes
+        in_flight = usual_pieces_in_flight(client_version) if slots is None else int(slots)
+        return cls(float(size_bytes), piece, max(1, in_flight), passes, piece_rules(client_version).siblings_cancelled)
 
 
 def task_failure_probability(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dfly_analysis.catalog.defaults import defaults_of
-from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_length_bytes
+from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules
 from dfly_analysis.catalog.releases import parse_version, releases
 from dfly_analysis.config.setting import Setting
 from dfly_analysis.dataset import Dataset
@@ -172,7 +172,7 @@ class RecommendationContext:
 
     def retries(self, role: str) -> int:
         number = self.setting("backend.maxRetries", role).number
-        return int(number) if number is not None else piece_attempts(self.version(role)).retries_before_body
+        return int(number) if number is not None else piece_rules(self.version(role)).retries_before_body
 
     def duration_fit(self, origin: str, role: str) -> DurationFit | NotFitted:
         """Return the distribution of piece times from ``source`` or ``parent``: the role's own where there is one."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_length_bytes, siblings_cancelled
+from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules
 from dfly_analysis.catalog.sizing_guide import unpack_speeds
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
@@ -105,7 +105,7 @@ class Link:
         key = ("failure", self._rounded(size_bytes), round(slowdown, 3))
         if key not in self._cache:
             slots, piece_bytes = self.in_flight(size_bytes), self.piece_bytes(size_bytes)
-            layer = LayerShape(size_bytes, piece_bytes, slots, self.passes, siblings_cancelled(self.client))
+            layer = LayerShape(size_bytes, piece_bytes, slots, self.passes, piece_rules(self.client).siblings_cancelled)
             self._cache[key] = layer_failure_rate(
                 self.duration_model, layer, self.timeout_s / slowdown,
                 retry_failure_correlation=self.retry_failure_correlation,
@@ -242,7 +242,7 @@ def _link(
     else:
         notes.append(message("{where}: no data and no time; give logs with --from, or a bandwidth", where=where))
     correlation = (measured_retry_correlation(fits) if way == "source" else None) or DEFAULT_RETRY_CORRELATION
-    return Link(model, bandwidth_bps, slots, timeout_s, client, piece_attempts(client).passes, correlation)
+    return Link(model, bandwidth_bps, slots, timeout_s, client, piece_rules(client).passes, correlation)
 
 
 def busy_rate_bps(dataset: Dataset, origin: str) -> float | None:

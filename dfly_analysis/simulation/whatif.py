@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dfly_analysis.catalog import piece_length_rules as rules
+from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules
 from dfly_analysis.catalog.releases import releases
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
@@ -100,13 +100,13 @@ class _Simulation:
         later = settings.source_timeout_s or math.inf
         first = later if source.same_model else settings.parent_timeout_s(self.version) or later
         passes = layers.passes if settings.back_to_source else np.ones_like(layers.passes)
-        tables = self.tables[source.speed]
+        tables, rules = self.tables[source.speed], piece_rules(self.version)
         # The client's rate limit has no effect where it is far beyond what so many pieces could use.
         limit = min((x for x in (settings.limit_bps, settings.source_limit_bps) if x), default=math.inf)
         used = max(size / float(np.exp(table[0, len(SCORES) // 2])) for (_, size), table in tables.items())
         client = ClientBehaviour(
             slots=settings.slots or 1, lanes=lanes, timeout_s=(first, later),
-            siblings_cancelled=rules.siblings_cancelled(self.version), noticed_at_once=rules.failure_noticed_at_once(self.version),
+            siblings_cancelled=rules.siblings_cancelled, noticed_at_once=rules.noticed_at_once,
             limit_bps=limit if limit < _FAR_BEYOND * used * (settings.slots or 1) * lanes else math.inf,
         )  # fmt: skip
         # Few layers need more copies, for a rate is determined by layers.
@@ -224,7 +224,7 @@ def _complete(settings: SimulatedSettings, dataset: Dataset, role: str, version:
     if settings.slots is None:
         missing = message("the hosts' dfdaemon.yaml, the client's release (--client) or the chart (--chart)")
         return NotFitted(NAME, message("{key} of the {role} is not known", key=SLOTS, role=role), missing, n)
-    retries = settings.retries if settings.retries is not None else rules.piece_attempts(version).retries_before_body
+    retries = settings.retries if settings.retries is not None else piece_rules(version).retries_before_body
     return replace(settings, piece_timeout_s=timeout_s, retries=retries)
 
 
@@ -237,7 +237,7 @@ def _answer(
     tied = sharing is not None and (sharing.contention.value > 0 or question.bandwidth_bps is not None)
     workload = read_workload(dataset, case.role, one_link=one_link, tied=tied)
     size = question.size_bytes or (workload.largest_bytes if workload else parse_size("20GiB"))
-    piece = min(question.piece_bytes or rules.piece_length_bytes(size, case.version), size)
+    piece = min(question.piece_bytes or piece_length_bytes(size, case.version), size)
     at_once = question.layers_at_once or 1
     guess = not question.layers_at_once and workload is not None
     if guess and sharing is not None and sharing.contention.high and now.slots:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dfly_analysis.catalog.piece_length_rules import passes_of_a_single_piece, piece_attempts, piece_length_bytes
+from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, wilson
 from dfly_analysis.simulation.pipeline import Array, Index, Layers
@@ -116,7 +116,7 @@ def cut_layers(
     last = np.minimum(2.0 ** (np.ceil(np.log2(last) * _CLASSES_A_DOUBLING) / _CLASSES_A_DOUBLING), piece)
     whole = np.where(count > 1, piece, last)
     classes = np.unique(np.concatenate([whole, last]))
-    passes = np.where(count == 1, passes_of_a_single_piece(version), piece_attempts(version).passes)
+    passes = np.where(count == 1, piece_rules(version).single_passes, piece_rules(version).passes)
     layers = Layers(
         n_pieces=count, passes=passes.astype(np.intp), whole=np.searchsorted(classes, whole), last=np.searchsorted(classes, last),
         link=np.zeros(len(size), dtype=np.intp) if link is None else link,

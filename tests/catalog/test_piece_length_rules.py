@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfly_analysis.catalog.piece_length_rules import piece_attempts, piece_length_bytes, siblings_cancelled
+from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules
 from dfly_analysis.catalog.releases import (
     releases,
 )
@@ -43,9 +43,9 @@ def test_piece_length_is_a_power_of_two_growing_with_the_layer(one, other, versi
 
 def test_attempts_and_siblings_by_release():
     """Retries before the body went 0, 3, 1; siblings are cancelled from v1.0.18; without a release the newest counts."""
-    assert piece_attempts("v0.1.118") == (2, 0)
-    assert piece_attempts("v0.1.120").retries_before_body == 3
-    assert piece_attempts("v0.2.27") == piece_attempts() == (2, 1)
-    assert not siblings_cancelled("v1.0.17")
-    assert siblings_cancelled("v1.0.18")
-    assert siblings_cancelled()
+    releases = ("v0.1.118", "v0.1.120", "v0.2.27", None)
+    assert [piece_rules(one).retries_before_body for one in releases] == [0, 3, 1, 1]
+    assert {piece_rules(one).passes for one in releases} == {2}
+    assert not piece_rules("v1.0.17").siblings_cancelled
+    assert piece_rules("v1.0.18").siblings_cancelled
+    assert piece_rules().siblings_cancelled

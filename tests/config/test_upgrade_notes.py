@@ -11,12 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dfly_analysis.catalog.defaults import all_defaults, changes_between
-from dfly_analysis.catalog.piece_length_rules import (
-    piece_attempts,
-    piece_length_bytes,
-    piece_length_rule,
-    siblings_cancelled,
-)
+from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_length_rule, piece_rules
 from dfly_analysis.catalog.releases import releases
 from dfly_analysis.catalog.sizing_guide import documented_sizing
 from dfly_analysis.cli import main
@@ -163,9 +158,9 @@ def test_rules_of_the_client_say_the_same_in_both_places(version):
     assert format_size(piece_length_bytes(10**13, version)) in piece_length_rule(version)
     assert parse_size(most.default) == piece_length_bytes(10**13, version)
     retries = fixed["fixed:source.retries"].at(version)
-    assert retries is None or retries.default == piece_attempts(version).retries_before_body
+    assert retries is None or retries.default == piece_rules(version).retries_before_body
     cancelled = fixed["fixed:siblings.cancelled"].at(version)
-    assert cancelled is None or cancelled.default is siblings_cancelled(version)
+    assert cancelled is None or cancelled.default is piece_rules(version).siblings_cancelled
 
 
 def test_documented_sizing_grows_with_the_cluster():
