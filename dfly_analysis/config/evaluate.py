@@ -99,15 +99,13 @@ def _compare(comparison: Comparison, scope: Scope) -> tuple[Verdict, str]:
     unknown = next((item for item in (left, right) if item.state == "unknown"), None)
     if unknown is not None:
         return "unknown", unknown.text
-    if comparison.operator == "!=":
-        return ("present" if left.value != right.value else "absent"), ""
-    known = left.state == right.state == "known"
+    known = left.state == right.state == "known" or comparison.operator == "!="
     return ("present" if known and _applies(left.value, comparison.operator, right.value) else "absent"), ""
 
 
 def _applies(left: Any, sign: str, right: Any) -> bool:
-    if sign == "=":
-        return bool(left == right)
+    if sign in ("=", "!="):
+        return bool(left == right) is (sign == "=")
     if sign == "contains":
         return str(right) in str(left)
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (left, right))

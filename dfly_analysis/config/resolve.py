@@ -267,12 +267,8 @@ class _RenderedFiles:
 def _names(key: str, role: str, version: str | None) -> tuple[str, ...]:
     """Return the spellings of a key that a release reads, newest first."""
     found = defaults_of(role, key)
-    return tuple(name for name in (found.spellings if found else (key,)) if _reads(name, role, version))
-
-
-def _reads(key: str, role: str, version: str | None) -> bool:
-    found = defaults_of(role, key)
-    return found is None or not found.eras or found.is_read(version)
+    known = {name: defaults_of(role, name) for name in (found.spellings if found else (key,))}
+    return tuple(name for name, item in known.items() if item is None or not item.eras or item.is_read(version))
 
 
 def _bare(key: str, role: str) -> str:
