@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.cli.options import command, exit_on_severity, fail_on_option, format_option, load_dataset, options
-from dfly_analysis.cli.output import Row, bullets, print_result, table, wrap
+from dfly_analysis.cli.output import Row, bullets, one_line, print_result, table, wrap
 from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.options import ReadingOptions, SettingsOptions
 from dfly_analysis.units import format_share
@@ -68,14 +69,20 @@ def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[str]:
         for one in found.causes
     ])  # fmt: skip
     yield table("Possible causes", [{"cause": one.cause, "why": one.why} for one in found.alternatives])
-    yield table("Evidence", [
-        {"finding": one.id, "line": f"{line.path}:{line.line}", "text": " ".join(line.text.split())[:160]}
+    lines = [
+        f"  {one.id}  {line.path}:{line.line}\n{one_line(_without_spans(line.text))}"
         for one in found.present()
         for line in one.evidence[:2]
-    ])  # fmt: skip
+    ]
+    yield "\n".join(["Evidence", *lines]) if lines else ""
     if found.remedy:
         yield wrap(f"What to do: {found.remedy}")
     if found.next_step:
         yield wrap(f"Next step: {found.next_step}")
     else:
         yield bullets(dataset.missing_inputs, "Missing from the input")
+
+
+def _without_spans(text: str) -> str:
+    """Return a client's record without spans and place, so that what it says fits on the line."""
+    return re.sub(r"^(\S{10,40} +[A-Z]{4,5}) .{0,400}?\.(?:rs|go):\d+: ", "\\1 … ", text)

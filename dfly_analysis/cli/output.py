@@ -70,6 +70,11 @@ def wrap(text: str, label: str = "") -> str:
     return "\n".join(map(wrapper.fill, text.splitlines()))
 
 
+def one_line(text: str, indent: int = 4, longest: int = 160) -> str:
+    """Return a text on one indented line, cut at the terminal's width."""
+    return " " * indent + " ".join(text.split())[: min(longest, _line_width() - indent)]
+
+
 def fields(pairs: Sequence[tuple[str, str]]) -> str:
     """Return labels, aligned, with their texts."""
     width = max(len(label) for label, _ in pairs)
