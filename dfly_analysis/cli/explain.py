@@ -23,7 +23,7 @@ from dfly_analysis.options import SettingsOptions
 @options(SettingsOptions)
 @format_option
 def explain(what: tuple[str, ...], output_format: str, **given: Any) -> None:
-    """Explain a finding, a cause, an error code, a setting, an error text or a pasted line.
+    """Explain a finding, cause, error code, setting or pasted line.
 
     WHAT may be several words, or - for text on standard input. Without WHAT, what can be explained by name is listed.
     """

@@ -25,7 +25,7 @@ SUMMARIES = {
     "compare": "Compare two runs and say whether a change helped.",
     "inspect": "Show how each input file was recognised, and what was read.",
     "facts": "Look up a setting: its meaning, its defaults by release.",
-    "explain": "Explain a finding or a topic of recommendations by its id.",
+    "explain": "Explain a finding, cause, error code, setting or pasted line.",
     "redact": "Copy text files with their secrets removed.",
     "alerts": "Write Prometheus alert rules with thresholds from a run.",
     "collect": "Collect the input from a Kubernetes cluster, redacted.",

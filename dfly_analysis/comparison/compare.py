@@ -182,7 +182,10 @@ def _settings(before: Dataset, after: Dataset) -> tuple[SettingPair, ...]:
     result = []
     for role, key in dict.fromkeys([*found[0], *found[1]]):
         old, new = found[0].get((role, key)), found[1].get((role, key))
-        values = [None if row is None or row.value is None else str(row.value) for row in (old, new)]
+        values = [
+            None if row is None or row.value is None else row.value if isinstance(row.value, str) else str(row.value)
+            for row in (old, new)
+        ]
         layers = ["unknown" if row is None else str(row.layer) for row in (old, new)]
         result.append(SettingPair(str(role), str(key), values[0], values[1], layers[0], layers[1]))
     return tuple(sorted(result, key=lambda pair: not pair.changed))

@@ -109,9 +109,9 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
             whole.add(requested)
         require_readable(paths, whole)
     except BaseException:
-        store.remove_incomplete()
         if not counts:  # nothing was replaced: what an earlier run wrote is whole
             store.delete(INCOMPLETE)
+        store.remove_incomplete()
         raise
     _write_rest(store, rest)
     _delete_old_parts(store, {*counts, _REST})

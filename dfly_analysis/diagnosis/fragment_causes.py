@@ -88,12 +88,12 @@ def explain(dataset: Dataset, findings: Sequence[Finding], causes: Sequence[Caus
             findings, causes, "network_instability", strength="likely", alternatives=[Alternative("network_instability", why), *rest],
             remedy=_remedy("connection_reset"), next_step=message("Compare with the timeout of your own values: --values FILE."),
         )  # fmt: skip
-    primary = top.cause if top.cause != "unknown" else None
+    primary = top.cause if top.cause != "unknown" and top.layer in ("cause", "symptom") else None
     if primary and possible and possible[0].cause != primary:
         possible.insert(0, Alternative(primary, top.title))
     alternatives = [*possible, *others]
     return Diagnosis(
-        findings, causes, primary, strength="likely" if primary else "possible", alternatives=alternatives, remedy=top.remedy,
+        findings, causes, primary or (causes[0].cause if causes else None), strength="likely" if primary else "possible", alternatives=alternatives, remedy=top.remedy,
         next_step=_next_step(top, gap),
     )  # fmt: skip
 
@@ -122,7 +122,7 @@ def _gap(dataset: Dataset) -> _Gap | None:
         same = [row for row in starts if row[2] == failure[2] and row[3] == failure[3] and row[1] == "piece_started"]
         start = (same or starts or rows)[-1 if same or starts else 0]
         if failure[0] - start[0] > 10**8:
-            return _Gap((failure[0] - start[0]) / 1e9, start[1] in _STARTS)
+            return _Gap((failure[0] - start[0]) / 1e9, start[1] == "piece_started")
     return None
 
 

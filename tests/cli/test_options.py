@@ -18,7 +18,7 @@ def test_a_newer_release_is_accepted_with_a_warning(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("a: [", "values.yaml:"), ("- 1", "not a mapping"), ("download:\n  pieceTimeout: 6s\nupload: {}\nhost: {}\n", "no Helm values"), (None, "No such file")],
+    [("a: [", "values.yaml:"), ("- 1", "not a mapping"), ("download:\n  pieceTimeout: 6s\nupload: {}\nhost: {}\n", "not Helm values"), (None, "No such file")],
 )  # fmt: skip
 def test_a_wrong_values_file_is_one_line(run, tmp_path, text, words):
     """Not YAML, not a mapping, a component's own file or no file: exit code 2 and the reason."""

@@ -222,7 +222,7 @@ def test_a_line_of_tens_of_megabytes_and_wrong_bytes_cost_only_themselves(tmp_pa
     assert dataset.events["message"].str.len()[1] <= 4 << 20
     (row,) = dataset.coverage.to_dict("records")
     assert (row["parsed"], row["rejected"]) == (4, 0)
-    assert "1 lines longer than 4 MiB were cut" in row["note"]
+    assert "1 line longer than 4 MiB was cut" in row["note"]
 
 
 def unpacked(run: Path) -> Path:

@@ -17,7 +17,7 @@ from dfly_analysis.reporting.provenance import read_provenance
 ARTICLE = [str(SAMPLES / "article-v0.1.118.tar.gz")]
 GIVEN = {
     "preheat_failures": ({"paths": ARTICLE}, "Which preheats failed", ("4 of 48 tasks failed", "process|failed", "timeout too short")),
-    "timeout_versus_size": ({"paths": ARTICLE, "lang": "zh"}, "Required timeout by layer size", ("100 GiB", "1 GiB")),
+    "timeout_versus_size": ({"paths": ARTICLE, "lang": "zh"}, "超时|Required timeout by layer size", ("100 GiB", "1 GiB")),
     "failure_rate": ({"paths": ARTICLE, "size": "20GiB"}, "How often do layers fail", ("Failure rate of tasks", "Wilson")),
     "benchmark_compare": ({"paths": [str(SAMPLES / "dfbench-readme.txt")]}, "Benchmark comparison", ("dfbench", "Throughput")),
     "before_after": (
@@ -27,7 +27,7 @@ GIVEN = {
     ),
     "what_if": (
         {"paths": [str(SAMPLES / "twenty-before.tar.gz")], "changes": {"download.pieceTimeout": "180s"}, "size": "20GiB", "lang": "zh"},
-        "What would other settings do|设置",
+        "What would other settings do|配置|设置",
         ("seedClient download.pieceTimeout=180s", "whatif.json"),
     ),
     "explore": ({"paths": ARTICLE}, "Explore size, timeout and concurrency", ("Required bandwidth", "10 min|600 s")),
