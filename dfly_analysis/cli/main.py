@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from dfly_analysis.cli.options import CONTEXT
 from dfly_analysis.cli.shutdown import INTERRUPTED
 from dfly_analysis.errors import DflyError, suggest_similar
 
@@ -126,7 +127,7 @@ def _fail(text: str, code: int) -> int:
 @click.group(
     cls=_Commands,
     epilog="\b\nExamples:\n  dfly-analysis report logs/ jobs.json --values values.yaml --chart 1.7.4\n  dfly-analysis diagnose run.tar.gz",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True},
+    context_settings=CONTEXT,
 )
 @click.version_option(None, "-V", "--version", package_name="dfly-analysis", message="%(package)s %(version)s")
 def main() -> None:

@@ -77,9 +77,13 @@ class OutputFormat(click.Choice):  # type: ignore[type-arg]
         return str(super().convert(value, param, ctx))
 
 
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
+"""Settings of the group and of each command: click keeps the help option that a command made when it first ran."""
+
+
 def command(*examples: str) -> Callable[[Callable[..., Any]], click.Command]:
     """Return the decorator of a command whose help ends with examples."""
-    return click.command(epilog="\n  ".join(["\b\nExamples:", *examples]))
+    return click.command(epilog="\n  ".join(["\b\nExamples:", *examples]), context_settings=CONTEXT)
 
 
 def option(*names: str, kind: Any, **more: Any) -> Decorator:
