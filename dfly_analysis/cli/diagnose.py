@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +55,7 @@ def _count(dataset: Dataset, condition: str = "true") -> int:
 
 def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[str]:
     from dfly_analysis.dataset.dataset import FAILED
+    from dfly_analysis.diagnosis.evidence import message_of
 
     total = _count(dataset)
     tasks = f"{_count(dataset, FAILED)} of {total} tasks failed" if total else "the input contains no task"
@@ -70,7 +70,7 @@ def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[str]:
     ])  # fmt: skip
     yield table("Possible causes", [{"cause": one.cause, "why": one.why} for one in found.alternatives])
     lines = [
-        f"  {one.id}  {line.path}:{line.line}\n{one_line(_without_spans(line.text))}"
+        f"  {one.id}  {line.path}:{line.line}\n{one_line(message_of(line.text))}"
         for one in found.present()
         for line in one.evidence[:2]
     ]
@@ -81,8 +81,3 @@ def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[str]:
         yield wrap(f"Next step: {found.next_step}")
     else:
         yield bullets(dataset.missing_inputs, "Missing from the input")
-
-
-def _without_spans(text: str) -> str:
-    """Return a client's record without spans and place, so that what it says fits on the line."""
-    return re.sub(r"^(\S{10,40} +[A-Z]{4,5}) .{0,400}?\.(?:rs|go):\d+: ", "\\1 … ", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -81,3 +82,9 @@ def iso(time: Any) -> str | None:
     digits = f"{fraction:09d}" if fraction % 1000 else f"{fraction // 1000:06d}"
     text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{digits}Z" if fraction else f"{text}Z"
+
+
+def message_of(line: str) -> str:
+    """Return a line of a client without spans, place and ids, so that its time, level and message fit on one line."""
+    text = re.sub(r"^(\S{10,40} +[A-Z]{4,5}) .{0,400}?\.(?:rs|go):\d+: ", "\\1 … ", line)
+    return re.sub(r" (?:host_id|remote_host_id)=\".*", "", text)

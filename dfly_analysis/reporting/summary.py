@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.diagnosis.evidence import message_of
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.messages import message, plural
 from dfly_analysis.recommendation.prediction import NoPrediction, Prediction
@@ -20,6 +21,7 @@ from dfly_analysis.units import format_duration, format_size
 FALSE_SUCCESS = "(coalesce(state, '') = 'SUCCESS' AND (coalesce(failed, 0) > 0 OR coalesce(succeeded < layers, false)))"
 """Condition on `jobs`: the job reports success while layers are missing."""
 MAX_PROBLEMS = 3
+_LINE_CHARS = 240
 _WIDE_FACTOR = 1.5
 
 
@@ -59,6 +61,11 @@ class Verdict(View):
     def is_fragment(self) -> bool:
         """Whether the cause comes from a fragment of a log, where no task is seen as a whole."""
         return bool(self.diagnosis.alternatives)
+
+    @property
+    def line(self) -> str:
+        """The decisive line, without spans and ids."""
+        return message_of(self.proof.evidence[0].text)[:_LINE_CHARS] if self.proof and self.proof.evidence else ""
 
     @property
     def beyond_timeouts(self) -> bool:
