@@ -245,7 +245,13 @@ def _commands_page() -> str:
     main = importlib.import_module("dfly_analysis.cli").main
     parts = ["# Commands\n"]
     for path, command in _commands(main, ("dfly-analysis",)):
-        context = click.Context(command, info_name=" ".join(path), max_content_width=100, terminal_width=100)
+        context = click.Context(
+            command,
+            help_option_names=["-h", "--help"],
+            info_name=" ".join(path),
+            max_content_width=100,
+            terminal_width=100,
+        )
         parts.append(f"{'#' * (len(path) + 1)} {' '.join(path)}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
 
@@ -253,7 +259,7 @@ def _commands_page() -> str:
 def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     yield path, command
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, help_option_names=["-h", "--help"])
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             if inner is not None and not inner.hidden:
