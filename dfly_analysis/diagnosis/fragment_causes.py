@@ -12,7 +12,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Alternative, CauseProportion, Diagnosis, Finding, Strength
 from dfly_analysis.messages import Message, format_list, join, message
-from dfly_analysis.reconstruction.effective_timeouts import EARLY_S, LATE_S, LATE_SHARE
+from dfly_analysis.reconstruction.effective_timeouts import is_at_timeout
 from dfly_analysis.units import format_duration, parse_duration
 
 _MOST_RECORDS = 300
@@ -24,11 +24,6 @@ _TIMEOUTS = {
 }
 """Timeouts that may end the same step."""
 _STARTS = ("piece_started", "pieces_planned", "task_started", "source_round_started", "parent_round_started")
-
-
-def is_at_timeout(duration_s: float, timeout_s: float) -> bool:
-    """Return whether a time is as long as a timeout; timers never fire early, but a busy process sees them late."""
-    return -EARLY_S <= duration_s - timeout_s <= max(LATE_S, LATE_SHARE * timeout_s)
 
 
 class _Gap(NamedTuple):
@@ -69,7 +64,8 @@ def explain(dataset: Dataset, findings: Sequence[Finding], causes: Sequence[Caus
     ]
     gap = _gap(dataset)
     match = _timeout_of(dataset, top, gap) if gap else None
-    if match is not None and (not possible or possible[0].cause == "timeout_too_short"):
+    may_time_out = top.cause == "timeout_too_short" or (possible and possible[0].cause == "timeout_too_short")
+    if match is not None and may_time_out:
         strength: Strength = "seen" if match.is_in_force else "likely"
         rest = [one for one in [*possible, *others] if one.cause != "timeout_too_short"]
         found = Alternative("timeout_too_short", match.text)
@@ -79,10 +75,7 @@ def explain(dataset: Dataset, findings: Sequence[Finding], causes: Sequence[Caus
             if not match.is_in_force else message("Run `dfly-analysis recommend` on the seed client's whole log for the value to set."),
         )  # fmt: skip
     if gap and gap.is_of_piece and possible and top.cause == "unknown":
-        why = message(
-            "the failure came {duration} after the start, which is not a default of {key} in any release",
-            duration=format_duration(gap.seconds), key=top.knob or "download.pieceTimeout",
-        )  # fmt: skip
+        why = _no_timeout(dataset, _timeout_keys(top)[0], gap)
         rest = [one for one in possible if one.cause != "network_instability"]
         return Diagnosis(
             findings, causes, "network_instability", strength="likely", alternatives=[Alternative("network_instability", why), *rest],
@@ -91,10 +84,9 @@ def explain(dataset: Dataset, findings: Sequence[Finding], causes: Sequence[Caus
     primary = top.cause if top.cause != "unknown" and top.layer in ("cause", "symptom") else None
     if primary and possible and possible[0].cause != primary:
         possible.insert(0, Alternative(primary, top.title))
-    alternatives = [*possible, *others]
     return Diagnosis(
-        findings, causes, primary or (causes[0].cause if causes else None), strength="likely" if primary else "possible", alternatives=alternatives, remedy=top.remedy,
-        next_step=_next_step(top, gap),
+        findings, causes, primary or (causes[0].cause if causes else None), strength="likely" if primary else "possible",
+        alternatives=[*possible, *others], remedy=top.remedy, next_step=_next_step(top, gap),
     )  # fmt: skip
 
 
@@ -126,10 +118,30 @@ def _gap(dataset: Dataset) -> _Gap | None:
     return None
 
 
+def _timeout_keys(top: Signature) -> tuple[str, ...]:
+    """Return the timeouts that may have ended the step, the one that governs the signature first."""
+    key = top.knob if top.knob and top.knob.endswith("Timeout") else "download.pieceTimeout"
+    return _TIMEOUTS.get(key, (key,))
+
+
+def _no_timeout(dataset: Dataset, key: str, gap: _Gap) -> Message:
+    """Return why the time to a failure is no timeout: of the timeout in force where it is known, else of all releases."""
+    known = [setting for role in _ROLES if (setting := dataset.settings.get(key, role)).layer != "unknown"]
+    if not known:
+        return message(
+            "the failure came {duration} after the start, which is not a default of {key} in any release",
+            duration=format_duration(gap.seconds), key=key,
+        )  # fmt: skip
+    return message(
+        "the failure came {duration} after the start, but {key} is {timeout} ({source})",
+        duration=format_duration(gap.seconds), key=key, timeout=str(known[0].value), source=known[0].source,
+    )  # fmt: skip
+
+
 def _timeout_of(dataset: Dataset, top: Signature, gap: _Gap) -> _Match | None:
     """Return the timeout that a gap is as long as: the one in force where it is known, else a default of any release."""
-    key = top.knob if top.knob in _TIMEOUTS or (top.knob or "").endswith("Timeout") else "download.pieceTimeout"
-    for name in _TIMEOUTS.get(key or "", (key or "",)):
+    keys = _timeout_keys(top)
+    for name in keys:
         for role in _ROLES:
             setting = dataset.settings.get(name, role)
             if setting.layer != "unknown" and setting.seconds and is_at_timeout(gap.seconds, setting.seconds):
@@ -138,9 +150,9 @@ def _timeout_of(dataset: Dataset, top: Signature, gap: _Gap) -> _Match | None:
                     duration=format_duration(gap.seconds), key=name, timeout=format_duration(setting.seconds), source=setting.source,
                 )  # fmt: skip
                 return _Match(name, setting.seconds, text, is_in_force=True)
-    if any(dataset.settings.get(key or "", role).layer != "unknown" for role in _ROLES):
+    if any(dataset.settings.get(keys[0], role).layer != "unknown" for role in _ROLES):
         return None
-    spans = {name: list(_defaults_of_length(name, gap.seconds)) for name in _TIMEOUTS.get(key or "", (key or "",))}
+    spans = {name: list(_defaults_of_length(name, gap.seconds)) for name in keys}
     reasons = [
         message("the default of {key} in {releases}", key=name, releases=format_list(list(dict.fromkeys(found)), 6))
         for name, found in spans.items() if found

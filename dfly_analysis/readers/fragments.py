@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from dfly_analysis.catalog.ambiguous_texts import other_programs_texts
 from dfly_analysis.catalog.error_signatures import Signature, is_benign, load_signatures, signatures_in
+from dfly_analysis.catalog.log_fields import LEVELS, ZAP_LEVELS
 from dfly_analysis.readers.logs.event_matching import take_event
 from dfly_analysis.readers.logs.event_schema import TEXT_CAP, arrow_schema
 from dfly_analysis.readers.logs.log_identity import split_host
@@ -31,8 +32,8 @@ MAX_CHARS = 1 << 20
 _MAX_LINE_CHARS = 20_000
 _MAX_JOINED = 6
 """Lines that one wrapped record may extend over."""
-_WRAPPED_CHARS = 36
-"""A line that a terminal or chat window wrapped is at least this long."""
+_WRAPPED_CHARS, _WIDEST_CHARS = 36, 400
+"""A line that a terminal or chat window wrapped is at least, and at most, this long."""
 
 _COLOUR = re.compile(r"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|#033|\^\[|␛)?\[(?:\d{1,3};){0,3}\d{0,3}m(?![\w/-]*\])")
 _QUOTES = str.maketrans(
@@ -41,7 +42,7 @@ _QUOTES = str.maketrans(
 _MARKUP = re.compile(r"^\s*(?:(?:>|[-*•+]|#{1,4}|\d{1,3}[.)])\s+|>|\||`{1,3}|~~~)")
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
 _TIME = re.compile(
-    r"(?P<date>\d{4}[-/]\d\d[-/]\d\d)(?P<mark>[T ])(?P<clock>\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)\s?(?P<zone>Z|[+-]\d\d:?\d\d)?"
+    r"(?P<date>\d{4}[-/]\d\d[-/]\d\d)[T ](?P<clock>\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)\s?(?P<zone>Z|[+-]\d\d:?\d\d)?"
 )
 _LEVEL = re.compile(
     r"(?<![A-Za-z])(?:TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|FATAL)(?![A-Za-z_])|\"level\":\s?\"(?P<json>\w+)\"|level=(?P<key>\w+)"
@@ -55,8 +56,6 @@ _MAX_OBJECTS = 500
 _MAX_LINES_JOINED = 60
 _MAX_LINES_ALONE = 12
 _DECODER = json.JSONDecoder()
-_LEVELS = {"WARNING": "WARN", "PANIC": "FATAL", "DPANIC": "FATAL", "CRITICAL": "FATAL"}
-_TAKEN_LEVELS = frozenset({"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"})
 
 _CONTEXT = re.compile(
     r"dragonfly|\bd7y\b|\bdf(?:daemon|get|cache|init|ctl|store)\b|seed[-_ ]?(?:client|peer)|preheat|back[-_ ]?to[-_ ]?source|\bpiece(?:_id|Num| \S{1,80} from| finished| failed| task|s sync)"
@@ -184,7 +183,7 @@ def _unwrapped(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     number, text = 0, ""
     for place, (line_number, line) in enumerate(lines):
         before = lines[place - 1][1] if place else ""
-        if before and width >= _WRAPPED_CHARS and not _TIME.match(line) and not _MEMBER.match(line):
+        if before and _WRAPPED_CHARS <= width <= _WIDEST_CHARS and not _TIME.match(line) and not _MEMBER.match(line):
             word = len(line.split(" ", 1)[0])
             if (
                 len(before) == width
@@ -232,9 +231,7 @@ def _iso(time: re.Match[str]) -> str:
 
 
 def _level(word: str) -> str:
-    upper = word.upper()
-    upper = _LEVELS.get(upper, upper)
-    return upper if upper in _TAKEN_LEVELS else ""
+    return ZAP_LEVELS.get(word.lower(), word.upper() if word.upper() in LEVELS else "")
 
 
 def _parse(number: int, text: str) -> _Line:
@@ -275,8 +272,9 @@ def _search(lines: Sequence[_Line]) -> Iterator[Fragment]:
     at = 0
     while at < len(lines):
         line = lines[at]
-        found = _signatures(line.message) or _signatures(line.text)
-        length, message = 1, line.message if _signatures(line.message) or not found else line.text
+        of_message = _signatures(line.message)
+        found = of_message or _signatures(line.text)
+        length, message = 1, line.message if of_message or not found else line.text
         if len(lines) <= _MAX_LINES_JOINED and (len(line.text) >= _WRAPPED_CHARS or line.source or line.time):
             for end in range(at + 2, min(at + 1 + _MAX_JOINED, len(lines) + 1)):
                 following = lines[at + 1 : end]
@@ -292,8 +290,7 @@ def _search(lines: Sequence[_Line]) -> Iterator[Fragment]:
         record_message, fields = split_tail(redact(message))
         event = take_event(record_message)
         if found or event:
-            failing = [one for one in found if one.layer != "benign"]
-            level = line.level or ("ERROR" if failing else "INFO")
+            level = line.level or ("ERROR" if found else "INFO")
             record = Record(line.time, level, line.source, record_message, None, fields)
             text = "\n".join(redact(one.text) for one in lines[at : at + length])
             yield Fragment(line.number, record, text, tuple(found), event)

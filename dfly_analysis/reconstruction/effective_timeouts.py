@@ -17,6 +17,11 @@ AT_TIMEOUT = f"(({{duration}}) - ({{timeout}}) BETWEEN -{EARLY_S} AND greatest({
 """SQL: a request ran as long as its timeout allows. Timers never fire early (6 ms on real runs), but a busy process sees them late."""
 
 
+def is_at_timeout(duration_s: float, timeout_s: float) -> bool:
+    """Return what `AT_TIMEOUT` says, without a query."""
+    return -EARLY_S <= duration_s - timeout_s <= max(LATE_S, LATE_SHARE * timeout_s)
+
+
 @dataclass(frozen=True)
 class EffectiveTimeouts:
     """Settings in force, by role and host: timeouts of a request and of writing its body, pieces in flight, and whether a failed piece cancels the others."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -90,6 +89,22 @@ def test_a_release_makes_the_cause_certain(tmp_path):
     assert "chart 1.3.26" in found.alternatives[0].why
 
 
+def test_a_time_never_overrules_what_the_text_says(tmp_path):
+    """A full disk 30 s after the start of the piece is a full disk."""
+    text = pair(30.001).replace("error decoding response body", "No space left on device (os error 28)")
+    assert diagnose(text, tmp_path).primary_cause == "disk_full"
+
+
+def test_the_timeout_in_force_is_named_where_it_is_known(tmp_path):
+    """30 s is a default of some releases, but not of this chart."""
+    found = diagnose(pair(30.001), tmp_path, chart="1.3.28")
+    assert found.primary_cause == "network_instability"
+    assert (
+        found.alternatives[0].why
+        == "the failure came 30 s after the start, but download.pieceTimeout is 120s (chart 1.3.28)"
+    )
+
+
 def test_a_text_alone_claims_no_cause(tmp_path):
     found = diagnose("error decoding response body", tmp_path)
     assert (found.primary_cause, found.strength) == (None, "possible")
@@ -138,15 +153,10 @@ def test_any_text_can_be_read(text):
 @pytest.mark.parametrize(
     "pump", ["\\n", "[0m", '{"', "> ", "a ", "2025-03-04T05:06:07 ", "&amp;", "x.rs:1 ", '\\"', "|"]
 )
-def test_long_repetitions_take_linear_time(pump):
-    def cost(n: int) -> float:
-        start = time.process_time()
-        read_fragments(pump * n + BODY)
-        return time.process_time() - start
-
-    cost(100)
-    short, long = cost(2_000), cost(8_000)
-    assert long < 40 * max(short, 0.005)
+def test_long_repetitions_hide_no_failure(pump):
+    """A pattern that could be read in many ways would not come back from these lines."""
+    found = read_fragments(f"{pump * 8_000}\n{BODY}")
+    assert "error_decoding_response_body" in {one.id for fragment in found for one in fragment.signatures}
 
 
 def test_explain_takes_whatever_people_have():
