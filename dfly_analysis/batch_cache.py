@@ -1,7 +1,5 @@
 """Keeps what reports of the same input share, in a process that writes one report after another."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar

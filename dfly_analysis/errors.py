@@ -1,7 +1,5 @@
 """The errors of this package: each is one line that says where, what is wrong, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 

@@ -1,7 +1,5 @@
 """What a fitted model answers: intervals, parameters, goodness, or the reason why there is no fit. Frozen values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Results of a diagnosis: findings with evidence, and causes with their proportions, as frozen values."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal

@@ -4,8 +4,6 @@ A `Message` is a `str` in English that still knows its msgid and values. It pass
 any text; `translate` looks its msgid up in the gettext catalogue of a language (``locale/<language>/LC_MESSAGES/messages.po``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cache
 from gettext import GNUTranslations, NullTranslations

@@ -1,7 +1,5 @@
 """Removes secrets from text as it is read, so that none reaches a table, a notebook, JSON or HTML."""
 
-from __future__ import annotations
-
 import re
 
 MARK = "[redacted]"

@@ -4,8 +4,6 @@ Go prints ``1m2.3s`` and ``812.5ms``, the Rust client's configuration takes huma
 writes ``16Gi``, people write ``20GB``.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """How many workers this process can keep busy: its CPU affinity and the CPU quota of its cgroup."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Iterator

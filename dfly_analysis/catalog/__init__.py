@@ -3,8 +3,6 @@
 A fact is an entry in YAML below ``entries/``, validated by the model in the module of the same name.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 
 _LOADERS = {

@@ -1,7 +1,5 @@
 """Failure texts that do not tell their cause by themselves, or that other programs write too."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple

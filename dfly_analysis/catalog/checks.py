@@ -1,7 +1,5 @@
 """Descriptions of the diagnosis' checks; their code is in `dfly_analysis.diagnosis.checks`."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from dfly_analysis.catalog.yaml_loader import load_entries, record

@@ -1,7 +1,5 @@
 """Rules that a configuration is checked by: condition, message, remedy, and sample configurations."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import field

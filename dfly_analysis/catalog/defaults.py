@@ -1,7 +1,5 @@
 """Defaults by release: what each component reads, what it holds by default, and what the Helm chart sets instead."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache

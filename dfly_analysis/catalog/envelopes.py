@@ -1,7 +1,5 @@
 """Envelopes of log lines: what containers, shells and log stores put around each line, and samples of it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property

@@ -1,7 +1,5 @@
 """Numbers and names of errors that people look up: Dragonfly v1 codes, gRPC, HTTP, the operating system's."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 

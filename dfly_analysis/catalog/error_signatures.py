@@ -1,7 +1,5 @@
 """How known failures look in a log: matched on literals first, then by regular expression."""
 
-from __future__ import annotations
-
 import re
 from functools import cache, cached_property, lru_cache
 from typing import Literal, NamedTuple, get_args

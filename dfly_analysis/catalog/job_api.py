@@ -1,7 +1,5 @@
 """What a preheat job of the manager's API takes and what bounds it, by release of manager and scheduler."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache

@@ -1,7 +1,5 @@
 """Names that a component reads: with a fact of their own, or only known to exist; and what a misspelt one may have meant."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from functools import cache

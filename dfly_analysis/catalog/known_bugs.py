@@ -1,7 +1,5 @@
 """Bugs of releases that a later release fixes: which releases have them, and how they show."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from dfly_analysis.catalog.releases import parse_version

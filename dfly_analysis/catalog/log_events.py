@@ -1,7 +1,5 @@
 """Log records known by name: how their message begins and which fields it carries."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import cache, cached_property, lru_cache

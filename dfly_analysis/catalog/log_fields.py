@@ -1,7 +1,5 @@
 """Levels and names of fields in Dragonfly's logs; the tables of the Python readers and, generated from here, of the native one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")

@@ -1,7 +1,5 @@
 """Formats of log lines: how a record begins, where its time zone comes from, and samples with the fields they give."""
 
-from __future__ import annotations
-
 import re
 from functools import cache, cached_property
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """Metrics that the components export, and alerts and dashboard panels that are built on them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import field
 from functools import cache, cached_property

@@ -1,7 +1,5 @@
 """How the client cuts a layer into pieces, and how often it tries one, by release."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from dfly_analysis.catalog.defaults import defaults_of

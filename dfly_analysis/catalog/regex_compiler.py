@@ -4,8 +4,6 @@ The subset of Python's syntax that it knows: literals, ``.``, classes, ``\d \w \
 ``? * + {m} {m,} {m,n}``, greedy or lazy, ``^`` at the beginning and ``$``. Any other pattern is matched by `re`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from contextlib import suppress

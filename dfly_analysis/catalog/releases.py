@@ -1,7 +1,5 @@
 """Releases of Dragonfly: how they are written, ordered and numbered, and which images a chart ships."""
 
-from __future__ import annotations
-
 import bisect
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """What a component should have: by the project's guide, by the article, and what its pieces in flight hold in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from typing import Literal, NamedTuple

@@ -1,7 +1,5 @@
 """The command collect."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """The command fit."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The command init."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The command inspect."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """The command lab."""
 
-from __future__ import annotations
-
 import os
 import sys
 from importlib.util import find_spec

@@ -1,7 +1,5 @@
 """The group of commands; it turns errors into one line and an exit code."""
 
-from __future__ import annotations
-
 import os
 import sys
 from importlib import import_module

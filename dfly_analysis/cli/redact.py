@@ -1,7 +1,5 @@
 """The command redact."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from pathlib import Path

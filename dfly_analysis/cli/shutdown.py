@@ -1,7 +1,5 @@
 """How the console script ends: by itself, by an interrupt, or by SIGTERM. Nothing else in the package touches signals."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from collections.abc import Callable

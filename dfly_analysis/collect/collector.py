@@ -1,7 +1,5 @@
 """Fetches item after item into a folder next to the bundle, so that an interrupted collection continues where it stopped."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import shutil

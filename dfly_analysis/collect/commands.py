@@ -1,7 +1,5 @@
 """The commands that a collection runs: one for each file of the bundle, and all of them only read."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Runs one command of the user's kubectl or helm and keeps its output, redacted line by line."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import os

@@ -1,7 +1,5 @@
 """The verdict on two runs, by counts of tasks and pieces, times of pieces and settings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal

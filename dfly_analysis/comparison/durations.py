@@ -1,7 +1,5 @@
 """Times of pieces in two runs: the ratio of their medians; attempts that timed out are right-censored."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Failure shares of two runs and their difference; failures in one cluster are correlated."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The bandwidth that settings demand: concurrent pieces share a link, and each must end within its timeout."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Checks a configuration without logs: every rule, and whether a layer can be downloaded."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Finds what configuration a path holds: Helm values, components' own files, ConfigMaps that carry them, or a folder."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Whether a rule applies to a configuration: one finding per rule, with the lines that set it."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

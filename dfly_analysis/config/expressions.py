@@ -1,7 +1,5 @@
 """Operands of a rule's comparisons: effective settings, literals, and quantities derived from both."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping

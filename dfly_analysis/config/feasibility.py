@@ -1,7 +1,5 @@
 """Whether a layer can be downloaded at all: each of its timeouts against the time needed at a bandwidth."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Reads the user's Helm values: a file or a mapping, at the top or under a parent chart's name."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Finds keys without effect: those that no component reads, and those that do something else than their name says."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice

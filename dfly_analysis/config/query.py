@@ -1,7 +1,5 @@
 """What a configuration is checked for: effective settings, size of a layer, bandwidth, concurrent layers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

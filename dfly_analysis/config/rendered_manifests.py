@@ -1,7 +1,5 @@
 """Reads the effective files of a host: dfdaemon.yaml, scheduler.yaml and manager.yaml, recognised by their content."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """One value in force, with the layer and the place it came from."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What an upgrade changes: every default that differs, and the consequences for a large layer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

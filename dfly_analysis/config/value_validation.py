@@ -1,7 +1,5 @@
 """Checks whether a value is valid for the unit of its key."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

@@ -3,8 +3,6 @@
 Events of PyYAML's C parser cost a tenth of ruamel.yaml's time; its composed nodes would overflow the stack of a hostile file.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

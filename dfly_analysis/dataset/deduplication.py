@@ -1,7 +1,5 @@
 """Finds logs with the same records: a copy of the console output, a rotated file that was copied while it grew."""
 
-from __future__ import annotations
-
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

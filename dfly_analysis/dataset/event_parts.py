@@ -1,7 +1,5 @@
 """Parts: records as Parquet, with all else that their files gave in the metadata; written whole or not at all."""
 
-from __future__ import annotations
-
 import hashlib
 from concurrent.futures import Executor
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Records on their way into the engine: in memory while they are few, in Parquet parts beyond that."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from threading import Lock

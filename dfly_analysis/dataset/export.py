@@ -1,7 +1,5 @@
 """`load -o`: writes the tables of an input of any size to a folder or bucket, part by part, in bounded memory."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket

@@ -1,7 +1,5 @@
 """`load`: from the paths a user names to a dataset."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor

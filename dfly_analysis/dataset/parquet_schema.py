@@ -1,7 +1,5 @@
 """The Arrow types of the tables, in files and in the engine."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from functools import cache

@@ -1,7 +1,5 @@
 """Asks a live Prometheus for the time that the logs cover."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Findings with evidence, and the proportions of the causes of failed tasks."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis import fragment_causes
 from dfly_analysis.diagnosis.causes import STRENGTHS, cause_shares

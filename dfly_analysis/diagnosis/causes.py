@@ -1,7 +1,5 @@
 """Proportions of the causes over failed tasks."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 

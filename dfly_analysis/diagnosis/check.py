@@ -1,7 +1,5 @@
 """What a check is: its name, what it compares, what to do, and the three verdicts it can give."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The likely cause where only a fragment of a log is there: by what its text says, and by the time between its lines."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 

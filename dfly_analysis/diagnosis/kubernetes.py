@@ -1,7 +1,5 @@
 """What Kubernetes reports of Dragonfly's pods: terminations, and nodes under pressure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

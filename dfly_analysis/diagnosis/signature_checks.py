@@ -1,7 +1,5 @@
 """Verdicts on the known error signatures: present or not, counted in failures rather than lines."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

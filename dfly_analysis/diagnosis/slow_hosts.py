@@ -1,7 +1,5 @@
 """Finds a host that fetches far more slowly than its peers, whether or not anything failed there."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from statistics import NormalDist
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """How much one named file may unpack to: archives are untrusted, and a few kilobytes can hold petabytes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a file holds: itself where it is plain, else what is compressed or archived in it, layer by layer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import BinaryIO
 

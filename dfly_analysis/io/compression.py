@@ -1,7 +1,5 @@
 """Decompresses streams: gzip and the bare deflate of zip members by isal, zstd, xz and bzip2 by their libraries."""
 
-from __future__ import annotations
-
 import bz2
 import lzma
 import re

@@ -1,7 +1,5 @@
 """Names of files: printable whatever they are, and in natural order, the files of a rotated set oldest first."""
 
-from __future__ import annotations
-
 import re
 
 NAME_CAP = 1024

@@ -1,7 +1,5 @@
 """One stream of bytes with the address at which a user finds it."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field

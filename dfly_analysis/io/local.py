@@ -1,7 +1,5 @@
 """Bytes of a file on this machine, also while somebody else writes to it, of named pipes and of standard input."""
 
-from __future__ import annotations
-
 import os
 import stat
 import sys

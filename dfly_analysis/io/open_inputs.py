@@ -1,7 +1,5 @@
 """From paths to opened streams: first the files that they name, then each of them with what it holds."""
 
-from __future__ import annotations
-
 import os
 import re
 import stat

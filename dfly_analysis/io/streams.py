@@ -1,7 +1,5 @@
 """Streams of bytes in layers: each yields what there is, and raises once where it breaks; and what they are packed as."""
 
-from __future__ import annotations
-
 import lzma
 import re
 import zlib

@@ -1,7 +1,5 @@
 """Members of a tar as streams: `tarfile` reads the headers, nothing is extracted, memory does not grow with the archive."""
 
-from __future__ import annotations
-
 import re
 import tarfile
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Members of a zip as streams: `zipfile` reads the index; where truncation took it, local headers lead on."""
 
-from __future__ import annotations
-
 import io
 import stat
 import struct

@@ -1,7 +1,5 @@
 """What rows of benchmarks state of single downloads: exact times, lower bounds, ranges, and minimum, mean and maximum of several."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Competing risks: what ends an attempt besides its timeout, and how attempts end under a timeout they did not run with."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Contention: how much pieces in flight slow each other, by profile likelihood."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import optimize, special
 

@@ -1,7 +1,5 @@
 """Diagnostics of a fit: frames of probabilities, of residuals, and of hosts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a duration distribution is: density and survival of the log of a time, and its quantiles."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """Experiment design: which further runs narrow an answer most, more of the same or some with a longer timeout."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Failure rate of tasks by size: counts with their intervals, and a logistic regression."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

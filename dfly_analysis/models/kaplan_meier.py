@@ -1,7 +1,5 @@
 """The Kaplan-Meier survival: what right-censored data show without a distribution."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 from scipy import special

@@ -1,7 +1,5 @@
 """Bandwidth from bytes in flight: whether pieces share a link, and how much it carries."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

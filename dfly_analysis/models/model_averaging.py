@@ -1,7 +1,5 @@
 """Model averaging: several fitted models as one answer, weighted by how well they fit, and as uncertain as they disagree."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Model selection: which distributions are fitted to the duration of attempts, which are kept, and what the fit reports."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

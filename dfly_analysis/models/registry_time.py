@@ -1,7 +1,5 @@
 """Registry time: how long the registry itself takes over a piece, separated from what the hosts add to it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Calibration: observed failures of tasks against those predicted from the duration of a piece, and the retry correlation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Timeout selection: the smallest piece timeout that safely meets a target, what stalled pieces cost, and the sensitivity."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

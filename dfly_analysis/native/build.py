@@ -1,7 +1,5 @@
 """Builds the native library: by the installation, and again where it is older than the sources beside it."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shlex

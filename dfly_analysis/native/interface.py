@@ -1,7 +1,5 @@
 """Python's side of interface.h: the structures and functions of the native library, for ctypes."""
 
-from __future__ import annotations
-
 import ctypes
 from collections.abc import Mapping
 from typing import Any

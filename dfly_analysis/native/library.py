@@ -1,7 +1,5 @@
 """Loads the native library, where there is one and it is the one this package was written for."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import warnings

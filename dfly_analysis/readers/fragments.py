@@ -4,8 +4,6 @@ Where no log format explains a text, or only part of it, known failure texts are
 colours and prefixes are taken off. A text that other programs write too counts only where nothing says it is theirs.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import re

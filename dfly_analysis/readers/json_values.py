@@ -1,7 +1,5 @@
 """JSON of other programs: values in text that is not valid JSON as a whole, fields of any type, times in any notation."""
 
-from __future__ import annotations
-
 import json
 import re
 from bisect import bisect_left

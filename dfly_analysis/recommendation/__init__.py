@@ -1,7 +1,5 @@
 """What to set: each module with ``advise`` is a rule for one setting or topic, found by a sorted scan of this folder."""
 
-from __future__ import annotations
-
 import importlib
 import math
 import pkgutil

@@ -1,7 +1,5 @@
 """`download.collectedPieceTimeout`: a child has to wait as long as a parent takes for its own first pieces."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from dfly_analysis.estimates import Interval

@@ -1,7 +1,5 @@
 """Compressed layers or plain ones: up to which bandwidth the bytes saved outweigh the time to unpack them."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator

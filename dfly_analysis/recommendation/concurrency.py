@@ -1,7 +1,5 @@
 """Pieces in flight on a shared link: how many fit the piece timeout, and when fewer help at all."""
 
-from __future__ import annotations
-
 import math
 
 from dfly_analysis.models import CapacityFit

@@ -1,7 +1,5 @@
 """The input of every rule: the dataset, its findings and fits, and the layer that recommendations are for."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Bandwidth, the share of each piece, and reset connections: how many pieces in flight and which bandwidth limit they allow."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import suppress

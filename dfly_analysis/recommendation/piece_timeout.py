@@ -1,7 +1,5 @@
 """`download.pieceTimeout` of seed client and client: long enough for the slowest piece that a layer may not lose."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace

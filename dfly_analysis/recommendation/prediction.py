@@ -1,7 +1,5 @@
 """How often a layer of the requested size fails, under the settings in force and the proposed ones."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Preheat jobs as the manager's API of a release takes them, and the commands that show whether every layer is there."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Plans the preheat of an image: stages, layers in parallel, times and failures, and the pull and the start afterwards."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Requests and limits of seed client and client: from how processes ended and what they used; the documented sizes otherwise."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`scheduler.scheduleTimeout` in the client's file: longer than a whole round over a layer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

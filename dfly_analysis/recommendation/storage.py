@@ -1,7 +1,5 @@
 """Volumes and disks: whether the layers fit, what garbage collection leaves, and whether writes keep up with downloads."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

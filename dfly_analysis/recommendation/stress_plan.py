@@ -1,7 +1,5 @@
 """Plans a stress test over size, timeout and concurrency, and reads its results back."""
 
-from __future__ import annotations
-
 import bisect
 import csv
 import io

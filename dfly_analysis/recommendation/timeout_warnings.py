@@ -1,7 +1,5 @@
 """Warnings of timeouts that have no effect or a harmful one: above all `pieceDownloadTimeout`, which limits no transfer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from dfly_analysis.config.ignored_keys import ignored_paths

@@ -1,7 +1,5 @@
 """How long layers take over each link: pieces drawn from a fitted distribution through the slots of a layer, or bytes over a bandwidth."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

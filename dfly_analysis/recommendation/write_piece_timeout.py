@@ -1,7 +1,5 @@
 """`storage.writePieceTimeout`: it covers the same transfer as `download.pieceTimeout`, so it must not be shorter."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

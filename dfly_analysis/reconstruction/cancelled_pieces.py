@@ -1,7 +1,5 @@
 """Pieces that were cancelled because another piece of their task failed, also where the log has no line for them."""
 
-from __future__ import annotations
-
 import heapq
 import math
 from collections.abc import Collection, Mapping

@@ -1,7 +1,5 @@
 """How failed pieces ended, and one cause for each failed task: by its texts, else by its pieces, else by what happened to its process."""
 
-from __future__ import annotations
-
 import duckdb
 
 from dfly_analysis.catalog.error_signatures import cause_of, load_signatures, signatures_in

@@ -1,7 +1,5 @@
 """The settings that bound and shape a piece, and the timeout that failures show where they pile up well below the one believed to be in force."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 `_identities` holds each combination of component, role, host, task, peer and file once; `_records` refers to it by number.
 """
 
-from __future__ import annotations
-
 import duckdb
 
 from dfly_analysis.catalog.log_events import ERROR_LEVELS, EVERYWHERE

@@ -1,7 +1,5 @@
 """Pieces with trouble, from the client's own log: start paired with finish, failure or cancellation, record after record."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field

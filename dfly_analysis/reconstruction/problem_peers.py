@@ -1,7 +1,5 @@
 """Feeds the state machine in batches of bounded size with the pieces that are not ordinary: `_machine_attempts`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from itertools import count

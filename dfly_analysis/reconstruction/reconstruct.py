@@ -1,7 +1,5 @@
 """From events to `pieces` and `tasks`, one stage after the other, inside the engine."""
 
-from __future__ import annotations
-
 import duckdb
 
 from dfly_analysis.reconstruction.cause_attribution import attribute_causes, judge_attempts

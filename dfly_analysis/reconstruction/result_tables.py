@@ -1,7 +1,5 @@
 """The two tables that reconstruction delivers, `pieces` and `tasks`, and the sizes that follow from one another."""
 
-from __future__ import annotations
-
 import duckdb
 
 from dfly_analysis.reconstruction.event_records import LOCAL, ORIGINS, PARENT, SOURCE

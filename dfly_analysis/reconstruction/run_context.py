@@ -1,7 +1,5 @@
 """What every task may have to know of the whole input: when processes started and ended, and what the preheats came to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TypeAlias
 

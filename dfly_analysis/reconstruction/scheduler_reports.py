@@ -1,7 +1,5 @@
 """Pieces as reported to the scheduler, joined with the clients' own records: `_first_reports` and `_attempts`."""
 
-from __future__ import annotations
-
 import duckdb
 
 from dfly_analysis.reconstruction.event_records import LOCAL, REPORTED, USUAL_COST_S, create_odd_costs

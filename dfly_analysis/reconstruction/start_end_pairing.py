@@ -3,8 +3,6 @@
 Most records of a client's log are of such pieces. The others go to `piece_state_machine`.
 """
 
-from __future__ import annotations
-
 import duckdb
 
 from dfly_analysis.reconstruction.event_records import CLIENT, ENDS, PIECE_EVENTS, PLANNED, ROUND_EVENTS, quoted

@@ -1,7 +1,5 @@
 """Tasks: one row a peer, from its own records, the scheduler's, and the verdicts of preheats; and those that only a preheat shows."""
 
-from __future__ import annotations
-
 import duckdb
 
 from dfly_analysis.reconstruction.cause_attribution import classify_texts

@@ -1,7 +1,5 @@
 """Temporary tables of the engine from Python values; all of reconstruction's begin with an underscore."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A comparison of two runs in views and JSON."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field

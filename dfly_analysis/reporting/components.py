@@ -1,7 +1,5 @@
 """A part of a report that shows itself, by a template that escapes whatever it is given."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Figures with their text and numbers, as a report shows them."""
 
-from __future__ import annotations
-
 import base64
 import re
 from dataclasses import dataclass

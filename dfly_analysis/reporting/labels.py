@@ -1,7 +1,5 @@
 """Texts for ids (causes, roles, outcomes, layers of settings) and for numbers with their units."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What layers of other sizes need: timeouts by size, and failure rates to explore."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module

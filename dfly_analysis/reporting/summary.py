@@ -1,7 +1,5 @@
 """The first screen: what happened, what to set, the expected effect, and warnings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """What was read, found and fitted: causes, evidence, fits, effective settings, jobs, failed tasks, benchmark results and files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """What other settings would do: the simulation in sentences, rows, views and JSON."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """The piece pipeline of one client release, many copies at once: layers, slots, timeouts, passes, and a link that is shared."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The results of a simulation: rates and times with intervals, from copies under each variant of what is assumed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

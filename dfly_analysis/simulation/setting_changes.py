@@ -1,7 +1,5 @@
 """The settings that the simulation knows, and changes of them: ``download.pieceTimeout=120s``."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """What-if: the run again under the settings in force and under changed ones, and one requested layer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace

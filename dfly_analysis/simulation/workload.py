@@ -1,7 +1,5 @@
 """The layers that a run fetched from the source, to be simulated again: when they came, how many at a time, and how they ended."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

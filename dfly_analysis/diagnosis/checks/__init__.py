@@ -1,7 +1,5 @@
 """Checks that compare tables rather than matching the text of one line. Each module here has ``ABOUT`` and ``check(dataset)``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,7 +1,5 @@
 """Failures are concentrated in one period."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from dfly_analysis.dataset import Dataset

@@ -1,7 +1,5 @@
 """One host fails far more often than its peers, or is far slower."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import failed_tasks, times_and_evidence

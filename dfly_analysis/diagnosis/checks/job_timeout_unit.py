@@ -1,7 +1,5 @@
 """A preheat job's timeout is given in seconds while the manager reads nanoseconds."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import failed_tasks, job_evidence

@@ -1,7 +1,5 @@
 """Tasks failed by a bug that the client's release has and a later one has not."""
 
-from __future__ import annotations
-
 from dfly_analysis.catalog.error_signatures import signatures_in
 from dfly_analysis.catalog.known_bugs import KnownBug, load_known_bugs
 from dfly_analysis.dataset import Dataset

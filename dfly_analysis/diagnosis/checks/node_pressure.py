@@ -1,7 +1,5 @@
 """A node is short of memory, disk or process ids."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import evidence_at, failed_tasks

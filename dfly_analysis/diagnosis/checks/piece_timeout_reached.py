@@ -1,7 +1,5 @@
 """Failed pieces ended at a configured timeout: that proves a timeout, whatever their error text."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.check import load_check

@@ -1,7 +1,5 @@
 """Kubernetes killed or evicted a container of Dragonfly, or it crashed."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import evidence_at

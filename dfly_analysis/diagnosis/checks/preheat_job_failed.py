@@ -1,7 +1,5 @@
 """The manager reports that a preheat failed."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import job_evidence

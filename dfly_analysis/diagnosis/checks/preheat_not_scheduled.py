@@ -1,7 +1,5 @@
 """A preheat job is pending in the manager, and no scheduler has received it."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import job_evidence

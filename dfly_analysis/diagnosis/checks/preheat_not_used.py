@@ -1,7 +1,5 @@
 """Layers were preheated and then pulled under another task id, so the preheated content was not used."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.check import load_check

@@ -1,7 +1,5 @@
 """The same layer fails repeatedly while others arrive."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.check import load_check

@@ -1,7 +1,5 @@
 """A task made no progress for longer than its timeouts allow, without an error."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """Credentials were accepted first and refused later: the token's lifetime is shorter than the preheat."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.check import load_check

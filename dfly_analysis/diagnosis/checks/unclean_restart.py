@@ -1,7 +1,5 @@
 """A client's process started again without having shut down."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from dfly_analysis.dataset import Dataset

@@ -1,7 +1,5 @@
 """A timeout is set under a key that has no effect, or the opposite of the intended one."""
 
-from __future__ import annotations
-
 from dfly_analysis.config.ignored_keys import find_ignored_keys
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check

@@ -1,7 +1,5 @@
 """The duration distributions; one is found by its class being there."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from functools import cache

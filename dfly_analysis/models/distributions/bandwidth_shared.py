@@ -1,7 +1,5 @@
 """A link shared by a random number of pieces: time is size times the number of pieces at once over the bandwidth."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import special
 

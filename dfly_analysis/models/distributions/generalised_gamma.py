@@ -1,7 +1,5 @@
 """Generalised gamma: one family that holds the log-normal (shape 0), the Weibull (1) and the gamma (shape = scale)."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import special
 

@@ -1,7 +1,5 @@
 """Inverse Gaussian: how long a transfer takes whose rate wavers at random about a mean (a Brownian motion's first passage)."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import special
 

@@ -1,7 +1,5 @@
 """Location-scale families of the log of a time: log-normal, log-logistic and Weibull."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import special
 

@@ -1,7 +1,5 @@
 """Mixtures of log-normals, with their derivatives in closed form."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

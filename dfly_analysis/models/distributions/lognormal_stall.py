@@ -1,7 +1,5 @@
 """Distributions of attempts of which a few stall: they wait for a time that does not depend on their size."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import special
 

@@ -1,7 +1,5 @@
 """Log-normal bent by a natural cubic spline: for times that no named family fits, such as links shared by a varying number."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import special
 

@@ -1,7 +1,5 @@
 """Reads what benchmarks print: dfbench of all versions, vegeta, and this package's own CSV. One file a tool in `tools`."""
 
-from __future__ import annotations
-
 import importlib
 from functools import cache
 from types import ModuleType

@@ -1,7 +1,5 @@
 """What the readers of benchmarks share: reports of lines that could not be read, and times."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 

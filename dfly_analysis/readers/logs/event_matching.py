@@ -1,7 +1,5 @@
 """Names what messages are: known events with their fields, and the causes that warnings and errors show."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """The columns every reader of logs delivers, as Arrow types (texts that repeat are dictionaries), and their values in numpy."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Finds out in which format lines are written, wrappers and colours taken off."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from functools import lru_cache

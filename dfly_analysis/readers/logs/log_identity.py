@@ -1,7 +1,5 @@
 """Whose log it is: component, host and role, from what the records say and from where the file lies; and the log's row of coverage."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence

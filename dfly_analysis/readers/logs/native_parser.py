@@ -1,7 +1,5 @@
 """Reads compact and zap JSON lines with the native library, where there is one."""
 
-from __future__ import annotations
-
 import ctypes
 import threading
 from functools import cache

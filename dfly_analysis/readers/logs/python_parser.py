@@ -1,7 +1,5 @@
 """Reads any line of any format by its grammar; slower than the native reader, whose reference it is."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

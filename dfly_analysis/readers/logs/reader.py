@@ -1,7 +1,5 @@
 """One log file: blocks of lines to tables of records, in order, and what became of every line."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future

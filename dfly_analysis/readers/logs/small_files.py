@@ -1,7 +1,5 @@
 """Many small logs of one format parsed together: a fleet has thousands, and a table for each would cost milliseconds."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """From the samples of one process to rows of `runs`: histograms become buckets, summaries aggregates, counters counts."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

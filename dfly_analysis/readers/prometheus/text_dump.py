@@ -1,7 +1,5 @@
 """Reads the text a component's ``/metrics`` answers with, saved in a file."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Makes the reports of a batch, several at a time; one that fails is kept with its error and stops no other."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence

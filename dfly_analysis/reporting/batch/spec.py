@@ -1,7 +1,5 @@
 """The file that says which reports to make."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Summary of a batch: one table, and a page with links to the reports."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """A process of this interpreter that runs the cells of notebooks; it may be killed at any time."""
 
-from __future__ import annotations
-
 import json
 import os
 import selectors

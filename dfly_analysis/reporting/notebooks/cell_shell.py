@@ -3,8 +3,6 @@
 It reads one JSON request a line and answers each with one JSON line.
 """
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import io

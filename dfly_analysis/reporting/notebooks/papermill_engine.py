@@ -1,7 +1,5 @@
 """Papermill's engine that runs cells in a `CellProcess`, which starts in a third of a kernel's time and needs no sockets."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A notebook's parameters: read from its cell, checked by name and type before anything runs."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping

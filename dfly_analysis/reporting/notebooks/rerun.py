@@ -1,7 +1,5 @@
 """Makes a report again from what its page carries."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

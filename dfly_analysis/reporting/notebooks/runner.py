@@ -1,7 +1,5 @@
 """Runs a notebook: parameters are checked first, every cell and the whole run have a time limit, failures are named."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -1,7 +1,5 @@
 """Durations of pieces against their size, with the timeout that cuts them and the fitted distribution."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Does the model fit: its probabilities against those of the data, and the hosts that deviate."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

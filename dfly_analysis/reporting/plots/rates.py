@@ -1,7 +1,5 @@
 """Failure rates: of a layer against the timeout, and of tasks against their size."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Style of all figures, and when they become SVG or PNG."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Failures against time: how many of which kind, on which host, and how often a piece was retried."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 ``size_bytes`` and ``duration_s`` are enough; with ``outcome`` and ``timeout_s`` the rows are what `fit_duration` takes.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 import re

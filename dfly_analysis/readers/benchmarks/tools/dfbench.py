@@ -6,8 +6,6 @@ wall time; later it is the sum of the client's own histogram, which leaves out t
 failures counted; its latencies are those of the survivors, but proxy-bench counts failed requests in.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """What vegeta prints: reports as text (as proxy-bench of perf-tests did too) and JSON, histograms, and ``vegeta encode``'s requests."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math

@@ -1,7 +1,5 @@
 """Takes line, time and writer out of JSON objects and rows, and tells which of two times is the older."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping

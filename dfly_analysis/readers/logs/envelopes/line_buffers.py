@@ -1,7 +1,5 @@
 """Collects unwrapped lines into one block a writer; joins the pieces of split lines, turns newest first into oldest first."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
