@@ -101,6 +101,9 @@ class _Pipeline:
         self.width = client.slots * (1 if client.siblings_cancelled else 2)
         self.own = own
         self.tied = bool(assumptions.contention.any() or assumptions.usual_contention.any())
+        self.contention = assumptions.contention[variant][:, None]
+        usual = shared_speed(assumptions.usual_load, assumptions.usual_contention, assumptions.contention_exponent)
+        self.usual_speed = usual[variant][:, None]
         # Where siblings run on, those of a lost layer load the link while the next layer runs: they keep their lane.
         self.has_orphan_slots = self.tied and not client.siblings_cancelled
         lanes, links = (rows, client.lanes * (2 if self.has_orphan_slots else 1)), (rows, int(layers.link.max()) + 1)
@@ -125,21 +128,19 @@ class _Pipeline:
                 break
         return Outcome(self.started, self.ended, self.ok, self.attempts, self.timed_out, self.failed)
 
-    def _speed(self) -> Array:
+    def _speed(self, link: Index) -> Array:
+        """Return the speed of a piece on the link of each lane."""
         if not self.tied:
-            return np.ones_like(self.load)
-        known = self.assumptions
-        usual = shared_speed(known.usual_load, known.usual_contention, known.contention_exponent)
-        contention = known.contention[self.variant][:, None]
-        shape = shared_speed(np.maximum(self.load, 0.0), contention, known.contention_exponent)
-        return np.asarray(shape / usual[self.variant][:, None])
+            return np.ones(link.shape)
+        load = np.maximum(np.take_along_axis(self.load, link, 1), 0.0)
+        shape = shared_speed(load, self.contention, self.assumptions.contention_exponent)
+        return np.asarray(shape / self.usual_speed)
 
     def _step(self) -> bool:
         """Advance each copy to its next event; return whether any had one."""
-        rows, speed = np.arange(len(self.now)), self._speed()
-        link = self.layers.link[self.layer]
-        left = self.first_end - np.take_along_axis(self.clock, link, 1)
-        done = self.now[:, None] + left / np.take_along_axis(speed, link, 1)
+        rows, link = np.arange(len(self.now)), self.layers.link[self.layer]
+        speed, clock = self._speed(link), np.take_along_axis(self.clock, link, 1)
+        done = self.now[:, None] + (self.first_end - clock) / speed
         due = np.minimum(np.minimum(done, self.first_fail), self.first_begin)
         lane = due.argmin(axis=1)
         event = due[rows, lane]
@@ -151,7 +152,7 @@ class _Pipeline:
         then = np.minimum(event, coming)
         live = np.isfinite(then)
         passed = np.where(live, then - self.now, 0.0)
-        self.clock += speed * passed[:, None]
+        np.put_along_axis(self.clock, link, clock + speed * passed[:, None], 1)  # nothing is in flight on other links
         self.now += passed
         arriving = live & (coming <= event)
         if arriving.any():

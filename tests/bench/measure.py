@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LAUNCHER = Path(__file__).resolve().with_name("launch.py")
 POLL_S = 0.02
 LIMIT_S = 3600.0
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""As users have it: Python keeps the compiled modules."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def run(command: Command, work: Path | None = None) -> Run:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(LAUNCHER), str(record), *arguments],
             cwd=ROOT,
-            env={**os.environ, "XDG_CACHE_HOME": f"{folder}/cache"},  # no run may profit from the one before
+            env=_ENVIRONMENT | {"XDG_CACHE_HOME": f"{folder}/cache"},  # no run may profit from the one before
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=words,
